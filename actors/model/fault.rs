@@ -1,0 +1,102 @@
+//! Infrastructure faults: what went wrong around an episode. A fault is never an outcome
+//! and never becomes a label.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The cause, which alone decides whether a retry makes sense.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    /// The backend could not bring a sandbox up.
+    SandboxStart,
+    /// The guest died, its stream closed, or it stayed silent past its deadline.
+    SandboxLost,
+    /// The guest sent what the protocol does not allow.
+    SandboxProtocol,
+    /// A copy into or out of a sandbox was refused by a cap or failed.
+    SandboxCopy,
+    /// The task's own setup commands failed: the template does not fit this host.
+    TaskSetup,
+    /// The model's service failed in a way that passes (overload, cut, rate limit).
+    ModelTransient,
+    /// The model's service will keep failing (unknown model, bad key).
+    ModelPermanent,
+    /// The store refused or lost a write.
+    Store,
+    /// The budget does not cover the next call.
+    Budget,
+    /// The task that ran the attempt panicked.
+    Panicked,
+    /// An actor was gone and did not come back in time.
+    ActorGone,
+    /// The process stopped while the attempt ran.
+    Interrupted,
+    /// A drain or cancel ended the attempt.
+    Cancelled,
+}
+
+impl FaultKind {
+    /// Whether another attempt may succeed.
+    pub fn is_transient(self) -> bool {
+        match self {
+            Self::SandboxStart
+            | Self::SandboxLost
+            | Self::SandboxProtocol
+            | Self::SandboxCopy
+            | Self::ModelTransient
+            | Self::Panicked
+            | Self::ActorGone
+            | Self::Interrupted => true,
+            Self::TaskSetup
+            | Self::ModelPermanent
+            | Self::Store
+            | Self::Budget
+            | Self::Cancelled => false,
+        }
+    }
+
+    /// Whether the fault is paid from the episode's attempt budget. A stop from outside is
+    /// nobody's failure and leaves the episode resumable.
+    pub fn consumes_attempt(self) -> bool {
+        !matches!(self, Self::Interrupted | Self::Cancelled | Self::Budget)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SandboxStart => "sandbox_start",
+            Self::SandboxLost => "sandbox_lost",
+            Self::SandboxProtocol => "sandbox_protocol",
+            Self::SandboxCopy => "sandbox_copy",
+            Self::TaskSetup => "task_setup",
+            Self::ModelTransient => "model_transient",
+            Self::ModelPermanent => "model_permanent",
+            Self::Store => "store",
+            Self::Budget => "budget",
+            Self::Panicked => "panicked",
+            Self::ActorGone => "actor_gone",
+            Self::Interrupted => "interrupted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A fault with what was being done when it struck.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{kind}: {message}")]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub message: String,
+}
+
+impl Fault {
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+}

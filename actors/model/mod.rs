@@ -1,0 +1,23 @@
+//! Pure data: what the engine talks about, with no I/O and no policy.
+
+mod chat;
+mod fault;
+mod ids;
+mod money;
+mod outcome;
+mod record;
+mod row;
+mod sandbox;
+mod step;
+mod task;
+
+pub use chat::*;
+pub use fault::*;
+pub use ids::*;
+pub use money::*;
+pub use outcome::*;
+pub use record::*;
+pub use row::*;
+pub use sandbox::*;
+pub use step::*;
+pub use task::*;

@@ -1,0 +1,219 @@
+//! What the journal keeps: entries that are appended and records that are read back.
+
+use super::{
+    Attempt, CampaignName, EpisodeId, Fault, Fingerprint, Money, Outcome, TaskId, TrajectoryRow,
+    Turn, Usage,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where a campaign stands.
+///
+/// ```text
+/// running ⇄ paused ──► cancelled
+///    │  └────────────► stopped (at its budget; resumable with a larger one)
+///    └───────────────► complete
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CampaignState {
+    Running,
+    Paused,
+    /// Its budget is spent; work is left.
+    Stopped,
+    Cancelled,
+    Complete,
+}
+
+impl CampaignState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+            Self::Cancelled => "cancelled",
+            Self::Complete => "complete",
+        }
+    }
+}
+
+/// A campaign as stored. `identity` covers what must not change under a name: seed,
+/// sandbox, limits, quality; concurrency, budget and growth of the plan may change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CampaignRecord {
+    pub name: CampaignName,
+    pub identity: String,
+    pub config: String,
+    pub state: CampaignState,
+    pub reason: Option<String>,
+    pub created_at_ms: i64,
+}
+
+/// An episode as planned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlannedEpisode {
+    pub id: EpisodeId,
+    pub campaign: CampaignName,
+    /// Position in the plan; the order of rows in the dataset.
+    pub ordinal: u64,
+    pub task: TaskId,
+    pub template: String,
+    pub index: u32,
+    pub category: String,
+    pub difficulty: String,
+    pub model: String,
+    pub scaffold: String,
+}
+
+/// An episode as found: planned, and what came of it so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpisodeRecord {
+    #[serde(flatten)]
+    pub plan: PlannedEpisode,
+    /// The newest attempt; zero before the first.
+    pub attempt: Attempt,
+    /// Attempts that ended in a fault that consumes one.
+    pub failed_attempts: u32,
+    pub outcome: Option<Outcome>,
+    /// Whether the quality stages have seen it.
+    pub judged: bool,
+    pub steps: u32,
+    pub usage: Usage,
+    /// Over all attempts.
+    pub cost: Money,
+    pub fingerprint: Option<Fingerprint>,
+    pub started_at_ms: Option<i64>,
+    pub finished_at_ms: Option<i64>,
+}
+
+/// One attempt as found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    pub attempt: Attempt,
+    pub resumed_from: Option<Attempt>,
+    pub fault: Option<Fault>,
+    pub steps: u32,
+    pub cost: Money,
+    pub started_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+}
+
+/// Which part of a dataset a row belongs to.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    Train,
+    Validation,
+    Test,
+}
+
+impl Split {
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// What the quality stages decided of one finished episode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RowRecord {
+    pub episode: EpisodeId,
+    pub campaign: CampaignName,
+    pub ordinal: u64,
+    /// The stage that rejected the row and why; none for an accepted row.
+    pub rejected: Option<Rejection>,
+    pub split: Split,
+    /// Equal for rows with the same task, actions and observations.
+    pub content_digest: String,
+    pub row: TrajectoryRow,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejection {
+    pub stage: String,
+    pub detail: String,
+}
+
+/// A written dataset version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetRecord {
+    pub campaign: CampaignName,
+    pub version: u32,
+    pub path: String,
+    pub rows: BTreeMap<Split, u64>,
+    pub rejected: BTreeMap<String, u64>,
+    /// sha256 of the manifest: two versions with the same rows are the same version.
+    pub digest: String,
+    pub created_at_ms: i64,
+}
+
+/// What is appended. Appending an entry twice changes nothing, so a caller that lost the
+/// answer may send it again; entries of an attempt that is no longer current are dropped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    CampaignOpened(CampaignRecord),
+    CampaignMoved {
+        campaign: CampaignName,
+        state: CampaignState,
+        reason: Option<String>,
+    },
+    Planned(Vec<PlannedEpisode>),
+    /// Makes `attempt` the current one: the fence.
+    AttemptStarted {
+        episode: EpisodeId,
+        attempt: Attempt,
+        /// The attempt whose recorded turns this one took over.
+        resumed_from: Option<Attempt>,
+        at_ms: i64,
+    },
+    TurnTaken {
+        episode: EpisodeId,
+        attempt: Attempt,
+        turn: Box<Turn>,
+    },
+    /// An attempt that ended without an outcome.
+    AttemptFaulted {
+        episode: EpisodeId,
+        attempt: Attempt,
+        fault: Fault,
+        at_ms: i64,
+    },
+    /// The one final result of an episode.
+    Finished {
+        episode: EpisodeId,
+        attempt: Attempt,
+        outcome: Box<Outcome>,
+        fingerprint: Option<Fingerprint>,
+        at_ms: i64,
+    },
+    Judged(Box<RowRecord>),
+    /// Money set aside before a call; durable before the request leaves.
+    Held {
+        id: String,
+        campaign: CampaignName,
+        episode: EpisodeId,
+        attempt: Attempt,
+        amount: Money,
+    },
+    /// The true cost in its place. A hold that is never settled counts in full.
+    Settled {
+        id: String,
+        amount: Money,
+    },
+    DatasetWritten(DatasetRecord),
+}
+
+impl Entry {
+    /// Whether a power cut must not lose the entry.
+    pub fn is_money(&self) -> bool {
+        matches!(self, Self::Held { .. } | Self::Settled { .. })
+    }
+}

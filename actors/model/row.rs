@@ -1,0 +1,84 @@
+//! The canonical row, `synthd.trajectory/1`. Field names and order are the contract.
+
+use super::{Fingerprint, Money};
+use serde::{Deserialize, Serialize};
+
+pub const ROW_SCHEMA: &str = "synthd.trajectory/1";
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrajectoryRow {
+    pub schema_version: String,
+    pub trajectory_id: String,
+    pub campaign: String,
+    pub task_id: String,
+    pub template: String,
+    pub task_seed: i64,
+    pub task_instruction: String,
+    pub category: String,
+    pub difficulty: String,
+    pub llm_model: String,
+    pub llm_provider: String,
+    pub scaffold: String,
+    pub sandbox: Fingerprint,
+    pub trajectory: Vec<RowStep>,
+    /// `resolved`, `unresolved` or `flaky`.
+    pub final_result: String,
+    pub total_reward: f64,
+    pub verification: RowVerification,
+    pub labels: Vec<String>,
+    pub execution_time_seconds: f64,
+    pub total_tokens: i64,
+    pub cost_usd: Money,
+    pub attempt: i32,
+    pub canary: String,
+    /// RFC 3339, UTC, milliseconds.
+    pub created_at: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RowStep {
+    pub step: i32,
+    pub state: RowState,
+    pub action: RowAction,
+    pub observation: String,
+    pub reward: f64,
+    pub reasoning: String,
+    pub return_to_go: f64,
+    pub done: bool,
+    pub error: Option<String>,
+    pub exit_code: Option<i32>,
+    pub truncated: bool,
+    pub input_tokens: i64,
+    pub output_tokens: i64,
+    pub cost_usd: Money,
+    pub duration_ms: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowState {
+    pub cwd: String,
+    pub files: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RowAction {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub tool: String,
+    /// A JSON object as text: nested arguments as structs ruin Arrow columns.
+    pub arguments: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RowVerification {
+    pub score: f64,
+    pub passed: bool,
+    pub checks: Vec<RowCheck>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RowCheck {
+    pub name: String,
+    pub weight: f64,
+    pub passed: bool,
+}

@@ -1,0 +1,269 @@
+//! What a sandbox is asked for and what it reports.
+
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Where commands start and what is copied for verification.
+pub const WORKSPACE: &str = "/work";
+/// Where sealed files are laid, in verifying sandboxes only.
+pub const SEALED: &str = "/sealed";
+
+/// A protection a campaign can insist on. `doctor` says which ones this host offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Enforcement {
+    /// Own user, mount, pid, network, ipc, uts and cgroup namespaces.
+    Namespaces,
+    /// A bound on the memory of the whole sandbox, with out-of-memory kills told apart.
+    MemoryCgroup,
+    /// A bound on the processes of the whole sandbox.
+    Processes,
+    /// A share of the processors for the whole sandbox.
+    CpuCgroup,
+    /// Workspace size and inode caps.
+    Disk,
+    /// A system-call filter.
+    Seccomp,
+    /// Landlock rules over the mount namespace.
+    Landlock,
+}
+
+impl Enforcement {
+    pub const ALL: [Self; 7] = [
+        Self::Namespaces,
+        Self::MemoryCgroup,
+        Self::Processes,
+        Self::CpuCgroup,
+        Self::Disk,
+        Self::Seccomp,
+        Self::Landlock,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Namespaces => "namespaces",
+            Self::MemoryCgroup => "memory-cgroup",
+            Self::Processes => "processes",
+            Self::CpuCgroup => "cpu-cgroup",
+            Self::Disk => "disk",
+            Self::Seccomp => "seccomp",
+            Self::Landlock => "landlock",
+        }
+    }
+}
+
+/// Bounds on one sandbox and on each command in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Limits {
+    /// Memory of the whole sandbox, its tmpfs included.
+    pub memory_bytes: u64,
+    /// Processes and threads alive at once.
+    pub processes: u32,
+    /// Bytes in the workspace and in each scratch area.
+    pub disk_bytes: u64,
+    /// Files and directories in the workspace and in each scratch area.
+    pub inodes: u64,
+    /// Processor share in thousandths of one core.
+    pub cpu_millis: u32,
+    /// Processor seconds one command may burn.
+    pub command_cpu: Duration,
+    /// Wall time of one command.
+    pub command_timeout: Duration,
+    /// Bytes of each output stream kept, half from its head and half from its tail.
+    pub output_kept: u32,
+    /// Bytes of output after which a command is killed.
+    pub output_killed: u64,
+    /// Bytes a copy of the workspace may have.
+    pub copy_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory_bytes: 512 << 20,
+            processes: 128,
+            disk_bytes: 128 << 20,
+            inodes: 20_000,
+            cpu_millis: 1_000,
+            command_cpu: Duration::from_secs(60),
+            command_timeout: Duration::from_secs(30),
+            output_kept: 32 << 10,
+            output_killed: 1 << 30,
+            copy_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Which shell runs commands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shell {
+    /// bash where the image has it, else sh.
+    #[default]
+    Auto,
+    Sh,
+    Bash,
+}
+
+/// Everything that tells two sandboxes apart. The pool keys on the whole of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SandboxSpec {
+    /// Logical image name; for the namespace backend `base` is the host's `/usr`.
+    pub image: String,
+    pub shell: Shell,
+    pub limits: Limits,
+    /// The least the host must enforce.
+    pub require: BTreeSet<Enforcement>,
+}
+
+/// Where the sandbox of a record ran, so that a surprise can be traced to its host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    pub backend: String,
+    pub root: String,
+    pub kernel: String,
+    pub shell: String,
+    /// What enforces each limit, by name.
+    pub enforced: BTreeMap<String, String>,
+}
+
+/// A file to lay into a sandbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSpec {
+    pub path: String,
+    pub content: String,
+    pub mode: u32,
+}
+
+/// Which tree files are laid below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tree {
+    Workspace,
+    /// Emptied first, so that nothing an earlier check left there is believed.
+    Sealed,
+}
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecRequest {
+    pub command: String,
+    /// Keep working directory and exported variables for the next session command.
+    pub session: bool,
+    pub timeout: Duration,
+    /// List the workspace afterwards.
+    pub scan: bool,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "end", content = "value")]
+pub enum ExecEnd {
+    Exited(i32),
+    Signaled(i32),
+    /// Wall time was up; the whole tree was killed.
+    TimedOut,
+    /// Processor time was up.
+    CpuLimit,
+    /// The kernel killed inside the sandbox for want of memory.
+    OutOfMemory,
+    /// More was written than the campaign allows.
+    OutputLimit,
+    /// The shell itself could not be started (for example: no process slot left).
+    NotStarted(String),
+}
+
+impl ExecEnd {
+    pub fn success(&self) -> bool {
+        matches!(self, Self::Exited(0))
+    }
+
+    /// The shell's way to write it: 128 + signal, 124 for a timeout.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Self::Exited(code) => *code,
+            Self::Signaled(signal) => 128 + signal,
+            Self::TimedOut => 124,
+            Self::CpuLimit => 128 + 24,
+            Self::OutOfMemory => 137,
+            Self::OutputLimit => 141,
+            Self::NotStarted(_) => 126,
+        }
+    }
+}
+
+/// A stream's head and tail with the count of what was really written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Captured {
+    pub head: Vec<u8>,
+    pub tail: Vec<u8>,
+    pub total: u64,
+}
+
+impl Captured {
+    pub fn truncated(&self) -> bool {
+        self.total > (self.head.len() + self.tail.len()) as u64
+    }
+
+    /// Readable text; the cut is marked where it is.
+    pub fn text(&self) -> String {
+        if !self.truncated() {
+            let whole = [self.head.as_slice(), self.tail.as_slice()].concat();
+            return String::from_utf8_lossy(&whole).into_owned();
+        }
+        let dropped = self.total - (self.head.len() + self.tail.len()) as u64;
+        format!(
+            "{}\n[... {dropped} bytes left out ...]\n{}",
+            String::from_utf8_lossy(&self.head),
+            String::from_utf8_lossy(&self.tail)
+        )
+    }
+}
+
+/// The regular files of the workspace, for the state of a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// Relative paths in order, at most [`Scan::MAX_FILES`].
+    pub files: Vec<String>,
+    /// Changes whenever any file's identity, size or change time does.
+    pub digest: u64,
+}
+
+impl Scan {
+    pub const MAX_FILES: usize = 256;
+}
+
+/// What a command did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecReport {
+    pub end: ExecEnd,
+    pub stdout: Captured,
+    pub stderr: Captured,
+    /// The session's working directory afterwards.
+    pub cwd: String,
+    pub scan: Option<Scan>,
+    pub duration: Duration,
+}
+
+/// One entry of a copied tree. Hard links become copies; devices, sockets and FIFOs are
+/// left behind and counted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TreeEntry {
+    pub path: String,
+    pub kind: TreeKind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TreeKind {
+    Directory { mode: u32 },
+    File { mode: u32, content: Vec<u8> },
+    Symlink { target: String },
+}
+
+/// A copy of a workspace, in memory, never unpacked on the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub entries: Vec<TreeEntry>,
+    /// Special files that were not copied.
+    pub skipped: u32,
+}

@@ -1,0 +1,75 @@
+//! One turn and what came of it: state, action, observation, reward.
+
+use super::{ChatReply, ExecEnd, Message, Money, Usage};
+use serde::{Deserialize, Serialize};
+
+/// The state an action was chosen in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepState {
+    pub cwd: String,
+    pub files: Vec<String>,
+}
+
+/// What kind of action a reply was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActionType {
+    ToolCall,
+    /// The agent handed its work in.
+    Submit,
+    /// A reply the scaffold could not read.
+    Malformed,
+    /// The model declined.
+    Refusal,
+}
+
+impl ActionType {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ToolCall => "tool_call",
+            Self::Submit => "submit",
+            Self::Malformed => "malformed",
+            Self::Refusal => "refusal",
+        }
+    }
+}
+
+/// What the agent did, in the scaffold's own terms; `arguments` is a JSON object as text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepAction {
+    #[serde(rename = "type")]
+    pub kind: ActionType,
+    pub tool: String,
+    pub arguments: String,
+}
+
+/// One step of a trajectory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub index: u32,
+    pub state: StepState,
+    pub action: StepAction,
+    pub observation: String,
+    pub reasoning: String,
+    /// The milestone potential after the step, for the dense reward.
+    pub potential: f64,
+    pub end: Option<ExecEnd>,
+    pub error: Option<String>,
+    pub truncated: bool,
+    pub usage: Usage,
+    pub cost: Money,
+    pub duration_ms: u64,
+}
+
+/// A turn as it is recorded: durable before the next model call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Turn {
+    pub step: Step,
+    pub reply: ChatReply,
+    /// The messages this turn added to the history, the reply's own first.
+    pub messages: Vec<Message>,
+    /// The command that ran, for replay; none where nothing ran.
+    pub command: Option<String>,
+    /// The number of model calls this turn took, retries included.
+    pub calls: u32,
+}

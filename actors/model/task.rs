@@ -1,0 +1,101 @@
+//! A task: a template with its parameters drawn. Fixed bytes with a digest.
+
+use super::{FileSpec, TaskId, digest_of};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+    schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Difficulty {
+    Easy,
+    Medium,
+    Hard,
+}
+
+impl Difficulty {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Easy => "easy",
+            Self::Medium => "medium",
+            Self::Hard => "hard",
+        }
+    }
+}
+
+/// One move of a solution or of a cheat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Move {
+    pub think: String,
+    pub deed: Deed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Deed {
+    Run(String),
+    Edit { path: String, search: String, replace: String },
+    Write { path: String, content: String },
+    /// Hand the work in; added by whoever plays the moves, never written in a template.
+    Submit,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    pub name: String,
+    pub weight: f64,
+    pub run: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cheat {
+    pub name: String,
+    pub moves: Vec<Move>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verification {
+    pub files: Vec<FileSpec>,
+    pub checks: Vec<Check>,
+    pub milestones: Vec<Check>,
+    pub cheats: Vec<Cheat>,
+    pub timeout: Duration,
+    /// Stands in the sealed tree only; an agent that prints it has read what it must not.
+    pub canary: String,
+}
+
+/// Fixed bytes: everything an episode needs, rendered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Task {
+    pub id: TaskId,
+    pub template: String,
+    pub title: String,
+    pub category: String,
+    pub difficulty: Difficulty,
+    pub expected_steps: (u32, u32),
+    pub requires: Vec<String>,
+    /// Which draw of the template this is in its campaign.
+    pub index: u32,
+    /// The generator's key, as recorded in the dataset.
+    pub seed: u64,
+    pub image: String,
+    pub files: Vec<FileSpec>,
+    pub setup: Vec<String>,
+    pub instruction: String,
+    pub canary: String,
+    pub solution: Vec<Move>,
+    pub verification: Verification,
+    /// sha256 over every rendered byte.
+    pub digest: String,
+    /// Groups tasks with the same content, canaries aside, so splits never part them.
+    pub cluster: String,
+}
+
+impl Task {
+    /// The cluster key of a task whose public content is `content`.
+    pub fn cluster_of(template: &str, content: &str) -> String {
+        digest_of(&["cluster", template, content])
+    }
+}

@@ -1,0 +1,150 @@
+//! The ports: what the core needs from the world. Adapters live in the `synthd` package;
+//! scripted ones for tests in [`crate::testkit`].
+
+use crate::model::{
+    AttemptRecord, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord, Entry,
+    EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
+    Money, Rejection, RowRecord, SandboxSpec, Snapshot, Task, Tree, Turn,
+};
+use crate::scaffold::Scaffold;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Who asks a model, for adapters that need more than the conversation.
+#[derive(Clone)]
+pub struct CallContext {
+    pub episode: EpisodeId,
+    pub task: Arc<Task>,
+    pub scaffold: Arc<dyn Scaffold>,
+    /// How many replies the conversation holds already.
+    pub turn: u32,
+    /// Which try of this call it is, from zero.
+    pub retry: u32,
+}
+
+/// One model behind one provider. Exactly one attempt a call: retries, limits and budgets
+/// belong to the router.
+#[async_trait]
+pub trait ChatModel: Send + Sync + 'static {
+    async fn complete(
+        &self,
+        request: &ChatRequest,
+        context: &CallContext,
+    ) -> Result<ChatReply, Fault>;
+}
+
+/// Brings sandboxes up and sweeps what dead owners left behind.
+#[async_trait]
+pub trait SandboxBackend: Send + Sync + 'static {
+    fn name(&self) -> &'static str;
+
+    /// A sandbox whose guest has answered. Dropping it kills everything inside.
+    async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault>;
+
+    /// Removes what owners that no longer live left behind; says how much that was.
+    async fn sweep(&self) -> Result<u32, Fault>;
+
+    /// Waits until everything of dropped sandboxes is gone.
+    async fn settle(&self) -> Result<(), Fault>;
+}
+
+/// One sandbox, seen through its guest. Dropping it is the end of it.
+#[async_trait]
+pub trait Sandbox: Send + 'static {
+    fn fingerprint(&self) -> &Fingerprint;
+
+    async fn ping(&mut self) -> Result<(), Fault>;
+
+    async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault>;
+
+    async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
+
+    /// Kills what still runs, then copies the workspace out.
+    async fn pack(&mut self) -> Result<Snapshot, Fault>;
+
+    /// Lays a copy into the (empty) workspace.
+    async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault>;
+}
+
+/// The store failed. Never retried blindly: the caller decides what stops.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{operation}: {message}")]
+pub struct StoreFault {
+    pub operation: &'static str,
+    pub message: String,
+}
+
+impl From<StoreFault> for Fault {
+    fn from(fault: StoreFault) -> Self {
+        Self::new(FaultKind::Store, fault.to_string())
+    }
+}
+
+/// The durable record. A batch is kept whole or not at all, and kept when `append` returns.
+#[async_trait]
+pub trait Journal: Send + Sync + 'static {
+    async fn append(&self, entries: Vec<Entry>) -> Result<(), StoreFault>;
+
+    async fn campaign(&self, name: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault>;
+
+    async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault>;
+
+    /// In plan order.
+    async fn episodes(&self, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault>;
+
+    async fn attempts(&self, episode: &EpisodeId) -> Result<Vec<AttemptRecord>, StoreFault>;
+
+    /// The turns of an attempt, in order.
+    async fn turns(
+        &self,
+        episode: &EpisodeId,
+        attempt: crate::model::Attempt,
+    ) -> Result<Vec<Turn>, StoreFault>;
+
+    /// Judged rows in plan order, from `after` on (exclusive), at most `limit`.
+    async fn rows(
+        &self,
+        campaign: &CampaignName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<RowRecord>, StoreFault>;
+
+    async fn datasets(&self, campaign: &CampaignName) -> Result<Vec<DatasetRecord>, StoreFault>;
+
+    /// Settled money, and every unsettled hold in full.
+    async fn spent(&self, campaign: &CampaignName) -> Result<Money, StoreFault>;
+
+    /// Returns when all that was appended before is on the disk itself.
+    async fn barrier(&self) -> Result<(), StoreFault>;
+}
+
+/// A dataset version to be written.
+#[derive(Clone)]
+pub struct Edition {
+    pub campaign: CampaignName,
+    pub journal: Arc<dyn Journal>,
+    /// Rejections found only when rows are seen together (duplicates), by episode.
+    pub late_rejections: BTreeMap<EpisodeId, Rejection>,
+    /// Episodes that ended in a fault: counted on the card, never a row.
+    pub faulted: u64,
+    pub planned: u64,
+    /// What the campaign says for the card.
+    pub licence: String,
+    pub seed: u64,
+    pub config_digest: String,
+    pub now_ms: i64,
+}
+
+/// Writes datasets.
+#[async_trait]
+pub trait DatasetSink: Send + Sync + 'static {
+    /// Writes the next version, or returns the newest one when its rows are the same.
+    async fn write(&self, edition: Edition) -> Result<DatasetRecord, Fault>;
+}
+
+/// The time of day, for records only: decisions use tokio's clock.
+pub trait Clock: Send + Sync + 'static {
+    fn now_ms(&self) -> i64;
+}
+

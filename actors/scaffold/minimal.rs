@@ -1,0 +1,251 @@
+//! `minimal`: one tool, `bash`, one call a turn. The agent hands its work in by running a
+//! command whose first line of output is the marker.
+
+use super::{FormatError, Observed, ParsedAction, Scaffold};
+use crate::model::{
+    ActionType, ChatReply, ChatRequest, Deed, ExecEnd, ExecReport, FinishReason, Message, Role,
+    StepAction, Task, ToolCall, ToolSchema, WORKSPACE,
+};
+use serde_json::json;
+
+/// The output line that ends an episode.
+const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
+const TOOL: &str = "bash";
+const MAX_OUTPUT_TOKENS: u32 = 4_096;
+
+/// The scaffold itself; it has no state.
+pub struct Minimal;
+
+impl Minimal {
+    pub const NAME: &'static str = "minimal";
+}
+
+impl Scaffold for Minimal {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn open(&self, task: &Task) -> Vec<Message> {
+        vec![
+            Message::text(Role::System, system_prompt()),
+            Message::text(Role::User, format!("Your task:\n\n{}", task.instruction)),
+        ]
+    }
+
+    fn request(&self, history: &[Message]) -> ChatRequest {
+        ChatRequest {
+            messages: history.to_vec(),
+            tools: vec![tool_schema()],
+            max_output_tokens: MAX_OUTPUT_TOKENS,
+        }
+    }
+
+    fn parse(&self, reply: &ChatReply) -> Result<ParsedAction, FormatError> {
+        let call = only_call(reply)?;
+        let fail = |reason: &str| FormatError {
+            reason: reason.to_owned(),
+            tool: call.name.clone(),
+            arguments: call.arguments.clone(),
+        };
+        if call.name != TOOL {
+            return Err(fail(&format!("there is no tool named {:?}; use {TOOL:?}", call.name)));
+        }
+        let arguments: serde_json::Value = serde_json::from_str(&call.arguments)
+            .map_err(|_| fail("the tool's arguments are not valid JSON"))?;
+        let command = arguments
+            .get("command")
+            .and_then(serde_json::Value::as_str)
+            .ok_or_else(|| fail("the arguments need a string named \"command\""))?;
+        if command.trim().is_empty() {
+            return Err(fail("the command is empty"));
+        }
+        let kind = if is_submission(command) { ActionType::Submit } else { ActionType::ToolCall };
+        Ok(ParsedAction {
+            action: StepAction {
+                kind,
+                tool: TOOL.to_owned(),
+                arguments: json!({ "command": command }).to_string(),
+            },
+            command: command.to_owned(),
+            call_id: call.id.clone(),
+        })
+    }
+
+    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> Observed {
+        let text = render_observation(report);
+        let submitted = report.end.success()
+            && String::from_utf8_lossy(&report.stdout.head).lines().next().map(str::trim_end)
+                == Some(SUBMIT_MARKER);
+        let messages = vec![Message::tool_result(&action.call_id, text.clone())];
+        Observed { text, messages, submitted }
+    }
+
+    fn correct(&self, reply: &ChatReply, error: &FormatError) -> Observed {
+        let text = format!(
+            "Your reply could not be used: {}.\nAnswer with exactly one call of the tool \
+             \"{TOOL}\" whose arguments are {{\"command\": \"...\"}}. To hand your work in, run: \
+             echo {SUBMIT_MARKER}",
+            error.reason
+        );
+        // Every call must be answered, or the next request is not a valid conversation.
+        let mut messages: Vec<Message> = reply
+            .message
+            .tool_calls
+            .iter()
+            .map(|call| Message::tool_result(&call.id, text.clone()))
+            .collect();
+        if messages.is_empty() {
+            messages.push(Message::text(Role::User, text.clone()));
+        }
+        Observed { text, messages, submitted: false }
+    }
+
+    fn express(&self, think: &str, deed: &Deed, turn: u32) -> Message {
+        let arguments = json!({ "command": command_for(deed) }).to_string();
+        Message {
+            tool_calls: vec![ToolCall {
+                id: format!("call_{turn}"),
+                name: TOOL.to_owned(),
+                arguments,
+            }],
+            ..Message::text(Role::Assistant, think)
+        }
+    }
+}
+
+fn system_prompt() -> String {
+    format!(
+        "You work on a task in a Linux sandbox by running shell commands.\n\n\
+         Each of your replies holds a short thought and exactly one call of the tool \"{TOOL}\". \
+         Commands start in {WORKSPACE}; the working directory and exported variables persist \
+         between calls, background processes keep running, there is no network and no terminal. \
+         Long output is cut in the middle.\n\n\
+         When the work is done, hand it in by running exactly: echo {SUBMIT_MARKER}\n\
+         After that nothing can be changed."
+    )
+}
+
+fn tool_schema() -> ToolSchema {
+    ToolSchema {
+        name: TOOL.to_owned(),
+        description: "Run a shell command in the sandbox and see its output.".to_owned(),
+        parameters: json!({
+            "type": "object",
+            "properties": {
+                "command": { "type": "string", "description": "The command to run." }
+            },
+            "required": ["command"],
+            "additionalProperties": false
+        }),
+    }
+}
+
+fn only_call(reply: &ChatReply) -> Result<&ToolCall, FormatError> {
+    let error = |reason: &str| FormatError {
+        reason: reason.to_owned(),
+        tool: String::new(),
+        arguments: "{}".to_owned(),
+    };
+    if reply.finish == FinishReason::Length {
+        return Err(error("the reply was cut by the output limit"));
+    }
+    match reply.message.tool_calls.as_slice() {
+        [call] => Ok(call),
+        [] => Err(error("it holds no tool call")),
+        more => Err(error(&format!("it holds {} tool calls instead of one", more.len()))),
+    }
+}
+
+fn is_submission(command: &str) -> bool {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    words == ["echo", SUBMIT_MARKER]
+}
+
+fn render_observation(report: &ExecReport) -> String {
+    let mut text = format!("<returncode>{}</returncode>\n", report.end.exit_code());
+    if let Some(note) = note_of(&report.end) {
+        text.push_str(&format!("<note>{note}</note>\n"));
+    }
+    let stdout = report.stdout.text();
+    let stderr = report.stderr.text();
+    text.push_str(&format!("<stdout>\n{stdout}"));
+    close(&mut text, "</stdout>");
+    if !stderr.is_empty() {
+        text.push_str(&format!("\n<stderr>\n{stderr}"));
+        close(&mut text, "</stderr>");
+    }
+    text
+}
+
+fn close(text: &mut String, tag: &str) {
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(tag);
+}
+
+fn note_of(end: &ExecEnd) -> Option<String> {
+    match end {
+        ExecEnd::Exited(_) => None,
+        ExecEnd::Signaled(signal) => Some(format!("the command was killed by signal {signal}")),
+        ExecEnd::TimedOut => Some("the command ran out of time and was killed".to_owned()),
+        ExecEnd::CpuLimit => Some("the command used up its processor time".to_owned()),
+        ExecEnd::OutOfMemory => Some("the sandbox ran out of memory".to_owned()),
+        ExecEnd::OutputLimit => Some("the command wrote too much and was killed".to_owned()),
+        ExecEnd::NotStarted(why) => Some(format!("the command could not be started: {why}")),
+    }
+}
+
+/// A deed as a POSIX shell command: this scaffold has no other tool.
+fn command_for(deed: &Deed) -> String {
+    match deed {
+        Deed::Run(command) => command.clone(),
+        Deed::Submit => format!("echo {SUBMIT_MARKER}"),
+        Deed::Write { path, content } => write_command(path, content),
+        Deed::Edit { path, search, replace } => edit_command(path, search, replace),
+    }
+}
+
+fn write_command(path: &str, content: &str) -> String {
+    let quoted = quote(path);
+    let mkdir = match path.rsplit_once('/') {
+        Some((parent, _)) if !parent.is_empty() => format!("mkdir -p {} && ", quote(parent)),
+        _ => String::new(),
+    };
+    match content.strip_suffix('\n') {
+        Some(body) => {
+            let end = heredoc_word(content);
+            format!("{mkdir}cat > {quoted} <<'{end}'\n{body}\n{end}")
+        }
+        None => format!("{mkdir}printf '%s' {} > {quoted}", quote(content)),
+    }
+}
+
+/// Replaces the only occurrence, with tools every POSIX system has: the file, the text
+/// sought and its replacement are read whole, so newlines need no escaping anywhere.
+fn edit_command(path: &str, search: &str, replace: &str) -> String {
+    let (path, search, replace) = (quote(path), quote(search), quote(replace));
+    format!(
+        "SEARCH={search} REPLACE={replace} awk '{{ text = text sep $0; sep = \"\\n\" }}\n\
+         END {{ s = ENVIRON[\"SEARCH\"]; at = index(text \"\\n\", s);\n\
+         if (!at) {{ print \"search text not found\" > \"/dev/stderr\"; exit 1 }}\n\
+         out = substr(text \"\\n\", 1, at - 1) ENVIRON[\"REPLACE\"] substr(text \"\\n\", at + length(s));\n\
+         printf \"%s\", out }}' {path} > /tmp/edited && cat /tmp/edited > {path}"
+    )
+}
+
+fn quote(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn heredoc_word(content: &str) -> String {
+    let mut word = "EOF".to_owned();
+    while content.lines().any(|line| line == word) {
+        word.push('_');
+    }
+    word
+}

@@ -1,0 +1,145 @@
+//! Every error a user can meet: a stable code, what was wrong and where, and a way out.
+//! Each code has a page under `docs/errors/`, which a test keeps complete.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, exit $exit:literal;)*) => {
+        /// A stable error code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => concat!("SYN-", $number),)* }
+            }
+
+            /// The process's exit code when this error ends it.
+            pub fn exit_code(self) -> u8 {
+                match self { $(Self::$name => $exit,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A bug or a host in an unforeseen state.
+    Unexpected = "0001", exit 1;
+    /// An actor failed more often than its restart intensity allows.
+    Escalated = "0002", exit 1;
+    /// A file could not be read or written.
+    Io = "0003", exit 1;
+
+    ConfigUnreadable = "0101", exit 2;
+    ConfigInvalid = "0102", exit 2;
+    /// The stored campaign of that name was made with other settings.
+    CampaignChanged = "0103", exit 2;
+    /// No task is left to run: nothing matches, or the host lacks what all need.
+    NothingToRun = "0104", exit 2;
+    BadUsage = "0105", exit 2;
+
+    TemplateInvalid = "0201", exit 2;
+    TemplateUnknown = "0202", exit 2;
+    /// `template check` found a template that does not hold what it promises.
+    TemplateUnproven = "0203", exit 1;
+
+    DataDirInUse = "0301", exit 2;
+    DataDirUnwritable = "0302", exit 2;
+    DataDirFull = "0303", exit 1;
+    StoreNewer = "0304", exit 2;
+    StoreDamaged = "0305", exit 1;
+
+    /// The host does not enforce what was asked for.
+    HostCannotEnforce = "0401", exit 6;
+    LauncherFailed = "0402", exit 6;
+    SandboxFault = "0403", exit 1;
+
+    NoDaemon = "0501", exit 5;
+    SocketInUse = "0502", exit 2;
+    ControlProtocol = "0503", exit 1;
+    /// The daemon understood and declined.
+    ControlRefused = "0504", exit 2;
+    SocketUnusable = "0505", exit 2;
+
+    EpisodeUnknown = "0601", exit 2;
+    ReplayDiffers = "0602", exit 1;
+
+    NotADataset = "0701", exit 2;
+    DatasetDamaged = "0702", exit 1;
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// An error as the user meets it. `Display` is the one-line statement; the cause and the
+/// hint are printed on their own lines by [`Error::report`].
+#[derive(Debug)]
+pub struct Error {
+    code: Code,
+    what: String,
+    hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// The application's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    pub fn new(code: Code, what: impl Into<String>) -> Self {
+        Self { code, what: what.into(), hint: None, source: None }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    pub fn hint_text(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The whole message: statement, causes, way out.
+    pub fn report(&self) -> String {
+        let mut text = format!("error[{}]: {}", self.code, self.what);
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            text.push_str(&format!("\n  cause: {error}"));
+            cause = error.source();
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("\n  help: {hint}"));
+        }
+        text
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_ref().map(|s| &**s as &(dyn StdError + 'static))
+    }
+}

@@ -1,0 +1,5 @@
+//! synthd: turns task templates and a dollar budget into verified, curated training data
+//! for language models that act. This package is everything that touches the world; what
+//! decides lives in `synthd-actors`.
+
+pub mod error;
