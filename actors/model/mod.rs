@@ -1,5 +1,6 @@
 //! Pure data: what the engine talks about, with no I/O and no policy.
 
+mod campaign;
 mod chat;
 mod fault;
 mod ids;
@@ -11,6 +12,7 @@ mod sandbox;
 mod step;
 mod task;
 
+pub use campaign::*;
 pub use chat::*;
 pub use fault::*;
 pub use ids::*;

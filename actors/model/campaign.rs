@@ -1,0 +1,161 @@
+//! A campaign as the engine runs it: validated, without options that mean "unset".
+
+use super::{CampaignName, Money, Price, SandboxSpec, digest_of};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// What a campaign wants done.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CampaignConfig {
+    pub name: CampaignName,
+    pub seed: u64,
+    pub tasks: TaskSelection,
+    pub models: Vec<ModelConfig>,
+    pub assign: Assignment,
+    pub scaffolds: Vec<String>,
+    /// Name of the sandbox backend.
+    pub backend: String,
+    pub sandbox: SandboxSpec,
+    pub episode: EpisodeLimits,
+    /// Episodes at once.
+    pub concurrency: usize,
+    /// No cap where absent; unpriced models are free then and refused otherwise.
+    pub budget: Option<Money>,
+    pub quality: QualityPolicy,
+    pub dataset: DatasetConfig,
+}
+
+/// Which templates, and how many tasks of each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskSelection {
+    /// Globs over template ids.
+    pub templates: Vec<String>,
+    pub exclude: Vec<String>,
+    pub per_template: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// `<provider>/<model>`, for example `scripted/oracle`.
+    pub name: String,
+    pub price: Price,
+    pub weight: u32,
+    /// Calls at once.
+    pub concurrency: usize,
+    pub requests_per_minute: Option<u32>,
+}
+
+impl ModelConfig {
+    pub fn provider(&self) -> &str {
+        self.name.split_once('/').map_or("", |(provider, _)| provider)
+    }
+}
+
+/// Which models try a task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Assignment {
+    /// Every model tries every task.
+    #[default]
+    Cross,
+    /// Models take turns over the tasks.
+    RoundRobin,
+    /// Models are drawn by weight, from the campaign's seed.
+    Weighted,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpisodeLimits {
+    pub max_turns: u32,
+    /// Wall time of the agent's turns, model calls included.
+    pub timeout: Duration,
+    /// Unreadable replies in a row that end an episode.
+    pub malformed_in_a_row: u32,
+    /// Attempts in all; only infrastructure faults lead to another.
+    pub attempts: u32,
+}
+
+impl Default for EpisodeLimits {
+    fn default() -> Self {
+        Self {
+            max_turns: 40,
+            timeout: Duration::from_secs(1_800),
+            malformed_in_a_row: 3,
+            attempts: 3,
+        }
+    }
+}
+
+/// What a quality stage does with what it finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StageAction {
+    Reject,
+    Label,
+    Off,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QualityPolicy {
+    /// Steps or arguments that break the row's own rules.
+    pub format: StageAction,
+    /// A sealed canary or sealed content in what the agent saw or wrote.
+    pub leak: StageAction,
+    /// Commands that reach for the sealed files.
+    pub tampering: StageAction,
+    /// The same action three times in a row or more.
+    pub loops: StageAction,
+    /// Episodes cut by a limit.
+    pub truncation: StageAction,
+    /// Rows equal to an earlier one.
+    pub duplicates: StageAction,
+    /// Episodes that did not solve their task.
+    pub unresolved: StageAction,
+    /// Repeats of one action that make a loop.
+    pub loop_length: u32,
+}
+
+impl Default for QualityPolicy {
+    fn default() -> Self {
+        Self {
+            format: StageAction::Reject,
+            leak: StageAction::Reject,
+            tampering: StageAction::Reject,
+            loops: StageAction::Label,
+            truncation: StageAction::Label,
+            duplicates: StageAction::Reject,
+            unresolved: StageAction::Label,
+            loop_length: 3,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetConfig {
+    /// Shares of train, validation and test in percent.
+    pub splits: [u32; 3],
+    pub licence: String,
+}
+
+impl Default for DatasetConfig {
+    fn default() -> Self {
+        Self { splits: [80, 10, 10], licence: "other".to_owned() }
+    }
+}
+
+impl CampaignConfig {
+    /// What must not change under a campaign's name, because rows made before and after
+    /// would not be comparable. The plan may grow and the budget, concurrency, prices and
+    /// model list may change.
+    pub fn identity(&self) -> String {
+        let fixed = serde_json::json!({
+            "seed": self.seed,
+            "backend": self.backend,
+            "sandbox": self.sandbox,
+            "episode": self.episode,
+            "quality": self.quality,
+            "splits": self.dataset.splits,
+        });
+        digest_of(&["campaign-identity", &fixed.to_string()])
+    }
+}
