@@ -1,1 +1,75 @@
-fn main(){}
+//! Builds the guest, a static program of the standard library alone, with the same
+//! compiler and no further tools, and leaves it where `src/sandbox/guest` embeds it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const SOURCE: &str = "src/sandbox/guest/program";
+
+fn main() {
+    println!("cargo::rerun-if-changed={SOURCE}");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=templates");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    embed_templates(&out);
+    let guest = out.join("guest");
+    if compile(&guest, true) {
+        println!("cargo::rustc-env=SYNTHD_GUEST_LINKAGE=static");
+        return;
+    }
+    println!(
+        "cargo::warning=no static C library found (Debian: libc6-dev, Fedora: glibc-static); \
+         the guest is linked dynamically and works only in sandboxes that show the host's /usr"
+    );
+    assert!(compile(&guest, false), "the guest does not compile");
+    println!("cargo::rustc-env=SYNTHD_GUEST_LINKAGE=dynamic");
+}
+
+fn compile(guest: &Path, fixed: bool) -> bool {
+    let rustc = env::var_os("RUSTC").expect("cargo sets RUSTC");
+    let target = env::var("TARGET").expect("cargo sets TARGET");
+    let mut command = Command::new(rustc);
+    command
+        .args(["--edition", "2024", "--crate-name", "guest", "--crate-type", "bin"])
+        .args(["--target", &target, "-C", "panic=abort", "-C", "opt-level=s"])
+        .args(["-C", "lto=fat", "-C", "strip=symbols", "-C", "codegen-units=1"])
+        .arg("-o")
+        .arg(guest)
+        .arg(format!("{SOURCE}/main.rs"))
+        // Flags meant for the application would change the guest, or break its linking.
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS");
+    if fixed {
+        command.args(["-C", "target-feature=+crt-static"]);
+    }
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Lists every template with its text, so that the binary needs no files beside it.
+fn embed_templates(out: &Path) {
+    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let mut found = Vec::new();
+    collect(&root.join("templates"), &mut found);
+    found.sort();
+    let mut list = String::from("&[\n");
+    for path in found {
+        let id = path.strip_prefix(root.join("templates")).expect("below it").with_extension("");
+        let id = id.to_string_lossy().replace('\\', "/");
+        list.push_str(&format!("({id:?}, include_str!({:?})),\n", path.to_string_lossy()));
+    }
+    list.push(']');
+    std::fs::write(out.join("templates.rs"), list).expect("OUT_DIR is writable");
+}
+
+fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|e| e == "yaml") {
+            found.push(path);
+        }
+    }
+}

@@ -6,3 +6,4 @@
 pub mod model;
 pub mod ports;
 pub mod scaffold;
+pub mod supervisor;

@@ -147,4 +147,3 @@ pub trait DatasetSink: Send + Sync + 'static {
 pub trait Clock: Send + Sync + 'static {
     fn now_ms(&self) -> i64;
 }
-

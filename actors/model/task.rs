@@ -5,7 +5,16 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
     schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
@@ -36,8 +45,15 @@ pub struct Move {
 #[serde(rename_all = "snake_case")]
 pub enum Deed {
     Run(String),
-    Edit { path: String, search: String, replace: String },
-    Write { path: String, content: String },
+    Edit {
+        path: String,
+        search: String,
+        replace: String,
+    },
+    Write {
+        path: String,
+        content: String,
+    },
     /// Hand the work in; added by whoever plays the moves, never written in a template.
     Submit,
 }

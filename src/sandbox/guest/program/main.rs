@@ -1,0 +1,128 @@
+//! The guest: PID 1 of a sandbox. It serves one request at a time from its stream, reaps
+//! whatever dies, and dies with the stream, which takes the whole sandbox with it.
+//!
+//! ```text
+//!            frame                      child exits, deadline, output limit
+//!   idle ───────────► serving ───────────────────────────────────────────► reply ──► idle
+//!    │ stream closed     │ stream closed
+//!    └───────────────────┴──► exit (the kernel kills every process of the namespace)
+//! ```
+//!
+//! Built by `build.rs` with nothing but the standard library and embedded in the engine.
+
+mod files;
+mod pack;
+mod run;
+mod sys;
+mod tree;
+mod wire;
+
+use std::io::{self, Read, Write};
+use wire::{Frame, Malformed, Reader, Writer, kind};
+
+/// The launcher leaves the stream here.
+const STREAM_FD: i32 = 3;
+
+fn main() {
+    if let Err(error) = serve() {
+        // Nobody reads this in production; it helps whoever runs the guest by hand.
+        let _ = writeln!(io::stderr(), "guest: {error}");
+        std::process::exit(1);
+    }
+}
+
+fn serve() -> io::Result<()> {
+    sys::become_init()?;
+    let mut guest = Guest { stream: sys::take_stream(STREAM_FD)?, shell: run::Shell::new()? };
+    while let Some(frame) = guest.next_frame()? {
+        guest.answer(frame)?;
+    }
+    Ok(())
+}
+
+struct Guest {
+    stream: std::fs::File,
+    shell: run::Shell,
+}
+
+impl Guest {
+    /// The next request; none when the stream has closed.
+    fn next_frame(&mut self) -> io::Result<Option<Frame>> {
+        if !self.shell.idle_until_readable(&self.stream)? {
+            return Ok(None);
+        }
+        let mut prefix = [0; 4];
+        if let Err(error) = self.stream.read_exact(&mut prefix) {
+            return match error.kind() {
+                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Ok(None),
+                _ => Err(error),
+            };
+        }
+        let mut body = vec![0; wire::body_length(prefix).map_err(invalid)?];
+        self.stream.read_exact(&mut body)?;
+        wire::decode(body).map(Some).map_err(invalid)
+    }
+
+    fn answer(&mut self, frame: Frame) -> io::Result<()> {
+        let id = frame.id;
+        match self.perform(&frame) {
+            Ok(reply) => self.reply(id, reply.0, &reply.1),
+            Err(error) if is_protocol(&error) => Err(error),
+            Err(error) => {
+                let mut failed = Writer::default();
+                failed.bytes(error.to_string().as_bytes());
+                self.reply(id, kind::FAILED, &failed.0)
+            }
+        }
+    }
+
+    fn perform(&mut self, frame: &Frame) -> io::Result<(u8, Vec<u8>)> {
+        let mut reader = Reader::new(&frame.payload);
+        match frame.kind {
+            kind::PING => {
+                let mut pong = Writer::default();
+                pong.u32(wire::PROTOCOL);
+                Ok((kind::PONG, pong.0))
+            }
+            kind::EXEC => {
+                let request = run::Request::read(&mut reader).map_err(invalid)?;
+                let reply = self.shell.run(&request, &self.stream)?;
+                Ok((kind::EXITED, reply))
+            }
+            kind::LAY => files::lay(&mut reader).map(done),
+            kind::CLEAR => {
+                files::clear(reader.u8().map_err(invalid)?)?;
+                Ok(done(0))
+            }
+            kind::PACK => {
+                let limits = pack::Limits::read(&mut reader).map_err(invalid)?;
+                self.shell.kill_everything()?;
+                let stream = &mut self.stream;
+                let skipped = pack::pack(&limits, |payload| {
+                    stream.write_all(&wire::encode(frame.id, kind::ENTRIES, payload))
+                })?;
+                Ok(done(skipped))
+            }
+            _ => Err(invalid(Malformed("unknown kind of frame"))),
+        }
+    }
+
+    fn reply(&mut self, id: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
+        self.stream.write_all(&wire::encode(id, kind, payload))
+    }
+}
+
+fn done(value: u32) -> (u8, Vec<u8>) {
+    let mut writer = Writer::default();
+    writer.u32(value);
+    (kind::DONE, writer.0)
+}
+
+/// A host that breaks the protocol is no host of ours: the guest ends.
+pub(crate) fn invalid(error: Malformed) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.0)
+}
+
+fn is_protocol(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidData
+}

@@ -1,0 +1,75 @@
+//! Killing a command with everything it started, however it tried to get away: own
+//! sessions, double forks, stopped processes, fork bombs.
+//!
+//! Processes older than the command (background work of earlier turns) and their
+//! descendants are spared; whatever else is younger than the command belongs to it.
+
+use crate::sys;
+use std::collections::HashMap;
+use std::fs;
+
+/// Passes after which a tree that keeps growing is met with a kill of everything: the
+/// kernel does that one atomically.
+const PASSES: usize = 4;
+
+#[derive(Clone, Copy)]
+struct Process {
+    parent: i32,
+    started: u64,
+}
+
+/// Kills the tree below `root`, a child of ours that is alive or not yet reaped.
+pub fn kill(root: i32) {
+    let Some(born) = read_process(root).map(|p| p.started) else { return };
+    for _ in 0..PASSES {
+        let processes = all_processes();
+        let doomed: Vec<i32> =
+            processes.keys().copied().filter(|pid| belongs(*pid, root, born, &processes)).collect();
+        for pid in &doomed {
+            sys::kill_process(*pid);
+        }
+        if doomed.iter().all(|pid| *pid == root) {
+            return;
+        }
+    }
+    sys::kill_process(-1);
+}
+
+/// Whether `pid` is `root`, below it, or a stray of it: young, with no elder above it.
+fn belongs(pid: i32, root: i32, born: u64, processes: &HashMap<i32, Process>) -> bool {
+    let mut at = pid;
+    // Parents form a tree, but it changes while it is read; the bound ends any cycle.
+    for _ in 0..=processes.len() {
+        if at == root {
+            return true;
+        }
+        match processes.get(&at) {
+            Some(process) if at != 1 && process.started < born => return false,
+            Some(process) if at != 1 => at = process.parent,
+            _ => return pid != 1,
+        }
+    }
+    true
+}
+
+fn all_processes() -> HashMap<i32, Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return HashMap::new() };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter_map(|pid| Some((pid, read_process(pid)?)))
+        .collect()
+}
+
+fn read_process(pid: i32) -> Option<Process> {
+    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The name may hold anything, parentheses too: the fields start after the last one.
+    let after = stat.iter().rposition(|b| *b == b')')? + 2;
+    let text = String::from_utf8_lossy(stat.get(after..)?).into_owned();
+    let mut fields = text.split(' ');
+    let dead = matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    let started = fields.nth(17)?.parse().ok()?;
+    // The dead need no killing, but the root's age must be readable until it is reaped.
+    (!dead || parent == 1).then_some(Process { parent, started })
+}

@@ -1,0 +1,321 @@
+//! The engine's side of the launcher: starts it, orders sandboxes, and starts it again
+//! should it die.
+
+use super::LAUNCHER_COMMAND;
+use super::launcher::send_with_fd;
+use super::protocol::{HostReport, MAX_PACKET, News, Order, Plan};
+use super::sandbox::NamespaceSandbox;
+use async_trait::async_trait;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use synthd_actors::model::{Enforcement, Fault, FaultKind, SandboxSpec};
+use synthd_actors::ports::{Sandbox, SandboxBackend};
+use synthd_actors::supervisor::spawn;
+use tokio::net::UnixStream;
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
+use tokio_util::task::AbortOnDropHandle;
+
+/// What this host enforces and by which means, or why it does not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct HostFacts {
+    pub kernel: String,
+    pub root: bool,
+    pub cgroup_version: String,
+    pub enforced: BTreeMap<Enforcement, Result<String, String>>,
+    /// Sandboxes of dead engines that were removed when the launcher started.
+    pub swept: u32,
+}
+
+impl HostFacts {
+    fn of(report: &HostReport) -> Self {
+        let controller = |name: &str| match report.controllers.get(name) {
+            Some(Ok(place)) => Ok(format!("cgroup {} ({place})", report.cgroup_version)),
+            Some(Err(why)) => Err(why.clone()),
+            None => Err("no cgroup hierarchy offers this controller".to_owned()),
+        };
+        let landlock = match report.landlock_abi {
+            abi if abi >= 2 => Ok(format!("ABI {abi}")),
+            _ => Err("the kernel has no Landlock of version 2 or later".to_owned()),
+        };
+        let rlimit = |_: String| Ok("rlimit per user namespace".to_owned());
+        let enforced = BTreeMap::from([
+            (Enforcement::Namespaces, Ok("user, mount, pid, net, ipc, uts, cgroup".to_owned())),
+            (Enforcement::MemoryCgroup, controller("memory")),
+            (Enforcement::Processes, controller("pids").or_else(rlimit)),
+            (Enforcement::CpuCgroup, controller("cpu")),
+            (Enforcement::Disk, Ok("tmpfs size and inode caps".to_owned())),
+            (Enforcement::Seccomp, Ok("system-call filter".to_owned())),
+            (Enforcement::Landlock, landlock),
+        ]);
+        Self {
+            kernel: report.kernel.clone(),
+            root: report.root,
+            cgroup_version: report.cgroup_version.clone(),
+            enforced,
+            swept: report.swept,
+        }
+    }
+
+    /// What of `required` the host does not enforce, with the reason.
+    pub fn missing<'a>(
+        &'a self,
+        required: impl IntoIterator<Item = &'a Enforcement>,
+    ) -> Vec<(Enforcement, String)> {
+        let lacks = |e: &Enforcement| match self.enforced.get(e) {
+            Some(Ok(_)) => None,
+            Some(Err(why)) => Some((*e, why.clone())),
+            None => Some((*e, "unknown to this backend".to_owned())),
+        };
+        required.into_iter().filter_map(lacks).collect()
+    }
+}
+
+type Waiting = Mutex<HashMap<u64, oneshot::Sender<News>>>;
+
+/// A running launcher.
+pub(super) struct Link {
+    /// Keeps packets apart; only its type says stream.
+    socket: UnixStream,
+    waiting: Waiting,
+    report: HostReport,
+}
+
+impl Link {
+    /// Sends without waiting: the socket holds many packets, and a full one means the
+    /// launcher is stuck.
+    fn send(&self, order: &Order, stream: Option<&OwnedFd>) -> io::Result<()> {
+        let bytes = serde_json::to_vec(order).map_err(io::Error::other)?;
+        send_with_fd(self.socket.as_raw_fd(), &bytes, stream.map(AsRawFd::as_raw_fd))
+    }
+
+    async fn receive(&self) -> io::Result<News> {
+        let mut buffer = vec![0; MAX_PACKET];
+        loop {
+            self.socket.readable().await?;
+            // Not through AsyncRead, which takes a short read for an empty socket: a packet
+            // is always short, and the next one may be there already.
+            match self.socket.try_read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    return serde_json::from_slice(&buffer[..length]).map_err(io::Error::other);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn expect(&self, key: u64) -> oneshot::Receiver<News> {
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.waiting).insert(key, sender);
+        receiver
+    }
+
+    /// Hands news to whoever waits for them, until the launcher is gone.
+    async fn dispatch(&self) {
+        while let Ok(news) = self.receive().await {
+            let key = match &news {
+                News::Ready(_) => continue,
+                News::Spawned { slot, .. } | News::SpawnFailed { slot, .. } => *slot,
+                News::Settled { token } => *token,
+            };
+            if let Some(waiter) = lock(&self.waiting).remove(&key) {
+                // A waiter that gave up has dropped its stream, which ends the guest.
+                waiter.send(news).ok();
+            }
+        }
+        lock(&self.waiting).clear();
+    }
+
+    pub(super) fn kill(&self, slot: u64) {
+        // If this fails the launcher is gone or stuck; closing the stream ends the guest too.
+        self.send(&Order::Kill { slot }, None).ok();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Running {
+    link: Arc<Link>,
+    dispatcher: AbortOnDropHandle<()>,
+}
+
+/// Sandboxes out of Linux namespaces.
+pub struct NamespaceBackend {
+    executable: PathBuf,
+    running: AsyncMutex<Option<Running>>,
+    next_key: AtomicU64,
+    root_fingerprint: String,
+}
+
+impl NamespaceBackend {
+    /// `executable` is the synthd binary, which the launcher is re-executed from.
+    pub fn new(executable: impl Into<PathBuf>) -> Self {
+        Self {
+            executable: executable.into(),
+            running: AsyncMutex::new(None),
+            next_key: AtomicU64::new(1),
+            root_fingerprint: host_root_fingerprint(),
+        }
+    }
+
+    /// What this host enforces; starts the launcher to find out.
+    pub async fn host_facts(&self) -> Result<HostFacts, Fault> {
+        Ok(HostFacts::of(&self.link().await?.report))
+    }
+
+    async fn link(&self) -> Result<Arc<Link>, Fault> {
+        let mut running = self.running.lock().await;
+        if let Some(running) = running.as_ref().filter(|r| !r.dispatcher.is_finished()) {
+            return Ok(running.link.clone());
+        }
+        let started = start_launcher(&self.executable).await.map_err(|error| {
+            let shown = self.executable.display();
+            Fault::new(FaultKind::SandboxStart, format!("start the launcher from {shown}: {error}"))
+        })?;
+        let link = started.link.clone();
+        *running = Some(started);
+        Ok(link)
+    }
+
+    fn key(&self) -> u64 {
+        self.next_key.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+async fn start_launcher(executable: &Path) -> io::Result<Running> {
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
+    let mut child = Command::new(executable)
+        .arg(LAUNCHER_COMMAND)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::from(theirs))
+        .stdout(Stdio::null())
+        .spawn()?;
+    let ours = std::os::unix::net::UnixStream::from(ours);
+    ours.set_nonblocking(true)?;
+    let mut link = Link {
+        socket: UnixStream::from_std(ours)?,
+        waiting: Mutex::default(),
+        report: HostReport::default(),
+    };
+    match link.receive().await? {
+        News::Ready(report) => link.report = report,
+        _ => return Err(io::Error::other("the launcher did not introduce itself")),
+    }
+    let link = Arc::new(link);
+    let dispatching = link.clone();
+    let dispatcher = spawn("launcher dispatcher", async move {
+        dispatching.dispatch().await;
+        // It has closed its socket, so it is ending or dead: this takes no time.
+        let reaped = tokio::task::spawn_blocking(move || child.wait()).await;
+        tracing::debug!(?reaped, "the launcher has ended");
+    });
+    Ok(Running { link, dispatcher })
+}
+
+#[async_trait]
+impl SandboxBackend for NamespaceBackend {
+    fn name(&self) -> &'static str {
+        "namespace"
+    }
+
+    async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
+        let link = self.link().await?;
+        let slot = self.key();
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(start_fault)?;
+        let answer = link.expect(slot);
+        let order = Order::Spawn { slot, plan: Box::new(plan_of(spec)) };
+        link.send(&order, Some(&theirs.into())).map_err(start_fault)?;
+        let news = answer.await.map_err(|_| start_fault("the launcher died"))?;
+        match news {
+            News::Spawned { enforced, oom_events, .. } => {
+                ours.set_nonblocking(true).map_err(start_fault)?;
+                let stream = UnixStream::from_std(ours).map_err(start_fault)?;
+                let root = self.root_fingerprint.clone();
+                let mut sandbox =
+                    NamespaceSandbox::new(stream, link, slot, spec, root, enforced, oom_events);
+                sandbox.ping().await?;
+                Ok(Box::new(sandbox))
+            }
+            News::SpawnFailed { step, errno, .. } => Err(start_fault(explain(&step, errno))),
+            _ => Err(start_fault("the launcher answered something else")),
+        }
+    }
+
+    async fn sweep(&self) -> Result<u32, Fault> {
+        Ok(self.link().await?.report.swept)
+    }
+
+    async fn settle(&self) -> Result<(), Fault> {
+        let link = match self.running.lock().await.as_ref() {
+            Some(running) => running.link.clone(),
+            None => return Ok(()),
+        };
+        let token = self.key();
+        let answer = link.expect(token);
+        link.send(&Order::Settle { token }, None).map_err(start_fault)?;
+        // A launcher that died has taken every sandbox with it.
+        answer.await.map(|_| ()).or(Ok(()))
+    }
+}
+
+fn plan_of(spec: &SandboxSpec) -> Plan {
+    let root = spec.image.starts_with('/').then(|| spec.image.clone());
+    Plan {
+        memory_bytes: spec.limits.memory_bytes,
+        processes: spec.limits.processes,
+        disk_bytes: spec.limits.disk_bytes,
+        inodes: spec.limits.inodes,
+        cpu_millis: spec.limits.cpu_millis,
+        root,
+    }
+}
+
+fn start_fault(cause: impl ToString) -> Fault {
+    Fault::new(FaultKind::SandboxStart, cause.to_string())
+}
+
+/// The step that failed, with what usually stands behind it.
+fn explain(step: &str, errno: i32) -> String {
+    let error = io::Error::from_raw_os_error(errno);
+    let hint = match (step, errno) {
+        ("create the namespaces", libc::EPERM | libc::EACCES) => {
+            "user namespaces are forbidden here: see kernel.unprivileged_userns_clone and \
+             kernel.apparmor_restrict_unprivileged_userns, or the container's seccomp profile"
+        }
+        ("create the namespaces", libc::ENOSPC) => "raise user.max_user_namespaces",
+        ("map the user", _) => "the process may not map users: is this a nested container?",
+        ("make mounts private", _) | ("make /proc", libc::EPERM) => {
+            "the container or service around synthd restricts mounts"
+        }
+        ("show the host's programs", libc::ENOSYS) => "Linux 5.12 or later is needed",
+        _ => return format!("{step}: {error}"),
+    };
+    format!("{step}: {error} ({hint})")
+}
+
+/// Tells hosts with other programs apart: the distribution and its package list.
+fn host_root_fingerprint() -> String {
+    use sha2::{Digest, Sha256};
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
+        .map_or("unknown", |name| name.trim_matches('"'));
+    let mut hash = Sha256::new();
+    hash.update(&release);
+    for list in ["/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/rpm/rpmdb.sqlite"] {
+        hash.update(std::fs::read(list).unwrap_or_default());
+    }
+    format!("host {name} {}", &hex::encode(hash.finalize())[..16])
+}

@@ -1,0 +1,294 @@
+//! The sandbox's file system, built in its own mount namespace: the host's programs
+//! read-only, two capped tmpfs areas, a private `/dev` and `/proc`, and nothing else.
+//!
+//! ```text
+//! /            tmpfs "scratch", read-only      /work    tmpfs "work", the workspace
+//! /tmp /home/agent /sealed /run /dev/shm       writable windows into scratch
+//! /usr /bin /lib…                              the host's, read-only, nosuid, nodev
+//! /proc        fresh; what tells of the host is masked
+//! ```
+
+#![expect(unsafe_code, reason = "mounting needs system calls std does not offer")]
+
+use super::builder::{Failed, step};
+use super::sys::check;
+use crate::sandbox::namespace::protocol::Plan;
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::Path;
+
+const PROGRAM_DIRS: [&str; 7] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+/// What programs need of the host's `/etc` to start at all.
+const ETC: [&str; 3] = ["ld.so.cache", "alternatives", "ld.so.conf"];
+const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+const WINDOWS: [&str; 5] = ["tmp", "home/agent", "sealed", "run", "dev/shm"];
+/// World-readable files that tell of the host or of other users' keys.
+const MASKED: [&str; 12] = [
+    "keys",
+    "key-users",
+    "kallsyms",
+    "kcore",
+    "sysrq-trigger",
+    "timer_list",
+    "sched_debug",
+    "latency_stats",
+    "interrupts",
+    "softirqs",
+    "modules",
+    "kmsg",
+];
+const READ_ONLY_PROC: [&str; 4] = ["sys", "bus", "irq", "fs"];
+
+const RDONLY: u64 = 1;
+const NOSUID: u64 = 2;
+const NODEV: u64 = 4;
+const NOEXEC: u64 = 8;
+
+#[repr(C)]
+struct MountAttr {
+    set: u64,
+    clear: u64,
+    propagation: u64,
+    userns: u64,
+}
+
+/// How the host's program directories look: merged `/usr` hosts have links there.
+pub(super) struct Layout {
+    directories: Vec<&'static str>,
+    links: Vec<(&'static str, String)>,
+}
+
+impl Layout {
+    pub(super) fn of_host() -> Self {
+        let mut layout = Self { directories: Vec::new(), links: Vec::new() };
+        for name in PROGRAM_DIRS {
+            let path = Path::new("/").join(name);
+            if let Ok(target) = fs::read_link(&path) {
+                layout.links.push((name, target.to_string_lossy().into_owned()));
+            } else if path.is_dir() {
+                layout.directories.push(name);
+            }
+        }
+        layout
+    }
+}
+
+/// Builds the tree and moves into it.
+pub(super) fn build(layout: &Layout, plan: &Plan) -> Result<(), Failed> {
+    step("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE, ""))?;
+    let size = format!("size={},nr_inodes={},mode=0755", plan.disk_bytes, plan.inodes);
+    let area = libc::MS_NOSUID | libc::MS_NODEV;
+    step("mount the root", mount(Some("tmpfs"), "/tmp", Some("tmpfs"), area, &size))?;
+    step("enter the root", std::env::set_current_dir("/tmp"))?;
+    match &plan.root {
+        None => step("show the host's programs", show_programs("/", layout))?,
+        Some(root) => step("show the root directory", show_programs(root, &layout_of(root)))?,
+    }
+    step("write /etc", write_etc())?;
+    step("make /dev", make_dev())?;
+    step("make /proc", make_proc())?;
+    step("make directories", make_windows())?;
+    step("make the workspace", make_dir("work", 0o755))?;
+    step("mount the workspace", mount(Some("tmpfs"), "work", Some("tmpfs"), area, &size))?;
+    step("change the root", pivot())?;
+    step("seal the root", set_attributes(libc::AT_FDCWD, "/", RDONLY, false))
+}
+
+fn layout_of(root: &str) -> Layout {
+    let mut layout = Layout { directories: Vec::new(), links: Vec::new() };
+    for name in PROGRAM_DIRS {
+        let path = Path::new(root).join(name);
+        if let Ok(target) = fs::read_link(&path) {
+            layout.links.push((name, target.to_string_lossy().into_owned()));
+        } else if path.is_dir() {
+            layout.directories.push(name);
+        }
+    }
+    layout
+}
+
+fn show_programs(root: &str, layout: &Layout) -> io::Result<()> {
+    for name in &layout.directories {
+        make_dir(name, 0o755)?;
+        bind(&format!("{}/{name}", root.trim_end_matches('/')), name, RDONLY | NOSUID | NODEV)?;
+    }
+    for (name, target) in &layout.links {
+        symlink(target, name)?;
+    }
+    make_dir("etc", 0o755)?;
+    for name in ETC {
+        let source = format!("{}/etc/{name}", root.trim_end_matches('/'));
+        let target = format!("etc/{name}");
+        match fs::metadata(&source) {
+            Ok(facts) if facts.is_dir() => make_dir(&target, 0o755)?,
+            Ok(_) => fs::write(&target, "")?,
+            Err(_) => continue,
+        }
+        bind(&source, &target, RDONLY | NOSUID | NODEV | NOEXEC)?;
+    }
+    Ok(())
+}
+
+fn write_etc() -> io::Result<()> {
+    for (name, text) in [
+        ("passwd", "root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:/home/agent:/bin/sh\n"),
+        ("group", "root:x:0:\nagent:x:1000:\n"),
+        ("hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n"),
+        ("hostname", "sandbox\n"),
+        ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+    ] {
+        fs::write(format!("etc/{name}"), text)?;
+    }
+    Ok(())
+}
+
+fn make_dev() -> io::Result<()> {
+    make_dir("dev", 0o755)?;
+    for name in DEVICES {
+        let target = format!("dev/{name}");
+        fs::write(&target, "")?;
+        bind(&format!("/dev/{name}"), &target, NOSUID | NOEXEC)?;
+    }
+    make_dir("dev/pts", 0o755)?;
+    let options = "newinstance,ptmxmode=0666,mode=0620";
+    let flags = libc::MS_NOSUID | libc::MS_NOEXEC;
+    mount(Some("devpts"), "dev/pts", Some("devpts"), flags, options)?;
+    for (name, target) in [
+        ("ptmx", "pts/ptmx"),
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        symlink(target, format!("dev/{name}"))?;
+    }
+    Ok(())
+}
+
+fn make_proc() -> io::Result<()> {
+    make_dir("proc", 0o555)?;
+    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+    mount(Some("proc"), "proc", Some("proc"), flags, "")?;
+    for name in READ_ONLY_PROC {
+        let path = format!("proc/{name}");
+        if Path::new(&path).is_dir() {
+            bind(&path, &path, RDONLY | NOSUID | NODEV | NOEXEC)?;
+        }
+    }
+    for name in MASKED {
+        let path = format!("proc/{name}");
+        if Path::new(&path).exists() {
+            bind("/dev/null", &path, NOSUID | NOEXEC)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writable windows: separate mounts over the same tmpfs, so that sealing the root leaves
+/// them open and one size cap covers them all.
+fn make_windows() -> io::Result<()> {
+    make_dir("home", 0o755)?;
+    make_dir("var", 0o755)?;
+    symlink("/tmp", "var/tmp")?;
+    for name in WINDOWS {
+        make_dir(name, if name == "tmp" || name == "dev/shm" { 0o1777 } else { 0o755 })?;
+        bind(name, name, NOSUID | NODEV)?;
+    }
+    Ok(())
+}
+
+fn pivot() -> io::Result<()> {
+    // SAFETY: paths are C strings. The old root ends up stacked on the new one and is
+    // detached with everything below it.
+    unsafe {
+        check(libc::syscall(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()))?;
+        check(libc::umount2(c".".as_ptr(), libc::MNT_DETACH).into())?;
+    }
+    std::env::set_current_dir("/")?;
+    nix::unistd::sethostname("sandbox")?;
+    Ok(())
+}
+
+fn make_dir(path: &str, mode: u32) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+fn c_string(text: &str) -> io::Result<CString> {
+    CString::new(text).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
+}
+
+fn mount(
+    source: Option<&str>,
+    target: &str,
+    kind: Option<&str>,
+    flags: libc::c_ulong,
+    options: &str,
+) -> io::Result<()> {
+    let text = |t: Option<&str>| t.map(c_string).transpose();
+    let (source, kind) = (text(source)?, text(kind)?);
+    let (target, options) = (c_string(target)?, c_string(options)?);
+    let pointer = |t: &Option<CString>| t.as_ref().map_or(std::ptr::null(), |t| t.as_ptr());
+    // SAFETY: every pointer is null or a C string that outlives the call.
+    let outcome = unsafe {
+        libc::mount(
+            pointer(&source),
+            target.as_ptr(),
+            pointer(&kind),
+            flags,
+            options.as_ptr().cast(),
+        )
+    };
+    check(outcome.into()).map(|_| ())
+}
+
+/// Shows `source` at `target` with everything mounted below it, restricted before it is
+/// visible. Needs Linux 5.12.
+fn bind(source: &str, target: &str, attributes: u64) -> io::Result<()> {
+    let (source, target) = (c_string(source)?, c_string(target)?);
+    let flags = (1 /* OPEN_TREE_CLONE */ | libc::O_CLOEXEC | libc::AT_RECURSIVE) as libc::c_uint;
+    // SAFETY: the path is a C string; the kernel returns a new descriptor or an error.
+    let tree = unsafe {
+        let fd = check(libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, source.as_ptr(), flags))?;
+        OwnedFd::from_raw_fd(fd as RawFd)
+    };
+    set_attributes(tree.as_raw_fd(), "", attributes, true)?;
+    // SAFETY: descriptors and C strings that outlive the call.
+    let outcome = unsafe {
+        libc::syscall(
+            libc::SYS_move_mount,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_FDCWD,
+            target.as_ptr(),
+            4, // MOVE_MOUNT_F_EMPTY_PATH
+        )
+    };
+    check(outcome).map(|_| ())
+}
+
+fn set_attributes(at: RawFd, path: &str, set: u64, recursive: bool) -> io::Result<()> {
+    let attributes = MountAttr { set, clear: 0, propagation: 0, userns: 0 };
+    let path = c_string(path)?;
+    let mut flags = libc::AT_EMPTY_PATH;
+    if recursive {
+        flags |= libc::AT_RECURSIVE;
+    }
+    // SAFETY: the structure is laid out as the kernel's and its size is passed with it.
+    let outcome = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            at,
+            path.as_ptr(),
+            flags as libc::c_uint,
+            &attributes,
+            size_of::<MountAttr>(),
+        )
+    };
+    check(outcome).map(|_| ())
+}

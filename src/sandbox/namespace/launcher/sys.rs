@@ -1,0 +1,252 @@
+//! System calls of the launcher. Every `unsafe` of it that is not about a sandbox's own
+//! set-up lives here, wrapped so that callers see [`io::Result`].
+
+#![expect(unsafe_code, reason = "the launcher is made of system calls std does not offer")]
+
+use crate::sandbox::namespace::protocol::MAX_PACKET;
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use std::io::{self, IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// Where the guest expects its stream.
+pub(super) const STREAM: RawFd = 3;
+
+pub(super) fn check(result: i64) -> io::Result<i64> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+pub(super) fn raw(fd: &OwnedFd) -> RawFd {
+    fd.as_raw_fd()
+}
+
+/// Makes this process adopt the sandboxes its builders leave, and ignore the terminal's
+/// signals: the engine alone decides when sandboxes end.
+pub(super) fn become_launcher() -> io::Result<()> {
+    // SAFETY: integer arguments only.
+    unsafe {
+        check(libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0).into())?;
+        // Readable by its owner's other processes otherwise, and so would guests be.
+        check(libc::prctl(libc::PR_SET_NAME, c"synthd-launcher".as_ptr(), 0, 0, 0).into())?;
+        for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+            libc::signal(signal, libc::SIG_IGN);
+        }
+        libc::setsid();
+    }
+    Ok(())
+}
+
+pub(super) fn take_fd(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: a bad descriptor is an error, not undefined.
+    let copy = unsafe { check(libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 10).into())? };
+    // SAFETY: the kernel has just given us this descriptor.
+    let copy = unsafe { OwnedFd::from_raw_fd(copy as RawFd) };
+    // The number itself must be free of the socket, or every child would inherit it.
+    let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
+    // SAFETY: all are descriptors of ours. The guest's stream goes to number 3, so nothing
+    // else may ever be given that number.
+    unsafe {
+        check(libc::dup2(null.as_raw_fd(), fd).into())?;
+        if null.as_raw_fd() == STREAM {
+            // Left open for good at its number.
+            std::mem::forget(null);
+        } else {
+            check(libc::dup3(null.as_raw_fd(), STREAM, libc::O_CLOEXEC).into())?;
+        }
+    }
+    Ok(copy)
+}
+
+pub(super) fn effective_uid() -> u32 {
+    nix::unistd::geteuid().as_raw()
+}
+
+pub(super) fn kernel_release() -> String {
+    nix::sys::utsname::uname()
+        .map(|names| names.release().to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+pub(super) fn send_packet(socket: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
+    let parts = [IoSlice::new(bytes)];
+    sendmsg::<()>(raw(socket), &parts, &[], MsgFlags::MSG_NOSIGNAL, None)?;
+    Ok(())
+}
+
+/// Sends a packet with a descriptor from the engine's side.
+pub(in crate::sandbox::namespace) fn send_with_fd(
+    socket: RawFd,
+    bytes: &[u8],
+    fd: Option<RawFd>,
+) -> io::Result<()> {
+    let parts = [IoSlice::new(bytes)];
+    let fds: Vec<RawFd> = fd.into_iter().collect();
+    let rights = [ControlMessage::ScmRights(&fds)];
+    let control = if fds.is_empty() { &rights[..0] } else { &rights[..] };
+    let flags = MsgFlags::MSG_NOSIGNAL | MsgFlags::MSG_DONTWAIT;
+    sendmsg::<()>(socket, &parts, control, flags, None)?;
+    Ok(())
+}
+
+/// The next packet; none when the other end has closed.
+pub(super) fn receive_packet(socket: &OwnedFd) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
+    let mut buffer = vec![0; MAX_PACKET];
+    let mut space = nix::cmsg_space!([RawFd; 4]);
+    let mut parts = [IoSliceMut::new(&mut buffer)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(raw(socket), &mut parts, Some(&mut space), flags)?;
+    let mut received = None;
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(fds) = control {
+            for fd in fds {
+                // SAFETY: the kernel has just installed this descriptor for us.
+                received = Some(unsafe { OwnedFd::from_raw_fd(fd) });
+            }
+        }
+    }
+    let length = message.bytes;
+    if length == 0 {
+        return Ok(None);
+    }
+    buffer.truncate(length);
+    Ok(Some((buffer, received)))
+}
+
+pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?)
+}
+
+pub(super) fn child_signals() -> io::Result<OwnedFd> {
+    // SAFETY: the set is initialised before it is used; signalfd copies it.
+    unsafe {
+        let mut set = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        check(libc::sigprocmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()).into())?;
+        let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+        let fd = check(libc::signalfd(-1, &set, flags).into())?;
+        Ok(OwnedFd::from_raw_fd(fd as RawFd))
+    }
+}
+
+/// One record stands for any number of deaths; reading only resets the descriptor.
+pub(super) fn clear_signals(fd: &OwnedFd) {
+    let mut records = [0_u8; 1024];
+    // SAFETY: the buffer is valid for its length; the result does not matter.
+    unsafe { libc::read(raw(fd), records.as_mut_ptr().cast(), records.len()) };
+}
+
+/// Which of `fds` can be read or have closed.
+pub(super) fn wait_readable(fds: &[RawFd], timeout_ms: i32) -> io::Result<Vec<RawFd>> {
+    let mut polls: Vec<libc::pollfd> =
+        fds.iter().map(|fd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 }).collect();
+    // SAFETY: the slice is valid for its length.
+    let outcome = unsafe { libc::poll(polls.as_mut_ptr(), polls.len() as u64, timeout_ms) };
+    match check(outcome.into()) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Vec::new()),
+        Err(error) => Err(error),
+        Ok(_) => Ok(polls.iter().filter(|p| p.revents != 0).map(|p| p.fd).collect()),
+    }
+}
+
+/// Reaps one dead child, if any.
+pub(super) fn reap() -> Option<i32> {
+    let mut status = 0;
+    // SAFETY: the out-pointer is valid.
+    let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
+    (pid > 0).then_some(pid)
+}
+
+/// Waits until no child is left; every one has been killed already.
+pub(super) fn reap_all_children() {
+    let mut status = 0;
+    // SAFETY: the out-pointer is valid.
+    while unsafe { libc::waitpid(-1, &mut status, 0) } > 0 {}
+}
+
+pub(super) fn kill(pid: i32) {
+    // SAFETY: touches no memory. The pid is our unreaped child's, so it is nobody else's.
+    unsafe { libc::kill(pid, libc::SIGKILL) };
+}
+
+/// Forks. SAFETY of the body rests on the launcher having one thread: the child may run
+/// any code. Returns zero in the child.
+pub(super) fn fork() -> io::Result<i32> {
+    // SAFETY: single-threaded, see above.
+    Ok(unsafe { check(libc::fork().into())? } as i32)
+}
+
+/// Forks into new namespaces. Returns zero in the child.
+pub(super) fn clone_into(flags: i32) -> io::Result<i32> {
+    let flags = (flags | libc::SIGCHLD) as libc::c_ulong;
+    // SAFETY: without CLONE_VM this is a fork; the launcher has one thread.
+    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0_usize, 0_usize, 0_usize, 0_usize) };
+    Ok(check(pid)? as i32)
+}
+
+pub(super) fn exit(code: i32) -> ! {
+    // SAFETY: ends a forked child without running the parent's destructors.
+    unsafe { libc::_exit(code) }
+}
+
+/// An executable in memory, which sandboxes run without any file of the host.
+pub(super) fn executable(bytes: &[u8]) -> io::Result<OwnedFd> {
+    const MFD_EXEC: u32 = 0x10;
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    // SAFETY: the name is a C string. Kernels before 6.3 do not know MFD_EXEC.
+    let fd = unsafe {
+        check(libc::memfd_create(c"synthd-guest".as_ptr(), flags | MFD_EXEC).into())
+            .or_else(|_| check(libc::memfd_create(c"synthd-guest".as_ptr(), flags).into()))?
+    };
+    // SAFETY: the kernel has just given us this descriptor.
+    let file = unsafe { std::fs::File::from_raw_fd(fd as RawFd) };
+    io::Write::write_all(&mut &file, bytes)?;
+    let seals = libc::F_SEAL_WRITE | libc::F_SEAL_GROW | libc::F_SEAL_SHRINK | libc::F_SEAL_SEAL;
+    // SAFETY: fcntl on a descriptor we own.
+    unsafe { check(libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals).into())? };
+    Ok(file.into())
+}
+
+/// Replaces this process by `program`, with no environment. Returns only what failed.
+pub(super) fn execute(program: RawFd) -> io::Error {
+    let argv = [c"guest".as_ptr(), std::ptr::null()];
+    let envp: [*const libc::c_char; 1] = [std::ptr::null()];
+    // SAFETY: all pointers are to C strings and null-terminated arrays that are alive.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            program,
+            c"".as_ptr(),
+            argv.as_ptr(),
+            envp.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        );
+    }
+    io::Error::last_os_error()
+}
+
+/// Moves a descriptor to a number, kept open across exec.
+pub(super) fn place(fd: RawFd, number: RawFd) -> io::Result<()> {
+    // SAFETY: both are integers; dup2 on equal numbers would keep close-on-exec.
+    unsafe {
+        if fd == number {
+            check(libc::fcntl(fd, libc::F_SETFD, 0).into())?;
+        } else {
+            check(libc::dup2(fd, number).into())?;
+        }
+    }
+    Ok(())
+}
+
+/// Closes every descriptor from `first` on except `kept`, which closes on exec.
+pub(super) fn close_from(first: u32, kept: &[RawFd]) {
+    let mut from = first;
+    let mut kept: Vec<u32> = kept.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
+    kept.sort_unstable();
+    for fd in kept.into_iter().filter(|fd| *fd >= first).chain([u32::MAX]) {
+        if fd > from {
+            // SAFETY: closes only what this child will never use.
+            unsafe { libc::syscall(libc::SYS_close_range, from, fd.saturating_sub(1), 0) };
+        }
+        from = fd.saturating_add(1);
+    }
+}

@@ -1,0 +1,142 @@
+//! One namespace sandbox, through its guest.
+
+use super::backend::Link;
+use crate::sandbox::guest::GuestClient;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use synthd_actors::model::{
+    ExecEnd, ExecReport, ExecRequest, Fault, FileSpec, Fingerprint, SandboxSpec, Shell, Snapshot,
+    Tree,
+};
+use synthd_actors::ports::Sandbox;
+use tokio::net::UnixStream;
+
+pub(super) struct NamespaceSandbox {
+    client: GuestClient<UnixStream>,
+    link: Arc<Link>,
+    slot: u64,
+    spec: SandboxSpec,
+    shell: &'static str,
+    fingerprint: Fingerprint,
+    out_of_memory: Option<OomCounter>,
+}
+
+/// The kernel's count of kills for want of memory in this sandbox.
+struct OomCounter {
+    path: String,
+    seen: u64,
+}
+
+impl OomCounter {
+    /// Whether there were kills since the last look.
+    fn advanced(&mut self) -> bool {
+        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
+        let count = text
+            .lines()
+            .find_map(|line| line.strip_prefix("oom_kill "))
+            .and_then(|count| count.trim().parse().ok())
+            .unwrap_or(self.seen);
+        let more = count > self.seen;
+        self.seen = count;
+        more
+    }
+}
+
+impl NamespaceSandbox {
+    pub(super) fn new(
+        stream: UnixStream,
+        link: Arc<Link>,
+        slot: u64,
+        spec: &SandboxSpec,
+        root: String,
+        enforced: BTreeMap<String, String>,
+        oom_events: Option<String>,
+    ) -> Self {
+        let shell = shell_of(spec);
+        let fingerprint = Fingerprint {
+            backend: "namespace".to_owned(),
+            root,
+            kernel: nix::sys::utsname::uname()
+                .map(|names| names.release().to_string_lossy().into_owned())
+                .unwrap_or_default(),
+            shell: shell.to_owned(),
+            enforced: with_limits(spec, enforced),
+        };
+        Self {
+            client: GuestClient::new(stream),
+            link,
+            slot,
+            spec: spec.clone(),
+            shell,
+            fingerprint,
+            out_of_memory: oom_events.map(|path| OomCounter { path, seen: 0 }),
+        }
+    }
+}
+
+/// Each limit with its value and what holds it.
+fn with_limits(spec: &SandboxSpec, mut by: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let limits = &spec.limits;
+    for (name, value) in [
+        ("memory", limits.memory_bytes),
+        ("processes", u64::from(limits.processes)),
+        ("cpu", u64::from(limits.cpu_millis)),
+    ] {
+        by.entry(name.to_owned()).and_modify(|how| *how = format!("{value} by {how}"));
+    }
+    by.insert("disk".to_owned(), format!("{} by tmpfs", limits.disk_bytes));
+    by.insert("inodes".to_owned(), format!("{} by tmpfs", limits.inodes));
+    by
+}
+
+fn shell_of(spec: &SandboxSpec) -> &'static str {
+    let root = if spec.image.starts_with('/') { spec.image.as_str() } else { "/" };
+    let has_bash = || Path::new(root).join("bin/bash").exists();
+    match spec.shell {
+        Shell::Sh => "/bin/sh",
+        Shell::Bash => "/bin/bash",
+        Shell::Auto if has_bash() => "/bin/bash",
+        Shell::Auto => "/bin/sh",
+    }
+}
+
+impl Drop for NamespaceSandbox {
+    fn drop(&mut self) {
+        self.link.kill(self.slot);
+    }
+}
+
+#[async_trait]
+impl Sandbox for NamespaceSandbox {
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    async fn ping(&mut self) -> Result<(), Fault> {
+        self.client.ping().await
+    }
+
+    async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
+        self.client.lay(tree, files).await
+    }
+
+    async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
+        let mut report = self.client.exec(request, self.shell, &self.spec.limits).await?;
+        let failed = matches!(report.end, ExecEnd::Signaled(_))
+            || matches!(report.end, ExecEnd::Exited(code) if code != 0);
+        if failed && self.out_of_memory.as_mut().is_some_and(OomCounter::advanced) {
+            report.end = ExecEnd::OutOfMemory;
+        }
+        Ok(report)
+    }
+
+    async fn pack(&mut self) -> Result<Snapshot, Fault> {
+        self.client.pack(&self.spec.limits).await
+    }
+
+    async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+        self.client.unpack(snapshot).await
+    }
+}

@@ -1,0 +1,3 @@
+//! The namespace backend against the real kernel.
+
+mod basics;
