@@ -4,6 +4,8 @@
 //! so no database, container engine or file format can reach in here.
 
 pub mod model;
+pub mod policy;
 pub mod ports;
 pub mod scaffold;
 pub mod supervisor;
+pub mod task;

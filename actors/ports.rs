@@ -60,8 +60,8 @@ pub trait Sandbox: Send + 'static {
 
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
 
-    /// Kills what still runs, then copies the workspace out.
-    async fn pack(&mut self) -> Result<Snapshot, Fault>;
+    /// Copies the workspace out; with `quiesce` everything that still runs is killed first.
+    async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault>;
 
     /// Lays a copy into the (empty) workspace.
     async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault>;

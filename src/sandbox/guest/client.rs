@@ -112,9 +112,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
 
     /// Copies the workspace out. A refusal by the guest's caps is a [`FaultKind::SandboxCopy`]:
     /// the program's doing, not the host's.
-    pub async fn pack(&mut self, limits: &Limits) -> Result<Snapshot, Fault> {
+    pub async fn pack(&mut self, limits: &Limits, quiesce: bool) -> Result<Snapshot, Fault> {
         let mut writer = Writer::default();
-        writer.u64(limits.copy_bytes).u64(limits.inodes);
+        writer.u64(limits.copy_bytes).u64(limits.inodes).u8(u8::from(quiesce));
         let id = self.send(kind::PACK, &writer.0).await?;
         let mut snapshot = Snapshot::default();
         let mut bytes_left = limits.copy_bytes.saturating_add(CHUNK as u64);

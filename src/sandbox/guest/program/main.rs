@@ -91,12 +91,16 @@ impl Guest {
             }
             kind::LAY => files::lay(&mut reader).map(done),
             kind::CLEAR => {
+                // What an earlier check started must not meddle with the next one's files.
+                self.shell.kill_everything()?;
                 files::clear(reader.u8().map_err(invalid)?)?;
                 Ok(done(0))
             }
             kind::PACK => {
                 let limits = pack::Limits::read(&mut reader).map_err(invalid)?;
-                self.shell.kill_everything()?;
+                if limits.quiesce {
+                    self.shell.kill_everything()?;
+                }
                 let stream = &mut self.stream;
                 let skipped = pack::pack(&limits, |payload| {
                     stream.write_all(&wire::encode(frame.id, kind::ENTRIES, payload))

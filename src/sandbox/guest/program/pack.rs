@@ -16,11 +16,17 @@ const O_NONBLOCK: i32 = 0o4000;
 pub struct Limits {
     bytes: u64,
     entries: u64,
+    /// End every process first, so that nothing changes while it is copied.
+    pub quiesce: bool,
 }
 
 impl Limits {
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { bytes: reader.u64()?, entries: reader.u64()? })
+        Ok(Self {
+            bytes: reader.u64()?,
+            entries: reader.u64()?,
+            quiesce: reader.u8()? != 0,
+        })
     }
 }
 
