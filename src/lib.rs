@@ -3,3 +3,4 @@
 //! decides lives in `synthd-actors`.
 
 pub mod error;
+pub mod store;
