@@ -13,7 +13,17 @@ const LOCK_FILE: &str = "synthd.lock";
 /// Holds the data directory until it is dropped.
 #[derive(Debug)]
 pub(super) struct DataDirLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for DataDirLock {
+    /// Closing would not do: a child that is just being started shares the open file until
+    /// it becomes another program.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(%error, "the data directory was not unlocked");
+        }
+    }
 }
 
 impl DataDirLock {
@@ -27,7 +37,7 @@ impl DataDirLock {
             Err(TryLockError::Error(e)) => return Err(Trouble::from(e).on_open(dir)),
         }
         write_pid(&mut file).map_err(|e| Trouble::from(e).on_open(dir))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

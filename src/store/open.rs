@@ -39,6 +39,7 @@ pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<Connection> {
     use_wal(&conn).map_err(failed)?;
     conn.execute_batch(WRITER_PRAGMAS).map_err(|e| failed(e.into()))?;
     schema::migrate(&mut conn, version, scripts).map_err(failed)?;
+    let conn = touched(conn).map_err(failed)?;
     sync_dir(dir).map_err(failed)?;
     Ok(conn)
 }
@@ -49,13 +50,21 @@ pub(super) fn log(dir: &Path) -> Result<File> {
     File::open(dir.join("synthd.db-wal")).map_err(|e| Trouble::from(e).on_open(dir))
 }
 
-/// A connection that cannot write.
+/// A connection that only asks. It is opened like one that may write, where the user may,
+/// because the last such connection takes the side files away again and a read-only one
+/// leaves them lying about.
 pub(super) fn reader(path: &Path) -> Result<Connection, Trouble> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match connect(path, flags).and_then(touched) {
         Err(trouble) if is_archive(path, &trouble) => connect_immutable(path).and_then(touched),
         result => result,
     }
+    .and_then(query_only)
+}
+
+fn query_only(conn: Connection) -> Result<Connection, Trouble> {
+    conn.execute_batch("PRAGMA query_only = ON")?;
+    Ok(conn)
 }
 
 /// Whether the store at `dir` is one that this version can read.
@@ -79,7 +88,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Trouble> {
     Ok(conn)
 }
 
-// SQLite opens lazily; the first look at the file tells whether it can be read at all.
+// SQLite opens lazily: the first look tells whether the file can be read, and makes its log.
 fn touched(conn: Connection) -> Result<Connection, Trouble> {
     conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(conn)

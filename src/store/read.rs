@@ -2,6 +2,7 @@
 
 use super::blob;
 use super::trouble::Trouble;
+use crate::error::Code;
 use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
 use synthd_actors::model::{
@@ -97,6 +98,14 @@ pub(super) fn spent(conn: &Connection, campaign: &CampaignName) -> Result<Money>
 
 /// What SQLite finds wrong with the file; nothing for a sound one.
 pub(super) fn integrity(conn: &Connection) -> Result<Vec<String>> {
+    // A file may be too damaged even for the check: that is a finding, too.
+    inspect(conn).or_else(|trouble| match trouble.code() {
+        Code::StoreDamaged => Ok(vec![trouble.to_string()]),
+        _ => Err(trouble),
+    })
+}
+
+fn inspect(conn: &Connection) -> Result<Vec<String>> {
     let mut findings = collect(conn, "PRAGMA integrity_check", [], |row| Ok(row.get(0)?))?;
     findings.retain(|finding: &String| finding != "ok");
     let orphan = |row: &Row<'_>| Ok(format!("a row of {} has no parent", row.get::<_, String>(0)?));

@@ -137,6 +137,7 @@ impl Thread {
             Ok(()) => add(&self.counters.appended, append.writes.len() as u64),
             Err(_) => add(&self.counters.failed, 1),
         }
+        drop(append.place);
         // Whoever appended may be gone by now; the entries stay.
         append.reply.send(answer).ok();
     }
@@ -193,5 +194,101 @@ impl Batch {
             #[cfg(test)]
             Request::Panic => std::panic::panic_any("a test asked for it"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::prepare;
+    use crate::store::stats::StoreStats;
+    use crate::store::{lock, open, schema};
+    use std::sync::mpsc::{Sender, channel};
+    use synthd_actors::model::Entry;
+    use tokio::sync::oneshot::{Receiver as Answer, channel as oneshot};
+    use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+    /// A thread that is driven by hand, and its queue.
+    fn thread(log: Option<File>) -> (tempfile::TempDir, Sender<Request>, Thread) {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = lock::DataDirLock::take(dir.path()).unwrap();
+        let conn = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
+        let log = log.unwrap_or_else(|| open::log(dir.path()).unwrap());
+        let (sender, requests) = channel();
+        let thread = Thread::new(Parts { conn, log, lock }, requests, Arc::default());
+        (dir, sender, thread)
+    }
+
+    fn place() -> OwnedSemaphorePermit {
+        Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
+    }
+
+    fn append(queue: &Sender<Request>) -> Answer<Result<(), StoreFault>> {
+        let (reply, answer) = oneshot();
+        let writes = prepare::prepare(vec![Entry::Planned(Vec::new())]).unwrap();
+        let append = Append { writes, is_money: false, place: place(), reply };
+        queue.send(Request::Append(append)).unwrap();
+        answer
+    }
+
+    fn barrier(queue: &Sender<Request>) -> Answer<Result<(), StoreFault>> {
+        let (reply, answer) = oneshot();
+        queue.send(Request::Barrier(reply)).unwrap();
+        answer
+    }
+
+    fn turn_over(thread: &mut Thread) -> StoreStats {
+        let ControlFlow::Continue(batch) = thread.gather() else { panic!("the queue is closed") };
+        thread.serve(batch);
+        thread.counters.look()
+    }
+
+    fn a_second_passes(thread: &mut Thread) {
+        thread.unsynced_since = thread.unsynced_since.and_then(|t| t.checked_sub(SYNC_WITHIN));
+    }
+
+    #[test]
+    fn what_is_no_money_is_synced_a_second_later_even_if_nobody_asks() {
+        let (_dir, queue, mut thread) = thread(None);
+        let mut answer = append(&queue);
+        assert_eq!(turn_over(&mut thread).commits, 1);
+        answer.try_recv().unwrap().unwrap();
+        a_second_passes(&mut thread);
+        assert_eq!(turn_over(&mut thread).syncs, 1);
+        assert!(thread.unsynced_since.is_none());
+    }
+
+    #[test]
+    fn a_busy_queue_does_not_put_the_sync_off() {
+        let (_dir, queue, mut thread) = thread(None);
+        let _first = append(&queue);
+        turn_over(&mut thread);
+        a_second_passes(&mut thread);
+        let _second = append(&queue);
+        let stats = turn_over(&mut thread);
+        assert_eq!((stats.commits, stats.syncs), (2, 1));
+    }
+
+    #[test]
+    fn a_batch_is_bounded() {
+        let (_dir, queue, mut thread) = thread(None);
+        let answers: Vec<_> = (0..BATCH_BOUND + 1).map(|_| append(&queue)).collect();
+        assert_eq!(turn_over(&mut thread).appended, BATCH_BOUND as u64);
+        assert_eq!(turn_over(&mut thread).appended, answers.len() as u64);
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_promised_any_more() {
+        let (_dir, queue, mut thread) = thread(Some(File::open("/dev/null").unwrap()));
+        let mut before = append(&queue);
+        turn_over(&mut thread);
+        before.try_recv().unwrap().unwrap();
+        for ask in [barrier, append, barrier] {
+            let mut answer = ask(&queue);
+            turn_over(&mut thread);
+            let fault = answer.try_recv().unwrap().unwrap_err();
+            assert!(fault.message.contains("restart synthd"), "{fault}");
+        }
+        assert_eq!(thread.counters.look().commits, 1);
     }
 }

@@ -57,7 +57,7 @@ impl Trouble {
         error.hint(way_out(code)).because(self)
     }
 
-    fn code(&self) -> Code {
+    pub(super) fn code(&self) -> Code {
         match self {
             Self::Refused(_) => Code::Io,
             Self::Unreadable(_) => Code::StoreDamaged,

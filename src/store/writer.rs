@@ -29,9 +29,10 @@ pub(super) struct Append {
     pub(super) writes: Vec<Write>,
     /// Whether it must be on the disk itself before it is answered.
     pub(super) is_money: bool,
+    /// Its place in the queue, given back before it is answered: so who got an answer
+    /// finds its place free.
+    pub(super) place: OwnedSemaphorePermit,
     pub(super) reply: Reply,
-    /// Its place in the queue, given back when it is answered.
-    pub(super) _place: OwnedSemaphorePermit,
 }
 
 pub(super) struct Writer {
@@ -61,7 +62,7 @@ impl Writer {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone("append"))?;
         let is_money = writes.iter().any(|write| write.entry.is_money());
         let (reply, answer) = oneshot::channel();
-        self.send("append", Request::Append(Append { writes, is_money, reply, _place: place }))?;
+        self.send("append", Request::Append(Append { writes, is_money, place, reply }))?;
         answer.await.unwrap_or_else(|_| Err(gone("append")))
     }
 

@@ -1,7 +1,14 @@
 //! The store against a real file, a real disk and a model of itself.
 
+mod directory;
+mod durability;
+mod full_disk;
+mod model;
+mod mounts;
+mod reading;
 mod round_trip;
 mod samples;
+mod upgrade;
 
 use super::Store;
 use synthd_actors::model::Entry;
