@@ -135,25 +135,51 @@ fn take_turn(
     let fence = Fence::of(conn, id)?;
     let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
     let step = &turn.step;
-    let cost = ledger::nanos(step.cost)?;
-    let input = whole(step.usage.input_tokens)?;
-    let output = whole(step.usage.output_tokens)?;
-    let inherited = is_inherited(conn, &fence, step.index)?;
+    let figures = Figures {
+        inherited: is_inherited(conn, &fence, step.index)?,
+        input: whole(step.usage.input_tokens)?,
+        output: whole(step.usage.output_tokens)?,
+        cost: ledger::nanos(step.cost)?,
+    };
+    if insert_step(conn, key, step.index, &figures, body)? {
+        count_step(conn, fence.episode, &figures)?;
+    }
+    Ok(Applied::Kept)
+}
+
+struct Figures {
+    inherited: bool,
+    input: i64,
+    output: i64,
+    cost: i64,
+}
+
+/// Whether the step is new.
+fn insert_step(
+    conn: &Connection,
+    attempt_key: i64,
+    step: u32,
+    figures: &Figures,
+    body: &[u8],
+) -> Result<bool> {
+    let Figures { inherited, input, output, cost } = figures;
     let new = conn
         .prepare_cached(
             "INSERT INTO step (attempt, step, inherited, input_tokens, output_tokens, cost, body)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (attempt, step) DO NOTHING",
         )?
-        .execute(params![key, step.index, inherited, input, output, cost, body])?;
-    if new == 1 {
-        let paid = if inherited { 0 } else { cost };
-        conn.prepare_cached(
-            "UPDATE progress SET steps = steps + 1, input_tokens = input_tokens + ?2,
-                 output_tokens = output_tokens + ?3, cost = cost + ?4 WHERE episode = ?1",
-        )?
-        .execute([fence.episode, input, output, paid])?;
-    }
-    Ok(Applied::Kept)
+        .execute(params![attempt_key, step, inherited, input, output, cost, body])?;
+    Ok(new == 1)
+}
+
+fn count_step(conn: &Connection, episode: i64, figures: &Figures) -> Result<()> {
+    let paid = if figures.inherited { 0 } else { figures.cost };
+    conn.prepare_cached(
+        "UPDATE progress SET steps = steps + 1, input_tokens = input_tokens + ?2,
+             output_tokens = output_tokens + ?3, cost = cost + ?4 WHERE episode = ?1",
+    )?
+    .execute([episode, figures.input, figures.output, paid])?;
+    Ok(())
 }
 
 /// Whether an attempt that the current one goes back to has taken this step already.

@@ -228,7 +228,7 @@ async fn compare_attempts(store: &super::Store, id: &EpisodeId, expected: &Model
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_sequence_of_entries_leaves_what_the_model_says(appends in appends()) {
