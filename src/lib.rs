@@ -4,3 +4,4 @@
 
 pub mod error;
 pub mod sandbox;
+pub mod store;
