@@ -2,6 +2,7 @@
 //! for language models that act. This package is everything that touches the world; what
 //! decides lives in `synthd-actors`.
 
+pub mod config;
 pub mod error;
 pub mod sandbox;
 pub mod store;
