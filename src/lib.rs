@@ -2,4 +2,5 @@
 //! for language models that act. This package is everything that touches the world; what
 //! decides lives in `synthd-actors`.
 
+pub mod dataset;
 pub mod error;
