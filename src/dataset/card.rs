@@ -3,12 +3,12 @@
 //! determined, what each stage let through, which models acted, what the columns mean.
 
 use super::manifest::FileEntry;
+use super::markdown::{cell, decimal, line, percent, table, whole};
 use super::metadata::Metadata;
 use super::schema::{COLUMNS, STEP_FIELDS, row_schema, step_fields};
 use super::tally::Group;
 use arrow::datatypes::{DataType, Field};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use synthd_actors::model::Split;
 
 const TITLE: &str = "Agent trajectories";
@@ -75,11 +75,23 @@ fn header(metadata: &Metadata, files: &[FileEntry]) -> String {
         yaml.push_str("- scripted-models\n");
     }
     yaml.push_str("configs:\n- config_name: default\n  default: true\n  data_files:\n");
-    for split in Split::ALL {
+    for split in listed(metadata) {
         let name = split.as_str();
         yaml.push_str(&format!("  - split: {name}\n    path: {}\n", pattern(split, files)));
     }
     yaml + "---"
+}
+
+/// The splits that `datasets` is told of. It refuses a whole dataset over one split without
+/// rows ("corresponds to no data"), so those are left to the readers of single files.
+fn listed(metadata: &Metadata) -> Vec<Split> {
+    let filled = Split::ALL.into_iter().filter(|s| rows_in(metadata, *s) > 0);
+    let filled: Vec<Split> = filled.collect();
+    if filled.is_empty() { Split::ALL.to_vec() } else { filled }
+}
+
+fn rows_in(metadata: &Metadata, split: Split) -> u64 {
+    metadata.figures.splits.get(&split).map_or(0, |group| group.rows)
 }
 
 /// JSON strings are YAML strings.
@@ -188,8 +200,22 @@ fn splits(metadata: &Metadata) -> String {
         "## Splits\n\n{}\n\n\
          A task belongs to one split as a whole, by a hash of its template and content: whichever\n\
          models tried it, its rows never straddle two splits, and they stay where they are as the\n\
-         dataset grows.",
-        group_table("split", groups)
+         dataset grows.{}",
+        group_table("split", groups),
+        empty_note(metadata)
+    )
+}
+
+fn empty_note(metadata: &Metadata) -> String {
+    let empty = Split::ALL.into_iter().filter(|split| rows_in(metadata, *split) == 0);
+    let empty: Vec<String> = empty.map(|split| format!("`{}`", split.as_str())).collect();
+    if empty.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\n\nWithout rows in this version: {}. The file is there, but `datasets` is not told of it,\n\
+         because it cannot load a split without rows.",
+        empty.join(", ")
     )
 }
 
@@ -261,7 +287,7 @@ fn load(metadata: &Metadata, files: &[FileEntry]) -> String {
         "## Loading\n\n\
          ```python\n\
          import datasets, duckdb, pandas, polars\n\n\
-         splits = datasets.load_dataset(\"{dir}\")  # this directory; train, validation, test\n\
+         splits = datasets.load_dataset(\"{dir}\")  # this directory\n\
          frame = polars.read_parquet(\"{dir}/{train}\")\n\
          table = duckdb.sql(\"select * from '{dir}/{train}'\")\n\
          {pandas}\n\
@@ -279,34 +305,4 @@ fn pandas_line(dir: &str, train: &str) -> String {
         return format!("import glob\npandas.concat(map(pandas.read_parquet, {glob}))");
     }
     format!("rows = pandas.read_parquet(\"{dir}/{train}\")")
-}
-
-fn table(titles: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut text = format!("| {} |\n|{}", titles.join(" | "), " --- |".repeat(titles.len()));
-    for row in rows {
-        // Writing to a string cannot fail.
-        write!(text, "\n| {} |", row.join(" | ")).unwrap_or_default();
-    }
-    text
-}
-
-/// One line of plain text, whatever a name holds.
-fn line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn cell(text: &str) -> String {
-    line(text).replace('|', "\\|")
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or("-".to_owned(), |s| format!("{:.1} %", s * 100.0))
-}
-
-fn decimal(value: Option<f64>) -> String {
-    value.map_or("-".to_owned(), |v| format!("{v:.2}"))
-}
-
-fn whole(value: Option<u64>) -> String {
-    value.map_or("-".to_owned(), |v| v.to_string())
 }

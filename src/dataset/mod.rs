@@ -21,6 +21,7 @@ mod digest;
 #[cfg(test)]
 mod fixture;
 mod manifest;
+mod markdown;
 mod metadata;
 mod problem;
 mod read;

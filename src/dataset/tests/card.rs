@@ -73,3 +73,14 @@ async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
         path: test.parquet
     "#);
 }
+
+#[tokio::test]
+async fn a_split_without_rows_is_not_listed_where_it_would_spoil_the_others() {
+    let dir = tempdir().unwrap();
+    let record = write(dir.path(), &Rows::numbered(20)).await;
+    let card = fs::read_to_string(Path::new(&record.path).join("README.md")).unwrap();
+    let header = card.split("---").nth(1).unwrap();
+    assert!(header.contains("split: train") && !header.contains("split: test"), "{header}");
+    assert!(card.contains("Without rows in this version: `validation`, `test`."), "{card}");
+    assert!(Path::new(&record.path).join("test.parquet").exists());
+}

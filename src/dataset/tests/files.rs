@@ -103,12 +103,12 @@ fn a_plain_file_reads_back_as_the_canonical_schema() {
 #[test]
 fn inserting_a_row_leaves_most_pages_as_they_were() {
     let dir = tempdir().unwrap();
-    let mut rows: Vec<_> = (0..3_000).map(|n| row_with_steps(n, 12)).collect();
+    let mut rows: Vec<_> = (0..400).map(|n| row_with_steps(n, 4)).collect();
     for (n, row) in rows.iter_mut().enumerate() {
         // Text that does not compress away, so that there is more than one page.
         for step in &mut row.trajectory {
             let noise = synthd_actors::model::digest_of(&[&format!("{n}/{}", step.step)]);
-            step.observation = noise.repeat(4);
+            step.observation = noise.repeat(64);
         }
     }
     write(dir.path(), ShardLimits::default(), &rows);

@@ -88,7 +88,7 @@ fn through_parquet(rows: &[TrajectoryRow]) -> Vec<TrajectoryRow> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn rows_come_back_as_they_went(rows in vec(row(), 0..6)) {
