@@ -3,6 +3,7 @@
 //! decides lives in `synthd-actors`.
 
 pub mod config;
+pub mod dataset;
 pub mod error;
 pub mod sandbox;
 pub mod store;
