@@ -4,7 +4,7 @@
 use crate::model::{
     AttemptRecord, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord, Entry,
     EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
-    Money, Rejection, RowRecord, SandboxSpec, Snapshot, Task, Tree, Turn,
+    ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot, Task, Tree, Turn,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -32,6 +32,11 @@ pub trait ChatModel: Send + Sync + 'static {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, Fault>;
+}
+
+/// Knows the models there are.
+pub trait ModelFactory: Send + Sync + 'static {
+    fn model(&self, config: &ModelConfig) -> Result<Arc<dyn ChatModel>, Fault>;
 }
 
 /// Brings sandboxes up and sweeps what dead owners left behind.
@@ -126,6 +131,8 @@ pub struct Edition {
     pub journal: Arc<dyn Journal>,
     /// Rejections found only when rows are seen together (duplicates), by episode.
     pub late_rejections: BTreeMap<EpisodeId, Rejection>,
+    /// Labels found the same way, to be added to the rows as they are written.
+    pub late_labels: BTreeMap<EpisodeId, Vec<String>>,
     /// Episodes that ended in a fault: counted on the card, never a row.
     pub faulted: u64,
     pub planned: u64,
@@ -146,4 +153,7 @@ pub trait DatasetSink: Send + Sync + 'static {
 /// The time of day, for records only: decisions use tokio's clock.
 pub trait Clock: Send + Sync + 'static {
     fn now_ms(&self) -> i64;
+
+    /// A time as RFC 3339 text, UTC, with milliseconds.
+    fn stamp(&self, at_ms: i64) -> String;
 }

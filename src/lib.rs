@@ -5,5 +5,6 @@
 pub mod config;
 pub mod dataset;
 pub mod error;
+pub mod llm;
 pub mod sandbox;
 pub mod store;

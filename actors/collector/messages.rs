@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 /// Records in flight; beyond it callers wait.
-pub const QUEUE_BOUND: usize = 4_096;
+pub(super) const QUEUE_BOUND: usize = 4_096;
 
 /// Keep entries; answered when they are durable. Sending one again is harmless.
 #[derive(Clone, Message)]

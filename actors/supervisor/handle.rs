@@ -1,6 +1,6 @@
 //! What the rest of the program sees of an actor: a cheap handle that outlives restarts.
 
-use actix::dev::{MessageResponse, ToEnvelope};
+use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Context, Handler, Message};
 use std::time::Duration;
 use tokio::sync::watch;
@@ -42,7 +42,7 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
     pub async fn ask<M>(&self, message: M) -> Result<M::Result, Gone>
     where
         M: Message + Clone + Send + 'static,
-        M::Result: MessageResponse<A, M> + Send,
+        M::Result: Send,
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {

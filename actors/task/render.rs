@@ -16,14 +16,14 @@ pub(super) fn render(source: &str, context: &Context) -> Result<String, String> 
     if !source.contains("{{") && !source.contains("{%") && !source.contains("{##") {
         return Ok(source.to_owned());
     }
-    environment()?.render_str(source, values(context)).map_err(explain)
+    with_environment(|environment| environment.render_str(source, values(context)))
 }
 
 /// Evaluates an expression to a value.
 pub(super) fn evaluate(expression: &str, context: &Context) -> Result<Value, String> {
-    let environment = environment()?;
-    let compiled = environment.compile_expression(expression).map_err(explain)?;
-    let value = compiled.eval(values(context)).map_err(explain)?;
+    let value = with_environment(|environment| {
+        environment.compile_expression(expression)?.eval(values(context))
+    })?;
     if value.is_undefined() {
         return Err(format!("{expression:?} is undefined"));
     }
@@ -32,6 +32,19 @@ pub(super) fn evaluate(expression: &str, context: &Context) -> Result<Value, Str
 
 fn values(context: &Context) -> minijinja::Value {
     minijinja::value::Serde(context).into()
+}
+
+/// Building an environment costs more than rendering most strings.
+fn with_environment<T>(
+    work: impl FnOnce(&Environment<'static>) -> Result<T, minijinja::Error>,
+) -> Result<T, String> {
+    thread_local! {
+        static ENVIRONMENT: Result<Environment<'static>, String> = environment();
+    }
+    ENVIRONMENT.with(|environment| match environment {
+        Ok(environment) => work(environment).map_err(explain),
+        Err(error) => Err(error.clone()),
+    })
 }
 
 fn environment() -> Result<Environment<'static>, String> {

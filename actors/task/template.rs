@@ -315,7 +315,7 @@ fn files(name: &str, specs: &[FileTemplate], context: &Context) -> Result<Vec<Fi
 fn checks(name: &str, specs: &[CheckSpec], context: &Context) -> Result<Vec<Check>, String> {
     let render_one = |spec: &CheckSpec| {
         let run = field(&format!("{name} {}", spec.name), &spec.run, context)?;
-        Ok(Check { name: spec.name.clone(), weight: spec.weight, run })
+        Ok(Check { name: field(name, &spec.name, context)?, weight: spec.weight, run })
     };
     specs.iter().map(render_one).collect()
 }

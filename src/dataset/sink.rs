@@ -123,7 +123,12 @@ impl Job {
     ) -> Result<S, Fault> {
         let mut after = None;
         loop {
-            let page = self.edition.journal.rows(&self.edition.campaign, after, PAGE).await?;
+            let mut page = self.edition.journal.rows(&self.edition.campaign, after, PAGE).await?;
+            for record in &mut page {
+                if let Some(labels) = self.edition.late_labels.get(&record.episode) {
+                    record.row.labels.extend(labels.iter().cloned());
+                }
+            }
             let Some(last) = page.last() else { return Ok(state) };
             let last = last.ordinal;
             check_order(&page, after)?;
