@@ -11,6 +11,7 @@ pub mod model;
 pub mod policy;
 pub mod pool;
 pub mod ports;
+pub mod proof;
 pub mod quality;
 pub mod router;
 pub mod scaffold;

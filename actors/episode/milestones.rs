@@ -1,14 +1,14 @@
 //! The milestone potential of a state, measured on a copy, out of the agent's sight.
 
-use super::world::World;
 use crate::model::{ExecRequest, Fault, FaultKind, SandboxSpec, Snapshot, Task, Tree};
+use crate::pool::PoolHandle;
 use crate::ports::Sandbox;
 use std::sync::Arc;
 
 /// The summed weight of the milestones that hold now. Nothing runs and no copy is made for
 /// a task without milestones.
-pub(super) async fn potential(
-    world: &World,
+pub async fn potential(
+    pool: &PoolHandle,
     task: &Task,
     spec: &SandboxSpec,
     live: &mut dyn Sandbox,
@@ -17,7 +17,7 @@ pub(super) async fn potential(
         return Ok(0.0);
     }
     match live.pack(false).await {
-        Ok(snapshot) => of_snapshot(world, task, spec, &snapshot).await,
+        Ok(snapshot) => of_snapshot(pool, task, spec, &snapshot).await,
         // A workspace that cannot be copied now may be one again: no credit meanwhile.
         Err(fault) if fault.kind == FaultKind::SandboxCopy => Ok(0.0),
         Err(fault) => Err(fault),
@@ -25,12 +25,12 @@ pub(super) async fn potential(
 }
 
 async fn of_snapshot(
-    world: &World,
+    pool: &PoolHandle,
     task: &Task,
     spec: &SandboxSpec,
     snapshot: &Snapshot,
 ) -> Result<f64, Fault> {
-    let mut lease = world.pool.acquire(&Arc::new(spec.clone())).await?;
+    let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
     let sandbox = lease.sandbox();
     sandbox.unpack(snapshot).await?;
     let mut potential = 0.0;

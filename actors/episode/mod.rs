@@ -9,7 +9,8 @@ mod verify;
 mod world;
 
 pub use actor::{EpisodeActor, Exit, Inspect, launch};
+pub use milestones::potential;
 pub use phase::Phase;
-pub use run::Conclusion;
+pub use run::{Conclusion, lay_task};
 pub use verify::verify_snapshot;
 pub use world::{Assignment, World};

@@ -6,10 +6,10 @@ use super::turns::{Acting, Played};
 use super::verify;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
-    Attempt, Entry, ExecRequest, Fault, FaultKind, Fingerprint, Outcome, StopReason, Tree, Turn,
-    Verdict,
+    Attempt, Entry, ExecRequest, Fault, FaultKind, Fingerprint, Outcome, SandboxSpec, StopReason, Task,
+    Tree, Turn, Verdict,
 };
-use crate::pool::Lease;
+use crate::pool::{Lease, PoolHandle};
 use std::sync::Arc;
 
 /// What an attempt that reached its end leaves behind.
@@ -38,7 +38,7 @@ pub(super) async fn run(
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
             drop(lease);
-            verify::verify_snapshot(world, &orders.task, &orders.config.sandbox, &snapshot).await?
+            verify::verify_snapshot(&world.pool, &orders.task, &orders.config.sandbox, &snapshot).await?
         }
         // Too large or too deep to copy: the agent's doing, so it has not solved the task.
         Err(fault) if fault.kind == FaultKind::SandboxCopy => verify::uncopied(&fault),
@@ -116,17 +116,24 @@ async fn play(
     Acting::begin(world, orders, standing, lease).await?.act().await
 }
 
-/// A fresh sandbox with the task laid in it.
-pub(super) async fn provision(world: &World, orders: &Assignment) -> Result<Lease, Fault> {
-    let spec = Arc::new(orders.config.sandbox.clone());
-    let mut lease = world.pool.acquire(&spec).await?;
+async fn provision(world: &World, orders: &Assignment) -> Result<Lease, Fault> {
+    lay_task(&world.pool, &orders.task, &orders.config.sandbox).await
+}
+
+/// A fresh sandbox with a task laid in it and its setup done.
+pub async fn lay_task(
+    pool: &PoolHandle,
+    task: &Task,
+    spec: &SandboxSpec,
+) -> Result<Lease, Fault> {
+    let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
     let sandbox = lease.sandbox();
-    sandbox.lay(Tree::Workspace, &orders.task.files).await?;
-    for command in &orders.task.setup {
+    sandbox.lay(Tree::Workspace, &task.files).await?;
+    for command in &task.setup {
         let request = ExecRequest {
             command: command.clone(),
             session: false,
-            timeout: orders.config.sandbox.limits.command_timeout,
+            timeout: spec.limits.command_timeout,
             scan: false,
         };
         let report = sandbox.exec(&request).await?;

@@ -258,7 +258,7 @@ impl<'a> Acting<'a> {
 
     async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
         let (task, spec) = (&self.orders.task, &self.orders.config.sandbox);
-        milestones::potential(self.world, task, spec, self.lease.sandbox()).await
+        milestones::potential(&self.world.pool, task, spec, self.lease.sandbox()).await
     }
 
     fn assemble(

@@ -1,35 +1,35 @@
 //! Sealed verification: the checks run in fresh sandboxes the agent never saw, twice, and
 //! both runs must agree.
 
-use super::world::World;
 use crate::model::{
     CheckResult, ExecReport, ExecRequest, Fault, SandboxSpec, Snapshot, Task, Tree, Verdict,
 };
+use crate::pool::PoolHandle;
 use std::sync::Arc;
 
 const OUTPUT_SHOWN: usize = 2_000;
 
 /// The verdict over a final workspace.
 pub async fn verify_snapshot(
-    world: &World,
+    pool: &PoolHandle,
     task: &Task,
     spec: &SandboxSpec,
     snapshot: &Snapshot,
 ) -> Result<Verdict, Fault> {
     let spec = Arc::new(spec.clone());
-    let first = once(world, task, &spec, snapshot);
-    let second = once(world, task, &spec, snapshot);
+    let first = once(pool, task, &spec, snapshot);
+    let second = once(pool, task, &spec, snapshot);
     let (first, second) = tokio::try_join!(first, second)?;
     Ok(Verdict::agree(first, &second))
 }
 
 async fn once(
-    world: &World,
+    pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
     snapshot: &Snapshot,
 ) -> Result<Vec<CheckResult>, Fault> {
-    let mut lease = world.pool.acquire(spec).await?;
+    let mut lease = pool.acquire(spec).await?;
     let sandbox = lease.sandbox();
     sandbox.unpack(snapshot).await?;
     let mut results = Vec::with_capacity(task.verification.checks.len());
