@@ -79,7 +79,10 @@ pub fn in_system<T>(work: impl Future<Output = T>) -> Result<T> {
     let build = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     // Tried once here, where its failure is an error and not a panic.
     drop(build().map_err(|e| Error::new(Code::Unexpected, "cannot start a runtime").because(e))?);
-    #[expect(clippy::expect_used, reason = "actix wants a runtime, not a result; one was just made")]
+    #[expect(
+        clippy::expect_used,
+        reason = "actix wants a runtime, not a result; one was just made"
+    )]
     let runner = actix::System::with_tokio_rt(|| build().expect("a runtime, as a moment ago"));
     Ok(runner.block_on(work))
 }

@@ -21,9 +21,7 @@ use crate::policy::{Decision, Intensity, Retry};
 use crate::quality::{Finished, Judgement, Publish};
 use crate::scaffold;
 use crate::supervisor::spawn_actor;
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture,
-};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,8 +71,7 @@ impl CampaignActor {
         let config = planner.config.clone();
         let mut progress = Progress::new(config.name.clone(), tasks, skipped);
         episodes.iter().for_each(|record| progress.found(record));
-        progress.already_complete =
-            episodes.iter().all(|record| record.outcome.is_some());
+        progress.already_complete = episodes.iter().all(|record| record.outcome.is_some());
         let (finished, pending): (Vec<_>, Vec<_>) =
             episodes.into_iter().partition(|record| record.outcome.is_some());
         let unjudged = |record: &EpisodeRecord| {
@@ -181,19 +178,14 @@ impl CampaignActor {
         let task = self.planner.task(&plan.template, plan.index);
         let task = task.map_err(|error| Fault::new(FaultKind::TaskSetup, error.to_string()))?;
         if task.id != plan.task {
-            let changed = format!("the template {} has changed since it was planned", plan.template);
+            let changed =
+                format!("the template {} has changed since it was planned", plan.template);
             return Err(Fault::new(FaultKind::TaskSetup, changed));
         }
         Ok(Arc::new(task))
     }
 
-    fn on_exit(
-        &mut self,
-        id: &EpisodeId,
-        attempt: Attempt,
-        exit: Exit,
-        ctx: &mut Context<Self>,
-    ) {
+    fn on_exit(&mut self, id: &EpisodeId, attempt: Attempt, exit: Exit, ctx: &mut Context<Self>) {
         // Whatever a dead attempt still says is of no interest.
         if self.running.get(id).is_none_or(|child| child.attempt != attempt) {
             return;
@@ -206,12 +198,7 @@ impl CampaignActor {
         self.admit(ctx);
     }
 
-    fn conclude(
-        &mut self,
-        record: EpisodeRecord,
-        conclusion: Conclusion,
-        ctx: &mut Context<Self>,
-    ) {
+    fn conclude(&mut self, record: EpisodeRecord, conclusion: Conclusion, ctx: &mut Context<Self>) {
         let Conclusion { stop, verdict, turns, fingerprint, started_at_ms, finished_at_ms } =
             conclusion;
         let outcome = Outcome::Judged { stop, verdict: verdict.clone() };

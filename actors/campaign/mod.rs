@@ -9,5 +9,5 @@ mod progress;
 pub use actor::CampaignActor;
 pub use messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
 pub use plan::{Planner, Skipped};
-pub use prepare::{Prepared, PrepareError, prepare};
+pub use prepare::{PrepareError, Prepared, prepare};
 pub use progress::{EpisodeCounts, Progress, Rows, Tokens};

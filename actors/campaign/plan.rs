@@ -1,8 +1,6 @@
 //! The plan: which episodes a campaign consists of. Deterministic, and stable as it grows.
 
-use crate::model::{
-    CampaignConfig, EpisodeId, EpisodeRecord, PlannedEpisode, Task,
-};
+use crate::model::{CampaignConfig, EpisodeId, EpisodeRecord, PlannedEpisode, Task};
 use crate::policy::assign;
 use crate::task::{Catalog, Template, TemplateError};
 use serde::{Deserialize, Serialize};

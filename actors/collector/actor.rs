@@ -66,8 +66,7 @@ impl Handler<Record> for CollectorActor {
         let journal = self.journal.clone();
         let place = message.place;
         Box::pin(async move {
-            let outcome =
-                if entries.is_empty() { Ok(()) } else { journal.append(entries).await };
+            let outcome = if entries.is_empty() { Ok(()) } else { journal.append(entries).await };
             drop(place);
             outcome
         })

@@ -59,9 +59,8 @@ impl EngineHandle {
         let registry = Registry::default();
         let shared = registry.clone();
         let intensity = Intensity::new(5, Duration::from_secs(10));
-        let (handle, joined) = supervise("engine", intensity, move || {
-            EngineActor::new(tools.clone(), shared.clone())
-        });
+        let (handle, joined) =
+            supervise("engine", intensity, move || EngineActor::new(tools.clone(), shared.clone()));
         (Self { handle, registry }, joined)
     }
 

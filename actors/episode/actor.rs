@@ -78,9 +78,7 @@ impl Actor for EpisodeActor {
             let exit = match ended {
                 Ok(Ok(conclusion)) => Exit::Concluded(Box::new(conclusion)),
                 Ok(Err(fault)) => Exit::Faulted(fault),
-                Err(failure) => {
-                    Exit::Faulted(Fault::new(FaultKind::Panicked, panic_text(failure)))
-                }
+                Err(failure) => Exit::Faulted(Fault::new(FaultKind::Panicked, panic_text(failure))),
             };
             if matches!(exit, Exit::Faulted(_)) {
                 this.standing.become_phase(Phase::Faulted);

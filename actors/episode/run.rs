@@ -6,8 +6,8 @@ use super::turns::{Acting, Played};
 use super::verify;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
-    Attempt, Entry, ExecRequest, Fault, FaultKind, Fingerprint, Outcome, SandboxSpec, StopReason, Task,
-    Tree, Turn, Verdict,
+    Attempt, Entry, ExecRequest, Fault, FaultKind, Fingerprint, Outcome, SandboxSpec, StopReason,
+    Task, Tree, Turn, Verdict,
 };
 use crate::pool::{Lease, PoolHandle};
 use std::sync::Arc;
@@ -38,7 +38,8 @@ pub(super) async fn run(
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
             drop(lease);
-            verify::verify_snapshot(&world.pool, &orders.task, &orders.config.sandbox, &snapshot).await?
+            verify::verify_snapshot(&world.pool, &orders.task, &orders.config.sandbox, &snapshot)
+                .await?
         }
         // Too large or too deep to copy: the agent's doing, so it has not solved the task.
         Err(fault) if fault.kind == FaultKind::SandboxCopy => verify::uncopied(&fault),
@@ -121,11 +122,7 @@ async fn provision(world: &World, orders: &Assignment) -> Result<Lease, Fault> {
 }
 
 /// A fresh sandbox with a task laid in it and its setup done.
-pub async fn lay_task(
-    pool: &PoolHandle,
-    task: &Task,
-    spec: &SandboxSpec,
-) -> Result<Lease, Fault> {
+pub async fn lay_task(pool: &PoolHandle, task: &Task, spec: &SandboxSpec) -> Result<Lease, Fault> {
     let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
     let sandbox = lease.sandbox();
     sandbox.lay(Tree::Workspace, &task.files).await?;

@@ -4,7 +4,7 @@ use super::milestones;
 use super::phase::Phase;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
-    ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, FinishReason, Fingerprint,
+    ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, Fingerprint, FinishReason,
     Message, Scan, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
 };
 use crate::pool::Lease;
@@ -214,8 +214,11 @@ impl<'a> Acting<'a> {
     fn malformed(&mut self, reply: &ChatReply, error: &FormatError) -> Deed {
         self.malformed += 1;
         let cut = reply.finish == FinishReason::Length;
-        let stop = (self.malformed >= self.malformed_limit())
-            .then_some(if cut { StopReason::Truncated } else { StopReason::Malformed });
+        let stop = (self.malformed >= self.malformed_limit()).then_some(if cut {
+            StopReason::Truncated
+        } else {
+            StopReason::Malformed
+        });
         let observed = self.orders.scaffold.correct(reply, error);
         Deed {
             action: StepAction {
@@ -246,10 +249,10 @@ impl<'a> Acting<'a> {
 
     /// Takes over the state a command left; whether the workspace has changed.
     fn look(&mut self, report: &ExecReport) -> bool {
-        let scan = report.scan.clone().unwrap_or_else(|| Scan {
-            files: self.state.files.clone(),
-            digest: self.seen,
-        });
+        let scan = report
+            .scan
+            .clone()
+            .unwrap_or_else(|| Scan { files: self.state.files.clone(), digest: self.seen });
         let changed = scan.digest != self.seen;
         self.seen = scan.digest;
         self.state = StepState { cwd: report.cwd.clone(), files: scan.files };
@@ -271,10 +274,8 @@ impl<'a> Acting<'a> {
     ) -> Turn {
         let mut messages = vec![called.reply.message.clone()];
         messages.extend(deed.messages);
-        let truncated = deed
-            .report
-            .as_ref()
-            .is_some_and(|r| r.stdout.truncated() || r.stderr.truncated());
+        let truncated =
+            deed.report.as_ref().is_some_and(|r| r.stdout.truncated() || r.stderr.truncated());
         let step = Step {
             index,
             state,

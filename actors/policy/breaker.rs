@@ -42,10 +42,9 @@ impl Breaker {
                 self.probing = true;
                 Ok(())
             }
-            Some(_) => Err(format!(
-                "{} failures in a row, the last: {}",
-                self.failures, self.last_failure
-            )),
+            Some(_) => {
+                Err(format!("{} failures in a row, the last: {}", self.failures, self.last_failure))
+            }
         }
     }
 
@@ -61,7 +60,8 @@ impl Breaker {
         self.probing = false;
         if self.failures >= self.threshold {
             let doublings = (self.failures - self.threshold).min(10);
-            self.open_until = Some(now + (self.cool_down * 2_u32.pow(doublings)).min(MAX_COOL_DOWN));
+            self.open_until =
+                Some(now + (self.cool_down * 2_u32.pow(doublings)).min(MAX_COOL_DOWN));
         }
     }
 

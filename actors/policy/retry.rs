@@ -31,7 +31,8 @@ impl Retry {
 /// Doubling waits with a spread of a half to the whole, told apart by `salt` instead of a
 /// random number so that a run can be repeated.
 pub fn backoff(base: Duration, cap: Duration, failed: u32, salt: &str) -> Duration {
-    let whole = base.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1).min(16))).min(cap);
+    let whole =
+        base.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1).min(16))).min(cap);
     let digest = digest_of(&["backoff", salt, &failed.to_string()]);
     let share = u32::from_str_radix(&digest[..4], 16).unwrap_or(0);
     whole / 2 + whole / 2 * share / 0xffff

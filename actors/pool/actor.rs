@@ -6,9 +6,7 @@ use crate::model::{Fault, FaultKind, SandboxSpec};
 use crate::policy::Breaker;
 use crate::ports::{Sandbox, SandboxBackend};
 use crate::supervisor::spawn;
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
-};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -77,7 +75,8 @@ impl PoolActor {
                 self.fail_one(&spec, &Fault::new(FaultKind::SandboxStart, why));
                 continue;
             }
-            let (backend, places, wanted) = (self.backend.clone(), self.places.clone(), spec.clone());
+            let (backend, places, wanted) =
+                (self.backend.clone(), self.places.clone(), spec.clone());
             let creation = spawn("create sandbox", async move {
                 let closed = |_| Fault::new(FaultKind::Cancelled, "the pool is closed");
                 let place = places.acquire_owned().await.map_err(closed)?;

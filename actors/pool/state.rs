@@ -22,12 +22,7 @@ pub struct PoolConfig {
 
 impl Default for PoolConfig {
     fn default() -> Self {
-        Self {
-            warm: 8,
-            parallel_creation: 4,
-            max_age: Duration::from_secs(600),
-            max_live: 4_096,
-        }
+        Self { warm: 8, parallel_creation: 4, max_age: Duration::from_secs(600), max_live: 4_096 }
     }
 }
 

@@ -41,7 +41,9 @@ impl Prover {
         let rendered = template.task(seed, 0).and_then(|a| template.task(seed, 0).map(|b| (a, b)));
         let (task, twin) = match rendered {
             Ok(pair) => pair,
-            Err(error) => return Ok(SeedProof { problems: vec![error.to_string()], ..SeedProof::default() }),
+            Err(error) => {
+                return Ok(SeedProof { problems: vec![error.to_string()], ..SeedProof::default() });
+            }
         };
         let mut proof = SeedProof {
             digest: task.cluster.clone(),
@@ -107,7 +109,9 @@ impl Prover {
         let whole: f64 = task.verification.milestones.iter().map(|m| m.weight).sum();
         if (oracle.potential - whole).abs() > 1e-9 {
             let reached = oracle.potential;
-            proof.problems.push(format!("the oracle reaches milestones worth {reached} of {whole}"));
+            proof
+                .problems
+                .push(format!("the oracle reaches milestones worth {reached} of {whole}"));
         }
     }
 

@@ -78,9 +78,10 @@ fn content_digest(row: &TrajectoryRow) -> String {
     let mut parts = vec![row.task_id.as_str()];
     for step in &row.trajectory {
         let action = &step.action;
-        parts.extend([&action.tool, &action.arguments, &step.reasoning, &step.observation].map(
-            String::as_str,
-        ));
+        parts.extend(
+            [&action.tool, &action.arguments, &step.reasoning, &step.observation]
+                .map(String::as_str),
+        );
     }
     digest_of(&parts)
 }

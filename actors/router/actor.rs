@@ -37,10 +37,10 @@ impl Handler<Call> for RouterActor {
                 return Err(Fault::new(FaultKind::ModelPermanent, unknown));
             };
             // Adapters run on the workers: this thread belongs to the actors.
-            let call = spawn("model call", async move { perform(&account, &call, &collector).await });
-            call.await.unwrap_or_else(|failure| {
-                Err(Fault::new(FaultKind::Panicked, panic_text(failure)))
-            })
+            let call =
+                spawn("model call", async move { perform(&account, &call, &collector).await });
+            call.await
+                .unwrap_or_else(|failure| Err(Fault::new(FaultKind::Panicked, panic_text(failure))))
         })
     }
 }

@@ -48,7 +48,9 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
     {
         let mut address = self.address.clone();
         loop {
-            let Some(current) = self.current(&mut address).await else { return Err(Gone(self.name)) };
+            let Some(current) = self.current(&mut address).await else {
+                return Err(Gone(self.name));
+            };
             if let Ok(answer) = current.send(message.clone()).await {
                 return Ok(answer);
             }

@@ -64,7 +64,9 @@ fn matches(glob: &[u8], id: &[u8]) -> bool {
             let reach = id.iter().position(|b| *b == b'/').unwrap_or(id.len());
             (0..=reach).any(|skip| matches(rest, &id[skip..]))
         }
-        [b'?', rest @ ..] => id.split_first().is_some_and(|(b, id)| *b != b'/' && matches(rest, id)),
+        [b'?', rest @ ..] => {
+            id.split_first().is_some_and(|(b, id)| *b != b'/' && matches(rest, id))
+        }
         [byte, rest @ ..] => id.split_first().is_some_and(|(b, id)| b == byte && matches(rest, id)),
     }
 }

@@ -25,9 +25,10 @@ pub(super) struct DoctorArgs {
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
     let (facts, trial) = in_system(examine())??;
     if args.json {
-        let trial = trial.as_ref().map_or_else(|why| json!({ "ok": false, "why": why }), |tools| {
-            json!({ "ok": true, "tools": tools })
-        });
+        let trial = trial.as_ref().map_or_else(
+            |why| json!({ "ok": false, "why": why }),
+            |tools| json!({ "ok": true, "tools": tools }),
+        );
         say_json(&json!({
             "version": env!("CARGO_PKG_VERSION"),
             "backend": "namespace",
@@ -88,9 +89,11 @@ pub(super) fn this_executable() -> Result<std::path::PathBuf> {
     // The path stays right when the binary on disk is replaced while a daemon runs.
     let own = std::path::PathBuf::from("/proc/self/exe");
     if own.exists() {
-        return std::fs::read_link(&own).map(|path| if path.exists() { path } else { own }).map_err(
-            |e| Error::new(Code::Unexpected, "cannot find the program's own path").because(e),
-        );
+        return std::fs::read_link(&own)
+            .map(|path| if path.exists() { path } else { own })
+            .map_err(|e| {
+                Error::new(Code::Unexpected, "cannot find the program's own path").because(e)
+            });
     }
     std::env::current_exe()
         .map_err(|e| Error::new(Code::Unexpected, "cannot find the program's own path").because(e))
@@ -116,9 +119,9 @@ fn show(facts: &HostFacts, trial: &Trial) {
     say(&rows.to_string());
     match trial {
         Ok(tools) => say(&format!("a sandbox ran; it has {}", tools.join(", "))),
-        Err(why) => say(&format!(
-            "NO SANDBOX RUNS HERE: {why}\nsee docs/errors/SYN-0401.md for what helps"
-        )),
+        Err(why) => {
+            say(&format!("NO SANDBOX RUNS HERE: {why}\nsee docs/errors/SYN-0401.md for what helps"))
+        }
     }
     if facts.swept > 0 {
         say(&format!("{} sandboxes of dead engines were removed", facts.swept));

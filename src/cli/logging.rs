@@ -46,11 +46,8 @@ pub(crate) fn start(options: &LogOptions) -> Result<Logging> {
     let json = options.log_format == Some(Format::Json);
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(super::output::on_terminal());
     let registry = tracing_subscriber::registry().with(filter);
-    let started = if json {
-        registry.with(layer.json()).try_init()
-    } else {
-        registry.with(layer).try_init()
-    };
+    let started =
+        if json { registry.with(layer.json()).try_init() } else { registry.with(layer).try_init() };
     started.map_err(|e| Error::new(Code::Unexpected, "logging could not start").because(e))?;
     Ok(Logging { handle })
 }

@@ -27,13 +27,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
-#[command(after_help = "Running the same file again resumes it; a complete campaign is left as it is.
+#[command(
+    after_help = "Running the same file again resumes it; a complete campaign is left as it is.
 The first Ctrl-C lets running episodes finish, the second stops at once; both
 leave the campaign resumable.
 
 Examples:
   synthd run config/quickstart.toml
-  synthd run campaign.toml --data-dir /data/synthd --json > result.json")]
+  synthd run campaign.toml --data-dir /data/synthd --json > result.json"
+)]
 pub(super) struct RunArgs {
     /// The campaign file
     campaign: PathBuf,
@@ -76,9 +78,8 @@ struct Signals {
 
 impl Signals {
     fn listen() -> Result<Self> {
-        let listen = |kind| {
-            signal(kind).map_err(|e| Error::new(Code::Unexpected, "no signals").because(e))
-        };
+        let listen =
+            |kind| signal(kind).map_err(|e| Error::new(Code::Unexpected, "no signals").because(e));
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
             terminate: listen(SignalKind::terminate())?,
@@ -168,8 +169,11 @@ async fn require(engine: &Engine, config: &CampaignConfig) -> Result<()> {
     }
     let lines: Vec<String> =
         missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
-    Err(Error::new(Code::HostCannotEnforce, format!("this host does not enforce {}", lines.join("; ")))
-        .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
+    Err(Error::new(
+        Code::HostCannotEnforce,
+        format!("this host does not enforce {}", lines.join("; ")),
+    )
+    .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
 }
 
 async fn watch(campaign: &CampaignHandle, shown: &mut progress::Shown) -> Progress {

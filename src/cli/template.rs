@@ -119,7 +119,8 @@ fn list(args: &ListArgs) -> Result<ExitCode> {
     }
     let mut rows = table(&["template", "difficulty", "needs", "title"]);
     for template in catalog.iter() {
-        let needs = if template.requires.is_empty() { "-".into() } else { template.requires.join(" ") };
+        let needs =
+            if template.requires.is_empty() { "-".into() } else { template.requires.join(" ") };
         rows.add_row([&template.id, template.difficulty.as_str(), &needs, &template.title]);
     }
     say(&rows.to_string());
@@ -245,7 +246,11 @@ async fn check(args: CheckArgs) -> Result<ExitCode> {
         .hint("docs/templates.md says what a template has to hold"))
 }
 
-async fn prove_all(prover: &Prover, template: &Arc<Template>, seeds: u64) -> Result<Vec<SeedProof>> {
+async fn prove_all(
+    prover: &Prover,
+    template: &Arc<Template>,
+    seeds: u64,
+) -> Result<Vec<SeedProof>> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let places = Arc::new(Semaphore::new(cores * 2));
     let tasks: Vec<_> = (1..=seeds)
@@ -259,7 +264,8 @@ async fn prove_all(prover: &Prover, template: &Arc<Template>, seeds: u64) -> Res
         .collect();
     let mut proofs = Vec::new();
     for task in tasks {
-        let proof = task.await.map_err(|e| Error::new(Code::Unexpected, "a proof panicked").because(e))?;
+        let proof =
+            task.await.map_err(|e| Error::new(Code::Unexpected, "a proof panicked").because(e))?;
         proofs.push(proof.map_err(crate::engine::sandbox_error)?);
     }
     Ok(proofs)

@@ -39,7 +39,9 @@ impl Shown {
                 bar.set_position(counts.finished);
                 bar.set_message(line(progress));
             }
-            None if self.last_line.elapsed() >= LINE_EVERY && counts.finished > self.last_finished => {
+            None if self.last_line.elapsed() >= LINE_EVERY
+                && counts.finished > self.last_finished =>
+            {
                 self.last_line = Instant::now();
                 self.last_finished = counts.finished;
                 complain(&format!("[{}/{}] {}", counts.finished, counts.planned, line(progress)));

@@ -54,7 +54,10 @@ impl Summary {
 pub(super) fn closing_text(last: &Progress, summary: &Summary, interrupted: bool) -> String {
     let mut text = String::new();
     if last.already_complete && last.state == CampaignState::Complete {
-        text.push_str(&format!("Campaign {} is complete already; nothing was changed.\n", last.campaign));
+        text.push_str(&format!(
+            "Campaign {} is complete already; nothing was changed.\n",
+            last.campaign
+        ));
     }
     text.push_str(&figures(last, summary).to_string());
     text.push('\n');
@@ -77,7 +80,10 @@ fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
     rows.add_row(["steps", &last.steps.to_string()]);
     rows.add_row(["tokens", &format!("{} in, {} out", last.tokens.input, last.tokens.output)]);
     rows.add_row(["cost", &format!("${}", last.cost_usd)]);
-    rows.add_row(["rows", &format!("{} kept, {} rejected", last.rows.accepted, last.rows.rejected)]);
+    rows.add_row([
+        "rows",
+        &format!("{} kept, {} rejected", last.rows.accepted, last.rows.rejected),
+    ]);
     rows.add_row(["time", &format!("{:.1} s", summary.wall_seconds)]);
     rows
 }

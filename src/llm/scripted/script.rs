@@ -102,7 +102,9 @@ impl<'a> Script<'a> {
 
     /// A flaky service fails some first tries and some second ones, never a third.
     pub(super) fn fails(&self, turn: u32, retry: u32) -> bool {
-        self.behaviour == Behaviour::Flaky && retry < 2 && self.drawn(turn, "fails") % 8 < 2 - u64::from(retry)
+        self.behaviour == Behaviour::Flaky
+            && retry < 2
+            && self.drawn(turn, "fails") % 8 < 2 - u64::from(retry)
     }
 
     pub(super) fn line(&self, turn: u32) -> Line {
@@ -112,9 +114,7 @@ impl<'a> Script<'a> {
                 played(&self.task.solution, turn)
             }
             Behaviour::Detour => self.detour().into_iter().nth(turn).unwrap_or_else(submission),
-            Behaviour::Loop => {
-                spoken("I should look again.", Deed::Run("ls -la".to_owned()))
-            }
+            Behaviour::Loop => spoken("I should look again.", Deed::Run("ls -la".to_owned())),
             Behaviour::Malformed => self.malformed(turn),
             Behaviour::Refuse => self.refuse(turn),
             Behaviour::Cheat => self.cheat(turn),
@@ -148,7 +148,9 @@ impl<'a> Script<'a> {
         match self.drawn(turn as u32, "malformed") % 4 {
             0 => Line::Prose("I will fix this by changing the file.".to_owned()),
             1 => Line::Call { name: "bash".to_owned(), arguments: "{\"command\": \"ls".to_owned() },
-            2 => Line::Call { name: "python".to_owned(), arguments: "{\"code\": \"1\"}".to_owned() },
+            2 => {
+                Line::Call { name: "python".to_owned(), arguments: "{\"code\": \"1\"}".to_owned() }
+            }
             _ => Line::Cut("First I want to think about the whole of this at great".to_owned()),
         }
     }

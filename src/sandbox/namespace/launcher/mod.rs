@@ -224,8 +224,8 @@ impl Launcher {
             // Reading blocks only until the builder has finished its few milliseconds.
             let _ = self.builder_reported(fd);
         }
-        for slot in self.slots.values() {
-            slot.pid.map_or((), sys::kill);
+        for pid in self.slots.values().filter_map(|slot| slot.pid) {
+            sys::kill(pid);
         }
         sys::reap_all_children();
         let slots: Vec<u64> = self.slots.drain().map(|(slot, _)| slot).collect();
