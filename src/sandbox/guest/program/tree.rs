@@ -5,30 +5,41 @@
 //! descendants are spared; whatever else is younger than the command belongs to it.
 
 use crate::sys;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 
 /// Passes after which a tree that keeps growing is met with a kill of everything: the
 /// kernel does that one atomically.
-const PASSES: usize = 4;
+const PASSES: usize = 8;
 
 #[derive(Clone, Copy)]
 struct Process {
     parent: i32,
-    started: u64,
+    born: Birth,
+    /// Not reaped yet: it still has children and an age.
+    dead: bool,
 }
+
+/// When a process began: the clock ticks a hundred times a second, and within a tick the
+/// numbers tell, which the kernel hands out in order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Birth(u64, i32);
 
 /// Kills the tree below `root`, a child of ours that is alive or not yet reaped.
 pub fn kill(root: i32) {
-    let Some(born) = read_process(root).map(|p| p.started) else { return };
+    let Some(born) = read_process(root).map(|process| process.born) else { return };
+    let mut killed = HashSet::new();
     for _ in 0..PASSES {
         let processes = all_processes();
-        let doomed: Vec<i32> =
-            processes.keys().copied().filter(|pid| belongs(*pid, root, born, &processes)).collect();
-        for pid in &doomed {
+        let doomed = processes
+            .iter()
+            .filter(|(pid, process)| !process.dead && belongs(**pid, root, born, &processes));
+        // What has been killed once may still be listed, but forks no more.
+        let fresh: Vec<i32> = doomed.map(|(pid, _)| *pid).filter(|pid| killed.insert(*pid)).collect();
+        for pid in &fresh {
             sys::kill_process(*pid);
         }
-        if doomed.iter().all(|pid| *pid == root) {
+        if fresh.is_empty() {
             return;
         }
     }
@@ -36,7 +47,7 @@ pub fn kill(root: i32) {
 }
 
 /// Whether `pid` is `root`, below it, or a stray of it: young, with no elder above it.
-fn belongs(pid: i32, root: i32, born: u64, processes: &HashMap<i32, Process>) -> bool {
+fn belongs(pid: i32, root: i32, born: Birth, processes: &HashMap<i32, Process>) -> bool {
     let mut at = pid;
     // Parents form a tree, but it changes while it is read; the bound ends any cycle.
     for _ in 0..=processes.len() {
@@ -44,7 +55,7 @@ fn belongs(pid: i32, root: i32, born: u64, processes: &HashMap<i32, Process>) ->
             return true;
         }
         match processes.get(&at) {
-            Some(process) if at != 1 && process.started < born => return false,
+            Some(process) if at != 1 && process.born < born => return false,
             Some(process) if at != 1 => at = process.parent,
             _ => return pid != 1,
         }
@@ -69,7 +80,6 @@ fn read_process(pid: i32) -> Option<Process> {
     let mut fields = text.split(' ');
     let dead = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
-    let started = fields.nth(17)?.parse().ok()?;
-    // The dead need no killing, but the root's age must be readable until it is reaped.
-    (!dead || parent == 1).then_some(Process { parent, started })
+    let born = Birth(fields.nth(17)?.parse().ok()?, pid);
+    Some(Process { parent, born, dead })
 }

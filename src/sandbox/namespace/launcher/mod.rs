@@ -14,7 +14,11 @@
 
 mod builder;
 mod cgroup;
+#[cfg(test)]
+mod cgroup_tests;
+mod filter;
 mod hardening;
+mod hierarchy;
 mod mounts;
 mod sweep;
 mod sys;
@@ -225,7 +229,9 @@ impl Launcher {
             let _ = self.builder_reported(fd);
         }
         for slot in self.slots.values() {
-            slot.pid.map_or((), sys::kill);
+            if let Some(pid) = slot.pid {
+                sys::kill(pid);
+            }
         }
         sys::reap_all_children();
         let slots: Vec<u64> = self.slots.drain().map(|(slot, _)| slot).collect();
