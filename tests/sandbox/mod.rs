@@ -4,4 +4,5 @@
 mod as_user;
 mod basics;
 mod copies;
+mod hostile;
 mod lab;

@@ -12,9 +12,10 @@ use crate::launch::{self, Pipes, Request};
 use crate::scan;
 use crate::spawn::Spawner;
 use crate::state::{MAX_REPORT, Session};
-use crate::sys::{self, PollFd};
+use crate::sys::{self, Death, PollFd};
 use crate::tree;
 use crate::wire::{Writer, end};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
@@ -27,6 +28,8 @@ const READ_CHUNK: usize = 64 << 10;
 /// the guest from looking at the clock.
 const REAPED_AT_ONCE: usize = 1024;
 const EAGAIN: i32 = 11;
+/// How long a killed tree may take to die before the reply goes out all the same.
+const DYING: Duration = Duration::from_secs(5);
 
 enum Ending {
     Reaped { status: i32, cpu: Duration },
@@ -154,8 +157,7 @@ impl Shell {
             self.drain_held();
         };
         if !matches!(ending, Ending::Reaped { .. }) {
-            tree::kill(pid);
-            self.wait_for_death(pid)?;
+            self.end_tree(pid)?;
         }
         // What the child wrote before it died is in the pipes already; a background flood
         // is not waited for.
@@ -214,30 +216,47 @@ impl Shell {
         fds.extend(self.held.iter().map(|f| poll_for(f.as_raw_fd(), sys::POLLIN)));
     }
 
-    fn wait_for_death(&mut self, pid: i32) -> io::Result<()> {
-        while self.reap_all(pid).is_none() {
-            tree::kill(pid);
+    /// Kills the tree below `root` and waits until all of it is dead and reaped.
+    fn end_tree(&mut self, root: i32) -> io::Result<()> {
+        let mut dying = HashSet::from([root]);
+        let mut killed = HashSet::new();
+        let patience = Instant::now() + DYING;
+        // Beyond the patience only for the root: its age tells who belongs to it.
+        while dying.contains(&root) || (!dying.is_empty() && Instant::now() < patience) {
+            if dying.contains(&root) {
+                tree::kill(root, &mut killed);
+                dying.extend(killed.iter().filter(|pid| sys::exists(**pid)));
+            }
             let mut fds = [poll_for(self.deaths.as_raw_fd(), sys::POLLIN)];
             sys::wait_for(&mut fds, if self.backlog { 0 } else { 10 })?;
+            self.reap_each(|death| {
+                dying.remove(&death.pid);
+            });
+            dying.retain(|pid| *pid == root || sys::exists(*pid));
         }
         Ok(())
     }
 
     /// Reaps the dead; the status of `pid` if it was among them.
     fn reap_all(&mut self, pid: i32) -> Option<(i32, Duration)> {
+        let mut found = None;
+        self.reap_each(|death| {
+            if death.pid == pid {
+                found = Some((death.status, death.cpu));
+            }
+        });
+        found
+    }
+
+    fn reap_each(&mut self, mut look: impl FnMut(&Death)) {
         // One signalfd record stands for any number of deaths; reading only resets it.
         let _ = self.deaths.read(&mut [0; 128]);
         self.backlog = false;
         for _ in 0..REAPED_AT_ONCE {
-            let Ok(Some(death)) = sys::reap() else { return None };
-            if death.pid == pid {
-                // Others may be dead too; the next look takes them.
-                self.backlog = true;
-                return Some((death.status, death.cpu));
-            }
+            let Ok(Some(death)) = sys::reap() else { return };
+            look(&death);
         }
         self.backlog = true;
-        None
     }
 
     /// Ends everything but the guest itself, so that nothing changes a tree being copied.
@@ -281,16 +300,21 @@ fn conclude(ending: Ending, request: &Request) -> (u8, i32, String) {
         Ending::Reaped { status, cpu } => (status, cpu),
     };
     let (signal, code) = (status & 0x7f, (status >> 8) & 0xff);
-    let by_cpu = [sys::SIGXCPU, sys::SIGKILL].iter().any(|s| signal == *s || code == 128 + *s);
-    // The kernel enforces by counting ticks and reports by the exact clock: on a busy host
-    // the two differ by some hundredths.
-    if by_cpu && cpu * 4 >= Duration::from_secs(request.cpu_seconds) * 3 {
+    if ended_by_limit(signal, code, cpu, Duration::from_secs(request.cpu_seconds)) {
         return (end::CPU_LIMIT, 0, String::new());
     }
     if signal != 0 {
         return (end::SIGNALED, signal, String::new());
     }
     (end::EXITED, code, String::new())
+}
+
+/// SIGXCPU comes at the limit, SIGKILL a second later; a shell passes either on as a code.
+/// The kernel enforces by counting ticks and reports by the exact clock: with many threads
+/// the two differ by a lot, so the time only has to be of the right order.
+fn ended_by_limit(signal: i32, code: i32, cpu: Duration, limit: Duration) -> bool {
+    let by = |number| signal == number || code == 128 + number;
+    by(sys::SIGXCPU) && cpu * 4 >= limit || by(sys::SIGKILL) && cpu * 4 >= limit * 3
 }
 
 fn poll_for(fd: RawFd, events: i16) -> PollFd {

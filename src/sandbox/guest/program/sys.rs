@@ -178,6 +178,12 @@ pub fn reap() -> io::Result<Option<Death>> {
     Ok((pid != 0).then_some(Death { pid, status, cpu }))
 }
 
+/// Whether there is such a process, dead and not reaped ones included.
+pub fn exists(pid: i32) -> bool {
+    // SAFETY: signal zero only asks.
+    unsafe { kill(pid, 0) == 0 }
+}
+
 /// Sends SIGKILL; a process that is gone already is fine.
 pub fn kill_process(pid: i32) {
     // SAFETY: kill touches no memory; a stale pid inside our namespace is only our child's.

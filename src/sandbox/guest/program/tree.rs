@@ -25,25 +25,27 @@ struct Process {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Birth(u64, i32);
 
-/// Kills the tree below `root`, a child of ours that is alive or not yet reaped.
-pub fn kill(root: i32) {
+/// Kills the tree below `root`, a child of ours that is alive or not yet reaped, and notes
+/// in `killed` whom it has killed: they die when they next run, which may take a while on
+/// a processor that is not theirs.
+pub fn kill(root: i32, killed: &mut HashSet<i32>) {
     let Some(born) = read_process(root).map(|process| process.born) else { return };
-    let mut killed = HashSet::new();
     for _ in 0..PASSES {
-        let processes = all_processes();
-        let doomed = processes
-            .iter()
-            .filter(|(pid, process)| !process.dead && belongs(**pid, root, born, &processes));
+        let fresh = doomed(root, born).into_iter().filter(|pid| killed.insert(*pid));
         // What has been killed once may still be listed, but forks no more.
-        let fresh: Vec<i32> = doomed.map(|(pid, _)| *pid).filter(|pid| killed.insert(*pid)).collect();
-        for pid in &fresh {
-            sys::kill_process(*pid);
-        }
-        if fresh.is_empty() {
+        if fresh.map(sys::kill_process).count() == 0 {
             return;
         }
     }
     sys::kill_process(-1);
+}
+
+fn doomed(root: i32, born: Birth) -> Vec<i32> {
+    let processes = all_processes();
+    let doomed = processes
+        .iter()
+        .filter(|(pid, process)| !process.dead && belongs(**pid, root, born, &processes));
+    doomed.map(|(pid, _)| *pid).collect()
 }
 
 /// Whether `pid` is `root`, below it, or a stray of it: young, with no elder above it.

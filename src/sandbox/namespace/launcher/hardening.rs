@@ -65,7 +65,8 @@ pub(super) fn limit(plan: &Plan, memory_by_cgroup: bool) -> Result<(), Failed> {
         (libc::RLIMIT_RTPRIO, 0),
         (libc::RLIMIT_NICE, 0),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
-        (libc::RLIMIT_MSGQUEUE, 64 << 10),
+        // One queue of the usual size.
+        (libc::RLIMIT_MSGQUEUE, 100 << 10),
         (libc::RLIMIT_FSIZE, plan.disk_bytes),
         // Counted per user namespace, so this bounds the sandbox and nobody else.
         (libc::RLIMIT_NPROC, u64::from(plan.processes)),

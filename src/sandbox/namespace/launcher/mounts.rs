@@ -17,7 +17,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
 const PROGRAM_DIRS: [&str; 7] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
@@ -204,7 +204,10 @@ fn make_windows() -> io::Result<()> {
     make_dir("var", 0o755)?;
     symlink("/tmp", "var/tmp")?;
     for name in WINDOWS {
-        make_dir(name, if name == "tmp" || name == "dev/shm" { 0o1777 } else { 0o755 })?;
+        make_dir(name, 0o755)?;
+        if ["tmp", "dev/shm"].contains(&name) {
+            fs::set_permissions(name, fs::Permissions::from_mode(0o1777))?;
+        }
         bind(name, name, NOSUID | NODEV)?;
     }
     Ok(())
