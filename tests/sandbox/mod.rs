@@ -1,3 +1,8 @@
-//! The namespace backend against the real kernel.
+//! The namespace backend against the real kernel: as whoever runs the tests, and by
+//! `as_user` as an ordinary user too.
 
+mod as_user;
 mod basics;
+mod copies;
+mod hostile;
+mod lab;

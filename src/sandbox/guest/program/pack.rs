@@ -1,7 +1,7 @@
 //! Copying the workspace out, as entries in frames. Nothing of it is ever unpacked on the
-//! host: the frames go into another sandbox.
+//! host: the frames go into another sandbox. Nothing else runs in this one meanwhile.
 
-use crate::files::MAX_DEPTH;
+use crate::files::{MAX_DEPTH, O_NOFOLLOW};
 use crate::wire::{CHUNK, Malformed, Reader, Writer, entry};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -9,7 +9,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-const O_NOFOLLOW: i32 = 0o400_000;
 const O_NONBLOCK: i32 = 0o4000;
 
 /// What a copy may hold.
@@ -31,7 +30,8 @@ impl Limits {
 }
 
 /// Sends every directory, regular file and symbolic link of the workspace to `send`, in
-/// order of their paths; returns how many special files were left behind.
+/// order of their paths; returns how many others were left behind: special files, and names
+/// that are no UTF-8, which a record could not tell apart.
 pub fn pack(
     limits: &Limits,
     mut send: impl FnMut(&[u8]) -> io::Result<()>,
@@ -85,6 +85,10 @@ impl Packer<'_> {
     fn child(&mut self, at: &Path, name: &mut Vec<u8>, depth: usize) -> io::Result<()> {
         let facts = fs::symlink_metadata(at)?;
         let kind = facts.file_type();
+        if at.to_str().is_none() {
+            self.skipped += 1;
+            return Ok(());
+        }
         open_to_owner(at, &facts);
         if kind.is_dir() {
             self.entry(entry::DIRECTORY, name, facts.mode(), &[])?;
@@ -93,6 +97,10 @@ impl Packer<'_> {
         }
         if kind.is_symlink() {
             let target = fs::read_link(at)?;
+            if target.to_str().is_none() {
+                self.skipped += 1;
+                return Ok(());
+            }
             return self.entry(entry::SYMLINK, name, 0, target.as_os_str().as_bytes());
         }
         if kind.is_file() {

@@ -14,7 +14,11 @@
 
 mod builder;
 mod cgroup;
+#[cfg(test)]
+mod cgroup_tests;
+mod filter;
 mod hardening;
+mod hierarchy;
 mod mounts;
 mod sweep;
 mod sys;
@@ -224,8 +228,10 @@ impl Launcher {
             // Reading blocks only until the builder has finished its few milliseconds.
             let _ = self.builder_reported(fd);
         }
-        for pid in self.slots.values().filter_map(|slot| slot.pid) {
-            sys::kill(pid);
+        for slot in self.slots.values() {
+            if let Some(pid) = slot.pid {
+                sys::kill(pid);
+            }
         }
         sys::reap_all_children();
         let slots: Vec<u64> = self.slots.drain().map(|(slot, _)| slot).collect();
