@@ -10,6 +10,7 @@
     reason = "a test says what went wrong by panicking"
 )]
 
+mod control;
 mod crash;
 mod sandbox;
 mod support;

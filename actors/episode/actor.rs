@@ -74,13 +74,18 @@ impl Actor for EpisodeActor {
         );
         let attempt = async move {
             let cancelled = cancel.clone();
-            tokio::select! {
+            let outcome = tokio::select! {
                 biased;
                 () = cancelled.cancelled() => {
                     Err(Fault::new(FaultKind::Cancelled, "the episode was cancelled"))
                 }
                 outcome = run(&world, &orders, &standing) => outcome,
+            };
+            match &outcome {
+                Ok(done) => tracing::info!(steps = done.turns.len(), "the attempt is judged"),
+                Err(fault) => tracing::debug!(%fault, "the attempt ended without a verdict"),
             }
+            outcome
         };
         let work = spawn("episode", attempt.instrument(span));
         ctx.spawn(work.into_actor(self).map(|ended, this, ctx| {

@@ -29,6 +29,7 @@ use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, Entry};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// Progress is told at most this often.
 const PACE: Duration = Duration::from_millis(100);
@@ -44,11 +45,18 @@ pub enum Farewell {
     Now,
 }
 
+/// What ties the desk to the rest of the process.
+pub(super) struct Wires {
+    pub(super) wish: watch::Sender<Farewell>,
+    /// Cancelled once no more of the last daemon's campaigns will be taken up.
+    pub(super) revived: CancellationToken,
+}
+
 pub(super) struct EngineDesk {
     engine: Engine,
     catalog: Arc<Catalog>,
     about: About,
-    farewell: watch::Sender<Farewell>,
+    wires: Wires,
     /// Set once the socket listens; it is part of what status says.
     control: OnceLock<ControlHandle>,
 }
@@ -56,13 +64,8 @@ pub(super) struct EngineDesk {
 type Answer = Result<Value, Stop>;
 
 impl EngineDesk {
-    pub(super) fn new(
-        engine: Engine,
-        catalog: Arc<Catalog>,
-        about: About,
-        farewell: watch::Sender<Farewell>,
-    ) -> Self {
-        Self { engine, catalog, about, farewell, control: OnceLock::new() }
+    pub(super) fn new(engine: Engine, catalog: Arc<Catalog>, about: About, wires: Wires) -> Self {
+        Self { engine, catalog, about, wires, control: OnceLock::new() }
     }
 
     pub(super) fn attach(&self, control: ControlHandle) {
@@ -139,9 +142,12 @@ impl EngineDesk {
     async fn watch(&self, name: Option<String>, outlet: &mut Outlet) -> Answer {
         let name = match name {
             Some(name) => CampaignName(name),
-            None => self.only_live()?,
+            None => {
+                self.all_taken_up(outlet).await?;
+                self.only_live()?
+            }
         };
-        let Some(campaign) = self.engine.handle.campaign(&name) else {
+        let Some(campaign) = self.campaign(&name, outlet).await? else {
             let record = self.record(&name).await?;
             return answer(&self.stored(&record).await?);
         };
@@ -167,8 +173,8 @@ impl EngineDesk {
         }
     }
 
-    async fn pause(&self, name: CampaignName) -> Answer {
-        let paused = match self.engine.handle.campaign(&name) {
+    async fn pause(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
+        let paused = match self.campaign(&name, outlet).await? {
             Some(campaign) => campaign.pause("paused by a client").await,
             None => false,
         };
@@ -176,7 +182,7 @@ impl EngineDesk {
     }
 
     async fn resume(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
-        let live = self.engine.handle.campaign(&name).filter(CampaignHandle::is_alive);
+        let live = self.campaign(&name, outlet).await?.filter(CampaignHandle::is_alive);
         if let Some(campaign) = live {
             let resumed = campaign.resume().await;
             return self.obeyed(name, resumed, "resumed").await;
@@ -190,8 +196,8 @@ impl EngineDesk {
         self.obeyed(name, true, "resumed").await
     }
 
-    async fn cancel(&self, name: CampaignName) -> Answer {
-        let live = self.engine.handle.campaign(&name).filter(CampaignHandle::is_alive);
+    async fn cancel(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
+        let live = self.campaign(&name, outlet).await?.filter(CampaignHandle::is_alive);
         let cancelled = match live {
             Some(campaign) => campaign.cancel().await,
             None => self.cancel_stored(&name).await?,
@@ -241,12 +247,11 @@ impl EngineDesk {
     async fn shut_down(&self, now: bool, outlet: &mut Outlet) -> Answer {
         let wanted = if now { Farewell::Now } else { Farewell::Finish };
         // The more urgent wish stands.
-        self.farewell.send_if_modified(|farewell| {
+        self.wires.wish.send_if_modified(|farewell| {
             let more = wanted > *farewell;
             *farewell = wanted.max(*farewell);
             more
         });
-        self.engine.handle.drain(now).await;
         self.waiting(self.engine.handle.rested(), outlet, "shutting_down").await?;
         answer(&json!({ "shutting_down": true }))
     }
@@ -269,6 +274,23 @@ impl EngineDesk {
                 }
             }
         }
+    }
+
+    /// The campaign, if this process has run it; one that is about to be taken up is waited
+    /// for.
+    async fn campaign(
+        &self,
+        name: &CampaignName,
+        outlet: &mut Outlet,
+    ) -> Result<Option<CampaignHandle>, Gone> {
+        if self.engine.handle.campaign(name).is_none() {
+            self.all_taken_up(outlet).await?;
+        }
+        Ok(self.engine.handle.campaign(name))
+    }
+
+    async fn all_taken_up(&self, outlet: &mut Outlet) -> Result<(), Gone> {
+        self.waiting(self.wires.revived.cancelled(), outlet, "resuming").await
     }
 
     async fn record(&self, name: &CampaignName) -> Result<CampaignRecord, Stop> {
@@ -299,9 +321,9 @@ impl Desk for EngineDesk {
             Order::Submit(submission) => self.submit(submission, outlet).await,
             Order::Status(which) => self.status(which.campaign).await,
             Order::Watch(which) => self.watch(which.campaign, outlet).await,
-            Order::Pause(named) => self.pause(CampaignName(named.campaign)).await,
+            Order::Pause(named) => self.pause(CampaignName(named.campaign), outlet).await,
             Order::Resume(named) => self.resume(CampaignName(named.campaign), outlet).await,
-            Order::Cancel(named) => self.cancel(CampaignName(named.campaign)).await,
+            Order::Cancel(named) => self.cancel(CampaignName(named.campaign), outlet).await,
             Order::Drain(_) => self.drain(outlet).await,
             Order::Shutdown(shutdown) => self.shut_down(shutdown.now, outlet).await,
         }

@@ -26,7 +26,7 @@ pub mod socket;
 mod tests;
 
 pub use actor::ControlActor;
-pub use admission::{admit, check_selection, revive};
+pub use admission::{admit, check_selection};
 pub use console::Console;
 pub use desk::{Farewell, is_over};
 pub use limits::{Limits, MAX_CLIENTS, MAX_LINE};

@@ -298,14 +298,14 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_a_request() {
-        insta::assert_snapshot!(message(r#"{"id":1,"do":"status"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":2,"do":"status"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1,"do":"stauts"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause","campaing":"a"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1,"id":[],"do":"status"}"#), @"");
-        insta::assert_snapshot!(message("hello"), @"");
+        insta::assert_snapshot!(message(r#"{"id":1,"do":"status"}"#), @"the request has no version `v`");
+        insta::assert_snapshot!(message(r#"{"v":2,"do":"status"}"#), @"this daemon speaks version 1 of the protocol, not 2");
+        insta::assert_snapshot!(message(r#"{"v":1}"#), @"the request does not say what to `do`");
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"stauts"}"#), @r#"cannot do "stauts""#);
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause"}"#), @"not a request: missing field `campaign`");
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause","campaing":"a"}"#), @"not a request: unknown field `campaing`, expected `campaign`");
+        insta::assert_snapshot!(message(r#"{"v":1,"id":[],"do":"status"}"#), @"`id` must be a number, or a string of at most 128 bytes");
+        insta::assert_snapshot!(message("hello"), @"not a request: expected value at line 1 column 1");
     }
 
     #[test]
