@@ -10,10 +10,11 @@
 //! ```
 
 use super::admission::{admit, revive};
+use super::follow::{follow, is_over};
 use super::messages::ControlHandle;
 use super::outlet::{Gone, Outlet};
 use super::protocol::{ErrorBody, Order, Submission};
-use super::report::{About, Mode, Process, Report, Standing};
+use super::report::{About, Mode};
 use super::session::{Desk, Stop};
 use crate::config::{self, ConfigErrors};
 use crate::engine::{Engine, sandbox_error, store_error};
@@ -23,16 +24,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use synthd_actors::campaign::{CampaignHandle, Progress};
 use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, Entry};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
-
-/// Progress is told at most this often.
-const PACE: Duration = Duration::from_millis(100);
 
 /// What a client wants of the process as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,15 +50,15 @@ pub(super) struct Wires {
 }
 
 pub(super) struct EngineDesk {
-    engine: Engine,
+    pub(super) engine: Engine,
     catalog: Arc<Catalog>,
-    about: About,
+    pub(super) about: About,
     wires: Wires,
     /// Set once the socket listens; it is part of what status says.
-    control: OnceLock<ControlHandle>,
+    pub(super) control: OnceLock<ControlHandle>,
 }
 
-type Answer = Result<Value, Stop>;
+pub(super) type Answer = Result<Value, Stop>;
 
 impl EngineDesk {
     pub(super) fn new(engine: Engine, catalog: Arc<Catalog>, about: About, wires: Wires) -> Self {
@@ -87,56 +84,6 @@ impl EngineDesk {
         let campaign = self.waiting(admitted, outlet, "preparing").await??;
         tracing::info!(campaign = %config.name, "a campaign was submitted");
         answer(&*campaign.progress().borrow())
-    }
-
-    async fn status(&self, only: Option<String>) -> Answer {
-        let mut campaigns = self.standings().await?;
-        if let Some(name) = &only {
-            campaigns.retain(|standing| standing.progress.campaign.as_str() == name);
-            if campaigns.is_empty() {
-                return Err(self.unknown(name).await);
-            }
-        }
-        let world = &self.engine.world;
-        let handle = &self.engine.handle;
-        answer(&Report {
-            daemon: Process::of(&self.about, handle.running(), handle.is_draining()),
-            campaigns,
-            pool: world.pool.stats().await,
-            collector: world.collector.stats().await,
-            router: world.router.stats(),
-            store: self.engine.store.stats(),
-            control: match self.control.get() {
-                Some(control) => control.stats().await,
-                None => Default::default(),
-            },
-        })
-    }
-
-    /// Every campaign of the data directory, in the order of their names.
-    async fn standings(&self) -> Result<Vec<Standing>, Error> {
-        let mut standings = Vec::new();
-        for record in self.engine.store.campaigns().await.map_err(store_error)? {
-            standings.push(self.standing(&record).await?);
-        }
-        standings.sort_by(|a, b| a.progress.campaign.cmp(&b.progress.campaign));
-        Ok(standings)
-    }
-
-    async fn standing(&self, record: &CampaignRecord) -> Result<Standing, Error> {
-        if let Some(campaign) = self.engine.handle.campaign(&record.name) {
-            let progress = campaign.progress().borrow().clone();
-            return Ok(Standing { live: campaign.is_alive(), progress });
-        }
-        Ok(Standing { live: false, progress: self.stored(record).await? })
-    }
-
-    async fn stored(&self, record: &CampaignRecord) -> Result<Progress, Error> {
-        let store = &self.engine.store;
-        let episodes = store.episodes(&record.name).await.map_err(store_error)?;
-        let datasets = store.datasets(&record.name).await.map_err(store_error)?;
-        let newest = datasets.into_iter().max_by_key(|dataset| dataset.version);
-        Ok(Progress::stored(record, &episodes, newest))
     }
 
     async fn watch(&self, name: Option<String>, outlet: &mut Outlet) -> Answer {
@@ -301,7 +248,7 @@ impl EngineDesk {
         }
     }
 
-    async fn unknown(&self, name: &str) -> Stop {
+    pub(super) async fn unknown(&self, name: &str) -> Stop {
         let known = self.engine.store.campaigns().await.unwrap_or_default();
         let names: Vec<&str> = known.iter().take(10).map(|c| c.name.as_str()).collect();
         let hint = match names.as_slice() {
@@ -330,36 +277,7 @@ impl Desk for EngineDesk {
     }
 }
 
-/// Tells of every change until the campaign is over; its last standing.
-async fn follow(campaign: &CampaignHandle, outlet: &mut Outlet) -> Result<Progress, Stop> {
-    let mut progress = campaign.progress();
-    loop {
-        let now = progress.borrow_and_update().clone();
-        if is_over(&now) {
-            return Ok(now);
-        }
-        outlet.event(&now).await?;
-        tokio::time::sleep(PACE).await;
-        tokio::select! {
-            changed = progress.changed() => changed.map_err(|_| died(&now))?,
-            () = tokio::time::sleep(outlet.heartbeat()) => {}
-            () = outlet.closing() => return Ok(progress.borrow().clone()),
-        }
-    }
-}
-
-/// Whether nothing more will happen to a campaign by itself or by a client's `resume`.
-pub fn is_over(progress: &Progress) -> bool {
-    let waits = progress.state == CampaignState::Paused && !progress.escalated;
-    progress.settled && !waits
-}
-
-fn died(progress: &Progress) -> Error {
-    Error::new(Code::Escalated, format!("the actor of campaign {} died", progress.campaign))
-        .hint("the daemon's log says why; submit the campaign again to resume it")
-}
-
-fn answer(value: &impl Serialize) -> Answer {
+pub(super) fn answer(value: &impl Serialize) -> Answer {
     serde_json::to_value(value).map_err(|error| {
         Stop::from(Error::new(Code::Unexpected, "the answer is not JSON").because(error))
     })
