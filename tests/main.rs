@@ -10,5 +10,6 @@
     reason = "a test says what went wrong by panicking"
 )]
 
+mod cli;
 mod sandbox;
 mod support;

@@ -101,8 +101,9 @@ impl Page {
                 self.field("outcome", format!("{label}: {}", visible_line(&fault.to_string())));
             }
             Some(Outcome::Judged { stop, verdict }) => {
-                let why =
-                    format!("{label}, score {:.3}, ended by {}", verdict.score, stop.as_str());
+                // An empty sum of floats is minus zero.
+                let score = verdict.score + 0.0;
+                let why = format!("{label}, score {score:.3}, ended by {}", stop.as_str());
                 self.field("outcome", why);
                 self.checks(&verdict.checks);
             }

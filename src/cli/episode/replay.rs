@@ -28,8 +28,8 @@ use synthd_actors::ports::{Journal, Sandbox, SandboxBackend};
 
 #[derive(Args)]
 #[command(
-    after_help = "Nothing is asked of a model and nothing is recorded. Output that holds the time, a
-process id or a random name differs every time; so may that of another host.
+    after_help = "Nothing is asked of a model and nothing is recorded. Output that holds the time,
+a process id or a random name differs every time; so may that of another host.
 
 Examples:
   synthd episode replay ep-4f1c
