@@ -1,6 +1,8 @@
 //! Builds the guest, a static program of the standard library alone, with the same
 //! compiler and no further tools, and leaves it where `src/sandbox/guest` embeds it.
 
+#![expect(clippy::expect_used, reason = "a build that cannot go on must stop and say why")]
+
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -4,7 +4,7 @@
 use crate::model::{
     AttemptRecord, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord, Entry,
     EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
-    Money, Rejection, RowRecord, SandboxSpec, Snapshot, Task, Tree, Turn,
+    ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot, Task, Tree, Turn,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -34,6 +34,11 @@ pub trait ChatModel: Send + Sync + 'static {
     ) -> Result<ChatReply, Fault>;
 }
 
+/// Knows the models there are.
+pub trait ModelFactory: Send + Sync + 'static {
+    fn model(&self, config: &ModelConfig) -> Result<Arc<dyn ChatModel>, Fault>;
+}
+
 /// Brings sandboxes up and sweeps what dead owners left behind.
 #[async_trait]
 pub trait SandboxBackend: Send + Sync + 'static {
@@ -60,8 +65,8 @@ pub trait Sandbox: Send + 'static {
 
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
 
-    /// Kills what still runs, then copies the workspace out.
-    async fn pack(&mut self) -> Result<Snapshot, Fault>;
+    /// Copies the workspace out; with `quiesce` everything that still runs is killed first.
+    async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault>;
 
     /// Lays a copy into the (empty) workspace.
     async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault>;
@@ -126,6 +131,8 @@ pub struct Edition {
     pub journal: Arc<dyn Journal>,
     /// Rejections found only when rows are seen together (duplicates), by episode.
     pub late_rejections: BTreeMap<EpisodeId, Rejection>,
+    /// Labels found the same way, to be added to the rows as they are written.
+    pub late_labels: BTreeMap<EpisodeId, Vec<String>>,
     /// Episodes that ended in a fault: counted on the card, never a row.
     pub faulted: u64,
     pub planned: u64,
@@ -146,4 +153,7 @@ pub trait DatasetSink: Send + Sync + 'static {
 /// The time of day, for records only: decisions use tokio's clock.
 pub trait Clock: Send + Sync + 'static {
     fn now_ms(&self) -> i64;
+
+    /// A time as RFC 3339 text, UTC, with milliseconds.
+    fn stamp(&self, at_ms: i64) -> String;
 }

@@ -2,5 +2,12 @@
 //! for language models that act. This package is everything that touches the world; what
 //! decides lives in `synthd-actors`.
 
+pub mod cli;
+pub mod config;
+pub mod dataset;
+pub mod engine;
 pub mod error;
+pub mod llm;
 pub mod sandbox;
+pub mod store;
+pub mod templates;

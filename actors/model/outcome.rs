@@ -10,7 +10,6 @@ pub enum StopReason {
     Submitted,
     StepLimit,
     TimeLimit,
-    GaveUp,
     Refused,
     /// Too many replies in a row that the scaffold could not read.
     Malformed,
@@ -24,7 +23,6 @@ impl StopReason {
             Self::Submitted => "submitted",
             Self::StepLimit => "step_limit",
             Self::TimeLimit => "time_limit",
-            Self::GaveUp => "gave_up",
             Self::Refused => "refused",
             Self::Malformed => "malformed",
             Self::Truncated => "truncated",

@@ -147,7 +147,7 @@ pub struct DatasetRecord {
     pub path: String,
     pub rows: BTreeMap<Split, u64>,
     pub rejected: BTreeMap<String, u64>,
-    /// sha256 of the manifest: two versions with the same rows are the same version.
+    /// Over rows, their order and splits: versions with equal digests are the same version.
     pub digest: String,
     pub created_at_ms: i64,
 }

@@ -51,7 +51,7 @@ async fn a_copy_is_the_same_tree() {
         echo s > secret; chmod 000 secret; head -c 2000000 /dev/zero > nobig; chmod 000 nobig; \
         echo c > closed/in; chmod 4755 deep/er/f; chmod 000 closed; : > 'nl\n name'";
     ok(&mut *from, build).await;
-    let copy = from.pack().await.unwrap();
+    let copy = from.pack(true).await.unwrap();
     assert_eq!(copy.skipped, 1, "the fifo");
     to.unpack(&copy).await.unwrap();
     assert_eq!(ok(&mut *to, "stat -c '%a' secret closed nobig big").await, "0\n0\n0\n444\n");
@@ -59,7 +59,7 @@ async fn a_copy_is_the_same_tree() {
     ok(&mut *from, "rm fifo; chmod 755 deep/er/f; rm hard; cp -p deep/er/f hard").await;
     let opened = format!("chmod 700 closed; chmod 400 secret nobig; {FACTS}");
     assert_eq!(ok(&mut *to, &opened).await, ok(&mut *from, &opened).await);
-    let again = to.pack().await.unwrap();
+    let again = to.pack(true).await.unwrap();
     assert_eq!(again.entries.len(), copy.entries.len());
 }
 
@@ -68,8 +68,36 @@ async fn packing_ends_what_runs() {
     let lab = Lab::new().await;
     let mut sandbox = lab.sandbox().await;
     ok(&mut *sandbox, "(trap '' TERM; while :; do date > f; done) & setsid sleep 1000 &").await;
-    sandbox.pack().await.unwrap();
+    sandbox.pack(true).await.unwrap();
     assert_eq!(ok(&mut *sandbox, ALONE).await, "2\n");
+}
+
+#[tokio::test]
+async fn a_copy_of_what_still_runs_disturbs_nobody_and_never_leaves_the_tree() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    let busy = "mkdir d; echo s > d/s; echo h > closed; chmod 000 closed; \
+        (while :; do mv d e; ln -s /proc/1 d; rm d; mv e d; done) 2>/dev/null & \
+        (while :; do echo x >> grows; mv grows moved; mv moved grows; done) 2>/dev/null & \
+        (i=0; while :; do mkfifo f$i; rm f$i; i=$((i+1)); done) 2>/dev/null & :";
+    ok(&mut *sandbox, busy).await;
+    for _ in 0..50 {
+        let copy = sandbox.pack(false).await.unwrap();
+        let inside = |path: &str| {
+            let first = path.split('/').next().unwrap_or(path);
+            ["d", "e", "d/s", "e/s", "closed", "grows", "moved"].contains(&path)
+                || first.starts_with('f')
+        };
+        assert!(copy.entries.iter().all(|entry| inside(&entry.path)), "{:?}", copy.entries);
+    }
+    assert_eq!(
+        ok(
+            &mut *sandbox,
+            "stat -c %a closed; jobs; set -- /proc/[0-9]*; [ $# -gt 4 ] && echo runs"
+        )
+        .await,
+        "0\nruns\n"
+    );
 }
 
 #[tokio::test]
@@ -85,7 +113,7 @@ async fn a_copy_has_caps() {
     ] {
         let mut sandbox = lab.limited(limits.clone()).await;
         ok(&mut *sandbox, fill).await;
-        match sandbox.pack().await {
+        match sandbox.pack(true).await {
             Ok(_) => assert!(!refused, "{fill}"),
             Err(fault) => {
                 assert!(refused && fault.kind == FaultKind::SandboxCopy, "{fill}: {fault}")
@@ -116,7 +144,7 @@ async fn names_that_are_no_text_are_left_behind_and_counted() {
         "touch \"$(printf 'a\\377')\" \"$(printf 'a\\376')\" b; ln -s \"$(printf '\\377')\" l",
     )
     .await;
-    let copy = sandbox.pack().await.unwrap();
+    let copy = sandbox.pack(true).await.unwrap();
     assert_eq!((copy.entries.len(), copy.skipped), (1, 3));
 }
 

@@ -90,11 +90,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
         Ok(())
     }
 
-    /// Kills what runs and copies the workspace out. A refusal, by the caps or otherwise, is
+    /// Copies the workspace out, of what still runs or after ending it. A refusal, by the caps or otherwise, is
     /// a [`FaultKind::SandboxCopy`]: the program's doing, not the host's.
-    pub async fn pack(&mut self, limits: &Limits) -> Result<Snapshot, Fault> {
+    pub async fn pack(&mut self, limits: &Limits, quiesce: bool) -> Result<Snapshot, Fault> {
         let mut writer = Writer::default();
-        writer.u64(limits.copy_bytes).u64(limits.inodes);
+        writer.u64(limits.copy_bytes).u64(limits.inodes).u8(u8::from(quiesce));
         let deadline = Instant::now() + COPY_PATIENCE;
         let id = self.send(kind::PACK, &writer.0, deadline).await?;
         let (mut snapshot, mut allowance) = (Snapshot::default(), Allowance::of(limits));

@@ -133,8 +133,8 @@ impl Sandbox for NamespaceSandbox {
         Ok(report)
     }
 
-    async fn pack(&mut self) -> Result<Snapshot, Fault> {
-        self.client.pack(&self.spec.limits).await
+    async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {
+        self.client.pack(&self.spec.limits, quiesce).await
     }
 
     async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {

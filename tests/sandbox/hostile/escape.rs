@@ -43,7 +43,7 @@ async fn program_10_traps_at_an_output_path() {
     trial
         .python_ok("a socket at an output path", "socket.socket(socket.AF_UNIX).bind('/work/s')")
         .await;
-    let copy = trial.sandbox.pack().await.unwrap();
+    let copy = trial.sandbox.pack(true).await.unwrap();
     for TreeEntry { path, kind } in &copy.entries {
         match kind {
             TreeKind::File { content, .. } => assert_eq!(content, b"kept\n", "{path}"),

@@ -37,7 +37,7 @@ for child in children: os.kill(child, 9)
     // One that has gone to the background holds every slot; the next command gets one.
     trial.run("b() { b | b & }; b", SOON).await;
     trial.next().await;
-    trial.sandbox.pack().await.unwrap();
+    trial.sandbox.pack(true).await.unwrap();
     trial.alone().await;
     trial.end().await;
 }
@@ -187,7 +187,7 @@ async fn program_07_zombie_flood() {
     }
     let report = trial.run("sleep 1000", SOON / 2).await;
     assert_eq!(report.end, ExecEnd::TimedOut, "the deadline holds while orphans rain");
-    trial.sandbox.pack().await.unwrap();
+    trial.sandbox.pack(true).await.unwrap();
     trial.alone().await;
     trial.end().await;
 }

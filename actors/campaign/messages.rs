@@ -1,0 +1,69 @@
+//! What a campaign is told, and the handle through which.
+
+use super::actor::CampaignActor;
+use super::progress::Progress;
+use actix::{Addr, Message};
+use tokio::sync::watch;
+
+/// Admit nothing more; what runs goes on.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Pause(pub String);
+
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Resume;
+
+/// Stop for good: running episodes are cut off.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Cancel;
+
+/// Admit nothing more and come to rest; with `cut`, cut off what runs. Resumable.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "bool")]
+pub struct Drain {
+    pub cut: bool,
+}
+
+/// One running campaign, for everybody else.
+#[derive(Clone)]
+pub struct CampaignHandle {
+    pub(super) address: Addr<CampaignActor>,
+    pub(super) progress: watch::Receiver<Progress>,
+}
+
+impl CampaignHandle {
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Whether its actor still lives: a campaign that is complete has none.
+    pub fn is_alive(&self) -> bool {
+        self.address.connected()
+    }
+
+    /// Whether the campaign was in a state to obey. One that is gone is not.
+    pub async fn pause(&self, why: &str) -> bool {
+        self.address.send(Pause(why.to_owned())).await.unwrap_or(false)
+    }
+
+    pub async fn resume(&self) -> bool {
+        self.address.send(Resume).await.unwrap_or(false)
+    }
+
+    pub async fn cancel(&self) -> bool {
+        self.address.send(Cancel).await.unwrap_or(false)
+    }
+
+    pub async fn drain(&self, cut: bool) -> bool {
+        self.address.send(Drain { cut }).await.unwrap_or(false)
+    }
+
+    /// Waits until nothing runs any more and nothing will by itself.
+    pub async fn settled(&self) -> Progress {
+        let mut progress = self.progress.clone();
+        let settled = progress.wait_for(|progress| progress.settled).await;
+        settled.map(|progress| progress.clone()).unwrap_or_else(|_| self.progress.borrow().clone())
+    }
+}

@@ -1,0 +1,92 @@
+//! What a campaign shows of itself.
+
+use super::plan::Skipped;
+use crate::model::{CampaignName, CampaignState, DatasetRecord, EpisodeRecord, Money, Outcome};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EpisodeCounts {
+    pub planned: u64,
+    pub finished: u64,
+    pub resolved: u64,
+    pub unresolved: u64,
+    pub faulted: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    pub input: u64,
+    pub output: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    pub accepted: u64,
+    pub rejected: u64,
+}
+
+/// A campaign's standing, published at every change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    pub campaign: CampaignName,
+    pub state: CampaignState,
+    pub reason: Option<String>,
+    /// The pause or stop came from a fault, not from a person: nobody will resume it.
+    pub escalated: bool,
+    pub tasks: u64,
+    pub episodes: EpisodeCounts,
+    pub running: u64,
+    pub steps: u64,
+    pub tokens: Tokens,
+    pub cost_usd: Money,
+    pub rows: Rows,
+    pub dataset: Option<DatasetRecord>,
+    pub skipped: Vec<Skipped>,
+    /// It was complete before this run began.
+    pub already_complete: bool,
+    /// Nothing runs and nothing will by itself.
+    pub settled: bool,
+}
+
+impl Progress {
+    pub(super) fn new(campaign: CampaignName, tasks: u64, skipped: Vec<Skipped>) -> Self {
+        Self {
+            campaign,
+            state: CampaignState::Running,
+            reason: None,
+            escalated: false,
+            tasks,
+            episodes: EpisodeCounts::default(),
+            running: 0,
+            steps: 0,
+            tokens: Tokens::default(),
+            cost_usd: Money::ZERO,
+            rows: Rows::default(),
+            dataset: None,
+            skipped,
+            already_complete: false,
+            settled: false,
+        }
+    }
+
+    /// Counts an episode found in the journal.
+    pub(super) fn found(&mut self, record: &EpisodeRecord) {
+        self.episodes.planned += 1;
+        self.cost_usd = self.cost_usd.saturating_add(record.cost);
+        if let Some(outcome) = &record.outcome {
+            self.count(outcome);
+            self.steps += u64::from(record.steps);
+            self.tokens.input += record.usage.input_tokens;
+            self.tokens.output += record.usage.output_tokens;
+        }
+    }
+
+    pub(super) fn count(&mut self, outcome: &Outcome) {
+        self.episodes.finished += 1;
+        match outcome.label() {
+            "resolved" => self.episodes.resolved += 1,
+            "faulted" => self.episodes.faulted += 1,
+            _ => self.episodes.unresolved += 1,
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The engine actor.
+
+use super::messages::{EngineTools, Submit, SubmitError};
+use crate::campaign::{CampaignActor, CampaignHandle, Planner, prepare};
+use crate::model::CampaignName;
+use crate::router::Account;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The campaigns of this engine. It outlives the actor, as the campaigns do.
+#[derive(Clone, Default)]
+pub struct Registry(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    campaigns: Mutex<BTreeMap<CampaignName, CampaignHandle>>,
+    draining: AtomicBool,
+}
+
+impl Registry {
+    fn campaigns(&self) -> std::sync::MutexGuard<'_, BTreeMap<CampaignName, CampaignHandle>> {
+        self.0.campaigns.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, name: &CampaignName) -> Option<CampaignHandle> {
+        self.campaigns().get(name).cloned()
+    }
+
+    pub(super) fn all(&self) -> Vec<CampaignHandle> {
+        self.campaigns().values().cloned().collect()
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.0.draining.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_draining(&self) {
+        self.0.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether a campaign of that name still moves or may be moved.
+    fn is_live(&self, name: &CampaignName) -> bool {
+        self.get(name).is_some_and(|campaign| campaign.is_alive())
+    }
+}
+
+pub struct EngineActor {
+    tools: EngineTools,
+    registry: Registry,
+    /// Being prepared: a second one of that name must not slip in meanwhile.
+    starting: HashSet<CampaignName>,
+}
+
+impl EngineActor {
+    pub(super) fn new(tools: EngineTools, registry: Registry) -> Self {
+        Self { tools, registry, starting: HashSet::new() }
+    }
+
+    fn refuse(&self, name: &CampaignName) -> Option<SubmitError> {
+        if self.registry.is_draining() {
+            return Some(SubmitError::Draining);
+        }
+        let taken = self.starting.contains(name) || self.registry.is_live(name);
+        taken.then(|| SubmitError::AlreadyRunning(name.to_string()))
+    }
+
+    /// The campaign's actor belongs to this thread; a panic in it is seen here.
+    fn adopt(
+        &mut self,
+        name: &CampaignName,
+        handle: CampaignHandle,
+        joined: tokio::task::JoinHandle<()>,
+        ctx: &mut Context<Self>,
+    ) -> CampaignHandle {
+        self.registry.campaigns().insert(name.clone(), handle.clone());
+        let campaign = name.clone();
+        ctx.spawn(joined.into_actor(self).map(move |ended, _, _| {
+            if let Err(failure) = ended {
+                let panic = crate::supervisor::panic_text(failure);
+                tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
+            }
+        }));
+        handle
+    }
+}
+
+impl Actor for EngineActor {
+    type Context = Context<Self>;
+}
+
+type Submitted = Result<CampaignHandle, Arc<SubmitError>>;
+
+impl Handler<Submit> for EngineActor {
+    type Result = ResponseActFuture<Self, Submitted>;
+
+    fn handle(&mut self, submit: Submit, _: &mut Self::Context) -> Self::Result {
+        let name = submit.config.name.clone();
+        if let Some(refusal) = self.refuse(&name) {
+            return Box::pin(actix::fut::ready(Err(Arc::new(refusal))));
+        }
+        self.starting.insert(name.clone());
+        let tools = self.tools.clone();
+        let started = async move { start(&tools, submit).await };
+        Box::pin(started.into_actor(self).map(move |started, this, ctx| {
+            this.starting.remove(&name);
+            let (handle, joined) = started.map_err(Arc::new)?;
+            Ok(this.adopt(&name, handle, joined, ctx))
+        }))
+    }
+}
+
+async fn start(
+    tools: &EngineTools,
+    submit: Submit,
+) -> Result<(CampaignHandle, tokio::task::JoinHandle<()>), SubmitError> {
+    let config = submit.config;
+    let planner = Planner { config: config.clone(), catalog: tools.catalog.clone() };
+    let mut models = Vec::with_capacity(config.models.len());
+    for model in &config.models {
+        models.push((model.clone(), tools.models.model(model)?));
+    }
+    let prepared = prepare(&tools.world, planner, submit.source).await?;
+    let spent = tools.world.journal.spent(&config.name).await.map_err(crate::model::Fault::from)?;
+    let account = Arc::new(Account::open(models, config.budget, spent));
+    tools.world.router.open(config.name.clone(), account);
+    Ok(CampaignActor::start(tools.world.clone(), prepared, tools.places.clone()))
+}

@@ -1,0 +1,109 @@
+//! What the engine is asked, and the handle through which.
+
+use super::actor::{EngineActor, Registry};
+use crate::campaign::{CampaignHandle, PrepareError, Progress};
+use crate::episode::World;
+use crate::model::{CampaignConfig, CampaignName, Fault};
+use crate::policy::Intensity;
+use crate::ports::ModelFactory;
+use crate::supervisor::{Ended, Gone, Handle, supervise};
+use crate::task::Catalog;
+use actix::Message;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+/// What campaigns are started with.
+#[derive(Clone)]
+pub struct EngineTools {
+    pub world: World,
+    pub catalog: Arc<Catalog>,
+    pub models: Arc<dyn ModelFactory>,
+    /// Episodes at once, over all campaigns.
+    pub places: Arc<Semaphore>,
+}
+
+/// Start a campaign, or find the one of that name that runs.
+#[derive(Clone, Message)]
+#[rtype(result = "Result<CampaignHandle, Arc<SubmitError>>")]
+pub struct Submit {
+    pub config: Arc<CampaignConfig>,
+    pub source: String,
+}
+
+/// Why a campaign was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    #[error("the engine is draining and takes nothing new")]
+    Draining,
+    #[error("campaign {0} is running already")]
+    AlreadyRunning(String),
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    #[error(transparent)]
+    Gone(#[from] Gone),
+}
+
+/// The engine, for everybody else.
+#[derive(Clone)]
+pub struct EngineHandle {
+    handle: Handle<EngineActor>,
+    registry: Registry,
+}
+
+impl EngineHandle {
+    pub fn start(tools: EngineTools) -> (Self, JoinHandle<Ended>) {
+        let registry = Registry::default();
+        let shared = registry.clone();
+        let intensity = Intensity::new(5, Duration::from_secs(10));
+        let (handle, joined) =
+            supervise("engine", intensity, move || EngineActor::new(tools.clone(), shared.clone()));
+        (Self { handle, registry }, joined)
+    }
+
+    pub async fn submit(
+        &self,
+        config: Arc<CampaignConfig>,
+        source: String,
+    ) -> Result<CampaignHandle, Arc<SubmitError>> {
+        let asked = self.handle.ask(Submit { config, source }).await;
+        asked.unwrap_or_else(|gone| Err(Arc::new(gone.into())))
+    }
+
+    /// The campaign of that name, if this engine has run it.
+    pub fn campaign(&self, name: &CampaignName) -> Option<CampaignHandle> {
+        self.registry.get(name)
+    }
+
+    pub fn campaigns(&self) -> Vec<Progress> {
+        self.registry.all().iter().map(|c| c.progress().borrow().clone()).collect()
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.registry.is_draining()
+    }
+
+    /// Refuses what is new; every campaign comes to rest. With `cut`, running episodes are
+    /// cut off instead of finished.
+    pub async fn drain(&self, cut: bool) {
+        self.registry.set_draining();
+        for campaign in self.registry.all() {
+            campaign.drain(cut).await;
+        }
+    }
+
+    /// Waits until every campaign rests.
+    pub async fn rested(&self) {
+        for campaign in self.registry.all() {
+            campaign.settled().await;
+        }
+    }
+
+    /// Episodes that still run.
+    pub fn running(&self) -> u64 {
+        self.campaigns().iter().map(|p| p.running).sum()
+    }
+}

@@ -1,0 +1,8 @@
+//! The engine: root of the tree. It starts campaigns, knows the running ones, and brings
+//! them to rest.
+
+mod actor;
+mod messages;
+
+pub use actor::{EngineActor, Registry};
+pub use messages::{EngineHandle, EngineTools, Submit, SubmitError};

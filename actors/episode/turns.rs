@@ -1,0 +1,336 @@
+//! The turns of an attempt: ask, parse, run, observe, record, until the agent stops.
+
+use super::milestones;
+use super::phase::Phase;
+use super::world::{Assignment, Standing, World};
+use crate::model::{
+    ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, Fingerprint, FinishReason,
+    Message, Scan, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
+};
+use crate::pool::Lease;
+use crate::ports::CallContext;
+use crate::router::{Call, Called};
+use crate::scaffold::{FormatError, ParsedAction};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An attempt whose agent has stopped.
+pub(super) struct Played {
+    pub(super) stop: StopReason,
+    pub(super) turns: Vec<Turn>,
+    pub(super) lease: Lease,
+    pub(super) fingerprint: Fingerprint,
+}
+
+/// An attempt whose agent acts.
+pub(super) struct Acting<'a> {
+    world: &'a World,
+    orders: &'a Assignment,
+    standing: &'a Standing,
+    lease: Lease,
+    fingerprint: Fingerprint,
+    history: Vec<Message>,
+    turns: Vec<Turn>,
+    state: StepState,
+    seen: u64,
+    potential: f64,
+    malformed: u32,
+    deadline: Instant,
+}
+
+/// What a reply led to.
+struct Deed {
+    action: StepAction,
+    command: Option<String>,
+    report: Option<ExecReport>,
+    observation: String,
+    messages: Vec<Message>,
+    error: Option<String>,
+    stop: Option<StopReason>,
+}
+
+impl<'a> Acting<'a> {
+    pub(super) async fn begin(
+        world: &'a World,
+        orders: &'a Assignment,
+        standing: &'a Standing,
+        mut lease: Lease,
+    ) -> Result<Self, Fault> {
+        let look = ExecRequest {
+            command: ":".to_owned(),
+            session: true,
+            timeout: Duration::from_secs(30),
+            scan: true,
+        };
+        let first = lease.sandbox().exec(&look).await?;
+        let fingerprint = lease.sandbox().fingerprint().clone();
+        let scan = first.scan.unwrap_or_default();
+        Ok(Self {
+            world,
+            orders,
+            standing,
+            lease,
+            fingerprint,
+            history: orders.scaffold.open(&orders.task),
+            turns: Vec::new(),
+            state: StepState { cwd: WORKSPACE.to_owned(), files: scan.files },
+            seen: scan.digest,
+            potential: 0.0,
+            malformed: 0,
+            deadline: Instant::now() + orders.config.episode.timeout,
+        })
+    }
+
+    /// Runs recorded commands again. None: the sandbox answered differently.
+    pub(super) async fn replay(mut self, recorded: Vec<Turn>) -> Result<Option<Self>, Fault> {
+        for turn in recorded {
+            self.standing.become_phase(Phase::Replaying { turn: turn.step.index });
+            if let Some(command) = turn.command.clone() {
+                let report = self.execute(&command).await?;
+                let parsed = self.orders.scaffold.parse(&turn.reply);
+                let same = parsed.is_ok_and(|action| {
+                    self.orders.scaffold.observe(&action, &report).text == turn.step.observation
+                });
+                if !same {
+                    return Ok(None);
+                }
+                self.look(&report);
+            }
+            self.potential = turn.step.potential;
+            let bad = turn.step.action.kind == ActionType::Malformed;
+            self.malformed = if bad { self.malformed + 1 } else { 0 };
+            self.record(turn).await?;
+        }
+        Ok(Some(self))
+    }
+
+    /// Acts until there is a reason to stop.
+    pub(super) async fn act(mut self) -> Result<Played, Fault> {
+        let mut stop = self.stop_in_record();
+        while stop.is_none() {
+            let index = self.turns.len() as u32;
+            if index >= self.orders.config.episode.max_turns {
+                stop = Some(StopReason::StepLimit);
+            } else if Instant::now() >= self.deadline {
+                stop = Some(StopReason::TimeLimit);
+            } else {
+                self.standing.become_phase(Phase::Acting { turn: index });
+                stop = self.turn(index).await?;
+            }
+        }
+        let stop = stop.unwrap_or(StopReason::StepLimit);
+        Ok(Played { stop, turns: self.turns, lease: self.lease, fingerprint: self.fingerprint })
+    }
+
+    /// Whether the replayed turns ended the episode already.
+    fn stop_in_record(&self) -> Option<StopReason> {
+        let last = self.turns.last()?;
+        match last.step.action.kind {
+            ActionType::Submit => Some(StopReason::Submitted),
+            ActionType::Refusal => Some(StopReason::Refused),
+            ActionType::Malformed if self.malformed >= self.malformed_limit() => {
+                Some(StopReason::Malformed)
+            }
+            _ => None,
+        }
+    }
+
+    fn malformed_limit(&self) -> u32 {
+        self.orders.config.episode.malformed_in_a_row
+    }
+
+    async fn turn(&mut self, index: u32) -> Result<Option<StopReason>, Fault> {
+        let started = Instant::now();
+        let called = self.ask(index).await?;
+        let before = self.state.clone();
+        let deed = self.perform(&called.reply).await?;
+        if let Some(report) = &deed.report {
+            let changed = self.look(report);
+            if changed {
+                self.potential = self.evaluate_milestones().await?;
+            }
+        }
+        let stop = deed.stop;
+        let turn = self.assemble(index, before, called, deed, started.elapsed());
+        self.record(turn).await?;
+        Ok(stop)
+    }
+
+    async fn ask(&mut self, index: u32) -> Result<Called, Fault> {
+        let orders = self.orders;
+        self.world
+            .router
+            .call(Call {
+                campaign: orders.plan.campaign.clone(),
+                attempt: orders.attempt,
+                model: orders.plan.model.clone(),
+                request: Arc::new(orders.scaffold.request(&self.history)),
+                context: CallContext {
+                    episode: orders.plan.id.clone(),
+                    task: orders.task.clone(),
+                    scaffold: orders.scaffold.clone(),
+                    turn: index,
+                    retry: 0,
+                },
+            })
+            .await
+    }
+
+    async fn perform(&mut self, reply: &ChatReply) -> Result<Deed, Fault> {
+        if reply.finish == FinishReason::Refusal {
+            return Ok(refusal(reply));
+        }
+        match self.orders.scaffold.parse(reply) {
+            Ok(action) => {
+                self.malformed = 0;
+                self.run(action).await
+            }
+            Err(error) => Ok(self.malformed(reply, &error)),
+        }
+    }
+
+    async fn run(&mut self, action: ParsedAction) -> Result<Deed, Fault> {
+        let report = self.execute(&action.command).await?;
+        let observed = self.orders.scaffold.observe(&action, &report);
+        let mut recorded = action.action;
+        if observed.submitted {
+            recorded.kind = ActionType::Submit;
+        } else if recorded.kind == ActionType::Submit {
+            recorded.kind = ActionType::ToolCall;
+        }
+        let error = (!report.end.success()).then(|| describe(&report));
+        Ok(Deed {
+            action: recorded,
+            command: Some(action.command),
+            observation: observed.text,
+            messages: observed.messages,
+            error,
+            stop: observed.submitted.then_some(StopReason::Submitted),
+            report: Some(report),
+        })
+    }
+
+    fn malformed(&mut self, reply: &ChatReply, error: &FormatError) -> Deed {
+        self.malformed += 1;
+        let cut = reply.finish == FinishReason::Length;
+        let stop = (self.malformed >= self.malformed_limit()).then_some(if cut {
+            StopReason::Truncated
+        } else {
+            StopReason::Malformed
+        });
+        let observed = self.orders.scaffold.correct(reply, error);
+        Deed {
+            action: StepAction {
+                kind: ActionType::Malformed,
+                tool: error.tool.clone(),
+                arguments: error.arguments.clone(),
+            },
+            command: None,
+            report: None,
+            observation: observed.text,
+            messages: observed.messages,
+            error: Some(error.reason.clone()),
+            stop,
+        }
+    }
+
+    async fn execute(&mut self, command: &str) -> Result<ExecReport, Fault> {
+        let limit = self.orders.config.sandbox.limits.command_timeout;
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let request = ExecRequest {
+            command: command.to_owned(),
+            session: true,
+            timeout: limit.min(left.max(Duration::from_secs(1))),
+            scan: true,
+        };
+        self.lease.sandbox().exec(&request).await
+    }
+
+    /// Takes over the state a command left; whether the workspace has changed.
+    fn look(&mut self, report: &ExecReport) -> bool {
+        let scan = report
+            .scan
+            .clone()
+            .unwrap_or_else(|| Scan { files: self.state.files.clone(), digest: self.seen });
+        let changed = scan.digest != self.seen;
+        self.seen = scan.digest;
+        self.state = StepState { cwd: report.cwd.clone(), files: scan.files };
+        changed
+    }
+
+    async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
+        let (task, spec) = (&self.orders.task, &self.orders.config.sandbox);
+        milestones::potential(&self.world.pool, task, spec, self.lease.sandbox()).await
+    }
+
+    fn assemble(
+        &self,
+        index: u32,
+        state: StepState,
+        called: Called,
+        deed: Deed,
+        took: Duration,
+    ) -> Turn {
+        let mut messages = vec![called.reply.message.clone()];
+        messages.extend(deed.messages);
+        let truncated =
+            deed.report.as_ref().is_some_and(|r| r.stdout.truncated() || r.stderr.truncated());
+        let step = Step {
+            index,
+            state,
+            action: deed.action,
+            observation: deed.observation,
+            reasoning: called.reply.message.content.clone(),
+            potential: self.potential,
+            end: deed.report.map(|report| report.end),
+            error: deed.error,
+            truncated,
+            usage: called.reply.usage,
+            cost: called.cost,
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        };
+        Turn { step, reply: called.reply, messages, command: deed.command, calls: called.tries }
+    }
+
+    /// Durable before the next paid call.
+    async fn record(&mut self, turn: Turn) -> Result<(), Fault> {
+        self.history.extend(turn.messages.iter().cloned());
+        let entry = Entry::TurnTaken {
+            episode: self.orders.plan.id.clone(),
+            attempt: self.orders.attempt,
+            turn: Box::new(turn.clone()),
+        };
+        self.turns.push(turn);
+        self.world.collector.record(vec![entry]).await
+    }
+}
+
+fn refusal(reply: &ChatReply) -> Deed {
+    Deed {
+        action: StepAction {
+            kind: ActionType::Refusal,
+            tool: String::new(),
+            arguments: "{}".to_owned(),
+        },
+        command: None,
+        report: None,
+        observation: String::new(),
+        messages: Vec::new(),
+        error: Some(format!("the model declined: {}", reply.message.content)),
+        stop: Some(StopReason::Refused),
+    }
+}
+
+fn describe(report: &ExecReport) -> String {
+    use crate::model::ExecEnd;
+    match &report.end {
+        ExecEnd::Exited(code) => format!("exit code {code}"),
+        ExecEnd::Signaled(signal) => format!("killed by signal {signal}"),
+        ExecEnd::TimedOut => "timeout".to_owned(),
+        ExecEnd::CpuLimit => "processor time limit".to_owned(),
+        ExecEnd::OutOfMemory => "out of memory".to_owned(),
+        ExecEnd::OutputLimit => "output limit".to_owned(),
+        ExecEnd::NotStarted(why) => format!("not started: {why}"),
+    }
+}

@@ -1,0 +1,72 @@
+//! Sealed verification: the checks run in fresh sandboxes the agent never saw, twice, and
+//! both runs must agree.
+
+use crate::model::{
+    CheckResult, ExecReport, ExecRequest, Fault, SandboxSpec, Snapshot, Task, Tree, Verdict,
+};
+use crate::pool::PoolHandle;
+use std::sync::Arc;
+
+const OUTPUT_SHOWN: usize = 2_000;
+
+/// The verdict over a final workspace.
+pub async fn verify_snapshot(
+    pool: &PoolHandle,
+    task: &Task,
+    spec: &SandboxSpec,
+    snapshot: &Snapshot,
+) -> Result<Verdict, Fault> {
+    let spec = Arc::new(spec.clone());
+    let first = once(pool, task, &spec, snapshot);
+    let second = once(pool, task, &spec, snapshot);
+    let (first, second) = tokio::try_join!(first, second)?;
+    Ok(Verdict::agree(first, &second))
+}
+
+async fn once(
+    pool: &PoolHandle,
+    task: &Task,
+    spec: &Arc<SandboxSpec>,
+    snapshot: &Snapshot,
+) -> Result<Vec<CheckResult>, Fault> {
+    let mut lease = pool.acquire(spec).await?;
+    let sandbox = lease.sandbox();
+    sandbox.unpack(snapshot).await?;
+    let mut results = Vec::with_capacity(task.verification.checks.len());
+    for check in &task.verification.checks {
+        // Afresh before each check: code of the workspace that an earlier check ran could
+        // have reached for them.
+        sandbox.lay(Tree::Sealed, &task.verification.files).await?;
+        let request = ExecRequest {
+            command: check.run.clone(),
+            session: false,
+            timeout: task.verification.timeout,
+            scan: false,
+        };
+        let report = sandbox.exec(&request).await?;
+        results.push(CheckResult {
+            name: check.name.clone(),
+            weight: check.weight,
+            passed: report.end.success(),
+            output: shown(&report),
+        });
+    }
+    Ok(results)
+}
+
+fn shown(report: &ExecReport) -> String {
+    let text = format!("{}{}", report.stdout.text(), report.stderr.text());
+    let skip = text.chars().count().saturating_sub(OUTPUT_SHOWN);
+    text.chars().skip(skip).collect()
+}
+
+/// The verdict where no copy could be made.
+pub(super) fn uncopied(fault: &Fault) -> Verdict {
+    let check = CheckResult {
+        name: "workspace-copied".to_owned(),
+        weight: 1.0,
+        passed: false,
+        output: fault.message.clone(),
+    };
+    Verdict { score: 0.0, passed: false, flaky: false, checks: vec![check] }
+}

@@ -1,0 +1,55 @@
+//! Restart intensity, as in OTP: at most R restarts in T seconds, then escalate.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::Instant;
+
+#[derive(Clone, Debug)]
+pub struct Intensity {
+    restarts: usize,
+    window: Duration,
+    seen: VecDeque<Instant>,
+}
+
+impl Intensity {
+    pub fn new(restarts: usize, window: Duration) -> Self {
+        Self { restarts, window, seen: VecDeque::new() }
+    }
+
+    /// Counts one restart; false when it is one too many.
+    pub fn allows(&mut self, now: Instant) -> bool {
+        while self.seen.front().is_some_and(|then| now.duration_since(*then) > self.window) {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(now);
+        self.seen.len() <= self.restarts
+    }
+
+    pub fn reset(&mut self) {
+        self.seen.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// The same as counting over the whole history.
+        #[test]
+        fn agrees_with_a_recount(limit in 1usize..5, gaps in proptest::collection::vec(0u64..20, 1..60)) {
+            let window = Duration::from_secs(10);
+            let mut intensity = Intensity::new(limit, window);
+            let start = Instant::now();
+            let mut at = Duration::ZERO;
+            let mut all: Vec<Duration> = Vec::new();
+            for gap in gaps {
+                at += Duration::from_secs(gap);
+                all.push(at);
+                let recent = all.iter().filter(|then| at - **then <= window).count();
+                prop_assert_eq!(intensity.allows(start + at), recent <= limit);
+            }
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! Pure decisions: no I/O, no clock of their own, each property-tested.
+
+mod assign;
+mod breaker;
+mod budget;
+mod intensity;
+mod retry;
+mod split;
+
+pub use assign::assign;
+pub use breaker::Breaker;
+pub use budget::{Budget, Refusal};
+pub use intensity::Intensity;
+pub use retry::{Decision, Retry, backoff};
+pub use split::split_of;

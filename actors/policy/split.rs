@@ -1,0 +1,39 @@
+//! Which part of a dataset a cluster belongs to: by hash, so that it never depends on what
+//! else is in the dataset and near-duplicates never straddle.
+
+use crate::model::{Split, digest_of};
+
+/// `shares` are the percentages of train, validation and test.
+pub fn split_of(cluster: &str, shares: [u32; 3]) -> Split {
+    let digest = digest_of(&["split", cluster]);
+    let word = u64::from_str_radix(&digest[..12], 16).unwrap_or(0);
+    let total: u64 = shares.iter().map(|s| u64::from(*s)).sum::<u64>().max(1);
+    let point = word % total;
+    if point < u64::from(shares[0]) {
+        Split::Train
+    } else if point < u64::from(shares[0]) + u64::from(shares[1]) {
+        Split::Validation
+    } else {
+        Split::Test
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_come_out_about_right() {
+        let mut counts = [0_u32; 3];
+        for n in 0..10_000 {
+            match split_of(&format!("cluster {n}"), [80, 10, 10]) {
+                Split::Train => counts[0] += 1,
+                Split::Validation => counts[1] += 1,
+                Split::Test => counts[2] += 1,
+            }
+        }
+        assert!((7_800..8_200).contains(&counts[0]), "{counts:?}");
+        assert!((850..1_150).contains(&counts[1]), "{counts:?}");
+        assert_eq!(split_of("x", [100, 0, 0]), Split::Train);
+    }
+}

@@ -1,0 +1,173 @@
+//! Proving a template in real sandboxes: what it promises, for every seed tried.
+
+use crate::episode::{lay_task, potential, verify_snapshot};
+use crate::model::{
+    CheckResult, Deed, ExecRequest, Fault, FaultKind, Move, SandboxSpec, Task, Verdict,
+};
+use crate::pool::{Lease, PoolHandle};
+use crate::scaffold::Scaffold;
+use crate::task::Template;
+use std::sync::Arc;
+
+/// What a proof works with.
+#[derive(Clone)]
+pub struct Prover {
+    pub pool: PoolHandle,
+    pub spec: SandboxSpec,
+    pub scaffold: Arc<dyn Scaffold>,
+}
+
+/// A template under one seed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeedProof {
+    pub digest: String,
+    pub turns: u32,
+    /// What does not hold; empty for a proven template.
+    pub problems: Vec<String>,
+}
+
+/// A run of some moves: how far they came.
+struct Played {
+    verdict: Verdict,
+    again: Verdict,
+    potential: f64,
+    trouble: Option<String>,
+}
+
+impl Prover {
+    /// Tries everything a template promises under one seed. A fault of the host is an
+    /// error, never a finding.
+    pub async fn prove(&self, template: &Template, seed: u64) -> Result<SeedProof, Fault> {
+        let rendered = template.task(seed, 0).and_then(|a| template.task(seed, 0).map(|b| (a, b)));
+        let (task, twin) = match rendered {
+            Ok(pair) => pair,
+            Err(error) => {
+                return Ok(SeedProof { problems: vec![error.to_string()], ..SeedProof::default() });
+            }
+        };
+        let mut proof = SeedProof {
+            digest: task.cluster.clone(),
+            turns: u32::try_from(task.solution.len() + 1).unwrap_or(u32::MAX),
+            problems: Vec::new(),
+        };
+        if task != twin {
+            proof.problems.push("rendering it twice gives different bytes".to_owned());
+        }
+        self.shape(&task, &mut proof);
+        match self.behaviour(&task, &mut proof).await {
+            Err(fault) if fault.kind == FaultKind::TaskSetup => proof.problems.push(fault.message),
+            Err(fault) => return Err(fault),
+            Ok(()) => {}
+        }
+        Ok(proof)
+    }
+
+    fn shape(&self, task: &Task, proof: &mut SeedProof) {
+        let (min, max) = task.expected_steps;
+        if proof.turns < min || proof.turns > max {
+            let turns = proof.turns;
+            proof.problems.push(format!(
+                "the oracle takes {turns} turns, outside expected_steps {min} to {max}"
+            ));
+        }
+        if task.verification.cheats.is_empty() {
+            proof.problems.push("it has no cheat to be proof against".to_owned());
+        }
+    }
+
+    async fn behaviour(&self, task: &Task, proof: &mut SeedProof) -> Result<(), Fault> {
+        let nothing = self.play(task, &[]).await?;
+        if nothing.verdict.passed {
+            proof.problems.push("doing nothing solves it".to_owned());
+        }
+        if nothing.potential > 0.0 {
+            let potential = nothing.potential;
+            proof.problems.push(format!("milestones worth {potential} hold at the start"));
+        }
+        let oracle = self.play(task, &task.solution).await?;
+        self.judge_oracle(task, &oracle, proof);
+        for cheat in &task.verification.cheats {
+            let cheated = self.play(task, &cheat.moves).await?;
+            if cheated.verdict.passed {
+                proof.problems.push(format!("the cheat {:?} solves it", cheat.name));
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_oracle(&self, task: &Task, oracle: &Played, proof: &mut SeedProof) {
+        if let Some(trouble) = &oracle.trouble {
+            proof.problems.push(trouble.clone());
+        }
+        if !oracle.verdict.passed {
+            let failed = failed_checks(&oracle.verdict.checks);
+            proof.problems.push(format!("the oracle does not solve it: {failed}"));
+        }
+        if oracle.verdict != oracle.again || oracle.verdict.flaky {
+            proof.problems.push("verification does not agree with itself".to_owned());
+        }
+        let whole: f64 = task.verification.milestones.iter().map(|m| m.weight).sum();
+        if (oracle.potential - whole).abs() > 1e-9 {
+            let reached = oracle.potential;
+            proof
+                .problems
+                .push(format!("the oracle reaches milestones worth {reached} of {whole}"));
+        }
+    }
+
+    async fn play(&self, task: &Task, moves: &[Move]) -> Result<Played, Fault> {
+        let mut lease = lay_task(&self.pool, task, &self.spec).await?;
+        let trouble = self.perform(&mut lease, moves).await?;
+        let potential = potential(&self.pool, task, &self.spec, lease.sandbox()).await?;
+        let snapshot = lease.sandbox().pack(true).await?;
+        drop(lease);
+        let verdict = verify_snapshot(&self.pool, task, &self.spec, &snapshot).await?;
+        // Only a success needs the second look: it is the claim.
+        let again = match verdict.passed {
+            true => verify_snapshot(&self.pool, task, &self.spec, &snapshot).await?,
+            false => verdict.clone(),
+        };
+        Ok(Played { verdict, again, potential, trouble })
+    }
+
+    /// Runs moves as an agent would; an edit that does not apply is trouble.
+    async fn perform(&self, lease: &mut Lease, moves: &[Move]) -> Result<Option<String>, Fault> {
+        for (at, step) in moves.iter().enumerate() {
+            let message = self.scaffold.express(&step.think, &step.deed, at as u32);
+            let reply = crate::model::ChatReply {
+                message,
+                finish: crate::model::FinishReason::ToolCalls,
+                usage: crate::model::Usage::default(),
+            };
+            let action = match self.scaffold.parse(&reply) {
+                Ok(action) => action,
+                Err(error) => return Ok(Some(format!("step {}: {error}", at + 1))),
+            };
+            let request = ExecRequest {
+                command: action.command,
+                session: true,
+                timeout: self.spec.limits.command_timeout,
+                scan: false,
+            };
+            let report = lease.sandbox().exec(&request).await?;
+            let must_succeed = !matches!(step.deed, Deed::Run(_));
+            if must_succeed && !report.end.success() {
+                let why = report.stderr.text();
+                return Ok(Some(format!("step {} does not apply: {}", at + 1, why.trim())));
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn failed_checks(checks: &[CheckResult]) -> String {
+    let failed: Vec<String> = checks
+        .iter()
+        .filter(|check| !check.passed)
+        .map(|check| match check.output.trim() {
+            "" => check.name.clone(),
+            output => format!("{} ({output})", check.name),
+        })
+        .collect();
+    failed.join(", ")
+}

@@ -1,0 +1,155 @@
+//! The quality actor: judging and publishing in tasks, so that no row holds up another.
+
+use super::messages::{Finished, Judge, Publish, QualityTools};
+use super::row::{Judgement, build_row};
+use super::stages;
+use crate::model::{
+    DatasetRecord, Entry, EpisodeId, Fault, FaultKind, Rejection, RowRecord, StageAction,
+    TrajectoryRow, digest_of,
+};
+use crate::policy::split_of;
+use crate::ports::Edition;
+use crate::supervisor::{panic_text, spawn};
+use actix::{Actor, Context, Handler, ResponseFuture};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Rows read at once when all are looked through.
+const PAGE: usize = 256;
+
+pub struct QualityActor {
+    tools: QualityTools,
+}
+
+impl QualityActor {
+    pub(super) fn new(tools: QualityTools) -> Self {
+        Self { tools }
+    }
+}
+
+impl Actor for QualityActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Judge> for QualityActor {
+    type Result = ResponseFuture<Result<Finished, Fault>>;
+
+    fn handle(&mut self, message: Judge, _: &mut Self::Context) -> Self::Result {
+        let tools = self.tools.clone();
+        let work = spawn("judge", async move { judge(&tools, &message.0).await });
+        Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
+    }
+}
+
+impl Handler<Publish> for QualityActor {
+    type Result = ResponseFuture<Result<DatasetRecord, Fault>>;
+
+    fn handle(&mut self, message: Publish, _: &mut Self::Context) -> Self::Result {
+        let tools = self.tools.clone();
+        let work = spawn("publish", async move { publish(&tools, message).await });
+        Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
+    }
+}
+
+fn panicked(failure: tokio::task::JoinError) -> Fault {
+    Fault::new(FaultKind::Panicked, panic_text(failure))
+}
+
+async fn judge(tools: &QualityTools, judged: &Judgement) -> Result<Finished, Fault> {
+    let mut row = build_row(judged, tools.clock.stamp(judged.finished_at_ms));
+    let findings = stages::judge(judged, &row);
+    row.labels = findings.labels;
+    let accepted = findings.rejected.is_none();
+    let record = RowRecord {
+        episode: judged.plan.id.clone(),
+        campaign: judged.plan.campaign.clone(),
+        ordinal: judged.plan.ordinal,
+        rejected: findings.rejected,
+        split: split_of(&judged.task.cluster, judged.splits),
+        content_digest: content_digest(&row),
+        row,
+    };
+    tools.collector.record(vec![Entry::Judged(Box::new(record))]).await?;
+    Ok(Finished { accepted })
+}
+
+/// Equal for trajectories a trainer could not tell apart: costs, times and names aside.
+fn content_digest(row: &TrajectoryRow) -> String {
+    let mut parts = vec![row.task_id.as_str()];
+    for step in &row.trajectory {
+        let action = &step.action;
+        parts.extend(
+            [&action.tool, &action.arguments, &step.reasoning, &step.observation]
+                .map(String::as_str),
+        );
+    }
+    digest_of(&parts)
+}
+
+async fn publish(tools: &QualityTools, publish: Publish) -> Result<DatasetRecord, Fault> {
+    tools.journal.barrier().await?;
+    let (late_rejections, late_labels) = match publish.config.quality.duplicates {
+        StageAction::Reject => (duplicates(tools, &publish).await?, BTreeMap::new()),
+        StageAction::Label => (BTreeMap::new(), labels_for(duplicates(tools, &publish).await?)),
+        StageAction::Off => Default::default(),
+    };
+    let config = &publish.config;
+    let edition = Edition {
+        campaign: publish.campaign.clone(),
+        journal: tools.journal.clone(),
+        late_rejections,
+        late_labels,
+        faulted: publish.faulted,
+        planned: publish.planned,
+        licence: config.dataset.licence.clone(),
+        seed: config.seed,
+        config_digest: config.identity(),
+        now_ms: tools.clock.now_ms(),
+    };
+    let record = tools.sink.write(edition).await?;
+    tools.collector.record(vec![Entry::DatasetWritten(record.clone())]).await?;
+    Ok(record)
+}
+
+fn labels_for(found: BTreeMap<EpisodeId, Rejection>) -> BTreeMap<EpisodeId, Vec<String>> {
+    found.into_keys().map(|episode| (episode, vec!["duplicate".to_owned()])).collect()
+}
+
+/// All but the first of equal rows, first in the order of the plan.
+async fn duplicates(
+    tools: &QualityTools,
+    publish: &Publish,
+) -> Result<BTreeMap<EpisodeId, Rejection>, Fault> {
+    let mut first: HashMap<String, Arc<str>> = HashMap::new();
+    let mut found = BTreeMap::new();
+    let mut after = None;
+    loop {
+        let page = tools.journal.rows(&publish.campaign, after, PAGE).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = Some(last.ordinal);
+        for record in page.iter().filter(|record| record.rejected.is_none()) {
+            let earlier = first.get(&record.content_digest).cloned();
+            match earlier {
+                None => {
+                    let id = Arc::from(record.episode.as_str());
+                    first.insert(record.content_digest.clone(), id);
+                }
+                Some(earlier) => {
+                    let detail = format!("the same as {earlier}");
+                    let rejection = Rejection { stage: "duplicates".to_owned(), detail };
+                    found.insert(record.episode.clone(), rejection);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(any(test, feature = "testkit"))]
+impl Handler<crate::testkit::Panic> for QualityActor {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "the fault that tests inject")]
+    fn handle(&mut self, _: crate::testkit::Panic, _: &mut Self::Context) {
+        panic!("injected into quality");
+    }
+}

@@ -1,0 +1,11 @@
+//! Quality: makes rows of finished episodes, judges them, and hands datasets over.
+
+mod actor;
+mod messages;
+mod row;
+mod stages;
+
+pub use actor::QualityActor;
+pub use messages::{Finished, Judge, Publish, QualityHandle, QualityTools};
+pub use row::{Judgement, build_row};
+pub use stages::{Findings, judge};

@@ -1,0 +1,125 @@
+//! The canonical row of an episode.
+
+use crate::model::{
+    ActionType, PlannedEpisode, ROW_SCHEMA, RowAction, RowCheck, RowState, RowStep,
+    RowVerification, Step, StopReason, Task, TrajectoryRow, Turn, Verdict, returns_to_go, rewards,
+};
+use crate::model::{Attempt, Fingerprint, Money, QualityPolicy};
+use std::sync::Arc;
+
+/// All that is known of a finished episode.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    pub plan: PlannedEpisode,
+    pub attempt: Attempt,
+    pub task: Arc<Task>,
+    pub turns: Arc<Vec<Turn>>,
+    pub stop: StopReason,
+    pub verdict: Verdict,
+    pub fingerprint: Fingerprint,
+    pub started_at_ms: i64,
+    pub finished_at_ms: i64,
+    pub policy: QualityPolicy,
+    pub splits: [u32; 3],
+}
+
+/// The row, before labels. `stamp` is the finish time as text.
+pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
+    let steps: Vec<Step> = judged.turns.iter().map(|turn| turn.step.clone()).collect();
+    let score = if judged.verdict.flaky { 0.0 } else { judged.verdict.score };
+    let rewards = rewards(&steps, score);
+    let returns = returns_to_go(&rewards);
+    let trajectory: Vec<RowStep> = steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| row_step(step, rewards[at], returns[at], at + 1 == steps.len()))
+        .collect();
+    let tokens: u64 = steps.iter().map(|step| step.usage.total()).sum();
+    let elapsed = judged.finished_at_ms.saturating_sub(judged.started_at_ms).max(0);
+    let (provider, model) = judged.plan.model.split_once('/').unwrap_or(("", &judged.plan.model));
+    TrajectoryRow {
+        schema_version: ROW_SCHEMA.to_owned(),
+        trajectory_id: judged.plan.id.to_string(),
+        campaign: judged.plan.campaign.to_string(),
+        task_id: judged.task.id.to_string(),
+        template: judged.task.template.clone(),
+        task_seed: judged.task.seed.cast_signed(),
+        task_instruction: judged.task.instruction.clone(),
+        category: judged.task.category.clone(),
+        difficulty: judged.task.difficulty.as_str().to_owned(),
+        llm_model: model.to_owned(),
+        llm_provider: provider.to_owned(),
+        scaffold: judged.plan.scaffold.clone(),
+        sandbox: judged.fingerprint.clone(),
+        total_reward: returns.first().copied().unwrap_or(0.0),
+        trajectory,
+        final_result: final_result(&judged.verdict).to_owned(),
+        verification: verification(&judged.verdict, score),
+        labels: Vec::new(),
+        execution_time_seconds: elapsed as f64 / 1_000.0,
+        total_tokens: signed(tokens),
+        cost_usd: steps.iter().map(|step| step.cost).sum::<Money>(),
+        attempt: i32::try_from(judged.attempt.0).unwrap_or(i32::MAX),
+        canary: judged.task.canary.clone(),
+        created_at: stamp,
+    }
+}
+
+fn final_result(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict { flaky: true, .. } => "flaky",
+        Verdict { passed: true, .. } => "resolved",
+        _ => "unresolved",
+    }
+}
+
+fn verification(verdict: &Verdict, score: f64) -> RowVerification {
+    let check = |c: &crate::model::CheckResult| RowCheck {
+        name: c.name.clone(),
+        weight: c.weight,
+        passed: c.passed,
+    };
+    RowVerification {
+        score,
+        passed: verdict.passed,
+        checks: verdict.checks.iter().map(check).collect(),
+    }
+}
+
+fn row_step(step: &Step, reward: f64, return_to_go: f64, done: bool) -> RowStep {
+    RowStep {
+        step: i32::try_from(step.index).unwrap_or(i32::MAX),
+        state: RowState { cwd: step.state.cwd.clone(), files: step.state.files.clone() },
+        action: RowAction {
+            kind: step.action.kind.as_str().to_owned(),
+            tool: step.action.tool.clone(),
+            arguments: arguments(step),
+        },
+        observation: step.observation.clone(),
+        reward,
+        reasoning: step.reasoning.clone(),
+        return_to_go,
+        done,
+        error: step.error.clone(),
+        exit_code: step.end.as_ref().map(crate::model::ExecEnd::exit_code),
+        truncated: step.truncated,
+        input_tokens: signed(step.usage.input_tokens),
+        output_tokens: signed(step.usage.output_tokens),
+        cost_usd: step.cost,
+        duration_ms: signed(step.duration_ms),
+    }
+}
+
+/// The column promises a JSON object; what a model wrote instead is kept inside one.
+fn arguments(step: &Step) -> String {
+    let written = &step.action.arguments;
+    let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(written);
+    if is_object.is_ok() || step.action.kind != ActionType::Malformed {
+        return written.clone();
+    }
+    serde_json::json!({ "unparsed": written }).to_string()
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

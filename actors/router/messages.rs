@@ -1,0 +1,73 @@
+//! What the router is asked, and the handle through which.
+
+use super::account::Account;
+use super::actor::RouterActor;
+use crate::collector::CollectorHandle;
+use crate::model::{Attempt, CampaignName, ChatReply, ChatRequest, Fault, Money};
+use crate::policy::Intensity;
+use crate::ports::CallContext;
+use crate::supervisor::{Ended, Handle, supervise};
+use actix::Message;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// Ask a model.
+#[derive(Clone, Message)]
+#[rtype(result = "Result<Called, Fault>")]
+pub struct Call {
+    pub campaign: CampaignName,
+    pub attempt: Attempt,
+    pub model: String,
+    pub request: Arc<ChatRequest>,
+    pub context: CallContext,
+}
+
+/// An answer with what it took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    pub reply: ChatReply,
+    /// Of every try, failed ones at their full hold.
+    pub cost: Money,
+    pub tries: u32,
+}
+
+pub(super) type Accounts = Arc<Mutex<HashMap<CampaignName, Arc<Account>>>>;
+
+/// The router, for everybody else.
+#[derive(Clone)]
+pub struct RouterHandle {
+    handle: Handle<RouterActor>,
+    accounts: Accounts,
+}
+
+impl RouterHandle {
+    pub fn start(collector: CollectorHandle) -> (Self, JoinHandle<Ended>) {
+        let accounts = Accounts::default();
+        let shared = accounts.clone();
+        let intensity = Intensity::new(5, Duration::from_secs(10));
+        let (handle, joined) = supervise("router", intensity, move || {
+            RouterActor::new(shared.clone(), collector.clone())
+        });
+        (Self { handle, accounts }, joined)
+    }
+
+    /// Opens or replaces a campaign's account.
+    pub fn open(&self, campaign: CampaignName, account: Arc<Account>) {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, account);
+    }
+
+    pub fn close(&self, campaign: &CampaignName) {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).remove(campaign);
+    }
+
+    pub async fn call(&self, call: Call) -> Result<Called, Fault> {
+        self.handle.ask(call).await?
+    }
+
+    #[cfg(any(test, feature = "testkit"))]
+    pub fn raw(&self) -> &Handle<RouterActor> {
+        &self.handle
+    }
+}

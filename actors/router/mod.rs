@@ -1,0 +1,10 @@
+//! The router: every model call goes through it. It limits, holds, calls, settles.
+
+mod account;
+mod actor;
+mod call;
+mod messages;
+
+pub use account::{Account, ModelStats};
+pub use actor::RouterActor;
+pub use messages::{Call, Called, RouterHandle};

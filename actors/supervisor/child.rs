@@ -1,0 +1,75 @@
+//! Supervision by joining. actix's own supervisor does not see panics; a join handle does.
+//!
+//! ```text
+//!            factory()                    panic
+//!  start ───────────────► running ───────────────► within intensity? ──yes──► factory()
+//!                           │ stop                        │ no
+//!                           ▼                             ▼
+//!                        finished                     escalated
+//! ```
+
+use super::handle::Handle;
+use crate::policy::Intensity;
+use actix::{Actor, Addr, AsyncContext, Context};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+/// How a supervised actor's life ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It stopped itself.
+    Stopped,
+    /// It panicked more often than its intensity allows; the last panic's message.
+    Escalated { name: &'static str, panic: String },
+}
+
+/// Starts an actor and keeps its join handle, which alone tells a panic from a stop.
+pub fn spawn_actor<A: Actor<Context = Context<A>>>(actor: A) -> (Addr<A>, JoinHandle<()>) {
+    let context = Context::new();
+    let address = context.address();
+    let future = context.into_future(actor);
+    #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
+    (address, actix::spawn(future))
+}
+
+/// Keeps one actor alive: rebuilt from `factory` after a panic, with fresh state and a new
+/// address behind the same handle.
+pub fn supervise<A, F>(
+    name: &'static str,
+    mut intensity: Intensity,
+    mut factory: F,
+) -> (Handle<A>, JoinHandle<Ended>)
+where
+    A: Actor<Context = Context<A>>,
+    F: FnMut() -> A + 'static,
+{
+    let (publish, address) = watch::channel(None);
+    let handle = Handle::new(name, address);
+    let life = async move {
+        loop {
+            let (address, joined) = spawn_actor(factory());
+            publish.send_replace(Some(address));
+            let Err(failure) = joined.await else { return Ended::Stopped };
+            let panic = panic_text(failure);
+            tracing::error!(actor = name, %panic, "actor panicked");
+            if !intensity.allows(Instant::now()) {
+                publish.send_replace(None);
+                return Ended::Escalated { name, panic };
+            }
+        }
+    };
+    #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
+    (handle, actix::spawn(life))
+}
+
+/// What a panic said.
+pub fn panic_text(failure: tokio::task::JoinError) -> String {
+    let Ok(payload) = failure.try_into_panic() else { return "cancelled".to_owned() };
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload
+            .downcast_ref::<&str>()
+            .map_or_else(|| "a panic without a message".to_owned(), |text| (*text).to_owned()),
+    }
+}

@@ -1,0 +1,74 @@
+//! What the rest of the program sees of an actor: a cheap handle that outlives restarts.
+
+use actix::dev::ToEnvelope;
+use actix::{Actor, Addr, Context, Handler, Message};
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// How long a caller waits for a dead actor's successor.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The actor is gone for good, or did not come back in time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {0} actor is gone")]
+pub struct Gone(pub &'static str);
+
+impl From<Gone> for crate::model::Fault {
+    fn from(gone: Gone) -> Self {
+        Self::new(crate::model::FaultKind::ActorGone, gone.to_string())
+    }
+}
+
+/// A handle on a supervised actor.
+pub struct Handle<A: Actor> {
+    name: &'static str,
+    address: watch::Receiver<Option<Addr<A>>>,
+}
+
+impl<A: Actor> Clone for Handle<A> {
+    fn clone(&self) -> Self {
+        Self { name: self.name, address: self.address.clone() }
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Handle<A> {
+    pub(super) fn new(name: &'static str, address: watch::Receiver<Option<Addr<A>>>) -> Self {
+        Self { name, address }
+    }
+
+    /// Sends a message until some incarnation of the actor has answered it. Messages are
+    /// therefore ones that may be handled twice.
+    pub async fn ask<M>(&self, message: M) -> Result<M::Result, Gone>
+    where
+        M: Message + Clone + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        let mut address = self.address.clone();
+        loop {
+            let Some(current) = self.current(&mut address).await else {
+                return Err(Gone(self.name));
+            };
+            if let Ok(answer) = current.send(message.clone()).await {
+                return Ok(answer);
+            }
+            // It died with the message; wait for the next one to be published.
+            let next = async {
+                while address.borrow_and_update().as_ref() == Some(&current) {
+                    if address.changed().await.is_err() {
+                        return Err(Gone(self.name));
+                    }
+                }
+                Ok(())
+            };
+            timeout(PATIENCE, next).await.map_err(|_| Gone(self.name))??;
+        }
+    }
+
+    async fn current(&self, address: &mut watch::Receiver<Option<Addr<A>>>) -> Option<Addr<A>> {
+        let present = timeout(PATIENCE, address.wait_for(Option::is_some)).await.ok()?.ok()?;
+        present.clone()
+    }
+}

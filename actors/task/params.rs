@@ -1,0 +1,160 @@
+//! Parameter kinds and how each is drawn.
+
+use super::draw::Draw;
+use super::render::{self, Context};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// Parameters in the order they are written, which is the order they are drawn.
+#[derive(Clone, Debug, Default, PartialEq, schemars::JsonSchema)]
+#[schemars(with = "BTreeMap<String, ParamSpec>")]
+pub struct OrderedParams(pub Vec<(String, ParamSpec)>);
+
+/// How one parameter is drawn.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum ParamSpec {
+    /// One of the entries.
+    Choice(Vec<Value>),
+    /// A whole number, both ends included.
+    Int { min: i64, max: i64 },
+    /// True or false.
+    Bool {},
+    /// Different entries, in drawn order.
+    Sample { from: Vec<Value>, count: usize },
+    /// All the entries, in drawn order.
+    Shuffle(Vec<Value>),
+    /// Lower-case letters and digits, a letter first.
+    Token { length: usize },
+    /// Several draws of one kind.
+    List { count: Count, of: Box<ParamSpec> },
+    /// A map of drawn fields.
+    Record(OrderedParams),
+    /// An expression over what is drawn already.
+    Derive(String),
+}
+
+/// How many entries a list has.
+#[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum Count {
+    Exactly(i64),
+    Between { min: i64, max: i64 },
+}
+
+const MAX_LIST: i64 = 10_000;
+const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz";
+const LETTERS_AND_DIGITS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+
+impl OrderedParams {
+    /// Draws every parameter; `derive` sees the ones before it.
+    pub(super) fn draw(&self, draw: &mut Draw) -> Result<Context, String> {
+        let mut context = Context::new();
+        for (name, spec) in &self.0 {
+            let value = spec.draw(draw, &context).map_err(|e| format!("parameter {name}: {e}"))?;
+            context.insert(name.clone(), value);
+        }
+        Ok(context)
+    }
+
+    /// How many parameters bring something of their own.
+    pub fn drawn(&self) -> usize {
+        self.0.iter().filter(|(_, spec)| !matches!(spec, ParamSpec::Derive(_))).count()
+    }
+}
+
+impl ParamSpec {
+    fn draw(&self, draw: &mut Draw, context: &Context) -> Result<Value, String> {
+        match self {
+            Self::Choice(entries) => pick(entries, draw),
+            Self::Int { min, max } if min > max => Err(format!("min {min} is above max {max}")),
+            Self::Int { min, max } => Ok(draw.between(*min, *max).into()),
+            Self::Bool {} => Ok((draw.below(2) == 1).into()),
+            Self::Sample { from, count } => sample(from, *count, draw).map(Value::from),
+            Self::Shuffle(entries) => sample(entries, entries.len(), draw).map(Value::from),
+            Self::Token { length } => Ok(token(*length, draw).into()),
+            Self::List { count, of } => list(count, of, draw, context),
+            Self::Record(fields) => record(fields, draw, context),
+            Self::Derive(expression) => render::evaluate(expression, context),
+        }
+    }
+}
+
+fn pick(entries: &[Value], draw: &mut Draw) -> Result<Value, String> {
+    entries.get(draw.index(entries.len())).cloned().ok_or_else(|| "no entries to choose".to_owned())
+}
+
+fn sample(entries: &[Value], count: usize, draw: &mut Draw) -> Result<Vec<Value>, String> {
+    if count > entries.len() {
+        return Err(format!("{count} of only {} entries", entries.len()));
+    }
+    let mut left = entries.to_vec();
+    Ok((0..count).map(|_| left.remove(draw.index(left.len()))).collect())
+}
+
+fn token(length: usize, draw: &mut Draw) -> String {
+    let mut text = String::with_capacity(length);
+    for place in 0..length {
+        let letters = if place == 0 { LETTERS } else { LETTERS_AND_DIGITS };
+        text.push(char::from(letters[draw.index(letters.len())]));
+    }
+    text
+}
+
+fn list(
+    count: &Count,
+    of: &ParamSpec,
+    draw: &mut Draw,
+    context: &Context,
+) -> Result<Value, String> {
+    let count = match count {
+        Count::Exactly(count) => *count,
+        Count::Between { min, max } if min > max => return Err("count: min above max".to_owned()),
+        Count::Between { min, max } => draw.between(*min, *max),
+    };
+    if !(0..=MAX_LIST).contains(&count) {
+        return Err(format!("a list of {count} entries; at most {MAX_LIST} are allowed"));
+    }
+    let entries: Result<Vec<Value>, String> = (0..count).map(|_| of.draw(draw, context)).collect();
+    entries.map(Value::from)
+}
+
+fn record(fields: &OrderedParams, draw: &mut Draw, context: &Context) -> Result<Value, String> {
+    let mut visible = context.clone();
+    let mut map = serde_json::Map::new();
+    for (name, spec) in &fields.0 {
+        let value = spec.draw(draw, &visible).map_err(|e| format!("{name}: {e}"))?;
+        visible.insert(name.clone(), value.clone());
+        map.insert(name.clone(), value);
+    }
+    Ok(map.into())
+}
+
+impl<'de> Deserialize<'de> for OrderedParams {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = OrderedParams;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of parameters")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut params: Vec<(String, ParamSpec)> = Vec::new();
+                while let Some((name, spec)) = map.next_entry::<String, ParamSpec>()? {
+                    if params.iter().any(|(known, _)| *known == name) {
+                        let twice = format!("parameter {name} is defined twice");
+                        return Err(serde::de::Error::custom(twice));
+                    }
+                    params.push((name, spec));
+                }
+                Ok(OrderedParams(params))
+            }
+        }
+        deserializer.deserialize_map(InOrder)
+    }
+}

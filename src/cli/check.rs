@@ -1,0 +1,69 @@
+//! `synthd check`: every error of a campaign file at once.
+
+use super::TemplateDirs;
+use super::output::{complain, say, say_json};
+use crate::config;
+use crate::error::{Code, Error, Result};
+use crate::templates;
+use clap::Args;
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+#[command(after_help = "Example:
+  synthd check config/quickstart.toml")]
+pub(super) struct CheckArgs {
+    /// The campaign file
+    campaign: PathBuf,
+    #[command(flatten)]
+    templates: TemplateDirs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
+    let loaded = match config::load_campaign(&args.campaign) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            if args.json {
+                say_json(&errors.to_json())?;
+            } else {
+                complain(&errors.render());
+            }
+            return Ok(ExitCode::from(errors.code().exit_code()));
+        }
+    };
+    let catalog = templates::load(&args.templates.directories)?;
+    let tasks = &loaded.config.tasks;
+    let selected = catalog.select(&tasks.templates, &tasks.exclude);
+    if selected.is_empty() {
+        return Err(nothing_matches(&tasks.templates));
+    }
+    let plan = json!({
+        "campaign": loaded.config.name,
+        "templates": selected.iter().map(|t| &t.id).collect::<Vec<_>>(),
+        "tasks": selected.len() as u64 * u64::from(tasks.per_template),
+        "models": loaded.config.models.iter().map(|m| &m.name).collect::<Vec<_>>(),
+        "scaffolds": loaded.config.scaffolds,
+    });
+    if args.json {
+        say_json(&json!({ "ok": true, "plan": plan }))?;
+    } else {
+        say(&format!(
+            "{} is valid: {} templates, {} tasks, {} models, {} scaffold(s)",
+            args.campaign.display(),
+            selected.len(),
+            plan["tasks"],
+            loaded.config.models.len(),
+            loaded.config.scaffolds.len(),
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn nothing_matches(globs: &[String]) -> Error {
+    Error::new(Code::NothingToRun, format!("no template matches {}", globs.join(", ")))
+        .hint("`synthd template list` shows the ids there are")
+}

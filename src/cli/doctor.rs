@@ -1,0 +1,129 @@
+//! `synthd doctor`: what this host can run and enforce, said before anything depends on it.
+
+use super::output::{say, say_json, table};
+use crate::engine::in_system;
+use crate::error::{Code, Error, Result};
+use crate::sandbox::guest;
+use crate::sandbox::namespace::{HostFacts, NamespaceBackend};
+use clap::Args;
+use serde_json::json;
+use std::process::ExitCode;
+use std::time::Duration;
+use synthd_actors::model::{ExecRequest, SandboxSpec};
+use synthd_actors::ports::SandboxBackend;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  synthd doctor
+  synthd doctor --json | jq .enforced")]
+pub(super) struct DoctorArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
+    let (facts, trial) = in_system(examine())??;
+    if args.json {
+        let trial = trial.as_ref().map_or_else(
+            |why| json!({ "ok": false, "why": why }),
+            |tools| json!({ "ok": true, "tools": tools }),
+        );
+        say_json(&json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "backend": "namespace",
+            "host": facts,
+            "guest": guest::LINKAGE,
+            "trial": trial,
+        }))?;
+    } else {
+        show(&facts, &trial);
+    }
+    Ok(if trial.is_ok() { ExitCode::SUCCESS } else { code(Code::HostCannotEnforce) })
+}
+
+fn code(code: Code) -> ExitCode {
+    ExitCode::from(code.exit_code())
+}
+
+type Trial = std::result::Result<Vec<String>, String>;
+
+async fn examine() -> Result<(HostFacts, Trial)> {
+    let executable = this_executable()?;
+    let backend = NamespaceBackend::new(executable);
+    let facts = backend.host_facts().await.map_err(|fault| {
+        Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
+            .because(fault)
+            .hint("see docs/errors/SYN-0402.md")
+    })?;
+    Ok((facts, trial(&backend).await))
+}
+
+/// Tools templates commonly require.
+const TOOLS: [&str; 7] = ["sh", "bash", "python3", "git", "make", "awk", "sed"];
+
+/// Nothing convinces like a sandbox that ran.
+async fn trial(backend: &NamespaceBackend) -> Trial {
+    let spec = SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() };
+    let mut sandbox = backend.create(&spec).await.map_err(|fault| fault.message)?;
+    let mut tools = Vec::new();
+    for tool in TOOLS {
+        let request = ExecRequest {
+            command: format!("command -v {tool}"),
+            session: false,
+            timeout: Duration::from_secs(10),
+            scan: false,
+        };
+        let report = sandbox.exec(&request).await.map_err(|fault| fault.message)?;
+        if report.end.success() {
+            tools.push(tool.to_owned());
+        }
+    }
+    drop(sandbox);
+    backend.settle().await.map_err(|fault| fault.message)?;
+    Ok(tools)
+}
+
+/// The binary this process runs from, for the launcher.
+pub(super) fn this_executable() -> Result<std::path::PathBuf> {
+    // The path stays right when the binary on disk is replaced while a daemon runs.
+    let own = std::path::PathBuf::from("/proc/self/exe");
+    if own.exists() {
+        return std::fs::read_link(&own)
+            .map(|path| if path.exists() { path } else { own })
+            .map_err(|e| {
+                Error::new(Code::Unexpected, "cannot find the program's own path").because(e)
+            });
+    }
+    std::env::current_exe()
+        .map_err(|e| Error::new(Code::Unexpected, "cannot find the program's own path").because(e))
+}
+
+fn show(facts: &HostFacts, trial: &Trial) {
+    say(&format!(
+        "synthd {} on Linux {} as {}; cgroups: {}; guest: {}",
+        env!("CARGO_PKG_VERSION"),
+        facts.kernel,
+        if facts.root { "root" } else { "an ordinary user" },
+        facts.cgroup_version,
+        guest::LINKAGE,
+    ));
+    let mut rows = table(&["protection", "", "by, or why not"]);
+    for (enforcement, how) in &facts.enforced {
+        let (mark, text) = match how {
+            Ok(how) => ("yes", how),
+            Err(why) => ("NO", why),
+        };
+        rows.add_row([enforcement.as_str(), mark, text]);
+    }
+    say(&rows.to_string());
+    match trial {
+        Ok(tools) => say(&format!("a sandbox ran; it has {}", tools.join(", "))),
+        Err(why) => {
+            say(&format!("NO SANDBOX RUNS HERE: {why}\nsee docs/errors/SYN-0401.md for what helps"))
+        }
+    }
+    if facts.swept > 0 {
+        say(&format!("{} sandboxes of dead engines were removed", facts.swept));
+    }
+}

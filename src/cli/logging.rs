@@ -1,0 +1,60 @@
+//! Logs: for people on a terminal, JSON for machines, always on stderr.
+
+use crate::error::{Code, Error, Result};
+use clap::{Args, ValueEnum};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LogOptions {
+    /// What to log: a level, or a filter such as `info,synthd=debug`
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) log_level: Option<String>,
+    /// How to log
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) log_format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people on a terminal, JSON elsewhere
+    Auto,
+    Human,
+    Json,
+}
+
+/// Changes the filter while the program runs.
+pub(crate) struct Logging {
+    handle: reload::Handle<EnvFilter, Registry>,
+}
+
+const DEFAULT: &str = "warn";
+
+fn filter(text: &str) -> Result<EnvFilter> {
+    EnvFilter::try_new(text).map_err(|error| {
+        Error::new(Code::BadUsage, format!("{text:?} is no log filter"))
+            .because(error)
+            .hint("use a level (error, warn, info, debug, trace) or target=level,…")
+    })
+}
+
+/// Starts logging for the rest of the program.
+pub(crate) fn start(options: &LogOptions) -> Result<Logging> {
+    let level = options.log_level.as_deref().unwrap_or(DEFAULT);
+    let (filter, handle) = reload::Layer::new(filter(level)?);
+    let json = options.log_format == Some(Format::Json);
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(super::output::on_terminal());
+    let registry = tracing_subscriber::registry().with(filter);
+    let started =
+        if json { registry.with(layer.json()).try_init() } else { registry.with(layer).try_init() };
+    started.map_err(|e| Error::new(Code::Unexpected, "logging could not start").because(e))?;
+    Ok(Logging { handle })
+}
+
+impl Logging {
+    pub(crate) fn set(&self, level: &str) -> Result<()> {
+        let changed = self.handle.reload(filter(level)?);
+        changed.map_err(|e| Error::new(Code::Unexpected, "the log filter is gone").because(e))
+    }
+}

@@ -1,0 +1,108 @@
+//! The command line: one file per subcommand.
+
+mod check;
+mod doctor;
+mod logging;
+mod output;
+mod run;
+mod template;
+
+use crate::error::{Code, Error};
+use crate::sandbox::namespace;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Turns task templates and a budget into verified training data for models that act.
+#[derive(Parser)]
+#[command(name = "synthd", version, max_term_width = 80, arg_required_else_help = true)]
+#[command(after_help = "Examples:
+  synthd run config/quickstart.toml        a first dataset, in about a minute
+  synthd template list                     the tasks that come with it
+  synthd doctor                            what this host can run and enforce
+
+Exit codes: 0 done, 1 unexpected, 2 bad usage or configuration, 3 finished with
+faulted episodes, 4 stopped at the budget, 5 no daemon, 6 the host cannot enforce
+what was asked, 130 interrupted and resumable.")]
+struct Cli {
+    #[command(flatten)]
+    logging: logging::LogOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run one campaign in the foreground, resuming what is there
+    Run(run::RunArgs),
+    /// Check a campaign file: every error at once
+    Check(check::CheckArgs),
+    /// Say what this host can run and enforce
+    Doctor(doctor::DoctorArgs),
+    /// The template library: list, show, render, check, schema
+    #[command(subcommand)]
+    Template(template::TemplateCommand),
+    /// Print a completion script for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Options several commands share.
+#[derive(clap::Args, Clone, Debug)]
+pub(crate) struct DataDir {
+    /// Where campaigns, steps and datasets are kept
+    #[arg(long, value_name = "DIR", default_value = "./synthd-data")]
+    pub(crate) data_dir: PathBuf,
+}
+
+/// Directories with templates of one's own.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(crate) struct TemplateDirs {
+    /// A directory of templates beside the shipped ones (may be repeated)
+    #[arg(long = "templates", value_name = "DIR")]
+    pub(crate) directories: Vec<PathBuf>,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == namespace::LAUNCHER_COMMAND) {
+        return finish(namespace::run_launcher().map(|()| ExitCode::SUCCESS));
+    }
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    finish(execute(cli))
+}
+
+fn usage(error: &clap::Error) -> ExitCode {
+    // Help and version are no mistakes; clap knows which stream each belongs to.
+    error.print().ok();
+    if error.use_stderr() { ExitCode::from(Code::BadUsage.exit_code()) } else { ExitCode::SUCCESS }
+}
+
+fn execute(cli: Cli) -> Result<ExitCode, Error> {
+    let logging = logging::start(&cli.logging)?;
+    match cli.command {
+        Command::Run(args) => run::run(args, &logging),
+        Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Template(command) => template::run(command),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "synthd", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn finish(outcome: Result<ExitCode, Error>) -> ExitCode {
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            output::complain(&error.report());
+            ExitCode::from(error.code().exit_code())
+        }
+    }
+}

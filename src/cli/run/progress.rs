@@ -1,0 +1,80 @@
+//! Progress while a campaign runs: a bar on a terminal, plain lines elsewhere.
+
+use crate::cli::output::{complain, on_terminal};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::{Duration, Instant};
+use synthd_actors::campaign::Progress;
+
+/// How often the display looks.
+pub(super) const TICK: Duration = Duration::from_millis(200);
+/// How often a plain line is worth its place in a log.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+pub(super) struct Shown {
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+    last_finished: u64,
+}
+
+impl Shown {
+    pub(super) fn new(first: &Progress) -> Self {
+        for skipped in &first.skipped {
+            complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
+        }
+        let bar = on_terminal().then(|| bar(first.episodes.planned));
+        if bar.is_none() && !first.already_complete {
+            let counts = &first.episodes;
+            complain(&format!(
+                "{}: {} episodes over {} tasks, {} done before",
+                first.campaign, counts.planned, first.tasks, counts.finished
+            ));
+        }
+        Self { bar, last_line: Instant::now(), last_finished: first.episodes.finished }
+    }
+
+    pub(super) fn show(&mut self, progress: &Progress) {
+        let counts = &progress.episodes;
+        match &self.bar {
+            Some(bar) => {
+                bar.set_position(counts.finished);
+                bar.set_message(line(progress));
+            }
+            None if self.last_line.elapsed() >= LINE_EVERY
+                && counts.finished > self.last_finished =>
+            {
+                self.last_line = Instant::now();
+                self.last_finished = counts.finished;
+                complain(&format!("[{}/{}] {}", counts.finished, counts.planned, line(progress)));
+            }
+            None => {}
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(length: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}");
+    let bar = ProgressBar::new(length);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn line(progress: &Progress) -> String {
+    let counts = &progress.episodes;
+    let mut line = format!("{} resolved, {} not", counts.resolved, counts.unresolved);
+    if counts.faulted > 0 {
+        line.push_str(&format!(", {} faulted", counts.faulted));
+    }
+    line.push_str(&format!(", {} steps", progress.steps));
+    if !progress.cost_usd.is_zero() {
+        line.push_str(&format!(", ${}", progress.cost_usd));
+    }
+    line
+}

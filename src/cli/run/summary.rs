@@ -1,0 +1,108 @@
+//! How a run ends: the JSON document and the closing table.
+
+use crate::cli::output::table;
+use serde::Serialize;
+use std::time::Duration;
+use synthd_actors::campaign::{EpisodeCounts, Progress, Rows, Tokens};
+use synthd_actors::model::{CampaignState, Money};
+
+/// The document `run --json` ends with; its keys are the contract.
+#[derive(Serialize)]
+pub(super) struct Summary {
+    campaign: String,
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    tasks: u64,
+    episodes: EpisodeCounts,
+    steps: u64,
+    tokens: Tokens,
+    cost_usd: Money,
+    rows: Rows,
+    dataset: Option<Dataset>,
+    wall_seconds: f64,
+}
+
+#[derive(Serialize)]
+struct Dataset {
+    version: u32,
+    path: String,
+}
+
+impl Summary {
+    pub(super) fn of(last: &Progress, wall: Duration) -> Self {
+        Self {
+            campaign: last.campaign.to_string(),
+            state: last.state.as_str(),
+            reason: last.reason.clone(),
+            tasks: last.tasks,
+            episodes: last.episodes.clone(),
+            steps: last.steps,
+            tokens: last.tokens,
+            cost_usd: last.cost_usd,
+            rows: last.rows,
+            dataset: last
+                .dataset
+                .as_ref()
+                .map(|d| Dataset { version: d.version, path: d.path.clone() }),
+            wall_seconds: (wall.as_secs_f64() * 1_000.0).round() / 1_000.0,
+        }
+    }
+}
+
+/// What a person reads at the end.
+pub(super) fn closing_text(last: &Progress, summary: &Summary, interrupted: bool) -> String {
+    let mut text = String::new();
+    if last.already_complete && last.state == CampaignState::Complete {
+        text.push_str(&format!(
+            "Campaign {} is complete already; nothing was changed.\n",
+            last.campaign
+        ));
+    }
+    text.push_str(&figures(last, summary).to_string());
+    text.push('\n');
+    text.push_str(&next_step(last, interrupted));
+    text
+}
+
+fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
+    let counts = &last.episodes;
+    let mut rows = table(&["campaign", last.campaign.as_str()]);
+    let finished = format!("{} of {}", counts.finished, counts.planned);
+    let solved = format!(
+        "{} resolved, {} unresolved, {} faulted",
+        counts.resolved, counts.unresolved, counts.faulted
+    );
+    rows.add_row(["state", summary.state]);
+    rows.add_row(["tasks", &last.tasks.to_string()]);
+    rows.add_row(["episodes", &finished]);
+    rows.add_row(["", &solved]);
+    rows.add_row(["steps", &last.steps.to_string()]);
+    rows.add_row(["tokens", &format!("{} in, {} out", last.tokens.input, last.tokens.output)]);
+    rows.add_row(["cost", &format!("${}", last.cost_usd)]);
+    rows.add_row([
+        "rows",
+        &format!("{} kept, {} rejected", last.rows.accepted, last.rows.rejected),
+    ]);
+    rows.add_row(["time", &format!("{:.1} s", summary.wall_seconds)]);
+    rows
+}
+
+fn next_step(last: &Progress, interrupted: bool) -> String {
+    match (&last.dataset, last.state) {
+        (Some(dataset), _) => format!(
+            "Dataset v{} is in {}\nLook at it: synthd dataset stats {}",
+            dataset.version, dataset.path, dataset.path
+        ),
+        (None, _) if interrupted => "Stopped. Run the same command again to resume.".to_owned(),
+        (None, CampaignState::Stopped) => format!(
+            "Stopped at its budget: {}\nRaise [budget] usd and run it again to go on.",
+            last.reason.as_deref().unwrap_or("spent")
+        ),
+        (None, state) => format!(
+            "The campaign is {}: {}",
+            state.as_str(),
+            last.reason.as_deref().unwrap_or("no reason was given")
+        ),
+    }
+}

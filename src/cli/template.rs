@@ -1,0 +1,298 @@
+//! `synthd template`: the library.
+
+use super::TemplateDirs;
+use super::doctor::this_executable;
+use super::output::{complain, on_terminal, say, say_json, table};
+use crate::engine::in_system;
+use crate::error::{Code, Error, Result};
+use crate::sandbox::namespace::NamespaceBackend;
+use crate::templates;
+use clap::{Args, Subcommand};
+use serde_json::json;
+use std::collections::HashSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+use synthd_actors::model::{SandboxSpec, Task};
+use synthd_actors::pool::{PoolConfig, PoolHandle};
+use synthd_actors::ports::SandboxBackend;
+use synthd_actors::proof::{Prover, SeedProof};
+use synthd_actors::scaffold::Minimal;
+use synthd_actors::supervisor::spawn;
+use synthd_actors::task::{Catalog, Template};
+use tokio::sync::Semaphore;
+
+#[derive(Subcommand)]
+pub(super) enum TemplateCommand {
+    /// List the templates there are
+    List(ListArgs),
+    /// Show one template: what it asks for, draws, checks
+    Show(ShowArgs),
+    /// Render one task: the bytes an episode would get
+    Render(RenderArgs),
+    /// Prove templates in real sandboxes
+    Check(CheckArgs),
+    /// Print the JSON Schema of the template format
+    Schema,
+}
+
+#[derive(Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    templates: TemplateDirs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ShowArgs {
+    /// The template's id, as `template list` prints it
+    id: String,
+    #[command(flatten)]
+    templates: TemplateDirs,
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:
+  synthd template render debugging/broken-pipeline --seed 7 --index 2")]
+pub(super) struct RenderArgs {
+    /// The template's id
+    id: String,
+    #[command(flatten)]
+    templates: TemplateDirs,
+    /// The campaign's seed
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Which task of the template
+    #[arg(long, default_value_t = 0)]
+    index: u32,
+    /// Print the whole task, sealed parts and solution included, as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(after_help = "For every seed: the oracle scores 1, nothing and every cheat score less,
+verification agrees with itself, rendering is equal, different seeds differ.
+
+Examples:
+  synthd template check                    every shipped template, 5 seeds
+  synthd template check 'debugging/*' --seeds 20
+  synthd template check my/task --templates ./templates")]
+pub(super) struct CheckArgs {
+    /// Globs over template ids
+    #[arg(default_value = "**")]
+    globs: Vec<String>,
+    #[command(flatten)]
+    templates: TemplateDirs,
+    /// How many seeds to try
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    seeds: u64,
+    /// Which shell the sandboxes use
+    #[arg(long, default_value = "auto")]
+    shell: String,
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
+    match command {
+        TemplateCommand::List(args) => list(&args),
+        TemplateCommand::Show(args) => show(&args),
+        TemplateCommand::Render(args) => render(&args),
+        TemplateCommand::Check(args) => in_system(check(args))?,
+        TemplateCommand::Schema => {
+            say_json(&schemars::schema_for!(Template))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn list(args: &ListArgs) -> Result<ExitCode> {
+    let catalog = templates::load(&args.templates.directories)?;
+    if args.json {
+        let all: Vec<_> = catalog.iter().map(|t| summary(t)).collect();
+        say_json(&all)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut rows = table(&["template", "difficulty", "needs", "title"]);
+    for template in catalog.iter() {
+        let needs =
+            if template.requires.is_empty() { "-".into() } else { template.requires.join(" ") };
+        rows.add_row([&template.id, template.difficulty.as_str(), &needs, &template.title]);
+    }
+    say(&rows.to_string());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(template: &Template) -> serde_json::Value {
+    json!({
+        "id": template.id,
+        "title": template.title,
+        "category": template.category,
+        "difficulty": template.difficulty.as_str(),
+        "requires": template.requires,
+        "expected_steps": [template.expected_steps.min, template.expected_steps.max],
+        "parameters": template.parameters.0.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+        "turns": template.solution.len() + 1,
+        "checks": template.verification.checks.iter().map(|c| &c.name).collect::<Vec<_>>(),
+        "milestones": template.verification.milestones.iter().map(|m| &m.name).collect::<Vec<_>>(),
+        "cheats": template.verification.cheats.iter().map(|c| &c.name).collect::<Vec<_>>(),
+    })
+}
+
+fn find(catalog: &Catalog, id: &str) -> Result<Arc<Template>> {
+    if let Some(template) = catalog.get(id) {
+        return Ok(template.clone());
+    }
+    let nearest = catalog
+        .ids()
+        .map(|known| (strsim::jaro_winkler(id, known), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.7);
+    let hint = match nearest {
+        Some((_, known)) => format!("did you mean {known}?"),
+        None => "`synthd template list` shows the ids there are".to_owned(),
+    };
+    Err(Error::new(Code::TemplateUnknown, format!("there is no template {id:?}")).hint(hint))
+}
+
+fn show(args: &ShowArgs) -> Result<ExitCode> {
+    let catalog = templates::load(&args.templates.directories)?;
+    let template = find(&catalog, &args.id)?;
+    let summary = summary(&template);
+    if args.json {
+        say_json(&summary)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&format!("{}: {}", template.id, template.title));
+    for key in ["difficulty", "requires", "parameters", "turns", "checks", "milestones", "cheats"] {
+        let value = &summary[key];
+        let text = match value.as_array() {
+            Some(list) => list.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
+            None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
+        };
+        say(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
+    }
+    let task = template.task(1, 0).map_err(|e| unusable(&e))?;
+    say(&format!("\nThe instruction under seed 1:\n\n{}", task.instruction));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unusable(error: &synthd_actors::task::TemplateError) -> Error {
+    Error::new(Code::TemplateInvalid, format!("{}: {}", error.template, error.message))
+        .hint("docs/templates.md explains the format")
+}
+
+fn render(args: &RenderArgs) -> Result<ExitCode> {
+    let catalog = templates::load(&args.templates.directories)?;
+    let task = find(&catalog, &args.id)?.task(args.seed, args.index).map_err(|e| unusable(&e))?;
+    if args.json {
+        say_json(&task)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&text_of(&task));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text_of(task: &Task) -> String {
+    let mut text = format!("# {} (seed {})\n\n{}", task.id, task.seed, task.instruction);
+    for file in &task.files {
+        text.push_str(&format!("\n--- {} ({:04o})\n{}", file.path, file.mode, file.content));
+    }
+    text
+}
+
+async fn check(args: CheckArgs) -> Result<ExitCode> {
+    let catalog = templates::load(&args.templates.directories)?;
+    let selected = catalog.select(&args.globs, &[]);
+    if selected.is_empty() {
+        return Err(super::check::nothing_matches(&args.globs));
+    }
+    let backend = Arc::new(NamespaceBackend::new(this_executable()?));
+    let (pool, life) = PoolHandle::start(backend.clone(), PoolConfig::default());
+    let shell = match args.shell.as_str() {
+        "sh" => synthd_actors::model::Shell::Sh,
+        "bash" => synthd_actors::model::Shell::Bash,
+        _ => synthd_actors::model::Shell::Auto,
+    };
+    let spec = SandboxSpec { image: "base".to_owned(), shell, ..SandboxSpec::default() };
+    let prover = Prover { pool: pool.clone(), spec, scaffold: Arc::new(Minimal) };
+    let mut unproven = 0;
+    let mut report = Vec::new();
+    for template in &selected {
+        let proofs = prove_all(&prover, template, args.seeds).await?;
+        let problems = problems_of(&proofs);
+        unproven += usize::from(!problems.is_empty());
+        tell(template, &proofs, &problems, args.json);
+        report.push(json!({
+            "template": template.id, "seeds": proofs.len(), "proven": problems.is_empty(),
+            "problems": problems,
+        }));
+    }
+    pool.shut_down().await;
+    backend.settle().await.map_err(crate::engine::sandbox_error)?;
+    drop(life);
+    if args.json {
+        say_json(&report)?;
+    }
+    if unproven == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let of = selected.len();
+    Err(Error::new(Code::TemplateUnproven, format!("{unproven} of {of} templates are unproven"))
+        .hint("docs/templates.md says what a template has to hold"))
+}
+
+async fn prove_all(
+    prover: &Prover,
+    template: &Arc<Template>,
+    seeds: u64,
+) -> Result<Vec<SeedProof>> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let places = Arc::new(Semaphore::new(cores * 2));
+    let tasks: Vec<_> = (1..=seeds)
+        .map(|seed| {
+            let (prover, template, places) = (prover.clone(), template.clone(), places.clone());
+            spawn("proof", async move {
+                let _place = places.acquire_owned().await;
+                prover.prove(&template, seed).await
+            })
+        })
+        .collect();
+    let mut proofs = Vec::new();
+    for task in tasks {
+        let proof =
+            task.await.map_err(|e| Error::new(Code::Unexpected, "a proof panicked").because(e))?;
+        proofs.push(proof.map_err(crate::engine::sandbox_error)?);
+    }
+    Ok(proofs)
+}
+
+fn problems_of(proofs: &[SeedProof]) -> Vec<String> {
+    let mut problems: Vec<String> = Vec::new();
+    for (at, proof) in proofs.iter().enumerate() {
+        problems.extend(proof.problems.iter().map(|problem| format!("seed {}: {problem}", at + 1)));
+    }
+    let different: HashSet<&str> = proofs.iter().map(|p| p.digest.as_str()).collect();
+    if different.len() < proofs.len() {
+        let (some, all) = (different.len(), proofs.len());
+        problems.push(format!("{all} seeds give only {some} different tasks"));
+    }
+    problems
+}
+
+fn tell(template: &Template, proofs: &[SeedProof], problems: &[String], json: bool) {
+    let mark = if problems.is_empty() { "proven" } else { "UNPROVEN" };
+    let line = format!("{mark:<9} {} ({} seeds)", template.id, proofs.len());
+    if !json {
+        say(&line);
+    } else if on_terminal() {
+        complain(&line);
+    }
+    for problem in problems {
+        complain(&format!("          {problem}"));
+    }
+}

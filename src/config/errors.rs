@@ -1,0 +1,151 @@
+//! What is wrong with a configuration file: every mistake at once, each with its place. The
+//! same list is shown to people ([`ConfigErrors::render`]) and to programs
+//! ([`ConfigErrors::to_json`]).
+
+use super::render;
+use crate::error::{Code, Error};
+use serde::Serialize;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A file with more mistakes than this is another kind of file.
+pub(super) const MAX_ERRORS: usize = 100;
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ConfigError {
+    pub path: String,
+    /// Counted from 1; 0 where the file as a whole is meant.
+    pub line: usize,
+    /// In characters from 1; 0 where the file as a whole is meant.
+    pub column: usize,
+    /// Characters of the offending text on its first line; 0 where something is missing.
+    pub length: usize,
+    pub message: String,
+    pub hint: Option<String>,
+    /// The line, cut around the column where it is very long.
+    #[serde(rename = "source")]
+    pub source_line: String,
+    /// Characters cut off before `source_line`.
+    #[serde(skip)]
+    pub(super) cut: usize,
+}
+
+impl ConfigError {
+    /// `file:line:column`, or the file alone.
+    pub fn place(&self) -> String {
+        match self.line {
+            0 => self.path.clone(),
+            line => format!("{}:{line}:{}", self.path, self.column),
+        }
+    }
+}
+
+/// Everything found in one file, in the order of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigErrors {
+    code: Code,
+    path: PathBuf,
+    errors: Vec<ConfigError>,
+    omitted: usize,
+}
+
+impl ConfigErrors {
+    /// `errors` are the first of `total`.
+    pub(super) fn new(code: Code, path: &Path, errors: Vec<ConfigError>, total: usize) -> Self {
+        let omitted = total.saturating_sub(errors.len());
+        Self { code, path: path.to_owned(), errors, omitted }
+    }
+
+    /// The file as a whole cannot be used.
+    pub(super) fn unreadable(path: &Path, message: String, hint: &str) -> Self {
+        let error = ConfigError {
+            path: path.display().to_string(),
+            line: 0,
+            column: 0,
+            length: 0,
+            message,
+            hint: Some(hint.to_owned()),
+            source_line: String::new(),
+            cut: 0,
+        };
+        Self::new(Code::ConfigUnreadable, path, vec![error], 1)
+    }
+
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// At most a hundred; [`Self::total`] counts them all.
+    pub fn errors(&self) -> &[ConfigError] {
+        &self.errors
+    }
+
+    pub fn total(&self) -> usize {
+        self.errors.len() + self.omitted
+    }
+
+    /// One line that says how bad it is.
+    pub fn summary(&self) -> String {
+        match (self.total(), self.errors.first()) {
+            (1, Some(error)) => format!("{}: {}", error.place(), error.message),
+            (total, _) => format!("{}: {total} errors", self.path.display()),
+        }
+    }
+
+    /// Every mistake with its source line and a hint, at most 80 columns wide.
+    pub fn render(&self) -> String {
+        let mut text: String = self.errors.iter().map(render::error).collect();
+        if self.omitted > 0 {
+            text.push_str(&format!("and {} more errors\n", self.omitted));
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        text
+    }
+
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "code": self.code.as_str(),
+            "path": self.path.display().to_string(),
+            "total": self.total(),
+            "errors": self.errors,
+        })
+    }
+}
+
+impl fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render())
+    }
+}
+
+impl std::error::Error for ConfigErrors {}
+
+/// The list as the cause of an application's error, on lines of its own.
+#[derive(Debug)]
+struct Listing(ConfigErrors);
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lead = if self.0.total() == 1 { "this line" } else { "these lines" };
+        write!(f, "{lead}:\n\n{}", self.0.render().trim_end())
+    }
+}
+
+impl std::error::Error for Listing {}
+
+/// The statement is for logs and protocols; the cause is what people want to see.
+impl From<ConfigErrors> for Error {
+    fn from(errors: ConfigErrors) -> Self {
+        let error = Self::new(errors.code, errors.summary());
+        match errors.errors.as_slice() {
+            [ConfigError { line: 0, hint: Some(hint), .. }] => error.hint(hint.clone()),
+            _ => error.because(Listing(errors)),
+        }
+    }
+}

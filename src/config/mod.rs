@@ -1,0 +1,114 @@
+//! Configuration: TOML files turned into the types the engine runs on.
+//!
+//! `source` (text and places) -> `syntax` (TOML, recovering) -> `raw` (every key, typed and in
+//! range, through `section`) -> `validate` (the values held against each other). Mistakes are
+//! collected on the way and told all at once, in the order of the file.
+//!
+//! Nothing here reads the environment. Secrets will be the only thing taken from it, by what
+//! needs them; none is needed so far.
+
+mod daemon;
+mod errors;
+mod names;
+mod raw;
+mod reader;
+mod render;
+mod section;
+mod source;
+mod suggest;
+mod syntax;
+mod units;
+mod validate;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use daemon::{DaemonConfig, LogConfig, LogFormat, PoolConfig, load_daemon, parse_daemon};
+pub use errors::{ConfigError, ConfigErrors};
+pub use names::{KNOWN_PROVIDERS, OFFER, Offer, Provider, SCRIPTED_MODELS};
+
+use crate::error::Code;
+use raw::RawCampaign;
+use reader::{Problem, Reader};
+use section::Section;
+use source::Source;
+use std::path::{Path, PathBuf};
+use synthd_actors::model::CampaignConfig;
+use toml::de::DeTable;
+
+/// A campaign with the text it was made from, which is kept beside what it makes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadedCampaign {
+    pub config: CampaignConfig,
+    /// The file without a byte-order mark.
+    pub source: String,
+    pub path: PathBuf,
+}
+
+/// A daemon's configuration and where it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadedDaemon {
+    pub config: DaemonConfig,
+    pub path: PathBuf,
+}
+
+/// Reads and checks a campaign file.
+pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
+    let text = source::read(path)?;
+    parse_campaign(&path.display().to_string(), &text)
+}
+
+/// Checks the text of a campaign; `name` is what errors call it.
+pub fn parse_campaign(name: &str, source: &str) -> Result<LoadedCampaign, ConfigErrors> {
+    parse_campaign_for(&OFFER, name, source)
+}
+
+/// The same with other providers and scaffolds than this version's.
+pub fn parse_campaign_for(
+    offer: &Offer<'_>,
+    name: &str,
+    source: &str,
+) -> Result<LoadedCampaign, ConfigErrors> {
+    let read = |root: Section<'_, '_>, reader: &Reader| {
+        let root = root.unless_empty("nothing is set in this file", NOTHING);
+        validate::campaign(RawCampaign::read(root, offer), offer, reader)
+    };
+    let config = parse(name, source, read)?;
+    let source = source::without_mark(source).to_owned();
+    Ok(LoadedCampaign { config, source, path: PathBuf::from(name) })
+}
+
+const NOTHING: &str = "copy `config/quickstart.toml`, which is explained line by line";
+
+/// Runs a reader over a text and collects what is wrong with it.
+fn parse<T>(
+    name: &str,
+    text: &str,
+    read: impl FnOnce(Section<'_, '_>, &Reader) -> T,
+) -> Result<T, ConfigErrors> {
+    let path = Path::new(name);
+    if text.len() as u64 > source::MAX_BYTES {
+        return Err(source::too_large(path));
+    }
+    let source = Source::new(name, source::without_mark(text));
+    let (whole, mut problems) = syntax::without_torn(&source);
+    let (table, errors) = DeTable::parse_recoverable(&whole);
+    problems.extend(syntax::problems(&source, &errors));
+    let reader = Reader::default();
+    let config = read(Section::root(&reader, table.get_ref()), &reader);
+    let (found, _) = reader.finish();
+    let doubt = syntax::Doubt::new(&source, &problems);
+    let found = found.into_iter().filter(|problem| doubt.spares(&source, problem));
+    problems.extend(found.collect::<Vec<_>>());
+    if problems.is_empty() { Ok(config) } else { Err(told(&source, path, problems)) }
+}
+
+/// Problems in the order of the file, with their places.
+fn told(source: &Source<'_>, path: &Path, mut problems: Vec<Problem>) -> ConfigErrors {
+    problems.sort_by_key(|problem| problem.span.start);
+    let total = problems.len();
+    let shown = problems.into_iter().take(errors::MAX_ERRORS);
+    let errors = shown.map(|one| source.error(&one.span, one.message, one.hint)).collect();
+    ConfigErrors::new(Code::ConfigInvalid, path, errors, total)
+}

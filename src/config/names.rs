@@ -1,0 +1,140 @@
+//! The grammar of names in a campaign, and the names this version can make something of.
+
+use super::suggest;
+use super::units::short;
+use super::values::{Fault, Read, name_of, some_text};
+use synthd_actors::scaffold;
+
+/// A family of models behind one wire format.
+#[derive(Clone, Copy, Debug)]
+pub struct Provider {
+    pub name: &'static str,
+    /// Its models where they are known for good; any name is passed on otherwise.
+    pub models: Option<&'static [&'static str]>,
+    /// Costs nothing, so that a budget asks for no price.
+    pub free: bool,
+}
+
+/// What a campaign may name. A parameter, so that what reads files knows no adapter.
+#[derive(Clone, Copy, Debug)]
+pub struct Offer<'a> {
+    pub providers: &'a [Provider],
+    pub scaffolds: &'a [&'a str],
+}
+
+/// The models that need no network, each named for what it does.
+pub const SCRIPTED_MODELS: [&str; 9] =
+    ["oracle", "detour", "loop", "malformed", "refuse", "cheat", "slow", "flaky", "give-up"];
+
+/// The providers of this version.
+pub const KNOWN_PROVIDERS: [Provider; 1] =
+    [Provider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true }];
+
+/// What this version offers.
+pub const OFFER: Offer<'static> =
+    Offer { providers: &KNOWN_PROVIDERS, scaffolds: &scaffold::NAMES };
+
+impl Offer<'_> {
+    /// Whether the model of that name may go without a price under a budget.
+    pub(super) fn is_free(&self, model: &str) -> bool {
+        let provider = model.split_once('/').map_or(model, |(provider, _)| provider);
+        self.providers.iter().any(|known| known.name == provider && known.free)
+    }
+}
+
+const MAX_NAME: usize = 63;
+
+/// `[a-z0-9][a-z0-9-]{0,62}`: it names directories and is typed in commands.
+pub(super) fn campaign(name: &str) -> Read<()> {
+    let hint = "lower-case letters, digits and hyphens, such as \"my-campaign-2\"";
+    if name.is_empty() {
+        return Err(Fault::new("an empty name").hint(hint));
+    }
+    if name.len() > MAX_NAME {
+        return Err(Fault::new(format!("longer than {MAX_NAME} characters")).hint(hint));
+    }
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match name.chars().find(|letter| !allowed(*letter)) {
+        Some(letter) => Err(Fault::new(format!("{letter:?} cannot be in a name")).hint(hint)),
+        None if name.starts_with('-') => Err(Fault::new("starts with a hyphen").hint(hint)),
+        None => Ok(()),
+    }
+}
+
+/// A glob that can match a template's id: `*` is all but `/`, `**` is all.
+pub(super) fn template_glob(glob: &str) -> Read<()> {
+    let hint = "such as \"debugging/*\", \"log-analysis/error-report\" or \"**\" for all";
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_/*".contains(c);
+    let never = if glob.is_empty() {
+        Some("an empty pattern matches nothing".to_owned())
+    } else if let Some(letter) = glob.chars().find(|letter| !allowed(*letter)) {
+        Some(format!("{letter:?} is in no template's id"))
+    } else if glob.starts_with('/') || glob.ends_with('/') || glob.contains("//") {
+        Some("no template's id has an empty part".to_owned())
+    } else if glob.contains("***") {
+        Some("`***` is not a wildcard".to_owned())
+    } else {
+        None
+    };
+    never.map_or(Ok(()), |what| Err(Fault::new(what).hint(hint)))
+}
+
+/// `<provider>/<model>` of a provider on offer.
+pub(super) fn model(name: &str, offer: &Offer<'_>) -> Read<()> {
+    some_text(name)?;
+    let Some((provider, model)) = name.split_once('/') else {
+        let fault = Fault::new(format!("\"{}\" names no provider", short(name)));
+        return Err(fault.hint(provider_hint(name, offer)));
+    };
+    let names: Vec<&str> = offer.providers.iter().map(|known| known.name).collect();
+    name_of("provider", &names)(provider)?;
+    let known = offer.providers.iter().find(|known| known.name == provider);
+    match known.and_then(|known| known.models) {
+        Some(models) => name_of(&format!("{provider} model"), models)(model),
+        None if model.is_empty() => Err(Fault::new("no model after the provider")),
+        None => Ok(()),
+    }
+}
+
+/// The provider that has such a model, or the general form.
+fn provider_hint(name: &str, offer: &Offer<'_>) -> String {
+    let mut fixed = offer.providers.iter().filter_map(|known| Some((known.name, known.models?)));
+    let near = fixed.find_map(|(provider, models)| {
+        suggest::closest(name, models.iter().copied()).map(|model| format!("{provider}/{model}"))
+    });
+    match near {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "write <provider>/<model>, such as \"scripted/oracle\"".to_owned(),
+    }
+}
+
+pub(super) fn backend(name: &str) -> Read<()> {
+    if name == "docker" {
+        let fault = Fault::new("this version has no docker backend yet");
+        return Err(fault.hint("use \"namespace\", which needs no container engine"));
+    }
+    name_of("backend", &["namespace"])(name)
+}
+
+/// A logical image name, which a backend maps.
+pub(super) fn image(name: &str) -> Read<()> {
+    some_text(name)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
+    match name.chars().find(|letter| !allowed(*letter)) {
+        Some(letter) => Err(Fault::new(format!("{letter:?} cannot be in an image name"))),
+        None => Ok(()),
+    }
+}
+
+/// An identifier for the dataset card, whose header is YAML.
+pub(super) fn licence(name: &str) -> Read<()> {
+    some_text(name)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-.+".contains(c);
+    let hint = "an identifier such as \"apache-2.0\", \"cc-by-4.0\" or \"other\"";
+    match name.chars().find(|letter| !allowed(*letter)) {
+        Some(letter) => {
+            Err(Fault::new(format!("{letter:?} cannot be in a licence's identifier")).hint(hint))
+        }
+        None => Ok(()),
+    }
+}

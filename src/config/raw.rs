@@ -1,0 +1,269 @@
+//! The exact image of a campaign file: every key with its type, its range and its place,
+//! and nothing said yet about how they fit together, which is `validate`'s.
+
+use super::names::{self, Offer};
+use super::reader::Field;
+use super::section::Section;
+use super::source::Span;
+use super::units::{DAY, WEEK, bytes, duration, money, seconds};
+use super::values::{choice, name_of, text, thousandths, whole};
+use std::time::Duration;
+use synthd_actors::model::{Assignment, Enforcement, Money, Shell, StageAction};
+
+pub(super) type List<T> = Field<Vec<(T, Span)>>;
+
+pub(super) struct RawCampaign {
+    pub(super) name: Field<String>,
+    pub(super) seed: Field<u64>,
+    pub(super) concurrency: Field<usize>,
+    pub(super) tasks: RawTasks,
+    pub(super) models: Vec<RawModel>,
+    pub(super) assign: Field<Assignment>,
+    pub(super) scaffolds: List<String>,
+    pub(super) sandbox: RawSandbox,
+    pub(super) episode: RawEpisode,
+    pub(super) budget: Field<Money>,
+    pub(super) quality: RawQuality,
+    pub(super) dataset: RawDataset,
+}
+
+pub(super) struct RawTasks {
+    pub(super) templates: List<String>,
+    pub(super) exclude: List<String>,
+    pub(super) per_template: Field<u32>,
+}
+
+pub(super) struct RawModel {
+    pub(super) name: Field<String>,
+    pub(super) weight: Field<u32>,
+    pub(super) concurrency: Field<usize>,
+    pub(super) requests_per_minute: Field<u32>,
+    /// None where the key is absent.
+    pub(super) price: Option<RawPrice>,
+}
+
+pub(super) struct RawPrice {
+    pub(super) input: Field<Money>,
+    pub(super) output: Field<Money>,
+}
+
+pub(super) struct RawSandbox {
+    pub(super) backend: Field<String>,
+    pub(super) image: Field<String>,
+    pub(super) shell: Field<Shell>,
+    pub(super) require: List<Enforcement>,
+    pub(super) memory: Field<u64>,
+    pub(super) processes: Field<u32>,
+    pub(super) disk: Field<u64>,
+    pub(super) inodes: Field<u64>,
+    pub(super) cpu: Field<u32>,
+    pub(super) command_cpu: Field<Duration>,
+    pub(super) command_timeout: Field<Duration>,
+    pub(super) output_kept: Field<u64>,
+    pub(super) output_killed: Field<u64>,
+    pub(super) copy: Field<u64>,
+}
+
+pub(super) struct RawEpisode {
+    pub(super) max_turns: Field<u32>,
+    pub(super) timeout: Field<Duration>,
+    pub(super) malformed_in_a_row: Field<u32>,
+    pub(super) attempts: Field<u32>,
+}
+
+pub(super) struct RawQuality {
+    pub(super) format: Field<StageAction>,
+    pub(super) leak: Field<StageAction>,
+    pub(super) tampering: Field<StageAction>,
+    pub(super) loops: Field<StageAction>,
+    pub(super) truncation: Field<StageAction>,
+    pub(super) duplicates: Field<StageAction>,
+    pub(super) unresolved: Field<StageAction>,
+    pub(super) loop_length: Field<u32>,
+}
+
+pub(super) struct RawDataset {
+    /// None where the key is absent.
+    pub(super) splits: Option<RawSplits>,
+    pub(super) licence: Field<String>,
+}
+
+pub(super) struct RawSplits {
+    pub(super) place: Span,
+    /// Train, validation and test.
+    pub(super) shares: [Field<u32>; 3],
+}
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+const ASSIGN: [(&str, Assignment); 3] = [
+    ("cross", Assignment::Cross),
+    ("round-robin", Assignment::RoundRobin),
+    ("weighted", Assignment::Weighted),
+];
+const SHELLS: [(&str, Shell); 3] =
+    [("auto", Shell::Auto), ("sh", Shell::Sh), ("bash", Shell::Bash)];
+const STAGES: [(&str, StageAction); 3] =
+    [("reject", StageAction::Reject), ("label", StageAction::Label), ("off", StageAction::Off)];
+
+impl RawCampaign {
+    pub(super) fn read(mut root: Section<'_, '_>, offer: &Offer<'_>) -> Self {
+        let mut campaign = root.required_section("campaign");
+        let raw = Self {
+            name: campaign.required("name", "\"my-campaign\"", text(names::campaign)),
+            seed: campaign.optional("seed", whole(0..=i64::MAX.unsigned_abs())),
+            concurrency: campaign.optional("concurrency", whole(1..=4096)),
+            tasks: RawTasks::read(root.required_section("tasks")),
+            models: root.sections("models").into_iter().map(|m| RawModel::read(m, offer)).collect(),
+            assign: read_routing(root.section("routing")),
+            scaffolds: read_scaffolds(root.section("scaffolds"), offer),
+            sandbox: RawSandbox::read(root.section("sandbox")),
+            episode: RawEpisode::read(root.section("episode")),
+            budget: read_budget(root.section("budget")),
+            quality: RawQuality::read(root.section("quality")),
+            dataset: RawDataset::read(root.section("dataset")),
+        };
+        campaign.finish();
+        root.finish();
+        raw
+    }
+}
+
+fn read_routing(mut section: Section<'_, '_>) -> Field<Assignment> {
+    let assign = section.optional("assign", choice(&ASSIGN));
+    section.finish();
+    assign
+}
+
+fn read_scaffolds(mut section: Section<'_, '_>, offer: &Offer<'_>) -> List<String> {
+    let list = section.list("names", 1, text(name_of("scaffold", offer.scaffolds)));
+    section.finish();
+    list
+}
+
+fn read_budget(mut section: Section<'_, '_>) -> Field<Money> {
+    let usd = section.optional("usd", money);
+    section.finish();
+    usd
+}
+
+impl RawTasks {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let raw = Self {
+            templates: section.required_list("templates", "[\"**\"]", text(names::template_glob)),
+            exclude: section.list("exclude", 0, text(names::template_glob)),
+            per_template: section.optional("per_template", whole(1..=1_000_000)),
+        };
+        section.finish();
+        raw
+    }
+}
+
+impl RawModel {
+    fn read(mut section: Section<'_, '_>, offer: &Offer<'_>) -> Self {
+        let raw = Self {
+            name: section.required(
+                "name",
+                "\"scripted/oracle\"",
+                text(|name| names::model(name, offer)),
+            ),
+            weight: section.optional("weight", whole(1..=1_000_000)),
+            concurrency: section.optional("concurrency", whole(1..=4096)),
+            requests_per_minute: section.optional("requests_per_minute", whole(1..=1_000_000)),
+            price: RawPrice::read(section.section("price")),
+        };
+        section.finish();
+        raw
+    }
+}
+
+impl RawPrice {
+    fn read(mut section: Section<'_, '_>) -> Option<Self> {
+        let given = section.given();
+        let (input, output) = (
+            section.required("input", "\"0.15\"", money),
+            section.required("output", "\"0.60\"", money),
+        );
+        section.finish();
+        given.then_some(Self { input, output })
+    }
+}
+
+impl RawSandbox {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let enforcements = Enforcement::ALL.map(|one| (one.as_str(), one));
+        let raw = Self {
+            backend: section.optional("backend", text(names::backend)),
+            image: section.optional("image", text(names::image)),
+            shell: section.optional("shell", choice(&SHELLS)),
+            require: section.list("require", 0, choice(&enforcements)),
+            memory: section.optional("memory", bytes(16 * MIB..=16_384 * GIB)),
+            processes: section.optional("processes", whole(8..=65_536)),
+            disk: section.optional("disk", bytes(MIB..=16_384 * GIB)),
+            inodes: section.optional("inodes", whole(64..=1_000_000_000)),
+            cpu: section.optional("cpu", thousandths(0.05..=256.0)),
+            command_cpu: section.optional("command_cpu", duration(seconds(1)..=DAY)),
+            command_timeout: section.optional("command_timeout", duration(TENTH..=DAY)),
+            output_kept: section.optional("output_kept", bytes(1 << 10..=16 * MIB)),
+            output_killed: section.optional("output_killed", bytes(1 << 10..=1_024 * GIB)),
+            copy: section.optional("copy", bytes(MIB..=64 * GIB)),
+        };
+        section.finish();
+        raw
+    }
+}
+
+/// No shell starts sooner on a busy host.
+const TENTH: Duration = Duration::from_millis(100);
+
+impl RawEpisode {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let raw = Self {
+            max_turns: section.optional("max_turns", whole(1..=10_000)),
+            timeout: section.optional("timeout", duration(seconds(1)..=WEEK)),
+            malformed_in_a_row: section.optional("malformed_in_a_row", whole(1..=1_000)),
+            attempts: section.optional("attempts", whole(1..=100)),
+        };
+        section.finish();
+        raw
+    }
+}
+
+impl RawQuality {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let stage = choice(&STAGES);
+        let raw = Self {
+            format: section.optional("format", &stage),
+            leak: section.optional("leak", &stage),
+            tampering: section.optional("tampering", &stage),
+            loops: section.optional("loops", &stage),
+            truncation: section.optional("truncation", &stage),
+            duplicates: section.optional("duplicates", &stage),
+            unresolved: section.optional("unresolved", &stage),
+            loop_length: section.optional("loop_length", whole(2..=1_000)),
+        };
+        section.finish();
+        raw
+    }
+}
+
+impl RawDataset {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let splits = RawSplits::read(section.section("splits"));
+        let licence = section.alias("licence", "license");
+        let licence = section.optional(licence, text(names::licence));
+        section.finish();
+        Self { splits, licence }
+    }
+}
+
+impl RawSplits {
+    fn read(mut section: Section<'_, '_>) -> Option<Self> {
+        let (given, place) = (section.given(), section.place());
+        let mut share = |key| section.optional(key, whole(0..=100));
+        let shares = [share("train"), share("validation"), share("test")];
+        section.finish();
+        given.then_some(Self { place, shares })
+    }
+}

@@ -1,0 +1,203 @@
+//! What reading a file comes to: problems with their places, the keys the reader knows, and
+//! the keys nobody asked for. Hints for the latter are made at the end, when all known keys
+//! are known.
+
+use super::errors::MAX_ERRORS;
+use super::source::Span;
+use super::suggest;
+use super::units::short;
+use super::values::Fault;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Why a problem is one; a file with broken syntax gets fewer of them believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    Syntax,
+    Value,
+    /// Something is not there.
+    Missing,
+}
+
+#[derive(Debug)]
+pub(super) struct Problem {
+    pub(super) span: Span,
+    pub(super) cause: Cause,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Problem {
+    fn new(cause: Cause, span: Span, fault: Fault) -> Self {
+        Self { span, cause, message: fault.message, hint: fault.hint }
+    }
+}
+
+/// A key's value: not there, there but wrong, or read.
+#[derive(Clone, Debug)]
+pub(super) enum Field<T> {
+    Absent,
+    Bad,
+    Given(T, Span),
+}
+
+impl<T> Field<T> {
+    pub(super) fn given(&self) -> Option<&T> {
+        match self {
+            Self::Given(value, _) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn span(&self) -> Option<&Span> {
+        match self {
+            Self::Given(_, span) => Some(span),
+            _ => None,
+        }
+    }
+
+    pub(super) fn or(self, default: T) -> T {
+        self.into_option().unwrap_or(default)
+    }
+
+    pub(super) fn into_option(self) -> Option<T> {
+        match self {
+            Self::Given(value, _) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+}
+
+/// Keys by section, as the reader asked for them.
+pub(super) type Known = BTreeMap<String, BTreeSet<&'static str>>;
+
+/// What reading one file has come to.
+#[derive(Default)]
+pub(super) struct Reader {
+    problems: RefCell<Vec<Problem>>,
+    known: RefCell<Known>,
+    unknown: RefCell<Vec<Unknown>>,
+    missing: RefCell<Vec<Missing>>,
+    /// Paths of `[[lists]]` of tables.
+    lists: RefCell<BTreeSet<String>>,
+}
+
+/// A key that nobody asked for.
+pub(super) struct Unknown {
+    pub(super) path: String,
+    /// The section it is in.
+    pub(super) place: Span,
+    pub(super) key: String,
+    pub(super) is_section: bool,
+    pub(super) span: Span,
+}
+
+/// A key that is not there.
+pub(super) struct Missing {
+    pub(super) path: String,
+    /// The section it should be in.
+    pub(super) place: Span,
+    pub(super) key: &'static str,
+    pub(super) fault: Fault,
+}
+
+impl Reader {
+    /// Notes what is wrong with the value at `span`.
+    pub(super) fn value(&self, span: &Span, fault: Fault) {
+        self.problems.borrow_mut().push(Problem::new(Cause::Value, span.clone(), fault));
+    }
+
+    pub(super) fn missing(&self, missing: Missing) {
+        self.missing.borrow_mut().push(missing);
+    }
+
+    /// Remembers that `key` is one the reader asks for.
+    pub(super) fn know(&self, path: &str, key: &'static str) {
+        self.known.borrow_mut().entry(path.to_owned()).or_default().insert(key);
+    }
+
+    pub(super) fn unknown(&self, unknown: Unknown) {
+        self.unknown.borrow_mut().push(unknown);
+    }
+
+    /// Remembers that the section at `path` is a list of tables.
+    pub(super) fn is_list(&self, path: &str) {
+        self.lists.borrow_mut().insert(path.to_owned());
+    }
+
+    /// The header of the section at `path`.
+    pub(super) fn header(&self, path: &str) -> String {
+        header(path, &self.lists.borrow())
+    }
+
+    /// Everything found, with hints that only the whole set of known keys can give.
+    pub(super) fn finish(self) -> (Vec<Problem>, Known) {
+        let known = self.known.into_inner();
+        let lists = self.lists.into_inner();
+        let mut problems = self.problems.into_inner();
+        let mut unknown = self.unknown.into_inner();
+        unknown.sort_by_key(|unknown| unknown.span.start);
+        let guesses: Vec<_> =
+            unknown.iter().map(|one| guess(one, &known)).take(MAX_ERRORS).collect();
+        for missing in self.missing.into_inner() {
+            // A key that is only misspelt is one mistake, told where it stands.
+            let mut guessed = unknown.iter().zip(&guesses);
+            if !guessed.any(|(one, guess)| *guess == Some(missing.key) && one.is_beside(&missing)) {
+                problems.push(Problem::new(Cause::Missing, missing.place, missing.fault));
+            }
+        }
+        // Guessing takes time, and of more than these none is shown.
+        let guesses = guesses.into_iter().chain(std::iter::repeat(None));
+        for (unknown, guess) in unknown.into_iter().zip(guesses) {
+            let fault = unknown.fault(guess, &known, &lists);
+            problems.push(Problem::new(Cause::Value, unknown.span, fault));
+        }
+        (problems, known)
+    }
+}
+
+impl Unknown {
+    fn is_beside(&self, missing: &Missing) -> bool {
+        self.path == missing.path && self.place == missing.place
+    }
+
+    fn fault(&self, guess: Option<&str>, known: &Known, lists: &BTreeSet<String>) -> Fault {
+        let key = short(&self.key);
+        let fault = Fault::new(match (self.path.as_str(), self.is_section) {
+            ("", true) => format!("unknown section `[{key}]`"),
+            ("", false) => format!("unknown key `{key}` outside of all sections"),
+            (path, _) => format!("unknown key `{key}` in `{}`", header(path, lists)),
+        });
+        match guess {
+            Some(near) => fault.hint(format!("did you mean `{near}`?")),
+            None => fault.hint(self.elsewhere(known, lists)),
+        }
+    }
+
+    /// Where the key would be right, or all that would be right here.
+    fn elsewhere(&self, known: &Known, lists: &BTreeSet<String>) -> String {
+        let key = self.key.as_str();
+        let homes = known.iter().filter(|(path, keys)| !path.is_empty() && keys.contains(key));
+        let homes: Vec<String> = homes.map(|(path, _)| header(path, lists)).collect();
+        if !homes.is_empty() {
+            return format!("`{}` belongs in `{}`", short(key), homes.join("` or `"));
+        }
+        let here = known.get(&self.path).into_iter().flatten();
+        format!("known here: {}", here.copied().collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The key of the same section that was most likely meant.
+fn guess(unknown: &Unknown, known: &Known) -> Option<&'static str> {
+    let here = known.get(&unknown.path).into_iter().flatten();
+    suggest::closest(&unknown.key, here.copied())
+}
+
+/// A section's path as its header is written.
+fn header(path: &str, lists: &BTreeSet<String>) -> String {
+    if lists.contains(path) { format!("[[{path}]]") } else { format!("[{path}]") }
+}

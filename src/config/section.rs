@@ -1,0 +1,267 @@
+//! Reading a table key by key. A section remembers what it was asked for, so that every
+//! other key is unknown, and so that the reference file can be checked against the reader
+//! itself. Nothing stops at a mistake: it is noted, and the value counts as [`Field::Bad`],
+//! which keeps later checks from complaining about it again.
+
+use super::reader::{Field, Missing, Reader, Unknown};
+use super::source::Span;
+use super::values::{Fault, Read, kind};
+use std::collections::BTreeSet;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A table that is being read.
+pub(super) struct Section<'r, 't> {
+    reader: &'r Reader,
+    path: String,
+    /// Where to point when something is missing.
+    place: Span,
+    /// None where the section is absent or no table, which is then reported already.
+    table: Option<&'t DeTable<'t>>,
+    asked: Vec<&'static str>,
+}
+
+impl<'r, 't> Section<'r, 't> {
+    pub(super) fn root(reader: &'r Reader, table: &'t DeTable<'t>) -> Self {
+        Self { reader, path: String::new(), place: 0..0, table: Some(table), asked: vec![] }
+    }
+
+    /// Nothing at all, said once instead of once for every missing part.
+    pub(super) fn unless_empty(self, message: &str, hint: &str) -> Self {
+        if !self.table.is_some_and(DeTable::is_empty) {
+            return self;
+        }
+        self.miss("", Fault::new(message).hint(hint));
+        Section { table: None, ..self }
+    }
+
+    pub(super) fn given(&self) -> bool {
+        self.table.is_some()
+    }
+
+    pub(super) fn place(&self) -> Span {
+        self.place.clone()
+    }
+
+    pub(super) fn optional<T>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Field<T> {
+        match self.get(key) {
+            Some(value) => self.read(key, value, read),
+            None => Field::Absent,
+        }
+    }
+
+    /// `example` is what to add where the key is missing.
+    pub(super) fn required<T>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Field<T> {
+        let field = self.optional(key, read);
+        self.miss_if_absent(key, example, &field);
+        field
+    }
+
+    /// A list without duplicates, each element read by `read`.
+    pub(super) fn list<T: Ord + Clone>(
+        &mut self,
+        key: &'static str,
+        least: usize,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Field<Vec<(T, Span)>> {
+        match self.get(key) {
+            Some(value) => self.read_list(key, least, value, read),
+            None => Field::Absent,
+        }
+    }
+
+    pub(super) fn required_list<T: Ord + Clone>(
+        &mut self,
+        key: &'static str,
+        example: &str,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Field<Vec<(T, Span)>> {
+        let field = self.list(key, 1, read);
+        self.miss_if_absent(key, example, &field);
+        field
+    }
+
+    /// The table below `key`, empty where there is none.
+    pub(super) fn section(&mut self, key: &'static str) -> Section<'r, 't> {
+        let found = self.get(key);
+        let place = found.map_or_else(|| self.place(), Spanned::span);
+        let table = found.and_then(|value| self.as_table(key, value));
+        Section { reader: self.reader, path: self.join(key), place, table, asked: vec![] }
+    }
+
+    pub(super) fn required_section(&mut self, key: &'static str) -> Section<'r, 't> {
+        if self.table.is_some() && self.peek(key).is_none() {
+            let fault = Fault::new(format!("missing section `[{}]`", self.join(key)));
+            self.miss(key, fault.hint(format!("add `[{key}]`")));
+        }
+        self.section(key)
+    }
+
+    /// The tables of a required `[[key]]` list.
+    pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'r, 't>> {
+        let path = self.join(key);
+        self.reader.is_list(&path);
+        let hint = format!("start each entry with `[[{path}]]`");
+        let Some(value) = self.get(key) else {
+            if self.given() {
+                let fault = Fault::new(format!("missing `[[{path}]]`")).hint(hint);
+                self.miss(key, fault);
+            }
+            return vec![];
+        };
+        let DeValue::Array(list) = value.get_ref() else {
+            let fault = Fault::new(format!(
+                "`{path}`: expected a list of tables, found {}",
+                kind(value.get_ref())
+            ));
+            self.reader.value(&value.span(), fault.hint(hint));
+            return vec![];
+        };
+        if list.is_empty() {
+            self.reader.value(&value.span(), Fault::new(format!("`{path}` is empty")).hint(hint));
+        }
+        list.iter().map(|item| self.element(key, item)).collect()
+    }
+
+    /// Notes what was never asked for.
+    pub(super) fn finish(self) {
+        let keys = self.table.into_iter().flat_map(|table| table.iter());
+        for (key, value) in keys.filter(|(key, _)| !self.asked.contains(&key.get_ref().as_ref())) {
+            let is_section = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
+            let (path, name) = (self.path.clone(), key.get_ref().to_string());
+            let unknown =
+                Unknown { path, place: self.place(), key: name, is_section, span: key.span() };
+            self.reader.unknown(unknown);
+        }
+    }
+
+    /// Lets `alias` stand for `key`; only the latter is a known key for hints and docs.
+    pub(super) fn alias(&mut self, key: &'static str, alias: &'static str) -> &'static str {
+        let Some(value) = self.peek(alias) else { return key };
+        self.asked.push(alias);
+        if self.peek(key).is_none() {
+            self.know(key);
+            return alias;
+        }
+        let fault = Fault::new(format!("`{alias}` and `{key}` are the same setting"));
+        self.reader.value(&value.span(), fault.hint("keep one of them"));
+        key
+    }
+
+    fn element(&self, key: &'static str, item: &'t Spanned<DeValue<'t>>) -> Section<'r, 't> {
+        let table = self.as_table(key, item);
+        let (reader, path) = (self.reader, self.join(key));
+        Section { reader, path, place: item.span(), table, asked: vec![] }
+    }
+
+    fn as_table(
+        &self,
+        key: &'static str,
+        value: &'t Spanned<DeValue<'t>>,
+    ) -> Option<&'t DeTable<'t>> {
+        if let DeValue::Table(table) = value.get_ref() {
+            return Some(table);
+        }
+        let hint = match self.path.as_str() {
+            "" => format!("start the section with a line `[{key}]`"),
+            _ => "write it as `{ key = value }`".to_owned(),
+        };
+        let fault = Fault::expected("a table", value.get_ref()).hint(hint);
+        self.reader.value(&value.span(), self.about(key, fault));
+        None
+    }
+
+    fn read<T>(
+        &self,
+        key: &'static str,
+        value: &Spanned<DeValue<'_>>,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Field<T> {
+        match read(value.get_ref()) {
+            Ok(read) => Field::Given(read, value.span()),
+            Err(fault) => {
+                self.reader.value(&value.span(), self.about(key, fault));
+                Field::Bad
+            }
+        }
+    }
+
+    fn read_list<T: Ord + Clone>(
+        &self,
+        key: &'static str,
+        least: usize,
+        value: &Spanned<DeValue<'_>>,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Field<Vec<(T, Span)>> {
+        let DeValue::Array(items) = value.get_ref() else {
+            let fault =
+                Fault::expected("a list", value.get_ref()).hint("put it in brackets: [...]");
+            self.reader.value(&value.span(), self.about(key, fault));
+            return Field::Bad;
+        };
+        if items.len() < least {
+            let fault = Fault::new("the list is empty").hint("give at least one entry");
+            self.reader.value(&value.span(), self.about(key, fault));
+            return Field::Bad;
+        }
+        let mut seen = BTreeSet::new();
+        let mut entries = vec![];
+        for item in items.iter() {
+            match self.read(key, item, &read) {
+                Field::Given(entry, span) if seen.insert(entry.clone()) => {
+                    entries.push((entry, span))
+                }
+                Field::Given(_, span) => {
+                    let fault = Fault::new("given twice").hint("keep one of them");
+                    self.reader.value(&span, self.about(key, fault));
+                }
+                _ => {}
+            }
+        }
+        if entries.len() == items.len() { Field::Given(entries, value.span()) } else { Field::Bad }
+    }
+
+    fn miss_if_absent<T>(&self, key: &'static str, example: &str, field: &Field<T>) {
+        if self.table.is_some() && field.is_absent() {
+            let header = self.reader.header(&self.path);
+            let fault = Fault::new(format!("missing key `{key}` in `{header}`"));
+            let fault = fault.hint(format!("add for example `{key} = {example}`"));
+            self.miss(key, fault);
+        }
+    }
+
+    fn miss(&self, key: &'static str, fault: Fault) {
+        self.reader.missing(Missing { path: self.path.clone(), place: self.place(), key, fault });
+    }
+
+    fn peek(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.table.and_then(|table| table.get(key))
+    }
+
+    fn get(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
+        self.know(key);
+        self.peek(key)
+    }
+
+    fn know(&mut self, key: &'static str) {
+        self.asked.push(key);
+        self.reader.know(&self.path, key);
+    }
+
+    fn about(&self, key: &str, fault: Fault) -> Fault {
+        Fault { message: format!("`{}`: {}", self.join(key), fault.message), hint: fault.hint }
+    }
+
+    fn join(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+}

@@ -1,0 +1,157 @@
+//! A file's text and where things stand in it. Everything that turns a byte range into a
+//! line, a column and an excerpt is here, so that odd files (byte-order marks, CRLF, tabs,
+//! one gigantic line) are dealt with once.
+
+use super::errors::{ConfigError, ConfigErrors};
+use crate::error::Code;
+use std::fs::File;
+use std::io::Read as _;
+use std::ops::Range;
+use std::path::Path;
+
+/// No configuration is this long; a data file given by mistake is.
+pub(super) const MAX_BYTES: u64 = 1 << 20;
+/// Characters of a source line kept in an error; longer ones are cut around the column.
+const MAX_EXCERPT: usize = 240;
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+/// Bytes from the start of the text.
+pub(super) type Span = Range<usize>;
+
+/// The text of one file with the starts of its lines.
+pub(super) struct Source<'t> {
+    name: String,
+    text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Source<'t> {
+    pub(super) fn new(name: &str, text: &'t str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
+        Self { name: name.to_owned(), text, starts }
+    }
+
+    pub(super) fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// The line, counted from 0, that holds the byte at `offset`.
+    pub(super) fn line_of(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
+    }
+
+    /// Where a line starts; the end of the text for a line past the last.
+    pub(super) fn start_of(&self, line: usize) -> usize {
+        self.starts.get(line).copied().unwrap_or(self.text.len())
+    }
+
+    pub(super) fn lines(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The text of a line without its end.
+    pub(super) fn line(&self, line: usize) -> &'t str {
+        let whole = self.text.get(self.start_of(line)..self.start_of(line + 1)).unwrap_or_default();
+        let whole = whole.strip_suffix('\n').unwrap_or(whole);
+        whole.strip_suffix('\r').unwrap_or(whole)
+    }
+
+    /// An error about `span`. A span that ends past its first line is cut there.
+    pub(super) fn error(&self, span: &Span, message: String, hint: Option<String>) -> ConfigError {
+        let start = self.boundary(span.start);
+        let end = self.boundary(span.end).max(start);
+        let line = self.line_of(start);
+        let content = self.line(line);
+        let line_start = self.start_of(line);
+        let from = (start - line_start).min(content.len());
+        let to = (end - line_start).clamp(from, content.len());
+        let before = content.get(..from).map_or(0, count);
+        let length = content.get(from..to).map_or(0, count);
+        let (excerpt, cut) = excerpt(content, before);
+        ConfigError {
+            path: self.name.clone(),
+            line: line + 1,
+            column: before + 1,
+            length,
+            message,
+            hint,
+            source_line: excerpt,
+            cut,
+        }
+    }
+
+    /// The start of the character at `offset`, or the end of the text.
+    fn boundary(&self, offset: usize) -> usize {
+        let offset = offset.min(self.text.len());
+        (0..=offset).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0)
+    }
+}
+
+fn count(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The part of a line around `column` that is worth keeping, and what was cut before it.
+fn excerpt(line: &str, column: usize) -> (String, usize) {
+    if count(line) <= MAX_EXCERPT {
+        return (line.to_owned(), 0);
+    }
+    let cut = column.saturating_sub(MAX_EXCERPT / 2);
+    (line.chars().skip(cut).take(MAX_EXCERPT).collect(), cut)
+}
+
+/// Reads a configuration file whole, whatever it is.
+pub(super) fn read(path: &Path) -> Result<String, ConfigErrors> {
+    let unreadable = |what: String, hint: &str| ConfigErrors::unreadable(path, what, hint);
+    let file = File::open(path).map_err(|error| unreadable(cannot(&error), hint_of(&error)))?;
+    let metadata = file.metadata().map_err(|error| unreadable(cannot(&error), hint_of(&error)))?;
+    if metadata.is_dir() {
+        return Err(unreadable("is a directory".to_owned(), "name a TOML file in it"));
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(cannot(&error), hint_of(&error)))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large(path));
+    }
+    String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))
+}
+
+pub(super) fn too_large(path: &Path) -> ConfigErrors {
+    let what = format!("is larger than {} KiB", MAX_BYTES >> 10);
+    ConfigErrors::unreadable(path, what, "a configuration is a short text; is this the right file?")
+}
+
+/// The text without a byte-order mark, which would shift the columns of line 1.
+pub(super) fn without_mark(text: &str) -> &str {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
+fn cannot(error: &std::io::Error) -> String {
+    format!("cannot be read: {error}")
+}
+
+fn hint_of(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "check the path; `config/quickstart.toml` is a good start",
+        std::io::ErrorKind::PermissionDenied => "check who may read the file",
+        _ => "check that the path names a readable text file",
+    }
+}
+
+/// Says where the first bad byte stands, shown in the line it breaks.
+fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> ConfigErrors {
+    let at = error.utf8_error().valid_up_to();
+    let byte = error.as_bytes().get(at).copied().unwrap_or_default();
+    let text = String::from_utf8_lossy(error.as_bytes());
+    let source = Source::new(&path.display().to_string(), &text);
+    let message = format!("not UTF-8: byte 0x{byte:02x} at offset {at}");
+    let utf16 =
+        error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff");
+    let hint = if utf16 { "this looks like UTF-16; save it as UTF-8" } else { "save it as UTF-8" };
+    // The replacement character is three bytes long and stands exactly at the bad byte.
+    let found = source.error(&(at..at + 3), message, Some(hint.to_owned()));
+    ConfigErrors::new(Code::ConfigUnreadable, path, vec![found], 1)
+}

@@ -1,0 +1,125 @@
+//! The files in `config/` are what newcomers copy, so all of them hold what they say.
+
+use super::*;
+use reader::Known;
+use std::collections::BTreeSet;
+use std::fs;
+use synthd_actors::model::CampaignName;
+
+fn config_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config")
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(config_dir().join(name)).expect(name)
+}
+
+/// The keys a reader asks for, straight from the reader.
+fn asked(text: &str, read: impl FnOnce(Section<'_, '_>, &Reader)) -> Known {
+    let table = DeTable::parse(text).expect("valid");
+    let reader = Reader::default();
+    read(Section::root(&reader, table.get_ref()), &reader);
+    reader.finish().1
+}
+
+fn campaign_keys() -> Known {
+    asked("[[models]]", |root, _| drop(RawCampaign::read(root, &OFFER)))
+}
+
+/// The text with its optional keys switched on: `#key` and `#[section]`.
+fn switched_on(text: &str) -> String {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
+            rest.to_owned()
+        }
+        _ => line.to_owned(),
+    };
+    text.lines().map(|line| on(line) + "\n").collect()
+}
+
+/// Every `section.key` written in a file.
+fn written(text: &str) -> BTreeSet<String> {
+    let table: toml::Table = text.parse().expect("valid");
+    let mut keys = BTreeSet::new();
+    walk("", &table, &mut keys);
+    keys
+}
+
+fn walk(path: &str, table: &toml::Table, keys: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        keys.insert(path.clone());
+        match value {
+            toml::Value::Table(inner) => walk(&path, inner, keys),
+            toml::Value::Array(items) => {
+                items.iter().filter_map(toml::Value::as_table).for_each(|t| walk(&path, t, keys));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn flat(known: Known) -> BTreeSet<String> {
+    let join = |section: &str, key: &str| {
+        if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
+    };
+    known.iter().flat_map(|(s, keys)| keys.iter().map(move |key| join(s, key))).collect()
+}
+
+#[test]
+fn the_reference_shows_the_defaults() {
+    let config = campaign(&read("reference.toml"));
+    let expected =
+        CampaignConfig { name: CampaignName("reference".to_owned()), ..campaign(MINIMAL) };
+    assert_eq!(config, expected);
+}
+
+#[test]
+fn the_reference_has_every_key_and_no_other() {
+    let text = switched_on(&read("reference.toml"));
+    assert_eq!(written(&text), flat(campaign_keys()));
+    let config = campaign(&text);
+    assert_eq!(config.concurrency, 8);
+    assert!(config.budget.is_some() && !config.models[0].price.is_free());
+}
+
+#[test]
+fn the_daemon_file_shows_every_default() {
+    let text = read("daemon.toml");
+    let parsed = parse_daemon("daemon.toml", &text).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(parsed.config, DaemonConfig::default());
+    let text = switched_on(&text);
+    assert!(parse_daemon("daemon.toml", &text).is_ok());
+    assert_eq!(written(&text), flat(asked("", |root, reader| drop(daemon::read(root, reader)))));
+}
+
+#[test]
+fn the_quickstart_is_what_is_promised() {
+    let config = campaign(&read("quickstart.toml"));
+    let models: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
+    assert_eq!(models, ["scripted/oracle", "scripted/detour", "scripted/give-up"]);
+    assert_eq!((config.name.as_str(), config.tasks.per_template), ("quickstart", 2));
+    assert_eq!(
+        (config.tasks.templates.as_slice(), config.concurrency),
+        (&["**".to_owned()][..], 8)
+    );
+}
+
+#[test]
+fn every_file_is_valid_and_named_for_its_campaign() {
+    let files = [config_dir(), config_dir().join("examples")];
+    let files = files.iter().flat_map(|dir| fs::read_dir(dir).expect("a directory"));
+    let paths: Vec<PathBuf> = files.map(|entry| entry.expect("an entry").path()).collect();
+    let toml = paths.iter().filter(|path| path.extension().is_some_and(|end| end == "toml"));
+    let campaigns: Vec<&PathBuf> = toml.filter(|path| !path.ends_with("daemon.toml")).collect();
+    assert!(campaigns.len() >= 5);
+    for path in campaigns {
+        let loaded = load_campaign(path).unwrap_or_else(|errors| panic!("{errors}"));
+        assert_eq!(
+            path.file_stem().and_then(|stem| stem.to_str()),
+            Some(loaded.config.name.as_str())
+        );
+        assert!(loaded.source.starts_with("# "), "{} explains itself", path.display());
+    }
+    assert!(load_daemon(&config_dir().join("daemon.toml")).is_ok());
+}

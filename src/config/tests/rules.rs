@@ -1,0 +1,178 @@
+//! Rules of single values at their edges, and of values held against each other.
+
+use super::*;
+use insta::assert_snapshot;
+use synthd_actors::model::Limits;
+
+/// Offers one paid provider more than this version has.
+const PAID: Offer<'_> = Offer {
+    providers: &[KNOWN_PROVIDERS[0], Provider { name: "openai", models: None, free: false }],
+    ..OFFER
+};
+
+#[test]
+fn a_budget_needs_prices() {
+    let paid = "[[models]]\nname = \"openai/gpt\"\n";
+    let budget = "[budget]\nusd = \"1\"\n";
+    let parse = |text: String| parse_campaign_for(&PAID, "c.toml", &text);
+    assert!(parse(format!("{MINIMAL}{paid}")).is_ok());
+    let price = "price = { input = \"0\", output = \"0\" }\n";
+    assert!(parse(format!("{MINIMAL}{paid}{price}{budget}")).is_ok());
+    let errors = parse(format!("{MINIMAL}{paid}{budget}")).expect_err("unpriced");
+    assert_snapshot!(brief(&errors).join("\n"), @r#"8:8: a campaign with a budget needs the price of every model (add `price = { input = "0.15", output = "0.60" }`, dollars per million tokens)"#);
+    assert!(campaign(&format!("{MINIMAL}{budget}")).budget.is_some());
+}
+
+#[test]
+fn values_are_held_against_each_other() {
+    let found: Vec<String> = [
+        "[budget]\nusd = \"0.00\"",
+        "[dataset]\nsplits = { train = 80, test = 10 }",
+        "[dataset]\nlicence = \"mit\"\nlicense = \"mit\"",
+        "[sandbox]\noutput_kept = \"64KiB\"\noutput_killed = \"32KiB\"",
+        "[routing]\nassign = \"weighted\"",
+        "[[models]]\nname = \"scripted/loop\"\nweight = 1\n[routing]\nassign = \"weighted\"",
+        "[[models]]\nname = \"scripted/oracle\"",
+        "[[models]]",
+        "[[models]]\nname = \"scripted/loop\"\nprice = { input = \"1\" }",
+    ]
+    .map(only_mistake)
+    .into();
+    assert_snapshot!(found.join("\n"), @r#"
+    8:7: a budget of nothing stops the campaign before its first call (leave `[budget]` out for no cap)
+    8:10: `dataset.splits` sum to 90, not 100 (shares are in percent; one left out counts as 0)
+    9:11: `license` and `licence` are the same setting (keep one of them)
+    9:17: `output_killed` (32KiB) is less than `output_kept` (64KiB) (keep at most what a command may write)
+    8:10: "weighted" needs weights, but no model has one (add for example `weight = 3` to every model)
+    6:8: "weighted" needs a `weight` on every model (add for example `weight = 3`)
+    8:8: model "scripted/oracle" is listed twice (use `weight` to make a model more frequent)
+    7:1: missing key `name` in `[[models]]` (add for example `name = "scripted/oracle"`)
+    9:9: missing key `output` in `[models.price]` (add for example `output = "0.60"`)
+    "#);
+}
+
+#[test]
+fn tasks_that_exclude_themselves_are_refused() {
+    let text = |exclude: &str| {
+        MINIMAL.replace("[[models]]", &format!("exclude = [{exclude}]\n[[models]]"))
+    };
+    let found =
+        [text("\"**\""), text("\"a\", \"b\", \"a\"")].map(|text| brief(&errors(&text)).join("\n"));
+    assert_snapshot!(found.join("\n"), @r#"
+    5:12: "**" excludes what `templates` asks for (remove it from one of the two lists)
+    5:22: `tasks.exclude`: given twice (keep one of them)
+    "#);
+}
+
+/// A bad value is told once, not again by every rule that needs it.
+#[test]
+fn nothing_is_told_twice() {
+    for extra in [
+        "[dataset]\nsplits = { train = 101, validation = 10, test = 10 }",
+        "[sandbox]\noutput_kept = \"1GB\"\noutput_killed = \"1KiB\"",
+        "[[models]]\nname = 3\n[budget]\nusd = \"1\"",
+        "[[models]]\nname = \"scripted/loop\"\nprice = { input = 1, output = \"1\" }\n[budget]\nusd = \"1\"",
+        "models.x = 1",
+    ] {
+        only_mistake(extra);
+    }
+}
+
+#[test]
+fn ranges_have_edges() {
+    for (key, good, bad) in [
+        ("memory", "\"16MiB\"", "\"15MiB\""),
+        ("memory", "\"16TiB\"", "\"16385GiB\""),
+        ("memory", "16777216", "-1"),
+        ("cpu", "0.05", "0.049"),
+        ("cpu", "256", "256.1"),
+        ("cpu", "1e0", "nan"),
+        ("cpu", "0.0500", "inf"),
+        ("processes", "8", "7"),
+        ("processes", "65_536", "65_537"),
+        ("command_cpu", "\"1s\"", "\"999ms\""),
+        ("command_timeout", "\"1day\"", "\"25h\""),
+        ("command_timeout", "\"100ms\"", "\"-1s\""),
+        ("output_kept", "\"16MiB\"", "\"17MiB\""),
+        ("inodes", "64", "99999999999999999999999999999999999999999999"),
+        ("disk", "\"1MiB\"", "\"99999999999999999999999999999999999999999999TiB\""),
+        ("copy", "\"64GiB\"", "\"1.5GiB\""),
+    ] {
+        let text = |value: &str| format!("{MINIMAL}[sandbox]\n{key} = {value}\n");
+        assert!(parse_campaign("c.toml", &text(good)).is_ok(), "{key} = {good}");
+        assert_eq!(errors(&text(bad)).total(), 1, "{key} = {bad}");
+    }
+}
+
+#[test]
+fn seeds_are_positive_and_fit_the_store() {
+    let seed = |seed: &str| MINIMAL.replace("[tasks]", &format!("seed = {seed}\n[tasks]"));
+    assert_eq!(campaign(&seed("0")).seed, 0);
+    assert_eq!(campaign(&seed("9223372036854775807")).seed, i64::MAX.unsigned_abs());
+    for bad in ["9223372036854775808", "-1"] {
+        assert_eq!(errors(&seed(bad)).total(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn cores_are_exact_in_thousandths() {
+    for (cpu, millis) in [("0.1", 100), ("0.29", 290), ("1.0", 1_000), ("1.4996", 1_500)] {
+        let limits: Limits = campaign(&format!("{MINIMAL}[sandbox]\ncpu = {cpu}")).sandbox.limits;
+        assert_eq!(limits.cpu_millis, millis);
+    }
+}
+
+#[test]
+fn names_have_a_grammar() {
+    let named = |name: &str| MINIMAL.replace("least", name);
+    for good in ["a", "0", "a-b-", &"x".repeat(63)] {
+        assert_eq!(campaign(&named(good)).name.as_str(), good);
+    }
+    for bad in ["", "-a", "A", "a_b", "a/b", "..", "é", "a b", &"x".repeat(64)] {
+        assert_eq!(errors(&named(bad)).total(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn globs_must_be_able_to_match() {
+    let globbed = |glob: &str| MINIMAL.replace("**", glob);
+    for good in ["*", "**", "shell/*", "*/off-by-*", "debugging/off-by-one", "a/**/b"] {
+        assert_eq!(campaign(&globbed(good)).tasks.templates, [good]);
+    }
+    for bad in ["", "/a", "a/", "a//b", "A", "shell/?", "[ab]", "***", "a b", "{a,b}"] {
+        assert_eq!(errors(&globbed(bad)).total(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn a_daemon_is_checked_too() {
+    let text = r#"
+[daemon]
+data_dir = "~/data"
+socket = ""
+max_episodes = 4
+[pool]
+warm = 5
+parallel = 4
+[log]
+level = "inof"
+format = "jsno"
+[templates]
+dirs = ["a", "a"]
+"#;
+    let errors = parse_daemon("daemon.toml", text).expect_err("refused");
+    assert_snapshot!(brief(&errors).join("\n"), @r#"
+    3:12: `daemon.data_dir`: `~` is not expanded in files (write the whole path, or one relative to the working directory)
+    4:10: `daemon.socket`: an empty string
+    7:8: `pool.warm` (5) is more than `daemon.max_episodes` (4) (keep at most one sandbox per episode ready)
+    8:1: unknown key `parallel` in `[pool]` (known here: max_age, parallel_creation, warm)
+    10:9: `log.level`: unknown level "inof" (did you mean `info`?)
+    11:10: `log.format`: unknown value "jsno" (did you mean `json`? (known: auto, human, json))
+    13:14: `templates.dirs`: given twice (keep one of them)
+    "#);
+    let level = |level: &str| parse_daemon("d", &format!("[log]\nlevel = \"{level}\"")).is_ok();
+    assert!(["off", "WARN", "synthd", "warn,h2=off", "synthd::pool=trace"].into_iter().all(level));
+    assert!(!["", "debgu", "a=b=c", "=", "info,synthd=verbose"].into_iter().any(level));
+    let long = format!("[daemon]\nsocket = \"/{}\"", "x".repeat(107));
+    assert!(parse_daemon("d", &long).is_err());
+}

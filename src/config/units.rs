@@ -1,0 +1,128 @@
+//! Amounts as people write them: durations, bytes and money. Each reader says in its error
+//! how to write the amount rightly.
+
+use super::values::{Fault, Read, kind, out_of_range, whole_number};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+use synthd_actors::model::{Money, MoneyError};
+use toml::de::DeValue;
+
+const UNITS: [(&str, u64); 5] =
+    [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
+
+pub(super) const fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+pub(super) const DAY: Duration = seconds(86_400);
+pub(super) const WEEK: Duration = seconds(7 * 86_400);
+
+/// A duration as text, such as `"30s"`, `"5m"` or `"1h30m"`.
+pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Read<Duration> {
+    move |value| {
+        let hint = "write a number and a unit: \"500ms\", \"30s\", \"5m\", \"1h30m\"";
+        let text = match value {
+            DeValue::String(text) => text.trim(),
+            DeValue::Integer(number) => {
+                let hint = format!("add a unit, in quotes: \"{}s\"", number.as_str());
+                return Err(Fault::expected("a duration", value).hint(hint));
+            }
+            other => return Err(Fault::expected("a duration", other).hint(hint)),
+        };
+        let parsed = humantime::parse_duration(text)
+            .map_err(|_| Fault::new(format!("\"{}\" is not a duration", short(text))).hint(hint))?;
+        let show = |length: &Duration| humantime::format_duration(*length).to_string();
+        if range.contains(&parsed) { Ok(parsed) } else { Err(out_of_range(text, &range, show)) }
+    }
+}
+
+/// A number of bytes: a plain whole number, or text with a binary unit.
+pub(super) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> Read<u64> {
+    move |value| {
+        let amount = match value {
+            DeValue::String(text) => parse_bytes(text.trim())?,
+            DeValue::Integer(number) => whole_number(number)?,
+            other => return Err(Fault::expected("a size", other).hint(BYTES_HINT)),
+        };
+        match u64::try_from(amount) {
+            Ok(amount) if range.contains(&amount) => Ok(amount),
+            _ => Err(out_of_range(&amount.to_string(), &range, |size| show_bytes(*size))),
+        }
+    }
+}
+
+const BYTES_HINT: &str = "write a whole number and a unit: \"512MiB\", \"64KiB\", \"1GiB\"";
+
+fn parse_bytes(text: &str) -> Read<i128> {
+    let not_a_size = || Fault::new(format!("\"{}\" is not a size in bytes", short(text)));
+    let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let count: i128 = digits.parse().map_err(|_| not_a_size().hint(BYTES_HINT))?;
+    let unit = unit.trim_start();
+    let known = UNITS.iter().find(|(name, _)| *name == unit || (unit.is_empty() && *name == "B"));
+    let scale = match known {
+        Some((_, scale)) => i128::from(*scale),
+        None => return Err(not_a_size().hint(unit_hint(digits, unit))),
+    };
+    count.checked_mul(scale).ok_or_else(|| not_a_size().hint("the number is too large"))
+}
+
+/// `512MB`, `512M` and `512mib` all mean `512MiB` here, where memory is counted in powers of 2.
+fn unit_hint(digits: &str, unit: &str) -> String {
+    let first = unit.chars().next().map(|letter| letter.to_ascii_uppercase());
+    let same = |name: &&str| unit.len() <= 3 && name.chars().next() == first;
+    match UNITS.iter().map(|(name, _)| *name).find(same) {
+        Some(name) => format!("write \"{digits}{name}\""),
+        None => BYTES_HINT.to_owned(),
+    }
+}
+
+/// The largest unit that divides the amount.
+pub(super) fn show_bytes(amount: u64) -> String {
+    let fits = |(_, scale): &&(&str, u64)| amount >= *scale && amount.is_multiple_of(*scale);
+    match UNITS.iter().find(fits) {
+        Some((name, scale)) => format!("{}{name}", amount / scale),
+        None => format!("{amount}B"),
+    }
+}
+
+/// Dollars as text. A float would have been rounded before anyone could look at it.
+pub(super) fn money(value: &DeValue<'_>) -> Read<Money> {
+    let text = match value {
+        DeValue::String(text) => text.as_ref(),
+        DeValue::Integer(number) if number.radix() == 10 => {
+            return Err(quote(number.as_str(), value));
+        }
+        DeValue::Float(number) => return Err(quote(number.as_str(), value)),
+        other => {
+            let fault = Fault::expected("an amount in dollars", other);
+            return Err(fault.hint("write dollars in quotes, such as \"5.00\""));
+        }
+    };
+    text.parse().map_err(|error| amiss(text, &error))
+}
+
+fn quote(digits: &str, value: &DeValue<'_>) -> Fault {
+    let fault = Fault::new(format!("expected dollars in quotes, found {}", kind(value)));
+    fault.hint(format!("money is exact here, never a float: write \"{digits}\""))
+}
+
+fn amiss(text: &str, error: &MoneyError) -> Fault {
+    let hint = match error {
+        MoneyError::Malformed => {
+            "write digits with at most one point, such as \"5.00\" or \"0.15\""
+        }
+        MoneyError::TooFine => "a nano-dollar, 0.000000001, is the smallest amount",
+        MoneyError::TooLarge => "the largest amount is about 18 billion dollars",
+    };
+    Fault::new(format!("\"{}\" is {error}", short(text))).hint(hint)
+}
+
+/// Enough of a text to recognise it.
+pub(super) fn short(text: &str) -> String {
+    const MAX: usize = 60;
+    match text.char_indices().nth(MAX) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}

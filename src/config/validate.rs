@@ -1,0 +1,234 @@
+//! From the image of a campaign file to the campaign: defaults filled in, and the values
+//! held against each other. Where a value was bad already, no rule that needs it speaks.
+
+use super::names::Offer;
+use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawModel, RawQuality, RawSandbox};
+use super::raw::{RawSplits, RawTasks};
+use super::reader::{Field, Reader};
+use super::source::Span;
+use super::units::show_bytes;
+use super::values::Fault;
+use std::collections::BTreeMap;
+use std::thread::available_parallelism;
+use synthd_actors::model::{
+    Assignment, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, Limits, ModelConfig,
+    Price, QualityPolicy, SandboxSpec, Shell, TaskSelection,
+};
+use synthd_actors::scaffold;
+
+/// Fixed, so that a campaign that names no seed can still be repeated.
+pub(super) const SEED: u64 = 20_260_101;
+pub(super) const MODEL_CONCURRENCY: usize = 64;
+pub(super) const BACKEND: &str = "namespace";
+pub(super) const IMAGE: &str = "base";
+
+/// The campaign, to be believed only if `reader` holds no problem afterwards.
+pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> CampaignConfig {
+    check(&raw, offer, reader);
+    CampaignConfig {
+        name: CampaignName(raw.name.or(String::new())),
+        seed: raw.seed.or(SEED),
+        tasks: tasks(raw.tasks),
+        models: raw.models.into_iter().map(model).collect(),
+        assign: raw.assign.or(Assignment::default()),
+        scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
+        backend: raw.sandbox.backend.clone().or(BACKEND.to_owned()),
+        sandbox: sandbox(raw.sandbox),
+        episode: episode(raw.episode),
+        concurrency: raw.concurrency.or(default_concurrency()),
+        budget: raw.budget.into_option(),
+        quality: quality(raw.quality),
+        dataset: dataset(raw.dataset),
+    }
+}
+
+/// Episodes wait for models and commands most of the time, hence two per core.
+pub(super) fn default_concurrency() -> usize {
+    let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+    (2 * cores).clamp(1, 4096)
+}
+
+fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+    check_model_names(&raw.models, reader);
+    check_weights(raw, reader);
+    check_budget(raw, offer, reader);
+    check_exclude(&raw.tasks, reader);
+    check_output(&raw.sandbox, reader);
+    if let Some(splits) = &raw.dataset.splits {
+        check_splits(splits, reader);
+    }
+}
+
+/// A model twice would try each task twice under one episode id.
+fn check_model_names(models: &[RawModel], reader: &Reader) {
+    let mut seen = BTreeMap::new();
+    for model in models {
+        let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { continue };
+        if seen.insert(name, span).is_some() {
+            let fault = Fault::new(format!("model \"{name}\" is listed twice"));
+            reader.value(span, fault.hint("use `weight` to make a model more frequent"));
+        }
+    }
+}
+
+fn check_weights(raw: &RawCampaign, reader: &Reader) {
+    let (Some(Assignment::Weighted), Some(assign)) = (raw.assign.given(), raw.assign.span()) else {
+        return;
+    };
+    let lacking: Vec<&RawModel> = raw.models.iter().filter(|m| m.weight.is_absent()).collect();
+    let hint = "add for example `weight = 3`";
+    if lacking.len() == raw.models.len() && !lacking.is_empty() {
+        let fault = Fault::new("\"weighted\" needs weights, but no model has one");
+        reader.value(assign, fault.hint("add for example `weight = 3` to every model"));
+        return;
+    }
+    for span in lacking.into_iter().filter_map(|model| model.name.span()) {
+        reader.value(span, Fault::new("\"weighted\" needs a `weight` on every model").hint(hint));
+    }
+}
+
+/// A budget cannot hold money for a call of unknown cost.
+fn check_budget(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+    let (Some(budget), Some(span)) = (raw.budget.given(), raw.budget.span()) else { return };
+    if budget.is_zero() {
+        let fault = Fault::new("a budget of nothing stops the campaign before its first call");
+        reader.value(span, fault.hint("leave `[budget]` out for no cap"));
+    }
+    for model in raw.models.iter().filter(|model| model.price.is_none()) {
+        let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { continue };
+        if !offer.is_free(name) {
+            let fault = Fault::new("a campaign with a budget needs the price of every model");
+            let hint =
+                "add `price = { input = \"0.15\", output = \"0.60\" }`, dollars per million tokens";
+            reader.value(span, fault.hint(hint));
+        }
+    }
+}
+
+fn check_exclude(tasks: &RawTasks, reader: &Reader) {
+    let (Some(templates), Some(exclude)) = (tasks.templates.given(), tasks.exclude.given()) else {
+        return;
+    };
+    let everything = |glob: &str| glob == "**";
+    for (glob, span) in exclude {
+        if everything(glob) || templates.iter().any(|(included, _)| included == glob) {
+            let fault = Fault::new(format!("\"{glob}\" excludes what `templates` asks for"));
+            reader.value(span, fault.hint("remove it from one of the two lists"));
+        }
+    }
+}
+
+/// Output that is killed before it is kept would never fill what is kept.
+fn check_output(sandbox: &RawSandbox, reader: &Reader) {
+    let default = Limits::default();
+    let kept = sandbox.output_kept.clone().or(u64::from(default.output_kept));
+    let killed = sandbox.output_killed.clone().or(default.output_killed);
+    let bad =
+        matches!(sandbox.output_kept, Field::Bad) || matches!(sandbox.output_killed, Field::Bad);
+    let span = sandbox.output_killed.span().or(sandbox.output_kept.span());
+    if let (false, true, Some(span)) = (bad, killed < kept, span) {
+        let (kept, killed) = (show_bytes(kept), show_bytes(killed));
+        let what = format!("`output_killed` ({killed}) is less than `output_kept` ({kept})");
+        reader.value(span, Fault::new(what).hint("keep at most what a command may write"));
+    }
+}
+
+fn check_splits(splits: &RawSplits, reader: &Reader) {
+    if splits.shares.iter().any(|share| matches!(share, Field::Bad)) {
+        return;
+    }
+    let sum: u32 = shares(splits).iter().sum();
+    if sum != 100 {
+        let fault = Fault::new(format!("`dataset.splits` sum to {sum}, not 100"));
+        reader.value(&splits.place, fault.hint("shares are in percent; one left out counts as 0"));
+    }
+}
+
+fn shares(splits: &RawSplits) -> [u32; 3] {
+    splits.shares.each_ref().map(|share| share.given().copied().unwrap_or(0))
+}
+
+/// The values of a list, or the default where it is absent.
+fn entries<T>(list: List<T>, default: impl FnOnce() -> Vec<T>) -> Vec<T> {
+    match list.into_option() {
+        Some(list) => list.into_iter().map(|(entry, _): (T, Span)| entry).collect(),
+        None => default(),
+    }
+}
+
+fn tasks(raw: RawTasks) -> TaskSelection {
+    TaskSelection {
+        templates: entries(raw.templates, Vec::new),
+        exclude: entries(raw.exclude, Vec::new),
+        per_template: raw.per_template.or(1),
+    }
+}
+
+fn model(raw: RawModel) -> ModelConfig {
+    let price = raw.price.and_then(|price| {
+        let (input, output) = (price.input.into_option()?, price.output.into_option()?);
+        Some(Price { input_per_million: input, output_per_million: output })
+    });
+    ModelConfig {
+        name: raw.name.or(String::new()),
+        price: price.unwrap_or_default(),
+        weight: raw.weight.or(1),
+        concurrency: raw.concurrency.or(MODEL_CONCURRENCY),
+        requests_per_minute: raw.requests_per_minute.into_option(),
+    }
+}
+
+fn sandbox(raw: RawSandbox) -> SandboxSpec {
+    let default = Limits::default();
+    // The range of the key fits the type.
+    let kept = raw.output_kept.into_option().and_then(|kept| u32::try_from(kept).ok());
+    SandboxSpec {
+        image: raw.image.or(IMAGE.to_owned()),
+        shell: raw.shell.or(Shell::default()),
+        limits: Limits {
+            memory_bytes: raw.memory.or(default.memory_bytes),
+            processes: raw.processes.or(default.processes),
+            disk_bytes: raw.disk.or(default.disk_bytes),
+            inodes: raw.inodes.or(default.inodes),
+            cpu_millis: raw.cpu.or(default.cpu_millis),
+            command_cpu: raw.command_cpu.or(default.command_cpu),
+            command_timeout: raw.command_timeout.or(default.command_timeout),
+            output_kept: kept.unwrap_or(default.output_kept),
+            output_killed: raw.output_killed.or(default.output_killed),
+            copy_bytes: raw.copy.or(default.copy_bytes),
+        },
+        require: entries(raw.require, Vec::new).into_iter().collect(),
+    }
+}
+
+fn episode(raw: RawEpisode) -> EpisodeLimits {
+    let default = EpisodeLimits::default();
+    EpisodeLimits {
+        max_turns: raw.max_turns.or(default.max_turns),
+        timeout: raw.timeout.or(default.timeout),
+        malformed_in_a_row: raw.malformed_in_a_row.or(default.malformed_in_a_row),
+        attempts: raw.attempts.or(default.attempts),
+    }
+}
+
+fn quality(raw: RawQuality) -> QualityPolicy {
+    let default = QualityPolicy::default();
+    QualityPolicy {
+        format: raw.format.or(default.format),
+        leak: raw.leak.or(default.leak),
+        tampering: raw.tampering.or(default.tampering),
+        loops: raw.loops.or(default.loops),
+        truncation: raw.truncation.or(default.truncation),
+        duplicates: raw.duplicates.or(default.duplicates),
+        unresolved: raw.unresolved.or(default.unresolved),
+        loop_length: raw.loop_length.or(default.loop_length),
+    }
+}
+
+fn dataset(raw: RawDataset) -> DatasetConfig {
+    let default = DatasetConfig::default();
+    DatasetConfig {
+        splits: raw.splits.as_ref().map_or(default.splits, shares),
+        licence: raw.licence.or(default.licence),
+    }
+}

@@ -1,0 +1,155 @@
+//! Readers of single values. Each takes a TOML value and gives what it means or says what
+//! was expected; where it stands is the section's business.
+
+use super::suggest;
+use super::units::short;
+use std::ops::RangeInclusive;
+use toml::de::{DeInteger, DeValue};
+
+/// What is wrong with one value.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+/// What a reader gives.
+pub(super) type Read<T> = Result<T, Fault>;
+
+impl Fault {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    pub(super) fn expected(what: &str, found: &DeValue<'_>) -> Self {
+        Self::new(format!("expected {what}, found {}", kind(found)))
+    }
+
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// A value's type in plain words.
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a decimal number",
+        DeValue::Boolean(_) => "a boolean",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+pub(super) fn out_of_range<T>(
+    found: &str,
+    range: &RangeInclusive<T>,
+    show: impl Fn(&T) -> String,
+) -> Fault {
+    let hint = format!("anything from {} to {}", show(range.start()), show(range.end()));
+    Fault::new(format!("{} is out of range", short(found))).hint(hint)
+}
+
+/// The number itself, whatever its notation.
+pub(super) fn whole_number(number: &DeInteger<'_>) -> Read<i128> {
+    i128::from_str_radix(number.as_str(), number.radix())
+        .map_err(|_| Fault::new(format!("{} is too large", short(number.as_str()))))
+}
+
+/// A whole number within `range`.
+pub(super) fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> Read<T>
+where
+    T: TryFrom<i128> + PartialOrd + ToString,
+{
+    move |value| {
+        let number = match value {
+            DeValue::Integer(number) => whole_number(number)?,
+            other => return Err(not_a_number("a whole number", other)),
+        };
+        match T::try_from(number) {
+            Ok(number) if range.contains(&number) => Ok(number),
+            _ => Err(out_of_range(&number.to_string(), &range, T::to_string)),
+        }
+    }
+}
+
+/// A number with decimals, within `range`, in thousandths.
+pub(super) fn thousandths(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Read<u32> {
+    move |value| {
+        let text = match value {
+            DeValue::Float(number) => number.as_str().to_owned(),
+            DeValue::Integer(number) => whole_number(number)?.to_string(),
+            other => return Err(not_a_number("a number", other)),
+        };
+        match text.parse::<f64>() {
+            // The range keeps the product small and positive.
+            Ok(number) if range.contains(&number) => Ok((number * 1_000.0).round() as u32),
+            _ => Err(out_of_range(&text, &range, f64::to_string)),
+        }
+    }
+}
+
+fn not_a_number(expected: &str, found: &DeValue<'_>) -> Fault {
+    let fault = Fault::expected(expected, found);
+    match found {
+        DeValue::String(text) if text.trim().parse::<f64>().is_ok() => {
+            fault.hint(format!("remove the quotes: {}", text.trim()))
+        }
+        _ => fault,
+    }
+}
+
+/// A text that passes `check`.
+pub(super) fn text(check: impl Fn(&str) -> Read<()>) -> impl Fn(&DeValue<'_>) -> Read<String> {
+    move |value| match value {
+        DeValue::String(text) => check(text).map(|()| text.to_string()),
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
+            Err(Fault::expected("a string", value).hint("put it in double quotes"))
+        }
+        other => Err(Fault::expected("a string", other)),
+    }
+}
+
+/// One of a few words, and what it stands for.
+pub(super) fn choice<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&DeValue<'_>) -> Read<T> {
+    let words = words.to_vec();
+    move |value| {
+        let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+        let text = match value {
+            DeValue::String(text) => text.as_ref(),
+            other => {
+                let fault = Fault::expected("a string", other);
+                return Err(fault.hint(format!("one of {}", names.join(", "))));
+            }
+        };
+        match words.iter().find(|(name, _)| *name == text) {
+            Some((_, meaning)) => Ok(*meaning),
+            None => Err(unknown("value", text, &names)),
+        }
+    }
+}
+
+/// One of the words of a list that is only known at run time.
+pub(super) fn name_of(what: &str, names: &[&str]) -> impl Fn(&str) -> Read<()> {
+    move |text| if names.contains(&text) { Ok(()) } else { Err(unknown(what, text, names)) }
+}
+
+fn unknown(what: &str, text: &str, names: &[&str]) -> Fault {
+    let hint = suggest::one_of(text, names);
+    Fault::new(format!("unknown {what} \"{}\"", short(text))).hint(hint)
+}
+
+/// Nothing to ask of a text but that there is one and that it is printable.
+pub(super) fn some_text(text: &str) -> Read<()> {
+    if text.trim().is_empty() {
+        return Err(Fault::new("an empty string"));
+    }
+    match text.chars().find(|letter| letter.is_control()) {
+        Some(letter) => Err(Fault::new(format!("control character {:?}", letter))),
+        None => Ok(()),
+    }
+}

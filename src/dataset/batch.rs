@@ -1,0 +1,185 @@
+//! Rows to Arrow, a column at a time: nested values are flattened into one array each and
+//! the lists around them rebuilt from lengths.
+
+use super::schema::{
+    MONEY_PRECISION, MONEY_SCALE, action_fields, check_fields, element, row_schema, sandbox_fields,
+    state_fields, step_fields, verification_fields,
+};
+use arrow::array::{
+    ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Fields};
+use arrow::error::ArrowError;
+use std::sync::Arc;
+use synthd_actors::model::{Fingerprint, Money, RowCheck, RowStep, RowVerification, TrajectoryRow};
+
+type Built = Result<ArrayRef, ArrowError>;
+
+/// One batch of rows. The caller bounds their text (see [`text_bytes`]): offsets are 32 bit.
+pub(super) fn to_batch(rows: &[&TrajectoryRow]) -> Result<RecordBatch, ArrowError> {
+    let text = |field: fn(&TrajectoryRow) -> &str| texts(rows.iter().map(|r| field(r)));
+    let columns = vec![
+        text(|r| &r.schema_version),
+        text(|r| &r.trajectory_id),
+        text(|r| &r.campaign),
+        text(|r| &r.task_id),
+        text(|r| &r.template),
+        int64s(rows.iter().map(|r| r.task_seed)),
+        text(|r| &r.task_instruction),
+        text(|r| &r.category),
+        text(|r| &r.difficulty),
+        text(|r| &r.llm_model),
+        text(|r| &r.llm_provider),
+        text(|r| &r.scaffold),
+        sandboxes(rows.iter().map(|r| &r.sandbox))?,
+        trajectories(rows)?,
+        text(|r| &r.final_result),
+        float64s(rows.iter().map(|r| r.total_reward)),
+        verifications(rows.iter().map(|r| &r.verification))?,
+        text_lists(rows.iter().map(|r| r.labels.as_slice()))?,
+        float64s(rows.iter().map(|r| r.execution_time_seconds)),
+        int64s(rows.iter().map(|r| r.total_tokens)),
+        moneys(rows.iter().map(|r| r.cost_usd))?,
+        int32s(rows.iter().map(|r| r.attempt)),
+        text(|r| &r.canary),
+        text(|r| &r.created_at),
+    ];
+    RecordBatch::try_new(row_schema(), columns)
+}
+
+/// An upper estimate of a row's text in any one column, items of lists counted too.
+pub(super) fn text_bytes(row: &TrajectoryRow) -> usize {
+    let steps: usize = row.trajectory.iter().map(step_bytes).sum();
+    let labels: usize = row.labels.iter().map(|l| l.len() + 8).sum();
+    let checks: usize = row.verification.checks.iter().map(|c| c.name.len() + 8).sum();
+    steps + labels + checks + row.task_instruction.len() + 1_024
+}
+
+fn step_bytes(step: &RowStep) -> usize {
+    let files: usize = step.state.files.iter().map(|f| f.len() + 8).sum();
+    let error = step.error.as_ref().map_or(0, String::len);
+    files
+        + error
+        + step.observation.len()
+        + step.reasoning.len()
+        + step.action.arguments.len()
+        + 128
+}
+
+fn sandboxes<'a>(prints: impl Iterator<Item = &'a Fingerprint> + Clone) -> Built {
+    let text = |field: fn(&Fingerprint) -> &str| texts(prints.clone().map(field));
+    let enforced = prints
+        .clone()
+        .map(|p| serde_json::to_string(&p.enforced))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| ArrowError::ExternalError(Box::new(e)))?;
+    let columns = vec![
+        text(|p| &p.backend),
+        text(|p| &p.root),
+        text(|p| &p.kernel),
+        text(|p| &p.shell),
+        texts(enforced.iter().map(String::as_str)),
+    ];
+    record(sandbox_fields(), columns)
+}
+
+fn trajectories(rows: &[&TrajectoryRow]) -> Built {
+    let lengths = rows.iter().map(|r| r.trajectory.len());
+    let steps: Vec<&RowStep> = rows.iter().flat_map(|r| &r.trajectory).collect();
+    list(DataType::Struct(step_fields()), lengths, record(step_fields(), step_columns(&steps)?)?)
+}
+
+fn step_columns(steps: &[&RowStep]) -> Result<Vec<ArrayRef>, ArrowError> {
+    let each = || steps.iter().copied();
+    Ok(vec![
+        int32s(each().map(|s| s.step)),
+        states(steps)?,
+        actions(steps)?,
+        texts(each().map(|s| s.observation.as_str())),
+        float64s(each().map(|s| s.reward)),
+        texts(each().map(|s| s.reasoning.as_str())),
+        float64s(each().map(|s| s.return_to_go)),
+        booleans(each().map(|s| s.done)),
+        Arc::new(StringArray::from_iter(each().map(|s| s.error.as_deref()))),
+        Arc::new(Int32Array::from_iter(each().map(|s| s.exit_code))),
+        booleans(each().map(|s| s.truncated)),
+        int64s(each().map(|s| s.input_tokens)),
+        int64s(each().map(|s| s.output_tokens)),
+        moneys(each().map(|s| s.cost_usd))?,
+        int64s(each().map(|s| s.duration_ms)),
+    ])
+}
+
+fn states(steps: &[&RowStep]) -> Built {
+    let cwd = texts(steps.iter().map(|s| s.state.cwd.as_str()));
+    let files = text_lists(steps.iter().map(|s| s.state.files.as_slice()))?;
+    record(state_fields(), vec![cwd, files])
+}
+
+fn actions(steps: &[&RowStep]) -> Built {
+    let columns = vec![
+        texts(steps.iter().map(|s| s.action.kind.as_str())),
+        texts(steps.iter().map(|s| s.action.tool.as_str())),
+        texts(steps.iter().map(|s| s.action.arguments.as_str())),
+    ];
+    record(action_fields(), columns)
+}
+
+fn verifications<'a>(verdicts: impl Iterator<Item = &'a RowVerification> + Clone) -> Built {
+    let checks: Vec<&RowCheck> = verdicts.clone().flat_map(|v| &v.checks).collect();
+    let columns = vec![
+        texts(checks.iter().map(|c| c.name.as_str())),
+        float64s(checks.iter().map(|c| c.weight)),
+        booleans(checks.iter().map(|c| c.passed)),
+    ];
+    let items = record(check_fields(), columns)?;
+    let lengths = verdicts.clone().map(|v| v.checks.len());
+    let columns = vec![
+        float64s(verdicts.clone().map(|v| v.score)),
+        booleans(verdicts.map(|v| v.passed)),
+        list(DataType::Struct(check_fields()), lengths, items)?,
+    ];
+    record(verification_fields(), columns)
+}
+
+fn text_lists<'a>(lists: impl Iterator<Item = &'a [String]> + Clone) -> Built {
+    let items = texts(lists.clone().flatten().map(String::as_str));
+    list(DataType::Utf8, lists.map(<[String]>::len), items)
+}
+
+fn list(item: DataType, lengths: impl Iterator<Item = usize>, items: ArrayRef) -> Built {
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Ok(Arc::new(ListArray::try_new(element(item), offsets, items, None)?))
+}
+
+fn record(fields: Fields, columns: Vec<ArrayRef>) -> Built {
+    Ok(Arc::new(StructArray::try_new(fields, columns, None)?))
+}
+
+fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(values))
+}
+
+fn int32s(values: impl Iterator<Item = i32>) -> ArrayRef {
+    Arc::new(Int32Array::from_iter_values(values))
+}
+
+fn int64s(values: impl Iterator<Item = i64>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(values))
+}
+
+fn float64s(values: impl Iterator<Item = f64>) -> ArrayRef {
+    Arc::new(Float64Array::from_iter_values(values))
+}
+
+fn booleans(values: impl Iterator<Item = bool>) -> ArrayRef {
+    Arc::new(BooleanArray::from_iter(values.map(Some)))
+}
+
+fn moneys(amounts: impl Iterator<Item = Money>) -> Built {
+    let nanos = amounts.map(|m| i128::from(m.nanos()));
+    let array = Decimal128Array::from_iter_values(nanos);
+    Ok(Arc::new(array.with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?))
+}

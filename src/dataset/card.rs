@@ -1,0 +1,308 @@
+//! `README.md`: the dataset card. Its YAML header is what `datasets` and the Hub read to
+//! find the splits; the rest answers what users of such datasets ask: how success was
+//! determined, what each stage let through, which models acted, what the columns mean.
+
+use super::manifest::FileEntry;
+use super::markdown::{cell, decimal, line, percent, table, whole};
+use super::metadata::Metadata;
+use super::schema::{COLUMNS, STEP_FIELDS, row_schema, step_fields};
+use super::tally::Group;
+use arrow::datatypes::{DataType, Field};
+use std::collections::BTreeMap;
+use synthd_actors::model::Split;
+
+const TITLE: &str = "Agent trajectories";
+
+/// The whole card.
+pub(super) fn card(metadata: &Metadata, files: &[FileEntry]) -> String {
+    let sections = [
+        header(metadata, files),
+        intro(metadata),
+        scripted_note(metadata),
+        figures(metadata),
+        LABEL.to_owned(),
+        yields(metadata),
+        splits(metadata),
+        distributions(metadata),
+        columns(),
+        load(metadata, files),
+        LIMITS.to_owned(),
+        CANARY.to_owned(),
+    ];
+    let filled: Vec<&str> = sections.iter().map(|s| s.trim()).filter(|s| !s.is_empty()).collect();
+    filled.join("\n\n") + "\n"
+}
+
+const LABEL: &str = "\
+## How success was determined
+
+Each task comes with a sealed check that the agent never saw: its files exist only in the
+sandbox that verifies. After the agent stopped, its workspace was copied into a fresh sandbox
+and the check ran there, twice. `final_result` is `resolved` only where every check passed in
+both runs, `unresolved` where the runs agree and something failed, and `flaky` where they
+disagree: a disagreement is never counted as success. Episodes that ended in a fault of the
+infrastructure have no label and no row here. `verification` keeps the single checks.
+`reward` is the change of a milestone potential between steps; the last step adds the final
+score, so that rewards sum to it.";
+
+const LIMITS: &str = "\
+## Limits
+
+- Tasks are generated from templates: many rows share a shape. Group by `template` before
+  judging how diverse the data is.
+- Unsuccessful trajectories are kept and labelled on purpose. Filter by `final_result` or
+  `labels` where you want only successes.
+- Observations are cut where a command wrote more than the campaign kept (`truncated`).
+- `difficulty` is the template author's word, not a measured pass rate.
+- `reasoning` is what the model sent along; it need not be what led to the action.";
+
+const CANARY: &str = "\
+## Canary
+
+Every task carries a unique string, repeated in the column `canary`. Keep the column with the
+data: whoever finds such a string in a model's output knows that the model was trained on
+that task. Please do not train on the splits `validation` and `test`.";
+
+fn header(metadata: &Metadata, files: &[FileEntry]) -> String {
+    let mut yaml = format!(
+        "---\nlicense: {}\npretty_name: {}\ntask_categories:\n- text-generation\n\
+         size_categories:\n- {}\ntags:\n- agent-trajectories\n- synthd\n- synthetic\n",
+        quoted(&metadata.licence),
+        quoted(&format!("{TITLE}: {} v{}", metadata.campaign, metadata.version)),
+        size_category(metadata.figures.totals.rows),
+    );
+    if metadata.figures.scripted {
+        yaml.push_str("- scripted-models\n");
+    }
+    yaml.push_str("configs:\n- config_name: default\n  default: true\n  data_files:\n");
+    for split in listed(metadata) {
+        let name = split.as_str();
+        yaml.push_str(&format!("  - split: {name}\n    path: {}\n", pattern(split, files)));
+    }
+    yaml + "---"
+}
+
+/// The splits that `datasets` is told of. It refuses a whole dataset over one split without
+/// rows ("corresponds to no data"), so those are left to the readers of single files.
+fn listed(metadata: &Metadata) -> Vec<Split> {
+    let filled = Split::ALL.into_iter().filter(|s| rows_in(metadata, *s) > 0);
+    let filled: Vec<Split> = filled.collect();
+    if filled.is_empty() { Split::ALL.to_vec() } else { filled }
+}
+
+fn rows_in(metadata: &Metadata, split: Split) -> u64 {
+    metadata.figures.splits.get(&split).map_or(0, |group| group.rows)
+}
+
+/// JSON strings are YAML strings.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+fn pattern(split: Split, files: &[FileEntry]) -> String {
+    let sharded = files.iter().filter(|file| file.split == Some(split)).count() > 1;
+    format!("{}{}.parquet", split.as_str(), if sharded { "-*" } else { "" })
+}
+
+fn size_category(rows: u64) -> &'static str {
+    match rows {
+        0..1_000 => "n<1K",
+        1_000..10_000 => "1K<n<10K",
+        10_000..100_000 => "10K<n<100K",
+        100_000..1_000_000 => "100K<n<1M",
+        _ => "1M<n<10M",
+    }
+}
+
+fn intro(metadata: &Metadata) -> String {
+    format!(
+        "# {TITLE}: {} v{}\n\n\
+         {} trajectories of language models that act: each row is one task tried by one model in an\n\
+         isolated sandbox, with every action, observation and reward. Written by {} on\n\
+         {} from seed {}. Row format `{}`; this version never changes.",
+        line(&metadata.campaign),
+        metadata.version,
+        metadata.figures.totals.rows,
+        metadata.engine,
+        metadata.created_at,
+        metadata.seed,
+        metadata.row_schema,
+    )
+}
+
+fn scripted_note(metadata: &Metadata) -> String {
+    let figures = &metadata.figures;
+    if !figures.scripted {
+        return String::new();
+    }
+    let models: Vec<String> =
+        figures.scripted_models.iter().map(|m| format!("`{}`", line(m))).collect();
+    format!(
+        "> **Made by scripts, for testing.** The rows of {} were acted out by scripted models:\n\
+         > programs that replay prepared moves, with no language model behind them. Use them to\n\
+         > test pipelines, not for training. `llm_provider` is `scripted` in each such row.",
+        models.join(", ")
+    )
+}
+
+fn figures(metadata: &Metadata) -> String {
+    let totals = &metadata.figures.totals;
+    let lengths = totals.length_in_steps;
+    let rows = [
+        ("trajectories", totals.rows.to_string()),
+        ("steps", totals.steps.to_string()),
+        ("resolved", totals.outcomes.resolved.to_string()),
+        ("unresolved", totals.outcomes.unresolved.to_string()),
+        ("flaky", totals.outcomes.flaky.to_string()),
+        ("success rate", percent(totals.success_rate)),
+        ("steps, average", decimal(lengths.average)),
+        ("steps, median", whole(lengths.p50)),
+        ("steps, range", format!("{} to {}", whole(lengths.min), whole(lengths.max))),
+        ("tokens in", totals.tokens.input.to_string()),
+        ("tokens out", totals.tokens.output.to_string()),
+        ("cost in USD", totals.cost_usd.to_string()),
+        ("seconds, average", decimal(totals.average_execution_seconds)),
+    ];
+    let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
+    format!("## Figures\n\n{}", table(&["what", "value"], rows))
+}
+
+fn yields(metadata: &Metadata) -> String {
+    let stages = &metadata.stages;
+    let mut rows = vec![
+        vec!["planned episodes".to_owned(), stages.planned.to_string()],
+        vec!["finished".to_owned(), stages.finished.to_string()],
+        vec!["ended in a fault: no label, no row".to_owned(), stages.faulted.to_string()],
+        vec!["judged".to_owned(), stages.judged.to_string()],
+    ];
+    rows.extend(each("rejected", &stages.rejected));
+    rows.extend(each("labelled", &stages.labelled));
+    let accepted = stages.accepted.iter();
+    rows.extend(
+        accepted.map(|(split, n)| vec![format!("accepted: {}", split.as_str()), n.to_string()]),
+    );
+    format!(
+        "## What each stage let through\n\n{}\n\n\
+         A label removes nothing; an accepted row may carry several.",
+        table(&["stage", "episodes"], rows)
+    )
+}
+
+fn each(what: &str, counts: &BTreeMap<String, u64>) -> Vec<Vec<String>> {
+    counts.iter().map(|(name, n)| vec![format!("{what}: {}", cell(name)), n.to_string()]).collect()
+}
+
+fn splits(metadata: &Metadata) -> String {
+    let groups = Split::ALL.iter().filter_map(|split| {
+        metadata.figures.splits.get(split).map(|group| (split.as_str(), group))
+    });
+    format!(
+        "## Splits\n\n{}\n\n\
+         A task belongs to one split as a whole, by a hash of its template and content: whichever\n\
+         models tried it, its rows never straddle two splits, and they stay where they are as the\n\
+         dataset grows.{}",
+        group_table("split", groups),
+        empty_note(metadata)
+    )
+}
+
+fn empty_note(metadata: &Metadata) -> String {
+    let empty = Split::ALL.into_iter().filter(|split| rows_in(metadata, *split) == 0);
+    let empty: Vec<String> = empty.map(|split| format!("`{}`", split.as_str())).collect();
+    if empty.is_empty() {
+        return String::new();
+    }
+    format!(
+        "\n\nWithout rows in this version: {}. The file is there, but `datasets` is not told of it,\n\
+         because it cannot load a split without rows.",
+        empty.join(", ")
+    )
+}
+
+fn distributions(metadata: &Metadata) -> String {
+    let all = &metadata.figures.distributions;
+    let parts = [
+        ("model", &all.model),
+        ("scaffold", &all.scaffold),
+        ("category", &all.category),
+        ("difficulty", &all.difficulty),
+        ("template", &all.template),
+    ];
+    let tables = parts.map(|(name, groups)| {
+        group_table(name, groups.iter().map(|(key, group)| (key.as_str(), group)))
+    });
+    format!("## Models, scaffolds and tasks\n\n{}", tables.join("\n\n"))
+}
+
+fn group_table<'a>(name: &str, groups: impl Iterator<Item = (&'a str, &'a Group)>) -> String {
+    let rows = groups.map(|(key, group)| {
+        let (rate, steps) = (percent(group.success_rate), decimal(group.average_steps));
+        vec![cell(key), group.rows.to_string(), group.resolved.to_string(), rate, steps]
+    });
+    table(&[name, "rows", "resolved", "success rate", "average steps"], rows)
+}
+
+fn columns() -> String {
+    let schema = row_schema();
+    let steps = step_fields();
+    let describe = |field: &Field, about: &str| {
+        let null = if field.is_nullable() { ", nullable" } else { "" };
+        vec![format!("`{}`", field.name()), format!("{}{null}", kind(field)), about.to_owned()]
+    };
+    let rows = schema.fields().iter().zip(COLUMNS).map(|(f, (_, about))| describe(f, about));
+    let step = steps.iter().zip(STEP_FIELDS).map(|(f, (_, about))| describe(f, about));
+    let titles = ["column", "type", "meaning"];
+    format!(
+        "## Columns\n\n{}\n\nEach item of `trajectory`:\n\n{}",
+        table(&titles, rows),
+        table(&["field", "type", "meaning"], step)
+    )
+}
+
+fn kind(field: &Field) -> String {
+    let fields = |fields: &arrow::datatypes::Fields| {
+        let names: Vec<&str> = fields.iter().map(|f| f.name().as_str()).collect();
+        format!("struct<{}>", names.join(", "))
+    };
+    match field.data_type() {
+        DataType::Utf8 => "string".to_owned(),
+        DataType::Int32 => "int32".to_owned(),
+        DataType::Int64 => "int64".to_owned(),
+        DataType::Float64 => "float64".to_owned(),
+        DataType::Boolean => "bool".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision}, {scale})"),
+        DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)) => {
+            "list of structs".to_owned()
+        }
+        DataType::List(item) => format!("list of {}", kind(item)),
+        DataType::Struct(inner) => fields(inner),
+        other => other.to_string(),
+    }
+}
+
+fn load(metadata: &Metadata, files: &[FileEntry]) -> String {
+    let train = pattern(Split::Train, files);
+    let dir = format!("v{}", metadata.version);
+    format!(
+        "## Loading\n\n\
+         ```python\n\
+         import datasets, duckdb, pandas, polars\n\n\
+         splits = datasets.load_dataset(\"{dir}\")  # this directory\n\
+         frame = polars.read_parquet(\"{dir}/{train}\")\n\
+         table = duckdb.sql(\"select * from '{dir}/{train}'\")\n\
+         {pandas}\n\
+         ```\n\n\
+         `cost_usd` is an exact decimal (`decimal.Decimal` in Python). `synthd dataset verify` checks\n\
+         every checksum, the schema, the splits and the rows' own rules.",
+        pandas = pandas_line(&dir, &train),
+    )
+}
+
+// pandas takes one file or a whole directory, no patterns.
+fn pandas_line(dir: &str, train: &str) -> String {
+    if train.contains('*') {
+        let glob = format!("sorted(glob.glob(\"{dir}/{train}\"))");
+        return format!("import glob\npandas.concat(map(pandas.read_parquet, {glob}))");
+    }
+    format!("rows = pandas.read_parquet(\"{dir}/{train}\")")
+}

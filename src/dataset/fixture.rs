@@ -1,0 +1,212 @@
+//! Made-up rows and a journal that serves them, for this module's tests.
+
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use synthd_actors::model::*;
+use synthd_actors::ports::{Edition, Journal, StoreFault};
+
+pub(super) const CAMPAIGN: &str = "fixture";
+
+/// A row whose every field depends on `n`.
+pub(super) fn row(n: u64) -> TrajectoryRow {
+    row_with_steps(n, 2 + n % 5)
+}
+
+pub(super) fn row_with_steps(n: u64, count: u64) -> TrajectoryRow {
+    let solved = n % 3 != 1;
+    let score = if solved { 1.0 } else { 0.25 };
+    let mut rewards = vec![0.1; usize::try_from(count).unwrap()];
+    if let Some(last) = rewards.last_mut() {
+        *last = ((score - 0.1 * (count - 1) as f64) * 1e9).round() / 1e9;
+    }
+    let returns = returns_to_go(&rewards);
+    let steps = (0..count).map(|i| {
+        let at = usize::try_from(i).unwrap();
+        step(n, i, count, rewards[at], returns[at])
+    });
+    TrajectoryRow {
+        schema_version: ROW_SCHEMA.to_owned(),
+        trajectory_id: format!("ep-{n:016x}"),
+        campaign: CAMPAIGN.to_owned(),
+        task_id: format!("shell/rename@{:08x}", n / 3),
+        template: "shell/rename".to_owned(),
+        task_seed: i64::MIN + i64::try_from(n).unwrap(),
+        task_instruction: format!("Rename {n} files.\n\tKeep \"quotes\", ünïcödé and 🦀."),
+        category: ["shell", "debugging"][usize::try_from(n % 2).unwrap()].to_owned(),
+        difficulty: ["easy", "medium", "hard"][usize::try_from(n % 3).unwrap()].to_owned(),
+        llm_model: ["scripted/oracle", "acme/large"][usize::from(n.is_multiple_of(4))].to_owned(),
+        llm_provider: ["scripted", "acme"][usize::from(n.is_multiple_of(4))].to_owned(),
+        scaffold: "minimal".to_owned(),
+        sandbox: fingerprint(),
+        trajectory: steps.collect(),
+        final_result: if solved { "resolved" } else { "unresolved" }.to_owned(),
+        total_reward: returns.first().copied().unwrap_or(0.0),
+        verification: verification(solved, score),
+        labels: (0..n % 3).map(|i| format!("label-{i}")).collect(),
+        execution_time_seconds: 1.5 + n as f64 / 8.0,
+        total_tokens: i64::try_from(30 * count).unwrap(),
+        cost_usd: Money::from_nanos(n * count + 1),
+        attempt: i32::try_from(n % 2).unwrap() + 1,
+        canary: format!("canary-{n:08x}"),
+        created_at: "2026-01-02T03:04:05.678Z".to_owned(),
+    }
+}
+
+fn step(n: u64, i: u64, count: u64, reward: f64, return_to_go: f64) -> RowStep {
+    let failed = i % 2 == 1;
+    RowStep {
+        step: i32::try_from(i).unwrap(),
+        state: RowState {
+            cwd: "/work".to_owned(),
+            files: (0..i).map(|f| format!("dir {f}/file|{n}.txt")).collect(),
+        },
+        action: RowAction {
+            kind: if i + 1 == count { "submit" } else { "tool_call" }.to_owned(),
+            tool: "bash".to_owned(),
+            arguments: serde_json::json!({ "command": format!("mv a{i} \"b{n}\"") }).to_string(),
+        },
+        observation: format!("<returncode>{}</returncode>\nöutput {n}/{i}\u{0}", i % 2),
+        reward,
+        reasoning: if i == 0 { String::new() } else { format!("step {i} comes next") },
+        return_to_go,
+        done: i + 1 == count,
+        error: failed.then(|| "exit status 1".to_owned()),
+        exit_code: (i + 1 != count).then(|| i32::try_from(i % 2).unwrap()),
+        truncated: failed,
+        input_tokens: 20,
+        output_tokens: 10,
+        cost_usd: Money::from_nanos(n),
+        duration_ms: i64::try_from(i).unwrap(),
+    }
+}
+
+fn fingerprint() -> Fingerprint {
+    Fingerprint {
+        backend: "namespace".to_owned(),
+        root: "host:0123".to_owned(),
+        kernel: "6.1.0".to_owned(),
+        shell: "bash 5.2".to_owned(),
+        enforced: BTreeMap::from([("memory".to_owned(), "cgroup v2".to_owned())]),
+    }
+}
+
+fn verification(passed: bool, score: f64) -> RowVerification {
+    let check = |name: &str, weight, passed| RowCheck { name: name.to_owned(), weight, passed };
+    let checks = vec![check("exists", 0.25, true), check("equal", 0.75, passed)];
+    RowVerification { score, passed, checks }
+}
+
+/// Every seventh is rejected; the split follows the task.
+pub(super) fn record(n: u64) -> RowRecord {
+    let split = match (n / 3) % 10 {
+        8 => Split::Validation,
+        9 => Split::Test,
+        _ => Split::Train,
+    };
+    let rejected = (n % 7 == 6)
+        .then(|| Rejection { stage: "leak".to_owned(), detail: "sealed content".to_owned() });
+    RowRecord {
+        episode: EpisodeId(format!("ep-{n:016x}")),
+        campaign: CampaignName(CAMPAIGN.to_owned()),
+        ordinal: n * 2,
+        rejected,
+        split,
+        content_digest: format!("{n}"),
+        row: row(n),
+    }
+}
+
+/// Serves rows; refuses everything a dataset writer has no business with.
+#[derive(Default)]
+pub(super) struct Rows {
+    pub(super) rows: Mutex<Vec<RowRecord>>,
+    pub(super) datasets: Mutex<Vec<DatasetRecord>>,
+    pub(super) repeats_itself: bool,
+}
+
+impl Rows {
+    pub(super) fn numbered(count: u64) -> Arc<Self> {
+        Arc::new(Self { rows: Mutex::new((0..count).map(record).collect()), ..Self::default() })
+    }
+}
+
+pub(super) fn edition(journal: &Arc<Rows>) -> Edition {
+    Edition {
+        campaign: CampaignName(CAMPAIGN.to_owned()),
+        journal: Arc::<Rows>::clone(journal),
+        late_labels: BTreeMap::new(),
+        late_rejections: BTreeMap::from([(
+            EpisodeId(format!("ep-{:016x}", 2)),
+            Rejection { stage: "duplicate".to_owned(), detail: "of ep-1".to_owned() },
+        )]),
+        faulted: 2,
+        planned: 102,
+        licence: "cc-by-4.0".to_owned(),
+        seed: u64::MAX,
+        config_digest: "c0ffee".to_owned(),
+        now_ms: 1_767_323_045_678,
+    }
+}
+
+/// Writes a version below `dir` and returns where it is.
+pub(super) async fn write(dir: &Path, journal: &Arc<Rows>) -> DatasetRecord {
+    use synthd_actors::ports::DatasetSink;
+    crate::dataset::ParquetSink::new(dir).write(edition(journal)).await.unwrap()
+}
+
+fn refuse<T>(operation: &'static str) -> Result<T, StoreFault> {
+    Err(StoreFault { operation, message: "not for a dataset writer".to_owned() })
+}
+
+#[async_trait]
+impl Journal for Rows {
+    async fn append(&self, _: Vec<Entry>) -> Result<(), StoreFault> {
+        refuse("append")
+    }
+
+    async fn campaign(&self, _: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault> {
+        refuse("campaign")
+    }
+
+    async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault> {
+        refuse("campaigns")
+    }
+
+    async fn episodes(&self, _: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault> {
+        refuse("episodes")
+    }
+
+    async fn attempts(&self, _: &EpisodeId) -> Result<Vec<AttemptRecord>, StoreFault> {
+        refuse("attempts")
+    }
+
+    async fn turns(&self, _: &EpisodeId, _: Attempt) -> Result<Vec<Turn>, StoreFault> {
+        refuse("turns")
+    }
+
+    async fn rows(
+        &self,
+        _: &CampaignName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<RowRecord>, StoreFault> {
+        let after = if self.repeats_itself { None } else { after };
+        let rows = self.rows.lock().unwrap();
+        let rest = rows.iter().filter(|row| after.is_none_or(|after| row.ordinal > after));
+        Ok(rest.take(limit).cloned().collect())
+    }
+
+    async fn datasets(&self, _: &CampaignName) -> Result<Vec<DatasetRecord>, StoreFault> {
+        Ok(self.datasets.lock().unwrap().clone())
+    }
+
+    async fn spent(&self, _: &CampaignName) -> Result<Money, StoreFault> {
+        refuse("spent")
+    }
+
+    async fn barrier(&self) -> Result<(), StoreFault> {
+        refuse("barrier")
+    }
+}

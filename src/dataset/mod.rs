@@ -1,0 +1,46 @@
+//! Datasets: curated rows become immutable, checksummed Parquet versions.
+//!
+//! ```text
+//! journal.rows ──page──► accepted? ──► digest ─┐
+//!                            │                 ├─► known? return the version that is there
+//!                            ├──► tally        │
+//!                            └──► train │ validation │ test (.parquet, sharded when large)
+//!                                              │
+//!            .v<N>.tmp-<pid>/  ── fsync ── rename ──►  v<N>/
+//! ```
+//!
+//! Nothing is ever half visible: a version is written beside its name, made durable, and
+//! renamed. The digest covers the rows, their split and the configuration, so writing the
+//! same rows again, or after a crash between the rename and the journal, finds the version
+//! instead of making another. Reading ([`verify`], [`stats`]) trusts nothing it reads.
+
+mod batch;
+mod card;
+mod checks;
+mod digest;
+#[cfg(test)]
+mod fixture;
+mod manifest;
+mod markdown;
+mod metadata;
+mod problem;
+mod read;
+mod schema;
+mod sink;
+mod stats;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod verify;
+mod version;
+mod writer;
+
+pub use manifest::{FileEntry, Manifest};
+pub use metadata::{Metadata, Stages};
+pub use problem::{Problem, Problems};
+pub use schema::row_schema;
+pub use sink::ParquetSink;
+pub use stats::{Stats, stats};
+pub use tally::{Distributions, Figures, Group, Lengths, Outcomes, Tokens, Totals};
+pub use verify::{VerifyReport, inspect, verify};
+pub use writer::ShardLimits;

@@ -1,0 +1,304 @@
+//! Arrow back to rows, and Parquet files opened without trusting them: a file must have the
+//! canonical schema before a value is read, and a reader that panics over corrupt bytes is
+//! an error of that file, not of the process.
+
+use super::schema::row_schema;
+use arrow::array::{
+    Array, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
+    RecordBatch, StringArray, StructArray,
+};
+use arrow::datatypes::{Field, FieldRef, Schema};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use std::fs::File;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use synthd_actors::model::{
+    Fingerprint, Money, RowAction, RowCheck, RowState, RowStep, RowVerification, TrajectoryRow,
+};
+
+/// Rows decoded at once: long trajectories are megabytes each.
+const BATCH_ROWS: usize = 64;
+
+/// Why a file gave no rows, or stopped giving them.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    #[error("not readable as parquet: {0}")]
+    Parquet(#[from] parquet::errors::ParquetError),
+    #[error("not readable as arrow: {0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+    #[error("the schema is not the canonical one: {}", .0.join("; "))]
+    Schema(Vec<String>),
+    #[error("column {column}, among the rows from {from} on: {message}")]
+    Value { column: &'static str, from: u64, message: String },
+    #[error("column {0} is not of its declared type")]
+    Column(&'static str),
+    #[error("the parquet reader gave up on corrupt bytes")]
+    Panicked,
+}
+
+/// Hands every row of a file with its number to `each`, and returns how many there were.
+pub(super) fn for_each_row(
+    path: &Path,
+    mut each: impl FnMut(u64, TrajectoryRow),
+) -> Result<u64, ReadError> {
+    catch_unwind(AssertUnwindSafe(|| read_rows(path, &mut each)))
+        .unwrap_or(Err(ReadError::Panicked))
+}
+
+fn read_rows(path: &Path, each: &mut impl FnMut(u64, TrajectoryRow)) -> Result<u64, ReadError> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    let file = File::open(path)?;
+    let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
+    let differences = schema_differences(reader.schema());
+    if !differences.is_empty() {
+        return Err(ReadError::Schema(differences));
+    }
+    let mut seen = 0;
+    for batch in reader.with_batch_size(BATCH_ROWS).build()? {
+        for row in from_batch(&batch?, seen)? {
+            each(seen, row);
+            seen += 1;
+        }
+    }
+    Ok(seen)
+}
+
+/// How a file's schema differs from the canonical one, a line for each column.
+pub(super) fn schema_differences(found: &Schema) -> Vec<String> {
+    let wanted = row_schema();
+    let count = wanted.fields().len().max(found.fields().len());
+    (0..count)
+        .filter_map(|i| difference(i, wanted.fields().get(i), found.fields().get(i)))
+        .collect()
+}
+
+fn difference(
+    position: usize,
+    wanted: Option<&FieldRef>,
+    found: Option<&FieldRef>,
+) -> Option<String> {
+    match (wanted, found) {
+        (Some(w), None) => Some(format!("column {} is missing", w.name())),
+        (None, Some(f)) => Some(format!("column {} does not belong here", f.name())),
+        (Some(w), Some(f)) if w.name() != f.name() => {
+            Some(format!("column {position} is {}, not {}", f.name(), w.name()))
+        }
+        (Some(w), Some(f)) if !same(w, f) => {
+            Some(format!("column {} is {}, not {}", w.name(), kind(f), kind(w)))
+        }
+        _ => None,
+    }
+}
+
+fn same(wanted: &Field, found: &Field) -> bool {
+    wanted.data_type() == found.data_type() && wanted.is_nullable() == found.is_nullable()
+}
+
+fn kind(field: &Field) -> String {
+    let null = if field.is_nullable() { "nullable " } else { "" };
+    format!("{null}{}", field.data_type())
+}
+
+/// The rows of a batch; `first` is the number of its first one, for messages.
+pub(super) fn from_batch(batch: &RecordBatch, first: u64) -> Result<Vec<TrajectoryRow>, ReadError> {
+    let table = StructArray::from(batch.clone());
+    let rows = Rows::of(&table, first)?;
+    (0..table.len()).map(|i| rows.row(i)).collect()
+}
+
+/// A struct's columns by name and type.
+struct Columns<'a> {
+    record: &'a StructArray,
+    first: u64,
+}
+
+impl<'a> Columns<'a> {
+    fn get<T: Array + 'static>(&self, name: &'static str) -> Result<&'a T, ReadError> {
+        self.record
+            .column_by_name(name)
+            .and_then(|column| column.as_any().downcast_ref())
+            .ok_or(ReadError::Column(name))
+    }
+
+    fn text(&self, name: &'static str, i: usize) -> Result<String, ReadError> {
+        Ok(self.get::<StringArray>(name)?.value(i).to_owned())
+    }
+
+    fn int32(&self, name: &'static str, i: usize) -> Result<i32, ReadError> {
+        Ok(self.get::<Int32Array>(name)?.value(i))
+    }
+
+    fn int64(&self, name: &'static str, i: usize) -> Result<i64, ReadError> {
+        Ok(self.get::<Int64Array>(name)?.value(i))
+    }
+
+    fn float64(&self, name: &'static str, i: usize) -> Result<f64, ReadError> {
+        Ok(self.get::<Float64Array>(name)?.value(i))
+    }
+
+    fn boolean(&self, name: &'static str, i: usize) -> Result<bool, ReadError> {
+        Ok(self.get::<BooleanArray>(name)?.value(i))
+    }
+
+    fn money(&self, name: &'static str, i: usize) -> Result<Money, ReadError> {
+        let nanos = self.get::<Decimal128Array>(name)?.value(i);
+        u64::try_from(nanos).map(Money::from_nanos).map_err(|_| ReadError::Value {
+            column: name,
+            from: self.first,
+            message: "not an amount of money".to_owned(),
+        })
+    }
+
+    fn texts(&self, name: &'static str, i: usize) -> Result<Vec<String>, ReadError> {
+        let list = self.get::<ListArray>(name)?;
+        let items = list.values().as_any().downcast_ref::<StringArray>();
+        let items = items.ok_or(ReadError::Column(name))?;
+        Ok(range(list, i).map(|j| items.value(j).to_owned()).collect())
+    }
+
+    fn record(&self, name: &'static str) -> Result<Columns<'a>, ReadError> {
+        Ok(Self { record: self.get(name)?, first: self.first })
+    }
+
+    /// A list of structs: the list, and the columns of its items.
+    fn records(&self, name: &'static str) -> Result<(&'a ListArray, Columns<'a>), ReadError> {
+        let list = self.get::<ListArray>(name)?;
+        let items = list.values().as_any().downcast_ref::<StructArray>();
+        let record = items.ok_or(ReadError::Column(name))?;
+        Ok((list, Columns { record, first: self.first }))
+    }
+}
+
+/// Where the items of list `i` lie.
+fn range(list: &ListArray, i: usize) -> Range<usize> {
+    let at = |i: usize| usize::try_from(list.value_offsets()[i]).unwrap_or(0);
+    at(i)..at(i + 1)
+}
+
+/// The nested columns of a batch, looked up once.
+struct Rows<'a> {
+    top: Columns<'a>,
+    sandbox: Columns<'a>,
+    trajectory: &'a ListArray,
+    steps: Columns<'a>,
+    states: Columns<'a>,
+    actions: Columns<'a>,
+    verification: Columns<'a>,
+    check_list: &'a ListArray,
+    checks: Columns<'a>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(table: &'a StructArray, first: u64) -> Result<Self, ReadError> {
+        let top = Columns { record: table, first };
+        let (trajectory, steps) = top.records("trajectory")?;
+        let verification = top.record("verification")?;
+        let (check_list, checks) = verification.records("checks")?;
+        Ok(Self {
+            sandbox: top.record("sandbox")?,
+            states: steps.record("state")?,
+            actions: steps.record("action")?,
+            top,
+            trajectory,
+            steps,
+            verification,
+            check_list,
+            checks,
+        })
+    }
+
+    fn row(&self, i: usize) -> Result<TrajectoryRow, ReadError> {
+        let top = &self.top;
+        Ok(TrajectoryRow {
+            schema_version: top.text("schema_version", i)?,
+            trajectory_id: top.text("trajectory_id", i)?,
+            campaign: top.text("campaign", i)?,
+            task_id: top.text("task_id", i)?,
+            template: top.text("template", i)?,
+            task_seed: top.int64("task_seed", i)?,
+            task_instruction: top.text("task_instruction", i)?,
+            category: top.text("category", i)?,
+            difficulty: top.text("difficulty", i)?,
+            llm_model: top.text("llm_model", i)?,
+            llm_provider: top.text("llm_provider", i)?,
+            scaffold: top.text("scaffold", i)?,
+            sandbox: self.fingerprint(i)?,
+            trajectory: range(self.trajectory, i)
+                .map(|j| self.step(j))
+                .collect::<Result<_, _>>()?,
+            final_result: top.text("final_result", i)?,
+            total_reward: top.float64("total_reward", i)?,
+            verification: self.verdict(i)?,
+            labels: top.texts("labels", i)?,
+            execution_time_seconds: top.float64("execution_time_seconds", i)?,
+            total_tokens: top.int64("total_tokens", i)?,
+            cost_usd: top.money("cost_usd", i)?,
+            attempt: top.int32("attempt", i)?,
+            canary: top.text("canary", i)?,
+            created_at: top.text("created_at", i)?,
+        })
+    }
+
+    fn fingerprint(&self, i: usize) -> Result<Fingerprint, ReadError> {
+        let enforced = self.sandbox.text("enforced", i)?;
+        Ok(Fingerprint {
+            backend: self.sandbox.text("backend", i)?,
+            root: self.sandbox.text("root", i)?,
+            kernel: self.sandbox.text("kernel", i)?,
+            shell: self.sandbox.text("shell", i)?,
+            enforced: serde_json::from_str(&enforced).map_err(|e| ReadError::Value {
+                column: "sandbox.enforced",
+                from: self.top.first,
+                message: e.to_string(),
+            })?,
+        })
+    }
+
+    fn step(&self, i: usize) -> Result<RowStep, ReadError> {
+        let steps = &self.steps;
+        let error = steps.get::<StringArray>("error")?;
+        let exit_code = steps.get::<Int32Array>("exit_code")?;
+        Ok(RowStep {
+            step: steps.int32("step", i)?,
+            state: RowState {
+                cwd: self.states.text("cwd", i)?,
+                files: self.states.texts("files", i)?,
+            },
+            action: RowAction {
+                kind: self.actions.text("type", i)?,
+                tool: self.actions.text("tool", i)?,
+                arguments: self.actions.text("arguments", i)?,
+            },
+            observation: steps.text("observation", i)?,
+            reward: steps.float64("reward", i)?,
+            reasoning: steps.text("reasoning", i)?,
+            return_to_go: steps.float64("return_to_go", i)?,
+            done: steps.boolean("done", i)?,
+            error: error.is_valid(i).then(|| error.value(i).to_owned()),
+            exit_code: exit_code.is_valid(i).then(|| exit_code.value(i)),
+            truncated: steps.boolean("truncated", i)?,
+            input_tokens: steps.int64("input_tokens", i)?,
+            output_tokens: steps.int64("output_tokens", i)?,
+            cost_usd: steps.money("cost_usd", i)?,
+            duration_ms: steps.int64("duration_ms", i)?,
+        })
+    }
+
+    fn verdict(&self, i: usize) -> Result<RowVerification, ReadError> {
+        let check = |j: usize| -> Result<RowCheck, ReadError> {
+            Ok(RowCheck {
+                name: self.checks.text("name", j)?,
+                weight: self.checks.float64("weight", j)?,
+                passed: self.checks.boolean("passed", j)?,
+            })
+        };
+        Ok(RowVerification {
+            score: self.verification.float64("score", i)?,
+            passed: self.verification.boolean("passed", i)?,
+            checks: range(self.check_list, i).map(check).collect::<Result<_, _>>()?,
+        })
+    }
+}

@@ -1,0 +1,212 @@
+//! The Arrow schema of the canonical row, `synthd.trajectory/1`.
+//!
+//! Plain types only, so that every reader sees the same table: no dictionaries, no large
+//! strings, no extension types; money is `decimal128(38, 9)`, whose nine decimals are the
+//! ledger's nano-dollars exactly; what has no fixed shape (`arguments`, `enforced`) is JSON
+//! text. Lists name their item `element`, as the Parquet specification does, and only what
+//! may really be absent is nullable.
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
+use std::sync::Arc;
+
+/// Decimal digits of money columns, and how many of them follow the point.
+pub(super) const MONEY_PRECISION: u8 = 38;
+pub(super) const MONEY_SCALE: i8 = 9;
+
+/// Every column with what it means, in order; the card prints this table.
+pub(super) const COLUMNS: [(&str, &str); 24] = [
+    ("schema_version", "version of this row format, `synthd.trajectory/1`"),
+    ("trajectory_id", "unique in the dataset; the episode's id"),
+    ("campaign", "the campaign that made the row"),
+    ("task_id", "template and digest of the task's bytes; never in two splits"),
+    ("template", "the template the task was generated from"),
+    ("task_seed", "seed the task's parameters were drawn from"),
+    ("task_instruction", "what the agent was asked to do"),
+    ("category", "kind of work"),
+    ("difficulty", "`easy`, `medium` or `hard`, as the template's author judged it"),
+    ("llm_model", "the model that acted"),
+    ("llm_provider", "who served the model; `scripted` means no model at all"),
+    ("scaffold", "the protocol between model and sandbox"),
+    ("sandbox", "where it ran; `enforced` is a JSON object: limit to what enforced it"),
+    ("trajectory", "the steps in order; see below"),
+    ("final_result", "`resolved`, `unresolved` or `flaky`"),
+    ("total_reward", "sum of the steps' rewards"),
+    ("verification", "score, verdict and single checks of the sealed verification"),
+    ("labels", "what the quality stages noted"),
+    ("execution_time_seconds", "wall time of the episode"),
+    ("total_tokens", "tokens in and out"),
+    ("cost_usd", "exact decimal dollars"),
+    ("attempt", "which attempt at the episode this is"),
+    ("canary", "unique string that stands in the task; see Canary"),
+    ("created_at", "RFC 3339, UTC"),
+];
+
+/// The fields of a step, with what they mean.
+pub(super) const STEP_FIELDS: [(&str, &str); 15] = [
+    ("step", "index, without gaps"),
+    ("state", "working directory and workspace files before the action"),
+    ("action", "`type`, `tool`, and `arguments` as a JSON object in text"),
+    ("observation", "what the agent was shown"),
+    ("reward", "change of the milestone potential; the last step adds the final score"),
+    ("reasoning", "what the model said beside its action"),
+    ("return_to_go", "this reward and all that follow"),
+    ("done", "true for the last step only"),
+    ("error", "what went wrong with the action, or null"),
+    ("exit_code", "of the command, or null where none ran"),
+    ("truncated", "whether the observation was cut"),
+    ("input_tokens", "of the call that chose the action"),
+    ("output_tokens", "of the call that chose the action"),
+    ("cost_usd", "of the call, exact decimal dollars"),
+    ("duration_ms", "of the action"),
+];
+
+/// Text that never repeats as a whole: a dictionary would only cost time and space.
+pub(super) const LONG_TEXT: [&str; 5] = [
+    "task_instruction",
+    "trajectory.list.element.observation",
+    "trajectory.list.element.reasoning",
+    "trajectory.list.element.action.arguments",
+    "trajectory.list.element.state.files.list.element",
+];
+
+/// The canonical schema.
+pub fn row_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        text("schema_version"),
+        text("trajectory_id"),
+        text("campaign"),
+        text("task_id"),
+        text("template"),
+        int64("task_seed"),
+        text("task_instruction"),
+        text("category"),
+        text("difficulty"),
+        text("llm_model"),
+        text("llm_provider"),
+        text("scaffold"),
+        record("sandbox", sandbox_fields()),
+        list("trajectory", DataType::Struct(step_fields())),
+        text("final_result"),
+        float64("total_reward"),
+        record("verification", verification_fields()),
+        list("labels", DataType::Utf8),
+        float64("execution_time_seconds"),
+        int64("total_tokens"),
+        money("cost_usd"),
+        int32("attempt"),
+        text("canary"),
+        text("created_at"),
+    ]))
+}
+
+pub(super) fn sandbox_fields() -> Fields {
+    ["backend", "root", "kernel", "shell", "enforced"].into_iter().map(text).collect()
+}
+
+pub(super) fn step_fields() -> Fields {
+    Fields::from(vec![
+        int32("step"),
+        record("state", state_fields()),
+        record("action", action_fields()),
+        text("observation"),
+        float64("reward"),
+        text("reasoning"),
+        float64("return_to_go"),
+        boolean("done"),
+        Field::new("error", DataType::Utf8, true),
+        Field::new("exit_code", DataType::Int32, true),
+        boolean("truncated"),
+        int64("input_tokens"),
+        int64("output_tokens"),
+        money("cost_usd"),
+        int64("duration_ms"),
+    ])
+}
+
+pub(super) fn state_fields() -> Fields {
+    Fields::from(vec![text("cwd"), list("files", DataType::Utf8)])
+}
+
+pub(super) fn action_fields() -> Fields {
+    ["type", "tool", "arguments"].into_iter().map(text).collect()
+}
+
+pub(super) fn verification_fields() -> Fields {
+    Fields::from(vec![
+        float64("score"),
+        boolean("passed"),
+        list("checks", DataType::Struct(check_fields())),
+    ])
+}
+
+pub(super) fn check_fields() -> Fields {
+    Fields::from(vec![text("name"), float64("weight"), boolean("passed")])
+}
+
+/// A list's item, which is never null.
+pub(super) fn element(item: DataType) -> FieldRef {
+    Arc::new(Field::new("element", item, false))
+}
+
+pub(super) fn money_type() -> DataType {
+    DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE)
+}
+
+fn text(name: &str) -> Field {
+    Field::new(name, DataType::Utf8, false)
+}
+
+fn int32(name: &str) -> Field {
+    Field::new(name, DataType::Int32, false)
+}
+
+fn int64(name: &str) -> Field {
+    Field::new(name, DataType::Int64, false)
+}
+
+fn float64(name: &str) -> Field {
+    Field::new(name, DataType::Float64, false)
+}
+
+fn boolean(name: &str) -> Field {
+    Field::new(name, DataType::Boolean, false)
+}
+
+fn money(name: &str) -> Field {
+    Field::new(name, money_type(), false)
+}
+
+fn record(name: &str, fields: Fields) -> Field {
+    Field::new(name, DataType::Struct(fields), false)
+}
+
+fn list(name: &str, item: DataType) -> Field {
+    Field::new(name, DataType::List(element(item)), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_and_step_field_is_described_in_order() {
+        let schema = row_schema();
+        let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        assert_eq!(names, COLUMNS.map(|(name, _)| name));
+        let fields = step_fields();
+        let names: Vec<_> = fields.iter().map(|f| f.name().as_str()).collect();
+        assert_eq!(names, STEP_FIELDS.map(|(name, _)| name));
+    }
+
+    #[test]
+    fn columns_are_the_rows_own_fields_in_their_order() {
+        let row = crate::dataset::fixture::row(0);
+        let text = serde_json::to_string(&row).unwrap();
+        let mut from = 0;
+        for (name, _) in COLUMNS {
+            let key = format!("\"{name}\":");
+            let at = text[from..].find(&key).unwrap_or_else(|| panic!("{name} out of order"));
+            from += at + key.len();
+        }
+    }
+}

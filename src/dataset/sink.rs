@@ -1,0 +1,305 @@
+//! The [`DatasetSink`] over Parquet files.
+
+use super::card::card;
+use super::digest::RowsDigest;
+use super::manifest::{CARD, MANIFEST, MANIFEST_SCHEMA, METADATA, Manifest, pretty, write_file};
+use super::metadata::{METADATA_SCHEMA, Metadata, Stages, rfc3339};
+use super::tally::Tally;
+use super::version::{Draft, Versions};
+use super::writer::{ShardLimits, SplitWriter, WriteError};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use synthd_actors::model::{
+    DatasetRecord, EpisodeId, Fault, FaultKind, ROW_SCHEMA, Rejection, RowRecord, Split,
+};
+use synthd_actors::ports::{DatasetSink, Edition};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::spawn_blocking;
+
+type Late = Arc<BTreeMap<EpisodeId, Rejection>>;
+type Turn = OwnedMutexGuard<()>;
+
+/// Rows in memory at once: long trajectories are megabytes each.
+const PAGE: usize = 64;
+
+/// Writes datasets below `<data_dir>/datasets/`.
+pub struct ParquetSink {
+    data_dir: PathBuf,
+    limits: ShardLimits,
+    /// One version is written at a time: drafts are named by process.
+    turn: Arc<Mutex<()>>,
+}
+
+impl ParquetSink {
+    pub fn new(data_dir: &Path) -> Self {
+        Self::with_limits(data_dir, ShardLimits::default())
+    }
+
+    /// With other sizes at which a split goes on in another file.
+    pub fn with_limits(data_dir: &Path, limits: ShardLimits) -> Self {
+        Self { data_dir: data_dir.to_owned(), limits, turn: Arc::default() }
+    }
+}
+
+#[async_trait]
+impl DatasetSink for ParquetSink {
+    async fn write(&self, edition: Edition) -> Result<DatasetRecord, Fault> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        let job = Job::open(&self.data_dir, self.limits, edition)?;
+        let known = job.known().await?;
+        if let Some(record) = known.record
+            && record.digest == job.digest().await?
+        {
+            return Ok(record);
+        }
+        job.write(known.newest.saturating_add(1), turn).await
+    }
+}
+
+/// What the journal and the disk have of a campaign.
+struct Known {
+    /// The highest number in use.
+    newest: u32,
+    /// The newest version, if it is whole.
+    record: Option<DatasetRecord>,
+}
+
+struct Job {
+    versions: Versions,
+    limits: ShardLimits,
+    late: Late,
+    edition: Edition,
+}
+
+impl Job {
+    fn open(data_dir: &Path, limits: ShardLimits, mut edition: Edition) -> Result<Self, Fault> {
+        let versions = Versions::of(data_dir, &edition.campaign).map_err(WriteError::Io)?;
+        let late = Arc::new(std::mem::take(&mut edition.late_rejections));
+        Ok(Self { versions, limits, late, edition })
+    }
+
+    /// The disk says what is there: a version that a crash kept out of the journal is taken
+    /// over, and one that is gone from the disk only keeps its number.
+    async fn known(&self) -> Result<Known, Fault> {
+        let journaled = self.edition.journal.datasets(&self.edition.campaign).await?;
+        let journaled = journaled.iter().map(|record| record.version).max().unwrap_or(0);
+        let versions = self.versions.clone();
+        blocking(move || {
+            let newest = versions.newest()?.max(journaled);
+            Ok(Known { newest, record: versions.record(newest) })
+        })
+        .await
+    }
+
+    /// The digest alone, without writing: the usual end of a campaign that is run again.
+    async fn digest(&self) -> Result<String, Fault> {
+        let digest = self.pages(RowsDigest::default(), add_to_digest).await?;
+        Ok(digest.finish(&self.edition.config_digest))
+    }
+
+    async fn write(&self, version: u32, turn: Turn) -> Result<DatasetRecord, Fault> {
+        let (versions, limits) = (self.versions.clone(), self.limits);
+        let writer =
+            blocking(move || Writer::begin(versions.draft(version)?, limits, turn)).await?;
+        let writer = self.pages(writer, Writer::add).await?;
+        let facts = Facts::of(&self.edition, version);
+        let versions = self.versions.clone();
+        blocking(move || {
+            writer.publish(facts)?;
+            versions.record(version).ok_or_else(|| {
+                WriteError::Refused(format!("version {version} is not whole once written"))
+            })
+        })
+        .await
+    }
+
+    /// Takes every judged row past `each`, a page at a time and off this thread.
+    async fn pages<S: Send + 'static>(
+        &self,
+        mut state: S,
+        each: fn(&mut S, &[RowRecord], &Late) -> Result<(), WriteError>,
+    ) -> Result<S, Fault> {
+        let mut after = None;
+        loop {
+            let mut page = self.edition.journal.rows(&self.edition.campaign, after, PAGE).await?;
+            for record in &mut page {
+                if let Some(labels) = self.edition.late_labels.get(&record.episode) {
+                    record.row.labels.extend(labels.iter().cloned());
+                }
+            }
+            let Some(last) = page.last() else { return Ok(state) };
+            let last = last.ordinal;
+            check_order(&page, after)?;
+            let late = Arc::clone(&self.late);
+            state = blocking(move || each(&mut state, &page, &late).map(|()| state)).await?;
+            after = Some(last);
+        }
+    }
+}
+
+/// A journal that repeats rows would put them into the dataset twice, or never end.
+fn check_order(page: &[RowRecord], after: Option<u64>) -> Result<(), Fault> {
+    let first = page.first().map(|record| record.ordinal);
+    let ascending = page.windows(2).all(|pair| pair[0].ordinal < pair[1].ordinal);
+    if ascending && (after.is_none() || first > after) {
+        return Ok(());
+    }
+    Err(Fault::new(FaultKind::Store, "the journal returned rows out of plan order"))
+}
+
+fn add_to_digest(
+    digest: &mut RowsDigest,
+    page: &[RowRecord],
+    late: &Late,
+) -> Result<(), WriteError> {
+    for record in page.iter().filter(|record| rejection(record, late).is_none()) {
+        digest.add(record.split, &record.row)?;
+    }
+    Ok(())
+}
+
+fn rejection<'a>(record: &'a RowRecord, late: &'a Late) -> Option<&'a Rejection> {
+    record.rejected.as_ref().or_else(|| late.get(&record.episode))
+}
+
+/// A version in the making: three splits, their figures and their digest.
+struct Writer {
+    draft: Draft,
+    /// Held until the draft is gone, even where the caller stopped waiting.
+    _turn: Turn,
+    splits: [(Split, SplitWriter); 3],
+    tally: Tally,
+    digest: RowsDigest,
+    stages: Stages,
+}
+
+impl Writer {
+    fn begin(draft: Draft, limits: ShardLimits, turn: Turn) -> Result<Self, WriteError> {
+        let splits = Split::ALL.map(|split| (split, SplitWriter::new(draft.dir(), split, limits)));
+        Ok(Self {
+            draft,
+            _turn: turn,
+            splits,
+            tally: Tally::default(),
+            digest: RowsDigest::default(),
+            stages: Stages::default(),
+        })
+    }
+
+    fn add(&mut self, page: &[RowRecord], late: &Late) -> Result<(), WriteError> {
+        let mut accepted = Vec::with_capacity(page.len());
+        for record in page {
+            self.stages.judged += 1;
+            match rejection(record, late) {
+                Some(found) => {
+                    *self.stages.rejected.entry(found.stage.clone()).or_default() += 1;
+                }
+                None => accepted.push(record),
+            }
+        }
+        for record in &accepted {
+            self.tally.add(record.split, &record.row);
+            self.digest.add(record.split, &record.row)?;
+        }
+        for (split, writer) in &mut self.splits {
+            let rows = accepted.iter().filter(|r| r.split == *split).map(|r| &r.row);
+            writer.push(&rows.collect::<Vec<_>>())?;
+        }
+        Ok(())
+    }
+
+    /// Closes the files, writes what describes them, and gives the version its name.
+    fn publish(self, facts: Facts) -> Result<(), WriteError> {
+        let mut files = Vec::new();
+        for (_, writer) in self.splits {
+            files.extend(writer.finish()?);
+        }
+        let digest = self.digest.finish(&facts.config_digest);
+        let metadata = facts.metadata(digest, self.stages, &self.tally);
+        let dir = self.draft.dir();
+        let card = write_file(dir, CARD, &card(&metadata, &files))?;
+        files.push(write_file(dir, METADATA, &pretty(&metadata)?)?);
+        files.push(card);
+        write_file(dir, MANIFEST, &pretty(&manifest(metadata, files))?)?;
+        self.draft.publish()?;
+        Ok(())
+    }
+}
+
+fn manifest(metadata: Metadata, files: Vec<super::FileEntry>) -> Manifest {
+    Manifest {
+        schema: MANIFEST_SCHEMA.to_owned(),
+        row_schema: metadata.row_schema,
+        campaign: metadata.campaign,
+        version: metadata.version,
+        config_digest: metadata.config_digest,
+        digest: metadata.digest,
+        files,
+    }
+}
+
+/// What an edition says of itself, apart from its rows.
+struct Facts {
+    campaign: String,
+    version: u32,
+    seed: u64,
+    config_digest: String,
+    licence: String,
+    now_ms: i64,
+    planned: u64,
+    faulted: u64,
+}
+
+impl Facts {
+    fn of(edition: &Edition, version: u32) -> Self {
+        Self {
+            campaign: edition.campaign.to_string(),
+            version,
+            seed: edition.seed,
+            config_digest: edition.config_digest.clone(),
+            licence: edition.licence.clone(),
+            now_ms: edition.now_ms,
+            planned: edition.planned,
+            faulted: edition.faulted,
+        }
+    }
+
+    fn metadata(self, digest: String, stages: Stages, tally: &Tally) -> Metadata {
+        let figures = tally.figures();
+        let accepted = figures.splits.iter().map(|(split, group)| (*split, group.rows)).collect();
+        Metadata {
+            schema: METADATA_SCHEMA.to_owned(),
+            row_schema: ROW_SCHEMA.to_owned(),
+            engine: format!("synthd {}", env!("CARGO_PKG_VERSION")),
+            campaign: self.campaign,
+            version: self.version,
+            digest,
+            seed: self.seed,
+            config_digest: self.config_digest,
+            created_at: rfc3339(self.now_ms),
+            created_at_ms: self.now_ms,
+            licence: self.licence,
+            stages: Stages {
+                planned: self.planned,
+                finished: stages.judged.saturating_add(self.faulted),
+                faulted: self.faulted,
+                labelled: figures.labels.clone(),
+                accepted,
+                ..stages
+            },
+            figures,
+        }
+    }
+}
+
+/// Runs what blocks off the async threads; a panic there is a fault, not a crash.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, WriteError> + Send + 'static,
+) -> Result<T, Fault> {
+    match spawn_blocking(work).await {
+        Ok(result) => result.map_err(Fault::from),
+        Err(error) => Err(Fault::new(FaultKind::Panicked, format!("writing a dataset: {error}"))),
+    }
+}

@@ -1,0 +1,58 @@
+//! `dataset stats`: the figures of a version, recounted from its rows.
+
+use super::manifest::FileEntry;
+use super::read::for_each_row;
+use super::tally::{Figures, Tally};
+use super::verify::open_manifest;
+use crate::error::{Code, Error, Result};
+use serde::Serialize;
+use std::path::{Component, Path};
+use synthd_actors::model::Split;
+
+/// What a version holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stats {
+    pub path: String,
+    pub campaign: String,
+    pub version: u32,
+    pub digest: String,
+    pub bytes: u64,
+    pub files: Vec<FileEntry>,
+    #[serde(flatten)]
+    pub figures: Figures,
+}
+
+/// Counts from the Parquet files; nothing is taken from `metadata.json`.
+pub fn stats(dir: &Path) -> Result<Stats> {
+    let manifest = open_manifest(dir)?;
+    let mut tally = Tally::default();
+    for file in &manifest.files {
+        if let Some(split) = file.split {
+            count(dir, file, split, &mut tally)?;
+        }
+    }
+    Ok(Stats {
+        path: dir.display().to_string(),
+        campaign: manifest.campaign,
+        version: manifest.version,
+        digest: manifest.digest,
+        bytes: manifest.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes)),
+        files: manifest.files,
+        figures: tally.figures(),
+    })
+}
+
+fn count(dir: &Path, file: &FileEntry, split: Split, tally: &mut Tally) -> Result<()> {
+    let path = Path::new(&file.path);
+    let damaged = |message: String| {
+        Error::new(Code::DatasetDamaged, message)
+            .hint(format!("`synthd dataset verify {}` lists everything", dir.display()))
+    };
+    if !matches!(path.components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
+        return Err(damaged(format!("{:?} in the manifest is not a plain file name", file.path)));
+    }
+    let path = dir.join(path);
+    for_each_row(&path, |_, row| tally.add(split, &row))
+        .map(|_| ())
+        .map_err(|error| damaged(format!("{} cannot be read", path.display())).because(error))
+}

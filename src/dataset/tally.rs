@@ -1,0 +1,277 @@
+//! Figures over rows, one row at a time.
+//!
+//! Sums are kept in integers, so that the order of rows changes nothing and recounting a
+//! dataset from its files gives the very figures that were written; shares and averages
+//! are derived at the end and rounded to six decimals.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use synthd_actors::model::{Money, Split, TrajectoryRow};
+
+/// What a dataset holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    pub totals: Totals,
+    pub splits: BTreeMap<Split, Group>,
+    pub distributions: Distributions,
+    /// Rows that carry each label.
+    pub labels: BTreeMap<String, u64>,
+    /// Whether any row was acted out by a script instead of a model.
+    pub scripted: bool,
+    pub scripted_models: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    pub rows: u64,
+    pub steps: u64,
+    pub tokens: Tokens,
+    pub cost_usd: Money,
+    pub outcomes: Outcomes,
+    /// Share of rows that are `resolved`; null without rows.
+    pub success_rate: Option<f64>,
+    pub length_in_steps: Lengths,
+    pub average_execution_seconds: Option<f64>,
+}
+
+/// Of the recorded steps; `total` is what the rows say of themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tokens {
+    pub input: i64,
+    pub output: i64,
+    pub total: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcomes {
+    pub resolved: u64,
+    pub unresolved: u64,
+    pub flaky: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Lengths {
+    pub average: Option<f64>,
+    pub min: Option<u64>,
+    pub p50: Option<u64>,
+    pub max: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Distributions {
+    pub category: BTreeMap<String, Group>,
+    pub template: BTreeMap<String, Group>,
+    pub model: BTreeMap<String, Group>,
+    pub scaffold: BTreeMap<String, Group>,
+    pub difficulty: BTreeMap<String, Group>,
+}
+
+/// Rows that have something in common.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    pub rows: u64,
+    pub resolved: u64,
+    pub success_rate: Option<f64>,
+    pub average_steps: Option<f64>,
+}
+
+/// The accumulator behind [`Figures`].
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    all: Count,
+    outcomes: Outcomes,
+    tokens: Tokens,
+    cost: Money,
+    milliseconds: u64,
+    lengths: BTreeMap<u64, u64>,
+    splits: BTreeMap<Split, Count>,
+    categories: BTreeMap<String, Count>,
+    templates: BTreeMap<String, Count>,
+    models: BTreeMap<String, Count>,
+    scaffolds: BTreeMap<String, Count>,
+    difficulties: BTreeMap<String, Count>,
+    labels: BTreeMap<String, u64>,
+    scripted: BTreeMap<String, Count>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    rows: u64,
+    resolved: u64,
+    steps: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, split: Split, row: &TrajectoryRow) {
+        let one = Count::of(row);
+        self.all.add(one);
+        self.splits.entry(split).or_default().add(one);
+        count(&mut self.categories, &row.category, one);
+        count(&mut self.templates, &row.template, one);
+        count(&mut self.models, &row.llm_model, one);
+        count(&mut self.scaffolds, &row.scaffold, one);
+        count(&mut self.difficulties, &row.difficulty, one);
+        if row.llm_provider == "scripted" {
+            count(&mut self.scripted, &row.llm_model, one);
+        }
+        *self.lengths.entry(one.steps).or_default() += 1;
+        self.add_labels(&row.labels);
+        self.add_outcome(&row.final_result);
+        self.add_expense(row);
+    }
+
+    fn add_labels(&mut self, labels: &[String]) {
+        for label in labels {
+            *self.labels.entry(label.clone()).or_default() += 1;
+        }
+    }
+
+    fn add_outcome(&mut self, result: &str) {
+        match result {
+            "resolved" => self.outcomes.resolved += 1,
+            "flaky" => self.outcomes.flaky += 1,
+            _ => self.outcomes.unresolved += 1,
+        }
+    }
+
+    fn add_expense(&mut self, row: &TrajectoryRow) {
+        for step in &row.trajectory {
+            self.tokens.input = self.tokens.input.saturating_add(step.input_tokens);
+            self.tokens.output = self.tokens.output.saturating_add(step.output_tokens);
+        }
+        self.tokens.total = self.tokens.total.saturating_add(row.total_tokens);
+        self.cost = self.cost.saturating_add(row.cost_usd);
+        // A cast of a float saturates, and NaN becomes zero.
+        let milliseconds = (row.execution_time_seconds * 1_000.0).round() as u64;
+        self.milliseconds = self.milliseconds.saturating_add(milliseconds);
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        let splits = Split::ALL.map(|s| (s, self.splits.get(&s).copied().unwrap_or_default()));
+        Figures {
+            totals: self.totals(),
+            splits: splits.into_iter().map(|(s, count)| (s, count.group())).collect(),
+            distributions: Distributions {
+                category: groups(&self.categories),
+                template: groups(&self.templates),
+                model: groups(&self.models),
+                scaffold: groups(&self.scaffolds),
+                difficulty: groups(&self.difficulties),
+            },
+            labels: self.labels.clone(),
+            scripted: !self.scripted.is_empty(),
+            scripted_models: self.scripted.keys().cloned().collect(),
+        }
+    }
+
+    fn totals(&self) -> Totals {
+        let seconds = share(self.milliseconds, self.all.rows).map(|ms| round(ms / 1_000.0));
+        Totals {
+            rows: self.all.rows,
+            steps: self.all.steps,
+            tokens: self.tokens,
+            cost_usd: self.cost,
+            outcomes: self.outcomes,
+            success_rate: share(self.all.resolved, self.all.rows),
+            length_in_steps: self.lengths(),
+            average_execution_seconds: seconds,
+        }
+    }
+
+    fn lengths(&self) -> Lengths {
+        Lengths {
+            average: share(self.all.steps, self.all.rows),
+            min: self.lengths.keys().next().copied(),
+            p50: self.median_length(),
+            max: self.lengths.keys().next_back().copied(),
+        }
+    }
+
+    /// The lower median: a length that some row has.
+    fn median_length(&self) -> Option<u64> {
+        let half = self.all.rows.div_ceil(2);
+        let mut seen = 0;
+        self.lengths.iter().find_map(|(length, rows)| {
+            seen += rows;
+            (seen >= half).then_some(*length)
+        })
+    }
+}
+
+impl Count {
+    fn of(row: &TrajectoryRow) -> Self {
+        let resolved = u64::from(row.final_result == "resolved");
+        Self { rows: 1, resolved, steps: row.trajectory.len() as u64 }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.resolved += other.resolved;
+        self.steps += other.steps;
+    }
+
+    fn group(self) -> Group {
+        Group {
+            rows: self.rows,
+            resolved: self.resolved,
+            success_rate: share(self.resolved, self.rows),
+            average_steps: share(self.steps, self.rows),
+        }
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, Count>, key: &str, one: Count) {
+    match counts.get_mut(key) {
+        Some(count) => count.add(one),
+        None => {
+            counts.insert(key.to_owned(), one);
+        }
+    }
+}
+
+fn groups(counts: &BTreeMap<String, Count>) -> BTreeMap<String, Group> {
+    counts.iter().map(|(key, count)| (key.clone(), count.group())).collect()
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| round(part as f64 / whole as f64))
+}
+
+// Six decimals survive a trip through any JSON reader.
+fn round(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::fixture::{row, row_with_steps};
+
+    #[test]
+    fn no_rows_have_no_averages() {
+        let totals = Tally::default().figures().totals;
+        assert_eq!(totals.success_rate, None);
+        assert_eq!(totals.length_in_steps.p50, None);
+        assert_eq!(totals.cost_usd, Money::ZERO);
+    }
+
+    #[test]
+    fn the_order_of_rows_does_not_matter() {
+        let mut forth = Tally::default();
+        let mut back = Tally::default();
+        (0..50).for_each(|n| forth.add(Split::Train, &row(n)));
+        (0..50).rev().for_each(|n| back.add(Split::Train, &row(n)));
+        assert_eq!(forth.figures(), back.figures());
+    }
+
+    #[test]
+    fn the_median_is_a_length_that_occurs() {
+        for (lengths, median) in
+            [(vec![7], 7), (vec![1, 9], 1), (vec![1, 2, 30], 2), (vec![4, 4, 4, 9], 4)]
+        {
+            let mut tally = Tally::default();
+            lengths.iter().for_each(|n| tally.add(Split::Test, &row_with_steps(1, *n)));
+            assert_eq!(tally.figures().totals.length_in_steps.p50, Some(median), "{lengths:?}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The card and the metadata, as their readers see them.
+
+use super::super::fixture::{Rows, edition, record, write};
+use super::super::{ParquetSink, ShardLimits};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use synthd_actors::ports::DatasetSink;
+use tempfile::tempdir;
+
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter("[0-9a-f]{64}", "<sha256>");
+    settings.add_filter(r"synthd \d+\.\d+\.\d+", "synthd <version>");
+    settings
+}
+
+async fn text(name: &str) -> String {
+    let dir = tempdir().unwrap();
+    let record = write(dir.path(), &Rows::numbered(60)).await;
+    fs::read_to_string(Path::new(&record.path).join(name)).unwrap()
+}
+
+#[tokio::test]
+async fn the_card_of_a_dataset_with_scripted_rows() {
+    let card = text("README.md").await;
+    settings().bind(|| insta::assert_snapshot!("card", card));
+}
+
+#[tokio::test]
+async fn the_metadata() {
+    let metadata = text("metadata.json").await;
+    settings().bind(|| insta::assert_snapshot!("metadata", metadata));
+}
+
+#[tokio::test]
+async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
+    let dir = tempdir().unwrap();
+    let mut rows: Vec<_> = (0..30).map(record).collect();
+    for row in &mut rows {
+        row.row.llm_provider = "acme".to_owned();
+        row.row.llm_model = "acme/a|b\nc".to_owned();
+    }
+    let journal = Arc::new(Rows { rows: rows.into(), ..Rows::default() });
+    let mut edition = edition(&journal);
+    edition.licence = "my \"own\": #1".to_owned();
+    let limits = ShardLimits { rows: 10, ..Default::default() };
+    let record = ParquetSink::with_limits(dir.path(), limits).write(edition).await.unwrap();
+    let card = fs::read_to_string(Path::new(&record.path).join("README.md")).unwrap();
+    assert!(card.contains("| acme/a\\|b c | "), "{card}");
+    assert!(!card.contains("scripted models"), "no script acted here");
+    let header = card.split("---").nth(1).unwrap();
+    insta::assert_snapshot!(header.trim(), @r#"
+    license: "my \"own\": #1"
+    pretty_name: "Agent trajectories: fixture v1"
+    task_categories:
+    - text-generation
+    size_categories:
+    - n<1K
+    tags:
+    - agent-trajectories
+    - synthd
+    - synthetic
+    configs:
+    - config_name: default
+      default: true
+      data_files:
+      - split: train
+        path: train-*.parquet
+      - split: validation
+        path: validation.parquet
+      - split: test
+        path: test.parquet
+    "#);
+}
+
+#[tokio::test]
+async fn a_split_without_rows_is_not_listed_where_it_would_spoil_the_others() {
+    let dir = tempdir().unwrap();
+    let record = write(dir.path(), &Rows::numbered(20)).await;
+    let card = fs::read_to_string(Path::new(&record.path).join("README.md")).unwrap();
+    let header = card.split("---").nth(1).unwrap();
+    assert!(header.contains("split: train") && !header.contains("split: test"), "{header}");
+    assert!(card.contains("Without rows in this version: `validation`, `test`."), "{card}");
+    assert!(Path::new(&record.path).join("test.parquet").exists());
+}

@@ -1,0 +1,188 @@
+//! Which versions come to be, and when none does.
+
+use super::super::fixture::{Rows, edition, record, row, write};
+use super::super::{Metadata, ParquetSink, verify};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use synthd_actors::model::{CampaignName, FaultKind, Split};
+use synthd_actors::ports::DatasetSink;
+use tempfile::tempdir;
+
+fn names(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap();
+    let mut names: Vec<_> =
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn home(dir: &Path) -> PathBuf {
+    dir.join("datasets/fixture")
+}
+
+#[tokio::test]
+async fn a_version_holds_what_was_accepted_and_says_what_was_not() {
+    let dir = tempdir().unwrap();
+    let record = write(dir.path(), &Rows::numbered(100)).await;
+    assert_eq!(record.version, 1);
+    assert_eq!(record.path, home(dir.path()).join("v1").display().to_string());
+    assert_eq!(
+        names(Path::new(&record.path)),
+        [
+            "README.md",
+            "manifest.json",
+            "metadata.json",
+            "test.parquet",
+            "train.parquet",
+            "validation.parquet"
+        ]
+    );
+    assert_eq!(names(&home(dir.path())), ["v1"]);
+    assert_eq!(record.rejected["leak"], 14);
+    assert_eq!(record.rejected["duplicate"], 1);
+    assert_eq!(record.rows.values().sum::<u64>(), 85);
+    let report = verify(Path::new(&record.path)).unwrap();
+    assert_eq!((report.rows, report.version, report.digest), (85, 1, record.digest));
+}
+
+#[tokio::test]
+async fn the_stages_add_up() {
+    let dir = tempdir().unwrap();
+    let record = write(dir.path(), &Rows::numbered(100)).await;
+    let text = fs::read_to_string(Path::new(&record.path).join("metadata.json")).unwrap();
+    let metadata: Metadata = serde_json::from_str(&text).unwrap();
+    let stages = metadata.stages;
+    assert_eq!((stages.planned, stages.finished, stages.faulted), (102, 102, 2));
+    let rejected: u64 = stages.rejected.values().sum();
+    assert_eq!(stages.judged, rejected + stages.accepted.values().sum::<u64>());
+    assert_eq!(metadata.seed, u64::MAX);
+    assert!(metadata.figures.scripted);
+    assert_eq!(metadata.figures.scripted_models, ["scripted/oracle"]);
+}
+
+#[tokio::test]
+async fn the_same_rows_are_the_same_version() {
+    let dir = tempdir().unwrap();
+    let journal = Rows::numbered(30);
+    let first = write(dir.path(), &journal).await;
+    journal.datasets.lock().unwrap().push(first.clone());
+    let before = fs::metadata(Path::new(&first.path).join("manifest.json")).unwrap();
+    assert_eq!(write(dir.path(), &journal).await, first);
+    let after = fs::metadata(Path::new(&first.path).join("manifest.json")).unwrap();
+    assert_eq!(before.modified().unwrap(), after.modified().unwrap());
+    assert_eq!(names(&home(dir.path())), ["v1"]);
+}
+
+#[tokio::test]
+async fn a_version_that_never_reached_the_journal_is_adopted() {
+    let dir = tempdir().unwrap();
+    let journal = Rows::numbered(30);
+    let written = write(dir.path(), &journal).await;
+    let mut later = edition(&journal);
+    later.now_ms += 5_000;
+    let adopted = ParquetSink::new(dir.path()).write(later).await.unwrap();
+    assert_eq!(adopted, written);
+}
+
+#[tokio::test]
+async fn more_rows_or_another_configuration_are_the_next_version() {
+    let dir = tempdir().unwrap();
+    let journal = Rows::numbered(30);
+    let first = write(dir.path(), &journal).await;
+    journal.rows.lock().unwrap().push(record(30));
+    let second = write(dir.path(), &journal).await;
+    assert_eq!((first.version, second.version), (1, 2));
+    let mut other = edition(&journal);
+    other.config_digest = "decaf".to_owned();
+    assert_eq!(ParquetSink::new(dir.path()).write(other).await.unwrap().version, 3);
+    for version in ["v1", "v2", "v3"] {
+        verify(&home(dir.path()).join(version)).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_number_in_use_is_never_used_again() {
+    let dir = tempdir().unwrap();
+    let theirs = home(dir.path()).join("v4");
+    fs::create_dir_all(&theirs).unwrap();
+    fs::write(theirs.join("notes.txt"), "mine").unwrap();
+    let journal = Rows::numbered(3);
+    let written = write(dir.path(), &journal).await;
+    assert_eq!(written.version, 5);
+    assert_eq!(names(&theirs), ["notes.txt"]);
+    // Known to the journal, but gone from the disk: the number stays spent.
+    journal.datasets.lock().unwrap().push(written.clone());
+    fs::remove_dir_all(&written.path).unwrap();
+    assert_eq!(write(dir.path(), &journal).await.version, 6);
+}
+
+#[tokio::test]
+async fn a_torn_version_is_not_taken_for_a_whole_one() {
+    let dir = tempdir().unwrap();
+    let journal = Rows::numbered(20);
+    let first = write(dir.path(), &journal).await;
+    fs::write(Path::new(&first.path).join("train.parquet"), "short").unwrap();
+    assert_eq!(write(dir.path(), &journal).await.version, 2);
+}
+
+#[tokio::test]
+async fn no_rows_still_make_three_readable_splits() {
+    let dir = tempdir().unwrap();
+    let record = write(dir.path(), &Rows::numbered(0)).await;
+    assert_eq!(record.rows.values().sum::<u64>(), 0);
+    assert_eq!(record.rows.len(), Split::ALL.len());
+    let report = verify(Path::new(&record.path)).unwrap();
+    assert_eq!((report.rows, report.files), (0, 5));
+}
+
+#[tokio::test]
+async fn a_journal_that_repeats_itself_is_a_fault_and_leaves_nothing() {
+    let dir = tempdir().unwrap();
+    let rows = Rows { repeats_itself: true, ..Rows::default() };
+    rows.rows.lock().unwrap().extend((0..3).map(record));
+    let fault = ParquetSink::new(dir.path()).write(edition(&Arc::new(rows))).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Store);
+    assert_eq!(names(&home(dir.path())), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_cannot_be_written_is_a_fault_that_says_so() {
+    let dir = tempdir().unwrap();
+    fs::write(dir.path().join("datasets"), "in the way").unwrap();
+    let fault = ParquetSink::new(dir.path()).write(edition(&Rows::numbered(1))).await.unwrap_err();
+    assert!(fault.message.starts_with("could not write the dataset: "), "{fault}");
+    let mut outside = edition(&Rows::numbered(1));
+    outside.campaign = CampaignName("../up".to_owned());
+    assert!(ParquetSink::new(dir.path()).write(outside).await.is_err());
+}
+
+#[tokio::test]
+async fn concurrent_writers_of_one_sink_agree() {
+    let dir = tempdir().unwrap();
+    let sink = ParquetSink::new(dir.path());
+    let journal = Rows::numbered(20);
+    let (a, b) = tokio::join!(sink.write(edition(&journal)), sink.write(edition(&journal)));
+    assert_eq!(a.unwrap(), b.unwrap());
+}
+
+/// The dataset that `tests/python/check_dataset.py` loads: written where the environment
+/// says, with one row as JSON beside it.
+#[tokio::test]
+async fn a_fixture_for_other_readers() {
+    let own = tempdir().unwrap();
+    let asked = std::env::var_os("SYNTHD_DATASET_FIXTURE_DIR").map(PathBuf::from);
+    let dir = asked.unwrap_or_else(|| own.path().to_owned());
+    let journal = Rows::numbered(120);
+    let limits = super::super::ShardLimits { rows: 40, ..Default::default() };
+    let sharded = ParquetSink::with_limits(&dir.join("sharded"), limits);
+    let record = sharded.write(edition(&journal)).await.unwrap();
+    verify(Path::new(&record.path)).unwrap();
+    let record = write(&dir.join("whole"), &journal).await;
+    verify(Path::new(&record.path)).unwrap();
+    // The same rows without the ones that reach validation and test: two empty splits.
+    let few = Rows::numbered(20);
+    let record = write(&dir.join("train-only"), &few).await;
+    assert_eq!(record.rows[&Split::Test], 0);
+    fs::write(dir.join("row.json"), serde_json::to_string_pretty(&row(5)).unwrap()).unwrap();
+}

@@ -1,0 +1,105 @@
+//! Any row survives Parquet unchanged.
+
+use super::super::read::for_each_row;
+use super::super::writer::{ShardLimits, SplitWriter};
+use proptest::collection::{btree_map, vec};
+use proptest::option;
+use proptest::prelude::*;
+use synthd_actors::model::*;
+use tempfile::tempdir;
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![Just(String::new()), any::<String>(), "[a-z\u{0}\n\"\\\\🦀]{0,40}"]
+}
+
+fn money() -> impl Strategy<Value = Money> {
+    any::<u64>().prop_map(Money::from_nanos)
+}
+
+prop_compose! {
+    fn step()(
+        (step, cwd, files) in (any::<i32>(), text(), vec(text(), 0..4)),
+        (kind, tool, arguments) in (text(), text(), text()),
+        (observation, reasoning, error) in (text(), text(), option::of(text())),
+        (reward, return_to_go) in (any::<f64>(), any::<f64>()),
+        (done, truncated, exit_code) in (any::<bool>(), any::<bool>(), option::of(any::<i32>())),
+        (input_tokens, output_tokens, duration_ms) in any::<(i64, i64, i64)>(),
+        cost_usd in money(),
+    ) -> RowStep {
+        RowStep {
+            step,
+            state: RowState { cwd, files },
+            action: RowAction { kind, tool, arguments },
+            observation, reward, reasoning, return_to_go, done, error, exit_code, truncated,
+            input_tokens, output_tokens, cost_usd, duration_ms,
+        }
+    }
+}
+
+prop_compose! {
+    fn verification()(
+        (score, passed) in any::<(f64, bool)>(),
+        checks in vec((text(), any::<f64>(), any::<bool>()), 0..4),
+    ) -> RowVerification {
+        let checks = checks.into_iter();
+        let check = |(name, weight, passed)| RowCheck { name, weight, passed };
+        RowVerification { score, passed, checks: checks.map(check).collect() }
+    }
+}
+
+prop_compose! {
+    fn fingerprint()(
+        (backend, root, kernel, shell) in (text(), text(), text(), text()),
+        enforced in btree_map(text(), text(), 0..4),
+    ) -> Fingerprint {
+        Fingerprint { backend, root, kernel, shell, enforced }
+    }
+}
+
+prop_compose! {
+    fn row()(
+        names in vec(text(), 14),
+        (task_seed, total_tokens, attempt) in any::<(i64, i64, i32)>(),
+        (total_reward, execution_time_seconds) in any::<(f64, f64)>(),
+        (sandbox, verification, cost_usd) in (fingerprint(), verification(), money()),
+        (trajectory, labels) in (vec(step(), 0..5), vec(text(), 0..4)),
+    ) -> TrajectoryRow {
+        let mut names = names.into_iter();
+        let mut name = || names.next().unwrap();
+        TrajectoryRow {
+            schema_version: name(), trajectory_id: name(), campaign: name(), task_id: name(),
+            template: name(), task_seed, task_instruction: name(), category: name(),
+            difficulty: name(), llm_model: name(), llm_provider: name(), scaffold: name(),
+            sandbox, trajectory, final_result: name(), total_reward, verification, labels,
+            execution_time_seconds, total_tokens, cost_usd, attempt, canary: name(),
+            created_at: "x".to_owned(),
+        }
+    }
+}
+
+fn through_parquet(rows: &[TrajectoryRow]) -> Vec<TrajectoryRow> {
+    let dir = tempdir().unwrap();
+    let mut writer = SplitWriter::new(dir.path(), Split::Test, ShardLimits::default());
+    writer.push(&rows.iter().collect::<Vec<_>>()).unwrap();
+    writer.finish().unwrap();
+    let mut read = Vec::new();
+    for_each_row(&dir.path().join("test.parquet"), |_, row| read.push(row)).unwrap();
+    read
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn rows_come_back_as_they_went(rows in vec(row(), 0..6)) {
+        let read = through_parquet(&rows);
+        // As text, because NaN is not equal to itself.
+        prop_assert_eq!(format!("{read:?}"), format!("{rows:?}"));
+    }
+}
+
+#[test]
+fn more_rows_than_a_batch_come_back_in_order() {
+    let rows: Vec<_> = (0..500).map(super::super::fixture::row).collect();
+    assert_eq!(through_parquet(&rows), rows);
+}

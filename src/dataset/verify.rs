@@ -1,0 +1,244 @@
+//! `dataset verify`: reads a version as a stranger would, and believes none of it.
+//!
+//! All findings are collected. A file whose bytes are not the ones listed is not decoded:
+//! what it would say adds nothing.
+
+use super::checks::{Checks, Place};
+use super::manifest::{
+    FileEntry, MANIFEST, MANIFEST_SCHEMA, METADATA, Manifest, read_json, sha256_of,
+};
+use super::metadata::Metadata;
+use super::problem::{Problems, ReadJsonError};
+use super::read::for_each_row;
+use super::tally::Figures;
+use crate::error::{Code, Error, Result};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path};
+use synthd_actors::model::{ROW_SCHEMA, Split};
+
+/// What verification found.
+#[derive(Clone, Debug, Serialize)]
+pub struct VerifyReport {
+    pub path: String,
+    pub campaign: String,
+    pub version: u32,
+    pub digest: String,
+    pub files: u64,
+    pub bytes: u64,
+    pub rows: u64,
+    pub steps: u64,
+    pub problems: Problems,
+}
+
+/// Checks a dataset version; any finding is an error that lists them all.
+pub fn verify(dir: &Path) -> Result<VerifyReport> {
+    let report = inspect(dir)?;
+    if report.problems.is_empty() {
+        return Ok(report);
+    }
+    let count = report.problems.count();
+    let noun = if count == 1 { "problem" } else { "problems" };
+    Err(Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", dir.display()))
+        .because(report.problems)
+        .hint("do not use this copy; fetch it again, or run the campaign again to write a new version"))
+}
+
+/// Checks a dataset version and reports, findings included. Fails only where there is no
+/// dataset to check.
+pub fn inspect(dir: &Path) -> Result<VerifyReport> {
+    let manifest = open_manifest(dir)?;
+    let mut checks = Checks::default();
+    check_manifest(&manifest, &mut checks.problems);
+    check_listing(dir, &manifest, &mut checks.problems);
+    let mut complete = true;
+    for file in &manifest.files {
+        complete &= check_file(dir, &manifest.campaign, file, &mut checks);
+    }
+    check_claims(dir, &manifest, complete, &mut checks);
+    Ok(report(dir, manifest, checks))
+}
+
+/// The manifest, or why this is no dataset.
+pub(super) fn open_manifest(dir: &Path) -> Result<Manifest> {
+    read_json(&dir.join(MANIFEST)).map_err(|error| {
+        let path = dir.display();
+        if error.is_missing() || !dir.is_dir() {
+            return Error::new(Code::NotADataset, format!("{path} holds no {MANIFEST}"))
+                .hint("name a version's own directory, for example datasets/<campaign>/v1");
+        }
+        Error::new(Code::DatasetDamaged, format!("the manifest of {path} cannot be read"))
+            .because(error)
+            .hint("fetch this copy again, or run the campaign again to write a new version")
+    })
+}
+
+fn report(dir: &Path, manifest: Manifest, checks: Checks) -> VerifyReport {
+    let totals = checks.tally.figures().totals;
+    VerifyReport {
+        path: dir.display().to_string(),
+        files: manifest.files.len() as u64,
+        bytes: manifest.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes)),
+        campaign: manifest.campaign,
+        version: manifest.version,
+        digest: manifest.digest,
+        rows: totals.rows,
+        steps: totals.steps,
+        problems: checks.problems,
+    }
+}
+
+fn check_manifest(manifest: &Manifest, problems: &mut Problems) {
+    if manifest.schema != MANIFEST_SCHEMA {
+        problems
+            .file(MANIFEST, format!("schema is {:?}, not {MANIFEST_SCHEMA:?}", manifest.schema));
+    }
+    if manifest.row_schema != ROW_SCHEMA {
+        let found = &manifest.row_schema;
+        problems.file(MANIFEST, format!("row_schema is {found:?}, not {ROW_SCHEMA:?}"));
+    }
+    for split in Split::ALL {
+        if !manifest.files.iter().any(|file| file.split == Some(split)) {
+            problems.file(MANIFEST, format!("no file for the split {}", split.as_str()));
+        }
+    }
+}
+
+/// Nothing twice, nothing that is not there to be checked.
+fn check_listing(dir: &Path, manifest: &Manifest, problems: &mut Problems) {
+    let mut listed = BTreeSet::from([MANIFEST]);
+    for file in &manifest.files {
+        if !listed.insert(&file.path) {
+            problems.file(&file.path, "listed twice in the manifest");
+        }
+    }
+    if !listed.contains(METADATA) {
+        problems.file(METADATA, "not listed in the manifest");
+    }
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries,
+        Err(error) => return problems.file(".", format!("cannot be listed: {error}")),
+    };
+    for entry in entries {
+        match entry.map(|entry| entry.file_name().to_string_lossy().into_owned()) {
+            Ok(name) if listed.contains(name.as_str()) => {}
+            Ok(name) => problems.file(&name, "not listed in the manifest"),
+            Err(error) => problems.file(".", format!("cannot be listed: {error}")),
+        }
+    }
+}
+
+/// Checks one file, its rows too, and says whether all of it was read.
+fn check_file(dir: &Path, campaign: &str, file: &FileEntry, checks: &mut Checks) -> bool {
+    if let Err(message) = check_bytes(dir, file) {
+        checks.problems.file(&file.path, message);
+        return false;
+    }
+    match (file.split, file.rows) {
+        (Some(split), Some(rows)) => check_rows(dir, campaign, file, split, rows, checks),
+        (None, None) => true,
+        _ => {
+            checks.problems.file(&file.path, "listed with rows or a split, but not with both");
+            false
+        }
+    }
+}
+
+fn check_bytes(dir: &Path, file: &FileEntry) -> Result<(), String> {
+    let path = Path::new(&file.path);
+    if !matches!(path.components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
+        return Err("not a plain file name".to_owned());
+    }
+    let path = dir.join(path);
+    let found = fs::metadata(&path).map_err(|error| format!("cannot be read: {error}"))?;
+    if !found.is_file() {
+        return Err("not a file".to_owned());
+    }
+    if found.len() != file.bytes {
+        return Err(format!("{} bytes, but {} are listed", found.len(), file.bytes));
+    }
+    match sha256_of(&path) {
+        Ok(sum) if sum == file.sha256 => Ok(()),
+        Ok(sum) => Err(format!("sha256 is {sum}, but {} is listed", file.sha256)),
+        Err(error) => Err(format!("cannot be read: {error}")),
+    }
+}
+
+fn check_rows(
+    dir: &Path,
+    campaign: &str,
+    file: &FileEntry,
+    split: Split,
+    listed: u64,
+    checks: &mut Checks,
+) -> bool {
+    let read = for_each_row(&dir.join(&file.path), |row_number, row| {
+        let place = Place { file: &file.path, split, row: row_number };
+        checks.see(campaign, place, &row);
+    });
+    match read {
+        Ok(rows) if rows == listed => true,
+        Ok(rows) => {
+            checks.problems.file(&file.path, format!("{rows} rows, but {listed} are listed"));
+            false
+        }
+        Err(error) => {
+            checks.problems.file(&file.path, error.to_string());
+            false
+        }
+    }
+}
+
+/// What manifest and metadata say of the rows, against the rows. Only worth saying when all
+/// rows were read.
+fn check_claims(dir: &Path, manifest: &Manifest, complete: bool, checks: &mut Checks) {
+    let digest = checks.digest.finish(&manifest.config_digest);
+    if complete && digest != manifest.digest {
+        let message = format!("digest is {}, but the rows give {digest}", manifest.digest);
+        checks.problems.file(MANIFEST, message);
+    }
+    let metadata: Metadata = match read_json(&dir.join(METADATA)) {
+        Ok(metadata) => metadata,
+        Err(error) if error.is_missing() => return checks.problems.file(METADATA, "missing"),
+        Err(error) => return unreadable(&error, checks),
+    };
+    let agrees = metadata.campaign == manifest.campaign
+        && metadata.version == manifest.version
+        && metadata.digest == manifest.digest
+        && metadata.config_digest == manifest.config_digest;
+    if !agrees {
+        let message = "campaign, version, digest or config_digest is not the manifest's";
+        checks.problems.file(METADATA, message);
+    }
+    if complete {
+        compare_figures(&metadata.figures, &checks.tally.figures(), &mut checks.problems);
+    }
+}
+
+fn unreadable(error: &ReadJsonError, checks: &mut Checks) {
+    checks.problems.file(METADATA, error.to_string());
+}
+
+fn compare_figures(said: &Figures, counted: &Figures, problems: &mut Problems) {
+    match (serde_json::to_value(said), serde_json::to_value(counted)) {
+        (Ok(said), Ok(counted)) => compare("", &said, &counted, problems),
+        (Err(error), _) | (_, Err(error)) => problems.file(METADATA, error.to_string()),
+    }
+}
+
+/// Names every leaf that differs.
+fn compare(at: &str, said: &Value, counted: &Value, problems: &mut Problems) {
+    if let (Value::Object(a), Value::Object(b)) = (said, counted) {
+        let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+        for key in keys {
+            let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
+            let side = |map: &serde_json::Map<String, Value>| map.get(key).cloned();
+            let (a, b) = (side(a).unwrap_or_default(), side(b).unwrap_or_default());
+            compare(&at, &a, &b, problems);
+        }
+    } else if said != counted {
+        problems.file(METADATA, format!("{at} is {said}, but the rows give {counted}"));
+    }
+}

@@ -1,0 +1,220 @@
+//! Version directories: which exist, drafting the next beside its name, publishing it.
+//!
+//! ```text
+//! .v<N>.tmp-<pid>/  (draft)  ── files written and fsynced ── directory fsynced
+//!        │ dropped: removed                                        │
+//!        │ process died: removed by the next writer                ▼
+//!        └────────────────────────────────────────────── rename ── v<N>/ ── parent fsynced
+//! ```
+
+use super::manifest::{MANIFEST, METADATA, Manifest, read_json};
+use super::metadata::Metadata;
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use synthd_actors::model::{CampaignName, DatasetRecord};
+
+/// The versions of one campaign.
+#[derive(Clone, Debug)]
+pub(super) struct Versions {
+    home: PathBuf,
+}
+
+impl Versions {
+    /// Refuses a name that would leave the directory of datasets.
+    pub(super) fn of(data_dir: &Path, campaign: &CampaignName) -> io::Result<Self> {
+        let name = campaign.as_str();
+        let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
+        if !plain {
+            let message = format!("{name:?} cannot be the name of a directory");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        Ok(Self { home: data_dir.join("datasets").join(name) })
+    }
+
+    pub(super) fn path(&self, version: u32) -> PathBuf {
+        self.home.join(format!("v{version}"))
+    }
+
+    /// The highest version number in use, whatever its directory holds.
+    pub(super) fn newest(&self) -> io::Result<u32> {
+        let numbers = names(&self.home)?.filter_map(|name| version_of(&name));
+        Ok(numbers.max().unwrap_or(0))
+    }
+
+    /// The record of a version as its own files state it; none where they are not whole.
+    pub(super) fn record(&self, version: u32) -> Option<DatasetRecord> {
+        let dir = self.path(version);
+        let manifest: Manifest = read_json(&dir.join(MANIFEST)).ok()?;
+        let metadata: Metadata = read_json(&dir.join(METADATA)).ok()?;
+        let ours = manifest.version == version && manifest.is_whole(&dir);
+        ours.then(|| DatasetRecord {
+            campaign: CampaignName(manifest.campaign.clone()),
+            version,
+            path: dir.display().to_string(),
+            rows: manifest.rows(),
+            rejected: metadata.stages.rejected,
+            digest: manifest.digest,
+            created_at_ms: metadata.created_at_ms,
+        })
+    }
+
+    /// Begins a version under a temporary name, after clearing dead writers' leftovers.
+    pub(super) fn draft(&self, version: u32) -> io::Result<Draft> {
+        create_durably(&self.home)?;
+        self.sweep()?;
+        let name = format!(".v{version}.tmp-{}", std::process::id());
+        let draft = Draft { dir: self.home.join(name), target: self.path(version), kept: false };
+        fs::create_dir(&draft.dir)?;
+        Ok(draft)
+    }
+
+    fn sweep(&self) -> io::Result<()> {
+        for name in names(&self.home)? {
+            if draft_owner(&name).is_some_and(is_gone) {
+                fs::remove_dir_all(self.home.join(&name))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A version being written. Dropped without publishing, it is removed.
+#[derive(Debug)]
+pub(super) struct Draft {
+    dir: PathBuf,
+    target: PathBuf,
+    kept: bool,
+}
+
+impl Draft {
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Gives the version its name. Files must have been synced; a directory with content
+    /// that has the name already is left alone, for `rename` never replaces one.
+    pub(super) fn publish(mut self) -> io::Result<PathBuf> {
+        sync_dir(&self.dir)?;
+        fs::rename(&self.dir, &self.target)?;
+        self.kept = true;
+        if let Some(home) = self.target.parent() {
+            sync_dir(home)?;
+        }
+        Ok(self.target.clone())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        if let Err(error) = fs::remove_dir_all(&self.dir) {
+            tracing::warn!(dir = %self.dir.display(), %error, "unfinished dataset not removed");
+        }
+    }
+}
+
+/// The names in a directory; none where it does not exist.
+fn names(dir: &Path) -> io::Result<impl Iterator<Item = String>> {
+    let entries = match fs::read_dir(dir) {
+        Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    Ok(entries.into_iter().filter_map(|e| e.file_name().to_str().map(str::to_owned)))
+}
+
+/// `v12` is version 12; `v012` and `v+12` are nothing.
+fn version_of(name: &str) -> Option<u32> {
+    let version: u32 = name.strip_prefix('v')?.parse().ok()?;
+    (name == format!("v{version}")).then_some(version)
+}
+
+fn draft_owner(name: &str) -> Option<i32> {
+    let (version, pid) = name.strip_prefix('.')?.split_once(".tmp-")?;
+    version_of(version)?;
+    pid.parse().ok()
+}
+
+/// Whether a draft's writer no longer lives. One of our own pid is a leftover as well: this
+/// process writes one version at a time and begins only after the last one ended.
+fn is_gone(pid: i32) -> bool {
+    let own = u32::try_from(pid) == Ok(std::process::id());
+    own || pid <= 0 || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
+}
+
+/// Creates a directory and its parents, each durable in its own parent.
+fn create_durably(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir.parent().filter(|p| *p != Path::new(OsStr::new("")));
+    if let Some(parent) = parent {
+        create_durably(parent)?;
+    }
+    fs::create_dir_all(dir)?;
+    sync_dir(parent.unwrap_or(Path::new(".")))
+}
+
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions(dir: &Path) -> Versions {
+        Versions::of(dir, &CampaignName("c".into())).unwrap()
+    }
+
+    #[test]
+    fn only_plain_numbers_are_versions() {
+        for (name, version) in
+            [("v1", Some(1)), ("v10", Some(10)), ("v01", None), ("v+1", None), ("x1", None)]
+        {
+            assert_eq!(version_of(name), version, "{name}");
+        }
+        assert_eq!(draft_owner(".v3.tmp-77"), Some(77));
+        assert_eq!(draft_owner(".v3.tmp-x"), None);
+    }
+
+    #[test]
+    fn a_name_that_leaves_the_directory_is_refused() {
+        for name in ["", ".", "..", "a/b", "../x"] {
+            assert!(Versions::of(Path::new("/d"), &CampaignName(name.into())).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_dropped_draft_leaves_nothing_and_a_dead_writers_draft_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let versions = versions(dir.path());
+        drop(versions.draft(1).unwrap());
+        // No process has the highest pid there can be.
+        let stale = dir.path().join("datasets/c/.v7.tmp-2147483647");
+        fs::create_dir_all(stale.join("inner")).unwrap();
+        let draft = versions.draft(1).unwrap();
+        assert!(!stale.exists());
+        drop(draft);
+        assert_eq!(fs::read_dir(dir.path().join("datasets/c")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn publishing_never_replaces_what_has_the_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let versions = versions(dir.path());
+        let draft = versions.draft(1).unwrap();
+        fs::create_dir_all(versions.path(1)).unwrap();
+        fs::write(versions.path(1).join("theirs"), "x").unwrap();
+        assert!(draft.publish().is_err());
+        assert_eq!(fs::read_to_string(versions.path(1).join("theirs")).unwrap(), "x");
+        assert_eq!(versions.newest().unwrap(), 1);
+    }
+}

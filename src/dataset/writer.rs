@@ -1,0 +1,196 @@
+//! One split as Parquet files: row order kept, a new shard when one is full.
+//!
+//! The options follow what the Hub deduplicates and scans well (measured in the project's
+//! reference notes): zstd, content-defined chunks, a page index, few large row groups, and
+//! no dictionary over text that never repeats.
+
+use super::batch::{text_bytes, to_batch};
+use super::manifest::{FileEntry, HashingFile};
+use super::schema::{LONG_TEXT, row_schema};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{CdcOptions, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use std::io;
+use std::path::{Path, PathBuf};
+use synthd_actors::model::{Fault, FaultKind, ROW_SCHEMA, Split, TrajectoryRow};
+
+/// Compressed bytes of a row group: what the writer keeps in memory for each split.
+const ROW_GROUP_BYTES: usize = 64 << 20;
+/// Text put into one batch; one row may exceed it, up to [`MAX_ROW_TEXT`].
+const BATCH_TEXT: usize = 32 << 20;
+/// Arrow offsets are 32 bit.
+const MAX_ROW_TEXT: usize = 1 << 30;
+const ZSTD_LEVEL: i32 = 3;
+
+/// When a split is continued in another file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShardLimits {
+    pub rows: u64,
+    pub bytes: u64,
+}
+
+impl Default for ShardLimits {
+    fn default() -> Self {
+        Self { rows: 1_000_000, bytes: 500_000_000 }
+    }
+}
+
+/// Why a version was not written.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WriteError {
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Parquet(#[from] ParquetError),
+    #[error("{0}")]
+    Arrow(#[from] arrow::error::ArrowError),
+    #[error("row {id} holds {bytes} bytes of text, more than a column can take")]
+    RowTooLarge { id: String, bytes: usize },
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl From<WriteError> for Fault {
+    fn from(error: WriteError) -> Self {
+        Self::new(FaultKind::Store, format!("could not write the dataset: {error}"))
+    }
+}
+
+pub(super) struct SplitWriter {
+    dir: PathBuf,
+    split: Split,
+    limits: ShardLimits,
+    open: Option<Shard>,
+    done: Vec<FileEntry>,
+}
+
+struct Shard {
+    writer: ArrowWriter<HashingFile>,
+    rows: u64,
+}
+
+impl SplitWriter {
+    pub(super) fn new(dir: &Path, split: Split, limits: ShardLimits) -> Self {
+        Self { dir: dir.to_owned(), split, limits, open: None, done: Vec::new() }
+    }
+
+    /// Appends rows in order.
+    pub(super) fn push(&mut self, mut rows: &[&TrajectoryRow]) -> Result<(), WriteError> {
+        while !rows.is_empty() {
+            let room = match &self.open {
+                Some(shard) => self.limits.rows.saturating_sub(shard.rows).max(1),
+                None => self.limits.rows.max(1),
+            };
+            let room = usize::try_from(room).unwrap_or(usize::MAX);
+            let (now, later) = rows.split_at(batch_length(rows)?.min(room));
+            self.append(now)?;
+            rows = later;
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, rows: &[&TrajectoryRow]) -> Result<(), WriteError> {
+        let mut shard = match self.open.take() {
+            Some(shard) => shard,
+            None => self.begin()?,
+        };
+        shard.writer.write(&to_batch(rows)?)?;
+        shard.rows += rows.len() as u64;
+        let bytes = shard.writer.bytes_written() + shard.writer.in_progress_size();
+        if shard.rows >= self.limits.rows || bytes as u64 >= self.limits.bytes {
+            self.end(shard)
+        } else {
+            self.open = Some(shard);
+            Ok(())
+        }
+    }
+
+    fn begin(&self) -> Result<Shard, WriteError> {
+        let file = HashingFile::create(&self.dir.join(self.part_name(self.done.len())))?;
+        let options =
+            ArrowWriterOptions::new().with_properties(properties()?).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, row_schema(), options)?;
+        Ok(Shard { writer, rows: 0 })
+    }
+
+    fn end(&mut self, shard: Shard) -> Result<(), WriteError> {
+        let (bytes, sha256) = shard.writer.into_inner()?.finish()?;
+        self.done.push(FileEntry {
+            path: self.part_name(self.done.len()),
+            bytes,
+            sha256,
+            rows: Some(shard.rows),
+            split: Some(self.split),
+        });
+        Ok(())
+    }
+
+    /// Closes the last shard and gives every file its final name. A split without rows has
+    /// a file too, so that whoever loads all splits finds all splits.
+    pub(super) fn finish(mut self) -> Result<Vec<FileEntry>, WriteError> {
+        if self.open.is_none() && self.done.is_empty() {
+            self.open = Some(self.begin()?);
+        }
+        if let Some(shard) = self.open.take() {
+            self.end(shard)?;
+        }
+        let count = self.done.len();
+        for (index, file) in self.done.iter_mut().enumerate() {
+            let name = shard_name(self.split, index, count);
+            std::fs::rename(self.dir.join(&file.path), self.dir.join(&name))?;
+            file.path = name;
+        }
+        Ok(self.done)
+    }
+
+    // How many shards there will be is known only at the end.
+    fn part_name(&self, index: usize) -> String {
+        format!("{}-{index:05}.part", self.split.as_str())
+    }
+}
+
+fn shard_name(split: Split, index: usize, count: usize) -> String {
+    match count {
+        1 => format!("{}.parquet", split.as_str()),
+        _ => format!("{}-{index:05}-of-{count:05}.parquet", split.as_str()),
+    }
+}
+
+/// How many of the first rows fit into one batch: at least one.
+fn batch_length(rows: &[&TrajectoryRow]) -> Result<usize, WriteError> {
+    let mut total = 0;
+    for (taken, row) in rows.iter().enumerate() {
+        let bytes = text_bytes(row);
+        if bytes > MAX_ROW_TEXT {
+            return Err(WriteError::RowTooLarge { id: row.trajectory_id.clone(), bytes });
+        }
+        total += bytes;
+        if total > BATCH_TEXT && taken > 0 {
+            return Ok(taken);
+        }
+    }
+    Ok(rows.len())
+}
+
+fn properties() -> Result<WriterProperties, ParquetError> {
+    let note = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
+    let builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
+        .set_content_defined_chunking(Some(CdcOptions::default()))
+        .set_max_row_group_row_count(None)
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
+        .set_created_by(format!("synthd version {}", env!("CARGO_PKG_VERSION")))
+        .set_key_value_metadata(Some(vec![
+            note("synthd.row_schema", ROW_SCHEMA),
+            note("synthd.version", env!("CARGO_PKG_VERSION")),
+        ]));
+    let builder = LONG_TEXT.iter().fold(builder, |builder, path| {
+        let path = ColumnPath::new(path.split('.').map(str::to_owned).collect());
+        builder.set_column_dictionary_enabled(path, false)
+    });
+    Ok(builder.build())
+}

@@ -1,0 +1,191 @@
+//! Wiring: ports to adapters, actors to handles; the start and the shutdown list.
+//!
+//! Shutdown, in this order (and so in `docs/ARCHITECTURE.md`):
+//!  1. stop admission: nothing new is taken, campaigns launch no more episodes
+//!  2. grace: running episodes finish; a line every five seconds says what remains
+//!  3. cut off what still runs; the journal has every turn of it
+//!  4. close the pool: warm sandboxes die; wait until the launcher has reaped everything
+//!  5. quality and collector are at rest with their campaigns: nothing is in flight
+//!  6. store barrier: what was acknowledged is on the disk
+//!  7. stop the system and join; dropping the store checkpoints and unlocks
+//!
+//! A second signal skips from 2 to 3. Nothing is corrupted either way.
+
+use crate::dataset::ParquetSink;
+use crate::error::{Code, Error, Result};
+use crate::llm::Models;
+use crate::sandbox::namespace::NamespaceBackend;
+use crate::store::Store;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use synthd_actors::collector::CollectorHandle;
+use synthd_actors::engine::{EngineHandle, EngineTools};
+use synthd_actors::episode::World;
+use synthd_actors::pool::{PoolConfig, PoolHandle};
+use synthd_actors::ports::{Clock, Journal, SandboxBackend};
+use synthd_actors::quality::{QualityHandle, QualityTools};
+use synthd_actors::router::RouterHandle;
+use synthd_actors::supervisor::Ended;
+use synthd_actors::task::Catalog;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+/// How long cutting off may take before it is given up.
+const CUT_PATIENCE: Duration = Duration::from_secs(15);
+const REPORT_EVERY: Duration = Duration::from_secs(5);
+
+/// What an engine is started with.
+pub struct EngineOptions {
+    pub data_dir: PathBuf,
+    /// The synthd binary, from which the sandbox launcher is re-executed.
+    pub executable: PathBuf,
+    pub max_episodes: usize,
+    pub pool: PoolConfig,
+    pub catalog: Arc<Catalog>,
+}
+
+/// A running engine.
+#[derive(Clone)]
+pub struct Engine {
+    pub handle: EngineHandle,
+    pub world: World,
+    pub store: Store,
+    pub backend: Arc<NamespaceBackend>,
+    /// The first escalation of an actor, after which the engine must end.
+    pub escalated: watch::Receiver<Option<String>>,
+}
+
+/// Time as the operating system has it.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    fn stamp(&self, at_ms: i64) -> String {
+        let at_ms = u64::try_from(at_ms).unwrap_or(0);
+        let at = std::time::UNIX_EPOCH + Duration::from_millis(at_ms);
+        humantime::format_rfc3339_millis(at).to_string()
+    }
+}
+
+/// Runs a future in an actor system that uses every core: actors on this thread, tasks on
+/// the workers.
+pub fn in_system<T>(work: impl Future<Output = T>) -> Result<T> {
+    let build = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    // Tried once here, where its failure is an error and not a panic.
+    drop(build().map_err(|e| Error::new(Code::Unexpected, "cannot start a runtime").because(e))?);
+    #[expect(
+        clippy::expect_used,
+        reason = "actix wants a runtime, not a result; one was just made"
+    )]
+    let runner = actix::System::with_tokio_rt(|| build().expect("a runtime, as a moment ago"));
+    Ok(runner.block_on(work))
+}
+
+impl Engine {
+    /// Starts every actor. Must be called inside [`in_system`].
+    pub async fn start(options: EngineOptions) -> Result<Self> {
+        let store = open_store(&options).await?;
+        let backend = Arc::new(NamespaceBackend::new(options.executable.clone()));
+        let journal: Arc<dyn Journal> = Arc::new(store.clone());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mut lives: Vec<JoinHandle<Ended>> = Vec::new();
+        let (collector, life) = CollectorHandle::start(journal.clone());
+        lives.push(life);
+        let (router, life) = RouterHandle::start(collector.clone());
+        lives.push(life);
+        let (pool, life) = PoolHandle::start(backend.clone(), options.pool.clone());
+        lives.push(life);
+        let tools = QualityTools {
+            collector: collector.clone(),
+            journal: journal.clone(),
+            sink: Arc::new(ParquetSink::new(&options.data_dir)),
+            clock: clock.clone(),
+        };
+        let workers = std::thread::available_parallelism().map_or(2, usize::from);
+        let (quality, more) = QualityHandle::start(workers, &tools);
+        lives.extend(more);
+        let world = World { pool, router, collector, quality, journal, clock };
+        let (handle, life) = EngineHandle::start(EngineTools {
+            world: world.clone(),
+            catalog: options.catalog,
+            models: Arc::new(Models),
+            places: Arc::new(Semaphore::new(options.max_episodes)),
+        });
+        lives.push(life);
+        let escalated = watch_lives(lives);
+        Ok(Self { handle, world, store, backend, escalated })
+    }
+
+    /// Brings everything to rest and closes it; `hurry` resolves when the user insists.
+    pub async fn shut_down(self, grace: Duration, hurry: impl Future<Output = ()>) -> Result<()> {
+        self.handle.drain(false).await;
+        let rested = self.handle.rested();
+        let finished = tokio::select! {
+            () = rested => true,
+            () = tokio::time::sleep(grace) => false,
+            () = hurry => false,
+            () = self.report_remaining() => false,
+        };
+        if !finished {
+            self.handle.drain(true).await;
+            let rested = tokio::time::timeout(CUT_PATIENCE, self.handle.rested()).await;
+            if rested.is_err() {
+                tracing::error!("episodes did not end in time; the next start resumes them");
+            }
+        }
+        self.world.pool.shut_down().await;
+        self.backend.settle().await.map_err(sandbox_error)?;
+        self.store.barrier().await.map_err(store_error)?;
+        Ok(())
+    }
+
+    async fn report_remaining(&self) {
+        loop {
+            tokio::time::sleep(REPORT_EVERY).await;
+            tracing::info!(episodes = self.handle.running(), "waiting for running episodes");
+        }
+    }
+}
+
+async fn open_store(options: &EngineOptions) -> Result<Store> {
+    let data_dir = options.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await;
+    opened.map_err(|e| Error::new(Code::Unexpected, "opening the store panicked").because(e))?
+}
+
+/// Publishes the first escalation.
+fn watch_lives(lives: Vec<JoinHandle<Ended>>) -> watch::Receiver<Option<String>> {
+    let (publish, escalated) = watch::channel(None);
+    let publish = Arc::new(publish);
+    for life in lives {
+        let publish = publish.clone();
+        // Ends with the actor it watches, and with the system at the latest.
+        #[expect(clippy::disallowed_methods, reason = "watches the joins themselves")]
+        tokio::task::spawn_local(async move {
+            if let Ok(Ended::Escalated { name, panic }) = life.await {
+                publish.send_replace(Some(format!("the {name} actor keeps panicking: {panic}")));
+            }
+        });
+    }
+    escalated
+}
+
+/// A store's fault as the user meets it.
+pub fn store_error(fault: synthd_actors::ports::StoreFault) -> Error {
+    Error::new(Code::Io, "the store failed")
+        .because(fault)
+        .hint("check the space and permissions of the data directory, then run the command again")
+}
+
+/// A sandbox's fault as the user meets it.
+pub fn sandbox_error(fault: synthd_actors::model::Fault) -> Error {
+    Error::new(Code::SandboxFault, "a sandbox failed")
+        .because(fault)
+        .hint("`synthd doctor` says what this host can run")
+}

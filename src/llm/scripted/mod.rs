@@ -1,0 +1,81 @@
+//! Scripted models: no network, deterministic, named for what they do. They answer in the
+//! scaffold's own action format, so that parsing, observation and every failure path are
+//! travelled as by a real model.
+
+mod script;
+
+pub use script::Behaviour;
+
+use async_trait::async_trait;
+use script::{Line, Script};
+use std::time::Duration;
+use synthd_actors::model::{
+    ChatReply, ChatRequest, Fault, FaultKind, FinishReason, Message, Role, ToolCall, Usage,
+};
+use synthd_actors::ports::{CallContext, ChatModel};
+
+/// One scripted model.
+pub struct ScriptedModel {
+    behaviour: Behaviour,
+}
+
+impl ScriptedModel {
+    pub fn new(behaviour: Behaviour) -> Self {
+        Self { behaviour }
+    }
+}
+
+#[async_trait]
+impl ChatModel for ScriptedModel {
+    async fn complete(
+        &self,
+        request: &ChatRequest,
+        context: &CallContext,
+    ) -> Result<ChatReply, Fault> {
+        let script = Script::new(self.behaviour, &context.task, &context.episode);
+        if let Some(wait) = script.wait(context.turn) {
+            tokio::time::sleep(wait).await;
+        }
+        if script.fails(context.turn, context.retry) {
+            return Err(Fault::new(FaultKind::ModelTransient, "the scripted model is overloaded"));
+        }
+        let (message, finish) = say(&script.line(context.turn), context);
+        let usage = Usage {
+            input_tokens: request.messages.iter().map(tokens).sum(),
+            output_tokens: tokens(&message),
+        };
+        Ok(ChatReply { message, finish, usage })
+    }
+}
+
+fn say(line: &Line, context: &CallContext) -> (Message, FinishReason) {
+    match line {
+        Line::Move(think, deed) => {
+            (context.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
+        }
+        Line::Prose(text) => (Message::text(Role::Assistant, text.as_str()), FinishReason::Stop),
+        Line::Call { name, arguments } => {
+            let call = ToolCall {
+                id: format!("call_{}", context.turn),
+                name: name.clone(),
+                arguments: arguments.clone(),
+            };
+            let message =
+                Message { tool_calls: vec![call], ..Message::text(Role::Assistant, "One moment.") };
+            (message, FinishReason::ToolCalls)
+        }
+        Line::Cut(text) => (Message::text(Role::Assistant, text.as_str()), FinishReason::Length),
+        Line::Refusal(text) => {
+            (Message::text(Role::Assistant, text.as_str()), FinishReason::Refusal)
+        }
+    }
+}
+
+/// About four bytes a token, as tokenizers have it for English and code.
+fn tokens(message: &Message) -> u64 {
+    let calls: usize = message.tool_calls.iter().map(|c| c.name.len() + c.arguments.len()).sum();
+    ((message.content.len() + calls).div_ceil(4) + 4) as u64
+}
+
+/// Long enough to be slow beside a command, short enough for a test.
+const SLOWNESS: Duration = Duration::from_millis(20);

@@ -1,0 +1,284 @@
+//! An entry becomes rows. Every statement here can be repeated without effect, and what
+//! comes from an attempt that is not the current one is dropped and counted.
+
+use super::prepare::Write;
+use super::trouble::Trouble;
+use super::{ledger, plan};
+use rusqlite::{Connection, OptionalExtension, params};
+use synthd_actors::model::{
+    Attempt, Entry, EpisodeId, Fault, Fingerprint, Outcome, RowRecord, Turn,
+};
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Applied {
+    /// It is in the store, now or since before.
+    Kept,
+    /// It came from a dead attempt.
+    Fenced,
+}
+
+pub(super) type Result<T = Applied> = std::result::Result<T, Trouble>;
+
+pub(super) fn apply(conn: &Connection, write: &Write) -> Result {
+    match &write.entry {
+        Entry::CampaignOpened(record) => plan::open_campaign(conn, record),
+        Entry::CampaignMoved { campaign, state, reason } => {
+            plan::move_campaign(conn, campaign, *state, reason.as_deref())
+        }
+        Entry::Planned(episodes) => plan::add_episodes(conn, episodes),
+        Entry::AttemptStarted { episode, attempt, resumed_from, at_ms } => {
+            start(conn, episode, *attempt, *resumed_from, *at_ms)
+        }
+        Entry::TurnTaken { episode, attempt, turn } => {
+            take_turn(conn, episode, *attempt, turn, &write.body)
+        }
+        Entry::AttemptFaulted { episode, attempt, fault, at_ms } => {
+            end_attempt(conn, episode, *attempt, fault, *at_ms)
+        }
+        Entry::Finished { episode, attempt, outcome, fingerprint, at_ms } => {
+            let ending = Ending { outcome, body: &write.body, fingerprint, at_ms: *at_ms };
+            finish(conn, episode, *attempt, &ending)
+        }
+        Entry::Judged(row) => judge(conn, row, &write.body),
+        Entry::Held { id, campaign, episode, attempt, amount } => {
+            let hold = ledger::Hold { id, campaign, episode, attempt: *attempt, amount: *amount };
+            ledger::hold(conn, &hold)
+        }
+        Entry::Settled { id, amount } => ledger::settle(conn, id, *amount),
+        Entry::DatasetWritten(record) => plan::add_dataset(conn, record),
+    }
+}
+
+/// Where an episode stands: its fence.
+struct Fence {
+    episode: i64,
+    attempt: Attempt,
+    attempt_key: Option<i64>,
+    resumed_from: Option<u32>,
+    finished: bool,
+}
+
+impl Fence {
+    fn of(conn: &Connection, id: &EpisodeId) -> Result<Self> {
+        let mut found = conn.prepare_cached(
+            "SELECT episode, attempt, attempt_key, resumed_from, finished_at_ms IS NOT NULL
+             FROM episode CROSS JOIN progress ON progress.episode = episode.key WHERE id = ?1",
+        )?;
+        let fence = found.query_row([id.as_str()], |row| {
+            Ok(Self {
+                episode: row.get(0)?,
+                attempt: Attempt(row.get(1)?),
+                attempt_key: row.get(2)?,
+                resumed_from: row.get(3)?,
+                finished: row.get(4)?,
+            })
+        });
+        fence.optional()?.ok_or_else(|| Trouble::refused(format!("episode {id} is not planned")))
+    }
+
+    /// The key of `attempt` if it may still write.
+    fn admits(&self, attempt: Attempt) -> Option<i64> {
+        self.attempt_key.filter(|_| !self.finished && attempt == self.attempt)
+    }
+}
+
+fn start(
+    conn: &Connection,
+    id: &EpisodeId,
+    attempt: Attempt,
+    resumed_from: Option<Attempt>,
+    at_ms: i64,
+) -> Result {
+    if attempt == Attempt(0) || resumed_from.is_some_and(|source| source >= attempt) {
+        let what = format!("attempt {attempt} of {id} must come after zero and after its source");
+        return Err(Trouble::refused(what));
+    }
+    let fence = Fence::of(conn, id)?;
+    if fence.finished || attempt < fence.attempt {
+        return Ok(Applied::Fenced);
+    }
+    if attempt > fence.attempt {
+        advance(conn, &fence, attempt, resumed_from, at_ms)?;
+    }
+    Ok(Applied::Kept)
+}
+
+fn advance(
+    conn: &Connection,
+    fence: &Fence,
+    attempt: Attempt,
+    resumed_from: Option<Attempt>,
+    at_ms: i64,
+) -> Result<()> {
+    let source = resumed_from.map(|a| a.0);
+    conn.prepare_cached(
+        "INSERT INTO attempt (episode, attempt, resumed_from, started_at_ms) VALUES (?1, ?2, ?3, ?4)",
+    )?
+    .execute(params![fence.episode, attempt.0, source, at_ms])?;
+    conn.prepare_cached(
+        "UPDATE progress SET attempt = ?2, attempt_key = ?3, resumed_from = ?4, steps = 0,
+             input_tokens = 0, output_tokens = 0, started_at_ms = COALESCE(started_at_ms, ?5)
+         WHERE episode = ?1",
+    )?
+    .execute(params![fence.episode, attempt.0, conn.last_insert_rowid(), source, at_ms])?;
+    Ok(())
+}
+
+fn take_turn(
+    conn: &Connection,
+    id: &EpisodeId,
+    attempt: Attempt,
+    turn: &Turn,
+    body: &[u8],
+) -> Result {
+    let fence = Fence::of(conn, id)?;
+    let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
+    let step = &turn.step;
+    let figures = Figures {
+        inherited: is_inherited(conn, &fence, step.index)?,
+        input: whole(step.usage.input_tokens)?,
+        output: whole(step.usage.output_tokens)?,
+        cost: ledger::nanos(step.cost)?,
+    };
+    if insert_step(conn, key, step.index, &figures, body)? {
+        count_step(conn, fence.episode, &figures)?;
+    }
+    Ok(Applied::Kept)
+}
+
+struct Figures {
+    inherited: bool,
+    input: i64,
+    output: i64,
+    cost: i64,
+}
+
+/// Whether the step is new.
+fn insert_step(
+    conn: &Connection,
+    attempt_key: i64,
+    step: u32,
+    figures: &Figures,
+    body: &[u8],
+) -> Result<bool> {
+    let Figures { inherited, input, output, cost } = figures;
+    let new = conn
+        .prepare_cached(
+            "INSERT INTO step (attempt, step, inherited, input_tokens, output_tokens, cost, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (attempt, step) DO NOTHING",
+        )?
+        .execute(params![attempt_key, step, inherited, input, output, cost, body])?;
+    Ok(new == 1)
+}
+
+fn count_step(conn: &Connection, episode: i64, figures: &Figures) -> Result<()> {
+    let paid = if figures.inherited { 0 } else { figures.cost };
+    conn.prepare_cached(
+        "UPDATE progress SET steps = steps + 1, input_tokens = input_tokens + ?2,
+             output_tokens = output_tokens + ?3, cost = cost + ?4 WHERE episode = ?1",
+    )?
+    .execute([episode, figures.input, figures.output, paid])?;
+    Ok(())
+}
+
+/// Whether an attempt that the current one goes back to has taken this step already.
+fn is_inherited(conn: &Connection, fence: &Fence, step: u32) -> Result<bool> {
+    let Some(source) = fence.resumed_from else { return Ok(false) };
+    let mut seek = conn.prepare_cached(
+        "WITH RECURSIVE source (key, resumed_from) AS (
+             SELECT key, resumed_from FROM attempt WHERE episode = ?1 AND attempt = ?2
+             UNION ALL
+             SELECT attempt.key, attempt.resumed_from FROM source
+             JOIN attempt ON attempt.episode = ?1 AND attempt.attempt = source.resumed_from
+         )
+         SELECT EXISTS (SELECT 1 FROM source JOIN step ON step.attempt = source.key AND step.step = ?3)",
+    )?;
+    Ok(seek.query_row(params![fence.episode, source, step], |row| row.get(0))?)
+}
+
+fn end_attempt(
+    conn: &Connection,
+    id: &EpisodeId,
+    attempt: Attempt,
+    fault: &Fault,
+    at_ms: i64,
+) -> Result {
+    let fence = Fence::of(conn, id)?;
+    let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
+    let new = conn
+        .prepare_cached(
+            "UPDATE attempt SET fault = ?2, ended_at_ms = ?3 WHERE key = ?1 AND fault IS NULL",
+        )?
+        .execute(params![key, json(fault)?, at_ms])?;
+    if new == 1 && fault.kind.consumes_attempt() {
+        conn.prepare_cached(
+            "UPDATE progress SET failed_attempts = failed_attempts + 1 WHERE episode = ?1",
+        )?
+        .execute([fence.episode])?;
+    }
+    Ok(Applied::Kept)
+}
+
+struct Ending<'a> {
+    outcome: &'a Outcome,
+    body: &'a [u8],
+    fingerprint: &'a Option<Fingerprint>,
+    at_ms: i64,
+}
+
+fn finish(conn: &Connection, id: &EpisodeId, attempt: Attempt, ending: &Ending<'_>) -> Result {
+    let fence = Fence::of(conn, id)?;
+    let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
+    let fingerprint = ending.fingerprint.as_ref().map(json).transpose()?;
+    conn.prepare_cached(
+        "INSERT INTO outcome (episode, attempt, label, body, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![fence.episode, attempt.0, ending.outcome.label(), ending.body, fingerprint])?;
+    conn.prepare_cached("UPDATE progress SET finished_at_ms = ?2 WHERE episode = ?1")?
+        .execute([fence.episode, ending.at_ms])?;
+    conn.prepare_cached(
+        "UPDATE attempt SET ended_at_ms = COALESCE(ended_at_ms, ?2) WHERE key = ?1",
+    )?
+    .execute([key, ending.at_ms])?;
+    Ok(Applied::Kept)
+}
+
+/// Rows are found by the place of their episode in the plan, so they must agree on it.
+fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> Result {
+    let ordinal = whole(row.ordinal)?;
+    let (episode, campaign): (i64, i64) = conn
+        .prepare_cached(
+            "SELECT episode.key, campaign.key FROM episode
+             JOIN campaign ON campaign.key = episode.campaign
+             WHERE episode.id = ?1 AND name = ?2 AND ordinal = ?3",
+        )?
+        .query_row(params![row.episode.as_str(), row.campaign.as_str(), ordinal], |found| {
+            Ok((found.get(0)?, found.get(1)?))
+        })
+        .optional()?
+        .ok_or_else(|| {
+            Trouble::refused(format!("the row of {} is not where it was planned", row.episode))
+        })?;
+    conn.prepare_cached(
+        "INSERT INTO judged (episode, campaign, ordinal, rejected, body)
+         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (episode) DO NOTHING",
+    )?
+    .execute(params![
+        episode,
+        campaign,
+        ordinal,
+        row.rejected.as_ref().map(|r| &r.stage),
+        body
+    ])?;
+    Ok(Applied::Kept)
+}
+
+/// SQLite's integers are signed.
+pub(super) fn whole(number: u64) -> Result<i64> {
+    i64::try_from(number).map_err(|_| Trouble::refused(format!("{number} is too large to be kept")))
+}
+
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String> {
+    serde_json::to_string(value).map_err(|e| Trouble::refused(e.to_string()))
+}

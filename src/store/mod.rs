@@ -1,0 +1,191 @@
+//! The store: one SQLite file per data directory, written by one thread, read by many.
+//!
+//! ```text
+//! append ─► prepare (encode, caller's core) ─► queue ─► thread ─► batch ─► apply ─► WAL
+//! read   ─► readers (blocking threads, own connections) ─► read
+//! ```
+//!
+//! A process kill loses nothing that was acknowledged. A power cut loses no hold and no
+//! settlement, and at most one second of everything else.
+
+mod apply;
+mod batch;
+mod blob;
+mod ledger;
+mod lock;
+mod open;
+mod plan;
+mod prepare;
+mod read;
+mod readers;
+mod schema;
+mod stats;
+mod thread;
+mod trouble;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use stats::StoreStats;
+
+use crate::error::Result;
+use async_trait::async_trait;
+use readers::Readers;
+use rusqlite::Connection;
+use std::path::Path;
+use std::sync::Arc;
+use synthd_actors::model::{
+    Attempt, AttemptRecord, CampaignName, CampaignRecord, DatasetRecord, Entry, EpisodeId,
+    EpisodeRecord, Money, RowRecord, Turn,
+};
+use synthd_actors::ports::{Journal, StoreFault};
+use trouble::Trouble;
+use writer::Writer;
+
+/// A data directory's store. Clones are handles on the same one; when the last of them is
+/// dropped, what is queued is written, the file is tidied and the directory let go.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+// In this order: with the readers gone, the writer can fold the whole log into the file.
+struct Inner {
+    readers: Arc<Readers>,
+    /// None when opened for reading only.
+    writer: Option<Writer>,
+}
+
+impl Store {
+    /// Takes the data directory for this process, and creates or upgrades what is in it.
+    /// Blocks the thread; nothing is changed where it fails.
+    pub fn open(data_dir: &Path) -> Result<Self> {
+        Self::open_with(data_dir, schema::MIGRATIONS)
+    }
+
+    fn open_with(data_dir: &Path, scripts: &[&str]) -> Result<Self> {
+        let lock = lock::DataDirLock::take(data_dir)?;
+        let conn = open::writer(data_dir, scripts)?;
+        let log = open::log(data_dir)?;
+        let writer = Writer::start(thread::Parts { conn, log, lock })
+            .map_err(|e| Trouble::from(e).on_open(data_dir))?;
+        Ok(Self::on(data_dir, Some(writer)))
+    }
+
+    /// Looks into a data directory that another process may be writing. Appending to what
+    /// this gives is a fault.
+    pub fn open_read_only(data_dir: &Path) -> Result<Self> {
+        open::check_readable(data_dir)?;
+        Ok(Self::on(data_dir, None))
+    }
+
+    fn on(data_dir: &Path, writer: Option<Writer>) -> Self {
+        let readers = Readers::new(open::database(data_dir));
+        Self { inner: Arc::new(Inner { readers, writer }) }
+    }
+
+    /// All zero when opened for reading only.
+    pub fn stats(&self) -> StoreStats {
+        self.inner.writer.as_ref().map(Writer::stats).unwrap_or_default()
+    }
+
+    pub async fn episode(&self, id: &EpisodeId) -> Result<Option<EpisodeRecord>, StoreFault> {
+        let id = id.clone();
+        self.read("read episode", move |conn| read::episode(conn, &id)).await
+    }
+
+    /// The judged row of an episode.
+    pub async fn row(&self, episode: &EpisodeId) -> Result<Option<RowRecord>, StoreFault> {
+        let episode = episode.clone();
+        self.read("read row", move |conn| read::row(conn, &episode)).await
+    }
+
+    /// What SQLite finds wrong with the file; nothing for a sound one.
+    pub async fn integrity_check(&self) -> Result<Vec<String>, StoreFault> {
+        self.read("check the store", read::integrity).await
+    }
+
+    fn writer(&self, operation: &'static str) -> Result<&Writer, StoreFault> {
+        let message = || "the store was opened for reading only".to_owned();
+        self.inner.writer.as_ref().ok_or_else(|| StoreFault { operation, message: message() })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        query: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreFault> {
+        self.inner.readers.read(operation, query).await
+    }
+}
+
+#[async_trait]
+impl Journal for Store {
+    async fn append(&self, entries: Vec<Entry>) -> Result<(), StoreFault> {
+        let writer = self.writer("append")?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        writer.append(prepared(entries).await?).await
+    }
+
+    async fn campaign(&self, name: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault> {
+        let name = name.clone();
+        self.read("read campaign", move |conn| read::campaign(conn, &name)).await
+    }
+
+    async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault> {
+        self.read("read campaigns", read::campaigns).await
+    }
+
+    async fn episodes(&self, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault> {
+        let campaign = campaign.clone();
+        self.read("read episodes", move |conn| read::episodes(conn, &campaign)).await
+    }
+
+    async fn attempts(&self, episode: &EpisodeId) -> Result<Vec<AttemptRecord>, StoreFault> {
+        let episode = episode.clone();
+        self.read("read attempts", move |conn| read::attempts(conn, &episode)).await
+    }
+
+    async fn turns(&self, episode: &EpisodeId, attempt: Attempt) -> Result<Vec<Turn>, StoreFault> {
+        let episode = episode.clone();
+        self.read("read turns", move |conn| read::turns(conn, &episode, attempt)).await
+    }
+
+    async fn rows(
+        &self,
+        campaign: &CampaignName,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<RowRecord>, StoreFault> {
+        let campaign = campaign.clone();
+        self.read("read rows", move |conn| read::rows(conn, &campaign, after, limit)).await
+    }
+
+    async fn datasets(&self, campaign: &CampaignName) -> Result<Vec<DatasetRecord>, StoreFault> {
+        let campaign = campaign.clone();
+        self.read("read datasets", move |conn| read::datasets(conn, &campaign)).await
+    }
+
+    async fn spent(&self, campaign: &CampaignName) -> Result<Money, StoreFault> {
+        let campaign = campaign.clone();
+        self.read("read spent", move |conn| read::spent(conn, &campaign)).await
+    }
+
+    async fn barrier(&self) -> Result<(), StoreFault> {
+        self.writer("barrier")?.barrier().await
+    }
+}
+
+async fn prepared(entries: Vec<Entry>) -> Result<Vec<prepare::Write>, StoreFault> {
+    let writes = if prepare::is_heavy(&entries) {
+        tokio::task::spawn_blocking(move || prepare::prepare(entries))
+            .await
+            .map_err(|e| StoreFault { operation: "append", message: e.to_string() })?
+    } else {
+        prepare::prepare(entries)
+    };
+    writes.map_err(|trouble| trouble.fault("append"))
+}

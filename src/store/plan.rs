@@ -1,0 +1,128 @@
+//! The frame around the work: campaigns, what they plan, and the datasets they end in.
+
+use super::apply::{Applied, Result, json, whole};
+use super::trouble::Trouble;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
+use synthd_actors::model::{
+    CampaignName, CampaignRecord, CampaignState, DatasetRecord, PlannedEpisode,
+};
+
+/// A campaign opened again keeps its state and its age, and takes the new configuration:
+/// its budget or its plan may have grown. Its identity may not change.
+pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Result {
+    let name = record.name.as_str();
+    let kept = conn
+        .prepare_cached(
+            "INSERT INTO campaign (name, identity, config, state, reason, created_at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (name) DO UPDATE SET config = excluded.config
+             WHERE identity = excluded.identity",
+        )?
+        .execute(params![
+            name,
+            record.identity,
+            record.config,
+            record.state.as_str(),
+            record.reason,
+            record.created_at_ms
+        ])?;
+    if kept == 0 {
+        let what = format!("a campaign named {name} with other settings is stored already");
+        return Err(Trouble::refused(what));
+    }
+    conn.prepare_cached("INSERT INTO ledger (campaign) VALUES (?1) ON CONFLICT DO NOTHING")?
+        .execute([campaign_key(conn, &record.name)?])?;
+    Ok(Applied::Kept)
+}
+
+pub(super) fn move_campaign(
+    conn: &Connection,
+    name: &CampaignName,
+    state: CampaignState,
+    reason: Option<&str>,
+) -> Result {
+    let key = campaign_key(conn, name)?;
+    conn.prepare_cached("UPDATE campaign SET state = ?2, reason = ?3 WHERE key = ?1")?
+        .execute(params![key, state.as_str(), reason])?;
+    Ok(Applied::Kept)
+}
+
+/// An episode that is planned already stays where it is.
+pub(super) fn add_episodes(conn: &Connection, episodes: &[PlannedEpisode]) -> Result {
+    let mut add = conn.prepare_cached(
+        "INSERT INTO episode (id, campaign, ordinal, task, template, task_index, category,
+             difficulty, model, scaffold)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
+    )?;
+    let mut last: Option<(&CampaignName, i64)> = None;
+    for plan in episodes {
+        let campaign = match last {
+            Some((name, key)) if *name == plan.campaign => key,
+            _ => campaign_key(conn, &plan.campaign)?,
+        };
+        last = Some((&plan.campaign, campaign));
+        add_episode(conn, &mut add, campaign, plan)?;
+    }
+    Ok(Applied::Kept)
+}
+
+fn add_episode(
+    conn: &Connection,
+    add: &mut CachedStatement<'_>,
+    campaign: i64,
+    plan: &PlannedEpisode,
+) -> Result<()> {
+    let new = add
+        .execute(params![
+            plan.id.as_str(),
+            campaign,
+            whole(plan.ordinal)?,
+            plan.task.as_str(),
+            plan.template,
+            plan.index,
+            plan.category,
+            plan.difficulty,
+            plan.model,
+            plan.scaffold
+        ])
+        .map_err(|error| collision(error, plan))?;
+    if new == 1 {
+        conn.prepare_cached("INSERT INTO progress (episode) VALUES (?1)")?
+            .execute([conn.last_insert_rowid()])?;
+    }
+    Ok(())
+}
+
+fn collision(error: rusqlite::Error, plan: &PlannedEpisode) -> Trouble {
+    if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) {
+        return error.into();
+    }
+    Trouble::refused(format!(
+        "episode {} cannot be planned at place {} of {}: another one is there",
+        plan.id, plan.ordinal, plan.campaign
+    ))
+}
+
+pub(super) fn add_dataset(conn: &Connection, record: &DatasetRecord) -> Result {
+    let campaign = campaign_key(conn, &record.campaign)?;
+    let text = json(record)?;
+    conn.prepare_cached(
+        "INSERT INTO dataset (campaign, version, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![campaign, record.version, text])?;
+    let stored: String = conn
+        .prepare_cached("SELECT record FROM dataset WHERE campaign = ?1 AND version = ?2")?
+        .query_row(params![campaign, record.version], |row| row.get(0))?;
+    if stored == text {
+        return Ok(Applied::Kept);
+    }
+    let DatasetRecord { campaign, version, .. } = record;
+    Err(Trouble::refused(format!("version {version} of {campaign} is written already")))
+}
+
+fn campaign_key(conn: &Connection, name: &CampaignName) -> Result<i64> {
+    conn.prepare_cached("SELECT key FROM campaign WHERE name = ?1")?
+        .query_row([name.as_str()], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| Trouble::refused(format!("there is no campaign {name}")))
+}

@@ -1,0 +1,208 @@
+//! Rows become records.
+
+use super::blob;
+use super::trouble::Trouble;
+use crate::error::Code;
+use rusqlite::{Connection, Params, Row, params};
+use serde::de::DeserializeOwned;
+use synthd_actors::model::{
+    Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
+    EpisodeRecord, Money, PlannedEpisode, RowRecord, TaskId, Turn, Usage,
+};
+
+type Result<T> = std::result::Result<T, Trouble>;
+
+const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms FROM campaign";
+
+const EPISODE: &str = "
+    SELECT id, name, episode.ordinal, task, template, task_index, category, difficulty, model,
+        scaffold, progress.attempt, failed_attempts, outcome.body, judged.episode IS NOT NULL,
+        steps, input_tokens, output_tokens, cost, fingerprint, started_at_ms, finished_at_ms
+    FROM episode
+    JOIN campaign ON campaign.key = episode.campaign
+    JOIN progress ON progress.episode = episode.key
+    LEFT JOIN outcome ON outcome.episode = episode.key
+    LEFT JOIN judged ON judged.episode = episode.key";
+
+pub(super) fn campaign(conn: &Connection, name: &CampaignName) -> Result<Option<CampaignRecord>> {
+    let sql = format!("{CAMPAIGN} WHERE name = ?1");
+    Ok(collect(conn, &sql, [name.as_str()], campaign_of)?.pop())
+}
+
+/// Oldest first.
+pub(super) fn campaigns(conn: &Connection) -> Result<Vec<CampaignRecord>> {
+    collect(conn, &format!("{CAMPAIGN} ORDER BY key"), [], campaign_of)
+}
+
+pub(super) fn episodes(conn: &Connection, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>> {
+    let sql = format!("{EPISODE} WHERE name = ?1 ORDER BY episode.ordinal");
+    collect(conn, &sql, [campaign.as_str()], episode_of)
+}
+
+pub(super) fn episode(conn: &Connection, id: &EpisodeId) -> Result<Option<EpisodeRecord>> {
+    Ok(collect(conn, &format!("{EPISODE} WHERE id = ?1"), [id.as_str()], episode_of)?.pop())
+}
+
+pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> Result<Vec<AttemptRecord>> {
+    let sql = "
+        SELECT attempt.attempt, resumed_from, fault, count(step.key),
+            COALESCE(SUM(step.cost) FILTER (WHERE NOT inherited), 0), started_at_ms, ended_at_ms
+        FROM episode
+        JOIN attempt ON attempt.episode = episode.key
+        LEFT JOIN step ON step.attempt = attempt.key
+        WHERE id = ?1 GROUP BY attempt.key ORDER BY attempt.attempt";
+    collect(conn, sql, [episode.as_str()], attempt_of)
+}
+
+pub(super) fn turns(conn: &Connection, episode: &EpisodeId, attempt: Attempt) -> Result<Vec<Turn>> {
+    let sql = "
+        SELECT body FROM episode
+        JOIN attempt ON attempt.episode = episode.key
+        JOIN step ON step.attempt = attempt.key
+        WHERE id = ?1 AND attempt.attempt = ?2 ORDER BY step";
+    collect(conn, sql, params![episode.as_str(), attempt.0], |row| body_of(row, 0))
+}
+
+pub(super) fn rows(
+    conn: &Connection,
+    campaign: &CampaignName,
+    after: Option<u64>,
+    limit: usize,
+) -> Result<Vec<RowRecord>> {
+    let sql = "
+        SELECT body FROM campaign JOIN judged ON judged.campaign = campaign.key
+        WHERE name = ?1 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3";
+    let after = after.map_or(-1, |ordinal| i64::try_from(ordinal).unwrap_or(i64::MAX));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    collect(conn, sql, params![campaign.as_str(), after, limit], |row| body_of(row, 0))
+}
+
+pub(super) fn row(conn: &Connection, episode: &EpisodeId) -> Result<Option<RowRecord>> {
+    let sql = "SELECT body FROM episode JOIN judged ON judged.episode = episode.key WHERE id = ?1";
+    Ok(collect(conn, sql, [episode.as_str()], |row| body_of(row, 0))?.pop())
+}
+
+pub(super) fn datasets(conn: &Connection, campaign: &CampaignName) -> Result<Vec<DatasetRecord>> {
+    let sql = "
+        SELECT record FROM campaign JOIN dataset ON dataset.campaign = campaign.key
+        WHERE name = ?1 ORDER BY version";
+    collect(conn, sql, [campaign.as_str()], |row| json_of(&row.get::<_, String>(0)?))
+}
+
+pub(super) fn spent(conn: &Connection, campaign: &CampaignName) -> Result<Money> {
+    let sql = "
+        SELECT spent FROM campaign JOIN ledger ON ledger.campaign = campaign.key WHERE name = ?1";
+    let found = collect(conn, sql, [campaign.as_str()], |row| money_of(row, 0))?;
+    Ok(found.into_iter().sum())
+}
+
+/// What SQLite finds wrong with the file; nothing for a sound one.
+pub(super) fn integrity(conn: &Connection) -> Result<Vec<String>> {
+    // A file may be too damaged even for the check: that is a finding, too.
+    inspect(conn).or_else(|trouble| match trouble.code() {
+        Code::StoreDamaged => Ok(vec![trouble.to_string()]),
+        _ => Err(trouble),
+    })
+}
+
+fn inspect(conn: &Connection) -> Result<Vec<String>> {
+    let mut findings = collect(conn, "PRAGMA integrity_check", [], |row| Ok(row.get(0)?))?;
+    findings.retain(|finding: &String| finding != "ok");
+    let orphan = |row: &Row<'_>| Ok(format!("a row of {} has no parent", row.get::<_, String>(0)?));
+    findings.extend(collect(conn, "PRAGMA foreign_key_check", [], orphan)?);
+    Ok(findings)
+}
+
+fn collect<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn campaign_of(row: &Row<'_>) -> Result<CampaignRecord> {
+    Ok(CampaignRecord {
+        name: CampaignName(row.get(0)?),
+        identity: row.get(1)?,
+        config: row.get(2)?,
+        state: state_of(&row.get::<_, String>(3)?)?,
+        reason: row.get(4)?,
+        created_at_ms: row.get(5)?,
+    })
+}
+
+fn state_of(text: &str) -> Result<CampaignState> {
+    use CampaignState::{Cancelled, Complete, Paused, Running, Stopped};
+    [Running, Paused, Stopped, Cancelled, Complete]
+        .into_iter()
+        .find(|state| state.as_str() == text)
+        .ok_or_else(|| Trouble::unreadable(format!("campaign state {text:?}")))
+}
+
+fn episode_of(row: &Row<'_>) -> Result<EpisodeRecord> {
+    Ok(EpisodeRecord {
+        plan: plan_of(row)?,
+        attempt: Attempt(row.get(10)?),
+        failed_attempts: row.get(11)?,
+        outcome: row.get::<_, Option<Vec<u8>>>(12)?.map(|b| blob::decode(&b)).transpose()?,
+        judged: row.get(13)?,
+        steps: row.get(14)?,
+        usage: Usage { input_tokens: count_of(row, 15)?, output_tokens: count_of(row, 16)? },
+        cost: money_of(row, 17)?,
+        fingerprint: row.get::<_, Option<String>>(18)?.map(|text| json_of(&text)).transpose()?,
+        started_at_ms: row.get(19)?,
+        finished_at_ms: row.get(20)?,
+    })
+}
+
+fn plan_of(row: &Row<'_>) -> Result<PlannedEpisode> {
+    Ok(PlannedEpisode {
+        id: EpisodeId(row.get(0)?),
+        campaign: CampaignName(row.get(1)?),
+        ordinal: count_of(row, 2)?,
+        task: TaskId(row.get(3)?),
+        template: row.get(4)?,
+        index: row.get(5)?,
+        category: row.get(6)?,
+        difficulty: row.get(7)?,
+        model: row.get(8)?,
+        scaffold: row.get(9)?,
+    })
+}
+
+fn attempt_of(row: &Row<'_>) -> Result<AttemptRecord> {
+    Ok(AttemptRecord {
+        attempt: Attempt(row.get(0)?),
+        resumed_from: row.get::<_, Option<u32>>(1)?.map(Attempt),
+        fault: row.get::<_, Option<String>>(2)?.map(|text| json_of(&text)).transpose()?,
+        steps: row.get(3)?,
+        cost: money_of(row, 4)?,
+        started_at_ms: row.get(5)?,
+        ended_at_ms: row.get(6)?,
+    })
+}
+
+fn body_of<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
+    blob::decode(row.get_ref(column)?.as_blob().map_err(Trouble::unreadable)?)
+}
+
+fn json_of<T: DeserializeOwned>(text: &str) -> Result<T> {
+    blob::parse(text.as_bytes())
+}
+
+fn money_of(row: &Row<'_>, column: usize) -> Result<Money> {
+    count_of(row, column).map(Money::from_nanos)
+}
+
+fn count_of(row: &Row<'_>, column: usize) -> Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| Trouble::unreadable(format!("a count of {number}")))
+}

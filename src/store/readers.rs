@@ -1,0 +1,53 @@
+//! Connections for reading: few, kept open, each used by one blocking thread at a time.
+//! They see every commit that was acknowledged before, and never wait for the writer.
+
+use super::open;
+use super::trouble::Trouble;
+use rusqlite::Connection;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use synthd_actors::ports::StoreFault;
+use tokio::sync::Semaphore;
+
+/// Reads at once; more wait.
+const READERS: usize = 4;
+
+pub(super) struct Readers {
+    path: PathBuf,
+    idle: Mutex<Vec<Connection>>,
+    places: Semaphore,
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Arc<Self> {
+        Arc::new(Self { path, idle: Mutex::default(), places: Semaphore::new(READERS) })
+    }
+
+    /// Runs `query` on a blocking thread.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        operation: &'static str,
+        query: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, StoreFault> {
+        let gone = |what: String| StoreFault { operation, message: what };
+        let _place = self.places.acquire().await.map_err(|e| gone(e.to_string()))?;
+        let readers = Arc::clone(self);
+        let task = tokio::task::spawn_blocking(move || readers.run(query));
+        task.await.map_err(|e| gone(e.to_string()))?.map_err(|trouble| trouble.fault(operation))
+    }
+
+    fn run<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let kept = self.idle().pop();
+        let conn = match kept {
+            Some(conn) => conn,
+            None => open::reader(&self.path)?,
+        };
+        let answer = query(&conn)?;
+        self.idle().push(conn);
+        Ok(answer)
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,71 @@
+//! The schema and its history: scripts that are applied in order, each whole or not at all.
+//! The number of scripts applied is kept in the file's own `user_version`.
+
+use super::trouble::Trouble;
+use crate::error::{Code, Error, Result};
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::Path;
+
+/// Marks a file as one of ours ("SYNd").
+const APPLICATION_ID: i64 = 0x5359_4e64;
+
+/// All scripts so far. A released one never changes: stores out there have applied it.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// What the file at hand is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing was ever written.
+    Empty,
+    /// One of ours, with so many scripts applied.
+    Ours { version: usize },
+    /// A database of some other program.
+    Foreign,
+}
+
+pub(super) fn standing(conn: &Connection) -> Result<Standing, Trouble> {
+    let application: i64 = conn.query_row("PRAGMA application_id", [], |r| r.get(0))?;
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    Ok(match (application, usize::try_from(version)) {
+        (0, Ok(0)) if tables == 0 => Standing::Empty,
+        (APPLICATION_ID, Ok(version)) => Standing::Ours { version },
+        _ => Standing::Foreign,
+    })
+}
+
+/// How many scripts the store has, or why it is not one that `known` scripts can serve.
+/// Changes nothing.
+pub(super) fn check(conn: &Connection, dir: &Path, known: usize) -> Result<usize> {
+    match standing(conn).map_err(|t| t.on_open(dir))? {
+        Standing::Empty => Ok(0),
+        Standing::Ours { version } if version <= known => Ok(version),
+        Standing::Ours { version } => Err(newer(dir, version, known)),
+        Standing::Foreign => {
+            Err(Trouble::unreadable("synthd.db was written by another program").on_open(dir))
+        }
+    }
+}
+
+/// Applies what is missing, each script in its own transaction.
+pub(super) fn migrate(conn: &mut Connection, from: usize, scripts: &[&str]) -> Result<(), Trouble> {
+    for (index, script) in scripts.iter().enumerate().skip(from) {
+        let step = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        step.execute_batch(script)?;
+        step.execute_batch(&format!(
+            "PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {};",
+            index + 1
+        ))?;
+        step.commit()?;
+    }
+    Ok(())
+}
+
+fn newer(dir: &Path, version: usize, known: usize) -> Error {
+    let what = format!(
+        "{} holds a store of schema {version}; this synthd knows schemas up to {known}",
+        dir.display()
+    );
+    Error::new(Code::StoreNewer, what)
+        .hint("use the newer synthd that wrote it, or choose another place with --data-dir")
+}

@@ -1,0 +1,37 @@
+//! The store against a real file, a real disk and a model of itself.
+
+mod directory;
+mod durability;
+mod full_disk;
+mod model;
+mod mounts;
+mod reading;
+mod round_trip;
+mod samples;
+mod upgrade;
+
+use super::Store;
+use synthd_actors::model::Entry;
+use synthd_actors::ports::Journal;
+use tempfile::TempDir;
+
+fn store() -> (TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    (dir, store)
+}
+
+async fn keep(store: &Store, entry: Entry) {
+    store.append(vec![entry]).await.unwrap();
+}
+
+/// A store with campaign `c` and `count` planned episodes, on which attempt 1 runs.
+async fn started(count: u64) -> (TempDir, Store) {
+    let (dir, store) = store();
+    keep(&store, samples::opened("c")).await;
+    keep(&store, samples::planned("c", 0..count)).await;
+    for ordinal in 0..count {
+        keep(&store, samples::start("c", ordinal, 1, None)).await;
+    }
+    (dir, store)
+}

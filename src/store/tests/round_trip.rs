@@ -1,0 +1,276 @@
+//! What goes in comes out, once, and only from whom it may come.
+
+use super::samples::*;
+use super::{keep, started, store};
+use crate::store::Store;
+use synthd_actors::model::*;
+use synthd_actors::ports::Journal;
+
+async fn first(store: &Store) -> EpisodeRecord {
+    store.episode(&id("c", 0)).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_campaign_is_kept_moved_and_listed() {
+    let (_dir, store) = store();
+    assert_eq!(store.campaign(&name("c")).await.unwrap(), None);
+    keep(&store, opened("c")).await;
+    keep(&store, opened("d")).await;
+    assert_eq!(store.campaign(&name("c")).await.unwrap(), Some(campaign("c")));
+    let paused = Entry::CampaignMoved {
+        campaign: name("c"),
+        state: CampaignState::Paused,
+        reason: Some("too many restarts".to_owned()),
+    };
+    keep(&store, paused).await;
+    let moved = CampaignRecord {
+        state: CampaignState::Paused,
+        reason: Some("too many restarts".to_owned()),
+        ..campaign("c")
+    };
+    assert_eq!(store.campaigns().await.unwrap(), vec![moved, campaign("d")]);
+}
+
+#[tokio::test]
+async fn every_campaign_state_reads_back() {
+    use CampaignState::{Cancelled, Complete, Paused, Running, Stopped};
+    let (_dir, store) = store();
+    keep(&store, opened("c")).await;
+    for state in [Running, Paused, Stopped, Cancelled, Complete] {
+        keep(&store, Entry::CampaignMoved { campaign: name("c"), state, reason: None }).await;
+        assert_eq!(store.campaign(&name("c")).await.unwrap().unwrap().state, state);
+    }
+}
+
+#[tokio::test]
+async fn a_campaign_opened_again_may_grow_but_not_change() {
+    let (_dir, store) = store();
+    keep(&store, opened("c")).await;
+    let grown = CampaignRecord { config: "budget = 9".to_owned(), ..campaign("c") };
+    let again = CampaignRecord { created_at_ms: 5, state: CampaignState::Paused, ..grown.clone() };
+    keep(&store, Entry::CampaignOpened(again)).await;
+    assert_eq!(store.campaign(&name("c")).await.unwrap(), Some(grown));
+    let other = CampaignRecord { identity: "other".to_owned(), ..campaign("c") };
+    let fault = store.append(vec![Entry::CampaignOpened(other)]).await.unwrap_err();
+    assert!(fault.message.contains("other settings"), "{fault}");
+}
+
+#[tokio::test]
+async fn the_plan_is_read_in_order_and_planned_once() {
+    let (_dir, store) = store();
+    keep(&store, opened("c")).await;
+    keep(&store, Entry::Planned((0..5).rev().map(|n| plan("c", n)).collect())).await;
+    keep(&store, planned("c", 0..6)).await;
+    let found = store.episodes(&name("c")).await.unwrap();
+    let plans: Vec<_> = found.iter().map(|e| e.plan.clone()).collect();
+    assert_eq!(plans, (0..6).map(|n| plan("c", n)).collect::<Vec<_>>());
+    assert_eq!(found[0].attempt, Attempt(0));
+    assert_eq!(store.episodes(&name("d")).await.unwrap(), Vec::new());
+}
+
+#[tokio::test]
+async fn two_episodes_cannot_share_a_place() {
+    let (_dir, store) = started(1).await;
+    let other = PlannedEpisode { id: EpisodeId("ep-other".to_owned()), ..plan("c", 0) };
+    let fault = store.append(vec![Entry::Planned(vec![other])]).await.unwrap_err();
+    assert!(fault.message.contains("another one is there"), "{fault}");
+}
+
+#[tokio::test]
+async fn a_whole_episode_reads_back() {
+    let (_dir, store) = started(1).await;
+    for index in 0..3 {
+        keep(&store, turn("c", 0, 1, index, 10)).await;
+    }
+    keep(&store, finished("c", 0, 1)).await;
+    let expected = EpisodeRecord {
+        plan: plan("c", 0),
+        attempt: Attempt(1),
+        failed_attempts: 0,
+        outcome: Some(outcome()),
+        judged: false,
+        steps: 3,
+        usage: Usage { input_tokens: 303, output_tokens: 21 },
+        cost: Money::from_nanos(30),
+        fingerprint: Some(fingerprint()),
+        started_at_ms: Some(1_000),
+        finished_at_ms: Some(9_000),
+    };
+    assert_eq!(first(&store).await, expected);
+    let turns: Vec<_> = (0..3).map(|n| turn_of(n, 10, "a.py\n")).collect();
+    assert_eq!(store.turns(&id("c", 0), Attempt(1)).await.unwrap(), turns);
+    let attempt = AttemptRecord {
+        attempt: Attempt(1),
+        resumed_from: None,
+        fault: None,
+        steps: 3,
+        cost: Money::from_nanos(30),
+        started_at_ms: 1_000,
+        ended_at_ms: Some(9_000),
+    };
+    assert_eq!(store.attempts(&id("c", 0)).await.unwrap(), vec![attempt]);
+}
+
+#[tokio::test]
+async fn a_turn_larger_than_a_page_and_than_the_blocking_threshold_reads_back() {
+    let (_dir, store) = started(1).await;
+    for (index, bytes) in [(0, 3_000), (1, 200_000)] {
+        let Entry::TurnTaken { turn, .. } = large_turn("c", 0, index, bytes) else { panic!() };
+        keep(&store, large_turn("c", 0, index, bytes)).await;
+        let found = store.turns(&id("c", 0), Attempt(1)).await.unwrap();
+        assert_eq!(found.last(), Some(&*turn));
+    }
+}
+
+#[tokio::test]
+async fn turns_of_a_resumed_attempt_are_paid_once() {
+    let (_dir, store) = started(1).await;
+    for index in 0..3 {
+        keep(&store, turn("c", 0, 1, index, 10)).await;
+    }
+    keep(&store, faulted("c", 0, 1, FaultKind::SandboxLost)).await;
+    // The second attempt dies while it takes over; the third still finds the first.
+    keep(&store, start("c", 0, 2, Some(1))).await;
+    keep(&store, turn("c", 0, 2, 0, 10)).await;
+    keep(&store, start("c", 0, 3, Some(2))).await;
+    for index in 0..5 {
+        keep(&store, turn("c", 0, 3, index, 10)).await;
+    }
+    let episode = first(&store).await;
+    assert_eq!((episode.steps, episode.failed_attempts), (5, 1));
+    assert_eq!(episode.cost, Money::from_nanos(50));
+    let attempts = store.attempts(&id("c", 0)).await.unwrap();
+    let costs: Vec<_> = attempts.iter().map(|a| (a.steps, a.cost.nanos())).collect();
+    assert_eq!(costs, vec![(3, 30), (1, 0), (5, 20)]);
+}
+
+#[tokio::test]
+async fn a_fault_counts_once_and_only_if_it_is_the_attempts_own() {
+    let (_dir, store) = started(1).await;
+    keep(&store, faulted("c", 0, 1, FaultKind::Interrupted)).await;
+    assert_eq!(first(&store).await.failed_attempts, 0);
+    keep(&store, start("c", 0, 2, Some(1))).await;
+    keep(&store, faulted("c", 0, 2, FaultKind::Panicked)).await;
+    keep(&store, faulted("c", 0, 2, FaultKind::SandboxLost)).await;
+    assert_eq!(first(&store).await.failed_attempts, 1);
+    let attempts = store.attempts(&id("c", 0)).await.unwrap();
+    assert_eq!(attempts[1].fault, Some(fault(FaultKind::Panicked)));
+    assert_eq!(attempts[1].ended_at_ms, Some(5_000));
+}
+
+#[tokio::test]
+async fn dead_attempts_and_finished_episodes_take_nothing_more() {
+    let (_dir, store) = started(1).await;
+    keep(&store, turn("c", 0, 1, 0, 10)).await;
+    keep(&store, start("c", 0, 3, None)).await;
+    for late in [
+        turn("c", 0, 1, 1, 10),
+        faulted("c", 0, 1, FaultKind::Panicked),
+        finished("c", 0, 1),
+        start("c", 0, 2, None),
+        turn("c", 0, 4, 0, 10),
+    ] {
+        keep(&store, late).await;
+    }
+    assert_eq!(store.stats().fenced, 5);
+    let before = first(&store).await;
+    assert_eq!((before.attempt, before.steps, before.outcome), (Attempt(3), 0, None));
+    keep(&store, finished("c", 0, 3)).await;
+    let done = first(&store).await;
+    for late in [turn("c", 0, 3, 0, 10), finished("c", 0, 3), start("c", 0, 4, None)] {
+        keep(&store, late).await;
+    }
+    assert_eq!(first(&store).await, done);
+    assert_eq!(store.stats().fenced, 8);
+}
+
+#[tokio::test]
+async fn rows_are_paged_in_plan_order_and_kept_once() {
+    let (_dir, store) = started(4).await;
+    for ordinal in [3, 0, 2] {
+        keep(&store, Entry::Judged(Box::new(row("c", ordinal, None)))).await;
+    }
+    keep(&store, Entry::Judged(Box::new(row("c", 1, Some("loops"))))).await;
+    keep(&store, Entry::Judged(Box::new(row("c", 1, None)))).await;
+    let campaign = name("c");
+    let page = store.rows(&campaign, None, 2).await.unwrap();
+    assert_eq!(page, vec![row("c", 0, None), row("c", 1, Some("loops"))]);
+    let page = store.rows(&campaign, Some(1), 10).await.unwrap();
+    assert_eq!(page, vec![row("c", 2, None), row("c", 3, None)]);
+    assert_eq!(store.rows(&campaign, Some(u64::MAX), 10).await.unwrap(), Vec::new());
+    assert_eq!(store.row(&id("c", 1)).await.unwrap(), Some(row("c", 1, Some("loops"))));
+    assert!(first(&store).await.judged);
+}
+
+#[tokio::test]
+async fn a_row_out_of_its_place_is_refused() {
+    let (_dir, store) = started(2).await;
+    let misplaced = RowRecord { ordinal: 1, ..row("c", 0, None) };
+    let fault = store.append(vec![Entry::Judged(Box::new(misplaced))]).await.unwrap_err();
+    assert!(fault.message.contains("planned"), "{fault}");
+}
+
+#[tokio::test]
+async fn money_is_held_in_full_until_it_is_settled_once() {
+    let (_dir, store) = started(1).await;
+    let campaign = name("c");
+    assert_eq!(store.spent(&campaign).await.unwrap(), Money::ZERO);
+    for entry in [held("h1", "c", 0, 500), held("h2", "c", 0, 300), held("h1", "c", 0, 500)] {
+        keep(&store, entry).await;
+    }
+    assert_eq!(store.spent(&campaign).await.unwrap(), Money::from_nanos(800));
+    for entry in [settled("h1", 120), settled("h1", 120), held("h1", "c", 0, 500)] {
+        keep(&store, entry).await;
+    }
+    assert_eq!(store.spent(&campaign).await.unwrap(), Money::from_nanos(420));
+    assert_eq!(store.spent(&name("unknown")).await.unwrap(), Money::ZERO);
+}
+
+#[tokio::test]
+async fn money_that_does_not_fit_or_has_no_hold_is_refused() {
+    let (_dir, store) = started(1).await;
+    let most = u64::try_from(i64::MAX).unwrap();
+    keep(&store, held("h1", "c", 0, most)).await;
+    for entry in [held("h2", "c", 0, 1), held("h3", "c", 0, u64::MAX), settled("none", 1)] {
+        store.append(vec![entry]).await.unwrap_err();
+    }
+    assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(most));
+}
+
+#[tokio::test]
+async fn datasets_are_listed_by_version_and_never_overwritten() {
+    let (_dir, store) = started(1).await;
+    for version in [2, 1, 2] {
+        keep(&store, Entry::DatasetWritten(dataset("c", version))).await;
+    }
+    let found = store.datasets(&name("c")).await.unwrap();
+    assert_eq!(found, vec![dataset("c", 1), dataset("c", 2)]);
+    let other = DatasetRecord { digest: "other".to_owned(), ..dataset("c", 2) };
+    let fault = store.append(vec![Entry::DatasetWritten(other)]).await.unwrap_err();
+    assert!(fault.message.contains("written already"), "{fault}");
+}
+
+#[tokio::test]
+async fn an_append_is_kept_whole_or_not_at_all() {
+    let (_dir, store) = started(1).await;
+    let unplanned = turn("c", 99, 1, 0, 10);
+    let fault = store.append(vec![turn("c", 0, 1, 0, 10), unplanned]).await.unwrap_err();
+    assert!(fault.message.contains("not planned"), "{fault}");
+    assert_eq!(first(&store).await.steps, 0);
+    store.append(Vec::new()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_back_is_refused() {
+    let (_dir, store) = started(1).await;
+    let mut turn = turn_of(0, 0, "");
+    turn.step.potential = f64::NAN;
+    let entry = Entry::TurnTaken { episode: id("c", 0), attempt: Attempt(1), turn: Box::new(turn) };
+    store.append(vec![entry]).await.unwrap_err();
+    let mut row = row("c", 0, None);
+    row.row.total_reward = f64::INFINITY;
+    store.append(vec![Entry::Judged(Box::new(row))]).await.unwrap_err();
+    for bad in [start("c", 0, 0, None), start("c", 0, 2, Some(2))] {
+        store.append(vec![bad]).await.unwrap_err();
+    }
+}

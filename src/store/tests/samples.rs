@@ -1,0 +1,251 @@
+//! Entries to append, small unless asked otherwise.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use synthd_actors::model::*;
+
+pub(super) fn name(campaign: &str) -> CampaignName {
+    CampaignName(campaign.to_owned())
+}
+
+pub(super) fn id(campaign: &str, ordinal: u64) -> EpisodeId {
+    EpisodeId(format!("ep-{campaign}-{ordinal}"))
+}
+
+pub(super) fn campaign(campaign: &str) -> CampaignRecord {
+    CampaignRecord {
+        name: name(campaign),
+        identity: format!("identity of {campaign}"),
+        config: "seed = 1".to_owned(),
+        state: CampaignState::Running,
+        reason: None,
+        created_at_ms: 1_000,
+    }
+}
+
+pub(super) fn opened(name: &str) -> Entry {
+    Entry::CampaignOpened(campaign(name))
+}
+
+pub(super) fn plan(campaign: &str, ordinal: u64) -> PlannedEpisode {
+    PlannedEpisode {
+        id: id(campaign, ordinal),
+        campaign: name(campaign),
+        ordinal,
+        task: TaskId(format!("debugging/loop@{ordinal}")),
+        template: "debugging/loop".to_owned(),
+        index: 3,
+        category: "debugging".to_owned(),
+        difficulty: "medium".to_owned(),
+        model: "scripted/oracle".to_owned(),
+        scaffold: "minimal".to_owned(),
+    }
+}
+
+pub(super) fn planned(campaign: &str, ordinals: Range<u64>) -> Entry {
+    Entry::Planned(ordinals.map(|ordinal| plan(campaign, ordinal)).collect())
+}
+
+pub(super) fn start(campaign: &str, ordinal: u64, attempt: u32, from: Option<u32>) -> Entry {
+    Entry::AttemptStarted {
+        episode: id(campaign, ordinal),
+        attempt: Attempt(attempt),
+        resumed_from: from.map(Attempt),
+        at_ms: 1_000 * i64::from(attempt),
+    }
+}
+
+pub(super) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
+    let usage = Usage { input_tokens: 100 + u64::from(index), output_tokens: 7 };
+    let message = Message {
+        tool_calls: vec![ToolCall {
+            id: "call-1".to_owned(),
+            name: "bash".to_owned(),
+            arguments: r#"{"command":"ls -l"}"#.to_owned(),
+        }],
+        ..Message::text(Role::Assistant, "let me look")
+    };
+    let step = Step {
+        index,
+        state: StepState { cwd: "/work".to_owned(), files: vec!["a.py".to_owned()] },
+        action: StepAction {
+            kind: ActionType::ToolCall,
+            tool: "bash".to_owned(),
+            arguments: r#"{"command":"ls -l"}"#.to_owned(),
+        },
+        observation: observation.to_owned(),
+        reasoning: "let me look".to_owned(),
+        potential: 0.1 + 0.2,
+        end: Some(ExecEnd::Exited(1)),
+        error: Some("exit 1".to_owned()),
+        truncated: false,
+        usage,
+        cost: Money::from_nanos(cost),
+        duration_ms: 12,
+    };
+    Turn {
+        step,
+        reply: ChatReply { message: message.clone(), finish: FinishReason::ToolCalls, usage },
+        messages: vec![message, Message::tool_result("call-1", observation)],
+        command: Some("ls -l".to_owned()),
+        calls: 1,
+    }
+}
+
+pub(super) fn turn(campaign: &str, ordinal: u64, attempt: u32, index: u32, cost: u64) -> Entry {
+    Entry::TurnTaken {
+        episode: id(campaign, ordinal),
+        attempt: Attempt(attempt),
+        turn: Box::new(turn_of(index, cost, "a.py\n")),
+    }
+}
+
+pub(super) fn large_turn(campaign: &str, ordinal: u64, index: u32, bytes: usize) -> Entry {
+    // Noise, so that compression does not hide its size.
+    let mut seed = 1u64.wrapping_add(u64::from(index));
+    let noise: String = (0..bytes)
+        .map(|_| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963);
+            char::from(b' ' + ((seed >> 33) % 90) as u8)
+        })
+        .collect();
+    Entry::TurnTaken {
+        episode: id(campaign, ordinal),
+        attempt: Attempt(1),
+        turn: Box::new(turn_of(index, 0, &noise)),
+    }
+}
+
+pub(super) fn fault(kind: FaultKind) -> Fault {
+    Fault::new(kind, "it broke")
+}
+
+pub(super) fn faulted(campaign: &str, ordinal: u64, attempt: u32, kind: FaultKind) -> Entry {
+    Entry::AttemptFaulted {
+        episode: id(campaign, ordinal),
+        attempt: Attempt(attempt),
+        fault: fault(kind),
+        at_ms: 5_000,
+    }
+}
+
+pub(super) fn outcome() -> Outcome {
+    let check = CheckResult {
+        name: "fixed".to_owned(),
+        weight: 0.3,
+        passed: true,
+        output: "ok\n".to_owned(),
+    };
+    let verdict = Verdict { score: 1.0 / 3.0, passed: false, flaky: false, checks: vec![check] };
+    Outcome::Judged { stop: StopReason::Submitted, verdict }
+}
+
+pub(super) fn fingerprint() -> Fingerprint {
+    Fingerprint {
+        backend: "namespace".to_owned(),
+        enforced: BTreeMap::from([("memory".to_owned(), "cgroup v2".to_owned())]),
+        ..Fingerprint::default()
+    }
+}
+
+pub(super) fn finished(campaign: &str, ordinal: u64, attempt: u32) -> Entry {
+    Entry::Finished {
+        episode: id(campaign, ordinal),
+        attempt: Attempt(attempt),
+        outcome: Box::new(outcome()),
+        fingerprint: Some(fingerprint()),
+        at_ms: 9_000,
+    }
+}
+
+pub(super) fn held(hold: &str, campaign: &str, ordinal: u64, nanos: u64) -> Entry {
+    Entry::Held {
+        id: hold.to_owned(),
+        campaign: name(campaign),
+        episode: id(campaign, ordinal),
+        attempt: Attempt(1),
+        amount: Money::from_nanos(nanos),
+    }
+}
+
+pub(super) fn settled(hold: &str, nanos: u64) -> Entry {
+    Entry::Settled { id: hold.to_owned(), amount: Money::from_nanos(nanos) }
+}
+
+pub(super) fn row(campaign: &str, ordinal: u64, rejected: Option<&str>) -> RowRecord {
+    RowRecord {
+        episode: id(campaign, ordinal),
+        campaign: name(campaign),
+        ordinal,
+        rejected: rejected
+            .map(|stage| Rejection { stage: stage.to_owned(), detail: "why".to_owned() }),
+        split: Split::Validation,
+        content_digest: "abc".to_owned(),
+        row: trajectory(campaign, ordinal),
+    }
+}
+
+fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
+    TrajectoryRow {
+        schema_version: ROW_SCHEMA.to_owned(),
+        trajectory_id: id(campaign, ordinal).0,
+        campaign: campaign.to_owned(),
+        task_id: "debugging/loop@1".to_owned(),
+        template: "debugging/loop".to_owned(),
+        task_seed: -5,
+        task_instruction: "mend it".to_owned(),
+        category: "debugging".to_owned(),
+        difficulty: "medium".to_owned(),
+        llm_model: "scripted/oracle".to_owned(),
+        llm_provider: "scripted".to_owned(),
+        scaffold: "minimal".to_owned(),
+        sandbox: fingerprint(),
+        trajectory: vec![row_step()],
+        final_result: "unresolved".to_owned(),
+        total_reward: 0.1 + 0.7,
+        verification: RowVerification { score: 1.0 / 3.0, passed: false, checks: Vec::new() },
+        labels: vec!["loop".to_owned()],
+        execution_time_seconds: 0.123_456_789,
+        total_tokens: 107,
+        cost_usd: Money::from_nanos(17),
+        attempt: 1,
+        canary: "canary".to_owned(),
+        created_at: "2026-01-01T00:00:00.000Z".to_owned(),
+    }
+}
+
+fn row_step() -> RowStep {
+    RowStep {
+        step: 0,
+        state: RowState { cwd: "/work".to_owned(), files: Vec::new() },
+        action: RowAction {
+            kind: "tool_call".to_owned(),
+            tool: "bash".to_owned(),
+            arguments: "{}".to_owned(),
+        },
+        observation: "x".repeat(3_000),
+        reward: 0.1,
+        reasoning: String::new(),
+        return_to_go: 0.3,
+        done: true,
+        error: None,
+        exit_code: Some(0),
+        truncated: false,
+        input_tokens: 1,
+        output_tokens: 2,
+        cost_usd: Money::ZERO,
+        duration_ms: 3,
+    }
+}
+
+pub(super) fn dataset(campaign: &str, version: u32) -> DatasetRecord {
+    DatasetRecord {
+        campaign: name(campaign),
+        version,
+        path: format!("datasets/{campaign}/v{version}"),
+        rows: BTreeMap::from([(Split::Train, 8), (Split::Test, 1)]),
+        rejected: BTreeMap::from([("loops".to_owned(), 2)]),
+        digest: format!("digest {version}"),
+        created_at_ms: 77,
+    }
+}

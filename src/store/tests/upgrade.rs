@@ -1,0 +1,75 @@
+//! Stores of older versions, and upgrades that fail.
+
+use super::samples::*;
+use crate::error::Code;
+use crate::store::Store;
+use crate::store::schema::MIGRATIONS;
+use std::path::Path;
+use synthd_actors::model::{Attempt, FaultKind, Money};
+use synthd_actors::ports::Journal;
+use tempfile::TempDir;
+
+/// A store as schema 1 left it; never regenerated.
+const SCHEMA_1: &str = include_str!("../fixtures/schema_1.sql");
+
+fn old_store() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = rusqlite::Connection::open(dir.path().join("synthd.db")).unwrap();
+    conn.execute_batch(SCHEMA_1).unwrap();
+    conn.close().unwrap();
+    dir
+}
+
+fn number(dir: &Path, sql: &str) -> i64 {
+    let conn = rusqlite::Connection::open(dir.join("synthd.db")).unwrap();
+    conn.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+/// All that is in the fixture reads as it was written.
+async fn assert_intact(store: &Store) {
+    let episodes = store.episodes(&name("c")).await.unwrap();
+    assert_eq!(episodes.len(), 2);
+    assert_eq!(episodes[0].outcome, Some(outcome()));
+    assert_eq!(episodes[0].fingerprint, Some(fingerprint()));
+    assert_eq!((episodes[0].steps, episodes[0].cost), (2, Money::from_nanos(20)));
+    let attempts = store.attempts(&id("c", 0)).await.unwrap();
+    assert_eq!(attempts[0].fault, Some(fault(FaultKind::SandboxLost)));
+    let turns = store.turns(&id("c", 0), Attempt(2)).await.unwrap();
+    assert_eq!(turns, vec![turn_of(0, 10, "a.py\n"), turn_of(1, 10, "a.py\n")]);
+    assert_eq!(store.row(&id("c", 0)).await.unwrap(), Some(row("c", 0, None)));
+    assert_eq!(store.datasets(&name("c")).await.unwrap(), vec![dataset("c", 1)]);
+    assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(420));
+    assert_eq!(store.integrity_check().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_store_of_schema_1_is_opened_and_upgraded() {
+    let dir = old_store();
+    assert_intact(&Store::open(dir.path()).unwrap()).await;
+    let version = number(dir.path(), "PRAGMA user_version");
+    assert_eq!(version, MIGRATIONS.len() as i64);
+}
+
+#[tokio::test]
+async fn a_further_script_is_applied_once_to_what_is_there() {
+    let dir = old_store();
+    let more =
+        [MIGRATIONS, &["ALTER TABLE campaign ADD COLUMN note TEXT NOT NULL DEFAULT 'n'"]].concat();
+    for _ in 0..2 {
+        assert_intact(&Store::open_with(dir.path(), &more).unwrap()).await;
+    }
+    assert_eq!(number(dir.path(), "SELECT count(*) FROM campaign WHERE note = 'n'"), 1);
+    let error = Store::open(dir.path()).err().unwrap();
+    assert_eq!(error.code(), Code::StoreNewer, "{}", error.report());
+}
+
+#[tokio::test]
+async fn a_script_that_fails_leaves_the_store_as_it_was() {
+    let dir = old_store();
+    drop(Store::open(dir.path()).unwrap());
+    let bad =
+        [MIGRATIONS, &["CREATE TABLE half (way); DELETE FROM episode; SELECT nonsense()"]].concat();
+    assert!(Store::open_with(dir.path(), &bad).is_err());
+    assert_eq!(number(dir.path(), "SELECT count(*) FROM sqlite_schema WHERE name = 'half'"), 0);
+    assert_intact(&Store::open(dir.path()).unwrap()).await;
+}

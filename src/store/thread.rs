@@ -1,0 +1,294 @@
+//! The writer's thread.
+//!
+//! ```text
+//! wait ──► gather what is queued ──► commit ──► sync ──► answer ──► wait
+//!   │                                            ▲ money, a barrier, or a second has passed
+//!   └── queue closed ──► sync, checkpoint, close
+//! ```
+//!
+//! A commit survives the death of the process. Only a sync survives a power cut: money
+//! waits for it, everything else gets it within [`SYNC_WITHIN`].
+
+use super::batch;
+use super::lock::DataDirLock;
+use super::stats::{Counters, add};
+use super::trouble::Trouble;
+use super::writer::{Append, Reply, Request};
+use rusqlite::Connection;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError};
+use std::time::{Duration, Instant};
+use synthd_actors::ports::StoreFault;
+
+const SYNC_WITHIN: Duration = Duration::from_secs(1);
+/// Large enough to spread the cost of a commit thin, small enough to answer soon.
+const BATCH_BOUND: usize = 512;
+
+/// What the thread owns; dropped in this order, the lock last.
+pub(super) struct Parts {
+    pub(super) conn: Connection,
+    pub(super) log: File,
+    pub(super) lock: DataDirLock,
+}
+
+pub(super) struct Thread {
+    requests: Receiver<Request>,
+    counters: Arc<Counters>,
+    unsynced_since: Option<Instant>,
+    /// Why nothing is accepted any more: after a failed sync nobody knows what is on the disk.
+    broken: Option<String>,
+    parts: Parts,
+}
+
+#[derive(Default)]
+struct Batch {
+    appends: Vec<Append>,
+    barriers: Vec<Reply>,
+}
+
+type Answers = Vec<(Append, Result<(), StoreFault>)>;
+
+impl Thread {
+    pub(super) fn new(parts: Parts, requests: Receiver<Request>, counters: Arc<Counters>) -> Self {
+        Self { requests, counters, unsynced_since: None, broken: None, parts }
+    }
+
+    pub(super) fn run(mut self) {
+        while let ControlFlow::Continue(batch) = self.gather() {
+            self.serve(batch);
+        }
+        self.close();
+    }
+
+    /// Everything that is queued, waiting for the first unless a sync falls due.
+    fn gather(&self) -> ControlFlow<(), Batch> {
+        let mut batch = Batch::default();
+        match self.wait() {
+            Ok(first) => batch.add(first),
+            Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(batch),
+            Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+        }
+        while batch.appends.len() < BATCH_BOUND {
+            let Ok(next) = self.requests.try_recv() else { break };
+            batch.add(next);
+        }
+        ControlFlow::Continue(batch)
+    }
+
+    fn wait(&self) -> Result<Request, RecvTimeoutError> {
+        match self.unsynced_since {
+            Some(since) => self.requests.recv_timeout(SYNC_WITHIN.saturating_sub(since.elapsed())),
+            None => self.requests.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    fn serve(&mut self, batch: Batch) {
+        let answers = self.commit(batch.appends);
+        let money = answers.iter().any(|(append, answer)| append.is_money && answer.is_ok());
+        let synced = if money || !batch.barriers.is_empty() || self.is_sync_due() {
+            self.sync()
+        } else {
+            Ok(())
+        };
+        for (append, answer) in answers {
+            self.answer(append, answer.and(synced.clone()));
+        }
+        for barrier in batch.barriers {
+            // Whoever asked may be gone by now.
+            barrier.send(synced.clone()).ok();
+        }
+    }
+
+    fn commit(&mut self, appends: Vec<Append>) -> Answers {
+        if appends.is_empty() {
+            return Vec::new();
+        }
+        let answers = match &self.broken {
+            Some(why) => Err(StoreFault { operation: "append", message: why.clone() }),
+            None => self.try_commit(&appends).map_err(|trouble| trouble.fault("append")),
+        };
+        match answers {
+            Ok(answers) => appends.into_iter().zip(answers).collect(),
+            Err(fault) => appends.into_iter().map(|a| (a, Err(fault.clone()))).collect(),
+        }
+    }
+
+    fn try_commit(&mut self, appends: &[Append]) -> Result<Vec<Result<(), StoreFault>>, Trouble> {
+        let writes: Vec<_> = appends.iter().map(|append| append.writes.as_slice()).collect();
+        let verdicts = batch::commit(&self.parts.conn, &writes)?;
+        self.unsynced_since.get_or_insert_with(Instant::now);
+        add(&self.counters.commits, 1);
+        Ok(verdicts
+            .into_iter()
+            .map(|verdict| match verdict {
+                Ok(fenced) => {
+                    add(&self.counters.fenced, fenced);
+                    Ok(())
+                }
+                Err(trouble) => Err(trouble.fault("append")),
+            })
+            .collect())
+    }
+
+    fn answer(&self, append: Append, answer: Result<(), StoreFault>) {
+        match &answer {
+            Ok(()) => add(&self.counters.appended, append.writes.len() as u64),
+            Err(_) => add(&self.counters.failed, 1),
+        }
+        drop(append.place);
+        // Whoever appended may be gone by now; the entries stay.
+        append.reply.send(answer).ok();
+    }
+
+    fn is_sync_due(&self) -> bool {
+        self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_WITHIN)
+    }
+
+    fn sync(&mut self) -> Result<(), StoreFault> {
+        if let Some(why) = &self.broken {
+            return Err(StoreFault { operation: "sync", message: why.clone() });
+        }
+        if self.unsynced_since.is_none() {
+            return Ok(());
+        }
+        match self.parts.log.sync_data() {
+            Ok(()) => {
+                self.unsynced_since = None;
+                add(&self.counters.syncs, 1);
+                Ok(())
+            }
+            Err(error) => Err(self.give_up(error.into())),
+        }
+    }
+
+    // The kernel reports a failed sync once and then forgets; a second one would lie.
+    fn give_up(&mut self, trouble: Trouble) -> StoreFault {
+        let why = format!("the disk did not take what was written, restart synthd: {trouble}");
+        tracing::error!("{why}");
+        self.unsynced_since = None;
+        self.broken = Some(why.clone());
+        StoreFault { operation: "sync", message: why }
+    }
+
+    fn close(mut self) {
+        if let Err(fault) = self.sync() {
+            tracing::error!(%fault, "the store was closed without a last sync");
+        }
+        let Parts { conn, log, lock } = self.parts;
+        let folded = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        drop(log);
+        if let Err(error) = folded.and_then(|()| conn.close().map_err(|(_, error)| error)) {
+            tracing::warn!(%error, "the store's log was left for the next start to fold in");
+        }
+        drop(lock);
+    }
+}
+
+impl Batch {
+    fn add(&mut self, request: Request) {
+        match request {
+            Request::Append(append) => self.appends.push(append),
+            Request::Barrier(reply) => self.barriers.push(reply),
+            #[cfg(test)]
+            Request::Panic => std::panic::panic_any("a test asked for it"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::prepare;
+    use crate::store::stats::StoreStats;
+    use crate::store::{lock, open, schema};
+    use std::sync::mpsc::{Sender, channel};
+    use synthd_actors::model::Entry;
+    use tokio::sync::oneshot::{Receiver as Answer, channel as oneshot};
+    use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+    /// A thread that is driven by hand, and its queue.
+    fn thread(log: Option<File>) -> (tempfile::TempDir, Sender<Request>, Thread) {
+        let dir = tempfile::tempdir().unwrap();
+        let lock = lock::DataDirLock::take(dir.path()).unwrap();
+        let conn = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
+        let log = log.unwrap_or_else(|| open::log(dir.path()).unwrap());
+        let (sender, requests) = channel();
+        let thread = Thread::new(Parts { conn, log, lock }, requests, Arc::default());
+        (dir, sender, thread)
+    }
+
+    fn place() -> OwnedSemaphorePermit {
+        Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
+    }
+
+    fn append(queue: &Sender<Request>) -> Answer<Result<(), StoreFault>> {
+        let (reply, answer) = oneshot();
+        let writes = prepare::prepare(vec![Entry::Planned(Vec::new())]).unwrap();
+        let append = Append { writes, is_money: false, place: place(), reply };
+        queue.send(Request::Append(append)).unwrap();
+        answer
+    }
+
+    fn barrier(queue: &Sender<Request>) -> Answer<Result<(), StoreFault>> {
+        let (reply, answer) = oneshot();
+        queue.send(Request::Barrier(reply)).unwrap();
+        answer
+    }
+
+    fn turn_over(thread: &mut Thread) -> StoreStats {
+        let ControlFlow::Continue(batch) = thread.gather() else { panic!("the queue is closed") };
+        thread.serve(batch);
+        thread.counters.look()
+    }
+
+    fn a_second_passes(thread: &mut Thread) {
+        thread.unsynced_since = thread.unsynced_since.and_then(|t| t.checked_sub(SYNC_WITHIN));
+    }
+
+    #[test]
+    fn what_is_no_money_is_synced_a_second_later_even_if_nobody_asks() {
+        let (_dir, queue, mut thread) = thread(None);
+        let mut answer = append(&queue);
+        assert_eq!(turn_over(&mut thread).commits, 1);
+        answer.try_recv().unwrap().unwrap();
+        a_second_passes(&mut thread);
+        assert_eq!(turn_over(&mut thread).syncs, 1);
+        assert!(thread.unsynced_since.is_none());
+    }
+
+    #[test]
+    fn a_busy_queue_does_not_put_the_sync_off() {
+        let (_dir, queue, mut thread) = thread(None);
+        let _first = append(&queue);
+        turn_over(&mut thread);
+        a_second_passes(&mut thread);
+        let _second = append(&queue);
+        let stats = turn_over(&mut thread);
+        assert_eq!((stats.commits, stats.syncs), (2, 1));
+    }
+
+    #[test]
+    fn a_batch_is_bounded() {
+        let (_dir, queue, mut thread) = thread(None);
+        let answers: Vec<_> = (0..BATCH_BOUND + 1).map(|_| append(&queue)).collect();
+        assert_eq!(turn_over(&mut thread).appended, BATCH_BOUND as u64);
+        assert_eq!(turn_over(&mut thread).appended, answers.len() as u64);
+    }
+
+    #[test]
+    fn after_a_failed_sync_nothing_is_promised_any_more() {
+        let (_dir, queue, mut thread) = thread(Some(File::open("/dev/null").unwrap()));
+        let mut before = append(&queue);
+        turn_over(&mut thread);
+        before.try_recv().unwrap().unwrap();
+        for ask in [barrier, append, barrier] {
+            let mut answer = ask(&queue);
+            turn_over(&mut thread);
+            let fault = answer.try_recv().unwrap().unwrap_err();
+            assert!(fault.message.contains("restart synthd"), "{fault}");
+        }
+        assert_eq!(thread.counters.look().commits, 1);
+    }
+}

@@ -1,0 +1,145 @@
+//! What can go wrong with the store, and how it is told: to the user, who needs a code and
+//! a way out, and to the engine, which needs a [`StoreFault`].
+
+use crate::error::{Code, Error};
+use rusqlite::{ErrorCode, ffi};
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+use synthd_actors::ports::StoreFault;
+
+/// A failure inside the store.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trouble {
+    /// The entry contradicts what is stored: it alone fails.
+    #[error("{0}")]
+    Refused(String),
+    /// What is stored does not read back.
+    #[error("the store holds what this version cannot read: {0}")]
+    Unreadable(String),
+    #[error("{}", explain(.0))]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("{}", explain_io(.0))]
+    Io(#[from] io::Error),
+}
+
+impl Trouble {
+    pub(super) fn refused(what: impl Into<String>) -> Self {
+        Self::Refused(what.into())
+    }
+
+    pub(super) fn unreadable(what: impl Display) -> Self {
+        Self::Unreadable(what.to_string())
+    }
+
+    /// Whether only the append that met it fails, and not the transaction around it.
+    pub(super) fn is_local(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Unreadable(_) => true,
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                None | Some(
+                    ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig
+                )
+            ),
+            Self::Io(_) => false,
+        }
+    }
+
+    pub(super) fn fault(&self, operation: &'static str) -> StoreFault {
+        StoreFault { operation, message: self.to_string() }
+    }
+
+    /// The error a user meets who opens the data directory `dir`.
+    pub(super) fn on_open(self, dir: &Path) -> Error {
+        let code = self.code();
+        let error = Error::new(code, format!("{} {}", dir.display(), statement(code)));
+        error.hint(way_out(code)).because(self)
+    }
+
+    pub(super) fn code(&self) -> Code {
+        match self {
+            Self::Refused(_) => Code::Io,
+            Self::Unreadable(_) => Code::StoreDamaged,
+            Self::Sqlite(error) => code_of_sqlite(error),
+            Self::Io(error) => code_of_io(error),
+        }
+    }
+}
+
+fn code_of_sqlite(error: &rusqlite::Error) -> Code {
+    match error.sqlite_error_code() {
+        _ if is_full(error) => Code::DataDirFull,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
+            Code::DataDirUnwritable
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::StoreDamaged,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Code::DataDirInUse,
+        _ => Code::Io,
+    }
+}
+
+fn code_of_io(error: &io::Error) -> Code {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::StorageFull | Kind::QuotaExceeded => Code::DataDirFull,
+        Kind::PermissionDenied
+        | Kind::ReadOnlyFilesystem
+        | Kind::NotADirectory
+        | Kind::AlreadyExists
+        | Kind::IsADirectory => Code::DataDirUnwritable,
+        _ => Code::Io,
+    }
+}
+
+// A disk without room for the shared index of the log is full too, and says it differently.
+fn is_full(error: &rusqlite::Error) -> bool {
+    let extended = error.sqlite_error().map(|e| e.extended_code);
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || extended == Some(ffi::SQLITE_IOERR_SHMSIZE)
+}
+
+fn explain(error: &rusqlite::Error) -> String {
+    if is_full(error) {
+        return format!("the data directory is full; free some space and go on ({error})");
+    }
+    match code_of_sqlite(error) {
+        Code::StoreDamaged => format!("the store is damaged ({error})"),
+        Code::DataDirInUse => format!("another program holds the store locked ({error})"),
+        _ => error.to_string(),
+    }
+}
+
+fn explain_io(error: &io::Error) -> String {
+    match code_of_io(error) {
+        Code::DataDirFull => {
+            format!("the data directory is full; free some space and go on ({error})")
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn statement(code: Code) -> &'static str {
+    match code {
+        Code::DataDirFull => "has no space left for the store",
+        Code::DataDirUnwritable => "cannot be used as a data directory: it cannot be written",
+        Code::StoreDamaged => "holds a store that cannot be read",
+        Code::DataDirInUse => "holds a store that another program has locked",
+        _ => "holds a store that could not be opened",
+    }
+}
+
+fn way_out(code: Code) -> &'static str {
+    match code {
+        Code::DataDirFull => "free some space there, or choose another place with --data-dir",
+        Code::DataDirUnwritable => {
+            "give this user write permission there, or choose another place with --data-dir"
+        }
+        Code::StoreDamaged => {
+            "nothing was changed; move synthd.db and its -wal file aside or restore a copy, \
+             or choose another place with --data-dir"
+        }
+        Code::DataDirInUse => "end the program that has synthd.db open (fuser lists it)",
+        _ => "look at the cause; another place can be chosen with --data-dir",
+    }
+}

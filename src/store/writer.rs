@@ -1,0 +1,103 @@
+//! The handle on the one writer: a bounded queue in front of a thread. Permits bound the
+//! queue, so appenders wait without blocking their thread; the channel behind them is
+//! unbounded and never fills. When the writer is gone, for whatever reason, its end of the
+//! channel is gone too, and everyone who waits learns so.
+
+use super::prepare::Write;
+use super::stats::{Counters, StoreStats};
+use super::thread::{self, Thread};
+use std::io;
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use synthd_actors::ports::StoreFault;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// Appends that may be queued or in the making.
+const QUEUE_BOUND: usize = 4096;
+
+pub(super) type Reply = oneshot::Sender<Result<(), StoreFault>>;
+
+/// What the writer is asked for.
+pub(super) enum Request {
+    Append(Append),
+    Barrier(Reply),
+    #[cfg(test)]
+    Panic,
+}
+
+pub(super) struct Append {
+    pub(super) writes: Vec<Write>,
+    /// Whether it must be on the disk itself before it is answered.
+    pub(super) is_money: bool,
+    /// Its place in the queue, given back before it is answered: so who got an answer
+    /// finds its place free.
+    pub(super) place: OwnedSemaphorePermit,
+    pub(super) reply: Reply,
+}
+
+pub(super) struct Writer {
+    requests: Option<mpsc::Sender<Request>>,
+    places: Arc<Semaphore>,
+    counters: Arc<Counters>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(parts: thread::Parts) -> io::Result<Self> {
+        let (requests, receiver) = mpsc::channel();
+        let counters = Arc::new(Counters::default());
+        let thread = Thread::new(parts, receiver, Arc::clone(&counters));
+        let thread = std::thread::Builder::new()
+            .name("synthd-store".to_owned())
+            .spawn(move || thread.run())?;
+        Ok(Self {
+            requests: Some(requests),
+            places: Arc::new(Semaphore::new(QUEUE_BOUND)),
+            counters,
+            thread: Some(thread),
+        })
+    }
+
+    pub(super) async fn append(&self, writes: Vec<Write>) -> Result<(), StoreFault> {
+        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone("append"))?;
+        let is_money = writes.iter().any(|write| write.entry.is_money());
+        let (reply, answer) = oneshot::channel();
+        self.send("append", Request::Append(Append { writes, is_money, place, reply }))?;
+        answer.await.unwrap_or_else(|_| Err(gone("append")))
+    }
+
+    pub(super) async fn barrier(&self) -> Result<(), StoreFault> {
+        let (reply, answer) = oneshot::channel();
+        self.send("barrier", Request::Barrier(reply))?;
+        answer.await.unwrap_or_else(|_| Err(gone("barrier")))
+    }
+
+    pub(super) fn stats(&self) -> StoreStats {
+        let free = self.places.available_permits();
+        StoreStats {
+            queue_depth: QUEUE_BOUND.saturating_sub(free),
+            queue_bound: QUEUE_BOUND,
+            ..self.counters.look()
+        }
+    }
+
+    pub(super) fn send(&self, operation: &'static str, request: Request) -> Result<(), StoreFault> {
+        let requests = self.requests.as_ref().ok_or_else(|| gone(operation))?;
+        requests.send(request).map_err(|_| gone(operation))
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until everything queued is written, synced and checkpointed.
+    fn drop(&mut self) {
+        drop(self.requests.take());
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the store's writer had panicked");
+        }
+    }
+}
+
+fn gone(operation: &'static str) -> StoreFault {
+    let message = "the store's writer is gone; what was acknowledged is safe".to_owned();
+    StoreFault { operation, message }
+}
