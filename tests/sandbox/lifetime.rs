@@ -220,10 +220,11 @@ fn is_alive(pid: u32) -> bool {
 async fn own_launcher(sandbox: &mut dyn synthd_actors::ports::Sandbox) -> u32 {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let marker = format!("whose-{}-{number}", std::process::id());
+    let marker = format!("whose-{}-{number}-", std::process::id());
     ok(sandbox, &format!("(exec sh -c ': {marker}; sleep 1000; :') & :")).await;
-    let shell = processes_with(&marker)[0];
-    let guest = parent_of(shell);
+    // Between fork and exec a process shows no command line at all.
+    until("its shell is seen", || !processes_with(&marker).is_empty());
+    let guest = parent_of(processes_with(&marker)[0]);
     parent_of(guest)
 }
 
