@@ -10,5 +10,6 @@
     reason = "a test says what went wrong by panicking"
 )]
 
+mod crash;
 mod sandbox;
 mod support;

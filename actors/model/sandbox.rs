@@ -56,7 +56,7 @@ impl Enforcement {
 /// Bounds on one sandbox and on each command in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Limits {
-    /// Memory of the whole sandbox, its tmpfs included.
+    /// Memory of the sandbox's processes; the work areas have caps of their own.
     pub memory_bytes: u64,
     /// Processes and threads alive at once.
     pub processes: u32,
@@ -134,6 +134,14 @@ pub struct FileSpec {
     pub path: String,
     pub content: String,
     pub mode: u32,
+}
+
+impl FileSpec {
+    /// Whether it is a program in which a line that starts with `#` says nothing.
+    pub fn is_program(&self) -> bool {
+        let known = [".sh", ".py", ".awk", ".bash"];
+        known.iter().any(|end| self.path.ends_with(end)) || self.content.starts_with("#!")
+    }
 }
 
 /// Which tree files are laid below.

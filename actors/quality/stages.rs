@@ -3,7 +3,9 @@
 //! run when a dataset is written.
 
 use super::row::Judgement;
-use crate::model::{Rejection, RowStep, SEALED, StageAction, StopReason, Task, TrajectoryRow};
+use crate::model::{
+    Deed, Rejection, RowStep, SEALED, StageAction, StopReason, Task, TrajectoryRow,
+};
 use std::collections::HashSet;
 
 /// What the stages found.
@@ -79,48 +81,56 @@ fn malformed(row: &TrajectoryRow) -> Option<String> {
     })
 }
 
-/// Sealed lines this long are not in a trajectory by chance.
-const TELLING_LINE: usize = 40;
+/// Lines of a sealed program in a row that are no coincidence.
+const TELLING_LINES: usize = 3;
+/// What programs are made of and expected results are not: an honest agent prints the
+/// latter too.
+const CODE: [&str; 7] = ["$", "==", "def ", "import ", "exit", "assert", "return"];
 
 fn leak(row: &TrajectoryRow, task: &Task) -> Option<String> {
-    let sealed = &task.verification;
-    let public: HashSet<&str> = public_lines(task).collect();
-    let telling: Vec<&str> = sealed
-        .files
-        .iter()
-        .flat_map(|file| file.content.lines())
-        .map(str::trim)
-        .filter(|line| line.len() >= TELLING_LINE && !public.contains(line))
-        .collect();
+    let passages = telling_passages(task);
     row.trajectory.iter().find_map(|step| {
         let texts = [&step.observation, &step.action.arguments, &step.reasoning];
-        if texts.iter().any(|text| text.contains(&sealed.canary)) {
+        if texts.iter().any(|text| text.contains(&task.verification.canary)) {
             return Some(format!("step {} shows the sealed canary", step.step));
         }
-        // What only the sandbox can have shown; an agent may well write a similar line.
-        let shown = telling.iter().find(|line| step.observation.contains(**line));
-        let written = |line: &str| written_before(row, step, line);
-        shown
-            .filter(|line| !written(line))
-            .map(|line| format!("step {} shows a sealed line: {line}", step.step))
+        let shown: Vec<&str> = step.observation.lines().map(str::trim).collect();
+        let shown = shown.join("\n");
+        let found = passages.iter().find(|passage| shown.contains(passage.as_str()))?;
+        let first = found.lines().next().unwrap_or_default();
+        Some(format!("step {} shows a sealed program: {first}", step.step))
     })
 }
 
-/// Whether the agent wrote the line itself, before or in the step that shows it.
-fn written_before(row: &TrajectoryRow, at: &RowStep, line: &str) -> bool {
-    let quoted = serde_json::to_string(line).unwrap_or_default();
-    let escaped = quoted.trim_matches('"');
-    row.trajectory
-        .iter()
-        .take_while(|step| step.step <= at.step)
-        .any(|step| step.action.arguments.contains(escaped))
+/// Passages of sealed programs that stand nowhere an agent may look or write.
+fn telling_passages(task: &Task) -> Vec<String> {
+    let public: HashSet<&str> = public_lines(task).collect();
+    let telling = |line: &&str| {
+        line.len() >= 20 && CODE.iter().any(|code| line.contains(code)) && !public.contains(*line)
+    };
+    let programs = task.verification.files.iter().filter(|file| file.is_program());
+    programs
+        .flat_map(|file| {
+            let lines: Vec<&str> = file.content.lines().map(str::trim).collect();
+            let passages = lines.windows(TELLING_LINES);
+            let whole = passages.filter(|passage| passage.iter().all(|line| telling(line)));
+            whole.map(|passage| passage.join("\n")).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 fn public_lines(task: &Task) -> impl Iterator<Item = &str> {
+    let moved = task.solution.iter().flat_map(|step| match &step.deed {
+        Deed::Run(command) => [command.as_str(), ""],
+        Deed::Edit { search, replace, .. } => [search.as_str(), replace.as_str()],
+        Deed::Write { content, .. } => [content.as_str(), ""],
+        Deed::Submit => ["", ""],
+    });
     task.files
         .iter()
         .map(|file| file.content.as_str())
         .chain([task.instruction.as_str()])
+        .chain(moved)
         .flat_map(str::lines)
         .map(str::trim)
 }

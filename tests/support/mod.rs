@@ -17,3 +17,11 @@ pub(crate) fn skip(what: &str, why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} must run in CI: {why}");
     eprintln!("SKIPPED {what}: {why}");
 }
+
+/// Whether this host can run sandboxes at all.
+pub fn sandboxes_run() -> bool {
+    std::process::Command::new(synthd())
+        .arg("doctor")
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
