@@ -107,7 +107,7 @@ impl Guest {
             kind::CLEAR => {
                 let tree = reader.u8().map_err(invalid)?;
                 finish(reader)?;
-                // Whoever lived on could fill it again behind the host's back.
+                // What an earlier check started must not meddle with the next one's files.
                 self.shell.kill_everything()?;
                 files::clear(tree)?;
                 Ok(done(0))
