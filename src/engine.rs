@@ -37,6 +37,7 @@ const CUT_PATIENCE: Duration = Duration::from_secs(15);
 const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// What an engine is started with.
+#[derive(Clone)]
 pub struct EngineOptions {
     pub data_dir: PathBuf,
     /// The synthd binary, from which the sandbox launcher is re-executed.

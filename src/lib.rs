@@ -4,6 +4,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod dataset;
 pub mod engine;
 pub mod error;

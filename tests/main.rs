@@ -11,5 +11,6 @@
 )]
 
 mod cli;
+mod crash;
 mod sandbox;
 mod support;

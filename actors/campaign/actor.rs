@@ -248,7 +248,8 @@ impl CampaignActor {
     }
 
     fn on_fault(&mut self, mut record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
-        tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
+        let (campaign, episode) = (&record.plan.campaign, &record.plan.id);
+        tracing::warn!(%campaign, %episode, attempt = record.attempt.0, %fault, "attempt ended");
         if fault.kind == FaultKind::Panicked && !self.intensity.allows(Instant::now()) {
             self.escalate(&format!("episodes panic too often, the last: {}", fault.message));
         }
@@ -447,7 +448,7 @@ impl CampaignActor {
             reason: self.progress.borrow().reason.clone(),
         };
         let collector = self.world.collector.clone();
-        let ended = matches!(state, CampaignState::Cancelled) || self.draining;
+        let draining = self.draining;
         self.publishing = true;
         ctx.spawn(async move { collector.record(vec![moved]).await }.into_actor(self).map(
             move |written, this, ctx| {
@@ -455,11 +456,15 @@ impl CampaignActor {
                 if let Err(fault) = written {
                     tracing::error!(%fault, "the campaign's state could not be written");
                 }
+                // Resumed, cancelled or drained meanwhile: this is not where it rests.
+                if this.state() != state || this.draining != draining {
+                    return this.admit(ctx);
+                }
                 this.show(|p| {
                     p.running = 0;
                     p.settled = true;
                 });
-                if ended {
+                if draining || state == CampaignState::Cancelled {
                     ctx.stop();
                 }
             },
@@ -525,7 +530,8 @@ impl Handler<Resume> for CampaignActor {
     type Result = bool;
 
     fn handle(&mut self, _: Resume, ctx: &mut Self::Context) -> bool {
-        let resumable = matches!(self.state(), CampaignState::Paused | CampaignState::Stopped);
+        let resting = matches!(self.state(), CampaignState::Paused | CampaignState::Stopped);
+        let resumable = resting && !self.draining;
         if resumable {
             self.intensity.reset();
             self.show(|p| {
@@ -534,6 +540,13 @@ impl Handler<Resume> for CampaignActor {
                 p.escalated = false;
                 p.settled = false;
             });
+            // Whoever starts after a crash must find it running.
+            let moved = Entry::CampaignMoved {
+                campaign: self.config.name.clone(),
+                state: CampaignState::Running,
+                reason: None,
+            };
+            self.write(vec![moved], ctx);
             self.admit(ctx);
         }
         resumable

@@ -1,8 +1,11 @@
 //! What a campaign shows of itself.
 
 use super::plan::Skipped;
-use crate::model::{CampaignName, CampaignState, DatasetRecord, EpisodeRecord, Money, Outcome};
+use crate::model::{
+    CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeRecord, Money, Outcome,
+};
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpisodeCounts {
@@ -67,6 +70,27 @@ impl Progress {
             already_complete: false,
             settled: false,
         }
+    }
+
+    /// A campaign that does not run here, as the journal has it.
+    pub fn stored(
+        record: &CampaignRecord,
+        episodes: &[EpisodeRecord],
+        dataset: Option<DatasetRecord>,
+    ) -> Self {
+        let tasks: HashSet<_> = episodes.iter().map(|episode| &episode.plan.task).collect();
+        let mut progress = Self::new(record.name.clone(), tasks.len() as u64, Vec::new());
+        episodes.iter().for_each(|episode| progress.found(episode));
+        progress.state = record.state;
+        progress.reason = record.reason.clone();
+        progress.already_complete = record.state == CampaignState::Complete;
+        progress.settled = true;
+        if let Some(dataset) = &dataset {
+            progress.rows.accepted = dataset.rows.values().sum();
+            progress.rows.rejected = dataset.rejected.values().sum();
+        }
+        progress.dataset = dataset;
+        progress
     }
 
     /// Counts an episode found in the journal.

@@ -75,6 +75,11 @@ impl EngineActor {
         ctx: &mut Context<Self>,
     ) -> CampaignHandle {
         self.registry.campaigns().insert(name.clone(), handle.clone());
+        if self.registry.is_draining() {
+            // It was being prepared while the others were told.
+            let late = handle.clone();
+            ctx.spawn(async move { late.drain(false).await }.into_actor(self).map(|_, _, _| ()));
+        }
         let campaign = name.clone();
         ctx.spawn(joined.into_actor(self).map(move |ended, _, _| {
             if let Err(failure) = ended {

@@ -13,6 +13,7 @@ use actix::{
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 /// How an attempt ended.
 #[derive(Debug)]
@@ -64,7 +65,14 @@ impl Actor for EpisodeActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (world, orders) = (self.world.clone(), self.orders.clone());
         let (cancel, standing) = (self.cancel.clone(), self.standing.clone());
-        let work = spawn("episode", async move {
+        // Of the highest level, so that a filter for warnings does not hide whose they are.
+        let span = tracing::error_span!(
+            "episode",
+            campaign = %orders.plan.campaign,
+            episode = %orders.plan.id,
+            attempt = orders.attempt.0,
+        );
+        let attempt = async move {
             let cancelled = cancel.clone();
             tokio::select! {
                 biased;
@@ -73,7 +81,8 @@ impl Actor for EpisodeActor {
                 }
                 outcome = run(&world, &orders, &standing) => outcome,
             }
-        });
+        };
+        let work = spawn("episode", attempt.instrument(span));
         ctx.spawn(work.into_actor(self).map(|ended, this, ctx| {
             let exit = match ended {
                 Ok(Ok(conclusion)) => Exit::Concluded(Box::new(conclusion)),

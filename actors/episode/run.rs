@@ -49,6 +49,7 @@ pub(super) async fn run(
     let outcome = Outcome::Judged { stop, verdict: verdict.clone() };
     finish(world, orders, outcome, fingerprint.clone(), finished_at_ms).await?;
     standing.become_phase(Phase::Done);
+    tracing::info!(steps = turns.len(), score = verdict.score, "the attempt is judged");
     Ok(Conclusion { stop, verdict, turns, fingerprint, started_at_ms, finished_at_ms })
 }
 

@@ -1,6 +1,6 @@
 //! What the router is asked, and the handle through which.
 
-use super::account::Account;
+use super::account::{Account, ModelStats};
 use super::actor::RouterActor;
 use crate::collector::CollectorHandle;
 use crate::model::{Attempt, CampaignName, ChatReply, ChatRequest, Fault, Money};
@@ -8,6 +8,7 @@ use crate::policy::Intensity;
 use crate::ports::CallContext;
 use crate::supervisor::{Ended, Handle, supervise};
 use actix::Message;
+use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -31,6 +32,16 @@ pub struct Called {
     /// Of every try, failed ones at their full hold.
     pub cost: Money,
     pub tries: u32,
+}
+
+/// A campaign's account at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AccountStats {
+    pub campaign: CampaignName,
+    pub spent_usd: Money,
+    /// Set aside for calls in flight.
+    pub held_usd: Money,
+    pub models: Vec<ModelStats>,
 }
 
 pub(super) type Accounts = Arc<Mutex<HashMap<CampaignName, Arc<Account>>>>;
@@ -60,6 +71,22 @@ impl RouterHandle {
 
     pub fn close(&self, campaign: &CampaignName) {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).remove(campaign);
+    }
+
+    /// How every campaign's models fare, and what it has spent.
+    pub fn stats(&self) -> Vec<AccountStats> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stats: Vec<AccountStats> = accounts
+            .iter()
+            .map(|(campaign, account)| AccountStats {
+                campaign: campaign.clone(),
+                spent_usd: account.spent(),
+                held_usd: account.held(),
+                models: account.stats(),
+            })
+            .collect();
+        stats.sort_by(|a, b| a.campaign.cmp(&b.campaign));
+        stats
     }
 
     pub async fn call(&self, call: Call) -> Result<Called, Fault> {

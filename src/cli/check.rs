@@ -3,7 +3,8 @@
 use super::TemplateDirs;
 use super::output::{complain, say, say_json};
 use crate::config;
-use crate::error::{Code, Error, Result};
+use crate::control::check_selection;
+use crate::error::Result;
 use crate::templates;
 use clap::Args;
 use serde_json::json;
@@ -37,10 +38,8 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     };
     let catalog = templates::load(&args.templates.directories)?;
     let tasks = &loaded.config.tasks;
+    check_selection(&catalog, &loaded.config)?;
     let selected = catalog.select(&tasks.templates, &tasks.exclude);
-    if selected.is_empty() {
-        return Err(nothing_matches(&tasks.templates));
-    }
     let plan = json!({
         "campaign": loaded.config.name,
         "templates": selected.iter().map(|t| &t.id).collect::<Vec<_>>(),
@@ -61,9 +60,4 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
         ));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-pub(super) fn nothing_matches(globs: &[String]) -> Error {
-    Error::new(Code::NothingToRun, format!("no template matches {}", globs.join(", ")))
-        .hint("`synthd template list` shows the ids there are")
 }

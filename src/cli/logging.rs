@@ -1,5 +1,6 @@
 //! Logs: for people on a terminal, JSON for machines, always on stderr.
 
+use crate::config::{LogConfig, LogFormat};
 use crate::error::{Code, Error, Result};
 use clap::{Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt;
@@ -18,7 +19,7 @@ pub(crate) struct LogOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people on a terminal, JSON elsewhere
+    /// For people, but JSON where `serve` does not write to a terminal
     Auto,
     Human,
     Json,
@@ -39,11 +40,25 @@ fn filter(text: &str) -> Result<EnvFilter> {
     })
 }
 
-/// Starts logging for the rest of the program.
+/// Starts logging for the rest of a command.
 pub(crate) fn start(options: &LogOptions) -> Result<Logging> {
     let level = options.log_level.as_deref().unwrap_or(DEFAULT);
+    begin(level, options.log_format == Some(Format::Json))
+}
+
+/// Starts logging for a daemon, as its file says and the command line overrides.
+pub(crate) fn start_daemon(options: &LogOptions, config: &LogConfig) -> Result<Logging> {
+    let level = options.log_level.as_deref().unwrap_or(&config.level);
+    let json = match (options.log_format, config.format) {
+        (Some(Format::Json), _) | (None, LogFormat::Json) => true,
+        (Some(Format::Human), _) | (None, LogFormat::Human) => false,
+        (Some(Format::Auto), _) | (None, LogFormat::Auto) => !super::output::on_terminal(),
+    };
+    begin(level, json)
+}
+
+fn begin(level: &str, json: bool) -> Result<Logging> {
     let (filter, handle) = reload::Layer::new(filter(level)?);
-    let json = options.log_format == Some(Format::Json);
     let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(super::output::on_terminal());
     let registry = tracing_subscriber::registry().with(filter);
     let started =

@@ -2,13 +2,21 @@
 
 mod check;
 mod dataset;
+mod dial;
 mod doctor;
 mod episode;
+mod leaving;
 mod logging;
 mod output;
 mod run;
+mod serve;
+mod signals;
+mod status;
+mod submit;
 mod template;
+mod verbs;
 mod visible;
+mod watch;
 
 use crate::error::{Code, Error};
 use crate::sandbox::namespace;
@@ -38,6 +46,27 @@ struct Cli {
 enum Command {
     /// Run one campaign in the foreground, resuming what is there
     Run(run::RunArgs),
+    /// Run the daemon, which takes campaigns over its socket
+    Serve(serve::ServeArgs),
+    /// Give a campaign to the daemon
+    Submit(submit::SubmitArgs),
+    /// Say what the daemon is doing
+    Status(status::StatusArgs),
+    /// Follow a campaign to its end
+    Watch(watch::WatchArgs),
+    /// Let a campaign admit nothing new; what runs goes on
+    #[command(after_help = "Example:\n  synthd pause quickstart")]
+    Pause(verbs::CampaignArgs),
+    /// Let a paused or stopped campaign go on
+    #[command(after_help = "Example:\n  synthd resume quickstart")]
+    Resume(verbs::CampaignArgs),
+    /// End a campaign for good; what was done is kept
+    #[command(after_help = "Example:\n  synthd cancel quickstart")]
+    Cancel(verbs::CampaignArgs),
+    /// Bring the daemon to rest; it refuses new work from then on
+    Drain(verbs::DrainArgs),
+    /// End the daemon
+    Shutdown(verbs::ShutdownArgs),
     /// Check a campaign file: every error at once
     Check(check::CheckArgs),
     /// Say what this host can run and enforce
@@ -93,9 +122,23 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<ExitCode, Error> {
-    let logging = logging::start(&cli.logging)?;
-    match cli.command {
-        Command::Run(args) => run::run(args, &logging),
+    let command = match cli.command {
+        // A daemon's file says how it logs.
+        Command::Serve(args) => return serve::run(args, &cli.logging),
+        command => command,
+    };
+    logging::start(&cli.logging)?;
+    match command {
+        Command::Run(args) => run::run(args),
+        Command::Serve(args) => serve::run(args, &cli.logging),
+        Command::Submit(args) => submit::run(&args),
+        Command::Status(args) => status::run(args),
+        Command::Watch(args) => watch::run(args),
+        Command::Pause(args) => verbs::pause(args),
+        Command::Resume(args) => verbs::resume(args),
+        Command::Cancel(args) => verbs::cancel(args),
+        Command::Drain(args) => verbs::drain(&args),
+        Command::Shutdown(args) => verbs::shutdown(&args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Template(command) => template::run(command),

@@ -1,14 +1,18 @@
 //! `synthd run`: one campaign in the foreground, resuming what is there.
 
-mod progress;
-mod summary;
+pub(in crate::cli) mod progress;
+pub(in crate::cli) mod summary;
 
+use super::TemplateDirs;
+use super::dial::Dial;
 use super::doctor::this_executable;
-use super::logging::Logging;
+use super::leaving::{come_to_rest, escalation, hurry, wished};
 use super::output::{complain, say, say_json};
-use super::{DataDir, TemplateDirs};
+use super::signals::Signals;
 use crate::config;
-use crate::engine::{Engine, EngineOptions, in_system};
+use crate::control::socket::Socket;
+use crate::control::{About, Console, Farewell, Mode, admit, check_selection, is_over};
+use crate::engine::{Engine, EngineOptions, SystemClock, in_system};
 use crate::error::{Code, Error, Result};
 use crate::templates;
 use clap::Args;
@@ -17,20 +21,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use summary::Summary;
-use synthd_actors::campaign::{CampaignHandle, PrepareError, Progress, Skipped};
-use synthd_actors::engine::SubmitError;
+use synthd_actors::campaign::{CampaignHandle, Progress};
 use synthd_actors::model::{CampaignConfig, CampaignState};
 use synthd_actors::pool::PoolConfig;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use synthd_actors::ports::Clock;
+use synthd_actors::task::Catalog;
 
 /// How long running episodes may go on after a first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long cutting off may take before the last word is not waited for.
+const CUT_PATIENCE: Duration = Duration::from_secs(15);
+/// How the store says that there is no space left.
+const FULL: &str = "the data directory is full";
 
 #[derive(Args)]
 #[command(
     after_help = "Running the same file again resumes it; a complete campaign is left as it is.
 The first Ctrl-C lets running episodes finish, the second stops at once; both
-leave the campaign resumable.
+leave the campaign resumable. While it runs, `synthd status`, `watch`, `pause`
+and the like work on it through the same socket as a daemon's.
 
 Examples:
   synthd run config/quickstart.toml
@@ -40,7 +49,7 @@ pub(super) struct RunArgs {
     /// The campaign file
     campaign: PathBuf,
     #[command(flatten)]
-    data: DataDir,
+    dial: Dial,
     #[command(flatten)]
     templates: TemplateDirs,
     /// Print the result as one JSON document
@@ -48,7 +57,7 @@ pub(super) struct RunArgs {
     json: bool,
 }
 
-pub(super) fn run(args: RunArgs, _logging: &Logging) -> Result<ExitCode> {
+pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     let loaded = match config::load_campaign(&args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {
@@ -58,122 +67,119 @@ pub(super) fn run(args: RunArgs, _logging: &Logging) -> Result<ExitCode> {
     };
     let catalog = Arc::new(templates::load(&args.templates.directories)?);
     let config = Arc::new(loaded.config);
-    if catalog.select(&config.tasks.templates, &config.tasks.exclude).is_empty() {
-        return Err(super::check::nothing_matches(&config.tasks.templates));
-    }
-    let options = EngineOptions {
-        data_dir: args.data.data_dir.clone(),
-        executable: this_executable()?,
-        max_episodes: config.concurrency,
-        pool: PoolConfig { warm: config.concurrency.min(16), ..PoolConfig::default() },
+    check_selection(&catalog, &config)?;
+    let run = Foreground {
+        options: EngineOptions {
+            data_dir: args.dial.data.data_dir.clone(),
+            executable: this_executable()?,
+            max_episodes: config.concurrency,
+            pool: PoolConfig { warm: config.concurrency.min(16), ..PoolConfig::default() },
+            catalog: catalog.clone(),
+        },
+        socket: args.dial.path(),
         catalog,
+        config,
+        source: loaded.source,
+        json: args.json,
     };
-    in_system(foreground(options, config, loaded.source, args.json))?
+    // The socket is let go last: who waits for it may use the data directory next.
+    let (ended, _socket) = in_system(run.live())??;
+    ended
 }
 
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self> {
-        let listen =
-            |kind| signal(kind).map_err(|e| Error::new(Code::Unexpected, "no signals").because(e));
-        Ok(Self {
-            interrupt: listen(SignalKind::interrupt())?,
-            terminate: listen(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-async fn foreground(
+struct Foreground {
     options: EngineOptions,
+    socket: PathBuf,
+    catalog: Arc<Catalog>,
     config: Arc<CampaignConfig>,
     source: String,
     json: bool,
-) -> Result<ExitCode> {
-    let started = Instant::now();
-    let mut signals = Signals::listen()?;
-    let engine = Engine::start(options).await?;
-    let outcome = drive(&engine, &config, source, &mut signals).await;
-    engine.shut_down(Duration::ZERO, std::future::pending()).await?;
-    let (last, interrupted) = outcome?;
-    let summary = Summary::of(&last, started.elapsed());
-    if json {
-        say_json(&summary)?;
-    } else {
-        say(&summary::closing_text(&last, &summary, interrupted));
-    }
-    Ok(exit_code(&last, interrupted))
 }
 
-/// Runs the campaign to its rest; whether a signal brought it there.
-async fn drive(
-    engine: &Engine,
-    config: &Arc<CampaignConfig>,
-    source: String,
-    signals: &mut Signals,
-) -> Result<(Progress, bool)> {
-    require(engine, config).await?;
-    let campaign = engine
-        .handle
-        .submit(config.clone(), source)
-        .await
-        .map_err(|error| refused(&error, config))?;
-    let mut escalated = engine.escalated.clone();
-    let mut shown = progress::Shown::new(&campaign.progress().borrow());
-    let watching = watch(&campaign, &mut shown);
-    let mut interrupted = false;
-    let last = tokio::select! {
-        last = watching => last,
-        () = signals.next() => {
-            interrupted = true;
-            rest(engine, &campaign, signals).await
+impl Foreground {
+    async fn live(self) -> Result<(Result<ExitCode>, Option<Socket>)> {
+        let started = Instant::now();
+        let mut signals = Signals::listen()?;
+        let engine = Engine::start(self.options.clone()).await?;
+        let (socket, console) = match self.open(&engine) {
+            Ok((socket, console)) => (Some(socket), Some(console)),
+            Err(error) => {
+                complain(&error.report());
+                complain("going on without a control socket");
+                (None, None)
+            }
+        };
+        let outcome = self.drive(&engine, &mut signals, console.as_ref()).await;
+        engine.shut_down(Duration::ZERO, std::future::pending()).await?;
+        if let Some(console) = console {
+            console.close().await;
         }
-        why = escalation(&mut escalated) => {
-            return Err(Error::new(Code::Escalated, why)
-                .hint("the campaign is resumable; please report what the log above says"));
+        Ok((self.conclude(outcome, started), socket))
+    }
+
+    fn open(&self, engine: &Engine) -> Result<(Socket, Console)> {
+        let data_dir = &self.options.data_dir;
+        let socket = Socket::bind(&self.socket, data_dir)?;
+        let about = About {
+            mode: Mode::Foreground,
+            data_dir: data_dir.clone(),
+            socket: self.socket.clone(),
+            started: Instant::now(),
+            started_at: SystemClock.stamp(SystemClock.now_ms()),
+            max_episodes: self.options.max_episodes,
+        };
+        let console = Console::open(&socket, engine, self.catalog.clone(), about)?;
+        Ok((socket, console))
+    }
+
+    fn conclude(&self, outcome: Result<(Progress, bool)>, started: Instant) -> Result<ExitCode> {
+        let (last, interrupted) = outcome?;
+        let summary = Summary::of(&last, Some(started.elapsed()));
+        if self.json {
+            say_json(&summary)?;
+        } else {
+            say(&summary::closing_text(&last, &summary, interrupted));
         }
-    };
-    shown.finish();
-    Ok((last, interrupted && campaign.progress().borrow().state != CampaignState::Complete))
-}
-
-/// Resolves when an actor has failed for good.
-async fn escalation(escalated: &mut tokio::sync::watch::Receiver<Option<String>>) -> String {
-    match escalated.wait_for(Option::is_some).await {
-        Ok(why) => why.clone().unwrap_or_default(),
-        // Every life has ended without one: the engine is shutting down.
-        Err(_) => std::future::pending().await,
+        if last.state == CampaignState::Paused && last.escalated {
+            return Err(paused(&last));
+        }
+        Ok(exit_code(&last, interrupted))
     }
-}
 
-/// What the campaign insists on must be enforced here; nothing is downgraded silently.
-async fn require(engine: &Engine, config: &CampaignConfig) -> Result<()> {
-    let facts = engine.backend.host_facts().await.map_err(|fault| {
-        Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
-            .because(fault)
-            .hint("`synthd doctor` says what this host can run")
-    })?;
-    let missing = facts.missing(&config.sandbox.require);
-    if missing.is_empty() {
-        return Ok(());
+    /// Runs the campaign to its rest; whether somebody interrupted it.
+    async fn drive(
+        &self,
+        engine: &Engine,
+        signals: &mut Signals,
+        console: Option<&Console>,
+    ) -> Result<(Progress, bool)> {
+        let campaign = admit(engine, &self.catalog, &self.config, self.source.clone()).await?;
+        let farewell = console.map(Console::farewell);
+        let mut shown = progress::Shown::new(&campaign.progress().borrow());
+        let mut last = tokio::select! {
+            last = watch(&campaign, &mut shown) => Some(last),
+            () = signals.stop() => None,
+            wish = wished(farewell.clone(), Farewell::Finish) => {
+                if wish == Farewell::Now {
+                    engine.handle.drain(true).await;
+                }
+                None
+            }
+            why = escalation(engine) => {
+                return Err(Error::new(Code::Escalated, why)
+                    .hint("the campaign is resumable; please report what the log above says"));
+            }
+        };
+        if last.is_none() {
+            rest(engine, signals, farewell).await;
+            last = tokio::time::timeout(CUT_PATIENCE, campaign.settled()).await.ok();
+        }
+        shown.finish();
+        let last = last.unwrap_or_else(|| campaign.progress().borrow().clone());
+        let resumable = matches!(last.state, CampaignState::Running)
+            || (last.state == CampaignState::Paused && !last.escalated);
+        Ok((last, resumable))
     }
-    let lines: Vec<String> =
-        missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
-    Err(Error::new(
-        Code::HostCannotEnforce,
-        format!("this host does not enforce {}", lines.join("; ")),
-    )
-    .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
 }
 
 async fn watch(campaign: &CampaignHandle, shown: &mut progress::Shown) -> Progress {
@@ -188,7 +194,8 @@ async fn watch(campaign: &CampaignHandle, shown: &mut progress::Shown) -> Progre
             }
             _ = tick.tick() => shown.show(&progress.borrow()),
         }
-        if progress.borrow().settled {
+        // One that a client has paused waits for a client.
+        if is_over(&progress.borrow()) {
             let last = progress.borrow().clone();
             shown.show(&last);
             return last;
@@ -196,54 +203,36 @@ async fn watch(campaign: &CampaignHandle, shown: &mut progress::Shown) -> Progre
     }
 }
 
-/// The first signal has come: finish what runs, unless a second one comes.
-async fn rest(engine: &Engine, campaign: &CampaignHandle, signals: &mut Signals) -> Progress {
-    let running = engine.handle.running();
+/// Somebody wants an end: finish what runs, unless somebody insists.
+async fn rest(
+    engine: &Engine,
+    signals: &mut Signals,
+    farewell: Option<tokio::sync::watch::Receiver<Farewell>>,
+) {
     complain(&format!(
-        "stopping: {running} episodes may finish within {} s; again to stop at once",
+        "stopping: {} episodes may finish within {} s; again to stop at once",
+        engine.handle.running(),
         GRACE.as_secs()
     ));
-    engine.handle.drain(false).await;
-    tokio::select! {
-        () = engine.handle.rested() => {}
-        () = tokio::time::sleep(GRACE) => {}
-        () = signals.next() => {}
+    come_to_rest(engine, GRACE, hurry(signals, farewell), |running| {
+        complain(&format!("waiting for {running} running episodes"));
+    })
+    .await;
+}
+
+/// The engine itself paused the campaign, because going on made no sense.
+fn paused(last: &Progress) -> Error {
+    let why = last.reason.as_deref().unwrap_or("no reason was given");
+    let what = format!("campaign {} is paused: {why}", last.campaign);
+    if why.contains(FULL) {
+        return Error::new(Code::DataDirFull, what)
+            .hint("free some space there, then run the same command again: it resumes");
     }
-    engine.handle.drain(true).await;
-    campaign.settled().await
+    Error::new(Code::Escalated, what).hint("run the same command again: it resumes")
 }
 
-fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
-    match error {
-        SubmitError::Prepare(PrepareError::Changed(_)) => {
-            Error::new(Code::CampaignChanged, error.to_string())
-                .hint("give the campaign another name, or another --data-dir")
-        }
-        SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => {
-            Error::new(Code::NothingToRun, format!("no task is left to run{}", listed(skipped)))
-                .hint("install what is missing, or choose other templates")
-        }
-        SubmitError::Prepare(PrepareError::Template(template)) => Error::new(
-            Code::TemplateInvalid,
-            format!("{}: {}", template.template, template.message),
-        )
-        .hint("`synthd template check` says what is wrong with a template"),
-        SubmitError::Prepare(PrepareError::Fault(fault)) | SubmitError::Fault(fault) => {
-            crate::engine::sandbox_error(fault.clone())
-        }
-        SubmitError::AlreadyRunning(_) | SubmitError::Draining => {
-            Error::new(Code::ControlRefused, error.to_string())
-                .hint(format!("`synthd watch {}` shows it", config.name))
-        }
-        SubmitError::Gone(gone) => Error::new(Code::Escalated, gone.to_string()),
-    }
-}
-
-fn listed(skipped: &[Skipped]) -> String {
-    skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect()
-}
-
-fn exit_code(last: &Progress, interrupted: bool) -> ExitCode {
+/// What the end of a campaign is to the shell.
+pub(in crate::cli) fn exit_code(last: &Progress, interrupted: bool) -> ExitCode {
     let code = match last.state {
         _ if interrupted => 130,
         CampaignState::Complete if last.episodes.faulted > 0 => 3,

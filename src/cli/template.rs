@@ -209,7 +209,7 @@ async fn check(args: CheckArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let selected = catalog.select(&args.globs, &[]);
     if selected.is_empty() {
-        return Err(super::check::nothing_matches(&args.globs));
+        return Err(crate::templates::nothing_matches(&args.globs));
     }
     let backend = Arc::new(NamespaceBackend::new(this_executable()?));
     let (pool, life) = PoolHandle::start(backend.clone(), PoolConfig::default());

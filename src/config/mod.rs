@@ -59,6 +59,11 @@ pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
     parse_campaign(&path.display().to_string(), &text)
 }
 
+/// Reads a file's text, for who has it checked elsewhere.
+pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
+    source::read(path)
+}
+
 /// Checks the text of a campaign; `name` is what errors call it.
 pub fn parse_campaign(name: &str, source: &str) -> Result<LoadedCampaign, ConfigErrors> {
     parse_campaign_for(&OFFER, name, source)

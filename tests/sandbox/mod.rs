@@ -1,3 +1,10 @@
-//! The namespace backend against the real kernel.
+//! The namespace backend against the real kernel: as whoever runs the tests, and by
+//! `as_user` as an ordinary user too.
 
+mod as_user;
 mod basics;
+mod copies;
+mod frames;
+mod hostile;
+mod lab;
+mod lifetime;

@@ -2,13 +2,26 @@
 
 use std::path::PathBuf;
 
+/// Names another binary to test: set when the tests run as a user who cannot enter the
+/// build directory.
+pub(crate) const SYNTHD_OVERRIDE: &str = "SYNTHD_TEST_BINARY";
+
 /// The binary under test.
-pub fn synthd() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_synthd"))
+pub(crate) fn synthd() -> PathBuf {
+    std::env::var_os(SYNTHD_OVERRIDE)
+        .map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_synthd")), PathBuf::from)
 }
 
 /// Skips aloud what the host cannot run; under `CI=true` it must be able to.
-pub fn skip(what: &str, why: &str) {
+pub(crate) fn skip(what: &str, why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} must run in CI: {why}");
     eprintln!("SKIPPED {what}: {why}");
+}
+
+/// Whether this host can run sandboxes at all.
+pub fn sandboxes_run() -> bool {
+    std::process::Command::new(synthd())
+        .arg("doctor")
+        .output()
+        .is_ok_and(|output| output.status.success())
 }

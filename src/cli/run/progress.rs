@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use synthd_actors::campaign::Progress;
 
 /// How often the display looks.
-pub(super) const TICK: Duration = Duration::from_millis(200);
+pub(in crate::cli) const TICK: Duration = Duration::from_millis(200);
 /// How often a plain line is worth its place in a log.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-pub(super) struct Shown {
+pub(in crate::cli) struct Shown {
     bar: Option<ProgressBar>,
     last_line: Instant,
     last_finished: u64,
 }
 
 impl Shown {
-    pub(super) fn new(first: &Progress) -> Self {
+    pub(in crate::cli) fn new(first: &Progress) -> Self {
         for skipped in &first.skipped {
             complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
         }
@@ -32,7 +32,7 @@ impl Shown {
         Self { bar, last_line: Instant::now(), last_finished: first.episodes.finished }
     }
 
-    pub(super) fn show(&mut self, progress: &Progress) {
+    pub(in crate::cli) fn show(&mut self, progress: &Progress) {
         let counts = &progress.episodes;
         match &self.bar {
             Some(bar) => {
@@ -50,7 +50,7 @@ impl Shown {
         }
     }
 
-    pub(super) fn finish(&self) {
+    pub(in crate::cli) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -66,7 +66,7 @@ fn bar(length: u64) -> ProgressBar {
     }
 }
 
-fn line(progress: &Progress) -> String {
+pub(in crate::cli) fn line(progress: &Progress) -> String {
     let counts = &progress.episodes;
     let mut line = format!("{} resolved, {} not", counts.resolved, counts.unresolved);
     if counts.faulted > 0 {

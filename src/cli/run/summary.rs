@@ -8,7 +8,7 @@ use synthd_actors::model::{CampaignState, Money};
 
 /// The document `run --json` ends with; its keys are the contract.
 #[derive(Serialize)]
-pub(super) struct Summary {
+pub(in crate::cli) struct Summary {
     campaign: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,7 +20,9 @@ pub(super) struct Summary {
     cost_usd: Money,
     rows: Rows,
     dataset: Option<Dataset>,
-    wall_seconds: f64,
+    /// None for who came later and does not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wall_seconds: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -30,7 +32,7 @@ struct Dataset {
 }
 
 impl Summary {
-    pub(super) fn of(last: &Progress, wall: Duration) -> Self {
+    pub(in crate::cli) fn of(last: &Progress, wall: Option<Duration>) -> Self {
         Self {
             campaign: last.campaign.to_string(),
             state: last.state.as_str(),
@@ -45,13 +47,17 @@ impl Summary {
                 .dataset
                 .as_ref()
                 .map(|d| Dataset { version: d.version, path: d.path.clone() }),
-            wall_seconds: (wall.as_secs_f64() * 1_000.0).round() / 1_000.0,
+            wall_seconds: wall.map(|wall| (wall.as_secs_f64() * 1_000.0).round() / 1_000.0),
         }
     }
 }
 
 /// What a person reads at the end.
-pub(super) fn closing_text(last: &Progress, summary: &Summary, interrupted: bool) -> String {
+pub(in crate::cli) fn closing_text(
+    last: &Progress,
+    summary: &Summary,
+    interrupted: bool,
+) -> String {
     let mut text = String::new();
     if last.already_complete && last.state == CampaignState::Complete {
         text.push_str(&format!(
@@ -84,7 +90,9 @@ fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
         "rows",
         &format!("{} kept, {} rejected", last.rows.accepted, last.rows.rejected),
     ]);
-    rows.add_row(["time", &format!("{:.1} s", summary.wall_seconds)]);
+    if let Some(seconds) = summary.wall_seconds {
+        rows.add_row(["time", &format!("{seconds:.1} s")]);
+    }
     rows
 }
 

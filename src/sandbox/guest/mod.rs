@@ -1,6 +1,8 @@
 //! The guest, as the host sees it: its embedded program, the wire and the client.
 
 mod client;
+mod entries;
+mod report;
 #[path = "program/wire.rs"]
 #[allow(unreachable_pub, reason = "compiled into the guest too, where it is a whole program")]
 pub mod wire;

@@ -8,7 +8,7 @@ use super::sandbox::NamespaceSandbox;
 use async_trait::async_trait;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use synthd_actors::model::{Enforcement, Fault, FaultKind, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::supervisor::spawn;
+use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio_util::task::AbortOnDropHandle;
@@ -86,11 +87,12 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Sends without waiting: the socket holds many packets, and a full one means the
-    /// launcher is stuck.
-    fn send(&self, order: &Order, stream: Option<&OwnedFd>) -> io::Result<()> {
+    /// Waits while the socket is full: the launcher has more orders than it can follow.
+    async fn send(&self, order: &Order, stream: Option<&OwnedFd>) -> io::Result<()> {
         let bytes = serde_json::to_vec(order).map_err(io::Error::other)?;
-        send_with_fd(self.socket.as_raw_fd(), &bytes, stream.map(AsRawFd::as_raw_fd))
+        let fd = stream.map(AsRawFd::as_raw_fd);
+        let socket = self.socket.as_raw_fd();
+        self.socket.async_io(Interest::WRITABLE, || send_with_fd(socket, &bytes, fd)).await
     }
 
     async fn receive(&self) -> io::Result<News> {
@@ -132,9 +134,19 @@ impl Link {
         lock(&self.waiting).clear();
     }
 
+    /// Whether the other end is open: asked of the kernel, because the dispatcher may not
+    /// have come round to noticing.
+    fn is_alive(&self) -> bool {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::empty())];
+        let hung_up = |fds: &[PollFd<'_>]| fds.iter().all(|fd| fd.any().unwrap_or(true));
+        poll(&mut fds, PollTimeout::ZERO).is_ok() && !hung_up(&fds)
+    }
+
     pub(super) fn kill(&self, slot: u64) {
-        // If this fails the launcher is gone or stuck; closing the stream ends the guest too.
-        self.send(&Order::Kill { slot }, None).ok();
+        // If this fails the launcher is gone or busy; closing the stream ends the guest too.
+        let Ok(bytes) = serde_json::to_vec(&Order::Kill { slot }) else { return };
+        send_with_fd(self.socket.as_raw_fd(), &bytes, None).ok();
     }
 }
 
@@ -144,7 +156,17 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 struct Running {
     link: Arc<Link>,
-    dispatcher: AbortOnDropHandle<()>,
+    _dispatcher: AbortOnDropHandle<()>,
+}
+
+/// A sandbox whose guest has been executed.
+pub(super) struct Started {
+    pub(super) stream: UnixStream,
+    pub(super) link: Arc<Link>,
+    pub(super) slot: u64,
+    /// What enforces each limit, by name.
+    pub(super) enforced: BTreeMap<String, String>,
+    pub(super) oom_events: Option<String>,
 }
 
 /// Sandboxes out of Linux namespaces.
@@ -173,7 +195,7 @@ impl NamespaceBackend {
 
     async fn link(&self) -> Result<Arc<Link>, Fault> {
         let mut running = self.running.lock().await;
-        if let Some(running) = running.as_ref().filter(|r| !r.dispatcher.is_finished()) {
+        if let Some(running) = running.as_ref().filter(|running| running.link.is_alive()) {
             return Ok(running.link.clone());
         }
         let started = start_launcher(&self.executable).await.map_err(|error| {
@@ -185,6 +207,31 @@ impl NamespaceBackend {
         Ok(link)
     }
 
+    /// A sandbox by its bare stream, for tests that play the host's part. It ends with the
+    /// stream.
+    #[doc(hidden)]
+    pub async fn connect(&self, spec: &SandboxSpec) -> Result<UnixStream, Fault> {
+        Ok(self.start(spec).await?.stream)
+    }
+
+    async fn start(&self, spec: &SandboxSpec) -> Result<Started, Fault> {
+        let link = self.link().await?;
+        let slot = self.key();
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(start_fault)?;
+        let answer = link.expect(slot);
+        let order = Order::Spawn { slot, plan: Box::new(plan_of(spec)) };
+        link.send(&order, Some(&theirs.into())).await.map_err(start_fault)?;
+        match answer.await.map_err(|_| start_fault("the launcher died"))? {
+            News::Spawned { enforced, oom_events, .. } => {
+                ours.set_nonblocking(true).map_err(start_fault)?;
+                let stream = UnixStream::from_std(ours).map_err(start_fault)?;
+                Ok(Started { stream, link, slot, enforced, oom_events })
+            }
+            News::SpawnFailed { step, errno, .. } => Err(start_fault(explain(&step, errno))),
+            _ => Err(start_fault("the launcher answered something else")),
+        }
+    }
+
     fn key(&self) -> u64 {
         self.next_key.fetch_add(1, Ordering::Relaxed)
     }
@@ -194,13 +241,14 @@ async fn start_launcher(executable: &Path) -> io::Result<Running> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     let flags = SockFlag::SOCK_CLOEXEC;
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
-    let mut child = Command::new(executable)
+    let child = Command::new(executable)
         .arg(LAUNCHER_COMMAND)
         .env_clear()
         .current_dir("/")
         .stdin(Stdio::from(theirs))
         .stdout(Stdio::null())
         .spawn()?;
+    reap(child)?;
     let ours = std::os::unix::net::UnixStream::from(ours);
     ours.set_nonblocking(true)?;
     let mut link = Link {
@@ -214,13 +262,17 @@ async fn start_launcher(executable: &Path) -> io::Result<Running> {
     }
     let link = Arc::new(link);
     let dispatching = link.clone();
-    let dispatcher = spawn("launcher dispatcher", async move {
-        dispatching.dispatch().await;
-        // It has closed its socket, so it is ending or dead: this takes no time.
-        let reaped = tokio::task::spawn_blocking(move || child.wait()).await;
-        tracing::debug!(?reaped, "the launcher has ended");
-    });
-    Ok(Running { link, dispatcher })
+    let dispatcher = spawn("launcher dispatcher", async move { dispatching.dispatch().await });
+    Ok(Running { link, _dispatcher: dispatcher })
+}
+
+/// A thread of its own, so that the launcher's end is seen whatever becomes of the runtime.
+fn reap(mut launcher: std::process::Child) -> io::Result<()> {
+    let wait = move || {
+        let status = launcher.wait();
+        tracing::debug!(?status, "the launcher has ended");
+    };
+    std::thread::Builder::new().name("launcher reaper".to_owned()).spawn(wait).map(|_| ())
 }
 
 #[async_trait]
@@ -230,26 +282,10 @@ impl SandboxBackend for NamespaceBackend {
     }
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
-        let link = self.link().await?;
-        let slot = self.key();
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(start_fault)?;
-        let answer = link.expect(slot);
-        let order = Order::Spawn { slot, plan: Box::new(plan_of(spec)) };
-        link.send(&order, Some(&theirs.into())).map_err(start_fault)?;
-        let news = answer.await.map_err(|_| start_fault("the launcher died"))?;
-        match news {
-            News::Spawned { enforced, oom_events, .. } => {
-                ours.set_nonblocking(true).map_err(start_fault)?;
-                let stream = UnixStream::from_std(ours).map_err(start_fault)?;
-                let root = self.root_fingerprint.clone();
-                let mut sandbox =
-                    NamespaceSandbox::new(stream, link, slot, spec, root, enforced, oom_events);
-                sandbox.ping().await?;
-                Ok(Box::new(sandbox))
-            }
-            News::SpawnFailed { step, errno, .. } => Err(start_fault(explain(&step, errno))),
-            _ => Err(start_fault("the launcher answered something else")),
-        }
+        let started = self.start(spec).await?;
+        let mut sandbox = NamespaceSandbox::new(started, spec, self.root_fingerprint.clone());
+        sandbox.ping().await?;
+        Ok(Box::new(sandbox))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -263,9 +299,13 @@ impl SandboxBackend for NamespaceBackend {
         };
         let token = self.key();
         let answer = link.expect(token);
-        link.send(&Order::Settle { token }, None).map_err(start_fault)?;
-        // A launcher that died has taken every sandbox with it.
-        answer.await.map(|_| ()).or(Ok(()))
+        // With the launcher dead there is nobody to ask, and nothing to wait for: a guest
+        // whose stream is closed ends by itself.
+        match link.send(&Order::Settle { token }, None).await {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(start_fault(error)),
+            Ok(()) => answer.await.map(|_| ()).or(Ok(())),
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! One namespace sandbox, through its guest.
 
-use super::backend::Link;
+use super::backend::{Link, Started};
 use crate::sandbox::guest::GuestClient;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use synthd_actors::model::{
@@ -23,37 +25,26 @@ pub(super) struct NamespaceSandbox {
     out_of_memory: Option<OomCounter>,
 }
 
-/// The kernel's count of kills for want of memory in this sandbox.
-struct OomCounter {
-    path: String,
-    seen: u64,
-}
+/// The kernel's count of kills for want of memory in this sandbox. Kept open: a read is two
+/// microseconds then, and it is read around every command.
+struct OomCounter(File);
 
 impl OomCounter {
-    /// Whether there were kills since the last look.
-    fn advanced(&mut self) -> bool {
-        let text = std::fs::read_to_string(&self.path).unwrap_or_default();
-        let count = text
-            .lines()
-            .find_map(|line| line.strip_prefix("oom_kill "))
-            .and_then(|count| count.trim().parse().ok())
-            .unwrap_or(self.seen);
-        let more = count > self.seen;
-        self.seen = count;
-        more
+    fn open(path: &str) -> Option<Self> {
+        File::open(path).ok().map(Self)
+    }
+
+    /// None once the sandbox and its group are gone.
+    fn read(&self) -> Option<u64> {
+        let mut text = [0; 512];
+        let length = self.0.read_at(&mut text, 0).ok()?;
+        let text = std::str::from_utf8(text.get(..length)?).ok()?;
+        text.lines().find_map(|line| line.strip_prefix("oom_kill "))?.trim().parse().ok()
     }
 }
 
 impl NamespaceSandbox {
-    pub(super) fn new(
-        stream: UnixStream,
-        link: Arc<Link>,
-        slot: u64,
-        spec: &SandboxSpec,
-        root: String,
-        enforced: BTreeMap<String, String>,
-        oom_events: Option<String>,
-    ) -> Self {
+    pub(super) fn new(started: Started, spec: &SandboxSpec, root: String) -> Self {
         let shell = shell_of(spec);
         let fingerprint = Fingerprint {
             backend: "namespace".to_owned(),
@@ -62,16 +53,16 @@ impl NamespaceSandbox {
                 .map(|names| names.release().to_string_lossy().into_owned())
                 .unwrap_or_default(),
             shell: shell.to_owned(),
-            enforced: with_limits(spec, enforced),
+            enforced: with_limits(spec, started.enforced),
         };
         Self {
-            client: GuestClient::new(stream),
-            link,
-            slot,
+            client: GuestClient::new(started.stream),
+            link: started.link,
+            slot: started.slot,
             spec: spec.clone(),
             shell,
             fingerprint,
-            out_of_memory: oom_events.map(|path| OomCounter { path, seen: 0 }),
+            out_of_memory: started.oom_events.as_deref().and_then(OomCounter::open),
         }
     }
 }
@@ -123,10 +114,12 @@ impl Sandbox for NamespaceSandbox {
     }
 
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
+        let kills = |counter: &Option<OomCounter>| counter.as_ref().and_then(OomCounter::read);
+        let before = kills(&self.out_of_memory);
         let mut report = self.client.exec(request, self.shell, &self.spec.limits).await?;
         let failed = matches!(report.end, ExecEnd::Signaled(_))
             || matches!(report.end, ExecEnd::Exited(code) if code != 0);
-        if failed && self.out_of_memory.as_mut().is_some_and(OomCounter::advanced) {
+        if failed && kills(&self.out_of_memory) > before {
             report.end = ExecEnd::OutOfMemory;
         }
         Ok(report)

@@ -1,17 +1,20 @@
-//! Laying files into the two trees and listing the workspace.
+//! Emptying and filling the two trees.
 
 use crate::invalid;
-use crate::wire::{Malformed, Reader, Writer, entry, tree};
-use std::fs::{self, File, OpenOptions};
+use crate::wire::{Malformed, Reader, entry, tree};
+use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-const O_NOFOLLOW: i32 = 0o400_000;
-/// Paths a scan lists; the digest covers all of them.
-const MAX_LISTED: usize = 256;
+pub const O_NOFOLLOW: i32 = 0o400_000;
 pub const MAX_DEPTH: usize = 64;
+const NAME_IN_USE: [io::ErrorKind; 3] = [
+    io::ErrorKind::DirectoryNotEmpty,
+    io::ErrorKind::AlreadyExists,
+    io::ErrorKind::NotADirectory,
+];
 
 fn root_of(which: u8) -> io::Result<&'static Path> {
     match which {
@@ -21,60 +24,117 @@ fn root_of(which: u8) -> io::Result<&'static Path> {
     }
 }
 
-/// Empties a tree.
+/// Empties a tree. Nothing may run meanwhile.
+///
+/// Directories are dissolved into the root one by one, so that no nesting is too deep for a
+/// path or for the stack.
 pub fn clear(which: u8) -> io::Result<()> {
-    for child in fs::read_dir(root_of(which)?)? {
-        let child = child?;
-        if child.file_type()?.is_dir() {
-            make_removable(&child.path());
-            fs::remove_dir_all(child.path())?;
-        } else {
-            fs::remove_file(child.path())?;
+    let root = root_of(which)?;
+    let mut moved = 0_u64;
+    loop {
+        let children = children(root)?;
+        if children.is_empty() {
+            return Ok(());
         }
-    }
-    Ok(())
-}
-
-/// Opens directories their owner has closed to himself, so that they can be removed.
-fn make_removable(directory: &Path) {
-    let _ = fs::set_permissions(directory, fs::Permissions::from_mode(0o700));
-    let Ok(children) = fs::read_dir(directory) else { return };
-    for child in children.flatten() {
-        if child.file_type().is_ok_and(|t| t.is_dir()) {
-            make_removable(&child.path());
+        for child in children {
+            dissolve(root, &child, &mut moved)?;
         }
     }
 }
 
-/// Writes the entries of a frame below a tree; their number is the answer.
-pub fn lay(reader: &mut Reader<'_>) -> io::Result<u32> {
-    let root = root_of(reader.u8().map_err(invalid)?)?;
-    let mut count = 0;
-    while !reader.at_end() {
-        lay_entry(root, reader)?;
-        count += 1;
+fn dissolve(root: &Path, child: &DirEntry, moved: &mut u64) -> io::Result<()> {
+    if !open_to_owner(child)? {
+        return fs::remove_file(child.path());
     }
-    Ok(count)
+    for grandchild in children(&child.path())? {
+        if !open_to_owner(&grandchild)? {
+            fs::remove_file(grandchild.path())?;
+            continue;
+        }
+        move_up(&grandchild.path(), root, moved)?;
+    }
+    fs::remove_dir(child.path())
 }
 
-fn lay_entry(root: &Path, reader: &mut Reader<'_>) -> io::Result<()> {
-    let kind = reader.u8().map_err(invalid)?;
-    let path = below(root, reader.bytes().map_err(invalid)?)?;
-    let mode = reader.u32().map_err(invalid)?;
-    let content = reader.bytes().map_err(invalid)?;
-    let outcome = match kind {
-        // Open while it is filled; the host sends closed directories again at the end.
-        entry::DIRECTORY => fs::create_dir_all(&path).and_then(|()| set_mode(&path, mode)),
-        entry::FILE => write_file(&path, content, mode),
-        entry::MORE => OpenOptions::new()
-            .append(true)
-            .custom_flags(O_NOFOLLOW)
-            .open(&path)
-            .and_then(|mut file| file.write_all(content)),
-        entry::SYMLINK => link(&path, content),
-        _ => return Err(invalid(Malformed("unknown kind of entry"))),
-    };
-    outcome.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+fn move_up(directory: &Path, root: &Path, moved: &mut u64) -> io::Result<()> {
+    loop {
+        *moved += 1;
+        match fs::rename(directory, root.join(format!(".cleared-{moved}"))) {
+            // The name is in use by something of the program's own: the next one, then.
+            Err(error) if NAME_IN_USE.contains(&error.kind()) => {}
+            other => return other,
+        }
+    }
+}
+
+fn children(directory: &Path) -> io::Result<Vec<DirEntry>> {
+    fs::read_dir(directory)?.collect()
+}
+
+/// Whether it is a directory, which from now on its owner may read and write.
+fn open_to_owner(entry: &DirEntry) -> io::Result<bool> {
+    let directory = entry.file_type()?.is_dir();
+    if directory {
+        fs::set_permissions(entry.path(), Permissions::from_mode(0o700))?;
+    }
+    Ok(directory)
+}
+
+/// Writes entries below a tree. The file last begun stays open for more of it to come,
+/// whatever its mode.
+#[derive(Default)]
+pub struct Layer {
+    open: Option<(PathBuf, File)>,
+}
+
+impl Layer {
+    /// Writes the entries of a frame; their number is the answer.
+    pub fn lay(&mut self, reader: &mut Reader<'_>) -> io::Result<u32> {
+        let root = root_of(reader.u8().map_err(invalid)?)?;
+        let mut count = 0;
+        while !reader.at_end() {
+            self.entry(root, reader)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn entry(&mut self, root: &Path, reader: &mut Reader<'_>) -> io::Result<()> {
+        let kind = reader.u8().map_err(invalid)?;
+        let path = below(root, reader.bytes().map_err(invalid)?)?;
+        let mode = reader.u32().map_err(invalid)?;
+        let content = reader.bytes().map_err(invalid)?;
+        let outcome = match kind {
+            // Open while it is filled; the host sends closed directories again at the end.
+            entry::DIRECTORY => fs::create_dir_all(&path).and_then(|()| set_mode(&path, mode)),
+            entry::FILE => self.begin(&path, content, mode),
+            entry::MORE => self.more(&path, content)?,
+            entry::SYMLINK => link(&path, content),
+            _ => return Err(invalid(Malformed("unknown kind of entry"))),
+        };
+        outcome
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
+    }
+
+    /// Whatever has the name goes first: what a program left there may be a FIFO, a link
+    /// out of the tree, or a second name of another file.
+    fn begin(&mut self, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+        make_way(path)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).custom_flags(O_NOFOLLOW);
+        let mut file = options.open(path)?;
+        file.write_all(content)?;
+        file.set_permissions(Permissions::from_mode(mode & 0o777))?;
+        self.open = Some((path.to_owned(), file));
+        Ok(())
+    }
+
+    fn more(&mut self, path: &Path, content: &[u8]) -> io::Result<io::Result<()>> {
+        match &mut self.open {
+            Some((begun, file)) if begun == path => Ok(file.write_all(content)),
+            _ => Err(invalid(Malformed("more of a file that was not begun"))),
+        }
+    }
 }
 
 /// `relative` below `root`, refusing what would leave it.
@@ -87,91 +147,21 @@ fn below(root: &Path, relative: &[u8]) -> io::Result<PathBuf> {
     Ok(root.join(path))
 }
 
-fn write_file(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+fn make_way(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).custom_flags(O_NOFOLLOW);
-    let mut file: File = options.open(path)?;
-    file.write_all(content)?;
-    file.set_permissions(fs::Permissions::from_mode(mode & 0o777))
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o777))
+    fs::set_permissions(path, Permissions::from_mode(mode & 0o777))
 }
 
 fn link(path: &Path, target: &[u8]) -> io::Result<()> {
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(target), path)
-}
-
-/// Appends a digest of the whole workspace and the first paths of it, in order.
-pub fn scan(reply: &mut Writer) {
-    let mut found = Found::default();
-    found.walk(Path::new("/work"), &mut Vec::new(), 0);
-    found.listed.sort_unstable();
-    found.listed.truncate(MAX_LISTED);
-    reply.u64(found.digest).u32(found.listed.len() as u32);
-    for path in &found.listed {
-        reply.bytes(path);
-    }
-}
-
-#[derive(Default)]
-struct Found {
-    digest: u64,
-    listed: Vec<Vec<u8>>,
-}
-
-impl Found {
-    fn walk(&mut self, directory: &Path, prefix: &mut Vec<u8>, depth: usize) {
-        let Ok(entries) = fs::read_dir(directory) else { return };
-        for entry in entries.flatten() {
-            let Ok(facts) = entry.metadata() else { continue };
-            let length = prefix.len();
-            prefix.extend_from_slice(entry.file_name().as_bytes());
-            self.note(prefix, &facts);
-            if facts.is_dir() && depth < MAX_DEPTH {
-                prefix.push(b'/');
-                self.walk(&entry.path(), prefix, depth + 1);
-            }
-            prefix.truncate(length);
-        }
-    }
-
-    fn note(&mut self, path: &[u8], facts: &fs::Metadata) {
-        // Change time cannot be set back by a program, so no change goes unseen. Entries
-        // are added up, because directories are read in no particular order.
-        let mut hash = Fnv::default();
-        hash.add(path);
-        for word in [facts.ino(), facts.size(), u64::from(facts.mode())] {
-            hash.add(&word.to_le_bytes());
-        }
-        hash.add(&facts.ctime().to_le_bytes());
-        hash.add(&facts.ctime_nsec().to_le_bytes());
-        self.digest = self.digest.wrapping_add(hash.0);
-        if facts.is_file() && self.listed.len() < 64 * MAX_LISTED {
-            self.listed.push(path.to_vec());
-        }
-    }
-}
-
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    fn add(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
+    make_way(path)?;
+    symlink(std::ffi::OsStr::from_bytes(target), path)
 }

@@ -10,9 +10,14 @@
 //!
 //! Built by `build.rs` with nothing but the standard library and embedded in the engine.
 
+mod capture;
 mod files;
+mod launch;
 mod pack;
 mod run;
+mod scan;
+mod spawn;
+mod state;
 mod sys;
 mod tree;
 mod wire;
@@ -32,8 +37,13 @@ fn main() {
 }
 
 fn serve() -> io::Result<()> {
+    let spawner = spawn::Spawner::new();
     sys::become_init()?;
-    let mut guest = Guest { stream: sys::take_stream(STREAM_FD)?, shell: run::Shell::new()? };
+    let mut guest = Guest {
+        stream: sys::take_stream(STREAM_FD)?,
+        shell: run::Shell::new(spawner)?,
+        layer: files::Layer::default(),
+    };
     while let Some(frame) = guest.next_frame()? {
         guest.answer(frame)?;
     }
@@ -43,6 +53,7 @@ fn serve() -> io::Result<()> {
 struct Guest {
     stream: std::fs::File,
     shell: run::Shell,
+    layer: files::Layer,
 }
 
 impl Guest {
@@ -67,7 +78,8 @@ impl Guest {
         let id = frame.id;
         match self.perform(&frame) {
             Ok(reply) => self.reply(id, reply.0, &reply.1),
-            Err(error) if is_protocol(&error) => Err(error),
+            // A command left half attended is no state to go on from.
+            Err(error) if is_protocol(&error) || frame.kind == kind::EXEC => Err(error),
             Err(error) => {
                 let mut failed = Writer::default();
                 failed.bytes(error.to_string().as_bytes());
@@ -80,24 +92,29 @@ impl Guest {
         let mut reader = Reader::new(&frame.payload);
         match frame.kind {
             kind::PING => {
+                finish(reader)?;
                 let mut pong = Writer::default();
                 pong.u32(wire::PROTOCOL);
                 Ok((kind::PONG, pong.0))
             }
             kind::EXEC => {
-                let request = run::Request::read(&mut reader).map_err(invalid)?;
+                let request = launch::Request::read(&mut reader).map_err(invalid)?;
+                finish(reader)?;
                 let reply = self.shell.run(&request, &self.stream)?;
                 Ok((kind::EXITED, reply))
             }
-            kind::LAY => files::lay(&mut reader).map(done),
+            kind::LAY => self.layer.lay(&mut reader).map(done),
             kind::CLEAR => {
+                let tree = reader.u8().map_err(invalid)?;
+                finish(reader)?;
                 // What an earlier check started must not meddle with the next one's files.
                 self.shell.kill_everything()?;
-                files::clear(reader.u8().map_err(invalid)?)?;
+                files::clear(tree)?;
                 Ok(done(0))
             }
             kind::PACK => {
                 let limits = pack::Limits::read(&mut reader).map_err(invalid)?;
+                finish(reader)?;
                 if limits.quiesce {
                     self.shell.kill_everything()?;
                 }
@@ -114,6 +131,10 @@ impl Guest {
     fn reply(&mut self, id: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
         self.stream.write_all(&wire::encode(id, kind, payload))
     }
+}
+
+fn finish(reader: Reader<'_>) -> io::Result<()> {
+    reader.finish().map_err(invalid)
 }
 
 fn done(value: u32) -> (u8, Vec<u8>) {

@@ -5,38 +5,51 @@
 //! descendants are spared; whatever else is younger than the command belongs to it.
 
 use crate::sys;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 
 /// Passes after which a tree that keeps growing is met with a kill of everything: the
 /// kernel does that one atomically.
-const PASSES: usize = 4;
+const PASSES: usize = 8;
 
 #[derive(Clone, Copy)]
 struct Process {
     parent: i32,
-    started: u64,
+    born: Birth,
+    /// Not reaped yet: it still has children and an age.
+    dead: bool,
 }
 
-/// Kills the tree below `root`, a child of ours that is alive or not yet reaped.
-pub fn kill(root: i32) {
-    let Some(born) = read_process(root).map(|p| p.started) else { return };
+/// When a process began: the clock ticks a hundred times a second, and within a tick the
+/// numbers tell, which the kernel hands out in order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Birth(u64, i32);
+
+/// Kills the tree below `root`, a child of ours that is alive or not yet reaped, and notes
+/// in `killed` whom it has killed: they die when they next run, which may take a while on
+/// a processor that is not theirs.
+pub fn kill(root: i32, killed: &mut HashSet<i32>) {
+    let Some(born) = read_process(root).map(|process| process.born) else { return };
     for _ in 0..PASSES {
-        let processes = all_processes();
-        let doomed: Vec<i32> =
-            processes.keys().copied().filter(|pid| belongs(*pid, root, born, &processes)).collect();
-        for pid in &doomed {
-            sys::kill_process(*pid);
-        }
-        if doomed.iter().all(|pid| *pid == root) {
+        let fresh = doomed(root, born).into_iter().filter(|pid| killed.insert(*pid));
+        // What has been killed once may still be listed, but forks no more.
+        if fresh.map(sys::kill_process).count() == 0 {
             return;
         }
     }
     sys::kill_process(-1);
 }
 
+fn doomed(root: i32, born: Birth) -> Vec<i32> {
+    let processes = all_processes();
+    let doomed = processes
+        .iter()
+        .filter(|(pid, process)| !process.dead && belongs(**pid, root, born, &processes));
+    doomed.map(|(pid, _)| *pid).collect()
+}
+
 /// Whether `pid` is `root`, below it, or a stray of it: young, with no elder above it.
-fn belongs(pid: i32, root: i32, born: u64, processes: &HashMap<i32, Process>) -> bool {
+fn belongs(pid: i32, root: i32, born: Birth, processes: &HashMap<i32, Process>) -> bool {
     let mut at = pid;
     // Parents form a tree, but it changes while it is read; the bound ends any cycle.
     for _ in 0..=processes.len() {
@@ -44,7 +57,7 @@ fn belongs(pid: i32, root: i32, born: u64, processes: &HashMap<i32, Process>) ->
             return true;
         }
         match processes.get(&at) {
-            Some(process) if at != 1 && process.started < born => return false,
+            Some(process) if at != 1 && process.born < born => return false,
             Some(process) if at != 1 => at = process.parent,
             _ => return pid != 1,
         }
@@ -69,7 +82,6 @@ fn read_process(pid: i32) -> Option<Process> {
     let mut fields = text.split(' ');
     let dead = matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
-    let started = fields.nth(17)?.parse().ok()?;
-    // The dead need no killing, but the root's age must be readable until it is reaped.
-    (!dead || parent == 1).then_some(Process { parent, started })
+    let born = Birth(fields.nth(17)?.parse().ok()?, pid);
+    Some(Process { parent, born, dead })
 }

@@ -12,6 +12,7 @@ pub const MAX_FRAME: usize = 8 << 20;
 pub const CHUNK: usize = 1 << 20;
 const HEADER: usize = 5;
 
+/// What a frame asks for or answers: requests below 128, answers above.
 pub mod kind {
     pub const PING: u8 = 1;
     pub const EXEC: u8 = 2;
@@ -157,6 +158,7 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
+    #[allow(dead_code, reason = "only the host reads one")]
     pub fn i32(&mut self) -> Result<i32, Malformed> {
         self.array().map(i32::from_le_bytes)
     }

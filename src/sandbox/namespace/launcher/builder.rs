@@ -3,7 +3,7 @@
 //! becomes the guest.
 
 use super::cgroup::Group;
-use super::{hardening, mounts, sys};
+use super::{filter, hardening, mounts, sys};
 use crate::sandbox::namespace::protocol::Plan;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -33,7 +33,8 @@ pub(super) fn step<T>(name: &'static str, result: io::Result<T>) -> Result<T, Fa
 /// What every sandbox shares, made once.
 pub(super) struct Builder {
     guest: OwnedFd,
-    filter: hardening::Filter,
+    /// For sandboxes whose memory a cgroup bounds, and for others.
+    filters: [filter::Filter; 2],
     landlock_abi: i32,
     layout: mounts::Layout,
 }
@@ -42,7 +43,7 @@ impl Builder {
     pub(super) fn new(guest: &[u8]) -> io::Result<Self> {
         Ok(Self {
             guest: sys::executable(guest)?,
-            filter: hardening::filter(),
+            filters: [filter::filter(true), filter::filter(false)],
             landlock_abi: hardening::landlock_abi(),
             layout: mounts::Layout::of_host(),
         })
@@ -78,7 +79,7 @@ impl Builder {
             }
         };
         // If the launcher is gone there is nobody to tell.
-        let _ = report.write_all(text.as_bytes());
+        report.write_all(text.as_bytes()).ok();
         sys::exit(0)
     }
 
@@ -90,6 +91,8 @@ impl Builder {
         group: &Group,
     ) -> Result<i32, Failed> {
         step("join the cgroups", group.join())?;
+        sys::be_early_victim();
+        hardening::dump_no_core();
         let (mapped_read, mapped_write) = step("pipe", sys::pipe())?;
         let (error_read, error_write) = step("pipe", sys::pipe())?;
         let pid = step("create the namespaces", sys::clone_into(NAMESPACES))?;
@@ -123,7 +126,7 @@ impl Builder {
         };
         let errno = error.raw_os_error().unwrap_or(libc::EIO);
         // The builder reads this or is gone; either way we end.
-        let _ = fs::File::from(errors).write_all(format!("{errno} {name}").as_bytes());
+        fs::File::from(errors).write_all(format!("{errno} {name}").as_bytes()).ok();
         sys::exit(1)
     }
 
@@ -138,6 +141,8 @@ impl Builder {
         let mut go = [0];
         step("wait for the user map", fs::File::from(mapped).read_exact(&mut go))?;
         step("place the stream", sys::place(sys::raw(stream), sys::STREAM))?;
+        // Only the launcher keeps the engine's standard error.
+        step("leave the host's output", sys::place(0, 1).and_then(|()| sys::place(0, 2)))?;
         sys::close_from(4, &[sys::raw(errors), sys::raw(&self.guest)]);
         hardening::become_agent(AGENT)?;
         mounts::build(&self.layout, plan)?;
@@ -145,7 +150,7 @@ impl Builder {
         hardening::limit(plan, group.limits_memory())?;
         hardening::drop_privileges()?;
         hardening::landlock(self.landlock_abi)?;
-        self.filter.install()
+        self.filters[usize::from(!group.limits_memory())].install()
     }
 }
 
@@ -170,7 +175,10 @@ fn map_user(pid: i32, slot: u64) -> Result<(), Failed> {
         step("map the user", write("uid_map", format!("{AGENT} {own} 1")))?;
         return step("map the group", write("gid_map", format!("{AGENT} {own_gid} 1")));
     }
-    let spare = FIRST_HOST_UID + u32::try_from(slot % HOST_UIDS).unwrap_or(0);
+    // Spread by launcher, so that two engines seldom share one.
+    let launcher = u64::from(std::os::unix::process::parent_id());
+    let number = launcher.wrapping_mul(251).wrapping_add(slot);
+    let spare = FIRST_HOST_UID + u32::try_from(number % HOST_UIDS).unwrap_or(0);
     // Inside another user namespace (a rootless container) the spare uids do not exist.
     let candidates = [spare, 65_534];
     let mapped = candidates

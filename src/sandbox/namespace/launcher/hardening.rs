@@ -10,7 +10,6 @@ use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
     path_beneath_rules,
 };
-use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
 use std::io;
 
 const WRITABLE: [&str; 6] = ["/work", "/tmp", "/home/agent", "/sealed", "/run", "/dev/shm"];
@@ -48,13 +47,26 @@ pub(super) fn network_up() -> Result<(), Failed> {
     step("bring loopback up", outcome.map(|_| ()))
 }
 
+/// One byte and not none: at zero the kernel still feeds a host's core-dump program, at one
+/// it does not, and no core file is that small. The filter keeps it so. Done while still
+/// privileged, because an inherited limit of zero has to be raised.
+pub(super) fn dump_no_core() {
+    let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
+    // SAFETY: the structure is valid. An ordinary user whose limit is zero keeps that.
+    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit) };
+}
+
 /// Resource limits per process; where no cgroup bounds memory, the address space does.
 pub(super) fn limit(plan: &Plan, memory_by_cgroup: bool) -> Result<(), Failed> {
     let mut limits = vec![
         (libc::RLIMIT_NOFILE, 1024),
-        (libc::RLIMIT_CORE, 0),
+        // Timers and queued signals; real-time rights that a desktop's user may have.
+        (libc::RLIMIT_SIGPENDING, 4096),
+        (libc::RLIMIT_RTPRIO, 0),
+        (libc::RLIMIT_NICE, 0),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
-        (libc::RLIMIT_MSGQUEUE, 64 << 10),
+        // One queue of the usual size.
+        (libc::RLIMIT_MSGQUEUE, 100 << 10),
         (libc::RLIMIT_FSIZE, plan.disk_bytes),
         // Counted per user namespace, so this bounds the sandbox and nobody else.
         (libc::RLIMIT_NPROC, u64::from(plan.processes)),
@@ -125,172 +137,4 @@ fn apply_landlock() -> Result<(), landlock::RulesetError> {
         .add_rules(path_beneath_rules(DEVICE_TREES, devices))?
         .restrict_self()?;
     Ok(())
-}
-
-/// The system-call filter, compiled once.
-///
-/// Written out by hand because it must do what ready-made builders do not: answer calls of
-/// a foreign architecture and of the x32 table with ENOSYS instead of killing, so that a
-/// probing program sees a host without them and goes on.
-pub(super) struct Filter(Vec<libc::sock_filter>);
-
-const NR: u32 = 0;
-const ARCH: u32 = 4;
-const ARGUMENT_0: u32 = 16;
-const ARGUMENT_1: u32 = 24;
-const ALLOW: u32 = 0x7fff_0000;
-const ERRNO: u32 = 0x0005_0000;
-
-#[cfg(target_arch = "x86_64")]
-const NATIVE: u32 = 0xc000_003e;
-#[cfg(target_arch = "aarch64")]
-const NATIVE: u32 = 0xc000_00b7;
-
-/// Calls that need no argument to be refused.
-const REFUSED: &[i64] = &[
-    libc::SYS_acct,
-    libc::SYS_add_key,
-    libc::SYS_adjtimex,
-    libc::SYS_bpf,
-    libc::SYS_chroot,
-    libc::SYS_clock_adjtime,
-    libc::SYS_clock_settime,
-    libc::SYS_delete_module,
-    libc::SYS_fanotify_init,
-    libc::SYS_finit_module,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_fsopen,
-    libc::SYS_fspick,
-    libc::SYS_init_module,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-    libc::SYS_io_uring_setup,
-    libc::SYS_kcmp,
-    libc::SYS_kexec_file_load,
-    libc::SYS_kexec_load,
-    libc::SYS_keyctl,
-    libc::SYS_mount,
-    libc::SYS_mount_setattr,
-    libc::SYS_move_mount,
-    libc::SYS_name_to_handle_at,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_open_tree,
-    libc::SYS_perf_event_open,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_pivot_root,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_ptrace,
-    libc::SYS_quotactl,
-    libc::SYS_reboot,
-    libc::SYS_request_key,
-    libc::SYS_sethostname,
-    libc::SYS_setdomainname,
-    libc::SYS_setns,
-    libc::SYS_settimeofday,
-    libc::SYS_swapoff,
-    libc::SYS_swapon,
-    libc::SYS_syslog,
-    libc::SYS_umount2,
-    libc::SYS_unshare,
-    libc::SYS_userfaultfd,
-    libc::SYS_vhangup,
-];
-
-const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP
-    | 0x80/* CLONE_NEWTIME */) as u32;
-
-pub(super) fn filter() -> Filter {
-    let mut code = vec![load(ARCH), jump(BPF_JEQ, NATIVE, 1, 0), refuse(libc::ENOSYS), load(NR)];
-    if cfg!(target_arch = "x86_64") {
-        code.extend([jump(BPF_JGE, 0x4000_0000, 0, 1), refuse(libc::ENOSYS)]);
-    }
-    for call in REFUSED {
-        code.extend([jump(BPF_JEQ, number(*call), 0, 1), refuse(libc::EPERM)]);
-    }
-    // clone3 passes its flags in memory, where a filter cannot look: programs fall back.
-    code.extend([jump(BPF_JEQ, number(libc::SYS_clone3), 0, 1), refuse(libc::ENOSYS)]);
-    code.extend(when(
-        libc::SYS_clone,
-        ARGUMENT_0,
-        &[
-            statement(BPF_ALU | BPF_AND | BPF_K, NEW_NAMESPACES),
-            jump(BPF_JEQ, 0, 1, 0),
-            refuse(libc::EPERM),
-        ],
-    ));
-    code.extend(when(
-        libc::SYS_ioctl,
-        ARGUMENT_1,
-        &[
-            jump(BPF_JEQ, libc::TIOCSTI as u32, 1, 0),
-            jump(BPF_JEQ, libc::TIOCLINUX as u32, 0, 1),
-            refuse(libc::EPERM),
-        ],
-    ));
-    code.extend(when(
-        libc::SYS_personality,
-        ARGUMENT_0,
-        &[jump(BPF_JEQ, 0, 2, 0), jump(BPF_JEQ, u32::MAX, 1, 0), refuse(libc::EPERM)],
-    ));
-    code.extend(when(
-        libc::SYS_socket,
-        ARGUMENT_0,
-        &[
-            jump(BPF_JEQ, libc::AF_UNIX as u32, 3, 0),
-            jump(BPF_JEQ, libc::AF_INET as u32, 2, 0),
-            jump(BPF_JEQ, libc::AF_INET6 as u32, 1, 0),
-            refuse(libc::EAFNOSUPPORT),
-        ],
-    ));
-    code.push(statement(BPF_RET | BPF_K, ALLOW));
-    Filter(code)
-}
-
-/// A block that looks at one argument of one call and then allows what it did not refuse.
-fn when(call: i64, argument: u32, block: &[libc::sock_filter]) -> Vec<libc::sock_filter> {
-    let skip = u8::try_from(block.len() + 2).unwrap_or(u8::MAX);
-    let mut code = vec![jump(BPF_JEQ, number(call), 0, skip), load(argument)];
-    code.extend_from_slice(block);
-    code.push(statement(BPF_RET | BPF_K, ALLOW));
-    code
-}
-
-fn number(call: i64) -> u32 {
-    u32::try_from(call).unwrap_or(u32::MAX)
-}
-
-fn load(offset: u32) -> libc::sock_filter {
-    statement(BPF_LD | BPF_W | BPF_ABS, offset)
-}
-
-fn refuse(errno: i32) -> libc::sock_filter {
-    statement(BPF_RET | BPF_K, ERRNO | errno as u32)
-}
-
-fn statement(code: u32, k: u32) -> libc::sock_filter {
-    libc::sock_filter { code: code as u16, jt: 0, jf: 0, k }
-}
-
-fn jump(test: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
-    libc::sock_filter { code: (BPF_JMP | test | BPF_K) as u16, jt, jf, k }
-}
-
-impl Filter {
-    pub(super) fn install(&self) -> Result<(), Failed> {
-        let length = libc::c_ushort::try_from(self.0.len()).unwrap_or(0);
-        let program = libc::sock_fprog { len: length, filter: self.0.as_ptr().cast_mut() };
-        // SAFETY: the program points to `len` instructions that outlive the call.
-        let outcome = unsafe {
-            libc::syscall(libc::SYS_seccomp, 1 /* SET_MODE_FILTER */, 0, &program)
-        };
-        step("install the system-call filter", check(outcome)).map(|_| ())
-    }
 }

@@ -14,7 +14,11 @@
 
 mod builder;
 mod cgroup;
+#[cfg(test)]
+mod cgroup_tests;
+mod filter;
 mod hardening;
+mod hierarchy;
 mod mounts;
 mod sweep;
 mod sys;
@@ -200,7 +204,7 @@ impl Launcher {
         if !dying && self.leaving.is_empty() {
             for token in std::mem::take(&mut self.settling) {
                 // An engine that is gone needs no answer; its end is seen on the socket.
-                let _ = self.tell(&News::Settled { token });
+                self.tell(&News::Settled { token }).ok();
             }
         }
     }
@@ -222,10 +226,12 @@ impl Launcher {
         let building: Vec<i32> = self.building.keys().copied().collect();
         for fd in building {
             // Reading blocks only until the builder has finished its few milliseconds.
-            let _ = self.builder_reported(fd);
+            self.builder_reported(fd).ok();
         }
-        for pid in self.slots.values().filter_map(|slot| slot.pid) {
-            sys::kill(pid);
+        for slot in self.slots.values() {
+            if let Some(pid) = slot.pid {
+                sys::kill(pid);
+            }
         }
         sys::reap_all_children();
         let slots: Vec<u64> = self.slots.drain().map(|(slot, _)| slot).collect();

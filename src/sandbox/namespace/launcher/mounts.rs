@@ -17,7 +17,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
 const PROGRAM_DIRS: [&str; 7] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
@@ -26,7 +26,9 @@ const ETC: [&str; 3] = ["ld.so.cache", "alternatives", "ld.so.conf"];
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 const WINDOWS: [&str; 5] = ["tmp", "home/agent", "sealed", "run", "dev/shm"];
 /// World-readable files that tell of the host or of other users' keys.
-const MASKED: [&str; 12] = [
+const MASKED: [&str; 13] = [
+    // The kernel's command line may hold keys.
+    "cmdline",
     "keys",
     "key-users",
     "kallsyms",
@@ -40,6 +42,11 @@ const MASKED: [&str; 12] = [
     "modules",
     "kmsg",
 ];
+const MASKED_DIRS: [&str; 3] = ["acpi", "asound", "scsi"];
+/// An empty directory, shown in place of those.
+const EMPTY: &str = "mnt";
+/// Pseudo-terminals a sandbox may have; the host has some thousand for everybody.
+const PTYS: &str = "newinstance,ptmxmode=0666,mode=0620,max=64";
 const READ_ONLY_PROC: [&str; 4] = ["sys", "bus", "irq", "fs"];
 
 const RDONLY: u64 = 1;
@@ -63,9 +70,13 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn of_host() -> Self {
+        Self::below(Path::new("/"))
+    }
+
+    fn below(root: &Path) -> Self {
         let mut layout = Self { directories: Vec::new(), links: Vec::new() };
         for name in PROGRAM_DIRS {
-            let path = Path::new("/").join(name);
+            let path = root.join(name);
             if let Ok(target) = fs::read_link(&path) {
                 layout.links.push((name, target.to_string_lossy().into_owned()));
             } else if path.is_dir() {
@@ -79,13 +90,20 @@ impl Layout {
 /// Builds the tree and moves into it.
 pub(super) fn build(layout: &Layout, plan: &Plan) -> Result<(), Failed> {
     step("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE, ""))?;
+    // Opened first: it may lie below the very directory the new root is built on.
+    let image = plan.root.as_ref().map(fs::File::open).transpose();
+    let image = step("open the root directory", image)?;
     let size = format!("size={},nr_inodes={},mode=0755", plan.disk_bytes, plan.inodes);
     let area = libc::MS_NOSUID | libc::MS_NODEV;
     step("mount the root", mount(Some("tmpfs"), "/tmp", Some("tmpfs"), area, &size))?;
     step("enter the root", std::env::set_current_dir("/tmp"))?;
-    match &plan.root {
-        None => step("show the host's programs", show_programs("/", layout))?,
-        Some(root) => step("show the root directory", show_programs(root, &layout_of(root)))?,
+    match &image {
+        None => step("show the host's programs", show_programs("", layout))?,
+        Some(image) => {
+            let root = format!("/proc/self/fd/{}", image.as_raw_fd());
+            let layout = Layout::below(Path::new(&root));
+            step("show the root directory", show_programs(&root, &layout))?;
+        }
     }
     step("write /etc", write_etc())?;
     step("make /dev", make_dev())?;
@@ -97,30 +115,17 @@ pub(super) fn build(layout: &Layout, plan: &Plan) -> Result<(), Failed> {
     step("seal the root", set_attributes(libc::AT_FDCWD, "/", RDONLY, false))
 }
 
-fn layout_of(root: &str) -> Layout {
-    let mut layout = Layout { directories: Vec::new(), links: Vec::new() };
-    for name in PROGRAM_DIRS {
-        let path = Path::new(root).join(name);
-        if let Ok(target) = fs::read_link(&path) {
-            layout.links.push((name, target.to_string_lossy().into_owned()));
-        } else if path.is_dir() {
-            layout.directories.push(name);
-        }
-    }
-    layout
-}
-
 fn show_programs(root: &str, layout: &Layout) -> io::Result<()> {
     for name in &layout.directories {
         make_dir(name, 0o755)?;
-        bind(&format!("{}/{name}", root.trim_end_matches('/')), name, RDONLY | NOSUID | NODEV)?;
+        bind(&format!("{root}/{name}"), name, RDONLY | NOSUID | NODEV)?;
     }
     for (name, target) in &layout.links {
         symlink(target, name)?;
     }
     make_dir("etc", 0o755)?;
     for name in ETC {
-        let source = format!("{}/etc/{name}", root.trim_end_matches('/'));
+        let source = format!("{root}/etc/{name}");
         let target = format!("etc/{name}");
         match fs::metadata(&source) {
             Ok(facts) if facts.is_dir() => make_dir(&target, 0o755)?,
@@ -153,9 +158,8 @@ fn make_dev() -> io::Result<()> {
         bind(&format!("/dev/{name}"), &target, NOSUID | NOEXEC)?;
     }
     make_dir("dev/pts", 0o755)?;
-    let options = "newinstance,ptmxmode=0666,mode=0620";
     let flags = libc::MS_NOSUID | libc::MS_NOEXEC;
-    mount(Some("devpts"), "dev/pts", Some("devpts"), flags, options)?;
+    mount(Some("devpts"), "dev/pts", Some("devpts"), flags, PTYS)?;
     for (name, target) in [
         ("ptmx", "pts/ptmx"),
         ("fd", "/proc/self/fd"),
@@ -179,12 +183,18 @@ fn make_proc() -> io::Result<()> {
         }
     }
     for name in MASKED {
-        let path = format!("proc/{name}");
-        if Path::new(&path).exists() {
-            bind("/dev/null", &path, NOSUID | NOEXEC)?;
-        }
+        mask("/dev/null", name, NOSUID | NOEXEC)?;
+    }
+    make_dir(EMPTY, 0o755)?;
+    for name in MASKED_DIRS {
+        mask(EMPTY, name, RDONLY | NOSUID | NODEV | NOEXEC)?;
     }
     Ok(())
+}
+
+fn mask(by: &str, name: &str, attributes: u64) -> io::Result<()> {
+    let path = format!("proc/{name}");
+    if Path::new(&path).exists() { bind(by, &path, attributes) } else { Ok(()) }
 }
 
 /// Writable windows: separate mounts over the same tmpfs, so that sealing the root leaves
@@ -194,7 +204,10 @@ fn make_windows() -> io::Result<()> {
     make_dir("var", 0o755)?;
     symlink("/tmp", "var/tmp")?;
     for name in WINDOWS {
-        make_dir(name, if name == "tmp" || name == "dev/shm" { 0o1777 } else { 0o755 })?;
+        make_dir(name, 0o755)?;
+        if ["tmp", "dev/shm"].contains(&name) {
+            fs::set_permissions(name, fs::Permissions::from_mode(0o1777))?;
+        }
         bind(name, name, NOSUID | NODEV)?;
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! Whose cgroups are these? An owner is a pid with its start time, which no later process
-//! of that number shares. What belongs to an owner that no longer lives is removed.
+//! of that number shares, and the pid namespace where that number means something. What
+//! belongs to an owner that no longer lives is removed; what cannot be known is kept.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 const PREFIX: &str = "synthd-";
@@ -9,6 +11,7 @@ const PREFIX: &str = "synthd-";
 /// The engine that owns a launcher's groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Owner {
+    namespace: u64,
     pid: u32,
     started: u64,
 }
@@ -17,53 +20,59 @@ impl Owner {
     /// This launcher, which lives exactly as long as its engine.
     pub(super) fn this() -> Self {
         let pid = std::process::id();
-        Self { pid, started: process_start_time(pid).unwrap_or(0) }
+        Self { namespace: pid_namespace(), pid, started: birth(pid).unwrap_or(0) }
     }
 
     pub(super) fn group_name(self) -> String {
-        format!("{PREFIX}{}-{}", self.pid, self.started)
+        format!("{PREFIX}{}-{}-{}", self.namespace, self.pid, self.started)
     }
 
     fn of_group(name: &str) -> Option<Self> {
-        let (pid, started) = name.strip_prefix(PREFIX)?.split_once('-')?;
-        Some(Self { pid: pid.parse().ok()?, started: started.parse().ok()? })
+        let mut numbers = name.strip_prefix(PREFIX)?.splitn(3, '-');
+        let namespace = numbers.next()?.parse().ok()?;
+        let (pid, started) = (numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?);
+        Some(Self { namespace, pid, started })
     }
 
-    fn lives(self) -> bool {
-        process_start_time(self.pid) == Some(self.started)
+    /// Whether it is known to live no more.
+    fn is_dead(self) -> bool {
+        self.namespace == pid_namespace() && birth(self.pid) != Some(self.started)
     }
 }
 
-/// When a process started, in clock ticks since boot; none if there is no such process.
-fn process_start_time(pid: u32) -> Option<u64> {
+fn pid_namespace() -> u64 {
+    fs::metadata("/proc/self/ns/pid").map_or(0, |facts| facts.ino())
+}
+
+/// When a process started, in clock ticks since boot; none if there is no such process, or
+/// only what is left of one that its parent has not looked after yet.
+fn birth(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, after) = stat.rsplit_once(')')?;
-    after.split_whitespace().nth(19)?.parse().ok()
+    let mut fields = after.split_whitespace();
+    let dead = matches!(fields.next()?, "Z" | "X");
+    fields.nth(18)?.parse().ok().filter(|_| !dead)
 }
 
-/// Removes the groups of dead owners below `parent`; returns how many sandboxes they had.
-pub(super) fn groups(parent: &Path) -> u32 {
-    let Ok(entries) = fs::read_dir(parent) else { return 0 };
-    entries
-        .flatten()
-        .filter(|entry| {
-            let owner = entry.file_name().to_str().and_then(Owner::of_group);
-            owner.is_some_and(|owner| !owner.lives())
-        })
-        .map(|entry| remove(&entry.path()))
-        .sum()
+/// Removes the groups of dead owners below `parent`; returns the sandboxes they were for.
+pub(super) fn groups(parent: &Path) -> Vec<String> {
+    let mut removed = Vec::new();
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if Owner::of_group(&name).is_some_and(Owner::is_dead) {
+            remove(&entry.path(), &name, &mut removed);
+        }
+    }
+    removed
 }
 
-fn remove(owner: &Path) -> u32 {
-    let mut removed = 0;
+fn remove(owner: &Path, name: &str, removed: &mut Vec<String>) {
     for group in fs::read_dir(owner).into_iter().flatten().flatten() {
-        if group.path().is_dir() {
-            end_processes(&group.path());
-            removed += u32::from(remove_patiently(&group.path()));
+        if group.path().is_dir() && remove_patiently(&group.path()) {
+            removed.push(format!("{name}/{}", group.file_name().to_string_lossy()));
         }
     }
     remove_patiently(owner);
-    removed
 }
 
 fn end_processes(group: &Path) {
@@ -71,7 +80,8 @@ fn end_processes(group: &Path) {
         return;
     }
     let pids = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
-    for pid in pids.lines().filter_map(|line| line.parse().ok()) {
+    // Processes of a namespace we cannot see into are listed as zero, which would be us.
+    for pid in pids.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
         super::sys::kill(pid);
     }
 }
@@ -81,6 +91,8 @@ fn remove_patiently(group: &Path) -> bool {
     (0..500).any(|_| {
         let gone = fs::remove_dir(group).is_ok() || !group.exists();
         if !gone {
+            // Again each time: a process may have been forked while the others were ended.
+            end_processes(group);
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
         gone
@@ -94,10 +106,13 @@ mod tests {
     #[test]
     fn an_owner_is_known_by_its_name() {
         let owner = Owner::this();
-        assert!(owner.lives());
+        assert!(!owner.is_dead());
         assert_eq!(Owner::of_group(&owner.group_name()), Some(owner));
         // The same pid with another start time is another process.
-        assert!(!Owner { started: owner.started + 1, ..owner }.lives());
+        let another = Owner { started: owner.started + 1, ..owner };
+        assert!(another.is_dead());
+        // In another pid namespace the number tells nothing.
+        assert!(!Owner { namespace: owner.namespace + 1, ..another }.is_dead());
         assert_eq!(Owner::of_group("user.slice"), None);
     }
 }

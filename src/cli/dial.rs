@@ -1,0 +1,70 @@
+//! How the small commands reach a daemon and show its refusals.
+
+use super::output::{complain, say_json};
+use crate::control::client::{Client, Failure};
+use crate::control::protocol::{ErrorBody, Order};
+use crate::error::{Code, Error, Result};
+use clap::Args;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Where a daemon is.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Dial {
+    #[command(flatten)]
+    pub(super) data: super::DataDir,
+    /// The control socket [default: <data-dir>/synthd.sock]
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+}
+
+impl Dial {
+    pub(super) fn path(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| self.data.data_dir.join("synthd.sock"))
+    }
+
+    pub(super) fn connect(&self) -> Result<Client> {
+        Client::connect(&self.path())
+    }
+
+    /// Asks one thing; what is refused is told and becomes an exit code.
+    pub(super) fn ask(
+        &self,
+        order: &Order,
+        json: bool,
+        on_event: impl FnMut(Value),
+    ) -> Result<Result<Value, ExitCode>> {
+        self.connect()?
+            .ask(order, on_event)
+            .map_or_else(|why| told(why, json).map(Err), |a| Ok(Ok(a)))
+    }
+}
+
+/// Shows why there is no answer.
+pub(super) fn told(failure: Failure, json: bool) -> Result<ExitCode> {
+    let body = match failure {
+        Failure::Broken(error) => return Err(error),
+        Failure::Refused(body) => *body,
+    };
+    let shown = match &body {
+        ErrorBody { details: Some(details), .. } if json => say_json(details).map(|()| true)?,
+        ErrorBody { text: Some(text), .. } => {
+            complain(text);
+            true
+        }
+        _ => false,
+    };
+    let error = Error::from(body);
+    if shown { Ok(ExitCode::from(error.code().exit_code())) } else { Err(error) }
+}
+
+/// Reads an answer into what this version knows of it.
+pub(super) fn read<T: DeserializeOwned>(answer: Value) -> Result<T> {
+    serde_json::from_value(answer).map_err(|error| {
+        Error::new(Code::ControlProtocol, "the daemon's answer cannot be understood")
+            .because(error)
+            .hint("use the `synthd` that the daemon was started with")
+    })
+}

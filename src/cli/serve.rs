@@ -1,0 +1,240 @@
+//! `synthd serve`: the daemon. It runs the campaigns that are submitted to it, several at
+//! once, and takes up those that were running when it last ended.
+
+use super::doctor::this_executable;
+use super::leaving::{come_to_rest, escalation, hurry, wished};
+use super::logging::{self, LogOptions, Logging};
+use super::output::complain;
+use super::signals::{Signals, Wish};
+use crate::config::{self, ConfigErrors, DaemonConfig};
+use crate::control::socket::{self, Socket};
+use crate::control::{About, Console, Farewell, Mode, revive};
+use crate::engine::{Engine, EngineOptions, SystemClock, in_system};
+use crate::error::{Code, Error, Result};
+use crate::templates;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use synthd_actors::model::CampaignState;
+use synthd_actors::pool::PoolConfig;
+use synthd_actors::ports::{Clock, Journal};
+use synthd_actors::supervisor::spawn;
+use synthd_actors::task::Catalog;
+
+/// Work was cut off and waits for the next start.
+const CUT_OFF: u8 = 130;
+
+#[derive(Args)]
+#[command(after_help = "Campaigns that were running when the daemon last ended are taken up again.
+
+SIGTERM or Ctrl-C lets running episodes finish within [daemon] drain_timeout and
+exits with 0; a second one, or the deadline, cuts off what runs and exits with
+130. Both leave every campaign resumable. SIGHUP reads [log] level again from
+the --config file.
+
+Examples:
+  synthd serve
+  synthd serve --config config/daemon.toml
+  synthd serve --data-dir /data/synthd --socket /run/user/1000/synthd.sock")]
+pub(super) struct ServeArgs {
+    /// The daemon's file; options given here win over it
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where campaigns, steps and datasets are kept [default: ./synthd-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// The control socket [default: <data-dir>/synthd.sock]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    #[command(flatten)]
+    templates: super::TemplateDirs,
+}
+
+pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
+    let config = match settings(&args) {
+        Ok(config) => config,
+        Err(errors) => {
+            complain(&errors.render());
+            return Ok(ExitCode::from(errors.code().exit_code()));
+        }
+    };
+    let logging = logging::start_daemon(logs, &config.log)?;
+    socket::check_free(&config.socket_path())?;
+    let catalog = Arc::new(templates::load(&config.template_dirs)?);
+    let daemon = Daemon { config, config_file: args.config, catalog, logging };
+    // The socket is let go last: who waits for it may start the next daemon.
+    let (ended, _socket) = in_system(daemon.live())??;
+    ended
+}
+
+/// The file, with the options given on the command line over it.
+fn settings(args: &ServeArgs) -> Result<DaemonConfig, ConfigErrors> {
+    let mut config = match &args.config {
+        Some(path) => config::load_daemon(path)?.config,
+        None => DaemonConfig::default(),
+    };
+    if let Some(data_dir) = &args.data_dir {
+        config.data_dir.clone_from(data_dir);
+    }
+    if let Some(socket) = &args.socket {
+        config.socket = Some(socket.clone());
+    }
+    config.template_dirs.extend(args.templates.directories.iter().cloned());
+    Ok(config)
+}
+
+struct Daemon {
+    config: DaemonConfig,
+    config_file: Option<PathBuf>,
+    catalog: Arc<Catalog>,
+    logging: Logging,
+}
+
+/// Why a daemon ends.
+enum Leave {
+    Asked { now: bool },
+    Failed(String),
+}
+
+impl Daemon {
+    async fn live(self) -> Result<(Result<ExitCode>, Socket)> {
+        let mut signals = Signals::listen()?.with_reload()?;
+        let engine = Engine::start(self.engine_options()?).await?;
+        let (socket, mut console) = match self.open(&engine) {
+            Ok(opened) => opened,
+            Err(error) => {
+                engine.shut_down(Duration::ZERO, std::future::pending()).await?;
+                return Err(error);
+            }
+        };
+        tracing::info!(
+            pid = std::process::id(),
+            socket = %socket.path().display(),
+            data_dir = %self.config.data_dir.display(),
+            "listening"
+        );
+        let reviving = spawn("revive campaigns", revive_all(engine.clone(), self.catalog.clone()));
+        let leave = self.until_left(&engine, &mut signals, &mut console).await;
+        drop(reviving);
+        let ended = self.leave(engine, leave, signals, console).await;
+        Ok((ended, socket))
+    }
+
+    fn engine_options(&self) -> Result<EngineOptions> {
+        let pool = &self.config.pool;
+        let default = PoolConfig::default();
+        Ok(EngineOptions {
+            data_dir: self.config.data_dir.clone(),
+            executable: this_executable()?,
+            max_episodes: self.config.max_episodes,
+            pool: PoolConfig {
+                warm: pool.warm,
+                parallel_creation: pool.parallel_creation,
+                max_age: pool.max_age,
+                // Episodes hold one, and a second one while they are verified.
+                max_live: default.max_live.max(self.config.max_episodes * 2 + pool.warm),
+            },
+            catalog: self.catalog.clone(),
+        })
+    }
+
+    fn open(&self, engine: &Engine) -> Result<(Socket, Console)> {
+        let path = self.config.socket_path();
+        let socket = Socket::bind(&path, &self.config.data_dir)?;
+        let about = About {
+            mode: Mode::Daemon,
+            data_dir: self.config.data_dir.clone(),
+            socket: path,
+            started: Instant::now(),
+            started_at: SystemClock.stamp(SystemClock.now_ms()),
+            max_episodes: self.config.max_episodes,
+        };
+        let console = Console::open(&socket, engine, self.catalog.clone(), about)?;
+        Ok((socket, console))
+    }
+
+    async fn until_left(
+        &self,
+        engine: &Engine,
+        signals: &mut Signals,
+        console: &mut Console,
+    ) -> Leave {
+        let farewell = console.farewell();
+        loop {
+            tokio::select! {
+                wish = signals.next() => match wish {
+                    Wish::Reload => self.reload(),
+                    Wish::Stop => return Leave::Asked { now: false },
+                },
+                wish = wished(Some(farewell.clone()), Farewell::Finish) => {
+                    return Leave::Asked { now: wish == Farewell::Now };
+                }
+                why = escalation(engine) => return Leave::Failed(why),
+                why = console.failed() => return Leave::Failed(why),
+            }
+        }
+    }
+
+    /// Reads the level of logs again; a file with mistakes changes nothing.
+    fn reload(&self) {
+        let Some(path) = &self.config_file else {
+            tracing::warn!("nothing to reload: the daemon was started without --config");
+            return;
+        };
+        let loaded = config::load_daemon(path).map_err(Error::from);
+        let set = loaded.and_then(|file| {
+            self.logging.set(&file.config.log.level).map(|()| file.config.log.level)
+        });
+        match set {
+            // An error's level, because it must be seen whatever the new level is.
+            Ok(level) => tracing::info!(level, "the level of logs was reloaded"),
+            Err(error) => tracing::error!(%error, "the configuration was not reloaded"),
+        }
+    }
+
+    async fn leave(
+        &self,
+        engine: Engine,
+        leave: Leave,
+        mut signals: Signals,
+        console: Console,
+    ) -> Result<ExitCode> {
+        let now = !matches!(leave, Leave::Asked { now: false });
+        let grace = if now { Duration::ZERO } else { self.config.drain_timeout };
+        tracing::info!(episodes = engine.handle.running(), ?grace, "shutting down");
+        let farewell = Some(console.farewell());
+        let cut = come_to_rest(&engine, grace, hurry(&mut signals, farewell), |running| {
+            tracing::info!(episodes = running, "waiting for running episodes");
+        })
+        .await;
+        let closed = engine.shut_down(Duration::ZERO, std::future::pending()).await;
+        console.close().await;
+        closed?;
+        tracing::info!(cut, "the daemon has come to rest");
+        match leave {
+            Leave::Failed(why) => Err(Error::new(Code::Escalated, why)
+                .hint("campaigns are resumable; please report what the log above says")),
+            Leave::Asked { .. } if cut => Ok(ExitCode::from(CUT_OFF)),
+            Leave::Asked { .. } => Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// Takes up what was running when the last daemon ended, however it ended.
+async fn revive_all(engine: Engine, catalog: Arc<Catalog>) {
+    let records = match engine.store.campaigns().await {
+        Ok(records) => records,
+        Err(error) => return tracing::error!(%error, "stored campaigns cannot be read"),
+    };
+    for record in records.iter().filter(|record| record.state == CampaignState::Running) {
+        match revive(&engine, &catalog, record).await {
+            Ok(_) => tracing::info!(campaign = %record.name, "resumed"),
+            Err(error) => {
+                let why = error.report();
+                tracing::error!(campaign = %record.name, why, "a campaign was not resumed");
+            }
+        }
+    }
+}

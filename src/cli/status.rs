@@ -1,0 +1,140 @@
+//! `synthd status`: what a daemon is doing.
+
+use super::dial::{Dial, read};
+use super::output::{say, say_json, table};
+use crate::control::protocol::{MaybeNamed, Order};
+use crate::error::Result;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::Value;
+use std::process::ExitCode;
+use synthd_actors::campaign::Progress;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  synthd status
+  synthd status quickstart --data-dir /data/synthd
+  synthd status --json | jq .campaigns")]
+pub(super) struct StatusArgs {
+    /// Only this campaign
+    campaign: Option<String>,
+    #[command(flatten)]
+    dial: Dial,
+    /// Print everything as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// The part of the answer that people are shown.
+#[derive(Deserialize)]
+struct Report {
+    daemon: Value,
+    campaigns: Vec<Progress>,
+    pool: Value,
+    collector: Value,
+    router: Vec<Account>,
+}
+
+#[derive(Deserialize)]
+struct Account {
+    campaign: String,
+    models: Vec<Value>,
+}
+
+pub(super) fn run(args: StatusArgs) -> Result<ExitCode> {
+    let order = Order::Status(MaybeNamed { campaign: args.campaign });
+    let answer = match args.dial.ask(&order, args.json, |_| {})? {
+        Ok(answer) => answer,
+        Err(code) => return Ok(code),
+    };
+    if args.json {
+        say_json(&answer)?;
+    } else {
+        show(&read(answer)?);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(report: &Report) {
+    let daemon = &report.daemon;
+    let draining = if daemon["draining"] == true { ", draining" } else { "" };
+    say(&format!(
+        "{} (process {}), up {} s, {} of {} episodes running{draining}",
+        plain(&daemon["data_dir"]),
+        daemon["pid"],
+        daemon["uptime_seconds"],
+        daemon["running"],
+        daemon["max_episodes"],
+    ));
+    if report.campaigns.is_empty() {
+        say("no campaigns yet; `synthd submit FILE` starts one");
+    } else {
+        say(&campaigns(&report.campaigns).to_string());
+    }
+    for progress in &report.campaigns {
+        if let Some(reason) = &progress.reason {
+            say(&format!("{}: {reason}", progress.campaign));
+        }
+    }
+    let models = models(&report.router, &report.campaigns);
+    if models.row_count() > 0 {
+        say(&models.to_string());
+    }
+    let (pool, collector) = (&report.pool, &report.collector);
+    say(&format!(
+        "sandboxes: {} warm, {} being made, {} wanted; {} hits, {} misses, {} failed",
+        pool["warm"],
+        pool["creating"],
+        pool["waiting"],
+        pool["hits"],
+        pool["misses"],
+        pool["failed"],
+    ));
+    say(&format!(
+        "records: {} kept, {} of {} places in the queue taken",
+        collector["recorded"], collector["queue_depth"], collector["queue_bound"],
+    ));
+}
+
+fn campaigns(campaigns: &[Progress]) -> comfy_table::Table {
+    let mut rows =
+        table(&["campaign", "state", "episodes", "running", "resolved", "faulted", "cost"]);
+    for progress in campaigns {
+        let counts = &progress.episodes;
+        rows.add_row([
+            progress.campaign.to_string(),
+            progress.state.as_str().to_owned(),
+            format!("{}/{}", counts.finished, counts.planned),
+            progress.running.to_string(),
+            counts.resolved.to_string(),
+            counts.faulted.to_string(),
+            format!("${}", progress.cost_usd),
+        ]);
+    }
+    rows
+}
+
+/// Of the campaigns that are shown.
+fn models(router: &[Account], shown: &[Progress]) -> comfy_table::Table {
+    let mut rows = table(&["model", "campaign", "calls", "in flight", "retries", "failures"]);
+    for account in router {
+        if !shown.iter().any(|progress| progress.campaign.as_str() == account.campaign) {
+            continue;
+        }
+        for model in &account.models {
+            rows.add_row([
+                plain(&model["model"]).to_owned(),
+                account.campaign.clone(),
+                model["calls"].to_string(),
+                model["in_flight"].to_string(),
+                model["retries"].to_string(),
+                model["failures"].to_string(),
+            ]);
+        }
+    }
+    rows
+}
+
+fn plain(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}

@@ -1,0 +1,68 @@
+//! `synthd submit`: gives a campaign to the daemon.
+
+use super::dial::{Dial, read};
+use super::output::{complain, say, say_json};
+use crate::config;
+use crate::control::protocol::{Order, Submission};
+use crate::error::Result;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use synthd_actors::campaign::Progress;
+
+#[derive(Args)]
+#[command(
+    after_help = "The daemon gets the file's text and keeps it: the file may change or go away.
+Submitting a campaign that the data directory knows resumes it.
+
+Examples:
+  synthd submit config/quickstart.toml
+  synthd submit campaign.toml --data-dir /data/synthd && synthd watch"
+)]
+pub(super) struct SubmitArgs {
+    /// The campaign file
+    campaign: PathBuf,
+    #[command(flatten)]
+    dial: Dial,
+    /// Print the campaign's standing as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
+    let source = match config::read_text(&args.campaign) {
+        Ok(source) => source,
+        Err(errors) => {
+            complain(&errors.render());
+            return Ok(ExitCode::from(errors.code().exit_code()));
+        }
+    };
+    let name = args.campaign.display().to_string();
+    let order = Order::Submit(Submission { name, source });
+    let answer = match args.dial.ask(&order, args.json, |_| {})? {
+        Ok(answer) => answer,
+        Err(code) => return Ok(code),
+    };
+    if args.json {
+        say_json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let progress: Progress = read(answer)?;
+    for skipped in &progress.skipped {
+        complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
+    }
+    say(&told(&progress));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn told(progress: &Progress) -> String {
+    let name = &progress.campaign;
+    if progress.already_complete {
+        return format!("{name} is complete already; nothing will be changed");
+    }
+    let counts = &progress.episodes;
+    format!(
+        "{name}: {} episodes over {} tasks, {} done before\nWatch it: synthd watch {name}",
+        counts.planned, progress.tasks, counts.finished
+    )
+}

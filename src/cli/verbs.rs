@@ -1,0 +1,131 @@
+//! `pause`, `resume`, `cancel`, `drain` and `shutdown`: one order each.
+
+use super::dial::{Dial, read, told};
+use super::output::{complain, say, say_json};
+use crate::control::protocol::{Named, Nothing, Order, Shutdown};
+use crate::control::socket::wait_released;
+use crate::error::Result;
+use clap::Args;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use synthd_actors::campaign::Progress;
+
+/// A campaign of a daemon.
+#[derive(Args)]
+pub(super) struct CampaignArgs {
+    /// The campaign's name
+    campaign: String,
+    #[command(flatten)]
+    dial: Dial,
+    /// Print the campaign's standing as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "New work is refused from now on, running episodes finish, and the daemon stays to be
+asked. Campaigns that were running are taken up again when it is next started.
+
+Examples:
+  synthd drain
+  synthd drain --shutdown --data-dir /data/synthd"
+)]
+pub(super) struct DrainArgs {
+    #[command(flatten)]
+    dial: Dial,
+    /// End the daemon when it is at rest
+    #[arg(long)]
+    shutdown: bool,
+    /// Print where every campaign stands as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+#[command(
+    after_help = "Running episodes may finish within the daemon's drain_timeout. The command returns
+when the daemon is gone; campaigns are taken up again when it is next started.
+
+Examples:
+  synthd shutdown
+  synthd shutdown --now"
+)]
+pub(super) struct ShutdownArgs {
+    #[command(flatten)]
+    dial: Dial,
+    /// Cut running episodes off; they are resumable
+    #[arg(long)]
+    now: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn pause(args: CampaignArgs) -> Result<ExitCode> {
+    told_to(args, Order::Pause, "admits nothing new; what runs goes on")
+}
+
+pub(super) fn resume(args: CampaignArgs) -> Result<ExitCode> {
+    told_to(args, Order::Resume, "goes on")
+}
+
+pub(super) fn cancel(args: CampaignArgs) -> Result<ExitCode> {
+    told_to(args, Order::Cancel, "is over; what was done is kept")
+}
+
+fn told_to(args: CampaignArgs, order: fn(Named) -> Order, effect: &str) -> Result<ExitCode> {
+    let order = order(Named { campaign: args.campaign });
+    let answer = match args.dial.ask(&order, args.json, |_| {})? {
+        Ok(answer) => answer,
+        Err(code) => return Ok(code),
+    };
+    if args.json {
+        say_json(&answer)?;
+    } else {
+        let now: Progress = read(answer)?;
+        let state = now.state.as_str();
+        say(&format!("{} is {state}: it {effect}", now.campaign));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn drain(args: &DrainArgs) -> Result<ExitCode> {
+    let mut client = args.dial.connect()?;
+    let answer = match client.ask(&Order::Drain(Nothing {}), waiting) {
+        Ok(answer) => answer,
+        Err(failure) => return told(failure, args.json),
+    };
+    if args.json {
+        say_json(&answer)?;
+    } else {
+        say("at rest; new work is refused until the daemon is started again");
+    }
+    if args.shutdown { leave(&args.dial, false, args.json, true) } else { Ok(ExitCode::SUCCESS) }
+}
+
+pub(super) fn shutdown(args: &ShutdownArgs) -> Result<ExitCode> {
+    leave(&args.dial, args.now, args.json, false)
+}
+
+fn leave(dial: &Dial, now: bool, json: bool, quietly: bool) -> Result<ExitCode> {
+    let mut client = dial.connect()?;
+    if let Err(failure) = client.ask(&Order::Shutdown(Shutdown { now }), waiting) {
+        return told(failure, json);
+    }
+    client.wait_closed();
+    wait_released(&dial.path());
+    match (json, quietly) {
+        (true, true) => {}
+        (true, false) => say_json(&json!({ "ended": true }))?,
+        (false, _) => say("the daemon has ended"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line every few seconds says what remains.
+fn waiting(event: Value) {
+    if let Some(running) = event["running"].as_u64() {
+        complain(&format!("waiting for {running} running episodes"));
+    }
+}

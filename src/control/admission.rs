@@ -1,0 +1,95 @@
+//! How a campaign gets in: what `run`, `submit` and a restarted daemon have in common.
+
+use crate::config;
+use crate::engine::{Engine, sandbox_error};
+use crate::error::{Code, Error, Result};
+use crate::templates::nothing_matches;
+use std::sync::Arc;
+use synthd_actors::campaign::{CampaignHandle, PrepareError, Skipped};
+use synthd_actors::engine::SubmitError;
+use synthd_actors::model::{CampaignConfig, CampaignRecord};
+use synthd_actors::task::Catalog;
+
+/// Starts a campaign, if this host can run what it wants.
+pub async fn admit(
+    engine: &Engine,
+    catalog: &Catalog,
+    config: &Arc<CampaignConfig>,
+    source: String,
+) -> Result<CampaignHandle> {
+    check_selection(catalog, config)?;
+    require(engine, config).await?;
+    let submitted = engine.handle.submit(config.clone(), source).await;
+    submitted.map_err(|error| refused(&error, config))
+}
+
+/// Starts a stored campaign again, from the text it was made from.
+pub async fn revive(
+    engine: &Engine,
+    catalog: &Catalog,
+    record: &CampaignRecord,
+) -> Result<CampaignHandle> {
+    let name = format!("the stored campaign {}", record.name);
+    let loaded = config::parse_campaign(&name, &record.config)?;
+    admit(engine, catalog, &Arc::new(loaded.config), loaded.source).await
+}
+
+/// A campaign that selects nothing is a mistake in its file.
+pub fn check_selection(catalog: &Catalog, config: &CampaignConfig) -> Result<()> {
+    let tasks = &config.tasks;
+    if !catalog.select(&tasks.templates, &tasks.exclude).is_empty() {
+        return Ok(());
+    }
+    Err(nothing_matches(&tasks.templates))
+}
+
+/// What the campaign insists on must be enforced here; nothing is downgraded silently.
+async fn require(engine: &Engine, config: &CampaignConfig) -> Result<()> {
+    let facts = engine.backend.host_facts().await.map_err(|fault| {
+        Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
+            .because(fault)
+            .hint("`synthd doctor` says what this host can run")
+    })?;
+    let missing = facts.missing(&config.sandbox.require);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> =
+        missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
+    Err(Error::new(
+        Code::HostCannotEnforce,
+        format!("this host does not enforce {}", lines.join("; ")),
+    )
+    .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
+}
+
+fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
+    match error {
+        SubmitError::Prepare(PrepareError::Changed(_)) => {
+            Error::new(Code::CampaignChanged, error.to_string())
+                .hint("give the campaign another name, or another --data-dir")
+        }
+        SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => {
+            Error::new(Code::NothingToRun, format!("no task is left to run{}", listed(skipped)))
+                .hint("install what is missing, or choose other templates")
+        }
+        SubmitError::Prepare(PrepareError::Template(template)) => Error::new(
+            Code::TemplateInvalid,
+            format!("{}: {}", template.template, template.message),
+        )
+        .hint("`synthd template check` says what is wrong with a template"),
+        SubmitError::Prepare(PrepareError::Fault(fault)) | SubmitError::Fault(fault) => {
+            sandbox_error(fault.clone())
+        }
+        SubmitError::AlreadyRunning(_) => Error::new(Code::ControlRefused, error.to_string())
+            .hint(format!("`synthd watch {}` shows it", config.name)),
+        SubmitError::Draining => Error::new(Code::ControlRefused, error.to_string())
+            .hint("start the daemon again when it has come to rest, then submit"),
+        SubmitError::Gone(gone) => Error::new(Code::Escalated, gone.to_string())
+            .hint("the daemon's log says why; start it again, campaigns are resumable"),
+    }
+}
+
+fn listed(skipped: &[Skipped]) -> String {
+    skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect()
+}

@@ -1,0 +1,155 @@
+//! The other end: what the commands use. Blocking, because a command does one thing.
+
+use super::limits::MAX_LINE;
+use super::protocol::{Content, ErrorBody, Order, Reply, VERSION};
+use super::socket::check_length;
+use crate::error::{Code, Error, Result};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The daemon says something at least every few seconds; one that is silent for longer is
+/// stuck.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// More than any answer has.
+const MAX_ANSWER: u64 = 256 << 20;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The daemon's own words.
+    Refused(Box<ErrorBody>),
+    Broken(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+/// A connection to a daemon.
+pub struct Client {
+    path: PathBuf,
+    writer: UnixStream,
+    reader: BufReader<UnixStream>,
+    next: u64,
+}
+
+impl Client {
+    pub fn connect(path: &Path) -> Result<Self> {
+        check_length(path)?;
+        let writer = UnixStream::connect(path).map_err(|error| nobody(path, &error))?;
+        let set_up = || {
+            writer.set_read_timeout(Some(PATIENCE))?;
+            writer.set_write_timeout(Some(PATIENCE))?;
+            writer.try_clone()
+        };
+        let reader = set_up().map_err(|error| broken(path, error))?;
+        Ok(Self { path: path.to_owned(), writer, reader: BufReader::new(reader), next: 1 })
+    }
+
+    /// Asks, hands events on, and returns the answer.
+    pub fn ask(
+        &mut self,
+        order: &Order,
+        mut on_event: impl FnMut(Value),
+    ) -> Result<Value, Failure> {
+        let id = Value::from(self.next);
+        self.next += 1;
+        let line = request_line(&id, order)?;
+        let sent = self.writer.write_all(&line);
+        loop {
+            // A daemon that turns a client away says why before it closes, so an answer
+            // may be there even where the request could not be written.
+            let reply = match (self.receive(), &sent) {
+                (Ok(reply), _) => reply,
+                (Err(error), Ok(())) => return Err(error.into()),
+                (Err(_), Err(error)) => return Err(broken(&self.path, error.kind()).into()),
+            };
+            match reply.content {
+                Content::Error(error) => return Err(Failure::Refused(Box::new(error))),
+                // Of another request; there is none, so it is noise.
+                _ if reply.id != id => {}
+                Content::Ok(answer) => return Ok(answer),
+                Content::Event(event) => on_event(event),
+            }
+        }
+    }
+
+    /// Waits until the daemon closes its end.
+    pub fn wait_closed(&mut self) {
+        // A timeout or an error ends the wait as well: there is nothing to be told.
+        std::io::copy(&mut self.reader, &mut std::io::sink()).ok();
+    }
+
+    fn receive(&mut self) -> Result<Reply> {
+        let mut line = Vec::new();
+        let read = (&mut self.reader).take(MAX_ANSWER).read_until(b'\n', &mut line);
+        match read {
+            Ok(_) if line.last() == Some(&b'\n') => {}
+            Ok(_) => return Err(hung_up(&self.path)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(silent(&self.path)),
+            Err(error) => return Err(broken(&self.path, error)),
+        }
+        let reply: Reply = serde_json::from_slice(&line).map_err(|error| {
+            let what = format!("{} does not speak synthd's protocol", self.path.display());
+            Error::new(Code::ControlProtocol, what).because(error)
+        })?;
+        if reply.v == VERSION { Ok(reply) } else { Err(other_version(reply.v)) }
+    }
+}
+
+fn request_line(id: &Value, order: &Order) -> Result<Vec<u8>> {
+    let mut request = serde_json::to_value(order)
+        .map_err(|e| Error::new(Code::Unexpected, "the request is not JSON").because(e))?;
+    request["v"] = VERSION.into();
+    request["id"] = id.clone();
+    let mut line = request.to_string().into_bytes();
+    if line.len() > MAX_LINE {
+        return Err(too_long(line.len()));
+    }
+    line.push(b'\n');
+    Ok(line)
+}
+
+fn nobody(path: &Path, error: &std::io::Error) -> Error {
+    if error.kind() == ErrorKind::PermissionDenied {
+        let what = format!("{} belongs to another user", path.display());
+        return Error::new(Code::SocketUnusable, what)
+            .hint("run the command as the user who runs the daemon");
+    }
+    Error::new(Code::NoDaemon, format!("no daemon listens at {}", path.display())).hint(
+        "start one with `synthd serve`, or say where it is with --data-dir DIR or --socket PATH",
+    )
+}
+
+fn broken(path: &Path, error: impl Into<std::io::Error>) -> Error {
+    let what = format!("the connection to {} broke", path.display());
+    Error::new(Code::ControlProtocol, what).because(error.into())
+}
+
+fn hung_up(path: &Path) -> Error {
+    let what = format!("the daemon at {} went away without an answer", path.display());
+    Error::new(Code::ControlProtocol, what)
+        .hint("its log says why; start it again, campaigns are resumable")
+}
+
+fn silent(path: &Path) -> Error {
+    let what = format!("the daemon at {} said nothing for {PATIENCE:?}", path.display());
+    Error::new(Code::ControlProtocol, what).hint("look at its log; it may be stuck")
+}
+
+fn too_long(length: usize) -> Error {
+    let what = format!("the request has {length} bytes, and a daemon takes {MAX_LINE}");
+    Error::new(Code::BadUsage, what).hint("a campaign file is a few kilobytes; is this one?")
+}
+
+fn other_version(version: u64) -> Error {
+    let what =
+        format!("the daemon speaks version {version} of the protocol, this command {VERSION}");
+    Error::new(Code::ControlProtocol, what)
+        .hint("use the `synthd` that the daemon was started with")
+}

@@ -1,0 +1,165 @@
+//! Lines from a client who may be anybody: bounded in length, and in time once begun.
+
+use super::limits::Limits;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::{Instant, timeout_at};
+
+/// Read at once; a line grows by this much at a time.
+const CHUNK: usize = 16 * 1024;
+
+/// Why no more lines come from a client.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It closed its end between two lines.
+    Closed,
+    /// It closed its end within one.
+    HalfLine,
+    TooLong,
+    /// It began a line and did not finish it.
+    Slow,
+    Idle,
+    Broken,
+}
+
+pub(super) struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// Where the line that comes next begins in the buffer.
+    start: usize,
+    /// How far from the front the buffer is known to hold no newline of it.
+    searched: usize,
+}
+
+impl<R: AsyncRead + Unpin> Lines<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, buffer: Vec::new(), start: 0, searched: 0 }
+    }
+
+    /// The next line that is not blank, without its newline.
+    pub(super) async fn next(&mut self, limits: &Limits) -> Result<Vec<u8>, Ended> {
+        let mut deadline = Instant::now() + limits.idle;
+        let mut begun = false;
+        loop {
+            while let Some(line) = self.take() {
+                if line.len() > limits.line {
+                    return Err(Ended::TooLong);
+                }
+                if !line.iter().all(u8::is_ascii_whitespace) {
+                    return Ok(line.to_vec());
+                }
+            }
+            self.buffer.drain(..self.start);
+            (self.start, self.searched) = (0, self.buffer.len());
+            if self.buffer.len() > limits.line {
+                return Err(Ended::TooLong);
+            }
+            if !begun && !self.buffer.is_empty() {
+                begun = true;
+                deadline = Instant::now() + limits.read;
+            }
+            self.fill(deadline).await?;
+        }
+    }
+
+    fn take(&mut self) -> Option<&[u8]> {
+        let found = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n')?;
+        let (from, to) = (self.start, self.searched + found);
+        (self.start, self.searched) = (to + 1, to + 1);
+        Some(&self.buffer[from..to])
+    }
+
+    async fn fill(&mut self, deadline: Instant) -> Result<(), Ended> {
+        let begun = !self.buffer.is_empty();
+        let mut chunk = [0; CHUNK];
+        match timeout_at(deadline, self.reader.read(&mut chunk)).await {
+            Ok(Ok(0)) => Err(if begun { Ended::HalfLine } else { Ended::Closed }),
+            Ok(Ok(length)) => {
+                self.buffer.extend_from_slice(&chunk[..length]);
+                Ok(())
+            }
+            Ok(Err(_)) => Err(Ended::Broken),
+            Err(_) => Err(if begun { Ended::Slow } else { Ended::Idle }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::future::Future;
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt;
+
+    fn limits() -> Limits {
+        Limits { line: 32, ..Limits::default() }
+    }
+
+    async fn read_all(input: &[u8]) -> (Vec<Vec<u8>>, Ended) {
+        let mut lines = Lines::new(input);
+        let mut read = Vec::new();
+        loop {
+            match lines.next(&limits()).await {
+                Ok(line) => read.push(line),
+                Err(ended) => return (read, ended),
+            }
+        }
+    }
+
+    fn in_paused_time<T>(work: impl Future<Output = T>) -> T {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().start_paused(true).build().unwrap().block_on(work)
+    }
+
+    proptest! {
+        #[test]
+        fn lines_come_as_they_were_cut(input in proptest::collection::vec(
+            prop_oneof![Just(b'\n'), any::<u8>()], 0..400,
+        )) {
+            let (read, ended) = in_paused_time(read_all(&input));
+            let whole = input.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+            let all: Vec<&[u8]> = input[..whole]
+                .split_inclusive(|b| *b == b'\n')
+                .map(|line| &line[..line.len() - 1])
+                .collect();
+            let fits = all.iter().take_while(|line| line.len() <= 32).copied();
+            let expected: Vec<&[u8]> =
+                fits.filter(|line| !line.iter().all(u8::is_ascii_whitespace)).collect();
+            prop_assert_eq!(&read, &expected);
+            let too_long = all.iter().any(|line| line.len() > 32) || input.len() - whole > 32;
+            prop_assert_eq!(ended == Ended::TooLong, too_long);
+        }
+    }
+
+    #[test]
+    fn half_a_line_is_no_line() {
+        assert_eq!(in_paused_time(read_all(b"one\ntwo")), (vec![b"one".to_vec()], Ended::HalfLine));
+        assert_eq!(in_paused_time(read_all(b"")), (vec![], Ended::Closed));
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_collected() {
+        in_paused_time(async {
+            let mut lines = Lines::new(tokio::io::repeat(b'x'));
+            assert_eq!(lines.next(&limits()).await, Err(Ended::TooLong));
+            assert!(lines.buffer.len() <= 32 + CHUNK);
+        });
+    }
+
+    #[test]
+    fn silence_is_allowed_between_lines_and_not_within() {
+        in_paused_time(async {
+            let (mut client, server) = tokio::io::duplex(64);
+            let limits =
+                Limits { read: Duration::from_secs(1), idle: Duration::from_secs(60), ..limits() };
+            let mut lines = Lines::new(server);
+            let started = Instant::now();
+            assert_eq!(lines.next(&limits).await, Err(Ended::Idle));
+            assert_eq!(started.elapsed().as_secs(), 60);
+            client.write_all(b"half").await.unwrap();
+            let started = Instant::now();
+            assert_eq!(lines.next(&limits).await, Err(Ended::Slow));
+            assert_eq!(started.elapsed().as_secs(), 1);
+        });
+    }
+}

@@ -1,0 +1,36 @@
+//! The control socket: how other processes talk to a running engine.
+//!
+//! ```text
+//! client ─► socket ─► session ─► Request ─► desk ─► engine
+//!    ▲                   │                    │
+//!    └──── outlet ◄──────┴──── answer, events ┘
+//! ```
+//! One task a client, one request at a time, one line in flight. The protocol is described
+//! in `docs/control-protocol.md`.
+
+mod actor;
+mod admission;
+pub mod client;
+mod console;
+mod desk;
+mod limits;
+mod lines;
+mod messages;
+mod outlet;
+pub mod protocol;
+mod report;
+mod session;
+pub mod socket;
+
+#[cfg(test)]
+mod tests;
+
+pub use actor::ControlActor;
+pub use admission::{admit, check_selection, revive};
+pub use console::Console;
+pub use desk::{Farewell, is_over};
+pub use limits::{Limits, MAX_CLIENTS, MAX_LINE};
+pub use messages::{Close, ControlHandle, ControlStats, Snapshot};
+pub use outlet::{Gone, Outlet};
+pub use report::{About, Mode};
+pub use session::{Desk, Stop};

@@ -1,0 +1,329 @@
+//! The wire: one JSON document a line, each with the protocol's version. Requests are read
+//! strictly, because a key that is misspelt would otherwise be a command misunderstood.
+//! `docs/control-protocol.md` is this file for people.
+
+use super::limits::MAX_ID;
+use crate::error::{Code, Error};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The one version this program speaks.
+pub const VERSION: u64 = 1;
+
+/// What clients may ask for.
+pub const VERBS: [&str; 8] =
+    ["submit", "status", "watch", "pause", "resume", "cancel", "drain", "shutdown"];
+
+/// A request, read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    pub id: Value,
+    pub order: Order,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Order {
+    Submit(Submission),
+    Status(MaybeNamed),
+    Watch(MaybeNamed),
+    Pause(Named),
+    Resume(Named),
+    Cancel(Named),
+    Drain(Nothing),
+    Shutdown(Shutdown),
+}
+
+/// A campaign's file: its text, and what errors call it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Submission {
+    pub name: String,
+    pub source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Named {
+    pub campaign: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MaybeNamed {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shutdown {
+    /// Cut running episodes off instead of letting them finish.
+    #[serde(default)]
+    pub now: bool,
+}
+
+/// An error as it travels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    pub code: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// What people are shown in its place where one line is not enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The same for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
+}
+
+impl From<&Error> for ErrorBody {
+    fn from(error: &Error) -> Self {
+        let mut message = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            message.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        Self {
+            code: error.code().to_string(),
+            message,
+            hint: error.hint_text().map(str::to_owned),
+            text: None,
+            details: None,
+        }
+    }
+}
+
+impl From<ErrorBody> for Error {
+    /// A code that this version does not know is a protocol of another one.
+    fn from(body: ErrorBody) -> Self {
+        let known = Code::ALL.iter().find(|code| code.as_str() == body.code);
+        let error = match known {
+            Some(code) => Self::new(*code, body.message),
+            None => Self::new(Code::ControlProtocol, format!("{}: {}", body.code, body.message)),
+        };
+        match body.hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+/// What a line is answered with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    Ok(Value),
+    Error(ErrorBody),
+    /// More follows.
+    Event(Value),
+}
+
+/// A line from the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    pub v: u64,
+    pub id: Value,
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+impl Reply {
+    pub fn new(id: Value, content: Content) -> Self {
+        Self { v: VERSION, id, content }
+    }
+}
+
+/// Why a line is no request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rejection {
+    /// As far as it could be read.
+    pub id: Value,
+    pub error: ErrorBody,
+    /// Not even JSON: whoever writes this does not speak the protocol.
+    pub garbage: bool,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    v: Option<Value>,
+    #[serde(default)]
+    id: Value,
+    r#do: Option<Value>,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl Request {
+    /// Reads a line. Never panics, whatever it is given.
+    pub fn parse(line: &[u8]) -> Result<Self, Rejection> {
+        let envelope: Envelope = serde_json::from_slice(line).map_err(|error| Rejection {
+            id: Value::Null,
+            error: protocol_error(format!("not a request: {error}"), Some(EXAMPLE)),
+            garbage: true,
+        })?;
+        let id = sound_id(envelope.id).map_err(|error| Rejection {
+            id: Value::Null,
+            error,
+            garbage: false,
+        })?;
+        let reject = |error| Rejection { id: id.clone(), error, garbage: false };
+        check_version(envelope.v.as_ref()).map_err(reject)?;
+        let order = order(envelope.r#do, envelope.rest).map_err(reject)?;
+        Ok(Self { id, order })
+    }
+}
+
+const EXAMPLE: &str = r#"a request is one line, such as {"v":1,"id":1,"do":"status"}"#;
+
+fn protocol_error(message: String, hint: Option<&str>) -> ErrorBody {
+    let error = Error::new(Code::ControlProtocol, message);
+    ErrorBody::from(&match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    })
+}
+
+fn sound_id(id: Value) -> Result<Value, ErrorBody> {
+    let sound = match &id {
+        Value::Null | Value::Number(_) => true,
+        Value::String(text) => text.len() <= MAX_ID,
+        _ => false,
+    };
+    let what = || format!("`id` must be a number, or a string of at most {MAX_ID} bytes");
+    if sound { Ok(id) } else { Err(protocol_error(what(), None)) }
+}
+
+fn check_version(version: Option<&Value>) -> Result<(), ErrorBody> {
+    let hint = "use a client of the same version as the daemon";
+    match version {
+        Some(v) if v.as_u64() == Some(VERSION) => Ok(()),
+        Some(v) => Err(protocol_error(
+            format!("this daemon speaks version {VERSION} of the protocol, not {v}"),
+            Some(hint),
+        )),
+        None => Err(protocol_error("the request has no version `v`".to_owned(), Some(EXAMPLE))),
+    }
+}
+
+fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<Order, ErrorBody> {
+    let Some(Value::String(verb)) = verb else {
+        let what = "the request does not say what to `do`".to_owned();
+        return Err(protocol_error(what, Some(&known_verbs())));
+    };
+    match verb.as_str() {
+        "submit" => fields(rest).map(Order::Submit),
+        "status" => fields(rest).map(Order::Status),
+        "watch" => fields(rest).map(Order::Watch),
+        "pause" => fields(rest).map(Order::Pause),
+        "resume" => fields(rest).map(Order::Resume),
+        "cancel" => fields(rest).map(Order::Cancel),
+        "drain" => fields(rest).map(Order::Drain),
+        "shutdown" => fields(rest).map(Order::Shutdown),
+        other => {
+            let shown: String = other.chars().take(40).collect();
+            Err(protocol_error(format!("cannot do {shown:?}"), Some(&known_verbs())))
+        }
+    }
+}
+
+fn known_verbs() -> String {
+    format!("`do` is one of {}", VERBS.join(", "))
+}
+
+fn fields<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T, ErrorBody> {
+    serde_json::from_value(Value::Object(rest))
+        .map_err(|error| protocol_error(format!("not a request: {error}"), None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(line in proptest::collection::vec(any::<u8>(), 0..512)) {
+            // Nothing drawn at random is a request.
+            prop_assert!(Request::parse(&line).is_err());
+        }
+
+        #[test]
+        fn nearly_requests_never_panic(
+            v in "1|2|-1|null|\"1\"|1.0|\\[\\]",
+            verb in "status|submit|watch|pause|shutdown|stat|",
+            key in "campaign|name|source|now|[a-z]{0,4}",
+            value in "true|1|null|\"x\"|\\{\\}|\\[1",
+        ) {
+            let line = format!(r#"{{"v":{v},"id":7,"do":"{verb}","{key}":{value}}}"#);
+            if let Ok(request) = Request::parse(line.as_bytes()) {
+                prop_assert_eq!(request.id, Value::from(7));
+            }
+        }
+
+        #[test]
+        fn orders_survive_the_wire(campaign in "\\PC{0,40}", now in any::<bool>(), id in "\\PC{0,20}") {
+            let named = Named { campaign: campaign.clone() };
+            let orders = [
+                Order::Submit(Submission { name: campaign.clone(), source: campaign.clone() }),
+                Order::Status(MaybeNamed { campaign: Some(campaign) }),
+                Order::Watch(MaybeNamed::default()),
+                Order::Cancel(named),
+                Order::Drain(Nothing {}),
+                Order::Shutdown(Shutdown { now }),
+            ];
+            for order in orders {
+                let mut line = serde_json::to_value(&order).unwrap();
+                line["v"] = VERSION.into();
+                line["id"] = id.clone().into();
+                let read = Request::parse(line.to_string().as_bytes());
+                prop_assert_eq!(read, Ok(Request { id: id.clone().into(), order }));
+            }
+        }
+    }
+
+    fn message(line: &str) -> String {
+        let rejection = Request::parse(line.as_bytes()).unwrap_err();
+        assert_eq!(rejection.error.code, "SYN-0503");
+        rejection.error.message
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_request() {
+        insta::assert_snapshot!(message(r#"{"id":1,"do":"status"}"#), @"");
+        insta::assert_snapshot!(message(r#"{"v":2,"do":"status"}"#), @"");
+        insta::assert_snapshot!(message(r#"{"v":1}"#), @"");
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"stauts"}"#), @"");
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause"}"#), @"");
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause","campaing":"a"}"#), @"");
+        insta::assert_snapshot!(message(r#"{"v":1,"id":[],"do":"status"}"#), @"");
+        insta::assert_snapshot!(message("hello"), @"");
+    }
+
+    #[test]
+    fn garbage_is_told_from_mistakes() {
+        assert!(Request::parse(b"GET / HTTP/1.1").unwrap_err().garbage);
+        assert!(Request::parse(&[0; 64]).unwrap_err().garbage);
+        let mistake = Request::parse(br#"{"v":1,"id":"a","do":"x"}"#).unwrap_err();
+        assert!(!mistake.garbage);
+        assert_eq!(mistake.id, Value::from("a"));
+    }
+
+    #[test]
+    fn an_error_keeps_its_code_and_hint() {
+        let sent = Error::new(Code::ControlRefused, "no").hint("ask again");
+        let body = ErrorBody::from(&sent);
+        let got = Error::from(body.clone());
+        assert_eq!((got.code(), got.hint_text()), (Code::ControlRefused, Some("ask again")));
+        let newer = ErrorBody { code: "SYN-9999".to_owned(), ..body };
+        assert_eq!(Error::from(newer).to_string(), "SYN-9999: no");
+    }
+}

@@ -1,0 +1,330 @@
+//! The socket's file: who holds it, how it is taken, how it is let go.
+//!
+//! A lock beside it (`<socket>.lock`, kept by the kernel and so never stale) decides who
+//! holds it and tells the next one whom to ask. With the lock held, a socket that nobody
+//! listens on is left over from a process that was killed and is replaced; anything that is
+//! not a socket is somebody's file and is left alone.
+
+use crate::error::{Code, Error, Result};
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, getsockopt, listen, socket, sockopt,
+};
+use nix::sys::stat::{Mode, fchmod};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The kernel's limit for a socket's path, without its closing zero.
+pub const MAX_PATH: usize = 107;
+
+/// Only its owner may connect.
+const MODE: u32 = 0o600;
+
+const LOOKS: u32 = 5;
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A socket that this process listens on. Dropping it takes the file away and lets the
+/// next one in; it is therefore dropped last.
+#[derive(Debug)]
+pub struct Socket {
+    path: PathBuf,
+    listener: UnixListener,
+    /// Device and inode, by which the file is known to be this one's.
+    identity: (u64, u64),
+    lock: File,
+}
+
+impl Socket {
+    /// Takes the socket at `path` for this process, which serves `data_dir`.
+    pub fn bind(path: &Path, data_dir: &Path) -> Result<Self> {
+        check_length(path)?;
+        let lock = take_lock(path, data_dir)?;
+        clear(path)?;
+        let listener = listen_at(path).map_err(|error| unusable(path, error.into()))?;
+        let file = std::fs::symlink_metadata(path).map_err(|error| unusable(path, error))?;
+        let identity = (file.dev(), file.ino());
+        Ok(Self { path: path.to_owned(), listener, identity, lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The listening end, for the runtime.
+    pub fn listener(&self) -> io::Result<UnixListener> {
+        let listener = self.listener.try_clone()?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        let ours = std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
+        if ours && let Err(error) = std::fs::remove_file(&self.path) {
+            tracing::warn!(%error, "the control socket was not removed");
+        }
+        // Closing would not do: a child that is just being started shares the open file.
+        if let Err(error) = self.lock.unlock() {
+            tracing::warn!(%error, "the control socket was not unlocked");
+        }
+    }
+}
+
+/// Fails if somebody holds the socket; takes nothing.
+pub fn check_free(path: &Path) -> Result<()> {
+    check_length(path)?;
+    if let Ok(mut lock) = File::open(lock_path(path))
+        && matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
+    {
+        return Err(in_use(path, &mut lock));
+    }
+    match find(path) {
+        Found::Listener(pid) => Err(held(path, pid, None)),
+        Found::Nothing | Found::Stale => Ok(()),
+        Found::Other(error) => Err(error),
+    }
+}
+
+/// Waits until no process holds the socket any more.
+pub fn wait_released(path: &Path) {
+    if let Ok(lock) = File::open(lock_path(path)) {
+        // A lock that cannot be waited for is not worth an error: the daemon has said
+        // goodbye already.
+        lock.lock_shared().ok();
+    }
+}
+
+/// Whether `path` can name a socket at all.
+pub fn check_length(path: &Path) -> Result<()> {
+    let length = path.as_os_str().len();
+    if length <= MAX_PATH {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::SocketUnusable,
+        format!(
+            "the socket's path has {length} bytes, and the system allows {MAX_PATH}: {}",
+            path.display()
+        ),
+    )
+    .hint("give a shorter one with --socket, such as /run/user/1000/synthd.sock"))
+}
+
+fn lock_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    PathBuf::from(name)
+}
+
+fn take_lock(path: &Path, data_dir: &Path) -> Result<File> {
+    let failed = |error| unusable(path, error);
+    let mut lock = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(MODE)
+        .custom_flags(nix::fcntl::OFlag::O_NOFOLLOW.bits())
+        .open(lock_path(path))
+        .map_err(failed)?;
+    match lock_patiently(&lock) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(in_use(path, &mut lock)),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    sign(&mut lock, data_dir).map_err(failed)?;
+    Ok(lock)
+}
+
+/// Who only looks whether it is held, holds it for an instant.
+fn lock_patiently(lock: &File) -> std::result::Result<(), TryLockError> {
+    for _ in 0..LOOKS {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK),
+            taken => return taken,
+        }
+    }
+    lock.try_lock()
+}
+
+/// Whom to ask: the process and its data directory, a line each.
+fn sign(lock: &mut File, data_dir: &Path) -> io::Result<()> {
+    let data_dir = std::path::absolute(data_dir)?;
+    lock.set_len(0)?;
+    lock.rewind()?;
+    writeln!(lock, "{}\n{}", std::process::id(), data_dir.display())
+}
+
+fn in_use(path: &Path, lock: &mut File) -> Error {
+    let mut text = String::new();
+    // An unreadable name is no name; that it is held is what counts.
+    lock.take(8_192).read_to_string(&mut text).ok();
+    let mut lines = text.lines();
+    let pid = lines.next().and_then(|pid| pid.parse().ok());
+    held(path, pid, lines.next())
+}
+
+fn held(path: &Path, pid: Option<i32>, data_dir: Option<&str>) -> Error {
+    let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
+    let what = data_dir.map_or_else(String::new, |dir| format!(", which serves {dir}"));
+    Error::new(Code::SocketInUse, format!("{} is held by {who}{what}", path.display())).hint(
+        "talk to it with `synthd status --socket`, end it with `synthd shutdown --socket`, \
+         or choose another path",
+    )
+}
+
+enum Found {
+    Nothing,
+    /// Nobody listens on it any more.
+    Stale,
+    /// Somebody does who does not know of the lock.
+    Listener(Option<i32>),
+    Other(Error),
+}
+
+fn find(path: &Path) -> Found {
+    let file = match std::fs::symlink_metadata(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
+        Err(error) => return Found::Other(unusable(path, error)),
+    };
+    if !file.file_type().is_socket() {
+        return Found::Other(not_a_socket(path));
+    }
+    match UnixStream::connect(path) {
+        Ok(stream) => Found::Listener(listener_pid(&stream)),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Found::Stale,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
+        // Its queue is full, so somebody is behind it.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Found::Listener(None),
+        Err(error) => Found::Other(unusable(path, error)),
+    }
+}
+
+fn listener_pid(stream: &UnixStream) -> Option<i32> {
+    getsockopt(stream, sockopt::PeerCredentials).ok().map(|peer| peer.pid())
+}
+
+/// Makes room for the socket, if what is there is a dead one.
+fn clear(path: &Path) -> Result<()> {
+    match find(path) {
+        Found::Nothing => Ok(()),
+        Found::Stale => std::fs::remove_file(path).map_err(|error| unusable(path, error)),
+        Found::Listener(pid) => Err(held(path, pid, None)),
+        Found::Other(error) => Err(error),
+    }
+}
+
+/// The file has its mode from its first instant on: the kernel takes it from the socket,
+/// so there is no moment at which others could connect, and no process-wide umask to turn.
+fn listen_at(path: &Path) -> std::result::Result<UnixListener, Errno> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    fchmod(&socket, Mode::from_bits_truncate(MODE))?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let listening = listen(&socket, Backlog::new(128)?);
+    if listening.is_err() {
+        std::fs::remove_file(path).ok();
+    }
+    listening.map(|()| UnixListener::from(socket))
+}
+
+fn not_a_socket(path: &Path) -> Error {
+    Error::new(Code::SocketUnusable, format!("{} is there and is no socket", path.display()))
+        .hint("it was left alone; choose another path with --socket, or move it away")
+}
+
+fn unusable(path: &Path, error: io::Error) -> Error {
+    Error::new(Code::SocketUnusable, format!("no control socket can be made at {}", path.display()))
+        .because(error)
+        .hint("choose a path in a directory of your own with --socket")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn home() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn only_its_owner_may_connect() {
+        let home = home();
+        let path = home.path().join("s");
+        let socket = Socket::bind(&path, home.path()).unwrap();
+        let file = std::fs::symlink_metadata(&path).unwrap();
+        assert_eq!(file.permissions().mode() & 0o7777, 0o600);
+        assert!(UnixStream::connect(&path).is_ok());
+        drop(socket);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_second_one_hears_who_holds_it() {
+        let home = home();
+        let path = home.path().join("s");
+        let socket = Socket::bind(&path, Path::new("/data/one")).unwrap();
+        let expected = format!("process {}, which serves /data/one", std::process::id());
+        for error in [Socket::bind(&path, home.path()).unwrap_err(), check_free(&path).unwrap_err()]
+        {
+            assert_eq!(error.code(), Code::SocketInUse);
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+        drop(socket);
+        check_free(&path).unwrap();
+        Socket::bind(&path, home.path()).unwrap();
+    }
+
+    #[test]
+    fn a_strangers_listener_is_not_replaced() {
+        let home = home();
+        let path = home.path().join("s");
+        let stranger = UnixListener::bind(&path).unwrap();
+        let error = Socket::bind(&path, home.path()).unwrap_err();
+        assert_eq!(error.code(), Code::SocketInUse);
+        assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+        drop(stranger);
+        Socket::bind(&path, home.path()).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let home = home();
+        let path = home.path().join("s");
+        std::fs::write(&path, "dear diary").unwrap();
+        assert_eq!(Socket::bind(&path, home.path()).unwrap_err().code(), Code::SocketUnusable);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear diary");
+        let link = home.path().join("l");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(Socket::bind(&link, home.path()).unwrap_err().code(), Code::SocketUnusable);
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_file_that_took_its_place_is_not_removed() {
+        let home = home();
+        let path = home.path().join("s");
+        let socket = Socket::bind(&path, home.path()).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "new").unwrap();
+        drop(socket);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_said_to_be() {
+        let path = PathBuf::from(format!("/{}", "x".repeat(MAX_PATH)));
+        let error = Socket::bind(&path, Path::new("/")).unwrap_err();
+        assert_eq!(error.code(), Code::SocketUnusable);
+        assert!(error.to_string().contains("108 bytes"), "{error}");
+    }
+}

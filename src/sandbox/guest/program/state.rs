@@ -1,0 +1,173 @@
+//! What a session keeps from command to command: its working directory and environment.
+//!
+//! The shell writes them when it ends, as `pwd -P`, a NUL and `export -p`. The text is the
+//! program's to forge, so it is parsed here and never evaluated: the worst a program can do
+//! is to change its own environment, which it may.
+
+use std::ffi::{CStr, CString};
+
+/// The kernel's limit for one variable is 128 KiB, for all of them a quarter of the stack.
+const MAX_VARIABLE: usize = 96 << 10;
+const MAX_ENVIRONMENT: usize = 512 << 10;
+/// What is read of a shell's report.
+pub const MAX_REPORT: usize = 1 << 20;
+/// `PATH_MAX`: no longer path can be entered.
+const MAX_CWD: usize = 4096;
+/// The shell's own book-keeping, which would grow or lie in the next one.
+const SHELLS_OWN: [&[u8]; 2] = [b"SHLVL", b"_"];
+
+/// Where commands start, and where they end up when their directory is gone.
+pub const WORKSPACE: &CStr = c"/work";
+
+pub struct Session {
+    pub cwd: CString,
+    pub environment: Vec<CString>,
+}
+
+impl Session {
+    pub fn new() -> Self {
+        Self { cwd: WORKSPACE.to_owned(), environment: base_environment() }
+    }
+
+    /// Takes over what a shell reported; a report cut short changes nothing.
+    pub fn update(&mut self, report: &[u8]) {
+        let Some(at) = report.iter().position(|b| *b == 0) else { return };
+        let (cwd, exports) = (&report[..at], &report[at + 1..]);
+        let cwd = cwd.strip_suffix(b"\n").filter(|c| c.starts_with(b"/") && c.len() < MAX_CWD);
+        if let Some(cwd) = cwd.and_then(|cwd| CString::new(cwd).ok()) {
+            self.cwd = cwd;
+        }
+        if let Some(environment) = parse(exports) {
+            self.environment = environment;
+        }
+    }
+}
+
+/// What commands see at first; nothing of the host's environment is among it.
+pub fn base_environment() -> Vec<CString> {
+    [
+        c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        c"HOME=/home/agent",
+        c"USER=agent",
+        c"LOGNAME=agent",
+        c"LANG=C.UTF-8",
+        c"TZ=UTC",
+        c"TERM=dumb",
+    ]
+    .iter()
+    .map(|s| (*s).to_owned())
+    .collect()
+}
+
+/// The variables of an `export -p`: dash writes `export NAME='value'`, bash
+/// `declare -x NAME="value"`. None: it is neither, or incomplete.
+fn parse(exports: &[u8]) -> Option<Vec<CString>> {
+    let mut rest = exports;
+    let mut environment = Vec::new();
+    let mut room = MAX_ENVIRONMENT;
+    while !rest.is_empty() {
+        let (name, value) = statement(&mut rest)?;
+        let Some(value) = value else { continue };
+        let size = name.len() + value.len() + 2;
+        if size > MAX_VARIABLE || size > room || SHELLS_OWN.contains(&name.as_slice()) {
+            continue;
+        }
+        room -= size;
+        environment.push(CString::new([name, value].join(&b'=')).ok()?);
+    }
+    Some(environment)
+}
+
+/// One statement with its newline: a name, and its value unless it has none or is an array.
+fn statement(rest: &mut &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
+    let mut array = false;
+    if let Some(after) = rest.strip_prefix(b"export ") {
+        *rest = after;
+    } else {
+        *rest = rest.strip_prefix(b"declare -")?;
+        let options = rest.iter().position(|b| *b == b' ')?;
+        array = rest[..options].to_ascii_lowercase().contains(&b'a');
+        *rest = &rest[options + 1..];
+    }
+    let end = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'_'))?;
+    let name = rest[..end].to_vec();
+    *rest = &rest[end..];
+    let mut value = None;
+    if let Some(after) = rest.strip_prefix(b"=").filter(|_| end > 0) {
+        *rest = after;
+        value = Some(word(rest)?);
+    }
+    *rest = rest.strip_prefix(b"\n")?;
+    Some((name, value.filter(|_| !array)))
+}
+
+/// A quoted word up to its newline, which stays.
+fn word(rest: &mut &[u8]) -> Option<Vec<u8>> {
+    let mut value = Vec::new();
+    loop {
+        match rest {
+            [b'\n', ..] => return Some(value),
+            [b'\'', after @ ..] => {
+                let end = after.iter().position(|b| *b == b'\'')?;
+                value.extend_from_slice(&after[..end]);
+                *rest = &after[end + 1..];
+            }
+            [b'$', b'\'', after @ ..] => *rest = escaped(after, &mut value)?,
+            [b'"', after @ ..] => *rest = double_quoted(after, &mut value)?,
+            [b'\\', byte, after @ ..] | [byte, after @ ..] => {
+                value.push(*byte);
+                *rest = after;
+            }
+            [] => return None,
+        }
+    }
+}
+
+fn double_quoted<'a>(mut rest: &'a [u8], value: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        match rest {
+            [b'"', after @ ..] => return Some(after),
+            [b'\\', byte @ (b'"' | b'\\' | b'$' | b'`'), after @ ..] | [byte, after @ ..] => {
+                value.push(*byte);
+                rest = after;
+            }
+            [] => return None,
+        }
+    }
+}
+
+/// bash's `$'…'`, which it uses where a value holds what cannot be printed.
+fn escaped<'a>(mut rest: &'a [u8], value: &mut Vec<u8>) -> Option<&'a [u8]> {
+    loop {
+        match rest {
+            [b'\'', after @ ..] => return Some(after),
+            [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', after @ ..] => {
+                value.push((a - b'0') * 64 + (b - b'0') * 8 + (c - b'0'));
+                rest = after;
+            }
+            [b'\\', byte, after @ ..] => {
+                value.push(unescape(*byte));
+                rest = after;
+            }
+            [byte, after @ ..] => {
+                value.push(*byte);
+                rest = after;
+            }
+            [] => return None,
+        }
+    }
+}
+
+fn unescape(byte: u8) -> u8 {
+    match byte {
+        b'a' => 7,
+        b'b' => 8,
+        b't' => b'\t',
+        b'n' => b'\n',
+        b'v' => 11,
+        b'f' => 12,
+        b'r' => b'\r',
+        b'E' | b'e' => 27,
+        other => other,
+    }
+}

@@ -1,0 +1,57 @@
+//! Reading what a guest says of a command. Each field is bounded by its frame; what is only
+//! shown is made valid UTF-8.
+
+use super::wire::{Malformed, Reader, end};
+use std::time::Duration;
+use synthd_actors::model::{Captured, ExecEnd, ExecReport, Scan};
+
+pub(super) fn read_report(reader: &mut Reader<'_>) -> Result<ExecReport, Malformed> {
+    let (ending, value) = (reader.u8()?, reader.i32()?);
+    let why = shown(reader.bytes()?);
+    Ok(ExecReport {
+        end: read_end(ending, value, why)?,
+        stdout: read_captured(reader)?,
+        stderr: read_captured(reader)?,
+        cwd: shown(reader.bytes()?),
+        duration: Duration::from_micros(reader.u64()?),
+        scan: read_scan(reader)?,
+    })
+}
+
+fn read_end(ending: u8, value: i32, why: String) -> Result<ExecEnd, Malformed> {
+    Ok(match ending {
+        end::EXITED => ExecEnd::Exited(value),
+        end::SIGNALED => ExecEnd::Signaled(value),
+        end::TIMED_OUT => ExecEnd::TimedOut,
+        end::CPU_LIMIT => ExecEnd::CpuLimit,
+        end::OUTPUT_LIMIT => ExecEnd::OutputLimit,
+        end::NOT_STARTED => ExecEnd::NotStarted(why),
+        _ => return Err(Malformed("unknown end of a command")),
+    })
+}
+
+fn read_captured(reader: &mut Reader<'_>) -> Result<Captured, Malformed> {
+    Ok(Captured {
+        total: reader.u64()?,
+        head: reader.bytes()?.to_vec(),
+        tail: reader.bytes()?.to_vec(),
+    })
+}
+
+fn read_scan(reader: &mut Reader<'_>) -> Result<Option<Scan>, Malformed> {
+    if reader.u8()? == 0 {
+        return Ok(None);
+    }
+    let digest = reader.u64()?;
+    let count = reader.u32()? as usize;
+    if count > Scan::MAX_FILES {
+        return Err(Malformed("more files listed than asked for"));
+    }
+    let files = (0..count).map(|_| reader.bytes().map(shown)).collect::<Result<_, _>>()?;
+    Ok(Some(Scan { files, digest }))
+}
+
+/// Text for people and records: whatever the guest sent, as UTF-8.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,232 @@
+//! The system-call filter: what no task needs is refused before the kernel looks at it.
+
+#![expect(unsafe_code, reason = "a filter is installed by a system call std does not offer")]
+
+use super::builder::{Failed, step};
+use super::sys::check;
+use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
+
+/// The system-call filter, compiled once.
+///
+/// Written out by hand because it must do what ready-made builders do not: answer calls of
+/// a foreign architecture and of the x32 table with ENOSYS instead of killing, so that a
+/// probing program sees a host without them and goes on.
+pub(super) struct Filter(Vec<libc::sock_filter>);
+
+const NR: u32 = 0;
+const ARCH: u32 = 4;
+const ARGUMENT_0: u32 = 16;
+const ARGUMENT_1: u32 = 24;
+const ARGUMENT_2: u32 = 32;
+const ALLOW: u32 = 0x7fff_0000;
+const ERRNO: u32 = 0x0005_0000;
+
+#[cfg(target_arch = "x86_64")]
+const NATIVE: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const NATIVE: u32 = 0xc000_00b7;
+
+/// Calls that need no argument to be refused.
+const REFUSED: &[i64] = &[
+    libc::SYS_acct,
+    libc::SYS_add_key,
+    libc::SYS_adjtimex,
+    libc::SYS_bpf,
+    libc::SYS_chroot,
+    libc::SYS_clock_adjtime,
+    libc::SYS_clock_settime,
+    libc::SYS_delete_module,
+    libc::SYS_fanotify_init,
+    libc::SYS_finit_module,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fsopen,
+    libc::SYS_fspick,
+    libc::SYS_init_module,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_io_uring_setup,
+    libc::SYS_kcmp,
+    libc::SYS_kexec_file_load,
+    libc::SYS_kexec_load,
+    libc::SYS_keyctl,
+    libc::SYS_mount,
+    libc::SYS_mount_setattr,
+    libc::SYS_move_mount,
+    libc::SYS_name_to_handle_at,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_open_tree,
+    libc::SYS_perf_event_open,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_pivot_root,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+    libc::SYS_quotactl,
+    libc::SYS_quotactl_fd,
+    libc::SYS_reboot,
+    libc::SYS_request_key,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_setns,
+    libc::SYS_settimeofday,
+    libc::SYS_swapoff,
+    libc::SYS_swapon,
+    libc::SYS_syslog,
+    libc::SYS_umount2,
+    libc::SYS_unshare,
+    libc::SYS_userfaultfd,
+    libc::SYS_vhangup,
+];
+
+/// Calls that look as if the kernel did not have them, so that programs fall back: clone3
+/// passes its flags in memory, where a filter cannot look; asynchronous I/O of the old kind
+/// counts against one limit of the whole host.
+const ABSENT: &[i64] = &[libc::SYS_clone3, libc::SYS_io_setup, libc::SYS_memfd_secret];
+
+/// Memory no process has mapped, which only a cgroup can bound.
+const UNBOUNDED: &[i64] = &[libc::SYS_memfd_create, libc::SYS_shmget];
+
+#[cfg(target_arch = "x86_64")]
+const REFUSED_HERE: &[i64] =
+    &[libc::SYS_ioperm, libc::SYS_iopl, libc::SYS_modify_ldt, libc::SYS_uselib];
+#[cfg(not(target_arch = "x86_64"))]
+const REFUSED_HERE: &[i64] = &[];
+
+const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS
+    | libc::CLONE_NEWCGROUP
+    | 0x80/* CLONE_NEWTIME */) as u32;
+
+/// `memory_bounded`: whether a cgroup counts memory that belongs to no process.
+pub(super) fn filter(memory_bounded: bool) -> Filter {
+    let mut code = vec![load(ARCH), jump(BPF_JEQ, NATIVE, 1, 0), refuse(libc::ENOSYS), load(NR)];
+    if cfg!(target_arch = "x86_64") {
+        code.extend([jump(BPF_JGE, 0x4000_0000, 0, 1), refuse(libc::ENOSYS)]);
+    }
+    for call in REFUSED.iter().chain(REFUSED_HERE) {
+        code.extend([jump(BPF_JEQ, number(*call), 0, 1), refuse(libc::EPERM)]);
+    }
+    let unbounded = if memory_bounded { &[] } else { UNBOUNDED };
+    for call in ABSENT.iter().chain(unbounded) {
+        code.extend([jump(BPF_JEQ, number(*call), 0, 1), refuse(libc::ENOSYS)]);
+    }
+    code.extend(namespaces_and_terminals());
+    code.extend(sockets());
+    code.extend(core_limit());
+    code.push(statement(BPF_RET | BPF_K, ALLOW));
+    Filter(code)
+}
+
+fn namespaces_and_terminals() -> Vec<libc::sock_filter> {
+    let clone = [
+        statement(BPF_ALU | BPF_AND | BPF_K, NEW_NAMESPACES),
+        jump(BPF_JEQ, 0, 1, 0),
+        refuse(libc::EPERM),
+    ];
+    let ioctl = [
+        jump(BPF_JEQ, libc::TIOCSTI as u32, 1, 0),
+        jump(BPF_JEQ, libc::TIOCLINUX as u32, 0, 1),
+        refuse(libc::EPERM),
+    ];
+    let personality = [jump(BPF_JEQ, 0, 2, 0), jump(BPF_JEQ, u32::MAX, 1, 0), refuse(libc::EPERM)];
+    [
+        when(libc::SYS_clone, ARGUMENT_0, &clone),
+        when(libc::SYS_ioctl, ARGUMENT_1, &ioctl),
+        when(libc::SYS_personality, ARGUMENT_0, &personality),
+    ]
+    .concat()
+}
+
+/// Streams and datagrams of the Unix and Internet families, and of the latter only
+/// protocols that load no module into the host's kernel.
+fn sockets() -> Vec<libc::sock_filter> {
+    const UNIX: u32 = libc::AF_UNIX as u32;
+    let socket = [
+        jump(BPF_JEQ, UNIX, 15, 0),
+        jump(BPF_JEQ, libc::AF_INET as u32, 2, 0),
+        jump(BPF_JEQ, libc::AF_INET6 as u32, 1, 0),
+        refuse(libc::EAFNOSUPPORT),
+        load(ARGUMENT_1),
+        statement(BPF_ALU | BPF_AND | BPF_K, 0xf),
+        jump(BPF_JEQ, libc::SOCK_STREAM as u32, 2, 0),
+        jump(BPF_JEQ, libc::SOCK_DGRAM as u32, 1, 0),
+        refuse(libc::EPERM),
+        load(ARGUMENT_2),
+        jump(BPF_JEQ, 0, 5, 0),
+        jump(BPF_JEQ, libc::IPPROTO_TCP as u32, 4, 0),
+        jump(BPF_JEQ, libc::IPPROTO_UDP as u32, 3, 0),
+        jump(BPF_JEQ, libc::IPPROTO_ICMP as u32, 2, 0),
+        jump(BPF_JEQ, libc::IPPROTO_ICMPV6 as u32, 1, 0),
+        refuse(libc::EPROTONOSUPPORT),
+    ];
+    let pair = [jump(BPF_JEQ, UNIX, 1, 0), refuse(libc::EAFNOSUPPORT)];
+    [when(libc::SYS_socket, ARGUMENT_0, &socket), when(libc::SYS_socketpair, ARGUMENT_0, &pair)]
+        .concat()
+}
+
+/// A program that sets its core limit is told that it has, and nothing changes: at zero,
+/// which any program may choose, the kernel would feed a core-dump program of the host's.
+fn core_limit() -> Vec<libc::sock_filter> {
+    const CORE: u32 = libc::RLIMIT_CORE;
+    let mut code = when(
+        libc::SYS_prlimit64,
+        ARGUMENT_1,
+        &[
+            jump(BPF_JEQ, CORE, 0, 5),
+            load(ARGUMENT_2),
+            jump(BPF_JEQ, 0, 0, 2),
+            load(ARGUMENT_2 + 4),
+            jump(BPF_JEQ, 0, 1, 0),
+            refuse(0),
+        ],
+    );
+    #[cfg(target_arch = "x86_64")]
+    code.extend(when(libc::SYS_setrlimit, ARGUMENT_0, &[jump(BPF_JEQ, CORE, 0, 1), refuse(0)]));
+    code
+}
+
+/// A block that looks at one argument of one call and then allows what it did not refuse.
+fn when(call: i64, argument: u32, block: &[libc::sock_filter]) -> Vec<libc::sock_filter> {
+    let skip = u8::try_from(block.len() + 2).unwrap_or(u8::MAX);
+    let mut code = vec![jump(BPF_JEQ, number(call), 0, skip), load(argument)];
+    code.extend_from_slice(block);
+    code.push(statement(BPF_RET | BPF_K, ALLOW));
+    code
+}
+
+fn number(call: i64) -> u32 {
+    u32::try_from(call).unwrap_or(u32::MAX)
+}
+
+fn load(offset: u32) -> libc::sock_filter {
+    statement(BPF_LD | BPF_W | BPF_ABS, offset)
+}
+
+fn refuse(errno: i32) -> libc::sock_filter {
+    statement(BPF_RET | BPF_K, ERRNO | errno as u32)
+}
+
+fn statement(code: u32, k: u32) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt: 0, jf: 0, k }
+}
+
+fn jump(test: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
+    libc::sock_filter { code: (BPF_JMP | test | BPF_K) as u16, jt, jf, k }
+}
+
+impl Filter {
+    pub(super) fn install(&self) -> Result<(), Failed> {
+        let length = libc::c_ushort::try_from(self.0.len()).unwrap_or(0);
+        let program = libc::sock_fprog { len: length, filter: self.0.as_ptr().cast_mut() };
+        // SAFETY: the program points to `len` instructions that outlive the call.
+        let outcome = unsafe {
+            libc::syscall(libc::SYS_seccomp, 1 /* SET_MODE_FILTER */, 0, &program)
+        };
+        step("install the system-call filter", check(outcome)).map(|_| ())
+    }
+}

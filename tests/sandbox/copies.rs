@@ -1,0 +1,184 @@
+//! Laying files, copying a workspace out of one sandbox and into another.
+
+use super::lab::{ALONE, Lab, ok, run, works};
+use synthd_actors::model::{
+    ExecEnd, FaultKind, FileSpec, Limits, Snapshot, Tree, TreeEntry, TreeKind,
+};
+
+fn file(path: &str, content: &str, mode: u32) -> FileSpec {
+    FileSpec { path: path.to_owned(), content: content.to_owned(), mode }
+}
+
+/// Everything of a tree that a copy must keep, told by the sandbox itself.
+const FACTS: &str = "find . -mindepth 1 -printf '%p %y %m %s %l\\n' | sort; \
+    find . -type f -perm -400 | sort | xargs cat | cksum";
+
+#[tokio::test]
+async fn files_are_laid_with_their_modes() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    let files =
+        [file("a/b/c.sh", "echo hi\n", 0o755), file("ä ö\n", "", 0o600), file("r", "x", 0o444)];
+    sandbox.lay(Tree::Workspace, &files).await.unwrap();
+    assert_eq!(ok(&mut *sandbox, "a/b/c.sh; stat -c %a 'ä ö\n' r; cat r").await, "hi\n600\n444\nx");
+    // Again, over what is there, read-only or not.
+    sandbox.lay(Tree::Workspace, &[file("r", "y", 0o444)]).await.unwrap();
+    assert_eq!(ok(&mut *sandbox, "cat r").await, "y");
+    works(&mut *sandbox).await;
+}
+
+#[tokio::test]
+async fn paths_that_leave_their_tree_are_refused() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    for path in ["../x", "/etc/x", "", "a/../../x", ".", "a//b", "a/", "a\0b"] {
+        let fault = sandbox.lay(Tree::Workspace, &[file(path, "", 0o644)]).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::SandboxCopy, "{path:?}");
+        let entry = TreeEntry { path: path.to_owned(), kind: TreeKind::Directory { mode: 0o755 } };
+        let copy = Snapshot { entries: vec![entry], skipped: 0 };
+        assert_eq!(sandbox.unpack(&copy).await.unwrap_err().kind, FaultKind::SandboxCopy);
+    }
+    works(&mut *sandbox).await;
+}
+
+#[tokio::test]
+async fn a_copy_is_the_same_tree() {
+    let lab = Lab::new().await;
+    let (mut from, mut to) = (lab.sandbox().await, lab.sandbox().await);
+    let build = "mkdir -p empty deep/er closed; echo 1 > deep/er/f; ln -s deep/er/f link; \
+        ln -s /etc/passwd out; ln -s nowhere dangling; ln deep/er/f hard; mkfifo fifo; \
+        head -c 3500000 /dev/urandom > big; chmod 444 big; head -c 1048576 /dev/zero > chunk; \
+        echo s > secret; chmod 000 secret; head -c 2000000 /dev/zero > nobig; chmod 000 nobig; \
+        echo c > closed/in; chmod 4755 deep/er/f; chmod 000 closed; : > 'nl\n name'";
+    ok(&mut *from, build).await;
+    let copy = from.pack(true).await.unwrap();
+    assert_eq!(copy.skipped, 1, "the fifo");
+    to.unpack(&copy).await.unwrap();
+    assert_eq!(ok(&mut *to, "stat -c '%a' secret closed nobig big").await, "0\n0\n0\n444\n");
+    // Set-id bits are dropped, special files left behind, hard links are files of their own.
+    ok(&mut *from, "rm fifo; chmod 755 deep/er/f; rm hard; cp -p deep/er/f hard").await;
+    let opened = format!("chmod 700 closed; chmod 400 secret nobig; {FACTS}");
+    assert_eq!(ok(&mut *to, &opened).await, ok(&mut *from, &opened).await);
+    let again = to.pack(true).await.unwrap();
+    assert_eq!(again.entries.len(), copy.entries.len());
+}
+
+#[tokio::test]
+async fn packing_ends_what_runs() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    ok(&mut *sandbox, "(trap '' TERM; while :; do date > f; done) & setsid sleep 1000 &").await;
+    sandbox.pack(true).await.unwrap();
+    assert_eq!(ok(&mut *sandbox, ALONE).await, "2\n");
+}
+
+#[tokio::test]
+async fn a_copy_of_what_still_runs_disturbs_nobody_and_never_leaves_the_tree() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    let busy = "mkdir d; echo s > d/s; echo h > closed; chmod 000 closed; \
+        (while :; do mv d e; ln -s /proc/1 d; rm d; mv e d; done) 2>/dev/null & \
+        (while :; do echo x >> grows; mv grows moved; mv moved grows; done) 2>/dev/null & \
+        (i=0; while :; do mkfifo f$i; rm f$i; i=$((i+1)); done) 2>/dev/null & :";
+    ok(&mut *sandbox, busy).await;
+    for _ in 0..50 {
+        let copy = sandbox.pack(false).await.unwrap();
+        let inside = |path: &str| {
+            let first = path.split('/').next().unwrap_or(path);
+            ["d", "e", "d/s", "e/s", "closed", "grows", "moved"].contains(&path)
+                || first.starts_with('f')
+        };
+        assert!(copy.entries.iter().all(|entry| inside(&entry.path)), "{:?}", copy.entries);
+    }
+    assert_eq!(
+        ok(
+            &mut *sandbox,
+            "stat -c %a closed; jobs; set -- /proc/[0-9]*; [ $# -gt 4 ] && echo runs"
+        )
+        .await,
+        "0\nruns\n"
+    );
+}
+
+#[tokio::test]
+async fn a_copy_has_caps() {
+    let lab = Lab::new().await;
+    let limits = Limits { copy_bytes: 1 << 20, inodes: 300, ..Limits::default() };
+    for (fill, refused) in [
+        ("head -c 900000 /dev/zero > f", false),
+        ("head -c 1100000 /dev/zero > f", true),
+        ("truncate -s 100M f", true),
+        ("seq 1 250 | xargs touch", false),
+        ("d=.; for i in $(seq 70); do d=$d/d; done; mkdir -p $d", true),
+    ] {
+        let mut sandbox = lab.limited(limits.clone()).await;
+        ok(&mut *sandbox, fill).await;
+        match sandbox.pack(true).await {
+            Ok(_) => assert!(!refused, "{fill}"),
+            Err(fault) => {
+                assert!(refused && fault.kind == FaultKind::SandboxCopy, "{fill}: {fault}")
+            }
+        }
+        works(&mut *sandbox).await;
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_a_copy_fault() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.limited(Limits { disk_bytes: 1 << 20, ..Limits::default() }).await;
+    let fault = sandbox
+        .lay(Tree::Workspace, &[file("big", &"x".repeat(3 << 20), 0o644)])
+        .await
+        .unwrap_err();
+    assert_eq!(fault.kind, FaultKind::SandboxCopy, "{fault}");
+    works(&mut *sandbox).await;
+}
+
+#[tokio::test]
+async fn names_that_are_no_text_are_left_behind_and_counted() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    ok(
+        &mut *sandbox,
+        "touch \"$(printf 'a\\377')\" \"$(printf 'a\\376')\" b; ln -s \"$(printf '\\377')\" l",
+    )
+    .await;
+    let copy = sandbox.pack(true).await.unwrap();
+    assert_eq!((copy.entries.len(), copy.skipped), (1, 3));
+}
+
+#[tokio::test]
+async fn the_sealed_tree_is_emptied_at_each_lay() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    // What an earlier check's program may leave: forgeries, traps, and someone who puts
+    // them back.
+    let hostile = "cd /sealed; echo forged > check; mkdir -p x/y .cleared-1/z .cleared-2; touch .cleared-3; \
+        chmod 000 x; mkdir -p $(printf 'd/%.0s' $(seq 2000)); \
+        (trap '' TERM; while :; do echo forged > /sealed/check; done) 2>/dev/null & sleep 0";
+    ok(&mut *sandbox, hostile).await;
+    sandbox.lay(Tree::Sealed, &[file("check", "true\n", 0o755)]).await.unwrap();
+    assert_eq!(
+        ok(&mut *sandbox, "cd /sealed && find . -type f && cat check").await,
+        "./check\ntrue\n"
+    );
+    sandbox.lay(Tree::Sealed, &[]).await.unwrap();
+    assert_eq!(ok(&mut *sandbox, "ls -A /sealed").await, "");
+}
+
+#[tokio::test]
+async fn traps_at_a_path_to_be_laid_do_not_hold_the_guest() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    for trap in ["mkfifo t", "ln -s /tmp/elsewhere t", "touch o; ln o t", "ln -s t t"] {
+        ok(&mut *sandbox, &format!("rm -f t o; {trap}")).await;
+        sandbox.lay(Tree::Workspace, &[file("t", "laid", 0o644)]).await.unwrap();
+        let seen = ok(&mut *sandbox, "stat -c '%F %h' t; cat t; ls /tmp").await;
+        assert_eq!(seen, "regular file 1\nlaid", "{trap}");
+    }
+    ok(&mut *sandbox, "rm t; mkdir -p t/full").await;
+    let fault = sandbox.lay(Tree::Workspace, &[file("t", "laid", 0o644)]).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::SandboxCopy);
+    assert_eq!(run(&mut *sandbox, "true").await.end, ExecEnd::Exited(0));
+}

@@ -1,0 +1,129 @@
+//! Programs 15 and 19: what the kernel shows, and calls that only attack it.
+
+use super::Trial;
+use std::time::Duration;
+
+#[tokio::test]
+async fn program_15_what_the_kernel_shows() {
+    let mut trial = Trial::new().await;
+    let masked = "cd /proc; for f in kcore keys key-users kallsyms kmsg cmdline timer_list sched_debug modules \
+        interrupts sysrq-trigger; do [ -e $f ] && [ -n \"$(head -c 1 $f 2>/dev/null | tr '\\0' x)\" ] && echo $f; done; \
+        ls acpi asound scsi 2>/dev/null | grep -v : | grep .; echo end";
+    assert_eq!(trial.ok(masked).await, "end\n");
+    for (command, why) in [
+        ("echo x > /proc/sys/kernel/core_pattern", "write"),
+        ("echo 1 > /proc/sys/vm/drop_caches", "write"),
+        ("echo x > /proc/sys/kernel/hostname", "write"),
+        ("mknod m c 1 1", "make"),
+        ("mknod b b 254 0", "make"),
+        ("dmesg", "read"),
+        ("cat /dev/mem", "read"),
+        ("cat /dev/kmsg", "read"),
+        ("ls /sys/fs/cgroup", "see"),
+        ("ls /sys/kernel", "see"),
+        ("ls /dev/vda /dev/sda /dev/fuse /dev/kvm /dev/net", "see"),
+    ] {
+        let report = trial.run(command, Duration::from_secs(20)).await;
+        assert_ne!(report.end.exit_code(), 0, "{why}: {command}: {report:?}");
+    }
+    let devices = "ls -A /dev | tr '\\n' ' '";
+    assert_eq!(
+        trial.ok(devices).await,
+        "fd full null ptmx pts random shm stderr stdin stdout urandom zero "
+    );
+    trial.alone().await;
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn program_15_own_limits_cannot_be_raised() {
+    let mut trial = Trial::new().await;
+    let limits = trial.ok("cat /proc/self/limits").await;
+    for (name, value) in [
+        ("Max core file size", 1),
+        ("Max open files", 1_024),
+        ("Max pending signals", 4_096),
+        ("Max realtime priority", 0),
+        ("Max nice priority", 0),
+        ("Max processes", 64),
+        ("Max file size", 16 << 20),
+    ] {
+        let line = limits.lines().find(|line| line.starts_with(name)).unwrap();
+        let mut words = line[name.len()..].split_whitespace();
+        let most: u64 = words.next().and(words.next()).unwrap().parse().unwrap();
+        assert!(most <= value, "{line}");
+    }
+    for raise in [
+        "ulimit -Hn 2000",
+        "ulimit -f unlimited",
+        "ulimit -Ht unlimited",
+        "ulimit -l 1000000",
+        "nice -n -5 true && exit 0; nice -n -5 nice | grep -q -- -",
+    ] {
+        let command = format!("({raise}) && echo raised; true");
+        let text = trial.ok(&command).await;
+        assert!(!text.contains("raised") || raise.starts_with("nice"), "{raise}");
+    }
+    // No program turns the host's core-dump helper on by lowering its limit to zero.
+    assert!(trial.ok("ulimit -c 0; grep core /proc/self/limits").await.contains(" 1 "));
+    let score = trial.ok("cat /proc/self/oom_score_adj; echo 0 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj; cat /proc/1/oom_score_adj").await;
+    let scores: Vec<i32> = score.split_whitespace().map(|s| s.parse().unwrap()).collect();
+    assert_eq!((scores[0], scores[2]), (1_000, 500), "commands go first, then the guest");
+    if trial.lab.facts.root {
+        assert_eq!(scores[1], 1_000, "and cannot push themselves back");
+    }
+    trial.alone().await;
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn program_19_calls_that_attack_the_kernel() {
+    let mut trial = Trial::new().await;
+    let refused = [
+        libc::SYS_bpf,
+        libc::SYS_perf_event_open,
+        libc::SYS_userfaultfd,
+        libc::SYS_io_uring_setup,
+        libc::SYS_io_uring_enter,
+        libc::SYS_add_key,
+        libc::SYS_keyctl,
+        libc::SYS_request_key,
+        libc::SYS_kexec_load,
+        libc::SYS_init_module,
+        libc::SYS_finit_module,
+        libc::SYS_delete_module,
+        libc::SYS_reboot,
+        libc::SYS_swapon,
+        libc::SYS_acct,
+        libc::SYS_quotactl,
+        libc::SYS_syslog,
+        libc::SYS_settimeofday,
+        libc::SYS_clock_settime,
+        libc::SYS_adjtimex,
+        libc::SYS_fanotify_init,
+        libc::SYS_kcmp,
+        libc::SYS_vhangup,
+        libc::SYS_pidfd_getfd,
+    ];
+    let absent = [libc::SYS_clone3, libc::SYS_io_setup, libc::SYS_memfd_secret];
+    let program = format!(
+        "print({{call(n, 0, 0, 0, 0, 0) for n in {refused:?}}}, {{call(n, 0, 0, 0) for n in {absent:?}}})\n\
+         print(call({personality}, 0x0040000), call({personality}, 0xffffffff))\n\
+         print(call({ioctl}, 0, 0x5412, b'x'), call({ioctl}, 0, 0x541C, b'x'), call({ioctl}, 0, 0x100005412, b'x'))",
+        personality = libc::SYS_personality,
+        ioctl = libc::SYS_ioctl
+    );
+    if let Some(text) = trial.python_ok("calls that attack the kernel", &program).await {
+        assert_eq!(text, "{'EPERM'} {'ENOSYS'}\nEPERM ok\nEPERM EPERM EPERM\n");
+    }
+    if cfg!(target_arch = "x86_64") {
+        // The same number means getpid in the 32-bit table; x32 numbers carry a bit.
+        let foreign = "import mmap\ncode = mmap.mmap(-1, 4096, prot=7)\ncode.write(bytes.fromhex('b814000000cd80c3'))\n\
+            at = ctypes.addressof(ctypes.c_char.from_buffer(code))\nprint(name(-ctypes.CFUNCTYPE(ctypes.c_int)(at)()), call(0x40000000 + 39), call(39))";
+        if let Some(text) = trial.python_ok("calls of foreign tables", foreign).await {
+            assert_eq!(text, "ENOSYS ENOSYS ok\n");
+        }
+    }
+    trial.alone().await;
+    trial.end().await;
+}

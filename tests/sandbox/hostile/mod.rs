@@ -1,0 +1,130 @@
+//! Hostile programs, numbered as in `docs/SECURITY.md`. Each has its expected outcome; the
+//! host is unharmed; the next command works, in the same sandbox unless the program may end
+//! it, and in a new one.
+
+mod crossing;
+mod escape;
+mod kernel;
+mod resources;
+
+use super::lab::{ALONE, Lab, ok, run_for, run_python, works};
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use synthd_actors::model::{ExecReport, Limits};
+use synthd_actors::ports::{Sandbox, SandboxBackend};
+
+/// Small, so that what is to be exhausted is exhausted soon.
+fn small() -> Limits {
+    Limits {
+        memory_bytes: 128 << 20,
+        processes: 64,
+        disk_bytes: 16 << 20,
+        inodes: 2_000,
+        ..Limits::default()
+    }
+}
+
+/// One hostile program against one sandbox, and the host watched meanwhile.
+struct Trial {
+    lab: Lab,
+    sandbox: Box<dyn Sandbox>,
+    /// Stands in the command line of everything the program runs.
+    marker: String,
+    mounts: String,
+}
+
+impl Trial {
+    async fn new() -> Self {
+        Self::with(small()).await
+    }
+
+    async fn with(limits: Limits) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let lab = Lab::new().await;
+        let sandbox = lab.limited(limits).await;
+        let marker = format!("trial-{}-{number}", std::process::id());
+        Self { lab, sandbox, marker, mounts: host_mounts() }
+    }
+
+    async fn run(&mut self, command: &str, timeout: Duration) -> ExecReport {
+        let marked = format!(": {}; {command}", self.marker);
+        run_for(&mut *self.sandbox, &marked, timeout).await
+    }
+
+    /// Runs a program that must exit with zero.
+    async fn ok(&mut self, command: &str) -> String {
+        let report = self.run(command, Duration::from_secs(60)).await;
+        assert_eq!(report.end.exit_code(), 0, "{command}: {report:?}");
+        report.stdout.text()
+    }
+
+    /// A Python program after [`PRELUDE`]; its report. None: no Python, said aloud.
+    async fn python(&mut self, what: &str, program: &str) -> Option<ExecReport> {
+        let program = format!("# {}\n{PRELUDE}{program}", self.marker);
+        run_python(&mut *self.sandbox, what, &program, Duration::from_secs(60)).await
+    }
+
+    /// A Python program that must exit with zero; its output.
+    async fn python_ok(&mut self, what: &str, program: &str) -> Option<String> {
+        let report = self.python(what, program).await?;
+        assert_eq!(report.end.exit_code(), 0, "{what}: {report:?}");
+        Some(report.stdout.text())
+    }
+
+    /// Nothing of the program runs on, and the same sandbox is as good as new.
+    async fn alone(&mut self) {
+        assert_eq!(ok(&mut *self.sandbox, ALONE).await, "2\n");
+        self.next().await;
+    }
+
+    async fn next(&mut self) {
+        works(&mut *self.sandbox).await;
+    }
+
+    /// The sandbox ends; nothing of it is left on the host, and another one works.
+    async fn end(self) {
+        drop(self.sandbox);
+        self.lab.backend.settle().await.unwrap();
+        assert_eq!(processes_of(&self.marker), 0, "survivors on the host");
+        assert_eq!(host_mounts(), self.mounts);
+        self.lab.is_well().await;
+    }
+}
+
+fn host_mounts() -> String {
+    fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+/// How many processes of the host have `marker` in their command line.
+fn processes_of(marker: &str) -> usize {
+    pids_of(marker).len()
+}
+
+fn pids_of(marker: &str) -> Vec<i32> {
+    let marked = |pid: &i32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.windows(marker.len()).any(|part| part == marker.as_bytes())
+    };
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    entries.filter_map(|e| e.file_name().to_str()?.parse().ok()).filter(marked).collect()
+}
+
+/// `call(number, …)` makes a system call; `says(f)` calls `f`. Both give the errno's name,
+/// or `ok`.
+const PRELUDE: &str = r#"
+import ctypes, errno, os, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def name(number):
+    return errno.errorcode.get(number, str(number)) if number else "ok"
+def call(number, *arguments):
+    wide = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
+    return name(ctypes.get_errno() if libc.syscall(ctypes.c_long(number), *wide) < 0 else 0)
+def says(f, *arguments):
+    try:
+        f(*arguments)
+        return "ok"
+    except OSError as error:
+        return name(error.errno)
+"#;

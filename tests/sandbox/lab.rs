@@ -1,0 +1,125 @@
+//! What the sandbox tests share: a backend, what the host enforces, and short ways to run
+//! things inside.
+
+use crate::support::{skip, synthd};
+use std::time::Duration;
+use synthd::sandbox::namespace::{HostFacts, NamespaceBackend};
+use synthd_actors::model::{
+    Enforcement, ExecEnd, ExecReport, ExecRequest, Limits, SandboxSpec, Shell,
+};
+use synthd_actors::ports::{Sandbox, SandboxBackend};
+
+/// A backend with what it said of this host.
+pub(crate) struct Lab {
+    pub(crate) backend: NamespaceBackend,
+    pub(crate) facts: HostFacts,
+}
+
+impl Lab {
+    pub(crate) async fn new() -> Self {
+        let backend = NamespaceBackend::new(synthd());
+        let facts = backend.host_facts().await.unwrap();
+        Self { backend, facts }
+    }
+
+    pub(crate) fn enforces(&self, what: Enforcement) -> bool {
+        matches!(self.facts.enforced.get(&what), Some(Ok(_)))
+    }
+
+    pub(crate) async fn sandbox(&self) -> Box<dyn Sandbox> {
+        self.with(spec()).await
+    }
+
+    pub(crate) async fn limited(&self, limits: Limits) -> Box<dyn Sandbox> {
+        self.with(SandboxSpec { limits, ..spec() }).await
+    }
+
+    pub(crate) async fn with(&self, spec: SandboxSpec) -> Box<dyn Sandbox> {
+        self.backend.create(&spec).await.unwrap()
+    }
+
+    /// Nothing of dropped sandboxes is left, and a new one works.
+    pub(crate) async fn is_well(&self) {
+        self.backend.settle().await.unwrap();
+        works(&mut *self.sandbox().await).await;
+    }
+}
+
+pub(crate) fn spec() -> SandboxSpec {
+    SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() }
+}
+
+pub(crate) fn shelled(shell: Shell) -> SandboxSpec {
+    SandboxSpec { shell, ..spec() }
+}
+
+/// Whether this host has the shell; skips aloud where it does not.
+pub(crate) fn has_shell(shell: Shell, what: &str) -> bool {
+    let there = shell != Shell::Bash || std::path::Path::new("/bin/bash").exists();
+    if !there {
+        skip(what, "no bash on this host");
+    }
+    there
+}
+
+/// Counts processes with nothing but the shell itself: the guest and it are two.
+pub(crate) const ALONE: &str = "set -- /proc/[0-9]*; echo $#";
+
+pub(crate) const BOTH: [Shell; 2] = [Shell::Sh, Shell::Bash];
+
+pub(crate) fn request(command: &str, timeout: Duration) -> ExecRequest {
+    ExecRequest { command: command.to_owned(), session: true, timeout, scan: true }
+}
+
+pub(crate) async fn run(sandbox: &mut dyn Sandbox, command: &str) -> ExecReport {
+    run_for(sandbox, command, Duration::from_secs(60)).await
+}
+
+pub(crate) async fn run_for(
+    sandbox: &mut dyn Sandbox,
+    command: &str,
+    timeout: Duration,
+) -> ExecReport {
+    sandbox.exec(&request(command, timeout)).await.unwrap()
+}
+
+/// Runs what must exit with zero; its standard output.
+pub(crate) async fn ok(sandbox: &mut dyn Sandbox, command: &str) -> String {
+    let report = run(sandbox, command).await;
+    assert_eq!(report.end, ExecEnd::Exited(0), "{command}: {report:?}");
+    report.stdout.text()
+}
+
+/// The next command works.
+pub(crate) async fn works(sandbox: &mut dyn Sandbox) {
+    assert_eq!(ok(sandbox, "echo well").await, "well\n");
+}
+
+/// Waits until exactly so many processes of the sandbox are a `sleep`: a shell that has
+/// started one in the background has only forked.
+pub(crate) async fn sleepers(sandbox: &mut dyn Sandbox, count: usize) {
+    let counted = "grep -lx sleep /proc/[0-9]*/comm 2> /dev/null | wc -l";
+    ok(sandbox, &format!("until [ \"$({counted})\" -eq {count} ]; do :; done")).await;
+}
+
+/// Runs a Python program, which must exit with zero. None: there is no Python inside, which
+/// was said aloud.
+pub(crate) async fn python(sandbox: &mut dyn Sandbox, what: &str, program: &str) -> Option<String> {
+    let report = run_python(sandbox, what, program, Duration::from_secs(60)).await?;
+    assert_eq!(report.end, ExecEnd::Exited(0), "{what}: {report:?}");
+    Some(report.stdout.text())
+}
+
+pub(crate) async fn run_python(
+    sandbox: &mut dyn Sandbox,
+    what: &str,
+    program: &str,
+    timeout: Duration,
+) -> Option<ExecReport> {
+    if run(sandbox, "command -v python3").await.end != ExecEnd::Exited(0) {
+        skip(what, "no python3 inside");
+        return None;
+    }
+    let command = format!("python3 - <<'PROGRAM'\n{program}\nPROGRAM");
+    Some(run_for(sandbox, &command, timeout).await)
+}
