@@ -1,8 +1,10 @@
 //! The command line: one file per subcommand.
 
 mod check;
+mod dataset;
 mod dial;
 mod doctor;
+mod episode;
 mod leaving;
 mod logging;
 mod output;
@@ -13,6 +15,7 @@ mod status;
 mod submit;
 mod template;
 mod verbs;
+mod visible;
 mod watch;
 
 use crate::error::{Code, Error};
@@ -71,6 +74,12 @@ enum Command {
     /// The template library: list, show, render, check, schema
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Look at what happened: list, show and replay episodes
+    #[command(subcommand)]
+    Episode(episode::EpisodeCommand),
+    /// Look at a dataset version: verify, stats
+    #[command(subcommand)]
+    Dataset(dataset::DatasetCommand),
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -133,6 +142,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Template(command) => template::run(command),
+        Command::Episode(command) => episode::run(&command),
+        Command::Dataset(command) => dataset::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "synthd", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)
