@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stdout,
+    unreachable_pub,
     reason = "a bench that cannot go on stops and says why"
 )]
 
