@@ -93,7 +93,11 @@ pub(super) fn receive_packet(socket: &OwnedFd) -> io::Result<Option<(Vec<u8>, Op
     let mut space = nix::cmsg_space!([RawFd; 4]);
     let mut parts = [IoSliceMut::new(&mut buffer)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(raw(socket), &mut parts, Some(&mut space), flags)?;
+    let message = match recvmsg::<()>(raw(socket), &mut parts, Some(&mut space), flags) {
+        // It closed with news of ours unread, as an engine that is killed does.
+        Err(nix::errno::Errno::ECONNRESET) => return Ok(None),
+        message => message?,
+    };
     let mut received = None;
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(fds) = control {
