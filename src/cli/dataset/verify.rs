@@ -70,7 +70,6 @@ fn show(report: &VerifyReport) {
 fn damaged(report: &VerifyReport) -> Error {
     let count = report.problems.count();
     let noun = if count == 1 { "problem" } else { "problems" };
-    Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", report.path)).hint(
-        "do not use this copy; fetch it again, or run the campaign again to write a new version",
-    )
+    Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", report.path))
+        .hint("do not use this copy; fetch it again, or move it away and run the campaign again")
 }
