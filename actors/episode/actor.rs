@@ -64,16 +64,7 @@ impl Actor for EpisodeActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (world, orders) = (self.world.clone(), self.orders.clone());
         let (cancel, standing) = (self.cancel.clone(), self.standing.clone());
-        let work = spawn("episode", async move {
-            let cancelled = cancel.clone();
-            tokio::select! {
-                biased;
-                () = cancelled.cancelled() => {
-                    Err(Fault::new(FaultKind::Cancelled, "the episode was cancelled"))
-                }
-                outcome = run(&world, &orders, &standing) => outcome,
-            }
-        });
+        let work = spawn("episode", async move { run(&world, &orders, &standing, &cancel).await });
         ctx.spawn(work.into_actor(self).map(|ended, this, ctx| {
             let exit = match ended {
                 Ok(Ok(conclusion)) => Exit::Concluded(Box::new(conclusion)),
