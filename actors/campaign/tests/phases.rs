@@ -179,7 +179,7 @@ fn cutting_off_ends_hanging_models_and_sandboxes() {
 #[test]
 fn an_episode_that_finished_is_not_run_again() {
     // Cancelled while its result is being written: it has one, and keeps it.
-    for moment in 60..110 {
+    for moment in 40..80 {
         in_test_system(options(), move |kit| async move {
             let handle = kit.submit(&campaign("c", 1)).await;
             sleep(Duration::from_millis(moment)).await;

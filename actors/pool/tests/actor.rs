@@ -119,10 +119,12 @@ fn nobody_waits_for_ever_behind_an_open_breaker() {
     in_test_system(options(0), |kit| async move {
         kit.backend.traps().set("create", 0, 8, Trap::Fault(FaultKind::SandboxStart));
         let waiters: Vec<Acquired> = (0..20).map(|_| acquire(&kit, "a")).collect();
+        let began = Instant::now();
         let mut served = Vec::new();
         for waiter in waiters {
             served.extend(waiter.await.unwrap().ok());
         }
+        assert!(began.elapsed() < Duration::from_secs(2), "not by the way of some other timer");
         // No other request came: the breaker's own probe woke the others.
         assert!((9..=12).contains(&served.len()), "{} were served", served.len());
         assert!(!kit.world.pool.stats().await.breaker_open);
