@@ -72,16 +72,7 @@ impl Actor for EpisodeActor {
             episode = %orders.plan.id,
             attempt = orders.attempt.0,
         );
-        let attempt = async move {
-            let cancelled = cancel.clone();
-            tokio::select! {
-                biased;
-                () = cancelled.cancelled() => {
-                    Err(Fault::new(FaultKind::Cancelled, "the episode was cancelled"))
-                }
-                outcome = run(&world, &orders, &standing) => outcome,
-            }
-        };
+        let attempt = async move { run(&world, &orders, &standing, &cancel).await };
         let work = spawn("episode", attempt.instrument(span));
         ctx.spawn(work.into_actor(self).map(|ended, this, ctx| {
             let exit = match ended {
