@@ -29,12 +29,13 @@ use std::process::ExitCode;
 #[command(name = "synthd", version, max_term_width = 80, arg_required_else_help = true)]
 #[command(after_help = "Examples:
   synthd run config/quickstart.toml        a first dataset, in about a minute
+  synthd episode list                      what happened in it
   synthd template list                     the tasks that come with it
   synthd doctor                            what this host can run and enforce
 
 Exit codes: 0 done, 1 unexpected, 2 bad usage or configuration, 3 finished with
-faulted episodes, 4 stopped at the budget, 5 no daemon, 6 the host cannot enforce
-what was asked, 130 interrupted and resumable.")]
+faulted episodes, 4 stopped at the budget, 5 no daemon, 6 the host cannot
+enforce what was asked, 130 interrupted and resumable.")]
 struct Cli {
     #[command(flatten)]
     logging: logging::LogOptions,

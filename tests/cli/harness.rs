@@ -104,7 +104,7 @@ fn trimmed(text: &str) -> String {
 }
 
 /// What differs from run to run and from host to host.
-const FILTERS: [(&str, &str); 12] = [
+const FILTERS: [(&str, &str); 13] = [
     (r"ep-[0-9a-f]{16}", "ep-0123456789abcdef"),
     (r"ep-[0-9a-f]{8}\b", "ep-01234567"),
     (r"@[0-9a-f]{12}\b", "@0123456789ab"),
@@ -116,11 +116,13 @@ const FILTERS: [(&str, &str); 12] = [
     (r"\b\d+\.\d KiB", "[N] KiB"),
     (r"(?m)^  sandbox .*\n(?: {12}\w.*\n)+", "  sandbox   [FINGERPRINT]\n"),
     (r"\b\d+ (tokens in|in), \d+ out", "[N] $1, [N] out"),
+    (r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d", "[DATE]"),
     (r"by process \d+", "by process [PID]"),
 ];
 
 /// Compares with the snapshot of that name; `dir` is shown as `[DIR]`.
 pub fn snapshot(name: &str, text: &str, dir: Option<&Path>) {
+    let text = &trimmed(text);
     let text = match dir {
         Some(dir) => text.replace(dir.to_str().unwrap(), "[DIR]"),
         None => text.to_owned(),

@@ -102,7 +102,7 @@ fn group(name: &str, groups: &[(&str, &Group)]) {
         return;
     }
     let widest = groups.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
-    let width = widest.max(name.len()).max(12).min(WIDTH - FIGURES);
+    let width = widest.max(name.len()).clamp(12, WIDTH - FIGURES);
     let line = |key: &str, rows: &str, resolved: &str, rate: &str, steps: &str| {
         say(&format!("{key:<width$}{rows:>7}{resolved:>10}{rate:>9}{steps:>8}"));
     };

@@ -218,6 +218,7 @@ fn report(finding: &Finding, json: bool) -> Result<ExitCode> {
 fn all_repeat(finding: &Finding) -> String {
     let (id, attempt) = (&finding.episode, finding.attempt);
     match finding.commands {
+        _ if attempt == Attempt::default() => format!("{id} has not been tried yet"),
         0 => format!("{id}, attempt {attempt}: no command ran, so there is nothing to repeat"),
         1 => format!("{id}, attempt {attempt}: its one command repeats"),
         count => format!("{id}, attempt {attempt}: all {count} commands repeat"),
