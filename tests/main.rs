@@ -10,6 +10,7 @@
     reason = "a test says what went wrong by panicking"
 )]
 
+mod cli;
 mod control;
 mod crash;
 mod sandbox;

@@ -1,4 +1,5 @@
-//! The campaign actor. It owns its episodes' actors and decides what follows each exit.
+//! The campaign actor: its state, and what it is told. It owns its episodes' actors and
+//! decides what follows each exit.
 //!
 //! ```text
 //!  pending ──permit──► running ──concluded──► judging ──► done
@@ -7,56 +8,65 @@
 //!                         └ else ──► faulted (final, no label)
 //! ```
 //! When nothing is pending, running or being judged, the dataset is published and the
-//! campaign is complete.
+//! campaign is complete. Admission is in [`super::admission`], what follows an exit in
+//! [`super::exits`], coming to rest in [`super::rest`].
 
 use super::messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
 use super::prepare::Prepared;
 use super::progress::Progress;
-use crate::episode::{Assignment, Conclusion, Exit, World, launch};
+use crate::episode::World;
 use crate::model::{
     Attempt, CampaignConfig, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, FaultKind,
-    Outcome, StopReason, Task, Verdict,
+    Outcome, Task,
 };
-use crate::policy::{Decision, Intensity, Retry};
-use crate::quality::{Finished, Judgement, Publish};
-use crate::scaffold;
+use crate::policy::Intensity;
 use crate::supervisor::spawn_actor;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
-use std::collections::{HashMap, VecDeque};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Panics of episodes in a window, beyond which the campaign pauses.
 const PANICS: usize = 10;
 const PANIC_WINDOW: Duration = Duration::from_secs(60);
 
-struct Child {
-    attempt: Attempt,
-    record: EpisodeRecord,
-    cancel: CancellationToken,
-    _place: OwnedSemaphorePermit,
+/// An episode that runs. Dropped, it is cut off: a campaign that dies leaves nobody behind
+/// who goes on spending.
+pub(super) struct Child {
+    pub(super) attempt: Attempt,
+    pub(super) record: EpisodeRecord,
+    pub(super) cancel: CancellationToken,
+    pub(super) _cut: DropGuard,
+    pub(super) _place: OwnedSemaphorePermit,
 }
 
 pub struct CampaignActor {
-    world: World,
+    pub(super) world: World,
     planner: Arc<super::plan::Planner>,
-    config: Arc<CampaignConfig>,
-    pending: VecDeque<EpisodeRecord>,
-    running: HashMap<EpisodeId, Child>,
+    pub(super) config: Arc<CampaignConfig>,
+    pub(super) pending: VecDeque<EpisodeRecord>,
+    pub(super) running: HashMap<EpisodeId, Child>,
     /// Episodes that wait for their next attempt.
-    resting: usize,
-    judging: usize,
-    asking: bool,
-    publishing: bool,
-    draining: bool,
-    to_judge: VecDeque<EpisodeRecord>,
+    pub(super) resting: usize,
+    /// Answers of quality and of the collector that are still to come.
+    pub(super) writing: usize,
+    /// The wait for a place.
+    pub(super) asking: Option<SpawnHandle>,
+    /// The last things are being written: the dataset, or where it rests.
+    pub(super) closing: bool,
+    pub(super) draining: bool,
+    /// Finished, but without a row.
+    pub(super) to_judge: VecDeque<EpisodeRecord>,
+    /// What the store did not take; written before anything else after a resume.
+    pub(super) unwritten: Vec<Entry>,
+    /// Episodes whose recorded turns do not repeat.
+    pub(super) afresh: HashSet<EpisodeId>,
     /// The engine's bound on episodes at once, shared fairly by all campaigns.
-    places: Arc<Semaphore>,
-    intensity: Intensity,
+    pub(super) places: Arc<Semaphore>,
+    pub(super) intensity: Intensity,
     progress: watch::Sender<Progress>,
 }
 
@@ -71,6 +81,7 @@ impl CampaignActor {
         let config = planner.config.clone();
         let mut progress = Progress::new(config.name.clone(), tasks, skipped);
         episodes.iter().for_each(|record| progress.found(record));
+        progress.cost_usd = world.router.spent(&config.name);
         progress.already_complete = episodes.iter().all(|record| record.outcome.is_some());
         let (finished, pending): (Vec<_>, Vec<_>) =
             episodes.into_iter().partition(|record| record.outcome.is_some());
@@ -85,11 +96,13 @@ impl CampaignActor {
             pending: pending.into(),
             running: HashMap::new(),
             resting: 0,
-            judging: 0,
-            asking: false,
-            publishing: false,
+            writing: 0,
+            asking: None,
+            closing: false,
             draining: false,
             to_judge: finished.into_iter().filter(unjudged).collect(),
+            unwritten: Vec::new(),
+            afresh: HashSet::new(),
             places,
             intensity: Intensity::new(PANICS, PANIC_WINDOW),
             progress,
@@ -98,82 +111,29 @@ impl CampaignActor {
         (CampaignHandle { address, progress: watched }, joined)
     }
 
-    fn state(&self) -> CampaignState {
+    pub(super) fn state(&self) -> CampaignState {
         self.progress.borrow().state
     }
 
-    fn show(&self, change: impl FnOnce(&mut Progress)) {
-        self.progress.send_modify(change);
+    pub(super) fn progress(&self) -> Progress {
+        self.progress.borrow().clone()
     }
 
-    /// Asks for a place, one at a time, so that campaigns take turns.
-    fn admit(&mut self, ctx: &mut Context<Self>) {
-        self.show(|p| p.running = self.running.len() as u64);
-        let full = self.running.len() >= self.config.concurrency;
-        let open = self.state() == CampaignState::Running && !self.draining;
-        if self.asking || full || !open || self.pending.is_empty() {
-            return self.settle(ctx);
-        }
-        self.asking = true;
-        let places = self.places.clone();
-        ctx.spawn(async move { places.acquire_owned().await }.into_actor(self).map(
-            |place, this, ctx| {
-                this.asking = false;
-                let open = this.state() == CampaignState::Running && !this.draining;
-                if let (Ok(place), true) = (place, open)
-                    && let Some(record) = this.pending.pop_front()
-                {
-                    this.launch(record, place, ctx);
-                }
-                this.admit(ctx);
-            },
-        ));
+    /// Shows a change; the cost is always the ledger's, which counts what no step tells of.
+    pub(super) fn show(&self, change: impl FnOnce(&mut Progress)) {
+        let spent = self.world.router.spent(&self.config.name);
+        self.progress.send_modify(|progress| {
+            progress.cost_usd = spent;
+            change(progress);
+        });
     }
 
-    fn launch(
-        &mut self,
-        mut record: EpisodeRecord,
-        place: OwnedSemaphorePermit,
-        ctx: &mut Context<Self>,
-    ) {
-        let attempt = record.attempt.next();
-        record.attempt = attempt;
-        let cancel = CancellationToken::new();
-        let id = record.plan.id.clone();
-        let orders = match self.orders(&record, attempt) {
-            Ok(orders) => orders,
-            Err(fault) => return self.give_up(record, fault, ctx),
-        };
-        let (address, joined, exit) = launch(self.world.clone(), orders, cancel.clone());
-        self.running.insert(id.clone(), Child { attempt, record, cancel, _place: place });
-        let ended = async move {
-            let exit = exit.await;
-            // The exit is sent before the actor stops; one that sent none has died.
-            let died = joined.await;
-            drop(address);
-            exit.unwrap_or_else(|_| {
-                let why = died.err().map_or_else(
-                    || "the episode ended without a word".to_owned(),
-                    crate::supervisor::panic_text,
-                );
-                Exit::Faulted(Fault::new(FaultKind::Panicked, why))
-            })
-        };
-        ctx.spawn(ended.into_actor(self).map(move |exit, this, ctx| {
-            this.on_exit(&id, attempt, exit, ctx);
-        }));
+    /// Whether episodes may be launched.
+    pub(super) fn is_open(&self) -> bool {
+        self.state() == CampaignState::Running && !self.draining
     }
 
-    fn orders(&self, record: &EpisodeRecord, attempt: Attempt) -> Result<Assignment, Fault> {
-        let task = self.task(record)?;
-        let scaffold = scaffold::by_name(&record.plan.scaffold).ok_or_else(|| {
-            Fault::new(FaultKind::TaskSetup, format!("no scaffold {}", record.plan.scaffold))
-        })?;
-        let (plan, config) = (record.plan.clone(), self.config.clone());
-        Ok(Assignment { plan, attempt, task, scaffold, config })
-    }
-
-    fn task(&self, record: &EpisodeRecord) -> Result<Arc<Task>, Fault> {
+    pub(super) fn task(&self, record: &EpisodeRecord) -> Result<Arc<Task>, Fault> {
         let plan = &record.plan;
         let task = self.planner.task(&plan.template, plan.index);
         let task = task.map_err(|error| Fault::new(FaultKind::TaskSetup, error.to_string()))?;
@@ -185,173 +145,37 @@ impl CampaignActor {
         Ok(Arc::new(task))
     }
 
-    fn on_exit(&mut self, id: &EpisodeId, attempt: Attempt, exit: Exit, ctx: &mut Context<Self>) {
-        // Whatever a dead attempt still says is of no interest.
-        if self.running.get(id).is_none_or(|child| child.attempt != attempt) {
-            return;
-        }
-        let Some(child) = self.running.remove(id) else { return };
-        match exit {
-            Exit::Concluded(conclusion) => self.conclude(child.record, *conclusion, ctx),
-            Exit::Faulted(fault) => self.on_fault(child.record, fault, ctx),
-        }
-        self.admit(ctx);
-    }
-
-    fn conclude(&mut self, record: EpisodeRecord, conclusion: Conclusion, ctx: &mut Context<Self>) {
-        let Conclusion { stop, verdict, turns, fingerprint, started_at_ms, finished_at_ms } =
-            conclusion;
-        let outcome = Outcome::Judged { stop, verdict: verdict.clone() };
-        self.show(|p| {
-            p.count(&outcome);
-            p.steps += turns.len() as u64;
-            for turn in &turns {
-                p.tokens.input += turn.step.usage.input_tokens;
-                p.tokens.output += turn.step.usage.output_tokens;
-                p.cost_usd = p.cost_usd.saturating_add(turn.step.cost);
-            }
-        });
-        let task = match self.task(&record) {
-            Ok(task) => task,
-            Err(fault) => return self.escalate(&fault.to_string()),
-        };
-        let judgement = Judgement {
-            attempt: record.attempt,
-            plan: record.plan,
-            task,
-            turns: Arc::new(turns),
-            stop,
-            verdict,
-            fingerprint,
-            started_at_ms,
-            finished_at_ms,
-            policy: self.config.quality.clone(),
-            splits: self.config.dataset.splits,
-        };
-        self.judge(judgement, ctx);
-    }
-
-    fn judge(&mut self, judgement: Judgement, ctx: &mut Context<Self>) {
-        self.judging += 1;
-        let quality = self.world.quality.clone();
-        ctx.spawn(async move { quality.judge(judgement).await }.into_actor(self).map(
-            |judged, this, ctx| {
-                this.judging -= 1;
-                match judged {
-                    Ok(Finished { accepted: true }) => this.show(|p| p.rows.accepted += 1),
-                    Ok(Finished { accepted: false }) => this.show(|p| p.rows.rejected += 1),
-                    Err(fault) => this.escalate(&fault.to_string()),
+    /// Something is wrong that trying again will not mend: rest, and say so. A campaign that
+    /// was stopped or cancelled stays what it is.
+    pub(super) fn escalate(&mut self, why: &str) {
+        tracing::error!(campaign = %self.config.name, why, "the campaign pauses");
+        if matches!(self.state(), CampaignState::Running | CampaignState::Paused) {
+            self.show(|p| {
+                p.state = CampaignState::Paused;
+                // The first cause stands: what follows from it says less.
+                if !p.escalated {
+                    p.reason = Some(why.to_owned());
                 }
-                this.admit(ctx);
-            },
-        ));
-    }
-
-    fn on_fault(&mut self, mut record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
-        let (campaign, episode) = (&record.plan.campaign, &record.plan.id);
-        tracing::warn!(%campaign, %episode, attempt = record.attempt.0, %fault, "attempt ended");
-        if fault.kind == FaultKind::Panicked && !self.intensity.allows(Instant::now()) {
-            self.escalate(&format!("episodes panic too often, the last: {}", fault.message));
-        }
-        if fault.kind.consumes_attempt() {
-            record.failed_attempts += 1;
-        }
-        match fault.kind {
-            FaultKind::Budget => return self.stop_at_budget(record, &fault),
-            FaultKind::Store => {
-                self.escalate(&fault.to_string());
-                return self.pending.push_front(record);
-            }
-            FaultKind::Cancelled | FaultKind::Interrupted => {
-                return self.pending.push_front(record);
-            }
-            _ => {}
-        }
-        self.write_fault(&record, &fault, ctx);
-        let retry = Retry {
-            attempts: self.config.episode.attempts,
-            base: Duration::from_millis(200),
-            cap: Duration::from_secs(30),
-        };
-        match retry.decide(&fault, record.failed_attempts, record.plan.id.as_str()) {
-            Decision::GiveUp => self.give_up(record, fault, ctx),
-            Decision::Again { after } => {
-                self.resting += 1;
-                ctx.run_later(after, move |this, ctx| {
-                    this.resting -= 1;
-                    this.pending.push_front(record);
-                    this.admit(ctx);
-                });
-            }
-        }
-    }
-
-    fn write_fault(&mut self, record: &EpisodeRecord, fault: &Fault, ctx: &mut Context<Self>) {
-        let entry = Entry::AttemptFaulted {
-            episode: record.plan.id.clone(),
-            attempt: record.attempt,
-            fault: fault.clone(),
-            at_ms: self.world.clock.now_ms(),
-        };
-        self.write(vec![entry], ctx);
-    }
-
-    /// Final, but no label: the episode shows up as faulted and makes no row.
-    fn give_up(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
-        let outcome = Outcome::Faulted { fault };
-        self.show(|p| p.count(&outcome));
-        let at_ms = self.world.clock.now_ms();
-        let mut entries = Vec::new();
-        if record.attempt == Attempt::default().next() {
-            // It may have failed before the attempt was written down.
-            entries.push(Entry::AttemptStarted {
-                episode: record.plan.id.clone(),
-                attempt: record.attempt,
-                resumed_from: None,
-                at_ms,
+                p.escalated = true;
             });
         }
-        entries.push(Entry::Finished {
-            episode: record.plan.id,
-            attempt: record.attempt,
-            outcome: Box::new(outcome),
-            fingerprint: None,
-            at_ms,
-        });
-        self.write(entries, ctx);
-    }
-
-    fn stop_at_budget(&mut self, record: EpisodeRecord, fault: &Fault) {
-        self.pending.push_front(record);
-        self.show(|p| {
-            p.state = CampaignState::Stopped;
-            p.reason = Some(fault.message.clone());
-        });
         self.cut_off();
     }
 
-    /// Something is wrong that trying again will not mend: rest, and say so.
-    fn escalate(&mut self, why: &str) {
-        tracing::error!(campaign = %self.config.name, why, "the campaign pauses");
-        self.show(|p| {
-            p.state = CampaignState::Paused;
-            p.reason = Some(why.to_owned());
-            p.escalated = true;
-        });
-        self.cut_off();
-    }
-
-    fn cut_off(&mut self) {
+    pub(super) fn cut_off(&mut self) {
         self.running.values().for_each(|child| child.cancel.cancel());
     }
 
-    fn write(&mut self, entries: Vec<Entry>, ctx: &mut Context<Self>) {
-        self.judging += 1;
+    /// Writes entries; kept for later where the store does not take them.
+    pub(super) fn write(&mut self, entries: Vec<Entry>, ctx: &mut Context<Self>) {
+        self.writing += 1;
         let collector = self.world.collector.clone();
-        ctx.spawn(async move { collector.record(entries).await }.into_actor(self).map(
+        let sent = entries.clone();
+        ctx.spawn(async move { collector.record(sent).await }.into_actor(self).map(
             |written, this, ctx| {
-                this.judging -= 1;
+                this.writing -= 1;
                 if let Err(fault) = written {
+                    this.unwritten.extend(entries);
                     this.escalate(&fault.to_string());
                 }
                 this.admit(ctx);
@@ -359,147 +183,15 @@ impl CampaignActor {
         ));
     }
 
-    /// Whether anything still moves; at rest the campaign publishes, or says that it rests.
-    fn settle(&mut self, ctx: &mut Context<Self>) {
-        let busy = !self.running.is_empty() || self.judging > 0 || self.asking || self.publishing;
-        if busy {
-            return;
-        }
-        if let Some(record) = self.to_judge.pop_front() {
-            return self.judge_again(record, ctx);
-        }
-        let over = self.pending.is_empty() && self.resting == 0;
-        match self.state() {
-            CampaignState::Running if over && !self.draining => self.publish(ctx),
-            CampaignState::Running if !self.draining => {}
-            CampaignState::Running => self.rest(CampaignState::Running, ctx),
-            state => self.rest(state, ctx),
+    /// Where the campaign stands, as an entry.
+    pub(super) fn standing(&self) -> Entry {
+        let progress = self.progress.borrow();
+        Entry::CampaignMoved {
+            campaign: progress.campaign.clone(),
+            state: progress.state,
+            reason: progress.reason.clone(),
         }
     }
-
-    /// An episode that finished just before the process died has no row yet.
-    fn judge_again(&mut self, record: EpisodeRecord, ctx: &mut Context<Self>) {
-        let task = match self.task(&record) {
-            Ok(task) => task,
-            Err(fault) => return self.escalate(&fault.to_string()),
-        };
-        self.judging += 1;
-        let world = self.world.clone();
-        let config = self.config.clone();
-        let found = async move { recover(&world, &config, record, task).await };
-        ctx.spawn(found.into_actor(self).map(|found, this, ctx| {
-            this.judging -= 1;
-            match found {
-                Ok(judgement) => this.judge(judgement, ctx),
-                Err(fault) => this.escalate(&fault.to_string()),
-            }
-        }));
-    }
-
-    fn publish(&mut self, ctx: &mut Context<Self>) {
-        self.publishing = true;
-        let progress = self.progress.borrow().clone();
-        let (quality, collector) = (self.world.quality.clone(), self.world.collector.clone());
-        let publish = Publish {
-            campaign: self.config.name.clone(),
-            config: self.config.clone(),
-            planned: progress.episodes.planned,
-            faulted: progress.episodes.faulted,
-        };
-        let work = async move {
-            let record = quality.publish(publish.clone()).await?;
-            let moved = Entry::CampaignMoved {
-                campaign: publish.campaign,
-                state: CampaignState::Complete,
-                reason: None,
-            };
-            collector.record(vec![moved]).await?;
-            Ok::<_, Fault>(record)
-        };
-        ctx.spawn(work.into_actor(self).map(|published, this, ctx| {
-            this.publishing = false;
-            match published {
-                Ok(record) => {
-                    this.show(|p| {
-                        p.rows.accepted = record.rows.values().sum();
-                        p.rows.rejected = record.rejected.values().sum();
-                        p.dataset = Some(record);
-                        p.state = CampaignState::Complete;
-                        p.settled = true;
-                    });
-                    ctx.stop();
-                }
-                Err(fault) => {
-                    this.escalate(&fault.to_string());
-                    this.settle(ctx);
-                }
-            }
-        }));
-    }
-
-    /// At rest: written down, then published as settled.
-    fn rest(&mut self, state: CampaignState, ctx: &mut Context<Self>) {
-        if self.progress.borrow().settled {
-            return;
-        }
-        let moved = Entry::CampaignMoved {
-            campaign: self.config.name.clone(),
-            state,
-            reason: self.progress.borrow().reason.clone(),
-        };
-        let collector = self.world.collector.clone();
-        let draining = self.draining;
-        self.publishing = true;
-        ctx.spawn(async move { collector.record(vec![moved]).await }.into_actor(self).map(
-            move |written, this, ctx| {
-                this.publishing = false;
-                if let Err(fault) = written {
-                    tracing::error!(%fault, "the campaign's state could not be written");
-                }
-                // Resumed, cancelled or drained meanwhile: this is not where it rests.
-                if this.state() != state || this.draining != draining {
-                    return this.admit(ctx);
-                }
-                this.show(|p| {
-                    p.running = 0;
-                    p.settled = true;
-                });
-                if draining || state == CampaignState::Cancelled {
-                    ctx.stop();
-                }
-            },
-        ));
-    }
-}
-
-/// The judgement of an episode out of the journal.
-async fn recover(
-    world: &World,
-    config: &CampaignConfig,
-    record: EpisodeRecord,
-    task: Arc<Task>,
-) -> Result<Judgement, Fault> {
-    let turns = world.journal.turns(&record.plan.id, record.attempt).await?;
-    let attempts = world.journal.attempts(&record.plan.id).await?;
-    let started = attempts.iter().find(|a| a.attempt == record.attempt).map(|a| a.started_at_ms);
-    let (stop, verdict) = match record.outcome {
-        Some(Outcome::Judged { stop, verdict }) => (stop, verdict),
-        _ => (StopReason::Submitted, Verdict::agree(Vec::new(), &[])),
-    };
-    let finished_at_ms = record.finished_at_ms.unwrap_or_default();
-    Ok(Judgement {
-        attempt: record.attempt,
-        plan: record.plan,
-        task,
-        turns: Arc::new(turns),
-        stop,
-        verdict,
-        fingerprint: record.fingerprint.unwrap_or_default(),
-        started_at_ms: started.unwrap_or(finished_at_ms),
-        finished_at_ms,
-        policy: config.quality.clone(),
-        splits: config.dataset.splits,
-    })
 }
 
 impl Actor for CampaignActor {
@@ -520,7 +212,7 @@ impl Handler<Pause> for CampaignActor {
                 p.state = CampaignState::Paused;
                 p.reason = Some(message.0);
             });
-            self.settle(ctx);
+            self.admit(ctx);
         }
         running
     }
@@ -540,13 +232,9 @@ impl Handler<Resume> for CampaignActor {
                 p.escalated = false;
                 p.settled = false;
             });
-            // Whoever starts after a crash must find it running.
-            let moved = Entry::CampaignMoved {
-                campaign: self.config.name.clone(),
-                state: CampaignState::Running,
-                reason: None,
-            };
-            self.write(vec![moved], ctx);
+            let mut entries = std::mem::take(&mut self.unwritten);
+            entries.push(self.standing());
+            self.write(entries, ctx);
             self.admit(ctx);
         }
         resumable
@@ -564,7 +252,7 @@ impl Handler<Cancel> for CampaignActor {
                 p.settled = false;
             });
             self.cut_off();
-            self.settle(ctx);
+            self.admit(ctx);
         }
         live
     }
@@ -575,11 +263,24 @@ impl Handler<Drain> for CampaignActor {
 
     fn handle(&mut self, message: Drain, ctx: &mut Self::Context) -> bool {
         self.draining = true;
-        self.show(|p| p.settled = false);
+        // A campaign that has said everything is on its way out already.
+        if self.state() != CampaignState::Complete {
+            self.show(|p| p.settled = false);
+        }
         if message.cut {
             self.cut_off();
         }
-        self.settle(ctx);
+        self.admit(ctx);
         true
+    }
+}
+
+#[cfg(any(test, feature = "testkit"))]
+impl Handler<crate::testkit::Panic> for CampaignActor {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "the fault that tests inject")]
+    fn handle(&mut self, _: crate::testkit::Panic, _: &mut Self::Context) {
+        panic!("injected into the campaign");
     }
 }

@@ -60,6 +60,11 @@ impl CampaignHandle {
         self.address.send(Drain { cut }).await.unwrap_or(false)
     }
 
+    #[cfg(any(test, feature = "testkit"))]
+    pub async fn panic(&self) {
+        self.address.send(crate::testkit::Panic).await.ok();
+    }
+
     /// Waits until nothing runs any more and nothing will by itself.
     pub async fn settled(&self) -> Progress {
         let mut progress = self.progress.clone();

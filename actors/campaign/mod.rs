@@ -1,10 +1,15 @@
 //! A campaign: plan, admission, progress, pause, drain, and the dataset at its end.
 
 mod actor;
+mod admission;
+mod exits;
 mod messages;
 mod plan;
 mod prepare;
 mod progress;
+mod rest;
+#[cfg(test)]
+mod tests;
 
 pub use actor::CampaignActor;
 pub use messages::{CampaignHandle, Cancel, Drain, Pause, Resume};

@@ -53,6 +53,7 @@ pub async fn prepare(
     if earlier.as_ref().is_some_and(|record| record.identity != identity) {
         return Err(PrepareError::Changed(config.name.to_string()));
     }
+    let earlier_state = earlier.as_ref().map(|record| record.state);
     let (templates, skipped) = runnable(world, &planner).await?;
     if templates.is_empty() {
         return Err(PrepareError::NothingToRun(skipped));
@@ -72,6 +73,16 @@ pub async fn prepare(
         world.collector.record(vec![Entry::Planned(chunk.to_vec())]).await?;
     }
     let episodes = world.journal.episodes(&config.name).await?;
+    // Opened again, it keeps the state it was left in; with work left, it runs now.
+    let at_rest = earlier_state.is_some_and(|state| state != CampaignState::Running);
+    if at_rest && episodes.iter().any(|episode| episode.outcome.is_none()) {
+        let moved = Entry::CampaignMoved {
+            campaign: config.name.clone(),
+            state: CampaignState::Running,
+            reason: None,
+        };
+        world.collector.record(vec![moved]).await?;
+    }
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
     Ok(Prepared { planner, record, episodes, skipped, tasks })
 }

@@ -41,6 +41,7 @@ pub struct Progress {
     pub running: u64,
     pub steps: u64,
     pub tokens: Tokens,
+    /// All that was spent, as the ledger has it: also for calls that came to nothing.
     pub cost_usd: Money,
     pub rows: Rows,
     pub dataset: Option<DatasetRecord>,
@@ -97,7 +98,6 @@ impl Progress {
     /// Counts an episode found in the journal.
     pub(super) fn found(&mut self, record: &EpisodeRecord) {
         self.episodes.planned += 1;
-        self.cost_usd = self.cost_usd.saturating_add(record.cost);
         if let Some(outcome) = &record.outcome {
             self.count(outcome);
             self.steps += u64::from(record.steps);

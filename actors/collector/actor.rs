@@ -3,6 +3,7 @@
 use super::messages::{CollectorStats, Record, Snapshot};
 use crate::model::{Attempt, Entry, EpisodeId};
 use crate::ports::{Journal, StoreFault};
+use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, Context, Handler, MessageResult, ResponseFuture};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,12 +66,22 @@ impl Handler<Record> for CollectorActor {
         let entries = self.keep(message.entries);
         let journal = self.journal.clone();
         let place = message.place;
-        Box::pin(async move {
-            let outcome = if entries.is_empty() { Ok(()) } else { journal.append(entries).await };
+        if entries.is_empty() {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        // In a task of its own: a store that panics is a fault that is answered, not a
+        // caller left waiting for an actor that lives.
+        let append = spawn("append", async move {
+            let outcome = journal.append(entries).await;
             drop(place);
             outcome
-        })
+        });
+        Box::pin(async move { append.await.unwrap_or_else(|failure| Err(panicked(failure))) })
     }
+}
+
+fn panicked(failure: tokio::task::JoinError) -> StoreFault {
+    StoreFault { operation: "append", message: panic_text(failure) }
 }
 
 impl Handler<Snapshot> for CollectorActor {

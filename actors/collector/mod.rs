@@ -4,6 +4,8 @@
 
 mod actor;
 mod messages;
+#[cfg(test)]
+mod tests;
 
 pub use actor::CollectorActor;
 pub use messages::{CollectorHandle, CollectorStats, Record, Snapshot};

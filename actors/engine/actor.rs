@@ -1,7 +1,7 @@
 //! The engine actor.
 
 use super::messages::{EngineTools, Submit, SubmitError};
-use crate::campaign::{CampaignActor, CampaignHandle, Planner, prepare};
+use crate::campaign::{CampaignActor, CampaignHandle, Planner, Prepared, prepare};
 use crate::model::CampaignName;
 use crate::router::Account;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
@@ -16,6 +16,8 @@ pub struct Registry(Arc<Known>);
 #[derive(Default)]
 struct Known {
     campaigns: Mutex<BTreeMap<CampaignName, CampaignHandle>>,
+    /// Changed only with `campaigns` locked: what is started is either known to who drains,
+    /// or refused.
     draining: AtomicBool,
 }
 
@@ -37,7 +39,23 @@ impl Registry {
     }
 
     pub(super) fn set_draining(&self) {
+        let _campaigns = self.campaigns();
         self.0.draining.store(true, Ordering::Release);
+    }
+
+    /// Starts a campaign and knows it, unless the engine drains.
+    fn start<T>(
+        &self,
+        name: &CampaignName,
+        start: impl FnOnce() -> (CampaignHandle, T),
+    ) -> Option<(CampaignHandle, T)> {
+        let mut campaigns = self.campaigns();
+        if self.is_draining() {
+            return None;
+        }
+        let (handle, rest) = start();
+        campaigns.insert(name.clone(), handle.clone());
+        Some((handle, rest))
     }
 
     /// Whether a campaign of that name still moves or may be moved.
@@ -70,16 +88,12 @@ impl EngineActor {
     fn adopt(
         &mut self,
         name: &CampaignName,
-        handle: CampaignHandle,
-        joined: tokio::task::JoinHandle<()>,
+        prepared: Prepared,
         ctx: &mut Context<Self>,
-    ) -> CampaignHandle {
-        self.registry.campaigns().insert(name.clone(), handle.clone());
-        if self.registry.is_draining() {
-            // It was being prepared while the others were told.
-            let late = handle.clone();
-            ctx.spawn(async move { late.drain(false).await }.into_actor(self).map(|_, _, _| ()));
-        }
+    ) -> Submitted {
+        let EngineTools { world, places, .. } = self.tools.clone();
+        let started = self.registry.start(name, || CampaignActor::start(world, prepared, places));
+        let (handle, joined) = started.ok_or_else(|| Arc::new(SubmitError::Draining))?;
         let campaign = name.clone();
         ctx.spawn(joined.into_actor(self).map(move |ended, _, _| {
             if let Err(failure) = ended {
@@ -87,7 +101,7 @@ impl EngineActor {
                 tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
             }
         }));
-        handle
+        Ok(handle)
     }
 }
 
@@ -107,19 +121,15 @@ impl Handler<Submit> for EngineActor {
         }
         self.starting.insert(name.clone());
         let tools = self.tools.clone();
-        let started = async move { start(&tools, submit).await };
-        Box::pin(started.into_actor(self).map(move |started, this, ctx| {
+        let ready = async move { make_ready(&tools, submit).await };
+        Box::pin(ready.into_actor(self).map(move |ready, this, ctx| {
             this.starting.remove(&name);
-            let (handle, joined) = started.map_err(Arc::new)?;
-            Ok(this.adopt(&name, handle, joined, ctx))
+            this.adopt(&name, ready.map_err(Arc::new)?, ctx)
         }))
     }
 }
 
-async fn start(
-    tools: &EngineTools,
-    submit: Submit,
-) -> Result<(CampaignHandle, tokio::task::JoinHandle<()>), SubmitError> {
+async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, SubmitError> {
     let config = submit.config;
     let planner = Planner { config: config.clone(), catalog: tools.catalog.clone() };
     let mut models = Vec::with_capacity(config.models.len());
@@ -130,5 +140,15 @@ async fn start(
     let spent = tools.world.journal.spent(&config.name).await.map_err(crate::model::Fault::from)?;
     let account = Arc::new(Account::open(models, config.budget, spent));
     tools.world.router.open(config.name.clone(), account);
-    Ok(CampaignActor::start(tools.world.clone(), prepared, tools.places.clone()))
+    Ok(prepared)
+}
+
+#[cfg(any(test, feature = "testkit"))]
+impl Handler<crate::testkit::Panic> for EngineActor {
+    type Result = ();
+
+    #[expect(clippy::panic, reason = "the fault that tests inject")]
+    fn handle(&mut self, _: crate::testkit::Panic, _: &mut Self::Context) {
+        panic!("injected into the engine");
+    }
 }

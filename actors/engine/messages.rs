@@ -102,6 +102,11 @@ impl EngineHandle {
         }
     }
 
+    #[cfg(any(test, feature = "testkit"))]
+    pub fn raw(&self) -> &Handle<EngineActor> {
+        &self.handle
+    }
+
     /// Episodes that still run.
     pub fn running(&self) -> u64 {
         self.campaigns().iter().map(|p| p.running).sum()

@@ -73,14 +73,7 @@ impl Actor for EpisodeActor {
             attempt = orders.attempt.0,
         );
         let attempt = async move {
-            let cancelled = cancel.clone();
-            let outcome = tokio::select! {
-                biased;
-                () = cancelled.cancelled() => {
-                    Err(Fault::new(FaultKind::Cancelled, "the episode was cancelled"))
-                }
-                outcome = run(&world, &orders, &standing) => outcome,
-            };
+            let outcome = run(&world, &orders, &standing, &cancel).await;
             match &outcome {
                 Ok(done) => tracing::info!(steps = done.turns.len(), "the attempt is judged"),
                 Err(fault) => tracing::debug!(%fault, "the attempt ended without a verdict"),

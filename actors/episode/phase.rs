@@ -5,6 +5,8 @@
 //!        │            │           │           │
 //!        └────────────┴───────────┴───────────┴──► faulted   (no label; maybe another attempt)
 //! ```
+//! Provisioning may go straight to acting, and a replay that held the whole trajectory
+//! straight to verifying.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,16 +32,14 @@ impl Phase {
         match (self, next) {
             (Self::Done | Self::Faulted, _) => false,
             (_, Self::Faulted)
-            | (Self::Provisioning, Self::Replaying { .. } | Self::Acting { turn: 0 })
-            | (Self::Acting { .. }, Self::Verifying)
-            | (Self::Verifying, Self::Done)
-            // A replay that differs starts over in another sandbox.
-            | (Self::Replaying { .. }, Self::Provisioning) => true,
-            (Self::Replaying { turn: a }, Self::Replaying { turn: b }) => b == a + 1,
-            // The replay may have held the whole trajectory already.
-            (Self::Replaying { turn: a }, Self::Acting { turn: b }) => b == a + 1,
-            (Self::Replaying { .. }, Self::Verifying) => true,
-            (Self::Acting { turn: a }, Self::Acting { turn: b }) => b == a + 1,
+            | (Self::Provisioning, Self::Replaying { turn: 0 } | Self::Acting { turn: 0 })
+            | (Self::Replaying { .. } | Self::Acting { .. }, Self::Verifying)
+            | (Self::Verifying, Self::Done) => true,
+            (
+                Self::Replaying { turn: a },
+                Self::Replaying { turn: b } | Self::Acting { turn: b },
+            )
+            | (Self::Acting { turn: a }, Self::Acting { turn: b }) => a.checked_add(1) == Some(b),
             _ => false,
         }
     }
@@ -66,5 +66,34 @@ mod tests {
         assert!(!Phase::Provisioning.may_become(Phase::Done), "nothing is done unverified");
         assert!(!Phase::Acting { turn: 3 }.may_become(Phase::Done));
         assert!(!Phase::Acting { turn: 3 }.may_become(Phase::Acting { turn: 5 }));
+    }
+
+    /// Every arrow there is, written down a second time.
+    #[test]
+    fn no_other_arrow_exists() {
+        let turns = 0..4_u32;
+        let all: Vec<Phase> = turns
+            .flat_map(|turn| [Phase::Replaying { turn }, Phase::Acting { turn }])
+            .chain([Phase::Provisioning, Phase::Verifying, Phase::Done, Phase::Faulted])
+            .collect();
+        for from in &all {
+            for to in &all {
+                assert_eq!(from.may_become(*to), arrows(*from).contains(to), "{from:?} {to:?}");
+            }
+        }
+    }
+
+    fn arrows(from: Phase) -> Vec<Phase> {
+        use Phase::{Acting, Done, Faulted, Provisioning, Replaying, Verifying};
+        match from {
+            Provisioning => vec![Replaying { turn: 0 }, Acting { turn: 0 }, Faulted],
+            Replaying { turn } => {
+                let turn = turn + 1;
+                vec![Replaying { turn }, Acting { turn }, Verifying, Faulted]
+            }
+            Acting { turn } => vec![Acting { turn: turn + 1 }, Verifying, Faulted],
+            Verifying => vec![Done, Faulted],
+            Done | Faulted => Vec::new(),
+        }
     }
 }

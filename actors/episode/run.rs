@@ -11,6 +11,7 @@ use crate::model::{
 };
 use crate::pool::{Lease, PoolHandle};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// What an attempt that reached its end leaves behind.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,18 +24,43 @@ pub struct Conclusion {
     pub finished_at_ms: i64,
 }
 
+/// Runs an attempt to its end, or until it is cancelled.
 pub(super) async fn run(
+    world: &World,
+    orders: &Assignment,
+    standing: &Standing,
+    cancel: &CancellationToken,
+) -> Result<Conclusion, Fault> {
+    let conclusion = tokio::select! {
+        biased;
+        () = cancel.cancelled() => {
+            return Err(Fault::new(FaultKind::Cancelled, "the episode was cancelled"));
+        }
+        conclusion = conclude(world, orders, standing) => conclusion?,
+    };
+    // Not to be cut short: the journal must not hold a result of which the campaign knows
+    // nothing, or the episode would be run, and paid for, once more.
+    finish(world, orders, &conclusion).await?;
+    standing.become_phase(Phase::Done);
+    Ok(conclusion)
+}
+
+async fn conclude(
     world: &World,
     orders: &Assignment,
     standing: &Standing,
 ) -> Result<Conclusion, Fault> {
     let started_at_ms = world.clock.now_ms();
-    let earlier = earlier_turns(world, orders).await?;
-    start(world, orders, earlier.as_ref().map(|(from, _)| *from), started_at_ms).await?;
-    let recorded = earlier.map(|(_, turns)| turns).unwrap_or_default();
-    let played = play(world, orders, standing, recorded).await?;
+    let source = if orders.replay { replay_source(world, orders).await? } else { None };
+    start(world, orders, source, started_at_ms).await?;
+    // Read behind the fence: what the earlier attempt still had in flight is in, or never.
+    let recorded = match source {
+        Some(source) => world.journal.turns(&orders.plan.id, source).await?,
+        None => Vec::new(),
+    };
+    let Played { stop, turns, mut lease, fingerprint } =
+        play(world, orders, standing, recorded).await?;
     standing.become_phase(Phase::Verifying);
-    let Played { stop, turns, mut lease, fingerprint } = played;
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
             drop(lease);
@@ -46,22 +72,20 @@ pub(super) async fn run(
         Err(fault) => return Err(fault),
     };
     let finished_at_ms = world.clock.now_ms();
-    let outcome = Outcome::Judged { stop, verdict: verdict.clone() };
-    finish(world, orders, outcome, fingerprint.clone(), finished_at_ms).await?;
-    standing.become_phase(Phase::Done);
     tracing::info!(steps = turns.len(), score = verdict.score, "the attempt is judged");
     Ok(Conclusion { stop, verdict, turns, fingerprint, started_at_ms, finished_at_ms })
 }
 
-/// The turns of the attempt before this one: paid for, so they are played again rather
-/// than asked for again.
-async fn earlier_turns(
-    world: &World,
-    orders: &Assignment,
-) -> Result<Option<(Attempt, Vec<Turn>)>, Fault> {
-    let Some(last) = orders.attempt.0.checked_sub(1).filter(|n| *n > 0) else { return Ok(None) };
-    let turns = world.journal.turns(&orders.plan.id, Attempt(last)).await?;
-    Ok((!turns.is_empty()).then_some((Attempt(last), turns)))
+/// The newest earlier attempt with turns: they are paid for, so they are played again
+/// rather than asked for again. Attempts that failed before their first turn have none and
+/// hide nothing.
+async fn replay_source(world: &World, orders: &Assignment) -> Result<Option<Attempt>, Fault> {
+    if orders.attempt <= Attempt::default().next() {
+        return Ok(None);
+    }
+    let attempts = world.journal.attempts(&orders.plan.id).await?;
+    let with_turns = attempts.iter().filter(|a| a.steps > 0 && a.attempt < orders.attempt);
+    Ok(with_turns.map(|a| a.attempt).max())
 }
 
 async fn start(
@@ -79,47 +103,31 @@ async fn start(
     world.collector.record(vec![entry]).await
 }
 
-async fn finish(
-    world: &World,
-    orders: &Assignment,
-    outcome: Outcome,
-    fingerprint: Fingerprint,
-    at_ms: i64,
-) -> Result<(), Fault> {
+async fn finish(world: &World, orders: &Assignment, conclusion: &Conclusion) -> Result<(), Fault> {
+    let outcome = Outcome::Judged { stop: conclusion.stop, verdict: conclusion.verdict.clone() };
     let entry = Entry::Finished {
         episode: orders.plan.id.clone(),
         attempt: orders.attempt,
         outcome: Box::new(outcome),
-        fingerprint: Some(fingerprint),
-        at_ms,
+        fingerprint: Some(conclusion.fingerprint.clone()),
+        at_ms: conclusion.finished_at_ms,
     };
     world.collector.record(vec![entry]).await
 }
 
-/// Plays the recorded turns again and goes on from there; where the sandbox answers
-/// differently now, the record is of no use and the attempt starts from nothing.
+/// Plays the recorded turns again and goes on from there.
 async fn play(
     world: &World,
     orders: &Assignment,
     standing: &Standing,
     recorded: Vec<Turn>,
 ) -> Result<Played, Fault> {
-    let lease = provision(world, orders).await?;
-    let acting = Acting::begin(world, orders, standing, lease).await?;
-    if recorded.is_empty() {
-        return acting.act().await;
+    let lease = lay_task(&world.pool, &orders.task, &orders.config.sandbox).await?;
+    let mut acting = Acting::begin(world, orders, standing, lease).await?;
+    if !recorded.is_empty() {
+        acting.replay(recorded).await?;
     }
-    if let Some(caught_up) = acting.replay(recorded).await? {
-        return caught_up.act().await;
-    }
-    tracing::warn!(episode = %orders.plan.id, "the recorded turns do not repeat; starting over");
-    standing.become_phase(Phase::Provisioning);
-    let lease = provision(world, orders).await?;
-    Acting::begin(world, orders, standing, lease).await?.act().await
-}
-
-async fn provision(world: &World, orders: &Assignment) -> Result<Lease, Fault> {
-    lay_task(&world.pool, &orders.task, &orders.config.sandbox).await
+    acting.act().await
 }
 
 /// A fresh sandbox with a task laid in it and its setup done.

@@ -4,8 +4,8 @@ use super::milestones;
 use super::phase::Phase;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
-    ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, Fingerprint, FinishReason,
-    Message, Scan, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
+    ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, FaultKind, Fingerprint,
+    FinishReason, Message, Scan, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
 };
 use crate::pool::Lease;
 use crate::ports::CallContext;
@@ -13,7 +13,7 @@ use crate::router::{Call, Called};
 use crate::scaffold::{FormatError, ParsedAction};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 /// An attempt whose agent has stopped.
 pub(super) struct Played {
@@ -82,9 +82,10 @@ impl<'a> Acting<'a> {
         })
     }
 
-    /// Runs recorded commands again. None: the sandbox answered differently.
-    pub(super) async fn replay(mut self, recorded: Vec<Turn>) -> Result<Option<Self>, Fault> {
-        for turn in recorded {
+    /// Runs recorded commands again and takes the turns over: all of them at once, so that
+    /// an attempt that dies on the way leaves the longer record the newest one.
+    pub(super) async fn replay(&mut self, recorded: Vec<Turn>) -> Result<(), Fault> {
+        for turn in &recorded {
             self.standing.become_phase(Phase::Replaying { turn: turn.step.index });
             if let Some(command) = turn.command.clone() {
                 let report = self.execute(&command).await?;
@@ -93,16 +94,16 @@ impl<'a> Acting<'a> {
                     self.orders.scaffold.observe(&action, &report).text == turn.step.observation
                 });
                 if !same {
-                    return Ok(None);
+                    let differs = format!("turn {} does not repeat", turn.step.index);
+                    return Err(Fault::new(FaultKind::ReplayDiffers, differs));
                 }
                 self.look(&report);
             }
             self.potential = turn.step.potential;
             let bad = turn.step.action.kind == ActionType::Malformed;
             self.malformed = if bad { self.malformed + 1 } else { 0 };
-            self.record(turn).await?;
         }
-        Ok(Some(self))
+        self.record(recorded).await
     }
 
     /// Acts until there is a reason to stop.
@@ -129,11 +130,16 @@ impl<'a> Acting<'a> {
         match last.step.action.kind {
             ActionType::Submit => Some(StopReason::Submitted),
             ActionType::Refusal => Some(StopReason::Refused),
-            ActionType::Malformed if self.malformed >= self.malformed_limit() => {
-                Some(StopReason::Malformed)
-            }
-            _ => None,
+            ActionType::Malformed => self.patience_spent(last.reply.finish),
+            ActionType::ToolCall => None,
         }
+    }
+
+    /// Why unreadable replies end the episode, if there are enough of them.
+    fn patience_spent(&self, finish: FinishReason) -> Option<StopReason> {
+        let cut = finish == FinishReason::Length;
+        let stop = if cut { StopReason::Truncated } else { StopReason::Malformed };
+        (self.malformed >= self.malformed_limit()).then_some(stop)
     }
 
     fn malformed_limit(&self) -> u32 {
@@ -142,7 +148,11 @@ impl<'a> Acting<'a> {
 
     async fn turn(&mut self, index: u32) -> Result<Option<StopReason>, Fault> {
         let started = Instant::now();
-        let called = self.ask(index).await?;
+        // The limit is on the whole of the turns, so it also ends a call that never returns.
+        let Ok(called) = timeout_at(self.deadline, self.ask(index)).await else {
+            return Ok(Some(StopReason::TimeLimit));
+        };
+        let called = called?;
         let before = self.state.clone();
         let deed = self.perform(&called.reply).await?;
         if let Some(report) = &deed.report {
@@ -153,7 +163,7 @@ impl<'a> Acting<'a> {
         }
         let stop = deed.stop;
         let turn = self.assemble(index, before, called, deed, started.elapsed());
-        self.record(turn).await?;
+        self.record(vec![turn]).await?;
         Ok(stop)
     }
 
@@ -213,12 +223,7 @@ impl<'a> Acting<'a> {
 
     fn malformed(&mut self, reply: &ChatReply, error: &FormatError) -> Deed {
         self.malformed += 1;
-        let cut = reply.finish == FinishReason::Length;
-        let stop = (self.malformed >= self.malformed_limit()).then_some(if cut {
-            StopReason::Truncated
-        } else {
-            StopReason::Malformed
-        });
+        let stop = self.patience_spent(reply.finish);
         let observed = self.orders.scaffold.correct(reply, error);
         Deed {
             action: StepAction {
@@ -294,15 +299,16 @@ impl<'a> Acting<'a> {
     }
 
     /// Durable before the next paid call.
-    async fn record(&mut self, turn: Turn) -> Result<(), Fault> {
-        self.history.extend(turn.messages.iter().cloned());
-        let entry = Entry::TurnTaken {
+    async fn record(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
+        let entry = |turn: &Turn| Entry::TurnTaken {
             episode: self.orders.plan.id.clone(),
             attempt: self.orders.attempt,
             turn: Box::new(turn.clone()),
         };
-        self.turns.push(turn);
-        self.world.collector.record(vec![entry]).await
+        let entries = turns.iter().map(entry).collect();
+        self.history.extend(turns.iter().flat_map(|turn| turn.messages.iter().cloned()));
+        self.turns.extend(turns);
+        self.world.collector.record(entries).await
     }
 }
 

@@ -27,6 +27,8 @@ pub struct World {
 pub struct Assignment {
     pub plan: PlannedEpisode,
     pub attempt: crate::model::Attempt,
+    /// Play the recorded turns of an earlier attempt again before asking for new ones.
+    pub replay: bool,
     pub task: Arc<Task>,
     pub scaffold: Arc<dyn Scaffold>,
     pub config: Arc<CampaignConfig>,

@@ -30,6 +30,9 @@ pub enum FaultKind {
     Panicked,
     /// An actor was gone and did not come back in time.
     ActorGone,
+    /// The recorded turns of an earlier attempt came out differently this time: the next
+    /// attempt starts from nothing.
+    ReplayDiffers,
     /// The process stopped while the attempt ran.
     Interrupted,
     /// A drain or cancel ended the attempt.
@@ -47,6 +50,7 @@ impl FaultKind {
             | Self::ModelTransient
             | Self::Panicked
             | Self::ActorGone
+            | Self::ReplayDiffers
             | Self::Interrupted => true,
             Self::TaskSetup
             | Self::ModelPermanent
@@ -59,7 +63,7 @@ impl FaultKind {
     /// Whether the fault is paid from the episode's attempt budget. A stop from outside is
     /// nobody's failure and leaves the episode resumable.
     pub fn consumes_attempt(self) -> bool {
-        !matches!(self, Self::Interrupted | Self::Cancelled | Self::Budget)
+        !matches!(self, Self::Interrupted | Self::Cancelled | Self::Budget | Self::ReplayDiffers)
     }
 
     pub fn as_str(self) -> &'static str {
@@ -75,6 +79,7 @@ impl FaultKind {
             Self::Budget => "budget",
             Self::Panicked => "panicked",
             Self::ActorGone => "actor_gone",
+            Self::ReplayDiffers => "replay_differs",
             Self::Interrupted => "interrupted",
             Self::Cancelled => "cancelled",
         }

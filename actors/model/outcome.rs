@@ -132,3 +132,83 @@ fn round_reward(value: f64) -> f64 {
     let rounded = (value * 1e9).round() / 1e9;
     if rounded == 0.0 { 0.0 } else { rounded }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ActionType, Money, StepAction, StepState, Usage};
+    use proptest::prelude::*;
+
+    fn step(potential: f64) -> Step {
+        Step {
+            index: 0,
+            state: StepState::default(),
+            action: StepAction {
+                kind: ActionType::ToolCall,
+                tool: String::new(),
+                arguments: String::new(),
+            },
+            observation: String::new(),
+            reasoning: String::new(),
+            potential,
+            end: None,
+            error: None,
+            truncated: false,
+            usage: Usage::default(),
+            cost: Money::ZERO,
+            duration_ms: 0,
+        }
+    }
+
+    proptest! {
+        /// Whatever the potentials on the way, shaping adds nothing to the whole.
+        #[test]
+        fn rewards_sum_to_the_score(
+            potentials in proptest::collection::vec(0.0..1.0_f64, 1..120),
+            score in 0.0..=1.0_f64,
+        ) {
+            let steps: Vec<Step> = potentials.into_iter().map(step).collect();
+            let rewards = rewards(&steps, score);
+            prop_assert_eq!(rewards.len(), steps.len());
+            prop_assert!((rewards.iter().sum::<f64>() - score).abs() < 1e-6);
+            let returns = returns_to_go(&rewards);
+            prop_assert!((returns[0] - score).abs() < 1e-6);
+            prop_assert_eq!(returns.last(), rewards.last());
+            for (at, pair) in returns.windows(2).enumerate() {
+                prop_assert!((pair[0] - pair[1] - rewards[at]).abs() < 1e-8);
+            }
+        }
+
+        #[test]
+        fn only_agreement_is_believed(
+            first in proptest::collection::vec((1u8..5, any::<bool>()), 0..6),
+            second in proptest::collection::vec(any::<bool>(), 0..6),
+        ) {
+            let check = |(at, weight, passed): (usize, u8, bool)| CheckResult {
+                name: format!("check {at}"),
+                weight: f64::from(weight),
+                passed,
+                output: String::new(),
+            };
+            let one: Vec<CheckResult> =
+                first.iter().enumerate().map(|(at, (w, p))| check((at, *w, *p))).collect();
+            let two: Vec<CheckResult> = second
+                .iter()
+                .enumerate()
+                .map(|(at, p)| check((at, first.get(at).map_or(1, |(w, _)| *w), *p)))
+                .collect();
+            let verdict = Verdict::agree(one.clone(), &two);
+            let same = one == two;
+            prop_assert_eq!(verdict.flaky, !same);
+            let all = !one.is_empty() && one.iter().all(|c| c.passed);
+            prop_assert_eq!(verdict.passed, same && all);
+            prop_assert_eq!(verdict.passed, verdict.score == 1.0 && !verdict.flaky);
+            prop_assert!((0.0..=1.0).contains(&verdict.score));
+        }
+    }
+
+    #[test]
+    fn an_empty_trajectory_has_no_rewards() {
+        assert!(rewards(&[], 1.0).is_empty() && returns_to_go(&[]).is_empty());
+    }
+}

@@ -48,6 +48,12 @@ impl Breaker {
         }
     }
 
+    /// How long until a try may be admitted; none while it is closed or a probe is out.
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        let until = self.open_until.filter(|_| !self.probing)?;
+        Some(until.saturating_duration_since(now))
+    }
+
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.open_until = None;

@@ -1,23 +1,24 @@
 //! The pool actor: a shim over [`super::state`] that creates in tasks and hands over.
 
-use super::messages::{Acquire, Lease, PoolStats, Shutdown, Snapshot};
+use super::messages::{Acquire, Granted, Lease, PoolStats, Shutdown, Snapshot};
 use super::state::{PoolConfig, Shelves};
 use crate::model::{Fault, FaultKind, SandboxSpec};
 use crate::policy::Breaker;
 use crate::ports::{Sandbox, SandboxBackend};
-use crate::supervisor::spawn;
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
-use std::sync::Arc;
+use crate::supervisor::{panic_text, spawn};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 const EXPIRY_CHECK: Duration = Duration::from_secs(5);
 const BREAKER_THRESHOLD: u32 = 8;
 const BREAKER_COOL_DOWN: Duration = Duration::from_millis(500);
 
 type Held = (Box<dyn Sandbox>, OwnedSemaphorePermit);
-type Waiter = oneshot::Sender<Result<Lease, Fault>>;
+type Waiter = oneshot::Sender<Granted>;
 
 /// Keeps sandboxes warm.
 pub struct PoolActor {
@@ -25,8 +26,10 @@ pub struct PoolActor {
     shelves: Shelves<Held, Waiter>,
     places: Arc<Semaphore>,
     breaker: Breaker,
+    /// A look at the shelves is due when the breaker may let a probe through.
+    waking: bool,
     stats: PoolStats,
-    closed: bool,
+    closing: CancellationToken,
 }
 
 impl PoolActor {
@@ -34,61 +37,92 @@ impl PoolActor {
         backend: Arc<dyn SandboxBackend>,
         config: PoolConfig,
         places: Arc<Semaphore>,
+        closing: CancellationToken,
     ) -> Self {
         Self {
             backend,
             shelves: Shelves::new(config),
             places,
             breaker: Breaker::new(BREAKER_THRESHOLD, BREAKER_COOL_DOWN),
+            waking: false,
             stats: PoolStats::default(),
-            closed: false,
+            closing,
         }
     }
 
-    fn acquire(&mut self, spec: Arc<SandboxSpec>, ctx: &mut Context<Self>) -> Taken {
-        if self.closed {
-            return Taken::Refused(Fault::new(FaultKind::Cancelled, "the pool is closed"));
+    fn acquire(&mut self, spec: &Arc<SandboxSpec>, waiter: Waiter, ctx: &mut Context<Self>) {
+        if self.closing.is_cancelled() {
+            return tell(waiter, Err(closed()));
         }
         let now = Instant::now();
-        let (taken, old) = self.shelves.take(&spec, now);
+        let (taken, old) = self.shelves.take(spec, now);
         drop(old);
-        let outcome = match taken {
+        match taken {
             Some((sandbox, place)) => {
                 self.stats.hits += 1;
-                Taken::Now(Box::new(Lease::new(sandbox, place)))
+                if let Err(unwanted) = waiter.send(Ok(Lease::new(sandbox, place, true))) {
+                    drop(unwanted);
+                }
             }
             None => {
                 self.stats.misses += 1;
-                let (sender, receiver) = oneshot::channel();
-                self.shelves.wait(&spec, sender, now);
-                Taken::Later(receiver)
+                self.shelves.wait(spec, waiter, now);
             }
-        };
+        }
         self.refill(ctx);
-        outcome
     }
 
     /// Starts what is lacking, as far as creations in parallel are allowed.
     fn refill(&mut self, ctx: &mut Context<Self>) {
-        for spec in self.shelves.plan() {
-            if let Err(why) = self.breaker.admit(Instant::now()) {
-                self.fail_one(&spec, &Fault::new(FaultKind::SandboxStart, why));
+        if self.closing.is_cancelled() {
+            return;
+        }
+        self.shelves.forget(Waiter::is_closed);
+        for (spec, awaited) in self.shelves.plan() {
+            // Who waits goes on waiting while the breaker is open: a backend that is back
+            // in a second costs nobody an attempt.
+            if self.breaker.admit(Instant::now()).is_err() {
+                self.shelves.created(&spec);
+                self.wake(ctx);
                 continue;
             }
-            let (backend, places, wanted) =
-                (self.backend.clone(), self.places.clone(), spec.clone());
-            let creation = spawn("create sandbox", async move {
-                let closed = |_| Fault::new(FaultKind::Cancelled, "the pool is closed");
-                let place = places.acquire_owned().await.map_err(closed)?;
-                backend.create(&wanted).await.map(|sandbox| (sandbox, place))
-            });
-            ctx.spawn(creation.into_actor(self).map(move |created, this, ctx| {
-                let panicked = |e: tokio::task::JoinError| {
-                    Err(Fault::new(FaultKind::SandboxStart, e.to_string()))
-                };
-                this.created(&spec, created.unwrap_or_else(panicked), ctx);
-            }));
+            match self.place_for(&spec, awaited) {
+                Some(place) => self.create(spec, place, ctx),
+                None => self.shelves.created(&spec),
+            }
         }
+    }
+
+    /// A place, or the promise of one where somebody waits; warmth takes only what is free.
+    fn place_for(&mut self, spec: &Arc<SandboxSpec>, awaited: bool) -> Option<Place> {
+        let free = self.places.clone().try_acquire_owned().ok();
+        if free.is_none() && awaited {
+            drop(self.shelves.evict(spec));
+            return Some(Err(self.places.clone()));
+        }
+        free.map(Ok)
+    }
+
+    fn create(&mut self, spec: Arc<SandboxSpec>, place: Place, ctx: &mut Context<Self>) {
+        let (backend, wanted, closing) = (self.backend.clone(), spec.clone(), self.closing.clone());
+        let creation = spawn("create sandbox", async move {
+            let create = async {
+                let place = match place {
+                    Ok(place) => place,
+                    Err(places) => places.acquire_owned().await.map_err(|_| closed())?,
+                };
+                backend.create(&wanted).await.map(|sandbox| (sandbox, place))
+            };
+            tokio::select! {
+                biased;
+                () = closing.cancelled() => Err(closed()),
+                created = create => created,
+            }
+        });
+        ctx.spawn(creation.into_actor(self).map(move |created, this, ctx| {
+            let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
+            this.created(&spec, created.unwrap_or_else(panicked), ctx);
+        }));
     }
 
     fn created(
@@ -97,6 +131,7 @@ impl PoolActor {
         created: Result<Held, Fault>,
         ctx: &mut Context<Self>,
     ) {
+        self.shelves.created(spec);
         match created {
             Ok(held) => {
                 self.breaker.succeeded();
@@ -106,43 +141,52 @@ impl PoolActor {
             Err(fault) => {
                 self.stats.failed += 1;
                 self.breaker.failed(Instant::now(), &fault.message);
-                self.fail_one(spec, &fault);
+                self.fail(spec, &fault);
             }
         }
-        if !self.closed && !self.breaker.is_open() {
-            self.refill(ctx);
+        self.refill(ctx);
+    }
+
+    /// To the first waiter who still wants it, else onto the shelf.
+    fn hand_over(&mut self, spec: &Arc<SandboxSpec>, (sandbox, place): Held) {
+        let mut lease = Lease::new(sandbox, place, false);
+        while let Some(waiter) = self.shelves.next_waiter(spec) {
+            match waiter.send(Ok(lease)) {
+                Ok(()) | Err(Err(_)) => return,
+                Err(Ok(unwanted)) => lease = unwanted,
+            }
+        }
+        if !self.closing.is_cancelled() {
+            drop(self.shelves.keep(spec, lease.into_parts(), Instant::now()));
         }
     }
 
-    fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: Held) {
-        let mut lease = Some(held);
-        let mut waiter = self.shelves.created(spec);
-        while let (Some((sandbox, place)), Some(sender)) = (lease.take(), waiter.take()) {
-            match sender.send(Ok(Lease::new(sandbox, place))) {
-                Ok(()) => return,
-                // That one gave up waiting; whoever is next gets a fresh one.
-                Err(refused) => drop(refused),
-            }
-        }
-        if let Some(held) = lease.filter(|_| !self.closed) {
-            self.shelves.keep(spec, held, Instant::now());
+    /// One creation, one waiter told; but a failed probe speaks for all.
+    fn fail(&mut self, spec: &Arc<SandboxSpec>, fault: &Fault) {
+        if self.breaker.is_open() {
+            let waiters = self.shelves.all_waiters();
+            waiters.into_iter().for_each(|waiter| tell(waiter, Err(fault.clone())));
+        } else if let Some(waiter) = self.shelves.next_waiter(spec) {
+            tell(waiter, Err(fault.clone()));
         }
     }
 
-    fn fail_one(&mut self, spec: &Arc<SandboxSpec>, fault: &Fault) {
-        if let Some(waiter) = self.shelves.created(spec) {
-            // Nobody listening means nobody to tell.
-            waiter.send(Err(fault.clone())).ok();
-        }
+    /// Looks again when the breaker may admit a probe. One look is enough: it arranges for
+    /// the next.
+    fn wake(&mut self, ctx: &mut Context<Self>) {
+        let Some(wait) = self.breaker.wait(Instant::now()).filter(|_| !self.waking) else { return };
+        self.waking = true;
+        ctx.run_later(wait, |this, ctx| {
+            this.waking = false;
+            this.refill(ctx);
+        });
     }
 
     fn close(&mut self) {
-        self.closed = true;
+        self.closing.cancel();
         let (items, waiters) = self.shelves.clear();
         drop(items);
-        for waiter in waiters {
-            waiter.send(Err(Fault::new(FaultKind::Cancelled, "the pool is closed"))).ok();
-        }
+        waiters.into_iter().for_each(|waiter| tell(waiter, Err(closed())));
     }
 
     fn snapshot(&self) -> PoolStats {
@@ -156,34 +200,38 @@ impl PoolActor {
     }
 }
 
-enum Taken {
-    Now(Box<Lease>),
-    Later(oneshot::Receiver<Result<Lease, Fault>>),
-    Refused(Fault),
+/// A place that is taken, or where to wait for one.
+type Place = Result<OwnedSemaphorePermit, Arc<Semaphore>>;
+
+fn closed() -> Fault {
+    Fault::new(FaultKind::Cancelled, "the pool is closed")
+}
+
+fn tell(waiter: Waiter, granted: Granted) {
+    // Nobody listening means nobody to tell.
+    waiter.send(granted).ok();
 }
 
 impl Actor for PoolActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_interval(EXPIRY_CHECK, |this, _| drop(this.shelves.expire(Instant::now())));
+        ctx.run_interval(EXPIRY_CHECK, |this, ctx| {
+            drop(this.shelves.expire(Instant::now()));
+            this.refill(ctx);
+        });
     }
 }
 
 impl Handler<Acquire> for PoolActor {
-    type Result = ResponseFuture<Result<Lease, Fault>>;
+    type Result = ();
 
-    fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) -> Self::Result {
-        let taken = self.acquire(message.0, ctx);
-        Box::pin(async move {
-            match taken {
-                Taken::Now(lease) => Ok(*lease),
-                Taken::Refused(fault) => Err(fault),
-                Taken::Later(lease) => lease.await.unwrap_or_else(|_| {
-                    Err(Fault::new(FaultKind::ActorGone, "the pool restarted"))
-                }),
-            }
-        })
+    fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) {
+        let waiter = message.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // None: an incarnation that has died took it; the caller asks again.
+        if let Some(waiter) = waiter {
+            self.acquire(&message.spec, waiter, ctx);
+        }
     }
 }
 

@@ -8,31 +8,45 @@ use crate::ports::{Sandbox, SandboxBackend};
 use crate::supervisor::{Ended, Handle, supervise};
 use actix::Message;
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// A sandbox of one's own. Dropping it kills what is inside and frees its place.
 pub struct Lease {
     sandbox: Box<dyn Sandbox>,
-    _place: OwnedSemaphorePermit,
+    /// It has waited on a shelf, so its guest may have died since it answered.
+    warm: bool,
+    place: OwnedSemaphorePermit,
 }
 
 impl Lease {
-    pub(super) fn new(sandbox: Box<dyn Sandbox>, place: OwnedSemaphorePermit) -> Self {
-        Self { sandbox, _place: place }
+    pub(super) fn new(sandbox: Box<dyn Sandbox>, place: OwnedSemaphorePermit, warm: bool) -> Self {
+        Self { sandbox, warm, place }
     }
 
     pub fn sandbox(&mut self) -> &mut dyn Sandbox {
         &mut *self.sandbox
     }
+
+    pub(super) fn into_parts(self) -> (Box<dyn Sandbox>, OwnedSemaphorePermit) {
+        (self.sandbox, self.place)
+    }
 }
 
-/// Take a sandbox: a warm one at once, else the next one created.
+pub(super) type Granted = Result<Lease, Fault>;
+
+/// Take a sandbox: a warm one at once, else the next one created. It comes through the
+/// sender, whose receiver belongs to the caller: when the caller gives up, the pool sees
+/// that nobody waits; when the pool dies, the caller sees that nobody will answer.
 #[derive(Clone, Message)]
-#[rtype(result = "Result<Lease, Fault>")]
-pub struct Acquire(pub Arc<SandboxSpec>);
+#[rtype(result = "()")]
+pub struct Acquire {
+    pub(super) spec: Arc<SandboxSpec>,
+    pub(super) reply: Arc<Mutex<Option<oneshot::Sender<Granted>>>>,
+}
 
 /// Drop every warm sandbox and refuse what comes.
 #[derive(Clone, Message)]
@@ -67,22 +81,30 @@ impl PoolHandle {
         config: PoolConfig,
     ) -> (Self, JoinHandle<Ended>) {
         let places = Arc::new(tokio::sync::Semaphore::new(config.max_live));
+        // Both outlive the actor: leases of before a rebuild keep their places, and a pool
+        // that was closed stays closed.
+        let closing = CancellationToken::new();
         let intensity = Intensity::new(5, Duration::from_secs(10));
         let (handle, joined) = supervise("pool", intensity, move || {
-            PoolActor::new(backend.clone(), config.clone(), places.clone())
+            PoolActor::new(backend.clone(), config.clone(), places.clone(), closing.clone())
         });
         (Self(handle), joined)
     }
 
     /// A sandbox whose guest has just answered.
     pub async fn acquire(&self, spec: &Arc<SandboxSpec>) -> Result<Lease, Fault> {
-        let mut lease = self.0.ask(Acquire(spec.clone())).await??;
-        // A warm one may have died while it waited; nobody should find out mid-episode.
-        if lease.sandbox().ping().await.is_ok() {
-            return Ok(lease);
+        loop {
+            let (reply, granted) = oneshot::channel();
+            let reply = Arc::new(Mutex::new(Some(reply)));
+            self.0.ask(Acquire { spec: spec.clone(), reply }).await?;
+            // A pool that died with the request in hand has a successor to ask.
+            let Ok(granted) = granted.await else { continue };
+            let mut lease = granted?;
+            // A warm one may have died while it waited; nobody should find out mid-episode.
+            if !lease.warm || lease.sandbox().ping().await.is_ok() {
+                return Ok(lease);
+            }
         }
-        drop(lease);
-        self.0.ask(Acquire(spec.clone())).await?
     }
 
     pub async fn stats(&self) -> PoolStats {

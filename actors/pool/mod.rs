@@ -3,6 +3,8 @@
 mod actor;
 mod messages;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use actor::PoolActor;
 pub use messages::{Acquire, Lease, PoolHandle, PoolStats, Shutdown, Snapshot};

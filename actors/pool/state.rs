@@ -78,37 +78,72 @@ impl<S, W> Shelves<S, W> {
         self.shelf(spec, now).waiting.push_back(waiter);
     }
 
-    /// Specifications to create one each of now; counts them as being created.
-    pub(super) fn plan(&mut self) -> Vec<Arc<SandboxSpec>> {
+    /// What to create one each of now; counts them as being created. Somebody waits for
+    /// those that are `true`; the others are for warmth.
+    pub(super) fn plan(&mut self) -> Vec<(Arc<SandboxSpec>, bool)> {
         let mut free = self.config.parallel_creation.saturating_sub(self.creating());
         let mut planned = Vec::new();
         while free > 0 {
-            // The one that lacks most goes first, so no campaign starves another.
+            // Who waits comes before warmth; the one that lacks most goes first, so no
+            // campaign starves another.
             let most = self
                 .shelves
                 .iter_mut()
-                .map(|(spec, shelf)| (lacking(shelf), spec, shelf))
-                .filter(|(lack, ..)| *lack > 0)
-                .max_by_key(|(lack, ..)| *lack);
-            let Some((_, spec, shelf)) = most else { break };
+                .map(|(spec, shelf)| (unserved(shelf), lacking(shelf), spec, shelf))
+                .filter(|(_, lack, ..)| *lack > 0)
+                .max_by_key(|(unserved, lack, ..)| (*unserved, *lack));
+            let Some((unserved, _, spec, shelf)) = most else { break };
             shelf.creating += 1;
-            planned.push(spec.clone());
+            planned.push((spec.clone(), unserved > 0));
             free -= 1;
         }
         planned
     }
 
-    /// A creation has ended; the first waiter, if anybody waits.
-    pub(super) fn created(&mut self, spec: &Arc<SandboxSpec>) -> Option<W> {
-        let shelf = self.shelves.get_mut(spec)?;
-        shelf.creating = shelf.creating.saturating_sub(1);
-        shelf.waiting.pop_front()
+    /// A creation has ended.
+    pub(super) fn created(&mut self, spec: &Arc<SandboxSpec>) {
+        if let Some(shelf) = self.shelves.get_mut(spec) {
+            shelf.creating = shelf.creating.saturating_sub(1);
+        }
     }
 
-    pub(super) fn keep(&mut self, spec: &Arc<SandboxSpec>, item: S, now: Instant) {
-        if let Some(shelf) = self.shelves.get_mut(spec) {
-            shelf.warm.push_back((item, now));
+    /// The one who has waited longest.
+    pub(super) fn next_waiter(&mut self, spec: &Arc<SandboxSpec>) -> Option<W> {
+        self.shelves.get_mut(spec)?.waiting.pop_front()
+    }
+
+    /// Everybody who waits, whatever for.
+    pub(super) fn all_waiters(&mut self) -> Vec<W> {
+        self.shelves.values_mut().flat_map(|shelf| shelf.waiting.drain(..)).collect()
+    }
+
+    /// Forgets waiters who have given up.
+    pub(super) fn forget(&mut self, gone: impl Fn(&W) -> bool) {
+        self.shelves.values_mut().for_each(|shelf| shelf.waiting.retain(|waiter| !gone(waiter)));
+    }
+
+    /// Puts one on its shelf; handed back where it is not wanted any more.
+    pub(super) fn keep(&mut self, spec: &Arc<SandboxSpec>, item: S, now: Instant) -> Option<S> {
+        let most = self.config.warm;
+        match self.shelves.get_mut(spec) {
+            Some(shelf) if shelf.warm.len() < most => shelf.warm.push_back((item, now)),
+            _ => return Some(item),
         }
+        None
+    }
+
+    /// Takes the oldest warm one of another specification than `spec`: somebody waits for
+    /// the place it has.
+    pub(super) fn evict(&mut self, spec: &Arc<SandboxSpec>) -> Option<S> {
+        let others = self.shelves.iter_mut().filter(|(other, _)| *other != spec);
+        let born = |shelf: &Shelf<S, W>| shelf.warm.front().map(|(_, born)| *born);
+        let oldest = others
+            .filter_map(|(_, shelf)| born(shelf).map(|born| (born, shelf)))
+            .min_by_key(|(born, _)| *born);
+        let (_, shelf) = oldest?;
+        // Not to be made again at once, or the two would take turns at one place.
+        shelf.demand = shelf.demand.saturating_sub(1);
+        shelf.warm.pop_front().map(|(item, _)| item)
     }
 
     /// Warm ones past their age and shelves nobody has used for long.
@@ -150,6 +185,11 @@ impl<S, W> Shelves<S, W> {
     pub(super) fn waiting(&self) -> usize {
         self.shelves.values().map(|s| s.waiting.len()).sum()
     }
+}
+
+/// Waiters that nothing is being created for.
+fn unserved<S, W>(shelf: &Shelf<S, W>) -> usize {
+    shelf.waiting.len().saturating_sub(shelf.creating)
 }
 
 fn lacking<S, W>(shelf: &Shelf<S, W>) -> usize {

@@ -4,6 +4,8 @@ mod actor;
 mod messages;
 mod row;
 mod stages;
+#[cfg(test)]
+mod tests;
 
 pub use actor::QualityActor;
 pub use messages::{Finished, Judge, Publish, QualityHandle, QualityTools};

@@ -113,7 +113,7 @@ fn telling_passages(task: &Task) -> Vec<String> {
         .flat_map(|file| {
             let lines: Vec<&str> = file.content.lines().map(str::trim).collect();
             let passages = lines.windows(TELLING_LINES);
-            let whole = passages.filter(|passage| passage.iter().all(|line| telling(line)));
+            let whole = passages.filter(|passage| passage.iter().all(telling));
             whole.map(|passage| passage.join("\n")).collect::<Vec<_>>()
         })
         .collect()

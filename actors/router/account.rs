@@ -91,6 +91,17 @@ impl Account {
         }
     }
 
+    /// Waits until nothing is held.
+    pub(super) async fn quiet(&self) {
+        loop {
+            let freed = self.freed.notified();
+            if self.held().is_zero() {
+                return;
+            }
+            freed.await;
+        }
+    }
+
     fn exhausted(&self, amount: Money) -> Fault {
         let budget = self.budget();
         let cap = budget.cap().unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The router actor: finds the account and lets a task do the waiting.
 
 use super::call::perform;
-use super::messages::{Accounts, Call, Called};
+use super::messages::{Accounts, Called, Perform};
 use crate::collector::CollectorHandle;
 use crate::model::{Fault, FaultKind};
 use crate::supervisor::{panic_text, spawn};
@@ -23,10 +23,11 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Call> for RouterActor {
+impl Handler<Perform> for RouterActor {
     type Result = ResponseFuture<Result<Called, Fault>>;
 
-    fn handle(&mut self, call: Call, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: Perform, _: &mut Self::Context) -> Self::Result {
+        let Perform { call, unwanted } = message;
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let account = accounts.get(&call.campaign).cloned();
         drop(accounts);
@@ -37,8 +38,9 @@ impl Handler<Call> for RouterActor {
                 return Err(Fault::new(FaultKind::ModelPermanent, unknown));
             };
             // Adapters run on the workers: this thread belongs to the actors.
-            let call =
-                spawn("model call", async move { perform(&account, &call, &collector).await });
+            let call = spawn("model call", async move {
+                perform(&account, &call, &collector, &unwanted).await
+            });
             call.await
                 .unwrap_or_else(|failure| Err(Fault::new(FaultKind::Panicked, panic_text(failure))))
         })

@@ -12,9 +12,11 @@ use crate::collector::CollectorHandle;
 use crate::model::{ChatRequest, Entry, Fault, FaultKind, Money, Usage};
 use crate::policy::{Decision, Retry};
 use crate::ports::CallContext;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 const RETRY: Retry =
     Retry { attempts: 5, base: Duration::from_millis(200), cap: Duration::from_secs(30) };
@@ -23,15 +25,17 @@ pub(super) async fn perform(
     account: &Account,
     call: &Call,
     collector: &CollectorHandle,
+    unwanted: &CancellationToken,
 ) -> Result<Called, Fault> {
     let slot = account.slots.get(&call.model).ok_or_else(|| {
         Fault::new(FaultKind::ModelPermanent, format!("no model named {}", call.model))
     })?;
+    let errand = Errand { account, slot, call, collector, unwanted };
     let mut cost = Money::ZERO;
     let mut tries = 0;
     loop {
         let context = CallContext { retry: tries, ..call.context.clone() };
-        let outcome = attempt(account, slot, call, &context, collector).await?;
+        let outcome = errand.attempt(&context).await?;
         tries += 1;
         cost = cost.saturating_add(outcome.cost);
         let fault = match outcome.reply {
@@ -43,10 +47,19 @@ pub(super) async fn perform(
             Decision::GiveUp => return Err(fault),
             Decision::Again { after } => {
                 slot.retries.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(after).await;
+                errand.while_wanted(tokio::time::sleep(after)).await?;
             }
         }
     }
+}
+
+/// A call on its way.
+struct Errand<'a> {
+    account: &'a Account,
+    slot: &'a Arc<ModelSlot>,
+    call: &'a Call,
+    collector: &'a CollectorHandle,
+    unwanted: &'a CancellationToken,
 }
 
 struct Attempted {
@@ -54,62 +67,93 @@ struct Attempted {
     cost: Money,
 }
 
-/// One try. An error here is not the model's: no money or no store.
-async fn attempt(
-    account: &Account,
-    slot: &Arc<ModelSlot>,
-    call: &Call,
-    context: &CallContext,
-    collector: &CollectorHandle,
-) -> Result<Attempted, Fault> {
-    if let Some(limiter) = &slot.limiter {
-        limiter.until_ready().await;
+impl Errand<'_> {
+    /// Waits, but no longer than somebody wants the answer.
+    async fn while_wanted<T>(&self, wait: impl Future<Output = T>) -> Result<T, Fault> {
+        tokio::select! {
+            biased;
+            () = self.unwanted.cancelled() => {
+                Err(Fault::new(FaultKind::Cancelled, "nobody waits for the answer any more"))
+            }
+            done = wait => Ok(done),
+        }
     }
-    let closed = |_| Fault::new(FaultKind::Cancelled, "the router is closed");
-    let _place = slot.places.clone().acquire_owned().await.map_err(closed)?;
-    slot.calls.fetch_add(1, Ordering::Relaxed);
-    if slot.config.price.is_free() {
-        let reply = slot.model.complete(&call.request, context).await;
-        return Ok(Attempted { reply, cost: Money::ZERO });
+
+    /// One try. An error here is not the model's: no money, no store, or nobody waits.
+    async fn attempt(&self, context: &CallContext) -> Result<Attempted, Fault> {
+        let slot = self.slot;
+        if let Some(limiter) = &slot.limiter {
+            self.while_wanted(limiter.until_ready()).await?;
+        }
+        let closed = |_| Fault::new(FaultKind::Cancelled, "the router is closed");
+        let place = self.while_wanted(slot.places.clone().acquire_owned()).await?;
+        let _place = place.map_err(closed)?;
+        slot.calls.fetch_add(1, Ordering::Relaxed);
+        if slot.config.price.is_free() {
+            let reply = self.complete(context).await.and_then(|reply| reply);
+            return Ok(Attempted { reply, cost: Money::ZERO });
+        }
+        let held = self.hold(context).await?;
+        // A try that failed, or whose end nobody waited for, may be charged for: in full. One
+        // that never left is not.
+        let unknown = if self.unwanted.is_cancelled() { Money::ZERO } else { held.amount };
+        let reply = self.complete(context).await.and_then(|reply| reply);
+        let cost = reply.as_ref().map_or(unknown, |reply| slot.config.price.of(reply.usage));
+        let entry = Entry::Settled { id: held.id.clone(), amount: cost };
+        let written = self.collector.record(vec![entry]).await;
+        held.settle(cost);
+        written?;
+        Ok(Attempted { reply, cost })
     }
-    let id = hold_id(call, context.retry);
-    let worst = slot.config.price.of(worst_case(&call.request));
-    account.hold(&id, worst).await?;
-    let held = Held { account, id: &id, amount: worst };
-    let entry = Entry::Held {
-        id: id.clone(),
-        campaign: call.campaign.clone(),
-        episode: context.episode.clone(),
-        attempt: call.attempt,
-        amount: worst,
-    };
-    collector.record(vec![entry]).await?;
-    let reply = slot.model.complete(&call.request, context).await;
-    // A try that failed may have been charged for: it counts in full.
-    let cost = reply.as_ref().map_or(worst, |reply| slot.config.price.of(reply.usage));
-    held.settle(cost);
-    collector.record(vec![Entry::Settled { id, amount: cost }]).await?;
-    Ok(Attempted { reply, cost })
+
+    async fn complete(
+        &self,
+        context: &CallContext,
+    ) -> Result<Result<crate::model::ChatReply, Fault>, Fault> {
+        self.while_wanted(self.slot.model.complete(&self.call.request, context)).await
+    }
+
+    /// The worst case set aside, in memory and durably, before the request may leave.
+    async fn hold(&self, context: &CallContext) -> Result<Held<'_>, Fault> {
+        let id = hold_id(self.call, context.retry);
+        let amount = self.slot.config.price.of(worst_case(&self.call.request));
+        self.while_wanted(self.account.hold(&id, amount)).await??;
+        let held = Held { account: self.account, id, amount };
+        let entry = Entry::Held {
+            id: held.id.clone(),
+            campaign: self.call.campaign.clone(),
+            episode: context.episode.clone(),
+            attempt: self.call.attempt,
+            amount,
+        };
+        // Not cut short: the store must not keep a hold of which nobody knows.
+        if let Err(fault) = self.collector.record(vec![entry]).await {
+            // The request has not left, so nothing was spent.
+            held.settle(Money::ZERO);
+            return Err(fault);
+        }
+        Ok(held)
+    }
 }
 
-/// A hold in memory. Dropped unsettled (the call was cancelled or panicked), it counts in
+/// A hold in memory. Dropped unsettled (the call panicked or the engine ends), it counts in
 /// full, as it does in the journal.
 struct Held<'a> {
     account: &'a Account,
-    id: &'a str,
+    id: String,
     amount: Money,
 }
 
 impl Held<'_> {
     fn settle(self, cost: Money) {
-        self.account.settle(self.id, cost);
+        self.account.settle(&self.id, cost);
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         // After `settle` the id is unknown and this changes nothing.
-        self.account.settle(self.id, self.amount);
+        self.account.settle(&self.id, self.amount);
     }
 }
 

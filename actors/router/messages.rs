@@ -13,16 +13,25 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 /// Ask a model.
-#[derive(Clone, Message)]
-#[rtype(result = "Result<Called, Fault>")]
+#[derive(Clone)]
 pub struct Call {
     pub campaign: CampaignName,
     pub attempt: Attempt,
     pub model: String,
     pub request: Arc<ChatRequest>,
     pub context: CallContext,
+}
+
+/// A call with the caller's word that it still wants the answer: an actor's handler runs on
+/// when its caller is gone, and would go on trying and paying.
+#[derive(Clone, Message)]
+#[rtype(result = "Result<Called, Fault>")]
+pub struct Perform {
+    pub(super) call: Arc<Call>,
+    pub(super) unwanted: CancellationToken,
 }
 
 /// An answer with what it took.
@@ -89,8 +98,28 @@ impl RouterHandle {
         stats
     }
 
+    /// Dropping the returned future ends the call: one in flight counts in full.
     pub async fn call(&self, call: Call) -> Result<Called, Fault> {
-        self.handle.ask(call).await?
+        let unwanted = CancellationToken::new();
+        let _wanted = unwanted.clone().drop_guard();
+        self.handle.ask(Perform { call: Arc::new(call), unwanted }).await?
+    }
+
+    /// Waits until none of a campaign's calls is in flight.
+    pub async fn quiet(&self, campaign: &CampaignName) {
+        if let Some(account) = self.account(campaign) {
+            account.quiet().await;
+        }
+    }
+
+    /// What a campaign has spent: every settled call, useful or not. Nothing for a campaign
+    /// without an account.
+    pub fn spent(&self, campaign: &CampaignName) -> Money {
+        self.account(campaign).map_or(Money::ZERO, |account| account.spent())
+    }
+
+    fn account(&self, campaign: &CampaignName) -> Option<Arc<Account>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(campaign).cloned()
     }
 
     #[cfg(any(test, feature = "testkit"))]

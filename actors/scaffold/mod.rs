@@ -2,6 +2,8 @@
 //! beyond the history they are given.
 
 mod minimal;
+#[cfg(test)]
+mod tests;
 
 pub use minimal::Minimal;
 

@@ -3,11 +3,12 @@
 //! ```text
 //!            factory()                    panic
 //!  start ───────────────► running ───────────────► within intensity? ──yes──► factory()
-//!                           │ stop                        │ no
-//!                           ▼                             ▼
+//!                           │ stop, or no             │ no
+//!                           ▼ handle is left          ▼
 //!                        finished                     escalated
 //! ```
 
+use super::census;
 use super::handle::Handle;
 use crate::policy::Intensity;
 use actix::{Actor, Addr, AsyncContext, Context};
@@ -28,13 +29,14 @@ pub enum Ended {
 pub fn spawn_actor<A: Actor<Context = Context<A>>>(actor: A) -> (Addr<A>, JoinHandle<()>) {
     let context = Context::new();
     let address = context.address();
-    let future = context.into_future(actor);
+    let future = census::counted_actor(context.into_future(actor));
     #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
     (address, actix::spawn(future))
 }
 
 /// Keeps one actor alive: rebuilt from `factory` after a panic, with fresh state and a new
-/// address behind the same handle.
+/// address behind the same handle. When the last handle is dropped nobody can ask for
+/// anything any more, and the actor ends; so whole trees end from their root.
 pub fn supervise<A, F>(
     name: &'static str,
     mut intensity: Intensity,
@@ -48,9 +50,20 @@ where
     let handle = Handle::new(name, address);
     let life = async move {
         loop {
-            let (address, joined) = spawn_actor(factory());
+            let (address, mut joined) = spawn_actor(factory());
             publish.send_replace(Some(address));
-            let Err(failure) = joined.await else { return Ended::Stopped };
+            let ended = tokio::select! {
+                ended = &mut joined => ended,
+                () = publish.closed() => {
+                    publish.send_replace(None);
+                    joined.abort();
+                    joined.await
+                }
+            };
+            let Err(failure) = ended else { return Ended::Stopped };
+            if failure.is_cancelled() {
+                return Ended::Stopped;
+            }
             let panic = panic_text(failure);
             tracing::error!(actor = name, %panic, "actor panicked");
             if !intensity.allows(Instant::now()) {
@@ -60,7 +73,7 @@ where
         }
     };
     #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
-    (handle, actix::spawn(life))
+    (handle, actix::spawn(census::counted_task(life)))
 }
 
 /// What a panic said.

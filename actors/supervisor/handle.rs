@@ -67,6 +67,21 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
         }
     }
 
+    /// Sends a message once, answered or not.
+    #[cfg(any(test, feature = "testkit"))]
+    pub async fn tell<M>(&self, message: M)
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        A: Handler<M>,
+        A::Context: ToEnvelope<A, M>,
+    {
+        let mut address = self.address.clone();
+        if let Some(current) = self.current(&mut address).await {
+            current.send(message).await.ok();
+        }
+    }
+
     async fn current(&self, address: &mut watch::Receiver<Option<Addr<A>>>) -> Option<Addr<A>> {
         let present = timeout(PATIENCE, address.wait_for(Option::is_some)).await.ok()?.ok()?;
         present.clone()

@@ -6,6 +6,8 @@ mod draw;
 mod params;
 mod render;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use catalog::{Catalog, glob_matches};
 pub use params::{Count, OrderedParams, ParamSpec};

@@ -1,8 +1,10 @@
 //! The command line: one file per subcommand.
 
 mod check;
+mod dataset;
 mod dial;
 mod doctor;
+mod episode;
 mod leaving;
 mod logging;
 mod output;
@@ -13,6 +15,7 @@ mod status;
 mod submit;
 mod template;
 mod verbs;
+mod visible;
 mod watch;
 
 use crate::error::{Code, Error};
@@ -26,12 +29,13 @@ use std::process::ExitCode;
 #[command(name = "synthd", version, max_term_width = 80, arg_required_else_help = true)]
 #[command(after_help = "Examples:
   synthd run config/quickstart.toml        a first dataset, in about a minute
+  synthd episode list                      what happened in it
   synthd template list                     the tasks that come with it
   synthd doctor                            what this host can run and enforce
 
 Exit codes: 0 done, 1 unexpected, 2 bad usage or configuration, 3 finished with
-faulted episodes, 4 stopped at the budget, 5 no daemon, 6 the host cannot enforce
-what was asked, 130 interrupted and resumable.")]
+faulted episodes, 4 stopped at the budget, 5 no daemon, 6 the host cannot
+enforce what was asked, 130 interrupted and resumable.")]
 struct Cli {
     #[command(flatten)]
     logging: logging::LogOptions,
@@ -71,6 +75,12 @@ enum Command {
     /// The template library: list, show, render, check, schema
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Look at what happened: list, show and replay episodes
+    #[command(subcommand)]
+    Episode(episode::EpisodeCommand),
+    /// Look at a dataset version: verify, stats
+    #[command(subcommand)]
+    Dataset(dataset::DatasetCommand),
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -133,6 +143,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Template(command) => template::run(command),
+        Command::Episode(command) => episode::run(&command),
+        Command::Dataset(command) => dataset::run(&command),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "synthd", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -31,6 +31,8 @@ use synthd_actors::task::Catalog;
 const GRACE: Duration = Duration::from_secs(30);
 /// How long cutting off may take before the last word is not waited for.
 const CUT_PATIENCE: Duration = Duration::from_secs(15);
+/// How the store says that there is no space left.
+const FULL: &str = "the data directory is full";
 
 #[derive(Args)]
 #[command(
@@ -138,6 +140,9 @@ impl Foreground {
         } else {
             say(&summary::closing_text(&last, &summary, interrupted));
         }
+        if last.state == CampaignState::Paused && last.escalated {
+            return Err(paused(&last));
+        }
         Ok(exit_code(&last, interrupted))
     }
 
@@ -208,6 +213,17 @@ async fn rest(
         complain(&format!("waiting for {running} running episodes"));
     })
     .await;
+}
+
+/// The engine itself paused the campaign, because going on made no sense.
+fn paused(last: &Progress) -> Error {
+    let why = last.reason.as_deref().unwrap_or("no reason was given");
+    let what = format!("campaign {} is paused: {why}", last.campaign);
+    if why.contains(FULL) {
+        return Error::new(Code::DataDirFull, what)
+            .hint("free some space there, then run the same command again: it resumes");
+    }
+    Error::new(Code::Escalated, what).hint("run the same command again: it resumes")
 }
 
 /// What the end of a campaign is to the shell.

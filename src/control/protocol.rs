@@ -300,6 +300,18 @@ mod tests {
     }
 
     #[test]
+    fn every_verb_is_described() {
+        let page = include_str!("../../docs/control-protocol.md");
+        for verb in VERBS {
+            assert!(page.contains(&format!("\n| `{verb}` |")), "{verb} is missing");
+            assert!(page.contains(&format!("\n- **{verb}**:")) || verb == "status", "{verb}");
+            let line = format!(r#"{{"v":1,"do":"{verb}"}}"#);
+            let refused = Request::parse(line.as_bytes()).err();
+            assert!(refused.is_none_or(|r| !r.error.message.starts_with("cannot do")), "{verb}");
+        }
+    }
+
+    #[test]
     fn garbage_is_told_from_mistakes() {
         assert!(Request::parse(b"GET / HTTP/1.1").unwrap_err().garbage);
         assert!(Request::parse(&[0; 64]).unwrap_err().garbage);

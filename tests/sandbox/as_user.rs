@@ -39,7 +39,7 @@ fn the_sandbox_keeps_its_promises_to_an_ordinary_user() {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     let tally = text.lines().rfind(|line| line.starts_with("test result")).unwrap_or("no tally");
-    println!("as {USER}: {tally}");
+    eprintln!("as {USER}: {tally}");
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
 }
 

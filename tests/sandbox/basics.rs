@@ -1,6 +1,8 @@
 //! What every sandbox promises to honest programs: streams, outcomes, limits, sessions.
 
-use super::lab::{ALONE, BOTH, Lab, has_shell, ok, request, run, run_for, shelled, works};
+use super::lab::{
+    ALONE, BOTH, Lab, has_shell, ok, request, run, run_for, shelled, sleepers, works,
+};
 use std::time::Duration;
 use synthd_actors::model::{Enforcement, ExecEnd, ExecRequest, Limits};
 
@@ -85,7 +87,7 @@ async fn background_work_of_earlier_turns_outlives_a_timeout() {
     let report = run_for(&mut *sandbox, "sleep 1001 & sleep 1002", SHORT).await;
     assert_eq!(report.end, ExecEnd::TimedOut);
     ok(&mut *sandbox, "kill -0 $(cat kept)").await;
-    assert_eq!(ok(&mut *sandbox, "cat /proc/[0-9]*/comm | grep -c sleep").await, "1\n");
+    sleepers(&mut *sandbox, 1).await;
 }
 
 #[tokio::test]
@@ -96,7 +98,7 @@ async fn a_command_ends_with_its_process_whoever_holds_the_pipe() {
         let report = run(&mut *sandbox, command).await;
         assert_eq!(report.end, ExecEnd::Exited(0), "{command}");
     }
-    assert_eq!(ok(&mut *sandbox, "cat /proc/[0-9]*/comm | grep -c sleep").await, "3\n");
+    sleepers(&mut *sandbox, 3).await;
     // A background flood into a pipe nobody asks about blocks neither side.
     ok(&mut *sandbox, "yes > /dev/stdout & echo $! > pid").await;
     works(&mut *sandbox).await;

@@ -73,6 +73,34 @@ async fn packing_ends_what_runs() {
 }
 
 #[tokio::test]
+async fn a_copy_of_what_still_runs_disturbs_nobody_and_never_leaves_the_tree() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    let busy = "mkdir d; echo s > d/s; echo h > closed; chmod 000 closed; \
+        (while :; do mv d e; ln -s /proc/1 d; rm d; mv e d; done) 2>/dev/null & \
+        (while :; do echo x >> grows; mv grows moved; mv moved grows; done) 2>/dev/null & \
+        (i=0; while :; do mkfifo f$i; rm f$i; i=$((i+1)); done) 2>/dev/null & :";
+    ok(&mut *sandbox, busy).await;
+    for _ in 0..50 {
+        let copy = sandbox.pack(false).await.unwrap();
+        let inside = |path: &str| {
+            let first = path.split('/').next().unwrap_or(path);
+            ["d", "e", "d/s", "e/s", "closed", "grows", "moved"].contains(&path)
+                || first.starts_with('f')
+        };
+        assert!(copy.entries.iter().all(|entry| inside(&entry.path)), "{:?}", copy.entries);
+    }
+    assert_eq!(
+        ok(
+            &mut *sandbox,
+            "stat -c %a closed; jobs; set -- /proc/[0-9]*; [ $# -gt 4 ] && echo runs"
+        )
+        .await,
+        "0\nruns\n"
+    );
+}
+
+#[tokio::test]
 async fn a_copy_has_caps() {
     let lab = Lab::new().await;
     let limits = Limits { copy_bytes: 1 << 20, inodes: 300, ..Limits::default() };

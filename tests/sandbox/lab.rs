@@ -95,6 +95,13 @@ pub(crate) async fn works(sandbox: &mut dyn Sandbox) {
     assert_eq!(ok(sandbox, "echo well").await, "well\n");
 }
 
+/// Waits until exactly so many processes of the sandbox are a `sleep`: a shell that has
+/// started one in the background has only forked.
+pub(crate) async fn sleepers(sandbox: &mut dyn Sandbox, count: usize) {
+    let counted = "grep -lx sleep /proc/[0-9]*/comm 2> /dev/null | wc -l";
+    ok(sandbox, &format!("until [ \"$({counted})\" -eq {count} ]; do :; done")).await;
+}
+
 /// Runs a Python program, which must exit with zero. None: there is no Python inside, which
 /// was said aloud.
 pub(crate) async fn python(sandbox: &mut dyn Sandbox, what: &str, program: &str) -> Option<String> {

@@ -4,5 +4,7 @@
 mod as_user;
 mod basics;
 mod copies;
+mod frames;
 mod hostile;
 mod lab;
+mod lifetime;

@@ -90,8 +90,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
         Ok(())
     }
 
-    /// Copies the workspace out, with `quiesce` after killing what runs. A refusal, by the caps or otherwise, is
-    /// a [`FaultKind::SandboxCopy`]: the program's doing, not the host's.
+    /// Copies the workspace out, with `quiesce` after ending what runs. A refusal, by the caps
+    /// or otherwise, is a [`FaultKind::SandboxCopy`]: the program's doing, not the host's.
     pub async fn pack(&mut self, limits: &Limits, quiesce: bool) -> Result<Snapshot, Fault> {
         let mut writer = Writer::default();
         writer.u64(limits.copy_bytes).u64(limits.inodes).u8(u8::from(quiesce));

@@ -159,6 +159,16 @@ struct Running {
     _dispatcher: AbortOnDropHandle<()>,
 }
 
+/// A sandbox whose guest has been executed.
+pub(super) struct Started {
+    pub(super) stream: UnixStream,
+    pub(super) link: Arc<Link>,
+    pub(super) slot: u64,
+    /// What enforces each limit, by name.
+    pub(super) enforced: BTreeMap<String, String>,
+    pub(super) oom_events: Option<String>,
+}
+
 /// Sandboxes out of Linux namespaces.
 pub struct NamespaceBackend {
     executable: PathBuf,
@@ -195,6 +205,31 @@ impl NamespaceBackend {
         let link = started.link.clone();
         *running = Some(started);
         Ok(link)
+    }
+
+    /// A sandbox by its bare stream, for tests that play the host's part. It ends with the
+    /// stream.
+    #[doc(hidden)]
+    pub async fn connect(&self, spec: &SandboxSpec) -> Result<UnixStream, Fault> {
+        Ok(self.start(spec).await?.stream)
+    }
+
+    async fn start(&self, spec: &SandboxSpec) -> Result<Started, Fault> {
+        let link = self.link().await?;
+        let slot = self.key();
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(start_fault)?;
+        let answer = link.expect(slot);
+        let order = Order::Spawn { slot, plan: Box::new(plan_of(spec)) };
+        link.send(&order, Some(&theirs.into())).await.map_err(start_fault)?;
+        match answer.await.map_err(|_| start_fault("the launcher died"))? {
+            News::Spawned { enforced, oom_events, .. } => {
+                ours.set_nonblocking(true).map_err(start_fault)?;
+                let stream = UnixStream::from_std(ours).map_err(start_fault)?;
+                Ok(Started { stream, link, slot, enforced, oom_events })
+            }
+            News::SpawnFailed { step, errno, .. } => Err(start_fault(explain(&step, errno))),
+            _ => Err(start_fault("the launcher answered something else")),
+        }
     }
 
     fn key(&self) -> u64 {
@@ -247,26 +282,10 @@ impl SandboxBackend for NamespaceBackend {
     }
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
-        let link = self.link().await?;
-        let slot = self.key();
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(start_fault)?;
-        let answer = link.expect(slot);
-        let order = Order::Spawn { slot, plan: Box::new(plan_of(spec)) };
-        link.send(&order, Some(&theirs.into())).await.map_err(start_fault)?;
-        let news = answer.await.map_err(|_| start_fault("the launcher died"))?;
-        match news {
-            News::Spawned { enforced, oom_events, .. } => {
-                ours.set_nonblocking(true).map_err(start_fault)?;
-                let stream = UnixStream::from_std(ours).map_err(start_fault)?;
-                let root = self.root_fingerprint.clone();
-                let mut sandbox =
-                    NamespaceSandbox::new(stream, link, slot, spec, root, enforced, oom_events);
-                sandbox.ping().await?;
-                Ok(Box::new(sandbox))
-            }
-            News::SpawnFailed { step, errno, .. } => Err(start_fault(explain(&step, errno))),
-            _ => Err(start_fault("the launcher answered something else")),
-        }
+        let started = self.start(spec).await?;
+        let mut sandbox = NamespaceSandbox::new(started, spec, self.root_fingerprint.clone());
+        sandbox.ping().await?;
+        Ok(Box::new(sandbox))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {

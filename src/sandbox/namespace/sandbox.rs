@@ -1,6 +1,6 @@
 //! One namespace sandbox, through its guest.
 
-use super::backend::Link;
+use super::backend::{Link, Started};
 use crate::sandbox::guest::GuestClient;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -44,15 +44,7 @@ impl OomCounter {
 }
 
 impl NamespaceSandbox {
-    pub(super) fn new(
-        stream: UnixStream,
-        link: Arc<Link>,
-        slot: u64,
-        spec: &SandboxSpec,
-        root: String,
-        enforced: BTreeMap<String, String>,
-        oom_events: Option<String>,
-    ) -> Self {
+    pub(super) fn new(started: Started, spec: &SandboxSpec, root: String) -> Self {
         let shell = shell_of(spec);
         let fingerprint = Fingerprint {
             backend: "namespace".to_owned(),
@@ -61,16 +53,16 @@ impl NamespaceSandbox {
                 .map(|names| names.release().to_string_lossy().into_owned())
                 .unwrap_or_default(),
             shell: shell.to_owned(),
-            enforced: with_limits(spec, enforced),
+            enforced: with_limits(spec, started.enforced),
         };
         Self {
-            client: GuestClient::new(stream),
-            link,
-            slot,
+            client: GuestClient::new(started.stream),
+            link: started.link,
+            slot: started.slot,
             spec: spec.clone(),
             shell,
             fingerprint,
-            out_of_memory: oom_events.as_deref().and_then(OomCounter::open),
+            out_of_memory: started.oom_events.as_deref().and_then(OomCounter::open),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Programs 9 to 14: at the guest's channel, out of the tree, out of the namespaces, up.
 
 use super::{Trial, pids_of, small};
-use crate::sandbox::lab::{ok, works};
+use crate::sandbox::lab::{ok, sleepers, works};
 use std::fs;
 use std::time::Duration;
 use synthd_actors::model::{FaultKind, Limits, Snapshot, TreeEntry, TreeKind};
@@ -236,8 +236,10 @@ async fn program_14_other_processes() {
     let mut other = trial.lab.sandbox().await;
     ok(&mut *other, "sleep 4242 & :").await;
     trial.ok("sleep 4243 & :").await;
-    let sleepers = "grep -hao '^sleep.*' /proc/[0-9]*/cmdline | tr '\\0' ' '";
-    assert_eq!(trial.ok(sleepers).await, "sleep 4243 \n");
+    sleepers(&mut *trial.sandbox, 1).await;
+    sleepers(&mut *other, 1).await;
+    let seen = "grep -hao '^sleep.*' /proc/[0-9]*/cmdline | tr '\\0' ' '";
+    assert_eq!(trial.ok(seen).await, "sleep 4243 \n");
     let peek = format!(
         "import subprocess\nchild = subprocess.Popen(['sleep', '100'])\nprint(call({}, 16, child.pid, 0, 0), \
         call({}, child.pid, 0, 0, 0, 0, 0), call({}, child.pid, 0, 0, 0, 0, 0), says(open, '/proc/1/mem', 'rb'), call({}, os.getpid(), child.pid, 0, 0, 0))\nchild.kill()",

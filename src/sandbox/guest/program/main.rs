@@ -89,6 +89,10 @@ impl Guest {
     }
 
     fn perform(&mut self, frame: &Frame) -> io::Result<(u8, Vec<u8>)> {
+        if frame.kind != kind::LAY {
+            // Nothing more of a file will come, and one open for writing cannot be executed.
+            self.layer = files::Layer::default();
+        }
         let mut reader = Reader::new(&frame.payload);
         match frame.kind {
             kind::PING => {
@@ -107,7 +111,7 @@ impl Guest {
             kind::CLEAR => {
                 let tree = reader.u8().map_err(invalid)?;
                 finish(reader)?;
-                // Whoever lived on could fill it again behind the host's back.
+                // What an earlier check started must not meddle with the next one's files.
                 self.shell.kill_everything()?;
                 files::clear(tree)?;
                 Ok(done(0))

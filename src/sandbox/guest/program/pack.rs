@@ -1,15 +1,22 @@
 //! Copying the workspace out, as entries in frames. Nothing of it is ever unpacked on the
-//! host: the frames go into another sandbox. Nothing else runs in this one meanwhile.
+//! host: the frames go into another sandbox.
+//!
+//! Programs may run meanwhile and change what is being copied. So each entry is first held
+//! by a descriptor that follows no link, and from then on only reached through it: whatever
+//! is put in its place, nothing outside of the workspace is ever read.
 
 use crate::files::{MAX_DEPTH, O_NOFOLLOW};
 use crate::wire::{CHUNK, Malformed, Reader, Writer, entry};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const O_NONBLOCK: i32 = 0o4000;
+const O_DIRECTORY: i32 = 0o200_000;
+const O_PATH: i32 = 0o10_000_000;
 
 /// What a copy may hold.
 pub struct Limits {
@@ -43,18 +50,53 @@ pub fn pack(
         pending: Writer::default(),
         send: &mut send,
     };
-    packer.directory(Path::new("/work"), &mut Vec::new(), 0)?;
+    packer.directory(&Held::open(Path::new("/work"))?, &mut Vec::new(), 0)?;
     packer.flush()?;
     Ok(packer.skipped)
 }
 
-/// A program may close its own files to itself; the copy keeps their modes all the same.
-fn open_to_owner(at: &Path, facts: &fs::Metadata) {
-    let needed = if facts.is_dir() { 0o500 } else { 0o400 };
-    if (facts.is_dir() || facts.is_file()) && facts.mode() & needed != needed {
-        let wider = fs::Permissions::from_mode(facts.mode() & 0o777 | needed);
-        // Where it fails, opening fails next and says so.
-        let _ = fs::set_permissions(at, wider);
+/// An entry of the tree, held whatever becomes of its name. A program may have closed it to
+/// itself: it is opened wider while it is read, and put back.
+struct Held {
+    handle: File,
+    facts: Metadata,
+    widened: bool,
+}
+
+impl Held {
+    fn open(at: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        let handle = options.read(true).custom_flags(O_PATH | O_NOFOLLOW).open(at)?;
+        let facts = handle.metadata()?;
+        let needed = if facts.is_dir() { 0o500 } else { 0o400 };
+        let mut held = Self { handle, facts, widened: false };
+        if !held.facts.is_symlink() && held.facts.mode() & needed != needed {
+            // Where it fails, reading fails next and says so.
+            held.widened = held.set_mode(held.facts.mode() | needed).is_ok();
+        }
+        Ok(held)
+    }
+
+    /// Leads to the entry itself, never to what has its name now.
+    fn path(&self) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
+    }
+
+    fn reopen(&self, flags: i32) -> io::Result<File> {
+        OpenOptions::new().read(true).custom_flags(flags).open(self.path())
+    }
+
+    fn set_mode(&self, mode: u32) -> io::Result<()> {
+        fs::set_permissions(self.path(), Permissions::from_mode(mode & 0o7777))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.widened {
+            // Its owner may have removed or changed it meanwhile; then that stands.
+            let _ = self.set_mode(self.facts.mode());
+        }
     }
 }
 
@@ -67,53 +109,82 @@ struct Packer<'a> {
 }
 
 impl Packer<'_> {
-    fn directory(&mut self, at: &Path, prefix: &mut Vec<u8>, depth: usize) -> io::Result<()> {
+    fn directory(&mut self, held: &Held, prefix: &mut Vec<u8>, depth: usize) -> io::Result<()> {
         if depth > MAX_DEPTH {
             return Err(io::Error::other("the workspace is nested too deeply to copy"));
         }
-        let mut children: Vec<_> = fs::read_dir(at)?.collect::<io::Result<_>>()?;
-        children.sort_unstable_by_key(fs::DirEntry::file_name);
-        for child in children {
+        for name in self.names(held)? {
             let length = prefix.len();
-            prefix.extend_from_slice(child.file_name().as_bytes());
-            self.child(&child.path(), prefix, depth)?;
+            prefix.extend_from_slice(name.as_bytes());
+            match Held::open(&held.path().join(&name)) {
+                Ok(child) => self.child(held, &child, prefix, depth)?,
+                // Removed since it was listed.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
             prefix.truncate(length);
         }
         Ok(())
     }
 
-    fn child(&mut self, at: &Path, name: &mut Vec<u8>, depth: usize) -> io::Result<()> {
-        let facts = fs::symlink_metadata(at)?;
-        let kind = facts.file_type();
-        if at.to_str().is_none() {
+    fn names(&self, held: &Held) -> io::Result<Vec<std::ffi::OsString>> {
+        let listed = held.reopen(O_DIRECTORY)?;
+        // One more than allowed, so that the excess is noticed and a directory that keeps
+        // growing comes to an end.
+        let most = usize::try_from(self.entries_left).unwrap_or(usize::MAX).saturating_add(1);
+        let entries = fs::read_dir(format!("/proc/self/fd/{}", listed.as_raw_fd()))?.take(most);
+        let mut names: Vec<_> =
+            entries.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn child(
+        &mut self,
+        parent: &Held,
+        child: &Held,
+        name: &mut Vec<u8>,
+        depth: usize,
+    ) -> io::Result<()> {
+        let kind = child.facts.file_type();
+        if std::str::from_utf8(name).is_err() {
             self.skipped += 1;
             return Ok(());
         }
-        open_to_owner(at, &facts);
         if kind.is_dir() {
-            self.entry(entry::DIRECTORY, name, facts.mode(), &[])?;
+            self.entry(entry::DIRECTORY, name, child.facts.mode(), &[])?;
             name.push(b'/');
-            return self.directory(at, name, depth + 1);
+            return self.directory(child, name, depth + 1);
         }
         if kind.is_symlink() {
-            let target = fs::read_link(at)?;
-            if target.to_str().is_none() {
-                self.skipped += 1;
-                return Ok(());
-            }
-            return self.entry(entry::SYMLINK, name, 0, target.as_os_str().as_bytes());
+            return self.link(parent, name);
         }
         if kind.is_file() {
-            return self.file(at, name, facts.mode());
+            return self.file(child, name);
         }
         self.skipped += 1;
         Ok(())
     }
 
-    fn file(&mut self, at: &Path, name: &[u8], mode: u32) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK);
-        let mut file: File = options.open(at)?;
+    fn link(&mut self, parent: &Held, name: &[u8]) -> io::Result<()> {
+        let last = name.rsplit(|b| *b == b'/').next().unwrap_or(name);
+        let at = parent.path().join(std::ffi::OsStr::from_bytes(last));
+        match fs::read_link(at) {
+            Ok(target) if target.to_str().is_some() => {
+                self.entry(entry::SYMLINK, name, 0, target.as_os_str().as_bytes())
+            }
+            // No text, or no link any more.
+            _ => {
+                self.skipped += 1;
+                Ok(())
+            }
+        }
+    }
+
+    /// As long as it was when it was found: one that keeps growing comes to an end.
+    fn file(&mut self, held: &Held, name: &[u8]) -> io::Result<()> {
+        let mode = held.facts.mode();
+        let mut file = held.reopen(O_NONBLOCK)?.take(held.facts.size());
         let mut kind = entry::FILE;
         loop {
             let mut chunk = Vec::new();
@@ -121,9 +192,8 @@ impl Packer<'_> {
             if chunk.is_empty() && kind == entry::MORE {
                 return Ok(());
             }
-            let last = chunk.len() < CHUNK;
             self.entry(kind, name, mode, &chunk)?;
-            if last {
+            if chunk.len() < CHUNK {
                 return Ok(());
             }
             kind = entry::MORE;

@@ -79,7 +79,7 @@ impl Builder {
             }
         };
         // If the launcher is gone there is nobody to tell.
-        let _ = report.write_all(text.as_bytes());
+        report.write_all(text.as_bytes()).ok();
         sys::exit(0)
     }
 
@@ -126,7 +126,7 @@ impl Builder {
         };
         let errno = error.raw_os_error().unwrap_or(libc::EIO);
         // The builder reads this or is gone; either way we end.
-        let _ = fs::File::from(errors).write_all(format!("{errno} {name}").as_bytes());
+        fs::File::from(errors).write_all(format!("{errno} {name}").as_bytes()).ok();
         sys::exit(1)
     }
 

@@ -172,7 +172,7 @@ fn sockets() -> Vec<libc::sock_filter> {
 /// A program that sets its core limit is told that it has, and nothing changes: at zero,
 /// which any program may choose, the kernel would feed a core-dump program of the host's.
 fn core_limit() -> Vec<libc::sock_filter> {
-    const CORE: u32 = libc::RLIMIT_CORE as u32;
+    const CORE: u32 = libc::RLIMIT_CORE;
     let mut code = when(
         libc::SYS_prlimit64,
         ARGUMENT_1,

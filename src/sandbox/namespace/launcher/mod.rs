@@ -204,7 +204,7 @@ impl Launcher {
         if !dying && self.leaving.is_empty() {
             for token in std::mem::take(&mut self.settling) {
                 // An engine that is gone needs no answer; its end is seen on the socket.
-                let _ = self.tell(&News::Settled { token });
+                self.tell(&News::Settled { token }).ok();
             }
         }
     }
@@ -226,7 +226,7 @@ impl Launcher {
         let building: Vec<i32> = self.building.keys().copied().collect();
         for fd in building {
             // Reading blocks only until the builder has finished its few milliseconds.
-            let _ = self.builder_reported(fd);
+            self.builder_reported(fd).ok();
         }
         for slot in self.slots.values() {
             if let Some(pid) = slot.pid {

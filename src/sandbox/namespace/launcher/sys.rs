@@ -93,7 +93,11 @@ pub(super) fn receive_packet(socket: &OwnedFd) -> io::Result<Option<(Vec<u8>, Op
     let mut space = nix::cmsg_space!([RawFd; 4]);
     let mut parts = [IoSliceMut::new(&mut buffer)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
-    let message = recvmsg::<()>(raw(socket), &mut parts, Some(&mut space), flags)?;
+    let message = match recvmsg::<()>(raw(socket), &mut parts, Some(&mut space), flags) {
+        // It closed with news of ours unread, as an engine that is killed does.
+        Err(nix::errno::Errno::ECONNRESET) => return Ok(None),
+        message => message?,
+    };
     let mut received = None;
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(fds) = control {
@@ -209,7 +213,7 @@ pub(super) fn executable(bytes: &[u8]) -> io::Result<OwnedFd> {
 /// When memory runs out, sandboxes go before the engine. Children of a privileged launcher
 /// cannot undo it; where it is refused, a higher score is in force already.
 pub(super) fn be_early_victim() {
-    let _ = std::fs::write("/proc/self/oom_score_adj", "500");
+    std::fs::write("/proc/self/oom_score_adj", "500").ok();
 }
 
 /// Replaces this process by `program`, with no environment. Returns only what failed.

@@ -1,0 +1,93 @@
+//! Admission: episodes are launched as places become free.
+
+use super::actor::{CampaignActor, Child};
+use crate::episode::{Assignment, Exit, launch};
+use crate::model::{Attempt, EpisodeRecord, Fault, FaultKind};
+use crate::scaffold;
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+impl CampaignActor {
+    /// Asks for a place, one at a time, so that campaigns take turns.
+    pub(super) fn admit(&mut self, ctx: &mut Context<Self>) {
+        self.show(|p| p.running = self.running.len() as u64);
+        let full = self.running.len() >= self.config.concurrency.max(1);
+        if !self.is_open() {
+            self.stop_asking(ctx);
+            return self.settle(ctx);
+        }
+        if self.asking.is_some() || full || self.pending.is_empty() {
+            return self.settle(ctx);
+        }
+        let places = self.places.clone();
+        let asking = ctx.spawn(async move { places.acquire_owned().await }.into_actor(self).map(
+            |place, this, ctx| {
+                // None: it was taken back, and the place goes to who is next.
+                if this.asking.take().is_none() {
+                    return;
+                }
+                if let (Ok(place), true) = (place, this.is_open())
+                    && let Some(record) = this.pending.pop_front()
+                {
+                    this.launch(record, place, ctx);
+                }
+                this.admit(ctx);
+            },
+        ));
+        self.asking = Some(asking);
+    }
+
+    /// A campaign that rests does not stand in line: the place may be long in coming.
+    fn stop_asking(&mut self, ctx: &mut Context<Self>) {
+        if let Some(asking) = self.asking.take() {
+            ctx.cancel_future(asking);
+        }
+    }
+
+    fn launch(
+        &mut self,
+        mut record: EpisodeRecord,
+        place: OwnedSemaphorePermit,
+        ctx: &mut Context<Self>,
+    ) {
+        let attempt = record.attempt.next();
+        record.attempt = attempt;
+        let cancel = CancellationToken::new();
+        let id = record.plan.id.clone();
+        let orders = match self.orders(&record, attempt) {
+            Ok(orders) => orders,
+            Err(fault) => return self.give_up(record, fault, ctx),
+        };
+        let (address, joined, exit) = launch(self.world.clone(), orders, cancel.clone());
+        let cut = cancel.clone().drop_guard();
+        let child = Child { attempt, record, cancel, _cut: cut, _place: place };
+        self.running.insert(id.clone(), child);
+        let ended = async move {
+            let exit = exit.await;
+            // The exit is sent before the actor stops; one that sent none has died.
+            let died = joined.await;
+            drop(address);
+            exit.unwrap_or_else(|_| {
+                let why = died.err().map_or_else(
+                    || "the episode ended without a word".to_owned(),
+                    crate::supervisor::panic_text,
+                );
+                Exit::Faulted(Fault::new(FaultKind::Panicked, why))
+            })
+        };
+        ctx.spawn(ended.into_actor(self).map(move |exit, this, ctx| {
+            this.on_exit(&id, attempt, exit, ctx);
+        }));
+    }
+
+    fn orders(&self, record: &EpisodeRecord, attempt: Attempt) -> Result<Assignment, Fault> {
+        let task = self.task(record)?;
+        let scaffold = scaffold::by_name(&record.plan.scaffold).ok_or_else(|| {
+            Fault::new(FaultKind::TaskSetup, format!("no scaffold {}", record.plan.scaffold))
+        })?;
+        let replay = !self.afresh.contains(&record.plan.id);
+        let (plan, config) = (record.plan.clone(), self.config.clone());
+        Ok(Assignment { plan, attempt, replay, task, scaffold, config })
+    }
+}

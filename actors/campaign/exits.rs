@@ -1,0 +1,186 @@
+//! What follows an episode's exit: a row, another attempt, or its end without a label.
+
+use super::actor::{CampaignActor, Child};
+use crate::episode::{Conclusion, Exit};
+use crate::model::{
+    Attempt, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, FaultKind, Outcome,
+};
+use crate::policy::{Decision, Retry};
+use crate::quality::{Finished, Judgement};
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl CampaignActor {
+    pub(super) fn on_exit(
+        &mut self,
+        id: &EpisodeId,
+        attempt: Attempt,
+        exit: Exit,
+        ctx: &mut Context<Self>,
+    ) {
+        // Whatever a dead attempt still says is of no interest.
+        if self.running.get(id).is_none_or(|child| child.attempt != attempt) {
+            return;
+        }
+        let Some(child) = self.running.remove(id) else { return };
+        match exit {
+            Exit::Concluded(conclusion) => self.conclude(child.record, *conclusion, ctx),
+            Exit::Faulted(fault) => self.on_fault(child, fault, ctx),
+        }
+        self.admit(ctx);
+    }
+
+    fn conclude(
+        &mut self,
+        mut record: EpisodeRecord,
+        conclusion: Conclusion,
+        ctx: &mut Context<Self>,
+    ) {
+        let Conclusion { stop, verdict, turns, fingerprint, started_at_ms, finished_at_ms } =
+            conclusion;
+        let outcome = Outcome::Judged { stop, verdict: verdict.clone() };
+        self.show(|p| {
+            p.count(&outcome);
+            p.steps += turns.len() as u64;
+            for turn in &turns {
+                p.tokens.input += turn.step.usage.input_tokens;
+                p.tokens.output += turn.step.usage.output_tokens;
+            }
+        });
+        record.outcome = Some(outcome);
+        record.fingerprint = Some(fingerprint.clone());
+        record.finished_at_ms = Some(finished_at_ms);
+        let task = match self.task(&record) {
+            Ok(task) => task,
+            Err(fault) => return self.judge_later(record, &fault),
+        };
+        let judgement = Judgement {
+            attempt: record.attempt,
+            plan: record.plan.clone(),
+            task,
+            turns: Arc::new(turns),
+            stop,
+            verdict,
+            fingerprint,
+            started_at_ms,
+            finished_at_ms,
+            policy: self.config.quality.clone(),
+            splits: self.config.dataset.splits,
+        };
+        self.judge(record, judgement, ctx);
+    }
+
+    pub(super) fn judge(
+        &mut self,
+        record: EpisodeRecord,
+        judgement: Judgement,
+        ctx: &mut Context<Self>,
+    ) {
+        self.writing += 1;
+        let quality = self.world.quality.clone();
+        ctx.spawn(async move { quality.judge(judgement).await }.into_actor(self).map(
+            |judged, this, ctx| {
+                this.writing -= 1;
+                match judged {
+                    Ok(Finished { accepted: true }) => this.show(|p| p.rows.accepted += 1),
+                    Ok(Finished { accepted: false }) => this.show(|p| p.rows.rejected += 1),
+                    Err(fault) => this.judge_later(record, &fault),
+                }
+                this.admit(ctx);
+            },
+        ));
+    }
+
+    /// The journal has the episode, but no row of it: no dataset is complete without.
+    pub(super) fn judge_later(&mut self, record: EpisodeRecord, fault: &Fault) {
+        self.to_judge.push_front(record);
+        self.escalate(&fault.to_string());
+    }
+
+    fn on_fault(&mut self, child: Child, fault: Fault, ctx: &mut Context<Self>) {
+        let Child { mut record, cancel, .. } = child;
+        tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
+        match fault.kind {
+            FaultKind::Budget => self.stop_at_budget(&fault),
+            FaultKind::Store | FaultKind::ActorGone => self.escalate(&fault.to_string()),
+            FaultKind::Cancelled | FaultKind::Interrupted => {
+                // Nobody here cut it off: launching it again would only go round in circles.
+                if !cancel.is_cancelled() {
+                    self.escalate(&fault.to_string());
+                }
+            }
+            FaultKind::ReplayDiffers => {
+                self.afresh.insert(record.plan.id.clone());
+                let entries = self.end_of_attempt(&record, &fault);
+                self.write(entries, ctx);
+            }
+            _ => {
+                record.failed_attempts += 1;
+                return self.retry(record, fault, ctx);
+            }
+        }
+        self.pending.push_front(record);
+    }
+
+    fn retry(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
+        if fault.kind == FaultKind::Panicked && !self.intensity.allows(Instant::now()) {
+            self.escalate(&format!("episodes panic too often, the last: {}", fault.message));
+        }
+        let retry = Retry {
+            attempts: self.config.episode.attempts,
+            base: Duration::from_millis(200),
+            cap: Duration::from_secs(30),
+        };
+        match retry.decide(&fault, record.failed_attempts, record.plan.id.as_str()) {
+            Decision::GiveUp => self.give_up(record, fault, ctx),
+            Decision::Again { after } => {
+                let entries = self.end_of_attempt(&record, &fault);
+                self.write(entries, ctx);
+                self.resting += 1;
+                ctx.run_later(after, move |this, ctx| {
+                    this.resting -= 1;
+                    this.pending.push_front(record);
+                    this.admit(ctx);
+                });
+            }
+        }
+    }
+
+    /// The attempt's end; it may have failed before its start was written down.
+    fn end_of_attempt(&self, record: &EpisodeRecord, fault: &Fault) -> Vec<Entry> {
+        let (episode, attempt) = (record.plan.id.clone(), record.attempt);
+        let at_ms = self.world.clock.now_ms();
+        vec![
+            Entry::AttemptStarted { episode: episode.clone(), attempt, resumed_from: None, at_ms },
+            Entry::AttemptFaulted { episode, attempt, fault: fault.clone(), at_ms },
+        ]
+    }
+
+    /// Final, but no label: the episode shows up as faulted and makes no row.
+    pub(super) fn give_up(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
+        let mut entries = self.end_of_attempt(&record, &fault);
+        let outcome = Outcome::Faulted { fault };
+        self.show(|p| p.count(&outcome));
+        entries.push(Entry::Finished {
+            episode: record.plan.id,
+            attempt: record.attempt,
+            outcome: Box::new(outcome),
+            fingerprint: None,
+            at_ms: self.world.clock.now_ms(),
+        });
+        self.write(entries, ctx);
+    }
+
+    /// Nothing more is launched. What runs goes on for as long as its calls still fit:
+    /// cutting it off would throw away calls that are paid for.
+    fn stop_at_budget(&mut self, fault: &Fault) {
+        if self.state() == CampaignState::Running {
+            self.show(|p| {
+                p.state = CampaignState::Stopped;
+                p.reason = Some(fault.message.clone());
+            });
+        }
+    }
+}

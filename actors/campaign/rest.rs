@@ -1,0 +1,167 @@
+//! Coming to rest: the dataset at the end, or a word on where the campaign stands.
+
+use super::actor::CampaignActor;
+use crate::episode::World;
+use crate::model::{
+    CampaignConfig, CampaignState, Entry, EpisodeRecord, Fault, Outcome, StopReason, Task, Verdict,
+};
+use crate::quality::{Judgement, Publish};
+use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use std::sync::Arc;
+
+impl CampaignActor {
+    /// Whether something moves that will call [`Self::admit`] when it is done.
+    fn is_busy(&self) -> bool {
+        !self.running.is_empty() || self.writing > 0 || self.asking.is_some() || self.closing
+    }
+
+    /// At rest the campaign publishes, or says that it rests.
+    pub(super) fn settle(&mut self, ctx: &mut Context<Self>) {
+        if self.is_busy() {
+            return;
+        }
+        if !self.is_open() {
+            return self.rest(ctx);
+        }
+        if let Some(record) = self.to_judge.pop_front() {
+            return self.judge_again(record, ctx);
+        }
+        if self.pending.is_empty() && self.resting == 0 {
+            self.publish(ctx);
+        }
+    }
+
+    /// An episode that finished without its row being written: the process died, or the
+    /// store failed, in between.
+    fn judge_again(&mut self, record: EpisodeRecord, ctx: &mut Context<Self>) {
+        let task = match self.task(&record) {
+            Ok(task) => task,
+            Err(fault) => {
+                self.judge_later(record, &fault);
+                return self.admit(ctx);
+            }
+        };
+        self.writing += 1;
+        let world = self.world.clone();
+        let config = self.config.clone();
+        let found = record.clone();
+        let found = async move { recover(&world, &config, found, task).await };
+        ctx.spawn(found.into_actor(self).map(|found, this, ctx| {
+            this.writing -= 1;
+            match found {
+                Ok(judgement) => this.judge(record, judgement, ctx),
+                Err(fault) => this.judge_later(record, &fault),
+            }
+            this.admit(ctx);
+        }));
+    }
+
+    fn publish(&mut self, ctx: &mut Context<Self>) {
+        self.closing = true;
+        let progress = self.progress();
+        let (quality, collector) = (self.world.quality.clone(), self.world.collector.clone());
+        let publish = Publish {
+            campaign: self.config.name.clone(),
+            config: self.config.clone(),
+            planned: progress.episodes.planned,
+            faulted: progress.episodes.faulted,
+        };
+        let work = async move {
+            let record = quality.publish(publish.clone()).await?;
+            let moved = Entry::CampaignMoved {
+                campaign: publish.campaign,
+                state: CampaignState::Complete,
+                reason: None,
+            };
+            collector.record(vec![moved]).await?;
+            Ok::<_, Fault>(record)
+        };
+        ctx.spawn(work.into_actor(self).map(|published, this, ctx| {
+            this.closing = false;
+            match published {
+                Ok(record) => {
+                    this.show(|p| {
+                        p.rows.accepted = record.rows.values().sum();
+                        p.rows.rejected = record.rejected.values().sum();
+                        p.dataset = Some(record);
+                        p.state = CampaignState::Complete;
+                        p.reason = None;
+                        p.settled = true;
+                    });
+                    ctx.stop();
+                }
+                Err(fault) => {
+                    this.escalate(&fault.to_string());
+                    this.admit(ctx);
+                }
+            }
+        }));
+    }
+
+    /// At rest: calls that were cut off are settled, then it is written down, then shown.
+    fn rest(&mut self, ctx: &mut Context<Self>) {
+        if self.progress().settled {
+            return;
+        }
+        self.closing = true;
+        let said = (self.state(), self.draining);
+        let standing = self.standing();
+        let (router, collector) = (self.world.router.clone(), self.world.collector.clone());
+        let campaign = self.config.name.clone();
+        let write = async move {
+            router.quiet(&campaign).await;
+            collector.record(vec![standing]).await
+        };
+        ctx.spawn(write.into_actor(self).map(move |written, this, ctx| {
+            this.closing = false;
+            if let Err(fault) = written {
+                tracing::error!(%fault, "the campaign's state could not be written");
+            }
+            this.rested(said, ctx);
+        }));
+    }
+
+    fn rested(&mut self, said: (CampaignState, bool), ctx: &mut Context<Self>) {
+        // It was told something else meanwhile; what was written is not how it stands.
+        if said != (self.state(), self.draining) || self.is_busy() {
+            return self.admit(ctx);
+        }
+        self.show(|p| {
+            p.running = 0;
+            p.settled = true;
+        });
+        if self.draining || self.state() == CampaignState::Cancelled {
+            ctx.stop();
+        }
+    }
+}
+
+/// The judgement of an episode out of the journal.
+async fn recover(
+    world: &World,
+    config: &CampaignConfig,
+    record: EpisodeRecord,
+    task: Arc<Task>,
+) -> Result<Judgement, Fault> {
+    let turns = world.journal.turns(&record.plan.id, record.attempt).await?;
+    let attempts = world.journal.attempts(&record.plan.id).await?;
+    let started = attempts.iter().find(|a| a.attempt == record.attempt).map(|a| a.started_at_ms);
+    let (stop, verdict) = match record.outcome {
+        Some(Outcome::Judged { stop, verdict }) => (stop, verdict),
+        _ => (StopReason::Submitted, Verdict::agree(Vec::new(), &[])),
+    };
+    let finished_at_ms = record.finished_at_ms.unwrap_or_default();
+    Ok(Judgement {
+        attempt: record.attempt,
+        plan: record.plan,
+        task,
+        turns: Arc::new(turns),
+        stop,
+        verdict,
+        fingerprint: record.fingerprint.unwrap_or_default(),
+        started_at_ms: started.unwrap_or(finished_at_ms),
+        finished_at_ms,
+        policy: config.quality.clone(),
+        splits: config.dataset.splits,
+    })
+}

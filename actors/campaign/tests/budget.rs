@@ -1,0 +1,132 @@
+//! The wall: whatever is in flight, retried, cancelled or cut, spend never passes the cap.
+
+use super::{episodes, options};
+use crate::model::{CampaignConfig, CampaignState, FaultKind, Money, Usage};
+use crate::ports::Journal;
+use crate::testkit::{Kit, Trap, campaign, in_test_system, priced};
+use std::time::Duration;
+
+fn capped(tasks: u32, cap: u64) -> CampaignConfig {
+    let mut config = campaign("c", tasks);
+    config.models = vec![priced("fake/one", 10)];
+    config.concurrency = 8;
+    config.budget = Some(Money::from_nanos(cap));
+    config
+}
+
+fn assert_wall(kit: &Kit, cap: u64) {
+    assert!(kit.journal.peak().nanos() <= cap, "{} of {cap}", kit.journal.peak().nanos());
+    assert_eq!(kit.journal.unsettled(), 0, "every hold is settled at the end");
+}
+
+#[test]
+fn spend_never_passes_a_tiny_cap() {
+    for cap in [10_000, 70_000, 90_000, 120_000, 150_000] {
+        in_test_system(options(), move |kit| async move {
+            kit.models.named("fake/one").traps.set(
+                "turn 1",
+                0,
+                5,
+                Trap::Fault(FaultKind::ModelTransient),
+            );
+            let progress = kit.run(&capped(16, cap)).await;
+            assert_eq!(progress.state, CampaignState::Stopped, "{cap}");
+            let reason = progress.reason.clone().unwrap();
+            assert!(reason.contains("the next call may cost"), "{reason}");
+            assert_wall(&kit, cap);
+            let spent = kit.journal.spent(&progress.campaign).await.unwrap();
+            assert_eq!((progress.cost_usd, progress.settled), (spent, true));
+            assert!(progress.episodes.faulted == 0, "no money is no fault of an episode");
+        });
+    }
+}
+
+#[test]
+fn a_larger_budget_goes_on_where_it_stopped() {
+    let life = options();
+    let again = life.clone();
+    in_test_system(life, |kit| async move {
+        let progress = kit.run(&capped(4, 60_000)).await;
+        assert_eq!(progress.state, CampaignState::Stopped);
+    });
+    in_test_system(again, |kit| async move {
+        let cap = 2_000_000;
+        let progress = kit.run(&capped(4, cap)).await;
+        assert_eq!((progress.state, progress.episodes.resolved), (CampaignState::Complete, 4));
+        assert_wall(&kit, cap);
+        let spent = kit.journal.spent(&progress.campaign).await.unwrap();
+        assert_eq!(progress.cost_usd, spent, "also what was spent in the earlier life");
+    });
+}
+
+#[test]
+fn resuming_without_money_stops_again() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&capped(4, 60_000)).await;
+        assert_eq!(handle.settled().await.state, CampaignState::Stopped);
+        assert!(handle.resume().await);
+        assert_eq!(handle.settled().await.state, CampaignState::Stopped);
+        assert_wall(&kit, 60_000);
+    });
+}
+
+#[test]
+fn a_call_that_is_cut_off_counts_in_full_and_is_not_retried() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.takes(Duration::from_secs(100));
+        let handle = kit.submit(&capped(8, 10_000_000)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(model.calls().len(), 8);
+        assert!(handle.cancel().await);
+        let progress = handle.settled().await;
+        assert_eq!(progress.state, CampaignState::Cancelled);
+        assert_eq!((kit.journal.holds(), kit.journal.unsettled()), (8, 0));
+        let spent = kit.journal.spent(&progress.campaign).await.unwrap();
+        assert_eq!((progress.cost_usd, spent), (kit.journal.peak(), kit.journal.peak()));
+        assert!(spent > Money::ZERO);
+        tokio::time::sleep(Duration::from_secs(1_000)).await;
+        assert_eq!((model.calls().len(), model.replies().len()), (8, 0), "nobody goes on");
+    });
+}
+
+#[test]
+fn a_waiting_retry_ends_with_its_episode() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.set("turn 0", 0, 99, Trap::Fault(FaultKind::ModelTransient));
+        let handle = kit.submit(&capped(1, 10_000_000)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        handle.drain(true).await;
+        handle.settled().await;
+        let calls = model.calls().len();
+        tokio::time::sleep(Duration::from_secs(1_000)).await;
+        assert_eq!(model.calls().len(), calls);
+        assert_eq!(kit.journal.unsettled(), 0);
+    });
+}
+
+#[test]
+fn a_hold_the_store_did_not_take_costs_nothing() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&capped(1, 10_000_000)).await;
+        // Opened, planned, started: the fourth write is the first hold.
+        kit.journal.traps.set("append", 1, 1, Trap::Fault(FaultKind::Store));
+        let paused = handle.settled().await;
+        assert_eq!((paused.state, paused.cost_usd), (CampaignState::Paused, Money::ZERO));
+        assert!(kit.models.named("fake/one").calls().is_empty(), "no hold, no call");
+        assert!(handle.resume().await);
+        assert_eq!(handle.settled().await.state, CampaignState::Complete);
+    });
+}
+
+#[test]
+fn a_call_dearer_than_its_hold_is_still_counted() {
+    in_test_system(options(), |kit| async move {
+        kit.models.named("fake/one").uses(Usage { input_tokens: 1_000_000, output_tokens: 0 });
+        let progress = kit.run(&capped(1, 1_000_000)).await;
+        assert_eq!(progress.state, CampaignState::Stopped);
+        assert_eq!(progress.cost_usd, Money::from_nanos(10_000_000));
+        assert_eq!(episodes(&kit, "c").await[0].steps, 1);
+    });
+}

@@ -1,0 +1,108 @@
+//! What was paid for is played again, not asked for again.
+
+use super::{assert_nothing_lost_or_doubled, episodes, options};
+use crate::model::{Attempt, FaultKind, Money, StopReason};
+use crate::ports::Journal;
+use crate::testkit::{Line, Trap, campaign, in_test_system, priced};
+
+fn lost() -> Trap {
+    Trap::Fault(FaultKind::SandboxLost)
+}
+
+#[test]
+fn recorded_turns_are_replayed_not_paid_for() {
+    in_test_system(options(), |kit| async move {
+        let mut config = campaign("c", 1);
+        config.models = vec![priced("fake/one", 10)];
+        kit.backend.traps().once("exec put name", lost());
+        let progress = kit.run(&config).await;
+        let model = kit.models.named("fake/one");
+        // Turns 0 and 1 once, turn 2 twice (its sandbox was lost with it), turn 3 once.
+        assert_eq!((model.calls().len(), model.replies().len()), (5, 5));
+        assert_eq!(progress.cost_usd, Money::from_nanos(5 * 110 * 10));
+        let record = episodes(&kit, "c").await.remove(0);
+        assert_eq!((record.attempt, record.steps), (Attempt(2), 4));
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        assert_eq!(attempts[1].resumed_from, Some(Attempt(1)));
+    });
+}
+
+/// An attempt that fails before its first turn must not hide the turns of the one before.
+#[test]
+fn a_second_failure_before_the_first_turn_loses_nothing() {
+    for event in ["exec :", "exec get start", "exec put letter"] {
+        in_test_system(options(), move |kit| async move {
+            kit.models.named("fake/one").traps.once("turn 2", Trap::Panic);
+            // Let the first attempt by; catch the second.
+            kit.backend.traps().set(event, 1, 1, lost());
+            let progress = kit.run(&campaign("c", 1)).await;
+            assert_eq!(progress.episodes.resolved, 1, "{event}");
+            assert_eq!(episodes(&kit, "c").await[0].attempt, Attempt(3));
+            assert_nothing_lost_or_doubled(&kit, "c").await;
+        });
+    }
+}
+
+#[test]
+fn a_replay_that_differs_starts_over_in_a_fresh_attempt() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.says(|context| match context.turn {
+            0 => Line::Run("echo hello".to_owned()),
+            1 => Line::Run("count".to_owned()),
+            2 => Line::Run("echo bye".to_owned()),
+            _ => Line::Submit,
+        });
+        model.traps.once("turn 3", Trap::Panic);
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!((progress.episodes.unresolved, progress.steps), (1, 4));
+        let record = episodes(&kit, "c").await.remove(0);
+        // The first panicked, the second differed (at no cost to the budget of attempts).
+        assert_eq!((record.attempt, record.failed_attempts), (Attempt(3), 1));
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        assert_eq!(attempts[1].fault.as_ref().unwrap().kind, FaultKind::ReplayDiffers);
+        assert_eq!((attempts[1].steps, attempts[2].steps), (0, 4));
+        assert_eq!(attempts[2].resumed_from, None, "its turns are its own, and paid for");
+        // What the dataset says is what the journal has.
+        let turns = kit.journal.turns(&record.plan.id, Attempt(3)).await.unwrap();
+        let row = kit.journal.rows(&record.plan.campaign, None, 9).await.unwrap().remove(0).row;
+        let kept: Vec<_> = turns.iter().map(|t| t.step.observation.clone()).collect();
+        let shown: Vec<_> = row.trajectory.iter().map(|s| s.observation.clone()).collect();
+        assert_eq!(kept, shown);
+        assert_eq!(kit.models.named("fake/one").calls().len(), 8);
+    });
+}
+
+#[test]
+fn a_whole_trajectory_is_only_verified_again() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.traps().once("exec is letter", lost());
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!(progress.episodes.resolved, 1);
+        assert_nothing_lost_or_doubled(&kit, "c").await;
+    });
+}
+
+#[test]
+fn the_reason_to_stop_survives_a_replay() {
+    for (line, stop) in [
+        (Line::Cut, StopReason::Truncated),
+        (Line::Prose("hm".to_owned()), StopReason::Malformed),
+        (Line::Refuse, StopReason::Refused),
+        (Line::Submit, StopReason::Submitted),
+        (Line::Run("echo on".to_owned()), StopReason::StepLimit),
+    ] {
+        in_test_system(options(), move |kit| async move {
+            let mut config = campaign("c", 1);
+            config.episode.max_turns = 5;
+            kit.models.named("fake/one").says(move |_| line.clone());
+            kit.backend.traps().once("pack", lost());
+            kit.run(&config).await;
+            let label = format!("stop:{}", stop.as_str());
+            let row = kit.journal.rows(&config.name, None, 9).await.unwrap().remove(0);
+            assert!(row.row.labels.contains(&label), "{:?} {label}", row.row.labels);
+            assert_eq!(row.row.attempt, 2);
+            assert_nothing_lost_or_doubled(&kit, "c").await;
+        });
+    }
+}

@@ -1,0 +1,147 @@
+//! Panics of the actors campaigns rely on.
+
+use super::{assert_nothing_lost_or_doubled, episodes, options};
+use crate::model::CampaignState;
+use crate::supervisor::Ended;
+use crate::testkit::{Kit, Panic, Trap, campaign, in_test_system};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+async fn panic_in(kit: &Kit, actor: &str) {
+    // The one it kills never answers; its successor would, with another panic.
+    let world = &kit.world;
+    match actor {
+        "collector" => world.collector.raw().tell(Panic).await,
+        "pool" => world.pool.raw().tell(Panic).await,
+        "router" => world.router.raw().tell(Panic).await,
+        "quality" => world.quality.raw().tell(Panic).await,
+        _ => kit.engine.raw().tell(Panic).await,
+    }
+}
+
+const ACTORS: [&str; 5] = ["collector", "pool", "router", "quality", "engine"];
+
+#[test]
+fn a_panic_in_any_actor_loses_and_doubles_nothing() {
+    for (actor, moment) in ACTORS.into_iter().flat_map(|a| (0..160).step_by(9).map(move |m| (a, m)))
+    {
+        in_test_system(options(), move |kit| async move {
+            let handle = kit.submit(&campaign("c", 6)).await;
+            sleep(Duration::from_millis(moment)).await;
+            panic_in(&kit, actor).await;
+            let done = handle.settled().await;
+            assert_eq!(done.state, CampaignState::Complete, "{actor} at {moment}: {done:?}");
+            assert_eq!(done.episodes.resolved, 6, "{actor} at {moment}");
+            let found = episodes(&kit, "c").await;
+            assert!(found.iter().all(|e| e.failed_attempts == 0), "{actor} at {moment}");
+            assert_nothing_lost_or_doubled(&kit, "c").await;
+        });
+    }
+}
+
+#[test]
+fn several_panics_within_the_intensity_are_survived() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&campaign("c", 12)).await;
+        for actor in ACTORS.into_iter().cycle().take(25) {
+            sleep(Duration::from_millis(7)).await;
+            panic_in(&kit, actor).await;
+        }
+        let done = handle.settled().await;
+        assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 12));
+        assert_nothing_lost_or_doubled(&kit, "c").await;
+    });
+}
+
+#[test]
+fn beyond_the_intensity_it_escalates_and_the_campaign_pauses() {
+    for actor in ["collector", "pool", "router", "quality"] {
+        in_test_system(options(), move |kit| async move {
+            let handle = kit.submit(&campaign("c", 40)).await;
+            let life = kit.life(actor);
+            for _ in 0..6 {
+                sleep(Duration::from_millis(5)).await;
+                panic_in(&kit, actor).await;
+            }
+            let panic =
+                format!("injected into {}{actor}", if actor == "quality" { "" } else { "the " });
+            assert!(
+                matches!(life.await, Ok(Ended::Escalated { panic: said, .. }) if said == panic)
+            );
+            let before = Instant::now();
+            let rest = handle.settled().await;
+            assert_eq!((rest.state, rest.escalated), (CampaignState::Paused, true), "{actor}");
+            assert!(rest.reason.unwrap().contains("is gone"), "{actor}");
+            assert_eq!(rest.episodes.faulted, 0, "{actor}: nobody's label");
+            assert!(before.elapsed() < Duration::from_secs(30), "{actor}: told at once");
+        });
+    }
+}
+
+#[test]
+fn a_dead_engine_actor_refuses_at_once() {
+    in_test_system(options(), |kit| async move {
+        let life = kit.life("engine");
+        for _ in 0..6 {
+            panic_in(&kit, "engine").await;
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert!(matches!(life.await, Ok(Ended::Escalated { name: "engine", .. })));
+        let before = Instant::now();
+        let refused = kit.engine.submit(Arc::new(campaign("c", 1)), String::new()).await;
+        assert_eq!(refused.err().unwrap().to_string(), "the engine actor is gone");
+        assert_eq!(before.elapsed(), Duration::ZERO);
+    });
+}
+
+#[test]
+fn publishing_once_is_enough() {
+    for moment in (0..60).step_by(5) {
+        in_test_system(options(), move |kit| async move {
+            kit.sink.traps.once("write", Trap::Slow(Duration::from_millis(50)));
+            let handle = kit.submit(&campaign("c", 1)).await;
+            while !episodes(&kit, "c").await[0].judged {
+                sleep(Duration::from_millis(1)).await;
+            }
+            sleep(Duration::from_millis(moment)).await;
+            panic_in(&kit, "quality").await;
+            assert_eq!(handle.settled().await.state, CampaignState::Complete);
+            assert_eq!(kit.sink.written().len(), 1);
+        });
+    }
+}
+
+#[test]
+fn a_panic_in_publishing_pauses_and_a_resume_publishes() {
+    in_test_system(options(), |kit| async move {
+        kit.sink.traps.once("write", Trap::Panic);
+        let handle = kit.submit(&campaign("c", 2)).await;
+        let rest = handle.settled().await;
+        assert_eq!((rest.state, rest.escalated), (CampaignState::Paused, true));
+        assert!(handle.resume().await);
+        let done = handle.settled().await;
+        assert_eq!((done.state, done.rows.accepted), (CampaignState::Complete, 2));
+        assert_eq!((kit.sink.written().len(), done.episodes.finished), (1, 2));
+    });
+}
+
+#[test]
+fn the_episodes_of_a_campaign_that_dies_die_with_it() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.takes(Duration::from_secs(10));
+        let handle = kit.submit(&campaign("c", 4)).await;
+        sleep(Duration::from_secs(15)).await;
+        handle.panic().await;
+        sleep(Duration::from_millis(1)).await;
+        assert!(!handle.is_alive());
+        assert_eq!(kit.places.available_permits(), 64);
+        let calls = model.calls().len();
+        sleep(Duration::from_secs(100)).await;
+        assert_eq!(model.calls().len(), calls, "nobody goes on spending");
+        model.takes(Duration::from_millis(5));
+        let done = kit.run(&campaign("c", 4)).await;
+        assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 4));
+    });
+}

@@ -1,0 +1,185 @@
+//! Faults around episodes: who is tried again, how often, and who is left alone.
+
+use super::{assert_nothing_lost_or_doubled, episodes, labels, options};
+use crate::model::{CampaignState, FaultKind, Outcome};
+use crate::ports::Journal;
+use crate::testkit::{Trap, campaign, in_test_system};
+use tokio::time::Instant;
+
+#[test]
+fn a_panic_in_a_model_retries_that_episode_alone() {
+    in_test_system(options(), |kit| async move {
+        kit.models.named("fake/one").traps.once("letter 2 turn 1", Trap::Panic);
+        let progress = kit.run(&campaign("c", 5)).await;
+        assert_eq!(progress.episodes.resolved, 5);
+        for episode in episodes(&kit, "c").await {
+            let again = episode.plan.index == 2;
+            assert_eq!(
+                (episode.attempt.0, episode.failed_attempts),
+                if again { (2, 1) } else { (1, 0) }
+            );
+        }
+        assert_nothing_lost_or_doubled(&kit, "c").await;
+    });
+}
+
+#[test]
+fn a_panic_in_a_sandbox_releases_it() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.traps().once("exec put name", Trap::Panic);
+        let progress = kit.run(&campaign("c", 3)).await;
+        assert_eq!(progress.episodes.resolved, 3);
+        let retried = episodes(&kit, "c").await.iter().filter(|e| e.attempt.0 == 2).count();
+        assert_eq!(retried, 1);
+    });
+}
+
+#[test]
+fn lost_sandboxes_are_tried_again_with_waits_up_to_the_limit() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.traps().set("exec get start", 0, 3, Trap::Fault(FaultKind::SandboxLost));
+        let began = Instant::now();
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert!(began.elapsed() >= std::time::Duration::from_millis(100 + 200), "waits");
+        assert_eq!((progress.state, progress.episodes.faulted), (CampaignState::Complete, 1));
+        let episode = episodes(&kit, "c").await.remove(0);
+        assert_eq!((episode.attempt.0, episode.failed_attempts, episode.judged), (3, 3, false));
+        assert!(matches!(episode.outcome, Some(Outcome::Faulted { .. })));
+        assert!(kit.sink.written()[0].rows.is_empty(), "a fault is no label");
+        let attempts = kit.journal.attempts(&episode.plan.id).await.unwrap();
+        assert!(attempts.iter().all(|a| a.fault.as_ref().unwrap().kind == FaultKind::SandboxLost));
+    });
+}
+
+#[test]
+fn two_lost_sandboxes_are_survived() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.traps().set("exec put", 1, 2, Trap::Fault(FaultKind::SandboxLost));
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!(progress.episodes.resolved, 1);
+        assert_eq!(episodes(&kit, "c").await[0].failed_attempts, 2);
+    });
+}
+
+#[test]
+fn faults_that_will_not_pass_end_an_episode_at_once() {
+    for kind in [FaultKind::TaskSetup, FaultKind::ModelPermanent] {
+        in_test_system(options(), move |kit| async move {
+            kit.models.named("fake/one").traps.once("letter 1 turn 0", Trap::Fault(kind));
+            let progress = kit.run(&campaign("c", 2)).await;
+            assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (1, 1));
+            assert_eq!(labels(&kit, "c").await, ["resolved", "faulted"]);
+            assert_eq!(episodes(&kit, "c").await[1].attempt.0, 1);
+            // Final: another run does not take it up again.
+            assert!(kit.run(&campaign("c", 2)).await.already_complete);
+        });
+    }
+}
+
+#[test]
+fn an_overloaded_model_is_asked_again_by_the_router() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.set("letter 0 turn 1", 0, 4, Trap::Fault(FaultKind::ModelTransient));
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!(progress.episodes.resolved, 1);
+        let id = &episodes(&kit, "c").await[0].plan.id;
+        let retries: Vec<u32> =
+            model.calls().iter().filter(|(_, turn, _)| *turn == 1).map(|(.., r)| *r).collect();
+        assert_eq!(retries, [0, 1, 2, 3, 4]);
+        let turns = kit.journal.turns(id, crate::model::Attempt(1)).await.unwrap();
+        assert_eq!(turns[1].calls, 5);
+    });
+}
+
+#[test]
+fn a_template_that_changed_ends_its_episodes_durably() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&campaign("c", 1)).await;
+        handle.pause("wait").await;
+        handle.cancel().await;
+        handle.settled().await;
+        let mut moved = kit.journal.episodes(&campaign("c", 1).name).await.unwrap();
+        moved[0].plan.ordinal = 9;
+        moved[0].plan.id.0.push('x');
+        moved[0].plan.task.0.push('x');
+        let planned = crate::model::Entry::Planned(vec![moved.remove(0).plan]);
+        kit.journal.append(vec![planned]).await.unwrap();
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (1, 1));
+        assert_eq!(labels(&kit, "c").await, ["resolved", "faulted"], "also in the journal");
+    });
+}
+
+#[test]
+fn store_faults_pause_and_a_resume_goes_on() {
+    in_test_system(options(), |kit| async move {
+        let handle = kit.submit(&campaign("c", 6)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(40)).await;
+        kit.journal.break_down(true);
+        let paused = handle.settled().await;
+        assert_eq!((paused.state, paused.escalated), (CampaignState::Paused, true));
+        assert!(paused.reason.unwrap().contains("the disk is gone"));
+        assert!(handle.resume().await, "too early: it pauses again");
+        let again = handle.settled().await;
+        assert_eq!(again.state, CampaignState::Paused);
+        kit.journal.break_down(false);
+        assert!(handle.resume().await);
+        let done = handle.settled().await;
+        assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 6));
+        assert!(episodes(&kit, "c").await.iter().all(|e| e.judged && e.failed_attempts == 0));
+    });
+}
+
+/// Whichever write it is that fails: nothing is missing when the store is back.
+#[test]
+fn every_single_write_may_fail() {
+    for failing in 2..45 {
+        in_test_system(options(), move |kit| async move {
+            kit.models
+                .named("fake/one")
+                .traps
+                .once("letter 1 turn 1", Trap::Fault(FaultKind::TaskSetup));
+            kit.journal.traps.set("append", failing, 1, Trap::Fault(FaultKind::Store));
+            let handle = kit.submit(&campaign("c", 3)).await;
+            let mut progress = handle.settled().await;
+            while progress.state == CampaignState::Paused {
+                assert!(handle.resume().await);
+                progress = handle.settled().await;
+            }
+            assert_eq!(progress.state, CampaignState::Complete, "write {failing}");
+            let found = episodes(&kit, "c").await;
+            assert!(found.iter().all(|e| e.outcome.is_some()), "write {failing}: {found:#?}");
+            let judged = found.iter().filter(|e| e.judged).count() as u64;
+            assert_eq!(judged, progress.episodes.resolved, "write {failing}");
+            assert_eq!(kit.sink.written().last().unwrap().rows.len() as u64, judged);
+        });
+    }
+}
+
+#[test]
+fn a_journal_that_panics_is_a_store_fault() {
+    in_test_system(options(), |kit| async move {
+        kit.journal.traps.set("append", 8, 1, Trap::Panic);
+        let handle = kit.submit(&campaign("c", 2)).await;
+        assert_eq!(handle.settled().await.state, CampaignState::Paused);
+        assert!(handle.resume().await);
+        assert_eq!(handle.settled().await.episodes.resolved, 2);
+    });
+}
+
+#[test]
+fn episodes_that_panic_too_often_pause_the_campaign() {
+    in_test_system(options(), |kit| async move {
+        kit.models.named("fake/one").traps.set("turn 0", 0, 11, Trap::Panic);
+        let handle = kit.submit(&campaign("c", 8)).await;
+        let paused = handle.settled().await;
+        assert_eq!((paused.state, paused.escalated), (CampaignState::Paused, true));
+        assert!(paused.reason.unwrap().contains("panic too often"));
+        assert!(handle.resume().await);
+        let done = handle.settled().await;
+        assert_eq!(done.state, CampaignState::Complete);
+        assert_eq!(done.episodes.resolved + done.episodes.faulted, 8);
+        assert!(done.episodes.resolved > 0);
+    });
+}

@@ -1,0 +1,130 @@
+//! Fences, back-pressure, and what a rebuilt collector still knows.
+
+use crate::model::{Attempt, CampaignName, Entry, EpisodeId, Fault, FaultKind, PlannedEpisode};
+use crate::model::{CampaignRecord, CampaignState, TaskId};
+use crate::ports::Journal;
+use crate::testkit::{Kit, Options, Panic, in_test_system};
+use std::time::Duration;
+
+fn episode() -> EpisodeId {
+    EpisodeId("e".to_owned())
+}
+
+async fn plan(kit: &Kit) {
+    let name = CampaignName("c".to_owned());
+    let record = CampaignRecord {
+        name: name.clone(),
+        identity: String::new(),
+        config: String::new(),
+        state: CampaignState::Running,
+        reason: None,
+        created_at_ms: 0,
+    };
+    let plan = PlannedEpisode {
+        id: episode(),
+        campaign: name,
+        ordinal: 0,
+        task: TaskId("t".to_owned()),
+        template: "t".to_owned(),
+        index: 0,
+        category: String::new(),
+        difficulty: String::new(),
+        model: String::new(),
+        scaffold: String::new(),
+    };
+    let entries = vec![Entry::CampaignOpened(record), Entry::Planned(vec![plan])];
+    kit.world.collector.record(entries).await.unwrap();
+}
+
+fn started(attempt: u32) -> Entry {
+    Entry::AttemptStarted {
+        episode: episode(),
+        attempt: Attempt(attempt),
+        resumed_from: None,
+        at_ms: 0,
+    }
+}
+
+fn faulted(attempt: u32) -> Entry {
+    let fault = Fault::new(FaultKind::SandboxLost, "late");
+    Entry::AttemptFaulted { episode: episode(), attempt: Attempt(attempt), fault, at_ms: 0 }
+}
+
+#[test]
+fn a_dead_attempt_is_not_heard() {
+    in_test_system(Options::default(), |kit| async move {
+        plan(&kit).await;
+        let collector = &kit.world.collector;
+        collector.record(vec![started(1)]).await.unwrap();
+        collector.record(vec![started(2)]).await.unwrap();
+        let writes = kit.journal.appends();
+        collector.record(vec![faulted(1)]).await.unwrap();
+        assert_eq!(kit.journal.appends(), writes, "dropped before it costs a write");
+        collector.record(vec![faulted(1), faulted(2)]).await.unwrap();
+        assert_eq!(collector.stats().await.fenced, 2);
+        let attempts = kit.journal.attempts(&episode()).await.unwrap();
+        assert_eq!(attempts.iter().map(|a| a.fault.is_some()).collect::<Vec<_>>(), [false, true]);
+    });
+}
+
+#[test]
+fn a_rebuilt_collector_leaves_the_fence_to_the_store() {
+    in_test_system(Options::default(), |kit| async move {
+        plan(&kit).await;
+        let collector = &kit.world.collector;
+        collector.record(vec![started(1)]).await.unwrap();
+        collector.record(vec![started(2)]).await.unwrap();
+        collector.raw().tell(Panic).await;
+        collector.record(vec![faulted(1)]).await.unwrap();
+        assert_eq!((collector.stats().await.fenced, kit.journal.fenced()), (0, 1));
+        assert!(kit.journal.attempts(&episode()).await.unwrap()[0].fault.is_none());
+        // The next attempt to start puts the fence up again.
+        collector.record(vec![started(3)]).await.unwrap();
+        collector.record(vec![faulted(2)]).await.unwrap();
+        assert_eq!(collector.stats().await.fenced, 1);
+    });
+}
+
+#[test]
+fn callers_wait_when_the_queue_is_full_and_places_come_back() {
+    in_test_system(Options::default(), |kit| async move {
+        plan(&kit).await;
+        kit.journal.stall(true);
+        let collector = kit.world.collector.clone();
+        let bound = collector.stats().await.queue_bound;
+        let mut records: Vec<_> = (0..bound + 10)
+            .map(|_| {
+                let collector = collector.clone();
+                crate::supervisor::spawn("record", async move {
+                    collector.record(vec![started(1)]).await
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(collector.stats().await.queue_depth, bound);
+        assert_eq!(kit.journal.appends() as usize, bound + 1, "the plan, and a full queue");
+        // Ten give up; what the store holds already stays held.
+        records.truncate(bound);
+        collector.raw().tell(Panic).await;
+        kit.journal.stall(false);
+        for record in records {
+            record.await.unwrap().unwrap();
+        }
+        assert_eq!(collector.stats().await.queue_depth, 0);
+    });
+}
+
+#[test]
+fn a_failing_store_answers() {
+    in_test_system(Options::default(), |kit| async move {
+        kit.journal.break_down(true);
+        let fault = kit.world.collector.record(vec![started(1)]).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Store);
+        kit.journal.break_down(false);
+        kit.journal.traps.once("append", crate::testkit::Trap::Panic);
+        let before = tokio::time::Instant::now();
+        let fault = kit.world.collector.record(vec![started(1)]).await.unwrap_err();
+        assert_eq!((fault.kind, before.elapsed()), (FaultKind::Store, Duration::ZERO));
+        assert_eq!(kit.world.collector.stats().await.queue_depth, 0);
+    });
+}

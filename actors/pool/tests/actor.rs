@@ -1,0 +1,234 @@
+//! The pool actor over fake sandboxes.
+
+use crate::model::{FaultKind, SandboxSpec};
+use crate::pool::{Lease, PoolConfig};
+use crate::supervisor::spawn;
+use crate::testkit::{Kit, Options, Panic, Trap, in_test_system};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::AbortOnDropHandle;
+
+fn spec(image: &str) -> Arc<SandboxSpec> {
+    Arc::new(SandboxSpec { image: image.to_owned(), ..SandboxSpec::default() })
+}
+
+fn options(warm: usize) -> Options {
+    let pool = PoolConfig { warm, parallel_creation: 3, ..PoolConfig::default() };
+    Options { pool, ..Options::default() }
+}
+
+type Acquired = AbortOnDropHandle<Result<Lease, crate::model::Fault>>;
+
+fn acquire(kit: &Kit, image: &str) -> Acquired {
+    let (pool, spec) = (kit.world.pool.clone(), spec(image));
+    spawn("acquire", async move { pool.acquire(&spec).await })
+}
+
+async fn lease(kit: &Kit, image: &str) -> Lease {
+    kit.world.pool.acquire(&spec(image)).await.unwrap()
+}
+
+#[test]
+fn leases_are_handed_out_in_order_and_creation_is_bounded() {
+    in_test_system(options(2), |kit| async move {
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let leases: Vec<_> = (0..20)
+            .map(|n| {
+                let (pool, order) = (kit.world.pool.clone(), order.clone());
+                spawn("acquire", async move {
+                    let lease = pool.acquire(&spec("a")).await.unwrap();
+                    order.lock().unwrap().push(n);
+                    lease
+                })
+            })
+            .collect();
+        let mut held = Vec::new();
+        for lease in leases {
+            held.push(lease.await.unwrap());
+        }
+        // Those created at the same instant may come in either order.
+        let order = order.lock().unwrap().clone();
+        assert!(order.iter().enumerate().all(|(at, n)| at.abs_diff(*n) < 3), "{order:?}");
+        assert!(kit.backend.peak_creating() <= 3);
+        assert_eq!(kit.backend.live(), 20 + kit.world.pool.stats().await.warm);
+    });
+}
+
+#[test]
+fn every_sandbox_is_used_once() {
+    in_test_system(options(2), |kit| async move {
+        for _ in 0..10 {
+            drop(lease(&kit, "a").await);
+            sleep(Duration::from_millis(20)).await;
+        }
+        let stats = kit.world.pool.stats().await;
+        assert_eq!((stats.hits, stats.misses), (9, 1));
+        assert_eq!(kit.backend.created(), 10 + stats.warm);
+        assert_eq!(kit.backend.live(), stats.warm);
+    });
+}
+
+#[test]
+fn old_ones_are_replaced_and_idle_specifications_forgotten() {
+    in_test_system(options(2), |kit| async move {
+        drop(lease(&kit, "a").await);
+        sleep(Duration::from_secs(300)).await;
+        drop(lease(&kit, "a").await);
+        assert_eq!(kit.world.pool.stats().await.hits, 1);
+        sleep(Duration::from_secs(400)).await;
+        let stats = kit.world.pool.stats().await;
+        assert_eq!(stats.warm, 2, "replaced when too old, as somebody was here lately");
+        sleep(Duration::from_secs(700)).await;
+        assert_eq!((kit.world.pool.stats().await.warm, kit.backend.live()), (0, 0));
+    });
+}
+
+#[test]
+fn dead_warm_ones_are_found_by_the_ping() {
+    in_test_system(options(2), |kit| async move {
+        drop(lease(&kit, "a").await);
+        drop(lease(&kit, "a").await);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(kit.world.pool.stats().await.warm, 2);
+        let created = kit.backend.created();
+        kit.backend.traps().set("ping", 0, 2, Trap::Fault(FaultKind::SandboxLost));
+        let live = lease(&kit, "a").await;
+        assert!(kit.backend.created() > created, "both warm ones were dead");
+        drop(live);
+    });
+}
+
+#[test]
+fn a_waiter_that_gives_up_leaves_its_sandbox_to_the_next() {
+    in_test_system(options(0), |kit| async move {
+        kit.backend.traps().set("create", 0, 1, Trap::Slow(Duration::from_secs(5)));
+        let first = acquire(&kit, "a");
+        sleep(Duration::from_secs(1)).await;
+        drop(first);
+        kit.backend.traps().set("create", 0, 9, Trap::Slow(Duration::from_secs(500)));
+        let began = Instant::now();
+        let second = lease(&kit, "a").await;
+        assert!(began.elapsed() < Duration::from_secs(5), "it took the one under way");
+        drop(second);
+    });
+}
+
+#[test]
+fn nobody_waits_for_ever_behind_an_open_breaker() {
+    in_test_system(options(0), |kit| async move {
+        kit.backend.traps().set("create", 0, 8, Trap::Fault(FaultKind::SandboxStart));
+        let waiters: Vec<Acquired> = (0..20).map(|_| acquire(&kit, "a")).collect();
+        let began = Instant::now();
+        let mut served = Vec::new();
+        for waiter in waiters {
+            served.extend(waiter.await.unwrap().ok());
+        }
+        assert!(began.elapsed() < Duration::from_secs(2), "not by the way of some other timer");
+        // No other request came: the breaker's own probe woke the others.
+        assert!((9..=12).contains(&served.len()), "{} were served", served.len());
+        assert!(!kit.world.pool.stats().await.breaker_open);
+    });
+}
+
+#[test]
+fn an_outage_is_probed_not_hammered() {
+    in_test_system(options(2), |kit| async move {
+        kit.backend.traps().set("create", 0, usize::MAX, Trap::Fault(FaultKind::SandboxStart));
+        for _ in 0..3 {
+            let waiters: Vec<Acquired> = (0..20).map(|_| acquire(&kit, "a")).collect();
+            for waiter in waiters {
+                let fault = waiter.await.unwrap().err().unwrap();
+                assert_eq!(fault.kind, FaultKind::SandboxStart);
+            }
+        }
+        let stats = kit.world.pool.stats().await;
+        assert!(stats.breaker_open && stats.failed < 20, "{stats:?}");
+        sleep(Duration::from_secs(300)).await;
+        let later = kit.world.pool.stats().await;
+        assert!(later.failed - stats.failed < 20, "a probe every now and then");
+        kit.backend.traps().clear();
+        sleep(Duration::from_secs(60)).await;
+        drop(lease(&kit, "a").await);
+        assert!(!kit.world.pool.stats().await.breaker_open);
+    });
+}
+
+#[test]
+fn waiting_leases_are_served_after_a_rebuild() {
+    in_test_system(options(2), |kit| async move {
+        kit.backend.traps().set("create", 0, 3, Trap::Slow(Duration::from_secs(3)));
+        let waiters: Vec<Acquired> = (0..10).map(|_| acquire(&kit, "a")).collect();
+        sleep(Duration::from_secs(1)).await;
+        kit.world.pool.raw().tell(Panic).await;
+        let mut leases = Vec::new();
+        for waiter in waiters {
+            leases.push(waiter.await.unwrap().unwrap());
+        }
+        assert_eq!(leases.len(), 10);
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(kit.backend.live(), 10 + kit.world.pool.stats().await.warm);
+    });
+}
+
+#[test]
+fn the_bound_on_live_sandboxes_holds_over_a_rebuild() {
+    let pool = PoolConfig { warm: 3, parallel_creation: 3, max_live: 4, ..PoolConfig::default() };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
+        let mut leases = vec![lease(&kit, "a").await, lease(&kit, "a").await];
+        kit.world.pool.raw().tell(Panic).await;
+        leases.push(lease(&kit, "a").await);
+        leases.push(lease(&kit, "a").await);
+        let waiter = acquire(&kit, "a");
+        sleep(Duration::from_secs(60)).await;
+        assert!(!waiter.is_finished());
+        assert_eq!(kit.backend.peak_live(), 4);
+        leases.pop();
+        leases.push(waiter.await.unwrap().unwrap());
+        assert_eq!(kit.backend.peak_live(), 4);
+    });
+}
+
+#[test]
+fn warmth_gives_way_to_who_waits() {
+    let pool = PoolConfig { warm: 4, parallel_creation: 3, max_live: 4, ..PoolConfig::default() };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
+        for _ in 0..6 {
+            drop(lease(&kit, "a").await);
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(kit.world.pool.stats().await.warm, 4, "every place is taken by warmth");
+        let began = Instant::now();
+        drop(lease(&kit, "b").await);
+        assert!(began.elapsed() < Duration::from_secs(1));
+        assert_eq!(kit.backend.peak_live(), 4);
+    });
+}
+
+#[test]
+fn a_closed_pool_refuses_and_stays_closed() {
+    in_test_system(options(2), |kit| async move {
+        drop(lease(&kit, "a").await);
+        kit.backend.traps().set("create b", 0, 9, Trap::Hang);
+        let waiter = acquire(&kit, "b");
+        sleep(Duration::from_secs(1)).await;
+        kit.world.pool.shut_down().await;
+        assert_eq!(waiter.await.unwrap().err().unwrap().kind, FaultKind::Cancelled);
+        kit.world.pool.raw().tell(Panic).await;
+        let refused = kit.world.pool.acquire(&spec("a")).await.err().unwrap();
+        assert_eq!(refused.kind, FaultKind::Cancelled);
+        sleep(Duration::from_secs(60)).await;
+        assert_eq!((kit.backend.live(), kit.world.pool.stats().await.creating), (0, 0));
+    });
+}
+
+#[test]
+fn a_backend_that_panics_is_a_fault() {
+    in_test_system(options(0), |kit| async move {
+        kit.backend.traps().once("create", Trap::Panic);
+        let fault = kit.world.pool.acquire(&spec("a")).await.err().unwrap();
+        assert_eq!(fault.kind, FaultKind::SandboxStart);
+        assert!(fault.message.contains("a trap at create"));
+        drop(lease(&kit, "a").await);
+    });
+}

@@ -1,0 +1,186 @@
+//! [`Shelves`] does what a list of everything that happened says.
+
+use crate::model::SandboxSpec;
+use crate::pool::PoolConfig;
+use crate::pool::state::Shelves;
+use proptest::prelude::*;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const SPECS: usize = 3;
+
+#[derive(Clone, Debug)]
+enum Deed {
+    Take(usize),
+    Created(usize),
+    Failed(usize),
+    GiveUp(u8),
+    Evict(usize),
+    Pass(u64),
+}
+
+fn deeds() -> impl Strategy<Value = Vec<Deed>> {
+    let spec = 0..SPECS;
+    let deed = prop_oneof![
+        4 => spec.clone().prop_map(Deed::Take),
+        4 => spec.clone().prop_map(Deed::Created),
+        1 => spec.clone().prop_map(Deed::Failed),
+        1 => any::<u8>().prop_map(Deed::GiveUp),
+        1 => spec.prop_map(Deed::Evict),
+        1 => (0u64..700).prop_map(Deed::Pass),
+    ];
+    proptest::collection::vec(deed, 0..150)
+}
+
+fn spec(number: usize) -> Arc<SandboxSpec> {
+    Arc::new(SandboxSpec { image: number.to_string(), ..SandboxSpec::default() })
+}
+
+/// Items and waiters are numbers; who waits is kept in order, who has what in a map.
+struct Model {
+    shelves: Shelves<u32, u32>,
+    config: PoolConfig,
+    now: Instant,
+    next: u32,
+    waiting: [VecDeque<u32>; SPECS],
+    creating: [usize; SPECS],
+    shelved: HashMap<u32, (usize, Instant)>,
+}
+
+impl Model {
+    fn new(config: PoolConfig) -> Self {
+        Self {
+            shelves: Shelves::new(config.clone()),
+            config,
+            now: Instant::now(),
+            next: 0,
+            waiting: Default::default(),
+            creating: [0; SPECS],
+            shelved: HashMap::new(),
+        }
+    }
+
+    fn fresh(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    fn drop_shelved(&mut self, items: Vec<u32>) {
+        for item in items {
+            assert!(self.shelved.remove(&item).is_some(), "{item} was not on a shelf");
+        }
+    }
+
+    fn take(&mut self, n: usize) {
+        let (taken, old) = self.shelves.take(&spec(n), self.now);
+        self.drop_shelved(old);
+        match taken {
+            Some(item) => {
+                let (from, born) = self.shelved.remove(&item).expect("on a shelf");
+                assert_eq!(from, n, "never across specifications");
+                assert!(self.now - born < self.config.max_age, "never an old one");
+                let older = self.shelved.values().any(|(m, b)| *m == n && *b < born);
+                assert!(!older, "the oldest that is young enough");
+            }
+            None => {
+                assert!(self.shelved.values().all(|(m, _)| *m != n), "a warm one was there");
+                let waiter = self.fresh();
+                self.shelves.wait(&spec(n), waiter, self.now);
+                self.waiting[n].push_back(waiter);
+            }
+        }
+    }
+
+    fn end_creation(&mut self, n: usize, success: bool) {
+        if self.creating[n] == 0 {
+            return;
+        }
+        self.creating[n] -= 1;
+        self.shelves.created(&spec(n));
+        let waiter = self.shelves.next_waiter(&spec(n));
+        assert_eq!(waiter, self.waiting[n].pop_front(), "first come, first served");
+        if waiter.is_none() && success {
+            let item = self.fresh();
+            match self.shelves.keep(&spec(n), item, self.now) {
+                None => drop(self.shelved.insert(item, (n, self.now))),
+                Some(back) => assert_eq!(back, item),
+            }
+        }
+    }
+
+    fn give_up(&mut self, pick: u8) {
+        let everybody: Vec<u32> = self.waiting.iter().flatten().copied().collect();
+        if let Some(who) = everybody.get(usize::from(pick) % everybody.len().max(1)) {
+            self.shelves.forget(|waiter| waiter == who);
+            self.waiting.iter_mut().for_each(|line| line.retain(|waiter| waiter != who));
+        }
+    }
+
+    fn evict(&mut self, n: usize) {
+        let oldest = self.shelved.iter().filter(|(_, (m, _))| *m != n);
+        let oldest = oldest.map(|(_, (_, born))| *born).min();
+        let evicted = self.shelves.evict(&spec(n));
+        assert_eq!(evicted.is_some(), oldest.is_some());
+        if let Some(item) = evicted {
+            let (from, born) = self.shelved.remove(&item).expect("on a shelf");
+            assert!(from != n && Some(born) == oldest);
+        }
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+        let dropped = self.shelves.expire(self.now);
+        self.drop_shelved(dropped);
+        let old = |born: &Instant| self.now - *born >= self.config.max_age;
+        assert!(!self.shelved.values().any(|(_, born)| old(born)), "an old one was left");
+    }
+
+    fn plan(&mut self) {
+        for (planned, awaited) in self.shelves.plan() {
+            let n: usize = planned.image.parse().expect("a number");
+            assert_eq!(awaited, self.waiting[n].len() > self.creating[n]);
+            self.creating[n] += 1;
+        }
+    }
+
+    fn check(&self) {
+        let creating: usize = self.creating.iter().sum();
+        assert!(creating <= self.config.parallel_creation, "bounded");
+        assert_eq!(self.shelves.creating(), creating);
+        assert_eq!(self.shelves.warm(), self.shelved.len());
+        let waiting: usize = self.waiting.iter().map(VecDeque::len).sum();
+        assert_eq!(self.shelves.waiting(), waiting);
+        for n in 0..SPECS {
+            let warm = self.shelved.values().filter(|(m, _)| *m == n).count();
+            assert!(warm <= self.config.warm);
+            let served = self.waiting[n].len() <= self.creating[n];
+            assert!(served || creating == self.config.parallel_creation, "nobody is forgotten");
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn shelves_do_what_they_should(deeds in deeds(), warm in 0usize..4, parallel in 1usize..4) {
+        let max_age = Duration::from_secs(600);
+        let config = PoolConfig { warm, parallel_creation: parallel, max_age, max_live: 99 };
+        let mut model = Model::new(config);
+        for deed in deeds {
+            match deed {
+                Deed::Take(n) => model.take(n),
+                Deed::Created(n) => model.end_creation(n, true),
+                Deed::Failed(n) => model.end_creation(n, false),
+                Deed::GiveUp(pick) => model.give_up(pick),
+                Deed::Evict(n) => model.evict(n),
+                Deed::Pass(seconds) => model.pass(seconds),
+            }
+            model.plan();
+            model.check();
+        }
+        let (items, waiters) = model.shelves.clear();
+        prop_assert_eq!(items.len(), model.shelved.len());
+        prop_assert_eq!(waiters.len(), model.waiting.iter().map(VecDeque::len).sum::<usize>());
+    }
+}

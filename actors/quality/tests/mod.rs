@@ -1,0 +1,135 @@
+//! The stages, each with each action, and what a row is made of.
+
+mod stages;
+
+use super::row::{Judgement, build_row};
+use super::stages::{Findings, judge};
+use crate::model::{
+    ActionType, Attempt, CampaignName, ChatReply, CheckResult, EpisodeId, ExecEnd, Fingerprint,
+    FinishReason, Message, Money, PlannedEpisode, QualityPolicy, Role, Step, StepAction, StepState,
+    StopReason, Task, Turn, Usage, Verdict,
+};
+use crate::testkit::catalog;
+use std::sync::Arc;
+
+fn task() -> Task {
+    catalog().get("unit/letter").unwrap().task(7, 0).unwrap()
+}
+
+fn turn(index: u32, command: &str, observation: &str) -> Turn {
+    let arguments = serde_json::json!({ "command": command }).to_string();
+    let action = StepAction { kind: ActionType::ToolCall, tool: "bash".to_owned(), arguments };
+    let step = Step {
+        index,
+        state: StepState::default(),
+        action,
+        observation: observation.to_owned(),
+        reasoning: String::new(),
+        potential: 0.0,
+        end: Some(ExecEnd::Exited(0)),
+        error: None,
+        truncated: false,
+        usage: Usage { input_tokens: 5, output_tokens: 2 },
+        cost: Money::from_nanos(3),
+        duration_ms: 1,
+    };
+    let message = Message::text(Role::Assistant, "");
+    let reply = ChatReply { message, finish: FinishReason::ToolCalls, usage: Usage::default() };
+    Turn { step, reply, messages: Vec::new(), command: Some(command.to_owned()), calls: 1 }
+}
+
+fn verdict(passed: bool) -> Verdict {
+    let check = CheckResult { name: "only".to_owned(), weight: 1.0, passed, output: String::new() };
+    Verdict::agree(vec![check.clone()], &[check])
+}
+
+/// A good trajectory: two commands and a submission.
+fn good() -> Judgement {
+    let task = task();
+    let mut turns = vec![turn(0, "get start", "word"), turn(1, "put a b", "")];
+    turns.push(turn(2, "echo done", "done"));
+    turns[2].step.action.kind = ActionType::Submit;
+    Judgement {
+        plan: PlannedEpisode {
+            id: EpisodeId("e".to_owned()),
+            campaign: CampaignName("c".to_owned()),
+            ordinal: 0,
+            task: task.id.clone(),
+            template: task.template.clone(),
+            index: 0,
+            category: task.category.clone(),
+            difficulty: "easy".to_owned(),
+            model: "fake/org/one".to_owned(),
+            scaffold: "minimal".to_owned(),
+        },
+        attempt: Attempt(2),
+        task: Arc::new(task),
+        turns: Arc::new(turns),
+        stop: StopReason::Submitted,
+        verdict: verdict(true),
+        fingerprint: Fingerprint::default(),
+        started_at_ms: 1_000,
+        finished_at_ms: 3_500,
+        policy: QualityPolicy::default(),
+        splits: [80, 10, 10],
+    }
+}
+
+fn found(judged: &Judgement) -> Findings {
+    judge(judged, &build_row(judged, "now".to_owned()))
+}
+
+#[test]
+fn a_good_trajectory_is_accepted() {
+    let judged = good();
+    assert_eq!(found(&judged).rejected, None);
+    assert_eq!(found(&judged).labels, ["resolved", "stop:submitted"]);
+    let row = build_row(&judged, "now".to_owned());
+    assert_eq!((row.llm_provider.as_str(), row.llm_model.as_str()), ("fake", "org/one"));
+    assert_eq!((row.total_tokens, row.cost_usd.nanos(), row.attempt), (21, 9, 2));
+    assert_eq!((row.execution_time_seconds, row.total_reward), (2.5, 1.0));
+    let done: Vec<bool> = row.trajectory.iter().map(|step| step.done).collect();
+    assert_eq!(done, [false, false, true]);
+}
+
+#[test]
+fn dense_rewards_follow_the_milestones() {
+    let mut judged = good();
+    let mut turns = (*judged.turns).clone();
+    turns[1].step.potential = 0.25;
+    turns[2].step.potential = 0.25;
+    judged.turns = Arc::new(turns);
+    let row = build_row(&judged, String::new());
+    let rewards: Vec<f64> = row.trajectory.iter().map(|step| step.reward).collect();
+    assert_eq!(rewards, [0.0, 0.25, 0.75]);
+    let returns: Vec<f64> = row.trajectory.iter().map(|step| step.return_to_go).collect();
+    assert_eq!(returns, [1.0, 1.0, 0.75]);
+}
+
+#[test]
+fn a_flaky_success_is_worth_nothing() {
+    let mut judged = good();
+    let check = |passed| CheckResult {
+        name: "only".to_owned(),
+        weight: 1.0,
+        passed,
+        output: String::new(),
+    };
+    judged.verdict = Verdict::agree(vec![check(true)], &[check(false)]);
+    let row = build_row(&judged, String::new());
+    assert_eq!((row.final_result.as_str(), row.total_reward), ("flaky", 0.0));
+    assert!(!row.verification.passed && row.verification.score == 0.0);
+}
+
+#[test]
+fn arguments_are_always_an_object() {
+    let mut judged = good();
+    let mut turns = (*judged.turns).clone();
+    turns[0].step.action.kind = ActionType::Malformed;
+    turns[0].step.action.arguments = "{\"command\": ".to_owned();
+    judged.turns = Arc::new(turns);
+    let row = build_row(&judged, String::new());
+    let kept: serde_json::Value =
+        serde_json::from_str(&row.trajectory[0].action.arguments).unwrap();
+    assert_eq!(kept["unparsed"], "{\"command\": ");
+}

@@ -1,0 +1,243 @@
+//! Round trips, every format error, and the shapes of what the agent is shown.
+
+use crate::model::{
+    ActionType, Captured, ChatReply, Deed, ExecEnd, ExecReport, FinishReason, Message, Role,
+    ToolCall, Usage,
+};
+use crate::scaffold::{Minimal, ParsedAction, Scaffold, by_name};
+use proptest::prelude::*;
+use std::time::Duration;
+
+fn text() -> impl Strategy<Value = String> {
+    let hostile = prop_oneof![
+        Just("EOF".to_owned()),
+        Just("EOF_".to_owned()),
+        Just("\nEOF\n".to_owned()),
+        Just("'".to_owned()),
+        Just("'\\''".to_owned()),
+        Just("\"".to_owned()),
+        Just("$(rm -rf /)".to_owned()),
+        Just("`id`".to_owned()),
+        Just("\n".to_owned()),
+        Just("\\".to_owned()),
+        Just("{{ x }}".to_owned()),
+        "[ -~\n\t]{0,12}",
+        "\\PC{0,6}",
+    ];
+    proptest::collection::vec(hostile, 0..6).prop_map(|parts| parts.concat())
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let path = "[a-z ']{1,8}(/[a-z.]{1,5}){0,2}";
+    prop_oneof![
+        text().prop_filter("a command", |t| !t.trim().is_empty()).prop_map(Deed::Run),
+        (path, text()).prop_map(|(path, content)| Deed::Write { path, content }),
+        (path, text(), text()).prop_map(|(path, search, replace)| Deed::Edit {
+            path,
+            search,
+            replace
+        }),
+        Just(Deed::Submit),
+    ]
+}
+
+fn reply(message: Message) -> ChatReply {
+    ChatReply { message, finish: FinishReason::ToolCalls, usage: Usage::default() }
+}
+
+fn call(name: &str, arguments: &str) -> ChatReply {
+    let call =
+        ToolCall { id: "1".to_owned(), name: name.to_owned(), arguments: arguments.to_owned() };
+    reply(Message { tool_calls: vec![call], ..Message::text(Role::Assistant, "") })
+}
+
+fn parsed(command: &str) -> ParsedAction {
+    let arguments = serde_json::json!({ "command": command }).to_string();
+    Minimal.parse(&call("bash", &arguments)).unwrap()
+}
+
+/// The value of shell text that consists of plain and single-quoted parts.
+fn unquote(shell: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut rest = shell;
+    loop {
+        if let Some(after) = rest.strip_prefix('\'') {
+            let (quoted, after) = after.split_once('\'')?;
+            value.push_str(quoted);
+            rest = after;
+        } else if let Some(after) = rest.strip_prefix("\\'") {
+            value.push('\'');
+            rest = after;
+        } else {
+            let plain = rest.find([' ', '\n', '\'', '\\']).unwrap_or(rest.len());
+            if plain == 0 {
+                return Some((value, rest));
+            }
+            value.push_str(&rest[..plain]);
+            rest = &rest[plain..];
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_expressed_is_parsed(think in text(), deed in deed(), turn in 0u32..99) {
+        let message = Minimal.express(&think, &deed, turn);
+        prop_assert_eq!(&message.content, &think);
+        let action = Minimal.parse(&reply(message)).unwrap();
+        prop_assert_eq!(action.call_id, format!("call_{turn}"));
+        let submits = deed == Deed::Submit
+            || matches!(&deed, Deed::Run(c) if c.split_whitespace().eq(["echo", "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"]));
+        let kind = if submits { ActionType::Submit } else { ActionType::ToolCall };
+        prop_assert_eq!(action.action.kind, kind);
+        if let Deed::Run(command) = deed {
+            prop_assert_eq!(action.command, command);
+        }
+    }
+
+    /// A written file has exactly the bytes it should, whatever looks like an end in it.
+    #[test]
+    fn a_heredoc_ends_where_it_should(content in text()) {
+        let deed = Deed::Write { path: "f".to_owned(), content: content.clone() };
+        let command = Minimal.parse(&reply(Minimal.express("", &deed, 0))).unwrap().command;
+        if let Some(script) = command.strip_prefix("cat > f <<'") {
+            let (word, rest) = script.split_once("'\n").unwrap();
+            let mut written = String::new();
+            let mut ended = false;
+            for line in rest.split('\n') {
+                prop_assert!(!ended, "nothing follows the end");
+                if line == word {
+                    ended = true;
+                } else {
+                    written.push_str(line);
+                    written.push('\n');
+                }
+            }
+            prop_assert!(ended);
+            prop_assert_eq!(written, content);
+        } else {
+            let quoted = command.strip_prefix("printf '%s' ").unwrap();
+            let (value, rest) = unquote(quoted).unwrap();
+            prop_assert_eq!((value, rest), (content, " > f"));
+        }
+    }
+
+    #[test]
+    fn an_edit_quotes_all_it_is_given(path in "[a-z ']{1,9}", search in text(), replace in text()) {
+        let deed =
+            Deed::Edit { path: path.clone(), search: search.clone(), replace: replace.clone() };
+        let command = Minimal.parse(&reply(Minimal.express("", &deed, 0))).unwrap().command;
+        let (found, rest) = unquote(command.strip_prefix("SEARCH=").unwrap()).unwrap();
+        prop_assert_eq!(found, search);
+        let (found, rest) = unquote(rest.strip_prefix(" REPLACE=").unwrap()).unwrap();
+        prop_assert_eq!(found, replace);
+        let (_, rest) = rest.split_once("}' ").unwrap();
+        prop_assert_eq!(unquote(rest).unwrap().0, path);
+    }
+
+    #[test]
+    fn every_correction_answers_every_call(names in proptest::collection::vec("[a-z]{1,5}", 0..4)) {
+        let calls: Vec<ToolCall> = names
+            .iter()
+            .enumerate()
+            .map(|(at, name)| ToolCall { id: at.to_string(), name: name.clone(), arguments: String::new() })
+            .collect();
+        let ids: Vec<String> = calls.iter().map(|call| call.id.clone()).collect();
+        let reply = reply(Message { tool_calls: calls, ..Message::text(Role::Assistant, "") });
+        let error = Minimal.parse(&reply).unwrap_err();
+        let told = Minimal.correct(&reply, &error);
+        let answered: Vec<String> = told.messages.iter().filter_map(|m| m.tool_call_id.clone()).collect();
+        prop_assert_eq!(answered, ids);
+        prop_assert!(!told.submitted && told.text.contains(&error.reason));
+        prop_assert_eq!(told.messages[0].role, if names.is_empty() { Role::User } else { Role::Tool });
+    }
+}
+
+#[test]
+fn every_format_error_says_what_is_wrong() {
+    let cut = ChatReply { finish: FinishReason::Length, ..call("bash", "{}") };
+    let none = reply(Message::text(Role::Assistant, "I think"));
+    let mut two = call("bash", "{}");
+    two.message.tool_calls.push(two.message.tool_calls[0].clone());
+    for (reply, reason) in [
+        (cut, "the reply was cut by the output limit"),
+        (none, "it holds no tool call"),
+        (two, "it holds 2 tool calls instead of one"),
+        (call("python", "{}"), "there is no tool named \"python\"; use \"bash\""),
+        (call("bash", "{\"command\": "), "the tool's arguments are not valid JSON"),
+        (call("bash", "[]"), "the arguments need a string named \"command\""),
+        (call("bash", "{\"command\": 3}"), "the arguments need a string named \"command\""),
+        (call("bash", "{\"cmd\": \"ls\"}"), "the arguments need a string named \"command\""),
+        (call("bash", "{\"command\": \" \\n\"}"), "the command is empty"),
+    ] {
+        let error = Minimal.parse(&reply).unwrap_err();
+        assert_eq!(error.reason, reason);
+        if reason.starts_with("the arguments") {
+            assert_eq!(error.arguments, reply.message.tool_calls[0].arguments);
+        }
+    }
+}
+
+fn report(end: ExecEnd, stdout: &str, stderr: &str) -> ExecReport {
+    let captured = |text: &str| Captured {
+        head: text.as_bytes().to_vec(),
+        tail: Vec::new(),
+        total: text.len() as u64,
+    };
+    ExecReport {
+        end,
+        stdout: captured(stdout),
+        stderr: captured(stderr),
+        cwd: "/work".to_owned(),
+        scan: None,
+        duration: Duration::ZERO,
+    }
+}
+
+#[test]
+fn observations_have_one_shape() {
+    let action = parsed("ls");
+    let seen = Minimal.observe(&action, &report(ExecEnd::Exited(0), "a\nb", ""));
+    assert_eq!(seen.text, "<returncode>0</returncode>\n<stdout>\na\nb\n</stdout>");
+    assert_eq!(seen.messages, [Message::tool_result("1", seen.text.clone())]);
+    let seen = Minimal.observe(&action, &report(ExecEnd::Exited(2), "", "no\n"));
+    let expected = "<returncode>2</returncode>\n<stdout>\n</stdout>\n<stderr>\nno\n</stderr>";
+    assert_eq!(seen.text, expected);
+    for (end, code, note) in [
+        (ExecEnd::Signaled(9), 137, "killed by signal 9"),
+        (ExecEnd::TimedOut, 124, "ran out of time"),
+        (ExecEnd::CpuLimit, 152, "processor time"),
+        (ExecEnd::OutOfMemory, 137, "out of memory"),
+        (ExecEnd::OutputLimit, 141, "wrote too much"),
+        (ExecEnd::NotStarted("no fork".to_owned()), 126, "no fork"),
+    ] {
+        let text = Minimal.observe(&action, &report(end, "", "")).text;
+        assert!(text.starts_with(&format!("<returncode>{code}</returncode>\n<note>")), "{text}");
+        assert!(text.contains(note), "{text}");
+    }
+}
+
+#[test]
+fn only_a_marker_that_comes_first_and_succeeds_submits() {
+    let marker = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
+    let action = parsed(&format!("echo {marker}"));
+    let submitted =
+        |end, stdout: &str| Minimal.observe(&action, &report(end, stdout, "")).submitted;
+    assert!(submitted(ExecEnd::Exited(0), &format!("{marker}\nmore")));
+    assert!(submitted(ExecEnd::Exited(0), &format!("{marker}  \n")));
+    assert!(!submitted(ExecEnd::Exited(0), &format!("first\n{marker}\n")));
+    assert!(!submitted(ExecEnd::Exited(1), marker));
+    assert!(!submitted(ExecEnd::Exited(0), &format!("x{marker}")));
+    assert!(!submitted(ExecEnd::Exited(0), ""));
+}
+
+#[test]
+fn the_opening_and_the_tool_are_fixed() {
+    let task = crate::testkit::catalog().get("unit/letter").unwrap().task(7, 0).unwrap();
+    let opening = Minimal.open(&task);
+    assert_eq!([opening[0].role, opening[1].role], [Role::System, Role::User]);
+    assert!(opening[1].content.contains(&task.instruction));
+    let request = Minimal.request(&opening);
+    assert_eq!((request.messages, request.tools.len()), (opening, 1));
+    assert!(by_name("minimal").is_some() && by_name("maximal").is_none());
+}

@@ -1,0 +1,154 @@
+//! Supervision by joining.
+
+use super::{Census, Ended, Handle, supervise};
+use crate::policy::Intensity;
+use crate::testkit::{Options, in_test_system};
+use actix::{Actor, Context, Handler, Message, ResponseFuture};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+/// Counts what it was told since it was made; panics, hangs or stops on demand.
+struct Counter {
+    generation: u32,
+    told: u32,
+}
+
+#[derive(Clone, Message)]
+#[rtype(result = "(u32, u32)")]
+enum Say {
+    Hello,
+    Panic,
+    Stop,
+    Late(Duration),
+    /// Panics in the first incarnation only.
+    PanicOnce,
+}
+
+impl Actor for Counter {
+    type Context = Context<Self>;
+}
+
+impl Handler<Say> for Counter {
+    type Result = ResponseFuture<(u32, u32)>;
+
+    fn handle(&mut self, say: Say, ctx: &mut Self::Context) -> Self::Result {
+        self.told += 1;
+        let answer = (self.generation, self.told);
+        let mut wait = Duration::ZERO;
+        match say {
+            Say::Hello => {}
+            Say::Panic => panic!("told to"),
+            Say::PanicOnce if self.generation == 1 => panic!("told to, once"),
+            Say::PanicOnce => {}
+            Say::Stop => actix::ActorContext::stop(ctx),
+            Say::Late(by) => wait = by,
+        }
+        Box::pin(async move {
+            sleep(wait).await;
+            answer
+        })
+    }
+}
+
+fn start(restarts: usize) -> (Handle<Counter>, JoinHandle<Ended>, Arc<AtomicU32>) {
+    let made = Arc::new(AtomicU32::new(0));
+    let count = made.clone();
+    let (handle, life) =
+        supervise("counter", Intensity::new(restarts, Duration::from_secs(10)), move || Counter {
+            generation: count.fetch_add(1, Ordering::AcqRel) + 1,
+            told: 0,
+        });
+    (handle, life, made)
+}
+
+#[test]
+fn a_panic_rebuilds_behind_the_same_handle() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, life, _) = start(3);
+        assert_eq!(counter.ask(Say::Hello).await, Ok((1, 1)));
+        assert_eq!(counter.ask(Say::PanicOnce).await, Ok((2, 1)), "asked again, fresh state");
+        assert_eq!(counter.clone().ask(Say::Hello).await, Ok((2, 2)));
+        drop(counter);
+        assert_eq!(life.await.unwrap(), Ended::Stopped);
+    });
+}
+
+#[test]
+fn beyond_its_intensity_it_escalates_and_callers_know_at_once() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, life, made) = start(3);
+        let began = Instant::now();
+        assert!(counter.ask(Say::Panic).await.is_err(), "every incarnation died of it");
+        let panic = "told to".to_owned();
+        assert_eq!(life.await.unwrap(), Ended::Escalated { name: "counter", panic });
+        assert_eq!(made.load(Ordering::Acquire), 4, "the first, and three restarts");
+        assert_eq!(
+            counter.ask(Say::Hello).await.unwrap_err().to_string(),
+            "the counter actor is gone"
+        );
+        assert_eq!(began.elapsed(), Duration::ZERO, "nobody waits for what will not come");
+    });
+}
+
+#[test]
+fn restarts_far_apart_are_no_escalation() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, life, made) = start(2);
+        for _ in 0..20 {
+            counter.tell(Say::Panic).await;
+            sleep(Duration::from_secs(6)).await;
+        }
+        assert_eq!((made.load(Ordering::Acquire), life.is_finished()), (21, false));
+    });
+}
+
+#[test]
+fn an_actor_that_stops_is_not_rebuilt() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, life, made) = start(2);
+        counter.tell(Say::Stop).await;
+        assert_eq!(life.await.unwrap(), Ended::Stopped);
+        let before = Instant::now();
+        assert!(counter.ask(Say::Hello).await.is_err());
+        assert_eq!((before.elapsed(), made.load(Ordering::Acquire)), (Duration::ZERO, 1));
+    });
+}
+
+#[test]
+fn work_in_flight_outlives_a_panic_and_is_answered_once() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, _life, made) = start(2);
+        let late = counter.clone();
+        let late =
+            super::spawn("late", async move { late.ask(Say::Late(Duration::from_secs(5))).await });
+        sleep(Duration::from_secs(1)).await;
+        counter.tell(Say::Panic).await;
+        assert_eq!(late.await.unwrap(), Ok((1, 1)));
+        assert_eq!(made.load(Ordering::Acquire), 2);
+    });
+}
+
+#[test]
+fn dropping_a_task_ends_it_and_the_census_sees() {
+    in_test_system(Options::default(), |_| async {
+        let before = Census::here().tasks();
+        let never = super::spawn("never", std::future::pending::<()>());
+        let unpolled = super::spawn("unpolled", async {});
+        assert_eq!(Census::here().tasks(), before + 2);
+        drop((never, unpolled));
+        sleep(Duration::from_millis(1)).await;
+        assert_eq!(Census::here().tasks(), before);
+    });
+}
+
+#[test]
+#[should_panic(expected = "actors, tasks and sandboxes are left")]
+fn the_test_system_panics_on_a_leak() {
+    in_test_system(Options::default(), |_| async {
+        let leaked = super::spawn("leaked", std::future::pending::<()>());
+        std::mem::forget(leaked);
+    });
+}

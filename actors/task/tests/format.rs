@@ -1,0 +1,103 @@
+//! Templates that must not be used, and what is said of them.
+
+use super::{instruction, parse, with};
+use crate::task::Catalog;
+
+fn refused(parameters: &str, said: &str) -> String {
+    instruction(&with(parameters, said), 1, 0).unwrap_err().message
+}
+
+#[test]
+fn undefined_names_are_errors() {
+    assert!(refused("{}", "{{ nobody }}").contains("undefined"));
+    assert!(refused("{d: {derive: 'later'}, later: {bool: {}}}", "x").contains("undefined"));
+    assert!(refused("{n: {bool: {}}}", "{% if n.x.y %}{% endif %}").contains("undefined"));
+    // The line is that of the string.
+    assert!(refused("{}", "one\ntwo {{ nobody }}").contains("line 2"));
+}
+
+#[test]
+fn unknown_keys_are_errors_with_their_place() {
+    let text = with("{}", "x").replace("title: t\n", "title: t\ncolour: red\n");
+    let error = parse(&text).unwrap_err();
+    assert_eq!(error.location, Some((4, 1)), "{}", error.message);
+    assert!(error.message.contains("colour"), "{}", error.message);
+    let text = with("{n: {int: {min: 1, max: 2, step: 3}}}", "x");
+    let error = parse(&text).unwrap_err();
+    assert!(error.location.is_some() && error.message.contains("step"), "{}", error.message);
+}
+
+#[test]
+fn a_parameter_is_defined_once() {
+    let text = with("{n: {bool: {}}, n: {bool: {}}}", "x");
+    assert!(parse(&text).is_err());
+}
+
+#[test]
+fn endless_work_hits_the_limit() {
+    let loops = "{% for a in range(9999) %}{% for b in range(9999) %}.{% endfor %}{% endfor %}";
+    assert!(refused("{}", loops).contains("fuel"));
+    let recursion = "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}";
+    assert!(!refused("{}", recursion).is_empty());
+    assert!(refused("{l: {list: {count: 10001, of: {bool: {}}}}}", "x").contains("at most"));
+}
+
+#[test]
+fn paths_stay_below_their_tree() {
+    for path in ["../x", "a/../../x", "/etc/passwd", "a//b", "./a", "", "a/.", ".."] {
+        let text = with("{}", "x").replace("dir/a.txt", path);
+        let error = parse(&text).and_then(|template| template.task(1, 0)).unwrap_err();
+        assert!(error.message.contains("must stay below"), "{path}: {}", error.message);
+    }
+    // Also where the parameters make it so.
+    let text = with("{up: {choice: ['..']}}", "x").replace("dir/a.txt", "{{ up }}/a");
+    assert!(parse(&text).unwrap().task(1, 0).is_err());
+}
+
+#[test]
+fn what_cannot_be_drawn_is_refused() {
+    for (parameters, said) in [
+        ("{n: {int: {min: 3, max: 2}}}", "above max"),
+        ("{c: {choice: []}}", "no entries"),
+        ("{s: {sample: {from: [a], count: 2}}}", "of only 1"),
+        ("{l: {list: {count: {min: 2, max: 1}, of: {bool: {}}}}}", "min above max"),
+        ("{l: {list: {count: -1, of: {bool: {}}}}}", "at most"),
+    ] {
+        let message = refused(parameters, "x");
+        assert!(message.contains(said), "{parameters}: {message}");
+    }
+}
+
+#[test]
+fn the_rules_of_the_format() {
+    for (from, to, said) in [
+        ("template@1", "template@2", "this version reads"),
+        ("id: unit/test", "id: unit/other", "but the file is"),
+        ("solution: [{run: 'true'}]", "solution: []", "no step"),
+        ("{min: 1, max: 2}", "{min: 3, max: 2}", "above max"),
+        ("  run: sh", "  checks: []\n  ignored: sh", "unknown"),
+        ("solution: [{run: 'true'}]", "solution: [{think: hm}]", "exactly one of"),
+        ("content: 'a'}", "content: 'a', mode: '0999'}", "not octal"),
+        ("content: 'a'}", "content: 'a', mode: '1777'}", "not octal"),
+    ] {
+        let text = with("{}", "x").replacen(from, to, 1);
+        let error = parse(&text).and_then(|template| template.task(1, 0)).unwrap_err();
+        assert!(error.message.contains(said), "{to}: {}", error.message);
+    }
+}
+
+#[test]
+fn a_catalog_lists_every_error() {
+    let good = with("{}", "x");
+    let bad = good.replace("title", "titel");
+    let read = Catalog::read([("unit/test", good.as_str()), ("unit/a", &bad), ("unit/b", &bad)]);
+    let errors = read.unwrap_err();
+    let named: Vec<&str> = errors.iter().map(|error| error.template.as_str()).collect();
+    assert_eq!(named, ["unit/a", "unit/b"]);
+}
+
+#[test]
+fn the_shells_own_braces_are_left_alone() {
+    let said = "echo ${#name} ${x%.*} {# no comment #}";
+    assert_eq!(instruction(&with("{}", said), 1, 0).unwrap(), said);
+}

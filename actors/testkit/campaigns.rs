@@ -1,0 +1,93 @@
+//! Campaigns and templates for tests.
+
+use crate::model::{
+    Assignment, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, ModelConfig, Money,
+    Price, QualityPolicy, SandboxSpec, TaskSelection,
+};
+use crate::task::Catalog;
+
+const LETTER: &str = "\
+schema: synthd/template@1
+id: unit/letter
+title: A letter
+category: unit
+difficulty: easy
+expected_steps: {min: 2, max: 9}
+parameters:
+  word: {token: {length: 8}}
+environment:
+  files: [{path: start, content: '{{ word }}'}]
+instruction: Write {{ word }} into letter.
+solution:
+  - {think: look, run: 'get start'}
+  - {think: write, run: 'put letter {{ word }}'}
+  - {think: sign, run: 'put name me'}
+verification:
+  checks:
+    - {name: letter, weight: 3, run: 'is letter {{ word }}'}
+    - {name: name, run: 'is name me'}
+  milestones:
+    - {name: begun, weight: 0.25, run: 'has letter'}
+  cheats:
+    - {name: empty, steps: [{run: 'put letter nothing'}]}
+";
+
+const COIN: &str = "\
+schema: synthd/template@1
+id: unit/coin
+title: A coin
+category: unit
+difficulty: hard
+expected_steps: {min: 1, max: 9}
+parameters:
+  face: {choice: [heads, tails]}
+environment: {}
+instruction: Toss {{ face }}.
+solution: [{run: 'put coin {{ face }}'}]
+verification:
+  checks:
+    - {name: tossed, run: flip}
+";
+
+/// The templates, by id.
+pub const TEMPLATES: [(&str, &str); 2] = [("unit/letter", LETTER), ("unit/coin", COIN)];
+
+/// A catalog of [`TEMPLATES`].
+pub fn catalog() -> Catalog {
+    Catalog::read(TEMPLATES).unwrap_or_default()
+}
+
+/// A free campaign of `tasks` letters with the model `fake/one`, four at once.
+pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
+    CampaignConfig {
+        name: CampaignName(name.to_owned()),
+        seed: 7,
+        tasks: TaskSelection {
+            templates: vec!["unit/letter".to_owned()],
+            exclude: Vec::new(),
+            per_template: tasks,
+        },
+        models: vec![priced("fake/one", 0)],
+        assign: Assignment::Cross,
+        scaffolds: vec!["minimal".to_owned()],
+        backend: "fake".to_owned(),
+        sandbox: SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() },
+        episode: EpisodeLimits::default(),
+        concurrency: 4,
+        budget: None,
+        quality: QualityPolicy::default(),
+        dataset: DatasetConfig::default(),
+    }
+}
+
+/// A model at so many nano-dollars a token.
+pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
+    let price = Money::from_nanos(nanos_per_token * 1_000_000);
+    ModelConfig {
+        name: name.to_owned(),
+        price: Price { input_per_million: price, output_per_million: price },
+        weight: 1,
+        concurrency: 64,
+        requests_per_minute: None,
+    }
+}

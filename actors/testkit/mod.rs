@@ -1,0 +1,28 @@
+//! Scripted fakes for tests: adapters that do what a test says, the faults it injects, and
+//! a system that panics when something is left behind.
+
+mod campaigns;
+mod clock;
+mod journal;
+mod ledger;
+mod models;
+mod sandbox;
+mod sink;
+mod system;
+mod traps;
+
+pub use campaigns::{TEMPLATES, campaign, catalog, priced};
+pub use clock::FakeClock;
+pub use journal::MemoryJournal;
+pub use models::{FakeModel, FakeModels, Line};
+pub use sandbox::FakeBackend;
+pub use sink::{FakeSink, Written};
+pub use system::{Kit, Options, in_test_system};
+pub use traps::{Trap, Traps};
+
+use actix::Message;
+
+/// Panics whichever actor receives it.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Panic;

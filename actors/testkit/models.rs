@@ -1,0 +1,149 @@
+//! Models that say what a test wants, turn by turn.
+
+use super::traps::Traps;
+use crate::model::{
+    ChatReply, ChatRequest, Deed, EpisodeId, Fault, FaultKind, FinishReason, Message, ModelConfig,
+    Role, ToolCall, Usage,
+};
+use crate::ports::{CallContext, ChatModel, ModelFactory};
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// What a model says in a turn.
+#[derive(Clone, Debug)]
+pub enum Line {
+    /// The task's solution, move by move, then the submission.
+    Oracle,
+    Run(String),
+    Submit,
+    /// No tool call at all.
+    Prose(String),
+    Call {
+        name: String,
+        arguments: String,
+    },
+    /// Cut by the output cap.
+    Cut,
+    Refuse,
+}
+
+type Script = Box<dyn Fn(&CallContext) -> Line + Send + Sync>;
+
+/// One model.
+pub struct FakeModel {
+    script: Mutex<Script>,
+    latency: Mutex<Duration>,
+    usage: Mutex<Usage>,
+    calls: Mutex<Vec<(EpisodeId, u32, u32)>>,
+    replies: Mutex<Vec<(EpisodeId, u32)>>,
+    /// Events are `<template> <task index> turn <turn>`.
+    pub traps: Traps,
+}
+
+impl Default for FakeModel {
+    fn default() -> Self {
+        Self {
+            script: Mutex::new(Box::new(|_| Line::Oracle)),
+            latency: Mutex::new(Duration::from_millis(10)),
+            usage: Mutex::new(Usage { input_tokens: 100, output_tokens: 10 }),
+            calls: Mutex::default(),
+            replies: Mutex::default(),
+            traps: Traps::default(),
+        }
+    }
+}
+
+fn set<T>(cell: &Mutex<T>, value: T) {
+    *cell.lock().unwrap_or_else(PoisonError::into_inner) = value;
+}
+
+fn get<T: Clone>(cell: &Mutex<T>) -> T {
+    cell.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+impl FakeModel {
+    pub fn says(&self, script: impl Fn(&CallContext) -> Line + Send + Sync + 'static) {
+        set(&self.script, Box::new(script));
+    }
+
+    pub fn takes(&self, latency: Duration) {
+        set(&self.latency, latency);
+    }
+
+    pub fn uses(&self, usage: Usage) {
+        set(&self.usage, usage);
+    }
+
+    /// Every call that arrived: episode, turn, retry.
+    pub fn calls(&self) -> Vec<(EpisodeId, u32, u32)> {
+        get(&self.calls)
+    }
+
+    /// Every reply that was given.
+    pub fn replies(&self) -> Vec<(EpisodeId, u32)> {
+        get(&self.replies)
+    }
+
+    fn speak(&self, context: &CallContext) -> (Message, FinishReason) {
+        let line = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(context);
+        let express = |think: &str, deed: &Deed| {
+            (context.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
+        };
+        match line {
+            Line::Oracle => match context.task.solution.get(context.turn as usize) {
+                Some(step) => express(&step.think, &step.deed),
+                None => express("done", &Deed::Submit),
+            },
+            Line::Run(command) => express("", &Deed::Run(command)),
+            Line::Submit => express("done", &Deed::Submit),
+            Line::Prose(text) => (Message::text(Role::Assistant, text), FinishReason::Stop),
+            Line::Cut => (Message::text(Role::Assistant, "and so"), FinishReason::Length),
+            Line::Refuse => (Message::text(Role::Assistant, "no"), FinishReason::Refusal),
+            Line::Call { name, arguments } => {
+                let call = ToolCall { id: "call".to_owned(), name, arguments };
+                let message = Message::text(Role::Assistant, "");
+                (Message { tool_calls: vec![call], ..message }, FinishReason::ToolCalls)
+            }
+        }
+    }
+}
+
+fn push<T>(list: &Mutex<Vec<T>>, value: T) {
+    list.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+}
+
+#[async_trait]
+impl ChatModel for FakeModel {
+    async fn complete(&self, _: &ChatRequest, context: &CallContext) -> Result<ChatReply, Fault> {
+        push(&self.calls, (context.episode.clone(), context.turn, context.retry));
+        let latency = get(&self.latency);
+        tokio::time::sleep(latency).await;
+        let (task, turn) = (&context.task, context.turn);
+        self.traps.pass(&format!("{} {} turn {turn}", task.template, task.index)).await?;
+        let (message, finish) = self.speak(context);
+        push(&self.replies, (context.episode.clone(), context.turn));
+        Ok(ChatReply { message, finish, usage: get(&self.usage) })
+    }
+}
+
+/// Models by name; one is made for every name asked for.
+#[derive(Default)]
+pub struct FakeModels(Mutex<HashMap<String, Arc<FakeModel>>>);
+
+impl FakeModels {
+    pub fn named(&self, name: &str) -> Arc<FakeModel> {
+        let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        models.entry(name.to_owned()).or_default().clone()
+    }
+}
+
+impl ModelFactory for FakeModels {
+    fn model(&self, config: &ModelConfig) -> Result<Arc<dyn ChatModel>, Fault> {
+        if config.name == "fake/unknown" {
+            return Err(Fault::new(FaultKind::ModelPermanent, "no such model"));
+        }
+        Ok(self.named(&config.name))
+    }
+}

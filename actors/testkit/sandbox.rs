@@ -1,0 +1,196 @@
+//! Sandboxes of a few words: a workspace in memory and commands that touch it.
+//!
+//! `:`, `echo TEXT`, `put PATH TEXT`, `has PATH`, `is PATH TEXT`, `get PATH`, `exit N`,
+//! `count` (a number never seen before), `flip` (succeeds every other time),
+//! `command -v NAME`.
+
+use super::traps::Traps;
+use crate::model::{
+    Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
+    SandboxSpec, Scan, Snapshot, Tree, TreeEntry, TreeKind, WORKSPACE,
+};
+use crate::ports::{Sandbox, SandboxBackend};
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+#[derive(Default)]
+struct Shared {
+    live: AtomicUsize,
+    peak_live: AtomicUsize,
+    creating: AtomicUsize,
+    peak_creating: AtomicUsize,
+    created: AtomicUsize,
+    counter: AtomicUsize,
+    /// Events are `create <image>`, `ping`, `exec <command>`, `pack` and `unpack`.
+    traps: Traps,
+}
+
+/// Makes them.
+#[derive(Clone, Default)]
+pub struct FakeBackend(Arc<Shared>);
+
+fn raise(count: &AtomicUsize, peak: &AtomicUsize) {
+    let now = count.fetch_add(1, Ordering::AcqRel) + 1;
+    peak.fetch_max(now, Ordering::AcqRel);
+}
+
+impl FakeBackend {
+    pub fn traps(&self) -> &Traps {
+        &self.0.traps
+    }
+
+    /// Sandboxes that have not been dropped.
+    pub fn live(&self) -> usize {
+        self.0.live.load(Ordering::Acquire)
+    }
+
+    pub fn peak_live(&self) -> usize {
+        self.0.peak_live.load(Ordering::Acquire)
+    }
+
+    /// The most creations that were ever under way at once.
+    pub fn peak_creating(&self) -> usize {
+        self.0.peak_creating.load(Ordering::Acquire)
+    }
+
+    pub fn created(&self) -> usize {
+        self.0.created.load(Ordering::Acquire)
+    }
+}
+
+/// Counts a creation until it is over, however it ends.
+struct Creating<'a>(&'a Shared);
+
+impl Drop for Creating<'_> {
+    fn drop(&mut self) {
+        self.0.creating.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[async_trait]
+impl SandboxBackend for FakeBackend {
+    fn name(&self) -> &'static str {
+        "fake"
+    }
+
+    async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
+        let shared = &self.0;
+        raise(&shared.creating, &shared.peak_creating);
+        let _creating = Creating(shared);
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        shared.traps.pass(&format!("create {}", spec.image)).await?;
+        raise(&shared.live, &shared.peak_live);
+        shared.created.fetch_add(1, Ordering::AcqRel);
+        let print = Fingerprint { backend: "fake".to_owned(), ..Fingerprint::default() };
+        Ok(Box::new(FakeSandbox { shared: shared.clone(), print, files: BTreeMap::new() }))
+    }
+
+    async fn sweep(&self) -> Result<u32, Fault> {
+        Ok(0)
+    }
+
+    async fn settle(&self) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+struct FakeSandbox {
+    shared: Arc<Shared>,
+    print: Fingerprint,
+    files: BTreeMap<String, String>,
+}
+
+impl Drop for FakeSandbox {
+    fn drop(&mut self) {
+        self.shared.live.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl FakeSandbox {
+    /// Exit code and output.
+    fn run(&mut self, command: &str) -> (i32, String) {
+        let count = || self.shared.counter.fetch_add(1, Ordering::AcqRel);
+        let words: Vec<&str> = command.splitn(3, ' ').collect();
+        let truth = |yes: bool| (i32::from(!yes), String::new());
+        match words.as_slice() {
+            [":"] | ["command", ..] => truth(true),
+            ["echo", rest @ ..] => (0, format!("{}\n", rest.join(" "))),
+            ["put", path, text] => {
+                self.files.insert((*path).to_owned(), (*text).to_owned());
+                truth(true)
+            }
+            ["has", path] => truth(self.files.contains_key(*path)),
+            ["is", path, text] => truth(self.files.get(*path).is_some_and(|t| t == text)),
+            ["get", path] => (0, self.files.get(*path).cloned().unwrap_or_default()),
+            ["exit", code] => (code.parse().unwrap_or(2), String::new()),
+            ["count"] => (0, format!("{}\n", count())),
+            ["flip"] => truth(count().is_multiple_of(2)),
+            _ => (127, String::new()),
+        }
+    }
+
+    fn scan(&self) -> Scan {
+        let mut hash = DefaultHasher::new();
+        self.files.hash(&mut hash);
+        Scan { files: self.files.keys().cloned().collect(), digest: hash.finish() }
+    }
+}
+
+#[async_trait]
+impl Sandbox for FakeSandbox {
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.print
+    }
+
+    async fn ping(&mut self) -> Result<(), Fault> {
+        self.shared.traps.pass("ping").await
+    }
+
+    async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
+        if tree == Tree::Workspace {
+            self.files.extend(files.iter().map(|file| (file.path.clone(), file.content.clone())));
+        }
+        Ok(())
+    }
+
+    async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
+        let shared = self.shared.clone();
+        shared.traps.pass(&format!("exec {}", request.command)).await?;
+        let (code, output) = self.run(&request.command);
+        let total = output.len() as u64;
+        Ok(ExecReport {
+            end: ExecEnd::Exited(code),
+            stdout: Captured { head: output.into_bytes(), tail: Vec::new(), total },
+            stderr: Captured::default(),
+            cwd: WORKSPACE.to_owned(),
+            scan: request.scan.then(|| self.scan()),
+            duration: std::time::Duration::ZERO,
+        })
+    }
+
+    async fn pack(&mut self, _: bool) -> Result<Snapshot, Fault> {
+        let shared = self.shared.clone();
+        shared.traps.pass("pack").await?;
+        let entry = |(path, content): (&String, &String)| TreeEntry {
+            path: path.clone(),
+            kind: TreeKind::File { mode: 0o644, content: content.clone().into_bytes() },
+        };
+        Ok(Snapshot { entries: self.files.iter().map(entry).collect(), skipped: 0 })
+    }
+
+    async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+        let shared = self.shared.clone();
+        shared.traps.pass("unpack").await?;
+        for entry in &snapshot.entries {
+            let TreeKind::File { content, .. } = &entry.kind else {
+                return Err(Fault::new(FaultKind::SandboxCopy, "files only"));
+            };
+            let text = String::from_utf8_lossy(content).into_owned();
+            self.files.insert(entry.path.clone(), text);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,162 @@
+//! A system for one test: everything wired over fakes, on one thread with paused time, and
+//! a panic at the end when an actor, a task or a sandbox is left.
+
+use super::{FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog};
+use crate::campaign::{CampaignHandle, Progress};
+use crate::collector::CollectorHandle;
+use crate::engine::{EngineHandle, EngineTools};
+use crate::episode::World;
+use crate::model::CampaignConfig;
+use crate::pool::{PoolConfig, PoolHandle};
+use crate::ports::{Clock, Journal};
+use crate::quality::{QualityHandle, QualityTools};
+use crate::router::RouterHandle;
+use crate::supervisor::{Census, Ended};
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Virtual time after which a test hangs.
+const PATIENCE: Duration = Duration::from_secs(100_000);
+
+/// How the system is built.
+#[derive(Clone)]
+pub struct Options {
+    pub pool: PoolConfig,
+    /// Episodes at once, over all campaigns.
+    pub places: usize,
+    pub workers: usize,
+    /// A journal of an earlier life.
+    pub journal: Arc<MemoryJournal>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let pool = PoolConfig { warm: 2, parallel_creation: 3, ..PoolConfig::default() };
+        Self { pool, places: 64, workers: 2, journal: Arc::default() }
+    }
+}
+
+type Lives = Rc<RefCell<Vec<(&'static str, JoinHandle<Ended>)>>>;
+
+/// The wired engine and the fakes behind it.
+#[derive(Clone)]
+pub struct Kit {
+    pub journal: Arc<MemoryJournal>,
+    pub backend: FakeBackend,
+    pub models: Arc<FakeModels>,
+    pub sink: Arc<FakeSink>,
+    pub world: World,
+    pub engine: EngineHandle,
+    pub places: Arc<Semaphore>,
+    lives: Lives,
+}
+
+/// Runs a test.
+pub fn in_test_system<F: Future<Output = ()>>(options: Options, test: impl FnOnce(Kit) -> F) {
+    let runner = actix::System::with_tokio_rt(paused_runtime);
+    runner.block_on(async {
+        let census = Census::here();
+        let kit = Kit::start(options);
+        let hung = timeout(PATIENCE, test(kit.clone())).await.is_err();
+        assert!(!hung, "the test hangs");
+        let (backend, journal) = (kit.backend.clone(), kit.journal.clone());
+        kit.shut_down().await;
+        all_gone(&census, &backend).await;
+        drop(journal);
+    });
+}
+
+#[expect(clippy::expect_used, reason = "actix wants a runtime, not a result; this is a test's")]
+fn paused_runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().start_paused(true).build().expect("a runtime")
+}
+
+async fn all_gone(census: &Census, backend: &FakeBackend) {
+    for _ in 0..100 {
+        if census.actors() + census.tasks() + backend.live() == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (actors, tasks, sandboxes) = (census.actors(), census.tasks(), backend.live());
+    assert_eq!((actors, tasks, sandboxes), (0, 0, 0), "actors, tasks and sandboxes are left");
+}
+
+impl Kit {
+    fn start(options: Options) -> Self {
+        let Options { pool, places, workers, journal } = options;
+        let (backend, sink) = (FakeBackend::default(), Arc::<FakeSink>::default());
+        let models = Arc::<FakeModels>::default();
+        let store: Arc<dyn Journal> = journal.clone();
+        let clock: Arc<dyn Clock> = Arc::new(FakeClock::default());
+        let mut lives = Vec::new();
+        let (collector, life) = CollectorHandle::start(store.clone());
+        lives.push(("collector", life));
+        let (router, life) = RouterHandle::start(collector.clone());
+        lives.push(("router", life));
+        let (pool, life) = PoolHandle::start(Arc::new(backend.clone()), pool);
+        lives.push(("pool", life));
+        let tools = QualityTools {
+            collector: collector.clone(),
+            journal: store.clone(),
+            sink: sink.clone(),
+            clock: clock.clone(),
+        };
+        let (quality, more) = QualityHandle::start(workers, &tools);
+        lives.extend(more.into_iter().map(|life| ("quality", life)));
+        let world = World { pool, router, collector, quality, journal: store, clock };
+        let places = Arc::new(Semaphore::new(places));
+        let (engine, life) = EngineHandle::start(EngineTools {
+            world: world.clone(),
+            catalog: Arc::new(catalog()),
+            models: models.clone(),
+            places: places.clone(),
+        });
+        lives.push(("engine", life));
+        let lives = Rc::new(RefCell::new(lives));
+        Self { journal, backend, models, sink, world, engine, places, lives }
+    }
+
+    /// Starts a campaign.
+    #[expect(clippy::panic, reason = "a test's")]
+    pub async fn submit(&self, config: &CampaignConfig) -> CampaignHandle {
+        let submitted = self.engine.submit(Arc::new(config.clone()), String::new()).await;
+        submitted.unwrap_or_else(|error| panic!("not submitted: {error}"))
+    }
+
+    /// Runs a campaign until it rests.
+    pub async fn run(&self, config: &CampaignConfig) -> Progress {
+        self.submit(config).await.settled().await
+    }
+
+    /// The life of an actor, to be awaited.
+    #[expect(clippy::panic, reason = "a test's")]
+    pub fn life(&self, name: &str) -> JoinHandle<Ended> {
+        let mut lives = self.lives.borrow_mut();
+        match lives.iter().position(|(known, _)| *known == name) {
+            Some(at) => lives.remove(at).1,
+            None => panic!("no life of {name} is left"),
+        }
+    }
+
+    /// The shutdown list; everything ends when the last handle goes.
+    async fn shut_down(self) {
+        self.engine.drain(true).await;
+        let rested = timeout(PATIENCE, self.engine.rested()).await;
+        assert!(rested.is_ok(), "a campaign does not come to rest");
+        self.world.pool.shut_down().await;
+        let lives = self.lives.take();
+        drop(self);
+        for (name, life) in lives {
+            let ended = timeout(PATIENCE, life).await;
+            assert!(ended.is_ok(), "the {name} actor does not end");
+        }
+    }
+}

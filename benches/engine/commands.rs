@@ -1,0 +1,56 @@
+//! A command through the guest, against the same command spawned by a bare parent.
+
+use crate::{Figure, median, synthd};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use synthd::sandbox::namespace::NamespaceBackend;
+use synthd_actors::model::{ExecRequest, SandboxSpec, Shell};
+use synthd_actors::ports::{Sandbox, SandboxBackend};
+
+const ROUNDS: usize = 1_000;
+
+pub fn spec() -> SandboxSpec {
+    SandboxSpec { image: "base".to_owned(), shell: Shell::Sh, ..SandboxSpec::default() }
+}
+
+pub async fn measure() -> Vec<Figure> {
+    let backend = NamespaceBackend::new(synthd());
+    let mut sandbox = backend.create(&spec()).await.unwrap();
+    let mut figures = Vec::new();
+    for (name, command) in [("builtin", "echo hi"), ("program", "/bin/ls / > /dev/null; echo hi")] {
+        // In turns, so that a machine that slows down slows both.
+        let (mut ours, mut bare) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            ours.push(through_guest(&mut *sandbox, command).await);
+            bare.push(spawned(command));
+        }
+        figures.push(Figure::time(
+            &format!("command in a sandbox ({name}), p50"),
+            median(&mut ours),
+            Some(median(&mut bare)),
+            "<= 1.3x",
+        ));
+    }
+    drop(sandbox);
+    backend.settle().await.unwrap();
+    figures
+}
+
+pub async fn through_guest(sandbox: &mut dyn Sandbox, command: &str) -> Duration {
+    let request = ExecRequest {
+        command: command.to_owned(),
+        session: true,
+        timeout: Duration::from_secs(30),
+        scan: false,
+    };
+    let started = Instant::now();
+    assert!(sandbox.exec(&request).await.unwrap().end.success());
+    started.elapsed()
+}
+
+fn spawned(command: &str) -> Duration {
+    let started = Instant::now();
+    let output = Command::new("/bin/sh").args(["-c", command]).output().unwrap();
+    assert!(output.status.success());
+    started.elapsed()
+}

@@ -1,0 +1,93 @@
+//! The engine's speed as ratios measured in one run: each figure beside a floor or a peer on
+//! the same machine at the same time. `cargo bench` prints the table; nothing is asserted.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    unreachable_pub,
+    reason = "a bench that cannot go on stops and says why"
+)]
+
+mod commands;
+mod crowd;
+mod starts;
+mod steps;
+mod store;
+
+use std::path::PathBuf;
+use std::time::Duration;
+use synthd::engine::in_system;
+
+/// One line of the table.
+pub struct Figure {
+    what: String,
+    ours: String,
+    floor: String,
+    ratio: String,
+    goal: &'static str,
+}
+
+impl Figure {
+    /// Times, where less is better.
+    pub fn time(what: &str, ours: Duration, floor: Option<Duration>, goal: &'static str) -> Self {
+        let ratio = floor.map(|floor| ours.as_secs_f64() / floor.as_secs_f64());
+        Self {
+            what: what.to_owned(),
+            ours: show(ours),
+            floor: floor.map_or_else(|| "-".to_owned(), show),
+            ratio: ratio.map_or_else(|| "-".to_owned(), |r| format!("{r:.2}x")),
+            goal,
+        }
+    }
+
+    /// Rates, where more is better.
+    pub fn rate(what: &str, ours: f64, floor: f64, goal: &'static str) -> Self {
+        Self {
+            what: what.to_owned(),
+            ours: format!("{ours:.0}/s"),
+            floor: format!("{floor:.0}/s"),
+            ratio: format!("{:.2}x", ours / floor),
+            goal,
+        }
+    }
+
+    pub fn plain(what: &str, ours: String, goal: &'static str) -> Self {
+        Self { what: what.to_owned(), ours, floor: "-".into(), ratio: "-".into(), goal }
+    }
+}
+
+fn show(time: Duration) -> String {
+    if time < Duration::from_millis(1) {
+        return format!("{} us", time.as_micros());
+    }
+    format!("{:.2} ms", time.as_secs_f64() * 1_000.0)
+}
+
+/// The binary the launcher is re-executed from.
+pub fn synthd() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_synthd"))
+}
+
+pub fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn main() {
+    // `cargo test --benches` only wants to know that it links.
+    if std::env::args().any(|arg| arg == "--test") {
+        return;
+    }
+    let mut figures = Vec::new();
+    figures.extend(in_system(commands::measure()).unwrap());
+    figures.extend(in_system(starts::measure()).unwrap());
+    figures.extend(in_system(steps::measure()).unwrap());
+    figures.extend(in_system(store::measure()).unwrap());
+    figures.extend(in_system(crowd::measure()).unwrap());
+    println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "ours", "floor", "ratio");
+    for figure in figures {
+        let Figure { what, ours, floor, ratio, goal } = figure;
+        println!("{what:<40} {ours:>10} {floor:>10} {ratio:>7}  {goal}");
+    }
+}

@@ -1,0 +1,105 @@
+//! Steps a second of the whole engine with a scripted model and a trivial command, against a
+//! bare loop over guests on all cores.
+
+use crate::commands::{spec, through_guest};
+use crate::{Figure, synthd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use synthd::engine::{Engine, EngineOptions};
+use synthd::sandbox::namespace::NamespaceBackend;
+use synthd_actors::campaign::Progress;
+use synthd_actors::model::CampaignConfig;
+use synthd_actors::pool::PoolConfig;
+use synthd_actors::ports::SandboxBackend;
+use synthd_actors::supervisor::spawn;
+use synthd_actors::task::Catalog;
+
+const TURNS: usize = 100;
+const LOOP: usize = 1_500;
+
+pub async fn measure() -> Vec<Figure> {
+    let mut figures = Vec::new();
+    for episodes in [1, 8, 64] {
+        let floor = bare_loop(episodes).await;
+        let (progress, took) = campaign(episodes, "echo hi", TURNS).await;
+        let rate = progress.steps as f64 / took.as_secs_f64();
+        let what = format!("engine steps, {episodes} episodes at once");
+        figures.push(Figure::rate(&what, rate, floor, ">= 0.5x"));
+    }
+    figures
+}
+
+/// As many guests as episodes, but no more than could be busy at once.
+async fn bare_loop(episodes: usize) -> f64 {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let backend = Arc::new(NamespaceBackend::new(synthd()));
+    let mut sandboxes = Vec::new();
+    for _ in 0..episodes.min(2 * cores) {
+        sandboxes.push(backend.create(&spec()).await.unwrap());
+    }
+    let started = Instant::now();
+    let many = sandboxes.len();
+    let loops: Vec<_> = sandboxes
+        .into_iter()
+        .map(|mut sandbox| {
+            spawn("bare loop", async move {
+                for _ in 0..LOOP {
+                    through_guest(&mut *sandbox, "echo hi").await;
+                }
+            })
+        })
+        .collect();
+    for one in loops {
+        one.await.unwrap();
+    }
+    let rate = (many * LOOP) as f64 / started.elapsed().as_secs_f64();
+    backend.settle().await.unwrap();
+    rate
+}
+
+/// Runs one campaign in a fresh data directory; the time from admission to rest.
+pub async fn campaign(episodes: usize, command: &str, turns: usize) -> (Progress, Duration) {
+    let dir = tempfile::tempdir().unwrap();
+    let text = template(command, turns);
+    let catalog = Catalog::read([("bench/steps", text.as_str())]).unwrap();
+    let engine = Engine::start(EngineOptions {
+        data_dir: dir.path().to_owned(),
+        executable: synthd(),
+        max_episodes: episodes,
+        pool: PoolConfig { warm: episodes.min(16), ..PoolConfig::default() },
+        catalog: Arc::new(catalog),
+    })
+    .await
+    .unwrap();
+    let campaign = engine.handle.submit(config(episodes), String::new()).await.unwrap();
+    let started = Instant::now();
+    let progress = campaign.settled().await;
+    let took = started.elapsed();
+    engine.shut_down(Duration::ZERO, std::future::pending()).await.unwrap();
+    (progress, took)
+}
+
+fn config(episodes: usize) -> Arc<CampaignConfig> {
+    let source = format!(
+        "[campaign]\nname = \"bench\"\nconcurrency = {episodes}\n\
+         [tasks]\ntemplates = [\"bench/*\"]\nper_template = {}\n\
+         [[models]]\nname = \"scripted/oracle\"\nconcurrency = 4096\n\
+         [sandbox]\nshell = \"sh\"\n[episode]\nmax_turns = 1000\n",
+        episodes.max(4)
+    );
+    Arc::new(synthd::config::parse_campaign("bench.toml", &source).unwrap().config)
+}
+
+fn template(command: &str, turns: usize) -> String {
+    let mut text = "schema: synthd/template@1\nid: bench/steps\ntitle: Steps\ncategory: bench\n\
+        difficulty: easy\nexpected_steps: {min: 1, max: 1000}\n\
+        parameters: {n: {token: {length: 8}}}\n\
+        environment: {files: [{path: a.txt, content: \"{{ n }}\"}]}\n\
+        instruction: Run commands.\n\
+        verification: {run: \"true\"}\nsolution:\n"
+        .to_owned();
+    for _ in 0..turns {
+        text.push_str(&format!("  - {{think: Again., run: \"{command}\"}}\n"));
+    }
+    text
+}

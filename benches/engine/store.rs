@@ -1,0 +1,147 @@
+//! Turns made durable a second, against raw group commits of rows of the same size.
+
+use crate::Figure;
+use rusqlite::Connection;
+use std::sync::Arc;
+use std::time::Instant;
+use synthd::store::Store;
+use synthd_actors::model::{
+    ActionType, Attempt, CampaignName, CampaignRecord, CampaignState, ChatReply, Entry, EpisodeId,
+    ExecEnd, FinishReason, Message, Money, PlannedEpisode, Role, Step, StepAction, StepState,
+    TaskId, Turn, Usage,
+};
+use synthd_actors::ports::Journal;
+use synthd_actors::supervisor::spawn;
+
+const EPISODES: usize = 512;
+const TURNS: u32 = 200;
+/// What the store's writer takes in one transaction at most.
+const GROUP: usize = 512;
+
+pub async fn measure() -> Vec<Figure> {
+    let total = EPISODES as f64 * f64::from(TURNS);
+    let raw = tokio::task::spawn_blocking(raw_commits).await.unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    let store =
+        Arc::new(tokio::task::spawn_blocking(move || Store::open(&path).unwrap()).await.unwrap());
+    prepare(&store).await;
+    let started = Instant::now();
+    let writers: Vec<_> =
+        (0..EPISODES).map(|episode| spawn("writer", write(store.clone(), episode))).collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let ours = total / started.elapsed().as_secs_f64();
+    tokio::task::spawn_blocking(move || drop(store)).await.unwrap();
+    vec![Figure::rate("steps made durable", ours, raw, ">= 0.5x, >= 50,000/s")]
+}
+
+async fn prepare(store: &Store) {
+    let name = CampaignName("bench".to_owned());
+    let record = CampaignRecord {
+        name: name.clone(),
+        identity: "x".to_owned(),
+        config: String::new(),
+        state: CampaignState::Running,
+        reason: None,
+        created_at_ms: 0,
+    };
+    store.append(vec![Entry::CampaignOpened(record)]).await.unwrap();
+    let plan = (0..EPISODES).map(|n| PlannedEpisode {
+        id: id(n),
+        campaign: name.clone(),
+        ordinal: n as u64,
+        task: TaskId("t".to_owned()),
+        template: "t".to_owned(),
+        index: 0,
+        category: "c".to_owned(),
+        difficulty: "easy".to_owned(),
+        model: "scripted/oracle".to_owned(),
+        scaffold: "minimal".to_owned(),
+    });
+    store.append(vec![Entry::Planned(plan.collect())]).await.unwrap();
+    for n in 0..EPISODES {
+        let start = Entry::AttemptStarted {
+            episode: id(n),
+            attempt: Attempt(1),
+            resumed_from: None,
+            at_ms: 0,
+        };
+        store.append(vec![start]).await.unwrap();
+    }
+}
+
+fn id(n: usize) -> EpisodeId {
+    EpisodeId(format!("ep-{n:016}"))
+}
+
+/// As an episode does: each turn waits for the one before it.
+async fn write(store: Arc<Store>, episode: usize) {
+    for index in 0..TURNS {
+        let entry = Entry::TurnTaken {
+            episode: id(episode),
+            attempt: Attempt(1),
+            turn: Box::new(turn(index)),
+        };
+        store.append(vec![entry]).await.unwrap();
+    }
+}
+
+fn turn(index: u32) -> Turn {
+    let reply = Message::text(Role::Assistant, "Let me look at the files first.");
+    let step = Step {
+        index,
+        state: StepState { cwd: "/work".to_owned(), files: vec!["a.txt".to_owned()] },
+        action: StepAction {
+            kind: ActionType::ToolCall,
+            tool: "bash".to_owned(),
+            arguments: "{\"command\":\"ls -la\"}".to_owned(),
+        },
+        observation: "<returncode>0</returncode>\n<stdout>\na.txt\n</stdout>".to_owned(),
+        reasoning: "Let me look at the files first.".to_owned(),
+        potential: 0.0,
+        end: Some(ExecEnd::Exited(0)),
+        error: None,
+        truncated: false,
+        usage: Usage { input_tokens: 300, output_tokens: 20 },
+        cost: Money::ZERO,
+        duration_ms: 1,
+    };
+    Turn {
+        messages: vec![reply.clone(), Message::tool_result("call_0", step.observation.clone())],
+        reply: ChatReply { message: reply, finish: FinishReason::ToolCalls, usage: step.usage },
+        command: Some("ls -la".to_owned()),
+        calls: 1,
+        step,
+    }
+}
+
+fn raw_commits() -> f64 {
+    let dir = tempfile::tempdir().unwrap();
+    let mut db = Connection::open(dir.path().join("raw.db")).unwrap();
+    db.pragma_update(None, "journal_mode", "WAL").unwrap();
+    db.pragma_update(None, "synchronous", "NORMAL").unwrap();
+    db.execute_batch(
+        "CREATE TABLE step (episode INTEGER, attempt INTEGER, step INTEGER, body BLOB, \
+         PRIMARY KEY (episode, attempt, step)) WITHOUT ROWID",
+    )
+    .unwrap();
+    let body = serde_json::to_vec(&turn(0)).unwrap();
+    let total = EPISODES * TURNS as usize;
+    let started = Instant::now();
+    let mut done = 0;
+    while done < total {
+        let group = db.transaction().unwrap();
+        {
+            let mut insert =
+                group.prepare_cached("INSERT INTO step VALUES (?1, 1, ?2, ?3)").unwrap();
+            for n in done..(done + GROUP).min(total) {
+                insert.execute(((n % EPISODES) as i64, (n / EPISODES) as i64, &body)).unwrap();
+            }
+        }
+        group.commit().unwrap();
+        done += GROUP;
+    }
+    total as f64 / started.elapsed().as_secs_f64()
+}

@@ -1,0 +1,51 @@
+//! `synthd dataset`: look at a dataset version, believing nothing it says of itself.
+
+mod stats;
+mod verify;
+
+use crate::error::Result;
+use clap::Subcommand;
+use std::process::ExitCode;
+
+#[derive(Subcommand)]
+pub(super) enum DatasetCommand {
+    /// Check checksums, schema, splits and figures
+    Verify(verify::VerifyArgs),
+    /// Count what is in it
+    Stats(stats::StatsArgs),
+}
+
+pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
+    match command {
+        DatasetCommand::Verify(args) => verify::run(args),
+        DatasetCommand::Stats(args) => stats::run(args),
+    }
+}
+
+/// Bytes as people write them.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = 0;
+    while value >= 1_024.0 && unit + 1 < UNITS.len() {
+        value /= 1_024.0;
+        unit += 1;
+    }
+    match unit {
+        0 => format!("{bytes} {}", UNITS[0]),
+        _ => format!("{value:.1} {}", UNITS[unit]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!(size(0), "0 bytes");
+        assert_eq!(size(1_023), "1023 bytes");
+        assert_eq!(size(1_536), "1.5 KiB");
+        assert_eq!(size(u64::MAX), "16777216.0 TiB");
+    }
+}

@@ -1,0 +1,137 @@
+//! `synthd dataset stats`: the figures of a version, counted from its rows.
+
+use super::size;
+use crate::cli::output::{say, say_json, table};
+use crate::cli::visible::{fit, visible_line};
+use crate::dataset::{Group, Stats, Totals, stats};
+use crate::error::Result;
+use clap::Args;
+use comfy_table::Table;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+#[command(after_help = "Counted from the Parquet files; metadata.json is not read.
+
+Examples:
+  synthd dataset stats synthd-data/datasets/quickstart/v1
+  synthd dataset stats synthd-data/datasets/quickstart/v1 --json | jq .totals")]
+pub(in crate::cli) struct StatsArgs {
+    /// The directory of one version
+    dir: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &StatsArgs) -> Result<ExitCode> {
+    let stats = stats(&args.dir)?;
+    if args.json {
+        say_json(&stats)?;
+    } else {
+        show(&stats);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(stats: &Stats) {
+    say(&totals(stats).to_string());
+    let figures = &stats.figures;
+    group("split", &figures.splits.iter().map(|(s, g)| (s.as_str(), g)).collect::<Vec<_>>());
+    let by = &figures.distributions;
+    group("category", &named(&by.category));
+    group("template", &named(&by.template));
+    group("model", &named(&by.model));
+    group("scaffold", &named(&by.scaffold));
+    group("difficulty", &named(&by.difficulty));
+    labels(&figures.labels);
+    if figures.scripted {
+        say("\nActed out by scripts instead of models, in whole or in part.");
+    }
+}
+
+fn totals(stats: &Stats) -> Table {
+    let totals = &stats.figures.totals;
+    let mut rows = table(&["dataset", &visible_line(&stats.path)]);
+    rows.add_row(["campaign", &visible_line(&stats.campaign)]);
+    rows.add_row(["version", &stats.version.to_string()]);
+    rows.add_row(["files", &format!("{}, {}", stats.files.len(), size(stats.bytes))]);
+    rows.add_row(["rows", &totals.rows.to_string()]);
+    rows.add_row(["outcomes", &outcomes(totals)]);
+    rows.add_row(["steps", &lengths(totals)]);
+    let tokens = totals.tokens;
+    rows.add_row(["tokens", &format!("{} in, {} out", tokens.input, tokens.output)]);
+    rows.add_row(["cost", &format!("${}", totals.cost_usd)]);
+    let seconds = totals.average_execution_seconds;
+    rows.add_row(["time", &format!("{} s on average", number(seconds, 1))]);
+    rows
+}
+
+fn outcomes(totals: &Totals) -> String {
+    let of = totals.outcomes;
+    format!(
+        "{} resolved, {} unresolved, {} flaky ({} solved)",
+        of.resolved,
+        of.unresolved,
+        of.flaky,
+        percent(totals.success_rate)
+    )
+}
+
+fn lengths(totals: &Totals) -> String {
+    let lengths = totals.length_in_steps;
+    let (Some(min), Some(p50), Some(max)) = (lengths.min, lengths.p50, lengths.max) else {
+        return totals.steps.to_string();
+    };
+    let average = number(lengths.average, 1);
+    format!("{}; a row has {min} to {max}, {average} on average, half up to {p50}", totals.steps)
+}
+
+const WIDTH: usize = 80;
+/// Four columns of figures with the gaps before them.
+const FIGURES: usize = 7 + 10 + 9 + 8;
+
+fn named(groups: &BTreeMap<String, Group>) -> Vec<(&str, &Group)> {
+    groups.iter().map(|(key, group)| (key.as_str(), group)).collect()
+}
+
+/// Rows that have something in common.
+fn group(name: &str, groups: &[(&str, &Group)]) {
+    if groups.is_empty() {
+        return;
+    }
+    let widest = groups.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
+    let width = widest.max(name.len()).clamp(12, WIDTH - FIGURES);
+    let line = |key: &str, rows: &str, resolved: &str, rate: &str, steps: &str| {
+        say(&format!("{key:<width$}{rows:>7}{resolved:>10}{rate:>9}{steps:>8}"));
+    };
+    say("");
+    line(name, "rows", "resolved", "solved", "steps");
+    for (key, group) in groups {
+        let key = fit(key, width);
+        let (rows, resolved) = (group.rows.to_string(), group.resolved.to_string());
+        let (rate, steps) = (percent(group.success_rate), number(group.average_steps, 1));
+        line(&key, &rows, &resolved, &rate, &steps);
+    }
+}
+
+fn labels(labels: &BTreeMap<String, u64>) {
+    if labels.is_empty() {
+        return;
+    }
+    let widest = labels.keys().map(|key| key.chars().count()).max().unwrap_or(0);
+    let width = widest.clamp(12, WIDTH - 10);
+    say(&format!("\n{:<width$}{:>7}", "label", "rows"));
+    for (label, count) in labels {
+        say(&format!("{:<width$}{count:>7}", fit(label, width)));
+    }
+}
+
+fn number(value: Option<f64>, decimals: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
+}

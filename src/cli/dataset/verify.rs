@@ -1,0 +1,75 @@
+//! `synthd dataset verify`: every finding, or that there is none.
+
+use super::size;
+use crate::cli::output::{say, say_json, table};
+use crate::cli::visible::visible_line;
+use crate::dataset::{VerifyReport, inspect};
+use crate::error::{Code, Error, Result};
+use clap::Args;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+#[command(
+    after_help = "Checks the sizes and checksums of all files, the schema, every row, that no task
+is in two splits, and the figures. Exit code 1 when anything is wrong.
+
+Example:
+  synthd dataset verify synthd-data/datasets/quickstart/v1"
+)]
+pub(in crate::cli) struct VerifyArgs {
+    /// The directory of one version
+    dir: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// The document of `--json`.
+#[derive(Serialize)]
+struct Verdict<'a> {
+    ok: bool,
+    #[serde(flatten)]
+    report: &'a VerifyReport,
+}
+
+pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
+    let report = inspect(&args.dir)?;
+    let ok = report.problems.is_empty();
+    if args.json {
+        say_json(&Verdict { ok, report: &report })?;
+    } else {
+        show(&report);
+    }
+    if ok { Ok(ExitCode::SUCCESS) } else { Err(damaged(&report)) }
+}
+
+fn show(report: &VerifyReport) {
+    let mut rows = table(&["dataset", &visible_line(&report.path)]);
+    rows.add_row(["campaign", &visible_line(&report.campaign)]);
+    rows.add_row(["version", &report.version.to_string()]);
+    rows.add_row(["digest", &visible_line(&report.digest)]);
+    rows.add_row(["files", &format!("{}, {}", report.files, size(report.bytes))]);
+    rows.add_row(["rows", &format!("{} of {} steps", report.rows, report.steps)]);
+    let verdict = match report.problems.count() {
+        0 => "sound: files, schema, rows, splits and figures agree".to_owned(),
+        1 => "1 problem".to_owned(),
+        count => format!("{count} problems"),
+    };
+    rows.add_row(["verdict", &verdict]);
+    say(&rows.to_string());
+    for problem in &report.problems.found {
+        say(&format!("  {}", visible_line(&problem.to_string())));
+    }
+    if report.problems.left_out > 0 {
+        say(&format!("  and {} more", report.problems.left_out));
+    }
+}
+
+fn damaged(report: &VerifyReport) -> Error {
+    let count = report.problems.count();
+    let noun = if count == 1 { "problem" } else { "problems" };
+    Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", report.path))
+        .hint("do not use this copy; fetch it again, or move it away and run the campaign again")
+}

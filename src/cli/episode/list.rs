@@ -1,0 +1,195 @@
+//! `synthd episode list`: one line for each episode.
+
+use super::outcome_label;
+use crate::cli::DataDir;
+use crate::cli::output::{say, say_json};
+use crate::cli::visible::fit;
+use crate::engine::store_error;
+use crate::error::{Code, Error, Result};
+use crate::store::Store;
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use synthd_actors::model::{EpisodeRecord, Outcome};
+use synthd_actors::ports::Journal;
+use synthd_actors::task::glob_matches;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  synthd episode list
+  synthd episode list --outcome unresolved --template 'debugging/*'
+  synthd episode list --model scripted/oracle --json | jq .counts")]
+pub(in crate::cli) struct ListArgs {
+    /// Only this campaign's
+    #[arg(long, value_name = "NAME")]
+    campaign: Option<String>,
+    /// Only those that ended like this
+    #[arg(long, value_enum)]
+    outcome: Option<OutcomeFilter>,
+    /// Only this model's, as the campaign names it
+    #[arg(long)]
+    model: Option<String>,
+    /// Only those whose template matches
+    #[arg(long, value_name = "GLOB")]
+    template: Option<String>,
+    /// List at most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub(super) data: DataDir,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OutcomeFilter {
+    /// Every check passed, twice
+    Resolved,
+    /// Some check failed
+    Unresolved,
+    /// Ended by the infrastructure: no label
+    Faulted,
+    /// The two verifications disagreed
+    Flaky,
+    /// Not finished yet
+    Pending,
+}
+
+impl OutcomeFilter {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::Unresolved => "unresolved",
+            Self::Faulted => "faulted",
+            Self::Flaky => "flaky",
+            Self::Pending => "pending",
+        }
+    }
+}
+
+pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
+    let known = super::all(store).await?;
+    if let Some(name) = &args.campaign {
+        require_campaign(store, name).await?;
+    }
+    let found: Vec<&EpisodeRecord> = known.iter().filter(|record| wanted(record, args)).collect();
+    let counts = count(&found);
+    let shown = &found[..found.len().min(args.limit.unwrap_or(usize::MAX))];
+    if args.json {
+        let episodes: Vec<Value> = shown.iter().map(|record| entry(record)).collect();
+        say_json(&json!({ "total": found.len(), "counts": counts, "episodes": episodes }))?;
+    } else {
+        show(&known, shown, found.len(), &counts);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn require_campaign(store: &Store, name: &str) -> Result<()> {
+    let campaigns = store.campaigns().await.map_err(store_error)?;
+    if campaigns.iter().any(|campaign| campaign.name.as_str() == name) {
+        return Ok(());
+    }
+    let names: Vec<&str> = campaigns.iter().map(|campaign| campaign.name.as_str()).collect();
+    let hint = match names.as_slice() {
+        [] => "this data directory holds no campaign yet".to_owned(),
+        names => format!("this data directory holds {}", names.join(", ")),
+    };
+    Err(Error::new(Code::BadUsage, format!("there is no campaign {name:?}")).hint(hint))
+}
+
+fn wanted(record: &EpisodeRecord, args: &ListArgs) -> bool {
+    let plan = &record.plan;
+    args.campaign.as_ref().is_none_or(|name| plan.campaign.as_str() == name)
+        && args.outcome.is_none_or(|outcome| outcome.as_str() == outcome_label(record))
+        && args.model.as_ref().is_none_or(|model| plan.model == *model)
+        && args.template.as_ref().is_none_or(|glob| glob_matches(glob, &plan.template))
+}
+
+fn count(found: &[&EpisodeRecord]) -> BTreeMap<&'static str, u64> {
+    let all = OutcomeFilter::value_variants();
+    let mut counts: BTreeMap<_, _> = all.iter().map(|outcome| (outcome.as_str(), 0)).collect();
+    for record in found {
+        *counts.entry(outcome_label(record)).or_default() += 1;
+    }
+    counts
+}
+
+fn entry(record: &EpisodeRecord) -> Value {
+    let plan = &record.plan;
+    let (score, stop) = match &record.outcome {
+        Some(Outcome::Judged { stop, verdict }) => (Some(verdict.score), Some(stop.as_str())),
+        _ => (None, None),
+    };
+    json!({
+        "id": plan.id, "campaign": plan.campaign, "ordinal": plan.ordinal, "task": plan.task,
+        "template": plan.template, "index": plan.index, "category": plan.category,
+        "difficulty": plan.difficulty, "model": plan.model, "scaffold": plan.scaffold,
+        "outcome": outcome_label(record), "score": score, "stop": stop,
+        "steps": record.steps, "attempt": record.attempt, "usage": record.usage,
+        "cost_usd": record.cost, "started_at_ms": record.started_at_ms,
+        "finished_at_ms": record.finished_at_ms,
+    })
+}
+
+fn show(
+    known: &[EpisodeRecord],
+    shown: &[&EpisodeRecord],
+    total: usize,
+    counts: &BTreeMap<&str, u64>,
+) {
+    if !shown.is_empty() {
+        say(&table(shown, shortest_prefix(known)));
+    }
+    let order = OutcomeFilter::value_variants().iter().map(|outcome| outcome.as_str());
+    let parts: Vec<String> = order
+        .filter_map(|label| counts.get(label).filter(|count| **count > 0).map(|n| (label, n)))
+        .map(|(label, count)| format!("{count} {label}"))
+        .collect();
+    let noun = if total == 1 { "episode" } else { "episodes" };
+    let detail = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    say(&format!("{total} {noun}{detail}"));
+    if shown.len() < total {
+        say(&format!("the first {} are shown; --limit shows more", shown.len()));
+    }
+}
+
+/// How much of an id tells every episode from every other.
+fn shortest_prefix(known: &[EpisodeRecord]) -> usize {
+    let mut ids: Vec<&str> = known.iter().map(|record| record.plan.id.as_str()).collect();
+    ids.sort_unstable();
+    let common =
+        |pair: &[&str]| pair[0].bytes().zip(pair[1].bytes()).take_while(|(a, b)| a == b).count();
+    let longest = ids.windows(2).map(common).max().unwrap_or(0);
+    (longest + 1).max(SHORT_ID)
+}
+
+const SHORT_ID: usize = "ep-01234567".len();
+const WIDTH: usize = 80;
+/// Outcome, steps, attempt and the gaps between six columns.
+const FIXED: usize = 10 + 5 + 7 + 5 * 2;
+
+fn table(shown: &[&EpisodeRecord], id: usize) -> String {
+    let widest = |text: fn(&EpisodeRecord) -> &str, least: usize| {
+        shown.iter().map(|record| text(record).chars().count()).max().unwrap_or(0).max(least)
+    };
+    let room = WIDTH.saturating_sub(FIXED + id);
+    let wanted = widest(|r| &r.plan.model, "model".len());
+    let template = widest(|r| &r.plan.template, "template".len()).min(room - wanted.min(room / 2));
+    let model = wanted.min(room - template);
+    let line = |cells: [&str; 6]| {
+        let [a, b, c, d, e, f] = cells;
+        let (a, b, c) = (fit(a, id), fit(b, template), fit(c, model));
+        format!("{a:<id$}  {b:<template$}  {c:<model$}  {d:<10}  {e:>5}  {f:>7}")
+    };
+    let mut lines = vec![line(["id", "template", "model", "outcome", "steps", "attempt"])];
+    lines.extend(shown.iter().map(|record| {
+        let (steps, attempt) = (record.steps.to_string(), record.attempt.to_string());
+        let plan = &record.plan;
+        // The table may cut an id; `show` takes any prefix that is its alone.
+        let short = &plan.id.as_str()[..id.min(plan.id.as_str().len())];
+        line([short, &plan.template, &plan.model, outcome_label(record), &steps, &attempt])
+    }));
+    lines.join("\n")
+}

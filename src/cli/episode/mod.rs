@@ -1,0 +1,89 @@
+//! `synthd episode`: look at what happened. Everything is read from a store that a daemon or
+//! a run may be writing at the same time; nothing here changes it.
+
+mod diff;
+mod list;
+mod origin;
+mod page;
+mod record;
+mod replay;
+mod show;
+mod steps;
+
+use crate::engine::{in_system, store_error};
+use crate::error::{Code, Error, Result};
+use crate::store::Store;
+use clap::Subcommand;
+use std::process::ExitCode;
+use synthd_actors::model::{EpisodeId, EpisodeRecord};
+use synthd_actors::ports::Journal;
+
+#[derive(Subcommand)]
+pub(super) enum EpisodeCommand {
+    /// List episodes and how they ended
+    List(list::ListArgs),
+    /// Show one episode, step by step
+    Show(show::ShowArgs),
+    /// Run an episode's commands again and compare what they print
+    Replay(replay::ReplayArgs),
+}
+
+pub(super) fn run(command: &EpisodeCommand) -> Result<ExitCode> {
+    match command {
+        EpisodeCommand::List(args) => {
+            let store = Store::open_read_only(&args.data.data_dir)?;
+            in_system(list::run(&store, args))?
+        }
+        EpisodeCommand::Show(args) => {
+            let store = Store::open_read_only(&args.data.data_dir)?;
+            in_system(show::run(&store, args))?
+        }
+        EpisodeCommand::Replay(args) => {
+            let store = Store::open_read_only(&args.data.data_dir)?;
+            in_system(replay::run(&store, args))?
+        }
+    }
+}
+
+/// The episode that is meant by an id, or by as much of one as no other begins with.
+async fn find(store: &Store, wanted: &str) -> Result<EpisodeRecord> {
+    let exact = store.episode(&EpisodeId(wanted.to_owned())).await.map_err(store_error)?;
+    if let Some(record) = exact {
+        return Ok(record);
+    }
+    let full = format!("ep-{wanted}");
+    let begins = |id: &str| id.starts_with(wanted) || id.starts_with(&full);
+    let mut found = all(store).await?;
+    found.retain(|record| begins(record.plan.id.as_str()));
+    match found.len() {
+        1 => found.pop().ok_or_else(|| unknown(wanted)),
+        0 => Err(unknown(wanted)),
+        count => Err(ambiguous(wanted, count, &found)),
+    }
+}
+
+/// Every episode of every campaign, in the order of the plans.
+async fn all(store: &Store) -> Result<Vec<EpisodeRecord>> {
+    let mut records = Vec::new();
+    for campaign in store.campaigns().await.map_err(store_error)? {
+        records.extend(store.episodes(&campaign.name).await.map_err(store_error)?);
+    }
+    Ok(records)
+}
+
+fn unknown(wanted: &str) -> Error {
+    Error::new(Code::EpisodeUnknown, format!("there is no episode {wanted:?}"))
+        .hint("`synthd episode list` shows the ids there are; is --data-dir the right one?")
+}
+
+fn ambiguous(wanted: &str, count: usize, found: &[EpisodeRecord]) -> Error {
+    let some: Vec<&str> = found.iter().take(5).map(|record| record.plan.id.as_str()).collect();
+    let more = if count > some.len() { ", …" } else { "" };
+    Error::new(Code::EpisodeUnknown, format!("{count} episodes begin with {wanted:?}"))
+        .hint(format!("write more of the id: {}{more}", some.join(", ")))
+}
+
+/// How an episode stands, in one word.
+fn outcome_label(record: &EpisodeRecord) -> &'static str {
+    record.outcome.as_ref().map_or("pending", synthd_actors::model::Outcome::label)
+}

@@ -1,0 +1,241 @@
+//! `synthd episode replay`: the recorded commands again, in a fresh sandbox with the same
+//! task, each answer held against the recorded one as the scaffold showed it.
+
+use super::diff::diff;
+use super::find;
+use super::origin::{Origin, campaign_config};
+use super::record::chosen;
+use crate::cli::doctor::this_executable;
+use crate::cli::output::{complain, say, say_json};
+use crate::cli::visible::{Paint, Tone, cut, visible_line};
+use crate::cli::{DataDir, TemplateDirs};
+use crate::engine::{sandbox_error, store_error};
+use crate::error::{Code, Error, Result};
+use crate::sandbox::namespace::NamespaceBackend;
+use crate::store::Store;
+use clap::Args;
+use serde::Serialize;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use synthd_actors::episode::lay_task;
+use synthd_actors::model::{
+    Attempt, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecReport, ExecRequest, Fault,
+    Fingerprint, Turn,
+};
+use synthd_actors::pool::{Lease, PoolConfig, PoolHandle};
+use synthd_actors::ports::{Journal, Sandbox, SandboxBackend};
+
+#[derive(Args)]
+#[command(
+    after_help = "Nothing is asked of a model and nothing is recorded. Output that holds the time,
+a process id or a random name differs every time; so may that of another host.
+
+Examples:
+  synthd episode replay ep-4f1c
+  synthd episode replay ep-4f1c --attempt 1 --json"
+)]
+pub(in crate::cli) struct ReplayArgs {
+    /// The episode's id, or a prefix that is its alone
+    id: String,
+    /// Replay this attempt instead of the newest
+    #[arg(long, value_name = "N")]
+    attempt: Option<u32>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    templates: TemplateDirs,
+    #[command(flatten)]
+    pub(super) data: DataDir,
+}
+
+/// What a replay found; the document of `--json`.
+#[derive(Serialize)]
+struct Finding {
+    episode: EpisodeId,
+    attempt: Attempt,
+    /// Commands that ran again, and how many there are.
+    ran: u64,
+    commands: u64,
+    repeats: bool,
+    /// The first answer that is not the recorded one.
+    difference: Option<Difference>,
+    /// What is not as it was where the episode ran; such a host may well answer differently.
+    host_changes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Difference {
+    step: u32,
+    command: String,
+    recorded: String,
+    found: String,
+    recorded_exit_code: Option<i32>,
+    found_exit_code: i32,
+}
+
+pub(super) async fn run(store: &Store, args: &ReplayArgs) -> Result<ExitCode> {
+    let episode = find(store, &args.id).await?;
+    let id = &episode.plan.id;
+    let attempts = store.attempts(id).await.map_err(store_error)?;
+    let attempt = chosen(&episode, &attempts, args.attempt)?;
+    let turns = store.turns(id, attempt).await.map_err(store_error)?;
+    let config = campaign_config(store, &episode.plan).await?;
+    let origin = Origin::of(&episode.plan, &config, &args.templates.directories)?;
+    let finding = in_sandbox(&episode, attempt, &turns, &config, &origin).await?;
+    if args.json {
+        say_json(&finding)?;
+    }
+    report(&finding, args.json)
+}
+
+/// Brings a sandbox up for the replay alone, and leaves nothing of it behind.
+async fn in_sandbox(
+    episode: &EpisodeRecord,
+    attempt: Attempt,
+    turns: &[Turn],
+    config: &CampaignConfig,
+    origin: &Origin,
+) -> Result<Finding> {
+    let backend = Arc::new(NamespaceBackend::new(this_executable()?));
+    require(&backend, config).await?;
+    let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
+    let (pool, life) = PoolHandle::start(backend.clone(), limits);
+    let found = match lay_task(&pool, &origin.task, &config.sandbox).await {
+        Ok(lease) => replay(episode, attempt, turns, config, origin, lease).await,
+        Err(fault) => Err(fault),
+    };
+    pool.shut_down().await;
+    let settled = backend.settle().await;
+    drop(life);
+    let finding = found.map_err(sandbox_error)?;
+    settled.map_err(sandbox_error)?;
+    Ok(finding)
+}
+
+/// Commands run under the protections the campaign insists on, or not at all.
+async fn require(backend: &NamespaceBackend, config: &CampaignConfig) -> Result<()> {
+    let facts = backend.host_facts().await.map_err(sandbox_error)?;
+    let missing = facts.missing(&config.sandbox.require);
+    let Some((what, why)) = missing.first() else { return Ok(()) };
+    let what = format!("this host does not enforce {}: {why}", what.as_str());
+    Err(Error::new(Code::HostCannotEnforce, what)
+        .hint("replay it where `synthd doctor` says yes to all that [sandbox] requires"))
+}
+
+async fn replay(
+    episode: &EpisodeRecord,
+    attempt: Attempt,
+    turns: &[Turn],
+    config: &CampaignConfig,
+    origin: &Origin,
+    mut lease: Lease,
+) -> Result<Finding, Fault> {
+    let sandbox = lease.sandbox();
+    let timeout = config.sandbox.limits.command_timeout;
+    // An episode begins with a look around, in the same session as its commands.
+    execute(sandbox, ":", Duration::from_secs(30)).await?;
+    let host_changes = host_changes(episode.fingerprint.as_ref(), sandbox.fingerprint());
+    let commands = turns.iter().filter(|turn| turn.command.is_some()).count() as u64;
+    let (mut ran, mut difference) = (0, None);
+    for turn in turns {
+        let Some(command) = &turn.command else { continue };
+        let report = execute(sandbox, command, timeout).await?;
+        ran += 1;
+        difference = compare(origin, turn, command, &report);
+        if difference.is_some() {
+            break;
+        }
+    }
+    let repeats = difference.is_none();
+    let episode = episode.plan.id.clone();
+    Ok(Finding { episode, attempt, ran, commands, repeats, difference, host_changes })
+}
+
+async fn execute(
+    sandbox: &mut dyn Sandbox,
+    command: &str,
+    timeout: Duration,
+) -> Result<ExecReport, Fault> {
+    let command = command.to_owned();
+    sandbox.exec(&ExecRequest { command, session: true, timeout, scan: true }).await
+}
+
+/// What the scaffold makes of the answer now, held against what it made of it then.
+fn compare(origin: &Origin, turn: &Turn, command: &str, report: &ExecReport) -> Option<Difference> {
+    let found = match origin.scaffold.parse(&turn.reply) {
+        Ok(action) => origin.scaffold.observe(&action, report).text,
+        Err(error) => format!("the reply can no longer be read: {error}"),
+    };
+    (found != turn.step.observation).then(|| Difference {
+        step: turn.step.index,
+        command: command.to_owned(),
+        recorded: turn.step.observation.clone(),
+        found,
+        recorded_exit_code: turn.step.end.as_ref().map(ExecEnd::exit_code),
+        found_exit_code: report.end.exit_code(),
+    })
+}
+
+fn host_changes(recorded: Option<&Fingerprint>, here: &Fingerprint) -> Vec<String> {
+    let Some(then) = recorded else { return Vec::new() };
+    let facts = [
+        ("backend", &then.backend, &here.backend),
+        ("root", &then.root, &here.root),
+        ("kernel", &then.kernel, &here.kernel),
+        ("shell", &then.shell, &here.shell),
+    ];
+    let mut changes: Vec<String> = facts
+        .iter()
+        .filter(|(_, then, here)| then != here)
+        .map(|(what, then, here)| format!("{what} was {then}, is {here}"))
+        .collect();
+    if then.enforced != here.enforced {
+        changes.push("limits are enforced by other means".to_owned());
+    }
+    changes
+}
+
+fn report(finding: &Finding, json: bool) -> Result<ExitCode> {
+    for change in &finding.host_changes {
+        complain(&format!("note: {}", visible_line(change)));
+    }
+    let Some(difference) = &finding.difference else {
+        if !json {
+            say(&all_repeat(finding));
+        }
+        return Ok(ExitCode::SUCCESS);
+    };
+    if !json {
+        say(&text_of(difference));
+    }
+    let at = format!("step {} of {} answers differently", difference.step, finding.episode);
+    Err(Error::new(Code::ReplayDiffers, at)
+        .hint("times, process ids and random names differ every time; anything else is a finding"))
+}
+
+fn all_repeat(finding: &Finding) -> String {
+    let (id, attempt) = (&finding.episode, finding.attempt);
+    match finding.commands {
+        _ if attempt == Attempt::default() => format!("{id} has not been tried yet"),
+        0 => format!("{id}, attempt {attempt}: no command ran, so there is nothing to repeat"),
+        1 => format!("{id}, attempt {attempt}: its one command repeats"),
+        count => format!("{id}, attempt {attempt}: all {count} commands repeat"),
+    }
+}
+
+fn text_of(difference: &Difference) -> String {
+    let paint = Paint::for_stdout();
+    let command = cut(&difference.command, 12).replace('\n', "\n    ");
+    let command = paint.tone(Tone::Mark, &format!("  $ {command}"));
+    let ends = match difference.recorded_exit_code {
+        Some(then) if then != difference.found_exit_code => {
+            format!("  exit code {then} was recorded, {} was found\n", difference.found_exit_code)
+        }
+        _ => String::new(),
+    };
+    let diff = diff(paint, &difference.recorded, &difference.found);
+    let step = difference.step;
+    format!("step {step}\n{command}\n{ends}  - recorded, + found now\n{diff}")
+}

@@ -1,0 +1,116 @@
+//! The steps of an episode: what the agent thought, ran, saw and got for it.
+
+use super::page::Page;
+use super::record::Whole;
+use crate::cli::visible::{Tone, visible_line};
+use synthd_actors::model::{
+    ActionType, ExecEnd, Outcome, RowStep, Step, Turn, returns_to_go, rewards,
+};
+
+/// What a step was worth, and what followed from it on.
+#[derive(Clone, Copy)]
+struct Worth {
+    reward: f64,
+    to_go: f64,
+}
+
+pub(super) fn tell(page: &mut Page, whole: &Whole) {
+    let worths = worths(whole);
+    for (at, turn) in whole.turns.iter().enumerate() {
+        page.gap();
+        heading(page, turn);
+        thought(page, &turn.step);
+        action(page, turn);
+        observation(page, &turn.step);
+        worth(page, &turn.step, worths.get(at).copied());
+    }
+    if whole.turns.is_empty() {
+        page.gap();
+        page.line("no step was recorded");
+    }
+}
+
+/// From the row where there is one, so that both say the same; none before there is a score.
+fn worths(whole: &Whole) -> Vec<Worth> {
+    let same_attempt = whole.attempt == whole.episode.attempt;
+    let row = whole.judged.as_ref().filter(|_| same_attempt);
+    if let Some(judged) = row {
+        let worth = |step: &RowStep| Worth { reward: step.reward, to_go: step.return_to_go };
+        return judged.row.trajectory.iter().map(worth).collect();
+    }
+    let Some(Outcome::Judged { verdict, .. }) = &whole.episode.outcome else { return Vec::new() };
+    if !same_attempt {
+        return Vec::new();
+    }
+    let steps: Vec<Step> = whole.turns.iter().map(|turn| turn.step.clone()).collect();
+    let rewards = rewards(&steps, if verdict.flaky { 0.0 } else { verdict.score });
+    let returns = returns_to_go(&rewards);
+    rewards.iter().zip(returns).map(|(reward, to_go)| Worth { reward: *reward, to_go }).collect()
+}
+
+fn heading(page: &mut Page, turn: &Turn) {
+    let step = &turn.step;
+    let name = page.paint.tone(Tone::Strong, &format!("step {}", step.index));
+    let cwd = page.paint.tone(Tone::Faint, &visible_line(&step.state.cwd));
+    let end = step.end.as_ref().map(|end| format!("  {}", ending(page, end))).unwrap_or_default();
+    let calls =
+        if turn.calls > 1 { format!("  {} model calls", turn.calls) } else { String::new() };
+    page.line(format!("{name}  {cwd}{end}  {} ms{calls}", step.duration_ms));
+}
+
+fn ending(page: &Page, end: &ExecEnd) -> String {
+    let text = match end {
+        ExecEnd::Exited(code) => format!("exit {code}"),
+        ExecEnd::Signaled(signal) => format!("killed by signal {signal}"),
+        ExecEnd::TimedOut => "out of time".to_owned(),
+        ExecEnd::CpuLimit => "out of processor time".to_owned(),
+        ExecEnd::OutOfMemory => "out of memory".to_owned(),
+        ExecEnd::OutputLimit => "too much output".to_owned(),
+        ExecEnd::NotStarted(why) => format!("not started: {}", visible_line(why)),
+    };
+    page.paint.tone(if end.success() { Tone::Good } else { Tone::Bad }, &text)
+}
+
+fn thought(page: &mut Page, step: &Step) {
+    if !step.reasoning.trim().is_empty() {
+        page.block("  ", "  ", None, step.reasoning.trim());
+    }
+}
+
+fn action(page: &mut Page, turn: &Turn) {
+    let step = &turn.step;
+    let (first, tone, text) = match (&turn.command, step.action.kind) {
+        (Some(command), _) => ("  $ ", Tone::Mark, command.clone()),
+        (None, ActionType::Refusal) => ("  ! ", Tone::Warn, "the model declined".to_owned()),
+        (None, _) => ("  ! ", Tone::Warn, unread(step)),
+    };
+    page.block(first, "    ", Some(tone), &text);
+}
+
+/// What was written where an action was wanted, as it was written.
+fn unread(step: &Step) -> String {
+    let why = step.error.as_deref().unwrap_or("the reply could not be read");
+    if step.action.tool.is_empty() {
+        return why.to_owned();
+    }
+    format!("{why}\n{} {}", step.action.tool, step.action.arguments)
+}
+
+fn observation(page: &mut Page, step: &Step) {
+    if !step.observation.trim().is_empty() {
+        page.block("  | ", "  | ", Some(Tone::Faint), &step.observation);
+    }
+    if step.truncated {
+        page.line("  the output was cut when it was recorded");
+    }
+}
+
+fn worth(page: &mut Page, step: &Step, worth: Option<Worth>) {
+    let text = match worth {
+        Some(Worth { reward, to_go }) => {
+            format!("reward {reward:+.3}, to go {to_go:+.3}, milestones {:.3}", step.potential)
+        }
+        None => format!("no reward yet, milestones {:.3}", step.potential),
+    };
+    page.line(format!("  {}", page.paint.tone(Tone::Faint, &text)));
+}

@@ -1,0 +1,182 @@
+//! Untrusted text on a terminal. What an agent's commands printed may move the cursor, set
+//! the window's title or hide what follows, so no control character is passed on: each is
+//! shown as a sign of its own.
+
+use std::io::IsTerminal;
+
+/// The text with every control and direction character made visible. Newlines and tabs stay.
+pub(super) fn visible(text: &str) -> String {
+    text.replace("\r\n", "\n").chars().fold(String::with_capacity(text.len()), |mut shown, c| {
+        match sign(c) {
+            Some(sign) => shown.push_str(&sign),
+            None => shown.push(c),
+        }
+        shown
+    })
+}
+
+/// The same, on one line.
+pub(super) fn visible_line(text: &str) -> String {
+    visible(text).replace('\n', "␊").replace('\t', " ")
+}
+
+fn sign(c: char) -> Option<String> {
+    match c {
+        '\n' | '\t' => None,
+        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).map(String::from),
+        '\u{7f}' => Some("␡".to_owned()),
+        c if c.is_control() || is_hidden(c) => Some(c.escape_unicode().to_string()),
+        _ => None,
+    }
+}
+
+/// Characters that show nothing and change how what follows is shown.
+fn is_hidden(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// How a piece of text stands out, where it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Strong,
+    Faint,
+    Good,
+    Bad,
+    Warn,
+    Mark,
+}
+
+/// Puts colours on, or leaves them out.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Paint {
+    colours: bool,
+}
+
+impl Paint {
+    /// Colours on a terminal alone, and not where <https://no-color.org> is respected.
+    pub(super) fn for_stdout() -> Self {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { colours: std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !dumb }
+    }
+
+    #[cfg(test)]
+    pub(super) fn plain() -> Self {
+        Self { colours: false }
+    }
+
+    #[cfg(test)]
+    pub(super) fn colourful() -> Self {
+        Self { colours: true }
+    }
+
+    /// Untrusted text, made visible and toned line by line, so that a cut page ends plainly.
+    pub(super) fn tone(self, tone: Tone, text: &str) -> String {
+        let shown = visible(text);
+        if !self.colours || shown.is_empty() {
+            return shown;
+        }
+        let code = match tone {
+            Tone::Strong => "1",
+            Tone::Faint => "2",
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Warn => "33",
+            Tone::Mark => "36",
+        };
+        let lines: Vec<String> =
+            shown.split('\n').map(|line| format!("\u{1b}[{code}m{line}\u{1b}[0m")).collect();
+        lines.join("\n")
+    }
+}
+
+/// The text with its middle lines, and the middle of its long lines, left out.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    if lines.len() <= most {
+        return lines.iter().map(|line| cut_line(line)).collect::<Vec<_>>().join("\n");
+    }
+    let (head, tail) = (most.div_ceil(2), most / 2);
+    let dropped = lines.len() - head - tail;
+    let mut kept: Vec<String> = lines[..head].iter().map(|line| cut_line(line)).collect();
+    kept.push(format!("[... {dropped} lines left out ...]"));
+    kept.extend(lines[lines.len() - tail..].iter().map(|line| cut_line(line)));
+    kept.join("\n")
+}
+
+const LONGEST_LINE: usize = 600;
+
+fn cut_line(line: &str) -> String {
+    let count = line.chars().count();
+    if count <= LONGEST_LINE {
+        return line.to_owned();
+    }
+    let half = LONGEST_LINE / 2;
+    let head: String = line.chars().take(half).collect();
+    let tail: String = line.chars().skip(count - half).collect();
+    format!("{head}[... {} characters left out ...]{tail}", count - 2 * half)
+}
+
+/// The end of a text that is too wide, or its beginning, behind an ellipsis.
+pub(super) fn fit(text: &str, width: usize) -> String {
+    let text = visible_line(text);
+    if unicode_width::UnicodeWidthStr::width(text.as_str()) <= width {
+        return text;
+    }
+    let mut kept = String::new();
+    for c in text.chars() {
+        let next = format!("{kept}{c}");
+        if unicode_width::UnicodeWidthStr::width(next.as_str()) + 1 > width {
+            break;
+        }
+        kept = next;
+    }
+    kept + "…"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_moves_a_cursor_is_shown_instead() {
+        let evil = "a\u{1b}[2J\u{1b}]0;title\u{7}b\r\nc\rd\u{9b}31m\u{202e}e\t\u{7f}";
+        assert_eq!(visible(evil), "a␛[2J␛]0;title␇b\nc␍d\\u{9b}31m\\u{202e}e\t␡");
+    }
+
+    proptest! {
+        #[test]
+        fn no_control_character_gets_through(text in any::<String>()) {
+            let shown = visible(&text);
+            prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
+            let line = visible_line(&text);
+            prop_assert!(!line.chars().any(char::is_control));
+        }
+
+        #[test]
+        fn what_is_fitted_fits(text in any::<String>(), width in 1usize..40) {
+            let fitted = fit(&text, width);
+            prop_assert!(unicode_width::UnicodeWidthStr::width(fitted.as_str()) <= width);
+        }
+    }
+
+    #[test]
+    fn colours_end_with_their_line() {
+        let painted = Paint::colourful().tone(Tone::Bad, "one\ntwo\u{1b}");
+        assert_eq!(painted, "\u{1b}[31mone\u{1b}[0m\n\u{1b}[31mtwo␛\u{1b}[0m");
+        assert_eq!(Paint::plain().tone(Tone::Bad, "one"), "one");
+    }
+
+    #[test]
+    fn the_middle_goes_and_the_ends_stay() {
+        let text: String = (0..100).map(|n| format!("line {n}\n")).collect();
+        let short = cut(&text, 5);
+        assert_eq!(short, "line 0\nline 1\nline 2\n[... 95 lines left out ...]\nline 98\nline 99");
+        assert_eq!(cut("short\n", 5), "short");
+        let long = "x".repeat(10_000);
+        assert!(cut(&long, 5).len() < 700);
+    }
+}

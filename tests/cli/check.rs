@@ -1,0 +1,69 @@
+//! `synthd check`: what a campaign file with mistakes gets.
+
+use super::campaign::text;
+use super::harness::{snapshot, synthd_in};
+
+const BAD: &str = r#"[campaign]
+name = "Not A Name"
+sed = 7
+concurrency = 0
+
+[tasks]
+templates = []
+per_template = "two"
+
+[[models]]
+name = "scripted/orcale"
+
+[sandbox]
+memory = "512MB"
+require = ["seccomp", "firewall"]
+
+[episode]
+timeout = 30
+
+[dataset]
+splits = { train = 80, validation = 10, test = 20 }
+"#;
+
+#[test]
+fn every_mistake_of_a_file_is_told_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("bad.toml"), BAD).unwrap();
+    let ran = synthd_in(dir.path(), &["check", "bad.toml"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    snapshot("check_bad_file", &ran.told(), None);
+    let ran = synthd_in(dir.path(), &["check", "bad.toml", "--json"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(2), ""));
+    let document = ran.document();
+    assert_eq!(document["code"], "SYN-0102");
+    assert!(document["errors"].as_array().unwrap().len() >= 8, "{document:#}");
+    let ran = synthd_in(dir.path(), &["run", "bad.toml"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(2), ""));
+    assert!(!dir.path().join("synthd-data").exists(), "nothing was started");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = synthd_in(dir.path(), &["check", "nowhere.toml"]);
+    assert_eq!(ran.code, Some(2));
+    snapshot("check_missing_file", &ran.told(), None);
+}
+
+#[test]
+fn a_good_file_says_what_it_would_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let templates = super::campaign::templates();
+    let templates = templates.to_str().unwrap();
+    std::fs::write(dir.path().join("good.toml"), text("good", &["oracle"], "tests/*")).unwrap();
+    let check = ["check", "good.toml", "--templates", templates];
+    let ran = synthd_in(dir.path(), &check).succeeds().fits();
+    snapshot("check_good_file", &ran.told(), None);
+    let document = synthd_in(dir.path(), &[&check[..], &["--json"]].concat()).succeeds().document();
+    assert_eq!(document["ok"], true);
+    assert_eq!(document["plan"]["tasks"], 2);
+    // Without the directory there is no such template.
+    let ran = synthd_in(dir.path(), &["check", "good.toml"]);
+    snapshot("check_nothing_matches", &ran.fails(2, "SYN-0104").told(), None);
+}

@@ -1,0 +1,72 @@
+//! `--json`: exactly one document on stdout and nothing else, from every command.
+
+use super::campaign::{shared, templates};
+use super::harness::synthd;
+use serde_json::Value;
+
+#[test]
+fn every_command_prints_one_document() {
+    let own = templates();
+    let own = own.to_str().unwrap();
+    let dataset = shared().dataset();
+    let dataset = dataset.to_str().unwrap();
+    let commands: [&[&str]; 7] = [
+        &["doctor", "--json"],
+        &["template", "list", "--json"],
+        &["template", "schema"],
+        &["template", "show", "tests/sum", "--templates", own, "--json"],
+        &["template", "render", "tests/sum", "--templates", own, "--json"],
+        &["dataset", "verify", dataset, "--json"],
+        &["dataset", "stats", dataset, "--json"],
+    ];
+    for command in commands {
+        let document = synthd(command).document();
+        assert!(document.is_object() || document.is_array(), "{command:?}");
+    }
+}
+
+/// The keys of the contract, in their order.
+#[test]
+fn run_ends_with_its_contract() {
+    let text = &shared().ran.stdout;
+    let document: Value = serde_json::from_str(text).unwrap();
+    assert!(document["cost_usd"].is_string());
+    let order = [
+        "campaign",
+        "state",
+        "tasks",
+        "episodes",
+        "steps",
+        "tokens",
+        "cost_usd",
+        "rows",
+        "dataset",
+        "wall_seconds",
+    ];
+    let places: Vec<usize> =
+        order.iter().map(|key| text.find(&format!("\n  \"{key}\":")).unwrap()).collect();
+    assert!(places.is_sorted(), "{text}");
+    let keys = |part: &str| {
+        let mut keys: Vec<String> = document[part].as_object().unwrap().keys().cloned().collect();
+        keys.sort();
+        keys
+    };
+    assert_eq!(document.as_object().unwrap().len(), order.len());
+    assert_eq!(keys("episodes"), ["faulted", "finished", "planned", "resolved", "unresolved"]);
+    assert_eq!(keys("tokens"), ["input", "output"]);
+    assert_eq!(keys("rows"), ["accepted", "rejected"]);
+    assert_eq!(keys("dataset"), ["path", "version"]);
+}
+
+#[test]
+fn the_document_of_an_episode_has_its_keys() {
+    let id = shared().id_of("oracle", "tests/sum");
+    let document = shared().synthd(&["episode", "show", &id, "--json"]).succeeds().document();
+    for key in ["episode", "attempts", "row", "rejected", "opening", "tools", "turns"] {
+        assert!(document.get(key).is_some(), "{key}");
+    }
+    let turn = &document["turns"][0];
+    for key in ["step", "reply", "messages", "command"] {
+        assert!(turn.get(key).is_some(), "{key}");
+    }
+}

@@ -1,0 +1,18 @@
+//! The command line, through the real binary: what it prints, where, and with which exit
+//! code. Snapshots hold the words; assertions hold what matters to programs.
+
+mod campaign;
+mod check;
+mod dataset;
+mod episodes;
+mod errors;
+mod faults;
+mod full_disk;
+mod harness;
+mod help;
+mod json;
+mod places;
+mod python;
+mod replay;
+mod runs;
+mod template;

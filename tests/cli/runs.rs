@@ -1,0 +1,129 @@
+//! `synthd run` in the foreground: once, again, beside a reader, and under other settings.
+
+use super::campaign::{copy, run, run_again, shared, text};
+use super::harness::{assert_fits, command, snapshot, synthd_in};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_run_ends_with_figures() {
+    let document = shared().ran.document();
+    assert_eq!(document["state"], "complete");
+    assert_eq!(document["episodes"]["finished"], 12);
+    assert_eq!(document["dataset"]["version"], 1);
+    assert_eq!(document["tasks"], 2);
+}
+
+/// Every file below a directory with its content.
+fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else {
+            found.insert(path.display().to_string(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+/// Every row of every table, as text.
+fn rows(data: &Path) -> Vec<String> {
+    let store = rusqlite::Connection::open(data.join("synthd.db")).unwrap();
+    let mut tables = store.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
+    let names: Vec<String> =
+        tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    let mut all = Vec::new();
+    for name in names {
+        let mut statement = store.prepare(&format!("SELECT * FROM {name}")).unwrap();
+        let columns = statement.column_count();
+        let text = |row: &rusqlite::Row<'_>| {
+            let values = (0..columns).map(|at| row.get::<_, rusqlite::types::Value>(at));
+            Ok(format!("{name}: {:?}", values.collect::<Result<Vec<_>, _>>()?))
+        };
+        all.extend(statement.query_map([], text).unwrap().map(Result::unwrap));
+    }
+    all
+}
+
+#[test]
+fn running_a_complete_campaign_again_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&shared().dir, dir.path());
+    let data = dir.path().join("data");
+    let (before, dataset) = (rows(&data), files(&data.join("datasets")));
+    let ran = run_again(dir.path(), &[]).succeeds();
+    assert!(ran.stdout.contains("complete already; nothing was changed"), "{ran:?}");
+    assert_fits(
+        &ran.stdout.lines().filter(|l| !l.contains("datasets/")).collect::<Vec<_>>().join("\n"),
+    );
+    let again = run_again(dir.path(), &["--json"]).succeeds().document();
+    let mut first = shared().ran.document();
+    first["wall_seconds"] = again["wall_seconds"].clone();
+    assert_eq!(again, first);
+    assert_eq!(rows(&data), before);
+    assert_eq!(files(&data.join("datasets")), dataset);
+}
+
+#[test]
+fn a_version_that_was_lost_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&shared().dir, dir.path());
+    let versions = dir.path().join("data/datasets/small");
+    std::fs::remove_dir_all(versions.join("v1")).unwrap();
+    let document = run_again(dir.path(), &["--json"]).succeeds().document();
+    let version = format!("v{}", document["dataset"]["version"]);
+    let path = versions.join(version);
+    synthd_in(dir.path(), &["dataset", "verify", path.to_str().unwrap()]).succeeds();
+}
+
+#[test]
+fn another_seed_under_the_same_name_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&shared().dir, dir.path());
+    let file = dir.path().join("campaign.toml");
+    let changed = std::fs::read_to_string(&file).unwrap().replace("seed = 7", "seed = 8");
+    std::fs::write(&file, changed).unwrap();
+    let before = rows(&dir.path().join("data"));
+    let ran = run_again(dir.path(), &[]).fails(2, "SYN-0103");
+    snapshot("run_changed", &ran.told(), None);
+    assert_eq!(rows(&dir.path().join("data")), before);
+}
+
+/// While a campaign runs, others may look at it but not work in its directory.
+#[test]
+fn looking_works_while_a_campaign_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    let own = super::campaign::templates();
+    std::fs::write(dir.path().join("c.toml"), text("slow", &["slow", "loop"], "tests/*")).unwrap();
+    let own = own.to_str().unwrap();
+    let args = ["run", "c.toml", "--data-dir", "data", "--templates", own];
+    let mut run = command(dir.path(), &args);
+    let mut running = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let list = ["episode", "list", "--json", "--data-dir", "data"];
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let seen = loop {
+        let ran = synthd_in(dir.path(), &list);
+        if ran.code == Some(0) && ran.document()["total"] == 4 {
+            break ran.document();
+        }
+        assert!(Instant::now() < deadline, "{ran:#?}");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let second = synthd_in(dir.path(), &args);
+    let third = seen["episodes"][0]["id"].as_str().unwrap();
+    synthd_in(dir.path(), &["episode", "show", third, "--data-dir", "data"]).succeeds();
+    assert!(running.wait().unwrap().success());
+    snapshot("run_in_use", &second.fails(2, "SYN-0301").told(), None);
+}
+
+#[test]
+fn a_run_for_people_ends_with_a_table() {
+    let dir = tempfile::tempdir().unwrap();
+    let ran = run(dir.path(), "people", &["oracle"], &[]).succeeds();
+    // Not stderr: a slow machine shows more progress there.
+    snapshot("run_table", &ran.fits().stdout, None);
+}

@@ -1,0 +1,108 @@
+//! `synthd template`: the library, one's own templates, and what broken ones get.
+
+use super::campaign::templates;
+use super::harness::{Ran, snapshot, synthd, synthd_in};
+
+fn template(args: &[&str]) -> Ran {
+    let own = templates();
+    synthd(&[&["template"], args, &["--templates", own.to_str().unwrap()]].concat())
+}
+
+/// The same bytes on every machine and with every version: this snapshot never changes.
+#[test]
+fn a_task_is_the_same_everywhere() {
+    let ran = template(&["render", "tests/greeting", "--seed", "7", "--index", "3"]).succeeds();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(|| insta::assert_snapshot!("golden_task", ran.stdout));
+    let again = template(&["render", "tests/greeting", "--seed", "7", "--index", "3", "--json"]);
+    let task = again.succeeds().document();
+    assert_eq!(task["digest"], "5562fb1cae8b1adea1de8e28ca5bcae0ffaa467653b5331318dcc17552ca32ea");
+}
+
+#[test]
+fn other_seeds_and_indices_are_other_tasks() {
+    let digest = |seed: &str, index: &str| {
+        let args = ["render", "tests/greeting", "--json", "--seed", seed, "--index", index];
+        template(&args).succeeds().document()["digest"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(digest("1", "0"), digest("1", "0"));
+    assert_ne!(digest("1", "0"), digest("1", "1"));
+    assert_ne!(digest("1", "0"), digest("2", "0"));
+}
+
+#[test]
+fn the_schema_is_as_it_was() {
+    let ran = synthd(&["template", "schema"]).succeeds();
+    assert!(ran.document()["properties"]["verification"].is_object());
+    snapshot("template_schema", &ran.stdout, None);
+}
+
+#[test]
+fn the_list_fits_and_has_ones_own() {
+    let ran = template(&["list"]).succeeds().fits();
+    assert!(ran.stdout.contains("tests/greeting"), "{}", ran.stdout);
+    let list = template(&["list", "--json"]).succeeds().document();
+    assert!(list.as_array().unwrap().len() >= 16);
+    snapshot("template_show", &template(&["show", "tests/greeting"]).succeeds().told(), None);
+}
+
+#[test]
+fn an_unknown_template_is_guessed() {
+    let ran = template(&["show", "tests/greting"]);
+    snapshot("template_unknown", &ran.fails(2, "SYN-0202").told(), None);
+}
+
+#[test]
+fn a_template_that_does_not_parse_is_placed() {
+    let dir = tempfile::tempdir().unwrap();
+    let bad = dir.path().join("own/bad");
+    std::fs::create_dir_all(&bad).unwrap();
+    let good = std::fs::read_to_string(templates().join("tests/sum.yaml")).unwrap();
+    let renamed = |id: &str| good.replace("tests/sum", id);
+    let write = |name: &str, text: &str| std::fs::write(bad.join(name), text).unwrap();
+    write("unknown-key.yaml", &renamed("bad/unknown-key").replace("difficulty:", "dificulty:"));
+    write("wrong-type.yaml", &renamed("bad/wrong-type").replace("{min: 2, max: 6}", "many"));
+    write("not-yaml.yaml", "schema: [synthd/template@1\nid: }");
+    write("wrong-id.yaml", &renamed("bad/another"));
+    let ran = synthd_in(dir.path(), &["template", "list", "--templates", "own"]);
+    let told = ran.fails(2, "SYN-0201").told();
+    assert!(told.contains("own/bad/unknown-key.yaml:"), "{told}");
+    snapshot("template_broken", &told, None);
+    let ran = synthd_in(dir.path(), &["template", "list", "--templates", "nowhere"]);
+    snapshot("template_no_directory", &ran.fails(2, "SYN-0201").told(), None);
+}
+
+/// The campaign does not start.
+#[test]
+fn a_campaign_with_a_broken_template_does_not_start() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("own/bad")).unwrap();
+    std::fs::write(dir.path().join("own/bad/x.yaml"), "schema: nothing\n").unwrap();
+    let campaign = super::campaign::text("broken", &["oracle"], "bad/*");
+    std::fs::write(dir.path().join("c.toml"), campaign).unwrap();
+    let ran = synthd_in(dir.path(), &["run", "c.toml", "--templates", "own"]);
+    assert_eq!(ran.fails(2, "SYN-0201").stdout, "");
+    assert!(!dir.path().join("synthd-data").exists());
+}
+
+#[test]
+fn templates_are_proven_in_real_sandboxes() {
+    let ran = template(&["check", "tests/*", "--seeds", "2"]).succeeds();
+    assert_eq!(ran.stdout.matches("proven").count(), 2, "{ran:?}");
+    let report = template(&["check", "tests/sum", "--seeds", "1", "--json"]).succeeds().document();
+    assert_eq!(report[0]["proven"], true, "{report}");
+}
+
+#[test]
+fn a_template_that_proves_nothing_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("own/tests")).unwrap();
+    let sound = std::fs::read_to_string(templates().join("tests/sum.yaml")).unwrap();
+    let weak = sound.replace("run: cmp sum.txt /sealed/sum", "run: test -e numbers.txt");
+    std::fs::write(dir.path().join("own/tests/sum.yaml"), weak).unwrap();
+    let args = ["template", "check", "tests/sum", "--seeds", "1", "--templates", "own"];
+    let ran = synthd_in(dir.path(), &args).fails(1, "SYN-0203");
+    snapshot("template_unproven", &ran.told(), None);
+}

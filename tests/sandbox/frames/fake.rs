@@ -1,0 +1,268 @@
+//! The client against a guest made of bytes: whatever comes, a typed fault or an answer.
+
+use crate::sandbox::lab::request;
+use proptest::prelude::*;
+use std::time::Duration;
+use synthd::sandbox::guest::GuestClient;
+use synthd::sandbox::guest::wire::{CHUNK, MAX_FRAME, Writer, encode, end, entry, kind};
+use synthd_actors::model::{
+    ExecEnd, ExecReport, Fault, FaultKind, FileSpec, Limits, Snapshot, Tree,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::Instant;
+
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A client whose guest says `answer` to whatever it is asked, and then waits or closes.
+fn client(answer: Vec<u8>, closes: bool) -> GuestClient<DuplexStream> {
+    let (ours, mut theirs) = duplex(1 << 16);
+    #[expect(clippy::disallowed_methods, reason = "lives as long as the test's runtime")]
+    tokio::spawn(async move {
+        let mut asked = vec![0; 1 << 16];
+        let asks = theirs.read(&mut asked).await.is_ok_and(|count| count > 0);
+        if asks {
+            theirs.write_all(&answer).await.ok();
+        }
+        while !closes && theirs.read(&mut asked).await.is_ok_and(|count| count > 0) {}
+    });
+    GuestClient::new(ours)
+}
+
+async fn exec(client: &mut GuestClient<DuplexStream>) -> Result<ExecReport, Fault> {
+    client.exec(&request("true", TIMEOUT), "/bin/sh", &Limits::default()).await
+}
+
+async fn exec_answered(answer: Vec<u8>) -> Result<ExecReport, Fault> {
+    exec(&mut client(answer, true)).await
+}
+
+async fn pack_answered(frames: &[(u8, Vec<u8>)], limits: &Limits) -> Result<Snapshot, Fault> {
+    let bytes = frames.iter().flat_map(|(kind, payload)| encode(1, *kind, payload)).collect();
+    client(bytes, true).pack(limits, true).await
+}
+
+/// A whole answer to a command.
+fn exited(ending: u8, files: u32) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.u8(ending).i32(3).bytes(b"why");
+    writer.u64(5).bytes(b"he").bytes(b"llo").u64(0).bytes(b"").bytes(b"");
+    writer.bytes(b"/work").u64(42).u8(1).u64(7).u32(files);
+    for number in 0..files {
+        writer.bytes(number.to_string().as_bytes());
+    }
+    writer.0
+}
+
+fn entries(list: &[(u8, &str, &[u8])]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    for (kind, path, content) in list {
+        writer.u8(*kind).bytes(path.as_bytes()).u32(0o644).bytes(content);
+    }
+    writer.0
+}
+
+fn kind_of<T: std::fmt::Debug>(outcome: Result<T, Fault>) -> FaultKind {
+    outcome.unwrap_err().kind
+}
+
+#[tokio::test]
+async fn a_right_answer_is_read() {
+    let report = exec_answered(encode(1, kind::EXITED, &exited(end::EXITED, 2))).await.unwrap();
+    assert_eq!((report.end, report.stdout.text()), (ExecEnd::Exited(3), "hello".to_owned()));
+    assert_eq!(report.scan.unwrap().files, ["0", "1"]);
+}
+
+#[tokio::test]
+async fn frames_that_break_the_protocol_are_told() {
+    let right = exited(end::EXITED, 2);
+    let mut longer = right.clone();
+    longer.push(0);
+    let mut broken = vec![
+        encode(2, kind::EXITED, &right),
+        encode(0, kind::EXITED, &right),
+        encode(1, kind::DONE, &right),
+        encode(1, 77, &right),
+        encode(1, kind::EXITED, &longer),
+        encode(1, kind::EXITED, &exited(6, 0)),
+        encode(1, kind::EXITED, &exited(end::EXITED, 257)),
+        encode(1, kind::FAILED, b"\xff\xff\xff\xff"),
+        4_u32.to_le_bytes().to_vec(),
+        0_u32.to_le_bytes().to_vec(),
+        ((MAX_FRAME + 1) as u32).to_le_bytes().to_vec(),
+        u32::MAX.to_le_bytes().to_vec(),
+    ];
+    broken.extend((0..right.len()).map(|cut| encode(1, kind::EXITED, &right[..cut])));
+    for answer in broken {
+        let shown = answer.clone();
+        assert_eq!(kind_of(exec_answered(answer).await), FaultKind::SandboxProtocol, "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_closes_is_lost() {
+    let right = encode(1, kind::EXITED, &exited(end::EXITED, 0));
+    for cut in 0..right.len() {
+        let fault = exec_answered(right[..cut].to_vec()).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::SandboxLost, "{cut}: {fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_guest_is_given_up_after_the_commands_own_deadline() {
+    let begun = Instant::now();
+    let mut silent = client(Vec::new(), false);
+    let first = exec(&mut silent).await.unwrap_err();
+    assert_eq!(first.kind, FaultKind::SandboxLost);
+    assert_eq!(begun.elapsed(), TIMEOUT + Duration::from_secs(10));
+    // And not asked again.
+    assert_eq!(exec(&mut silent).await.unwrap_err(), first);
+    assert_eq!(silent.ping().await.unwrap_err(), first);
+    assert_eq!(begun.elapsed(), TIMEOUT + Duration::from_secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guest_that_reads_nothing_is_given_up() {
+    let (ours, _theirs) = duplex(64);
+    let file = FileSpec { path: "f".to_owned(), content: "x".repeat(1000), mode: 0o644 };
+    let fault = GuestClient::new(ours).lay(Tree::Workspace, &[file]).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::SandboxLost, "{fault}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_never_ends_is_given_up() {
+    let (ours, mut theirs) = duplex(1 << 16);
+    let drip = async move {
+        for number in 0.. {
+            let one = entries(&[(entry::FILE, &format!("f{number}"), b"")]);
+            if theirs.write_all(&encode(1, kind::ENTRIES, &one)).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(20)).await;
+        }
+    };
+    let begun = Instant::now();
+    let mut client = GuestClient::new(ours);
+    let limits = Limits::default();
+    tokio::select! {
+        () = drip => panic!("the client closed first"),
+        outcome = client.pack(&limits, true) => assert_eq!(kind_of(outcome), FaultKind::SandboxLost),
+    }
+    assert_eq!(begun.elapsed(), Duration::from_secs(120));
+}
+
+#[tokio::test]
+async fn a_request_given_up_half_way_ends_the_client() {
+    let mut waiting = client(Vec::new(), false);
+    tokio::select! {
+        biased;
+        outcome = exec(&mut waiting) => panic!("{outcome:?}"),
+        () = tokio::task::yield_now() => {}
+    }
+    assert_eq!(kind_of(waiting.ping().await), FaultKind::SandboxLost);
+}
+
+#[tokio::test]
+async fn a_guest_of_another_version_is_refused() {
+    let pong = |version: u32| encode(1, kind::PONG, &version.to_le_bytes());
+    assert!(client(pong(1), true).ping().await.is_ok());
+    assert_eq!(kind_of(client(pong(2), true).ping().await), FaultKind::SandboxProtocol);
+}
+
+#[tokio::test]
+async fn hostile_entries_are_told() {
+    let file = |path| entries(&[(entry::FILE, path, b"x")]);
+    let mut not_text = Writer::default();
+    not_text.u8(entry::FILE).bytes(b"a\xff").u32(0).bytes(b"");
+    let hostile = [
+        file("../x"),
+        file("/etc/passwd"),
+        file(""),
+        file("a/../b"),
+        file("a//b"),
+        file("./a"),
+        file("a/"),
+        file("a\0b"),
+        not_text.0,
+        Vec::new(),
+        vec![1],
+        entries(&[(9, "a", b"")]),
+        entries(&[(entry::MORE, "a", b"x")]),
+        entries(&[(entry::FILE, "a", b"x"), (entry::MORE, "b", b"x")]),
+        entries(&[(entry::SYMLINK, "a", b"\xff")]),
+        [file("a"), vec![0]].concat(),
+    ];
+    for payload in hostile {
+        let frames = [(kind::ENTRIES, payload.clone()), (kind::DONE, vec![0; 4])];
+        let outcome = pack_answered(&frames, &Limits::default()).await;
+        assert_eq!(kind_of(outcome), FaultKind::SandboxProtocol, "{payload:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_sends_more_than_was_allowed_is_told() {
+    let limits = Limits { copy_bytes: 2 << 20, inodes: 10, ..Limits::default() };
+    let chunk = vec![0; CHUNK];
+    let within = [
+        (kind::ENTRIES, entries(&[(entry::FILE, "a", &chunk)])),
+        (kind::ENTRIES, entries(&[(entry::MORE, "a", &chunk[..CHUNK - 1])])),
+        (kind::DONE, vec![0; 4]),
+    ];
+    assert_eq!(pack_answered(&within, &limits).await.unwrap().entries.len(), 1);
+    let bytes: Vec<_> = (0..3)
+        .map(|n| (kind::ENTRIES, entries(&[(entry::FILE, &format!("f{n}"), &chunk)])))
+        .collect();
+    assert_eq!(kind_of(pack_answered(&bytes, &limits).await), FaultKind::SandboxProtocol);
+    let many: Vec<_> = (0..13)
+        .map(|n| (kind::ENTRIES, entries(&[(entry::DIRECTORY, &format!("d{n}"), b"")])))
+        .collect();
+    assert_eq!(kind_of(pack_answered(&many, &limits).await), FaultKind::SandboxProtocol);
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_copy_fault_and_no_end() {
+    let mut why = Writer::default();
+    why.bytes(b"too large");
+    let answer = [encode(1, kind::FAILED, &why.0), encode(2, kind::PONG, &1_u32.to_le_bytes())];
+    let mut client = client(answer.concat(), false);
+    let fault = client.pack(&Limits::default(), true).await.unwrap_err();
+    assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::SandboxCopy, "too large"));
+    client.ping().await.unwrap();
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_client_panic_or_keep_more_than_came(
+        bytes in prop::collection::vec(any::<u8>(), 0..600),
+        framed in any::<bool>(),
+        number in 128_u8..134,
+    ) {
+        let length = bytes.len();
+        let answer = if framed { encode(1, number, &bytes) } else { bytes };
+        let (report, snapshot) = run(async {
+            let packed = client(answer.clone(), true).pack(&Limits::default(), false).await;
+            (exec_answered(answer).await, packed)
+        });
+        if let Ok(report) = report {
+            let kept = report.stdout.head.len() + report.stdout.tail.len() + report.stderr.head.len();
+            prop_assert!(kept <= length);
+        }
+        if let Err(fault) = snapshot {
+            prop_assert!(matches!(fault.kind, FaultKind::SandboxProtocol | FaultKind::SandboxLost | FaultKind::SandboxCopy));
+        }
+    }
+
+    #[test]
+    fn one_wrong_byte_never_panics(at in 0_usize..90, value in any::<u8>()) {
+        let mut answer = encode(1, kind::EXITED, &exited(end::EXITED, 2));
+        let place = at % answer.len();
+        answer[place] = value;
+        let outcome = run(exec_answered(answer));
+        if let Err(fault) = outcome {
+            prop_assert!(matches!(fault.kind, FaultKind::SandboxProtocol | FaultKind::SandboxLost));
+        }
+    }
+}
