@@ -1,7 +1,7 @@
 //! `synthd check`: every error of a campaign file at once.
 
 use super::TemplateDirs;
-use super::output::{complain, complain_of_config, say, say_json};
+use super::output::{complain_of_config, say, say_json};
 use crate::config;
 use crate::control::check_selection;
 use crate::error::Result;

@@ -4,7 +4,7 @@
 use super::doctor::this_executable;
 use super::leaving::{come_to_rest, escalation, hurry, wished};
 use super::logging::{self, LogOptions, Logging};
-use super::output::{complain, complain_of_config};
+use super::output::complain_of_config;
 use super::signals::{Signals, Wish};
 use crate::config::{self, ConfigErrors, DaemonConfig};
 use crate::control::socket::{self, Socket};
