@@ -71,7 +71,8 @@ fn kill_at(dir: &Path, instant: Duration) -> bool {
 fn instants() -> impl Iterator<Item = Duration> {
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
     std::iter::from_fn(move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         Some(Duration::from_millis(5 + (state >> 33) % 900))
     })
 }
