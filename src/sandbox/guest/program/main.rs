@@ -16,6 +16,7 @@ mod launch;
 mod pack;
 mod run;
 mod scan;
+mod simple;
 mod spawn;
 mod state;
 mod sys;
