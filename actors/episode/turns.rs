@@ -2,6 +2,7 @@
 
 use super::milestones;
 use super::phase::Phase;
+use super::repeat::repeats;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
     ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, FaultKind, Fingerprint,
@@ -91,7 +92,8 @@ impl<'a> Acting<'a> {
                 let report = self.execute(&command).await?;
                 let parsed = self.orders.scaffold.parse(&turn.reply);
                 let same = parsed.is_ok_and(|action| {
-                    self.orders.scaffold.observe(&action, &report).text == turn.step.observation
+                    let now = self.orders.scaffold.observe(&action, &report).text;
+                    repeats(&turn.step.observation, &now)
                 });
                 if !same {
                     let differs = format!("turn {} does not repeat", turn.step.index);
@@ -295,7 +297,15 @@ impl<'a> Acting<'a> {
             cost: called.cost,
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
-        Turn { step, reply: called.reply, messages, command: deed.command, calls: called.tries }
+        let first = || Box::new(self.orders.scaffold.request(&self.history));
+        Turn {
+            step,
+            reply: called.reply,
+            messages,
+            command: deed.command,
+            calls: called.tries,
+            opening: (index == 0).then(first),
+        }
     }
 
     /// Durable before the next paid call.

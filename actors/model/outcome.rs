@@ -62,8 +62,9 @@ impl Verdict {
 }
 
 fn share_passed(checks: &[CheckResult]) -> f64 {
-    let total: f64 = checks.iter().map(|c| c.weight).sum();
-    let passed: f64 = checks.iter().filter(|c| c.passed).map(|c| c.weight).sum();
+    // Not `sum`, which makes -0.0 of nothing.
+    let total = checks.iter().fold(0.0, |sum, c| sum + c.weight);
+    let passed = checks.iter().filter(|c| c.passed).fold(0.0, |sum, c| sum + c.weight);
     if checks.iter().all(|c| c.passed) && !checks.is_empty() {
         1.0
     } else if total > 0.0 {

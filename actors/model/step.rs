@@ -1,6 +1,6 @@
 //! One turn and what came of it: state, action, observation, reward.
 
-use super::{ChatReply, ExecEnd, Message, Money, Usage};
+use super::{ChatReply, ChatRequest, ExecEnd, Message, Money, Usage};
 use serde::{Deserialize, Serialize};
 
 /// The state an action was chosen in.
@@ -72,4 +72,8 @@ pub struct Turn {
     pub command: Option<String>,
     /// The number of model calls this turn took, retries included.
     pub calls: u32,
+    /// The whole first request, in the first turn only: every later one is this and the
+    /// messages of the turns in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Box<ChatRequest>>,
 }

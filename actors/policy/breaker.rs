@@ -71,6 +71,11 @@ impl Breaker {
         }
     }
 
+    /// Whether the one try that is under way decides.
+    pub fn is_probing(&self) -> bool {
+        self.probing
+    }
+
     pub fn is_open(&self) -> bool {
         self.open_until.is_some()
     }

@@ -140,8 +140,8 @@ impl PoolActor {
             }
             Err(fault) => {
                 self.stats.failed += 1;
-                self.breaker.failed(Instant::now(), &fault.message);
                 self.fail(spec, &fault);
+                self.breaker.failed(Instant::now(), &fault.message);
             }
         }
         self.refill(ctx);
@@ -161,9 +161,10 @@ impl PoolActor {
         }
     }
 
-    /// One creation, one waiter told; but a failed probe speaks for all.
+    /// One creation, one waiter told; but a failed probe speaks for all, or they would wait
+    /// one after another for as many probes.
     fn fail(&mut self, spec: &Arc<SandboxSpec>, fault: &Fault) {
-        if self.breaker.is_open() {
+        if self.breaker.is_probing() {
             let waiters = self.shelves.all_waiters();
             waiters.into_iter().for_each(|waiter| tell(waiter, Err(fault.clone())));
         } else if let Some(waiter) = self.shelves.next_waiter(spec) {

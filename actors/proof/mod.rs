@@ -1,5 +1,8 @@
 //! Proving a template in real sandboxes: what it promises, for every seed tried.
 
+#[cfg(test)]
+mod tests;
+
 use crate::episode::{lay_task, potential, verify_snapshot};
 use crate::model::{
     CheckResult, Deed, ExecRequest, Fault, FaultKind, Move, SandboxSpec, Task, Verdict,

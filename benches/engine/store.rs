@@ -113,6 +113,7 @@ fn turn(index: u32) -> Turn {
         reply: ChatReply { message: reply, finish: FinishReason::ToolCalls, usage: step.usage },
         command: Some("ls -la".to_owned()),
         calls: 1,
+        opening: None,
         step,
     }
 }

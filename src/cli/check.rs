@@ -1,7 +1,7 @@
 //! `synthd check`: every error of a campaign file at once.
 
 use super::TemplateDirs;
-use super::output::{complain, say, say_json};
+use super::output::{complain_of_config, say, say_json};
 use crate::config;
 use crate::control::check_selection;
 use crate::error::Result;
@@ -31,7 +31,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
             if args.json {
                 say_json(&errors.to_json())?;
             } else {
-                complain(&errors.render());
+                complain_of_config(&errors);
             }
             return Ok(ExitCode::from(errors.code().exit_code()));
         }

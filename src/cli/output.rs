@@ -1,6 +1,7 @@
 //! Where the program's words go: answers to stdout, everything else to stderr. A reader
 //! that closes its end early (`| head`) is no error.
 
+use crate::config::ConfigErrors;
 use crate::error::{Code, Error, Result};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -37,4 +38,12 @@ pub(crate) fn table(header: &[&str]) -> Table {
 
 pub(crate) fn on_terminal() -> bool {
     std::io::stderr().is_terminal()
+}
+
+/// Prints every mistake of a configuration file, and the code they share.
+pub(crate) fn complain_of_config(errors: &ConfigErrors) {
+    complain(errors.render().trim_end());
+    let many = if errors.total() == 1 { "mistake" } else { "mistakes" };
+    let (code, total) = (errors.code(), errors.total());
+    complain(&format!("\nerror[{code}]: {total} {many} in {}", errors.path().display()));
 }

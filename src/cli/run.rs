@@ -7,7 +7,7 @@ use super::TemplateDirs;
 use super::dial::Dial;
 use super::doctor::this_executable;
 use super::leaving::{come_to_rest, escalation, hurry, wished};
-use super::output::{complain, say, say_json};
+use super::output::{complain, complain_of_config, say, say_json};
 use super::signals::Signals;
 use crate::config;
 use crate::control::socket::Socket;
@@ -61,7 +61,7 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     let loaded = match config::load_campaign(&args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {
-            complain(&errors.render());
+            complain_of_config(&errors);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };

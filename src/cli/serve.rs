@@ -4,7 +4,7 @@
 use super::doctor::this_executable;
 use super::leaving::{come_to_rest, escalation, hurry, wished};
 use super::logging::{self, LogOptions, Logging};
-use super::output::complain;
+use super::output::complain_of_config;
 use super::signals::{Signals, Wish};
 use crate::config::{self, ConfigErrors, DaemonConfig};
 use crate::control::socket::{self, Socket};
@@ -54,7 +54,7 @@ pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
     let config = match settings(&args) {
         Ok(config) => config,
         Err(errors) => {
-            complain(&errors.render());
+            complain_of_config(&errors);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };

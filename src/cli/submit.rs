@@ -1,7 +1,7 @@
 //! `synthd submit`: gives a campaign to the daemon.
 
 use super::dial::{Dial, read};
-use super::output::{complain, say, say_json};
+use super::output::{complain, complain_of_config, say, say_json};
 use crate::config;
 use crate::control::protocol::{Order, Submission};
 use crate::error::Result;
@@ -33,7 +33,7 @@ pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
     let source = match config::read_text(&args.campaign) {
         Ok(source) => source,
         Err(errors) => {
-            complain(&errors.render());
+            complain_of_config(&errors);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };

@@ -4,7 +4,7 @@ use super::lab::{
     ALONE, BOTH, Lab, has_shell, ok, request, run, run_for, shelled, sleepers, works,
 };
 use std::time::Duration;
-use synthd_actors::model::{Enforcement, ExecEnd, ExecRequest, Limits};
+use synthd_actors::model::{Enforcement, ExecEnd, ExecRequest, Limits, Shell};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -289,4 +289,39 @@ async fn a_scan_lists_the_first_files_and_notices_every_change() {
     assert_eq!(same, before);
     let touched = "touch -r a /tmp/t; echo y > a; touch -r /tmp/t a";
     assert_ne!(run(&mut *sandbox, touched).await.scan.unwrap().digest, before.digest);
+}
+
+#[tokio::test]
+async fn every_builtin_that_can_change_a_session_does() {
+    let lab = Lab::new().await;
+    for shell in BOTH.into_iter().filter(|s| has_shell(*s, "builtins")) {
+        let mut sandbox = lab.with(shelled(shell)).await;
+        ok(&mut *sandbox, "export A=1 B=2; mkdir d; echo 'cd /work/d; export A=9' > s").await;
+        // Plain words all of them, so that only the name tells them from programs.
+        for (command, cwd, exports) in [
+            ("cd /tmp", "/tmp", "1 2"),
+            ("command cd /work", "/work", "1 2"),
+            ("unset B", "/work", "1 none"),
+            ("export B", "/work", "1 none"),
+            (". ./s", "/work/d", "9 none"),
+            ("eval cd /work", "/work", "9 none"),
+            ("ls", "/work", "9 none"),
+            ("   pwd   ", "/work", "9 none"),
+            ("exec true", "/work", "9 none"),
+        ] {
+            run(&mut *sandbox, command).await;
+            let seen = ok(&mut *sandbox, "echo \"$PWD $A ${B-none}\"").await;
+            assert_eq!(seen, format!("{cwd} {exports}\n"), "{shell:?}: {command}");
+        }
+    }
+    // Every name bash calls its own is known, or changes nothing.
+    if has_shell(Shell::Bash, "bash's own list of builtins") {
+        let mut sandbox = lab.with(shelled(Shell::Bash)).await;
+        let program = include_str!("../../src/sandbox/guest/program/simple.rs");
+        let names = ok(&mut *sandbox, "compgen -b; compgen -k; :").await;
+        for name in names.lines().filter(|name| name.bytes().all(|b| b.is_ascii_lowercase())) {
+            let harmless = ["echo", "false", "kill", "pwd", "test", "true"].contains(&name);
+            assert!(harmless || program.contains(&format!("\"{name}\"")), "{name}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! fails when an actor, a task or a sandbox is left at its end.
 
 mod budget;
+mod late;
 mod phases;
 mod replay;
 mod restarts;

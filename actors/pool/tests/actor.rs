@@ -116,18 +116,36 @@ fn a_waiter_that_gives_up_leaves_its_sandbox_to_the_next() {
 
 #[test]
 fn nobody_waits_for_ever_behind_an_open_breaker() {
-    in_test_system(options(0), |kit| async move {
+    let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
         kit.backend.traps().set("create", 0, 8, Trap::Fault(FaultKind::SandboxStart));
         let waiters: Vec<Acquired> = (0..20).map(|_| acquire(&kit, "a")).collect();
         let began = Instant::now();
+        sleep(Duration::from_millis(300)).await;
+        let stats = kit.world.pool.stats().await;
+        assert_eq!((stats.breaker_open, stats.failed, stats.waiting), (true, 8, 12));
+        // No other request comes: the breaker's own probe serves those who still wait.
         let mut served = Vec::new();
         for waiter in waiters {
             served.extend(waiter.await.unwrap().ok());
         }
+        assert_eq!(served.len(), 12);
         assert!(began.elapsed() < Duration::from_secs(2), "not by the way of some other timer");
-        // No other request came: the breaker's own probe woke the others.
-        assert!((9..=12).contains(&served.len()), "{} were served", served.len());
         assert!(!kit.world.pool.stats().await.breaker_open);
+    });
+}
+
+#[test]
+fn a_failed_probe_is_told_to_everybody() {
+    let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
+        kit.backend.traps().set("create", 0, 9, Trap::Fault(FaultKind::SandboxStart));
+        let waiters: Vec<Acquired> = (0..20).map(|_| acquire(&kit, "a")).collect();
+        for waiter in waiters {
+            assert!(waiter.await.unwrap().is_err());
+        }
+        assert_eq!(kit.world.pool.stats().await.failed, 9);
+        drop(lease(&kit, "a").await);
     });
 }
 

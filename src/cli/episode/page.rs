@@ -171,7 +171,7 @@ impl Page {
     fn instruction(&mut self, whole: &Whole) {
         let drawn = whole.opening.as_ref().ok().map(|opening| opening.instruction.as_str());
         let recorded = whole.judged.as_ref().map(|judged| judged.row.task_instruction.as_str());
-        let Some(instruction) = drawn.or(recorded) else { return };
+        let Some(instruction) = recorded.or(drawn) else { return };
         self.gap();
         self.line(self.paint.tone(Tone::Strong, "instruction"));
         self.block("  ", "  ", None, instruction.trim_end());

@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use serde::Serialize;
 use synthd_actors::model::{
-    Attempt, AttemptRecord, EpisodeRecord, Message, QualityPolicy, Rejection, RowRecord, Split,
+    Attempt, AttemptRecord, EpisodeRecord, Message, QualityPolicy, Role, Rejection, RowRecord, Split,
     StageAction, ToolSchema, TrajectoryRow, Turn,
 };
 use synthd_actors::ports::Journal;
@@ -75,8 +75,13 @@ impl Whole {
         let quality =
             config.as_ref().map_or_else(|_| QualityPolicy::default(), |c| c.quality.clone());
         let judged = judged(store, &episode, &quality).await?;
-        let origin = config.and_then(|c| Origin::of(&episode.plan, &c, &templates.directories));
-        let opening = origin.map(|origin| Opening::of(&origin));
+        let opening = match Opening::recorded(&turns) {
+            Some(opening) => Ok(opening),
+            // Nothing was sent yet: what would be.
+            None => config
+                .and_then(|c| Origin::of(&episode.plan, &c, &templates.directories))
+                .map(|origin| Opening::of(&origin)),
+        };
         Ok(Self { episode, attempts, attempt, turns, judged, opening })
     }
 
@@ -101,6 +106,18 @@ impl Whole {
 }
 
 impl Opening {
+    /// What was really sent, from the first turn.
+    fn recorded(turns: &[Turn]) -> Option<Self> {
+        let first = turns.first()?.opening.as_ref()?;
+        let asked = first.messages.iter().rev().find(|message| message.role == Role::User);
+        Some(Self {
+            instruction: asked.map(|message| message.content.clone()).unwrap_or_default(),
+            messages: first.messages.clone(),
+            tools: first.tools.clone(),
+            max_output_tokens: first.max_output_tokens,
+        })
+    }
+
     fn of(origin: &Origin) -> Self {
         let messages = origin.scaffold.open(&origin.task);
         let first = origin.scaffold.request(&messages);

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::episode::lay_task;
+use synthd_actors::episode::repeats;
 use synthd_actors::model::{
     Attempt, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecReport, ExecRequest, Fault,
     Fingerprint, Turn,
@@ -168,7 +169,7 @@ fn compare(origin: &Origin, turn: &Turn, command: &str, report: &ExecReport) -> 
         Ok(action) => origin.scaffold.observe(&action, report).text,
         Err(error) => format!("the reply can no longer be read: {error}"),
     };
-    (found != turn.step.observation).then(|| Difference {
+    (!repeats(&turn.step.observation, &found)).then(|| Difference {
         step: turn.step.index,
         command: command.to_owned(),
         recorded: turn.step.observation.clone(),

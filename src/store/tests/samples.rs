@@ -88,6 +88,7 @@ pub(super) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
         reply: ChatReply { message: message.clone(), finish: FinishReason::ToolCalls, usage },
         messages: vec![message, Message::tool_result("call-1", observation)],
         command: Some("ls -l".to_owned()),
+        opening: None,
         calls: 1,
     }
 }

@@ -2,11 +2,13 @@
 
 use crate::invalid;
 use crate::wire::{Malformed, Reader, entry, tree};
+use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 pub const O_NOFOLLOW: i32 = 0o400_000;
 pub const MAX_DEPTH: usize = 64;
@@ -85,9 +87,38 @@ fn open_to_owner(entry: &DirEntry) -> io::Result<bool> {
 #[derive(Default)]
 pub struct Layer {
     open: Option<(PathBuf, File)>,
+    /// Directories that have changed since they were last stamped.
+    touched: BTreeSet<PathBuf>,
+}
+
+/// What is laid carries one time, whenever it is laid: an agent that lists its workspace
+/// sees the same in a replay. 2024-01-01 00:00 UTC.
+const LAID_AT: Duration = Duration::from_secs(1_704_067_200);
+
+fn stamp(file: &File) {
+    // A time that can not be set only makes a listing differ.
+    let _ = file.set_modified(SystemTime::UNIX_EPOCH + LAID_AT);
 }
 
 impl Layer {
+    /// Closes what is open and stamps it. Must come before anything else runs: a program
+    /// that is open for writing can not be executed.
+    pub fn finish(&mut self) {
+        if let Some((_, file)) = self.open.take() {
+            stamp(&file);
+        }
+        for directory in std::mem::take(&mut self.touched) {
+            if let Ok(file) = File::open(directory) {
+                stamp(&file);
+            }
+        }
+    }
+
+    fn touch(&mut self, root: &Path, path: &Path) {
+        let above = path.ancestors().take_while(|at| at.starts_with(root));
+        self.touched.extend(above.filter(|at| at.is_dir()).map(Path::to_owned));
+    }
+
     /// Writes the entries of a frame; their number is the answer.
     pub fn lay(&mut self, reader: &mut Reader<'_>) -> io::Result<u32> {
         let root = root_of(reader.u8().map_err(invalid)?)?;
@@ -112,6 +143,7 @@ impl Layer {
             entry::SYMLINK => link(&path, content),
             _ => return Err(invalid(Malformed("unknown kind of entry"))),
         };
+        self.touch(root, &path);
         outcome
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
@@ -125,7 +157,9 @@ impl Layer {
         let mut file = options.open(path)?;
         file.write_all(content)?;
         file.set_permissions(Permissions::from_mode(mode & 0o777))?;
-        self.open = Some((path.to_owned(), file));
+        if let Some((_, before)) = self.open.replace((path.to_owned(), file)) {
+            stamp(&before);
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! where the last one ended. So a command may `exit`, `exec` or kill its shell without
 //! hurting the session.
 
+use crate::simple::leaves_the_session_alone;
 use crate::spawn::{Launch, Spawner};
 use crate::state::{self, Session, WORKSPACE};
 use crate::sys;
@@ -79,7 +80,7 @@ pub fn start(
     }
     let (out, out_end) = sys::pipe()?;
     let (err, err_end) = sys::pipe()?;
-    let report = if request.session { Some(sys::pipe()?) } else { None };
+    let report = if reports(request) { Some(sys::pipe()?) } else { None };
     let script = script(request)?;
     let mut extra = Vec::new();
     extra.extend(report.as_ref().map(|(_, end)| (end.as_raw_fd(), STATE_FD)));
@@ -117,9 +118,14 @@ fn execute(
     })
 }
 
+/// Whether the shell has to say what it leaves to the session.
+fn reports(request: &Request) -> bool {
+    request.session && !leaves_the_session_alone(&request.command)
+}
+
 /// What the shell is given after `-c`.
 fn text(request: &Request) -> Vec<u8> {
-    let report = if request.session { REPORT } else { b"" };
+    let report = if reports(request) { REPORT } else { b"" };
     let long = request.command.len() > MAX_ARGUMENT;
     [report, if long { SOURCE } else { &request.command }].concat()
 }

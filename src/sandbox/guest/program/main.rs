@@ -16,6 +16,7 @@ mod launch;
 mod pack;
 mod run;
 mod scan;
+mod simple;
 mod spawn;
 mod state;
 mod sys;
@@ -91,7 +92,7 @@ impl Guest {
     fn perform(&mut self, frame: &Frame) -> io::Result<(u8, Vec<u8>)> {
         if frame.kind != kind::LAY {
             // Nothing more of a file will come, and one open for writing cannot be executed.
-            self.layer = files::Layer::default();
+            self.layer.finish();
         }
         let mut reader = Reader::new(&frame.payload);
         match frame.kind {

@@ -125,6 +125,9 @@ impl Found {
         for controller in &controllers {
             hand_down(&directory, controller)?;
         }
+        if controllers.contains(&"cpu") {
+            weigh(&directory, "cpu.weight", 100, 10_000);
+        }
         Ok(Hierarchy { v2: true, directory, controllers })
     }
 
@@ -132,14 +135,24 @@ impl Found {
         self.swept.extend(sweep::groups(own));
         let directory = own.join(Owner::this().group_name());
         match create_dir(&directory) {
-            Ok(()) => self.hierarchies.push(Hierarchy {
-                v2: false,
-                directory,
-                controllers: vec![controller],
-            }),
+            Ok(()) => {
+                if controller == "cpu" {
+                    weigh(&directory, "cpu.shares", 1024, 262_144);
+                }
+                let controllers = vec![controller];
+                self.hierarchies.push(Hierarchy { v2: false, directory, controllers });
+            }
             Err(error) => self.lacks(controller, format!("{}: {error}", own.display())),
         }
     }
+}
+
+/// To the scheduler the owner's group is one process like any other beside it, but many
+/// sandboxes have to share what it gets: it counts as two for every processor. A kernel
+/// that refuses only makes them slower on a busy host.
+fn weigh(owner: &Path, file: &str, one: usize, most: usize) {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    fs::write(owner.join(file), (2 * processors * one).min(most).to_string()).ok();
 }
 
 fn words(file: &Path) -> Vec<String> {

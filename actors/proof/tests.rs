@@ -1,0 +1,73 @@
+//! What a proof finds, over fake sandboxes.
+
+use super::{Prover, SeedProof};
+use crate::model::{FaultKind, SandboxSpec};
+use crate::scaffold::Minimal;
+use crate::task::Template;
+use crate::testkit::{Kit, Options, TEMPLATES, Trap, in_test_system};
+use std::sync::Arc;
+
+fn letter(from: &str, to: &str) -> Template {
+    let (id, text) = TEMPLATES[0];
+    assert!(text.contains(from));
+    Template::parse(id, &text.replace(from, to)).unwrap()
+}
+
+fn prover(kit: &Kit) -> Prover {
+    let pool = kit.world.pool.clone();
+    Prover { pool, spec: SandboxSpec::default(), scaffold: Arc::new(Minimal) }
+}
+
+async fn proof(kit: &Kit, template: &Template) -> SeedProof {
+    prover(kit).prove(template, 3).await.unwrap()
+}
+
+#[test]
+fn a_sound_template_is_proven() {
+    in_test_system(Options::default(), |kit| async move {
+        let proof = proof(&kit, &letter("A letter", "A letter")).await;
+        assert_eq!((proof.problems, proof.turns), (Vec::<String>::new(), 4));
+    });
+}
+
+#[test]
+fn every_broken_promise_is_named() {
+    for (from, to, problem) in [
+        ("run: 'put name me'", "run: 'put name you'", "the oracle does not solve it: name"),
+        (
+            "'put letter nothing'}",
+            "'put letter {{ word }}'}, {run: 'put name me'}",
+            "the cheat \"empty\" solves it",
+        ),
+        ("{min: 2, max: 9}", "{min: 5, max: 9}", "outside expected_steps 5 to 9"),
+        ("'has letter'", "'has start'", "milestones worth 0.25 hold at the start"),
+        ("'has letter'", "'has nothing'", "milestones worth 0 of 0.25"),
+        ("'is name me'", "flip", "does not agree with itself"),
+    ] {
+        in_test_system(Options::default(), move |kit| async move {
+            let problems = proof(&kit, &letter(from, to)).await.problems;
+            let named = problems.iter().any(|found| found.contains(problem));
+            assert!(named, "{problem}: {problems:?}");
+        });
+    }
+}
+
+#[test]
+fn doing_nothing_must_not_be_enough() {
+    in_test_system(Options::default(), |kit| async move {
+        let text = TEMPLATES[0].1;
+        let text = text.replace("is letter {{ word }}", "has start").replace("is name me", ":");
+        let template = Template::parse("unit/letter", &text).unwrap();
+        let problems = proof(&kit, &template).await.problems;
+        assert!(problems.contains(&"doing nothing solves it".to_owned()), "{problems:?}");
+    });
+}
+
+#[test]
+fn a_fault_of_the_host_is_no_finding() {
+    in_test_system(Options::default(), |kit| async move {
+        kit.backend.traps().once("exec get start", Trap::Fault(FaultKind::SandboxLost));
+        let fault = prover(&kit).prove(&letter("A letter", "B"), 3).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::SandboxLost);
+    });
+}
