@@ -11,6 +11,7 @@
 )]
 
 mod cli;
+mod control;
 mod crash;
 mod sandbox;
 mod support;

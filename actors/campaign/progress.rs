@@ -82,6 +82,7 @@ impl Progress {
         let tasks: HashSet<_> = episodes.iter().map(|episode| &episode.plan.task).collect();
         let mut progress = Self::new(record.name.clone(), tasks.len() as u64, Vec::new());
         episodes.iter().for_each(|episode| progress.found(episode));
+        progress.cost_usd = episodes.iter().map(|episode| episode.cost).sum();
         progress.state = record.state;
         progress.reason = record.reason.clone();
         progress.already_complete = record.state == CampaignState::Complete;

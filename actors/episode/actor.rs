@@ -72,7 +72,14 @@ impl Actor for EpisodeActor {
             episode = %orders.plan.id,
             attempt = orders.attempt.0,
         );
-        let attempt = async move { run(&world, &orders, &standing, &cancel).await };
+        let attempt = async move {
+            let outcome = run(&world, &orders, &standing, &cancel).await;
+            match &outcome {
+                Ok(done) => tracing::info!(steps = done.turns.len(), "the attempt is judged"),
+                Err(fault) => tracing::debug!(%fault, "the attempt ended without a verdict"),
+            }
+            outcome
+        };
         let work = spawn("episode", attempt.instrument(span));
         ctx.spawn(work.into_actor(self).map(|ended, this, ctx| {
             let exit = match ended {

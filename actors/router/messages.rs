@@ -98,7 +98,6 @@ impl RouterHandle {
         stats
     }
 
-
     /// Dropping the returned future ends the call: one in flight counts in full.
     pub async fn call(&self, call: Call) -> Result<Called, Fault> {
         let unwanted = CancellationToken::new();

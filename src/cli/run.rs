@@ -159,12 +159,7 @@ impl Foreground {
         let mut last = tokio::select! {
             last = watch(&campaign, &mut shown) => Some(last),
             () = signals.stop() => None,
-            wish = wished(farewell.clone(), Farewell::Finish) => {
-                if wish == Farewell::Now {
-                    engine.handle.drain(true).await;
-                }
-                None
-            }
+            _ = wished(farewell.clone(), Farewell::Finish) => None,
             why = escalation(engine) => {
                 return Err(Error::new(Code::Escalated, why)
                     .hint("the campaign is resumable; please report what the log above says"));

@@ -8,7 +8,7 @@ use super::output::complain_of_config;
 use super::signals::{Signals, Wish};
 use crate::config::{self, ConfigErrors, DaemonConfig};
 use crate::control::socket::{self, Socket};
-use crate::control::{About, Console, Farewell, Mode, revive};
+use crate::control::{About, Console, Farewell, Mode};
 use crate::engine::{Engine, EngineOptions, SystemClock, in_system};
 use crate::error::{Code, Error, Result};
 use crate::templates;
@@ -17,10 +17,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use synthd_actors::model::CampaignState;
 use synthd_actors::pool::PoolConfig;
-use synthd_actors::ports::{Clock, Journal};
-use synthd_actors::supervisor::spawn;
+use synthd_actors::ports::Clock;
 use synthd_actors::task::Catalog;
 
 /// Work was cut off and waits for the next start.
@@ -115,9 +113,8 @@ impl Daemon {
             data_dir = %self.config.data_dir.display(),
             "listening"
         );
-        let reviving = spawn("revive campaigns", revive_all(engine.clone(), self.catalog.clone()));
         let leave = self.until_left(&engine, &mut signals, &mut console).await;
-        drop(reviving);
+        console.leave_the_rest();
         let ended = self.leave(engine, leave, signals, console).await;
         Ok((ended, socket))
     }
@@ -185,12 +182,15 @@ impl Daemon {
         };
         let loaded = config::load_daemon(path).map_err(Error::from);
         let set = loaded.and_then(|file| {
-            self.logging.set(&file.config.log.level).map(|()| file.config.log.level)
+            let level = file.config.log.level;
+            // Said twice, because the new level may hide the one and the old one the other.
+            tracing::info!(level, "the level of logs changes");
+            self.logging.set(&level)?;
+            tracing::info!(level, "the level of logs has changed");
+            Ok(())
         });
-        match set {
-            // An error's level, because it must be seen whatever the new level is.
-            Ok(level) => tracing::info!(level, "the level of logs was reloaded"),
-            Err(error) => tracing::error!(%error, "the configuration was not reloaded"),
+        if let Err(error) = set {
+            tracing::error!(why = error.report(), "the configuration was not reloaded");
         }
     }
 
@@ -218,23 +218,6 @@ impl Daemon {
                 .hint("campaigns are resumable; please report what the log above says")),
             Leave::Asked { .. } if cut => Ok(ExitCode::from(CUT_OFF)),
             Leave::Asked { .. } => Ok(ExitCode::SUCCESS),
-        }
-    }
-}
-
-/// Takes up what was running when the last daemon ended, however it ended.
-async fn revive_all(engine: Engine, catalog: Arc<Catalog>) {
-    let records = match engine.store.campaigns().await {
-        Ok(records) => records,
-        Err(error) => return tracing::error!(%error, "stored campaigns cannot be read"),
-    };
-    for record in records.iter().filter(|record| record.state == CampaignState::Running) {
-        match revive(&engine, &catalog, record).await {
-            Ok(_) => tracing::info!(campaign = %record.name, "resumed"),
-            Err(error) => {
-                let why = error.report();
-                tracing::error!(campaign = %record.name, why, "a campaign was not resumed");
-            }
         }
     }
 }

@@ -63,7 +63,8 @@ enum View {
     Json,
     /// Made with the first standing.
     Bar(Option<progress::Shown>),
-    Lines(Option<Progress>),
+    /// What was shown last.
+    Lines(Option<Box<Progress>>),
 }
 
 impl View {
@@ -82,7 +83,7 @@ impl View {
             Self::Lines(before) => {
                 if before.as_ref().is_none_or(|before| moved(before, now)) {
                     say(&line(now));
-                    *before = Some(now.clone());
+                    *before = Some(Box::new(now.clone()));
                 }
             }
         }

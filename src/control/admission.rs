@@ -7,7 +7,8 @@ use crate::templates::nothing_matches;
 use std::sync::Arc;
 use synthd_actors::campaign::{CampaignHandle, PrepareError, Skipped};
 use synthd_actors::engine::SubmitError;
-use synthd_actors::model::{CampaignConfig, CampaignRecord};
+use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
+use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
 
 /// Starts a campaign, if this host can run what it wants.
@@ -24,7 +25,7 @@ pub async fn admit(
 }
 
 /// Starts a stored campaign again, from the text it was made from.
-pub async fn revive(
+pub(super) async fn revive(
     engine: &Engine,
     catalog: &Catalog,
     record: &CampaignRecord,
@@ -32,6 +33,24 @@ pub async fn revive(
     let name = format!("the stored campaign {}", record.name);
     let loaded = config::parse_campaign(&name, &record.config)?;
     admit(engine, catalog, &Arc::new(loaded.config), loaded.source).await
+}
+
+/// Takes up what was running when the last daemon ended, however it ended. One that cannot
+/// be is left as it is, and said.
+pub(super) async fn revive_all(engine: Engine, catalog: Arc<Catalog>) {
+    let records = match engine.store.campaigns().await {
+        Ok(records) => records,
+        Err(error) => return tracing::error!(%error, "stored campaigns cannot be read"),
+    };
+    for record in records.iter().filter(|record| record.state == CampaignState::Running) {
+        match revive(&engine, &catalog, record).await {
+            Ok(_) => tracing::info!(campaign = %record.name, "resumed"),
+            Err(error) => {
+                let why = error.report();
+                tracing::error!(campaign = %record.name, why, "a campaign was not resumed");
+            }
+        }
+    }
 }
 
 /// A campaign that selects nothing is a mistake in its file.

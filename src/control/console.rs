@@ -1,28 +1,33 @@
 //! The control socket of a running engine, as `serve` and `run` open it.
 
-use super::desk::{EngineDesk, Farewell};
+use super::admission::revive_all;
+use super::desk::{EngineDesk, Farewell, Wires};
 use super::limits::Limits;
 use super::messages::ControlHandle;
-use super::report::About;
+use super::report::{About, Mode};
 use super::socket::Socket;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
 use std::sync::Arc;
-use synthd_actors::supervisor::Ended;
+use synthd_actors::supervisor::{Ended, spawn};
 use synthd_actors::task::Catalog;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// An open control socket.
 pub struct Console {
     handle: ControlHandle,
     farewell: watch::Receiver<Farewell>,
     life: JoinHandle<Ended>,
+    /// A daemon takes up earlier campaigns while it is already listening.
+    revival: Option<AbortOnDropHandle<()>>,
 }
 
 impl Console {
-    /// Listens. Must be called inside the actor system.
+    /// Listens, and has a daemon take up what the last one left. Must be called inside the actor system.
     pub fn open(
         socket: &Socket,
         engine: &Engine,
@@ -30,18 +35,35 @@ impl Console {
         about: About,
     ) -> Result<Self> {
         let (wish, farewell) = watch::channel(Farewell::Stay);
-        let desk = Arc::new(EngineDesk::new(engine.clone(), catalog, about, wish));
+        let revived = CancellationToken::new();
+        // Dropped with the task, however that ends; at once where there is none.
+        let done = revived.clone().drop_guard();
+        let earlier =
+            (about.mode == Mode::Daemon).then(|| revive_all(engine.clone(), catalog.clone()));
+        let desk = EngineDesk::new(engine.clone(), catalog, about, Wires { wish, revived });
+        let desk = Arc::new(desk);
         let listener = socket.listener().and_then(UnixListener::from_std).map_err(|error| {
             Error::new(Code::SocketUnusable, "the control socket does not listen").because(error)
         })?;
         let (handle, life) = ControlHandle::start(listener, desk.clone(), Limits::default());
         desk.attach(handle.clone());
-        Ok(Self { handle, farewell, life })
+        let revival = earlier.map(|earlier| {
+            spawn("revive campaigns", async move {
+                earlier.await;
+                drop(done);
+            })
+        });
+        Ok(Self { handle, farewell, life, revival })
     }
 
     /// What clients want of the process; changes when they want more.
     pub fn farewell(&self) -> watch::Receiver<Farewell> {
         self.farewell.clone()
+    }
+
+    /// Takes up no more of what the last daemon left.
+    pub fn leave_the_rest(&mut self) {
+        self.revival = None;
     }
 
     /// Resolves when the socket's actor has failed for good.

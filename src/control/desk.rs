@@ -10,10 +10,11 @@
 //! ```
 
 use super::admission::{admit, revive};
+use super::follow::{follow, is_over};
 use super::messages::ControlHandle;
 use super::outlet::{Gone, Outlet};
 use super::protocol::{ErrorBody, Order, Submission};
-use super::report::{About, Mode, Process, Report, Standing};
+use super::report::{About, Mode};
 use super::session::{Desk, Stop};
 use crate::config::{self, ConfigErrors};
 use crate::engine::{Engine, sandbox_error, store_error};
@@ -23,15 +24,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use synthd_actors::campaign::{CampaignHandle, Progress};
 use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, Entry};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
 use tokio::sync::watch;
-
-/// Progress is told at most this often.
-const PACE: Duration = Duration::from_millis(100);
+use tokio_util::sync::CancellationToken;
 
 /// What a client wants of the process as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,25 +42,27 @@ pub enum Farewell {
     Now,
 }
 
-pub(super) struct EngineDesk {
-    engine: Engine,
-    catalog: Arc<Catalog>,
-    about: About,
-    farewell: watch::Sender<Farewell>,
-    /// Set once the socket listens; it is part of what status says.
-    control: OnceLock<ControlHandle>,
+/// What ties the desk to the rest of the process.
+pub(super) struct Wires {
+    pub(super) wish: watch::Sender<Farewell>,
+    /// Cancelled once no more of the last daemon's campaigns will be taken up.
+    pub(super) revived: CancellationToken,
 }
 
-type Answer = Result<Value, Stop>;
+pub(super) struct EngineDesk {
+    pub(super) engine: Engine,
+    catalog: Arc<Catalog>,
+    pub(super) about: About,
+    wires: Wires,
+    /// Set once the socket listens; it is part of what status says.
+    pub(super) control: OnceLock<ControlHandle>,
+}
+
+pub(super) type Answer = Result<Value, Stop>;
 
 impl EngineDesk {
-    pub(super) fn new(
-        engine: Engine,
-        catalog: Arc<Catalog>,
-        about: About,
-        farewell: watch::Sender<Farewell>,
-    ) -> Self {
-        Self { engine, catalog, about, farewell, control: OnceLock::new() }
+    pub(super) fn new(engine: Engine, catalog: Arc<Catalog>, about: About, wires: Wires) -> Self {
+        Self { engine, catalog, about, wires, control: OnceLock::new() }
     }
 
     pub(super) fn attach(&self, control: ControlHandle) {
@@ -86,62 +86,15 @@ impl EngineDesk {
         answer(&*campaign.progress().borrow())
     }
 
-    async fn status(&self, only: Option<String>) -> Answer {
-        let mut campaigns = self.standings().await?;
-        if let Some(name) = &only {
-            campaigns.retain(|standing| standing.progress.campaign.as_str() == name);
-            if campaigns.is_empty() {
-                return Err(self.unknown(name).await);
-            }
-        }
-        let world = &self.engine.world;
-        let handle = &self.engine.handle;
-        answer(&Report {
-            daemon: Process::of(&self.about, handle.running(), handle.is_draining()),
-            campaigns,
-            pool: world.pool.stats().await,
-            collector: world.collector.stats().await,
-            router: world.router.stats(),
-            store: self.engine.store.stats(),
-            control: match self.control.get() {
-                Some(control) => control.stats().await,
-                None => Default::default(),
-            },
-        })
-    }
-
-    /// Every campaign of the data directory, in the order of their names.
-    async fn standings(&self) -> Result<Vec<Standing>, Error> {
-        let mut standings = Vec::new();
-        for record in self.engine.store.campaigns().await.map_err(store_error)? {
-            standings.push(self.standing(&record).await?);
-        }
-        standings.sort_by(|a, b| a.progress.campaign.cmp(&b.progress.campaign));
-        Ok(standings)
-    }
-
-    async fn standing(&self, record: &CampaignRecord) -> Result<Standing, Error> {
-        if let Some(campaign) = self.engine.handle.campaign(&record.name) {
-            let progress = campaign.progress().borrow().clone();
-            return Ok(Standing { live: campaign.is_alive(), progress });
-        }
-        Ok(Standing { live: false, progress: self.stored(record).await? })
-    }
-
-    async fn stored(&self, record: &CampaignRecord) -> Result<Progress, Error> {
-        let store = &self.engine.store;
-        let episodes = store.episodes(&record.name).await.map_err(store_error)?;
-        let datasets = store.datasets(&record.name).await.map_err(store_error)?;
-        let newest = datasets.into_iter().max_by_key(|dataset| dataset.version);
-        Ok(Progress::stored(record, &episodes, newest))
-    }
-
     async fn watch(&self, name: Option<String>, outlet: &mut Outlet) -> Answer {
         let name = match name {
             Some(name) => CampaignName(name),
-            None => self.only_live()?,
+            None => {
+                self.all_taken_up(outlet).await?;
+                self.only_live()?
+            }
         };
-        let Some(campaign) = self.engine.handle.campaign(&name) else {
+        let Some(campaign) = self.campaign(&name, outlet).await? else {
             let record = self.record(&name).await?;
             return answer(&self.stored(&record).await?);
         };
@@ -167,8 +120,8 @@ impl EngineDesk {
         }
     }
 
-    async fn pause(&self, name: CampaignName) -> Answer {
-        let paused = match self.engine.handle.campaign(&name) {
+    async fn pause(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
+        let paused = match self.campaign(&name, outlet).await? {
             Some(campaign) => campaign.pause("paused by a client").await,
             None => false,
         };
@@ -176,7 +129,7 @@ impl EngineDesk {
     }
 
     async fn resume(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
-        let live = self.engine.handle.campaign(&name).filter(CampaignHandle::is_alive);
+        let live = self.campaign(&name, outlet).await?.filter(CampaignHandle::is_alive);
         if let Some(campaign) = live {
             let resumed = campaign.resume().await;
             return self.obeyed(name, resumed, "resumed").await;
@@ -190,8 +143,8 @@ impl EngineDesk {
         self.obeyed(name, true, "resumed").await
     }
 
-    async fn cancel(&self, name: CampaignName) -> Answer {
-        let live = self.engine.handle.campaign(&name).filter(CampaignHandle::is_alive);
+    async fn cancel(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
+        let live = self.campaign(&name, outlet).await?.filter(CampaignHandle::is_alive);
         let cancelled = match live {
             Some(campaign) => campaign.cancel().await,
             None => self.cancel_stored(&name).await?,
@@ -241,12 +194,11 @@ impl EngineDesk {
     async fn shut_down(&self, now: bool, outlet: &mut Outlet) -> Answer {
         let wanted = if now { Farewell::Now } else { Farewell::Finish };
         // The more urgent wish stands.
-        self.farewell.send_if_modified(|farewell| {
+        self.wires.wish.send_if_modified(|farewell| {
             let more = wanted > *farewell;
             *farewell = wanted.max(*farewell);
             more
         });
-        self.engine.handle.drain(now).await;
         self.waiting(self.engine.handle.rested(), outlet, "shutting_down").await?;
         answer(&json!({ "shutting_down": true }))
     }
@@ -271,6 +223,23 @@ impl EngineDesk {
         }
     }
 
+    /// The campaign, if this process has run it; one that is about to be taken up is waited
+    /// for.
+    async fn campaign(
+        &self,
+        name: &CampaignName,
+        outlet: &mut Outlet,
+    ) -> Result<Option<CampaignHandle>, Gone> {
+        if self.engine.handle.campaign(name).is_none() {
+            self.all_taken_up(outlet).await?;
+        }
+        Ok(self.engine.handle.campaign(name))
+    }
+
+    async fn all_taken_up(&self, outlet: &mut Outlet) -> Result<(), Gone> {
+        self.waiting(self.wires.revived.cancelled(), outlet, "resuming").await
+    }
+
     async fn record(&self, name: &CampaignName) -> Result<CampaignRecord, Stop> {
         let found = self.engine.store.campaign(name).await.map_err(store_error)?;
         match found {
@@ -279,7 +248,7 @@ impl EngineDesk {
         }
     }
 
-    async fn unknown(&self, name: &str) -> Stop {
+    pub(super) async fn unknown(&self, name: &str) -> Stop {
         let known = self.engine.store.campaigns().await.unwrap_or_default();
         let names: Vec<&str> = known.iter().take(10).map(|c| c.name.as_str()).collect();
         let hint = match names.as_slice() {
@@ -299,45 +268,16 @@ impl Desk for EngineDesk {
             Order::Submit(submission) => self.submit(submission, outlet).await,
             Order::Status(which) => self.status(which.campaign).await,
             Order::Watch(which) => self.watch(which.campaign, outlet).await,
-            Order::Pause(named) => self.pause(CampaignName(named.campaign)).await,
+            Order::Pause(named) => self.pause(CampaignName(named.campaign), outlet).await,
             Order::Resume(named) => self.resume(CampaignName(named.campaign), outlet).await,
-            Order::Cancel(named) => self.cancel(CampaignName(named.campaign)).await,
+            Order::Cancel(named) => self.cancel(CampaignName(named.campaign), outlet).await,
             Order::Drain(_) => self.drain(outlet).await,
             Order::Shutdown(shutdown) => self.shut_down(shutdown.now, outlet).await,
         }
     }
 }
 
-/// Tells of every change until the campaign is over; its last standing.
-async fn follow(campaign: &CampaignHandle, outlet: &mut Outlet) -> Result<Progress, Stop> {
-    let mut progress = campaign.progress();
-    loop {
-        let now = progress.borrow_and_update().clone();
-        if is_over(&now) {
-            return Ok(now);
-        }
-        outlet.event(&now).await?;
-        tokio::time::sleep(PACE).await;
-        tokio::select! {
-            changed = progress.changed() => changed.map_err(|_| died(&now))?,
-            () = tokio::time::sleep(outlet.heartbeat()) => {}
-            () = outlet.closing() => return Ok(progress.borrow().clone()),
-        }
-    }
-}
-
-/// Whether nothing more will happen to a campaign by itself or by a client's `resume`.
-pub fn is_over(progress: &Progress) -> bool {
-    let waits = progress.state == CampaignState::Paused && !progress.escalated;
-    progress.settled && !waits
-}
-
-fn died(progress: &Progress) -> Error {
-    Error::new(Code::Escalated, format!("the actor of campaign {} died", progress.campaign))
-        .hint("the daemon's log says why; submit the campaign again to resume it")
-}
-
-fn answer(value: &impl Serialize) -> Answer {
+pub(super) fn answer(value: &impl Serialize) -> Answer {
     serde_json::to_value(value).map_err(|error| {
         Stop::from(Error::new(Code::Unexpected, "the answer is not JSON").because(error))
     })

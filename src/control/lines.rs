@@ -70,13 +70,14 @@ impl<R: AsyncRead + Unpin> Lines<R> {
 
     async fn fill(&mut self, deadline: Instant) -> Result<(), Ended> {
         let begun = !self.buffer.is_empty();
-        let mut chunk = [0; CHUNK];
-        match timeout_at(deadline, self.reader.read(&mut chunk)).await {
+        if !begun {
+            // What a long line needed is not kept for the short ones after it.
+            self.buffer.shrink_to(CHUNK);
+        }
+        self.buffer.reserve(CHUNK);
+        match timeout_at(deadline, self.reader.read_buf(&mut self.buffer)).await {
             Ok(Ok(0)) => Err(if begun { Ended::HalfLine } else { Ended::Closed }),
-            Ok(Ok(length)) => {
-                self.buffer.extend_from_slice(&chunk[..length]);
-                Ok(())
-            }
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(Ended::Broken),
             Err(_) => Err(if begun { Ended::Slow } else { Ended::Idle }),
         }

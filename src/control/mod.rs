@@ -13,6 +13,7 @@ mod admission;
 pub mod client;
 mod console;
 mod desk;
+mod follow;
 mod limits;
 mod lines;
 mod messages;
@@ -21,14 +22,16 @@ pub mod protocol;
 mod report;
 mod session;
 pub mod socket;
+mod standings;
 
 #[cfg(test)]
 mod tests;
 
 pub use actor::ControlActor;
-pub use admission::{admit, check_selection, revive};
+pub use admission::{admit, check_selection};
 pub use console::Console;
-pub use desk::{Farewell, is_over};
+pub use desk::Farewell;
+pub use follow::is_over;
 pub use limits::{Limits, MAX_CLIENTS, MAX_LINE};
 pub use messages::{Close, ControlHandle, ControlStats, Snapshot};
 pub use outlet::{Gone, Outlet};

@@ -3,7 +3,7 @@
 //! `docs/control-protocol.md` is this file for people.
 
 use super::limits::MAX_ID;
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -147,7 +147,7 @@ impl Reply {
 pub struct Rejection {
     /// As far as it could be read.
     pub id: Value,
-    pub error: ErrorBody,
+    pub error: Box<ErrorBody>,
     /// Not even JSON: whoever writes this does not speak the protocol.
     pub garbage: bool,
 }
@@ -165,59 +165,54 @@ struct Envelope {
 impl Request {
     /// Reads a line. Never panics, whatever it is given.
     pub fn parse(line: &[u8]) -> Result<Self, Rejection> {
-        let envelope: Envelope = serde_json::from_slice(line).map_err(|error| Rejection {
-            id: Value::Null,
-            error: protocol_error(format!("not a request: {error}"), Some(EXAMPLE)),
-            garbage: true,
+        let reject = |id: &Value, error: &Error, garbage| {
+            let error = Box::new(ErrorBody::from(error));
+            Rejection { id: id.clone(), error, garbage }
+        };
+        let envelope: Envelope = serde_json::from_slice(line).map_err(|error| {
+            let error = protocol_error(format!("not a request: {error}")).hint(EXAMPLE);
+            reject(&Value::Null, &error, true)
         })?;
-        let id = sound_id(envelope.id).map_err(|error| Rejection {
-            id: Value::Null,
-            error,
-            garbage: false,
-        })?;
-        let reject = |error| Rejection { id: id.clone(), error, garbage: false };
-        check_version(envelope.v.as_ref()).map_err(reject)?;
-        let order = order(envelope.r#do, envelope.rest).map_err(reject)?;
+        let id = sound_id(envelope.id).map_err(|error| reject(&Value::Null, &error, false))?;
+        let order = check_version(envelope.v.as_ref())
+            .and_then(|()| order(envelope.r#do, envelope.rest))
+            .map_err(|error| reject(&id, &error, false))?;
         Ok(Self { id, order })
     }
 }
 
 const EXAMPLE: &str = r#"a request is one line, such as {"v":1,"id":1,"do":"status"}"#;
 
-fn protocol_error(message: String, hint: Option<&str>) -> ErrorBody {
-    let error = Error::new(Code::ControlProtocol, message);
-    ErrorBody::from(&match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    })
+fn protocol_error(message: impl Into<String>) -> Error {
+    Error::new(Code::ControlProtocol, message)
 }
 
-fn sound_id(id: Value) -> Result<Value, ErrorBody> {
+fn sound_id(id: Value) -> Result<Value> {
     let sound = match &id {
         Value::Null | Value::Number(_) => true,
         Value::String(text) => text.len() <= MAX_ID,
         _ => false,
     };
     let what = || format!("`id` must be a number, or a string of at most {MAX_ID} bytes");
-    if sound { Ok(id) } else { Err(protocol_error(what(), None)) }
+    if sound { Ok(id) } else { Err(protocol_error(what())) }
 }
 
-fn check_version(version: Option<&Value>) -> Result<(), ErrorBody> {
-    let hint = "use a client of the same version as the daemon";
-    match version {
-        Some(v) if v.as_u64() == Some(VERSION) => Ok(()),
-        Some(v) => Err(protocol_error(
-            format!("this daemon speaks version {VERSION} of the protocol, not {v}"),
-            Some(hint),
-        )),
-        None => Err(protocol_error("the request has no version `v`".to_owned(), Some(EXAMPLE))),
-    }
+fn check_version(version: Option<&Value>) -> Result<()> {
+    let what = match version {
+        Some(v) if v.as_u64() == Some(VERSION) => return Ok(()),
+        Some(Value::Number(v)) => {
+            format!("this daemon speaks version {VERSION} of the protocol, not {v}")
+        }
+        Some(_) => "the version `v` must be a number".to_owned(),
+        None => return Err(protocol_error("the request has no version `v`").hint(EXAMPLE)),
+    };
+    Err(protocol_error(what).hint("use a client of the same version as the daemon"))
 }
 
-fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<Order, ErrorBody> {
+fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<Order> {
+    let known = || format!("`do` is one of {}", VERBS.join(", "));
     let Some(Value::String(verb)) = verb else {
-        let what = "the request does not say what to `do`".to_owned();
-        return Err(protocol_error(what, Some(&known_verbs())));
+        return Err(protocol_error("the request does not say what to `do`").hint(known()));
     };
     match verb.as_str() {
         "submit" => fields(rest).map(Order::Submit),
@@ -230,18 +225,14 @@ fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<Order, ErrorBo
         "shutdown" => fields(rest).map(Order::Shutdown),
         other => {
             let shown: String = other.chars().take(40).collect();
-            Err(protocol_error(format!("cannot do {shown:?}"), Some(&known_verbs())))
+            Err(protocol_error(format!("cannot do {shown:?}")).hint(known()))
         }
     }
 }
 
-fn known_verbs() -> String {
-    format!("`do` is one of {}", VERBS.join(", "))
-}
-
-fn fields<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T, ErrorBody> {
+fn fields<T: DeserializeOwned>(rest: Map<String, Value>) -> Result<T> {
     serde_json::from_value(Value::Object(rest))
-        .map_err(|error| protocol_error(format!("not a request: {error}"), None))
+        .map_err(|error| protocol_error(format!("not a request: {error}")))
 }
 
 #[cfg(test)]
@@ -298,14 +289,14 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_a_request() {
-        insta::assert_snapshot!(message(r#"{"id":1,"do":"status"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":2,"do":"status"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1,"do":"stauts"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause","campaing":"a"}"#), @"");
-        insta::assert_snapshot!(message(r#"{"v":1,"id":[],"do":"status"}"#), @"");
-        insta::assert_snapshot!(message("hello"), @"");
+        insta::assert_snapshot!(message(r#"{"id":1,"do":"status"}"#), @"the request has no version `v`");
+        insta::assert_snapshot!(message(r#"{"v":2,"do":"status"}"#), @"this daemon speaks version 1 of the protocol, not 2");
+        insta::assert_snapshot!(message(r#"{"v":1}"#), @"the request does not say what to `do`");
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"stauts"}"#), @r#"cannot do "stauts""#);
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause"}"#), @"not a request: missing field `campaign`");
+        insta::assert_snapshot!(message(r#"{"v":1,"do":"pause","campaing":"a"}"#), @"not a request: unknown field `campaing`, expected `campaign`");
+        insta::assert_snapshot!(message(r#"{"v":1,"id":[],"do":"status"}"#), @"`id` must be a number, or a string of at most 128 bytes");
+        insta::assert_snapshot!(message("hello"), @"not a request: expected value at line 1 column 1");
     }
 
     #[test]

@@ -82,7 +82,7 @@ async fn answer(line: &[u8], desk: &dyn Desk, outlet: &mut Outlet) -> Result<(),
         Ok(request) => request,
         Err(rejection) => {
             outlet.answering(rejection.id);
-            outlet.reply(Content::Error(rejection.error)).await?;
+            outlet.reply(Content::Error(*rejection.error)).await?;
             return if rejection.garbage { Err(Gone) } else { Ok(()) };
         }
     };

@@ -174,10 +174,11 @@ fn in_use(path: &Path, lock: &mut File) -> Error {
 fn held(path: &Path, pid: Option<i32>, data_dir: Option<&str>) -> Error {
     let who = pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"));
     let what = data_dir.map_or_else(String::new, |dir| format!(", which serves {dir}"));
-    Error::new(Code::SocketInUse, format!("{} is held by {who}{what}", path.display())).hint(
-        "talk to it with `synthd status --socket`, end it with `synthd shutdown --socket`, \
-         or choose another path",
-    )
+    let path = path.display();
+    Error::new(Code::SocketInUse, format!("{path} is held by {who}{what}")).hint(format!(
+        "`synthd status --socket {path}` talks to it and `synthd shutdown --socket {path}` ends \
+         it; or choose another path"
+    ))
 }
 
 enum Found {

@@ -1,0 +1,73 @@
+//! A campaign followed to its end. Only the newest standing is ever told, so a client that
+//! reads slowly misses some of them and holds up nobody.
+
+use super::outlet::Outlet;
+use super::session::Stop;
+use crate::error::{Code, Error};
+use std::time::Duration;
+use synthd_actors::campaign::{CampaignHandle, Progress};
+use synthd_actors::model::CampaignState;
+
+/// Progress is told at most this often.
+const PACE: Duration = Duration::from_millis(100);
+
+/// Tells of every change until the campaign is over; its last standing.
+pub(super) async fn follow(
+    campaign: &CampaignHandle,
+    outlet: &mut Outlet,
+) -> Result<Progress, Stop> {
+    let mut progress = campaign.progress();
+    loop {
+        let now = progress.borrow_and_update().clone();
+        if is_over(&now) {
+            return Ok(now);
+        }
+        outlet.event(&now).await?;
+        tokio::time::sleep(PACE).await;
+        tokio::select! {
+            changed = progress.changed() => changed.map_err(|_| died(&now))?,
+            () = tokio::time::sleep(outlet.heartbeat()) => {}
+            () = outlet.closing() => return Ok(progress.borrow().clone()),
+        }
+    }
+}
+
+/// Whether nothing more will happen to a campaign by itself or by a client's `resume`.
+pub fn is_over(progress: &Progress) -> bool {
+    let waits = progress.state == CampaignState::Paused && !progress.escalated;
+    progress.settled && !waits
+}
+
+fn died(progress: &Progress) -> Error {
+    Error::new(Code::Escalated, format!("the actor of campaign {} died", progress.campaign))
+        .hint("the daemon's log says why; submit the campaign again to resume it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::model::{CampaignName, CampaignRecord};
+
+    fn resting(state: CampaignState) -> Progress {
+        let record = CampaignRecord {
+            name: CampaignName("a".to_owned()),
+            identity: String::new(),
+            config: String::new(),
+            state,
+            reason: None,
+            created_at_ms: 0,
+        };
+        Progress::stored(&record, &[], None)
+    }
+
+    #[test]
+    fn a_pause_is_an_end_only_where_nobody_will_resume_it() {
+        let paused = resting(CampaignState::Paused);
+        assert!(!is_over(&paused), "a client paused it");
+        assert!(is_over(&Progress { escalated: true, ..paused.clone() }), "a fault did");
+        assert!(!is_over(&Progress { escalated: true, settled: false, ..paused }));
+        for state in [CampaignState::Complete, CampaignState::Stopped, CampaignState::Cancelled] {
+            assert!(is_over(&resting(state)));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What users do with a daemon.
+
+use super::host::{Home, Process};
+use super::{ENDLESS, QUICK, WORDS, sandboxes};
+use serde_json::Value;
+use std::process::Stdio;
+
+#[test]
+fn a_campaign_is_submitted_watched_to_its_end_and_leaves_a_dataset() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let file = home.campaign("small", QUICK, 1);
+    let daemon = home.serve(&[]);
+    let submitted = home.json(&["submit", &file, "--json"]);
+    assert_eq!(submitted["campaign"], "small");
+    assert_eq!(submitted["episodes"]["planned"], 2);
+    // The file was taken, not remembered.
+    std::fs::remove_file(home.path().join(&file)).unwrap();
+
+    let watched = home.ask(&["watch", "--json"]);
+    assert_eq!(watched.code, 0, "{watched:?}");
+    let lines: Vec<Value> =
+        watched.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = lines.last().unwrap();
+    assert_eq!((&last["state"], &last["settled"]), (&"complete".into(), &true.into()));
+    assert_eq!(last["episodes"]["finished"], 2);
+    let dataset = home.path().join(last["dataset"]["path"].as_str().unwrap());
+    assert!(dataset.join("manifest.json").is_file(), "{}", dataset.display());
+
+    let status = home.json(&["status", "--json"]);
+    assert_eq!(status["daemon"]["mode"], "daemon");
+    assert_eq!(status["daemon"]["pid"], daemon.pid.as_raw());
+    assert_eq!(status["campaigns"][0]["state"], "complete");
+    assert_eq!(status["router"][0]["models"][0]["model"], "scripted/oracle");
+    assert!(status["router"][0]["models"][0]["calls"].as_u64().unwrap() > 0);
+    assert!(status["collector"]["recorded"].as_u64().unwrap() > 0);
+    assert!(status["store"]["commits"].as_u64().unwrap() > 0);
+    assert_eq!(status["control"]["clients"], 1);
+    let shown = home.ask(&["status"]);
+    assert!(shown.out.contains("small") && shown.out.contains("2/2"), "{shown:?}");
+
+    // Its end is still there for who comes late, in words too.
+    let late = home.ask(&["watch", "small"]);
+    assert_eq!(late.code, 0);
+    assert!(late.out.contains("Dataset v1 is in"), "{late:?}");
+    assert_eq!(home.ask(&["shutdown"]).code, 0);
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+#[test]
+fn a_paused_campaign_waits_and_is_resumed() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let file = home.campaign("words", WORDS, 60);
+    let _daemon = home.serve(&[]);
+    home.json(&["submit", &file, "--json"]);
+    let mut watch = home.command(&["watch", "words"]);
+    let watch = watch.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    assert_eq!(home.json(&["pause", "words", "--json"])["state"], "paused");
+    home.until("what ran has finished", || home.standing("words")["settled"] == true);
+    let finished = home.standing("words")["episodes"]["finished"].clone();
+    assert_ne!(finished, 60);
+    let again = home.ask(&["pause", "words"]);
+    assert_eq!(again.code, 2, "{again:?}");
+    assert_eq!(home.standing("words")["episodes"]["finished"], finished);
+
+    let resumed = home.ask(&["resume", "words"]);
+    assert_eq!(resumed.out, "words is running: it goes on\n");
+    // The pause did not end the watch.
+    let watched = watch.wait_with_output().unwrap();
+    let said = String::from_utf8(watched.stdout).unwrap();
+    assert!(watched.status.success(), "{said}");
+    assert!(said.contains("words paused ["), "{said}");
+    assert!(said.contains("words complete [60/60]"), "{said}");
+}
+
+#[test]
+fn several_campaigns_share_a_daemon_and_one_is_cancelled() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let _daemon = home.serve(&[]);
+    for (name, templates) in [("endless", ENDLESS), ("small", QUICK)] {
+        home.json(&["submit", &home.campaign(name, templates, 1), "--json"]);
+    }
+    let unclear = home.ask(&["watch"]);
+    assert_eq!(unclear.code, 2);
+    assert!(unclear.err.contains("name one of endless, small"), "{unclear:?}");
+    assert_eq!(home.ask(&["watch", "small"]).code, 0, "one that waits does not hold up the other");
+    home.until("the endless one runs", || home.standing("endless")["running"] == 1);
+    assert_eq!(home.json(&["cancel", "endless", "--json"])["state"], "cancelled");
+    let watched = home.ask(&["watch", "endless"]);
+    assert_eq!(watched.code, 130, "{watched:?}");
+    assert_eq!(home.standing("endless")["running"], 0);
+    let again = home.ask(&["resume", "endless"]);
+    assert_eq!(again.code, 2, "{again:?}");
+}
+
+#[test]
+fn a_drained_daemon_refuses_what_is_new_and_stays_to_be_asked() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let daemon = home.serve(&[]);
+    home.json(&["submit", &home.campaign("words", WORDS, 200), "--json"]);
+    let drained = home.json(&["drain", "--json"]);
+    assert_eq!(drained["campaigns"][0]["settled"], true);
+    assert_eq!(drained["campaigns"][0]["running"], 0);
+    let refused = home.ask(&["submit", &home.campaign("small", QUICK, 1)]);
+    assert_eq!(refused.code, 2);
+    assert!(refused.err.contains("is draining"), "{refused:?}");
+    assert_eq!(home.json(&["status", "--json"])["daemon"]["draining"], true);
+    assert_eq!(home.ask(&["watch", "words"]).code, 130, "stopped, and resumable");
+    let left = home.ask(&["drain", "--shutdown"]);
+    assert_eq!(left.code, 0, "{left:?}");
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+#[test]
+fn who_shut_a_daemon_down_may_start_the_next_at_once() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let file = home.campaign("endless", ENDLESS, 1);
+    let mut daemon = home.serve(&[]);
+    home.json(&["submit", &file, "--json"]);
+    for _ in 0..3 {
+        home.until("it runs", || home.standing("endless")["running"] == 1);
+        let ended = home.ask(&["shutdown", "--now"]);
+        assert_eq!((ended.code, ended.out.as_str()), (0, "the daemon has ended\n"), "{ended:?}");
+        let next = home.serve(&[]);
+        // Work was cut off, and is taken up by the next.
+        assert_eq!(daemon.exit_code(), Some(130));
+        daemon = next;
+        daemon.line_with("\"resumed\"");
+    }
+}
+
+#[test]
+fn a_killed_daemons_campaigns_are_taken_up_again() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let daemon = home.serve(&[]);
+    home.json(&["submit", &home.campaign("words", WORDS, 40), "--json"]);
+    home.json(&["submit", &home.campaign("resting", WORDS, 40), "--json"]);
+    home.json(&["pause", "resting", "--json"]);
+    home.until("it rests", || home.standing("resting")["settled"] == true);
+    home.until("some are done", || home.standing("words")["episodes"]["finished"] != 0);
+    daemon.signal(nix::sys::signal::Signal::SIGKILL);
+    daemon.wait();
+    assert!(home.socket().exists(), "nobody was left to remove it");
+
+    let _daemon: Process = home.serve(&[]);
+    let watched = home.ask(&["watch", "words"]);
+    assert_eq!(watched.code, 0, "{watched:?}");
+    assert_eq!(home.standing("words")["episodes"]["finished"], 40);
+    // What was paused stays so until somebody wants it.
+    let resting = home.standing("resting");
+    assert_eq!((&resting["state"], &resting["live"]), (&"paused".into(), &false.into()));
+    assert_eq!(home.ask(&["resume", "resting"]).code, 0);
+    assert_eq!(home.ask(&["watch", "resting"]).code, 0);
+}
