@@ -7,7 +7,8 @@ const MONTHS: [&str; 12] =
 
 /// Equal but for times of day and calendar dates.
 pub fn repeats(recorded: &str, now: &str) -> bool {
-    recorded == now || (recorded.lines().count() == now.lines().count() && masked(recorded) == masked(now))
+    recorded == now
+        || (recorded.lines().count() == now.lines().count() && masked(recorded) == masked(now))
 }
 
 fn masked(text: &str) -> Vec<Vec<String>> {

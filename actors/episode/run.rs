@@ -72,7 +72,6 @@ async fn conclude(
         Err(fault) => return Err(fault),
     };
     let finished_at_ms = world.clock.now_ms();
-    tracing::info!(steps = turns.len(), score = verdict.score, "the attempt is judged");
     Ok(Conclusion { stop, verdict, turns, fingerprint, started_at_ms, finished_at_ms })
 }
 

@@ -35,7 +35,14 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
     };
     let message = Message::text(Role::Assistant, "");
     let reply = ChatReply { message, finish: FinishReason::ToolCalls, usage: Usage::default() };
-    Turn { step, reply, messages: Vec::new(), command: Some(command.to_owned()), calls: 1, opening: None }
+    Turn {
+        step,
+        reply,
+        messages: Vec::new(),
+        command: Some(command.to_owned()),
+        calls: 1,
+        opening: None,
+    }
 }
 
 fn verdict(passed: bool) -> Verdict {

@@ -7,8 +7,8 @@ use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use serde::Serialize;
 use synthd_actors::model::{
-    Attempt, AttemptRecord, EpisodeRecord, Message, QualityPolicy, Role, Rejection, RowRecord, Split,
-    StageAction, ToolSchema, TrajectoryRow, Turn,
+    Attempt, AttemptRecord, EpisodeRecord, Message, QualityPolicy, Rejection, Role, RowRecord,
+    Split, StageAction, ToolSchema, TrajectoryRow, Turn,
 };
 use synthd_actors::ports::Journal;
 
