@@ -147,7 +147,6 @@ impl Handler<Close> for ControlActor {
 impl Handler<super::messages::Crash> for ControlActor {
     type Result = ();
 
-    #[expect(clippy::panic, reason = "the fault that tests inject")]
     fn handle(&mut self, crash: super::messages::Crash, _: &mut Self::Context) {
         if !crash.0.swap(true, std::sync::atomic::Ordering::SeqCst) {
             panic!("injected into the control actor");

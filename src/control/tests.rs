@@ -25,7 +25,6 @@ struct Trial {
 
 #[async_trait]
 impl Desk for Trial {
-    #[expect(clippy::panic, reason = "the fault that the test injects")]
     async fn serve(&self, order: Order, outlet: &mut Outlet) -> Result<Value, Stop> {
         match order {
             Order::Watch(_) => loop {
