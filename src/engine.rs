@@ -100,7 +100,7 @@ impl Engine {
         lives.push(life);
         let (router, life) = RouterHandle::start(collector.clone());
         lives.push(life);
-        let (pool, life) = PoolHandle::start(backend.clone(), options.pool.clone());
+        let (pool, life) = PoolHandle::start(backend.clone(), roomy(&options));
         lives.push(life);
         let tools = QualityTools {
             collector: collector.clone(),
@@ -152,6 +152,13 @@ impl Engine {
             tracing::info!(episodes = self.handle.running(), "waiting for running episodes");
         }
     }
+}
+
+/// An attempt holds one sandbox while it waits for two more to verify in; with fewer places
+/// than that, attempts could wait for each other for ever.
+fn roomy(options: &EngineOptions) -> PoolConfig {
+    let least = options.max_episodes.saturating_mul(3).saturating_add(options.pool.warm);
+    PoolConfig { max_live: options.pool.max_live.max(least), ..options.pool.clone() }
 }
 
 async fn open_store(options: &EngineOptions) -> Result<Store> {
