@@ -17,7 +17,8 @@ async fn program_01_fork_bomb() {
     ] {
         let (report, most) = watched(&mut trial, bomb).await;
         assert_eq!(report.end, ExecEnd::TimedOut, "{report:?}");
-        assert!((2..=64).contains(&most), "{most} on the host");
+        // However seldom a busy host lets us look, it must never be more.
+        assert!(most <= 64, "{most} on the host");
         trial.alone().await;
     }
     let fork = r#"
