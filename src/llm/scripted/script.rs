@@ -130,7 +130,7 @@ impl<'a> Script<'a> {
         let mut lines = Vec::new();
         for (at, step) in self.task.solution.iter().enumerate() {
             let drawn = self.drawn(at as u32, "detour");
-            if at == 0 || drawn % 3 == 0 {
+            if at == 0 || drawn.is_multiple_of(3) {
                 let (think, command) = LOOKS[(drawn / 3) as usize % LOOKS.len()];
                 lines.push(spoken(think, Deed::Run(command.to_owned())));
             }
@@ -141,7 +141,7 @@ impl<'a> Script<'a> {
 
     /// Half the episodes recover after each slip, the others never say anything readable.
     fn malformed(&self, turn: usize) -> Line {
-        let recovers = self.salt % 2 == 0;
+        let recovers = self.salt.is_multiple_of(2);
         if recovers && turn % 2 == 1 {
             return played(&self.task.solution, turn / 2);
         }
@@ -156,7 +156,7 @@ impl<'a> Script<'a> {
     }
 
     fn refuse(&self, turn: usize) -> Line {
-        let after_a_look = self.salt % 2 == 0;
+        let after_a_look = self.salt.is_multiple_of(2);
         if after_a_look && turn == 0 {
             let (think, command) = LOOKS[0];
             return spoken(think, Deed::Run(command.to_owned()));
