@@ -1,13 +1,14 @@
 //! Wiring: ports to adapters, actors to handles; the start and the shutdown list.
 //!
 //! Shutdown, in this order (and so in `docs/ARCHITECTURE.md`):
-//!  1. stop admission: nothing new is taken, campaigns launch no more episodes
-//!  2. grace: running episodes finish; a line every five seconds says what remains
+//!  1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::leaving`)
+//!  2. grace: running episodes finish; a line every five seconds says what remains (the same)
 //!  3. cut off what still runs; the journal has every turn of it
 //!  4. close the pool: warm sandboxes die; wait until the launcher has reaped everything
 //!  5. quality and collector are at rest with their campaigns: nothing is in flight
 //!  6. store barrier: what was acknowledged is on the disk
-//!  7. stop the system and join; dropping the store checkpoints and unlocks
+//!  7. close the control socket, whose clients wait for this moment
+//!  8. stop the system and join; dropping the store checkpoints and unlocks
 //!
 //! A second signal skips from 2 to 3. Nothing is corrupted either way.
 
@@ -34,7 +35,6 @@ use tokio::task::JoinHandle;
 
 /// How long cutting off may take before it is given up.
 const CUT_PATIENCE: Duration = Duration::from_secs(15);
-const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// What an engine is started with.
 #[derive(Clone)]
@@ -123,34 +123,16 @@ impl Engine {
         Ok(Self { handle, world, store, backend, escalated })
     }
 
-    /// Brings everything to rest and closes it; `hurry` resolves when the user insists.
-    pub async fn shut_down(self, grace: Duration, hurry: impl Future<Output = ()>) -> Result<()> {
-        self.handle.drain(false).await;
-        let rested = self.handle.rested();
-        let finished = tokio::select! {
-            () = rested => true,
-            () = tokio::time::sleep(grace) => false,
-            () = hurry => false,
-            () = self.report_remaining() => false,
-        };
-        if !finished {
-            self.handle.drain(true).await;
-            let rested = tokio::time::timeout(CUT_PATIENCE, self.handle.rested()).await;
-            if rested.is_err() {
-                tracing::error!("episodes did not end in time; the next start resumes them");
-            }
+    /// Cuts off what still runs and closes everything. Whoever wants running episodes to
+    /// finish brings them to rest first (`cli::leaving`).
+    pub async fn shut_down(self) -> Result<()> {
+        self.handle.drain(true).await;
+        if tokio::time::timeout(CUT_PATIENCE, self.handle.rested()).await.is_err() {
+            tracing::error!("episodes did not end in time; the next start resumes them");
         }
         self.world.pool.shut_down().await;
         self.backend.settle().await.map_err(sandbox_error)?;
-        self.store.barrier().await.map_err(store_error)?;
-        Ok(())
-    }
-
-    async fn report_remaining(&self) {
-        loop {
-            tokio::time::sleep(REPORT_EVERY).await;
-            tracing::info!(episodes = self.handle.running(), "waiting for running episodes");
-        }
+        self.store.barrier().await.map_err(store_error)
     }
 }
 

@@ -75,7 +75,7 @@ pub async fn campaign(episodes: usize, command: &str, turns: usize) -> (Progress
     let started = Instant::now();
     let progress = campaign.settled().await;
     let took = started.elapsed();
-    engine.shut_down(Duration::ZERO, std::future::pending()).await.unwrap();
+    engine.shut_down().await.unwrap();
     (progress, took)
 }
 

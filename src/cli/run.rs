@@ -110,7 +110,7 @@ impl Foreground {
             }
         };
         let outcome = self.drive(&engine, &mut signals, console.as_ref()).await;
-        engine.shut_down(Duration::ZERO, std::future::pending()).await?;
+        engine.shut_down().await?;
         if let Some(console) = console {
             console.close().await;
         }

@@ -103,7 +103,7 @@ impl Daemon {
         let (socket, mut console) = match self.open(&engine) {
             Ok(opened) => opened,
             Err(error) => {
-                engine.shut_down(Duration::ZERO, std::future::pending()).await?;
+                engine.shut_down().await?;
                 return Err(error);
             }
         };
@@ -209,7 +209,7 @@ impl Daemon {
             tracing::info!(episodes = running, "waiting for running episodes");
         })
         .await;
-        let closed = engine.shut_down(Duration::ZERO, std::future::pending()).await;
+        let closed = engine.shut_down().await;
         console.close().await;
         closed?;
         tracing::info!(cut, "the daemon has come to rest");
