@@ -1,5 +1,5 @@
 //! The ports: what the core needs from the world. Adapters live in the `synthd` package;
-//! scripted ones for tests in [`crate::testkit`].
+//! scripted ones for tests in `testkit`.
 
 use crate::model::{
     AttemptRecord, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord, Entry,

@@ -1,5 +1,5 @@
 //! Templates and the tasks they generate. The same template, seed and index give the same
-//! bytes on every machine: drawing is frozen ([`draw`]), rendering is pure.
+//! bytes on every machine: drawing is frozen (`draw.rs`), rendering is pure.
 
 mod catalog;
 mod draw;
