@@ -254,7 +254,9 @@ impl Maker<'_> {
     fn public_content(&self, context: &Context) -> Result<String, String> {
         let files = files("environment", &self.template.environment.files, context)?;
         let instruction = field("instruction", &self.template.instruction, context)?;
-        serde_json::to_string(&(instruction, files)).map_err(|error| error.to_string())
+        // Some templates make their data while they are set up.
+        let setup = strings("setup", &self.template.environment.setup, context)?;
+        serde_json::to_string(&(instruction, files, setup)).map_err(|error| error.to_string())
     }
 
     fn verification(&self, context: &mut Context) -> Result<Verification, String> {

@@ -18,7 +18,7 @@ fn a_task_is_the_same_everywhere() {
     settings.bind(|| insta::assert_snapshot!("golden_task", ran.stdout));
     let again = template(&["render", "tests/greeting", "--seed", "7", "--index", "3", "--json"]);
     let task = again.succeeds().document();
-    assert_eq!(task["digest"], "5562fb1cae8b1adea1de8e28ca5bcae0ffaa467653b5331318dcc17552ca32ea");
+    assert_eq!(task["digest"], "79278b16f59d49dbb46d35dcd0006d20a1c02a06e0d3224aeabeea44c439749d");
 }
 
 #[test]

@@ -90,8 +90,8 @@ fn golden() {
 }
 
 const GOLDEN: [(&str, &str); 2] = [
-    ("unit/coin@9374e1aea8bb", "53ee877d8899515b"),
-    ("unit/letter@6c403236b611", "9b708c03812f7bae"),
+    ("unit/coin@612bc305e0b0", "9cf01c0630203fcc"),
+    ("unit/letter@6d8dd3460aa8", "ad59545c1708b4a4"),
 ];
 
 #[test]
