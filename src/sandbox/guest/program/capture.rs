@@ -38,7 +38,7 @@ impl Capture {
     }
 }
 
-/// Reads until the pipe is empty for now. False: its writers are gone.
+/// Reads what the pipe holds at the moment. False: its writers are gone.
 pub fn drain(
     pipe: &mut File,
     buffer: &mut [u8],
