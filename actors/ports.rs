@@ -78,11 +78,31 @@ pub trait Sandbox: Send + 'static {
 pub struct StoreFault {
     pub operation: &'static str,
     pub message: String,
+    pub trouble: StoreTrouble,
+}
+
+/// What is wrong with a store, as far as somebody could mend it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreTrouble {
+    Full,
+    Damaged,
+    Other,
+}
+
+impl StoreFault {
+    pub fn new(operation: &'static str, message: impl Into<String>) -> Self {
+        Self { operation, message: message.into(), trouble: StoreTrouble::Other }
+    }
 }
 
 impl From<StoreFault> for Fault {
     fn from(fault: StoreFault) -> Self {
-        Self::new(FaultKind::Store, fault.to_string())
+        let kind = match fault.trouble {
+            StoreTrouble::Full => FaultKind::StoreFull,
+            StoreTrouble::Damaged => FaultKind::StoreDamaged,
+            StoreTrouble::Other => FaultKind::Store,
+        };
+        Self::new(kind, fault.to_string())
     }
 }
 

@@ -16,13 +16,15 @@ use super::prepare::Prepared;
 use super::progress::Progress;
 use crate::episode::World;
 use crate::model::{
-    Attempt, CampaignConfig, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, FaultKind,
-    Outcome, Task,
+    Attempt, CampaignConfig, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, Outcome,
 };
 use crate::policy::Intensity;
 use crate::supervisor::spawn_actor;
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WrapFuture};
-use std::collections::{HashMap, HashSet, VecDeque};
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, SpawnHandle,
+    WrapFuture,
+};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -40,12 +42,12 @@ pub(super) struct Child {
     pub(super) record: EpisodeRecord,
     pub(super) cancel: CancellationToken,
     pub(super) _cut: DropGuard,
-    pub(super) _place: OwnedSemaphorePermit,
+    pub(super) place: OwnedSemaphorePermit,
 }
 
 pub struct CampaignActor {
     pub(super) world: World,
-    planner: Arc<super::plan::Planner>,
+    pub(super) planner: Arc<super::plan::Planner>,
     pub(super) config: Arc<CampaignConfig>,
     pub(super) pending: VecDeque<EpisodeRecord>,
     pub(super) running: HashMap<EpisodeId, Child>,
@@ -62,8 +64,10 @@ pub struct CampaignActor {
     pub(super) to_judge: VecDeque<EpisodeRecord>,
     /// What the store did not take; written before anything else after a resume.
     pub(super) unwritten: Vec<Entry>,
-    /// Episodes whose recorded turns do not repeat.
-    pub(super) afresh: HashSet<EpisodeId>,
+    /// Episodes whose recorded turns do not repeat, up to which attempt.
+    pub(super) afresh: HashMap<EpisodeId, Attempt>,
+    /// Attempts in a row, over all episodes, that ended in what may be an outage.
+    pub(super) lost_in_a_row: usize,
     /// The engine's bound on episodes at once, shared fairly by all campaigns.
     pub(super) places: Arc<Semaphore>,
     pub(super) intensity: Intensity,
@@ -76,7 +80,7 @@ impl CampaignActor {
         world: World,
         prepared: Prepared,
         places: Arc<Semaphore>,
-    ) -> (CampaignHandle, JoinHandle<()>) {
+    ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<Progress>) {
         let Prepared { planner, episodes, skipped, tasks, .. } = prepared;
         let config = planner.config.clone();
         let mut progress = Progress::new(config.name.clone(), tasks, skipped);
@@ -86,12 +90,13 @@ impl CampaignActor {
         let (finished, pending): (Vec<_>, Vec<_>) =
             episodes.into_iter().partition(|record| record.outcome.is_some());
         let unjudged = |record: &EpisodeRecord| {
-            !record.judged && matches!(record.outcome, Some(Outcome::Judged { .. }))
+            record.judged.is_none() && matches!(record.outcome, Some(Outcome::Judged { .. }))
         };
         let (progress, watched) = watch::channel(progress);
+        let publisher = progress.clone();
         let actor = Self {
             world,
-            planner: Arc::new(planner),
+            planner,
             config,
             pending: pending.into(),
             running: HashMap::new(),
@@ -102,13 +107,14 @@ impl CampaignActor {
             draining: false,
             to_judge: finished.into_iter().filter(unjudged).collect(),
             unwritten: Vec::new(),
-            afresh: HashSet::new(),
+            afresh: HashMap::new(),
+            lost_in_a_row: 0,
             places,
             intensity: Intensity::new(PANICS, PANIC_WINDOW),
             progress,
         };
         let (address, joined) = spawn_actor(actor);
-        (CampaignHandle { address, progress: watched }, joined)
+        (CampaignHandle { address, progress: watched }, joined, publisher)
     }
 
     pub(super) fn state(&self) -> CampaignState {
@@ -133,33 +139,20 @@ impl CampaignActor {
         self.state() == CampaignState::Running && !self.draining
     }
 
-    pub(super) fn task(&self, record: &EpisodeRecord) -> Result<Arc<Task>, Fault> {
-        let plan = &record.plan;
-        let task = self.planner.task(&plan.template, plan.index);
-        let task = task.map_err(|error| Fault::new(FaultKind::TaskSetup, error.to_string()))?;
-        if task.id != plan.task {
-            let changed =
-                format!("the template {} has changed since it was planned", plan.template);
-            return Err(Fault::new(FaultKind::TaskSetup, changed));
-        }
-        Ok(Arc::new(task))
+    /// Something is wrong that trying again will not mend: rest, and say so. What runs is
+    /// cut off: it would meet the same.
+    pub(super) fn escalate(&mut self, fault: &Fault) {
+        self.pause_for(fault);
+        self.cut_off();
     }
 
-    /// Something is wrong that trying again will not mend: rest, and say so. A campaign that
-    /// was stopped or cancelled stays what it is.
-    pub(super) fn escalate(&mut self, why: &str) {
-        tracing::error!(campaign = %self.config.name, why, "the campaign pauses");
+    /// Rests because of a fault, and lets what runs come to its end. A campaign that was
+    /// stopped or cancelled stays what it is.
+    pub(super) fn pause_for(&mut self, fault: &Fault) {
+        tracing::error!(campaign = %self.config.name, %fault, "the campaign pauses");
         if matches!(self.state(), CampaignState::Running | CampaignState::Paused) {
-            self.show(|p| {
-                p.state = CampaignState::Paused;
-                // The first cause stands: what follows from it says less.
-                if !p.escalated {
-                    p.reason = Some(why.to_owned());
-                }
-                p.escalated = true;
-            });
+            self.show(|p| p.pause_for(fault));
         }
-        self.cut_off();
     }
 
     pub(super) fn cut_off(&mut self) {
@@ -176,7 +169,7 @@ impl CampaignActor {
                 this.writing -= 1;
                 if let Err(fault) = written {
                     this.unwritten.extend(entries);
-                    this.escalate(&fault.to_string());
+                    this.escalate(&fault);
                 }
                 this.admit(ctx);
             },
@@ -202,59 +195,83 @@ impl Actor for CampaignActor {
     }
 }
 
-impl Handler<Pause> for CampaignActor {
-    type Result = bool;
+/// Whether the order was obeyed, answered when the store knows of it: what a client was told
+/// holds even if the process is killed the next moment.
+type Obeyed = ResponseActFuture<CampaignActor, bool>;
 
-    fn handle(&mut self, message: Pause, ctx: &mut Self::Context) -> bool {
-        let running = self.state() == CampaignState::Running;
-        if running {
-            self.show(|p| {
-                p.state = CampaignState::Paused;
-                p.reason = Some(message.0);
-            });
-            self.admit(ctx);
+impl CampaignActor {
+    fn obeyed(&mut self, ctx: &mut Context<Self>) -> Obeyed {
+        self.writing += 1;
+        let (collector, standing) = (self.world.collector.clone(), self.standing());
+        let written = async move { collector.record(vec![standing]).await };
+        self.admit(ctx);
+        Box::pin(written.into_actor(self).map(|written, this, ctx| {
+            this.writing -= 1;
+            if let Err(fault) = &written {
+                this.escalate(fault);
+            }
+            this.admit(ctx);
+            written.is_ok()
+        }))
+    }
+}
+
+fn refused() -> Obeyed {
+    Box::pin(actix::fut::ready(false))
+}
+
+impl Handler<Pause> for CampaignActor {
+    type Result = Obeyed;
+
+    fn handle(&mut self, message: Pause, ctx: &mut Self::Context) -> Obeyed {
+        if self.state() != CampaignState::Running {
+            return refused();
         }
-        running
+        self.show(|p| {
+            p.state = CampaignState::Paused;
+            p.reason = Some(message.0);
+        });
+        self.obeyed(ctx)
     }
 }
 
 impl Handler<Resume> for CampaignActor {
-    type Result = bool;
+    type Result = Obeyed;
 
-    fn handle(&mut self, _: Resume, ctx: &mut Self::Context) -> bool {
-        let resting = matches!(self.state(), CampaignState::Paused | CampaignState::Stopped);
-        let resumable = resting && !self.draining;
-        if resumable {
-            self.intensity.reset();
-            self.show(|p| {
-                p.state = CampaignState::Running;
-                p.reason = None;
-                p.escalated = false;
-                p.settled = false;
-            });
-            let mut entries = std::mem::take(&mut self.unwritten);
-            entries.push(self.standing());
-            self.write(entries, ctx);
-            self.admit(ctx);
+    fn handle(&mut self, _: Resume, ctx: &mut Self::Context) -> Obeyed {
+        if self.state() != CampaignState::Paused || self.draining {
+            return refused();
         }
-        resumable
+        self.intensity.reset();
+        self.lost_in_a_row = 0;
+        self.show(|p| {
+            p.state = CampaignState::Running;
+            p.reason = None;
+            p.escalated = false;
+            p.cause = None;
+            p.settled = false;
+        });
+        let unwritten = std::mem::take(&mut self.unwritten);
+        if !unwritten.is_empty() {
+            self.write(unwritten, ctx);
+        }
+        self.obeyed(ctx)
     }
 }
 
 impl Handler<Cancel> for CampaignActor {
-    type Result = bool;
+    type Result = Obeyed;
 
-    fn handle(&mut self, _: Cancel, ctx: &mut Self::Context) -> bool {
-        let live = self.state() != CampaignState::Complete;
-        if live {
-            self.show(|p| {
-                p.state = CampaignState::Cancelled;
-                p.settled = false;
-            });
-            self.cut_off();
-            self.admit(ctx);
+    fn handle(&mut self, _: Cancel, ctx: &mut Self::Context) -> Obeyed {
+        if self.state() == CampaignState::Complete {
+            return refused();
         }
-        live
+        self.show(|p| {
+            p.state = CampaignState::Cancelled;
+            p.settled = false;
+        });
+        self.cut_off();
+        self.obeyed(ctx)
     }
 }
 

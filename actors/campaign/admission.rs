@@ -1,9 +1,8 @@
 //! Admission: episodes are launched as places become free.
 
 use super::actor::{CampaignActor, Child};
-use crate::episode::{Assignment, Exit, launch};
-use crate::model::{Attempt, EpisodeRecord, Fault, FaultKind};
-use crate::scaffold;
+use crate::episode::{Exit, Orders, launch};
+use crate::model::{EpisodeRecord, Fault, FaultKind};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -55,13 +54,15 @@ impl CampaignActor {
         record.attempt = attempt;
         let cancel = CancellationToken::new();
         let id = record.plan.id.clone();
-        let orders = match self.orders(&record, attempt) {
-            Ok(orders) => orders,
-            Err(fault) => return self.give_up(record, fault, ctx),
+        let orders = Orders {
+            plan: record.plan.clone(),
+            attempt,
+            replay_after: self.afresh.get(&id).copied().unwrap_or_default(),
+            planner: self.planner.clone(),
         };
         let (address, joined, exit) = launch(self.world.clone(), orders, cancel.clone());
         let cut = cancel.clone().drop_guard();
-        let child = Child { attempt, record, cancel, _cut: cut, _place: place };
+        let child = Child { attempt, record, cancel, _cut: cut, place };
         self.running.insert(id.clone(), child);
         let ended = async move {
             let exit = exit.await;
@@ -79,15 +80,5 @@ impl CampaignActor {
         ctx.spawn(ended.into_actor(self).map(move |exit, this, ctx| {
             this.on_exit(&id, attempt, exit, ctx);
         }));
-    }
-
-    fn orders(&self, record: &EpisodeRecord, attempt: Attempt) -> Result<Assignment, Fault> {
-        let task = self.task(record)?;
-        let scaffold = scaffold::by_name(&record.plan.scaffold).ok_or_else(|| {
-            Fault::new(FaultKind::TaskSetup, format!("no scaffold {}", record.plan.scaffold))
-        })?;
-        let replay = !self.afresh.contains(&record.plan.id);
-        let (plan, config) = (record.plan.clone(), self.config.clone());
-        Ok(Assignment { plan, attempt, replay, task, scaffold, config })
     }
 }

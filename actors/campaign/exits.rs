@@ -10,7 +10,11 @@ use crate::quality::{Finished, Judgement};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
+
+/// Attempts lost in a row that are no outage yet, however few episodes run at once.
+const OUTAGE: usize = 10;
 
 impl CampaignActor {
     pub(super) fn on_exit(
@@ -26,36 +30,26 @@ impl CampaignActor {
         }
         let Some(child) = self.running.remove(id) else { return };
         match exit {
-            Exit::Concluded(conclusion) => self.conclude(child.record, *conclusion, ctx),
+            Exit::Concluded(conclusion) => {
+                self.lost_in_a_row = 0;
+                self.conclude(child, *conclusion, ctx);
+            }
             Exit::Faulted(fault) => self.on_fault(child, fault, ctx),
         }
         self.admit(ctx);
     }
 
-    fn conclude(
-        &mut self,
-        mut record: EpisodeRecord,
-        conclusion: Conclusion,
-        ctx: &mut Context<Self>,
-    ) {
-        let Conclusion { stop, verdict, turns, fingerprint, started_at_ms, finished_at_ms } =
-            conclusion;
+    fn conclude(&mut self, child: Child, conclusion: Conclusion, ctx: &mut Context<Self>) {
+        let Child { mut record, place, .. } = child;
+        let Conclusion { task, stop, verdict, turns, fingerprint, finished_at_ms } = conclusion;
         let outcome = Outcome::Judged { stop, verdict: verdict.clone() };
         self.show(|p| {
             p.count(&outcome);
-            p.steps += turns.len() as u64;
-            for turn in &turns {
-                p.tokens.input += turn.step.usage.input_tokens;
-                p.tokens.output += turn.step.usage.output_tokens;
-            }
+            p.add_turns(&turns);
         });
         record.outcome = Some(outcome);
         record.fingerprint = Some(fingerprint.clone());
         record.finished_at_ms = Some(finished_at_ms);
-        let task = match self.task(&record) {
-            Ok(task) => task,
-            Err(fault) => return self.judge_later(record, &fault),
-        };
         let judgement = Judgement {
             attempt: record.attempt,
             plan: record.plan.clone(),
@@ -64,39 +58,43 @@ impl CampaignActor {
             stop,
             verdict,
             fingerprint,
-            started_at_ms,
             finished_at_ms,
             policy: self.config.quality.clone(),
             splits: self.config.dataset.splits,
         };
-        self.judge(record, judgement, ctx);
+        self.judge(record, judgement, Some(place), ctx);
     }
 
+    /// Has a row made. The place of the episode is kept meanwhile: trajectories that wait to
+    /// be judged are bounded like those that run.
     pub(super) fn judge(
         &mut self,
         record: EpisodeRecord,
         judgement: Judgement,
+        place: Option<OwnedSemaphorePermit>,
         ctx: &mut Context<Self>,
     ) {
         self.writing += 1;
         let quality = self.world.quality.clone();
-        ctx.spawn(async move { quality.judge(judgement).await }.into_actor(self).map(
-            |judged, this, ctx| {
-                this.writing -= 1;
-                match judged {
-                    Ok(Finished { accepted: true }) => this.show(|p| p.rows.accepted += 1),
-                    Ok(Finished { accepted: false }) => this.show(|p| p.rows.rejected += 1),
-                    Err(fault) => this.judge_later(record, &fault),
-                }
-                this.admit(ctx);
-            },
-        ));
+        let judging = async move {
+            let _place = place;
+            quality.judge(judgement).await
+        };
+        ctx.spawn(judging.into_actor(self).map(|judged, this, ctx| {
+            this.writing -= 1;
+            match judged {
+                Ok(Finished { accepted: true }) => this.show(|p| p.rows.accepted += 1),
+                Ok(Finished { accepted: false }) => this.show(|p| p.rows.rejected += 1),
+                Err(fault) => this.judge_later(record, &fault),
+            }
+            this.admit(ctx);
+        }));
     }
 
     /// The journal has the episode, but no row of it: no dataset is complete without.
     pub(super) fn judge_later(&mut self, record: EpisodeRecord, fault: &Fault) {
         self.to_judge.push_front(record);
-        self.escalate(&fault.to_string());
+        self.pause_for(fault);
     }
 
     fn on_fault(&mut self, child: Child, fault: Fault, ctx: &mut Context<Self>) {
@@ -104,17 +102,28 @@ impl CampaignActor {
         tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
         match fault.kind {
             FaultKind::Budget => self.stop_at_budget(&fault),
-            FaultKind::Store | FaultKind::ActorGone => self.escalate(&fault.to_string()),
-            FaultKind::Cancelled | FaultKind::Interrupted => {
+            FaultKind::Store
+            | FaultKind::StoreFull
+            | FaultKind::StoreDamaged
+            | FaultKind::ActorGone
+            | FaultKind::ModelPermanent => self.escalate(&fault),
+            FaultKind::Cancelled => {
                 // Nobody here cut it off: launching it again would only go round in circles.
                 if !cancel.is_cancelled() {
-                    self.escalate(&fault.to_string());
+                    self.escalate(&fault);
                 }
             }
             FaultKind::ReplayDiffers => {
-                self.afresh.insert(record.plan.id.clone());
+                self.afresh.insert(record.plan.id.clone(), record.attempt);
                 let entries = self.end_of_attempt(&record, &fault);
                 self.write(entries, ctx);
+            }
+            kind if kind.may_be_outage() && self.is_outage() => {
+                let why = format!(
+                    "{} attempts in a row were lost, the last: {fault}",
+                    self.lost_in_a_row
+                );
+                self.escalate(&Fault::new(kind, why));
             }
             _ => {
                 record.failed_attempts += 1;
@@ -124,9 +133,17 @@ impl CampaignActor {
         self.pending.push_front(record);
     }
 
+    /// Counts a lost attempt. So many in a row that every episode has lost more than one,
+    /// and none came through: what they all need is down, and no episode should pay for it.
+    fn is_outage(&mut self) -> bool {
+        self.lost_in_a_row += 1;
+        self.lost_in_a_row > (2 * self.config.concurrency).max(OUTAGE)
+    }
+
     fn retry(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
         if fault.kind == FaultKind::Panicked && !self.intensity.allows(Instant::now()) {
-            self.escalate(&format!("episodes panic too often, the last: {}", fault.message));
+            let why = format!("episodes panic too often, the last: {}", fault.message);
+            self.escalate(&Fault::new(FaultKind::Panicked, why));
         }
         let retry = Retry {
             attempts: self.config.episode.attempts,

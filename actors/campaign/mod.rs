@@ -14,5 +14,6 @@ mod tests;
 pub use actor::CampaignActor;
 pub use messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
 pub use plan::{Planner, Skipped};
+pub(crate) use prepare::moved;
 pub use prepare::{PrepareError, Prepared, prepare};
 pub use progress::{EpisodeCounts, Progress, Rows, Tokens};

@@ -1,10 +1,13 @@
 //! The plan: which episodes a campaign consists of. Deterministic, and stable as it grows.
 
-use crate::model::{CampaignConfig, EpisodeId, EpisodeRecord, PlannedEpisode, Task};
+use crate::model::{
+    Assignment, CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, PlannedEpisode, Task,
+    TaskId,
+};
 use crate::policy::assign;
 use crate::task::{Catalog, Template, TemplateError};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A template that is left out, and why.
@@ -33,35 +36,59 @@ impl Planner {
         template.task(self.config.seed, index)
     }
 
-    /// Every episode over `templates`, without those in `known`, numbered after them.
+    /// The task of a planned episode, rendered on a blocking thread.
+    pub async fn planned_task(self: Arc<Self>, plan: PlannedEpisode) -> Result<Arc<Task>, Fault> {
+        let (template, wanted) = (plan.template.clone(), plan.task.clone());
+        let rendered = tokio::task::spawn_blocking(move || self.task(&plan.template, plan.index));
+        let task = rendered
+            .await
+            .map_err(|failure| Fault::new(FaultKind::Panicked, failure.to_string()))?
+            .map_err(|error| Fault::new(FaultKind::TaskSetup, error.to_string()))?;
+        if task.id == wanted {
+            return Ok(Arc::new(task));
+        }
+        let changed = format!("the template {template} has changed since it was planned");
+        Err(Fault::new(FaultKind::TaskSetup, changed))
+    }
+
+    /// Every episode over `templates`, without those in `known`, numbered after them. A task
+    /// that one model was chosen for keeps it, however the plan grows.
     pub fn plan(
         &self,
         templates: &[Arc<Template>],
         known: &[EpisodeRecord],
     ) -> Result<Vec<PlannedEpisode>, TemplateError> {
-        let taken: HashMap<&EpisodeId, u64> =
-            known.iter().map(|record| (&record.plan.id, record.plan.ordinal)).collect();
+        let taken: HashSet<&EpisodeId> = known.iter().map(|record| &record.plan.id).collect();
+        let mut chosen: HashMap<&TaskId, &str> =
+            known.iter().map(|record| (&record.plan.task, record.plan.model.as_str())).collect();
+        chosen.retain(|_, model| self.config.models.iter().any(|m| m.name == *model));
         let mut next = known.iter().map(|record| record.plan.ordinal + 1).max().unwrap_or(0);
+        let mut turn = chosen.len() as u64;
         let mut planned = Vec::new();
-        for (place, template) in templates.iter().enumerate() {
+        for template in templates {
             for index in 0..self.config.tasks.per_template {
                 let task = template.task(self.config.seed, index)?;
-                let turn = place as u64 + u64::from(index) * templates.len() as u64;
-                for mut episode in self.episodes(&task, turn) {
-                    if !taken.contains_key(&episode.id) {
-                        episode.ordinal = next;
-                        next += 1;
-                        planned.push(episode);
-                    }
+                let choice = chosen.get(&task.id).copied();
+                let episodes = self.episodes(&task, turn, choice);
+                turn += u64::from(choice.is_none());
+                for mut episode in episodes.into_iter().filter(|e| !taken.contains(&e.id)) {
+                    episode.ordinal = next;
+                    next += 1;
+                    planned.push(episode);
                 }
             }
         }
         Ok(planned)
     }
 
-    fn episodes(&self, task: &Task, turn: u64) -> Vec<PlannedEpisode> {
+    fn episodes(&self, task: &Task, turn: u64, chosen: Option<&str>) -> Vec<PlannedEpisode> {
         let config = &self.config;
-        let models = assign(config.assign, &config.models, config.seed, turn);
+        let known = chosen.filter(|_| config.assign != Assignment::Cross);
+        let models = match known.and_then(|name| config.models.iter().position(|m| m.name == name))
+        {
+            Some(model) => vec![model],
+            None => assign(config.assign, &config.models, &task.id, turn, config.seed),
+        };
         let pairs = models.iter().flat_map(|model| {
             config.scaffolds.iter().map(|scaffold| (&config.models[*model].name, scaffold))
         });

@@ -3,23 +3,28 @@
 
 use super::plan::{Planner, Skipped};
 use crate::episode::World;
+use crate::episode::{answered, run_own};
 use crate::model::{
-    CampaignRecord, CampaignState, Entry, EpisodeRecord, ExecRequest, Fault, SandboxSpec,
+    CampaignConfig, CampaignName, CampaignRecord, CampaignState, Entry, EpisodeRecord, Fault,
+    FaultKind, PlannedEpisode, SandboxSpec,
 };
-use crate::task::{Template, TemplateError};
+use crate::task::{BASE_IMAGE, Template, TemplateError};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 const PLAN_CHUNK: usize = 1_000;
+/// For looking for a program.
+const PROBE: Duration = Duration::from_secs(10);
 
 /// A campaign that can run.
 pub struct Prepared {
-    pub planner: Planner,
-    pub record: CampaignRecord,
+    pub planner: Arc<Planner>,
     pub episodes: Vec<EpisodeRecord>,
     pub skipped: Vec<Skipped>,
     pub tasks: u64,
+    /// The state to go back to if it may not start after all.
+    pub before: (CampaignState, Option<String>),
 }
 
 /// Why a campaign cannot.
@@ -41,10 +46,11 @@ impl From<crate::ports::StoreFault> for PrepareError {
     }
 }
 
-/// Looks everything up and writes the plan down.
+/// Looks everything up and writes the plan down. Nothing is written of a campaign that
+/// cannot run.
 pub async fn prepare(
     world: &World,
-    planner: Planner,
+    planner: Arc<Planner>,
     source: String,
 ) -> Result<Prepared, PrepareError> {
     let config = planner.config.clone();
@@ -53,38 +59,91 @@ pub async fn prepare(
     if earlier.as_ref().is_some_and(|record| record.identity != identity) {
         return Err(PrepareError::Changed(config.name.to_string()));
     }
-    let earlier_state = earlier.as_ref().map(|record| record.state);
     let (templates, skipped) = runnable(world, &planner).await?;
     if templates.is_empty() {
         return Err(PrepareError::NothingToRun(skipped));
     }
+    let known = world.journal.episodes(&config.name).await?;
+    let planned = plan(planner.clone(), templates.clone(), known).await?;
     let record = CampaignRecord {
         name: config.name.clone(),
         identity,
         config: source,
         state: CampaignState::Running,
         reason: None,
-        created_at_ms: earlier.map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),
+        created_at_ms: earlier.as_ref().map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),
     };
-    world.collector.record(vec![Entry::CampaignOpened(record.clone())]).await?;
-    let known = world.journal.episodes(&config.name).await?;
-    let planned = planner.plan(&templates, &known)?;
+    write_down(world, record, &planned).await?;
+    let mut episodes = world.journal.episodes(&config.name).await?;
+    let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
+    leave_out(&config, &templates, &mut episodes);
+    let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
+    // Opened again, it keeps the state it was left in; with work left, it runs now.
+    if work_left && earlier.as_ref().is_some_and(|r| r.state != CampaignState::Running) {
+        world.collector.record(vec![moved(&config.name, CampaignState::Running, None)]).await?;
+    }
+    let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
+    Ok(Prepared { planner, episodes, skipped, tasks, before })
+}
+
+/// Rendering a large plan takes long.
+async fn plan(
+    planner: Arc<Planner>,
+    templates: Vec<Arc<Template>>,
+    known: Vec<EpisodeRecord>,
+) -> Result<Vec<PlannedEpisode>, PrepareError> {
+    let planned = tokio::task::spawn_blocking(move || planner.plan(&templates, &known)).await;
+    let failed = |failure: tokio::task::JoinError| {
+        Fault::new(FaultKind::Panicked, crate::supervisor::panic_text(failure))
+    };
+    Ok(planned.map_err(failed)??)
+}
+
+async fn write_down(
+    world: &World,
+    record: CampaignRecord,
+    planned: &[PlannedEpisode],
+) -> Result<(), Fault> {
+    world.collector.record(vec![Entry::CampaignOpened(record)]).await?;
     for chunk in planned.chunks(PLAN_CHUNK) {
         world.collector.record(vec![Entry::Planned(chunk.to_vec())]).await?;
     }
-    let episodes = world.journal.episodes(&config.name).await?;
-    // Opened again, it keeps the state it was left in; with work left, it runs now.
-    let at_rest = earlier_state.is_some_and(|state| state != CampaignState::Running);
-    if at_rest && episodes.iter().any(|episode| episode.outcome.is_none()) {
-        let moved = Entry::CampaignMoved {
-            campaign: config.name.clone(),
-            state: CampaignState::Running,
-            reason: None,
-        };
-        world.collector.record(vec![moved]).await?;
+    Ok(())
+}
+
+pub(crate) fn moved(
+    campaign: &CampaignName,
+    state: CampaignState,
+    reason: Option<String>,
+) -> Entry {
+    Entry::CampaignMoved { campaign: campaign.clone(), state, reason }
+}
+
+/// What was planned earlier and is not to be had any more: its model or scaffold is not
+/// configured now, or the host cannot run its template. It stays planned, for a time when
+/// it can be run; to run it now would only make a wrong label.
+fn leave_out(
+    config: &CampaignConfig,
+    templates: &[Arc<Template>],
+    episodes: &mut Vec<EpisodeRecord>,
+) {
+    let templates: HashSet<&str> = templates.iter().map(|t| t.id.as_str()).collect();
+    let models: HashSet<&str> = config.models.iter().map(|m| m.name.as_str()).collect();
+    let before = episodes.len();
+    episodes.retain(|EpisodeRecord { plan, outcome, .. }| {
+        outcome.is_some()
+            || templates.contains(plan.template.as_str())
+                && models.contains(plan.model.as_str())
+                && config.scaffolds.contains(&plan.scaffold)
+    });
+    let left_out = before - episodes.len();
+    if left_out > 0 {
+        tracing::warn!(
+            campaign = %config.name,
+            "{left_out} episodes planned earlier are left out: their template, model or \
+             scaffold is not to be had now"
+        );
     }
-    let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
-    Ok(Prepared { planner, record, episodes, skipped, tasks })
 }
 
 /// The templates whose `requires` this host's sandboxes meet, and the others.
@@ -99,16 +158,23 @@ async fn runnable(
     let mut skipped = Vec::new();
     let mut kept = Vec::new();
     for template in all {
-        let lacks: Vec<&str> =
-            template.requires.iter().map(String::as_str).filter(|r| missing.contains(*r)).collect();
-        if lacks.is_empty() {
-            kept.push(template);
-        } else {
-            let reason = format!("the sandbox has no {}", lacks.join(", "));
-            skipped.push(Skipped { template: template.id.clone(), reason });
+        match lacking(&template, &missing) {
+            None => kept.push(template),
+            Some(reason) => skipped.push(Skipped { template: template.id.clone(), reason }),
         }
     }
     Ok((kept, skipped))
+}
+
+/// Why a template cannot run here.
+fn lacking(template: &Template, missing: &HashSet<String>) -> Option<String> {
+    if template.environment.image != BASE_IMAGE {
+        let image = &template.environment.image;
+        return Some(format!("there is no image {image} for it; only {BASE_IMAGE} is known"));
+    }
+    let lacks = template.requires.iter().map(String::as_str).filter(|r| missing.contains(*r));
+    let lacks: Vec<&str> = lacks.collect();
+    (!lacks.is_empty()).then(|| format!("the sandbox has no {}", lacks.join(", ")))
 }
 
 /// Asks a real sandbox, because that is where they must be.
@@ -124,13 +190,11 @@ async fn missing_programs(
     let mut lease = world.pool.acquire(&Arc::new(spec.clone())).await?;
     for program in wanted {
         let plain = program.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
-        let request = ExecRequest {
-            command: format!("command -v {program}"),
-            session: false,
-            timeout: Duration::from_secs(10),
-            scan: false,
+        let found = plain && {
+            let command = format!("command -v {program}");
+            answered(run_own(lease.sandbox(), &command, PROBE).await?)?.end.success()
         };
-        if !plain || !lease.sandbox().exec(&request).await?.end.success() {
+        if !found {
             missing.insert((*program).to_owned());
         }
     }

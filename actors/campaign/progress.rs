@@ -2,7 +2,8 @@
 
 use super::plan::Skipped;
 use crate::model::{
-    CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeRecord, Money, Outcome,
+    CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeRecord, Fault, FaultKind,
+    Judged, Money, Outcome, Turn,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -36,6 +37,8 @@ pub struct Progress {
     pub reason: Option<String>,
     /// The pause or stop came from a fault, not from a person: nobody will resume it.
     pub escalated: bool,
+    /// The kind of that fault.
+    pub cause: Option<FaultKind>,
     pub tasks: u64,
     pub episodes: EpisodeCounts,
     pub running: u64,
@@ -59,6 +62,7 @@ impl Progress {
             state: CampaignState::Running,
             reason: None,
             escalated: false,
+            cause: None,
             tasks,
             episodes: EpisodeCounts::default(),
             running: 0,
@@ -78,11 +82,12 @@ impl Progress {
         record: &CampaignRecord,
         episodes: &[EpisodeRecord],
         dataset: Option<DatasetRecord>,
+        spent: Money,
     ) -> Self {
         let tasks: HashSet<_> = episodes.iter().map(|episode| &episode.plan.task).collect();
         let mut progress = Self::new(record.name.clone(), tasks.len() as u64, Vec::new());
         episodes.iter().for_each(|episode| progress.found(episode));
-        progress.cost_usd = episodes.iter().map(|episode| episode.cost).sum();
+        progress.cost_usd = spent;
         progress.state = record.state;
         progress.reason = record.reason.clone();
         progress.already_complete = record.state == CampaignState::Complete;
@@ -103,6 +108,36 @@ impl Progress {
             self.steps += u64::from(record.steps);
             self.tokens.input += record.usage.input_tokens;
             self.tokens.output += record.usage.output_tokens;
+        }
+        match record.judged {
+            Some(Judged::Accepted) => self.rows.accepted += 1,
+            Some(Judged::Rejected) => self.rows.rejected += 1,
+            None => {}
+        }
+    }
+
+    /// Rests because of a fault. The first cause stands: what follows from it says less.
+    pub(super) fn pause_for(&mut self, fault: &Fault) {
+        self.state = CampaignState::Paused;
+        if !self.escalated {
+            self.reason = Some(fault.to_string());
+            self.cause = Some(fault.kind);
+        }
+        self.escalated = true;
+    }
+
+    /// The campaign's actor is dead: it rests until somebody submits it again.
+    pub fn died(&mut self, panic: String) {
+        self.pause_for(&Fault::new(FaultKind::Panicked, panic));
+        self.running = 0;
+        self.settled = true;
+    }
+
+    pub(super) fn add_turns(&mut self, turns: &[Turn]) {
+        self.steps += turns.len() as u64;
+        for turn in turns {
+            self.tokens.input += turn.step.usage.input_tokens;
+            self.tokens.output += turn.step.usage.output_tokens;
         }
     }
 

@@ -1,10 +1,9 @@
 //! Coming to rest: the dataset at the end, or a word on where the campaign stands.
 
 use super::actor::CampaignActor;
+use super::plan::Planner;
 use crate::episode::World;
-use crate::model::{
-    CampaignConfig, CampaignState, Entry, EpisodeRecord, Fault, Outcome, StopReason, Task, Verdict,
-};
+use crate::model::{CampaignState, Entry, EpisodeRecord, Fault, FaultKind, Outcome};
 use crate::quality::{Judgement, Publish};
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
@@ -34,22 +33,14 @@ impl CampaignActor {
     /// An episode that finished without its row being written: the process died, or the
     /// store failed, in between.
     fn judge_again(&mut self, record: EpisodeRecord, ctx: &mut Context<Self>) {
-        let task = match self.task(&record) {
-            Ok(task) => task,
-            Err(fault) => {
-                self.judge_later(record, &fault);
-                return self.admit(ctx);
-            }
-        };
         self.writing += 1;
-        let world = self.world.clone();
-        let config = self.config.clone();
+        let (world, planner) = (self.world.clone(), self.planner.clone());
         let found = record.clone();
-        let found = async move { recover(&world, &config, found, task).await };
+        let found = async move { recover(&world, planner, found).await };
         ctx.spawn(found.into_actor(self).map(|found, this, ctx| {
             this.writing -= 1;
             match found {
-                Ok(judgement) => this.judge(record, judgement, ctx),
+                Ok(judgement) => this.judge(record, judgement, None, ctx),
                 Err(fault) => this.judge_later(record, &fault),
             }
             this.admit(ctx);
@@ -91,7 +82,7 @@ impl CampaignActor {
                     ctx.stop();
                 }
                 Err(fault) => {
-                    this.escalate(&fault.to_string());
+                    this.pause_for(&fault);
                     this.admit(ctx);
                 }
             }
@@ -105,9 +96,9 @@ impl CampaignActor {
         }
         self.closing = true;
         let said = (self.state(), self.draining);
-        let standing = self.standing();
         let (router, collector) = (self.world.router.clone(), self.world.collector.clone());
         let campaign = self.config.name.clone();
+        let standing = self.standing();
         let write = async move {
             router.quiet(&campaign).await;
             collector.record(vec![standing]).await
@@ -122,15 +113,21 @@ impl CampaignActor {
     }
 
     fn rested(&mut self, said: (CampaignState, bool), ctx: &mut Context<Self>) {
-        // It was told something else meanwhile; what was written is not how it stands.
-        if said != (self.state(), self.draining) || self.is_busy() {
+        // It was told something else meanwhile; what was written last is not how it stands.
+        if said != (self.state(), self.draining) {
+            return self.write(vec![self.standing()], ctx);
+        }
+        if self.is_busy() {
             return self.admit(ctx);
         }
         self.show(|p| {
             p.running = 0;
             p.settled = true;
         });
-        if self.draining || self.state() == CampaignState::Cancelled {
+        // A stopped one waits for a larger budget, which comes with a new submission.
+        if self.draining
+            || matches!(self.state(), CampaignState::Cancelled | CampaignState::Stopped)
+        {
             ctx.stop();
         }
     }
@@ -139,28 +136,24 @@ impl CampaignActor {
 /// The judgement of an episode out of the journal.
 async fn recover(
     world: &World,
-    config: &CampaignConfig,
+    planner: Arc<Planner>,
     record: EpisodeRecord,
-    task: Arc<Task>,
 ) -> Result<Judgement, Fault> {
-    let turns = world.journal.turns(&record.plan.id, record.attempt).await?;
-    let attempts = world.journal.attempts(&record.plan.id).await?;
-    let started = attempts.iter().find(|a| a.attempt == record.attempt).map(|a| a.started_at_ms);
-    let (stop, verdict) = match record.outcome {
-        Some(Outcome::Judged { stop, verdict }) => (stop, verdict),
-        _ => (StopReason::Submitted, Verdict::agree(Vec::new(), &[])),
+    let Some(Outcome::Judged { stop, verdict }) = record.outcome else {
+        let what = format!("episode {} has no verdict to make a row of", record.plan.id);
+        return Err(Fault::new(FaultKind::Store, what));
     };
-    let finished_at_ms = record.finished_at_ms.unwrap_or_default();
+    let turns = world.journal.turns(&record.plan.id, record.attempt).await?;
+    let config = planner.config.clone();
     Ok(Judgement {
         attempt: record.attempt,
+        task: planner.planned_task(record.plan.clone()).await?,
         plan: record.plan,
-        task,
         turns: Arc::new(turns),
         stop,
         verdict,
         fingerprint: record.fingerprint.unwrap_or_default(),
-        started_at_ms: started.unwrap_or(finished_at_ms),
-        finished_at_ms,
+        finished_at_ms: record.finished_at_ms.unwrap_or_default(),
         policy: config.quality.clone(),
         splits: config.dataset.splits,
     })

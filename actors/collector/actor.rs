@@ -81,7 +81,7 @@ impl Handler<Record> for CollectorActor {
 }
 
 fn panicked(failure: tokio::task::JoinError) -> StoreFault {
-    StoreFault { operation: "append", message: panic_text(failure) }
+    StoreFault::new("append", panic_text(failure))
 }
 
 impl Handler<Snapshot> for CollectorActor {

@@ -1,8 +1,8 @@
 //! The engine actor.
 
 use super::messages::{EngineTools, Submit, SubmitError};
-use crate::campaign::{CampaignActor, CampaignHandle, Planner, Prepared, prepare};
-use crate::model::CampaignName;
+use crate::campaign::{CampaignActor, CampaignHandle, Planner, Prepared, moved, prepare};
+use crate::model::{CampaignName, CampaignState, Entry};
 use crate::router::Account;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use std::collections::{BTreeMap, HashSet};
@@ -92,16 +92,37 @@ impl EngineActor {
         ctx: &mut Context<Self>,
     ) -> Submitted {
         let EngineTools { world, places, .. } = self.tools.clone();
-        let started = self.registry.start(name, || CampaignActor::start(world, prepared, places));
-        let (handle, joined) = started.ok_or_else(|| Arc::new(SubmitError::Draining))?;
+        let before = prepared.before.clone();
+        let starting = || {
+            let (handle, joined, progress) = CampaignActor::start(world, prepared, places);
+            (handle, (joined, progress))
+        };
+        let Some((handle, (joined, progress))) = self.registry.start(name, starting) else {
+            self.write(moved(name, before.0, before.1), ctx);
+            return Err(Arc::new(SubmitError::Draining));
+        };
         let campaign = name.clone();
-        ctx.spawn(joined.into_actor(self).map(move |ended, _, _| {
+        ctx.spawn(joined.into_actor(self).map(move |ended, this, ctx| {
             if let Err(failure) = ended {
                 let panic = crate::supervisor::panic_text(failure);
                 tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
+                let reason = Some(format!("its actor died: {panic}"));
+                this.write(moved(&campaign, CampaignState::Paused, reason), ctx);
+                progress.send_modify(|progress| progress.died(panic));
             }
         }));
         Ok(handle)
+    }
+
+    /// Writes where a campaign without an actor stands.
+    fn write(&self, entry: Entry, ctx: &mut Context<Self>) {
+        let collector = self.tools.world.collector.clone();
+        let written = async move { collector.record(vec![entry]).await };
+        ctx.spawn(written.into_actor(self).map(|written, _, _| {
+            if let Err(fault) = written {
+                tracing::error!(%fault, "a campaign's state could not be written");
+            }
+        }));
     }
 }
 
@@ -131,7 +152,7 @@ impl Handler<Submit> for EngineActor {
 
 async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, SubmitError> {
     let config = submit.config;
-    let planner = Planner { config: config.clone(), catalog: tools.catalog.clone() };
+    let planner = Arc::new(Planner { config: config.clone(), catalog: tools.catalog.clone() });
     let mut models = Vec::with_capacity(config.models.len());
     for model in &config.models {
         models.push((model.clone(), tools.models.model(model)?));

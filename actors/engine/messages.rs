@@ -24,7 +24,7 @@ pub struct EngineTools {
     pub places: Arc<Semaphore>,
 }
 
-/// Start a campaign, or find the one of that name that runs.
+/// Start a campaign. One of that name must not be running.
 #[derive(Clone, Message)]
 #[rtype(result = "Result<CampaignHandle, Arc<SubmitError>>")]
 pub struct Submit {

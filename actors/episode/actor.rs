@@ -4,13 +4,13 @@
 use super::phase::Phase;
 use super::run::{Conclusion, run};
 use super::world::{Assignment, Standing, World};
-use crate::model::{Fault, FaultKind};
+use crate::campaign::Planner;
+use crate::model::{Attempt, Fault, FaultKind, PlannedEpisode};
+use crate::scaffold;
 use crate::supervisor::{panic_text, spawn, spawn_actor};
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message,
-    MessageResult, WrapFuture,
-};
-use tokio::sync::{oneshot, watch};
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
+use std::sync::Arc;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -22,29 +22,49 @@ pub enum Exit {
     Faulted(Fault),
 }
 
-/// Where the attempt stands.
-#[derive(Clone, Message)]
-#[rtype(result = "Phase")]
-pub struct Inspect;
+/// What is to be done; the task is rendered when the attempt begins, off the actors' thread.
+#[derive(Clone)]
+pub struct Orders {
+    pub plan: PlannedEpisode,
+    pub attempt: Attempt,
+    pub replay_after: Attempt,
+    pub planner: Arc<Planner>,
+}
+
+impl Orders {
+    async fn assignment(self) -> Result<Assignment, Fault> {
+        let name = &self.plan.scaffold;
+        let scaffold = scaffold::by_name(name)
+            .ok_or_else(|| Fault::new(FaultKind::TaskSetup, format!("no scaffold {name}")))?;
+        let config = self.planner.config.clone();
+        let task = self.planner.clone().planned_task(self.plan.clone()).await?;
+        Ok(Assignment {
+            plan: self.plan,
+            attempt: self.attempt,
+            replay_after: self.replay_after,
+            task,
+            scaffold,
+            spec: Arc::new(config.sandbox.clone()),
+            config,
+        })
+    }
+}
 
 pub struct EpisodeActor {
     world: World,
-    orders: Assignment,
+    orders: Orders,
     cancel: CancellationToken,
-    phase: watch::Receiver<Phase>,
-    standing: Standing,
     exit: Option<oneshot::Sender<Exit>>,
 }
 
 /// Starts an attempt; its exit arrives when it has ended, however it ends.
 pub fn launch(
     world: World,
-    orders: Assignment,
+    orders: Orders,
     cancel: CancellationToken,
 ) -> (Addr<EpisodeActor>, JoinHandle<()>, oneshot::Receiver<Exit>) {
     let (exit, ended) = oneshot::channel();
-    let (standing, phase) = Standing::new();
-    let actor = EpisodeActor { world, orders, cancel, phase, standing, exit: Some(exit) };
+    let actor = EpisodeActor { world, orders, cancel, exit: Some(exit) };
     let (address, joined) = spawn_actor(actor);
     (address, joined, ended)
 }
@@ -64,7 +84,7 @@ impl Actor for EpisodeActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let (world, orders) = (self.world.clone(), self.orders.clone());
-        let (cancel, standing) = (self.cancel.clone(), self.standing.clone());
+        let cancel = self.cancel.clone();
         // Of the highest level, so that a filter for warnings does not hide whose they are.
         let span = tracing::error_span!(
             "episode",
@@ -73,7 +93,7 @@ impl Actor for EpisodeActor {
             attempt = orders.attempt.0,
         );
         let attempt = async move {
-            let outcome = run(&world, &orders, &standing, &cancel).await;
+            let outcome = perform(&world, orders, &cancel).await;
             match &outcome {
                 Ok(done) => tracing::info!(steps = done.turns.len(), "the attempt is judged"),
                 Err(fault) => tracing::debug!(%fault, "the attempt ended without a verdict"),
@@ -87,18 +107,21 @@ impl Actor for EpisodeActor {
                 Ok(Err(fault)) => Exit::Faulted(fault),
                 Err(failure) => Exit::Faulted(Fault::new(FaultKind::Panicked, panic_text(failure))),
             };
-            if matches!(exit, Exit::Faulted(_)) {
-                this.standing.become_phase(Phase::Faulted);
-            }
             this.finish(exit, ctx);
         }));
     }
 }
 
-impl Handler<Inspect> for EpisodeActor {
-    type Result = MessageResult<Inspect>;
-
-    fn handle(&mut self, _: Inspect, _: &mut Self::Context) -> Self::Result {
-        MessageResult(*self.phase.borrow())
+async fn perform(
+    world: &World,
+    orders: Orders,
+    cancel: &CancellationToken,
+) -> Result<Conclusion, Fault> {
+    let assignment = orders.assignment().await?;
+    let standing = Standing::new();
+    let outcome = run(world, &assignment, &standing, cancel).await;
+    if outcome.is_err() {
+        standing.become_phase(Phase::Faulted);
     }
+    outcome
 }

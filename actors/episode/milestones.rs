@@ -1,6 +1,7 @@
 //! The milestone potential of a state, measured on a copy, out of the agent's sight.
 
-use crate::model::{ExecRequest, Fault, FaultKind, SandboxSpec, Snapshot, Task, Tree};
+use super::own::{copy_of, run_sealed};
+use crate::model::{Fault, FaultKind, SandboxSpec, Snapshot, Task};
 use crate::pool::PoolHandle;
 use crate::ports::Sandbox;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 pub async fn potential(
     pool: &PoolHandle,
     task: &Task,
-    spec: &SandboxSpec,
+    spec: &Arc<SandboxSpec>,
     live: &mut dyn Sandbox,
 ) -> Result<f64, Fault> {
     if task.verification.milestones.is_empty() {
@@ -27,22 +28,13 @@ pub async fn potential(
 async fn of_snapshot(
     pool: &PoolHandle,
     task: &Task,
-    spec: &SandboxSpec,
+    spec: &Arc<SandboxSpec>,
     snapshot: &Snapshot,
 ) -> Result<f64, Fault> {
-    let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
-    let sandbox = lease.sandbox();
-    sandbox.unpack(snapshot).await?;
+    let mut lease = copy_of(pool, spec, snapshot).await?;
     let mut potential = 0.0;
     for milestone in &task.verification.milestones {
-        sandbox.lay(Tree::Sealed, &task.verification.files).await?;
-        let request = ExecRequest {
-            command: milestone.run.clone(),
-            session: false,
-            timeout: task.verification.timeout,
-            scan: false,
-        };
-        if sandbox.exec(&request).await?.end.success() {
+        if run_sealed(lease.sandbox(), task, &milestone.run).await?.end.success() {
             potential += milestone.weight;
         }
     }

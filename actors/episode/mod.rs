@@ -2,6 +2,7 @@
 
 mod actor;
 mod milestones;
+mod own;
 mod phase;
 mod repeat;
 mod run;
@@ -9,8 +10,9 @@ mod turns;
 mod verify;
 mod world;
 
-pub use actor::{EpisodeActor, Exit, Inspect, launch};
+pub use actor::{EpisodeActor, Exit, Orders, launch};
 pub use milestones::potential;
+pub(crate) use own::{answered, run_own};
 pub use phase::Phase;
 pub use repeat::repeats;
 pub use run::{Conclusion, lay_task};

@@ -1,12 +1,13 @@
 //! The whole of an attempt, as one future. Everything perishable (the sandbox, calls in
 //! flight) belongs to it and goes with it.
 
+use super::own::{answered, run_own};
 use super::phase::Phase;
 use super::turns::{Acting, Played};
 use super::verify;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
-    Attempt, Entry, ExecRequest, Fault, FaultKind, Fingerprint, Outcome, SandboxSpec, StopReason,
+    Attempt, AttemptRecord, Entry, Fault, FaultKind, Fingerprint, Outcome, SandboxSpec, StopReason,
     Task, Tree, Turn, Verdict,
 };
 use crate::pool::{Lease, PoolHandle};
@@ -16,11 +17,11 @@ use tokio_util::sync::CancellationToken;
 /// What an attempt that reached its end leaves behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conclusion {
+    pub task: Arc<Task>,
     pub stop: StopReason,
     pub verdict: Verdict,
     pub turns: Vec<Turn>,
     pub fingerprint: Fingerprint,
-    pub started_at_ms: i64,
     pub finished_at_ms: i64,
 }
 
@@ -50,9 +51,8 @@ async fn conclude(
     orders: &Assignment,
     standing: &Standing,
 ) -> Result<Conclusion, Fault> {
-    let started_at_ms = world.clock.now_ms();
-    let source = if orders.replay { replay_source(world, orders).await? } else { None };
-    start(world, orders, source, started_at_ms).await?;
+    let source = replay_source(world, orders).await?;
+    start(world, orders, source).await?;
     // Read behind the fence: what the earlier attempt still had in flight is in, or never.
     let recorded = match source {
         Some(source) => world.journal.turns(&orders.plan.id, source).await?,
@@ -64,15 +64,15 @@ async fn conclude(
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
             drop(lease);
-            verify::verify_snapshot(&world.pool, &orders.task, &orders.config.sandbox, &snapshot)
-                .await?
+            verify::verify_snapshot(&world.pool, &orders.task, &orders.spec, &snapshot).await?
         }
         // Too large or too deep to copy: the agent's doing, so it has not solved the task.
         Err(fault) if fault.kind == FaultKind::SandboxCopy => verify::uncopied(&fault),
         Err(fault) => return Err(fault),
     };
     let finished_at_ms = world.clock.now_ms();
-    Ok(Conclusion { stop, verdict, turns, fingerprint, started_at_ms, finished_at_ms })
+    let task = orders.task.clone();
+    Ok(Conclusion { task, stop, verdict, turns, fingerprint, finished_at_ms })
 }
 
 /// The newest earlier attempt with turns: they are paid for, so they are played again
@@ -83,21 +83,22 @@ async fn replay_source(world: &World, orders: &Assignment) -> Result<Option<Atte
         return Ok(None);
     }
     let attempts = world.journal.attempts(&orders.plan.id).await?;
-    let with_turns = attempts.iter().filter(|a| a.steps > 0 && a.attempt < orders.attempt);
-    Ok(with_turns.map(|a| a.attempt).max())
+    let usable = |a: &&AttemptRecord| {
+        a.steps > 0 && a.attempt < orders.attempt && a.attempt > orders.replay_after
+    };
+    Ok(attempts.iter().filter(usable).map(|a| a.attempt).max())
 }
 
 async fn start(
     world: &World,
     orders: &Assignment,
     resumed_from: Option<Attempt>,
-    at_ms: i64,
 ) -> Result<(), Fault> {
     let entry = Entry::AttemptStarted {
         episode: orders.plan.id.clone(),
         attempt: orders.attempt,
         resumed_from,
-        at_ms,
+        at_ms: world.clock.now_ms(),
     };
     world.collector.record(vec![entry]).await
 }
@@ -121,7 +122,7 @@ async fn play(
     standing: &Standing,
     recorded: Vec<Turn>,
 ) -> Result<Played, Fault> {
-    let lease = lay_task(&world.pool, &orders.task, &orders.config.sandbox).await?;
+    let lease = lay_task(&world.pool, &orders.task, &orders.spec).await?;
     let mut acting = Acting::begin(world, orders, standing, lease).await?;
     if !recorded.is_empty() {
         acting.replay(recorded).await?;
@@ -130,18 +131,16 @@ async fn play(
 }
 
 /// A fresh sandbox with a task laid in it and its setup done.
-pub async fn lay_task(pool: &PoolHandle, task: &Task, spec: &SandboxSpec) -> Result<Lease, Fault> {
-    let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
+pub async fn lay_task(
+    pool: &PoolHandle,
+    task: &Task,
+    spec: &Arc<SandboxSpec>,
+) -> Result<Lease, Fault> {
+    let mut lease = pool.acquire(spec).await?;
     let sandbox = lease.sandbox();
     sandbox.lay(Tree::Workspace, &task.files).await?;
     for command in &task.setup {
-        let request = ExecRequest {
-            command: command.clone(),
-            session: false,
-            timeout: spec.limits.command_timeout,
-            scan: false,
-        };
-        let report = sandbox.exec(&request).await?;
+        let report = answered(run_own(sandbox, command, spec.limits.command_timeout).await?)?;
         if !report.end.success() {
             let why = format!(
                 "setup command {command:?} ended with {}: {}",

@@ -1,12 +1,13 @@
 //! The turns of an attempt: ask, parse, run, observe, record, until the agent stops.
 
 use super::milestones;
+use super::own::answered;
 use super::phase::Phase;
 use super::repeat::repeats;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
     ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, FaultKind, Fingerprint,
-    FinishReason, Message, Scan, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
+    FinishReason, Message, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
 };
 use crate::pool::Lease;
 use crate::ports::CallContext;
@@ -14,7 +15,7 @@ use crate::router::{Call, Called};
 use crate::scaffold::{FormatError, ParsedAction};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// An attempt whose agent has stopped.
 pub(super) struct Played {
@@ -37,7 +38,9 @@ pub(super) struct Acting<'a> {
     seen: u64,
     potential: f64,
     malformed: u32,
-    deadline: Instant,
+    /// What is left of the agent's time: what its model and its commands take. The engine's
+    /// own waiting is not the agent's, and a resumed attempt goes on with what was left.
+    left: Duration,
 }
 
 /// What a reply led to.
@@ -45,6 +48,7 @@ struct Deed {
     action: StepAction,
     command: Option<String>,
     report: Option<ExecReport>,
+    took: Duration,
     observation: String,
     messages: Vec<Message>,
     error: Option<String>,
@@ -64,7 +68,7 @@ impl<'a> Acting<'a> {
             timeout: Duration::from_secs(30),
             scan: true,
         };
-        let first = lease.sandbox().exec(&look).await?;
+        let first = answered(lease.sandbox().exec(&look).await?)?;
         let fingerprint = lease.sandbox().fingerprint().clone();
         let scan = first.scan.unwrap_or_default();
         Ok(Self {
@@ -79,7 +83,7 @@ impl<'a> Acting<'a> {
             seen: scan.digest,
             potential: 0.0,
             malformed: 0,
-            deadline: Instant::now() + orders.config.episode.timeout,
+            left: orders.config.episode.timeout,
         })
     }
 
@@ -89,7 +93,7 @@ impl<'a> Acting<'a> {
         for turn in &recorded {
             self.standing.become_phase(Phase::Replaying { turn: turn.step.index });
             if let Some(command) = turn.command.clone() {
-                let report = self.execute(&command).await?;
+                let (report, _) = self.execute(&command).await?;
                 let parsed = self.orders.scaffold.parse(&turn.reply);
                 let same = parsed.is_ok_and(|action| {
                     let now = self.orders.scaffold.observe(&action, &report).text;
@@ -101,6 +105,7 @@ impl<'a> Acting<'a> {
                 }
                 self.look(&report);
             }
+            self.left = self.left.saturating_sub(Duration::from_millis(turn.step.duration_ms));
             self.potential = turn.step.potential;
             let bad = turn.step.action.kind == ActionType::Malformed;
             self.malformed = if bad { self.malformed + 1 } else { 0 };
@@ -115,7 +120,7 @@ impl<'a> Acting<'a> {
             let index = self.turns.len() as u32;
             if index >= self.orders.config.episode.max_turns {
                 stop = Some(StopReason::StepLimit);
-            } else if Instant::now() >= self.deadline {
+            } else if self.left.is_zero() {
                 stop = Some(StopReason::TimeLimit);
             } else {
                 self.standing.become_phase(Phase::Acting { turn: index });
@@ -149,14 +154,16 @@ impl<'a> Acting<'a> {
     }
 
     async fn turn(&mut self, index: u32) -> Result<Option<StopReason>, Fault> {
-        let started = Instant::now();
-        // The limit is on the whole of the turns, so it also ends a call that never returns.
-        let Ok(called) = timeout_at(self.deadline, self.ask(index)).await else {
-            return Ok(Some(StopReason::TimeLimit));
+        let called = match self.ask(index).await {
+            Err(fault) if fault.kind == FaultKind::OutOfTime => {
+                return Ok(Some(StopReason::TimeLimit));
+            }
+            called => called?,
         };
-        let called = called?;
+        self.left = self.left.saturating_sub(called.took);
         let before = self.state.clone();
         let deed = self.perform(&called.reply).await?;
+        self.left = self.left.saturating_sub(deed.took);
         if let Some(report) = &deed.report {
             let changed = self.look(report);
             if changed {
@@ -164,7 +171,7 @@ impl<'a> Acting<'a> {
             }
         }
         let stop = deed.stop;
-        let turn = self.assemble(index, before, called, deed, started.elapsed());
+        let turn = self.assemble(index, before, called, deed);
         self.record(vec![turn]).await?;
         Ok(stop)
     }
@@ -185,6 +192,7 @@ impl<'a> Acting<'a> {
                     turn: index,
                     retry: 0,
                 },
+                limit: self.left,
             })
             .await
     }
@@ -203,7 +211,7 @@ impl<'a> Acting<'a> {
     }
 
     async fn run(&mut self, action: ParsedAction) -> Result<Deed, Fault> {
-        let report = self.execute(&action.command).await?;
+        let (report, took) = self.execute(&action.command).await?;
         let observed = self.orders.scaffold.observe(&action, &report);
         let mut recorded = action.action;
         if observed.submitted {
@@ -220,6 +228,7 @@ impl<'a> Acting<'a> {
             error,
             stop: observed.submitted.then_some(StopReason::Submitted),
             report: Some(report),
+            took,
         })
     }
 
@@ -235,6 +244,7 @@ impl<'a> Acting<'a> {
             },
             command: None,
             report: None,
+            took: Duration::ZERO,
             observation: observed.text,
             messages: observed.messages,
             error: Some(error.reason.clone()),
@@ -242,43 +252,38 @@ impl<'a> Acting<'a> {
         }
     }
 
-    async fn execute(&mut self, command: &str) -> Result<ExecReport, Fault> {
-        let limit = self.orders.config.sandbox.limits.command_timeout;
-        let left = self.deadline.saturating_duration_since(Instant::now());
+    /// Runs a command of the agent's, and says how long it took.
+    async fn execute(&mut self, command: &str) -> Result<(ExecReport, Duration), Fault> {
+        let limit = self.orders.spec.limits.command_timeout;
         let request = ExecRequest {
             command: command.to_owned(),
             session: true,
-            timeout: limit.min(left.max(Duration::from_secs(1))),
+            timeout: limit.min(self.left.max(Duration::from_secs(1))),
             scan: true,
         };
-        self.lease.sandbox().exec(&request).await
+        let started = Instant::now();
+        let report = self.lease.sandbox().exec(&request).await?;
+        Ok((report, started.elapsed()))
     }
 
     /// Takes over the state a command left; whether the workspace has changed.
     fn look(&mut self, report: &ExecReport) -> bool {
-        let scan = report
-            .scan
-            .clone()
-            .unwrap_or_else(|| Scan { files: self.state.files.clone(), digest: self.seen });
-        let changed = scan.digest != self.seen;
+        self.state.cwd.clone_from(&report.cwd);
+        let Some(scan) = report.scan.as_ref().filter(|scan| scan.digest != self.seen) else {
+            return false;
+        };
         self.seen = scan.digest;
-        self.state = StepState { cwd: report.cwd.clone(), files: scan.files };
-        changed
+        self.state.files.clone_from(&scan.files);
+        true
     }
 
     async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
-        let (task, spec) = (&self.orders.task, &self.orders.config.sandbox);
+        let (task, spec) = (&self.orders.task, &self.orders.spec);
         milestones::potential(&self.world.pool, task, spec, self.lease.sandbox()).await
     }
 
-    fn assemble(
-        &self,
-        index: u32,
-        state: StepState,
-        called: Called,
-        deed: Deed,
-        took: Duration,
-    ) -> Turn {
+    fn assemble(&self, index: u32, state: StepState, called: Called, deed: Deed) -> Turn {
+        let took = called.took.saturating_add(deed.took);
         let mut messages = vec![called.reply.message.clone()];
         messages.extend(deed.messages);
         let truncated =
@@ -331,6 +336,7 @@ fn refusal(reply: &ChatReply) -> Deed {
         },
         command: None,
         report: None,
+        took: Duration::ZERO,
         observation: String::new(),
         messages: Vec::new(),
         error: Some(format!("the model declined: {}", reply.message.content)),

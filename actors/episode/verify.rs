@@ -1,9 +1,8 @@
 //! Sealed verification: the checks run in fresh sandboxes the agent never saw, twice, and
 //! both runs must agree.
 
-use crate::model::{
-    CheckResult, ExecReport, ExecRequest, Fault, SandboxSpec, Snapshot, Task, Tree, Verdict,
-};
+use super::own::{copy_of, run_sealed};
+use crate::model::{CheckResult, ExecReport, Fault, SandboxSpec, Snapshot, Task, Verdict};
 use crate::pool::PoolHandle;
 use std::sync::Arc;
 
@@ -13,12 +12,11 @@ const OUTPUT_SHOWN: usize = 2_000;
 pub async fn verify_snapshot(
     pool: &PoolHandle,
     task: &Task,
-    spec: &SandboxSpec,
+    spec: &Arc<SandboxSpec>,
     snapshot: &Snapshot,
 ) -> Result<Verdict, Fault> {
-    let spec = Arc::new(spec.clone());
-    let first = once(pool, task, &spec, snapshot);
-    let second = once(pool, task, &spec, snapshot);
+    let first = once(pool, task, spec, snapshot);
+    let second = once(pool, task, spec, snapshot);
     let (first, second) = tokio::try_join!(first, second)?;
     Ok(Verdict::agree(first, &second))
 }
@@ -29,21 +27,10 @@ async fn once(
     spec: &Arc<SandboxSpec>,
     snapshot: &Snapshot,
 ) -> Result<Vec<CheckResult>, Fault> {
-    let mut lease = pool.acquire(spec).await?;
-    let sandbox = lease.sandbox();
-    sandbox.unpack(snapshot).await?;
+    let mut lease = copy_of(pool, spec, snapshot).await?;
     let mut results = Vec::with_capacity(task.verification.checks.len());
     for check in &task.verification.checks {
-        // Afresh before each check: code of the workspace that an earlier check ran could
-        // have reached for them.
-        sandbox.lay(Tree::Sealed, &task.verification.files).await?;
-        let request = ExecRequest {
-            command: check.run.clone(),
-            session: false,
-            timeout: task.verification.timeout,
-            scan: false,
-        };
-        let report = sandbox.exec(&request).await?;
+        let report = run_sealed(lease.sandbox(), task, &check.run).await?;
         results.push(CheckResult {
             name: check.name.clone(),
             weight: check.weight,

@@ -2,14 +2,13 @@
 
 use super::phase::Phase;
 use crate::collector::CollectorHandle;
-use crate::model::{CampaignConfig, PlannedEpisode, Task};
+use crate::model::{Attempt, CampaignConfig, PlannedEpisode, SandboxSpec, Task};
 use crate::pool::PoolHandle;
 use crate::ports::{Clock, Journal};
 use crate::quality::QualityHandle;
 use crate::router::RouterHandle;
 use crate::scaffold::Scaffold;
-use std::sync::Arc;
-use tokio::sync::watch;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The engine's services, shared by every campaign.
 #[derive(Clone)]
@@ -26,33 +25,33 @@ pub struct World {
 #[derive(Clone)]
 pub struct Assignment {
     pub plan: PlannedEpisode,
-    pub attempt: crate::model::Attempt,
-    /// Play the recorded turns of an earlier attempt again before asking for new ones.
-    pub replay: bool,
+    pub attempt: Attempt,
+    /// Recorded turns are played again before new ones are asked for, but only those of
+    /// attempts after this one: up to it they do not repeat.
+    pub replay_after: Attempt,
     pub task: Arc<Task>,
     pub scaffold: Arc<dyn Scaffold>,
+    pub spec: Arc<SandboxSpec>,
     pub config: Arc<CampaignConfig>,
 }
 
-/// Publishes where an attempt stands.
-#[derive(Clone)]
-pub(super) struct Standing(Arc<watch::Sender<Phase>>);
+/// Where an attempt stands.
+#[derive(Debug)]
+pub(super) struct Standing(Mutex<Phase>);
 
 impl Standing {
-    pub(super) fn new() -> (Self, watch::Receiver<Phase>) {
-        let (sender, receiver) = watch::channel(Phase::Provisioning);
-        (Self(Arc::new(sender)), receiver)
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(Phase::Provisioning))
     }
 
     /// Moves on; an arrow the machine does not have is a bug worth a loud line, not a lost
     /// episode.
     pub(super) fn become_phase(&self, next: Phase) {
-        self.0.send_modify(|phase| {
-            if *phase != next && !phase.may_become(next) {
-                tracing::error!(from = ?phase, to = ?next, "an impossible step of an episode");
-                debug_assert!(false, "{phase:?} may not become {next:?}");
-            }
-            *phase = next;
-        });
+        let mut phase = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *phase != next && !phase.may_become(next) {
+            tracing::error!(from = ?*phase, to = ?next, "an impossible step of an episode");
+            debug_assert!(false, "{phase:?} may not become {next:?}");
+        }
+        *phase = next;
     }
 }

@@ -20,12 +20,20 @@ pub enum FaultKind {
     TaskSetup,
     /// The model's service failed in a way that passes (overload, cut, rate limit).
     ModelTransient,
-    /// The model's service will keep failing (unknown model, bad key).
+    /// The model's service will keep failing, whatever is asked of it (unknown model, bad
+    /// key): the campaign waits for somebody to mend that.
     ModelPermanent,
     /// The store refused or lost a write.
     Store,
+    /// There is no space left for what must be written.
+    StoreFull,
+    /// What the store holds does not read back.
+    StoreDamaged,
     /// The budget does not cover the next call.
     Budget,
+    /// The agent's time was up before its model had answered: an end of the episode, which
+    /// its attempt turns into one.
+    OutOfTime,
     /// The task that ran the attempt panicked.
     Panicked,
     /// An actor was gone and did not come back in time.
@@ -33,8 +41,6 @@ pub enum FaultKind {
     /// The recorded turns of an earlier attempt came out differently this time: the next
     /// attempt starts from nothing.
     ReplayDiffers,
-    /// The process stopped while the attempt ran.
-    Interrupted,
     /// A drain or cancel ended the attempt.
     Cancelled,
 }
@@ -50,20 +56,40 @@ impl FaultKind {
             | Self::ModelTransient
             | Self::Panicked
             | Self::ActorGone
-            | Self::ReplayDiffers
-            | Self::Interrupted => true,
+            | Self::ReplayDiffers => true,
             Self::TaskSetup
             | Self::ModelPermanent
             | Self::Store
+            | Self::StoreFull
+            | Self::StoreDamaged
             | Self::Budget
+            | Self::OutOfTime
             | Self::Cancelled => false,
         }
     }
 
-    /// Whether the fault is paid from the episode's attempt budget. A stop from outside is
-    /// nobody's failure and leaves the episode resumable.
+    /// Whether the fault is paid from the episode's attempt budget. What stops a whole
+    /// campaign is no episode's failure and leaves its episodes resumable.
     pub fn consumes_attempt(self) -> bool {
-        !matches!(self, Self::Interrupted | Self::Cancelled | Self::Budget | Self::ReplayDiffers)
+        !matches!(
+            self,
+            Self::Cancelled
+                | Self::Budget
+                | Self::ReplayDiffers
+                | Self::Store
+                | Self::StoreFull
+                | Self::StoreDamaged
+                | Self::ActorGone
+                | Self::ModelPermanent
+        )
+    }
+
+    /// Whether many in a row mean that something all episodes need is down.
+    pub fn may_be_outage(self) -> bool {
+        matches!(
+            self,
+            Self::SandboxStart | Self::SandboxLost | Self::SandboxProtocol | Self::ModelTransient
+        )
     }
 
     pub fn as_str(self) -> &'static str {
@@ -76,11 +102,13 @@ impl FaultKind {
             Self::ModelTransient => "model_transient",
             Self::ModelPermanent => "model_permanent",
             Self::Store => "store",
+            Self::StoreFull => "store_full",
+            Self::StoreDamaged => "store_damaged",
             Self::Budget => "budget",
+            Self::OutOfTime => "out_of_time",
             Self::Panicked => "panicked",
             Self::ActorGone => "actor_gone",
             Self::ReplayDiffers => "replay_differs",
-            Self::Interrupted => "interrupted",
             Self::Cancelled => "cancelled",
         }
     }

@@ -10,10 +10,14 @@ use std::collections::BTreeMap;
 /// Where a campaign stands.
 ///
 /// ```text
-/// running ⇄ paused ──► cancelled
-///    │  └────────────► stopped (at its budget; resumable with a larger one)
-///    └───────────────► complete
+/// running ⇄ paused
+///  │ │ │       └──► cancelled
+///  │ │ └──────────► cancelled
+///  │ └────────────► stopped (at its budget)
+///  └──────────────► complete
 /// ```
+/// Submitted again, a campaign in any state runs if work is left: a stopped one with a larger
+/// budget goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CampaignState {
@@ -75,8 +79,8 @@ pub struct EpisodeRecord {
     /// Attempts that ended in a fault that consumes one.
     pub failed_attempts: u32,
     pub outcome: Option<Outcome>,
-    /// Whether the quality stages have seen it.
-    pub judged: bool,
+    /// What the quality stages said of it; none before they have seen it.
+    pub judged: Option<Judged>,
     pub steps: u32,
     pub usage: Usage,
     /// Over all attempts.
@@ -84,6 +88,14 @@ pub struct EpisodeRecord {
     pub fingerprint: Option<Fingerprint>,
     pub started_at_ms: Option<i64>,
     pub finished_at_ms: Option<i64>,
+}
+
+/// What became of an episode's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Judged {
+    Accepted,
+    Rejected,
 }
 
 /// One attempt as found.

@@ -17,34 +17,32 @@ pub struct Breaker {
     failures: u32,
     open_until: Option<Instant>,
     probing: bool,
-    last_failure: String,
+}
+
+/// What a try is admitted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Try {
+    Plain,
+    /// The one that decides whether the breaker closes.
+    Probe,
 }
 
 const MAX_COOL_DOWN: Duration = Duration::from_secs(30);
 
 impl Breaker {
     pub fn new(threshold: u32, cool_down: Duration) -> Self {
-        Self {
-            threshold,
-            cool_down,
-            failures: 0,
-            open_until: None,
-            probing: false,
-            last_failure: String::new(),
-        }
+        Self { threshold, cool_down, failures: 0, open_until: None, probing: false }
     }
 
-    /// Whether a try may go ahead now; the reason if not.
-    pub fn admit(&mut self, now: Instant) -> Result<(), String> {
+    /// Whether a try may go ahead now, and as what.
+    pub fn admit(&mut self, now: Instant) -> Option<Try> {
         match self.open_until {
-            None => Ok(()),
+            None => Some(Try::Plain),
             Some(until) if now >= until && !self.probing => {
                 self.probing = true;
-                Ok(())
+                Some(Try::Probe)
             }
-            Some(_) => {
-                Err(format!("{} failures in a row, the last: {}", self.failures, self.last_failure))
-            }
+            Some(_) => None,
         }
     }
 
@@ -60,20 +58,18 @@ impl Breaker {
         self.probing = false;
     }
 
-    pub fn failed(&mut self, now: Instant, why: &str) {
+    /// A straggler of before it opened decides nothing: that is for the probe.
+    pub fn failed(&mut self, now: Instant, what: Try) {
+        if self.is_open() && what == Try::Plain {
+            return;
+        }
         self.failures = self.failures.saturating_add(1);
-        why.clone_into(&mut self.last_failure);
         self.probing = false;
         if self.failures >= self.threshold {
             let doublings = (self.failures - self.threshold).min(10);
             self.open_until =
                 Some(now + (self.cool_down * 2_u32.pow(doublings)).min(MAX_COOL_DOWN));
         }
-    }
-
-    /// Whether the one try that is under way decides.
-    pub fn is_probing(&self) -> bool {
-        self.probing
     }
 
     pub fn is_open(&self) -> bool {
@@ -90,16 +86,18 @@ mod tests {
         let start = Instant::now();
         let second = Duration::from_secs(1);
         let mut breaker = Breaker::new(2, second);
-        breaker.failed(start, "no");
-        assert!(breaker.admit(start).is_ok());
-        breaker.failed(start, "no");
-        assert!(breaker.admit(start).is_err());
-        assert!(breaker.admit(start + second).is_ok());
-        assert!(breaker.admit(start + second).is_err(), "one probe at a time");
-        breaker.failed(start + second, "still no");
-        assert!(breaker.admit(start + 2 * second).is_err(), "the cool-down has doubled");
-        assert!(breaker.admit(start + 3 * second).is_ok());
+        breaker.failed(start, Try::Plain);
+        assert_eq!(breaker.admit(start), Some(Try::Plain));
+        breaker.failed(start, Try::Plain);
+        assert_eq!(breaker.admit(start), None);
+        assert_eq!(breaker.admit(start + second), Some(Try::Probe));
+        assert_eq!(breaker.admit(start + second), None, "one probe at a time");
+        breaker.failed(start + second, Try::Plain);
+        assert_eq!(breaker.admit(start + second), None, "a straggler is not the probe");
+        breaker.failed(start + second, Try::Probe);
+        assert_eq!(breaker.admit(start + 2 * second), None, "the cool-down has doubled");
+        assert_eq!(breaker.admit(start + 3 * second), Some(Try::Probe));
         breaker.succeeded();
-        assert!(breaker.admit(start).is_ok());
+        assert_eq!(breaker.admit(start), Some(Try::Plain));
     }
 }

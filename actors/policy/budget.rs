@@ -68,10 +68,6 @@ impl Budget {
     pub fn cap(&self) -> Option<Money> {
         self.cap
     }
-
-    pub fn set_cap(&mut self, cap: Option<Money>) {
-        self.cap = cap;
-    }
 }
 
 #[cfg(test)]

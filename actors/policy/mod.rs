@@ -8,7 +8,7 @@ mod retry;
 mod split;
 
 pub use assign::assign;
-pub use breaker::Breaker;
+pub use breaker::{Breaker, Try};
 pub use budget::{Budget, Refusal};
 pub use intensity::Intensity;
 pub use retry::{Decision, Retry, backoff};

@@ -3,7 +3,7 @@
 use super::messages::{Acquire, Granted, Lease, PoolStats, Shutdown, Snapshot};
 use super::state::{PoolConfig, Shelves};
 use crate::model::{Fault, FaultKind, SandboxSpec};
-use crate::policy::Breaker;
+use crate::policy::{Breaker, Try};
 use crate::ports::{Sandbox, SandboxBackend};
 use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
@@ -79,16 +79,18 @@ impl PoolActor {
         }
         self.shelves.forget(Waiter::is_closed);
         for (spec, awaited) in self.shelves.plan() {
+            let Some(place) = self.place_for(&spec, awaited) else {
+                self.shelves.created(&spec);
+                continue;
+            };
             // Who waits goes on waiting while the breaker is open: a backend that is back
             // in a second costs nobody an attempt.
-            if self.breaker.admit(Instant::now()).is_err() {
-                self.shelves.created(&spec);
-                self.wake(ctx);
-                continue;
-            }
-            match self.place_for(&spec, awaited) {
-                Some(place) => self.create(spec, place, ctx),
-                None => self.shelves.created(&spec),
+            match self.breaker.admit(Instant::now()) {
+                Some(what) => self.create(spec, place, what, ctx),
+                None => {
+                    self.shelves.created(&spec);
+                    self.wake(ctx);
+                }
             }
         }
     }
@@ -103,7 +105,7 @@ impl PoolActor {
         free.map(Ok)
     }
 
-    fn create(&mut self, spec: Arc<SandboxSpec>, place: Place, ctx: &mut Context<Self>) {
+    fn create(&mut self, spec: Arc<SandboxSpec>, place: Place, what: Try, ctx: &mut Context<Self>) {
         let (backend, wanted, closing) = (self.backend.clone(), spec.clone(), self.closing.clone());
         let creation = spawn("create sandbox", async move {
             let create = async {
@@ -121,7 +123,7 @@ impl PoolActor {
         });
         ctx.spawn(creation.into_actor(self).map(move |created, this, ctx| {
             let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
-            this.created(&spec, created.unwrap_or_else(panicked), ctx);
+            this.created(&spec, created.unwrap_or_else(panicked), what, ctx);
         }));
     }
 
@@ -129,6 +131,7 @@ impl PoolActor {
         &mut self,
         spec: &Arc<SandboxSpec>,
         created: Result<Held, Fault>,
+        what: Try,
         ctx: &mut Context<Self>,
     ) {
         self.shelves.created(spec);
@@ -140,8 +143,8 @@ impl PoolActor {
             }
             Err(fault) => {
                 self.stats.failed += 1;
-                self.fail(spec, &fault);
-                self.breaker.failed(Instant::now(), &fault.message);
+                self.fail(spec, &fault, what);
+                self.breaker.failed(Instant::now(), what);
             }
         }
         self.refill(ctx);
@@ -163,8 +166,8 @@ impl PoolActor {
 
     /// One creation, one waiter told; but a failed probe speaks for all, or they would wait
     /// one after another for as many probes.
-    fn fail(&mut self, spec: &Arc<SandboxSpec>, fault: &Fault) {
-        if self.breaker.is_probing() {
+    fn fail(&mut self, spec: &Arc<SandboxSpec>, fault: &Fault, what: Try) {
+        if what == Try::Probe {
             let waiters = self.shelves.all_waiters();
             waiters.into_iter().for_each(|waiter| tell(waiter, Err(fault.clone())));
         } else if let Some(waiter) = self.shelves.next_waiter(spec) {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Prover {
     pub pool: PoolHandle,
-    pub spec: SandboxSpec,
+    pub spec: Arc<SandboxSpec>,
     pub scaffold: Arc<dyn Scaffold>,
 }
 

@@ -1,7 +1,7 @@
 //! What a proof finds, over fake sandboxes.
 
 use super::{Prover, SeedProof};
-use crate::model::{FaultKind, SandboxSpec};
+use crate::model::FaultKind;
 use crate::scaffold::Minimal;
 use crate::task::Template;
 use crate::testkit::{Kit, Options, TEMPLATES, Trap, in_test_system};
@@ -15,7 +15,7 @@ fn letter(from: &str, to: &str) -> Template {
 
 fn prover(kit: &Kit) -> Prover {
     let pool = kit.world.pool.clone();
-    Prover { pool, spec: SandboxSpec::default(), scaffold: Arc::new(Minimal) }
+    Prover { pool, spec: Arc::default(), scaffold: Arc::new(Minimal) }
 }
 
 async fn proof(kit: &Kit, template: &Template) -> SeedProof {

@@ -17,7 +17,6 @@ pub struct Judgement {
     pub stop: StopReason,
     pub verdict: Verdict,
     pub fingerprint: Fingerprint,
-    pub started_at_ms: i64,
     pub finished_at_ms: i64,
     pub policy: QualityPolicy,
     pub splits: [u32; 3],
@@ -35,7 +34,7 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
         .map(|(at, step)| row_step(step, rewards[at], returns[at], at + 1 == steps.len()))
         .collect();
     let tokens: u64 = steps.iter().map(|step| step.usage.total()).sum();
-    let elapsed = judged.finished_at_ms.saturating_sub(judged.started_at_ms).max(0);
+    let elapsed: u64 = steps.iter().map(|step| step.duration_ms).sum();
     let (provider, model) = judged.plan.model.split_once('/').unwrap_or(("", &judged.plan.model));
     TrajectoryRow {
         schema_version: ROW_SCHEMA.to_owned(),

@@ -32,6 +32,12 @@ pub struct ModelStats {
     pub in_flight: usize,
 }
 
+/// Spread over the minute: no more than a second's worth leaves at once.
+fn quota(per_minute: NonZeroU32) -> Quota {
+    let burst = NonZeroU32::new(per_minute.get() / 60).unwrap_or(NonZeroU32::MIN);
+    Quota::per_minute(per_minute).allow_burst(burst)
+}
+
 /// What a campaign may call and spend.
 pub struct Account {
     pub(super) slots: HashMap<String, Arc<ModelSlot>>,
@@ -50,7 +56,7 @@ impl Account {
             let limiter = config
                 .requests_per_minute
                 .and_then(NonZeroU32::new)
-                .map(|per_minute| RateLimiter::direct(Quota::per_minute(per_minute)));
+                .map(|per_minute| RateLimiter::direct(quota(per_minute)));
             let places = Arc::new(Semaphore::new(config.concurrency.max(1)));
             let name = config.name.clone();
             let counters = AtomicU64::default;

@@ -9,13 +9,14 @@
 use super::account::{Account, ModelSlot};
 use super::messages::{Call, Called};
 use crate::collector::CollectorHandle;
-use crate::model::{ChatRequest, Entry, Fault, FaultKind, Money, Usage};
+use crate::model::{ChatReply, ChatRequest, Entry, Fault, FaultKind, Money, Usage};
 use crate::policy::{Decision, Retry};
 use crate::ports::CallContext;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 const RETRY: Retry =
@@ -31,15 +32,16 @@ pub(super) async fn perform(
         Fault::new(FaultKind::ModelPermanent, format!("no model named {}", call.model))
     })?;
     let errand = Errand { account, slot, call, collector, unwanted };
-    let mut cost = Money::ZERO;
+    let (mut cost, mut took) = (Money::ZERO, Duration::ZERO);
     let mut tries = 0;
     loop {
         let context = CallContext { retry: tries, ..call.context.clone() };
-        let outcome = errand.attempt(&context).await?;
+        let outcome = errand.attempt(&context, call.limit.saturating_sub(took)).await?;
         tries += 1;
         cost = cost.saturating_add(outcome.cost);
+        took = took.saturating_add(outcome.took);
         let fault = match outcome.reply {
-            Ok(reply) => return Ok(Called { reply, cost, tries }),
+            Ok(reply) => return Ok(Called { reply, cost, tries, took }),
             Err(fault) => fault,
         };
         slot.failures.fetch_add(1, Ordering::Relaxed);
@@ -63,8 +65,9 @@ struct Errand<'a> {
 }
 
 struct Attempted {
-    reply: Result<crate::model::ChatReply, Fault>,
+    reply: Result<ChatReply, Fault>,
     cost: Money,
+    took: Duration,
 }
 
 impl Errand<'_> {
@@ -80,37 +83,50 @@ impl Errand<'_> {
     }
 
     /// One try. An error here is not the model's: no money, no store, or nobody waits.
-    async fn attempt(&self, context: &CallContext) -> Result<Attempted, Fault> {
+    async fn attempt(&self, context: &CallContext, left: Duration) -> Result<Attempted, Fault> {
         let slot = self.slot;
-        if let Some(limiter) = &slot.limiter {
-            self.while_wanted(limiter.until_ready()).await?;
-        }
         let closed = |_| Fault::new(FaultKind::Cancelled, "the router is closed");
         let place = self.while_wanted(slot.places.clone().acquire_owned()).await?;
         let _place = place.map_err(closed)?;
+        // After the place: calls that waited for one must not all leave at once later.
+        if let Some(limiter) = &slot.limiter {
+            self.while_wanted(limiter.until_ready()).await?;
+        }
         slot.calls.fetch_add(1, Ordering::Relaxed);
         if slot.config.price.is_free() {
-            let reply = self.complete(context).await.and_then(|reply| reply);
-            return Ok(Attempted { reply, cost: Money::ZERO });
+            let (reply, took) = self.complete(context, left).await;
+            return Ok(Attempted { reply, cost: Money::ZERO, took });
         }
         let held = self.hold(context).await?;
         // A try that failed, or whose end nobody waited for, may be charged for: in full. One
         // that never left is not.
         let unknown = if self.unwanted.is_cancelled() { Money::ZERO } else { held.amount };
-        let reply = self.complete(context).await.and_then(|reply| reply);
+        let (reply, took) = self.complete(context, left).await;
         let cost = reply.as_ref().map_or(unknown, |reply| slot.config.price.of(reply.usage));
         let entry = Entry::Settled { id: held.id.clone(), amount: cost };
         let written = self.collector.record(vec![entry]).await;
         held.settle(cost);
         written?;
-        Ok(Attempted { reply, cost })
+        Ok(Attempted { reply, cost, took })
     }
 
+    /// The model's answer, and how long it took.
     async fn complete(
         &self,
         context: &CallContext,
-    ) -> Result<Result<crate::model::ChatReply, Fault>, Fault> {
-        self.while_wanted(self.slot.model.complete(&self.call.request, context)).await
+        left: Duration,
+    ) -> (Result<ChatReply, Fault>, Duration) {
+        let started = Instant::now();
+        let answer = timeout(left, self.slot.model.complete(&self.call.request, context));
+        let late = |_| {
+            let why = "the agent's time was up before the model answered";
+            Err(Fault::new(FaultKind::OutOfTime, why))
+        };
+        let reply = match self.while_wanted(answer).await {
+            Ok(answer) => answer.unwrap_or_else(late),
+            Err(unwanted) => Err(unwanted),
+        };
+        (reply, started.elapsed())
     }
 
     /// The worst case set aside, in memory and durably, before the request may leave.

@@ -23,6 +23,9 @@ pub struct Call {
     pub model: String,
     pub request: Arc<ChatRequest>,
     pub context: CallContext,
+    /// How long the model may take, all tries together. Waiting for money, limits and the
+    /// next try does not count: that is the engine's doing.
+    pub limit: Duration,
 }
 
 /// A call with the caller's word that it still wants the answer: an actor's handler runs on
@@ -41,6 +44,8 @@ pub struct Called {
     /// Of every try, failed ones at their full hold.
     pub cost: Money,
     pub tries: u32,
+    /// How long the model took, all tries together.
+    pub took: Duration,
 }
 
 /// A campaign's account at a glance.
@@ -76,10 +81,6 @@ impl RouterHandle {
     /// Opens or replaces a campaign's account.
     pub fn open(&self, campaign: CampaignName, account: Arc<Account>) {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, account);
-    }
-
-    pub fn close(&self, campaign: &CampaignName) {
-        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).remove(campaign);
     }
 
     /// How every campaign's models fare, and what it has spent.

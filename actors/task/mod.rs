@@ -11,7 +11,7 @@ mod tests;
 
 pub use catalog::{Catalog, glob_matches};
 pub use params::{Count, OrderedParams, ParamSpec};
-pub use template::{TEMPLATE_SCHEMA, Template};
+pub use template::{BASE_IMAGE, TEMPLATE_SCHEMA, Template};
 
 /// A template that cannot be used: where, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

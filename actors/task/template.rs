@@ -128,8 +128,11 @@ pub struct CheatSpec {
     pub steps: Vec<MoveSpec>,
 }
 
+/// The image of templates that name none: whatever the sandboxes offer by themselves.
+pub const BASE_IMAGE: &str = "base";
+
 fn base_image() -> String {
-    "base".to_owned()
+    BASE_IMAGE.to_owned()
 }
 
 fn plain_mode() -> String {

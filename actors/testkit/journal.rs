@@ -5,7 +5,8 @@ use super::ledger::Ledger;
 use super::traps::Traps;
 use crate::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, DatasetRecord, Entry, EpisodeId,
-    EpisodeRecord, Fault, Fingerprint, Money, Outcome, PlannedEpisode, RowRecord, Turn, Usage,
+    EpisodeRecord, Fault, Fingerprint, Judged, Money, Outcome, PlannedEpisode, RowRecord, Turn,
+    Usage,
 };
 use crate::ports::{Journal, StoreFault};
 use async_trait::async_trait;
@@ -106,7 +107,7 @@ impl MemoryJournal {
     }
 
     fn fault(operation: &'static str, message: impl Into<String>) -> StoreFault {
-        StoreFault { operation, message: message.into() }
+        StoreFault::new(operation, message)
     }
 
     async fn pass(&self, event: &'static str) -> Result<(), StoreFault> {
@@ -218,7 +219,7 @@ impl Episode {
         true
     }
 
-    fn record(&self, judged: bool) -> EpisodeRecord {
+    fn record(&self, judged: Option<Judged>) -> EpisodeRecord {
         let last = self.tries.values().next_back();
         let turns = || last.into_iter().flat_map(|t| t.turns.values());
         EpisodeRecord {
@@ -273,7 +274,10 @@ impl Journal for MemoryJournal {
     async fn episodes(&self, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault> {
         let state = self.state();
         let mine = state.episodes.values().filter(|e| e.plan.campaign == *campaign);
-        let judged = |e: &Episode| state.rows.contains_key(&(campaign.clone(), e.plan.ordinal));
+        let judged = |e: &Episode| {
+            let row = state.rows.get(&(campaign.clone(), e.plan.ordinal))?;
+            Some(if row.rejected.is_some() { Judged::Rejected } else { Judged::Accepted })
+        };
         let mut records: Vec<_> = mine.map(|e| e.record(judged(e))).collect();
         records.sort_by_key(|record| record.plan.ordinal);
         Ok(records)

@@ -161,8 +161,12 @@ impl Sandbox for FakeSandbox {
         shared.traps.pass(&format!("exec {}", request.command)).await?;
         let (code, output) = self.run(&request.command);
         let total = output.len() as u64;
+        let end = match shared.traps.pass(&format!("spawn {}", request.command)).await {
+            Ok(()) => ExecEnd::Exited(code),
+            Err(fault) => ExecEnd::NotStarted(fault.message),
+        };
         Ok(ExecReport {
-            end: ExecEnd::Exited(code),
+            end,
             stdout: Captured { head: output.into_bytes(), tail: Vec::new(), total },
             stderr: Captured::default(),
             cwd: WORKSPACE.to_owned(),

@@ -157,7 +157,7 @@ pub(super) async fn write(dir: &Path, journal: &Arc<Rows>) -> DatasetRecord {
 }
 
 fn refuse<T>(operation: &'static str) -> Result<T, StoreFault> {
-    Err(StoreFault { operation, message: "not for a dataset writer".to_owned() })
+    Err(StoreFault::new(operation, "not for a dataset writer"))
 }
 
 #[async_trait]

@@ -107,8 +107,8 @@ impl Store {
     }
 
     fn writer(&self, operation: &'static str) -> Result<&Writer, StoreFault> {
-        let message = || "the store was opened for reading only".to_owned();
-        self.inner.writer.as_ref().ok_or_else(|| StoreFault { operation, message: message() })
+        let message = "the store was opened for reading only";
+        self.inner.writer.as_ref().ok_or_else(|| StoreFault::new(operation, message))
     }
 
     async fn read<T: Send + 'static>(
@@ -183,7 +183,7 @@ async fn prepared(entries: Vec<Entry>) -> Result<Vec<prepare::Write>, StoreFault
     let writes = if prepare::is_heavy(&entries) {
         tokio::task::spawn_blocking(move || prepare::prepare(entries))
             .await
-            .map_err(|e| StoreFault { operation: "append", message: e.to_string() })?
+            .map_err(|e| StoreFault::new("append", e.to_string()))?
     } else {
         prepare::prepare(entries)
     };

@@ -7,7 +7,7 @@ use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
 use synthd_actors::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
-    EpisodeRecord, Money, PlannedEpisode, RowRecord, TaskId, Turn, Usage,
+    EpisodeRecord, Judged, Money, PlannedEpisode, RowRecord, TaskId, Turn, Usage,
 };
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -16,7 +16,8 @@ const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at
 
 const EPISODE: &str = "
     SELECT id, name, episode.ordinal, task, template, task_index, category, difficulty, model,
-        scaffold, progress.attempt, failed_attempts, outcome.body, judged.episode IS NOT NULL,
+        scaffold, progress.attempt, failed_attempts, outcome.body, 
+        CASE WHEN judged.episode IS NOT NULL THEN judged.rejected IS NOT NULL END,
         steps, input_tokens, output_tokens, cost, fingerprint, started_at_ms, finished_at_ms
     FROM episode
     JOIN campaign ON campaign.key = episode.campaign
@@ -153,7 +154,7 @@ fn episode_of(row: &Row<'_>) -> Result<EpisodeRecord> {
         attempt: Attempt(row.get(10)?),
         failed_attempts: row.get(11)?,
         outcome: row.get::<_, Option<Vec<u8>>>(12)?.map(|b| blob::decode(&b)).transpose()?,
-        judged: row.get(13)?,
+        judged: row.get::<_, Option<bool>>(13)?.map(judged_of),
         steps: row.get(14)?,
         usage: Usage { input_tokens: count_of(row, 15)?, output_tokens: count_of(row, 16)? },
         cost: money_of(row, 17)?,
@@ -161,6 +162,10 @@ fn episode_of(row: &Row<'_>) -> Result<EpisodeRecord> {
         started_at_ms: row.get(19)?,
         finished_at_ms: row.get(20)?,
     })
+}
+
+fn judged_of(rejected: bool) -> Judged {
+    if rejected { Judged::Rejected } else { Judged::Accepted }
 }
 
 fn plan_of(row: &Row<'_>) -> Result<PlannedEpisode> {

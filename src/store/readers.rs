@@ -15,12 +15,12 @@ const READERS: usize = 4;
 pub(super) struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl Readers {
     pub(super) fn new(path: PathBuf) -> Arc<Self> {
-        Arc::new(Self { path, idle: Mutex::default(), places: Semaphore::new(READERS) })
+        Arc::new(Self { path, idle: Mutex::default(), places: Arc::new(Semaphore::new(READERS)) })
     }
 
     /// Runs `query` on a blocking thread.
@@ -29,10 +29,14 @@ impl Readers {
         operation: &'static str,
         query: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
     ) -> Result<T, StoreFault> {
-        let gone = |what: String| StoreFault { operation, message: what };
-        let _place = self.places.acquire().await.map_err(|e| gone(e.to_string()))?;
+        let gone = |what: String| StoreFault::new(operation, what);
+        let place = self.places.clone().acquire_owned().await.map_err(|e| gone(e.to_string()))?;
         let readers = Arc::clone(self);
-        let task = tokio::task::spawn_blocking(move || readers.run(query));
+        // The place goes with the query, which runs on even if nobody waits any more.
+        let task = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            readers.run(query)
+        });
         task.await.map_err(|e| gone(e.to_string()))?.map_err(|trouble| trouble.fault(operation))
     }
 

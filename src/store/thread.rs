@@ -106,7 +106,7 @@ impl Thread {
             return Vec::new();
         }
         let answers = match &self.broken {
-            Some(why) => Err(StoreFault { operation: "append", message: why.clone() }),
+            Some(why) => Err(StoreFault::new("append", why.as_str())),
             None => self.try_commit(&appends).map_err(|trouble| trouble.fault("append")),
         };
         match answers {
@@ -148,7 +148,7 @@ impl Thread {
 
     fn sync(&mut self) -> Result<(), StoreFault> {
         if let Some(why) = &self.broken {
-            return Err(StoreFault { operation: "sync", message: why.clone() });
+            return Err(StoreFault::new("sync", why.as_str()));
         }
         if self.unsynced_since.is_none() {
             return Ok(());
@@ -169,7 +169,7 @@ impl Thread {
         tracing::error!("{why}");
         self.unsynced_since = None;
         self.broken = Some(why.clone());
-        StoreFault { operation: "sync", message: why }
+        StoreFault::new("sync", why)
     }
 
     fn close(mut self) {

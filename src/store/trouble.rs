@@ -6,7 +6,7 @@ use rusqlite::{ErrorCode, ffi};
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
-use synthd_actors::ports::StoreFault;
+use synthd_actors::ports::{StoreFault, StoreTrouble};
 
 /// A failure inside the store.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +47,15 @@ impl Trouble {
     }
 
     pub(super) fn fault(&self, operation: &'static str) -> StoreFault {
-        StoreFault { operation, message: self.to_string() }
+        StoreFault {
+            operation,
+            message: self.to_string(),
+            trouble: match self.code() {
+                Code::DataDirFull => StoreTrouble::Full,
+                Code::StoreDamaged => StoreTrouble::Damaged,
+                _ => StoreTrouble::Other,
+            },
+        }
     }
 
     /// The error a user meets who opens the data directory `dir`.

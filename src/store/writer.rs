@@ -98,6 +98,5 @@ impl Drop for Writer {
 }
 
 fn gone(operation: &'static str) -> StoreFault {
-    let message = "the store's writer is gone; what was acknowledged is safe".to_owned();
-    StoreFault { operation, message }
+    StoreFault::new(operation, "the store's writer is gone; what was acknowledged is safe")
 }

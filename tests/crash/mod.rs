@@ -111,7 +111,7 @@ async fn examine(data: &Path) {
         let Some(Outcome::Judged { .. }) = &episode.outcome else {
             panic!("{} has no result: {:?}", episode.plan.id, episode.outcome);
         };
-        assert!(episode.judged, "{} was never judged", episode.plan.id);
+        assert!(episode.judged.is_some(), "{} was never judged", episode.plan.id);
         interrupted += usize::from(episode.attempt > Attempt(1));
         let turns = store.turns(&episode.plan.id, episode.attempt).await.unwrap();
         let indices: Vec<u32> = turns.iter().map(|turn| turn.step.index).collect();

@@ -59,15 +59,27 @@ fn a_larger_budget_goes_on_where_it_stopped() {
     });
 }
 
+/// The engine goes on living: what was stopped is submitted again, with more or without.
 #[test]
-fn resuming_without_money_stops_again() {
+fn a_stopped_campaign_is_submitted_again_in_the_same_life() {
     in_test_system(options(), |kit| async move {
-        let handle = kit.submit(&capped(4, 60_000)).await;
-        assert_eq!(handle.settled().await.state, CampaignState::Stopped);
-        assert!(handle.resume().await);
-        assert_eq!(handle.settled().await.state, CampaignState::Stopped);
+        let small = capped(4, 60_000);
+        assert_eq!(kit.run(&small).await.state, CampaignState::Stopped);
+        gone(&kit, &small).await;
+        assert_eq!(kit.run(&small).await.state, CampaignState::Stopped);
         assert_wall(&kit, 60_000);
+        gone(&kit, &small).await;
+        let progress = kit.run(&capped(4, 2_000_000)).await;
+        assert_eq!((progress.state, progress.episodes.resolved), (CampaignState::Complete, 4));
+        assert_eq!(progress.rows.accepted, 4, "also those of before");
+        assert_wall(&kit, 2_000_000);
     });
+}
+
+async fn gone(kit: &Kit, config: &CampaignConfig) {
+    while kit.engine.campaign(&config.name).unwrap().is_alive() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod budget;
 mod late;
 mod phases;
+mod plans;
 mod replay;
 mod restarts;
 mod retries;
@@ -41,7 +42,7 @@ async fn assert_nothing_lost_or_doubled(kit: &Kit, campaign: &str) {
         assert_eq!(said, indices, "{id}: what the model said, and what is kept");
     }
     let rows = kit.journal.rows(&CampaignName(campaign.to_owned()), None, usize::MAX).await;
-    let judged = episodes(kit, campaign).await.iter().filter(|e| e.judged).count();
+    let judged = episodes(kit, campaign).await.iter().filter(|e| e.judged.is_some()).count();
     assert_eq!(rows.unwrap().len(), judged);
 }
 

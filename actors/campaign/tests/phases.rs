@@ -98,8 +98,32 @@ fn resuming_while_it_comes_to_rest_is_not_forgotten() {
             }
             sleep(Duration::from_millis(wait)).await;
             assert!(handle.resume().await);
+            sleep(Duration::from_millis(8)).await;
+            let stored = kit.journal.campaign(&campaign("c", 3).name).await.unwrap().unwrap();
+            assert_ne!(stored.state, CampaignState::Paused, "the last word is the last written");
             let done = handle.settled().await;
             assert_eq!(done.state, CampaignState::Complete, "after {wait} ms");
+        });
+    }
+}
+
+/// Told so, the client may rely on it: also if the process is killed the next moment, with
+/// episodes that run on for an hour.
+#[test]
+fn an_order_is_durable_when_it_is_answered() {
+    for (order, state) in
+        [(Order::Pause, CampaignState::Paused), (Order::Cancel, CampaignState::Cancelled)]
+    {
+        in_test_system(options(), move |kit| async move {
+            kit.models.named("fake/one").takes(Duration::from_secs(600));
+            let handle = kit.submit(&campaign("c", 3)).await;
+            sleep(Duration::from_secs(1)).await;
+            let told = match order {
+                Order::Cancel => handle.cancel().await,
+                _ => handle.pause("a rest").await,
+            };
+            let stored = kit.journal.campaign(&campaign("c", 3).name).await.unwrap().unwrap();
+            assert_eq!((told, stored.state), (true, state));
         });
     }
 }
@@ -159,6 +183,9 @@ fn a_campaign_that_is_being_prepared_does_not_slip_past_a_drain() {
         let (submitted, ()) = tokio::join!(submitted, drained);
         assert!(submitted.err().unwrap().to_string().contains("draining"));
         assert_eq!(kit.backend.created(), 0);
+        sleep(Duration::from_secs(1)).await;
+        let stored = kit.journal.campaign(&campaign("c", 2).name).await.unwrap().unwrap();
+        assert_eq!(stored.state, CampaignState::Cancelled, "refused, so the next start lets it be");
     });
 }
 
@@ -187,7 +214,7 @@ fn an_episode_that_finished_is_not_run_again() {
             let rest = handle.settled().await;
             let finished = episodes(&kit, "c").await[0].outcome.is_some();
             assert_eq!(rest.episodes.finished, u64::from(finished), "at {moment} ms");
-            assert_eq!(episodes(&kit, "c").await[0].judged, finished, "at {moment} ms");
+            assert_eq!(episodes(&kit, "c").await[0].judged.is_some(), finished, "at {moment} ms");
         });
     }
 }
@@ -203,6 +230,11 @@ fn a_stalled_store_holds_everything_up_and_loses_nothing() {
         assert!(kit.models.named("fake/one").calls().len() <= calls + 3, "no turn runs ahead");
         kit.journal.stall(false);
         assert_eq!(handle.settled().await.episodes.resolved, 3);
+        let rows = kit.journal.rows(&campaign("c", 3).name, None, 9).await.unwrap();
+        let submitted = |row: &crate::model::RowRecord| {
+            row.row.labels.contains(&"stop:submitted".to_owned()) && row.row.trajectory.len() == 4
+        };
+        assert!(rows.iter().all(submitted), "its time is not the agent's");
         super::assert_nothing_lost_or_doubled(&kit, "c").await;
     });
 }

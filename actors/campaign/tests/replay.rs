@@ -73,6 +73,47 @@ fn a_replay_that_differs_starts_over_in_a_fresh_attempt() {
     });
 }
 
+/// Starting over once does not mean that what was paid for since is thrown away.
+#[test]
+fn the_turns_of_a_fresh_attempt_are_replayed_in_their_turn() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.says(|context| match context.turn {
+            0 => Line::Run("count".to_owned()),
+            1 => Line::Run("echo bye".to_owned()),
+            _ => Line::Submit,
+        });
+        model.traps.set("turn 2", 0, 1, Trap::Panic);
+        // The fresh attempt is lost when it submits.
+        kit.backend.traps().set("exec echo bye", 1, 1, lost());
+        kit.run(&campaign("c", 1)).await;
+        let record = episodes(&kit, "c").await.remove(0);
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        let kinds: Vec<_> = attempts.iter().map(|a| a.fault.as_ref().map(|f| f.kind)).collect();
+        assert_eq!(kinds[1], Some(FaultKind::ReplayDiffers), "{kinds:?}");
+        assert_eq!(kinds[2], Some(FaultKind::SandboxLost), "{kinds:?}");
+        assert_eq!(attempts[3].resumed_from, Some(Attempt(3)), "{attempts:#?}");
+    });
+}
+
+/// What an attempt used of the agent's time, the next one does not get again.
+#[test]
+fn a_resumed_attempt_goes_on_with_the_time_that_was_left() {
+    in_test_system(options(), |kit| async move {
+        let mut config = campaign("c", 1);
+        config.episode.timeout = std::time::Duration::from_secs(100);
+        let model = kit.models.named("fake/one");
+        model.takes(std::time::Duration::from_secs(30));
+        model.says(|_| Line::Run("echo on".to_owned()));
+        model.traps.once("turn 2", Trap::Panic);
+        kit.run(&config).await;
+        let row = kit.journal.rows(&config.name, None, 9).await.unwrap().remove(0).row;
+        assert_eq!((row.attempt, row.trajectory.len()), (2, 3));
+        assert!(row.labels.contains(&"stop:time_limit".to_owned()), "{:?}", row.labels);
+        assert!((row.execution_time_seconds - 90.0).abs() < 1.0, "of both attempts");
+    });
+}
+
 #[test]
 fn a_whole_trajectory_is_only_verified_again() {
     in_test_system(options(), |kit| async move {

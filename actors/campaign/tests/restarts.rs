@@ -101,7 +101,7 @@ fn publishing_once_is_enough() {
         in_test_system(options(), move |kit| async move {
             kit.sink.traps.once("write", Trap::Slow(Duration::from_millis(50)));
             let handle = kit.submit(&campaign("c", 1)).await;
-            while !episodes(&kit, "c").await[0].judged {
+            while episodes(&kit, "c").await[0].judged.is_none() {
                 sleep(Duration::from_millis(1)).await;
             }
             sleep(Duration::from_millis(moment)).await;
@@ -136,6 +136,9 @@ fn the_episodes_of_a_campaign_that_dies_die_with_it() {
         handle.panic().await;
         sleep(Duration::from_millis(1)).await;
         assert!(!handle.is_alive());
+        let left = handle.progress().borrow().clone();
+        assert_eq!((left.state, left.running, left.settled), (CampaignState::Paused, 0, true));
+        assert!(left.reason.unwrap().contains("injected"));
         assert_eq!(kit.places.available_permits(), 64);
         let calls = model.calls().len();
         sleep(Duration::from_secs(100)).await;

@@ -75,7 +75,6 @@ fn good() -> Judgement {
         stop: StopReason::Submitted,
         verdict: verdict(true),
         fingerprint: Fingerprint::default(),
-        started_at_ms: 1_000,
         finished_at_ms: 3_500,
         policy: QualityPolicy::default(),
         splits: [80, 10, 10],
@@ -94,7 +93,7 @@ fn a_good_trajectory_is_accepted() {
     let row = build_row(&judged, "now".to_owned());
     assert_eq!((row.llm_provider.as_str(), row.llm_model.as_str()), ("fake", "org/one"));
     assert_eq!((row.total_tokens, row.cost_usd.nanos(), row.attempt), (21, 9, 2));
-    assert_eq!((row.execution_time_seconds, row.total_reward), (2.5, 1.0));
+    assert_eq!((row.execution_time_seconds, row.total_reward), (0.003, 1.0));
     let done: Vec<bool> = row.trajectory.iter().map(|step| step.done).collect();
     assert_eq!(done, [false, false, true]);
 }

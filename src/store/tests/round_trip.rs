@@ -88,7 +88,7 @@ async fn a_whole_episode_reads_back() {
         attempt: Attempt(1),
         failed_attempts: 0,
         outcome: Some(outcome()),
-        judged: false,
+        judged: None,
         steps: 3,
         usage: Usage { input_tokens: 303, output_tokens: 21 },
         cost: Money::from_nanos(30),
@@ -199,7 +199,7 @@ async fn rows_are_paged_in_plan_order_and_kept_once() {
     assert_eq!(page, vec![row("c", 2, None), row("c", 3, None)]);
     assert_eq!(store.rows(&campaign, Some(u64::MAX), 10).await.unwrap(), Vec::new());
     assert_eq!(store.row(&id("c", 1)).await.unwrap(), Some(row("c", 1, Some("loops"))));
-    assert!(first(&store).await.judged);
+    assert!(first(&store).await.judged.is_some());
 }
 
 #[tokio::test]

@@ -1,0 +1,76 @@
+//! Plans: what is planned once stays, whatever is added.
+
+use crate::campaign::Planner;
+use crate::model::{
+    Assignment, Attempt, CampaignConfig, EpisodeRecord, Money, PlannedEpisode, Usage,
+};
+use crate::task::Template;
+use crate::testkit::{campaign, catalog, priced};
+use proptest::prelude::*;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+fn planner(assign: Assignment, per_template: u32, models: usize) -> Planner {
+    let mut config: CampaignConfig = campaign("c", per_template);
+    config.tasks.templates = vec!["**".to_owned()];
+    config.assign = assign;
+    config.models = (0..models).map(|n| priced(&format!("fake/{n}"), 0)).collect();
+    Planner { config: Arc::new(config), catalog: Arc::new(catalog()) }
+}
+
+fn found(plan: PlannedEpisode) -> EpisodeRecord {
+    EpisodeRecord {
+        plan,
+        attempt: Attempt(0),
+        failed_attempts: 0,
+        outcome: None,
+        judged: None,
+        steps: 0,
+        usage: Usage::default(),
+        cost: Money::ZERO,
+        fingerprint: None,
+        started_at_ms: None,
+        finished_at_ms: None,
+    }
+}
+
+fn some(templates: &[Arc<Template>], from: usize) -> Vec<Arc<Template>> {
+    templates.iter().skip(from).cloned().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Templates that come later, in any place of the order, move no earlier task to another
+    /// model, and every number is given once.
+    #[test]
+    fn growing_moves_nothing(few in 1u32..6, more in 0u32..6, models in 1usize..5, weighted: bool) {
+        let assign = if weighted { Assignment::Weighted } else { Assignment::RoundRobin };
+        let small = planner(assign, few, models);
+        let all = small.templates();
+        let first = small.plan(&some(&all, 1), &[]).unwrap();
+        let known: Vec<EpisodeRecord> = first.iter().cloned().map(found).collect();
+        let added = planner(assign, few + more, models).plan(&all, &known).unwrap();
+        let ids: HashSet<_> = first.iter().chain(&added).map(|e| &e.id).collect();
+        prop_assert_eq!(ids.len(), first.len() + added.len(), "nothing is planned twice");
+        let mut by_task: HashMap<_, HashSet<_>> = HashMap::new();
+        for episode in first.iter().chain(&added) {
+            by_task.entry(&episode.task).or_default().insert(&episode.model);
+        }
+        prop_assert!(by_task.values().all(|models| models.len() == 1), "one model a task");
+        let ordinals: HashSet<u64> = first.iter().chain(&added).map(|e| e.ordinal).collect();
+        prop_assert_eq!(ordinals, (0..ids.len() as u64).collect::<HashSet<_>>());
+    }
+
+    /// Models that take turns get equal shares.
+    #[test]
+    fn turns_are_even(tasks in 1u32..9, models in 1usize..5) {
+        let planner = planner(Assignment::RoundRobin, tasks, models);
+        let mut shares: HashMap<String, usize> = HashMap::new();
+        for episode in planner.plan(&planner.templates(), &[]).unwrap() {
+            *shares.entry(episode.model).or_default() += 1;
+        }
+        let counts = || (0..models).map(|n| shares.get(&format!("fake/{n}")).copied().unwrap_or(0));
+        prop_assert!(counts().max().unwrap() - counts().min().unwrap() <= 1);
+    }
+}

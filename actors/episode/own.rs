@@ -1,0 +1,62 @@
+//! Commands of the engine's own in a sandbox: checks, milestones, setup, looking around. One
+//! that the host could not start says nothing about the agent's work, so it is a fault.
+
+use crate::model::{ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, SandboxSpec, Snapshot};
+use crate::model::{Task, Tree};
+use crate::pool::{Lease, PoolHandle};
+use crate::ports::Sandbox;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs a command outside of the agent's session.
+pub(crate) async fn run_own(
+    sandbox: &mut dyn Sandbox,
+    command: &str,
+    timeout: Duration,
+) -> Result<ExecReport, Fault> {
+    let request = ExecRequest { command: command.to_owned(), session: false, timeout, scan: false };
+    started(sandbox.exec(&request).await?)
+}
+
+/// The report of a command that ran, however it ended.
+pub(super) fn started(report: ExecReport) -> Result<ExecReport, Fault> {
+    match &report.end {
+        ExecEnd::NotStarted(why) => {
+            Err(Fault::new(FaultKind::SandboxLost, format!("a command was not started: {why}")))
+        }
+        _ => Ok(report),
+    }
+}
+
+/// The report of a command that came to an end of its own: what it says is meant.
+pub(crate) fn answered(report: ExecReport) -> Result<ExecReport, Fault> {
+    match &report.end {
+        ExecEnd::Exited(_) => Ok(report),
+        end => Err(Fault::new(
+            FaultKind::SandboxLost,
+            format!("a command of the engine's own was cut short: {end:?}"),
+        )),
+    }
+}
+
+/// A fresh sandbox with a copy of a workspace in it, for the agent not to see.
+pub(super) async fn copy_of(
+    pool: &PoolHandle,
+    spec: &Arc<SandboxSpec>,
+    snapshot: &Snapshot,
+) -> Result<Lease, Fault> {
+    let mut lease = pool.acquire(spec).await?;
+    lease.sandbox().unpack(snapshot).await?;
+    Ok(lease)
+}
+
+/// Runs a sealed command. The sealed files are laid afresh before it: code of the workspace
+/// that an earlier one ran could have reached for them.
+pub(super) async fn run_sealed(
+    sandbox: &mut dyn Sandbox,
+    task: &Task,
+    command: &str,
+) -> Result<ExecReport, Fault> {
+    sandbox.lay(Tree::Sealed, &task.verification.files).await?;
+    run_own(sandbox, command, task.verification.timeout).await
+}
