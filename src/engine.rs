@@ -15,7 +15,7 @@
 use crate::dataset::ParquetSink;
 use crate::error::{Code, Error, Result};
 use crate::llm::Models;
-use crate::sandbox::namespace::NamespaceBackend;
+use crate::sandbox::namespace::{HostFacts, NamespaceBackend};
 use crate::store::Store;
 use std::future::Future;
 use std::path::PathBuf;
@@ -24,6 +24,7 @@ use std::time::Duration;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::engine::{EngineHandle, EngineTools};
 use synthd_actors::episode::World;
+use synthd_actors::model::{Fault, FaultKind, SandboxSpec};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityTools};
@@ -68,9 +69,7 @@ impl Clock for SystemClock {
     }
 
     fn stamp(&self, at_ms: i64) -> String {
-        let at_ms = u64::try_from(at_ms).unwrap_or(0);
-        let at = std::time::UNIX_EPOCH + Duration::from_millis(at_ms);
-        humantime::format_rfc3339_millis(at).to_string()
+        crate::dataset::rfc3339(at_ms)
     }
 }
 
@@ -91,6 +90,7 @@ pub fn in_system<T>(work: impl Future<Output = T>) -> Result<T> {
 impl Engine {
     /// Starts every actor. Must be called inside [`in_system`].
     pub async fn start(options: EngineOptions) -> Result<Self> {
+        raise_descriptor_limit();
         let store = open_store(&options).await?;
         let backend = Arc::new(NamespaceBackend::new(options.executable.clone()));
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
@@ -131,13 +131,16 @@ impl Engine {
             tracing::error!("episodes did not end in time; the next start resumes them");
         }
         self.world.pool.shut_down().await;
-        self.backend.settle().await.map_err(sandbox_error)?;
-        self.store.barrier().await.map_err(store_error)
+        let settled = self.backend.settle().await.map_err(|fault| fault_error(&fault));
+        // Whatever became of the sandboxes: what was acknowledged must be on the disk.
+        let kept = self.store.barrier().await.map_err(store_error);
+        kept.and(settled)
     }
 }
 
-/// An attempt holds one sandbox while it waits for two more to verify in; with fewer places
-/// than that, attempts could wait for each other for ever.
+/// An attempt holds one sandbox while it waits for another to measure milestones in, and
+/// then none while it waits for two to verify in; with fewer places than episodes need
+/// together, they could wait for each other for ever.
 fn roomy(options: &EngineOptions) -> PoolConfig {
     let least = options.max_episodes.saturating_mul(3).saturating_add(options.pool.warm);
     PoolConfig { max_live: options.pool.max_live.max(least), ..options.pool.clone() }
@@ -166,16 +169,74 @@ fn watch_lives(lives: Vec<JoinHandle<Ended>>) -> watch::Receiver<Option<String>>
     escalated
 }
 
-/// A store's fault as the user meets it.
-pub fn store_error(fault: synthd_actors::ports::StoreFault) -> Error {
-    Error::new(Code::Io, "the store failed")
-        .because(fault)
-        .hint("check the space and permissions of the data directory, then run the command again")
+/// A sandbox holds two descriptors, and the usual limit is meant for programs that hold few.
+fn raise_descriptor_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
+    if let Err(error) = raised {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
-/// A sandbox's fault as the user meets it.
-pub fn sandbox_error(fault: synthd_actors::model::Fault) -> Error {
-    Error::new(Code::SandboxFault, "a sandbox failed")
-        .because(fault)
-        .hint("`synthd doctor` says what this host can run")
+/// What the host enforces.
+pub async fn host_facts(backend: &NamespaceBackend) -> Result<HostFacts> {
+    backend.host_facts().await.map_err(|fault| {
+        Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
+            .because(fault)
+            .hint("`synthd doctor` says what this host can run")
+    })
+}
+
+/// What the campaign insists on must be enforced here; nothing is downgraded silently.
+pub async fn require(backend: &NamespaceBackend, sandbox: &SandboxSpec) -> Result<()> {
+    let facts = host_facts(backend).await?;
+    let missing = facts.missing(&sandbox.require);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let lines: Vec<String> =
+        missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
+    let what = format!("this host does not enforce {}", lines.join("; "));
+    Err(Error::new(Code::HostCannotEnforce, what)
+        .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
+}
+
+/// A store's fault as the user meets it.
+pub fn store_error(fault: synthd_actors::ports::StoreFault) -> Error {
+    fault_error(&fault.into())
+}
+
+/// A fault as the user meets it: whose it is, and what helps.
+pub fn fault_error(fault: &Fault) -> Error {
+    let (code, what, hint) = explain(fault.kind);
+    Error::new(code, what).because(fault.clone()).hint(hint)
+}
+
+fn explain(kind: FaultKind) -> (Code, &'static str, &'static str) {
+    match kind {
+        FaultKind::StoreFull => (
+            Code::DataDirFull,
+            "there is no space left in the data directory",
+            "free some space there, then run the same command again: it resumes",
+        ),
+        FaultKind::StoreDamaged => (
+            Code::StoreDamaged,
+            "the store holds what cannot be read",
+            "restore a copy of synthd.db, or choose another place with --data-dir",
+        ),
+        FaultKind::Store => (
+            Code::Io,
+            "the store failed",
+            "check the permissions of the data directory, then run the command again",
+        ),
+        FaultKind::Panicked | FaultKind::ActorGone => (
+            Code::Unexpected,
+            "a part of the engine failed",
+            "run the command again: campaigns are resumable; please report what the log says",
+        ),
+        _ => {
+            (Code::SandboxFault, "a sandbox failed", "`synthd doctor` says what this host can run")
+        }
+    }
 }

@@ -34,6 +34,8 @@ codes! {
     Escalated = "0002", exit 1;
     /// A file could not be read or written.
     Io = "0003", exit 1;
+    /// Somebody ended the command before it had begun its work.
+    Interrupted = "0004", exit 130;
 
     ConfigUnreadable = "0101", exit 2;
     ConfigInvalid = "0102", exit 2;
@@ -120,13 +122,21 @@ impl Error {
     /// The whole message: statement, causes, way out.
     pub fn report(&self) -> String {
         let mut text = format!("error[{}]: {}", self.code, self.what);
-        let mut cause = self.source();
+        let (mut cause, mut said) = (self.source(), self.what.clone());
         while let Some(error) = cause {
-            text.push_str(&format!("\n  cause: {error}"));
+            let why = error.to_string();
+            // Wrappers often say no more than what they wrap.
+            if why != said {
+                text.push_str(&format!("\n  cause: {why}"));
+            }
+            said = why;
             cause = error.source();
         }
-        if let Some(hint) = &self.hint {
-            text.push_str(&format!("\n  help: {hint}"));
+        match &self.hint {
+            Some(hint) => text.push_str(&format!("\n  help: {hint}")),
+            // A list of mistakes comes with a hint for each.
+            None if self.code == Code::ConfigInvalid => {}
+            None => text.push_str(&format!("\n  help: docs/errors/{}.md says more", self.code)),
         }
         text
     }

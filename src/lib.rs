@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod control;
 pub mod dataset;
+mod durable;
 pub mod engine;
 pub mod error;
 pub mod llm;

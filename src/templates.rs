@@ -7,6 +7,9 @@ use synthd_actors::task::{Catalog, TemplateError};
 /// `(id, text)` of every shipped template.
 pub const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
+/// More than anybody writes by hand.
+const MAX_TEMPLATE: u64 = 4 << 20;
+
 /// The shipped templates, and over them those below `directories`.
 pub fn load(directories: &[PathBuf]) -> Result<Catalog> {
     let mut sources: Vec<(String, String, Option<PathBuf>)> =
@@ -29,27 +32,45 @@ fn read_directory(
     directory: &Path,
     sources: &mut Vec<(String, String, Option<PathBuf>)>,
 ) -> Result<()> {
-    let unreadable = |error: std::io::Error| {
-        Error::new(Code::TemplateInvalid, format!("cannot read {}", directory.display()))
-            .because(error)
+    let listed = std::fs::read_dir(directory)
+        .and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
+    let mut entries = listed.map_err(|error| {
+        unreadable(directory, error)
             .hint("give --templates a directory that holds <category>/<name>.yaml")
-    };
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory)
-        .map_err(unreadable)?
-        .map(|entry| entry.map(|e| e.path()))
-        .collect::<std::io::Result<_>>()
-        .map_err(unreadable)?;
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
+    })?;
+    entries.sort_by_key(std::fs::DirEntry::path);
+    for entry in entries {
+        let path = entry.path();
+        // Links to directories are not followed: they could lead in circles.
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             read_directory(root, &path, sources)?;
-        } else if path.extension().is_some_and(|e| e == "yaml") {
-            let text = std::fs::read_to_string(&path).map_err(unreadable)?;
+        } else if path.extension().is_some_and(|e| e == "yaml") && path.is_file() {
+            let text = read_template(&path)?;
             let id = path.strip_prefix(root).unwrap_or(&path).with_extension("");
             sources.push((id.to_string_lossy().into_owned(), text, Some(path)));
         }
     }
     Ok(())
+}
+
+fn read_template(path: &Path) -> Result<String> {
+    use std::io::Read;
+    let mut text = String::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(MAX_TEMPLATE + 1).read_to_string(&mut text));
+    read.map_err(|error| {
+        unreadable(path, error).hint("a template is a text file in UTF-8; docs/templates.md")
+    })?;
+    if text.len() as u64 > MAX_TEMPLATE {
+        let what = format!("{} is larger than a template may be", path.display());
+        return Err(Error::new(Code::TemplateInvalid, what)
+            .hint("make large files in `environment.setup` instead of writing them out"));
+    }
+    Ok(text)
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(Code::TemplateInvalid, format!("cannot read {}", path.display())).because(error)
 }
 
 fn invalid(errors: &[TemplateError], sources: &[(String, String, Option<PathBuf>)]) -> Error {

@@ -106,6 +106,7 @@ impl CampaignActor {
             | FaultKind::StoreFull
             | FaultKind::StoreDamaged
             | FaultKind::ActorGone
+            | FaultKind::SandboxRefused
             | FaultKind::ModelPermanent => self.escalate(&fault),
             FaultKind::Cancelled => {
                 // Nobody here cut it off: launching it again would only go round in circles.

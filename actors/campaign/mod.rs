@@ -16,4 +16,4 @@ pub use messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
 pub use plan::{Planner, Skipped};
 pub(crate) use prepare::moved;
 pub use prepare::{PrepareError, Prepared, prepare};
-pub use progress::{EpisodeCounts, Progress, Rows, Tokens};
+pub use progress::{EpisodeCounts, Figures, Progress, Rows, Tokens};

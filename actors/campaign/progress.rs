@@ -6,9 +6,8 @@ use crate::model::{
     Judged, Money, Outcome, Turn,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::HashSet;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpisodeCounts {
     pub planned: u64,
     pub finished: u64,
@@ -27,6 +26,16 @@ pub struct Tokens {
 pub struct Rows {
     pub accepted: u64,
     pub rejected: u64,
+}
+
+/// What a store counts of a campaign.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    pub tasks: u64,
+    pub episodes: EpisodeCounts,
+    pub steps: u64,
+    pub tokens: Tokens,
+    pub rows: Rows,
 }
 
 /// A campaign's standing, published at every change.
@@ -80,13 +89,15 @@ impl Progress {
     /// A campaign that does not run here, as the journal has it.
     pub fn stored(
         record: &CampaignRecord,
-        episodes: &[EpisodeRecord],
+        figures: Figures,
         dataset: Option<DatasetRecord>,
         spent: Money,
     ) -> Self {
-        let tasks: HashSet<_> = episodes.iter().map(|episode| &episode.plan.task).collect();
-        let mut progress = Self::new(record.name.clone(), tasks.len() as u64, Vec::new());
-        episodes.iter().for_each(|episode| progress.found(episode));
+        let mut progress = Self::new(record.name.clone(), figures.tasks, Vec::new());
+        progress.episodes = figures.episodes;
+        progress.steps = figures.steps;
+        progress.tokens = figures.tokens;
+        progress.rows = figures.rows;
         progress.cost_usd = spent;
         progress.state = record.state;
         progress.reason = record.reason.clone();

@@ -10,6 +10,9 @@ use std::fmt;
 pub enum FaultKind {
     /// The backend could not bring a sandbox up.
     SandboxStart,
+    /// The backend will not make such a sandbox: the host lacks what it requires, or there is
+    /// no such image. The campaign waits for somebody to mend that.
+    SandboxRefused,
     /// The guest died, its stream closed, or it stayed silent past its deadline.
     SandboxLost,
     /// The guest sent what the protocol does not allow.
@@ -58,6 +61,7 @@ impl FaultKind {
             | Self::ActorGone
             | Self::ReplayDiffers => true,
             Self::TaskSetup
+            | Self::SandboxRefused
             | Self::ModelPermanent
             | Self::Store
             | Self::StoreFull
@@ -81,6 +85,7 @@ impl FaultKind {
                 | Self::StoreDamaged
                 | Self::ActorGone
                 | Self::ModelPermanent
+                | Self::SandboxRefused
         )
     }
 
@@ -95,6 +100,7 @@ impl FaultKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SandboxStart => "sandbox_start",
+            Self::SandboxRefused => "sandbox_refused",
             Self::SandboxLost => "sandbox_lost",
             Self::SandboxProtocol => "sandbox_protocol",
             Self::SandboxCopy => "sandbox_copy",

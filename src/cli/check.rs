@@ -28,11 +28,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let loaded = match config::load_campaign(&args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {
-            if args.json {
-                say_json(&errors.to_json())?;
-            } else {
-                complain_of_config(&errors);
-            }
+            complain_of_config(&errors, args.json);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
@@ -51,13 +47,17 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
         say_json(&json!({ "ok": true, "plan": plan }))?;
     } else {
         say(&format!(
-            "{} is valid: {} templates, {} tasks, {} models, {} scaffold(s)",
+            "{} is valid: {}, {}, {}, {}",
             args.campaign.display(),
-            selected.len(),
-            plan["tasks"],
-            loaded.config.models.len(),
-            loaded.config.scaffolds.len(),
+            many(selected.len() as u64, "template"),
+            many(plan["tasks"].as_u64().unwrap_or(0), "task"),
+            many(loaded.config.models.len() as u64, "model"),
+            many(loaded.config.scaffolds.len() as u64, "scaffold"),
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn many(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

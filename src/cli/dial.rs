@@ -51,7 +51,8 @@ pub(super) fn told(failure: Failure, json: bool) -> Result<ExitCode> {
     let shown = match &body {
         ErrorBody { details: Some(details), .. } if json => say_json(details).map(|()| true)?,
         ErrorBody { text: Some(text), .. } => {
-            complain(text);
+            complain(text.trim_end());
+            complain(&format!("\nerror[{}]: {}", body.code, body.message));
             true
         }
         _ => false,

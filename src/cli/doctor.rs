@@ -1,7 +1,7 @@
 //! `synthd doctor`: what this host can run and enforce, said before anything depends on it.
 
 use super::output::{say, say_json, table};
-use crate::engine::in_system;
+use crate::engine::{host_facts, in_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::guest;
 use crate::sandbox::namespace::{HostFacts, NamespaceBackend};
@@ -11,11 +11,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 use synthd_actors::model::{ExecRequest, SandboxSpec};
 use synthd_actors::ports::SandboxBackend;
+use synthd_actors::task::BASE_IMAGE;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
   synthd doctor
-  synthd doctor --json | jq .enforced")]
+  synthd doctor --json | jq .host.enforced")]
 pub(super) struct DoctorArgs {
     /// Print one JSON document
     #[arg(long)]
@@ -32,14 +33,19 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
         say_json(&json!({
             "version": env!("CARGO_PKG_VERSION"),
             "backend": "namespace",
-            "host": facts,
+            "host": facts.as_ref().ok(),
             "guest": guest::LINKAGE,
             "trial": trial,
         }))?;
-    } else {
-        show(&facts, &trial);
+    } else if let Ok(facts) = &facts {
+        show(facts, &trial);
     }
-    Ok(if trial.is_ok() { ExitCode::SUCCESS } else { code(Code::HostCannotEnforce) })
+    match facts {
+        Err(error) if !args.json => Err(error),
+        Err(error) => Ok(code(error.code())),
+        Ok(_) if trial.is_err() => Ok(code(Code::HostCannotEnforce)),
+        Ok(_) => Ok(ExitCode::SUCCESS),
+    }
 }
 
 fn code(code: Code) -> ExitCode {
@@ -48,15 +54,15 @@ fn code(code: Code) -> ExitCode {
 
 type Trial = std::result::Result<Vec<String>, String>;
 
-async fn examine() -> Result<(HostFacts, Trial)> {
-    let executable = this_executable()?;
-    let backend = NamespaceBackend::new(executable);
-    let facts = backend.host_facts().await.map_err(|fault| {
-        Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
-            .because(fault)
-            .hint("see docs/errors/SYN-0402.md")
-    })?;
-    Ok((facts, trial(&backend).await))
+async fn examine() -> Result<(Result<HostFacts>, Trial)> {
+    let backend = NamespaceBackend::new(this_executable()?);
+    Ok(match host_facts(&backend).await {
+        Ok(facts) => (Ok(facts), trial(&backend).await),
+        Err(error) => {
+            let why = error.report();
+            (Err(error), Err(why))
+        }
+    })
 }
 
 /// Tools templates commonly require.
@@ -64,7 +70,7 @@ const TOOLS: [&str; 7] = ["sh", "bash", "python3", "git", "make", "awk", "sed"];
 
 /// Nothing convinces like a sandbox that ran.
 async fn trial(backend: &NamespaceBackend) -> Trial {
-    let spec = SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() };
+    let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
     let mut sandbox = backend.create(&spec).await.map_err(|fault| fault.message)?;
     let mut tools = Vec::new();
     for tool in TOOLS {
@@ -84,19 +90,18 @@ async fn trial(backend: &NamespaceBackend) -> Trial {
     Ok(tools)
 }
 
-/// The binary this process runs from, for the launcher.
+/// The binary this process runs from, for the launcher: the running one itself, whatever has
+/// its name on disk by now.
 pub(super) fn this_executable() -> Result<std::path::PathBuf> {
-    // The path stays right when the binary on disk is replaced while a daemon runs.
     let own = std::path::PathBuf::from("/proc/self/exe");
     if own.exists() {
-        return std::fs::read_link(&own)
-            .map(|path| if path.exists() { path } else { own })
-            .map_err(|e| {
-                Error::new(Code::Unexpected, "cannot find the program's own path").because(e)
-            });
+        return Ok(own);
     }
-    std::env::current_exe()
-        .map_err(|e| Error::new(Code::Unexpected, "cannot find the program's own path").because(e))
+    std::env::current_exe().map_err(|e| {
+        Error::new(Code::Unexpected, "cannot find the program's own path")
+            .because(e)
+            .hint("mount /proc where synthd runs")
+    })
 }
 
 fn show(facts: &HostFacts, trial: &Trial) {

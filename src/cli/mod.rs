@@ -107,13 +107,14 @@ pub(crate) struct TemplateDirs {
 /// The whole program.
 pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).is_some_and(|arg| arg == namespace::LAUNCHER_COMMAND) {
-        return finish(namespace::run_launcher().map(|()| ExitCode::SUCCESS));
+        return finish(namespace::run_launcher().map(|()| ExitCode::SUCCESS), false);
     }
+    let json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    finish(execute(cli))
+    finish(execute(cli), json)
 }
 
 fn usage(error: &clap::Error) -> ExitCode {
@@ -123,15 +124,13 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<ExitCode, Error> {
-    let command = match cli.command {
-        // A daemon's file says how it logs.
-        Command::Serve(args) => return serve::run(args, &cli.logging),
-        command => command,
-    };
-    logging::start(&cli.logging)?;
-    match command {
-        Command::Run(args) => run::run(args),
+    // A daemon's file says how it logs.
+    if !matches!(cli.command, Command::Serve(_)) {
+        logging::start(&cli.logging)?;
+    }
+    match cli.command {
         Command::Serve(args) => serve::run(args, &cli.logging),
+        Command::Run(args) => run::run(args),
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Watch(args) => watch::run(args),
@@ -146,18 +145,18 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Episode(command) => episode::run(&command),
         Command::Dataset(command) => dataset::run(&command),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "synthd", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "synthd", &mut script);
+            output::say_bytes(&script);
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-fn finish(outcome: Result<ExitCode, Error>) -> ExitCode {
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            output::complain(&error.report());
-            ExitCode::from(error.code().exit_code())
-        }
-    }
+fn finish(outcome: Result<ExitCode, Error>, json: bool) -> ExitCode {
+    let outcome = outcome.and_then(|code| output::unsaid().map_or(Ok(code), Err));
+    outcome.unwrap_or_else(|error| {
+        output::complain_of(&error, json);
+        ExitCode::from(error.code().exit_code())
+    })
 }

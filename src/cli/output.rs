@@ -1,16 +1,55 @@
 //! Where the program's words go: answers to stdout, everything else to stderr. A reader
 //! that closes its end early (`| head`) is no error.
 
+use super::visible::visible;
 use crate::config::ConfigErrors;
+use crate::control::protocol::ErrorBody;
 use crate::error::{Code, Error, Result};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Whether anything was said, and whether it could not be written.
+static SAID: AtomicBool = AtomicBool::new(false);
+static UNSAID: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Prints an answer.
 pub(crate) fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).ok();
+    say_bytes(format!("{text}\n").as_bytes());
+}
+
+/// Prints an answer as it is. That it could not be written is told at the end, by
+/// [`unsaid`]; a reader who has gone has heard enough.
+pub(crate) fn say_bytes(bytes: &[u8]) {
+    SAID.store(true, Ordering::Relaxed);
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            UNSAID.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        _ => {}
+    }
+}
+
+/// Why an answer could not be written.
+pub(crate) fn unsaid() -> Option<Error> {
+    let error = UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+    let what = "the answer could not be written to standard output";
+    Some(Error::new(Code::Io, what).because(error).hint("is the disk it goes to full?"))
+}
+
+/// Tells of an error: to people always, and as the one document where that is what was asked
+/// for and nothing was said yet.
+pub(crate) fn complain_of(error: &Error, json: bool) {
+    // A cause may quote what an agent wrote.
+    complain(&visible(&error.report()));
+    if json && !SAID.load(Ordering::Relaxed) {
+        let body = ErrorBody::from(error);
+        let document = serde_json::json!({ "ok": false, "error": body });
+        say(&format!("{document:#}"));
+    }
 }
 
 /// Prints progress or a complaint.
@@ -41,7 +80,11 @@ pub(crate) fn on_terminal() -> bool {
 }
 
 /// Prints every mistake of a configuration file, and the code they share.
-pub(crate) fn complain_of_config(errors: &ConfigErrors) {
+pub(crate) fn complain_of_config(errors: &ConfigErrors, json: bool) {
+    if json {
+        say(&format!("{:#}", errors.to_json()));
+        return;
+    }
     complain(errors.render().trim_end());
     let many = if errors.total() == 1 { "mistake" } else { "mistakes" };
     let (code, total) = (errors.code(), errors.total());

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use summary::Summary;
 use synthd_actors::campaign::{CampaignHandle, Progress};
-use synthd_actors::model::{CampaignConfig, CampaignState};
+use synthd_actors::model::{CampaignConfig, CampaignState, FaultKind};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
 use synthd_actors::task::Catalog;
@@ -31,8 +31,6 @@ use synthd_actors::task::Catalog;
 const GRACE: Duration = Duration::from_secs(30);
 /// How long cutting off may take before the last word is not waited for.
 const CUT_PATIENCE: Duration = Duration::from_secs(15);
-/// How the store says that there is no space left.
-const FULL: &str = "the data directory is full";
 
 #[derive(Args)]
 #[command(
@@ -61,7 +59,7 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     let loaded = match config::load_campaign(&args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {
-            complain_of_config(&errors);
+            complain_of_config(&errors, args.json);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
@@ -110,11 +108,12 @@ impl Foreground {
             }
         };
         let outcome = self.drive(&engine, &mut signals, console.as_ref()).await;
-        engine.shut_down().await?;
+        let closed = engine.shut_down().await;
         if let Some(console) = console {
             console.close().await;
         }
-        Ok((self.conclude(outcome, started), socket))
+        let concluded = self.conclude(outcome, started);
+        Ok((concluded.and_then(|code| closed.map(|()| code)), socket))
     }
 
     fn open(&self, engine: &Engine) -> Result<(Socket, Console)> {
@@ -153,8 +152,12 @@ impl Foreground {
         signals: &mut Signals,
         console: Option<&Console>,
     ) -> Result<(Progress, bool)> {
-        let campaign = admit(engine, &self.catalog, &self.config, self.source.clone()).await?;
         let farewell = console.map(Console::farewell);
+        let campaign = tokio::select! {
+            admitted = admit(engine, &self.catalog, &self.config, self.source.clone()) => admitted?,
+            () = signals.stop() => return Err(unprepared()),
+            _ = wished(farewell.clone(), Farewell::Finish) => return Err(unprepared()),
+        };
         let mut shown = progress::Shown::new(&campaign.progress().borrow());
         let mut last = tokio::select! {
             last = watch(&campaign, &mut shown) => Some(last),
@@ -215,11 +218,17 @@ async fn rest(
     .await;
 }
 
+/// Stopped before there was anything to finish.
+fn unprepared() -> Error {
+    Error::new(Code::Interrupted, "stopped while the campaign was being prepared")
+        .hint("run the same command again")
+}
+
 /// The engine itself paused the campaign, because going on made no sense.
 fn paused(last: &Progress) -> Error {
     let why = last.reason.as_deref().unwrap_or("no reason was given");
     let what = format!("campaign {} is paused: {why}", last.campaign);
-    if why.contains(FULL) {
+    if last.cause == Some(FaultKind::StoreFull) {
         return Error::new(Code::DataDirFull, what)
             .hint("free some space there, then run the same command again: it resumes");
     }

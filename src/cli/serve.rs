@@ -30,7 +30,7 @@ const CUT_OFF: u8 = 130;
 SIGTERM or Ctrl-C lets running episodes finish within [daemon] drain_timeout and
 exits with 0; a second one, or the deadline, cuts off what runs and exits with
 130. Both leave every campaign resumable. SIGHUP reads [log] level again from
-the --config file.
+the --config file, also over a --log-level given here.
 
 Examples:
   synthd serve
@@ -54,7 +54,7 @@ pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
     let config = match settings(&args) {
         Ok(config) => config,
         Err(errors) => {
-            complain_of_config(&errors);
+            complain_of_config(&errors, false);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
@@ -121,7 +121,6 @@ impl Daemon {
 
     fn engine_options(&self) -> Result<EngineOptions> {
         let pool = &self.config.pool;
-        let default = PoolConfig::default();
         Ok(EngineOptions {
             data_dir: self.config.data_dir.clone(),
             executable: this_executable()?,
@@ -130,8 +129,7 @@ impl Daemon {
                 warm: pool.warm,
                 parallel_creation: pool.parallel_creation,
                 max_age: pool.max_age,
-                // Episodes hold one, and a second one while they are verified.
-                max_live: default.max_live.max(self.config.max_episodes * 2 + pool.warm),
+                ..PoolConfig::default()
             },
             catalog: self.catalog.clone(),
         })

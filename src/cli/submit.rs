@@ -33,7 +33,7 @@ pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
     let source = match config::read_text(&args.campaign) {
         Ok(source) => source,
         Err(errors) => {
-            complain_of_config(&errors);
+            complain_of_config(&errors, args.json);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };

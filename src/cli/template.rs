@@ -3,7 +3,7 @@
 use super::TemplateDirs;
 use super::doctor::this_executable;
 use super::output::{complain, on_terminal, say, say_json, table};
-use crate::engine::in_system;
+use crate::engine::{fault_error, in_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::namespace::NamespaceBackend;
 use crate::templates;
@@ -12,13 +12,13 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
-use synthd_actors::model::{SandboxSpec, Task};
+use synthd_actors::model::{SandboxSpec, Shell, Task};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{Prover, SeedProof};
 use synthd_actors::scaffold::Minimal;
 use synthd_actors::supervisor::spawn;
-use synthd_actors::task::{Catalog, Template};
+use synthd_actors::task::{BASE_IMAGE, Catalog, Template};
 use tokio::sync::Semaphore;
 
 #[derive(Subcommand)]
@@ -91,7 +91,7 @@ pub(super) struct CheckArgs {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     seeds: u64,
     /// Which shell the sandboxes use
-    #[arg(long, default_value = "auto")]
+    #[arg(long, default_value = "auto", value_parser = ["auto", "bash", "sh"])]
     shell: String,
     #[arg(long)]
     json: bool,
@@ -213,17 +213,52 @@ async fn check(args: CheckArgs) -> Result<ExitCode> {
     }
     let backend = Arc::new(NamespaceBackend::new(this_executable()?));
     let (pool, life) = PoolHandle::start(backend.clone(), PoolConfig::default());
-    let shell = match args.shell.as_str() {
-        "sh" => synthd_actors::model::Shell::Sh,
-        "bash" => synthd_actors::model::Shell::Bash,
-        _ => synthd_actors::model::Shell::Auto,
+    let spec = SandboxSpec {
+        image: BASE_IMAGE.to_owned(),
+        shell: shell(&args.shell),
+        ..SandboxSpec::default()
     };
-    let spec = SandboxSpec { image: "base".to_owned(), shell, ..SandboxSpec::default() };
-    let prover = Prover { pool: pool.clone(), spec, scaffold: Arc::new(Minimal) };
+    let prover = Prover { pool: pool.clone(), spec: Arc::new(spec), scaffold: Arc::new(Minimal) };
+    let proved = prove_selected(&prover, &selected, &args).await;
+    pool.shut_down().await;
+    let settled = backend.settle().await.map_err(|fault| fault_error(&fault));
+    drop(life);
+    let unproven = proved?;
+    settled?;
+    if unproven == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let of = selected.len();
+    Err(Error::new(Code::TemplateUnproven, format!("{unproven} of {of} templates are unproven"))
+        .hint("docs/templates.md says what a template has to hold"))
+}
+
+fn shell(name: &str) -> Shell {
+    match name {
+        "sh" => Shell::Sh,
+        "bash" => Shell::Bash,
+        _ => Shell::Auto,
+    }
+}
+
+/// Proves one after the other and tells of each; what was found is told even where a fault
+/// of the host ends the work. The number of unproven ones is the answer.
+async fn prove_selected(
+    prover: &Prover,
+    selected: &[Arc<Template>],
+    args: &CheckArgs,
+) -> Result<usize> {
     let mut unproven = 0;
     let mut report = Vec::new();
-    for template in &selected {
-        let proofs = prove_all(&prover, template, args.seeds).await?;
+    let mut ended = Ok(());
+    for template in selected {
+        let proofs = match prove_all(prover, template, args.seeds).await {
+            Ok(proofs) => proofs,
+            Err(error) => {
+                ended = Err(error);
+                break;
+            }
+        };
         let problems = problems_of(&proofs);
         unproven += usize::from(!problems.is_empty());
         tell(template, &proofs, &problems, args.json);
@@ -232,18 +267,10 @@ async fn check(args: CheckArgs) -> Result<ExitCode> {
             "problems": problems,
         }));
     }
-    pool.shut_down().await;
-    backend.settle().await.map_err(crate::engine::sandbox_error)?;
-    drop(life);
     if args.json {
         say_json(&report)?;
     }
-    if unproven == 0 {
-        return Ok(ExitCode::SUCCESS);
-    }
-    let of = selected.len();
-    Err(Error::new(Code::TemplateUnproven, format!("{unproven} of {of} templates are unproven"))
-        .hint("docs/templates.md says what a template has to hold"))
+    ended.map(|()| unproven)
 }
 
 async fn prove_all(
@@ -266,7 +293,7 @@ async fn prove_all(
     for task in tasks {
         let proof =
             task.await.map_err(|e| Error::new(Code::Unexpected, "a proof panicked").because(e))?;
-        proofs.push(proof.map_err(crate::engine::sandbox_error)?);
+        proofs.push(proof.map_err(|fault| fault_error(&fault))?);
     }
     Ok(proofs)
 }

@@ -4,6 +4,7 @@ use super::suggest;
 use super::units::short;
 use super::values::{Fault, Read, name_of, some_text};
 use synthd_actors::scaffold;
+use synthd_actors::task::BASE_IMAGE;
 
 /// A family of models behind one wire format.
 #[derive(Clone, Copy, Debug)]
@@ -116,14 +117,14 @@ pub(super) fn backend(name: &str) -> Read<()> {
     name_of("backend", &["namespace"])(name)
 }
 
-/// A logical image name, which a backend maps.
+/// What namespace sandboxes can show: the host's own programs, or a directory with others.
 pub(super) fn image(name: &str) -> Read<()> {
     some_text(name)?;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./:@".contains(c);
-    match name.chars().find(|letter| !allowed(*letter)) {
-        Some(letter) => Err(Fault::new(format!("{letter:?} cannot be in an image name"))),
-        None => Ok(()),
+    if name == BASE_IMAGE || name.starts_with('/') {
+        return Ok(());
     }
+    let hint = "\"base\" shows the host's programs, an absolute path those of a directory";
+    Err(Fault::new(format!("there is no image {name:?}")).hint(hint))
 }
 
 /// An identifier for the dataset card, whose header is YAML.

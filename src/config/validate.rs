@@ -20,7 +20,7 @@ use synthd_actors::scaffold;
 pub(super) const SEED: u64 = 20_260_101;
 pub(super) const MODEL_CONCURRENCY: usize = 64;
 pub(super) const BACKEND: &str = "namespace";
-pub(super) const IMAGE: &str = "base";
+pub(super) const IMAGE: &str = synthd_actors::task::BASE_IMAGE;
 
 /// The campaign, to be believed only if `reader` holds no problem afterwards.
 pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> CampaignConfig {

@@ -1,7 +1,7 @@
 //! How a campaign gets in: what `run`, `submit` and a restarted daemon have in common.
 
 use crate::config;
-use crate::engine::{Engine, sandbox_error};
+use crate::engine::{Engine, fault_error, require};
 use crate::error::{Code, Error, Result};
 use crate::templates::nothing_matches;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub async fn admit(
     source: String,
 ) -> Result<CampaignHandle> {
     check_selection(catalog, config)?;
-    require(engine, config).await?;
+    require(&engine.backend, &config.sandbox).await?;
     let submitted = engine.handle.submit(config.clone(), source).await;
     submitted.map_err(|error| refused(&error, config))
 }
@@ -62,26 +62,6 @@ pub fn check_selection(catalog: &Catalog, config: &CampaignConfig) -> Result<()>
     Err(nothing_matches(&tasks.templates))
 }
 
-/// What the campaign insists on must be enforced here; nothing is downgraded silently.
-async fn require(engine: &Engine, config: &CampaignConfig) -> Result<()> {
-    let facts = engine.backend.host_facts().await.map_err(|fault| {
-        Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
-            .because(fault)
-            .hint("`synthd doctor` says what this host can run")
-    })?;
-    let missing = facts.missing(&config.sandbox.require);
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let lines: Vec<String> =
-        missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
-    Err(Error::new(
-        Code::HostCannotEnforce,
-        format!("this host does not enforce {}", lines.join("; ")),
-    )
-    .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
-}
-
 fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
     match error {
         SubmitError::Prepare(PrepareError::Changed(_)) => {
@@ -98,7 +78,7 @@ fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
         )
         .hint("`synthd template check` says what is wrong with a template"),
         SubmitError::Prepare(PrepareError::Fault(fault)) | SubmitError::Fault(fault) => {
-            sandbox_error(fault.clone())
+            fault_error(fault)
         }
         SubmitError::AlreadyRunning(_) => Error::new(Code::ControlRefused, error.to_string())
             .hint(format!("`synthd watch {}` shows it", config.name)),

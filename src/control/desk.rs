@@ -17,7 +17,7 @@ use super::protocol::{ErrorBody, Order, Submission};
 use super::report::{About, Mode};
 use super::session::{Desk, Stop};
 use crate::config::{self, ConfigErrors};
-use crate::engine::{Engine, sandbox_error, store_error};
+use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error};
 use async_trait::async_trait;
 use serde::Serialize;
@@ -71,12 +71,7 @@ impl EngineDesk {
     }
 
     async fn submit(&self, submission: Submission, outlet: &mut Outlet) -> Answer {
-        if self.about.mode == Mode::Foreground {
-            return Err(Stop::from(
-                Error::new(Code::ControlRefused, "this is `synthd run`, which runs one campaign")
-                    .hint("start `synthd serve` on another data directory and submit there"),
-            ));
-        }
+        self.daemon_only()?;
         let loaded = config::parse_campaign(&submission.name, &submission.source)
             .map_err(|errors| Stop::Refused(Box::new(listing(errors))))?;
         let config = Arc::new(loaded.config);
@@ -84,6 +79,15 @@ impl EngineDesk {
         let campaign = self.waiting(admitted, outlet, "preparing").await??;
         tracing::info!(campaign = %config.name, "a campaign was submitted");
         answer(&*campaign.progress().borrow())
+    }
+
+    /// `synthd run` starts nothing beside its own campaign.
+    fn daemon_only(&self) -> Result<(), Error> {
+        if self.about.mode != Mode::Foreground {
+            return Ok(());
+        }
+        Err(Error::new(Code::ControlRefused, "this is `synthd run`, which runs one campaign")
+            .hint("start `synthd serve` when it has ended, and ask that"))
     }
 
     async fn watch(&self, name: Option<String>, outlet: &mut Outlet) -> Answer {
@@ -138,6 +142,7 @@ impl EngineDesk {
         if !matches!(record.state, CampaignState::Paused | CampaignState::Stopped) {
             return self.obeyed(name, false, "resumed").await;
         }
+        self.daemon_only()?;
         let revived = revive(&self.engine, &self.catalog, &record);
         self.waiting(revived, outlet, "preparing").await??;
         self.obeyed(name, true, "resumed").await
@@ -164,7 +169,7 @@ impl EngineDesk {
             reason: None,
         };
         let written = self.engine.world.collector.record(vec![moved]).await;
-        Ok(written.map(|()| true).map_err(sandbox_error)?)
+        Ok(written.map(|()| true).map_err(|fault| fault_error(&fault))?)
     }
 
     /// Says where the campaign stands now, or why it did not obey.

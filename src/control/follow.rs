@@ -57,7 +57,7 @@ mod tests {
             reason: None,
             created_at_ms: 0,
         };
-        Progress::stored(&record, &[], None)
+        Progress::stored(&record, Default::default(), None, Default::default())
     }
 
     #[test]

@@ -53,9 +53,10 @@ impl EngineDesk {
 
     pub(super) async fn stored(&self, record: &CampaignRecord) -> Result<Progress, Error> {
         let store = &self.engine.store;
-        let episodes = store.episodes(&record.name).await.map_err(store_error)?;
+        let figures = store.figures(&record.name).await.map_err(store_error)?;
+        let spent = store.spent(&record.name).await.map_err(store_error)?;
         let datasets = store.datasets(&record.name).await.map_err(store_error)?;
         let newest = datasets.into_iter().max_by_key(|dataset| dataset.version);
-        Ok(Progress::stored(record, &episodes, newest))
+        Ok(Progress::stored(record, figures, newest, spent))
     }
 }

@@ -56,12 +56,13 @@ impl Manifest {
         rows
     }
 
-    /// Whether every file is there with its size: cheap, and enough to tell a whole version
-    /// from a torn one. Checksums are `verify`'s work.
+    /// Whether every file is there as it was written.
     pub(super) fn is_whole(&self, dir: &Path) -> bool {
         self.files.iter().all(|file| {
-            std::fs::metadata(dir.join(&file.path))
-                .is_ok_and(|found| found.is_file() && found.len() == file.bytes)
+            let path = dir.join(&file.path);
+            let sized = std::fs::metadata(&path)
+                .is_ok_and(|found| found.is_file() && found.len() == file.bytes);
+            sized && sha256_of(&path).is_ok_and(|sum| sum == file.sha256)
         })
     }
 }

@@ -46,7 +46,7 @@ pub struct Stages {
 }
 
 /// RFC 3339 in UTC with milliseconds. Times before 1970 are shown as 1970.
-pub(super) fn rfc3339(ms: i64) -> String {
+pub(crate) fn rfc3339(ms: i64) -> String {
     let since = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
     // humantime panics beyond the year 9999.
     let time = SystemTime::UNIX_EPOCH + since.min(Duration::from_secs(253_402_300_799));

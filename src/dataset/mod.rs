@@ -36,6 +36,7 @@ mod version;
 mod writer;
 
 pub use manifest::{FileEntry, Manifest};
+pub(crate) use metadata::rfc3339;
 pub use metadata::{Metadata, Stages};
 pub use problem::{Problem, Problems};
 pub use schema::row_schema;

@@ -39,7 +39,9 @@ impl ParquetSink {
 
     /// With other sizes at which a split goes on in another file.
     pub fn with_limits(data_dir: &Path, limits: ShardLimits) -> Self {
-        Self { data_dir: data_dir.to_owned(), limits, turn: Arc::default() }
+        // Records name paths, for readers that may be somewhere else.
+        let data_dir = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
+        Self { data_dir, limits, turn: Arc::default() }
     }
 }
 
@@ -49,8 +51,8 @@ impl DatasetSink for ParquetSink {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let job = Job::open(&self.data_dir, self.limits, edition)?;
         let known = job.known().await?;
-        if let Some(record) = known.record
-            && record.digest == job.digest().await?
+        if let Some((record, said)) = known.version
+            && job.would_say(&record, &said).await?
         {
             return Ok(record);
         }
@@ -62,8 +64,8 @@ impl DatasetSink for ParquetSink {
 struct Known {
     /// The highest number in use.
     newest: u32,
-    /// The newest version, if it is whole.
-    record: Option<DatasetRecord>,
+    /// The newest version and what it says of itself, if it is whole.
+    version: Option<(DatasetRecord, Metadata)>,
 }
 
 struct Job {
@@ -88,15 +90,22 @@ impl Job {
         let versions = self.versions.clone();
         blocking(move || {
             let newest = versions.newest()?.max(journaled);
-            Ok(Known { newest, record: versions.record(newest) })
+            let version = versions.record(newest).zip(versions.metadata(newest));
+            Ok(Known { newest, version })
         })
         .await
     }
 
-    /// The digest alone, without writing: the usual end of a campaign that is run again.
-    async fn digest(&self) -> Result<String, Fault> {
-        let digest = self.pages(RowsDigest::default(), add_to_digest).await?;
-        Ok(digest.finish(&self.edition.config_digest))
+    /// Whether a version written now would be the same, rows and card: the usual end of a
+    /// campaign that is run again. Nothing is written to find out.
+    async fn would_say(&self, record: &DatasetRecord, said: &Metadata) -> Result<bool, Fault> {
+        let (digest, seen) = self.pages(Default::default(), look).await?;
+        let Edition { planned, faulted, .. } = self.edition;
+        let said_of = (said.stages.planned, said.stages.faulted, said.stages.judged);
+        Ok(record.digest == digest.finish(&self.edition.config_digest)
+            && said.licence == self.edition.licence
+            && said_of == (planned, faulted, seen.judged)
+            && said.stages.rejected == seen.rejected)
     }
 
     async fn write(&self, version: u32, turn: Turn) -> Result<DatasetRecord, Fault> {
@@ -149,15 +158,28 @@ fn check_order(page: &[RowRecord], after: Option<u64>) -> Result<(), Fault> {
     Err(Fault::new(FaultKind::Store, "the journal returned rows out of plan order"))
 }
 
-fn add_to_digest(
-    digest: &mut RowsDigest,
+fn look(
+    (digest, stages): &mut (RowsDigest, Stages),
     page: &[RowRecord],
     late: &Late,
 ) -> Result<(), WriteError> {
-    for record in page.iter().filter(|record| rejection(record, late).is_none()) {
+    for record in accepted(stages, page, late) {
         digest.add(record.split, &record.row)?;
     }
     Ok(())
+}
+
+/// The rows that no stage rejected; the others are counted.
+fn accepted<'a>(stages: &mut Stages, page: &'a [RowRecord], late: &Late) -> Vec<&'a RowRecord> {
+    let mut accepted = Vec::with_capacity(page.len());
+    for record in page {
+        stages.judged += 1;
+        match rejection(record, late) {
+            Some(found) => *stages.rejected.entry(found.stage.clone()).or_default() += 1,
+            None => accepted.push(record),
+        }
+    }
+    accepted
 }
 
 fn rejection<'a>(record: &'a RowRecord, late: &'a Late) -> Option<&'a Rejection> {
@@ -189,16 +211,7 @@ impl Writer {
     }
 
     fn add(&mut self, page: &[RowRecord], late: &Late) -> Result<(), WriteError> {
-        let mut accepted = Vec::with_capacity(page.len());
-        for record in page {
-            self.stages.judged += 1;
-            match rejection(record, late) {
-                Some(found) => {
-                    *self.stages.rejected.entry(found.stage.clone()).or_default() += 1;
-                }
-                None => accepted.push(record),
-            }
-        }
+        let accepted = accepted(&mut self.stages, page, late);
         for record in &accepted {
             self.tally.add(record.split, &record.row);
             self.digest.add(record.split, &record.row)?;

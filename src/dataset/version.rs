@@ -9,11 +9,11 @@
 
 use super::manifest::{MANIFEST, METADATA, Manifest, read_json};
 use super::metadata::Metadata;
+use crate::durable::{create_dir, sync_dir};
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
-use std::ffi::OsStr;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use synthd_actors::model::{CampaignName, DatasetRecord};
@@ -63,9 +63,14 @@ impl Versions {
         })
     }
 
+    /// What a version says of itself.
+    pub(super) fn metadata(&self, version: u32) -> Option<Metadata> {
+        read_json(&self.path(version).join(METADATA)).ok()
+    }
+
     /// Begins a version under a temporary name, after clearing dead writers' leftovers.
     pub(super) fn draft(&self, version: u32) -> io::Result<Draft> {
-        create_durably(&self.home)?;
+        create_dir(&self.home, 0o777)?;
         self.sweep()?;
         let name = format!(".v{version}.tmp-{}", std::process::id());
         let draft = Draft { dir: self.home.join(name), target: self.path(version), kept: false };
@@ -147,23 +152,6 @@ fn draft_owner(name: &str) -> Option<i32> {
 fn is_gone(pid: i32) -> bool {
     let own = u32::try_from(pid) == Ok(std::process::id());
     own || pid <= 0 || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
-}
-
-/// Creates a directory and its parents, each durable in its own parent.
-fn create_durably(dir: &Path) -> io::Result<()> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    let parent = dir.parent().filter(|p| *p != Path::new(OsStr::new("")));
-    if let Some(parent) = parent {
-        create_durably(parent)?;
-    }
-    fs::create_dir_all(dir)?;
-    sync_dir(parent.unwrap_or(Path::new(".")))
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 #[cfg(test)]

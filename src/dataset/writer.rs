@@ -42,11 +42,11 @@ impl Default for ShardLimits {
 /// Why a version was not written.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
-    #[error("{0}")]
+    #[error(transparent)]
     Io(#[from] io::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Parquet(#[from] ParquetError),
-    #[error("{0}")]
+    #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),
     #[error("row {id} holds {bytes} bytes of text, more than a column can take")]
     RowTooLarge { id: String, bytes: usize },
@@ -56,8 +56,17 @@ pub(super) enum WriteError {
 
 impl From<WriteError> for Fault {
     fn from(error: WriteError) -> Self {
-        Self::new(FaultKind::Store, format!("could not write the dataset: {error}"))
+        let kind = if is_full(&error) { FaultKind::StoreFull } else { FaultKind::Store };
+        Self::new(kind, format!("could not write the dataset: {error}"))
     }
+}
+
+/// Whether some cause of it is a disk without room.
+fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    let full = |e: &io::Error| matches!(e.kind(), StorageFull | QuotaExceeded);
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.downcast_ref::<io::Error>().is_some_and(full))
 }
 
 pub(super) struct SplitWriter {

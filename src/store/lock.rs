@@ -2,10 +2,11 @@
 //! none behind; the file only tells the next one whom to ask.
 
 use super::trouble::Trouble;
+use crate::durable::create_dir;
 use crate::error::{Code, Error, Result};
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 const LOCK_FILE: &str = "synthd.lock";
@@ -29,7 +30,7 @@ impl Drop for DataDirLock {
 impl DataDirLock {
     /// Takes the directory, which is created where it is missing.
     pub(super) fn take(dir: &Path) -> Result<Self> {
-        create_dir(dir).map_err(|e| Trouble::from(e).on_open(dir))?;
+        create_dir(dir, 0o700).map_err(|e| Trouble::from(e).on_open(dir))?;
         let mut file = open(dir).map_err(|e| Trouble::from(e).on_open(dir))?;
         match file.try_lock() {
             Ok(()) => {}
@@ -39,16 +40,6 @@ impl DataDirLock {
         write_pid(&mut file).map_err(|e| Trouble::from(e).on_open(dir))?;
         Ok(Self { file })
     }
-}
-
-fn create_dir(dir: &Path) -> io::Result<()> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = dir.parent().filter(|p| !p.as_os_str().is_empty()) {
-        std::fs::create_dir_all(parent)?;
-    }
-    DirBuilder::new().mode(0o700).create(dir)
 }
 
 // Never truncated on opening: the pid in it may be another's.
@@ -73,10 +64,11 @@ fn in_use(dir: &Path, file: &mut File) -> Error {
         Some(pid) => format!("process {pid}"),
         None => "another process".to_owned(),
     };
-    Error::new(Code::DataDirInUse, format!("{} is in use by {holder}", dir.display())).hint(
-        "talk to it with `synthd status`, wait until it ends, or choose another place with \
-         --data-dir",
-    )
+    let shown = dir.display();
+    Error::new(Code::DataDirInUse, format!("{shown} is in use by {holder}")).hint(format!(
+        "talk to it with `synthd status --data-dir {shown}`, wait until it ends, or choose \
+         another place with --data-dir",
+    ))
 }
 
 fn read_pid(file: &mut File) -> Option<u32> {

@@ -35,6 +35,7 @@ use readers::Readers;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
+use synthd_actors::campaign::Figures;
 use synthd_actors::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, DatasetRecord, Entry, EpisodeId,
     EpisodeRecord, Money, RowRecord, Turn,
@@ -93,6 +94,12 @@ impl Store {
     pub async fn episode(&self, id: &EpisodeId) -> Result<Option<EpisodeRecord>, StoreFault> {
         let id = id.clone();
         self.read("read episode", move |conn| read::episode(conn, &id)).await
+    }
+
+    /// A campaign's figures, all zero where none of it is planned.
+    pub async fn figures(&self, campaign: &CampaignName) -> Result<Figures, StoreFault> {
+        let campaign = campaign.clone();
+        self.read("count episodes", move |conn| read::figures(conn, &campaign)).await
     }
 
     /// The judged row of an episode.

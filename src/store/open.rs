@@ -2,6 +2,7 @@
 
 use super::schema::{self, MIGRATIONS};
 use super::trouble::Trouble;
+use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, OpenFlags};
 use std::fs::File;
@@ -40,7 +41,7 @@ pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<Connection> {
     conn.execute_batch(WRITER_PRAGMAS).map_err(|e| failed(e.into()))?;
     schema::migrate(&mut conn, version, scripts).map_err(failed)?;
     let conn = touched(conn).map_err(failed)?;
-    sync_dir(dir).map_err(failed)?;
+    sync_dir(dir).map_err(|e| failed(e.into()))?;
     Ok(conn)
 }
 
@@ -119,11 +120,6 @@ fn use_wal(conn: &Connection) -> Result<(), Trouble> {
         return Ok(());
     }
     Err(Trouble::refused("this file system cannot keep a write-ahead log; use a local disk"))
-}
-
-// Makes the names of new files durable; their content is synced where it is written.
-fn sync_dir(dir: &Path) -> Result<(), Trouble> {
-    Ok(File::open(dir)?.sync_all()?)
 }
 
 fn unreadable(trouble: Trouble, dir: &Path) -> Error {

@@ -103,17 +103,19 @@ fn collision(error: rusqlite::Error, plan: &PlannedEpisode) -> Trouble {
     ))
 }
 
+/// A version that is there already may have moved, with its data directory; it may not have
+/// become another one.
 pub(super) fn add_dataset(conn: &Connection, record: &DatasetRecord) -> Result {
     let campaign = campaign_key(conn, &record.campaign)?;
     let text = json(record)?;
-    conn.prepare_cached(
-        "INSERT INTO dataset (campaign, version, record) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-    )?
-    .execute(params![campaign, record.version, text])?;
-    let stored: String = conn
-        .prepare_cached("SELECT record FROM dataset WHERE campaign = ?1 AND version = ?2")?
-        .query_row(params![campaign, record.version], |row| row.get(0))?;
-    if stored == text {
+    let kept = conn
+        .prepare_cached(
+            "INSERT INTO dataset (campaign, version, record) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET record = excluded.record
+             WHERE json_extract(record, '$.digest') = json_extract(excluded.record, '$.digest')",
+        )?
+        .execute(params![campaign, record.version, text])?;
+    if kept == 1 {
         return Ok(Applied::Kept);
     }
     let DatasetRecord { campaign, version, .. } = record;

@@ -5,6 +5,7 @@ use super::trouble::Trouble;
 use crate::error::Code;
 use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
+use synthd_actors::campaign::{EpisodeCounts, Figures, Rows, Tokens};
 use synthd_actors::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
     EpisodeRecord, Judged, Money, PlannedEpisode, RowRecord, TaskId, Turn, Usage,
@@ -161,6 +162,40 @@ fn episode_of(row: &Row<'_>) -> Result<EpisodeRecord> {
         fingerprint: row.get::<_, Option<String>>(18)?.map(|text| json_of(&text)).transpose()?,
         started_at_ms: row.get(19)?,
         finished_at_ms: row.get(20)?,
+    })
+}
+
+/// A campaign's figures, counted by the database: nothing of an episode is decoded.
+pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> Result<Figures> {
+    let sql = "SELECT count(DISTINCT task), count(*), count(label),
+            count(*) FILTER (WHERE label = 'resolved'), count(*) FILTER (WHERE label = 'faulted'),
+            coalesce(sum(steps) FILTER (WHERE label IS NOT NULL), 0),
+            coalesce(sum(input_tokens) FILTER (WHERE label IS NOT NULL), 0),
+            coalesce(sum(output_tokens) FILTER (WHERE label IS NOT NULL), 0),
+            count(judged.episode) - count(judged.rejected), count(judged.rejected)
+        FROM episode
+        JOIN campaign ON campaign.key = episode.campaign
+        JOIN progress ON progress.episode = episode.key
+        LEFT JOIN outcome ON outcome.episode = episode.key
+        LEFT JOIN judged ON judged.episode = episode.key
+        WHERE name = ?1";
+    Ok(collect(conn, sql, [campaign.as_str()], figures_of)?.pop().unwrap_or_default())
+}
+
+fn figures_of(row: &Row<'_>) -> Result<Figures> {
+    let (finished, resolved, faulted) = (count_of(row, 2)?, count_of(row, 3)?, count_of(row, 4)?);
+    Ok(Figures {
+        tasks: count_of(row, 0)?,
+        episodes: EpisodeCounts {
+            planned: count_of(row, 1)?,
+            finished,
+            resolved,
+            unresolved: finished.saturating_sub(resolved + faulted),
+            faulted,
+        },
+        steps: count_of(row, 5)?,
+        tokens: Tokens { input: count_of(row, 6)?, output: count_of(row, 7)? },
+        rows: Rows { accepted: count_of(row, 8)?, rejected: count_of(row, 9)? },
     })
 }
 

@@ -70,3 +70,35 @@ fn the_document_of_an_episode_has_its_keys() {
         assert!(turn.get(key).is_some(), "{key}");
     }
 }
+
+/// Also where there is nothing to answer with.
+#[test]
+fn a_refusal_is_one_document_too() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("bad.toml"), "[campaign]\nnam = 1\n").unwrap();
+    let commands: [(&[&str], &str); 5] = [
+        (&["run", "bad.toml", "--json"], "SYN-0102"),
+        (&["check", "absent.toml", "--json"], "SYN-0101"),
+        (&["submit", "absent.toml", "--json"], "SYN-0101"),
+        (&["status", "--json"], "SYN-0501"),
+        (&["dataset", "stats", "nowhere", "--json"], "SYN-0701"),
+    ];
+    for (command, code) in commands {
+        let ran = super::harness::synthd_in(dir.path(), command);
+        let document = ran.document();
+        assert!(document.is_object(), "{command:?}");
+        assert!(ran.stdout.contains(code), "{command:?}: {ran:?}");
+    }
+}
+
+/// An answer that could not be written was not given.
+#[test]
+fn a_full_disk_under_the_answer_is_an_error() {
+    for command in [&["template", "list"][..], &["completions", "bash"], &["doctor", "--json"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut child = std::process::Command::new(crate::support::synthd());
+        let ran = child.args(command).stdout(full).output().unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{command:?}");
+        assert!(String::from_utf8_lossy(&ran.stderr).contains("SYN-0003"), "{command:?}");
+    }
+}

@@ -54,7 +54,15 @@ fn running_a_complete_campaign_again_changes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     copy(&shared().dir, dir.path());
     let data = dir.path().join("data");
-    let (before, dataset) = (rows(&data), files(&data.join("datasets")));
+    let dataset = files(&data.join("datasets"));
+    // It was moved, and is the same version at another place.
+    let moved = run_again(dir.path(), &["--json"]).succeeds().document();
+    let path = std::path::Path::new(moved["dataset"]["path"].as_str().unwrap());
+    assert_eq!(
+        path.canonicalize().unwrap(),
+        data.join("datasets/small/v1").canonicalize().unwrap()
+    );
+    let before = rows(&data);
     let ran = run_again(dir.path(), &[]).succeeds();
     assert!(ran.stdout.contains("complete already; nothing was changed"), "{ran:?}");
     assert_fits(
@@ -63,9 +71,41 @@ fn running_a_complete_campaign_again_changes_nothing() {
     let again = run_again(dir.path(), &["--json"]).succeeds().document();
     let mut first = shared().ran.document();
     first["wall_seconds"] = again["wall_seconds"].clone();
+    first["dataset"]["path"] = moved["dataset"]["path"].clone();
     assert_eq!(again, first);
     assert_eq!(rows(&data), before);
     assert_eq!(files(&data.join("datasets")), dataset);
+}
+
+/// What the card says is part of the version.
+#[test]
+fn another_licence_is_another_version() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&shared().dir, dir.path());
+    let file = dir.path().join("campaign.toml");
+    let text = std::fs::read_to_string(&file).unwrap().replace("apache-2.0", "cc-by-4.0");
+    std::fs::write(&file, text).unwrap();
+    let document = run_again(dir.path(), &["--json"]).succeeds().document();
+    assert_eq!(document["dataset"]["version"], 2);
+    let card = std::fs::read_to_string(dir.path().join("data/datasets/small/v2/README.md"));
+    assert!(card.unwrap().contains("cc-by-4.0"));
+    assert_eq!(run_again(dir.path(), &["--json"]).document()["dataset"]["version"], 2);
+}
+
+/// A byte that has changed is found, though the size has not.
+#[test]
+fn a_version_that_was_damaged_is_written_again() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&shared().dir, dir.path());
+    let shard = dir.path().join("data/datasets/small/v1/train.parquet");
+    let mut bytes = std::fs::read(&shard).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&shard, bytes).unwrap();
+    let document = run_again(dir.path(), &["--json"]).succeeds().document();
+    assert_eq!(document["dataset"]["version"], 2);
+    let path = document["dataset"]["path"].as_str().unwrap();
+    synthd_in(dir.path(), &["dataset", "verify", path]).succeeds();
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn two_daemons_on_one_socket() {
     insta::assert_snapshot!(words(&home, &home.ask(&["serve", "--socket", "other.sock"])), @r##"
     exit 2
     error[SYN-0301]: data is in use by process PID
-      help: talk to it with `synthd status`, wait until it ends, or choose another place with --data-dir
+      help: talk to it with `synthd status --data-dir data`, wait until it ends, or choose another place with --data-dir
     "##);
     assert_eq!(home.json(&["status", "--json"])["daemon"]["pid"], daemon.pid.as_raw());
 }
@@ -151,6 +151,8 @@ fn every_mistake_of_a_submitted_file_at_once() {
      5 | templates = 3
        |             ^
        = help: put it in brackets: [...]
+
+    error[SYN-0102]: bad.toml: 3 errors
     "##);
     let listed = home.ask(&["submit", "bad.toml", "--json"]);
     let listed: serde_json::Value = serde_json::from_str(&listed.out).unwrap();

@@ -182,3 +182,38 @@ async fn traps_at_a_path_to_be_laid_do_not_hold_the_guest() {
     assert_eq!(fault.kind, FaultKind::SandboxCopy);
     assert_eq!(run(&mut *sandbox, "true").await.end, ExecEnd::Exited(0));
 }
+
+/// Whatever the code of a workspace did in an earlier check, the next one finds its files,
+/// room to work, and nothing but the workspace.
+#[tokio::test]
+async fn sealed_files_are_laid_into_a_clean_place() {
+    let lab = Lab::new().await;
+    for mischief in [
+        "chmod 000 /sealed",
+        "cat /dev/zero > /tmp/full 2>/dev/null; :",
+        "mkdir -p /tmp/a/b /run/c; chmod 000 /tmp/a /run/c ~ /dev/shm",
+        "echo bad > ~/.gitconfig; mkdir -p ~/.local/lib; echo bad > /dev/shm/x; echo bad > /tmp/.x",
+    ] {
+        let mut sandbox = lab.sandbox().await;
+        sandbox.lay(Tree::Sealed, &[file("first", "1", 0o644)]).await.unwrap();
+        ok(&mut *sandbox, &format!("echo mine > kept; {mischief}")).await;
+        sandbox.lay(Tree::Sealed, &[file("second", "2", 0o644)]).await.unwrap();
+        let left = "ls -A /sealed /tmp /home/agent /run /dev/shm | grep -v :; cat /work/kept; \
+            for d in /tmp ~ /run /dev/shm; do head -c 1000000 /dev/zero > $d/x || echo no $d; done";
+        let seen = ok(&mut *sandbox, left).await;
+        assert_eq!(seen.split_whitespace().collect::<Vec<_>>(), ["second", "mine"], "{mischief}");
+    }
+}
+
+/// A path too long to be written again is the agent's doing, told when it is copied out.
+#[tokio::test]
+async fn a_path_too_long_to_copy_is_refused() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    let nest = "n=$(printf '%0250d' 0); for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17; do \
+        mkdir $n && cd $n || exit 1; done; cd /work";
+    ok(&mut *sandbox, nest).await;
+    let fault = sandbox.pack(true).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::SandboxCopy, "{fault}");
+    works(&mut *sandbox).await;
+}

@@ -8,3 +8,4 @@ mod frames;
 mod hostile;
 mod lab;
 mod lifetime;
+mod roots;

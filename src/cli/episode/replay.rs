@@ -9,7 +9,7 @@ use crate::cli::doctor::this_executable;
 use crate::cli::output::{complain, say, say_json};
 use crate::cli::visible::{Paint, Tone, cut, visible_line};
 use crate::cli::{DataDir, TemplateDirs};
-use crate::engine::{sandbox_error, store_error};
+use crate::engine::{fault_error, require, store_error};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::namespace::NamespaceBackend;
 use crate::store::Store;
@@ -100,29 +100,19 @@ async fn in_sandbox(
     origin: &Origin,
 ) -> Result<Finding> {
     let backend = Arc::new(NamespaceBackend::new(this_executable()?));
-    require(&backend, config).await?;
+    require(&backend, &config.sandbox).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, life) = PoolHandle::start(backend.clone(), limits);
-    let found = match lay_task(&pool, &origin.task, &config.sandbox).await {
+    let found = match lay_task(&pool, &origin.task, &Arc::new(config.sandbox.clone())).await {
         Ok(lease) => replay(episode, attempt, turns, config, origin, lease).await,
         Err(fault) => Err(fault),
     };
     pool.shut_down().await;
     let settled = backend.settle().await;
     drop(life);
-    let finding = found.map_err(sandbox_error)?;
-    settled.map_err(sandbox_error)?;
+    let finding = found.map_err(|fault| fault_error(&fault))?;
+    settled.map_err(|fault| fault_error(&fault))?;
     Ok(finding)
-}
-
-/// Commands run under the protections the campaign insists on, or not at all.
-async fn require(backend: &NamespaceBackend, config: &CampaignConfig) -> Result<()> {
-    let facts = backend.host_facts().await.map_err(sandbox_error)?;
-    let missing = facts.missing(&config.sandbox.require);
-    let Some((what, why)) = missing.first() else { return Ok(()) };
-    let what = format!("this host does not enforce {}: {why}", what.as_str());
-    Err(Error::new(Code::HostCannotEnforce, what)
-        .hint("replay it where `synthd doctor` says yes to all that [sandbox] requires"))
 }
 
 async fn replay(

@@ -38,7 +38,7 @@ impl Summary {
             state: last.state.as_str(),
             reason: last.reason.clone(),
             tasks: last.tasks,
-            episodes: last.episodes.clone(),
+            episodes: last.episodes,
             steps: last.steps,
             tokens: last.tokens,
             cost_usd: last.cost_usd,
@@ -96,11 +96,20 @@ fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
     rows
 }
 
+/// A path as one would type it from here.
+fn near(path: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let below = std::path::Path::new(path).strip_prefix(here);
+    below.map_or_else(|_| path.to_owned(), |below| below.display().to_string())
+}
+
 fn next_step(last: &Progress, interrupted: bool) -> String {
     match (&last.dataset, last.state) {
         (Some(dataset), _) => format!(
             "Dataset v{} is in {}\nLook at it: synthd dataset stats {}",
-            dataset.version, dataset.path, dataset.path
+            dataset.version,
+            near(&dataset.path),
+            near(&dataset.path)
         ),
         (None, _) if interrupted => "Stopped. Run the same command again to resume.".to_owned(),
         (None, CampaignState::Stopped) => format!(

@@ -45,7 +45,7 @@ assign = "weighted"
 names = ["minimal"]
 [sandbox]
 backend = "namespace"
-image = "python:3.13"
+image = "/srv/python"
 shell = "bash"
 require = ["seccomp", "memory-cgroup"]
 memory = 1073741824
@@ -100,7 +100,7 @@ fn every_key_arrives() {
 #[test]
 fn every_limit_arrives() {
     let spec = campaign(FULL).sandbox;
-    assert_eq!((spec.image.as_str(), spec.shell), ("python:3.13", Shell::Bash));
+    assert_eq!((spec.image.as_str(), spec.shell), ("/srv/python", Shell::Bash));
     assert_eq!(
         spec.require.into_iter().collect::<Vec<_>>(),
         [Enforcement::MemoryCgroup, Enforcement::Seccomp]

@@ -13,12 +13,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use synthd_actors::model::{Enforcement, Fault, FaultKind, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::supervisor::spawn;
+use synthd_actors::task::BASE_IMAGE;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 /// What this host enforces and by which means, or why it does not.
@@ -76,6 +79,9 @@ impl HostFacts {
     }
 }
 
+/// For what takes the launcher milliseconds, unless a mount or a disk hangs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 type Waiting = Mutex<HashMap<u64, oneshot::Sender<News>>>;
 
 /// A running launcher.
@@ -116,6 +122,10 @@ impl Link {
         let (sender, receiver) = oneshot::channel();
         lock(&self.waiting).insert(key, sender);
         receiver
+    }
+
+    fn forget(&self, key: u64) {
+        lock(&self.waiting).remove(&key);
     }
 
     /// Hands news to whoever waits for them, until the launcher is gone.
@@ -184,7 +194,7 @@ impl NamespaceBackend {
             executable: executable.into(),
             running: AsyncMutex::new(None),
             next_key: AtomicU64::new(1),
-            root_fingerprint: host_root_fingerprint(),
+            root_fingerprint: format!("host {}", programs_of(Path::new("/"))),
         }
     }
 
@@ -221,7 +231,12 @@ impl NamespaceBackend {
         let answer = link.expect(slot);
         let order = Order::Spawn { slot, plan: Box::new(plan_of(spec)) };
         link.send(&order, Some(&theirs.into())).await.map_err(start_fault)?;
-        match answer.await.map_err(|_| start_fault("the launcher died"))? {
+        let Ok(answer) = timeout(PATIENCE, answer).await else {
+            link.forget(slot);
+            link.kill(slot);
+            return Err(start_fault("no sandbox came up in time"));
+        };
+        match answer.map_err(|_| start_fault("the launcher died"))? {
             News::Spawned { enforced, oom_events, .. } => {
                 ours.set_nonblocking(true).map_err(start_fault)?;
                 let stream = UnixStream::from_std(ours).map_err(start_fault)?;
@@ -256,7 +271,8 @@ async fn start_launcher(executable: &Path) -> io::Result<Running> {
         waiting: Mutex::default(),
         report: HostReport::default(),
     };
-    match link.receive().await? {
+    let introduced = timeout(PATIENCE, link.receive()).await;
+    match introduced.map_err(|_| io::Error::other("the launcher says nothing"))?? {
         News::Ready(report) => link.report = report,
         _ => return Err(io::Error::other("the launcher did not introduce itself")),
     }
@@ -282,8 +298,21 @@ impl SandboxBackend for NamespaceBackend {
     }
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
+        let root = match spec.image.as_str() {
+            BASE_IMAGE => self.root_fingerprint.clone(),
+            path if path.starts_with('/') => fingerprint_of(Path::new(path))?,
+            name => {
+                return Err(refuse(format!("there is no image {name} for namespace sandboxes")));
+            }
+        };
         let started = self.start(spec).await?;
-        let mut sandbox = NamespaceSandbox::new(started, spec, self.root_fingerprint.clone());
+        // Asked of the launcher that made it: one that had to be started again may find less.
+        let facts = HostFacts::of(&started.link.report);
+        if let Some((what, why)) = facts.missing(&spec.require).into_iter().next() {
+            started.link.kill(started.slot);
+            return Err(refuse(format!("{} is not enforced any more: {why}", what.as_str())));
+        }
+        let mut sandbox = NamespaceSandbox::new(started, spec, root);
         sandbox.ping().await?;
         Ok(Box::new(sandbox))
     }
@@ -304,7 +333,11 @@ impl SandboxBackend for NamespaceBackend {
         match link.send(&Order::Settle { token }, None).await {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(start_fault(error)),
-            Ok(()) => answer.await.map(|_| ()).or(Ok(())),
+            // A launcher that died has nothing left to wait for.
+            Ok(()) => match timeout(PATIENCE, answer).await {
+                Ok(_) => Ok(()),
+                Err(_) => Err(start_fault("dropped sandboxes do not come to their end")),
+            },
         }
     }
 }
@@ -319,6 +352,10 @@ fn plan_of(spec: &SandboxSpec) -> Plan {
         cpu_millis: spec.limits.cpu_millis,
         root,
     }
+}
+
+fn refuse(why: String) -> Fault {
+    Fault::new(FaultKind::SandboxRefused, why)
 }
 
 fn start_fault(cause: impl ToString) -> Fault {
@@ -344,18 +381,35 @@ fn explain(step: &str, errno: i32) -> String {
     format!("{step}: {error} ({hint})")
 }
 
-/// Tells hosts with other programs apart: the distribution and its package list.
-fn host_root_fingerprint() -> String {
+/// A directory that serves as the root, told apart from others and from itself before it
+/// was changed.
+fn fingerprint_of(root: &Path) -> Result<String, Fault> {
+    if root.is_dir() {
+        return Ok(format!("{} {}", root.display(), programs_of(root)));
+    }
+    Err(refuse(format!("the root directory {} is not there", root.display())))
+}
+
+/// Tells roots with other programs apart: the distribution and its package list.
+fn programs_of(root: &Path) -> String {
     use sha2::{Digest, Sha256};
-    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = release
+    let read = |path: &str| {
+        let path = root.join(path);
+        // What is a link in a root directory would be followed on the host.
+        let linked = root != Path::new("/") && path.is_symlink();
+        if linked { Vec::new() } else { std::fs::read(path).unwrap_or_default() }
+    };
+    let release = ["etc/os-release", "usr/lib/os-release"].map(read);
+    let release = release.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&release);
+    let name = text
         .lines()
         .find_map(|line| line.strip_prefix("PRETTY_NAME="))
         .map_or("unknown", |name| name.trim_matches('"'));
     let mut hash = Sha256::new();
     hash.update(&release);
-    for list in ["/var/lib/dpkg/status", "/lib/apk/db/installed", "/var/lib/rpm/rpmdb.sqlite"] {
-        hash.update(std::fs::read(list).unwrap_or_default());
+    for list in ["var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite"] {
+        hash.update(read(list));
     }
-    format!("host {name} {}", &hex::encode(hash.finalize())[..16])
+    format!("{name} {}", &hex::encode(hash.finalize())[..16])
 }

@@ -84,7 +84,10 @@ fn with_limits(spec: &SandboxSpec, mut by: BTreeMap<String, String>) -> BTreeMap
 
 fn shell_of(spec: &SandboxSpec) -> &'static str {
     let root = if spec.image.starts_with('/') { spec.image.as_str() } else { "/" };
-    let has_bash = || Path::new(root).join("bin/bash").exists();
+    // Not through a link of the root directory's, which would be followed on the host.
+    let bin = Path::new(root).join("bin");
+    let bin = if root != "/" && bin.is_symlink() { Path::new(root).join("usr/bin") } else { bin };
+    let has_bash = || bin.join("bash").exists();
     match spec.shell {
         Shell::Sh => "/bin/sh",
         Shell::Bash => "/bin/bash",
@@ -117,7 +120,7 @@ impl Sandbox for NamespaceSandbox {
         let kills = |counter: &Option<OomCounter>| counter.as_ref().and_then(OomCounter::read);
         let before = kills(&self.out_of_memory);
         let mut report = self.client.exec(request, self.shell, &self.spec.limits).await?;
-        let failed = matches!(report.end, ExecEnd::Signaled(_))
+        let failed = matches!(report.end, ExecEnd::Signaled(_) | ExecEnd::CpuLimit)
             || matches!(report.end, ExecEnd::Exited(code) if code != 0);
         if failed && kills(&self.out_of_memory) > before {
             report.end = ExecEnd::OutOfMemory;

@@ -21,7 +21,7 @@ enum Op {
 fn op() -> impl Strategy<Value = Op> {
     let episode = || 0..EPISODES;
     let attempt = || 0u32..5;
-    let kind = prop_oneof![Just(FaultKind::Panicked), Just(FaultKind::Interrupted)];
+    let kind = prop_oneof![Just(FaultKind::Panicked), Just(FaultKind::Cancelled)];
     prop_oneof![
         3 => (episode(), attempt(), proptest::option::of(attempt()))
             .prop_map(|(episode, attempt, from)| Op::Start { episode, attempt, from }),

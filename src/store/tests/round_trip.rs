@@ -147,7 +147,7 @@ async fn turns_of_a_resumed_attempt_are_paid_once() {
 #[tokio::test]
 async fn a_fault_counts_once_and_only_if_it_is_the_attempts_own() {
     let (_dir, store) = started(1).await;
-    keep(&store, faulted("c", 0, 1, FaultKind::Interrupted)).await;
+    keep(&store, faulted("c", 0, 1, FaultKind::Cancelled)).await;
     assert_eq!(first(&store).await.failed_attempts, 0);
     keep(&store, start("c", 0, 2, Some(1))).await;
     keep(&store, faulted("c", 0, 2, FaultKind::Panicked)).await;

@@ -127,3 +127,28 @@ async fn program_19_calls_that_attack_the_kernel() {
     trial.alone().await;
     trial.end().await;
 }
+
+/// The guest runs under the same user as the programs: its limits and its share of the
+/// processor are not theirs to change. Their own are.
+#[tokio::test]
+async fn program_15_the_guests_limits_cannot_be_lowered() {
+    let mut trial = Trial::new().await;
+    let program = r#"
+import resource
+print(says(resource.prlimit, 1, resource.RLIMIT_NOFILE, (4, 4)))
+print(says(resource.prlimit, 1, resource.RLIMIT_FSIZE, (1, 1)))
+print(says(os.setpriority, os.PRIO_PROCESS, 1, 19))
+print(says(os.setpriority, os.PRIO_USER, os.getuid(), 19))
+print(says(os.sched_setscheduler, 1, os.SCHED_IDLE, os.sched_param(0)))
+print(says(os.sched_setaffinity, 1, [0]))
+print(says(resource.prlimit, 0, resource.RLIMIT_NOFILE, (64, 64)))
+print(says(resource.prlimit, os.getpid(), resource.RLIMIT_NOFILE, (32, 32)))
+print(says(os.setpriority, os.PRIO_PROCESS, 0, 5))
+print(says(os.sched_setscheduler, 0, os.SCHED_BATCH, os.sched_param(0)))
+"#;
+    if let Some(told) = trial.python_ok("the guest's limits", program).await {
+        assert_eq!(told, format!("{}{}", "EPERM\n".repeat(6), "ok\n".repeat(4)));
+    }
+    trial.alone().await;
+    trial.end().await;
+}

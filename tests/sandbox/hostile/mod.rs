@@ -73,6 +73,11 @@ impl Trial {
         Some(report.stdout.text())
     }
 
+    /// Whether Python is there; said aloud if not.
+    async fn has_python(&mut self, what: &str) -> bool {
+        self.python(what, "").await.is_some()
+    }
+
     /// Nothing of the program runs on, and the same sandbox is as good as new.
     async fn alone(&mut self) {
         assert_eq!(ok(&mut *self.sandbox, ALONE).await, "2\n");

@@ -156,6 +156,17 @@ async fn program_05_refusing_to_end() {
         assert_eq!(report.end, ExecEnd::TimedOut, "{stubborn}");
         trial.alone().await;
     }
+    // One that looks dead: its first thread has ended, and another runs on.
+    if trial.has_python("a process whose first thread has ended").await {
+        let undead = "python3 -c 'import ctypes, os, threading, time; \
+            threading.Thread(target=time.sleep, args=(1000,)).start(); \
+            ctypes.CDLL(None).syscall({\"x86_64\": 60}.get(os.uname().machine, 93), 0)'";
+        for command in [format!("{undead} & sleep 1000"), format!("exec {undead}")] {
+            let report = trial.run(&command, SOON).await;
+            assert_eq!(report.end, ExecEnd::TimedOut, "{command}: {report:?}");
+            trial.alone().await;
+        }
+    }
     trial.end().await;
 }
 

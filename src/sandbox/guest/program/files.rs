@@ -10,7 +10,15 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+#[cfg(target_arch = "x86_64")]
 pub const O_NOFOLLOW: i32 = 0o400_000;
+#[cfg(target_arch = "x86_64")]
+pub const O_DIRECTORY: i32 = 0o200_000;
+#[cfg(target_arch = "aarch64")]
+pub const O_NOFOLLOW: i32 = 0o100_000;
+#[cfg(target_arch = "aarch64")]
+pub const O_DIRECTORY: i32 = 0o40_000;
+pub const O_NONBLOCK: i32 = 0o4_000;
 pub const MAX_DEPTH: usize = 64;
 const NAME_IN_USE: [io::ErrorKind; 3] = [
     io::ErrorKind::DirectoryNotEmpty,
@@ -26,13 +34,30 @@ fn root_of(which: u8) -> io::Result<&'static Path> {
     }
 }
 
-/// Empties a tree. Nothing may run meanwhile.
-///
-/// Directories are dissolved into the root one by one, so that no nesting is too deep for a
-/// path or for the stack.
+/// Where programs may write beside the two trees.
+const SCRATCH: [&str; 4] = ["/tmp", "/home/agent", "/run", "/dev/shm"];
+
+/// Empties a tree. Nothing may run meanwhile. With the sealed one goes all that programs
+/// left outside of the workspace: what the next check reads there must not be theirs.
 pub fn clear(which: u8) -> io::Result<()> {
     let root = root_of(which)?;
+    if which == tree::SEALED {
+        for area in SCRATCH.map(Path::new).into_iter().filter(|area| area.is_dir()) {
+            empty(area)?;
+        }
+    }
+    empty(root)
+}
+
+/// Directories are dissolved into the root one by one, so that no nesting is too deep for a
+/// path or for the stack.
+fn empty(root: &Path) -> io::Result<()> {
     let mut moved = 0_u64;
+    let mode = fs::metadata(root)?.permissions().mode();
+    if mode & 0o700 != 0o700 {
+        // It is the programs' own to close; they do not keep it closed.
+        fs::set_permissions(root, Permissions::from_mode(0o755))?;
+    }
     loop {
         let children = children(root)?;
         if children.is_empty() {
@@ -108,7 +133,10 @@ impl Layer {
             stamp(&file);
         }
         for directory in std::mem::take(&mut self.touched) {
-            if let Ok(file) = File::open(directory) {
+            // It may be something else by now.
+            let mut options = OpenOptions::new();
+            options.read(true).custom_flags(O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK);
+            if let Ok(file) = options.open(directory) {
                 stamp(&file);
             }
         }

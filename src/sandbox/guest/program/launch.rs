@@ -4,6 +4,7 @@
 //! where the last one ended. So a command may `exit`, `exec` or kill its shell without
 //! hurting the session.
 
+use crate::files::O_DIRECTORY;
 use crate::simple::leaves_the_session_alone;
 use crate::spawn::{Launch, Spawner};
 use crate::state::{self, Session, WORKSPACE};
@@ -24,7 +25,7 @@ const SCRIPT_FD: RawFd = 8;
 const MAX_ARGUMENT: usize = 96 << 10;
 /// Longer than any command runs; keeps sums of times in range.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-const O_TMPFILE: i32 = 0o20_200_000;
+const O_TMPFILE: i32 = 0o20_000_000 | O_DIRECTORY;
 
 // The trap runs however the command ends, short of exec or SIGKILL; then the session simply
 // stays as it was. It stands on the command's own first line, so that line numbers in

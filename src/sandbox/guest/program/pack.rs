@@ -5,7 +5,7 @@
 //! by a descriptor that follows no link, and from then on only reached through it: whatever
 //! is put in its place, nothing outside of the workspace is ever read.
 
-use crate::files::{MAX_DEPTH, O_NOFOLLOW};
+use crate::files::{MAX_DEPTH, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
 use crate::wire::{CHUNK, Malformed, Reader, Writer, entry};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read};
@@ -14,8 +14,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-const O_NONBLOCK: i32 = 0o4000;
-const O_DIRECTORY: i32 = 0o200_000;
 const O_PATH: i32 = 0o10_000_000;
 
 /// What a copy may hold.
@@ -100,6 +98,9 @@ impl Drop for Held {
     }
 }
 
+/// What can be written again below a root: `PATH_MAX`, less the root and a little.
+const MAX_PATH: usize = 4_000;
+
 struct Packer<'a> {
     bytes_left: u64,
     entries_left: u64,
@@ -146,6 +147,9 @@ impl Packer<'_> {
         name: &mut Vec<u8>,
         depth: usize,
     ) -> io::Result<()> {
+        if name.len() > MAX_PATH {
+            return Err(io::Error::other("the workspace holds a path too long to copy"));
+        }
         let kind = child.facts.file_type();
         if std::str::from_utf8(name).is_err() {
             self.skipped += 1;

@@ -157,7 +157,7 @@ impl Shell {
             self.drain_held();
         };
         if !matches!(ending, Ending::Reaped { .. }) {
-            self.end_tree(pid)?;
+            self.end_tree(pid, stream)?;
         }
         // What the child wrote before it died is in the pipes already; a background flood
         // is not waited for.
@@ -203,10 +203,7 @@ impl Shell {
         let millis = left.as_millis().saturating_add(1).min(60_000);
         let millis = if self.backlog { 0 } else { i32::try_from(millis).unwrap_or(60_000) };
         sys::wait_for(&mut fds, millis)?;
-        if fds[0].revents & (sys::POLLRDHUP | sys::POLLHUP) != 0 {
-            // The host has gone, and with our end the kernel ends the whole namespace.
-            std::process::exit(0);
-        }
+        end_with_host(&fds[0]);
         Ok(())
     }
 
@@ -217,7 +214,7 @@ impl Shell {
     }
 
     /// Kills the tree below `root` and waits until all of it is dead and reaped.
-    fn end_tree(&mut self, root: i32) -> io::Result<()> {
+    fn end_tree(&mut self, root: i32, stream: &File) -> io::Result<()> {
         let mut dying = HashSet::from([root]);
         let mut killed = HashSet::new();
         let patience = Instant::now() + DYING;
@@ -227,8 +224,13 @@ impl Shell {
                 tree::kill(root, &mut killed);
                 dying.extend(killed.iter().filter(|pid| sys::exists(**pid)));
             }
-            let mut fds = [poll_for(self.deaths.as_raw_fd(), sys::POLLIN)];
+            if Instant::now() >= patience {
+                sys::kill_process(-1);
+            }
+            let deaths = poll_for(self.deaths.as_raw_fd(), sys::POLLIN);
+            let mut fds = [poll_for(stream.as_raw_fd(), sys::POLLRDHUP), deaths];
             sys::wait_for(&mut fds, if self.backlog { 0 } else { 10 })?;
+            end_with_host(&fds[0]);
             self.reap_each(|death| {
                 dying.remove(&death.pid);
             });
@@ -290,6 +292,13 @@ impl Shell {
             Ok(_) => true,
             Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         });
+    }
+}
+
+/// Where the host has gone, ends: with PID 1 the kernel ends the whole namespace.
+fn end_with_host(stream: &PollFd) {
+    if stream.revents & (sys::POLLRDHUP | sys::POLLHUP) != 0 {
+        std::process::exit(0);
     }
 }
 

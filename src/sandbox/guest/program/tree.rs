@@ -16,8 +16,6 @@ const PASSES: usize = 8;
 struct Process {
     parent: i32,
     born: Birth,
-    /// Not reaped yet: it still has children and an age.
-    dead: bool,
 }
 
 /// When a process began: the clock ticks a hundred times a second, and within a tick the
@@ -29,7 +27,10 @@ struct Birth(u64, i32);
 /// in `killed` whom it has killed: they die when they next run, which may take a while on
 /// a processor that is not theirs.
 pub fn kill(root: i32, killed: &mut HashSet<i32>) {
-    let Some(born) = read_process(root).map(|process| process.born) else { return };
+    // Unreadable, nobody can be told apart any more.
+    let Some(born) = read_process(root).map(|process| process.born) else {
+        return sys::kill_process(-1);
+    };
     for _ in 0..PASSES {
         let fresh = doomed(root, born).into_iter().filter(|pid| killed.insert(*pid));
         // What has been killed once may still be listed, but forks no more.
@@ -40,12 +41,12 @@ pub fn kill(root: i32, killed: &mut HashSet<i32>) {
     sys::kill_process(-1);
 }
 
+/// The dead among them too: one whose first thread has ended looks dead while its other
+/// threads run on.
 fn doomed(root: i32, born: Birth) -> Vec<i32> {
     let processes = all_processes();
-    let doomed = processes
-        .iter()
-        .filter(|(pid, process)| !process.dead && belongs(**pid, root, born, &processes));
-    doomed.map(|(pid, _)| *pid).collect()
+    let doomed = processes.keys().filter(|pid| belongs(**pid, root, born, &processes));
+    doomed.copied().collect()
 }
 
 /// Whether `pid` is `root`, below it, or a stray of it: young, with no elder above it.
@@ -80,8 +81,7 @@ fn read_process(pid: i32) -> Option<Process> {
     let after = stat.iter().rposition(|b| *b == b')')? + 2;
     let text = String::from_utf8_lossy(stat.get(after..)?).into_owned();
     let mut fields = text.split(' ');
-    let dead = matches!(fields.next()?, "Z" | "X");
-    let parent = fields.next()?.parse().ok()?;
+    let parent = fields.nth(1)?.parse().ok()?;
     let born = Birth(fields.nth(17)?.parse().ok()?, pid);
-    Some(Process { parent, born, dead })
+    Some(Process { parent, born })
 }

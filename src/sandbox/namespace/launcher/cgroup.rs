@@ -169,7 +169,11 @@ fn write_limits(directory: &Path, v2: bool, controller: &str, plan: &Plan) -> io
         ("cpu", true) => write("cpu.max", format!("{quota} {PERIOD}")),
         ("cpu", false) => {
             write("cpu.cfs_period_us", PERIOD.to_string())?;
-            write("cpu.cfs_quota_us", quota.to_string())
+            match write("cpu.cfs_quota_us", quota.to_string()) {
+                // More than the group above has: then that one is the limit.
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+                other => other,
+            }
         }
         _ => Ok(()),
     }

@@ -93,6 +93,8 @@ const REFUSED_HERE: &[i64] =
 #[cfg(not(target_arch = "x86_64"))]
 const REFUSED_HERE: &[i64] = &[];
 
+/// The number of the guest in its sandbox.
+const GUEST: u32 = 1;
 const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
@@ -117,6 +119,8 @@ pub(super) fn filter(memory_bounded: bool) -> Filter {
     }
     code.extend(namespaces_and_terminals());
     code.extend(sockets());
+    code.extend(guests_limits());
+    code.extend(guests_scheduling());
     code.extend(core_limit());
     code.push(statement(BPF_RET | BPF_K, ALLOW));
     Filter(code)
@@ -167,6 +171,47 @@ fn sockets() -> Vec<libc::sock_filter> {
     let pair = [jump(BPF_JEQ, UNIX, 1, 0), refuse(libc::EAFNOSUPPORT)];
     [when(libc::SYS_socket, ARGUMENT_0, &socket), when(libc::SYS_socketpair, ARGUMENT_0, &pair)]
         .concat()
+}
+
+/// The guest runs under the programs' own user, so the kernel would let them lower its
+/// limits: new ones for PID 1 are refused. Falls through to what comes next.
+fn guests_limits() -> Vec<libc::sock_filter> {
+    vec![
+        jump(BPF_JEQ, number(libc::SYS_prlimit64), 0, 7),
+        load(ARGUMENT_0),
+        jump(BPF_JEQ, GUEST, 0, 5),
+        load(ARGUMENT_2),
+        jump(BPF_JEQ, 0, 0, 2),
+        load(ARGUMENT_2 + 4),
+        jump(BPF_JEQ, 0, 1, 0),
+        refuse(libc::EPERM),
+        load(NR),
+    ]
+}
+
+/// Nor may they take the processor from it.
+fn guests_scheduling() -> Vec<libc::sock_filter> {
+    const SCHEDULING: [i64; 4] = [
+        libc::SYS_sched_setparam,
+        libc::SYS_sched_setscheduler,
+        libc::SYS_sched_setattr,
+        libc::SYS_sched_setaffinity,
+    ];
+    // By its number, or with all of the user's processes.
+    let niceness = |all_of_a_user: u32| {
+        [
+            jump(BPF_JEQ, GUEST, 2, 0),
+            load(ARGUMENT_0),
+            jump(BPF_JEQ, all_of_a_user, 0, 1),
+            refuse(libc::EPERM),
+        ]
+    };
+    let by_number = [jump(BPF_JEQ, GUEST, 0, 1), refuse(libc::EPERM)];
+    let mut code: Vec<_> =
+        SCHEDULING.iter().flat_map(|call| when(*call, ARGUMENT_0, &by_number)).collect();
+    code.extend(when(libc::SYS_setpriority, ARGUMENT_1, &niceness(libc::PRIO_USER)));
+    code.extend(when(libc::SYS_ioprio_set, ARGUMENT_1, &niceness(3 /* IOPRIO_WHO_USER */)));
+    code
 }
 
 /// A program that sets its core limit is told that it has, and nothing changes: at zero,

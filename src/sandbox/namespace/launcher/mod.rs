@@ -28,7 +28,7 @@ pub(super) use sys::send_with_fd;
 use super::protocol::{HostReport, News, Order, Plan};
 use builder::Builder;
 use cgroup::Cgroups;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 
@@ -49,6 +49,9 @@ struct Launcher {
     slots: HashMap<u64, Slot>,
     /// Builders at work, by the descriptor they report on.
     building: HashMap<i32, (u64, OwnedFd)>,
+    /// Dead children whose slot is not known yet: guests that ended before their builder was
+    /// heard. Only while builders are at work, so no number in it can have been given twice.
+    early: HashSet<i32>,
     /// Cgroups of dead sandboxes that the kernel still holds.
     leaving: Vec<u64>,
     settling: Vec<u64>,
@@ -68,6 +71,7 @@ pub(crate) fn run(guest: &[u8]) -> io::Result<()> {
         cgroups,
         slots: HashMap::new(),
         building: HashMap::new(),
+        early: HashSet::new(),
         leaving: Vec::new(),
         settling: Vec::new(),
     };
@@ -139,7 +143,10 @@ impl Launcher {
     fn spawn(&mut self, slot: u64, plan: &Plan, stream: OwnedFd) -> io::Result<()> {
         let group = match self.cgroups.create(slot, plan) {
             Ok(group) => group,
-            Err((step, error)) => return self.failed(slot, step, errno(&error)),
+            Err((step, error)) => {
+                self.leaving.push(slot);
+                return self.failed(slot, step, errno(&error));
+            }
         };
         match self.builder.start(slot, plan, &stream, &group) {
             Ok(report) => {
@@ -159,13 +166,7 @@ impl Launcher {
         let Some((slot, report)) = self.building.remove(&fd) else { return Ok(()) };
         match builder::read_report(&report) {
             Ok(pid) => {
-                let doomed = self.slots.get_mut(&slot).is_some_and(|s| {
-                    s.pid = Some(pid);
-                    s.doomed
-                });
-                if doomed {
-                    sys::kill(pid);
-                }
+                self.know(slot, pid);
                 let (enforced, oom_events) = self.cgroups.facts(slot);
                 self.tell(&News::Spawned { slot, pid, enforced, oom_events })
             }
@@ -173,6 +174,19 @@ impl Launcher {
                 self.slots.remove(&slot);
                 self.leaving.push(slot);
                 self.failed(slot, &step, errno)
+            }
+        }
+    }
+
+    /// The guest of a slot has a number, if it still lives.
+    fn know(&mut self, slot: u64, pid: i32) {
+        if self.early.remove(&pid) {
+            self.slots.remove(&slot);
+            self.leaving.push(slot);
+        } else if let Some(entry) = self.slots.get_mut(&slot) {
+            entry.pid = Some(pid);
+            if entry.doomed {
+                sys::kill(pid);
             }
         }
     }
@@ -193,7 +207,12 @@ impl Launcher {
             if let Some(slot) = slot {
                 self.slots.remove(&slot);
                 self.leaving.push(slot);
+            } else if !self.building.is_empty() {
+                self.early.insert(dead);
             }
+        }
+        if self.building.is_empty() {
+            self.early.clear();
         }
     }
 

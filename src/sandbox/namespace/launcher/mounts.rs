@@ -124,9 +124,16 @@ fn show_programs(root: &str, layout: &Layout) -> io::Result<()> {
         symlink(target, name)?;
     }
     make_dir("etc", 0o755)?;
-    for name in ETC {
+    // What is a link in a root directory would be followed on the host.
+    let is_link = |path: &str| fs::symlink_metadata(path).is_ok_and(|f| f.is_symlink());
+    let links = !root.is_empty() && is_link(&format!("{root}/etc"));
+    for name in ETC.iter().filter(|_| !links) {
         let source = format!("{root}/etc/{name}");
         let target = format!("etc/{name}");
+        match fs::symlink_metadata(&source) {
+            Ok(facts) if facts.is_symlink() && !root.is_empty() => continue,
+            _ => {}
+        }
         match fs::metadata(&source) {
             Ok(facts) if facts.is_dir() => make_dir(&target, 0o755)?,
             Ok(_) => fs::write(&target, "")?,
