@@ -1,26 +1,19 @@
 //! The collector actor.
 
-use super::messages::{CollectorStats, Record, Snapshot};
+use super::messages::{CollectorStats, Sift, Snapshot};
 use crate::model::{Attempt, Entry, EpisodeId};
-use crate::ports::{Journal, StoreFault};
-use crate::supervisor::{panic_text, spawn};
-use actix::{Actor, Context, Handler, MessageResult, ResponseFuture};
+use actix::{Actor, Context, Handler, MessageResult};
 use std::collections::HashMap;
-use std::sync::Arc;
 
-/// Fences and forwards. Its state can be lost at any time: fences are rebuilt from the
-/// attempts that start, and the store fences once more.
+/// Keeps the fences. Its state can be lost at any time: fences are rebuilt from the attempts
+/// that start, and the store fences once more.
+#[derive(Default)]
 pub struct CollectorActor {
-    journal: Arc<dyn Journal>,
     fences: HashMap<EpisodeId, Attempt>,
     stats: CollectorStats,
 }
 
 impl CollectorActor {
-    pub(super) fn new(journal: Arc<dyn Journal>) -> Self {
-        Self { journal, fences: HashMap::new(), stats: CollectorStats::default() }
-    }
-
     /// Whether an entry comes from an attempt that still counts.
     fn admit(&mut self, entry: &Entry) -> bool {
         match entry {
@@ -46,12 +39,14 @@ impl CollectorActor {
         self.fences.get(episode).is_none_or(|fence| attempt >= *fence)
     }
 
-    fn keep(&mut self, entries: Vec<Entry>) -> Vec<Entry> {
-        let before = entries.len();
-        let kept: Vec<Entry> = entries.into_iter().filter(|entry| self.admit(entry)).collect();
-        self.stats.recorded += kept.len() as u64;
-        self.stats.fenced += (before - kept.len()) as u64;
-        kept
+    /// The places of entries that a dead attempt has sent.
+    fn sift(&mut self, entries: &[Entry]) -> Vec<usize> {
+        let places = entries.iter().enumerate();
+        let dropped: Vec<usize> =
+            places.filter(|(_, entry)| !self.admit(entry)).map(|(place, _)| place).collect();
+        self.stats.recorded += (entries.len() - dropped.len()) as u64;
+        self.stats.fenced += dropped.len() as u64;
+        dropped
     }
 }
 
@@ -59,29 +54,12 @@ impl Actor for CollectorActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Record> for CollectorActor {
-    type Result = ResponseFuture<Result<(), StoreFault>>;
+impl Handler<Sift> for CollectorActor {
+    type Result = MessageResult<Sift>;
 
-    fn handle(&mut self, message: Record, _: &mut Self::Context) -> Self::Result {
-        let entries = self.keep(message.entries);
-        let journal = self.journal.clone();
-        let place = message.place;
-        if entries.is_empty() {
-            return Box::pin(std::future::ready(Ok(())));
-        }
-        // In a task of its own: a store that panics is a fault that is answered, not a
-        // caller left waiting for an actor that lives.
-        let append = spawn("append", async move {
-            let outcome = journal.append(entries).await;
-            drop(place);
-            outcome
-        });
-        Box::pin(async move { append.await.unwrap_or_else(|failure| Err(panicked(failure))) })
+    fn handle(&mut self, message: Sift, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.sift(&message.0))
     }
-}
-
-fn panicked(failure: tokio::task::JoinError) -> StoreFault {
-    StoreFault::new("append", panic_text(failure))
 }
 
 impl Handler<Snapshot> for CollectorActor {

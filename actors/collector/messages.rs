@@ -4,25 +4,21 @@ use super::CollectorActor;
 use crate::model::{Entry, Fault};
 use crate::policy::Intensity;
 use crate::ports::{Journal, StoreFault};
-use crate::supervisor::{Ended, Handle, supervise};
+use crate::supervisor::{Ended, Handle, panic_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// Records in flight; beyond it callers wait.
 pub(super) const QUEUE_BOUND: usize = 4_096;
 
-/// Keep entries; answered when they are durable. Sending one again is harmless.
+/// Which of these entries come from a dead attempt, by their places. Asking again is harmless.
 #[derive(Clone, Message)]
-#[rtype(result = "Result<(), StoreFault>")]
-pub struct Record {
-    pub entries: Vec<Entry>,
-    /// The caller's place in the queue, given back when the work is done.
-    pub place: Arc<OwnedSemaphorePermit>,
-}
+#[rtype(result = "Vec<usize>")]
+pub struct Sift(pub(super) Arc<Vec<Entry>>);
 
 #[derive(Clone, Message)]
 #[rtype(result = "CollectorStats")]
@@ -41,22 +37,37 @@ pub struct CollectorStats {
 #[derive(Clone)]
 pub struct CollectorHandle {
     handle: Handle<CollectorActor>,
+    journal: Arc<dyn Journal>,
     places: Arc<Semaphore>,
 }
 
 impl CollectorHandle {
     pub fn start(journal: Arc<dyn Journal>) -> (Self, JoinHandle<Ended>) {
         let intensity = Intensity::new(5, Duration::from_secs(10));
-        let (handle, joined) =
-            supervise("collector", intensity, move || CollectorActor::new(journal.clone()));
-        (Self { handle, places: Arc::new(Semaphore::new(QUEUE_BOUND)) }, joined)
+        let (handle, joined) = supervise("collector", intensity, CollectorActor::default);
+        (Self { handle, journal, places: Arc::new(Semaphore::new(QUEUE_BOUND)) }, joined)
     }
 
-    /// Returns when the entries are durable.
+    /// Returns when the entries are durable, or come from a dead attempt.
     pub async fn record(&self, entries: Vec<Entry>) -> Result<(), Fault> {
         let closed = |_| crate::supervisor::Gone("collector");
-        let place = Arc::new(self.places.clone().acquire_owned().await.map_err(closed)?);
-        Ok(self.handle.ask(Record { entries, place }).await??)
+        let place = self.places.clone().acquire_owned().await.map_err(closed)?;
+        let entries = Arc::new(entries);
+        let dropped = self.handle.ask(Sift(entries.clone())).await?;
+        let entries = without(Arc::unwrap_or_clone(entries), &dropped);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let journal = self.journal.clone();
+        // In a task of its own, which the caller's end does not end: what has begun to be
+        // written is written, and a store that panics is a fault that is answered.
+        let append = spawn("append", async move {
+            let outcome = journal.append(entries).await;
+            drop(place);
+            outcome
+        });
+        let panicked = |failure| Err(StoreFault::new("append", panic_text(failure)));
+        Ok(append.detach().await.unwrap_or_else(panicked)?)
     }
 
     pub async fn stats(&self) -> CollectorStats {
@@ -70,4 +81,12 @@ impl CollectorHandle {
     pub fn raw(&self) -> &Handle<CollectorActor> {
         &self.handle
     }
+}
+
+fn without(mut entries: Vec<Entry>, dropped: &[usize]) -> Vec<Entry> {
+    if !dropped.is_empty() {
+        let mut place = 0..;
+        entries.retain(|_| place.next().is_none_or(|at| !dropped.contains(&at)));
+    }
+    entries
 }

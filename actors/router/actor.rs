@@ -1,21 +1,23 @@
-//! The router actor: finds the account and lets a task do the waiting.
+//! The router actor: finds who answers a campaign's calls. The calls themselves belong to
+//! tasks.
 
-use super::call::perform;
-use super::messages::{Accounts, Called, Perform};
-use crate::collector::CollectorHandle;
-use crate::model::{Fault, FaultKind};
-use crate::supervisor::{panic_text, spawn};
-use actix::{Actor, Context, Handler, ResponseFuture};
-use std::sync::PoisonError;
+use super::account::Account;
+use super::messages::{Accounts, Route};
+use actix::{Actor, Context, Handler, MessageResult};
+use std::sync::{Arc, PoisonError};
 
 pub struct RouterActor {
     accounts: Accounts,
-    collector: CollectorHandle,
 }
 
 impl RouterActor {
-    pub(super) fn new(accounts: Accounts, collector: CollectorHandle) -> Self {
-        Self { accounts, collector }
+    pub(super) fn new(accounts: Accounts) -> Self {
+        Self { accounts }
+    }
+
+    fn account(&self, route: &Route) -> Option<Arc<Account>> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        accounts.get(&route.0).cloned()
     }
 }
 
@@ -23,27 +25,11 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Perform> for RouterActor {
-    type Result = ResponseFuture<Result<Called, Fault>>;
+impl Handler<Route> for RouterActor {
+    type Result = MessageResult<Route>;
 
-    fn handle(&mut self, message: Perform, _: &mut Self::Context) -> Self::Result {
-        let Perform { call, unwanted } = message;
-        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        let account = accounts.get(&call.campaign).cloned();
-        drop(accounts);
-        let collector = self.collector.clone();
-        Box::pin(async move {
-            let Some(account) = account else {
-                let unknown = format!("campaign {} has no account", call.campaign);
-                return Err(Fault::new(FaultKind::ModelPermanent, unknown));
-            };
-            // Adapters run on the workers: this thread belongs to the actors.
-            let call = spawn("model call", async move {
-                perform(&account, &call, &collector, &unwanted).await
-            });
-            call.await
-                .unwrap_or_else(|failure| Err(Fault::new(FaultKind::Panicked, panic_text(failure))))
-        })
+    fn handle(&mut self, route: Route, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.account(&route))
     }
 }
 

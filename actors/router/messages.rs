@@ -2,11 +2,12 @@
 
 use super::account::{Account, ModelStats};
 use super::actor::RouterActor;
+use super::call::perform;
 use crate::collector::CollectorHandle;
-use crate::model::{Attempt, CampaignName, ChatReply, ChatRequest, Fault, Money};
+use crate::model::{Attempt, CampaignName, ChatReply, ChatRequest, Fault, FaultKind, Money};
 use crate::policy::Intensity;
 use crate::ports::CallContext;
-use crate::supervisor::{Ended, Handle, supervise};
+use crate::supervisor::{Ended, Handle, panic_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -28,14 +29,10 @@ pub struct Call {
     pub limit: Duration,
 }
 
-/// A call with the caller's word that it still wants the answer: an actor's handler runs on
-/// when its caller is gone, and would go on trying and paying.
+/// Who answers a campaign's calls, if anybody.
 #[derive(Clone, Message)]
-#[rtype(result = "Result<Called, Fault>")]
-pub struct Perform {
-    pub(super) call: Arc<Call>,
-    pub(super) unwanted: CancellationToken,
-}
+#[rtype(result = "Option<Arc<Account>>")]
+pub struct Route(pub(super) CampaignName);
 
 /// An answer with what it took.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +61,7 @@ pub(super) type Accounts = Arc<Mutex<HashMap<CampaignName, Arc<Account>>>>;
 #[derive(Clone)]
 pub struct RouterHandle {
     handle: Handle<RouterActor>,
+    collector: CollectorHandle,
     accounts: Accounts,
 }
 
@@ -72,10 +70,9 @@ impl RouterHandle {
         let accounts = Accounts::default();
         let shared = accounts.clone();
         let intensity = Intensity::new(5, Duration::from_secs(10));
-        let (handle, joined) = supervise("router", intensity, move || {
-            RouterActor::new(shared.clone(), collector.clone())
-        });
-        (Self { handle, accounts }, joined)
+        let (handle, joined) =
+            supervise("router", intensity, move || RouterActor::new(shared.clone()));
+        (Self { handle, collector, accounts }, joined)
     }
 
     /// Opens or replaces a campaign's account.
@@ -101,9 +98,21 @@ impl RouterHandle {
 
     /// Dropping the returned future ends the call: one in flight counts in full.
     pub async fn call(&self, call: Call) -> Result<Called, Fault> {
+        let account = self.handle.ask(Route(call.campaign.clone())).await?.ok_or_else(|| {
+            let unknown = format!("campaign {} has no account", call.campaign);
+            Fault::new(FaultKind::ModelPermanent, unknown)
+        })?;
         let unwanted = CancellationToken::new();
         let _wanted = unwanted.clone().drop_guard();
-        self.handle.ask(Perform { call: Arc::new(call), unwanted }).await?
+        let collector = self.collector.clone();
+        // Not ended with the caller: what was held must be settled first.
+        let call =
+            spawn(
+                "model call",
+                async move { perform(&account, &call, &collector, &unwanted).await },
+            );
+        let panicked = |failure| Err(Fault::new(FaultKind::Panicked, panic_text(failure)));
+        call.detach().await.unwrap_or_else(panicked)
     }
 
     /// Waits until none of a campaign's calls is in flight.

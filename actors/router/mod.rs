@@ -7,4 +7,4 @@ mod messages;
 
 pub use account::{Account, ModelStats};
 pub use actor::RouterActor;
-pub use messages::{AccountStats, Call, Called, Perform, RouterHandle};
+pub use messages::{AccountStats, Call, Called, Route, RouterHandle};
