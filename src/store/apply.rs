@@ -1,6 +1,7 @@
 //! An entry becomes rows. Every statement here can be repeated without effect, and what
 //! comes from an attempt that is not the current one is dropped and counted.
 
+use super::fence::{Fence, Fences};
 use super::prepare::Write;
 use super::trouble::Trouble;
 use super::{ledger, plan};
@@ -20,7 +21,7 @@ pub(super) enum Applied {
 
 pub(super) type Result<T = Applied> = std::result::Result<T, Trouble>;
 
-pub(super) fn apply(conn: &Connection, write: &Write) -> Result {
+pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Result {
     match &write.entry {
         Entry::CampaignOpened(record) => plan::open_campaign(conn, record),
         Entry::CampaignMoved { campaign, state, reason } => {
@@ -28,17 +29,17 @@ pub(super) fn apply(conn: &Connection, write: &Write) -> Result {
         }
         Entry::Planned(episodes) => plan::add_episodes(conn, episodes),
         Entry::AttemptStarted { episode, attempt, resumed_from, at_ms } => {
-            start(conn, episode, *attempt, *resumed_from, *at_ms)
+            start(conn, fences, episode, *attempt, *resumed_from, *at_ms)
         }
         Entry::TurnTaken { episode, attempt, turn } => {
-            take_turn(conn, episode, *attempt, turn, &write.body)
+            take_turn(conn, fences, episode, *attempt, turn, &write.body)
         }
         Entry::AttemptFaulted { episode, attempt, fault, at_ms } => {
-            end_attempt(conn, episode, *attempt, fault, *at_ms)
+            end_attempt(conn, fences, episode, *attempt, fault, *at_ms)
         }
         Entry::Finished { episode, attempt, outcome, fingerprint, at_ms } => {
             let ending = Ending { outcome, body: &write.body, fingerprint, at_ms: *at_ms };
-            finish(conn, episode, *attempt, &ending)
+            finish(conn, fences, episode, *attempt, &ending)
         }
         Entry::Judged(row) => judge(conn, row, &write.body),
         Entry::Held { id, campaign, episode, attempt, amount } => {
@@ -50,41 +51,9 @@ pub(super) fn apply(conn: &Connection, write: &Write) -> Result {
     }
 }
 
-/// Where an episode stands: its fence.
-struct Fence {
-    episode: i64,
-    attempt: Attempt,
-    attempt_key: Option<i64>,
-    resumed_from: Option<u32>,
-    finished: bool,
-}
-
-impl Fence {
-    fn of(conn: &Connection, id: &EpisodeId) -> Result<Self> {
-        let mut found = conn.prepare_cached(
-            "SELECT episode, attempt, attempt_key, resumed_from, finished_at_ms IS NOT NULL
-             FROM episode CROSS JOIN progress ON progress.episode = episode.key WHERE id = ?1",
-        )?;
-        let fence = found.query_row([id.as_str()], |row| {
-            Ok(Self {
-                episode: row.get(0)?,
-                attempt: Attempt(row.get(1)?),
-                attempt_key: row.get(2)?,
-                resumed_from: row.get(3)?,
-                finished: row.get(4)?,
-            })
-        });
-        fence.optional()?.ok_or_else(|| Trouble::refused(format!("episode {id} is not planned")))
-    }
-
-    /// The key of `attempt` if it may still write.
-    fn admits(&self, attempt: Attempt) -> Option<i64> {
-        self.attempt_key.filter(|_| !self.finished && attempt == self.attempt)
-    }
-}
-
 fn start(
     conn: &Connection,
+    fences: &mut Fences,
     id: &EpisodeId,
     attempt: Attempt,
     resumed_from: Option<Attempt>,
@@ -94,12 +63,13 @@ fn start(
         let what = format!("attempt {attempt} of {id} must come after zero and after its source");
         return Err(Trouble::refused(what));
     }
-    let fence = Fence::of(conn, id)?;
+    let fence = fences.of(conn, id)?;
     if fence.finished || attempt < fence.attempt {
         return Ok(Applied::Fenced);
     }
     if attempt > fence.attempt {
         advance(conn, &fence, attempt, resumed_from, at_ms)?;
+        fences.forget(id);
     }
     Ok(Applied::Kept)
 }
@@ -117,8 +87,8 @@ fn advance(
     )?
     .execute(params![fence.episode, attempt.0, source, at_ms])?;
     conn.prepare_cached(
-        "UPDATE progress SET attempt = ?2, attempt_key = ?3, resumed_from = ?4, steps = 0,
-             input_tokens = 0, output_tokens = 0, started_at_ms = COALESCE(started_at_ms, ?5)
+        "UPDATE progress SET attempt = ?2, attempt_key = ?3, resumed_from = ?4,
+             started_at_ms = COALESCE(started_at_ms, ?5)
          WHERE episode = ?1",
     )?
     .execute(params![fence.episode, attempt.0, conn.last_insert_rowid(), source, at_ms])?;
@@ -127,12 +97,13 @@ fn advance(
 
 fn take_turn(
     conn: &Connection,
+    fences: &mut Fences,
     id: &EpisodeId,
     attempt: Attempt,
     turn: &Turn,
     body: &[u8],
 ) -> Result {
-    let fence = Fence::of(conn, id)?;
+    let fence = fences.of(conn, id)?;
     let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
     let step = &turn.step;
     let figures = Figures {
@@ -141,9 +112,7 @@ fn take_turn(
         output: whole(step.usage.output_tokens)?,
         cost: ledger::nanos(step.cost)?,
     };
-    if insert_step(conn, key, step.index, &figures, body)? {
-        count_step(conn, fence.episode, &figures)?;
-    }
+    insert_step(conn, key, step.index, &figures, body)?;
     Ok(Applied::Kept)
 }
 
@@ -154,31 +123,20 @@ struct Figures {
     cost: i64,
 }
 
-/// Whether the step is new.
+/// One that is there already stays as it is.
 fn insert_step(
     conn: &Connection,
     attempt_key: i64,
     step: u32,
     figures: &Figures,
     body: &[u8],
-) -> Result<bool> {
+) -> Result<()> {
     let Figures { inherited, input, output, cost } = figures;
-    let new = conn
-        .prepare_cached(
-            "INSERT INTO step (attempt, step, inherited, input_tokens, output_tokens, cost, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (attempt, step) DO NOTHING",
-        )?
-        .execute(params![attempt_key, step, inherited, input, output, cost, body])?;
-    Ok(new == 1)
-}
-
-fn count_step(conn: &Connection, episode: i64, figures: &Figures) -> Result<()> {
-    let paid = if figures.inherited { 0 } else { figures.cost };
     conn.prepare_cached(
-        "UPDATE progress SET steps = steps + 1, input_tokens = input_tokens + ?2,
-             output_tokens = output_tokens + ?3, cost = cost + ?4 WHERE episode = ?1",
+        "INSERT INTO step (attempt, step, inherited, input_tokens, output_tokens, cost, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (attempt, step) DO NOTHING",
     )?
-    .execute([episode, figures.input, figures.output, paid])?;
+    .execute(params![attempt_key, step, inherited, input, output, cost, body])?;
     Ok(())
 }
 
@@ -199,12 +157,13 @@ fn is_inherited(conn: &Connection, fence: &Fence, step: u32) -> Result<bool> {
 
 fn end_attempt(
     conn: &Connection,
+    fences: &mut Fences,
     id: &EpisodeId,
     attempt: Attempt,
     fault: &Fault,
     at_ms: i64,
 ) -> Result {
-    let fence = Fence::of(conn, id)?;
+    let fence = fences.of(conn, id)?;
     let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
     let new = conn
         .prepare_cached(
@@ -227,21 +186,43 @@ struct Ending<'a> {
     at_ms: i64,
 }
 
-fn finish(conn: &Connection, id: &EpisodeId, attempt: Attempt, ending: &Ending<'_>) -> Result {
-    let fence = Fence::of(conn, id)?;
+fn finish(
+    conn: &Connection,
+    fences: &mut Fences,
+    id: &EpisodeId,
+    attempt: Attempt,
+    ending: &Ending<'_>,
+) -> Result {
+    let fence = fences.of(conn, id)?;
     let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
     let fingerprint = ending.fingerprint.as_ref().map(json).transpose()?;
     conn.prepare_cached(
         "INSERT INTO outcome (episode, attempt, label, body, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
     .execute(params![fence.episode, attempt.0, ending.outcome.label(), ending.body, fingerprint])?;
-    conn.prepare_cached("UPDATE progress SET finished_at_ms = ?2 WHERE episode = ?1")?
-        .execute([fence.episode, ending.at_ms])?;
+    sum_up(conn, &fence, key, ending.at_ms)?;
+    fences.forget(id);
     conn.prepare_cached(
         "UPDATE attempt SET ended_at_ms = COALESCE(ended_at_ms, ?2) WHERE key = ?1",
     )?
     .execute([key, ending.at_ms])?;
     Ok(Applied::Kept)
+}
+
+/// The figures of a finished episode are kept; those of one that runs are counted when
+/// somebody asks, because every turn would have to rewrite them.
+fn sum_up(conn: &Connection, fence: &Fence, attempt_key: i64, at_ms: i64) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE progress SET finished_at_ms = ?3, (steps, input_tokens, output_tokens) =
+             (SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0)
+              FROM step WHERE step.attempt = ?2),
+             cost = (SELECT coalesce(sum(cost), 0) FROM attempt
+                     JOIN step ON step.attempt = attempt.key AND NOT inherited
+                     WHERE attempt.episode = ?1)
+         WHERE episode = ?1",
+    )?
+    .execute([fence.episode, attempt_key, at_ms])?;
+    Ok(())
 }
 
 /// Rows are found by the place of their episode in the plan, so they must agree on it.

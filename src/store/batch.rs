@@ -6,6 +6,7 @@
 //! is done again with savepoints.
 
 use super::apply::{self, Applied};
+use super::fence::Fences;
 use super::prepare::Write;
 use super::trouble::Trouble;
 use rusqlite::Connection;
@@ -14,56 +15,77 @@ use rusqlite::Connection;
 pub(super) type Verdict = Result<u64, Trouble>;
 
 /// Either all verdicts, and what they say is committed; or nothing is.
-pub(super) fn commit(conn: &Connection, appends: &[&[Write]]) -> Result<Vec<Verdict>, Trouble> {
-    match in_transaction(conn, || all_at_once(conn, appends)) {
+pub(super) fn commit(
+    conn: &Connection,
+    fences: &mut Fences,
+    appends: &[&[Write]],
+) -> Result<Vec<Verdict>, Trouble> {
+    match in_transaction(conn, fences, |fences| all_at_once(conn, fences, appends)) {
         Err(trouble) if trouble.is_local() && appends.len() == 1 => Ok(vec![Err(trouble)]),
-        Err(trouble) if trouble.is_local() => in_transaction(conn, || one_by_one(conn, appends)),
+        Err(trouble) if trouble.is_local() => {
+            in_transaction(conn, fences, |fences| one_by_one(conn, fences, appends))
+        }
         done => done,
     }
 }
 
 fn in_transaction<T>(
     conn: &Connection,
-    body: impl FnOnce() -> Result<T, Trouble>,
+    fences: &mut Fences,
+    body: impl FnOnce(&mut Fences) -> Result<T, Trouble>,
 ) -> Result<T, Trouble> {
     // Left behind only by a rollback that failed.
     if !conn.is_autocommit() {
         execute(conn, "ROLLBACK")?;
     }
     execute(conn, "BEGIN IMMEDIATE")?;
-    let done = body().and_then(|value| execute(conn, "COMMIT").map(|()| value));
-    if done.is_err() && !conn.is_autocommit() {
-        execute(conn, "ROLLBACK")?;
+    let done = body(fences).and_then(|value| execute(conn, "COMMIT").map(|()| value));
+    if done.is_err() {
+        fences.clear();
+        if !conn.is_autocommit() {
+            execute(conn, "ROLLBACK")?;
+        }
     }
     done
 }
 
-fn all_at_once(conn: &Connection, appends: &[&[Write]]) -> Result<Vec<Verdict>, Trouble> {
-    appends.iter().map(|writes| apply_all(conn, writes).map(Ok)).collect()
+fn all_at_once(
+    conn: &Connection,
+    fences: &mut Fences,
+    appends: &[&[Write]],
+) -> Result<Vec<Verdict>, Trouble> {
+    appends.iter().map(|writes| apply_all(conn, fences, writes).map(Ok)).collect()
 }
 
-fn one_by_one(conn: &Connection, appends: &[&[Write]]) -> Result<Vec<Verdict>, Trouble> {
-    appends.iter().map(|writes| alone(conn, writes)).collect()
+fn one_by_one(
+    conn: &Connection,
+    fences: &mut Fences,
+    appends: &[&[Write]],
+) -> Result<Vec<Verdict>, Trouble> {
+    appends.iter().map(|writes| alone(conn, fences, writes)).collect()
 }
 
 /// The outer error ends the transaction, the inner one only this append.
-fn alone(conn: &Connection, writes: &[Write]) -> Result<Verdict, Trouble> {
+fn alone(conn: &Connection, fences: &mut Fences, writes: &[Write]) -> Result<Verdict, Trouble> {
     execute(conn, "SAVEPOINT append")?;
-    let verdict = apply_all(conn, writes);
+    let verdict = apply_all(conn, fences, writes);
     match &verdict {
         // SQLite may have rolled everything back by itself; nothing is left to go on with.
         Err(trouble) if !trouble.is_local() || conn.is_autocommit() => return verdict.map(Ok),
-        Err(_) => execute(conn, "ROLLBACK TO append")?,
+        Err(_) => {
+            fences.clear();
+            execute(conn, "ROLLBACK TO append")?;
+        }
         Ok(_) => {}
     }
     execute(conn, "RELEASE append")?;
     Ok(verdict)
 }
 
-fn apply_all(conn: &Connection, writes: &[Write]) -> Verdict {
+fn apply_all(conn: &Connection, fences: &mut Fences, writes: &[Write]) -> Verdict {
     let mut fenced = 0;
     for write in writes {
-        if apply::apply(conn, write)? == Applied::Fenced {
+        if apply::apply(conn, fences, write)? == Applied::Fenced {
             fenced += 1;
         }
     }

@@ -11,6 +11,7 @@
 mod apply;
 mod batch;
 mod blob;
+mod fence;
 mod ledger;
 mod lock;
 mod open;

@@ -19,10 +19,12 @@ const EPISODE: &str = "
     SELECT id, name, episode.ordinal, task, template, task_index, category, difficulty, model,
         scaffold, progress.attempt, failed_attempts, outcome.body, 
         CASE WHEN judged.episode IS NOT NULL THEN judged.rejected IS NOT NULL END,
-        steps, input_tokens, output_tokens, cost, fingerprint, started_at_ms, finished_at_ms
+        now.steps, now.input_tokens, now.output_tokens, now.cost, fingerprint, started_at_ms,
+        finished_at_ms
     FROM episode
     JOIN campaign ON campaign.key = episode.campaign
     JOIN progress ON progress.episode = episode.key
+    JOIN figures AS now ON now.episode = episode.key
     LEFT JOIN outcome ON outcome.episode = episode.key
     LEFT JOIN judged ON judged.episode = episode.key";
 

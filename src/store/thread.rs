@@ -10,6 +10,7 @@
 //! waits for it, everything else gets it within [`SYNC_WITHIN`].
 
 use super::batch;
+use super::fence::Fences;
 use super::lock::DataDirLock;
 use super::stats::{Counters, add};
 use super::trouble::Trouble;
@@ -39,6 +40,7 @@ pub(super) struct Thread {
     unsynced_since: Option<Instant>,
     /// Why nothing is accepted any more: after a failed sync nobody knows what is on the disk.
     broken: Option<String>,
+    fences: Fences,
     parts: Parts,
 }
 
@@ -52,7 +54,14 @@ type Answers = Vec<(Append, Result<(), StoreFault>)>;
 
 impl Thread {
     pub(super) fn new(parts: Parts, requests: Receiver<Request>, counters: Arc<Counters>) -> Self {
-        Self { requests, counters, unsynced_since: None, broken: None, parts }
+        Self {
+            requests,
+            counters,
+            unsynced_since: None,
+            broken: None,
+            fences: Fences::default(),
+            parts,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -117,7 +126,7 @@ impl Thread {
 
     fn try_commit(&mut self, appends: &[Append]) -> Result<Vec<Result<(), StoreFault>>, Trouble> {
         let writes: Vec<_> = appends.iter().map(|append| append.writes.as_slice()).collect();
-        let verdicts = batch::commit(&self.parts.conn, &writes)?;
+        let verdicts = batch::commit(&self.parts.conn, &mut self.fences, &writes)?;
         self.unsynced_since.get_or_insert_with(Instant::now);
         add(&self.counters.commits, 1);
         Ok(verdicts
