@@ -79,12 +79,25 @@ fn main() {
     if std::env::args().any(|arg| arg == "--test") {
         return;
     }
+    // `cargo bench -- store crowd` measures only those.
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
     let mut figures = Vec::new();
-    figures.extend(in_system(commands::measure()).unwrap());
-    figures.extend(in_system(starts::measure()).unwrap());
-    figures.extend(in_system(steps::measure()).unwrap());
-    figures.extend(in_system(store::measure()).unwrap());
-    figures.extend(in_system(crowd::measure()).unwrap());
+    if is_wanted("commands") {
+        figures.extend(in_system(commands::measure()).unwrap());
+    }
+    if is_wanted("starts") {
+        figures.extend(in_system(starts::measure()).unwrap());
+    }
+    if is_wanted("steps") {
+        figures.extend(in_system(steps::measure()).unwrap());
+    }
+    if is_wanted("store") {
+        figures.extend(in_system(store::measure()).unwrap());
+    }
+    if is_wanted("crowd") {
+        figures.extend(in_system(crowd::measure()).unwrap());
+    }
     println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "ours", "floor", "ratio");
     for figure in figures {
         let Figure { what, ours, floor, ratio, goal } = figure;

@@ -92,6 +92,7 @@ impl Builder {
     ) -> Result<i32, Failed> {
         step("join the cgroups", group.join())?;
         sys::be_early_victim();
+        sys::give_way();
         hardening::dump_no_core();
         let (mapped_read, mapped_write) = step("pipe", sys::pipe())?;
         let (error_read, error_write) = step("pipe", sys::pipe())?;
