@@ -15,7 +15,7 @@
 use crate::dataset::ParquetSink;
 use crate::error::{Code, Error, Result};
 use crate::llm::Models;
-use crate::sandbox::namespace::{HostFacts, NamespaceBackend};
+use crate::sandbox::{Backends, HostFacts};
 use crate::store::Store;
 use std::future::Future;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ use std::time::Duration;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::engine::{EngineHandle, EngineTools};
 use synthd_actors::episode::World;
-use synthd_actors::model::{Fault, FaultKind, SandboxSpec};
+use synthd_actors::model::{Backend, Fault, FaultKind, SandboxSpec};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityTools};
@@ -54,7 +54,7 @@ pub struct Engine {
     pub handle: EngineHandle,
     pub world: World,
     pub store: Store,
-    pub backend: Arc<NamespaceBackend>,
+    pub backend: Arc<Backends>,
     /// The first escalation of an actor, after which the engine must end.
     pub escalated: watch::Receiver<Option<String>>,
 }
@@ -92,7 +92,8 @@ impl Engine {
     pub async fn start(options: EngineOptions) -> Result<Self> {
         raise_descriptor_limit();
         let store = open_store(&options).await?;
-        let backend = Arc::new(NamespaceBackend::new(options.executable.clone()));
+        let backend =
+            Arc::new(Backends::new(options.executable.clone(), &options.data_dir.join("guest")));
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut lives: Vec<JoinHandle<Ended>> = Vec::new();
@@ -179,27 +180,39 @@ fn raise_descriptor_limit() {
     }
 }
 
-/// What the host enforces.
-pub async fn host_facts(backend: &NamespaceBackend) -> Result<HostFacts> {
-    backend.host_facts().await.map_err(|fault| {
-        Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
-            .because(fault)
-            .hint("`synthd doctor` says what this host can run")
+/// What a backend enforces on this host.
+pub async fn host_facts(backends: &Backends, backend: Backend) -> Result<HostFacts> {
+    backends.host_facts(backend).await.map_err(|fault| match backend {
+        Backend::Namespace => {
+            Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
+                .because(fault)
+                .hint("`synthd doctor` says what this host can run")
+        }
+        Backend::Docker => {
+            Error::new(Code::EngineUnavailable, "there is no container engine to use")
+                .because(fault)
+                .hint("start one, or name it with DOCKER_HOST; `synthd doctor` tries it")
+        }
     })
 }
 
-/// What the campaign insists on must be enforced here; nothing is downgraded silently.
-pub async fn require(backend: &NamespaceBackend, sandbox: &SandboxSpec) -> Result<()> {
-    let facts = host_facts(backend).await?;
+/// What the campaign insists on must be enforced here, and what it names must be there;
+/// nothing is downgraded silently.
+pub async fn require(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> {
+    let facts = host_facts(backends, sandbox.backend).await?;
     let missing = facts.missing(&sandbox.require);
-    if missing.is_empty() {
-        return Ok(());
+    if !missing.is_empty() {
+        let lines: Vec<String> =
+            missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
+        let what = format!("this host does not enforce {}", lines.join("; "));
+        return Err(Error::new(Code::HostCannotEnforce, what)
+            .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"));
     }
-    let lines: Vec<String> =
-        missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
-    let what = format!("this host does not enforce {}", lines.join("; "));
-    Err(Error::new(Code::HostCannotEnforce, what)
-        .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
+    backends.check(sandbox).await.map_err(|fault| {
+        Error::new(Code::ImageUnavailable, "the sandbox that [sandbox] describes cannot be made")
+            .because(fault)
+            .hint("`synthd image list` shows the images there are, `synthd image build` makes one")
+    })
 }
 
 /// A store's fault as the user meets it.

@@ -60,6 +60,10 @@ codes! {
     HostCannotEnforce = "0401", exit 6;
     LauncherFailed = "0402", exit 6;
     SandboxFault = "0403", exit 1;
+    /// What a campaign's sandboxes are made of is not there: an image, a runtime, a root.
+    ImageUnavailable = "0404", exit 2;
+    /// No container engine, or one that may not be used.
+    EngineUnavailable = "0405", exit 6;
 
     NoDaemon = "0501", exit 5;
     SocketInUse = "0502", exit 2;

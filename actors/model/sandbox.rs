@@ -106,6 +106,28 @@ pub enum Shell {
     Bash,
 }
 
+/// What isolates a sandbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Backend {
+    #[default]
+    Namespace,
+    Docker,
+}
+
+impl Backend {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespace",
+            Self::Docker => "docker",
+        }
+    }
+
+    fn is_namespace(&self) -> bool {
+        *self == Self::Namespace
+    }
+}
+
 /// Everything that tells two sandboxes apart. The pool keys on the whole of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SandboxSpec {
@@ -115,6 +137,12 @@ pub struct SandboxSpec {
     pub limits: Limits,
     /// The least the host must enforce.
     pub require: BTreeSet<Enforcement>,
+    // Left out where they say nothing: campaigns are known by these fields.
+    #[serde(default, skip_serializing_if = "Backend::is_namespace")]
+    pub backend: Backend,
+    /// The container engine's runtime, where it is not its default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
 }
 
 /// Where the sandbox of a record ran, so that a surprise can be traced to its host.

@@ -4,12 +4,12 @@ use super::output::{say, say_json, table};
 use crate::engine::{host_facts, in_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::guest;
-use crate::sandbox::namespace::{HostFacts, NamespaceBackend};
+use crate::sandbox::{Backends, HostFacts};
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
-use synthd_actors::model::{ExecRequest, SandboxSpec};
+use synthd_actors::model::{Backend, ExecRequest, SandboxSpec};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::task::BASE_IMAGE;
 
@@ -55,8 +55,8 @@ fn code(code: Code) -> ExitCode {
 type Trial = std::result::Result<Vec<String>, String>;
 
 async fn examine() -> Result<(Result<HostFacts>, Trial)> {
-    let backend = NamespaceBackend::new(this_executable()?);
-    Ok(match host_facts(&backend).await {
+    let backend = Backends::new(this_executable()?, &guest_dir());
+    Ok(match host_facts(&backend, Backend::Namespace).await {
         Ok(facts) => (Ok(facts), trial(&backend).await),
         Err(error) => {
             let why = error.report();
@@ -69,7 +69,7 @@ async fn examine() -> Result<(Result<HostFacts>, Trial)> {
 const TOOLS: [&str; 7] = ["sh", "bash", "python3", "git", "make", "awk", "sed"];
 
 /// Nothing convinces like a sandbox that ran.
-async fn trial(backend: &NamespaceBackend) -> Trial {
+async fn trial(backend: &Backends) -> Trial {
     let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
     let mut sandbox = backend.create(&spec).await.map_err(|fault| fault.message)?;
     let mut tools = Vec::new();
@@ -88,6 +88,11 @@ async fn trial(backend: &NamespaceBackend) -> Trial {
     drop(sandbox);
     backend.settle().await.map_err(|fault| fault.message)?;
     Ok(tools)
+}
+
+/// Where the guest is laid out for containers by commands without a data directory.
+pub(super) fn guest_dir() -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("synthd-guest-{}", nix::unistd::geteuid()))
 }
 
 /// The binary this process runs from, for the launcher: the running one itself, whatever has

@@ -1,11 +1,11 @@
 //! `synthd template`: the library.
 
 use super::TemplateDirs;
-use super::doctor::this_executable;
+use super::doctor::{guest_dir, this_executable};
 use super::output::{complain, on_terminal, say, say_json, table};
 use crate::engine::{fault_error, in_system};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::namespace::NamespaceBackend;
+use crate::sandbox::Backends;
 use crate::templates;
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -211,7 +211,7 @@ async fn check(args: CheckArgs) -> Result<ExitCode> {
     if selected.is_empty() {
         return Err(crate::templates::nothing_matches(&args.globs));
     }
-    let backend = Arc::new(NamespaceBackend::new(this_executable()?));
+    let backend = Arc::new(Backends::new(this_executable()?, &guest_dir()));
     let (pool, life) = PoolHandle::start(backend.clone(), PoolConfig::default());
     let spec = SandboxSpec {
         image: BASE_IMAGE.to_owned(),

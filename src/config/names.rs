@@ -4,7 +4,6 @@ use super::suggest;
 use super::units::short;
 use super::values::{Fault, Read, name_of, some_text};
 use synthd_actors::scaffold;
-use synthd_actors::task::BASE_IMAGE;
 
 /// A family of models behind one wire format.
 #[derive(Clone, Copy, Debug)]
@@ -107,24 +106,6 @@ fn provider_hint(name: &str, offer: &Offer<'_>) -> String {
         Some(near) => format!("did you mean `{near}`?"),
         None => "write <provider>/<model>, such as \"scripted/oracle\"".to_owned(),
     }
-}
-
-pub(super) fn backend(name: &str) -> Read<()> {
-    if name == "docker" {
-        let fault = Fault::new("this version has no docker backend yet");
-        return Err(fault.hint("use \"namespace\", which needs no container engine"));
-    }
-    name_of("backend", &["namespace"])(name)
-}
-
-/// What namespace sandboxes can show: the host's own programs, or a directory with others.
-pub(super) fn image(name: &str) -> Read<()> {
-    some_text(name)?;
-    if name == BASE_IMAGE || name.starts_with('/') {
-        return Ok(());
-    }
-    let hint = "\"base\" shows the host's programs, an absolute path those of a directory";
-    Err(Fault::new(format!("there is no image {name:?}")).hint(hint))
 }
 
 /// An identifier for the dataset card, whose header is YAML.

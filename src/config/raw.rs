@@ -6,9 +6,9 @@ use super::reader::Field;
 use super::section::Section;
 use super::source::Span;
 use super::units::{DAY, WEEK, bytes, duration, money, seconds};
-use super::values::{choice, name_of, text, thousandths, whole};
+use super::values::{choice, name_of, some_text, text, thousandths, whole};
 use std::time::Duration;
-use synthd_actors::model::{Assignment, Enforcement, Money, Shell, StageAction};
+use synthd_actors::model::{Assignment, Backend, Enforcement, Money, Shell, StageAction};
 
 pub(super) type List<T> = Field<Vec<(T, Span)>>;
 
@@ -48,8 +48,9 @@ pub(super) struct RawPrice {
 }
 
 pub(super) struct RawSandbox {
-    pub(super) backend: Field<String>,
+    pub(super) backend: Field<Backend>,
     pub(super) image: Field<String>,
+    pub(super) runtime: Field<String>,
     pub(super) shell: Field<Shell>,
     pub(super) require: List<Enforcement>,
     pub(super) memory: Field<u64>,
@@ -102,6 +103,8 @@ const ASSIGN: [(&str, Assignment); 3] = [
     ("round-robin", Assignment::RoundRobin),
     ("weighted", Assignment::Weighted),
 ];
+const BACKENDS: [(&str, Backend); 2] =
+    [("namespace", Backend::Namespace), ("docker", Backend::Docker)];
 const SHELLS: [(&str, Shell); 3] =
     [("auto", Shell::Auto), ("sh", Shell::Sh), ("bash", Shell::Bash)];
 const STAGES: [(&str, StageAction); 3] =
@@ -194,8 +197,9 @@ impl RawSandbox {
     fn read(mut section: Section<'_, '_>) -> Self {
         let enforcements = Enforcement::ALL.map(|one| (one.as_str(), one));
         let raw = Self {
-            backend: section.optional("backend", text(names::backend)),
-            image: section.optional("image", text(names::image)),
+            backend: section.optional("backend", choice(&BACKENDS)),
+            image: section.optional("image", text(some_text)),
+            runtime: section.optional("runtime", text(some_text)),
             shell: section.optional("shell", choice(&SHELLS)),
             require: section.list("require", 0, choice(&enforcements)),
             memory: section.optional("memory", bytes(16 * MIB..=16_384 * GIB)),

@@ -11,15 +11,14 @@ use super::values::Fault;
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
-    Assignment, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, Limits, ModelConfig,
-    Price, QualityPolicy, SandboxSpec, Shell, TaskSelection,
+    Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, Limits,
+    ModelConfig, Price, QualityPolicy, SandboxSpec, Shell, TaskSelection,
 };
 use synthd_actors::scaffold;
 
 /// Fixed, so that a campaign that names no seed can still be repeated.
 pub(super) const SEED: u64 = 20_260_101;
 pub(super) const MODEL_CONCURRENCY: usize = 64;
-pub(super) const BACKEND: &str = "namespace";
 pub(super) const IMAGE: &str = synthd_actors::task::BASE_IMAGE;
 
 /// The campaign, to be believed only if `reader` holds no problem afterwards.
@@ -32,7 +31,7 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         models: raw.models.into_iter().map(model).collect(),
         assign: raw.assign.or(Assignment::default()),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
-        backend: raw.sandbox.backend.clone().or(BACKEND.to_owned()),
+        backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
         sandbox: sandbox(raw.sandbox),
         episode: episode(raw.episode),
         concurrency: raw.concurrency.or(default_concurrency()),
@@ -54,6 +53,9 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     check_budget(raw, offer, reader);
     check_exclude(&raw.tasks, reader);
     check_output(&raw.sandbox, reader);
+    check_image(&raw.sandbox, reader);
+    check_runtime(&raw.sandbox, reader);
+    check_copy(&raw.sandbox, reader);
     if let Some(splits) = &raw.dataset.splits {
         check_splits(splits, reader);
     }
@@ -133,6 +135,48 @@ fn check_output(sandbox: &RawSandbox, reader: &Reader) {
     }
 }
 
+/// What a backend can show: the namespace one the host's programs or a directory, a
+/// container engine its images.
+fn check_image(sandbox: &RawSandbox, reader: &Reader) {
+    let (Some(span), Some(image)) = (sandbox.image.span(), sandbox.image.given()) else {
+        if let (Some(Backend::Docker), Some(span)) =
+            (sandbox.backend.given(), sandbox.backend.span())
+        {
+            let fault = Fault::new("a container needs an `image`");
+            reader.value(span, fault.hint("name one the engine has: `synthd image list`"));
+        }
+        return;
+    };
+    let backend = sandbox.backend.clone().or(Backend::default());
+    if backend == Backend::Namespace && image != IMAGE && !image.starts_with('/') {
+        let hint = "\"base\" shows the host's programs, an absolute path those of a directory; \
+                    images are for backend = \"docker\"";
+        reader.value(span, Fault::new(format!("there is no image {image:?}")).hint(hint));
+    }
+}
+
+fn check_runtime(sandbox: &RawSandbox, reader: &Reader) {
+    let backend = sandbox.backend.clone().or(Backend::default());
+    if let (Backend::Namespace, Some(span)) = (backend, sandbox.runtime.span()) {
+        let fault = Fault::new("`runtime` is one of a container engine's");
+        reader.value(span, fault.hint("leave it out, or set backend = \"docker\""));
+    }
+}
+
+/// A copy is laid into a workspace of the same size.
+fn check_copy(sandbox: &RawSandbox, reader: &Reader) {
+    let default = Limits::default();
+    let copy = sandbox.copy.clone().or(default.copy_bytes);
+    let disk = sandbox.disk.clone().or(default.disk_bytes);
+    let bad = matches!(sandbox.copy, Field::Bad) || matches!(sandbox.disk, Field::Bad);
+    let given = sandbox.copy.span();
+    if let (false, true, Some(span)) = (bad, copy > disk, given) {
+        let (copy, disk) = (show_bytes(copy), show_bytes(disk));
+        let fault = Fault::new(format!("`copy` ({copy}) is more than `disk` ({disk})"));
+        reader.value(span, fault.hint("a copy must fit into a workspace"));
+    }
+}
+
 fn check_splits(splits: &RawSplits, reader: &Reader) {
     if splits.shares.iter().any(|share| matches!(share, Field::Bad)) {
         return;
@@ -182,20 +226,24 @@ fn sandbox(raw: RawSandbox) -> SandboxSpec {
     let default = Limits::default();
     // The range of the key fits the type.
     let kept = raw.output_kept.into_option().and_then(|kept| u32::try_from(kept).ok());
+    let disk = raw.disk.clone().or(default.disk_bytes);
     SandboxSpec {
+        backend: raw.backend.or(Backend::default()),
+        runtime: raw.runtime.into_option(),
         image: raw.image.or(IMAGE.to_owned()),
         shell: raw.shell.or(Shell::default()),
         limits: Limits {
             memory_bytes: raw.memory.or(default.memory_bytes),
             processes: raw.processes.or(default.processes),
-            disk_bytes: raw.disk.or(default.disk_bytes),
+            disk_bytes: disk,
             inodes: raw.inodes.or(default.inodes),
             cpu_millis: raw.cpu.or(default.cpu_millis),
             command_cpu: raw.command_cpu.or(default.command_cpu),
             command_timeout: raw.command_timeout.or(default.command_timeout),
             output_kept: kept.unwrap_or(default.output_kept),
             output_killed: raw.output_killed.or(default.output_killed),
-            copy_bytes: raw.copy.or(default.copy_bytes),
+            // By default no more than the disk it came from.
+            copy_bytes: raw.copy.or(default.copy_bytes.min(disk)),
         },
         require: entries(raw.require, Vec::new).into_iter().collect(),
     }

@@ -1,5 +1,11 @@
 //! Sandboxes: a backend starts a guest inside isolation and hands back its stream; one
 //! protocol and one client then serve every backend.
 
+mod backends;
+pub mod docker;
+mod facts;
 pub mod guest;
 pub mod namespace;
+
+pub use backends::Backends;
+pub use facts::HostFacts;

@@ -3,7 +3,8 @@
 
 use crate::support::{skip, synthd};
 use std::time::Duration;
-use synthd::sandbox::namespace::{HostFacts, NamespaceBackend};
+use synthd::sandbox::HostFacts;
+use synthd::sandbox::namespace::NamespaceBackend;
 use synthd_actors::model::{
     Enforcement, ExecEnd, ExecReport, ExecRequest, Limits, SandboxSpec, Shell,
 };

@@ -5,13 +5,13 @@ use super::diff::diff;
 use super::find;
 use super::origin::{Origin, campaign_config};
 use super::record::chosen;
-use crate::cli::doctor::this_executable;
+use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::output::{complain, say, say_json};
 use crate::cli::visible::{Paint, Tone, cut, visible_line};
 use crate::cli::{DataDir, TemplateDirs};
 use crate::engine::{fault_error, require, store_error};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::namespace::NamespaceBackend;
+use crate::sandbox::Backends;
 use crate::store::Store;
 use clap::Args;
 use serde::Serialize;
@@ -99,7 +99,7 @@ async fn in_sandbox(
     config: &CampaignConfig,
     origin: &Origin,
 ) -> Result<Finding> {
-    let backend = Arc::new(NamespaceBackend::new(this_executable()?));
+    let backend = Arc::new(Backends::new(this_executable()?, &guest_dir()));
     require(&backend, &config.sandbox).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, life) = PoolHandle::start(backend.clone(), limits);

@@ -7,7 +7,8 @@ use super::report::{read_report, shown};
 use super::wire::{self, Frame, MAX_FRAME, Malformed, Reader, Writer, kind};
 use std::time::Duration;
 use synthd_actors::model::{
-    Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Limits, Snapshot, Tree,
+    Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Limits, Shell,
+    Snapshot, Tree,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
@@ -31,17 +32,34 @@ pub struct GuestClient<S> {
     asking: Option<u32>,
 }
 
+/// The shells of a sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shells(u8);
+
+impl Shells {
+    /// The path of the shell that `wanted` stands for; none if it is not there.
+    pub fn path(self, wanted: Shell) -> Option<&'static str> {
+        let has = |bit| self.0 & bit != 0;
+        let (sh, bash) = (has(wire::shell::SH), has(wire::shell::BASH));
+        match wanted {
+            Shell::Bash | Shell::Auto if bash => Some("/bin/bash"),
+            Shell::Sh | Shell::Auto if sh => Some("/bin/sh"),
+            _ => None,
+        }
+    }
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
     pub fn new(stream: S) -> Self {
         Self { stream, next_id: 0, lost: None, asking: None }
     }
 
-    /// Checks that the guest is there and speaks our version.
-    pub async fn ping(&mut self) -> Result<(), Fault> {
+    /// Checks that the guest is there and speaks our version; which shells it finds.
+    pub async fn ping(&mut self) -> Result<Shells, Fault> {
         let payload = self.ask(kind::PING, &[], kind::PONG, PATIENCE).await?;
-        let version = self.read(&payload, |reader| reader.u32())?;
+        let (version, shells) = self.read(&payload, |reader| Ok((reader.u32()?, reader.u8()?)))?;
         if version == wire::PROTOCOL {
-            return Ok(());
+            return Ok(Shells(shells));
         }
         let ours = wire::PROTOCOL;
         Err(self.lose(FaultKind::SandboxProtocol, format!("guest speaks {version}, not {ours}")))

@@ -3,11 +3,13 @@
 mod client;
 mod entries;
 mod report;
+mod sandbox;
 #[path = "program/wire.rs"]
 #[allow(unreachable_pub, reason = "compiled into the guest too, where it is a whole program")]
 pub mod wire;
 
-pub use client::GuestClient;
+pub use client::{GuestClient, Shells};
+pub(crate) use sandbox::{GuestSandbox, Keeper, with_limits};
 
 /// The guest program, built by `build.rs`.
 pub const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest"));

@@ -5,17 +5,34 @@ use super::wire::{Malformed, Reader, end};
 use std::time::Duration;
 use synthd_actors::model::{Captured, ExecEnd, ExecReport, Scan};
 
+/// A command's report; one that failed while the kernel killed for want of memory ran out
+/// of it.
 pub(super) fn read_report(reader: &mut Reader<'_>) -> Result<ExecReport, Malformed> {
     let (ending, value) = (reader.u8()?, reader.i32()?);
     let why = shown(reader.bytes()?);
-    Ok(ExecReport {
+    let mut report = ExecReport {
         end: read_end(ending, value, why)?,
         stdout: read_captured(reader)?,
         stderr: read_captured(reader)?,
         cwd: shown(reader.bytes()?),
         duration: Duration::from_micros(reader.u64()?),
-        scan: read_scan(reader)?,
-    })
+        scan: None,
+    };
+    let kills = reader.u64()?;
+    report.scan = read_scan(reader)?;
+    if kills > 0 && may_be_killed(&report.end) {
+        report.end = ExecEnd::OutOfMemory;
+    }
+    Ok(report)
+}
+
+/// Whether the end is one that the kernel's kill for want of memory looks like.
+pub(super) fn may_be_killed(end: &ExecEnd) -> bool {
+    match end {
+        ExecEnd::Signaled(_) | ExecEnd::CpuLimit => true,
+        ExecEnd::Exited(code) => *code != 0,
+        _ => false,
+    }
 }
 
 fn read_end(ending: u8, value: i32, why: String) -> Result<ExecEnd, Malformed> {

@@ -4,7 +4,9 @@
 use super::LAUNCHER_COMMAND;
 use super::launcher::send_with_fd;
 use super::protocol::{HostReport, MAX_PACKET, News, Order, Plan};
-use super::sandbox::NamespaceSandbox;
+use super::sandbox::SlotKeeper;
+use crate::sandbox::HostFacts;
+use crate::sandbox::guest::{GuestSandbox, with_limits};
 use async_trait::async_trait;
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -14,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use synthd_actors::model::{Enforcement, Fault, FaultKind, SandboxSpec};
+use synthd_actors::model::{Enforcement, Fault, FaultKind, Fingerprint, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::supervisor::spawn;
 use synthd_actors::task::BASE_IMAGE;
@@ -24,58 +26,32 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-/// What this host enforces and by which means, or why it does not.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct HostFacts {
-    pub kernel: String,
-    pub root: bool,
-    pub cgroup_version: String,
-    pub enforced: BTreeMap<Enforcement, Result<String, String>>,
-    /// Sandboxes of dead engines that were removed when the launcher started.
-    pub swept: u32,
-}
-
-impl HostFacts {
-    fn of(report: &HostReport) -> Self {
-        let controller = |name: &str| match report.controllers.get(name) {
-            Some(Ok(place)) => Ok(format!("cgroup {} ({place})", report.cgroup_version)),
-            Some(Err(why)) => Err(why.clone()),
-            None => Err("no cgroup hierarchy offers this controller".to_owned()),
-        };
-        let landlock = match report.landlock_abi {
-            abi if abi >= 2 => Ok(format!("ABI {abi}")),
-            _ => Err("the kernel has no Landlock of version 2 or later".to_owned()),
-        };
-        let rlimit = |_: String| Ok("rlimit per user namespace".to_owned());
-        let enforced = BTreeMap::from([
-            (Enforcement::Namespaces, Ok("user, mount, pid, net, ipc, uts, cgroup".to_owned())),
-            (Enforcement::MemoryCgroup, controller("memory")),
-            (Enforcement::Processes, controller("pids").or_else(rlimit)),
-            (Enforcement::CpuCgroup, controller("cpu")),
-            (Enforcement::Disk, Ok("tmpfs size and inode caps".to_owned())),
-            (Enforcement::Seccomp, Ok("system-call filter".to_owned())),
-            (Enforcement::Landlock, landlock),
-        ]);
-        Self {
-            kernel: report.kernel.clone(),
-            root: report.root,
-            cgroup_version: report.cgroup_version.clone(),
-            enforced,
-            swept: report.swept,
-        }
-    }
-
-    /// What of `required` the host does not enforce, with the reason.
-    pub fn missing<'a>(
-        &'a self,
-        required: impl IntoIterator<Item = &'a Enforcement>,
-    ) -> Vec<(Enforcement, String)> {
-        let lacks = |e: &Enforcement| match self.enforced.get(e) {
-            Some(Ok(_)) => None,
-            Some(Err(why)) => Some((*e, why.clone())),
-            None => Some((*e, "unknown to this backend".to_owned())),
-        };
-        required.into_iter().filter_map(lacks).collect()
+fn facts_of(report: &HostReport) -> HostFacts {
+    let controller = |name: &str| match report.controllers.get(name) {
+        Some(Ok(place)) => Ok(format!("cgroup {} ({place})", report.cgroup_version)),
+        Some(Err(why)) => Err(why.clone()),
+        None => Err("no cgroup hierarchy offers this controller".to_owned()),
+    };
+    let landlock = match report.landlock_abi {
+        abi if abi >= 2 => Ok(format!("ABI {abi}")),
+        _ => Err("the kernel has no Landlock of version 2 or later".to_owned()),
+    };
+    let rlimit = |_: String| Ok("rlimit per user namespace".to_owned());
+    let enforced = BTreeMap::from([
+        (Enforcement::Namespaces, Ok("user, mount, pid, net, ipc, uts, cgroup".to_owned())),
+        (Enforcement::MemoryCgroup, controller("memory")),
+        (Enforcement::Processes, controller("pids").or_else(rlimit)),
+        (Enforcement::CpuCgroup, controller("cpu")),
+        (Enforcement::Disk, Ok("tmpfs size and inode caps".to_owned())),
+        (Enforcement::Seccomp, Ok("system-call filter".to_owned())),
+        (Enforcement::Landlock, landlock),
+    ]);
+    HostFacts {
+        kernel: report.kernel.clone(),
+        root: report.root,
+        cgroup_version: report.cgroup_version.clone(),
+        enforced,
+        swept: report.swept,
     }
 }
 
@@ -200,7 +176,26 @@ impl NamespaceBackend {
 
     /// What this host enforces; starts the launcher to find out.
     pub async fn host_facts(&self) -> Result<HostFacts, Fault> {
-        Ok(HostFacts::of(&self.link().await?.report))
+        Ok(facts_of(&self.link().await?.report))
+    }
+
+    /// Whether what the specification names is there.
+    pub fn check(&self, spec: &SandboxSpec) -> Result<(), Fault> {
+        self.root(spec).map(|_| ())
+    }
+
+    /// The fingerprint of the programs a sandbox would have.
+    fn root(&self, spec: &SandboxSpec) -> Result<String, Fault> {
+        match (spec.image.as_str(), &spec.runtime) {
+            (_, Some(name)) => {
+                Err(refuse(format!("the runtime {name} is one of container engines")))
+            }
+            (BASE_IMAGE, None) => Ok(self.root_fingerprint.clone()),
+            (path, None) if path.starts_with('/') => fingerprint_of(Path::new(path)),
+            (name, None) => {
+                Err(refuse(format!("there is no image {name} for namespace sandboxes")))
+            }
+        }
     }
 
     async fn link(&self) -> Result<Arc<Link>, Fault> {
@@ -298,23 +293,22 @@ impl SandboxBackend for NamespaceBackend {
     }
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
-        let root = match spec.image.as_str() {
-            BASE_IMAGE => self.root_fingerprint.clone(),
-            path if path.starts_with('/') => fingerprint_of(Path::new(path))?,
-            name => {
-                return Err(refuse(format!("there is no image {name} for namespace sandboxes")));
-            }
-        };
-        let started = self.start(spec).await?;
+        let root = self.root(spec)?;
+        let Started { stream, link, slot, enforced, oom_events } = self.start(spec).await?;
+        let keeper = SlotKeeper::new(link.clone(), slot, oom_events.as_deref());
         // Asked of the launcher that made it: one that had to be started again may find less.
-        let facts = HostFacts::of(&started.link.report);
+        let facts = facts_of(&link.report);
         if let Some((what, why)) = facts.missing(&spec.require).into_iter().next() {
-            started.link.kill(started.slot);
             return Err(refuse(format!("{} is not enforced any more: {why}", what.as_str())));
         }
-        let mut sandbox = NamespaceSandbox::new(started, spec, root);
-        sandbox.ping().await?;
-        Ok(Box::new(sandbox))
+        let fingerprint = Fingerprint {
+            backend: self.name().to_owned(),
+            root,
+            kernel: link.report.kernel.clone(),
+            shell: String::new(),
+            enforced: with_limits(spec, enforced),
+        };
+        Ok(Box::new(GuestSandbox::meet(stream, keeper, spec, fingerprint).await?))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {

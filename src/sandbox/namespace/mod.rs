@@ -6,7 +6,7 @@ mod launcher;
 mod protocol;
 mod sandbox;
 
-pub use backend::{HostFacts, NamespaceBackend};
+pub use backend::NamespaceBackend;
 
 /// The hidden subcommand by which the engine starts its launcher.
 pub const LAUNCHER_COMMAND: &str = "__sandbox-launcher";

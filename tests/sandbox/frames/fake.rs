@@ -4,7 +4,7 @@ use crate::sandbox::lab::request;
 use proptest::prelude::*;
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
-use synthd::sandbox::guest::wire::{CHUNK, MAX_FRAME, Writer, encode, end, entry, kind};
+use synthd::sandbox::guest::wire::{CHUNK, MAX_FRAME, PROTOCOL, Writer, encode, end, entry, kind};
 use synthd_actors::model::{
     ExecEnd, ExecReport, Fault, FaultKind, FileSpec, Limits, Snapshot, Tree,
 };
@@ -46,10 +46,16 @@ fn exited(ending: u8, files: u32) -> Vec<u8> {
     let mut writer = Writer::default();
     writer.u8(ending).i32(3).bytes(b"why");
     writer.u64(5).bytes(b"he").bytes(b"llo").u64(0).bytes(b"").bytes(b"");
-    writer.bytes(b"/work").u64(42).u8(1).u64(7).u32(files);
+    writer.bytes(b"/work").u64(42).u64(0).u8(1).u64(7).u32(files);
     for number in 0..files {
         writer.bytes(number.to_string().as_bytes());
     }
+    writer.0
+}
+
+fn pong(version: u32) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.u32(version).u8(1);
     writer.0
 }
 
@@ -163,9 +169,11 @@ async fn a_request_given_up_half_way_ends_the_client() {
 
 #[tokio::test]
 async fn a_guest_of_another_version_is_refused() {
-    let pong = |version: u32| encode(1, kind::PONG, &version.to_le_bytes());
-    assert!(client(pong(1), true).ping().await.is_ok());
-    assert_eq!(kind_of(client(pong(2), true).ping().await), FaultKind::SandboxProtocol);
+    let pong = |version: u32| encode(1, kind::PONG, &pong(version));
+    assert!(client(pong(PROTOCOL), true).ping().await.is_ok());
+    for other in [PROTOCOL - 1, PROTOCOL + 1] {
+        assert_eq!(kind_of(client(pong(other), true).ping().await), FaultKind::SandboxProtocol);
+    }
 }
 
 #[tokio::test]
@@ -222,7 +230,7 @@ async fn a_guest_that_sends_more_than_was_allowed_is_told() {
 async fn a_refusal_is_a_copy_fault_and_no_end() {
     let mut why = Writer::default();
     why.bytes(b"too large");
-    let answer = [encode(1, kind::FAILED, &why.0), encode(2, kind::PONG, &1_u32.to_le_bytes())];
+    let answer = [encode(1, kind::FAILED, &why.0), encode(2, kind::PONG, &pong(PROTOCOL))];
     let mut client = client(answer.concat(), false);
     let fault = client.pack(&Limits::default(), true).await.unwrap_err();
     assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::SandboxCopy, "too large"));

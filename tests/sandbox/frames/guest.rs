@@ -95,11 +95,13 @@ async fn requests_sent_together_are_answered_in_order() {
     let mut stream = lab.backend.connect(&spec()).await.unwrap();
     let pings: Vec<u8> = (1..=3).flat_map(|id| encode(id, kind::PING, b"")).collect();
     stream.write_all(&pings).await.unwrap();
-    let pongs: Vec<u8> =
-        (1..=3).flat_map(|id| encode(id, kind::PONG, &PROTOCOL.to_le_bytes())).collect();
-    let mut said = vec![0; pongs.len()];
+    let mut said = vec![0; 3 * 14];
     stream.read_exact(&mut said).await.unwrap();
-    assert_eq!(said, pongs);
+    for (frame, id) in said.chunks(14).zip(1..) {
+        let mut pong = Writer::default();
+        pong.u32(PROTOCOL).u8(frame[13]);
+        assert_eq!(frame, encode(id, kind::PONG, &pong.0));
+    }
 }
 
 #[test]

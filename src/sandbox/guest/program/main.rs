@@ -13,12 +13,14 @@
 mod capture;
 mod files;
 mod launch;
+mod memory;
 mod pack;
 mod run;
 mod scan;
 mod simple;
 mod spawn;
 mod state;
+mod stream;
 mod sys;
 mod tree;
 mod wire;
@@ -28,6 +30,8 @@ use wire::{Frame, Malformed, Reader, Writer, kind};
 
 /// The launcher leaves the stream here.
 const STREAM_FD: i32 = 3;
+/// The argument of a guest whose stream is its standard input and output.
+const STDIO: &str = "stdio";
 
 fn main() {
     if let Err(error) = serve() {
@@ -40,19 +44,29 @@ fn main() {
 fn serve() -> io::Result<()> {
     let spawner = spawn::Spawner::new();
     sys::become_init()?;
-    let mut guest = Guest {
-        stream: sys::take_stream(STREAM_FD)?,
-        shell: run::Shell::new(spawner)?,
-        layer: files::Layer::default(),
+    let stream = match std::env::args().nth(1).as_deref() {
+        Some(STDIO) => stdio()?,
+        _ => stream::Stream::both_ways(sys::take_stream(STREAM_FD)?)?,
     };
+    let shell = run::Shell::new(spawner)?;
+    let mut guest = Guest { stream, shell, layer: files::Layer::default() };
     while let Some(frame) = guest.next_frame()? {
         guest.answer(frame)?;
     }
     Ok(())
 }
 
+/// In a container. What ends everything would elsewhere end everything of the user.
+fn stdio() -> io::Result<stream::Stream> {
+    if std::process::id() != 1 {
+        return Err(io::Error::other("it must be the first process of its container"));
+    }
+    let (input, output) = sys::take_stdio()?;
+    Ok(stream::Stream { input, output })
+}
+
 struct Guest {
-    stream: std::fs::File,
+    stream: stream::Stream,
     shell: run::Shell,
     layer: files::Layer,
 }
@@ -60,18 +74,18 @@ struct Guest {
 impl Guest {
     /// The next request; none when the stream has closed.
     fn next_frame(&mut self) -> io::Result<Option<Frame>> {
-        if !self.shell.idle_until_readable(&self.stream)? {
+        if !self.shell.idle_until_readable(&self.stream.input)? {
             return Ok(None);
         }
         let mut prefix = [0; 4];
-        if let Err(error) = self.stream.read_exact(&mut prefix) {
+        if let Err(error) = self.stream.input.read_exact(&mut prefix) {
             return match error.kind() {
                 io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Ok(None),
                 _ => Err(error),
             };
         }
         let mut body = vec![0; wire::body_length(prefix).map_err(invalid)?];
-        self.stream.read_exact(&mut body)?;
+        self.stream.input.read_exact(&mut body)?;
         wire::decode(body).map(Some).map_err(invalid)
     }
 
@@ -99,13 +113,13 @@ impl Guest {
             kind::PING => {
                 finish(reader)?;
                 let mut pong = Writer::default();
-                pong.u32(wire::PROTOCOL);
+                pong.u32(wire::PROTOCOL).u8(shells());
                 Ok((kind::PONG, pong.0))
             }
             kind::EXEC => {
                 let request = launch::Request::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
-                let reply = self.shell.run(&request, &self.stream)?;
+                let reply = self.shell.run(&request, &self.stream.input)?;
                 Ok((kind::EXITED, reply))
             }
             kind::LAY => self.layer.lay(&mut reader).map(done),
@@ -123,7 +137,7 @@ impl Guest {
                 if limits.quiesce {
                     self.shell.kill_everything()?;
                 }
-                let stream = &mut self.stream;
+                let stream = &mut self.stream.output;
                 let skipped = pack::pack(&limits, |payload| {
                     stream.write_all(&wire::encode(frame.id, kind::ENTRIES, payload))
                 })?;
@@ -134,8 +148,14 @@ impl Guest {
     }
 
     fn reply(&mut self, id: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
-        self.stream.write_all(&wire::encode(id, kind, payload))
+        self.stream.output.write_all(&wire::encode(id, kind, payload))
     }
+}
+
+/// Which shells there are to run commands.
+fn shells() -> u8 {
+    let there = |path: &str, bit: u8| if std::path::Path::new(path).exists() { bit } else { 0 };
+    there("/bin/sh", wire::shell::SH) | there("/bin/bash", wire::shell::BASH)
 }
 
 fn finish(reader: Reader<'_>) -> io::Result<()> {

@@ -8,6 +8,7 @@
 //! ```
 
 use crate::capture::{Capture, drain};
+use crate::memory::Kills;
 use crate::launch::{self, Pipes, Request};
 use crate::scan;
 use crate::spawn::Spawner;
@@ -52,6 +53,7 @@ pub struct Shell {
     null: File,
     session: Session,
     spawner: Spawner,
+    kills: Kills,
     /// Read ends that background processes still write to: drained, so that they live on.
     held: Vec<File>,
     buffer: Vec<u8>,
@@ -65,6 +67,7 @@ impl Shell {
             null: File::options().read(true).write(true).open("/dev/null")?,
             session: Session::new(),
             spawner,
+            kills: Kills::open(),
             held: Vec::new(),
             buffer: vec![0; READ_CHUNK],
         })
@@ -92,6 +95,7 @@ impl Shell {
     /// Runs one command and returns the payload of its reply.
     pub fn run(&mut self, request: &Request, stream: &File) -> io::Result<Vec<u8>> {
         let started = Instant::now();
+        let before = self.kills.count();
         let mut output = Output {
             out: Capture::new(request.kept),
             err: Capture::new(request.kept),
@@ -110,6 +114,7 @@ impl Shell {
         output.err.write(&mut reply);
         reply.bytes(self.session.cwd.as_bytes());
         reply.u64(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        reply.u64(self.kills.count().saturating_sub(before));
         reply.u8(u8::from(request.scan));
         if request.scan {
             scan::scan(&mut reply);

@@ -4,7 +4,8 @@
 //! program's to forge, so it is parsed here and never evaluated: the worst a program can do
 //! is to change its own environment, which it may.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 /// The kernel's limit for one variable is 128 KiB, for all of them a quarter of the stack.
 const MAX_VARIABLE: usize = 96 << 10;
@@ -43,20 +44,28 @@ impl Session {
     }
 }
 
-/// What commands see at first; nothing of the host's environment is among it.
+/// The same in every sandbox.
+const FIXED: [(&str, &str); 6] = [
+    ("HOME", "/home/agent"),
+    ("USER", "agent"),
+    ("LOGNAME", "agent"),
+    ("LANG", "C.UTF-8"),
+    ("TZ", "UTC"),
+    ("TERM", "dumb"),
+];
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What commands see at first: what the guest was started with, which is the image's and
+/// nothing of the host's, and what is the same everywhere.
 pub fn base_environment() -> Vec<CString> {
-    [
-        c"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        c"HOME=/home/agent",
-        c"USER=agent",
-        c"LOGNAME=agent",
-        c"LANG=C.UTF-8",
-        c"TZ=UTC",
-        c"TERM=dumb",
-    ]
-    .iter()
-    .map(|s| (*s).to_owned())
-    .collect()
+    let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    variables.retain(|(name, _)| !FIXED.iter().any(|(fixed, _)| name == fixed));
+    if !variables.iter().any(|(name, _)| name == "PATH") {
+        variables.insert(0, ("PATH".into(), PATH.into()));
+    }
+    variables.extend(FIXED.map(|(name, value)| (name.into(), value.into())));
+    let text = |(name, value): (OsString, OsString)| [name.as_bytes(), value.as_bytes()].join(&b'=');
+    variables.into_iter().filter_map(|variable| CString::new(text(variable)).ok()).collect()
 }
 
 /// The variables of an `export -p`: dash writes `export NAME='value'`, bash

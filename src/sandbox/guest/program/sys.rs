@@ -124,6 +124,19 @@ pub fn take_stream(fd: RawFd) -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
+/// Takes over standard input and output, and leaves nothing there for a child to find.
+pub fn take_stdio() -> io::Result<(File, File)> {
+    // SAFETY: both are this process's own from its start on, and nobody else has them.
+    let (input, output) = unsafe { (File::from_raw_fd(0), File::from_raw_fd(1)) };
+    let (input, output) = (out_of_the_way(input)?, out_of_the_way(output)?);
+    for _ in 0..2 {
+        // The lowest free numbers: zero, then one.
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        std::mem::forget(null);
+    }
+    Ok((input, output))
+}
+
 pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
     // SAFETY: fcntl on a descriptor we own.
     unsafe {

@@ -5,7 +5,7 @@
 //! before anything is allocated, and every field is read through [`Reader`].
 
 /// Bumped on any change of the frames' meaning.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 /// The most a frame may hold after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// Bytes of file content carried by one entry; longer files take several.
@@ -35,6 +35,12 @@ pub mod end {
     pub const CPU_LIMIT: u8 = 3;
     pub const OUTPUT_LIMIT: u8 = 4;
     pub const NOT_STARTED: u8 = 5;
+}
+
+/// The shells a sandbox has, as bits of a PONG.
+pub mod shell {
+    pub const SH: u8 = 1;
+    pub const BASH: u8 = 2;
 }
 
 /// Which tree a path is below.

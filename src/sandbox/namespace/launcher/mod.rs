@@ -235,7 +235,9 @@ impl Launcher {
     fn tell(&self, news: &News) -> io::Result<()> {
         match sys::send_packet(&self.socket, &encode(news)?) {
             // The engine died while we worked; the next read on the socket ends us.
-            Err(error) if error.raw_os_error() == Some(libc::EPIPE) => Ok(()),
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => {
+                Ok(())
+            }
             other => other,
         }
     }

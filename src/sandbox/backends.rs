@@ -1,0 +1,66 @@
+//! All backends as one: a specification says which of them it is for.
+
+use super::HostFacts;
+use super::docker::{DockerBackend, DockerSettings};
+use super::namespace::NamespaceBackend;
+use async_trait::async_trait;
+use std::path::{Path, PathBuf};
+use synthd_actors::model::{Backend, Fault, SandboxSpec};
+use synthd_actors::ports::{Sandbox, SandboxBackend};
+
+/// Every backend of this process. Neither does anything before a sandbox of its kind is
+/// asked for.
+pub struct Backends {
+    namespace: NamespaceBackend,
+    docker: DockerBackend,
+}
+
+impl Backends {
+    /// `executable` is the synthd binary; `guest_dir` is where the guest is laid out for
+    /// containers.
+    pub fn new(executable: impl Into<PathBuf>, guest_dir: &Path) -> Self {
+        Self {
+            namespace: NamespaceBackend::new(executable),
+            docker: DockerBackend::new(DockerSettings { guest_dir: guest_dir.to_owned() }),
+        }
+    }
+
+    /// What the backend of a specification enforces here.
+    pub async fn host_facts(&self, backend: Backend) -> Result<HostFacts, Fault> {
+        match backend {
+            Backend::Namespace => self.namespace.host_facts().await,
+            Backend::Docker => self.docker.host_facts().await,
+        }
+    }
+
+    /// Whether what the specification names is there, before anything is begun.
+    pub async fn check(&self, spec: &SandboxSpec) -> Result<(), Fault> {
+        match spec.backend {
+            Backend::Namespace => self.namespace.check(spec),
+            Backend::Docker => self.docker.check(spec).await,
+        }
+    }
+}
+
+#[async_trait]
+impl SandboxBackend for Backends {
+    fn name(&self) -> &'static str {
+        "all"
+    }
+
+    async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
+        match spec.backend {
+            Backend::Namespace => self.namespace.create(spec).await,
+            Backend::Docker => self.docker.create(spec).await,
+        }
+    }
+
+    async fn sweep(&self) -> Result<u32, Fault> {
+        self.namespace.sweep().await
+    }
+
+    async fn settle(&self) -> Result<(), Fault> {
+        let (namespace, docker) = tokio::join!(self.namespace.settle(), self.docker.settle());
+        namespace.and(docker)
+    }
+}

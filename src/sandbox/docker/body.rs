@@ -1,0 +1,135 @@
+//! A container, field by field: what `docs/SECURITY.md` promises of one is written here.
+
+use super::owner::{OWNER, Owner};
+use bollard::models::{
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
+    Mount, MountType, ResourcesUlimits,
+};
+use std::collections::HashMap;
+use std::path::Path;
+use synthd_actors::model::{Limits, SandboxSpec};
+
+/// Where the guest is inside.
+const GUEST: &str = "/.synthd-guest";
+/// The agent's, inside: nobody's on the host.
+const USER: &str = "1000:1000";
+/// Work areas beside the workspace, each with the disk cap of its own.
+const AREAS: [&str; 4] = ["/work", "/tmp", "/home/agent", "/sealed"];
+/// For what programs keep in `/run` and `/dev/shm`.
+const SMALL: u64 = 16 << 20;
+/// Microseconds in which a processor share is counted.
+const CPU_PERIOD: i64 = 100_000;
+
+pub(super) struct Parts<'a> {
+    pub(super) spec: &'a SandboxSpec,
+    /// The image by its digest.
+    pub(super) image: &'a str,
+    pub(super) guest: &'a Path,
+    pub(super) owner: &'a Owner,
+}
+
+pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
+    ContainerCreateBody {
+        image: Some(parts.image.to_owned()),
+        hostname: Some("sandbox".to_owned()),
+        user: Some(USER.to_owned()),
+        entrypoint: Some(vec![GUEST.to_owned(), "stdio".to_owned()]),
+        cmd: Some(Vec::new()),
+        working_dir: Some("/".to_owned()),
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        open_stdin: Some(true),
+        // The stream that closes is the container's end.
+        stdin_once: Some(true),
+        // With a terminal the frames of the protocol would be mistaken for the engine's.
+        tty: Some(false),
+        network_disabled: Some(true),
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".to_owned()]),
+            ..Default::default()
+        }),
+        labels: Some(HashMap::from([(OWNER.to_owned(), parts.owner.label())])),
+        host_config: Some(host(parts)),
+        ..Default::default()
+    }
+}
+
+fn host(parts: &Parts<'_>) -> HostConfig {
+    let limits = &parts.spec.limits;
+    let memory = signed(memory(limits));
+    HostConfig {
+        privileged: Some(false),
+        cap_drop: Some(vec!["ALL".to_owned()]),
+        security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+        readonly_rootfs: Some(true),
+        tmpfs: Some(areas(limits)),
+        shm_size: Some(signed(SMALL)),
+        mounts: Some(vec![guest(parts.guest)]),
+        memory: Some(memory),
+        // Equal: no swap.
+        memory_swap: Some(memory),
+        pids_limit: Some(i64::from(limits.processes)),
+        cpu_period: Some(CPU_PERIOD),
+        cpu_quota: Some((i64::from(limits.cpu_millis) * CPU_PERIOD / 1_000).max(1_000)),
+        ulimits: Some(ulimits(limits)),
+        network_mode: Some("none".to_owned()),
+        ipc_mode: Some("private".to_owned()),
+        cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
+        // What it prints is the protocol, and would fill the host's disk as a log.
+        log_config: Some(HostConfigLogConfig { typ: Some("none".to_owned()), config: None }),
+        oom_score_adj: Some(500),
+        auto_remove: Some(true),
+        publish_all_ports: Some(false),
+        runtime: parts.spec.runtime.clone(),
+        ..Default::default()
+    }
+}
+
+/// Work areas are memory too; they have caps of their own and must not eat into what
+/// processes may use, or filling a disk would kill the guest.
+fn memory(limits: &Limits) -> u64 {
+    let areas = limits.disk_bytes.saturating_mul(AREAS.len() as u64);
+    limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL)
+}
+
+fn areas(limits: &Limits) -> HashMap<String, String> {
+    let options = |size: u64, mode: &str| {
+        let inodes = limits.inodes;
+        format!("rw,exec,nosuid,nodev,size={size},nr_inodes={inodes},uid=1000,gid=1000,mode={mode}")
+    };
+    let mut areas: HashMap<String, String> =
+        AREAS.iter().map(|area| ((*area).to_owned(), options(limits.disk_bytes, "0755"))).collect();
+    areas.insert("/tmp".to_owned(), options(limits.disk_bytes, "1777"));
+    areas.insert("/run".to_owned(), options(SMALL, "0755"));
+    areas
+}
+
+fn guest(path: &Path) -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(path.display().to_string()),
+        target: Some(GUEST.to_owned()),
+        read_only: Some(true),
+        ..Default::default()
+    }
+}
+
+fn ulimits(limits: &Limits) -> Vec<ResourcesUlimits> {
+    let limit = |name: &str, value: i64| ResourcesUlimits {
+        name: Some(name.to_owned()),
+        soft: Some(value),
+        hard: Some(value),
+    };
+    vec![
+        limit("nofile", 1_024),
+        limit("core", 0),
+        limit("fsize", signed(limits.disk_bytes)),
+        limit("memlock", 64 << 10),
+        limit("msgqueue", 64 << 10),
+    ]
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

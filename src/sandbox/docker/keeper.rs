@@ -1,0 +1,151 @@
+//! Who removes containers: one task, told by whoever drops a sandbox.
+
+use super::owner::{OWNER, Owner};
+use crate::sandbox::guest::Keeper;
+use bollard::Docker;
+use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use synthd_actors::supervisor::spawn;
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::task::AbortOnDropHandle;
+
+/// How often containers of dead owners are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
+/// A removal that takes longer is tried again at the next sweep.
+const REMOVAL: Duration = Duration::from_secs(30);
+
+/// Containers made here and not yet known to be gone.
+#[derive(Default)]
+pub(super) struct Live {
+    ids: Mutex<HashSet<String>>,
+    changed: Notify,
+}
+
+impl Live {
+    fn ids(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn gone(&self, id: &str) {
+        self.ids().remove(id);
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until all that were dropped are removed. Those still in use count too: whoever
+    /// waits has dropped his.
+    pub(super) async fn empty(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.ids().is_empty() {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// Dropped, it has its container removed.
+pub(super) struct ContainerKeeper {
+    id: String,
+    dropped: mpsc::UnboundedSender<String>,
+}
+
+impl Keeper for ContainerKeeper {
+    /// The guest sees its own cgroup, and says.
+    fn memory_kills(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Drop for ContainerKeeper {
+    fn drop(&mut self) {
+        // With the remover gone the process ends, and the next one sweeps.
+        self.dropped.send(std::mem::take(&mut self.id)).ok();
+    }
+}
+
+pub(super) struct Remover {
+    dropped: mpsc::UnboundedSender<String>,
+    pub(super) live: Arc<Live>,
+    _task: AbortOnDropHandle<()>,
+}
+
+impl Remover {
+    pub(super) fn start(docker: Docker) -> Self {
+        let (dropped, ids) = mpsc::unbounded_channel();
+        let live = Arc::<Live>::default();
+        let task = spawn("container remover", attend(docker, ids, live.clone()));
+        Self { dropped, live, _task: task }
+    }
+
+    /// Takes a new container into its care.
+    pub(super) fn keep(&self, id: String) -> ContainerKeeper {
+        self.live.ids().insert(id.clone());
+        ContainerKeeper { id, dropped: self.dropped.clone() }
+    }
+}
+
+async fn attend(docker: Docker, mut ids: mpsc::UnboundedReceiver<String>, live: Arc<Live>) {
+    let mut sweep = interval(SWEEP);
+    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut late: HashSet<String> = HashSet::new();
+    loop {
+        tokio::select! {
+            id = ids.recv() => match id {
+                Some(id) if removed(&docker, &id).await => live.gone(&id),
+                Some(id) => { late.insert(id); }
+                None => return,
+            },
+            _ = sweep.tick() => {
+                for id in std::mem::take(&mut late) {
+                    if removed(&docker, &id).await { live.gone(&id) } else { late.insert(id); }
+                }
+                sweep_dead(&docker).await;
+            }
+        }
+    }
+}
+
+/// Whether the container is gone, by us or by the engine's own removal.
+async fn removed(docker: &Docker, id: &str) -> bool {
+    let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
+    match timeout(REMOVAL, docker.remove_container(id, Some(options))).await {
+        Ok(Ok(())) => true,
+        // Gone already, or on its way.
+        Ok(Err(bollard::errors::Error::DockerResponseServerError { status_code, .. })) => {
+            matches!(status_code, 404 | 409)
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(container = id, %error, "a container was not removed");
+            false
+        }
+        Err(_) => {
+            tracing::warn!(container = id, "the container engine does not remove in time");
+            false
+        }
+    }
+}
+
+/// Removes what dead owners left, running or not; how many there were.
+pub(super) async fn sweep_dead(docker: &Docker) -> u32 {
+    let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
+    let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+    let Ok(Ok(found)) = timeout(REMOVAL, docker.list_containers(Some(options))).await else {
+        return 0;
+    };
+    let mut swept = 0;
+    for container in found {
+        // The filter is the engine's; whose it is we read ourselves.
+        let owner = container.labels.as_ref().and_then(Owner::of);
+        let dead = owner.is_some_and(|owner| owner.is_gone());
+        if let Some(id) = container.id.filter(|_| dead)
+            && removed(docker, &id).await
+        {
+            swept += 1;
+        }
+    }
+    swept
+}

@@ -1,0 +1,22 @@
+//! Sandboxes in containers of a Docker engine, or of Podman behind the same interface.
+//!
+//! ```text
+//!  create ─► attach ─► start ─► ping ─► leased ─► dropped ─► removed
+//!     │         │        │       │                              ▲
+//!     └─────────┴────────┴───────┴── fault ─────────────────────┘
+//! ```
+//! The guest is the container's first process and its standard input and output are the
+//! stream: no command is ever started by the engine. A container whose stream closes ends,
+//! and is removed by the engine itself; it is removed by force all the same, and what a
+//! killed synthd left is found by its owner's label.
+
+mod backend;
+mod body;
+mod facts;
+mod keeper;
+mod owner;
+mod program;
+mod stream;
+mod trouble;
+
+pub use backend::{DockerBackend, DockerSettings};

@@ -1,0 +1,30 @@
+//! What a backend enforces on this host.
+
+use std::collections::BTreeMap;
+use synthd_actors::model::Enforcement;
+
+/// What this host enforces and by which means, or why it does not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct HostFacts {
+    pub kernel: String,
+    pub root: bool,
+    pub cgroup_version: String,
+    pub enforced: BTreeMap<Enforcement, Result<String, String>>,
+    /// Sandboxes of dead engines that were removed when the launcher started.
+    pub swept: u32,
+}
+
+impl HostFacts {
+    /// What of `required` the host does not enforce, with the reason.
+    pub fn missing<'a>(
+        &'a self,
+        required: impl IntoIterator<Item = &'a Enforcement>,
+    ) -> Vec<(Enforcement, String)> {
+        let lacks = |e: &Enforcement| match self.enforced.get(e) {
+            Some(Ok(_)) => None,
+            Some(Err(why)) => Some((*e, why.clone())),
+            None => Some((*e, "unknown to this backend".to_owned())),
+        };
+        required.into_iter().filter_map(lacks).collect()
+    }
+}

@@ -1,0 +1,94 @@
+//! A sandbox through its guest, whatever isolates it.
+
+use super::client::GuestClient;
+use super::report::may_be_killed;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use synthd_actors::model::{
+    ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint, SandboxSpec,
+    Snapshot, Tree,
+};
+use synthd_actors::ports::Sandbox;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// What a backend keeps of a sandbox; dropping it ends the sandbox.
+pub(crate) trait Keeper: Send + 'static {
+    /// Kills for want of memory so far, where the host sees what the guest does not.
+    fn memory_kills(&self) -> Option<u64>;
+}
+
+pub(crate) struct GuestSandbox<S, K> {
+    client: GuestClient<S>,
+    keeper: K,
+    spec: SandboxSpec,
+    shell: &'static str,
+    fingerprint: Fingerprint,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> GuestSandbox<S, K> {
+    /// A sandbox whose guest has answered. `fingerprint` lacks the shell, which it tells.
+    pub(crate) async fn meet(
+        stream: S,
+        keeper: K,
+        spec: &SandboxSpec,
+        mut fingerprint: Fingerprint,
+    ) -> Result<Self, Fault> {
+        let mut client = GuestClient::new(stream);
+        let shell = client.ping().await?.path(spec.shell).ok_or_else(|| {
+            let what = format!("image {} has no shell of the kind {:?}", spec.image, spec.shell);
+            Fault::new(FaultKind::SandboxRefused, what)
+        })?;
+        shell.clone_into(&mut fingerprint.shell);
+        Ok(Self { client, keeper, spec: spec.clone(), shell, fingerprint })
+    }
+}
+
+/// Each limit with its value and what holds it.
+pub(crate) fn with_limits(
+    spec: &SandboxSpec,
+    mut by: BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let limits = &spec.limits;
+    for (name, value) in [
+        ("memory", limits.memory_bytes),
+        ("processes", u64::from(limits.processes)),
+        ("cpu", u64::from(limits.cpu_millis)),
+    ] {
+        by.entry(name.to_owned()).and_modify(|how| *how = format!("{value} by {how}"));
+    }
+    by.insert("disk".to_owned(), format!("{} by tmpfs", limits.disk_bytes));
+    by.insert("inodes".to_owned(), format!("{} by tmpfs", limits.inodes));
+    by
+}
+
+#[async_trait]
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for GuestSandbox<S, K> {
+    fn fingerprint(&self) -> &Fingerprint {
+        &self.fingerprint
+    }
+
+    async fn ping(&mut self) -> Result<(), Fault> {
+        self.client.ping().await.map(|_| ())
+    }
+
+    async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
+        self.client.lay(tree, files).await
+    }
+
+    async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
+        let before = self.keeper.memory_kills();
+        let mut report = self.client.exec(request, self.shell, &self.spec.limits).await?;
+        if may_be_killed(&report.end) && self.keeper.memory_kills() > before {
+            report.end = ExecEnd::OutOfMemory;
+        }
+        Ok(report)
+    }
+
+    async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {
+        self.client.pack(&self.spec.limits, quiesce).await
+    }
+
+    async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+        self.client.unpack(snapshot).await
+    }
+}
