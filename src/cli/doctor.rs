@@ -9,8 +9,8 @@ use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
-use synthd_actors::model::{Backend, ExecRequest, SandboxSpec};
-use synthd_actors::ports::SandboxBackend;
+use synthd_actors::model::{Backend, ExecRequest, Fault, SandboxSpec};
+use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::task::BASE_IMAGE;
 
 #[derive(Args)]
@@ -24,7 +24,7 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
-    let (facts, trial) = in_system(examine())??;
+    let (facts, trial, containers) = in_system(examine())??;
     if args.json {
         let trial = trial.as_ref().map_or_else(
             |why| json!({ "ok": false, "why": why }),
@@ -36,9 +36,14 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
             "host": facts.as_ref().ok(),
             "guest": guest::LINKAGE,
             "trial": trial,
+            "docker": containers.as_ref().map_or_else(
+                |fault| json!({ "ok": false, "why": fault.message }),
+                |facts| json!({ "ok": true, "host": facts }),
+            ),
         }))?;
     } else if let Ok(facts) = &facts {
         show(facts, &trial);
+        say(&told_of(&containers));
     }
     match facts {
         Err(error) if !args.json => Err(error),
@@ -54,13 +59,16 @@ fn code(code: Code) -> ExitCode {
 
 type Trial = std::result::Result<Vec<String>, String>;
 
-async fn examine() -> Result<(Result<HostFacts>, Trial)> {
+type Containers = std::result::Result<HostFacts, Fault>;
+
+async fn examine() -> Result<(Result<HostFacts>, Trial, Containers)> {
     let backend = Backends::new(this_executable()?, &guest_dir());
+    let containers = backend.host_facts(Backend::Docker).await;
     Ok(match host_facts(&backend, Backend::Namespace).await {
-        Ok(facts) => (Ok(facts), trial(&backend).await),
+        Ok(facts) => (Ok(facts), trial(&backend).await, containers),
         Err(error) => {
             let why = error.report();
-            (Err(error), Err(why))
+            (Err(error), Err(why), containers)
         }
     })
 }
@@ -72,6 +80,14 @@ const TOOLS: [&str; 7] = ["sh", "bash", "python3", "git", "make", "awk", "sed"];
 async fn trial(backend: &Backends) -> Trial {
     let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
     let mut sandbox = backend.create(&spec).await.map_err(|fault| fault.message)?;
+    let tools = tools(&mut *sandbox).await.map_err(|fault| fault.message)?;
+    drop(sandbox);
+    backend.settle().await.map_err(|fault| fault.message)?;
+    Ok(tools)
+}
+
+/// Which of the usual tools a sandbox has.
+pub(super) async fn tools(sandbox: &mut dyn Sandbox) -> Result<Vec<String>, Fault> {
     let mut tools = Vec::new();
     for tool in TOOLS {
         let request = ExecRequest {
@@ -80,13 +96,10 @@ async fn trial(backend: &Backends) -> Trial {
             timeout: Duration::from_secs(10),
             scan: false,
         };
-        let report = sandbox.exec(&request).await.map_err(|fault| fault.message)?;
-        if report.end.success() {
+        if sandbox.exec(&request).await?.end.success() {
             tools.push(tool.to_owned());
         }
     }
-    drop(sandbox);
-    backend.settle().await.map_err(|fault| fault.message)?;
     Ok(tools)
 }
 
@@ -107,6 +120,18 @@ pub(super) fn this_executable() -> Result<std::path::PathBuf> {
             .because(e)
             .hint("mount /proc where synthd runs")
     })
+}
+
+fn told_of(containers: &Containers) -> String {
+    match containers {
+        Ok(facts) => {
+            let lacks = facts.enforced.iter().filter(|(_, how)| how.is_err());
+            let lacks: Vec<&str> = lacks.map(|(what, _)| what.as_str()).collect();
+            let cgroups = &facts.cgroup_version;
+            format!("containers: an engine answers, cgroup {cgroups}; without {}", lacks.join(", "))
+        }
+        Err(fault) => format!("containers: none here ({})", fault.message),
+    }
 }
 
 fn show(facts: &HostFacts, trial: &Trial) {

@@ -5,6 +5,7 @@ mod dataset;
 mod dial;
 mod doctor;
 mod episode;
+mod image;
 mod leaving;
 mod logging;
 mod output;
@@ -72,6 +73,9 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what this host can run and enforce
     Doctor(doctor::DoctorArgs),
+    /// Images for sandboxes in containers: build, list, check, prune
+    #[command(subcommand)]
+    Image(image::ImageCommand),
     /// The template library: list, show, render, check, schema
     #[command(subcommand)]
     Template(template::TemplateCommand),
@@ -141,6 +145,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Shutdown(args) => verbs::shutdown(&args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Image(command) => image::run(command),
         Command::Template(command) => template::run(command),
         Command::Episode(command) => episode::run(&command),
         Command::Dataset(command) => dataset::run(&command),

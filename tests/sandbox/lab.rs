@@ -3,23 +3,27 @@
 
 use crate::support::{skip, synthd};
 use std::time::Duration;
-use synthd::sandbox::HostFacts;
-use synthd::sandbox::namespace::NamespaceBackend;
+use synthd::sandbox::{Backends, HostFacts};
 use synthd_actors::model::{
-    Enforcement, ExecEnd, ExecReport, ExecRequest, Limits, SandboxSpec, Shell,
+    Backend, Enforcement, ExecEnd, ExecReport, ExecRequest, Limits, SandboxSpec, Shell,
 };
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
+/// Names the image of the containers that are tested instead of namespace sandboxes.
+pub(crate) const IMAGE: &str = "SYNTHD_TEST_IMAGE";
+/// And their runtime.
+pub(crate) const RUNTIME: &str = "SYNTHD_TEST_RUNTIME";
+
 /// A backend with what it said of this host.
 pub(crate) struct Lab {
-    pub(crate) backend: NamespaceBackend,
+    pub(crate) backend: Backends,
     pub(crate) facts: HostFacts,
 }
 
 impl Lab {
     pub(crate) async fn new() -> Self {
-        let backend = NamespaceBackend::new(synthd());
-        let facts = backend.host_facts().await.unwrap();
+        let backend = Backends::new(synthd(), &guest_dir());
+        let facts = backend.host_facts(spec().backend).await.unwrap();
         Self { backend, facts }
     }
 
@@ -46,8 +50,17 @@ impl Lab {
     }
 }
 
+fn guest_dir() -> std::path::PathBuf {
+    std::env::temp_dir().join(format!("synthd-test-guest-{}", nix::unistd::geteuid()))
+}
+
+/// A sandbox of the kind under test.
 pub(crate) fn spec() -> SandboxSpec {
-    SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() }
+    let Ok(image) = std::env::var(IMAGE) else {
+        return SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() };
+    };
+    let runtime = std::env::var(RUNTIME).ok();
+    SandboxSpec { image, backend: Backend::Docker, runtime, ..SandboxSpec::default() }
 }
 
 pub(crate) fn shelled(shell: Shell) -> SandboxSpec {

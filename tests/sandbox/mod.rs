@@ -1,8 +1,10 @@
 //! The namespace backend against the real kernel: as whoever runs the tests, and by
 //! `as_user` as an ordinary user too.
 
+mod as_docker;
 mod as_user;
 mod basics;
+mod containers;
 mod copies;
 mod frames;
 mod hostile;

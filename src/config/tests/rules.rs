@@ -96,11 +96,35 @@ fn ranges_have_edges() {
         ("output_kept", "\"16MiB\"", "\"17MiB\""),
         ("inodes", "64", "99999999999999999999999999999999999999999999"),
         ("disk", "\"1MiB\"", "\"99999999999999999999999999999999999999999999TiB\""),
-        ("copy", "\"64GiB\"", "\"1.5GiB\""),
+        ("copy", "\"128MiB\"", "\"1.5GiB\""),
     ] {
         let text = |value: &str| format!("{MINIMAL}[sandbox]\n{key} = {value}\n");
         assert!(parse_campaign("c.toml", &text(good)).is_ok(), "{key} = {good}");
         assert_eq!(errors(&text(bad)).total(), 1, "{key} = {bad}");
+    }
+}
+
+#[test]
+fn a_sandbox_fits_its_backend() {
+    let with = |lines: &str| format!("{MINIMAL}[sandbox]\n{lines}\n");
+    for good in [
+        "image = \"base\"",
+        "image = \"/srv/root\"",
+        "backend = \"docker\"\nimage = \"python:3.13\"\nruntime = \"runsc\"",
+        "disk = \"2MiB\"",
+    ] {
+        campaign(&with(good));
+    }
+    assert_eq!(campaign(&with("disk = \"2MiB\"")).sandbox.limits.copy_bytes, 2 << 20);
+    for bad in [
+        "image = \"python:3.13\"",
+        "image = \"\"",
+        "backend = \"docker\"",
+        "runtime = \"runsc\"",
+        "backend = \"podman\"",
+        "disk = \"2MiB\"\ncopy = \"3MiB\"",
+    ] {
+        assert_eq!(errors(&with(bad)).total(), 1, "{bad}");
     }
 }
 

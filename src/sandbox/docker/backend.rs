@@ -189,7 +189,7 @@ impl SandboxBackend for DockerBackend {
 
     async fn settle(&self) -> Result<(), Fault> {
         let Some(connected) = self.connected.get() else { return Ok(()) };
-        let settled = timeout(SETTLING, connected.remover.live.empty()).await;
+        let settled = timeout(SETTLING, connected.remover.leaving.empty()).await;
         settled.map_err(|_| late("remove dropped containers"))
     }
 }

@@ -64,7 +64,6 @@ fn host(parts: &Parts<'_>) -> HostConfig {
         security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
         readonly_rootfs: Some(true),
         tmpfs: Some(areas(limits)),
-        shm_size: Some(signed(SMALL)),
         mounts: Some(vec![guest(parts.guest)]),
         memory: Some(memory),
         // Equal: no swap.
@@ -102,6 +101,8 @@ fn areas(limits: &Limits) -> HashMap<String, String> {
         AREAS.iter().map(|area| ((*area).to_owned(), options(limits.disk_bytes, "0755"))).collect();
     areas.insert("/tmp".to_owned(), options(limits.disk_bytes, "1777"));
     areas.insert("/run".to_owned(), options(SMALL, "0755"));
+    // The engine's own has no cap on inodes.
+    areas.insert("/dev/shm".to_owned(), options(SMALL, "1777"));
     areas
 }
 
@@ -127,6 +128,9 @@ fn ulimits(limits: &Limits) -> Vec<ResourcesUlimits> {
         limit("fsize", signed(limits.disk_bytes)),
         limit("memlock", 64 << 10),
         limit("msgqueue", 64 << 10),
+        limit("sigpending", 4_096),
+        limit("rtprio", 0),
+        limit("nice", 0),
     ]
 }
 

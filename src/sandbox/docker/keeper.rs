@@ -17,14 +17,14 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// A removal that takes longer is tried again at the next sweep.
 const REMOVAL: Duration = Duration::from_secs(30);
 
-/// Containers made here and not yet known to be gone.
+/// Containers that were dropped and are not yet known to be gone.
 #[derive(Default)]
-pub(super) struct Live {
+pub(super) struct Leaving {
     ids: Mutex<HashSet<String>>,
     changed: Notify,
 }
 
-impl Live {
+impl Leaving {
     fn ids(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -34,8 +34,7 @@ impl Live {
         self.changed.notify_waiters();
     }
 
-    /// Waits until all that were dropped are removed. Those still in use count too: whoever
-    /// waits has dropped his.
+    /// Waits until all that were dropped are removed.
     pub(super) async fn empty(&self) {
         loop {
             let changed = self.changed.notified();
@@ -50,6 +49,7 @@ impl Live {
 /// Dropped, it has its container removed.
 pub(super) struct ContainerKeeper {
     id: String,
+    leaving: Arc<Leaving>,
     dropped: mpsc::UnboundedSender<String>,
 }
 
@@ -62,6 +62,7 @@ impl Keeper for ContainerKeeper {
 
 impl Drop for ContainerKeeper {
     fn drop(&mut self) {
+        self.leaving.ids().insert(self.id.clone());
         // With the remover gone the process ends, and the next one sweeps.
         self.dropped.send(std::mem::take(&mut self.id)).ok();
     }
@@ -69,39 +70,38 @@ impl Drop for ContainerKeeper {
 
 pub(super) struct Remover {
     dropped: mpsc::UnboundedSender<String>,
-    pub(super) live: Arc<Live>,
+    pub(super) leaving: Arc<Leaving>,
     _task: AbortOnDropHandle<()>,
 }
 
 impl Remover {
     pub(super) fn start(docker: Docker) -> Self {
         let (dropped, ids) = mpsc::unbounded_channel();
-        let live = Arc::<Live>::default();
-        let task = spawn("container remover", attend(docker, ids, live.clone()));
-        Self { dropped, live, _task: task }
+        let leaving = Arc::<Leaving>::default();
+        let task = spawn("container remover", attend(docker, ids, leaving.clone()));
+        Self { dropped, leaving, _task: task }
     }
 
     /// Takes a new container into its care.
     pub(super) fn keep(&self, id: String) -> ContainerKeeper {
-        self.live.ids().insert(id.clone());
-        ContainerKeeper { id, dropped: self.dropped.clone() }
+        ContainerKeeper { id, leaving: self.leaving.clone(), dropped: self.dropped.clone() }
     }
 }
 
-async fn attend(docker: Docker, mut ids: mpsc::UnboundedReceiver<String>, live: Arc<Live>) {
+async fn attend(docker: Docker, mut ids: mpsc::UnboundedReceiver<String>, leaving: Arc<Leaving>) {
     let mut sweep = interval(SWEEP);
     sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut late: HashSet<String> = HashSet::new();
     loop {
         tokio::select! {
             id = ids.recv() => match id {
-                Some(id) if removed(&docker, &id).await => live.gone(&id),
+                Some(id) if removed(&docker, &id).await => leaving.gone(&id),
                 Some(id) => { late.insert(id); }
                 None => return,
             },
             _ = sweep.tick() => {
                 for id in std::mem::take(&mut late) {
-                    if removed(&docker, &id).await { live.gone(&id) } else { late.insert(id); }
+                    if removed(&docker, &id).await { leaving.gone(&id) } else { late.insert(id); }
                 }
                 sweep_dead(&docker).await;
             }

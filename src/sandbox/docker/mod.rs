@@ -13,6 +13,7 @@
 mod backend;
 mod body;
 mod facts;
+mod images;
 mod keeper;
 mod owner;
 mod program;
@@ -20,3 +21,4 @@ mod stream;
 mod trouble;
 
 pub use backend::{DockerBackend, DockerSettings};
+pub use images::{Images, MADE_HERE, Recipe};

@@ -2,11 +2,13 @@
 //! the sandbox with it.
 
 use crate::sandbox::lab::{Lab, request, spec};
+use crate::support::synthd;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
 use synthd::sandbox::guest::wire::{MAX_FRAME, PROTOCOL, Writer, encode, kind, tree};
+use synthd::sandbox::namespace::NamespaceBackend;
 use synthd_actors::model::{FaultKind, Limits};
 use synthd_actors::ports::SandboxBackend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -53,8 +55,9 @@ fn broken() -> Vec<Vec<u8>> {
 #[tokio::test]
 async fn a_host_that_breaks_the_protocol_ends_the_guest() {
     let lab = Lab::new().await;
+    let bare = NamespaceBackend::new(synthd());
     for bytes in broken() {
-        let mut stream = lab.backend.connect(&spec()).await.unwrap();
+        let mut stream = bare.connect(&spec()).await.unwrap();
         stream.write_all(&bytes).await.unwrap();
         let said = to_the_end(&mut stream).await;
         assert!(said.is_empty(), "{bytes:?} was answered by {said:?}");
@@ -79,20 +82,22 @@ async fn to_the_end(stream: &mut UnixStream) -> Vec<u8> {
 #[tokio::test]
 async fn frames_cut_short_end_the_guest_with_the_stream() {
     let lab = Lab::new().await;
+    let bare = NamespaceBackend::new(synthd());
     let whole = encode(1, kind::PING, b"");
     for cut in 0..whole.len() {
-        let mut stream = lab.backend.connect(&spec()).await.unwrap();
+        let mut stream = bare.connect(&spec()).await.unwrap();
         stream.write_all(&whole[..cut]).await.unwrap();
         stream.shutdown().await.unwrap();
         assert_eq!(to_the_end(&mut stream).await, b"");
     }
-    lab.backend.settle().await.unwrap();
+    bare.settle().await.unwrap();
+    lab.is_well().await;
 }
 
 #[tokio::test]
 async fn requests_sent_together_are_answered_in_order() {
-    let lab = Lab::new().await;
-    let mut stream = lab.backend.connect(&spec()).await.unwrap();
+    let bare = NamespaceBackend::new(synthd());
+    let mut stream = bare.connect(&spec()).await.unwrap();
     let pings: Vec<u8> = (1..=3).flat_map(|id| encode(id, kind::PING, b"")).collect();
     stream.write_all(&pings).await.unwrap();
     let mut said = vec![0; 3 * 14];
@@ -108,6 +113,7 @@ async fn requests_sent_together_are_answered_in_order() {
 fn no_babble_hangs_the_guest() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let lab = runtime.block_on(Lab::new());
+    let bare = NamespaceBackend::new(synthd());
     let babble = (
         prop::collection::vec(any::<u8>(), 0..300),
         prop::option::of(prop::sample::select(vec![1_u8, 2, 3, 4, 5])),
@@ -117,7 +123,7 @@ fn no_babble_hangs_the_guest() {
     let outcome = runner.run(&babble, |(bytes, framed)| {
         let bytes = framed.map_or(bytes.clone(), |kind| encode(1, kind, &bytes));
         runtime.block_on(async {
-            let mut stream = lab.backend.connect(&spec()).await.unwrap();
+            let mut stream = bare.connect(&spec()).await.unwrap();
             stream.write_all(&bytes).await.unwrap();
             // It may have ended by now, of what it has read.
             stream.shutdown().await.ok();

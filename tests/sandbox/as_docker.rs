@@ -1,0 +1,29 @@
+//! The same tests once more against containers: one protocol, one guest, whatever isolates
+//! them.
+
+use super::containers::image;
+use super::lab::IMAGE;
+use crate::support::skip;
+use std::process::Command;
+
+/// What a container answers otherwise than a namespace sandbox; `docs/SECURITY.md` says how.
+const OTHERWISE: [&str; 6] =
+    ["program_13", "program_14", "program_15", "program_16", "program_17", "program_18"];
+
+#[test]
+fn containers_keep_the_promises_of_a_sandbox() {
+    let Some(image) = image() else {
+        return skip("the sandbox in containers", "no container engine with the test image");
+    };
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["sandbox::basics", "sandbox::copies", "sandbox::hostile", "--nocapture"]);
+    for test in OTHERWISE.iter().chain(&["program_19"]) {
+        command.args(["--skip", test]);
+    }
+    // The engine makes and removes containers for every test at once; more would only wait.
+    let output = command.args(["--test-threads", "4"]).env(IMAGE, image).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let tally = text.lines().rfind(|line| line.starts_with("test result")).unwrap_or("no tally");
+    eprintln!("in containers: {tally}");
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,213 @@
+//! What is a container engine's alone: its fields, its failures, and what must not be left.
+
+use super::lab::{ok, request, works};
+use crate::support::{skip, synthd};
+use bollard::Docker;
+use bollard::models::ContainerInspectResponse;
+use bollard::query_parameters::{
+    CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
+};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use synthd::sandbox::Backends;
+use synthd_actors::model::{Backend, FaultKind, SandboxSpec};
+use synthd_actors::ports::SandboxBackend;
+
+/// An image of Debian packages with Python, git and make; CI builds it.
+const BASE: &str = "synthd-test/base:latest";
+const OWNER: &str = "synthd.owner";
+/// Makes the test binary hold containers until it is killed.
+const HOLD: &str = "SYNTHD_TEST_HOLD";
+
+/// The image containers are tested with, where there is an engine that has it.
+pub(crate) fn image() -> Option<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let docker = Docker::connect_with_defaults().ok()?;
+        docker.inspect_image(BASE).await.ok().map(|_| BASE.to_owned())
+    })
+}
+
+struct Engine {
+    docker: Docker,
+    backend: Backends,
+}
+
+impl Engine {
+    /// None, said aloud, where there is none.
+    async fn new(what: &str) -> Option<Self> {
+        let docker = Docker::connect_with_defaults().ok();
+        let there = match &docker {
+            Some(docker) => docker.inspect_image(BASE).await.is_ok(),
+            None => false,
+        };
+        if !there {
+            skip(what, "no container engine with the test image");
+            return None;
+        }
+        Some(Self { docker: docker?, backend: backends() })
+    }
+
+    /// The containers of a process.
+    async fn of(&self, pid: u32) -> Vec<String> {
+        let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
+        let options =
+            ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
+        let found = self.docker.list_containers(Some(options)).await.unwrap();
+        let owner = format!(":{pid}:");
+        let theirs = found.into_iter().filter(|container| {
+            container.labels.as_ref().is_some_and(|labels| labels[OWNER].contains(&owner))
+        });
+        theirs.filter_map(|container| container.id).collect()
+    }
+
+    async fn inspect(&self, id: &str) -> ContainerInspectResponse {
+        self.docker.inspect_container(id, None).await.unwrap()
+    }
+}
+
+fn backends() -> Backends {
+    Backends::new(synthd(), &std::env::temp_dir().join("synthd-test-guest-containers"))
+}
+
+fn spec() -> SandboxSpec {
+    SandboxSpec { backend: Backend::Docker, image: BASE.to_owned(), ..SandboxSpec::default() }
+}
+
+/// Every field of the contract, as the engine itself tells it.
+#[tokio::test]
+async fn a_container_is_hardened_field_by_field() {
+    let Some(engine) = Engine::new("hardening of containers").await else { return };
+    let mut sandbox = engine.backend.create(&spec()).await.unwrap();
+    let hostname = ok(&mut *sandbox, "cat /proc/self/cgroup").await;
+    drop(hostname);
+    let mut found = None;
+    for id in engine.of(std::process::id()).await {
+        let facts = engine.inspect(&id).await;
+        found = found.or(facts.host_config.zip(facts.config));
+    }
+    let (host, config) = found.unwrap();
+    assert_eq!(host.privileged, Some(false));
+    assert_eq!((host.cap_add, host.cap_drop), (None, Some(vec!["ALL".to_owned()])));
+    assert_eq!(host.security_opt, Some(vec!["no-new-privileges:true".to_owned()]));
+    assert_eq!(host.readonly_rootfs, Some(true));
+    assert_eq!(host.network_mode.as_deref(), Some("none"));
+    assert_eq!(host.ipc_mode.as_deref(), Some("private"));
+    assert_eq!((host.pid_mode.as_deref(), host.uts_mode.as_deref()), (Some(""), Some("")));
+    assert_eq!(host.userns_mode.as_deref(), Some(""));
+    assert_eq!(host.memory, host.memory_swap);
+    assert!(host.memory.unwrap() > 0 && host.pids_limit == Some(128));
+    assert_eq!((host.cpu_period, host.cpu_quota), (Some(100_000), Some(100_000)));
+    assert_eq!(host.log_config.unwrap().typ.as_deref(), Some("none"));
+    assert_eq!((host.auto_remove, host.oom_score_adj), (Some(true), Some(500)));
+    assert_eq!(host.publish_all_ports, Some(false));
+    assert!(host.devices.is_none_or(|devices| devices.is_empty()));
+    assert!(host.binds.is_none_or(|binds| binds.is_empty()));
+    let mounts = host.mounts.unwrap();
+    assert_eq!((mounts.len(), mounts[0].read_only), (1, Some(true)));
+    let mut areas: Vec<String> = host.tmpfs.unwrap().into_keys().collect();
+    areas.sort();
+    assert_eq!(areas, ["/dev/shm", "/home/agent", "/run", "/sealed", "/tmp", "/work"]);
+    let limits = host.ulimits.unwrap();
+    let limit = |name: &str| limits.iter().find(|l| l.name.as_deref() == Some(name)).unwrap().hard;
+    assert_eq!((limit("nofile"), limit("core")), (Some(1_024), Some(0)));
+    // The defaults of what is masked and read-only in /proc.
+    assert!(!host.masked_paths.unwrap().is_empty() && !host.readonly_paths.unwrap().is_empty());
+    assert_eq!((config.user.as_deref(), config.tty), (Some("1000:1000"), Some(false)));
+    assert_eq!((config.open_stdin, config.stdin_once), (Some(true), Some(true)));
+    let inside =
+        ok(&mut *sandbox, "grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status").await;
+    assert_eq!(
+        inside.split_whitespace().collect::<Vec<_>>(),
+        ["CapEff:", "0000000000000000", "NoNewPrivs:", "1", "Seccomp:", "2",]
+    );
+    drop(sandbox);
+    engine.backend.settle().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_container_killed_from_outside_is_a_lost_sandbox() {
+    let Some(engine) = Engine::new("a container killed from outside").await else { return };
+    let mut sandbox = engine.backend.create(&spec()).await.unwrap();
+    works(&mut *sandbox).await;
+    let name = ok(&mut *sandbox, "hostname").await;
+    assert_eq!(name, "sandbox\n");
+    // Whichever of ours it is: each test has its own backend, so the id tells.
+    let id = ok(
+        &mut *sandbox,
+        "sed -n 's,.*/docker/\\([0-9a-f]\\{64\\}\\)/.*,\\1,p' /proc/self/mountinfo | head -n 1",
+    )
+    .await;
+    let id = id.trim();
+    let id = if id.is_empty() { newest(&engine).await } else { id.to_owned() };
+    engine.docker.kill_container(&id, None::<KillContainerOptions>).await.unwrap();
+    let lost = sandbox.exec(&request("true", Duration::from_secs(20))).await.unwrap_err();
+    assert_eq!(lost.kind, FaultKind::SandboxLost, "{lost}");
+    drop(sandbox);
+    engine.backend.settle().await.unwrap();
+}
+
+async fn newest(engine: &Engine) -> String {
+    engine.of(std::process::id()).await.remove(0)
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_refused_with_a_way_out() {
+    let Some(engine) = Engine::new("missing images and runtimes").await else { return };
+    let missing = SandboxSpec { image: "synthd-test/none:1".to_owned(), ..spec() };
+    for spec in [missing, SandboxSpec { runtime: Some("nonesuch".to_owned()), ..spec() }] {
+        let told = engine.backend.check(&spec).await.unwrap_err();
+        assert_eq!(told.kind, FaultKind::SandboxRefused, "{told}");
+        let made = engine.backend.create(&spec).await.err().unwrap();
+        assert_eq!(made.kind, FaultKind::SandboxRefused, "{made}");
+    }
+    engine.backend.settle().await.unwrap();
+}
+
+/// Run by the next test in a process of its own.
+#[tokio::test]
+async fn holds_containers_until_it_is_killed() {
+    let Ok(count) = std::env::var(HOLD) else { return };
+    let backend = backends();
+    let mut held = Vec::new();
+    for _ in 0..count.parse().unwrap() {
+        held.push(backend.create(&spec()).await.unwrap());
+    }
+    use std::io::Write;
+    writeln!(std::io::stdout(), "\nholding").unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn nothing_of_a_killed_engine_is_left_and_strangers_are_left_alone() {
+    let Some(engine) = Engine::new("reaping containers").await else { return };
+    let stranger = stranger(&engine).await;
+    let mut holder = Command::new(std::env::current_exe().unwrap());
+    holder.args(["holds_containers_until_it_is_killed", "--nocapture"]).env(HOLD, "20");
+    let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line == "holding"));
+    assert_eq!(engine.of(holder.id()).await.len(), 20);
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    // The next engine's first question.
+    engine.backend.host_facts(Backend::Docker).await.unwrap();
+    let left = engine.of(holder.id()).await;
+    assert!(left.is_empty(), "{left:?}");
+    assert!(engine.docker.inspect_container(&stranger, None).await.is_ok());
+    let options = RemoveContainerOptions { force: true, ..Default::default() };
+    engine.docker.remove_container(&stranger, Some(options)).await.unwrap();
+}
+
+/// A container of an owner on another host, who may well live.
+async fn stranger(engine: &Engine) -> String {
+    let body = bollard::models::ContainerCreateBody {
+        image: Some(BASE.to_owned()),
+        cmd: Some(vec!["true".to_owned()]),
+        labels: Some(HashMap::from([(OWNER.to_owned(), "elsewhere:1:1".to_owned())])),
+        ..Default::default()
+    };
+    engine.docker.create_container(None::<CreateContainerOptions>, body).await.unwrap().id
+}
