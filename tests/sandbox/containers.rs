@@ -6,7 +6,9 @@ use bollard::Docker;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
     CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    WaitContainerOptions,
 };
+use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -18,6 +20,8 @@ use synthd_actors::ports::SandboxBackend;
 /// An image of Debian packages with Python, git and make; CI builds it.
 const BASE: &str = "synthd-test/base:latest";
 const OWNER: &str = "synthd.owner";
+/// Reached only by an engine that hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Makes the test binary hold containers until it is killed.
 const HOLD: &str = "SYNTHD_TEST_HOLD";
 
@@ -194,6 +198,12 @@ async fn nothing_of_a_killed_engine_is_left_and_strangers_are_left_alone() {
     holder.wait().unwrap();
     // The next engine's first question.
     engine.backend.host_facts(Backend::Docker).await.unwrap();
+    // Those whose removal the engine has begun are waited for; it begins none by itself.
+    for id in engine.of(holder.id()).await {
+        let options = WaitContainerOptions { condition: "removed".to_owned() };
+        let mut removal = engine.docker.wait_container(&id, Some(options));
+        tokio::time::timeout(PATIENCE, removal.next()).await.expect("a container is left");
+    }
     let left = engine.of(holder.id()).await;
     assert!(left.is_empty(), "{left:?}");
     assert!(engine.docker.inspect_container(&stranger, None).await.is_ok());

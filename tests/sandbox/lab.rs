@@ -137,3 +137,10 @@ pub(crate) async fn run_python(
     let command = format!("python3 - <<'PROGRAM'\n{program}\nPROGRAM");
     Some(run_for(sandbox, &command, timeout).await)
 }
+
+/// Without a container engine's own, which come and go with other tests' containers.
+pub(crate) fn host_mounts() -> String {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let ours = mounts.lines().filter(|line| !line.contains("/docker/"));
+    ours.collect::<Vec<_>>().join("\n")
+}

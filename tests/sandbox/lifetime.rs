@@ -1,7 +1,7 @@
 //! Nothing outlives what it belongs to: sandboxes their handle, launchers their engine,
 //! whoever is killed and whenever.
 
-use super::lab::{Lab, ok, request, run, works};
+use super::lab::{Lab, host_mounts, ok, request, run, works};
 use crate::support::{SYNTHD_OVERRIDE, synthd};
 use std::collections::BTreeSet;
 use std::fs;
@@ -150,10 +150,6 @@ fn groups_of(launcher: u32) -> Vec<PathBuf> {
     found
 }
 
-fn mounts() -> String {
-    fs::read_to_string("/proc/self/mountinfo").unwrap()
-}
-
 fn signal(pid: u32, signal: nix::sys::signal::Signal) {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid as i32), signal).unwrap();
 }
@@ -162,16 +158,13 @@ const KILL: nix::sys::signal::Signal = nix::sys::signal::SIGKILL;
 
 #[test]
 fn a_killed_engine_leaves_nothing() {
-    let before = mounts();
+    let before = host_mounts();
     let mut engine = Engine::start("killed");
     let launcher = engine.launcher();
     engine.kill();
     until("everything of the engine is gone", || engine.is_gone(launcher));
     until("the launcher has ended", || !PathBuf::from(format!("/proc/{launcher}")).exists());
-    assert_eq!(mounts(), before);
-    let ours = |name: &std::ffi::OsStr| name.to_string_lossy().contains("synthd-guest");
-    let files = fs::read_dir(std::env::temp_dir()).unwrap().flatten();
-    assert_eq!(files.filter(|entry| ours(&entry.file_name())).count(), 0);
+    assert_eq!(host_mounts(), before);
 }
 
 #[test]
@@ -247,7 +240,12 @@ fn holdings(launcher: u32) -> (BTreeSet<u32>, usize, usize, String) {
         .flat_map(|group| fs::read_dir(group).into_iter().flatten().flatten())
         .filter(|entry| entry.file_type().is_ok_and(|t| t.is_dir()))
         .count();
-    (children_of(launcher).into_iter().collect(), fds(&launcher.to_string()), sandboxes, mounts())
+    (
+        children_of(launcher).into_iter().collect(),
+        fds(&launcher.to_string()),
+        sandboxes,
+        host_mounts(),
+    )
 }
 
 #[tokio::test]

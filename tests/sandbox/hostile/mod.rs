@@ -7,7 +7,7 @@ mod escape;
 mod kernel;
 mod resources;
 
-use super::lab::{ALONE, Lab, ok, run_for, run_python, works};
+use super::lab::{ALONE, Lab, host_mounts, ok, run_for, run_python, works};
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -96,13 +96,6 @@ impl Trial {
         assert_eq!(host_mounts(), self.mounts);
         self.lab.is_well().await;
     }
-}
-
-/// Without a container engine's own, which come and go with other tests' containers.
-fn host_mounts() -> String {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-    let ours = mounts.lines().filter(|line| !line.contains("/docker/"));
-    ours.collect::<Vec<_>>().join("\n")
 }
 
 /// How many processes of the host have `marker` in their command line.
