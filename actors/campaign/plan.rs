@@ -52,11 +52,13 @@ impl Planner {
     }
 
     /// Every episode over `templates`, without those in `known`, numbered after them. A task
-    /// that one model was chosen for keeps it, however the plan grows.
+    /// that one model was chosen for keeps it, however the plan grows. It goes no further than it
+    /// is `wanted`.
     pub fn plan(
         &self,
         templates: &[Arc<Template>],
         known: &[EpisodeRecord],
+        wanted: impl Fn() -> bool,
     ) -> Result<Vec<PlannedEpisode>, TemplateError> {
         let taken: HashSet<&EpisodeId> = known.iter().map(|record| &record.plan.id).collect();
         let mut chosen: HashMap<&TaskId, &str> =
@@ -66,7 +68,7 @@ impl Planner {
         let mut turn = chosen.len() as u64;
         let mut planned = Vec::new();
         for template in templates {
-            for index in 0..self.config.tasks.per_template {
+            for index in (0..self.config.tasks.per_template).take_while(|_| wanted()) {
                 let task = template.task(self.config.seed, index)?;
                 let choice = chosen.get(&task.id).copied();
                 let episodes = self.episodes(&task, turn, choice);

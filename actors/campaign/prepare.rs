@@ -12,6 +12,7 @@ use crate::task::{BASE_IMAGE, Template, TemplateError};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 const PLAN_CHUNK: usize = 1_000;
 /// For looking for a program.
@@ -92,7 +93,11 @@ async fn plan(
     templates: Vec<Arc<Template>>,
     known: Vec<EpisodeRecord>,
 ) -> Result<Vec<PlannedEpisode>, PrepareError> {
-    let planned = tokio::task::spawn_blocking(move || planner.plan(&templates, &known)).await;
+    // Dropped with this future: nobody waits for the end of what nobody wants any more.
+    let wanted = CancellationToken::new();
+    let _wanted = wanted.clone().drop_guard();
+    let work = move || planner.plan(&templates, &known, || !wanted.is_cancelled());
+    let planned = tokio::task::spawn_blocking(work).await;
     let failed = |failure: tokio::task::JoinError| {
         Fault::new(FaultKind::Panicked, crate::supervisor::panic_text(failure))
     };

@@ -48,9 +48,9 @@ proptest! {
         let assign = if weighted { Assignment::Weighted } else { Assignment::RoundRobin };
         let small = planner(assign, few, models);
         let all = small.templates();
-        let first = small.plan(&some(&all, 1), &[]).unwrap();
+        let first = small.plan(&some(&all, 1), &[], || true).unwrap();
         let known: Vec<EpisodeRecord> = first.iter().cloned().map(found).collect();
-        let added = planner(assign, few + more, models).plan(&all, &known).unwrap();
+        let added = planner(assign, few + more, models).plan(&all, &known, || true).unwrap();
         let ids: HashSet<_> = first.iter().chain(&added).map(|e| &e.id).collect();
         prop_assert_eq!(ids.len(), first.len() + added.len(), "nothing is planned twice");
         let mut by_task: HashMap<_, HashSet<_>> = HashMap::new();
@@ -67,10 +67,22 @@ proptest! {
     fn turns_are_even(tasks in 1u32..9, models in 1usize..5) {
         let planner = planner(Assignment::RoundRobin, tasks, models);
         let mut shares: HashMap<String, usize> = HashMap::new();
-        for episode in planner.plan(&planner.templates(), &[]).unwrap() {
+        for episode in planner.plan(&planner.templates(), &[], || true).unwrap() {
             *shares.entry(episode.model).or_default() += 1;
         }
         let counts = || (0..models).map(|n| shares.get(&format!("fake/{n}")).copied().unwrap_or(0));
         prop_assert!(counts().max().unwrap() - counts().min().unwrap() <= 1);
     }
+}
+
+#[test]
+fn a_plan_nobody_wants_any_more_ends() {
+    let planner = planner(Assignment::Cross, 1_000_000, 2);
+    let asked = std::cell::Cell::new(0);
+    let wanted = || {
+        asked.set(asked.get() + 1);
+        asked.get() <= 3
+    };
+    let planned = planner.plan(&planner.templates(), &[], wanted).unwrap();
+    assert_eq!(planned.len(), 3 * 2, "three tasks for two models");
 }

@@ -46,6 +46,7 @@ struct Connected {
     docker: Docker,
     remover: Remover,
     info: SystemInfo,
+    caps_inodes: bool,
     guest: PathBuf,
     owner: Owner,
     swept: u32,
@@ -59,7 +60,7 @@ impl DockerBackend {
 
     pub async fn host_facts(&self) -> Result<HostFacts, Fault> {
         let connected = self.connected().await?;
-        Ok(facts::of(&connected.info, connected.swept))
+        Ok(facts::of(&connected.info, connected.caps_inodes, connected.swept))
     }
 
     /// Whether the engine has what the specification names: its image, its runtime.
@@ -100,12 +101,15 @@ impl Connected {
             .map_err(|error| refused(format!("no container engine: {}", explain(&error))))?;
         let docker = ask("reach the container engine", docker.negotiate_version()).await?;
         let info = ask("ask the container engine", docker.info()).await?;
+        let version = ask("ask the container engine's version", docker.version()).await?;
+        let parts = version.components.iter().flatten();
+        let caps_inodes = !parts.into_iter().any(|part| part.name.starts_with("Podman"));
         let guest = lay_out(&settings.guest_dir).map_err(|error| {
             Fault::new(FaultKind::SandboxStart, format!("lay out the guest: {error}"))
         })?;
         let swept = sweep_dead(&docker).await;
         let remover = Remover::start(docker.clone());
-        Ok(Self { docker, remover, info, guest, owner: Owner::this(), swept })
+        Ok(Self { docker, remover, info, caps_inodes, guest, owner: Owner::this(), swept })
     }
 
     /// The digest of an image, which must be of this engine's kind of machine.
@@ -126,7 +130,13 @@ impl Connected {
         spec: &SandboxSpec,
         image: &str,
     ) -> Result<(GuestStream, ContainerKeeper), Fault> {
-        let parts = Parts { spec, image, guest: &self.guest, owner: &self.owner };
+        let parts = Parts {
+            spec,
+            image,
+            guest: &self.guest,
+            owner: &self.owner,
+            caps_inodes: self.caps_inodes,
+        };
         let options = None::<CreateContainerOptions>;
         let created = self.docker.create_container(options, body::container(&parts));
         let id = ask("create a container", created).await?.id;
@@ -146,16 +156,20 @@ impl Connected {
     }
 
     fn fingerprint(&self, spec: &SandboxSpec, image: &str) -> Fingerprint {
-        let by = facts::of(&self.info, 0).cgroup_version;
+        let by = facts::of(&self.info, self.caps_inodes, 0).cgroup_version;
         let enforced =
             ["memory", "processes", "cpu"].map(|limit| (limit.to_owned(), format!("cgroup {by}")));
         let runtime = spec.runtime.as_deref().map(|name| format!(" under {name}"));
+        let mut enforced = with_limits(spec, BTreeMap::from(enforced));
+        if !self.caps_inodes {
+            enforced.insert("inodes".to_owned(), "not limited".to_owned());
+        }
         Fingerprint {
             backend: "docker".to_owned(),
             root: format!("{} {image}{}", spec.image, runtime.unwrap_or_default()),
             kernel: self.info.kernel_version.clone().unwrap_or_default(),
             shell: String::new(),
-            enforced: with_limits(spec, BTreeMap::from(enforced)),
+            enforced,
         }
     }
 }

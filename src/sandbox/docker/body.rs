@@ -26,6 +26,9 @@ pub(super) struct Parts<'a> {
     pub(super) image: &'a str,
     pub(super) guest: &'a Path,
     pub(super) owner: &'a Owner,
+    /// Whether the engine takes all options of a tmpfs; Podman knows no cap on its inodes,
+    /// and no owner.
+    pub(super) caps_inodes: bool,
 }
 
 pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
@@ -63,7 +66,7 @@ fn host(parts: &Parts<'_>) -> HostConfig {
         cap_drop: Some(vec!["ALL".to_owned()]),
         security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
         readonly_rootfs: Some(true),
-        tmpfs: Some(areas(limits)),
+        tmpfs: Some(areas(limits, parts.caps_inodes)),
         mounts: Some(vec![guest(parts.guest)]),
         memory: Some(memory),
         // Equal: no swap.
@@ -92,10 +95,12 @@ fn memory(limits: &Limits) -> u64 {
     limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL)
 }
 
-fn areas(limits: &Limits) -> HashMap<String, String> {
+fn areas(limits: &Limits, caps_inodes: bool) -> HashMap<String, String> {
     let options = |size: u64, mode: &str| {
-        let inodes = limits.inodes;
-        format!("rw,exec,nosuid,nodev,size={size},nr_inodes={inodes},uid=1000,gid=1000,mode={mode}")
+        let owned = format!("nr_inodes={},uid=1000,gid=1000,mode={mode}", limits.inodes);
+        // Where the owner cannot be said, anybody may write: there is only one inside.
+        let rest = if caps_inodes { owned.as_str() } else { "mode=1777" };
+        format!("rw,exec,nosuid,nodev,size={size},{rest}")
     };
     let mut areas: HashMap<String, String> =
         AREAS.iter().map(|area| ((*area).to_owned(), options(limits.disk_bytes, "0755"))).collect();

@@ -5,7 +5,7 @@ use bollard::models::SystemInfo;
 use std::collections::BTreeMap;
 use synthd_actors::model::Enforcement;
 
-pub(super) fn of(info: &SystemInfo, swept: u32) -> HostFacts {
+pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts {
     let says = |said: Option<bool>, how: &str, lacks: &str| match said {
         Some(true) => Ok(how.to_owned()),
         _ => Err(format!("the engine says it has no {lacks}")),
@@ -22,12 +22,17 @@ pub(super) fn of(info: &SystemInfo, swept: u32) -> HostFacts {
     } else {
         Err("the engine was built or started without seccomp".to_owned())
     };
+    let disk = if caps_inodes {
+        Ok("tmpfs size and inode caps; the image is read-only".to_owned())
+    } else {
+        Err("the engine caps the size of a tmpfs, but not its inodes".to_owned())
+    };
     let enforced = BTreeMap::from([
         (Enforcement::Namespaces, Ok(format!("{users}mount, pid, net, ipc, uts, cgroup"))),
         (Enforcement::MemoryCgroup, says(info.memory_limit, &by, "memory limit")),
         (Enforcement::Processes, says(info.pids_limit, &by, "limit of processes")),
         (Enforcement::CpuCgroup, says(info.cpu_cfs_quota, &by, "processor quota")),
-        (Enforcement::Disk, Ok("tmpfs size and inode caps; the image is read-only".to_owned())),
+        (Enforcement::Disk, disk),
         (Enforcement::Seccomp, filter),
         (Enforcement::Landlock, Err("containers have a read-only root instead".to_owned())),
     ]);

@@ -126,12 +126,10 @@ impl Images {
         recipe: &Recipe,
         root: ReaderStream<tokio::process::ChildStdout>,
     ) -> Result<(), Fault> {
-        let reference = recipe.reference();
-        let (repo, tag) = reference.rsplit_once(':').unwrap_or((&reference, "latest"));
         let options = CreateImageOptions {
             from_src: Some("-".to_owned()),
-            repo: Some(repo.to_owned()),
-            tag: Some(tag.to_owned()),
+            // The tag with the name: so both Docker and Podman take it.
+            repo: Some(recipe.reference()),
             changes: vec![format!("LABEL {MADE_HERE}={:?}", recipe.text())],
             ..Default::default()
         };
