@@ -6,22 +6,18 @@ use bollard::Docker;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
     CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
-    WaitContainerOptions,
 };
-use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use synthd::sandbox::Backends;
-use synthd_actors::model::{Backend, FaultKind, SandboxSpec};
+use synthd_actors::model::{Backend, FaultKind, Limits, SandboxSpec};
 use synthd_actors::ports::SandboxBackend;
 
 /// An image of Debian packages with Python, git and make; CI builds it.
 const BASE: &str = "synthd-test/base:latest";
 const OWNER: &str = "synthd.owner";
-/// Reached only by an engine that hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Makes the test binary hold containers until it is killed.
 const HOLD: &str = "SYNTHD_TEST_HOLD";
 
@@ -67,8 +63,18 @@ impl Engine {
         theirs.filter_map(|container| container.id).collect()
     }
 
-    async fn inspect(&self, id: &str) -> ContainerInspectResponse {
-        self.docker.inspect_container(id, None).await.unwrap()
+    /// The containers of this process with so many processes allowed, by which each test
+    /// tells its own from the others'. Those may go while we look.
+    async fn own(&self, processes: u32) -> Vec<ContainerInspectResponse> {
+        let mut own = Vec::new();
+        for id in self.of(std::process::id()).await {
+            let Ok(facts) = self.docker.inspect_container(&id, None).await else { continue };
+            let limit = facts.host_config.as_ref().and_then(|host| host.pids_limit);
+            if limit == Some(i64::from(processes)) {
+                own.push(facts);
+            }
+        }
+        own
     }
 }
 
@@ -80,19 +86,17 @@ fn spec() -> SandboxSpec {
     SandboxSpec { backend: Backend::Docker, image: BASE.to_owned(), ..SandboxSpec::default() }
 }
 
+fn marked(processes: u32) -> SandboxSpec {
+    SandboxSpec { limits: Limits { processes, ..Limits::default() }, ..spec() }
+}
+
 /// Every field of the contract, as the engine itself tells it.
 #[tokio::test]
 async fn a_container_is_hardened_field_by_field() {
     let Some(engine) = Engine::new("hardening of containers").await else { return };
-    let mut sandbox = engine.backend.create(&spec()).await.unwrap();
-    let hostname = ok(&mut *sandbox, "cat /proc/self/cgroup").await;
-    drop(hostname);
-    let mut found = None;
-    for id in engine.of(std::process::id()).await {
-        let facts = engine.inspect(&id).await;
-        found = found.or(facts.host_config.zip(facts.config));
-    }
-    let (host, config) = found.unwrap();
+    let mut sandbox = engine.backend.create(&marked(71)).await.unwrap();
+    let facts = engine.own(71).await.remove(0);
+    let (host, config) = facts.host_config.zip(facts.config).unwrap();
     assert_eq!(host.privileged, Some(false));
     assert_eq!((host.cap_add, host.cap_drop), (None, Some(vec!["ALL".to_owned()])));
     assert_eq!(host.security_opt, Some(vec!["no-new-privileges:true".to_owned()]));
@@ -102,7 +106,7 @@ async fn a_container_is_hardened_field_by_field() {
     assert_eq!((host.pid_mode.as_deref(), host.uts_mode.as_deref()), (Some(""), Some("")));
     assert_eq!(host.userns_mode.as_deref(), Some(""));
     assert_eq!(host.memory, host.memory_swap);
-    assert!(host.memory.unwrap() > 0 && host.pids_limit == Some(128));
+    assert!(host.memory.unwrap() > 0 && host.pids_limit == Some(71));
     assert_eq!((host.cpu_period, host.cpu_quota), (Some(100_000), Some(100_000)));
     assert_eq!(host.log_config.unwrap().typ.as_deref(), Some("none"));
     assert_eq!((host.auto_remove, host.oom_score_adj), (Some(true), Some(500)));
@@ -134,27 +138,15 @@ async fn a_container_is_hardened_field_by_field() {
 #[tokio::test]
 async fn a_container_killed_from_outside_is_a_lost_sandbox() {
     let Some(engine) = Engine::new("a container killed from outside").await else { return };
-    let mut sandbox = engine.backend.create(&spec()).await.unwrap();
+    let mut sandbox = engine.backend.create(&marked(72)).await.unwrap();
     works(&mut *sandbox).await;
-    let name = ok(&mut *sandbox, "hostname").await;
-    assert_eq!(name, "sandbox\n");
-    // Whichever of ours it is: each test has its own backend, so the id tells.
-    let id = ok(
-        &mut *sandbox,
-        "sed -n 's,.*/docker/\\([0-9a-f]\\{64\\}\\)/.*,\\1,p' /proc/self/mountinfo | head -n 1",
-    )
-    .await;
-    let id = id.trim();
-    let id = if id.is_empty() { newest(&engine).await } else { id.to_owned() };
+    let id = engine.own(72).await.remove(0).id.unwrap();
     engine.docker.kill_container(&id, None::<KillContainerOptions>).await.unwrap();
     let lost = sandbox.exec(&request("true", Duration::from_secs(20))).await.unwrap_err();
     assert_eq!(lost.kind, FaultKind::SandboxLost, "{lost}");
     drop(sandbox);
     engine.backend.settle().await.unwrap();
-}
-
-async fn newest(engine: &Engine) -> String {
-    engine.of(std::process::id()).await.remove(0)
+    assert!(engine.own(72).await.is_empty());
 }
 
 #[tokio::test]
@@ -168,6 +160,19 @@ async fn what_is_not_there_is_refused_with_a_way_out() {
         assert_eq!(made.kind, FaultKind::SandboxRefused, "{made}");
     }
     engine.backend.settle().await.unwrap();
+}
+
+/// Whoever stops waiting for a sandbox, at whatever moment, leaves no container.
+#[tokio::test]
+async fn a_creation_given_up_leaves_nothing() {
+    let Some(engine) = Engine::new("giving up the creation of containers").await else { return };
+    let spec = marked(73);
+    engine.backend.check(&spec).await.unwrap();
+    for wait in (0..300).step_by(20).map(Duration::from_millis) {
+        drop(tokio::time::timeout(wait, engine.backend.create(&spec)).await);
+    }
+    engine.backend.settle().await.unwrap();
+    assert!(engine.own(73).await.is_empty());
 }
 
 /// Run by the next test in a process of its own.
@@ -198,12 +203,6 @@ async fn nothing_of_a_killed_engine_is_left_and_strangers_are_left_alone() {
     holder.wait().unwrap();
     // The next engine's first question.
     engine.backend.host_facts(Backend::Docker).await.unwrap();
-    // Those whose removal the engine has begun are waited for; it begins none by itself.
-    for id in engine.of(holder.id()).await {
-        let options = WaitContainerOptions { condition: "removed".to_owned() };
-        let mut removal = engine.docker.wait_container(&id, Some(options));
-        tokio::time::timeout(PATIENCE, removal.next()).await.expect("a container is left");
-    }
     let left = engine.of(holder.id()).await;
     assert!(left.is_empty(), "{left:?}");
     assert!(engine.docker.inspect_container(&stranger, None).await.is_ok());

@@ -18,9 +18,11 @@ use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{Fault, FaultKind, Fingerprint, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
+use synthd_actors::supervisor::{panic_text, spawn};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
@@ -39,7 +41,7 @@ pub struct DockerSettings {
 /// Sandboxes in containers.
 pub struct DockerBackend {
     settings: DockerSettings,
-    connected: OnceCell<Connected>,
+    connected: OnceCell<Arc<Connected>>,
 }
 
 struct Connected {
@@ -79,8 +81,9 @@ impl DockerBackend {
         }
     }
 
-    async fn connected(&self) -> Result<&Connected, Fault> {
-        self.connected.get_or_try_init(|| Connected::new(&self.settings)).await
+    async fn connected(&self) -> Result<&Arc<Connected>, Fault> {
+        let connect = || async { Connected::new(&self.settings).await.map(Arc::new) };
+        self.connected.get_or_try_init(connect).await
     }
 }
 
@@ -123,6 +126,21 @@ impl Connected {
             return Err(refused(format!("image {name} is for {theirs}, the engine runs {ours}")));
         }
         image.id.ok_or_else(|| refused(format!("image {name} has no digest")))
+    }
+
+    /// In a task that is not ended with whoever waits: between the engine's making of a
+    /// container and our hearing of it, nobody could remove it.
+    async fn bring_up(
+        self: Arc<Self>,
+        spec: SandboxSpec,
+        image: String,
+    ) -> Result<(GuestStream, ContainerKeeper), Fault> {
+        let starting = spawn("start container", async move {
+            let _expected = self.remover.leaving.expect();
+            self.start(&spec, &image).await
+        });
+        let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
+        starting.detach().await.unwrap_or_else(panicked)
     }
 
     async fn start(
@@ -192,7 +210,7 @@ impl SandboxBackend for DockerBackend {
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
         let connected = self.connected().await?;
         let image = connected.image(&spec.image).await?;
-        let (stream, keeper) = connected.start(spec, &image).await?;
+        let (stream, keeper) = connected.clone().bring_up(spec.clone(), image.clone()).await?;
         let fingerprint = connected.fingerprint(spec, &image);
         Ok(Box::new(GuestSandbox::meet(stream, keeper, spec, fingerprint).await?))
     }

@@ -3,8 +3,13 @@
 use super::owner::{OWNER, Owner};
 use crate::sandbox::guest::Keeper;
 use bollard::Docker;
-use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
+use bollard::errors::Error;
+use bollard::query_parameters::{
+    ListContainersOptions, RemoveContainerOptions, WaitContainerOptions,
+};
+use futures_util::StreamExt;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use synthd_actors::supervisor::spawn;
@@ -29,6 +34,14 @@ impl Leaving {
         self.ids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Something is on its way that must not be missed by who waits.
+    pub(super) fn expect(self: &Arc<Self>) -> Expected {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let token = format!("expected {}", NEXT.fetch_add(1, Ordering::Relaxed));
+        self.ids().insert(token.clone());
+        Expected { leaving: self.clone(), token }
+    }
+
     fn gone(&self, id: &str) {
         self.ids().remove(id);
         self.changed.notify_waiters();
@@ -43,6 +56,18 @@ impl Leaving {
             }
             changed.await;
         }
+    }
+}
+
+/// Counts as leaving until it is dropped.
+pub(super) struct Expected {
+    leaving: Arc<Leaving>,
+    token: String,
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.leaving.gone(&self.token);
     }
 }
 
@@ -114,9 +139,12 @@ async fn removed(docker: &Docker, id: &str) -> bool {
     let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
     match timeout(REMOVAL, docker.remove_container(id, Some(options))).await {
         Ok(Ok(())) => true,
-        // Gone already, or on its way.
-        Ok(Err(bollard::errors::Error::DockerResponseServerError { status_code, .. })) => {
-            matches!(status_code, 404 | 409)
+        Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })) => true,
+        // The engine is at it already.
+        Ok(Err(Error::DockerResponseServerError { status_code: 409, .. })) => {
+            let options = WaitContainerOptions { condition: "removed".to_owned() };
+            let mut removal = docker.wait_container(id, Some(options));
+            timeout(REMOVAL, removal.next()).await.is_ok()
         }
         Ok(Err(error)) => {
             tracing::warn!(container = id, %error, "a container was not removed");
