@@ -1,5 +1,6 @@
 //! What several test modules share.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 /// Names another binary to test: set when the tests run as a user who cannot enter the
@@ -15,7 +16,8 @@ pub(crate) fn synthd() -> PathBuf {
 /// Skips aloud what the host cannot run; under `CI=true` it must be able to.
 pub(crate) fn skip(what: &str, why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} must run in CI: {why}");
-    eprintln!("SKIPPED {what}: {why}");
+    // Not by eprintln, which a passing test keeps to itself.
+    writeln!(std::io::stderr(), "SKIPPED {what}: {why}").ok();
 }
 
 /// Whether this host can run sandboxes at all.
