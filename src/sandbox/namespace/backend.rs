@@ -2,8 +2,10 @@
 //! should it die.
 
 use super::LAUNCHER_COMMAND;
+use super::facts::facts_of;
 use super::launcher::send_with_fd;
 use super::protocol::{HostReport, MAX_PACKET, News, Order, Plan};
+use super::root::{fingerprint_of, programs_of};
 use super::sandbox::SlotKeeper;
 use crate::sandbox::HostFacts;
 use crate::sandbox::guest::{GuestSandbox, with_limits};
@@ -16,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use synthd_actors::model::{Enforcement, Fault, FaultKind, Fingerprint, SandboxSpec};
+use synthd_actors::model::{Fault, FaultKind, Fingerprint, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::supervisor::spawn;
 use synthd_actors::task::BASE_IMAGE;
@@ -25,35 +27,6 @@ use tokio::net::UnixStream;
 use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
-
-fn facts_of(report: &HostReport) -> HostFacts {
-    let controller = |name: &str| match report.controllers.get(name) {
-        Some(Ok(place)) => Ok(format!("cgroup {} ({place})", report.cgroup_version)),
-        Some(Err(why)) => Err(why.clone()),
-        None => Err("no cgroup hierarchy offers this controller".to_owned()),
-    };
-    let landlock = match report.landlock_abi {
-        abi if abi >= 2 => Ok(format!("ABI {abi}")),
-        _ => Err("the kernel has no Landlock of version 2 or later".to_owned()),
-    };
-    let rlimit = |_: String| Ok("rlimit per user namespace".to_owned());
-    let enforced = BTreeMap::from([
-        (Enforcement::Namespaces, Ok("user, mount, pid, net, ipc, uts, cgroup".to_owned())),
-        (Enforcement::MemoryCgroup, controller("memory")),
-        (Enforcement::Processes, controller("pids").or_else(rlimit)),
-        (Enforcement::CpuCgroup, controller("cpu")),
-        (Enforcement::Disk, Ok("tmpfs size and inode caps".to_owned())),
-        (Enforcement::Seccomp, Ok("system-call filter".to_owned())),
-        (Enforcement::Landlock, landlock),
-    ]);
-    HostFacts {
-        kernel: report.kernel.clone(),
-        root: report.root,
-        cgroup_version: report.cgroup_version.clone(),
-        enforced,
-        swept: report.swept,
-    }
-}
 
 /// For what takes the launcher milliseconds, unless a mount or a disk hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -348,7 +321,7 @@ fn plan_of(spec: &SandboxSpec) -> Plan {
     }
 }
 
-fn refuse(why: String) -> Fault {
+pub(super) fn refuse(why: String) -> Fault {
     Fault::new(FaultKind::SandboxRefused, why)
 }
 
@@ -373,37 +346,4 @@ fn explain(step: &str, errno: i32) -> String {
         _ => return format!("{step}: {error}"),
     };
     format!("{step}: {error} ({hint})")
-}
-
-/// A directory that serves as the root, told apart from others and from itself before it
-/// was changed.
-fn fingerprint_of(root: &Path) -> Result<String, Fault> {
-    if root.is_dir() {
-        return Ok(format!("{} {}", root.display(), programs_of(root)));
-    }
-    Err(refuse(format!("the root directory {} is not there", root.display())))
-}
-
-/// Tells roots with other programs apart: the distribution and its package list.
-fn programs_of(root: &Path) -> String {
-    use sha2::{Digest, Sha256};
-    let read = |path: &str| {
-        let path = root.join(path);
-        // What is a link in a root directory would be followed on the host.
-        let linked = root != Path::new("/") && path.is_symlink();
-        if linked { Vec::new() } else { std::fs::read(path).unwrap_or_default() }
-    };
-    let release = ["etc/os-release", "usr/lib/os-release"].map(read);
-    let release = release.into_iter().find(|text| !text.is_empty()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&release);
-    let name = text
-        .lines()
-        .find_map(|line| line.strip_prefix("PRETTY_NAME="))
-        .map_or("unknown", |name| name.trim_matches('"'));
-    let mut hash = Sha256::new();
-    hash.update(&release);
-    for list in ["var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite"] {
-        hash.update(read(list));
-    }
-    format!("{name} {}", &hex::encode(hash.finalize())[..16])
 }

@@ -2,8 +2,10 @@
 //! daemon and nothing to install.
 
 mod backend;
+mod facts;
 mod launcher;
 mod protocol;
+mod root;
 mod sandbox;
 
 pub use backend::NamespaceBackend;

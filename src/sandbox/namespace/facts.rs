@@ -1,0 +1,35 @@
+//! What the launcher found on this host, as protections and the means by which they hold.
+
+use super::protocol::HostReport;
+use crate::sandbox::HostFacts;
+use std::collections::BTreeMap;
+use synthd_actors::model::Enforcement;
+
+pub(super) fn facts_of(report: &HostReport) -> HostFacts {
+    let controller = |name: &str| match report.controllers.get(name) {
+        Some(Ok(place)) => Ok(format!("cgroup {} ({place})", report.cgroup_version)),
+        Some(Err(why)) => Err(why.clone()),
+        None => Err("no cgroup hierarchy offers this controller".to_owned()),
+    };
+    let landlock = match report.landlock_abi {
+        abi if abi >= 2 => Ok(format!("ABI {abi}")),
+        _ => Err("the kernel has no Landlock of version 2 or later".to_owned()),
+    };
+    let rlimit = |_: String| Ok("rlimit per user namespace".to_owned());
+    let enforced = BTreeMap::from([
+        (Enforcement::Namespaces, Ok("user, mount, pid, net, ipc, uts, cgroup".to_owned())),
+        (Enforcement::MemoryCgroup, controller("memory")),
+        (Enforcement::Processes, controller("pids").or_else(rlimit)),
+        (Enforcement::CpuCgroup, controller("cpu")),
+        (Enforcement::Disk, Ok("tmpfs size and inode caps".to_owned())),
+        (Enforcement::Seccomp, Ok("system-call filter".to_owned())),
+        (Enforcement::Landlock, landlock),
+    ]);
+    HostFacts {
+        kernel: report.kernel.clone(),
+        root: report.root,
+        cgroup_version: report.cgroup_version.clone(),
+        enforced,
+        swept: report.swept,
+    }
+}
