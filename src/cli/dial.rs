@@ -42,6 +42,23 @@ impl Dial {
     }
 }
 
+impl Dial {
+    /// Asks one thing and shows the answer, to people or as it came.
+    pub(super) fn tell(
+        &self,
+        order: &Order,
+        json: bool,
+        show: impl FnOnce(Value) -> Result<()>,
+    ) -> Result<ExitCode> {
+        match self.ask(order, json, |_| {})? {
+            Err(code) => return Ok(code),
+            Ok(answer) if json => say_json(&answer)?,
+            Ok(answer) => show(answer)?,
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 /// Shows why there is no answer.
 pub(super) fn told(failure: Failure, json: bool) -> Result<ExitCode> {
     let body = match failure {

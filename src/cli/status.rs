@@ -1,7 +1,7 @@
 //! `synthd status`: what a daemon is doing.
 
 use super::dial::{Dial, read};
-use super::output::{say, say_json, table};
+use super::output::{say, table};
 use crate::control::protocol::{MaybeNamed, Order};
 use crate::error::Result;
 use clap::Args;
@@ -43,16 +43,10 @@ struct Account {
 
 pub(super) fn run(args: StatusArgs) -> Result<ExitCode> {
     let order = Order::Status(MaybeNamed { campaign: args.campaign });
-    let answer = match args.dial.ask(&order, args.json, |_| {})? {
-        Ok(answer) => answer,
-        Err(code) => return Ok(code),
-    };
-    if args.json {
-        say_json(&answer)?;
-    } else {
+    args.dial.tell(&order, args.json, |answer| {
         show(&read(answer)?);
-    }
-    Ok(ExitCode::SUCCESS)
+        Ok(())
+    })
 }
 
 fn show(report: &Report) {

@@ -1,7 +1,7 @@
 //! `synthd submit`: gives a campaign to the daemon.
 
 use super::dial::{Dial, read};
-use super::output::{complain, complain_of_config, say, say_json};
+use super::output::{complain, complain_of_config, say};
 use crate::config;
 use crate::control::protocol::{Order, Submission};
 use crate::error::Result;
@@ -39,20 +39,14 @@ pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
     };
     let name = args.campaign.display().to_string();
     let order = Order::Submit(Submission { name, source });
-    let answer = match args.dial.ask(&order, args.json, |_| {})? {
-        Ok(answer) => answer,
-        Err(code) => return Ok(code),
-    };
-    if args.json {
-        say_json(&answer)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let progress: Progress = read(answer)?;
-    for skipped in &progress.skipped {
-        complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
-    }
-    say(&told(&progress));
-    Ok(ExitCode::SUCCESS)
+    args.dial.tell(&order, args.json, |answer| {
+        let progress: Progress = read(answer)?;
+        for skipped in &progress.skipped {
+            complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
+        }
+        say(&told(&progress));
+        Ok(())
+    })
 }
 
 fn told(progress: &Progress) -> String {

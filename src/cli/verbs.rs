@@ -76,18 +76,11 @@ pub(super) fn cancel(args: CampaignArgs) -> Result<ExitCode> {
 
 fn told_to(args: CampaignArgs, order: fn(Named) -> Order, effect: &str) -> Result<ExitCode> {
     let order = order(Named { campaign: args.campaign });
-    let answer = match args.dial.ask(&order, args.json, |_| {})? {
-        Ok(answer) => answer,
-        Err(code) => return Ok(code),
-    };
-    if args.json {
-        say_json(&answer)?;
-    } else {
+    args.dial.tell(&order, args.json, |answer| {
         let now: Progress = read(answer)?;
-        let state = now.state.as_str();
-        say(&format!("{} is {state}: it {effect}", now.campaign));
-    }
-    Ok(ExitCode::SUCCESS)
+        say(&format!("{} is {}: it {effect}", now.campaign, now.state.as_str()));
+        Ok(())
+    })
 }
 
 pub(super) fn drain(args: &DrainArgs) -> Result<ExitCode> {
