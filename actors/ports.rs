@@ -4,7 +4,7 @@
 use crate::model::{
     AttemptRecord, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord, Entry,
     EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
-    ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot, Task, Tree, Turn,
+    HostAddress, ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot, Task, Tree, Turn,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -70,6 +70,10 @@ pub trait Sandbox: Send + 'static {
 
     /// Lays a copy into the (empty) workspace.
     async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault>;
+
+    /// Carries whatever connects to `port` of the sandbox's loopback to an address of the
+    /// host's, for as long as the sandbox lives: the only way out of it there is.
+    async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault>;
 }
 
 /// The store failed. Never retried blindly: the caller decides what stops.

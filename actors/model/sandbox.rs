@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where commands start and what is copied for verification.
@@ -170,6 +172,13 @@ impl FileSpec {
         let known = [".sh", ".py", ".awk", ".bash"];
         known.iter().any(|end| self.path.ends_with(end)) || self.content.starts_with("#!")
     }
+}
+
+/// Where a tunnel leads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostAddress {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
 }
 
 /// Which tree files are laid below.

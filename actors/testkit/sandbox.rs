@@ -7,7 +7,7 @@
 use super::traps::Traps;
 use crate::model::{
     Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
-    SandboxSpec, Scan, Snapshot, Tree, TreeEntry, TreeKind, WORKSPACE,
+    HostAddress, SandboxSpec, Scan, Snapshot, Tree, TreeEntry, TreeKind, WORKSPACE,
 };
 use crate::ports::{Sandbox, SandboxBackend};
 use async_trait::async_trait;
@@ -196,5 +196,9 @@ impl Sandbox for FakeSandbox {
             self.files.insert(entry.path.clone(), text);
         }
         Ok(())
+    }
+
+    async fn tunnel(&mut self, port: u16, _: HostAddress) -> Result<(), Fault> {
+        self.shared.traps.pass(&format!("tunnel {port}")).await
     }
 }

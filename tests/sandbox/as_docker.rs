@@ -16,7 +16,13 @@ fn containers_keep_the_promises_of_a_sandbox() {
         return skip("the sandbox in containers", "no container engine with the test image");
     };
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["sandbox::basics", "sandbox::copies", "sandbox::hostile", "--nocapture"]);
+    command.args([
+        "sandbox::basics",
+        "sandbox::copies",
+        "sandbox::hostile",
+        "sandbox::tunnel",
+        "--nocapture",
+    ]);
     for test in OTHERWISE.iter().chain(&["program_19"]) {
         command.args(["--skip", test]);
     }

@@ -11,3 +11,4 @@ mod hostile;
 mod lab;
 mod lifetime;
 mod roots;
+mod tunnel;

@@ -1,7 +1,10 @@
 //! What several test modules share.
 
+mod upstream;
+
 use std::io::Write;
 use std::path::PathBuf;
+pub(crate) use upstream::Upstream;
 
 /// Names another binary to test: set when the tests run as a user who cannot enter the
 /// build directory.

@@ -4,13 +4,14 @@
 
 use super::entries::{self, Allowance};
 use super::report::{read_report, shown};
+use super::tunnel::{Line, ReadError, read_frame};
 use super::wire::{self, Frame, MAX_FRAME, Malformed, Reader, Writer, kind};
 use std::time::Duration;
 use synthd_actors::model::{
-    Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Limits, Shell,
-    Snapshot, Tree,
+    Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, Limits,
+    Shell, Snapshot, Tree,
 };
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, timeout_at};
 
 /// How much longer than the guest's own deadline the host waits.
@@ -25,7 +26,7 @@ const MAX_COMMAND: usize = MAX_FRAME / 2;
 /// Speaks to one guest over its stream. After a fault, or a request given up half way, the
 /// stream's state is unknown, so the client refuses to be used again.
 pub struct GuestClient<S> {
-    stream: S,
+    line: Line<S>,
     next_id: u32,
     lost: Option<Fault>,
     /// The request whose answer has not been read to its end.
@@ -49,9 +50,9 @@ impl Shells {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     pub fn new(stream: S) -> Self {
-        Self { stream, next_id: 0, lost: None, asking: None }
+        Self { line: Line::new(stream), next_id: 0, lost: None, asking: None }
     }
 
     /// Checks that the guest is there and speaks our version; which shells it finds.
@@ -99,6 +100,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
 
     pub async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
         self.send_entries(entries::of_snapshot(snapshot).ok_or_else(outside)?).await
+    }
+
+    /// Carries connections to `port` of the sandbox's loopback to `to`, for as long as the
+    /// sandbox lives.
+    pub async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
+        let mut writer = Writer::default();
+        writer.u32(port.into());
+        self.ask(kind::TUNNEL, &writer.0, kind::DONE, PATIENCE).await.map_err(
+            |fault| match fault.kind {
+                FaultKind::SandboxCopy => Fault::new(FaultKind::SandboxStart, fault.message),
+                _ => fault,
+            },
+        )?;
+        self.line.share(to);
+        Ok(())
     }
 
     async fn send_entries(&mut self, frames: Vec<Vec<u8>>) -> Result<(), Fault> {
@@ -164,24 +180,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
         if let Some(fault) = &self.lost {
             return Err(fault.clone());
         }
-        self.next_id = self.next_id.wrapping_add(1);
+        self.next_id = self.next_id.wrapping_add(1) & !wire::TUNNELLED;
         self.asking = Some(self.next_id);
         let bytes = wire::encode(self.next_id, kind, payload);
-        match timeout_at(deadline, self.stream.write_all(&bytes)).await {
+        match timeout_at(deadline, self.line.write_all(&bytes)).await {
             Ok(Ok(())) => Ok(self.next_id),
-            Ok(Err(error)) => Err(self.lose(FaultKind::SandboxLost, format!("write: {error}"))),
+            Ok(Err(error)) => Err(self.gone(&error)),
             Err(_) => Err(self.lose(FaultKind::SandboxLost, "the guest reads nothing".into())),
         }
     }
 
     async fn receive(&mut self, id: u32, deadline: Instant) -> Result<Frame, Fault> {
-        let frame = match timeout_at(deadline, read_frame(&mut self.stream)).await {
+        let frame = match timeout_at(deadline, read_frame(&mut self.line)).await {
             Ok(Ok(frame)) => frame,
-            Ok(Err(ReadError::Closed(error))) => {
-                return Err(
-                    self.lose(FaultKind::SandboxLost, format!("the guest is gone: {error}"))
-                );
-            }
+            Ok(Err(ReadError::Closed(error))) => return Err(self.gone(&error)),
             Ok(Err(ReadError::Malformed(error))) => return Err(self.broken(error)),
             Err(_) => {
                 let silent = "the guest did not answer in time".to_owned();
@@ -216,6 +228,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
         }
     }
 
+    fn gone(&mut self, error: &std::io::Error) -> Fault {
+        match self.line.broken() {
+            Some(malformed) => self.broken(malformed),
+            None => self.lose(FaultKind::SandboxLost, format!("the guest is gone: {error}")),
+        }
+    }
+
     fn broken(&mut self, error: Malformed) -> Fault {
         self.lose(FaultKind::SandboxProtocol, error.0.to_owned())
     }
@@ -225,20 +244,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> GuestClient<S> {
         self.lost = Some(fault.clone());
         fault
     }
-}
-
-enum ReadError {
-    Closed(std::io::Error),
-    Malformed(Malformed),
-}
-
-async fn read_frame<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Frame, ReadError> {
-    let mut prefix = [0; 4];
-    stream.read_exact(&mut prefix).await.map_err(ReadError::Closed)?;
-    let length = wire::body_length(prefix).map_err(ReadError::Malformed)?;
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.map_err(ReadError::Closed)?;
-    wire::decode(body).map_err(ReadError::Malformed)
 }
 
 fn outside() -> Fault {

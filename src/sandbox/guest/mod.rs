@@ -4,6 +4,7 @@ mod client;
 mod entries;
 mod report;
 mod sandbox;
+mod tunnel;
 #[path = "program/wire.rs"]
 #[allow(unreachable_pub, reason = "compiled into the guest too, where it is a whole program")]
 pub mod wire;

@@ -5,8 +5,8 @@ use super::report::may_be_killed;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use synthd_actors::model::{
-    ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint, SandboxSpec,
-    Snapshot, Tree,
+    ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint, HostAddress,
+    SandboxSpec, Snapshot, Tree,
 };
 use synthd_actors::ports::Sandbox;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -90,5 +90,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
 
     async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
         self.client.unpack(snapshot).await
+    }
+
+    async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
+        self.client.tunnel(port, to).await
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
-use synthd::sandbox::guest::wire::{MAX_FRAME, PROTOCOL, Writer, encode, kind, tree};
+use synthd::sandbox::guest::wire::{MAX_FRAME, PROTOCOL, TUNNELLED, Writer, encode, kind, tree};
 use synthd::sandbox::namespace::NamespaceBackend;
 use synthd_actors::model::{FaultKind, Limits};
 use synthd_actors::ports::SandboxBackend;
@@ -39,6 +39,10 @@ fn broken() -> Vec<Vec<u8>> {
         frame(kind::CLEAR, b""),
         frame(kind::CLEAR, &[9]),
         frame(kind::CLEAR, &[1, 1]),
+        frame(kind::TUNNEL, b""),
+        frame(kind::TUNNEL, &70_000_u32.to_le_bytes()),
+        encode(TUNNELLED | 1, kind::DATA, b"x"),
+        encode(TUNNELLED | 1, kind::RESET, b""),
         frame(kind::PACK, &[0; 3]),
         frame(kind::PACK, &[0; 40]),
         frame(kind::LAY, b""),
@@ -116,7 +120,7 @@ fn no_babble_hangs_the_guest() {
     let bare = NamespaceBackend::new(synthd());
     let babble = (
         prop::collection::vec(any::<u8>(), 0..300),
-        prop::option::of(prop::sample::select(vec![1_u8, 2, 3, 4, 5])),
+        prop::option::of(prop::sample::select(vec![1_u8, 2, 3, 4, 5, 6])),
     );
     let mut runner =
         TestRunner::new(Config { cases: 48, failure_persistence: None, ..Config::default() });

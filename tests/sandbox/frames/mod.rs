@@ -3,4 +3,5 @@
 
 mod fake;
 mod guest;
+mod tunnel;
 mod wire;

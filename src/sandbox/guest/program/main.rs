@@ -1,5 +1,6 @@
-//! The guest: PID 1 of a sandbox. It serves one request at a time from its stream, reaps
-//! whatever dies, and dies with the stream, which takes the whole sandbox with it.
+//! The guest: PID 1 of a sandbox. It serves one request at a time from its stream, carries
+//! connections through the tunnel meanwhile, reaps whatever dies, and dies with the stream,
+//! which takes the whole sandbox with it.
 //!
 //! ```text
 //!            frame                      child exits, deadline, output limit
@@ -12,6 +13,7 @@
 
 mod capture;
 mod files;
+mod host;
 mod launch;
 mod memory;
 mod pack;
@@ -20,12 +22,15 @@ mod scan;
 mod simple;
 mod spawn;
 mod state;
-mod stream;
 mod sys;
 mod tree;
+mod tunnel;
 mod wire;
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::RawFd;
+use sys::PollFd;
 use wire::{Frame, Malformed, Reader, Writer, kind};
 
 /// The launcher leaves the stream here.
@@ -44,61 +49,48 @@ fn main() {
 fn serve() -> io::Result<()> {
     let spawner = spawn::Spawner::new();
     sys::become_init()?;
-    let stream = match std::env::args().nth(1).as_deref() {
+    let (input, output) = match std::env::args().nth(1).as_deref() {
         Some(STDIO) => stdio()?,
-        _ => stream::Stream::both_ways(sys::take_stream(STREAM_FD)?)?,
+        _ => both_ways(sys::take_stream(STREAM_FD)?)?,
     };
     let shell = run::Shell::new(spawner)?;
-    let mut guest = Guest { stream, shell, layer: files::Layer::default() };
-    while let Some(frame) = guest.next_frame()? {
+    let host = host::Host::new(input, output);
+    let mut guest = Guest { host, shell, layer: files::Layer::default() };
+    loop {
+        let frame = guest.shell.idle(&mut guest.host)?;
         guest.answer(frame)?;
     }
-    Ok(())
+}
+
+fn both_ways(stream: File) -> io::Result<(File, File)> {
+    Ok((stream.try_clone()?, stream))
 }
 
 /// In a container. What ends everything would elsewhere end everything of the user.
-fn stdio() -> io::Result<stream::Stream> {
+fn stdio() -> io::Result<(File, File)> {
     if std::process::id() != 1 {
         return Err(io::Error::other("it must be the first process of its container"));
     }
-    let (input, output) = sys::take_stdio()?;
-    Ok(stream::Stream { input, output })
+    sys::take_stdio()
 }
 
 struct Guest {
-    stream: stream::Stream,
+    host: host::Host,
     shell: run::Shell,
     layer: files::Layer,
 }
 
 impl Guest {
-    /// The next request; none when the stream has closed.
-    fn next_frame(&mut self) -> io::Result<Option<Frame>> {
-        if !self.shell.idle_until_readable(&self.stream.input)? {
-            return Ok(None);
-        }
-        let mut prefix = [0; 4];
-        if let Err(error) = self.stream.input.read_exact(&mut prefix) {
-            return match error.kind() {
-                io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => Ok(None),
-                _ => Err(error),
-            };
-        }
-        let mut body = vec![0; wire::body_length(prefix).map_err(invalid)?];
-        self.stream.input.read_exact(&mut body)?;
-        wire::decode(body).map(Some).map_err(invalid)
-    }
-
     fn answer(&mut self, frame: Frame) -> io::Result<()> {
         let id = frame.id;
         match self.perform(&frame) {
-            Ok(reply) => self.reply(id, reply.0, &reply.1),
+            Ok(reply) => self.host.send(id, reply.0, &reply.1),
             // A command left half attended is no state to go on from.
             Err(error) if is_protocol(&error) || frame.kind == kind::EXEC => Err(error),
             Err(error) => {
                 let mut failed = Writer::default();
                 failed.bytes(error.to_string().as_bytes());
-                self.reply(id, kind::FAILED, &failed.0)
+                self.host.send(id, kind::FAILED, &failed.0)
             }
         }
     }
@@ -119,7 +111,7 @@ impl Guest {
             kind::EXEC => {
                 let request = launch::Request::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
-                let reply = self.shell.run(&request, &self.stream.input)?;
+                let reply = self.shell.run(&request, &mut self.host)?;
                 Ok((kind::EXITED, reply))
             }
             kind::LAY => self.layer.lay(&mut reader).map(done),
@@ -127,7 +119,7 @@ impl Guest {
                 let tree = reader.u8().map_err(invalid)?;
                 finish(reader)?;
                 // What an earlier check started must not meddle with the next one's files.
-                self.shell.kill_everything()?;
+                self.end_everything()?;
                 files::clear(tree)?;
                 Ok(done(0))
             }
@@ -135,20 +127,28 @@ impl Guest {
                 let limits = pack::Limits::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
                 if limits.quiesce {
-                    self.shell.kill_everything()?;
+                    self.end_everything()?;
                 }
-                let stream = &mut self.stream.output;
-                let skipped = pack::pack(&limits, |payload| {
-                    stream.write_all(&wire::encode(frame.id, kind::ENTRIES, payload))
-                })?;
+                let host = &mut self.host;
+                let skipped =
+                    pack::pack(&limits, |payload| host.send(frame.id, kind::ENTRIES, payload))?;
                 Ok(done(skipped))
+            }
+            kind::TUNNEL => {
+                let port = reader.u32().map_err(invalid)?;
+                finish(reader)?;
+                let port = u16::try_from(port).map_err(|_| invalid(Malformed("no such port")))?;
+                self.host.listen(port)?;
+                Ok(done(0))
             }
             _ => Err(invalid(Malformed("unknown kind of frame"))),
         }
     }
 
-    fn reply(&mut self, id: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
-        self.stream.output.write_all(&wire::encode(id, kind, payload))
+    /// Every process, and what they had of the tunnel.
+    fn end_everything(&mut self) -> io::Result<()> {
+        self.shell.kill_everything()?;
+        self.host.reset_tunnel()
     }
 }
 
@@ -171,6 +171,11 @@ fn done(value: u32) -> (u8, Vec<u8>) {
 /// A host that breaks the protocol is no host of ours: the guest ends.
 pub(crate) fn invalid(error: Malformed) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.0)
+}
+
+/// What to wait for at a descriptor.
+pub(crate) fn poll_for(fd: RawFd, events: i16) -> PollFd {
+    PollFd { fd, events, revents: 0 }
 }
 
 fn is_protocol(error: &io::Error) -> bool {

@@ -8,18 +8,20 @@
 //! ```
 
 use crate::capture::{Capture, drain};
-use crate::memory::Kills;
+use crate::host::Host;
 use crate::launch::{self, Pipes, Request};
+use crate::memory::Kills;
+use crate::poll_for;
 use crate::scan;
 use crate::spawn::Spawner;
 use crate::state::{MAX_REPORT, Session};
-use crate::sys::{self, Death, PollFd};
+use crate::sys::{self, Death};
 use crate::tree;
-use crate::wire::{Writer, end};
+use crate::wire::{Frame, Writer, end};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 /// Pipes that background processes still hold; the oldest are closed beyond this.
@@ -73,27 +75,21 @@ impl Shell {
         })
     }
 
-    /// Waits for a request, reaping and draining meanwhile. False: the stream has closed.
-    pub fn idle_until_readable(&mut self, stream: &File) -> io::Result<bool> {
+    /// Waits for a request, reaping and draining meanwhile.
+    pub fn idle(&mut self, host: &mut Host) -> io::Result<Frame> {
         loop {
-            let mut fds = vec![poll_for(stream.as_raw_fd(), sys::POLLIN)];
-            self.watch_background(&mut fds);
-            sys::wait_for(&mut fds, if self.backlog { 0 } else { -1 })?;
-            if fds[1].revents != 0 || self.backlog {
+            if let Some(frame) = host.next_request() {
+                return Ok(frame);
+            }
+            if self.wait_for_news(host, &[], -1)? || self.backlog {
                 self.reap_all(0);
             }
             self.drain_held();
-            if fds[0].revents & sys::POLLIN != 0 {
-                return Ok(true);
-            }
-            if fds[0].revents != 0 {
-                return Ok(false);
-            }
         }
     }
 
     /// Runs one command and returns the payload of its reply.
-    pub fn run(&mut self, request: &Request, stream: &File) -> io::Result<Vec<u8>> {
+    pub fn run(&mut self, request: &Request, host: &mut Host) -> io::Result<Vec<u8>> {
         let started = Instant::now();
         let before = self.kills.count();
         let mut output = Output {
@@ -104,7 +100,7 @@ impl Shell {
         let verdict = match self.start(request) {
             Err(error) => (end::NOT_STARTED, 0, error.to_string()),
             Ok((pid, pipes)) => {
-                conclude(self.attend(pid, pipes, request, stream, &mut output)?, request)
+                conclude(self.attend(pid, pipes, request, host, &mut output)?, request)
             }
         };
         self.session.update(&output.state);
@@ -141,7 +137,7 @@ impl Shell {
         pid: i32,
         mut pipes: Pipes,
         request: &Request,
-        stream: &File,
+        host: &mut Host,
         output: &mut Output,
     ) -> io::Result<Ending> {
         let deadline = Instant::now() + request.timeout;
@@ -157,12 +153,16 @@ impl Shell {
             if output.out.total + output.err.total > request.killed {
                 break Ending::OutputLimit;
             }
-            self.wait_for_news(stream, &pipes, open, left)?;
+            let ours = [Some(&pipes.out), Some(&pipes.err), pipes.state.as_ref()];
+            let live = ours.into_iter().zip(open).filter_map(|(pipe, open)| pipe.filter(|_| open));
+            let live: Vec<&File> = live.collect();
+            let millis = left.as_millis().saturating_add(1).min(60_000);
+            self.wait_for_news(host, &live, i32::try_from(millis).unwrap_or(60_000))?;
             self.drain_open(&mut pipes, &mut open, output)?;
             self.drain_held();
         };
         if !matches!(ending, Ending::Reaped { .. }) {
-            self.end_tree(pid, stream)?;
+            self.end_tree(pid, host)?;
         }
         // What the child wrote before it died is in the pipes already; a background flood
         // is not waited for.
@@ -193,33 +193,26 @@ impl Shell {
         Ok(())
     }
 
+    /// Waits until something happens anywhere, and attends to the host. Whether somebody
+    /// has died.
     fn wait_for_news(
         &mut self,
-        stream: &File,
-        pipes: &Pipes,
-        open: [bool; 3],
-        left: Duration,
-    ) -> io::Result<()> {
-        let mut fds = vec![poll_for(stream.as_raw_fd(), sys::POLLRDHUP)];
-        self.watch_background(&mut fds);
-        let ours = [Some(&pipes.out), Some(&pipes.err), pipes.state.as_ref()];
-        let live = ours.into_iter().zip(open).filter(|(_, open)| *open);
-        fds.extend(live.filter_map(|(pipe, _)| Some(poll_for(pipe?.as_raw_fd(), sys::POLLIN))));
-        let millis = left.as_millis().saturating_add(1).min(60_000);
-        let millis = if self.backlog { 0 } else { i32::try_from(millis).unwrap_or(60_000) };
-        sys::wait_for(&mut fds, millis)?;
-        end_with_host(&fds[0]);
-        Ok(())
-    }
-
-    /// Deaths come first, then the pipes of background processes.
-    fn watch_background(&self, fds: &mut Vec<PollFd>) {
-        fds.push(poll_for(self.deaths.as_raw_fd(), sys::POLLIN));
-        fds.extend(self.held.iter().map(|f| poll_for(f.as_raw_fd(), sys::POLLIN)));
+        host: &mut Host,
+        pipes: &[&File],
+        millis: i32,
+    ) -> io::Result<bool> {
+        let files = self.held.iter().chain(pipes.iter().copied());
+        let mut fds = vec![poll_for(self.deaths.as_raw_fd(), sys::POLLIN)];
+        fds.extend(files.map(|file| poll_for(file.as_raw_fd(), sys::POLLIN)));
+        let hosts = fds.len();
+        host.watch(&mut fds);
+        sys::wait_for(&mut fds, if self.backlog { 0 } else { millis })?;
+        host.attend(&fds[hosts..])?;
+        Ok(fds[0].revents != 0)
     }
 
     /// Kills the tree below `root` and waits until all of it is dead and reaped.
-    fn end_tree(&mut self, root: i32, stream: &File) -> io::Result<()> {
+    fn end_tree(&mut self, root: i32, host: &mut Host) -> io::Result<()> {
         let mut dying = HashSet::from([root]);
         let mut killed = HashSet::new();
         let patience = Instant::now() + DYING;
@@ -232,10 +225,8 @@ impl Shell {
             if Instant::now() >= patience {
                 sys::kill_process(-1);
             }
-            let deaths = poll_for(self.deaths.as_raw_fd(), sys::POLLIN);
-            let mut fds = [poll_for(stream.as_raw_fd(), sys::POLLRDHUP), deaths];
-            sys::wait_for(&mut fds, if self.backlog { 0 } else { 10 })?;
-            end_with_host(&fds[0]);
+            self.wait_for_news(host, &[], 10)?;
+            self.drain_held();
             self.reap_each(|death| {
                 dying.remove(&death.pid);
             });
@@ -300,13 +291,6 @@ impl Shell {
     }
 }
 
-/// Where the host has gone, ends: with PID 1 the kernel ends the whole namespace.
-fn end_with_host(stream: &PollFd) {
-    if stream.revents & (sys::POLLRDHUP | sys::POLLHUP) != 0 {
-        std::process::exit(0);
-    }
-}
-
 fn conclude(ending: Ending, request: &Request) -> (u8, i32, String) {
     let (status, cpu) = match ending {
         Ending::TimedOut => return (end::TIMED_OUT, 0, String::new()),
@@ -329,8 +313,4 @@ fn conclude(ending: Ending, request: &Request) -> (u8, i32, String) {
 fn ended_by_limit(signal: i32, code: i32, cpu: Duration, limit: Duration) -> bool {
     let by = |number| signal == number || code == 128 + number;
     by(sys::SIGXCPU) && cpu * 4 >= limit || by(sys::SIGKILL) && cpu * 4 >= limit * 3
-}
-
-fn poll_for(fd: RawFd, events: i16) -> PollFd {
-    PollFd { fd, events, revents: 0 }
 }

@@ -5,12 +5,18 @@
 //! before anything is allocated, and every field is read through [`Reader`].
 
 /// Bumped on any change of the frames' meaning.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 /// The most a frame may hold after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// Bytes of file content carried by one entry; longer files take several.
 pub const CHUNK: usize = 1 << 20;
 const HEADER: usize = 5;
+/// Set in the id of every frame that belongs to a connection through the tunnel.
+pub const TUNNELLED: u32 = 1 << 31;
+/// Bytes of a connection that may be on their way in each direction.
+pub const WINDOW: usize = 64 << 10;
+/// Bytes one frame of a connection carries at most.
+pub const TUNNEL_CHUNK: usize = 16 << 10;
 
 /// What a frame asks for or answers: requests below 128, answers above.
 pub mod kind {
@@ -19,12 +25,20 @@ pub mod kind {
     pub const LAY: u8 = 3;
     pub const PACK: u8 = 4;
     pub const CLEAR: u8 = 5;
+    pub const TUNNEL: u8 = 6;
 
     pub const PONG: u8 = 129;
     pub const EXITED: u8 = 130;
     pub const DONE: u8 = 131;
     pub const ENTRIES: u8 = 132;
     pub const FAILED: u8 = 255;
+
+    // Of a connection through the tunnel, either way; only the guest opens.
+    pub const OPEN: u8 = 160;
+    pub const DATA: u8 = 161;
+    pub const EOF: u8 = 162;
+    pub const RESET: u8 = 163;
+    pub const CREDIT: u8 = 164;
 }
 
 /// How a command ended, on the wire.
