@@ -93,6 +93,7 @@ impl CampaignActor {
             record.judged.is_none() && matches!(record.outcome, Some(Outcome::Judged { .. }))
         };
         let (progress, watched) = watch::channel(progress);
+        let (backend, down) = (config.sandbox.backend, world.pool.down());
         let publisher = progress.clone();
         let actor = Self {
             world,
@@ -114,7 +115,7 @@ impl CampaignActor {
             progress,
         };
         let (address, joined) = spawn_actor(actor);
-        (CampaignHandle { address, progress: watched }, joined, publisher)
+        (CampaignHandle { address, progress: watched, backend, down }, joined, publisher)
     }
 
     pub(super) fn state(&self) -> CampaignState {

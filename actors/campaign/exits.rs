@@ -13,6 +13,8 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
+/// Before an attempt that an engine took with it is followed by another.
+const ENGINE_REST: Duration = Duration::from_secs(1);
 /// Attempts lost in a row that are no outage yet, however few episodes run at once.
 const OUTAGE: usize = 10;
 
@@ -119,6 +121,10 @@ impl CampaignActor {
                 let entries = self.end_of_attempt(&record, &fault);
                 self.write(entries, ctx);
             }
+            // The next attempt waits for the engine; this one was not the episode's fault.
+            FaultKind::EngineDown => {
+                return self.rest_before_retry(record, &fault, ENGINE_REST, ctx);
+            }
             kind if kind.may_be_outage() && self.is_outage() => {
                 let why = format!(
                     "{} attempts in a row were lost, the last: {fault}",
@@ -153,17 +159,25 @@ impl CampaignActor {
         };
         match retry.decide(&fault, record.failed_attempts, record.plan.id.as_str()) {
             Decision::GiveUp => self.give_up(record, fault, ctx),
-            Decision::Again { after } => {
-                let entries = self.end_of_attempt(&record, &fault);
-                self.write(entries, ctx);
-                self.resting += 1;
-                ctx.run_later(after, move |this, ctx| {
-                    this.resting -= 1;
-                    this.pending.push_front(record);
-                    this.admit(ctx);
-                });
-            }
+            Decision::Again { after } => self.rest_before_retry(record, &fault, after, ctx),
         }
+    }
+
+    fn rest_before_retry(
+        &mut self,
+        record: EpisodeRecord,
+        fault: &Fault,
+        after: Duration,
+        ctx: &mut Context<Self>,
+    ) {
+        let entries = self.end_of_attempt(&record, fault);
+        self.write(entries, ctx);
+        self.resting += 1;
+        ctx.run_later(after, move |this, ctx| {
+            this.resting -= 1;
+            this.pending.push_front(record);
+            this.admit(ctx);
+        });
     }
 
     /// The attempt's end; it may have failed before its start was written down.

@@ -2,6 +2,8 @@
 
 use super::actor::CampaignActor;
 use super::progress::Progress;
+use crate::model::Backend;
+use crate::pool::Down;
 use actix::{Addr, Message};
 use tokio::sync::watch;
 
@@ -31,11 +33,24 @@ pub struct Drain {
 pub struct CampaignHandle {
     pub(super) address: Addr<CampaignActor>,
     pub(super) progress: watch::Receiver<Progress>,
+    /// What isolates its sandboxes, and what is down of that.
+    pub(super) backend: Backend,
+    pub(super) down: watch::Receiver<Down>,
 }
 
 impl CampaignHandle {
     pub fn progress(&self) -> watch::Receiver<Progress> {
         self.progress.clone()
+    }
+
+    /// Where it stands at this moment, with what it waits for.
+    pub fn standing(&self) -> Progress {
+        let mut standing = self.progress.borrow().clone();
+        if !standing.settled {
+            let down = self.down.borrow().get(&self.backend).cloned();
+            standing.waiting_for = down.map(|why| format!("{}: {why}", self.backend.as_str()));
+        }
+        standing
     }
 
     /// Whether its actor still lives: a campaign that is complete has none.

@@ -62,6 +62,9 @@ pub struct Progress {
     pub already_complete: bool,
     /// Nothing runs and nothing will by itself.
     pub settled: bool,
+    /// What its episodes need and cannot have at the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_for: Option<String>,
 }
 
 impl Progress {
@@ -83,6 +86,7 @@ impl Progress {
             skipped,
             already_complete: false,
             settled: false,
+            waiting_for: None,
         }
     }
 

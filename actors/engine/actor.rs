@@ -91,7 +91,8 @@ impl EngineActor {
         prepared: Prepared,
         ctx: &mut Context<Self>,
     ) -> Submitted {
-        let EngineTools { world, places, .. } = self.tools.clone();
+        let EngineTools { mut world, places, .. } = self.tools.clone();
+        world.pool = world.pool.of(name);
         let before = prepared.before.clone();
         let starting = || {
             let (handle, joined, progress) = CampaignActor::start(world, prepared, places);

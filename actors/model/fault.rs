@@ -13,6 +13,9 @@ pub enum FaultKind {
     /// The backend will not make such a sandbox: the host lacks what it requires, or there is
     /// no such image. The campaign waits for somebody to mend that.
     SandboxRefused,
+    /// What makes sandboxes does not answer, or can make none for now: whoever needs one
+    /// waits, and no episode pays for it.
+    EngineDown,
     /// The guest died, its stream closed, or it stayed silent past its deadline.
     SandboxLost,
     /// The guest sent what the protocol does not allow.
@@ -53,6 +56,7 @@ impl FaultKind {
     pub fn is_transient(self) -> bool {
         match self {
             Self::SandboxStart
+            | Self::EngineDown
             | Self::SandboxLost
             | Self::SandboxProtocol
             | Self::SandboxCopy
@@ -78,6 +82,7 @@ impl FaultKind {
         !matches!(
             self,
             Self::Cancelled
+                | Self::EngineDown
                 | Self::Budget
                 | Self::ReplayDiffers
                 | Self::Store
@@ -101,6 +106,7 @@ impl FaultKind {
         match self {
             Self::SandboxStart => "sandbox_start",
             Self::SandboxRefused => "sandbox_refused",
+            Self::EngineDown => "engine_down",
             Self::SandboxLost => "sandbox_lost",
             Self::SandboxProtocol => "sandbox_protocol",
             Self::SandboxCopy => "sandbox_copy",

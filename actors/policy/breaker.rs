@@ -1,5 +1,5 @@
-//! A breaker over creations: after several failures in a row it fails fast for a while,
-//! then lets one probe through.
+//! A breaker over creations: after several failures in a row, or one that says that nothing
+//! can succeed, it fails fast for a while, then lets one probe through.
 //!
 //! ```text
 //!  closed ──N failures──► open ──cool-down──► probing ──success──► closed
@@ -28,10 +28,17 @@ pub enum Try {
 }
 
 const MAX_COOL_DOWN: Duration = Duration::from_secs(30);
+/// What is known to be down is looked for more often: somebody may be mending it.
+const MAX_COOL_DOWN_TRIPPED: Duration = Duration::from_secs(5);
 
 impl Breaker {
     pub fn new(threshold: u32, cool_down: Duration) -> Self {
         Self { threshold, cool_down, failures: 0, open_until: None, probing: false }
+    }
+
+    /// Whether [`Breaker::admit`] would let a try through.
+    pub fn admits(&self, now: Instant) -> bool {
+        self.open_until.is_none_or(|until| now >= until && !self.probing)
     }
 
     /// Whether a try may go ahead now, and as what.
@@ -66,10 +73,23 @@ impl Breaker {
         self.failures = self.failures.saturating_add(1);
         self.probing = false;
         if self.failures >= self.threshold {
-            let doublings = (self.failures - self.threshold).min(10);
-            self.open_until =
-                Some(now + (self.cool_down * 2_u32.pow(doublings)).min(MAX_COOL_DOWN));
+            self.open(now, MAX_COOL_DOWN);
         }
+    }
+
+    /// A failure after which nothing else needs to be tried.
+    pub fn tripped(&mut self, now: Instant, what: Try) {
+        if self.is_open() && what == Try::Plain {
+            return;
+        }
+        self.failures = self.failures.saturating_add(1).max(self.threshold);
+        self.probing = false;
+        self.open(now, MAX_COOL_DOWN_TRIPPED);
+    }
+
+    fn open(&mut self, now: Instant, most: Duration) {
+        let doublings = (self.failures - self.threshold).min(10);
+        self.open_until = Some(now + (self.cool_down * 2_u32.pow(doublings)).min(most));
     }
 
     pub fn is_open(&self) -> bool {
@@ -80,6 +100,24 @@ impl Breaker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_trip_opens_it_and_probes_never_grow_rare() {
+        let mut now = Instant::now();
+        let mut breaker = Breaker::new(8, Duration::from_millis(500));
+        breaker.tripped(now, Try::Plain);
+        for _ in 0..20 {
+            assert_eq!(breaker.admit(now), None);
+            assert!(breaker.wait(now).is_some_and(|wait| wait <= Duration::from_secs(5)));
+            now += Duration::from_secs(5);
+            assert!(breaker.admits(now));
+            assert_eq!(breaker.admit(now), Some(Try::Probe));
+            assert!(!breaker.admits(now));
+            breaker.tripped(now, Try::Probe);
+        }
+        breaker.succeeded();
+        assert_eq!(breaker.admit(now), Some(Try::Plain));
+    }
 
     #[test]
     fn opens_probes_and_closes() {

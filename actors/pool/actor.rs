@@ -1,75 +1,135 @@
 //! The pool actor: a shim over [`super::state`] that creates in tasks and hands over.
+//!
+//! ```text
+//!           asked: none warm                    created
+//!  (none) ───────────────────► creating ─────────────────► leased ──► dropped
+//!                                 │  ▲                       ▲
+//!              the engine is down │  │ probe           taken │
+//!                                 ▼  │                       │
+//!                               waiting        warm ◄──► checking ──► dead, old or idle
+//! ```
+//! A creation that fails is told to one who waits. A backend that is down is not: who waits
+//! goes on waiting, and one creation at a time looks whether it is back.
 
-use super::messages::{Acquire, Granted, Lease, PoolStats, Shutdown, Snapshot};
-use super::state::{PoolConfig, Shelves};
-use crate::model::{Fault, FaultKind, SandboxSpec};
+use super::figures::{self, Figures, SpecStats};
+use super::messages::{Acquire, Down, Granted, Lease, PoolStats, Shutdown, Snapshot};
+use super::state::{PoolConfig, Shelves, Warm};
+use crate::model::{Backend, Fault, FaultKind, SandboxSpec};
 use crate::policy::{Breaker, Try};
 use crate::ports::{Sandbox, SandboxBackend};
 use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const EXPIRY_CHECK: Duration = Duration::from_secs(5);
 const BREAKER_THRESHOLD: u32 = 8;
 const BREAKER_COOL_DOWN: Duration = Duration::from_millis(500);
+/// Specifications that figures are kept of after nobody uses them any more.
+const REMEMBERED: usize = 64;
 
 type Held = (Box<dyn Sandbox>, OwnedSemaphorePermit);
-type Waiter = oneshot::Sender<Granted>;
+
+/// Somebody who waits, and since when.
+struct Waiter {
+    grant: oneshot::Sender<Granted>,
+    since: Instant,
+}
+
+impl Waiter {
+    fn is_gone(&self) -> bool {
+        self.grant.is_closed()
+    }
+
+    fn tell(self, granted: Granted) {
+        // Nobody listening means nobody to tell.
+        self.grant.send(granted).ok();
+    }
+}
+
+/// What outlives an incarnation of the actor.
+pub(super) struct Tools {
+    pub(super) backend: Arc<dyn SandboxBackend>,
+    pub(super) config: PoolConfig,
+    /// Leases of before a rebuild keep theirs.
+    pub(super) places: Arc<Semaphore>,
+    /// A pool that was closed stays closed.
+    pub(super) closing: CancellationToken,
+    pub(super) down: Arc<watch::Sender<Down>>,
+}
 
 /// Keeps sandboxes warm.
 pub struct PoolActor {
     backend: Arc<dyn SandboxBackend>,
     shelves: Shelves<Held, Waiter>,
     places: Arc<Semaphore>,
-    breaker: Breaker,
-    /// A look at the shelves is due when the breaker may let a probe through.
+    breakers: HashMap<Backend, Breaker>,
+    /// What is wrong with a backend that is down.
+    down: Arc<watch::Sender<Down>>,
+    /// A look at the shelves is due when a breaker may let a probe through.
     waking: bool,
-    stats: PoolStats,
+    figures: HashMap<Arc<SandboxSpec>, Figures>,
     closing: CancellationToken,
 }
 
 impl PoolActor {
-    pub(super) fn new(
-        backend: Arc<dyn SandboxBackend>,
-        config: PoolConfig,
-        places: Arc<Semaphore>,
-        closing: CancellationToken,
-    ) -> Self {
+    pub(super) fn new(tools: Tools) -> Self {
+        let Tools { backend, config, places, closing, down } = tools;
         Self {
             backend,
             shelves: Shelves::new(config),
             places,
-            breaker: Breaker::new(BREAKER_THRESHOLD, BREAKER_COOL_DOWN),
+            breakers: HashMap::new(),
+            down,
             waking: false,
-            stats: PoolStats::default(),
+            figures: HashMap::new(),
             closing,
         }
     }
 
-    fn acquire(&mut self, spec: &Arc<SandboxSpec>, waiter: Waiter, ctx: &mut Context<Self>) {
-        if self.closing.is_cancelled() {
-            return tell(waiter, Err(closed()));
-        }
+    fn acquire(
+        &mut self,
+        asked: &Acquire,
+        grant: oneshot::Sender<Granted>,
+        ctx: &mut Context<Self>,
+    ) {
         let now = Instant::now();
-        let (taken, old) = self.shelves.take(spec, now);
+        let waiter = Waiter { grant, since: now };
+        if self.closing.is_cancelled() {
+            return waiter.tell(Err(closed()));
+        }
+        let (taken, old) = self.shelves.take(&asked.spec, now);
         drop(old);
         match taken {
             Some((sandbox, place)) => {
-                self.stats.hits += 1;
-                if let Err(unwanted) = waiter.send(Ok(Lease::new(sandbox, place, true))) {
-                    drop(unwanted);
-                }
+                let figures = self.figures(&asked.spec);
+                figures.hits += 1;
+                figures.waits.add(Duration::ZERO);
+                waiter.tell(Ok(Lease::new(sandbox, place, true)));
             }
             None => {
-                self.stats.misses += 1;
-                self.shelves.wait(spec, waiter, now);
+                self.figures(&asked.spec).misses += 1;
+                self.shelves.wait(&asked.spec, asked.party.clone(), waiter, now);
             }
         }
         self.refill(ctx);
+    }
+
+    fn figures(&mut self, spec: &Arc<SandboxSpec>) -> &mut Figures {
+        if self.figures.len() >= REMEMBERED && !self.figures.contains_key(spec) {
+            let shelves = &self.shelves;
+            self.figures.retain(|known, _| shelves.level(known) != Default::default());
+        }
+        self.figures.entry(spec.clone()).or_default()
+    }
+
+    fn breaker(&mut self, backend: Backend) -> &mut Breaker {
+        let new = || Breaker::new(BREAKER_THRESHOLD, BREAKER_COOL_DOWN);
+        self.breakers.entry(backend).or_insert_with(new)
     }
 
     /// Starts what is lacking, as far as creations in parallel are allowed.
@@ -77,22 +137,23 @@ impl PoolActor {
         if self.closing.is_cancelled() {
             return;
         }
-        self.shelves.forget(Waiter::is_closed);
-        for (spec, awaited) in self.shelves.plan() {
+        self.shelves.forget(Waiter::is_gone);
+        let now = Instant::now();
+        let breakers = &self.breakers;
+        let may = |spec: &SandboxSpec| breakers.get(&spec.backend).is_none_or(|b| b.admits(now));
+        for (spec, awaited) in self.shelves.plan(may) {
             let Some(place) = self.place_for(&spec, awaited) else {
                 self.shelves.created(&spec);
                 continue;
             };
             // Who waits goes on waiting while the breaker is open: a backend that is back
             // in a second costs nobody an attempt.
-            match self.breaker.admit(Instant::now()) {
+            match self.breaker(spec.backend).admit(now) {
                 Some(what) => self.create(spec, place, what, ctx),
-                None => {
-                    self.shelves.created(&spec);
-                    self.wake(ctx);
-                }
+                None => self.shelves.created(&spec),
             }
         }
+        self.wake(ctx);
     }
 
     /// A place, or the promise of one where somebody waits; warmth takes only what is free.
@@ -113,7 +174,9 @@ impl PoolActor {
                     Ok(place) => place,
                     Err(places) => places.acquire_owned().await.map_err(|_| closed())?,
                 };
-                backend.create(&wanted).await.map(|sandbox| (sandbox, place))
+                let begun = Instant::now();
+                let sandbox = backend.create(&wanted).await?;
+                Ok(((sandbox, place), begun.elapsed()))
             };
             tokio::select! {
                 biased;
@@ -130,55 +193,102 @@ impl PoolActor {
     fn created(
         &mut self,
         spec: &Arc<SandboxSpec>,
-        created: Result<Held, Fault>,
+        created: Result<(Held, Duration), Fault>,
         what: Try,
         ctx: &mut Context<Self>,
     ) {
         self.shelves.created(spec);
         match created {
-            Ok(held) => {
-                self.breaker.succeeded();
-                self.stats.created += 1;
-                self.hand_over(spec, held);
+            Ok((held, took)) => {
+                self.breaker(spec.backend).succeeded();
+                self.is_back(spec.backend);
+                self.shelves.made(spec, took);
+                self.figures(spec).creations.add(took);
+                self.hand_over(spec, held, Instant::now(), false);
             }
-            Err(fault) => {
-                self.stats.failed += 1;
-                self.fail(spec, &fault, what);
-                self.breaker.failed(Instant::now(), what);
-            }
+            Err(fault) => self.failed(spec, fault, what),
         }
         self.refill(ctx);
     }
 
+    /// One creation, one waiter told; but a failed probe speaks for all, or they would wait
+    /// one after another for as many probes. A backend that is down makes them wait.
+    fn failed(&mut self, spec: &Arc<SandboxSpec>, fault: Fault, what: Try) {
+        self.figures(spec).failed += 1;
+        let (now, backend) = (Instant::now(), spec.backend);
+        match fault.kind {
+            FaultKind::EngineDown => {
+                self.breaker(backend).tripped(now, what);
+                self.is_down(backend, fault);
+                return;
+            }
+            // What the backend will not make says nothing of what else it makes.
+            FaultKind::SandboxRefused | FaultKind::Cancelled if what == Try::Plain => {}
+            _ => self.breaker(backend).failed(now, what),
+        }
+        if what == Try::Probe {
+            let waiters = self.shelves.all_waiters(|spec| spec.backend == backend);
+            waiters.into_iter().for_each(|waiter| waiter.tell(Err(fault.clone())));
+        } else if let Some(waiter) = self.shelves.next_waiter(spec) {
+            waiter.tell(Err(fault));
+        }
+    }
+
+    fn is_down(&mut self, backend: Backend, fault: Fault) {
+        if !self.down.borrow().contains_key(&backend) {
+            tracing::warn!(backend = backend.as_str(), %fault, "waiting for the sandbox backend");
+        }
+        self.down.send_modify(|down| drop(down.insert(backend, fault.message)));
+    }
+
+    fn is_back(&mut self, backend: Backend) {
+        if self.down.send_if_modified(|down| down.remove(&backend).is_some()) {
+            tracing::info!(backend = backend.as_str(), "the sandbox backend is back");
+        }
+    }
+
     /// To the first waiter who still wants it, else onto the shelf.
-    fn hand_over(&mut self, spec: &Arc<SandboxSpec>, (sandbox, place): Held) {
-        let mut lease = Lease::new(sandbox, place, false);
-        while let Some(waiter) = self.shelves.next_waiter(spec) {
-            match waiter.send(Ok(lease)) {
-                Ok(()) | Err(Err(_)) => return,
+    fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: Held, born: Instant, warm: bool) {
+        let mut lease = Lease::new(held.0, held.1, warm);
+        while let Some(Waiter { grant, since }) = self.shelves.next_waiter(spec) {
+            match grant.send(Ok(lease)) {
+                Ok(()) | Err(Err(_)) => return self.figures(spec).waits.add(since.elapsed()),
                 Err(Ok(unwanted)) => lease = unwanted,
             }
         }
         if !self.closing.is_cancelled() {
-            drop(self.shelves.keep(spec, lease.into_parts(), Instant::now()));
+            drop(self.shelves.keep(spec, lease.into_parts(), born, Instant::now()));
         }
     }
 
-    /// One creation, one waiter told; but a failed probe speaks for all, or they would wait
-    /// one after another for as many probes.
-    fn fail(&mut self, spec: &Arc<SandboxSpec>, fault: &Fault, what: Try) {
-        if what == Try::Probe {
-            let waiters = self.shelves.all_waiters();
-            waiters.into_iter().for_each(|waiter| tell(waiter, Err(fault.clone())));
-        } else if let Some(waiter) = self.shelves.next_waiter(spec) {
-            tell(waiter, Err(fault.clone()));
+    /// Looks whether warm ones live, so that nobody finds out who waits for one.
+    fn check_health(&mut self, ctx: &mut Context<Self>) {
+        for (spec, Warm { item: (mut sandbox, place), born, .. }) in
+            self.shelves.due(Instant::now())
+        {
+            let look = spawn("check sandbox", async move {
+                let alive = sandbox.ping().await;
+                (alive, (sandbox, place))
+            });
+            ctx.spawn(look.into_actor(self).map(move |looked, this, ctx| {
+                this.shelves.checked(&spec);
+                match looked {
+                    Ok((Ok(()), held)) => this.hand_over(&spec, held, born, true),
+                    _ => this.figures(&spec).died += 1,
+                }
+                this.refill(ctx);
+            }));
         }
     }
 
-    /// Looks again when the breaker may admit a probe. One look is enough: it arranges for
+    /// Looks again when a breaker may admit a probe. One look is enough: it arranges for
     /// the next.
     fn wake(&mut self, ctx: &mut Context<Self>) {
-        let Some(wait) = self.breaker.wait(Instant::now()).filter(|_| !self.waking) else { return };
+        let now = Instant::now();
+        let waits = self.breakers.values().filter_map(|breaker| breaker.wait(now));
+        let Some(wait) = waits.min().filter(|_| !self.waking && self.shelves.lacks()) else {
+            return;
+        };
         self.waking = true;
         ctx.run_later(wait, |this, ctx| {
             this.waking = false;
@@ -190,16 +300,42 @@ impl PoolActor {
         self.closing.cancel();
         let (items, waiters) = self.shelves.clear();
         drop(items);
-        waiters.into_iter().for_each(|waiter| tell(waiter, Err(closed())));
+        waiters.into_iter().for_each(|waiter| waiter.tell(Err(closed())));
     }
 
     fn snapshot(&self) -> PoolStats {
+        let mut specs: Vec<SpecStats> =
+            self.figures.iter().map(|(spec, figures)| self.spec_stats(spec, figures)).collect();
+        specs.sort_by(|a, b| a.spec.cmp(&b.spec));
+        let sum = |of: fn(&SpecStats) -> u64| specs.iter().map(of).sum();
         PoolStats {
             warm: self.shelves.warm(),
             creating: self.shelves.creating(),
             waiting: self.shelves.waiting(),
-            breaker_open: self.breaker.is_open(),
-            ..self.stats.clone()
+            hits: sum(|spec| spec.hits),
+            misses: sum(|spec| spec.misses),
+            created: sum(|spec| spec.creation.count),
+            failed: sum(|spec| spec.failed),
+            breaker_open: self.breakers.values().any(Breaker::is_open),
+            down: self.down.borrow().clone(),
+            specs,
+        }
+    }
+
+    fn spec_stats(&self, spec: &SandboxSpec, figures: &Figures) -> SpecStats {
+        let level = self.shelves.level(spec);
+        SpecStats {
+            spec: figures::name(spec),
+            warm: level.warm,
+            target: level.target,
+            creating: level.creating,
+            waiting: level.waiting,
+            hits: figures.hits,
+            misses: figures.misses,
+            failed: figures.failed,
+            died: figures.died,
+            wait: figures.waits.shown(),
+            creation: figures.creations.shown(),
         }
     }
 }
@@ -211,17 +347,13 @@ fn closed() -> Fault {
     Fault::new(FaultKind::Cancelled, "the pool is closed")
 }
 
-fn tell(waiter: Waiter, granted: Granted) {
-    // Nobody listening means nobody to tell.
-    waiter.send(granted).ok();
-}
-
 impl Actor for PoolActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.run_interval(EXPIRY_CHECK, |this, ctx| {
             drop(this.shelves.expire(Instant::now()));
+            this.check_health(ctx);
             this.refill(ctx);
         });
     }
@@ -231,10 +363,10 @@ impl Handler<Acquire> for PoolActor {
     type Result = ();
 
     fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) {
-        let waiter = message.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let grant = message.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
         // None: an incarnation that has died took it; the caller asks again.
-        if let Some(waiter) = waiter {
-            self.acquire(&message.spec, waiter, ctx);
+        if let Some(grant) = grant {
+            self.acquire(&message, grant, ctx);
         }
     }
 }

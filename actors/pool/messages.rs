@@ -1,16 +1,20 @@
 //! What the pool is asked, and the handle through which.
 
 use super::PoolActor;
+use super::actor::Tools;
+use super::figures::SpecStats;
+use super::line::Party;
 use super::state::PoolConfig;
-use crate::model::{Fault, SandboxSpec};
+use crate::model::{Backend, CampaignName, Fault, SandboxSpec};
 use crate::policy::Intensity;
 use crate::ports::{Sandbox, SandboxBackend};
 use crate::supervisor::{Ended, Handle, supervise};
 use actix::Message;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +49,7 @@ pub(super) type Granted = Result<Lease, Fault>;
 #[rtype(result = "()")]
 pub struct Acquire {
     pub(super) spec: Arc<SandboxSpec>,
+    pub(super) party: Party,
     pub(super) reply: Arc<Mutex<Option<oneshot::Sender<Granted>>>>,
 }
 
@@ -58,7 +63,7 @@ pub struct Shutdown;
 #[rtype(result = "PoolStats")]
 pub struct Snapshot;
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PoolStats {
     pub warm: usize,
     pub creating: usize,
@@ -68,11 +73,20 @@ pub struct PoolStats {
     pub created: u64,
     pub failed: u64,
     pub breaker_open: bool,
+    pub down: Down,
+    pub specs: Vec<SpecStats>,
 }
 
 /// The pool, for everybody else.
 #[derive(Clone)]
-pub struct PoolHandle(Handle<PoolActor>);
+pub struct PoolHandle {
+    actor: Handle<PoolActor>,
+    party: Party,
+    down: watch::Receiver<Down>,
+}
+
+/// Backends that are down, which everybody waits for, with the reason.
+pub type Down = BTreeMap<Backend, String>;
 
 impl PoolHandle {
     /// Starts a supervised pool.
@@ -85,10 +99,28 @@ impl PoolHandle {
         // that was closed stays closed.
         let closing = CancellationToken::new();
         let intensity = Intensity::new(5, Duration::from_secs(10));
+        let (publish, down) = watch::channel(Down::new());
+        let publish = Arc::new(publish);
         let (handle, joined) = supervise("pool", intensity, move || {
-            PoolActor::new(backend.clone(), config.clone(), places.clone(), closing.clone())
+            PoolActor::new(Tools {
+                backend: backend.clone(),
+                config: config.clone(),
+                places: places.clone(),
+                closing: closing.clone(),
+                down: publish.clone(),
+            })
         });
-        (Self(handle), joined)
+        (Self { actor: handle, party: "".into(), down }, joined)
+    }
+
+    /// The same pool for a campaign, which takes turns with others.
+    pub fn of(&self, campaign: &CampaignName) -> Self {
+        Self { party: campaign.as_str().into(), ..self.clone() }
+    }
+
+    /// Backends that are down at the moment.
+    pub fn down(&self) -> watch::Receiver<Down> {
+        self.down.clone()
     }
 
     /// A sandbox whose guest has just answered.
@@ -96,7 +128,8 @@ impl PoolHandle {
         loop {
             let (reply, granted) = oneshot::channel();
             let reply = Arc::new(Mutex::new(Some(reply)));
-            self.0.ask(Acquire { spec: spec.clone(), reply }).await?;
+            let party = self.party.clone();
+            self.actor.ask(Acquire { spec: spec.clone(), party, reply }).await?;
             // A pool that died with the request in hand has a successor to ask.
             let Ok(granted) = granted.await else { continue };
             let mut lease = granted?;
@@ -108,16 +141,16 @@ impl PoolHandle {
     }
 
     pub async fn stats(&self) -> PoolStats {
-        self.0.ask(Snapshot).await.unwrap_or_default()
+        self.actor.ask(Snapshot).await.unwrap_or_default()
     }
 
     pub async fn shut_down(&self) {
         // A pool that is gone already has dropped its sandboxes.
-        self.0.ask(Shutdown).await.ok();
+        self.actor.ask(Shutdown).await.ok();
     }
 
     #[cfg(any(test, feature = "testkit"))]
     pub fn raw(&self) -> &Handle<PoolActor> {
-        &self.0
+        &self.actor
     }
 }

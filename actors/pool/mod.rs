@@ -1,11 +1,16 @@
-//! Warm sandboxes per specification: leases, refill, age limits.
+//! Warm sandboxes per specification: leases, refill by demand, limits of age and idleness,
+//! and patience with a backend that is down.
 
 mod actor;
+mod demand;
+mod figures;
+mod line;
 mod messages;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use actor::PoolActor;
-pub use messages::{Acquire, Lease, PoolHandle, PoolStats, Shutdown, Snapshot};
+pub use figures::{SpecStats, TimingsShown};
+pub use messages::{Acquire, Down, Lease, PoolHandle, PoolStats, Shutdown, Snapshot};
 pub use state::PoolConfig;

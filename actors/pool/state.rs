@@ -1,5 +1,7 @@
 //! Who waits, what is warm, and what to create next: the pool's decisions, without I/O.
 
+use super::demand::Demand;
+use super::line::{Line, Party};
 use crate::model::SandboxSpec;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -9,30 +11,80 @@ use tokio::time::Instant;
 /// Bounds of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PoolConfig {
-    /// Warm sandboxes kept per specification in use.
+    /// Warm sandboxes kept per specification in use, at most: how many is for demand to say.
     pub warm: usize,
     /// Creations at once.
     pub parallel_creation: usize,
-    /// A warm sandbox older than this is replaced; a specification idle for longer is
-    /// forgotten.
+    /// A warm sandbox older than this is replaced.
     pub max_age: Duration,
+    /// A specification nobody has asked for in this time keeps nothing warm.
+    pub max_idle: Duration,
+    /// A warm sandbox is asked whether it lives when it has not been for this long.
+    pub health_check: Duration,
     /// Sandboxes alive at once, leased ones included.
     pub max_live: usize,
 }
 
 impl Default for PoolConfig {
     fn default() -> Self {
-        Self { warm: 8, parallel_creation: 4, max_age: Duration::from_secs(600), max_live: 4_096 }
+        Self {
+            warm: 8,
+            parallel_creation: 4,
+            max_age: Duration::from_secs(600),
+            max_idle: Duration::from_secs(300),
+            health_check: Duration::from_secs(30),
+            max_live: 4_096,
+        }
     }
 }
 
+/// One on a shelf.
+pub(super) struct Warm<S> {
+    pub(super) item: S,
+    pub(super) born: Instant,
+    checked: Instant,
+}
+
 struct Shelf<S, W> {
-    warm: VecDeque<(S, Instant)>,
-    waiting: VecDeque<W>,
+    warm: VecDeque<Warm<S>>,
+    waiting: Line<W>,
     creating: usize,
+    /// Taken off for a look at whether they live.
+    checking: usize,
     used: Instant,
-    /// Takers since the shelf was last idle; warmth follows demand.
-    demand: usize,
+    demand: Demand,
+}
+
+impl<S, W> Shelf<S, W> {
+    fn new(now: Instant) -> Self {
+        Self {
+            warm: VecDeque::new(),
+            waiting: Line::default(),
+            creating: 0,
+            checking: 0,
+            used: now,
+            demand: Demand::default(),
+        }
+    }
+
+    /// Waiters that nothing is being created for.
+    fn unserved(&self) -> usize {
+        self.waiting.len().saturating_sub(self.creating)
+    }
+
+    fn lacking(&self) -> usize {
+        let wanted = self.waiting.len() + self.demand.target();
+        wanted.saturating_sub(self.warm.len() + self.creating + self.checking)
+    }
+}
+
+/// A shelf in figures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Level {
+    pub(super) warm: usize,
+    pub(super) target: usize,
+    pub(super) creating: usize,
+    pub(super) waiting: usize,
 }
 
 /// Shelves of warm things (`S`) and their takers (`W`), by specification.
@@ -47,13 +99,7 @@ impl<S, W> Shelves<S, W> {
     }
 
     fn shelf(&mut self, spec: &Arc<SandboxSpec>, now: Instant) -> &mut Shelf<S, W> {
-        let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| Shelf {
-            warm: VecDeque::new(),
-            waiting: VecDeque::new(),
-            creating: 0,
-            used: now,
-            demand: 0,
-        });
+        let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| Shelf::new(now));
         shelf.used = now;
         shelf
     }
@@ -61,26 +107,29 @@ impl<S, W> Shelves<S, W> {
     /// Takes a warm one that is young enough; old ones are handed back to be dropped.
     pub(super) fn take(&mut self, spec: &Arc<SandboxSpec>, now: Instant) -> (Option<S>, Vec<S>) {
         let max_age = self.config.max_age;
-        let warm = self.config.warm;
+        let most = self.config.warm;
         let shelf = self.shelf(spec, now);
-        shelf.demand = (shelf.demand + 1).min(warm);
+        shelf.demand.taken(now, most);
         let mut old = Vec::new();
-        while let Some((item, born)) = shelf.warm.pop_front() {
-            if now.duration_since(born) < max_age {
-                return (Some(item), old);
+        while let Some(warm) = shelf.warm.pop_front() {
+            if now.duration_since(warm.born) < max_age {
+                return (Some(warm.item), old);
             }
-            old.push(item);
+            old.push(warm.item);
         }
         (None, old)
     }
 
-    pub(super) fn wait(&mut self, spec: &Arc<SandboxSpec>, waiter: W, now: Instant) {
-        self.shelf(spec, now).waiting.push_back(waiter);
+    pub(super) fn wait(&mut self, spec: &Arc<SandboxSpec>, party: Party, waiter: W, now: Instant) {
+        self.shelf(spec, now).waiting.push(party, waiter);
     }
 
-    /// What to create one each of now; counts them as being created. Somebody waits for
-    /// those that are `true`; the others are for warmth.
-    pub(super) fn plan(&mut self) -> Vec<(Arc<SandboxSpec>, bool)> {
+    /// What to create one each of now, of what `may` be; counts them as being created.
+    /// Somebody waits for those that are `true`; the others are for warmth.
+    pub(super) fn plan(
+        &mut self,
+        may: impl Fn(&SandboxSpec) -> bool,
+    ) -> Vec<(Arc<SandboxSpec>, bool)> {
         let mut free = self.config.parallel_creation.saturating_sub(self.creating());
         let mut planned = Vec::new();
         while free > 0 {
@@ -89,12 +138,11 @@ impl<S, W> Shelves<S, W> {
             let most = self
                 .shelves
                 .iter_mut()
-                .map(|(spec, shelf)| (unserved(shelf), lacking(shelf), spec, shelf))
-                .filter(|(_, lack, ..)| *lack > 0)
-                .max_by_key(|(unserved, lack, ..)| (*unserved, *lack));
-            let Some((unserved, _, spec, shelf)) = most else { break };
+                .filter(|(spec, shelf)| shelf.lacking() > 0 && may(spec))
+                .max_by_key(|(_, shelf)| (shelf.unserved(), shelf.lacking()));
+            let Some((spec, shelf)) = most else { break };
+            planned.push((spec.clone(), shelf.unserved() > 0));
             shelf.creating += 1;
-            planned.push((spec.clone(), unserved > 0));
             free -= 1;
         }
         planned
@@ -107,14 +155,22 @@ impl<S, W> Shelves<S, W> {
         }
     }
 
-    /// The one who has waited longest.
-    pub(super) fn next_waiter(&mut self, spec: &Arc<SandboxSpec>) -> Option<W> {
-        self.shelves.get_mut(spec)?.waiting.pop_front()
+    /// A creation that took so long has come to something.
+    pub(super) fn made(&mut self, spec: &Arc<SandboxSpec>, took: Duration) {
+        if let Some(shelf) = self.shelves.get_mut(spec) {
+            shelf.demand.made(took);
+        }
     }
 
-    /// Everybody who waits, whatever for.
-    pub(super) fn all_waiters(&mut self) -> Vec<W> {
-        self.shelves.values_mut().flat_map(|shelf| shelf.waiting.drain(..)).collect()
+    /// Whose turn it is.
+    pub(super) fn next_waiter(&mut self, spec: &Arc<SandboxSpec>) -> Option<W> {
+        self.shelves.get_mut(spec)?.waiting.pop()
+    }
+
+    /// Everybody who waits for what `which` says of.
+    pub(super) fn all_waiters(&mut self, which: impl Fn(&SandboxSpec) -> bool) -> Vec<W> {
+        let chosen = self.shelves.iter_mut().filter(|(spec, _)| which(spec));
+        chosen.flat_map(|(_, shelf)| shelf.waiting.drain()).collect()
     }
 
     /// Forgets waiters who have given up.
@@ -122,11 +178,21 @@ impl<S, W> Shelves<S, W> {
         self.shelves.values_mut().for_each(|shelf| shelf.waiting.retain(|waiter| !gone(waiter)));
     }
 
-    /// Puts one on its shelf; handed back where it is not wanted any more.
-    pub(super) fn keep(&mut self, spec: &Arc<SandboxSpec>, item: S, now: Instant) -> Option<S> {
+    /// Puts one on its shelf, in the order of their ages; handed back where it is not wanted
+    /// any more.
+    pub(super) fn keep(
+        &mut self,
+        spec: &Arc<SandboxSpec>,
+        item: S,
+        born: Instant,
+        now: Instant,
+    ) -> Option<S> {
         let most = self.config.warm;
         match self.shelves.get_mut(spec) {
-            Some(shelf) if shelf.warm.len() < most => shelf.warm.push_back((item, now)),
+            Some(shelf) if shelf.warm.len() < most => {
+                let at = shelf.warm.partition_point(|warm| warm.born <= born);
+                shelf.warm.insert(at, Warm { item, born, checked: now });
+            }
             _ => return Some(item),
         }
         None
@@ -136,40 +202,66 @@ impl<S, W> Shelves<S, W> {
     /// the place it has.
     pub(super) fn evict(&mut self, spec: &Arc<SandboxSpec>) -> Option<S> {
         let others = self.shelves.iter_mut().filter(|(other, _)| *other != spec);
-        let born = |shelf: &Shelf<S, W>| shelf.warm.front().map(|(_, born)| *born);
+        let born = |shelf: &Shelf<S, W>| shelf.warm.front().map(|warm| warm.born);
         let oldest = others
             .filter_map(|(_, shelf)| born(shelf).map(|born| (born, shelf)))
             .min_by_key(|(born, _)| *born);
         let (_, shelf) = oldest?;
-        // Not to be made again at once, or the two would take turns at one place.
-        shelf.demand = shelf.demand.saturating_sub(1);
-        shelf.warm.pop_front().map(|(item, _)| item)
+        // Or the two would take turns at one place.
+        shelf.demand.gives_way();
+        shelf.warm.pop_front().map(|warm| warm.item)
     }
 
-    /// Warm ones past their age and shelves nobody has used for long.
+    /// Warm ones past their age and shelves nobody has used for long. Demand fades.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<S> {
-        let max_age = self.config.max_age;
+        let PoolConfig { max_age, max_idle, .. } = self.config;
         let mut dropped = Vec::new();
         self.shelves.retain(|_, shelf| {
-            let idle = now.duration_since(shelf.used) >= max_age;
-            while shelf.warm.front().is_some_and(|(_, b)| now.duration_since(*b) >= max_age) {
-                dropped.extend(shelf.warm.pop_front().map(|(item, _)| item));
+            let idle = now.duration_since(shelf.used) >= max_idle;
+            let old = |warm: &Warm<S>| idle || now.duration_since(warm.born) >= max_age;
+            while shelf.warm.front().is_some_and(old) {
+                dropped.extend(shelf.warm.pop_front().map(|warm| warm.item));
             }
+            shelf.demand.fade(now);
             if idle {
-                shelf.demand = 0;
-                dropped.extend(shelf.warm.drain(..).map(|(item, _)| item));
+                shelf.demand = Demand::default();
             }
-            !idle || shelf.creating > 0 || !shelf.waiting.is_empty()
+            !idle || shelf.creating + shelf.checking > 0 || !shelf.waiting.is_empty()
         });
         dropped
+    }
+
+    /// Takes off, from each shelf, the one that was longest not asked whether it lives, where
+    /// that is long enough ago.
+    pub(super) fn due(&mut self, now: Instant) -> Vec<(Arc<SandboxSpec>, Warm<S>)> {
+        let every = self.config.health_check;
+        let mut due = Vec::new();
+        for (spec, shelf) in &mut self.shelves {
+            let longest = shelf.warm.iter().enumerate().min_by_key(|(_, warm)| warm.checked);
+            let Some((at, warm)) = longest else { continue };
+            if now.duration_since(warm.checked) >= every
+                && let Some(warm) = shelf.warm.remove(at)
+            {
+                shelf.checking += 1;
+                due.push((spec.clone(), warm));
+            }
+        }
+        due
+    }
+
+    /// Such a look has ended.
+    pub(super) fn checked(&mut self, spec: &Arc<SandboxSpec>) {
+        if let Some(shelf) = self.shelves.get_mut(spec) {
+            shelf.checking = shelf.checking.saturating_sub(1);
+        }
     }
 
     pub(super) fn clear(&mut self) -> (Vec<S>, Vec<W>) {
         let mut items = Vec::new();
         let mut waiters = Vec::new();
-        for (_, shelf) in self.shelves.drain() {
-            items.extend(shelf.warm.into_iter().map(|(item, _)| item));
-            waiters.extend(shelf.waiting);
+        for (_, mut shelf) in self.shelves.drain() {
+            items.extend(shelf.warm.into_iter().map(|warm| warm.item));
+            waiters.extend(shelf.waiting.drain());
         }
         (items, waiters)
     }
@@ -185,14 +277,18 @@ impl<S, W> Shelves<S, W> {
     pub(super) fn waiting(&self) -> usize {
         self.shelves.values().map(|s| s.waiting.len()).sum()
     }
-}
 
-/// Waiters that nothing is being created for.
-fn unserved<S, W>(shelf: &Shelf<S, W>) -> usize {
-    shelf.waiting.len().saturating_sub(shelf.creating)
-}
+    /// Whether anything is still to be created.
+    pub(super) fn lacks(&self) -> bool {
+        self.shelves.values().any(|shelf| shelf.lacking() > 0)
+    }
 
-fn lacking<S, W>(shelf: &Shelf<S, W>) -> usize {
-    let wanted = shelf.waiting.len() + shelf.demand;
-    wanted.saturating_sub(shelf.warm.len() + shelf.creating)
+    pub(super) fn level(&self, spec: &SandboxSpec) -> Level {
+        self.shelves.get(spec).map_or(Level::default(), |shelf| Level {
+            warm: shelf.warm.len(),
+            target: shelf.demand.target(),
+            creating: shelf.creating,
+            waiting: shelf.waiting.len(),
+        })
+    }
 }

@@ -190,7 +190,7 @@ async fn watch(campaign: &CampaignHandle, shown: &mut progress::Shown) -> Progre
                     return progress.borrow().clone();
                 }
             }
-            _ = tick.tick() => shown.show(&progress.borrow()),
+            _ = tick.tick() => shown.show(&campaign.standing()),
         }
         // One that a client has paused waits for a client.
         if is_over(&progress.borrow()) {

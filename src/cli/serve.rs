@@ -129,6 +129,7 @@ impl Daemon {
                 warm: pool.warm,
                 parallel_creation: pool.parallel_creation,
                 max_age: pool.max_age,
+                max_idle: pool.max_idle,
                 ..PoolConfig::default()
             },
             catalog: self.catalog.clone(),

@@ -69,6 +69,9 @@ fn show(report: &Report) {
         if let Some(reason) = &progress.reason {
             say(&format!("{}: {reason}", progress.campaign));
         }
+        if let Some(what) = &progress.waiting_for {
+            say(&format!("{}: waiting for {what}", progress.campaign));
+        }
     }
     let models = models(&report.router, &report.campaigns);
     if models.row_count() > 0 {
@@ -84,6 +87,10 @@ fn show(report: &Report) {
         pool["misses"],
         pool["failed"],
     ));
+    let specs = specs(&pool["specs"]);
+    if specs.row_count() > 0 {
+        say(&specs.to_string());
+    }
     say(&format!(
         "records: {} kept, {} of {} places in the queue taken",
         collector["recorded"], collector["queue_depth"], collector["queue_bound"],
@@ -125,6 +132,23 @@ fn models(router: &[Account], shown: &[Progress]) -> comfy_table::Table {
                 model["failures"].to_string(),
             ]);
         }
+    }
+    rows
+}
+
+/// Each kind of sandbox, with how long it was waited for and how long it takes to make.
+fn specs(specs: &Value) -> comfy_table::Table {
+    let mut rows = table(&["sandbox", "warm", "hits", "misses", "wait ms", "made in ms"]);
+    for spec in specs.as_array().into_iter().flatten() {
+        let times = |of: &Value| format!("{} / {}", of["p50_ms"], of["p99_ms"]);
+        rows.add_row([
+            plain(&spec["spec"]).to_owned(),
+            format!("{}/{}", spec["warm"], spec["target"]),
+            spec["hits"].to_string(),
+            spec["misses"].to_string(),
+            times(&spec["wait"]),
+            times(&spec["creation"]),
+        ]);
     }
     rows
 }

@@ -103,7 +103,9 @@ impl View {
 }
 
 fn moved(before: &Progress, now: &Progress) -> bool {
-    before.episodes != now.episodes || before.state != now.state
+    before.episodes != now.episodes
+        || before.state != now.state
+        || before.waiting_for != now.waiting_for
 }
 
 fn line(now: &Progress) -> String {

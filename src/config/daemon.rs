@@ -36,6 +36,8 @@ pub struct PoolConfig {
     pub parallel_creation: usize,
     /// Age at which a ready sandbox is replaced.
     pub max_age: Duration,
+    /// How long sandboxes of a specification that nobody asks for are kept ready.
+    pub max_idle: Duration,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +72,7 @@ impl Default for DaemonConfig {
 
 impl Default for PoolConfig {
     fn default() -> Self {
-        Self { warm: 8, parallel_creation: 4, max_age: seconds(600) }
+        Self { warm: 8, parallel_creation: 4, max_age: seconds(600), max_idle: seconds(300) }
     }
 }
 
@@ -125,12 +127,14 @@ fn read_pool(mut section: Section<'_, '_>, most: &Field<usize>, reader: &Reader)
     let warm = section.optional("warm", whole(0..=10_000));
     let parallel = section.optional("parallel_creation", whole(1..=256));
     let max_age = section.optional("max_age", duration(seconds(1)..=DAY));
+    let max_idle = section.optional("max_idle", duration(seconds(1)..=DAY));
     section.finish();
     check_warm(&warm, most, reader);
     PoolConfig {
         warm: warm.or(default.warm.min(most.clone().or(default.warm))),
         parallel_creation: parallel.or(default.parallel_creation),
         max_age: max_age.or(default.max_age),
+        max_idle: max_idle.or(default.max_idle),
     }
 }
 

@@ -18,7 +18,8 @@ pub(super) async fn follow(
 ) -> Result<Progress, Stop> {
     let mut progress = campaign.progress();
     loop {
-        let now = progress.borrow_and_update().clone();
+        progress.mark_unchanged();
+        let now = campaign.standing();
         if is_over(&now) {
             return Ok(now);
         }

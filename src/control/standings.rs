@@ -45,8 +45,7 @@ impl EngineDesk {
 
     pub(super) async fn standing(&self, record: &CampaignRecord) -> Result<Standing, Error> {
         if let Some(campaign) = self.engine.handle.campaign(&record.name) {
-            let progress = campaign.progress().borrow().clone();
-            return Ok(Standing { live: campaign.is_alive(), progress });
+            return Ok(Standing { live: campaign.is_alive(), progress: campaign.standing() });
         }
         Ok(Standing { live: false, progress: self.stored(record).await? })
     }

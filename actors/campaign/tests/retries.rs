@@ -54,6 +54,26 @@ fn lost_sandboxes_are_tried_again_with_waits_up_to_the_limit() {
     });
 }
 
+/// Whatever makes sandboxes is away for an hour: nobody pays for it, and nobody is told to
+/// have failed.
+#[test]
+fn an_engine_that_is_down_is_waited_for() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.traps().set("exec put", 2, 3, Trap::Fault(FaultKind::EngineDown));
+        let campaign = kit.submit(&campaign("c", 12)).await;
+        kit.backend.traps().set("create", 4, usize::MAX, Trap::Fault(FaultKind::EngineDown));
+        tokio::time::sleep(std::time::Duration::from_secs(3_600)).await;
+        let standing = campaign.standing();
+        assert_eq!(standing.state, CampaignState::Running);
+        assert!(standing.waiting_for.unwrap().starts_with("namespace: a trap at create"));
+        kit.backend.traps().clear();
+        let progress = campaign.settled().await;
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (12, 0));
+        assert_eq!(campaign.standing().waiting_for, None);
+        assert!(episodes(&kit, "c").await.iter().all(|episode| episode.failed_attempts == 0));
+    });
+}
+
 #[test]
 fn two_lost_sandboxes_are_survived() {
     in_test_system(options(), |kit| async move {

@@ -1,7 +1,7 @@
 //! The pool actor over fake sandboxes.
 
-use crate::model::{FaultKind, SandboxSpec};
-use crate::pool::{Lease, PoolConfig};
+use crate::model::{Backend, CampaignName, FaultKind, SandboxSpec};
+use crate::pool::{Lease, PoolConfig, PoolHandle};
 use crate::supervisor::spawn;
 use crate::testkit::{Kit, Options, Panic, Trap, in_test_system};
 use std::sync::{Arc, Mutex};
@@ -70,17 +70,119 @@ fn every_sandbox_is_used_once() {
 }
 
 #[test]
-fn old_ones_are_replaced_and_idle_specifications_forgotten() {
+fn old_ones_are_replaced() {
+    let pool = PoolConfig { max_idle: Duration::from_secs(10_000), ..options(2).pool };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
+        drop(lease(&kit, "a").await);
+        sleep(Duration::from_secs(595)).await;
+        assert_eq!((kit.backend.created(), kit.world.pool.stats().await.warm), (2, 1));
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!((kit.backend.created(), kit.world.pool.stats().await.warm), (3, 1));
+        assert_eq!(kit.backend.live(), 1);
+    });
+}
+
+#[test]
+fn what_nobody_asks_for_is_not_kept() {
     in_test_system(options(2), |kit| async move {
         drop(lease(&kit, "a").await);
-        sleep(Duration::from_secs(300)).await;
+        sleep(Duration::from_secs(250)).await;
+        drop(lease(&kit, "a").await);
+        sleep(Duration::from_secs(290)).await;
+        let stats = kit.world.pool.stats().await;
+        assert_eq!((stats.hits, stats.warm), (1, 1), "somebody was here lately");
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!((kit.world.pool.stats().await.warm, kit.backend.live()), (0, 0));
+    });
+}
+
+/// Before anybody needs them.
+#[test]
+fn dead_warm_ones_are_replaced() {
+    in_test_system(options(2), |kit| async move {
+        drop(lease(&kit, "a").await);
+        sleep(Duration::from_secs(10)).await;
+        kit.backend.traps().once("ping", Trap::Fault(FaultKind::SandboxLost));
+        sleep(Duration::from_secs(60)).await;
+        let stats = kit.world.pool.stats().await;
+        assert_eq!((stats.specs[0].died, stats.warm, kit.backend.live()), (1, 1, 1));
         drop(lease(&kit, "a").await);
         assert_eq!(kit.world.pool.stats().await.hits, 1);
-        sleep(Duration::from_secs(400)).await;
+    });
+}
+
+/// A campaign that asks for a thousand keeps another from nothing.
+#[test]
+fn campaigns_take_turns() {
+    let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
+        let greedy = kit.world.pool.of(&CampaignName("greedy".to_owned()));
+        let modest = kit.world.pool.of(&CampaignName("modest".to_owned()));
+        let asked = |pool: &PoolHandle| {
+            let pool = pool.clone();
+            spawn("acquire", async move { pool.acquire(&spec("a")).await.map(drop) })
+        };
+        let many: Vec<_> = (0..100).map(|_| asked(&greedy)).collect();
+        sleep(Duration::from_millis(1)).await;
+        let begun = Instant::now();
+        asked(&modest).await.unwrap().unwrap();
+        assert!(begun.elapsed() <= Duration::from_millis(25), "it waited behind the others");
+        for one in many {
+            one.await.unwrap().unwrap();
+        }
+    });
+}
+
+/// Who waits goes on waiting, and nothing is told to have failed.
+#[test]
+fn a_backend_that_is_down_is_waited_for() {
+    in_test_system(options(2), |kit| async move {
+        kit.backend.traps().set("create", 0, usize::MAX, Trap::Fault(FaultKind::EngineDown));
+        let waiters: Vec<Acquired> = (0..20).map(|_| acquire(&kit, "a")).collect();
+        sleep(Duration::from_secs(3_600)).await;
+        assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
         let stats = kit.world.pool.stats().await;
-        assert_eq!(stats.warm, 2, "replaced when too old, as somebody was here lately");
-        sleep(Duration::from_secs(700)).await;
-        assert_eq!((kit.world.pool.stats().await.warm, kit.backend.live()), (0, 0));
+        assert_eq!((stats.waiting, stats.breaker_open), (20, true));
+        assert!(stats.failed < 3_600 / 5 + 20, "probed, not hammered: {}", stats.failed);
+        assert!(stats.down[&Backend::Namespace].contains("a trap at create"));
+        assert_eq!(*kit.world.pool.down().borrow(), stats.down);
+        kit.backend.traps().clear();
+        let back = Instant::now();
+        for waiter in waiters {
+            drop(waiter.await.unwrap().unwrap());
+        }
+        assert!(back.elapsed() < Duration::from_secs(6));
+        assert!(kit.world.pool.stats().await.down.is_empty());
+    });
+}
+
+/// One backend's trouble is not another's.
+#[test]
+fn backends_fail_each_for_itself() {
+    in_test_system(options(1), |kit| async move {
+        kit.backend.traps().set("create contained", 0, 99, Trap::Fault(FaultKind::EngineDown));
+        let contained = SandboxSpec { backend: Backend::Docker, ..(*spec("contained")).clone() };
+        let (pool, contained) = (kit.world.pool.clone(), Arc::new(contained));
+        let waiting = spawn("acquire", async move { pool.acquire(&contained).await.map(drop) });
+        sleep(Duration::from_secs(1)).await;
+        for _ in 0..20 {
+            drop(lease(&kit, "a").await);
+        }
+        assert!(!waiting.is_finished());
+    });
+}
+
+/// What is refused is told to who asked, and says nothing of other specifications.
+#[test]
+fn a_refusal_opens_no_breaker() {
+    in_test_system(options(0), |kit| async move {
+        kit.backend.traps().set("create odd", 0, 99, Trap::Fault(FaultKind::SandboxRefused));
+        for _ in 0..20 {
+            let refused = kit.world.pool.acquire(&spec("odd")).await.err().unwrap();
+            assert_eq!(refused.kind, FaultKind::SandboxRefused);
+        }
+        assert!(!kit.world.pool.stats().await.breaker_open);
+        drop(lease(&kit, "a").await);
     });
 }
 
@@ -211,10 +313,11 @@ fn the_bound_on_live_sandboxes_holds_over_a_rebuild() {
 fn warmth_gives_way_to_who_waits() {
     let pool = PoolConfig { warm: 4, parallel_creation: 3, max_live: 4, ..PoolConfig::default() };
     in_test_system(Options { pool, ..Options::default() }, |kit| async move {
-        for _ in 0..6 {
-            drop(lease(&kit, "a").await);
-            sleep(Duration::from_secs(1)).await;
+        let all: Vec<Acquired> = (0..4).map(|_| acquire(&kit, "a")).collect();
+        for one in all {
+            drop(one.await.unwrap().unwrap());
         }
+        sleep(Duration::from_secs(1)).await;
         assert_eq!(kit.world.pool.stats().await.warm, 4, "every place is taken by warmth");
         let began = Instant::now();
         drop(lease(&kit, "b").await);

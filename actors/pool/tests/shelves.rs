@@ -87,7 +87,7 @@ impl Model {
             None => {
                 assert!(self.shelved.values().all(|(m, _)| *m != n), "a warm one was there");
                 let waiter = self.fresh();
-                self.shelves.wait(&spec(n), waiter, self.now);
+                self.shelves.wait(&spec(n), "a".into(), waiter, self.now);
                 self.waiting[n].push_back(waiter);
             }
         }
@@ -103,7 +103,7 @@ impl Model {
         assert_eq!(waiter, self.waiting[n].pop_front(), "first come, first served");
         if waiter.is_none() && success {
             let item = self.fresh();
-            match self.shelves.keep(&spec(n), item, self.now) {
+            match self.shelves.keep(&spec(n), item, self.now, self.now) {
                 None => drop(self.shelved.insert(item, (n, self.now))),
                 Some(back) => assert_eq!(back, item),
             }
@@ -133,12 +133,19 @@ impl Model {
         self.now += Duration::from_secs(seconds);
         let dropped = self.shelves.expire(self.now);
         self.drop_shelved(dropped);
+        for (spec, warm) in self.shelves.due(self.now) {
+            // It lives, and goes back to where it was.
+            let (from, born) = self.shelved[&warm.item];
+            assert_eq!((spec.image.clone(), warm.born), (from.to_string(), born));
+            self.shelves.checked(&spec);
+            assert_eq!(self.shelves.keep(&spec, warm.item, warm.born, self.now), None);
+        }
         let old = |born: &Instant| self.now - *born >= self.config.max_age;
         assert!(!self.shelved.values().any(|(_, born)| old(born)), "an old one was left");
     }
 
     fn plan(&mut self) {
-        for (planned, awaited) in self.shelves.plan() {
+        for (planned, awaited) in self.shelves.plan(|_| true) {
             let n: usize = planned.image.parse().expect("a number");
             assert_eq!(awaited, self.waiting[n].len() > self.creating[n]);
             self.creating[n] += 1;
@@ -164,8 +171,7 @@ impl Model {
 proptest! {
     #[test]
     fn shelves_do_what_they_should(deeds in deeds(), warm in 0usize..4, parallel in 1usize..4) {
-        let max_age = Duration::from_secs(600);
-        let config = PoolConfig { warm, parallel_creation: parallel, max_age, max_live: 99 };
+        let config = PoolConfig { warm, parallel_creation: parallel, ..PoolConfig::default() };
         let mut model = Model::new(config);
         for deed in deeds {
             match deed {

@@ -14,6 +14,7 @@ pub(in crate::cli) struct Shown {
     bar: Option<ProgressBar>,
     last_line: Instant,
     last_finished: u64,
+    waits: bool,
 }
 
 impl Shown {
@@ -29,11 +30,17 @@ impl Shown {
                 first.campaign, counts.planned, first.tasks, counts.finished
             ));
         }
-        Self { bar, last_line: Instant::now(), last_finished: first.episodes.finished }
+        Self {
+            bar,
+            last_line: Instant::now(),
+            last_finished: first.episodes.finished,
+            waits: false,
+        }
     }
 
     pub(in crate::cli) fn show(&mut self, progress: &Progress) {
         let counts = &progress.episodes;
+        self.tell_of_waiting(progress);
         match &self.bar {
             Some(bar) => {
                 bar.set_position(counts.finished);
@@ -47,6 +54,20 @@ impl Shown {
                 complain(&format!("[{}/{}] {}", counts.finished, counts.planned, line(progress)));
             }
             None => {}
+        }
+    }
+
+    /// Once when it begins and once when it ends.
+    fn tell_of_waiting(&mut self, progress: &Progress) {
+        let told = std::mem::replace(&mut self.waits, progress.waiting_for.is_some());
+        let text = match &progress.waiting_for {
+            Some(what) if !told => format!("waiting for {what}"),
+            None if told => "going on".to_owned(),
+            _ => return,
+        };
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => complain(&text),
         }
     }
 
@@ -75,6 +96,9 @@ pub(in crate::cli) fn line(progress: &Progress) -> String {
     line.push_str(&format!(", {} steps", progress.steps));
     if !progress.cost_usd.is_zero() {
         line.push_str(&format!(", ${}", progress.cost_usd));
+    }
+    if progress.waiting_for.is_some() {
+        line.push_str(", waiting");
     }
     line
 }

@@ -143,6 +143,7 @@ drain_timeout = "0s"
 warm = 500
 parallel_creation = 1
 max_age = "1h"
+max_idle = "7m"
 [log]
 level = "info,synthd::sandbox=debug"
 format = "json"
@@ -160,8 +161,8 @@ dirs = ["/a", "b"]
         (Path::new("/srv/synthd"), Path::new("/run/synthd.sock"))
     );
     assert_eq!(
-        (config.drain_timeout, config.pool.max_age),
-        (Duration::ZERO, Duration::from_secs(3_600))
+        (config.drain_timeout, config.pool.max_age, config.pool.max_idle),
+        (Duration::ZERO, Duration::from_secs(3_600), Duration::from_secs(420))
     );
     assert_eq!(
         (config.log.level.as_str(), config.log.format),

@@ -189,7 +189,7 @@ dirs = ["a", "a"]
     3:12: `daemon.data_dir`: `~` is not expanded in files (write the whole path, or one relative to the working directory)
     4:10: `daemon.socket`: an empty string
     7:8: `pool.warm` (5) is more than `daemon.max_episodes` (4) (keep at most one sandbox per episode ready)
-    8:1: unknown key `parallel` in `[pool]` (known here: max_age, parallel_creation, warm)
+    8:1: unknown key `parallel` in `[pool]` (known here: max_age, max_idle, parallel_creation, warm)
     10:9: `log.level`: unknown level "inof" (did you mean `info`?)
     11:10: `log.format`: unknown value "jsno" (did you mean `json`? (known: auto, human, json))
     13:14: `templates.dirs`: given twice (keep one of them)

@@ -1,0 +1,98 @@
+//! How many to keep warm: as many as were lately taken while one was being made.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// For a specification of which none was made yet.
+const FIRST_GUESS: Duration = Duration::from_millis(250);
+const SHORTEST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(10);
+/// The share of a peak that is forgotten at each look.
+const FORGOTTEN: usize = 8;
+
+/// The demand for one specification.
+pub(super) struct Demand {
+    recent: VecDeque<Instant>,
+    peak: usize,
+    creation: Duration,
+}
+
+impl Default for Demand {
+    fn default() -> Self {
+        Self { recent: VecDeque::new(), peak: 0, creation: FIRST_GUESS }
+    }
+}
+
+impl Demand {
+    /// One was taken, or asked for. More than `most` at once make no difference.
+    pub(super) fn taken(&mut self, now: Instant, most: usize) {
+        self.recent.push_back(now);
+        self.forget_before(now);
+        if self.recent.len() > most {
+            self.recent.pop_front();
+        }
+        self.peak = self.peak.max(self.recent.len());
+    }
+
+    /// One was made, in so much time.
+    pub(super) fn made(&mut self, took: Duration) {
+        self.creation = (self.creation * 3 + took) / 4;
+    }
+
+    /// Looked at now and then: a peak fades.
+    pub(super) fn fade(&mut self, now: Instant) {
+        self.forget_before(now);
+        let faded = self.peak - self.peak.div_ceil(FORGOTTEN);
+        // Whoever takes one an hour still finds one.
+        self.peak = faded.max(self.recent.len()).max(1).min(self.peak);
+    }
+
+    /// Not to be made again at once.
+    pub(super) fn gives_way(&mut self) {
+        self.peak = self.peak.saturating_sub(1);
+    }
+
+    pub(super) fn target(&self) -> usize {
+        self.peak
+    }
+
+    fn forget_before(&mut self, now: Instant) {
+        let span = (self.creation * 2).clamp(SHORTEST, LONGEST);
+        while self.recent.front().is_some_and(|then| now.duration_since(*then) > span) {
+            self.recent.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_raises_the_target_and_quiet_lowers_it() {
+        let start = Instant::now();
+        let mut demand = Demand::default();
+        assert_eq!(demand.target(), 0);
+        (0..20).for_each(|_| demand.taken(start, 8));
+        assert_eq!(demand.target(), 8, "never more than allowed");
+        for look in 1..100 {
+            demand.fade(start + Duration::from_secs(5) * look);
+        }
+        assert_eq!(demand.target(), 1, "one for whoever comes next");
+    }
+
+    #[test]
+    fn what_is_slow_to_make_is_kept_in_number() {
+        let start = Instant::now();
+        let takes = |creation: Duration| {
+            let mut demand = Demand::default();
+            (0..40).for_each(|_| demand.made(creation));
+            // One every 200 ms.
+            (0..50).for_each(|n| demand.taken(start + Duration::from_millis(200) * n, 64));
+            demand.target()
+        };
+        assert!(takes(Duration::from_millis(5)) <= 2);
+        assert!((10..=12).contains(&takes(Duration::from_secs(1))));
+    }
+}
