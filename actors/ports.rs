@@ -59,6 +59,9 @@ pub trait SandboxBackend: Send + Sync + 'static {
 pub trait Sandbox: Send + 'static {
     fn fingerprint(&self) -> &Fingerprint;
 
+    /// Told whose it is from now on, for whoever looks at the host.
+    fn held_by(&mut self, _holder: &str) {}
+
     async fn ping(&mut self) -> Result<(), Fault>;
 
     async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault>;

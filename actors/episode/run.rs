@@ -122,7 +122,8 @@ async fn play(
     standing: &Standing,
     recorded: Vec<Turn>,
 ) -> Result<Played, Fault> {
-    let lease = lay_task(&world.pool, &orders.task, &orders.spec).await?;
+    let mut lease = lay_task(&world.pool, &orders.task, &orders.spec).await?;
+    lease.sandbox().held_by(&format!("{}-{}", orders.plan.id, orders.attempt));
     let mut acting = Acting::begin(world, orders, standing, lease).await?;
     if !recorded.is_empty() {
         acting.replay(recorded).await?;

@@ -1,7 +1,7 @@
 //! All backends as one: a specification says which of them it is for.
 
 use super::HostFacts;
-use super::docker::{DockerBackend, DockerSettings};
+use super::docker::{DockerBackend, DockerSettings, EngineAddress};
 use super::namespace::NamespaceBackend;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,16 @@ impl Backends {
     /// `executable` is the synthd binary; `guest_dir` is where the guest is laid out for
     /// containers.
     pub fn new(executable: impl Into<PathBuf>, guest_dir: &Path) -> Self {
-        Self {
-            namespace: NamespaceBackend::new(executable),
-            docker: DockerBackend::new(DockerSettings { guest_dir: guest_dir.to_owned() }),
-        }
+        Self::with_engine(executable, guest_dir, EngineAddress::from_environment())
+    }
+
+    pub fn with_engine(
+        executable: impl Into<PathBuf>,
+        guest_dir: &Path,
+        engine: EngineAddress,
+    ) -> Self {
+        let settings = DockerSettings { guest_dir: guest_dir.to_owned(), engine };
+        Self { namespace: NamespaceBackend::new(executable), docker: DockerBackend::new(settings) }
     }
 
     /// What the backend of a specification enforces here.
@@ -56,7 +62,8 @@ impl SandboxBackend for Backends {
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
-        self.namespace.sweep().await
+        let (namespace, docker) = tokio::join!(self.namespace.sweep(), self.docker.sweep());
+        Ok(namespace? + docker?)
     }
 
     async fn settle(&self) -> Result<(), Fault> {

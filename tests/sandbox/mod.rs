@@ -6,6 +6,7 @@ mod as_user;
 mod basics;
 mod containers;
 mod copies;
+mod engines;
 mod frames;
 mod hostile;
 mod lab;

@@ -1,7 +1,9 @@
 //! What several test modules share.
 
+mod engine;
 mod upstream;
 
+pub(crate) use engine::{OwnEngine, TINY};
 use std::io::Write;
 use std::path::PathBuf;
 pub(crate) use upstream::Upstream;

@@ -2,23 +2,22 @@
 //! owners left.
 
 use super::body::{self, Parts};
+use super::connect::{EngineAddress, Reach};
 use super::facts;
-use super::keeper::{ContainerKeeper, Remover, sweep_dead};
+use super::keeper::{ContainerKeeper, Remover, sweep};
 use super::owner::Owner;
-use super::program::lay_out;
+use super::program::{self, Guest, lay_out};
 use super::stream::{self, GuestStream};
-use super::trouble::{explain, fault, late, refused};
+use super::trouble::{ask, late, refused};
 use crate::sandbox::HostFacts;
 use crate::sandbox::guest::{GuestSandbox, LINKAGE, with_limits};
 use async_trait::async_trait;
 use bollard::Docker;
-use bollard::errors::Error;
-use bollard::models::SystemInfo;
+use bollard::models::{SystemInfo, SystemVersion};
 use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions};
-use std::collections::BTreeMap;
-use std::future::Future;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use synthd_actors::model::{Fault, FaultKind, Fingerprint, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
@@ -26,16 +25,16 @@ use synthd_actors::supervisor::{panic_text, spawn};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-/// For one request to the engine.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Of Docker 20.10, the first whose every field that hardens a container is kept.
+const LEAST_API: (u32, u32) = (1, 41);
 /// For the removal of everything that was dropped.
 const SETTLING: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug)]
 pub struct DockerSettings {
-    /// Where the guest is laid out for containers to be shown; must be a path of the
-    /// engine's host.
+    /// Where the guest is laid out for an engine that sees this host's files.
     pub guest_dir: PathBuf,
+    pub engine: EngineAddress,
 }
 
 /// Sandboxes in containers.
@@ -45,13 +44,17 @@ pub struct DockerBackend {
 }
 
 struct Connected {
-    docker: Docker,
+    reach: Reach,
     remover: Remover,
     info: SystemInfo,
     caps_inodes: bool,
-    guest: PathBuf,
+    guest_dir: PathBuf,
+    guest: OnceCell<Guest>,
     owner: Owner,
     swept: u32,
+    /// Images by the digest they had when they were looked at: a tag that moves meanwhile
+    /// changes nothing for what has begun.
+    pins: Mutex<HashMap<String, String>>,
 }
 
 impl DockerBackend {
@@ -68,7 +71,8 @@ impl DockerBackend {
     /// Whether the engine has what the specification names: its image, its runtime.
     pub async fn check(&self, spec: &SandboxSpec) -> Result<(), Fault> {
         let connected = self.connected().await?;
-        connected.image(&spec.image).await?;
+        connected.look_up(&spec.image).await?;
+        connected.has_memory_for(spec)?;
         let known = connected.info.runtimes.iter().flatten();
         let mut runtimes: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
         runtimes.sort_unstable();
@@ -87,37 +91,89 @@ impl DockerBackend {
     }
 }
 
-/// Waits for the engine, but not for ever.
-async fn ask<T>(doing: &str, asked: impl Future<Output = Result<T, Error>>) -> Result<T, Fault> {
-    match timeout(PATIENCE, asked).await {
-        Ok(answer) => answer.map_err(|error| fault(doing, &error)),
-        Err(_) => Err(late(doing)),
-    }
-}
-
 impl Connected {
     async fn new(settings: &DockerSettings) -> Result<Self, Fault> {
         if LINKAGE != "static" {
             return Err(refused("the guest is linked dynamically and works in no container"));
         }
-        let docker = Docker::connect_with_defaults()
-            .map_err(|error| refused(format!("no container engine: {}", explain(&error))))?;
-        let docker = ask("reach the container engine", docker.negotiate_version()).await?;
-        let info = ask("ask the container engine", docker.info()).await?;
-        let version = ask("ask the container engine's version", docker.version()).await?;
+        let reach = Reach::new(&settings.engine).await?.negotiated().await?;
+        let version = ask("reach the container engine", reach.docker.version()).await?;
+        check_version(&version)?;
+        let info = ask("ask the container engine", reach.docker.info()).await?;
         let parts = version.components.iter().flatten();
         let caps_inodes = !parts.into_iter().any(|part| part.name.starts_with("Podman"));
-        let guest = lay_out(&settings.guest_dir).map_err(|error| {
-            Fault::new(FaultKind::SandboxStart, format!("lay out the guest: {error}"))
-        })?;
-        let swept = sweep_dead(&docker).await;
-        let remover = Remover::start(docker.clone());
-        Ok(Self { docker, remover, info, caps_inodes, guest, owner: Owner::this(), swept })
+        let swept = sweep(&reach.docker, None).await;
+        let owner = Owner::this();
+        let remover = Remover::start(reach.docker.clone(), owner.clone());
+        Ok(Self {
+            reach,
+            remover,
+            info,
+            caps_inodes,
+            guest_dir: settings.guest_dir.clone(),
+            guest: OnceCell::new(),
+            owner,
+            swept,
+            pins: Mutex::default(),
+        })
+    }
+
+    fn docker(&self) -> &Docker {
+        &self.reach.docker
+    }
+
+    /// The guest where this engine finds it. An engine of another name is one of another
+    /// host, or sees other files than we do: we may be in a container ourselves.
+    async fn guest(&self, image: &str) -> Result<&Guest, Fault> {
+        let here = nix::unistd::gethostname().unwrap_or_default();
+        let same = self.info.name.as_deref() == here.to_str();
+        self.guest
+            .get_or_try_init(|| async {
+                if !self.reach.local || !same {
+                    return program::send(self.docker(), image, &self.owner).await;
+                }
+                lay_out(&self.guest_dir).map(Guest::File).map_err(|error| {
+                    Fault::new(FaultKind::SandboxStart, format!("lay out the guest: {error}"))
+                })
+            })
+            .await
+    }
+
+    fn pins(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+        self.pins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn image(&self, name: &str) -> Result<String, Fault> {
+        let pinned = self.pins().get(name).cloned();
+        match pinned {
+            Some(digest) => Ok(digest),
+            None => self.look_up(name).await,
+        }
+    }
+
+    /// Looks at an image anew, and pins what is found.
+    async fn look_up(&self, name: &str) -> Result<String, Fault> {
+        let digest = self.digest(name).await?;
+        self.pins().insert(name.to_owned(), digest.clone());
+        Ok(digest)
+    }
+
+    fn has_memory_for(&self, spec: &SandboxSpec) -> Result<(), Fault> {
+        let wanted = body::memory(&spec.limits);
+        let there = self.info.mem_total.and_then(|bytes| u64::try_from(bytes).ok());
+        match there.filter(|there| *there > 0 && *there < wanted) {
+            None => Ok(()),
+            Some(there) => Err(refused(format!(
+                "a sandbox of {} MiB with its work areas, on an engine that has {} MiB",
+                wanted >> 20,
+                there >> 20
+            ))),
+        }
     }
 
     /// The digest of an image, which must be of this engine's kind of machine.
-    async fn image(&self, name: &str) -> Result<String, Fault> {
-        let image = ask(&format!("find image {name}"), self.docker.inspect_image(name)).await?;
+    async fn digest(&self, name: &str) -> Result<String, Fault> {
+        let image = ask(&format!("find image {name}"), self.docker().inspect_image(name)).await?;
         let ours = self.info.architecture.as_deref().map(machine);
         let theirs = image.architecture.as_deref().filter(|text| !text.is_empty()).map(machine);
         if let (Some(ours), Some(theirs)) = (ours, theirs)
@@ -136,8 +192,8 @@ impl Connected {
         image: String,
     ) -> Result<(GuestStream, ContainerKeeper), Fault> {
         let starting = spawn("start container", async move {
-            let _expected = self.remover.leaving.expect();
-            self.start(&spec, &image).await
+            let expected = self.remover.ours.expect();
+            self.start(&spec, &image, &expected.creation).await
         });
         let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
         starting.detach().await.unwrap_or_else(panicked)
@@ -147,16 +203,18 @@ impl Connected {
         &self,
         spec: &SandboxSpec,
         image: &str,
+        creation: &str,
     ) -> Result<(GuestStream, ContainerKeeper), Fault> {
         let parts = Parts {
             spec,
             image,
-            guest: &self.guest,
+            guest: self.guest(image).await?,
             owner: &self.owner,
+            creation,
             caps_inodes: self.caps_inodes,
         };
         let options = None::<CreateContainerOptions>;
-        let created = self.docker.create_container(options, body::container(&parts));
+        let created = self.docker().create_container(options, body::container(&parts));
         let id = ask("create a container", created).await?.id;
         let keeper = self.remover.keep(id.clone());
         let options = AttachContainerOptions {
@@ -167,9 +225,9 @@ impl Connected {
             ..Default::default()
         };
         // Before it starts: what the guest says first must not be missed.
-        let attached = self.docker.attach_container(&id, Some(options));
+        let attached = self.docker().attach_container(&id, Some(options));
         let attached = ask("attach to a container", attached).await?;
-        ask("start a container", self.docker.start_container(&id, None)).await?;
+        ask("start a container", self.docker().start_container(&id, None)).await?;
         Ok((stream::of(attached), keeper))
     }
 
@@ -190,6 +248,20 @@ impl Connected {
             enforced,
         }
     }
+}
+
+/// Whether the engine knows every field we depend on.
+fn check_version(version: &SystemVersion) -> Result<(), Fault> {
+    let text = version.api_version.as_deref().unwrap_or_default();
+    let parsed = text.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    if parsed.is_some_and(|api: (u32, u32)| api >= LEAST_API) {
+        return Ok(());
+    }
+    let (major, minor) = LEAST_API;
+    Err(refused(format!(
+        "the container engine speaks version {text:?} of its interface, and {major}.{minor} is the \
+         least (Docker 20.10, Podman 4)"
+    )))
 }
 
 /// One name for the machines that kernels and registries name differently.
@@ -216,12 +288,14 @@ impl SandboxBackend for DockerBackend {
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
-        Ok(self.connected().await?.swept)
+        // One that was never asked for is not asked for this either.
+        let Some(connected) = self.connected.get() else { return Ok(0) };
+        Ok(sweep(connected.docker(), Some(&connected.remover.ours)).await)
     }
 
     async fn settle(&self) -> Result<(), Fault> {
         let Some(connected) = self.connected.get() else { return Ok(()) };
-        let settled = timeout(SETTLING, connected.remover.leaving.empty()).await;
+        let settled = timeout(SETTLING, connected.remover.ours.empty()).await;
         settled.map_err(|_| late("remove dropped containers"))
     }
 }

@@ -1,22 +1,23 @@
 //! A container, field by field: what `docs/SECURITY.md` promises of one is written here.
 
-use super::owner::{OWNER, Owner};
+use super::keeper::now;
+use super::owner::{CREATION, DEADLINE, OWNER, Owner};
+use super::program::Guest;
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
-    Mount, MountType, ResourcesUlimits,
+    ResourcesUlimits,
 };
 use std::collections::HashMap;
-use std::path::Path;
 use synthd_actors::model::{Limits, SandboxSpec};
 
-/// Where the guest is inside.
-const GUEST: &str = "/.synthd-guest";
 /// The agent's, inside: nobody's on the host.
 const USER: &str = "1000:1000";
 /// Work areas beside the workspace, each with the disk cap of its own.
 const AREAS: [&str; 4] = ["/work", "/tmp", "/home/agent", "/sealed"];
 /// For what programs keep in `/run` and `/dev/shm`.
 const SMALL: u64 = 16 << 20;
+/// Seconds after which no container can still be wanted, whoever made it.
+const LONGEST_LIFE: u64 = 48 * 60 * 60;
 /// Microseconds in which a processor share is counted.
 const CPU_PERIOD: i64 = 100_000;
 
@@ -24,8 +25,9 @@ pub(super) struct Parts<'a> {
     pub(super) spec: &'a SandboxSpec,
     /// The image by its digest.
     pub(super) image: &'a str,
-    pub(super) guest: &'a Path,
+    pub(super) guest: &'a Guest,
     pub(super) owner: &'a Owner,
+    pub(super) creation: &'a str,
     /// Whether the engine takes all options of a tmpfs; Podman knows no cap on its inodes,
     /// and no owner.
     pub(super) caps_inodes: bool,
@@ -36,7 +38,7 @@ pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
         image: Some(parts.image.to_owned()),
         hostname: Some("sandbox".to_owned()),
         user: Some(USER.to_owned()),
-        entrypoint: Some(vec![GUEST.to_owned(), "stdio".to_owned()]),
+        entrypoint: Some(vec![parts.guest.entrypoint().to_owned(), "stdio".to_owned()]),
         cmd: Some(Vec::new()),
         working_dir: Some("/".to_owned()),
         attach_stdin: Some(true),
@@ -45,6 +47,9 @@ pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
         open_stdin: Some(true),
         // The stream that closes is the container's end.
         stdin_once: Some(true),
+        // There is nothing to say goodbye to, and the first process heeds no polite signal.
+        stop_signal: Some("SIGKILL".to_owned()),
+        stop_timeout: Some(0),
         // With a terminal the frames of the protocol would be mistaken for the engine's.
         tty: Some(false),
         network_disabled: Some(true),
@@ -52,7 +57,11 @@ pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
             test: Some(vec!["NONE".to_owned()]),
             ..Default::default()
         }),
-        labels: Some(HashMap::from([(OWNER.to_owned(), parts.owner.label())])),
+        labels: Some(HashMap::from([
+            (OWNER.to_owned(), parts.owner.label()),
+            (CREATION.to_owned(), parts.creation.to_owned()),
+            (DEADLINE.to_owned(), (now() + LONGEST_LIFE).to_string()),
+        ])),
         host_config: Some(host(parts)),
         ..Default::default()
     }
@@ -67,7 +76,7 @@ fn host(parts: &Parts<'_>) -> HostConfig {
         security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
         readonly_rootfs: Some(true),
         tmpfs: Some(areas(limits, parts.caps_inodes)),
-        mounts: Some(vec![guest(parts.guest)]),
+        mounts: Some(vec![parts.guest.mount()]),
         memory: Some(memory),
         // Equal: no swap.
         memory_swap: Some(memory),
@@ -90,7 +99,7 @@ fn host(parts: &Parts<'_>) -> HostConfig {
 
 /// Work areas are memory too; they have caps of their own and must not eat into what
 /// processes may use, or filling a disk would kill the guest.
-fn memory(limits: &Limits) -> u64 {
+pub(super) fn memory(limits: &Limits) -> u64 {
     let areas = limits.disk_bytes.saturating_mul(AREAS.len() as u64);
     limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL)
 }
@@ -109,16 +118,6 @@ fn areas(limits: &Limits, caps_inodes: bool) -> HashMap<String, String> {
     // The engine's own has no cap on inodes.
     areas.insert("/dev/shm".to_owned(), options(SMALL, "1777"));
     areas
-}
-
-fn guest(path: &Path) -> Mount {
-    Mount {
-        typ: Some(MountType::BIND),
-        source: Some(path.display().to_string()),
-        target: Some(GUEST.to_owned()),
-        read_only: Some(true),
-        ..Default::default()
-    }
 }
 
 fn ulimits(limits: &Limits) -> Vec<ResourcesUlimits> {

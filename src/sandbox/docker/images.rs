@@ -1,7 +1,8 @@
 //! Images made here: a root of Debian packages, imported under a name that tells what is in
 //! it, and marked as ours so that only ours are ever listed as such.
 
-use super::trouble::{explain, fault, refused};
+use super::connect::{EngineAddress, Reach};
+use super::trouble::{fault, refused};
 use bollard::Docker;
 use bollard::models::ImageSummary;
 use bollard::query_parameters::{CreateImageOptions, ListImagesOptions};
@@ -13,12 +14,10 @@ use std::process::Stdio;
 use std::time::Duration;
 use synthd_actors::model::Fault;
 use tokio::process::Command;
-use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 
 /// The label of images made here; its value is the recipe.
 pub const MADE_HERE: &str = "synthd.image";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What an image is made of.
 #[derive(Clone, Debug)]
@@ -47,18 +46,13 @@ impl Recipe {
 /// A container engine's images.
 pub struct Images {
     docker: Docker,
+    _reach: Reach,
 }
 
 impl Images {
     pub async fn connect() -> Result<Self, Fault> {
-        let docker = Docker::connect_with_defaults()
-            .map_err(|error| refused(format!("no container engine: {}", explain(&error))))?;
-        let negotiated = timeout(PATIENCE, docker.negotiate_version()).await;
-        match negotiated {
-            Ok(Ok(docker)) => Ok(Self { docker }),
-            Ok(Err(error)) => Err(fault("reach the container engine", &error)),
-            Err(_) => Err(super::trouble::late("reach the container engine")),
-        }
+        let reach = Reach::new(&EngineAddress::from_environment()).await?.negotiated().await?;
+        Ok(Self { docker: reach.docker.clone(), _reach: reach })
     }
 
     pub async fn has(&self, reference: &str) -> Result<bool, Fault> {

@@ -1,49 +1,82 @@
 //! Who removes containers: one task, told by whoever drops a sandbox.
 
-use super::owner::{OWNER, Owner};
+use super::owner::{CREATION, DEADLINE, OWNER, Owner};
+use super::trouble::explain;
 use crate::sandbox::guest::Keeper;
+use async_trait::async_trait;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    ListContainersOptions, RemoveContainerOptions, WaitContainerOptions,
+    ListContainersOptions, RemoveContainerOptions, RenameContainerOptions, WaitContainerOptions,
 };
 use futures_util::StreamExt;
-use std::collections::{HashMap, HashSet};
+use futures_util::stream::FuturesUnordered;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use synthd_actors::model::{Fault, FaultKind};
 use synthd_actors::supervisor::spawn;
 use tokio::sync::{Notify, mpsc};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 /// How often containers of dead owners are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
-/// A removal that takes longer is tried again at the next sweep.
+/// For one removal.
 const REMOVAL: Duration = Duration::from_secs(30);
+/// Before a removal that failed is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+/// Removals at once; an engine asked for more serves each of them later.
+const PARALLEL: usize = 4;
+/// For the question whether the engine lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
-/// Containers that were dropped and are not yet known to be gone.
-#[derive(Default)]
-pub(super) struct Leaving {
-    ids: Mutex<HashSet<String>>,
+/// Every container of one connection: those that live, and those that were dropped and are
+/// not yet known to be gone.
+pub(super) struct Ours {
+    owner: Owner,
+    /// Tells the connections of a process apart.
+    connection: u64,
+    creations: AtomicU64,
+    state: Mutex<State>,
     changed: Notify,
 }
 
-impl Leaving {
-    fn ids(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
-        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+#[derive(Default)]
+struct State {
+    /// Asked for, and not yet answered.
+    creating: HashSet<String>,
+    living: HashSet<String>,
+    leaving: HashSet<String>,
+}
+
+impl Ours {
+    fn new(owner: Owner) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            owner,
+            connection: NEXT.fetch_add(1, Ordering::Relaxed),
+            creations: AtomicU64::new(0),
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
     }
 
-    /// Something is on its way that must not be missed by who waits.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A container is about to be asked for; who waits for all to be gone waits for it too.
     pub(super) fn expect(self: &Arc<Self>) -> Expected {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let token = format!("expected {}", NEXT.fetch_add(1, Ordering::Relaxed));
-        self.ids().insert(token.clone());
-        Expected { leaving: self.clone(), token }
+        let number = self.creations.fetch_add(1, Ordering::Relaxed);
+        let creation = format!("{}-{number}", self.connection);
+        self.state().creating.insert(creation.clone());
+        Expected { ours: self.clone(), creation }
     }
 
     fn gone(&self, id: &str) {
-        self.ids().remove(id);
+        self.state().leaving.remove(id);
         self.changed.notify_waiters();
     }
 
@@ -51,87 +84,155 @@ impl Leaving {
     pub(super) async fn empty(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.ids().is_empty() {
-                return;
+            {
+                let state = self.state();
+                if state.creating.is_empty() && state.leaving.is_empty() {
+                    return;
+                }
             }
             changed.await;
         }
     }
+
+    /// Whether it is of this connection and nobody here knows of it: the engine made it after
+    /// we had given it up.
+    fn is_forgotten(&self, id: &str, labels: &HashMap<String, String>) -> bool {
+        let own = Owner::of(labels).is_some_and(|owner| owner == self.owner);
+        let Some(creation) = labels.get(CREATION).filter(|_| own) else { return false };
+        let connection = creation.split('-').next().and_then(|text| text.parse().ok());
+        let state = self.state();
+        let known = state.creating.contains(creation)
+            || state.living.contains(id)
+            || state.leaving.contains(id);
+        connection == Some(self.connection) && !known
+    }
 }
 
-/// Counts as leaving until it is dropped.
+/// Counts as being created until it is dropped.
 pub(super) struct Expected {
-    leaving: Arc<Leaving>,
-    token: String,
+    ours: Arc<Ours>,
+    pub(super) creation: String,
 }
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        self.leaving.gone(&self.token);
+        self.ours.state().creating.remove(&self.creation);
+        self.ours.changed.notify_waiters();
     }
 }
 
 /// Dropped, it has its container removed.
 pub(super) struct ContainerKeeper {
     id: String,
-    leaving: Arc<Leaving>,
+    docker: Docker,
+    ours: Arc<Ours>,
     dropped: mpsc::UnboundedSender<String>,
+    naming: Option<AbortOnDropHandle<()>>,
 }
 
+#[async_trait]
 impl Keeper for ContainerKeeper {
     /// The guest sees its own cgroup, and says.
     fn memory_kills(&self) -> Option<u64> {
         None
     }
+
+    async fn engine_trouble(&self) -> Option<Fault> {
+        let why = match timeout(SIGN_OF_LIFE, self.docker.ping()).await {
+            Ok(Ok(_)) => return None,
+            Ok(Err(error)) => explain(&error),
+            Err(_) => "the container engine does not answer".to_owned(),
+        };
+        Some(Fault::new(FaultKind::EngineDown, why))
+    }
+
+    /// Whoever lists the engine's containers sees whose this is. It helps nobody to wait.
+    fn held_by(&mut self, holder: &str) {
+        let (docker, id) = (self.docker.clone(), self.id.clone());
+        let name = format!("synthd-{holder}-{}", &id[..id.len().min(8)]);
+        self.naming = Some(spawn("name container", async move {
+            let options = RenameContainerOptions { name };
+            if let Err(error) = docker.rename_container(&id, options).await {
+                tracing::debug!(container = id, %error, "a container keeps its name");
+            }
+        }));
+    }
 }
 
 impl Drop for ContainerKeeper {
     fn drop(&mut self) {
-        self.leaving.ids().insert(self.id.clone());
+        {
+            let mut state = self.ours.state();
+            state.living.remove(&self.id);
+            state.leaving.insert(self.id.clone());
+        }
         // With the remover gone the process ends, and the next one sweeps.
         self.dropped.send(std::mem::take(&mut self.id)).ok();
     }
 }
 
 pub(super) struct Remover {
+    docker: Docker,
     dropped: mpsc::UnboundedSender<String>,
-    pub(super) leaving: Arc<Leaving>,
-    _task: AbortOnDropHandle<()>,
+    pub(super) ours: Arc<Ours>,
+    _tasks: [AbortOnDropHandle<()>; 2],
 }
 
 impl Remover {
-    pub(super) fn start(docker: Docker) -> Self {
+    pub(super) fn start(docker: Docker, owner: Owner) -> Self {
         let (dropped, ids) = mpsc::unbounded_channel();
-        let leaving = Arc::<Leaving>::default();
-        let task = spawn("container remover", attend(docker, ids, leaving.clone()));
-        Self { dropped, leaving, _task: task }
+        let ours = Arc::new(Ours::new(owner));
+        let remover = spawn("container remover", attend(docker.clone(), ids, ours.clone()));
+        let sweeper = spawn("container sweeper", sweep_on(docker.clone(), ours.clone()));
+        Self { docker, dropped, ours, _tasks: [remover, sweeper] }
     }
 
     /// Takes a new container into its care.
     pub(super) fn keep(&self, id: String) -> ContainerKeeper {
-        ContainerKeeper { id, leaving: self.leaving.clone(), dropped: self.dropped.clone() }
+        let (ours, dropped) = (self.ours.clone(), self.dropped.clone());
+        ours.state().living.insert(id.clone());
+        ContainerKeeper { id, docker: self.docker.clone(), ours, dropped, naming: None }
     }
 }
 
-async fn attend(docker: Docker, mut ids: mpsc::UnboundedReceiver<String>, leaving: Arc<Leaving>) {
-    let mut sweep = interval(SWEEP);
-    sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut late: HashSet<String> = HashSet::new();
+async fn attend(docker: Docker, mut ids: mpsc::UnboundedReceiver<String>, ours: Arc<Ours>) {
+    let mut waiting = VecDeque::new();
+    let mut removals = FuturesUnordered::new();
     loop {
+        while removals.len() < PARALLEL
+            && let Some(id) = waiting.pop_front()
+        {
+            removals.push(remove(&docker, id));
+        }
         tokio::select! {
             id = ids.recv() => match id {
-                Some(id) if removed(&docker, &id).await => leaving.gone(&id),
-                Some(id) => { late.insert(id); }
+                Some(id) => waiting.push_back(id),
                 None => return,
             },
-            _ = sweep.tick() => {
-                for id in std::mem::take(&mut late) {
-                    if removed(&docker, &id).await { leaving.gone(&id) } else { late.insert(id); }
-                }
-                sweep_dead(&docker).await;
-            }
+            Some(ended) = removals.next() => match ended {
+                Ok(id) => ours.gone(&id),
+                Err(id) => waiting.push_back(id),
+            },
         }
     }
+}
+
+async fn sweep_on(docker: Docker, ours: Arc<Ours>) {
+    let mut look = interval(SWEEP);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        look.tick().await;
+        sweep(&docker, Some(&ours)).await;
+    }
+}
+
+/// The container, whether it is gone or has to be tried again.
+async fn remove(docker: &Docker, id: String) -> Result<String, String> {
+    if removed(docker, &id).await {
+        return Ok(id);
+    }
+    sleep(AGAIN).await;
+    Err(id)
 }
 
 /// Whether the container is gone, by us or by the engine's own removal.
@@ -147,18 +248,19 @@ async fn removed(docker: &Docker, id: &str) -> bool {
             timeout(REMOVAL, removal.next()).await.is_ok()
         }
         Ok(Err(error)) => {
-            tracing::warn!(container = id, %error, "a container was not removed");
+            tracing::debug!(container = id, %error, "a container was not removed");
             false
         }
         Err(_) => {
-            tracing::warn!(container = id, "the container engine does not remove in time");
+            tracing::debug!(container = id, "the container engine does not remove in time");
             false
         }
     }
 }
 
-/// Removes what dead owners left, running or not; how many there were.
-pub(super) async fn sweep_dead(docker: &Docker) -> u32 {
+/// Removes what dead owners left, running or not, and what we have forgotten ourselves; how
+/// many there were.
+pub(super) async fn sweep(docker: &Docker, ours: Option<&Ours>) -> u32 {
     let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
     let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
     let Ok(Ok(found)) = timeout(REMOVAL, docker.list_containers(Some(options))).await else {
@@ -166,14 +268,64 @@ pub(super) async fn sweep_dead(docker: &Docker) -> u32 {
     };
     let mut swept = 0;
     for container in found {
-        // The filter is the engine's; whose it is we read ourselves.
-        let owner = container.labels.as_ref().and_then(Owner::of);
-        let dead = owner.is_some_and(|owner| owner.is_gone());
-        if let Some(id) = container.id.filter(|_| dead)
-            && removed(docker, &id).await
-        {
+        let (Some(id), Some(labels)) = (container.id, container.labels) else { continue };
+        let forgotten = ours.is_some_and(|ours| ours.is_forgotten(&id, &labels));
+        if (forgotten || is_abandoned(&labels)) && removed(docker, &id).await {
             swept += 1;
         }
     }
     swept
+}
+
+/// Of an owner that is certainly dead, or cannot be looked at and must have finished long
+/// ago. The filter was the engine's; whose it is we read ourselves.
+fn is_abandoned(labels: &HashMap<String, String>) -> bool {
+    let Some(owner) = Owner::of(labels) else { return false };
+    let deadline = labels.get(DEADLINE).and_then(|text| text.parse::<u64>().ok());
+    owner.is_gone() || !owner.is_here() && deadline.is_some_and(|deadline| deadline < now())
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_left_alone_until_their_deadline() {
+        let container = |owner: &str, deadline: Option<u64>| {
+            let mut labels = HashMap::from([(OWNER.to_owned(), owner.to_owned())]);
+            labels.extend(deadline.map(|at| (DEADLINE.to_owned(), at.to_string())));
+            labels
+        };
+        let this = Owner::this().label();
+        assert!(!is_abandoned(&container(&this, Some(1))), "it lives, whatever its deadline");
+        assert!(!is_abandoned(&container("elsewhere:1:1", None)));
+        assert!(!is_abandoned(&container("elsewhere:1:1", Some(now() + 60))));
+        assert!(is_abandoned(&container("elsewhere:1:1", Some(now() - 60))));
+        assert!(!is_abandoned(&container("nonsense", Some(1))));
+        assert!(!is_abandoned(&HashMap::new()));
+    }
+
+    #[test]
+    fn only_what_nobody_knows_is_forgotten() {
+        let ours = Arc::new(Ours::new(Owner::this()));
+        let expected = ours.expect();
+        let labels = |creation: &str| {
+            let owner = (OWNER.to_owned(), Owner::this().label());
+            HashMap::from([owner, (CREATION.to_owned(), creation.to_owned())])
+        };
+        let made = labels(&expected.creation);
+        assert!(!ours.is_forgotten("id", &made), "the answer is on its way");
+        drop(expected);
+        assert!(ours.is_forgotten("id", &made));
+        ours.state().living.insert("id".to_owned());
+        assert!(!ours.is_forgotten("id", &made));
+        assert!(!Ours::new(Owner::this()).is_forgotten("other", &made), "of another connection");
+        let stranger = HashMap::from([(OWNER.to_owned(), "elsewhere:1:1".to_owned())]);
+        assert!(!ours.is_forgotten("other", &stranger));
+    }
 }

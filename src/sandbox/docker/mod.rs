@@ -12,13 +12,16 @@
 
 mod backend;
 mod body;
+mod connect;
 mod facts;
 mod images;
 mod keeper;
 mod owner;
 mod program;
+mod ssh;
 mod stream;
 mod trouble;
 
 pub use backend::{DockerBackend, DockerSettings};
+pub use connect::EngineAddress;
 pub use images::{Images, MADE_HERE, Recipe};

@@ -8,6 +8,11 @@ use std::collections::HashMap;
 use std::fs;
 
 pub(super) const OWNER: &str = "synthd.owner";
+/// When nobody can still want it, in seconds since 1970.
+pub(super) const DEADLINE: &str = "synthd.deadline";
+
+/// Which creation of its owner's a container came of.
+pub(super) const CREATION: &str = "synthd.creation";
 
 /// A process, told apart from every other one that ever was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,10 +39,14 @@ impl Owner {
         Some(Self { host: parts.next()?.to_owned(), pid, started })
     }
 
-    /// Whether it certainly lives no more. One on another host, or in another PID
-    /// namespace, cannot be looked at and is left alone.
+    /// Whether it can be looked at: not one on another host, or in another PID namespace.
+    pub(super) fn is_here(&self) -> bool {
+        self.host == this_host()
+    }
+
+    /// Whether it certainly lives no more.
     pub(super) fn is_gone(&self) -> bool {
-        if self.host != this_host() {
+        if !self.is_here() {
             return false;
         }
         match kill(Pid::from_raw(self.pid), None) {

@@ -1,11 +1,143 @@
-//! The guest as a file that a container engine on this host can show to its containers.
+//! The guest where a container engine can show it to its containers: a file of this host, or
+//! a volume of an engine that does not see this host's files.
 
+use super::keeper::now;
+use super::owner::{DEADLINE, OWNER, Owner};
+use super::trouble::{ask, refused};
 use crate::sandbox::guest::PROGRAM;
+use bollard::Docker;
+use bollard::errors::Error;
+use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, VolumeCreateRequest};
+use bollard::query_parameters::{
+    CreateContainerOptions, DownloadFromContainerOptions, RemoveContainerOptions,
+    UploadToContainerOptions,
+};
+use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use synthd_actors::model::{Fault, FaultKind};
+
+/// The label of volumes that hold a guest.
+const GUEST: &str = "synthd.guest";
+/// Where a file is mounted, and a volume; and the guest in the latter.
+const FILE_AT: &str = "/.synthd-guest";
+const VOLUME_AT: &str = "/.synthd";
+const IN_VOLUME: &str = "/.synthd/guest";
+
+/// The guest, as an engine finds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Guest {
+    File(PathBuf),
+    Volume(String),
+}
+
+impl Guest {
+    /// Where it is inside.
+    pub(super) fn entrypoint(&self) -> &'static str {
+        match self {
+            Self::File(_) => FILE_AT,
+            Self::Volume(_) => IN_VOLUME,
+        }
+    }
+
+    pub(super) fn mount(&self) -> Mount {
+        let (typ, source, target) = match self {
+            Self::File(path) => (MountType::BIND, path.display().to_string(), FILE_AT),
+            Self::Volume(name) => (MountType::VOLUME, name.clone(), VOLUME_AT),
+        };
+        Mount {
+            typ: Some(typ),
+            source: Some(source),
+            target: Some(target.to_owned()),
+            read_only: Some(true),
+            ..Default::default()
+        }
+    }
+}
+
+/// Sends the guest to an engine that does not see this host's files: into a volume, through
+/// a container of `image` that is never started.
+pub(super) async fn send(docker: &Docker, image: &str, owner: &Owner) -> Result<Guest, Fault> {
+    let digest = hex::encode(Sha256::digest(PROGRAM));
+    let name = format!("synthd-guest-{}", &digest[..16]);
+    let volume = VolumeCreateRequest {
+        name: Some(name.clone()),
+        labels: Some(HashMap::from([(GUEST.to_owned(), digest)])),
+        ..Default::default()
+    };
+    ask("create a volume for the guest", docker.create_volume(volume)).await?;
+    let mount = Mount { read_only: Some(false), ..Guest::Volume(name.clone()).mount() };
+    let carrier = ContainerCreateBody {
+        image: Some(image.to_owned()),
+        entrypoint: Some(vec![IN_VOLUME.to_owned()]),
+        labels: Some(HashMap::from([
+            (OWNER.to_owned(), owner.label()),
+            (DEADLINE.to_owned(), (now() + 600).to_string()),
+        ])),
+        network_disabled: Some(true),
+        host_config: Some(HostConfig { mounts: Some(vec![mount]), ..Default::default() }),
+        ..Default::default()
+    };
+    let created = docker.create_container(None::<CreateContainerOptions>, carrier);
+    let id = ask("create a container for the guest", created).await?.id;
+    let sent = fill(docker, &id).await;
+    let options = RemoveContainerOptions { force: true, ..Default::default() };
+    let removed = docker.remove_container(&id, Some(options));
+    ask("remove the container for the guest", removed).await?;
+    sent.map(|()| Guest::Volume(name))
+}
+
+async fn fill(docker: &Docker, id: &str) -> Result<(), Fault> {
+    if held(docker, id).await? {
+        return Ok(());
+    }
+    let archive = archive()
+        .map_err(|error| Fault::new(FaultKind::SandboxStart, format!("pack the guest: {error}")))?;
+    let options = UploadToContainerOptions { path: VOLUME_AT.to_owned(), ..Default::default() };
+    let body = bollard::body_full(archive.into());
+    ask("send the guest", docker.upload_to_container(id, Some(options), body)).await?;
+    if held(docker, id).await? {
+        return Ok(());
+    }
+    Err(refused("the engine did not keep the guest as it was sent"))
+}
+
+/// Whether the volume has the guest already, whole.
+async fn held(docker: &Docker, id: &str) -> Result<bool, Fault> {
+    let options = DownloadFromContainerOptions { path: IN_VOLUME.to_owned() };
+    let download = docker.download_from_container(id, Some(options));
+    let collected = download.try_fold(Vec::new(), |mut all, bytes| async move {
+        all.extend_from_slice(&bytes);
+        if all.len() > 2 * PROGRAM.len() + (1 << 16) {
+            return Err(Error::IOError { err: io::Error::other("more than a guest") });
+        }
+        Ok(all)
+    });
+    let absent =
+        |error: &Error| matches!(error, Error::DockerResponseServerError { status_code: 404, .. });
+    let found = async {
+        match collected.await {
+            Err(error) if absent(&error) => Ok(Vec::new()),
+            other => other,
+        }
+    };
+    let found = ask("look for the guest", found).await?;
+    Ok(found.windows(PROGRAM.len()).any(|part| part == PROGRAM))
+}
+
+/// One file, as the engine takes it.
+fn archive() -> io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(PROGRAM.len() as u64);
+    header.set_mode(0o555);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_data(&mut header, "guest", PROGRAM)?;
+    archive.into_inner()
+}
 
 /// Writes the guest below `directory`, under a name that tells its content.
 pub(super) fn lay_out(directory: &Path) -> io::Result<PathBuf> {

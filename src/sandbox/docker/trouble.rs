@@ -2,7 +2,24 @@
 //! sandbox, an engine that is down for now, or something only a person can mend.
 
 use bollard::errors::Error;
+use std::future::Future;
+use std::time::Duration;
 use synthd_actors::model::{Fault, FaultKind};
+use tokio::time::timeout;
+
+/// For one request to the engine.
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Waits for the engine, but not for ever.
+pub(super) async fn ask<T>(
+    doing: &str,
+    asked: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Fault> {
+    match timeout(PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(|error| fault(doing, &error)),
+        Err(_) => Err(late(doing)),
+    }
+}
 
 pub(super) fn fault(doing: &str, error: &Error) -> Fault {
     Fault::new(kind_of(error), format!("{doing}: {}", explain(error)))
@@ -10,7 +27,7 @@ pub(super) fn fault(doing: &str, error: &Error) -> Fault {
 
 pub(super) fn late(doing: &str) -> Fault {
     let why = format!("{doing}: the container engine does not answer in time");
-    Fault::new(FaultKind::SandboxStart, why)
+    Fault::new(FaultKind::EngineDown, why)
 }
 
 pub(super) fn refused(why: impl Into<String>) -> Fault {
@@ -23,8 +40,23 @@ fn kind_of(error: &Error) -> FaultKind {
         Error::DockerResponseServerError { status_code: 400 | 404, .. } => {
             FaultKind::SandboxRefused
         }
-        _ => FaultKind::SandboxStart,
+        Error::DockerResponseServerError { status_code: 503, .. } => FaultKind::EngineDown,
+        // Of its own disk: nothing can be made there until somebody makes room.
+        Error::DockerResponseServerError { message, .. } if is_full(message) => {
+            FaultKind::EngineDown
+        }
+        // It answered, and this one sandbox it could not make.
+        Error::DockerResponseServerError { .. }
+        | Error::DockerStreamError { .. }
+        | Error::DockerContainerWaitError { .. }
+        | Error::JsonDataError { .. }
+        | Error::JsonSerdeError { .. } => FaultKind::SandboxStart,
+        _ => FaultKind::EngineDown,
     }
+}
+
+fn is_full(message: &str) -> bool {
+    message.contains("no space left on device") || message.contains("disk quota exceeded")
 }
 
 /// With what usually stands behind it.
@@ -47,6 +79,9 @@ pub(super) fn explain(error: &Error) -> String {
             if message.contains("No such image") =>
         {
             "build it with `synthd image build`, or load it into the engine"
+        }
+        (_, Error::DockerResponseServerError { message, .. }) if is_full(message) => {
+            "the engine's disk is full: make room, for example by `synthd image prune`"
         }
         _ => return text,
     };

@@ -12,9 +12,18 @@ use synthd_actors::ports::Sandbox;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a backend keeps of a sandbox; dropping it ends the sandbox.
-pub(crate) trait Keeper: Send + 'static {
+#[async_trait]
+pub(crate) trait Keeper: Send + Sync + 'static {
     /// Kills for want of memory so far, where the host sees what the guest does not.
     fn memory_kills(&self) -> Option<u64>;
+
+    /// What is wrong with the engine behind a sandbox that was lost, if it is that.
+    async fn engine_trouble(&self) -> Option<Fault> {
+        None
+    }
+
+    /// Told who has the sandbox now.
+    fn held_by(&mut self, _: &str) {}
 }
 
 pub(crate) struct GuestSandbox<S, K> {
@@ -43,6 +52,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> GuestSandbox
     }
 }
 
+/// A sandbox that was lost with its engine was the engine's to lose.
+async fn blamed<T: Send>(keeper: &impl Keeper, answer: Result<T, Fault>) -> Result<T, Fault> {
+    let Err(fault) = answer else { return answer };
+    if fault.kind != FaultKind::SandboxLost {
+        return Err(fault);
+    }
+    match keeper.engine_trouble().await {
+        None => Err(fault),
+        Some(trouble) => {
+            let message = format!("{}; {}", fault.message, trouble.message);
+            Err(Fault::new(trouble.kind, message))
+        }
+    }
+}
+
 /// Each limit with its value and what holds it.
 pub(crate) fn with_limits(
     spec: &SandboxSpec,
@@ -67,17 +91,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
         &self.fingerprint
     }
 
+    fn held_by(&mut self, holder: &str) {
+        self.keeper.held_by(holder);
+    }
+
     async fn ping(&mut self) -> Result<(), Fault> {
-        self.client.ping().await.map(|_| ())
+        let answer = self.client.ping().await;
+        blamed(&self.keeper, answer).await.map(|_| ())
     }
 
     async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
-        self.client.lay(tree, files).await
+        let answer = self.client.lay(tree, files).await;
+        blamed(&self.keeper, answer).await
     }
 
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
         let before = self.keeper.memory_kills();
-        let mut report = self.client.exec(request, self.shell, &self.spec.limits).await?;
+        let answer = self.client.exec(request, self.shell, &self.spec.limits).await;
+        let mut report = blamed(&self.keeper, answer).await?;
         if may_be_killed(&report.end) && self.keeper.memory_kills() > before {
             report.end = ExecEnd::OutOfMemory;
         }
@@ -85,14 +116,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
     }
 
     async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {
-        self.client.pack(&self.spec.limits, quiesce).await
+        let answer = self.client.pack(&self.spec.limits, quiesce).await;
+        blamed(&self.keeper, answer).await
     }
 
     async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
-        self.client.unpack(snapshot).await
+        let answer = self.client.unpack(snapshot).await;
+        blamed(&self.keeper, answer).await
     }
 
     async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
-        self.client.tunnel(port, to).await
+        let answer = self.client.tunnel(port, to).await;
+        blamed(&self.keeper, answer).await
     }
 }
