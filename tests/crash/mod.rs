@@ -1,6 +1,8 @@
 //! The real binary, killed again and again in the middle of a campaign. Promise 1: nothing
 //! paid for is lost, nothing is there twice.
 
+mod outage;
+
 use crate::support::synthd;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;

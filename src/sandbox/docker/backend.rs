@@ -193,7 +193,8 @@ impl Connected {
     ) -> Result<(GuestStream, ContainerKeeper), Fault> {
         let starting = spawn("start container", async move {
             let expected = self.remover.ours.expect();
-            self.start(&spec, &image, &expected.creation).await
+            let started = self.start(&spec, &image, &expected.creation).await;
+            started.inspect_err(|fault| self.remover.ours.note(fault))
         });
         let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
         starting.detach().await.unwrap_or_else(panicked)
@@ -295,7 +296,13 @@ impl SandboxBackend for DockerBackend {
 
     async fn settle(&self) -> Result<(), Fault> {
         let Some(connected) = self.connected.get() else { return Ok(()) };
-        let settled = timeout(SETTLING, connected.remover.ours.empty()).await;
-        settled.map_err(|_| late("remove dropped containers"))
+        let ours = &connected.remover.ours;
+        let settled = timeout(SETTLING, ours.empty()).await;
+        settled.map_err(|_| late("remove dropped containers"))?;
+        if ours.outages() > 0 {
+            // What it was asked for when it went away, it may have made all the same.
+            sweep(connected.docker(), Some(ours)).await;
+        }
+        Ok(())
     }
 }

@@ -39,6 +39,8 @@ pub(super) struct Ours {
     /// Tells the connections of a process apart.
     connection: u64,
     creations: AtomicU64,
+    /// How often the engine was seen to be down.
+    outages: AtomicU64,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -58,6 +60,7 @@ impl Ours {
             owner,
             connection: NEXT.fetch_add(1, Ordering::Relaxed),
             creations: AtomicU64::new(0),
+            outages: AtomicU64::new(0),
             state: Mutex::default(),
             changed: Notify::new(),
         }
@@ -73,6 +76,17 @@ impl Ours {
         let creation = format!("{}-{number}", self.connection);
         self.state().creating.insert(creation.clone());
         Expected { ours: self.clone(), creation }
+    }
+
+    pub(super) fn outages(&self) -> u64 {
+        self.outages.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether an engine that failed was down.
+    pub(super) fn note(&self, fault: &Fault) {
+        if fault.kind == FaultKind::EngineDown {
+            self.outages.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     fn gone(&self, id: &str) {
@@ -128,6 +142,8 @@ pub(super) struct ContainerKeeper {
     ours: Arc<Ours>,
     dropped: mpsc::UnboundedSender<String>,
     naming: Option<AbortOnDropHandle<()>>,
+    /// The engine's outages when this began.
+    outages: u64,
 }
 
 #[async_trait]
@@ -139,11 +155,15 @@ impl Keeper for ContainerKeeper {
 
     async fn engine_trouble(&self) -> Option<Fault> {
         let why = match timeout(SIGN_OF_LIFE, self.docker.ping()).await {
-            Ok(Ok(_)) => return None,
+            // It may have been away since: what it took with it was not lost by itself.
+            Ok(Ok(_)) if self.ours.outages() == self.outages => return None,
+            Ok(Ok(_)) => "the container engine was away meanwhile".to_owned(),
             Ok(Err(error)) => explain(&error),
             Err(_) => "the container engine does not answer".to_owned(),
         };
-        Some(Fault::new(FaultKind::EngineDown, why))
+        let fault = Fault::new(FaultKind::EngineDown, why);
+        self.ours.note(&fault);
+        Some(fault)
     }
 
     /// Whoever lists the engine's containers sees whose this is. It helps nobody to wait.
@@ -191,7 +211,8 @@ impl Remover {
     pub(super) fn keep(&self, id: String) -> ContainerKeeper {
         let (ours, dropped) = (self.ours.clone(), self.dropped.clone());
         ours.state().living.insert(id.clone());
-        ContainerKeeper { id, docker: self.docker.clone(), ours, dropped, naming: None }
+        let (docker, outages) = (self.docker.clone(), ours.outages());
+        ContainerKeeper { id, docker, ours, dropped, naming: None, outages }
     }
 }
 

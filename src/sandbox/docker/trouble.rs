@@ -55,6 +55,20 @@ fn kind_of(error: &Error) -> FaultKind {
     }
 }
 
+/// What the transport says of itself is in what caused its error.
+fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(&format!(": {said}"));
+        }
+        cause = error.source();
+    }
+    text
+}
+
 fn is_full(message: &str) -> bool {
     message.contains("no space left on device") || message.contains("disk quota exceeded")
 }
@@ -83,7 +97,8 @@ pub(super) fn explain(error: &Error) -> String {
         (_, Error::DockerResponseServerError { message, .. }) if is_full(message) => {
             "the engine's disk is full: make room, for example by `synthd image prune`"
         }
-        _ => return text,
+        (_, Error::DockerResponseServerError { .. }) => return text,
+        _ => return with_causes(error),
     };
     format!("{text} ({hint})")
 }
