@@ -109,6 +109,13 @@ impl Error {
         self
     }
 
+    /// For whom it matters.
+    #[must_use]
+    pub fn wanted_by(mut self, who: &str) -> Self {
+        self.what = format!("{} (wanted by {who})", self.what);
+        self
+    }
+
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());

@@ -8,8 +8,8 @@ use crate::model::{
     CampaignConfig, CampaignName, CampaignRecord, CampaignState, Entry, EpisodeRecord, Fault,
     FaultKind, PlannedEpisode, SandboxSpec,
 };
-use crate::task::{BASE_IMAGE, Template, TemplateError};
-use std::collections::{BTreeSet, HashSet};
+use crate::task::{Template, TemplateError};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -157,9 +157,18 @@ async fn runnable(
     planner: &Planner,
 ) -> Result<(Vec<Arc<Template>>, Vec<Skipped>), Fault> {
     let all = planner.templates();
-    let wanted: BTreeSet<&str> =
-        all.iter().flat_map(|template| &template.requires).map(String::as_str).collect();
-    let missing = missing_programs(world, &planner.config.sandbox, &wanted).await?;
+    let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for template in &all {
+        let programs = template.requires.iter().map(String::as_str);
+        wanted.entry(&template.environment.image).or_default().extend(programs);
+    }
+    let mut missing = HashMap::new();
+    for (image, programs) in wanted {
+        // One that stands for nothing is told of template by template.
+        if let Some(spec) = planner.config.sandbox_for(image) {
+            missing.insert(image.to_owned(), missing_programs(world, &spec, &programs).await?);
+        }
+    }
     let mut skipped = Vec::new();
     let mut kept = Vec::new();
     for template in all {
@@ -172,11 +181,11 @@ async fn runnable(
 }
 
 /// Why a template cannot run here.
-fn lacking(template: &Template, missing: &HashSet<String>) -> Option<String> {
-    if template.environment.image != BASE_IMAGE {
-        let image = &template.environment.image;
-        return Some(format!("there is no image {image} for it; only {BASE_IMAGE} is known"));
-    }
+fn lacking(template: &Template, missing: &HashMap<String, HashSet<String>>) -> Option<String> {
+    let image = &template.environment.image;
+    let Some(missing) = missing.get(image) else {
+        return Some(format!("no image stands for {image} here"));
+    };
     let lacks = template.requires.iter().map(String::as_str).filter(|r| missing.contains(*r));
     let lacks: Vec<&str> = lacks.collect();
     (!lacks.is_empty()).then(|| format!("the sandbox has no {}", lacks.join(", ")))

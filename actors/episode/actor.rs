@@ -38,13 +38,16 @@ impl Orders {
             .ok_or_else(|| Fault::new(FaultKind::TaskSetup, format!("no scaffold {name}")))?;
         let config = self.planner.config.clone();
         let task = self.planner.clone().planned_task(self.plan.clone()).await?;
+        let spec = config.sandbox_for(&task.image).ok_or_else(|| {
+            Fault::new(FaultKind::SandboxRefused, format!("no image stands for {}", task.image))
+        })?;
         Ok(Assignment {
             plan: self.plan,
             attempt: self.attempt,
             replay_after: self.replay_after,
             task,
             scaffold,
-            spec: Arc::new(config.sandbox.clone()),
+            spec: Arc::new(spec),
             config,
         })
     }

@@ -288,6 +288,8 @@ impl<'a> Acting<'a> {
         messages.extend(deed.messages);
         let truncated =
             deed.report.as_ref().is_some_and(|r| r.stdout.truncated() || r.stderr.truncated());
+        let scan = deed.report.as_ref().and_then(|report| report.scan.as_ref());
+        let changes = scan.map_or_else(Vec::new, |scan| scan.changes.clone());
         let step = Step {
             index,
             state,
@@ -308,6 +310,7 @@ impl<'a> Acting<'a> {
             reply: called.reply,
             messages,
             command: deed.command,
+            changes,
             calls: called.tries,
             opening: (index == 0).then(first),
         }

@@ -1,7 +1,9 @@
 //! A campaign as the engine runs it: validated, without options that mean "unset".
 
 use super::{CampaignName, Money, Price, SandboxSpec, digest_of};
+use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What a campaign wants done.
@@ -15,7 +17,11 @@ pub struct CampaignConfig {
     pub scaffolds: Vec<String>,
     /// Name of the sandbox backend.
     pub backend: String,
+    /// What tasks whose image is `base` run in.
     pub sandbox: SandboxSpec,
+    /// What the other images that templates name stand for here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, String>,
     pub episode: EpisodeLimits,
     /// Episodes at once.
     pub concurrency: usize,
@@ -148,7 +154,7 @@ impl CampaignConfig {
     /// would not be comparable. The plan may grow and the budget, concurrency, prices and
     /// model list may change.
     pub fn identity(&self) -> String {
-        let fixed = serde_json::json!({
+        let mut fixed = serde_json::json!({
             "seed": self.seed,
             "backend": self.backend,
             "sandbox": self.sandbox,
@@ -156,6 +162,18 @@ impl CampaignConfig {
             "quality": self.quality,
             "splits": self.dataset.splits,
         });
+        if !self.images.is_empty() {
+            fixed["images"] = serde_json::json!(self.images);
+        }
         digest_of(&["campaign-identity", &fixed.to_string()])
+    }
+
+    /// The sandbox for tasks with that image; none where it stands for nothing here.
+    pub fn sandbox_for(&self, image: &str) -> Option<SandboxSpec> {
+        if image == BASE_IMAGE {
+            return Some(self.sandbox.clone());
+        }
+        let image = self.images.get(image)?.clone();
+        Some(SandboxSpec { image, ..self.sandbox.clone() })
     }
 }

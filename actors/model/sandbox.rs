@@ -274,6 +274,32 @@ pub struct Scan {
     pub files: Vec<String>,
     /// Changes whenever any file's identity, size or change time does.
     pub digest: u64,
+    /// What has become of files since the last scan, in order of their paths, at most
+    /// [`Scan::MAX_FILES`]; nothing has at the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// How many changed in all.
+    #[serde(default)]
+    pub changed: u32,
+}
+
+/// What has become of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub path: String,
+    pub kind: ChangeKind,
+    pub size: u64,
+    /// Of its content; none where it is gone, or too large to be read every time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeKind {
+    Added,
+    Modified,
+    Removed,
 }
 
 impl Scan {

@@ -1,6 +1,6 @@
 //! One turn and what came of it: state, action, observation, reward.
 
-use super::{ChatReply, ChatRequest, ExecEnd, Message, Money, Usage};
+use super::{Change, ChatReply, ChatRequest, ExecEnd, Message, Money, Usage};
 use serde::{Deserialize, Serialize};
 
 /// The state an action was chosen in.
@@ -70,6 +70,9 @@ pub struct Turn {
     pub messages: Vec<Message>,
     /// The command that ran, for replay; none where nothing ran.
     pub command: Option<String>,
+    /// What the turn did to the files of the workspace, as far as it is listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// The number of model calls this turn took, retries included.
     pub calls: u32,
     /// The whole first request, in the first turn only: every later one is this and the

@@ -18,13 +18,14 @@ use crate::model::{Backend, Fault, FaultKind, SandboxSpec};
 use crate::policy::{Breaker, Try};
 use crate::ports::{Sandbox, SandboxBackend};
 use crate::supervisor::{panic_text, spawn};
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 const EXPIRY_CHECK: Duration = Duration::from_secs(5);
 const BREAKER_THRESHOLD: u32 = 8;
@@ -74,6 +75,8 @@ pub struct PoolActor {
     waking: bool,
     figures: HashMap<Arc<SandboxSpec>, Figures>,
     closing: CancellationToken,
+    /// Creations and looks whose sandboxes nobody else knows of yet.
+    under_way: TaskTracker,
 }
 
 impl PoolActor {
@@ -88,6 +91,7 @@ impl PoolActor {
             waking: false,
             figures: HashMap::new(),
             closing,
+            under_way: TaskTracker::new(),
         }
     }
 
@@ -184,7 +188,9 @@ impl PoolActor {
                 created = create => created,
             }
         });
+        let under_way = self.under_way.token();
         ctx.spawn(creation.into_actor(self).map(move |created, this, ctx| {
+            let _under_way = under_way;
             let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
             this.created(&spec, created.unwrap_or_else(panicked), what, ctx);
         }));
@@ -266,11 +272,16 @@ impl PoolActor {
         for (spec, Warm { item: (mut sandbox, place), born, .. }) in
             self.shelves.due(Instant::now())
         {
+            let (closing, under_way) = (self.closing.clone(), self.under_way.token());
             let look = spawn("check sandbox", async move {
-                let alive = sandbox.ping().await;
+                let alive = tokio::select! {
+                    alive = sandbox.ping() => alive,
+                    () = closing.cancelled() => Err(closed()),
+                };
                 (alive, (sandbox, place))
             });
             ctx.spawn(look.into_actor(self).map(move |looked, this, ctx| {
+                let _under_way = under_way;
                 this.shelves.checked(&spec);
                 match looked {
                     Ok((Ok(()), held)) => this.hand_over(&spec, held, born, true),
@@ -372,10 +383,14 @@ impl Handler<Acquire> for PoolActor {
 }
 
 impl Handler<Shutdown> for PoolActor {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) {
+    /// Answered when no sandbox is left that only a task of the pool's knows of.
+    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.close();
+        self.under_way.close();
+        let under_way = self.under_way.clone();
+        Box::pin(async move { under_way.wait().await })
     }
 }
 

@@ -60,6 +60,7 @@ pub fn catalog() -> Catalog {
 /// A free campaign of `tasks` letters with the model `fake/one`, four at once.
 pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
     CampaignConfig {
+        images: Default::default(),
         name: CampaignName(name.to_owned()),
         seed: 7,
         tasks: TaskSelection {

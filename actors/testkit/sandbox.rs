@@ -135,7 +135,11 @@ impl FakeSandbox {
     fn scan(&self) -> Scan {
         let mut hash = DefaultHasher::new();
         self.files.hash(&mut hash);
-        Scan { files: self.files.keys().cloned().collect(), digest: hash.finish() }
+        Scan {
+            files: self.files.keys().cloned().collect(),
+            digest: hash.finish(),
+            ..Scan::default()
+        }
     }
 }
 

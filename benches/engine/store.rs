@@ -112,6 +112,7 @@ fn turn(index: u32) -> Turn {
         messages: vec![reply.clone(), Message::tool_result("call_0", step.observation.clone())],
         reply: ChatReply { message: reply, finish: FinishReason::ToolCalls, usage: step.usage },
         command: Some("ls -la".to_owned()),
+        changes: Vec::new(),
         calls: 1,
         opening: None,
         step,

@@ -3,7 +3,7 @@
 
 use super::names::{self, Offer};
 use super::reader::Field;
-use super::section::Section;
+use super::section::{Entry, Section};
 use super::source::Span;
 use super::units::{DAY, WEEK, bytes, duration, money, seconds};
 use super::values::{choice, name_of, some_text, text, thousandths, whole};
@@ -50,6 +50,7 @@ pub(super) struct RawPrice {
 pub(super) struct RawSandbox {
     pub(super) backend: Field<Backend>,
     pub(super) image: Field<String>,
+    pub(super) images: Vec<Entry>,
     pub(super) runtime: Field<String>,
     pub(super) shell: Field<Shell>,
     pub(super) require: List<Enforcement>,
@@ -199,6 +200,7 @@ impl RawSandbox {
         let raw = Self {
             backend: section.optional("backend", choice(&BACKENDS)),
             image: section.optional("image", text(some_text)),
+            images: section.texts("images"),
             runtime: section.optional("runtime", text(some_text)),
             shell: section.optional("shell", choice(&SHELLS)),
             require: section.list("require", 0, choice(&enforcements)),

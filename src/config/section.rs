@@ -21,6 +21,13 @@ pub(super) struct Section<'r, 't> {
     asked: Vec<&'static str>,
 }
 
+/// A name of the user's own with its text.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) span: Span,
+}
+
 impl<'r, 't> Section<'r, 't> {
     pub(super) fn root(reader: &'r Reader, table: &'t DeTable<'t>) -> Self {
         Self { reader, path: String::new(), place: 0..0, table: Some(table), asked: vec![] }
@@ -96,6 +103,33 @@ impl<'r, 't> Section<'r, 't> {
         let place = found.map_or_else(|| self.place(), Spanned::span);
         let table = found.and_then(|value| self.as_table(key, value));
         Section { reader: self.reader, path: self.join(key), place, table, asked: vec![] }
+    }
+
+    /// A table whose keys are the user's own, empty where there is none.
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<Entry> {
+        let Some(table) = self.get(key).and_then(|value| self.as_table(key, value)) else {
+            return vec![];
+        };
+        let mut entries = vec![];
+        for (name, value) in table {
+            let path = format!("{}.{}", self.join(key), name.get_ref());
+            match value.get_ref() {
+                DeValue::String(text) if !text.trim().is_empty() => entries.push(Entry {
+                    name: name.get_ref().to_string(),
+                    text: text.to_string(),
+                    span: value.span(),
+                }),
+                DeValue::String(_) => {
+                    self.reader
+                        .value(&value.span(), Fault::new(format!("`{path}`: an empty string")));
+                }
+                other => {
+                    let what = format!("`{path}`: expected text, found {}", kind(other));
+                    self.reader.value(&value.span(), Fault::new(what).hint("put it in quotes"));
+                }
+            }
+        }
+        entries
     }
 
     pub(super) fn required_section(&mut self, key: &'static str) -> Section<'r, 't> {

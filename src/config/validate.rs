@@ -32,6 +32,7 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         assign: raw.assign.or(Assignment::default()),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
+        images: raw.sandbox.images.iter().map(|e| (e.name.clone(), e.text.clone())).collect(),
         sandbox: sandbox(raw.sandbox),
         episode: episode(raw.episode),
         concurrency: raw.concurrency.or(default_concurrency()),
@@ -54,6 +55,7 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     check_exclude(&raw.tasks, reader);
     check_output(&raw.sandbox, reader);
     check_image(&raw.sandbox, reader);
+    check_images(&raw.sandbox, reader);
     check_runtime(&raw.sandbox, reader);
     check_copy(&raw.sandbox, reader);
     if let Some(splits) = &raw.dataset.splits {
@@ -152,6 +154,21 @@ fn check_image(sandbox: &RawSandbox, reader: &Reader) {
         let hint = "\"base\" shows the host's programs, an absolute path those of a directory; \
                     images are for backend = \"docker\"";
         reader.value(span, Fault::new(format!("there is no image {image:?}")).hint(hint));
+    }
+}
+
+/// The same for the images of templates that want another one.
+fn check_images(sandbox: &RawSandbox, reader: &Reader) {
+    let backend = sandbox.backend.clone().or(Backend::default());
+    for entry in &sandbox.images {
+        if entry.name == IMAGE {
+            let fault = Fault::new(format!("`{IMAGE}` is what `image` says"));
+            reader.value(&entry.span, fault.hint("set `sandbox.image` instead"));
+        } else if backend == Backend::Namespace && !entry.text.starts_with('/') {
+            let fault = Fault::new(format!("there is no image {:?}", entry.text));
+            let hint = "an absolute path of a directory; images are for backend = \"docker\"";
+            reader.value(&entry.span, fault.hint(hint));
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::config;
 use crate::engine::{Engine, fault_error, require};
 use crate::error::{Code, Error, Result};
+use crate::sandbox::Backends;
 use crate::templates::nothing_matches;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::campaign::{CampaignHandle, PrepareError, Skipped};
 use synthd_actors::engine::SubmitError;
@@ -19,9 +21,42 @@ pub async fn admit(
     source: String,
 ) -> Result<CampaignHandle> {
     check_selection(catalog, config)?;
-    require(&engine.backend, &config.sandbox).await?;
+    require_all(&engine.backend, catalog, config).await?;
     let submitted = engine.handle.submit(config.clone(), source).await;
     submitted.map_err(|error| refused(&error, config))
+}
+
+/// Every sandbox that a selected template wants must be one this host can make.
+async fn require_all(
+    backends: &Backends,
+    catalog: &Catalog,
+    config: &CampaignConfig,
+) -> Result<()> {
+    let tasks = &config.tasks;
+    let mut wanting: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for template in catalog.select(&tasks.templates, &tasks.exclude) {
+        wanting.entry(template.environment.image.clone()).or_default().push(template.id.clone());
+    }
+    for (image, templates) in wanting {
+        let templates = in_short(&templates);
+        let Some(spec) = config.sandbox_for(&image) else {
+            let what = format!("nothing stands for the image {image}, which {templates} wants");
+            return Err(Error::new(Code::ImageUnavailable, what).hint(format!(
+                "name it under [sandbox]: images = {{ {image} = \"...\" }}, or exclude the template"
+            )));
+        };
+        require(backends, &spec).await.map_err(|error| error.wanted_by(&templates))?;
+    }
+    Ok(())
+}
+
+fn in_short(templates: &[String]) -> String {
+    const NAMED: usize = 3;
+    let named = templates[..templates.len().min(NAMED)].join(", ");
+    match templates.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 /// Starts a stored campaign again, from the text it was made from.

@@ -18,6 +18,7 @@ fn containers_keep_the_promises_of_a_sandbox() {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([
         "sandbox::basics",
+        "sandbox::changes",
         "sandbox::copies",
         "sandbox::hostile",
         "sandbox::tunnel",

@@ -4,6 +4,7 @@
 mod as_docker;
 mod as_user;
 mod basics;
+mod changes;
 mod containers;
 mod copies;
 mod engines;

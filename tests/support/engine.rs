@@ -109,6 +109,12 @@ impl OwnEngine {
         command
     }
 
+    /// What the engine logged of something.
+    pub(crate) fn log_of(&self, what: &str) -> String {
+        let log = std::fs::read_to_string(self.directory.join("log")).unwrap();
+        log.lines().filter(|line| line.contains(what)).collect::<Vec<_>>().join("\n")
+    }
+
     /// What the client prints.
     pub(crate) fn asked(&self, arguments: &[&str]) -> String {
         let output = self.docker(arguments).stdout(Stdio::piped()).output().unwrap();

@@ -40,6 +40,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         reply,
         messages: Vec::new(),
         command: Some(command.to_owned()),
+        changes: Vec::new(),
         calls: 1,
         opening: None,
     }

@@ -100,10 +100,11 @@ async fn in_sandbox(
     origin: &Origin,
 ) -> Result<Finding> {
     let backend = Arc::new(Backends::new(this_executable()?, &guest_dir()));
-    require(&backend, &config.sandbox).await?;
+    let spec = config.sandbox_for(&origin.task.image).unwrap_or_else(|| config.sandbox.clone());
+    require(&backend, &spec).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, life) = PoolHandle::start(backend.clone(), limits);
-    let found = match lay_task(&pool, &origin.task, &Arc::new(config.sandbox.clone())).await {
+    let found = match lay_task(&pool, &origin.task, &Arc::new(spec)).await {
         Ok(lease) => replay(episode, attempt, turns, config, origin, lease).await,
         Err(fault) => Err(fault),
     };

@@ -4,7 +4,7 @@ use super::page::Page;
 use super::record::Whole;
 use crate::cli::visible::{Tone, visible_line};
 use synthd_actors::model::{
-    ActionType, ExecEnd, Outcome, RowStep, Step, Turn, returns_to_go, rewards,
+    ActionType, Change, ChangeKind, ExecEnd, Outcome, RowStep, Step, Turn, returns_to_go, rewards,
 };
 
 /// What a step was worth, and what followed from it on.
@@ -22,6 +22,7 @@ pub(super) fn tell(page: &mut Page, whole: &Whole) {
         thought(page, &turn.step);
         action(page, turn);
         observation(page, &turn.step);
+        changes(page, &turn.changes);
         worth(page, &turn.step, worths.get(at).copied());
     }
     if whole.turns.is_empty() {
@@ -103,6 +104,27 @@ fn observation(page: &mut Page, step: &Step) {
     if step.truncated {
         page.line("  the output was cut when it was recorded");
     }
+}
+
+/// Files that the step added, changed or removed; the first few by name.
+fn changes(page: &mut Page, changes: &[Change]) {
+    const NAMED: usize = 6;
+    if changes.is_empty() {
+        return;
+    }
+    let named = changes.iter().take(NAMED).map(|change| {
+        let sign = match change.kind {
+            ChangeKind::Added => '+',
+            ChangeKind::Modified => '~',
+            ChangeKind::Removed => '-',
+        };
+        format!("{sign}{}", visible_line(&change.path))
+    });
+    let mut text = named.collect::<Vec<_>>().join("  ");
+    if changes.len() > NAMED {
+        text.push_str(&format!("  and {} more", changes.len() - NAMED));
+    }
+    page.block("  = ", "    ", Some(Tone::Faint), &text);
 }
 
 fn worth(page: &mut Page, step: &Step, worth: Option<Worth>) {

@@ -4,7 +4,7 @@
 use super::body::{self, Parts};
 use super::connect::{EngineAddress, Reach};
 use super::facts;
-use super::keeper::{ContainerKeeper, Remover, sweep};
+use super::keeper::{ContainerKeeper, Expected, Remover, sweep};
 use super::owner::Owner;
 use super::program::{self, Guest, lay_out};
 use super::stream::{self, GuestStream};
@@ -190,11 +190,13 @@ impl Connected {
         self: Arc<Self>,
         spec: SandboxSpec,
         image: String,
-    ) -> Result<(GuestStream, ContainerKeeper), Fault> {
+    ) -> Result<(GuestStream, ContainerKeeper, Expected), Fault> {
+        let expected = self.remover.ours.expect();
         let starting = spawn("start container", async move {
-            let expected = self.remover.ours.expect();
             let started = self.start(&spec, &image, &expected.creation).await;
-            started.inspect_err(|fault| self.remover.ours.note(fault))
+            let (stream, keeper) = started.inspect_err(|fault| self.remover.ours.note(fault))?;
+            // Expected until it is somebody's, or dropped: at no moment unknown.
+            Ok((stream, keeper, expected))
         });
         let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
         starting.detach().await.unwrap_or_else(panicked)
@@ -283,7 +285,8 @@ impl SandboxBackend for DockerBackend {
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
         let connected = self.connected().await?;
         let image = connected.image(&spec.image).await?;
-        let (stream, keeper) = connected.clone().bring_up(spec.clone(), image.clone()).await?;
+        let (stream, keeper, _expected) =
+            connected.clone().bring_up(spec.clone(), image.clone()).await?;
         let fingerprint = connected.fingerprint(spec, &image);
         Ok(Box::new(GuestSandbox::meet(stream, keeper, spec, fingerprint).await?))
     }

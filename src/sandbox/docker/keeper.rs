@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    ListContainersOptions, RemoveContainerOptions, RenameContainerOptions, WaitContainerOptions,
+    InspectContainerOptions, ListContainersOptions, RemoveContainerOptions, RenameContainerOptions,
+    WaitContainerOptions,
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -266,7 +267,11 @@ async fn removed(docker: &Docker, id: &str) -> bool {
         Ok(Err(Error::DockerResponseServerError { status_code: 409, .. })) => {
             let options = WaitContainerOptions { condition: "removed".to_owned() };
             let mut removal = docker.wait_container(id, Some(options));
-            timeout(REMOVAL, removal.next()).await.is_ok()
+            drop(timeout(REMOVAL, removal.next()).await);
+            // It may have given up half way, and is asked again then.
+            let options = None::<InspectContainerOptions>;
+            let left = timeout(REMOVAL, docker.inspect_container(id, options)).await;
+            matches!(left, Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })))
         }
         Ok(Err(error)) => {
             tracing::debug!(container = id, %error, "a container was not removed");

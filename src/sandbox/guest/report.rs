@@ -1,9 +1,9 @@
 //! Reading what a guest says of a command. Each field is bounded by its frame; what is only
 //! shown is made valid UTF-8.
 
-use super::wire::{Malformed, Reader, end};
+use super::wire::{Malformed, Reader, change, end};
 use std::time::Duration;
-use synthd_actors::model::{Captured, ExecEnd, ExecReport, Scan};
+use synthd_actors::model::{Captured, Change, ChangeKind, ExecEnd, ExecReport, Scan};
 
 /// A command's report; one that failed while the kernel killed for want of memory ran out
 /// of it.
@@ -65,7 +65,27 @@ fn read_scan(reader: &mut Reader<'_>) -> Result<Option<Scan>, Malformed> {
         return Err(Malformed("more files listed than asked for"));
     }
     let files = (0..count).map(|_| reader.bytes().map(shown)).collect::<Result<_, _>>()?;
-    Ok(Some(Scan { files, digest }))
+    let changed = reader.u32()?;
+    let count = reader.u32()? as usize;
+    if count > Scan::MAX_FILES || count > changed as usize {
+        return Err(Malformed("more changes listed than asked for"));
+    }
+    let changes = (0..count).map(|_| read_change(reader)).collect::<Result<_, _>>()?;
+    Ok(Some(Scan { files, digest, changes, changed }))
+}
+
+fn read_change(reader: &mut Reader<'_>) -> Result<Change, Malformed> {
+    let kind = match reader.u8()? {
+        change::ADDED => ChangeKind::Added,
+        change::MODIFIED => ChangeKind::Modified,
+        change::REMOVED => ChangeKind::Removed,
+        _ => return Err(Malformed("unknown kind of change")),
+    };
+    let (path, size, hash) = (shown(reader.bytes()?), reader.u64()?, reader.bytes()?);
+    if !hash.is_empty() && hash.len() != 32 {
+        return Err(Malformed("a hash of another length"));
+    }
+    Ok(Change { path, kind, size, sha256: (!hash.is_empty()).then(|| hex::encode(hash)) })
 }
 
 /// Text for people and records: whatever the guest sent, as UTF-8.

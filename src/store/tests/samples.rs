@@ -89,6 +89,7 @@ pub(super) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
         messages: vec![message, Message::tool_result("call-1", observation)],
         command: Some("ls -l".to_owned()),
         opening: None,
+        changes: Vec::new(),
         calls: 1,
     }
 }

@@ -4,7 +4,9 @@ use crate::sandbox::lab::request;
 use proptest::prelude::*;
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
-use synthd::sandbox::guest::wire::{CHUNK, MAX_FRAME, PROTOCOL, Writer, encode, end, entry, kind};
+use synthd::sandbox::guest::wire::{
+    CHUNK, MAX_FRAME, PROTOCOL, Writer, change, encode, end, entry, kind,
+};
 use synthd_actors::model::{
     ExecEnd, ExecReport, Fault, FaultKind, FileSpec, Limits, Snapshot, Tree,
 };
@@ -50,6 +52,7 @@ fn exited(ending: u8, files: u32) -> Vec<u8> {
     for number in 0..files {
         writer.bytes(number.to_string().as_bytes());
     }
+    writer.u32(2).u32(1).u8(change::MODIFIED).bytes(b"a").u64(9).bytes(&[7; 32]);
     writer.0
 }
 
@@ -75,7 +78,12 @@ fn kind_of<T: std::fmt::Debug>(outcome: Result<T, Fault>) -> FaultKind {
 async fn a_right_answer_is_read() {
     let report = exec_answered(encode(1, kind::EXITED, &exited(end::EXITED, 2))).await.unwrap();
     assert_eq!((report.end, report.stdout.text()), (ExecEnd::Exited(3), "hello".to_owned()));
-    assert_eq!(report.scan.unwrap().files, ["0", "1"]);
+    let scan = report.scan.unwrap();
+    assert_eq!(
+        (scan.files.as_slice(), scan.changed),
+        (["0".to_owned(), "1".to_owned()].as_slice(), 2)
+    );
+    assert_eq!(scan.changes[0].sha256, Some("07".repeat(32)));
 }
 
 #[tokio::test]
@@ -264,7 +272,7 @@ proptest! {
     }
 
     #[test]
-    fn one_wrong_byte_never_panics(at in 0_usize..90, value in any::<u8>()) {
+    fn one_wrong_byte_never_panics(at in 0_usize..140, value in any::<u8>()) {
         let mut answer = encode(1, kind::EXITED, &exited(end::EXITED, 2));
         let place = at % answer.len();
         answer[place] = value;

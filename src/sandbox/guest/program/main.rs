@@ -19,6 +19,7 @@ mod memory;
 mod pack;
 mod run;
 mod scan;
+mod sha256;
 mod simple;
 mod spawn;
 mod state;

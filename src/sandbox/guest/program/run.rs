@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::launch::{self, Pipes, Request};
 use crate::memory::Kills;
 use crate::poll_for;
-use crate::scan;
+use crate::scan::Scanner;
 use crate::spawn::Spawner;
 use crate::state::{MAX_REPORT, Session};
 use crate::sys::{self, Death};
@@ -56,6 +56,7 @@ pub struct Shell {
     session: Session,
     spawner: Spawner,
     kills: Kills,
+    scanner: Scanner,
     /// Read ends that background processes still write to: drained, so that they live on.
     held: Vec<File>,
     buffer: Vec<u8>,
@@ -70,6 +71,7 @@ impl Shell {
             session: Session::new(),
             spawner,
             kills: Kills::open(),
+            scanner: Scanner::default(),
             held: Vec::new(),
             buffer: vec![0; READ_CHUNK],
         })
@@ -113,7 +115,7 @@ impl Shell {
         reply.u64(self.kills.count().saturating_sub(before));
         reply.u8(u8::from(request.scan));
         if request.scan {
-            scan::scan(&mut reply);
+            self.scanner.scan(&mut reply);
         }
         Ok(reply.0)
     }

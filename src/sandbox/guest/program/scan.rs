@@ -1,11 +1,17 @@
-//! Listing the workspace: its first paths, and a digest that changes with anything in it.
+//! Listing the workspace: its first paths, a digest that changes with anything in it, and
+//! what has changed since the last look.
+//!
+//! A look reads only names and the kernel's notes of each entry. Contents are read of what
+//! has changed, and only so much of it in one look.
 
-use crate::files::MAX_DEPTH;
-use crate::wire::Writer;
-use std::collections::BinaryHeap;
-use std::fs;
+use crate::files::{MAX_DEPTH, O_NOFOLLOW, O_NONBLOCK};
+use crate::sha256::Sha256;
+use crate::wire::{Writer, change};
+use std::collections::{BinaryHeap, HashMap};
+use std::fs::{self, File, Metadata};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Paths a scan lists; the digest covers all of them.
@@ -13,15 +19,136 @@ const MAX_LISTED: usize = 256;
 /// Entries looked at. The file system's own cap is far below; this one ends the reading of
 /// a directory into which a background process keeps moving files.
 const MAX_SEEN: u32 = 1_000_000;
+/// Files whose notes are kept from look to look.
+const MAX_KNOWN: usize = 100_000;
+/// Bytes read for their hashes in one look.
+const MAX_HASHED: u64 = 16 << 20;
 
-/// Appends a digest of the whole workspace and the first paths of it, in order.
-pub fn scan(reply: &mut Writer) {
-    let mut found = Found::default();
-    found.walk(Path::new("/work"), &mut Vec::new(), 0);
-    let listed = found.first.into_sorted_vec();
-    reply.u64(found.digest).u32(listed.len() as u32);
-    for path in &listed {
-        reply.bytes(path);
+/// The kernel's notes of a file. The change time cannot be set back by a program, so no
+/// change goes unseen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Notes {
+    inode: u64,
+    size: u64,
+    mode: u32,
+    changed: (i64, i64),
+}
+
+impl Notes {
+    fn of(facts: &Metadata) -> Self {
+        let changed = (facts.ctime(), facts.ctime_nsec());
+        Self { inode: facts.ino(), size: facts.size(), mode: facts.mode(), changed }
+    }
+}
+
+struct Known {
+    notes: Notes,
+    hash: Option<[u8; 32]>,
+    /// The look in which it was last there.
+    look: u64,
+}
+
+/// What has become of a path.
+struct Change {
+    path: Vec<u8>,
+    kind: u8,
+    size: u64,
+    hash: Option<[u8; 32]>,
+}
+
+/// Looks at the workspace, and remembers what it saw.
+#[derive(Default)]
+pub struct Scanner {
+    known: HashMap<Vec<u8>, Known>,
+    looks: u64,
+}
+
+impl Scanner {
+    /// Appends a digest of the whole workspace, the first paths of it in order, and what has
+    /// changed since the last scan; nothing has at the first.
+    pub fn scan(&mut self, reply: &mut Writer) {
+        self.looks += 1;
+        let mut found = Found { room: MAX_HASHED, ..Found::default() };
+        found.walk(self, Path::new("/work"), &mut Vec::new(), 0);
+        self.miss(&mut found);
+        let listed = found.first.into_sorted_vec();
+        reply.u64(found.digest).u32(listed.len() as u32);
+        for path in &listed {
+            reply.bytes(path);
+        }
+        if self.looks == 1 {
+            found.changes.clear();
+        }
+        write_changes(found.changes, reply);
+    }
+
+    /// What is gone.
+    fn miss(&mut self, found: &mut Found) {
+        let look = self.looks;
+        self.known.retain(|path, known| {
+            let there = known.look == look;
+            if !there {
+                let (path, kind) = (path.clone(), change::REMOVED);
+                found.changes.push(Change { path, kind, size: 0, hash: None });
+            }
+            there
+        });
+    }
+
+    /// What has become of a file, if anything has.
+    fn compare(&mut self, path: &[u8], at: &Path, notes: Notes, room: &mut u64) -> Option<Change> {
+        let (look, first) = (self.looks, self.looks == 1);
+        let before = self.known.get_mut(path);
+        if let Some(known) = before.filter(|known| known.notes == notes) {
+            known.look = look;
+            return None;
+        }
+        let earlier = self.known.remove(path);
+        // What was there from the beginning is not read before it changes.
+        let hash = if first { None } else { hash(at, notes.size, room) };
+        if earlier.is_some() || self.known.len() < MAX_KNOWN {
+            self.known.insert(path.to_vec(), Known { notes, hash, look });
+        }
+        let kind = match earlier {
+            None => change::ADDED,
+            // Written again with what it held.
+            Some(known) if known.hash.is_some() && known.hash == hash && known.notes.mode == notes.mode => {
+                return None;
+            }
+            Some(_) => change::MODIFIED,
+        };
+        Some(Change { path: path.to_vec(), kind, size: notes.size, hash })
+    }
+}
+
+fn write_changes(mut changes: Vec<Change>, reply: &mut Writer) {
+    reply.u32(changes.len() as u32);
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    changes.truncate(MAX_LISTED);
+    reply.u32(changes.len() as u32);
+    for change in changes {
+        reply.u8(change.kind).bytes(&change.path).u64(change.size);
+        reply.bytes(change.hash.as_ref().map_or(&[], |hash| hash.as_slice()));
+    }
+}
+
+/// None: too large for what room is left, or not to be read.
+fn hash(path: &Path, size: u64, room: &mut u64) -> Option<[u8; 32]> {
+    if size > *room {
+        return None;
+    }
+    let mut options = File::options();
+    let mut file = options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path).ok()?;
+    let mut hash = Sha256::default();
+    let mut buffer = [0; 16 << 10];
+    loop {
+        let count = file.read(&mut buffer).ok()?;
+        if count == 0 {
+            return Some(hash.finish());
+        }
+        // It may grow while it is read.
+        *room = room.checked_sub(count as u64)?;
+        hash.update(&buffer[..count]);
     }
 }
 
@@ -31,10 +158,12 @@ struct Found {
     seen: u32,
     /// The smallest paths so far, the largest of them on top.
     first: BinaryHeap<Vec<u8>>,
+    changes: Vec<Change>,
+    room: u64,
 }
 
 impl Found {
-    fn walk(&mut self, directory: &Path, prefix: &mut Vec<u8>, depth: usize) {
+    fn walk(&mut self, scanner: &mut Scanner, directory: &Path, prefix: &mut Vec<u8>, depth: usize) {
         let Ok(entries) = fs::read_dir(directory) else { return };
         for entry in entries.flatten() {
             self.seen += 1;
@@ -44,29 +173,31 @@ impl Found {
             let Ok(facts) = entry.metadata() else { continue };
             let length = prefix.len();
             prefix.extend_from_slice(entry.file_name().as_bytes());
-            self.note(prefix, &facts);
+            let notes = Notes::of(&facts);
+            self.add(prefix, notes);
+            if facts.is_file() {
+                self.list(prefix);
+                let change = scanner.compare(prefix, &entry.path(), notes, &mut self.room);
+                self.changes.extend(change);
+            }
             if facts.is_dir() && depth < MAX_DEPTH {
                 prefix.push(b'/');
-                self.walk(&entry.path(), prefix, depth + 1);
+                self.walk(scanner, &entry.path(), prefix, depth + 1);
             }
             prefix.truncate(length);
         }
     }
 
-    fn note(&mut self, path: &[u8], facts: &fs::Metadata) {
-        // Change time cannot be set back by a program, so no change goes unseen. Entries
-        // are added up, because directories are read in no particular order.
+    fn add(&mut self, path: &[u8], notes: Notes) {
+        // Entries are added up, because directories are read in no particular order.
         let mut hash = Fnv::default();
         hash.add(path);
-        for word in [facts.ino(), facts.size(), u64::from(facts.mode())] {
+        for word in [notes.inode, notes.size, u64::from(notes.mode)] {
             hash.add(&word.to_le_bytes());
         }
-        hash.add(&facts.ctime().to_le_bytes());
-        hash.add(&facts.ctime_nsec().to_le_bytes());
+        hash.add(&notes.changed.0.to_le_bytes());
+        hash.add(&notes.changed.1.to_le_bytes());
         self.digest = self.digest.wrapping_add(hash.0);
-        if facts.is_file() {
-            self.list(path);
-        }
     }
 
     fn list(&mut self, path: &[u8]) {

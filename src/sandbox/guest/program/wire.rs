@@ -51,6 +51,13 @@ pub mod end {
     pub const NOT_STARTED: u8 = 5;
 }
 
+/// What has become of a file.
+pub mod change {
+    pub const ADDED: u8 = 0;
+    pub const MODIFIED: u8 = 1;
+    pub const REMOVED: u8 = 2;
+}
+
 /// The shells a sandbox has, as bits of a PONG.
 pub mod shell {
     pub const SH: u8 = 1;
