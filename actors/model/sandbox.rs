@@ -147,6 +147,26 @@ pub struct SandboxSpec {
     /// The container engine's runtime, where it is not its default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
+    /// The system-call filter of containers.
+    #[serde(default, skip_serializing_if = "Filter::is_strict")]
+    pub filter: Filter,
+}
+
+/// Which system-call filter containers get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Filter {
+    /// Ours, which is the stricter one.
+    #[default]
+    Strict,
+    /// The engine's own.
+    Engine,
+}
+
+impl Filter {
+    fn is_strict(&self) -> bool {
+        *self == Self::Strict
+    }
 }
 
 /// Where the sandbox of a record ran, so that a surprise can be traced to its host.

@@ -8,7 +8,7 @@ use super::source::Span;
 use super::units::{DAY, WEEK, bytes, duration, money, seconds};
 use super::values::{choice, name_of, some_text, text, thousandths, whole};
 use std::time::Duration;
-use synthd_actors::model::{Assignment, Backend, Enforcement, Money, Shell, StageAction};
+use synthd_actors::model::{Assignment, Backend, Enforcement, Filter, Money, Shell, StageAction};
 
 pub(super) type List<T> = Field<Vec<(T, Span)>>;
 
@@ -52,6 +52,7 @@ pub(super) struct RawSandbox {
     pub(super) image: Field<String>,
     pub(super) images: Vec<Entry>,
     pub(super) runtime: Field<String>,
+    pub(super) filter: Field<Filter>,
     pub(super) shell: Field<Shell>,
     pub(super) require: List<Enforcement>,
     pub(super) memory: Field<u64>,
@@ -106,6 +107,7 @@ const ASSIGN: [(&str, Assignment); 3] = [
 ];
 const BACKENDS: [(&str, Backend); 2] =
     [("namespace", Backend::Namespace), ("docker", Backend::Docker)];
+const FILTERS: [(&str, Filter); 2] = [("strict", Filter::Strict), ("engine", Filter::Engine)];
 const SHELLS: [(&str, Shell); 3] =
     [("auto", Shell::Auto), ("sh", Shell::Sh), ("bash", Shell::Bash)];
 const STAGES: [(&str, StageAction); 3] =
@@ -202,6 +204,7 @@ impl RawSandbox {
             image: section.optional("image", text(some_text)),
             images: section.texts("images"),
             runtime: section.optional("runtime", text(some_text)),
+            filter: section.optional("filter", choice(&FILTERS)),
             shell: section.optional("shell", choice(&SHELLS)),
             require: section.list("require", 0, choice(&enforcements)),
             memory: section.optional("memory", bytes(16 * MIB..=16_384 * GIB)),

@@ -11,8 +11,8 @@ use super::values::Fault;
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
-    Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, Limits,
-    ModelConfig, Price, QualityPolicy, SandboxSpec, Shell, TaskSelection,
+    Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, Filter,
+    Limits, ModelConfig, Price, QualityPolicy, SandboxSpec, Shell, TaskSelection,
 };
 use synthd_actors::scaffold;
 
@@ -174,9 +174,12 @@ fn check_images(sandbox: &RawSandbox, reader: &Reader) {
 
 fn check_runtime(sandbox: &RawSandbox, reader: &Reader) {
     let backend = sandbox.backend.clone().or(Backend::default());
-    if let (Backend::Namespace, Some(span)) = (backend, sandbox.runtime.span()) {
-        let fault = Fault::new("`runtime` is one of a container engine's");
-        reader.value(span, fault.hint("leave it out, or set backend = \"docker\""));
+    let given = [("runtime", sandbox.runtime.span()), ("filter", sandbox.filter.span())];
+    for (key, span) in given {
+        if let (Backend::Namespace, Some(span)) = (backend, span) {
+            let fault = Fault::new(format!("`{key}` is one of a container engine's"));
+            reader.value(span, fault.hint("leave it out, or set backend = \"docker\""));
+        }
     }
 }
 
@@ -247,6 +250,7 @@ fn sandbox(raw: RawSandbox) -> SandboxSpec {
     SandboxSpec {
         backend: raw.backend.or(Backend::default()),
         runtime: raw.runtime.into_option(),
+        filter: raw.filter.or(Filter::default()),
         image: raw.image.or(IMAGE.to_owned()),
         shell: raw.shell.or(Shell::default()),
         limits: Limits {

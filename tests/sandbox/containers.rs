@@ -16,7 +16,7 @@ use synthd_actors::model::{Backend, FaultKind, Limits, SandboxSpec};
 use synthd_actors::ports::SandboxBackend;
 
 /// An image of Debian packages with Python, git and make; CI builds it.
-const BASE: &str = "synthd-test/base:latest";
+pub(crate) const BASE: &str = "synthd-test/base:latest";
 const OWNER: &str = "synthd.owner";
 /// Makes the test binary hold containers until it is killed.
 const HOLD: &str = "SYNTHD_TEST_HOLD";
@@ -99,7 +99,9 @@ async fn a_container_is_hardened_field_by_field() {
     let (host, config) = facts.host_config.zip(facts.config).unwrap();
     assert_eq!(host.privileged, Some(false));
     assert_eq!((host.cap_add, host.cap_drop), (None, Some(vec!["ALL".to_owned()])));
-    assert_eq!(host.security_opt, Some(vec!["no-new-privileges:true".to_owned()]));
+    let security = host.security_opt.unwrap();
+    assert_eq!((security.len(), security[0].as_str()), (2, "no-new-privileges:true"));
+    assert!(security[1].starts_with("seccomp={") && !security[1].contains("unconfined"));
     assert_eq!(host.readonly_rootfs, Some(true));
     assert_eq!(host.network_mode.as_deref(), Some("none"));
     assert_eq!(host.ipc_mode.as_deref(), Some("private"));
@@ -120,7 +122,7 @@ async fn a_container_is_hardened_field_by_field() {
     assert_eq!(areas, ["/dev/shm", "/home/agent", "/run", "/sealed", "/tmp", "/work"]);
     let limits = host.ulimits.unwrap();
     let limit = |name: &str| limits.iter().find(|l| l.name.as_deref() == Some(name)).unwrap().hard;
-    assert_eq!((limit("nofile"), limit("core")), (Some(1_024), Some(0)));
+    assert_eq!((limit("nofile"), limit("core")), (Some(1_024), Some(1)));
     // The defaults of what is masked and read-only in /proc.
     assert!(!host.masked_paths.unwrap().is_empty() && !host.readonly_paths.unwrap().is_empty());
     assert_eq!((config.user.as_deref(), config.tty), (Some("1000:1000"), Some(false)));

@@ -30,7 +30,7 @@ fn spec() -> SandboxSpec {
 
 /// No container, running or not.
 fn is_empty(engine: &OwnEngine) -> bool {
-    engine.asked(&["ps", "-aq"]).trim().is_empty()
+    engine.containers().is_empty()
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //! `as_user` as an ordinary user too.
 
 mod as_docker;
+mod as_gvisor;
+mod as_podman;
 mod as_user;
 mod basics;
 mod changes;

@@ -109,10 +109,12 @@ impl OwnEngine {
         command
     }
 
-    /// What the engine logged of something.
-    pub(crate) fn log_of(&self, what: &str) -> String {
-        let log = std::fs::read_to_string(self.directory.join("log")).unwrap();
-        log.lines().filter(|line| line.contains(what)).collect::<Vec<_>>().join("\n")
+    /// The containers there are, running or not. The engine's list shows some that it has
+    /// removed, so each is looked for.
+    pub(crate) fn containers(&self) -> Vec<String> {
+        let ids = self.asked(&["ps", "-aq", "--no-trunc"]);
+        let there = |id: &&str| self.docker(&["inspect", id]).status().unwrap().success();
+        ids.lines().filter(there).map(str::to_owned).collect()
     }
 
     /// What the client prints.

@@ -7,6 +7,7 @@ use super::facts;
 use super::keeper::{ContainerKeeper, Expected, Remover, sweep};
 use super::owner::Owner;
 use super::program::{self, Guest, lay_out};
+use super::seccomp;
 use super::stream::{self, GuestStream};
 use super::trouble::{ask, late, refused};
 use crate::sandbox::HostFacts;
@@ -50,6 +51,7 @@ struct Connected {
     caps_inodes: bool,
     guest_dir: PathBuf,
     guest: OnceCell<Guest>,
+    seccomp: String,
     owner: Owner,
     swept: u32,
     /// Images by the digest they had when they were looked at: a tag that moves meanwhile
@@ -102,6 +104,12 @@ impl Connected {
         let info = ask("ask the container engine", reach.docker.info()).await?;
         let parts = version.components.iter().flatten();
         let caps_inodes = !parts.into_iter().any(|part| part.name.starts_with("Podman"));
+        let seccomp = if caps_inodes {
+            seccomp::profile()
+        } else {
+            // Podman wants a file.
+            program::lay_out_profile(&settings.guest_dir, &seccomp::profile())?
+        };
         let swept = sweep(&reach.docker, None).await;
         let owner = Owner::this();
         let remover = Remover::start(reach.docker.clone(), owner.clone());
@@ -112,6 +120,7 @@ impl Connected {
             caps_inodes,
             guest_dir: settings.guest_dir.clone(),
             guest: OnceCell::new(),
+            seccomp,
             owner,
             swept,
             pins: Mutex::default(),
@@ -214,6 +223,7 @@ impl Connected {
             guest: self.guest(image).await?,
             owner: &self.owner,
             creation,
+            seccomp: &self.seccomp,
             caps_inodes: self.caps_inodes,
         };
         let options = None::<CreateContainerOptions>;

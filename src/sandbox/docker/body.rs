@@ -8,7 +8,7 @@ use bollard::models::{
     ResourcesUlimits,
 };
 use std::collections::HashMap;
-use synthd_actors::model::{Limits, SandboxSpec};
+use synthd_actors::model::{Filter, Limits, SandboxSpec};
 
 /// The agent's, inside: nobody's on the host.
 const USER: &str = "1000:1000";
@@ -16,6 +16,28 @@ const USER: &str = "1000:1000";
 const AREAS: [&str; 4] = ["/work", "/tmp", "/home/agent", "/sealed"];
 /// For what programs keep in `/run` and `/dev/shm`.
 const SMALL: u64 = 16 << 20;
+/// What the kernel shows of the whole host: all that engines hide by themselves, and more.
+const MASKED: [&str; 18] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/cmdline",
+    "/proc/config.gz",
+    "/proc/interrupts",
+    "/proc/kallsyms",
+    "/proc/kcore",
+    "/proc/key-users",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/modules",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/vmallocinfo",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+];
+
 /// Seconds after which no container can still be wanted, whoever made it.
 const LONGEST_LIFE: u64 = 48 * 60 * 60;
 /// Microseconds in which a processor share is counted.
@@ -28,6 +50,8 @@ pub(super) struct Parts<'a> {
     pub(super) guest: &'a Guest,
     pub(super) owner: &'a Owner,
     pub(super) creation: &'a str,
+    /// The strict filter, as this engine takes it: its text, or the path of a file.
+    pub(super) seccomp: &'a str,
     /// Whether the engine takes all options of a tmpfs; Podman knows no cap on its inodes,
     /// and no owner.
     pub(super) caps_inodes: bool,
@@ -73,8 +97,9 @@ fn host(parts: &Parts<'_>) -> HostConfig {
     HostConfig {
         privileged: Some(false),
         cap_drop: Some(vec!["ALL".to_owned()]),
-        security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
+        security_opt: Some(security(parts)),
         readonly_rootfs: Some(true),
+        masked_paths: Some(MASKED.map(str::to_owned).to_vec()),
         tmpfs: Some(areas(limits, parts.caps_inodes)),
         mounts: Some(vec![parts.guest.mount()]),
         memory: Some(memory),
@@ -83,7 +108,7 @@ fn host(parts: &Parts<'_>) -> HostConfig {
         pids_limit: Some(i64::from(limits.processes)),
         cpu_period: Some(CPU_PERIOD),
         cpu_quota: Some((i64::from(limits.cpu_millis) * CPU_PERIOD / 1_000).max(1_000)),
-        ulimits: Some(ulimits(limits)),
+        ulimits: Some(ulimits(limits, parts.caps_inodes)),
         network_mode: Some("none".to_owned()),
         ipc_mode: Some("private".to_owned()),
         cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
@@ -97,6 +122,14 @@ fn host(parts: &Parts<'_>) -> HostConfig {
     }
 }
 
+fn security(parts: &Parts<'_>) -> Vec<String> {
+    let mut options = vec!["no-new-privileges:true".to_owned()];
+    if parts.spec.filter == Filter::Strict {
+        options.push(format!("seccomp={}", parts.seccomp));
+    }
+    options
+}
+
 /// Work areas are memory too; they have caps of their own and must not eat into what
 /// processes may use, or filling a disk would kill the guest.
 pub(super) fn memory(limits: &Limits) -> u64 {
@@ -107,8 +140,9 @@ pub(super) fn memory(limits: &Limits) -> u64 {
 fn areas(limits: &Limits, caps_inodes: bool) -> HashMap<String, String> {
     let options = |size: u64, mode: &str| {
         let owned = format!("nr_inodes={},uid=1000,gid=1000,mode={mode}", limits.inodes);
-        // Where the owner cannot be said, anybody may write: there is only one inside.
-        let rest = if caps_inodes { owned.as_str() } else { "mode=1777" };
+        // Where the owner cannot be said, anybody may write: there is only one inside. And
+        // what the image has there is not copied, or it would be root's to keep.
+        let rest = if caps_inodes { owned.as_str() } else { "mode=1777,notmpcopyup" };
         format!("rw,exec,nosuid,nodev,size={size},{rest}")
     };
     let mut areas: HashMap<String, String> =
@@ -120,22 +154,30 @@ fn areas(limits: &Limits, caps_inodes: bool) -> HashMap<String, String> {
     areas
 }
 
-fn ulimits(limits: &Limits) -> Vec<ResourcesUlimits> {
+/// Podman asks for more processes than its own limit allows where it is told no number; ours
+/// is no bound, since it counts all of a user's: that is for the cgroup.
+const PLENTY: i64 = 16_384;
+
+fn ulimits(limits: &Limits, caps_inodes: bool) -> Vec<ResourcesUlimits> {
     let limit = |name: &str, value: i64| ResourcesUlimits {
         name: Some(name.to_owned()),
         soft: Some(value),
         hard: Some(value),
     };
-    vec![
+    let processes = (!caps_inodes).then(|| limit("nproc", PLENTY));
+    let all = [
         limit("nofile", 1_024),
-        limit("core", 0),
+        // Zero would feed a helper of the host's where it has one for core dumps; one byte
+        // is the kernel's word for none at all.
+        limit("core", 1),
         limit("fsize", signed(limits.disk_bytes)),
         limit("memlock", 64 << 10),
         limit("msgqueue", 64 << 10),
         limit("sigpending", 4_096),
         limit("rtprio", 0),
         limit("nice", 0),
-    ]
+    ];
+    all.into_iter().chain(processes).collect()
 }
 
 fn signed(number: u64) -> i64 {

@@ -18,6 +18,7 @@ mod images;
 mod keeper;
 mod owner;
 mod program;
+mod seccomp;
 mod ssh;
 mod stream;
 mod trouble;

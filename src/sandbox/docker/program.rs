@@ -158,6 +158,22 @@ pub(super) fn lay_out(directory: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
+/// Writes the system-call filter for an engine that reads it from a file; its path.
+pub(super) fn lay_out_profile(directory: &Path, profile: &str) -> Result<String, Fault> {
+    let digest = hex::encode(Sha256::digest(profile));
+    let write = || {
+        fs::create_dir_all(directory)?;
+        let path = std::path::absolute(directory)?.join(format!("seccomp-{}.json", &digest[..16]));
+        let beside = path.with_extension(std::process::id().to_string());
+        fs::write(&beside, profile)?;
+        fs::rename(&beside, &path)?;
+        Ok::<_, io::Error>(path.display().to_string())
+    };
+    write().map_err(|error| {
+        Fault::new(FaultKind::SandboxStart, format!("lay out the system-call filter: {error}"))
+    })
+}
+
 /// Whether what is there is the guest, whole and as it was written.
 fn is_ours(path: &Path) -> bool {
     let executable = fs::symlink_metadata(path)

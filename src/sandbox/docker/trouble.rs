@@ -69,6 +69,10 @@ fn with_causes(error: &Error) -> String {
     text
 }
 
+fn is_runtime(message: &str) -> bool {
+    message.contains("unknown or invalid runtime") || message.contains("Unknown runtime")
+}
+
 fn is_full(message: &str) -> bool {
     message.contains("no space left on device") || message.contains("disk quota exceeded")
 }
@@ -86,7 +90,7 @@ pub(super) fn explain(error: &Error) -> String {
         (Some(std::io::ErrorKind::PermissionDenied), _) => {
             "this user may not use the engine: join the group docker, or use a rootless one"
         }
-        (_, Error::DockerResponseServerError { message, .. }) if message.contains("runtime") => {
+        (_, Error::DockerResponseServerError { message, .. }) if is_runtime(message) => {
             "register the runtime with the engine (`runtimes` in daemon.json)"
         }
         (_, Error::DockerResponseServerError { message, .. })

@@ -1,7 +1,7 @@
 //! Programs 9 to 14: at the guest's channel, out of the tree, out of the namespaces, up.
 
 use super::{Trial, pids_of, small};
-use crate::sandbox::lab::{ok, sleepers, works};
+use crate::sandbox::lab::{contained, ok, sleepers, works};
 use std::fs;
 use std::time::Duration;
 use synthd_actors::model::{FaultKind, Limits, Snapshot, TreeEntry, TreeKind};
@@ -196,7 +196,9 @@ async fn program_13_gaining_privilege() {
     let (report, uids) =
         tokio::join!(trial_sleep(&mut trial.sandbox, &trial.marker), host_uids(&trial.marker));
     assert!(
-        report && uids.iter().all(|uid| *uid == own || (own == 0 && *uid > 65_000)),
+        // A container's user is the engine's to map elsewhere; doctor says whether it does.
+        report
+            && (contained() || uids.iter().all(|uid| *uid == own || (own == 0 && *uid > 65_000))),
         "{uids:?}"
     );
     assert!(!uids.contains(&0));

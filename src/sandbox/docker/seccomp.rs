@@ -1,0 +1,218 @@
+//! The system-call filter of containers: what no task needs is refused. Stricter than the
+//! engine's own, which is an allow-list too: no keys, no tracing, no memory of other processes,
+//! no sockets but those of programs that talk to each other, and nothing that touches the
+//! guest's limits. The same rules as in `namespace/launcher/filter.rs`, as an engine reads them.
+
+use serde_json::{Value, json};
+
+/// Calls that need no look at their arguments.
+const ALLOWED: &str = "accept accept4 access alarm arch_prctl bind brk cachestat capget capset chdir chmod \
+     chown clock_getres clock_gettime clock_nanosleep close close_range connect \
+     copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait \
+     epoll_pwait2 epoll_wait eventfd eventfd2 execve execveat exit exit_group faccessat \
+     faccessat2 fadvise64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl \
+     fdatasync fgetxattr flistxattr flock fork fremovexattr fsetxattr fstat fstatfs fsync \
+     ftruncate futex futex_requeue futex_wait futex_waitv futex_wake futimesat \
+     get_robust_list get_thread_area getcpu getcwd getdents getdents64 getegid geteuid getgid \
+     getgroups getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom \
+     getresgid getresuid getrlimit getrusage getsid getsockname getsockopt gettid \
+     gettimeofday getuid getxattr inotify_add_watch inotify_init inotify_init1 \
+     inotify_rm_watch ioprio_get kill landlock_add_rule landlock_create_ruleset \
+     landlock_restrict_self lchown lgetxattr link linkat listen listxattr llistxattr \
+     lremovexattr lseek lsetxattr lstat madvise membarrier memfd_create mincore mkdir mkdirat \
+     mknod mknodat mlock mlock2 mlockall mmap mprotect mq_getsetattr mq_notify mq_open \
+     mq_timedreceive mq_timedsend mq_unlink mremap mseal msgctl msgget msgrcv msgsnd msync \
+     munlock munlockall munmap nanosleep newfstatat open openat openat2 pause pidfd_open \
+     pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 \
+     preadv preadv2 pselect6 pwrite64 pwritev pwritev2 read readahead readlink readlinkat \
+     readv recvfrom recvmmsg recvmsg removexattr rename renameat renameat2 restart_syscall \
+     rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn \
+     rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max \
+     sched_get_priority_min sched_getaffinity sched_getattr sched_getparam sched_getscheduler \
+     sched_rr_get_interval sched_yield seccomp select semctl semget semop semtimedop sendfile \
+     sendmmsg sendmsg sendto set_robust_list set_thread_area set_tid_address setfsgid \
+     setfsuid setgid setgroups setitimer setpgid setregid setresgid setresuid setreuid \
+     setrlimit setsid setsockopt setuid setxattr shmat shmctl shmdt shmget shutdown \
+     sigaltstack signalfd signalfd4 splice stat statfs statx symlink symlinkat sync \
+     sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete \
+     timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime \
+     timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes \
+     vfork vmsplice wait4 waitid write writev";
+
+/// Calls that look as if the kernel did not have them, so that programs fall back: clone3
+/// passes its flags in memory, where a filter cannot look; asynchronous I/O of the old kind
+/// counts against one limit of the whole host.
+const ABSENT: [&str; 3] = ["clone3", "io_setup", "memfd_secret"];
+
+const ENOSYS: u32 = 38;
+const ALLOW: &str = "SCMP_ACT_ALLOW";
+const EQUAL: &str = "SCMP_CMP_EQ";
+const MASKED: &str = "SCMP_CMP_MASKED_EQ";
+/// The half of an argument that the kernel looks at where it takes an int.
+const LOWER: u64 = 0xffff_ffff;
+/// Every flag of clone that makes a namespace.
+const NAMESPACES: u64 = 0x7e02_0080;
+/// The guest's number inside.
+const GUEST: u64 = 1;
+const TIOCSTI: u64 = 0x5412;
+const TIOCLINUX: u64 = 0x541c;
+const UNIX: u64 = 1;
+const INTERNET: [u64; 2] = [2, 10];
+/// Streams and datagrams; what else the type says does not matter.
+const TYPES: [u64; 2] = [1, 2];
+const TYPE_MASK: u64 = 0xf;
+/// None, ICMP, TCP, UDP and ICMPv6: protocols that load no module into the host's kernel.
+const PROTOCOLS: [u64; 5] = [0, 1, 6, 17, 58];
+/// The personality every program has, and the question for it.
+const PERSONALITIES: [u64; 2] = [0, 0xffff_ffff];
+const SCHEDULING: [&str; 4] =
+    ["sched_setparam", "sched_setscheduler", "sched_setattr", "sched_setaffinity"];
+
+/// Each with what stands for a process and for a group of them.
+const NICENESS: [(&str, u64, u64); 2] = [("setpriority", 0, 1), ("ioprio_set", 1, 2)];
+
+/// The profile, as the engine's interface takes it.
+pub(super) fn profile() -> String {
+    let names: Vec<&str> = ALLOWED.split_whitespace().collect();
+    let mut rules = vec![
+        json!({ "names": names, "action": ALLOW }),
+        json!({ "names": ABSENT, "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS }),
+        allow("clone", &[masked(0, NAMESPACES, 0)]),
+        allow("socketpair", &[compare(0, EQUAL, UNIX)]),
+        allow("socket", &[compare(0, EQUAL, UNIX)]),
+    ];
+    rules.extend(ioctls());
+    rules.extend(PERSONALITIES.map(|which| allow("personality", &[compare(0, EQUAL, which)])));
+    rules.extend(internet_sockets());
+    rules.extend(limits());
+    rules.extend(scheduling());
+    let profile = json!({
+        "defaultAction": "SCMP_ACT_ERRNO",
+        "architectures": architectures(),
+        "syscalls": rules,
+    });
+    profile.to_string()
+}
+
+/// The native one, and its smaller ones: a call of theirs would otherwise kill. They have no
+/// sockets, which are all one call there.
+fn architectures() -> &'static [&'static str] {
+    if cfg!(target_arch = "aarch64") {
+        &["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"]
+    } else {
+        &["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"]
+    }
+}
+
+/// All but the two that put words into the mouth of a terminal. The kernel looks at the lower
+/// half of the number alone, so rules must too; and one rule cannot look at it twice.
+fn ioctls() -> impl Iterator<Item = Value> {
+    let same = !(TIOCSTI ^ TIOCLINUX) & LOWER;
+    let elsewhere = (0..32).map(|bit| 1 << bit).filter(move |bit| bit & same != 0);
+    let differs = elsewhere.map(|bit| masked(1, bit, !TIOCSTI & bit));
+    let beside = (0..16_u64).map(|low| TIOCSTI & !0xf | low);
+    let beside = beside
+        .filter(move |one| one & same == TIOCSTI & same && ![TIOCSTI, TIOCLINUX].contains(one))
+        .map(|one| masked(1, LOWER, one));
+    differs.chain(beside).map(|what| allow("ioctl", &[what]))
+}
+
+/// The numbers of all processes but the guest, itself said as zero.
+fn not_the_guest(argument: u32) -> impl Iterator<Item = Value> {
+    let itself = masked(argument, LOWER, 0);
+    let others = (1..32).map(move |bit| masked(argument, 1 << bit, 1 << bit));
+    std::iter::once(itself).chain(others)
+}
+
+fn internet_sockets() -> impl Iterator<Item = Value> {
+    INTERNET.into_iter().flat_map(|family| {
+        TYPES.into_iter().flat_map(move |kind| {
+            PROTOCOLS.into_iter().map(move |protocol| {
+                let of = [
+                    compare(0, EQUAL, family),
+                    masked(1, TYPE_MASK, kind),
+                    compare(2, EQUAL, protocol),
+                ];
+                allow("socket", &of)
+            })
+        })
+    })
+}
+
+/// The guest runs under the programs' own user, so the kernel would let them lower its
+/// limits; asking for them is fine.
+fn limits() -> impl Iterator<Item = Value> {
+    let asking = allow("prlimit64", &[compare(0, EQUAL, GUEST), compare(2, EQUAL, 0)]);
+    not_the_guest(0).map(|who| allow("prlimit64", &[who])).chain([asking])
+}
+
+/// Nor may they take the processor from it, by its number or with all of the user's.
+fn scheduling() -> impl Iterator<Item = Value> {
+    let one = SCHEDULING
+        .into_iter()
+        .flat_map(|call| not_the_guest(0).map(move |who| allow(call, &[who])));
+    let many = NICENESS.into_iter().flat_map(|(call, process, group)| {
+        [process, group].into_iter().flat_map(move |which| {
+            not_the_guest(1).map(move |who| allow(call, &[compare(0, EQUAL, which), who]))
+        })
+    });
+    one.chain(many)
+}
+
+fn allow(call: &str, arguments: &[Value]) -> Value {
+    json!({ "names": [call], "action": ALLOW, "args": arguments })
+}
+
+fn compare(index: u32, how: &str, value: u64) -> Value {
+    json!({ "index": index, "op": how, "value": value, "valueTwo": 0 })
+}
+
+fn masked(index: u32, mask: u64, value: u64) -> Value {
+    json!({ "index": index, "op": MASKED, "value": mask, "valueTwo": value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_attacks_the_kernel_is_on_no_list() {
+        let allowed: Vec<&str> = ALLOWED.split_whitespace().collect();
+        assert!(allowed.is_sorted() && allowed.len() > 250);
+        for call in [
+            "bpf",
+            "mount",
+            "umount2",
+            "unshare",
+            "setns",
+            "ptrace",
+            "keyctl",
+            "add_key",
+            "request_key",
+            "io_uring_setup",
+            "perf_event_open",
+            "userfaultfd",
+            "kexec_load",
+            "init_module",
+            "open_by_handle_at",
+            "process_vm_readv",
+            "pidfd_getfd",
+            "reboot",
+            "swapon",
+            "syslog",
+            "acct",
+            "quotactl",
+            "pivot_root",
+            "chroot",
+            "clone",
+            "clone3",
+            "socket",
+            "prlimit64",
+            "personality",
+            "ioctl",
+            "setpriority",
+        ] {
+            assert!(!allowed.contains(&call), "{call}");
+        }
+    }
+}

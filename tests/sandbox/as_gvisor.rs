@@ -1,0 +1,62 @@
+//! Tests of the shared suites under gVisor's runtime, on an engine of the test's own that
+//! knows it.
+
+use super::containers::{BASE, image};
+use super::lab::{IMAGE, RUNTIME};
+use crate::support::{OwnEngine, skip};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+/// What the runtime of Debian 12, of December 2022, does on a kernel of today. Others of the
+/// suites meet calls it does not know (statx among them) or lose its kernel; `docs/SECURITY.md`
+/// says which.
+const KEPT: [&str; 16] = [
+    "basics::a_scan_lists_the_first_files_and_notices_every_change",
+    "basics::a_session_survives_what_commands_do_to_their_shell",
+    "basics::a_timeout_ends_the_whole_tree",
+    "basics::background_work_of_earlier_turns_outlives_a_timeout",
+    "basics::commands_outside_the_session_leave_it_alone",
+    "basics::every_builtin_that_can_change_a_session_does",
+    "basics::every_way_to_end_is_told_apart",
+    "basics::exports_keep_every_byte",
+    "basics::output_is_cut_in_the_middle_and_counted",
+    "basics::state_survives_from_turn_to_turn",
+    "basics::streams_are_apart_and_any_bytes_pass",
+    "basics::too_much_output_ends_a_command",
+    "changes::",
+    "copies::packing_ends_what_runs",
+    "copies::paths_that_leave_their_tree_are_refused",
+    "tunnel::",
+];
+/// Sixty-four threads are more than it gives a sandbox of this memory.
+const BEYOND_IT: &str = "many_clients_are_served_at_once";
+
+#[test]
+fn gvisor_keeps_what_it_can() {
+    let runsc = Path::new("/usr/bin/runsc");
+    let Some(image) = image().filter(|_| runsc.exists()) else {
+        return skip("the sandbox under gVisor", "it needs runsc and the test image");
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let wrapper = directory.path().join("runsc-without-network");
+    // Its kernel would want the host's network even where a container has none.
+    std::fs::write(&wrapper, "#!/bin/sh\nexec /usr/bin/runsc --network=none \"$@\"\n").unwrap();
+    std::fs::set_permissions(&wrapper, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let runtime = format!("--add-runtime=runsc={}", wrapper.display());
+    let Some(engine) = OwnEngine::start("the sandbox under gVisor", None, &[&runtime]) else {
+        return;
+    };
+    let pipe = format!("docker save {BASE} | DOCKER_HOST={} docker load", engine.address().host);
+    let loaded = Command::new("sh").args(["-c", &pipe]).output().unwrap();
+    assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(KEPT.map(|test| format!("sandbox::{test}"))).args(["--skip", BEYOND_IT]);
+    command.args(["--test-threads", "2"]).env(IMAGE, image).env(RUNTIME, "runsc");
+    let output = command.env("DOCKER_HOST", engine.address().host).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let tally = text.lines().rfind(|line| line.starts_with("test result")).unwrap_or("no tally");
+    eprintln!("under gVisor: {tally}");
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(engine.containers(), [""; 0]);
+}
