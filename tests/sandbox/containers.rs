@@ -1,11 +1,12 @@
 //! What is a container engine's alone: its fields, its failures, and what must not be left.
 
 use super::lab::{ok, request, works};
-use crate::support::{skip, synthd};
+use crate::support::{OwnEngine, TINY, skip, synthd};
 use bollard::Docker;
 use bollard::models::ContainerInspectResponse;
 use bollard::query_parameters::{
-    CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    CreateContainerOptions, KillContainerOptions, ListContainersOptions, ListNetworksOptions,
+    RemoveContainerOptions,
 };
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -18,6 +19,10 @@ use synthd_actors::ports::SandboxBackend;
 /// An image of Debian packages with Python, git and make; CI builds it.
 pub(crate) const BASE: &str = "synthd-test/base:latest";
 const OWNER: &str = "synthd.owner";
+/// Another image than that.
+const OTHER_IMAGE: &str = "SYNTHD_TEST_OTHER_IMAGE";
+/// Makes the test binary make and drop containers.
+const CHURN: &str = "SYNTHD_TEST_CHURN";
 /// Makes the test binary hold containers until it is killed.
 const HOLD: &str = "SYNTHD_TEST_HOLD";
 
@@ -83,7 +88,8 @@ fn backends() -> Backends {
 }
 
 fn spec() -> SandboxSpec {
-    SandboxSpec { backend: Backend::Docker, image: BASE.to_owned(), ..SandboxSpec::default() }
+    let image = std::env::var(OTHER_IMAGE).unwrap_or_else(|_| BASE.to_owned());
+    SandboxSpec { backend: Backend::Docker, image, ..SandboxSpec::default() }
 }
 
 fn marked(processes: u32) -> SandboxSpec {
@@ -221,4 +227,95 @@ async fn stranger(engine: &Engine) -> String {
         ..Default::default()
     };
     engine.docker.create_container(None::<CreateContainerOptions>, body).await.unwrap().id
+}
+
+/// What grows when something is forgotten.
+#[derive(Debug, PartialEq, Eq)]
+struct Traces {
+    descriptors: usize,
+    mounts: usize,
+    shims: usize,
+    networks: usize,
+}
+
+impl Traces {
+    async fn now(docker: &Docker) -> Self {
+        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let networks = docker.list_networks(None::<ListNetworksOptions>).await.unwrap();
+        let line = |entry: &std::fs::DirEntry| {
+            std::fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default()
+        };
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        Self {
+            descriptors: std::fs::read_dir("/proc/self/fd").unwrap().count(),
+            mounts: mounts.lines().filter(|line| line.contains("/docker/overlay2/")).count(),
+            shims: processes.filter(|entry| line(entry).contains("containerd-shim")).count(),
+            networks: networks.len(),
+        }
+    }
+}
+
+/// In a process of its own, so that no other test's containers count.
+#[tokio::test]
+async fn churns_containers() {
+    if std::env::var_os(CHURN).is_none() {
+        return;
+    }
+    let docker = Docker::connect_with_defaults().unwrap();
+    let backend = std::sync::Arc::new(backends());
+    let small = Limits { disk_bytes: 1 << 20, memory_bytes: 16 << 20, ..Limits::default() };
+    let spec = SandboxSpec { limits: small, ..spec() };
+    works(&mut *backend.create(&spec).await.unwrap()).await;
+    backend.settle().await.unwrap();
+    let before = Traces::now(&docker).await;
+    let mut resident = 0;
+    // Two hundred at once, then in smaller flocks.
+    for (round, flock) in [200, 50, 50, 50, 50, 50, 50].into_iter().enumerate() {
+        let mut live = brought_up(&backend, &spec, flock).await;
+        for sandbox in &mut live {
+            works(&mut **sandbox).await;
+        }
+        drop(live);
+        backend.settle().await.unwrap();
+        assert_eq!(Traces::now(&docker).await, before, "round {round}");
+        if round == 0 {
+            resident = resident_kib();
+        }
+    }
+    let grown = resident_kib().saturating_sub(resident);
+    assert!(grown < 8 << 10, "{grown} KiB more after as many containers again and more");
+}
+
+/// So many, eight at a time.
+async fn brought_up(
+    backend: &std::sync::Arc<Backends>,
+    spec: &SandboxSpec,
+    count: usize,
+) -> Vec<Box<dyn synthd_actors::ports::Sandbox>> {
+    use futures_util::StreamExt;
+    let creations = (0..count).map(|_| {
+        let (backend, spec) = (backend.clone(), spec.clone());
+        async move { backend.create(&spec).await.unwrap() }
+    });
+    futures_util::stream::iter(creations).buffer_unordered(8).collect().await
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// On an engine of its own: nobody else's containers come and go there.
+#[test]
+fn five_hundred_containers_leave_no_trace() {
+    let Some(engine) = OwnEngine::start("five hundred containers", None, &[]) else { return };
+    let mut churn = Command::new(std::env::current_exe().unwrap());
+    churn.args(["churns_containers", "--nocapture"]).env(CHURN, "1");
+    churn.env(OTHER_IMAGE, TINY).env("DOCKER_HOST", engine.address().host);
+    let output = churn.output().unwrap();
+    let said =
+        [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+    assert!(output.status.success(), "{}\n{}", said[0], said[1]);
+    assert_eq!(engine.containers(), [""; 0]);
 }
