@@ -109,11 +109,11 @@ impl PoolActor {
         let (taken, old) = self.shelves.take(&asked.spec, now);
         drop(old);
         match taken {
-            Some((sandbox, place)) => {
+            Some(Warm { item: (sandbox, place), checked, .. }) => {
                 let figures = self.figures(&asked.spec);
                 figures.hits += 1;
                 figures.waits.add(Duration::ZERO);
-                waiter.tell(Ok(Lease::new(sandbox, place, true)));
+                waiter.tell(Ok(Lease::new(sandbox, place, Some(checked))));
             }
             None => {
                 self.figures(&asked.spec).misses += 1;
@@ -210,7 +210,7 @@ impl PoolActor {
                 self.is_back(spec.backend);
                 self.shelves.made(spec, took);
                 self.figures(spec).creations.add(took);
-                self.hand_over(spec, held, Instant::now(), false);
+                self.hand_over(spec, held, Instant::now());
             }
             Err(fault) => self.failed(spec, fault, what),
         }
@@ -254,8 +254,9 @@ impl PoolActor {
     }
 
     /// To the first waiter who still wants it, else onto the shelf.
-    fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: Held, born: Instant, warm: bool) {
-        let mut lease = Lease::new(held.0, held.1, warm);
+    fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: Held, born: Instant) {
+        // Its guest has just answered.
+        let mut lease = Lease::new(held.0, held.1, None);
         while let Some(Waiter { grant, since }) = self.shelves.next_waiter(spec) {
             match grant.send(Ok(lease)) {
                 Ok(()) | Err(Err(_)) => return self.figures(spec).waits.add(since.elapsed()),
@@ -284,7 +285,7 @@ impl PoolActor {
                 let _under_way = under_way;
                 this.shelves.checked(&spec);
                 match looked {
-                    Ok((Ok(()), held)) => this.hand_over(&spec, held, born, true),
+                    Ok((Ok(()), held)) => this.hand_over(&spec, held, born),
                     _ => this.figures(&spec).died += 1,
                 }
                 this.refill(ctx);

@@ -16,19 +16,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A sandbox of one's own. Dropping it kills what is inside and frees its place.
 pub struct Lease {
     sandbox: Box<dyn Sandbox>,
-    /// It has waited on a shelf, so its guest may have died since it answered.
-    warm: bool,
+    /// When its guest last answered, where it has waited on a shelf since.
+    answered: Option<Instant>,
     place: OwnedSemaphorePermit,
 }
 
 impl Lease {
-    pub(super) fn new(sandbox: Box<dyn Sandbox>, place: OwnedSemaphorePermit, warm: bool) -> Self {
-        Self { sandbox, warm, place }
+    pub(super) fn new(
+        sandbox: Box<dyn Sandbox>,
+        place: OwnedSemaphorePermit,
+        answered: Option<Instant>,
+    ) -> Self {
+        Self { sandbox, answered, place }
     }
 
     pub fn sandbox(&mut self) -> &mut dyn Sandbox {
@@ -76,6 +81,9 @@ pub struct PoolStats {
     pub down: Down,
     pub specs: Vec<SpecStats>,
 }
+
+/// An answer this young speaks for a guest.
+const FRESH: Duration = Duration::from_secs(15);
 
 /// The pool, for everybody else.
 #[derive(Clone)]
@@ -133,8 +141,10 @@ impl PoolHandle {
             // A pool that died with the request in hand has a successor to ask.
             let Ok(granted) = granted.await else { continue };
             let mut lease = granted?;
-            // A warm one may have died while it waited; nobody should find out mid-episode.
-            if !lease.warm || lease.sandbox().ping().await.is_ok() {
+            // A warm one may have died while it waited; nobody should find out mid-episode. The
+            // pool asks them every few seconds, so mostly there is nothing to ask here.
+            let fresh = lease.answered.is_none_or(|then| then.elapsed() < FRESH);
+            if fresh || lease.sandbox().ping().await.is_ok() {
                 return Ok(lease);
             }
         }

@@ -32,7 +32,7 @@ impl Default for PoolConfig {
             parallel_creation: 4,
             max_age: Duration::from_secs(600),
             max_idle: Duration::from_secs(300),
-            health_check: Duration::from_secs(30),
+            health_check: Duration::from_secs(5),
             max_live: 4_096,
         }
     }
@@ -42,7 +42,8 @@ impl Default for PoolConfig {
 pub(super) struct Warm<S> {
     pub(super) item: S,
     pub(super) born: Instant,
-    checked: Instant,
+    /// When it last answered.
+    pub(super) checked: Instant,
 }
 
 struct Shelf<S, W> {
@@ -105,7 +106,11 @@ impl<S, W> Shelves<S, W> {
     }
 
     /// Takes a warm one that is young enough; old ones are handed back to be dropped.
-    pub(super) fn take(&mut self, spec: &Arc<SandboxSpec>, now: Instant) -> (Option<S>, Vec<S>) {
+    pub(super) fn take(
+        &mut self,
+        spec: &Arc<SandboxSpec>,
+        now: Instant,
+    ) -> (Option<Warm<S>>, Vec<S>) {
         let max_age = self.config.max_age;
         let most = self.config.warm;
         let shelf = self.shelf(spec, now);
@@ -113,7 +118,7 @@ impl<S, W> Shelves<S, W> {
         let mut old = Vec::new();
         while let Some(warm) = shelf.warm.pop_front() {
             if now.duration_since(warm.born) < max_age {
-                return (Some(warm.item), old);
+                return (Some(warm), old);
             }
             old.push(warm.item);
         }
@@ -231,19 +236,20 @@ impl<S, W> Shelves<S, W> {
         dropped
     }
 
-    /// Takes off, from each shelf, the one that was longest not asked whether it lives, where
-    /// that is long enough ago.
+    /// Takes off those that were longest not asked whether they live, where that is long enough
+    /// ago; at most half of a shelf, so that none is ever empty for it.
     pub(super) fn due(&mut self, now: Instant) -> Vec<(Arc<SandboxSpec>, Warm<S>)> {
         let every = self.config.health_check;
         let mut due = Vec::new();
         for (spec, shelf) in &mut self.shelves {
-            let longest = shelf.warm.iter().enumerate().min_by_key(|(_, warm)| warm.checked);
-            let Some((at, warm)) = longest else { continue };
-            if now.duration_since(warm.checked) >= every
-                && let Some(warm) = shelf.warm.remove(at)
-            {
+            for _ in 0..shelf.warm.len().div_ceil(2) {
+                let longest = shelf.warm.iter().enumerate().min_by_key(|(_, warm)| warm.checked);
+                let Some((at, warm)) = longest else { break };
+                if now.duration_since(warm.checked) < every {
+                    break;
+                }
                 shelf.checking += 1;
-                due.push((spec.clone(), warm));
+                due.extend(shelf.warm.remove(at).map(|warm| (spec.clone(), warm)));
             }
         }
         due

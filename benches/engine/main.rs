@@ -10,6 +10,7 @@
 )]
 
 mod commands;
+mod containers;
 mod crowd;
 mod starts;
 mod steps;
@@ -50,6 +51,12 @@ impl Figure {
             ratio: format!("{:.2}x", ours / floor),
             goal,
         }
+    }
+
+    /// The same where there are few a second.
+    pub fn rate_of_few(what: &str, ours: f64, floor: f64, goal: &'static str) -> Self {
+        let (ours_shown, floor_shown) = (format!("{ours:.2}/s"), format!("{floor:.2}/s"));
+        Self { ours: ours_shown, floor: floor_shown, ..Self::rate(what, ours, floor, goal) }
     }
 
     pub fn plain(what: &str, ours: String, goal: &'static str) -> Self {
@@ -97,6 +104,9 @@ fn main() {
     }
     if is_wanted("crowd") {
         figures.extend(in_system(crowd::measure()).unwrap());
+    }
+    if is_wanted("containers") {
+        figures.extend(in_system(containers::measure()).unwrap());
     }
     println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "ours", "floor", "ratio");
     for figure in figures {

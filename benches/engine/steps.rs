@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use synthd::engine::{Engine, EngineOptions};
 use synthd::sandbox::namespace::NamespaceBackend;
 use synthd_actors::campaign::Progress;
-use synthd_actors::model::CampaignConfig;
+use synthd_actors::model::{CampaignConfig, SandboxSpec};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::supervisor::spawn;
@@ -59,6 +59,16 @@ async fn bare_loop(episodes: usize) -> f64 {
 
 /// Runs one campaign in a fresh data directory; the time from admission to rest.
 pub async fn campaign(episodes: usize, command: &str, turns: usize) -> (Progress, Duration) {
+    campaign_in(&spec(), episodes, command, turns).await
+}
+
+/// The same in sandboxes of that kind.
+pub async fn campaign_in(
+    sandbox: &SandboxSpec,
+    episodes: usize,
+    command: &str,
+    turns: usize,
+) -> (Progress, Duration) {
     let dir = tempfile::tempdir().unwrap();
     let text = template(command, turns);
     let catalog = Catalog::read([("bench/steps", text.as_str())]).unwrap();
@@ -71,7 +81,8 @@ pub async fn campaign(episodes: usize, command: &str, turns: usize) -> (Progress
     })
     .await
     .unwrap();
-    let campaign = engine.handle.submit(config(episodes), String::new()).await.unwrap();
+    let config = Arc::new(CampaignConfig { sandbox: sandbox.clone(), ..config(episodes) });
+    let campaign = engine.handle.submit(config, String::new()).await.unwrap();
     let started = Instant::now();
     let progress = campaign.settled().await;
     let took = started.elapsed();
@@ -79,7 +90,7 @@ pub async fn campaign(episodes: usize, command: &str, turns: usize) -> (Progress
     (progress, took)
 }
 
-fn config(episodes: usize) -> Arc<CampaignConfig> {
+fn config(episodes: usize) -> CampaignConfig {
     let source = format!(
         "[campaign]\nname = \"bench\"\nconcurrency = {episodes}\n\
          [tasks]\ntemplates = [\"bench/*\"]\nper_template = {}\n\
@@ -87,7 +98,7 @@ fn config(episodes: usize) -> Arc<CampaignConfig> {
          [sandbox]\nshell = \"sh\"\n[episode]\nmax_turns = 1000\n",
         episodes.max(4)
     );
-    Arc::new(synthd::config::parse_campaign("bench.toml", &source).unwrap().config)
+    synthd::config::parse_campaign("bench.toml", &source).unwrap().config
 }
 
 fn template(command: &str, turns: usize) -> String {

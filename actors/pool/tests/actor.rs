@@ -188,10 +188,14 @@ fn a_refusal_opens_no_breaker() {
 
 #[test]
 fn dead_warm_ones_are_found_by_the_ping() {
-    in_test_system(options(2), |kit| async move {
-        drop(lease(&kit, "a").await);
-        drop(lease(&kit, "a").await);
-        sleep(Duration::from_secs(1)).await;
+    // Nobody looks at them in between.
+    let pool = PoolConfig { health_check: Duration::from_secs(1_000), ..options(2).pool };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
+        let both = [acquire(&kit, "a"), acquire(&kit, "a")];
+        for one in both {
+            drop(one.await.unwrap().unwrap());
+        }
+        sleep(Duration::from_secs(20)).await;
         assert_eq!(kit.world.pool.stats().await.warm, 2);
         let created = kit.backend.created();
         kit.backend.traps().set("ping", 0, 2, Trap::Fault(FaultKind::SandboxLost));

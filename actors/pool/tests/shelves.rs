@@ -77,8 +77,8 @@ impl Model {
         let (taken, old) = self.shelves.take(&spec(n), self.now);
         self.drop_shelved(old);
         match taken {
-            Some(item) => {
-                let (from, born) = self.shelved.remove(&item).expect("on a shelf");
+            Some(warm) => {
+                let (from, born) = self.shelved.remove(&warm.item).expect("on a shelf");
                 assert_eq!(from, n, "never across specifications");
                 assert!(self.now - born < self.config.max_age, "never an old one");
                 let older = self.shelved.values().any(|(m, b)| *m == n && *b < born);

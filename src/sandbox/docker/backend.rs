@@ -168,7 +168,7 @@ impl Connected {
     }
 
     fn has_memory_for(&self, spec: &SandboxSpec) -> Result<(), Fault> {
-        let wanted = body::memory(&spec.limits);
+        let wanted = body::memory(spec);
         let there = self.info.mem_total.and_then(|bytes| u64::try_from(bytes).ok());
         match there.filter(|there| *there > 0 && *there < wanted) {
             None => Ok(()),

@@ -16,6 +16,9 @@ const USER: &str = "1000:1000";
 const AREAS: [&str; 4] = ["/work", "/tmp", "/home/agent", "/sealed"];
 /// For what programs keep in `/run` and `/dev/shm`.
 const SMALL: u64 = 16 << 20;
+/// For what a runtime of another kind needs itself.
+const RUNTIMES_OWN: u64 = 256 << 20;
+const RUNTIMES_THREADS: i64 = 512;
 /// What the kernel shows of the whole host: all that engines hide by themselves, and more.
 const MASKED: [&str; 18] = [
     "/proc/acpi",
@@ -93,7 +96,8 @@ pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
 
 fn host(parts: &Parts<'_>) -> HostConfig {
     let limits = &parts.spec.limits;
-    let memory = signed(memory(limits));
+    let memory = signed(memory(parts.spec));
+    let own_threads = if parts.spec.runtime.is_some() { RUNTIMES_THREADS } else { 0 };
     HostConfig {
         privileged: Some(false),
         cap_drop: Some(vec!["ALL".to_owned()]),
@@ -105,7 +109,7 @@ fn host(parts: &Parts<'_>) -> HostConfig {
         memory: Some(memory),
         // Equal: no swap.
         memory_swap: Some(memory),
-        pids_limit: Some(i64::from(limits.processes)),
+        pids_limit: Some(i64::from(limits.processes) + own_threads),
         cpu_period: Some(CPU_PERIOD),
         cpu_quota: Some((i64::from(limits.cpu_millis) * CPU_PERIOD / 1_000).max(1_000)),
         ulimits: Some(ulimits(limits, parts.caps_inodes)),
@@ -132,9 +136,12 @@ fn security(parts: &Parts<'_>) -> Vec<String> {
 
 /// Work areas are memory too; they have caps of their own and must not eat into what
 /// processes may use, or filling a disk would kill the guest.
-pub(super) fn memory(limits: &Limits) -> u64 {
+pub(super) fn memory(spec: &SandboxSpec) -> u64 {
+    let limits = &spec.limits;
+    // A runtime that is a kernel of its own lives in the same group as what it runs.
+    let own = if spec.runtime.is_some() { RUNTIMES_OWN } else { 0 };
     let areas = limits.disk_bytes.saturating_mul(AREAS.len() as u64);
-    limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL)
+    limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL + own)
 }
 
 fn areas(limits: &Limits, caps_inodes: bool) -> HashMap<String, String> {

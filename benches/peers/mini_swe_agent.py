@@ -1,0 +1,46 @@
+"""The peer of the container benches: mini-swe-agent with a model that answers at once.
+
+Usage: mini_swe_agent.py IMAGE EPISODES_AT_ONCE EPISODES TURNS
+
+Runs that many episodes of that many commands, each in a container of its own, and prints
+{"steps": N, "episodes": N, "seconds": S}. Needs `pip install mini-swe-agent==2.4.6`.
+"""
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from minisweagent.agents.default import DefaultAgent
+from minisweagent.environments.docker import DockerEnvironment
+from minisweagent.models.test_models import DeterministicModel, make_output
+
+SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
+
+
+def episode(image: str, turns: int) -> int:
+    environment = DockerEnvironment(image=image, run_args=["--rm", "--network", "none"])
+    commands = ["echo hi"] * turns + [SUBMIT]
+    outputs = [make_output("Again.", [{"command": command}], cost=0.0) for command in commands]
+    agent = DefaultAgent(
+        DeterministicModel(outputs=outputs, cost_per_call=0.0),
+        environment,
+        system_template="You run commands.",
+        instance_template="{{ task }}",
+    )
+    agent.run("Run commands.")
+    environment.cleanup()
+    return agent.n_calls
+
+
+def main() -> None:
+    image, at_once, episodes, turns = sys.argv[1], *map(int, sys.argv[2:5])
+    started = time.monotonic()
+    with ThreadPoolExecutor(at_once) as pool:
+        steps = sum(pool.map(lambda _: episode(image, turns), range(episodes)))
+    seconds = time.monotonic() - started
+    print(json.dumps({"steps": steps, "episodes": episodes, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()
