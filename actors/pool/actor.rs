@@ -8,16 +8,17 @@
 //!                                 ▼  │                       │
 //!                               waiting        warm ◄──► checking ──► dead, old or idle
 //! ```
-//! A creation that fails is told to one who waits. A backend that is down is not: who waits
+//! Creation is in [`super::creation`]. A creation that fails is told to one who waits. A backend that is down is not: who waits
 //! goes on waiting, and one creation at a time looks whether it is back.
 
-use super::figures::{self, Figures, SpecStats};
-use super::messages::{Acquire, Down, Granted, Lease, PoolStats, Shutdown, Snapshot};
+use super::creation::Place;
+use super::figures::Figures;
+use super::messages::{Acquire, Down, Granted, Lease, Shutdown, Snapshot};
 use super::state::{PoolConfig, Shelves, Warm};
 use crate::model::{Backend, Fault, FaultKind, SandboxSpec};
-use crate::policy::{Breaker, Try};
+use crate::policy::Breaker;
 use crate::ports::{Sandbox, SandboxBackend};
-use crate::supervisor::{panic_text, spawn};
+use crate::supervisor::spawn;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
@@ -33,10 +34,10 @@ const BREAKER_COOL_DOWN: Duration = Duration::from_millis(500);
 /// Specifications that figures are kept of after nobody uses them any more.
 const REMEMBERED: usize = 64;
 
-type Held = (Box<dyn Sandbox>, OwnedSemaphorePermit);
+pub(super) type Held = (Box<dyn Sandbox>, OwnedSemaphorePermit);
 
 /// Somebody who waits, and since when.
-struct Waiter {
+pub(super) struct Waiter {
     grant: oneshot::Sender<Granted>,
     since: Instant,
 }
@@ -46,7 +47,7 @@ impl Waiter {
         self.grant.is_closed()
     }
 
-    fn tell(self, granted: Granted) {
+    pub(super) fn tell(self, granted: Granted) {
         // Nobody listening means nobody to tell.
         self.grant.send(granted).ok();
     }
@@ -65,18 +66,18 @@ pub(super) struct Tools {
 
 /// Keeps sandboxes warm.
 pub struct PoolActor {
-    backend: Arc<dyn SandboxBackend>,
-    shelves: Shelves<Held, Waiter>,
-    places: Arc<Semaphore>,
-    breakers: HashMap<Backend, Breaker>,
+    pub(super) backend: Arc<dyn SandboxBackend>,
+    pub(super) shelves: Shelves<Held, Waiter>,
+    pub(super) places: Arc<Semaphore>,
+    pub(super) breakers: HashMap<Backend, Breaker>,
     /// What is wrong with a backend that is down.
-    down: Arc<watch::Sender<Down>>,
+    pub(super) down: Arc<watch::Sender<Down>>,
     /// A look at the shelves is due when a breaker may let a probe through.
-    waking: bool,
-    figures: HashMap<Arc<SandboxSpec>, Figures>,
-    closing: CancellationToken,
+    pub(super) waking: bool,
+    pub(super) figures: HashMap<Arc<SandboxSpec>, Figures>,
+    pub(super) closing: CancellationToken,
     /// Creations and looks whose sandboxes nobody else knows of yet.
-    under_way: TaskTracker,
+    pub(super) under_way: TaskTracker,
 }
 
 impl PoolActor {
@@ -123,7 +124,7 @@ impl PoolActor {
         self.refill(ctx);
     }
 
-    fn figures(&mut self, spec: &Arc<SandboxSpec>) -> &mut Figures {
+    pub(super) fn figures(&mut self, spec: &Arc<SandboxSpec>) -> &mut Figures {
         if self.figures.len() >= REMEMBERED && !self.figures.contains_key(spec) {
             let shelves = &self.shelves;
             self.figures.retain(|known, _| shelves.level(known) != Default::default());
@@ -131,13 +132,13 @@ impl PoolActor {
         self.figures.entry(spec.clone()).or_default()
     }
 
-    fn breaker(&mut self, backend: Backend) -> &mut Breaker {
+    pub(super) fn breaker(&mut self, backend: Backend) -> &mut Breaker {
         let new = || Breaker::new(BREAKER_THRESHOLD, BREAKER_COOL_DOWN);
         self.breakers.entry(backend).or_insert_with(new)
     }
 
     /// Starts what is lacking, as far as creations in parallel are allowed.
-    fn refill(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn refill(&mut self, ctx: &mut Context<Self>) {
         if self.closing.is_cancelled() {
             return;
         }
@@ -170,91 +171,8 @@ impl PoolActor {
         free.map(Ok)
     }
 
-    fn create(&mut self, spec: Arc<SandboxSpec>, place: Place, what: Try, ctx: &mut Context<Self>) {
-        let (backend, wanted, closing) = (self.backend.clone(), spec.clone(), self.closing.clone());
-        let creation = spawn("create sandbox", async move {
-            let create = async {
-                let place = match place {
-                    Ok(place) => place,
-                    Err(places) => places.acquire_owned().await.map_err(|_| closed())?,
-                };
-                let begun = Instant::now();
-                let sandbox = backend.create(&wanted).await?;
-                Ok(((sandbox, place), begun.elapsed()))
-            };
-            tokio::select! {
-                biased;
-                () = closing.cancelled() => Err(closed()),
-                created = create => created,
-            }
-        });
-        let under_way = self.under_way.token();
-        ctx.spawn(creation.into_actor(self).map(move |created, this, ctx| {
-            let _under_way = under_way;
-            let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
-            this.created(&spec, created.unwrap_or_else(panicked), what, ctx);
-        }));
-    }
-
-    fn created(
-        &mut self,
-        spec: &Arc<SandboxSpec>,
-        created: Result<(Held, Duration), Fault>,
-        what: Try,
-        ctx: &mut Context<Self>,
-    ) {
-        self.shelves.created(spec);
-        match created {
-            Ok((held, took)) => {
-                self.breaker(spec.backend).succeeded();
-                self.is_back(spec.backend);
-                self.shelves.made(spec, took);
-                self.figures(spec).creations.add(took);
-                self.hand_over(spec, held, Instant::now());
-            }
-            Err(fault) => self.failed(spec, fault, what),
-        }
-        self.refill(ctx);
-    }
-
-    /// One creation, one waiter told; but a failed probe speaks for all, or they would wait
-    /// one after another for as many probes. A backend that is down makes them wait.
-    fn failed(&mut self, spec: &Arc<SandboxSpec>, fault: Fault, what: Try) {
-        self.figures(spec).failed += 1;
-        let (now, backend) = (Instant::now(), spec.backend);
-        match fault.kind {
-            FaultKind::EngineDown => {
-                self.breaker(backend).tripped(now, what);
-                self.is_down(backend, fault);
-                return;
-            }
-            // What the backend will not make says nothing of what else it makes.
-            FaultKind::SandboxRefused | FaultKind::Cancelled if what == Try::Plain => {}
-            _ => self.breaker(backend).failed(now, what),
-        }
-        if what == Try::Probe {
-            let waiters = self.shelves.all_waiters(|spec| spec.backend == backend);
-            waiters.into_iter().for_each(|waiter| waiter.tell(Err(fault.clone())));
-        } else if let Some(waiter) = self.shelves.next_waiter(spec) {
-            waiter.tell(Err(fault));
-        }
-    }
-
-    fn is_down(&mut self, backend: Backend, fault: Fault) {
-        if !self.down.borrow().contains_key(&backend) {
-            tracing::warn!(backend = backend.as_str(), %fault, "waiting for the sandbox backend");
-        }
-        self.down.send_modify(|down| drop(down.insert(backend, fault.message)));
-    }
-
-    fn is_back(&mut self, backend: Backend) {
-        if self.down.send_if_modified(|down| down.remove(&backend).is_some()) {
-            tracing::info!(backend = backend.as_str(), "the sandbox backend is back");
-        }
-    }
-
     /// To the first waiter who still wants it, else onto the shelf.
-    fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: Held, born: Instant) {
+    pub(super) fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: Held, born: Instant) {
         // Its guest has just answered.
         let mut lease = Lease::new(held.0, held.1, None);
         while let Some(Waiter { grant, since }) = self.shelves.next_waiter(spec) {
@@ -314,48 +232,9 @@ impl PoolActor {
         drop(items);
         waiters.into_iter().for_each(|waiter| waiter.tell(Err(closed())));
     }
-
-    fn snapshot(&self) -> PoolStats {
-        let mut specs: Vec<SpecStats> =
-            self.figures.iter().map(|(spec, figures)| self.spec_stats(spec, figures)).collect();
-        specs.sort_by(|a, b| a.spec.cmp(&b.spec));
-        let sum = |of: fn(&SpecStats) -> u64| specs.iter().map(of).sum();
-        PoolStats {
-            warm: self.shelves.warm(),
-            creating: self.shelves.creating(),
-            waiting: self.shelves.waiting(),
-            hits: sum(|spec| spec.hits),
-            misses: sum(|spec| spec.misses),
-            created: sum(|spec| spec.creation.count),
-            failed: sum(|spec| spec.failed),
-            breaker_open: self.breakers.values().any(Breaker::is_open),
-            down: self.down.borrow().clone(),
-            specs,
-        }
-    }
-
-    fn spec_stats(&self, spec: &SandboxSpec, figures: &Figures) -> SpecStats {
-        let level = self.shelves.level(spec);
-        SpecStats {
-            spec: figures::name(spec),
-            warm: level.warm,
-            target: level.target,
-            creating: level.creating,
-            waiting: level.waiting,
-            hits: figures.hits,
-            misses: figures.misses,
-            failed: figures.failed,
-            died: figures.died,
-            wait: figures.waits.shown(),
-            creation: figures.creations.shown(),
-        }
-    }
 }
 
-/// A place that is taken, or where to wait for one.
-type Place = Result<OwnedSemaphorePermit, Arc<Semaphore>>;
-
-fn closed() -> Fault {
+pub(super) fn closed() -> Fault {
     Fault::new(FaultKind::Cancelled, "the pool is closed")
 }
 

@@ -2,6 +2,7 @@
 //! and patience with a backend that is down.
 
 mod actor;
+mod creation;
 mod demand;
 mod figures;
 mod line;

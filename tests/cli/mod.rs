@@ -10,6 +10,7 @@ mod faults;
 mod full_disk;
 mod harness;
 mod help;
+mod images;
 mod json;
 mod places;
 mod python;

@@ -8,6 +8,7 @@ mod as_user;
 mod basics;
 mod changes;
 mod containers;
+pub(crate) use containers::{BASE, image};
 mod copies;
 mod engines;
 mod frames;

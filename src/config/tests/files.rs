@@ -77,7 +77,10 @@ fn the_reference_shows_the_defaults() {
 #[test]
 fn the_reference_has_every_key_and_no_other() {
     let text = switched_on(&read("reference.toml"));
-    assert_eq!(written(&text), flat(campaign_keys()));
+    let mut written = written(&text);
+    // Below this one the keys are the user's own.
+    written.retain(|key| !key.starts_with("sandbox.images."));
+    assert_eq!(written, flat(campaign_keys()));
     // A runtime is for containers only.
     let config = campaign(&text.replace("\"namespace\"", "\"docker\""));
     assert_eq!(config.concurrency, 8);

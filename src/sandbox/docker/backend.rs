@@ -4,7 +4,8 @@
 use super::body::{self, Parts};
 use super::connect::{EngineAddress, Reach};
 use super::facts;
-use super::keeper::{ContainerKeeper, Expected, Remover, sweep};
+use super::keeper::{ContainerKeeper, Remover, sweep};
+use super::ours::Expected;
 use super::owner::Owner;
 use super::program::{self, Guest, lay_out};
 use super::seccomp;

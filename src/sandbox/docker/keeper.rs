@@ -1,6 +1,7 @@
 //! Who removes containers: one task, told by whoever drops a sandbox.
 
-use super::owner::{CREATION, DEADLINE, OWNER, Owner};
+use super::ours::Ours;
+use super::owner::{DEADLINE, OWNER, Owner};
 use super::trouble::explain;
 use crate::sandbox::guest::Keeper;
 use async_trait::async_trait;
@@ -12,13 +13,12 @@ use bollard::query_parameters::{
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use synthd_actors::model::{Fault, FaultKind};
 use synthd_actors::supervisor::spawn;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -32,109 +32,6 @@ const AGAIN: Duration = Duration::from_secs(2);
 const PARALLEL: usize = 4;
 /// For the question whether the engine lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
-
-/// Every container of one connection: those that live, and those that were dropped and are
-/// not yet known to be gone.
-pub(super) struct Ours {
-    owner: Owner,
-    /// Tells the connections of a process apart.
-    connection: u64,
-    creations: AtomicU64,
-    /// How often the engine was seen to be down.
-    outages: AtomicU64,
-    state: Mutex<State>,
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    /// Asked for, and not yet answered.
-    creating: HashSet<String>,
-    living: HashSet<String>,
-    leaving: HashSet<String>,
-}
-
-impl Ours {
-    fn new(owner: Owner) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self {
-            owner,
-            connection: NEXT.fetch_add(1, Ordering::Relaxed),
-            creations: AtomicU64::new(0),
-            outages: AtomicU64::new(0),
-            state: Mutex::default(),
-            changed: Notify::new(),
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A container is about to be asked for; who waits for all to be gone waits for it too.
-    pub(super) fn expect(self: &Arc<Self>) -> Expected {
-        let number = self.creations.fetch_add(1, Ordering::Relaxed);
-        let creation = format!("{}-{number}", self.connection);
-        self.state().creating.insert(creation.clone());
-        Expected { ours: self.clone(), creation }
-    }
-
-    pub(super) fn outages(&self) -> u64 {
-        self.outages.load(Ordering::Relaxed)
-    }
-
-    /// Notes whether an engine that failed was down.
-    pub(super) fn note(&self, fault: &Fault) {
-        if fault.kind == FaultKind::EngineDown {
-            self.outages.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn gone(&self, id: &str) {
-        self.state().leaving.remove(id);
-        self.changed.notify_waiters();
-    }
-
-    /// Waits until all that were dropped are removed.
-    pub(super) async fn empty(&self) {
-        loop {
-            let changed = self.changed.notified();
-            {
-                let state = self.state();
-                if state.creating.is_empty() && state.leaving.is_empty() {
-                    return;
-                }
-            }
-            changed.await;
-        }
-    }
-
-    /// Whether it is of this connection and nobody here knows of it: the engine made it after
-    /// we had given it up.
-    fn is_forgotten(&self, id: &str, labels: &HashMap<String, String>) -> bool {
-        let own = Owner::of(labels).is_some_and(|owner| owner == self.owner);
-        let Some(creation) = labels.get(CREATION).filter(|_| own) else { return false };
-        let connection = creation.split('-').next().and_then(|text| text.parse().ok());
-        let state = self.state();
-        let known = state.creating.contains(creation)
-            || state.living.contains(id)
-            || state.leaving.contains(id);
-        connection == Some(self.connection) && !known
-    }
-}
-
-/// Counts as being created until it is dropped.
-pub(super) struct Expected {
-    ours: Arc<Ours>,
-    pub(super) creation: String,
-}
-
-impl Drop for Expected {
-    fn drop(&mut self) {
-        self.ours.state().creating.remove(&self.creation);
-        self.ours.changed.notify_waiters();
-    }
-}
 
 /// Dropped, it has its container removed.
 pub(super) struct ContainerKeeper {
@@ -182,11 +79,7 @@ impl Keeper for ContainerKeeper {
 
 impl Drop for ContainerKeeper {
     fn drop(&mut self) {
-        {
-            let mut state = self.ours.state();
-            state.living.remove(&self.id);
-            state.leaving.insert(self.id.clone());
-        }
+        self.ours.leaves(&self.id);
         // With the remover gone the process ends, and the next one sweeps.
         self.dropped.send(std::mem::take(&mut self.id)).ok();
     }
@@ -211,7 +104,7 @@ impl Remover {
     /// Takes a new container into its care.
     pub(super) fn keep(&self, id: String) -> ContainerKeeper {
         let (ours, dropped) = (self.ours.clone(), self.dropped.clone());
-        ours.state().living.insert(id.clone());
+        ours.lives(&id);
         let (docker, outages) = (self.docker.clone(), ours.outages());
         ContainerKeeper { id, docker, ours, dropped, naming: None, outages }
     }
@@ -334,24 +227,5 @@ mod tests {
         assert!(is_abandoned(&container("elsewhere:1:1", Some(now() - 60))));
         assert!(!is_abandoned(&container("nonsense", Some(1))));
         assert!(!is_abandoned(&HashMap::new()));
-    }
-
-    #[test]
-    fn only_what_nobody_knows_is_forgotten() {
-        let ours = Arc::new(Ours::new(Owner::this()));
-        let expected = ours.expect();
-        let labels = |creation: &str| {
-            let owner = (OWNER.to_owned(), Owner::this().label());
-            HashMap::from([owner, (CREATION.to_owned(), creation.to_owned())])
-        };
-        let made = labels(&expected.creation);
-        assert!(!ours.is_forgotten("id", &made), "the answer is on its way");
-        drop(expected);
-        assert!(ours.is_forgotten("id", &made));
-        ours.state().living.insert("id".to_owned());
-        assert!(!ours.is_forgotten("id", &made));
-        assert!(!Ours::new(Owner::this()).is_forgotten("other", &made), "of another connection");
-        let stranger = HashMap::from([(OWNER.to_owned(), "elsewhere:1:1".to_owned())]);
-        assert!(!ours.is_forgotten("other", &stranger));
     }
 }

@@ -16,6 +16,7 @@ mod connect;
 mod facts;
 mod images;
 mod keeper;
+mod ours;
 mod owner;
 mod program;
 mod seccomp;

@@ -1,0 +1,145 @@
+//! Creations: started in tasks, told to who waits, and stopped by a breaker where nothing can
+//! come of them.
+
+use super::actor::{Held, PoolActor, closed};
+use super::figures::{self, Figures, SpecStats};
+use super::messages::PoolStats;
+use crate::model::{Backend, Fault, FaultKind, SandboxSpec};
+use crate::policy::{Breaker, Try};
+use crate::supervisor::{panic_text, spawn};
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+/// A place that is taken, or where to wait for one.
+pub(super) type Place = Result<OwnedSemaphorePermit, Arc<Semaphore>>;
+
+impl PoolActor {
+    pub(super) fn create(
+        &mut self,
+        spec: Arc<SandboxSpec>,
+        place: Place,
+        what: Try,
+        ctx: &mut Context<Self>,
+    ) {
+        let (backend, wanted, closing) = (self.backend.clone(), spec.clone(), self.closing.clone());
+        let creation = spawn("create sandbox", async move {
+            let create = async {
+                let place = match place {
+                    Ok(place) => place,
+                    Err(places) => places.acquire_owned().await.map_err(|_| closed())?,
+                };
+                let begun = Instant::now();
+                let sandbox = backend.create(&wanted).await?;
+                Ok(((sandbox, place), begun.elapsed()))
+            };
+            tokio::select! {
+                biased;
+                () = closing.cancelled() => Err(closed()),
+                created = create => created,
+            }
+        });
+        let under_way = self.under_way.token();
+        ctx.spawn(creation.into_actor(self).map(move |created, this, ctx| {
+            let _under_way = under_way;
+            let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
+            this.created(&spec, created.unwrap_or_else(panicked), what, ctx);
+        }));
+    }
+
+    fn created(
+        &mut self,
+        spec: &Arc<SandboxSpec>,
+        created: Result<(Held, Duration), Fault>,
+        what: Try,
+        ctx: &mut Context<Self>,
+    ) {
+        self.shelves.created(spec);
+        match created {
+            Ok((held, took)) => {
+                self.breaker(spec.backend).succeeded();
+                self.is_back(spec.backend);
+                self.shelves.made(spec, took);
+                self.figures(spec).creations.add(took);
+                self.hand_over(spec, held, Instant::now());
+            }
+            Err(fault) => self.failed(spec, fault, what),
+        }
+        self.refill(ctx);
+    }
+
+    /// One creation, one waiter told; but a failed probe speaks for all, or they would wait
+    /// one after another for as many probes. A backend that is down makes them wait.
+    fn failed(&mut self, spec: &Arc<SandboxSpec>, fault: Fault, what: Try) {
+        self.figures(spec).failed += 1;
+        let (now, backend) = (Instant::now(), spec.backend);
+        match fault.kind {
+            FaultKind::EngineDown => {
+                self.breaker(backend).tripped(now, what);
+                self.is_down(backend, fault);
+                return;
+            }
+            // What the backend will not make says nothing of what else it makes.
+            FaultKind::SandboxRefused | FaultKind::Cancelled if what == Try::Plain => {}
+            _ => self.breaker(backend).failed(now, what),
+        }
+        if what == Try::Probe {
+            let waiters = self.shelves.all_waiters(|spec| spec.backend == backend);
+            waiters.into_iter().for_each(|waiter| waiter.tell(Err(fault.clone())));
+        } else if let Some(waiter) = self.shelves.next_waiter(spec) {
+            waiter.tell(Err(fault));
+        }
+    }
+
+    fn is_down(&mut self, backend: Backend, fault: Fault) {
+        if !self.down.borrow().contains_key(&backend) {
+            tracing::warn!(backend = backend.as_str(), %fault, "waiting for the sandbox backend");
+        }
+        self.down.send_modify(|down| drop(down.insert(backend, fault.message)));
+    }
+
+    fn is_back(&mut self, backend: Backend) {
+        if self.down.send_if_modified(|down| down.remove(&backend).is_some()) {
+            tracing::info!(backend = backend.as_str(), "the sandbox backend is back");
+        }
+    }
+
+    /// How the pool fares.
+    pub(super) fn snapshot(&self) -> PoolStats {
+        let mut specs: Vec<SpecStats> =
+            self.figures.iter().map(|(spec, figures)| self.spec_stats(spec, figures)).collect();
+        specs.sort_by(|a, b| a.spec.cmp(&b.spec));
+        let sum = |of: fn(&SpecStats) -> u64| specs.iter().map(of).sum();
+        PoolStats {
+            warm: self.shelves.warm(),
+            creating: self.shelves.creating(),
+            waiting: self.shelves.waiting(),
+            hits: sum(|spec| spec.hits),
+            misses: sum(|spec| spec.misses),
+            created: sum(|spec| spec.creation.count),
+            failed: sum(|spec| spec.failed),
+            breaker_open: self.breakers.values().any(Breaker::is_open),
+            down: self.down.borrow().clone(),
+            specs,
+        }
+    }
+
+    fn spec_stats(&self, spec: &SandboxSpec, figures: &Figures) -> SpecStats {
+        let level = self.shelves.level(spec);
+        SpecStats {
+            spec: figures::name(spec),
+            warm: level.warm,
+            target: level.target,
+            creating: level.creating,
+            waiting: level.waiting,
+            hits: figures.hits,
+            misses: figures.misses,
+            failed: figures.failed,
+            died: figures.died,
+            wait: figures.waits.shown(),
+            creation: figures.creations.shown(),
+        }
+    }
+}
