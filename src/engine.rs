@@ -209,6 +209,11 @@ pub async fn require(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> {
             .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"));
     }
     backends.check(sandbox).await.map_err(|fault| {
+        if fault.kind == FaultKind::EngineDown {
+            return Error::new(Code::EngineUnavailable, "the container engine does not answer")
+                .because(fault)
+                .hint("start it again, or name another with DOCKER_HOST");
+        }
         Error::new(Code::ImageUnavailable, "the sandbox that [sandbox] describes cannot be made")
             .because(fault)
             .hint("`synthd image list` shows the images there are, `synthd image build` makes one")

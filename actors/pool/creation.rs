@@ -81,14 +81,26 @@ impl PoolActor {
                 self.is_down(backend, fault);
                 return;
             }
-            // What the backend will not make says nothing of what else it makes.
-            FaultKind::SandboxRefused | FaultKind::Cancelled if what == Try::Plain => {}
+            // What the backend will not make says nothing of what else it makes; and it was
+            // there to refuse.
+            FaultKind::SandboxRefused => {
+                self.breaker(backend).succeeded();
+                self.is_back(backend);
+                return self.tell_next(spec, fault);
+            }
+            FaultKind::Cancelled if what == Try::Plain => {}
             _ => self.breaker(backend).failed(now, what),
         }
         if what == Try::Probe {
             let waiters = self.shelves.all_waiters(|spec| spec.backend == backend);
             waiters.into_iter().for_each(|waiter| waiter.tell(Err(fault.clone())));
-        } else if let Some(waiter) = self.shelves.next_waiter(spec) {
+        } else {
+            self.tell_next(spec, fault);
+        }
+    }
+
+    fn tell_next(&mut self, spec: &Arc<SandboxSpec>, fault: Fault) {
+        if let Some(waiter) = self.shelves.next_waiter(spec) {
             waiter.tell(Err(fault));
         }
     }

@@ -52,6 +52,8 @@ struct Shelf<S, W> {
     creating: usize,
     /// Taken off for a look at whether they live.
     checking: usize,
+    /// Creations for others since the last for this one, while somebody waited here.
+    passed_over: usize,
     used: Instant,
     demand: Demand,
 }
@@ -63,6 +65,7 @@ impl<S, W> Shelf<S, W> {
             waiting: Line::default(),
             creating: 0,
             checking: 0,
+            passed_over: 0,
             used: now,
             demand: Demand::default(),
         }
@@ -138,16 +141,22 @@ impl<S, W> Shelves<S, W> {
         let mut free = self.config.parallel_creation.saturating_sub(self.creating());
         let mut planned = Vec::new();
         while free > 0 {
-            // Who waits comes before warmth; the one that lacks most goes first, so no
-            // campaign starves another.
+            // Who waits comes before warmth; of those whoever was passed over most often, so
+            // no specification starves another; then the one that lacks most.
             let most = self
                 .shelves
                 .iter_mut()
                 .filter(|(spec, shelf)| shelf.lacking() > 0 && may(spec))
-                .max_by_key(|(_, shelf)| (shelf.unserved(), shelf.lacking()));
+                .max_by_key(|(_, shelf)| {
+                    (shelf.unserved() > 0, shelf.passed_over, shelf.lacking())
+                });
             let Some((spec, shelf)) = most else { break };
             planned.push((spec.clone(), shelf.unserved() > 0));
             shelf.creating += 1;
+            shelf.passed_over = 0;
+            let chosen = spec.clone();
+            let others = self.shelves.iter_mut().filter(|(spec, _)| **spec != chosen);
+            others.for_each(|(_, shelf)| shelf.passed_over += usize::from(shelf.unserved() > 0));
             free -= 1;
         }
         planned

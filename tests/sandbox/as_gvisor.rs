@@ -3,7 +3,7 @@
 
 use super::containers::{BASE, image};
 use super::lab::{IMAGE, RUNTIME};
-use crate::support::{OwnEngine, skip};
+use crate::support::{OwnEngine, skip, synthd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -60,5 +60,9 @@ fn gvisor_keeps_what_it_can() {
     let tally = text.lines().rfind(|line| line.starts_with("test result")).unwrap_or("no tally");
     eprintln!("under gVisor: {tally}");
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    // The last of what a dead process had goes at the next one's start.
+    let mut next = Command::new(synthd());
+    let next = next.args(["image", "check", BASE]).env("DOCKER_HOST", engine.address().host);
+    assert!(next.output().unwrap().status.success());
     assert_eq!(engine.containers(), [""; 0]);
 }

@@ -42,7 +42,8 @@ const MASKED: [&str; 18] = [
 ];
 
 /// Seconds after which no container can still be wanted, whoever made it.
-const LONGEST_LIFE: u64 = 48 * 60 * 60;
+/// An episode may take a week.
+const LONGEST_LIFE: u64 = 8 * 24 * 60 * 60;
 /// Microseconds in which a processor share is counted.
 const CPU_PERIOD: i64 = 100_000;
 

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use bollard::Docker;
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    InspectContainerOptions, ListContainersOptions, RemoveContainerOptions, RenameContainerOptions,
-    WaitContainerOptions,
+    EventsOptions, InspectContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    RenameContainerOptions, WaitContainerOptions,
 };
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use synthd_actors::model::{Fault, FaultKind};
 use synthd_actors::supervisor::spawn;
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 /// How often containers of dead owners are looked for.
@@ -30,6 +30,8 @@ const REMOVAL: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_secs(2);
 /// Removals at once; an engine asked for more serves each of them later.
 const PARALLEL: usize = 4;
+/// Before an engine's news are asked for again.
+const WATCH_AGAIN: Duration = Duration::from_secs(5);
 /// For the question whether the engine lives.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
@@ -89,7 +91,7 @@ pub(super) struct Remover {
     docker: Docker,
     dropped: mpsc::UnboundedSender<String>,
     pub(super) ours: Arc<Ours>,
-    _tasks: [AbortOnDropHandle<()>; 2],
+    _tasks: [AbortOnDropHandle<()>; 3],
 }
 
 impl Remover {
@@ -98,7 +100,8 @@ impl Remover {
         let ours = Arc::new(Ours::new(owner));
         let remover = spawn("container remover", attend(docker.clone(), ids, ours.clone()));
         let sweeper = spawn("container sweeper", sweep_on(docker.clone(), ours.clone()));
-        Self { docker, dropped, ours, _tasks: [remover, sweeper] }
+        let watcher = spawn("container engine watch", watch(docker.clone(), ours.clone()));
+        Self { docker, dropped, ours, _tasks: [remover, sweeper, watcher] }
     }
 
     /// Takes a new container into its care.
@@ -138,6 +141,23 @@ async fn sweep_on(docker: Docker, ours: Arc<Ours>) {
     loop {
         look.tick().await;
         sweep(&docker, Some(&ours)).await;
+    }
+}
+
+/// Notices an engine that goes away while nobody asks it for anything, by a stream of its news
+/// that breaks.
+async fn watch(docker: Docker, ours: Arc<Ours>) {
+    let filters = HashMap::from([("type".to_owned(), vec!["daemon".to_owned()])]);
+    loop {
+        let options = EventsOptions { filters: Some(filters.clone()), ..Default::default() };
+        let mut news = std::pin::pin!(docker.events(Some(options)));
+        let begun = Instant::now();
+        while let Some(Ok(_)) = news.next().await {}
+        // One that never began says nothing.
+        if begun.elapsed() > AGAIN {
+            ours.was_away();
+        }
+        sleep(WATCH_AGAIN).await;
     }
 }
 

@@ -63,10 +63,15 @@ impl Ours {
         self.outages.load(Ordering::Relaxed)
     }
 
+    /// Notes that the engine went away, even if nobody asked it for anything.
+    pub(super) fn was_away(&self) {
+        self.outages.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Notes whether an engine that failed was down.
     pub(super) fn note(&self, fault: &Fault) {
         if fault.kind == FaultKind::EngineDown {
-            self.outages.fetch_add(1, Ordering::Relaxed);
+            self.was_away();
         }
     }
 

@@ -85,9 +85,12 @@ pub(super) async fn send(docker: &Docker, image: &str, owner: &Owner) -> Result<
     let created = docker.create_container(None::<CreateContainerOptions>, carrier);
     let id = ask("create a container for the guest", created).await?.id;
     let sent = fill(docker, &id).await;
-    let options = RemoveContainerOptions { force: true, ..Default::default() };
+    let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
     let removed = docker.remove_container(&id, Some(options));
-    ask("remove the container for the guest", removed).await?;
+    if let Err(fault) = ask("remove the container for the guest", removed).await {
+        // It was never started, and goes with its owner.
+        tracing::warn!(container = id, %fault, "the container that carried the guest stays");
+    }
     sent.map(|()| Guest::Volume(name))
 }
 

@@ -37,6 +37,12 @@ pub(super) fn refused(why: impl Into<String>) -> Fault {
 fn kind_of(error: &Error) -> FaultKind {
     match error {
         // What the engine will not do: no such image, no such runtime, a bad mount.
+        // One that somebody has removed under our hands.
+        Error::DockerResponseServerError { status_code: 404, message }
+            if message.contains("No such container") || message.contains("no such container") =>
+        {
+            FaultKind::SandboxStart
+        }
         Error::DockerResponseServerError { status_code: 400 | 404, .. } => {
             FaultKind::SandboxRefused
         }

@@ -43,7 +43,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> GuestSandbox
         mut fingerprint: Fingerprint,
     ) -> Result<Self, Fault> {
         let mut client = GuestClient::new(stream);
-        let shell = client.ping().await?.path(spec.shell).ok_or_else(|| {
+        let met = client.ping().await;
+        let shell = blamed(&keeper, met).await?.path(spec.shell).ok_or_else(|| {
             let what = format!("image {} has no shell of the kind {:?}", spec.image, spec.shell);
             Fault::new(FaultKind::SandboxRefused, what)
         })?;

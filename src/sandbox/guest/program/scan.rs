@@ -104,11 +104,13 @@ impl Scanner {
             return None;
         }
         let earlier = self.known.remove(path);
+        if earlier.is_none() && self.known.len() >= MAX_KNOWN {
+            // More than can be told apart: what is not known is not told of.
+            return None;
+        }
         // What was there from the beginning is not read before it changes.
         let hash = if first { None } else { hash(at, notes.size, room) };
-        if earlier.is_some() || self.known.len() < MAX_KNOWN {
-            self.known.insert(path.to_vec(), Known { notes, hash, look });
-        }
+        self.known.insert(path.to_vec(), Known { notes, hash, look });
         let kind = match earlier {
             None => change::ADDED,
             // Written again with what it held.

@@ -23,6 +23,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// More than a guest keeps open, since an end is known there first.
 const MAX_LINKS: usize = 256;
+/// With those that wait to be told that they are too many.
+const MAX_REFUSED: usize = 512;
 const CONNECTING: Duration = Duration::from_secs(10);
 
 type Frames = mpsc::Sender<Vec<u8>>;
@@ -72,8 +74,7 @@ impl Links {
                 return Err(Malformed("a connection opened twice"));
             }
             self.last = number;
-            self.open(frame.id);
-            return Ok(());
+            return self.open(frame.id);
         }
         if number > self.last {
             return Err(Malformed("a connection that never was"));
@@ -92,8 +93,11 @@ impl Links {
         }
     }
 
-    fn open(&mut self, id: u32) {
+    fn open(&mut self, id: u32) -> Result<(), Malformed> {
         self.links.retain(|_, (_, task)| !task.is_finished());
+        if self.links.len() >= MAX_REFUSED {
+            return Err(Malformed("connections without end"));
+        }
         let (to, frames, link) = (self.to.clone(), self.frames.clone(), Arc::<Link>::default());
         let full = self.links.len() >= MAX_LINKS;
         let carried = link.clone();
@@ -106,6 +110,7 @@ impl Links {
             }
         });
         self.links.insert(id, (link, task));
+        Ok(())
     }
 }
 

@@ -81,10 +81,10 @@ async fn mux<S: AsyncRead + AsyncWrite>(
     let ended = tokio::select! {
         ended = write_queued(to_guest, queue) => ended,
         ended = forward(from_client, frames) => ended,
-        ended = attend(from_guest, to_client, links) => ended,
+        ended = attend(from_guest, to_client, links, &broken) => ended,
     };
-    if let Err(ReadError::Malformed(malformed)) = ended {
-        broken.set(malformed).ok();
+    if let Err(ReadError::Closed(error)) = ended {
+        tracing::debug!(%error, "a tunnel has ended");
     }
 }
 
@@ -114,11 +114,20 @@ async fn attend(
     mut guest: impl AsyncRead + Unpin,
     mut client: impl AsyncWrite + Unpin,
     mut links: Links,
+    broken: &OnceLock<Malformed>,
 ) -> Ended {
+    // Said before the client can see the end of it.
+    let told = |malformed| {
+        broken.set(malformed).ok();
+        ReadError::Malformed(malformed)
+    };
     loop {
-        let frame = read_frame(&mut guest).await?;
+        let frame = read_frame(&mut guest).await.map_err(|error| match error {
+            ReadError::Malformed(malformed) => told(malformed),
+            closed => closed,
+        })?;
         if frame.id & TUNNELLED != 0 {
-            links.receive(frame).map_err(ReadError::Malformed)?;
+            links.receive(frame).map_err(told)?;
         } else {
             let Frame { id, kind, payload } = frame;
             let bytes = wire::encode(id, kind, &payload);
