@@ -10,6 +10,7 @@ use bollard::query_parameters::{
 };
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use synthd::sandbox::Backends;
@@ -246,10 +247,15 @@ impl Traces {
             std::fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default()
         };
         let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        // Of this engine alone: its directory is in both.
+        let host = std::env::var("DOCKER_HOST").unwrap();
+        let own = Path::new(host.trim_start_matches("unix://")).parent().unwrap();
+        let own = own.display().to_string();
+        let shim = |line: &str| line.contains("containerd-shim") && line.contains(&own);
         Self {
             descriptors: std::fs::read_dir("/proc/self/fd").unwrap().count(),
-            mounts: mounts.lines().filter(|line| line.contains("/docker/overlay2/")).count(),
-            shims: processes.filter(|entry| line(entry).contains("containerd-shim")).count(),
+            mounts: mounts.lines().filter(|line| line.contains(&own)).count(),
+            shims: processes.filter(|entry| shim(&line(entry))).count(),
             networks: networks.len(),
         }
     }
@@ -275,6 +281,8 @@ async fn churns_containers() {
         for sandbox in &mut live {
             works(&mut **sandbox).await;
         }
+        let now = Traces::now(&docker).await;
+        assert!(now.shims >= flock && now.mounts >= flock, "what is counted is there: {now:?}");
         drop(live);
         backend.settle().await.unwrap();
         assert_eq!(Traces::now(&docker).await, before, "round {round}");
