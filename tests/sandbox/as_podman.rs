@@ -38,6 +38,8 @@ impl Podman {
 
     fn command(directory: &Path) -> Command {
         let mut command = Command::new("podman");
+        // Where its monitor notes that memory ran out.
+        command.current_dir(directory);
         command.arg("--root").arg(directory.join("root"));
         command.arg("--runroot").arg(directory.join("run"));
         command.args(["--cgroup-manager", "cgroupfs"]);

@@ -82,6 +82,7 @@ impl OwnEngine {
             .open(self.directory.join("log"))
             .unwrap();
         let mut command = Command::new("dockerd");
+        command.current_dir(&self.directory);
         command.arg("--data-root").arg(self.data());
         command.arg("--exec-root").arg(self.directory.join("exec"));
         command.arg("--pidfile").arg(self.directory.join("pid"));
