@@ -19,6 +19,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use synthd_actors::model::{Fault, FaultKind};
 
 /// The label of volumes that hold a guest.
@@ -151,7 +152,9 @@ pub(super) fn lay_out(directory: &Path) -> io::Result<PathBuf> {
     }
     fs::create_dir_all(directory)?;
     // Beside it first: another synthd may be doing the same.
-    let beside = path.with_extension(std::process::id().to_string());
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_extension(format!("{}-{number}", std::process::id()));
     let mut options = fs::OpenOptions::new();
     let mut file = options.write(true).create(true).truncate(true).mode(0o555).open(&beside)?;
     file.write_all(PROGRAM)?;
@@ -167,7 +170,13 @@ pub(super) fn lay_out_profile(directory: &Path, profile: &str) -> Result<String,
     let write = || {
         fs::create_dir_all(directory)?;
         let path = std::path::absolute(directory)?.join(format!("seccomp-{}.json", &digest[..16]));
-        let beside = path.with_extension(std::process::id().to_string());
+        if fs::read(&path).is_ok_and(|there| there == profile.as_bytes()) {
+            return Ok(path.display().to_string());
+        }
+        // Beside it first, under a name that nobody else has, in this process or another.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_extension(format!("{}-{number}", std::process::id()));
         fs::write(&beside, profile)?;
         fs::rename(&beside, &path)?;
         Ok::<_, io::Error>(path.display().to_string())
