@@ -2,6 +2,7 @@
 //! brought to ready against `docker run`, and whole campaigns against mini-swe-agent.
 
 use crate::commands::through_guest;
+use crate::starts::warm;
 use crate::steps::campaign_in;
 use crate::{Figure, median, synthd};
 use std::process::{Command, Stdio};
@@ -9,7 +10,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthd::sandbox::Backends;
 use synthd_actors::model::{Backend, SandboxSpec, Shell};
-use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::supervisor::spawn;
 
@@ -47,7 +47,8 @@ pub async fn measure() -> Vec<Figure> {
         return Vec::new();
     }
     let mut figures = commands(&backend).await;
-    figures.push(lease(backend.clone()).await);
+    let lease = warm(backend.clone(), spec(), EXECS).await;
+    figures.push(Figure::time("lease of a warm container, p50", lease, None, "<= 1 ms"));
     figures.push(bring_up(backend.clone()).await);
     figures.extend(campaigns().await);
     figures
@@ -85,25 +86,6 @@ fn run(program: &str, arguments: &[&str]) -> Duration {
 fn started(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
-}
-
-async fn lease(backend: Arc<Backends>) -> Figure {
-    let (pool, _life) = PoolHandle::start(backend.clone(), PoolConfig::default());
-    let spec = Arc::new(spec());
-    let mut times = Vec::new();
-    for _ in 0..EXECS {
-        while pool.stats().await.warm == 0 {
-            drop(pool.acquire(&spec).await.unwrap());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        let started = Instant::now();
-        let lease = pool.acquire(&spec).await.unwrap();
-        times.push(started.elapsed());
-        drop(lease);
-    }
-    pool.shut_down().await;
-    backend.settle().await.unwrap();
-    Figure::time("lease of a warm container, p50", median(&mut times), None, "<= 1 ms")
 }
 
 /// To the guest's answer, against a container that runs `true` and is gone.

@@ -278,6 +278,43 @@ fn an_outage_is_probed_not_hammered() {
     });
 }
 
+/// A backend that is back and refuses one thing makes the others.
+#[test]
+fn a_refused_probe_says_nothing_of_other_specifications() {
+    let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
+        kit.backend.traps().once("create odd", Trap::Fault(FaultKind::EngineDown));
+        kit.backend.traps().set("create odd", 0, 9, Trap::Fault(FaultKind::SandboxRefused));
+        let odd = acquire(&kit, "odd");
+        sleep(Duration::from_millis(100)).await;
+        assert!(kit.world.pool.stats().await.breaker_open);
+        let others: Vec<Acquired> = (0..5).map(|_| acquire(&kit, "a")).collect();
+        let refused = odd.await.unwrap().err().unwrap();
+        assert_eq!(refused.kind, FaultKind::SandboxRefused);
+        for other in others {
+            drop(other.await.unwrap().unwrap());
+        }
+        let stats = kit.world.pool.stats().await;
+        assert!(!stats.breaker_open && stats.down.is_empty());
+    });
+}
+
+/// However many wait for another.
+#[test]
+fn no_specification_starves_another() {
+    let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
+    in_test_system(Options { pool, ..Options::default() }, |kit| async move {
+        let many: Vec<Acquired> = (0..100).map(|_| acquire(&kit, "many")).collect();
+        sleep(Duration::from_millis(1)).await;
+        let begun = Instant::now();
+        drop(lease(&kit, "few").await);
+        assert!(begun.elapsed() <= Duration::from_millis(25), "it waited behind the others");
+        for one in many {
+            drop(one.await.unwrap().unwrap());
+        }
+    });
+}
+
 #[test]
 fn waiting_leases_are_served_after_a_rebuild() {
     in_test_system(options(2), |kit| async move {
