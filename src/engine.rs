@@ -15,6 +15,7 @@
 use crate::dataset::ParquetSink;
 use crate::error::{Code, Error, Result};
 use crate::llm::Models;
+use crate::sandbox::docker::Pulled;
 use crate::sandbox::{Backends, HostFacts};
 use crate::store::Store;
 use std::future::Future;
@@ -24,7 +25,7 @@ use std::time::Duration;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::engine::{EngineHandle, EngineTools};
 use synthd_actors::episode::World;
-use synthd_actors::model::{Backend, Fault, FaultKind, SandboxSpec};
+use synthd_actors::model::{Backend, Fault, FaultKind, Pull, SandboxSpec};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityTools};
@@ -208,16 +209,28 @@ pub async fn require(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> {
         return Err(Error::new(Code::HostCannotEnforce, what)
             .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"));
     }
-    backends.check(sandbox).await.map_err(|fault| {
-        if fault.kind == FaultKind::EngineDown {
-            return Error::new(Code::EngineUnavailable, "the container engine does not answer")
-                .because(fault)
-                .hint("start it again, or name another with DOCKER_HOST");
-        }
-        Error::new(Code::ImageUnavailable, "the sandbox that [sandbox] describes cannot be made")
+    backends.check(sandbox).await.map_err(no_sandbox)
+}
+
+/// Brings the image of a sandbox from its registry, if the campaign says so.
+pub async fn fetch(
+    backends: &Backends,
+    sandbox: &SandboxSpec,
+    pull: Pull,
+    told: &(dyn Fn(&Pulled) + Send + Sync),
+) -> Result<()> {
+    backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)
+}
+
+fn no_sandbox(fault: Fault) -> Error {
+    if fault.kind == FaultKind::EngineDown {
+        return Error::new(Code::EngineUnavailable, "the container engine does not answer")
             .because(fault)
-            .hint("`synthd image list` shows the images there are, `synthd image build` makes one")
-    })
+            .hint("start it again, or name another with DOCKER_HOST");
+    }
+    Error::new(Code::ImageUnavailable, "the sandbox that [sandbox] describes cannot be made")
+        .because(fault)
+        .hint("`synthd image list` shows the images there are; `build` and `pull` add one")
 }
 
 /// A store's fault as the user meets it.

@@ -22,6 +22,9 @@ pub struct CampaignConfig {
     /// What the other images that templates name stand for here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, String>,
+    /// When images are brought from their registries; it says nothing of what they are.
+    #[serde(default, skip_serializing_if = "Pull::is_never")]
+    pub pull: Pull,
     pub episode: EpisodeLimits,
     /// Episodes at once.
     pub concurrency: usize,
@@ -29,6 +32,24 @@ pub struct CampaignConfig {
     pub budget: Option<Money>,
     pub quality: QualityPolicy,
     pub dataset: DatasetConfig,
+}
+
+/// When an image is brought from its registry, before a campaign begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pull {
+    /// What is not on the engine stops the campaign. A name that somebody else owns in a
+    /// registry is never fetched by mistake.
+    #[default]
+    Never,
+    Missing,
+    Always,
+}
+
+impl Pull {
+    fn is_never(&self) -> bool {
+        *self == Self::Never
+    }
 }
 
 /// Which templates, and how many tasks of each.

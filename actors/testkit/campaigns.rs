@@ -73,6 +73,7 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
         scaffolds: vec!["minimal".to_owned()],
         backend: "fake".to_owned(),
         sandbox: SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() },
+        pull: crate::model::Pull::default(),
         episode: EpisodeLimits::default(),
         concurrency: 4,
         budget: None,

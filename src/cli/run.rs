@@ -6,6 +6,7 @@ pub(in crate::cli) mod summary;
 use super::TemplateDirs;
 use super::dial::Dial;
 use super::doctor::this_executable;
+use super::image::PullShown;
 use super::leaving::{come_to_rest, escalation, hurry, wished};
 use super::output::{complain, complain_of_config, say, say_json};
 use super::signals::Signals;
@@ -14,6 +15,7 @@ use crate::control::socket::Socket;
 use crate::control::{About, Console, Farewell, Mode, admit, check_selection, is_over};
 use crate::engine::{Engine, EngineOptions, SystemClock, in_system};
 use crate::error::{Code, Error, Result};
+use crate::sandbox::docker::Pulled;
 use crate::templates;
 use clap::Args;
 use std::path::PathBuf;
@@ -153,11 +155,15 @@ impl Foreground {
         console: Option<&Console>,
     ) -> Result<(Progress, bool)> {
         let farewell = console.map(Console::farewell);
+        let shown = PullShown::new();
+        let told = |pulled: &Pulled| shown.show(pulled);
+        let admitted = admit(engine, &self.catalog, &self.config, self.source.clone(), &told);
         let campaign = tokio::select! {
-            admitted = admit(engine, &self.catalog, &self.config, self.source.clone()) => admitted?,
+            admitted = admitted => admitted?,
             () = signals.stop() => return Err(unprepared()),
             _ = wished(farewell.clone(), Farewell::Finish) => return Err(unprepared()),
         };
+        drop(shown);
         let mut shown = progress::Shown::new(&campaign.progress().borrow());
         let mut last = tokio::select! {
             last = watch(&campaign, &mut shown) => Some(last),

@@ -27,6 +27,7 @@ mod tests;
 pub use daemon::{DaemonConfig, LogConfig, LogFormat, PoolConfig, load_daemon, parse_daemon};
 pub use errors::{ConfigError, ConfigErrors};
 pub use names::{KNOWN_PROVIDERS, OFFER, Offer, Provider, SCRIPTED_MODELS};
+pub(crate) use units::size;
 
 use crate::error::Code;
 use raw::RawCampaign;

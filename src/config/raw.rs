@@ -8,7 +8,9 @@ use super::source::Span;
 use super::units::{DAY, WEEK, bytes, duration, money, seconds};
 use super::values::{choice, name_of, some_text, text, thousandths, whole};
 use std::time::Duration;
-use synthd_actors::model::{Assignment, Backend, Enforcement, Filter, Money, Shell, StageAction};
+use synthd_actors::model::{
+    Assignment, Backend, Enforcement, Filter, Money, Pull, Shell, StageAction,
+};
 
 pub(super) type List<T> = Field<Vec<(T, Span)>>;
 
@@ -57,6 +59,7 @@ pub(super) struct RawSandbox {
     pub(super) require: List<Enforcement>,
     pub(super) memory: Field<u64>,
     pub(super) processes: Field<u32>,
+    pub(super) pull: Field<Pull>,
     pub(super) disk: Field<u64>,
     pub(super) inodes: Field<u64>,
     pub(super) cpu: Field<u32>,
@@ -108,6 +111,8 @@ const ASSIGN: [(&str, Assignment); 3] = [
 const BACKENDS: [(&str, Backend); 2] =
     [("namespace", Backend::Namespace), ("docker", Backend::Docker)];
 const FILTERS: [(&str, Filter); 2] = [("strict", Filter::Strict), ("engine", Filter::Engine)];
+const PULLS: [(&str, Pull); 3] =
+    [("never", Pull::Never), ("missing", Pull::Missing), ("always", Pull::Always)];
 const SHELLS: [(&str, Shell); 3] =
     [("auto", Shell::Auto), ("sh", Shell::Sh), ("bash", Shell::Bash)];
 const STAGES: [(&str, StageAction); 3] =
@@ -205,6 +210,7 @@ impl RawSandbox {
             images: section.texts("images"),
             runtime: section.optional("runtime", text(some_text)),
             filter: section.optional("filter", choice(&FILTERS)),
+            pull: section.optional("pull", choice(&PULLS)),
             shell: section.optional("shell", choice(&SHELLS)),
             require: section.list("require", 0, choice(&enforcements)),
             memory: section.optional("memory", bytes(16 * MIB..=16_384 * GIB)),

@@ -51,6 +51,12 @@ pub(super) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> Read
     }
 }
 
+/// A number of bytes as an option of a command.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let amount = parse_bytes(text.trim()).map_err(|_| BYTES_HINT.to_owned())?;
+    u64::try_from(amount).map_err(|_| "the number is too large".to_owned())
+}
+
 const BYTES_HINT: &str = "write a whole number and a unit: \"512MiB\", \"64KiB\", \"1GiB\"";
 
 fn parse_bytes(text: &str) -> Read<i128> {

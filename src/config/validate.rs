@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
     Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, Filter,
-    Limits, ModelConfig, Price, QualityPolicy, SandboxSpec, Shell, TaskSelection,
+    Limits, ModelConfig, Price, Pull, QualityPolicy, SandboxSpec, Shell, TaskSelection,
 };
 use synthd_actors::scaffold;
 
@@ -32,6 +32,7 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         assign: raw.assign.or(Assignment::default()),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
+        pull: raw.sandbox.pull.clone().or(Pull::default()),
         images: raw.sandbox.images.iter().map(|e| (e.name.clone(), e.text.clone())).collect(),
         sandbox: sandbox(raw.sandbox),
         episode: episode(raw.episode),
@@ -174,7 +175,11 @@ fn check_images(sandbox: &RawSandbox, reader: &Reader) {
 
 fn check_runtime(sandbox: &RawSandbox, reader: &Reader) {
     let backend = sandbox.backend.clone().or(Backend::default());
-    let given = [("runtime", sandbox.runtime.span()), ("filter", sandbox.filter.span())];
+    let given = [
+        ("runtime", sandbox.runtime.span()),
+        ("filter", sandbox.filter.span()),
+        ("pull", sandbox.pull.span()),
+    ];
     for (key, span) in given {
         if let (Backend::Namespace, Some(span)) = (backend, span) {
             let fault = Fault::new(format!("`{key}` is one of a container engine's"));

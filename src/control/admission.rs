@@ -1,9 +1,10 @@
 //! How a campaign gets in: what `run`, `submit` and a restarted daemon have in common.
 
 use crate::config;
-use crate::engine::{Engine, fault_error, require};
+use crate::engine::{Engine, fault_error, fetch, require};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::Backends;
+use crate::sandbox::docker::Pulled;
 use crate::templates::nothing_matches;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,15 +14,19 @@ use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
 
+/// Who hears how far the pull of an image is.
+pub(super) type Told<'a> = &'a (dyn Fn(&Pulled) + Send + Sync);
+
 /// Starts a campaign, if this host can run what it wants.
 pub async fn admit(
     engine: &Engine,
     catalog: &Catalog,
     config: &Arc<CampaignConfig>,
     source: String,
+    told: Told<'_>,
 ) -> Result<CampaignHandle> {
     check_selection(catalog, config)?;
-    require_all(&engine.backend, catalog, config).await?;
+    require_all(&engine.backend, catalog, config, told).await?;
     let submitted = engine.handle.submit(config.clone(), source).await;
     submitted.map_err(|error| refused(&error, config))
 }
@@ -31,6 +36,7 @@ async fn require_all(
     backends: &Backends,
     catalog: &Catalog,
     config: &CampaignConfig,
+    told: Told<'_>,
 ) -> Result<()> {
     let tasks = &config.tasks;
     let mut wanting: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -45,7 +51,11 @@ async fn require_all(
                 "name it under [sandbox]: images = {{ {image} = \"...\" }}, or exclude the template"
             )));
         };
-        require(backends, &spec).await.map_err(|error| error.wanted_by(&templates))?;
+        let there = async {
+            fetch(backends, &spec, config.pull, told).await?;
+            require(backends, &spec).await
+        };
+        there.await.map_err(|error| error.wanted_by(&templates))?;
     }
     Ok(())
 }
@@ -67,7 +77,8 @@ pub(super) async fn revive(
 ) -> Result<CampaignHandle> {
     let name = format!("the stored campaign {}", record.name);
     let loaded = config::parse_campaign(&name, &record.config)?;
-    admit(engine, catalog, &Arc::new(loaded.config), loaded.source).await
+    let told = |pulled: &Pulled| tracing::debug!(%pulled, "an image");
+    admit(engine, catalog, &Arc::new(loaded.config), loaded.source, &told).await
 }
 
 /// Takes up what was running when the last daemon ended, however it ended. One that cannot

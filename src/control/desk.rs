@@ -19,11 +19,12 @@ use super::session::{Desk, Stop};
 use crate::config::{self, ConfigErrors};
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error};
+use crate::sandbox::docker::Pulled;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::future::Future;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use synthd_actors::campaign::{CampaignHandle, Progress};
 use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, Entry};
 use synthd_actors::ports::Journal;
@@ -75,8 +76,16 @@ impl EngineDesk {
         let loaded = config::parse_campaign(&submission.name, &submission.source)
             .map_err(|errors| Stop::Refused(Box::new(listing(errors))))?;
         let config = Arc::new(loaded.config);
-        let admitted = admit(&self.engine, &self.catalog, &config, loaded.source);
-        let campaign = self.waiting(admitted, outlet, "preparing").await??;
+        let doing = Mutex::new("preparing".to_owned());
+        let told = |pulled: &Pulled| {
+            *doing.lock().unwrap_or_else(PoisonError::into_inner) = pulled.to_string();
+        };
+        let admitted = admit(&self.engine, &self.catalog, &config, loaded.source, &told);
+        let campaign = self
+            .waiting(admitted, outlet, || {
+                doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
+            })
+            .await??;
         tracing::info!(campaign = %config.name, "a campaign was submitted");
         answer(&*campaign.progress().borrow())
     }
@@ -144,7 +153,7 @@ impl EngineDesk {
         }
         self.daemon_only()?;
         let revived = revive(&self.engine, &self.catalog, &record);
-        self.waiting(revived, outlet, "preparing").await??;
+        self.waiting(revived, outlet, || "preparing".to_owned()).await??;
         self.obeyed(name, true, "resumed").await
     }
 
@@ -192,7 +201,7 @@ impl EngineDesk {
     async fn drain(&self, outlet: &mut Outlet) -> Answer {
         tracing::info!("draining: a client asked for it");
         self.engine.handle.drain(false).await;
-        self.waiting(self.engine.handle.rested(), outlet, "draining").await?;
+        self.waiting(self.engine.handle.rested(), outlet, || "draining".to_owned()).await?;
         answer(&json!({ "drained": true, "campaigns": self.standings().await? }))
     }
 
@@ -204,7 +213,7 @@ impl EngineDesk {
             *farewell = wanted.max(*farewell);
             more
         });
-        self.waiting(self.engine.handle.rested(), outlet, "shutting_down").await?;
+        self.waiting(self.engine.handle.rested(), outlet, || "shutting_down".to_owned()).await?;
         answer(&json!({ "shutting_down": true }))
     }
 
@@ -213,7 +222,7 @@ impl EngineDesk {
         &self,
         work: impl Future<Output = T>,
         outlet: &mut Outlet,
-        doing: &str,
+        doing: impl Fn() -> String,
     ) -> Result<T, Gone> {
         tokio::pin!(work);
         loop {
@@ -222,7 +231,7 @@ impl EngineDesk {
                 done = &mut work => return Ok(done),
                 () = beat => {
                     let running = self.engine.handle.running();
-                    outlet.event(&json!({ "waiting": doing, "running": running })).await?;
+                    outlet.event(&json!({ "waiting": doing(), "running": running })).await?;
                 }
             }
         }
@@ -242,7 +251,7 @@ impl EngineDesk {
     }
 
     async fn all_taken_up(&self, outlet: &mut Outlet) -> Result<(), Gone> {
-        self.waiting(self.wires.revived.cancelled(), outlet, "resuming").await
+        self.waiting(self.wires.revived.cancelled(), outlet, || "resuming".to_owned()).await
     }
 
     async fn record(&self, name: &CampaignName) -> Result<CampaignRecord, Stop> {

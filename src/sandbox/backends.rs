@@ -1,11 +1,11 @@
 //! All backends as one: a specification says which of them it is for.
 
 use super::HostFacts;
-use super::docker::{DockerBackend, DockerSettings, EngineAddress};
+use super::docker::{DockerBackend, DockerSettings, EngineAddress, Pulled};
 use super::namespace::NamespaceBackend;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
-use synthd_actors::model::{Backend, Fault, SandboxSpec};
+use synthd_actors::model::{Backend, Fault, Pull, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 /// Every backend of this process. Neither does anything before a sandbox of its kind is
@@ -36,6 +36,20 @@ impl Backends {
         match backend {
             Backend::Namespace => self.namespace.host_facts().await,
             Backend::Docker => self.docker.host_facts().await,
+        }
+    }
+
+    /// Brings the image that the specification names from its registry, if the campaign says
+    /// so.
+    pub async fn fetch(
+        &self,
+        spec: &SandboxSpec,
+        pull: Pull,
+        told: &(dyn Fn(&Pulled) + Send + Sync),
+    ) -> Result<(), Fault> {
+        match spec.backend {
+            Backend::Namespace => Ok(()),
+            Backend::Docker => self.docker.fetch(&spec.image, pull, told).await,
         }
     }
 

@@ -4,6 +4,7 @@
 use super::body::{self, Parts};
 use super::connect::{EngineAddress, Reach};
 use super::facts;
+use super::images::{Images, Pulled};
 use super::keeper::{ContainerKeeper, Remover, sweep};
 use super::ours::Expected;
 use super::owner::Owner;
@@ -21,7 +22,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use synthd_actors::model::{Fault, FaultKind, Fingerprint, SandboxSpec};
+use synthd_actors::model::{Fault, FaultKind, Fingerprint, Pull, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::supervisor::{panic_text, spawn};
 use tokio::sync::OnceCell;
@@ -69,6 +70,22 @@ impl DockerBackend {
     pub async fn host_facts(&self) -> Result<HostFacts, Fault> {
         let connected = self.connected().await?;
         Ok(facts::of(&connected.info, connected.caps_inodes, connected.swept))
+    }
+
+    /// Brings an image to the engine, if it is wanted.
+    pub async fn fetch(
+        &self,
+        image: &str,
+        pull: Pull,
+        told: &(dyn Fn(&Pulled) + Send + Sync),
+    ) -> Result<(), Fault> {
+        let images = Images::of(self.connected().await?.docker());
+        let wanted = match pull {
+            Pull::Never => false,
+            Pull::Missing => !images.has(image).await?,
+            Pull::Always => true,
+        };
+        if wanted { images.pull(image, told).await } else { Ok(()) }
     }
 
     /// Whether the engine has what the specification names: its image, its runtime.

@@ -26,4 +26,4 @@ mod trouble;
 
 pub use backend::{DockerBackend, DockerSettings};
 pub use connect::EngineAddress;
-pub use images::{Images, MADE_HERE, Recipe};
+pub use images::{Debian, Dockerfile, Images, Limit, MADE_HERE, Pulled, Recipe};

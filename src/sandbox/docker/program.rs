@@ -9,8 +9,8 @@ use bollard::Docker;
 use bollard::errors::Error;
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, VolumeCreateRequest};
 use bollard::query_parameters::{
-    CreateContainerOptions, DownloadFromContainerOptions, RemoveContainerOptions,
-    UploadToContainerOptions,
+    CreateContainerOptions, DownloadFromContainerOptions, ListVolumesOptions,
+    RemoveContainerOptions, RemoveVolumeOptions, UploadToContainerOptions,
 };
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
@@ -93,6 +93,25 @@ pub(super) async fn send(docker: &Docker, image: &str, owner: &Owner) -> Result<
         tracing::warn!(container = id, %fault, "the container that carried the guest stays");
     }
     sent.map(|()| Guest::Volume(name))
+}
+
+/// Removes guests of other versions, unless a container uses them; how many are gone.
+pub(super) async fn prune(docker: &Docker) -> Result<usize, Fault> {
+    let filters = HashMap::from([("label".to_owned(), vec![GUEST.to_owned()])]);
+    let options = ListVolumesOptions { filters: Some(filters) };
+    let listed = ask("list volumes", docker.list_volumes(Some(options))).await?;
+    let this = hex::encode(Sha256::digest(PROGRAM));
+    let mut gone = 0;
+    for volume in listed.volumes.unwrap_or_default() {
+        if volume.labels.get(GUEST).is_none_or(|digest| *digest == this) {
+            continue;
+        }
+        match docker.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await {
+            Ok(()) => gone += 1,
+            Err(error) => tracing::info!(volume = volume.name, %error, "a guest stays"),
+        }
+    }
+    Ok(gone)
 }
 
 async fn fill(docker: &Docker, id: &str) -> Result<(), Fault> {

@@ -1,0 +1,150 @@
+//! `synthd image build`.
+
+use super::{Spinner, connect, image_error};
+use crate::cli::doctor::guest_dir;
+use crate::cli::output::{say, say_json};
+use crate::error::{Code, Error, Result};
+use crate::sandbox::docker::{Debian, Dockerfile, Recipe};
+use clap::Args;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+
+#[derive(Args)]
+#[command(
+    after_help = "The image is tagged by what is in it, and as :latest. What is there already is not
+built again, unless --rebuild says so. Packages need mmdebstrap, and no registry.
+The output of a build is kept, and a failure says where.
+
+Examples:
+  synthd image build synthd/base --packages python3,git,make
+  synthd image build synthd/rust --packages cargo --suite trixie
+  synthd image build synthd/node --dockerfile images/node/Dockerfile",
+    group(clap::ArgGroup::new("recipe").required(true).args(["packages", "dockerfile"]))
+)]
+pub(in crate::cli) struct BuildArgs {
+    /// The image's name, without a tag
+    name: String,
+    /// Debian packages, separated by commas
+    #[arg(long, value_delimiter = ',')]
+    packages: Vec<String>,
+    /// The Debian release of the packages
+    #[arg(long, default_value = "bookworm", conflicts_with = "dockerfile")]
+    suite: String,
+    /// Where packages come from, if not the default
+    #[arg(long, value_name = "URL", conflicts_with = "dockerfile")]
+    mirror: Option<String>,
+    /// A Dockerfile, for the engine's own builder
+    #[arg(long, value_name = "FILE")]
+    dockerfile: Option<PathBuf>,
+    /// What the Dockerfile may copy from, if not its own directory
+    #[arg(long, value_name = "DIR", requires = "dockerfile")]
+    context: Option<PathBuf>,
+    /// A variable of the Dockerfile; may be given again
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable, requires = "dockerfile")]
+    build_arg: Vec<(String, String)>,
+    /// The stage of the Dockerfile to stop at
+    #[arg(long, value_name = "STAGE", requires = "dockerfile")]
+    target: Option<String>,
+    /// Build it even if it is there, for what it begins from may have changed
+    #[arg(long)]
+    rebuild: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn variable(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("it is not of the form NAME=VALUE".to_owned()),
+    }
+}
+
+pub(super) async fn build(args: BuildArgs) -> Result<()> {
+    let (rebuild, as_json) = (args.rebuild, args.json);
+    let recipe = recipe(args)?;
+    let reference = recipe.reference();
+    let spinner = Spinner::start();
+    let _lock = lock(&reference, &spinner)?;
+    let images = connect().await?;
+    let log = guest_dir().join(format!("{}.log", reference.replace(['/', ':'], "-")));
+    let known = !rebuild && images.has(&reference).await.map_err(image_error)?;
+    if !known {
+        spinner.announce(&format!("building {reference}; output goes to {}", log.display()));
+        let built = images.build(&recipe, &log, &|line| spinner.tell(line)).await;
+        built.map_err(image_error)?;
+    }
+    images.tag_latest(&recipe).await.map_err(image_error)?;
+    drop(spinner);
+    if as_json {
+        let log = log.exists().then_some(log);
+        return say_json(
+            &json!({ "image": reference, "built": !known, "recipe": recipe.text(), "log": log }),
+        );
+    }
+    let done = if known { "is there already" } else { "is built" };
+    say(&format!("{reference} {done}; try it: synthd image check {reference}"));
+    Ok(())
+}
+
+fn recipe(args: BuildArgs) -> Result<Recipe> {
+    check_name(&args.name)?;
+    let Some(file) = args.dockerfile else {
+        let mut packages = args.packages;
+        packages.sort();
+        packages.dedup();
+        check_packages(&packages)?;
+        let (name, suite, mirror) = (args.name, args.suite, args.mirror);
+        return Ok(Recipe::Debian(Debian { name, suite, packages, mirror }));
+    };
+    let arguments: BTreeMap<String, String> = args.build_arg.into_iter().collect();
+    let read = Dockerfile::read(args.name, &file, args.context, arguments, args.target);
+    read.map(Recipe::Dockerfile).map_err(|error| {
+        Error::new(Code::Io, "what the image is to be made of cannot be read")
+            .because(error)
+            .hint("name a Dockerfile that exists, and a directory of sources with --context")
+    })
+}
+
+/// Lower-case letters and digits, then some others.
+fn plain(text: &str, more: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && letters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || more.contains(c))
+}
+
+/// What would be an option or another list to the tools they are given to.
+fn check_packages(packages: &[String]) -> Result<()> {
+    match packages.iter().find(|package| !plain(package, "-+.:")) {
+        Some(package) => {
+            Err(Error::new(Code::BadUsage, format!("{package:?} is no package's name"))
+                .hint("Debian packages have names such as python3 or g++"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    if plain(name, "-_./") {
+        return Ok(());
+    }
+    let what = format!("{name:?} cannot be the name of an image");
+    Err(Error::new(Code::BadUsage, what).hint("lower-case letters, such as synthd/base"))
+}
+
+/// One build of an image at a time; the second finds it built.
+fn lock(reference: &str, spinner: &Spinner) -> Result<File> {
+    let io = |error: std::io::Error| {
+        Error::new(Code::Io, "the lock of a build cannot be taken").because(error)
+    };
+    std::fs::create_dir_all(guest_dir()).map_err(io)?;
+    let path = guest_dir().join(format!("{}.lock", reference.replace(['/', ':'], "-")));
+    let file = File::create(path).map_err(io)?;
+    if file.try_lock().is_err() {
+        spinner.announce(&format!("waiting for another build of {reference}"));
+        file.lock().map_err(io)?;
+    }
+    Ok(file)
+}

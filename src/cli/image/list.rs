@@ -1,0 +1,44 @@
+//! `synthd image list`.
+
+use super::{connect, image_error};
+use crate::cli::output::{say, say_json, table};
+use crate::error::Result;
+use crate::sandbox::docker::MADE_HERE;
+use clap::Args;
+use serde_json::json;
+
+#[derive(Args)]
+#[command(after_help = "Example:\n  synthd image list")]
+pub(in crate::cli) struct ListArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn list(args: &ListArgs) -> Result<()> {
+    let found = connect().await?.list().await.map_err(image_error)?;
+    if args.json {
+        let all: Vec<_> = found
+            .iter()
+            .map(|image| {
+                json!({ "id": image.id, "names": image.repo_tags, "bytes": image.size,
+                    "recipe": image.labels.get(MADE_HERE) })
+            })
+            .collect();
+        return say_json(&all);
+    }
+    let mut rows = table(&["image", "size", "made here of"]);
+    for image in &found {
+        for name in &image.repo_tags {
+            let size = format!("{} MiB", image.size / (1 << 20));
+            let recipe = image.labels.get(MADE_HERE).map_or("-", String::as_str);
+            rows.add_row([name.as_str(), &size, recipe]);
+        }
+    }
+    if rows.row_count() == 0 {
+        say("no images; `synthd image build NAME --packages python3,git` makes one");
+    } else {
+        say(&rows.to_string());
+    }
+    Ok(())
+}

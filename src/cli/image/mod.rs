@@ -1,0 +1,106 @@
+//! `synthd image`: images for sandboxes in containers, made of packages or a Dockerfile
+//! whose content is known, or pulled from a registry.
+
+mod build;
+mod check;
+mod list;
+mod prune;
+mod pull;
+
+pub(super) use pull::Shown as PullShown;
+
+use crate::cli::output::{complain, on_terminal};
+use crate::engine::{fault_error, in_system};
+use crate::error::{Code, Error, Result};
+use crate::sandbox::docker::Images;
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::process::ExitCode;
+use std::time::Duration;
+use synthd_actors::model::{Fault, FaultKind};
+
+#[derive(Subcommand)]
+pub(super) enum ImageCommand {
+    /// Make an image out of Debian packages, or by a Dockerfile
+    Build(build::BuildArgs),
+    /// Bring an image from a registry to the engine
+    Pull(pull::PullArgs),
+    /// The images the engine has, and which of them were made here
+    List(list::ListArgs),
+    /// Try an image as a sandbox
+    Check(check::CheckArgs),
+    /// Remove old images that were made here and nobody uses
+    Prune(prune::PruneArgs),
+}
+
+pub(super) fn run(command: ImageCommand) -> Result<ExitCode> {
+    in_system(async {
+        match command {
+            ImageCommand::Build(args) => build::build(args).await,
+            ImageCommand::Pull(args) => pull::pull(args).await,
+            ImageCommand::List(args) => list::list(&args).await,
+            ImageCommand::Check(args) => check::check(args).await,
+            ImageCommand::Prune(args) => prune::prune(&args).await,
+        }
+    })??;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn connect() -> Result<Images> {
+    Images::connect().await.map_err(|fault| no_engine(&fault))
+}
+
+fn no_engine(fault: &Fault) -> Error {
+    Error::new(Code::EngineUnavailable, "there is no container engine to use")
+        .because(fault.clone())
+        .hint("start one, or name it with DOCKER_HOST")
+}
+
+fn image_error(fault: Fault) -> Error {
+    match fault.kind {
+        FaultKind::SandboxRefused => Error::new(Code::ImageUnavailable, "the image cannot be used")
+            .because(fault)
+            .hint("docs/errors/SYN-0404.md says what an image needs"),
+        _ => fault_error(&fault),
+    }
+}
+
+/// What a tool says while it works: its last words on a terminal, and elsewhere nothing,
+/// since all of it is kept in a file.
+struct Spinner(Option<ProgressBar>);
+
+impl Spinner {
+    fn start() -> Self {
+        let bar = on_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(Duration::from_millis(200));
+            bar
+        });
+        Self(bar)
+    }
+
+    fn tell(&self, line: &str) {
+        if let Some(bar) = self.0.as_ref().filter(|_| !line.trim().is_empty()) {
+            bar.set_message(crate::cli::visible::visible(line.trim()));
+        }
+    }
+
+    /// For what a log should have too, once.
+    fn announce(&self, line: &str) {
+        match &self.0 {
+            Some(bar) => bar.println(line),
+            None => complain(line),
+        }
+    }
+}
+
+impl Drop for Spinner {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}

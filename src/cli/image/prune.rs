@@ -1,0 +1,65 @@
+//! `synthd image prune`.
+
+use super::{connect, image_error};
+use crate::cli::output::{complain, say, say_json};
+use crate::config::size;
+use crate::error::Result;
+use crate::sandbox::docker::Limit;
+use clap::Args;
+use serde_json::json;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Where nothing else is asked for.
+const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+#[derive(Args)]
+#[command(
+    after_help = "Only what `synthd image build` made is removed, and never what a container uses.
+Copies of the guest that were sent to the engine by other versions of synthd go too.
+
+Examples:
+  synthd image prune --older-than 30d
+  synthd image prune --keep 20GiB --dry-run"
+)]
+pub(in crate::cli) struct PruneArgs {
+    /// Remove images older than this [default: 30d, where --keep is not given]
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    older_than: Option<Duration>,
+    /// Remove the oldest until the others take no more than this
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    keep: Option<u64>,
+    /// Only say what would be removed
+    #[arg(long)]
+    dry_run: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn prune(args: &PruneArgs) -> Result<()> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let now = now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
+    let older_than = args.older_than.or(args.keep.is_none().then_some(OLD));
+    let limit = Limit { older_than, keep: args.keep };
+    let images = connect().await?;
+    let unwanted = images.unwanted(limit, now).await.map_err(image_error)?;
+    let (mut removed, mut bytes) = (Vec::new(), 0);
+    for image in &unwanted {
+        let name = image.repo_tags.first().unwrap_or(&image.id);
+        if args.dry_run || images.remove(image).await {
+            removed.push(name.clone());
+            bytes += image.size;
+        } else {
+            complain(&format!("{name} stays: the engine does not remove it"));
+        }
+    }
+    let guests = if args.dry_run { 0 } else { images.prune_guests().await.map_err(image_error)? };
+    if args.json {
+        return say_json(&json!({ "removed": removed, "bytes": bytes, "guests": guests,
+            "dry_run": args.dry_run }));
+    }
+    let done = if args.dry_run { "would be removed" } else { "removed" };
+    removed.iter().for_each(|image| say(&format!("{image}: {done}")));
+    say(&format!("{} images {done}, at most {} MiB", removed.len(), bytes >> 20));
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! `synthd image pull`.
+
+use super::{connect, image_error};
+use crate::cli::output::{complain, on_terminal, say, say_json};
+use crate::error::Result;
+use crate::sandbox::docker::Pulled;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How often a plain line is worth its place in a log.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+#[derive(Args)]
+#[command(
+    after_help = "With the credentials of `docker login` or `podman login`. A campaign pulls by itself
+where its [sandbox] says pull = \"missing\" or \"always\".
+
+Examples:
+  synthd image pull python:3.13-slim
+  synthd image pull registry.example/team/tools@sha256:<digest>"
+)]
+pub(in crate::cli) struct PullArgs {
+    /// The image, by name and tag or digest
+    image: String,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn pull(args: PullArgs) -> Result<()> {
+    let images = connect().await?;
+    let shown = Shown::new();
+    let pulled = images.pull(&args.image, &|pulled| shown.show(pulled)).await;
+    drop(shown);
+    pulled.map_err(image_error)?;
+    let digest = images.digest(&args.image).await.map_err(image_error)?;
+    if args.json {
+        return say_json(&json!({ "image": args.image, "id": digest }));
+    }
+    say(&format!("{} is there; try it: synthd image check {}", args.image, args.image));
+    Ok(())
+}
+
+/// A bar on a terminal, a line now and then elsewhere.
+pub(in crate::cli) struct Shown {
+    bar: Option<ProgressBar>,
+    last: Mutex<Option<Instant>>,
+}
+
+impl Shown {
+    pub(in crate::cli) fn new() -> Self {
+        Self { bar: on_terminal().then(bar), last: Mutex::new(None) }
+    }
+
+    pub(in crate::cli) fn show(&self, pulled: &Pulled) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(pulled.of);
+                bar.set_position(pulled.bytes);
+                bar.set_message(format!("pulling {}", pulled.reference));
+            }
+            None => self.show_line(pulled),
+        }
+    }
+
+    fn show_line(&self, pulled: &Pulled) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
+            *last = Some(Instant::now());
+            complain(&pulled.to_string());
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    match ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes} {elapsed} {wide_msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
