@@ -6,7 +6,7 @@ use crate::support::skip;
 use std::path::Path;
 
 /// A campaign over one template that wants the image `special`.
-fn prepare(dir: &Path, sandbox: &str) {
+pub(super) fn prepare(dir: &Path, sandbox: &str) {
     let fixture =
         concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/templates/crash/word-count.yaml");
     let template = std::fs::read_to_string(fixture).unwrap();
@@ -21,7 +21,7 @@ fn prepare(dir: &Path, sandbox: &str) {
     std::fs::write(dir.join("c.toml"), campaign).unwrap();
 }
 
-const RUN: [&str; 6] = ["run", "c.toml", "--data-dir", "data", "--templates", "own"];
+pub(super) const RUN: [&str; 6] = ["run", "c.toml", "--data-dir", "data", "--templates", "own"];
 
 #[test]
 fn an_image_that_stands_for_nothing_is_told_with_who_wants_it() {

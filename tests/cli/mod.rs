@@ -14,6 +14,8 @@ mod images;
 mod json;
 mod places;
 mod python;
+mod recipes;
+mod registry;
 mod replay;
 mod runs;
 mod template;

@@ -1,9 +1,11 @@
 //! What several test modules share.
 
 mod engine;
+mod registry;
 mod upstream;
 
 pub(crate) use engine::{OwnEngine, TINY};
+pub(crate) use registry::{PASSWORD, Registry, USER};
 use std::io::Write;
 use std::path::PathBuf;
 pub(crate) use upstream::Upstream;

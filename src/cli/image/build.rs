@@ -4,7 +4,7 @@ use super::{Spinner, connect, image_error};
 use crate::cli::doctor::guest_dir;
 use crate::cli::output::{say, say_json};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::docker::{Debian, Dockerfile, Recipe};
+use crate::sandbox::docker::{Debian, Dockerfile, Recipe, own_directory};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ use std::path::PathBuf;
 
 #[derive(Args)]
 #[command(
+    override_usage = "synthd image build [OPTIONS] <NAME> --packages <PACKAGES>
+       synthd image build [OPTIONS] <NAME> --dockerfile <FILE>",
     after_help = "The image is tagged by what is in it, and as :latest. What is there already is not
 built again, unless --rebuild says so. Packages need mmdebstrap, and no registry.
 The output of a build is kept, and a failure says where.
@@ -139,7 +141,7 @@ fn lock(reference: &str, spinner: &Spinner) -> Result<File> {
     let io = |error: std::io::Error| {
         Error::new(Code::Io, "the lock of a build cannot be taken").because(error)
     };
-    std::fs::create_dir_all(guest_dir()).map_err(io)?;
+    own_directory(&guest_dir()).map_err(io)?;
     let path = guest_dir().join(format!("{}.lock", reference.replace(['/', ':'], "-")));
     let file = File::create(path).map_err(io)?;
     if file.try_lock().is_err() {

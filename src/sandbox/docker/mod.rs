@@ -21,6 +21,7 @@ mod owner;
 mod program;
 mod seccomp;
 mod ssh;
+pub(crate) use program::own_directory;
 mod stream;
 mod trouble;
 

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synthd_actors::model::{Fault, FaultKind};
@@ -162,14 +162,30 @@ fn archive() -> io::Result<Vec<u8>> {
     archive.into_inner()
 }
 
+/// Makes a directory that nobody else can write to, or finds that it is one: programs of
+/// ours are started from there.
+pub(crate) fn own_directory(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let facts = fs::symlink_metadata(directory)?;
+    let ours = facts.uid() == nix::unistd::geteuid().as_raw();
+    if facts.is_dir() && ours && facts.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    let whose = format!(
+        "{} is not a directory of this user's alone: remove it, or name another place by TMPDIR",
+        directory.display()
+    );
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, whose))
+}
+
 /// Writes the guest below `directory`, under a name that tells its content.
 pub(super) fn lay_out(directory: &Path) -> io::Result<PathBuf> {
     let digest = hex::encode(Sha256::digest(PROGRAM));
+    own_directory(directory)?;
     let path = std::path::absolute(directory)?.join(format!("guest-{}", &digest[..16]));
     if is_ours(&path) {
         return Ok(path);
     }
-    fs::create_dir_all(directory)?;
     // Beside it first: another synthd may be doing the same.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -187,7 +203,7 @@ pub(super) fn lay_out(directory: &Path) -> io::Result<PathBuf> {
 pub(super) fn lay_out_profile(directory: &Path, profile: &str) -> Result<String, Fault> {
     let digest = hex::encode(Sha256::digest(profile));
     let write = || {
-        fs::create_dir_all(directory)?;
+        own_directory(directory)?;
         let path = std::path::absolute(directory)?.join(format!("seccomp-{}.json", &digest[..16]));
         if fs::read(&path).is_ok_and(|there| there == profile.as_bytes()) {
             return Ok(path.display().to_string());
@@ -215,6 +231,18 @@ fn is_ours(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_others_write_to_is_not_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = dir.path().join("open");
+        fs::create_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(lay_out(&open).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        assert_eq!(lay_out(&link).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
 
     #[test]
     fn it_is_written_once_and_again_when_damaged() {

@@ -102,7 +102,7 @@ pub(super) fn explain(error: &Error) -> String {
         (_, Error::DockerResponseServerError { message, .. })
             if message.contains("No such image") =>
         {
-            "build it with `synthd image build`, or load it into the engine"
+            "bring it with `synthd image pull`, or make it with `synthd image build`"
         }
         (_, Error::DockerResponseServerError { message, .. }) if is_full(message) => {
             "the engine's disk is full: make room, for example by `synthd image prune`"

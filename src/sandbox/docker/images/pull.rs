@@ -91,6 +91,10 @@ impl Images {
                     sleep(wait).await;
                     wait *= 2;
                 }
+                // It may have been reached; the image is what cannot be had.
+                Err(fault) if fault.kind == FaultKind::SandboxStart => {
+                    return Err(refused(fault.message));
+                }
                 ended => return ended,
             }
         }
@@ -139,12 +143,15 @@ fn failure(reference: &str, registry: &str, known: bool, error: &Error) -> Fault
         return Fault::new(kind, said.message);
     }
     let denied = ["denied", "unauthorized", "authentication required", "basic auth"];
-    let hint = match denied.iter().any(|word| text.contains(word)) {
-        true if known => " (the registry does not take the credentials of `docker login`)".into(),
-        true => format!(" (log in first: docker login {registry})"),
-        false => String::new(),
-    };
-    refused(said.message + &hint)
+    match denied.iter().any(|word| text.contains(word)) {
+        // An engine whose first question is lost does not show them, and says the same.
+        true if known => {
+            let hint = " (the registry does not take the credentials of `docker login`)";
+            Fault::new(FaultKind::SandboxStart, said.message + hint)
+        }
+        true => refused(format!("{} (log in first: docker login {registry})", said.message)),
+        false => refused(said.message),
+    }
 }
 
 /// Without a tag an engine would pull all there are.
