@@ -77,6 +77,9 @@ pub trait Sandbox: Send + 'static {
     /// Carries whatever connects to `port` of the sandbox's loopback to an address of the
     /// host's, for as long as the sandbox lives: the only way out of it there is.
     async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault>;
+
+    /// Adds variables to what every command sees at first.
+    async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault>;
 }
 
 /// The store failed. Never retried blindly: the caller decides what stops.

@@ -47,6 +47,7 @@ impl Orders {
             replay_after: self.replay_after,
             task,
             scaffold,
+            checking: Arc::new(spec.offline()),
             spec: Arc::new(spec),
             config,
         })

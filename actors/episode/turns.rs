@@ -278,7 +278,7 @@ impl<'a> Acting<'a> {
     }
 
     async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
-        let (task, spec) = (&self.orders.task, &self.orders.spec);
+        let (task, spec) = (&self.orders.task, &self.orders.checking);
         milestones::potential(&self.world.pool, task, spec, self.lease.sandbox()).await
     }
 

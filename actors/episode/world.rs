@@ -32,6 +32,8 @@ pub struct Assignment {
     pub task: Arc<Task>,
     pub scaffold: Arc<dyn Scaffold>,
     pub spec: Arc<SandboxSpec>,
+    /// Of the sandboxes in which the agent's work is checked.
+    pub checking: Arc<SandboxSpec>,
     pub config: Arc<CampaignConfig>,
 }
 

@@ -1,5 +1,6 @@
 //! What a sandbox is asked for and what it reports.
 
+use super::Network;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -150,6 +151,17 @@ pub struct SandboxSpec {
     /// The system-call filter of containers.
     #[serde(default, skip_serializing_if = "Filter::is_strict")]
     pub filter: Filter,
+    /// Hosts that programs may reach; without, there is no network at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
+}
+
+impl SandboxSpec {
+    /// The same without a network: what is verified must not depend on one.
+    #[must_use]
+    pub fn offline(&self) -> Self {
+        Self { network: None, ..self.clone() }
+    }
 }
 
 /// Which system-call filter containers get.

@@ -205,4 +205,11 @@ impl Sandbox for FakeSandbox {
     async fn tunnel(&mut self, port: u16, _: HostAddress) -> Result<(), Fault> {
         self.shared.traps.pass(&format!("tunnel {port}")).await
     }
+
+    async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
+        for (name, value) in variables {
+            self.shared.traps.pass(&format!("set {name}={value}")).await?;
+        }
+        Ok(())
+    }
 }

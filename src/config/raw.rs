@@ -6,11 +6,12 @@ use super::reader::Field;
 use super::section::{Entry, Section};
 use super::source::Span;
 use super::units::{DAY, WEEK, bytes, duration, money, seconds};
-use super::values::{choice, name_of, some_text, text, thousandths, whole};
+use super::values::{Fault, Read, choice, name_of, some_text, text, thousandths, whole};
 use std::time::Duration;
 use synthd_actors::model::{
-    Assignment, Backend, Enforcement, Filter, Money, Pull, Shell, StageAction,
+    AllowedHost, Assignment, Backend, Enforcement, Filter, Money, Pull, Shell, StageAction,
 };
+use toml::de::DeValue;
 
 pub(super) type List<T> = Field<Vec<(T, Span)>>;
 
@@ -22,6 +23,8 @@ pub(super) struct RawCampaign {
     pub(super) models: Vec<RawModel>,
     pub(super) assign: Field<Assignment>,
     pub(super) scaffolds: List<String>,
+    /// Names of the user's own, with the hosts that each allows.
+    pub(super) networks: Vec<(String, Span, Vec<AllowedHost>)>,
     pub(super) sandbox: RawSandbox,
     pub(super) episode: RawEpisode,
     pub(super) budget: Field<Money>,
@@ -60,6 +63,7 @@ pub(super) struct RawSandbox {
     pub(super) memory: Field<u64>,
     pub(super) processes: Field<u32>,
     pub(super) pull: Field<Pull>,
+    pub(super) network: Field<String>,
     pub(super) disk: Field<u64>,
     pub(super) inodes: Field<u64>,
     pub(super) cpu: Field<u32>,
@@ -129,6 +133,7 @@ impl RawCampaign {
             models: root.sections("models").into_iter().map(|m| RawModel::read(m, offer)).collect(),
             assign: read_routing(root.section("routing")),
             scaffolds: read_scaffolds(root.section("scaffolds"), offer),
+            networks: root.text_lists("networks", allowed_host),
             sandbox: RawSandbox::read(root.section("sandbox")),
             episode: RawEpisode::read(root.section("episode")),
             budget: read_budget(root.section("budget")),
@@ -139,6 +144,16 @@ impl RawCampaign {
         root.finish();
         raw
     }
+}
+
+fn allowed_host(value: &DeValue<'_>) -> Read<AllowedHost> {
+    let DeValue::String(text) = value else {
+        return Err(Fault::expected("a host's name", value));
+    };
+    text.parse().map_err(|error| {
+        let hint = "such as \"pypi.org\", \"*.crates.io\" or \"mirror.example:8080\"";
+        Fault::new(format!("{text:?}: {error}")).hint(hint)
+    })
 }
 
 fn read_routing(mut section: Section<'_, '_>) -> Field<Assignment> {
@@ -211,6 +226,7 @@ impl RawSandbox {
             runtime: section.optional("runtime", text(some_text)),
             filter: section.optional("filter", choice(&FILTERS)),
             pull: section.optional("pull", choice(&PULLS)),
+            network: section.optional("network", text(some_text)),
             shell: section.optional("shell", choice(&SHELLS)),
             require: section.list("require", 0, choice(&enforcements)),
             memory: section.optional("memory", bytes(16 * MIB..=16_384 * GIB)),

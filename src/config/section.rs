@@ -132,6 +132,29 @@ impl<'r, 't> Section<'r, 't> {
         entries
     }
 
+    /// A table whose keys are the user's own, with lists of text, empty where there is none.
+    pub(super) fn text_lists<T: Ord + Clone>(
+        &mut self,
+        key: &'static str,
+        read: impl Fn(&DeValue<'_>) -> Read<T>,
+    ) -> Vec<(String, Span, Vec<T>)> {
+        let Some(table) = self.get(key).and_then(|value| self.as_table(key, value)) else {
+            return vec![];
+        };
+        let mut lists = vec![];
+        for (name, value) in table {
+            let path = format!("{key}.{}", name.get_ref());
+            let entries = match self.read_list(&path, 1, value, &read) {
+                Field::Given(entries, _) => entries,
+                // It is there all the same, for whoever names it.
+                _ => vec![],
+            };
+            let entries = entries.into_iter().map(|(entry, _)| entry).collect();
+            lists.push((name.get_ref().to_string(), name.span(), entries));
+        }
+        lists
+    }
+
     pub(super) fn required_section(&mut self, key: &'static str) -> Section<'r, 't> {
         if self.table.is_some() && self.peek(key).is_none() {
             let fault = Fault::new(format!("missing section `[{}]`", self.join(key)));
@@ -216,7 +239,7 @@ impl<'r, 't> Section<'r, 't> {
 
     fn read<T>(
         &self,
-        key: &'static str,
+        key: &str,
         value: &Spanned<DeValue<'_>>,
         read: impl Fn(&DeValue<'_>) -> Read<T>,
     ) -> Field<T> {
@@ -231,7 +254,7 @@ impl<'r, 't> Section<'r, 't> {
 
     fn read_list<T: Ord + Clone>(
         &self,
-        key: &'static str,
+        key: &str,
         least: usize,
         value: &Spanned<DeValue<'_>>,
         read: impl Fn(&DeValue<'_>) -> Read<T>,

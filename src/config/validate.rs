@@ -6,13 +6,15 @@ use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawModel, RawQuality
 use super::raw::{RawSplits, RawTasks};
 use super::reader::{Field, Reader};
 use super::source::Span;
+use super::suggest;
 use super::units::show_bytes;
 use super::values::Fault;
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
-    Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, Filter,
-    Limits, ModelConfig, Price, Pull, QualityPolicy, SandboxSpec, Shell, TaskSelection,
+    AllowedHost, Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
+    Filter, Limits, ModelConfig, Network, Price, Pull, QualityPolicy, SandboxSpec, Shell,
+    TaskSelection,
 };
 use synthd_actors::scaffold;
 
@@ -34,7 +36,7 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
         pull: raw.sandbox.pull.clone().or(Pull::default()),
         images: raw.sandbox.images.iter().map(|e| (e.name.clone(), e.text.clone())).collect(),
-        sandbox: sandbox(raw.sandbox),
+        sandbox: sandbox(raw.sandbox, raw.networks),
         episode: episode(raw.episode),
         concurrency: raw.concurrency.or(default_concurrency()),
         budget: raw.budget.into_option(),
@@ -58,6 +60,7 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     check_image(&raw.sandbox, reader);
     check_images(&raw.sandbox, reader);
     check_runtime(&raw.sandbox, reader);
+    check_network(raw, reader);
     check_copy(&raw.sandbox, reader);
     if let Some(splits) = &raw.dataset.splits {
         check_splits(splits, reader);
@@ -188,6 +191,22 @@ fn check_runtime(sandbox: &RawSandbox, reader: &Reader) {
     }
 }
 
+/// A sandbox names one of the file's own networks.
+fn check_network(raw: &RawCampaign, reader: &Reader) {
+    let (Some(name), Some(span)) = (raw.sandbox.network.given(), raw.sandbox.network.span()) else {
+        return;
+    };
+    let names: Vec<&str> = raw.networks.iter().map(|(name, ..)| name.as_str()).collect();
+    if names.contains(&name.as_str()) {
+        return;
+    }
+    let hint = match suggest::closest(name, names) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("add a section `[networks]` with `{name} = [\"pypi.org\"]`"),
+    };
+    reader.value(span, Fault::new(format!("there is no network {name:?}")).hint(hint));
+}
+
 /// A copy is laid into a workspace of the same size.
 fn check_copy(sandbox: &RawSandbox, reader: &Reader) {
     let default = Limits::default();
@@ -247,7 +266,11 @@ fn model(raw: RawModel) -> ModelConfig {
     }
 }
 
-fn sandbox(raw: RawSandbox) -> SandboxSpec {
+type Networks = Vec<(String, Span, Vec<AllowedHost>)>;
+
+fn sandbox(raw: RawSandbox, networks: Networks) -> SandboxSpec {
+    let wanted = raw.network.into_option();
+    let network = networks.into_iter().find(|(name, ..)| Some(name) == wanted.as_ref());
     let default = Limits::default();
     // The range of the key fits the type.
     let kept = raw.output_kept.into_option().and_then(|kept| u32::try_from(kept).ok());
@@ -271,6 +294,7 @@ fn sandbox(raw: RawSandbox) -> SandboxSpec {
             // By default no more than the disk it came from.
             copy_bytes: raw.copy.or(default.copy_bytes.min(disk)),
         },
+        network: network.map(|(name, _, allow)| Network { name, allow }),
         require: entries(raw.require, Vec::new).into_iter().collect(),
     }
 }

@@ -2,9 +2,11 @@
 
 use super::HostFacts;
 use super::docker::{DockerBackend, DockerSettings, EngineAddress, Pulled};
+use super::egress::{Egress, Resolve, SystemResolver};
 use super::namespace::NamespaceBackend;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use synthd_actors::model::{Backend, Fault, Pull, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
@@ -13,6 +15,7 @@ use synthd_actors::ports::{Sandbox, SandboxBackend};
 pub struct Backends {
     namespace: NamespaceBackend,
     docker: DockerBackend,
+    egress: Egress,
 }
 
 impl Backends {
@@ -28,7 +31,17 @@ impl Backends {
         engine: EngineAddress,
     ) -> Self {
         let settings = DockerSettings { guest_dir: guest_dir.to_owned(), engine };
-        Self { namespace: NamespaceBackend::new(executable), docker: DockerBackend::new(settings) }
+        Self {
+            namespace: NamespaceBackend::new(executable),
+            docker: DockerBackend::new(settings),
+            egress: Egress::new(guest_dir, Arc::new(SystemResolver)),
+        }
+    }
+
+    /// The same with names resolved by somebody else.
+    #[must_use]
+    pub fn resolving_by(self, resolver: Arc<dyn Resolve>) -> Self {
+        Self { egress: self.egress.resolving_by(resolver), ..self }
     }
 
     /// What the backend of a specification enforces here.
@@ -69,10 +82,14 @@ impl SandboxBackend for Backends {
     }
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
-        match spec.backend {
+        let mut sandbox = match spec.backend {
             Backend::Namespace => self.namespace.create(spec).await,
             Backend::Docker => self.docker.create(spec).await,
+        }?;
+        if let Some(network) = &spec.network {
+            self.egress.open(network, &mut *sandbox).await?;
         }
+        Ok(sandbox)
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {

@@ -3,6 +3,7 @@
 
 mod backends;
 pub mod docker;
+pub mod egress;
 mod facts;
 pub mod guest;
 pub mod namespace;

@@ -16,6 +16,7 @@ fn containers_keep_the_promises_of_a_sandbox() {
         "sandbox::basics",
         "sandbox::changes",
         "sandbox::copies",
+        "sandbox::egress",
         "sandbox::hostile",
         "sandbox::tunnel",
         "--nocapture",

@@ -10,6 +10,7 @@ mod changes;
 mod containers;
 pub(crate) use containers::{BASE, image};
 mod copies;
+mod egress;
 mod engines;
 mod frames;
 mod hostile;

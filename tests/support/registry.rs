@@ -129,7 +129,8 @@ fn door(inner: u16, troubles: Arc<AtomicUsize>) -> u16 {
 }
 
 fn overloaded(mut outside: TcpStream) {
-    outside.read(&mut [0; 4096]).ok();
+    // The request itself; what it asks for does not matter.
+    let Ok(_) = outside.read(&mut [0; 4096]) else { return };
     let answer =
         "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     outside.write_all(answer.as_bytes()).ok();

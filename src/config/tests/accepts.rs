@@ -170,3 +170,17 @@ dirs = ["/a", "b"]
     );
     assert_eq!(config.template_dirs, [Path::new("/a"), Path::new("b")]);
 }
+
+#[test]
+fn a_sandbox_gets_the_network_it_names() {
+    let text = format!(
+        "{MINIMAL}\n[networks]\nother = [\"a.example\"]\nmine = [\"*.B.example:8080\"]\n\
+         [sandbox]\nnetwork = \"mine\"\npull = \"never\"\nbackend = \"docker\"\nimage = \"x\"\n"
+    );
+    let sandbox = campaign(&text).sandbox;
+    let network = sandbox.network.clone().expect("a network");
+    assert_eq!(network.name, "mine");
+    assert!(network.allows("x.b.example", 8080) && !network.allows("a.example", 443));
+    assert_eq!(sandbox.offline().network, None);
+    assert_eq!(campaign(MINIMAL).sandbox.network, None);
+}

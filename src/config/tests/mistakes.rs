@@ -188,3 +188,22 @@ fn a_hundred_mistakes_are_enough() {
     assert_eq!((errors.errors().len(), errors.total()), (100, 500));
     assert!(errors.render().ends_with("and 400 more errors\n"));
 }
+
+#[test]
+fn a_network_that_is_wrong_is_told_by_what_is_wrong_with_it() {
+    let text = r#"
+[campaign]
+name = "networks"
+[tasks]
+templates = ["**"]
+[[models]]
+name = "scripted/oracle"
+[networks]
+packages = ["pypi.org", "10.0.0.1", "https://crates.io", "pypi.org", 7]
+empty = []
+hosts = "pypi.org"
+[sandbox]
+network = "package"
+"#;
+    assert_snapshot!(errors(text).render());
+}

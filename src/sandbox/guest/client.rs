@@ -102,6 +102,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.send_entries(entries::of_snapshot(snapshot).ok_or_else(outside)?).await
     }
 
+    /// Adds variables to what every command is started with.
+    pub async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
+        let mut writer = Writer::default();
+        for (name, value) in variables {
+            writer.bytes(name.as_bytes()).bytes(value.as_bytes());
+        }
+        self.ask(kind::ENVIRONMENT, &writer.0, kind::DONE, PATIENCE).await.map(|_| ())
+    }
+
     /// Carries connections to `port` of the sandbox's loopback to `to`, for as long as the
     /// sandbox lives.
     pub async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {

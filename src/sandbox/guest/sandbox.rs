@@ -81,6 +81,10 @@ pub(crate) fn with_limits(
     ] {
         by.entry(name.to_owned()).and_modify(|how| *how = format!("{value} by {how}"));
     }
+    if let Some(network) = &spec.network {
+        let hosts: Vec<String> = network.allow.iter().map(ToString::to_string).collect();
+        by.insert("network".to_owned(), format!("{}: {}", network.name, hosts.join(", ")));
+    }
     by.insert("disk".to_owned(), format!("{} by tmpfs", limits.disk_bytes));
     by.insert("inodes".to_owned(), format!("{} by tmpfs", limits.inodes));
     by
@@ -128,6 +132,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
 
     async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
         let answer = self.client.tunnel(port, to).await;
+        blamed(&self.keeper, answer).await
+    }
+
+    async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
+        let answer = self.client.environment(variables).await;
         blamed(&self.keeper, answer).await
     }
 }

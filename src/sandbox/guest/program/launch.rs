@@ -7,7 +7,7 @@
 use crate::files::O_DIRECTORY;
 use crate::simple::leaves_the_session_alone;
 use crate::spawn::{Launch, Spawner};
-use crate::state::{self, Session, WORKSPACE};
+use crate::state::{Session, WORKSPACE};
 use crate::sys;
 use crate::wire::{Malformed, Reader};
 use std::ffi::CString;
@@ -100,12 +100,10 @@ fn execute(
     spawner: &mut Spawner,
 ) -> io::Result<i32> {
     let shell = c_string(request.shell.clone())?;
-    let base;
     let (cwd, envp) = if request.session {
         (session.cwd.as_c_str(), session.environment.as_slice())
     } else {
-        base = state::base_environment();
-        (WORKSPACE, base.as_slice())
+        (WORKSPACE, session.base.as_slice())
     };
     spawner.spawn(&Launch {
         program: &shell,

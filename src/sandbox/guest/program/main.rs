@@ -142,6 +142,14 @@ impl Guest {
                 self.host.listen(port)?;
                 Ok(done(0))
             }
+            kind::ENVIRONMENT => {
+                while !reader.at_end() {
+                    let name = reader.bytes().map_err(invalid)?;
+                    let value = reader.bytes().map_err(invalid)?;
+                    self.shell.add_variable(name, value)?;
+                }
+                Ok(done(0))
+            }
             _ => Err(invalid(Malformed("unknown kind of frame"))),
         }
     }

@@ -17,7 +17,7 @@ use crate::spawn::Spawner;
 use crate::state::{MAX_REPORT, Session};
 use crate::sys::{self, Death};
 use crate::tree;
-use crate::wire::{Frame, Writer, end};
+use crate::wire::{Frame, Malformed, Writer, end};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -75,6 +75,12 @@ impl Shell {
             held: Vec::new(),
             buffer: vec![0; READ_CHUNK],
         })
+    }
+
+    /// Sets a variable for every later command.
+    pub fn add_variable(&mut self, name: &[u8], value: &[u8]) -> io::Result<()> {
+        let set = self.session.set(name, value);
+        set.ok_or_else(|| crate::invalid(Malformed("no such variable can be")))
     }
 
     /// Waits for a request, reaping and draining meanwhile.

@@ -23,11 +23,28 @@ pub const WORKSPACE: &CStr = c"/work";
 pub struct Session {
     pub cwd: CString,
     pub environment: Vec<CString>,
+    /// What commands outside of the session see.
+    pub base: Vec<CString>,
 }
 
 impl Session {
     pub fn new() -> Self {
-        Self { cwd: WORKSPACE.to_owned(), environment: base_environment() }
+        let base = base_environment();
+        Self { cwd: WORKSPACE.to_owned(), environment: base.clone(), base }
+    }
+
+    /// Sets a variable for the session and for every later command.
+    pub fn set(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
+        let start = [name, b"="].concat();
+        if name.is_empty() || name.contains(&b'=') || value.len() > MAX_VARIABLE {
+            return None;
+        }
+        let variable = CString::new([start.as_slice(), value].concat()).ok()?;
+        for all in [&mut self.base, &mut self.environment] {
+            all.retain(|known| !known.as_bytes().starts_with(&start));
+            all.push(variable.clone());
+        }
+        Some(())
     }
 
     /// Takes over what a shell reported; a report cut short changes nothing.
@@ -57,7 +74,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 /// What commands see at first: what the guest was started with, which is the image's and
 /// nothing of the host's, and what is the same everywhere.
-pub fn base_environment() -> Vec<CString> {
+fn base_environment() -> Vec<CString> {
     let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     variables.retain(|(name, _)| !FIXED.iter().any(|(fixed, _)| name == fixed));
     if !variables.iter().any(|(name, _)| name == "PATH") {

@@ -5,7 +5,7 @@
 //! before anything is allocated, and every field is read through [`Reader`].
 
 /// Bumped on any change of the frames' meaning.
-pub const PROTOCOL: u32 = 3;
+pub const PROTOCOL: u32 = 4;
 /// The most a frame may hold after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// Bytes of file content carried by one entry; longer files take several.
@@ -26,6 +26,7 @@ pub mod kind {
     pub const PACK: u8 = 4;
     pub const CLEAR: u8 = 5;
     pub const TUNNEL: u8 = 6;
+    pub const ENVIRONMENT: u8 = 7;
 
     pub const PONG: u8 = 129;
     pub const EXITED: u8 = 130;

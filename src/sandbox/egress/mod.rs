@@ -1,0 +1,122 @@
+//! A way out of a sandbox to hosts that a campaign allows by name, and to nothing else: a
+//! proxy of the engine's own behind the guest's tunnel.
+//!
+//! ```text
+//!  program ─► 127.0.0.1:3128 ═ guest's tunnel ═ socket ─► is it named? ─► resolve ─► public? ─► host
+//!                                                            └─ no: 403 ◄──────────────┘
+//! ```
+//! The sandbox itself stays without a network, whatever isolates it, and asks no name server:
+//! names are resolved here, and what they lead to is looked at before it is connected to.
+
+mod addresses;
+mod proxy;
+mod request;
+mod resolve;
+
+pub use addresses::is_public;
+pub use resolve::{Resolve, SystemResolver};
+
+use super::docker::own_directory;
+use proxy::Proxy;
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use synthd_actors::model::{Fault, FaultKind, HostAddress, Network};
+use synthd_actors::ports::Sandbox;
+use synthd_actors::supervisor::spawn;
+use tokio::net::UnixListener;
+use tokio::sync::Mutex;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Where programs find the proxy.
+pub const PORT: u16 = 3128;
+const SOCKETS: &str = "egress-";
+
+/// The proxies of this process, one for each network.
+pub struct Egress {
+    directory: PathBuf,
+    resolver: Arc<dyn Resolve>,
+    doors: Mutex<HashMap<Network, Door>>,
+}
+
+/// A proxy that listens.
+struct Door {
+    socket: PathBuf,
+    _serving: AbortOnDropHandle<()>,
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        fs::remove_file(&self.socket).ok();
+    }
+}
+
+impl Egress {
+    /// Sockets go to `directory`, which is nobody else's to write to.
+    pub fn new(directory: &Path, resolver: Arc<dyn Resolve>) -> Self {
+        Self { directory: directory.to_owned(), resolver, doors: Mutex::default() }
+    }
+
+    pub(super) fn resolving_by(self, resolver: Arc<dyn Resolve>) -> Self {
+        Self { resolver, ..self }
+    }
+
+    /// Gives a sandbox its way out, and tells its programs of it.
+    pub async fn open(&self, network: &Network, sandbox: &mut dyn Sandbox) -> Result<(), Fault> {
+        let socket = self.door(network).await.map_err(|error| {
+            Fault::new(FaultKind::SandboxStart, format!("start the egress proxy: {error}"))
+        })?;
+        sandbox.tunnel(PORT, HostAddress::Unix(socket)).await?;
+        sandbox.environment(&variables()).await
+    }
+
+    async fn door(&self, network: &Network) -> io::Result<PathBuf> {
+        let mut doors = self.doors.lock().await;
+        if let Some(door) = doors.get(network) {
+            return Ok(door.socket.clone());
+        }
+        own_directory(&self.directory)?;
+        sweep(&self.directory)?;
+        let socket = self.directory.join(name());
+        let listener = UnixListener::bind(&socket)?;
+        fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
+        let proxy = Proxy::new(network.clone(), self.resolver.clone());
+        let serving = spawn("egress proxy", proxy.serve(listener));
+        doors.insert(network.clone(), Door { socket: socket.clone(), _serving: serving });
+        Ok(socket)
+    }
+}
+
+fn name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{SOCKETS}{}-{number}", std::process::id())
+}
+
+/// Removes sockets of processes that are no more.
+fn sweep(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let rest = name.to_str().and_then(|name| name.strip_prefix(SOCKETS));
+        let owner = rest.and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// As programs look for a proxy; some read the one spelling, some the other.
+fn variables() -> Vec<(String, String)> {
+    let proxy = format!("http://127.0.0.1:{PORT}");
+    let local = "localhost,127.0.0.1".to_owned();
+    let both = |name: &str, value: &String| {
+        [(name.to_owned(), value.clone()), (name.to_uppercase(), value.clone())]
+    };
+    [both("http_proxy", &proxy), both("https_proxy", &proxy), both("no_proxy", &local)].concat()
+}

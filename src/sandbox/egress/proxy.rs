@@ -1,0 +1,168 @@
+//! One network's proxy: each connection asks for one host, once.
+//!
+//! ```text
+//!  head ─► parsed ─► named ─► resolved ─► connected ─► carried until either side ends
+//!   │        │ 400     │ 403     │ 403, 502   │ 502
+//!   └ 408    └─────────┴─────────┴────────────┴─────► told why, closed
+//! ```
+
+use super::request::{self, MAX_HEAD, Request};
+use super::resolve::Resolve;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use synthd_actors::model::Network;
+use synthd_actors::supervisor::spawn;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+/// For a program to say what it wants, and for a host to be found and to answer.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// Connections at once, of all sandboxes of the network.
+const MOST: usize = 1_024;
+/// Addresses of one host that are tried.
+const TRIED: usize = 4;
+/// After an error of accepting, such as too many open files.
+const AGAIN: Duration = Duration::from_millis(100);
+
+pub(super) struct Proxy {
+    network: Network,
+    resolver: Arc<dyn Resolve>,
+    places: Arc<Semaphore>,
+}
+
+/// What a program is told instead of being connected.
+struct Refusal(u16, String);
+
+impl Proxy {
+    pub(super) fn new(network: Network, resolver: Arc<dyn Resolve>) -> Self {
+        Self { network, resolver, places: Arc::new(Semaphore::new(MOST)) }
+    }
+
+    pub(super) async fn serve(self, listener: UnixListener) {
+        let proxy = Arc::new(self);
+        loop {
+            let Ok(place) = proxy.places.clone().acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((program, _)) => {
+                    let proxy = proxy.clone();
+                    spawn("egress connection", async move {
+                        if let Err(error) = proxy.attend(program).await {
+                            tracing::debug!(%error, "a connection to the outside has ended");
+                        }
+                        drop(place);
+                    })
+                    .detach();
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the egress proxy cannot accept");
+                    sleep(AGAIN).await;
+                }
+            }
+        }
+    }
+
+    async fn attend(&self, mut program: UnixStream) -> io::Result<()> {
+        match self.reach(&mut program).await {
+            Ok((mut host, request, rest)) => {
+                match &request.head {
+                    Some(head) => host.write_all(head.as_bytes()).await?,
+                    None => program.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await?,
+                }
+                host.write_all(&rest).await?;
+                copy_bidirectional(&mut program, &mut host).await.map(|_| ())
+            }
+            Err(Refusal(status, why)) => {
+                tracing::info!(network = self.network.name, status, why, "a program was refused");
+                program.write_all(told(status, &why).as_bytes()).await?;
+                program.shutdown().await
+            }
+        }
+    }
+
+    /// The host that a program asks for, and what it has said beyond the head.
+    async fn reach(
+        &self,
+        program: &mut UnixStream,
+    ) -> Result<(TcpStream, Request, Vec<u8>), Refusal> {
+        let (head, rest) = match timeout(PATIENCE, read_head(program)).await {
+            Ok(read) => read?,
+            Err(_) => return Err(Refusal(408, "the request did not come in time".to_owned())),
+        };
+        let request = request::parse(&head).map_err(|why| Refusal(400, why.0.to_owned()))?;
+        let Request { host, port, .. } = &request;
+        if !self.network.allows(host, *port) {
+            let why = format!("{host}:{port} is not among the hosts of {}", self.network.name);
+            return Err(Refusal(403, why));
+        }
+        let found = timeout(PATIENCE, self.resolver.resolve(host, *port)).await;
+        let addresses = match found {
+            Ok(Ok(addresses)) => addresses,
+            Ok(Err(error)) => return Err(Refusal(502, format!("{host}: {error}"))),
+            Err(_) => return Err(Refusal(504, format!("{host} was not found in time"))),
+        };
+        if addresses.is_empty() {
+            return Err(Refusal(403, format!("{host} has no address outside of private networks")));
+        }
+        let connected = connect(host, &addresses).await?;
+        Ok((connected, request, rest))
+    }
+}
+
+async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Refusal> {
+    let mut why = String::new();
+    for address in addresses.iter().take(TRIED) {
+        match timeout(PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(connected)) => {
+                connected.set_nodelay(true).ok();
+                return Ok(connected);
+            }
+            Ok(Err(error)) => why = error.to_string(),
+            Err(_) => why = "no answer in time".to_owned(),
+        }
+    }
+    Err(Refusal(502, format!("{host} cannot be reached: {why}")))
+}
+
+/// Up to the empty line, and what came with it.
+async fn read_head(program: &mut UnixStream) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
+    let mut read = Vec::new();
+    let mut buffer = [0; 4096];
+    loop {
+        let got = program.read(&mut buffer).await.unwrap_or(0);
+        if got == 0 {
+            return Err(Refusal(400, "the request ends in the middle".to_owned()));
+        }
+        // The end may lie across two pieces.
+        let from = read.len().saturating_sub(3);
+        read.extend_from_slice(&buffer[..got]);
+        let end = read[from..].windows(4).position(|four| four == b"\r\n\r\n");
+        if let Some(end) = end {
+            let rest = read.split_off(from + end + 4);
+            return Ok((read, rest));
+        }
+        if read.len() > MAX_HEAD {
+            return Err(Refusal(431, "the head of the request is too long".to_owned()));
+        }
+    }
+}
+
+fn told(status: u16, why: &str) -> String {
+    let name = match status {
+        400 => "Bad Request",
+        403 => "Forbidden",
+        408 => "Request Timeout",
+        431 => "Request Header Fields Too Large",
+        504 => "Gateway Timeout",
+        _ => "Bad Gateway",
+    };
+    let body = format!("synthd: {why}\n");
+    format!(
+        "HTTP/1.1 {status} {name}\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n{body}",
+        body.len()
+    )
+}

@@ -1,0 +1,134 @@
+//! What a program asks a proxy for: a connection, or a plain request to pass on.
+
+use std::fmt::Write;
+
+/// Of the head of a request, with all its lines.
+pub(super) const MAX_HEAD: usize = 32 << 10;
+const MAX_HEADERS: usize = 128;
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Request {
+    pub(super) host: String,
+    pub(super) port: u16,
+    /// What the host is to be sent first; nothing where the program only wants a connection.
+    pub(super) head: Option<String>,
+}
+
+/// Why it is answered with 400.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unheard(pub(super) &'static str);
+
+/// Reads a head, which ends with an empty line.
+pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    let parsed = request.parse(head).map_err(|_| Unheard("this is no request of HTTP/1.1"))?;
+    let (Some(method), Some(target), true) = (request.method, request.path, parsed.is_complete())
+    else {
+        return Err(Unheard("this is no whole request"));
+    };
+    if method == "CONNECT" {
+        let (host, port) = authority(target, None)?;
+        return Ok(Request { host, port, head: None });
+    }
+    let Some(rest) = target.strip_prefix("http://") else {
+        return Err(Unheard("this is a proxy: it is asked by CONNECT, or for an http:// address"));
+    };
+    let at = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (named, path) = rest.split_at(at);
+    let (host, port) = authority(named, Some(80))?;
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let mut passed = format!("{method} {slash}{path} HTTP/1.1\r\nHost: {named}\r\n");
+    for header in request.headers.iter().filter(|header| !is_ours(header.name)) {
+        let value =
+            std::str::from_utf8(header.value).map_err(|_| Unheard("a header of it is no text"))?;
+        write!(passed, "{}: {value}\r\n", header.name).ok();
+    }
+    // One request for each connection: a second could be for somebody else.
+    passed.push_str("Connection: close\r\n\r\n");
+    Ok(Request { host, port, head: Some(passed) })
+}
+
+/// Headers between a program and its proxy, and the one that must say what the target says.
+fn is_ours(name: &str) -> bool {
+    let ours = ["host", "connection", "keep-alive", "upgrade", "te"];
+    let name = name.to_ascii_lowercase();
+    ours.contains(&name.as_str()) || name.starts_with("proxy-")
+}
+
+fn authority(text: &str, usual: Option<u16>) -> Result<(String, u16), Unheard> {
+    let wrong = || Unheard("the host it asks for is not of the form NAME:PORT");
+    let (host, port) = match (text.rsplit_once(':'), usual) {
+        (Some((host, port)), _) => (host, port.parse().map_err(|_| wrong())?),
+        (None, Some(port)) => (text, port),
+        (None, None) => return Err(wrong()),
+    };
+    // Who somebody is (`user@`) is for the host to ask; an address is never allowed.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+    if host.is_empty() || !host.chars().all(plain) {
+        return Err(wrong());
+    }
+    Ok((host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn asked(text: &str) -> Result<Request, Unheard> {
+        parse(text.as_bytes())
+    }
+
+    #[test]
+    fn a_connection_is_asked_for_by_name_and_port() {
+        let request = asked("CONNECT pypi.org:443 HTTP/1.1\r\nHost: other\r\n\r\n").unwrap();
+        let expected = Request { host: "pypi.org".to_owned(), port: 443, head: None };
+        assert_eq!(request, expected);
+        for target in ["pypi.org", "[::1]:443", "a@b:443", ":443", "a:x", "a:99999", "a/b:1"] {
+            let head = format!("CONNECT {target} HTTP/1.1\r\n\r\n");
+            assert!(parse(head.as_bytes()).is_err(), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_plain_request_is_passed_on_as_its_target_says() {
+        let request = asked(
+            "GET http://Deb.example/a?b HTTP/1.1\r\nHost: inner.example\r\nAccept: x\r\n\
+             Proxy-Authorization: secret\r\nConnection: keep-alive\r\n\r\n",
+        )
+        .unwrap();
+        assert_eq!((request.host.as_str(), request.port), ("Deb.example", 80));
+        let head =
+            "GET /a?b HTTP/1.1\r\nHost: Deb.example\r\nAccept: x\r\nConnection: close\r\n\r\n";
+        assert_eq!(request.head.as_deref(), Some(head));
+        let bare = asked("GET http://a.example?x HTTP/1.1\r\n\r\n").unwrap().head.unwrap();
+        assert!(bare.starts_with("GET /?x HTTP/1.1\r\nHost: a.example\r\n"), "{bare}");
+    }
+
+    #[test]
+    fn what_is_meant_for_no_proxy_is_not_guessed_at() {
+        for target in ["/", "https://a.example/", "ftp://a/", "*", "http://u:p@a/", "http://"] {
+            assert!(
+                parse(format!("GET {target} HTTP/1.1\r\n\r\n").as_bytes()).is_err(),
+                "{target}"
+            );
+        }
+        assert!(asked("GET http://a/ HTTP/1.1\r\nX: y\r\n").is_err(), "it is not whole");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_sent_breaks_it(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            drop(parse(&bytes));
+        }
+
+        #[test]
+        fn no_header_of_the_request_adds_a_line(value in "[ -~]{0,40}") {
+            let head = format!("GET http://a.example/ HTTP/1.1\r\nX: {value}\r\n\r\n");
+            if let Ok(Request { head: Some(head), .. }) = parse(head.as_bytes()) {
+                prop_assert_eq!(head.matches("\r\n").count(), 5);
+            }
+        }
+    }
+}
