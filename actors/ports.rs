@@ -74,6 +74,9 @@ pub trait Sandbox: Send + 'static {
     /// Lays a copy into the (empty) workspace.
     async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault>;
 
+    /// Ends every program, and takes away all that they left anywhere.
+    async fn empty(&mut self) -> Result<(), Fault>;
+
     /// Carries whatever connects to `port` of the sandbox's loopback to an address of the
     /// host's, for as long as the sandbox lives: the only way out of it there is.
     async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault>;

@@ -1,6 +1,6 @@
 //! The turns of an attempt: ask, parse, run, observe, record, until the agent stops.
 
-use super::milestones;
+use super::milestones::Beside;
 use super::own::answered;
 use super::phase::Phase;
 use super::repeat::repeats;
@@ -31,6 +31,7 @@ pub(super) struct Acting<'a> {
     orders: &'a Assignment,
     standing: &'a Standing,
     lease: Lease,
+    beside: Beside,
     fingerprint: Fingerprint,
     history: Vec<Message>,
     turns: Vec<Turn>,
@@ -76,6 +77,7 @@ impl<'a> Acting<'a> {
             orders,
             standing,
             lease,
+            beside: Beside::new(world.pool.clone(), orders.checking.clone()),
             fingerprint,
             history: orders.scaffold.open(&orders.task),
             turns: Vec::new(),
@@ -278,8 +280,7 @@ impl<'a> Acting<'a> {
     }
 
     async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
-        let (task, spec) = (&self.orders.task, &self.orders.checking);
-        milestones::potential(&self.world.pool, task, spec, self.lease.sandbox()).await
+        self.beside.potential(&self.orders.task, self.lease.sandbox()).await
     }
 
     fn assemble(&self, index: u32, state: StepState, called: Called, deed: Deed) -> Turn {

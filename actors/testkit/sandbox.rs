@@ -202,6 +202,12 @@ impl Sandbox for FakeSandbox {
         Ok(())
     }
 
+    async fn empty(&mut self) -> Result<(), Fault> {
+        self.shared.traps.pass("empty").await?;
+        self.files.clear();
+        Ok(())
+    }
+
     async fn tunnel(&mut self, port: u16, _: HostAddress) -> Result<(), Fault> {
         self.shared.traps.pass(&format!("tunnel {port}")).await
     }

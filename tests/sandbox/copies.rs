@@ -217,3 +217,21 @@ async fn a_path_too_long_to_copy_is_refused() {
     assert_eq!(fault.kind, FaultKind::SandboxCopy, "{fault}");
     works(&mut *sandbox).await;
 }
+
+/// What one copy left, the next one does not find.
+#[tokio::test]
+async fn a_sandbox_that_is_emptied_keeps_nothing_that_ran_or_was_written() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    sandbox.lay(Tree::Workspace, &[file("kept/deep", "1", 0o644)]).await.unwrap();
+    sandbox.lay(Tree::Sealed, &[file("check", "2", 0o644)]).await.unwrap();
+    let mischief = "echo 3 > /tmp/x; echo 4 > ~/.profile; echo 5 > /dev/shm/y; mkfifo pipe; \
+        chmod 000 kept; sleep 1000 & setsid sleep 1000 &";
+    ok(&mut *sandbox, mischief).await;
+    sandbox.empty().await.unwrap();
+    let left = "ls -A /work /sealed /tmp /home/agent /run /dev/shm | grep -v :; \
+        set -- /proc/[0-9]*; echo $#";
+    assert_eq!(ok(&mut *sandbox, left).await.split_whitespace().collect::<Vec<_>>(), ["2"]);
+    sandbox.lay(Tree::Workspace, &[file("kept", "again", 0o644)]).await.unwrap();
+    assert_eq!(ok(&mut *sandbox, "cat kept").await, "again");
+}

@@ -1,8 +1,8 @@
 //! What campaigns do when nothing goes wrong.
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
-use crate::model::{CampaignState, Money, QualityPolicy, StageAction};
-use crate::testkit::{Line, Options, campaign, in_test_system, priced};
+use crate::model::{CampaignState, FaultKind, Money, QualityPolicy, StageAction};
+use crate::testkit::{Line, Options, Trap, campaign, in_test_system, priced};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,7 +65,7 @@ fn verification_that_disagrees_is_flaky() {
 #[test]
 fn a_call_that_never_returns_ends_with_the_time_limit() {
     in_test_system(options(), |kit| async move {
-        kit.models.named("fake/one").traps.once("turn 2", crate::testkit::Trap::Hang);
+        kit.models.named("fake/one").traps.once("turn 2", Trap::Hang);
         let progress = kit.run(&campaign("c", 1)).await;
         assert_eq!((progress.episodes.unresolved, progress.steps), (1, 2));
         assert!(kit.sink.written()[0].rows[0].2.contains(&"stop:time_limit".to_owned()));
@@ -171,5 +171,23 @@ fn unreadable_replies_end_an_episode() {
         let progress = kit.run(&campaign("c", 1)).await;
         assert_eq!((progress.steps, progress.episodes.unresolved), (6, 1));
         assert_eq!(progress.rows.rejected, 1, "format");
+    });
+}
+
+/// The agent's, two that verify, and one in which every milestone of an episode is measured.
+#[test]
+fn milestones_of_an_episode_share_a_sandbox_that_is_emptied() {
+    in_test_system(options(), |kit| async move {
+        let progress = kit.run(&campaign("c", 3)).await;
+        assert_eq!(progress.episodes.resolved, 3);
+        let stats = kit.world.pool.stats().await;
+        assert_eq!(stats.hits + stats.misses, 3 * 4, "{stats:?}");
+        assert_nothing_lost_or_doubled(&kit, "c").await;
+    });
+    // One that cannot be emptied is an attempt of the infrastructure's, not a label.
+    in_test_system(options(), |kit| async move {
+        kit.backend.traps().once("empty", Trap::Fault(FaultKind::SandboxLost));
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (1, 0));
     });
 }

@@ -285,15 +285,16 @@ fn a_refused_probe_says_nothing_of_other_specifications() {
     in_test_system(Options { pool, ..Options::default() }, |kit| async move {
         kit.backend.traps().once("create odd", Trap::Fault(FaultKind::EngineDown));
         kit.backend.traps().set("create odd", 0, 9, Trap::Fault(FaultKind::SandboxRefused));
-        let odd = acquire(&kit, "odd");
+        // Whichever of the two is made first is the probe, and is told of itself alone.
+        let (odd, odder) = (acquire(&kit, "odd"), acquire(&kit, "odder"));
         sleep(Duration::from_millis(100)).await;
         assert!(kit.world.pool.stats().await.breaker_open);
-        let others: Vec<Acquired> = (0..5).map(|_| acquire(&kit, "a")).collect();
-        let refused = odd.await.unwrap().err().unwrap();
-        assert_eq!(refused.kind, FaultKind::SandboxRefused);
-        for other in others {
-            drop(other.await.unwrap().unwrap());
+        for (waiter, name) in [(odd, "odd"), (odder, "odder")] {
+            let refused = waiter.await.unwrap().err().unwrap();
+            assert_eq!(refused.kind, FaultKind::SandboxRefused);
+            assert_eq!(refused.message, format!("a trap at create {name}"));
         }
+        drop(lease(&kit, "a").await);
         let stats = kit.world.pool.stats().await;
         assert!(!stats.breaker_open && stats.down.is_empty());
     });

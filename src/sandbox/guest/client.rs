@@ -98,6 +98,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.send_entries(frames).await
     }
 
+    /// Ends every program and empties all that they can write to.
+    pub async fn empty(&mut self) -> Result<(), Fault> {
+        for tree in [wire::tree::SEALED, wire::tree::WORKSPACE] {
+            self.ask(kind::CLEAR, &[tree], kind::DONE, PATIENCE).await?;
+        }
+        Ok(())
+    }
+
     pub async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
         self.send_entries(entries::of_snapshot(snapshot).ok_or_else(outside)?).await
     }

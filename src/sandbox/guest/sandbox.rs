@@ -130,6 +130,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
         blamed(&self.keeper, answer).await
     }
 
+    async fn empty(&mut self) -> Result<(), Fault> {
+        let answer = self.client.empty().await;
+        blamed(&self.keeper, answer).await
+    }
+
     async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
         let answer = self.client.tunnel(port, to).await;
         blamed(&self.keeper, answer).await
