@@ -41,9 +41,11 @@ pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
                 |facts| json!({ "ok": true, "host": facts }),
             ),
         }))?;
-    } else if let Ok(facts) = &facts {
-        show(facts, &trial);
-        say(&told_of(&containers));
+    } else {
+        if let Ok(facts) = &facts {
+            show(facts, &trial);
+        }
+        show_containers(&containers);
     }
     match facts {
         Err(error) if !args.json => Err(error),
@@ -122,16 +124,31 @@ pub(super) fn this_executable() -> Result<std::path::PathBuf> {
     })
 }
 
-fn told_of(containers: &Containers) -> String {
+fn show_containers(containers: &Containers) {
     match containers {
         Ok(facts) => {
-            let lacks = facts.enforced.iter().filter(|(_, how)| how.is_err());
-            let lacks: Vec<&str> = lacks.map(|(what, _)| what.as_str()).collect();
-            let cgroups = &facts.cgroup_version;
-            format!("containers: an engine answers, cgroup {cgroups}; without {}", lacks.join(", "))
+            let by = facts.engine.get("engine").and_then(|name| name.as_ref().ok());
+            let engine = by.map_or("an engine", String::as_str);
+            let (kernel, cgroups) = (&facts.kernel, &facts.cgroup_version);
+            say(&format!("\ncontainers: {engine} on Linux {kernel}; cgroups: {cgroups}"));
+            show_enforced(facts);
         }
-        Err(fault) => format!("containers: none here ({})", fault.message),
+        Err(fault) => say(&format!("\ncontainers: none here ({})", fault.message)),
     }
+}
+
+fn show_enforced(facts: &HostFacts) {
+    let mut rows = table(&["protection", "", "by, or why not"]);
+    let enforced = facts.enforced.iter().map(|(what, how)| (what.as_str(), how));
+    let engine = facts.engine.iter().map(|(what, how)| (what.as_str(), how));
+    for (what, how) in enforced.chain(engine.filter(|(what, _)| *what != "engine")) {
+        let (mark, text) = match how {
+            Ok(how) => ("yes", how),
+            Err(why) => ("NO", why),
+        };
+        rows.add_row([what, mark, text]);
+    }
+    say(&rows.to_string());
 }
 
 fn show(facts: &HostFacts, trial: &Trial) {
@@ -143,15 +160,7 @@ fn show(facts: &HostFacts, trial: &Trial) {
         facts.cgroup_version,
         guest::LINKAGE,
     ));
-    let mut rows = table(&["protection", "", "by, or why not"]);
-    for (enforcement, how) in &facts.enforced {
-        let (mark, text) = match how {
-            Ok(how) => ("yes", how),
-            Err(why) => ("NO", why),
-        };
-        rows.add_row([enforcement.as_str(), mark, text]);
-    }
-    say(&rows.to_string());
+    show_enforced(facts);
     match trial {
         Ok(tools) => say(&format!("a sandbox ran; it has {}", tools.join(", "))),
         Err(why) => {

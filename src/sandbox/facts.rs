@@ -10,6 +10,9 @@ pub struct HostFacts {
     pub root: bool,
     pub cgroup_version: String,
     pub enforced: BTreeMap<Enforcement, Result<String, String>>,
+    /// What else a container engine has or lacks, by name; a campaign cannot insist on it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub engine: BTreeMap<String, Result<String, String>>,
     /// Sandboxes of dead engines that were removed when the launcher started.
     pub swept: u32,
 }

@@ -236,3 +236,21 @@ impl Drop for Sshd {
         self.server.wait().ok();
     }
 }
+
+/// The root of its containers is nobody on the host; nothing else is different.
+#[tokio::test]
+async fn an_engine_that_maps_users_works_and_is_told_apart() {
+    let what = "an engine that maps users";
+    let Some(engine) = OwnEngine::start(what, None, &["--userns-remap=default"]) else { return };
+    let backend = backends(engine.address());
+    let facts = backend.host_facts(Backend::Docker).await.unwrap();
+    assert_eq!(facts.engine["user-remapping"], Ok("userns-remap".to_owned()));
+    let mut sandbox = backend.create(&spec()).await.unwrap();
+    let outside = ok(&mut *sandbox, "id -u; cut -c 1-22 /proc/self/uid_map").await;
+    let mapped: Vec<u32> = outside.split_whitespace().map(|n| n.parse().unwrap()).collect();
+    assert!(mapped[0] == 1000 && mapped[1] == 0 && mapped[2] > 1000, "{mapped:?}");
+    ok(&mut *sandbox, "echo x > /work/a; echo x > ~/a; echo x > /tmp/a").await;
+    drop(sandbox);
+    backend.settle().await.unwrap();
+    assert!(is_empty(&engine), "{}", engine.asked(&["ps", "-a"]));
+}

@@ -16,5 +16,6 @@ mod frames;
 mod hostile;
 mod lab;
 mod lifetime;
+mod odd_images;
 mod roots;
 mod tunnel;

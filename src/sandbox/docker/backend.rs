@@ -4,6 +4,7 @@
 use super::body::{self, Parts};
 use super::connect::{EngineAddress, Reach};
 use super::facts;
+use super::image::Image;
 use super::images::{Images, Pulled};
 use super::keeper::{ContainerKeeper, Remover, sweep};
 use super::ours::Expected;
@@ -56,9 +57,9 @@ struct Connected {
     seccomp: String,
     owner: Owner,
     swept: u32,
-    /// Images by the digest they had when they were looked at: a tag that moves meanwhile
-    /// changes nothing for what has begun.
-    pins: Mutex<HashMap<String, String>>,
+    /// Images as they were when they were looked at: a tag that moves meanwhile changes
+    /// nothing for what has begun.
+    pins: Mutex<HashMap<String, Image>>,
 }
 
 impl DockerBackend {
@@ -91,8 +92,8 @@ impl DockerBackend {
     /// Whether the engine has what the specification names: its image, its runtime.
     pub async fn check(&self, spec: &SandboxSpec) -> Result<(), Fault> {
         let connected = self.connected().await?;
-        connected.look_up(&spec.image).await?;
-        connected.has_memory_for(spec)?;
+        let image = connected.look_up(&spec.image).await?;
+        connected.has_memory_for(spec, &image)?;
         let known = connected.info.runtimes.iter().flatten();
         let mut runtimes: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
         runtimes.sort_unstable();
@@ -166,27 +167,28 @@ impl Connected {
             .await
     }
 
-    fn pins(&self) -> std::sync::MutexGuard<'_, HashMap<String, String>> {
+    fn pins(&self) -> std::sync::MutexGuard<'_, HashMap<String, Image>> {
         self.pins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn image(&self, name: &str) -> Result<String, Fault> {
+    async fn image(&self, name: &str) -> Result<Image, Fault> {
         let pinned = self.pins().get(name).cloned();
         match pinned {
-            Some(digest) => Ok(digest),
+            Some(image) => Ok(image),
             None => self.look_up(name).await,
         }
     }
 
     /// Looks at an image anew, and pins what is found.
-    async fn look_up(&self, name: &str) -> Result<String, Fault> {
-        let digest = self.digest(name).await?;
-        self.pins().insert(name.to_owned(), digest.clone());
-        Ok(digest)
+    async fn look_up(&self, name: &str) -> Result<Image, Fault> {
+        let found = ask(&format!("find image {name}"), self.docker().inspect_image(name)).await?;
+        let image = Image::read(name, found, self.info.architecture.as_deref())?;
+        self.pins().insert(name.to_owned(), image.clone());
+        Ok(image)
     }
 
-    fn has_memory_for(&self, spec: &SandboxSpec) -> Result<(), Fault> {
-        let wanted = body::memory(spec);
+    fn has_memory_for(&self, spec: &SandboxSpec, image: &Image) -> Result<(), Fault> {
+        let wanted = body::memory(spec, image);
         let there = self.info.mem_total.and_then(|bytes| u64::try_from(bytes).ok());
         match there.filter(|there| *there > 0 && *there < wanted) {
             None => Ok(()),
@@ -198,25 +200,12 @@ impl Connected {
         }
     }
 
-    /// The digest of an image, which must be of this engine's kind of machine.
-    async fn digest(&self, name: &str) -> Result<String, Fault> {
-        let image = ask(&format!("find image {name}"), self.docker().inspect_image(name)).await?;
-        let ours = self.info.architecture.as_deref().map(machine);
-        let theirs = image.architecture.as_deref().filter(|text| !text.is_empty()).map(machine);
-        if let (Some(ours), Some(theirs)) = (ours, theirs)
-            && ours != theirs
-        {
-            return Err(refused(format!("image {name} is for {theirs}, the engine runs {ours}")));
-        }
-        image.id.ok_or_else(|| refused(format!("image {name} has no digest")))
-    }
-
     /// In a task that is not ended with whoever waits: between the engine's making of a
     /// container and our hearing of it, nobody could remove it.
     async fn bring_up(
         self: Arc<Self>,
         spec: SandboxSpec,
-        image: String,
+        image: Image,
     ) -> Result<(GuestStream, ContainerKeeper, Expected), Fault> {
         let expected = self.remover.ours.expect();
         let starting = spawn("start container", async move {
@@ -232,13 +221,13 @@ impl Connected {
     async fn start(
         &self,
         spec: &SandboxSpec,
-        image: &str,
+        image: &Image,
         creation: &str,
     ) -> Result<(GuestStream, ContainerKeeper), Fault> {
         let parts = Parts {
             spec,
             image,
-            guest: self.guest(image).await?,
+            guest: self.guest(&image.digest).await?,
             owner: &self.owner,
             creation,
             seccomp: &self.seccomp,
@@ -295,15 +284,6 @@ fn check_version(version: &SystemVersion) -> Result<(), Fault> {
     )))
 }
 
-/// One name for the machines that kernels and registries name differently.
-fn machine(name: &str) -> &str {
-    match name {
-        "x86_64" | "amd64" => "amd64",
-        "aarch64" | "arm64" => "arm64",
-        other => other,
-    }
-}
-
 #[async_trait]
 impl SandboxBackend for DockerBackend {
     fn name(&self) -> &'static str {
@@ -315,7 +295,7 @@ impl SandboxBackend for DockerBackend {
         let image = connected.image(&spec.image).await?;
         let (stream, keeper, _expected) =
             connected.clone().bring_up(spec.clone(), image.clone()).await?;
-        let fingerprint = connected.fingerprint(spec, &image);
+        let fingerprint = connected.fingerprint(spec, &image.digest);
         Ok(Box::new(GuestSandbox::meet(stream, keeper, spec, fingerprint).await?))
     }
 

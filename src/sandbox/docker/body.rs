@@ -1,5 +1,6 @@
 //! A container, field by field: what `docs/SECURITY.md` promises of one is written here.
 
+use super::image::Image;
 use super::keeper::now;
 use super::owner::{CREATION, DEADLINE, OWNER, Owner};
 use super::program::Guest;
@@ -49,8 +50,7 @@ const CPU_PERIOD: i64 = 100_000;
 
 pub(super) struct Parts<'a> {
     pub(super) spec: &'a SandboxSpec,
-    /// The image by its digest.
-    pub(super) image: &'a str,
+    pub(super) image: &'a Image,
     pub(super) guest: &'a Guest,
     pub(super) owner: &'a Owner,
     pub(super) creation: &'a str,
@@ -63,7 +63,8 @@ pub(super) struct Parts<'a> {
 
 pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
     ContainerCreateBody {
-        image: Some(parts.image.to_owned()),
+        // By its digest: names move.
+        image: Some(parts.image.digest.clone()),
         hostname: Some("sandbox".to_owned()),
         user: Some(USER.to_owned()),
         entrypoint: Some(vec![parts.guest.entrypoint().to_owned(), "stdio".to_owned()]),
@@ -97,7 +98,7 @@ pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
 
 fn host(parts: &Parts<'_>) -> HostConfig {
     let limits = &parts.spec.limits;
-    let memory = signed(memory(parts.spec));
+    let memory = signed(memory(parts.spec, parts.image));
     let own_threads = if parts.spec.runtime.is_some() { RUNTIMES_THREADS } else { 0 };
     HostConfig {
         privileged: Some(false),
@@ -105,7 +106,7 @@ fn host(parts: &Parts<'_>) -> HostConfig {
         security_opt: Some(security(parts)),
         readonly_rootfs: Some(true),
         masked_paths: Some(MASKED.map(str::to_owned).to_vec()),
-        tmpfs: Some(areas(limits, parts.caps_inodes)),
+        tmpfs: Some(areas(parts)),
         mounts: Some(vec![parts.guest.mount()]),
         memory: Some(memory),
         // Equal: no swap.
@@ -137,15 +138,17 @@ fn security(parts: &Parts<'_>) -> Vec<String> {
 
 /// Work areas are memory too; they have caps of their own and must not eat into what
 /// processes may use, or filling a disk would kill the guest.
-pub(super) fn memory(spec: &SandboxSpec) -> u64 {
+pub(super) fn memory(spec: &SandboxSpec, image: &Image) -> u64 {
     let limits = &spec.limits;
     // A runtime that is a kernel of its own lives in the same group as what it runs.
     let own = if spec.runtime.is_some() { RUNTIMES_OWN } else { 0 };
-    let areas = limits.disk_bytes.saturating_mul(AREAS.len() as u64);
+    let areas = AREAS.len() + image.volumes.len();
+    let areas = limits.disk_bytes.saturating_mul(areas as u64);
     limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL + own)
 }
 
-fn areas(limits: &Limits, caps_inodes: bool) -> HashMap<String, String> {
+fn areas(parts: &Parts<'_>) -> HashMap<String, String> {
+    let (limits, caps_inodes) = (&parts.spec.limits, parts.caps_inodes);
     let options = |size: u64, mode: &str| {
         let owned = format!("nr_inodes={},uid=1000,gid=1000,mode={mode}", limits.inodes);
         // Where the owner cannot be said, anybody may write: there is only one inside. And
@@ -153,8 +156,11 @@ fn areas(limits: &Limits, caps_inodes: bool) -> HashMap<String, String> {
         let rest = if caps_inodes { owned.as_str() } else { "mode=1777,notmpcopyup" };
         format!("rw,exec,nosuid,nodev,size={size},{rest}")
     };
-    let mut areas: HashMap<String, String> =
-        AREAS.iter().map(|area| ((*area).to_owned(), options(limits.disk_bytes, "0755"))).collect();
+    // What an image calls a volume is one more, or it would be a place without a bound.
+    let volumes = parts.image.volumes.iter().map(String::as_str);
+    let mut areas: HashMap<String, String> = (AREAS.into_iter().chain(volumes))
+        .map(|area| (area.to_owned(), options(limits.disk_bytes, "0755")))
+        .collect();
     areas.insert("/tmp".to_owned(), options(limits.disk_bytes, "1777"));
     areas.insert("/run".to_owned(), options(SMALL, "0755"));
     // The engine's own has no cap on inodes.

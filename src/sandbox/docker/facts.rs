@@ -10,15 +10,12 @@ pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts 
         Some(true) => Ok(how.to_owned()),
         _ => Err(format!("the engine says it has no {lacks}")),
     };
-    let option = |name: &str| {
-        let options = info.security_options.iter().flatten();
-        options.into_iter().any(|option| option.contains(&format!("name={name}")))
-    };
+    let option = |name: &str| has_option(info, name);
     let users = if option("userns") || option("rootless") { "user, " } else { "" };
     let version = cgroup_version(info);
     let by = format!("cgroup v{version}");
     let filter = if option("seccomp") {
-        Ok("the engine's system-call filter".to_owned())
+        Ok("a system-call filter, ours or the engine's".to_owned())
     } else {
         Err("the engine was built or started without seccomp".to_owned())
     };
@@ -41,11 +38,104 @@ pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts 
         root: !option("rootless"),
         cgroup_version: format!("v{version}"),
         enforced,
+        engine: engine(info, caps_inodes),
         swept,
     }
+}
+
+/// What an engine may have beyond what a sandbox of ours needs.
+fn engine(info: &SystemInfo, docker: bool) -> BTreeMap<String, Result<String, String>> {
+    let known = |name: &str, has: Result<&str, &str>| {
+        (name.to_owned(), has.map(str::to_owned).map_err(str::to_owned))
+    };
+    let version = info.server_version.as_deref().unwrap_or("of unknown version");
+    let name = format!("{} {version}", if docker { "Docker" } else { "Podman" });
+    let remapped = match (has_option(info, "userns"), has_option(info, "rootless")) {
+        (true, _) => Ok("userns-remap"),
+        (_, true) => Ok("the engine is rootless"),
+        _ => Err("user 1000 inside is 1000 outside: start the engine with userns-remap"),
+    };
+    let gvisor = match info.runtimes.as_ref().is_some_and(|known| known.contains_key("runsc")) {
+        true => Ok("runtime = \"runsc\""),
+        false => Err("no runtime `runsc` is registered with the engine"),
+    };
+    let confined = match (has_option(info, "apparmor"), has_option(info, "selinux")) {
+        (true, _) => Ok("AppArmor"),
+        (_, true) => Ok("SELinux"),
+        _ => Err("neither AppArmor nor SELinux"),
+    };
+    let quota = quota(info);
+    BTreeMap::from([
+        known("engine", Ok(&name)),
+        known("user-remapping", remapped),
+        known("gvisor", gvisor),
+        known("mandatory-access", confined),
+        known("storage-quota", quota.as_deref().map_err(String::as_str)),
+    ])
+}
+
+/// Nothing of ours needs one: roots are read-only, and what is written is in sized memory.
+fn quota(info: &SystemInfo) -> Result<String, String> {
+    let driver = info.driver.as_deref().unwrap_or("unknown");
+    let status = info.driver_status.iter().flatten();
+    let backing =
+        status.into_iter().find(|pair| pair.first().is_some_and(|key| key == "Backing Filesystem"));
+    let backing = backing.and_then(|pair| pair.get(1)).map_or("", String::as_str);
+    match (driver, backing) {
+        ("btrfs" | "zfs" | "windowsfilter", _) => Ok(driver.to_owned()),
+        ("overlay2", "xfs") => Ok("overlay2 on xfs, where it is mounted with pquota".to_owned()),
+        _ => Err(format!("{driver} on {backing} has none; no sandbox writes there")),
+    }
+}
+
+fn has_option(info: &SystemInfo, name: &str) -> bool {
+    let options = info.security_options.iter().flatten();
+    options.into_iter().any(|option| option.contains(&format!("name={name}")))
 }
 
 fn cgroup_version(info: &SystemInfo) -> String {
     // Engines before 20.10 know of version 1 alone and do not say so.
     info.cgroup_version.map_or_else(|| "1".to_owned(), |version| version.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    fn texts(options: &[&str]) -> Option<Vec<String>> {
+        Some(options.iter().map(|text| (*text).to_owned()).collect())
+    }
+
+    #[test]
+    fn what_an_engine_lacks_is_said_by_name() {
+        let bare = of(&SystemInfo::default(), true, 0);
+        assert!(bare.enforced[&Enforcement::Seccomp].is_err());
+        assert!(bare.enforced[&Enforcement::MemoryCgroup].is_err());
+        for name in ["user-remapping", "gvisor", "mandatory-access", "storage-quota"] {
+            assert!(bare.engine[name].is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_an_engine_has_is_said_by_what() {
+        let status = [["Backing Filesystem", "xfs"]];
+        let info = SystemInfo {
+            security_options: texts(&[
+                "name=seccomp,profile=default",
+                "name=userns",
+                "name=apparmor",
+            ]),
+            runtimes: Some(HashMap::from([("runsc".to_owned(), Default::default())])),
+            driver: Some("overlay2".to_owned()),
+            driver_status: Some(status.iter().filter_map(|pair| texts(pair)).collect()),
+            memory_limit: Some(true),
+            ..SystemInfo::default()
+        };
+        let facts = of(&info, true, 0);
+        assert!(facts.enforced[&Enforcement::Seccomp].is_ok());
+        assert!(facts.engine.values().all(Result::is_ok), "{:?}", facts.engine);
+        let users = facts.enforced[&Enforcement::Namespaces].clone();
+        assert!(users.is_ok_and(|how| how.starts_with("user, ")));
+    }
 }

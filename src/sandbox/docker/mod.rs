@@ -14,6 +14,7 @@ mod backend;
 mod body;
 mod connect;
 mod facts;
+mod image;
 mod images;
 mod keeper;
 mod ours;

@@ -26,6 +26,7 @@ pub(super) fn facts_of(report: &HostReport) -> HostFacts {
         (Enforcement::Landlock, landlock),
     ]);
     HostFacts {
+        engine: BTreeMap::new(),
         kernel: report.kernel.clone(),
         root: report.root,
         cgroup_version: report.cgroup_version.clone(),

@@ -1,0 +1,50 @@
+//! What a container needs to know of its image.
+
+use super::trouble::refused;
+use bollard::models::ImageInspect;
+use synthd_actors::model::Fault;
+
+/// Volumes of an image that are made room for.
+const MOST_VOLUMES: usize = 8;
+
+/// An image as the engine has it now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Image {
+    pub(super) digest: String,
+    /// Where the engine would make volumes on its disk, of no bounded size.
+    pub(super) volumes: Vec<String>,
+}
+
+impl Image {
+    /// It must be of the engine's kind of machine.
+    pub(super) fn read(
+        name: &str,
+        found: ImageInspect,
+        engine: Option<&str>,
+    ) -> Result<Self, Fault> {
+        let theirs = found.architecture.as_deref().filter(|text| !text.is_empty()).map(machine);
+        if let (Some(ours), Some(theirs)) = (engine.map(machine), theirs)
+            && ours != theirs
+        {
+            return Err(refused(format!("image {name} is for {theirs}, the engine runs {ours}")));
+        }
+        let mut volumes = found.config.and_then(|config| config.volumes).unwrap_or_default();
+        volumes.sort_unstable();
+        if volumes.len() > MOST_VOLUMES {
+            let count = volumes.len();
+            let why = format!("image {name} has {count} volumes, and {MOST_VOLUMES} is the most");
+            return Err(refused(why));
+        }
+        let digest = found.id.ok_or_else(|| refused(format!("image {name} has no digest")))?;
+        Ok(Self { digest, volumes })
+    }
+}
+
+/// One name for the machines that kernels and registries name differently.
+fn machine(name: &str) -> &str {
+    match name {
+        "x86_64" | "amd64" => "amd64",
+        "aarch64" | "arm64" => "arm64",
+        other => other,
+    }
+}
