@@ -1,5 +1,5 @@
 //! The same tests once more against containers: one protocol, one guest, whatever isolates
-//! them.
+//! them. The hostile programs are `hostile_table`'s.
 
 use super::containers::image;
 use super::lab::IMAGE;
@@ -17,7 +17,6 @@ fn containers_keep_the_promises_of_a_sandbox() {
         "sandbox::changes",
         "sandbox::copies",
         "sandbox::egress",
-        "sandbox::hostile",
         "sandbox::tunnel",
         "--nocapture",
     ]);

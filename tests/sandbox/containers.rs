@@ -1,6 +1,6 @@
 //! What is a container engine's alone: its fields, its failures, and what must not be left.
 
-use super::lab::{ok, request, works};
+use super::lab::{RUNTIME, ok, request, works};
 use crate::support::{OwnEngine, TINY, skip, synthd};
 use bollard::Docker;
 use bollard::models::ContainerInspectResponse;
@@ -90,7 +90,8 @@ fn backends() -> Backends {
 
 fn spec() -> SandboxSpec {
     let image = std::env::var(OTHER_IMAGE).unwrap_or_else(|_| BASE.to_owned());
-    SandboxSpec { backend: Backend::Docker, image, ..SandboxSpec::default() }
+    let runtime = std::env::var(RUNTIME).ok();
+    SandboxSpec { backend: Backend::Docker, image, runtime, ..SandboxSpec::default() }
 }
 
 fn marked(processes: u32) -> SandboxSpec {

@@ -1,7 +1,7 @@
 //! A container engine that is stopped, killed, hung or full under its sandboxes, and one of
 //! another host: what is the engine's fault is told as such, and nothing is left.
 
-use super::lab::{ok, request, works};
+use super::lab::{RUNTIME, ok, request, works};
 use crate::support::{OwnEngine, TINY, skip, synthd};
 use nix::sys::signal::Signal;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,7 @@ fn spec() -> SandboxSpec {
     SandboxSpec {
         backend: Backend::Docker,
         image: TINY.to_owned(),
+        runtime: std::env::var(RUNTIME).ok(),
         limits,
         ..SandboxSpec::default()
     }

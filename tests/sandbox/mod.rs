@@ -3,6 +3,7 @@
 
 mod as_docker;
 mod as_gvisor;
+pub(crate) use as_gvisor::without_network;
 mod as_podman;
 mod as_user;
 mod basics;
@@ -14,7 +15,9 @@ mod egress;
 mod engines;
 mod frames;
 mod hostile;
+mod hostile_table;
 mod lab;
+pub(crate) use lab::RUNTIME;
 mod lifetime;
 mod odd_images;
 mod roots;

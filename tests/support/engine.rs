@@ -2,6 +2,7 @@
 //! one everybody uses. It needs root and dockerd, and has one tiny image.
 
 use super::skip;
+use crate::sandbox::{RUNTIME, without_network};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 use std::path::{Path, PathBuf};
@@ -49,6 +50,10 @@ impl OwnEngine {
             let arguments = ["-t", "tmpfs", "-o", &size, "tmpfs"];
             let mounted = Command::new("mount").args(arguments).arg(engine.data()).status();
             assert!(mounted.unwrap().success());
+        }
+        if std::env::var_os(RUNTIME).is_some() {
+            let runtime = without_network(&engine.directory);
+            engine.arguments.push(format!("--add-runtime=runsc={runtime}"));
         }
         engine.restart();
         engine.import_tiny();

@@ -9,10 +9,39 @@ mod resources;
 
 use super::lab::{ALONE, Lab, host_mounts, ok, run_for, run_python, works};
 use std::fs;
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use synthd_actors::model::{ExecReport, Limits};
+use synthd_actors::model::{ExecEnd, ExecReport, Limits};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
+
+/// Names a file to which is added what programs met, for the table in the document.
+pub(crate) const OUTCOMES: &str = "SYNTHD_TEST_OUTCOMES";
+
+/// Notes what the program of this test met.
+fn met(what: &str) {
+    let Some(file) = std::env::var_os(OUTCOMES) else { return };
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let mut file = fs::File::options().create(true).append(true).open(file).unwrap();
+    file.write_all(format!("{test} {what}\n").as_bytes()).unwrap();
+}
+
+/// How a command was ended, if it did not end itself.
+fn met_end(end: &ExecEnd) {
+    match end {
+        ExecEnd::Exited(_) | ExecEnd::Signaled(_) | ExecEnd::NotStarted(_) => {}
+        cut => met(&format!("{cut:?}")),
+    }
+}
+
+/// Errors of the kernel by name, in what a program printed.
+fn met_errors(printed: &str) {
+    let words = printed.split(|c: char| !c.is_ascii_alphanumeric());
+    let errors = words.filter(|word| {
+        word.len() > 3 && word.starts_with('E') && word.chars().all(|c| !c.is_ascii_lowercase())
+    });
+    errors.for_each(met);
+}
 
 /// Small, so that what is to be exhausted is exhausted soon.
 fn small() -> Limits {
@@ -50,7 +79,9 @@ impl Trial {
 
     async fn run(&mut self, command: &str, timeout: Duration) -> ExecReport {
         let marked = format!(": {}; {command}", self.marker);
-        run_for(&mut *self.sandbox, &marked, timeout).await
+        let report = run_for(&mut *self.sandbox, &marked, timeout).await;
+        met_end(&report.end);
+        report
     }
 
     /// Runs a program that must exit with zero.
@@ -63,7 +94,11 @@ impl Trial {
     /// A Python program after [`PRELUDE`]; its report. None: no Python, said aloud.
     async fn python(&mut self, what: &str, program: &str) -> Option<ExecReport> {
         let program = format!("# {}\n{PRELUDE}{program}", self.marker);
-        run_python(&mut *self.sandbox, what, &program, Duration::from_secs(60)).await
+        let report =
+            run_python(&mut *self.sandbox, what, &program, Duration::from_secs(60)).await?;
+        met_end(&report.end);
+        met_errors(&report.stdout.text());
+        Some(report)
     }
 
     /// A Python program that must exit with zero; its output.
