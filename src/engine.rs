@@ -197,9 +197,16 @@ pub async fn host_facts(backends: &Backends, backend: Backend) -> Result<HostFac
     })
 }
 
+/// When an image is brought from its registry, and who hears how far that is.
+pub type Fetch<'a> = (Pull, &'a (dyn Fn(&Pulled) + Send + Sync));
+
 /// What the campaign insists on must be enforced here, and what it names must be there;
-/// nothing is downgraded silently.
-pub async fn require(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> {
+/// nothing is downgraded silently. The digest of the image, where it has one.
+pub async fn require(
+    backends: &Backends,
+    sandbox: &SandboxSpec,
+    fetch: Option<Fetch<'_>>,
+) -> Result<Option<String>> {
     let facts = host_facts(backends, sandbox.backend).await?;
     let missing = facts.missing(&sandbox.require);
     if !missing.is_empty() {
@@ -209,17 +216,10 @@ pub async fn require(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> {
         return Err(Error::new(Code::HostCannotEnforce, what)
             .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"));
     }
+    if let Some((pull, told)) = fetch {
+        backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)?;
+    }
     backends.check(sandbox).await.map_err(no_sandbox)
-}
-
-/// Brings the image of a sandbox from its registry, if the campaign says so.
-pub async fn fetch(
-    backends: &Backends,
-    sandbox: &SandboxSpec,
-    pull: Pull,
-    told: &(dyn Fn(&Pulled) + Send + Sync),
-) -> Result<()> {
-    backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)
 }
 
 fn no_sandbox(fault: Fault) -> Error {

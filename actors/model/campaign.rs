@@ -22,6 +22,10 @@ pub struct CampaignConfig {
     /// What the other images that templates name stand for here.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, String>,
+    /// What those images stood for when the campaign began, by their own names. Found out
+    /// anew by every process.
+    #[serde(skip)]
+    pub digests: BTreeMap<String, String>,
     /// When images are brought from their registries; it says nothing of what they are.
     #[serde(default, skip_serializing_if = "Pull::is_never")]
     pub pull: Pull,
@@ -191,10 +195,9 @@ impl CampaignConfig {
 
     /// The sandbox for tasks with that image; none where it stands for nothing here.
     pub fn sandbox_for(&self, image: &str) -> Option<SandboxSpec> {
-        if image == BASE_IMAGE {
-            return Some(self.sandbox.clone());
-        }
-        let image = self.images.get(image)?.clone();
-        Some(SandboxSpec { image, ..self.sandbox.clone() })
+        let own = self.sandbox.image.clone();
+        let image = if image == BASE_IMAGE { own } else { self.images.get(image)?.clone() };
+        let digest = self.digests.get(&image).cloned();
+        Some(SandboxSpec { image, digest, ..self.sandbox.clone() })
     }
 }

@@ -138,6 +138,9 @@ impl Backend {
 pub struct SandboxSpec {
     /// Logical image name; for the namespace backend `base` is the host's `/usr`.
     pub image: String,
+    /// What the name stood for when the campaign began, where the backend knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
     pub shell: Shell,
     pub limits: Limits,
     /// The least the host must enforce.
@@ -190,6 +193,23 @@ pub struct Fingerprint {
     pub shell: String,
     /// What enforces each limit, by name.
     pub enforced: BTreeMap<String, String>,
+}
+
+impl Fingerprint {
+    /// The root of a container: its image by the name it was asked for, its digest, and the
+    /// runtime, where it is not the engine's own.
+    pub fn container_root(image: &str, digest: &str, runtime: Option<&str>) -> String {
+        let runtime = runtime.map(|name| format!(" under {name}")).unwrap_or_default();
+        format!("{image} {digest}{runtime}")
+    }
+
+    /// An image's name and digest, where this is of a container.
+    pub fn image(&self) -> Option<(&str, &str)> {
+        let mut words = self.root.split(' ');
+        let image = words.next()?;
+        let digest = words.next().filter(|_| self.backend == Backend::Docker.as_str())?;
+        Some((image, digest))
+    }
 }
 
 /// A file to lay into a sandbox.

@@ -61,6 +61,7 @@ pub fn catalog() -> Catalog {
 pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
     CampaignConfig {
         images: Default::default(),
+        digests: Default::default(),
         name: CampaignName(name.to_owned()),
         seed: 7,
         tasks: TaskSelection {

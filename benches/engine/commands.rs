@@ -8,6 +8,8 @@ use synthd_actors::model::{ExecRequest, SandboxSpec, Shell};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 const ROUNDS: usize = 1_000;
+const FILES: usize = 5_000;
+const TREE: &str = "cd /work; for d in $(seq 1 50); do mkdir d$d; (cd d$d; seq 1 100 | sed s/^/f/ | xargs touch); done";
 
 pub fn spec() -> SandboxSpec {
     SandboxSpec { image: "base".to_owned(), shell: Shell::Sh, ..SandboxSpec::default() }
@@ -31,17 +33,35 @@ pub async fn measure() -> Vec<Figure> {
             "<= 1.3x",
         ));
     }
+    figures.push(listing(&mut *sandbox).await);
     drop(sandbox);
     backend.settle().await.unwrap();
     figures
 }
 
+/// What a turn's list of changes costs on a large tree.
+async fn listing(sandbox: &mut dyn Sandbox) -> Figure {
+    through_guest(sandbox, TREE).await;
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for round in 0..ROUNDS / 10 {
+        let command = format!("echo {round} > /work/d1/f1");
+        with.push(exec(sandbox, &command, true).await);
+        without.push(exec(sandbox, &command, false).await);
+    }
+    let what = format!("a turn on {FILES} files, with its changes");
+    Figure::time(&what, median(&mut with), Some(median(&mut without)), "of the same without")
+}
+
 pub async fn through_guest(sandbox: &mut dyn Sandbox, command: &str) -> Duration {
+    exec(sandbox, command, false).await
+}
+
+async fn exec(sandbox: &mut dyn Sandbox, command: &str, scan: bool) -> Duration {
     let request = ExecRequest {
         command: command.to_owned(),
         session: true,
         timeout: Duration::from_secs(30),
-        scan: false,
+        scan,
     };
     let started = Instant::now();
     assert!(sandbox.exec(&request).await.unwrap().end.success());

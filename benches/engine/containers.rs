@@ -5,12 +5,13 @@ use crate::commands::through_guest;
 use crate::starts::warm;
 use crate::steps::campaign_in;
 use crate::{Figure, median, synthd};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthd::sandbox::Backends;
 use synthd_actors::model::{Backend, SandboxSpec, Shell};
-use synthd_actors::ports::SandboxBackend;
+use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::supervisor::spawn;
 
 /// Named by who runs the bench, where it is another.
@@ -21,6 +22,10 @@ const ROUNDS: usize = 300;
 const EXECS: usize = 30;
 const BROUGHT_UP: usize = 40;
 const PARALLEL: usize = 4;
+/// Live at once.
+const CROWD: usize = 200;
+/// As the engine knows it.
+const GVISOR: &str = "runsc";
 const TURNS: usize = 50;
 /// Of the peer: its steps take so long that fewer tell as much.
 const PEER_TURNS: usize = 10;
@@ -50,6 +55,8 @@ pub async fn measure() -> Vec<Figure> {
     let lease = warm(backend.clone(), spec(), EXECS).await;
     figures.push(Figure::time("lease of a warm container, p50", lease, None, "<= 1 ms"));
     figures.push(bring_up(backend.clone()).await);
+    figures.extend(crowd(&backend).await);
+    figures.extend(under_gvisor(&backend).await);
     figures.extend(campaigns().await);
     figures
 }
@@ -86,6 +93,57 @@ fn run(program: &str, arguments: &[&str]) -> Duration {
 fn started(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().unwrap();
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Many at once, each of them used.
+async fn crowd(backend: &Backends) -> Vec<Figure> {
+    let (before, begun) = (available_kib(), Instant::now());
+    let making = (0..CROWD).map(|_| async { backend.create(&spec()).await });
+    let mut sandboxes: Vec<Box<dyn Sandbox>> =
+        stream::iter(making).buffer_unordered(PARALLEL).try_collect().await.unwrap();
+    let took = begun.elapsed();
+    for sandbox in &mut sandboxes {
+        through_guest(&mut **sandbox, COMMAND).await;
+    }
+    let each = before.saturating_sub(available_kib()) / CROWD as u64;
+    drop(sandboxes);
+    backend.settle().await.unwrap();
+    let what = format!("{CROWD} live containers, brought up and used");
+    vec![
+        Figure::plain(&what, format!("{:.0} s", took.as_secs_f64()), ""),
+        Figure::plain("memory of one, its shim included", format!("{each} KiB"), ""),
+    ]
+}
+
+/// Of the whole machine: shims, the engine and the kernel take their part.
+fn available_kib() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// The same commands under gVisor, where the engine knows it.
+async fn under_gvisor(backend: &Backends) -> Vec<Figure> {
+    let spec = SandboxSpec { runtime: Some(GVISOR.to_owned()), ..spec() };
+    let mut sandbox = match backend.create(&spec).await {
+        Ok(sandbox) => sandbox,
+        Err(fault) => {
+            println!("SKIPPED gVisor: {fault}");
+            return Vec::new();
+        }
+    };
+    let held = ["run", "-d", "--rm", "--network", "none", "--runtime", GVISOR];
+    let held = started(&[&held[..], &[&image(), "sleep", "1000"]].concat());
+    let (mut ours, mut execs) = (Vec::new(), Vec::new());
+    for _ in 0..EXECS {
+        ours.push(through_guest(&mut *sandbox, COMMAND).await);
+        execs.push(run("docker", &["exec", &held, "/bin/sh", "-c", COMMAND]));
+    }
+    run("docker", &["rm", "-f", &held]);
+    drop(sandbox);
+    backend.settle().await.unwrap();
+    let (ours, execs) = (median(&mut ours), median(&mut execs));
+    vec![Figure::time("command under gVisor, p50", ours, Some(execs), "of docker exec")]
 }
 
 /// To the guest's answer, against a container that runs `true` and is gone.

@@ -34,6 +34,7 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         assign: raw.assign.or(Assignment::default()),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
+        digests: BTreeMap::new(),
         pull: raw.sandbox.pull.clone().or(Pull::default()),
         images: raw.sandbox.images.iter().map(|e| (e.name.clone(), e.text.clone())).collect(),
         sandbox: sandbox(raw.sandbox, raw.networks),
@@ -280,6 +281,7 @@ fn sandbox(raw: RawSandbox, networks: Networks) -> SandboxSpec {
         runtime: raw.runtime.into_option(),
         filter: raw.filter.or(Filter::default()),
         image: raw.image.or(IMAGE.to_owned()),
+        digest: None,
         shell: raw.shell.or(Shell::default()),
         limits: Limits {
             memory_bytes: raw.memory.or(default.memory_bytes),

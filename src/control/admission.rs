@@ -1,18 +1,25 @@
 //! How a campaign gets in: what `run`, `submit` and a restarted daemon have in common.
 
 use crate::config;
-use crate::engine::{Engine, fault_error, fetch, require};
+use crate::engine::{Engine, fault_error, require, store_error};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::Backends;
 use crate::sandbox::docker::Pulled;
 use crate::templates::nothing_matches;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use synthd_actors::campaign::{CampaignHandle, PrepareError, Skipped};
 use synthd_actors::engine::SubmitError;
-use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
+use synthd_actors::model::{
+    CampaignConfig, CampaignName, CampaignRecord, CampaignState, SandboxSpec,
+};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
+use tokio_util::sync::DropGuard;
+
+/// Before a container engine that was not there is asked again.
+const ENGINE_AGAIN: Duration = Duration::from_secs(10);
 
 /// Who hears how far the pull of an image is.
 pub(super) type Told<'a> = &'a (dyn Fn(&Pulled) + Send + Sync);
@@ -26,23 +33,28 @@ pub async fn admit(
     told: Told<'_>,
 ) -> Result<CampaignHandle> {
     check_selection(catalog, config)?;
-    require_all(&engine.backend, catalog, config, told).await?;
+    let used = images_used(engine, &config.name).await?;
+    let digests = require_all(&engine.backend, catalog, config, &used, told).await?;
+    let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
     let submitted = engine.handle.submit(config.clone(), source).await;
-    submitted.map_err(|error| refused(&error, config))
+    submitted.map_err(|error| refused(&error, &config))
 }
 
-/// Every sandbox that a selected template wants must be one this host can make.
+/// Every sandbox that a selected template wants must be one this host can make. The digests
+/// of their images: what the campaign was begun with, it goes on with.
 async fn require_all(
     backends: &Backends,
     catalog: &Catalog,
     config: &CampaignConfig,
+    used: &BTreeMap<String, String>,
     told: Told<'_>,
-) -> Result<()> {
+) -> Result<BTreeMap<String, String>> {
     let tasks = &config.tasks;
     let mut wanting: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for template in catalog.select(&tasks.templates, &tasks.exclude) {
         wanting.entry(template.environment.image.clone()).or_default().push(template.id.clone());
     }
+    let mut digests = BTreeMap::new();
     for (image, templates) in wanting {
         let templates = in_short(&templates);
         let Some(spec) = config.sandbox_for(&image) else {
@@ -51,13 +63,19 @@ async fn require_all(
                 "name it under [sandbox]: images = {{ {image} = \"...\" }}, or exclude the template"
             )));
         };
-        let there = async {
-            fetch(backends, &spec, config.pull, told).await?;
-            require(backends, &spec).await
-        };
-        there.await.map_err(|error| error.wanted_by(&templates))?;
+        let spec = SandboxSpec { digest: used.get(&spec.image).cloned(), ..spec };
+        let there = require(backends, &spec, Some((config.pull, told))).await;
+        let digest = there.map_err(|error| error.wanted_by(&templates))?;
+        digests.extend(digest.map(|digest| (spec.image, digest)));
     }
-    Ok(())
+    Ok(digests)
+}
+
+/// What the images of a campaign's finished episodes were.
+async fn images_used(engine: &Engine, name: &CampaignName) -> Result<BTreeMap<String, String>> {
+    let episodes = engine.store.episodes(name).await.map_err(store_error)?;
+    let prints = episodes.iter().filter_map(|episode| episode.fingerprint.as_ref()?.image());
+    Ok(prints.map(|(image, digest)| (image.to_owned(), digest.to_owned())).collect())
 }
 
 fn in_short(templates: &[String]) -> String {
@@ -78,25 +96,53 @@ pub(super) async fn revive(
     let name = format!("the stored campaign {}", record.name);
     let loaded = config::parse_campaign(&name, &record.config)?;
     let told = |pulled: &Pulled| tracing::debug!(%pulled, "an image");
-    admit(engine, catalog, &Arc::new(loaded.config), loaded.source, &told).await
+    let config = Arc::new(loaded.config);
+    // Far down in whoever asks for it.
+    Box::pin(admit(engine, catalog, &config, loaded.source, &told)).await
 }
 
 /// Takes up what was running when the last daemon ended, however it ended. One that cannot
-/// be is left as it is, and said.
-pub(super) async fn revive_all(engine: Engine, catalog: Arc<Catalog>) {
+/// be is left as it is, and said; one whose container engine is not there is tried again
+/// until it is. `taken_up` is let go when each has been tried.
+pub(super) async fn revive_all(engine: Engine, catalog: Arc<Catalog>, taken_up: DropGuard) {
     let records = match engine.store.campaigns().await {
         Ok(records) => records,
         Err(error) => return tracing::error!(%error, "stored campaigns cannot be read"),
     };
-    for record in records.iter().filter(|record| record.state == CampaignState::Running) {
-        match revive(&engine, &catalog, record).await {
+    let running = |record: &CampaignRecord| record.state == CampaignState::Running;
+    let mut waiting: Vec<CampaignRecord> = records.into_iter().filter(running).collect();
+    waiting = take_up(&engine, &catalog, waiting).await;
+    drop(taken_up);
+    while !waiting.is_empty() {
+        tokio::time::sleep(ENGINE_AGAIN).await;
+        // Somebody may have resumed or cancelled one meanwhile.
+        waiting.retain(|record| engine.handle.campaign(&record.name).is_none());
+        waiting = take_up(&engine, &catalog, waiting).await;
+    }
+}
+
+/// Those that wait for their container engine.
+async fn take_up(
+    engine: &Engine,
+    catalog: &Catalog,
+    records: Vec<CampaignRecord>,
+) -> Vec<CampaignRecord> {
+    let mut waiting = Vec::new();
+    for record in records {
+        match revive(engine, catalog, &record).await {
             Ok(_) => tracing::info!(campaign = %record.name, "resumed"),
+            Err(error) if error.code() == Code::EngineUnavailable => {
+                let why = error.report();
+                tracing::warn!(campaign = %record.name, why, "waiting to resume a campaign");
+                waiting.push(record);
+            }
             Err(error) => {
                 let why = error.report();
                 tracing::error!(campaign = %record.name, why, "a campaign was not resumed");
             }
         }
     }
+    waiting
 }
 
 /// A campaign that selects nothing is a mistake in its file.

@@ -39,7 +39,7 @@ impl Console {
         // Dropped with the task, however that ends; at once where there is none.
         let done = revived.clone().drop_guard();
         let earlier =
-            (about.mode == Mode::Daemon).then(|| revive_all(engine.clone(), catalog.clone()));
+            (about.mode == Mode::Daemon).then(|| revive_all(engine.clone(), catalog.clone(), done));
         let desk = EngineDesk::new(engine.clone(), catalog, about, Wires { wish, revived });
         let desk = Arc::new(desk);
         let listener = socket.listener().and_then(UnixListener::from_std).map_err(|error| {
@@ -47,12 +47,7 @@ impl Console {
         })?;
         let (handle, life) = ControlHandle::start(listener, desk.clone(), Limits::default());
         desk.attach(handle.clone());
-        let revival = earlier.map(|earlier| {
-            spawn("revive campaigns", async move {
-                earlier.await;
-                drop(done);
-            })
-        });
+        let revival = earlier.map(|earlier| spawn("revive campaigns", earlier));
         Ok(Self { handle, farewell, life, revival })
     }
 

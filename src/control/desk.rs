@@ -80,7 +80,7 @@ impl EngineDesk {
         let told = |pulled: &Pulled| {
             *doing.lock().unwrap_or_else(PoisonError::into_inner) = pulled.to_string();
         };
-        let admitted = admit(&self.engine, &self.catalog, &config, loaded.source, &told);
+        let admitted = Box::pin(admit(&self.engine, &self.catalog, &config, loaded.source, &told));
         let campaign = self
             .waiting(admitted, outlet, || {
                 doing.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -66,11 +66,12 @@ impl Backends {
         }
     }
 
-    /// Whether what the specification names is there, before anything is begun.
-    pub async fn check(&self, spec: &SandboxSpec) -> Result<(), Fault> {
+    /// Whether what the specification names is there, before anything is begun; the digest
+    /// of its image, where it has one.
+    pub async fn check(&self, spec: &SandboxSpec) -> Result<Option<String>, Fault> {
         match spec.backend {
-            Backend::Namespace => self.namespace.check(spec),
-            Backend::Docker => self.docker.check(spec).await,
+            Backend::Namespace => self.namespace.check(spec).map(|()| None),
+            Backend::Docker => self.docker.check(spec).await.map(Some),
         }
     }
 }

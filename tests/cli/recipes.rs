@@ -1,9 +1,13 @@
 //! Images that are made by a Dockerfile, and how they are removed again.
 
 use super::harness::{Ran, command};
+use super::images::{RUN, prepare};
 use crate::support::{OwnEngine, TINY};
 use std::fs;
 use std::path::Path;
+use synthd::store::Store;
+use synthd_actors::model::CampaignName;
+use synthd_actors::ports::Journal;
 
 fn synthd(engine: &OwnEngine, dir: &Path, arguments: &[&str]) -> Ran {
     let mut command = command(dir, arguments);
@@ -76,3 +80,39 @@ fn a_build_that_fails_says_what_the_builder_said_last() {
     assert!(told.fails(1, "SYN-0003").told().contains("none"));
     assert_eq!(engine.containers(), [""; 0]);
 }
+
+/// A name that means another image by now changes nothing for what has begun.
+#[tokio::test]
+async fn a_campaign_goes_on_with_the_image_it_began_with() {
+    let Some(engine) = OwnEngine::start("an image whose name moves", None, &[]) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let make = |word: &str| {
+        write(dir.path(), "Dockerfile", &format!("FROM {TINY}\nRUN echo {word} > /word\n"));
+        synthd(&engine, dir.path(), &BUILD).succeeds();
+        engine.asked(&["inspect", "-f", "{{.Id}}", "test/made:latest"]).trim().to_owned()
+    };
+    let run = |tasks: u32| {
+        prepare(dir.path(), SANDBOX);
+        let campaign = fs::read_to_string(dir.path().join("c.toml")).unwrap();
+        let campaign = campaign.replace("per_template = 2", &format!("per_template = {tasks}"));
+        fs::write(dir.path().join("c.toml"), campaign).unwrap();
+        synthd(&engine, dir.path(), &[&RUN[..], &["--json"]].concat())
+    };
+    let first = make("first");
+    assert_eq!(run(2).succeeds().document()["episodes"]["resolved"], 2);
+    let second = make("second");
+    assert_ne!(first, second);
+    assert_eq!(run(4).succeeds().document()["episodes"]["resolved"], 4);
+    let store = Store::open(&dir.path().join("data")).unwrap();
+    let episodes = store.episodes(&CampaignName("images".to_owned())).await.unwrap();
+    let prints = episodes.iter().filter_map(|episode| episode.fingerprint.as_ref()?.image());
+    assert_eq!(prints.collect::<Vec<_>>(), [("test/made", first.as_str()); 4]);
+    drop(store);
+
+    assert!(engine.docker(&["rmi", "-f", &first]).status().unwrap().success());
+    let told = run(6).fails(2, "SYN-0404").told();
+    assert!(told.contains("was sha256:") && told.contains("another name"), "{told}");
+}
+
+const SANDBOX: &str =
+    "backend = \"docker\"\nimage = \"none\"\nimages = { special = \"test/made\" }\ndisk = \"8MiB\"";

@@ -100,3 +100,51 @@ async fn a_campaign_outlives_its_engine() {
         }
     }
 }
+
+/// A daemon that was killed is started again while its engine is down: it takes the campaign
+/// up as soon as the engine is there, and says meanwhile what it waits for.
+#[test]
+fn a_campaign_is_taken_up_when_its_engine_is_back() {
+    let what = "a campaign whose engine comes back later";
+    let Some(mut engine) = OwnEngine::start(what, None, &[]) else { return };
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("outage.toml"), CAMPAIGN).unwrap();
+    let mut run = Run::start(directory.path(), &engine);
+    run.until("[");
+    run.child.kill().unwrap();
+    run.child.wait().unwrap();
+    engine.end(Signal::SIGTERM);
+
+    let host = engine.address().host;
+    let synthd_in = |arguments: &[&str]| {
+        let mut command = Command::new(synthd());
+        command.args(arguments).args(["--data-dir", "data"]).current_dir(directory.path());
+        command.env("DOCKER_HOST", &host).stdin(Stdio::null());
+        command
+    };
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/templates");
+    let mut serve = synthd_in(&["serve", "--templates", fixtures, "--log-format", "human"]);
+    let mut daemon = serve.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut words = BufReader::new(daemon.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(words.any(|line| line.contains("waiting to resume a campaign")));
+    std::thread::spawn(move || words.for_each(drop));
+    // It answers meanwhile.
+    assert!(synthd_in(&["status"]).output().unwrap().status.success());
+    engine.restart();
+    assert!(words_of(synthd_in(&["watch", "outage", "--json"])).contains("\"complete\""));
+    let ended = synthd_in(&["shutdown"]).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(daemon.wait().unwrap().success());
+    assert_eq!(engine.containers(), [""; 0]);
+}
+
+/// What a command says that is asked until it has something to say.
+fn words_of(mut command: Command) -> String {
+    loop {
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        if said.contains("\"complete\"") {
+            return said;
+        }
+    }
+}

@@ -96,6 +96,41 @@ print(two.recv(1))
     assert_eq!(printed, "300000\nb''\n");
 }
 
+/// What was cut does not look complete, and an answer that comes before a body has been sent
+/// is heard.
+#[tokio::test]
+async fn a_server_that_breaks_off_is_told_from_one_that_has_ended() {
+    let (lab, upstream) = (Lab::new().await, Upstream::start().await);
+    let mut sandbox = tunnelled(&lab, &upstream).await;
+    let program = r#"
+import socket
+def say(text):
+    one = socket.create_connection(("127.0.0.1", 8181))
+    one.sendall(text)
+    return one
+def hear(one):
+    heard = b""
+    try:
+        while chunk := one.recv(65536):
+            heard += chunk
+        return heard, "ended"
+    except ConnectionResetError:
+        return heard, "broken"
+print(hear(say(b"CUT\n"))[1])
+early = say(b"EARLY\n")
+try:
+    for _ in range(400):
+        early.sendall(b"x" * 65536)
+except (BrokenPipeError, ConnectionResetError):
+    pass
+print(hear(say(b"EARLY\n"))[0])
+"#;
+    let Some(printed) = python(&mut *sandbox, "a server that breaks off", program).await else {
+        return;
+    };
+    assert_eq!(printed, "broken\nb'too large'\n");
+}
+
 #[tokio::test]
 async fn it_leads_to_its_address_alone() {
     let (lab, upstream, other) =

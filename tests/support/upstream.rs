@@ -104,6 +104,17 @@ async fn serve(mut stream: BufReader<TcpStream>, counters: &Counters) -> std::io
             stream.write_all(count.to_string().as_bytes()).await
         }
         "HANGUP" => Ok(()),
+        // Answers at once, and hears no more of it.
+        "EARLY" => {
+            stream.write_all(b"too large").await?;
+            stream.shutdown().await
+        }
+        // Ends in the middle of what it says.
+        "CUT" => {
+            stream.write_all(b"half").await?;
+            stream.flush().await?;
+            stream.get_ref().set_zero_linger()
+        }
         "PINGPONG" => loop {
             stream.write_all(b".").await?;
             stream.read_u8().await?;

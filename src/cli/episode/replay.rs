@@ -101,7 +101,7 @@ async fn in_sandbox(
 ) -> Result<Finding> {
     let backend = Arc::new(Backends::new(this_executable()?, &guest_dir()));
     let spec = config.sandbox_for(&origin.task.image).unwrap_or_else(|| config.sandbox.clone());
-    require(&backend, &spec).await?;
+    require(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, life) = PoolHandle::start(backend.clone(), limits);
     let found = match lay_task(&pool, &origin.task, &Arc::new(spec)).await {

@@ -13,6 +13,7 @@
 mod backend;
 mod body;
 mod connect;
+mod connected;
 mod facts;
 mod image;
 mod images;

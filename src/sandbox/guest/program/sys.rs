@@ -62,6 +62,7 @@ unsafe extern "C" {
     fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut Rusage) -> c_int;
     fn kill(pid: c_int, signal: c_int) -> c_int;
     fn pipe2(fds: *mut c_int, flags: c_int) -> c_int;
+    fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const [c_int; 2], size: u32) -> c_int;
 }
 
 pub fn check(result: c_int) -> io::Result<c_int> {
@@ -201,4 +202,14 @@ pub fn exists(pid: i32) -> bool {
 pub fn kill_process(pid: i32) {
     // SAFETY: kill touches no memory; a stale pid inside our namespace is only our child's.
     unsafe { kill(pid, SIGKILL) };
+}
+
+/// Closing the connection from now on is an error to its other end, not an end of the data.
+pub fn break_on_close(socket: RawFd) {
+    const SOL_SOCKET: c_int = 1;
+    const SO_LINGER: c_int = 13;
+    let at_once: [c_int; 2] = [1, 0];
+    // SAFETY: the option's value is two integers, and is only read. One that cannot be set is
+    // of a connection that has ended already.
+    unsafe { setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, 8) };
 }

@@ -12,7 +12,7 @@
 
 use crate::poll_for;
 use crate::invalid;
-use crate::sys::{POLLERR, POLLIN, POLLOUT, PollFd};
+use crate::sys::{POLLERR, POLLIN, POLLOUT, PollFd, break_on_close};
 use crate::wire::{Frame, Malformed, Reader, TUNNEL_CHUNK, TUNNELLED, WINDOW, Writer, encode, kind};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
@@ -62,6 +62,11 @@ impl Link {
         let input = if self.listens() { POLLIN } else { 0 };
         let output = if self.inward.is_empty() { 0 } else { POLLOUT };
         input | output
+    }
+
+    /// What was cut must not look like what is complete.
+    fn break_off(&self) {
+        break_on_close(self.socket.as_raw_fd());
     }
 
     fn is_over(&self) -> bool {
@@ -194,7 +199,7 @@ impl Tunnel {
             kind::EOF => link.host_done = true,
             kind::CREDIT => link.credit = credited(link.credit, &frame.payload)?,
             kind::RESET => {
-                self.links.remove(&id);
+                self.links.remove(&id).inspect(Link::break_off);
                 return Ok(());
             }
             _ => return Err(invalid(Malformed("unknown kind of frame"))),
@@ -203,7 +208,8 @@ impl Tunnel {
     }
 
     pub fn reset_all(&mut self, output: &mut File) -> io::Result<()> {
-        for (id, _) in std::mem::take(&mut self.links) {
+        for (id, link) in std::mem::take(&mut self.links) {
+            link.break_off();
             tell(output, id, kind::RESET, &[])?;
         }
         Ok(())
@@ -222,7 +228,7 @@ impl Tunnel {
             Ok(()) if link.is_over() => drop(self.links.remove(&id)),
             Ok(()) => {}
             Err(_) => {
-                self.links.remove(&id);
+                self.links.remove(&id).inspect(Link::break_off);
                 return tell(output, id, kind::RESET, &[]);
             }
         }

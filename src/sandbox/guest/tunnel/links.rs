@@ -181,7 +181,40 @@ impl Link {
         to: impl AsyncWrite + Unpin,
         frames: &Frames,
     ) -> io::Result<()> {
-        tokio::try_join!(self.outward(id, from, frames), self.inward(id, to, frames)).map(|_| ())
+        let said = Notify::new();
+        let outward = async {
+            self.outward(id, from, frames).await?;
+            said.notify_one();
+            Ok(())
+        };
+        let inward = async {
+            let ended = self.inward(id, to, frames).await;
+            if ended.is_err() {
+                // It may have answered before it stopped listening: that is still passed on.
+                tokio::select! {
+                    () = said.notified() => {}
+                    () = self.swallow(id, frames) => said.notified().await,
+                }
+            }
+            ended
+        };
+        tokio::try_join!(outward, inward).map(|_| ())
+    }
+
+    /// Takes what nobody wants any more, so that the program is not held up by it.
+    async fn swallow(&self, id: u32, frames: &Frames) {
+        while let Some(bytes) = self.next_bytes().await {
+            if self.took(id, bytes.len(), frames).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn took(&self, id: u32, count: usize, frames: &Frames) -> io::Result<()> {
+        self.state().passing = 0;
+        let mut taken = Writer::default();
+        taken.u32(count as u32);
+        frames.send(encode(id, kind::CREDIT, &taken.0)).await.map_err(io::Error::other)
     }
 
     /// What the guest sent, to the host; credited when it is taken.
@@ -192,11 +225,9 @@ impl Link {
         frames: &Frames,
     ) -> io::Result<()> {
         while let Some(bytes) = self.next_bytes().await {
-            to.write_all(&bytes).await?;
-            self.state().passing = 0;
-            let mut taken = Writer::default();
-            taken.u32(bytes.len() as u32);
-            frames.send(encode(id, kind::CREDIT, &taken.0)).await.map_err(io::Error::other)?;
+            let written = to.write_all(&bytes).await;
+            self.took(id, bytes.len(), frames).await?;
+            written?;
         }
         to.shutdown().await
     }

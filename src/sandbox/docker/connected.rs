@@ -1,0 +1,240 @@
+//! A container engine that answers: what it said of itself, and what is asked of it.
+
+use super::DockerSettings;
+use super::body::{self, Parts};
+use super::connect::Reach;
+use super::facts;
+use super::image::Image;
+use super::keeper::{ContainerKeeper, Remover, sweep};
+use super::ours::Expected;
+use super::owner::Owner;
+use super::program::{self, Guest, lay_out};
+use super::seccomp;
+use super::stream::{self, GuestStream};
+use super::trouble::{ask, refused};
+use crate::sandbox::guest::{LINKAGE, with_limits};
+use bollard::Docker;
+use bollard::models::{SystemInfo, SystemVersion};
+use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions};
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use synthd_actors::model::{Fault, FaultKind, Fingerprint, SandboxSpec};
+use synthd_actors::supervisor::{panic_text, spawn};
+use tokio::sync::OnceCell;
+
+/// Of Docker 20.10, the first whose every field that hardens a container is kept.
+const LEAST_API: (u32, u32) = (1, 41);
+
+pub(super) struct Connected {
+    reach: Reach,
+    pub(super) remover: Remover,
+    pub(super) info: SystemInfo,
+    pub(super) caps_inodes: bool,
+    guest_dir: PathBuf,
+    guest: OnceCell<Guest>,
+    seccomp: String,
+    owner: Owner,
+    pub(super) swept: u32,
+    /// Images as they were when they were last looked at.
+    known: Mutex<HashMap<String, Image>>,
+}
+
+impl Connected {
+    pub(super) async fn new(settings: &DockerSettings) -> Result<Self, Fault> {
+        if LINKAGE != "static" {
+            return Err(refused("the guest is linked dynamically and works in no container"));
+        }
+        let reach = Reach::new(&settings.engine).await?.negotiated().await?;
+        let version = ask("reach the container engine", reach.docker.version()).await?;
+        check_version(&version)?;
+        let info = ask("ask the container engine", reach.docker.info()).await?;
+        let parts = version.components.iter().flatten();
+        let caps_inodes = !parts.into_iter().any(|part| part.name.starts_with("Podman"));
+        let seccomp = if caps_inodes {
+            seccomp::profile()
+        } else {
+            // Podman wants a file.
+            program::lay_out_profile(&settings.guest_dir, &seccomp::profile())?
+        };
+        let swept = sweep(&reach.docker, None).await;
+        let owner = Owner::this();
+        let remover = Remover::start(reach.docker.clone(), owner.clone());
+        Ok(Self {
+            reach,
+            remover,
+            info,
+            caps_inodes,
+            guest_dir: settings.guest_dir.clone(),
+            guest: OnceCell::new(),
+            seccomp,
+            owner,
+            swept,
+            known: Mutex::default(),
+        })
+    }
+
+    pub(super) fn docker(&self) -> &Docker {
+        &self.reach.docker
+    }
+
+    /// The guest where this engine finds it. An engine of another name is one of another
+    /// host, or sees other files than we do: we may be in a container ourselves.
+    async fn guest(&self, image: &str) -> Result<&Guest, Fault> {
+        let here = nix::unistd::gethostname().unwrap_or_default();
+        let same = self.info.name.as_deref() == here.to_str();
+        self.guest
+            .get_or_try_init(|| async {
+                if !self.reach.local || !same {
+                    return program::send(self.docker(), image, &self.owner).await;
+                }
+                lay_out(&self.guest_dir).map(Guest::File).map_err(|error| {
+                    Fault::new(FaultKind::SandboxStart, format!("lay out the guest: {error}"))
+                })
+            })
+            .await
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Image>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the specification means: an image by its digest, or what its name stands for.
+    pub(super) async fn image(&self, spec: &SandboxSpec) -> Result<Image, Fault> {
+        let name = spec.digest.as_deref().unwrap_or(&spec.image);
+        let known = self.known().get(name).cloned();
+        match known {
+            Some(image) => Ok(image),
+            None => self.look_up(name).await,
+        }
+    }
+
+    /// Looks anew at what the specification means.
+    pub(super) async fn look_up_for(&self, spec: &SandboxSpec) -> Result<Image, Fault> {
+        let Some(digest) = &spec.digest else { return self.look_up(&spec.image).await };
+        self.look_up(digest).await.map_err(|fault| match fault.kind {
+            FaultKind::SandboxRefused => refused(format!(
+                "image {} was {digest} when this campaign began, and the engine has that no more: \
+                 bring it back, or give the campaign another name",
+                spec.image
+            )),
+            _ => fault,
+        })
+    }
+
+    /// Looks at an image anew.
+    async fn look_up(&self, name: &str) -> Result<Image, Fault> {
+        let found = ask(&format!("find image {name}"), self.docker().inspect_image(name)).await?;
+        let image = Image::read(name, found, self.info.architecture.as_deref())?;
+        self.known().insert(name.to_owned(), image.clone());
+        Ok(image)
+    }
+
+    /// Asked anew: one may have been registered since.
+    pub(super) async fn has_runtime(&self, name: &str) -> Result<(), Fault> {
+        let info = ask("ask the container engine", self.docker().info()).await?;
+        let known = info.runtimes.unwrap_or_default();
+        if known.contains_key(name) {
+            return Ok(());
+        }
+        let mut names: Vec<&str> = known.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        let has = names.join(", ");
+        Err(refused(format!("the engine has no runtime {name:?}; it has {has}")))
+    }
+
+    pub(super) fn has_memory_for(&self, spec: &SandboxSpec, image: &Image) -> Result<(), Fault> {
+        let wanted = body::memory(spec, image);
+        let there = self.info.mem_total.and_then(|bytes| u64::try_from(bytes).ok());
+        match there.filter(|there| *there > 0 && *there < wanted) {
+            None => Ok(()),
+            Some(there) => Err(refused(format!(
+                "a sandbox of {} MiB with its work areas, on an engine that has {} MiB",
+                wanted >> 20,
+                there >> 20
+            ))),
+        }
+    }
+
+    /// In a task that is not ended with whoever waits: between the engine's making of a
+    /// container and our hearing of it, nobody could remove it.
+    pub(super) async fn bring_up(
+        self: Arc<Self>,
+        spec: SandboxSpec,
+        image: Image,
+    ) -> Result<(GuestStream, ContainerKeeper, Expected), Fault> {
+        let expected = self.remover.ours.expect();
+        let starting = spawn("start container", async move {
+            let started = self.start(&spec, &image, &expected.creation).await;
+            let (stream, keeper) = started.inspect_err(|fault| self.remover.ours.note(fault))?;
+            // Expected until it is somebody's, or dropped: at no moment unknown.
+            Ok((stream, keeper, expected))
+        });
+        let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
+        starting.detach().await.unwrap_or_else(panicked)
+    }
+
+    async fn start(
+        &self,
+        spec: &SandboxSpec,
+        image: &Image,
+        creation: &str,
+    ) -> Result<(GuestStream, ContainerKeeper), Fault> {
+        let parts = Parts {
+            spec,
+            image,
+            guest: self.guest(&image.digest).await?,
+            owner: &self.owner,
+            creation,
+            seccomp: &self.seccomp,
+            caps_inodes: self.caps_inodes,
+        };
+        let options = None::<CreateContainerOptions>;
+        let created = self.docker().create_container(options, body::container(&parts));
+        let id = ask("create a container", created).await?.id;
+        let keeper = self.remover.keep(id.clone());
+        let options = AttachContainerOptions {
+            stream: true,
+            stdin: true,
+            stdout: true,
+            stderr: true,
+            ..Default::default()
+        };
+        // Before it starts: what the guest says first must not be missed.
+        let attached = self.docker().attach_container(&id, Some(options));
+        let attached = ask("attach to a container", attached).await?;
+        ask("start a container", self.docker().start_container(&id, None)).await?;
+        Ok((stream::of(attached), keeper))
+    }
+
+    pub(super) fn fingerprint(&self, spec: &SandboxSpec, image: &str) -> Fingerprint {
+        let by = facts::of(&self.info, self.caps_inodes, 0).cgroup_version;
+        let enforced =
+            ["memory", "processes", "cpu"].map(|limit| (limit.to_owned(), format!("cgroup {by}")));
+        let mut enforced = with_limits(spec, BTreeMap::from(enforced));
+        if !self.caps_inodes {
+            enforced.insert("inodes".to_owned(), "not limited".to_owned());
+        }
+        Fingerprint {
+            backend: "docker".to_owned(),
+            root: Fingerprint::container_root(&spec.image, image, spec.runtime.as_deref()),
+            kernel: self.info.kernel_version.clone().unwrap_or_default(),
+            shell: String::new(),
+            enforced,
+        }
+    }
+}
+
+/// Whether the engine knows every field we depend on.
+fn check_version(version: &SystemVersion) -> Result<(), Fault> {
+    let text = version.api_version.as_deref().unwrap_or_default();
+    let parsed = text.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    if parsed.is_some_and(|api: (u32, u32)| api >= LEAST_API) {
+        return Ok(());
+    }
+    let (major, minor) = LEAST_API;
+    Err(refused(format!(
+        "the container engine speaks version {text:?} of its interface, and {major}.{minor} is the \
+         least (Docker 20.10, Podman 4)"
+    )))
+}
