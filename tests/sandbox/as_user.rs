@@ -14,8 +14,16 @@ const CHANGERS: [(&str, &[&str]); 2] = [
 ];
 
 /// Of container engines, which an ordinary user may not use.
-const OTHERS: [&str; 6] =
-    ["as_user", "as_docker", "as_gvisor", "as_podman", "containers::", "engines::"];
+const OTHERS: [&str; 8] = [
+    "as_user",
+    "as_docker",
+    "as_gvisor",
+    "as_podman",
+    "containers::",
+    "engines::",
+    "hostile_table",
+    "odd_images",
+];
 
 #[test]
 fn the_sandbox_keeps_its_promises_to_an_ordinary_user() {

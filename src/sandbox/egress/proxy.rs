@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::Network;
 use synthd_actors::supervisor::spawn;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional, sink};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -23,6 +23,8 @@ use tokio::time::{sleep, timeout};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Connections at once, of all sandboxes of the network.
 const MOST: usize = 1_024;
+/// Bytes of a refused request that are taken and thrown away.
+const MOST_UNHEARD: u64 = 1 << 20;
 /// Addresses of one host that are tried.
 const TRIED: usize = 4;
 /// After an error of accepting, such as too many open files.
@@ -78,7 +80,12 @@ impl Proxy {
             Err(Refusal(status, why)) => {
                 tracing::info!(network = self.network.name, status, why, "a program was refused");
                 program.write_all(told(status, &why).as_bytes()).await?;
-                program.shutdown().await
+                program.shutdown().await?;
+                // What it still says is heard out for a while: to close on it would break the
+                // connection, and the answer with it.
+                let mut rest = program.take(MOST_UNHEARD);
+                drop(timeout(PATIENCE, copy(&mut rest, &mut sink())).await);
+                Ok(())
             }
         }
     }
