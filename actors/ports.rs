@@ -2,9 +2,10 @@
 //! scripted ones for tests in `testkit`.
 
 use crate::model::{
-    AttemptRecord, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord, Entry,
-    EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
-    HostAddress, ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot, Task, Tree, Turn,
+    AttemptRecord, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord,
+    Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec,
+    Fingerprint, HostAddress, ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot,
+    Task, Tree, Turn,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -31,7 +32,7 @@ pub trait ChatModel: Send + Sync + 'static {
         &self,
         request: &ChatRequest,
         context: &CallContext,
-    ) -> Result<ChatReply, Fault>;
+    ) -> Result<ChatReply, CallFault>;
 }
 
 /// Knows the models there are.

@@ -117,7 +117,7 @@ impl Engine {
         let (handle, life) = EngineHandle::start(EngineTools {
             world: world.clone(),
             catalog: options.catalog,
-            models: Arc::new(Models),
+            models: Arc::new(Models::default()),
             places: Arc::new(Semaphore::new(options.max_episodes)),
         });
         lives.push(life);
@@ -260,6 +260,11 @@ fn explain(kind: FaultKind) -> (Code, &'static str, &'static str) {
             Code::Io,
             "the store failed",
             "check the permissions of the data directory, then run the command again",
+        ),
+        FaultKind::ModelPermanent => (
+            Code::ModelUnusable,
+            "a model of the campaign cannot be asked",
+            "set its key in the environment, or mend `[[models]]` and `[providers]`",
         ),
         FaultKind::Panicked | FaultKind::ActorGone => (
             Code::Unexpected,

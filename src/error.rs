@@ -77,6 +77,9 @@ codes! {
 
     NotADataset = "0701", exit 2;
     DatasetDamaged = "0702", exit 1;
+
+    /// A model of the campaign cannot be called, whatever is asked of it.
+    ModelUnusable = "0801", exit 2;
 }
 
 impl fmt::Display for Code {

@@ -13,5 +13,6 @@
 mod cli;
 mod control;
 mod crash;
+mod models;
 mod sandbox;
 mod support;

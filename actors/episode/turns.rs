@@ -160,6 +160,9 @@ impl<'a> Acting<'a> {
             Err(fault) if fault.kind == FaultKind::OutOfTime => {
                 return Ok(Some(StopReason::TimeLimit));
             }
+            Err(fault) if fault.kind == FaultKind::ContextFull => {
+                return Ok(Some(StopReason::ContextFull));
+            }
             called => called?,
         };
         self.left = self.left.saturating_sub(called.took);

@@ -74,6 +74,19 @@ pub struct ModelConfig {
     /// Calls at once.
     pub concurrency: usize,
     pub requests_per_minute: Option<u32>,
+    /// Where it is asked; none for models of the engine's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+}
+
+/// A provider as one campaign reaches it. The key itself is never part of a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// What it speaks, by name.
+    pub dialect: String,
+    pub base_url: String,
+    /// The environment variable that holds the key, where one is needed.
+    pub key_env: Option<String>,
 }
 
 impl ModelConfig {

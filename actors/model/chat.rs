@@ -30,11 +30,30 @@ pub struct Message {
     pub tool_calls: Vec<ToolCall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
+    /// What a model thought before it spoke, where its provider shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<Reasoning>,
+}
+
+/// A model's reasoning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reasoning {
+    pub text: String,
+    /// What must go back exactly as it came: JSON of the family named first. Another family
+    /// is sent none of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verbatim: Option<(String, String)>,
 }
 
 impl Message {
     pub fn text(role: Role, content: impl Into<String>) -> Self {
-        Self { role, content: content.into(), tool_calls: Vec::new(), tool_call_id: None }
+        Self {
+            role,
+            content: content.into(),
+            tool_calls: Vec::new(),
+            tool_call_id: None,
+            reasoning: None,
+        }
     }
 
     pub fn tool_result(call_id: &str, content: impl Into<String>) -> Self {
@@ -72,11 +91,24 @@ pub enum FinishReason {
 /// Tokens as the provider counted them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
+    /// All that was read, from a cache too.
     pub input_tokens: u64,
+    /// All that was written, reasoning too.
     pub output_tokens: u64,
+    /// Of the input; none where the provider does not say, which is not zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_tokens: Option<u64>,
+    /// Of the output, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_tokens: Option<u64>,
 }
 
 impl Usage {
+    /// Of which nothing more is known.
+    pub fn of(input_tokens: u64, output_tokens: u64) -> Self {
+        Self { input_tokens, output_tokens, ..Self::default() }
+    }
+
     pub fn total(self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
     }
@@ -85,7 +117,17 @@ impl Usage {
         Self {
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cached_tokens: sum(self.cached_tokens, other.cached_tokens),
+            reasoning_tokens: sum(self.reasoning_tokens, other.reasoning_tokens),
         }
+    }
+}
+
+/// None only where neither was counted.
+fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.saturating_add(other)),
+        (one, other) => one.or(other),
     }
 }
 
@@ -95,6 +137,19 @@ pub struct ChatReply {
     pub message: Message,
     pub finish: FinishReason,
     pub usage: Usage,
+    /// The provider did not say what it counted: the usage is not known, which is not zero.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub uncounted: bool,
+}
+
+impl ChatReply {
+    pub fn new(message: Message, finish: FinishReason, usage: Usage) -> Self {
+        Self { message, finish, usage, uncounted: false }
+    }
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// A model's price per million tokens.

@@ -40,6 +40,8 @@ pub enum FaultKind {
     /// The agent's time was up before its model had answered: an end of the episode, which
     /// its attempt turns into one.
     OutOfTime,
+    /// The conversation is longer than the model can read: an end of the episode, too.
+    ContextFull,
     /// The task that ran the attempt panicked.
     Panicked,
     /// An actor was gone and did not come back in time.
@@ -72,6 +74,7 @@ impl FaultKind {
             | Self::StoreDamaged
             | Self::Budget
             | Self::OutOfTime
+            | Self::ContextFull
             | Self::Cancelled => false,
         }
     }
@@ -118,6 +121,7 @@ impl FaultKind {
             Self::StoreDamaged => "store_damaged",
             Self::Budget => "budget",
             Self::OutOfTime => "out_of_time",
+            Self::ContextFull => "context_full",
             Self::Panicked => "panicked",
             Self::ActorGone => "actor_gone",
             Self::ReplayDiffers => "replay_differs",

@@ -1,5 +1,6 @@
 //! Pure data: what the engine talks about, with no I/O and no policy.
 
+mod call;
 mod campaign;
 mod chat;
 mod fault;
@@ -13,6 +14,7 @@ mod sandbox;
 mod step;
 mod task;
 
+pub use call::*;
 pub use campaign::*;
 pub use chat::*;
 pub use fault::*;

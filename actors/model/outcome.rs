@@ -15,6 +15,8 @@ pub enum StopReason {
     Malformed,
     /// The last reply was cut by the output cap.
     Truncated,
+    /// The conversation had become longer than the model can read.
+    ContextFull,
 }
 
 impl StopReason {
@@ -26,6 +28,7 @@ impl StopReason {
             Self::Refused => "refused",
             Self::Malformed => "malformed",
             Self::Truncated => "truncated",
+            Self::ContextFull => "context_full",
         }
     }
 }

@@ -5,7 +5,8 @@ mod tests;
 
 use crate::episode::{lay_task, potential, verify_snapshot};
 use crate::model::{
-    CheckResult, Deed, ExecRequest, Fault, FaultKind, Move, SandboxSpec, Task, Verdict,
+    ChatReply, CheckResult, Deed, ExecRequest, Fault, FaultKind, FinishReason, Move, SandboxSpec,
+    Task, Usage, Verdict,
 };
 use crate::pool::{Lease, PoolHandle};
 use crate::scaffold::Scaffold;
@@ -137,11 +138,8 @@ impl Prover {
     async fn perform(&self, lease: &mut Lease, moves: &[Move]) -> Result<Option<String>, Fault> {
         for (at, step) in moves.iter().enumerate() {
             let message = self.scaffold.express(&step.think, &step.deed, at as u32);
-            let reply = crate::model::ChatReply {
-                message,
-                finish: crate::model::FinishReason::ToolCalls,
-                usage: crate::model::Usage::default(),
-            };
+            let (finish, usage) = (FinishReason::ToolCalls, Usage::default());
+            let reply = ChatReply::new(message, finish, usage);
             let action = match self.scaffold.parse(&reply) {
                 Ok(action) => action,
                 Err(error) => return Ok(Some(format!("step {}: {error}", at + 1))),

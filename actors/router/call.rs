@@ -9,7 +9,9 @@
 use super::account::{Account, ModelSlot};
 use super::messages::{Call, Called};
 use crate::collector::CollectorHandle;
-use crate::model::{ChatReply, ChatRequest, Entry, Fault, FaultKind, Money, Usage};
+use crate::model::{
+    CallFault, Charge, ChatReply, ChatRequest, Entry, Fault, FaultKind, Money, Usage,
+};
 use crate::policy::{Decision, Retry};
 use crate::ports::CallContext;
 use std::future::Future;
@@ -33,22 +35,28 @@ pub(super) async fn perform(
     })?;
     let errand = Errand { account, slot, call, collector, unwanted };
     let (mut cost, mut took) = (Money::ZERO, Duration::ZERO);
-    let mut tries = 0;
+    let (mut tries, mut failed) = (0, 0);
     loop {
         let context = CallContext { retry: tries, ..call.context.clone() };
         let outcome = errand.attempt(&context, call.limit.saturating_sub(took)).await?;
         tries += 1;
         cost = cost.saturating_add(outcome.cost);
         took = took.saturating_add(outcome.took);
-        let fault = match outcome.reply {
+        let failure = match outcome.reply {
             Ok(reply) => return Ok(Called { reply, cost, tries, took }),
-            Err(fault) => fault,
+            Err(failure) => failure,
         };
         slot.failures.fetch_add(1, Ordering::Relaxed);
-        match RETRY.decide(&fault, tries, &hold_id(call, tries)) {
-            Decision::GiveUp => return Err(fault),
+        // Being asked to come back later is no failure of the model's, however often it is.
+        failed += u32::from(!failure.rate_limited);
+        match RETRY.decide(&failure.fault, failed, &hold_id(call, tries)) {
+            Decision::GiveUp => return Err(failure.fault),
             Decision::Again { after } => {
                 slot.retries.fetch_add(1, Ordering::Relaxed);
+                let after = failure.retry_after.map_or(after, |said| said.max(after));
+                if after > call.limit.saturating_sub(took) {
+                    return Err(out_of_time());
+                }
                 errand.while_wanted(tokio::time::sleep(after)).await?;
             }
         }
@@ -65,7 +73,7 @@ struct Errand<'a> {
 }
 
 struct Attempted {
-    reply: Result<ChatReply, Fault>,
+    reply: Result<ChatReply, CallFault>,
     cost: Money,
     took: Duration,
 }
@@ -98,11 +106,10 @@ impl Errand<'_> {
             return Ok(Attempted { reply, cost: Money::ZERO, took });
         }
         let held = self.hold(context).await?;
-        // A try that failed, or whose end nobody waited for, may be charged for: in full. One
-        // that never left is not.
-        let unknown = if self.unwanted.is_cancelled() { Money::ZERO } else { held.amount };
+        // One that nobody waits for any more never leaves.
+        let leaves = !self.unwanted.is_cancelled();
         let (reply, took) = self.complete(context, left).await;
-        let cost = reply.as_ref().map_or(unknown, |reply| slot.config.price.of(reply.usage));
+        let cost = if leaves { self.cost_of(&reply, held.amount) } else { Money::ZERO };
         let entry = Entry::Settled { id: held.id.clone(), amount: cost };
         let written = self.collector.record(vec![entry]).await;
         held.settle(cost);
@@ -110,21 +117,28 @@ impl Errand<'_> {
         Ok(Attempted { reply, cost, took })
     }
 
+    /// What an attempt cost. One whose end is unknown, or whose tokens nobody counted, cost
+    /// all that was held for it.
+    fn cost_of(&self, reply: &Result<ChatReply, CallFault>, held: Money) -> Money {
+        match reply {
+            Ok(reply) if reply.uncounted => held,
+            Ok(reply) => self.slot.config.price.of(reply.usage),
+            Err(failure) if failure.charge == Charge::Nothing => Money::ZERO,
+            Err(_) => held,
+        }
+    }
+
     /// The model's answer, and how long it took.
     async fn complete(
         &self,
         context: &CallContext,
         left: Duration,
-    ) -> (Result<ChatReply, Fault>, Duration) {
+    ) -> (Result<ChatReply, CallFault>, Duration) {
         let started = Instant::now();
         let answer = timeout(left, self.slot.model.complete(&self.call.request, context));
-        let late = |_| {
-            let why = "the agent's time was up before the model answered";
-            Err(Fault::new(FaultKind::OutOfTime, why))
-        };
         let reply = match self.while_wanted(answer).await {
-            Ok(answer) => answer.unwrap_or_else(late),
-            Err(unwanted) => Err(unwanted),
+            Ok(answer) => answer.unwrap_or_else(|_| Err(out_of_time().into())),
+            Err(unwanted) => Err(unwanted.into()),
         };
         (reply, started.elapsed())
     }
@@ -150,6 +164,10 @@ impl Errand<'_> {
         }
         Ok(held)
     }
+}
+
+fn out_of_time() -> Fault {
+    Fault::new(FaultKind::OutOfTime, "the agent's time was up before the model answered")
 }
 
 /// A hold in memory. Dropped unsettled (the call panicked or the engine ends), it counts in
@@ -185,7 +203,10 @@ fn worst_case(request: &ChatRequest) -> Usage {
         .iter()
         .map(|m| {
             let calls: usize = m.tool_calls.iter().map(|c| c.name.len() + c.arguments.len()).sum();
-            m.content.len() + calls + 16
+            let thought = m.reasoning.as_ref().map_or(0, |r| {
+                r.text.len() + r.verbatim.as_ref().map_or(0, |(_, json)| json.len())
+            });
+            m.content.len() + calls + thought + 16
         })
         .sum();
     let tools: usize = request
@@ -193,8 +214,5 @@ fn worst_case(request: &ChatRequest) -> Usage {
         .iter()
         .map(|t| t.name.len() + t.description.len() + t.parameters.to_string().len() + 16)
         .sum();
-    Usage {
-        input_tokens: (messages + tools) as u64,
-        output_tokens: u64::from(request.max_output_tokens),
-    }
+    Usage::of((messages + tools) as u64, u64::from(request.max_output_tokens))
 }

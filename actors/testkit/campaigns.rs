@@ -92,5 +92,6 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
         weight: 1,
         concurrency: 64,
         requests_per_minute: None,
+        endpoint: None,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::traps::Traps;
 use crate::model::{
-    ChatReply, ChatRequest, Deed, EpisodeId, Fault, FaultKind, FinishReason, Message, ModelConfig,
-    Role, ToolCall, Usage,
+    CallFault, ChatReply, ChatRequest, Deed, EpisodeId, Fault, FaultKind, FinishReason, Message,
+    ModelConfig, Role, ToolCall, Usage,
 };
 use crate::ports::{CallContext, ChatModel, ModelFactory};
 use async_trait::async_trait;
@@ -47,7 +47,7 @@ impl Default for FakeModel {
         Self {
             script: Mutex::new(Box::new(|_| Line::Oracle)),
             latency: Mutex::new(Duration::from_millis(10)),
-            usage: Mutex::new(Usage { input_tokens: 100, output_tokens: 10 }),
+            usage: Mutex::new(Usage::of(100, 10)),
             calls: Mutex::default(),
             replies: Mutex::default(),
             traps: Traps::default(),
@@ -116,7 +116,11 @@ fn push<T>(list: &Mutex<Vec<T>>, value: T) {
 
 #[async_trait]
 impl ChatModel for FakeModel {
-    async fn complete(&self, _: &ChatRequest, context: &CallContext) -> Result<ChatReply, Fault> {
+    async fn complete(
+        &self,
+        _: &ChatRequest,
+        context: &CallContext,
+    ) -> Result<ChatReply, CallFault> {
         push(&self.calls, (context.episode.clone(), context.turn, context.retry));
         let latency = get(&self.latency);
         tokio::time::sleep(latency).await;
@@ -124,7 +128,7 @@ impl ChatModel for FakeModel {
         self.traps.pass(&format!("{} {} turn {turn}", task.template, task.index)).await?;
         let (message, finish) = self.speak(context);
         push(&self.replies, (context.episode.clone(), context.turn));
-        Ok(ChatReply { message, finish, usage: get(&self.usage) })
+        Ok(ChatReply::new(message, finish, get(&self.usage)))
     }
 }
 

@@ -104,13 +104,13 @@ fn turn(index: u32) -> Turn {
         end: Some(ExecEnd::Exited(0)),
         error: None,
         truncated: false,
-        usage: Usage { input_tokens: 300, output_tokens: 20 },
+        usage: Usage::of(300, 20),
         cost: Money::ZERO,
         duration_ms: 1,
     };
     Turn {
         messages: vec![reply.clone(), Message::tool_result("call_0", step.observation.clone())],
-        reply: ChatReply { message: reply, finish: FinishReason::ToolCalls, usage: step.usage },
+        reply: ChatReply::new(reply, FinishReason::ToolCalls, step.usage),
         command: Some("ls -la".to_owned()),
         changes: Vec::new(),
         calls: 1,

@@ -10,6 +10,7 @@
 mod daemon;
 mod errors;
 mod names;
+mod providers;
 mod raw;
 mod reader;
 mod render;
@@ -26,7 +27,7 @@ mod tests;
 
 pub use daemon::{DaemonConfig, LogConfig, LogFormat, PoolConfig, load_daemon, parse_daemon};
 pub use errors::{ConfigError, ConfigErrors};
-pub use names::{KNOWN_PROVIDERS, OFFER, Offer, Provider, SCRIPTED_MODELS};
+pub use names::{DIALECTS, KNOWN_PROVIDERS, OFFER, Offer, Provider, SCRIPTED_MODELS, Speaks};
 pub(crate) use units::size;
 
 use crate::error::Code;

@@ -13,6 +13,17 @@ pub struct Provider {
     pub models: Option<&'static [&'static str]>,
     /// Costs nothing, so that a budget asks for no price.
     pub free: bool,
+    /// How it is reached; none for models of the engine's own.
+    pub speaks: Option<Speaks>,
+}
+
+/// A provider's usual address and where its key usually is.
+#[derive(Clone, Copy, Debug)]
+pub struct Speaks {
+    pub dialect: &'static str,
+    /// None where everybody has their own.
+    pub base_url: Option<&'static str>,
+    pub key_env: Option<&'static str>,
 }
 
 /// What a campaign may name. A parameter, so that what reads files knows no adapter.
@@ -27,8 +38,54 @@ pub const SCRIPTED_MODELS: [&str; 9] =
     ["oracle", "detour", "loop", "malformed", "refuse", "cheat", "slow", "flaky", "give-up"];
 
 /// The providers of this version.
-pub const KNOWN_PROVIDERS: [Provider; 1] =
-    [Provider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true }];
+pub const KNOWN_PROVIDERS: [Provider; 12] = [
+    Provider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true, speaks: None },
+    remote("openai", Some("https://api.openai.com/v1"), "OPENAI_API_KEY"),
+    remote("azure", None, "AZURE_OPENAI_API_KEY"),
+    remote("deepseek", Some("https://api.deepseek.com"), "DEEPSEEK_API_KEY"),
+    remote(
+        "dashscope",
+        Some("https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+        "DASHSCOPE_API_KEY",
+    ),
+    remote("groq", Some("https://api.groq.com/openai/v1"), "GROQ_API_KEY"),
+    remote("together", Some("https://api.together.xyz/v1"), "TOGETHER_API_KEY"),
+    remote("mistral", Some("https://api.mistral.ai/v1"), "MISTRAL_API_KEY"),
+    remote("xai", Some("https://api.x.ai/v1"), "XAI_API_KEY"),
+    remote("openrouter", Some("https://openrouter.ai/api/v1"), "OPENROUTER_API_KEY"),
+    own_host("vllm", "http://127.0.0.1:8000/v1"),
+    own_host("ollama", "http://127.0.0.1:11434/v1"),
+];
+
+const fn remote(
+    name: &'static str,
+    base_url: Option<&'static str>,
+    key_env: &'static str,
+) -> Provider {
+    let speaks = Speaks { dialect: name, base_url, key_env: Some(key_env) };
+    Provider { name, models: None, free: false, speaks: Some(speaks) }
+}
+
+/// On a machine of one's own, where tokens cost nothing.
+const fn own_host(name: &'static str, base_url: &'static str) -> Provider {
+    let speaks = Speaks { dialect: name, base_url: Some(base_url), key_env: None };
+    Provider { name, models: None, free: true, speaks: Some(speaks) }
+}
+
+/// What may be spoken to a provider.
+pub const DIALECTS: [&str; 11] = [
+    "openai",
+    "azure",
+    "deepseek",
+    "dashscope",
+    "groq",
+    "together",
+    "mistral",
+    "xai",
+    "openrouter",
+    "vllm",
+    "ollama",
+];
 
 /// What this version offers.
 pub const OFFER: Offer<'static> =
@@ -80,13 +137,14 @@ pub(super) fn template_glob(glob: &str) -> Read<()> {
 }
 
 /// `<provider>/<model>` of a provider on offer.
-pub(super) fn model(name: &str, offer: &Offer<'_>) -> Read<()> {
+pub(super) fn model(name: &str, offer: &Offer<'_>, own: &[String]) -> Read<()> {
     some_text(name)?;
     let Some((provider, model)) = name.split_once('/') else {
         let fault = Fault::new(format!("\"{}\" names no provider", short(name)));
         return Err(fault.hint(provider_hint(name, offer)));
     };
-    let names: Vec<&str> = offer.providers.iter().map(|known| known.name).collect();
+    let known = offer.providers.iter().map(|known| known.name);
+    let names: Vec<&str> = known.chain(own.iter().map(String::as_str)).collect();
     name_of("provider", &names)(provider)?;
     let known = offer.providers.iter().find(|known| known.name == provider);
     match known.and_then(|known| known.models) {
@@ -119,4 +177,35 @@ pub(super) fn licence(name: &str) -> Read<()> {
         }
         None => Ok(()),
     }
+}
+
+/// Where a provider is asked.
+pub(super) fn base_url(text: &str) -> Read<()> {
+    let hint = "such as \"http://127.0.0.1:8000/v1\"";
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest else {
+        return Err(Fault::new("it begins with neither http:// nor https://").hint(hint));
+    };
+    if rest.split('/').next().is_none_or(str::is_empty) {
+        return Err(Fault::new("it names no host").hint(hint));
+    }
+    if rest.contains(['?', '#', ' ']) || rest.split('/').next().is_some_and(|h| h.contains('@')) {
+        let fault = Fault::new("it is more than an address: a key has no place in it");
+        return Err(fault.hint("name the variable that holds the key: key_env = \"...\""));
+    }
+    Ok(())
+}
+
+/// The name of an environment variable, and by no means its content.
+pub(super) fn variable(name: &str) -> Read<()> {
+    let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    if !name.is_empty()
+        && name.chars().all(plain)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+    {
+        return Ok(());
+    }
+    // What is written there may be the key itself, and is not repeated.
+    let fault = Fault::new("it is not the name of an environment variable");
+    Err(fault.hint("such as \"MY_PROVIDER_KEY\"; the key itself never stands in a file"))
 }

@@ -1,7 +1,7 @@
 //! The exact image of a campaign file: every key with its type, its range and its place,
 //! and nothing said yet about how they fit together, which is `validate`'s.
 
-use super::names::{self, Offer};
+use super::names::{self, DIALECTS, Offer};
 use super::reader::Field;
 use super::section::{Entry, Section};
 use super::source::Span;
@@ -20,6 +20,7 @@ pub(super) struct RawCampaign {
     pub(super) seed: Field<u64>,
     pub(super) concurrency: Field<usize>,
     pub(super) tasks: RawTasks,
+    pub(super) providers: Vec<RawProvider>,
     pub(super) models: Vec<RawModel>,
     pub(super) assign: Field<Assignment>,
     pub(super) scaffolds: List<String>,
@@ -36,6 +37,16 @@ pub(super) struct RawTasks {
     pub(super) templates: List<String>,
     pub(super) exclude: List<String>,
     pub(super) per_template: Field<u32>,
+}
+
+pub(super) struct RawProvider {
+    pub(super) place: Span,
+    /// The user's own, or a known one whose settings differ.
+    pub(super) name: String,
+    pub(super) dialect: Field<String>,
+    pub(super) base_url: Field<String>,
+    pub(super) key_env: Field<String>,
+    pub(super) free: Field<bool>,
 }
 
 pub(super) struct RawModel {
@@ -125,12 +136,20 @@ const STAGES: [(&str, StageAction); 3] =
 impl RawCampaign {
     pub(super) fn read(mut root: Section<'_, '_>, offer: &Offer<'_>) -> Self {
         let mut campaign = root.required_section("campaign");
+        let providers: Vec<RawProvider> =
+            root.named_sections("providers").into_iter().map(RawProvider::read).collect();
+        let own: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
         let raw = Self {
             name: campaign.required("name", "\"my-campaign\"", text(names::campaign)),
             seed: campaign.optional("seed", whole(0..=i64::MAX.unsigned_abs())),
             concurrency: campaign.optional("concurrency", whole(1..=4096)),
             tasks: RawTasks::read(root.required_section("tasks")),
-            models: root.sections("models").into_iter().map(|m| RawModel::read(m, offer)).collect(),
+            models: root
+                .sections("models")
+                .into_iter()
+                .map(|m| RawModel::read(m, offer, &own))
+                .collect(),
+            providers,
             assign: read_routing(root.section("routing")),
             scaffolds: read_scaffolds(root.section("scaffolds"), offer),
             networks: root.text_lists("networks", allowed_host),
@@ -187,12 +206,12 @@ impl RawTasks {
 }
 
 impl RawModel {
-    fn read(mut section: Section<'_, '_>, offer: &Offer<'_>) -> Self {
+    fn read(mut section: Section<'_, '_>, offer: &Offer<'_>, own: &[String]) -> Self {
         let raw = Self {
             name: section.required(
                 "name",
                 "\"scripted/oracle\"",
-                text(|name| names::model(name, offer)),
+                text(|name| names::model(name, offer, own)),
             ),
             weight: section.optional("weight", whole(1..=1_000_000)),
             concurrency: section.optional("concurrency", whole(1..=4096)),
@@ -201,6 +220,28 @@ impl RawModel {
         };
         section.finish();
         raw
+    }
+}
+
+impl RawProvider {
+    fn read((name, mut section): (String, Section<'_, '_>)) -> Self {
+        let raw = Self {
+            place: section.place(),
+            name,
+            dialect: section.optional("dialect", text(name_of("dialect", &DIALECTS))),
+            base_url: section.optional("base_url", text(names::base_url)),
+            key_env: section.optional("key_env", text(names::variable)),
+            free: section.optional("free", truth),
+        };
+        section.finish();
+        raw
+    }
+}
+
+fn truth(value: &DeValue<'_>) -> Read<bool> {
+    match value {
+        DeValue::Boolean(truth) => Ok(*truth),
+        other => Err(Fault::expected("true or false", other)),
     }
 }
 

@@ -155,6 +155,21 @@ impl<'r, 't> Section<'r, 't> {
         lists
     }
 
+    /// The tables below a key whose names are the user's own.
+    pub(super) fn named_sections(&mut self, key: &'static str) -> Vec<(String, Section<'r, 't>)> {
+        let Some(table) = self.get(key).and_then(|value| self.as_table(key, value)) else {
+            return vec![];
+        };
+        let one = |(name, value): (&'t Spanned<_>, &'t Spanned<DeValue<'t>>)| {
+            let name: &std::borrow::Cow<'t, str> = name.get_ref();
+            let path = format!("{}.{name}", self.join(key));
+            let table = self.as_table(key, value);
+            let place = value.span();
+            (name.to_string(), Section { reader: self.reader, path, place, table, asked: vec![] })
+        };
+        table.iter().map(one).collect()
+    }
+
     pub(super) fn required_section(&mut self, key: &'static str) -> Section<'r, 't> {
         if self.table.is_some() && self.peek(key).is_none() {
             let fault = Fault::new(format!("missing section `[{}]`", self.join(key)));

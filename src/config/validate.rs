@@ -2,8 +2,9 @@
 //! held against each other. Where a value was bad already, no rule that needs it speaks.
 
 use super::names::Offer;
+use super::providers;
 use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawModel, RawQuality, RawSandbox};
-use super::raw::{RawSplits, RawTasks};
+use super::raw::{RawProvider, RawSplits, RawTasks};
 use super::reader::{Field, Reader};
 use super::source::Span;
 use super::suggest;
@@ -30,7 +31,7 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         name: CampaignName(raw.name.or(String::new())),
         seed: raw.seed.or(SEED),
         tasks: tasks(raw.tasks),
-        models: raw.models.into_iter().map(model).collect(),
+        models: raw.models.into_iter().map(|one| model(one, &raw.providers, offer)).collect(),
         assign: raw.assign.or(Assignment::default()),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
@@ -55,7 +56,8 @@ pub(super) fn default_concurrency() -> usize {
 fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     check_model_names(&raw.models, reader);
     check_weights(raw, reader);
-    check_budget(raw, offer, reader);
+    check_budget(raw, reader);
+    providers::check(raw, offer, reader);
     check_exclude(&raw.tasks, reader);
     check_output(&raw.sandbox, reader);
     check_image(&raw.sandbox, reader);
@@ -97,20 +99,11 @@ fn check_weights(raw: &RawCampaign, reader: &Reader) {
 }
 
 /// A budget cannot hold money for a call of unknown cost.
-fn check_budget(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+fn check_budget(raw: &RawCampaign, reader: &Reader) {
     let (Some(budget), Some(span)) = (raw.budget.given(), raw.budget.span()) else { return };
     if budget.is_zero() {
         let fault = Fault::new("a budget of nothing stops the campaign before its first call");
         reader.value(span, fault.hint("leave `[budget]` out for no cap"));
-    }
-    for model in raw.models.iter().filter(|model| model.price.is_none()) {
-        let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { continue };
-        if !offer.is_free(name) {
-            let fault = Fault::new("a campaign with a budget needs the price of every model");
-            let hint =
-                "add `price = { input = \"0.15\", output = \"0.60\" }`, dollars per million tokens";
-            reader.value(span, fault.hint(hint));
-        }
     }
 }
 
@@ -253,13 +246,15 @@ fn tasks(raw: RawTasks) -> TaskSelection {
     }
 }
 
-fn model(raw: RawModel) -> ModelConfig {
+fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
     let price = raw.price.and_then(|price| {
         let (input, output) = (price.input.into_option()?, price.output.into_option()?);
         Some(Price { input_per_million: input, output_per_million: output })
     });
+    let name = raw.name.or(String::new());
     ModelConfig {
-        name: raw.name.or(String::new()),
+        endpoint: providers::endpoint(&name, providers, offer),
+        name,
         price: price.unwrap_or_default(),
         weight: raw.weight.or(1),
         concurrency: raw.concurrency.or(MODEL_CONCURRENCY),

@@ -1,16 +1,26 @@
 //! Models: one adapter a family. An adapter makes exactly one attempt; retries, limits and
 //! money belong to the router.
 
+mod http;
+mod openai;
+mod retry_after;
 mod scripted;
 
+pub use http::Patience;
 pub use scripted::{Behaviour, ScriptedModel};
 
+use openai::OpenAiChat;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
-use synthd_actors::model::{Fault, FaultKind, ModelConfig};
+use synthd_actors::model::{Endpoint, Fault, FaultKind, ModelConfig};
 use synthd_actors::ports::{ChatModel, ModelFactory};
 
 /// Every model this version can call.
-pub struct Models;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Models {
+    /// With providers.
+    pub patience: Patience,
+}
 
 impl ModelFactory for Models {
     fn model(&self, config: &ModelConfig) -> Result<Arc<dyn ChatModel>, Fault> {
@@ -18,7 +28,23 @@ impl ModelFactory for Models {
             Fault::new(FaultKind::ModelPermanent, format!("no adapter for model {}", config.name))
         };
         let (provider, name) = config.name.split_once('/').ok_or_else(unknown)?;
+        if let Some(endpoint) = &config.endpoint {
+            let key = key_of(provider, endpoint)?;
+            let key = key.as_ref().map(ExposeSecret::expose_secret);
+            return Ok(Arc::new(OpenAiChat::new(endpoint, name, key, self.patience)?));
+        }
         let behaviour = Behaviour::named(name).filter(|_| provider == "scripted");
         Ok(Arc::new(ScriptedModel::new(behaviour.ok_or_else(unknown)?)))
     }
+}
+
+/// From the environment alone, and kept nowhere but in the header it goes into.
+fn key_of(provider: &str, endpoint: &Endpoint) -> Result<Option<SecretString>, Fault> {
+    let Some(variable) = &endpoint.key_env else { return Ok(None) };
+    let value = std::env::var(variable).unwrap_or_default();
+    if value.trim().is_empty() {
+        let why = format!("{provider} needs a key: set the environment variable {variable}");
+        return Err(Fault::new(FaultKind::ModelPermanent, why));
+    }
+    Ok(Some(SecretString::from(value.trim())))
 }

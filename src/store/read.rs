@@ -159,7 +159,7 @@ fn episode_of(row: &Row<'_>) -> Result<EpisodeRecord> {
         outcome: row.get::<_, Option<Vec<u8>>>(12)?.map(|b| blob::decode(&b)).transpose()?,
         judged: row.get::<_, Option<bool>>(13)?.map(judged_of),
         steps: row.get(14)?,
-        usage: Usage { input_tokens: count_of(row, 15)?, output_tokens: count_of(row, 16)? },
+        usage: Usage::of(count_of(row, 15)?, count_of(row, 16)?),
         cost: money_of(row, 17)?,
         fingerprint: row.get::<_, Option<String>>(18)?.map(|text| json_of(&text)).transpose()?,
         started_at_ms: row.get(19)?,

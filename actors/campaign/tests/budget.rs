@@ -135,7 +135,7 @@ fn a_hold_the_store_did_not_take_costs_nothing() {
 #[test]
 fn a_call_dearer_than_its_hold_is_still_counted() {
     in_test_system(options(), |kit| async move {
-        kit.models.named("fake/one").uses(Usage { input_tokens: 1_000_000, output_tokens: 0 });
+        kit.models.named("fake/one").uses(Usage::of(1_000_000, 0));
         let progress = kit.run(&capped(1, 1_000_000)).await;
         assert_eq!(progress.state, CampaignState::Stopped);
         assert_eq!(progress.cost_usd, Money::from_nanos(10_000_000));

@@ -29,12 +29,12 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         end: Some(ExecEnd::Exited(0)),
         error: None,
         truncated: false,
-        usage: Usage { input_tokens: 5, output_tokens: 2 },
+        usage: Usage::of(5, 2),
         cost: Money::from_nanos(3),
         duration_ms: 1,
     };
     let message = Message::text(Role::Assistant, "");
-    let reply = ChatReply { message, finish: FinishReason::ToolCalls, usage: Usage::default() };
+    let reply = ChatReply::new(message, FinishReason::ToolCalls, Usage::default());
     Turn {
         step,
         reply,

@@ -42,7 +42,7 @@ fn deed() -> impl Strategy<Value = Deed> {
 }
 
 fn reply(message: Message) -> ChatReply {
-    ChatReply { message, finish: FinishReason::ToolCalls, usage: Usage::default() }
+    ChatReply::new(message, FinishReason::ToolCalls, Usage::default())
 }
 
 fn call(name: &str, arguments: &str) -> ChatReply {

@@ -4,23 +4,59 @@ use super::*;
 use insta::assert_snapshot;
 use synthd_actors::model::Limits;
 
-/// Offers one paid provider more than this version has.
-const PAID: Offer<'_> = Offer {
-    providers: &[KNOWN_PROVIDERS[0], Provider { name: "openai", models: None, free: false }],
-    ..OFFER
-};
+#[test]
+fn what_may_cost_something_needs_its_price() {
+    let model = |name: &str| format!("{MINIMAL}[[models]]\nname = \"{name}\"\n");
+    let price = "price = { input = \"0\", output = \"0\" }\n";
+    let budget = "[budget]\nusd = \"1\"\n";
+    assert_eq!(campaign(&format!("{}{price}{budget}", model("openai/gpt"))).models.len(), 2);
+    for free in ["vllm/qwen", "ollama/qwen"] {
+        assert!(campaign(&model(free)).models[1].price.is_free());
+    }
+    let own = "[providers.mine]\ndialect = \"vllm\"\nbase_url = \"http://h/v1\"\n";
+    campaign(&format!("{}{own}free = true\n", model("mine/qwen")));
+    let unpriced = [model("openai/gpt"), format!("{}{own}", model("mine/qwen"))];
+    let found = unpriced.map(|text| brief(&errors(&text)).join("\n"));
+    assert_snapshot!(found.join("\n"));
+}
 
 #[test]
-fn a_budget_needs_prices() {
-    let paid = "[[models]]\nname = \"openai/gpt\"\n";
-    let budget = "[budget]\nusd = \"1\"\n";
-    let parse = |text: String| parse_campaign_for(&PAID, "c.toml", &text);
-    assert!(parse(format!("{MINIMAL}{paid}")).is_ok());
-    let price = "price = { input = \"0\", output = \"0\" }\n";
-    assert!(parse(format!("{MINIMAL}{paid}{price}{budget}")).is_ok());
-    let errors = parse(format!("{MINIMAL}{paid}{budget}")).expect_err("unpriced");
-    assert_snapshot!(brief(&errors).join("\n"), @r#"8:8: a campaign with a budget needs the price of every model (add `price = { input = "0.15", output = "0.60" }`, dollars per million tokens)"#);
-    assert!(campaign(&format!("{MINIMAL}{budget}")).budget.is_some());
+fn a_model_is_asked_where_its_provider_says() {
+    let endpoint = |name: &str, more: &str| {
+        let price = "price = { input = \"0\", output = \"0\" }";
+        let text = format!("{MINIMAL}[[models]]\nname = \"{name}\"\n{price}\n{more}");
+        let endpoint = campaign(&text).models[1].endpoint.clone().expect("an endpoint");
+        (endpoint.dialect, endpoint.base_url, endpoint.key_env)
+    };
+    let text = |text: &str| text.to_owned();
+    let openai = (text("openai"), text("https://api.openai.com/v1"), Some(text("OPENAI_API_KEY")));
+    assert_eq!(endpoint("openai/gpt", ""), openai);
+    let moved = "[providers.openai]\nbase_url = \"http://proxy:1/v1\"\nkey_env = \"OTHER\"\n";
+    let expected = (text("openai"), text("http://proxy:1/v1"), Some(text("OTHER")));
+    assert_eq!(endpoint("openai/gpt", moved), expected);
+    let own = "[providers.mine]\ndialect = \"vllm\"\nbase_url = \"http://h/v1\"\n";
+    assert_eq!(endpoint("mine/a/b", own), (text("vllm"), text("http://h/v1"), None));
+    assert_eq!(campaign(MINIMAL).models[0].endpoint, None);
+}
+
+#[test]
+fn providers_that_cannot_be_asked_are_told() {
+    let found: Vec<String> = [
+        "[[models]]\nname = \"azure/gpt\"\nprice = { input = \"1\", output = \"1\" }",
+        "[providers.mine]\nbase_url = \"http://h/v1\"",
+        "[providers.mine]\ndialect = \"vllm\"\nbase_url = \"h/v1\"",
+        "[providers.mine]\ndialect = \"vllm\"\nbase_url = \"http://key@h/v1\"",
+        "[providers.mine]\ndialect = \"vlm\"",
+        "[providers.mine]\ndialect = \"vllm\"\nkey_env = \"sk-secret\"",
+        "[providers.mine]\ndialect = \"vllm\"\nfree = \"yes\"",
+        "[providers.\"My Own\"]\ndialect = \"vllm\"",
+        "[providers.scripted]\nfree = true",
+        "[[models]]\nname = \"opnai/gpt\"",
+    ]
+    .map(only_mistake)
+    .into();
+    assert!(!found.join("").contains("sk-secret"));
+    assert_snapshot!(found.join("\n"));
 }
 
 #[test]

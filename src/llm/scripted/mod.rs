@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use script::{Line, Script};
 use std::time::Duration;
 use synthd_actors::model::{
-    ChatReply, ChatRequest, Fault, FaultKind, FinishReason, Message, Role, ToolCall, Usage,
+    CallFault, ChatReply, ChatRequest, FaultKind, FinishReason, Message, Role, ToolCall, Usage,
 };
 use synthd_actors::ports::{CallContext, ChatModel};
 
@@ -31,20 +31,18 @@ impl ChatModel for ScriptedModel {
         &self,
         request: &ChatRequest,
         context: &CallContext,
-    ) -> Result<ChatReply, Fault> {
+    ) -> Result<ChatReply, CallFault> {
         let script = Script::new(self.behaviour, &context.task, &context.episode);
         if let Some(wait) = script.wait(context.turn) {
             tokio::time::sleep(wait).await;
         }
         if script.fails(context.turn, context.retry) {
-            return Err(Fault::new(FaultKind::ModelTransient, "the scripted model is overloaded"));
+            let why = "the scripted model is overloaded";
+            return Err(CallFault::unknown(FaultKind::ModelTransient, why));
         }
         let (message, finish) = say(&script.line(context.turn), context);
-        let usage = Usage {
-            input_tokens: request.messages.iter().map(tokens).sum(),
-            output_tokens: tokens(&message),
-        };
-        Ok(ChatReply { message, finish, usage })
+        let usage = Usage::of(request.messages.iter().map(tokens).sum(), tokens(&message));
+        Ok(ChatReply::new(message, finish, usage))
     }
 }
 

@@ -208,7 +208,7 @@ fn compare_episode(found: &EpisodeRecord, expected: &ModelEpisode) {
     assert_eq!(found.steps as usize, steps.len());
     let input: u64 = steps.iter().map(|index| 100 + u64::from(*index)).sum();
     let output = 7 * steps.len() as u64;
-    assert_eq!(found.usage, Usage { input_tokens: input, output_tokens: output });
+    assert_eq!(found.usage, Usage::of(input, output));
     assert_eq!(found.cost.nanos(), expected.paid());
 }
 

@@ -90,7 +90,7 @@ async fn a_whole_episode_reads_back() {
         outcome: Some(outcome()),
         judged: None,
         steps: 3,
-        usage: Usage { input_tokens: 303, output_tokens: 21 },
+        usage: Usage::of(303, 21),
         cost: Money::from_nanos(30),
         fingerprint: Some(fingerprint()),
         started_at_ms: Some(1_000),

@@ -56,7 +56,7 @@ pub(super) fn start(campaign: &str, ordinal: u64, attempt: u32, from: Option<u32
 }
 
 pub(super) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
-    let usage = Usage { input_tokens: 100 + u64::from(index), output_tokens: 7 };
+    let usage = Usage::of(100 + u64::from(index), 7);
     let message = Message {
         tool_calls: vec![ToolCall {
             id: "call-1".to_owned(),
@@ -85,7 +85,7 @@ pub(super) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
     };
     Turn {
         step,
-        reply: ChatReply { message: message.clone(), finish: FinishReason::ToolCalls, usage },
+        reply: ChatReply::new(message.clone(), FinishReason::ToolCalls, usage),
         messages: vec![message, Message::tool_result("call-1", observation)],
         command: Some("ls -l".to_owned()),
         opening: None,

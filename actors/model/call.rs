@@ -1,0 +1,43 @@
+//! One attempt at a model: what may be wrong with it, and whether it may be charged for.
+
+use super::{Fault, FaultKind};
+use std::time::Duration;
+
+/// What a failed attempt may cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Charge {
+    /// Certainly nothing: it never reached the model, or was refused by it.
+    Nothing,
+    /// Nobody knows: it counts as its worst case.
+    Unknown,
+}
+
+/// Why one attempt at a model failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{fault}")]
+pub struct CallFault {
+    pub fault: Fault,
+    pub charge: Charge,
+    /// The provider said how long to wait.
+    pub retry_after: Option<Duration>,
+    /// The provider was asked too often: the attempt says nothing of its health.
+    pub rate_limited: bool,
+}
+
+impl CallFault {
+    /// One that may have been charged for.
+    pub fn unknown(kind: FaultKind, message: impl Into<String>) -> Self {
+        Fault::new(kind, message).into()
+    }
+
+    /// One that was not.
+    pub fn free(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self { charge: Charge::Nothing, ..Self::unknown(kind, message) }
+    }
+}
+
+impl From<Fault> for CallFault {
+    fn from(fault: Fault) -> Self {
+        Self { fault, charge: Charge::Unknown, retry_after: None, rate_limited: false }
+    }
+}

@@ -1,0 +1,93 @@
+//! Where models are asked: the providers that are known, with what a campaign says otherwise,
+//! and those that are its own. And what each model must have before it may be asked.
+
+use super::names::{self, Offer, Speaks};
+use super::raw::{RawCampaign, RawModel, RawProvider};
+use super::reader::Reader;
+use super::values::Fault;
+use synthd_actors::model::Endpoint;
+
+/// Where a model is asked, by its name; none for models of the engine's own.
+pub(super) fn endpoint(
+    model: &str,
+    providers: &[RawProvider],
+    offer: &Offer<'_>,
+) -> Option<Endpoint> {
+    let provider = provider_of(model);
+    let own = providers.iter().find(|own| own.name == provider);
+    let known = known(provider, offer);
+    let given = |field: Option<&String>| field.cloned();
+    let dialect = given(own.and_then(|own| own.dialect.given()));
+    let base_url = given(own.and_then(|own| own.base_url.given()));
+    let key_env = given(own.and_then(|own| own.key_env.given()));
+    Some(Endpoint {
+        dialect: dialect.or_else(|| Some(known?.dialect.to_owned()))?,
+        base_url: base_url.or_else(|| Some(known?.base_url?.to_owned()))?,
+        key_env: key_env.or_else(|| Some(known?.key_env?.to_owned())),
+    })
+}
+
+fn provider_of(model: &str) -> &str {
+    model.split_once('/').map_or(model, |(provider, _)| provider)
+}
+
+fn known<'o>(provider: &str, offer: &Offer<'o>) -> Option<&'o Speaks> {
+    offer.providers.iter().find(|known| known.name == provider)?.speaks.as_ref()
+}
+
+pub(super) fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+    raw.providers.iter().for_each(|provider| check_provider(provider, offer, reader));
+    for model in &raw.models {
+        check_address(model, raw, offer, reader);
+        check_price(model, raw, offer, reader);
+    }
+}
+
+fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
+    let name = &provider.name;
+    let own = |what: String| Fault::new(what);
+    if let Err(fault) = names::campaign(name) {
+        let fault = own(format!("{name:?} cannot be the name of a provider: {}", fault.message));
+        reader.value(&provider.place, fault.hint("lower-case letters, digits and hyphens"));
+        return;
+    }
+    let built_in = offer.providers.iter().find(|known| known.name == name);
+    if built_in.is_some_and(|known| known.speaks.is_none()) {
+        let fault = own(format!("{name} is the engine's own, and reached by nothing"));
+        reader.value(&provider.place, fault.hint("give the section another name"));
+    } else if built_in.is_none() && provider.dialect.is_absent() {
+        let fault = own(format!("provider {name} needs a `dialect`"));
+        reader.value(&provider.place, fault.hint("most servers speak \"openai\" or \"vllm\""));
+    }
+}
+
+fn check_address(model: &RawModel, raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+    let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
+    let provider = provider_of(name);
+    let own = raw.providers.iter().find(|own| own.name == provider);
+    let known = known(provider, offer);
+    if known.is_none() && offer.providers.iter().any(|known| known.name == provider) {
+        return;
+    }
+    let given = own.is_some_and(|own| !own.base_url.is_absent());
+    if (own.is_none() && known.is_none()) || given || known.is_some_and(|k| k.base_url.is_some()) {
+        return;
+    }
+    let fault = Fault::new(format!("nothing says where {provider} is asked"));
+    let hint = format!("add `[providers.{provider}]` with `base_url = \"https://...\"`");
+    reader.value(span, fault.hint(hint));
+}
+
+/// What costs money must say how much, whether there is a budget or not.
+fn check_price(model: &RawModel, raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+    let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
+    let own = raw.providers.iter().find(|own| own.name == provider_of(name));
+    let declared = own.and_then(|own| own.free.given()).copied();
+    if model.price.is_some() || declared.unwrap_or_else(|| offer.is_free(name)) {
+        return;
+    }
+    let fault = Fault::new("a model that may cost something needs its price");
+    let hint = "add `price = { input = \"0.15\", output = \"0.60\" }`, dollars per million tokens; \
+                or `free = true` under its provider";
+    reader.value(span, fault.hint(hint));
+}

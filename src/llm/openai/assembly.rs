@@ -1,0 +1,202 @@
+//! One reply out of the pieces of a stream, or out of a whole answer, which is one piece.
+//!
+//! ```text
+//!  chunk ─► taken ─► … ─► ended: with a finish reason ─► reply
+//!             │              └─ without one ─► it was cut
+//!             └─ an error in the stream, too many calls ─► fault
+//! ```
+//! Fields that are unknown are left alone, and those that are missing are not zero.
+
+use super::faults;
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use synthd_actors::model::{
+    CallFault, ChatReply, FaultKind, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+};
+
+/// Of one reply; no agent does more in one turn.
+const MOST_CALLS: usize = 1_000;
+/// Whose verbatim reasoning it is.
+pub(super) const FAMILY: &str = "openai-chat";
+
+/// A chunk of a stream, or a whole completion.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Chunk {
+    choices: Option<Vec<Choice>>,
+    usage: Option<Value>,
+    error: Option<Value>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Choice {
+    index: Option<u64>,
+    #[serde(alias = "message")]
+    delta: Option<Delta>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Delta {
+    content: Option<String>,
+    refusal: Option<String>,
+    #[serde(alias = "reasoning")]
+    reasoning_content: Option<String>,
+    reasoning_details: Option<Vec<Value>>,
+    tool_calls: Option<Vec<CallDelta>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct CallDelta {
+    index: Option<u64>,
+    id: Option<String>,
+    function: Option<FunctionDelta>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct FunctionDelta {
+    name: Option<String>,
+    arguments: Option<Value>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Assembly {
+    content: String,
+    refusal: String,
+    reasoning: String,
+    details: Vec<Value>,
+    calls: BTreeMap<u64, ToolCall>,
+    finish: Option<String>,
+    usage: Option<Value>,
+}
+
+impl Assembly {
+    pub(super) fn take(&mut self, chunk: Chunk) -> Result<(), CallFault> {
+        if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
+            return Err(faults::in_stream(&error));
+        }
+        // Some hosts count in a last chunk, some in every one, always in full.
+        if let Some(usage) = chunk.usage.filter(Value::is_object) {
+            self.usage = Some(usage);
+        }
+        for choice in chunk.choices.unwrap_or_default() {
+            // Only one was asked for.
+            if choice.index.unwrap_or(0) != 0 {
+                continue;
+            }
+            if let Some(delta) = choice.delta {
+                self.take_delta(delta)?;
+            }
+            self.finish = choice.finish_reason.or(self.finish.take());
+        }
+        Ok(())
+    }
+
+    fn take_delta(&mut self, delta: Delta) -> Result<(), CallFault> {
+        self.content.push_str(&delta.content.unwrap_or_default());
+        self.refusal.push_str(&delta.refusal.unwrap_or_default());
+        self.reasoning.push_str(&delta.reasoning_content.unwrap_or_default());
+        self.details.extend(delta.reasoning_details.unwrap_or_default());
+        for call in delta.tool_calls.unwrap_or_default() {
+            self.take_call(call);
+        }
+        if self.calls.len() > MOST_CALLS {
+            return Err(malformed("it calls more tools than anybody would"));
+        }
+        Ok(())
+    }
+
+    fn take_call(&mut self, delta: CallDelta) {
+        let last = self.calls.keys().next_back().copied();
+        // Where calls are not numbered, one with an id of its own is another one.
+        let fresh = || {
+            let known =
+                delta.id.as_ref().is_some_and(|id| self.calls.values().any(|c| c.id == *id));
+            let next = last.map_or(0, |last| last.saturating_add(1));
+            if known || delta.id.is_none() { last.unwrap_or(0) } else { next }
+        };
+        let index = delta.index.unwrap_or_else(fresh);
+        let empty = ToolCall { id: String::new(), name: String::new(), arguments: String::new() };
+        let call = self.calls.entry(index).or_insert(empty);
+        if let Some(id) = delta.id.filter(|id| !id.is_empty()) {
+            call.id = id;
+        }
+        let function = delta.function.unwrap_or_default();
+        // A name comes whole, and from some hosts with every piece.
+        if let Some(name) = function.name.filter(|name| !name.is_empty()) {
+            call.name = name;
+        }
+        match function.arguments {
+            Some(Value::String(text)) => call.arguments.push_str(&text),
+            Some(Value::Null) | None => {}
+            // Written as what it is instead of as text.
+            Some(value) => call.arguments.push_str(&value.to_string()),
+        }
+    }
+
+    /// The reply, if the provider has ended it.
+    pub(super) fn reply(self) -> Result<ChatReply, CallFault> {
+        let Some(finish) = self.finish.clone() else {
+            let why = "its answer ended without saying why";
+            return Err(CallFault::unknown(FaultKind::ModelTransient, why));
+        };
+        let finish = match finish.as_str() {
+            "error" => return Err(malformed("it broke off with an error")),
+            "length" => FinishReason::Length,
+            "content_filter" => FinishReason::Refusal,
+            _ if !self.refusal.is_empty() => FinishReason::Refusal,
+            // Whatever the word: calls are there to be made.
+            _ if !self.calls.is_empty() => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        let usage = self.usage.as_ref().and_then(usage_of);
+        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        Ok(ChatReply { message: self.message(), finish, usage, uncounted })
+    }
+
+    fn message(self) -> Message {
+        let reasoning = self.reasoning_of();
+        let content = if self.refusal.is_empty() { self.content } else { self.refusal };
+        let named = |(at, call): (usize, ToolCall)| match call.id.is_empty() {
+            true => ToolCall { id: format!("call_{at}"), ..call },
+            false => call,
+        };
+        let tool_calls = self.calls.into_values().enumerate().map(named).collect();
+        Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+    }
+
+    fn reasoning_of(&self) -> Option<Reasoning> {
+        let verbatim = (!self.details.is_empty())
+            .then(|| (FAMILY.to_owned(), Value::Array(self.details.clone()).to_string()));
+        let text = self.reasoning.clone();
+        (verbatim.is_some() || !text.is_empty()).then_some(Reasoning { text, verbatim })
+    }
+}
+
+/// None where what must be there is not.
+fn usage_of(usage: &Value) -> Option<Usage> {
+    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
+    let (input, output) = (count("/prompt_tokens")?, count("/completion_tokens")?);
+    let reasoning = count("/completion_tokens_details/reasoning_tokens");
+    // Some hosts count reasoning apart; then only the total has it.
+    let apart = reasoning.filter(|reasoning| {
+        count("/total_tokens") == Some(input.saturating_add(output).saturating_add(*reasoning))
+    });
+    let cached = count("/prompt_tokens_details/cached_tokens");
+    Some(Usage {
+        input_tokens: input,
+        output_tokens: output.saturating_add(apart.unwrap_or(0)),
+        cached_tokens: cached.or_else(|| count("/prompt_cache_hit_tokens")),
+        reasoning_tokens: reasoning,
+    })
+}
+
+/// The model has answered, and what came is no answer.
+pub(super) fn malformed(why: &str) -> CallFault {
+    CallFault::unknown(FaultKind::ModelTransient, why)
+}

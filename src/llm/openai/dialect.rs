@@ -1,0 +1,79 @@
+//! What hosts of the OpenAI chat format do in their own way.
+
+/// Where a key goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyIn {
+    Bearer,
+    /// A header of this name.
+    Header(&'static str),
+}
+
+/// Which field of a message carries reasoning, and whether it goes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thought {
+    /// Shown, if at all, and never sent back.
+    Shown,
+    /// `reasoning_content`, wanted back with the calls that came of it.
+    BackWithCalls,
+    /// `reasoning_details`, wanted back as they came.
+    BackVerbatim,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dialect {
+    pub(super) name: &'static str,
+    /// The field that caps the output, reasoning included.
+    pub(super) cap: &'static str,
+    /// Whether tokens are counted in a stream only where that is asked for.
+    pub(super) asks_for_usage: bool,
+    pub(super) thought: Thought,
+    pub(super) key_in: KeyIn,
+}
+
+const USUAL: Dialect = Dialect {
+    name: "",
+    cap: "max_tokens",
+    asks_for_usage: true,
+    thought: Thought::Shown,
+    key_in: KeyIn::Bearer,
+};
+
+const ALL: [Dialect; 11] = [
+    Dialect { name: "openai", cap: "max_completion_tokens", ..USUAL },
+    Dialect {
+        name: "azure",
+        cap: "max_completion_tokens",
+        key_in: KeyIn::Header("api-key"),
+        ..USUAL
+    },
+    Dialect { name: "deepseek", thought: Thought::BackWithCalls, ..USUAL },
+    Dialect { name: "dashscope", ..USUAL },
+    Dialect { name: "groq", cap: "max_completion_tokens", ..USUAL },
+    Dialect { name: "together", ..USUAL },
+    // Counts always, and refuses fields it does not know.
+    Dialect { name: "mistral", asks_for_usage: false, ..USUAL },
+    Dialect { name: "xai", ..USUAL },
+    Dialect { name: "openrouter", thought: Thought::BackVerbatim, ..USUAL },
+    Dialect { name: "vllm", ..USUAL },
+    Dialect { name: "ollama", ..USUAL },
+];
+
+impl Dialect {
+    pub(super) fn named(name: &str) -> Option<Self> {
+        ALL.into_iter().find(|dialect| dialect.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_dialect_a_campaign_may_name_is_known() {
+        for name in crate::config::DIALECTS {
+            assert!(Dialect::named(name).is_some(), "{name}");
+        }
+        assert_eq!(ALL.len(), crate::config::DIALECTS.len());
+        assert_eq!(Dialect::named("klingon"), None);
+    }
+}

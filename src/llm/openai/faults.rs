@@ -1,0 +1,196 @@
+//! What a refusal of an OpenAI-like host means. Hosts tell it by status, by type and code,
+//! and some only in words.
+
+use crate::llm::retry_after;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use std::time::SystemTime;
+use synthd_actors::model::{CallFault, Charge, Fault, FaultKind};
+
+/// Of a message that is told to people.
+const SHOWN: usize = 600;
+
+/// Money that is gone does not come back by asking again.
+const NO_CREDIT: [&str; 7] = [
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "billing_hard_limit_reached",
+    "billing_not_active",
+    "insufficient_balance",
+    "payment_required",
+    "enforced_spend_limit_reached",
+];
+/// As hosts say that a conversation is too long; there is no code for it that all know.
+const TOO_LONG: [&str; 9] = [
+    "context_length_exceeded",
+    "this model's maximum context length is",
+    "model's maximum context limit",
+    "is longer than the model's context length",
+    "input tokens exceed the configured limit",
+    "exceeds the available context size",
+    "exceeds the maximum number of tokens allowed",
+    "exceed context limit",
+    "maximum input length is",
+];
+/// And what only sounds like it.
+const ONE_FIELD: &str = "string_above_max_length";
+
+/// A refusal that is no failure: the host will not let such a thing be said.
+pub(super) fn is_filtered(status: StatusCode, said: &str) -> bool {
+    status == StatusCode::BAD_REQUEST && Complaint::read(said).is_any(&["content_filter"])
+}
+
+pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> CallFault {
+    let complaint = Complaint::read(said);
+    let kind = kind_of(status, &complaint);
+    let retry_after = retry_after::of(headers, SystemTime::now());
+    // What failed inside may have been charged for; what was turned away was not.
+    let inside = [500, 502, 504].contains(&status.as_u16());
+    let rate_limited = status == StatusCode::TOO_MANY_REQUESTS && kind.is_transient();
+    CallFault {
+        fault: Fault::new(kind, format!("status {}: {}", status.as_u16(), complaint.shown())),
+        charge: if inside { Charge::Unknown } else { Charge::Nothing },
+        retry_after,
+        rate_limited,
+    }
+}
+
+/// An error in the middle of an answer that began well.
+pub(super) fn in_stream(error: &Value) -> CallFault {
+    let complaint = Complaint::of(error);
+    let passes = !complaint.is_any(&NO_CREDIT);
+    let kind = if passes { FaultKind::ModelTransient } else { FaultKind::ModelPermanent };
+    CallFault::unknown(kind, format!("it broke off: {}", complaint.shown()))
+}
+
+fn kind_of(status: StatusCode, complaint: &Complaint) -> FaultKind {
+    if complaint.is_any(&NO_CREDIT) {
+        return FaultKind::ModelPermanent;
+    }
+    match status.as_u16() {
+        400 | 413 | 422 if complaint.is_too_long() => FaultKind::ContextFull,
+        408 | 409 | 425 | 429 => FaultKind::ModelTransient,
+        500.. => FaultKind::ModelTransient,
+        _ => FaultKind::ModelPermanent,
+    }
+}
+
+/// An error's parts, wherever the host has put them.
+struct Complaint {
+    message: String,
+    /// Type and code.
+    names: Vec<String>,
+}
+
+impl Complaint {
+    fn read(said: &str) -> Self {
+        match serde_json::from_str::<Value>(said) {
+            Ok(Value::Array(list)) => Self::of(list.first().unwrap_or(&Value::Null)),
+            Ok(value) => Self::of(&value),
+            Err(_) => Self { message: said.to_owned(), names: Vec::new() },
+        }
+    }
+
+    fn of(value: &Value) -> Self {
+        let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
+        let text = |value: &Value| match value {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let message = ["message", "detail", "error"].iter().find_map(|key| text(error.get(key)?));
+        let names = ["type", "code", "status"].iter().filter_map(|key| text(error.get(key)?));
+        Self {
+            names: names.map(|name| name.to_ascii_lowercase()).collect(),
+            message: message.or_else(|| text(error)).unwrap_or_else(|| error.to_string()),
+        }
+    }
+
+    fn is_any(&self, names: &[&str]) -> bool {
+        self.names.iter().any(|name| names.contains(&name.as_str()))
+    }
+
+    fn is_too_long(&self) -> bool {
+        let message = self.message.to_lowercase();
+        // vLLM's own words since 0.16.
+        let counted = message.contains("you passed") && message.contains("input tokens");
+        let known = TOO_LONG.iter().any(|words| message.contains(words));
+        !self.is_any(&[ONE_FIELD]) && (self.is_any(&TOO_LONG[..1]) || counted || known)
+    }
+
+    fn shown(&self) -> String {
+        let text: String = self.message.chars().take(SHOWN).collect();
+        match self.names.first() {
+            Some(name) => format!("{text} ({name})"),
+            None => text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FaultKind::{ContextFull, ModelPermanent, ModelTransient};
+
+    fn fault(status: u16, said: &str) -> CallFault {
+        refused(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), said)
+    }
+
+    #[test]
+    fn each_refusal_is_what_it_means() {
+        let quota =
+            r#"{"error":{"message":"You exceeded your quota","type":"insufficient_quota"}}"#;
+        let limit = r#"{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}"#;
+        let long = r#"{"error":{"message":"This model's maximum context length is 8192 tokens","code":"context_length_exceeded"}}"#;
+        let vllm = r#"{"object":"error","message":"You passed 9000 input tokens and requested 1 output tokens.","code":400}"#;
+        let field = r#"{"error":{"message":"Invalid: exceeds the maximum number of tokens allowed","code":"string_above_max_length"}}"#;
+        for (status, said, kind, limited) in [
+            (429, limit, ModelTransient, true),
+            (429, "slow down", ModelTransient, true),
+            (429, quota, ModelPermanent, false),
+            (402, "{}", ModelPermanent, false),
+            (401, r#"{"error":"no key"}"#, ModelPermanent, false),
+            (404, "<html>", ModelPermanent, false),
+            (307, "", ModelPermanent, false),
+            (500, "[]", ModelTransient, false),
+            (503, "overloaded", ModelTransient, false),
+            (529, "", ModelTransient, false),
+            (400, long, ContextFull, false),
+            (400, vllm, ContextFull, false),
+            (400, field, ModelPermanent, false),
+        ] {
+            let fault = fault(status, said);
+            assert_eq!((fault.fault.kind, fault.rate_limited), (kind, limited), "{status} {said}");
+        }
+    }
+
+    #[test]
+    fn what_was_turned_away_cost_nothing() {
+        for (status, charge) in [
+            (400, Charge::Nothing),
+            (429, Charge::Nothing),
+            (503, Charge::Nothing),
+            (529, Charge::Nothing),
+            (500, Charge::Unknown),
+            (502, Charge::Unknown),
+            (504, Charge::Unknown),
+        ] {
+            assert_eq!(fault(status, "x").charge, charge, "{status}");
+        }
+    }
+
+    #[test]
+    fn a_filtered_question_is_no_failure() {
+        let said = r#"{"error":{"message":"The response was filtered","code":"content_filter"}}"#;
+        assert!(is_filtered(StatusCode::BAD_REQUEST, said));
+        assert!(!is_filtered(StatusCode::OK, said));
+        assert!(!is_filtered(StatusCode::BAD_REQUEST, "content_filter"));
+    }
+
+    #[test]
+    fn a_long_complaint_is_told_in_short() {
+        let said = format!(r#"{{"error":{{"message":"{}"}}}}"#, "x".repeat(10_000));
+        assert!(fault(400, &said).fault.message.len() < 700);
+    }
+}

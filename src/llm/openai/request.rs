@@ -1,0 +1,68 @@
+//! A conversation as the OpenAI chat format has it.
+
+use super::assembly::FAMILY;
+use super::dialect::{Dialect, Thought};
+use serde_json::{Map, Value, json};
+use synthd_actors::model::{ChatRequest, Message, Role, ToolCall, ToolSchema};
+
+/// The body of a request: always a stream, always with a cap.
+pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Value {
+    let messages: Vec<Value> = request.messages.iter().map(|m| message(m, dialect)).collect();
+    let mut body = json!({ "model": model, "messages": messages, "stream": true });
+    body[dialect.cap] = json!(request.max_output_tokens);
+    if dialect.asks_for_usage {
+        body["stream_options"] = json!({ "include_usage": true });
+    }
+    if !request.tools.is_empty() {
+        body["tools"] = request.tools.iter().map(tool).collect();
+    }
+    body
+}
+
+fn tool(tool: &ToolSchema) -> Value {
+    let ToolSchema { name, description, parameters } = tool;
+    let function = json!({ "name": name, "description": description, "parameters": parameters });
+    json!({ "type": "function", "function": function })
+}
+
+fn message(message: &Message, dialect: &Dialect) -> Value {
+    let mut wire = Map::new();
+    let role = match message.role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    };
+    wire.insert("role".to_owned(), json!(role));
+    let silent = message.content.is_empty() && !message.tool_calls.is_empty();
+    let content = if silent { Value::Null } else { json!(message.content) };
+    wire.insert("content".to_owned(), content);
+    if !message.tool_calls.is_empty() {
+        wire.insert("tool_calls".to_owned(), message.tool_calls.iter().map(call).collect());
+    }
+    if let Some(id) = &message.tool_call_id {
+        wire.insert("tool_call_id".to_owned(), json!(id));
+    }
+    wire.extend(thought(message, dialect));
+    Value::Object(wire)
+}
+
+fn call(call: &ToolCall) -> Value {
+    let function = json!({ "name": call.name, "arguments": call.arguments });
+    json!({ "id": call.id, "type": "function", "function": function })
+}
+
+/// Reasoning that the host wants back.
+fn thought(message: &Message, dialect: &Dialect) -> Option<(String, Value)> {
+    let reasoning = message.reasoning.as_ref()?;
+    match dialect.thought {
+        Thought::Shown => None,
+        Thought::BackWithCalls => (!message.tool_calls.is_empty())
+            .then(|| ("reasoning_content".to_owned(), json!(reasoning.text))),
+        Thought::BackVerbatim => {
+            let (family, text) = reasoning.verbatim.as_ref()?;
+            let details = serde_json::from_str(text).ok().filter(|_| family == FAMILY)?;
+            Some(("reasoning_details".to_owned(), details))
+        }
+    }
+}

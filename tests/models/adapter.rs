@@ -1,0 +1,216 @@
+//! What is sent to a host of the OpenAI chat format, and what is made of its answers.
+
+use super::host::{Host, delta, event, events_begin, finish, status, stream_of, usage};
+use super::{ask, at, model, say_hello};
+use serde_json::{Value, json};
+use synthd_actors::model::{
+    CallFault, Endpoint, FaultKind, FinishReason, Message, Reasoning, Role, ToolCall,
+};
+
+fn call(id: &str, arguments: &str) -> ToolCall {
+    ToolCall { id: id.to_owned(), name: "bash".to_owned(), arguments: arguments.to_owned() }
+}
+
+#[tokio::test]
+async fn a_stream_is_put_together() {
+    let piece = |index: u64, id: Option<&str>, text: &str| {
+        let name = id.map(|_| "bash");
+        delta(json!({ "tool_calls": [{ "index": index, "id": id, "type": "function",
+            "function": { "name": name, "arguments": text } }] }))
+    };
+    let host = Host::doing(stream_of(&[
+        delta(json!({ "role": "assistant", "content": "", "reasoning_content": "Hm" })),
+        delta(json!({ "reasoning_content": "m." , "content": null })),
+        delta(json!({ "content": "Let me look é" , "obfuscation": "xyz" })),
+        piece(0, Some("a"), "{\"command\":"),
+        piece(1, Some("b"), "{\"command\": \"p"),
+        piece(0, None, " \"ls\"}"),
+        piece(1, None, "wd\"}"),
+        finish("tool_calls"),
+        json!({ "choices": [], "usage": { "prompt_tokens": 20, "completion_tokens": 9,
+            "total_tokens": 29, "prompt_tokens_details": { "cached_tokens": 0 },
+            "completion_tokens_details": { "reasoning_tokens": 4 } } }),
+    ]));
+    let reply = say_hello(&host).await.unwrap();
+    assert_eq!(reply.finish, FinishReason::ToolCalls);
+    assert_eq!(reply.message.content, "Let me look é");
+    assert_eq!(reply.message.reasoning.unwrap().text, "Hmm.");
+    let calls = [call("a", "{\"command\": \"ls\"}"), call("b", "{\"command\": \"pwd\"}")];
+    assert_eq!(reply.message.tool_calls, calls);
+    assert_eq!((reply.usage.input_tokens, reply.usage.output_tokens), (20, 9));
+    // Nothing cached was said; nothing of a cache was not.
+    assert_eq!((reply.usage.cached_tokens, reply.usage.reasoning_tokens), (Some(0), Some(4)));
+    assert!(!reply.uncounted);
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_the_format_wants() {
+    let host = Host::doing(stream_of(&[finish("stop"), usage(1, 1)]));
+    let asked = Message { tool_calls: vec![call("a", "{}")], ..Message::text(Role::Assistant, "") };
+    let messages = vec![
+        Message::text(Role::System, "be brief"),
+        Message::text(Role::User, "hello"),
+        asked,
+        Message::tool_result("a", "done"),
+    ];
+    ask(&*model(&host, "openai"), messages).await.unwrap();
+    let heard = host.heard().remove(0);
+    assert_eq!(heard.line.trim(), "POST /v1/chat/completions HTTP/1.1");
+    assert_eq!(heard.header("content-type"), Some("application/json"));
+    assert_eq!(heard.header("authorization"), None);
+    let expected = json!({
+        "model": "some/model-1",
+        "stream": true,
+        "stream_options": { "include_usage": true },
+        "max_completion_tokens": 77,
+        "messages": [
+            { "role": "system", "content": "be brief" },
+            { "role": "user", "content": "hello" },
+            { "role": "assistant", "content": null, "tool_calls": [{ "id": "a",
+                "type": "function", "function": { "name": "bash", "arguments": "{}" } }] },
+            { "role": "tool", "content": "done", "tool_call_id": "a" },
+        ],
+        "tools": [{ "type": "function", "function": { "name": "bash", "description": "runs",
+            "parameters": { "type": "object" } } }],
+    });
+    assert_eq!(heard.body, expected);
+}
+
+/// Each host of the format as its own documents have it.
+#[tokio::test]
+async fn dialects_differ_where_their_hosts_do() {
+    let thought = |tool_calls: Vec<ToolCall>| Message {
+        tool_calls,
+        reasoning: Some(Reasoning {
+            text: "why".to_owned(),
+            verbatim: Some(("openai-chat".to_owned(), "[{\"data\": \"sig\"}]".to_owned())),
+        }),
+        ..Message::text(Role::Assistant, "so")
+    };
+    for (dialect, cap, asks, back) in [
+        ("openai", "max_completion_tokens", true, None),
+        ("azure", "max_completion_tokens", true, None),
+        ("deepseek", "max_tokens", true, Some(("reasoning_content", json!("why")))),
+        ("dashscope", "max_tokens", true, None),
+        ("groq", "max_completion_tokens", true, None),
+        ("together", "max_tokens", true, None),
+        ("mistral", "max_tokens", false, None),
+        ("xai", "max_tokens", true, None),
+        ("openrouter", "max_tokens", true, Some(("reasoning_details", json!([{"data": "sig"}])))),
+        ("vllm", "max_tokens", true, None),
+        ("ollama", "max_tokens", true, None),
+    ] {
+        let host = Host::doing(stream_of(&[finish("stop"), usage(1, 1)]));
+        let messages = vec![thought(vec![call("a", "{}")]), Message::tool_result("a", "x")];
+        ask(&*model(&host, dialect), messages).await.unwrap();
+        let body = host.heard().remove(0).body;
+        assert_eq!(body[cap], 77, "{dialect}");
+        assert_eq!(body.get("stream_options").is_some(), asks, "{dialect}");
+        let sent = body["messages"][0].as_object().unwrap();
+        let fields = ["reasoning_content", "reasoning_details"];
+        let found = fields.iter().find_map(|key| Some((*key, sent.get(*key)?.clone())));
+        assert_eq!(found, back, "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_goes_where_the_host_wants_it_and_nowhere_else() {
+    // Whatever it is: the environment has it, and a header can carry it.
+    let secret = std::env::var("PATH").unwrap();
+    let refusal = json!({ "error": { "message": format!("Incorrect API key: {secret}") } });
+    for (dialect, header, value) in [
+        ("openai", "authorization", format!("Bearer {secret}")),
+        ("azure", "api-key", secret.clone()),
+    ] {
+        let host = Host::doing(status("401 Unauthorized", "", &refusal.to_string()));
+        let key_env = Some("PATH".to_owned());
+        let model = at(Endpoint { dialect: dialect.to_owned(), base_url: host.url(), key_env });
+        let fault = ask(&*model, vec![Message::text(Role::User, "hello")]).await.unwrap_err();
+        assert_eq!(fault.fault.kind, FaultKind::ModelPermanent);
+        assert_eq!(host.heard()[0].header(header), Some(value.as_str()));
+        // Not even where the host repeats it.
+        assert!(!format!("{fault:?}").contains(&secret), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_stream_is_understood_too() {
+    let body = json!({
+        "id": "x", "object": "chat.completion", "created": 1, "model": "m",
+        "choices": [{ "index": 0, "finish_reason": "tool_calls", "logprobs": null, "message": {
+            "role": "assistant", "content": null, "reasoning": "mm",
+            "tool_calls": [{ "id": "a", "type": "function",
+                "function": { "name": "bash", "arguments": { "command": "ls" } } }] } }],
+        "usage": { "prompt_tokens": 3, "completion_tokens": 2, "prompt_cache_hit_tokens": 1 },
+    });
+    let host = Host::doing(status("200 OK", "", &body.to_string()));
+    let reply = say_hello(&host).await.unwrap();
+    assert_eq!(reply.message.tool_calls, [call("a", "{\"command\":\"ls\"}")]);
+    assert_eq!(reply.message.reasoning.unwrap().text, "mm");
+    assert_eq!(reply.usage.cached_tokens, Some(1));
+}
+
+/// Ends, refusals and counts, as hosts have them.
+#[tokio::test]
+async fn every_way_to_end_is_told_apart() {
+    let ended = async |chunks: &[Value]| say_hello(&Host::doing(stream_of(chunks))).await;
+    let text = delta(json!({ "content": "hi" }));
+    for (reason, expected) in [
+        ("stop", FinishReason::Stop),
+        ("length", FinishReason::Length),
+        ("content_filter", FinishReason::Refusal),
+        ("a_word_of_tomorrow", FinishReason::Stop),
+    ] {
+        let reply = ended(&[text.clone(), finish(reason), usage(1, 1)]).await.unwrap();
+        assert_eq!(reply.finish, expected, "{reason}");
+    }
+    let refusal = ended(&[delta(json!({ "refusal": "I will not." })), finish("stop")]).await;
+    let refusal = refusal.unwrap();
+    assert_eq!(
+        (refusal.finish, refusal.message.content.as_str()),
+        (FinishReason::Refusal, "I will not.")
+    );
+    // Tokens of nothing are counted; tokens that nobody counted are not nothing.
+    assert!(refusal.uncounted);
+    let nothing = ended(&[text.clone(), finish("stop"), usage(0, 0)]).await.unwrap();
+    assert!(!nothing.uncounted && nothing.usage.total() == 0);
+    // Counted twice, with the end and after it: the last word counts.
+    let mut end = finish("stop");
+    end["usage"] = json!({ "prompt_tokens": 5, "completion_tokens": 1 });
+    let twice = ended(&[text.clone(), end, usage(5, 2)]).await.unwrap();
+    assert_eq!(twice.usage.total(), 7);
+    // Reasoning counted apart is output all the same.
+    let apart = json!({ "choices": [], "usage": { "prompt_tokens": 5, "completion_tokens": 2,
+        "total_tokens": 17, "completion_tokens_details": { "reasoning_tokens": 10 } } });
+    let apart = ended(&[text, finish("stop"), apart]).await.unwrap();
+    assert_eq!(apart.usage.output_tokens, 12);
+    let blocked = r#"{"error":{"code":"content_filter","message":"no"}}"#;
+    let blocked = Host::doing(status("400 Bad Request", "", blocked));
+    assert_eq!(say_hello(&blocked).await.unwrap().finish, FinishReason::Refusal);
+}
+
+/// Some hosts neither number their calls nor send them in pieces.
+#[tokio::test]
+async fn calls_without_numbers_are_told_apart_by_their_ids() {
+    let one = |id: &str, text: &str| {
+        delta(json!({ "tool_calls": [{ "id": id,
+            "function": { "name": "bash", "arguments": text } }] }))
+    };
+    let chunks = [one("a", "{}"), one("b", "[]"), finish("tool_calls"), usage(1, 1)];
+    let reply = say_hello(&Host::doing(stream_of(&chunks))).await.unwrap();
+    assert_eq!(reply.message.tool_calls, [call("a", "{}"), call("b", "[]")]);
+}
+
+#[tokio::test]
+async fn a_stream_may_end_without_its_mark_and_be_cut_into_any_pieces() {
+    let text = format!(
+        "data: {}\r\n\r\n: ping\n\ndata:{}\n\n",
+        delta(json!({"content": "é"})),
+        finish("stop")
+    );
+    let mut acts = vec![events_begin()];
+    acts.extend(text.bytes().map(|byte| super::host::Act::Say(vec![byte])));
+    acts.push(event(&usage(1, 1).to_string()));
+    let reply: Result<_, CallFault> = say_hello(&Host::doing(acts)).await;
+    assert_eq!(reply.unwrap().message.content, "é");
+}

@@ -1,0 +1,63 @@
+//! Models behind a network: the adapters against a real server that misbehaves on purpose,
+//! and the real binary against one that counts what it charged.
+
+mod adapter;
+mod faulty;
+mod host;
+mod money;
+
+use host::Host;
+use std::sync::Arc;
+use std::time::Duration;
+use synthd::llm::{Models, Patience};
+use synthd_actors::model::{
+    CallFault, ChatReply, ChatRequest, Endpoint, EpisodeId, Message, ModelConfig, Role, ToolSchema,
+};
+use synthd_actors::ports::{CallContext, ChatModel, ModelFactory};
+use synthd_actors::scaffold;
+use synthd_actors::testkit;
+
+/// Stands in the environment of the tests, and must be seen nowhere else.
+const CANARY: &str = "sk-canary-5e1f-never-to-be-seen";
+
+fn model(host: &Host, dialect: &str) -> Arc<dyn ChatModel> {
+    let endpoint = Endpoint { dialect: dialect.to_owned(), base_url: host.url(), key_env: None };
+    at(endpoint)
+}
+
+fn at(endpoint: Endpoint) -> Arc<dyn ChatModel> {
+    let patience =
+        Patience { first_byte: Duration::from_millis(500), idle: Duration::from_millis(500) };
+    let config = ModelConfig {
+        name: "test/some/model-1".to_owned(),
+        endpoint: Some(endpoint),
+        ..testkit::priced("test/some/model-1", 0)
+    };
+    Models { patience }.model(&config).unwrap()
+}
+
+fn context() -> CallContext {
+    let catalog = testkit::catalog();
+    let template = catalog.select(&["unit/letter".to_owned()], &[]).remove(0);
+    CallContext {
+        episode: EpisodeId("e".to_owned()),
+        task: Arc::new(template.task(1, 0).unwrap()),
+        scaffold: scaffold::by_name("minimal").unwrap(),
+        turn: 0,
+        retry: 0,
+    }
+}
+
+fn request(messages: Vec<Message>) -> ChatRequest {
+    let parameters = serde_json::json!({ "type": "object" });
+    let tool = ToolSchema { name: "bash".to_owned(), description: "runs".to_owned(), parameters };
+    ChatRequest { messages, tools: vec![tool], max_output_tokens: 77 }
+}
+
+async fn ask(model: &dyn ChatModel, messages: Vec<Message>) -> Result<ChatReply, CallFault> {
+    model.complete(&request(messages), &context()).await
+}
+
+async fn say_hello(host: &Host) -> Result<ChatReply, CallFault> {
+    ask(&*model(host, "openai"), vec![Message::text(Role::User, "hello")]).await
+}
