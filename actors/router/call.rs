@@ -12,7 +12,7 @@ use crate::collector::CollectorHandle;
 use crate::model::{
     CallFault, Charge, ChatReply, ChatRequest, Entry, Fault, FaultKind, Money, Usage,
 };
-use crate::policy::{Decision, Retry};
+use crate::policy::{Decision, Retry, backoff};
 use crate::ports::CallContext;
 use std::future::Future;
 use std::sync::Arc;
@@ -23,6 +23,9 @@ use tokio_util::sync::CancellationToken;
 
 const RETRY: Retry =
     Retry { attempts: 5, base: Duration::from_millis(200), cap: Duration::from_secs(30) };
+
+/// Between the tries of one call, all together: after that it is an outage.
+const MOST_WAITED: Duration = Duration::from_secs(30 * 60);
 
 pub(super) async fn perform(
     account: &Account,
@@ -35,7 +38,7 @@ pub(super) async fn perform(
     })?;
     let errand = Errand { account, slot, call, collector, unwanted };
     let (mut cost, mut took) = (Money::ZERO, Duration::ZERO);
-    let (mut tries, mut failed) = (0, 0);
+    let (mut tries, mut failed, mut waited) = (0, 0, Duration::ZERO);
     loop {
         let context = CallContext { retry: tries, ..call.context.clone() };
         let outcome = errand.attempt(&context, call.limit.saturating_sub(took)).await?;
@@ -53,14 +56,24 @@ pub(super) async fn perform(
             Decision::GiveUp => return Err(failure.fault),
             Decision::Again { after } => {
                 slot.retries.fetch_add(1, Ordering::Relaxed);
-                let after = failure.retry_after.map_or(after, |said| said.max(after));
-                if after > call.limit.saturating_sub(took) {
-                    return Err(out_of_time());
+                let after = wait(&failure, after, tries, &hold_id(call, tries));
+                waited = waited.saturating_add(after);
+                if waited > MOST_WAITED {
+                    return Err(failure.fault);
                 }
                 errand.while_wanted(tokio::time::sleep(after)).await?;
             }
         }
     }
+}
+
+/// Longer where the provider says so, and each time where it only says that it is too soon.
+fn wait(failure: &CallFault, after: Duration, tries: u32, salt: &str) -> Duration {
+    let after = match failure.rate_limited {
+        true => backoff(RETRY.base, RETRY.cap, tries, salt),
+        false => after,
+    };
+    failure.retry_after.map_or(after, |said| said.max(after))
 }
 
 /// A call on its way.
@@ -146,7 +159,7 @@ impl Errand<'_> {
     /// The worst case set aside, in memory and durably, before the request may leave.
     async fn hold(&self, context: &CallContext) -> Result<Held<'_>, Fault> {
         let id = hold_id(self.call, context.retry);
-        let amount = self.slot.config.price.of(worst_case(&self.call.request));
+        let amount = self.slot.config.price.worst(worst_case(&self.call.request));
         self.while_wanted(self.account.hold(&id, amount)).await??;
         let held = Held { account: self.account, id, amount };
         let entry = Entry::Held {

@@ -88,7 +88,7 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
     let price = Money::from_nanos(nanos_per_token * 1_000_000);
     ModelConfig {
         name: name.to_owned(),
-        price: Price { input_per_million: price, output_per_million: price },
+        price: Price { input_per_million: price, output_per_million: price, ..Price::default() },
         weight: 1,
         concurrency: 64,
         requests_per_minute: None,

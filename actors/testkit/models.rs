@@ -38,6 +38,8 @@ pub struct FakeModel {
     usage: Mutex<Usage>,
     calls: Mutex<Vec<(EpisodeId, u32, u32)>>,
     replies: Mutex<Vec<(EpisodeId, u32)>>,
+    /// Calls that are still to be told to come back, and when.
+    limited: Mutex<(u32, Option<Duration>)>,
     /// Events are `<template> <task index> turn <turn>`.
     pub traps: Traps,
 }
@@ -50,6 +52,7 @@ impl Default for FakeModel {
             usage: Mutex::new(Usage::of(100, 10)),
             calls: Mutex::default(),
             replies: Mutex::default(),
+            limited: Mutex::default(),
             traps: Traps::default(),
         }
     }
@@ -74,6 +77,19 @@ impl FakeModel {
 
     pub fn uses(&self, usage: Usage) {
         set(&self.usage, usage);
+    }
+
+    /// Tells the next so many calls that they come too often, for nothing.
+    pub fn limits(&self, calls: u32, retry_after: Option<Duration>) {
+        set(&self.limited, (calls, retry_after));
+    }
+
+    fn limit(&self) -> Result<(), CallFault> {
+        let mut limited = self.limited.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(left) = limited.0.checked_sub(1) else { return Ok(()) };
+        limited.0 = left;
+        let told = CallFault::free(FaultKind::ModelTransient, "too often");
+        Err(CallFault { retry_after: limited.1, rate_limited: true, ..told })
     }
 
     /// Every call that arrived: episode, turn, retry.
@@ -124,6 +140,7 @@ impl ChatModel for FakeModel {
         push(&self.calls, (context.episode.clone(), context.turn, context.retry));
         let latency = get(&self.latency);
         tokio::time::sleep(latency).await;
+        self.limit()?;
         let (task, turn) = (&context.task, context.turn);
         self.traps.pass(&format!("{} {} turn {turn}", task.template, task.index)).await?;
         let (message, finish) = self.speak(context);

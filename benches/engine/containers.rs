@@ -180,12 +180,13 @@ async fn bring_up(backend: Arc<Backends>) -> Figure {
 
 async fn campaigns() -> Vec<Figure> {
     let mut figures = Vec::new();
+    let server = crate::server::start("echo hi");
     for at_once in [1, 8, 32] {
-        let (progress, took) = campaign_in(&spec(), at_once, "echo hi", TURNS).await;
+        let (progress, took) = campaign_in(&spec(), at_once, "echo hi", TURNS, Some(&server)).await;
         let seconds = took.as_secs_f64();
         let steps = progress.steps as f64 / seconds;
         let episodes = progress.episodes.finished as f64 / seconds;
-        let Some(peer) = peer(at_once) else {
+        let Some(peer) = peer(at_once, &server) else {
             figures.push(Figure::plain(
                 &format!("steps on docker, {at_once} at once"),
                 format!("{steps:.0}/s"),
@@ -202,7 +203,7 @@ async fn campaigns() -> Vec<Figure> {
 }
 
 /// Its steps and episodes a second.
-fn peer(at_once: usize) -> Option<(f64, f64)> {
+fn peer(at_once: usize, server: &str) -> Option<(f64, f64)> {
     let Ok(python) = std::env::var(PEER) else {
         println!("SKIPPED mini-swe-agent: name a Python that has it in {PEER}");
         return None;
@@ -210,7 +211,9 @@ fn peer(at_once: usize) -> Option<(f64, f64)> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/mini_swe_agent.py");
     let numbers = [at_once, at_once.max(4), PEER_TURNS].map(|number| number.to_string());
     let mut command = Command::new(python);
-    command.arg(script).arg(image()).args(numbers).stderr(Stdio::null());
+    // Its table of prices comes from the network otherwise, at every start.
+    command.env("LITELLM_LOCAL_MODEL_COST_MAP", "True");
+    command.arg(script).arg(image()).args(numbers).arg(server).stderr(Stdio::null());
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let last =

@@ -12,6 +12,7 @@
 mod commands;
 mod containers;
 mod crowd;
+mod server;
 mod starts;
 mod steps;
 mod store;

@@ -59,15 +59,16 @@ async fn bare_loop(episodes: usize) -> f64 {
 
 /// Runs one campaign in a fresh data directory; the time from admission to rest.
 pub async fn campaign(episodes: usize, command: &str, turns: usize) -> (Progress, Duration) {
-    campaign_in(&spec(), episodes, command, turns).await
+    campaign_in(&spec(), episodes, command, turns, None).await
 }
 
-/// The same in sandboxes of that kind.
+/// The same in sandboxes of that kind, with the model of a server where one is named.
 pub async fn campaign_in(
     sandbox: &SandboxSpec,
     episodes: usize,
     command: &str,
     turns: usize,
+    server: Option<&str>,
 ) -> (Progress, Duration) {
     let dir = tempfile::tempdir().unwrap();
     let text = template(command, turns);
@@ -81,7 +82,8 @@ pub async fn campaign_in(
     })
     .await
     .unwrap();
-    let config = Arc::new(CampaignConfig { sandbox: sandbox.clone(), ..config(episodes) });
+    let config =
+        Arc::new(CampaignConfig { sandbox: sandbox.clone(), ..config(episodes, turns, server) });
     let campaign = engine.handle.submit(config, String::new()).await.unwrap();
     let started = Instant::now();
     let progress = campaign.settled().await;
@@ -90,11 +92,19 @@ pub async fn campaign_in(
     (progress, took)
 }
 
-fn config(episodes: usize) -> CampaignConfig {
+/// With the oracle, or the model of a server.
+fn config(episodes: usize, turns: usize, server: Option<&str>) -> CampaignConfig {
+    let (model, provider) = match server {
+        None => ("scripted/oracle".to_owned(), String::new()),
+        Some(url) => (
+            format!("bench/m-{turns}"),
+            format!("[providers.bench]\ndialect = \"vllm\"\nbase_url = \"{url}\"\nfree = true\n"),
+        ),
+    };
     let source = format!(
         "[campaign]\nname = \"bench\"\nconcurrency = {episodes}\n\
          [tasks]\ntemplates = [\"bench/*\"]\nper_template = {}\n\
-         [[models]]\nname = \"scripted/oracle\"\nconcurrency = 4096\n\
+         {provider}[[models]]\nname = \"{model}\"\nconcurrency = 4096\n\
          [sandbox]\nshell = \"sh\"\n[episode]\nmax_turns = 1000\n",
         episodes.max(4)
     );

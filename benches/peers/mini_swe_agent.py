@@ -1,6 +1,6 @@
-"""The peer of the container benches: mini-swe-agent with a model that answers at once.
+"""The peer of the container benches: mini-swe-agent with a model server that answers at once.
 
-Usage: mini_swe_agent.py IMAGE EPISODES_AT_ONCE EPISODES TURNS
+Usage: mini_swe_agent.py IMAGE EPISODES_AT_ONCE EPISODES TURNS URL
 
 Runs that many episodes of that many commands, each in a container of its own, and prints
 {"steps": N, "episodes": N, "seconds": S}. Needs `pip install mini-swe-agent==2.4.6`.
@@ -13,17 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 from minisweagent.agents.default import DefaultAgent
 from minisweagent.environments.docker import DockerEnvironment
-from minisweagent.models.test_models import DeterministicModel, make_output
-
-SUBMIT = "echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"
+from minisweagent.models.litellm_model import LitellmModel
 
 
-def episode(image: str, turns: int) -> int:
+def episode(image: str, turns: int, url: str) -> int:
     environment = DockerEnvironment(image=image, run_args=["--rm", "--network", "none"])
-    commands = ["echo hi"] * turns + [SUBMIT]
-    outputs = [make_output("Again.", [{"command": command}], cost=0.0) for command in commands]
     agent = DefaultAgent(
-        DeterministicModel(outputs=outputs, cost_per_call=0.0),
+        LitellmModel(
+            model_name=f"openai/m-{turns}",
+            model_kwargs={"api_base": url, "api_key": "none"},
+            cost_tracking="ignore_errors",
+        ),
         environment,
         system_template="You run commands.",
         instance_template="{{ task }}",
@@ -35,9 +35,10 @@ def episode(image: str, turns: int) -> int:
 
 def main() -> None:
     image, at_once, episodes, turns = sys.argv[1], *map(int, sys.argv[2:5])
+    url = sys.argv[5]
     started = time.monotonic()
     with ThreadPoolExecutor(at_once) as pool:
-        steps = sum(pool.map(lambda _: episode(image, turns), range(episodes)))
+        steps = sum(pool.map(lambda _: episode(image, turns, url), range(episodes)))
     seconds = time.monotonic() - started
     print(json.dumps({"steps": steps, "episodes": episodes, "seconds": seconds}))
 

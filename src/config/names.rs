@@ -38,9 +38,10 @@ pub const SCRIPTED_MODELS: [&str; 9] =
     ["oracle", "detour", "loop", "malformed", "refuse", "cheat", "slow", "flaky", "give-up"];
 
 /// The providers of this version.
-pub const KNOWN_PROVIDERS: [Provider; 12] = [
+pub const KNOWN_PROVIDERS: [Provider; 13] = [
     Provider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true, speaks: None },
     remote("openai", Some("https://api.openai.com/v1"), "OPENAI_API_KEY"),
+    remote("anthropic", Some("https://api.anthropic.com/v1"), "ANTHROPIC_API_KEY"),
     remote("azure", None, "AZURE_OPENAI_API_KEY"),
     remote("deepseek", Some("https://api.deepseek.com"), "DEEPSEEK_API_KEY"),
     remote(
@@ -73,8 +74,9 @@ const fn own_host(name: &'static str, base_url: &'static str) -> Provider {
 }
 
 /// What may be spoken to a provider.
-pub const DIALECTS: [&str; 11] = [
+pub const DIALECTS: [&str; 12] = [
     "openai",
+    "anthropic",
     "azure",
     "deepseek",
     "dashscope",

@@ -61,6 +61,8 @@ pub(super) struct RawModel {
 pub(super) struct RawPrice {
     pub(super) input: Field<Money>,
     pub(super) output: Field<Money>,
+    pub(super) cached: Field<Money>,
+    pub(super) cache_write: Field<Money>,
 }
 
 pub(super) struct RawSandbox {
@@ -252,8 +254,10 @@ impl RawPrice {
             section.required("input", "\"0.15\"", money),
             section.required("output", "\"0.60\"", money),
         );
+        let cached = section.optional("cached", money);
+        let cache_write = section.optional("cache_write", money);
         section.finish();
-        given.then_some(Self { input, output })
+        given.then_some(Self { input, output, cached, cache_write })
     }
 }
 

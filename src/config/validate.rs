@@ -249,7 +249,12 @@ fn tasks(raw: RawTasks) -> TaskSelection {
 fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
     let price = raw.price.and_then(|price| {
         let (input, output) = (price.input.into_option()?, price.output.into_option()?);
-        Some(Price { input_per_million: input, output_per_million: output })
+        Some(Price {
+            input_per_million: input,
+            output_per_million: output,
+            cached_per_million: price.cached.into_option(),
+            cache_write_per_million: price.cache_write.into_option(),
+        })
     });
     let name = raw.name.or(String::new());
     ModelConfig {

@@ -1,7 +1,11 @@
 //! Models: one adapter a family. An adapter makes exactly one attempt; retries, limits and
 //! money belong to the router.
 
+mod anthropic;
+mod events;
+mod faults;
 mod http;
+mod key;
 mod openai;
 mod retry_after;
 mod scripted;
@@ -9,6 +13,7 @@ mod scripted;
 pub use http::Patience;
 pub use scripted::{Behaviour, ScriptedModel};
 
+use anthropic::Messages;
 use openai::OpenAiChat;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -31,7 +36,12 @@ impl ModelFactory for Models {
         if let Some(endpoint) = &config.endpoint {
             let key = key_of(provider, endpoint)?;
             let key = key.as_ref().map(ExposeSecret::expose_secret);
-            return Ok(Arc::new(OpenAiChat::new(endpoint, name, key, self.patience)?));
+            return match endpoint.dialect.as_str() {
+                Messages::DIALECT => {
+                    Ok(Arc::new(Messages::new(endpoint, name, config, key, self.patience)?))
+                }
+                _ => Ok(Arc::new(OpenAiChat::new(endpoint, name, key, self.patience)?)),
+            };
         }
         let behaviour = Behaviour::named(name).filter(|_| provider == "scripted");
         Ok(Arc::new(ScriptedModel::new(behaviour.ok_or_else(unknown)?)))

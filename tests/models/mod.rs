@@ -2,6 +2,7 @@
 //! and the real binary against one that counts what it charged.
 
 mod adapter;
+mod anthropic;
 mod faulty;
 mod host;
 mod money;
@@ -26,14 +27,17 @@ fn model(host: &Host, dialect: &str) -> Arc<dyn ChatModel> {
 }
 
 fn at(endpoint: Endpoint) -> Arc<dyn ChatModel> {
+    made(&config(endpoint))
+}
+
+fn config(endpoint: Endpoint) -> ModelConfig {
+    ModelConfig { endpoint: Some(endpoint), ..testkit::priced("test/some/model-1", 0) }
+}
+
+fn made(config: &ModelConfig) -> Arc<dyn ChatModel> {
     let patience =
         Patience { first_byte: Duration::from_millis(500), idle: Duration::from_millis(500) };
-    let config = ModelConfig {
-        name: "test/some/model-1".to_owned(),
-        endpoint: Some(endpoint),
-        ..testkit::priced("test/some/model-1", 0)
-    };
-    Models { patience }.model(&config).unwrap()
+    Models { patience }.model(config).unwrap()
 }
 
 fn context() -> CallContext {
@@ -59,5 +63,9 @@ async fn ask(model: &dyn ChatModel, messages: Vec<Message>) -> Result<ChatReply,
 }
 
 async fn say_hello(host: &Host) -> Result<ChatReply, CallFault> {
-    ask(&*model(host, "openai"), vec![Message::text(Role::User, "hello")]).await
+    say_hello_to(&*model(host, "openai")).await
+}
+
+async fn say_hello_to(model: &dyn ChatModel) -> Result<ChatReply, CallFault> {
+    ask(model, vec![Message::text(Role::User, "hello")]).await
 }

@@ -1,9 +1,10 @@
 //! Faults around episodes: who is tried again, how often, and who is left alone.
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options};
-use crate::model::{CampaignState, FaultKind, Outcome};
+use crate::model::{CampaignState, FaultKind, Money, Outcome};
 use crate::ports::Journal;
-use crate::testkit::{Trap, campaign, in_test_system};
+use crate::testkit::{Trap, campaign, in_test_system, priced};
+use std::time::Duration;
 use tokio::time::Instant;
 
 #[test]
@@ -268,5 +269,52 @@ fn episodes_that_panic_too_often_pause_the_campaign() {
         assert_eq!(done.state, CampaignState::Complete);
         assert_eq!(done.episodes.resolved + done.episodes.faulted, 8);
         assert!(done.episodes.resolved > 0);
+    });
+}
+
+/// Told to come back, a call comes back, when it is told to: it costs nothing and is no try.
+#[test]
+fn a_provider_that_is_asked_too_often_is_asked_later() {
+    in_test_system(options(), |kit| async move {
+        let mut config = campaign("c", 1);
+        config.models = vec![priced("fake/one", 10)];
+        config.budget = Some(Money::from_nanos(1_000_000));
+        kit.models.named("fake/one").limits(20, Some(Duration::from_secs(7)));
+        let began = Instant::now();
+        let progress = kit.run(&config).await;
+        assert!(began.elapsed() >= Duration::from_secs(20 * 7), "it came back too soon");
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (1, 0));
+        assert_eq!(progress.cost_usd, Money::from_nanos(4 * 110 * 10));
+        assert_eq!(episodes(&kit, "c").await[0].failed_attempts, 0);
+    });
+}
+
+/// But not for ever: what does not pass within half an hour is an outage.
+#[test]
+fn a_provider_that_never_has_time_is_given_up() {
+    in_test_system(options(), |kit| async move {
+        let mut config = campaign("c", 1);
+        config.episode.attempts = 1;
+        kit.models.named("fake/one").limits(u32::MAX, None);
+        let began = Instant::now();
+        let progress = kit.run(&config).await;
+        let waited = began.elapsed();
+        assert!(waited > Duration::from_secs(1_500) && waited < Duration::from_secs(2_000));
+        assert_eq!(progress.episodes.resolved, 0);
+        // Seldom, towards the end: a limit is not kept by asking all the time.
+        assert!(kit.models.named("fake/one").calls().len() < 200);
+        assert_eq!(progress.cost_usd, Money::ZERO);
+    });
+}
+
+/// A conversation that has become too long ends its episode, which is judged.
+#[test]
+fn a_full_context_is_an_end_and_no_fault() {
+    in_test_system(options(), |kit| async move {
+        let full = Trap::Fault(FaultKind::ContextFull);
+        kit.models.named("fake/one").traps.once("turn 2", full);
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!((progress.episodes.unresolved, progress.steps), (1, 2));
+        assert!(kit.sink.written()[0].rows[0].2.contains(&"stop:context_full".to_owned()));
     });
 }

@@ -22,7 +22,7 @@ use synthd_actors::episode::lay_task;
 use synthd_actors::episode::repeats;
 use synthd_actors::model::{
     Attempt, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecReport, ExecRequest, Fault,
-    Fingerprint, Turn,
+    Fingerprint, SandboxSpec, Turn,
 };
 use synthd_actors::pool::{Lease, PoolConfig, PoolHandle};
 use synthd_actors::ports::{Journal, Sandbox, SandboxBackend};
@@ -101,6 +101,10 @@ async fn in_sandbox(
 ) -> Result<Finding> {
     let backend = Arc::new(Backends::new(this_executable()?, &guest_dir()));
     let spec = config.sandbox_for(&origin.task.image).unwrap_or_else(|| config.sandbox.clone());
+    // In the very image it ran in, if the engine still has that.
+    let print = episode.fingerprint.as_ref().and_then(Fingerprint::image);
+    let ran_in = print.filter(|(image, _)| *image == spec.image);
+    let spec = SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec };
     require(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, life) = PoolHandle::start(backend.clone(), limits);

@@ -7,12 +7,12 @@
 //! ```
 //! Fields that are unknown are left alone, and those that are missing are not zero.
 
-use super::faults;
+use crate::llm::faults::{self, malformed, unended};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use synthd_actors::model::{
-    CallFault, ChatReply, FaultKind, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
 };
 
 /// Of one reply; no agent does more in one turn.
@@ -142,8 +142,7 @@ impl Assembly {
     /// The reply, if the provider has ended it.
     pub(super) fn reply(self) -> Result<ChatReply, CallFault> {
         let Some(finish) = self.finish.clone() else {
-            let why = "its answer ended without saying why";
-            return Err(CallFault::unknown(FaultKind::ModelTransient, why));
+            return Err(unended());
         };
         let finish = match finish.as_str() {
             "error" => return Err(malformed("it broke off with an error")),
@@ -192,11 +191,7 @@ fn usage_of(usage: &Value) -> Option<Usage> {
         input_tokens: input,
         output_tokens: output.saturating_add(apart.unwrap_or(0)),
         cached_tokens: cached.or_else(|| count("/prompt_cache_hit_tokens")),
+        cache_write_tokens: count("/prompt_tokens_details/cache_write_tokens"),
         reasoning_tokens: reasoning,
     })
-}
-
-/// The model has answered, and what came is no answer.
-pub(super) fn malformed(why: &str) -> CallFault {
-    CallFault::unknown(FaultKind::ModelTransient, why)
 }

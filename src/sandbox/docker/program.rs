@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synthd_actors::model::{Fault, FaultKind};
@@ -162,14 +162,21 @@ fn archive() -> io::Result<Vec<u8>> {
     archive.into_inner()
 }
 
+fn is_this_users(facts: &fs::Metadata) -> bool {
+    facts.uid() == nix::unistd::geteuid().as_raw()
+}
+
 /// Makes a directory that nobody else can write to, or finds that it is one: programs of
 /// ours are started from there.
 pub(crate) fn own_directory(directory: &Path) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
     let facts = fs::symlink_metadata(directory)?;
-    let ours = facts.uid() == nix::unistd::geteuid().as_raw();
-    if facts.is_dir() && ours && facts.mode() & 0o022 == 0 {
-        return Ok(());
+    if facts.is_dir() && is_this_users(&facts) && facts.mode() & 0o002 == 0 {
+        // One that a group may write to was made where that is the custom.
+        return match facts.mode() & 0o020 {
+            0 => Ok(()),
+            _ => fs::set_permissions(directory, fs::Permissions::from_mode(0o755)),
+        };
     }
     let whose = format!(
         "{} is not a directory of this user's alone: remove it, or name another place by TMPDIR",
@@ -223,8 +230,9 @@ pub(super) fn lay_out_profile(directory: &Path, profile: &str) -> Result<String,
 
 /// Whether what is there is the guest, whole and as it was written.
 fn is_ours(path: &Path) -> bool {
-    let executable = fs::symlink_metadata(path)
-        .is_ok_and(|facts| facts.is_file() && facts.permissions().mode() & 0o777 == 0o555);
+    let executable = fs::symlink_metadata(path).is_ok_and(|facts| {
+        facts.is_file() && is_this_users(&facts) && facts.permissions().mode() & 0o777 == 0o555
+    });
     executable && fs::read(path).is_ok_and(|bytes| bytes == PROGRAM)
 }
 
@@ -239,6 +247,11 @@ mod tests {
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
         assert_eq!(lay_out(&open).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        let shared = dir.path().join("shared");
+        fs::create_dir(&shared).unwrap();
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o775)).unwrap();
+        lay_out(&shared).unwrap();
+        assert_eq!(fs::metadata(&shared).unwrap().permissions().mode() & 0o777, 0o755);
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
         assert_eq!(lay_out(&link).unwrap_err().kind(), io::ErrorKind::PermissionDenied);

@@ -1,7 +1,7 @@
-//! What a refusal of an OpenAI-like host means. Hosts tell it by status, by type and code,
-//! and some only in words.
+//! What a refusal means, and what an error in the middle of an answer. Hosts tell it by
+//! status, by type and code, and some only in words.
 
-use crate::llm::retry_after;
+use super::retry_after;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -22,7 +22,7 @@ const NO_CREDIT: [&str; 7] = [
     "enforced_spend_limit_reached",
 ];
 /// As hosts say that a conversation is too long; there is no code for it that all know.
-const TOO_LONG: [&str; 9] = [
+const TOO_LONG: [&str; 10] = [
     "context_length_exceeded",
     "this model's maximum context length is",
     "model's maximum context limit",
@@ -32,6 +32,7 @@ const TOO_LONG: [&str; 9] = [
     "exceeds the maximum number of tokens allowed",
     "exceed context limit",
     "maximum input length is",
+    "prompt is too long",
 ];
 /// And what only sounds like it.
 const ONE_FIELD: &str = "string_above_max_length";
@@ -100,7 +101,8 @@ impl Complaint {
             _ => None,
         };
         let message = ["message", "detail", "error"].iter().find_map(|key| text(error.get(key)?));
-        let names = ["type", "code", "status"].iter().filter_map(|key| text(error.get(key)?));
+        let names =
+            ["type", "code", "error_code", "status"].iter().filter_map(|key| text(error.get(key)?));
         Self {
             names: names.map(|name| name.to_ascii_lowercase()).collect(),
             message: message.or_else(|| text(error)).unwrap_or_else(|| error.to_string()),
@@ -128,6 +130,16 @@ impl Complaint {
     }
 }
 
+/// The model has answered, and what came is no answer.
+pub(super) fn malformed(why: &str) -> CallFault {
+    CallFault::unknown(FaultKind::ModelTransient, why)
+}
+
+/// Its answer stopped before it was whole.
+pub(super) fn unended() -> CallFault {
+    malformed("its answer ended without saying why")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +156,9 @@ mod tests {
         let limit = r#"{"error":{"message":"Rate limit reached","type":"requests","code":"rate_limit_exceeded"}}"#;
         let long = r#"{"error":{"message":"This model's maximum context length is 8192 tokens","code":"context_length_exceeded"}}"#;
         let vllm = r#"{"object":"error","message":"You passed 9000 input tokens and requested 1 output tokens.","code":400}"#;
+        let prompt = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#;
+        let both = r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 9 + 9 > 10"}}"#;
+        let spend = r#"{"type":"error","error":{"type":"rate_limit_error","message":"limit","error_code":"enforced_spend_limit_reached"}}"#;
         let field = r#"{"error":{"message":"Invalid: exceeds the maximum number of tokens allowed","code":"string_above_max_length"}}"#;
         for (status, said, kind, limited) in [
             (429, limit, ModelTransient, true),
@@ -158,6 +173,9 @@ mod tests {
             (529, "", ModelTransient, false),
             (400, long, ContextFull, false),
             (400, vllm, ContextFull, false),
+            (400, prompt, ContextFull, false),
+            (400, both, ContextFull, false),
+            (429, spend, ModelPermanent, false),
             (400, field, ModelPermanent, false),
         ] {
             let fault = fault(status, said);

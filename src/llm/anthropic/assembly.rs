@@ -1,0 +1,189 @@
+//! One reply out of the events of a stream.
+//!
+//! ```text
+//!  message_start ─► content_block_start ─► …_delta ─► …_stop ─► message_delta ─► message_stop
+//!                        ▲                              │          └─ why it ended, and the counts
+//!                        └──────────────────────────────┘
+//! ```
+//! Blocks are kept as they came, those of kinds unknown here too: what a model thought must go
+//! back unaltered. Counts are cumulative: a later one replaces an earlier one.
+
+use crate::llm::faults::{in_stream, malformed, unended};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use synthd_actors::model::{
+    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+};
+
+/// Of one reply; no agent says more in one turn.
+const MOST_BLOCKS: usize = 1_000;
+/// Whose verbatim blocks they are.
+pub(super) const FAMILY: &str = "anthropic";
+
+#[derive(Debug, Default)]
+pub(super) struct Assembly {
+    blocks: BTreeMap<u64, Block>,
+    stop: Option<String>,
+    usage: Map<String, Value>,
+}
+
+#[derive(Debug, Default)]
+struct Block {
+    json: Map<String, Value>,
+    /// Pieces of a call's arguments.
+    input: String,
+}
+
+impl Assembly {
+    /// A whole message is a stream of one piece.
+    pub(super) fn of_message(message: Value) -> Result<Self, CallFault> {
+        let mut assembly = Self::default();
+        if message["type"] == "error" {
+            return Err(in_stream(&message));
+        }
+        let Value::Array(content) = &message["content"] else {
+            return Err(malformed("its answer has no content"));
+        };
+        for (index, block) in content.iter().enumerate() {
+            assembly.begin(index as u64, block)?;
+        }
+        assembly.count(&message["usage"]);
+        assembly.stop = message["stop_reason"].as_str().map(str::to_owned);
+        Ok(assembly)
+    }
+
+    pub(super) fn take(&mut self, event: Value) -> Result<ControlFlow<()>, CallFault> {
+        let index = || event["index"].as_u64().unwrap_or(0);
+        match event["type"].as_str().unwrap_or_default() {
+            "message_start" => self.count(&event["message"]["usage"]),
+            "content_block_start" => self.begin(index(), &event["content_block"])?,
+            "content_block_delta" => self.extend(index(), &event["delta"])?,
+            "message_delta" => {
+                self.count(&event["usage"]);
+                let stop = event["delta"]["stop_reason"].as_str().map(str::to_owned);
+                self.stop = stop.or(self.stop.take());
+            }
+            "message_stop" => return Ok(ControlFlow::Break(())),
+            "error" => return Err(in_stream(&event)),
+            // Pings, ends of blocks, and what tomorrow brings.
+            _ => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn begin(&mut self, index: u64, block: &Value) -> Result<(), CallFault> {
+        let Value::Object(json) = block else {
+            return Err(malformed("a block of its answer is no object"));
+        };
+        if self.blocks.len() >= MOST_BLOCKS {
+            return Err(malformed("its answer has more blocks than anybody would say"));
+        }
+        self.blocks.insert(index, Block { json: json.clone(), input: String::new() });
+        Ok(())
+    }
+
+    fn extend(&mut self, index: u64, delta: &Value) -> Result<(), CallFault> {
+        let block = self.blocks.get_mut(&index);
+        let block = block.ok_or_else(|| malformed("a piece of a block that never began"))?;
+        let text = |key: &str| delta[key].as_str().unwrap_or_default();
+        match delta["type"].as_str().unwrap_or_default() {
+            "text_delta" => block.append("text", text("text")),
+            "thinking_delta" => block.append("thinking", text("thinking")),
+            "signature_delta" => block.append("signature", text("signature")),
+            "input_json_delta" => block.input.push_str(text("partial_json")),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, usage: &Value) {
+        let counts = usage.as_object().into_iter().flatten();
+        let said = counts.filter(|(_, count)| !count.is_null());
+        self.usage.extend(said.map(|(name, count)| (name.clone(), count.clone())));
+    }
+
+    /// The reply, if the provider has ended it.
+    pub(super) fn reply(self) -> Result<ChatReply, CallFault> {
+        let stop = self.stop.clone().ok_or_else(unended)?;
+        let usage = self.counted();
+        let blocks: Vec<Map<String, Value>> = self.blocks.into_values().map(Block::whole).collect();
+        let message = message_of(&blocks);
+        let finish = match stop.as_str() {
+            "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
+            "refusal" => FinishReason::Refusal,
+            _ if !message.tool_calls.is_empty() => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        Ok(ChatReply { message, finish, usage, uncounted })
+    }
+
+    /// The provider counts what it read from a cache, and wrote to one, apart from the rest.
+    fn counted(&self) -> Option<Usage> {
+        let count = |name: &str| self.usage.get(name).and_then(Value::as_u64);
+        let (plain, output) = (count("input_tokens")?, count("output_tokens")?);
+        let read = count("cache_read_input_tokens");
+        let written = count("cache_creation_input_tokens");
+        let input = [Some(plain), read, written].into_iter().flatten();
+        Some(Usage {
+            input_tokens: input.fold(0, u64::saturating_add),
+            output_tokens: output,
+            cached_tokens: read,
+            cache_write_tokens: written,
+            reasoning_tokens: None,
+        })
+    }
+}
+
+impl Block {
+    fn append(&mut self, key: &str, text: &str) {
+        match self.json.get_mut(key) {
+            Some(Value::String(known)) => known.push_str(text),
+            _ => drop(self.json.insert(key.to_owned(), Value::from(text))),
+        }
+    }
+
+    /// With the arguments of a call as what they are, if they are anything.
+    fn whole(mut self) -> Map<String, Value> {
+        if !self.input.is_empty() {
+            let input = serde_json::from_str(&self.input).unwrap_or(Value::String(self.input));
+            self.json.insert("input".to_owned(), input);
+        }
+        self.json
+    }
+}
+
+fn message_of(blocks: &[Map<String, Value>]) -> Message {
+    let of = |kind: &str, key: &str| {
+        let blocks = blocks.iter().filter(|block| block.get("type").is_some_and(|t| t == kind));
+        let texts = blocks.filter_map(|block| block.get(key)?.as_str());
+        texts.collect::<Vec<_>>().join("\n\n")
+    };
+    let (content, thought) = (of("text", "text"), of("thinking", "thinking"));
+    let ours = ["text", "tool_use"];
+    let only_ours = blocks
+        .iter()
+        .all(|b| b.get("type").and_then(Value::as_str).is_some_and(|t| ours.contains(&t)));
+    let reasoning = (!only_ours).then(|| Reasoning {
+        text: thought,
+        // All of it, since the order of the blocks is part of what is signed.
+        verbatim: serde_json::to_string(blocks).ok().map(|json| (FAMILY.to_owned(), json)),
+    });
+    let tool_calls = blocks.iter().filter_map(call_of).collect();
+    Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+}
+
+fn call_of(block: &Map<String, Value>) -> Option<ToolCall> {
+    let text = |key: &str| block.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    (block.get("type")? == "tool_use").then(|| ToolCall {
+        id: text("id"),
+        name: text("name"),
+        arguments: match block.get("input") {
+            // What is no object was no JSON either: the model's own bytes.
+            Some(Value::String(raw)) => raw.clone(),
+            Some(input) => input.to_string(),
+            None => "{}".to_owned(),
+        },
+    })
+}

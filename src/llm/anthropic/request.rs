@@ -1,0 +1,96 @@
+//! A conversation as the Messages format has it.
+
+use super::assembly::FAMILY;
+use serde_json::{Value, json};
+use synthd_actors::model::{ChatRequest, Message, Role, ToolCall, ToolSchema};
+
+/// The body of a request: always a stream, always with a cap. With `caches`, the prefix that
+/// the next request will repeat is marked.
+pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
+    let system = request.messages.iter().filter(|message| message.role == Role::System);
+    let mut system: Vec<Value> = system.map(|message| text(&message.content)).collect();
+    let mut messages = turns(&request.messages);
+    if caches {
+        mark(system.last_mut());
+        mark(messages.last_mut().and_then(|(_, blocks)| blocks.last_mut()));
+    }
+    let messages: Vec<Value> = messages
+        .into_iter()
+        .map(|(role, content)| json!({ "role": role, "content": content }))
+        .collect();
+    let mut body = json!({ "model": model, "max_tokens": request.max_output_tokens,
+        "messages": messages, "stream": true });
+    if !system.is_empty() {
+        body["system"] = Value::Array(system);
+    }
+    if !request.tools.is_empty() {
+        body["tools"] = request.tools.iter().map(tool).collect();
+    }
+    body
+}
+
+fn mark(block: Option<&mut Value>) {
+    if let Some(block) = block {
+        block["cache_control"] = json!({ "type": "ephemeral" });
+    }
+}
+
+fn tool(tool: &ToolSchema) -> Value {
+    let ToolSchema { name, description, parameters } = tool;
+    json!({ "name": name, "description": description, "input_schema": parameters })
+}
+
+fn text(text: &str) -> Value {
+    json!({ "type": "text", "text": text })
+}
+
+/// Turns of the user and the assistant: all results of a turn, and what is said after them,
+/// are one message of the user's.
+fn turns(messages: &[Message]) -> Vec<(&'static str, Vec<Value>)> {
+    let mut turns: Vec<(&'static str, Vec<Value>)> = Vec::new();
+    for message in messages.iter().filter(|message| message.role != Role::System) {
+        let (role, blocks) = match message.role {
+            Role::Assistant => ("assistant", said(message)),
+            _ => ("user", vec![told(message)]),
+        };
+        match turns.last_mut() {
+            Some((last, known)) if *last == role => known.extend(blocks),
+            _ => turns.push((role, blocks)),
+        }
+    }
+    turns
+}
+
+fn told(message: &Message) -> Value {
+    match &message.tool_call_id {
+        Some(id) => {
+            json!({ "type": "tool_result", "tool_use_id": id, "content": message.content })
+        }
+        None => text(&message.content),
+    }
+}
+
+/// As it came, where it came from this family; else what can be said of it here.
+fn said(message: &Message) -> Vec<Value> {
+    let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
+    let own = verbatim.filter(|(family, _)| family == FAMILY);
+    if let Some(blocks) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {
+        return blocks;
+    }
+    let mut blocks = Vec::new();
+    // An empty text is refused, and so is a turn of nothing.
+    if !message.content.is_empty() || message.tool_calls.is_empty() {
+        let said = if message.content.is_empty() { "(nothing)" } else { &message.content };
+        blocks.push(text(said));
+    }
+    blocks.extend(message.tool_calls.iter().map(call));
+    blocks
+}
+
+/// Arguments must be an object; what is none is not lost.
+fn call(call: &ToolCall) -> Value {
+    let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
+    let input = parsed.filter(Value::is_object);
+    let input = input.unwrap_or_else(|| json!({ "unreadable_arguments": call.arguments }));
+    json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": input })
+}

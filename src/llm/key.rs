@@ -1,0 +1,49 @@
+//! A provider's key on its way into a request, and kept out of everything else.
+
+use reqwest::RequestBuilder;
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use synthd_actors::model::{CallFault, Fault, FaultKind};
+
+/// Where a key goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyIn {
+    Bearer,
+    /// A header of this name.
+    Header(&'static str),
+}
+
+pub(super) struct Key {
+    name: HeaderName,
+    value: HeaderValue,
+    /// The same, to be found in what is told.
+    secret: SecretString,
+}
+
+impl Key {
+    pub(super) fn new(place: KeyIn, key: &str) -> Result<Self, Fault> {
+        let (name, text) = match place {
+            KeyIn::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
+            KeyIn::Header(name) => (HeaderName::from_static(name), key.to_owned()),
+        };
+        let value = HeaderValue::from_str(&text).map_err(|_| {
+            Fault::new(FaultKind::ModelPermanent, "the key has characters that no key has")
+        });
+        let mut value = value?;
+        value.set_sensitive(true);
+        Ok(Self { name, value, secret: SecretString::from(key) })
+    }
+
+    pub(super) fn put(&self, request: RequestBuilder) -> RequestBuilder {
+        request.header(&self.name, &self.value)
+    }
+
+    /// Providers repeat what they were sent.
+    pub(super) fn hide(key: Option<&Self>, mut fault: CallFault) -> CallFault {
+        if let Some(key) = key {
+            let message = &mut fault.fault.message;
+            *message = message.replace(key.secret.expose_secret(), "[the key]");
+        }
+        fault
+    }
+}
