@@ -216,7 +216,8 @@ pub async fn require(
         return Err(Error::new(Code::HostCannotEnforce, what)
             .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"));
     }
-    if let Some((pull, told)) = fetch {
+    // What it was begun with is there, or nowhere.
+    if let Some((pull, told)) = fetch.filter(|_| sandbox.digest.is_none()) {
         backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)?;
     }
     backends.check(sandbox).await.map_err(no_sandbox)

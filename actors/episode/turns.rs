@@ -299,7 +299,7 @@ impl<'a> Acting<'a> {
             state,
             action: deed.action,
             observation: deed.observation,
-            reasoning: called.reply.message.content.clone(),
+            reasoning: called.reply.message.thoughts(),
             potential: self.potential,
             end: deed.report.map(|report| report.end),
             error: deed.error,

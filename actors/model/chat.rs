@@ -56,6 +56,14 @@ impl Message {
         }
     }
 
+    /// What the model thought and said before it acted.
+    pub fn thoughts(&self) -> String {
+        let thought = self.reasoning.as_ref().map_or("", |reasoning| reasoning.text.as_str());
+        let parts = [thought, self.content.as_str()];
+        let parts: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.join("\n\n")
+    }
+
     pub fn tool_result(call_id: &str, content: impl Into<String>) -> Self {
         Self { tool_call_id: Some(call_id.to_owned()), ..Self::text(Role::Tool, content) }
     }
@@ -233,6 +241,16 @@ mod tests {
             };
             prop_assert!(price.of(usage) <= price.worst(Usage::of(tokens[0], tokens[1])));
         }
+    }
+
+    #[test]
+    fn thoughts_are_what_was_thought_and_said() {
+        let said = Message::text(Role::Assistant, "said");
+        assert_eq!(said.thoughts(), "said");
+        let reasoning = Reasoning { text: "thought".to_owned(), verbatim: None };
+        let both = Message { reasoning: Some(reasoning), ..said };
+        assert_eq!(both.thoughts(), "thought\n\nsaid");
+        assert_eq!(Message { content: String::new(), ..both }.thoughts(), "thought");
     }
 
     #[test]

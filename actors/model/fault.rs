@@ -29,6 +29,8 @@ pub enum FaultKind {
     /// The model's service will keep failing, whatever is asked of it (unknown model, bad
     /// key): the campaign waits for somebody to mend that.
     ModelPermanent,
+    /// The model's service will not have this one conversation, for whatever reason.
+    ModelRejected,
     /// The store refused or lost a write.
     Store,
     /// There is no space left for what must be written.
@@ -69,6 +71,7 @@ impl FaultKind {
             Self::TaskSetup
             | Self::SandboxRefused
             | Self::ModelPermanent
+            | Self::ModelRejected
             | Self::Store
             | Self::StoreFull
             | Self::StoreDamaged
@@ -101,7 +104,11 @@ impl FaultKind {
     pub fn may_be_outage(self) -> bool {
         matches!(
             self,
-            Self::SandboxStart | Self::SandboxLost | Self::SandboxProtocol | Self::ModelTransient
+            Self::SandboxStart
+                | Self::SandboxLost
+                | Self::SandboxProtocol
+                | Self::ModelTransient
+                | Self::ModelRejected
         )
     }
 
@@ -116,6 +123,7 @@ impl FaultKind {
             Self::TaskSetup => "task_setup",
             Self::ModelTransient => "model_transient",
             Self::ModelPermanent => "model_permanent",
+            Self::ModelRejected => "model_rejected",
             Self::Store => "store",
             Self::StoreFull => "store_full",
             Self::StoreDamaged => "store_damaged",

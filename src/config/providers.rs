@@ -83,7 +83,10 @@ fn check_price(model: &RawModel, raw: &RawCampaign, offer: &Offer<'_>, reader: &
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
     let own = raw.providers.iter().find(|own| own.name == provider_of(name));
     let declared = own.and_then(|own| own.free.given()).copied();
-    if model.price.is_some() || declared.unwrap_or_else(|| offer.is_free(name)) {
+    // What is asked elsewhere, or with a key, may not be this machine's own any more.
+    let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.key_env.is_absent());
+    let free = declared.unwrap_or_else(|| !moved && offer.is_free(name));
+    if model.price.is_some() || free {
         return;
     }
     let fault = Fault::new("a model that may cost something needs its price");

@@ -129,6 +129,11 @@ async fn take_up(
 ) -> Vec<CampaignRecord> {
     let mut waiting = Vec::new();
     for record in records {
+        // Somebody may have cancelled it while it waited for its turn.
+        match engine.store.campaign(&record.name).await {
+            Ok(Some(now)) if now.state == CampaignState::Running => {}
+            _ => continue,
+        }
         match revive(engine, catalog, &record).await {
             Ok(_) => tracing::info!(campaign = %record.name, "resumed"),
             Err(error) if error.code() == Code::EngineUnavailable => {

@@ -6,7 +6,9 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::time::SystemTime;
-use synthd_actors::model::{CallFault, Charge, Fault, FaultKind};
+use synthd_actors::model::{
+    CallFault, Charge, ChatReply, Fault, FaultKind, FinishReason, Message, Role, Usage,
+};
 
 /// Of a message that is told to people.
 const SHOWN: usize = 600;
@@ -37,21 +39,46 @@ const TOO_LONG: [&str; 10] = [
 /// And what only sounds like it.
 const ONE_FIELD: &str = "string_above_max_length";
 
+/// As hosts say that they will not have such a thing said; by code, and some in words.
+const FILTERED: [&str; 5] = [
+    "content_filter",
+    "content_policy_violation",
+    "data_inspection_failed",
+    "invalid_prompt",
+    "responsible_ai_policy_violation",
+];
+const FILTERED_WORDS: [&str; 2] = ["content exists risk", "blocked by content filtering policy"];
+/// The model's own call could not be read by its host: another answer may be.
+const GARBLED: &str = "tool_use_failed";
+/// Statuses by which a host certainly turned something away before it was worked on.
+const TURNED_AWAY: [u16; 10] = [400, 401, 402, 403, 404, 413, 422, 429, 503, 529];
+
 /// A refusal that is no failure: the host will not let such a thing be said.
 pub(super) fn is_filtered(status: StatusCode, said: &str) -> bool {
-    status == StatusCode::BAD_REQUEST && Complaint::read(said).is_any(&["content_filter"])
+    let complaint = Complaint::read(said);
+    let message = complaint.message.to_lowercase();
+    [400, 403].contains(&status.as_u16())
+        && (complaint.is_any(&FILTERED) || FILTERED_WORDS.iter().any(|w| message.contains(w)))
+}
+
+/// The reply that such a refusal is. Some hosts charge for it.
+pub(super) fn filtered() -> ChatReply {
+    let what = "[the provider's content filter refused the request]";
+    let message = Message::text(Role::Assistant, what);
+    let refused = ChatReply::new(message, FinishReason::Refusal, Usage::default());
+    ChatReply { uncounted: true, ..refused }
 }
 
 pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> CallFault {
     let complaint = Complaint::read(said);
     let kind = kind_of(status, &complaint);
     let retry_after = retry_after::of(headers, SystemTime::now());
-    // What failed inside may have been charged for; what was turned away was not.
-    let inside = [500, 502, 504].contains(&status.as_u16());
+    // What failed inside, or was garbled there, may have been charged for.
+    let away = TURNED_AWAY.contains(&status.as_u16()) && !complaint.is_any(&[GARBLED]);
     let rate_limited = status == StatusCode::TOO_MANY_REQUESTS && kind.is_transient();
     CallFault {
         fault: Fault::new(kind, format!("status {}: {}", status.as_u16(), complaint.shown())),
-        charge: if inside { Charge::Unknown } else { Charge::Nothing },
+        charge: if away { Charge::Nothing } else { Charge::Unknown },
         retry_after,
         rate_limited,
     }
@@ -69,8 +96,13 @@ fn kind_of(status: StatusCode, complaint: &Complaint) -> FaultKind {
     if complaint.is_any(&NO_CREDIT) {
         return FaultKind::ModelPermanent;
     }
+    if complaint.is_any(&[GARBLED]) {
+        return FaultKind::ModelTransient;
+    }
     match status.as_u16() {
         400 | 413 | 422 if complaint.is_too_long() => FaultKind::ContextFull,
+        // Of this one conversation, whatever is wrong with it.
+        400 | 413 | 422 => FaultKind::ModelRejected,
         408 | 409 | 425 | 429 => FaultKind::ModelTransient,
         500.. => FaultKind::ModelTransient,
         _ => FaultKind::ModelPermanent,
@@ -132,6 +164,8 @@ impl Complaint {
 
 /// The model has answered, and what came is no answer.
 pub(super) fn malformed(why: &str) -> CallFault {
+    // It may quote what came, however long that is.
+    let why: String = why.chars().take(SHOWN).collect();
     CallFault::unknown(FaultKind::ModelTransient, why)
 }
 
@@ -143,7 +177,7 @@ pub(super) fn unended() -> CallFault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use FaultKind::{ContextFull, ModelPermanent, ModelTransient};
+    use FaultKind::{ContextFull, ModelPermanent, ModelRejected, ModelTransient};
 
     fn fault(status: u16, said: &str) -> CallFault {
         refused(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), said)
@@ -159,6 +193,8 @@ mod tests {
         let prompt = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#;
         let both = r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 9 + 9 > 10"}}"#;
         let spend = r#"{"type":"error","error":{"type":"rate_limit_error","message":"limit","error_code":"enforced_spend_limit_reached"}}"#;
+        let garbled =
+            r#"{"error":{"message":"Failed to call a function","code":"tool_use_failed"}}"#;
         let field = r#"{"error":{"message":"Invalid: exceeds the maximum number of tokens allowed","code":"string_above_max_length"}}"#;
         for (status, said, kind, limited) in [
             (429, limit, ModelTransient, true),
@@ -176,7 +212,10 @@ mod tests {
             (400, prompt, ContextFull, false),
             (400, both, ContextFull, false),
             (429, spend, ModelPermanent, false),
-            (400, field, ModelPermanent, false),
+            (400, field, ModelRejected, false),
+            (422, "{}", ModelRejected, false),
+            (400, garbled, ModelTransient, false),
+            (524, "", ModelTransient, false),
         ] {
             let fault = fault(status, said);
             assert_eq!((fault.fault.kind, fault.rate_limited), (kind, limited), "{status} {said}");
@@ -193,6 +232,9 @@ mod tests {
             (500, Charge::Unknown),
             (502, Charge::Unknown),
             (504, Charge::Unknown),
+            (408, Charge::Unknown),
+            (520, Charge::Unknown),
+            (524, Charge::Unknown),
         ] {
             assert_eq!(fault(status, "x").charge, charge, "{status}");
         }
@@ -204,6 +246,8 @@ mod tests {
         assert!(is_filtered(StatusCode::BAD_REQUEST, said));
         assert!(!is_filtered(StatusCode::OK, said));
         assert!(!is_filtered(StatusCode::BAD_REQUEST, "content_filter"));
+        let words = r#"{"error":{"message":"Output blocked by content filtering policy","type":"invalid_request_error"}}"#;
+        assert!(is_filtered(StatusCode::BAD_REQUEST, words) && filtered().uncounted);
     }
 
     #[test]

@@ -38,12 +38,17 @@ impl Key {
         request.header(&self.name, &self.value)
     }
 
+    /// A text without the key in it, before any of it is cut off.
+    pub(super) fn without(key: Option<&Self>, text: String) -> String {
+        match key {
+            Some(key) => text.replace(key.secret.expose_secret(), "[the key]"),
+            None => text,
+        }
+    }
+
     /// Providers repeat what they were sent.
     pub(super) fn hide(key: Option<&Self>, mut fault: CallFault) -> CallFault {
-        if let Some(key) = key {
-            let message = &mut fault.fault.message;
-            *message = message.replace(key.secret.expose_secret(), "[the key]");
-        }
+        fault.fault.message = Self::without(key, fault.fault.message);
         fault
     }
 }

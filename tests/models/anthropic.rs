@@ -115,6 +115,28 @@ async fn a_stream_is_put_together_and_goes_back_as_it_came() {
     assert_eq!(heard.body, expected);
 }
 
+/// What the output cap has cut would be refused, each time it is sent back.
+#[tokio::test]
+async fn a_reply_that_was_cut_goes_back_without_what_was_cut() {
+    let mut events = vec![
+        start(json!({ "input_tokens": 1, "output_tokens": 1 })),
+        block(0, json!({ "type": "thinking", "thinking": "hm", "signature": "c2ln" })),
+        block(1, json!({ "type": "tool_use", "id": "t1", "name": "bash", "input": {} })),
+        piece(1, json!({ "type": "input_json_delta", "partial_json": "{\"comm" })),
+    ];
+    events.extend(end("max_tokens", json!({ "output_tokens": 77 })));
+    let host = Host::doing(stream(&events));
+    let reply = say_hello_to(&*model(&host, "anthropic")).await.unwrap();
+    assert_eq!(reply.finish, FinishReason::Length);
+    assert_eq!(reply.message.tool_calls, [call("t1", "{\"comm")]);
+    ask(&*model(&host, "anthropic"), vec![Message::text(Role::User, "x"), reply.message])
+        .await
+        .unwrap();
+    let sent = host.heard()[1].body["messages"][1]["content"].clone();
+    let input = json!({ "unreadable_arguments": "{\"comm" });
+    assert_eq!(sent, json!([{ "type": "tool_use", "id": "t1", "name": "bash", "input": input }]));
+}
+
 /// What another family thought is not sent here, and what it wrote is not lost.
 #[tokio::test]
 async fn a_conversation_of_another_family_is_translated() {

@@ -86,10 +86,10 @@ async fn an_environment_of_two_hundred_variables_is_kept() {
 async fn volumes_of_an_image_are_bounded_like_all_else() {
     let Some(engine) = OwnEngine::start("an image with volumes", None, &[]) else { return };
     let backend = backends(engine.address());
-    let volumes = "RUN mkdir -p /data && chmod 777 /data\nVOLUME /data\nVOLUME [\"/work/inner\"]";
+    let volumes = "RUN mkdir -p /data && chmod 777 /data\nVOLUME /data\nVOLUME [\"/var/lib/inner\", \"/tmp\"]";
     let image = build(&engine, "volumes", volumes);
     let mut sandbox = created(&backend, &image).await.unwrap();
-    let fill = "for at in /data /work/inner; do \
+    let fill = "for at in /data /var/lib/inner; do \
                 head -c 20000000 /dev/zero > $at/full 2>/dev/null && echo $at is endless; \
                 stat -f -c %T $at; done; i=0; while touch /data/$i 2>/dev/null; do i=$((i+1)); \
                 [ $i -gt 600 ] && echo endless && break; done; :";
@@ -97,6 +97,14 @@ async fn volumes_of_an_image_are_bounded_like_all_else() {
     assert_eq!(seen, "tmpfs\ntmpfs\n");
     assert_eq!(engine.asked(&["volume", "ls", "-q"]), "");
     works(&mut *sandbox).await;
+    // Nor do they carry anything from one use to the next.
+    sandbox.empty().await.unwrap();
+    assert_eq!(
+        ok(&mut *sandbox, "ls -A /data /var/lib/inner | grep -v :; env | grep SCRATCH; :")
+            .await
+            .trim(),
+        ""
+    );
 }
 
 #[tokio::test]
@@ -132,11 +140,13 @@ async fn what_cannot_work_is_refused_with_the_reason() {
     let blocked = build(&engine, "blocked", "RUN rm -rf /work && echo file > /work");
     let many: String = (0..20).map(|n| format!("VOLUME /v{n}\n")).collect();
     let volumes = build(&engine, "volumes-without-end", &many);
+    let inside = build(&engine, "volume-inside", "VOLUME /work/inner");
     foreign(&engine);
     for (image, why) in [
         (bare.as_str(), "no shell"),
         (blocked.as_str(), "/work"),
         (volumes.as_str(), "volumes"),
+        (inside.as_str(), "/work/inner"),
         ("odd/foreign", "is for arm64"),
         ("odd/absent", "synthd image pull"),
     ] {

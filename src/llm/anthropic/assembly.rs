@@ -165,13 +165,28 @@ fn message_of(blocks: &[Map<String, Value>]) -> Message {
     let only_ours = blocks
         .iter()
         .all(|b| b.get("type").and_then(Value::as_str).is_some_and(|t| ours.contains(&t)));
+    let whole = blocks.iter().all(is_whole);
     let reasoning = (!only_ours).then(|| Reasoning {
         text: thought,
-        // All of it, since the order of the blocks is part of what is signed.
-        verbatim: serde_json::to_string(blocks).ok().map(|json| (FAMILY.to_owned(), json)),
+        // All of it, since the order of the blocks is part of what is signed; and none of it
+        // where the output cap has cut a block, which would be refused for ever.
+        verbatim: serde_json::to_string(blocks)
+            .ok()
+            .filter(|_| whole)
+            .map(|json| (FAMILY.to_owned(), json)),
     });
     let tool_calls = blocks.iter().filter_map(call_of).collect();
     Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+}
+
+/// Whether a block can go back as it is.
+fn is_whole(block: &Map<String, Value>) -> bool {
+    let text = |key: &str| block.get(key).and_then(Value::as_str).unwrap_or_default();
+    match text("type") {
+        "tool_use" => block.get("input").is_none_or(Value::is_object),
+        "thinking" => !text("signature").is_empty(),
+        _ => true,
+    }
 }
 
 fn call_of(block: &Map<String, Value>) -> Option<ToolCall> {

@@ -65,7 +65,11 @@ impl Messages {
         let answer = self.ask(request).await?;
         let (status, headers) = (answer.status, answer.headers.clone());
         if !status.is_success() {
-            return Err(faults::refused(status, &headers, &answer.complaint().await));
+            let said = Key::without(self.key.as_ref(), answer.complaint().await);
+            if faults::is_filtered(status, &said) {
+                return Ok(faults::filtered());
+            }
+            return Err(faults::refused(status, &headers, &said));
         }
         if answer.is_events() { streamed(answer).await } else { whole(answer).await }
     }

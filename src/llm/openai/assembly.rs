@@ -33,18 +33,20 @@ pub(super) struct Chunk {
 #[serde(default)]
 struct Choice {
     index: Option<u64>,
-    #[serde(alias = "message")]
     delta: Option<Delta>,
+    /// Of a whole answer.
+    message: Option<Delta>,
     finish_reason: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Delta {
-    content: Option<String>,
+    content: Option<Value>,
     refusal: Option<String>,
-    #[serde(alias = "reasoning")]
-    reasoning_content: Option<String>,
+    /// Two names for one thing; some hosts send both.
+    reasoning_content: Option<Value>,
+    reasoning: Option<Value>,
     reasoning_details: Option<Vec<Value>>,
     tool_calls: Option<Vec<CallDelta>>,
 }
@@ -89,7 +91,7 @@ impl Assembly {
             if choice.index.unwrap_or(0) != 0 {
                 continue;
             }
-            if let Some(delta) = choice.delta {
+            for delta in [choice.delta, choice.message].into_iter().flatten() {
                 self.take_delta(delta)?;
             }
             self.finish = choice.finish_reason.or(self.finish.take());
@@ -98,9 +100,11 @@ impl Assembly {
     }
 
     fn take_delta(&mut self, delta: Delta) -> Result<(), CallFault> {
-        self.content.push_str(&delta.content.unwrap_or_default());
+        self.content.push_str(&text_of(delta.content.as_ref()));
         self.refusal.push_str(&delta.refusal.unwrap_or_default());
-        self.reasoning.push_str(&delta.reasoning_content.unwrap_or_default());
+        let thought = [delta.reasoning_content, delta.reasoning];
+        let thought = thought.iter().map(|t| text_of(t.as_ref())).find(|text| !text.is_empty());
+        self.reasoning.push_str(&thought.unwrap_or_default());
         self.details.extend(delta.reasoning_details.unwrap_or_default());
         for call in delta.tool_calls.unwrap_or_default() {
             self.take_call(call);
@@ -146,7 +150,9 @@ impl Assembly {
         };
         let finish = match finish.as_str() {
             "error" => return Err(malformed("it broke off with an error")),
-            "length" => FinishReason::Length,
+            // What is cut must not be taken for what is whole.
+            "insufficient_system_resource" => return Err(malformed("it ran out of resources")),
+            "length" | "model_length" => FinishReason::Length,
             "content_filter" => FinishReason::Refusal,
             _ if !self.refusal.is_empty() => FinishReason::Refusal,
             // Whatever the word: calls are there to be made.
@@ -174,6 +180,15 @@ impl Assembly {
             .then(|| (FAMILY.to_owned(), Value::Array(self.details.clone()).to_string()));
         let text = self.reasoning.clone();
         (verbatim.is_some() || !text.is_empty()).then_some(Reasoning { text, verbatim })
+    }
+}
+
+/// A text, or the texts of parts.
+fn text_of(value: Option<&Value>) -> String {
+    match value {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => parts.iter().map(|part| text_of(part.get("text"))).collect(),
+        _ => String::new(),
     }
 }
 

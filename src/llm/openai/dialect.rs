@@ -18,6 +18,8 @@ pub(super) struct Dialect {
     pub(super) name: &'static str,
     /// The field that caps the output, reasoning included.
     pub(super) cap: &'static str,
+    /// The field that caps the reasoning, where the other one does not.
+    pub(super) thought_cap: Option<&'static str>,
     /// Whether tokens are counted in a stream only where that is asked for.
     pub(super) asks_for_usage: bool,
     pub(super) thought: Thought,
@@ -27,6 +29,7 @@ pub(super) struct Dialect {
 const USUAL: Dialect = Dialect {
     name: "",
     cap: "max_tokens",
+    thought_cap: None,
     asks_for_usage: true,
     thought: Thought::Shown,
     key_in: KeyIn::Bearer,
@@ -41,7 +44,7 @@ const ALL: [Dialect; 11] = [
         ..USUAL
     },
     Dialect { name: "deepseek", thought: Thought::BackWithCalls, ..USUAL },
-    Dialect { name: "dashscope", ..USUAL },
+    Dialect { name: "dashscope", thought_cap: Some("thinking_budget"), ..USUAL },
     Dialect { name: "groq", cap: "max_completion_tokens", ..USUAL },
     Dialect { name: "together", ..USUAL },
     // Counts always, and refuses fields it does not know.

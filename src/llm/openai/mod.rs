@@ -15,10 +15,7 @@ use dialect::Dialect;
 use reqwest::Client;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use std::ops::ControlFlow;
-use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind, FinishReason, Message, Role,
-    Usage,
-};
+use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind};
 use synthd_actors::ports::{CallContext, ChatModel};
 
 /// The end of a stream, as this family marks it.
@@ -78,21 +75,14 @@ impl OpenAiChat {
         let answer = self.ask(request).await?;
         let (status, headers) = (answer.status, answer.headers.clone());
         if !status.is_success() {
-            let said = answer.complaint().await;
+            let said = Key::without(self.key.as_ref(), answer.complaint().await);
             if faults::is_filtered(status, &said) {
-                return Ok(filtered());
+                return Ok(faults::filtered());
             }
             return Err(faults::refused(status, &headers, &said));
         }
         if answer.is_events() { streamed(answer).await } else { whole(answer).await }
     }
-}
-
-/// The host would not even ask the model.
-fn filtered() -> ChatReply {
-    let what = "[the provider's content filter refused the request]";
-    let message = Message::text(Role::Assistant, what);
-    ChatReply::new(message, FinishReason::Refusal, Usage::default())
 }
 
 /// From a host that does not stream, whatever it was asked for.

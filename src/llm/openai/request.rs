@@ -9,7 +9,13 @@ use synthd_actors::model::{ChatRequest, Message, Role, ToolCall, ToolSchema};
 pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Value {
     let messages: Vec<Value> = request.messages.iter().map(|m| message(m, dialect)).collect();
     let mut body = json!({ "model": model, "messages": messages, "stream": true });
-    body[dialect.cap] = json!(request.max_output_tokens);
+    let cap = request.max_output_tokens;
+    body[dialect.cap] = json!(cap);
+    if let Some(field) = dialect.thought_cap {
+        // Both together are what was held for.
+        body[field] = json!(cap / 2);
+        body[dialect.cap] = json!(cap - cap / 2);
+    }
     if dialect.asks_for_usage {
         body["stream_options"] = json!({ "include_usage": true });
     }

@@ -15,6 +15,8 @@ use synthd_actors::model::{Filter, Limits, SandboxSpec};
 const USER: &str = "1000:1000";
 /// Work areas beside the workspace, each with the disk cap of its own.
 const AREAS: [&str; 4] = ["/work", "/tmp", "/home/agent", "/sealed"];
+/// Names the variable with the areas that only some images have.
+const SCRATCH: &str = "SYNTHD_SCRATCH";
 /// For what programs keep in `/run` and `/dev/shm`.
 const SMALL: u64 = 16 << 20;
 /// For what a runtime of another kind needs itself.
@@ -81,6 +83,8 @@ pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
         stop_timeout: Some(0),
         // With a terminal the frames of the protocol would be mistaken for the engine's.
         tty: Some(false),
+        // The guest's, which keeps it from programs: what it must empty beside its own areas.
+        env: Some(vec![format!("{SCRATCH}={}", parts.image.volumes.join(":"))]),
         network_disabled: Some(true),
         healthcheck: Some(HealthConfig {
             test: Some(vec!["NONE".to_owned()]),

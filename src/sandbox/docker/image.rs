@@ -4,6 +4,9 @@ use super::trouble::refused;
 use bollard::models::ImageInspect;
 use synthd_actors::model::Fault;
 
+/// Where every sandbox has an area of its own, or the system has.
+const OURS: [&str; 8] =
+    ["/work", "/tmp", "/home/agent", "/sealed", "/run", "/dev", "/proc", "/sys"];
 /// Volumes of an image that are made room for.
 const MOST_VOLUMES: usize = 8;
 
@@ -30,6 +33,13 @@ impl Image {
         }
         let mut volumes = found.config.and_then(|config| config.volumes).unwrap_or_default();
         volumes.sort_unstable();
+        // Each is an area of ours already.
+        volumes.retain(|at| !OURS.contains(&at.trim_end_matches('/')));
+        let within = |at: &str| OURS.iter().any(|ours| at.starts_with(&format!("{ours}/")));
+        if let Some(at) = volumes.iter().find(|at| within(at) || at.contains(':')) {
+            let why = format!("image {name} has a volume at {at}, where sandboxes have their own");
+            return Err(refused(why));
+        }
         if volumes.len() > MOST_VOLUMES {
             let count = volumes.len();
             let why = format!("image {name} has {count} volumes, and {MOST_VOLUMES} is the most");

@@ -82,6 +82,8 @@ impl Egress {
         own_directory(&self.directory)?;
         sweep(&self.directory)?;
         let socket = self.directory.join(name());
+        // A name with our own number is of a process before us.
+        fs::remove_file(&socket).ok();
         let listener = UnixListener::bind(&socket)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
         let proxy = Proxy::new(network.clone(), self.resolver.clone());

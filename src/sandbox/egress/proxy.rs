@@ -22,7 +22,9 @@ use tokio::time::{sleep, timeout};
 /// For a program to say what it wants, and for a host to be found and to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Connections at once, of all sandboxes of the network.
-const MOST: usize = 1_024;
+const MOST: usize = 8_192;
+/// No package takes longer; a connection that does nothing is nobody's to keep.
+const LONGEST: Duration = Duration::from_secs(30 * 60);
 /// Bytes of a refused request that are taken and thrown away.
 const MOST_UNHEARD: u64 = 1 << 20;
 /// Addresses of one host that are tried.
@@ -75,7 +77,8 @@ impl Proxy {
                     None => program.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await?,
                 }
                 host.write_all(&rest).await?;
-                copy_bidirectional(&mut program, &mut host).await.map(|_| ())
+                let carried = copy_bidirectional(&mut program, &mut host);
+                timeout(LONGEST, carried).await.map_err(io::Error::from)?.map(|_| ())
             }
             Err(Refusal(status, why)) => {
                 tracing::info!(network = self.network.name, status, why, "a program was refused");

@@ -2,7 +2,7 @@
 
 use super::{Images, MADE_HERE, last_lines, tag_of};
 use crate::sandbox::docker::trouble::{fault, refused};
-use bollard::query_parameters::CreateImageOptions;
+use bollard::query_parameters::{CreateImageOptions, RemoveImageOptions};
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -57,6 +57,9 @@ impl Images {
         kept.map_err(|error| refused(format!("write {}: {error}", log.display())))?;
         let ended = child.wait().await.map_err(|error| refused(format!("mmdebstrap: {error}")))?;
         if !ended.success() {
+            // The engine has taken what came for a whole root.
+            let options = None::<RemoveImageOptions>;
+            self.docker.remove_image(&recipe.reference(), options, None).await.ok();
             let why = last_lines(log);
             return Err(refused(format!("mmdebstrap ended with {ended}:\n{why}")));
         }

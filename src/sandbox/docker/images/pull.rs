@@ -25,7 +25,7 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// Without a word from the engine.
 const SILENCE: Duration = Duration::from_secs(300);
 /// What no later attempt would change. Engines tell it in words alone.
-const FINAL: [&str; 9] = [
+const FINAL: [&str; 8] = [
     "denied",
     "unauthorized",
     "authentication required",
@@ -34,7 +34,6 @@ const FINAL: [&str; 9] = [
     "no matching manifest",
     "not found",
     "invalid reference",
-    "no such host",
 ];
 
 /// How far a pull is.

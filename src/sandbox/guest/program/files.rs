@@ -1,6 +1,7 @@
 //! Emptying and filling the two trees.
 
 use crate::invalid;
+use crate::state;
 use crate::wire::{Malformed, Reader, entry, tree};
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
@@ -42,7 +43,9 @@ const SCRATCH: [&str; 4] = ["/tmp", "/home/agent", "/run", "/dev/shm"];
 pub fn clear(which: u8) -> io::Result<()> {
     let root = root_of(which)?;
     if which == tree::SEALED {
-        for area in SCRATCH.map(Path::new).into_iter().filter(|area| area.is_dir()) {
+        let more = std::env::var(state::SCRATCH).unwrap_or_default();
+        let more = more.split(':').filter(|area| !area.is_empty());
+        for area in SCRATCH.into_iter().chain(more).map(Path::new).filter(|area| area.is_dir()) {
             empty(area)?;
         }
     }

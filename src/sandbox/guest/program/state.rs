@@ -61,6 +61,10 @@ impl Session {
     }
 }
 
+/// Areas that programs may write to beside the usual ones, separated by colons: the host's
+/// word to the guest, and nothing for programs.
+pub const SCRATCH: &str = "SYNTHD_SCRATCH";
+
 /// The same in every sandbox.
 const FIXED: [(&str, &str); 6] = [
     ("HOME", "/home/agent"),
@@ -76,7 +80,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// nothing of the host's, and what is the same everywhere.
 fn base_environment() -> Vec<CString> {
     let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-    variables.retain(|(name, _)| !FIXED.iter().any(|(fixed, _)| name == fixed));
+    variables.retain(|(name, _)| name != SCRATCH && !FIXED.iter().any(|(fixed, _)| name == fixed));
     if !variables.iter().any(|(name, _)| name == "PATH") {
         variables.insert(0, ("PATH".into(), PATH.into()));
     }
