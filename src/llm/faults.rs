@@ -169,6 +169,11 @@ pub(super) fn malformed(why: &str) -> CallFault {
     CallFault::unknown(FaultKind::ModelTransient, why)
 }
 
+/// What came cannot be read as what was expected.
+pub(super) fn unreadable(error: serde_json::Error) -> CallFault {
+    malformed(&format!("its answer is not what it should be: {error}"))
+}
+
 /// Its answer stopped before it was whole.
 pub(super) fn unended() -> CallFault {
     malformed("its answer ended without saying why")

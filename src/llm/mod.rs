@@ -7,6 +7,7 @@ mod faults;
 mod http;
 mod key;
 mod openai;
+mod provider;
 mod retry_after;
 mod scripted;
 

@@ -12,6 +12,14 @@ async fn fault(acts: Vec<Act>) -> CallFault {
     say_hello(&Host::doing(acts)).await.expect_err(&said)
 }
 
+/// A failure that passes, and that may have been charged for.
+async fn may_have_cost(what: &str, acts: Vec<Act>) -> CallFault {
+    let told = fault(acts).await;
+    let expected = (FaultKind::ModelTransient, Charge::Unknown);
+    assert_eq!((told.fault.kind, told.charge), expected, "{what}: {told}");
+    told
+}
+
 fn say(text: &str) -> Act {
     Act::Say(text.as_bytes().to_vec())
 }
@@ -72,12 +80,7 @@ async fn what_breaks_off_may_have_cost_everything() {
         ("status 500", status("500 Internal Server Error", "", "{}")),
     ];
     for (what, acts) in cases {
-        let told = fault(acts).await;
-        assert_eq!(
-            (told.fault.kind, told.charge),
-            (FaultKind::ModelTransient, Charge::Unknown),
-            "{what}: {told}"
-        );
+        may_have_cost(what, acts).await;
     }
 }
 
@@ -104,12 +107,7 @@ async fn what_is_no_answer_is_told_as_such() {
         ("no HTTP", vec![say("SSH-2.0-OpenSSH\r\n")]),
     ];
     for (what, acts) in cases {
-        let told = fault(acts).await;
-        assert_eq!(
-            (told.fault.kind, told.charge),
-            (FaultKind::ModelTransient, Charge::Unknown),
-            "{what}: {told}"
-        );
+        let told = may_have_cost(what, acts).await;
         assert!(told.fault.message.len() < 1_000, "{what}: {told}");
     }
     // Nor is where it points to followed: the key would go there.

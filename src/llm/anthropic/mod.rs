@@ -4,13 +4,12 @@ mod assembly;
 mod request;
 
 use super::events;
-use super::faults::{self, malformed};
-use super::http::{self, Answer, Patience};
-use super::key::{Key, KeyIn};
+use super::faults::unreadable;
+use super::http::{Answer, Patience};
+use super::key::KeyIn;
+use super::provider::Provider;
 use assembly::Assembly;
 use async_trait::async_trait;
-use reqwest::Client;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use std::ops::ControlFlow;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, ModelConfig};
 use synthd_actors::ports::{CallContext, ChatModel};
@@ -19,13 +18,10 @@ const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 /// One model of one host.
 pub(super) struct Messages {
-    client: Client,
-    url: String,
-    key: Option<Key>,
+    provider: Provider,
     model: String,
     /// Whether what a cache write costs is known, so that it may be asked for.
     caches: bool,
-    patience: Patience,
 }
 
 impl Messages {
@@ -39,39 +35,10 @@ impl Messages {
         key: Option<&str>,
         patience: Patience,
     ) -> Result<Self, Fault> {
-        let key = key.map(|key| Key::new(KeyIn::Header("x-api-key"), key)).transpose()?;
-        Ok(Self {
-            client: http::client()?,
-            url: format!("{}/messages", endpoint.base_url.trim_end_matches('/')),
-            key,
-            model: model.to_owned(),
-            caches: config.price.cache_write_per_million.is_some(),
-            patience,
-        })
-    }
-
-    async fn ask(&self, request: &ChatRequest) -> Result<Answer, CallFault> {
-        let body = request::body(&self.model, request, self.caches).to_string();
-        let post = self.client.post(&self.url).header(CONTENT_TYPE, "application/json");
-        let post = post.header(ACCEPT, "text/event-stream, application/json");
-        let mut post = post.header(VERSION.0, VERSION.1).body(body);
-        if let Some(key) = &self.key {
-            post = key.put(post);
-        }
-        http::send(post, self.patience).await
-    }
-
-    async fn answered(&self, request: &ChatRequest) -> Result<ChatReply, CallFault> {
-        let answer = self.ask(request).await?;
-        let (status, headers) = (answer.status, answer.headers.clone());
-        if !status.is_success() {
-            let said = Key::without(self.key.as_ref(), answer.complaint().await);
-            if faults::is_filtered(status, &said) {
-                return Ok(faults::filtered());
-            }
-            return Err(faults::refused(status, &headers, &said));
-        }
-        if answer.is_events() { streamed(answer).await } else { whole(answer).await }
+        let key = key.map(|key| (KeyIn::Header("x-api-key"), key));
+        let provider = Provider::new(endpoint, "messages", key, patience)?;
+        let caches = config.price.cache_write_per_million.is_some();
+        Ok(Self { provider, model: model.to_owned(), caches })
     }
 }
 
@@ -82,17 +49,17 @@ impl ChatModel for Messages {
         request: &ChatRequest,
         _: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        self.answered(request).await.map_err(|fault| Key::hide(self.key.as_ref(), fault))
+        let body = request::body(&self.model, request, self.caches);
+        self.provider.exchange(&body, &[VERSION], reply).await
     }
 }
 
-/// From a host that does not stream, whatever it was asked for.
-async fn whole(answer: Answer) -> Result<ChatReply, CallFault> {
-    let bytes = answer.whole().await?;
-    Assembly::of_message(serde_json::from_slice(&bytes).map_err(unreadable)?)?.reply()
-}
-
-async fn streamed(answer: Answer) -> Result<ChatReply, CallFault> {
+async fn reply(answer: Answer) -> Result<ChatReply, CallFault> {
+    if !answer.is_events() {
+        // From a host that does not stream, whatever it was asked for.
+        let message = serde_json::from_slice(&answer.whole().await?).map_err(unreadable)?;
+        return Assembly::of_message(message)?.reply();
+    }
     let mut assembly = Assembly::default();
     events::each(answer, |event| {
         let data = event.data.unwrap_or_default();
@@ -103,8 +70,4 @@ async fn streamed(answer: Answer) -> Result<ChatReply, CallFault> {
     })
     .await?;
     assembly.reply()
-}
-
-fn unreadable(error: serde_json::Error) -> CallFault {
-    malformed(&format!("its answer is not what it should be: {error}"))
 }
