@@ -73,7 +73,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what this host can run and enforce
     Doctor(doctor::DoctorArgs),
-    /// Images for sandboxes in containers: build, list, check, prune
+    /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
     Image(image::ImageCommand),
     /// The template library: list, show, render, check, schema
