@@ -43,6 +43,7 @@ async fn prepare(store: &Store) {
         name: name.clone(),
         identity: "x".to_owned(),
         config: String::new(),
+        images: Default::default(),
         state: CampaignState::Running,
         reason: None,
         created_at_ms: 0,

@@ -3,7 +3,7 @@
 Usage: mini_swe_agent.py IMAGE EPISODES_AT_ONCE EPISODES TURNS URL
 
 Runs that many episodes of that many commands, each in a container of its own, and prints
-{"steps": N, "episodes": N, "seconds": S}. Needs `pip install mini-swe-agent==2.4.6`.
+{"steps": N, "episodes": N, "seconds": S}. Needs `pip install mini-swe-agent==2.4.6 mcp`: its LiteLLM imports the latter.
 """
 
 import json

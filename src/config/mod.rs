@@ -21,6 +21,7 @@ mod syntax;
 mod units;
 mod validate;
 mod values;
+mod veil;
 
 #[cfg(test)]
 mod tests;

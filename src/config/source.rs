@@ -3,6 +3,7 @@
 //! one gigantic line) are dealt with once.
 
 use super::errors::{ConfigError, ConfigErrors};
+use super::veil::veiled;
 use crate::error::Code;
 use std::fs::File;
 use std::io::Read as _;
@@ -68,7 +69,7 @@ impl<'t> Source<'t> {
         let to = (end - line_start).clamp(from, content.len());
         let before = content.get(..from).map_or(0, count);
         let length = content.get(from..to).map_or(0, count);
-        let (excerpt, cut) = excerpt(content, before);
+        let (excerpt, cut) = excerpt(&veiled(content), before);
         ConfigError {
             path: self.name.clone(),
             line: line + 1,

@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::campaign::{CampaignHandle, PrepareError, Skipped};
 use synthd_actors::engine::SubmitError;
-use synthd_actors::model::{
-    CampaignConfig, CampaignName, CampaignRecord, CampaignState, SandboxSpec,
-};
+use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState, SandboxSpec};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
 use tokio_util::sync::DropGuard;
@@ -33,8 +31,11 @@ pub async fn admit(
     told: Told<'_>,
 ) -> Result<CampaignHandle> {
     check_selection(catalog, config)?;
-    let used = images_used(engine, &config.name).await?;
-    let digests = require_all(&engine.backend, catalog, config, &used, told).await?;
+    let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
+    let begun_with = known.map(|record| record.images).unwrap_or_default();
+    let mut digests = require_all(&engine.backend, catalog, config, &begun_with, told).await?;
+    // Of templates that are not selected now, too: they may be again.
+    digests.extend(begun_with);
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
     let submitted = engine.handle.submit(config.clone(), source).await;
     submitted.map_err(|error| refused(&error, &config))
@@ -46,7 +47,7 @@ async fn require_all(
     backends: &Backends,
     catalog: &Catalog,
     config: &CampaignConfig,
-    used: &BTreeMap<String, String>,
+    begun_with: &BTreeMap<String, String>,
     told: Told<'_>,
 ) -> Result<BTreeMap<String, String>> {
     let tasks = &config.tasks;
@@ -63,19 +64,12 @@ async fn require_all(
                 "name it under [sandbox]: images = {{ {image} = \"...\" }}, or exclude the template"
             )));
         };
-        let spec = SandboxSpec { digest: used.get(&spec.image).cloned(), ..spec };
+        let spec = SandboxSpec { digest: begun_with.get(&spec.image).cloned(), ..spec };
         let there = require(backends, &spec, Some((config.pull, told))).await;
         let digest = there.map_err(|error| error.wanted_by(&templates))?;
         digests.extend(digest.map(|digest| (spec.image, digest)));
     }
     Ok(digests)
-}
-
-/// What the images of a campaign's finished episodes were.
-async fn images_used(engine: &Engine, name: &CampaignName) -> Result<BTreeMap<String, String>> {
-    let episodes = engine.store.episodes(name).await.map_err(store_error)?;
-    let prints = episodes.iter().filter_map(|episode| episode.fingerprint.as_ref()?.image());
-    Ok(prints.map(|(image, digest)| (image.to_owned(), digest.to_owned())).collect())
 }
 
 fn in_short(templates: &[String]) -> String {

@@ -54,6 +54,7 @@ mod tests {
             name: CampaignName("a".to_owned()),
             identity: String::new(),
             config: String::new(),
+            images: Default::default(),
             state,
             reason: None,
             created_at_ms: 0,

@@ -2,6 +2,7 @@
 //! inside of the file.
 
 use super::*;
+use crate::config::veil::veiled;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -31,7 +32,7 @@ fn check_places(text: &str, errors: &ConfigErrors) {
         let line = lines.get(error.line - 1).unwrap_or_else(|| panic!("{error:?}"));
         assert!(error.column >= 1, "{error:?}");
         assert!(error.column - 1 + error.length <= line.chars().count(), "{error:?}");
-        assert!(line.contains(&error.source_line), "{error:?}");
+        assert!(veiled(line).contains(&error.source_line), "{error:?}");
         assert!(!error.message.is_empty() && !error.message.ends_with('.'), "{error:?}");
     }
 }

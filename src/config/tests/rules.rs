@@ -56,6 +56,8 @@ fn providers_that_cannot_be_asked_are_told() {
     .map(only_mistake)
     .into();
     assert!(!found.join("").contains("sk-secret"));
+    let shown = errors(&format!("{MINIMAL}[providers.mine]\napi_key = \"sk-secret\"")).render();
+    assert!(!shown.contains("sk-secret"), "{shown}");
     assert_snapshot!(found.join("\n"));
 }
 

@@ -1,0 +1,69 @@
+//! Keys that were written into a file where only the name of an environment variable
+//! belongs: errors show their line, and not them.
+
+/// What a line's key is called where its value may be a secret.
+const TELLING: [&str; 5] = ["key", "token", "secret", "password", "auth"];
+
+/// The line with what may be a secret blotted out, character for character, so that columns
+/// stay what they are.
+pub(super) fn veiled(line: &str) -> String {
+    let mut kept = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, value, after)) = next_string(rest) {
+        kept.push_str(before);
+        let telling = names_secret(before);
+        kept.extend(value.chars().map(|c| if telling && !is_name(value) { '*' } else { c }));
+        let closed = after.chars().next();
+        kept.extend(closed);
+        rest = &after[closed.map_or(0, char::len_utf8)..];
+    }
+    kept.push_str(rest);
+    kept
+}
+
+/// What stands before the next quoted text with its quote, the text, and the rest from its
+/// other quote on.
+fn next_string(line: &str) -> Option<(&str, &str, &str)> {
+    let opened = line.find(['"', '\''])?;
+    let quote = &line[opened..=opened];
+    let inside = &line[opened + 1..];
+    let end = inside.find(quote).unwrap_or(inside.len());
+    Some((&line[..=opened], &inside[..end], &inside[end..])).filter(|_| !inside.is_empty())
+}
+
+/// Whether the last key before a value is called like one of a secret.
+fn names_secret(before: &str) -> bool {
+    let entry = before.rsplit(['{', ',']).next().unwrap_or(before);
+    let Some((key, _)) = entry.split_once('=') else { return false };
+    let key = key.to_ascii_lowercase();
+    TELLING.iter().any(|telling| key.contains(telling))
+}
+
+/// Whether it is the name of an environment variable, as it should be.
+fn is_name(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_be_a_secret_is_blotted_out() {
+        let cases = [
+            (r#"key_env = "sk-secret" # or so"#, r#"key_env = "*********" # or so"#),
+            (r#"key_env = "OPENAI_API_KEY""#, r#"key_env = "OPENAI_API_KEY""#),
+            (
+                r#"a = { dialect = "vllm", api_key = 'sk-é' }"#,
+                r#"a = { dialect = "vllm", api_key = '****' }"#,
+            ),
+            (r#"api_key = "sk-open"#, r#"api_key = "*******"#),
+            (r#"dialect = "sk-secret""#, r#"dialect = "sk-secret""#),
+            (r#"token = ""#, r#"token = ""#),
+            (r#"# a key that's "open""#, r#"# a key that's "open""#),
+        ];
+        for (line, shown) in cases {
+            assert_eq!(veiled(line), shown);
+        }
+    }
+}
