@@ -5,7 +5,7 @@ use crate::model::{
     AttemptRecord, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord,
     Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec,
     Fingerprint, HostAddress, ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot,
-    Task, Tree, Turn,
+    Task, Tree, Turn, Witness,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -22,6 +22,8 @@ pub struct CallContext {
     pub turn: u32,
     /// Which try of this call it is, from zero.
     pub retry: u32,
+    /// To be shown what goes over the wire.
+    pub witness: Witness,
 }
 
 /// One model behind one provider. Exactly one attempt a call: retries, limits and budgets

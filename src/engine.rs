@@ -100,7 +100,7 @@ impl Engine {
         let mut lives: Vec<JoinHandle<Ended>> = Vec::new();
         let (collector, life) = CollectorHandle::start(journal.clone());
         lives.push(life);
-        let (router, life) = RouterHandle::start(collector.clone());
+        let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
         lives.push(life);
         let (pool, life) = PoolHandle::start(backend.clone(), roomy(&options));
         lives.push(life);

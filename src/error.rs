@@ -74,6 +74,7 @@ codes! {
 
     EpisodeUnknown = "0601", exit 2;
     ReplayDiffers = "0602", exit 1;
+    CallUnknown = "0603", exit 2;
 
     NotADataset = "0701", exit 2;
     DatasetDamaged = "0702", exit 1;

@@ -70,6 +70,7 @@ pub async fn prepare(
         name: config.name.clone(),
         identity,
         config: source,
+        images: config.digests.clone(),
         state: CampaignState::Running,
         reason: None,
         created_at_ms: earlier.as_ref().map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),

@@ -16,6 +16,7 @@ async fn plan(kit: &Kit) {
         name: name.clone(),
         identity: String::new(),
         config: String::new(),
+        images: Default::default(),
         state: CampaignState::Running,
         reason: None,
         created_at_ms: 0,

@@ -196,6 +196,7 @@ impl<'a> Acting<'a> {
                     scaffold: orders.scaffold.clone(),
                     turn: index,
                     retry: 0,
+                    witness: Default::default(),
                 },
                 limit: self.left,
             })

@@ -152,11 +152,14 @@ pub struct ChatReply {
     /// The provider did not say what it counted: the usage is not known, which is not zero.
     #[serde(default, skip_serializing_if = "is_false")]
     pub uncounted: bool,
+    /// What the provider calls the model that answered, where it says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
 }
 
 impl ChatReply {
     pub fn new(message: Message, finish: FinishReason, usage: Usage) -> Self {
-        Self { message, finish, usage, uncounted: false }
+        Self { message, finish, usage, uncounted: false, answered_by: None }
     }
 }
 

@@ -3,6 +3,7 @@
 mod call;
 mod campaign;
 mod chat;
+mod exchange;
 mod fault;
 mod ids;
 mod money;
@@ -17,6 +18,7 @@ mod task;
 pub use call::*;
 pub use campaign::*;
 pub use chat::*;
+pub use exchange::*;
 pub use fault::*;
 pub use ids::*;
 pub use money::*;

@@ -1,8 +1,8 @@
 //! What the journal keeps: entries that are appended and records that are read back.
 
 use super::{
-    Attempt, CampaignName, EpisodeId, Fault, Fingerprint, Money, Outcome, TaskId, TrajectoryRow,
-    Turn, Usage,
+    Attempt, CallRecord, CampaignName, EpisodeId, Fault, Fingerprint, Money, Outcome, TaskId,
+    TrajectoryRow, Turn, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,6 +48,8 @@ pub struct CampaignRecord {
     pub name: CampaignName,
     pub identity: String,
     pub config: String,
+    /// The digests of the images it was begun with, by their names.
+    pub images: BTreeMap<String, String>,
     pub state: CampaignState,
     pub reason: Option<String>,
     pub created_at_ms: i64,
@@ -218,6 +220,8 @@ pub enum Entry {
         id: String,
         amount: Money,
     },
+    /// One try of a call, whatever came of it.
+    Called(Box<CallRecord>),
     DatasetWritten(DatasetRecord),
 }
 

@@ -78,6 +78,14 @@ impl Account {
         }
     }
 
+    /// One of the campaign's models.
+    pub(super) fn slot(&self, model: &str) -> Result<Arc<ModelSlot>, Fault> {
+        self.slots
+            .get(model)
+            .cloned()
+            .ok_or_else(|| Fault::new(FaultKind::ModelPermanent, format!("no model named {model}")))
+    }
+
     fn budget(&self) -> std::sync::MutexGuard<'_, Budget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }

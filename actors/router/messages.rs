@@ -3,10 +3,13 @@
 use super::account::{Account, ModelStats};
 use super::actor::RouterActor;
 use super::call::perform;
+use super::ticket::{Office, Ticket};
 use crate::collector::CollectorHandle;
-use crate::model::{Attempt, CampaignName, ChatReply, ChatRequest, Fault, FaultKind, Money};
+use crate::model::{
+    Attempt, CallPlace, CampaignName, ChatReply, ChatRequest, Fault, FaultKind, Money, Usage,
+};
 use crate::policy::Intensity;
-use crate::ports::CallContext;
+use crate::ports::{CallContext, Clock};
 use crate::supervisor::{Ended, Handle, panic_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
@@ -27,6 +30,18 @@ pub struct Call {
     /// How long the model may take, all tries together. Waiting for money, limits and the
     /// next try does not count: that is the engine's doing.
     pub limit: Duration,
+}
+
+impl Call {
+    pub(super) fn place(&self, retry: u32) -> CallPlace {
+        CallPlace {
+            campaign: self.campaign.clone(),
+            episode: self.context.episode.clone(),
+            attempt: self.attempt,
+            turn: self.context.turn,
+            retry,
+        }
+    }
 }
 
 /// Who answers a campaign's calls, if anybody.
@@ -61,18 +76,18 @@ pub(super) type Accounts = Arc<Mutex<HashMap<CampaignName, Arc<Account>>>>;
 #[derive(Clone)]
 pub struct RouterHandle {
     handle: Handle<RouterActor>,
-    collector: CollectorHandle,
+    office: Office,
     accounts: Accounts,
 }
 
 impl RouterHandle {
-    pub fn start(collector: CollectorHandle) -> (Self, JoinHandle<Ended>) {
+    pub fn start(collector: CollectorHandle, clock: Arc<dyn Clock>) -> (Self, JoinHandle<Ended>) {
         let accounts = Accounts::default();
         let shared = accounts.clone();
         let intensity = Intensity::new(5, Duration::from_secs(10));
         let (handle, joined) =
             supervise("router", intensity, move || RouterActor::new(shared.clone()));
-        (Self { handle, collector, accounts }, joined)
+        (Self { handle, office: Office { collector, clock }, accounts }, joined)
     }
 
     /// Opens or replaces a campaign's account.
@@ -96,21 +111,36 @@ impl RouterHandle {
         stats
     }
 
+    async fn route(&self, campaign: &CampaignName) -> Result<Arc<Account>, Fault> {
+        self.handle.ask(Route(campaign.clone())).await?.ok_or_else(|| {
+            let unknown = format!("campaign {campaign} has no account");
+            Fault::new(FaultKind::ModelPermanent, unknown)
+        })
+    }
+
+    /// For who makes the exchange himself: what one try needs before it may leave. To be
+    /// asked in a task that is not cut short.
+    pub async fn admit(
+        &self,
+        place: CallPlace,
+        model: &str,
+        worst: Usage,
+        unwanted: &CancellationToken,
+    ) -> Result<Ticket, Fault> {
+        let account = self.route(&place.campaign).await?;
+        let slot = account.slot(model)?;
+        self.office.ticket(&account, &slot, place, worst, unwanted).await
+    }
+
     /// Dropping the returned future ends the call: one in flight counts in full.
     pub async fn call(&self, call: Call) -> Result<Called, Fault> {
-        let account = self.handle.ask(Route(call.campaign.clone())).await?.ok_or_else(|| {
-            let unknown = format!("campaign {} has no account", call.campaign);
-            Fault::new(FaultKind::ModelPermanent, unknown)
-        })?;
+        let account = self.route(&call.campaign).await?;
         let unwanted = CancellationToken::new();
         let _wanted = unwanted.clone().drop_guard();
-        let collector = self.collector.clone();
+        let office = self.office.clone();
         // Not ended with the caller: what was held must be settled first.
         let call =
-            spawn(
-                "model call",
-                async move { perform(&account, &call, &collector, &unwanted).await },
-            );
+            spawn("model call", async move { perform(&account, &call, &office, &unwanted).await });
         let panicked = |failure| Err(Fault::new(FaultKind::Panicked, panic_text(failure)));
         call.detach().await.unwrap_or_else(panicked)
     }

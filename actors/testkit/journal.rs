@@ -166,6 +166,7 @@ impl State {
                     return Err(format!("no hold {id}"));
                 }
             }
+            Entry::Called(_) => {}
             Entry::DatasetWritten(record) => {
                 if !self.datasets.contains(record) {
                     self.datasets.push(record.clone());

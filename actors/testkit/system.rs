@@ -99,7 +99,7 @@ impl Kit {
         let mut lives = Vec::new();
         let (collector, life) = CollectorHandle::start(store.clone());
         lives.push(("collector", life));
-        let (router, life) = RouterHandle::start(collector.clone());
+        let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
         lives.push(("router", life));
         let (pool, life) = PoolHandle::start(Arc::new(backend.clone()), pool);
         lives.push(("pool", life));

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod call;
 mod check;
 mod dataset;
 mod dial;
@@ -82,6 +83,9 @@ enum Command {
     /// Look at what happened: list, show and replay episodes
     #[command(subcommand)]
     Episode(episode::EpisodeCommand),
+    /// Look at what went over the wire: list and show calls of models
+    #[command(subcommand)]
+    Call(call::CallCommand),
     /// Look at a dataset version: verify, stats
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
@@ -148,6 +152,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Image(command) => image::run(command),
         Command::Template(command) => template::run(command),
         Command::Episode(command) => episode::run(&command),
+        Command::Call(command) => call::run(&command),
         Command::Dataset(command) => dataset::run(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();

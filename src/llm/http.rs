@@ -9,12 +9,12 @@
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use std::error::Error as _;
 use std::time::Duration;
-use synthd_actors::model::{CallFault, Fault, FaultKind};
+use synthd_actors::model::{CallFault, Fault, FaultKind, Headers, Witness};
 use tokio::time::timeout;
 
 const CONNECTING: Duration = Duration::from_secs(15);
@@ -61,20 +61,32 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     response: Response,
     idle: Duration,
+    witness: Witness,
 }
 
 /// Sends a request; whoever answers, with whatever status.
-pub(super) async fn send(request: RequestBuilder, patience: Patience) -> Result<Answer, CallFault> {
+pub(super) async fn send(
+    request: RequestBuilder,
+    patience: Patience,
+    witness: &Witness,
+) -> Result<Answer, CallFault> {
     match timeout(patience.first_byte, request.send()).await {
-        Ok(Ok(response)) => Ok(Answer {
-            status: response.status(),
-            headers: response.headers().clone(),
-            response,
-            idle: patience.idle,
-        }),
+        Ok(Ok(response)) => {
+            let (status, headers) = (response.status(), response.headers().clone());
+            witness.answered(status.as_u16(), kept(&headers));
+            let (witness, idle) = (witness.clone(), patience.idle);
+            Ok(Answer { status, headers, response, idle, witness })
+        }
         Ok(Err(error)) => Err(unsent(&error)),
         Err(_) => Err(silent("it does not answer")),
     }
+}
+
+/// What is kept of the headers of an answer: nobody's session.
+fn kept(headers: &HeaderMap) -> Headers {
+    let plain = headers.iter().filter(|(name, _)| *name != SET_COOKIE);
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    plain.map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
 impl Answer {
@@ -106,7 +118,8 @@ impl Answer {
 
     fn bounded(self, most: usize) -> impl Stream<Item = Result<Bytes, CallFault>> + Send {
         let (body, idle) = (Box::pin(self.response.bytes_stream()), self.idle);
-        futures_util::stream::unfold((body, 0), move |(mut body, before)| async move {
+        let start = (body, self.witness, 0);
+        futures_util::stream::unfold(start, move |(mut body, witness, before)| async move {
             // After an error there is nothing more.
             if before > most {
                 return None;
@@ -119,10 +132,11 @@ impl Answer {
                 Ok(Some(Ok(piece))) if before + piece.len() > most => (Err(too_long(most)), ended),
                 Ok(Some(Ok(piece))) => {
                     let read = before + piece.len();
+                    witness.received(&piece);
                     (Ok(piece), read)
                 }
             };
-            Some((item, (body, read)))
+            Some((item, (body, witness, read)))
         })
     }
 }

@@ -5,6 +5,8 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use synthd_actors::model::{CallFault, Fault, FaultKind};
 
+const INSTEAD: &str = "[the key]";
+
 /// Where a key goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyIn {
@@ -38,10 +40,26 @@ impl Key {
         request.header(&self.name, &self.value)
     }
 
+    /// Bytes without the key in them.
+    pub(super) fn out_of(&self, bytes: Vec<u8>) -> Vec<u8> {
+        let secret = self.secret.expose_secret().as_bytes();
+        if !bytes.windows(secret.len()).any(|window| window == secret) {
+            return bytes;
+        }
+        let (mut kept, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
+        while let Some(at) = rest.windows(secret.len()).position(|window| window == secret) {
+            kept.extend_from_slice(&rest[..at]);
+            kept.extend_from_slice(INSTEAD.as_bytes());
+            rest = &rest[at + secret.len()..];
+        }
+        kept.extend_from_slice(rest);
+        kept
+    }
+
     /// A text without the key in it, before any of it is cut off.
     pub(super) fn without(key: Option<&Self>, text: String) -> String {
         match key {
-            Some(key) => text.replace(key.secret.expose_secret(), "[the key]"),
+            Some(key) => text.replace(key.secret.expose_secret(), INSTEAD),
             None => text,
         }
     }

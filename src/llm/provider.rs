@@ -1,18 +1,21 @@
 //! One address of a provider with the key to it: an exchange from the request to the reply,
-//! whatever the family. What the provider says is told without the key.
+//! whatever the family. What the provider says is told, and kept, without the key.
 
+use super::events::{self, Assemble};
 use super::faults;
 use super::http::{self, Answer, Patience};
 use super::key::{Key, KeyIn};
 use reqwest::Client;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use serde_json::Value;
-use std::future::Future;
-use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault};
+use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault, Headers, Witness};
+
+const JSON: &str = "application/json";
+const STREAM_OR_JSON: &str = "text/event-stream, application/json";
 
 pub(super) struct Provider {
     client: Client,
     url: String,
+    dialect: String,
     key: Option<Key>,
     patience: Patience,
 }
@@ -27,33 +30,46 @@ impl Provider {
     ) -> Result<Self, Fault> {
         let key = key.map(|(place, key)| Key::new(place, key)).transpose()?;
         let url = format!("{}/{path}", endpoint.base_url.trim_end_matches('/'));
-        Ok(Self { client: http::client()?, url, key, patience })
+        let dialect = endpoint.dialect.clone();
+        Ok(Self { client: http::client()?, url, dialect, key, patience })
     }
 
-    /// One attempt; `read` makes a reply of an answer that is no refusal.
-    pub(super) async fn exchange<F: Future<Output = Result<ChatReply, CallFault>>>(
+    /// One attempt.
+    pub(super) async fn exchange<A: Assemble>(
         &self,
         body: &Value,
         headers: &[(&str, &str)],
-        read: impl FnOnce(Answer) -> F,
+        witness: &Witness,
     ) -> Result<ChatReply, CallFault> {
+        // Whenever this ends, and however early.
+        let _censor = Censor { key: self.key.as_ref(), witness };
         let replied = async {
-            let answer = self.send(body, headers).await?;
-            if answer.status.is_success() { read(answer).await } else { self.refused(answer).await }
+            let answer = self.send(body.to_string(), headers, witness).await?;
+            match answer.status.is_success() {
+                true => events::read::<A>(answer).await,
+                false => self.refused(answer).await,
+            }
         };
         replied.await.map_err(|fault| Key::hide(self.key.as_ref(), fault))
     }
 
-    async fn send(&self, body: &Value, headers: &[(&str, &str)]) -> Result<Answer, CallFault> {
-        let mut post = self.client.post(&self.url).header(CONTENT_TYPE, "application/json");
-        post = post.header(ACCEPT, "text/event-stream, application/json").body(body.to_string());
-        for (name, value) in headers {
-            post = post.header(*name, *value);
+    async fn send(
+        &self,
+        body: String,
+        headers: &[(&str, &str)],
+        witness: &Witness,
+    ) -> Result<Answer, CallFault> {
+        let own = [("content-type", JSON), ("accept", STREAM_OR_JSON)];
+        let headers: Headers = own.iter().chain(headers).map(owned).collect();
+        let mut post = self.client.post(&self.url);
+        for (name, value) in &headers {
+            post = post.header(name, value);
         }
         if let Some(key) = &self.key {
             post = key.put(post);
         }
-        http::send(post, self.patience).await
+        witness.sent(&self.url, &self.dialect, headers, body.as_bytes());
+        http::send(post.body(body), self.patience, witness).await
     }
 
     async fn refused(&self, answer: Answer) -> Result<ChatReply, CallFault> {
@@ -64,5 +80,27 @@ impl Provider {
             return Ok(faults::filtered());
         }
         Err(faults::refused(status, &headers, &said))
+    }
+}
+
+fn owned((name, value): &(&str, &str)) -> (String, String) {
+    ((*name).to_owned(), (*value).to_owned())
+}
+
+/// Takes the key out of what is kept of an answer: providers repeat what they were sent.
+struct Censor<'a> {
+    key: Option<&'a Key>,
+    witness: &'a Witness,
+}
+
+impl Drop for Censor<'_> {
+    fn drop(&mut self) {
+        let Some(key) = self.key else { return };
+        self.witness.censor(|exchange| {
+            exchange.response = key.out_of(std::mem::take(&mut exchange.response));
+            for (_, value) in &mut exchange.response_headers {
+                *value = Key::without(Some(key), std::mem::take(value));
+            }
+        });
     }
 }

@@ -2,9 +2,9 @@
 //! comes from an attempt that is not the current one is dropped and counted.
 
 use super::fence::{Fence, Fences};
-use super::prepare::Write;
+use super::prepare::{Deed, Write};
 use super::trouble::Trouble;
-use super::{ledger, plan};
+use super::{calls, ledger, plan};
 use rusqlite::{Connection, OptionalExtension, params};
 use synthd_actors::model::{
     Attempt, Entry, EpisodeId, Fault, Fingerprint, Outcome, RowRecord, Turn,
@@ -22,7 +22,11 @@ pub(super) enum Applied {
 pub(super) type Result<T = Applied> = std::result::Result<T, Trouble>;
 
 pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Result {
-    match &write.entry {
+    let entry = match &write.entry {
+        Deed::Entry(entry) => entry,
+        Deed::Call(packed) => return calls::add(conn, packed),
+    };
+    match entry {
         Entry::CampaignOpened(record) => plan::open_campaign(conn, record),
         Entry::CampaignMoved { campaign, state, reason } => {
             plan::move_campaign(conn, campaign, *state, reason.as_deref())
@@ -47,6 +51,7 @@ pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Re
             ledger::hold(conn, &hold)
         }
         Entry::Settled { id, amount } => ledger::settle(conn, id, *amount),
+        Entry::Called(_) => Err(Trouble::refused("a call that was not packed")),
         Entry::DatasetWritten(record) => plan::add_dataset(conn, record),
     }
 }

@@ -25,6 +25,25 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Trouble> {
     Ok(if packed.len() < plain.len() { packed } else { plain })
 }
 
+/// The same for bytes that are no JSON of ours.
+pub(super) fn pack(plain: &[u8]) -> Result<Vec<u8>, Trouble> {
+    if plain.len() > COMPRESS_ABOVE {
+        let packed = compress(plain).map_err(unencodable)?;
+        if packed.len() < plain.len() {
+            return Ok([&[ZSTD], packed.as_slice()].concat());
+        }
+    }
+    Ok([&[PLAIN], plain].concat())
+}
+
+pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, Trouble> {
+    match body.split_first() {
+        Some((&PLAIN, plain)) => Ok(plain.to_vec()),
+        Some((&ZSTD, packed)) => zstd::stream::decode_all(packed).map_err(Trouble::unreadable),
+        _ => Err(Trouble::unreadable("bytes of an unknown form")),
+    }
+}
+
 /// Like [`encode`], and proves that the body can be read back: JSON turns what it cannot
 /// say (a number that is none) into null in silence.
 pub(super) fn encode_checked<T: Serialize + DeserializeOwned>(
@@ -36,13 +55,7 @@ pub(super) fn encode_checked<T: Serialize + DeserializeOwned>(
 }
 
 pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
-    match body.split_first() {
-        Some((&PLAIN, json)) => parse(json),
-        Some((&ZSTD, packed)) => {
-            parse(&zstd::stream::decode_all(packed).map_err(Trouble::unreadable)?)
-        }
-        _ => Err(Trouble::unreadable("a body of an unknown form")),
-    }
+    parse(&unpack(body)?)
 }
 
 pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Trouble> {

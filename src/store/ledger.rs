@@ -2,6 +2,7 @@
 //! same transaction, so asking for it costs nothing however long a campaign runs.
 
 use super::apply::{Applied, Result};
+use super::read;
 use super::trouble::Trouble;
 use rusqlite::{Connection, OptionalExtension, params};
 use synthd_actors::model::{Attempt, CampaignName, EpisodeId, Money};
@@ -16,7 +17,7 @@ pub(super) struct Hold<'a> {
 
 pub(super) fn hold(conn: &Connection, hold: &Hold<'_>) -> Result {
     let amount = nanos(hold.amount)?;
-    let (campaign, episode) = owner(conn, hold)?;
+    let (campaign, episode) = read::owner(conn, hold.campaign, hold.episode)?;
     let new = conn
         .prepare_cached(
             "INSERT INTO hold (id, campaign, episode, attempt, amount) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -50,19 +51,6 @@ pub(super) fn settle(conn: &Connection, id: &str, amount: Money) -> Result {
 /// refused, never wrapped.
 pub(super) fn nanos(amount: Money) -> Result<i64> {
     super::apply::whole(amount.nanos())
-}
-
-fn owner(conn: &Connection, hold: &Hold<'_>) -> Result<(i64, i64)> {
-    conn.prepare_cached(
-        "SELECT campaign.key, episode.key FROM episode
-         JOIN campaign ON campaign.key = episode.campaign WHERE episode.id = ?1 AND name = ?2",
-    )?
-    .query_row([hold.episode.as_str(), hold.campaign.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))
-    .optional()?
-    .ok_or_else(|| {
-        let Hold { id, campaign, episode, .. } = hold;
-        Trouble::refused(format!("hold {id} is for {episode}, which {campaign} has not planned"))
-    })
 }
 
 // Less what was held, plus what it is now. The column takes integers only, so a sum that

@@ -11,8 +11,10 @@
 mod apply;
 mod batch;
 mod blob;
+mod calls;
 mod fence;
 mod ledger;
+mod likeness;
 mod lock;
 mod open;
 mod plan;
@@ -28,18 +30,21 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use calls::CallLine;
 pub use stats::StoreStats;
 
 use crate::error::Result;
 use async_trait::async_trait;
+use likeness::{Known, Newest};
+use prepare::Write;
 use readers::Readers;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
 use synthd_actors::campaign::Figures;
 use synthd_actors::model::{
-    Attempt, AttemptRecord, CampaignName, CampaignRecord, DatasetRecord, Entry, EpisodeId,
-    EpisodeRecord, Money, RowRecord, Turn,
+    Attempt, AttemptRecord, CallRecord, CampaignName, CampaignRecord, DatasetRecord, Entry,
+    EpisodeId, EpisodeRecord, Money, RowRecord, Turn,
 };
 use synthd_actors::ports::{Journal, StoreFault};
 use trouble::Trouble;
@@ -57,6 +62,7 @@ struct Inner {
     readers: Arc<Readers>,
     /// None when opened for reading only.
     writer: Option<Writer>,
+    newest: Arc<Newest>,
 }
 
 impl Store {
@@ -84,7 +90,7 @@ impl Store {
 
     fn on(data_dir: &Path, writer: Option<Writer>) -> Self {
         let readers = Readers::new(open::database(data_dir));
-        Self { inner: Arc::new(Inner { readers, writer }) }
+        Self { inner: Arc::new(Inner { readers, writer, newest: Arc::default() }) }
     }
 
     /// All zero when opened for reading only.
@@ -107,6 +113,18 @@ impl Store {
     pub async fn row(&self, episode: &EpisodeId) -> Result<Option<RowRecord>, StoreFault> {
         let episode = episode.clone();
         self.read("read row", move |conn| read::row(conn, &episode)).await
+    }
+
+    /// The calls whose ids begin like this, in the order they were made.
+    pub async fn calls(&self, begins: &str) -> Result<Vec<CallLine>, StoreFault> {
+        let begins = begins.to_owned();
+        self.read("list calls", move |conn| calls::lines(conn, &begins)).await
+    }
+
+    /// One call, byte for byte.
+    pub async fn call(&self, id: &str) -> Result<Option<CallRecord>, StoreFault> {
+        let id = id.to_owned();
+        self.read("read call", move |conn| calls::call(conn, &id)).await
     }
 
     /// What SQLite finds wrong with the file; nothing for a sound one.
@@ -135,7 +153,12 @@ impl Journal for Store {
         if entries.is_empty() {
             return Ok(());
         }
-        writer.append(prepared(entries).await?).await
+        let newest = &self.inner.newest;
+        let writes = prepared(entries, newest.clone()).await?;
+        let calls: Vec<(EpisodeId, Known)> = writes.iter().filter_map(Write::call).collect();
+        writer.append(writes).await?;
+        calls.into_iter().for_each(|(episode, known)| newest.keep(episode, known));
+        Ok(())
     }
 
     async fn campaign(&self, name: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault> {
@@ -187,13 +210,13 @@ impl Journal for Store {
     }
 }
 
-async fn prepared(entries: Vec<Entry>) -> Result<Vec<prepare::Write>, StoreFault> {
+async fn prepared(entries: Vec<Entry>, newest: Arc<Newest>) -> Result<Vec<Write>, StoreFault> {
     let writes = if prepare::is_heavy(&entries) {
-        tokio::task::spawn_blocking(move || prepare::prepare(entries))
+        tokio::task::spawn_blocking(move || prepare::prepare(entries, &newest))
             .await
             .map_err(|e| StoreFault::new("append", e.to_string()))?
     } else {
-        prepare::prepare(entries)
+        prepare::prepare(entries, &newest)
     };
     writes.map_err(|trouble| trouble.fault("append"))
 }

@@ -7,15 +7,16 @@ use synthd_actors::model::{
     CampaignName, CampaignRecord, CampaignState, DatasetRecord, PlannedEpisode,
 };
 
-/// A campaign opened again keeps its state and its age, and takes the new configuration:
-/// its budget or its plan may have grown. Its identity may not change.
+/// A campaign opened again keeps its state and its age, and takes the new configuration and
+/// the images of templates that are new: its budget or its plan may have grown. Its identity
+/// may not change.
 pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Result {
     let name = record.name.as_str();
     let kept = conn
         .prepare_cached(
-            "INSERT INTO campaign (name, identity, config, state, reason, created_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (name) DO UPDATE SET config = excluded.config
+            "INSERT INTO campaign (name, identity, config, state, reason, created_at_ms, images)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+             ON CONFLICT (name) DO UPDATE SET config = excluded.config, images = excluded.images
              WHERE identity = excluded.identity",
         )?
         .execute(params![
@@ -24,7 +25,8 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Resul
             record.config,
             record.state.as_str(),
             record.reason,
-            record.created_at_ms
+            record.created_at_ms,
+            json(&record.images)?
         ])?;
     if kept == 0 {
         let what = format!("a campaign named {name} with other settings is stored already");

@@ -2,16 +2,39 @@
 //! bodies are encoded and compressed on as many cores as there are callers.
 
 use super::blob;
+use super::calls::{self, Packed};
+use super::likeness::{Known, Newest};
 use super::trouble::Trouble;
-use synthd_actors::model::{Entry, Turn};
+use synthd_actors::model::{Entry, EpisodeId, Turn};
 
 /// Above this, encoding would hold up an async thread for too long.
 const HEAVY_BYTES: usize = 64 * 1024;
 
 /// An entry and its encoded body; empty for entries that have none.
 pub(super) struct Write {
-    pub(super) entry: Entry,
+    pub(super) entry: Deed,
     pub(super) body: Vec<u8>,
+}
+
+/// What is to be written.
+pub(super) enum Deed {
+    Entry(Entry),
+    /// A call's bytes are taken out of its entry, and packed.
+    Call(Box<Packed>),
+}
+
+impl Write {
+    /// The request that the next one of its episode may be told by.
+    pub(super) fn call(&self) -> Option<(EpisodeId, Known)> {
+        match &self.entry {
+            Deed::Call(packed) => Some((packed.call.place.episode.clone(), packed.known.clone())),
+            Deed::Entry(_) => None,
+        }
+    }
+
+    pub(super) fn is_money(&self) -> bool {
+        matches!(&self.entry, Deed::Entry(entry) if entry.is_money())
+    }
 }
 
 /// Whether [`prepare`] belongs on a blocking thread.
@@ -19,8 +42,15 @@ pub(super) fn is_heavy(entries: &[Entry]) -> bool {
     entries.iter().map(weight).sum::<usize>() > HEAVY_BYTES
 }
 
-pub(super) fn prepare(entries: Vec<Entry>) -> Result<Vec<Write>, Trouble> {
-    entries.into_iter().map(|entry| Ok(Write { body: body(&entry)?, entry })).collect()
+pub(super) fn prepare(entries: Vec<Entry>, newest: &Newest) -> Result<Vec<Write>, Trouble> {
+    let write = |entry| match entry {
+        Entry::Called(call) => {
+            let packed = calls::pack(*call, newest)?;
+            Ok(Write { entry: Deed::Call(Box::new(packed)), body: Vec::new() })
+        }
+        entry => Ok(Write { body: body(&entry)?, entry: Deed::Entry(entry) }),
+    };
+    entries.into_iter().map(write).collect()
 }
 
 fn weight(entry: &Entry) -> usize {
@@ -32,6 +62,7 @@ fn weight(entry: &Entry) -> usize {
         }
         // A whole trajectory, and checked by reading it back.
         Entry::Judged(_) => HEAVY_BYTES + 1,
+        Entry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
         _ => 0,
     }
 }

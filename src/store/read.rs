@@ -3,8 +3,9 @@
 use super::blob;
 use super::trouble::Trouble;
 use crate::error::Code;
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use synthd_actors::campaign::{EpisodeCounts, Figures, Rows, Tokens};
 use synthd_actors::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
@@ -13,7 +14,8 @@ use synthd_actors::model::{
 
 type Result<T> = std::result::Result<T, Trouble>;
 
-const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms FROM campaign";
+const CAMPAIGN: &str =
+    "SELECT name, identity, config, state, reason, created_at_ms, images FROM campaign";
 
 const EPISODE: &str = "
     SELECT id, name, episode.ordinal, task, template, task_index, category, difficulty, model,
@@ -140,7 +142,12 @@ fn campaign_of(row: &Row<'_>) -> Result<CampaignRecord> {
         state: state_of(&row.get::<_, String>(3)?)?,
         reason: row.get(4)?,
         created_at_ms: row.get(5)?,
+        images: images_of(&row.get::<_, String>(6)?)?,
     })
+}
+
+fn images_of(text: &str) -> Result<BTreeMap<String, String>> {
+    serde_json::from_str(text).map_err(|e| Trouble::unreadable(format!("a campaign's images: {e}")))
 }
 
 fn state_of(text: &str) -> Result<CampaignState> {
@@ -247,4 +254,19 @@ fn money_of(row: &Row<'_>, column: usize) -> Result<Money> {
 fn count_of(row: &Row<'_>, column: usize) -> Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| Trouble::unreadable(format!("a count of {number}")))
+}
+
+/// The keys of a campaign and of an episode that it has planned.
+pub(super) fn owner(
+    conn: &Connection,
+    campaign: &CampaignName,
+    episode: &EpisodeId,
+) -> Result<(i64, i64)> {
+    conn.prepare_cached(
+        "SELECT campaign.key, episode.key FROM episode
+         JOIN campaign ON campaign.key = episode.campaign WHERE episode.id = ?1 AND name = ?2",
+    )?
+    .query_row([episode.as_str(), campaign.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))
+    .optional()?
+    .ok_or_else(|| Trouble::refused(format!("{episode} is none that {campaign} has planned")))
 }

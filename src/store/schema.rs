@@ -10,8 +10,12 @@ use std::path::Path;
 const APPLICATION_ID: i64 = 0x5359_4e64;
 
 /// All scripts so far. A released one never changes: stores out there have applied it.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_figures.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_figures.sql"),
+    include_str!("migrations/0003_images.sql"),
+    include_str!("migrations/0004_calls.sql"),
+];
 
 /// What the file at hand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

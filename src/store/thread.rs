@@ -234,7 +234,8 @@ mod tests {
 
     fn append(queue: &Sender<Request>) -> Answer<Result<(), StoreFault>> {
         let (reply, answer) = oneshot();
-        let writes = prepare::prepare(vec![Entry::Planned(Vec::new())]).unwrap();
+        let writes =
+            prepare::prepare(vec![Entry::Planned(Vec::new())], &Default::default()).unwrap();
         let append = Append { writes, is_money: false, place: place(), reply };
         queue.send(Request::Append(append)).unwrap();
         answer

@@ -60,7 +60,7 @@ impl Writer {
 
     pub(super) async fn append(&self, writes: Vec<Write>) -> Result<(), StoreFault> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone("append"))?;
-        let is_money = writes.iter().any(|write| write.entry.is_money());
+        let is_money = writes.iter().any(|write| write.is_money());
         let (reply, answer) = oneshot::channel();
         self.send("append", Request::Append(Append { writes, is_money, place, reply }))?;
         answer.await.unwrap_or_else(|_| Err(gone("append")))

@@ -49,6 +49,7 @@ fn context() -> CallContext {
         scaffold: scaffold::by_name("minimal").unwrap(),
         turn: 0,
         retry: 0,
+        witness: Default::default(),
     }
 }
 

@@ -124,6 +124,38 @@ async fn a_campaign_pays_what_its_provider_charges_and_shows_no_key() {
     let key = format!("Bearer {CANARY}");
     assert!(provider.host.heard().iter().all(|h| h.header("authorization") == Some(&key)));
     assert!(!shows_the_key(directory.path(), &output));
+    the_record_is_exact(directory.path(), &provider);
+}
+
+/// Every try, the refused ones too, as the provider heard them.
+fn the_record_is_exact(directory: &Path, provider: &Provider) {
+    let look = |arguments: &[&str]| {
+        let mut command = Command::new(synthd());
+        let command = command.arg("call").args(arguments).args(["--data-dir", "data"]);
+        command.current_dir(directory).output().unwrap().stdout
+    };
+    let json = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap();
+    let listed = json(&look(&["list", "--json"]));
+    assert_eq!(listed["total"], 24);
+    assert_eq!(listed["cost_usd"], provider.charged().to_string());
+    let calls = listed["calls"].as_array().unwrap();
+    let mut kept: Vec<String> = Vec::new();
+    for call in calls {
+        let id = call["id"].as_str().unwrap();
+        kept.push(json(&look(&["show", id, "--request"])).to_string());
+        let answer = String::from_utf8(look(&["show", id, "--response"])).unwrap();
+        assert!(answer.contains(if call["status"] == 429 { "slow down" } else { "[DONE]" }));
+        let fault = if call["status"] == 429 { json!("model_transient") } else { Value::Null };
+        assert_eq!(call["fault"], fault, "{call}");
+    }
+    let mut heard: Vec<String> =
+        provider.host.heard().iter().map(|heard| heard.body.to_string()).collect();
+    kept.sort();
+    heard.sort();
+    assert_eq!(kept, heard);
+    let page = String::from_utf8(look(&["show", calls[0]["id"].as_str().unwrap()])).unwrap();
+    assert!(page.contains("/chat/completions (openai)"), "{page}");
+    assert_eq!(json(&look(&["list", "--failed", "--json"]))["total"], 12);
 }
 
 /// In what was said, and in every file that was left.
@@ -160,6 +192,10 @@ async fn a_key_that_is_refused_or_missing_stops_the_campaign_before_it_costs_any
     assert!(words.contains("Incorrect API key") && words.contains("is paused"), "{words}");
     assert_eq!(summary(&output)["cost_usd"], "0.00");
     assert!(!shows_the_key(directory.path(), &output));
+    let store = Store::open_read_only(&directory.path().join("data")).unwrap();
+    let refused = store.calls("").await.unwrap().remove(0).id;
+    let answer = store.call(&refused).await.unwrap().unwrap().exchange.response;
+    assert!(String::from_utf8(answer).unwrap().contains("Bearer [the key]"));
 
     let (fresh, unasked) = (tempfile::tempdir().unwrap(), Provider::start(|_| None));
     write_campaign(fresh.path(), &unasked, 4, "5.00");

@@ -8,7 +8,8 @@
 //! Blocks are kept as they came, those of kinds unknown here too: what a model thought must go
 //! back unaltered. Counts are cumulative: a later one replaces an earlier one.
 
-use crate::llm::faults::{in_stream, malformed, unended};
+use crate::llm::events::Assemble;
+use crate::llm::faults::{in_stream, malformed, unended, unreadable};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -26,6 +27,7 @@ pub(super) struct Assembly {
     blocks: BTreeMap<u64, Block>,
     stop: Option<String>,
     usage: Map<String, Value>,
+    model: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -35,10 +37,14 @@ struct Block {
     input: String,
 }
 
-impl Assembly {
+impl Assemble for Assembly {
+    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
+        self.take(serde_json::from_str(data).map_err(unreadable)?)
+    }
+
     /// A whole message is a stream of one piece.
-    pub(super) fn of_message(message: Value) -> Result<Self, CallFault> {
-        let mut assembly = Self::default();
+    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
+        let message: Value = serde_json::from_slice(body).map_err(unreadable)?;
         if message["type"] == "error" {
             return Err(in_stream(&message));
         }
@@ -46,17 +52,34 @@ impl Assembly {
             return Err(malformed("its answer has no content"));
         };
         for (index, block) in content.iter().enumerate() {
-            assembly.begin(index as u64, block)?;
+            self.begin(index as u64, block)?;
         }
-        assembly.count(&message["usage"]);
-        assembly.stop = message["stop_reason"].as_str().map(str::to_owned);
-        Ok(assembly)
+        self.open(&message);
+        self.stop = message["stop_reason"].as_str().map(str::to_owned);
+        Ok(())
     }
 
-    pub(super) fn take(&mut self, event: Value) -> Result<ControlFlow<()>, CallFault> {
+    fn reply(mut self) -> Result<ChatReply, CallFault> {
+        let stop = self.stop.clone().ok_or_else(unended)?;
+        let (usage, answered_by) = (self.counted(), self.model.take());
+        let blocks: Vec<Map<String, Value>> = self.blocks.into_values().map(Block::whole).collect();
+        let message = message_of(&blocks);
+        let finish = match stop.as_str() {
+            "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
+            "refusal" => FinishReason::Refusal,
+            _ if !message.tool_calls.is_empty() => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
+    }
+}
+
+impl Assembly {
+    fn take(&mut self, event: Value) -> Result<ControlFlow<()>, CallFault> {
         let index = || event["index"].as_u64().unwrap_or(0);
         match event["type"].as_str().unwrap_or_default() {
-            "message_start" => self.count(&event["message"]["usage"]),
+            "message_start" => self.open(&event["message"]),
             "content_block_start" => self.begin(index(), &event["content_block"])?,
             "content_block_delta" => self.extend(index(), &event["delta"])?,
             "message_delta" => {
@@ -70,6 +93,11 @@ impl Assembly {
             _ => {}
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    fn open(&mut self, message: &Value) {
+        self.count(&message["usage"]);
+        self.model = message["model"].as_str().map(str::to_owned);
     }
 
     fn begin(&mut self, index: u64, block: &Value) -> Result<(), CallFault> {
@@ -101,22 +129,6 @@ impl Assembly {
         let counts = usage.as_object().into_iter().flatten();
         let said = counts.filter(|(_, count)| !count.is_null());
         self.usage.extend(said.map(|(name, count)| (name.clone(), count.clone())));
-    }
-
-    /// The reply, if the provider has ended it.
-    pub(super) fn reply(self) -> Result<ChatReply, CallFault> {
-        let stop = self.stop.clone().ok_or_else(unended)?;
-        let usage = self.counted();
-        let blocks: Vec<Map<String, Value>> = self.blocks.into_values().map(Block::whole).collect();
-        let message = message_of(&blocks);
-        let finish = match stop.as_str() {
-            "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
-            "refusal" => FinishReason::Refusal,
-            _ if !message.tool_calls.is_empty() => FinishReason::ToolCalls,
-            _ => FinishReason::Stop,
-        };
-        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
-        Ok(ChatReply { message, finish, usage, uncounted })
     }
 
     /// The provider counts what it read from a cache, and wrote to one, apart from the rest.

@@ -3,14 +3,11 @@
 mod assembly;
 mod request;
 
-use super::events;
-use super::faults::unreadable;
-use super::http::{Answer, Patience};
+use super::http::Patience;
 use super::key::KeyIn;
 use super::provider::Provider;
 use assembly::Assembly;
 use async_trait::async_trait;
-use std::ops::ControlFlow;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, ModelConfig};
 use synthd_actors::ports::{CallContext, ChatModel};
 
@@ -47,27 +44,9 @@ impl ChatModel for Messages {
     async fn complete(
         &self,
         request: &ChatRequest,
-        _: &CallContext,
+        context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         let body = request::body(&self.model, request, self.caches);
-        self.provider.exchange(&body, &[VERSION], reply).await
+        self.provider.exchange::<Assembly>(&body, &[VERSION], &context.witness).await
     }
-}
-
-async fn reply(answer: Answer) -> Result<ChatReply, CallFault> {
-    if !answer.is_events() {
-        // From a host that does not stream, whatever it was asked for.
-        let message = serde_json::from_slice(&answer.whole().await?).map_err(unreadable)?;
-        return Assembly::of_message(message)?.reply();
-    }
-    let mut assembly = Assembly::default();
-    events::each(answer, |event| {
-        let data = event.data.unwrap_or_default();
-        if data.trim().is_empty() {
-            return Ok(ControlFlow::Continue(()));
-        }
-        assembly.take(serde_json::from_str(&data).map_err(unreadable)?)
-    })
-    .await?;
-    assembly.reply()
 }

@@ -7,16 +7,20 @@
 //! ```
 //! Fields that are unknown are left alone, and those that are missing are not zero.
 
-use crate::llm::faults::{self, malformed, unended};
+use crate::llm::events::Assemble;
+use crate::llm::faults::{self, malformed, unended, unreadable};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use synthd_actors::model::{
     CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
 };
 
 /// Of one reply; no agent does more in one turn.
 const MOST_CALLS: usize = 1_000;
+/// The end of a stream, as this family marks it.
+const DONE: &str = "[DONE]";
 /// Whose verbatim reasoning it is.
 pub(super) const FAMILY: &str = "openai-chat";
 
@@ -24,6 +28,7 @@ pub(super) const FAMILY: &str = "openai-chat";
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Chunk {
+    model: Option<String>,
     choices: Option<Vec<Choice>>,
     usage: Option<Value>,
     error: Option<Value>,
@@ -72,16 +77,56 @@ pub(super) struct Assembly {
     refusal: String,
     reasoning: String,
     details: Vec<Value>,
+    model: Option<String>,
     calls: BTreeMap<u64, ToolCall>,
     finish: Option<String>,
     usage: Option<Value>,
 }
 
+impl Assemble for Assembly {
+    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
+        if data.trim() == DONE {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.take(serde_json::from_str(data).map_err(unreadable)?)?;
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
+        self.take(serde_json::from_slice(body).map_err(unreadable)?)
+    }
+
+    fn reply(mut self) -> Result<ChatReply, CallFault> {
+        let Some(finish) = self.finish.clone() else {
+            return Err(unended());
+        };
+        let finish = match finish.as_str() {
+            "error" => return Err(malformed("it broke off with an error")),
+            // What is cut must not be taken for what is whole.
+            "insufficient_system_resource" => return Err(malformed("it ran out of resources")),
+            "length" | "model_length" => FinishReason::Length,
+            "content_filter" => FinishReason::Refusal,
+            _ if !self.refusal.is_empty() => FinishReason::Refusal,
+            // Whatever the word: calls are there to be made.
+            _ if !self.calls.is_empty() => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        let usage = self.usage.as_ref().and_then(usage_of);
+        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        Ok(ChatReply {
+            answered_by: self.model.take(),
+            uncounted,
+            ..ChatReply::new(self.message(), finish, usage)
+        })
+    }
+}
+
 impl Assembly {
-    pub(super) fn take(&mut self, chunk: Chunk) -> Result<(), CallFault> {
+    fn take(&mut self, chunk: Chunk) -> Result<(), CallFault> {
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             return Err(faults::in_stream(&error));
         }
+        self.model = self.model.take().or(chunk.model.filter(|model| !model.is_empty()));
         // Some hosts count in a last chunk, some in every one, always in full.
         if let Some(usage) = chunk.usage.filter(Value::is_object) {
             self.usage = Some(usage);
@@ -141,27 +186,6 @@ impl Assembly {
             // Written as what it is instead of as text.
             Some(value) => call.arguments.push_str(&value.to_string()),
         }
-    }
-
-    /// The reply, if the provider has ended it.
-    pub(super) fn reply(self) -> Result<ChatReply, CallFault> {
-        let Some(finish) = self.finish.clone() else {
-            return Err(unended());
-        };
-        let finish = match finish.as_str() {
-            "error" => return Err(malformed("it broke off with an error")),
-            // What is cut must not be taken for what is whole.
-            "insufficient_system_resource" => return Err(malformed("it ran out of resources")),
-            "length" | "model_length" => FinishReason::Length,
-            "content_filter" => FinishReason::Refusal,
-            _ if !self.refusal.is_empty() => FinishReason::Refusal,
-            // Whatever the word: calls are there to be made.
-            _ if !self.calls.is_empty() => FinishReason::ToolCalls,
-            _ => FinishReason::Stop,
-        };
-        let usage = self.usage.as_ref().and_then(usage_of);
-        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
-        Ok(ChatReply { message: self.message(), finish, usage, uncounted })
     }
 
     fn message(self) -> Message {

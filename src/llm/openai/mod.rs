@@ -5,19 +5,13 @@ mod assembly;
 mod dialect;
 mod request;
 
-use super::events;
-use super::faults::unreadable;
-use super::http::{Answer, Patience};
+use super::http::Patience;
 use super::provider::Provider;
 use assembly::Assembly;
 use async_trait::async_trait;
 use dialect::Dialect;
-use std::ops::ControlFlow;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind};
 use synthd_actors::ports::{CallContext, ChatModel};
-
-/// The end of a stream, as this family marks it.
-const DONE: &str = "[DONE]";
 
 /// One model of one host.
 pub(super) struct OpenAiChat {
@@ -49,30 +43,9 @@ impl ChatModel for OpenAiChat {
     async fn complete(
         &self,
         request: &ChatRequest,
-        _: &CallContext,
+        context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         let body = request::body(&self.model, request, &self.dialect);
-        self.provider.exchange(&body, &[], reply).await
+        self.provider.exchange::<Assembly>(&body, &[], &context.witness).await
     }
-}
-
-async fn reply(answer: Answer) -> Result<ChatReply, CallFault> {
-    let mut assembly = Assembly::default();
-    if !answer.is_events() {
-        // From a host that does not stream, whatever it was asked for.
-        assembly.take(serde_json::from_slice(&answer.whole().await?).map_err(unreadable)?)?;
-        return assembly.reply();
-    }
-    events::each(answer, |event| {
-        let data = event.data.unwrap_or_default();
-        if data.trim() == DONE {
-            return Ok(ControlFlow::Break(()));
-        }
-        if !data.trim().is_empty() {
-            assembly.take(serde_json::from_str(&data).map_err(unreadable)?)?;
-        }
-        Ok(ControlFlow::Continue(()))
-    })
-    .await?;
-    assembly.reply()
 }

@@ -1,5 +1,6 @@
 //! The store against a real file, a real disk and a model of itself.
 
+mod calls;
 mod directory;
 mod durability;
 mod full_disk;

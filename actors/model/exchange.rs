@@ -1,0 +1,143 @@
+//! What went over the wire for one call: bytes as they were sent and received, secrets left
+//! out.
+
+use super::{Attempt, CampaignName, EpisodeId, Fault, Money, Usage};
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Names and values, as they came.
+pub type Headers = Vec<(String, String)>;
+
+/// One exchange with a provider, as far as it came.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    pub url: String,
+    /// How the bodies are to be read, such as `openai` or `anthropic`.
+    pub dialect: String,
+    pub request_headers: Headers,
+    pub request: Vec<u8>,
+    /// None where nobody answered.
+    pub status: Option<u16>,
+    pub response_headers: Headers,
+    pub response: Vec<u8>,
+    /// From the request to the first byte of the answer's head, and to the last that came.
+    pub first_byte: Option<Duration>,
+    pub last_byte: Option<Duration>,
+}
+
+/// Sees an exchange while it goes on, so that what was heard before a cut is kept as well.
+#[derive(Clone, Debug, Default)]
+pub struct Witness(Arc<Mutex<Seen>>);
+
+#[derive(Debug, Default)]
+struct Seen {
+    exchange: Exchange,
+    began: Option<Instant>,
+}
+
+impl Witness {
+    /// Before the request leaves.
+    pub fn sent(&self, url: &str, dialect: &str, headers: Headers, body: &[u8]) {
+        let mut seen = self.seen();
+        seen.began = Some(Instant::now());
+        seen.exchange = Exchange {
+            url: url.to_owned(),
+            dialect: dialect.to_owned(),
+            request_headers: headers,
+            request: body.to_vec(),
+            ..Exchange::default()
+        };
+    }
+
+    pub fn answered(&self, status: u16, headers: Headers) {
+        let mut seen = self.seen();
+        let at = seen.elapsed();
+        seen.exchange.status = Some(status);
+        seen.exchange.response_headers = headers;
+        seen.exchange.first_byte = at;
+        seen.exchange.last_byte = at;
+    }
+
+    pub fn received(&self, piece: &[u8]) {
+        let mut seen = self.seen();
+        seen.exchange.last_byte = seen.elapsed();
+        seen.exchange.response.extend_from_slice(piece);
+    }
+
+    /// Takes out of the answer what may not be kept.
+    pub fn censor(&self, with: impl FnOnce(&mut Exchange)) {
+        with(&mut self.seen().exchange);
+    }
+
+    /// What was seen; nothing where nothing was sent.
+    pub fn take(&self) -> Option<Exchange> {
+        let mut seen = self.seen();
+        seen.began.take()?;
+        Some(std::mem::take(&mut seen.exchange))
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn elapsed(&self) -> Option<Duration> {
+        self.began.map(|began| began.elapsed())
+    }
+}
+
+/// Which call of which episode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallPlace {
+    pub campaign: CampaignName,
+    pub episode: EpisodeId,
+    pub attempt: Attempt,
+    /// How many replies the conversation held already.
+    pub turn: u32,
+    /// Which try of the call it was, from zero.
+    pub retry: u32,
+}
+
+impl CallPlace {
+    /// The same for the call's hold and for its record.
+    pub fn id(&self) -> String {
+        format!("{}/{}/{}/{}", self.episode, self.attempt, self.turn, self.retry)
+    }
+}
+
+/// One try of a call, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRecord {
+    pub place: CallPlace,
+    /// The model that was asked, as the campaign names it.
+    pub model: String,
+    /// The model that answered, as the provider names it.
+    pub answered_by: Option<String>,
+    pub usage: Option<Usage>,
+    pub cost: Money,
+    pub fault: Option<Fault>,
+    pub at_ms: i64,
+    pub exchange: Exchange,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_heard_before_a_cut_is_kept() {
+        let witness = Witness::default();
+        assert_eq!(witness.take(), None);
+        witness.sent("http://h/v1", "openai", Vec::new(), b"{}");
+        witness.answered(200, vec![("a".to_owned(), "b".to_owned())]);
+        witness.received(b"data: ");
+        witness.received(b"{");
+        let seen = witness.take().unwrap();
+        assert_eq!((seen.status, seen.response.as_slice()), (Some(200), b"data: {".as_slice()));
+        assert!(seen.first_byte <= seen.last_byte);
+        assert_eq!(witness.take(), None, "it is one exchange's");
+    }
+}

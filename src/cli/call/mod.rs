@@ -1,0 +1,46 @@
+//! `synthd call`: what went over the wire, byte for byte. Read from a store that may be
+//! written at the same time; nothing here changes it.
+
+mod list;
+mod show;
+
+use crate::engine::{in_system, store_error};
+use crate::error::{Code, Error, Result};
+use crate::store::{CallLine, Store};
+use clap::Subcommand;
+use std::process::ExitCode;
+
+#[derive(Subcommand)]
+pub(super) enum CallCommand {
+    /// List calls of models, failed tries too
+    List(list::ListArgs),
+    /// Show one call: bytes as sent and received
+    Show(show::ShowArgs),
+}
+
+pub(super) fn run(command: &CallCommand) -> Result<ExitCode> {
+    match command {
+        CallCommand::List(args) => {
+            let store = Store::open_read_only(&args.data.data_dir)?;
+            in_system(list::run(&store, args))?
+        }
+        CallCommand::Show(args) => {
+            let store = Store::open_read_only(&args.data.data_dir)?;
+            in_system(show::run(&store, args))?
+        }
+    }
+}
+
+/// Those whose ids begin like this; people leave out what all begin with.
+async fn beginning(store: &Store, wanted: &str) -> Result<Vec<CallLine>> {
+    let found = store.calls(wanted).await.map_err(store_error)?;
+    if found.is_empty() && !wanted.is_empty() {
+        return store.calls(&format!("ep-{wanted}")).await.map_err(store_error);
+    }
+    Ok(found)
+}
+
+fn unknown(wanted: &str) -> Error {
+    Error::new(Code::CallUnknown, format!("there is no call {wanted:?}"))
+        .hint("`synthd call list` shows the ids there are; scripted models make no calls")
+}

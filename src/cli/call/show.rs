@@ -1,0 +1,163 @@
+//! `synthd call show`: one call, for a person, a program, or as its bytes.
+
+use super::{beginning, unknown};
+use crate::cli::DataDir;
+use crate::cli::output::{say, say_bytes, say_json};
+use crate::cli::visible::{Paint, Tone, cut, visible, visible_line};
+use crate::engine::{SystemClock, store_error};
+use crate::error::{Code, Error, Result};
+use crate::store::{CallLine, Store};
+use clap::Args;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+use std::time::Duration;
+use synthd_actors::model::{CallRecord, Headers};
+use synthd_actors::ports::Clock;
+
+/// Lines shown of a body.
+const SHOWN: usize = 40;
+
+#[derive(Args)]
+#[command(after_help = "Keys are in no record: where a provider repeats one, it is left out.
+
+Examples:
+  synthd call show ep-4f1c/1/0/0
+  synthd call show 4f1c/1/0/0 --request | jq .messages
+  synthd call show 4f1c/1/0/0 --response > stream.txt")]
+pub(in crate::cli) struct ShowArgs {
+    /// The call's id, or a beginning that is its alone; an episode may be cut short
+    id: String,
+    /// Print the body of the request, byte for byte
+    #[arg(long, conflicts_with_all = ["response", "json"])]
+    request: bool,
+    /// Print the body of the answer, byte for byte
+    #[arg(long, conflicts_with = "json")]
+    response: bool,
+    /// Cut nothing
+    #[arg(long)]
+    full: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub(super) data: DataDir,
+}
+
+pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
+    let line = find(store, &args.id).await?;
+    let call = store.call(&line.id).await.map_err(store_error)?;
+    let call = call.ok_or_else(|| unknown(&args.id))?;
+    if args.request {
+        say_bytes(&call.exchange.request);
+    } else if args.response {
+        say_bytes(&call.exchange.response);
+    } else if args.json {
+        say_json(&document(&line, &call))?;
+    } else {
+        say(&page(&line, &call, Paint::for_stdout(), args.full));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// By its whole id, by a beginning, or with the episode cut short as lists show it.
+async fn find(store: &Store, wanted: &str) -> Result<CallLine> {
+    let mut found = beginning(store, wanted).await?;
+    if let Some((episode, rest)) = wanted.split_once('/').filter(|_| found.is_empty()) {
+        found = beginning(store, episode).await?;
+        found.retain(|call| call.id.split_once('/').is_some_and(|(_, own)| own == rest));
+    }
+    if let Some(exact) = found.iter().position(|call| call.id == wanted) {
+        return Ok(found.swap_remove(exact));
+    }
+    match found.len() {
+        1 => Ok(found.swap_remove(0)),
+        0 => Err(unknown(wanted)),
+        count => {
+            let some: Vec<&str> = found.iter().take(5).map(|call| call.id.as_str()).collect();
+            let what = format!("{count} calls begin with {wanted:?}");
+            Err(Error::new(Code::CallUnknown, what)
+                .hint(format!("write more of the id: {}", some.join(", "))))
+        }
+    }
+}
+
+/// Bodies as JSON where they are JSON, else as text.
+fn document(line: &CallLine, call: &CallRecord) -> Value {
+    let exchange = &call.exchange;
+    let body = |bytes: &[u8]| {
+        serde_json::from_slice(bytes)
+            .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(bytes).into_owned()))
+    };
+    json!({
+        "call": line,
+        "url": exchange.url,
+        "dialect": exchange.dialect,
+        "usage": call.usage,
+        "fault": call.fault,
+        "request": { "headers": pairs(&exchange.request_headers), "body": body(&exchange.request) },
+        "response": {
+            "status": exchange.status,
+            "headers": pairs(&exchange.response_headers),
+            "body": body(&exchange.response),
+        },
+    })
+}
+
+fn pairs(headers: &Headers) -> Value {
+    headers.iter().map(|(name, value)| json!([name, value])).collect()
+}
+
+fn page(line: &CallLine, call: &CallRecord, paint: Paint, full: bool) -> String {
+    let exchange = &call.exchange;
+    let campaign = visible_line(&line.campaign);
+    let mut lines = vec![format!("{} of campaign {campaign}", paint.tone(Tone::Strong, &line.id))];
+    let mut field = |name: &str, value: String| {
+        lines.push(format!("  {} {value}", paint.tone(Tone::Faint, &format!("{name:<9}"))));
+    };
+    let answered =
+        line.answered_by.as_deref().map_or_else(String::new, |by| format!(", answered by {by}"));
+    field("model", visible_line(&format!("{}{answered}", line.model)));
+    field("asked", visible_line(&format!("{} ({})", exchange.url, exchange.dialect)));
+    let status = exchange.status.map_or_else(|| "no answer".to_owned(), |s| format!("status {s}"));
+    let ms = |time: Option<Duration>| time.map_or(0, |time| time.as_millis());
+    let times = format!(
+        "{} ms to the first byte, {} to the last",
+        ms(exchange.first_byte),
+        ms(exchange.last_byte)
+    );
+    field("time", format!("{}: {status}, {times}", SystemClock.stamp(call.at_ms)));
+    let usage = call.usage.map_or_else(
+        || "tokens not counted".to_owned(),
+        |usage| format!("{} tokens in, {} out", usage.input_tokens, usage.output_tokens),
+    );
+    field("cost", format!("${}, {usage}", call.cost));
+    if let Some(fault) = &call.fault {
+        field("fault", paint.tone(Tone::Bad, &visible_line(&fault.to_string())));
+    }
+    let mut was_cut = false;
+    for (title, headers, body) in [
+        ("request", &exchange.request_headers, &exchange.request),
+        ("response", &exchange.response_headers, &exchange.response),
+    ] {
+        lines.push(format!("\n{}", paint.tone(Tone::Strong, title)));
+        lines.extend(
+            headers.iter().map(|(k, v)| format!("  {}", visible_line(&format!("{k}: {v}")))),
+        );
+        let text = readable(body);
+        let shown = if full { text.clone() } else { cut(&text, SHOWN) };
+        was_cut |= shown.len() < text.len();
+        lines.push(String::new());
+        lines.extend(shown.lines().map(|line| format!("  {}", visible(line))));
+    }
+    if was_cut {
+        lines.push("\nlong bodies are cut in the middle; --full shows all of them".to_owned());
+    }
+    lines.join("\n")
+}
+
+/// JSON with its lines broken.
+fn readable(body: &[u8]) -> String {
+    let parsed: Option<Value> = serde_json::from_slice(body).ok();
+    let pretty = parsed.and_then(|json| serde_json::to_string_pretty(&json).ok());
+    pretty.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned())
+}

@@ -1,0 +1,252 @@
+//! Calls as rows: packed by who appends, put together again by who reads.
+
+use super::apply::{Applied, Result, whole as integer};
+use super::ledger::nanos;
+use super::likeness::{self, Known, Newest};
+use super::trouble::Trouble;
+use super::{blob, read};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::time::Duration;
+use synthd_actors::model::{
+    Attempt, CallPlace, CallRecord, CampaignName, EpisodeId, Exchange, Fault, Headers, Money, Usage,
+};
+
+/// A call made ready for its row.
+pub(super) struct Packed {
+    pub(super) call: CallRecord,
+    base: Option<String>,
+    head: usize,
+    tail: usize,
+    request: Vec<u8>,
+    response: Vec<u8>,
+    rest: Vec<u8>,
+    /// The request as it was, for the next one of the episode.
+    pub(super) known: Known,
+}
+
+/// What nobody searches by.
+#[derive(Serialize, Deserialize)]
+struct Rest {
+    url: String,
+    dialect: String,
+    request_headers: Headers,
+    response_headers: Headers,
+    usage: Option<Usage>,
+    fault: Option<Fault>,
+}
+
+/// One line of a list.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CallLine {
+    pub id: String,
+    pub campaign: String,
+    pub episode: String,
+    pub attempt: u32,
+    pub turn: u32,
+    pub retry: u32,
+    pub model: String,
+    pub answered_by: Option<String>,
+    /// None where nobody answered.
+    pub status: Option<u16>,
+    pub fault: Option<String>,
+    pub cost_usd: Money,
+    pub input_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub at_ms: i64,
+    pub first_byte_us: Option<u64>,
+    pub last_byte_us: Option<u64>,
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+}
+
+pub(super) fn pack(mut call: CallRecord, newest: &Newest) -> Result<Packed> {
+    let exchange = &mut call.exchange;
+    let body: Arc<[u8]> = std::mem::take(&mut exchange.request).into();
+    let response = std::mem::take(&mut exchange.response);
+    let base = newest.base(&call.place.episode);
+    let (head, tail) = base.as_ref().map_or((0, 0), |base| likeness::common(&base.body, &body));
+    let rest = Rest {
+        url: std::mem::take(&mut exchange.url),
+        dialect: std::mem::take(&mut exchange.dialect),
+        request_headers: std::mem::take(&mut exchange.request_headers),
+        response_headers: std::mem::take(&mut exchange.response_headers),
+        usage: call.usage,
+        fault: call.fault.clone(),
+    };
+    let depth = base.as_ref().map_or(0, |base| base.depth + 1);
+    Ok(Packed {
+        request: blob::pack(&body[head..body.len() - tail])?,
+        response: blob::pack(&response)?,
+        rest: blob::encode(&rest)?,
+        base: base.map(|base| base.id),
+        head,
+        tail,
+        known: Known { id: call.place.id(), body, depth },
+        call: CallRecord { exchange: Exchange { response, ..call.exchange }, ..call },
+    })
+}
+
+/// One that is there stands: a second one is the same one, sent again.
+pub(super) fn add(conn: &Connection, packed: &Packed) -> Result {
+    let Packed { call, known, .. } = packed;
+    let CallRecord { place, exchange, .. } = call;
+    let base = packed.base.as_ref().map(|id| key_of(conn, id)).transpose()?;
+    let (campaign, episode) = read::owner(conn, &place.campaign, &place.episode)?;
+    conn.prepare_cached(
+        "INSERT INTO call (id, campaign, episode, attempt, turn, retry, model, answered_by,
+             status, fault, cost, input_tokens, output_tokens, at_ms, first_byte_us, last_byte_us,
+             request_bytes, response_bytes, base, head, tail, request, response, rest)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+             ?19, ?20, ?21, ?22, ?23, ?24) ON CONFLICT (id) DO NOTHING",
+    )?
+    .execute(params![
+        known.id,
+        campaign,
+        episode,
+        place.attempt.0,
+        place.turn,
+        place.retry,
+        call.model,
+        call.answered_by,
+        exchange.status,
+        call.fault.as_ref().map(|fault| fault.kind.as_str()),
+        nanos(call.cost)?,
+        call.usage.map(|usage| integer(usage.input_tokens)).transpose()?,
+        call.usage.map(|usage| integer(usage.output_tokens)).transpose()?,
+        call.at_ms,
+        exchange.first_byte.map(micros),
+        exchange.last_byte.map(micros),
+        known.body.len() as i64,
+        exchange.response.len() as i64,
+        base,
+        packed.head as i64,
+        packed.tail as i64,
+        packed.request,
+        packed.response,
+        packed.rest
+    ])?;
+    Ok(Applied::Kept)
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn key_of(conn: &Connection, id: &str) -> Result<i64> {
+    conn.prepare_cached("SELECT key FROM call WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))
+        .optional()?
+        .ok_or_else(|| Trouble::refused(format!("there is no call {id} to go by")))
+}
+
+const LINE: &str = "SELECT call.id, campaign.name, episode.id, call.attempt, turn, retry,
+    call.model, answered_by, status, fault, cost, input_tokens, output_tokens, at_ms,
+    first_byte_us, last_byte_us, request_bytes, response_bytes FROM call
+    JOIN campaign ON campaign.key = call.campaign JOIN episode ON episode.key = call.episode";
+
+/// Those of ids that begin like this, in the order they were made.
+pub(super) fn lines(conn: &Connection, begins: &str) -> Result<Vec<CallLine>> {
+    let sql = format!("{LINE} WHERE substr(call.id, 1, length(?1)) = ?1 ORDER BY call.key");
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map([begins], line_of)?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+fn line_of(row: &Row<'_>) -> rusqlite::Result<CallLine> {
+    Ok(CallLine {
+        id: row.get(0)?,
+        campaign: row.get(1)?,
+        episode: row.get(2)?,
+        attempt: row.get(3)?,
+        turn: row.get(4)?,
+        retry: row.get(5)?,
+        model: row.get(6)?,
+        answered_by: row.get(7)?,
+        status: row.get(8)?,
+        fault: row.get(9)?,
+        cost_usd: Money::from_nanos(unsigned(row.get(10)?)),
+        input_tokens: row.get::<_, Option<i64>>(11)?.map(unsigned),
+        output_tokens: row.get::<_, Option<i64>>(12)?.map(unsigned),
+        at_ms: row.get(13)?,
+        first_byte_us: row.get::<_, Option<i64>>(14)?.map(unsigned),
+        last_byte_us: row.get::<_, Option<i64>>(15)?.map(unsigned),
+        request_bytes: unsigned(row.get(16)?),
+        response_bytes: unsigned(row.get(17)?),
+    })
+}
+
+/// As it was written: none of them is ever less than nothing.
+fn unsigned(stored: i64) -> u64 {
+    stored.unsigned_abs()
+}
+
+/// One call with everything that is known of it.
+pub(super) fn call(conn: &Connection, id: &str) -> Result<Option<CallRecord>> {
+    let mut statement = conn.prepare_cached(&format!("{LINE} WHERE call.id = ?1"))?;
+    let Some(line) = statement.query_row([id], line_of).optional()? else { return Ok(None) };
+    let (key, response, rest): (i64, Vec<u8>, Vec<u8>) = conn
+        .prepare_cached("SELECT key, response, rest FROM call WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rest: Rest = blob::decode(&rest)?;
+    Ok(Some(CallRecord {
+        place: CallPlace {
+            campaign: CampaignName(line.campaign),
+            episode: EpisodeId(line.episode),
+            attempt: Attempt(line.attempt),
+            turn: line.turn,
+            retry: line.retry,
+        },
+        model: line.model,
+        answered_by: line.answered_by,
+        usage: rest.usage,
+        cost: line.cost_usd,
+        fault: rest.fault,
+        at_ms: line.at_ms,
+        exchange: Exchange {
+            url: rest.url,
+            dialect: rest.dialect,
+            request_headers: rest.request_headers,
+            request: request(conn, key)?,
+            status: line.status,
+            response_headers: rest.response_headers,
+            response: blob::unpack(&response)?,
+            first_byte: line.first_byte_us.map(Duration::from_micros),
+            last_byte: line.last_byte_us.map(Duration::from_micros),
+        },
+    }))
+}
+
+struct Piece {
+    base: Option<i64>,
+    head: usize,
+    tail: usize,
+    between: Vec<u8>,
+}
+
+/// Put together from the one that was kept whole on.
+fn request(conn: &Connection, key: i64) -> Result<Vec<u8>> {
+    let mut pieces = Vec::new();
+    let mut next = Some(key);
+    while let Some(key) = next {
+        let piece = piece(conn, key)?;
+        // A base was there before what goes by it.
+        next = piece.base.filter(|base| *base < key);
+        pieces.push(piece);
+    }
+    let mut body = Vec::new();
+    for Piece { head, tail, between, .. } in pieces.into_iter().rev() {
+        body = likeness::whole(&body, head, tail, &between)
+            .ok_or_else(|| Trouble::unreadable("a request longer than what it goes by"))?;
+    }
+    Ok(body)
+}
+
+fn piece(conn: &Connection, key: i64) -> Result<Piece> {
+    let (base, head, tail, packed): (_, i64, i64, Vec<u8>) = conn
+        .prepare_cached("SELECT base, head, tail, request FROM call WHERE key = ?1")?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    let size = |size: i64| usize::try_from(size).map_err(Trouble::unreadable);
+    Ok(Piece { base, head: size(head)?, tail: size(tail)?, between: blob::unpack(&packed)? })
+}

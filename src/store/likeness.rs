@@ -1,0 +1,125 @@
+//! What a request has in common with the one before it in its episode: long episodes repeat
+//! their whole history in every one.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use synthd_actors::model::EpisodeId;
+
+/// Of requests kept in mind, all together.
+const MOST_BYTES: usize = 64 << 20;
+/// Requests between one that is kept whole and the next: reading one reads at most so many.
+const MOST_DEPTH: u32 = 32;
+
+/// A request that is in the store.
+#[derive(Clone)]
+pub(super) struct Known {
+    /// Of its call.
+    pub(super) id: String,
+    pub(super) body: Arc<[u8]>,
+    /// How many others must be read for it.
+    pub(super) depth: u32,
+}
+
+/// The newest request of each episode.
+#[derive(Default)]
+pub(super) struct Newest(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    known: HashMap<EpisodeId, Known>,
+    /// Oldest first; an episode may be in it more than once.
+    order: VecDeque<EpisodeId>,
+    bytes: usize,
+}
+
+impl Newest {
+    /// What a request of the episode may be told by.
+    pub(super) fn base(&self, episode: &EpisodeId) -> Option<Known> {
+        self.kept().known.get(episode).filter(|known| known.depth < MOST_DEPTH).cloned()
+    }
+
+    /// To be told only of what is in the store for certain.
+    pub(super) fn keep(&self, episode: EpisodeId, known: Known) {
+        let mut kept = self.kept();
+        kept.forget(&episode);
+        kept.bytes += known.body.len();
+        kept.known.insert(episode.clone(), known);
+        kept.order.push_back(episode);
+        while kept.bytes > MOST_BYTES || kept.order.len() > 2 * kept.known.len() + 8 {
+            let Some(oldest) = kept.order.pop_front() else { break };
+            // Its newer mention stands further back.
+            if !kept.order.contains(&oldest) {
+                kept.forget(&oldest);
+            }
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn forget(&mut self, episode: &EpisodeId) {
+        if let Some(known) = self.known.remove(episode) {
+            self.bytes -= known.body.len();
+        }
+    }
+}
+
+/// How many bytes two texts begin with in common, and with how many more they end.
+pub(super) fn common(base: &[u8], body: &[u8]) -> (usize, usize) {
+    let head = base.iter().zip(body).take_while(|(a, b)| a == b).count();
+    let (base, body) = (&base[head..], &body[head..]);
+    let tail = base.iter().rev().zip(body.iter().rev()).take_while(|(a, b)| a == b).count();
+    (head, tail)
+}
+
+/// The text again, of what it has in common with another and what it has not.
+pub(super) fn whole(base: &[u8], head: usize, tail: usize, between: &[u8]) -> Option<Vec<u8>> {
+    let start = base.get(..head)?;
+    let end = base.get(base.len().checked_sub(tail)?..)?;
+    Some([start, between, end].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_was_taken_apart_is_put_together(
+            base in proptest::collection::vec(0u8..3, 0..20),
+            body in proptest::collection::vec(0u8..3, 0..20),
+        ) {
+            let (head, tail) = common(&base, &body);
+            let between = &body[head..body.len() - tail];
+            prop_assert_eq!(whole(&base, head, tail, between), Some(body));
+        }
+
+        #[test]
+        fn no_more_is_kept_in_mind_than_may_be(sizes in proptest::collection::vec((0u8..9, 0usize..20), 0..60)) {
+            let newest = Newest::default();
+            for (episode, mib) in sizes {
+                let known = Known { id: String::new(), body: vec![0; mib << 20].into(), depth: 0 };
+                newest.keep(EpisodeId(episode.to_string()), known);
+                let kept = newest.kept();
+                let bytes: usize = kept.known.values().map(|known| known.body.len()).sum();
+                prop_assert_eq!(bytes, kept.bytes);
+                prop_assert!(bytes <= MOST_BYTES);
+            }
+        }
+    }
+
+    #[test]
+    fn a_chain_comes_to_an_end() {
+        let newest = Newest::default();
+        let episode = EpisodeId("e".to_owned());
+        let known = |depth| Known { id: String::new(), body: Arc::from([1, 2].as_slice()), depth };
+        newest.keep(episode.clone(), known(MOST_DEPTH - 1));
+        assert!(newest.base(&episode).is_some());
+        newest.keep(episode.clone(), known(MOST_DEPTH));
+        assert!(newest.base(&episode).is_none());
+    }
+}

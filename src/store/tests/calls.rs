@@ -1,0 +1,93 @@
+//! Calls: byte for byte what they were, and small where they repeat each other.
+
+use super::samples::*;
+use super::*;
+use std::time::Duration;
+use synthd_actors::model::{
+    Attempt, CallPlace, CallRecord, Exchange, Fault, FaultKind, Money, Usage,
+};
+
+fn call(turn: u32, request: Vec<u8>) -> CallRecord {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    CallRecord {
+        place: CallPlace {
+            campaign: name("c"),
+            episode: id("c", 0),
+            attempt: Attempt(1),
+            turn,
+            retry: 0,
+        },
+        model: "local/m".to_owned(),
+        answered_by: Some("m-2".to_owned()),
+        usage: Some(Usage { cached_tokens: Some(3), ..Usage::of(10, 2) }),
+        cost: Money::from_nanos(7),
+        fault: Some(Fault::new(FaultKind::ModelTransient, "cut")),
+        at_ms: 5,
+        exchange: Exchange {
+            url: "http://h/v1/chat/completions".to_owned(),
+            dialect: "openai".to_owned(),
+            request_headers: vec![header("accept", "x")],
+            request,
+            status: Some(200),
+            response_headers: vec![header("a", "b"), header("a", "c")],
+            response: vec![0xff, 0, turn as u8],
+            first_byte: Some(Duration::from_micros(1_500)),
+            last_byte: Some(Duration::from_micros(2_500)),
+        },
+    }
+}
+
+/// What an agent sends at a turn: all that was said, between what never changes.
+fn request(turn: u32) -> Vec<u8> {
+    let mut noise = 1u64;
+    let mut body = b"{\"messages\":[".to_vec();
+    for _ in 0..=turn {
+        for _ in 0..4_000 {
+            noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            body.push(b'a' + (noise >> 60) as u8);
+        }
+    }
+    body.extend_from_slice(b"],\"tools\":[1]}");
+    body
+}
+
+#[tokio::test]
+async fn calls_are_kept_byte_for_byte_and_their_repetitions_once() {
+    let (dir, store) = started(1).await;
+    let calls: Vec<CallRecord> = (0..80).map(|turn| call(turn, request(turn))).collect();
+    for call in &calls[..70] {
+        keep(&store, Entry::Called(Box::new(call.clone()))).await;
+    }
+    drop(store);
+    // One that knows nothing of what was sent before.
+    let store = Store::open(dir.path()).unwrap();
+    for call in &calls[70..] {
+        keep(&store, Entry::Called(Box::new(call.clone()))).await;
+    }
+    for call in &calls {
+        assert_eq!(store.call(&call.place.id()).await.unwrap().as_ref(), Some(call));
+    }
+    let lines = store.calls("ep-c-0/1/").await.unwrap();
+    let sent: u64 = lines.iter().map(|line| line.request_bytes).sum();
+    assert_eq!((lines.len(), lines[3].id.as_str()), (80, "ep-c-0/1/3/0"));
+    assert!(store.calls("ep-c-1").await.unwrap().is_empty());
+    store.barrier().await.unwrap();
+    drop(store);
+    let kept = std::fs::metadata(dir.path().join("synthd.db")).unwrap().len();
+    assert!(kept * 8 < sent, "{kept} of {sent}");
+}
+
+#[tokio::test]
+async fn a_call_is_kept_with_its_settlement_or_not_at_all() {
+    let (_dir, store) = started(1).await;
+    let stranger = CallRecord {
+        place: CallPlace { campaign: name("other"), ..call(0, Vec::new()).place },
+        ..call(0, Vec::new())
+    };
+    let entries = vec![turn("c", 0, 1, 0, 10), Entry::Called(Box::new(stranger))];
+    store.append(entries).await.unwrap_err();
+    assert_eq!(store.episodes(&name("c")).await.unwrap()[0].steps, 0);
+    // What was never kept is nothing to go by.
+    keep(&store, Entry::Called(Box::new(call(1, request(1))))).await;
+    assert_eq!(store.call("ep-c-0/1/1/0").await.unwrap(), Some(call(1, request(1))));
+}
