@@ -12,12 +12,19 @@ use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What is played, for models that play a part.
+#[derive(Clone)]
+pub struct Stage {
+    pub task: Arc<Task>,
+    pub scaffold: Arc<dyn Scaffold>,
+}
+
 /// Who asks a model, for adapters that need more than the conversation.
 #[derive(Clone)]
 pub struct CallContext {
     pub episode: EpisodeId,
-    pub task: Arc<Task>,
-    pub scaffold: Arc<dyn Scaffold>,
+    /// None for an agent of somebody else's.
+    pub stage: Option<Stage>,
     /// How many replies the conversation holds already.
     pub turn: u32,
     /// Which try of this call it is, from zero.

@@ -9,6 +9,7 @@ pub mod dataset;
 mod durable;
 pub mod engine;
 pub mod error;
+pub mod gateway;
 pub mod llm;
 pub mod sandbox;
 pub mod store;

@@ -10,7 +10,7 @@ use crate::model::{
     FinishReason, Message, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
 };
 use crate::pool::Lease;
-use crate::ports::CallContext;
+use crate::ports::{CallContext, Stage};
 use crate::router::{Call, Called};
 use crate::scaffold::{FormatError, ParsedAction};
 use std::sync::Arc;
@@ -192,8 +192,10 @@ impl<'a> Acting<'a> {
                 request: Arc::new(orders.scaffold.request(&self.history)),
                 context: CallContext {
                     episode: orders.plan.id.clone(),
-                    task: orders.task.clone(),
-                    scaffold: orders.scaffold.clone(),
+                    stage: Some(Stage {
+                        task: orders.task.clone(),
+                        scaffold: orders.scaffold.clone(),
+                    }),
                     turn: index,
                     retry: 0,
                     witness: Default::default(),

@@ -83,6 +83,35 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     pub tools: Vec<ToolSchema>,
     pub max_output_tokens: u32,
+    #[serde(default, skip_serializing_if = "Settings::are_usual")]
+    pub settings: Settings,
+}
+
+/// What a request may ask of a model besides; what is none is the provider's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub stop: Vec<String>,
+    pub tool_choice: Option<ToolChoice>,
+    pub parallel_calls: Option<bool>,
+}
+
+/// Whether tools are called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolChoice {
+    Auto,
+    None,
+    Required,
+    Tool(String),
+}
+
+impl Settings {
+    pub fn are_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Why the model stopped writing.

@@ -34,6 +34,7 @@ impl Scaffold for Minimal {
 
     fn request(&self, history: &[Message]) -> ChatRequest {
         ChatRequest {
+            settings: Default::default(),
             messages: history.to_vec(),
             tools: vec![tool_schema()],
             max_output_tokens: MAX_OUTPUT_TOKENS,

@@ -5,7 +5,7 @@ use crate::model::{
     CallFault, ChatReply, ChatRequest, Deed, EpisodeId, Fault, FaultKind, FinishReason, Message,
     ModelConfig, Role, ToolCall, Usage,
 };
-use crate::ports::{CallContext, ChatModel, ModelFactory};
+use crate::ports::{CallContext, ChatModel, ModelFactory, Stage};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -102,13 +102,13 @@ impl FakeModel {
         get(&self.replies)
     }
 
-    fn speak(&self, context: &CallContext) -> (Message, FinishReason) {
+    fn speak(&self, context: &CallContext, stage: &Stage) -> (Message, FinishReason) {
         let line = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(context);
         let express = |think: &str, deed: &Deed| {
-            (context.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
+            (stage.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
         };
         match line {
-            Line::Oracle => match context.task.solution.get(context.turn as usize) {
+            Line::Oracle => match stage.task.solution.get(context.turn as usize) {
                 Some(step) => express(&step.think, &step.deed),
                 None => express("done", &Deed::Submit),
             },
@@ -141,9 +141,11 @@ impl ChatModel for FakeModel {
         let latency = get(&self.latency);
         tokio::time::sleep(latency).await;
         self.limit()?;
-        let (task, turn) = (&context.task, context.turn);
+        let absent = || Fault::new(FaultKind::ModelPermanent, "a fake model wants a stage");
+        let stage = context.stage.as_ref().ok_or_else(absent)?;
+        let (task, turn) = (&stage.task, context.turn);
         self.traps.pass(&format!("{} {} turn {turn}", task.template, task.index)).await?;
-        let (message, finish) = self.speak(context);
+        let (message, finish) = self.speak(context, stage);
         push(&self.replies, (context.episode.clone(), context.turn));
         Ok(ChatReply::new(message, finish, get(&self.usage)))
     }

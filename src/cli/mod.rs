@@ -6,6 +6,7 @@ mod dataset;
 mod dial;
 mod doctor;
 mod episode;
+mod gateway;
 mod image;
 mod leaving;
 mod logging;
@@ -70,6 +71,8 @@ enum Command {
     Drain(verbs::DrainArgs),
     /// End the daemon
     Shutdown(verbs::ShutdownArgs),
+    /// Stand between any program and its models: a budget, limits, a record
+    Gateway(gateway::GatewayArgs),
     /// Check a campaign file: every error at once
     Check(check::CheckArgs),
     /// Say what this host can run and enforce
@@ -147,6 +150,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Cancel(args) => verbs::cancel(args),
         Command::Drain(args) => verbs::drain(&args),
         Command::Shutdown(args) => verbs::shutdown(&args),
+        Command::Gateway(args) => gateway::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Image(command) => image::run(command),

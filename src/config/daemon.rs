@@ -179,7 +179,7 @@ fn path(value: &str) -> Read<()> {
 /// The kernel's limit for a socket's path, without its closing zero.
 const MAX_SOCKET: usize = 107;
 
-fn socket(value: &str) -> Read<()> {
+pub(super) fn socket(value: &str) -> Read<()> {
     path(value)?;
     if value.len() > MAX_SOCKET {
         let fault = Fault::new(format!("a socket's path has at most {MAX_SOCKET} bytes"));

@@ -9,6 +9,7 @@
 
 mod daemon;
 mod errors;
+mod gateway;
 mod names;
 mod providers;
 mod raw;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use daemon::{DaemonConfig, LogConfig, LogFormat, PoolConfig, load_daemon, parse_daemon};
 pub use errors::{ConfigError, ConfigErrors};
+pub use gateway::{GatewayConfig, Listen, load_gateway, parse_gateway};
 pub use names::{DIALECTS, KNOWN_PROVIDERS, OFFER, Offer, Provider, SCRIPTED_MODELS, Speaks};
 pub(crate) use units::size;
 

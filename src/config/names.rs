@@ -34,8 +34,18 @@ pub struct Offer<'a> {
 }
 
 /// The models that need no network, each named for what it does.
-pub const SCRIPTED_MODELS: [&str; 9] =
-    ["oracle", "detour", "loop", "malformed", "refuse", "cheat", "slow", "flaky", "give-up"];
+pub const SCRIPTED_MODELS: [&str; 10] = [
+    "oracle",
+    "detour",
+    "loop",
+    "malformed",
+    "refuse",
+    "cheat",
+    "slow",
+    "flaky",
+    "give-up",
+    "echo",
+];
 
 /// The providers of this version.
 pub const KNOWN_PROVIDERS: [Provider; 13] = [

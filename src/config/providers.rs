@@ -2,7 +2,7 @@
 //! and those that are its own. And what each model must have before it may be asked.
 
 use super::names::{self, Offer, Speaks};
-use super::raw::{RawCampaign, RawModel, RawProvider};
+use super::raw::{RawModel, RawProvider};
 use super::reader::Reader;
 use super::values::Fault;
 use synthd_actors::model::Endpoint;
@@ -35,11 +35,16 @@ fn known<'o>(provider: &str, offer: &Offer<'o>) -> Option<&'o Speaks> {
     offer.providers.iter().find(|known| known.name == provider)?.speaks.as_ref()
 }
 
-pub(super) fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
-    raw.providers.iter().for_each(|provider| check_provider(provider, offer, reader));
-    for model in &raw.models {
-        check_address(model, raw, offer, reader);
-        check_price(model, raw, offer, reader);
+pub(super) fn check(
+    providers: &[RawProvider],
+    models: &[RawModel],
+    offer: &Offer<'_>,
+    reader: &Reader,
+) {
+    providers.iter().for_each(|provider| check_provider(provider, offer, reader));
+    for model in models {
+        check_address(model, providers, offer, reader);
+        check_price(model, providers, offer, reader);
     }
 }
 
@@ -61,10 +66,10 @@ fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
     }
 }
 
-fn check_address(model: &RawModel, raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+fn check_address(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>, reader: &Reader) {
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
     let provider = provider_of(name);
-    let own = raw.providers.iter().find(|own| own.name == provider);
+    let own = providers.iter().find(|own| own.name == provider);
     let known = known(provider, offer);
     if known.is_none() && offer.providers.iter().any(|known| known.name == provider) {
         return;
@@ -79,9 +84,9 @@ fn check_address(model: &RawModel, raw: &RawCampaign, offer: &Offer<'_>, reader:
 }
 
 /// What costs money must say how much, whether there is a budget or not.
-fn check_price(model: &RawModel, raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+fn check_price(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>, reader: &Reader) {
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
-    let own = raw.providers.iter().find(|own| own.name == provider_of(name));
+    let own = providers.iter().find(|own| own.name == provider_of(name));
     let declared = own.and_then(|own| own.free.given()).copied();
     // What is asked elsewhere, or with a key, may not be this machine's own any more.
     let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.key_env.is_absent());

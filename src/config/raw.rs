@@ -189,7 +189,7 @@ fn read_scaffolds(mut section: Section<'_, '_>, offer: &Offer<'_>) -> List<Strin
     list
 }
 
-fn read_budget(mut section: Section<'_, '_>) -> Field<Money> {
+pub(super) fn read_budget(mut section: Section<'_, '_>) -> Field<Money> {
     let usd = section.optional("usd", money);
     section.finish();
     usd
@@ -208,7 +208,7 @@ impl RawTasks {
 }
 
 impl RawModel {
-    fn read(mut section: Section<'_, '_>, offer: &Offer<'_>, own: &[String]) -> Self {
+    pub(super) fn read(mut section: Section<'_, '_>, offer: &Offer<'_>, own: &[String]) -> Self {
         let raw = Self {
             name: section.required(
                 "name",
@@ -226,7 +226,7 @@ impl RawModel {
 }
 
 impl RawProvider {
-    fn read((name, mut section): (String, Section<'_, '_>)) -> Self {
+    pub(super) fn read((name, mut section): (String, Section<'_, '_>)) -> Self {
         let raw = Self {
             place: section.place(),
             name,

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
     AllowedHost, Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
-    Filter, Limits, ModelConfig, Network, Price, Pull, QualityPolicy, SandboxSpec, Shell,
+    Filter, Limits, ModelConfig, Money, Network, Price, Pull, QualityPolicy, SandboxSpec, Shell,
     TaskSelection,
 };
 use synthd_actors::scaffold;
@@ -56,8 +56,8 @@ pub(super) fn default_concurrency() -> usize {
 fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     check_model_names(&raw.models, reader);
     check_weights(raw, reader);
-    check_budget(raw, reader);
-    providers::check(raw, offer, reader);
+    check_budget(&raw.budget, reader);
+    providers::check(&raw.providers, &raw.models, offer, reader);
     check_exclude(&raw.tasks, reader);
     check_output(&raw.sandbox, reader);
     check_image(&raw.sandbox, reader);
@@ -71,7 +71,7 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
 }
 
 /// A model twice would try each task twice under one episode id.
-fn check_model_names(models: &[RawModel], reader: &Reader) {
+pub(super) fn check_model_names(models: &[RawModel], reader: &Reader) {
     let mut seen = BTreeMap::new();
     for model in models {
         let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { continue };
@@ -99,8 +99,8 @@ fn check_weights(raw: &RawCampaign, reader: &Reader) {
 }
 
 /// A budget cannot hold money for a call of unknown cost.
-fn check_budget(raw: &RawCampaign, reader: &Reader) {
-    let (Some(budget), Some(span)) = (raw.budget.given(), raw.budget.span()) else { return };
+pub(super) fn check_budget(budget: &Field<Money>, reader: &Reader) {
+    let (Some(budget), Some(span)) = (budget.given(), budget.span()) else { return };
     if budget.is_zero() {
         let fault = Fault::new("a budget of nothing stops the campaign before its first call");
         reader.value(span, fault.hint("leave `[budget]` out for no cap"));
@@ -246,7 +246,7 @@ fn tasks(raw: RawTasks) -> TaskSelection {
     }
 }
 
-fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
+pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
     let price = raw.price.and_then(|price| {
         let (input, output) = (price.input.into_option()?, price.output.into_option()?);
         Some(Price {

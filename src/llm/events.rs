@@ -36,6 +36,52 @@ pub(super) async fn read<A: Assemble>(answer: Answer) -> Result<ChatReply, CallF
     assembly.reply()
 }
 
+/// Cuts a stream into its events, each with the empty line that ends it, and alters nothing.
+#[derive(Default)]
+pub(super) struct Splitter {
+    kept: Vec<u8>,
+    /// Up to where no event ends.
+    looked: usize,
+}
+
+impl Splitter {
+    /// The events that are whole now.
+    pub(super) fn push(&mut self, piece: &[u8]) -> Vec<Vec<u8>> {
+        self.kept.extend_from_slice(piece);
+        let mut whole = Vec::new();
+        while let Some(end) = self.end() {
+            let rest = self.kept.split_off(end);
+            whole.push(std::mem::replace(&mut self.kept, rest));
+            self.looked = 0;
+        }
+        whole
+    }
+
+    /// What came after the last event that was ended.
+    pub(super) fn rest(self) -> Vec<u8> {
+        self.kept
+    }
+
+    /// Where the first event ends: after two ends of lines, of any kind.
+    fn end(&mut self) -> Option<usize> {
+        let from = self.looked.saturating_sub(3);
+        let ends: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
+        let found = (from..self.kept.len()).find_map(|at| {
+            ends.iter().find(|e| self.kept[at..].starts_with(e)).map(|e| at + e.len())
+        });
+        self.looked = self.kept.len();
+        found
+    }
+}
+
+/// The data of one event.
+pub fn data(event: &[u8]) -> String {
+    let text = String::from_utf8_lossy(event);
+    let lines = text.split(['\n', '\r']).filter_map(|line| line.strip_prefix("data:"));
+    let lines: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+    lines.join("\n")
+}
+
 /// What the stream of bytes says of itself, or of its text.
 fn broken(error: SseError) -> CallFault {
     match error {
@@ -44,5 +90,43 @@ fn broken(error: SseError) -> CallFault {
             Err(other) => malformed(&other.to_string()),
         },
         other => malformed(&format!("its answer is no stream of events: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// However it comes, nothing is lost and nothing altered.
+        #[test]
+        fn a_stream_is_cut_where_its_events_end(
+            events in proptest::collection::vec("[a-z:]{0,8}(\n[a-z]{1,3}){0,2}", 0..6),
+            end in prop::sample::select(vec!["\n\n", "\r\n\r\n"]),
+            cuts in proptest::collection::vec(1usize..9, 0..40),
+        ) {
+            let whole: Vec<String> = events.iter().filter(|e| !e.is_empty() && !e.starts_with('\n'))
+                .map(|event| format!("{event}{end}")).collect();
+            let stream = whole.concat();
+            let (mut splitter, mut found, mut at) = (Splitter::default(), Vec::new(), 0);
+            for cut in cuts {
+                let to = (at + cut).min(stream.len());
+                found.extend(splitter.push(&stream.as_bytes()[at..to]));
+                at = to;
+            }
+            found.extend(splitter.push(&stream.as_bytes()[at..]));
+            let found: Vec<String> =
+                found.into_iter().map(|event| String::from_utf8(event).unwrap()).collect();
+            prop_assert_eq!(found, whole);
+            prop_assert!(splitter.rest().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_data_of_an_event_is_its_lines() {
+        assert_eq!(data(b"event: x\ndata: {\"a\":1}\n\n"), "{\"a\":1}");
+        assert_eq!(data(b"data:a\r\ndata: b\r\n\r\n"), "a\nb");
+        assert_eq!(data(b": ping\n\n"), "");
     }
 }

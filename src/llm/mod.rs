@@ -10,9 +10,12 @@ mod openai;
 mod provider;
 mod retry_after;
 mod scripted;
+mod upstream;
 
+pub use events::data as event_data;
 pub use http::Patience;
 pub use scripted::{Behaviour, ScriptedModel};
+pub use upstream::{Family, Opened, Passage, Upstream};
 
 use anthropic::Messages;
 use openai::OpenAiChat;
@@ -26,6 +29,17 @@ use synthd_actors::ports::{ChatModel, ModelFactory};
 pub struct Models {
     /// With providers.
     pub patience: Patience,
+}
+
+impl Models {
+    /// The way to a model for bytes that are passed on as they are; none to models of the
+    /// engine's own.
+    pub fn upstream(&self, config: &ModelConfig) -> Result<Option<Upstream>, Fault> {
+        let Some(endpoint) = &config.endpoint else { return Ok(None) };
+        let key = key_of(config.provider(), endpoint)?;
+        let key = key.as_ref().map(ExposeSecret::expose_secret);
+        Upstream::new(endpoint, config, key, self.patience).map(Some)
+    }
 }
 
 impl ModelFactory for Models {

@@ -5,6 +5,7 @@ use super::events::{self, Assemble};
 use super::faults;
 use super::http::{self, Answer, Patience};
 use super::key::{Key, KeyIn};
+use bytes::Bytes;
 use reqwest::Client;
 use serde_json::Value;
 use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault, Headers, Witness};
@@ -42,20 +43,21 @@ impl Provider {
         witness: &Witness,
     ) -> Result<ChatReply, CallFault> {
         // Whenever this ends, and however early.
-        let _censor = Censor { key: self.key.as_ref(), witness };
+        let _censor = self.censor(witness);
         let replied = async {
-            let answer = self.send(body.to_string(), headers, witness).await?;
+            let answer = self.send(body.to_string().into(), headers, witness).await?;
             match answer.status.is_success() {
                 true => events::read::<A>(answer).await,
                 false => self.refused(answer).await,
             }
         };
-        replied.await.map_err(|fault| Key::hide(self.key.as_ref(), fault))
+        replied.await.map_err(|fault| self.hide(fault))
     }
 
-    async fn send(
+    /// Whoever answers, with whatever status.
+    pub(super) async fn send(
         &self,
-        body: String,
+        body: Bytes,
         headers: &[(&str, &str)],
         witness: &Witness,
     ) -> Result<Answer, CallFault> {
@@ -68,8 +70,24 @@ impl Provider {
         if let Some(key) = &self.key {
             post = key.put(post);
         }
-        witness.sent(&self.url, &self.dialect, headers, body.as_bytes());
+        witness.sent(&self.url, &self.dialect, headers, &body);
         http::send(post.body(body), self.patience, witness).await
+    }
+
+    pub(super) fn censor<'a>(&'a self, witness: &'a Witness) -> Censor<'a> {
+        Censor { key: self.key.as_ref(), witness }
+    }
+
+    pub(super) fn hide(&self, fault: CallFault) -> CallFault {
+        Key::hide(self.key.as_ref(), fault)
+    }
+
+    /// What a refusal says, and what that means.
+    pub(super) async fn complaint(&self, answer: Answer) -> (String, CallFault) {
+        let (status, headers) = (answer.status, answer.headers.clone());
+        let said = Key::without(self.key.as_ref(), answer.complaint().await);
+        let fault = self.hide(faults::refused(status, &headers, &said));
+        (said, fault)
     }
 
     async fn refused(&self, answer: Answer) -> Result<ChatReply, CallFault> {
@@ -88,7 +106,7 @@ fn owned((name, value): &(&str, &str)) -> (String, String) {
 }
 
 /// Takes the key out of what is kept of an answer: providers repeat what they were sent.
-struct Censor<'a> {
+pub(super) struct Censor<'a> {
     key: Option<&'a Key>,
     witness: &'a Witness,
 }

@@ -14,7 +14,7 @@ use synthd::llm::{Models, Patience};
 use synthd_actors::model::{
     CallFault, ChatReply, ChatRequest, Endpoint, EpisodeId, Message, ModelConfig, Role, ToolSchema,
 };
-use synthd_actors::ports::{CallContext, ChatModel, ModelFactory};
+use synthd_actors::ports::{CallContext, ChatModel, ModelFactory, Stage};
 use synthd_actors::scaffold;
 use synthd_actors::testkit;
 
@@ -45,8 +45,10 @@ fn context() -> CallContext {
     let template = catalog.select(&["unit/letter".to_owned()], &[]).remove(0);
     CallContext {
         episode: EpisodeId("e".to_owned()),
-        task: Arc::new(template.task(1, 0).unwrap()),
-        scaffold: scaffold::by_name("minimal").unwrap(),
+        stage: Some(Stage {
+            task: Arc::new(template.task(1, 0).unwrap()),
+            scaffold: scaffold::by_name("minimal").unwrap(),
+        }),
         turn: 0,
         retry: 0,
         witness: Default::default(),
@@ -56,7 +58,8 @@ fn context() -> CallContext {
 fn request(messages: Vec<Message>) -> ChatRequest {
     let parameters = serde_json::json!({ "type": "object" });
     let tool = ToolSchema { name: "bash".to_owned(), description: "runs".to_owned(), parameters };
-    ChatRequest { messages, tools: vec![tool], max_output_tokens: 77 }
+    let settings = Default::default();
+    ChatRequest { messages, tools: vec![tool], max_output_tokens: 77, settings }
 }
 
 async fn ask(model: &dyn ChatModel, messages: Vec<Message>) -> Result<ChatReply, CallFault> {

@@ -23,7 +23,7 @@ const MOST_BLOCKS: usize = 1_000;
 pub(super) const FAMILY: &str = "anthropic";
 
 #[derive(Debug, Default)]
-pub(super) struct Assembly {
+pub(in crate::llm) struct Assembly {
     blocks: BTreeMap<u64, Block>,
     stop: Option<String>,
     usage: Map<String, Value>,

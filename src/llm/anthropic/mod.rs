@@ -6,11 +6,13 @@ mod request;
 use super::http::Patience;
 use super::key::KeyIn;
 use super::provider::Provider;
-use assembly::Assembly;
+pub(super) use assembly::Assembly;
 use async_trait::async_trait;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, ModelConfig};
 use synthd_actors::ports::{CallContext, ChatModel};
 
+/// Where the key goes.
+pub(super) const KEY_HEADER: &str = "x-api-key";
 const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 /// One model of one host.
@@ -32,7 +34,7 @@ impl Messages {
         key: Option<&str>,
         patience: Patience,
     ) -> Result<Self, Fault> {
-        let key = key.map(|key| (KeyIn::Header("x-api-key"), key));
+        let key = key.map(|key| (KeyIn::Header(KEY_HEADER), key));
         let provider = Provider::new(endpoint, "messages", key, patience)?;
         let caches = config.price.cache_write_per_million.is_some();
         Ok(Self { provider, model: model.to_owned(), caches })

@@ -2,7 +2,9 @@
 
 use super::assembly::FAMILY;
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatRequest, Message, Role, ToolCall, ToolSchema};
+use synthd_actors::model::{
+    ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+};
 
 /// The body of a request: always a stream, always with a cap. With `caches`, the prefix that
 /// the next request will repeat is marked.
@@ -26,7 +28,36 @@ pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
     if !request.tools.is_empty() {
         body["tools"] = request.tools.iter().map(tool).collect();
     }
+    set(&mut body, &request.settings);
     body
+}
+
+fn set(body: &mut Value, settings: &Settings) {
+    let Settings { temperature, top_p, stop, tool_choice, parallel_calls } = settings;
+    let mut choice = tool_choice.as_ref().map(|choice| match choice {
+        ToolChoice::Auto => json!({ "type": "auto" }),
+        ToolChoice::None => json!({ "type": "none" }),
+        ToolChoice::Required => json!({ "type": "any" }),
+        ToolChoice::Tool(name) => json!({ "type": "tool", "name": name }),
+    });
+    if let Some(parallel) = parallel_calls {
+        let choice = choice.get_or_insert_with(|| json!({ "type": "auto" }));
+        if choice["type"] != "none" {
+            choice["disable_parallel_tool_use"] = json!(!parallel);
+        }
+    }
+    let wanted = [
+        // Other families go up to two.
+        ("temperature", temperature.map(|warm| json!(warm.min(1.0)))),
+        ("top_p", top_p.map(Value::from)),
+        ("stop_sequences", (!stop.is_empty()).then(|| json!(stop))),
+        ("tool_choice", choice),
+    ];
+    for (key, value) in wanted {
+        if let Some(value) = value {
+            body[key] = value;
+        }
+    }
 }
 
 fn mark(block: Option<&mut Value>) {

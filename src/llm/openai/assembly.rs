@@ -72,7 +72,7 @@ struct FunctionDelta {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Assembly {
+pub(in crate::llm) struct Assembly {
     content: String,
     refusal: String,
     reasoning: String,

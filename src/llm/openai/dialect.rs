@@ -14,16 +14,16 @@ pub(super) enum Thought {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Dialect {
+pub(in crate::llm) struct Dialect {
     pub(super) name: &'static str,
     /// The field that caps the output, reasoning included.
-    pub(super) cap: &'static str,
+    pub(in crate::llm) cap: &'static str,
     /// The field that caps the reasoning, where the other one does not.
     pub(super) thought_cap: Option<&'static str>,
     /// Whether tokens are counted in a stream only where that is asked for.
-    pub(super) asks_for_usage: bool,
+    pub(in crate::llm) asks_for_usage: bool,
     pub(super) thought: Thought,
-    pub(super) key_in: KeyIn,
+    pub(in crate::llm) key_in: KeyIn,
 }
 
 const USUAL: Dialect = Dialect {

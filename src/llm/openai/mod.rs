@@ -7,11 +7,14 @@ mod request;
 
 use super::http::Patience;
 use super::provider::Provider;
-use assembly::Assembly;
+pub(super) use assembly::Assembly;
 use async_trait::async_trait;
 use dialect::Dialect;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind};
 use synthd_actors::ports::{CallContext, ChatModel};
+
+/// Below a provider's address.
+pub(super) const PATH: &str = "chat/completions";
 
 /// One model of one host.
 pub(super) struct OpenAiChat {
@@ -28,13 +31,19 @@ impl OpenAiChat {
         key: Option<&str>,
         patience: Patience,
     ) -> Result<Self, Fault> {
-        let dialect = Dialect::named(&endpoint.dialect).ok_or_else(|| {
+        let dialect = Self::dialect(endpoint)?;
+        let key = key.map(|key| (dialect.key_in, key));
+        let provider = Provider::new(endpoint, PATH, key, patience)?;
+        Ok(Self { provider, model: model.to_owned(), dialect })
+    }
+}
+
+impl OpenAiChat {
+    pub(super) fn dialect(endpoint: &Endpoint) -> Result<Dialect, Fault> {
+        Dialect::named(&endpoint.dialect).ok_or_else(|| {
             let why = format!("no adapter speaks {}", endpoint.dialect);
             Fault::new(FaultKind::ModelPermanent, why)
-        })?;
-        let key = key.map(|key| (dialect.key_in, key));
-        let provider = Provider::new(endpoint, "chat/completions", key, patience)?;
-        Ok(Self { provider, model: model.to_owned(), dialect })
+        })
     }
 }
 

@@ -3,7 +3,9 @@
 use super::assembly::FAMILY;
 use super::dialect::{Dialect, Thought};
 use serde_json::{Map, Value, json};
-use synthd_actors::model::{ChatRequest, Message, Role, ToolCall, ToolSchema};
+use synthd_actors::model::{
+    ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+};
 
 /// The body of a request: always a stream, always with a cap.
 pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Value {
@@ -22,7 +24,30 @@ pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Val
     if !request.tools.is_empty() {
         body["tools"] = request.tools.iter().map(tool).collect();
     }
+    set(&mut body, &request.settings);
     body
+}
+
+fn set(body: &mut Value, settings: &Settings) {
+    let Settings { temperature, top_p, stop, tool_choice, parallel_calls } = settings;
+    let choice = tool_choice.as_ref().map(|choice| match choice {
+        ToolChoice::Auto => json!("auto"),
+        ToolChoice::None => json!("none"),
+        ToolChoice::Required => json!("required"),
+        ToolChoice::Tool(name) => json!({ "type": "function", "function": { "name": name } }),
+    });
+    let wanted = [
+        ("temperature", temperature.map(Value::from)),
+        ("top_p", top_p.map(Value::from)),
+        ("stop", (!stop.is_empty()).then(|| json!(stop))),
+        ("tool_choice", choice),
+        ("parallel_tool_calls", parallel_calls.map(Value::from)),
+    ];
+    for (key, value) in wanted {
+        if let Some(value) = value {
+            body[key] = value;
+        }
+    }
 }
 
 fn tool(tool: &ToolSchema) -> Value {

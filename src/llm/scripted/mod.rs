@@ -8,11 +8,13 @@ pub use script::Behaviour;
 
 use async_trait::async_trait;
 use script::{Line, Script};
+use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
     CallFault, ChatReply, ChatRequest, FaultKind, FinishReason, Message, Role, ToolCall, Usage,
 };
 use synthd_actors::ports::{CallContext, ChatModel};
+use synthd_actors::scaffold::Scaffold;
 
 /// One scripted model.
 pub struct ScriptedModel {
@@ -32,7 +34,15 @@ impl ChatModel for ScriptedModel {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        let script = Script::new(self.behaviour, &context.task, &context.episode);
+        if self.behaviour == Behaviour::Echo {
+            return Ok(echo(request));
+        }
+        let Some(stage) = &context.stage else {
+            let why = "a scripted model plays a task of a campaign, and there is none here; \
+                       scripted/echo needs none";
+            return Err(CallFault::free(FaultKind::ModelPermanent, why));
+        };
+        let script = Script::new(self.behaviour, &stage.task, &context.episode);
         if let Some(wait) = script.wait(context.turn) {
             tokio::time::sleep(wait).await;
         }
@@ -40,21 +50,27 @@ impl ChatModel for ScriptedModel {
             let why = "the scripted model is overloaded";
             return Err(CallFault::unknown(FaultKind::ModelTransient, why));
         }
-        let (message, finish) = say(&script.line(context.turn), context);
+        let (message, finish) = say(&script.line(context.turn), &stage.scaffold, context.turn);
         let usage = Usage::of(request.messages.iter().map(tokens).sum(), tokens(&message));
         Ok(ChatReply::new(message, finish, usage))
     }
 }
 
-fn say(line: &Line, context: &CallContext) -> (Message, FinishReason) {
+/// What was said last, by whom it may be.
+fn echo(request: &ChatRequest) -> ChatReply {
+    let said = request.messages.last().map_or("", |message| message.content.as_str());
+    let message = Message::text(Role::Assistant, said);
+    let usage = Usage::of(request.messages.iter().map(tokens).sum(), tokens(&message));
+    ChatReply::new(message, FinishReason::Stop, usage)
+}
+
+fn say(line: &Line, scaffold: &Arc<dyn Scaffold>, turn: u32) -> (Message, FinishReason) {
     match line {
-        Line::Move(think, deed) => {
-            (context.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
-        }
+        Line::Move(think, deed) => (scaffold.express(think, deed, turn), FinishReason::ToolCalls),
         Line::Prose(text) => (Message::text(Role::Assistant, text.as_str()), FinishReason::Stop),
         Line::Call { name, arguments } => {
             let call = ToolCall {
-                id: format!("call_{}", context.turn),
+                id: format!("call_{turn}"),
                 name: name.clone(),
                 arguments: arguments.clone(),
             };

@@ -25,6 +25,8 @@ pub enum Behaviour {
     Flaky,
     /// Hands its work in before it is done.
     GiveUp,
+    /// Says what it was told last; needs no task.
+    Echo,
 }
 
 /// One reply.
@@ -38,7 +40,7 @@ pub(super) enum Line {
 }
 
 impl Behaviour {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Oracle,
         Self::Detour,
         Self::Loop,
@@ -48,6 +50,7 @@ impl Behaviour {
         Self::Slow,
         Self::Flaky,
         Self::GiveUp,
+        Self::Echo,
     ];
 
     pub fn name(self) -> &'static str {
@@ -61,6 +64,7 @@ impl Behaviour {
             Self::Slow => "slow",
             Self::Flaky => "flaky",
             Self::GiveUp => "give-up",
+            Self::Echo => "echo",
         }
     }
 
@@ -118,6 +122,7 @@ impl<'a> Script<'a> {
             Behaviour::Malformed => self.malformed(turn),
             Behaviour::Refuse => self.refuse(turn),
             Behaviour::Cheat => self.cheat(turn),
+            Behaviour::Echo => Line::Prose(String::new()),
             Behaviour::GiveUp => {
                 let done = self.task.solution.len() / 3;
                 played(&self.task.solution[..done], turn)

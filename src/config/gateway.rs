@@ -1,0 +1,99 @@
+//! The file of a gateway that runs alone: where it listens, what it may spend, and the models
+//! behind it. Models, providers and the budget are written as in a campaign.
+
+use super::daemon;
+use super::names::{self, OFFER, Offer};
+use super::raw::{RawModel, RawProvider, read_budget};
+use super::reader::Reader;
+use super::section::Section;
+use super::values::{Fault, Read, text, whole};
+use super::{ConfigErrors, providers, source, validate};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use synthd_actors::model::{CampaignName, ModelConfig, Money};
+
+/// What `synthd gateway` runs with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewayConfig {
+    /// Whose spending and whose record it is.
+    pub name: CampaignName,
+    pub listen: Listen,
+    /// The cap of the output that is sent where a client names none.
+    pub max_output_tokens: u32,
+    pub models: Vec<ModelConfig>,
+    pub budget: Option<Money>,
+    /// The text it was read from.
+    pub source: String,
+}
+
+/// Where clients connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+const PORT: u16 = 8377;
+const MAX_OUTPUT_TOKENS: u32 = 4_096;
+const UNIX: &str = "unix:";
+
+/// Reads and checks a gateway's file.
+pub fn load_gateway(path: &Path) -> Result<GatewayConfig, ConfigErrors> {
+    let text = source::read(path)?;
+    parse_gateway(&path.display().to_string(), &text)
+}
+
+/// Checks the text of a gateway's file; `name` is what errors call it.
+pub fn parse_gateway(name: &str, text: &str) -> Result<GatewayConfig, ConfigErrors> {
+    let source = source::without_mark(text).to_owned();
+    let config = super::parse(name, text, |root, reader| read(root, &OFFER, reader))?;
+    Ok(GatewayConfig { source, ..config })
+}
+
+fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayConfig {
+    let mut root = root.unless_empty(
+        "nothing is set in this file",
+        "copy `config/gateway.toml`, which is explained line by line",
+    );
+    let mut gateway = root.section("gateway");
+    let name = gateway.optional("name", text(names::campaign));
+    let listen = gateway.optional("listen", text(|text| listen(text).map(|_| ())));
+    let cap = gateway.optional("max_output_tokens", whole(1..=10_000_000));
+    gateway.finish();
+    let providers: Vec<RawProvider> =
+        root.named_sections("providers").into_iter().map(RawProvider::read).collect();
+    let own: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
+    let sections = root.sections("models").into_iter();
+    let models: Vec<RawModel> = sections.map(|model| RawModel::read(model, offer, &own)).collect();
+    let budget = read_budget(root.section("budget"));
+    root.finish();
+    validate::check_model_names(&models, reader);
+    validate::check_budget(&budget, reader);
+    providers::check(&providers, &models, offer, reader);
+    let listen = listen.into_option().and_then(|text| self::listen(&text).ok());
+    let usual = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)));
+    GatewayConfig {
+        name: CampaignName(name.or("gateway".to_owned())),
+        listen: listen.unwrap_or(usual),
+        max_output_tokens: cap.or(MAX_OUTPUT_TOKENS),
+        models: models.into_iter().map(|one| validate::model(one, &providers, offer)).collect(),
+        budget: budget.into_option(),
+        source: String::new(),
+    }
+}
+
+fn listen(text: &str) -> Read<Listen> {
+    if let Some(path) = text.strip_prefix(UNIX) {
+        daemon::socket(path)?;
+        return Ok(Listen::Unix(PathBuf::from(path)));
+    }
+    let hint = "such as \"127.0.0.1:8377\", \"[::1]:8377\" or \"unix:/run/user/1000/gateway.sock\"";
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| Fault::new("neither an address with its port nor a socket").hint(hint))?;
+    if !address.ip().is_loopback() {
+        let fault = Fault::new("everybody who reaches this address could spend the budget");
+        return Err(fault.hint("listen on 127.0.0.1, and let a proxy with TLS stand before it"));
+    }
+    Ok(Listen::Tcp(address))
+}

@@ -1,0 +1,222 @@
+//! The OpenAI chat format as clients speak it: understood, and told in.
+
+use super::refusal::Refusal;
+use super::translate::{Told, text_of, untranslatable};
+use serde_json::{Value, json};
+use synthd_actors::model::{
+    ChatReply, ChatRequest, FinishReason, Message, Reasoning, Role, Settings, ToolCall, ToolChoice,
+    ToolSchema, Usage,
+};
+
+const KNOWN: [&str; 17] = [
+    "model",
+    "messages",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "temperature",
+    "top_p",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
+    "stream",
+    "stream_options",
+    "n",
+    // Said of the client, not to the model.
+    "user",
+    "metadata",
+    "safety_identifier",
+    "prompt_cache_key",
+];
+
+pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> {
+    let idle = [
+        ("store", json!(false)),
+        ("logprobs", json!(false)),
+        ("presence_penalty", json!(0)),
+        ("presence_penalty", json!(0.0)),
+        ("frequency_penalty", json!(0)),
+        ("frequency_penalty", json!(0.0)),
+        ("service_tier", json!("auto")),
+        ("service_tier", json!("default")),
+        ("response_format", json!({ "type": "text" })),
+    ];
+    untranslatable(json, &KNOWN, &idle)?;
+    if json["n"].as_u64().is_some_and(|n| n != 1) {
+        return Err(Refusal::bad("the model behind this name answers once: `n` must be 1"));
+    }
+    let Some(messages) = json["messages"].as_array() else {
+        return Err(Refusal::bad("`messages` is not a list"));
+    };
+    Ok(ChatRequest {
+        messages: messages.iter().map(message).collect::<Result<_, _>>()?,
+        tools: list(&json["tools"]).iter().map(tool).collect::<Result<_, _>>()?,
+        max_output_tokens: cap,
+        settings: settings(json)?,
+    })
+}
+
+fn list(json: &Value) -> &[Value] {
+    json.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn settings(json: &Value) -> Result<Settings, Refusal> {
+    let stop = match &json["stop"] {
+        Value::String(one) => vec![one.clone()],
+        Value::Array(some) => some.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    Ok(Settings {
+        temperature: json["temperature"].as_f64(),
+        top_p: json["top_p"].as_f64(),
+        stop,
+        tool_choice: choice(&json["tool_choice"])?,
+        parallel_calls: json["parallel_tool_calls"].as_bool(),
+    })
+}
+
+fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
+    let unknown = || Refusal::bad("`tool_choice` is none that is known");
+    Ok(Some(match (json, json.as_str()) {
+        (Value::Null, _) => return Ok(None),
+        (_, Some("auto")) => ToolChoice::Auto,
+        (_, Some("none")) => ToolChoice::None,
+        (_, Some("required")) => ToolChoice::Required,
+        (choice, None) => {
+            let name = choice["function"]["name"].as_str().ok_or_else(unknown)?;
+            ToolChoice::Tool(name.to_owned())
+        }
+        _ => return Err(unknown()),
+    }))
+}
+
+fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
+    let function = &json["function"];
+    let Some(name) = function["name"].as_str().filter(|_| json["type"] == "function") else {
+        return Err(Refusal::bad("a tool is no function with a name"));
+    };
+    if function["strict"] == true {
+        return Err(Refusal::new(
+            400,
+            "unsupported_parameter",
+            "the model behind this name keeps to no schema: leave `strict` out",
+        ));
+    }
+    let parameters = match &function["parameters"] {
+        Value::Null => json!({ "type": "object", "properties": {} }),
+        parameters => parameters.clone(),
+    };
+    let description = function["description"].as_str().unwrap_or_default().to_owned();
+    Ok(ToolSchema { name: name.to_owned(), description, parameters })
+}
+
+fn message(json: &Value) -> Result<Message, Refusal> {
+    let role = match json["role"].as_str() {
+        Some("system" | "developer") => Role::System,
+        Some("user") => Role::User,
+        Some("assistant") => Role::Assistant,
+        Some("tool") => Role::Tool,
+        _ => return Err(Refusal::bad("a message's role is none that is known")),
+    };
+    let thought = json["reasoning_content"].as_str().map(str::to_owned);
+    Ok(Message {
+        role,
+        content: text_of(&json["content"])?,
+        tool_calls: list(&json["tool_calls"]).iter().map(call).collect::<Result<_, _>>()?,
+        tool_call_id: json["tool_call_id"].as_str().map(str::to_owned),
+        reasoning: thought.map(|text| Reasoning { text, verbatim: None }),
+    })
+}
+
+fn call(json: &Value) -> Result<ToolCall, Refusal> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let function = &json["function"];
+    let parts = (text(&json["id"]), text(&function["name"]), text(&function["arguments"]));
+    match parts {
+        (Some(id), Some(name), Some(arguments)) => Ok(ToolCall { id, name, arguments }),
+        _ => Err(Refusal::bad("a tool call lacks its id, its name or its arguments")),
+    }
+}
+
+fn finish(reply: &ChatReply) -> &'static str {
+    match reply.finish {
+        FinishReason::Stop => "stop",
+        FinishReason::ToolCalls => "tool_calls",
+        FinishReason::Length => "length",
+        FinishReason::Refusal => "content_filter",
+    }
+}
+
+fn calls(reply: &ChatReply, numbered: bool) -> Value {
+    let calls = reply.message.tool_calls.iter().enumerate().map(|(index, call)| {
+        let function = json!({ "name": call.name, "arguments": call.arguments });
+        let mut json = json!({ "id": call.id, "type": "function", "function": function });
+        if numbered {
+            json["index"] = json!(index);
+        }
+        json
+    });
+    calls.collect()
+}
+
+/// What was said, as a message or as a piece of one.
+fn said(told: &Told<'_>, numbered: bool) -> Value {
+    let message = &told.reply.message;
+    let silent = message.content.is_empty() && !message.tool_calls.is_empty();
+    let content = if silent { Value::Null } else { json!(message.content) };
+    let mut json = json!({ "role": "assistant", "content": content, "refusal": Value::Null });
+    if !message.tool_calls.is_empty() {
+        json["tool_calls"] = calls(told.reply, numbered);
+    }
+    if let Some(reasoning) = &message.reasoning {
+        json["reasoning_content"] = json!(reasoning.text);
+    }
+    json
+}
+
+fn usage(usage: Usage) -> Value {
+    let mut json = json!({ "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens, "total_tokens": usage.total() });
+    if let Some(cached) = usage.cached_tokens {
+        json["prompt_tokens_details"] = json!({ "cached_tokens": cached });
+    }
+    if let Some(reasoning) = usage.reasoning_tokens {
+        json["completion_tokens_details"] = json!({ "reasoning_tokens": reasoning });
+    }
+    json
+}
+
+/// A completion.
+pub(super) fn whole(told: &Told<'_>) -> Value {
+    let mut json = json!({
+        "id": format!("chatcmpl-{}", told.id), "object": "chat.completion",
+        "created": told.created, "model": told.model,
+        "choices": [{ "index": 0, "message": said(told, false), "logprobs": Value::Null,
+            "finish_reason": finish(told.reply) }],
+    });
+    if !told.reply.uncounted {
+        json["usage"] = usage(told.reply.usage);
+    }
+    json
+}
+
+/// The same as the events of a stream.
+pub(super) fn events(told: &Told<'_>, counts: bool) -> Vec<String> {
+    let chunk = |choices: Value| {
+        json!({ "id": format!("chatcmpl-{}", told.id), "object": "chat.completion.chunk",
+            "created": told.created, "model": told.model, "choices": choices })
+    };
+    let choice = |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "logprobs": Value::Null, "finish_reason": finish }]);
+    let mut chunks = vec![
+        chunk(choice(said(told, true), Value::Null)),
+        chunk(choice(json!({}), json!(finish(told.reply)))),
+    ];
+    if counts && !told.reply.uncounted {
+        let mut last = chunk(json!([]));
+        last["usage"] = usage(told.reply.usage);
+        chunks.push(last);
+    }
+    let mut events: Vec<String> = chunks.iter().map(|chunk| format!("data: {chunk}\n\n")).collect();
+    events.push("data: [DONE]\n\n".to_owned());
+    events
+}

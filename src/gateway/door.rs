@@ -1,0 +1,340 @@
+//! The gateway's HTTP: who connects, what he wants, and the answer on its way back.
+
+use super::asked::Asked;
+use super::call::Call;
+use super::outlet::{Answer, Outlet};
+use super::pass::passed;
+use super::refusal::Refusal;
+use super::session::NoSession;
+use super::{Gateway, Session};
+use crate::config::Listen;
+use crate::llm::{Family, Opened};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use synthd_actors::supervisor::spawn;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Connections at once.
+const MOST: usize = 4_096;
+/// Of a request's body.
+const MOST_BODY: usize = 32 << 20;
+const MOST_HEADERS: usize = 128;
+/// For the head of a request.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// For its body.
+const BODY_PATIENCE: Duration = Duration::from_secs(120);
+/// After an error of accepting, such as too many open files.
+const AGAIN: Duration = Duration::from_millis(100);
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Where clients are let in.
+pub enum Door {
+    Tcp(TcpListener),
+    Unix(UnixListener, PathBuf),
+}
+
+impl Door {
+    /// A socket that a dead process left behind is taken over; one that answers is not.
+    pub async fn open(listen: &Listen) -> io::Result<Self> {
+        match listen {
+            Listen::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            Listen::Unix(path) => {
+                if is_socket(path) {
+                    if tokio::net::UnixStream::connect(path).await.is_ok() {
+                        return Err(io::ErrorKind::AddrInUse.into());
+                    }
+                    fs::remove_file(path)?;
+                }
+                let listener = UnixListener::bind(path)?;
+                fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+                Ok(Self::Unix(listener, path.clone()))
+            }
+        }
+    }
+
+    /// As clients write it.
+    pub fn address(&self) -> io::Result<String> {
+        Ok(match self {
+            Self::Tcp(listener) => format!("http://{}", listener.local_addr()?),
+            Self::Unix(_, path) => format!("unix:{}", path.display()),
+        })
+    }
+}
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        if let Self::Unix(_, path) = self {
+            fs::remove_file(path).ok();
+        }
+    }
+}
+
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
+}
+
+/// Lets clients in until it is dropped. Calls on their way go on until `closing` says how.
+pub async fn serve(gateway: Arc<Gateway>, door: Door) {
+    let places = Arc::new(Semaphore::new(MOST));
+    loop {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let accepted = match &door {
+            Door::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+                stream.set_nodelay(true).ok();
+                let gateway = gateway.clone();
+                spawn("gateway client", async move {
+                    attend(gateway, stream).await;
+                    drop(place);
+                })
+                .detach();
+            }),
+            Door::Unix(listener, _) => listener.accept().await.map(|(stream, _)| {
+                let gateway = gateway.clone();
+                spawn("gateway client", async move {
+                    attend(gateway, stream).await;
+                    drop(place);
+                })
+                .detach();
+            }),
+        };
+        if let Err(error) = accepted {
+            tracing::warn!(%error, "the gateway cannot accept");
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+}
+
+async fn attend(
+    gateway: Arc<Gateway>,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) {
+    let service = service_fn(move |request| {
+        let gateway = gateway.clone();
+        async move { Ok::<_, Infallible>(answer(gateway, request).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_headers(MOST_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "a client's connection has ended");
+    }
+}
+
+/// What a path asks for.
+enum Wanted {
+    Completion,
+    Count,
+    Models,
+    Model(String),
+}
+
+async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Body> {
+    let family = family_of(&request);
+    let answered = match wanted(&request) {
+        Ok(wanted) => respond(gateway, request, family, wanted).await,
+        Err(refusal) => Err(refusal),
+    };
+    response(answered.unwrap_or_else(|refusal| Answer::refusal(&refusal, family)))
+}
+
+/// By the path, and by what only one of them sends where both share one.
+fn family_of(request: &Request<Incoming>) -> Family {
+    let messages = request.uri().path().contains("/messages");
+    match messages || request.headers().contains_key("anthropic-version") {
+        true => Family::Anthropic,
+        false => Family::OpenAiChat,
+    }
+}
+
+fn wanted(request: &Request<Incoming>) -> Result<Wanted, Refusal> {
+    let path = request.uri().path();
+    let path = path.strip_prefix("/v1").unwrap_or(path).trim_end_matches('/');
+    let wanted = match (request.method(), path) {
+        (&Method::POST, "/chat/completions" | "/messages") => Wanted::Completion,
+        (&Method::POST, "/messages/count_tokens") => Wanted::Count,
+        (&Method::GET, "/models") => Wanted::Models,
+        (&Method::GET, path) if path.starts_with("/models/") => {
+            Wanted::Model(path["/models/".len()..].replace("%2F", "/"))
+        }
+        (method, path) => {
+            let what = format!("there is no {method} {path} here");
+            return Err(Refusal::new(404, "not_found", what));
+        }
+    };
+    Ok(wanted)
+}
+
+async fn respond(
+    gateway: Arc<Gateway>,
+    request: Request<Incoming>,
+    family: Family,
+    wanted: Wanted,
+) -> Result<Answer, Refusal> {
+    let session = session(&gateway, &request).await?;
+    match wanted {
+        Wanted::Models => {
+            let names: Vec<&String> = gateway.models.keys().collect();
+            let data: Vec<Value> = names.iter().map(|name| model(name, family)).collect();
+            Ok(json_answer(&json!({ "object": "list", "data": data, "has_more": false,
+                "first_id": names.first(), "last_id": names.last() })))
+        }
+        Wanted::Model(name) => match gateway.behind(&name) {
+            Some((name, _)) => Ok(json_answer(&model(name, family))),
+            None => {
+                let what = format!("there is no model {name:?} behind this gateway");
+                Err(Refusal::new(404, "model_not_found", what))
+            }
+        },
+        Wanted::Count => {
+            let headers = forwarded(&request);
+            let asked = Asked::read(family, body(request).await?)?;
+            count(&gateway, &asked, &headers).await
+        }
+        Wanted::Completion => {
+            let headers = forwarded(&request);
+            let asked = Asked::read(family, body(request).await?)?;
+            let unwanted = CancellationToken::new();
+            // Dropped with this future when the client leaves before it is answered.
+            let _wanted = unwanted.clone().drop_guard();
+            let (outlet, answer) = Outlet::new(family);
+            let call = Call { gateway, session, asked, headers, unwanted };
+            spawn("gateway call", call.perform(outlet)).detach();
+            let died =
+                |_| Refusal::new(500, "engine_failed", "the call has ended without an answer");
+            answer.await.map_err(died)
+        }
+    }
+}
+
+async fn session(gateway: &Gateway, request: &Request<Incoming>) -> Result<Arc<Session>, Refusal> {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let shown = header("x-api-key").or(bearer).unwrap_or_default().trim();
+    gateway.sessions.of(shown).await.map_err(|none| match none {
+        NoSession::Stranger => Refusal::new(
+            401,
+            "invalid_api_key",
+            "this is not the gateway's token: it is printed when the gateway starts",
+        ),
+        NoSession::TooMany => {
+            Refusal::new(429, "too_many_sessions", "this gateway has as many sessions as it takes")
+        }
+        NoSession::Fault(fault) => Refusal::of(&fault),
+    })
+}
+
+/// What a family's clients say to its providers beside the body.
+fn forwarded(request: &Request<Incoming>) -> Vec<(String, String)> {
+    let named = ["anthropic-version", "anthropic-beta"].into_iter();
+    let value = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
+    named.filter_map(|name| Some((name.to_owned(), value(name)?))).collect()
+}
+
+async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
+    let collected = Limited::new(request.into_body(), MOST_BODY).collect();
+    match tokio::time::timeout(BODY_PATIENCE, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let what = format!("the body is longer than {} MiB", MOST_BODY >> 20);
+            Err(Refusal::new(413, "request_too_large", what))
+        }
+        Ok(Err(error)) => Err(Refusal::bad(format!("the body breaks off: {error}"))),
+        Err(_) => Err(Refusal::new(408, "timeout", "the body did not come in time")),
+    }
+}
+
+/// By the provider, where its family counts; else by the size, as tokenizers have it for
+/// English and code.
+async fn count(
+    gateway: &Gateway,
+    asked: &Asked,
+    headers: &[(String, String)],
+) -> Result<Answer, Refusal> {
+    let Some((_, behind)) = gateway.behind(&asked.model) else {
+        let what = format!("there is no model {:?} behind this gateway", asked.model);
+        return Err(Refusal::new(404, "model_not_found", what));
+    };
+    let estimate = json!({ "input_tokens": asked.body.len().div_ceil(4) });
+    let Some(upstream) = &behind.upstream else { return Ok(json_answer(&estimate)) };
+    let body = asked.named(&upstream.model)?;
+    let headers: Vec<(&str, &str)> =
+        headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    match upstream.count(body, &headers).await {
+        None => Ok(json_answer(&estimate)),
+        Some(Err(fault)) => Err(Refusal::of_call(&fault)),
+        Some(Ok(Opened::Refused { status, headers, body, .. })) => Ok(Answer::Whole {
+            status: status.as_u16(),
+            headers: passed(&headers),
+            body: Bytes::from(body),
+        }),
+        Some(Ok(Opened::Passage(passage))) => match passage.bytes().await {
+            Ok(body) => {
+                let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+                Ok(Answer::Whole { status: 200, headers, body })
+            }
+            Err(fault) => Err(Refusal::of_call(&fault)),
+        },
+    }
+}
+
+fn model(name: &str, family: Family) -> Value {
+    match family {
+        Family::OpenAiChat => {
+            let owner = name.split_once('/').map_or("synthd", |(provider, _)| provider);
+            json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+        }
+        Family::Anthropic => json!({ "id": name, "type": "model", "display_name": name,
+            "created_at": "1970-01-01T00:00:00Z" }),
+    }
+}
+
+fn json_answer(json: &Value) -> Answer {
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    Answer::Whole { status: 200, headers, body: Bytes::from(json.to_string()) }
+}
+
+fn response(answer: Answer) -> Response<Body> {
+    let (status, headers, body) = match answer {
+        Answer::Whole { status, headers, body } => {
+            (status, headers, Full::new(body).boxed_unsync())
+        }
+        Answer::Stream { headers, pieces } => {
+            let frames = stream::unfold(pieces, |mut pieces| async move {
+                pieces.recv().await.map(|piece| (piece, pieces))
+            });
+            let frames = frames.map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+            (200, headers, StreamBody::new(frames).boxed_unsync())
+        }
+    };
+    let mut builder = Response::builder().status(status);
+    for (name, value) in headers {
+        builder = builder.header(name, value);
+    }
+    // What came over HTTP can go over HTTP.
+    builder.body(body).unwrap_or_else(|error| {
+        tracing::error!(%error, "an answer that is none");
+        Response::new(Full::new(Bytes::new()).boxed_unsync())
+    })
+}

@@ -1,0 +1,96 @@
+//! The gateway: programs of anybody's ask it as they would ask a provider, and every call is
+//! held, limited, settled and recorded like one of an episode's.
+//!
+//! ```text
+//!  client ─► door ─► whose? (token) ─► what? (asked) ─► ticket (place, limit, money)
+//!                     │ 401             │ 400, 404        │ 402
+//!                     └─────────────────┴─────────────────┴──► told in the client's own format
+//!                                                         │
+//!     same family: bytes as they are ◄────────────────────┤
+//!     another one: translated there and back ◄────────────┘ ─► settled, recorded ─► the end
+//! ```
+//! A client that leaves does not end its call: what it cost is settled as it was counted.
+
+mod asked;
+mod call;
+mod chat;
+mod door;
+mod messages;
+mod outlet;
+mod pass;
+mod refusal;
+mod session;
+mod splice;
+mod translate;
+
+pub use door::{Door, serve};
+pub use session::Token;
+
+use crate::llm::{Models, Upstream};
+use session::{Session, Sessions};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use synthd_actors::collector::CollectorHandle;
+use synthd_actors::model::{CampaignName, Fault, ModelConfig};
+use synthd_actors::ports::{ChatModel, Clock, Journal, ModelFactory};
+use synthd_actors::router::RouterHandle;
+
+/// What a gateway works with.
+pub struct Tools {
+    pub router: RouterHandle,
+    pub collector: CollectorHandle,
+    pub journal: Arc<dyn Journal>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// One gateway: the models of one campaign, for whoever has its token.
+pub struct Gateway {
+    router: RouterHandle,
+    sessions: Sessions,
+    /// By their names as the campaign has them.
+    models: BTreeMap<String, Behind>,
+    /// Where a client names no cap of the output.
+    output_cap: u32,
+}
+
+/// What stands behind a name.
+struct Behind {
+    model: Arc<dyn ChatModel>,
+    /// None for models of the engine's own.
+    upstream: Option<Upstream>,
+    /// Whether a mistaken worst case could cost anything.
+    is_free: bool,
+}
+
+impl Gateway {
+    pub fn new(
+        tools: Tools,
+        campaign: CampaignName,
+        token: Token,
+        models: &[ModelConfig],
+        output_cap: u32,
+        factory: &Models,
+    ) -> Result<Self, Fault> {
+        let behind = |config: &ModelConfig| {
+            let model = factory.model(config)?;
+            let upstream = factory.upstream(config)?;
+            let is_free = config.price.is_free();
+            Ok((config.name.clone(), Behind { model, upstream, is_free }))
+        };
+        let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
+        let Tools { router, collector, journal, clock } = tools;
+        let sessions = Sessions::new(campaign, token, collector, journal, clock);
+        Ok(Self { router, sessions, models, output_cap })
+    }
+
+    /// A model by its name, or by as much of it as no other ends with.
+    fn behind(&self, wanted: &str) -> Option<(&String, &Behind)> {
+        if let Some(found) = self.models.get_key_value(wanted) {
+            return Some(found);
+        }
+        let ends = |name: &str| name.split_once('/').is_some_and(|(_, model)| model == wanted);
+        let mut found = self.models.iter().filter(|(name, _)| ends(name));
+        let first = found.next();
+        first.filter(|_| found.next().is_none())
+    }
+}

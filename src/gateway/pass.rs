@@ -1,0 +1,110 @@
+//! A call to a provider of the client's own family: bytes go through as they are.
+
+use super::call::{Done, Errand, Last};
+use super::outlet::{Answer, Outlet};
+use super::refusal::Refusal;
+use crate::llm::{Opened, Passage, Upstream, event_data};
+use bytes::Bytes;
+use reqwest::header::HeaderMap;
+use serde_json::Value;
+use synthd_actors::model::{CallFault, FaultKind};
+
+/// Headers of a provider's that mean something to its clients.
+const PASSED: [&str; 6] = [
+    "content-type",
+    "request-id",
+    "x-request-id",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+];
+const PASSED_FAMILIES: [&str; 4] =
+    ["x-ratelimit-", "anthropic-ratelimit-", "openai-processing-", "openai-version"];
+
+pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut Outlet) -> Done {
+    let body = match errand.asked.for_upstream(upstream, errand.output_cap) {
+        Ok(body) => body,
+        Err(refusal) => {
+            let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
+            return Done { reply: Err(fault), last: Last::Refuse(refusal) };
+        }
+    };
+    let _censor = upstream.censor(errand.witness);
+    let headers: Vec<(&str, &str)> =
+        errand.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    match upstream.open(body, &headers, errand.witness).await {
+        Err(fault) => refused(fault),
+        Ok(Opened::Refused { fault, .. }) if fault.fault.kind == FaultKind::ModelPermanent => {
+            // It is the gateway's key that is refused, not the client's.
+            refused(fault)
+        }
+        Ok(Opened::Refused { status, headers, body, fault }) => {
+            let headers = passed(&headers);
+            let answer =
+                Answer::Whole { status: status.as_u16(), headers, body: Bytes::from(body) };
+            Done { reply: Err(fault), last: Last::Answer(answer) }
+        }
+        Ok(Opened::Passage(passage)) if passage.is_stream => {
+            let hides = errand.asked.stream && !errand.asked.counts && upstream.asks_for_usage;
+            stream(errand, *passage, hides, outlet).await
+        }
+        Ok(Opened::Passage(passage)) => whole(*passage).await,
+    }
+}
+
+fn refused(fault: CallFault) -> Done {
+    let refusal = Refusal::of_call(&fault);
+    Done { reply: Err(fault), last: Last::Refuse(refusal) }
+}
+
+async fn whole(mut passage: Passage) -> Done {
+    let headers = passed(&passage.headers);
+    let piece = passage.next().await;
+    let reply = passage.reply();
+    let last = match (piece, &reply) {
+        // Understood or not: it is what the provider said.
+        (Some(piece), _) => Last::Answer(Answer::Whole { status: 200, headers, body: piece.bytes }),
+        (None, Err(fault)) => Last::Refuse(Refusal::of_call(fault)),
+        (None, Ok(_)) => Last::Refuse(Refusal::new(502, "upstream_failed", "it said nothing")),
+    };
+    Done { reply, last }
+}
+
+/// Piece by piece, but for the last, which waits until everything is settled.
+async fn stream(
+    errand: &Errand<'_>,
+    mut passage: Passage,
+    hides_counts: bool,
+    outlet: &mut Outlet,
+) -> Done {
+    outlet.begin(passed(&passage.headers));
+    let mut last = Vec::new();
+    while let Some(piece) = passage.next().await {
+        if piece.is_last {
+            last.push(piece.bytes);
+        } else if !(hides_counts && is_counts(&piece.bytes)) {
+            outlet.piece(piece.bytes).await;
+        }
+    }
+    let reply = passage.reply();
+    if let (Err(fault), true) = (&reply, last.is_empty()) {
+        // It was cut: who reads it must not take it for whole.
+        last.push(Bytes::from(Refusal::of_call(fault).event(errand.asked.family)));
+    }
+    Done { reply, last: Last::Pieces(last) }
+}
+
+/// The chunk that only counts, which the client has not asked for.
+fn is_counts(event: &[u8]) -> bool {
+    let json: Value = serde_json::from_str(&event_data(event)).unwrap_or_default();
+    json["usage"].is_object() && json["choices"].as_array().is_some_and(Vec::is_empty)
+}
+
+pub(super) fn passed(headers: &HeaderMap) -> Vec<(String, String)> {
+    let means = |name: &str| {
+        PASSED.contains(&name) || PASSED_FAMILIES.iter().any(|family| name.starts_with(family))
+    };
+    let text = |value: &reqwest::header::HeaderValue| value.to_str().ok().map(str::to_owned);
+    let known = headers.iter().filter(|(name, _)| means(name.as_str()));
+    known.filter_map(|(name, value)| Some((name.to_string(), text(value)?))).collect()
+}

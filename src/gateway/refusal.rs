@@ -1,0 +1,100 @@
+//! A refusal, in the words of the format that the client speaks.
+
+use crate::llm::Family;
+use serde_json::{Value, json};
+use std::time::Duration;
+use synthd_actors::model::{CallFault, Fault, FaultKind};
+
+/// Why a call was not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    /// As the OpenAI format names it; the other has fewer words.
+    pub(super) code: &'static str,
+    pub(super) message: String,
+    pub(super) retry_after: Option<Duration>,
+    /// Whether the client's own retries would help, where its format has a way to say so.
+    pub(super) retry: Option<bool>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), retry_after: None, retry: None }
+    }
+
+    pub(super) fn bad(message: impl Into<String>) -> Self {
+        Self::new(400, "invalid_request", message)
+    }
+
+    /// What the engine could not do.
+    pub(super) fn of(fault: &Fault) -> Self {
+        let refusal = |status, code| Self::new(status, code, fault.message.clone());
+        match fault.kind {
+            FaultKind::Budget => Self { retry: Some(false), ..refusal(402, "budget_exhausted") },
+            FaultKind::ContextFull => refusal(400, "context_length_exceeded"),
+            FaultKind::ModelRejected => refusal(400, "invalid_request"),
+            // A key or an account of the gateway's, which is none of the client's.
+            FaultKind::ModelPermanent => {
+                Self { retry: Some(false), ..refusal(502, "upstream_unusable") }
+            }
+            FaultKind::ModelTransient => refusal(502, "upstream_failed"),
+            FaultKind::OutOfTime => refusal(504, "upstream_timeout"),
+            _ => refusal(500, "engine_failed"),
+        }
+    }
+
+    /// What a provider could not do.
+    pub(super) fn of_call(failure: &CallFault) -> Self {
+        let refusal = Self::of(&failure.fault);
+        let (status, code) = match failure.rate_limited {
+            true => (429, "rate_limit_exceeded"),
+            false => (refusal.status, refusal.code),
+        };
+        Self { status, code, retry_after: failure.retry_after, ..refusal }
+    }
+
+    /// The body, in the client's own envelope.
+    pub(super) fn body(&self, family: Family) -> Value {
+        match family {
+            Family::OpenAiChat => json!({ "error": { "message": self.message,
+                "type": self.code, "param": Value::Null, "code": self.code } }),
+            Family::Anthropic => json!({ "type": "error", "error": { "type": self.kind(),
+                "message": self.message } }),
+        }
+    }
+
+    /// An event that breaks a stream off.
+    pub(super) fn event(&self, family: Family) -> String {
+        let body = self.body(family);
+        match family {
+            Family::OpenAiChat => format!("data: {body}\n\n"),
+            Family::Anthropic => format!("event: error\ndata: {body}\n\n"),
+        }
+    }
+
+    /// As the Messages format names it.
+    fn kind(&self) -> &'static str {
+        match self.status {
+            400 | 413 => "invalid_request_error",
+            401 => "authentication_error",
+            402 => "billing_error",
+            404 => "not_found_error",
+            429 => "rate_limit_error",
+            504 => "timeout_error",
+            _ => "api_error",
+        }
+    }
+
+    pub(super) fn headers(&self) -> Vec<(String, String)> {
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        if let Some(after) = self.retry_after {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.push(("retry-after".to_owned(), seconds.to_string()));
+            headers.push(("retry-after-ms".to_owned(), after.as_millis().to_string()));
+        }
+        if let Some(retry) = self.retry {
+            headers.push(("x-should-retry".to_owned(), retry.to_string()));
+        }
+        headers
+    }
+}

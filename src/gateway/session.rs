@@ -1,0 +1,180 @@
+//! Whose a call is: a token names the gateway's one campaign, and after a dot, if the client
+//! likes, a session of its own. Each session is an episode, each start of the gateway an
+//! attempt of it, each call a turn.
+
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use synthd_actors::collector::CollectorHandle;
+use synthd_actors::model::{
+    Attempt, CallPlace, CampaignName, Entry, EpisodeId, Fault, PlannedEpisode, TaskId, digest_of,
+};
+use synthd_actors::ports::{Clock, Journal};
+use tokio::sync::Mutex;
+
+/// Sessions of one gateway at a time; more are mistaken for names that change with every call.
+const MOST: usize = 10_000;
+const MOST_NAME: usize = 64;
+const UNNAMED: &str = "default";
+
+/// What clients show instead of a provider's key.
+#[derive(Clone)]
+pub struct Token(SecretString);
+
+impl Token {
+    /// One that somebody chose.
+    pub fn of(text: &str) -> Self {
+        Self(SecretString::from(text))
+    }
+
+    /// One that nobody can guess.
+    pub fn fresh() -> std::io::Result<Self> {
+        let mut random = [0; 24];
+        getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
+        Ok(Self(SecretString::from(format!("sgw-{}", hex::encode(random)))))
+    }
+
+    /// To be told to the user once.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+
+    /// The session's name, if this is the token. Compared by digest, so that the time it
+    /// takes tells nothing of it.
+    fn session<'s>(&self, shown: &'s str) -> Option<&'s str> {
+        let own = self.expose();
+        let (token, name) = match shown.len() > own.len() && shown.is_char_boundary(own.len()) {
+            true => shown.split_at(own.len()),
+            false => (shown, ""),
+        };
+        if digest_of(&["token", token]) != digest_of(&["token", own]) {
+            return None;
+        }
+        if name.is_empty() {
+            return Some(UNNAMED);
+        }
+        let name = name.strip_prefix('.')?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        (!name.is_empty() && name.len() <= MOST_NAME && name.bytes().all(plain)).then_some(name)
+    }
+}
+
+/// Why a client has none.
+#[derive(Debug)]
+pub(super) enum NoSession {
+    Stranger,
+    TooMany,
+    Fault(Fault),
+}
+
+pub(super) struct Sessions {
+    campaign: CampaignName,
+    token: Token,
+    collector: CollectorHandle,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    open: Mutex<HashMap<String, Arc<Session>>>,
+}
+
+pub(super) struct Session {
+    campaign: CampaignName,
+    pub(super) episode: EpisodeId,
+    attempt: Attempt,
+    turns: AtomicU32,
+}
+
+impl Session {
+    /// Where the next call stands.
+    pub(super) fn next(&self) -> CallPlace {
+        CallPlace {
+            campaign: self.campaign.clone(),
+            episode: self.episode.clone(),
+            attempt: self.attempt,
+            turn: self.turns.fetch_add(1, Ordering::Relaxed),
+            retry: 0,
+        }
+    }
+}
+
+impl Sessions {
+    pub(super) fn new(
+        campaign: CampaignName,
+        token: Token,
+        collector: CollectorHandle,
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { campaign, token, collector, journal, clock, open: Mutex::default() }
+    }
+
+    pub(super) async fn of(&self, shown: &str) -> Result<Arc<Session>, NoSession> {
+        let name = self.token.session(shown).ok_or(NoSession::Stranger)?;
+        let mut open = self.open.lock().await;
+        if let Some(session) = open.get(name) {
+            return Ok(session.clone());
+        }
+        if open.len() >= MOST {
+            return Err(NoSession::TooMany);
+        }
+        let session = Arc::new(self.begin(name).await.map_err(NoSession::Fault)?);
+        open.insert(name.to_owned(), session.clone());
+        Ok(session)
+    }
+
+    /// Written down before its first call, as an attempt that no earlier one can be mixed
+    /// up with.
+    async fn begin(&self, name: &str) -> Result<Session, Fault> {
+        let digest = digest_of(&["gateway", self.campaign.as_str(), name]);
+        let episode = EpisodeId(format!("ep-{}", &digest[..20]));
+        let known = self.journal.episodes(&self.campaign).await?;
+        let last = known.iter().find(|known| known.plan.id == episode).map(|known| known.attempt);
+        let attempt = last.unwrap_or_default().next();
+        let plan = PlannedEpisode {
+            id: episode.clone(),
+            campaign: self.campaign.clone(),
+            ordinal: known.len() as u64,
+            task: TaskId(format!("gateway/{name}")),
+            template: format!("gateway/{name}"),
+            index: 0,
+            category: "gateway".to_owned(),
+            difficulty: String::new(),
+            model: String::new(),
+            scaffold: "external".to_owned(),
+        };
+        let started = Entry::AttemptStarted {
+            episode: episode.clone(),
+            attempt,
+            resumed_from: None,
+            at_ms: self.clock.now_ms(),
+        };
+        self.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
+        let (campaign, turns) = (self.campaign.clone(), AtomicU32::new(0));
+        Ok(Session { campaign, episode, attempt, turns })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_may_name_a_session_and_nothing_else_is_one() {
+        let token = Token::of("sgw-1");
+        let cases = [
+            ("sgw-1", Some("default")),
+            ("sgw-1.alice-2", Some("alice-2")),
+            ("sgw-1.", None),
+            ("sgw-1alice", None),
+            ("sgw-1.a b", None),
+            ("sgw-2", None),
+            ("sgw-", None),
+            ("", None),
+            ("sgw-é.x", None),
+        ];
+        for (shown, session) in cases {
+            assert_eq!(token.session(shown), session, "{shown}");
+        }
+        assert_ne!(Token::fresh().unwrap().expose(), Token::fresh().unwrap().expose());
+    }
+}

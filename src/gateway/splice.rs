@@ -1,0 +1,88 @@
+//! Changes to the outermost keys of a JSON object that leave every other byte of it alone.
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Value, error::Error};
+use std::fmt;
+
+/// An object as its keys and the text of their values, in the order they came.
+pub(super) struct Object<'b>(Vec<(String, Text<'b>)>);
+
+enum Text<'b> {
+    Kept(&'b RawValue),
+    Set(Value),
+}
+
+impl<'b> Object<'b> {
+    pub(super) fn read(body: &'b [u8]) -> Result<Self, Error> {
+        serde_json::from_slice(body)
+    }
+
+    /// Replaces a key's value, or adds the key. One that came twice stands once.
+    pub(super) fn set(&mut self, key: &str, value: Value) {
+        let first = self.0.iter().position(|(known, _)| known == key);
+        self.0.retain(|(known, _)| known != key);
+        let at = first.unwrap_or(self.0.len()).min(self.0.len());
+        self.0.insert(at, (key.to_owned(), Text::Set(value)));
+    }
+
+    pub(super) fn write(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Object<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+                    entries.push((key, Text::Kept(value)));
+                }
+                Ok(Object(entries))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, text)| (key, text)))
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Kept(raw) => raw.serialize(serializer),
+            Self::Set(value) => value.serialize(serializer),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_what_is_changed_changes() {
+        let body = br#"{ "b":1.50,"a": [1,  2.0e1], "model":"x","model" : "y" }"#;
+        let mut object = Object::read(body).unwrap();
+        object.set("model", json!("z"));
+        object.set("cap", json!(7));
+        let written = String::from_utf8(object.write().unwrap()).unwrap();
+        assert_eq!(written, r#"{"b":1.50,"a":[1,  2.0e1],"model":"z","cap":7}"#);
+        assert!(Object::read(b"[1]").is_err());
+        assert!(Object::read(b"{\"a\":1").is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! A call to a model of another family, or of the engine's own: understood, asked in the
+//! model's format, and told in the client's.
+
+use super::call::{Done, Errand, Last};
+use super::outlet::{Answer, Outlet};
+use super::refusal::Refusal;
+use super::{chat, messages};
+use crate::llm::Family;
+use bytes::Bytes;
+use serde_json::Value;
+use std::time::{SystemTime, UNIX_EPOCH};
+use synthd_actors::model::{CallFault, ChatReply, ChatRequest, FaultKind, digest_of};
+use synthd_actors::ports::CallContext;
+
+/// A reply as it is told to a client.
+pub(super) struct Told<'a> {
+    pub(super) reply: &'a ChatReply,
+    /// As the client has named it.
+    pub(super) model: &'a str,
+    pub(super) id: String,
+    pub(super) created: u64,
+}
+
+pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
+    let request = match canonical(errand) {
+        Ok(request) => request,
+        Err(refusal) => {
+            let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
+            return Done { reply: Err(fault), last: Last::Refuse(refusal) };
+        }
+    };
+    let context = CallContext {
+        episode: errand.place.episode.clone(),
+        stage: None,
+        turn: errand.place.turn,
+        retry: errand.place.retry,
+        witness: errand.witness.clone(),
+    };
+    let reply = errand.behind.model.complete(&request, &context).await;
+    let last = match &reply {
+        Ok(reply) => tell(errand, reply, outlet),
+        Err(fault) => Last::Refuse(Refusal::of_call(fault)),
+    };
+    Done { reply, last }
+}
+
+fn canonical(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
+    let asked = errand.asked;
+    let cap = asked.cap(errand.output_cap).min(u64::from(u32::MAX)) as u32;
+    match asked.family {
+        Family::OpenAiChat => chat::canonical(&asked.json, cap),
+        Family::Anthropic => messages::canonical(&asked.json, cap),
+    }
+}
+
+fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) -> Last {
+    let asked = errand.asked;
+    let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let id = digest_of(&["gateway-call", &errand.place.id()])[..24].to_owned();
+    let told = Told { reply, model: &asked.model, id, created };
+    if !asked.stream {
+        let body = match asked.family {
+            Family::OpenAiChat => chat::whole(&told),
+            Family::Anthropic => messages::whole(&told),
+        };
+        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        return Last::Answer(Answer::Whole {
+            status: 200,
+            headers,
+            body: Bytes::from(body.to_string()),
+        });
+    }
+    outlet.begin(vec![("content-type".to_owned(), "text/event-stream".to_owned())]);
+    let events = match asked.family {
+        Family::OpenAiChat => chat::events(&told, asked.counts),
+        Family::Anthropic => messages::events(&told),
+    };
+    Last::Pieces(events.into_iter().map(Bytes::from).collect())
+}
+
+/// Keys of a request that mean something, and that nothing here can say to another family.
+pub(super) fn untranslatable(
+    json: &Value,
+    known: &[&str],
+    idle: &[(&str, Value)],
+) -> Result<(), Refusal> {
+    let keys = json.as_object().into_iter().flatten();
+    let lost = keys.filter(|(key, value)| {
+        let says_nothing = value.is_null() || idle.iter().any(|(k, v)| k == key && v == *value);
+        !known.contains(&key.as_str()) && !says_nothing
+    });
+    let lost: Vec<&str> = lost.map(|(key, _)| key.as_str()).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let what = format!(
+        "the model behind this name speaks another format, in which there is no {}; leave it \
+         out, or ask a model of this format",
+        lost.join(", ")
+    );
+    Err(Refusal::new(400, "unsupported_parameter", what))
+}
+
+/// A text, or the texts of parts; anything else is told.
+pub(super) fn text_of(content: &Value) -> Result<String, Refusal> {
+    match content {
+        Value::Null => Ok(String::new()),
+        Value::String(text) => Ok(text.clone()),
+        Value::Array(parts) => {
+            let texts: Result<Vec<&str>, Refusal> = parts.iter().map(part).collect();
+            Ok(texts?.join("\n\n"))
+        }
+        _ => Err(Refusal::bad("a message's content is neither a text nor a list")),
+    }
+}
+
+fn part(part: &Value) -> Result<&str, Refusal> {
+    let kind = part["type"].as_str().unwrap_or_default();
+    let text = match kind {
+        "text" | "input_text" | "output_text" => part["text"].as_str(),
+        "refusal" => part["refusal"].as_str(),
+        _ => None,
+    };
+    text.ok_or_else(|| {
+        let what = format!("the model behind this name is told texts alone, and no {kind:?}");
+        Refusal::new(400, "unsupported_content", what)
+    })
+}

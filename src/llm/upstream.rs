@@ -1,0 +1,273 @@
+//! A provider as the gateway reaches it: bytes go there and come back as they are, and are
+//! understood beside.
+//!
+//! ```text
+//!  body ─► open ─► refused: what it said, and what that means
+//!             └──► passage ─► piece ─► piece ─► … ─► reply (counts, finish), or why there is none
+//! ```
+
+use super::anthropic::{self, Messages};
+use super::events::{self, Assemble, Splitter};
+use super::http::{Answer, Patience};
+use super::key::KeyIn;
+use super::openai::{self, OpenAiChat};
+use super::provider::Provider;
+use super::{anthropic::Assembly as MessagesAssembly, openai::Assembly as ChatAssembly};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault, ModelConfig, Witness};
+
+/// A wire format that clients and providers share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    OpenAiChat,
+    Anthropic,
+}
+
+/// One model of one provider.
+pub struct Upstream {
+    provider: Provider,
+    counter: Option<Provider>,
+    pub family: Family,
+    /// As the provider names it.
+    pub model: String,
+    /// The field that caps the output.
+    pub cap: &'static str,
+    /// Whether a stream counts tokens only where that is asked for.
+    pub asks_for_usage: bool,
+}
+
+/// What came of opening an exchange.
+pub enum Opened {
+    Passage(Box<Passage>),
+    /// With the body as it was, but for the key.
+    Refused {
+        status: StatusCode,
+        headers: HeaderMap,
+        body: String,
+        fault: CallFault,
+    },
+}
+
+impl Upstream {
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        config: &ModelConfig,
+        key: Option<&str>,
+        patience: Patience,
+    ) -> Result<Self, Fault> {
+        let model = config.name.split_once('/').map_or("", |(_, model)| model).to_owned();
+        if endpoint.dialect == Messages::DIALECT {
+            let key = || key.map(|key| (KeyIn::Header(anthropic::KEY_HEADER), key));
+            let provider = Provider::new(endpoint, "messages", key(), patience)?;
+            let counter = Provider::new(endpoint, "messages/count_tokens", key(), patience)?;
+            let (family, counter) = (Family::Anthropic, Some(counter));
+            let (cap, asks_for_usage) = ("max_tokens", false);
+            return Ok(Self { provider, counter, family, model, cap, asks_for_usage });
+        }
+        let dialect = OpenAiChat::dialect(endpoint)?;
+        let key = key.map(|key| (dialect.key_in, key));
+        let provider = Provider::new(endpoint, openai::PATH, key, patience)?;
+        let (family, counter) = (Family::OpenAiChat, None);
+        let (cap, asks_for_usage) = (dialect.cap, dialect.asks_for_usage);
+        Ok(Self { provider, counter, family, model, cap, asks_for_usage })
+    }
+
+    /// Sends a body of the family's; `headers` are the client's, as far as the family has some.
+    pub async fn open(
+        &self,
+        body: Bytes,
+        headers: &[(&str, &str)],
+        witness: &Witness,
+    ) -> Result<Opened, CallFault> {
+        self.open_at(&self.provider, body, headers, witness).await
+    }
+
+    /// How many tokens a body of the family's has, as far as the provider says so.
+    pub async fn count(
+        &self,
+        body: Bytes,
+        headers: &[(&str, &str)],
+    ) -> Option<Result<Opened, CallFault>> {
+        let counter = self.counter.as_ref()?;
+        Some(self.open_at(counter, body, headers, &Witness::default()).await)
+    }
+
+    async fn open_at(
+        &self,
+        provider: &Provider,
+        body: Bytes,
+        headers: &[(&str, &str)],
+        witness: &Witness,
+    ) -> Result<Opened, CallFault> {
+        let sent = provider.send(body, headers, witness).await;
+        let answer = sent.map_err(|fault| provider.hide(fault))?;
+        if answer.status.is_success() {
+            return Ok(Opened::Passage(Box::new(Passage::new(answer, self.family))));
+        }
+        let (status, headers) = (answer.status, answer.headers.clone());
+        let (body, fault) = provider.complaint(answer).await;
+        Ok(Opened::Refused { status, headers, body, fault })
+    }
+
+    /// Takes the key out of what the witness saw, whenever the guard is dropped.
+    pub fn censor<'a>(&'a self, witness: &'a Witness) -> impl Drop + use<'a> {
+        self.provider.censor(witness)
+    }
+}
+
+type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>;
+
+/// An answer on its way through.
+pub struct Passage {
+    pub headers: HeaderMap,
+    pub is_stream: bool,
+    pieces: Pieces,
+    splitter: Splitter,
+    waiting: VecDeque<Bytes>,
+    assembly: Assembly,
+    failed: Option<CallFault>,
+    ended: bool,
+}
+
+/// One piece of an answer.
+pub struct Piece {
+    pub bytes: Bytes,
+    /// The family's mark of the end of a stream, or a whole body.
+    pub is_last: bool,
+}
+
+impl Passage {
+    fn new(answer: Answer, family: Family) -> Self {
+        let assembly = match family {
+            Family::OpenAiChat => Assembly::Chat(ChatAssembly::default()),
+            Family::Anthropic => Assembly::Messages(MessagesAssembly::default()),
+        };
+        Self {
+            headers: answer.headers.clone(),
+            is_stream: answer.is_events(),
+            pieces: Box::pin(answer.pieces()),
+            splitter: Splitter::default(),
+            waiting: VecDeque::new(),
+            assembly,
+            failed: None,
+            ended: false,
+        }
+    }
+
+    /// The next event as it came; all of a body that is no stream. None after the last, and
+    /// after what broke it off.
+    pub async fn next(&mut self) -> Option<Piece> {
+        if self.ended || self.failed.is_some() {
+            return None;
+        }
+        if !self.is_stream {
+            return self.whole().await;
+        }
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(self.look(event));
+            }
+            match self.pieces.next().await {
+                Some(Ok(piece)) => {
+                    self.waiting.extend(self.splitter.push(&piece).into_iter().map(Bytes::from))
+                }
+                Some(Err(fault)) => {
+                    self.failed = Some(fault);
+                    return None;
+                }
+                None => {
+                    self.ended = true;
+                    let rest = std::mem::take(&mut self.splitter).rest();
+                    return (!rest.is_empty()).then(|| self.look(Bytes::from(rest)));
+                }
+            }
+        }
+    }
+
+    /// All of it, whatever it is.
+    pub async fn bytes(mut self) -> Result<Bytes, CallFault> {
+        self.collect().await
+    }
+
+    async fn collect(&mut self) -> Result<Bytes, CallFault> {
+        let mut body = Vec::new();
+        while let Some(piece) = self.pieces.next().await {
+            body.extend_from_slice(&piece?);
+        }
+        Ok(Bytes::from(body))
+    }
+
+    /// A body that is no reply is nothing a client should see: it is told what is wrong.
+    async fn whole(&mut self) -> Option<Piece> {
+        self.ended = true;
+        let body = self.collect().await;
+        let understood = body.and_then(|body| self.assembly.whole(&body).map(|()| body));
+        match understood {
+            Ok(bytes) => Some(Piece { bytes, is_last: true }),
+            Err(fault) => {
+                self.failed = Some(fault);
+                None
+            }
+        }
+    }
+
+    /// Understands an event on its way. What it breaks off with goes on as it is.
+    fn look(&mut self, event: Bytes) -> Piece {
+        let data = events::data(&event);
+        let taken = match data.trim().is_empty() {
+            true => Ok(ControlFlow::Continue(())),
+            false => self.assembly.event(&data),
+        };
+        let is_last = match taken {
+            Ok(flow) => flow.is_break(),
+            Err(fault) => {
+                self.failed = Some(fault);
+                true
+            }
+        };
+        self.ended |= is_last;
+        Piece { bytes: event, is_last }
+    }
+
+    /// What was said all together, or why it is no reply.
+    pub fn reply(self) -> Result<ChatReply, CallFault> {
+        match self.failed {
+            Some(fault) => Err(fault),
+            None => self.assembly.reply(),
+        }
+    }
+}
+
+enum Assembly {
+    Chat(ChatAssembly),
+    Messages(MessagesAssembly),
+}
+
+impl Assembly {
+    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
+        match self {
+            Self::Chat(chat) => chat.event(data),
+            Self::Messages(messages) => messages.event(data),
+        }
+    }
+
+    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
+        match self {
+            Self::Chat(chat) => chat.whole(body),
+            Self::Messages(messages) => messages.whole(body),
+        }
+    }
+
+    fn reply(self) -> Result<ChatReply, CallFault> {
+        match self {
+            Self::Chat(chat) => chat.reply(),
+            Self::Messages(messages) => messages.reply(),
+        }
+    }
+}
