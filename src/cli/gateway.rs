@@ -9,7 +9,7 @@ use crate::config::{self, GatewayConfig};
 use crate::engine::{Engine, EngineOptions, fault_error, in_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::gateway::{Door, Gateway, Token, Tools, serve};
-use crate::llm::Models;
+use crate::llm::{Models, Patience};
 use crate::templates;
 use clap::Args;
 use serde_json::json;
@@ -69,7 +69,8 @@ pub(super) fn run(args: &GatewayArgs) -> Result<ExitCode> {
 async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     let mut signals = Signals::listen()?;
     // Keys that are missing are told before anything is opened.
-    let factory = Models::default();
+    let patience = Patience { first_byte: config.first_byte, idle: config.idle };
+    let factory = Models { patience };
     for model in &config.models {
         factory.model(model).map_err(|fault| fault_error(&fault))?;
     }

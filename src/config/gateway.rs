@@ -6,10 +6,13 @@ use super::names::{self, OFFER, Offer};
 use super::raw::{RawModel, RawProvider, read_budget};
 use super::reader::Reader;
 use super::section::Section;
+use super::units::{duration, seconds};
 use super::values::{Fault, Read, text, whole};
 use super::{ConfigErrors, providers, source, validate};
+use crate::llm::Patience;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use synthd_actors::model::{CampaignName, ModelConfig, Money};
 
 /// What `synthd gateway` runs with.
@@ -20,6 +23,9 @@ pub struct GatewayConfig {
     pub listen: Listen,
     /// The cap of the output that is sent where a client names none.
     pub max_output_tokens: u32,
+    /// How long a provider may be silent before its answer, and in the middle of one.
+    pub first_byte: Duration,
+    pub idle: Duration,
     pub models: Vec<ModelConfig>,
     pub budget: Option<Money>,
     /// The text it was read from.
@@ -33,6 +39,8 @@ pub enum Listen {
     Unix(PathBuf),
 }
 
+const TENTH: Duration = Duration::from_millis(100);
+const HOUR: Duration = seconds(3600);
 const PORT: u16 = 8377;
 const MAX_OUTPUT_TOKENS: u32 = 4_096;
 const UNIX: &str = "unix:";
@@ -59,6 +67,8 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
     let name = gateway.optional("name", text(names::campaign));
     let listen = gateway.optional("listen", text(|text| listen(text).map(|_| ())));
     let cap = gateway.optional("max_output_tokens", whole(1..=10_000_000));
+    let first_byte = gateway.optional("first_byte", duration(TENTH..=HOUR));
+    let idle = gateway.optional("idle", duration(TENTH..=HOUR));
     gateway.finish();
     let providers: Vec<RawProvider> =
         root.named_sections("providers").into_iter().map(RawProvider::read).collect();
@@ -71,11 +81,14 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
     validate::check_budget(&budget, reader);
     providers::check(&providers, &models, offer, reader);
     let listen = listen.into_option().and_then(|text| self::listen(&text).ok());
+    let patience = Patience::default();
     let usual = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)));
     GatewayConfig {
         name: CampaignName(name.or("gateway".to_owned())),
         listen: listen.unwrap_or(usual),
         max_output_tokens: cap.or(MAX_OUTPUT_TOKENS),
+        first_byte: first_byte.or(patience.first_byte),
+        idle: idle.or(patience.idle),
         models: models.into_iter().map(|one| validate::model(one, &providers, offer)).collect(),
         budget: budget.into_option(),
         source: String::new(),

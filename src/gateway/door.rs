@@ -306,7 +306,7 @@ fn model(name: &str, family: Family) -> Value {
             json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
         }
         Family::Anthropic => json!({ "id": name, "type": "model", "display_name": name,
-            "created_at": "1970-01-01T00:00:00Z" }),
+            "lifecycle": "active", "created_at": "1970-01-01T00:00:00Z" }),
     }
 }
 

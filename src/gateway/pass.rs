@@ -3,6 +3,7 @@
 use super::call::{Done, Errand, Last};
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
+use super::translate::tell;
 use crate::llm::{Opened, Passage, Upstream, event_data};
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
@@ -44,6 +45,9 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
                 Answer::Whole { status: status.as_u16(), headers, body: Bytes::from(body) };
             Done { reply: Err(fault), last: Last::Answer(answer) }
         }
+        Ok(Opened::Passage(passage)) if passage.is_stream != errand.asked.stream => {
+            otherwise(errand, *passage, outlet).await
+        }
         Ok(Opened::Passage(passage)) if passage.is_stream => {
             let hides = errand.asked.stream && !errand.asked.counts && upstream.asks_for_usage;
             stream(errand, *passage, hides, outlet).await
@@ -55,6 +59,17 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
 fn refused(fault: CallFault) -> Done {
     let refusal = Refusal::of_call(&fault);
     Done { reply: Err(fault), last: Last::Refuse(refusal) }
+}
+
+/// A stream that nobody asked for, or none where one was asked for: told as it was wanted.
+async fn otherwise(errand: &Errand<'_>, mut passage: Passage, outlet: &mut Outlet) -> Done {
+    while passage.next().await.is_some() {}
+    let reply = passage.reply();
+    let last = match &reply {
+        Ok(reply) => tell(errand, reply, outlet),
+        Err(fault) => Last::Refuse(Refusal::of_call(fault)),
+    };
+    Done { reply, last }
 }
 
 async fn whole(mut passage: Passage) -> Done {

@@ -9,7 +9,7 @@ use crate::llm::Family;
 use bytes::Bytes;
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
-use synthd_actors::model::{CallFault, ChatReply, ChatRequest, FaultKind, digest_of};
+use synthd_actors::model::{CallFault, ChatReply, ChatRequest, FaultKind, Headers, digest_of};
 use synthd_actors::ports::CallContext;
 
 /// A reply as it is told to a client.
@@ -36,6 +36,14 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
         retry: errand.place.retry,
         witness: errand.witness.clone(),
     };
+    if errand.behind.upstream.is_none() {
+        // Nothing goes over a wire but what the client says itself.
+        let (path, dialect) = match errand.asked.family {
+            Family::OpenAiChat => ("/v1/chat/completions", "openai"),
+            Family::Anthropic => ("/v1/messages", "anthropic"),
+        };
+        errand.witness.sent(path, dialect, Vec::new(), &errand.asked.body);
+    }
     let reply = errand.behind.model.complete(&request, &context).await;
     let last = match &reply {
         Ok(reply) => tell(errand, reply, outlet),
@@ -53,7 +61,8 @@ fn canonical(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
     }
 }
 
-fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) -> Last {
+/// In the client's own format, as a stream or whole.
+pub(super) fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) -> Last {
     let asked = errand.asked;
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let id = digest_of(&["gateway-call", &errand.place.id()])[..24].to_owned();
@@ -64,18 +73,29 @@ fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) -> Last {
             Family::Anthropic => messages::whole(&told),
         };
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        keep(errand, &headers, &[body.to_string()]);
         return Last::Answer(Answer::Whole {
             status: 200,
             headers,
             body: Bytes::from(body.to_string()),
         });
     }
-    outlet.begin(vec![("content-type".to_owned(), "text/event-stream".to_owned())]);
+    let headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
     let events = match asked.family {
         Family::OpenAiChat => chat::events(&told, asked.counts),
         Family::Anthropic => messages::events(&told),
     };
+    keep(errand, &headers, &events);
+    outlet.begin(headers);
     Last::Pieces(events.into_iter().map(Bytes::from).collect())
+}
+
+/// What a model of the engine's own was told as having said.
+fn keep(errand: &Errand<'_>, headers: &Headers, body: &[String]) {
+    if errand.behind.upstream.is_none() {
+        errand.witness.answered(200, headers.clone());
+        body.iter().for_each(|piece| errand.witness.received(piece.as_bytes()));
+    }
 }
 
 /// Keys of a request that mean something, and that nothing here can say to another family.

@@ -4,6 +4,7 @@
 mod adapter;
 mod anthropic;
 mod faulty;
+mod gateway;
 mod host;
 mod money;
 
