@@ -81,6 +81,8 @@ codes! {
 
     /// A model of the campaign cannot be called, whatever is asked of it.
     ModelUnusable = "0801", exit 2;
+    /// A budget that could not pay for what is asked, whatever happens.
+    BudgetTooSmall = "0802", exit 2;
 }
 
 impl fmt::Display for Code {

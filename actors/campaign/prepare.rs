@@ -71,6 +71,7 @@ pub async fn prepare(
         identity,
         config: source,
         images: config.digests.clone(),
+        price_table: config.price_table.clone(),
         state: CampaignState::Running,
         reason: None,
         created_at_ms: earlier.as_ref().map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),

@@ -17,6 +17,7 @@ async fn plan(kit: &Kit) {
         identity: String::new(),
         config: String::new(),
         images: Default::default(),
+        price_table: None,
         state: CampaignState::Running,
         reason: None,
         created_at_ms: 0,

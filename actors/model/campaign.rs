@@ -26,6 +26,8 @@ pub struct CampaignConfig {
     /// anew by every process.
     #[serde(skip)]
     pub digests: BTreeMap<String, String>,
+    /// The digest of the table of prices it was read with.
+    pub price_table: Option<String>,
     /// When images are brought from their registries; it says nothing of what they are.
     #[serde(default, skip_serializing_if = "Pull::is_never")]
     pub pull: Pull,
@@ -74,6 +76,9 @@ pub struct ModelConfig {
     /// Calls at once.
     pub concurrency: usize,
     pub requests_per_minute: Option<u32>,
+    /// Tokens that it reads and writes together at most, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<u64>,
     /// Where it is asked; none for models of the engine's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,

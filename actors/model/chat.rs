@@ -1,6 +1,5 @@
 //! The canonical conversation: what a scaffold sends and a model answers.
 
-use super::Money;
 use serde::{Deserialize, Serialize};
 
 /// Who speaks.
@@ -196,84 +195,9 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
-/// A model's price per million tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Price {
-    pub input_per_million: Money,
-    pub output_per_million: Money,
-    /// Of what is read from a cache; the input's own where it is not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cached_per_million: Option<Money>,
-    /// Of what is written to one. Where it is not known, no cache is asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_write_per_million: Option<Money>,
-}
-
-impl Price {
-    /// What was read from a cache and written to one is part of the input, at rates of its
-    /// own where they are known.
-    pub fn of(&self, usage: Usage) -> Money {
-        let input = self.input_per_million;
-        let cached = usage.cached_tokens.unwrap_or(0).min(usage.input_tokens);
-        let fresh = usage.input_tokens - cached;
-        let written = usage.cache_write_tokens.unwrap_or(0).min(fresh);
-        [
-            input.per_million(fresh - written),
-            self.cached_per_million.unwrap_or(input).per_million(cached),
-            self.cache_write_per_million.unwrap_or(input).per_million(written),
-            self.output_per_million.per_million(usage.output_tokens),
-        ]
-        .into_iter()
-        .sum()
-    }
-
-    /// The most that so many tokens may cost, at whichever rate applies.
-    pub fn worst(&self, usage: Usage) -> Money {
-        let rates = [self.cached_per_million, self.cache_write_per_million];
-        let input = rates.into_iter().flatten().fold(self.input_per_million, Money::max);
-        // Each part is rounded upwards by itself, where a token costs no whole amount.
-        let all = rates.into_iter().flatten().chain([self.input_per_million]);
-        let uneven = all.into_iter().any(|rate| !rate.nanos().is_multiple_of(1_000_000));
-        let rounding = Money::from_nanos(if uneven { 2 } else { 0 });
-        let output = self.output_per_million.per_million(usage.output_tokens);
-        input.per_million(usage.input_tokens).saturating_add(rounding).saturating_add(output)
-    }
-
-    pub fn is_free(&self) -> bool {
-        let rates = [self.cached_per_million, self.cache_write_per_million];
-        self.input_per_million.is_zero()
-            && self.output_per_million.is_zero()
-            && rates.iter().flatten().all(|rate| rate.is_zero())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        /// Whatever is cached of it, and however it is rounded.
-        #[test]
-        fn nothing_costs_more_than_its_worst_case(
-            rates in prop::array::uniform4(0u64..100_000_000_000),
-            tokens in prop::array::uniform4(0u64..10_000_000),
-        ) {
-            let [input, output, cached, write] = rates.map(Money::from_nanos);
-            let price = Price {
-                input_per_million: input,
-                output_per_million: output,
-                cached_per_million: Some(cached),
-                cache_write_per_million: Some(write),
-            };
-            let usage = Usage {
-                cached_tokens: Some(tokens[2]),
-                cache_write_tokens: Some(tokens[3]),
-                ..Usage::of(tokens[0], tokens[1])
-            };
-            prop_assert!(price.of(usage) <= price.worst(Usage::of(tokens[0], tokens[1])));
-        }
-    }
 
     #[test]
     fn thoughts_are_what_was_thought_and_said() {
@@ -283,24 +207,5 @@ mod tests {
         let both = Message { reasoning: Some(reasoning), ..said };
         assert_eq!(both.thoughts(), "thought\n\nsaid");
         assert_eq!(Message { content: String::new(), ..both }.thoughts(), "thought");
-    }
-
-    #[test]
-    fn parts_of_the_input_have_their_own_rates() {
-        let dollars = |amount: u64| Money::from_nanos(amount * 1_000_000_000);
-        let price = Price {
-            input_per_million: dollars(10),
-            output_per_million: dollars(50),
-            cached_per_million: Some(dollars(1)),
-            cache_write_per_million: Some(dollars(20)),
-        };
-        let usage = Usage {
-            cached_tokens: Some(600_000),
-            cache_write_tokens: Some(100_000),
-            ..Usage::of(1_000_000, 100_000)
-        };
-        assert_eq!(price.of(usage).to_string(), "10.60");
-        let plain = Price { cached_per_million: None, cache_write_per_million: None, ..price };
-        assert_eq!(plain.of(usage).to_string(), "15.00");
     }
 }

@@ -50,6 +50,8 @@ pub struct CampaignRecord {
     pub config: String,
     /// The digests of the images it was begun with, by their names.
     pub images: BTreeMap<String, String>,
+    /// The digest of the table that its models were priced by, where it was one.
+    pub price_table: Option<String>,
     pub state: CampaignState,
     pub reason: Option<String>,
     pub created_at_ms: i64,

@@ -3,6 +3,7 @@
 mod assign;
 mod breaker;
 mod budget;
+mod estimate;
 mod intensity;
 mod retry;
 mod split;
@@ -10,6 +11,7 @@ mod split;
 pub use assign::assign;
 pub use breaker::{Breaker, Try};
 pub use budget::{Budget, Refusal};
+pub use estimate::{Estimate, episode as episode_estimate, worst_case};
 pub use intensity::Intensity;
 pub use retry::{Decision, Retry, backoff};
 pub use split::split_of;

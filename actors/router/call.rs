@@ -9,8 +9,8 @@
 use super::account::{Account, ModelSlot};
 use super::messages::{Call, Called};
 use super::ticket::{Office, while_wanted};
-use crate::model::{CallFault, ChatReply, ChatRequest, Fault, FaultKind, Money, Usage};
-use crate::policy::{Decision, Retry, backoff};
+use crate::model::{CallFault, ChatReply, Fault, FaultKind, Money};
+use crate::policy::{Decision, Retry, backoff, worst_case};
 use crate::ports::CallContext;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -119,25 +119,4 @@ impl Errand<'_> {
 
 fn out_of_time() -> Fault {
     Fault::new(FaultKind::OutOfTime, "the agent's time was up before the model answered")
-}
-
-/// No tokenizer makes more tokens than bytes, and the output is capped.
-fn worst_case(request: &ChatRequest) -> Usage {
-    let messages: usize = request
-        .messages
-        .iter()
-        .map(|m| {
-            let calls: usize = m.tool_calls.iter().map(|c| c.name.len() + c.arguments.len()).sum();
-            let thought = m.reasoning.as_ref().map_or(0, |r| {
-                r.text.len() + r.verbatim.as_ref().map_or(0, |(_, json)| json.len())
-            });
-            m.content.len() + calls + thought + 16
-        })
-        .sum();
-    let tools: usize = request
-        .tools
-        .iter()
-        .map(|t| t.name.len() + t.description.len() + t.parameters.to_string().len() + 16)
-        .sum();
-    Usage::of((messages + tools) as u64, u64::from(request.max_output_tokens))
 }

@@ -10,7 +10,7 @@ use super::account::{Account, ModelSlot};
 use crate::collector::CollectorHandle;
 use crate::model::{
     CallFault, CallPlace, CallRecord, Charge, ChatReply, Entry, Exchange, Fault, FaultKind, Money,
-    Price, Usage,
+    Usage,
 };
 use crate::ports::Clock;
 use std::future::Future;
@@ -94,17 +94,13 @@ impl Office {
 }
 
 impl Ticket {
-    pub fn price(&self) -> Price {
-        self.slot.config.price
-    }
-
     /// What the try cost. One whose end is unknown, or whose tokens nobody counted, cost all
     /// that was held for it.
     pub fn cost_of(&self, reply: &Result<ChatReply, CallFault>) -> Money {
         let held = self.held.as_ref().map_or(Money::ZERO, |held| held.amount);
         match reply {
             Ok(reply) if reply.uncounted => held,
-            Ok(reply) => self.price().of(reply.usage),
+            Ok(reply) => self.slot.config.price.of(reply.usage),
             Err(failure) if failure.charge == Charge::Nothing => Money::ZERO,
             Err(_) => held,
         }

@@ -2,7 +2,7 @@
 
 use crate::model::{
     Assignment, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, ModelConfig, Money,
-    Price, QualityPolicy, SandboxSpec, TaskSelection,
+    Price, QualityPolicy, Rates, SandboxSpec, TaskSelection,
 };
 use crate::task::Catalog;
 
@@ -62,6 +62,7 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
     CampaignConfig {
         images: Default::default(),
         digests: Default::default(),
+        price_table: None,
         name: CampaignName(name.to_owned()),
         seed: 7,
         tasks: TaskSelection {
@@ -87,8 +88,16 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
 pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
     let price = Money::from_nanos(nanos_per_token * 1_000_000);
     ModelConfig {
+        context: None,
         name: name.to_owned(),
-        price: Price { input_per_million: price, output_per_million: price, ..Price::default() },
+        price: Price {
+            rates: Rates {
+                input_per_million: price,
+                output_per_million: price,
+                ..Rates::default()
+            },
+            tiers: Vec::new(),
+        },
         weight: 1,
         concurrency: 64,
         requests_per_minute: None,

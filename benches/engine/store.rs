@@ -44,6 +44,7 @@ async fn prepare(store: &Store) {
         identity: "x".to_owned(),
         config: String::new(),
         images: Default::default(),
+        price_table: None,
         state: CampaignState::Running,
         reason: None,
         created_at_ms: 0,

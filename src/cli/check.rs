@@ -5,6 +5,7 @@ use super::output::{complain_of_config, say, say_json};
 use crate::config;
 use crate::control::check_selection;
 use crate::error::Result;
+use crate::estimate::{self, affordable};
 use crate::templates;
 use clap::Args;
 use serde_json::json;
@@ -18,6 +19,8 @@ pub(super) struct CheckArgs {
     /// The campaign file
     campaign: PathBuf,
     #[command(flatten)]
+    prices: super::prices::PriceOptions,
+    #[command(flatten)]
     templates: TemplateDirs,
     /// Print one JSON document
     #[arg(long)]
@@ -25,6 +28,7 @@ pub(super) struct CheckArgs {
 }
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
+    args.prices.table()?;
     let loaded = match config::load_campaign(&args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {
@@ -35,6 +39,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let tasks = &loaded.config.tasks;
     check_selection(&catalog, &loaded.config)?;
+    affordable(&estimate::campaign(&catalog, &loaded.config)?)?;
     let selected = catalog.select(&tasks.templates, &tasks.exclude);
     let plan = json!({
         "campaign": loaded.config.name,

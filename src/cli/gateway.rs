@@ -10,6 +10,7 @@ use crate::engine::{Engine, EngineOptions, fault_error, in_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::gateway::{Door, Gateway, Token, Tools, serve};
 use crate::llm::{Models, Patience};
+use crate::prices::PriceTable;
 use crate::templates;
 use clap::Args;
 use serde_json::json;
@@ -52,10 +53,13 @@ pub(super) struct GatewayArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    prices: super::prices::PriceOptions,
+    #[command(flatten)]
     data: DataDir,
 }
 
 pub(super) fn run(args: &GatewayArgs) -> Result<ExitCode> {
+    args.prices.table()?;
     let config = match config::load_gateway(&args.config) {
         Ok(config) => config,
         Err(errors) => {
@@ -128,6 +132,7 @@ async fn open(
         identity,
         config: config.source.clone(),
         images: Default::default(),
+        price_table: Some(PriceTable::current().digest.clone()),
         // Nothing of it is ever taken up by itself.
         state: CampaignState::Complete,
         reason: Some("a gateway".to_owned()),

@@ -6,11 +6,14 @@ mod dataset;
 mod dial;
 mod doctor;
 mod episode;
+mod estimate;
 mod gateway;
 mod image;
 mod leaving;
 mod logging;
+mod models;
 mod output;
+mod prices;
 mod run;
 mod serve;
 mod signals;
@@ -75,6 +78,8 @@ enum Command {
     Gateway(gateway::GatewayArgs),
     /// Check a campaign file: every error at once
     Check(check::CheckArgs),
+    /// Say what a campaign will cost: at least, likely, at most
+    Estimate(estimate::EstimateArgs),
     /// Say what this host can run and enforce
     Doctor(doctor::DoctorArgs),
     /// Images for sandboxes in containers: build, pull, list, check, prune
@@ -83,6 +88,9 @@ enum Command {
     /// The template library: list, show, render, check, schema
     #[command(subcommand)]
     Template(template::TemplateCommand),
+    /// Models and their prices: list, check, price
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
     /// Look at what happened: list, show and replay episodes
     #[command(subcommand)]
     Episode(episode::EpisodeCommand),
@@ -152,6 +160,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Shutdown(args) => verbs::shutdown(&args),
         Command::Gateway(args) => gateway::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Estimate(args) => estimate::run(&args),
+        Command::Models(command) => models::run(&command),
         Command::Doctor(args) => doctor::run(&args),
         Command::Image(command) => image::run(command),
         Command::Template(command) => template::run(command),

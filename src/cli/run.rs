@@ -51,6 +51,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     dial: Dial,
     #[command(flatten)]
+    prices: super::prices::PriceOptions,
+    #[command(flatten)]
     templates: TemplateDirs,
     /// Print the result as one JSON document
     #[arg(long)]
@@ -58,6 +60,7 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
+    args.prices.table()?;
     let loaded = match config::load_campaign(&args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {

@@ -47,10 +47,13 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     #[command(flatten)]
+    prices: super::prices::PriceOptions,
+    #[command(flatten)]
     templates: super::TemplateDirs,
 }
 
 pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
+    args.prices.table()?;
     let config = match settings(&args) {
         Ok(config) => config,
         Err(errors) => {

@@ -2,7 +2,7 @@
 //! behind it. Models, providers and the budget are written as in a campaign.
 
 use super::daemon;
-use super::names::{self, OFFER, Offer};
+use super::names::{self, Offer};
 use super::raw::{RawModel, RawProvider, read_budget};
 use super::reader::Reader;
 use super::section::Section;
@@ -54,7 +54,7 @@ pub fn load_gateway(path: &Path) -> Result<GatewayConfig, ConfigErrors> {
 /// Checks the text of a gateway's file; `name` is what errors call it.
 pub fn parse_gateway(name: &str, text: &str) -> Result<GatewayConfig, ConfigErrors> {
     let source = source::without_mark(text).to_owned();
-    let config = super::parse(name, text, |root, reader| read(root, &OFFER, reader))?;
+    let config = super::parse(name, text, |root, reader| read(root, &names::offer(), reader))?;
     Ok(GatewayConfig { source, ..config })
 }
 

@@ -4,8 +4,8 @@
 //! range, through `section`) -> `validate` (the values held against each other). Mistakes are
 //! collected on the way and told all at once, in the order of the file.
 //!
-//! Nothing here reads the environment. Secrets will be the only thing taken from it, by what
-//! needs them; none is needed so far.
+//! Nothing here reads the environment. Keys are the only thing taken from it, by what needs them
+//! (`llm`).
 
 mod daemon;
 mod errors;
@@ -71,7 +71,7 @@ pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
 
 /// Checks the text of a campaign; `name` is what errors call it.
 pub fn parse_campaign(name: &str, source: &str) -> Result<LoadedCampaign, ConfigErrors> {
-    parse_campaign_for(&OFFER, name, source)
+    parse_campaign_for(&names::offer(), name, source)
 }
 
 /// The same with other providers and scaffolds than this version's.

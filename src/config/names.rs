@@ -3,6 +3,7 @@
 use super::suggest;
 use super::units::short;
 use super::values::{Fault, Read, name_of, some_text};
+use crate::prices::PriceTable;
 use synthd_actors::scaffold;
 
 /// A family of models behind one wire format.
@@ -31,6 +32,8 @@ pub struct Speaks {
 pub struct Offer<'a> {
     pub providers: &'a [Provider],
     pub scaffolds: &'a [&'a str],
+    /// What models cost where the file does not say.
+    pub prices: Option<&'a PriceTable>,
 }
 
 /// The models that need no network, each named for what it does.
@@ -48,10 +51,11 @@ pub const SCRIPTED_MODELS: [&str; 10] = [
 ];
 
 /// The providers of this version.
-pub const KNOWN_PROVIDERS: [Provider; 13] = [
+pub const KNOWN_PROVIDERS: [Provider; 14] = [
     Provider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true, speaks: None },
     remote("openai", Some("https://api.openai.com/v1"), "OPENAI_API_KEY"),
     remote("anthropic", Some("https://api.anthropic.com/v1"), "ANTHROPIC_API_KEY"),
+    remote("gemini", Some("https://generativelanguage.googleapis.com/v1beta"), "GEMINI_API_KEY"),
     remote("azure", None, "AZURE_OPENAI_API_KEY"),
     remote("deepseek", Some("https://api.deepseek.com"), "DEEPSEEK_API_KEY"),
     remote(
@@ -84,7 +88,7 @@ const fn own_host(name: &'static str, base_url: &'static str) -> Provider {
 }
 
 /// What may be spoken to a provider.
-pub const DIALECTS: [&str; 12] = [
+pub const DIALECTS: [&str; 15] = [
     "openai",
     "anthropic",
     "azure",
@@ -97,11 +101,19 @@ pub const DIALECTS: [&str; 12] = [
     "openrouter",
     "vllm",
     "ollama",
+    "gemini",
+    "responses",
+    "ollama-native",
 ];
 
 /// What this version offers.
 pub const OFFER: Offer<'static> =
-    Offer { providers: &KNOWN_PROVIDERS, scaffolds: &scaffold::NAMES };
+    Offer { providers: &KNOWN_PROVIDERS, scaffolds: &scaffold::NAMES, prices: None };
+
+/// The same with the prices that this process goes by.
+pub(super) fn offer() -> Offer<'static> {
+    Offer { prices: Some(PriceTable::current()), ..OFFER }
+}
 
 impl Offer<'_> {
     /// Whether the model of that name may go without a price under a budget.

@@ -5,6 +5,7 @@ use super::names::{self, Offer, Speaks};
 use super::raw::{RawModel, RawProvider};
 use super::reader::Reader;
 use super::values::Fault;
+use crate::prices::Listed;
 use synthd_actors::model::Endpoint;
 
 /// Where a model is asked, by its name; none for models of the engine's own.
@@ -83,6 +84,18 @@ fn check_address(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>,
     reader.value(span, fault.hint(hint));
 }
 
+/// The price a table has for a model, unless its provider is somebody else's here.
+pub(super) fn listed<'o>(
+    name: &str,
+    providers: &[RawProvider],
+    offer: &Offer<'o>,
+) -> Option<&'o Listed> {
+    let own = providers.iter().find(|own| own.name == provider_of(name));
+    let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.dialect.is_absent());
+    let free = own.and_then(|own| own.free.given()).is_some_and(|free| *free);
+    offer.prices?.get(name).filter(|_| !moved && !free)
+}
+
 /// What costs money must say how much, whether there is a budget or not.
 fn check_price(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>, reader: &Reader) {
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
@@ -91,11 +104,15 @@ fn check_price(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>, r
     // What is asked elsewhere, or with a key, may not be this machine's own any more.
     let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.key_env.is_absent());
     let free = declared.unwrap_or_else(|| !moved && offer.is_free(name));
-    if model.price.is_some() || free {
+    if model.price.is_some() || free || listed(name, providers, offer).is_some() {
         return;
     }
-    let fault = Fault::new("a model that may cost something needs its price");
+    let unusable = offer.prices.and_then(|table| table.unusable(name));
+    let fault = match unusable {
+        Some(why) => Fault::new(format!("its price in the table cannot be used: {why}")),
+        None => Fault::new("a model that may cost something needs its price"),
+    };
     let hint = "add `price = { input = \"0.15\", output = \"0.60\" }`, dollars per million tokens; \
-                or `free = true` under its provider";
+                or `free = true` under its provider; `synthd models list` shows known prices";
     reader.value(span, fault.hint(hint));
 }

@@ -54,6 +54,7 @@ pub(super) struct RawModel {
     pub(super) weight: Field<u32>,
     pub(super) concurrency: Field<usize>,
     pub(super) requests_per_minute: Field<u32>,
+    pub(super) context: Field<u64>,
     /// None where the key is absent.
     pub(super) price: Option<RawPrice>,
 }
@@ -63,6 +64,7 @@ pub(super) struct RawPrice {
     pub(super) output: Field<Money>,
     pub(super) cached: Field<Money>,
     pub(super) cache_write: Field<Money>,
+    pub(super) reasoning: Field<Money>,
 }
 
 pub(super) struct RawSandbox {
@@ -218,6 +220,7 @@ impl RawModel {
             weight: section.optional("weight", whole(1..=1_000_000)),
             concurrency: section.optional("concurrency", whole(1..=4096)),
             requests_per_minute: section.optional("requests_per_minute", whole(1..=1_000_000)),
+            context: section.optional("context", whole(1_024..=100_000_000)),
             price: RawPrice::read(section.section("price")),
         };
         section.finish();
@@ -256,8 +259,9 @@ impl RawPrice {
         );
         let cached = section.optional("cached", money);
         let cache_write = section.optional("cache_write", money);
+        let reasoning = section.optional("reasoning", money);
         section.finish();
-        given.then_some(Self { input, output, cached, cache_write })
+        given.then_some(Self { input, output, cached, cache_write, reasoning })
     }
 }
 

@@ -14,8 +14,8 @@ use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
     AllowedHost, Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
-    Filter, Limits, ModelConfig, Money, Network, Price, Pull, QualityPolicy, SandboxSpec, Shell,
-    TaskSelection,
+    Filter, Limits, ModelConfig, Money, Network, Price, Pull, QualityPolicy, Rates, SandboxSpec,
+    Shell, TaskSelection,
 };
 use synthd_actors::scaffold;
 
@@ -36,6 +36,7 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
         digests: BTreeMap::new(),
+        price_table: offer.prices.map(|table| table.digest.clone()),
         pull: raw.sandbox.pull.clone().or(Pull::default()),
         images: raw.sandbox.images.iter().map(|e| (e.name.clone(), e.text.clone())).collect(),
         sandbox: sandbox(raw.sandbox, raw.networks),
@@ -249,18 +250,23 @@ fn tasks(raw: RawTasks) -> TaskSelection {
 pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
     let price = raw.price.and_then(|price| {
         let (input, output) = (price.input.into_option()?, price.output.into_option()?);
-        Some(Price {
+        let rates = Rates {
             input_per_million: input,
             output_per_million: output,
             cached_per_million: price.cached.into_option(),
             cache_write_per_million: price.cache_write.into_option(),
-        })
+            reasoning_per_million: price.reasoning.into_option(),
+        };
+        Some(Price { rates, tiers: Vec::new() })
     });
     let name = raw.name.or(String::new());
+    let listed = providers::listed(&name, providers, offer);
+    let context = raw.context.into_option().or_else(|| listed?.context);
     ModelConfig {
         endpoint: providers::endpoint(&name, providers, offer),
+        price: price.or_else(|| Some(listed?.price.clone())).unwrap_or_default(),
+        context,
         name,
-        price: price.unwrap_or_default(),
         weight: raw.weight.or(1),
         concurrency: raw.concurrency.or(MODEL_CONCURRENCY),
         requests_per_minute: raw.requests_per_minute.into_option(),

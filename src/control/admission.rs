@@ -3,6 +3,7 @@
 use crate::config;
 use crate::engine::{Engine, fault_error, require, store_error};
 use crate::error::{Code, Error, Result};
+use crate::estimate::{self, affordable};
 use crate::sandbox::Backends;
 use crate::sandbox::docker::Pulled;
 use crate::templates::nothing_matches;
@@ -32,6 +33,9 @@ pub async fn admit(
 ) -> Result<CampaignHandle> {
     check_selection(catalog, config)?;
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
+    if known.is_none() {
+        affordable(&estimate::campaign(catalog, config)?)?;
+    }
     let begun_with = known.map(|record| record.images).unwrap_or_default();
     let mut digests = require_all(&engine.backend, catalog, config, &begun_with, told).await?;
     // Of templates that are not selected now, too: they may be again.

@@ -55,6 +55,7 @@ mod tests {
             identity: String::new(),
             config: String::new(),
             images: Default::default(),
+            price_table: None,
             state,
             reason: None,
             created_at_ms: 0,

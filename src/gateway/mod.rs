@@ -56,8 +56,10 @@ pub struct Gateway {
 /// What stands behind a name.
 struct Behind {
     model: Arc<dyn ChatModel>,
-    /// None for models of the engine's own.
+    /// None where no client speaks its format.
     upstream: Option<Upstream>,
+    /// Whether it is the engine's own, and asked over no wire.
+    is_own: bool,
     /// Whether a mistaken worst case could cost anything.
     is_free: bool,
 }
@@ -75,7 +77,8 @@ impl Gateway {
             let model = factory.model(config)?;
             let upstream = factory.upstream(config)?;
             let is_free = config.price.is_free();
-            Ok((config.name.clone(), Behind { model, upstream, is_free }))
+            let is_own = config.endpoint.is_none();
+            Ok((config.name.clone(), Behind { model, upstream, is_own, is_free }))
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
         let Tools { router, collector, journal, clock } = tools;

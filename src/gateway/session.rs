@@ -126,7 +126,7 @@ impl Sessions {
     /// up with.
     async fn begin(&self, name: &str) -> Result<Session, Fault> {
         let digest = digest_of(&["gateway", self.campaign.as_str(), name]);
-        let episode = EpisodeId(format!("ep-{}", &digest[..20]));
+        let episode = EpisodeId(format!("ep-{}", &digest[..16]));
         let known = self.journal.episodes(&self.campaign).await?;
         let last = known.iter().find(|known| known.plan.id == episode).map(|known| known.attempt);
         let attempt = last.unwrap_or_default().next();

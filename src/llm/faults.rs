@@ -5,7 +5,7 @@ use super::retry_after;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use synthd_actors::model::{
     CallFault, Charge, ChatReply, Fault, FaultKind, FinishReason, Message, Role, Usage,
 };
@@ -72,7 +72,7 @@ pub(super) fn filtered() -> ChatReply {
 pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> CallFault {
     let complaint = Complaint::read(said);
     let kind = kind_of(status, &complaint);
-    let retry_after = retry_after::of(headers, SystemTime::now());
+    let retry_after = retry_after::of(headers, SystemTime::now()).or(complaint.retry_after);
     // What failed inside, or was garbled there, may have been charged for.
     let away = TURNED_AWAY.contains(&status.as_u16()) && !complaint.is_any(&[GARBLED]);
     let rate_limited = status == StatusCode::TOO_MANY_REQUESTS && kind.is_transient();
@@ -93,7 +93,7 @@ pub(super) fn in_stream(error: &Value) -> CallFault {
 }
 
 fn kind_of(status: StatusCode, complaint: &Complaint) -> FaultKind {
-    if complaint.is_any(&NO_CREDIT) {
+    if complaint.is_any(&NO_CREDIT) || complaint.for_today {
         return FaultKind::ModelPermanent;
     }
     if complaint.is_any(&[GARBLED]) {
@@ -114,6 +114,10 @@ struct Complaint {
     message: String,
     /// Type and code.
     names: Vec<String>,
+    /// As some hosts say it in the body alone.
+    retry_after: Option<Duration>,
+    /// The quota of a whole day is used up.
+    for_today: bool,
 }
 
 impl Complaint {
@@ -121,7 +125,12 @@ impl Complaint {
         match serde_json::from_str::<Value>(said) {
             Ok(Value::Array(list)) => Self::of(list.first().unwrap_or(&Value::Null)),
             Ok(value) => Self::of(&value),
-            Err(_) => Self { message: said.to_owned(), names: Vec::new() },
+            Err(_) => Self {
+                message: said.to_owned(),
+                names: Vec::new(),
+                retry_after: None,
+                for_today: false,
+            },
         }
     }
 
@@ -135,7 +144,14 @@ impl Complaint {
         let message = ["message", "detail", "error"].iter().find_map(|key| text(error.get(key)?));
         let names =
             ["type", "code", "error_code", "status"].iter().filter_map(|key| text(error.get(key)?));
+        let details = error.get("details").and_then(Value::as_array).into_iter().flatten();
+        let delays = details.clone().filter_map(|detail| detail["retryDelay"].as_str());
+        let quotas =
+            details.flat_map(|detail| detail["violations"].as_array().into_iter().flatten());
+        let mut quotas = quotas.filter_map(|violation| violation["quotaId"].as_str());
         Self {
+            retry_after: delays.filter_map(retry_after::seconds).next(),
+            for_today: quotas.any(|quota| quota.contains("PerDay")),
             names: names.map(|name| name.to_ascii_lowercase()).collect(),
             message: message.or_else(|| text(error)).unwrap_or_else(|| error.to_string()),
         }

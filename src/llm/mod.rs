@@ -4,10 +4,16 @@
 mod anthropic;
 mod events;
 mod faults;
+#[cfg(test)]
+mod fuzz;
+mod gemini;
 mod http;
 mod key;
+mod named;
+mod ollama;
 mod openai;
 mod provider;
+mod responses;
 mod retry_after;
 mod scripted;
 mod upstream;
@@ -18,10 +24,13 @@ pub use scripted::{Behaviour, ScriptedModel};
 pub use upstream::{Family, Opened, Passage, Upstream};
 
 use anthropic::Messages;
+use gemini::Gemini;
+use ollama::Ollama;
 use openai::OpenAiChat;
+use responses::Responses;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
-use synthd_actors::model::{Endpoint, Fault, FaultKind, ModelConfig};
+use synthd_actors::model::{CallFault, Endpoint, Fault, FaultKind, ModelConfig};
 use synthd_actors::ports::{ChatModel, ModelFactory};
 
 /// Every model this version can call.
@@ -33,9 +42,13 @@ pub struct Models {
 
 impl Models {
     /// The way to a model for bytes that are passed on as they are; none to models of the
-    /// engine's own.
+    /// engine's own, and to families that no client here speaks.
     pub fn upstream(&self, config: &ModelConfig) -> Result<Option<Upstream>, Fault> {
         let Some(endpoint) = &config.endpoint else { return Ok(None) };
+        let others = [Gemini::DIALECT, Responses::DIALECT, Ollama::DIALECT];
+        if others.contains(&endpoint.dialect.as_str()) {
+            return Ok(None);
+        }
         let key = key_of(config.provider(), endpoint)?;
         let key = key.as_ref().map(ExposeSecret::expose_secret);
         Upstream::new(endpoint, config, key, self.patience).map(Some)
@@ -55,12 +68,26 @@ impl ModelFactory for Models {
                 Messages::DIALECT => {
                     Ok(Arc::new(Messages::new(endpoint, name, config, key, self.patience)?))
                 }
+                Gemini::DIALECT => Ok(Arc::new(Gemini::new(endpoint, name, key, self.patience)?)),
+                Responses::DIALECT => {
+                    Ok(Arc::new(Responses::new(endpoint, name, key, self.patience)?))
+                }
+                Ollama::DIALECT => {
+                    Ok(Arc::new(Ollama::new(endpoint, name, config.context, self.patience)?))
+                }
                 _ => Ok(Arc::new(OpenAiChat::new(endpoint, name, key, self.patience)?)),
             };
         }
         let behaviour = Behaviour::named(name).filter(|_| provider == "scripted");
         Ok(Arc::new(ScriptedModel::new(behaviour.ok_or_else(unknown)?)))
     }
+}
+
+/// A setting that a family has no word for: it is told, and not left out in silence.
+fn without_words(what: Option<&str>) -> Result<(), CallFault> {
+    let Some(what) = what else { return Ok(()) };
+    let why = format!("this model's format has no {what}");
+    Err(CallFault::free(FaultKind::ModelRejected, why))
 }
 
 /// From the environment alone, and kept nowhere but in the header it goes into.

@@ -22,6 +22,11 @@ pub(super) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     wait.or_else(date).or_else(reset).map(|wait| wait.min(LONGEST))
 }
 
+/// What the body of a refusal says, such as `45.837906927s`.
+pub(super) fn seconds(text: &str) -> Option<Duration> {
+    duration(text).map(|wait| wait.min(LONGEST))
+}
+
 /// Such as `6m0s`, `1.5s` and `12ms`, each part with its unit.
 fn duration(text: &str) -> Option<Duration> {
     let (mut rest, mut total) = (text, 0.0);

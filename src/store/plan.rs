@@ -14,9 +14,11 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Resul
     let name = record.name.as_str();
     let kept = conn
         .prepare_cached(
-            "INSERT INTO campaign (name, identity, config, state, reason, created_at_ms, images)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-             ON CONFLICT (name) DO UPDATE SET config = excluded.config, images = excluded.images
+            "INSERT INTO campaign (name, identity, config, state, reason, created_at_ms, images,
+                 price_table)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+             ON CONFLICT (name) DO UPDATE SET config = excluded.config, images = excluded.images,
+                 price_table = excluded.price_table
              WHERE identity = excluded.identity",
         )?
         .execute(params![
@@ -26,7 +28,8 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Resul
             record.state.as_str(),
             record.reason,
             record.created_at_ms,
-            json(&record.images)?
+            json(&record.images)?,
+            record.price_table
         ])?;
     if kept == 0 {
         let what = format!("a campaign named {name} with other settings is stored already");

@@ -14,8 +14,8 @@ use synthd_actors::model::{
 
 type Result<T> = std::result::Result<T, Trouble>;
 
-const CAMPAIGN: &str =
-    "SELECT name, identity, config, state, reason, created_at_ms, images FROM campaign";
+const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms, images,
+    price_table FROM campaign";
 
 const EPISODE: &str = "
     SELECT id, name, episode.ordinal, task, template, task_index, category, difficulty, model,
@@ -143,6 +143,7 @@ fn campaign_of(row: &Row<'_>) -> Result<CampaignRecord> {
         reason: row.get(4)?,
         created_at_ms: row.get(5)?,
         images: images_of(&row.get::<_, String>(6)?)?,
+        price_table: row.get(7)?,
     })
 }
 

@@ -12,6 +12,7 @@ mod harness;
 mod help;
 mod images;
 mod json;
+mod models;
 mod network;
 mod places;
 mod python;

@@ -4,7 +4,8 @@ use super::host::{Act, Host, event, events_begin, status};
 use super::{ask, at, model, say_hello_to};
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    Charge, Endpoint, FaultKind, FinishReason, Message, ModelConfig, Money, Price, Role, ToolCall,
+    Charge, Endpoint, FaultKind, FinishReason, Message, ModelConfig, Money, Price, Rates, Role,
+    ToolCall,
 };
 
 fn call(id: &str, arguments: &str) -> ToolCall {
@@ -182,7 +183,8 @@ async fn caches_are_asked_for_where_their_price_is_known() {
     ask(&*model(&host, "anthropic"), messages()).await.unwrap();
     let endpoint =
         Endpoint { dialect: "anthropic".to_owned(), base_url: host.url(), key_env: None };
-    let price = Price { cache_write_per_million: Some(Money::from_nanos(1)), ..Price::default() };
+    let rates = Rates { cache_write_per_million: Some(Money::from_nanos(1)), ..Rates::default() };
+    let price = Price { rates, tiers: Vec::new() };
     let config = ModelConfig { price, ..super::config(endpoint) };
     ask(&*super::made(&config), messages()).await.unwrap();
     let heard = host.heard();

@@ -3,6 +3,7 @@
 
 mod adapter;
 mod anthropic;
+mod families;
 mod faulty;
 mod gateway;
 mod host;

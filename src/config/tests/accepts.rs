@@ -84,8 +84,8 @@ fn every_key_arrives() {
     let config = campaign(FULL);
     assert_eq!((config.seed, config.concurrency, config.tasks.per_template), (255, 3, 1000));
     assert_eq!(config.tasks.exclude, ["shell/slow-*"]);
-    assert_eq!(config.models[0].price.input_per_million, Money::from_nanos(150_000_000));
-    assert_eq!(config.models[0].price.output_per_million, Money::from_nanos(1));
+    assert_eq!(config.models[0].price.rates.input_per_million, Money::from_nanos(150_000_000));
+    assert_eq!(config.models[0].price.rates.output_per_million, Money::from_nanos(1));
     assert_eq!((config.models[0].weight, config.models[0].concurrency), (2, 5));
     assert_eq!(config.models[0].requests_per_minute, Some(60));
     assert_eq!(config.models[1].name, "scripted/give-up");

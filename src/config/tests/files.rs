@@ -99,6 +99,26 @@ fn the_daemon_file_shows_every_default() {
 }
 
 #[test]
+fn the_gateways_file_is_valid_and_shows_every_default() {
+    let text = read("gateway.toml");
+    let config = parse_gateway("gateway.toml", &text).unwrap_or_else(|errors| panic!("{errors}"));
+    let least = "[[models]]\nname = \"scripted/echo\"\n[budget]\nusd = \"5.00\"\n";
+    let least = parse_gateway("least.toml", least).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(GatewayConfig { source: least.source.clone(), ..config }, least);
+    for (bad, told) in [
+        ("listen = \"0.0.0.0:80\"", "everybody who reaches this address"),
+        ("listen = \"somewhere\"", "neither an address"),
+        ("listen = \"unix:\"", "listen"),
+        ("listen = \"127.0.0.1:1\"\nport = 3", "unknown key `port`"),
+    ] {
+        let text = format!("[gateway]\n{bad}\n[[models]]\nname = \"scripted/echo\"\n");
+        let errors = parse_gateway("bad.toml", &text).expect_err(bad).render();
+        assert!(errors.contains(told), "{errors}");
+    }
+    assert!(parse_gateway("empty.toml", "").is_err());
+}
+
+#[test]
 fn the_quickstart_is_what_is_promised() {
     let config = campaign(&read("quickstart.toml"));
     let models: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
@@ -116,7 +136,9 @@ fn every_file_is_valid_and_named_for_its_campaign() {
     let files = files.iter().flat_map(|dir| fs::read_dir(dir).expect("a directory"));
     let paths: Vec<PathBuf> = files.map(|entry| entry.expect("an entry").path()).collect();
     let toml = paths.iter().filter(|path| path.extension().is_some_and(|end| end == "toml"));
-    let campaigns: Vec<&PathBuf> = toml.filter(|path| !path.ends_with("daemon.toml")).collect();
+    let others = ["daemon.toml", "gateway.toml", "prices.toml"];
+    let campaigns: Vec<&PathBuf> =
+        toml.filter(|path| !others.iter().any(|other| path.ends_with(other))).collect();
     assert!(campaigns.len() >= 5);
     for path in campaigns {
         let loaded = load_campaign(path).unwrap_or_else(|errors| panic!("{errors}"));

@@ -36,7 +36,7 @@ impl Messages {
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (KeyIn::Header(KEY_HEADER), key));
         let provider = Provider::new(endpoint, "messages", key, patience)?;
-        let caches = config.price.cache_write_per_million.is_some();
+        let caches = config.price.rates.cache_write_per_million.is_some();
         Ok(Self { provider, model: model.to_owned(), caches })
     }
 }

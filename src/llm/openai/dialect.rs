@@ -67,7 +67,12 @@ mod tests {
 
     #[test]
     fn every_dialect_a_campaign_may_name_is_known() {
-        let others = [crate::llm::anthropic::Messages::DIALECT];
+        let others = [
+            crate::llm::anthropic::Messages::DIALECT,
+            crate::llm::gemini::Gemini::DIALECT,
+            crate::llm::responses::Responses::DIALECT,
+            crate::llm::ollama::Ollama::DIALECT,
+        ];
         for name in crate::config::DIALECTS {
             let known = Dialect::named(name).is_some();
             assert_ne!(known, others.contains(&name), "{name}");

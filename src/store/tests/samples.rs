@@ -18,6 +18,7 @@ pub(super) fn campaign(campaign: &str) -> CampaignRecord {
         identity: format!("identity of {campaign}"),
         config: "seed = 1".to_owned(),
         images: [("base".to_owned(), "sha256:0".to_owned())].into(),
+        price_table: Some("p".to_owned()),
         state: CampaignState::Running,
         reason: None,
         created_at_ms: 1_000,

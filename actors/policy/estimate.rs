@@ -1,0 +1,147 @@
+//! What calls may cost before any is made: the least, the likely, the most.
+
+use crate::model::{ChatRequest, EpisodeLimits, Money, Price, Usage};
+
+/// Bytes a token, in English and code; no text has many more than the second.
+const BYTES_PER_TOKEN: u64 = 4;
+const MOST_BYTES_PER_TOKEN: u64 = 8;
+/// Tokens of a usual reply, and of what a command prints.
+const REPLY: u64 = 150;
+const OBSERVED: u64 = 300;
+/// Tokens that providers add of their own where tools are offered.
+const TOOLS_OVERHEAD: u64 = 1_024;
+
+/// Three sums, each for the same thing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Estimate {
+    pub least: Money,
+    pub likely: Money,
+    pub most: Money,
+}
+
+impl Estimate {
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            least: self.least.saturating_add(other.least),
+            likely: self.likely.saturating_add(other.likely),
+            most: self.most.saturating_add(other.most),
+        }
+    }
+
+    pub fn times(self, count: u64) -> Self {
+        let times = |money: Money| Money::from_nanos(money.nanos().saturating_mul(count));
+        Self { least: times(self.least), likely: times(self.likely), most: times(self.most) }
+    }
+}
+
+/// The most that a request may use: no tokenizer makes more tokens than bytes, and the output
+/// is capped.
+pub fn worst_case(request: &ChatRequest) -> Usage {
+    let messages: usize = request
+        .messages
+        .iter()
+        .map(|m| {
+            let calls: usize = m.tool_calls.iter().map(|c| c.name.len() + c.arguments.len()).sum();
+            let thought = m.reasoning.as_ref().map_or(0, |r| {
+                r.text.len() + r.verbatim.as_ref().map_or(0, |(_, json)| json.len())
+            });
+            m.content.len() + calls + thought + 16
+        })
+        .sum();
+    let tools: usize = request
+        .tools
+        .iter()
+        .map(|t| t.name.len() + t.description.len() + t.parameters.to_string().len() + 16)
+        .sum();
+    let overhead = if request.tools.is_empty() { 0 } else { TOOLS_OVERHEAD };
+    Usage::of((messages + tools) as u64 + overhead, u64::from(request.max_output_tokens))
+}
+
+/// What one episode may cost that begins with such a request. `output_kept` is what a command
+/// may print at most, on each of its two ways.
+pub fn episode(
+    price: &Price,
+    opening: &ChatRequest,
+    expected_steps: (u32, u32),
+    limits: &EpisodeLimits,
+    output_kept: u32,
+) -> Estimate {
+    let first = worst_case(opening);
+    Estimate {
+        least: price.of(Usage::of(first.input_tokens / MOST_BYTES_PER_TOKEN, 1)),
+        likely: likely(price, first.input_tokens / BYTES_PER_TOKEN, expected_steps),
+        most: most(price, first, limits, u64::from(output_kept)),
+    }
+}
+
+/// What was said before is read from a cache where that has a price of its own.
+fn likely(price: &Price, opening: u64, (least, most): (u32, u32)) -> Money {
+    let steps = u64::from(least.midpoint(most).max(1));
+    let calls = (0..steps).map(|step| {
+        let input = opening + step * (REPLY + OBSERVED);
+        let said_before = if step == 0 { 0 } else { input - (REPLY + OBSERVED) };
+        let cached = price.rates.cached_per_million.map(|_| said_before);
+        price.of(Usage { cached_tokens: cached, ..Usage::of(input, REPLY) })
+    });
+    calls.sum()
+}
+
+/// Every turn and every attempt used up, each call at its worst.
+fn most(price: &Price, first: Usage, limits: &EpisodeLimits, output_kept: u64) -> Money {
+    let grows =
+        first.output_tokens.saturating_add(output_kept.saturating_mul(2)).saturating_add(64);
+    let call = |turn: u32| {
+        let input = first.input_tokens.saturating_add(grows.saturating_mul(u64::from(turn)));
+        price.worst(Usage::of(input, first.output_tokens))
+    };
+    let attempt: Money = (0..limits.max_turns).map(call).sum();
+    Money::from_nanos(attempt.nanos().saturating_mul(u64::from(limits.attempts.max(1))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Message, Rates, Role};
+    use proptest::prelude::*;
+
+    fn price(input: u64, output: u64, cached: Option<u64>) -> Price {
+        let rates = Rates {
+            input_per_million: Money::from_nanos(input),
+            output_per_million: Money::from_nanos(output),
+            cached_per_million: cached.map(Money::from_nanos),
+            ..Rates::default()
+        };
+        Price { rates, tiers: Vec::new() }
+    }
+
+    proptest! {
+        /// The least is no more than the likely, and that no more than the most.
+        #[test]
+        fn they_stand_in_their_order(
+            rates in prop::array::uniform2(0u64..10_000_000_000),
+            cached in prop::option::of(0u64..10_000_000_000),
+            text in ".{0,2000}",
+            steps in (1u32..50, 0u32..50),
+        ) {
+            let price = price(rates[0], rates[1], cached.map(|cached| cached.min(rates[0])));
+            let opening = ChatRequest {
+                messages: vec![Message::text(Role::User, text)],
+                tools: Vec::new(),
+                max_output_tokens: 4_096,
+                settings: Default::default(),
+            };
+            let limits = EpisodeLimits { max_turns: 100, ..EpisodeLimits::default() };
+            let range = (steps.0, steps.0 + steps.1);
+            let estimate = episode(&price, &opening, range, &limits, 16_384);
+            prop_assert!(estimate.least <= estimate.likely, "{:?}", estimate);
+            prop_assert!(estimate.likely <= estimate.most, "{:?}", estimate);
+        }
+    }
+
+    #[test]
+    fn a_cache_makes_long_episodes_cheaper() {
+        let without = likely(&price(1_000_000_000, 0, None), 1_000, (20, 20));
+        let with = likely(&price(1_000_000_000, 0, Some(100_000_000)), 1_000, (20, 20));
+        assert!(with.nanos() * 3 < without.nanos(), "{with} {without}");
+    }
+}

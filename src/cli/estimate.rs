@@ -1,0 +1,93 @@
+//! `synthd estimate`: what a campaign costs, before it does.
+
+use super::TemplateDirs;
+use super::output::{complain_of_config, say, say_json};
+use super::prices::PriceOptions;
+use super::visible::fit;
+use crate::config;
+use crate::control::check_selection;
+use crate::error::Result;
+use crate::estimate::{self, CampaignEstimate, Sums};
+use crate::templates;
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+#[derive(Args)]
+#[command(
+    after_help = "At the least: one short call an episode. Likely: the steps that templates expect,
+replies and outputs of usual length, and what was said before from a cache where
+it has a price. At the most: every turn and every attempt of every episode used
+up, each call at its worst; a budget is a wall before that.
+
+Examples:
+  synthd estimate campaign.toml
+  synthd estimate campaign.toml --json | jq -r .likely_usd"
+)]
+pub(super) struct EstimateArgs {
+    /// The campaign file
+    campaign: PathBuf,
+    #[command(flatten)]
+    prices: PriceOptions,
+    #[command(flatten)]
+    templates: TemplateDirs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
+    args.prices.table()?;
+    let loaded = match config::load_campaign(&args.campaign) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            complain_of_config(&errors, args.json);
+            return Ok(ExitCode::from(errors.code().exit_code()));
+        }
+    };
+    let catalog = templates::load(&args.templates.directories)?;
+    check_selection(&catalog, &loaded.config)?;
+    let estimate = estimate::campaign(&catalog, &loaded.config)?;
+    if args.json {
+        say_json(&estimate)?;
+    } else {
+        say(&page(&estimate));
+    }
+    estimate::affordable(&estimate)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn page(estimate: &CampaignEstimate) -> String {
+    let line = |name: &str, episodes: &str, [least, likely, most]: [String; 3]| {
+        let name = fit(name, 28);
+        format!("{name:<28}  {episodes:>8}  {least:>11}  {likely:>11}  {most:>12}")
+    };
+    let sums = |sums: &Sums| {
+        [sums.least_usd, sums.likely_usd, sums.most_usd]
+            .map(|money| format!("${}", cents(&money.to_string())))
+    };
+    let head = ["at least", "likely", "at most"].map(str::to_owned);
+    let mut lines = vec![line("model", "episodes", head)];
+    let models = estimate.models.iter();
+    lines.extend(models.map(|one| line(&one.model, &one.episodes.to_string(), sums(&one.sums))));
+    if estimate.models.len() > 1 {
+        let episodes: u64 = estimate.models.iter().map(|one| one.episodes).sum();
+        lines.push(line("all", &episodes.to_string(), sums(&estimate.total)));
+    }
+    lines.push(match estimate.budget_usd {
+        Some(budget) => format!(
+            "budget ${budget}; up to ${} are held for a first call",
+            estimate.first_call_usd
+        ),
+        None => format!("no budget; up to ${} are held for a first call", estimate.first_call_usd),
+    });
+    lines.join("\n")
+}
+
+/// No more decimals than people read.
+fn cents(money: &str) -> &str {
+    match money.find('.') {
+        Some(point) => &money[..money.len().min(point + 5)],
+        None => money,
+    }
+}

@@ -1,0 +1,120 @@
+//! `synthd models check`: what a campaign would use, and whether anything is missing. Nothing
+//! is asked of anybody.
+
+use crate::cli::output::{complain_of_config, say, say_json};
+use crate::cli::prices::PriceOptions;
+use crate::cli::visible::visible_line;
+use crate::config;
+use crate::error::{Code, Error, Result};
+use crate::llm::Models;
+use crate::prices::PriceTable;
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use synthd_actors::model::{ModelConfig, Price};
+use synthd_actors::ports::ModelFactory;
+
+#[derive(Args)]
+#[command(
+    after_help = "Keys are looked for in the environment, and shown nowhere. No request is made.
+
+Examples:
+  synthd models check campaign.toml
+  synthd models check campaign.toml --json | jq '.models[].problem'"
+)]
+pub(in crate::cli) struct CheckArgs {
+    /// The campaign file
+    campaign: PathBuf,
+    #[command(flatten)]
+    prices: PriceOptions,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// One model of a campaign.
+#[derive(Serialize)]
+struct Looked {
+    model: String,
+    dialect: Option<String>,
+    base_url: Option<String>,
+    key_env: Option<String>,
+    price: Price,
+    /// `free`, the table's name, or `campaign`.
+    priced_by: String,
+    problem: Option<String>,
+}
+
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
+    let table = args.prices.table()?;
+    let loaded = match config::load_campaign(&args.campaign) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            complain_of_config(&errors, args.json);
+            return Ok(ExitCode::from(errors.code().exit_code()));
+        }
+    };
+    let models: Vec<Looked> = loaded.config.models.iter().map(|one| look(one, table)).collect();
+    let amiss = models.iter().filter(|looked| looked.problem.is_some()).count();
+    if args.json {
+        say_json(&json!({ "ok": amiss == 0, "models": models, "price_table": table.digest }))?;
+    } else {
+        models.iter().for_each(tell);
+    }
+    if amiss == 0 {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let error = Error::new(
+        Code::ModelUnusable,
+        format!("{amiss} of {} models cannot be asked", models.len()),
+    );
+    match args.json {
+        true => Ok(ExitCode::from(error.code().exit_code())),
+        false => Err(error.hint("set the keys that are missing, or leave the models out")),
+    }
+}
+
+fn look(model: &ModelConfig, table: &PriceTable) -> Looked {
+    let endpoint = model.endpoint.as_ref();
+    let listed = table.get(&model.name).is_some_and(|listed| listed.price == model.price);
+    let priced_by = match (model.price.is_free(), listed) {
+        (true, _) => "free".to_owned(),
+        (false, true) => table.name.clone(),
+        (false, false) => "campaign".to_owned(),
+    };
+    Looked {
+        model: model.name.clone(),
+        dialect: endpoint.map(|endpoint| endpoint.dialect.clone()),
+        base_url: endpoint.map(|endpoint| endpoint.base_url.clone()),
+        key_env: endpoint.and_then(|endpoint| endpoint.key_env.clone()),
+        price: model.price.clone(),
+        priced_by,
+        problem: Models::default().model(model).err().map(|fault| fault.message),
+    }
+}
+
+fn tell(looked: &Looked) {
+    say(&visible_line(&looked.model));
+    let place = match (&looked.base_url, &looked.dialect) {
+        (Some(url), Some(dialect)) => format!("{url} ({dialect})"),
+        _ => "in this process".to_owned(),
+    };
+    say(&format!("  asked   {}", visible_line(&place)));
+    if let Some(variable) = &looked.key_env {
+        say(&format!("  key     {variable}"));
+    }
+    let rates = &looked.price.rates;
+    let price = match looked.price.is_free() {
+        true => "none: it is free".to_owned(),
+        false => format!(
+            "${} in, ${} out per million tokens, by {}",
+            rates.input_per_million, rates.output_per_million, looked.priced_by
+        ),
+    };
+    say(&format!("  price   {}", visible_line(&price)));
+    if let Some(problem) = &looked.problem {
+        say(&format!("  PROBLEM {}", visible_line(problem)));
+    }
+}

@@ -1,0 +1,72 @@
+//! `synthd models price`: a sum, as a campaign would reckon it.
+
+use crate::cli::output::{say, say_json};
+use crate::cli::prices::PriceOptions;
+use crate::error::{Code, Error, Result};
+use clap::Args;
+use serde_json::json;
+use std::process::ExitCode;
+use synthd_actors::model::Usage;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  synthd models price openai/gpt-4.1-mini --input 12000 --output 800
+  synthd models price anthropic/claude-haiku-4-5 --input 12000 --cached 11000")]
+pub(in crate::cli) struct PriceArgs {
+    /// The model, as `models list` has it
+    model: String,
+    /// Tokens read, those from a cache too
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    input: u64,
+    /// Of them, read from a cache
+    #[arg(long, value_name = "TOKENS")]
+    cached: Option<u64>,
+    /// Of them, written to a cache
+    #[arg(long, value_name = "TOKENS")]
+    cache_write: Option<u64>,
+    /// Tokens written, reasoning too
+    #[arg(long, value_name = "TOKENS", default_value_t = 0)]
+    output: u64,
+    /// Of them, reasoning
+    #[arg(long, value_name = "TOKENS")]
+    reasoning: Option<u64>,
+    #[command(flatten)]
+    prices: PriceOptions,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &PriceArgs) -> Result<ExitCode> {
+    let table = args.prices.table()?;
+    let listed =
+        table.get(&args.model).ok_or_else(|| unknown(&args.model, table.unusable(&args.model)))?;
+    let usage = Usage {
+        cached_tokens: args.cached,
+        cache_write_tokens: args.cache_write,
+        reasoning_tokens: args.reasoning,
+        ..Usage::of(args.input, args.output)
+    };
+    let (cost, worst) =
+        (listed.price.of(usage), listed.price.worst(Usage::of(args.input, args.output)));
+    if args.json {
+        say_json(&json!({ "model": args.model, "usage": usage, "cost_usd": cost,
+            "worst_usd": worst, "listed": listed, "table": table.name, "digest": table.digest }))?;
+    } else {
+        say(&format!(
+            "${cost}, and ${worst} at the dearest rates, which is what is held before a call"
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(model: &str, unusable: Option<&str>) -> Error {
+    match unusable {
+        Some(why) => {
+            Error::new(Code::BadUsage, format!("the price of {model} cannot be used: {why}"))
+                .hint("a campaign may say its `price` itself")
+        }
+        None => Error::new(Code::BadUsage, format!("no price of {model:?} is known"))
+            .hint("`synthd models list` shows those that are; --price-table names another table"),
+    }
+}

@@ -1,0 +1,158 @@
+//! One reply out of the pieces of a stream.
+//!
+//! ```text
+//!  piece (parts) ─► … ─► piece with a finishReason ─► reply
+//!    └─ promptFeedback with a blockReason ─► refused
+//! ```
+//! Parts are kept as they came and in their order: a signature stands on some of them, and
+//! must go back where it stood. A turn that ends with calls ends with STOP, too.
+
+use crate::llm::events::Assemble;
+use crate::llm::faults::{in_stream, malformed, unended, unreadable};
+use serde_json::Value;
+use std::ops::ControlFlow;
+use synthd_actors::model::{
+    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+};
+
+/// Whose verbatim parts they are.
+pub(super) const FAMILY: &str = "gemini";
+/// Of calls that came without an id.
+pub(super) const UNNAMED: &str = "call-without-id-";
+/// Of one reply; no agent says more in one turn.
+const MOST_PARTS: usize = 100_000;
+const MOST_CALLS: usize = 1_000;
+
+const REFUSED: [&str; 8] = [
+    "SAFETY",
+    "RECITATION",
+    "LANGUAGE",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "IMAGE_SAFETY",
+    "JAILBREAK",
+];
+
+#[derive(Debug, Default)]
+pub(in crate::llm) struct Assembly {
+    parts: Vec<Value>,
+    finish: Option<String>,
+    blocked: Option<String>,
+    usage: Option<Value>,
+    model: Option<String>,
+}
+
+impl Assemble for Assembly {
+    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
+        self.take(serde_json::from_str(data).map_err(unreadable)?)?;
+        // The stream ends by itself; counts may come after the reason.
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// One piece, or a list of them.
+    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
+        match serde_json::from_slice(body).map_err(unreadable)? {
+            Value::Array(pieces) => pieces.into_iter().try_for_each(|piece| self.take(piece)),
+            piece => self.take(piece),
+        }
+    }
+
+    fn reply(mut self) -> Result<ChatReply, CallFault> {
+        let usage = self.usage.as_ref().and_then(usage_of);
+        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        let answered_by = self.model.take();
+        if let (Some(why), true) = (&self.blocked, self.parts.is_empty()) {
+            let message =
+                Message::text(Role::Assistant, format!("[the request was blocked: {why}]"));
+            let refused = ChatReply::new(message, FinishReason::Refusal, usage);
+            return Ok(ChatReply { uncounted, answered_by, ..refused });
+        }
+        let finish = self.finish.take().ok_or_else(unended)?;
+        let message = self.message(finish == "STOP");
+        if message.tool_calls.len() > MOST_CALLS {
+            return Err(malformed("its answer has more calls than anybody would make"));
+        }
+        let finish = match finish.as_str() {
+            "MAX_TOKENS" => FinishReason::Length,
+            refused if REFUSED.contains(&refused) => FinishReason::Refusal,
+            "STOP" if !message.tool_calls.is_empty() => FinishReason::ToolCalls,
+            "STOP" => FinishReason::Stop,
+            other => return Err(malformed(&format!("it ended with {other}"))),
+        };
+        Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
+    }
+}
+
+impl Assembly {
+    fn take(&mut self, mut piece: Value) -> Result<(), CallFault> {
+        if !piece["error"].is_null() {
+            return Err(in_stream(&piece["error"]));
+        }
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        self.model = text(&piece["modelVersion"]).or(self.model.take());
+        self.blocked = text(&piece["promptFeedback"]["blockReason"]).or(self.blocked.take());
+        if piece["usageMetadata"].is_object() {
+            self.usage = Some(piece["usageMetadata"].take());
+        }
+        // Only one was asked for.
+        self.finish = text(&piece["candidates"][0]["finishReason"]).or(self.finish.take());
+        let parts = piece.pointer_mut("/candidates/0/content/parts").map(Value::take);
+        if let Some(Value::Array(parts)) = parts {
+            self.parts.extend(parts);
+        }
+        if self.parts.len() > MOST_PARTS {
+            return Err(malformed("its answer has more parts than anybody would say"));
+        }
+        Ok(())
+    }
+
+    fn message(&self, is_whole: bool) -> Message {
+        let (mut content, mut thought, mut tool_calls) = (String::new(), String::new(), Vec::new());
+        for part in &self.parts {
+            let text = part["text"].as_str().unwrap_or_default();
+            match part["thought"] == true {
+                true => thought.push_str(text),
+                false => content.push_str(text),
+            }
+            if part["functionCall"].is_object() {
+                tool_calls.push(call(&part["functionCall"], tool_calls.len()));
+            }
+        }
+        let signed = self.parts.iter().any(|part| !part["thoughtSignature"].is_null());
+        let reasoning = (signed || !thought.is_empty()).then(|| Reasoning {
+            text: thought,
+            // What was cut would be refused for ever.
+            verbatim: serde_json::to_string(&self.parts)
+                .ok()
+                .filter(|_| is_whole)
+                .map(|json| (FAMILY.to_owned(), json)),
+        });
+        Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+    }
+}
+
+fn call(json: &Value, at: usize) -> ToolCall {
+    let text = |key: &str| json[key].as_str().filter(|text| !text.is_empty());
+    let arguments = if json["args"].is_null() { "{}".to_owned() } else { json["args"].to_string() };
+    ToolCall {
+        id: text("id").map_or_else(|| format!("{UNNAMED}{at}"), str::to_owned),
+        name: text("name").unwrap_or_default().to_owned(),
+        arguments,
+    }
+}
+
+/// Thoughts are counted apart from the rest of the output, and what tools read apart from the
+/// prompt.
+fn usage_of(json: &Value) -> Option<Usage> {
+    let count = |key: &str| json[key].as_u64();
+    let thoughts = count("thoughtsTokenCount");
+    let input =
+        count("promptTokenCount")?.saturating_add(count("toolUsePromptTokenCount").unwrap_or(0));
+    let output = count("candidatesTokenCount").unwrap_or(0);
+    Some(Usage {
+        cached_tokens: count("cachedContentTokenCount"),
+        reasoning_tokens: thoughts,
+        ..Usage::of(input, output.saturating_add(thoughts.unwrap_or(0)))
+    })
+}

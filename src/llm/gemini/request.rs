@@ -1,0 +1,113 @@
+//! A conversation as generateContent has it.
+
+use super::assembly::{FAMILY, UNNAMED};
+use crate::llm::named::name_of_call;
+use serde_json::{Value, json};
+use synthd_actors::model::{
+    ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+};
+
+/// For calls of other families' models, which have no signature of this one's.
+const FOREIGN: &str = "skip_thought_signature_validator";
+
+/// The body of a request: always with a cap.
+pub(super) fn body(request: &ChatRequest) -> Value {
+    let system = request.messages.iter().filter(|message| message.role == Role::System);
+    let system: Vec<Value> = system.map(|message| json!({ "text": message.content })).collect();
+    let mut body = json!({ "contents": contents(&request.messages),
+        "generationConfig": settings(request) });
+    if !system.is_empty() {
+        body["systemInstruction"] = json!({ "parts": system });
+    }
+    if !request.tools.is_empty() {
+        let functions: Vec<Value> = request.tools.iter().map(tool).collect();
+        body["tools"] = json!([{ "functionDeclarations": functions }]);
+    }
+    if let Some(choice) = &request.settings.tool_choice {
+        body["toolConfig"] = json!({ "functionCallingConfig": chosen(choice) });
+    }
+    body
+}
+
+fn settings(request: &ChatRequest) -> Value {
+    let Settings { temperature, top_p, stop, .. } = &request.settings;
+    let mut config = json!({ "maxOutputTokens": request.max_output_tokens });
+    if let Some(temperature) = temperature {
+        config["temperature"] = json!(temperature);
+    }
+    if let Some(top_p) = top_p {
+        config["topP"] = json!(top_p);
+    }
+    if !stop.is_empty() {
+        config["stopSequences"] = json!(stop);
+    }
+    config
+}
+
+fn chosen(choice: &ToolChoice) -> Value {
+    match choice {
+        ToolChoice::Auto => json!({ "mode": "AUTO" }),
+        ToolChoice::None => json!({ "mode": "NONE" }),
+        ToolChoice::Required => json!({ "mode": "ANY" }),
+        ToolChoice::Tool(name) => json!({ "mode": "ANY", "allowedFunctionNames": [name] }),
+    }
+}
+
+fn tool(tool: &ToolSchema) -> Value {
+    let ToolSchema { name, description, parameters } = tool;
+    json!({ "name": name, "description": description, "parametersJsonSchema": parameters })
+}
+
+/// Turns of the user and the model: what follows each other of one side is one.
+fn contents(messages: &[Message]) -> Vec<Value> {
+    let mut turns: Vec<(&str, Vec<Value>)> = Vec::new();
+    for (at, message) in messages.iter().enumerate() {
+        let (role, parts) = match message.role {
+            Role::System => continue,
+            Role::Assistant => ("model", said(message)),
+            Role::User | Role::Tool => ("user", vec![told(message, &messages[..at])]),
+        };
+        match turns.last_mut() {
+            Some((last, known)) if *last == role => known.extend(parts),
+            _ => turns.push((role, parts)),
+        }
+    }
+    turns.into_iter().map(|(role, parts)| json!({ "role": role, "parts": parts })).collect()
+}
+
+fn told(message: &Message, before: &[Message]) -> Value {
+    let Some(id) = &message.tool_call_id else { return json!({ "text": message.content }) };
+    let name = name_of_call(id, before);
+    let mut response = json!({ "name": name, "response": { "result": message.content } });
+    if !id.starts_with(UNNAMED) {
+        response["id"] = json!(id);
+    }
+    json!({ "functionResponse": response })
+}
+
+/// As it came, where it came from this family; else what can be said of it here.
+fn said(message: &Message) -> Vec<Value> {
+    let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
+    let own = verbatim.filter(|(family, _)| family == FAMILY);
+    if let Some(parts) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {
+        return parts;
+    }
+    let mut parts = Vec::new();
+    if !message.content.is_empty() || message.tool_calls.is_empty() {
+        parts.push(json!({ "text": message.content }));
+    }
+    parts.extend(message.tool_calls.iter().map(call));
+    parts
+}
+
+/// Arguments must be an object; what is none is not lost.
+fn call(call: &ToolCall) -> Value {
+    let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
+    let args = parsed.filter(Value::is_object);
+    let args = args.unwrap_or_else(|| json!({ "unreadable_arguments": call.arguments }));
+    let mut function = json!({ "name": call.name, "args": args });
+    if !call.id.starts_with(UNNAMED) {
+        function["id"] = json!(call.id);
+    }
+    json!({ "functionCall": function, "thoughtSignature": FOREIGN })
+}

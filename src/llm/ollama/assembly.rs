@@ -1,0 +1,93 @@
+//! One reply out of lines of JSON, of which the last says `done`.
+
+use crate::llm::events::Assemble;
+use crate::llm::faults::{in_stream, malformed, unended, unreadable};
+use serde_json::Value;
+use std::ops::ControlFlow;
+use synthd_actors::model::{
+    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+};
+
+/// Of one reply; no agent does more in one turn.
+const MOST_CALLS: usize = 1_000;
+
+#[derive(Debug, Default)]
+pub(in crate::llm) struct Assembly {
+    content: String,
+    thought: String,
+    calls: Vec<ToolCall>,
+    done: Option<Value>,
+}
+
+impl Assemble for Assembly {
+    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
+        self.take(serde_json::from_str(data).map_err(unreadable)?)?;
+        Ok(match self.done {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        })
+    }
+
+    /// One object, or many on lines of their own.
+    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
+        for line in body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+            self.take(serde_json::from_slice(line).map_err(unreadable)?)?;
+        }
+        Ok(())
+    }
+
+    fn reply(self) -> Result<ChatReply, CallFault> {
+        let done = self.done.ok_or_else(unended)?;
+        let finish = match done["done_reason"].as_str() {
+            Some("length") => FinishReason::Length,
+            _ if !self.calls.is_empty() => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        let usage = usage_of(&done);
+        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        let thought = self.thought;
+        let reasoning =
+            (!thought.is_empty()).then_some(Reasoning { text: thought, verbatim: None });
+        let said = Message::text(Role::Assistant, self.content);
+        let message = Message { tool_calls: self.calls, reasoning, ..said };
+        let answered_by = done["model"].as_str().map(str::to_owned);
+        Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
+    }
+}
+
+impl Assembly {
+    fn take(&mut self, line: Value) -> Result<(), CallFault> {
+        if !line["error"].is_null() {
+            return Err(in_stream(&line["error"]));
+        }
+        let message = &line["message"];
+        self.content.push_str(message["content"].as_str().unwrap_or_default());
+        self.thought.push_str(message["thinking"].as_str().unwrap_or_default());
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            self.call(&call["function"])?;
+        }
+        if line["done"] == true {
+            self.done = Some(line);
+        }
+        Ok(())
+    }
+
+    /// Calls have no ids of their own here.
+    fn call(&mut self, function: &Value) -> Result<(), CallFault> {
+        if self.calls.len() >= MOST_CALLS {
+            return Err(malformed("its answer has more calls than anybody would make"));
+        }
+        let arguments = match &function["arguments"] {
+            Value::Null => "{}".to_owned(),
+            Value::String(raw) => raw.clone(),
+            arguments => arguments.to_string(),
+        };
+        let name = function["name"].as_str().unwrap_or_default().to_owned();
+        self.calls.push(ToolCall { id: format!("call_{}", self.calls.len()), name, arguments });
+        Ok(())
+    }
+}
+
+fn usage_of(done: &Value) -> Option<Usage> {
+    Some(Usage::of(done["prompt_eval_count"].as_u64()?, done["eval_count"].as_u64()?))
+}

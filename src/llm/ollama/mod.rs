@@ -1,0 +1,60 @@
+//! Ollama's own format. Behind its OpenAI format it cuts a long conversation from the front
+//! and says nothing; here the context is asked for, and a conversation that has filled it is
+//! told as such.
+
+mod assembly;
+mod request;
+
+use super::http::Patience;
+use super::provider::Provider;
+use super::without_words;
+pub(super) use assembly::Assembly;
+use async_trait::async_trait;
+use synthd_actors::model::{
+    CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind, ToolChoice,
+};
+use synthd_actors::ports::{CallContext, ChatModel};
+
+/// Asked for where a campaign names no `context`.
+const CONTEXT: u64 = 32_768;
+
+/// One model of one host.
+pub(super) struct Ollama {
+    provider: Provider,
+    model: String,
+    context: u64,
+}
+
+impl Ollama {
+    /// As a campaign names it.
+    pub(super) const DIALECT: &'static str = "ollama-native";
+
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        model: &str,
+        context: Option<u64>,
+        patience: Patience,
+    ) -> Result<Self, Fault> {
+        let provider = Provider::new(endpoint, "api/chat", None, patience)?;
+        Ok(Self { provider, model: model.to_owned(), context: context.unwrap_or(CONTEXT) })
+    }
+}
+
+#[async_trait]
+impl ChatModel for Ollama {
+    async fn complete(
+        &self,
+        request: &ChatRequest,
+        context: &CallContext,
+    ) -> Result<ChatReply, CallFault> {
+        let choice = request.settings.tool_choice.as_ref().filter(|c| **c != ToolChoice::Auto);
+        without_words(choice.map(|_| "choice of tools"))?;
+        let body = request::body(&self.model, request, self.context);
+        let reply = self.provider.exchange::<Assembly>(&body, &[], &context.witness).await?;
+        if reply.usage.input_tokens >= self.context {
+            let why = format!("the conversation fills the context of {} tokens", self.context);
+            return Err(CallFault::unknown(FaultKind::ContextFull, why));
+        }
+        Ok(reply)
+    }
+}

@@ -1,0 +1,63 @@
+//! A conversation as Ollama has it.
+
+use crate::llm::named::name_of_call;
+use serde_json::{Value, json};
+use synthd_actors::model::{ChatRequest, Message, Role, Settings, ToolCall, ToolSchema};
+
+/// The body of a request: always a stream, always with a cap and a context.
+pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
+    let messages = request.messages.iter().enumerate();
+    let messages: Vec<Value> =
+        messages.map(|(at, one)| message(one, &request.messages[..at])).collect();
+    let Settings { temperature, top_p, stop, .. } = &request.settings;
+    let mut options = json!({ "num_predict": request.max_output_tokens, "num_ctx": context });
+    if let Some(temperature) = temperature {
+        options["temperature"] = json!(temperature);
+    }
+    if let Some(top_p) = top_p {
+        options["top_p"] = json!(top_p);
+    }
+    if !stop.is_empty() {
+        options["stop"] = json!(stop);
+    }
+    let mut body =
+        json!({ "model": model, "messages": messages, "stream": true, "options": options });
+    if !request.tools.is_empty() {
+        body["tools"] = request.tools.iter().map(tool).collect();
+    }
+    body
+}
+
+fn tool(tool: &ToolSchema) -> Value {
+    let ToolSchema { name, description, parameters } = tool;
+    let function = json!({ "name": name, "description": description, "parameters": parameters });
+    json!({ "type": "function", "function": function })
+}
+
+fn message(message: &Message, before: &[Message]) -> Value {
+    let role = match message.role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    };
+    let mut wire = json!({ "role": role, "content": message.content });
+    if let Some(id) = &message.tool_call_id {
+        wire["tool_name"] = json!(name_of_call(id, before));
+    }
+    if !message.tool_calls.is_empty() {
+        wire["tool_calls"] = message.tool_calls.iter().map(call).collect();
+    }
+    if let Some(reasoning) = message.reasoning.as_ref().filter(|r| !r.text.is_empty()) {
+        wire["thinking"] = json!(reasoning.text);
+    }
+    wire
+}
+
+/// Arguments must be an object; what is none is not lost.
+fn call(call: &ToolCall) -> Value {
+    let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
+    let arguments = parsed.filter(Value::is_object);
+    let arguments = arguments.unwrap_or_else(|| json!({ "unreadable_arguments": call.arguments }));
+    json!({ "function": { "name": call.name, "arguments": arguments } })
+}

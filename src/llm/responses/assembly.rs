@@ -1,0 +1,154 @@
+//! One reply out of the events of a stream.
+//!
+//! ```text
+//!  response.created ─► …item.done ─► … ─► completed | incomplete ─► reply
+//!                                       └► failed, error ─► fault
+//! ```
+//! Items are whole only when they are done. What is thought must go back in front of the item
+//! it led to, and only where it came encrypted.
+
+use crate::llm::events::Assemble;
+use crate::llm::faults::{in_stream, malformed, unended, unreadable};
+use serde_json::Value;
+use std::ops::ControlFlow;
+use synthd_actors::model::{
+    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+};
+
+/// Whose verbatim items they are.
+pub(super) const FAMILY: &str = "openai-responses";
+/// Of one reply; no agent says more in one turn.
+const MOST_ITEMS: usize = 1_000;
+
+#[derive(Debug, Default)]
+pub(in crate::llm) struct Assembly {
+    items: Vec<Value>,
+    /// The response as it was at its end.
+    ended: Option<Value>,
+}
+
+impl Assemble for Assembly {
+    fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
+        let mut event: Value = serde_json::from_str(data).map_err(unreadable)?;
+        match event["type"].as_str().unwrap_or_default() {
+            "response.output_item.done" => self.add(event["item"].take())?,
+            "response.completed" | "response.incomplete" => {
+                self.ended = Some(event["response"].take());
+                return Ok(ControlFlow::Break(()));
+            }
+            "response.failed" => return Err(in_stream(&event["response"]["error"])),
+            "error" => return Err(in_stream(&event)),
+            _ => {}
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
+        let response: Value = serde_json::from_slice(body).map_err(unreadable)?;
+        if !response["error"].is_null() {
+            return Err(in_stream(&response["error"]));
+        }
+        if !response["output"].is_array() {
+            return Err(malformed("its answer has no output"));
+        }
+        self.ended = Some(response);
+        Ok(())
+    }
+
+    fn reply(mut self) -> Result<ChatReply, CallFault> {
+        let mut ended = self.ended.take().ok_or_else(unended)?;
+        // What the end repeats is what there was; some hosts leave it empty.
+        if let Some(Value::Array(output)) = ended.get_mut("output").map(Value::take)
+            && !output.is_empty()
+        {
+            self.items.clear();
+            output.into_iter().try_for_each(|item| self.add(item))?;
+        }
+        let cut = ended["status"] == "incomplete";
+        let message = self.message(!cut);
+        let refused = self.parts().any(|part| part["type"] == "refusal");
+        let finish = match ended["incomplete_details"]["reason"].as_str() {
+            Some("content_filter") => FinishReason::Refusal,
+            _ if cut => FinishReason::Length,
+            _ if refused => FinishReason::Refusal,
+            _ if !message.tool_calls.is_empty() => FinishReason::ToolCalls,
+            _ => FinishReason::Stop,
+        };
+        let usage = usage_of(&ended["usage"]);
+        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        let answered_by = ended["model"].as_str().map(str::to_owned);
+        Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
+    }
+}
+
+impl Assembly {
+    fn add(&mut self, item: Value) -> Result<(), CallFault> {
+        if self.items.len() >= MOST_ITEMS {
+            return Err(malformed("its answer has more items than anybody would say"));
+        }
+        self.items.push(item);
+        Ok(())
+    }
+
+    fn of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
+        self.items.iter().filter(move |item| item["type"] == kind)
+    }
+
+    /// Of all that was said.
+    fn parts(&self) -> impl Iterator<Item = &Value> {
+        self.of("message").flat_map(|item| item["content"].as_array().into_iter().flatten())
+    }
+
+    fn message(&self, is_whole: bool) -> Message {
+        let texts =
+            self.parts().filter_map(|part| part["text"].as_str().or(part["refusal"].as_str()));
+        let content = texts.collect::<Vec<_>>().join("\n\n");
+        let thoughts = self.of("reasoning").flat_map(|item| {
+            ["summary", "content"]
+                .map(|key| &item[key])
+                .into_iter()
+                .filter_map(Value::as_array)
+                .flatten()
+        });
+        let thought = thoughts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>();
+        let reasoning = self.of("reasoning").next().map(|_| Reasoning {
+            text: thought.join("\n\n"),
+            verbatim: self.verbatim().filter(|_| is_whole).map(|json| (FAMILY.to_owned(), json)),
+        });
+        let tool_calls = self.of("function_call").map(call).collect();
+        Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+    }
+
+    /// What goes back: no names of what nobody keeps, and no thought that cannot be read there.
+    fn verbatim(&self) -> Option<String> {
+        let kept = self
+            .items
+            .iter()
+            .filter(|item| item["type"] != "reasoning" || item["encrypted_content"].is_string());
+        let bare = kept.map(|item| {
+            let mut item = item.clone();
+            if let Some(object) = item.as_object_mut().filter(|o| o["type"] != "reasoning") {
+                object.remove("id");
+                object.remove("status");
+            }
+            item
+        });
+        serde_json::to_string(&bare.collect::<Vec<_>>()).ok()
+    }
+}
+
+fn call(item: &Value) -> ToolCall {
+    let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+    ToolCall { id: text("call_id"), name: text("name"), arguments: text("arguments") }
+}
+
+fn usage_of(json: &Value) -> Option<Usage> {
+    let (input, output) = (json["input_tokens"].as_u64()?, json["output_tokens"].as_u64()?);
+    let read = &json["input_tokens_details"];
+    Some(Usage {
+        cached_tokens: read["cached_tokens"].as_u64(),
+        cache_write_tokens: read["cache_write_tokens"].as_u64(),
+        reasoning_tokens: json["output_tokens_details"]["reasoning_tokens"].as_u64(),
+        ..Usage::of(input, output)
+    })
+}

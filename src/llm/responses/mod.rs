@@ -1,0 +1,50 @@
+//! OpenAI Responses: one attempt a call, streamed from the provider and put together here.
+//! Nothing is kept there (`store: false`): reasoning travels with the conversation, encrypted.
+
+mod assembly;
+mod request;
+
+use super::http::Patience;
+use super::key::KeyIn;
+use super::provider::Provider;
+use super::without_words;
+pub(super) use assembly::Assembly;
+use async_trait::async_trait;
+use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault};
+use synthd_actors::ports::{CallContext, ChatModel};
+
+/// One model of one host.
+pub(super) struct Responses {
+    provider: Provider,
+    model: String,
+}
+
+impl Responses {
+    /// As a campaign names it.
+    pub(super) const DIALECT: &'static str = "responses";
+
+    pub(super) fn new(
+        endpoint: &Endpoint,
+        model: &str,
+        key: Option<&str>,
+        patience: Patience,
+    ) -> Result<Self, Fault> {
+        let key = key.map(|key| (KeyIn::Bearer, key));
+        let provider = Provider::new(endpoint, "responses", key, patience)?;
+        Ok(Self { provider, model: model.to_owned() })
+    }
+}
+
+#[async_trait]
+impl ChatModel for Responses {
+    async fn complete(
+        &self,
+        request: &ChatRequest,
+        context: &CallContext,
+    ) -> Result<ChatReply, CallFault> {
+        let stops = !request.settings.stop.is_empty();
+        without_words(stops.then_some("sequences that end an answer"))?;
+        let body = request::body(&self.model, request);
+        self.provider.exchange::<Assembly>(&body, &[], &context.witness).await
+    }
+}

@@ -1,0 +1,81 @@
+//! A conversation as the Responses format has it: a list of items.
+
+use super::assembly::FAMILY;
+use serde_json::{Value, json};
+use synthd_actors::model::{ChatRequest, Message, Role, Settings, ToolChoice, ToolSchema};
+
+/// The body of a request: always a stream, always with a cap, kept by nobody.
+pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
+    let input: Vec<Value> = request.messages.iter().flat_map(items).collect();
+    let mut body = json!({ "model": model, "input": input, "stream": true, "store": false,
+        "include": ["reasoning.encrypted_content"],
+        "max_output_tokens": request.max_output_tokens });
+    if !request.tools.is_empty() {
+        body["tools"] = request.tools.iter().map(tool).collect();
+    }
+    set(&mut body, &request.settings);
+    body
+}
+
+fn set(body: &mut Value, settings: &Settings) {
+    // There is no field for sequences that end an answer.
+    let Settings { temperature, top_p, tool_choice, parallel_calls, .. } = settings;
+    let choice = tool_choice.as_ref().map(|choice| match choice {
+        ToolChoice::Auto => json!("auto"),
+        ToolChoice::None => json!("none"),
+        ToolChoice::Required => json!("required"),
+        ToolChoice::Tool(name) => json!({ "type": "function", "name": name }),
+    });
+    let wanted = [
+        ("temperature", temperature.map(Value::from)),
+        ("top_p", top_p.map(Value::from)),
+        ("tool_choice", choice),
+        ("parallel_tool_calls", parallel_calls.map(Value::from)),
+    ];
+    for (key, value) in wanted {
+        if let Some(value) = value {
+            body[key] = value;
+        }
+    }
+}
+
+fn tool(tool: &ToolSchema) -> Value {
+    let ToolSchema { name, description, parameters } = tool;
+    json!({ "type": "function", "name": name, "description": description,
+        "parameters": parameters, "strict": false })
+}
+
+fn items(message: &Message) -> Vec<Value> {
+    match (message.role, &message.tool_call_id) {
+        (Role::Assistant, _) => said(message),
+        (_, Some(id)) => {
+            vec![
+                json!({ "type": "function_call_output", "call_id": id, "output": message.content }),
+            ]
+        }
+        (role, None) => {
+            let role = if role == Role::System { "developer" } else { "user" };
+            let content = json!([{ "type": "input_text", "text": message.content }]);
+            vec![json!({ "type": "message", "role": role, "content": content })]
+        }
+    }
+}
+
+/// As it came, where it came from this family; else what can be said of it here.
+fn said(message: &Message) -> Vec<Value> {
+    let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
+    let own = verbatim.filter(|(family, _)| family == FAMILY);
+    if let Some(items) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {
+        return items;
+    }
+    let mut items = Vec::new();
+    if !message.content.is_empty() {
+        let content = json!([{ "type": "output_text", "text": message.content }]);
+        items.push(json!({ "type": "message", "role": "assistant", "content": content }));
+    }
+    items.extend(message.tool_calls.iter().map(|call| {
+        json!({ "type": "function_call", "call_id": call.id, "name": call.name,
+            "arguments": call.arguments })
+    }));
+    items
+}

@@ -1,0 +1,251 @@
+//! LiteLLM's public table of prices: dollars a token as JSON numbers, one object a model.
+//!
+//! What would be charged for what nobody here asks for (batches, images, priority) is left
+//! aside; what could be charged and is not understood makes a model unusable, and says why.
+
+use super::decimal::per_token;
+use super::{Listed, PriceTable, digest};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use synthd_actors::model::{Money, Price, Rates, Tier};
+
+/// Their names for providers, where ours differ.
+const PROVIDERS: [(&str, &str); 2] = [("together_ai", "together"), ("azure_ai", "azure-ai")];
+const MODES: [&str; 3] = ["chat", "responses", "completion"];
+pub(super) const FREE: &str =
+    "it has none, or nothing: `free = true` under its provider says that nothing is charged";
+/// What is charged for what is never asked for.
+const SERVICES: [&str; 6] =
+    ["_batches", "_flex", "_priority", "_ultrafast", "_balanced", "_decisions"];
+const OTHER_UNITS: [&str; 17] = [
+    "audio",
+    "image",
+    "video",
+    "_second",
+    "pixel",
+    "character",
+    "_page",
+    "query",
+    "session",
+    "dbu",
+    "_gb",
+    "grounding",
+    "search_context",
+    "file_search",
+    "computer_use",
+    "vector_store",
+    "above_1hr",
+];
+
+type Entry<'t> = BTreeMap<String, &'t RawValue>;
+
+pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
+    let entries: BTreeMap<String, &RawValue> =
+        serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let (mut models, mut unusable) = (BTreeMap::new(), BTreeMap::new());
+    for (key, raw) in entries {
+        // The sample that explains the others, and whatever is no object.
+        let Ok(entry) = serde_json::from_str::<Entry<'_>>(raw.get()) else { continue };
+        let Some(model) = name_of(&key, &entry) else { continue };
+        // With its provider in front it is meant more exactly than without.
+        let exact = key.contains('/');
+        if models.contains_key(&model) && !exact {
+            continue;
+        }
+        match listed(&entry) {
+            Ok(listed) => drop(models.insert(model, listed)),
+            Err(why) => drop(unusable.insert(model, why)),
+        }
+    }
+    if models.is_empty() {
+        return Err("it holds no model with a price".to_owned());
+    }
+    unusable.retain(|model, _| !models.contains_key(model));
+    Ok(PriceTable { name: name.to_owned(), digest: digest(text), as_of: None, models, unusable })
+}
+
+/// As campaigns write it: `provider/model`.
+fn name_of(key: &str, entry: &Entry<'_>) -> Option<String> {
+    let provider = text(entry, "litellm_provider")?;
+    let mode = text(entry, "mode")?;
+    if !MODES.contains(&mode.as_str()) {
+        return None;
+    }
+    let renamed = PROVIDERS.iter().find(|(theirs, _)| *theirs == provider);
+    let ours = renamed.map_or(provider.as_str(), |(_, ours)| ours);
+    let model = key.strip_prefix(&format!("{provider}/")).unwrap_or(key);
+    Some(format!("{ours}/{model}"))
+}
+
+fn text(entry: &Entry<'_>, key: &str) -> Option<String> {
+    serde_json::from_str(entry.get(key)?.get()).ok()
+}
+
+fn number(entry: &Entry<'_>, key: &str) -> Option<u64> {
+    entry.get(key)?.get().trim_matches('"').parse().ok()
+}
+
+/// Which rate a key is for, and from how many tokens on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Input,
+    Output,
+    Cached,
+    CacheWrite,
+    Reasoning,
+}
+
+const KINDS: [(&str, Kind); 6] = [
+    ("input_cost_per_token", Kind::Input),
+    ("output_cost_per_token", Kind::Output),
+    ("cache_read_input_token_cost", Kind::Cached),
+    ("input_cost_per_token_cache_hit", Kind::Cached),
+    ("cache_creation_input_token_cost", Kind::CacheWrite),
+    ("output_cost_per_reasoning_token", Kind::Reasoning),
+];
+
+fn listed(entry: &Entry<'_>) -> Result<Listed, String> {
+    let mut found: BTreeMap<u64, BTreeMap<Kind, Money>> = BTreeMap::new();
+    for (key, raw) in entry.iter().filter(|(key, _)| key.contains("cost")) {
+        let Some((kind, from)) = meaning(key)? else { continue };
+        let shown = raw.get().trim_matches('"');
+        if shown == "null" {
+            continue;
+        }
+        let money = per_token(shown).ok_or_else(|| format!("`{key}` is {shown}"))?;
+        let known = found.entry(from).or_default().entry(kind).or_default();
+        *known = (*known).max(money);
+    }
+    for (from, rates) in ranges(entry)? {
+        found.entry(from).or_default().extend(rates);
+    }
+    let base = found.remove(&0).unwrap_or_default();
+    let rates = rates(&base, &base).ok_or_else(|| FREE.to_owned())?;
+    let tier = |(from_tokens, own): (u64, BTreeMap<Kind, Money>)| {
+        Some(Tier { from_tokens, rates: self::rates(&own, &base)? })
+    };
+    let tiers = found.into_iter().filter_map(tier).collect();
+    let price = Price { rates, tiers };
+    if price.rates.input_per_million.is_zero() {
+        return Err(FREE.to_owned());
+    }
+    Ok(Listed {
+        price,
+        context: number(entry, "max_input_tokens"),
+        max_output: number(entry, "max_output_tokens"),
+        source: text(entry, "source"),
+    })
+}
+
+/// None for what is charged for what is never asked for.
+fn meaning(key: &str) -> Result<Option<(Kind, u64)>, String> {
+    if SERVICES.iter().any(|service| key.contains(service))
+        || OTHER_UNITS.iter().any(|unit| key.contains(unit))
+    {
+        return Ok(None);
+    }
+    let exact = KINDS.iter().find(|(known, _)| key == *known);
+    if let Some((_, kind)) = exact {
+        return Ok(Some((*kind, 0)));
+    }
+    let tier = KINDS.iter().find_map(|(known, kind)| Some((*kind, key.strip_prefix(known)?)));
+    if let Some((kind, rest)) = tier
+        && let Some(thousands) =
+            rest.strip_prefix("_above_").and_then(|r| r.strip_suffix("k_tokens"))
+        && let Ok(thousands) = thousands.parse::<u64>()
+    {
+        return Ok(Some((kind, thousands.saturating_mul(1_000))));
+    }
+    Err(format!("it has a price of a kind that is not known: `{key}`"))
+}
+
+/// What a tier does not say is as in the base.
+fn rates(own: &BTreeMap<Kind, Money>, base: &BTreeMap<Kind, Money>) -> Option<Rates> {
+    let of = |kind| own.get(&kind).or_else(|| base.get(&kind)).copied();
+    Some(Rates {
+        input_per_million: of(Kind::Input)?,
+        output_per_million: of(Kind::Output)?,
+        cached_per_million: of(Kind::Cached),
+        cache_write_per_million: of(Kind::CacheWrite),
+        reasoning_per_million: of(Kind::Reasoning),
+    })
+}
+
+type Range = (u64, BTreeMap<Kind, Money>);
+
+/// `tiered_pricing`: a list of ranges, each with the rates of a whole request in it.
+fn ranges(entry: &Entry<'_>) -> Result<Vec<Range>, String> {
+    let Some(raw) = entry.get("tiered_pricing") else { return Ok(Vec::new()) };
+    let unreadable = |_| "its `tiered_pricing` cannot be read".to_owned();
+    let list: Vec<Entry<'_>> = serde_json::from_str(raw.get()).map_err(unreadable)?;
+    list.iter().map(range).collect()
+}
+
+fn range(entry: &Entry<'_>) -> Result<Range, String> {
+    let bad = || "its `tiered_pricing` cannot be read".to_owned();
+    let bounds: Vec<&RawValue> =
+        serde_json::from_str(entry.get("range").ok_or_else(bad)?.get()).map_err(|_| bad())?;
+    // Some write 256e3, and some 256000.0.
+    let from: f64 = bounds.first().ok_or_else(bad)?.get().parse().map_err(|_| bad())?;
+    let from = if (0.0..1e12).contains(&from) { from as u64 } else { return Err(bad()) };
+    let mut rates = BTreeMap::new();
+    for (key, raw) in entry.iter().filter(|(key, _)| key.contains("cost")) {
+        if let Some((kind, 0)) = meaning(key)? {
+            rates.insert(kind, per_token(raw.get().trim_matches('"')).ok_or_else(bad)?);
+        }
+    }
+    Ok((from, rates))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::model::Usage;
+
+    const TABLE: &str = r#"{
+        "sample_spec": { "mode": "one of: chat", "litellm_provider": "one of them" },
+        "plain": { "litellm_provider": "openai", "mode": "chat", "input_cost_per_token": 4e-07,
+            "output_cost_per_token": "1.6e-06", "cache_read_input_token_cost": 1e-07,
+            "input_cost_per_token_batches": 2e-07, "search_context_cost_per_query": { "low": 1 },
+            "max_input_tokens": 1000, "max_output_tokens": "10", "source": "https://h" },
+        "gemini/tiered": { "litellm_provider": "gemini", "mode": "chat",
+            "input_cost_per_token": 1.25e-06, "input_cost_per_token_above_200k_tokens": 2.5e-06,
+            "output_cost_per_token": 1e-05, "output_cost_per_token_above_200k_tokens": 1.5e-05,
+            "output_cost_per_token_above_200k_tokens_priority": 9 },
+        "together_ai/Q/w": { "litellm_provider": "together_ai", "mode": "chat",
+            "tiered_pricing": [
+                { "range": [0, 32000.0], "input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06 },
+                { "range": [32e3, 1e6], "input_cost_per_token": 3e-06, "output_cost_per_token": 4e-06 }] },
+        "thinker": { "litellm_provider": "xai", "mode": "responses", "input_cost_per_token": 1e-6,
+            "output_cost_per_token": 2e-6, "output_cost_per_reasoning_token": 5e-6 },
+        "free": { "litellm_provider": "groq", "mode": "chat", "input_cost_per_token": 0.0,
+            "output_cost_per_token": 0 },
+        "odd": { "litellm_provider": "groq", "mode": "chat", "input_cost_per_token": 1e-6,
+            "output_cost_per_token": 1e-6, "input_cost_per_prayer": 1 },
+        "negative": { "litellm_provider": "groq", "mode": "chat", "input_cost_per_token": -1e-6,
+            "output_cost_per_token": 1e-6 },
+        "picture": { "litellm_provider": "openai", "mode": "image_generation" }
+    }"#;
+
+    #[test]
+    fn prices_are_what_they_say_and_what_is_not_understood_is_told() {
+        let table = parse("t", TABLE).unwrap();
+        let cost = |model: &str, usage| table.get(model).unwrap().price.of(usage).to_string();
+        let cached = Usage { cached_tokens: Some(500_000), ..Usage::of(1_000_000, 1_000_000) };
+        assert_eq!(cost("openai/plain", cached), "1.85");
+        assert_eq!(table.get("openai/plain").unwrap().max_output, Some(10));
+        assert_eq!(cost("gemini/tiered", Usage::of(100_000, 0)), "0.125");
+        assert_eq!(cost("gemini/tiered", Usage::of(400_000, 100_000)), "2.50");
+        assert_eq!(cost("together/Q/w", Usage::of(10_000, 0)), "0.01");
+        assert_eq!(cost("together/Q/w", Usage::of(100_000, 0)), "0.30");
+        let thought = Usage { reasoning_tokens: Some(1_000_000), ..Usage::of(0, 1_000_000) };
+        assert_eq!(cost("xai/thinker", thought), "5.00");
+        let told: Vec<(&str, &str)> =
+            table.unusable.iter().map(|(name, why)| (name.as_str(), why.as_str())).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(table.unusable("groq/odd").unwrap().contains("input_cost_per_prayer"));
+        assert!(table.unusable("groq/negative").unwrap().contains("-1e-6"));
+        assert_eq!(table.unusable("groq/free"), Some(FREE));
+        assert!(parse("t", "{}").is_err() && parse("t", "{").is_err());
+    }
+}

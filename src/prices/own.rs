@@ -1,0 +1,129 @@
+//! The table that comes with the program, and others written like it.
+
+use super::{Listed, PriceTable, digest};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use synthd_actors::model::{Money, Price, Rates, Tier};
+
+const TEXT: &str = include_str!("../../config/prices.toml");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    as_of: Option<String>,
+    source: Option<String>,
+    #[serde(default)]
+    models: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    input: Money,
+    output: Money,
+    cached: Option<Money>,
+    cache_write: Option<Money>,
+    reasoning: Option<Money>,
+    context: Option<u64>,
+    max_output: Option<u64>,
+    #[serde(default)]
+    longer: Vec<Longer>,
+    source: Option<String>,
+}
+
+/// Rates of a request as long as this, or longer.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Longer {
+    from_tokens: u64,
+    input: Money,
+    output: Money,
+    cached: Option<Money>,
+    cache_write: Option<Money>,
+}
+
+/// What comes with the program; a test reads it.
+pub(super) fn shipped() -> PriceTable {
+    parse("config/prices.toml", TEXT).unwrap_or_else(|error| {
+        tracing::error!(error, "the table of prices that comes with the program");
+        PriceTable {
+            name: "nothing".to_owned(),
+            digest: digest(""),
+            as_of: None,
+            models: BTreeMap::new(),
+            unusable: BTreeMap::new(),
+        }
+    })
+}
+
+pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    let source = file.source;
+    let listed = |(model, entry): (String, Entry)| {
+        let source = entry.source.clone().or_else(|| source.clone());
+        (model, Listed { source, ..listed(entry) })
+    };
+    let (models, nothing): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        file.models.into_iter().map(listed).partition(|(_, listed)| !listed.price.is_free());
+    let unusable = nothing.into_keys().map(|model| (model, super::litellm::FREE.to_owned()));
+    Ok(PriceTable {
+        name: name.to_owned(),
+        digest: digest(text),
+        as_of: file.as_of,
+        models,
+        unusable: unusable.collect(),
+    })
+}
+
+fn listed(entry: Entry) -> Listed {
+    let rates = Rates {
+        input_per_million: entry.input,
+        output_per_million: entry.output,
+        cached_per_million: entry.cached,
+        cache_write_per_million: entry.cache_write,
+        reasoning_per_million: entry.reasoning,
+    };
+    let tier = |longer: &Longer| Tier {
+        from_tokens: longer.from_tokens,
+        rates: Rates {
+            input_per_million: longer.input,
+            output_per_million: longer.output,
+            cached_per_million: longer.cached,
+            cache_write_per_million: longer.cache_write,
+            reasoning_per_million: None,
+        },
+    };
+    let tiers = entry.longer.iter().map(tier).collect();
+    let (context, max_output) = (entry.context, entry.max_output);
+    Listed { price: Price { rates, tiers }, context, max_output, source: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_table_is_read_and_says_where_it_is_from() {
+        let table = parse("config/prices.toml", TEXT).unwrap();
+        assert!(table.as_of.is_some() && table.models.len() >= 15, "{table:?}");
+        assert!(table.unusable.is_empty());
+        for (name, listed) in &table.models {
+            let provider = name.split_once('/').unwrap().0;
+            let known = crate::config::KNOWN_PROVIDERS.iter().any(|known| known.name == provider);
+            assert!(known, "{name}");
+            assert!(listed.source.as_ref().is_some_and(|source| source.contains("http")), "{name}");
+            assert!(listed.context.is_some() && listed.max_output.is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_table_is_told() {
+        for text in
+            ["models = 3", "[models.\"a/b\"]\ninput = 0.1", "[models.\"a/b\"]\ncost = \"1\""]
+        {
+            parse("t", text).unwrap_err();
+        }
+        let free = parse("t", "[models.\"a/b\"]\ninput = \"0\"\noutput = \"0.00\"").unwrap();
+        assert!(free.get("a/b").is_none() && free.unusable("a/b").is_some());
+    }
+}
