@@ -127,7 +127,11 @@ impl RouterHandle {
         worst: Usage,
         unwanted: &CancellationToken,
     ) -> Result<Ticket, Fault> {
-        let account = self.route(&place.campaign).await?;
+        let unknown = || {
+            let what = format!("campaign {} has no account", place.campaign);
+            Fault::new(FaultKind::ModelPermanent, what)
+        };
+        let account = self.account(&place.campaign).ok_or_else(unknown)?;
         let slot = account.slot(model)?;
         self.office.ticket(&account, &slot, place, worst, unwanted).await
     }

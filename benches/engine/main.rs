@@ -12,6 +12,7 @@
 mod commands;
 mod containers;
 mod crowd;
+mod gateway;
 mod server;
 mod starts;
 mod steps;
@@ -108,6 +109,9 @@ fn main() {
     }
     if is_wanted("containers") {
         figures.extend(in_system(containers::measure()).unwrap());
+    }
+    if is_wanted("gateway") {
+        figures.extend(in_system(gateway::measure()).unwrap());
     }
     println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "ours", "floor", "ratio");
     for figure in figures {

@@ -78,6 +78,9 @@ impl Asked {
         if let Some(key) = key {
             return Some(format!("`{key}` has a price of its own"));
         }
+        if ["system", "tools", "messages"].iter().any(|key| caches_long(&self.json[*key])) {
+            return Some("a cache that is kept for an hour has a price of its own".to_owned());
+        }
         refers(&self.json["messages"]).then(|| {
             "what stands elsewhere (a URL, a file's id) has a size that nobody knows; send its \
              content"
@@ -125,6 +128,18 @@ fn number(json: &Value, key: &str) -> Result<Option<u64>, Refusal> {
             Some(number) => Ok(Some(number)),
             None => Err(Refusal::bad(format!("`{key}` is not a whole number"))),
         },
+    }
+}
+
+/// Whether anything is to be cached for longer than the price of a write is for.
+fn caches_long(json: &Value) -> bool {
+    match json {
+        Value::Array(items) => items.iter().any(caches_long),
+        Value::Object(object) => {
+            object.get("cache_control").is_some_and(|control| control["ttl"] == "1h")
+                || object.get("content").is_some_and(caches_long)
+        }
+        _ => false,
     }
 }
 
@@ -187,6 +202,7 @@ mod tests {
             json!({ "model": "m", "tools": [{ "type": "web_search_20250305" }] }),
             json!({ "model": "m", "service_tier": "priority" }),
             json!({ "model": "m", "web_search_options": {} }),
+            json!({ "model": "m", "system": [{ "cache_control": { "ttl": "1h" } }] }),
             message(json!({ "type": "image_url", "image_url": { "url": "https://h/i.png" } })),
             message(json!({ "type": "file", "file": { "file_id": "f" } })),
             message(json!({ "type": "image", "source": { "type": "url", "url": "https://h" } })),

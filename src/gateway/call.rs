@@ -11,7 +11,7 @@ use std::sync::Arc;
 use synthd_actors::model::{CallFault, CallPlace, ChatReply, FaultKind, Money, Witness};
 use tokio_util::sync::CancellationToken;
 
-/// What is left to say when everything is settled.
+/// What is left to say at the end.
 pub(super) enum Last {
     Answer(Answer),
     Refuse(Refusal),
@@ -85,12 +85,7 @@ impl Call {
             }
             _ => translate::ask(&errand, outlet).await,
         };
-        let cost = ticket.cost_of(&reply);
-        if let Err(fault) = ticket.settle(cost, &reply, witness.take()).await {
-            // The hold stands, so that nothing is forgotten; the answer is paid for.
-            tracing::error!(call = place.id(), %fault, "a call was not settled");
-        }
-        // Who has read the end finds its record.
+        // The hold stands meanwhile, so that nothing is forgotten, and nobody waits for a disk.
         match last {
             Last::Answer(answer) => outlet.answer(answer),
             Last::Refuse(refusal) => outlet.refuse(&refusal),
@@ -98,7 +93,12 @@ impl Call {
                 for piece in pieces {
                     outlet.piece(piece).await;
                 }
+                outlet.end();
             }
+        }
+        let cost = ticket.cost_of(&reply);
+        if let Err(fault) = ticket.settle(cost, &reply, witness.take()).await {
+            tracing::error!(call = place.id(), %fault, "a call was not settled");
         }
         Ok(())
     }

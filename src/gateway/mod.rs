@@ -15,6 +15,8 @@ mod asked;
 mod call;
 mod chat;
 mod door;
+#[cfg(test)]
+mod fuzz;
 mod messages;
 mod outlet;
 mod pass;

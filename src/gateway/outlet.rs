@@ -51,6 +51,11 @@ impl Outlet {
         self.answer(Answer::Stream { headers, pieces });
     }
 
+    /// After the last piece.
+    pub(super) fn end(&mut self) {
+        self.pieces = None;
+    }
+
     /// One piece of it, as soon as the client has room; nobody waits for one who is gone.
     pub(super) async fn piece(&mut self, piece: Bytes) {
         if let Some(pieces) = &self.pieces

@@ -85,7 +85,7 @@ async fn whole(mut passage: Passage) -> Done {
     Done { reply, last }
 }
 
-/// Piece by piece, but for the last, which waits until everything is settled.
+/// Piece by piece, but for the last, which is told with how it ended.
 async fn stream(
     errand: &Errand<'_>,
     mut passage: Passage,

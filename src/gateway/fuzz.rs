@@ -1,0 +1,98 @@
+//! Whatever a client says is understood or refused.
+
+use super::asked::Asked;
+use super::{chat, messages};
+use crate::llm::Family;
+use bytes::Bytes;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+const WORDS: [&str; 30] = [
+    "model",
+    "messages",
+    "role",
+    "user",
+    "assistant",
+    "tool",
+    "system",
+    "content",
+    "text",
+    "type",
+    "tool_calls",
+    "function",
+    "name",
+    "arguments",
+    "id",
+    "tools",
+    "input_schema",
+    "tool_use",
+    "tool_result",
+    "tool_use_id",
+    "image_url",
+    "url",
+    "source",
+    "tool_choice",
+    "max_tokens",
+    "n",
+    "stop",
+    "stream",
+    "cache_control",
+    "ttl",
+];
+
+fn value() -> impl Strategy<Value = Value> {
+    let word = || prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned);
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        word().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 40, 5, move |inner| {
+        let word = prop::sample::select(WORDS.to_vec()).prop_map(str::to_owned);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(word, inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn survived(body: &Value) {
+    for family in [Family::OpenAiChat, Family::Anthropic] {
+        let Ok(asked) = Asked::read(family, Bytes::from(body.to_string())) else { continue };
+        drop((asked.unbounded(), asked.named("m").ok()));
+        let _: synthd_actors::model::Usage = asked.worst(100);
+        let canonical = match family {
+            Family::OpenAiChat => chat::canonical(&asked.json, 7),
+            Family::Anthropic => messages::canonical(&asked.json, 7),
+        };
+        drop(canonical.ok());
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_body_is_understood_or_refused(body in value()) {
+        survived(&body);
+    }
+
+    #[test]
+    fn anything_in_known_places_is_understood_or_refused(inner in value()) {
+        for body in [
+            json!({ "model": "m", "messages": [inner] }),
+            json!({ "model": "m", "messages": [{ "role": "user", "content": inner }] }),
+            json!({ "model": "m", "messages": [{ "role": "assistant", "content": [inner] }] }),
+            json!({ "model": "m", "messages": [{ "role": "assistant", "tool_calls": [inner] }] }),
+            json!({ "model": "m", "messages": [], "tools": [inner], "tool_choice": inner }),
+            json!({ "model": "m", "messages": [], "system": inner, "n": inner, "stop": inner }),
+        ] {
+            survived(&body);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_understood_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        drop(Asked::read(Family::OpenAiChat, Bytes::from(bytes)).ok());
+    }
+}
