@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::{Notify, Semaphore};
 
 /// One model as one campaign uses it.
@@ -43,6 +43,10 @@ pub struct Account {
     pub(super) slots: HashMap<String, Arc<ModelSlot>>,
     budget: Mutex<Budget>,
     freed: Notify,
+    /// Who wants money stands in it: the first is served first, however much it is.
+    line: tokio::sync::Mutex<()>,
+    /// What was said of the first call that cost more than its worst case.
+    overrun: OnceLock<String>,
 }
 
 impl Account {
@@ -75,6 +79,8 @@ impl Account {
             slots: slots.collect(),
             budget: Mutex::new(Budget::new(cap, spent)),
             freed: Notify::new(),
+            line: tokio::sync::Mutex::default(),
+            overrun: OnceLock::new(),
         }
     }
 
@@ -92,7 +98,11 @@ impl Account {
 
     /// Sets money aside, waiting while other calls in flight may leave room.
     pub(super) async fn hold(&self, id: &str, amount: Money) -> Result<(), Fault> {
+        let _first = self.line.lock().await;
         loop {
+            if let Some(what) = self.overrun.get() {
+                return Err(Fault::new(FaultKind::ModelPermanent, what.as_str()));
+            }
             let freed = self.freed.notified();
             let refusal = match self.budget().hold(id, amount) {
                 Ok(()) => return Ok(()),
@@ -130,6 +140,10 @@ impl Account {
     pub(super) fn settle(&self, id: &str, cost: Money) {
         if self.budget().settle(id, cost) {
             tracing::error!(hold = id, %cost, "a call cost more than its hold");
+            // Worst cases are wrong, and with them the wall: nothing more is asked.
+            self.overrun.get_or_init(|| {
+                format!("the call {id} cost ${cost}, more than its worst case: its price is wrong")
+            });
         }
         self.freed.notify_waiters();
     }
@@ -160,5 +174,66 @@ impl Account {
             .collect();
         stats.sort_by(|a, b| a.model.cmp(&b.model));
         stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supervisor::spawn;
+    use std::time::Duration;
+
+    fn dollars(amount: u64) -> Money {
+        Money::from_nanos(amount * 1_000_000_000)
+    }
+
+    /// Small ones that would fit do not pass by a large one that waits.
+    #[tokio::test(start_paused = true)]
+    async fn money_is_had_in_the_order_it_was_wanted() {
+        let account = Arc::new(Account::open(Vec::new(), Some(dollars(10)), Money::ZERO));
+        account.hold("first", dollars(6)).await.unwrap();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut waiting = Vec::new();
+        for (id, amount) in [("large", 8), ("small", 1), ("smaller", 1)] {
+            let (account, order) = (account.clone(), order.clone());
+            waiting.push(spawn("holder", async move {
+                account.hold(id, dollars(amount)).await.unwrap();
+                order.lock().unwrap().push(id);
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                account.settle(id, Money::ZERO);
+            }));
+            // Until it stands in line.
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(order.lock().unwrap().is_empty(), "a small one would have fitted");
+        account.settle("first", Money::ZERO);
+        for task in waiting {
+            task.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), ["large", "small", "smaller"]);
+        assert_eq!((account.spent(), account.held()), (Money::ZERO, Money::ZERO));
+    }
+
+    /// One who leaves the line holds up nobody.
+    #[tokio::test(start_paused = true)]
+    async fn who_leaves_the_line_is_not_waited_for() {
+        let account = Arc::new(Account::open(Vec::new(), Some(dollars(10)), Money::ZERO));
+        account.hold("first", dollars(6)).await.unwrap();
+        let patience = Duration::from_secs(1);
+        tokio::time::timeout(patience, account.hold("large", dollars(8))).await.unwrap_err();
+        tokio::time::timeout(patience, account.hold("small", dollars(4))).await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn after_a_call_that_cost_more_than_its_worst_case_nothing_is_asked() {
+        let account = Account::open(Vec::new(), None, Money::ZERO);
+        account.hold("a", dollars(1)).await.unwrap();
+        account.hold("b", dollars(1)).await.unwrap();
+        account.settle("a", dollars(2));
+        let told = account.hold("c", dollars(1)).await.unwrap_err();
+        assert_eq!(told.kind, FaultKind::ModelPermanent);
+        assert!(told.message.contains("more than its worst case"), "{told}");
+        account.settle("b", dollars(1));
+        assert_eq!(account.spent(), dollars(3), "what was spent is spent");
     }
 }

@@ -133,7 +133,8 @@ async fn message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String
             let head = String::from_utf8(buffer[..end].to_vec()).unwrap();
             let length = head.to_ascii_lowercase();
             let length = length.lines().find_map(|line| line.strip_prefix("content-length: "));
-            let length: usize = length.unwrap().trim().parse().unwrap();
+            // What has none asks whether somebody is there.
+            let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
             if buffer.len() >= end + 4 + length {
                 let body = buffer[end + 4..end + 4 + length].to_vec();
                 buffer.drain(..end + 4 + length);

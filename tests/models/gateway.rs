@@ -11,16 +11,16 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
-const TOKEN: &str = "sgw-of-the-tests";
+pub(super) const TOKEN: &str = "sgw-of-the-tests";
 
 /// A gateway that runs until it is dropped.
-struct Running {
+pub(super) struct Running {
     child: Child,
-    url: String,
+    pub(super) url: String,
 }
 
 impl Running {
-    fn start(directory: &Path, config: &str) -> Self {
+    pub(super) fn start(directory: &Path, config: &str) -> Self {
         std::fs::write(directory.join("gateway.toml"), config).unwrap();
         let mut command = Command::new(synthd());
         command.args(["gateway", "gateway.toml", "--json", "--data-dir", "data"]);
@@ -38,7 +38,7 @@ impl Running {
     }
 
     /// As by Ctrl-C; what it said.
-    fn stop(mut self) -> String {
+    pub(super) fn stop(mut self) -> String {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
         let mut said = String::new();
@@ -56,7 +56,7 @@ impl Drop for Running {
     }
 }
 
-fn config(chat: &Host, messages: &Host, budget: &str) -> String {
+pub(super) fn config(chat: &Host, messages: &Host, budget: &str) -> String {
     let provider = |name: &str, dialect: &str, host: &Host| {
         format!(
             "[providers.{name}]\ndialect = \"{dialect}\"\nbase_url = \"{}\"\n\
@@ -99,7 +99,7 @@ fn told(heard: &Heard) -> String {
 }
 
 /// A provider that does what it is told, in either format.
-fn provider(speaks: &'static Format) -> Host {
+pub(super) fn provider(speaks: &'static Format) -> Host {
     let once = Mutex::new(HashSet::new());
     Host::answering(move |heard| {
         if heard.line.contains("count_tokens") {
@@ -121,7 +121,7 @@ fn provider(speaks: &'static Format) -> Host {
     })
 }
 
-struct Format {
+pub(super) struct Format {
     says: fn(&str, bool) -> Vec<Act>,
     calls: fn(bool) -> Vec<Act>,
     malformed: fn(&str, bool) -> Vec<Act>,
@@ -184,11 +184,11 @@ fn broken_json(how: &str, _: bool) -> Vec<Act> {
     }
 }
 
-fn whole(json: &Value) -> Vec<Act> {
+pub(super) fn whole(json: &Value) -> Vec<Act> {
     status("200 OK", "", &json.to_string())
 }
 
-const CHAT: Format = Format {
+pub(super) const CHAT: Format = Format {
     says: |text, stream| match stream {
         true => stream_of(&[
             delta(json!({ "role": "assistant", "content": text })),
@@ -242,7 +242,7 @@ fn end(how: &str, error: String) -> Vec<Act> {
     }
 }
 
-fn completion(message: Value, reason: &str) -> Value {
+pub(super) fn completion(message: Value, reason: &str) -> Value {
     json!({ "id": "c", "object": "chat.completion", "created": 1, "model": "chat-1-0613",
         "choices": [{ "index": 0, "message": message, "finish_reason": reason }],
         "usage": { "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120 } })
@@ -322,7 +322,7 @@ const MESSAGES: Format = Format {
     counted: |_, _| vec![],
 };
 
-fn list(directory: &Path, arguments: &[&str]) -> Value {
+pub(super) fn list(directory: &Path, arguments: &[&str]) -> Value {
     let mut command = Command::new(synthd());
     command.args(["call", "list", "--json", "--data-dir", "data"]).args(arguments);
     let output = command.current_dir(directory).output().unwrap();
@@ -330,7 +330,7 @@ fn list(directory: &Path, arguments: &[&str]) -> Value {
 }
 
 /// The calls of a session, by its name.
-fn session(directory: &Path, name: &str) -> Vec<Value> {
+pub(super) fn session(directory: &Path, name: &str) -> Vec<Value> {
     let mut command = Command::new(synthd());
     command.args(["episode", "list", "--json", "--data-dir", "data"]);
     let output = command.current_dir(directory).output().unwrap();

@@ -2,6 +2,7 @@
 //! and the real binary against one that counts what it charged.
 
 mod adapter;
+mod agent;
 mod anthropic;
 mod families;
 mod faulty;

@@ -133,11 +133,14 @@ fn a_hold_the_store_did_not_take_costs_nothing() {
 }
 
 #[test]
-fn a_call_dearer_than_its_hold_is_still_counted() {
+fn a_call_dearer_than_its_hold_is_counted_and_nothing_more_is_asked() {
     in_test_system(options(), |kit| async move {
         kit.models.named("fake/one").uses(Usage::of(1_000_000, 0));
         let progress = kit.run(&capped(1, 1_000_000)).await;
-        assert_eq!(progress.state, CampaignState::Stopped);
+        assert_eq!(progress.state, CampaignState::Paused);
+        let reason = progress.reason.clone().unwrap();
+        assert!(reason.contains("more than its worst case"), "{reason}");
+        assert_eq!(kit.models.named("fake/one").calls().len(), 1);
         assert_eq!(progress.cost_usd, Money::from_nanos(10_000_000));
         assert_eq!(episodes(&kit, "c").await[0].steps, 1);
     });
