@@ -3,7 +3,8 @@
 use super::harness::synthd_in;
 use crate::sandbox::{BASE, image};
 use crate::support::skip;
-use std::path::Path;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
 /// A campaign over one template that wants the image `special`.
 pub(super) fn prepare(dir: &Path, sandbox: &str) {
@@ -55,4 +56,53 @@ fn an_image_of_a_templates_own_is_what_it_runs_in() {
     let ran = synthd_in(dir.path(), &[&RUN[..], &["--json"]].concat());
     let summary: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(summary["episodes"]["resolved"], 2, "{summary}");
+}
+
+/// A build whose process is killed leaves no process, no mount and, after the next one, no file.
+#[test]
+fn a_build_that_is_killed_leaves_nothing() {
+    if image().is_none() || !nix::unistd::geteuid().is_root() {
+        return skip("a killed build", "no container engine, or not root");
+    }
+    let log = "building synthd-test/killed";
+    let build = || {
+        let mut command = std::process::Command::new(crate::support::synthd());
+        command.args(["image", "build", "synthd-test/killed", "--packages", "python3"]);
+        let mut build = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let mut words = BufReader::new(build.stderr.take().unwrap());
+        let mut line = String::new();
+        words.read_line(&mut line).unwrap();
+        assert!(line.starts_with(log), "{line}");
+        let place = PathBuf::from(format!("/tmp/synthd-guest-0/root-of-{}", build.id()));
+        // Until there is something to leave behind.
+        while std::fs::read_dir(&place).map_or(0, Iterator::count) == 0 {
+            assert!(build.try_wait().unwrap().is_none(), "it ended by itself");
+            std::thread::yield_now();
+        }
+        (build, place)
+    };
+    let (mut killed, left) = build();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    // Its tools end with it.
+    while uses(&left) {
+        std::thread::yield_now();
+    }
+    assert!(!std::fs::read_to_string("/proc/self/mountinfo").unwrap().contains("root-of-"));
+    let (mut stopped, own) = build();
+    assert!(!left.exists(), "the next build removes what a dead one was making");
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(stopped.id()).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    assert_eq!(stopped.wait().unwrap().code(), Some(130));
+    assert!(!own.exists(), "and what it was making itself");
+}
+
+/// Whether any process was told to work there.
+fn uses(place: &Path) -> bool {
+    let told = format!("TMPDIR={}", place.display());
+    let processes = std::fs::read_dir("/proc").unwrap().map_while(Result::ok);
+    processes.into_iter().any(|process| {
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable == told.as_bytes())
+    })
 }

@@ -10,6 +10,7 @@ mod pull;
 pub(super) use pull::Shown as PullShown;
 
 use crate::cli::output::{complain, on_terminal};
+use crate::cli::signals::Signals;
 use crate::engine::{fault_error, in_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::docker::Images;
@@ -35,15 +36,25 @@ pub(super) enum ImageCommand {
 
 pub(super) fn run(command: ImageCommand) -> Result<ExitCode> {
     in_system(async {
-        match command {
-            ImageCommand::Build(args) => build::build(args).await,
-            ImageCommand::Pull(args) => pull::pull(args).await,
-            ImageCommand::List(args) => list::list(&args).await,
-            ImageCommand::Check(args) => check::check(args).await,
-            ImageCommand::Prune(args) => prune::prune(&args).await,
+        let mut signals = Signals::listen()?;
+        // What is dropped in the middle cleans up after itself.
+        tokio::select! {
+            done = Box::pin(obey(command)) => done,
+            () = signals.stop() => Err(Error::new(Code::Interrupted, "stopped in the middle")
+                .hint("run the same command again; what was begun is removed")),
         }
     })??;
     Ok(ExitCode::SUCCESS)
+}
+
+async fn obey(command: ImageCommand) -> Result<()> {
+    match command {
+        ImageCommand::Build(args) => build::build(args).await,
+        ImageCommand::Pull(args) => pull::pull(args).await,
+        ImageCommand::List(args) => list::list(&args).await,
+        ImageCommand::Check(args) => check::check(args).await,
+        ImageCommand::Prune(args) => prune::prune(&args).await,
+    }
 }
 
 async fn connect() -> Result<Images> {

@@ -4,15 +4,24 @@ use super::{Images, MADE_HERE, last_lines, tag_of};
 use crate::sandbox::docker::trouble::{fault, refused};
 use bollard::query_parameters::{CreateImageOptions, RemoveImageOptions};
 use futures_util::TryStreamExt;
+use nix::unistd::geteuid;
 use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
 use synthd_actors::model::Fault;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio_util::io::ReaderStream;
+
+/// Directories with roots that are being made.
+/// How often its removal is tried, and how soon again.
+const PATIENCE: u32 = 100;
+const AGAIN: Duration = Duration::from_millis(20);
+const ROOTS: &str = "root-of-";
 
 /// What an image of packages is made of.
 #[derive(Clone, Debug)]
@@ -35,6 +44,64 @@ impl Debian {
     }
 }
 
+/// Where a root is made, which is gone when the build is over, however it ends.
+///
+/// Root's mmdebstrap mounts file systems into it: it has a view of mounts and processes of its
+/// own, which ends with this process, so that nothing stays mounted or goes on. Another
+/// user's makes itself one, and cleans up after itself where it is asked to end.
+struct Place(Option<PathBuf>);
+
+impl Place {
+    fn make(beside: &Path) -> io::Result<Self> {
+        if !geteuid().is_root() {
+            return Ok(Self(None));
+        }
+        sweep(beside)?;
+        let path = beside.join(format!("{ROOTS}{}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(Some(path)))
+    }
+
+    fn tool(&self) -> Command {
+        let mut tool = Command::new("setpriv");
+        match &self.0 {
+            None => tool.args(["--pdeathsig", "TERM", "mmdebstrap"]),
+            Some(path) => tool
+                .args(["--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork"])
+                .args(["--kill-child", "--mount-proc", "mmdebstrap"])
+                .env("TMPDIR", path),
+        };
+        tool
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(path) = &self.0 else { return };
+        // What was killed may still be writing there for a moment.
+        for _ in 0..PATIENCE {
+            match fs::remove_dir_all(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => thread::sleep(AGAIN),
+                _ => return,
+            }
+        }
+        tracing::warn!(path = %path.display(), "left for the next build to remove");
+    }
+}
+
+/// Removes what processes that are no more were making.
+fn sweep(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| name.strip_prefix(ROOTS));
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 impl Images {
     pub(super) async fn build_debian(
         &self,
@@ -42,12 +109,14 @@ impl Images {
         log: &Path,
         told: &dyn Fn(&str),
     ) -> Result<(), Fault> {
-        let mut tool = Command::new("mmdebstrap");
+        let place = Place::make(log.parent().unwrap_or(Path::new(".")))
+            .map_err(|error| refused(format!("a directory to build in: {error}")))?;
+        let mut tool = place.tool();
         tool.args(["--variant=minbase", &format!("--include={}", recipe.packages.join(","))]);
         tool.arg(&recipe.suite).arg("-").args(&recipe.mirror);
         tool.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = tool.spawn().map_err(|error| {
-            refused(format!("mmdebstrap: {error} (install the package mmdebstrap)"))
+            refused(format!("setpriv: {error} (install the package util-linux)"))
         })?;
         let (Some(root), Some(words)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(refused("mmdebstrap has no output"));
@@ -61,7 +130,8 @@ impl Images {
             let options = None::<RemoveImageOptions>;
             self.docker.remove_image(&recipe.reference(), options, None).await.ok();
             let why = last_lines(log);
-            return Err(refused(format!("mmdebstrap ended with {ended}:\n{why}")));
+            let absent = "(is the package mmdebstrap installed?)";
+            return Err(refused(format!("mmdebstrap ended with {ended} {absent}:\n{why}")));
         }
         imported
     }
