@@ -267,6 +267,11 @@ fn explain(kind: FaultKind) -> (Code, &'static str, &'static str) {
             "a model of the campaign cannot be asked",
             "set its key in the environment, or mend `[[models]]` and `[providers]`",
         ),
+        FaultKind::NotRecorded => (
+            Code::NotRecorded,
+            "a recorded campaign has no answer to what was asked",
+            "replay with the templates, scaffolds and seed it was recorded with",
+        ),
         FaultKind::Panicked | FaultKind::ActorGone => (
             Code::Unexpected,
             "a part of the engine failed",

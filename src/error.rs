@@ -83,6 +83,8 @@ codes! {
     ModelUnusable = "0801", exit 2;
     /// A budget that could not pay for what is asked, whatever happens.
     BudgetTooSmall = "0802", exit 2;
+    /// A replayed campaign asks what the recorded one did not.
+    NotRecorded = "0803", exit 2;
 }
 
 impl fmt::Display for Code {

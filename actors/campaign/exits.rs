@@ -109,6 +109,7 @@ impl CampaignActor {
             | FaultKind::StoreDamaged
             | FaultKind::ActorGone
             | FaultKind::SandboxRefused
+            | FaultKind::NotRecorded
             | FaultKind::ModelPermanent => self.escalate(&fault),
             FaultKind::Cancelled => {
                 // Nobody here cut it off: launching it again would only go round in circles.

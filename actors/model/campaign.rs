@@ -79,9 +79,19 @@ pub struct ModelConfig {
     /// Tokens that it reads and writes together at most, where that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u64>,
+    /// Whose recorded calls answer for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<Recorded>,
     /// Where it is asked; none for models of the engine's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
+}
+
+/// A campaign whose calls are answered again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    pub data_dir: String,
+    pub campaign: CampaignName,
 }
 
 /// A provider as one campaign reaches it. The key itself is never part of a campaign.

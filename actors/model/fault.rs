@@ -29,6 +29,8 @@ pub enum FaultKind {
     /// The model's service will keep failing, whatever is asked of it (unknown model, bad
     /// key): the campaign waits for somebody to mend that.
     ModelPermanent,
+    /// A recorded campaign has no answer to what was asked: nothing else will have one.
+    NotRecorded,
     /// The model's service will not have this one conversation, for whatever reason.
     ModelRejected,
     /// The store refused or lost a write.
@@ -71,6 +73,7 @@ impl FaultKind {
             Self::TaskSetup
             | Self::SandboxRefused
             | Self::ModelPermanent
+            | Self::NotRecorded
             | Self::ModelRejected
             | Self::Store
             | Self::StoreFull
@@ -96,6 +99,7 @@ impl FaultKind {
                 | Self::StoreDamaged
                 | Self::ActorGone
                 | Self::ModelPermanent
+                | Self::NotRecorded
                 | Self::SandboxRefused
         )
     }
@@ -123,6 +127,7 @@ impl FaultKind {
             Self::TaskSetup => "task_setup",
             Self::ModelTransient => "model_transient",
             Self::ModelPermanent => "model_permanent",
+            Self::NotRecorded => "not_recorded",
             Self::ModelRejected => "model_rejected",
             Self::Store => "store",
             Self::StoreFull => "store_full",

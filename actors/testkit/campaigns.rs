@@ -89,6 +89,7 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
     let price = Money::from_nanos(nanos_per_token * 1_000_000);
     ModelConfig {
         context: None,
+        recorded: None,
         name: name.to_owned(),
         price: Price {
             rates: Rates {

@@ -50,9 +50,13 @@ pub const SCRIPTED_MODELS: [&str; 10] = [
     "echo",
 ];
 
+/// Whose models answer from what was recorded.
+pub(super) const REPLAY: &str = "replay";
+
 /// The providers of this version.
-pub const KNOWN_PROVIDERS: [Provider; 14] = [
+pub const KNOWN_PROVIDERS: [Provider; 15] = [
     Provider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true, speaks: None },
+    Provider { name: REPLAY, models: None, free: true, speaks: None },
     remote("openai", Some("https://api.openai.com/v1"), "OPENAI_API_KEY"),
     remote("anthropic", Some("https://api.anthropic.com/v1"), "ANTHROPIC_API_KEY"),
     remote("gemini", Some("https://generativelanguage.googleapis.com/v1beta"), "GEMINI_API_KEY"),

@@ -6,7 +6,7 @@ use super::raw::{RawModel, RawProvider};
 use super::reader::Reader;
 use super::values::Fault;
 use crate::prices::Listed;
-use synthd_actors::model::Endpoint;
+use synthd_actors::model::{CampaignName, Endpoint, Recorded};
 
 /// Where a model is asked, by its name; none for models of the engine's own.
 pub(super) fn endpoint(
@@ -15,6 +15,9 @@ pub(super) fn endpoint(
     offer: &Offer<'_>,
 ) -> Option<Endpoint> {
     let provider = provider_of(model);
+    if provider == names::REPLAY {
+        return None;
+    }
     let own = providers.iter().find(|own| own.name == provider);
     let known = known(provider, offer);
     let given = |field: Option<&String>| field.cloned();
@@ -57,6 +60,9 @@ fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
         reader.value(&provider.place, fault.hint("lower-case letters, digits and hyphens"));
         return;
     }
+    if check_replay(provider, reader) {
+        return;
+    }
     let built_in = offer.providers.iter().find(|known| known.name == name);
     if built_in.is_some_and(|known| known.speaks.is_none()) {
         let fault = own(format!("{name} is the engine's own, and reached by nothing"));
@@ -67,10 +73,56 @@ fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
     }
 }
 
+/// A replay says where its calls are, and nothing of what others say. Whether it is one.
+fn check_replay(provider: &RawProvider, reader: &Reader) -> bool {
+    let replays = provider.name == names::REPLAY;
+    let whose = [("record", &provider.record), ("campaign", &provider.campaign)];
+    let others = [
+        ("dialect", provider.dialect.span()),
+        ("base_url", provider.base_url.span()),
+        ("key_env", provider.key_env.span()),
+    ];
+    for (key, field) in whose {
+        if let (false, Some(span)) = (replays, field.span()) {
+            let fault = Fault::new(format!("`{key}` is for `[providers.replay]` alone"));
+            reader.value(span, fault.hint("leave it out"));
+        } else if replays && field.is_absent() {
+            let fault = Fault::new(format!("a replay needs its `{key}`"));
+            let hint = "the data directory of the recorded campaign, and the campaign's name";
+            reader.value(&provider.place, fault.hint(hint));
+        }
+    }
+    for (key, span) in others {
+        if let (true, Some(span)) = (replays, span) {
+            let fault = Fault::new(format!("a replay asks nobody: `{key}` means nothing to it"));
+            reader.value(span, fault.hint("leave it out"));
+        }
+    }
+    replays
+}
+
+/// Whose calls answer for a model, where it is a replay's.
+pub(super) fn recorded(model: &str, providers: &[RawProvider]) -> Option<Recorded> {
+    let replay = providers.iter().find(|own| own.name == names::REPLAY)?;
+    (provider_of(model) == names::REPLAY).then_some(())?;
+    Some(Recorded {
+        data_dir: replay.record.given()?.clone(),
+        campaign: CampaignName(replay.campaign.given()?.clone()),
+    })
+}
+
 fn check_address(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>, reader: &Reader) {
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
     let provider = provider_of(name);
     let own = providers.iter().find(|own| own.name == provider);
+    if provider == names::REPLAY {
+        if own.is_none() {
+            let fault = Fault::new("nothing says whose calls are replayed");
+            let hint = "add `[providers.replay]` with `record = \"DIR\"` and `campaign = \"NAME\"`";
+            reader.value(span, fault.hint(hint));
+        }
+        return;
+    }
     let known = known(provider, offer);
     if known.is_none() && offer.providers.iter().any(|known| known.name == provider) {
         return;

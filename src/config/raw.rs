@@ -47,6 +47,9 @@ pub(super) struct RawProvider {
     pub(super) base_url: Field<String>,
     pub(super) key_env: Field<String>,
     pub(super) free: Field<bool>,
+    /// Of a replay: where its calls were recorded, and by whom.
+    pub(super) record: Field<String>,
+    pub(super) campaign: Field<String>,
 }
 
 pub(super) struct RawModel {
@@ -237,6 +240,8 @@ impl RawProvider {
             base_url: section.optional("base_url", text(names::base_url)),
             key_env: section.optional("key_env", text(names::variable)),
             free: section.optional("free", truth),
+            record: section.optional("record", text(some_text)),
+            campaign: section.optional("campaign", text(names::campaign)),
         };
         section.finish();
         raw

@@ -266,6 +266,7 @@ pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>)
         endpoint: providers::endpoint(&name, providers, offer),
         price: price.or_else(|| Some(listed?.price.clone())).unwrap_or_default(),
         context,
+        recorded: providers::recorded(&name, providers),
         name,
         weight: raw.weight.or(1),
         concurrency: raw.concurrency.or(MODEL_CONCURRENCY),

@@ -90,6 +90,14 @@ fn kept(headers: &HeaderMap) -> Headers {
 }
 
 impl Answer {
+    /// One that somebody gave before.
+    pub(super) fn recorded(response: http::Response<Vec<u8>>, witness: Witness) -> Self {
+        let response = Response::from(response);
+        let (status, headers) = (response.status(), response.headers().clone());
+        witness.answered(status.as_u16(), kept(&headers));
+        Self { status, headers, response, idle: Patience::default().idle, witness }
+    }
+
     pub(super) fn is_events(&self) -> bool {
         let kind = self.headers.get(reqwest::header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();

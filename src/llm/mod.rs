@@ -16,6 +16,7 @@ mod provider;
 mod responses;
 mod retry_after;
 mod scripted;
+mod tape;
 mod upstream;
 
 pub use events::data as event_data;
@@ -32,6 +33,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use synthd_actors::model::{CallFault, Endpoint, Fault, FaultKind, ModelConfig};
 use synthd_actors::ports::{ChatModel, ModelFactory};
+use tape::{Replay, Tape, Way};
 
 /// Every model this version can call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,26 +63,44 @@ impl ModelFactory for Models {
             Fault::new(FaultKind::ModelPermanent, format!("no adapter for model {}", config.name))
         };
         let (provider, name) = config.name.split_once('/').ok_or_else(unknown)?;
+        if let Some(recorded) = &config.recorded {
+            return Ok(Arc::new(Replay::new(recorded, name, config)?));
+        }
         if let Some(endpoint) = &config.endpoint {
             let key = key_of(provider, endpoint)?;
             let key = key.as_ref().map(ExposeSecret::expose_secret);
-            return match endpoint.dialect.as_str() {
-                Messages::DIALECT => {
-                    Ok(Arc::new(Messages::new(endpoint, name, config, key, self.patience)?))
-                }
-                Gemini::DIALECT => Ok(Arc::new(Gemini::new(endpoint, name, key, self.patience)?)),
-                Responses::DIALECT => {
-                    Ok(Arc::new(Responses::new(endpoint, name, key, self.patience)?))
-                }
-                Ollama::DIALECT => {
-                    Ok(Arc::new(Ollama::new(endpoint, name, config.context, self.patience)?))
-                }
-                _ => Ok(Arc::new(OpenAiChat::new(endpoint, name, key, self.patience)?)),
-            };
+            return made(endpoint, name, config, key, self.patience);
         }
         let behaviour = Behaviour::named(name).filter(|_| provider == "scripted");
         Ok(Arc::new(ScriptedModel::new(behaviour.ok_or_else(unknown)?)))
     }
+}
+
+/// The adapter of an endpoint's family.
+fn made(
+    endpoint: &Endpoint,
+    name: &str,
+    config: &ModelConfig,
+    key: Option<&str>,
+    way: impl Into<Way>,
+) -> Result<Arc<dyn ChatModel>, Fault> {
+    Ok(match endpoint.dialect.as_str() {
+        Messages::DIALECT => Arc::new(Messages::new(endpoint, name, config, key, way)?),
+        Gemini::DIALECT => Arc::new(Gemini::new(endpoint, name, key, way)?),
+        Responses::DIALECT => Arc::new(Responses::new(endpoint, name, key, way)?),
+        Ollama::DIALECT => Arc::new(Ollama::new(endpoint, name, config.context, way)?),
+        _ => Arc::new(OpenAiChat::new(endpoint, name, key, way)?),
+    })
+}
+
+/// The same for what was recorded.
+fn without_key(
+    endpoint: &Endpoint,
+    name: &str,
+    config: &ModelConfig,
+    tape: Arc<Tape>,
+) -> Result<Arc<dyn ChatModel>, Fault> {
+    made(endpoint, name, config, None, tape)
 }
 
 /// A setting that a family has no word for: it is told, and not left out in silence.

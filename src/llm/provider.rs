@@ -3,12 +3,14 @@
 
 use super::events::{self, Assemble};
 use super::faults;
-use super::http::{self, Answer, Patience};
+use super::http::{self, Answer};
 use super::key::{Key, KeyIn};
+use super::tape::Way;
 use bytes::Bytes;
 use reqwest::Client;
 use serde_json::Value;
 use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault, Headers, Witness};
+use synthd_actors::ports::CallContext;
 
 const JSON: &str = "application/json";
 const STREAM_OR_JSON: &str = "text/event-stream, application/json";
@@ -18,7 +20,7 @@ pub(super) struct Provider {
     url: String,
     dialect: String,
     key: Option<Key>,
-    patience: Patience,
+    way: Way,
 }
 
 impl Provider {
@@ -27,12 +29,12 @@ impl Provider {
         endpoint: &Endpoint,
         path: &str,
         key: Option<(KeyIn, &str)>,
-        patience: Patience,
+        way: impl Into<Way>,
     ) -> Result<Self, Fault> {
         let key = key.map(|(place, key)| Key::new(place, key)).transpose()?;
         let url = format!("{}/{path}", endpoint.base_url.trim_end_matches('/'));
         let dialect = endpoint.dialect.clone();
-        Ok(Self { client: http::client()?, url, dialect, key, patience })
+        Ok(Self { client: http::client()?, url, dialect, key, way: way.into() })
     }
 
     /// One attempt.
@@ -40,12 +42,17 @@ impl Provider {
         &self,
         body: &Value,
         headers: &[(&str, &str)],
-        witness: &Witness,
+        context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
+        let witness = &context.witness;
         // Whenever this ends, and however early.
         let _censor = self.censor(witness);
         let replied = async {
-            let answer = self.send(body.to_string().into(), headers, witness).await?;
+            let body = Bytes::from(body.to_string());
+            let answer = match &self.way {
+                Way::Http(_) => self.send(body, headers, witness).await?,
+                Way::Tape(tape) => tape.answer(&body, context).await?,
+            };
             match answer.status.is_success() {
                 true => events::read::<A>(answer).await,
                 false => self.refused(answer).await,
@@ -71,7 +78,7 @@ impl Provider {
             post = key.put(post);
         }
         witness.sent(&self.url, &self.dialect, headers, &body);
-        http::send(post.body(body), self.patience, witness).await
+        http::send(post.body(body), self.way.patience(), witness).await
     }
 
     pub(super) fn censor<'a>(&'a self, witness: &'a Witness) -> Censor<'a> {

@@ -7,6 +7,7 @@ use super::trouble::Trouble;
 use super::{blob, read};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
@@ -22,6 +23,7 @@ pub(super) struct Packed {
     request: Vec<u8>,
     response: Vec<u8>,
     rest: Vec<u8>,
+    digest: Vec<u8>,
     /// The request as it was, for the next one of the episode.
     pub(super) known: Known,
 }
@@ -80,6 +82,7 @@ pub(super) fn pack(mut call: CallRecord, newest: &Newest) -> Result<Packed> {
         request: blob::pack(&body[head..body.len() - tail])?,
         response: blob::pack(&response)?,
         rest: blob::encode(&rest)?,
+        digest: digest(&body),
         base: base.map(|base| base.id),
         head,
         tail,
@@ -97,9 +100,9 @@ pub(super) fn add(conn: &Connection, packed: &Packed) -> Result {
     conn.prepare_cached(
         "INSERT INTO call (id, campaign, episode, attempt, turn, retry, model, answered_by,
              status, fault, cost, input_tokens, output_tokens, at_ms, first_byte_us, last_byte_us,
-             request_bytes, response_bytes, base, head, tail, request, response, rest)
+             request_bytes, response_bytes, digest, base, head, tail, request, response, rest)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-             ?19, ?20, ?21, ?22, ?23, ?24) ON CONFLICT (id) DO NOTHING",
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25) ON CONFLICT (id) DO NOTHING",
     )?
     .execute(params![
         known.id,
@@ -120,6 +123,7 @@ pub(super) fn add(conn: &Connection, packed: &Packed) -> Result {
         exchange.last_byte.map(micros),
         known.body.len() as i64,
         exchange.response.len() as i64,
+        packed.digest,
         base,
         packed.head as i64,
         packed.tail as i64,
@@ -180,6 +184,48 @@ fn line_of(row: &Row<'_>) -> rusqlite::Result<CallLine> {
 /// As it was written: none of them is ever less than nothing.
 fn unsigned(stored: i64) -> u64 {
     stored.unsigned_abs()
+}
+
+/// What a request is found by.
+fn digest(body: &[u8]) -> Vec<u8> {
+    Sha256::digest(body)[..16].to_vec()
+}
+
+/// The calls of a campaign's model that were asked exactly this and answered, in the order
+/// they were made.
+pub(super) fn answered(
+    conn: &Connection,
+    campaign: &str,
+    model: &str,
+    body: &[u8],
+) -> Result<Vec<String>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT call.id FROM call JOIN campaign ON campaign.key = call.campaign
+         WHERE digest = ?1 AND name = ?2 AND model = ?3 AND status = 200 AND fault IS NULL
+         ORDER BY call.key",
+    )?;
+    let ids = statement.query_map(params![digest(body), campaign, model], |row| row.get(0))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+/// A call of a campaign's model; of that task and turn, where they are given.
+pub(super) fn some_call(
+    conn: &Connection,
+    campaign: &str,
+    model: &str,
+    place: Option<(&str, u32)>,
+) -> Result<Option<String>> {
+    let (task, turn) = place.unzip();
+    conn.prepare_cached(
+        "SELECT call.id FROM call JOIN campaign ON campaign.key = call.campaign
+         JOIN episode ON episode.key = call.episode
+         WHERE name = ?1 AND call.model = ?2 AND (?3 IS NULL OR task = ?3)
+             AND (?4 IS NULL OR turn = ?4)
+         ORDER BY call.key LIMIT 1",
+    )?
+    .query_row(params![campaign, model, task, turn], |row| row.get(0))
+    .optional()
+    .map_err(Trouble::from)
 }
 
 /// One call with everything that is known of it.

@@ -127,6 +127,33 @@ impl Store {
         self.read("read call", move |conn| calls::call(conn, &id)).await
     }
 
+    /// The calls of a campaign's model that were asked exactly this and answered, oldest first.
+    pub async fn answered(
+        &self,
+        campaign: &CampaignName,
+        model: &str,
+        body: Vec<u8>,
+    ) -> Result<Vec<String>, StoreFault> {
+        let (campaign, model) = (campaign.to_string(), model.to_owned());
+        let query = move |conn: &Connection| calls::answered(conn, &campaign, &model, &body);
+        self.read("find call", query).await
+    }
+
+    /// A call of a campaign's model; of that task and turn, where they are given.
+    pub async fn some_call(
+        &self,
+        campaign: &CampaignName,
+        model: &str,
+        place: Option<(String, u32)>,
+    ) -> Result<Option<String>, StoreFault> {
+        let (campaign, model) = (campaign.to_string(), model.to_owned());
+        self.read("find call", move |conn| {
+            let place = place.as_ref().map(|(task, turn)| (task.as_str(), *turn));
+            calls::some_call(conn, &campaign, &model, place)
+        })
+        .await
+    }
+
     /// What SQLite finds wrong with the file; nothing for a sound one.
     pub async fn integrity_check(&self) -> Result<Vec<String>, StoreFault> {
         self.read("check the store", read::integrity).await

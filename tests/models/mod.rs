@@ -9,6 +9,7 @@ mod faulty;
 mod gateway;
 mod host;
 mod money;
+mod replay;
 
 use host::Host;
 use std::sync::Arc;

@@ -21,8 +21,8 @@ const COMMANDS: [&str; 2] = [
 ];
 
 /// A provider with an account of its own.
-struct Provider {
-    host: Host,
+pub(super) struct Provider {
+    pub(super) host: Host,
     charged: Arc<AtomicU64>,
     /// Answers on their way.
     busy: Arc<AtomicU64>,
@@ -30,7 +30,9 @@ struct Provider {
 
 impl Provider {
     /// `refuse` answers first, and for nothing, if it wants to.
-    fn start(refuse: impl Fn(&Heard) -> Option<Vec<Act>> + Send + Sync + 'static) -> Self {
+    pub(super) fn start(
+        refuse: impl Fn(&Heard) -> Option<Vec<Act>> + Send + Sync + 'static,
+    ) -> Self {
         let (charged, busy) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
         let (account, under_way) = (charged.clone(), busy.clone());
         let host = Host::answering(move |heard| {
@@ -64,7 +66,7 @@ fn answer(heard: &Heard) -> Vec<Act> {
     stream_of(&[calls, finish("tool_calls"), usage(1_000, 50)])
 }
 
-fn write_campaign(directory: &Path, provider: &Provider, tasks: u32, cap: &str) {
+pub(super) fn write_campaign(directory: &Path, provider: &Provider, tasks: u32, cap: &str) {
     let url = provider.host.url();
     let campaign = format!(
         "[campaign]\nname = \"paid\"\nconcurrency = 8\n[tasks]\ntemplates = [\"crash/*\"]\n\
@@ -75,7 +77,7 @@ fn write_campaign(directory: &Path, provider: &Provider, tasks: u32, cap: &str) 
     std::fs::write(directory.join("paid.toml"), campaign).unwrap();
 }
 
-fn command(directory: &Path) -> Command {
+pub(super) fn command(directory: &Path) -> Command {
     let mut command = Command::new(synthd());
     command.args(["run", "paid.toml", "--data-dir", "data", "--json", "--templates"]);
     command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/templates"));
@@ -83,7 +85,7 @@ fn command(directory: &Path) -> Command {
     command
 }
 
-fn summary(output: &Output) -> Value {
+pub(super) fn summary(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
@@ -92,7 +94,7 @@ async fn recorded(directory: &Path) -> Money {
     store.spent(&CampaignName("paid".to_owned())).await.unwrap()
 }
 
-fn cannot(what: &str) -> bool {
+pub(super) fn cannot(what: &str) -> bool {
     let cannot = !sandboxes_run();
     if cannot {
         skip(what, "this host runs no sandboxes");

@@ -3,9 +3,9 @@
 mod assembly;
 mod request;
 
-use super::http::Patience;
 use super::key::KeyIn;
 use super::provider::Provider;
+use super::tape::Way;
 pub(super) use assembly::Assembly;
 use async_trait::async_trait;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, ModelConfig};
@@ -32,10 +32,10 @@ impl Messages {
         model: &str,
         config: &ModelConfig,
         key: Option<&str>,
-        patience: Patience,
+        way: impl Into<Way>,
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (KeyIn::Header(KEY_HEADER), key));
-        let provider = Provider::new(endpoint, "messages", key, patience)?;
+        let provider = Provider::new(endpoint, "messages", key, way)?;
         let caches = config.price.rates.cache_write_per_million.is_some();
         Ok(Self { provider, model: model.to_owned(), caches })
     }
@@ -49,6 +49,6 @@ impl ChatModel for Messages {
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         let body = request::body(&self.model, request, self.caches);
-        self.provider.exchange::<Assembly>(&body, &[VERSION], &context.witness).await
+        self.provider.exchange::<Assembly>(&body, &[VERSION], context).await
     }
 }

@@ -4,9 +4,9 @@
 mod assembly;
 mod request;
 
-use super::http::Patience;
 use super::key::KeyIn;
 use super::provider::Provider;
+use super::tape::Way;
 use super::without_words;
 pub(super) use assembly::Assembly;
 use async_trait::async_trait;
@@ -26,11 +26,11 @@ impl Gemini {
         endpoint: &Endpoint,
         model: &str,
         key: Option<&str>,
-        patience: Patience,
+        way: impl Into<Way>,
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (KeyIn::Header("x-goog-api-key"), key));
         let path = format!("models/{model}:streamGenerateContent?alt=sse");
-        Ok(Self { provider: Provider::new(endpoint, &path, key, patience)? })
+        Ok(Self { provider: Provider::new(endpoint, &path, key, way)? })
     }
 }
 
@@ -44,6 +44,6 @@ impl ChatModel for Gemini {
         let parallel = request.settings.parallel_calls;
         without_words(parallel.filter(|p| !p).map(|_| "way to forbid calls at the same time"))?;
         let body = request::body(request);
-        self.provider.exchange::<Assembly>(&body, &[], &context.witness).await
+        self.provider.exchange::<Assembly>(&body, &[], context).await
     }
 }

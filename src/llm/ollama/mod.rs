@@ -5,8 +5,8 @@
 mod assembly;
 mod request;
 
-use super::http::Patience;
 use super::provider::Provider;
+use super::tape::Way;
 use super::without_words;
 pub(super) use assembly::Assembly;
 use async_trait::async_trait;
@@ -33,9 +33,9 @@ impl Ollama {
         endpoint: &Endpoint,
         model: &str,
         context: Option<u64>,
-        patience: Patience,
+        way: impl Into<Way>,
     ) -> Result<Self, Fault> {
-        let provider = Provider::new(endpoint, "api/chat", None, patience)?;
+        let provider = Provider::new(endpoint, "api/chat", None, way)?;
         Ok(Self { provider, model: model.to_owned(), context: context.unwrap_or(CONTEXT) })
     }
 }
@@ -50,7 +50,7 @@ impl ChatModel for Ollama {
         let choice = request.settings.tool_choice.as_ref().filter(|c| **c != ToolChoice::Auto);
         without_words(choice.map(|_| "choice of tools"))?;
         let body = request::body(&self.model, request, self.context);
-        let reply = self.provider.exchange::<Assembly>(&body, &[], &context.witness).await?;
+        let reply = self.provider.exchange::<Assembly>(&body, &[], context).await?;
         if reply.usage.input_tokens >= self.context {
             let why = format!("the conversation fills the context of {} tokens", self.context);
             return Err(CallFault::unknown(FaultKind::ContextFull, why));

@@ -5,8 +5,8 @@ mod assembly;
 mod dialect;
 mod request;
 
-use super::http::Patience;
 use super::provider::Provider;
+use super::tape::Way;
 pub(super) use assembly::Assembly;
 use async_trait::async_trait;
 use dialect::Dialect;
@@ -29,11 +29,11 @@ impl OpenAiChat {
         endpoint: &Endpoint,
         model: &str,
         key: Option<&str>,
-        patience: Patience,
+        way: impl Into<Way>,
     ) -> Result<Self, Fault> {
         let dialect = Self::dialect(endpoint)?;
         let key = key.map(|key| (dialect.key_in, key));
-        let provider = Provider::new(endpoint, PATH, key, patience)?;
+        let provider = Provider::new(endpoint, PATH, key, way)?;
         Ok(Self { provider, model: model.to_owned(), dialect })
     }
 }
@@ -55,6 +55,6 @@ impl ChatModel for OpenAiChat {
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         let body = request::body(&self.model, request, &self.dialect);
-        self.provider.exchange::<Assembly>(&body, &[], &context.witness).await
+        self.provider.exchange::<Assembly>(&body, &[], context).await
     }
 }

@@ -4,9 +4,9 @@
 mod assembly;
 mod request;
 
-use super::http::Patience;
 use super::key::KeyIn;
 use super::provider::Provider;
+use super::tape::Way;
 use super::without_words;
 pub(super) use assembly::Assembly;
 use async_trait::async_trait;
@@ -27,10 +27,10 @@ impl Responses {
         endpoint: &Endpoint,
         model: &str,
         key: Option<&str>,
-        patience: Patience,
+        way: impl Into<Way>,
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (KeyIn::Bearer, key));
-        let provider = Provider::new(endpoint, "responses", key, patience)?;
+        let provider = Provider::new(endpoint, "responses", key, way)?;
         Ok(Self { provider, model: model.to_owned() })
     }
 }
@@ -45,6 +45,6 @@ impl ChatModel for Responses {
         let stops = !request.settings.stop.is_empty();
         without_words(stops.then_some("sequences that end an answer"))?;
         let body = request::body(&self.model, request);
-        self.provider.exchange::<Assembly>(&body, &[], &context.witness).await
+        self.provider.exchange::<Assembly>(&body, &[], context).await
     }
 }

@@ -21,6 +21,8 @@ CREATE TABLE call (
     last_byte_us  INTEGER,
     request_bytes  INTEGER NOT NULL,
     response_bytes INTEGER NOT NULL,
+    -- Of the request, to find it again by what was asked.
+    digest        BLOB    NOT NULL,
     -- The call whose request this one begins and ends like, and how far.
     base          INTEGER REFERENCES call (key),
     head          INTEGER NOT NULL,
@@ -33,3 +35,4 @@ CREATE TABLE call (
 ) STRICT;
 
 CREATE INDEX call_of_episode ON call (episode, attempt, turn, retry);
+CREATE INDEX call_by_request ON call (digest);

@@ -1,0 +1,201 @@
+//! What a campaign recorded, played again: the same adapters, the same bytes, and nobody asked.
+//!
+//! ```text
+//!  body ─► was exactly this asked? ─► what was answered then, in the order it was
+//!                  └─ no ─► the first difference to what that task was asked at that turn
+//! ```
+
+use super::http::{Answer, Patience};
+use super::without_key;
+use crate::store::Store;
+use async_trait::async_trait;
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use synthd_actors::model::{
+    CallFault, ChatReply, ChatRequest, Endpoint, Exchange, Fault, FaultKind, ModelConfig, Recorded,
+};
+use synthd_actors::ports::{CallContext, ChatModel, StoreFault};
+use tokio::sync::OnceCell;
+
+/// Of a difference, on each side.
+const SHOWN: usize = 60;
+/// Where a replayed call says it went.
+const NOWHERE: &str = "replay:";
+
+/// How a provider is reached.
+pub(super) enum Way {
+    Http(Patience),
+    Tape(Arc<Tape>),
+}
+
+impl Way {
+    pub(super) fn patience(&self) -> Patience {
+        match self {
+            Self::Http(patience) => *patience,
+            Self::Tape(_) => Patience::default(),
+        }
+    }
+}
+
+impl From<Patience> for Way {
+    fn from(patience: Patience) -> Self {
+        Self::Http(patience)
+    }
+}
+
+impl From<Arc<Tape>> for Way {
+    fn from(tape: Arc<Tape>) -> Self {
+        Self::Tape(tape)
+    }
+}
+
+/// The calls of one model of one campaign.
+pub(super) struct Tape {
+    store: Store,
+    recorded: Recorded,
+    model: String,
+    /// How often each request was answered here, by its digest.
+    played: Mutex<HashMap<Vec<u8>, usize>>,
+}
+
+impl Tape {
+    pub(super) async fn answer(
+        &self,
+        body: &[u8],
+        context: &CallContext,
+    ) -> Result<Answer, CallFault> {
+        let (campaign, model) = (&self.recorded.campaign, &self.model);
+        let ids = self.store.answered(campaign, model, body.to_vec()).await.map_err(unread)?;
+        let turn = self.turn(body);
+        // More often than it was recorded: the last answer stands.
+        let Some(id) = ids.get(turn).or(ids.last()) else {
+            return Err(self.unknown(body, context).await?);
+        };
+        let exchange = self.exchange(id).await?;
+        context.witness.sent(NOWHERE, &exchange.dialect, exchange.request_headers, body);
+        let mut response = http::Response::builder().status(exchange.status.unwrap_or(200));
+        for (name, value) in &exchange.response_headers {
+            response = response.header(name, value);
+        }
+        let response = response.body(exchange.response);
+        let response = response.map_err(|error| not_recorded(error.to_string()))?;
+        Ok(Answer::recorded(response, context.witness.clone()))
+    }
+
+    fn turn(&self, body: &[u8]) -> usize {
+        let mut played = self.played.lock().unwrap_or_else(PoisonError::into_inner);
+        let played = played.entry(Sha256::digest(body).to_vec()).or_default();
+        *played += 1;
+        *played - 1
+    }
+
+    async fn exchange(&self, id: &str) -> Result<Exchange, CallFault> {
+        let call = self.store.call(id).await.map_err(unread)?;
+        call.map(|call| call.exchange).ok_or_else(|| not_recorded(format!("{id} is gone")))
+    }
+
+    /// What differs from what the same task was asked at the same turn.
+    async fn unknown(&self, body: &[u8], context: &CallContext) -> Result<CallFault, CallFault> {
+        let (campaign, model) = (&self.recorded.campaign, &self.model);
+        let task = context.stage.as_ref().map(|stage| stage.task.id.to_string());
+        let place = task.map(|task| (task, context.turn));
+        let like = self.store.some_call(campaign, model, place).await.map_err(unread)?;
+        let Some(id) = like else {
+            let what =
+                format!("{campaign} recorded no turn {} of this task by {model}", context.turn);
+            return Ok(not_recorded(what));
+        };
+        let then = self.exchange(&id).await?.request;
+        Ok(not_recorded(format!("{} than in {id}", difference(&then, body))))
+    }
+}
+
+/// Where two bodies first differ, and how.
+fn difference(then: &[u8], now: &[u8]) -> String {
+    let at = then.iter().zip(now).take_while(|(then, now)| then == now).count();
+    let shown = |body: &[u8]| {
+        let from = at.saturating_sub(SHOWN / 3);
+        let to = (at + SHOWN).min(body.len());
+        String::from_utf8_lossy(body.get(from..to).unwrap_or_default()).into_owned()
+    };
+    format!("at byte {at} it says {:?} instead of {:?}, otherwise", shown(now), shown(then))
+}
+
+fn not_recorded(what: String) -> CallFault {
+    CallFault::free(FaultKind::NotRecorded, what)
+}
+
+fn unread(fault: StoreFault) -> CallFault {
+    CallFault::free(FaultKind::NotRecorded, fault.to_string())
+}
+
+/// A model that answers as another one did.
+pub(super) struct Replay {
+    tape: Arc<Tape>,
+    config: ModelConfig,
+    /// The adapter of the family that was recorded, once it is known.
+    inner: OnceCell<Arc<dyn ChatModel>>,
+}
+
+impl Replay {
+    /// `model` is the one that was recorded.
+    pub(super) fn new(
+        recorded: &Recorded,
+        model: &str,
+        config: &ModelConfig,
+    ) -> Result<Self, Fault> {
+        let opened = Store::open_read_only(Path::new(&recorded.data_dir));
+        let store = opened.map_err(|error| {
+            let what = format!("the record to replay cannot be read: {}", error.report());
+            Fault::new(FaultKind::ModelPermanent, what)
+        })?;
+        let (recorded, model) = (recorded.clone(), model.to_owned());
+        let tape = Tape { store, recorded, model, played: Mutex::default() };
+        Ok(Self { tape: Arc::new(tape), config: config.clone(), inner: OnceCell::new() })
+    }
+
+    async fn adapter(&self) -> Result<&Arc<dyn ChatModel>, CallFault> {
+        self.inner.get_or_try_init(|| self.make()).await
+    }
+
+    async fn make(&self) -> Result<Arc<dyn ChatModel>, CallFault> {
+        let Tape { store, recorded, model, .. } = &*self.tape;
+        let any = store.some_call(&recorded.campaign, model, None).await.map_err(unread)?;
+        let id = any.ok_or_else(|| {
+            not_recorded(format!("{} recorded no call of {model}", recorded.campaign))
+        })?;
+        let dialect = self.tape.exchange(&id).await?.dialect;
+        let endpoint = Endpoint { dialect, base_url: NOWHERE.to_owned(), key_env: None };
+        let name = model.split_once('/').map_or(model.as_str(), |(_, name)| name);
+        let made = without_key(&endpoint, name, &self.config, self.tape.clone());
+        made.map_err(|fault| CallFault::free(fault.kind, fault.message))
+    }
+}
+
+#[async_trait]
+impl ChatModel for Replay {
+    async fn complete(
+        &self,
+        request: &ChatRequest,
+        context: &CallContext,
+    ) -> Result<ChatReply, CallFault> {
+        self.adapter().await?.complete(request, context).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_is_shown_where_it_begins() {
+        let told = difference(b"{\"a\":1,\"b\":2}", b"{\"a\":1,\"c\":2}");
+        assert!(told.starts_with("at byte 8 it says"), "{told}");
+        let told = difference(b"short", "shorté".as_bytes());
+        assert!(told.contains("byte 5"), "{told}");
+        let told = difference("é".as_bytes(), "è".as_bytes());
+        assert!(told.contains("byte 1"), "{told}");
+    }
+}

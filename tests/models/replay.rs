@@ -1,0 +1,150 @@
+//! A recorded campaign is run again for nothing: the same answers, and nobody asked.
+
+use super::host::{Host, delta, finish, stream_of, usage};
+use super::money::{Provider, cannot, command, summary, write_campaign};
+use super::{ask, context, made, model, request};
+use serde_json::json;
+use std::path::Path;
+use synthd::store::Store;
+use synthd_actors::model::*;
+use synthd_actors::ports::{CallContext, Journal};
+use synthd_actors::testkit;
+
+/// The same campaign under another name, its model replayed.
+fn replayed(directory: &Path, change: impl Fn(String) -> String) {
+    let text = std::fs::read_to_string(directory.join("paid.toml")).unwrap();
+    let text = text.replace("name = \"paid\"", "name = \"again\"");
+    let text = text.replace("name = \"local/m-1\"", "name = \"replay/local/m-1\"");
+    let text = text.replace("price = { input = \"1.00\", output = \"2.00\" }\n", "");
+    let replay = "[providers.replay]\nrecord = \"data\"\ncampaign = \"paid\"\n";
+    std::fs::write(directory.join("paid.toml"), change(text + replay)).unwrap();
+}
+
+#[test]
+fn a_recorded_campaign_is_played_again_for_nothing() {
+    if cannot("a replay") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    write_campaign(directory.path(), &provider, 6, "5.00");
+    let output = command(directory.path()).output().unwrap();
+    let paid = summary(&output);
+    assert_eq!(output.status.code(), Some(0), "{paid}");
+    let heard = provider.host.heard().len();
+
+    replayed(directory.path(), |text| text);
+    let output = command(directory.path()).env_remove("SYNTHD_TEST_KEY").output().unwrap();
+    let again = summary(&output);
+    assert_eq!(output.status.code(), Some(0), "{again} {output:?}");
+    assert_eq!(again["episodes"], paid["episodes"]);
+    assert_eq!(again["tokens"], paid["tokens"]);
+    assert_eq!(again["cost_usd"], "0.00");
+    assert_eq!(provider.host.heard().len(), heard, "nobody is asked");
+
+    // Another seed makes other tasks, which nobody has recorded.
+    let other = tempfile::tempdir().unwrap();
+    std::fs::copy(directory.path().join("paid.toml"), other.path().join("paid.toml")).unwrap();
+    let record = directory.path().join("data");
+    let text = std::fs::read_to_string(other.path().join("paid.toml")).unwrap();
+    let text = text.replace("concurrency = 8", "concurrency = 1\nseed = 99");
+    let text = text.replace("record = \"data\"", &format!("record = {record:?}"));
+    std::fs::write(other.path().join("paid.toml"), text).unwrap();
+    let output = command(other.path()).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("recorded no turn 0 of this task"), "{words}");
+}
+
+/// Records what a host said to one call, as the engine would.
+async fn record(directory: &Path, call: &CallContext, exchange: Exchange) {
+    let store = Store::open(directory).unwrap();
+    let campaign = CampaignName("c".to_owned());
+    let opened = CampaignRecord {
+        name: campaign.clone(),
+        identity: String::new(),
+        config: String::new(),
+        images: Default::default(),
+        price_table: None,
+        state: CampaignState::Complete,
+        reason: None,
+        created_at_ms: 0,
+    };
+    let plan = PlannedEpisode {
+        id: call.episode.clone(),
+        campaign: campaign.clone(),
+        ordinal: 0,
+        task: call.stage.as_ref().unwrap().task.id.clone(),
+        template: String::new(),
+        index: 0,
+        category: String::new(),
+        difficulty: String::new(),
+        model: String::new(),
+        scaffold: String::new(),
+    };
+    let called = CallRecord {
+        place: CallPlace {
+            campaign,
+            episode: call.episode.clone(),
+            attempt: Attempt(1),
+            turn: 0,
+            retry: 0,
+        },
+        model: "test/some/model-1".to_owned(),
+        answered_by: None,
+        usage: None,
+        cost: Money::ZERO,
+        fault: None,
+        at_ms: 0,
+        exchange,
+    };
+    let entries = vec![
+        Entry::CampaignOpened(opened),
+        Entry::Planned(vec![plan]),
+        Entry::Called(Box::new(called)),
+    ];
+    store.append(entries).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_not_asked_is_told_with_the_first_difference() {
+    let chunks = [delta(json!({ "content": "so" })), finish("stop"), usage(10, 2)];
+    let host = Host::doing(stream_of(&chunks));
+    let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
+    let live = model(&host, "openai");
+    let said = live.complete(&request(hello.clone()), &call).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    record(directory.path(), &call, call.witness.take().unwrap()).await;
+
+    let recorded = Recorded {
+        data_dir: directory.path().to_str().unwrap().to_owned(),
+        campaign: CampaignName("c".to_owned()),
+    };
+    let name = "replay/test/some/model-1".to_owned();
+    let replay = ModelConfig { name, recorded: Some(recorded), ..testkit::priced("x", 0) };
+    let replay = made(&replay);
+    for _ in 0..2 {
+        assert_eq!(ask(&*replay, hello.clone()).await.unwrap(), said);
+    }
+    assert_eq!(host.heard().len(), 1);
+    let other = vec![Message::text(Role::User, "hello you")];
+    let told = ask(&*replay, other).await.unwrap_err();
+    assert_eq!((told.fault.kind, told.charge), (FaultKind::NotRecorded, Charge::Nothing));
+    let words = &told.fault.message;
+    assert!(words.contains("at byte") && words.contains("hello you"), "{words}");
+}
+
+#[test]
+fn a_replay_without_its_record_is_told_before_anything_begins() {
+    if cannot("a replay without a record") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    write_campaign(directory.path(), &provider, 1, "5.00");
+    replayed(directory.path(), |text| text.replace("record = \"data\"", "record = \"nowhere\""));
+    let output = command(directory.path()).output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.contains("SYN-0801") && words.contains("the record to replay"), "{words}");
+}
