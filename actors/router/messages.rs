@@ -162,6 +162,11 @@ impl RouterHandle {
         self.account(campaign).map_or(Money::ZERO, |account| account.spent())
     }
 
+    /// What is set aside for calls on their way.
+    pub fn held(&self, campaign: &CampaignName) -> Money {
+        self.account(campaign).map_or(Money::ZERO, |account| account.held())
+    }
+
     fn account(&self, campaign: &CampaignName) -> Option<Arc<Account>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(campaign).cloned()
     }

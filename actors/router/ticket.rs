@@ -99,7 +99,7 @@ impl Ticket {
     pub fn cost_of(&self, reply: &Result<ChatReply, CallFault>) -> Money {
         let held = self.held.as_ref().map_or(Money::ZERO, |held| held.amount);
         match reply {
-            Ok(reply) if reply.uncounted => held,
+            Ok(reply) if !is_counted(reply) => held,
             Ok(reply) => self.slot.config.price.of(reply.usage),
             Err(failure) if failure.charge == Charge::Nothing => Money::ZERO,
             Err(_) => held,
@@ -133,7 +133,7 @@ impl Ticket {
         reply: &Result<ChatReply, CallFault>,
         exchange: Exchange,
     ) -> Entry {
-        let counted = reply.as_ref().ok().filter(|reply| !reply.uncounted);
+        let counted = reply.as_ref().ok().filter(|reply| is_counted(reply));
         Entry::Called(Box::new(CallRecord {
             place: self.place.clone(),
             model: self.slot.config.name.clone(),
@@ -145,6 +145,12 @@ impl Ticket {
             exchange,
         }))
     }
+}
+
+/// Whether somebody counted, and counted what can be.
+fn is_counted(reply: &ChatReply) -> bool {
+    const MOST: u64 = 1 << 40;
+    !reply.uncounted && reply.usage.total() < MOST
 }
 
 /// Waits, but no longer than somebody wants the answer.

@@ -94,13 +94,14 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
         }
     };
     announce(args, &config, &address, &token)?;
-    let serving = spawn("gateway", serve(Arc::new(gateway), door));
+    let gateway = Arc::new(gateway);
+    let serving = spawn("gateway", serve(gateway.clone(), door));
     let failed = tokio::select! {
         () = signals.stop() => None,
         why = escalation(&engine) => Some(why),
     };
     drop(serving);
-    finish(engine, &config, &mut signals, failed).await
+    finish(engine, &gateway, &config, &mut signals, failed).await
 }
 
 fn options(args: &GatewayArgs) -> Result<EngineOptions> {
@@ -190,18 +191,22 @@ fn announce(
 /// Calls on their way may finish; who insists does not wait for them.
 async fn finish(
     engine: Engine,
+    gateway: &Gateway,
     config: &GatewayConfig,
     signals: &mut Signals,
     failed: Option<String>,
 ) -> Result<ExitCode> {
     complain("calls on their way may finish; Ctrl-C again to leave them");
     tokio::select! {
-        () = engine.world.router.quiet(&config.name) => {}
+        () = gateway.close() => {}
         () = signals.stop() => {}
         () = tokio::time::sleep(GRACE) => {}
     }
-    let spent = engine.world.router.spent(&config.name);
+    // What nobody has settled counts in full, now and at the next start.
+    let (spent, held) =
+        (engine.world.router.spent(&config.name), engine.world.router.held(&config.name));
     engine.shut_down().await?;
+    let spent = spent.saturating_add(held);
     complain(&format!("${spent} spent under the name {}", config.name));
     match failed {
         None => Ok(ExitCode::SUCCESS),

@@ -11,14 +11,25 @@ pub(super) fn veiled(line: &str) -> String {
     let mut rest = line;
     while let Some((before, value, after)) = next_string(rest) {
         kept.push_str(before);
-        let telling = names_secret(before);
-        kept.extend(value.chars().map(|c| if telling && !is_name(value) { '*' } else { c }));
+        let secret = names_secret(before) && !is_name(value) || is_more_than_address(value);
+        kept.extend(value.chars().map(|c| if secret { '*' } else { c }));
         let closed = after.chars().next();
         kept.extend(closed);
         rest = &after[closed.map_or(0, char::len_utf8)..];
     }
-    kept.push_str(rest);
-    kept
+    // Without quotes it is no value of TOML's, and is a secret all the same.
+    match kept.is_empty() && names_secret(rest) {
+        true => unquoted(rest),
+        false => kept + rest,
+    }
+}
+
+fn unquoted(line: &str) -> String {
+    let at = line.find('=').map_or(line.len(), |at| at + 1);
+    let (key, value) = line.split_at(at);
+    let blotted =
+        value.chars().map(|c| if c.is_whitespace() || is_name(value.trim()) { c } else { '*' });
+    key.chars().chain(blotted).collect()
 }
 
 /// What stands before the next quoted text with its quote, the text, and the rest from its
@@ -37,6 +48,11 @@ fn names_secret(before: &str) -> bool {
     let Some((key, _)) = entry.split_once('=') else { return false };
     let key = key.to_ascii_lowercase();
     TELLING.iter().any(|telling| key.contains(telling))
+}
+
+/// Whether somebody's name and key, or a question, stand in an address.
+fn is_more_than_address(value: &str) -> bool {
+    value.contains("://") && value.contains(['@', '?'])
 }
 
 /// Whether it is the name of an environment variable, as it should be.
@@ -58,6 +74,9 @@ mod tests {
                 r#"a = { dialect = "vllm", api_key = '****' }"#,
             ),
             (r#"api_key = "sk-open"#, r#"api_key = "*******"#),
+            ("api_key = sk-secret", "api_key = *********"),
+            (r#"base_url = "https://u:sk@h/v1""#, r#"base_url = "*****************""#),
+            (r#"base_url = "https://h/v1""#, r#"base_url = "https://h/v1""#),
             (r#"dialect = "sk-secret""#, r#"dialect = "sk-secret""#),
             (r#"token = ""#, r#"token = ""#),
             (r#"# a key that's "open""#, r#"# a key that's "open""#),

@@ -1,6 +1,7 @@
 //! What is read of a request before anything is done with it: which model, whether a stream,
 //! how much it may use at most, and whether that can be known at all.
 
+use super::bounds;
 use super::refusal::Refusal;
 use super::splice::Object;
 use crate::llm::{Family, Upstream};
@@ -11,6 +12,9 @@ use synthd_actors::model::Usage;
 /// Tokens that providers add of their own, for tools above all.
 const OVERHEAD: u64 = 1_024;
 const MOST_CHOICES: u64 = 128;
+const MOST_OUTPUT: u64 = 10_000_000;
+/// The most tokens that any provider has made of one image.
+const IMAGE: u64 = 60_000;
 
 /// A request as far as the gateway must understand it.
 pub(super) struct Asked {
@@ -35,12 +39,18 @@ impl Asked {
         let Some(model) = object.get("model").and_then(Value::as_str) else {
             return Err(Refusal::bad("the body names no model"));
         };
+        if Object::read(&body).is_ok_and(|object| object.has_twice()) {
+            return Err(Refusal::bad("a key stands twice in the body"));
+        }
         let caps = ["max_completion_tokens", "max_tokens"].map(|key| number(&json, key));
         let [first, second] = caps;
         let cap = match (first?, second?) {
             (Some(first), Some(second)) => Some(first.max(second)),
             (first, second) => first.or(second),
         };
+        if cap.is_some_and(|cap| cap > MOST_OUTPUT) {
+            return Err(Refusal::bad(format!("the cap of the output is above {MOST_OUTPUT}")));
+        }
         let choices = number(&json, "n")?.unwrap_or(1);
         if choices == 0 || choices > MOST_CHOICES {
             return Err(Refusal::bad(format!("`n` is not between 1 and {MOST_CHOICES}")));
@@ -56,36 +66,20 @@ impl Asked {
         self.cap.unwrap_or(u64::from(usual))
     }
 
-    /// The most that the call may use: no tokenizer makes more tokens than bytes.
-    pub(super) fn worst(&self, usual: u32) -> Usage {
-        let output = self.cap(usual).saturating_mul(self.choices);
-        Usage::of(self.body.len() as u64 + OVERHEAD, output)
+    /// The most that the call may use: no tokenizer makes more tokens than bytes of text, and
+    /// an image is no more than it is let to be.
+    pub(super) fn worst(&self, usual: u32, upstream: Option<&Upstream>) -> Usage {
+        let images = IMAGE.saturating_mul(bounds::images(&self.json));
+        let input = (self.body.len() as u64 + OVERHEAD).saturating_add(images);
+        let thought = upstream.and_then(|upstream| upstream.thought_cap);
+        let thought = thought.map_or(0, |field| self.thought(field, usual));
+        let output = self.cap(usual).saturating_add(thought);
+        Usage::of(input, output.saturating_mul(self.choices))
     }
 
-    /// What would cost something that no cap covers.
-    pub(super) fn unbounded(&self) -> Option<String> {
-        let tools = self.json["tools"].as_array().into_iter().flatten();
-        let mut kinds = tools.filter_map(|tool| tool["type"].as_str());
-        if let Some(kind) = kinds.find(|kind| !["function", "custom"].contains(kind)) {
-            return Some(format!("the tool {kind} is run by the provider, at a price of its own"));
-        }
-        if self.json["service_tier"].as_str().is_some_and(|tier| tier == "priority") {
-            return Some("the service tier `priority` has a price of its own".to_owned());
-        }
-        let key = ["web_search_options", "audio", "mcp_servers", "container"]
-            .into_iter()
-            .find(|key| !self.json[key].is_null());
-        if let Some(key) = key {
-            return Some(format!("`{key}` has a price of its own"));
-        }
-        if ["system", "tools", "messages"].iter().any(|key| caches_long(&self.json[*key])) {
-            return Some("a cache that is kept for an hour has a price of its own".to_owned());
-        }
-        refers(&self.json["messages"]).then(|| {
-            "what stands elsewhere (a URL, a file's id) has a size that nobody knows; send its \
-             content"
-                .to_owned()
-        })
+    /// What the reasoning may take, where the cap does not cover it.
+    fn thought(&self, field: &str, usual: u32) -> u64 {
+        self.json[field].as_u64().unwrap_or_else(|| self.cap(usual))
     }
 
     /// The body with the model as its provider names it.
@@ -100,14 +94,20 @@ impl Asked {
     /// for the name of the model, a cap and the counts, where they are missing.
     pub(super) fn for_upstream(&self, upstream: &Upstream, usual: u32) -> Result<Bytes, Refusal> {
         let uncounted = self.stream && !self.counts && upstream.asks_for_usage;
-        if self.model == upstream.model && self.cap.is_some() && !uncounted {
+        // What another host takes for a cap may be nothing to this one.
+        let capped = !self.json[upstream.cap].is_null();
+        let thought = upstream.thought_cap.filter(|field| self.json[*field].is_null());
+        if self.model == upstream.model && capped && thought.is_none() && !uncounted {
             return Ok(self.body.clone());
         }
         let unreadable = |error: serde_json::Error| Refusal::bad(error.to_string());
         let mut object = Object::read(&self.body).map_err(unreadable)?;
         object.set("model", json!(upstream.model));
-        if self.cap.is_none() {
-            object.set(upstream.cap, json!(usual));
+        if !capped {
+            object.set(upstream.cap, json!(self.cap(usual)));
+        }
+        if let Some(field) = thought {
+            object.set(field, json!(self.cap(usual)));
         }
         if uncounted {
             let mut options = self.json["stream_options"].clone();
@@ -128,39 +128,6 @@ fn number(json: &Value, key: &str) -> Result<Option<u64>, Refusal> {
             Some(number) => Ok(Some(number)),
             None => Err(Refusal::bad(format!("`{key}` is not a whole number"))),
         },
-    }
-}
-
-/// Whether anything is to be cached for longer than the price of a write is for.
-fn caches_long(json: &Value) -> bool {
-    match json {
-        Value::Array(items) => items.iter().any(caches_long),
-        Value::Object(object) => {
-            object.get("cache_control").is_some_and(|control| control["ttl"] == "1h")
-                || object.get("content").is_some_and(caches_long)
-        }
-        _ => false,
-    }
-}
-
-/// Whether a message refers to something that it does not hold.
-fn refers(json: &Value) -> bool {
-    match json {
-        Value::Array(items) => items.iter().any(refers),
-        Value::Object(object) => {
-            let elsewhere = |url: &Value| url.as_str().is_some_and(|url| !url.starts_with("data:"));
-            let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
-            let found = match kind {
-                // The arguments of a call may look like anything.
-                "tool_use" => return false,
-                "image_url" => object.get("image_url").is_some_and(|i| elsewhere(&i["url"])),
-                "file" => object.get("file").unwrap_or(json)["file_id"].is_string(),
-                "url" => true,
-                _ => false,
-            };
-            found || ["content", "source"].iter().filter_map(|key| object.get(*key)).any(refers)
-        }
-        _ => false,
     }
 }
 
@@ -191,34 +158,14 @@ mod tests {
         let asked =
             asked(json!({ "model": "m", "n": 3, "max_tokens": 5, "max_completion_tokens": 7 }));
         let asked = asked.ok().unwrap();
-        assert_eq!(asked.worst(100).output_tokens, 21);
-        assert!(asked.worst(100).input_tokens > asked.body.len() as u64);
+        assert_eq!(asked.worst(100, None).output_tokens, 21);
+        assert!(asked.worst(100, None).input_tokens > asked.body.len() as u64);
     }
 
     #[test]
-    fn what_no_cap_covers_is_found() {
-        let message = |part: Value| json!({ "model": "m", "messages": [{ "role": "user", "content": [part] }] });
-        let unbounded = [
-            json!({ "model": "m", "tools": [{ "type": "web_search_20250305" }] }),
-            json!({ "model": "m", "service_tier": "priority" }),
-            json!({ "model": "m", "web_search_options": {} }),
-            json!({ "model": "m", "system": [{ "cache_control": { "ttl": "1h" } }] }),
-            message(json!({ "type": "image_url", "image_url": { "url": "https://h/i.png" } })),
-            message(json!({ "type": "file", "file": { "file_id": "f" } })),
-            message(json!({ "type": "image", "source": { "type": "url", "url": "https://h" } })),
-        ];
-        for json in unbounded {
-            assert!(asked(json.clone()).ok().unwrap().unbounded().is_some(), "{json}");
-        }
-        let bounded = [
-            message(
-                json!({ "type": "image_url", "image_url": { "url": "data:image/png;base64,AA" } }),
-            ),
-            message(json!({ "type": "tool_use", "input": { "type": "url" } })),
-            json!({ "model": "m", "tools": [{ "type": "function" }, { "name": "bash" }] }),
-        ];
-        for json in bounded {
-            assert_eq!(asked(json.clone()).ok().unwrap().unbounded(), None, "{json}");
-        }
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let twice = Bytes::from_static(b"{\"model\":\"m\",\"n\":1,\"n\":9}");
+        assert!(Asked::read(Family::OpenAiChat, twice).is_err());
+        assert!(asked(json!({ "model": "m", "max_tokens": u64::MAX })).is_err());
     }
 }

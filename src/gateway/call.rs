@@ -5,10 +5,11 @@ use super::asked::Asked;
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
 use super::session::Session;
-use super::{Behind, Gateway, pass, translate};
+use super::{Behind, Gateway, bounds, pass, translate};
 use bytes::Bytes;
 use std::sync::Arc;
 use synthd_actors::model::{CallFault, CallPlace, ChatReply, FaultKind, Money, Witness};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 /// What is left to say at the end.
@@ -44,6 +45,8 @@ pub(super) struct Call {
     pub(super) headers: Vec<(String, String)>,
     /// Cancelled when the client leaves before it was answered.
     pub(super) unwanted: CancellationToken,
+    /// Its body's share of the memory.
+    pub(super) _room: OwnedSemaphorePermit,
 }
 
 impl Call {
@@ -59,10 +62,13 @@ impl Call {
             let what = format!("there is no model {:?} behind this gateway", asked.model);
             return Err(Refusal::new(404, "model_not_found", what));
         };
-        if let Some(why) = asked.unbounded().filter(|_| !behind.is_free) {
+        if !behind.is_free
+            && let Some(why) = bounds::unbounded(asked, behind.writes_priced)
+        {
             return Err(Refusal::bad(format!("no worst case is known for this call: {why}")));
         }
-        let (place, worst) = (self.session.next(), asked.worst(gateway.output_cap));
+        let (place, worst) =
+            (self.session.next(), asked.worst(gateway.output_cap, behind.upstream.as_ref()));
         let ticket = gateway.router.admit(place.clone(), name, worst, &self.unwanted).await;
         let ticket = ticket.map_err(|fault| Refusal::of(&fault))?;
         if self.unwanted.is_cancelled() {

@@ -50,26 +50,46 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
     };
     Ok(ChatRequest {
         messages: messages.iter().map(message).collect::<Result<_, _>>()?,
-        tools: list(&json["tools"]).iter().map(tool).collect::<Result<_, _>>()?,
+        tools: list(&json["tools"])?.iter().map(tool).collect::<Result<_, _>>()?,
         max_output_tokens: cap,
         settings: settings(json)?,
     })
 }
 
-fn list(json: &Value) -> &[Value] {
-    json.as_array().map_or(&[], Vec::as_slice)
+fn list(json: &Value) -> Result<&[Value], Refusal> {
+    match json {
+        Value::Null => Ok(&[]),
+        Value::Array(list) => Ok(list),
+        _ => Err(Refusal::bad("`tools` or `tool_calls` is not a list")),
+    }
+}
+
+/// What is said must be what it is meant to be: nothing is left out because it is odd.
+pub(super) fn number(json: &Value, key: &str) -> Result<Option<f64>, Refusal> {
+    match &json[key] {
+        Value::Null => Ok(None),
+        value => match value.as_f64() {
+            Some(number) => Ok(Some(number)),
+            None => Err(Refusal::bad(format!("`{key}` is not a number"))),
+        },
+    }
+}
+
+pub(super) fn texts(json: &Value, key: &str) -> Result<Vec<String>, Refusal> {
+    let odd = || Refusal::bad(format!("`{key}` is neither a text nor a list of texts"));
+    let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(odd);
+    match &json[key] {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(list) => list.iter().map(text).collect(),
+        one => Ok(vec![text(one)?]),
+    }
 }
 
 fn settings(json: &Value) -> Result<Settings, Refusal> {
-    let stop = match &json["stop"] {
-        Value::String(one) => vec![one.clone()],
-        Value::Array(some) => some.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        _ => Vec::new(),
-    };
     Ok(Settings {
-        temperature: json["temperature"].as_f64(),
-        top_p: json["top_p"].as_f64(),
-        stop,
+        temperature: number(json, "temperature")?,
+        top_p: number(json, "top_p")?,
+        stop: texts(json, "stop")?,
         tool_choice: choice(&json["tool_choice"])?,
         parallel_calls: json["parallel_tool_calls"].as_bool(),
     })
@@ -118,11 +138,14 @@ fn message(json: &Value) -> Result<Message, Refusal> {
         Some("tool") => Role::Tool,
         _ => return Err(Refusal::bad("a message's role is none that is known")),
     };
+    let known = ["role", "content", "tool_calls", "tool_call_id", "reasoning_content", "refusal"];
+    untranslatable(json, &known, &[("annotations", json!([]))])?;
     let thought = json["reasoning_content"].as_str().map(str::to_owned);
+    let refused = json["refusal"].as_str().unwrap_or_default();
     Ok(Message {
         role,
-        content: text_of(&json["content"])?,
-        tool_calls: list(&json["tool_calls"]).iter().map(call).collect::<Result<_, _>>()?,
+        content: text_of(&json["content"])? + refused,
+        tool_calls: list(&json["tool_calls"])?.iter().map(call).collect::<Result<_, _>>()?,
         tool_call_id: json["tool_call_id"].as_str().map(str::to_owned),
         reasoning: thought.map(|text| Reasoning { text, verbatim: None }),
     })

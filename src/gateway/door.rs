@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
-use hyper::body::{Frame, Incoming};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
@@ -29,14 +29,18 @@ use std::time::Duration;
 use synthd_actors::supervisor::spawn;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 /// Connections at once.
 const MOST: usize = 4_096;
 /// Of a request's body.
-const MOST_BODY: usize = 32 << 20;
+const MOST_BODY: usize = 16 << 20;
+/// Of all that are being read and understood, in KiB: JSON is many times larger in memory.
+const MOST_BODIES: usize = 64 << 10;
 const MOST_HEADERS: usize = 128;
+/// Bodies that take long to read.
+const LARGE: usize = 256 << 10;
 /// For the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// For its body.
@@ -44,7 +48,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(120);
 /// After an error of accepting, such as too many open files.
 const AGAIN: Duration = Duration::from_millis(100);
 
-type Body = UnsyncBoxBody<Bytes, Infallible>;
+type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Where clients are let in.
 pub enum Door {
@@ -92,7 +96,12 @@ fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
-/// Lets clients in until it is dropped. Calls on their way go on until `closing` says how.
+/// The memory for bodies.
+pub(super) fn bodies() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MOST_BODIES))
+}
+
+/// Lets clients in until it is dropped; what they have asked goes on.
 pub async fn serve(gateway: Arc<Gateway>, door: Door) {
     let places = Arc::new(Semaphore::new(MOST));
     loop {
@@ -161,8 +170,9 @@ async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<B
 
 /// By the path, and by what only one of them sends where both share one.
 fn family_of(request: &Request<Incoming>) -> Family {
-    let messages = request.uri().path().contains("/messages");
-    match messages || request.headers().contains_key("anthropic-version") {
+    let path = request.uri().path();
+    let shared = path.contains("/models") && request.headers().contains_key("anthropic-version");
+    match path.contains("/messages") || shared {
         true => Family::Anthropic,
         false => Family::OpenAiChat,
     }
@@ -193,6 +203,9 @@ async fn respond(
     wanted: Wanted,
 ) -> Result<Answer, Refusal> {
     let session = session(&gateway, &request).await?;
+    if gateway.calls.is_closed() {
+        return Err(Refusal::new(503, "closing", "the gateway is closing"));
+    }
     match wanted {
         Wanted::Models => {
             let names: Vec<&String> = gateway.models.keys().collect();
@@ -209,18 +222,21 @@ async fn respond(
         },
         Wanted::Count => {
             let headers = forwarded(&request);
-            let asked = Asked::read(family, body(request).await?)?;
+            let (_room, body) = body(&gateway, request).await?;
+            let asked = understood(family, body).await?;
             count(&gateway, &asked, &headers).await
         }
         Wanted::Completion => {
             let headers = forwarded(&request);
-            let asked = Asked::read(family, body(request).await?)?;
+            let (room, body) = body(&gateway, request).await?;
+            let asked = understood(family, body).await?;
             let unwanted = CancellationToken::new();
             // Dropped with this future when the client leaves before it is answered.
             let _wanted = unwanted.clone().drop_guard();
             let (outlet, answer) = Outlet::new(family);
-            let call = Call { gateway, session, asked, headers, unwanted };
-            spawn("gateway call", call.perform(outlet)).detach();
+            let calls = gateway.calls.clone();
+            let call = Call { gateway, session, asked, headers, unwanted, _room: room };
+            spawn("gateway call", calls.track_future(call.perform(outlet))).detach();
             let died =
                 |_| Refusal::new(500, "engine_failed", "the call has ended without an answer");
             answer.await.map_err(died)
@@ -248,14 +264,33 @@ async fn session(gateway: &Gateway, request: &Request<Incoming>) -> Result<Arc<S
 /// What a family's clients say to its providers beside the body.
 fn forwarded(request: &Request<Incoming>) -> Vec<(String, String)> {
     let named = ["anthropic-version", "anthropic-beta"].into_iter();
-    let value = |name: &str| Some(request.headers().get(name)?.to_str().ok()?.to_owned());
-    named.filter_map(|name| Some((name.to_owned(), value(name)?))).collect()
+    let values = |name: &str| {
+        let all = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let said = all.flat_map(|value| value.split(',').map(str::trim));
+        let kept: Vec<&str> = said.filter(|value| !is_dearer(value)).collect();
+        kept.join(",")
+    };
+    let all = named.map(|name| (name.to_owned(), values(name)));
+    all.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
+/// Modes of a provider in which a token costs more than its price.
+fn is_dearer(beta: &str) -> bool {
+    ["fast", "context-1m", "priority"].iter().any(|dear| beta.contains(dear))
+}
+
+/// A body, and its share of the memory for all of them.
+async fn body(
+    gateway: &Gateway,
+    request: Request<Incoming>,
+) -> Result<(OwnedSemaphorePermit, Bytes), Refusal> {
+    let length = request.body().size_hint().upper().unwrap_or(MOST_BODY as u64);
+    let kibibytes = u32::try_from(length.min(MOST_BODY as u64) >> 10).unwrap_or(0) + 1;
+    let room = gateway.bodies.clone().acquire_many_owned(kibibytes).await;
+    let room = room.map_err(|_| Refusal::new(503, "closing", "the gateway is closing"))?;
     let collected = Limited::new(request.into_body(), MOST_BODY).collect();
     match tokio::time::timeout(BODY_PATIENCE, collected).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Ok(body)) => Ok((room, body.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let what = format!("the body is longer than {} MiB", MOST_BODY >> 20);
             Err(Refusal::new(413, "request_too_large", what))
@@ -263,6 +298,15 @@ async fn body(request: Request<Incoming>) -> Result<Bytes, Refusal> {
         Ok(Err(error)) => Err(Refusal::bad(format!("the body breaks off: {error}"))),
         Err(_) => Err(Refusal::new(408, "timeout", "the body did not come in time")),
     }
+}
+
+/// Large ones are read where nobody waits for the thread.
+async fn understood(family: Family, body: Bytes) -> Result<Asked, Refusal> {
+    if body.len() < LARGE {
+        return Asked::read(family, body);
+    }
+    let read = tokio::task::spawn_blocking(move || Asked::read(family, body)).await;
+    read.unwrap_or_else(|error| Err(Refusal::new(500, "engine_failed", error.to_string())))
 }
 
 /// By the provider, where its family counts; else by the size, as tokenizers have it for
@@ -315,16 +359,18 @@ fn json_answer(json: &Value) -> Answer {
     Answer::Whole { status: 200, headers, body: Bytes::from(json.to_string()) }
 }
 
+fn whole(body: Bytes) -> Body {
+    Full::new(body).map_err(|never| match never {}).boxed_unsync()
+}
+
 fn response(answer: Answer) -> Response<Body> {
     let (status, headers, body) = match answer {
-        Answer::Whole { status, headers, body } => {
-            (status, headers, Full::new(body).boxed_unsync())
-        }
+        Answer::Whole { status, headers, body } => (status, headers, whole(body)),
         Answer::Stream { headers, pieces } => {
             let frames = stream::unfold(pieces, |mut pieces| async move {
-                pieces.recv().await.map(|piece| (piece, pieces))
+                pieces.next().await.map(|piece| (piece, pieces))
             });
-            let frames = frames.map(|piece| Ok::<_, Infallible>(Frame::data(piece)));
+            let frames = frames.map(|piece| piece.map(Frame::data));
             (200, headers, StreamBody::new(frames).boxed_unsync())
         }
     };
@@ -335,6 +381,6 @@ fn response(answer: Answer) -> Response<Body> {
     // What came over HTTP can go over HTTP.
     builder.body(body).unwrap_or_else(|error| {
         tracing::error!(%error, "an answer that is none");
-        Response::new(Full::new(Bytes::new()).boxed_unsync())
+        Response::new(whole(Bytes::new()))
     })
 }

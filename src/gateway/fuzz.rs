@@ -1,7 +1,7 @@
 //! Whatever a client says is understood or refused.
 
 use super::asked::Asked;
-use super::{chat, messages};
+use super::{bounds, chat, messages};
 use crate::llm::Family;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -61,8 +61,8 @@ fn value() -> impl Strategy<Value = Value> {
 fn survived(body: &Value) {
     for family in [Family::OpenAiChat, Family::Anthropic] {
         let Ok(asked) = Asked::read(family, Bytes::from(body.to_string())) else { continue };
-        drop((asked.unbounded(), asked.named("m").ok()));
-        let _: synthd_actors::model::Usage = asked.worst(100);
+        drop((bounds::unbounded(&asked, true), asked.named("m").ok()));
+        let _: synthd_actors::model::Usage = asked.worst(100, None);
         let canonical = match family {
             Family::OpenAiChat => chat::canonical(&asked.json, 7),
             Family::Anthropic => messages::canonical(&asked.json, 7),

@@ -1,5 +1,6 @@
 //! Anthropic Messages as clients speak it: understood, and told in.
 
+use super::chat::{number, texts};
 use super::refusal::Refusal;
 use super::translate::{Told, text_of, untranslatable};
 use serde_json::{Value, json};
@@ -51,17 +52,19 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
 
 fn settings(json: &Value) -> Result<Settings, Refusal> {
     let choice = &json["tool_choice"];
-    let stop = json["stop_sequences"].as_array().into_iter().flatten();
     Ok(Settings {
-        temperature: json["temperature"].as_f64(),
-        top_p: json["top_p"].as_f64(),
-        stop: stop.filter_map(Value::as_str).map(str::to_owned).collect(),
+        temperature: number(json, "temperature")?,
+        top_p: number(json, "top_p")?,
+        stop: texts(json, "stop_sequences")?,
         tool_choice: match choice["type"].as_str() {
             None => None,
             Some("auto") => Some(ToolChoice::Auto),
             Some("none") => Some(ToolChoice::None),
             Some("any") => Some(ToolChoice::Required),
-            Some("tool") => choice["name"].as_str().map(|name| ToolChoice::Tool(name.to_owned())),
+            Some("tool") => match choice["name"].as_str() {
+                Some(name) => Some(ToolChoice::Tool(name.to_owned())),
+                None => return Err(Refusal::bad("`tool_choice` names no tool")),
+            },
             Some(_) => return Err(Refusal::bad("`tool_choice` is none that is known")),
         },
         parallel_calls: choice["disable_parallel_tool_use"].as_bool().map(|disabled| !disabled),
@@ -72,6 +75,9 @@ fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
     let Some(name) = json["name"].as_str().filter(|_| json["input_schema"].is_object()) else {
         return Err(Refusal::bad("a tool lacks its name or its `input_schema`"));
     };
+    let known = ["name", "description", "input_schema", "cache_control"];
+    let idle = [("strict", json!(false)), ("type", json!("custom"))];
+    untranslatable(json, &known, &idle)?;
     let description = json["description"].as_str().unwrap_or_default().to_owned();
     Ok(ToolSchema { name: name.to_owned(), description, parameters: json["input_schema"].clone() })
 }

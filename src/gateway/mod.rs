@@ -12,6 +12,7 @@
 //! A client that leaves does not end its call: what it cost is settled as it was counted.
 
 mod asked;
+mod bounds;
 mod call;
 mod chat;
 mod door;
@@ -36,6 +37,8 @@ use synthd_actors::collector::CollectorHandle;
 use synthd_actors::model::{CampaignName, Fault, ModelConfig};
 use synthd_actors::ports::{ChatModel, Clock, Journal, ModelFactory};
 use synthd_actors::router::RouterHandle;
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 /// What a gateway works with.
 pub struct Tools {
@@ -53,6 +56,10 @@ pub struct Gateway {
     models: BTreeMap<String, Behind>,
     /// Where a client names no cap of the output.
     output_cap: u32,
+    /// On their way; closed, no more is taken.
+    calls: TaskTracker,
+    /// Memory for what clients say.
+    bodies: Arc<Semaphore>,
 }
 
 /// What stands behind a name.
@@ -64,6 +71,8 @@ struct Behind {
     is_own: bool,
     /// Whether a mistaken worst case could cost anything.
     is_free: bool,
+    /// Whether the price of a cache's write is known.
+    writes_priced: bool,
 }
 
 impl Gateway {
@@ -80,12 +89,21 @@ impl Gateway {
             let upstream = factory.upstream(config)?;
             let is_free = config.price.is_free();
             let is_own = config.endpoint.is_none();
-            Ok((config.name.clone(), Behind { model, upstream, is_own, is_free }))
+            let writes_priced = config.price.rates.cache_write_per_million.is_some();
+            let behind = Behind { model, upstream, is_own, is_free, writes_priced };
+            Ok((config.name.clone(), behind))
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
         let Tools { router, collector, journal, clock } = tools;
         let sessions = Sessions::new(campaign, token, collector, journal, clock);
-        Ok(Self { router, sessions, models, output_cap })
+        let (calls, bodies) = (TaskTracker::new(), door::bodies());
+        Ok(Self { router, sessions, models, output_cap, calls, bodies })
+    }
+
+    /// Takes no more calls, and waits for those on their way.
+    pub async fn close(&self) {
+        self.calls.close();
+        self.calls.wait().await;
     }
 
     /// A model by its name, or by as much of it as no other ends with.

@@ -46,13 +46,12 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
             Done { reply: Err(fault), last: Last::Answer(answer) }
         }
         Ok(Opened::Passage(passage)) if passage.is_stream != errand.asked.stream => {
-            otherwise(errand, *passage, outlet).await
+            otherwise(errand, upstream, *passage, outlet).await
         }
         Ok(Opened::Passage(passage)) if passage.is_stream => {
-            let hides = errand.asked.stream && !errand.asked.counts && upstream.asks_for_usage;
-            stream(errand, *passage, hides, outlet).await
+            stream(errand, upstream, *passage, outlet).await
         }
-        Ok(Opened::Passage(passage)) => whole(*passage).await,
+        Ok(Opened::Passage(passage)) => whole(upstream, *passage).await,
     }
 }
 
@@ -62,9 +61,14 @@ fn refused(fault: CallFault) -> Done {
 }
 
 /// A stream that nobody asked for, or none where one was asked for: told as it was wanted.
-async fn otherwise(errand: &Errand<'_>, mut passage: Passage, outlet: &mut Outlet) -> Done {
+async fn otherwise(
+    errand: &Errand<'_>,
+    upstream: &Upstream,
+    mut passage: Passage,
+    outlet: &mut Outlet,
+) -> Done {
     while passage.next().await.is_some() {}
-    let reply = passage.reply();
+    let reply = passage.reply().map_err(|fault| upstream.hide(fault));
     let last = match &reply {
         Ok(reply) => tell(errand, reply, outlet),
         Err(fault) => Last::Refuse(Refusal::of_call(fault)),
@@ -72,10 +76,10 @@ async fn otherwise(errand: &Errand<'_>, mut passage: Passage, outlet: &mut Outle
     Done { reply, last }
 }
 
-async fn whole(mut passage: Passage) -> Done {
+async fn whole(upstream: &Upstream, mut passage: Passage) -> Done {
     let headers = passed(&passage.headers);
     let piece = passage.next().await;
-    let reply = passage.reply();
+    let reply = passage.reply().map_err(|fault| upstream.hide(fault));
     let last = match (piece, &reply) {
         // Understood or not: it is what the provider said.
         (Some(piece), _) => Last::Answer(Answer::Whole { status: 200, headers, body: piece.bytes }),
@@ -88,22 +92,27 @@ async fn whole(mut passage: Passage) -> Done {
 /// Piece by piece, but for the last, which is told with how it ended.
 async fn stream(
     errand: &Errand<'_>,
+    upstream: &Upstream,
     mut passage: Passage,
-    hides_counts: bool,
     outlet: &mut Outlet,
 ) -> Done {
+    let hides_counts = errand.asked.stream && !errand.asked.counts && upstream.asks_for_usage;
     outlet.begin(passed(&passage.headers));
-    let mut last = Vec::new();
+    let (mut last, mut broken) = (Vec::new(), false);
     while let Some(piece) = passage.next().await {
         if piece.is_last {
+            broken = piece.is_broken;
             last.push(piece.bytes);
         } else if !(hides_counts && is_counts(&piece.bytes)) {
             outlet.piece(piece.bytes).await;
         }
     }
-    let reply = passage.reply();
-    if let (Err(fault), true) = (&reply, last.is_empty()) {
-        // It was cut: who reads it must not take it for whole.
+    let reply = passage.reply().map_err(|fault| upstream.hide(fault));
+    if let (Err(fault), true) = (&reply, last.is_empty() || broken) {
+        // It was cut, perhaps within an event: who reads it must not take it for whole.
+        if broken {
+            last.push(Bytes::from_static(b"\n\n"));
+        }
         last.push(Bytes::from(Refusal::of_call(fault).event(errand.asked.family)));
     }
     Done { reply, last: Last::Pieces(last) }

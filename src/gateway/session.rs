@@ -74,7 +74,14 @@ pub(super) struct Sessions {
     collector: CollectorHandle,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
-    open: Mutex<HashMap<String, Arc<Session>>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    sessions: HashMap<String, Arc<Session>>,
+    /// The newest attempt of every session there ever was; none before the store was asked.
+    known: Option<HashMap<EpisodeId, Attempt>>,
 }
 
 pub(super) struct Session {
@@ -111,25 +118,39 @@ impl Sessions {
     pub(super) async fn of(&self, shown: &str) -> Result<Arc<Session>, NoSession> {
         let name = self.token.session(shown).ok_or(NoSession::Stranger)?;
         let mut open = self.open.lock().await;
-        if let Some(session) = open.get(name) {
+        if let Some(session) = open.sessions.get(name) {
             return Ok(session.clone());
         }
-        if open.len() >= MOST {
+        if open.sessions.len() >= MOST {
+            // Those that nobody uses now begin anew when they are used again.
+            open.sessions.retain(|_, session| Arc::strong_count(session) > 1);
+        }
+        if open.sessions.len() >= MOST {
             return Err(NoSession::TooMany);
         }
-        let session = Arc::new(self.begin(name).await.map_err(NoSession::Fault)?);
-        open.insert(name.to_owned(), session.clone());
+        let session = self.begin(name, &mut open.known).await.map_err(NoSession::Fault)?;
+        let session = Arc::new(session);
+        open.sessions.insert(name.to_owned(), session.clone());
         Ok(session)
     }
 
     /// Written down before its first call, as an attempt that no earlier one can be mixed
     /// up with.
-    async fn begin(&self, name: &str) -> Result<Session, Fault> {
+    async fn begin(
+        &self,
+        name: &str,
+        known: &mut Option<HashMap<EpisodeId, Attempt>>,
+    ) -> Result<Session, Fault> {
         let digest = digest_of(&["gateway", self.campaign.as_str(), name]);
         let episode = EpisodeId(format!("ep-{}", &digest[..16]));
-        let known = self.journal.episodes(&self.campaign).await?;
-        let last = known.iter().find(|known| known.plan.id == episode).map(|known| known.attempt);
-        let attempt = last.unwrap_or_default().next();
+        let known = match known {
+            Some(known) => known,
+            None => {
+                let stored = self.journal.episodes(&self.campaign).await?.into_iter();
+                known.insert(stored.map(|known| (known.plan.id, known.attempt)).collect())
+            }
+        };
+        let attempt = known.get(&episode).copied().unwrap_or_default().next();
         let plan = PlannedEpisode {
             id: episode.clone(),
             campaign: self.campaign.clone(),
@@ -149,6 +170,7 @@ impl Sessions {
             at_ms: self.clock.now_ms(),
         };
         self.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
+        known.insert(episode.clone(), attempt);
         let (campaign, turns) = (self.campaign.clone(), AtomicU32::new(0));
         Ok(Session { campaign, episode, attempt, turns })
     }

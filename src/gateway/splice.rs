@@ -4,6 +4,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, error::Error};
+use std::collections::HashSet;
 use std::fmt;
 
 /// An object as its keys and the text of their values, in the order they came.
@@ -17,6 +18,12 @@ enum Text<'b> {
 impl<'b> Object<'b> {
     pub(super) fn read(body: &'b [u8]) -> Result<Self, Error> {
         serde_json::from_slice(body)
+    }
+
+    /// Whether what a reader makes of it depends on which of two keys he believes.
+    pub(super) fn has_twice(&self) -> bool {
+        let keys: HashSet<&str> = self.0.iter().map(|(key, _)| key.as_str()).collect();
+        keys.len() < self.0.len()
     }
 
     /// Replaces a key's value, or adds the key. One that came twice stands once.

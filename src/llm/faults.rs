@@ -24,7 +24,9 @@ const NO_CREDIT: [&str; 7] = [
     "enforced_spend_limit_reached",
 ];
 /// As hosts say that a conversation is too long; there is no code for it that all know.
-const TOO_LONG: [&str; 10] = [
+const TOO_LONG: [&str; 12] = [
+    "longer than the context length",
+    "exceeds the context length",
     "context_length_exceeded",
     "this model's maximum context length is",
     "model's maximum context limit",

@@ -9,7 +9,7 @@ use super::tape::Way;
 use bytes::Bytes;
 use reqwest::Client;
 use serde_json::Value;
-use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault, Headers, Witness};
+use synthd_actors::model::{CallFault, Charge, ChatReply, Endpoint, Fault, Headers, Witness};
 use synthd_actors::ports::CallContext;
 
 const JSON: &str = "application/json";
@@ -93,7 +93,11 @@ impl Provider {
     pub(super) async fn complaint(&self, answer: Answer) -> (String, CallFault) {
         let (status, headers) = (answer.status, answer.headers.clone());
         let said = Key::without(self.key.as_ref(), answer.complaint().await);
-        let fault = self.hide(faults::refused(status, &headers, &said));
+        let mut fault = self.hide(faults::refused(status, &headers, &said));
+        if faults::is_filtered(status, &said) {
+            // Some hosts charge for what their filter has read.
+            fault.charge = Charge::Unknown;
+        }
         (said, fault)
     }
 

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
+use serde_json::Value;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -38,6 +39,8 @@ pub struct Upstream {
     pub model: String,
     /// The field that caps the output.
     pub cap: &'static str,
+    /// The field that caps the reasoning, where the other one does not.
+    pub thought_cap: Option<&'static str>,
     /// Whether a stream counts tokens only where that is asked for.
     pub asks_for_usage: bool,
 }
@@ -68,14 +71,16 @@ impl Upstream {
             let counter = Provider::new(endpoint, "messages/count_tokens", key(), patience)?;
             let (family, counter) = (Family::Anthropic, Some(counter));
             let (cap, asks_for_usage) = ("max_tokens", false);
-            return Ok(Self { provider, counter, family, model, cap, asks_for_usage });
+            let thought_cap = None;
+            return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
         }
         let dialect = OpenAiChat::dialect(endpoint)?;
         let key = key.map(|key| (dialect.key_in, key));
         let provider = Provider::new(endpoint, openai::PATH, key, patience)?;
         let (family, counter) = (Family::OpenAiChat, None);
-        let (cap, asks_for_usage) = (dialect.cap, dialect.asks_for_usage);
-        Ok(Self { provider, counter, family, model, cap, asks_for_usage })
+        let (cap, thought_cap) = (dialect.cap, dialect.thought_cap);
+        let asks_for_usage = dialect.asks_for_usage;
+        Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage })
     }
 
     /// Sends a body of the family's; `headers` are the client's, as far as the family has some.
@@ -115,6 +120,11 @@ impl Upstream {
         Ok(Opened::Refused { status, headers, body, fault })
     }
 
+    /// A fault without the key in it: providers repeat what they were sent.
+    pub fn hide(&self, fault: CallFault) -> CallFault {
+        self.provider.hide(fault)
+    }
+
     /// Takes the key out of what the witness saw, whenever the guard is dropped.
     pub fn censor<'a>(&'a self, witness: &'a Witness) -> impl Drop + use<'a> {
         self.provider.censor(witness)
@@ -140,6 +150,8 @@ pub struct Piece {
     pub bytes: Bytes,
     /// The family's mark of the end of a stream, or a whole body.
     pub is_last: bool,
+    /// It breaks off here, and says nothing of it.
+    pub is_broken: bool,
 }
 
 impl Passage {
@@ -209,7 +221,7 @@ impl Passage {
         let body = self.collect().await;
         let understood = body.and_then(|body| self.assembly.whole(&body).map(|()| body));
         match understood {
-            Ok(bytes) => Some(Piece { bytes, is_last: true }),
+            Ok(bytes) => Some(Piece { bytes, is_last: true, is_broken: false }),
             Err(fault) => {
                 self.failed = Some(fault);
                 None
@@ -224,15 +236,15 @@ impl Passage {
             true => Ok(ControlFlow::Continue(())),
             false => self.assembly.event(&data),
         };
-        let is_last = match taken {
-            Ok(flow) => flow.is_break(),
+        let (is_last, is_broken) = match taken {
+            Ok(flow) => (flow.is_break(), false),
             Err(fault) => {
                 self.failed = Some(fault);
-                true
+                (true, !says_why(&data))
             }
         };
         self.ended |= is_last;
-        Piece { bytes: event, is_last }
+        Piece { bytes: event, is_last, is_broken }
     }
 
     /// What was said all together, or why it is no reply.
@@ -242,6 +254,12 @@ impl Passage {
             None => self.assembly.reply(),
         }
     }
+}
+
+/// Whether an event is the family's own way to say that it breaks off.
+fn says_why(data: &str) -> bool {
+    let json: Value = serde_json::from_str(data).unwrap_or_default();
+    json["type"] == "error" || !json["error"].is_null()
 }
 
 enum Assembly {

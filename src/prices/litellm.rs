@@ -6,7 +6,7 @@
 use super::decimal::per_token;
 use super::{Listed, PriceTable, digest};
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use synthd_actors::model::{Money, Price, Rates, Tier};
 
 /// Their names for providers, where ours differ.
@@ -43,14 +43,20 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     let entries: BTreeMap<String, &RawValue> =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
     let (mut models, mut unusable) = (BTreeMap::new(), BTreeMap::new());
+    let mut exact = BTreeSet::new();
     for (key, raw) in entries {
         // The sample that explains the others, and whatever is no object.
         let Ok(entry) = serde_json::from_str::<Entry<'_>>(raw.get()) else { continue };
         let Some(model) = name_of(&key, &entry) else { continue };
         // With its provider in front it is meant more exactly than without.
-        let exact = key.contains('/');
-        if models.contains_key(&model) && !exact {
+        let is_exact = key.contains('/');
+        if exact.contains(&model) {
             continue;
+        }
+        models.remove(&model);
+        unusable.remove(&model);
+        if is_exact {
+            exact.insert(model.clone());
         }
         match listed(&entry) {
             Ok(listed) => drop(models.insert(model, listed)),
@@ -60,7 +66,6 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     if models.is_empty() {
         return Err("it holds no model with a price".to_owned());
     }
-    unusable.retain(|model, _| !models.contains_key(model));
     Ok(PriceTable { name: name.to_owned(), digest: digest(text), as_of: None, models, unusable })
 }
 

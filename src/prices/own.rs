@@ -88,9 +88,9 @@ fn listed(entry: Entry) -> Listed {
         rates: Rates {
             input_per_million: longer.input,
             output_per_million: longer.output,
-            cached_per_million: longer.cached,
-            cache_write_per_million: longer.cache_write,
-            reasoning_per_million: None,
+            cached_per_million: longer.cached.or(rates.cached_per_million),
+            cache_write_per_million: longer.cache_write.or(rates.cache_write_per_million),
+            reasoning_per_million: rates.reasoning_per_million,
         },
     };
     let tiers = entry.longer.iter().map(tier).collect();

@@ -389,7 +389,7 @@ fn what_a_client_says_goes_through_as_it_is() {
     let (chat, messages) = (provider(&CHAT), provider(&MESSAGES));
     let directory = tempfile::tempdir().unwrap();
     let gateway = Running::start(directory.path(), &config(&chat, &messages, "10.00"));
-    let body = "{ \"model\" : \"chat-1\",  \"max_tokens\":7, \"odd\": [1.50, 2e0],\n\
+    let body = "{ \"model\" : \"chat-1\",  \"max_completion_tokens\":7, \"logit_bias\": {\"5\":  1.50},\n\
                 \"messages\":[{\"role\":\"user\",\"content\":\"hello\"}] }";
     let answer = post(&gateway.url, "/v1/chat/completions", body);
     let expected = completion(json!({ "role": "assistant", "content": "hello" }), "stop");

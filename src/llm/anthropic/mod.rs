@@ -6,6 +6,7 @@ mod request;
 use super::key::KeyIn;
 use super::provider::Provider;
 use super::tape::Way;
+use super::without_words;
 pub(super) use assembly::Assembly;
 use async_trait::async_trait;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, ModelConfig};
@@ -48,6 +49,9 @@ impl ChatModel for Messages {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
+        // Other families go up to two.
+        let hot = request.settings.temperature.is_some_and(|warm| warm > 1.0);
+        without_words(hot.then_some("temperature above 1"))?;
         let body = request::body(&self.model, request, self.caches);
         self.provider.exchange::<Assembly>(&body, &[VERSION], context).await
     }

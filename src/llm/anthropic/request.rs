@@ -47,8 +47,7 @@ fn set(body: &mut Value, settings: &Settings) {
         }
     }
     let wanted = [
-        // Other families go up to two.
-        ("temperature", temperature.map(|warm| json!(warm.min(1.0)))),
+        ("temperature", temperature.map(Value::from)),
         ("top_p", top_p.map(Value::from)),
         ("stop_sequences", (!stop.is_empty()).then(|| json!(stop))),
         ("tool_choice", choice),

@@ -49,6 +49,8 @@ impl ChatModel for Ollama {
     ) -> Result<ChatReply, CallFault> {
         let choice = request.settings.tool_choice.as_ref().filter(|c| **c != ToolChoice::Auto);
         without_words(choice.map(|_| "choice of tools"))?;
+        let parallel = request.settings.parallel_calls.filter(|parallel| !parallel);
+        without_words(parallel.map(|_| "way to forbid calls at the same time"))?;
         let body = request::body(&self.model, request, self.context);
         let reply = self.provider.exchange::<Assembly>(&body, &[], context).await?;
         if reply.usage.input_tokens >= self.context {

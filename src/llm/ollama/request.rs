@@ -20,8 +20,8 @@ pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
     if !stop.is_empty() {
         options["stop"] = json!(stop);
     }
-    let mut body =
-        json!({ "model": model, "messages": messages, "stream": true, "options": options });
+    let mut body = json!({ "model": model, "messages": messages, "stream": true, "options": options,
+            "truncate": false, "shift": false });
     if !request.tools.is_empty() {
         body["tools"] = request.tools.iter().map(tool).collect();
     }

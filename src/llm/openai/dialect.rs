@@ -19,7 +19,7 @@ pub(in crate::llm) struct Dialect {
     /// The field that caps the output, reasoning included.
     pub(in crate::llm) cap: &'static str,
     /// The field that caps the reasoning, where the other one does not.
-    pub(super) thought_cap: Option<&'static str>,
+    pub(in crate::llm) thought_cap: Option<&'static str>,
     /// Whether tokens are counted in a stream only where that is asked for.
     pub(in crate::llm) asks_for_usage: bool,
     pub(super) thought: Thought,

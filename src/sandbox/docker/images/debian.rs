@@ -130,7 +130,7 @@ impl Images {
             let options = None::<RemoveImageOptions>;
             self.docker.remove_image(&recipe.reference(), options, None).await.ok();
             let why = last_lines(log);
-            let absent = "(is the package mmdebstrap installed?)";
+            let absent = "(is the package mmdebstrap installed, and may root unshare mounts?)";
             return Err(refused(format!("mmdebstrap ended with {ended} {absent}:\n{why}")));
         }
         imported
