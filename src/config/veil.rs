@@ -27,8 +27,8 @@ pub(super) fn veiled(line: &str) -> String {
 fn unquoted(line: &str) -> String {
     let at = line.find('=').map_or(line.len(), |at| at + 1);
     let (key, value) = line.split_at(at);
-    let blotted =
-        value.chars().map(|c| if c.is_whitespace() || is_name(value.trim()) { c } else { '*' });
+    let plain = |c: char| c.is_whitespace() || "\"'".contains(c) || is_name(value.trim());
+    let blotted = value.chars().map(|c| if plain(c) { c } else { '*' });
     key.chars().chain(blotted).collect()
 }
 
