@@ -36,8 +36,8 @@ use tokio_util::sync::CancellationToken;
 const MOST: usize = 4_096;
 /// Of a request's body.
 const MOST_BODY: usize = 16 << 20;
-/// Of all that are being read and understood, in KiB: JSON is many times larger in memory.
-const MOST_BODIES: usize = 64 << 10;
+/// Of all calls on their way, in KiB; what JSON says oddly is larger in memory.
+const MOST_BODIES: usize = 256 << 10;
 const MOST_HEADERS: usize = 128;
 /// Bodies that take long to read.
 const LARGE: usize = 256 << 10;
