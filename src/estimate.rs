@@ -2,9 +2,9 @@
 
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use synthd_actors::model::{Assignment, CampaignConfig, Money};
-use synthd_actors::policy::{Estimate, episode_estimate, worst_case};
+use std::collections::{BTreeMap, BTreeSet};
+use synthd_actors::model::{CampaignConfig, ChatRequest, ModelConfig, Money, Task};
+use synthd_actors::policy::{Asked, Assigning, Estimate, episode_estimate, shares, worst_case};
 use synthd_actors::scaffold;
 use synthd_actors::task::Catalog;
 
@@ -42,10 +42,19 @@ impl From<Estimate> for Sums {
     }
 }
 
+/// Parts of an episode, so that shares add up.
+const PARTS: u128 = 1_000_000_000;
+
+#[derive(Default)]
+struct Found {
+    parts: u128,
+    sum: Estimate,
+}
+
 /// One task of each template stands for all of it.
 pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEstimate> {
     let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
-    let mut found: BTreeMap<&str, (u64, Estimate)> = BTreeMap::new();
+    let mut found: BTreeMap<&str, Found> = BTreeMap::new();
     let mut first_call = Money::ZERO;
     for template in &selected {
         let task = template.task(config.seed, 0).map_err(|error| {
@@ -55,56 +64,70 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
         for name in &config.scaffolds {
             let Some(scaffold) = scaffold::by_name(name) else { continue };
             let opening = scaffold.request(&scaffold.open(&task));
-            for model in &config.models {
-                let kept = config.sandbox.limits.output_kept;
-                let steps = task.expected_steps;
-                let one = episode_estimate(&model.price, &opening, steps, &config.episode, kept);
+            for (model, share, of) in shares(&assigning(config), &asked(&task, &opening)) {
+                let one = one_episode(config, model, &task, &opening);
                 let known = found.entry(&model.name).or_default();
-                *known = (known.0 + 1, known.1.plus(one));
+                let tasks = u128::from(config.tasks.per_template) * u128::from(share);
+                known.parts += tasks * PARTS / u128::from(of.max(1));
+                known.sum = known.sum.plus(part(one, tasks, of));
                 first_call = first_call.max(model.price.worst(worst_case(&opening)));
             }
         }
     }
-    let shares = shares(config);
-    let tasks = u64::from(config.tasks.per_template);
-    let models: Vec<(String, u64, Estimate)> = found
-        .into_iter()
-        .map(|(model, (templates, sum))| {
-            let (share, of) = shares.get(model).copied().unwrap_or((1, 1));
-            let part = |money: Money| {
-                let exact = u128::from(money.nanos()) * u128::from(tasks) * u128::from(share);
-                Money::from_nanos(u64::try_from(exact.div_ceil(u128::from(of))).unwrap_or(u64::MAX))
-            };
-            let sum =
-                Estimate { least: part(sum.least), likely: part(sum.likely), most: part(sum.most) };
-            (model.to_owned(), (templates * tasks * share).div_ceil(of), sum)
-        })
-        .collect();
-    let total = models.iter().fold(Estimate::default(), |sum, (.., one)| sum.plus(*one));
-    let told = |(model, episodes, sum): (String, u64, Estimate)| ModelEstimate {
-        model,
-        episodes,
-        sums: sum.into(),
+    let total = found.values().fold(Estimate::default(), |sum, one| sum.plus(one.sum));
+    let told = |(model, found): (&str, Found)| ModelEstimate {
+        model: model.to_owned(),
+        episodes: u64::try_from(found.parts.div_ceil(PARTS)).unwrap_or(u64::MAX),
+        sums: found.sum.into(),
     };
     Ok(CampaignEstimate {
-        models: models.into_iter().map(told).collect(),
+        models: found.into_iter().map(told).collect(),
         total: total.into(),
         first_call_usd: first_call,
         budget_usd: config.budget,
     })
 }
 
-/// Each model's part of the tasks.
-fn shares(config: &CampaignConfig) -> BTreeMap<&str, (u64, u64)> {
-    let weight = |weight: u32| u64::from(weight.max(1));
-    let all: u64 = config.models.iter().map(|model| weight(model.weight)).sum();
-    let count = config.models.len() as u64;
-    let share = |model_weight: u32| match config.assign {
-        Assignment::Cross => (1, 1),
-        Assignment::RoundRobin => (1, count),
-        Assignment::Weighted => (weight(model_weight), all),
+fn assigning(config: &CampaignConfig) -> Assigning<'_> {
+    Assigning {
+        how: config.assign,
+        models: &config.models,
+        needs: &config.needs,
+        seed: config.seed,
+        limits: &config.episode,
+        output_kept: config.sandbox.limits.output_kept,
+    }
+}
+
+fn asked<'a>(task: &'a Task, opening: &'a ChatRequest) -> Asked<'a> {
+    let (id, difficulty, expected_steps) = (&task.id, task.difficulty, task.expected_steps);
+    Asked { id, difficulty, expected_steps, opening }
+}
+
+/// At the most it is asked, and all who stand in for it are asked as well.
+fn one_episode(
+    config: &CampaignConfig,
+    model: &ModelConfig,
+    task: &Task,
+    opening: &ChatRequest,
+) -> Estimate {
+    let kept = config.sandbox.limits.output_kept;
+    let of = |model: &ModelConfig| {
+        episode_estimate(&model.price, opening, task.expected_steps, &config.episode, kept)
     };
-    config.models.iter().map(|model| (model.name.as_str(), share(model.weight))).collect()
+    let others: BTreeSet<&String> = model.standing.fallback.all().collect();
+    let others = others.into_iter().filter_map(|name| config.model(name));
+    let more: Money = others.map(|other| of(other).most).sum();
+    let own = of(model);
+    Estimate { most: own.most.saturating_add(more), ..own }
+}
+
+fn part(one: Estimate, times: u128, of: u64) -> Estimate {
+    let part = |money: Money| {
+        let exact = u128::from(money.nanos()).saturating_mul(times);
+        Money::from_nanos(u64::try_from(exact.div_ceil(u128::from(of.max(1)))).unwrap_or(u64::MAX))
+    };
+    Estimate { least: part(one.least), likely: part(one.likely), most: part(one.most) }
 }
 
 /// A budget that could not do what is asked, whatever happens.

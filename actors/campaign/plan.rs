@@ -4,7 +4,8 @@ use crate::model::{
     Assignment, CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, PlannedEpisode, Task,
     TaskId,
 };
-use crate::policy::assign;
+use crate::policy::{Asked, Assigning, assign};
+use crate::scaffold;
 use crate::task::{Catalog, Template, TemplateError};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
@@ -63,7 +64,7 @@ impl Planner {
         let taken: HashSet<&EpisodeId> = known.iter().map(|record| &record.plan.id).collect();
         let mut chosen: HashMap<&TaskId, &str> =
             known.iter().map(|record| (&record.plan.task, record.plan.model.as_str())).collect();
-        chosen.retain(|_, model| self.config.models.iter().any(|m| m.name == *model));
+        chosen.retain(|_, model| self.config.model(model).is_some());
         let mut next = known.iter().map(|record| record.plan.ordinal + 1).max().unwrap_or(0);
         let mut turn = chosen.len() as u64;
         let mut planned = Vec::new();
@@ -86,14 +87,13 @@ impl Planner {
     fn episodes(&self, task: &Task, turn: u64, chosen: Option<&str>) -> Vec<PlannedEpisode> {
         let config = &self.config;
         let known = chosen.filter(|_| config.assign != Assignment::Cross);
-        let models = match known.and_then(|name| config.models.iter().position(|m| m.name == name))
-        {
-            Some(model) => vec![model],
-            None => assign(config.assign, &config.models, &task.id, turn, config.seed),
+        let models = match known.and_then(|name| config.model(name)) {
+            Some(model) => vec![model.name.as_str()],
+            None => self.assigned(task, turn),
         };
-        let pairs = models.iter().flat_map(|model| {
-            config.scaffolds.iter().map(|scaffold| (&config.models[*model].name, scaffold))
-        });
+        let pairs = models
+            .into_iter()
+            .flat_map(|model| config.scaffolds.iter().map(move |scaffold| (model, scaffold)));
         pairs
             .map(|(model, scaffold)| PlannedEpisode {
                 id: EpisodeId::derive(&config.name, &task.id, model, scaffold),
@@ -104,9 +104,32 @@ impl Planner {
                 index: task.index,
                 category: task.category.clone(),
                 difficulty: task.difficulty.as_str().to_owned(),
-                model: model.clone(),
+                model: model.to_owned(),
                 scaffold: scaffold.clone(),
             })
             .collect()
+    }
+
+    /// By the request that the task opens with.
+    fn assigned(&self, task: &Task, turn: u64) -> Vec<&str> {
+        let config = &self.config;
+        let scaffold = config.scaffolds.first().and_then(|name| scaffold::by_name(name));
+        let Some(scaffold) = scaffold else { return Vec::new() };
+        let opening = scaffold.request(&scaffold.open(task));
+        let by = Assigning {
+            how: config.assign,
+            models: &config.models,
+            needs: &config.needs,
+            seed: config.seed,
+            limits: &config.episode,
+            output_kept: config.sandbox.limits.output_kept,
+        };
+        let asked = Asked {
+            id: &task.id,
+            difficulty: task.difficulty,
+            expected_steps: task.expected_steps,
+            opening: &opening,
+        };
+        assign(&by, &asked, turn)
     }
 }

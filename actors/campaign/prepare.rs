@@ -135,12 +135,11 @@ fn leave_out(
     episodes: &mut Vec<EpisodeRecord>,
 ) {
     let templates: HashSet<&str> = templates.iter().map(|t| t.id.as_str()).collect();
-    let models: HashSet<&str> = config.models.iter().map(|m| m.name.as_str()).collect();
     let before = episodes.len();
     episodes.retain(|EpisodeRecord { plan, outcome, .. }| {
         outcome.is_some()
             || templates.contains(plan.template.as_str())
-                && models.contains(plan.model.as_str())
+                && config.may_answer(&plan.model)
                 && config.scaffolds.contains(&plan.scaffold)
     });
     let left_out = before - episodes.len();

@@ -3,7 +3,7 @@
 use super::messages::{EngineTools, Submit, SubmitError};
 use crate::campaign::{CampaignActor, CampaignHandle, Planner, Prepared, moved, prepare};
 use crate::model::{CampaignName, CampaignState, Entry};
-use crate::router::Account;
+use crate::router::Manned;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -156,12 +156,11 @@ async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, Sub
     let planner = Arc::new(Planner { config: config.clone(), catalog: tools.catalog.clone() });
     let mut models = Vec::with_capacity(config.models.len());
     for model in &config.models {
-        models.push((model.clone(), tools.models.model(model)?));
+        models.push(Manned::new(model, &*tools.models)?);
     }
     let prepared = prepare(&tools.world, planner, submit.source).await?;
     let spent = tools.world.journal.spent(&config.name).await.map_err(crate::model::Fault::from)?;
-    let account = Arc::new(Account::open(models, config.budget, spent));
-    tools.world.router.open(config.name.clone(), account);
+    tools.world.router.open(config.name.clone(), models, config.budget, spent);
     Ok(prepared)
 }
 

@@ -39,6 +39,8 @@ pub(super) struct Acting<'a> {
     seen: u64,
     potential: f64,
     malformed: u32,
+    /// Who is asked: whoever answered last.
+    model: String,
     /// What is left of the agent's time: what its model and its commands take. The engine's
     /// own waiting is not the agent's, and a resumed attempt goes on with what was left.
     left: Duration,
@@ -85,6 +87,7 @@ impl<'a> Acting<'a> {
             seen: scan.digest,
             potential: 0.0,
             malformed: 0,
+            model: orders.plan.model.clone(),
             left: orders.config.episode.timeout,
         })
     }
@@ -109,6 +112,9 @@ impl<'a> Acting<'a> {
             }
             self.left = self.left.saturating_sub(Duration::from_millis(turn.step.duration_ms));
             self.potential = turn.step.potential;
+            if let Some(model) = &turn.model {
+                self.model.clone_from(model);
+            }
             let bad = turn.step.action.kind == ActionType::Malformed;
             self.malformed = if bad { self.malformed + 1 } else { 0 };
         }
@@ -166,6 +172,7 @@ impl<'a> Acting<'a> {
             called => called?,
         };
         self.left = self.left.saturating_sub(called.took);
+        self.model.clone_from(&called.model);
         let before = self.state.clone();
         let deed = self.perform(&called.reply).await?;
         self.left = self.left.saturating_sub(deed.took);
@@ -188,7 +195,7 @@ impl<'a> Acting<'a> {
             .call(Call {
                 campaign: orders.plan.campaign.clone(),
                 attempt: orders.attempt,
-                model: orders.plan.model.clone(),
+                model: self.model.clone(),
                 request: Arc::new(orders.scaffold.request(&self.history)),
                 context: CallContext {
                     episode: orders.plan.id.clone(),
@@ -319,6 +326,7 @@ impl<'a> Acting<'a> {
             command: deed.command,
             changes,
             calls: called.tries,
+            model: Some(called.model).filter(|model| *model != self.orders.plan.model),
             opening: (index == 0).then(first),
         }
     }

@@ -1,9 +1,9 @@
 //! A campaign as the engine runs it: validated, without options that mean "unset".
 
-use super::{CampaignName, Money, Price, SandboxSpec, digest_of};
+use super::{Ability, CampaignName, Money, Price, SOONEST, SandboxSpec, Standing, digest_of};
 use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// What a campaign wants done.
@@ -14,6 +14,9 @@ pub struct CampaignConfig {
     pub tasks: TaskSelection,
     pub models: Vec<ModelConfig>,
     pub assign: Assignment,
+    /// What a model must be able to do, to be assigned anything.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub needs: BTreeSet<Ability>,
     pub scaffolds: Vec<String>,
     /// Name of the sandbox backend.
     pub backend: String,
@@ -85,6 +88,9 @@ pub struct ModelConfig {
     /// Where it is asked; none for models of the engine's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
+    /// What it is asked for, how often, and who is asked instead.
+    #[serde(default, skip_serializing_if = "Standing::is_usual")]
+    pub standing: Standing,
 }
 
 /// A campaign whose calls are answered again.
@@ -102,9 +108,43 @@ pub struct Endpoint {
     pub base_url: String,
     /// The environment variable that holds the key, where one is needed.
     pub key_env: Option<String>,
+    /// Those of further keys, each with limits of its own at the provider.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_keys: Vec<String>,
+    /// Calls at once with each key, whatever the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<usize>,
+}
+
+impl Endpoint {
+    pub fn new(dialect: &str, base_url: impl Into<String>, key_env: Option<String>) -> Self {
+        let (dialect, base_url) = (dialect.to_owned(), base_url.into());
+        Self { dialect, base_url, key_env, more_keys: Vec::new(), concurrency: None }
+    }
+
+    /// The same with each of its keys alone.
+    fn with_each_key(&self) -> Vec<Self> {
+        let keys = self.key_env.iter().chain(&self.more_keys);
+        let alone = |key: Option<&String>| Self {
+            key_env: key.cloned(),
+            more_keys: Vec::new(),
+            ..self.clone()
+        };
+        let all: Vec<Self> = keys.map(|key| alone(Some(key))).collect();
+        if all.is_empty() { vec![alone(None)] } else { all }
+    }
 }
 
 impl ModelConfig {
+    /// The same with each of its keys alone.
+    pub fn with_each_key(&self) -> Vec<Self> {
+        let endpoints = match &self.endpoint {
+            Some(endpoint) => endpoint.with_each_key().into_iter().map(Some).collect(),
+            None => vec![None],
+        };
+        endpoints.into_iter().map(|endpoint| Self { endpoint, ..self.clone() }).collect()
+    }
+
     pub fn provider(&self) -> &str {
         self.name.split_once('/').map_or("", |(provider, _)| provider)
     }
@@ -121,6 +161,12 @@ pub enum Assignment {
     RoundRobin,
     /// Models are drawn by weight, from the campaign's seed.
     Weighted,
+    /// The cheapest of those that can do the task.
+    CheapestCapable,
+    /// One of those that take tasks as difficult.
+    Difficulty,
+    /// Whichever answers soonest when the episode begins.
+    LeastLatency,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +265,16 @@ impl CampaignConfig {
             fixed["images"] = serde_json::json!(self.images);
         }
         digest_of(&["campaign-identity", &fixed.to_string()])
+    }
+
+    pub fn model(&self, name: &str) -> Option<&ModelConfig> {
+        self.models.iter().find(|model| model.name == name)
+    }
+
+    /// Whether an episode planned for this model can be run as things are configured now.
+    pub fn may_answer(&self, planned: &str) -> bool {
+        planned == SOONEST && self.assign == Assignment::LeastLatency
+            || self.model(planned).is_some()
     }
 
     /// The sandbox for tasks with that image; none where it stands for nothing here.

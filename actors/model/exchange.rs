@@ -114,6 +114,12 @@ pub struct CallRecord {
     pub place: CallPlace,
     /// The model that was asked, as the campaign names it.
     pub model: String,
+    /// The provider and the key that were used, by the names the engine has for them.
+    #[serde(default)]
+    pub provider: Option<String>,
+    /// Why this model, where it is not simply the one that was planned.
+    #[serde(default)]
+    pub why: String,
     /// The model that answered, as the provider names it.
     pub answered_by: Option<String>,
     pub usage: Option<Usage>,

@@ -13,6 +13,7 @@ mod price;
 mod record;
 mod row;
 mod sandbox;
+mod standing;
 mod step;
 mod task;
 
@@ -29,5 +30,6 @@ pub use price::*;
 pub use record::*;
 pub use row::*;
 pub use sandbox::*;
+pub use standing::*;
 pub use step::*;
 pub use task::*;

@@ -75,6 +75,9 @@ pub struct Turn {
     pub changes: Vec<Change>,
     /// The number of model calls this turn took, retries included.
     pub calls: u32,
+    /// Who answered, where it is not the model that the episode was planned for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     /// The whole first request, in the first turn only: every later one is this and the
     /// messages of the turns in between.
     #[serde(default, skip_serializing_if = "Option::is_none")]

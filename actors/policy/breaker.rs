@@ -1,4 +1,4 @@
-//! A breaker over creations: after several failures in a row, or one that says that nothing
+//! A breaker over what may fail all at once, creations of sandboxes and providers of models: after several failures in a row, or one that says that nothing
 //! can succeed, it fails fast for a while, then lets one probe through.
 //!
 //! ```text
@@ -63,6 +63,11 @@ impl Breaker {
         self.failures = 0;
         self.open_until = None;
         self.probing = false;
+    }
+
+    /// A probe that nothing was learnt from: the next one decides.
+    pub fn abandoned(&mut self, what: Try) {
+        self.probing &= what != Try::Probe;
     }
 
     /// A straggler of before it opened decides nothing: that is for the probe.
@@ -134,6 +139,10 @@ mod tests {
         assert_eq!(breaker.admit(start + second), None, "a straggler is not the probe");
         breaker.failed(start + second, Try::Probe);
         assert_eq!(breaker.admit(start + 2 * second), None, "the cool-down has doubled");
+        assert_eq!(breaker.admit(start + 3 * second), Some(Try::Probe));
+        breaker.abandoned(Try::Plain);
+        assert_eq!(breaker.admit(start + 3 * second), None, "the probe is still out");
+        breaker.abandoned(Try::Probe);
         assert_eq!(breaker.admit(start + 3 * second), Some(Try::Probe));
         breaker.succeeded();
         assert_eq!(breaker.admit(start), Some(Try::Plain));

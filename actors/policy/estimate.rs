@@ -57,6 +57,18 @@ pub fn worst_case(request: &ChatRequest) -> Usage {
     Usage::of((messages + tools) as u64 + overhead, u64::from(request.max_output_tokens))
 }
 
+/// What a call is counted as while it is on its way, where tokens a minute are limited.
+pub fn reserved(worst: Usage) -> u64 {
+    (worst.input_tokens / BYTES_PER_TOKEN).saturating_add(worst.output_tokens)
+}
+
+/// How long a conversation likely becomes, its last reply at its longest.
+pub fn likely_length(opening: &ChatRequest, (least, most): (u32, u32)) -> u64 {
+    let steps = u64::from(least.midpoint(most).max(1)) - 1;
+    let said = worst_case(opening).input_tokens / BYTES_PER_TOKEN + steps * (REPLY + OBSERVED);
+    said + u64::from(opening.max_output_tokens)
+}
+
 /// What one episode may cost that begins with such a request. `output_kept` is what a command
 /// may print at most, on each of its two ways.
 pub fn episode(

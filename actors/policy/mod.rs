@@ -7,11 +7,15 @@ mod estimate;
 mod intensity;
 mod retry;
 mod split;
+mod tokens;
+mod window;
 
-pub use assign::assign;
+pub use assign::{Asked, Assigning, assign, shares};
 pub use breaker::{Breaker, Try};
 pub use budget::{Budget, Refusal};
-pub use estimate::{Estimate, episode as episode_estimate, worst_case};
+pub use estimate::{Estimate, episode as episode_estimate, likely_length, reserved, worst_case};
 pub use intensity::Intensity;
 pub use retry::{Decision, Retry, backoff};
 pub use split::split_of;
+pub use tokens::TokenBucket;
+pub use window::Window;

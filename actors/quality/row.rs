@@ -22,6 +22,19 @@ pub struct Judgement {
     pub splits: [u32; 3],
 }
 
+impl Judgement {
+    /// The model that gave every reply, or the last of several.
+    fn answered_by(&self) -> &str {
+        let last = self.turns.last().and_then(|turn| turn.model.as_deref());
+        last.unwrap_or(&self.plan.model)
+    }
+
+    /// Whether replies are of more than one model.
+    pub(super) fn is_mixed(&self) -> bool {
+        self.turns.windows(2).any(|pair| pair[0].model != pair[1].model)
+    }
+}
+
 /// The row, before labels. `stamp` is the finish time as text.
 pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
     let steps: Vec<Step> = judged.turns.iter().map(|turn| turn.step.clone()).collect();
@@ -35,7 +48,8 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
         .collect();
     let tokens: u64 = steps.iter().map(|step| step.usage.total()).sum();
     let elapsed: u64 = steps.iter().map(|step| step.duration_ms).sum();
-    let (provider, model) = judged.plan.model.split_once('/').unwrap_or(("", &judged.plan.model));
+    let answered = judged.answered_by();
+    let (provider, model) = answered.split_once('/').unwrap_or(("", answered));
     TrajectoryRow {
         schema_version: ROW_SCHEMA.to_owned(),
         trajectory_id: judged.plan.id.to_string(),

@@ -60,6 +60,9 @@ fn plain_labels(judged: &Judgement, row: &TrajectoryRow) -> Vec<String> {
     if row.verification.score > 0.0 && !row.verification.passed {
         labels.push("partial".to_owned());
     }
+    if judged.is_mixed() {
+        labels.push("mixed-models".to_owned());
+    }
     labels
 }
 

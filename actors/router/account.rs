@@ -1,42 +1,13 @@
 //! A campaign's account with the router: its models, their limits, its budget. It outlives
 //! the router actor, so that a rebuilt one goes on where the last one died.
 
-use crate::model::{Fault, FaultKind, ModelConfig, Money};
+use super::lane::Lanes;
+use super::slot::{Manned, ModelSlot, ModelStats};
+use crate::model::{Fault, FaultKind, Money};
 use crate::policy::{Budget, Refusal};
-use crate::ports::ChatModel;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use serde::Serialize;
 use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use tokio::sync::{Notify, Semaphore};
-
-/// One model as one campaign uses it.
-pub(super) struct ModelSlot {
-    pub(super) config: ModelConfig,
-    pub(super) model: Arc<dyn ChatModel>,
-    pub(super) places: Arc<Semaphore>,
-    pub(super) limiter: Option<DefaultDirectRateLimiter>,
-    pub(super) calls: AtomicU64,
-    pub(super) retries: AtomicU64,
-    pub(super) failures: AtomicU64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ModelStats {
-    pub model: String,
-    pub calls: u64,
-    pub retries: u64,
-    pub failures: u64,
-    pub in_flight: usize,
-}
-
-/// Spread over the minute: no more than a second's worth leaves at once.
-fn quota(per_minute: NonZeroU32) -> Quota {
-    let burst = NonZeroU32::new(per_minute.get() / 60).unwrap_or(NonZeroU32::MIN);
-    Quota::per_minute(per_minute).allow_burst(burst)
-}
+use tokio::sync::Notify;
 
 /// What a campaign may call and spend.
 pub struct Account {
@@ -51,29 +22,15 @@ pub struct Account {
 
 impl Account {
     /// `spent` is what the journal says was spent before, open holds in full.
-    pub fn open(
-        models: Vec<(ModelConfig, Arc<dyn ChatModel>)>,
+    pub(super) fn open(
+        models: Vec<Manned>,
+        lanes: &Lanes,
         cap: Option<Money>,
         spent: Money,
     ) -> Self {
-        let slots = models.into_iter().map(|(config, model)| {
-            let limiter = config
-                .requests_per_minute
-                .and_then(NonZeroU32::new)
-                .map(|per_minute| RateLimiter::direct(quota(per_minute)));
-            let places = Arc::new(Semaphore::new(config.concurrency.max(1)));
-            let name = config.name.clone();
-            let counters = AtomicU64::default;
-            let slot = ModelSlot {
-                config,
-                model,
-                places,
-                limiter,
-                calls: counters(),
-                retries: counters(),
-                failures: counters(),
-            };
-            (name, Arc::new(slot))
+        let slots = models.into_iter().map(|manned| {
+            let slot = ModelSlot::new(manned, lanes);
+            (slot.config.name.clone(), Arc::new(slot))
         });
         Self {
             slots: slots.collect(),
@@ -157,21 +114,7 @@ impl Account {
     }
 
     pub fn stats(&self) -> Vec<ModelStats> {
-        let mut stats: Vec<ModelStats> = self
-            .slots
-            .values()
-            .map(|slot| ModelStats {
-                model: slot.config.name.clone(),
-                calls: slot.calls.load(Ordering::Relaxed),
-                retries: slot.retries.load(Ordering::Relaxed),
-                failures: slot.failures.load(Ordering::Relaxed),
-                in_flight: slot
-                    .config
-                    .concurrency
-                    .max(1)
-                    .saturating_sub(slot.places.available_permits()),
-            })
-            .collect();
+        let mut stats: Vec<ModelStats> = self.slots.values().map(|slot| slot.stats()).collect();
         stats.sort_by(|a, b| a.model.cmp(&b.model));
         stats
     }
@@ -187,10 +130,14 @@ mod tests {
         Money::from_nanos(amount * 1_000_000_000)
     }
 
+    fn account(cap: Option<Money>) -> Account {
+        Account::open(Vec::new(), &Lanes::default(), cap, Money::ZERO)
+    }
+
     /// Small ones that would fit do not pass by a large one that waits.
     #[tokio::test(start_paused = true)]
     async fn money_is_had_in_the_order_it_was_wanted() {
-        let account = Arc::new(Account::open(Vec::new(), Some(dollars(10)), Money::ZERO));
+        let account = Arc::new(account(Some(dollars(10))));
         account.hold("first", dollars(6)).await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiting = Vec::new();
@@ -217,7 +164,7 @@ mod tests {
     /// One who leaves the line holds up nobody.
     #[tokio::test(start_paused = true)]
     async fn who_leaves_the_line_is_not_waited_for() {
-        let account = Arc::new(Account::open(Vec::new(), Some(dollars(10)), Money::ZERO));
+        let account = Arc::new(account(Some(dollars(10))));
         account.hold("first", dollars(6)).await.unwrap();
         let patience = Duration::from_secs(1);
         tokio::time::timeout(patience, account.hold("large", dollars(8))).await.unwrap_err();
@@ -226,7 +173,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_call_that_cost_more_than_its_worst_case_nothing_is_asked() {
-        let account = Account::open(Vec::new(), None, Money::ZERO);
+        let account = account(None);
         account.hold("a", dollars(1)).await.unwrap();
         account.hold("b", dollars(1)).await.unwrap();
         account.settle("a", dollars(2));

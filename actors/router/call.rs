@@ -1,17 +1,21 @@
-//! One call: limited, held, tried, settled; tried again where the fault passes.
+//! One call: limited, held, tried, settled; tried again where the fault passes, and asked of
+//! another model where one stands ready.
 //!
 //! ```text
-//!  limit ─► hold (durable) ─► try ─► settle ─► answer
-//!    ▲                         │
-//!    └──── wait ◄── transient ─┘   (the failed try settles at its full hold)
+//!  choose ─► limit ─► hold (durable) ─► try ─► settle ─► answer
+//!    ▲         ▲                         │
+//!    │         └──── wait ◄── transient ─┤   (the failed try settles at its full hold)
+//!    └───────── next model ◄── given up ─┘
 //! ```
 
-use super::account::{Account, ModelSlot};
+use super::account::Account;
 use super::messages::{Call, Called};
-use super::ticket::{Office, while_wanted};
+use super::route::{Choice, declined, failure_of};
+use super::slot::MOST_WAITED;
+use super::ticket::{Office, Wish, while_wanted};
 use crate::model::{CallFault, ChatReply, Fault, FaultKind, Money};
 use crate::policy::{Decision, Retry, backoff, worst_case};
-use crate::ports::CallContext;
+use crate::ports::{CallContext, ChatModel};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,61 +25,59 @@ use tokio_util::sync::CancellationToken;
 const RETRY: Retry =
     Retry { attempts: 5, base: Duration::from_millis(200), cap: Duration::from_secs(30) };
 
-/// Between the tries of one call, all together: after that it is an outage.
-const MOST_WAITED: Duration = Duration::from_secs(30 * 60);
-
 pub(super) async fn perform(
     account: &Arc<Account>,
     call: &Call,
     office: &Office,
     unwanted: &CancellationToken,
 ) -> Result<Called, Fault> {
-    let slot = account.slot(&call.model)?;
-    let errand = Errand { account, slot: &slot, call, office, unwanted };
-    let (mut cost, mut took) = (Money::ZERO, Duration::ZERO);
-    let (mut tries, mut failed, mut waited) = (0, 0, Duration::ZERO);
+    let mut choice = account.choose(&call.model)?;
+    let mut so_far = SoFar::default();
     loop {
-        let context = CallContext { retry: tries, ..call.context.clone() };
-        let salt = call.place(tries).id();
-        let outcome = errand.attempt(&context, call.limit.saturating_sub(took)).await?;
-        tries += 1;
-        cost = cost.saturating_add(outcome.cost);
-        took = took.saturating_add(outcome.took);
-        let failure = match outcome.reply {
-            Ok(reply) => return Ok(Called { reply, cost, tries, took }),
-            Err(failure) => failure,
+        so_far.asked.push(choice.slot.config.name.clone());
+        let errand = Errand { account, choice: &choice, call, office, unwanted };
+        let answer = errand.ask(&mut so_far).await;
+        let failure = match &answer {
+            Ok(reply) => declined(reply),
+            Err(fault) => failure_of(fault),
         };
-        slot.failures.fetch_add(1, Ordering::Relaxed);
-        // Being asked to come back later is no failure of the model's, however often it is.
-        failed += u32::from(!failure.rate_limited);
-        match RETRY.decide(&failure.fault, failed, &salt) {
-            Decision::GiveUp => return Err(failure.fault),
-            Decision::Again { after } => {
-                slot.retries.fetch_add(1, Ordering::Relaxed);
-                let after = wait(&failure, after, tries, &salt);
-                waited = waited.saturating_add(after);
-                if waited > MOST_WAITED {
-                    return Err(failure.fault);
-                }
-                while_wanted(unwanted, tokio::time::sleep(after)).await?;
+        let instead = failure.and_then(|how| account.instead(&choice.slot, how, &so_far.asked));
+        match instead {
+            Some(next) => {
+                tracing::warn!(episode = %call.context.episode, to = next.slot.config.name, "{}", next.why);
+                choice = next;
+            }
+            None => {
+                let SoFar { cost, took, tries, .. } = so_far;
+                let model = choice.slot.config.name.clone();
+                return Ok(Called { reply: answer?, model, cost, tries, took });
             }
         }
     }
 }
 
-/// Longer where the provider says so, and each time where it only says that it is too soon.
+/// What a call has taken, whoever was asked.
+#[derive(Default)]
+struct SoFar {
+    asked: Vec<String>,
+    tries: u32,
+    cost: Money,
+    took: Duration,
+}
+
+/// Longer each time where the provider says that it is too soon. What it says of when to come
+/// back is for all calls of that key, and waited for there.
 fn wait(failure: &CallFault, after: Duration, tries: u32, salt: &str) -> Duration {
-    let after = match failure.rate_limited {
+    match failure.rate_limited {
         true => backoff(RETRY.base, RETRY.cap, tries, salt),
         false => after,
-    };
-    failure.retry_after.map_or(after, |said| said.max(after))
+    }
 }
 
 /// A call on its way.
 struct Errand<'a> {
     account: &'a Arc<Account>,
-    slot: &'a Arc<ModelSlot>,
+    choice: &'a Choice,
     call: &'a Call,
     office: &'a Office,
     unwanted: &'a CancellationToken,
@@ -85,30 +87,78 @@ struct Attempted {
     reply: Result<ChatReply, CallFault>,
     cost: Money,
     took: Duration,
+    left: Instant,
 }
 
 impl Errand<'_> {
+    /// One model, as often as it makes sense.
+    async fn ask(&self, so_far: &mut SoFar) -> Result<ChatReply, Fault> {
+        let slot = &self.choice.slot;
+        let (mut failed, mut waited) = (0, Duration::ZERO);
+        let mut since: Option<Instant> = None;
+        loop {
+            let context = CallContext { retry: so_far.tries, ..self.call.context.clone() };
+            let salt = self.call.place(so_far.tries).id();
+            self.give_way()?;
+            let outcome =
+                self.attempt(&context, self.call.limit.saturating_sub(so_far.took)).await?;
+            so_far.tries += 1;
+            so_far.cost = so_far.cost.saturating_add(outcome.cost);
+            so_far.took = so_far.took.saturating_add(outcome.took);
+            let failure = match outcome.reply {
+                Ok(reply) => return Ok(reply),
+                Err(failure) => failure,
+            };
+            waited += since.map_or(Duration::ZERO, |since| outcome.left - since);
+            // Being asked to come back later is no failure of the model's, however often it is.
+            failed += u32::from(!failure.rate_limited);
+            let Decision::Again { after } = RETRY.decide(&failure.fault, failed, &salt) else {
+                return Err(failure.fault);
+            };
+            if waited > MOST_WAITED {
+                return Err(failure.fault);
+            }
+            slot.retries.fetch_add(1, Ordering::Relaxed);
+            since = Some(Instant::now());
+            let after = wait(&failure, after, so_far.tries, &salt);
+            while_wanted(self.unwanted, tokio::time::sleep(after)).await?;
+        }
+    }
+
+    /// Where somebody else stands ready, nobody waits for a provider that does not answer.
+    fn give_way(&self) -> Result<(), Fault> {
+        let slot = &self.choice.slot;
+        if slot.config.standing.fallback.outage.is_empty() || !slot.is_down() {
+            return Ok(());
+        }
+        let what = format!("{} does not answer", slot.config.provider());
+        Err(Fault::new(FaultKind::ModelTransient, what))
+    }
+
     /// One try. An error here is not the model's: no money, no store, or nobody waits.
-    async fn attempt(&self, context: &CallContext, left: Duration) -> Result<Attempted, Fault> {
+    async fn attempt(&self, context: &CallContext, limit: Duration) -> Result<Attempted, Fault> {
         let (place, worst) = (self.call.place(context.retry), worst_case(&self.call.request));
-        let ticket =
-            self.office.ticket(self.account, self.slot, place, worst, self.unwanted).await?;
+        let wish = Wish { place, why: &self.choice.why, worst };
+        let slot = &self.choice.slot;
+        let ticket = self.office.ticket(self.account, slot, wish, self.unwanted).await?;
+        let left = Instant::now();
         // One that nobody waits for any more never leaves.
         let leaves = !self.unwanted.is_cancelled();
-        let (reply, took) = self.complete(context, left).await;
+        let (reply, took) = self.complete(ticket.model(), context, limit).await;
         let cost = if leaves { ticket.cost_of(&reply) } else { Money::ZERO };
         ticket.settle(cost, &reply, context.witness.take()).await?;
-        Ok(Attempted { reply, cost, took })
+        Ok(Attempted { reply, cost, took, left })
     }
 
     /// The model's answer, and how long it took.
     async fn complete(
         &self,
+        model: &Arc<dyn ChatModel>,
         context: &CallContext,
         left: Duration,
     ) -> (Result<ChatReply, CallFault>, Duration) {
         let started = Instant::now();
-        let answer = timeout(left, self.slot.model.complete(&self.call.request, context));
+        let answer = timeout(left, model.complete(&self.call.request, context));
         let reply = match while_wanted(self.unwanted, answer).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(out_of_time().into())),
             Err(unwanted) => Err(unwanted.into()),

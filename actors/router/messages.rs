@@ -1,12 +1,16 @@
 //! What the router is asked, and the handle through which.
 
-use super::account::{Account, ModelStats};
+use super::account::Account;
 use super::actor::RouterActor;
 use super::call::perform;
-use super::ticket::{Office, Ticket};
+use super::lane::{LaneStats, Lanes};
+use super::route::{declined, failure_of};
+use super::slot::{Manned, ModelStats};
+use super::ticket::{Office, Ticket, Wish};
 use crate::collector::CollectorHandle;
 use crate::model::{
-    Attempt, CallPlace, CampaignName, ChatReply, ChatRequest, Fault, FaultKind, Money, Usage,
+    Attempt, CallFault, CallPlace, CampaignName, ChatReply, ChatRequest, Fault, FaultKind, Money,
+    Usage,
 };
 use crate::policy::Intensity;
 use crate::ports::{CallContext, Clock};
@@ -24,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Call {
     pub campaign: CampaignName,
     pub attempt: Attempt,
+    /// The one that the episode is planned for, or that has answered it so far.
     pub model: String,
     pub request: Arc<ChatRequest>,
     pub context: CallContext,
@@ -53,6 +58,8 @@ pub struct Route(pub(super) CampaignName);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Called {
     pub reply: ChatReply,
+    /// Who gave it: to be asked for the rest of the episode.
+    pub model: String,
     /// Of every try, failed ones at their full hold.
     pub cost: Money,
     pub tries: u32,
@@ -78,6 +85,7 @@ pub struct RouterHandle {
     handle: Handle<RouterActor>,
     office: Office,
     accounts: Accounts,
+    lanes: Lanes,
 }
 
 impl RouterHandle {
@@ -87,11 +95,22 @@ impl RouterHandle {
         let intensity = Intensity::new(5, Duration::from_secs(10));
         let (handle, joined) =
             supervise("router", intensity, move || RouterActor::new(shared.clone()));
-        (Self { handle, office: Office { collector, clock }, accounts }, joined)
+        (
+            Self { handle, office: Office { collector, clock }, accounts, lanes: Lanes::default() },
+            joined,
+        )
     }
 
-    /// Opens or replaces a campaign's account.
-    pub fn open(&self, campaign: CampaignName, account: Arc<Account>) {
+    /// Opens or replaces a campaign's account. `spent` is what the journal says was spent
+    /// before, open holds in full.
+    pub fn open(
+        &self,
+        campaign: CampaignName,
+        models: Vec<Manned>,
+        cap: Option<Money>,
+        spent: Money,
+    ) {
+        let account = Arc::new(Account::open(models, &self.lanes, cap, spent));
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, account);
     }
 
@@ -111,6 +130,11 @@ impl RouterHandle {
         stats
     }
 
+    /// How providers fare, whichever campaign asks them.
+    pub fn lanes(&self) -> Vec<LaneStats> {
+        self.lanes.stats()
+    }
+
     async fn route(&self, campaign: &CampaignName) -> Result<Arc<Account>, Fault> {
         self.handle.ask(Route(campaign.clone())).await?.ok_or_else(|| {
             let unknown = format!("campaign {campaign} has no account");
@@ -118,12 +142,13 @@ impl RouterHandle {
         })
     }
 
-    /// For who makes the exchange himself: what one try needs before it may leave. To be
-    /// asked in a task that is not cut short.
+    /// For who makes the exchange himself: what one try needs before it may leave, and why this
+    /// model. To be asked in a task that is not cut short.
     pub async fn admit(
         &self,
         place: CallPlace,
         model: &str,
+        why: &str,
         worst: Usage,
         unwanted: &CancellationToken,
     ) -> Result<Ticket, Fault> {
@@ -133,7 +158,34 @@ impl RouterHandle {
         };
         let account = self.account(&place.campaign).ok_or_else(unknown)?;
         let slot = account.slot(model)?;
-        self.office.ticket(&account, &slot, place, worst, unwanted).await
+        let wish = Wish { place, why, worst };
+        self.office.ticket(&account, &slot, wish, unwanted).await
+    }
+
+    /// Whom to begin with where this model is wanted, and why.
+    pub fn choose(&self, campaign: &CampaignName, model: &str) -> Result<(String, String), Fault> {
+        let unknown = || {
+            let what = format!("campaign {campaign} has no account");
+            Fault::new(FaultKind::ModelPermanent, what)
+        };
+        Ok(self.account(campaign).ok_or_else(unknown)?.choose(model)?.told())
+    }
+
+    /// Whom to ask instead of a model that has answered so, and why.
+    pub fn instead(
+        &self,
+        campaign: &CampaignName,
+        model: &str,
+        reply: &Result<ChatReply, CallFault>,
+        asked: &[String],
+    ) -> Option<(String, String)> {
+        let account = self.account(campaign)?;
+        let failure = match reply {
+            Ok(reply) => declined(reply),
+            Err(failure) => failure_of(&failure.fault),
+        };
+        let slot = account.slot(model).ok()?;
+        Some(account.instead(&slot, failure?, asked)?.told())
     }
 
     /// Dropping the returned future ends the call: one in flight counts in full.

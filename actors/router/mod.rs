@@ -3,10 +3,18 @@
 mod account;
 mod actor;
 mod call;
+mod lane;
 mod messages;
+mod pace;
+mod route;
+mod slot;
 mod ticket;
+mod way;
 
-pub use account::{Account, ModelStats};
+pub use account::Account;
 pub use actor::RouterActor;
+pub use lane::LaneStats;
 pub use messages::{AccountStats, Call, Called, Route, RouterHandle};
+pub use slot::{Manned, ModelStats};
 pub use ticket::Ticket;
+pub use way::WayStats;

@@ -6,17 +6,20 @@
 //!                       └─ refused: it never leaves
 //! ```
 
-use super::account::{Account, ModelSlot};
+use super::account::Account;
+use super::slot::ModelSlot;
+use super::way::Pass;
 use crate::collector::CollectorHandle;
 use crate::model::{
     CallFault, CallPlace, CallRecord, Charge, ChatReply, Entry, Exchange, Fault, FaultKind, Money,
     Usage,
 };
-use crate::ports::Clock;
+use crate::policy::reserved;
+use crate::ports::{ChatModel, Clock};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Where tickets are had from.
@@ -24,6 +27,15 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Office {
     pub(super) collector: CollectorHandle,
     pub(super) clock: Arc<dyn Clock>,
+}
+
+/// One try that somebody wants made.
+pub(super) struct Wish<'a> {
+    pub(super) place: CallPlace,
+    /// Why this model, where it is not simply the one that was planned.
+    pub(super) why: &'a str,
+    /// The most that it may use.
+    pub(super) worst: Usage,
 }
 
 /// One try that may leave.
@@ -34,34 +46,38 @@ pub struct Ticket {
     /// None where the model costs nothing.
     held: Option<Held>,
     at_ms: i64,
-    _permit: OwnedSemaphorePermit,
+    left: Instant,
+    pass: Pass,
+    why: String,
 }
 
 impl Office {
-    /// Waits for a place, the limiter and the money, but no longer than somebody wants the
-    /// answer. `worst` is the most that the try may use.
+    /// Waits for a key that may be used and for the money, but no longer than somebody wants
+    /// the answer.
     pub(super) async fn ticket(
         &self,
         account: &Arc<Account>,
         slot: &Arc<ModelSlot>,
-        place: CallPlace,
-        worst: Usage,
+        wish: Wish<'_>,
         unwanted: &CancellationToken,
     ) -> Result<Ticket, Fault> {
-        let closed = |_| Fault::new(FaultKind::Cancelled, "the router is closed");
-        let permit = while_wanted(unwanted, slot.places.clone().acquire_owned()).await?;
-        let _permit = permit.map_err(closed)?;
-        // After the place: calls that waited for one must not all leave at once later.
-        if let Some(limiter) = &slot.limiter {
-            while_wanted(unwanted, limiter.until_ready()).await?;
-        }
+        let Wish { place, why, worst } = wish;
+        let pass = slot.pass(&place.episode, reserved(worst));
+        let pass = while_wanted(unwanted, pass).await??;
         slot.calls.fetch_add(1, Ordering::Relaxed);
         let held = match slot.config.price.is_free() {
             true => None,
-            false => Some(self.hold(account, slot, &place, worst, unwanted).await?),
+            false => match self.hold(account, slot, &place, worst, unwanted).await {
+                Ok(held) => Some(held),
+                Err(fault) => {
+                    pass.unused();
+                    return Err(fault);
+                }
+            },
         };
         let (office, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
-        Ok(Ticket { office, slot, place, held, at_ms, _permit })
+        let (left, why) = (Instant::now(), why.to_owned());
+        Ok(Ticket { office, slot, place, held, at_ms, left, pass, why })
     }
 
     /// The worst case set aside, in memory and durably, before the request may leave.
@@ -94,6 +110,16 @@ impl Office {
 }
 
 impl Ticket {
+    /// Who is asked, with the key that is to be used.
+    pub(super) fn model(&self) -> &Arc<dyn ChatModel> {
+        &self.pass.way().model
+    }
+
+    /// Which of the model's keys it is.
+    pub fn key(&self) -> usize {
+        self.slot.number_of(self.pass.way())
+    }
+
     /// What the try cost. One whose end is unknown, or whose tokens nobody counted, cost all
     /// that was held for it.
     pub fn cost_of(&self, reply: &Result<ChatReply, CallFault>) -> Money {
@@ -114,6 +140,7 @@ impl Ticket {
         exchange: Option<Exchange>,
     ) -> Result<(), Fault> {
         let mut entries = Vec::new();
+        self.slot.answered(reply, self.left.elapsed());
         entries
             .extend(self.held.as_ref().map(|h| Entry::Settled { id: h.id.clone(), amount: cost }));
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
@@ -124,6 +151,7 @@ impl Ticket {
         if let Some(held) = self.held {
             held.settle(cost);
         }
+        self.pass.heard(reply);
         written
     }
 
@@ -137,6 +165,8 @@ impl Ticket {
         Entry::Called(Box::new(CallRecord {
             place: self.place.clone(),
             model: self.slot.config.name.clone(),
+            provider: self.pass.way().provider().map(str::to_owned),
+            why: self.why.clone(),
             answered_by: reply.as_ref().ok().and_then(|reply| reply.answered_by.clone()),
             usage: counted.map(|reply| reply.usage),
             cost,

@@ -2,7 +2,7 @@
 
 use crate::model::{
     Assignment, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, ModelConfig, Money,
-    Price, QualityPolicy, Rates, SandboxSpec, TaskSelection,
+    Price, QualityPolicy, Rates, SandboxSpec, Standing, TaskSelection,
 };
 use crate::task::Catalog;
 
@@ -72,6 +72,7 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
         },
         models: vec![priced("fake/one", 0)],
         assign: Assignment::Cross,
+        needs: Default::default(),
         scaffolds: vec!["minimal".to_owned()],
         backend: "fake".to_owned(),
         sandbox: SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() },
@@ -103,5 +104,6 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
         concurrency: 64,
         requests_per_minute: None,
         endpoint: None,
+        standing: Standing::default(),
     }
 }

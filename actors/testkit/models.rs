@@ -40,6 +40,8 @@ pub struct FakeModel {
     replies: Mutex<Vec<(EpisodeId, u32)>>,
     /// Calls that are still to be told to come back, and when.
     limited: Mutex<(u32, Option<Duration>)>,
+    /// On their way now, and most at once.
+    crowd: Mutex<(usize, usize)>,
     /// Events are `<template> <task index> turn <turn>`.
     pub traps: Traps,
 }
@@ -53,6 +55,7 @@ impl Default for FakeModel {
             calls: Mutex::default(),
             replies: Mutex::default(),
             limited: Mutex::default(),
+            crowd: Mutex::default(),
             traps: Traps::default(),
         }
     }
@@ -82,6 +85,18 @@ impl FakeModel {
     /// Tells the next so many calls that they come too often, for nothing.
     pub fn limits(&self, calls: u32, retry_after: Option<Duration>) {
         set(&self.limited, (calls, retry_after));
+    }
+
+    /// The most calls that were ever on their way at once.
+    pub fn crowd(&self) -> usize {
+        get(&self.crowd).1
+    }
+
+    fn enter(&self) -> OnItsWay<'_> {
+        let mut crowd = self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+        crowd.0 += 1;
+        crowd.1 = crowd.1.max(crowd.0);
+        OnItsWay(self)
     }
 
     fn limit(&self) -> Result<(), CallFault> {
@@ -126,6 +141,14 @@ impl FakeModel {
     }
 }
 
+struct OnItsWay<'a>(&'a FakeModel);
+
+impl Drop for OnItsWay<'_> {
+    fn drop(&mut self) {
+        self.0.crowd.lock().unwrap_or_else(PoisonError::into_inner).0 -= 1;
+    }
+}
+
 fn push<T>(list: &Mutex<Vec<T>>, value: T) {
     list.lock().unwrap_or_else(PoisonError::into_inner).push(value);
 }
@@ -138,6 +161,7 @@ impl ChatModel for FakeModel {
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         push(&self.calls, (context.episode.clone(), context.turn, context.retry));
+        let _on_its_way = self.enter();
         let latency = get(&self.latency);
         tokio::time::sleep(latency).await;
         self.limit()?;
@@ -151,7 +175,7 @@ impl ChatModel for FakeModel {
     }
 }
 
-/// Models by name; one is made for every name asked for.
+/// Models by name, one for each of their keys; one is made for every name asked for.
 #[derive(Default)]
 pub struct FakeModels(Mutex<HashMap<String, Arc<FakeModel>>>);
 
@@ -167,6 +191,9 @@ impl ModelFactory for FakeModels {
         if config.name == "fake/unknown" {
             return Err(Fault::new(FaultKind::ModelPermanent, "no such model"));
         }
-        Ok(self.named(&config.name))
+        match config.endpoint.as_ref().and_then(|endpoint| endpoint.key_env.as_ref()) {
+            Some(key) => Ok(self.named(&format!("{} {key}", config.name))),
+            None => Ok(self.named(&config.name)),
+        }
     }
 }

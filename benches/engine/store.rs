@@ -116,6 +116,7 @@ fn turn(index: u32) -> Turn {
         command: Some("ls -la".to_owned()),
         changes: Vec::new(),
         calls: 1,
+        model: None,
         opening: None,
         step,
     }

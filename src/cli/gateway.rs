@@ -21,7 +21,7 @@ use std::time::Duration;
 use synthd_actors::model::{CampaignRecord, CampaignState, Entry, digest_of};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::{Journal, ModelFactory};
-use synthd_actors::router::Account;
+use synthd_actors::router::Manned;
 use synthd_actors::supervisor::spawn;
 
 /// The variable that holds the token clients show, where it is to stay the same.
@@ -142,10 +142,9 @@ async fn open(
     let written = engine.world.collector.record(vec![Entry::CampaignOpened(record)]).await;
     written.map_err(|fault| fault_error(&fault))?;
     let spent = engine.store.spent(&config.name).await.map_err(store_error)?;
-    let models = config.models.iter().map(|model| Ok((model.clone(), factory.model(model)?)));
+    let models = config.models.iter().map(|model| Manned::new(model, &factory));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
-    let account = Arc::new(Account::open(models, config.budget, spent));
-    engine.world.router.open(config.name.clone(), account);
+    engine.world.router.open(config.name.clone(), models, config.budget, spent);
     let token = token()?;
     let world = &engine.world;
     let tools = Tools {

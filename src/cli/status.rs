@@ -33,6 +33,8 @@ struct Report {
     pool: Value,
     collector: Value,
     router: Vec<Account>,
+    #[serde(default)]
+    providers: Value,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +79,7 @@ fn show(report: &Report) {
     if models.row_count() > 0 {
         say(&models.to_string());
     }
+    trouble(&report.providers, &report.router).iter().for_each(|line| say(line));
     let (pool, collector) = (&report.pool, &report.collector);
     say(&format!(
         "sandboxes: {} warm, {} being made, {} wanted; {} hits, {} misses, {} failed",
@@ -134,6 +137,24 @@ fn models(router: &[Account], shown: &[Progress]) -> comfy_table::Table {
         }
     }
     rows
+}
+
+/// What holds calls up: providers that do not answer, and keys that are asked too often.
+fn trouble(providers: &Value, router: &[Account]) -> Vec<String> {
+    let down = providers.as_array().into_iter().flatten().filter(|lane| lane["down"] == true);
+    let down = down.map(|lane| {
+        format!("{} does not answer: {}", plain(&lane["provider"]), plain(&lane["last_failure"]))
+    });
+    let models = router.iter().flat_map(|account| &account.models);
+    let ways = models.flat_map(|model| {
+        let ways = model["ways"].as_array().into_iter().flatten();
+        ways.filter(|way| way["wait_ms"].is_u64()).map(move |way| {
+            let (provider, model) = (plain(&way["provider"]), plain(&model["model"]));
+            let seconds = way["wait_ms"].as_u64().unwrap_or(0).div_ceil(1_000);
+            format!("{provider} wants to hear of {model} in {seconds} s again")
+        })
+    });
+    down.chain(ways).collect()
 }
 
 /// Each kind of sandbox, with how long it was waited for and how long it takes to make.

@@ -5,6 +5,7 @@ use super::daemon;
 use super::names::{self, Offer};
 use super::raw::{RawModel, RawProvider, read_budget};
 use super::reader::Reader;
+use super::routing;
 use super::section::Section;
 use super::units::{duration, seconds};
 use super::values::{Fault, Read, text, whole};
@@ -79,6 +80,7 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
     root.finish();
     validate::check_model_names(&models, reader);
     validate::check_budget(&budget, reader);
+    routing::check(&models, None, offer, reader);
     providers::check(&providers, &models, offer, reader);
     let listen = listen.into_option().and_then(|text| self::listen(&text).ok());
     let patience = Patience::default();

@@ -15,6 +15,7 @@ mod providers;
 mod raw;
 mod reader;
 mod render;
+mod routing;
 mod section;
 mod source;
 mod suggest;

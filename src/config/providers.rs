@@ -23,11 +23,15 @@ pub(super) fn endpoint(
     let given = |field: Option<&String>| field.cloned();
     let dialect = given(own.and_then(|own| own.dialect.given()));
     let base_url = given(own.and_then(|own| own.base_url.given()));
-    let key_env = given(own.and_then(|own| own.key_env.given()));
+    let keys = own.and_then(|own| own.key_env.given()).cloned();
+    let usual = || known?.key_env.map(|key| vec![key.to_owned()]);
+    let mut keys = keys.or_else(usual).unwrap_or_default().into_iter();
     Some(Endpoint {
         dialect: dialect.or_else(|| Some(known?.dialect.to_owned()))?,
         base_url: base_url.or_else(|| Some(known?.base_url?.to_owned()))?,
-        key_env: key_env.or_else(|| Some(known?.key_env?.to_owned())),
+        key_env: keys.next(),
+        more_keys: keys.collect(),
+        concurrency: own.and_then(|own| own.concurrency.given()).copied(),
     })
 }
 
@@ -81,6 +85,7 @@ fn check_replay(provider: &RawProvider, reader: &Reader) -> bool {
         ("dialect", provider.dialect.span()),
         ("base_url", provider.base_url.span()),
         ("key_env", provider.key_env.span()),
+        ("concurrency", provider.concurrency.span()),
     ];
     for (key, field) in whose {
         if let (false, Some(span)) = (replays, field.span()) {

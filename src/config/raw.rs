@@ -9,7 +9,8 @@ use super::units::{DAY, WEEK, bytes, duration, money, seconds};
 use super::values::{Fault, Read, choice, name_of, some_text, text, thousandths, whole};
 use std::time::Duration;
 use synthd_actors::model::{
-    AllowedHost, Assignment, Backend, Enforcement, Filter, Money, Pull, Shell, StageAction,
+    Ability, AllowedHost, Assignment, Backend, Difficulty, Enforcement, Filter, Money, Pull, Shell,
+    StageAction,
 };
 use toml::de::DeValue;
 
@@ -22,7 +23,7 @@ pub(super) struct RawCampaign {
     pub(super) tasks: RawTasks,
     pub(super) providers: Vec<RawProvider>,
     pub(super) models: Vec<RawModel>,
-    pub(super) assign: Field<Assignment>,
+    pub(super) routing: RawRouting,
     pub(super) scaffolds: List<String>,
     /// Names of the user's own, with the hosts that each allows.
     pub(super) networks: Vec<(String, Span, Vec<AllowedHost>)>,
@@ -45,7 +46,9 @@ pub(super) struct RawProvider {
     pub(super) name: String,
     pub(super) dialect: Field<String>,
     pub(super) base_url: Field<String>,
-    pub(super) key_env: Field<String>,
+    /// One, or several keys.
+    pub(super) key_env: Field<Vec<String>>,
+    pub(super) concurrency: Field<usize>,
     pub(super) free: Field<bool>,
     /// Of a replay: where its calls were recorded, and by whom.
     pub(super) record: Field<String>,
@@ -57,9 +60,26 @@ pub(super) struct RawModel {
     pub(super) weight: Field<u32>,
     pub(super) concurrency: Field<usize>,
     pub(super) requests_per_minute: Field<u32>,
+    pub(super) tokens_per_minute: Field<u64>,
+    pub(super) abilities: List<Ability>,
+    pub(super) difficulty: List<Difficulty>,
+    pub(super) reserve: Field<bool>,
+    pub(super) fallback: RawFallback,
     pub(super) context: Field<u64>,
     /// None where the key is absent.
     pub(super) price: Option<RawPrice>,
+}
+
+/// Names of other models.
+pub(super) struct RawFallback {
+    pub(super) context: List<String>,
+    pub(super) filter: List<String>,
+    pub(super) outage: List<String>,
+}
+
+pub(super) struct RawRouting {
+    pub(super) assign: Field<Assignment>,
+    pub(super) needs: List<Ability>,
 }
 
 pub(super) struct RawPrice {
@@ -125,11 +145,16 @@ pub(super) struct RawSplits {
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-const ASSIGN: [(&str, Assignment); 3] = [
+const ASSIGN: [(&str, Assignment); 6] = [
     ("cross", Assignment::Cross),
     ("round-robin", Assignment::RoundRobin),
     ("weighted", Assignment::Weighted),
+    ("cheapest-capable", Assignment::CheapestCapable),
+    ("difficulty", Assignment::Difficulty),
+    ("least-latency", Assignment::LeastLatency),
 ];
+const DIFFICULTIES: [(&str, Difficulty); 3] =
+    [("easy", Difficulty::Easy), ("medium", Difficulty::Medium), ("hard", Difficulty::Hard)];
 const BACKENDS: [(&str, Backend); 2] =
     [("namespace", Backend::Namespace), ("docker", Backend::Docker)];
 const FILTERS: [(&str, Filter); 2] = [("strict", Filter::Strict), ("engine", Filter::Engine)];
@@ -157,7 +182,7 @@ impl RawCampaign {
                 .map(|m| RawModel::read(m, offer, &own))
                 .collect(),
             providers,
-            assign: read_routing(root.section("routing")),
+            routing: RawRouting::read(root.section("routing")),
             scaffolds: read_scaffolds(root.section("scaffolds"), offer),
             networks: root.text_lists("networks", allowed_host),
             sandbox: RawSandbox::read(root.section("sandbox")),
@@ -182,10 +207,19 @@ fn allowed_host(value: &DeValue<'_>) -> Read<AllowedHost> {
     })
 }
 
-fn read_routing(mut section: Section<'_, '_>) -> Field<Assignment> {
-    let assign = section.optional("assign", choice(&ASSIGN));
-    section.finish();
-    assign
+impl RawRouting {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let raw = Self {
+            assign: section.optional("assign", choice(&ASSIGN)),
+            needs: section.list("needs", 1, choice(&abilities())),
+        };
+        section.finish();
+        raw
+    }
+}
+
+fn abilities() -> [(&'static str, Ability); 3] {
+    Ability::ALL.map(|ability| (ability.as_str(), ability))
 }
 
 fn read_scaffolds(mut section: Section<'_, '_>, offer: &Offer<'_>) -> List<String> {
@@ -223,6 +257,11 @@ impl RawModel {
             weight: section.optional("weight", whole(1..=1_000_000)),
             concurrency: section.optional("concurrency", whole(1..=4096)),
             requests_per_minute: section.optional("requests_per_minute", whole(1..=1_000_000)),
+            tokens_per_minute: section.optional("tokens_per_minute", whole(1..=1_000_000_000_000)),
+            abilities: section.list("abilities", 0, choice(&abilities())),
+            difficulty: section.list("difficulty", 1, choice(&DIFFICULTIES)),
+            reserve: section.optional("reserve", truth),
+            fallback: RawFallback::read(section.section("fallback")),
             context: section.optional("context", whole(1_024..=100_000_000)),
             price: RawPrice::read(section.section("price")),
         };
@@ -238,13 +277,43 @@ impl RawProvider {
             name,
             dialect: section.optional("dialect", text(name_of("dialect", &DIALECTS))),
             base_url: section.optional("base_url", text(names::base_url)),
-            key_env: section.optional("key_env", text(names::variable)),
+            key_env: section.optional("key_env", one_or_many(names::variable)),
+            concurrency: section.optional("concurrency", whole(1..=100_000)),
             free: section.optional("free", truth),
             record: section.optional("record", text(some_text)),
             campaign: section.optional("campaign", text(names::campaign)),
         };
         section.finish();
         raw
+    }
+}
+
+/// A text, or a list of some.
+fn one_or_many(check: fn(&str) -> Read<()>) -> impl Fn(&DeValue<'_>) -> Read<Vec<String>> {
+    move |value| {
+        let DeValue::Array(list) = value else { return Ok(vec![text(check)(value)?]) };
+        let all: Read<Vec<String>> = list.iter().map(|one| text(check)(one.get_ref())).collect();
+        let all = all?;
+        let twice = (1..all.len()).find(|at| all[..*at].contains(&all[*at]));
+        match twice {
+            Some(at) => Err(Fault::new(format!("{} is listed twice", all[at]))),
+            None if all.is_empty() => Err(Fault::new("an empty list")),
+            None => Ok(all),
+        }
+    }
+}
+
+impl RawFallback {
+    fn read(mut section: Section<'_, '_>) -> Self {
+        let mut names = |key| section.list(key, 1, text(some_text));
+        let (context, filter, outage) = (names("context"), names("filter"), names("outage"));
+        section.finish();
+        Self { context, filter, outage }
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &(String, Span)> {
+        let lists = [&self.context, &self.filter, &self.outage];
+        lists.into_iter().filter_map(Field::given).flatten()
     }
 }
 

@@ -6,6 +6,7 @@ use super::providers;
 use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawModel, RawQuality, RawSandbox};
 use super::raw::{RawProvider, RawSplits, RawTasks};
 use super::reader::{Field, Reader};
+use super::routing;
 use super::source::Span;
 use super::suggest;
 use super::units::show_bytes;
@@ -32,7 +33,8 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         seed: raw.seed.or(SEED),
         tasks: tasks(raw.tasks),
         models: raw.models.into_iter().map(|one| model(one, &raw.providers, offer)).collect(),
-        assign: raw.assign.or(Assignment::default()),
+        assign: raw.routing.assign.or(Assignment::default()),
+        needs: entries(raw.routing.needs, Vec::new).into_iter().collect(),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
         digests: BTreeMap::new(),
@@ -57,6 +59,7 @@ pub(super) fn default_concurrency() -> usize {
 fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     check_model_names(&raw.models, reader);
     check_weights(raw, reader);
+    routing::check(&raw.models, Some(&raw.routing), offer, reader);
     check_budget(&raw.budget, reader);
     providers::check(&raw.providers, &raw.models, offer, reader);
     check_exclude(&raw.tasks, reader);
@@ -84,10 +87,13 @@ pub(super) fn check_model_names(models: &[RawModel], reader: &Reader) {
 }
 
 fn check_weights(raw: &RawCampaign, reader: &Reader) {
-    let (Some(Assignment::Weighted), Some(assign)) = (raw.assign.given(), raw.assign.span()) else {
+    let (Some(Assignment::Weighted), Some(assign)) =
+        (raw.routing.assign.given(), raw.routing.assign.span())
+    else {
         return;
     };
-    let lacking: Vec<&RawModel> = raw.models.iter().filter(|m| m.weight.is_absent()).collect();
+    let lacks = |m: &&RawModel| m.weight.is_absent() && m.reserve.given() != Some(&true);
+    let lacking: Vec<&RawModel> = raw.models.iter().filter(lacks).collect();
     let hint = "add for example `weight = 3`";
     if lacking.len() == raw.models.len() && !lacking.is_empty() {
         let fault = Fault::new("\"weighted\" needs weights, but no model has one");
@@ -232,7 +238,7 @@ fn shares(splits: &RawSplits) -> [u32; 3] {
 }
 
 /// The values of a list, or the default where it is absent.
-fn entries<T>(list: List<T>, default: impl FnOnce() -> Vec<T>) -> Vec<T> {
+pub(super) fn entries<T>(list: List<T>, default: impl FnOnce() -> Vec<T>) -> Vec<T> {
     match list.into_option() {
         Some(list) => list.into_iter().map(|(entry, _): (T, Span)| entry).collect(),
         None => default(),
@@ -248,21 +254,24 @@ fn tasks(raw: RawTasks) -> TaskSelection {
 }
 
 pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
-    let price = raw.price.and_then(|price| {
-        let (input, output) = (price.input.into_option()?, price.output.into_option()?);
+    let price = raw.price.as_ref().and_then(|price| {
+        let of = |field: &Field<Money>| field.given().copied();
+        let (input, output) = (of(&price.input)?, of(&price.output)?);
         let rates = Rates {
             input_per_million: input,
             output_per_million: output,
-            cached_per_million: price.cached.into_option(),
-            cache_write_per_million: price.cache_write.into_option(),
-            reasoning_per_million: price.reasoning.into_option(),
+            cached_per_million: of(&price.cached),
+            cache_write_per_million: of(&price.cache_write),
+            reasoning_per_million: of(&price.reasoning),
         };
         Some(Price { rates, tiers: Vec::new() })
     });
-    let name = raw.name.or(String::new());
+    let name = raw.name.clone().or(String::new());
     let listed = providers::listed(&name, providers, offer);
+    let standing = routing::standing(&raw, listed);
     let context = raw.context.into_option().or_else(|| listed?.context);
     ModelConfig {
+        standing,
         endpoint: providers::endpoint(&name, providers, offer),
         price: price.or_else(|| Some(listed?.price.clone())).unwrap_or_default(),
         context,

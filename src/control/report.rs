@@ -8,7 +8,7 @@ use std::time::Instant;
 use synthd_actors::campaign::Progress;
 use synthd_actors::collector::CollectorStats;
 use synthd_actors::pool::PoolStats;
-use synthd_actors::router::AccountStats;
+use synthd_actors::router::{AccountStats, LaneStats};
 
 /// What kind of process listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -39,6 +39,7 @@ pub(super) struct Report {
     pub(super) pool: PoolStats,
     pub(super) collector: CollectorStats,
     pub(super) router: Vec<AccountStats>,
+    pub(super) providers: Vec<LaneStats>,
     pub(super) store: StoreStats,
     pub(super) control: ControlStats,
 }

@@ -25,6 +25,7 @@ impl EngineDesk {
             pool: world.pool.stats().await,
             collector: world.collector.stats().await,
             router: world.router.stats(),
+            providers: world.router.lanes(),
             store: self.engine.store.stats(),
             control: match self.control.get() {
                 Some(control) => control.stats().await,

@@ -5,10 +5,11 @@ use super::asked::Asked;
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
 use super::session::Session;
-use super::{Behind, Gateway, bounds, pass, translate};
+use super::{Gateway, Keyed, bounds, pass, translate};
 use bytes::Bytes;
 use std::sync::Arc;
-use synthd_actors::model::{CallFault, CallPlace, ChatReply, FaultKind, Money, Witness};
+use synthd_actors::model::{CallFault, CallPlace, ChatReply, FaultKind, Money, SOONEST, Witness};
+use synthd_actors::router::Ticket;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,9 @@ pub(super) struct Done {
 /// What both ways of answering need.
 pub(super) struct Errand<'a> {
     pub(super) asked: &'a Asked,
-    pub(super) behind: &'a Behind,
+    pub(super) keyed: &'a Keyed,
+    /// Whether the model is the engine's own, and asked over no wire.
+    pub(super) is_own: bool,
     pub(super) place: &'a CallPlace,
     pub(super) witness: &'a Witness,
     /// Headers of the client's that go on to a provider of its family.
@@ -56,56 +59,107 @@ impl Call {
         }
     }
 
+    /// One model after another, as long as one fails for which another one stands ready.
     async fn attempt(&self, outlet: &mut Outlet) -> Result<(), Refusal> {
+        let mut next = self.first()?;
+        let mut asked = Vec::new();
+        let place = self.session.next();
+        loop {
+            let place = CallPlace { retry: asked.len() as u32, ..place.clone() };
+            asked.push(next.0.clone());
+            let Some((tried, ticket, witness)) = self.try_one(&next, &place, outlet).await? else {
+                return Ok(());
+            };
+            let instead = tried.instead(self, &next.0, &asked);
+            let (cost, place) = (ticket.cost_of(&tried.reply), place.id());
+            if instead.is_none() {
+                // The hold stands meanwhile, so that nothing is forgotten, and nobody waits for
+                // a disk.
+                outlet.last(tried.last).await;
+            }
+            if let Err(fault) = ticket.settle(cost, &tried.reply, witness.take()).await {
+                tracing::error!(call = place, %fault, "a call was not settled");
+            }
+            match instead {
+                Some(instead) => next = instead,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Whom to begin with, and why.
+    fn first(&self) -> Result<(String, String), Refusal> {
+        let wanted = &self.asked.model;
+        let name = self.gateway.behind(wanted).map(|(name, _)| name.as_str());
+        let name = name.or_else(|| (wanted == SOONEST).then_some(SOONEST)).ok_or_else(|| {
+            let what = format!("there is no model {wanted:?} behind this gateway");
+            Refusal::new(404, "model_not_found", what)
+        })?;
+        self.gateway
+            .router
+            .choose(&self.session.campaign, name)
+            .map_err(|fault| Refusal::of(&fault))
+    }
+
+    /// None where the client has left before anything was asked.
+    async fn try_one(
+        &self,
+        (name, why): &(String, String),
+        place: &CallPlace,
+        outlet: &mut Outlet,
+    ) -> Result<Option<(Done, Ticket, Witness)>, Refusal> {
         let Self { gateway, asked, .. } = self;
-        let Some((name, behind)) = gateway.behind(&asked.model) else {
-            let what = format!("there is no model {:?} behind this gateway", asked.model);
-            return Err(Refusal::new(404, "model_not_found", what));
+        let Some((name, behind)) = gateway.models.get_key_value(name) else {
+            return Err(Refusal::new(
+                404,
+                "model_not_found",
+                format!("there is no model {name:?}"),
+            ));
         };
         if !behind.is_free
             && let Some(why) = bounds::unbounded(asked, behind.writes_priced)
         {
             return Err(Refusal::bad(format!("no worst case is known for this call: {why}")));
         }
-        let (place, worst) =
-            (self.session.next(), asked.worst(gateway.output_cap, behind.upstream.as_ref()));
-        let ticket = gateway.router.admit(place.clone(), name, worst, &self.unwanted).await;
+        let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
+        let worst = asked.worst(gateway.output_cap, upstream);
+        let ticket = gateway.router.admit(place.clone(), name, why, worst, &self.unwanted).await;
         let ticket = ticket.map_err(|fault| Refusal::of(&fault))?;
         if self.unwanted.is_cancelled() {
             let left = CallFault::free(FaultKind::Cancelled, "the client has left");
             let settled = ticket.settle(Money::ZERO, &Err(left), None).await;
-            return settled.map_err(|fault| Refusal::of(&fault));
+            return settled.map(|()| None).map_err(|fault| Refusal::of(&fault));
         }
+        let no_key = || Refusal::new(500, "no_key", "there is no such key");
         let witness = Witness::default();
         let errand = Errand {
             asked,
-            behind,
-            place: &place,
+            keyed: behind.keys.get(ticket.key()).ok_or_else(no_key)?,
+            is_own: behind.is_own,
+            place,
             witness: &witness,
             headers: &self.headers,
             output_cap: gateway.output_cap,
         };
-        let Done { reply, last } = match &behind.upstream {
+        let done = match &errand.keyed.upstream {
             Some(upstream) if upstream.family == asked.family => {
                 pass::pass(&errand, upstream, outlet).await
             }
             _ => translate::ask(&errand, outlet).await,
         };
-        // The hold stands meanwhile, so that nothing is forgotten, and nobody waits for a disk.
-        match last {
-            Last::Answer(answer) => outlet.answer(answer),
-            Last::Refuse(refusal) => outlet.refuse(&refusal),
-            Last::Pieces(pieces) => {
-                for piece in pieces {
-                    outlet.piece(piece).await;
-                }
-                outlet.end();
-            }
+        Ok(Some((done, ticket, witness)))
+    }
+}
+
+impl Done {
+    /// Who is asked instead, and why, if the client has heard nothing yet. Being asked too often
+    /// is for the client to wait for.
+    fn instead(&self, call: &Call, name: &str, asked: &[String]) -> Option<(String, String)> {
+        let told = matches!(self.last, Last::Pieces(_));
+        let limited = self.reply.as_ref().is_err_and(|failure| failure.rate_limited);
+        if told || limited {
+            return None;
         }
-        let cost = ticket.cost_of(&reply);
-        if let Err(fault) = ticket.settle(cost, &reply, witness.take()).await {
-            tracing::error!(call = place.id(), %fault, "a call was not settled");
-        }
-        Ok(())
+        call.gateway.router.instead(&call.session.campaign, name, &self.reply, asked)
     }
 }

@@ -321,7 +321,8 @@ async fn count(
         return Err(Refusal::new(404, "model_not_found", what));
     };
     let estimate = json!({ "input_tokens": asked.body.len().div_ceil(4) });
-    let Some(upstream) = &behind.upstream else { return Ok(json_answer(&estimate)) };
+    let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
+    let Some(upstream) = upstream else { return Ok(json_answer(&estimate)) };
     let body = asked.named(&upstream.model)?;
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();

@@ -64,15 +64,21 @@ pub struct Gateway {
 
 /// What stands behind a name.
 struct Behind {
-    model: Arc<dyn ChatModel>,
-    /// None where no client speaks its format.
-    upstream: Option<Upstream>,
+    /// At least one; the router says which is to be used.
+    keys: Vec<Keyed>,
     /// Whether it is the engine's own, and asked over no wire.
     is_own: bool,
     /// Whether a mistaken worst case could cost anything.
     is_free: bool,
     /// Whether the price of a cache's write is known.
     writes_priced: bool,
+}
+
+/// A model as one key reaches it.
+struct Keyed {
+    model: Arc<dyn ChatModel>,
+    /// None where no client speaks its format.
+    upstream: Option<Upstream>,
 }
 
 impl Gateway {
@@ -85,12 +91,15 @@ impl Gateway {
         factory: &Models,
     ) -> Result<Self, Fault> {
         let behind = |config: &ModelConfig| {
-            let model = factory.model(config)?;
-            let upstream = factory.upstream(config)?;
+            let keyed = |alone: &ModelConfig| {
+                let (model, upstream) = (factory.model(alone)?, factory.upstream(alone)?);
+                Ok(Keyed { model, upstream })
+            };
+            let keys = config.with_each_key().iter().map(keyed).collect::<Result<_, Fault>>()?;
             let is_free = config.price.is_free();
             let is_own = config.endpoint.is_none();
             let writes_priced = config.price.rates.cache_write_per_million.is_some();
-            let behind = Behind { model, upstream, is_own, is_free, writes_priced };
+            let behind = Behind { keys, is_own, is_free, writes_priced };
             Ok((config.name.clone(), behind))
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;

@@ -1,5 +1,6 @@
 //! The way back to a client, who may be gone at any time.
 
+use super::call::Last;
 use super::refusal::Refusal;
 use crate::llm::Family;
 use bytes::Bytes;
@@ -82,8 +83,22 @@ impl Outlet {
         self.answer(Answer::Stream { headers, pieces });
     }
 
+    /// What is left to say.
+    pub(super) async fn last(&mut self, last: Last) {
+        match last {
+            Last::Answer(answer) => self.answer(answer),
+            Last::Refuse(refusal) => self.refuse(&refusal),
+            Last::Pieces(pieces) => {
+                for piece in pieces {
+                    self.piece(piece).await;
+                }
+                self.end();
+            }
+        }
+    }
+
     /// After the last piece.
-    pub(super) fn end(&mut self) {
+    fn end(&mut self) {
         self.ended.store(self.pieces.is_some(), Ordering::Release);
         self.pieces = None;
     }

@@ -85,7 +85,7 @@ struct Open {
 }
 
 pub(super) struct Session {
-    campaign: CampaignName,
+    pub(super) campaign: CampaignName,
     pub(super) episode: EpisodeId,
     attempt: Attempt,
     turns: AtomicU32,

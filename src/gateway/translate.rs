@@ -36,7 +36,7 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
         retry: errand.place.retry,
         witness: errand.witness.clone(),
     };
-    if errand.behind.is_own {
+    if errand.is_own {
         // Nothing goes over a wire but what the client says itself.
         let (path, dialect) = match errand.asked.family {
             Family::OpenAiChat => ("/v1/chat/completions", "openai"),
@@ -44,7 +44,7 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
         };
         errand.witness.sent(path, dialect, Vec::new(), &errand.asked.body);
     }
-    let reply = errand.behind.model.complete(&request, &context).await;
+    let reply = errand.keyed.model.complete(&request, &context).await;
     let last = match &reply {
         Ok(reply) => tell(errand, reply, outlet),
         Err(fault) => Last::Refuse(Refusal::of_call(fault)),
@@ -92,7 +92,7 @@ pub(super) fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) 
 
 /// What a model of the engine's own was told as having said.
 fn keep(errand: &Errand<'_>, headers: &Headers, body: &[String]) {
-    if errand.behind.is_own {
+    if errand.is_own {
         errand.witness.answered(200, headers.clone());
         body.iter().for_each(|piece| errand.witness.received(piece.as_bytes()));
     }

@@ -167,7 +167,7 @@ impl Replay {
             not_recorded(format!("{} recorded no call of {model}", recorded.campaign))
         })?;
         let dialect = self.tape.exchange(&id).await?.dialect;
-        let endpoint = Endpoint { dialect, base_url: NOWHERE.to_owned(), key_env: None };
+        let endpoint = Endpoint::new(&dialect, NOWHERE, None);
         let name = model.split_once('/').map_or(model.as_str(), |(_, name)| name);
         let made = without_key(&endpoint, name, &self.config, self.tape.clone());
         made.map_err(|fault| CallFault::free(fault.kind, fault.message))

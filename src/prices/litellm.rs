@@ -7,7 +7,7 @@ use super::decimal::per_token;
 use super::{Listed, PriceTable, digest};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
-use synthd_actors::model::{Money, Price, Rates, Tier};
+use synthd_actors::model::{Ability, Money, Price, Rates, Tier};
 
 /// Their names for providers, where ours differ.
 const PROVIDERS: [(&str, &str); 2] = [("together_ai", "together"), ("azure_ai", "azure-ai")];
@@ -138,8 +138,20 @@ fn listed(entry: &Entry<'_>) -> Result<Listed, String> {
         price,
         context: number(entry, "max_input_tokens"),
         max_output: number(entry, "max_output_tokens"),
+        abilities: Some(abilities(entry)),
         source: text(entry, "source"),
     })
+}
+
+/// What it says of none, the model cannot.
+fn abilities(entry: &BTreeMap<String, &RawValue>) -> BTreeSet<Ability> {
+    let says = |key: &str| entry.get(key).is_some_and(|value| value.get() == "true");
+    let known = [
+        (Ability::Tools, "supports_function_calling"),
+        (Ability::Vision, "supports_vision"),
+        (Ability::Reasoning, "supports_reasoning"),
+    ];
+    known.into_iter().filter(|(_, key)| says(key)).map(|(ability, _)| ability).collect()
 }
 
 /// None for what is charged for what is never asked for.

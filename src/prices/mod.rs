@@ -14,10 +14,10 @@ mod own;
 
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::OnceLock;
-use synthd_actors::model::{Price, digest_of};
+use synthd_actors::model::{Ability, Price, digest_of};
 
 /// No table is this long.
 const MAX_BYTES: u64 = 64 << 20;
@@ -43,6 +43,8 @@ pub struct Listed {
     /// Tokens that it reads at most, and writes at most.
     pub context: Option<u64>,
     pub max_output: Option<u64>,
+    /// None where it does not say.
+    pub abilities: Option<BTreeSet<Ability>>,
     pub source: Option<String>,
 }
 

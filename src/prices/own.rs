@@ -2,8 +2,8 @@
 
 use super::{Listed, PriceTable, digest};
 use serde::Deserialize;
-use std::collections::BTreeMap;
-use synthd_actors::model::{Money, Price, Rates, Tier};
+use std::collections::{BTreeMap, BTreeSet};
+use synthd_actors::model::{Ability, Money, Price, Rates, Tier};
 
 const TEXT: &str = include_str!("../../config/prices.toml");
 
@@ -26,6 +26,7 @@ struct Entry {
     reasoning: Option<Money>,
     context: Option<u64>,
     max_output: Option<u64>,
+    abilities: Option<BTreeSet<Ability>>,
     #[serde(default)]
     longer: Vec<Longer>,
     source: Option<String>,
@@ -95,7 +96,8 @@ fn listed(entry: Entry) -> Listed {
     };
     let tiers = entry.longer.iter().map(tier).collect();
     let (context, max_output) = (entry.context, entry.max_output);
-    Listed { price: Price { rates, tiers }, context, max_output, source: None }
+    let abilities = entry.abilities;
+    Listed { price: Price { rates, tiers }, context, max_output, abilities, source: None }
 }
 
 #[cfg(test)]

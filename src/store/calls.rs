@@ -37,6 +37,10 @@ struct Rest {
     response_headers: Headers,
     usage: Option<Usage>,
     fault: Option<Fault>,
+    #[serde(default)]
+    provider: Option<String>,
+    #[serde(default)]
+    why: String,
 }
 
 /// One line of a list.
@@ -76,6 +80,8 @@ pub(super) fn pack(mut call: CallRecord, newest: &Newest) -> Result<Packed> {
         response_headers: std::mem::take(&mut exchange.response_headers),
         usage: call.usage,
         fault: call.fault.clone(),
+        provider: call.provider.take(),
+        why: std::mem::take(&mut call.why),
     };
     let depth = base.as_ref().map_or(0, |base| base.depth + 1);
     Ok(Packed {
@@ -245,6 +251,8 @@ pub(super) fn call(conn: &Connection, id: &str) -> Result<Option<CallRecord>> {
             retry: line.retry,
         },
         model: line.model,
+        provider: rest.provider,
+        why: rest.why,
         answered_by: line.answered_by,
         usage: rest.usage,
         cost: line.cost_usd,

@@ -129,7 +129,7 @@ async fn a_key_goes_where_the_host_wants_it_and_nowhere_else() {
     ] {
         let host = Host::doing(status("401 Unauthorized", "", &refusal.to_string()));
         let key_env = Some("PATH".to_owned());
-        let model = at(Endpoint { dialect: dialect.to_owned(), base_url: host.url(), key_env });
+        let model = at(Endpoint::new(dialect, host.url(), key_env));
         let fault = ask(&*model, vec![Message::text(Role::User, "hello")]).await.unwrap_err();
         assert_eq!(fault.fault.kind, FaultKind::ModelPermanent);
         assert_eq!(host.heard()[0].header(header), Some(value.as_str()));

@@ -181,8 +181,7 @@ async fn caches_are_asked_for_where_their_price_is_known() {
         ]
     };
     ask(&*model(&host, "anthropic"), messages()).await.unwrap();
-    let endpoint =
-        Endpoint { dialect: "anthropic".to_owned(), base_url: host.url(), key_env: None };
+    let endpoint = Endpoint::new("anthropic", host.url(), None);
     let rates = Rates { cache_write_per_million: Some(Money::from_nanos(1)), ..Rates::default() };
     let price = Price { rates, tiers: Vec::new() };
     let config = ModelConfig { price, ..super::config(endpoint) };
@@ -290,7 +289,7 @@ async fn failures_are_told_for_what_they_are() {
     let secret = std::env::var("PATH").unwrap();
     let host = Host::doing(status("401 ", "", &text(error("authentication_error", &secret))));
     let key_env = Some("PATH".to_owned());
-    let endpoint = Endpoint { dialect: "anthropic".to_owned(), base_url: host.url(), key_env };
+    let endpoint = Endpoint::new("anthropic", host.url(), key_env);
     let told = say_hello_to(&*at(endpoint)).await.unwrap_err();
     assert_eq!(host.heard()[0].header("x-api-key"), Some(secret.as_str()));
     assert!(!format!("{told:?}").contains(&secret), "{told:?}");

@@ -263,7 +263,7 @@ async fn responses_tell_their_ends_apart() {
 
 fn ollama(host: &Host, context: u64) -> Arc<dyn ChatModel> {
     let base_url = host.url().trim_end_matches("/v1").to_owned();
-    let endpoint = Endpoint { dialect: "ollama-native".to_owned(), base_url, key_env: None };
+    let endpoint = Endpoint::new("ollama-native", base_url, None);
     made(&ModelConfig { context: Some(context), ..config(endpoint) })
 }
 

@@ -51,11 +51,7 @@ async fn what_fails_before_it_is_asked_costs_nothing() {
     };
     let nowhere = "http://no-such-host.invalid/v1".to_owned();
     for base_url in [gone, nowhere] {
-        let endpoint = synthd_actors::model::Endpoint {
-            dialect: "openai".to_owned(),
-            base_url,
-            key_env: None,
-        };
+        let endpoint = synthd_actors::model::Endpoint::new("openai", base_url, None);
         let told = super::ask(&*super::at(endpoint), vec![]).await.unwrap_err();
         assert_eq!((told.fault.kind, told.charge), (FaultKind::ModelTransient, Charge::Nothing));
         assert!(told.fault.message.contains("cannot be reached"), "{told}");

@@ -26,7 +26,7 @@ use synthd_actors::testkit;
 const CANARY: &str = "sk-canary-5e1f-never-to-be-seen";
 
 fn model(host: &Host, dialect: &str) -> Arc<dyn ChatModel> {
-    let endpoint = Endpoint { dialect: dialect.to_owned(), base_url: host.url(), key_env: None };
+    let endpoint = Endpoint::new(dialect, host.url(), None);
     at(endpoint)
 }
 

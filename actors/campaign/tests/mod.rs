@@ -8,6 +8,7 @@ mod plans;
 mod replay;
 mod restarts;
 mod retries;
+mod routing;
 mod runs;
 
 use crate::model::{CampaignName, EpisodeRecord, Outcome, StopReason, Verdict};

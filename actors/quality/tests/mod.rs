@@ -42,6 +42,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         command: Some(command.to_owned()),
         changes: Vec::new(),
         calls: 1,
+        model: None,
         opening: None,
     }
 }

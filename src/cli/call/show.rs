@@ -92,6 +92,8 @@ fn document(line: &CallLine, call: &CallRecord) -> Value {
         "call": line,
         "url": exchange.url,
         "dialect": exchange.dialect,
+        "provider": call.provider,
+        "why": call.why,
         "usage": call.usage,
         "fault": call.fault,
         "request": { "headers": pairs(&exchange.request_headers), "body": body(&exchange.request) },
@@ -117,6 +119,12 @@ fn page(line: &CallLine, call: &CallRecord, paint: Paint, full: bool) -> String 
     let answered =
         line.answered_by.as_deref().map_or_else(String::new, |by| format!(", answered by {by}"));
     field("model", visible_line(&format!("{}{answered}", line.model)));
+    if !call.why.is_empty() {
+        field("because", visible_line(&call.why));
+    }
+    if let Some(provider) = &call.provider {
+        field("through", visible_line(provider));
+    }
     field("asked", visible_line(&format!("{} ({})", exchange.url, exchange.dialect)));
     let status = exchange.status.map_or_else(|| "no answer".to_owned(), |s| format!("status {s}"));
     let ms = |time: Option<Duration>| time.map_or(0, |time| time.as_millis());

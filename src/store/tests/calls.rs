@@ -18,6 +18,8 @@ fn call(turn: u32, request: Vec<u8>) -> CallRecord {
             retry: 0,
         },
         model: "local/m".to_owned(),
+        provider: Some("local KEY".to_owned()),
+        why: "fallback from local/n: outage".to_owned(),
         answered_by: Some("m-2".to_owned()),
         usage: Some(Usage { cached_tokens: Some(3), ..Usage::of(10, 2) }),
         cost: Money::from_nanos(7),

@@ -93,6 +93,7 @@ pub(super) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
         opening: None,
         changes: Vec::new(),
         calls: 1,
+        model: None,
     }
 }
 

@@ -1,0 +1,215 @@
+//! Who is asked: keys that are asked too often, providers that do not answer, models that stand
+//! in for others.
+
+use super::{Kit, episodes, options};
+use crate::model::{Assignment, CampaignConfig, Endpoint, EpisodeId, FaultKind, ModelConfig};
+use crate::ports::Journal;
+use crate::testkit::{Line, Trap, campaign, in_test_system, priced};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A model of a provider's, so that there is something that can be down.
+fn remote(name: &str, keys: &[&str]) -> ModelConfig {
+    let mut keys = keys.iter().map(|key| (*key).to_owned());
+    let mut endpoint = Endpoint::new("openai", format!("http://{name}"), keys.next());
+    endpoint.more_keys = keys.collect();
+    ModelConfig { endpoint: Some(endpoint), ..priced(name, 0) }
+}
+
+fn of(models: Vec<ModelConfig>, tasks: u32) -> CampaignConfig {
+    CampaignConfig { models, ..campaign("c", tasks) }
+}
+
+/// Who answered the turns of each episode.
+async fn answered(kit: &Kit) -> BTreeMap<EpisodeId, Vec<String>> {
+    let mut found = BTreeMap::new();
+    for episode in episodes(kit, "c").await {
+        let turns = kit.journal.turns(&episode.plan.id, episode.attempt).await.unwrap();
+        let planned = episode.plan.model.clone();
+        let models = turns.into_iter().map(|turn| turn.model.unwrap_or(planned.clone()));
+        found.insert(episode.plan.id, models.collect());
+    }
+    found
+}
+
+/// An outage of one costs no episode: the other has them all, and the first is only probed.
+#[test]
+fn a_model_that_does_not_answer_is_stood_in_for() {
+    in_test_system(options(), |kit| async move {
+        let mut one = remote("fake/one", &[]);
+        one.standing.fallback.outage = vec!["fake/two".to_owned()];
+        let mut two = remote("fake/two", &[]);
+        two.standing.reserve = true;
+        let first = kit.models.named("fake/one");
+        first.traps.set("letter", 0, usize::MAX, Trap::Fault(FaultKind::ModelTransient));
+        let progress = kit.run(&of(vec![one, two], 30)).await;
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (30, 0));
+        for (episode, models) in answered(&kit).await {
+            assert!(models.iter().all(|model| model == "fake/two"), "{episode}: {models:?}");
+        }
+        let rows = kit.journal.rows(&campaign("c", 1).name, None, 99).await.unwrap();
+        assert!(rows.iter().all(|row| row.row.llm_model == "two"));
+        // Before it opened: five tries of each of the four episodes at most. Then probes alone.
+        assert!(first.calls().len() < 40, "{}", first.calls().len());
+        let lanes = kit.world.router.lanes();
+        assert!(lanes[0].down && !lanes[1].down, "{lanes:?}");
+        assert!(lanes[0].last_failure.as_ref().is_some_and(|last| last.contains("a trap")));
+    });
+}
+
+/// Once it has moved, an episode stays: also in the attempt that takes its turns over.
+#[test]
+fn an_episode_that_has_grown_too_long_goes_on_with_another_model() {
+    in_test_system(options(), |kit| async move {
+        let mut one = remote("fake/one", &[]);
+        one.standing.fallback.context = vec!["fake/two".to_owned()];
+        let mut two = remote("fake/two", &[]);
+        two.standing.reserve = true;
+        let (first, second) = (kit.models.named("fake/one"), kit.models.named("fake/two"));
+        first.traps.once("turn 1", Trap::Fault(FaultKind::ContextFull));
+        second.traps.once("turn 2", Trap::Panic);
+        let progress = kit.run(&of(vec![one, two], 1)).await;
+        assert_eq!(progress.episodes.resolved, 1);
+        let models = answered(&kit).await.into_values().next().unwrap();
+        assert_eq!(models, ["fake/one", "fake/two", "fake/two", "fake/two"]);
+        let asked: Vec<u32> = first.calls().iter().map(|(_, turn, _)| *turn).collect();
+        assert_eq!(asked, [0, 1], "the second attempt asked the first model again");
+        assert!(kit.sink.written()[0].rows[0].2.contains(&"mixed-models".to_owned()));
+    });
+}
+
+#[test]
+fn a_model_that_declines_is_stood_in_for_where_the_campaign_says_so() {
+    in_test_system(options(), |kit| async move {
+        let mut one = remote("fake/one", &[]);
+        let two = remote("fake/two", &[]);
+        kit.models.named("fake/one").says(|_| Line::Refuse);
+        let progress = kit.run(&of(vec![one.clone()], 1)).await;
+        assert_eq!(progress.episodes.unresolved, 1, "nobody stands in: it is an outcome");
+        one.standing.fallback.filter = vec!["fake/two".to_owned()];
+        let mut config = of(vec![one, two], 1);
+        config.name.0 = "d".to_owned();
+        config.models[1].standing.reserve = true;
+        assert_eq!(kit.run(&config).await.episodes.resolved, 1);
+    });
+}
+
+/// What one key may not have now, another one has; and an episode keeps to one while it can.
+#[test]
+fn a_key_that_is_asked_too_often_rests_while_others_are_used() {
+    in_test_system(options(), |kit| async move {
+        let one = remote("fake/one", &["KEY_A", "KEY_B"]);
+        let (a, b) = (kit.models.named("fake/one KEY_A"), kit.models.named("fake/one KEY_B"));
+        a.limits(1, Some(Duration::from_secs(900)));
+        let began = Instant::now();
+        let progress = kit.run(&of(vec![one], 20)).await;
+        assert_eq!(progress.episodes.resolved, 20);
+        assert!(began.elapsed() < Duration::from_secs(900), "everybody waited for one key");
+        assert!(a.calls().len() < 5, "it was asked {} times", a.calls().len());
+        let stats = kit.world.router.stats();
+        let ways = &stats[0].models[0].ways;
+        assert_eq!((ways[0].too_often, ways[1].too_often), (1, 0));
+        assert!(ways[0].wait_ms.is_some() && ways[0].limit < ways[1].limit, "{ways:?}");
+        let moved: BTreeSet<_> = a.replies().into_iter().map(|(episode, _)| episode).collect();
+        let stayed: BTreeSet<_> = b.replies().into_iter().map(|(episode, _)| episode).collect();
+        assert!(moved.is_subset(&stayed) || moved.is_empty(), "all ended with the other key");
+    });
+}
+
+#[test]
+fn episodes_spread_over_keys_and_keep_to_theirs() {
+    in_test_system(options(), |kit| async move {
+        let one = remote("fake/one", &["KEY_A", "KEY_B"]);
+        kit.run(&of(vec![one], 30)).await;
+        let by = |key: &str| -> BTreeSet<EpisodeId> {
+            let model = kit.models.named(&format!("fake/one {key}"));
+            model.replies().into_iter().map(|(episode, _)| episode).collect()
+        };
+        let (a, b) = (by("KEY_A"), by("KEY_B"));
+        assert!(a.len() > 5 && b.len() > 5 && a.is_disjoint(&b), "{} {}", a.len(), b.len());
+    });
+}
+
+/// Without anybody to stand in, calls wait for the provider to come back, and pay for little.
+#[test]
+fn a_short_outage_is_waited_for_by_probes() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.set("letter", 0, 12, Trap::Fault(FaultKind::ModelTransient));
+        let progress = kit.run(&of(vec![remote("fake/one", &[])], 20)).await;
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (20, 0));
+        let attempts = episodes(&kit, "c").await.iter().map(|e| e.failed_attempts).max();
+        assert_eq!(attempts, Some(0), "no attempt was spent on it");
+    });
+}
+
+/// Every key of every model of a campaign together.
+#[test]
+fn a_provider_is_never_asked_more_at_once_than_it_bears() {
+    in_test_system(options(), |kit| async move {
+        let mut one = remote("fake/one", &[]);
+        one.endpoint.as_mut().unwrap().concurrency = Some(2);
+        let mut config = of(vec![one], 20);
+        config.concurrency = 8;
+        assert_eq!(kit.run(&config).await.episodes.resolved, 20);
+        assert_eq!(kit.models.named("fake/one").crowd(), 2);
+    });
+}
+
+/// Told that calls come too often, fewer are sent at once, and more again as they succeed.
+#[test]
+fn fewer_are_sent_at_once_after_being_told_that_they_are_too_many() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.takes(Duration::from_secs(1));
+        model.limits(8, None);
+        let mut config = of(vec![remote("fake/one", &[])], 8);
+        config.models[0].concurrency = 8;
+        config.concurrency = 8;
+        let handle = kit.submit(&config).await;
+        tokio::time::sleep(Duration::from_millis(1_150)).await;
+        let limit = kit.world.router.stats()[0].models[0].ways[0].limit;
+        assert_eq!(limit, 4, "half of the eight that were on their way");
+        assert_eq!(handle.settled().await.episodes.resolved, 8);
+        assert!(kit.world.router.stats()[0].models[0].ways[0].limit > 4);
+    });
+}
+
+/// What calls may use is reserved; what they did not use is given back.
+#[test]
+fn tokens_a_minute_are_kept() {
+    in_test_system(options(), |kit| async move {
+        let mut one = remote("fake/one", &[]);
+        one.standing.tokens_per_minute = Some(6_000);
+        let began = Instant::now();
+        let progress = kit.run(&of(vec![one], 40)).await;
+        assert_eq!(progress.episodes.resolved, 40);
+        // 160 calls of 110 tokens: the first 6,000 are there, the rest comes at 100 a second.
+        let least = Duration::from_secs((160 * 110 - 6_000) / 100);
+        let took = began.elapsed();
+        assert!(took >= least, "{took:?} is less than {least:?}");
+    });
+}
+
+/// All are measured; from then on the one that answers soonest has them, each episode whole.
+#[test]
+fn whoever_answers_soonest_has_the_episode() {
+    in_test_system(options(), |kit| async move {
+        let names = ["fake/fast", "fake/slow", "fake/slower"];
+        for (at, name) in names.iter().enumerate() {
+            kit.models.named(name).takes(Duration::from_millis(10 + 500 * at as u64));
+        }
+        let mut config = of(names.iter().map(|name| remote(name, &[])).collect(), 40);
+        config.assign = Assignment::LeastLatency;
+        assert_eq!(kit.run(&config).await.episodes.resolved, 40);
+        let answered = answered(&kit).await;
+        let mut by = BTreeMap::new();
+        for models in answered.values() {
+            assert!(models.windows(2).all(|pair| pair[0] == pair[1]), "{models:?}");
+            *by.entry(models[0].as_str()).or_insert(0) += 1;
+        }
+        assert_eq!(by.len(), 3, "each was tried: {by:?}");
+        assert!(by["fake/fast"] > 30, "{by:?}");
+    });
+}

@@ -1,0 +1,106 @@
+//! A model among the others of its campaign: what it can do, what it is asked for, and who is
+//! asked where it fails.
+
+use super::Difficulty;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// The model of an episode whose model is chosen when it begins.
+pub const SOONEST: &str = "any/least-latency";
+
+/// What not every model can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ability {
+    Tools,
+    Vision,
+    Reasoning,
+}
+
+impl Ability {
+    pub const ALL: [Self; 3] = [Self::Tools, Self::Vision, Self::Reasoning];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Vision => "vision",
+            Self::Reasoning => "reasoning",
+        }
+    }
+}
+
+/// What a campaign says of one of its models, beside what it costs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// Tokens a minute with each key, read and written.
+    pub tokens_per_minute: Option<u64>,
+    /// None where nobody says: then it has tools, and nothing else is taken for granted.
+    pub abilities: Option<BTreeSet<Ability>>,
+    /// The tasks it takes where they are assigned by difficulty; all where it says none.
+    pub difficulty: Vec<Difficulty>,
+    /// It is asked only where another one fails.
+    pub reserve: bool,
+    pub fallback: Fallback,
+}
+
+/// Who is asked instead, by how a model fails; the first of them first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Fallback {
+    /// The conversation is longer than the model can read.
+    pub context: Vec<String>,
+    /// A filter, or the model itself, declined to answer.
+    pub filter: Vec<String>,
+    /// It does not answer, however often it is asked.
+    pub outage: Vec<String>,
+}
+
+/// How a model failed, as far as somebody else may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    Context,
+    Filter,
+    Outage,
+}
+
+impl Failure {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Context => "context",
+            Self::Filter => "filter",
+            Self::Outage => "outage",
+        }
+    }
+}
+
+impl Fallback {
+    pub fn of(&self, failure: Failure) -> &[String] {
+        match failure {
+            Failure::Context => &self.context,
+            Failure::Filter => &self.filter,
+            Failure::Outage => &self.outage,
+        }
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &String> {
+        self.context.iter().chain(&self.filter).chain(&self.outage)
+    }
+}
+
+impl Standing {
+    pub(super) fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    pub fn has(&self, needed: &BTreeSet<Ability>) -> bool {
+        match &self.abilities {
+            Some(abilities) => needed.is_subset(abilities),
+            None => needed.iter().all(|ability| *ability == Ability::Tools),
+        }
+    }
+
+    pub fn takes(&self, difficulty: Difficulty) -> bool {
+        self.difficulty.is_empty() || self.difficulty.contains(&difficulty)
+    }
+}

@@ -1,0 +1,242 @@
+//! A provider as one key reaches it, whichever campaign and model: how many calls are on their
+//! way, and whether it answers at all.
+//!
+//! ```text
+//!  closed ──failures in a row──► open ──cool-down──► one probe ──answered──► closed
+//!                                 ▲                      │
+//!                                 └───────failed─────────┘
+//! ```
+
+use crate::model::{Endpoint, Fault};
+use crate::policy::{Breaker, Try};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// So many failures in a row are no accident any more.
+const FAILURES: u32 = 8;
+const COOL_DOWN: Duration = Duration::from_millis(500);
+
+pub(super) struct Lane {
+    name: String,
+    most: usize,
+    state: Mutex<State>,
+    /// Of all lanes: whoever waits looks again.
+    changed: Arc<Notify>,
+}
+
+struct State {
+    breaker: Breaker,
+    on_their_way: usize,
+    probes_failed: u64,
+    last: Option<Fault>,
+}
+
+/// Why a lane takes no call now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Shut {
+    /// As many are on their way as may be.
+    Full,
+    /// It does not answer; the time of the next probe, unless that is out.
+    Down(Option<Duration>),
+}
+
+/// A lane at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LaneStats {
+    /// The provider's address, and the variable that holds the key.
+    pub provider: String,
+    pub in_flight: usize,
+    /// None where nothing bounds it.
+    pub limit: Option<usize>,
+    /// Whether it has failed so often that it is only probed.
+    pub down: bool,
+    pub last_failure: Option<String>,
+}
+
+impl Lane {
+    fn new(name: String, most: Option<usize>, changed: Arc<Notify>) -> Self {
+        let breaker = Breaker::new(FAILURES, COOL_DOWN);
+        let state = State { breaker, on_their_way: 0, probes_failed: 0, last: None };
+        Self { name, most: most.unwrap_or(usize::MAX), state: Mutex::new(state), changed }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What would keep a call from entering.
+    pub(super) fn shut(&self, now: Instant) -> Option<Shut> {
+        let state = self.state();
+        if state.on_their_way >= self.most {
+            return Some(Shut::Full);
+        }
+        (!state.breaker.admits(now)).then(|| Shut::Down(state.breaker.wait(now)))
+    }
+
+    /// One call more, unless it is shut.
+    pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Result<Inside, Shut> {
+        let mut state = self.state();
+        if state.on_their_way >= self.most {
+            return Err(Shut::Full);
+        }
+        let what = state.breaker.admit(now);
+        let what = what.ok_or_else(|| Shut::Down(state.breaker.wait(now)))?;
+        state.on_their_way += 1;
+        Ok(Inside { lane: self.clone(), what, told: false })
+    }
+
+    /// How many probes have failed in its life, and what the last failure was.
+    pub(super) fn trouble(&self) -> (u64, Option<Fault>) {
+        let state = self.state();
+        (state.probes_failed, state.last.clone())
+    }
+
+    pub(super) fn is_down(&self) -> bool {
+        self.state().breaker.is_open()
+    }
+
+    fn stats(&self) -> LaneStats {
+        let state = self.state();
+        let down = state.breaker.is_open();
+        LaneStats {
+            provider: self.name.clone(),
+            in_flight: state.on_their_way,
+            limit: Some(self.most).filter(|most| *most < usize::MAX),
+            down,
+            last_failure: state.last.as_ref().filter(|_| down).map(ToString::to_string),
+        }
+    }
+}
+
+/// What a call tells of the provider's health.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    Answers,
+    Fails(Fault),
+    /// It was not heard out.
+    Unknown,
+}
+
+/// A call on its way. Dropped, it says nothing.
+pub(super) struct Inside {
+    lane: Arc<Lane>,
+    what: Try,
+    told: bool,
+}
+
+impl Inside {
+    pub(super) fn tell(mut self, health: Health) {
+        let now = Instant::now();
+        let mut state = self.lane.state();
+        match health {
+            Health::Answers => state.breaker.succeeded(),
+            Health::Unknown => state.breaker.abandoned(self.what),
+            Health::Fails(fault) => {
+                state.breaker.failed(now, self.what);
+                state.probes_failed += u64::from(self.what == Try::Probe);
+                state.last = Some(fault);
+            }
+        }
+        drop(state);
+        self.told = true;
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let mut state = self.lane.state();
+        if !self.told {
+            state.breaker.abandoned(self.what);
+        }
+        state.on_their_way -= 1;
+        drop(state);
+        self.lane.changed.notify_waiters();
+    }
+}
+
+/// All lanes of the engine.
+#[derive(Clone, Default)]
+pub(super) struct Lanes {
+    known: Arc<Mutex<HashMap<(String, Option<String>), Arc<Lane>>>>,
+    pub(super) changed: Arc<Notify>,
+}
+
+impl Lanes {
+    /// The lane of an endpoint with a single key, shared by all who reach it so. The newest to
+    /// say how many calls it bears is believed.
+    pub(super) fn of(&self, provider: &str, endpoint: &Endpoint) -> Arc<Lane> {
+        let key = (endpoint.base_url.clone(), endpoint.key_env.clone());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = endpoint.concurrency;
+        if let Some(lane) = known.get(&key).filter(|lane| lane.most == most.unwrap_or(lane.most)) {
+            return lane.clone();
+        }
+        let name = match &endpoint.key_env {
+            Some(variable) => format!("{provider} {variable}"),
+            None => format!("{provider} {}", endpoint.base_url),
+        };
+        let lane = Arc::new(Lane::new(name, most, self.changed.clone()));
+        known.insert(key, lane.clone());
+        lane
+    }
+
+    pub(super) fn stats(&self) -> Vec<LaneStats> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut stats: Vec<LaneStats> = known.values().map(|lane| lane.stats()).collect();
+        stats.sort_by(|a, b| a.provider.cmp(&b.provider));
+        stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FaultKind;
+
+    fn lane(most: Option<usize>) -> Arc<Lane> {
+        let endpoint = Endpoint { concurrency: most, ..Endpoint::new("openai", "http://h", None) };
+        Lanes::default().of("p", &endpoint)
+    }
+
+    fn fails() -> Health {
+        Health::Fails(Fault::new(FaultKind::ModelTransient, "status 500"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_probe_at_a_time_decides_whether_it_is_back() {
+        let lane = lane(None);
+        for _ in 0..FAILURES {
+            lane.enter(Instant::now()).unwrap().tell(fails());
+        }
+        assert_eq!(lane.enter(Instant::now()).err(), Some(Shut::Down(Some(COOL_DOWN))));
+        tokio::time::advance(COOL_DOWN).await;
+        let probe = lane.enter(Instant::now()).unwrap();
+        assert_eq!(lane.enter(Instant::now()).err(), Some(Shut::Down(None)));
+        // Nobody waits for it any more: another one takes its place at once.
+        drop(probe);
+        lane.enter(Instant::now()).unwrap().tell(fails());
+        assert_eq!(lane.trouble().0, 1);
+        assert!(lane.stats().down);
+        tokio::time::advance(COOL_DOWN * 2).await;
+        lane.enter(Instant::now()).unwrap().tell(Health::Answers);
+        assert!(!lane.stats().down);
+        assert!(lane.enter(Instant::now()).is_ok() && lane.enter(Instant::now()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn no_more_than_it_bears_are_on_their_way() {
+        let lane = lane(Some(2));
+        let (first, _second) = (lane.enter(Instant::now()), lane.enter(Instant::now()));
+        assert_eq!(lane.enter(Instant::now()).err(), Some(Shut::Full));
+        drop(first);
+        assert!(lane.enter(Instant::now()).is_ok());
+    }
+}

@@ -1,0 +1,105 @@
+//! How often a key may be used for a model: requests a minute, tokens a minute. Both go by
+//! tokio's clock.
+
+use crate::policy::TokenBucket;
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Time since it was made.
+#[derive(Clone, Debug)]
+struct Since(Instant);
+
+impl Clock for Since {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+type Requests =
+    RateLimiter<NotKeyed, InMemoryState, Since, NoOpMiddleware<<Since as Clock>::Instant>>;
+
+pub(super) struct Pace {
+    requests: Option<Requests>,
+    clock: Since,
+    tokens: Option<Mutex<TokenBucket>>,
+}
+
+/// Timers know nothing shorter.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Spread over the minute: no more than a second's worth leaves at once.
+fn quota(per_minute: NonZeroU32) -> Quota {
+    let burst = NonZeroU32::new(per_minute.get() / 60).unwrap_or(NonZeroU32::MIN);
+    Quota::per_minute(per_minute).allow_burst(burst)
+}
+
+impl Pace {
+    pub(super) fn new(requests: Option<u32>, tokens: Option<u64>) -> Self {
+        let clock = Since(Instant::now());
+        let requests = requests.and_then(NonZeroU32::new);
+        let requests =
+            requests.map(|rate| RateLimiter::direct_with_clock(quota(rate), clock.clone()));
+        let tokens = tokens.map(|rate| Mutex::new(TokenBucket::new(rate, Instant::now())));
+        Self { requests, clock, tokens }
+    }
+
+    fn bucket(&self) -> Option<MutexGuard<'_, TokenBucket>> {
+        Some(self.tokens.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What was taken of the tokens, or how long until the call may leave.
+    pub(super) fn take(&self, tokens: u64, now: Instant) -> Result<u64, Duration> {
+        let taken = self.bucket().map_or(Ok(0), |mut bucket| bucket.take(tokens, now));
+        let taken = taken.map_err(|wait| wait.max(TICK))?;
+        let early = self.requests.as_ref().and_then(|requests| requests.check().err());
+        let Some(early) = early else { return Ok(taken) };
+        self.settle(taken, 0, now);
+        Err(early.wait_time_from(self.clock.now()).max(TICK))
+    }
+
+    pub(super) fn settle(&self, taken: u64, used: u64, now: Instant) {
+        if let Some(mut bucket) = self.bucket() {
+            bucket.settle(taken, used, now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_are_spread_over_the_minute() {
+        let pace = Pace::new(Some(60), None);
+        assert_eq!(pace.take(5, Instant::now()), Ok(0));
+        let wait = pace.take(5, Instant::now()).unwrap_err();
+        assert_eq!(wait, Duration::from_secs(1));
+        tokio::time::advance(wait).await;
+        assert_eq!(pace.take(5, Instant::now()), Ok(0));
+    }
+
+    /// A request that must wait takes none of the minute's tokens.
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_one_limit_uses_up_nothing_of_the_other() {
+        let pace = Pace::new(Some(60), Some(100));
+        assert_eq!(pace.take(60, Instant::now()), Ok(60));
+        assert!(pace.take(40, Instant::now()).is_err());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(
+            pace.take(41, Instant::now()),
+            Ok(41),
+            "one second is worth more than one token"
+        );
+        pace.settle(41, 1, Instant::now());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(pace.take(40, Instant::now()), Ok(40), "what was not used was given back");
+    }
+}

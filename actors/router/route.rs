@@ -1,0 +1,84 @@
+//! Who is asked: the model that an episode was planned for, until it fails in a way for which
+//! somebody else stands ready; and from then on that one.
+//!
+//! ```text
+//!  planned ──context full──► the next of `context`
+//!     │ ─────declined──────► the next of `filter`
+//!     └ ─────no answer─────► the next of `outage`
+//! ```
+
+use super::account::Account;
+use super::slot::ModelSlot;
+use crate::model::{ChatReply, Failure, Fault, FaultKind, FinishReason, SOONEST};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A model, and why it is this one; nothing where it is the one that was planned.
+#[derive(Clone)]
+pub(super) struct Choice {
+    pub(super) slot: Arc<ModelSlot>,
+    pub(super) why: String,
+}
+
+impl Choice {
+    pub(super) fn told(self) -> (String, String) {
+        (self.slot.config.name.clone(), self.why)
+    }
+}
+
+/// How a call failed, as far as somebody else may be asked.
+pub(super) fn failure_of(fault: &Fault) -> Option<Failure> {
+    match fault.kind {
+        FaultKind::ContextFull => Some(Failure::Context),
+        FaultKind::ModelTransient => Some(Failure::Outage),
+        _ => None,
+    }
+}
+
+/// The same for what was answered.
+pub(super) fn declined(reply: &ChatReply) -> Option<Failure> {
+    (reply.finish == FinishReason::Refusal).then_some(Failure::Filter)
+}
+
+impl Account {
+    /// Whom to begin with.
+    pub(super) fn choose(&self, wanted: &str) -> Result<Choice, Fault> {
+        if wanted != SOONEST {
+            let planned = Choice { slot: self.slot(wanted)?, why: String::new() };
+            let instead = planned.slot.is_down().then_some(Failure::Outage);
+            let instead = instead.and_then(|how| self.instead(&planned.slot, how, &[]));
+            return Ok(instead.unwrap_or(planned));
+        }
+        let slots = self.slots.values().filter(|slot| !slot.config.standing.reserve);
+        let nobody = || Fault::new(FaultKind::ModelPermanent, "there is no model to choose from");
+        let chosen = slots.min_by_key(|slot| rank(slot)).ok_or_else(nobody)?;
+        let why = match chosen.latency() {
+            Some(latency) => format!("least latency: {} ms", latency.as_millis()),
+            None => "least latency: not measured before".to_owned(),
+        };
+        Ok(Choice { slot: chosen.clone(), why })
+    }
+
+    /// Whom to ask instead; `asked` are those that were asked already.
+    pub(super) fn instead(
+        &self,
+        of: &ModelSlot,
+        failure: Failure,
+        asked: &[String],
+    ) -> Option<Choice> {
+        let next = of.config.standing.fallback.of(failure).iter();
+        let next =
+            next.filter(|name| !asked.contains(name)).find_map(|name| self.slot(name).ok())?;
+        let why = format!("fallback from {}: {}", of.config.name, failure.as_str());
+        Some(Choice { slot: next, why })
+    }
+}
+
+/// Who answers goes before who does not; then who was never measured, the one with fewer calls
+/// first, so that all are; then who answers sooner. The name decides what nothing else does.
+fn rank(slot: &ModelSlot) -> (bool, Duration, u64, &str) {
+    let calls = slot.calls.load(std::sync::atomic::Ordering::Relaxed);
+    let latency = slot.latency();
+    let calls = if latency.is_some() { 0 } else { calls };
+    (slot.is_down(), latency.unwrap_or_default(), calls, &slot.config.name)
+}

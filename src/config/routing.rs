@@ -1,0 +1,136 @@
+//! How the models of a file stand to each other: who takes which tasks, who can do what is
+//! needed, who is asked where another one fails.
+
+use super::names::Offer;
+use super::raw::{RawFallback, RawModel, RawRouting};
+use super::reader::Reader;
+use super::source::Span;
+use super::suggest;
+use super::validate::entries;
+use super::values::Fault;
+use crate::prices::Listed;
+use synthd_actors::model::{Assignment, Difficulty, Fallback, Standing};
+
+/// `routing` is a campaign's; a gateway has none.
+pub(super) fn check(
+    models: &[RawModel],
+    routing: Option<&RawRouting>,
+    offer: &Offer<'_>,
+    reader: &Reader,
+) {
+    models.iter().for_each(|model| check_fallback(model, models, reader));
+    check_reserves(models, reader);
+    let assign = routing.and_then(|routing| routing.assign.given()).copied().unwrap_or_default();
+    check_difficulty(models, assign, reader);
+    let Some(routing) = routing else { return };
+    if let (Assignment::Difficulty, Some(span)) = (assign, routing.assign.span()) {
+        check_tiers(models, span, reader);
+    }
+    check_needs(models, routing, offer, reader);
+}
+
+fn named(model: &RawModel) -> Option<&str> {
+    model.name.given().map(String::as_str)
+}
+
+fn is_reserve(model: &RawModel) -> bool {
+    model.reserve.given() == Some(&true)
+}
+
+fn check_fallback(model: &RawModel, models: &[RawModel], reader: &Reader) {
+    let names: Vec<&str> = models.iter().filter_map(named).collect();
+    for (wanted, span) in model.fallback.all() {
+        if named(model) == Some(wanted) {
+            let fault = Fault::new("a model cannot stand in for itself");
+            reader.value(span, fault.hint("name another one"));
+        } else if !names.contains(&wanted.as_str()) {
+            let hint = match suggest::closest(wanted, names.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("add `[[models]]` with `name = \"{wanted}\"` and `reserve = true`"),
+            };
+            reader.value(span, Fault::new(format!("there is no model {wanted:?} here")).hint(hint));
+        }
+    }
+}
+
+fn check_reserves(models: &[RawModel], reader: &Reader) {
+    let all = !models.is_empty() && models.iter().all(is_reserve);
+    for model in models.iter().filter(|model| is_reserve(model)) {
+        let (Some(name), Some(span)) = (named(model), model.reserve.span()) else { continue };
+        let wanted = models.iter().any(|other| other.fallback.all().any(|(one, _)| one == name));
+        if all {
+            let fault = Fault::new("every model is a reserve, so that none is ever asked");
+            reader.value(span, fault.hint("leave it out of one of them"));
+            return;
+        }
+        if !wanted {
+            let fault = Fault::new("nobody falls back to this model, so that it is never asked");
+            let hint =
+                format!("add for example `fallback = {{ outage = [\"{name}\"] }}` to another");
+            reader.value(span, fault.hint(hint));
+        }
+    }
+}
+
+fn check_difficulty(models: &[RawModel], assign: Assignment, reader: &Reader) {
+    if assign == Assignment::Difficulty {
+        return;
+    }
+    for span in models.iter().filter_map(|model| model.difficulty.span()) {
+        let fault = Fault::new("tasks are not assigned by their difficulty here");
+        reader.value(span, fault.hint("set `assign = \"difficulty\"` under [routing]"));
+    }
+}
+
+/// Somebody must take what a campaign may hold.
+fn check_tiers(models: &[RawModel], span: &Span, reader: &Reader) {
+    let takes = |model: &RawModel, level: Difficulty| match model.difficulty.given() {
+        Some(levels) => levels.iter().any(|(one, _)| *one == level),
+        // Bad already, or any.
+        None => true,
+    };
+    let levels = [Difficulty::Easy, Difficulty::Medium, Difficulty::Hard];
+    let left =
+        |level: &Difficulty| !models.iter().any(|model| !is_reserve(model) && takes(model, *level));
+    let left: Vec<&str> = levels.into_iter().filter(left).map(Difficulty::as_str).collect();
+    if !left.is_empty() && !models.is_empty() {
+        let fault = Fault::new(format!("no model takes tasks that are {}", left.join(" or ")));
+        let hint =
+            "name them in a model's `difficulty`, or leave it out of one, which takes the rest";
+        reader.value(span, fault.hint(hint));
+    }
+}
+
+fn check_needs(models: &[RawModel], routing: &RawRouting, offer: &Offer<'_>, reader: &Reader) {
+    let (Some(needs), Some(span)) = (routing.needs.given(), routing.needs.span()) else { return };
+    let needs = needs.iter().map(|(ability, _)| *ability).collect();
+    let able = |model: &&RawModel| {
+        let listed = named(model).and_then(|name| offer.prices?.get(name));
+        !is_reserve(model) && standing(model, listed).has(&needs)
+    };
+    if !models.is_empty() && !models.iter().any(|model| able(&model)) {
+        let fault = Fault::new("no model is known to be able to do all of this");
+        let hint = "say what a model can do: `abilities = [\"tools\", \"vision\", \"reasoning\"]`";
+        reader.value(span, fault.hint(hint));
+    }
+}
+
+/// What is said of a model, or else what the table of prices says.
+pub(super) fn standing(raw: &RawModel, listed: Option<&Listed>) -> Standing {
+    let abilities = raw.abilities.given().map(|all| all.iter().map(|(one, _)| *one).collect());
+    Standing {
+        tokens_per_minute: raw.tokens_per_minute.given().copied(),
+        abilities: abilities.or_else(|| listed?.abilities.clone()),
+        difficulty: entries(raw.difficulty.clone(), Vec::new),
+        reserve: is_reserve(raw),
+        fallback: fallback(&raw.fallback),
+    }
+}
+
+fn fallback(raw: &RawFallback) -> Fallback {
+    Fallback {
+        context: entries(raw.context.clone(), Vec::new),
+        filter: entries(raw.filter.clone(), Vec::new),
+        outage: entries(raw.outage.clone(), Vec::new),
+    }
+}
