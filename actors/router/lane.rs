@@ -22,13 +22,13 @@ const COOL_DOWN: Duration = Duration::from_millis(500);
 
 pub(super) struct Lane {
     name: String,
-    most: usize,
     state: Mutex<State>,
     /// Of all lanes: whoever waits looks again.
     changed: Arc<Notify>,
 }
 
 struct State {
+    most: usize,
     breaker: Breaker,
     on_their_way: usize,
     probes_failed: u64,
@@ -58,10 +58,11 @@ pub struct LaneStats {
 }
 
 impl Lane {
-    fn new(name: String, most: Option<usize>, changed: Arc<Notify>) -> Self {
+    fn new(name: String, changed: Arc<Notify>) -> Self {
         let breaker = Breaker::new(FAILURES, COOL_DOWN);
-        let state = State { breaker, on_their_way: 0, probes_failed: 0, last: None };
-        Self { name, most: most.unwrap_or(usize::MAX), state: Mutex::new(state), changed }
+        let state =
+            State { most: usize::MAX, breaker, on_their_way: 0, probes_failed: 0, last: None };
+        Self { name, state: Mutex::new(state), changed }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -75,7 +76,7 @@ impl Lane {
     /// What would keep a call from entering.
     pub(super) fn shut(&self, now: Instant) -> Option<Shut> {
         let state = self.state();
-        if state.on_their_way >= self.most {
+        if state.on_their_way >= state.most {
             return Some(Shut::Full);
         }
         (!state.breaker.admits(now)).then(|| Shut::Down(state.breaker.wait(now)))
@@ -84,7 +85,7 @@ impl Lane {
     /// One call more, unless it is shut.
     pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Result<Inside, Shut> {
         let mut state = self.state();
-        if state.on_their_way >= self.most {
+        if state.on_their_way >= state.most {
             return Err(Shut::Full);
         }
         let what = state.breaker.admit(now);
@@ -109,7 +110,7 @@ impl Lane {
         LaneStats {
             provider: self.name.clone(),
             in_flight: state.on_their_way,
-            limit: Some(self.most).filter(|most| *most < usize::MAX),
+            limit: Some(state.most).filter(|most| *most < usize::MAX),
             down,
             last_failure: state.last.as_ref().filter(|_| down).map(ToString::to_string),
         }
@@ -162,10 +163,13 @@ impl Drop for Inside {
     }
 }
 
+/// A provider's address, and the variable with the key.
+type Place = (String, Option<String>);
+
 /// All lanes of the engine.
 #[derive(Clone, Default)]
 pub(super) struct Lanes {
-    known: Arc<Mutex<HashMap<(String, Option<String>), Arc<Lane>>>>,
+    known: Arc<Mutex<HashMap<Place, Arc<Lane>>>>,
     pub(super) changed: Arc<Notify>,
 }
 
@@ -175,17 +179,17 @@ impl Lanes {
     pub(super) fn of(&self, provider: &str, endpoint: &Endpoint) -> Arc<Lane> {
         let key = (endpoint.base_url.clone(), endpoint.key_env.clone());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let most = endpoint.concurrency;
-        if let Some(lane) = known.get(&key).filter(|lane| lane.most == most.unwrap_or(lane.most)) {
-            return lane.clone();
+        let lane = known.entry(key).or_insert_with(|| {
+            let name = match &endpoint.key_env {
+                Some(variable) => format!("{provider} {variable}"),
+                None => format!("{provider} {}", endpoint.base_url),
+            };
+            Arc::new(Lane::new(name, self.changed.clone()))
+        });
+        if let Some(most) = endpoint.concurrency {
+            lane.state().most = most;
         }
-        let name = match &endpoint.key_env {
-            Some(variable) => format!("{provider} {variable}"),
-            None => format!("{provider} {}", endpoint.base_url),
-        };
-        let lane = Arc::new(Lane::new(name, most, self.changed.clone()));
-        known.insert(key, lane.clone());
-        lane
+        lane.clone()
     }
 
     pub(super) fn stats(&self) -> Vec<LaneStats> {

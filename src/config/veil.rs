@@ -11,7 +11,9 @@ pub(super) fn veiled(line: &str) -> String {
     let mut rest = line;
     while let Some((before, value, after)) = next_string(rest) {
         kept.push_str(before);
-        let secret = names_secret(before) && !is_name(value) || is_more_than_address(value);
+        let alone = !line.contains('=') && is_like_a_key(value);
+        let telling = names_secret(&line[..line.len() - rest.len() + before.len()]) || alone;
+        let secret = telling && !is_name(value) || is_more_than_address(value);
         kept.extend(value.chars().map(|c| if secret { '*' } else { c }));
         let closed = after.chars().next();
         kept.extend(closed);
@@ -44,10 +46,21 @@ fn next_string(line: &str) -> Option<(&str, &str, &str)> {
 
 /// Whether the last key before a value is called like one of a secret.
 fn names_secret(before: &str) -> bool {
+    // Of a list, the key is the one before it.
+    let before = match (before.rfind('['), before.rfind(']')) {
+        (Some(opened), closed) if closed.is_none_or(|closed| closed < opened) => &before[..opened],
+        _ => before,
+    };
     let entry = before.rsplit(['{', ',']).next().unwrap_or(before);
     let Some((key, _)) = entry.split_once('=') else { return false };
     let key = key.to_ascii_lowercase();
     TELLING.iter().any(|telling| key.contains(telling))
+}
+
+/// Whether a text of a list over several lines, whose key is not in sight, may be one.
+fn is_like_a_key(value: &str) -> bool {
+    const SHORTEST: usize = 16;
+    value.starts_with("sk-") || value.len() >= SHORTEST && !value.contains(['/', '*', ' ', '.'])
 }
 
 /// Whether somebody's name and key, or a question, stand in an address.
@@ -69,6 +82,11 @@ mod tests {
         let cases = [
             (r#"key_env = "sk-secret" # or so"#, r#"key_env = "*********" # or so"#),
             (r#"key_env = "OPENAI_API_KEY""#, r#"key_env = "OPENAI_API_KEY""#),
+            (r#"key_env = ["A_KEY", "sk-1"]"#, r#"key_env = ["A_KEY", "****"]"#),
+            (r#"key_env = ["sk-1", 'sk-2', "B"] #"#, r#"key_env = ["****", '****', "B"] #"#),
+            (r#"    "sk-1", "A_KEY","#, r#"    "****", "A_KEY","#),
+            (r#"    "0123456789abcdef""#, r#"    "****************""#),
+            (r#"    "debugging/by-hand","#, r#"    "debugging/by-hand","#),
             (
                 r#"a = { dialect = "vllm", api_key = 'sk-é' }"#,
                 r#"a = { dialect = "vllm", api_key = '****' }"#,

@@ -91,6 +91,8 @@ async fn record(directory: &Path, call: &CallContext, exchange: Exchange) {
             retry: 0,
         },
         model: "test/some/model-1".to_owned(),
+        provider: None,
+        why: String::new(),
         answered_by: None,
         usage: None,
         cost: Money::ZERO,

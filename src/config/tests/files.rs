@@ -82,8 +82,15 @@ fn the_reference_has_every_key_and_no_other() {
     let own = ["sandbox.images.", "networks.", "providers."];
     written.retain(|key| !own.iter().any(|above| key.starts_with(above)));
     assert_eq!(written, flat(campaign_keys()));
-    // A runtime is for containers only.
-    let config = campaign(&text.replace("\"namespace\"", "\"docker\""));
+    // A runtime is for containers only, a difficulty for tasks that are assigned by it, and a
+    // fallback for two models.
+    let changes = [
+        ("\"namespace\"", "\"docker\""),
+        ("assign = \"cross\"", "assign = \"difficulty\""),
+        ("reserve = true", "reserve = false"),
+    ];
+    let text = changes.into_iter().fold(text, |text, (from, to)| text.replace(from, to));
+    let config = campaign(&format!("{text}\n[[models]]\nname = \"scripted/echo\"\n"));
     assert_eq!(config.concurrency, 8);
     assert!(config.budget.is_some() && !config.models[0].price.is_free());
 }
