@@ -5,7 +5,7 @@ use crate::model::{
     AttemptRecord, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord,
     Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec,
     Fingerprint, HostAddress, ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot,
-    Task, Tree, Turn, Witness,
+    Spending, Task, Tree, Turn, Witness,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -162,6 +162,9 @@ pub trait Journal: Send + Sync + 'static {
 
     /// Settled money, and every unsettled hold in full.
     async fn spent(&self, campaign: &CampaignName) -> Result<Money, StoreFault>;
+
+    /// The same by what it was spent on; the day is one of [`day_of`](crate::model::day_of).
+    async fn spending(&self, campaign: &CampaignName, day: i64) -> Result<Spending, StoreFault>;
 
     /// Returns when all that was appended before is on the disk itself.
     async fn barrier(&self) -> Result<(), StoreFault>;

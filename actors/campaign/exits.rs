@@ -103,7 +103,7 @@ impl CampaignActor {
         let Child { mut record, cancel, .. } = child;
         tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
         match fault.kind {
-            FaultKind::Budget => self.stop_at_budget(&fault),
+            FaultKind::Budget | FaultKind::ModelBudget => self.stop_at_budget(&fault),
             FaultKind::Store
             | FaultKind::StoreFull
             | FaultKind::StoreDamaged

@@ -2,7 +2,7 @@
 
 use super::messages::{EngineTools, Submit, SubmitError};
 use crate::campaign::{CampaignActor, CampaignHandle, Planner, Prepared, moved, prepare};
-use crate::model::{CampaignName, CampaignState, Entry};
+use crate::model::{CampaignName, CampaignState, Entry, day_of};
 use crate::router::Manned;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use std::collections::{BTreeMap, HashSet};
@@ -159,8 +159,10 @@ async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, Sub
         models.push(Manned::new(model, &*tools.models)?);
     }
     let prepared = prepare(&tools.world, planner, submit.source).await?;
-    let spent = tools.world.journal.spent(&config.name).await.map_err(crate::model::Fault::from)?;
-    tools.world.router.open(config.name.clone(), models, config.budget, spent);
+    let today = day_of(tools.world.clock.now_ms());
+    let before = tools.world.journal.spending(&config.name, today).await;
+    let before = before.map_err(crate::model::Fault::from)?;
+    tools.world.router.open(config.name.clone(), models, config.caps(), before);
     Ok(prepared)
 }
 

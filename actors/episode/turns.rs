@@ -169,6 +169,9 @@ impl<'a> Acting<'a> {
             Err(fault) if fault.kind == FaultKind::ContextFull => {
                 return Ok(Some(StopReason::ContextFull));
             }
+            Err(fault) if fault.kind == FaultKind::EpisodeBudget => {
+                return Ok(Some(StopReason::CostLimit));
+            }
             called => called?,
         };
         self.left = self.left.saturating_sub(called.took);

@@ -1,6 +1,6 @@
 //! A campaign as the engine runs it: validated, without options that mean "unset".
 
-use super::{Ability, CampaignName, Money, Price, SOONEST, SandboxSpec, Standing, digest_of};
+use super::{Ability, CampaignName, Caps, Money, Price, SOONEST, SandboxSpec, Standing, digest_of};
 use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +39,11 @@ pub struct CampaignConfig {
     pub concurrency: usize,
     /// No cap where absent; unpriced models are free then and refused otherwise.
     pub budget: Option<Money>,
+    /// A day's, UTC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day_budget: Option<Money>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub episode_budget: Option<Money>,
     pub quality: QualityPolicy,
     pub dataset: DatasetConfig,
 }
@@ -265,6 +270,12 @@ impl CampaignConfig {
             fixed["images"] = serde_json::json!(self.images);
         }
         digest_of(&["campaign-identity", &fixed.to_string()])
+    }
+
+    /// What may be spent.
+    pub fn caps(&self) -> Caps {
+        let (campaign, day, episode) = (self.budget, self.day_budget, self.episode_budget);
+        Caps { campaign, day, episode, models: BTreeMap::new() }.with(&self.models)
     }
 
     pub fn model(&self, name: &str) -> Option<&ModelConfig> {

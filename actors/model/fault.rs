@@ -41,6 +41,10 @@ pub enum FaultKind {
     StoreDamaged,
     /// The budget does not cover the next call.
     Budget,
+    /// What may be spent on the model does not cover it.
+    ModelBudget,
+    /// What may be spent on the episode does not cover it: an end of the episode.
+    EpisodeBudget,
     /// The agent's time was up before its model had answered: an end of the episode, which
     /// its attempt turns into one.
     OutOfTime,
@@ -79,6 +83,8 @@ impl FaultKind {
             | Self::StoreFull
             | Self::StoreDamaged
             | Self::Budget
+            | Self::ModelBudget
+            | Self::EpisodeBudget
             | Self::OutOfTime
             | Self::ContextFull
             | Self::Cancelled => false,
@@ -93,6 +99,7 @@ impl FaultKind {
             Self::Cancelled
                 | Self::EngineDown
                 | Self::Budget
+                | Self::ModelBudget
                 | Self::ReplayDiffers
                 | Self::Store
                 | Self::StoreFull
@@ -133,6 +140,8 @@ impl FaultKind {
             Self::StoreFull => "store_full",
             Self::StoreDamaged => "store_damaged",
             Self::Budget => "budget",
+            Self::ModelBudget => "model_budget",
+            Self::EpisodeBudget => "episode_budget",
             Self::OutOfTime => "out_of_time",
             Self::ContextFull => "context_full",
             Self::Panicked => "panicked",

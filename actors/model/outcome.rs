@@ -17,6 +17,8 @@ pub enum StopReason {
     Truncated,
     /// The conversation had become longer than the model can read.
     ContextFull,
+    /// What may be spent on an episode was spent.
+    CostLimit,
 }
 
 impl StopReason {
@@ -29,6 +31,7 @@ impl StopReason {
             Self::Malformed => "malformed",
             Self::Truncated => "truncated",
             Self::ContextFull => "context_full",
+            Self::CostLimit => "cost_limit",
         }
     }
 }

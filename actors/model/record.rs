@@ -216,6 +216,8 @@ pub enum Entry {
         episode: EpisodeId,
         attempt: Attempt,
         amount: Money,
+        model: String,
+        at_ms: i64,
     },
     /// The true cost in its place. A hold that is never settled counts in full.
     Settled {

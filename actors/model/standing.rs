@@ -1,7 +1,7 @@
 //! A model among the others of its campaign: what it can do, what it is asked for, and who is
 //! asked where it fails.
 
-use super::Difficulty;
+use super::{Difficulty, Money};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -41,6 +41,8 @@ pub struct Standing {
     pub difficulty: Vec<Difficulty>,
     /// It is asked only where another one fails.
     pub reserve: bool,
+    /// What may be spent on it.
+    pub budget: Option<Money>,
     pub fallback: Fallback,
 }
 
@@ -54,6 +56,8 @@ pub struct Fallback {
     pub filter: Vec<String>,
     /// It does not answer, however often it is asked.
     pub outage: Vec<String>,
+    /// What may be spent on it is spent.
+    pub budget: Vec<String>,
 }
 
 /// How a model failed, as far as somebody else may be asked.
@@ -62,6 +66,7 @@ pub enum Failure {
     Context,
     Filter,
     Outage,
+    Budget,
 }
 
 impl Failure {
@@ -70,6 +75,7 @@ impl Failure {
             Self::Context => "context",
             Self::Filter => "filter",
             Self::Outage => "outage",
+            Self::Budget => "spent",
         }
     }
 }
@@ -80,11 +86,13 @@ impl Fallback {
             Failure::Context => &self.context,
             Failure::Filter => &self.filter,
             Failure::Outage => &self.outage,
+            Failure::Budget => &self.budget,
         }
     }
 
     pub fn all(&self) -> impl Iterator<Item = &String> {
-        self.context.iter().chain(&self.filter).chain(&self.outage)
+        let lists = [&self.context, &self.filter, &self.outage, &self.budget];
+        lists.into_iter().flatten()
     }
 }
 

@@ -2,9 +2,9 @@
 
 mod assign;
 mod breaker;
-mod budget;
 mod estimate;
 mod intensity;
+mod ledger;
 mod retry;
 mod split;
 mod tokens;
@@ -12,9 +12,9 @@ mod window;
 
 pub use assign::{Asked, Assigning, assign, shares};
 pub use breaker::{Breaker, Try};
-pub use budget::{Budget, Refusal};
 pub use estimate::{Estimate, episode as episode_estimate, likely_length, reserved, worst_case};
 pub use intensity::Intensity;
+pub use ledger::{CapStats, Ledger, Purpose, Refusal, Scope};
 pub use retry::{Decision, Retry, backoff};
 pub use split::split_of;
 pub use tokens::TokenBucket;

@@ -3,8 +3,8 @@
 
 use super::lane::Lanes;
 use super::slot::{Manned, ModelSlot, ModelStats};
-use crate::model::{Fault, FaultKind, Money};
-use crate::policy::{Budget, Refusal};
+use crate::model::{Caps, Fault, FaultKind, Money, Spending};
+use crate::policy::{CapStats, Ledger, Purpose, Refusal, Scope};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Notify;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 /// What a campaign may call and spend.
 pub struct Account {
     pub(super) slots: HashMap<String, Arc<ModelSlot>>,
-    budget: Mutex<Budget>,
+    ledger: Mutex<Ledger>,
     freed: Notify,
     /// Who wants money stands in it: the first is served first, however much it is.
     line: tokio::sync::Mutex<()>,
@@ -22,19 +22,14 @@ pub struct Account {
 
 impl Account {
     /// `spent` is what the journal says was spent before, open holds in full.
-    pub(super) fn open(
-        models: Vec<Manned>,
-        lanes: &Lanes,
-        cap: Option<Money>,
-        spent: Money,
-    ) -> Self {
+    pub(super) fn open(models: Vec<Manned>, lanes: &Lanes, caps: Caps, before: Spending) -> Self {
         let slots = models.into_iter().map(|manned| {
             let slot = ModelSlot::new(manned, lanes);
             (slot.config.name.clone(), Arc::new(slot))
         });
         Self {
             slots: slots.collect(),
-            budget: Mutex::new(Budget::new(cap, spent)),
+            ledger: Mutex::new(Ledger::new(caps, before)),
             freed: Notify::new(),
             line: tokio::sync::Mutex::default(),
             overrun: OnceLock::new(),
@@ -49,25 +44,30 @@ impl Account {
             .ok_or_else(|| Fault::new(FaultKind::ModelPermanent, format!("no model named {model}")))
     }
 
-    fn budget(&self) -> std::sync::MutexGuard<'_, Budget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ledger(&self) -> std::sync::MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sets money aside, waiting while other calls in flight may leave room.
-    pub(super) async fn hold(&self, id: &str, amount: Money) -> Result<(), Fault> {
+    pub(super) async fn hold(
+        &self,
+        id: &str,
+        purpose: &Purpose,
+        amount: Money,
+    ) -> Result<(), Fault> {
         let _first = self.line.lock().await;
         loop {
             if let Some(what) = self.overrun.get() {
                 return Err(Fault::new(FaultKind::ModelPermanent, what.as_str()));
             }
             let freed = self.freed.notified();
-            let refusal = match self.budget().hold(id, amount) {
+            let held = self.ledger().hold(id, purpose, amount);
+            match held {
                 Ok(()) => return Ok(()),
-                Err(refusal) => refusal,
-            };
-            match refusal {
-                Refusal::NotNow => freed.await,
-                Refusal::Exhausted => return Err(self.exhausted(amount)),
+                Err(Refusal::NotNow) => freed.await,
+                Err(Refusal::Exhausted { scope, cap, spent }) => {
+                    return Err(exhausted(scope, purpose, amount, cap, spent));
+                }
             }
         }
     }
@@ -83,19 +83,9 @@ impl Account {
         }
     }
 
-    fn exhausted(&self, amount: Money) -> Fault {
-        let budget = self.budget();
-        let cap = budget.cap().unwrap_or_default();
-        let spent = budget.settled();
-        Fault::new(
-            FaultKind::Budget,
-            format!("the next call may cost ${amount}; ${spent} of ${cap} are spent"),
-        )
-    }
-
     /// Replaces a hold by the true cost.
     pub(super) fn settle(&self, id: &str, cost: Money) {
-        if self.budget().settle(id, cost) {
+        if self.ledger().settle(id, cost) {
             tracing::error!(hold = id, %cost, "a call cost more than its hold");
             // Worst cases are wrong, and with them the wall: nothing more is asked.
             self.overrun.get_or_init(|| {
@@ -106,11 +96,15 @@ impl Account {
     }
 
     pub fn spent(&self) -> Money {
-        self.budget().settled()
+        self.ledger().settled()
     }
 
     pub fn held(&self) -> Money {
-        self.budget().held()
+        self.ledger().held()
+    }
+
+    pub(super) fn caps(&self, day: i64) -> Vec<CapStats> {
+        self.ledger().standing(day)
     }
 
     pub fn stats(&self) -> Vec<ModelStats> {
@@ -120,9 +114,21 @@ impl Account {
     }
 }
 
+fn exhausted(scope: Scope, of: &Purpose, amount: Money, cap: Money, spent: Money) -> Fault {
+    let (kind, whose) = match scope {
+        Scope::Campaign => (FaultKind::Budget, String::new()),
+        Scope::Day => (FaultKind::Budget, " today, until midnight UTC".to_owned()),
+        Scope::Model => (FaultKind::ModelBudget, format!(" on {}", of.model)),
+        Scope::Episode => (FaultKind::EpisodeBudget, " on the episode".to_owned()),
+    };
+    let what = format!("the next call may cost ${amount}; ${spent} of ${cap} are spent{whose}");
+    Fault::new(kind, what)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::EpisodeId;
     use crate::supervisor::spawn;
     use std::time::Duration;
 
@@ -131,20 +137,25 @@ mod tests {
     }
 
     fn account(cap: Option<Money>) -> Account {
-        Account::open(Vec::new(), &Lanes::default(), cap, Money::ZERO)
+        let caps = Caps { campaign: cap, ..Caps::default() };
+        Account::open(Vec::new(), &Lanes::default(), caps, Spending::default())
+    }
+
+    fn purpose() -> Purpose {
+        Purpose { model: "m".to_owned(), episode: EpisodeId("e".to_owned()), day: 0 }
     }
 
     /// Small ones that would fit do not pass by a large one that waits.
     #[tokio::test(start_paused = true)]
     async fn money_is_had_in_the_order_it_was_wanted() {
         let account = Arc::new(account(Some(dollars(10))));
-        account.hold("first", dollars(6)).await.unwrap();
+        account.hold("first", &purpose(), dollars(6)).await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiting = Vec::new();
         for (id, amount) in [("large", 8), ("small", 1), ("smaller", 1)] {
             let (account, order) = (account.clone(), order.clone());
             waiting.push(spawn("holder", async move {
-                account.hold(id, dollars(amount)).await.unwrap();
+                account.hold(id, &purpose(), dollars(amount)).await.unwrap();
                 order.lock().unwrap().push(id);
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 account.settle(id, Money::ZERO);
@@ -165,19 +176,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_leaves_the_line_is_not_waited_for() {
         let account = Arc::new(account(Some(dollars(10))));
-        account.hold("first", dollars(6)).await.unwrap();
+        account.hold("first", &purpose(), dollars(6)).await.unwrap();
         let patience = Duration::from_secs(1);
-        tokio::time::timeout(patience, account.hold("large", dollars(8))).await.unwrap_err();
-        tokio::time::timeout(patience, account.hold("small", dollars(4))).await.unwrap().unwrap();
+        tokio::time::timeout(patience, account.hold("large", &purpose(), dollars(8)))
+            .await
+            .unwrap_err();
+        tokio::time::timeout(patience, account.hold("small", &purpose(), dollars(4)))
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     #[tokio::test]
     async fn after_a_call_that_cost_more_than_its_worst_case_nothing_is_asked() {
         let account = account(None);
-        account.hold("a", dollars(1)).await.unwrap();
-        account.hold("b", dollars(1)).await.unwrap();
+        account.hold("a", &purpose(), dollars(1)).await.unwrap();
+        account.hold("b", &purpose(), dollars(1)).await.unwrap();
         account.settle("a", dollars(2));
-        let told = account.hold("c", dollars(1)).await.unwrap_err();
+        let told = account.hold("c", &purpose(), dollars(1)).await.unwrap_err();
         assert_eq!(told.kind, FaultKind::ModelPermanent);
         assert!(told.message.contains("more than its worst case"), "{told}");
         account.settle("b", dollars(1));

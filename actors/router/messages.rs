@@ -9,10 +9,10 @@ use super::slot::{Manned, ModelStats};
 use super::ticket::{Office, Ticket, Wish};
 use crate::collector::CollectorHandle;
 use crate::model::{
-    Attempt, CallFault, CallPlace, CampaignName, ChatReply, ChatRequest, Fault, FaultKind, Money,
-    Usage,
+    Attempt, CallFault, CallPlace, CampaignName, Caps, ChatReply, ChatRequest, Fault, FaultKind,
+    Money, Spending, Usage, day_of,
 };
-use crate::policy::Intensity;
+use crate::policy::{CapStats, Intensity};
 use crate::ports::{CallContext, Clock};
 use crate::supervisor::{Ended, Handle, panic_text, spawn, supervise};
 use actix::Message;
@@ -74,6 +74,7 @@ pub struct AccountStats {
     pub spent_usd: Money,
     /// Set aside for calls in flight.
     pub held_usd: Money,
+    pub budgets: Vec<CapStats>,
     pub models: Vec<ModelStats>,
 }
 
@@ -101,21 +102,15 @@ impl RouterHandle {
         )
     }
 
-    /// Opens or replaces a campaign's account. `spent` is what the journal says was spent
-    /// before, open holds in full.
-    pub fn open(
-        &self,
-        campaign: CampaignName,
-        models: Vec<Manned>,
-        cap: Option<Money>,
-        spent: Money,
-    ) {
-        let account = Arc::new(Account::open(models, &self.lanes, cap, spent));
+    /// Opens or replaces a campaign's account. `before` is what the journal says was spent.
+    pub fn open(&self, campaign: CampaignName, models: Vec<Manned>, caps: Caps, before: Spending) {
+        let account = Arc::new(Account::open(models, &self.lanes, caps, before));
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, account);
     }
 
     /// How every campaign's models fare, and what it has spent.
     pub fn stats(&self) -> Vec<AccountStats> {
+        let today = day_of(self.office.clock.now_ms());
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stats: Vec<AccountStats> = accounts
             .iter()
@@ -123,6 +118,7 @@ impl RouterHandle {
                 campaign: campaign.clone(),
                 spent_usd: account.spent(),
                 held_usd: account.held(),
+                budgets: account.caps(today),
                 models: account.stats(),
             })
             .collect();

@@ -8,6 +8,8 @@ mod messages;
 mod pace;
 mod route;
 mod slot;
+#[cfg(test)]
+mod tests;
 mod ticket;
 mod way;
 

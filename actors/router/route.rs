@@ -4,7 +4,8 @@
 //! ```text
 //!  planned ──context full──► the next of `context`
 //!     │ ─────declined──────► the next of `filter`
-//!     └ ─────no answer─────► the next of `outage`
+//!     │ ─────no answer─────► the next of `outage`
+//!     └ ─────budget spent──► the next of `spent`
 //! ```
 
 use super::account::Account;
@@ -31,6 +32,7 @@ pub(super) fn failure_of(fault: &Fault) -> Option<Failure> {
     match fault.kind {
         FaultKind::ContextFull => Some(Failure::Context),
         FaultKind::ModelTransient => Some(Failure::Outage),
+        FaultKind::ModelBudget => Some(Failure::Budget),
         _ => None,
     }
 }

@@ -12,9 +12,9 @@ use super::way::Pass;
 use crate::collector::CollectorHandle;
 use crate::model::{
     CallFault, CallPlace, CallRecord, Charge, ChatReply, Entry, Exchange, Fault, FaultKind, Money,
-    Usage,
+    Usage, day_of,
 };
-use crate::policy::reserved;
+use crate::policy::{Purpose, reserved};
 use crate::ports::{ChatModel, Clock};
 use std::future::Future;
 use std::sync::Arc;
@@ -90,7 +90,13 @@ impl Office {
         unwanted: &CancellationToken,
     ) -> Result<Held, Fault> {
         let (id, amount) = (place.id(), slot.config.price.worst(worst));
-        while_wanted(unwanted, account.hold(&id, amount)).await??;
+        let at_ms = self.clock.now_ms();
+        let purpose = Purpose {
+            model: slot.config.name.clone(),
+            episode: place.episode.clone(),
+            day: day_of(at_ms),
+        };
+        while_wanted(unwanted, account.hold(&id, &purpose, amount)).await??;
         let held = Held { account: account.clone(), id, amount };
         let entry = Entry::Held {
             id: held.id.clone(),
@@ -98,6 +104,8 @@ impl Office {
             episode: place.episode.clone(),
             attempt: place.attempt,
             amount,
+            model: purpose.model,
+            at_ms,
         };
         // Not cut short: the store must not keep a hold of which nobody knows.
         if let Err(fault) = self.collector.record(vec![entry]).await {

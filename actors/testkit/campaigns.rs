@@ -80,6 +80,8 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
         episode: EpisodeLimits::default(),
         concurrency: 4,
         budget: None,
+        day_budget: None,
+        episode_budget: None,
         quality: QualityPolicy::default(),
         dataset: DatasetConfig::default(),
     }

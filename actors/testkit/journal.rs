@@ -1,12 +1,12 @@
 //! A journal in memory: idempotent and fenced as [`Entry`] says, failing or stalling on
 //! demand.
 
-use super::ledger::Ledger;
+use super::ledger::{Hold, Ledger};
 use super::traps::Traps;
 use crate::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, DatasetRecord, Entry, EpisodeId,
-    EpisodeRecord, Fault, Fingerprint, Judged, Money, Outcome, PlannedEpisode, RowRecord, Turn,
-    Usage,
+    EpisodeRecord, Fault, Fingerprint, Judged, Money, Outcome, PlannedEpisode, RowRecord, Spending,
+    Turn, Usage,
 };
 use crate::ports::{Journal, StoreFault};
 use async_trait::async_trait;
@@ -160,7 +160,12 @@ impl State {
                 let place = (row.campaign.clone(), row.ordinal);
                 self.rows.entry(place).or_insert_with(|| (**row).clone());
             }
-            Entry::Held { id, campaign, amount, .. } => self.ledger.hold(id, campaign, *amount),
+            Entry::Held { id, campaign, episode, amount, model, at_ms, .. } => {
+                let (campaign, episode, model) = (campaign.clone(), episode.clone(), model.clone());
+                let (amount, at_ms) = (*amount, *at_ms);
+                let hold = Hold { campaign, episode, model, at_ms, amount, settled: None };
+                self.ledger.hold(id, hold);
+            }
             Entry::Settled { id, amount } => {
                 if !self.ledger.settle(id, *amount) {
                     return Err(format!("no hold {id}"));
@@ -326,6 +331,10 @@ impl Journal for MemoryJournal {
 
     async fn spent(&self, campaign: &CampaignName) -> Result<Money, StoreFault> {
         Ok(self.state().ledger.spent(campaign))
+    }
+
+    async fn spending(&self, campaign: &CampaignName, day: i64) -> Result<Spending, StoreFault> {
+        Ok(self.state().ledger.spending(campaign, day))
     }
 
     async fn barrier(&self) -> Result<(), StoreFault> {

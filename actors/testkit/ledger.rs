@@ -1,12 +1,15 @@
 //! The money of the memory journal.
 
-use crate::model::{CampaignName, Money};
+use crate::model::{CampaignName, EpisodeId, Money, Spending, day_of};
 use std::collections::BTreeMap;
 
-struct Hold {
-    campaign: CampaignName,
-    amount: Money,
-    settled: Option<Money>,
+pub(super) struct Hold {
+    pub(super) campaign: CampaignName,
+    pub(super) episode: EpisodeId,
+    pub(super) model: String,
+    pub(super) at_ms: i64,
+    pub(super) amount: Money,
+    pub(super) settled: Option<Money>,
 }
 
 #[derive(Default)]
@@ -17,8 +20,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn hold(&mut self, id: &str, campaign: &CampaignName, amount: Money) {
-        let hold = Hold { campaign: campaign.clone(), amount, settled: None };
+    pub(super) fn hold(&mut self, id: &str, hold: Hold) {
         self.holds.entry(id.to_owned()).or_insert(hold);
         let all: Money = self.holds.values().map(worth).sum();
         self.peak = self.peak.max(all);
@@ -33,6 +35,21 @@ impl Ledger {
 
     pub(super) fn spent(&self, campaign: &CampaignName) -> Money {
         self.holds.values().filter(|hold| hold.campaign == *campaign).map(worth).sum()
+    }
+
+    pub(super) fn spending(&self, campaign: &CampaignName, day: i64) -> Spending {
+        let mut spending = Spending { day: (day, Money::ZERO), ..Spending::default() };
+        let add = |sum: &mut Money, more: Money| *sum = sum.saturating_add(more);
+        for hold in self.holds.values().filter(|hold| hold.campaign == *campaign) {
+            let worth = worth(hold);
+            add(&mut spending.total, worth);
+            add(spending.models.entry(hold.model.clone()).or_default(), worth);
+            add(spending.episodes.entry(hold.episode.clone()).or_default(), worth);
+            if day_of(hold.at_ms) == day {
+                add(&mut spending.day.1, worth);
+            }
+        }
+        spending
     }
 
     pub(super) fn unsettled(&self) -> usize {

@@ -309,6 +309,8 @@ async fn ledger() -> Figure {
                         episode: episode.clone(),
                         attempt: Attempt(1),
                         amount,
+                        model: "vllm/m".to_owned(),
+                        at_ms: 0,
                     };
                     collector.record(vec![held]).await.unwrap();
                     let settled = Entry::Settled { id, amount: Money::from_nanos(7) };

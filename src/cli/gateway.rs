@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{CampaignRecord, CampaignState, Entry, digest_of};
+use synthd_actors::model::{CampaignRecord, CampaignState, Entry, day_of, digest_of};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::{Journal, ModelFactory};
 use synthd_actors::router::Manned;
@@ -141,10 +141,11 @@ async fn open(
     };
     let written = engine.world.collector.record(vec![Entry::CampaignOpened(record)]).await;
     written.map_err(|fault| fault_error(&fault))?;
-    let spent = engine.store.spent(&config.name).await.map_err(store_error)?;
+    let today = day_of(engine.world.clock.now_ms());
+    let before = engine.store.spending(&config.name, today).await.map_err(store_error)?;
     let models = config.models.iter().map(|model| Manned::new(model, &factory));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
-    engine.world.router.open(config.name.clone(), models, config.budget, spent);
+    engine.world.router.open(config.name.clone(), models, config.caps(), before);
     let token = token()?;
     let world = &engine.world;
     let tools = Tools {

@@ -3,7 +3,7 @@
 
 use super::daemon;
 use super::names::{self, Offer};
-use super::raw::{RawModel, RawProvider, read_budget};
+use super::raw::{RawBudget, RawModel, RawProvider};
 use super::reader::Reader;
 use super::routing;
 use super::section::Section;
@@ -14,7 +14,7 @@ use crate::llm::Patience;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use synthd_actors::model::{CampaignName, ModelConfig, Money};
+use synthd_actors::model::{CampaignName, Caps, ModelConfig, Money};
 
 /// What `synthd gateway` runs with.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,9 +28,20 @@ pub struct GatewayConfig {
     pub first_byte: Duration,
     pub idle: Duration,
     pub models: Vec<ModelConfig>,
+    /// Of the gateway, of a day, of a session, of its models.
     pub budget: Option<Money>,
+    pub day_budget: Option<Money>,
+    pub session_budget: Option<Money>,
     /// The text it was read from.
     pub source: String,
+}
+
+impl GatewayConfig {
+    /// What may be spent; a session is an episode.
+    pub fn caps(&self) -> Caps {
+        let (campaign, day, episode) = (self.budget, self.day_budget, self.session_budget);
+        Caps { campaign, day, episode, ..Caps::default() }.with(&self.models)
+    }
 }
 
 /// Where clients connect.
@@ -76,10 +87,10 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
     let own: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
     let sections = root.sections("models").into_iter();
     let models: Vec<RawModel> = sections.map(|model| RawModel::read(model, offer, &own)).collect();
-    let budget = read_budget(root.section("budget"));
+    let budget = RawBudget::read(root.section("budget"));
     root.finish();
     validate::check_model_names(&models, reader);
-    validate::check_budget(&budget, reader);
+    validate::check_budgets(&budget, &models, reader);
     routing::check(&models, None, offer, reader);
     providers::check(&providers, &models, offer, reader);
     let listen = listen.into_option().and_then(|text| self::listen(&text).ok());
@@ -92,7 +103,9 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
         first_byte: first_byte.or(patience.first_byte),
         idle: idle.or(patience.idle),
         models: models.into_iter().map(|one| validate::model(one, &providers, offer)).collect(),
-        budget: budget.into_option(),
+        budget: budget.usd.into_option(),
+        day_budget: budget.day.into_option(),
+        session_budget: budget.episode.into_option(),
         source: String::new(),
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct RawCampaign {
     pub(super) networks: Vec<(String, Span, Vec<AllowedHost>)>,
     pub(super) sandbox: RawSandbox,
     pub(super) episode: RawEpisode,
-    pub(super) budget: Field<Money>,
+    pub(super) budget: RawBudget,
     pub(super) quality: RawQuality,
     pub(super) dataset: RawDataset,
 }
@@ -64,6 +64,7 @@ pub(super) struct RawModel {
     pub(super) abilities: List<Ability>,
     pub(super) difficulty: List<Difficulty>,
     pub(super) reserve: Field<bool>,
+    pub(super) budget: Field<Money>,
     pub(super) fallback: RawFallback,
     pub(super) context: Field<u64>,
     /// None where the key is absent.
@@ -75,6 +76,13 @@ pub(super) struct RawFallback {
     pub(super) context: List<String>,
     pub(super) filter: List<String>,
     pub(super) outage: List<String>,
+    pub(super) budget: List<String>,
+}
+
+pub(super) struct RawBudget {
+    pub(super) usd: Field<Money>,
+    pub(super) day: Field<Money>,
+    pub(super) episode: Field<Money>,
 }
 
 pub(super) struct RawRouting {
@@ -187,7 +195,7 @@ impl RawCampaign {
             networks: root.text_lists("networks", allowed_host),
             sandbox: RawSandbox::read(root.section("sandbox")),
             episode: RawEpisode::read(root.section("episode")),
-            budget: read_budget(root.section("budget")),
+            budget: RawBudget::read(root.section("budget")),
             quality: RawQuality::read(root.section("quality")),
             dataset: RawDataset::read(root.section("dataset")),
         };
@@ -228,10 +236,16 @@ fn read_scaffolds(mut section: Section<'_, '_>, offer: &Offer<'_>) -> List<Strin
     list
 }
 
-pub(super) fn read_budget(mut section: Section<'_, '_>) -> Field<Money> {
-    let usd = section.optional("usd", money);
-    section.finish();
-    usd
+impl RawBudget {
+    pub(super) fn read(mut section: Section<'_, '_>) -> Self {
+        let raw = Self {
+            usd: section.optional("usd", money),
+            day: section.optional("day_usd", money),
+            episode: section.optional("episode_usd", money),
+        };
+        section.finish();
+        raw
+    }
 }
 
 impl RawTasks {
@@ -261,6 +275,7 @@ impl RawModel {
             abilities: section.list("abilities", 0, choice(&abilities())),
             difficulty: section.list("difficulty", 1, choice(&DIFFICULTIES)),
             reserve: section.optional("reserve", truth),
+            budget: section.optional("budget_usd", money),
             fallback: RawFallback::read(section.section("fallback")),
             context: section.optional("context", whole(1_024..=100_000_000)),
             price: RawPrice::read(section.section("price")),
@@ -306,13 +321,18 @@ fn one_or_many(check: fn(&str) -> Read<()>) -> impl Fn(&DeValue<'_>) -> Read<Vec
 impl RawFallback {
     fn read(mut section: Section<'_, '_>) -> Self {
         let mut names = |key| section.list(key, 1, text(some_text));
-        let (context, filter, outage) = (names("context"), names("filter"), names("outage"));
+        let raw = Self {
+            context: names("context"),
+            filter: names("filter"),
+            outage: names("outage"),
+            budget: names("spent"),
+        };
         section.finish();
-        Self { context, filter, outage }
+        raw
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &(String, Span)> {
-        let lists = [&self.context, &self.filter, &self.outage];
+        let lists = [&self.context, &self.filter, &self.outage, &self.budget];
         lists.into_iter().filter_map(Field::given).flatten()
     }
 }

@@ -123,6 +123,7 @@ pub(super) fn standing(raw: &RawModel, listed: Option<&Listed>) -> Standing {
         abilities: abilities.or_else(|| listed?.abilities.clone()),
         difficulty: entries(raw.difficulty.clone(), Vec::new),
         reserve: is_reserve(raw),
+        budget: raw.budget.given().copied(),
         fallback: fallback(&raw.fallback),
     }
 }
@@ -132,5 +133,6 @@ fn fallback(raw: &RawFallback) -> Fallback {
         context: entries(raw.context.clone(), Vec::new),
         filter: entries(raw.filter.clone(), Vec::new),
         outage: entries(raw.outage.clone(), Vec::new),
+        budget: entries(raw.budget.clone(), Vec::new),
     }
 }

@@ -4,7 +4,7 @@
 use super::names::Offer;
 use super::providers;
 use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawModel, RawQuality, RawSandbox};
-use super::raw::{RawProvider, RawSplits, RawTasks};
+use super::raw::{RawBudget, RawProvider, RawSplits, RawTasks};
 use super::reader::{Field, Reader};
 use super::routing;
 use super::source::Span;
@@ -44,7 +44,9 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         sandbox: sandbox(raw.sandbox, raw.networks),
         episode: episode(raw.episode),
         concurrency: raw.concurrency.or(default_concurrency()),
-        budget: raw.budget.into_option(),
+        budget: raw.budget.usd.into_option(),
+        day_budget: raw.budget.day.into_option(),
+        episode_budget: raw.budget.episode.into_option(),
         quality: quality(raw.quality),
         dataset: dataset(raw.dataset),
     }
@@ -60,7 +62,7 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     check_model_names(&raw.models, reader);
     check_weights(raw, reader);
     routing::check(&raw.models, Some(&raw.routing), offer, reader);
-    check_budget(&raw.budget, reader);
+    check_budgets(&raw.budget, &raw.models, reader);
     providers::check(&raw.providers, &raw.models, offer, reader);
     check_exclude(&raw.tasks, reader);
     check_output(&raw.sandbox, reader);
@@ -105,8 +107,14 @@ fn check_weights(raw: &RawCampaign, reader: &Reader) {
     }
 }
 
-/// A budget cannot hold money for a call of unknown cost.
-pub(super) fn check_budget(budget: &Field<Money>, reader: &Reader) {
+/// Each of them, and those of models.
+pub(super) fn check_budgets(budget: &RawBudget, models: &[RawModel], reader: &Reader) {
+    let all = [&budget.usd, &budget.day, &budget.episode];
+    let all = all.into_iter().chain(models.iter().map(|model| &model.budget));
+    all.for_each(|budget| check_budget(budget, reader));
+}
+
+fn check_budget(budget: &Field<Money>, reader: &Reader) {
     let (Some(budget), Some(span)) = (budget.given(), budget.span()) else { return };
     if budget.is_zero() {
         let fault = Fault::new("a budget of nothing stops the campaign before its first call");

@@ -202,6 +202,10 @@ impl Journal for Rows {
         Ok(self.datasets.lock().unwrap().clone())
     }
 
+    async fn spending(&self, _: &CampaignName, _: i64) -> Result<Spending, StoreFault> {
+        refuse("spending")
+    }
+
     async fn spent(&self, _: &CampaignName) -> Result<Money, StoreFault> {
         refuse("spent")
     }

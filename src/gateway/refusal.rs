@@ -30,7 +30,9 @@ impl Refusal {
     pub(super) fn of(fault: &Fault) -> Self {
         let refusal = |status, code| Self::new(status, code, fault.message.clone());
         match fault.kind {
-            FaultKind::Budget => Self { retry: Some(false), ..refusal(402, "budget_exhausted") },
+            FaultKind::Budget | FaultKind::ModelBudget | FaultKind::EpisodeBudget => {
+                Self { retry: Some(false), ..refusal(402, "budget_exhausted") }
+            }
             FaultKind::ContextFull => refusal(400, "context_length_exceeded"),
             FaultKind::ModelRejected => refusal(400, "invalid_request"),
             // A key or an account of the gateway's, which is none of the client's.

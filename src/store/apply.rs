@@ -46,8 +46,9 @@ pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Re
             finish(conn, fences, episode, *attempt, &ending)
         }
         Entry::Judged(row) => judge(conn, row, &write.body),
-        Entry::Held { id, campaign, episode, attempt, amount } => {
-            let hold = ledger::Hold { id, campaign, episode, attempt: *attempt, amount: *amount };
+        Entry::Held { id, campaign, episode, attempt, amount, model, at_ms } => {
+            let (attempt, amount, at_ms) = (*attempt, *amount, *at_ms);
+            let hold = ledger::Hold { id, campaign, episode, attempt, amount, model, at_ms };
             ledger::hold(conn, &hold)
         }
         Entry::Settled { id, amount } => ledger::settle(conn, id, *amount),

@@ -13,6 +13,8 @@ pub(super) struct Hold<'a> {
     pub(super) episode: &'a EpisodeId,
     pub(super) attempt: Attempt,
     pub(super) amount: Money,
+    pub(super) model: &'a str,
+    pub(super) at_ms: i64,
 }
 
 pub(super) fn hold(conn: &Connection, hold: &Hold<'_>) -> Result {
@@ -20,10 +22,18 @@ pub(super) fn hold(conn: &Connection, hold: &Hold<'_>) -> Result {
     let (campaign, episode) = read::owner(conn, hold.campaign, hold.episode)?;
     let new = conn
         .prepare_cached(
-            "INSERT INTO hold (id, campaign, episode, attempt, amount) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (id) DO NOTHING",
+            "INSERT INTO hold (id, campaign, episode, attempt, amount, model, at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
         )?
-        .execute(params![hold.id, campaign, episode, hold.attempt.0, amount])?;
+        .execute(params![
+            hold.id,
+            campaign,
+            episode,
+            hold.attempt.0,
+            amount,
+            hold.model,
+            hold.at_ms
+        ])?;
     if new == 1 {
         book(conn, campaign, 0, amount)?;
     }

@@ -44,7 +44,7 @@ use std::sync::Arc;
 use synthd_actors::campaign::Figures;
 use synthd_actors::model::{
     Attempt, AttemptRecord, CallRecord, CampaignName, CampaignRecord, DatasetRecord, Entry,
-    EpisodeId, EpisodeRecord, Money, RowRecord, Turn,
+    EpisodeId, EpisodeRecord, Money, RowRecord, Spending, Turn,
 };
 use synthd_actors::ports::{Journal, StoreFault};
 use trouble::Trouble;
@@ -230,6 +230,11 @@ impl Journal for Store {
     async fn spent(&self, campaign: &CampaignName) -> Result<Money, StoreFault> {
         let campaign = campaign.clone();
         self.read("read spent", move |conn| read::spent(conn, &campaign)).await
+    }
+
+    async fn spending(&self, campaign: &CampaignName, day: i64) -> Result<Spending, StoreFault> {
+        let campaign = campaign.clone();
+        self.read("read spending", move |conn| read::spending(conn, &campaign, day)).await
     }
 
     async fn barrier(&self) -> Result<(), StoreFault> {

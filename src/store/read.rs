@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use synthd_actors::campaign::{EpisodeCounts, Figures, Rows, Tokens};
 use synthd_actors::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
-    EpisodeRecord, Judged, Money, PlannedEpisode, RowRecord, TaskId, Turn, Usage,
+    EpisodeRecord, Judged, Money, PlannedEpisode, RowRecord, Spending, TaskId, Turn, Usage,
 };
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -100,6 +100,36 @@ pub(super) fn spent(conn: &Connection, campaign: &CampaignName) -> Result<Money>
         SELECT spent FROM campaign JOIN ledger ON ledger.campaign = campaign.key WHERE name = ?1";
     let found = collect(conn, sql, [campaign.as_str()], |row| money_of(row, 0))?;
     Ok(found.into_iter().sum())
+}
+
+/// Settled money, and every unsettled hold in full, by what it was for.
+pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> Result<Spending> {
+    const OF: &str = "sum(coalesce(settled, amount)) FROM hold
+        JOIN campaign ON campaign.key = hold.campaign";
+    let name = campaign.as_str();
+    const DAY_MS: i64 = 86_400_000;
+    let bounds =
+        params![name, day.saturating_mul(DAY_MS), day.saturating_add(1).saturating_mul(DAY_MS)];
+    let today = "
+        SELECT coalesce(sum(coalesce(settled, amount)), 0) FROM hold
+        JOIN campaign ON campaign.key = hold.campaign
+        WHERE name = ?1 AND at_ms >= ?2 AND at_ms < ?3";
+    let today: Vec<Money> = collect(conn, today, bounds, |row| money_of(row, 0))?;
+    let models = format!("SELECT model, {OF} WHERE name = ?1 AND model IS NOT NULL GROUP BY model");
+    let models = collect(conn, &models, [name], |row| Ok((row.get(0)?, money_of(row, 1)?)))?;
+    let episodes = format!(
+        "SELECT episode.id, {OF} JOIN episode ON episode.key = hold.episode
+         WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.episode = episode.key)
+         GROUP BY episode.id"
+    );
+    let episodes =
+        collect(conn, &episodes, [name], |row| Ok((EpisodeId(row.get(0)?), money_of(row, 1)?)))?;
+    Ok(Spending {
+        total: spent(conn, campaign)?,
+        models: models.into_iter().collect(),
+        day: (day, today.into_iter().sum()),
+        episodes: episodes.into_iter().collect(),
+    })
 }
 
 /// What SQLite finds wrong with the file; nothing for a sound one.

@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_images.sql"),
     include_str!("migrations/0004_calls.sql"),
     include_str!("migrations/0005_prices.sql"),
+    include_str!("migrations/0006_scopes.sql"),
 ];
 
 /// What the file at hand is.

@@ -145,3 +145,69 @@ fn a_call_dearer_than_its_hold_is_counted_and_nothing_more_is_asked() {
         assert_eq!(episodes(&kit, "c").await[0].steps, 1);
     });
 }
+
+/// What may be spent on an episode is a limit of the episode's, as its time is.
+#[test]
+fn an_episode_that_has_spent_its_share_ends_and_is_judged() {
+    in_test_system(options(), |kit| async move {
+        let mut config = capped(2, 10_000_000);
+        config.episode_budget = Some(Money::from_nanos(60_000));
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.state, progress.episodes.unresolved), (CampaignState::Complete, 2));
+        for row in &kit.sink.written()[0].rows {
+            assert!(row.2.contains(&"stop:cost_limit".to_owned()), "{row:?}");
+        }
+        let spending = kit.journal.spending(&config.name, 0).await.unwrap();
+        assert!(spending.episodes.values().all(|spent| spent.nanos() <= 60_000));
+    });
+}
+
+/// What is left goes to a cheaper one, where the campaign says so; else it stops.
+#[test]
+fn a_model_that_has_spent_its_share_is_stood_in_for_or_stops_the_campaign() {
+    let life = options();
+    let again = life.clone();
+    let with = |stands_in: bool| {
+        let mut config = capped(12, 10_000_000);
+        config.concurrency = 1;
+        config.models.push(priced("fake/cheap", 1));
+        config.models[1].standing.reserve = true;
+        config.models[0].standing.budget = Some(Money::from_nanos(90_000));
+        if stands_in {
+            config.models[0].standing.fallback.budget = vec!["fake/cheap".to_owned()];
+        }
+        config
+    };
+    in_test_system(life, move |kit| async move {
+        let progress = kit.run(&with(false)).await;
+        assert_eq!(progress.state, CampaignState::Stopped);
+        let reason = progress.reason.unwrap();
+        assert!(reason.contains("spent on fake/one"), "{reason}");
+    });
+    in_test_system(again, move |kit| async move {
+        let progress = kit.run(&with(true)).await;
+        assert_eq!((progress.state, progress.episodes.resolved), (CampaignState::Complete, 12));
+        assert!(!kit.models.named("fake/cheap").calls().is_empty());
+        let spending = kit.journal.spending(&with(true).name, 0).await.unwrap();
+        assert!(spending.models["fake/one"].nanos() <= 90_000, "also over two lives");
+    });
+}
+
+/// Whatever may be spent in all: no more than a day's share a day.
+#[test]
+fn a_day_that_is_spent_stops_the_campaign_until_the_next() {
+    in_test_system(options(), |kit| async move {
+        let mut config = capped(12, 10_000_000);
+        config.day_budget = Some(Money::from_nanos(90_000));
+        let progress = kit.run(&config).await;
+        assert_eq!(progress.state, CampaignState::Stopped);
+        let reason = progress.reason.unwrap();
+        assert!(reason.contains("spent today, until midnight UTC"), "{reason}");
+        let (before, first) = (progress.episodes.finished, progress.cost_usd);
+        tokio::time::sleep(Duration::from_secs(24 * 60 * 60)).await;
+        let progress = kit.run(&config).await;
+        assert!(progress.episodes.finished > before, "another day goes on");
+        let spending = kit.journal.spending(&config.name, 1).await.unwrap();
+        assert!(spending.day.1.nanos() <= 90_000 && first.nanos() <= 90_000);
+    });
+}

@@ -227,6 +227,28 @@ async fn money_is_held_in_full_until_it_is_settled_once() {
 }
 
 #[tokio::test]
+async fn money_is_known_by_what_it_was_spent_on() {
+    let (_dir, store) = started(4).await;
+    // Two models in turn, two episodes a day.
+    for (hold, ordinal, nanos) in [("a", 0, 100), ("b", 1, 20), ("c", 2, 3), ("d", 0, 5_000)] {
+        keep(&store, held(hold, "c", ordinal, nanos)).await;
+    }
+    keep(&store, settled("d", 4_000)).await;
+    let nanos = Money::from_nanos;
+    let spending = store.spending(&name("c"), 0).await.unwrap();
+    let models = [("m/0".to_owned(), nanos(4_103)), ("m/1".to_owned(), nanos(20))];
+    let episodes = [(0, 4_100), (1, 20), (2, 3)].map(|(n, sum)| (id("c", n), nanos(sum)));
+    assert_eq!((spending.total, spending.day), (nanos(4_123), (0, nanos(4_120))));
+    assert_eq!((spending.models, spending.episodes), (models.into(), episodes.into()));
+    assert_eq!(store.spending(&name("c"), 1).await.unwrap().day, (1, nanos(3)));
+    keep(&store, finished("c", 0, 1)).await;
+    let spending = store.spending(&name("c"), 0).await.unwrap();
+    assert!(!spending.episodes.contains_key(&id("c", 0)), "it has ended");
+    let unknown = Spending { day: (7, Money::ZERO), ..Spending::default() };
+    assert_eq!(store.spending(&name("unknown"), 7).await.unwrap(), unknown);
+}
+
+#[tokio::test]
 async fn money_that_does_not_fit_or_has_no_hold_is_refused() {
     let (_dir, store) = started(1).await;
     let most = u64::try_from(i64::MAX).unwrap();

@@ -170,6 +170,8 @@ pub(super) fn held(hold: &str, campaign: &str, ordinal: u64, nanos: u64) -> Entr
         episode: id(campaign, ordinal),
         attempt: Attempt(1),
         amount: Money::from_nanos(nanos),
+        model: format!("m/{}", ordinal % 2),
+        at_ms: i64::try_from(ordinal).unwrap() * 43_200_000,
     }
 }
 

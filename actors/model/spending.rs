@@ -1,0 +1,43 @@
+//! What may be spent, and what was: of a campaign, its models, its episodes, a day.
+
+use super::{EpisodeId, ModelConfig, Money};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// Days since 1970, UTC.
+pub fn day_of(at_ms: i64) -> i64 {
+    at_ms.div_euclid(DAY_MS)
+}
+
+/// What may be spent; no cap where none is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Caps {
+    pub campaign: Option<Money>,
+    /// From midnight to midnight, UTC.
+    pub day: Option<Money>,
+    /// Over all attempts.
+    pub episode: Option<Money>,
+    pub models: BTreeMap<String, Money>,
+}
+
+impl Caps {
+    /// With those that models have of their own.
+    pub fn with(self, models: &[ModelConfig]) -> Self {
+        let own = models.iter().filter_map(|m| Some((m.name.clone(), m.standing.budget?)));
+        Self { models: own.collect(), ..self }
+    }
+}
+
+/// What was spent before, open holds in full.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spending {
+    pub total: Money,
+    pub models: BTreeMap<String, Money>,
+    /// On the day of that number.
+    pub day: (i64, Money),
+    /// Of episodes that have not ended.
+    pub episodes: BTreeMap<EpisodeId, Money>,
+}
