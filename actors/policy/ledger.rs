@@ -115,8 +115,8 @@ impl Ledger {
         }
         if self.caps.day.is_some() {
             self.days.entry(purpose.day).or_default().hold(amount);
-            // Days that are over and of which nothing is held any more are of no use.
-            self.days.retain(|day, account| *day >= purpose.day || !account.held.is_zero());
+            // Days that are long over, and of which nothing is held, are of no use any more.
+            self.days.retain(|day, account| *day + 1 >= purpose.day || !account.held.is_zero());
         }
         self.holds.insert(id.to_owned(), (purpose.clone(), amount));
         Ok(())

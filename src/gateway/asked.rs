@@ -42,12 +42,10 @@ impl Asked {
         if Object::read(&body).is_ok_and(|object| object.has_twice()) {
             return Err(Refusal::bad("a key stands twice in the body"));
         }
-        let caps = ["max_completion_tokens", "max_tokens"].map(|key| number(&json, key));
-        let [first, second] = caps;
-        let cap = match (first?, second?) {
-            (Some(first), Some(second)) => Some(first.max(second)),
-            (first, second) => first.or(second),
-        };
+        let caps = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
+        let caps: Vec<Option<u64>> =
+            caps.iter().map(|key| number(&json, key)).collect::<Result<_, _>>()?;
+        let cap = caps.into_iter().flatten().max();
         if cap.is_some_and(|cap| cap > MOST_OUTPUT) {
             return Err(Refusal::bad(format!("the cap of the output is above {MOST_OUTPUT}")));
         }

@@ -59,14 +59,51 @@ const MESSAGES: [&str; 14] = [
     "thinking",
     "output_config",
 ];
+const RESPONSES: [&str; 22] = [
+    "model",
+    "input",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "max_tool_calls",
+    "temperature",
+    "top_p",
+    "top_logprobs",
+    "max_output_tokens",
+    "stream",
+    "stream_options",
+    "user",
+    "metadata",
+    "safety_identifier",
+    "prompt_cache_key",
+    "store",
+    "include",
+    "truncation",
+    "reasoning",
+    "text",
+];
 /// And some that do in some of their values.
 const TIERS: [&str; 4] = ["auto", "default", "flex", "standard_only"];
 /// Tools that the client runs itself.
 const OWN_TOOLS: [&str; 6] =
     ["function", "custom", "bash_", "text_editor_", "memory_", "computer_"];
-const TEXTS: [&str; 6] =
-    ["text", "refusal", "tool_use", "tool_result", "thinking", "redacted_thinking"];
-const IMAGES: [&str; 2] = ["image_url", "image"];
+const TEXTS: [&str; 12] = [
+    "text",
+    "refusal",
+    "tool_use",
+    "tool_result",
+    "thinking",
+    "redacted_thinking",
+    "input_text",
+    "output_text",
+    // Items, whose texts stand in the body like all others.
+    "reasoning",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+];
+const IMAGES: [&str; 3] = ["image_url", "image", "input_image"];
 
 /// Why no worst case is known, if none is. `writes` says whether the price of a cache's write
 /// is.
@@ -75,6 +112,7 @@ pub(super) fn unbounded(asked: &Asked, writes: bool) -> Option<String> {
     let known: &[&str] = match asked.family {
         Family::OpenAiChat => &CHAT,
         Family::Anthropic => &MESSAGES,
+        Family::Responses => &RESPONSES,
     };
     let tier = |key: &str, value: &Value| {
         key == "service_tier" && value.as_str().is_some_and(|tier| TIERS.contains(&tier))
@@ -92,7 +130,7 @@ pub(super) fn unbounded(asked: &Asked, writes: bool) -> Option<String> {
     if let Some(kind) = kinds.find(|kind| !OWN_TOOLS.iter().any(|own| kind.starts_with(own))) {
         return Some(format!("the tool {kind} is run by the provider, at a price of its own"));
     }
-    let places = ["system", "tools", "messages"].map(|key| &json[key]);
+    let places = ["system", "tools", "messages", "input"].map(|key| &json[key]);
     if let Some(why) = places.iter().find_map(|place| cached(place, writes)) {
         return Some(why.to_owned());
     }
@@ -139,7 +177,8 @@ fn foreign(json: &Value) -> Option<String> {
                     (!own).then(|| format!("how many tokens {kind:?} has is not known"))
                 }
                 // The arguments of a call may look like anything.
-                Some("tool_use") => None,
+                Some("tool_use" | "function_call" | "custom_tool_call" | "reasoning") => None,
+                Some("function_call_output") => object.get("output").and_then(foreign),
                 _ => object.get("content").and_then(foreign),
             }
         }
@@ -158,7 +197,7 @@ pub(super) fn images(json: &Value) -> u64 {
         Value::Array(items) => items.iter().map(images).sum(),
         Value::Object(object) => {
             let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
-            let inside = ["content", "messages", "system"].into_iter();
+            let inside = ["content", "messages", "system", "input", "output"].into_iter();
             let inside: u64 = inside.filter_map(|key| object.get(key)).map(images).sum();
             u64::from(IMAGES.contains(&kind)) + inside
         }
@@ -202,7 +241,7 @@ mod tests {
             message(json!({ "type": "document", "source": { "type": "base64" } })),
             message(json!({ "type": "image", "source": { "type": "url", "url": "https://h" } })),
         ] {
-            for family in [Family::OpenAiChat, Family::Anthropic] {
+            for family in [Family::OpenAiChat, Family::Anthropic, Family::Responses] {
                 assert!(why(family, json.clone()).is_some(), "{json}");
             }
         }

@@ -174,6 +174,7 @@ fn family_of(request: &Request<Incoming>) -> Family {
     let shared = path.contains("/models") && request.headers().contains_key("anthropic-version");
     match path.contains("/messages") || shared {
         true => Family::Anthropic,
+        false if path.ends_with("/responses") => Family::Responses,
         false => Family::OpenAiChat,
     }
 }
@@ -182,7 +183,7 @@ fn wanted(request: &Request<Incoming>) -> Result<Wanted, Refusal> {
     let path = request.uri().path();
     let path = path.strip_prefix("/v1").unwrap_or(path).trim_end_matches('/');
     let wanted = match (request.method(), path) {
-        (&Method::POST, "/chat/completions" | "/messages") => Wanted::Completion,
+        (&Method::POST, "/chat/completions" | "/messages" | "/responses") => Wanted::Completion,
         (&Method::POST, "/messages/count_tokens") => Wanted::Count,
         (&Method::GET, "/models") => Wanted::Models,
         (&Method::GET, path) if path.starts_with("/models/") => {
@@ -346,7 +347,7 @@ async fn count(
 
 fn model(name: &str, family: Family) -> Value {
     match family {
-        Family::OpenAiChat => {
+        Family::OpenAiChat | Family::Responses => {
             let owner = name.split_once('/').map_or("synthd", |(provider, _)| provider);
             json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
         }

@@ -1,7 +1,7 @@
 //! Whatever a client says is understood or refused.
 
 use super::asked::Asked;
-use super::{bounds, chat, messages};
+use super::{bounds, chat, messages, responses};
 use crate::llm::Family;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -59,13 +59,14 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn survived(body: &Value) {
-    for family in [Family::OpenAiChat, Family::Anthropic] {
+    for family in [Family::OpenAiChat, Family::Anthropic, Family::Responses] {
         let Ok(asked) = Asked::read(family, Bytes::from(body.to_string())) else { continue };
         drop((bounds::unbounded(&asked, true), asked.named("m").ok()));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
         let canonical = match family {
             Family::OpenAiChat => chat::canonical(&asked.json, 7),
             Family::Anthropic => messages::canonical(&asked.json, 7),
+            Family::Responses => responses::canonical(&asked.json, 7),
         };
         drop(canonical.ok());
     }
@@ -85,6 +86,9 @@ proptest! {
             json!({ "model": "m", "messages": [{ "role": "assistant", "content": [inner] }] }),
             json!({ "model": "m", "messages": [{ "role": "assistant", "tool_calls": [inner] }] }),
             json!({ "model": "m", "messages": [], "tools": [inner], "tool_choice": inner }),
+            json!({ "model": "m", "input": [inner], "instructions": inner }),
+            json!({ "model": "m", "input": [{ "type": "function_call_output", "output": inner }] }),
+            json!({ "model": "m", "input": inner, "tools": [inner], "tool_choice": inner }),
             json!({ "model": "m", "messages": [], "system": inner, "n": inner, "stop": inner }),
         ] {
             survived(&body);

@@ -22,6 +22,8 @@ mod messages;
 mod outlet;
 mod pass;
 mod refusal;
+mod response_events;
+mod responses;
 mod session;
 mod splice;
 mod translate;

@@ -58,7 +58,7 @@ impl Refusal {
     /// The body, in the client's own envelope.
     pub(super) fn body(&self, family: Family) -> Value {
         match family {
-            Family::OpenAiChat => json!({ "error": { "message": self.message,
+            Family::OpenAiChat | Family::Responses => json!({ "error": { "message": self.message,
                 "type": self.code, "param": Value::Null, "code": self.code } }),
             Family::Anthropic => json!({ "type": "error", "error": { "type": self.kind(),
                 "message": self.message } }),
@@ -69,6 +69,11 @@ impl Refusal {
     pub(super) fn event(&self, family: Family) -> String {
         let body = self.body(family);
         match family {
+            Family::Responses => {
+                let event = json!({ "type": "error", "code": self.code, "message": self.message,
+                    "param": Value::Null, "sequence_number": 0 });
+                format!("event: error\ndata: {event}\n\n")
+            }
             Family::OpenAiChat => format!("data: {body}\n\n"),
             Family::Anthropic => format!("event: error\ndata: {body}\n\n"),
         }

@@ -4,7 +4,7 @@
 use super::call::{Done, Errand, Last};
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
-use super::{chat, messages};
+use super::{chat, messages, response_events, responses};
 use crate::llm::Family;
 use bytes::Bytes;
 use serde_json::Value;
@@ -41,6 +41,7 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
         let (path, dialect) = match errand.asked.family {
             Family::OpenAiChat => ("/v1/chat/completions", "openai"),
             Family::Anthropic => ("/v1/messages", "anthropic"),
+            Family::Responses => ("/v1/responses", "responses"),
         };
         errand.witness.sent(path, dialect, Vec::new(), &errand.asked.body);
     }
@@ -58,6 +59,7 @@ fn canonical(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
     match asked.family {
         Family::OpenAiChat => chat::canonical(&asked.json, cap),
         Family::Anthropic => messages::canonical(&asked.json, cap),
+        Family::Responses => responses::canonical(&asked.json, cap),
     }
 }
 
@@ -71,6 +73,7 @@ pub(super) fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) 
         let body = match asked.family {
             Family::OpenAiChat => chat::whole(&told),
             Family::Anthropic => messages::whole(&told),
+            Family::Responses => response_events::whole(&told),
         };
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         keep(errand, &headers, &[body.to_string()]);
@@ -84,6 +87,7 @@ pub(super) fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) 
     let events = match asked.family {
         Family::OpenAiChat => chat::events(&told, asked.counts),
         Family::Anthropic => messages::events(&told),
+        Family::Responses => response_events::events(&told),
     };
     keep(errand, &headers, &events);
     outlet.begin(headers);

@@ -47,7 +47,7 @@ impl Models {
     /// engine's own, and to families that no client here speaks.
     pub fn upstream(&self, config: &ModelConfig) -> Result<Option<Upstream>, Fault> {
         let Some(endpoint) = &config.endpoint else { return Ok(None) };
-        let others = [Gemini::DIALECT, Responses::DIALECT, Ollama::DIALECT];
+        let others = [Gemini::DIALECT, Ollama::DIALECT];
         if others.contains(&endpoint.dialect.as_str()) {
             return Ok(None);
         }

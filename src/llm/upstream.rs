@@ -12,6 +12,7 @@ use super::http::{Answer, Patience};
 use super::key::KeyIn;
 use super::openai::{self, OpenAiChat};
 use super::provider::Provider;
+use super::responses::{self, Assembly as ResponsesAssembly, Responses};
 use super::{anthropic::Assembly as MessagesAssembly, openai::Assembly as ChatAssembly};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -28,6 +29,7 @@ use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault, ModelConfig, W
 pub enum Family {
     OpenAiChat,
     Anthropic,
+    Responses,
 }
 
 /// One model of one provider.
@@ -72,6 +74,13 @@ impl Upstream {
             let (family, counter) = (Family::Anthropic, Some(counter));
             let (cap, asks_for_usage) = ("max_tokens", false);
             let thought_cap = None;
+            return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
+        }
+        if endpoint.dialect == Responses::DIALECT {
+            let key = key.map(|key| (KeyIn::Bearer, key));
+            let provider = Provider::new(endpoint, responses::PATH, key, patience)?;
+            let (family, counter, thought_cap) = (Family::Responses, None, None);
+            let (cap, asks_for_usage) = ("max_output_tokens", false);
             return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
         }
         let dialect = OpenAiChat::dialect(endpoint)?;
@@ -159,6 +168,7 @@ impl Passage {
         let assembly = match family {
             Family::OpenAiChat => Assembly::Chat(ChatAssembly::default()),
             Family::Anthropic => Assembly::Messages(MessagesAssembly::default()),
+            Family::Responses => Assembly::Responses(ResponsesAssembly::default()),
         };
         Self {
             headers: answer.headers.clone(),
@@ -259,12 +269,13 @@ impl Passage {
 /// Whether an event is the family's own way to say that it breaks off.
 fn says_why(data: &str) -> bool {
     let json: Value = serde_json::from_str(data).unwrap_or_default();
-    json["type"] == "error" || !json["error"].is_null()
+    ["error", "response.failed"].iter().any(|end| json["type"] == *end) || !json["error"].is_null()
 }
 
 enum Assembly {
     Chat(ChatAssembly),
     Messages(MessagesAssembly),
+    Responses(ResponsesAssembly),
 }
 
 impl Assembly {
@@ -272,6 +283,7 @@ impl Assembly {
         match self {
             Self::Chat(chat) => chat.event(data),
             Self::Messages(messages) => messages.event(data),
+            Self::Responses(responses) => responses.event(data),
         }
     }
 
@@ -279,6 +291,7 @@ impl Assembly {
         match self {
             Self::Chat(chat) => chat.whole(body),
             Self::Messages(messages) => messages.whole(body),
+            Self::Responses(responses) => responses.whole(body),
         }
     }
 
@@ -286,6 +299,7 @@ impl Assembly {
         match self {
             Self::Chat(chat) => chat.reply(),
             Self::Messages(messages) => messages.reply(),
+            Self::Responses(responses) => responses.reply(),
         }
     }
 }

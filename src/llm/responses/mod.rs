@@ -13,6 +13,9 @@ use async_trait::async_trait;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault};
 use synthd_actors::ports::{CallContext, ChatModel};
 
+/// Below the endpoint's address.
+pub(super) const PATH: &str = "responses";
+
 /// One model of one host.
 pub(super) struct Responses {
     provider: Provider,
@@ -30,7 +33,7 @@ impl Responses {
         way: impl Into<Way>,
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (KeyIn::Bearer, key));
-        let provider = Provider::new(endpoint, "responses", key, way)?;
+        let provider = Provider::new(endpoint, PATH, key, way)?;
         Ok(Self { provider, model: model.to_owned() })
     }
 }

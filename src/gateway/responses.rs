@@ -1,0 +1,241 @@
+//! The OpenAI Responses format as clients speak it: understood. What is told in it stands in
+//! [`super::response_events`].
+//!
+//! A conversation is a list of items here. Those that one reply consisted of become one message
+//! again: what was thought, what was said, what was called.
+
+use super::chat::number;
+use super::refusal::Refusal;
+use super::translate::{text_of, untranslatable};
+use serde_json::{Value, json};
+use synthd_actors::model::{
+    ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+};
+
+const KNOWN: [&str; 16] = [
+    "model",
+    "input",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "temperature",
+    "top_p",
+    "max_output_tokens",
+    "stream",
+    // Said of the client, or of what its provider keeps, not to the model.
+    "user",
+    "metadata",
+    "safety_identifier",
+    "prompt_cache_key",
+    "store",
+    "include",
+];
+
+pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> {
+    let idle = [
+        ("background", json!(false)),
+        ("truncation", json!("disabled")),
+        ("service_tier", json!("auto")),
+        ("service_tier", json!("default")),
+        ("text", json!({ "format": { "type": "text" } })),
+        ("top_logprobs", json!(0)),
+    ];
+    untranslatable(json, &KNOWN, &idle)?;
+    let mut messages = Vec::new();
+    match &json["instructions"] {
+        Value::Null => {}
+        Value::String(text) => messages.push(Message::text(Role::System, text)),
+        _ => return Err(Refusal::bad("`instructions` is no text")),
+    }
+    match &json["input"] {
+        Value::String(text) => messages.push(Message::text(Role::User, text)),
+        Value::Array(items) => items.iter().try_for_each(|item| add(&mut messages, item))?,
+        _ => return Err(Refusal::bad("`input` is neither a text nor a list")),
+    }
+    Ok(ChatRequest {
+        messages,
+        tools: tools(&json["tools"])?,
+        max_output_tokens: cap,
+        settings: Settings {
+            temperature: number(json, "temperature")?,
+            top_p: number(json, "top_p")?,
+            stop: Vec::new(),
+            tool_choice: choice(&json["tool_choice"])?,
+            parallel_calls: json["parallel_tool_calls"].as_bool(),
+        },
+    })
+}
+
+fn add(messages: &mut Vec<Message>, item: &Value) -> Result<(), Refusal> {
+    let kind = item["type"].as_str().or_else(|| item["role"].as_str().map(|_| "message"));
+    match kind.unwrap_or_default() {
+        "message" => said(messages, item)?,
+        "reasoning" => {
+            let thought = thought(item);
+            let reply = reply(messages);
+            let reasoning = reply.reasoning.get_or_insert_default();
+            join(&mut reasoning.text, &thought);
+        }
+        "function_call" => {
+            let call = call(item)?;
+            reply(messages).tool_calls.push(call);
+        }
+        "function_call_output" => {
+            let Some(id) = item["call_id"].as_str() else {
+                return Err(Refusal::bad("what a call came to lacks its `call_id`"));
+            };
+            messages.push(Message::tool_result(id, text_of(&item["output"])?));
+        }
+        kind => {
+            let what = format!("the model behind this name is told no item of the type {kind:?}");
+            return Err(Refusal::new(400, "unsupported_content", what));
+        }
+    }
+    Ok(())
+}
+
+/// The reply that is being put together, or a new one.
+fn reply(messages: &mut Vec<Message>) -> &mut Message {
+    let goes_on = messages.last().is_some_and(|last| last.role == Role::Assistant);
+    if !goes_on {
+        messages.push(Message::text(Role::Assistant, ""));
+    }
+    let last = messages.len() - 1;
+    &mut messages[last]
+}
+
+fn said(messages: &mut Vec<Message>, item: &Value) -> Result<(), Refusal> {
+    let known = ["type", "role", "content", "id", "status"];
+    untranslatable(item, &known, &[])?;
+    let text = text_of(&item["content"])?;
+    match item["role"].as_str() {
+        Some("system" | "developer") => messages.push(Message::text(Role::System, text)),
+        Some("user") => messages.push(Message::text(Role::User, text)),
+        Some("assistant") => join(&mut reply(messages).content, &text),
+        _ => return Err(Refusal::bad("a message's role is none that is known")),
+    }
+    Ok(())
+}
+
+fn join(text: &mut String, more: &str) {
+    if !text.is_empty() && !more.is_empty() {
+        text.push_str("\n\n");
+    }
+    text.push_str(more);
+}
+
+/// What can be read of it: what is encrypted is another model's.
+fn thought(item: &Value) -> String {
+    let lists = ["summary", "content"].map(|key| item[key].as_array());
+    let parts = lists.into_iter().flatten().flatten();
+    parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n\n")
+}
+
+fn call(item: &Value) -> Result<ToolCall, Refusal> {
+    let text = |key: &str| item[key].as_str().map(str::to_owned);
+    match (text("call_id"), text("name"), text("arguments")) {
+        (Some(id), Some(name), Some(arguments)) => Ok(ToolCall { id, name, arguments }),
+        _ => Err(Refusal::bad("a call lacks its `call_id`, its name or its arguments")),
+    }
+}
+
+fn tools(json: &Value) -> Result<Vec<ToolSchema>, Refusal> {
+    match json {
+        Value::Null => Ok(Vec::new()),
+        Value::Array(tools) => tools.iter().map(tool).collect(),
+        _ => Err(Refusal::bad("`tools` is not a list")),
+    }
+}
+
+fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
+    let Some(name) = json["name"].as_str().filter(|_| json["type"] == "function") else {
+        return Err(Refusal::bad("a tool is no function with a name"));
+    };
+    if json["strict"] == true {
+        let what = "the model behind this name keeps to no schema: set `strict` to false";
+        return Err(Refusal::new(400, "unsupported_parameter", what));
+    }
+    let parameters = match &json["parameters"] {
+        Value::Null => json!({ "type": "object", "properties": {} }),
+        parameters => parameters.clone(),
+    };
+    let description = json["description"].as_str().unwrap_or_default().to_owned();
+    Ok(ToolSchema { name: name.to_owned(), description, parameters })
+}
+
+fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
+    let unknown = || Refusal::bad("`tool_choice` is none that is known");
+    Ok(Some(match (json, json.as_str()) {
+        (Value::Null, _) => return Ok(None),
+        (_, Some("auto")) => ToolChoice::Auto,
+        (_, Some("none")) => ToolChoice::None,
+        (_, Some("required")) => ToolChoice::Required,
+        (choice, None) if choice["type"] == "function" => {
+            ToolChoice::Tool(choice["name"].as_str().ok_or_else(unknown)?.to_owned())
+        }
+        _ => return Err(unknown()),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::model::Reasoning;
+
+    #[test]
+    fn the_items_of_one_reply_are_one_message_again() {
+        let request = canonical(
+            &json!({ "model": "m", "instructions": "be brief", "input": [
+                { "role": "user", "content": "go" },
+                { "type": "reasoning", "id": "rs", "summary": [{ "type": "summary_text", "text": "hm" }] },
+                { "type": "message", "role": "assistant", "id": "m", "status": "completed",
+                  "content": [{ "type": "output_text", "text": "I look", "annotations": [] }] },
+                { "type": "function_call", "call_id": "a", "name": "f", "arguments": "{}" },
+                { "type": "function_call", "call_id": "b", "name": "g", "arguments": "{\"x\":1}" },
+                { "type": "function_call_output", "call_id": "a", "output": "one" },
+                { "type": "function_call_output", "call_id": "b",
+                  "output": [{ "type": "input_text", "text": "two" }] },
+                { "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "on" }] },
+            ] }),
+            9,
+        );
+        let messages = request.ok().unwrap().messages;
+        let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
+        use Role::{Assistant, System, Tool, User};
+        assert_eq!(roles, [System, User, Assistant, Tool, Tool, User]);
+        let reply = &messages[2];
+        assert_eq!((reply.content.as_str(), reply.tool_calls.len()), ("I look", 2));
+        let thought = Reasoning { text: "hm".to_owned(), verbatim: None };
+        assert_eq!(reply.reasoning, Some(thought));
+        assert_eq!(messages[4].content, "two");
+    }
+
+    #[test]
+    fn what_cannot_be_said_to_another_family_is_named() {
+        let base = |key: &str, value: Value| {
+            let mut json = json!({ "model": "m", "input": "go" });
+            json[key] = value;
+            canonical(&json, 1).err().map(|refusal| refusal.message).unwrap_or_default()
+        };
+        for (key, value, named) in [
+            ("previous_response_id", json!("resp_1"), "previous_response_id"),
+            ("background", json!(true), "background"),
+            ("input", json!([{ "type": "item_reference", "id": "x" }]), "item_reference"),
+            ("input", json!([{ "type": "web_search_call" }]), "web_search_call"),
+            (
+                "input",
+                json!([{ "role": "user", "content": [{ "type": "input_image" }] }]),
+                "input_image",
+            ),
+            ("tools", json!([{ "type": "web_search" }]), "no function"),
+            ("tools", json!([{ "type": "function", "name": "f", "strict": true }]), "strict"),
+            ("text", json!({ "format": { "type": "json_object" } }), "text"),
+            ("reasoning", json!({ "effort": "high" }), "reasoning"),
+        ] {
+            let told = base(key, value);
+            assert!(told.contains(named), "{key}: {told}");
+        }
+        assert_eq!(base("store", json!(true)), "");
+    }
+}
