@@ -1,8 +1,8 @@
 //! The real gateway between the published clients and a provider that misbehaves on purpose.
 //! CI makes a Python with `tests/python/requirements.txt`, named in `SYNTHD_TEST_PYTHON`.
 
-use super::CANARY;
 use super::host::{self, Act, Heard, Host, events_begin, status, stream_of};
+use super::{CANARY, gateway_responses};
 use crate::support::{skip, synthd};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -85,8 +85,13 @@ pub(super) fn config(chat: &Host, messages: &Host, budget: &str) -> String {
 
 /// What the last message says; results of tools are their text.
 fn told(heard: &Heard) -> String {
-    let last = heard.body["messages"].as_array().unwrap().last().unwrap();
-    match &last["content"] {
+    let last = match (&heard.body["messages"], &heard.body["input"]) {
+        (Value::Array(messages), _) => messages.last().unwrap(),
+        (_, Value::Array(items)) => items.last().unwrap(),
+        (_, text) => text,
+    };
+    let content = if last["content"].is_null() { &last["output"] } else { &last["content"] };
+    match if last.is_string() { last } else { content } {
         Value::String(text) => text.clone(),
         blocks => blocks
             .as_array()
@@ -122,11 +127,11 @@ pub(super) fn provider(speaks: &'static Format) -> Host {
 }
 
 pub(super) struct Format {
-    says: fn(&str, bool) -> Vec<Act>,
-    calls: fn(bool) -> Vec<Act>,
-    malformed: fn(&str, bool) -> Vec<Act>,
-    broken: fn(&str) -> Vec<Act>,
-    counted: fn(&str, bool) -> Vec<Act>,
+    pub(super) says: fn(&str, bool) -> Vec<Act>,
+    pub(super) calls: fn(bool) -> Vec<Act>,
+    pub(super) malformed: fn(&str, bool) -> Vec<Act>,
+    pub(super) broken: fn(&str) -> Vec<Act>,
+    pub(super) counted: fn(&str, bool) -> Vec<Act>,
 }
 
 fn refuse(how: &str) -> Option<Vec<Act>> {
@@ -173,7 +178,7 @@ fn usage(input: u64, output: u64) -> Value {
     full(host::usage(input, output))
 }
 
-fn broken_json(how: &str, _: bool) -> Vec<Act> {
+pub(super) fn broken_json(how: &str, _: bool) -> Vec<Act> {
     match how {
         "oversized" => {
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\
@@ -234,7 +239,7 @@ pub(super) const CHAT: Format = Format {
     },
 };
 
-fn end(how: &str, error: String) -> Vec<Act> {
+pub(super) fn end(how: &str, error: String) -> Vec<Act> {
     match how {
         "cut" => vec![Act::Reset],
         "stall" => vec![Act::Stall],
@@ -348,8 +353,10 @@ fn published_clients_get_what_they_expect_whatever_the_provider_does() {
         return skip("published clients", "SYNTHD_TEST_PYTHON names no Python");
     };
     let (chat, messages) = (provider(&CHAT), provider(&MESSAGES));
+    let responses = provider(&gateway_responses::RESPONSES);
+    let config = config(&chat, &messages, "10.00") + &gateway_responses::section(&responses);
     let directory = tempfile::tempdir().unwrap();
-    let gateway = Running::start(directory.path(), &config(&chat, &messages, "10.00"));
+    let gateway = Running::start(directory.path(), &config);
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python/clients.py");
     let mut command = Command::new(python);
     command.arg(script).args([&gateway.url, TOKEN]).env_remove("OPENAI_API_KEY");
@@ -367,7 +374,7 @@ fn published_clients_get_what_they_expect_whatever_the_provider_does() {
     };
     let calls = listed["calls"].as_array().unwrap();
     let remote = calls.iter().filter(|call| call["model"] != "scripted/echo").count();
-    assert_eq!(remote, completions(&chat) + completions(&messages));
+    assert_eq!(remote, completions(&chat) + completions(&messages) + completions(&responses));
     let spent = format!("${} spent", listed["cost_usd"].as_str().unwrap());
     assert!(words.contains(&spent), "{words}: {spent}");
 

@@ -7,6 +7,7 @@ mod anthropic;
 mod families;
 mod faulty;
 mod gateway;
+mod gateway_responses;
 mod host;
 mod money;
 mod replay;

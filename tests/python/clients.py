@@ -16,6 +16,7 @@ TOOL = {
     "required": ["city"],
 }
 CHAT, MESSAGES, ECHO = "local/chat-1", "claude/messages-1", "scripted/echo"
+RESPONSES = "resp/responses-1"
 
 
 def openai_client(retries: int = 0, session: str = "openai") -> openai.OpenAI:
@@ -50,7 +51,7 @@ def fails(kind: type, call) -> Exception:
 
 def models() -> None:
     for client in (openai_client(), anthropic_client()):
-        assert {model.id for model in client.models.list()} == {CHAT, MESSAGES, ECHO}
+        assert {model.id for model in client.models.list()} == {CHAT, MESSAGES, RESPONSES, ECHO}
         assert client.models.retrieve(CHAT).id == CHAT
     error = fails(openai.NotFoundError, lambda: chat("x", model="nobody/else"))
     assert error.code == "model_not_found", error
@@ -72,7 +73,7 @@ def message(text: str, model: str = MESSAGES, retries: int = 0, session: str = "
 
 
 def plain() -> None:
-    for model in (CHAT, MESSAGES, ECHO):
+    for model in (CHAT, MESSAGES, RESPONSES, ECHO):
         reply = chat("hello", model=model)
         assert reply.choices[0].finish_reason == "stop", reply
         assert "hello" in reply.choices[0].message.content, reply
@@ -99,7 +100,7 @@ def tools() -> None:
     function = {"name": "weather", "description": "the weather", "parameters": TOOL}
     offered = [{"type": "function", "function": function}]
     own = [{"name": "weather", "description": "the weather", "input_schema": TOOL}]
-    for model in (CHAT, MESSAGES):
+    for model in (CHAT, MESSAGES, RESPONSES):
         reply = chat("tools", model=model, tools=offered).choices[0]
         assert reply.finish_reason == "tool_calls", reply
         calls = reply.message.tool_calls
@@ -191,6 +192,63 @@ def counts() -> None:
     list(chat("usage zero", stream=True, session="zero"))
 
 
+def respond(text: str, model: str = RESPONSES, retries: int = 0, **more):
+    client = openai_client(retries, "responses")
+    return client.responses.create(model=model, input=text, **more)
+
+
+def responses() -> None:
+    offered = [
+        {
+            "type": "function",
+            "name": "weather",
+            "description": "the weather",
+            "parameters": TOOL,
+            "strict": False,
+        }
+    ]
+    for model in (RESPONSES, CHAT, MESSAGES, ECHO):
+        reply = respond("hello", model=model)
+        assert reply.status == "completed" and "hello" in reply.output_text, reply
+        assert reply.usage.input_tokens > 0, reply
+        with openai_client().responses.stream(model=model, input="hello") as stream:
+            kinds = [event.type for event in stream]
+            final = stream.get_final_response()
+        assert kinds[0] == "response.created" and kinds[-1] == "response.completed", kinds
+        assert "response.output_text.delta" in kinds, kinds
+        assert "hello" in final.output_text and final.usage.output_tokens > 0, final
+    for model in (RESPONSES, CHAT, MESSAGES):
+        reply = respond("tools", model=model, tools=offered)
+        calls = [item for item in reply.output if item.type == "function_call"]
+        assert [call.arguments for call in calls] == ['{"city":"Ulm"}', '{"city":"Bern"}'], reply
+        history = user("tools") + [item.model_dump(exclude_none=True) for item in reply.output]
+        history += [
+            {"type": "function_call_output", "call_id": call.call_id, "output": "rain"}
+            for call in calls
+        ]
+        last = respond(history, model=model, tools=offered)
+        assert "rain" in last.output_text, last
+        with openai_client().responses.stream(model=model, input="tools", tools=offered) as stream:
+            final = stream.get_final_response()
+        assert sum(item.type == "function_call" for item in final.output) == 2, final
+        limited = fails(openai.RateLimitError, lambda: respond("always 429", model=model))
+        assert limited.response.headers["retry-after"] == "7", limited.response.headers
+        fails(openai.BadRequestError, lambda: respond("always 400", model=model))
+        assert respond(f"once 500 responses {model}", model=model, retries=3).output_text
+        for how in ("malformed", "oversized", "html", "empty"):
+            fails(openai.InternalServerError, lambda: respond(f"always {how}", model=model))
+        for how in ("cut", "stall", "error"):
+            fails(openai.InternalServerError, lambda: respond(f"mid {how}", model=model))
+    for how, last in (("cut", "error"), ("stall", "error"), ("error", "response.failed")):
+        assert list(respond(f"mid {how}", stream=True))[-1].type == last, how
+    lost = fails(
+        openai.BadRequestError, lambda: respond("x", model=CHAT, previous_response_id="resp_1")
+    )
+    assert "previous_response_id" in str(lost), lost
+    lost = fails(openai.BadRequestError, lambda: respond("x", tools=[{"type": "web_search"}]))
+    assert "web_search" in str(lost), lost
+
+
 def leaving() -> None:
     stream = chat("long", stream=True, session="leaver")
     next(iter(stream))
@@ -209,7 +267,7 @@ def poor() -> None:
 
 
 if __name__ == "__main__":
-    for part in (models, plain, tools, refusals, cuts, counts, leaving, poor):
+    for part in (models, plain, tools, refusals, cuts, counts, responses, leaving, poor):
         part()
         print(f"{part.__name__} ok", flush=True)
     print("all clients agree")
