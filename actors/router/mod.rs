@@ -18,5 +18,5 @@ pub use actor::RouterActor;
 pub use lane::LaneStats;
 pub use messages::{AccountStats, Call, Called, Route, RouterHandle};
 pub use slot::{Manned, ModelStats};
-pub use ticket::Ticket;
+pub use ticket::{Ticket, Unkept};
 pub use way::WayStats;

@@ -146,7 +146,7 @@ impl Ticket {
         cost: Money,
         reply: &Result<ChatReply, CallFault>,
         exchange: Option<Exchange>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), Unkept> {
         let mut entries = Vec::new();
         self.slot.answered(reply, self.left.elapsed());
         entries
@@ -154,7 +154,10 @@ impl Ticket {
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
         let written = match entries.is_empty() {
             true => Ok(()),
-            false => self.office.collector.record(entries).await,
+            false => {
+                let written = self.office.collector.record(entries.clone()).await;
+                written.map_err(|fault| Unkept { fault, entries })
+            }
         };
         if let Some(held) = self.held {
             held.settle(cost);
@@ -182,6 +185,19 @@ impl Ticket {
             at_ms: self.at_ms,
             exchange,
         }))
+    }
+}
+
+/// What the store did not take of a call that is over.
+#[derive(Clone, Debug)]
+pub struct Unkept {
+    pub fault: Fault,
+    pub entries: Vec<Entry>,
+}
+
+impl From<Unkept> for Fault {
+    fn from(unkept: Unkept) -> Self {
+        unkept.fault
     }
 }
 

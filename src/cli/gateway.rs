@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{CampaignRecord, CampaignState, Entry, day_of, digest_of};
 use synthd_actors::pool::PoolConfig;
-use synthd_actors::ports::{Journal, ModelFactory};
+use synthd_actors::ports::Journal;
 use synthd_actors::router::Manned;
 use synthd_actors::supervisor::spawn;
 
@@ -76,7 +76,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     let patience = Patience { first_byte: config.first_byte, idle: config.idle };
     let factory = Models { patience };
     for model in &config.models {
-        factory.model(model).map_err(|fault| fault_error(&fault))?;
+        Manned::new(model, &factory).map_err(|fault| fault_error(&fault))?;
     }
     let door = Door::open(&config.listen).await.map_err(|error| {
         Error::new(Code::SocketUnusable, "the gateway cannot listen where its file says")
@@ -205,9 +205,14 @@ async fn finish(
     // What nobody has settled counts in full, now and at the next start.
     let (spent, held) =
         (engine.world.router.spent(&config.name), engine.world.router.held(&config.name));
+    let written = gateway.write_down().await;
     engine.shut_down().await?;
     let spent = spent.saturating_add(held);
     complain(&format!("${spent} spent under the name {}", config.name));
+    if let Err((calls, fault)) = written {
+        complain(&format!("{calls} calls were answered and are in no record"));
+        return Err(fault_error(&fault));
+    }
     match failed {
         None => Ok(ExitCode::SUCCESS),
         Some(why) => Err(Error::new(Code::Escalated, why)

@@ -61,6 +61,9 @@ impl Call {
 
     /// One model after another, as long as one fails for which another one stands ready.
     async fn attempt(&self, outlet: &mut Outlet) -> Result<(), Refusal> {
+        // What was answered and is in no record yet goes before anything else.
+        let written = self.gateway.write_down().await;
+        written.map_err(|(_, fault)| Refusal::of(&fault))?;
         let mut next = self.first()?;
         let mut asked = Vec::new();
         let place = self.session.next();
@@ -77,8 +80,9 @@ impl Call {
                 // a disk.
                 outlet.last(tried.last).await;
             }
-            if let Err(fault) = ticket.settle(cost, &tried.reply, witness.take()).await {
-                tracing::error!(call = place, %fault, "a call was not settled");
+            if let Err(unkept) = ticket.settle(cost, &tried.reply, witness.take()).await {
+                tracing::error!(call = place, fault = %unkept.fault, "a call is not recorded yet");
+                self.gateway.backlog.keep(unkept);
             }
             match instead {
                 Some(instead) => next = instead,
@@ -128,7 +132,7 @@ impl Call {
         if self.unwanted.is_cancelled() {
             let left = CallFault::free(FaultKind::Cancelled, "the client has left");
             let settled = ticket.settle(Money::ZERO, &Err(left), None).await;
-            return settled.map(|()| None).map_err(|fault| Refusal::of(&fault));
+            return settled.map(|()| None).map_err(|unkept| Refusal::of(&unkept.fault));
         }
         let no_key = || Refusal::new(500, "no_key", "there is no such key");
         let witness = Witness::default();

@@ -21,6 +21,7 @@ mod fuzz;
 mod messages;
 mod outlet;
 mod pass;
+mod record;
 mod refusal;
 mod response_events;
 mod responses;
@@ -32,6 +33,7 @@ pub use door::{Door, serve};
 pub use session::Token;
 
 use crate::llm::{Models, Upstream};
+use record::Backlog;
 use session::{Session, Sessions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -58,6 +60,9 @@ pub struct Gateway {
     models: BTreeMap<String, Behind>,
     /// Where a client names no cap of the output.
     output_cap: u32,
+    collector: CollectorHandle,
+    /// What the store has not taken yet.
+    backlog: Backlog,
     /// On their way; closed, no more is taken.
     calls: TaskTracker,
     /// Memory for what clients say.
@@ -106,15 +111,23 @@ impl Gateway {
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
         let Tools { router, collector, journal, clock } = tools;
-        let sessions = Sessions::new(campaign, token, collector, journal, clock);
+        let sessions = Sessions::new(campaign, token, collector.clone(), journal, clock);
         let (calls, bodies) = (TaskTracker::new(), door::bodies());
-        Ok(Self { router, sessions, models, output_cap, calls, bodies })
+        let backlog = Backlog::default();
+        Ok(Self { router, sessions, models, output_cap, collector, backlog, calls, bodies })
     }
 
     /// Takes no more calls, and waits for those on their way.
     pub async fn close(&self) {
         self.calls.close();
         self.calls.wait().await;
+    }
+
+    /// Writes down what the store did not take when it should have; how many calls it still
+    /// does not take, and why.
+    pub async fn write_down(&self) -> Result<(), (usize, Fault)> {
+        let written = self.backlog.clear(&self.collector).await;
+        written.map_err(|fault| (self.backlog.len(), fault))
     }
 
     /// A model by its name, or by as much of it as no other ends with.

@@ -40,6 +40,7 @@ impl Refusal {
                 Self { retry: Some(false), ..refusal(502, "upstream_unusable") }
             }
             FaultKind::ModelTransient => refusal(502, "upstream_failed"),
+            FaultKind::StoreFull => refusal(503, "store_full"),
             FaultKind::OutOfTime => refusal(504, "upstream_timeout"),
             _ => refusal(500, "engine_failed"),
         }

@@ -26,7 +26,7 @@ fn a_full_disk_stops_a_campaign_and_damages_nothing() {
     test.join().unwrap();
 }
 
-fn small_disk(dir: &Path, size: &str) -> nix::Result<()> {
+pub(crate) fn small_disk(dir: &Path, size: &str) -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     let private = MsFlags::MS_REC | MsFlags::MS_PRIVATE;
     mount(None::<&str>, "/", None::<&str>, private, None::<&str>)?;
@@ -60,7 +60,7 @@ fn fills_up(dir: &Path) {
 }
 
 /// Takes all the room there is but `left` bytes.
-fn fill(path: &Path, left: u64) {
+pub(crate) fn fill(path: &Path, left: u64) {
     let mut file = File::create(path).unwrap();
     while file.write_all(&[7; 4096]).is_ok() {}
     let length = file.metadata().unwrap().len();

@@ -7,7 +7,7 @@ mod dataset;
 mod episodes;
 mod errors;
 mod faults;
-mod full_disk;
+pub(crate) mod full_disk;
 mod harness;
 mod help;
 mod images;

@@ -409,7 +409,7 @@ fn what_a_client_says_goes_through_as_it_is() {
     assert_eq!(String::from_utf8(kept).unwrap(), body);
 }
 
-fn post(url: &str, path: &str, body: &str) -> String {
+pub(super) fn post(url: &str, path: &str, body: &str) -> String {
     use std::io::{Read, Write};
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(address).unwrap();

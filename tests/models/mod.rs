@@ -7,10 +7,12 @@ mod anthropic;
 mod families;
 mod faulty;
 mod gateway;
+mod gateway_record;
 mod gateway_responses;
 mod host;
 mod money;
 mod replay;
+mod strangers;
 
 use host::Host;
 use std::sync::Arc;

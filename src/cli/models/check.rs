@@ -14,7 +14,7 @@ use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use synthd_actors::model::{ModelConfig, Price};
-use synthd_actors::ports::ModelFactory;
+use synthd_actors::router::Manned;
 
 #[derive(Args)]
 #[command(
@@ -91,7 +91,7 @@ fn look(model: &ModelConfig, table: &PriceTable) -> Looked {
         key_env: endpoint.and_then(|endpoint| endpoint.key_env.clone()),
         price: model.price.clone(),
         priced_by,
-        problem: Models::default().model(model).err().map(|fault| fault.message),
+        problem: Manned::new(model, &Models::default()).err().map(|fault| fault.message),
     }
 }
 
