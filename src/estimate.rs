@@ -17,6 +17,9 @@ pub struct CampaignEstimate {
     /// The most that must be held for the dearest first call.
     pub first_call_usd: Money,
     pub budget_usd: Option<Money>,
+    /// The other caps, by what they are of.
+    #[serde(skip)]
+    caps: Vec<(String, Money, Money)>,
 }
 
 /// One model's share.
@@ -47,6 +50,7 @@ const PARTS: u128 = 1_000_000_000;
 
 #[derive(Default)]
 struct Found {
+    first_call: Money,
     parts: u128,
     sum: Estimate,
 }
@@ -55,7 +59,6 @@ struct Found {
 pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEstimate> {
     let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
     let mut found: BTreeMap<&str, Found> = BTreeMap::new();
-    let mut first_call = Money::ZERO;
     for template in &selected {
         let task = template.task(config.seed, 0).map_err(|error| {
             let what = format!("{}: {}", error.template, error.message);
@@ -70,10 +73,12 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
                 let tasks = u128::from(config.tasks.per_template) * u128::from(share);
                 known.parts += tasks * PARTS / u128::from(of.max(1));
                 known.sum = known.sum.plus(part(one, tasks, of));
-                first_call = first_call.max(model.price.worst(worst_case(&opening)));
+                known.first_call = known.first_call.max(model.price.worst(worst_case(&opening)));
             }
         }
     }
+    let first_call = found.values().map(|one| one.first_call).max().unwrap_or_default();
+    let caps = caps(config, &found, first_call);
     let total = found.values().fold(Estimate::default(), |sum, one| sum.plus(one.sum));
     let told = |(model, found): (&str, Found)| ModelEstimate {
         model: model.to_owned(),
@@ -85,7 +90,24 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
         total: total.into(),
         first_call_usd: first_call,
         budget_usd: config.budget,
+        caps,
     })
+}
+
+/// Each with the first call that it must cover.
+fn caps(
+    config: &CampaignConfig,
+    found: &BTreeMap<&str, Found>,
+    first_call: Money,
+) -> Vec<(String, Money, Money)> {
+    let day = config.day_budget.map(|cap| ("[budget] day_usd".to_owned(), cap, first_call));
+    let episode =
+        config.episode_budget.map(|cap| ("[budget] episode_usd".to_owned(), cap, first_call));
+    let models = config.models.iter().filter_map(|model| {
+        let first = found.get(model.name.as_str())?.first_call;
+        Some((format!("budget_usd of {}", model.name), model.standing.budget?, first))
+    });
+    day.into_iter().chain(episode).chain(models).collect()
 }
 
 fn assigning(config: &CampaignConfig) -> Assigning<'_> {
@@ -132,6 +154,12 @@ fn part(one: Estimate, times: u128, of: u64) -> Estimate {
 
 /// A budget that could not do what is asked, whatever happens.
 pub fn affordable(estimate: &CampaignEstimate) -> Result<()> {
+    if let Some((whose, cap, first)) = estimate.caps.iter().find(|(_, cap, first)| first > cap) {
+        let what =
+            format!("{whose} is ${cap}, and one call may cost more: ${first} are held for it");
+        return Err(Error::new(Code::BudgetTooSmall, what)
+            .hint("raise it, or choose a cheaper model; `synthd estimate` shows what calls cost"));
+    }
     let Some(budget) = estimate.budget_usd else { return Ok(()) };
     let first = estimate.first_call_usd;
     if first > budget {

@@ -24,7 +24,10 @@ pub(super) const COLUMNS: [(&str, &str); 24] = [
     ("task_instruction", "what the agent was asked to do"),
     ("category", "kind of work"),
     ("difficulty", "`easy`, `medium` or `hard`, as the template's author judged it"),
-    ("llm_model", "the model that acted"),
+    (
+        "llm_model",
+        "the model that acted; the last of several where the label `mixed-models` says so",
+    ),
     ("llm_provider", "who served the model; `scripted` means no model at all"),
     ("scaffold", "the protocol between model and sandbox"),
     ("sandbox", "where it ran; `enforced` is a JSON object: limit to what enforced it"),

@@ -31,7 +31,9 @@ use openai::OpenAiChat;
 use responses::Responses;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
-use synthd_actors::model::{CallFault, Endpoint, Fault, FaultKind, ModelConfig};
+use synthd_actors::model::{
+    CallFault, ChatRequest, Endpoint, Fault, FaultKind, ModelConfig, digest_of,
+};
 use synthd_actors::ports::{ChatModel, ModelFactory};
 use tape::{Replay, Tape, Way};
 
@@ -101,6 +103,13 @@ fn without_key(
     tape: Arc<Tape>,
 ) -> Result<Arc<dyn ChatModel>, Fault> {
     made(endpoint, name, config, None, tape)
+}
+
+/// What all requests of an episode have in common, and those of another campaign that asks the
+/// same: hosts that cache send requests with one key to one place.
+fn cache_key(request: &ChatRequest) -> String {
+    let opening = request.messages.iter().take(2).map(|message| message.content.as_str());
+    digest_of(&["opening", &opening.collect::<Vec<_>>().concat()])[..32].to_owned()
 }
 
 /// A setting that a family has no word for: it is told, and not left out in silence.

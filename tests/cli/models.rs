@@ -89,6 +89,19 @@ fn a_budget_that_could_not_pay_is_told_before_anything_begins() {
         let told = synthd_in(dir.path(), &[&[command], &arguments[..]].concat());
         told.fails(2, "SYN-0802");
     }
+    let whole = std::fs::read_to_string(dir.path().join("c.toml")).unwrap();
+    let whole = whole.replace("0.001", "50");
+    for (section, with) in [
+        ("[budget]", "day_usd = \"0.001\""),
+        ("[budget]", "episode_usd = \"0.001\""),
+        ("[[models]]", "budget_usd = \"0.001\""),
+    ] {
+        let text = whole.replacen(section, &format!("{section}\n{with}"), 1);
+        std::fs::write(dir.path().join("d.toml"), text).unwrap();
+        let told = synthd_in(dir.path(), &["check", "d.toml", "--price-table", "table.json"]);
+        let told = told.fails(2, "SYN-0802");
+        assert!(told.stderr.contains(with.split(' ').next().unwrap()), "{told:#?}");
+    }
     // Enough for one call, and less than all of them cost at the least.
     let first =
         synthd_in(dir.path(), &["estimate", "c.toml", "--price-table", "table.json", "--json"]);

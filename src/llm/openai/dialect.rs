@@ -24,6 +24,8 @@ pub(in crate::llm) struct Dialect {
     pub(in crate::llm) asks_for_usage: bool,
     pub(super) thought: Thought,
     pub(in crate::llm) key_in: KeyIn,
+    /// Whether requests that begin alike are told to be kept together.
+    pub(super) cache_key: bool,
 }
 
 const USUAL: Dialect = Dialect {
@@ -33,10 +35,11 @@ const USUAL: Dialect = Dialect {
     asks_for_usage: true,
     thought: Thought::Shown,
     key_in: KeyIn::Bearer,
+    cache_key: false,
 };
 
 const ALL: [Dialect; 11] = [
-    Dialect { name: "openai", cap: "max_completion_tokens", ..USUAL },
+    Dialect { name: "openai", cap: "max_completion_tokens", cache_key: true, ..USUAL },
     Dialect {
         name: "azure",
         cap: "max_completion_tokens",

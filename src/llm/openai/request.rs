@@ -2,6 +2,7 @@
 
 use super::assembly::FAMILY;
 use super::dialect::{Dialect, Thought};
+use crate::llm::cache_key;
 use serde_json::{Map, Value, json};
 use synthd_actors::model::{
     ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
@@ -17,6 +18,9 @@ pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Val
         // Both together are what was held for.
         body[field] = json!(cap / 2);
         body[dialect.cap] = json!(cap - cap / 2);
+    }
+    if dialect.cache_key {
+        body["prompt_cache_key"] = json!(cache_key(request));
     }
     if dialect.asks_for_usage {
         body["stream_options"] = json!({ "include_usage": true });

@@ -1,6 +1,7 @@
 //! A conversation as the Responses format has it: a list of items.
 
 use super::assembly::FAMILY;
+use crate::llm::cache_key;
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatRequest, Message, Role, Settings, ToolChoice, ToolSchema};
 
@@ -9,6 +10,7 @@ pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
     let input: Vec<Value> = request.messages.iter().flat_map(items).collect();
     let mut body = json!({ "model": model, "input": input, "stream": true, "store": false,
         "include": ["reasoning.encrypted_content"],
+        "prompt_cache_key": cache_key(request),
         "max_output_tokens": request.max_output_tokens });
     if !request.tools.is_empty() {
         body["tools"] = request.tools.iter().map(tool).collect();
