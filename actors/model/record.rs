@@ -228,10 +228,3 @@ pub enum Entry {
     Called(Box<CallRecord>),
     DatasetWritten(DatasetRecord),
 }
-
-impl Entry {
-    /// Whether a power cut must not lose the entry.
-    pub fn is_money(&self) -> bool {
-        matches!(self, Self::Held { .. } | Self::Settled { .. })
-    }
-}

@@ -3,7 +3,8 @@
 
 use super::daemon;
 use super::names::{self, Offer};
-use super::raw::{RawBudget, RawModel, RawProvider};
+use super::raw::RawBudget;
+use super::raw_models::{RawModel, RawProvider};
 use super::reader::Reader;
 use super::routing;
 use super::section::Section;

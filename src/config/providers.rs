@@ -2,7 +2,8 @@
 //! and those that are its own. And what each model must have before it may be asked.
 
 use super::names::{self, Offer, Speaks};
-use super::raw::{RawModel, RawProvider};
+use super::raw_models::{RawModel, RawProvider};
+
 use super::reader::Reader;
 use super::values::Fault;
 use crate::prices::Listed;

@@ -2,7 +2,8 @@
 //! needed, who is asked where another one fails.
 
 use super::names::Offer;
-use super::raw::{RawFallback, RawModel, RawRouting};
+use super::raw_models::{RawFallback, RawModel, RawRouting};
+
 use super::reader::Reader;
 use super::source::Span;
 use super::suggest;

@@ -3,8 +3,9 @@
 
 use super::names::Offer;
 use super::providers;
-use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawModel, RawQuality, RawSandbox};
-use super::raw::{RawBudget, RawProvider, RawSplits, RawTasks};
+use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawQuality, RawSandbox};
+use super::raw::{RawBudget, RawSplits, RawTasks};
+use super::raw_models::{RawModel, RawProvider};
 use super::reader::{Field, Reader};
 use super::routing;
 use super::source::Span;

@@ -1,24 +1,17 @@
-//! The gateway's HTTP: who connects, what he wants, and the answer on its way back.
+//! The gateway's HTTP: who connects, and the answer on its way back.
 
-use super::asked::Asked;
-use super::call::Call;
-use super::outlet::{Answer, Outlet};
-use super::pass::passed;
-use super::refusal::Refusal;
-use super::session::NoSession;
-use super::{Gateway, Session};
+use super::outlet::Answer;
+use super::{Gateway, routes};
 use crate::config::Listen;
-use crate::llm::{Family, Opened};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited, StreamBody};
-use hyper::body::{Body as _, Frame, Incoming};
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::Response;
+use hyper::body::Frame;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::fs;
 use std::io;
@@ -29,22 +22,13 @@ use std::time::Duration;
 use synthd_actors::supervisor::spawn;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::Semaphore;
 
 /// Connections at once.
 const MOST: usize = 4_096;
-/// Of a request's body.
-const MOST_BODY: usize = 16 << 20;
-/// Of all calls on their way, in KiB; what JSON says oddly is larger in memory.
-const MOST_BODIES: usize = 256 << 10;
 const MOST_HEADERS: usize = 128;
-/// Bodies that take long to read.
-const LARGE: usize = 256 << 10;
 /// For the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// For its body.
-const BODY_PATIENCE: Duration = Duration::from_secs(120);
 /// After an error of accepting, such as too many open files.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -96,11 +80,6 @@ fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
-/// The memory for bodies.
-pub(super) fn bodies() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MOST_BODIES))
-}
-
 /// Lets clients in until it is dropped; what they have asked goes on.
 pub async fn serve(gateway: Arc<Gateway>, door: Door) {
     let places = Arc::new(Semaphore::new(MOST));
@@ -138,7 +117,7 @@ async fn attend(
 ) {
     let service = service_fn(move |request| {
         let gateway = gateway.clone();
-        async move { Ok::<_, Infallible>(answer(gateway, request).await) }
+        async move { Ok::<_, Infallible>(response(routes::answer(gateway, request).await)) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -149,216 +128,6 @@ async fn attend(
     if let Err(error) = served {
         tracing::debug!(%error, "a client's connection has ended");
     }
-}
-
-/// What a path asks for.
-enum Wanted {
-    Completion,
-    Count,
-    Models,
-    Model(String),
-}
-
-async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Response<Body> {
-    let family = family_of(&request);
-    let answered = match wanted(&request) {
-        Ok(wanted) => respond(gateway, request, family, wanted).await,
-        Err(refusal) => Err(refusal),
-    };
-    response(answered.unwrap_or_else(|refusal| Answer::refusal(&refusal, family)))
-}
-
-/// By the path, and by what only one of them sends where both share one.
-fn family_of(request: &Request<Incoming>) -> Family {
-    let path = request.uri().path();
-    let shared = path.contains("/models") && request.headers().contains_key("anthropic-version");
-    match path.contains("/messages") || shared {
-        true => Family::Anthropic,
-        false if path.ends_with("/responses") => Family::Responses,
-        false => Family::OpenAiChat,
-    }
-}
-
-fn wanted(request: &Request<Incoming>) -> Result<Wanted, Refusal> {
-    let path = request.uri().path();
-    let path = path.strip_prefix("/v1").unwrap_or(path).trim_end_matches('/');
-    let wanted = match (request.method(), path) {
-        (&Method::POST, "/chat/completions" | "/messages" | "/responses") => Wanted::Completion,
-        (&Method::POST, "/messages/count_tokens") => Wanted::Count,
-        (&Method::GET, "/models") => Wanted::Models,
-        (&Method::GET, path) if path.starts_with("/models/") => {
-            Wanted::Model(path["/models/".len()..].replace("%2F", "/"))
-        }
-        (method, path) => {
-            let what = format!("there is no {method} {path} here");
-            return Err(Refusal::new(404, "not_found", what));
-        }
-    };
-    Ok(wanted)
-}
-
-async fn respond(
-    gateway: Arc<Gateway>,
-    request: Request<Incoming>,
-    family: Family,
-    wanted: Wanted,
-) -> Result<Answer, Refusal> {
-    let session = session(&gateway, &request).await?;
-    if gateway.calls.is_closed() {
-        return Err(Refusal::new(503, "closing", "the gateway is closing"));
-    }
-    match wanted {
-        Wanted::Models => {
-            let names: Vec<&String> = gateway.models.keys().collect();
-            let data: Vec<Value> = names.iter().map(|name| model(name, family)).collect();
-            Ok(json_answer(&json!({ "object": "list", "data": data, "has_more": false,
-                "first_id": names.first(), "last_id": names.last() })))
-        }
-        Wanted::Model(name) => match gateway.behind(&name) {
-            Some((name, _)) => Ok(json_answer(&model(name, family))),
-            None => {
-                let what = format!("there is no model {name:?} behind this gateway");
-                Err(Refusal::new(404, "model_not_found", what))
-            }
-        },
-        Wanted::Count => {
-            let headers = forwarded(&request);
-            let (_room, body) = body(&gateway, request).await?;
-            let asked = understood(family, body).await?;
-            count(&gateway, &asked, &headers).await
-        }
-        Wanted::Completion => {
-            let headers = forwarded(&request);
-            let (room, body) = body(&gateway, request).await?;
-            let asked = understood(family, body).await?;
-            let unwanted = CancellationToken::new();
-            // Dropped with this future when the client leaves before it is answered.
-            let _wanted = unwanted.clone().drop_guard();
-            let (outlet, answer) = Outlet::new(family);
-            let calls = gateway.calls.clone();
-            let call = Call { gateway, session, asked, headers, unwanted, _room: room };
-            spawn("gateway call", calls.track_future(call.perform(outlet))).detach();
-            let died =
-                |_| Refusal::new(500, "engine_failed", "the call has ended without an answer");
-            answer.await.map_err(died)
-        }
-    }
-}
-
-async fn session(gateway: &Gateway, request: &Request<Incoming>) -> Result<Arc<Session>, Refusal> {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-    let shown = header("x-api-key").or(bearer).unwrap_or_default().trim();
-    gateway.sessions.of(shown).await.map_err(|none| match none {
-        NoSession::Stranger => Refusal::new(
-            401,
-            "invalid_api_key",
-            "this is not the gateway's token: it is printed when the gateway starts",
-        ),
-        NoSession::TooMany => {
-            Refusal::new(429, "too_many_sessions", "this gateway has as many sessions as it takes")
-        }
-        NoSession::Fault(fault) => Refusal::of(&fault),
-    })
-}
-
-/// What a family's clients say to its providers beside the body.
-fn forwarded(request: &Request<Incoming>) -> Vec<(String, String)> {
-    let named = ["anthropic-version", "anthropic-beta"].into_iter();
-    let values = |name: &str| {
-        let all = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
-        let said = all.flat_map(|value| value.split(',').map(str::trim));
-        let kept: Vec<&str> = said.filter(|value| !is_dearer(value)).collect();
-        kept.join(",")
-    };
-    let all = named.map(|name| (name.to_owned(), values(name)));
-    all.filter(|(_, value)| !value.is_empty()).collect()
-}
-
-/// Modes of a provider in which a token costs more than its price.
-fn is_dearer(beta: &str) -> bool {
-    ["fast", "context-1m", "priority"].iter().any(|dear| beta.contains(dear))
-}
-
-/// A body, and its share of the memory for all of them.
-async fn body(
-    gateway: &Gateway,
-    request: Request<Incoming>,
-) -> Result<(OwnedSemaphorePermit, Bytes), Refusal> {
-    let length = request.body().size_hint().upper().unwrap_or(MOST_BODY as u64);
-    let kibibytes = u32::try_from(length.min(MOST_BODY as u64) >> 10).unwrap_or(0) + 1;
-    let room = gateway.bodies.clone().acquire_many_owned(kibibytes).await;
-    let room = room.map_err(|_| Refusal::new(503, "closing", "the gateway is closing"))?;
-    let collected = Limited::new(request.into_body(), MOST_BODY).collect();
-    match tokio::time::timeout(BODY_PATIENCE, collected).await {
-        Ok(Ok(body)) => Ok((room, body.to_bytes())),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let what = format!("the body is longer than {} MiB", MOST_BODY >> 20);
-            Err(Refusal::new(413, "request_too_large", what))
-        }
-        Ok(Err(error)) => Err(Refusal::bad(format!("the body breaks off: {error}"))),
-        Err(_) => Err(Refusal::new(408, "timeout", "the body did not come in time")),
-    }
-}
-
-/// Large ones are read where nobody waits for the thread.
-async fn understood(family: Family, body: Bytes) -> Result<Asked, Refusal> {
-    if body.len() < LARGE {
-        return Asked::read(family, body);
-    }
-    let read = tokio::task::spawn_blocking(move || Asked::read(family, body)).await;
-    read.unwrap_or_else(|error| Err(Refusal::new(500, "engine_failed", error.to_string())))
-}
-
-/// By the provider, where its family counts; else by the size, as tokenizers have it for
-/// English and code.
-async fn count(
-    gateway: &Gateway,
-    asked: &Asked,
-    headers: &[(String, String)],
-) -> Result<Answer, Refusal> {
-    let Some((_, behind)) = gateway.behind(&asked.model) else {
-        let what = format!("there is no model {:?} behind this gateway", asked.model);
-        return Err(Refusal::new(404, "model_not_found", what));
-    };
-    let estimate = json!({ "input_tokens": asked.body.len().div_ceil(4) });
-    let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
-    let Some(upstream) = upstream else { return Ok(json_answer(&estimate)) };
-    let body = asked.named(&upstream.model)?;
-    let headers: Vec<(&str, &str)> =
-        headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    match upstream.count(body, &headers).await {
-        None => Ok(json_answer(&estimate)),
-        Some(Err(fault)) => Err(Refusal::of_call(&fault)),
-        Some(Ok(Opened::Refused { status, headers, body, .. })) => Ok(Answer::Whole {
-            status: status.as_u16(),
-            headers: passed(&headers),
-            body: Bytes::from(body),
-        }),
-        Some(Ok(Opened::Passage(passage))) => match passage.bytes().await {
-            Ok(body) => {
-                let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-                Ok(Answer::Whole { status: 200, headers, body })
-            }
-            Err(fault) => Err(Refusal::of_call(&fault)),
-        },
-    }
-}
-
-fn model(name: &str, family: Family) -> Value {
-    match family {
-        Family::OpenAiChat | Family::Responses => {
-            let owner = name.split_once('/').map_or("synthd", |(provider, _)| provider);
-            json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
-        }
-        Family::Anthropic => json!({ "id": name, "type": "model", "display_name": name,
-            "lifecycle": "active", "created_at": "1970-01-01T00:00:00Z" }),
-    }
-}
-
-fn json_answer(json: &Value) -> Answer {
-    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    Answer::Whole { status: 200, headers, body: Bytes::from(json.to_string()) }
 }
 
 fn whole(body: Bytes) -> Body {

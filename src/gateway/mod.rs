@@ -25,6 +25,7 @@ mod record;
 mod refusal;
 mod response_events;
 mod responses;
+mod routes;
 mod session;
 mod splice;
 mod translate;
@@ -112,7 +113,7 @@ impl Gateway {
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
         let Tools { router, collector, journal, clock } = tools;
         let sessions = Sessions::new(campaign, token, collector.clone(), journal, clock);
-        let (calls, bodies) = (TaskTracker::new(), door::bodies());
+        let (calls, bodies) = (TaskTracker::new(), routes::bodies());
         let backlog = Backlog::default();
         Ok(Self { router, sessions, models, output_cap, collector, backlog, calls, bodies })
     }

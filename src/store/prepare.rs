@@ -5,6 +5,7 @@ use super::blob;
 use super::calls::{self, Packed};
 use super::likeness::{Known, Newest};
 use super::trouble::Trouble;
+use super::writer::Promise;
 use synthd_actors::model::{Entry, EpisodeId, Turn};
 
 /// Above this, encoding would hold up an async thread for too long.
@@ -32,8 +33,12 @@ impl Write {
         }
     }
 
-    pub(super) fn is_money(&self) -> bool {
-        matches!(&self.entry, Deed::Entry(entry) if entry.is_money())
+    pub(super) fn promise(&self) -> Promise {
+        match &self.entry {
+            Deed::Entry(Entry::Held { .. }) => Promise::Synced,
+            Deed::Entry(Entry::Settled { .. }) => Promise::SyncedSoon,
+            Deed::Entry(_) | Deed::Call(_) => Promise::Committed,
+        }
     }
 }
 

@@ -2,19 +2,21 @@
 //!
 //! ```text
 //! wait ──► gather what is queued ──► commit ──► sync ──► answer ──► wait
-//!   │                                            ▲ money, a barrier, or a second has passed
+//!   │                                            ▲ a hold, a barrier, or time has passed
 //!   └── queue closed ──► sync, checkpoint, close
 //! ```
 //!
-//! A commit survives the death of the process. Only a sync survives a power cut: money
-//! waits for it, everything else gets it within [`SYNC_WITHIN`].
+//! A commit survives the death of the process. Only a sync survives a power cut. A hold waits
+//! for it; a settlement, whose hold stands meanwhile, shares the next hold's, or has its own
+//! after [`SETTLE_WITHIN`]: so no hold waits for the sync of a settlement. Everything else gets
+//! it within [`SYNC_WITHIN`].
 
 use super::batch;
 use super::fence::Fences;
 use super::lock::DataDirLock;
 use super::stats::{Counters, add};
 use super::trouble::Trouble;
-use super::writer::{Append, Reply, Request};
+use super::writer::{Append, Promise, Reply, Request};
 use rusqlite::Connection;
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -24,6 +26,7 @@ use std::time::{Duration, Instant};
 use synthd_actors::ports::StoreFault;
 
 const SYNC_WITHIN: Duration = Duration::from_secs(1);
+const SETTLE_WITHIN: Duration = Duration::from_millis(1);
 /// Large enough to spread the cost of a commit thin, small enough to answer soon.
 const BATCH_BOUND: usize = 512;
 
@@ -38,6 +41,9 @@ pub(super) struct Thread {
     requests: Receiver<Request>,
     counters: Arc<Counters>,
     unsynced_since: Option<Instant>,
+    /// Committed, and answered after the next sync; since when the first of them waits.
+    settled: Vec<Append>,
+    settled_since: Option<Instant>,
     /// Why nothing is accepted any more: after a failed sync nobody knows what is on the disk.
     broken: Option<String>,
     fences: Fences,
@@ -58,6 +64,8 @@ impl Thread {
             requests,
             counters,
             unsynced_since: None,
+            settled: Vec::new(),
+            settled_since: None,
             broken: None,
             fences: Fences::default(),
             parts,
@@ -87,20 +95,29 @@ impl Thread {
     }
 
     fn wait(&self) -> Result<Request, RecvTimeoutError> {
-        match self.unsynced_since {
-            Some(since) => self.requests.recv_timeout(SYNC_WITHIN.saturating_sub(since.elapsed())),
+        let left = |since: Option<Instant>, within: Duration| {
+            since.map(|since| within.saturating_sub(since.elapsed()))
+        };
+        let all = left(self.unsynced_since, SYNC_WITHIN);
+        let first = left(self.settled_since, SETTLE_WITHIN).into_iter().chain(all).min();
+        match first {
+            Some(wait) => self.requests.recv_timeout(wait),
             None => self.requests.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
         }
     }
 
     fn serve(&mut self, batch: Batch) {
         let answers = self.commit(batch.appends);
-        let money = answers.iter().any(|(append, answer)| append.is_money && answer.is_ok());
-        let synced = if money || !batch.barriers.is_empty() || self.is_sync_due() {
-            self.sync()
-        } else {
-            Ok(())
-        };
+        let hold = answers.iter().any(|(a, answer)| a.promise == Promise::Synced && answer.is_ok());
+        if !hold && batch.barriers.is_empty() && !self.is_sync_due() {
+            answers.into_iter().for_each(|(append, answer)| self.answer_or_wait(append, answer));
+            return;
+        }
+        let synced = self.sync();
+        self.settled_since = None;
+        for append in std::mem::take(&mut self.settled) {
+            self.answer(append, synced.clone());
+        }
         for (append, answer) in answers {
             self.answer(append, answer.and(synced.clone()));
         }
@@ -151,8 +168,19 @@ impl Thread {
         append.reply.send(answer).ok();
     }
 
+    /// What is promised no more than a commit is there; a settlement waits for company.
+    fn answer_or_wait(&mut self, append: Append, answer: Result<(), StoreFault>) {
+        if append.promise == Promise::Committed || answer.is_err() {
+            return self.answer(append, answer);
+        }
+        self.settled_since.get_or_insert_with(Instant::now);
+        self.settled.push(append);
+    }
+
     fn is_sync_due(&self) -> bool {
-        self.unsynced_since.is_some_and(|since| since.elapsed() >= SYNC_WITHIN)
+        let due =
+            |since: Option<Instant>, within| since.is_some_and(|since| since.elapsed() >= within);
+        due(self.unsynced_since, SYNC_WITHIN) || due(self.settled_since, SETTLE_WITHIN)
     }
 
     fn sync(&mut self) -> Result<(), StoreFault> {
@@ -182,8 +210,12 @@ impl Thread {
     }
 
     fn close(mut self) {
-        if let Err(fault) = self.sync() {
+        let synced = self.sync();
+        if let Err(fault) = &synced {
             tracing::error!(%fault, "the store was closed without a last sync");
+        }
+        for append in std::mem::take(&mut self.settled) {
+            self.answer(append, synced.clone());
         }
         let Parts { conn, log, lock } = self.parts;
         let folded = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
@@ -233,10 +265,14 @@ mod tests {
     }
 
     fn append(queue: &Sender<Request>) -> Answer<Result<(), StoreFault>> {
+        promised(queue, Promise::Committed)
+    }
+
+    fn promised(queue: &Sender<Request>, promise: Promise) -> Answer<Result<(), StoreFault>> {
         let (reply, answer) = oneshot();
         let writes =
             prepare::prepare(vec![Entry::Planned(Vec::new())], &Default::default()).unwrap();
-        let append = Append { writes, is_money: false, place: place(), reply };
+        let append = Append { writes, promise, place: place(), reply };
         queue.send(Request::Append(append)).unwrap();
         answer
     }
@@ -277,6 +313,26 @@ mod tests {
         let _second = append(&queue);
         let stats = turn_over(&mut thread);
         assert_eq!((stats.commits, stats.syncs), (2, 1));
+    }
+
+    /// A settlement is answered when it is on the disk: with the next hold, or by itself soon.
+    #[test]
+    fn settlements_share_the_sync_of_the_next_hold_or_have_their_own() {
+        let (_dir, queue, mut thread) = thread(None);
+        let mut settled = promised(&queue, Promise::SyncedSoon);
+        thread.settled_since = Some(Instant::now() + Duration::from_secs(3_600));
+        assert_eq!(turn_over(&mut thread).syncs, 0);
+        assert!(settled.try_recv().is_err(), "it is not on the disk yet");
+        let mut held = promised(&queue, Promise::Synced);
+        assert_eq!(turn_over(&mut thread).syncs, 1);
+        held.try_recv().unwrap().unwrap();
+        settled.try_recv().unwrap().unwrap();
+        let mut alone = promised(&queue, Promise::SyncedSoon);
+        while alone.try_recv().is_err() {
+            turn_over(&mut thread);
+        }
+        assert_eq!(thread.counters.look().syncs, 2);
+        assert!(thread.settled.is_empty() && thread.settled_since.is_none());
     }
 
     #[test]

@@ -25,10 +25,20 @@ pub(super) enum Request {
     Panic,
 }
 
+/// What an answer says of where an append is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Promise {
+    /// It outlives the process.
+    Committed,
+    /// It outlives a power cut; nobody waits for it who could not wait for the next one.
+    SyncedSoon,
+    /// The same at once: a call must not leave before its hold is on the disk.
+    Synced,
+}
+
 pub(super) struct Append {
     pub(super) writes: Vec<Write>,
-    /// Whether it must be on the disk itself before it is answered.
-    pub(super) is_money: bool,
+    pub(super) promise: Promise,
     /// Its place in the queue, given back before it is answered: so who got an answer
     /// finds its place free.
     pub(super) place: OwnedSemaphorePermit,
@@ -60,9 +70,9 @@ impl Writer {
 
     pub(super) async fn append(&self, writes: Vec<Write>) -> Result<(), StoreFault> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone("append"))?;
-        let is_money = writes.iter().any(|write| write.is_money());
+        let promise = writes.iter().map(Write::promise).max().unwrap_or(Promise::Committed);
         let (reply, answer) = oneshot::channel();
-        self.send("append", Request::Append(Append { writes, is_money, place, reply }))?;
+        self.send("append", Request::Append(Append { writes, promise, place, reply }))?;
         answer.await.unwrap_or_else(|_| Err(gone("append")))
     }
 

@@ -1,0 +1,187 @@
+//! The wall: what is settled, what is held, and whether one more hold fits under every cap: of
+//! the campaign, of the model, of the episode, of the day. The worst case is held before a call
+//! and replaced by its true cost after it; a hold is granted under all caps or under none.
+
+use crate::model::{Caps, EpisodeId, Money, Spending};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+
+/// Which cap a hold does not fit under.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    Campaign,
+    Model,
+    Episode,
+    Day,
+}
+
+/// A cap at a glance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CapStats {
+    pub scope: Scope,
+    pub model: Option<String>,
+    pub spent_usd: Money,
+    pub held_usd: Money,
+    pub cap_usd: Money,
+}
+
+/// Why a hold was not granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Other calls are in flight; when they settle there may be room.
+    NotNow,
+    /// Not even with everything in flight free of charge.
+    Exhausted { scope: Scope, cap: Money, spent: Money },
+}
+
+/// What a hold is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    pub model: String,
+    pub episode: EpisodeId,
+    /// Days since 1970, UTC.
+    pub day: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    settled: Money,
+    held: Money,
+}
+
+impl Account {
+    fn spent(settled: Money) -> Self {
+        Self { settled, held: Money::ZERO }
+    }
+
+    fn fits(&self, scope: Scope, cap: Option<Money>, amount: Money) -> Result<(), Refusal> {
+        let Some(cap) = cap else { return Ok(()) };
+        let spent = self.settled;
+        let alone = spent.checked_add(amount).filter(|alone| *alone <= cap);
+        let alone = alone.ok_or(Refusal::Exhausted { scope, cap, spent })?;
+        match alone.checked_add(self.held) {
+            Some(all) if all <= cap => Ok(()),
+            _ => Err(Refusal::NotNow),
+        }
+    }
+
+    fn hold(&mut self, amount: Money) {
+        self.held = self.held.saturating_add(amount);
+    }
+
+    fn settle(&mut self, held: Money, cost: Money) {
+        self.held = self.held.saturating_sub(held);
+        self.settled = self.settled.saturating_add(cost);
+    }
+}
+
+/// One campaign's.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    caps: Caps,
+    total: Account,
+    models: HashMap<String, Account>,
+    episodes: HashMap<EpisodeId, Account>,
+    days: BTreeMap<i64, Account>,
+    holds: HashMap<String, (Purpose, Money)>,
+}
+
+impl Ledger {
+    pub fn new(caps: Caps, before: Spending) -> Self {
+        let Spending { total, models, day, episodes } = before;
+        Self {
+            total: Account::spent(total),
+            models: models.into_iter().map(|(m, spent)| (m, Account::spent(spent))).collect(),
+            episodes: episodes.into_iter().map(|(e, spent)| (e, Account::spent(spent))).collect(),
+            days: BTreeMap::from([(day.0, Account::spent(day.1))]),
+            holds: HashMap::new(),
+            caps,
+        }
+    }
+
+    /// Sets `amount` aside under `id`. The same id again changes nothing.
+    pub fn hold(&mut self, id: &str, purpose: &Purpose, amount: Money) -> Result<(), Refusal> {
+        if self.holds.contains_key(id) {
+            return Ok(());
+        }
+        self.fits(purpose, amount)?;
+        self.total.hold(amount);
+        if self.caps.models.contains_key(&purpose.model) {
+            self.models.entry(purpose.model.clone()).or_default().hold(amount);
+        }
+        if self.caps.episode.is_some() {
+            self.episodes.entry(purpose.episode.clone()).or_default().hold(amount);
+        }
+        if self.caps.day.is_some() {
+            self.days.entry(purpose.day).or_default().hold(amount);
+            // Days that are long over, and of which nothing is held, are of no use any more.
+            self.days.retain(|day, account| *day + 1 >= purpose.day || !account.held.is_zero());
+        }
+        self.holds.insert(id.to_owned(), (purpose.clone(), amount));
+        Ok(())
+    }
+
+    /// What is exhausted is told before what only has to be waited for.
+    fn fits(&self, purpose: &Purpose, amount: Money) -> Result<(), Refusal> {
+        let Caps { campaign, day, episode, models } = &self.caps;
+        let checks = [
+            self.total.fits(Scope::Campaign, *campaign, amount),
+            known(self.days.get(&purpose.day)).fits(Scope::Day, *day, amount),
+            known(self.models.get(&purpose.model)).fits(
+                Scope::Model,
+                models.get(&purpose.model).copied(),
+                amount,
+            ),
+            known(self.episodes.get(&purpose.episode)).fits(Scope::Episode, *episode, amount),
+        ];
+        let refusals = checks.into_iter().filter_map(Result::err);
+        let worst = refusals.min_by_key(|refusal| *refusal == Refusal::NotNow);
+        worst.map_or(Ok(()), Err)
+    }
+
+    /// Replaces a hold by what the call really cost; an unknown id changes nothing.
+    /// Returns whether the cost went above its hold: a fault of the estimate.
+    pub fn settle(&mut self, id: &str, cost: Money) -> bool {
+        let Some((purpose, amount)) = self.holds.remove(id) else { return false };
+        let days = self.days.get_mut(&purpose.day).into_iter();
+        let models = self.models.get_mut(&purpose.model).into_iter();
+        let episodes = self.episodes.get_mut(&purpose.episode).into_iter();
+        let all = days.chain(models).chain(episodes).chain([&mut self.total]);
+        all.for_each(|account| account.settle(amount, cost));
+        cost > amount
+    }
+
+    pub fn settled(&self) -> Money {
+        self.total.settled
+    }
+
+    pub fn held(&self) -> Money {
+        self.total.held
+    }
+
+    /// How far each cap is used up, but for those of episodes.
+    pub fn standing(&self, day: i64) -> Vec<CapStats> {
+        let one = |scope, model: Option<&String>, account: Account, cap| CapStats {
+            scope,
+            model: model.cloned(),
+            spent_usd: account.settled,
+            held_usd: account.held,
+            cap_usd: cap,
+        };
+        let campaign = self.caps.campaign.map(|cap| one(Scope::Campaign, None, self.total, cap));
+        let today = known(self.days.get(&day));
+        let day = self.caps.day.map(|cap| one(Scope::Day, None, today, cap));
+        let models = self.caps.models.iter();
+        let models =
+            models.map(|(m, cap)| one(Scope::Model, Some(m), known(self.models.get(m)), *cap));
+        campaign.into_iter().chain(day).chain(models).collect()
+    }
+}
+
+fn known(account: Option<&Account>) -> Account {
+    account.copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;
