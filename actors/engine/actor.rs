@@ -156,7 +156,8 @@ async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, Sub
     let planner = Arc::new(Planner { config: config.clone(), catalog: tools.catalog.clone() });
     let mut models = Vec::with_capacity(config.models.len());
     for model in &config.models {
-        models.push(Manned::new(model, &*tools.models)?);
+        let able = model.standing.has(&config.needs);
+        models.push(Manned::new(model, &*tools.models)?.able(able));
     }
     let prepared = prepare(&tools.world, planner, submit.source).await?;
     let today = day_of(tools.world.clock.now_ms());

@@ -55,20 +55,26 @@ impl Account {
         purpose: &Purpose,
         amount: Money,
     ) -> Result<(), Fault> {
-        let _first = self.line.lock().await;
         loop {
-            if let Some(what) = self.overrun.get() {
-                return Err(Fault::new(FaultKind::ModelPermanent, what.as_str()));
-            }
-            let freed = self.freed.notified();
-            let held = self.ledger().hold(id, purpose, amount);
-            match held {
-                Ok(()) => return Ok(()),
-                Err(Refusal::NotNow) => freed.await,
-                Err(Refusal::Exhausted { scope, cap, spent }) => {
-                    return Err(exhausted(scope, purpose, amount, cap, spent));
+            let first = self.line.lock().await;
+            let freed = loop {
+                if let Some(what) = self.overrun.get() {
+                    return Err(Fault::new(FaultKind::ModelPermanent, what.as_str()));
                 }
-            }
+                let freed = self.freed.notified();
+                let held = self.ledger().hold(id, purpose, amount);
+                match held {
+                    Ok(()) => return Ok(()),
+                    Err(Refusal::NotNow(Scope::Campaign | Scope::Day)) => freed.await,
+                    // Others have nothing to do with that cap: they are let by.
+                    Err(Refusal::NotNow(Scope::Model | Scope::Episode)) => break freed,
+                    Err(Refusal::Exhausted { scope, cap, spent }) => {
+                        return Err(exhausted(scope, purpose, amount, cap, spent));
+                    }
+                }
+            };
+            drop(first);
+            freed.await;
         }
     }
 
@@ -170,6 +176,25 @@ mod tests {
         }
         assert_eq!(*order.lock().unwrap(), ["large", "small", "smaller"]);
         assert_eq!((account.spent(), account.held()), (Money::ZERO, Money::ZERO));
+    }
+
+    /// Who waits for a cap of his own holds up nobody else.
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_his_own_cap_lets_others_by() {
+        let caps = Caps { episode: Some(dollars(10)), ..Caps::default() };
+        let account = Account::open(Vec::new(), &Lanes::default(), caps, Spending::default());
+        let of = |episode: &str| Purpose { episode: EpisodeId(episode.to_owned()), ..purpose() };
+        account.hold("first", &of("a"), dollars(8)).await.unwrap();
+        let account = Arc::new(account);
+        let (waits, own) = (account.clone(), of("a"));
+        let waiting = spawn("holder", async move { waits.hold("second", &own, dollars(5)).await });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let patience = Duration::from_secs(1);
+        let other = of("b");
+        let by = tokio::time::timeout(patience, account.hold("other", &other, dollars(5)));
+        by.await.unwrap().unwrap();
+        account.settle("first", Money::ZERO);
+        waiting.await.unwrap().unwrap();
     }
 
     /// One who leaves the line holds up nobody.

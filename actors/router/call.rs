@@ -104,9 +104,11 @@ impl Errand<'_> {
                 self.attempt(&context, self.call.limit.saturating_sub(so_far.took)).await?;
             so_far.tries += 1;
             so_far.cost = so_far.cost.saturating_add(outcome.cost);
-            so_far.took = so_far.took.saturating_add(outcome.took);
             let failure = match outcome.reply {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => {
+                    so_far.took = so_far.took.saturating_add(outcome.took);
+                    return Ok(reply);
+                }
                 Err(failure) => failure,
             };
             waited += since.map_or(Duration::ZERO, |since| outcome.left - since);
@@ -135,7 +137,8 @@ impl Errand<'_> {
         Err(Fault::new(FaultKind::ModelTransient, what))
     }
 
-    /// One try. An error here is not the model's: no money, no store, or nobody waits.
+    /// One try. An error here is no answer of the model's: no money, no store, nobody waits, or
+    /// there is no way to it.
     async fn attempt(&self, context: &CallContext, limit: Duration) -> Result<Attempted, Fault> {
         let (place, worst) = (self.call.place(context.retry), worst_case(&self.call.request));
         let wish = Wish { place, why: &self.choice.why, worst };

@@ -100,8 +100,9 @@ impl Lane {
         (state.probes_failed, state.last.clone())
     }
 
-    pub(super) fn is_down(&self) -> bool {
-        self.state().breaker.is_open()
+    /// Whether nothing can be asked of it now, not even by a probe.
+    pub(super) fn is_down(&self, now: Instant) -> bool {
+        !self.state().breaker.admits(now)
     }
 
     fn stats(&self) -> LaneStats {

@@ -4,12 +4,11 @@ use super::account::Account;
 use super::actor::RouterActor;
 use super::call::perform;
 use super::lane::{LaneStats, Lanes};
-use super::route::{declined, failure_of};
 use super::slot::{Manned, ModelStats};
 use super::ticket::{Office, Ticket, Wish};
 use crate::collector::CollectorHandle;
 use crate::model::{
-    Attempt, CallFault, CallPlace, CampaignName, Caps, ChatReply, ChatRequest, Fault, FaultKind,
+    Attempt, CallPlace, CampaignName, Caps, ChatReply, ChatRequest, Failure, Fault, FaultKind,
     Money, Spending, Usage, day_of,
 };
 use crate::policy::{CapStats, Intensity};
@@ -167,21 +166,17 @@ impl RouterHandle {
         Ok(self.account(campaign).ok_or_else(unknown)?.choose(model)?.told())
     }
 
-    /// Whom to ask instead of a model that has answered so, and why.
+    /// Whom to ask instead of a model that has failed so, and why.
     pub fn instead(
         &self,
         campaign: &CampaignName,
         model: &str,
-        reply: &Result<ChatReply, CallFault>,
+        failure: Failure,
         asked: &[String],
     ) -> Option<(String, String)> {
         let account = self.account(campaign)?;
-        let failure = match reply {
-            Ok(reply) => declined(reply),
-            Err(failure) => failure_of(&failure.fault),
-        };
         let slot = account.slot(model).ok()?;
-        Some(account.instead(&slot, failure?, asked)?.told())
+        Some(account.instead(&slot, failure, asked)?.told())
     }
 
     /// Dropping the returned future ends the call: one in flight counts in full.

@@ -17,6 +17,7 @@ pub use account::Account;
 pub use actor::RouterActor;
 pub use lane::LaneStats;
 pub use messages::{AccountStats, Call, Called, Route, RouterHandle};
+pub use route::{failure_of, failure_of_call};
 pub use slot::{Manned, ModelStats};
 pub use ticket::{Ticket, Unkept};
 pub use way::WayStats;

@@ -10,9 +10,8 @@
 
 use super::account::Account;
 use super::slot::ModelSlot;
-use crate::model::{ChatReply, Failure, Fault, FaultKind, FinishReason, SOONEST};
+use crate::model::{CallFault, ChatReply, Failure, Fault, FaultKind, FinishReason, SOONEST};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A model, and why it is this one; nothing where it is the one that was planned.
 #[derive(Clone)]
@@ -28,7 +27,15 @@ impl Choice {
 }
 
 /// How a call failed, as far as somebody else may be asked.
-pub(super) fn failure_of(fault: &Fault) -> Option<Failure> {
+pub fn failure_of_call(reply: &Result<ChatReply, CallFault>) -> Option<Failure> {
+    match reply {
+        Ok(reply) => declined(reply),
+        Err(failure) => failure_of(&failure.fault),
+    }
+}
+
+/// The same for what ends a call.
+pub fn failure_of(fault: &Fault) -> Option<Failure> {
     match fault.kind {
         FaultKind::ContextFull => Some(Failure::Context),
         FaultKind::ModelTransient => Some(Failure::Outage),
@@ -51,9 +58,12 @@ impl Account {
             let instead = instead.and_then(|how| self.instead(&planned.slot, how, &[]));
             return Ok(instead.unwrap_or(planned));
         }
-        let slots = self.slots.values().filter(|slot| !slot.config.standing.reserve);
+        let slots = self.slots.values().filter(|slot| slot.is_able());
         let nobody = || Fault::new(FaultKind::ModelPermanent, "there is no model to choose from");
-        let chosen = slots.min_by_key(|slot| rank(slot)).ok_or_else(nobody)?;
+        // The name decides what nothing else does.
+        let chosen = slots.min_by_key(|slot| (slot.rank(), &slot.config.name));
+        let chosen = chosen.ok_or_else(nobody)?;
+        chosen.tried();
         let why = match chosen.latency() {
             Some(latency) => format!("least latency: {} ms", latency.as_millis()),
             None => "least latency: not measured before".to_owned(),
@@ -74,13 +84,4 @@ impl Account {
         let why = format!("fallback from {}: {}", of.config.name, failure.as_str());
         Some(Choice { slot: next, why })
     }
-}
-
-/// Who answers goes before who does not; then who was never measured, the one with fewer calls
-/// first, so that all are; then who answers sooner. The name decides what nothing else does.
-fn rank(slot: &ModelSlot) -> (bool, Duration, u64, &str) {
-    let calls = slot.calls.load(std::sync::atomic::Ordering::Relaxed);
-    let latency = slot.latency();
-    let calls = if latency.is_some() { 0 } else { calls };
-    (slot.is_down(), latency.unwrap_or_default(), calls, &slot.config.name)
 }

@@ -3,10 +3,11 @@
 use super::lane::Lanes;
 use super::way::{Blocked, Pass, Way, WayStats};
 use crate::model::{CallFault, ChatReply, EpisodeId, Fault, FaultKind, ModelConfig, digest_of};
+use crate::policy::{Latency, Rank};
 use crate::ports::{ChatModel, ModelFactory};
 use serde::Serialize;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
@@ -25,8 +26,9 @@ pub(super) struct ModelSlot {
     pub(super) calls: AtomicU64,
     pub(super) retries: AtomicU64,
     pub(super) failures: AtomicU64,
-    /// How long answers take of late, in microseconds; zero before the first.
-    latency: AtomicU64,
+    pace: Mutex<Latency>,
+    /// Whether it can do what the campaign needs.
+    able: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,6 +48,7 @@ pub struct ModelStats {
 pub struct Manned {
     pub(super) config: ModelConfig,
     ways: Vec<(ModelConfig, Arc<dyn ChatModel>)>,
+    able: bool,
 }
 
 impl Manned {
@@ -54,7 +57,12 @@ impl Manned {
             let model = factory.model(&alone)?;
             Ok((alone, model))
         });
-        Ok(Self { config: config.clone(), ways: ways.collect::<Result<_, Fault>>()? })
+        Ok(Self { config: config.clone(), ways: ways.collect::<Result<_, Fault>>()?, able: true })
+    }
+
+    /// Whether it can do what the campaign needs, to be chosen for anything.
+    pub fn able(self, able: bool) -> Self {
+        Self { able, ..self }
     }
 }
 
@@ -72,21 +80,22 @@ impl ModelSlot {
             calls: AtomicU64::default(),
             retries: AtomicU64::default(),
             failures: AtomicU64::default(),
-            latency: AtomicU64::default(),
+            pace: Mutex::default(),
+            able: manned.able,
         }
     }
 
     /// Waits until one of its keys may be used, in the order in which it was wanted. An episode
-    /// keeps to one key while it can: what its provider has cached is that key's.
+    /// keeps to one key while it can: what its provider has cached is that key's. Who stands
+    /// in the line gives up together with its head, once a provider that is down has failed
+    /// often enough since he came; where somebody else stands ready, at once.
     pub(super) async fn pass(&self, episode: &EpisodeId, tokens: u64) -> Result<Pass, Fault> {
+        let failed_before = self.probes_failed();
         let _first = self.line.lock().await;
         let home = self.home(episode);
-        let failed_before: u64 = self.ways.iter().map(|way| way.trouble().0).sum();
         loop {
+            // Made before looking, so that no change in between goes unheard.
             let changed = self.changed.notified();
-            let mut changed = std::pin::pin!(changed);
-            // Before looking, so that no change in between goes unseen.
-            changed.as_mut().enable();
             let obstacles = match self.try_pass(home, tokens) {
                 Ok(pass) => return Ok(pass),
                 Err(obstacles) => obstacles,
@@ -94,11 +103,13 @@ impl ModelSlot {
             if obstacles.iter().all(|blocked| matches!(blocked, Blocked::Down(_))) {
                 self.give_up_after(failed_before)?;
             }
-            let wait = obstacles.iter().filter_map(Blocked::wait).min();
-            if let Some(wait) = wait.filter(|wait| *wait > MOST_WAITED) {
-                return Err(self.too_long(wait));
+            let waits = || obstacles.iter().map(|blocked| blocked.wait().unwrap_or_default());
+            if let Some(least) = waits().min().filter(|least| *least > MOST_WAITED) {
+                return Err(self.too_long(least));
             }
-            tokio::select! { () = changed => {} () = sleep(wait.unwrap_or(MOST_WAITED)) => {} }
+            let wait = obstacles.iter().filter_map(Blocked::wait).min();
+            let wait = wait.unwrap_or(MOST_WAITED).min(MOST_WAITED);
+            tokio::select! { () = changed => {} () = sleep(wait) => {} }
         }
     }
 
@@ -123,14 +134,17 @@ impl ModelSlot {
         u64::from_str_radix(&digest[..15], 16).unwrap_or(0) as usize % self.ways.len()
     }
 
+    fn probes_failed(&self) -> u64 {
+        self.ways.iter().map(|way| way.trouble().0).sum()
+    }
+
     fn give_up_after(&self, failed_before: u64) -> Result<(), Fault> {
-        let troubles: Vec<(u64, Option<Fault>)> = self.ways.iter().map(|w| w.trouble()).collect();
-        let failed: u64 = troubles.iter().map(|(failed, _)| failed).sum();
         let enough = PROBES * self.ways.len() as u64;
-        if failed - failed_before < enough {
+        let stands_ready = !self.config.standing.fallback.outage.is_empty();
+        if self.probes_failed() - failed_before < enough && !stands_ready {
             return Ok(());
         }
-        let last = troubles.into_iter().find_map(|(_, last)| last);
+        let last = self.ways.iter().find_map(|way| way.trouble().1);
         let last = last.map_or_else(String::new, |last| format!(": {}", last.message));
         let what = format!("{} does not answer{last}", self.config.provider());
         Err(Fault::new(FaultKind::ModelTransient, what))
@@ -148,25 +162,43 @@ impl ModelSlot {
 
     /// Whether none of its providers answers.
     pub(super) fn is_down(&self) -> bool {
-        self.ways.iter().all(|way| way.is_down())
+        let now = Instant::now();
+        self.ways.iter().all(|way| way.is_down(now))
     }
 
-    /// One that left so long ago was answered.
+    /// One that left so long ago was answered, or was not.
     pub(super) fn answered(&self, reply: &Result<ChatReply, CallFault>, took: Duration) {
-        if reply.is_err() {
-            self.failures.fetch_add(1, Ordering::Relaxed);
-            return;
+        match reply {
+            Ok(_) => self.latency_of().measured(took),
+            Err(failure) => {
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                if failure.fault.kind != FaultKind::Cancelled {
+                    self.latency_of().failed(took);
+                }
+            }
         }
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).max(1);
-        let newer =
-            |old: u64| if old == 0 { took } else { (old - old / 8).saturating_add(took / 8) };
-        // Whoever comes second in between counts a little less.
-        self.latency.store(newer(self.latency.load(Ordering::Relaxed)).max(1), Ordering::Relaxed);
+    }
+
+    fn latency_of(&self) -> MutexGuard<'_, Latency> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn latency(&self) -> Option<Duration> {
-        let micros = self.latency.load(Ordering::Relaxed);
-        (micros > 0).then(|| Duration::from_micros(micros))
+        self.latency_of().lately()
+    }
+
+    /// Where it stands among those that could be asked, by how soon they answer.
+    pub(super) fn rank(&self) -> (bool, Rank) {
+        (self.is_down(), self.latency_of().rank(Instant::now()))
+    }
+
+    /// It is asked because it may be the soonest.
+    pub(super) fn tried(&self) {
+        self.latency_of().tried();
+    }
+
+    pub(super) fn is_able(&self) -> bool {
+        self.able && !self.config.standing.reserve
     }
 
     pub(super) fn stats(&self) -> ModelStats {

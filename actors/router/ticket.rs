@@ -8,7 +8,7 @@
 
 use super::account::Account;
 use super::slot::ModelSlot;
-use super::way::Pass;
+use super::way::{Pass, Way};
 use crate::collector::CollectorHandle;
 use crate::model::{
     CallFault, CallPlace, CallRecord, Charge, ChatReply, Entry, Exchange, Fault, FaultKind, Money,
@@ -47,7 +47,9 @@ pub struct Ticket {
     held: Option<Held>,
     at_ms: i64,
     left: Instant,
-    pass: Pass,
+    /// Until the exchange was heard.
+    pass: Option<Pass>,
+    way: Arc<Way>,
     why: String,
 }
 
@@ -77,7 +79,8 @@ impl Office {
         };
         let (office, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
         let (left, why) = (Instant::now(), why.to_owned());
-        Ok(Ticket { office, slot, place, held, at_ms, left, pass, why })
+        let (way, pass) = (pass.way().clone(), Some(pass));
+        Ok(Ticket { office, slot, place, held, at_ms, left, pass, way, why })
     }
 
     /// The worst case set aside, in memory and durably, before the request may leave.
@@ -120,12 +123,12 @@ impl Office {
 impl Ticket {
     /// Who is asked, with the key that is to be used.
     pub(super) fn model(&self) -> &Arc<dyn ChatModel> {
-        &self.pass.way().model
+        &self.way.model
     }
 
     /// Which of the model's keys it is.
     pub fn key(&self) -> usize {
-        self.slot.number_of(self.pass.way())
+        self.slot.number_of(&self.way)
     }
 
     /// What the try cost. One whose end is unknown, or whose tokens nobody counted, cost all
@@ -140,15 +143,23 @@ impl Ticket {
         }
     }
 
+    /// The exchange is over: others may leave, whoever still waits to be told of it.
+    pub fn heard(&mut self, reply: &Result<ChatReply, CallFault>) {
+        if let Some(pass) = self.pass.take() {
+            self.slot.answered(reply, self.left.elapsed());
+            pass.heard(reply);
+        }
+    }
+
     /// Replaces the hold by the cost, and keeps what went over the wire.
     pub async fn settle(
-        self,
+        mut self,
         cost: Money,
         reply: &Result<ChatReply, CallFault>,
         exchange: Option<Exchange>,
     ) -> Result<(), Unkept> {
         let mut entries = Vec::new();
-        self.slot.answered(reply, self.left.elapsed());
+        self.heard(reply);
         entries
             .extend(self.held.as_ref().map(|h| Entry::Settled { id: h.id.clone(), amount: cost }));
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
@@ -159,10 +170,9 @@ impl Ticket {
                 written.map_err(|fault| Unkept { fault, entries })
             }
         };
-        if let Some(held) = self.held {
+        if let Some(held) = self.held.take() {
             held.settle(cost);
         }
-        self.pass.heard(reply);
         written
     }
 
@@ -176,7 +186,7 @@ impl Ticket {
         Entry::Called(Box::new(CallRecord {
             place: self.place.clone(),
             model: self.slot.config.name.clone(),
-            provider: self.pass.way().provider().map(str::to_owned),
+            provider: self.way.provider().map(str::to_owned),
             why: self.why.clone(),
             answered_by: reply.as_ref().ok().and_then(|reply| reply.answered_by.clone()),
             usage: counted.map(|reply| reply.usage),

@@ -105,8 +105,8 @@ impl Way {
         self.lane.as_ref().map(|lane| lane.name())
     }
 
-    pub(super) fn is_down(&self) -> bool {
-        self.lane.as_ref().is_some_and(|lane| lane.is_down())
+    pub(super) fn is_down(&self, now: Instant) -> bool {
+        self.lane.as_ref().is_some_and(|lane| lane.is_down(now))
     }
 
     /// How many probes of its provider have failed so far, and what the last failure was.

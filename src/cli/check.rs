@@ -1,44 +1,28 @@
 //! `synthd check`: every error of a campaign file at once.
 
-use super::TemplateDirs;
-use super::output::{complain_of_config, say, say_json};
-use crate::config;
-use crate::control::check_selection;
+use super::campaign_file::CampaignFile;
+use super::output::{say, say_json};
 use crate::error::Result;
 use crate::estimate::{self, affordable};
-use crate::templates;
 use clap::Args;
 use serde_json::json;
-use std::path::PathBuf;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(after_help = "Example:
   synthd check config/quickstart.toml")]
 pub(super) struct CheckArgs {
-    /// The campaign file
-    campaign: PathBuf,
     #[command(flatten)]
-    prices: super::prices::PriceOptions,
-    #[command(flatten)]
-    templates: TemplateDirs,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
+    file: CampaignFile,
 }
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
-    args.prices.table()?;
-    let loaded = match config::load_campaign(&args.campaign) {
-        Ok(loaded) => loaded,
-        Err(errors) => {
-            complain_of_config(&errors, args.json);
-            return Ok(ExitCode::from(errors.code().exit_code()));
-        }
+    let (loaded, catalog) = match args.file.load()? {
+        ControlFlow::Continue(loaded) => loaded,
+        ControlFlow::Break(code) => return Ok(code),
     };
-    let catalog = templates::load(&args.templates.directories)?;
     let tasks = &loaded.config.tasks;
-    check_selection(&catalog, &loaded.config)?;
     affordable(&estimate::campaign(&catalog, &loaded.config)?)?;
     let selected = catalog.select(&tasks.templates, &tasks.exclude);
     let plan = json!({
@@ -48,12 +32,12 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
         "models": loaded.config.models.iter().map(|m| &m.name).collect::<Vec<_>>(),
         "scaffolds": loaded.config.scaffolds,
     });
-    if args.json {
+    if args.file.json {
         say_json(&json!({ "ok": true, "plan": plan }))?;
     } else {
         say(&format!(
             "{} is valid: {}, {}, {}, {}",
-            args.campaign.display(),
+            args.file.campaign.display(),
             many(selected.len() as u64, "template"),
             many(plan["tasks"].as_u64().unwrap_or(0), "task"),
             many(loaded.config.models.len() as u64, "model"),

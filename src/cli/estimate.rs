@@ -1,16 +1,12 @@
 //! `synthd estimate`: what a campaign costs, before it does.
 
-use super::TemplateDirs;
-use super::output::{complain_of_config, say, say_json};
-use super::prices::PriceOptions;
+use super::campaign_file::CampaignFile;
+use super::output::{say, say_json};
 use super::visible::fit;
-use crate::config;
-use crate::control::check_selection;
 use crate::error::Result;
 use crate::estimate::{self, CampaignEstimate, Sums};
-use crate::templates;
 use clap::Args;
-use std::path::PathBuf;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -25,30 +21,17 @@ Examples:
   synthd estimate campaign.toml --json | jq -r .likely_usd"
 )]
 pub(super) struct EstimateArgs {
-    /// The campaign file
-    campaign: PathBuf,
     #[command(flatten)]
-    prices: PriceOptions,
-    #[command(flatten)]
-    templates: TemplateDirs,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
+    file: CampaignFile,
 }
 
 pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
-    args.prices.table()?;
-    let loaded = match config::load_campaign(&args.campaign) {
-        Ok(loaded) => loaded,
-        Err(errors) => {
-            complain_of_config(&errors, args.json);
-            return Ok(ExitCode::from(errors.code().exit_code()));
-        }
+    let (loaded, catalog) = match args.file.load()? {
+        ControlFlow::Continue(loaded) => loaded,
+        ControlFlow::Break(code) => return Ok(code),
     };
-    let catalog = templates::load(&args.templates.directories)?;
-    check_selection(&catalog, &loaded.config)?;
     let estimate = estimate::campaign(&catalog, &loaded.config)?;
-    if args.json {
+    if args.file.json {
         say_json(&estimate)?;
     } else {
         say(&page(&estimate));

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod call;
+mod campaign_file;
 mod check;
 mod dataset;
 mod dial;

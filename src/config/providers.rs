@@ -7,7 +7,7 @@ use super::raw_models::{RawModel, RawProvider};
 use super::reader::Reader;
 use super::values::Fault;
 use crate::prices::Listed;
-use synthd_actors::model::{CampaignName, Endpoint, Recorded};
+use synthd_actors::model::{CampaignName, Endpoint, Recorded, SOONEST};
 
 /// Where a model is asked, by its name; none for models of the engine's own.
 pub(super) fn endpoint(
@@ -66,6 +66,11 @@ fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
         return;
     }
     if check_replay(provider, reader) {
+        return;
+    }
+    if SOONEST.split('/').next() == Some(name) {
+        let fault = own(format!("{name} stands for whichever provider answers soonest"));
+        reader.value(&provider.place, fault.hint("give the section another name"));
         return;
     }
     let built_in = offer.providers.iter().find(|known| known.name == name);

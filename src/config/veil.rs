@@ -11,7 +11,7 @@ pub(super) fn veiled(line: &str) -> String {
     let mut rest = line;
     while let Some((before, value, after)) = next_string(rest) {
         kept.push_str(before);
-        let alone = !line.contains('=') && is_like_a_key(value);
+        let alone = is_of_a_list(line) && !is_plain(value);
         let telling = names_secret(&line[..line.len() - rest.len() + before.len()]) || alone;
         let secret = telling && !is_name(value) || is_more_than_address(value);
         kept.extend(value.chars().map(|c| if secret { '*' } else { c }));
@@ -57,10 +57,35 @@ fn names_secret(before: &str) -> bool {
     TELLING.iter().any(|telling| key.contains(telling))
 }
 
-/// Whether a text of a list over several lines, whose key is not in sight, may be one.
-fn is_like_a_key(value: &str) -> bool {
-    const SHORTEST: usize = 16;
-    value.starts_with("sk-") || value.len() >= SHORTEST && !value.contains(['/', '*', ' ', '.'])
+/// Whether a line holds texts of a list over several lines, whose key is not in sight.
+fn is_of_a_list(line: &str) -> bool {
+    line.trim_start().starts_with(['"', '\''])
+        && !line.split_once('=').is_some_and(|(key, _)| is_one_text(key.trim()))
+}
+
+/// Whether it is a single quoted text: a key that is quoted itself.
+fn is_one_text(key: &str) -> bool {
+    let inside = key.trim_matches(['"', '\'']);
+    key.len() == inside.len() + 2 && !inside.contains(['"', '\'', ','])
+}
+
+/// Whether it is a short word, a host, or a path of lower-case words, as lists of a campaign have
+/// them; keys are none of these.
+fn is_plain(value: &str) -> bool {
+    const LONGEST: usize = 24;
+    let word = |part: &str| {
+        part.len() <= LONGEST
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_*.".contains(&b))
+    };
+    let letters = |part: &str| part.bytes().all(|b| b.is_ascii_lowercase() || b == b'-');
+    let is_path = value.contains(['/', '*']) && value.split('/').all(word);
+    let is_host = value.rsplit_once('.').is_some_and(|(before, top)| {
+        (2..=10).contains(&top.len()) && letters(top) && before.split('.').all(word)
+    });
+    let is_word = value.len() < 16 && letters(value) && !value.starts_with("sk-");
+    is_path || is_host || is_word
 }
 
 /// Whether somebody's name and key, or a question, stand in an address.
@@ -87,6 +112,11 @@ mod tests {
             (r#"    "sk-1", "A_KEY","#, r#"    "****", "A_KEY","#),
             (r#"    "0123456789abcdef""#, r#"    "****************""#),
             (r#"    "debugging/by-hand","#, r#"    "debugging/by-hand","#),
+            (r#"    "pypi.org", "memory-cgroup""#, r#"    "pypi.org", "memory-cgroup""#),
+            (r#"    "eyJh.bGci.OiJI", # x = 1"#, r#"    "**************", # x = 1"#),
+            (r#"    "ab+/cdef123456==""#, r#"    "****************""#),
+            (r#"    "k1", 'A_KEY'"#, r#"    "**", 'A_KEY'"#),
+            (r#""node-20" = "registry.example/node""#, r#""node-20" = "registry.example/node""#),
             (
                 r#"a = { dialect = "vllm", api_key = 'sk-é' }"#,
                 r#"a = { dialect = "vllm", api_key = '****' }"#,

@@ -3,6 +3,7 @@
 //! until somebody has looked at its price.
 
 use super::asked::Asked;
+use super::items;
 use crate::llm::Family;
 use serde_json::Value;
 
@@ -88,21 +89,8 @@ const TIERS: [&str; 4] = ["auto", "default", "flex", "standard_only"];
 /// Tools that the client runs itself.
 const OWN_TOOLS: [&str; 6] =
     ["function", "custom", "bash_", "text_editor_", "memory_", "computer_"];
-const TEXTS: [&str; 12] = [
-    "text",
-    "refusal",
-    "tool_use",
-    "tool_result",
-    "thinking",
-    "redacted_thinking",
-    "input_text",
-    "output_text",
-    // Items, whose texts stand in the body like all others.
-    "reasoning",
-    "function_call",
-    "function_call_output",
-    "custom_tool_call",
-];
+const TEXTS: [&str; 6] =
+    ["text", "refusal", "tool_use", "tool_result", "thinking", "redacted_thinking"];
 const IMAGES: [&str; 3] = ["image_url", "image", "input_image"];
 
 /// Why no worst case is known, if none is. `writes` says whether the price of a cache's write
@@ -119,7 +107,7 @@ pub(super) fn unbounded(asked: &Asked, writes: bool) -> Option<String> {
     };
     let keys = json.as_object().into_iter().flatten();
     let mut strange = keys.filter(|(key, value)| {
-        !value.is_null() && !known.contains(&key.as_str()) && !tier(key, value)
+        !value.is_null() && *value != false && !known.contains(&key.as_str()) && !tier(key, value)
     });
     if let Some((key, value)) = strange.next() {
         let value = value.as_str().map_or_else(String::new, |value| format!(" ({value:.40})"));
@@ -130,7 +118,10 @@ pub(super) fn unbounded(asked: &Asked, writes: bool) -> Option<String> {
     if let Some(kind) = kinds.find(|kind| !OWN_TOOLS.iter().any(|own| kind.starts_with(own))) {
         return Some(format!("the tool {kind} is run by the provider, at a price of its own"));
     }
-    let places = ["system", "tools", "messages", "input"].map(|key| &json[key]);
+    if asked.family == Family::Responses {
+        return items::unbounded(json);
+    }
+    let places = ["system", "tools", "messages"].map(|key| &json[key]);
     if let Some(why) = places.iter().find_map(|place| cached(place, writes)) {
         return Some(why.to_owned());
     }
@@ -177,8 +168,7 @@ fn foreign(json: &Value) -> Option<String> {
                     (!own).then(|| format!("how many tokens {kind:?} has is not known"))
                 }
                 // The arguments of a call may look like anything.
-                Some("tool_use" | "function_call" | "custom_tool_call" | "reasoning") => None,
-                Some("function_call_output") => object.get("output").and_then(foreign),
+                Some("tool_use") => None,
                 _ => object.get("content").and_then(foreign),
             }
         }

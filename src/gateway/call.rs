@@ -8,8 +8,10 @@ use super::session::Session;
 use super::{Gateway, Keyed, bounds, pass, translate};
 use bytes::Bytes;
 use std::sync::Arc;
-use synthd_actors::model::{CallFault, CallPlace, ChatReply, FaultKind, Money, SOONEST, Witness};
-use synthd_actors::router::Ticket;
+use synthd_actors::model::{
+    CallFault, CallPlace, ChatReply, Failure, Fault, FaultKind, Money, SOONEST, Witness,
+};
+use synthd_actors::router::{Ticket, failure_of, failure_of_call};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +27,8 @@ pub(super) enum Last {
 pub(super) struct Done {
     pub(super) reply: Result<ChatReply, CallFault>,
     pub(super) last: Last,
+    /// A filter of the provider's has refused it.
+    pub(super) filtered: bool,
 }
 
 /// What both ways of answering need.
@@ -59,36 +63,48 @@ impl Call {
         }
     }
 
-    /// One model after another, as long as one fails for which another one stands ready.
+    /// One model after another, as long as one fails for which another one stands ready. Where
+    /// none of those could even be asked, the client is told of the first.
     async fn attempt(&self, outlet: &mut Outlet) -> Result<(), Refusal> {
         // What was answered and is in no record yet goes before anything else.
         let written = self.gateway.write_down().await;
         written.map_err(|(_, fault)| Refusal::of(&fault))?;
-        let mut next = self.first()?;
-        let mut asked = Vec::new();
+        let (mut next, mut asked, mut first) = (self.first()?, Vec::new(), None);
         let place = self.session.next();
         loop {
             let place = CallPlace { retry: asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
-            let Some((tried, ticket, witness)) = self.try_one(&next, &place, outlet).await? else {
-                return Ok(());
+            let (failed, last) = match self.try_one(&next, &place, outlet).await {
+                Err(Untried::Left) => return Ok(()),
+                Err(Untried::Refused(refusal)) => (None, Last::Refuse(refusal)),
+                Err(Untried::Fault(fault)) => {
+                    (failure_of(&fault), Last::Refuse(Refusal::of(&fault)))
+                }
+                Ok(tried) => {
+                    let failed = tried.done.failed();
+                    let instead = failed.and_then(|how| self.instead(&next.0, how, &asked));
+                    if instead.is_none() {
+                        tried.tell_and_settle(self, outlet).await;
+                        return Ok(());
+                    }
+                    (failed, tried.settle(self).await)
+                }
             };
-            let instead = tried.instead(self, &next.0, &asked);
-            let (cost, place) = (ticket.cost_of(&tried.reply), place.id());
-            if instead.is_none() {
-                // The hold stands meanwhile, so that nothing is forgotten, and nobody waits for
-                // a disk.
-                outlet.last(tried.last).await;
-            }
-            if let Err(unkept) = ticket.settle(cost, &tried.reply, witness.take()).await {
-                tracing::error!(call = place, fault = %unkept.fault, "a call is not recorded yet");
-                self.gateway.backlog.keep(unkept);
-            }
+            let instead = failed.and_then(|how| self.instead(&next.0, how, &asked));
+            let told = first.get_or_insert(last);
             match instead {
                 Some(instead) => next = instead,
-                None => return Ok(()),
+                None => {
+                    let told = std::mem::replace(told, Last::Pieces(Vec::new()));
+                    outlet.last(told).await;
+                    return Ok(());
+                }
             }
         }
+    }
+
+    fn instead(&self, name: &str, how: Failure, asked: &[String]) -> Option<(String, String)> {
+        self.gateway.router.instead(&self.session.campaign, name, how, asked)
     }
 
     /// Whom to begin with, and why.
@@ -105,36 +121,35 @@ impl Call {
             .map_err(|fault| Refusal::of(&fault))
     }
 
-    /// None where the client has left before anything was asked.
     async fn try_one(
         &self,
         (name, why): &(String, String),
         place: &CallPlace,
         outlet: &mut Outlet,
-    ) -> Result<Option<(Done, Ticket, Witness)>, Refusal> {
+    ) -> Result<Tried, Untried> {
         let Self { gateway, asked, .. } = self;
         let Some((name, behind)) = gateway.models.get_key_value(name) else {
-            return Err(Refusal::new(
-                404,
-                "model_not_found",
-                format!("there is no model {name:?}"),
-            ));
+            let what = format!("there is no model {name:?}");
+            return Err(Untried::Refused(Refusal::new(404, "model_not_found", what)));
         };
         if !behind.is_free
             && let Some(why) = bounds::unbounded(asked, behind.writes_priced)
         {
-            return Err(Refusal::bad(format!("no worst case is known for this call: {why}")));
+            let what = format!("no worst case is known for this call: {why}");
+            return Err(Untried::Refused(Refusal::bad(what)));
         }
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
         let worst = asked.worst(gateway.output_cap, upstream);
         let ticket = gateway.router.admit(place.clone(), name, why, worst, &self.unwanted).await;
-        let ticket = ticket.map_err(|fault| Refusal::of(&fault))?;
+        let mut ticket = ticket.map_err(Untried::Fault)?;
         if self.unwanted.is_cancelled() {
             let left = CallFault::free(FaultKind::Cancelled, "the client has left");
-            let settled = ticket.settle(Money::ZERO, &Err(left), None).await;
-            return settled.map(|()| None).map_err(|unkept| Refusal::of(&unkept.fault));
+            if let Err(unkept) = ticket.settle(Money::ZERO, &Err(left), None).await {
+                gateway.backlog.keep(unkept);
+            }
+            return Err(Untried::Left);
         }
-        let no_key = || Refusal::new(500, "no_key", "there is no such key");
+        let no_key = || Untried::Refused(Refusal::new(500, "no_key", "there is no such key"));
         let witness = Witness::default();
         let errand = Errand {
             asked,
@@ -151,19 +166,59 @@ impl Call {
             }
             _ => translate::ask(&errand, outlet).await,
         };
-        Ok(Some((done, ticket, witness)))
+        // Before the client is: others need not wait until he has read it.
+        ticket.heard(&done.reply);
+        Ok(Tried { done, ticket, witness })
+    }
+}
+
+/// Why a model was not even asked.
+enum Untried {
+    /// The client has.
+    Left,
+    Refused(Refusal),
+    Fault(Fault),
+}
+
+/// An exchange that is over, and not settled.
+struct Tried {
+    done: Done,
+    ticket: Ticket,
+    witness: Witness,
+}
+
+impl Tried {
+    /// The hold stands while the client is told, so that nothing is forgotten, and nobody waits
+    /// for a disk.
+    async fn tell_and_settle(self, call: &Call, outlet: &mut Outlet) {
+        let Self { done: Done { reply, last, filtered }, ticket, witness } = self;
+        outlet.last(last).await;
+        let untold = Done { reply, last: Last::Pieces(Vec::new()), filtered };
+        Self { done: untold, ticket, witness }.settle(call).await;
+    }
+
+    /// What would have been told.
+    async fn settle(self, call: &Call) -> Last {
+        let Self { done, ticket, witness } = self;
+        let cost = ticket.cost_of(&done.reply);
+        if let Err(unkept) = ticket.settle(cost, &done.reply, witness.take()).await {
+            tracing::error!(fault = %unkept.fault, "a call is not recorded yet");
+            call.gateway.backlog.keep(unkept);
+        }
+        done.last
     }
 }
 
 impl Done {
-    /// Who is asked instead, and why, if the client has heard nothing yet. Being asked too often
-    /// is for the client to wait for.
-    fn instead(&self, call: &Call, name: &str, asked: &[String]) -> Option<(String, String)> {
+    /// How it failed, as far as somebody else may be asked: the client has heard nothing yet.
+    /// Being asked too often is for the client to wait for.
+    fn failed(&self) -> Option<Failure> {
         let told = matches!(self.last, Last::Pieces(_));
         let limited = self.reply.as_ref().is_err_and(|failure| failure.rate_limited);
-        if told || limited {
-            return None;
+        match (told || limited, self.filtered) {
+            (true, _) => None,
+            (false, true) => Some(Failure::Filter),
+            (false, false) => failure_of_call(&self.reply),
         }
-        call.gateway.router.instead(&call.session.campaign, name, &self.reply, asked)
     }
 }

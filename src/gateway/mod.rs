@@ -18,6 +18,7 @@ mod chat;
 mod door;
 #[cfg(test)]
 mod fuzz;
+mod items;
 mod messages;
 mod outlet;
 mod pass;

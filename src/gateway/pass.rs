@@ -27,7 +27,7 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
         Ok(body) => body,
         Err(refusal) => {
             let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
-            return Done { reply: Err(fault), last: Last::Refuse(refusal) };
+            return Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false };
         }
     };
     let _censor = upstream.censor(errand.witness);
@@ -39,11 +39,11 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
             // It is the gateway's key that is refused, not the client's.
             refused(fault)
         }
-        Ok(Opened::Refused { status, headers, body, fault }) => {
+        Ok(Opened::Refused { status, headers, body, fault, filtered }) => {
             let headers = passed(&headers);
             let answer =
                 Answer::Whole { status: status.as_u16(), headers, body: Bytes::from(body) };
-            Done { reply: Err(fault), last: Last::Answer(answer) }
+            Done { reply: Err(fault), last: Last::Answer(answer), filtered }
         }
         Ok(Opened::Passage(passage)) if passage.is_stream != errand.asked.stream => {
             otherwise(errand, upstream, *passage, outlet).await
@@ -57,7 +57,7 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
 
 fn refused(fault: CallFault) -> Done {
     let refusal = Refusal::of_call(&fault);
-    Done { reply: Err(fault), last: Last::Refuse(refusal) }
+    Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false }
 }
 
 /// A stream that nobody asked for, or none where one was asked for: told as it was wanted.
@@ -73,7 +73,7 @@ async fn otherwise(
         Ok(reply) => tell(errand, reply, outlet),
         Err(fault) => Last::Refuse(Refusal::of_call(fault)),
     };
-    Done { reply, last }
+    Done { reply, last, filtered: false }
 }
 
 async fn whole(upstream: &Upstream, mut passage: Passage) -> Done {
@@ -86,7 +86,7 @@ async fn whole(upstream: &Upstream, mut passage: Passage) -> Done {
         (None, Err(fault)) => Last::Refuse(Refusal::of_call(fault)),
         (None, Ok(_)) => Last::Refuse(Refusal::new(502, "upstream_failed", "it said nothing")),
     };
-    Done { reply, last }
+    Done { reply, last, filtered: false }
 }
 
 /// Piece by piece, but for the last, which is told with how it ended.
@@ -115,7 +115,7 @@ async fn stream(
         }
         last.push(Bytes::from(Refusal::of_call(fault).event(errand.asked.family)));
     }
-    Done { reply, last: Last::Pieces(last) }
+    Done { reply, last: Last::Pieces(last), filtered: false }
 }
 
 /// The chunk that only counts, which the client has not asked for.

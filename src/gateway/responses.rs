@@ -12,7 +12,7 @@ use synthd_actors::model::{
     ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
 };
 
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 17] = [
     "model",
     "input",
     "instructions",
@@ -23,6 +23,7 @@ const KNOWN: [&str; 16] = [
     "top_p",
     "max_output_tokens",
     "stream",
+    "stream_options",
     // Said of the client, or of what its provider keeps, not to the model.
     "user",
     "metadata",

@@ -53,7 +53,7 @@ pub(super) async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) ->
 
 /// By the path, and by what only one of them sends where both share one.
 fn family_of(request: &Request<Incoming>) -> Family {
-    let path = request.uri().path();
+    let path = request.uri().path().trim_end_matches('/');
     let shared = path.contains("/models") && request.headers().contains_key("anthropic-version");
     match path.contains("/messages") || shared {
         true => Family::Anthropic,

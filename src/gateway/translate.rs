@@ -26,7 +26,7 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
         Ok(request) => request,
         Err(refusal) => {
             let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
-            return Done { reply: Err(fault), last: Last::Refuse(refusal) };
+            return Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false };
         }
     };
     let context = CallContext {
@@ -50,7 +50,7 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
         Ok(reply) => tell(errand, reply, outlet),
         Err(fault) => Last::Refuse(Refusal::of_call(fault)),
     };
-    Done { reply, last }
+    Done { reply, last, filtered: false }
 }
 
 fn canonical(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {

@@ -8,6 +8,7 @@
 
 use super::anthropic::{self, Messages};
 use super::events::{self, Assemble, Splitter};
+use super::faults;
 use super::http::{Answer, Patience};
 use super::key::KeyIn;
 use super::openai::{self, OpenAiChat};
@@ -56,6 +57,8 @@ pub enum Opened {
         headers: HeaderMap,
         body: String,
         fault: CallFault,
+        /// By a filter of the provider's.
+        filtered: bool,
     },
 }
 
@@ -126,7 +129,8 @@ impl Upstream {
         }
         let (status, headers) = (answer.status, answer.headers.clone());
         let (body, fault) = provider.complaint(answer).await;
-        Ok(Opened::Refused { status, headers, body, fault })
+        let filtered = faults::is_filtered(status, &body);
+        Ok(Opened::Refused { status, headers, body, fault, filtered })
     }
 
     /// A fault without the key in it: providers repeat what they were sent.

@@ -65,6 +65,8 @@ async fn what_is_sent_is_what_the_format_wants() {
         "stream": true,
         "stream_options": { "include_usage": true },
         "max_completion_tokens": 77,
+        // Of how it opens: the same in every turn, and in a campaign that asks the same.
+        "prompt_cache_key": "5c06ed56df24dce749272b883380376a",
         "messages": [
             { "role": "system", "content": "be brief" },
             { "role": "user", "content": "hello" },

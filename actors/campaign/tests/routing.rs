@@ -58,6 +58,55 @@ fn a_model_that_does_not_answer_is_stood_in_for() {
     });
 }
 
+/// A model that is back is asked again, by whatever begins then.
+#[test]
+fn a_model_that_answers_again_is_asked_again() {
+    in_test_system(options(), |kit| async move {
+        let mut one = remote("fake/one", &[]);
+        one.standing.fallback.outage = vec!["fake/two".to_owned()];
+        let mut two = remote("fake/two", &[]);
+        two.standing.reserve = true;
+        let first = kit.models.named("fake/one");
+        // It fails for a while, and answers from then on.
+        first.traps.set("letter", 0, 12, Trap::Fault(FaultKind::ModelTransient));
+        kit.models.named("fake/two").takes(Duration::from_secs(1));
+        let progress = kit.run(&of(vec![one, two], 60)).await;
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (60, 0));
+        let answered = answered(&kit).await;
+        let with = |name: &str| answered.values().filter(|models| models[0] == name).count();
+        assert!(with("fake/two") > 0 && with("fake/one") > 20, "{}", with("fake/one"));
+        assert!(!kit.world.router.lanes()[0].down);
+    });
+}
+
+/// One key has to rest for an hour, the other is only busy: nobody gives up.
+#[test]
+fn a_busy_key_is_waited_for_while_another_rests() {
+    in_test_system(options(), |kit| async move {
+        let mut one = remote("fake/one", &["KEY_A", "KEY_B"]);
+        one.concurrency = 1;
+        kit.models.named("fake/one KEY_A").limits(1, Some(Duration::from_secs(3_600)));
+        let mut config = of(vec![one], 12);
+        config.concurrency = 6;
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (12, 0));
+        let attempts = episodes(&kit, "c").await.iter().map(|e| e.failed_attempts).max();
+        assert_eq!(attempts, Some(0));
+    });
+}
+
+/// A model that never comes back is tried twice, and costs no more.
+#[test]
+fn a_model_that_never_answers_is_not_the_soonest() {
+    in_test_system(options(), |kit| async move {
+        kit.models.named("fake/never").takes(Duration::from_secs(1_000_000));
+        let mut config = of(vec![remote("fake/never", &[]), remote("fake/quick", &[])], 20);
+        config.assign = Assignment::LeastLatency;
+        let progress = kit.run(&config).await;
+        assert_eq!(progress.episodes.resolved, 18);
+    });
+}
+
 /// Once it has moved, an episode stays: also in the attempt that takes its turns over.
 #[test]
 fn an_episode_that_has_grown_too_long_goes_on_with_another_model() {

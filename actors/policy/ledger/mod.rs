@@ -29,8 +29,8 @@ pub struct CapStats {
 /// Why a hold was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Other calls are in flight; when they settle there may be room.
-    NotNow,
+    /// Other calls are in flight under that cap; when they settle there may be room.
+    NotNow(Scope),
     /// Not even with everything in flight free of charge.
     Exhausted { scope: Scope, cap: Money, spent: Money },
 }
@@ -62,7 +62,7 @@ impl Account {
         let alone = alone.ok_or(Refusal::Exhausted { scope, cap, spent })?;
         match alone.checked_add(self.held) {
             Some(all) if all <= cap => Ok(()),
-            _ => Err(Refusal::NotNow),
+            _ => Err(Refusal::NotNow(scope)),
         }
     }
 
@@ -122,7 +122,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// What is exhausted is told before what only has to be waited for.
+    /// What is exhausted is told before what only has to be waited for, and what everybody waits
+    /// for before what only some do.
     fn fits(&self, purpose: &Purpose, amount: Money) -> Result<(), Refusal> {
         let Caps { campaign, day, episode, models } = &self.caps;
         let checks = [
@@ -136,7 +137,7 @@ impl Ledger {
             known(self.episodes.get(&purpose.episode)).fits(Scope::Episode, *episode, amount),
         ];
         let refusals = checks.into_iter().filter_map(Result::err);
-        let worst = refusals.min_by_key(|refusal| *refusal == Refusal::NotNow);
+        let worst = refusals.min_by_key(|refusal| matches!(refusal, Refusal::NotNow(_)));
         worst.map_or(Ok(()), Err)
     }
 

@@ -168,7 +168,10 @@ fn tells_waiting_from_exhausted_and_by_which_cap() {
     let exhausted =
         |scope, cap, spent| Err(Refusal::Exhausted { scope, cap: money(cap), spent: money(spent) });
     assert_eq!(ledger.hold("a", &purpose("m", "e", 1), money(18)), Ok(()));
-    assert_eq!(ledger.hold("b", &purpose("m", "e", 1), money(5)), Err(Refusal::NotNow));
+    assert_eq!(
+        ledger.hold("b", &purpose("m", "e", 1), money(5)),
+        Err(Refusal::NotNow(Scope::Episode))
+    );
     assert_eq!(
         ledger.hold("b", &purpose("m", "f", 1), money(21)),
         exhausted(Scope::Episode, 20, 0)

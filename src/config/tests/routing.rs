@@ -51,6 +51,7 @@ fn what_does_not_fit_together_is_told() {
         "[providers.vllm]\nkey_env = []".to_owned(),
         "[providers.vllm]\nkey_env = [\"A\", \"sk-secret\"]".to_owned(),
         "[providers.vllm]\nconcurrency = 0".to_owned(),
+        "[providers.any]\ndialect = \"vllm\"\nbase_url = \"http://h/v1\"".to_owned(),
         "[providers.replay]\nrecord = \"r\"\ncampaign = \"c\"\nconcurrency = 2".to_owned(),
     ]
     .map(|extra| only_mistake(&extra));

@@ -1,0 +1,89 @@
+//! How soon a model answers, as far as is known; and who is asked to find out.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What was measured before tells little of now.
+const FRESH: Duration = Duration::from_secs(300);
+/// Asked at once to find out; one that never comes back costs no more than these.
+const TRIALS: u32 = 2;
+/// A failure counts as an answer at least as late as this.
+const FAILURE: Duration = Duration::from_secs(10);
+
+#[derive(Clone, Debug, Default)]
+pub struct Latency {
+    lately: Option<Duration>,
+    at: Option<Instant>,
+    /// Since the last measurement.
+    trials: u32,
+}
+
+/// Who is asked first: who has to be measured, then who answers sooner, then who was tried in
+/// vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    Untried(u32),
+    Known(Duration),
+    InVain,
+}
+
+impl Latency {
+    pub fn measured(&mut self, took: Duration) {
+        let newer = self.lately.map_or(took, |lately| lately - lately / 8 + took / 8);
+        *self = Self { lately: Some(newer), at: Some(Instant::now()), trials: 0 };
+    }
+
+    pub fn failed(&mut self, took: Duration) {
+        self.measured(took.max(FAILURE));
+    }
+
+    /// Somebody is sent to find out.
+    pub fn tried(&mut self) {
+        self.trials = self.trials.saturating_add(1);
+    }
+
+    pub fn lately(&self) -> Option<Duration> {
+        self.lately
+    }
+
+    pub fn rank(&self, now: Instant) -> Rank {
+        let fresh = self.at.is_some_and(|at| now.saturating_duration_since(at) < FRESH);
+        match self.lately {
+            Some(lately) if fresh || self.trials >= TRIALS => Rank::Known(lately),
+            None if self.trials >= TRIALS => Rank::InVain,
+            _ => Rank::Untried(self.trials),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn who_never_answers_is_not_asked_for_ever() {
+        let (mut silent, mut quick) = (Latency::default(), Latency::default());
+        quick.measured(Duration::from_millis(20));
+        let rank = |latency: &Latency| latency.rank(Instant::now());
+        for _ in 0..TRIALS {
+            assert!(rank(&silent) < rank(&quick));
+            silent.tried();
+        }
+        assert!(rank(&silent) > rank(&quick), "it has not come back");
+        silent.failed(Duration::from_millis(1));
+        assert_eq!(rank(&silent), Rank::Known(FAILURE));
+        assert!(rank(&silent) > rank(&quick));
+    }
+
+    /// One slow moment is no judgement for ever.
+    #[tokio::test(start_paused = true)]
+    async fn what_is_old_is_measured_again() {
+        let (mut slow, mut quick) = (Latency::default(), Latency::default());
+        slow.measured(Duration::from_secs(9));
+        tokio::time::advance(FRESH).await;
+        quick.measured(Duration::from_millis(20));
+        assert!(slow.rank(Instant::now()) < quick.rank(Instant::now()));
+        (0..TRIALS).for_each(|_| slow.tried());
+        assert!(slow.rank(Instant::now()) > quick.rank(Instant::now()));
+    }
+}
