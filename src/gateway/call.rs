@@ -64,7 +64,7 @@ impl Call {
     }
 
     /// One model after another, as long as one fails for which another one stands ready. Where
-    /// none of those could even be asked, the client is told of the first.
+    /// all of them do, the client is told of the first.
     async fn attempt(&self, outlet: &mut Outlet) -> Result<(), Refusal> {
         // What was answered and is in no record yet goes before anything else.
         let written = self.gateway.write_down().await;
@@ -84,7 +84,8 @@ impl Call {
                     let failed = tried.done.failed();
                     let instead = failed.and_then(|how| self.instead(&next.0, how, &asked));
                     if instead.is_none() {
-                        tried.tell_and_settle(self, outlet).await;
+                        let first = first.take().filter(|_| tried.done.is_untold_failure());
+                        tried.tell_and_settle(self, first, outlet).await;
                         return Ok(());
                     }
                     (failed, tried.settle(self).await)
@@ -190,9 +191,9 @@ struct Tried {
 impl Tried {
     /// The hold stands while the client is told, so that nothing is forgotten, and nobody waits
     /// for a disk.
-    async fn tell_and_settle(self, call: &Call, outlet: &mut Outlet) {
+    async fn tell_and_settle(self, call: &Call, instead: Option<Last>, outlet: &mut Outlet) {
         let Self { done: Done { reply, last, filtered }, ticket, witness } = self;
-        outlet.last(last).await;
+        outlet.last(instead.unwrap_or(last)).await;
         let untold = Done { reply, last: Last::Pieces(Vec::new()), filtered };
         Self { done: untold, ticket, witness }.settle(call).await;
     }
@@ -210,6 +211,10 @@ impl Tried {
 }
 
 impl Done {
+    fn is_untold_failure(&self) -> bool {
+        self.reply.is_err() && !matches!(self.last, Last::Pieces(_))
+    }
+
     /// How it failed, as far as somebody else may be asked: the client has heard nothing yet.
     /// Being asked too often is for the client to wait for.
     fn failed(&self) -> Option<Failure> {

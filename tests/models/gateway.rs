@@ -146,6 +146,10 @@ fn refuse(how: &str) -> Option<Vec<Act>> {
         "unsaid" => status("429 Too Many Requests", "", &said),
         "429" => status("429 Too Many Requests", "Retry-After: 7\r\n", &said),
         "400" => status("400 Bad Request", "", &said),
+        "filtered" => {
+            let said = json!({ "error": { "code": "content_filter", "message": "no" } });
+            status("400 Bad Request", "", &said.to_string())
+        }
         "401" => status("401 Unauthorized", "", &said),
         "500" => status("500 Internal Server Error", "", &said),
         "529" => status("529 Overloaded", "", &said),

@@ -7,6 +7,7 @@ mod anthropic;
 mod families;
 mod faulty;
 mod gateway;
+mod gateway_fallback;
 mod gateway_record;
 mod gateway_responses;
 mod host;
