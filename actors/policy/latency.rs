@@ -14,8 +14,9 @@ const FAILURE: Duration = Duration::from_secs(10);
 pub struct Latency {
     lately: Option<Duration>,
     at: Option<Instant>,
-    /// Since the last measurement.
+    /// Since the last measurement, and when the last of them was sent.
     trials: u32,
+    tried_at: Option<Instant>,
 }
 
 /// Who is asked first: who has to be measured, then who answers sooner, then who was tried in
@@ -28,18 +29,23 @@ pub enum Rank {
 }
 
 impl Latency {
+    /// What is old says nothing beside what is new.
     pub fn measured(&mut self, took: Duration) {
-        let newer = self.lately.map_or(took, |lately| lately - lately / 8 + took / 8);
-        *self = Self { lately: Some(newer), at: Some(Instant::now()), trials: 0 };
+        let now = Instant::now();
+        let known = self.lately.filter(|_| is_fresh(self.at, now));
+        let newer = known.map_or(took, |lately| lately - lately / 8 + took / 8);
+        *self = Self { lately: Some(newer), at: Some(now), ..Self::default() };
     }
 
     pub fn failed(&mut self, took: Duration) {
         self.measured(took.max(FAILURE));
     }
 
-    /// Somebody is sent to find out.
+    /// Somebody is sent to find out. Trials that came to nothing are forgotten in time.
     pub fn tried(&mut self) {
-        self.trials = self.trials.saturating_add(1);
+        let now = Instant::now();
+        self.trials = if is_fresh(self.tried_at, now) { self.trials.saturating_add(1) } else { 1 };
+        self.tried_at = Some(now);
     }
 
     pub fn lately(&self) -> Option<Duration> {
@@ -47,13 +53,17 @@ impl Latency {
     }
 
     pub fn rank(&self, now: Instant) -> Rank {
-        let fresh = self.at.is_some_and(|at| now.saturating_duration_since(at) < FRESH);
+        let trials = if is_fresh(self.tried_at, now) { self.trials } else { 0 };
         match self.lately {
-            Some(lately) if fresh || self.trials >= TRIALS => Rank::Known(lately),
-            None if self.trials >= TRIALS => Rank::InVain,
-            _ => Rank::Untried(self.trials),
+            Some(lately) if is_fresh(self.at, now) || trials >= TRIALS => Rank::Known(lately),
+            None if trials >= TRIALS => Rank::InVain,
+            _ => Rank::Untried(trials),
         }
     }
+}
+
+fn is_fresh(at: Option<Instant>, now: Instant) -> bool {
+    at.is_some_and(|at| now.saturating_duration_since(at) < FRESH)
 }
 
 #[cfg(test)]
@@ -85,5 +95,10 @@ mod tests {
         assert!(slow.rank(Instant::now()) < quick.rank(Instant::now()));
         (0..TRIALS).for_each(|_| slow.tried());
         assert!(slow.rank(Instant::now()) > quick.rank(Instant::now()));
+        // Nobody came back to tell; somebody else is sent in time.
+        tokio::time::advance(FRESH).await;
+        assert_eq!(slow.rank(Instant::now()), Rank::Untried(0));
+        slow.measured(Duration::from_millis(5));
+        assert_eq!(slow.lately(), Some(Duration::from_millis(5)), "and is believed");
     }
 }

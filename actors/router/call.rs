@@ -99,14 +99,13 @@ impl Errand<'_> {
         loop {
             let context = CallContext { retry: so_far.tries, ..self.call.context.clone() };
             let salt = self.call.place(so_far.tries).id();
-            self.give_way()?;
-            let outcome =
-                self.attempt(&context, self.call.limit.saturating_sub(so_far.took)).await?;
+            self.give_way(&so_far.asked)?;
+            let outcome = self.attempt(&context, self.call.limit, &so_far.asked).await?;
             so_far.tries += 1;
             so_far.cost = so_far.cost.saturating_add(outcome.cost);
             let failure = match outcome.reply {
                 Ok(reply) => {
-                    so_far.took = so_far.took.saturating_add(outcome.took);
+                    so_far.took = outcome.took;
                     return Ok(reply);
                 }
                 Err(failure) => failure,
@@ -128,9 +127,9 @@ impl Errand<'_> {
     }
 
     /// Where somebody else stands ready, nobody waits for a provider that does not answer.
-    fn give_way(&self) -> Result<(), Fault> {
+    fn give_way(&self, asked: &[String]) -> Result<(), Fault> {
         let slot = &self.choice.slot;
-        if slot.config.standing.fallback.outage.is_empty() || !slot.is_down() {
+        if !slot.is_down() || !self.account.stands_ready(slot, asked) {
             return Ok(());
         }
         let what = format!("{} does not answer", slot.config.provider());
@@ -139,9 +138,14 @@ impl Errand<'_> {
 
     /// One try. An error here is no answer of the model's: no money, no store, nobody waits, or
     /// there is no way to it.
-    async fn attempt(&self, context: &CallContext, limit: Duration) -> Result<Attempted, Fault> {
+    async fn attempt(
+        &self,
+        context: &CallContext,
+        limit: Duration,
+        asked: &[String],
+    ) -> Result<Attempted, Fault> {
         let (place, worst) = (self.call.place(context.retry), worst_case(&self.call.request));
-        let wish = Wish { place, why: &self.choice.why, worst };
+        let wish = Wish { place, why: &self.choice.why, worst, asked };
         let slot = &self.choice.slot;
         let ticket = self.office.ticket(self.account, slot, wish, self.unwanted).await?;
         let left = Instant::now();

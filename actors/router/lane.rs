@@ -123,6 +123,8 @@ impl Lane {
 pub(super) enum Health {
     Answers,
     Fails(Fault),
+    /// It had not answered when the asker's own time was up.
+    Silent(Fault),
     /// It was not heard out.
     Unknown,
 }
@@ -141,7 +143,8 @@ impl Inside {
         match health {
             Health::Answers => state.breaker.succeeded(),
             Health::Unknown => state.breaker.abandoned(self.what),
-            Health::Fails(fault) => {
+            Health::Silent(_) if self.what == Try::Plain => {}
+            Health::Fails(fault) | Health::Silent(fault) => {
                 state.breaker.failed(now, self.what);
                 state.probes_failed += u64::from(self.what == Try::Probe);
                 state.last = Some(fault);

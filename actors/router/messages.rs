@@ -31,8 +31,8 @@ pub struct Call {
     pub model: String,
     pub request: Arc<ChatRequest>,
     pub context: CallContext,
-    /// How long the model may take, all tries together. Waiting for money, limits and the
-    /// next try does not count: that is the engine's doing.
+    /// How long the model may take for its answer. Waiting for money, limits and the next try,
+    /// and tries that failed, do not count: they are not the agent's doing.
     pub limit: Duration,
 }
 
@@ -62,7 +62,7 @@ pub struct Called {
     /// Of every try, failed ones at their full hold.
     pub cost: Money,
     pub tries: u32,
-    /// How long the model took, all tries together.
+    /// How long the model took for its answer.
     pub took: Duration,
 }
 
@@ -137,14 +137,15 @@ impl RouterHandle {
         })
     }
 
-    /// For who makes the exchange himself: what one try needs before it may leave, and why this
-    /// model. To be asked in a task that is not cut short.
+    /// For who makes the exchange himself: what one try needs before it may leave, why this
+    /// model, and who was asked before. To be asked in a task that is not cut short.
     pub async fn admit(
         &self,
         place: CallPlace,
         model: &str,
         why: &str,
         worst: Usage,
+        asked: &[String],
         unwanted: &CancellationToken,
     ) -> Result<Ticket, Fault> {
         let unknown = || {
@@ -153,7 +154,7 @@ impl RouterHandle {
         };
         let account = self.account(&place.campaign).ok_or_else(unknown)?;
         let slot = account.slot(model)?;
-        let wish = Wish { place, why, worst };
+        let wish = Wish { place, why, worst, asked };
         self.office.ticket(&account, &slot, wish, unwanted).await
     }
 

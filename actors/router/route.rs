@@ -54,9 +54,11 @@ impl Account {
     pub(super) fn choose(&self, wanted: &str) -> Result<Choice, Fault> {
         if wanted != SOONEST {
             let planned = Choice { slot: self.slot(wanted)?, why: String::new() };
-            let instead = planned.slot.is_down().then_some(Failure::Outage);
-            let instead = instead.and_then(|how| self.instead(&planned.slot, how, &[]));
-            return Ok(instead.unwrap_or(planned));
+            let own = [wanted.to_owned()];
+            if !planned.slot.is_down() || !self.stands_ready(&planned.slot, &own) {
+                return Ok(planned);
+            }
+            return Ok(self.instead(&planned.slot, Failure::Outage, &own).unwrap_or(planned));
         }
         let slots = self.slots.values().filter(|slot| slot.is_able());
         let nobody = || Fault::new(FaultKind::ModelPermanent, "there is no model to choose from");
@@ -71,6 +73,14 @@ impl Account {
         Ok(Choice { slot: chosen.clone(), why })
     }
 
+    /// Whether somebody can be asked instead of a model that does not answer: one that does.
+    pub(super) fn stands_ready(&self, slot: &ModelSlot, asked: &[String]) -> bool {
+        let names = slot.config.standing.fallback.outage.iter();
+        let mut others =
+            names.filter(|name| !asked.contains(name)).filter_map(|n| self.slot(n).ok());
+        others.any(|other| !other.is_down())
+    }
+
     /// Whom to ask instead; `asked` are those that were asked already.
     pub(super) fn instead(
         &self,
@@ -80,7 +90,9 @@ impl Account {
     ) -> Option<Choice> {
         let next = of.config.standing.fallback.of(failure).iter();
         let next =
-            next.filter(|name| !asked.contains(name)).find_map(|name| self.slot(name).ok())?;
+            next.filter(|name| !asked.contains(name)).filter_map(|name| self.slot(name).ok());
+        // One that answers before one that does not.
+        let next = next.min_by_key(|slot| slot.is_down())?;
         let why = format!("fallback from {}: {}", of.config.name, failure.as_str());
         Some(Choice { slot: next, why })
     }

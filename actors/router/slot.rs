@@ -89,7 +89,12 @@ impl ModelSlot {
     /// keeps to one key while it can: what its provider has cached is that key's. Who stands
     /// in the line gives up together with its head, once a provider that is down has failed
     /// often enough since he came; where somebody else stands ready, at once.
-    pub(super) async fn pass(&self, episode: &EpisodeId, tokens: u64) -> Result<Pass, Fault> {
+    pub(super) async fn pass(
+        &self,
+        episode: &EpisodeId,
+        tokens: u64,
+        stands_ready: &(dyn Fn() -> bool + Send + Sync),
+    ) -> Result<Pass, Fault> {
         let failed_before = self.probes_failed();
         let _first = self.line.lock().await;
         let home = self.home(episode);
@@ -101,7 +106,7 @@ impl ModelSlot {
                 Err(obstacles) => obstacles,
             };
             if obstacles.iter().all(|blocked| matches!(blocked, Blocked::Down(_))) {
-                self.give_up_after(failed_before)?;
+                self.give_up_after(failed_before, stands_ready())?;
             }
             let waits = || obstacles.iter().map(|blocked| blocked.wait().unwrap_or_default());
             if let Some(least) = waits().min().filter(|least| *least > MOST_WAITED) {
@@ -138,9 +143,8 @@ impl ModelSlot {
         self.ways.iter().map(|way| way.trouble().0).sum()
     }
 
-    fn give_up_after(&self, failed_before: u64) -> Result<(), Fault> {
+    fn give_up_after(&self, failed_before: u64, stands_ready: bool) -> Result<(), Fault> {
         let enough = PROBES * self.ways.len() as u64;
-        let stands_ready = !self.config.standing.fallback.outage.is_empty();
         if self.probes_failed() - failed_before < enough && !stands_ready {
             return Ok(());
         }
@@ -172,7 +176,9 @@ impl ModelSlot {
             Ok(_) => self.latency_of().measured(took),
             Err(failure) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                if failure.fault.kind != FaultKind::Cancelled {
+                use FaultKind::{ModelPermanent, ModelTransient, OutOfTime};
+                // The others are no fault of the model's.
+                if [ModelPermanent, ModelTransient, OutOfTime].contains(&failure.fault.kind) {
                     self.latency_of().failed(took);
                 }
             }

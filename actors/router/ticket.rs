@@ -36,6 +36,8 @@ pub(super) struct Wish<'a> {
     pub(super) why: &'a str,
     /// The most that it may use.
     pub(super) worst: Usage,
+    /// Who was asked before.
+    pub(super) asked: &'a [String],
 }
 
 /// One try that may leave.
@@ -63,8 +65,9 @@ impl Office {
         wish: Wish<'_>,
         unwanted: &CancellationToken,
     ) -> Result<Ticket, Fault> {
-        let Wish { place, why, worst } = wish;
-        let pass = slot.pass(&place.episode, reserved(worst));
+        let Wish { place, why, worst, asked } = wish;
+        let stands_ready = || account.stands_ready(slot, asked);
+        let pass = slot.pass(&place.episode, reserved(worst), &stands_ready);
         let pass = while_wanted(unwanted, pass).await??;
         slot.calls.fetch_add(1, Ordering::Relaxed);
         let held = match slot.config.price.is_free() {

@@ -175,7 +175,9 @@ fn health(reply: &Result<ChatReply, CallFault>) -> Health {
     let Err(failure) = reply else { return Health::Answers };
     match failure.fault.kind {
         FaultKind::ModelTransient if !failure.rate_limited => Health::Fails(failure.fault.clone()),
-        FaultKind::Cancelled | FaultKind::OutOfTime | FaultKind::Panicked => Health::Unknown,
+        // Whether it would have answered a patient asker, nobody knows; a probe is patient enough.
+        FaultKind::OutOfTime => Health::Silent(failure.fault.clone()),
+        FaultKind::Cancelled | FaultKind::Panicked => Health::Unknown,
         // Refused or not: somebody answered.
         _ => Health::Answers,
     }

@@ -1,37 +1,82 @@
 //! Keys that were written into a file where only the name of an environment variable
 //! belongs: errors show their line, and not them.
 
+/// What keys of several providers begin with.
+const PREFIX: &str = "sk-";
+/// Nobody writes longer lines, and to look through them takes too long: all of one is blotted.
+const LONGEST: usize = 4_000;
+/// So far back a value's key is looked for: all of a long line each time would take too long.
+const BACK: usize = 512;
 /// What a line's key is called where its value may be a secret.
 const TELLING: [&str; 5] = ["key", "token", "secret", "password", "auth"];
 
 /// The line with what may be a secret blotted out, character for character, so that columns
 /// stay what they are.
 pub(super) fn veiled(line: &str) -> String {
+    if line.len() > LONGEST {
+        let blotted = |c: char| if c.is_alphanumeric() { '*' } else { c };
+        return line.chars().map(blotted).collect();
+    }
+    let is_list = is_of_a_list(line);
+    let telling = is_list || names_secret(line);
     let mut kept = String::with_capacity(line.len());
     let mut rest = line;
     while let Some((before, value, after)) = next_string(rest) {
-        kept.push_str(before);
-        let alone = is_of_a_list(line) && !is_plain(value);
-        let telling = names_secret(&line[..line.len() - rest.len() + before.len()]) || alone;
-        let secret = telling && !is_name(value) || is_more_than_address(value);
+        kept.push_str(&unquoted(before, telling));
+        let (near, out_of_sight) = near(&line[..line.len() - rest.len() + before.len()]);
+        let alone = (is_list || out_of_sight) && !is_plain(value);
+        let secret = (names_secret(near) || alone) && !is_name(value)
+            || is_more_than_address(value)
+            || value.starts_with(PREFIX);
         kept.extend(value.chars().map(|c| if secret { '*' } else { c }));
         let closed = after.chars().next();
         kept.extend(closed);
         rest = &after[closed.map_or(0, char::len_utf8)..];
     }
-    // Without quotes it is no value of TOML's, and is a secret all the same.
-    match kept.is_empty() && names_secret(rest) {
-        true => unquoted(rest),
-        false => kept + rest,
-    }
+    kept + &unquoted(rest, telling)
 }
 
-fn unquoted(line: &str) -> String {
-    let at = line.find('=').map_or(line.len(), |at| at + 1);
-    let (key, value) = line.split_at(at);
-    let plain = |c: char| c.is_whitespace() || "\"'".contains(c) || is_name(value.trim());
-    let blotted = value.chars().map(|c| if plain(c) { c } else { '*' });
-    key.chars().chain(blotted).collect()
+/// The end of what stands before a value, and whether its key may stand before that.
+fn near(before: &str) -> (&str, bool) {
+    let mut from = before.len().saturating_sub(BACK);
+    while !before.is_char_boundary(from) {
+        from += 1;
+    }
+    let near = &before[from..];
+    (near, from > 0 && !near.contains('='))
+}
+
+/// What stands between quoted texts. Where there should be quotes and are none, words may be
+/// secrets all the same; keys, numbers and words of the language are none.
+fn unquoted(text: &str, telling: bool) -> String {
+    const APART: [char; 10] = [' ', '\t', ',', '[', ']', '{', '}', '=', '#', '"'];
+    let mut veiled = String::with_capacity(text.len());
+    let (mut rest, mut commented) = (text, false);
+    while !rest.is_empty() {
+        let end = rest.find(APART).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        let is_key = !word.is_empty() && after.trim_start().starts_with('=');
+        let plain = is_word(word) && (commented || !telling);
+        let shown = is_key || is_name(word) || is_literal(word) || plain;
+        veiled.extend(word.chars().map(|c| if shown || c == '\'' { c } else { '*' }));
+        let apart = after.chars().next();
+        commented |= apart == Some('#');
+        veiled.extend(apart);
+        rest = &after[apart.map_or(0, char::len_utf8)..];
+    }
+    veiled
+}
+
+fn is_literal(word: &str) -> bool {
+    let number = word.bytes().all(|b| b.is_ascii_digit() || b"+-_.:".contains(&b));
+    number && word.len() < 24 || ["true", "false"].contains(&word)
+}
+
+/// Of letters, as people write them.
+fn is_word(word: &str) -> bool {
+    word.chars().all(|c| c.is_alphabetic() || "-.;:()`'!?".contains(c))
+        && word.len() <= 24
+        && !word.starts_with(PREFIX)
 }
 
 /// What stands before the next quoted text with its quote, the text, and the rest from its
@@ -47,7 +92,7 @@ fn next_string(line: &str) -> Option<(&str, &str, &str)> {
 /// Whether the last key before a value is called like one of a secret.
 fn names_secret(before: &str) -> bool {
     // Of a list, the key is the one before it.
-    let before = match (before.rfind('['), before.rfind(']')) {
+    let before = match (before.rfind('['), before.rfind([']', '{'])) {
         (Some(opened), closed) if closed.is_none_or(|closed| closed < opened) => &before[..opened],
         _ => before,
     };
@@ -59,7 +104,8 @@ fn names_secret(before: &str) -> bool {
 
 /// Whether a line holds texts of a list over several lines, whose key is not in sight.
 fn is_of_a_list(line: &str) -> bool {
-    line.trim_start().starts_with(['"', '\''])
+    let line = line.trim_start_matches([' ', '\t', ',', '[', ']']);
+    line.starts_with(['"', '\''])
         && !line.split_once('=').is_some_and(|(key, _)| is_one_text(key.trim()))
 }
 
@@ -84,8 +130,8 @@ fn is_plain(value: &str) -> bool {
     let is_host = value.rsplit_once('.').is_some_and(|(before, top)| {
         (2..=10).contains(&top.len()) && letters(top) && before.split('.').all(word)
     });
-    let is_word = value.len() < 16 && letters(value) && !value.starts_with("sk-");
-    is_path || is_host || is_word
+    let is_word = value.len() < 16 && letters(value);
+    !value.starts_with(PREFIX) && (is_path || is_host || is_word)
 }
 
 /// Whether somebody's name and key, or a question, stand in an address.
@@ -115,6 +161,17 @@ mod tests {
             (r#"    "pypi.org", "memory-cgroup""#, r#"    "pypi.org", "memory-cgroup""#),
             (r#"    "eyJh.bGci.OiJI", # x = 1"#, r#"    "**************", # x = 1"#),
             (r#"    "ab+/cdef123456==""#, r#"    "****************""#),
+            (r#"key_env = ["sk-1, "sk-2"]"#, r#"key_env = ["******"****"*"#),
+            (r#"  , "sk-secret""#, r#"  , "*********""#),
+            (r#"], "sk-secret""#, r#"], "*********""#),
+            (
+                r#"m = [{ name = "x", api_key = "k-1" }]"#,
+                r#"m = [{ name = "x", api_key = "***" }]"#,
+            ),
+            (r#"a = { api_key = k-123 }"#, r#"a = { api_key = ***** }"#),
+            (r#"    sk-secret,"#, r#"    *********,"#),
+            (r#"    "sk-abc/def", "sk-abc.prod""#, r#"    "**********", "***********""#),
+            (r#"concurrency = 64 # of the host"#, r#"concurrency = 64 # of the host"#),
             (r#"    "k1", 'A_KEY'"#, r#"    "**", 'A_KEY'"#),
             (r#""node-20" = "registry.example/node""#, r#""node-20" = "registry.example/node""#),
             (
@@ -125,7 +182,7 @@ mod tests {
             ("api_key = sk-secret", "api_key = *********"),
             (r#"base_url = "https://u:sk@h/v1""#, r#"base_url = "*****************""#),
             (r#"base_url = "https://h/v1""#, r#"base_url = "https://h/v1""#),
-            (r#"dialect = "sk-secret""#, r#"dialect = "sk-secret""#),
+            (r#"dialect = "sk-secret""#, r#"dialect = "*********""#),
             (r#"token = ""#, r#"token = ""#),
             (r#"# a key that's "open""#, r#"# a key that's "open""#),
         ];

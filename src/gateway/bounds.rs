@@ -118,12 +118,12 @@ pub(super) fn unbounded(asked: &Asked, writes: bool) -> Option<String> {
     if let Some(kind) = kinds.find(|kind| !OWN_TOOLS.iter().any(|own| kind.starts_with(own))) {
         return Some(format!("the tool {kind} is run by the provider, at a price of its own"));
     }
-    if asked.family == Family::Responses {
-        return items::unbounded(json);
-    }
-    let places = ["system", "tools", "messages"].map(|key| &json[key]);
+    let places = ["system", "tools", "messages", "input"].map(|key| &json[key]);
     if let Some(why) = places.iter().find_map(|place| cached(place, writes)) {
         return Some(why.to_owned());
+    }
+    if asked.family == Family::Responses {
+        return items::unbounded(json);
     }
     places.iter().find_map(|place| foreign(place))
 }
@@ -141,7 +141,11 @@ fn cached(json: &Value, writes: bool) -> Option<&'static str> {
                 Some(_) if !writes => {
                     Some("`cache_control` is asked for, and this model has no `cache_write` price")
                 }
-                _ => object.get("content").and_then(|content| cached(content, writes)),
+                _ => {
+                    let inside =
+                        ["content", "output"].into_iter().filter_map(|key| object.get(key));
+                    inside.filter_map(|inside| cached(inside, writes)).next()
+                }
             }
         }
         _ => None,
@@ -213,6 +217,10 @@ mod tests {
     #[test]
     fn what_no_cap_covers_is_refused() {
         for json in [
+            json!({ "model": "m", "input": [{ "role": "user", "content": [
+                { "type": "input_text", "text": "x", "cache_control": { "type": "ephemeral" } }] }] }),
+            json!({ "model": "m", "input": [{ "type": "function_call_output", "output": [
+                { "type": "input_text", "text": "x", "cache_control": { "ttl": "1h" } }] }] }),
             json!({ "model": "m", "tools": [{ "type": "web_search_20250305" }] }),
             json!({ "model": "m", "service_tier": "priority" }),
             json!({ "model": "m", "service_tier": "fast" }),

@@ -74,7 +74,7 @@ impl Call {
         loop {
             let place = CallPlace { retry: asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
-            let (failed, last) = match self.try_one(&next, &place, outlet).await {
+            let (failed, last) = match self.try_one(&next, &place, &asked, outlet).await {
                 Err(Untried::Left) => return Ok(()),
                 Err(Untried::Refused(refusal)) => (None, Last::Refuse(refusal)),
                 Err(Untried::Fault(fault)) => {
@@ -126,6 +126,7 @@ impl Call {
         &self,
         (name, why): &(String, String),
         place: &CallPlace,
+        before: &[String],
         outlet: &mut Outlet,
     ) -> Result<Tried, Untried> {
         let Self { gateway, asked, .. } = self;
@@ -141,7 +142,8 @@ impl Call {
         }
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
         let worst = asked.worst(gateway.output_cap, upstream);
-        let ticket = gateway.router.admit(place.clone(), name, why, worst, &self.unwanted).await;
+        let ticket =
+            gateway.router.admit(place.clone(), name, why, worst, before, &self.unwanted).await;
         let mut ticket = ticket.map_err(Untried::Fault)?;
         if self.unwanted.is_cancelled() {
             let left = CallFault::free(FaultKind::Cancelled, "the client has left");

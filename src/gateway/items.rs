@@ -31,7 +31,7 @@ fn item(item: &Value) -> Option<String> {
         "function_call" | "custom_tool_call" => None,
         "function_call_output" | "custom_tool_call_output" => parts(&item["output"]),
         // Without it, the provider looks it up.
-        "reasoning" if item["encrypted_content"].is_string() => None,
+        "reasoning" if item["encrypted_content"].as_str().is_some_and(|s| !s.is_empty()) => None,
         "reasoning" => Some(
             "reasoning without its `encrypted_content` has a length that nobody knows: ask for \
              `include: [\"reasoning.encrypted_content\"]`, or leave it out"
@@ -43,8 +43,9 @@ fn item(item: &Value) -> Option<String> {
 
 fn parts(content: &Value) -> Option<String> {
     match content {
-        Value::Null | Value::String(_) => None,
+        Value::String(_) => None,
         Value::Array(parts) => parts.iter().find_map(part),
+        // Nothing is said here, and may be said by what lies there under the item's name.
         _ => Some("what an item says is neither a text nor a list".to_owned()),
     }
 }
@@ -84,6 +85,9 @@ mod tests {
             json!({ "type": "input_file", "file_id": "f", "role": "user" }),
             json!({ "type": "computer_call_output", "output": { "type": "computer_screenshot", "file_id": "f" } }),
             json!({ "type": "web_search_call", "id": "ws" }),
+            json!({ "type": "reasoning", "id": "rs_1", "encrypted_content": "" }),
+            json!({ "role": "user", "id": "msg_1" }),
+            json!({ "type": "function_call_output", "call_id": "c" }),
             json!({ "role": "user", "content": [file] }),
             json!({ "role": "user", "content": [image] }),
             json!({ "role": "user", "content": { "type": "input_text" } }),
