@@ -67,7 +67,7 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
         for name in &config.scaffolds {
             let Some(scaffold) = scaffold::by_name(name) else { continue };
             let opening = scaffold.request(&scaffold.open(&task));
-            for (model, share, of) in shares(&assigning(config), &asked(&task, &opening)) {
+            for (model, share, of) in shares(&Assigning::of(config), &Asked::of(&task, &opening)) {
                 let one = one_episode(config, model, &task, &opening);
                 let known = found.entry(&model.name).or_default();
                 let tasks = u128::from(config.tasks.per_template) * u128::from(share);
@@ -108,22 +108,6 @@ fn caps(
         Some((format!("budget_usd of {}", model.name), model.standing.budget?, first))
     });
     day.into_iter().chain(episode).chain(models).collect()
-}
-
-fn assigning(config: &CampaignConfig) -> Assigning<'_> {
-    Assigning {
-        how: config.assign,
-        models: &config.models,
-        needs: &config.needs,
-        seed: config.seed,
-        limits: &config.episode,
-        output_kept: config.sandbox.limits.output_kept,
-    }
-}
-
-fn asked<'a>(task: &'a Task, opening: &'a ChatRequest) -> Asked<'a> {
-    let (id, difficulty, expected_steps) = (&task.id, task.difficulty, task.expected_steps);
-    Asked { id, difficulty, expected_steps, opening }
 }
 
 /// At the most it is asked, and all who stand in for it are asked as well.

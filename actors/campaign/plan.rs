@@ -116,20 +116,6 @@ impl Planner {
         let scaffold = config.scaffolds.first().and_then(|name| scaffold::by_name(name));
         let Some(scaffold) = scaffold else { return Vec::new() };
         let opening = scaffold.request(&scaffold.open(task));
-        let by = Assigning {
-            how: config.assign,
-            models: &config.models,
-            needs: &config.needs,
-            seed: config.seed,
-            limits: &config.episode,
-            output_kept: config.sandbox.limits.output_kept,
-        };
-        let asked = Asked {
-            id: &task.id,
-            difficulty: task.difficulty,
-            expected_steps: task.expected_steps,
-            opening: &opening,
-        };
-        assign(&by, &asked, turn)
+        assign(&Assigning::of(config), &Asked::of(task, &opening), turn)
     }
 }

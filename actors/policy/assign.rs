@@ -3,8 +3,8 @@
 //! only when an episode begins, and is chosen then.
 
 use crate::model::{
-    Ability, Assignment, ChatRequest, Difficulty, EpisodeLimits, ModelConfig, Money, SOONEST,
-    TaskId, digest_of,
+    Ability, Assignment, CampaignConfig, ChatRequest, Difficulty, EpisodeLimits, ModelConfig,
+    Money, SOONEST, Task, TaskId, digest_of,
 };
 use crate::policy::{episode_estimate, likely_length};
 use std::collections::BTreeSet;
@@ -25,6 +25,26 @@ pub struct Asked<'a> {
     pub difficulty: Difficulty,
     pub expected_steps: (u32, u32),
     pub opening: &'a ChatRequest,
+}
+
+impl<'a> Assigning<'a> {
+    pub fn of(config: &'a CampaignConfig) -> Self {
+        Self {
+            how: config.assign,
+            models: &config.models,
+            needs: &config.needs,
+            seed: config.seed,
+            limits: &config.episode,
+            output_kept: config.sandbox.limits.output_kept,
+        }
+    }
+}
+
+impl<'a> Asked<'a> {
+    pub fn of(task: &'a Task, opening: &'a ChatRequest) -> Self {
+        let (id, difficulty, expected_steps) = (&task.id, task.difficulty, task.expected_steps);
+        Self { id, difficulty, expected_steps, opening }
+    }
 }
 
 /// The names of the models for a task that nobody was chosen for yet; `turn` counts such tasks.

@@ -194,14 +194,19 @@ async fn a_killed_launcher_is_replaced_and_its_sandboxes_work_or_fail_typed() {
     let lab = Lab::new().await;
     let mut old = lab.sandbox().await;
     works(&mut *old).await;
-    let launcher = own_launcher(&mut *old).await;
+    let guest = own_guest(&mut *old).await;
+    let (launcher, group) = (parent_of(guest), group_of(guest));
     signal(launcher, KILL);
     until("the launcher is dead", || !is_alive(launcher));
     // Its guest needs no launcher to go on; but whatever engine starts from now on, one of another
-    // test's as well, sweeps what the dead one had.
+    // test's as well, sweeps what the dead one had. Nothing else may end it.
     match old.exec(&request("echo on", PATIENCE)).await {
         Ok(report) => assert!(report.end.success()),
-        Err(fault) => assert_eq!(fault.kind, FaultKind::SandboxLost, "{fault}"),
+        Err(fault) => {
+            assert_eq!(fault.kind, FaultKind::SandboxLost, "{fault}");
+            assert!(lab.enforces(Enforcement::MemoryCgroup), "nobody could have swept it");
+            until("it was swept", || !group.exists());
+        }
     }
     let mut new = lab.sandbox().await;
     works(&mut *new).await;
@@ -219,17 +224,30 @@ fn is_alive(pid: u32) -> bool {
     stat.rsplit(')').next().and_then(|s| s.split_whitespace().next()).is_some_and(|s| s != "Z")
 }
 
-/// The launcher behind a sandbox: the parent of its guest, who is the parent of a shell
-/// that the host can tell by its command line.
+/// Where the memory of a process is counted.
+fn group_of(pid: u32) -> std::path::PathBuf {
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap();
+    let path = |named: &str| groups.lines().find_map(|line| line.split_once(named)).map(|(_, p)| p);
+    match (path(":memory:"), path("0::")) {
+        (Some(own), _) => format!("/sys/fs/cgroup/memory{own}").into(),
+        (None, own) => format!("/sys/fs/cgroup{}", own.unwrap_or_default()).into(),
+    }
+}
+
+/// The launcher behind a sandbox: the parent of its guest.
 async fn own_launcher(sandbox: &mut dyn synthd_actors::ports::Sandbox) -> u32 {
+    parent_of(own_guest(sandbox).await)
+}
+
+/// The parent of a shell that the host can tell by its command line.
+async fn own_guest(sandbox: &mut dyn synthd_actors::ports::Sandbox) -> u32 {
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let marker = format!("whose-{}-{number}-", std::process::id());
     ok(sandbox, &format!("(exec sh -c ': {marker}; sleep 1000; :') & :")).await;
     // Between fork and exec a process shows no command line at all.
     until("its shell is seen", || !processes_with(&marker).is_empty());
-    let guest = parent_of(processes_with(&marker)[0]);
-    parent_of(guest)
+    parent_of(processes_with(&marker)[0])
 }
 
 fn parent_of(pid: u32) -> u32 {

@@ -2,7 +2,9 @@
 //! in for others.
 
 use super::{Kit, episodes, options};
-use crate::model::{Assignment, CampaignConfig, Endpoint, EpisodeId, FaultKind, ModelConfig};
+use crate::model::{
+    Assignment, CampaignConfig, Endpoint, EpisodeId, Failure, FaultKind, ModelConfig,
+};
 use crate::ports::Journal;
 use crate::testkit::{Line, Trap, campaign, in_test_system, priced};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,21 @@ fn of(models: Vec<ModelConfig>, tasks: u32) -> CampaignConfig {
     CampaignConfig { models, ..campaign("c", tasks) }
 }
 
+/// A model, and one that stands in where it fails so.
+fn with_reserve(failure: Failure) -> (ModelConfig, ModelConfig) {
+    let (mut one, mut two) = (remote("fake/one", &[]), remote("fake/two", &[]));
+    two.standing.reserve = true;
+    let fallback = &mut one.standing.fallback;
+    let names = match failure {
+        Failure::Context => &mut fallback.context,
+        Failure::Filter => &mut fallback.filter,
+        Failure::Outage => &mut fallback.outage,
+        Failure::Budget => &mut fallback.budget,
+    };
+    names.push(two.name.clone());
+    (one, two)
+}
+
 /// Who answered the turns of each episode.
 async fn answered(kit: &Kit) -> BTreeMap<EpisodeId, Vec<String>> {
     let mut found = BTreeMap::new();
@@ -37,10 +54,7 @@ async fn answered(kit: &Kit) -> BTreeMap<EpisodeId, Vec<String>> {
 #[test]
 fn a_model_that_does_not_answer_is_stood_in_for() {
     in_test_system(options(), |kit| async move {
-        let mut one = remote("fake/one", &[]);
-        one.standing.fallback.outage = vec!["fake/two".to_owned()];
-        let mut two = remote("fake/two", &[]);
-        two.standing.reserve = true;
+        let (one, two) = with_reserve(Failure::Outage);
         let first = kit.models.named("fake/one");
         first.traps.set("letter", 0, usize::MAX, Trap::Fault(FaultKind::ModelTransient));
         let progress = kit.run(&of(vec![one, two], 30)).await;
@@ -62,10 +76,7 @@ fn a_model_that_does_not_answer_is_stood_in_for() {
 #[test]
 fn a_model_that_answers_again_is_asked_again() {
     in_test_system(options(), |kit| async move {
-        let mut one = remote("fake/one", &[]);
-        one.standing.fallback.outage = vec!["fake/two".to_owned()];
-        let mut two = remote("fake/two", &[]);
-        two.standing.reserve = true;
+        let (one, two) = with_reserve(Failure::Outage);
         let first = kit.models.named("fake/one");
         // It fails for a while, and answers from then on.
         first.traps.set("letter", 0, 12, Trap::Fault(FaultKind::ModelTransient));
@@ -111,10 +122,7 @@ fn a_model_that_never_answers_is_not_the_soonest() {
 #[test]
 fn an_episode_that_has_grown_too_long_goes_on_with_another_model() {
     in_test_system(options(), |kit| async move {
-        let mut one = remote("fake/one", &[]);
-        one.standing.fallback.context = vec!["fake/two".to_owned()];
-        let mut two = remote("fake/two", &[]);
-        two.standing.reserve = true;
+        let (one, two) = with_reserve(Failure::Context);
         let (first, second) = (kit.models.named("fake/one"), kit.models.named("fake/two"));
         first.traps.once("turn 1", Trap::Fault(FaultKind::ContextFull));
         second.traps.once("turn 2", Trap::Panic);
