@@ -2,14 +2,15 @@
 //! scripted ones for tests in `testkit`.
 
 use crate::model::{
-    AttemptRecord, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest, DatasetRecord,
-    Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind, FileSpec,
-    Fingerprint, HostAddress, ModelConfig, Money, Rejection, RowRecord, SandboxSpec, Snapshot,
-    Spending, Task, Tree, Turn, Witness,
+    AttemptRecord, Attended, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest,
+    DatasetRecord, Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind,
+    FileSpec, Fingerprint, HostAddress, ModelConfig, Money, Rejection, RowRecord, SandboxSpec,
+    Snapshot, Spending, Task, Tree, Turn, Witness,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// What is played, for models that play a part.
@@ -64,6 +65,9 @@ pub trait SandboxBackend: Send + Sync + 'static {
     async fn settle(&self) -> Result<(), Fault>;
 }
 
+/// What is waited for beside a command.
+pub type Until<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
+
 /// One sandbox, seen through its guest. Dropping it is the end of it.
 #[async_trait]
 pub trait Sandbox: Send + 'static {
@@ -77,6 +81,16 @@ pub trait Sandbox: Send + 'static {
     async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault>;
 
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
+
+    /// Starts a command that goes on by itself: other requests are answered meanwhile. One at
+    /// a time.
+    async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault>;
+
+    /// Waits until that command has ended, or until something else is wanted of the sandbox.
+    async fn attend(&mut self, until: Until<'_>) -> Result<Attended, Fault>;
+
+    /// Ends that command with all that it has started.
+    async fn stop(&mut self) -> Result<ExecReport, Fault>;
 
     /// Copies the workspace out; with `quiesce` everything that still runs is killed first.
     async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault>;

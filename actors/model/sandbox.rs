@@ -370,6 +370,14 @@ pub struct ExecReport {
     pub duration: Duration,
 }
 
+/// What has become of a command that goes on by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attended {
+    Ended(ExecReport),
+    /// It runs; the workspace as it is now.
+    Running(Option<Scan>),
+}
+
 /// One entry of a copied tree. Hard links become copies; devices, sockets and FIFOs are
 /// left behind and counted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

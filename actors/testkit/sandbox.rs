@@ -6,15 +6,16 @@
 
 use super::traps::Traps;
 use crate::model::{
-    Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
+    Attended, Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
     HostAddress, SandboxSpec, Scan, Snapshot, Tree, TreeEntry, TreeKind, WORKSPACE,
 };
-use crate::ports::{Sandbox, SandboxBackend};
+use crate::ports::{Sandbox, SandboxBackend, Until};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Notify;
 
 #[derive(Default)]
 struct Shared {
@@ -24,6 +25,8 @@ struct Shared {
     peak_creating: AtomicUsize,
     created: AtomicUsize,
     counter: AtomicUsize,
+    /// Told when a command that was started may end.
+    agents: Notify,
     /// Events are `create <image>`, `ping`, `exec <command>`, `pack` and `unpack`.
     traps: Traps,
 }
@@ -40,6 +43,11 @@ fn raise(count: &AtomicUsize, peak: &AtomicUsize) {
 impl FakeBackend {
     pub fn traps(&self) -> &Traps {
         &self.0.traps
+    }
+
+    /// Lets one command that was started come to its end.
+    pub fn end_agent(&self) {
+        self.0.agents.notify_one();
     }
 
     /// Sandboxes that have not been dropped.
@@ -85,7 +93,8 @@ impl SandboxBackend for FakeBackend {
         raise(&shared.live, &shared.peak_live);
         shared.created.fetch_add(1, Ordering::AcqRel);
         let print = Fingerprint { backend: "fake".to_owned(), ..Fingerprint::default() };
-        Ok(Box::new(FakeSandbox { shared: shared.clone(), print, files: BTreeMap::new() }))
+        let (shared, files) = (shared.clone(), BTreeMap::new());
+        Ok(Box::new(FakeSandbox { shared, print, files, started: None }))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -101,6 +110,7 @@ struct FakeSandbox {
     shared: Arc<Shared>,
     print: Fingerprint,
     files: BTreeMap<String, String>,
+    started: Option<ExecRequest>,
 }
 
 impl Drop for FakeSandbox {
@@ -177,6 +187,30 @@ impl Sandbox for FakeSandbox {
             scan: request.scan.then(|| self.scan()),
             duration: std::time::Duration::ZERO,
         })
+    }
+
+    async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault> {
+        let shared = self.shared.clone();
+        shared.traps.pass(&format!("start {}", request.command)).await?;
+        self.started = Some(request.clone());
+        Ok(())
+    }
+
+    /// What was started does what it does at once, unless it is to wait for somebody.
+    async fn attend(&mut self, until: Until<'_>) -> Result<Attended, Fault> {
+        let shared = self.shared.clone();
+        tokio::select! {
+            biased;
+            () = until => return Ok(Attended::Running(Some(self.scan()))),
+            () = shared.agents.notified() => {}
+        }
+        self.stop().await.map(Attended::Ended)
+    }
+
+    async fn stop(&mut self) -> Result<ExecReport, Fault> {
+        let lost = || Fault::new(FaultKind::SandboxLost, "nothing was started");
+        let request = self.started.take().ok_or_else(lost)?;
+        self.exec(&request).await
     }
 
     async fn pack(&mut self, _: bool) -> Result<Snapshot, Fault> {

@@ -14,6 +14,7 @@ fn containers_keep_the_promises_of_a_sandbox() {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args([
         "sandbox::basics",
+        "sandbox::beside",
         "sandbox::changes",
         "sandbox::copies",
         "sandbox::egress",

@@ -81,7 +81,7 @@ fn podman_keeps_the_promises_of_a_sandbox() {
     let podman = Podman::start(directory.path());
     podman.load();
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let suites = ["basics", "changes", "copies", "egress", "hostile::", "tunnel"];
+    let suites = ["basics", "beside", "changes", "copies", "egress", "hostile::", "tunnel"];
     command.args(suites.map(|suite| format!("sandbox::{suite}")));
     for test in OTHERWISE {
         command.args(["--skip", test]);

@@ -7,6 +7,7 @@ pub(crate) use as_gvisor::without_network;
 mod as_podman;
 mod as_user;
 mod basics;
+mod beside;
 mod changes;
 mod containers;
 pub(crate) use containers::{BASE, image};

@@ -3,16 +3,18 @@
 //! and a guest that stays silent is given up at the deadline.
 
 use super::entries::{self, Allowance};
-use super::report::{read_report, shown};
+use super::report::{read_report, read_scan, shown};
 use super::tunnel::{Line, ReadError, read_frame};
 use super::wire::{self, Frame, MAX_FRAME, Malformed, Reader, Writer, kind};
+use std::pin::pin;
 use std::time::Duration;
 use synthd_actors::model::{
-    Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, Limits,
-    Shell, Snapshot, Tree,
+    Attended, Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
+    Limits, Shell, Snapshot, Tree,
 };
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
+use synthd_actors::ports::Until;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
+use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 
 /// How much longer than the guest's own deadline the host waits.
 const GRACE: Duration = Duration::from_secs(10);
@@ -22,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
 /// Commands longer than this are not sent.
 const MAX_COMMAND: usize = MAX_FRAME / 2;
+const TOO_LONG: &str = "the command is longer than four megabytes";
 
 /// Speaks to one guest over its stream. After a fault, or a request given up half way, the
 /// stream's state is unknown, so the client refuses to be used again.
@@ -32,6 +35,9 @@ pub struct GuestClient<S> {
     /// The request whose answer has not been read to its end.
     asking: Option<u32>,
 }
+
+/// What came of waiting for a frame.
+type Received = Result<Result<Frame, ReadError>, Elapsed>;
 
 /// The shells of a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,20 +78,72 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         shell: &str,
         limits: &Limits,
     ) -> Result<ExecReport, Fault> {
-        if request.command.len() > MAX_COMMAND {
-            return Ok(not_started("the command is longer than four megabytes"));
-        }
-        let mut writer = Writer::default();
-        writer
-            .u8(u8::from(request.session) | (u8::from(request.scan) << 1))
-            .u64(millis(request.timeout))
-            .u32(u32::try_from(limits.command_cpu.as_secs()).unwrap_or(u32::MAX))
-            .u32(limits.output_kept.min((MAX_FRAME / 8) as u32))
-            .u64(limits.output_killed)
-            .bytes(shell.as_bytes())
-            .bytes(request.command.as_bytes());
+        let Some(command) = command(request, shell, limits) else {
+            return Ok(not_started(TOO_LONG));
+        };
         let wait = request.timeout.saturating_add(GRACE);
-        let payload = self.ask(kind::EXEC, &writer.0, kind::EXITED, wait).await?;
+        let payload = self.ask(kind::EXEC, &command, kind::EXITED, wait).await?;
+        self.read(&payload, read_report)
+    }
+
+    /// Starts a command beside which other requests are answered.
+    pub async fn start(
+        &mut self,
+        request: &ExecRequest,
+        shell: &str,
+        limits: &Limits,
+    ) -> Result<(), Fault> {
+        let command = command(request, shell, limits);
+        let command = command.ok_or_else(|| Fault::new(FaultKind::SandboxRefused, TOO_LONG))?;
+        self.ask(kind::START, &command, kind::DONE, PATIENCE).await.map(|_| ())
+    }
+
+    /// Waits until that command has ended, or until something else is wanted.
+    pub async fn attend(&mut self, until: Until<'_>) -> Result<Attended, Fault> {
+        let id = self.send(kind::AWAIT, &[1], Instant::now() + PATIENCE).await?;
+        let wanted = (id + 1) & !wire::TUNNELLED;
+        let (answer, also) = self.answer_or(until, wanted).await;
+        let frame = self.taken(id, answer)?;
+        if let Some(pong) = also {
+            self.next_id = wanted;
+            self.taken(wanted, pong)?;
+        }
+        self.asking = None;
+        match frame.kind {
+            kind::EXITED => self.read(&frame.payload, read_report).map(Attended::Ended),
+            kind::RUNNING => self.read(&frame.payload, read_scan).map(Attended::Running),
+            _ => Err(self.broken(Malformed("unexpected kind of frame"))),
+        }
+    }
+
+    /// The next answer. Once something else is wanted, the guest is asked whether it is there,
+    /// and answers both.
+    async fn answer_or(&mut self, until: Until<'_>, ping: u32) -> (Received, Option<Received>) {
+        let (mut reading, mut writing) = split(&mut self.line);
+        let answer = {
+            let mut answer = pin!(read_frame(&mut reading));
+            tokio::select! {
+                biased;
+                answer = &mut answer => return (Ok(answer), None),
+                () = until => {
+                    let asked = wire::encode(ping, kind::PING, &[]);
+                    match timeout(PATIENCE, writing.write_all(&asked)).await {
+                        Ok(Ok(())) => timeout(PATIENCE, answer).await,
+                        Ok(Err(error)) => Ok(Err(ReadError::Closed(error))),
+                        Err(late) => Err(late),
+                    }
+                }
+            }
+        };
+        match answer {
+            Ok(Ok(_)) => (answer, Some(timeout(PATIENCE, read_frame(&mut reading)).await)),
+            failed => (failed, None),
+        }
+    }
+
+    /// Ends that command with all that it has started.
+    pub async fn stop(&mut self) -> Result<ExecReport, Fault> {
+        let payload = self.ask(kind::STOP, &[], kind::EXITED, PATIENCE).await?;
         self.read(&payload, read_report)
     }
 
@@ -208,7 +266,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     }
 
     async fn receive(&mut self, id: u32, deadline: Instant) -> Result<Frame, Fault> {
-        let frame = match timeout_at(deadline, read_frame(&mut self.line)).await {
+        let received = timeout_at(deadline, read_frame(&mut self.line)).await;
+        self.taken(id, received)
+    }
+
+    fn taken(&mut self, id: u32, received: Received) -> Result<Frame, Fault> {
+        let frame = match received {
             Ok(Ok(frame)) => frame,
             Ok(Err(ReadError::Closed(error))) => return Err(self.gone(&error)),
             Ok(Err(ReadError::Malformed(error))) => return Err(self.broken(error)),
@@ -261,6 +324,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.lost = Some(fault.clone());
         fault
     }
+}
+
+/// None where it is longer than is sent.
+fn command(request: &ExecRequest, shell: &str, limits: &Limits) -> Option<Vec<u8>> {
+    let mut writer = Writer::default();
+    writer
+        .u8(u8::from(request.session) | (u8::from(request.scan) << 1))
+        .u64(millis(request.timeout))
+        .u32(u32::try_from(limits.command_cpu.as_secs()).unwrap_or(u32::MAX))
+        .u32(limits.output_kept.min((MAX_FRAME / 8) as u32))
+        .u64(limits.output_killed)
+        .bytes(shell.as_bytes())
+        .bytes(request.command.as_bytes());
+    (request.command.len() <= MAX_COMMAND).then_some(writer.0)
 }
 
 fn outside() -> Fault {

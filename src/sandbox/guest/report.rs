@@ -55,7 +55,7 @@ fn read_captured(reader: &mut Reader<'_>) -> Result<Captured, Malformed> {
     })
 }
 
-fn read_scan(reader: &mut Reader<'_>) -> Result<Option<Scan>, Malformed> {
+pub(super) fn read_scan(reader: &mut Reader<'_>) -> Result<Option<Scan>, Malformed> {
     if reader.u8()? == 0 {
         return Ok(None);
     }

@@ -5,10 +5,10 @@ use super::report::may_be_killed;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use synthd_actors::model::{
-    ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint, HostAddress,
-    SandboxSpec, Snapshot, Tree,
+    Attended, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
+    HostAddress, SandboxSpec, Snapshot, Tree,
 };
-use synthd_actors::ports::Sandbox;
+use synthd_actors::ports::{Sandbox, Until};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a backend keeps of a sandbox; dropping it ends the sandbox.
@@ -32,6 +32,8 @@ pub(crate) struct GuestSandbox<S, K> {
     spec: SandboxSpec,
     shell: &'static str,
     fingerprint: Fingerprint,
+    /// Kills for want of memory before the command that runs.
+    kills_before: Option<u64>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> GuestSandbox<S, K> {
@@ -49,7 +51,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> GuestSandbox
             Fault::new(FaultKind::SandboxRefused, what)
         })?;
         shell.clone_into(&mut fingerprint.shell);
-        Ok(Self { client, keeper, spec: spec.clone(), shell, fingerprint })
+        Ok(Self { client, keeper, spec: spec.clone(), shell, fingerprint, kills_before: None })
+    }
+
+    /// What failed while the kernel killed for want of memory ran out of it.
+    fn told_of_memory(&self, report: ExecReport) -> ExecReport {
+        let killed = self.keeper.memory_kills() > self.kills_before;
+        match may_be_killed(&report.end) && killed {
+            true => ExecReport { end: ExecEnd::OutOfMemory, ..report },
+            false => report,
+        }
     }
 }
 
@@ -111,13 +122,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
     }
 
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault> {
-        let before = self.keeper.memory_kills();
+        self.kills_before = self.keeper.memory_kills();
         let answer = self.client.exec(request, self.shell, &self.spec.limits).await;
-        let mut report = blamed(&self.keeper, answer).await?;
-        if may_be_killed(&report.end) && self.keeper.memory_kills() > before {
-            report.end = ExecEnd::OutOfMemory;
-        }
-        Ok(report)
+        blamed(&self.keeper, answer).await.map(|report| self.told_of_memory(report))
+    }
+
+    async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault> {
+        self.kills_before = self.keeper.memory_kills();
+        let answer = self.client.start(request, self.shell, &self.spec.limits).await;
+        blamed(&self.keeper, answer).await
+    }
+
+    async fn attend(&mut self, until: Until<'_>) -> Result<Attended, Fault> {
+        let answer = self.client.attend(until).await;
+        Ok(match blamed(&self.keeper, answer).await? {
+            Attended::Ended(report) => Attended::Ended(self.told_of_memory(report)),
+            running => running,
+        })
+    }
+
+    async fn stop(&mut self) -> Result<ExecReport, Fault> {
+        let answer = self.client.stop().await;
+        blamed(&self.keeper, answer).await
     }
 
     async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {

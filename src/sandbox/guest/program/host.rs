@@ -47,6 +47,10 @@ impl Host {
         Some(frame)
     }
 
+    pub fn has_request(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     pub fn send(&mut self, id: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
         self.output.write_all(&wire::encode(id, kind, payload))
     }

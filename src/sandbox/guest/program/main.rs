@@ -14,6 +14,7 @@
 mod capture;
 mod files;
 mod host;
+mod job;
 mod launch;
 mod memory;
 mod pack;
@@ -87,7 +88,7 @@ impl Guest {
         match self.perform(&frame) {
             Ok(reply) => self.host.send(id, reply.0, &reply.1),
             // A command left half attended is no state to go on from.
-            Err(error) if is_protocol(&error) || frame.kind == kind::EXEC => Err(error),
+            Err(error) if is_protocol(&error) || attends(frame.kind) => Err(error),
             Err(error) => {
                 let mut failed = Writer::default();
                 failed.bytes(error.to_string().as_bytes());
@@ -112,8 +113,26 @@ impl Guest {
             kind::EXEC => {
                 let request = launch::Request::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
-                let reply = self.shell.run(&request, &mut self.host)?;
+                let reply = self.shell.run(request, &mut self.host)?;
                 Ok((kind::EXITED, reply))
+            }
+            kind::START => {
+                let request = launch::Request::read(&mut reader).map_err(invalid)?;
+                finish(reader)?;
+                self.shell.start_job(request)?;
+                Ok(done(0))
+            }
+            kind::AWAIT => {
+                let scan = reader.u8().map_err(invalid)? != 0;
+                finish(reader)?;
+                match self.shell.await_job(&mut self.host)? {
+                    Some(reply) => Ok((kind::EXITED, reply)),
+                    None => Ok((kind::RUNNING, self.look(scan))),
+                }
+            }
+            kind::STOP => {
+                finish(reader)?;
+                Ok((kind::EXITED, self.shell.stop_job(&mut self.host)?))
             }
             kind::LAY => self.layer.lay(&mut reader).map(done),
             kind::CLEAR => {
@@ -154,11 +173,26 @@ impl Guest {
         }
     }
 
+    /// The workspace as it is now, where that is wanted.
+    fn look(&mut self, scan: bool) -> Vec<u8> {
+        let mut reply = Writer::default();
+        reply.u8(u8::from(scan));
+        if scan {
+            self.shell.scan(&mut reply);
+        }
+        reply.0
+    }
+
     /// Every process, and what they had of the tunnel.
     fn end_everything(&mut self) -> io::Result<()> {
         self.shell.kill_everything()?;
         self.host.reset_tunnel()
     }
+}
+
+/// Whether a command is attended to meanwhile.
+fn attends(kind: u8) -> bool {
+    matches!(kind, kind::EXEC | kind::AWAIT | kind::STOP)
 }
 
 /// Which shells there are to run commands.

@@ -1,14 +1,17 @@
-//! Running commands, one at a time, and looking after everything they leave behind.
+//! Running commands, and looking after everything they leave behind.
 //!
 //! ```text
 //!            child reaped                      pipes empty
 //!  running ───────────────► draining what is buffered ───► done
-//!     │ deadline, output or client gone
-//!     └──► killing the tree ──► child reaped ──► done
+//!     │  ▲ deadline, output or client gone
+//!     │  │└──► killing the tree ──► child reaped ──► done
+//!     ▼  │ AWAIT
+//!  left alone, where it was started to be: other requests are answered
 //! ```
 
-use crate::capture::{Capture, drain};
+use crate::capture::drain;
 use crate::host::Host;
+use crate::job::{Ending, Job, Output, Running, conclude};
 use crate::launch::{self, Pipes, Request};
 use crate::memory::Kills;
 use crate::poll_for;
@@ -34,19 +37,6 @@ const EAGAIN: i32 = 11;
 /// How long a killed tree may take to die before the reply goes out all the same.
 const DYING: Duration = Duration::from_secs(5);
 
-enum Ending {
-    Reaped { status: i32, cpu: Duration },
-    TimedOut,
-    OutputLimit,
-}
-
-/// What a command leaves to be read.
-struct Output {
-    out: Capture,
-    err: Capture,
-    state: Vec<u8>,
-}
-
 /// The one session and what belongs to it.
 pub struct Shell {
     deaths: File,
@@ -57,6 +47,8 @@ pub struct Shell {
     spawner: Spawner,
     kills: Kills,
     scanner: Scanner,
+    /// A command that others are answered beside.
+    job: Option<Job>,
     /// Read ends that background processes still write to: drained, so that they live on.
     held: Vec<File>,
     buffer: Vec<u8>,
@@ -72,6 +64,7 @@ impl Shell {
             spawner,
             kills: Kills::open(),
             scanner: Scanner::default(),
+            job: None,
             held: Vec::new(),
             buffer: vec![0; READ_CHUNK],
         })
@@ -97,33 +90,70 @@ impl Shell {
     }
 
     /// Runs one command and returns the payload of its reply.
-    pub fn run(&mut self, request: &Request, host: &mut Host) -> io::Result<Vec<u8>> {
-        let started = Instant::now();
-        let before = self.kills.count();
-        let mut output = Output {
-            out: Capture::new(request.kept),
-            err: Capture::new(request.kept),
-            state: Vec::new(),
+    pub fn run(&mut self, request: Request, host: &mut Host) -> io::Result<Vec<u8>> {
+        let mut job = self.begin(request);
+        self.attend(&mut job, host, false)?;
+        Ok(self.report(job))
+    }
+
+    /// Starts a command that other requests may be answered beside.
+    pub fn start_job(&mut self, request: Request) -> io::Result<()> {
+        if self.job.is_some() {
+            return Err(crate::invalid(Malformed("a command runs already")));
+        }
+        self.job = Some(self.begin(request));
+        Ok(())
+    }
+
+    /// Attends to that command until it has ended, which gives its reply, or until something
+    /// else is asked for.
+    pub fn await_job(&mut self, host: &mut Host) -> io::Result<Option<Vec<u8>>> {
+        let mut job = self.job.take().ok_or_else(no_job)?;
+        if self.attend(&mut job, host, true)? {
+            return Ok(Some(self.report(job)));
+        }
+        self.job = Some(job);
+        Ok(None)
+    }
+
+    /// Ends that command with all that it has started.
+    pub fn stop_job(&mut self, host: &mut Host) -> io::Result<Vec<u8>> {
+        let mut job = self.job.take().ok_or_else(no_job)?;
+        job.request.timeout = Duration::ZERO;
+        self.attend(&mut job, host, false)?;
+        Ok(self.report(job))
+    }
+
+    pub fn scan(&mut self, reply: &mut Writer) {
+        self.scanner.scan(reply);
+    }
+
+    fn begin(&mut self, request: Request) -> Job {
+        let (started, kills) = (Instant::now(), self.kills.count());
+        let output = Output::new(request.kept);
+        let (running, verdict) = match self.start(&request) {
+            Err(error) => (None, Some((end::NOT_STARTED, 0, error.to_string()))),
+            Ok((pid, pipes)) => (Some(Running::new(pid, pipes)), None),
         };
-        let verdict = match self.start(request) {
-            Err(error) => (end::NOT_STARTED, 0, error.to_string()),
-            Ok((pid, pipes)) => {
-                conclude(self.attend(pid, pipes, request, host, &mut output)?, request)
-            }
-        };
-        self.session.update(&output.state);
+        Job { request, started, kills, running, output, verdict }
+    }
+
+    /// What is told of a command that has ended.
+    fn report(&mut self, mut job: Job) -> Vec<u8> {
+        self.session.update(&job.output.state);
+        let (end, value, why) = job.verdict.unwrap_or_default();
         let mut reply = Writer::default();
-        reply.u8(verdict.0).i32(verdict.1).bytes(verdict.2.as_bytes());
-        output.out.write(&mut reply);
-        output.err.write(&mut reply);
+        reply.u8(end).i32(value).bytes(why.as_bytes());
+        job.output.out.write(&mut reply);
+        job.output.err.write(&mut reply);
         reply.bytes(self.session.cwd.as_bytes());
-        reply.u64(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
-        reply.u64(self.kills.count().saturating_sub(before));
-        reply.u8(u8::from(request.scan));
-        if request.scan {
+        reply.u64(u64::try_from(job.started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        reply.u64(self.kills.count().saturating_sub(job.kills));
+        reply.u8(u8::from(job.request.scan));
+        if job.request.scan {
             self.scanner.scan(&mut reply);
         }
-        Ok(reply.0)
+        reply.0
     }
 
     /// Where background processes have taken every slot there is, they end, or nothing
@@ -139,57 +169,49 @@ impl Shell {
     }
 
     /// Reads the pipes until the child itself has died: a background process that holds
-    /// them open does not keep the command alive.
-    fn attend(
-        &mut self,
-        pid: i32,
-        mut pipes: Pipes,
-        request: &Request,
-        host: &mut Host,
-        output: &mut Output,
-    ) -> io::Result<Ending> {
-        let deadline = Instant::now() + request.timeout;
-        let mut open = [true, true, pipes.state.is_some()];
+    /// them open does not keep the command alive. Whether it has ended; with `yields` it may
+    /// go on where something else is asked for.
+    fn attend(&mut self, job: &mut Job, host: &mut Host, yields: bool) -> io::Result<bool> {
+        let Some(mut running) = job.running.take() else { return Ok(true) };
+        let deadline = job.started + job.request.timeout;
         let ending = loop {
-            if let Some((status, cpu)) = self.reap_all(pid) {
+            if let Some((status, cpu)) = running.death.take().or_else(|| self.reap_all(running.pid)) {
                 break Ending::Reaped { status, cpu };
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break Ending::TimedOut;
             }
-            if output.out.total + output.err.total > request.killed {
+            if job.output.out.total + job.output.err.total > job.request.killed {
                 break Ending::OutputLimit;
             }
-            let ours = [Some(&pipes.out), Some(&pipes.err), pipes.state.as_ref()];
-            let live = ours.into_iter().zip(open).filter_map(|(pipe, open)| pipe.filter(|_| open));
-            let live: Vec<&File> = live.collect();
+            if yields && host.has_request() {
+                job.running = Some(running);
+                return Ok(false);
+            }
+            let live = running.live();
             let millis = left.as_millis().saturating_add(1).min(60_000);
             self.wait_for_news(host, &live, i32::try_from(millis).unwrap_or(60_000))?;
-            self.drain_open(&mut pipes, &mut open, output)?;
+            self.drain_open(&mut running, &mut job.output)?;
             self.drain_held();
         };
         if !matches!(ending, Ending::Reaped { .. }) {
-            self.end_tree(pid, host)?;
+            self.end_tree(running.pid, host)?;
         }
         // What the child wrote before it died is in the pipes already; a background flood
         // is not waited for.
-        self.drain_open(&mut pipes, &mut open, output)?;
-        for (pipe, open) in [pipes.out, pipes.err].into_iter().zip(open) {
+        self.drain_open(&mut running, &mut job.output)?;
+        for (pipe, open) in [running.pipes.out, running.pipes.err].into_iter().zip(running.open) {
             if open {
                 self.hold(pipe);
             }
         }
-        Ok(ending)
+        job.verdict = Some(conclude(ending, &job.request));
+        Ok(true)
     }
 
-    fn drain_open(
-        &mut self,
-        pipes: &mut Pipes,
-        open: &mut [bool; 3],
-        output: &mut Output,
-    ) -> io::Result<()> {
-        let buffer = &mut self.buffer;
+    fn drain_open(&mut self, running: &mut Running, output: &mut Output) -> io::Result<()> {
+        let (buffer, open, pipes) = (&mut self.buffer, &mut running.open, &mut running.pipes);
         open[0] = open[0] && drain(&mut pipes.out, buffer, |bytes| output.out.push(bytes))?;
         open[1] = open[1] && drain(&mut pipes.err, buffer, |bytes| output.err.push(bytes))?;
         if let Some(pipe) = pipes.state.as_mut().filter(|_| open[2]) {
@@ -260,6 +282,9 @@ impl Shell {
         self.backlog = false;
         for _ in 0..REAPED_AT_ONCE {
             let Ok(Some(death)) = sys::reap() else { return };
+            if let Some(job) = &mut self.job {
+                job.note(&death);
+            }
             look(&death);
         }
         self.backlog = true;
@@ -267,6 +292,9 @@ impl Shell {
 
     /// Ends everything but the guest itself, so that nothing changes a tree being copied.
     pub fn kill_everything(&mut self) -> io::Result<()> {
+        if let Some(job) = &mut self.job {
+            job.note_killed();
+        }
         loop {
             sys::kill_process(-1);
             match sys::reap() {
@@ -299,26 +327,6 @@ impl Shell {
     }
 }
 
-fn conclude(ending: Ending, request: &Request) -> (u8, i32, String) {
-    let (status, cpu) = match ending {
-        Ending::TimedOut => return (end::TIMED_OUT, 0, String::new()),
-        Ending::OutputLimit => return (end::OUTPUT_LIMIT, 0, String::new()),
-        Ending::Reaped { status, cpu } => (status, cpu),
-    };
-    let (signal, code) = (status & 0x7f, (status >> 8) & 0xff);
-    if ended_by_limit(signal, code, cpu, Duration::from_secs(request.cpu_seconds)) {
-        return (end::CPU_LIMIT, 0, String::new());
-    }
-    if signal != 0 {
-        return (end::SIGNALED, signal, String::new());
-    }
-    (end::EXITED, code, String::new())
-}
-
-/// SIGXCPU comes at the limit, SIGKILL a second later; a shell passes either on as a code.
-/// The kernel enforces by counting ticks and reports by the exact clock: with many threads
-/// the two differ by a lot, so the time only has to be of the right order.
-fn ended_by_limit(signal: i32, code: i32, cpu: Duration, limit: Duration) -> bool {
-    let by = |number| signal == number || code == 128 + number;
-    by(sys::SIGXCPU) && cpu * 4 >= limit || by(sys::SIGKILL) && cpu * 4 >= limit * 3
+fn no_job() -> io::Error {
+    crate::invalid(Malformed("no command runs"))
 }

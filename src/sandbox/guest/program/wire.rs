@@ -5,7 +5,7 @@
 //! before anything is allocated, and every field is read through [`Reader`].
 
 /// Bumped on any change of the frames' meaning.
-pub const PROTOCOL: u32 = 4;
+pub const PROTOCOL: u32 = 5;
 /// The most a frame may hold after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// Bytes of file content carried by one entry; longer files take several.
@@ -27,11 +27,15 @@ pub mod kind {
     pub const CLEAR: u8 = 5;
     pub const TUNNEL: u8 = 6;
     pub const ENVIRONMENT: u8 = 7;
+    pub const START: u8 = 8;
+    pub const AWAIT: u8 = 9;
+    pub const STOP: u8 = 10;
 
     pub const PONG: u8 = 129;
     pub const EXITED: u8 = 130;
     pub const DONE: u8 = 131;
     pub const ENTRIES: u8 = 132;
+    pub const RUNNING: u8 = 133;
     pub const FAILED: u8 = 255;
 
     // Of a connection through the tunnel, either way; only the guest opens.
