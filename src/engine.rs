@@ -4,7 +4,7 @@
 //!  1. stop admission: nothing new is taken, campaigns launch no more episodes (`cli::leaving`)
 //!  2. grace: running episodes finish; a line every five seconds says what remains (the same)
 //!  3. cut off what still runs; the journal has every turn of it
-//!  4. close the pool: warm sandboxes die; wait until the launcher has reaped everything
+//!  4. close the agents' gateway, then the pool: warm sandboxes die; wait until the launcher has reaped everything
 //!  5. quality and collector are at rest with their campaigns: nothing is in flight
 //!  6. store barrier: what was acknowledged is on the disk
 //!  7. close the control socket, whose clients wait for this moment
@@ -14,6 +14,7 @@
 
 use crate::dataset::ParquetSink;
 use crate::error::{Code, Error, Result};
+use crate::gateway::{self, Lobby};
 use crate::llm::Models;
 use crate::sandbox::docker::Pulled;
 use crate::sandbox::{Backends, HostFacts};
@@ -56,6 +57,7 @@ pub struct Engine {
     pub world: World,
     pub store: Store,
     pub backend: Arc<Backends>,
+    lobby: Lobby,
     /// The first escalation of an actor, after which the engine must end.
     pub escalated: watch::Receiver<Option<String>>,
 }
@@ -113,7 +115,15 @@ impl Engine {
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let (quality, more) = QualityHandle::start(workers, &tools);
         lives.extend(more);
-        let world = World { pool, router, collector, quality, journal, clock };
+        let tools = gateway::Tools {
+            router: router.clone(),
+            collector: collector.clone(),
+            journal: journal.clone(),
+            clock: clock.clone(),
+        };
+        let lobby = Lobby::new(tools, Models::default(), &options.data_dir.join("guest"));
+        let agents = Arc::new(lobby.clone());
+        let world = World { pool, router, collector, quality, journal, clock, agents };
         let (handle, life) = EngineHandle::start(EngineTools {
             world: world.clone(),
             catalog: options.catalog,
@@ -122,7 +132,7 @@ impl Engine {
         });
         lives.push(life);
         let escalated = watch_lives(lives);
-        Ok(Self { handle, world, store, backend, escalated })
+        Ok(Self { handle, world, store, backend, lobby, escalated })
     }
 
     /// Cuts off what still runs and closes everything. Whoever wants running episodes to
@@ -131,6 +141,9 @@ impl Engine {
         self.handle.drain(true).await;
         if tokio::time::timeout(CUT_PATIENCE, self.handle.rested()).await.is_err() {
             tracing::error!("episodes did not end in time; the next start resumes them");
+        }
+        if let Err((calls, fault)) = self.lobby.close().await {
+            tracing::error!(calls, %fault, "calls were answered and are in no record");
         }
         self.world.pool.shut_down().await;
         let settled = self.backend.settle().await.map_err(|fault| fault_error(&fault));
@@ -276,6 +289,11 @@ fn explain(kind: FaultKind) -> (Code, &'static str, &'static str) {
             Code::Unexpected,
             "a part of the engine failed",
             "run the command again: campaigns are resumable; please report what the log says",
+        ),
+        FaultKind::AgentBroken => (
+            Code::AgentBroken,
+            "an agent program never asked its model",
+            "see that `[agents]` names a program that sandboxes have; the log has its last words",
         ),
         _ => {
             (Code::SandboxFault, "a sandbox failed", "`synthd doctor` says what this host can run")

@@ -64,6 +64,8 @@ codes! {
     ImageUnavailable = "0404", exit 2;
     /// No container engine, or one that may not be used.
     EngineUnavailable = "0405", exit 6;
+    /// A program of the user's that was to be an agent asked no model.
+    AgentBroken = "0406", exit 2;
 
     NoDaemon = "0501", exit 5;
     SocketInUse = "0502", exit 2;

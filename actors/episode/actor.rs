@@ -5,8 +5,8 @@ use super::phase::Phase;
 use super::run::{Conclusion, run};
 use super::world::{Assignment, Standing, World};
 use crate::campaign::Planner;
-use crate::model::{Attempt, Fault, FaultKind, PlannedEpisode};
-use crate::scaffold;
+use crate::model::{AgentProgram, Attempt, CampaignConfig, Fault, FaultKind, PlannedEpisode};
+use crate::scaffold::{self, External};
 use crate::supervisor::{panic_text, spawn, spawn_actor};
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
@@ -37,6 +37,7 @@ impl Orders {
         let scaffold = scaffold::by_name(name)
             .ok_or_else(|| Fault::new(FaultKind::TaskSetup, format!("no scaffold {name}")))?;
         let config = self.planner.config.clone();
+        let program = program(&config, name)?.map(Arc::new);
         let task = self.planner.clone().planned_task(self.plan.clone()).await?;
         let spec = config.sandbox_for(&task.image).ok_or_else(|| {
             Fault::new(FaultKind::SandboxRefused, format!("no image stands for {}", task.image))
@@ -47,10 +48,20 @@ impl Orders {
             replay_after: self.replay_after,
             task,
             scaffold,
+            program,
             checking: Arc::new(spec.offline()),
             spec: Arc::new(spec),
             config,
         })
+    }
+}
+
+/// What an external scaffold runs.
+fn program(config: &CampaignConfig, scaffold: &str) -> Result<Option<AgentProgram>, Fault> {
+    let Some(name) = scaffold.strip_prefix(External::PREFIX) else { return Ok(None) };
+    match config.agents.get(name) {
+        Some(program) => Ok(Some(program.clone())),
+        None => Err(Fault::new(FaultKind::AgentBroken, format!("no agent is named {name}"))),
     }
 }
 

@@ -8,6 +8,7 @@ mod repeat;
 mod run;
 mod turns;
 mod verify;
+mod visits;
 mod world;
 
 pub use actor::{EpisodeActor, Exit, Orders, launch};

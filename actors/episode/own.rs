@@ -39,6 +39,14 @@ pub(crate) fn answered(report: ExecReport) -> Result<ExecReport, Fault> {
     }
 }
 
+/// The end of a long text.
+pub(super) fn tail(text: &str) -> &str {
+    const KEPT: usize = 1_000;
+    let from = text.len().saturating_sub(KEPT);
+    let from = (from..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+    &text[from..]
+}
+
 /// A fresh sandbox with a copy of a workspace in it, for the agent not to see.
 pub(super) async fn copy_of(
     pool: &PoolHandle,

@@ -5,6 +5,7 @@ use super::own::{answered, run_own};
 use super::phase::Phase;
 use super::turns::{Acting, Played};
 use super::verify;
+use super::visits::Hosting;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
     Attempt, AttemptRecord, Entry, Fault, FaultKind, Fingerprint, Outcome, SandboxSpec, StopReason,
@@ -125,6 +126,9 @@ async fn play(
     let mut lease = lay_task(&world.pool, &orders.task, &orders.spec).await?;
     lease.sandbox().held_by(&format!("{}-{}", orders.plan.id, orders.attempt));
     let mut acting = Acting::begin(world, orders, standing, lease).await?;
+    if let Some(program) = orders.program.clone() {
+        return Hosting::host(acting, &program, recorded).await;
+    }
     if !recorded.is_empty() {
         acting.replay(recorded).await?;
     }

@@ -7,7 +7,7 @@ use super::repeat::repeats;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
     ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, FaultKind, Fingerprint,
-    FinishReason, Message, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
+    FinishReason, Message, Scan, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
 };
 use crate::pool::Lease;
 use crate::ports::{CallContext, Stage};
@@ -27,23 +27,23 @@ pub(super) struct Played {
 
 /// An attempt whose agent acts.
 pub(super) struct Acting<'a> {
-    world: &'a World,
-    orders: &'a Assignment,
-    standing: &'a Standing,
-    lease: Lease,
+    pub(super) world: &'a World,
+    pub(super) orders: &'a Assignment,
+    pub(super) standing: &'a Standing,
+    pub(super) lease: Lease,
     beside: Beside,
-    fingerprint: Fingerprint,
-    history: Vec<Message>,
-    turns: Vec<Turn>,
-    state: StepState,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) history: Vec<Message>,
+    pub(super) turns: Vec<Turn>,
+    pub(super) state: StepState,
     seen: u64,
-    potential: f64,
+    pub(super) potential: f64,
     malformed: u32,
     /// Who is asked: whoever answered last.
-    model: String,
+    pub(super) model: String,
     /// What is left of the agent's time: what its model and its commands take. The engine's
     /// own waiting is not the agent's, and a resumed attempt goes on with what was left.
-    left: Duration,
+    pub(super) left: Duration,
 }
 
 /// What a reply led to.
@@ -110,15 +110,20 @@ impl<'a> Acting<'a> {
                 }
                 self.look(&report);
             }
-            self.left = self.left.saturating_sub(Duration::from_millis(turn.step.duration_ms));
-            self.potential = turn.step.potential;
-            if let Some(model) = &turn.model {
-                self.model.clone_from(model);
-            }
+            self.resume_from(turn);
             let bad = turn.step.action.kind == ActionType::Malformed;
             self.malformed = if bad { self.malformed + 1 } else { 0 };
         }
         self.record(recorded).await
+    }
+
+    /// Takes over what a turn of an earlier attempt left.
+    pub(super) fn resume_from(&mut self, turn: &Turn) {
+        self.left = self.left.saturating_sub(Duration::from_millis(turn.step.duration_ms));
+        self.potential = turn.step.potential;
+        if let Some(model) = &turn.model {
+            self.model.clone_from(model);
+        }
     }
 
     /// Acts until there is a reason to stop.
@@ -146,7 +151,7 @@ impl<'a> Acting<'a> {
             ActionType::Submit => Some(StopReason::Submitted),
             ActionType::Refusal => Some(StopReason::Refused),
             ActionType::Malformed => self.patience_spent(last.reply.finish),
-            ActionType::ToolCall => None,
+            ActionType::ToolCall | ActionType::Message => None,
         }
     }
 
@@ -287,15 +292,17 @@ impl<'a> Acting<'a> {
     /// Takes over the state a command left; whether the workspace has changed.
     fn look(&mut self, report: &ExecReport) -> bool {
         self.state.cwd.clone_from(&report.cwd);
-        let Some(scan) = report.scan.as_ref().filter(|scan| scan.digest != self.seen) else {
-            return false;
-        };
-        self.seen = scan.digest;
-        self.state.files.clone_from(&scan.files);
-        true
+        report.scan.as_ref().is_some_and(|scan| self.see(scan))
     }
 
-    async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
+    pub(super) fn see(&mut self, scan: &Scan) -> bool {
+        let changed = scan.digest != self.seen;
+        self.seen = scan.digest;
+        self.state.files.clone_from(&scan.files);
+        changed
+    }
+
+    pub(super) async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
         self.beside.potential(&self.orders.task, self.lease.sandbox()).await
     }
 
@@ -335,14 +342,19 @@ impl<'a> Acting<'a> {
     }
 
     /// Durable before the next paid call.
-    async fn record(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
+    pub(super) async fn record(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
+        self.history.extend(turns.iter().flat_map(|turn| turn.messages.iter().cloned()));
+        self.keep(turns).await
+    }
+
+    /// The same of turns whose messages the history has.
+    pub(super) async fn keep(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
         let entry = |turn: &Turn| Entry::TurnTaken {
             episode: self.orders.plan.id.clone(),
             attempt: self.orders.attempt,
             turn: Box::new(turn.clone()),
         };
         let entries = turns.iter().map(entry).collect();
-        self.history.extend(turns.iter().flat_map(|turn| turn.messages.iter().cloned()));
         self.turns.extend(turns);
         self.world.collector.record(entries).await
     }
@@ -365,7 +377,7 @@ fn refusal(reply: &ChatReply) -> Deed {
     }
 }
 
-fn describe(report: &ExecReport) -> String {
+pub(super) fn describe(report: &ExecReport) -> String {
     use crate::model::ExecEnd;
     match &report.end {
         ExecEnd::Exited(code) => format!("exit code {code}"),

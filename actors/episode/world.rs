@@ -1,8 +1,9 @@
 //! What an episode needs of the rest of the engine.
 
 use super::phase::Phase;
+use crate::agents::AgentDoor;
 use crate::collector::CollectorHandle;
-use crate::model::{Attempt, CampaignConfig, PlannedEpisode, SandboxSpec, Task};
+use crate::model::{AgentProgram, Attempt, CampaignConfig, PlannedEpisode, SandboxSpec, Task};
 use crate::pool::PoolHandle;
 use crate::ports::{Clock, Journal};
 use crate::quality::QualityHandle;
@@ -19,6 +20,7 @@ pub struct World {
     pub quality: QualityHandle,
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
+    pub agents: Arc<dyn AgentDoor>,
 }
 
 /// One attempt's orders.
@@ -31,6 +33,8 @@ pub struct Assignment {
     pub replay_after: Attempt,
     pub task: Arc<Task>,
     pub scaffold: Arc<dyn Scaffold>,
+    /// What the scaffold runs, where it is somebody else's.
+    pub program: Option<Arc<AgentProgram>>,
     pub spec: Arc<SandboxSpec>,
     /// Of the sandboxes in which the agent's work is checked.
     pub checking: Arc<SandboxSpec>,

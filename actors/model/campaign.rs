@@ -1,6 +1,9 @@
 //! A campaign as the engine runs it: validated, without options that mean "unset".
 
-use super::{Ability, CampaignName, Caps, Money, Price, SOONEST, SandboxSpec, Standing, digest_of};
+use super::{
+    Ability, AgentProgram, CampaignName, Caps, Money, Price, SOONEST, SandboxSpec, Standing,
+    digest_of,
+};
 use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +21,9 @@ pub struct CampaignConfig {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<Ability>,
     pub scaffolds: Vec<String>,
+    /// Programs behind scaffolds named `external/<name>`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub agents: BTreeMap<String, AgentProgram>,
     /// Name of the sandbox backend.
     pub backend: String,
     /// What tasks whose image is `base` run in.
@@ -266,6 +272,9 @@ impl CampaignConfig {
             "quality": self.quality,
             "splits": self.dataset.splits,
         });
+        if !self.agents.is_empty() {
+            fixed["agents"] = serde_json::json!(self.agents);
+        }
         if !self.images.is_empty() {
             fixed["images"] = serde_json::json!(self.images);
         }

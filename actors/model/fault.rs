@@ -22,6 +22,9 @@ pub enum FaultKind {
     SandboxProtocol,
     /// A copy into or out of a sandbox was refused by a cap or failed.
     SandboxCopy,
+    /// An agent program of somebody else's never asked its model: it is not installed, or not
+    /// meant for this.
+    AgentBroken,
     /// The task's own setup commands failed: the template does not fit this host.
     TaskSetup,
     /// The model's service failed in a way that passes (overload, cut, rate limit).
@@ -73,6 +76,7 @@ impl FaultKind {
             | Self::ModelTransient
             | Self::Panicked
             | Self::ActorGone
+            | Self::AgentBroken
             | Self::ReplayDiffers => true,
             Self::TaskSetup
             | Self::SandboxRefused
@@ -118,6 +122,7 @@ impl FaultKind {
             Self::SandboxStart
                 | Self::SandboxLost
                 | Self::SandboxProtocol
+                | Self::AgentBroken
                 | Self::ModelTransient
                 | Self::ModelRejected
         )
@@ -127,6 +132,7 @@ impl FaultKind {
         match self {
             Self::SandboxStart => "sandbox_start",
             Self::SandboxRefused => "sandbox_refused",
+            Self::AgentBroken => "agent_broken",
             Self::EngineDown => "engine_down",
             Self::SandboxLost => "sandbox_lost",
             Self::SandboxProtocol => "sandbox_protocol",

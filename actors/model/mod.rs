@@ -1,5 +1,6 @@
 //! Pure data: what the engine talks about, with no I/O and no policy.
 
+mod agent;
 mod call;
 mod campaign;
 mod chat;
@@ -18,6 +19,7 @@ mod standing;
 mod step;
 mod task;
 
+pub use agent::*;
 pub use call::*;
 pub use campaign::*;
 pub use chat::*;

@@ -15,6 +15,9 @@ pub struct Network {
 }
 
 impl Network {
+    /// Of a sandbox's loopback, where the way out begins.
+    pub const PORT: u16 = 3128;
+
     /// Whether somebody inside may connect there. `host` is a name as it was asked for.
     pub fn allows(&self, host: &str, port: u16) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();

@@ -19,6 +19,8 @@ pub enum StopReason {
     ContextFull,
     /// What may be spent on an episode was spent.
     CostLimit,
+    /// The agent's own program failed, after its model had answered.
+    AgentFailed,
 }
 
 impl StopReason {
@@ -32,6 +34,7 @@ impl StopReason {
             Self::Truncated => "truncated",
             Self::ContextFull => "context_full",
             Self::CostLimit => "cost_limit",
+            Self::AgentFailed => "agent_failed",
         }
     }
 }

@@ -17,6 +17,8 @@ pub enum ActionType {
     ToolCall,
     /// The agent handed its work in.
     Submit,
+    /// A text without a call, from a model whose program reads its replies itself.
+    Message,
     /// A reply the scaffold could not read.
     Malformed,
     /// The model declined.
@@ -28,6 +30,7 @@ impl ActionType {
         match self {
             Self::ToolCall => "tool_call",
             Self::Submit => "submit",
+            Self::Message => "message",
             Self::Malformed => "malformed",
             Self::Refusal => "refusal",
         }
@@ -78,8 +81,9 @@ pub struct Turn {
     /// Who answered, where it is not the model that the episode was planned for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The whole first request, in the first turn only: every later one is this and the
-    /// messages of the turns in between.
+    /// The whole request of the first turn: a later one is this and the messages of the turns in
+    /// between. And of any turn whose request is not that, because an agent of somebody else's
+    /// has begun anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Box<ChatRequest>>,
 }

@@ -2,6 +2,7 @@
 
 mod assign;
 mod breaker;
+mod conversation;
 mod estimate;
 mod intensity;
 mod latency;
@@ -13,6 +14,7 @@ mod window;
 
 pub use assign::{Asked, Assigning, assign, shares};
 pub use breaker::{Breaker, Try};
+pub use conversation::{goes_on, same, says_as, since, told};
 pub use estimate::{Estimate, episode as episode_estimate, likely_length, reserved, worst_case};
 pub use intensity::Intensity;
 pub use latency::{Latency, Rank};

@@ -21,7 +21,7 @@ impl Minimal {
 }
 
 impl Scaffold for Minimal {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         Self::NAME
     }
 

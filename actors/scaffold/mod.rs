@@ -1,10 +1,12 @@
 //! Scaffolds: the pure protocol between a model and a sandbox. No I/O, no clock, no state
 //! beyond the history they are given.
 
+mod external;
 mod minimal;
 #[cfg(test)]
 mod tests;
 
+pub use external::External;
 pub use minimal::Minimal;
 
 use crate::model::{ChatReply, ChatRequest, Deed, ExecReport, Message, StepAction, Task};
@@ -42,7 +44,7 @@ pub struct Observed {
 
 /// The protocol of one scaffold.
 pub trait Scaffold: Send + Sync + 'static {
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
 
     /// The conversation's opening.
     fn open(&self, task: &Task) -> Vec<Message>;
@@ -66,9 +68,10 @@ pub trait Scaffold: Send + Sync + 'static {
 pub fn by_name(name: &str) -> Option<Arc<dyn Scaffold>> {
     match name {
         Minimal::NAME => Some(Arc::new(Minimal)),
+        name if name.starts_with(External::PREFIX) => Some(Arc::new(External::new(name))),
         _ => None,
     }
 }
 
-/// Every scaffold there is, for messages and did-you-mean.
+/// Every scaffold of our own, for messages and did-you-mean.
 pub const NAMES: [&str; 1] = [Minimal::NAME];

@@ -74,6 +74,7 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
         assign: Assignment::Cross,
         needs: Default::default(),
         scaffolds: vec!["minimal".to_owned()],
+        agents: Default::default(),
         backend: "fake".to_owned(),
         sandbox: SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() },
         pull: crate::model::Pull::default(),

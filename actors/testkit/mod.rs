@@ -1,8 +1,10 @@
 //! Scripted fakes for tests: adapters that do what a test says, the faults it injects, and
 //! a system that panics when something is left behind.
 
+mod agents;
 mod campaigns;
 mod clock;
+mod jobs;
 mod journal;
 mod ledger;
 mod models;
@@ -11,6 +13,7 @@ mod sink;
 mod system;
 mod traps;
 
+pub use agents::FakeAgents;
 pub use campaigns::{TEMPLATES, campaign, catalog, priced};
 pub use clock::FakeClock;
 pub use journal::MemoryJournal;

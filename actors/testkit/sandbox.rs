@@ -4,6 +4,7 @@
 //! `count` (a number never seen before), `flip` (succeeds every other time),
 //! `command -v NAME`.
 
+use super::jobs::{Deed, Jobs};
 use super::traps::Traps;
 use crate::model::{
     Attended, Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
@@ -15,7 +16,6 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::Notify;
 
 #[derive(Default)]
 struct Shared {
@@ -25,8 +25,8 @@ struct Shared {
     peak_creating: AtomicUsize,
     created: AtomicUsize,
     counter: AtomicUsize,
-    /// Told when a command that was started may end.
-    agents: Notify,
+    /// Of agent programs.
+    jobs: Jobs,
     /// Events are `create <image>`, `ping`, `exec <command>`, `pack` and `unpack`.
     traps: Traps,
 }
@@ -45,9 +45,9 @@ impl FakeBackend {
         &self.0.traps
     }
 
-    /// Lets one command that was started come to its end.
-    pub fn end_agent(&self) {
-        self.0.agents.notify_one();
+    /// Of its agent programs.
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// Sandboxes that have not been dropped.
@@ -94,7 +94,7 @@ impl SandboxBackend for FakeBackend {
         shared.created.fetch_add(1, Ordering::AcqRel);
         let print = Fingerprint { backend: "fake".to_owned(), ..Fingerprint::default() };
         let (shared, files) = (shared.clone(), BTreeMap::new());
-        Ok(Box::new(FakeSandbox { shared, print, files, started: None }))
+        Ok(Box::new(FakeSandbox { shared, print, files, token: String::new() }))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -110,7 +110,8 @@ struct FakeSandbox {
     shared: Arc<Shared>,
     print: Fingerprint,
     files: BTreeMap<String, String>,
-    started: Option<ExecRequest>,
+    /// What its agent program is known by.
+    token: String,
 }
 
 impl Drop for FakeSandbox {
@@ -139,6 +140,18 @@ impl FakeSandbox {
             ["count"] => (0, format!("{}\n", count())),
             ["flip"] => truth(count().is_multiple_of(2)),
             _ => (127, String::new()),
+        }
+    }
+
+    fn report(&self, end: ExecEnd, output: &str, scan: bool) -> ExecReport {
+        let head = output.as_bytes().to_vec();
+        ExecReport {
+            end,
+            stdout: Captured { total: head.len() as u64, head, tail: Vec::new() },
+            stderr: Captured::default(),
+            cwd: WORKSPACE.to_owned(),
+            scan: scan.then(|| self.scan()),
+            duration: std::time::Duration::ZERO,
         }
     }
 
@@ -174,43 +187,43 @@ impl Sandbox for FakeSandbox {
         let shared = self.shared.clone();
         shared.traps.pass(&format!("exec {}", request.command)).await?;
         let (code, output) = self.run(&request.command);
-        let total = output.len() as u64;
         let end = match shared.traps.pass(&format!("spawn {}", request.command)).await {
             Ok(()) => ExecEnd::Exited(code),
             Err(fault) => ExecEnd::NotStarted(fault.message),
         };
-        Ok(ExecReport {
-            end,
-            stdout: Captured { head: output.into_bytes(), tail: Vec::new(), total },
-            stderr: Captured::default(),
-            cwd: WORKSPACE.to_owned(),
-            scan: request.scan.then(|| self.scan()),
-            duration: std::time::Duration::ZERO,
-        })
+        Ok(self.report(end, &output, request.scan))
     }
 
     async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault> {
         let shared = self.shared.clone();
         shared.traps.pass(&format!("start {}", request.command)).await?;
-        self.started = Some(request.clone());
+        shared.jobs.start(&self.token);
         Ok(())
     }
 
-    /// What was started does what it does at once, unless it is to wait for somebody.
-    async fn attend(&mut self, until: Until<'_>) -> Result<Attended, Fault> {
+    async fn attend(&mut self, mut until: Until<'_>) -> Result<Attended, Fault> {
         let shared = self.shared.clone();
-        tokio::select! {
-            biased;
-            () = until => return Ok(Attended::Running(Some(self.scan()))),
-            () = shared.agents.notified() => {}
+        shared.traps.pass("attend").await?;
+        loop {
+            let news = shared.jobs.news();
+            let (deeds, ended) = shared.jobs.of(&self.token);
+            for Deed { command, told } in deeds {
+                shared.traps.pass(&format!("exec {command}")).await?;
+                told.send(self.run(&command).1).ok();
+            }
+            if let Some(code) = ended {
+                return Ok(Attended::Ended(self.report(ExecEnd::Exited(code), "", true)));
+            }
+            tokio::select! {
+                biased;
+                () = &mut until => return Ok(Attended::Running(Some(self.scan()))),
+                () = news => {}
+            }
         }
-        self.stop().await.map(Attended::Ended)
     }
 
     async fn stop(&mut self) -> Result<ExecReport, Fault> {
-        let lost = || Fault::new(FaultKind::SandboxLost, "nothing was started");
-        let request = self.started.take().ok_or_else(lost)?;
-        self.exec(&request).await
+        Ok(self.report(ExecEnd::TimedOut, "", true))
     }
 
     async fn pack(&mut self, _: bool) -> Result<Snapshot, Fault> {
@@ -248,6 +261,9 @@ impl Sandbox for FakeSandbox {
 
     async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
         for (name, value) in variables {
+            if name == "OPENAI_API_KEY" {
+                self.token.clone_from(value);
+            }
             self.shared.traps.pass(&format!("set {name}={value}")).await?;
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! A system for one test: everything wired over fakes, on one thread with paused time, and
 //! a panic at the end when an actor, a task or a sandbox is left.
 
-use super::{FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog};
+use super::{FakeAgents, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog};
 use crate::campaign::{CampaignHandle, Progress};
 use crate::collector::CollectorHandle;
 use crate::engine::{EngineHandle, EngineTools};
@@ -111,7 +111,8 @@ impl Kit {
         };
         let (quality, more) = QualityHandle::start(workers, &tools);
         lives.extend(more.into_iter().map(|life| ("quality", life)));
-        let world = World { pool, router, collector, quality, journal: store, clock };
+        let agents = Arc::new(FakeAgents { backend: backend.clone(), models: models.clone() });
+        let world = World { pool, router, collector, quality, journal: store, clock, agents };
         let places = Arc::new(Semaphore::new(places));
         let (engine, life) = EngineHandle::start(EngineTools {
             world: world.clone(),

@@ -8,7 +8,7 @@ use super::signals::Signals;
 use crate::config::{self, GatewayConfig};
 use crate::engine::{Engine, EngineOptions, fault_error, in_system, store_error};
 use crate::error::{Code, Error, Result};
-use crate::gateway::{Door, Gateway, Token, Tools, serve};
+use crate::gateway::{Door, Gateway, Standalone, Token, Tools, serve};
 use crate::llm::{Models, Patience};
 use crate::prices::PriceTable;
 use crate::templates;
@@ -86,7 +86,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     let address = door.address().map_err(|e| Error::new(Code::Io, "no address").because(e))?;
     let engine = Engine::start(options(args)?).await?;
     let opened = open(&engine, &config, factory).await;
-    let (gateway, token) = match opened {
+    let (gateway, standing, token) = match opened {
         Ok(opened) => opened,
         Err(error) => {
             engine.shut_down().await?;
@@ -94,8 +94,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
         }
     };
     announce(args, &config, &address, &token)?;
-    let gateway = Arc::new(gateway);
-    let serving = spawn("gateway", serve(gateway.clone(), door));
+    let serving = spawn("gateway", serve(Arc::new(standing), door));
     let failed = tokio::select! {
         () = signals.stop() => None,
         why = escalation(&engine) => Some(why),
@@ -119,7 +118,7 @@ async fn open(
     engine: &Engine,
     config: &GatewayConfig,
     factory: Models,
-) -> Result<(Gateway, Token)> {
+) -> Result<(Arc<Gateway>, Standalone, Token)> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
     // What belongs to campaigns of tasks is not mixed with what belongs to none.
     let identity = digest_of(&["gateway"]);
@@ -155,8 +154,10 @@ async fn open(
         clock: world.clock.clone(),
     };
     let (name, cap) = (config.name.clone(), config.max_output_tokens);
-    let gateway = Gateway::new(tools, name, token.clone(), &config.models, cap, &factory);
-    Ok((gateway.map_err(|fault| fault_error(&fault))?, token))
+    let gateway = Gateway::new(&tools, &config.models, cap, &factory);
+    let gateway = Arc::new(gateway.map_err(|fault| fault_error(&fault))?);
+    let standing = Standalone::new(gateway.clone(), tools, name, token.clone());
+    Ok((gateway, standing, token))
 }
 
 fn token() -> Result<Token> {

@@ -13,6 +13,7 @@ mod gateway;
 mod names;
 mod providers;
 mod raw;
+mod raw_agents;
 mod raw_models;
 mod reader;
 mod render;

@@ -2,6 +2,7 @@
 //! and nothing said yet about how they fit together, which is `validate`'s.
 
 use super::names::{self, Offer};
+use super::raw_agents::RawAgent;
 use super::raw_models::{RawModel, RawProvider, RawRouting};
 use super::reader::Field;
 use super::section::{Entry, Section};
@@ -25,6 +26,7 @@ pub(super) struct RawCampaign {
     pub(super) models: Vec<RawModel>,
     pub(super) routing: RawRouting,
     pub(super) scaffolds: List<String>,
+    pub(super) agents: Vec<RawAgent>,
     /// Names of the user's own, with the hosts that each allows.
     pub(super) networks: Vec<(String, Span, Vec<AllowedHost>)>,
     pub(super) sandbox: RawSandbox,
@@ -116,6 +118,9 @@ impl RawCampaign {
         let mut campaign = root.required_section("campaign");
         let providers: Vec<RawProvider> =
             root.named_sections("providers").into_iter().map(RawProvider::read).collect();
+        let agents: Vec<RawAgent> =
+            root.named_sections("agents").into_iter().map(RawAgent::read).collect();
+        let external: Vec<String> = agents.iter().map(|agent| agent.scaffold()).collect();
         let own: Vec<String> = providers.iter().map(|provider| provider.name.clone()).collect();
         let raw = Self {
             name: campaign.required("name", "\"my-campaign\"", text(names::campaign)),
@@ -129,7 +134,8 @@ impl RawCampaign {
                 .collect(),
             providers,
             routing: RawRouting::read(root.section("routing")),
-            scaffolds: read_scaffolds(root.section("scaffolds"), offer),
+            scaffolds: read_scaffolds(root.section("scaffolds"), offer, &external),
+            agents,
             networks: root.text_lists("networks", allowed_host),
             sandbox: RawSandbox::read(root.section("sandbox")),
             episode: RawEpisode::read(root.section("episode")),
@@ -153,8 +159,14 @@ fn allowed_host(value: &DeValue<'_>) -> Read<AllowedHost> {
     })
 }
 
-fn read_scaffolds(mut section: Section<'_, '_>, offer: &Offer<'_>) -> List<String> {
-    let list = section.list("names", 1, text(name_of("scaffold", offer.scaffolds)));
+fn read_scaffolds(
+    mut section: Section<'_, '_>,
+    offer: &Offer<'_>,
+    external: &[String],
+) -> List<String> {
+    let external = external.iter().map(String::as_str);
+    let known: Vec<&str> = offer.scaffolds.iter().copied().chain(external).collect();
+    let list = section.list("names", 1, text(name_of("scaffold", &known)));
     section.finish();
     list
 }

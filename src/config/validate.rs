@@ -5,6 +5,7 @@ use super::names::Offer;
 use super::providers;
 use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawQuality, RawSandbox};
 use super::raw::{RawBudget, RawSplits, RawTasks};
+use super::raw_agents::RawAgent;
 use super::raw_models::{RawModel, RawProvider};
 use super::reader::{Field, Reader};
 use super::routing;
@@ -37,6 +38,7 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
         assign: raw.routing.assign.or(Assignment::default()),
         needs: entries(raw.routing.needs, Vec::new).into_iter().collect(),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
+        agents: raw.agents.into_iter().map(RawAgent::program).collect(),
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
         digests: BTreeMap::new(),
         price_table: offer.prices.map(|table| table.digest.clone()),
@@ -71,6 +73,7 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     check_images(&raw.sandbox, reader);
     check_runtime(&raw.sandbox, reader);
     check_network(raw, reader);
+    raw.agents.iter().for_each(|agent| agent.check(reader));
     check_copy(&raw.sandbox, reader);
     if let Some(splits) = &raw.dataset.splits {
         check_splits(splits, reader);

@@ -4,15 +4,19 @@
 use super::asked::Asked;
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
-use super::session::Session;
+use super::session::{Leaving, Session};
+use super::visit::Report;
 use super::{Gateway, Keyed, bounds, pass, translate};
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 use synthd_actors::model::{
     CallFault, CallPlace, ChatReply, Failure, Fault, FaultKind, Money, SOONEST, Witness,
 };
+use synthd_actors::ports::Stage;
 use synthd_actors::router::{Ticket, failure_of, failure_of_call};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What is left to say at the end.
@@ -41,6 +45,8 @@ pub(super) struct Errand<'a> {
     pub(super) witness: &'a Witness,
     /// Headers of the client's that go on to a provider of its family.
     pub(super) headers: &'a [(String, String)],
+    /// For models that play a part.
+    pub(super) stage: Option<&'a Stage>,
     pub(super) output_cap: u32,
 }
 
@@ -69,26 +75,45 @@ impl Call {
         // What was answered and is in no record yet goes before anything else.
         let written = self.gateway.write_down().await;
         written.map_err(|(_, fault)| Refusal::of(&fault))?;
-        let (mut next, mut asked, mut first) = (self.first()?, Vec::new(), None);
-        let place = self.session.next();
+        let (place, model, mut report) = match self.session.leave(&self.asked).await? {
+            Leaving::Ask { place, model, report } => (place, model, report),
+            Leaving::Told(reply) => {
+                let place = self.session.place(0, 0);
+                let told = translate::tell_again(&self.asked, &place, &reply, outlet);
+                outlet.last(told).await;
+                return Ok(());
+            }
+        };
+        let (mut next, mut asked, mut first) = (self.first(model.as_deref())?, Vec::new(), None);
         loop {
-            let place = CallPlace { retry: asked.len() as u32, ..place.clone() };
+            let place = CallPlace { retry: place.retry + asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
-            let (failed, last) = match self.try_one(&next, &place, &asked, outlet).await {
+            let (failed, fault, last) = match self.try_one(&next, &place, &asked, outlet).await {
                 Err(Untried::Left) => return Ok(()),
-                Err(Untried::Refused(refusal)) => (None, Last::Refuse(refusal)),
+                Err(Untried::Refused(refusal)) => {
+                    let fault = Fault::new(FaultKind::ModelRejected, refusal.message.clone());
+                    (None, fault, Last::Refuse(refusal))
+                }
                 Err(Untried::Fault(fault)) => {
-                    (failure_of(&fault), Last::Refuse(Refusal::of(&fault)))
+                    let last = Last::Refuse(Refusal::of(&fault));
+                    (failure_of(&fault), fault, last)
                 }
                 Ok(tried) => {
+                    report.tried(&next.0, tried.cost());
                     let failed = tried.done.failed();
                     let instead = failed.and_then(|how| self.instead(&next.0, how, &asked));
-                    if instead.is_none() {
-                        let first = first.take().filter(|_| tried.done.is_untold_failure());
-                        tried.tell_and_settle(self, first, outlet).await;
-                        return Ok(());
+                    match (instead, tried.done.fault()) {
+                        (Some(_), fault) => {
+                            let fault = fault.unwrap_or_else(filtered);
+                            (failed, fault, tried.settle(self).await)
+                        }
+                        (None, fault) => {
+                            self.report(&mut report, fault.as_ref(), &tried);
+                            let first = first.take().filter(|_| tried.done.is_untold_failure());
+                            tried.tell_and_settle(self, first, outlet).await;
+                            return Ok(());
+                        }
                     }
-                    (failed, tried.settle(self).await)
                 }
             };
             let instead = failed.and_then(|how| self.instead(&next.0, how, &asked));
@@ -96,6 +121,7 @@ impl Call {
             match instead {
                 Some(instead) => next = instead,
                 None => {
+                    report.failed(&fault);
                     let told = std::mem::replace(told, Last::Pieces(Vec::new()));
                     outlet.last(told).await;
                     return Ok(());
@@ -104,13 +130,25 @@ impl Call {
         }
     }
 
+    /// Before the client is told: what it asks next comes after this. One that has left has
+    /// heard nothing.
+    fn report(&self, report: &mut Report, fault: Option<&Fault>, tried: &Tried) {
+        match (fault, &tried.done.reply) {
+            (Some(fault), _) => report.failed(fault),
+            (None, Ok(reply)) if !self.unwanted.is_cancelled() => {
+                report.answered(reply, tried.took);
+            }
+            (None, _) => {}
+        }
+    }
+
     fn instead(&self, name: &str, how: Failure, asked: &[String]) -> Option<(String, String)> {
         self.gateway.router.instead(&self.session.campaign, name, how, asked)
     }
 
     /// Whom to begin with, and why.
-    fn first(&self) -> Result<(String, String), Refusal> {
-        let wanted = &self.asked.model;
+    fn first(&self, planned: Option<&str>) -> Result<(String, String), Refusal> {
+        let wanted = planned.unwrap_or(&self.asked.model);
         let name = self.gateway.behind(wanted).map(|(name, _)| name.as_str());
         let name = name.or_else(|| (wanted == SOONEST).then_some(SOONEST)).ok_or_else(|| {
             let what = format!("there is no model {wanted:?} behind this gateway");
@@ -141,7 +179,8 @@ impl Call {
             return Err(Untried::Refused(Refusal::bad(what)));
         }
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
-        let worst = asked.worst(gateway.output_cap, upstream);
+        let output_cap = self.session.agent().map_or(gateway.output_cap, |a| a.output_cap);
+        let worst = asked.worst(output_cap, upstream);
         let ticket =
             gateway.router.admit(place.clone(), name, why, worst, before, &self.unwanted).await;
         let mut ticket = ticket.map_err(Untried::Fault)?;
@@ -161,8 +200,10 @@ impl Call {
             place,
             witness: &witness,
             headers: &self.headers,
-            output_cap: gateway.output_cap,
+            stage: self.session.agent().map(|agent| &agent.stage),
+            output_cap,
         };
+        let left = Instant::now();
         let done = match &errand.keyed.upstream {
             Some(upstream) if upstream.family == asked.family => {
                 pass::pass(&errand, upstream, outlet).await
@@ -171,8 +212,12 @@ impl Call {
         };
         // Before the client is: others need not wait until he has read it.
         ticket.heard(&done.reply);
-        Ok(Tried { done, ticket, witness })
+        Ok(Tried { done, ticket, witness, took: left.elapsed() })
     }
+}
+
+fn filtered() -> Fault {
+    Fault::new(FaultKind::ModelRejected, "a filter of the provider's declined")
 }
 
 /// Why a model was not even asked.
@@ -188,21 +233,26 @@ struct Tried {
     done: Done,
     ticket: Ticket,
     witness: Witness,
+    took: Duration,
 }
 
 impl Tried {
+    fn cost(&self) -> Money {
+        self.ticket.cost_of(&self.done.reply)
+    }
+
     /// The hold stands while the client is told, so that nothing is forgotten, and nobody waits
     /// for a disk.
     async fn tell_and_settle(self, call: &Call, instead: Option<Last>, outlet: &mut Outlet) {
-        let Self { done: Done { reply, last, filtered }, ticket, witness } = self;
+        let Self { done: Done { reply, last, filtered }, ticket, witness, took } = self;
         outlet.last(instead.unwrap_or(last)).await;
         let untold = Done { reply, last: Last::Pieces(Vec::new()), filtered };
-        Self { done: untold, ticket, witness }.settle(call).await;
+        Self { done: untold, ticket, witness, took }.settle(call).await;
     }
 
     /// What would have been told.
     async fn settle(self, call: &Call) -> Last {
-        let Self { done, ticket, witness } = self;
+        let Self { done, ticket, witness, .. } = self;
         let cost = ticket.cost_of(&done.reply);
         if let Err(unkept) = ticket.settle(cost, &done.reply, witness.take()).await {
             tracing::error!(fault = %unkept.fault, "a call is not recorded yet");
@@ -213,6 +263,10 @@ impl Tried {
 }
 
 impl Done {
+    fn fault(&self) -> Option<Fault> {
+        self.reply.as_ref().err().map(|failure| failure.fault.clone())
+    }
+
     fn is_untold_failure(&self) -> bool {
         self.reply.is_err() && !matches!(self.last, Last::Pieces(_))
     }

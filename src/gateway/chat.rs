@@ -110,7 +110,7 @@ fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
     }))
 }
 
-fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
+pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
     let function = &json["function"];
     let Some(name) = function["name"].as_str().filter(|_| json["type"] == "function") else {
         return Err(Refusal::bad("a tool is no function with a name"));

@@ -1,7 +1,8 @@
 //! The gateway's HTTP: who connects, and the answer on its way back.
 
 use super::outlet::Answer;
-use super::{Gateway, routes};
+use super::routes;
+use super::session::{Reception, Standalone};
 use crate::config::Listen;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -17,7 +18,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use synthd_actors::supervisor::spawn;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -81,24 +82,30 @@ fn is_socket(path: &Path) -> bool {
 }
 
 /// Lets clients in until it is dropped; what they have asked goes on.
-pub async fn serve(gateway: Arc<Gateway>, door: Door) {
+pub async fn serve(gateway: Arc<Standalone>, door: Door) {
+    let reception: Arc<dyn Reception> = gateway;
+    let_in(Arc::downgrade(&reception), door).await;
+}
+
+/// The same, for as long as there is a reception.
+pub(super) async fn let_in(reception: Weak<dyn Reception>, door: Door) {
     let places = Arc::new(Semaphore::new(MOST));
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = match &door {
             Door::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 stream.set_nodelay(true).ok();
-                let gateway = gateway.clone();
+                let reception = reception.clone();
                 spawn("gateway client", async move {
-                    attend(gateway, stream).await;
+                    attend(reception, stream).await;
                     drop(place);
                 })
                 .detach();
             }),
             Door::Unix(listener, _) => listener.accept().await.map(|(stream, _)| {
-                let gateway = gateway.clone();
+                let reception = reception.clone();
                 spawn("gateway client", async move {
-                    attend(gateway, stream).await;
+                    attend(reception, stream).await;
                     drop(place);
                 })
                 .detach();
@@ -112,12 +119,12 @@ pub async fn serve(gateway: Arc<Gateway>, door: Door) {
 }
 
 async fn attend(
-    gateway: Arc<Gateway>,
+    reception: Weak<dyn Reception>,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) {
     let service = service_fn(move |request| {
-        let gateway = gateway.clone();
-        async move { Ok::<_, Infallible>(response(routes::answer(gateway, request).await)) }
+        let reception = reception.upgrade();
+        async move { Ok::<_, Infallible>(response(routes::answer(reception, request).await)) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

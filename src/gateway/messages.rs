@@ -71,7 +71,7 @@ fn settings(json: &Value) -> Result<Settings, Refusal> {
     })
 }
 
-fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
+pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
     let Some(name) = json["name"].as_str().filter(|_| json["input_schema"].is_object()) else {
         return Err(Refusal::bad("a tool lacks its name or its `input_schema`"));
     };

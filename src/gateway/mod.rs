@@ -19,8 +19,10 @@ mod door;
 #[cfg(test)]
 mod fuzz;
 mod items;
+mod lobby;
 mod messages;
 mod outlet;
+mod overheard;
 mod pass;
 mod record;
 mod refusal;
@@ -30,23 +32,25 @@ mod routes;
 mod session;
 mod splice;
 mod translate;
+mod visit;
 
 pub use door::{Door, serve};
-pub use session::Token;
+pub use lobby::Lobby;
+pub use session::{Standalone, Token};
 
 use crate::llm::{Models, Upstream};
 use record::Backlog;
-use session::{Session, Sessions};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::collector::CollectorHandle;
-use synthd_actors::model::{CampaignName, Fault, ModelConfig};
+use synthd_actors::model::{Fault, ModelConfig};
 use synthd_actors::ports::{ChatModel, Clock, Journal, ModelFactory};
 use synthd_actors::router::RouterHandle;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 /// What a gateway works with.
+#[derive(Clone)]
 pub struct Tools {
     pub router: RouterHandle,
     pub collector: CollectorHandle,
@@ -54,10 +58,9 @@ pub struct Tools {
     pub clock: Arc<dyn Clock>,
 }
 
-/// One gateway: the models of one campaign, for whoever has its token.
+/// The models of one campaign, for whoever may ask them.
 pub struct Gateway {
     router: RouterHandle,
-    sessions: Sessions,
     /// By their names as the campaign has them.
     models: BTreeMap<String, Behind>,
     /// Where a client names no cap of the output.
@@ -92,9 +95,7 @@ struct Keyed {
 
 impl Gateway {
     pub fn new(
-        tools: Tools,
-        campaign: CampaignName,
-        token: Token,
+        tools: &Tools,
         models: &[ModelConfig],
         output_cap: u32,
         factory: &Models,
@@ -112,17 +113,21 @@ impl Gateway {
             Ok((config.name.clone(), behind))
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
-        let Tools { router, collector, journal, clock } = tools;
-        let sessions = Sessions::new(campaign, token, collector.clone(), journal, clock);
+        let (router, collector) = (tools.router.clone(), tools.collector.clone());
         let (calls, bodies) = (TaskTracker::new(), routes::bodies());
         let backlog = Backlog::default();
-        Ok(Self { router, sessions, models, output_cap, collector, backlog, calls, bodies })
+        Ok(Self { router, models, output_cap, collector, backlog, calls, bodies })
     }
 
     /// Takes no more calls, and waits for those on their way.
     pub async fn close(&self) {
         self.calls.close();
         self.calls.wait().await;
+    }
+
+    /// Whether nothing is on its way, and everything is in the record.
+    fn is_idle(&self) -> bool {
+        self.calls.is_empty() && self.backlog.len() == 0
     }
 
     /// Writes down what the store did not take when it should have; how many calls it still

@@ -149,7 +149,7 @@ fn tools(json: &Value) -> Result<Vec<ToolSchema>, Refusal> {
     }
 }
 
-fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
+pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
     let Some(name) = json["name"].as_str().filter(|_| json["type"] == "function") else {
         return Err(Refusal::bad("a tool is no function with a name"));
     };

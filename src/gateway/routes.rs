@@ -1,12 +1,12 @@
 //! What a request asks for, whose it is, and what comes of it.
 
+use super::Gateway;
 use super::asked::Asked;
 use super::call::Call;
 use super::outlet::{Answer, Outlet};
 use super::pass::passed;
 use super::refusal::Refusal;
-use super::session::NoSession;
-use super::{Gateway, Session};
+use super::session::{Caller, NoSession, Reception};
 use crate::llm::{Family, Opened};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -42,11 +42,15 @@ enum Wanted {
 }
 
 /// Whatever is asked is answered.
-pub(super) async fn answer(gateway: Arc<Gateway>, request: Request<Incoming>) -> Answer {
+pub(super) async fn answer(
+    reception: Option<Arc<dyn Reception>>,
+    request: Request<Incoming>,
+) -> Answer {
     let family = family_of(&request);
-    let answered = match wanted(&request) {
-        Ok(wanted) => respond(gateway, request, family, wanted).await,
-        Err(refusal) => Err(refusal),
+    let answered = match (wanted(&request), reception) {
+        (Ok(wanted), Some(reception)) => respond(&*reception, request, family, wanted).await,
+        (Ok(_), None) => Err(closing()),
+        (Err(refusal), _) => Err(refusal),
     };
     answered.unwrap_or_else(|refusal| Answer::refusal(&refusal, family))
 }
@@ -80,23 +84,33 @@ fn wanted(request: &Request<Incoming>) -> Result<Wanted, Refusal> {
     Ok(wanted)
 }
 
+fn closing() -> Refusal {
+    Refusal::new(503, "closing", "the gateway is closing")
+}
+
 async fn respond(
-    gateway: Arc<Gateway>,
+    reception: &dyn Reception,
     request: Request<Incoming>,
     family: Family,
     wanted: Wanted,
 ) -> Result<Answer, Refusal> {
-    let session = session(&gateway, &request).await?;
+    let Caller { gateway, session } = caller(reception, &request).await?;
     if gateway.calls.is_closed() {
-        return Err(Refusal::new(503, "closing", "the gateway is closing"));
+        return Err(closing());
     }
+    // An agent's model is its episode's, by whatever name.
+    let planned = session.agent().map(|agent| agent.model.clone());
     match wanted {
         Wanted::Models => {
-            let names: Vec<&String> = gateway.models.keys().collect();
+            let names: Vec<&String> = match &planned {
+                Some(planned) => vec![planned],
+                None => gateway.models.keys().collect(),
+            };
             let data: Vec<Value> = names.iter().map(|name| model(name, family)).collect();
             Ok(json_answer(&json!({ "object": "list", "data": data, "has_more": false,
                 "first_id": names.first(), "last_id": names.last() })))
         }
+        Wanted::Model(name) if planned.is_some() => Ok(json_answer(&model(&name, family))),
         Wanted::Model(name) => match gateway.behind(&name) {
             Some((name, _)) => Ok(json_answer(&model(name, family))),
             None => {
@@ -108,7 +122,7 @@ async fn respond(
             let headers = forwarded(&request);
             let (_room, body) = body(&gateway, request).await?;
             let asked = understood(family, body).await?;
-            count(&gateway, &asked, &headers).await
+            count(&gateway, &asked, planned.as_deref().unwrap_or(&asked.model), &headers).await
         }
         Wanted::Completion => {
             let headers = forwarded(&request);
@@ -128,11 +142,11 @@ async fn respond(
     }
 }
 
-async fn session(gateway: &Gateway, request: &Request<Incoming>) -> Result<Arc<Session>, Refusal> {
+async fn caller(reception: &dyn Reception, request: &Request<Incoming>) -> Result<Caller, Refusal> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let shown = header("x-api-key").or(bearer).unwrap_or_default().trim();
-    gateway.sessions.of(shown).await.map_err(|none| match none {
+    reception.of(shown).await.map_err(|none| match none {
         NoSession::Stranger => Refusal::new(
             401,
             "invalid_api_key",
@@ -171,7 +185,7 @@ async fn body(
     let length = request.body().size_hint().upper().unwrap_or(MOST_BODY as u64);
     let kibibytes = u32::try_from(length.min(MOST_BODY as u64) >> 10).unwrap_or(0) + 1;
     let room = gateway.bodies.clone().acquire_many_owned(kibibytes).await;
-    let room = room.map_err(|_| Refusal::new(503, "closing", "the gateway is closing"))?;
+    let room = room.map_err(|_| closing())?;
     let collected = Limited::new(request.into_body(), MOST_BODY).collect();
     match tokio::time::timeout(BODY_PATIENCE, collected).await {
         Ok(Ok(body)) => Ok((room, body.to_bytes())),
@@ -198,10 +212,11 @@ async fn understood(family: Family, body: Bytes) -> Result<Asked, Refusal> {
 async fn count(
     gateway: &Gateway,
     asked: &Asked,
+    name: &str,
     headers: &[(String, String)],
 ) -> Result<Answer, Refusal> {
-    let Some((_, behind)) = gateway.behind(&asked.model) else {
-        let what = format!("there is no model {:?} behind this gateway", asked.model);
+    let Some((_, behind)) = gateway.behind(name) else {
+        let what = format!("there is no model {name:?} behind this gateway");
         return Err(Refusal::new(404, "model_not_found", what));
     };
     let estimate = json!({ "input_tokens": asked.body.len().div_ceil(4) });

@@ -2,13 +2,20 @@
 //! likes, a session of its own. Each session is an episode, each start of the gateway an
 //! attempt of it, each call a turn.
 
+use super::asked::Asked;
+use super::refusal::Refusal;
+use super::visit::{Agent, Report, over};
+use super::{Gateway, Tools};
+use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use synthd_actors::agents::{Errand, Leave};
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::model::{
-    Attempt, CallPlace, CampaignName, Entry, EpisodeId, Fault, PlannedEpisode, TaskId, digest_of,
+    Attempt, CallPlace, CampaignName, ChatReply, Entry, EpisodeId, Fault, PlannedEpisode, TaskId,
+    digest_of,
 };
 use synthd_actors::ports::{Clock, Journal};
 use tokio::sync::Mutex;
@@ -68,7 +75,22 @@ pub(super) enum NoSession {
     Fault(Fault),
 }
 
-pub(super) struct Sessions {
+/// Says whose a token is.
+#[async_trait]
+pub(super) trait Reception: Send + Sync + 'static {
+    async fn of(&self, shown: &str) -> Result<Caller, NoSession>;
+}
+
+/// Somebody who was let in, and what is behind the door.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) session: Arc<Session>,
+}
+
+/// A gateway by itself, for whoever has its token.
+pub struct Standalone {
+    gateway: Arc<Gateway>,
     campaign: CampaignName,
     token: Token,
     collector: CollectorHandle,
@@ -84,38 +106,81 @@ struct Open {
     known: Option<HashMap<EpisodeId, Attempt>>,
 }
 
+/// Somebody who may ask.
 pub(super) struct Session {
     pub(super) campaign: CampaignName,
     pub(super) episode: EpisodeId,
-    attempt: Attempt,
-    turns: AtomicU32,
+    pub(super) attempt: Attempt,
+    pub(super) whose: Whose,
+}
+
+pub(super) enum Whose {
+    /// A client of the gateway's; each of its calls is a turn, counted here.
+    Client(AtomicU32),
+    /// The agent of an episode, which knows its turns.
+    Agent(Agent),
 }
 
 impl Session {
-    /// Where the next call stands.
-    pub(super) fn next(&self) -> CallPlace {
-        CallPlace {
-            campaign: self.campaign.clone(),
-            episode: self.episode.clone(),
-            attempt: self.attempt,
-            turn: self.turns.fetch_add(1, Ordering::Relaxed),
-            retry: 0,
+    /// Where a call stands.
+    pub(super) fn place(&self, turn: u32, retry: u32) -> CallPlace {
+        let (campaign, episode) = (self.campaign.clone(), self.episode.clone());
+        CallPlace { campaign, episode, attempt: self.attempt, turn, retry }
+    }
+
+    pub(super) fn agent(&self) -> Option<&Agent> {
+        match &self.whose {
+            Whose::Client(_) => None,
+            Whose::Agent(agent) => Some(agent),
+        }
+    }
+
+    /// Whether the next call may leave, and where it stands.
+    pub(super) async fn leave(&self, asked: &Asked) -> Result<Leaving, Refusal> {
+        let agent = match &self.whose {
+            Whose::Agent(agent) => agent,
+            Whose::Client(turns) => {
+                let place = self.place(turns.fetch_add(1, Ordering::Relaxed), 0);
+                return Ok(Leaving::Ask { place, model: None, report: Report::default() });
+            }
+        };
+        match agent.leave(asked).await? {
+            Leave::Ask(Errand { turn, retry, model, heard }) => {
+                let (place, report) = (self.place(turn, retry), Report::to(heard));
+                Ok(Leaving::Ask { place, model: Some(model), report })
+            }
+            Leave::Told(reply) => Ok(Leaving::Told(reply)),
+            Leave::Over(why) => Err(over(&why)),
         }
     }
 }
 
-impl Sessions {
-    pub(super) fn new(
-        campaign: CampaignName,
-        token: Token,
-        collector: CollectorHandle,
-        journal: Arc<dyn Journal>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { campaign, token, collector, journal, clock, open: Mutex::default() }
+/// A call that may leave, or need not.
+pub(super) enum Leaving {
+    Ask {
+        place: CallPlace,
+        /// Who is asked, whatever the client says.
+        model: Option<String>,
+        report: Report,
+    },
+    Told(Box<ChatReply>),
+}
+
+#[async_trait]
+impl Reception for Standalone {
+    async fn of(&self, shown: &str) -> Result<Caller, NoSession> {
+        let session = self.session(shown).await?;
+        Ok(Caller { gateway: self.gateway.clone(), session })
+    }
+}
+
+impl Standalone {
+    pub fn new(gateway: Arc<Gateway>, tools: Tools, campaign: CampaignName, token: Token) -> Self {
+        let Tools { collector, journal, clock, .. } = tools;
+        Self { gateway, campaign, token, collector, journal, clock, open: Mutex::default() }
     }
 
-    pub(super) async fn of(&self, shown: &str) -> Result<Arc<Session>, NoSession> {
+    async fn session(&self, shown: &str) -> Result<Arc<Session>, NoSession> {
         let name = self.token.session(shown).ok_or(NoSession::Stranger)?;
         let mut open = self.open.lock().await;
         if let Some(session) = open.sessions.get(name) {
@@ -171,8 +236,8 @@ impl Sessions {
         };
         self.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
         known.insert(episode.clone(), attempt);
-        let (campaign, turns) = (self.campaign.clone(), AtomicU32::new(0));
-        Ok(Session { campaign, episode, attempt, turns })
+        let (campaign, whose) = (self.campaign.clone(), Whose::Client(AtomicU32::new(0)));
+        Ok(Session { campaign, episode, attempt, whose })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A call to a model of another family, or of the engine's own: understood, asked in the
 //! model's format, and told in the client's.
 
+use super::asked::Asked;
 use super::call::{Done, Errand, Last};
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
@@ -9,7 +10,9 @@ use crate::llm::Family;
 use bytes::Bytes;
 use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
-use synthd_actors::model::{CallFault, ChatReply, ChatRequest, FaultKind, Headers, digest_of};
+use synthd_actors::model::{
+    CallFault, CallPlace, ChatReply, ChatRequest, FaultKind, Headers, digest_of,
+};
 use synthd_actors::ports::CallContext;
 
 /// A reply as it is told to a client.
@@ -31,7 +34,7 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
     };
     let context = CallContext {
         episode: errand.place.episode.clone(),
-        stage: None,
+        stage: errand.stage.cloned(),
         turn: errand.place.turn,
         retry: errand.place.retry,
         witness: errand.witness.clone(),
@@ -65,33 +68,54 @@ fn canonical(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
 
 /// In the client's own format, as a stream or whole.
 pub(super) fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) -> Last {
-    let asked = errand.asked;
+    tell_as(errand.asked, errand.place, reply, outlet, |headers, pieces| {
+        keep(errand, headers, pieces);
+    })
+}
+
+/// The same of an answer that nobody was asked for now.
+pub(super) fn tell_again(
+    asked: &Asked,
+    place: &CallPlace,
+    reply: &ChatReply,
+    outlet: &mut Outlet,
+) -> Last {
+    tell_as(asked, place, reply, outlet, |_, _| {})
+}
+
+fn tell_as(
+    asked: &Asked,
+    place: &CallPlace,
+    reply: &ChatReply,
+    outlet: &mut Outlet,
+    keep: impl FnOnce(&Headers, &[String]),
+) -> Last {
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let id = digest_of(&["gateway-call", &errand.place.id()])[..24].to_owned();
+    let id = digest_of(&["gateway-call", &place.id()])[..24].to_owned();
     let told = Told { reply, model: &asked.model, id, created };
+    let kind = if asked.stream { "text/event-stream" } else { "application/json" };
+    let headers = vec![("content-type".to_owned(), kind.to_owned())];
     if !asked.stream {
-        let body = match asked.family {
-            Family::OpenAiChat => chat::whole(&told),
-            Family::Anthropic => messages::whole(&told),
-            Family::Responses => response_events::whole(&told),
-        };
-        let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-        keep(errand, &headers, &[body.to_string()]);
-        return Last::Answer(Answer::Whole {
-            status: 200,
-            headers,
-            body: Bytes::from(body.to_string()),
-        });
+        let body = whole(asked.family, &told).to_string();
+        keep(&headers, std::slice::from_ref(&body));
+        return Last::Answer(Answer::Whole { status: 200, headers, body: Bytes::from(body) });
     }
-    let headers = vec![("content-type".to_owned(), "text/event-stream".to_owned())];
     let events = match asked.family {
         Family::OpenAiChat => chat::events(&told, asked.counts),
         Family::Anthropic => messages::events(&told),
         Family::Responses => response_events::events(&told),
     };
-    keep(errand, &headers, &events);
+    keep(&headers, &events);
     outlet.begin(headers);
     Last::Pieces(events.into_iter().map(Bytes::from).collect())
+}
+
+fn whole(family: Family, told: &Told<'_>) -> Value {
+    match family {
+        Family::OpenAiChat => chat::whole(told),
+        Family::Anthropic => messages::whole(told),
+        Family::Responses => response_events::whole(told),
+    }
 }
 
 /// What a model of the engine's own was told as having said.

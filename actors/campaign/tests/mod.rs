@@ -1,6 +1,7 @@
 //! Whole campaigns over fakes, under paused time, with injected faults. Every test also
 //! fails when an actor, a task or a sandbox is left at its end.
 
+mod agents;
 mod budget;
 mod late;
 mod phases;

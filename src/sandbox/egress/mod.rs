@@ -33,8 +33,16 @@ use tokio::sync::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Where programs find the proxy.
-pub const PORT: u16 = 3128;
+pub const PORT: u16 = Network::PORT;
 const SOCKETS: &str = "egress-";
+/// The door at which agents ask their models is a socket of the same kind: a sandbox has one way
+/// out, and the proxy leads there what is said to no other host.
+const AGENTS: &str = "agents-";
+
+/// The socket of this process that agents ask at.
+pub fn agents_socket(directory: &Path) -> PathBuf {
+    directory.join(format!("{AGENTS}{}", std::process::id()))
+}
 
 /// The proxies of this process, one for each network.
 pub struct Egress {
@@ -86,7 +94,8 @@ impl Egress {
         fs::remove_file(&socket).ok();
         let listener = UnixListener::bind(&socket)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
-        let proxy = Proxy::new(network.clone(), self.resolver.clone());
+        let agents = agents_socket(&self.directory);
+        let proxy = Proxy::new(network.clone(), self.resolver.clone(), agents);
         let serving = spawn("egress proxy", proxy.serve(listener));
         doors.insert(network.clone(), Door { socket: socket.clone(), _serving: serving });
         Ok(socket)
@@ -100,11 +109,14 @@ fn name() -> String {
 }
 
 /// Removes sockets of processes that are no more.
-fn sweep(directory: &Path) -> io::Result<()> {
+pub fn sweep(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let name = entry.file_name();
-        let rest = name.to_str().and_then(|name| name.strip_prefix(SOCKETS));
+        let ours = |name: &str| {
+            [SOCKETS, AGENTS].into_iter().find(|ours| name.starts_with(ours)).map(str::len)
+        };
+        let rest = name.to_str().and_then(|name| name.get(ours(name)?..));
         let owner = rest.and_then(|rest| rest.split('-').next());
         if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
             fs::remove_file(entry.path())?;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  head ─► parsed ─► named ─► resolved ─► connected ─► carried until either side ends
+//!   │ for us: to the door of agents ───────────────────────────▲
 //!   │        │ 400     │ 403     │ 403, 502   │ 502
 //!   └ 408    └─────────┴─────────┴────────────┴─────► told why, closed
 //! ```
@@ -10,11 +11,14 @@ use super::request::{self, MAX_HEAD, Request};
 use super::resolve::Resolve;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::Network;
 use synthd_actors::supervisor::spawn;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy, copy_bidirectional, sink};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, copy_bidirectional, sink,
+};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
@@ -36,14 +40,16 @@ pub(super) struct Proxy {
     network: Network,
     resolver: Arc<dyn Resolve>,
     places: Arc<Semaphore>,
+    /// The socket that agents ask their models at, where there is one.
+    agents: PathBuf,
 }
 
 /// What a program is told instead of being connected.
 struct Refusal(u16, String);
 
 impl Proxy {
-    pub(super) fn new(network: Network, resolver: Arc<dyn Resolve>) -> Self {
-        Self { network, resolver, places: Arc::new(Semaphore::new(MOST)) }
+    pub(super) fn new(network: Network, resolver: Arc<dyn Resolve>, agents: PathBuf) -> Self {
+        Self { network, resolver, places: Arc::new(Semaphore::new(MOST)), agents }
     }
 
     pub(super) async fn serve(self, listener: UnixListener) {
@@ -70,16 +76,8 @@ impl Proxy {
     }
 
     async fn attend(&self, mut program: UnixStream) -> io::Result<()> {
-        match self.reach(&mut program).await {
-            Ok((mut host, request, rest)) => {
-                match &request.head {
-                    Some(head) => host.write_all(head.as_bytes()).await?,
-                    None => program.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await?,
-                }
-                host.write_all(&rest).await?;
-                let carried = copy_bidirectional(&mut program, &mut host);
-                timeout(LONGEST, carried).await.map_err(io::Error::from)?.map(|_| ())
-            }
+        match self.carry(&mut program).await {
+            Ok(carried) => carried,
             Err(Refusal(status, why)) => {
                 tracing::info!(network = self.network.name, status, why, "a program was refused");
                 program.write_all(told(status, &why).as_bytes()).await?;
@@ -93,17 +91,32 @@ impl Proxy {
         }
     }
 
-    /// The host that a program asks for, and what it has said beyond the head.
-    async fn reach(
-        &self,
-        program: &mut UnixStream,
-    ) -> Result<(TcpStream, Request, Vec<u8>), Refusal> {
+    /// To the host that a program asks for, or to the door of agents.
+    async fn carry(&self, program: &mut UnixStream) -> Result<io::Result<()>, Refusal> {
         let (head, rest) = match timeout(PATIENCE, read_head(program)).await {
             Ok(read) => read?,
             Err(_) => return Err(Refusal(408, "the request did not come in time".to_owned())),
         };
+        if request::is_for_us(&head)
+            && let Ok(door) = UnixStream::connect(&self.agents).await
+        {
+            return Ok(pass(program, door, &[&head, &rest]).await);
+        }
         let request = request::parse(&head).map_err(|why| Refusal(400, why.0.to_owned()))?;
-        let Request { host, port, .. } = &request;
+        let host = self.reach(&request).await?;
+        let first = match &request.head {
+            Some(head) => head.as_bytes(),
+            None => match program.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await {
+                Ok(()) => &[],
+                Err(error) => return Ok(Err(error)),
+            },
+        };
+        let carried = timeout(LONGEST, pass(program, host, &[first, &rest])).await;
+        Ok(carried.unwrap_or_else(|late| Err(late.into())))
+    }
+
+    async fn reach(&self, request: &Request) -> Result<TcpStream, Refusal> {
+        let Request { host, port, .. } = request;
         if !self.network.allows(host, *port) {
             let why = format!("{host}:{port} is not among the hosts of {}", self.network.name);
             return Err(Refusal(403, why));
@@ -117,9 +130,20 @@ impl Proxy {
         if addresses.is_empty() {
             return Err(Refusal(403, format!("{host} has no address outside of private networks")));
         }
-        let connected = connect(host, &addresses).await?;
-        Ok((connected, request, rest))
+        connect(host, &addresses).await
     }
+}
+
+/// Says what was heard already, and from then on whatever either side says.
+async fn pass(
+    program: &mut UnixStream,
+    mut host: impl AsyncRead + AsyncWrite + Unpin,
+    heard: &[&[u8]],
+) -> io::Result<()> {
+    for heard in heard {
+        host.write_all(heard).await?;
+    }
+    copy_bidirectional(program, &mut host).await.map(|_| ())
 }
 
 async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Refusal> {

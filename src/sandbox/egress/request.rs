@@ -18,6 +18,12 @@ pub(super) struct Request {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unheard(pub(super) &'static str);
 
+/// Whether it is no request to a proxy, but one to a server.
+pub(super) fn is_for_us(head: &[u8]) -> bool {
+    let mut words = head.splitn(3, |byte| *byte == b' ');
+    words.nth(1).is_some_and(|target| target.starts_with(b"/"))
+}
+
 /// Reads a head, which ends with an empty line.
 pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];

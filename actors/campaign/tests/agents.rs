@@ -1,0 +1,163 @@
+//! Episodes whose agent is a program of somebody else's, which asks its model itself.
+
+use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
+use crate::model::{
+    ActionType, AgentProgram, Attempt, CampaignConfig, FaultKind, Outcome, StopReason,
+};
+use crate::ports::Journal;
+use crate::testkit::{Kit, Line, Trap, campaign, in_test_system};
+use std::time::Duration;
+
+fn external(tasks: u32) -> CampaignConfig {
+    let program = AgentProgram {
+        command: "agent".to_owned(),
+        environment: Default::default(),
+        port: AgentProgram::PORT,
+        max_output_tokens: 100,
+    };
+    let mut config = campaign("c", tasks);
+    config.scaffolds = vec!["external/agent".to_owned()];
+    config.agents = [("agent".to_owned(), program)].into();
+    config
+}
+
+async fn stop(kit: &Kit) -> StopReason {
+    match episodes(kit, "c").await.remove(0).outcome {
+        Some(Outcome::Judged { stop, .. }) => stop,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn each_of_its_calls_is_a_turn_of_the_episode() {
+    in_test_system(options(), |kit| async move {
+        let progress = kit.run(&external(3)).await;
+        assert_eq!((progress.episodes.resolved, progress.steps), (3, 12));
+        assert_nothing_lost_or_doubled(&kit, "c").await;
+        let record = episodes(&kit, "c").await.remove(0);
+        assert!(resolved(record.outcome.as_ref().unwrap()));
+        let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
+        let kinds: Vec<ActionType> = turns.iter().map(|turn| turn.step.action.kind).collect();
+        use ActionType::{Submit, ToolCall};
+        assert_eq!(kinds, [ToolCall, ToolCall, ToolCall, Submit]);
+        // What a turn has led to is what the program tells its model next.
+        let word = turns[0].step.observation.clone();
+        assert!(record.plan.task.to_string().len() > 3 && word.len() == 8, "{word}");
+        assert!(turns[1].step.action.arguments.contains(&word));
+        assert_eq!(turns[0].step.state.files, ["start"]);
+        assert_eq!(turns[2].step.state.files, ["letter", "start"]);
+        let measured: Vec<f64> = turns.iter().map(|turn| turn.step.potential).collect();
+        assert_eq!(measured, [0.0, 0.25, 0.25, 0.25]);
+        // The first request whole, and from then on only what is new.
+        assert_eq!(turns[0].opening.as_ref().unwrap().messages.len(), 1);
+        assert!(turns[1..].iter().all(|turn| turn.opening.is_none()));
+        let said: Vec<usize> = turns.iter().map(|turn| turn.messages.len()).collect();
+        assert_eq!(said, [2, 2, 2, 1]);
+    });
+}
+
+#[test]
+fn what_was_answered_before_is_told_again() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.traps().once("exec put name", Trap::Fault(FaultKind::SandboxLost));
+        let progress = kit.run(&external(1)).await;
+        let model = kit.models.named("fake/one");
+        assert_eq!(progress.episodes.resolved, 1);
+        // Turns 0 and 1 once, turn 2 twice (its sandbox was lost with it), turn 3 once.
+        assert_eq!((model.calls().len(), progress.steps), (5, 4));
+        let record = episodes(&kit, "c").await.remove(0);
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        assert_eq!(attempts[1].resumed_from, Some(Attempt(1)));
+        assert_eq!(attempts[1].steps, 4);
+    });
+}
+
+#[test]
+fn an_agent_that_asks_otherwise_begins_afresh() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.says(|context| match context.turn {
+            0 => Line::Run("count".to_owned()),
+            1 => Line::Run("echo bye".to_owned()),
+            _ => Line::Submit,
+        });
+        kit.backend.traps().once("exec echo bye", Trap::Fault(FaultKind::SandboxLost));
+        let progress = kit.run(&external(1)).await;
+        assert_eq!((progress.episodes.unresolved, progress.steps), (1, 3));
+        let record = episodes(&kit, "c").await.remove(0);
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        // Its one recorded turn is told again; what it leads to is another number.
+        assert_eq!(attempts[1].fault.as_ref().unwrap().kind, FaultKind::ReplayDiffers);
+        assert_eq!((attempts[1].steps, attempts[2].resumed_from), (0, None));
+        let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
+        assert_eq!(turns.len(), 3);
+    });
+}
+
+#[test]
+fn limits_end_it_and_not_its_work() {
+    in_test_system(options(), |kit| async move {
+        let mut config = external(1);
+        config.episode.max_turns = 2;
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.unresolved, progress.steps), (1, 2));
+        assert_eq!(stop(&kit).await, StopReason::StepLimit);
+    });
+    in_test_system(options(), |kit| async move {
+        let mut config = external(1);
+        config.episode.timeout = Duration::from_millis(25);
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.resolved, progress.steps), (1, 3), "its work counts");
+        assert_eq!(stop(&kit).await, StopReason::TimeLimit);
+    });
+}
+
+#[test]
+fn an_agent_that_fails_is_judged_by_its_work() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.says(|context| match context.turn {
+            3 => Line::Prose("I give up".to_owned()),
+            _ => Line::Oracle,
+        });
+        let progress = kit.run(&external(1)).await;
+        assert_eq!(stop(&kit).await, StopReason::AgentFailed);
+        assert_eq!(progress.episodes.resolved, 1, "the work was done");
+    });
+}
+
+#[test]
+fn a_model_that_does_not_answer_is_no_label() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.set("turn 2", 0, 3, Trap::Fault(FaultKind::ModelTransient));
+        let progress = kit.run(&external(1)).await;
+        assert_eq!(labels(&kit, "c").await, ["resolved"]);
+        let record = episodes(&kit, "c").await.remove(0);
+        assert_eq!((record.attempt, record.failed_attempts), (Attempt(2), 1));
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        assert_eq!(attempts[0].fault.as_ref().unwrap().kind, FaultKind::ModelTransient);
+        assert_eq!(progress.steps, 4);
+    });
+}
+
+#[test]
+fn a_program_that_asks_nobody_is_no_agent() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_broken(true);
+        let progress = kit.run(&external(1)).await;
+        assert_eq!((progress.episodes.faulted, progress.rows.accepted), (1, 0));
+        let record = episodes(&kit, "c").await.remove(0);
+        let Some(Outcome::Faulted { fault }) = record.outcome else { panic!("{record:?}") };
+        assert_eq!(fault.kind, FaultKind::AgentBroken);
+        assert!(fault.message.contains("exit code 127"), "{fault}");
+    });
+    // Where it is of no episode alone, the campaign waits.
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_broken(true);
+        let handle = kit.submit(&external(30)).await;
+        let progress = handle.settled().await;
+        assert!(progress.reason.as_ref().is_some_and(|why| why.contains("agent_broken")));
+        kit.backend.jobs().are_broken(false);
+    });
+}

@@ -1,0 +1,81 @@
+//! `external/NAME`: an agent program of somebody else's, which runs in the sandbox and asks its
+//! model itself. What it does is read off its conversation.
+//!
+//! Models that play a part, and guesses of what a task costs, take it for `minimal`: most such
+//! programs have a shell for a tool.
+
+use super::{FormatError, Minimal, Observed, ParsedAction, Scaffold};
+use crate::model::{
+    ActionType, ChatReply, ChatRequest, Deed, ExecReport, FinishReason, Message, StepAction, Task,
+};
+use serde_json::{Map, Value, json};
+
+/// The scaffold of one such program.
+pub struct External {
+    name: String,
+}
+
+impl External {
+    /// Before the program's own name.
+    pub const PREFIX: &'static str = "external/";
+
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned() }
+    }
+
+    /// What a reply asks its program to do, whatever tools that has.
+    pub fn action(reply: &ChatReply) -> StepAction {
+        let calls = &reply.message.tool_calls;
+        let (kind, tool, arguments) = match calls.as_slice() {
+            _ if reply.finish == FinishReason::Refusal => {
+                (ActionType::Refusal, String::new(), json!({}))
+            }
+            [] => (ActionType::Message, String::new(), json!({})),
+            [call] => (ActionType::ToolCall, call.name.clone(), object(&call.arguments)),
+            calls => {
+                let one = |call: &crate::model::ToolCall| json!({ "tool": call.name, "arguments": object(&call.arguments) });
+                let all: Vec<Value> = calls.iter().map(one).collect();
+                (ActionType::ToolCall, "parallel".to_owned(), json!({ "calls": all }))
+            }
+        };
+        StepAction { kind, tool, arguments: arguments.to_string() }
+    }
+}
+
+/// Arguments as a model wrote them; what is no object is kept inside one.
+fn object(written: &str) -> Value {
+    match serde_json::from_str::<Map<String, Value>>(written) {
+        Ok(object) => Value::Object(object),
+        Err(_) => json!({ "unparsed": written }),
+    }
+}
+
+impl Scaffold for External {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open(&self, task: &Task) -> Vec<Message> {
+        Minimal.open(task)
+    }
+
+    fn request(&self, history: &[Message]) -> ChatRequest {
+        Minimal.request(history)
+    }
+
+    fn parse(&self, reply: &ChatReply) -> Result<ParsedAction, FormatError> {
+        Minimal.parse(reply)
+    }
+
+    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> Observed {
+        Minimal.observe(action, report)
+    }
+
+    fn correct(&self, reply: &ChatReply, error: &FormatError) -> Observed {
+        Minimal.correct(reply, error)
+    }
+
+    fn express(&self, think: &str, deed: &Deed, turn: u32) -> Message {
+        Minimal.express(think, deed, turn)
+    }
+}

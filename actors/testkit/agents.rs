@@ -1,0 +1,111 @@
+//! Agent programs of a few words: each asks its model as a client would, does in its sandbox
+//! what the replies say, and ends.
+
+use super::models::FakeModels;
+use super::sandbox::FakeBackend;
+use crate::agents::{Admission, AgentDoor, Errand, Heard, Leave, Visit, Visitor};
+use crate::model::{ChatReply, ChatRequest, Fault, HostAddress, Message, Money, Role, Witness};
+use crate::ports::{CallContext, ChatModel};
+use crate::scaffold::{Minimal, Scaffold};
+use crate::supervisor::spawn;
+use async_trait::async_trait;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How often a program asks again what was not answered.
+const PATIENCE: u32 = 2;
+
+pub struct FakeAgents {
+    pub(super) backend: FakeBackend,
+    pub(super) models: Arc<FakeModels>,
+}
+
+#[async_trait]
+impl AgentDoor for FakeAgents {
+    async fn admit(&self, visitor: Visitor) -> Result<Admission, Fault> {
+        let token = format!("{}-{}", visitor.episode, visitor.attempt);
+        // The door stays open, whatever becomes of the program.
+        let calls = visitor.calls.clone();
+        let program = Program {
+            backend: self.backend.clone(),
+            models: self.models.clone(),
+            visitor,
+            token: token.clone(),
+        };
+        let keeper = spawn("agent", program.run());
+        let to = HostAddress::Unix("/nowhere".into());
+        Ok(Admission { to, token, keeper: Box::new((keeper, calls)) })
+    }
+}
+
+struct Program {
+    backend: FakeBackend,
+    models: Arc<FakeModels>,
+    visitor: Visitor,
+    token: String,
+}
+
+impl Program {
+    async fn run(self) {
+        let jobs = self.backend.jobs();
+        jobs.started(&self.token).await;
+        if jobs.is_broken() {
+            return jobs.end(&self.token, 127);
+        }
+        let mut messages = vec![Message::text(Role::User, "the task")];
+        let mut refused = 0;
+        while refused <= PATIENCE {
+            let Some(answer) = self.ask(&messages).await else { break };
+            let Ok(reply) = answer else {
+                refused += 1;
+                continue;
+            };
+            refused = 0;
+            let action = Minimal.parse(&reply);
+            messages.push(reply.message);
+            let Ok(action) = action else { break };
+            if action.command.contains("COMPLETE") {
+                return jobs.end(&self.token, 0);
+            }
+            let told = jobs.run(&self.token, &action.command).await;
+            messages.push(Message::tool_result(&action.call_id, told));
+        }
+        jobs.end(&self.token, 1);
+    }
+
+    /// None: the episode is over.
+    async fn ask(&self, messages: &[Message]) -> Option<Result<ChatReply, ()>> {
+        let request = ChatRequest {
+            messages: messages.to_vec(),
+            tools: Vec::new(),
+            max_output_tokens: 100,
+            settings: Default::default(),
+        };
+        let (leave, may_leave) = oneshot::channel();
+        let request = Arc::new(request);
+        let visit = Visit { request: request.clone(), leave };
+        self.visitor.calls.send(visit).await.ok()?;
+        match may_leave.await.ok()? {
+            Leave::Over(_) => None,
+            Leave::Told(reply) => Some(Ok(*reply)),
+            Leave::Ask(errand) => Some(self.complete(&request, errand).await),
+        }
+    }
+
+    async fn complete(&self, request: &ChatRequest, errand: Errand) -> Result<ChatReply, ()> {
+        let context = CallContext {
+            episode: self.visitor.episode.clone(),
+            stage: Some(self.visitor.stage.clone()),
+            turn: errand.turn,
+            retry: errand.retry,
+            witness: Witness::default(),
+        };
+        let answer = self.models.named(&errand.model).complete(request, &context).await;
+        let reply = answer.map_err(|failure| failure.fault);
+        let (told, took) = (reply.clone(), Duration::from_millis(10));
+        let heard = Heard { reply, model: errand.model, tries: 1, cost: Money::ZERO, took };
+        errand.heard.send(heard).ok();
+        told.map_err(drop)
+    }
+}

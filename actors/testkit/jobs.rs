@@ -1,0 +1,86 @@
+//! What goes on between fake agent programs and the sandboxes that they are said to run in.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, oneshot};
+
+/// Something a program does in its sandbox.
+pub(super) struct Deed {
+    pub(super) command: String,
+    pub(super) told: oneshot::Sender<String>,
+}
+
+#[derive(Default)]
+struct Job {
+    started: bool,
+    deeds: Vec<Deed>,
+    ended: Option<i32>,
+}
+
+#[derive(Default)]
+pub struct Jobs {
+    /// By their tokens.
+    jobs: Mutex<HashMap<String, Job>>,
+    news: Notify,
+    broken: AtomicBool,
+}
+
+impl Jobs {
+    fn jobs(&self) -> MutexGuard<'_, HashMap<String, Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Programs end at once from now on, or work again.
+    pub fn are_broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::Release);
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Acquire)
+    }
+
+    fn change(&self, token: &str, change: impl FnOnce(&mut Job)) {
+        change(self.jobs().entry(token.to_owned()).or_default());
+        self.news.notify_waiters();
+    }
+
+    /// Told of whatever happens after this was called.
+    pub(super) fn news(&self) -> impl Future<Output = ()> + '_ {
+        let mut news = Box::pin(self.news.notified());
+        news.as_mut().enable();
+        news
+    }
+
+    pub(super) fn start(&self, token: &str) {
+        self.change(token, |job| job.started = true);
+    }
+
+    pub(super) async fn started(&self, token: &str) {
+        loop {
+            let news = self.news();
+            if self.jobs().get(token).is_some_and(|job| job.started) {
+                return;
+            }
+            news.await;
+        }
+    }
+
+    /// Has its sandbox run a command; what that printed, or nothing where the sandbox is gone.
+    pub(super) async fn run(&self, token: &str, command: &str) -> String {
+        let (told, answer) = oneshot::channel();
+        self.change(token, |job| job.deeds.push(Deed { command: command.to_owned(), told }));
+        answer.await.unwrap_or_default()
+    }
+
+    pub(super) fn end(&self, token: &str, code: i32) {
+        self.change(token, |job| job.ended = Some(code));
+    }
+
+    pub(super) fn of(&self, token: &str) -> (Vec<Deed>, Option<i32>) {
+        let mut jobs = self.jobs();
+        let job = jobs.entry(token.to_owned()).or_default();
+        (std::mem::take(&mut job.deeds), job.ended)
+    }
+}

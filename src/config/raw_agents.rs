@@ -1,0 +1,67 @@
+//! Agent programs as a campaign file has them.
+
+use super::reader::{Field, Reader};
+use super::section::{Entry, Section};
+use super::values::{Fault, some_text, text, whole};
+use std::collections::BTreeMap;
+use synthd_actors::model::AgentProgram;
+use synthd_actors::scaffold::External;
+
+pub(super) struct RawAgent {
+    pub(super) name: String,
+    command: Field<String>,
+    environment: Vec<Entry>,
+    port: Field<u16>,
+    max_output_tokens: Field<u32>,
+}
+
+impl RawAgent {
+    pub(super) fn read((name, mut section): (String, Section<'_, '_>)) -> Self {
+        let raw = Self {
+            name,
+            command: section.required(
+                "command",
+                "\"my-agent --task \\\"$SYNTHD_TASK\\\"\"",
+                text(a_command),
+            ),
+            environment: section.texts("environment"),
+            port: section.optional("port", whole(1..=u16::MAX)),
+            max_output_tokens: section.optional("max_output_tokens", whole(1..=10_000_000)),
+        };
+        section.finish();
+        raw
+    }
+
+    /// As campaigns name what it is.
+    pub(super) fn scaffold(&self) -> String {
+        format!("{}{}", External::PREFIX, self.name)
+    }
+
+    pub(super) fn check(&self, reader: &Reader) {
+        for entry in &self.environment {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            if !entry.name.chars().all(plain)
+                || entry.name.starts_with(|c: char| c.is_ascii_digit())
+            {
+                let fault = format!("{:?} is not the name of an environment variable", entry.name);
+                reader.value(&entry.span, Fault::new(fault));
+            }
+        }
+    }
+
+    pub(super) fn program(self) -> (String, AgentProgram) {
+        let variables = self.environment.into_iter().map(|entry| (entry.name, entry.text));
+        let program = AgentProgram {
+            command: self.command.or(String::new()),
+            environment: variables.collect::<BTreeMap<_, _>>(),
+            port: self.port.or(AgentProgram::PORT),
+            max_output_tokens: self.max_output_tokens.or(AgentProgram::MAX_OUTPUT_TOKENS),
+        };
+        (self.name, program)
+    }
+}
+
+/// What a shell is given, in as many lines as it takes.
+fn a_command(text: &str) -> Result<(), Fault> {
+    some_text(&text.replace(['\n', '\t'], " "))
+}
