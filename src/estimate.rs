@@ -65,8 +65,7 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
             Error::new(Code::TemplateInvalid, what)
         })?;
         for name in &config.scaffolds {
-            let Some(scaffold) = scaffold::by_name(name) else { continue };
-            let opening = scaffold.request(&scaffold.open(&task));
+            let Some(opening) = scaffold::opening(config, name, &task) else { continue };
             for (model, share, of) in shares(&Assigning::of(config), &Asked::of(&task, &opening)) {
                 let one = one_episode(config, model, &task, &opening);
                 let known = found.entry(&model.name).or_default();

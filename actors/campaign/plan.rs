@@ -113,9 +113,9 @@ impl Planner {
     /// By the request that the task opens with.
     fn assigned(&self, task: &Task, turn: u64) -> Vec<&str> {
         let config = &self.config;
-        let scaffold = config.scaffolds.first().and_then(|name| scaffold::by_name(name));
-        let Some(scaffold) = scaffold else { return Vec::new() };
-        let opening = scaffold.request(&scaffold.open(task));
+        let first = config.scaffolds.first();
+        let opening = first.and_then(|name| scaffold::opening(config, name, task));
+        let Some(opening) = opening else { return Vec::new() };
         assign(&Assigning::of(config), &Asked::of(task, &opening), turn)
     }
 }

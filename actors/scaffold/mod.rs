@@ -9,7 +9,9 @@ mod tests;
 pub use external::External;
 pub use minimal::Minimal;
 
-use crate::model::{ChatReply, ChatRequest, Deed, ExecReport, Message, StepAction, Task};
+use crate::model::{
+    CampaignConfig, ChatReply, ChatRequest, Deed, ExecReport, Message, StepAction, Task,
+};
 use std::sync::Arc;
 
 /// What a reply asks for.
@@ -71,6 +73,15 @@ pub fn by_name(name: &str) -> Option<Arc<dyn Scaffold>> {
         name if name.starts_with(External::PREFIX) => Some(Arc::new(External::new(name))),
         _ => None,
     }
+}
+
+/// What a task begins with, as far as that is known before anybody was asked.
+pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatRequest> {
+    let scaffold = by_name(name)?;
+    let opening = scaffold.request(&scaffold.open(task));
+    let program = name.strip_prefix(External::PREFIX).and_then(|name| config.agents.get(name));
+    let max_output_tokens = program.map_or(opening.max_output_tokens, |p| p.max_output_tokens);
+    Some(ChatRequest { max_output_tokens, ..opening })
 }
 
 /// Every scaffold of our own, for messages and did-you-mean.

@@ -4,6 +4,7 @@
 mod adapter;
 mod agent;
 mod anthropic;
+mod episode_agents;
 mod families;
 mod faulty;
 mod gateway;

@@ -23,7 +23,7 @@ const COMMANDS: [&str; 2] = [
 /// A provider with an account of its own.
 pub(super) struct Provider {
     pub(super) host: Host,
-    charged: Arc<AtomicU64>,
+    pub(super) charged: Arc<AtomicU64>,
     /// Answers on their way.
     busy: Arc<AtomicU64>,
 }
@@ -48,7 +48,7 @@ impl Provider {
     }
 
     /// When nothing is on its way any more.
-    fn charged(&self) -> Money {
+    pub(super) fn charged(&self) -> Money {
         while self.busy.load(Ordering::SeqCst) > 0 {
             std::thread::yield_now();
         }
@@ -89,7 +89,7 @@ pub(super) fn summary(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
 }
 
-async fn recorded(directory: &Path) -> Money {
+pub(super) async fn recorded(directory: &Path) -> Money {
     let store = Store::open_read_only(&directory.join("data")).unwrap();
     store.spent(&CampaignName("paid".to_owned())).await.unwrap()
 }

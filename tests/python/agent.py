@@ -1,8 +1,9 @@
 """mini-swe-agent on a task, inside a sandbox whose only way out is the tunnel to the gateway.
 
-Usage: agent.py BASE_URL KEY MODEL. Prints how many calls it made and how it ended.
+Usage: agent.py BASE_URL KEY MODEL. What it is to do stands in SYNTHD_TASK. Prints how many calls it made and how it ended.
 """
 
+import os
 import sys
 
 from minisweagent.agents.default import DefaultAgent
@@ -20,5 +21,5 @@ agent = DefaultAgent(
     system_template="You run commands.",
     instance_template="{{ task }}",
 )
-ended = agent.run("Write hello into made.txt.")
+ended = agent.run(os.environ.get("SYNTHD_TASK", "Write hello into made.txt."))
 print("calls", agent.n_calls, ended.get("exit_status"))

@@ -26,6 +26,7 @@ use synthd_actors::model::{
 };
 use synthd_actors::pool::{Lease, PoolConfig, PoolHandle};
 use synthd_actors::ports::{Journal, Sandbox, SandboxBackend};
+use synthd_actors::scaffold::External;
 
 #[derive(Args)]
 #[command(
@@ -79,6 +80,11 @@ struct Difference {
 pub(super) async fn run(store: &Store, args: &ReplayArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let id = &episode.plan.id;
+    if episode.plan.scaffold.starts_with(External::PREFIX) {
+        let what = format!("its agent ran by itself, so there is no command of {id} to repeat");
+        say(&what);
+        return Ok(ExitCode::SUCCESS);
+    }
     let attempts = store.attempts(id).await.map_err(store_error)?;
     let attempt = chosen(&episode, &attempts, args.attempt)?;
     let turns = store.turns(id, attempt).await.map_err(store_error)?;

@@ -3,8 +3,10 @@
 use super::page::Page;
 use super::record::Whole;
 use crate::cli::visible::{Tone, visible_line};
+use std::collections::BTreeMap;
 use synthd_actors::model::{
-    ActionType, Change, ChangeKind, ExecEnd, Outcome, RowStep, Step, Turn, returns_to_go, rewards,
+    ActionType, Change, ChangeKind, ExecEnd, Outcome, RowStep, Step, StepAction, Turn,
+    returns_to_go, rewards,
 };
 
 /// What a step was worth, and what followed from it on.
@@ -82,10 +84,22 @@ fn action(page: &mut Page, turn: &Turn) {
     let step = &turn.step;
     let (first, tone, text) = match (&turn.command, step.action.kind) {
         (Some(command), _) => ("  $ ", Tone::Mark, command.clone()),
+        (None, ActionType::ToolCall | ActionType::Submit) => ("  > ", Tone::Mark, asked(step)),
+        (None, ActionType::Message) => return,
         (None, ActionType::Refusal) => ("  ! ", Tone::Warn, "the model declined".to_owned()),
         (None, _) => ("  ! ", Tone::Warn, unread(step)),
     };
     page.block(first, "    ", Some(tone), &text);
+}
+
+/// What a program of somebody else's was asked to do.
+fn asked(step: &Step) -> String {
+    let StepAction { tool, arguments, .. } = &step.action;
+    let only = serde_json::from_str::<BTreeMap<String, String>>(arguments)
+        .ok()
+        .filter(|fields| fields.len() == 1)
+        .and_then(|fields| fields.into_values().next());
+    format!("{tool}: {}", only.as_ref().unwrap_or(arguments))
 }
 
 /// What was written where an action was wanted, as it was written.

@@ -1,0 +1,206 @@
+//! Agent programs as scaffolds of a campaign, with the real binary: each runs in a sandbox and
+//! asks a provider that counts what it charged, through the engine's own gateway.
+
+use super::host::{Act, Heard};
+use super::money::{Provider, cannot, command, recorded, summary, write_campaign};
+use crate::support::{skip, synthd};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const OWN: &str = include_str!("../python/own_agent.py");
+const MINI: &str = include_str!("../python/agent.py");
+
+/// A campaign whose agent is a program that is brought along in its command.
+fn write(directory: &Path, provider: &Provider, tasks: u32, program: &str, more: &str) {
+    write_campaign(directory, provider, tasks, "5.00");
+    let file = directory.join("paid.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let agent = format!(
+        "[scaffolds]\nnames = [\"external/own\"]\n[agents.own]\ncommand = '''\n\
+         cat > /tmp/agent.py <<'PROGRAM'\n{program}\nPROGRAM\n\
+         exec python3 /tmp/agent.py \"$OPENAI_BASE_URL\" \"$OPENAI_API_KEY\" \"$SYNTHD_MODEL\"\n'''\n"
+    );
+    std::fs::write(file, text + &agent + more).unwrap();
+}
+
+fn look(directory: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new(synthd());
+    let command = command.args(arguments).args(["--data-dir", "data"]).current_dir(directory);
+    String::from_utf8(command.output().unwrap().stdout).unwrap()
+}
+
+fn json_of(directory: &Path, arguments: &[&str]) -> Value {
+    serde_json::from_str(&look(directory, arguments)).unwrap()
+}
+
+fn ran(directory: &Path) -> (Output, Value) {
+    let output = command(directory).output().unwrap();
+    let summary = summary(&output);
+    (output, summary)
+}
+
+/// How many replies a conversation holds.
+fn replies(heard: &Heard) -> usize {
+    let messages = heard.body["messages"].as_array().unwrap();
+    messages.iter().filter(|message| message["role"] == "assistant").count()
+}
+
+#[tokio::test]
+async fn an_agent_of_somebody_elses_works_on_a_campaign() {
+    if cannot("an agent of a campaign") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &provider, 6, OWN, "");
+    let (output, done) = ran(directory.path());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((&done["episodes"]["resolved"], &done["steps"]), (&json!(6), &json!(12)), "{done}");
+    assert_eq!(done["cost_usd"], provider.charged().to_string());
+    assert_eq!(recorded(directory.path()).await, provider.charged());
+    // Whatever it calls its model, its episode's is asked.
+    assert!(provider.host.heard().iter().all(|heard| heard.body["model"] == "m-1"));
+
+    let listed = json_of(directory.path(), &["call", "list", "--json"]);
+    let calls = listed["calls"].as_array().unwrap();
+    assert_eq!(calls.len(), 12);
+    assert!(calls.iter().all(|call| call["status"] == 200 && call["attempt"] == 1), "{listed}");
+    let id = calls[0]["episode"].as_str().unwrap();
+    let shown = json_of(directory.path(), &["episode", "show", id, "--json"]);
+    assert_eq!(shown["row"]["scaffold"], "external/own");
+    let steps = shown["row"]["trajectory"].as_array().unwrap();
+    assert_eq!(steps[0]["action"]["type"], "tool_call");
+    assert_eq!(steps[1]["action"]["type"], "submit");
+    assert_eq!(steps[0]["observation"], "0\n");
+    assert_eq!(steps[0]["state"]["files"], json!(["words.txt"]));
+    assert_eq!(steps[1]["state"]["files"], json!(["count.txt", "words.txt"]));
+    assert_eq!(shown["turns"][0]["changes"][0]["path"], "count.txt");
+    // What it was offered and what it was told is its own, not a scaffold's of ours.
+    assert_eq!(shown["opening"][0]["content"], "You run commands.");
+    assert_eq!(shown["tools"][0]["description"], "runs");
+    let page = look(directory.path(), &["episode", "show", id]);
+    assert!(page.contains("  > bash: n=$(wc -l < words.txt)"), "{page}");
+    let replayed = look(directory.path(), &["episode", "replay", id]);
+    assert!(replayed.contains("its agent"), "{replayed}");
+}
+
+#[test]
+fn an_agent_that_was_cut_off_is_told_again_what_was_paid_for() {
+    if cannot("an agent that is cut off") {
+        return;
+    }
+    let holds = Arc::new(AtomicBool::new(true));
+    let held = holds.clone();
+    let provider = Provider::start(move |heard| {
+        (replies(heard) == 1 && held.load(Ordering::SeqCst)).then(|| vec![Act::Stall])
+    });
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &provider, 4, OWN, "");
+    let mut run = command(directory.path());
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let asked =
+        |turn: usize| provider.host.heard().iter().filter(|heard| replies(heard) == turn).count();
+    // By then every first turn is in the record.
+    while asked(1) < 4 {
+        assert!(run.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::yield_now();
+    }
+    run.kill().unwrap();
+    run.wait().unwrap();
+    holds.store(false, Ordering::SeqCst);
+    let (output, done) = ran(directory.path());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((&done["episodes"]["resolved"], &done["steps"]), (&json!(4), &json!(8)), "{done}");
+    assert_eq!((asked(0), asked(1)), (4, 8), "nothing that was answered is asked again");
+}
+
+#[test]
+fn where_a_sandbox_has_a_network_its_agent_has_its_model_too() {
+    if cannot("an agent with a network") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    let network = "[networks]\noutside = [\"example.com\"]\n[sandbox]\nnetwork = \"outside\"\n";
+    write(directory.path(), &provider, 2, OWN, network);
+    let (output, done) = ran(directory.path());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(done["episodes"]["resolved"], 2, "{done}");
+}
+
+#[test]
+fn limits_of_an_episode_are_an_agents_too() {
+    if cannot("limits of an agent") {
+        return;
+    }
+    // One call is held at more than it costs; a second one would not fit.
+    let cases = [
+        ("[episode]\nmax_turns = 1\n", "stop:step_limit"),
+        ("[budget]\nepisode_usd = \"0.0186\"\n", "stop:cost_limit"),
+    ];
+    for (limit, label) in cases {
+        let provider = Provider::start(|_| None);
+        let directory = tempfile::tempdir().unwrap();
+        write(directory.path(), &provider, 1, OWN, limit);
+        let file = directory.path().join("paid.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, text.replace("[budget]\nusd = \"5.00\"\n", "")).unwrap();
+        let (output, done) = ran(directory.path());
+        assert_eq!(output.status.code(), Some(0), "{label}: {output:?}");
+        assert_eq!(done["steps"], 1, "{label}: {done}");
+        let listed = json_of(directory.path(), &["episode", "list", "--json"]);
+        let id = listed["episodes"][0]["id"].as_str().unwrap().to_owned();
+        let shown = json_of(directory.path(), &["episode", "show", &id, "--json"]);
+        let labels = shown["row"]["labels"].to_string();
+        assert!(labels.contains(label), "{labels}");
+    }
+}
+
+#[test]
+fn a_program_that_is_not_there_is_told_and_labels_nothing() {
+    if cannot("an agent that is not there") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &provider, 30, OWN, "");
+    let file = directory.path().join("paid.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace("exec python3 /tmp/agent.py", "exec no-such-agent");
+    std::fs::write(file, text).unwrap();
+    let (output, done) = ran(directory.path());
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("agent_broken") && words.contains("no-such-agent"), "{words}");
+    assert_eq!((&done["rows"]["accepted"], &done["cost_usd"]), (&json!(0), &json!("0.00")));
+    assert!(provider.host.heard().is_empty());
+}
+
+/// CI installs mini-swe-agent where sandboxes see it, and names the place.
+#[tokio::test]
+async fn mini_swe_agent_works_on_a_campaign() {
+    let Ok(packages) = std::env::var("SYNTHD_TEST_AGENT") else {
+        return skip("mini-swe-agent", "SYNTHD_TEST_AGENT names no place it is installed in");
+    };
+    if cannot("mini-swe-agent") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    let more = format!(
+        "environment = {{ PYTHONPATH = {packages:?}, MSWEA_GLOBAL_CONFIG_DIR = \"/tmp/agent\", \
+         MSWEA_SILENT_STARTUP = \"1\", LITELLM_LOCAL_MODEL_COST_MAP = \"True\" }}\n\
+         [sandbox]\nmemory = \"2GiB\"\n"
+    );
+    write(directory.path(), &provider, 2, MINI, &more);
+    let (output, done) = ran(directory.path());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((&done["episodes"]["resolved"], &done["steps"]), (&json!(2), &json!(4)), "{done}");
+    assert_eq!(recorded(directory.path()).await, provider.charged());
+    let heard = provider.host.heard();
+    let told = heard.iter().find(|heard| replies(heard) == 0).unwrap().body["messages"].to_string();
+    assert!(told.contains("words.txt"), "its task is the campaign's: {told}");
+}
