@@ -1,7 +1,9 @@
 //! Agent programs as a campaign file has them.
 
+use super::names;
 use super::reader::{Field, Reader};
 use super::section::{Entry, Section};
+use super::source::Span;
 use super::values::{Fault, some_text, text, whole};
 use std::collections::BTreeMap;
 use synthd_actors::model::AgentProgram;
@@ -9,6 +11,7 @@ use synthd_actors::scaffold::External;
 
 pub(super) struct RawAgent {
     pub(super) name: String,
+    place: Span,
     command: Field<String>,
     environment: Vec<Entry>,
     port: Field<u16>,
@@ -18,6 +21,7 @@ pub(super) struct RawAgent {
 impl RawAgent {
     pub(super) fn read((name, mut section): (String, Section<'_, '_>)) -> Self {
         let raw = Self {
+            place: section.place(),
             name,
             command: section.required(
                 "command",
@@ -38,6 +42,11 @@ impl RawAgent {
     }
 
     pub(super) fn check(&self, reader: &Reader) {
+        if names::campaign(&self.name).is_err() {
+            let what = format!("an agent cannot be named {:?}", self.name);
+            let hint = "lower-case letters, digits and hyphens";
+            reader.value(&self.place, Fault::new(what).hint(hint));
+        }
         for entry in &self.environment {
             let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
             if !entry.name.chars().all(plain)

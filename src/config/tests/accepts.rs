@@ -184,3 +184,19 @@ fn a_sandbox_gets_the_network_it_names() {
     assert_eq!(sandbox.offline().network, None);
     assert_eq!(campaign(MINIMAL).sandbox.network, None);
 }
+
+#[test]
+fn an_agent_is_what_its_scaffold_runs() {
+    let text = format!(
+        "{MINIMAL}\n[scaffolds]\nnames = [\"external/mini\"]\n[agents.mini]\n\
+         command = \"\"\"\ncat <<X\n\thello\nX\n\"\"\"\nport = 9\nenvironment = {{ http_proxy = \"x\" }}\n"
+    );
+    let config = campaign(&text);
+    assert_eq!(config.scaffolds, ["external/mini"]);
+    let agent = &config.agents["mini"];
+    assert_eq!((agent.command.as_str(), agent.port), ("cat <<X\n\thello\nX\n", 9));
+    assert_eq!(agent.environment["http_proxy"], "x");
+    // Another program under the same name makes other rows.
+    let other = campaign(&text.replace("hello", "bye"));
+    assert_ne!(config.identity(), other.identity());
+}

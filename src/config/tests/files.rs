@@ -79,7 +79,7 @@ fn the_reference_has_every_key_and_no_other() {
     let text = switched_on(&read("reference.toml"));
     let mut written = written(&text);
     // Below these the keys are the user's own.
-    let own = ["sandbox.images.", "networks.", "providers."];
+    let own = ["sandbox.images.", "networks.", "providers.", "agents."];
     written.retain(|key| !own.iter().any(|above| key.starts_with(above)));
     assert_eq!(written, flat(campaign_keys()));
     // A runtime is for containers only, a difficulty for tasks that are assigned by it, and a

@@ -207,3 +207,24 @@ network = "package"
 "#;
     assert_snapshot!(errors(text).render());
 }
+
+#[test]
+fn an_agent_that_is_wrong_is_told_by_what_is_wrong_with_it() {
+    let text = r#"
+[campaign]
+name = "agents"
+[tasks]
+templates = ["**"]
+[[models]]
+name = "scripted/oracle"
+[scaffolds]
+names = ["minimal", "external/mimi", "mini"]
+[agents.mini]
+environment = { "A B" = "x", OK = 1 }
+port = 0
+comand = "agent"
+[agents.empty]
+command = " "
+"#;
+    assert_snapshot!(errors(text).render());
+}

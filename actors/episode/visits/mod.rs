@@ -12,30 +12,25 @@
 //! What a turn has led to is what the program tells its model next, and what the workspace has
 //! become by then. One call leaves at a time, so that a trajectory is a line.
 
-use super::own::tail;
+mod ends;
+mod repeat;
+mod turn;
+
 use super::phase::Phase;
-use super::repeat::repeats;
-use super::turns::{Acting, Played, describe};
+use super::turns::{Acting, Played};
 use crate::agents::{Errand, Heard, Leave, Visit, Visitor};
 use crate::model::{
-    ActionType, AgentProgram, Attended, Change, ChatReply, ChatRequest, ExecEnd, ExecReport,
-    ExecRequest, Fault, FaultKind, HostAddress, Message, Money, Network, Scan, Step, StepState,
-    StopReason, Turn,
+    AgentProgram, Attended, Change, ChatReply, ChatRequest, ExecReport, Fault, FaultKind, Money,
+    Scan, StepState, StopReason, Turn,
 };
-use crate::policy::{goes_on, says_as, since, told};
+use crate::policy::goes_on;
 use crate::ports::Stage;
-use crate::scaffold::External;
+use ends::{is_of_all, start};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
-
-/// The guest ends nothing of itself before the engine does.
-const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// A value of an environment may be no longer.
-const MOST_INSTRUCTION: usize = 90 << 10;
 
 /// An attempt whose agent is a program.
 pub(super) struct Hosting<'a> {
@@ -226,171 +221,4 @@ impl<'a> Hosting<'a> {
             },
         }
     }
-
-    /// While answers are told again, the questions must be what they were: so must what the
-    /// last of them has led to.
-    fn must_repeat(&self, request: &ChatRequest) -> Result<(), Fault> {
-        let repeats = match (self.recorded.front(), self.repeated.last()) {
-            (Some(Turn { opening: Some(opening), .. }), _) => {
-                repeat(&opening.messages, &request.messages)
-            }
-            (Some(_), _) => repeat(&self.acting.history, &request.messages),
-            (None, Some(last)) => {
-                let then = last.messages.get(1..).unwrap_or_default();
-                repeat(then, since(&last.reply.message, &request.messages))
-            }
-            (None, None) => true,
-        };
-        let index = self.repeated.len();
-        let differs = || format!("call {index} does not repeat");
-        repeats.then_some(()).ok_or_else(|| Fault::new(FaultKind::ReplayDiffers, differs()))
-    }
-
-    /// An earlier attempt has paid for this answer.
-    fn tell_again(&mut self, turn: Turn, leave: oneshot::Sender<Leave>) {
-        self.acting.standing.become_phase(Phase::Replaying { turn: turn.step.index });
-        if let Some(opening) = &turn.opening {
-            self.acting.history.clone_from(&opening.messages);
-        }
-        leave.send(Leave::Told(Box::new(turn.reply.clone()))).ok();
-        self.acting.resume_from(&turn);
-        self.acting.history.extend(turn.messages.iter().cloned());
-        self.repeated.push(turn);
-    }
-
-    /// What the last answer has led to, durable before the next one is paid for.
-    async fn conclude(
-        &mut self,
-        next: Option<&ChatRequest>,
-        end: Option<&ExecReport>,
-    ) -> Result<(), Fault> {
-        if !self.repeated.is_empty() && self.recorded.is_empty() {
-            let repeated = std::mem::take(&mut self.repeated);
-            self.acting.keep(repeated).await?;
-        }
-        let Some(open) = self.open.take() else { return Ok(()) };
-        if std::mem::take(&mut self.changed) {
-            self.acting.potential = self.acting.evaluate_milestones().await?;
-        }
-        let new = next.map_or(&[][..], |next| since(&open.reply.message, &next.messages));
-        let mut messages = vec![open.reply.message.clone()];
-        messages.extend(new.iter().cloned());
-        if open.is_opening {
-            self.acting.history.clone_from(&open.request.messages);
-        }
-        let opening = open.is_opening.then(|| Box::new((*open.request).clone()));
-        let turn = Turn {
-            step: self.step(&open, told(new), end),
-            messages,
-            command: None,
-            changes: std::mem::take(&mut self.changes),
-            calls: std::mem::take(&mut self.tries),
-            model: Some(open.heard.model).filter(|model| *model != self.acting.orders.plan.model),
-            reply: open.reply,
-            opening,
-        };
-        self.acting.record(vec![turn]).await
-    }
-
-    fn step(&mut self, open: &Open, observation: String, end: Option<&ExecReport>) -> Step {
-        let mut action = External::action(&open.reply);
-        let handed_in = end.is_some_and(|report| report.end == ExecEnd::Exited(0));
-        if handed_in && action.kind != ActionType::Refusal {
-            action.kind = ActionType::Submit;
-        }
-        let took = open.heard.took.saturating_add(open.since.elapsed());
-        Step {
-            index: self.acting.turns.len() as u32,
-            state: open.before.clone(),
-            action,
-            observation,
-            reasoning: open.reply.message.thoughts(),
-            potential: self.acting.potential,
-            end: end.map(|report| report.end.clone()),
-            error: end.filter(|report| !report.end.success()).map(describe),
-            truncated: false,
-            usage: open.reply.usage,
-            cost: std::mem::replace(&mut self.cost, Money::ZERO),
-            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        }
-    }
-
-    /// Why the episode is over when the program is.
-    async fn ended(&mut self, report: &ExecReport) -> Result<StopReason, Fault> {
-        if !self.recorded.is_empty() {
-            return Err(Fault::new(
-                FaultKind::ReplayDiffers,
-                "the agent has asked less than before",
-            ));
-        }
-        self.conclude(None, Some(report)).await?;
-        if let ExecEnd::NotStarted(why) = &report.end {
-            return Err(Fault::new(
-                FaultKind::SandboxLost,
-                format!("the agent did not start: {why}"),
-            ));
-        }
-        match self.trouble.take() {
-            Some(fault) if fault.kind == FaultKind::ContextFull => Ok(StopReason::ContextFull),
-            // It has ended because it was not answered.
-            Some(fault) => Err(fault),
-            None if self.acting.turns.is_empty() => Err(unused(report)),
-            None if report.end.success() => Ok(StopReason::Submitted),
-            None => Ok(StopReason::AgentFailed),
-        }
-    }
-}
-
-/// Whether a conversation is what it was, times aside.
-fn repeat(then: &[Message], now: &[Message]) -> bool {
-    then.len() == now.len() && then.iter().zip(now).all(|(one, other)| says_as(one, other, repeats))
-}
-
-/// What no agent can do anything about, and no other episode either.
-fn is_of_all(kind: FaultKind) -> bool {
-    matches!(
-        kind,
-        FaultKind::Budget
-            | FaultKind::ModelBudget
-            | FaultKind::ModelPermanent
-            | FaultKind::NotRecorded
-            | FaultKind::Store
-            | FaultKind::StoreFull
-            | FaultKind::StoreDamaged
-    )
-}
-
-/// A program that asks no model is no agent, and nothing can be said of its model.
-fn unused(report: &ExecReport) -> Fault {
-    let said = format!("{}\n{}", report.stdout.text(), report.stderr.text());
-    let what = format!(
-        "the agent program ended without asking its model ({}): {}",
-        describe(report),
-        tail(said.trim())
-    );
-    Fault::new(FaultKind::AgentBroken, what)
-}
-
-/// A sandbox has one way out. Where it leads to a network, it leads to the door as well.
-async fn start(
-    acting: &mut Acting<'_>,
-    program: &AgentProgram,
-    to: HostAddress,
-    token: &str,
-) -> Result<(), Fault> {
-    let task = &acting.orders.task.instruction;
-    if task.len() > MOST_INSTRUCTION {
-        let what = "the instruction is longer than a program can be told";
-        return Err(Fault::new(FaultKind::TaskSetup, what));
-    }
-    let has_network = acting.orders.spec.network.is_some();
-    let port = if has_network { Network::PORT } else { program.port };
-    let variables = program.variables(task, &acting.orders.plan.model, token, port);
-    let sandbox = acting.lease.sandbox();
-    if !has_network {
-        sandbox.tunnel(port, to).await?;
-    }
-    sandbox.environment(&variables).await?;
-    let command = program.command.clone();
-    sandbox.start(&ExecRequest { command, session: false, timeout: WEEK, scan: true }).await
 }

@@ -1,0 +1,91 @@
+//! How a program begins, and what its end says of the episode.
+
+use super::Hosting;
+use crate::episode::own::tail;
+use crate::episode::turns::{Acting, describe};
+use crate::model::{
+    AgentProgram, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, HostAddress, Network,
+    StopReason,
+};
+use std::time::Duration;
+
+/// The guest ends nothing of itself before the engine does.
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
+/// A value of an environment may be no longer.
+const MOST_INSTRUCTION: usize = 90 << 10;
+
+/// A sandbox has one way out. Where it leads to a network, it leads to the door as well.
+pub(super) async fn start(
+    acting: &mut Acting<'_>,
+    program: &AgentProgram,
+    to: HostAddress,
+    token: &str,
+) -> Result<(), Fault> {
+    let task = &acting.orders.task.instruction;
+    if task.len() > MOST_INSTRUCTION {
+        let what = "the instruction is longer than a program can be told";
+        return Err(Fault::new(FaultKind::TaskSetup, what));
+    }
+    let has_network = acting.orders.spec.network.is_some();
+    let port = if has_network { Network::PORT } else { program.port };
+    let variables = program.variables(task, &acting.orders.plan.model, token, port);
+    let sandbox = acting.lease.sandbox();
+    if !has_network {
+        sandbox.tunnel(port, to).await?;
+    }
+    sandbox.environment(&variables).await?;
+    let command = program.command.clone();
+    sandbox.start(&ExecRequest { command, session: false, timeout: WEEK, scan: true }).await
+}
+
+impl Hosting<'_> {
+    /// Why the episode is over when the program is.
+    pub(super) async fn ended(&mut self, report: &ExecReport) -> Result<StopReason, Fault> {
+        if !self.recorded.is_empty() {
+            return Err(Fault::new(
+                FaultKind::ReplayDiffers,
+                "the agent has asked less than before",
+            ));
+        }
+        self.conclude(None, Some(report)).await?;
+        if let ExecEnd::NotStarted(why) = &report.end {
+            return Err(Fault::new(
+                FaultKind::SandboxLost,
+                format!("the agent did not start: {why}"),
+            ));
+        }
+        match self.trouble.take() {
+            Some(fault) if fault.kind == FaultKind::ContextFull => Ok(StopReason::ContextFull),
+            // It has ended because it was not answered.
+            Some(fault) => Err(fault),
+            None if self.acting.turns.is_empty() => Err(unused(report)),
+            None if report.end.success() => Ok(StopReason::Submitted),
+            None => Ok(StopReason::AgentFailed),
+        }
+    }
+}
+
+/// A program that asks no model is no agent, and nothing can be said of its model.
+fn unused(report: &ExecReport) -> Fault {
+    let said = format!("{}\n{}", report.stdout.text(), report.stderr.text());
+    let what = format!(
+        "the agent program ended without asking its model ({}): {}",
+        describe(report),
+        tail(said.trim())
+    );
+    Fault::new(FaultKind::AgentBroken, what)
+}
+
+/// What no agent can do anything about, and no other episode either.
+pub(super) fn is_of_all(kind: FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::Budget
+            | FaultKind::ModelBudget
+            | FaultKind::ModelPermanent
+            | FaultKind::NotRecorded
+            | FaultKind::Store
+            | FaultKind::StoreFull
+            | FaultKind::StoreDamaged
+    )
+}

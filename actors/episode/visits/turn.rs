@@ -1,0 +1,66 @@
+//! What becomes of an answer: a turn, as soon as it is known what it has led to.
+
+use super::{Hosting, Open};
+use crate::episode::turns::describe;
+use crate::model::{ActionType, ChatRequest, ExecEnd, ExecReport, Fault, Money, Step, Turn};
+use crate::policy::{since, told};
+use crate::scaffold::External;
+
+impl Hosting<'_> {
+    /// What the last answer has led to, durable before the next one is paid for.
+    pub(super) async fn conclude(
+        &mut self,
+        next: Option<&ChatRequest>,
+        end: Option<&ExecReport>,
+    ) -> Result<(), Fault> {
+        if !self.repeated.is_empty() && self.recorded.is_empty() {
+            let repeated = std::mem::take(&mut self.repeated);
+            self.acting.keep(repeated).await?;
+        }
+        let Some(open) = self.open.take() else { return Ok(()) };
+        if std::mem::take(&mut self.changed) {
+            self.acting.potential = self.acting.evaluate_milestones().await?;
+        }
+        let new = next.map_or(&[][..], |next| since(&open.reply.message, &next.messages));
+        let mut messages = vec![open.reply.message.clone()];
+        messages.extend(new.iter().cloned());
+        if open.is_opening {
+            self.acting.history.clone_from(&open.request.messages);
+        }
+        let opening = open.is_opening.then(|| Box::new((*open.request).clone()));
+        let turn = Turn {
+            step: self.step(&open, told(new), end),
+            messages,
+            command: None,
+            changes: std::mem::take(&mut self.changes),
+            calls: std::mem::take(&mut self.tries),
+            model: Some(open.heard.model).filter(|model| *model != self.acting.orders.plan.model),
+            reply: open.reply,
+            opening,
+        };
+        self.acting.record(vec![turn]).await
+    }
+
+    fn step(&mut self, open: &Open, observation: String, end: Option<&ExecReport>) -> Step {
+        let mut action = External::action(&open.reply);
+        let handed_in = end.is_some_and(|report| report.end == ExecEnd::Exited(0));
+        if handed_in && action.kind != ActionType::Refusal {
+            action.kind = ActionType::Submit;
+        }
+        let took = open.heard.took.saturating_add(open.since.elapsed());
+        Step {
+            index: self.acting.turns.len() as u32,
+            state: open.before.clone(),
+            action,
+            observation,
+            reasoning: open.reply.message.thoughts(),
+            potential: self.acting.potential,
+            end: end.map(|report| report.end.clone()),
+            error: end.filter(|report| !report.end.success()).map(describe),
+            truncated: false,
+            usage: open.reply.usage,
+            cost: std::mem::replace(&mut self.cost, Money::ZERO),
+            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
