@@ -60,7 +60,10 @@ pub struct Visit {
 pub enum Leave {
     Ask(Errand),
     /// It was answered before.
-    Told(Box<ChatReply>),
+    Told {
+        turn: u32,
+        reply: Box<ChatReply>,
+    },
     /// The episode is, for that reason.
     Over(String),
 }
@@ -68,7 +71,7 @@ pub enum Leave {
 /// A call on its way.
 pub struct Errand {
     pub turn: u32,
-    /// Tries of that turn before.
+    /// The number of its first try.
     pub retry: u32,
     pub model: String,
     pub heard: oneshot::Sender<Heard>,
@@ -79,6 +82,8 @@ pub struct Heard {
     pub reply: Result<ChatReply, Fault>,
     /// Who gave it.
     pub model: String,
+    /// Numbers of tries that were used up; those that were made are not more.
+    pub numbers: u32,
     pub tries: u32,
     /// Of every try, failed ones at their full hold.
     pub cost: Money,

@@ -8,6 +8,7 @@ use crate::supervisor::{Ended, Handle, panic_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -39,22 +40,30 @@ pub struct CollectorHandle {
     handle: Handle<CollectorActor>,
     journal: Arc<dyn Journal>,
     places: Arc<Semaphore>,
+    /// Entries that were recorded without a look at the fences.
+    unfenced: Arc<AtomicU64>,
 }
 
 impl CollectorHandle {
     pub fn start(journal: Arc<dyn Journal>) -> (Self, JoinHandle<Ended>) {
         let intensity = Intensity::new(5, Duration::from_secs(10));
         let (handle, joined) = supervise("collector", intensity, CollectorActor::default);
-        (Self { handle, journal, places: Arc::new(Semaphore::new(QUEUE_BOUND)) }, joined)
+        let places = Arc::new(Semaphore::new(QUEUE_BOUND));
+        (Self { handle, journal, places, unfenced: Arc::default() }, joined)
     }
 
     /// Returns when the entries are durable, or come from a dead attempt.
     pub async fn record(&self, entries: Vec<Entry>) -> Result<(), Fault> {
         let closed = |_| crate::supervisor::Gone("collector");
         let place = self.places.clone().acquire_owned().await.map_err(closed)?;
-        let entries = Arc::new(entries);
-        let dropped = self.handle.ask(Sift(entries.clone())).await?;
-        let entries = without(Arc::unwrap_or_clone(entries), &dropped);
+        // Money and calls belong to no attempt that could be dead: nobody is asked about them.
+        let entries = match entries.iter().any(is_fenced) {
+            true => self.sifted(entries).await?,
+            false => {
+                self.unfenced.fetch_add(entries.len() as u64, Ordering::Relaxed);
+                entries
+            }
+        };
         if entries.is_empty() {
             return Ok(());
         }
@@ -70,8 +79,15 @@ impl CollectorHandle {
         Ok(append.detach().await.unwrap_or_else(panicked)?)
     }
 
+    async fn sifted(&self, entries: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
+        let entries = Arc::new(entries);
+        let dropped = self.handle.ask(Sift(entries.clone())).await?;
+        Ok(without(Arc::unwrap_or_clone(entries), &dropped))
+    }
+
     pub async fn stats(&self) -> CollectorStats {
         let mut stats = self.handle.ask(Snapshot).await.unwrap_or_default();
+        stats.recorded += self.unfenced.load(Ordering::Relaxed);
         stats.queue_bound = QUEUE_BOUND;
         stats.queue_depth = QUEUE_BOUND.saturating_sub(self.places.available_permits());
         stats
@@ -81,6 +97,17 @@ impl CollectorHandle {
     pub fn raw(&self) -> &Handle<CollectorActor> {
         &self.handle
     }
+}
+
+/// Whether an entry may come from an attempt that counts no more, or says which one counts.
+pub(super) fn is_fenced(entry: &Entry) -> bool {
+    matches!(
+        entry,
+        Entry::AttemptStarted { .. }
+            | Entry::TurnTaken { .. }
+            | Entry::AttemptFaulted { .. }
+            | Entry::Finished { .. }
+    )
 }
 
 fn without(mut entries: Vec<Entry>, dropped: &[usize]) -> Vec<Entry> {

@@ -355,7 +355,12 @@ impl<'a> Acting<'a> {
             turn: Box::new(turn.clone()),
         };
         let entries = turns.iter().map(entry).collect();
-        self.turns.extend(turns);
+        // Whole requests are for the record alone; in memory they would add up.
+        let bare = |turn: Turn| match turn.step.index {
+            0 => turn,
+            _ => Turn { opening: None, ..turn },
+        };
+        self.turns.extend(turns.into_iter().map(bare));
         self.world.collector.record(entries).await
     }
 }

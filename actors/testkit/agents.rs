@@ -55,10 +55,11 @@ impl Program {
         }
         let mut messages = vec![Message::text(Role::User, "the task")];
         let mut refused = 0;
-        while refused <= PATIENCE {
+        while refused <= PATIENCE || jobs.is_patient() {
             let Some(answer) = self.ask(&messages).await else { break };
             let Ok(reply) = answer else {
                 refused += 1;
+                tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
             refused = 0;
@@ -88,7 +89,7 @@ impl Program {
         self.visitor.calls.send(visit).await.ok()?;
         match may_leave.await.ok()? {
             Leave::Over(_) => None,
-            Leave::Told(reply) => Some(Ok(*reply)),
+            Leave::Told { reply, .. } => Some(Ok(*reply)),
             Leave::Ask(errand) => Some(self.complete(&request, errand).await),
         }
     }
@@ -104,7 +105,8 @@ impl Program {
         let answer = self.models.named(&errand.model).complete(request, &context).await;
         let reply = answer.map_err(|failure| failure.fault);
         let (told, took) = (reply.clone(), Duration::from_millis(10));
-        let heard = Heard { reply, model: errand.model, tries: 1, cost: Money::ZERO, took };
+        let (model, cost) = (errand.model, Money::ZERO);
+        let heard = Heard { reply, model, numbers: 1, tries: 1, cost, took };
         errand.heard.send(heard).ok();
         told.map_err(drop)
     }

@@ -25,6 +25,7 @@ pub struct Jobs {
     jobs: Mutex<HashMap<String, Job>>,
     news: Notify,
     broken: AtomicBool,
+    patient: AtomicBool,
 }
 
 impl Jobs {
@@ -35,6 +36,15 @@ impl Jobs {
     /// Programs end at once from now on, or work again.
     pub fn are_broken(&self, broken: bool) {
         self.broken.store(broken, Ordering::Release);
+    }
+
+    /// Programs ask for ever what is not answered.
+    pub fn are_patient(&self) {
+        self.patient.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_patient(&self) -> bool {
+        self.patient.load(Ordering::Acquire)
     }
 
     pub(super) fn is_broken(&self) -> bool {

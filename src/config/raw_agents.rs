@@ -9,6 +9,9 @@ use std::collections::BTreeMap;
 use synthd_actors::model::AgentProgram;
 use synthd_actors::scaffold::External;
 
+/// The kernel takes no longer variables.
+const MOST_VALUE: usize = 90 << 10;
+
 pub(super) struct RawAgent {
     pub(super) name: String,
     place: Span,
@@ -48,11 +51,7 @@ impl RawAgent {
             reader.value(&self.place, Fault::new(what).hint(hint));
         }
         for entry in &self.environment {
-            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-            if !entry.name.chars().all(plain)
-                || entry.name.starts_with(|c: char| c.is_ascii_digit())
-            {
-                let fault = format!("{:?} is not the name of an environment variable", entry.name);
+            if let Some(fault) = unfit(&entry.name, &entry.text) {
                 reader.value(&entry.span, Fault::new(fault));
             }
         }
@@ -68,6 +67,19 @@ impl RawAgent {
         };
         (self.name, program)
     }
+}
+
+/// What cannot be in an environment.
+fn unfit(name: &str, value: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if !starts || !name.chars().all(plain) {
+        return Some(format!("{name:?} is not the name of an environment variable"));
+    }
+    if value.len() > MOST_VALUE {
+        return Some(format!("the value of {name} is longer than {} KiB", MOST_VALUE >> 10));
+    }
+    value.contains('\0').then(|| format!("the value of {name} holds a NUL"))
 }
 
 /// What a shell is given, in as many lines as it takes.

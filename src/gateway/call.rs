@@ -60,6 +60,8 @@ pub(super) struct Call {
     pub(super) unwanted: CancellationToken,
     /// Its body's share of the memory.
     pub(super) _room: OwnedSemaphorePermit,
+    /// Its place among those of its agent.
+    pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Call {
@@ -72,22 +74,25 @@ impl Call {
     /// One model after another, as long as one fails for which another one stands ready. Where
     /// all of them do, the client is told of the first.
     async fn attempt(&self, outlet: &mut Outlet) -> Result<(), Refusal> {
-        // What was answered and is in no record yet goes before anything else.
-        let written = self.gateway.write_down().await;
-        written.map_err(|(_, fault)| Refusal::of(&fault))?;
-        let (place, model, mut report) = match self.session.leave(&self.asked).await? {
+        let leaving = self.session.leave(&self.asked, &self.unwanted).await?;
+        let (place, model, mut report) = match leaving {
             Leaving::Ask { place, model, report } => (place, model, report),
-            Leaving::Told(reply) => {
-                let place = self.session.place(0, 0);
+            Leaving::Told(place, reply) => {
                 let told = translate::tell_again(&self.asked, &place, &reply, outlet);
                 outlet.last(told).await;
                 return Ok(());
             }
         };
+        // What was answered and is in no record yet goes before anything else.
+        if let Err((_, fault)) = self.gateway.write_down().await {
+            report.failed(&fault);
+            return Err(Refusal::of(&fault));
+        }
         let (mut next, mut asked, mut first) = (self.first(model.as_deref())?, Vec::new(), None);
         loop {
             let place = CallPlace { retry: place.retry + asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
+            report.begins();
             let (failed, fault, last) = match self.try_one(&next, &place, &asked, outlet).await {
                 Err(Untried::Left) => return Ok(()),
                 Err(Untried::Refused(refusal)) => {
@@ -108,7 +113,7 @@ impl Call {
                             (failed, fault, tried.settle(self).await)
                         }
                         (None, fault) => {
-                            self.report(&mut report, fault.as_ref(), &tried);
+                            self.report(&mut report, fault.as_ref(), &tried, outlet);
                             let first = first.take().filter(|_| tried.done.is_untold_failure());
                             tried.tell_and_settle(self, first, outlet).await;
                             return Ok(());
@@ -132,13 +137,13 @@ impl Call {
 
     /// Before the client is told: what it asks next comes after this. One that has left has
     /// heard nothing.
-    fn report(&self, report: &mut Report, fault: Option<&Fault>, tried: &Tried) {
-        match (fault, &tried.done.reply) {
-            (Some(fault), _) => report.failed(fault),
-            (None, Ok(reply)) if !self.unwanted.is_cancelled() => {
-                report.answered(reply, tried.took);
+    fn report(&self, report: &mut Report, fault: Option<&Fault>, tried: &Tried, outlet: &Outlet) {
+        match (fault, &tried.done.reply, self.session.agent()) {
+            (Some(fault), ..) => report.failed(fault),
+            (None, Ok(reply), Some(agent)) if !outlet.is_deserted() => {
+                report.answered(|| agent.kept(reply), tried.took);
             }
-            (None, _) => {}
+            _ => {}
         }
     }
 
@@ -183,7 +188,11 @@ impl Call {
         let worst = asked.worst(output_cap, upstream);
         let ticket =
             gateway.router.admit(place.clone(), name, why, worst, before, &self.unwanted).await;
-        let mut ticket = ticket.map_err(Untried::Fault)?;
+        let mut ticket = match ticket {
+            Ok(ticket) => ticket,
+            Err(_) if self.unwanted.is_cancelled() => return Err(Untried::Left),
+            Err(fault) => return Err(Untried::Fault(fault)),
+        };
         if self.unwanted.is_cancelled() {
             let left = CallFault::free(FaultKind::Cancelled, "the client has left");
             if let Err(unkept) = ticket.settle(Money::ZERO, &Err(left), None).await {
@@ -210,6 +219,9 @@ impl Call {
             }
             _ => translate::ask(&errand, outlet).await,
         };
+        if let Some(agent) = self.session.agent() {
+            agent.censor(&witness);
+        }
         // Before the client is: others need not wait until he has read it.
         ticket.heard(&done.reply);
         Ok(Tried { done, ticket, witness, took: left.elapsed() })

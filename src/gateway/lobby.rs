@@ -19,12 +19,16 @@ use async_trait::async_trait;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use synthd_actors::agents::{Admission, AgentDoor, Visitor};
 use synthd_actors::model::{
     CampaignConfig, CampaignName, Fault, FaultKind, HostAddress, digest_of,
 };
 use synthd_actors::supervisor::spawn;
 use tokio_util::task::AbortOnDropHandle;
+
+/// For calls on their way when the engine ends; their attempts are over by then.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Lets the agents of episodes in.
 #[derive(Clone)]
@@ -82,11 +86,13 @@ impl Lobby {
         lock(&self.0.admitted).clear();
         let mut all: Vec<Arc<Gateway>> = std::mem::take(&mut *lock(&self.0.former));
         all.extend(lock(&self.0.gateways).drain().map(|(_, of)| of.gateway));
+        let mut owed = Ok(());
         for gateway in all {
-            gateway.close().await;
-            gateway.write_down().await?;
+            // What is not settled by then counts in full, at the next start too.
+            tokio::time::timeout(PATIENCE, gateway.close()).await.ok();
+            owed = owed.and(gateway.write_down().await);
         }
-        Ok(())
+        owed
     }
 }
 
@@ -136,9 +142,8 @@ impl AgentDoor for Lobby {
         let socket = self.0.socket().await;
         let socket = socket.map_err(|error| closed("open the agents' gateway", error))?;
         let token = Token::fresh().map_err(|error| closed("make a token", error))?;
-        let Visitor { campaign, episode, attempt, stage, max_output_tokens, calls, model, .. } =
-            visitor;
-        let agent = Agent { calls, stage, model, output_cap: max_output_tokens };
+        let (campaign, episode) = (visitor.campaign.clone(), visitor.episode.clone());
+        let (attempt, agent) = (visitor.attempt, Agent::new(visitor, token.expose()));
         let session = Session { campaign, episode, attempt, whose: Whose::Agent(agent) };
         let caller = Caller { gateway, session: Arc::new(session) };
         let digest = digest(token.expose());

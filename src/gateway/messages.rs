@@ -24,6 +24,9 @@ const KNOWN: [&str; 11] = [
     "metadata",
 ];
 
+/// Whose thoughts are this family's own.
+const ANTHROPIC: &str = "anthropic";
+
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> {
     let idle = [("thinking", json!({ "type": "disabled" })), ("service_tier", json!("auto"))];
     untranslatable(json, &KNOWN, &idle)?;
@@ -151,26 +154,70 @@ fn usage(usage: Usage) -> Value {
         "cache_creation_input_tokens": usage.cache_write_tokens })
 }
 
-/// Blocks, with the text or the arguments that a stream brings in pieces.
-fn blocks(reply: &ChatReply) -> Vec<(Value, String)> {
-    let message = &reply.message;
-    let mut blocks = Vec::new();
-    if !message.content.is_empty() {
-        blocks.push((
-            json!({ "type": "text", "text": "", "citations": Value::Null }),
-            message.content.clone(),
-        ));
+/// A block: as it is, as a stream begins it, and what comes of it there.
+struct Block {
+    whole: Value,
+    begun: Value,
+    deltas: Vec<Value>,
+}
+
+impl Block {
+    /// One that comes in pieces of that key.
+    fn new(begun: Value, key: &str, delta: &str, text: &str, value: Value) -> Self {
+        let mut whole = begun.clone();
+        whole[key] = value;
+        let mut piece = json!({ "type": delta });
+        piece[if key == "input" { "partial_json" } else { key }] = json!(text);
+        Self { whole, begun, deltas: vec![piece] }
     }
-    for call in &message.tool_calls {
-        // This family has objects alone.
+
+    fn text(text: &str) -> Self {
+        let begun = json!({ "type": "text", "text": "", "citations": Value::Null });
+        Self::new(begun, "text", "text_delta", text, json!(text))
+    }
+
+    /// This family has objects alone.
+    fn call(call: &ToolCall) -> Self {
         let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
-        let arguments = match parsed.filter(Value::is_object) {
-            Some(_) => call.arguments.clone(),
-            None => json!({ "unreadable_arguments": call.arguments }).to_string(),
+        let unreadable = || json!({ "unreadable_arguments": call.arguments });
+        let begun = json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": {} });
+        let (written, input) = match parsed.filter(Value::is_object) {
+            Some(input) => (call.arguments.clone(), input),
+            None => (unreadable().to_string(), unreadable()),
         };
-        let block = json!({ "type": "tool_use", "id": call.id, "name": call.name, "input": {} });
-        blocks.push((block, arguments));
+        Self::new(begun, "input", "input_json_delta", &written, input)
     }
+
+    /// What a model of this family thought, with its signature.
+    fn thought(block: &Value) -> Self {
+        let mut begun = block.clone();
+        let mut deltas = Vec::new();
+        for (key, delta) in [("thinking", "thinking_delta"), ("signature", "signature_delta")] {
+            if block[key].is_string() {
+                begun[key] = json!("");
+                let mut piece = json!({ "type": delta });
+                piece[key] = block[key].clone();
+                deltas.push(piece);
+            }
+        }
+        Self { whole: block.clone(), begun, deltas }
+    }
+}
+
+/// Its own thoughts go back as they were, in front, where they stood.
+fn blocks(reply: &ChatReply) -> Vec<Block> {
+    let message = &reply.message;
+    let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
+    let own = verbatim.filter(|(family, _)| family == ANTHROPIC);
+    let own: Vec<Value> =
+        own.and_then(|(_, json)| serde_json::from_str(json).ok()).unwrap_or_default();
+    let is_thought =
+        |block: &&Value| matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"));
+    let mut blocks: Vec<Block> = own.iter().filter(is_thought).map(Block::thought).collect();
+    if !message.content.is_empty() {
+        blocks.push(Block::text(&message.content));
+    }
+    blocks.extend(message.tool_calls.iter().map(Block::call));
     blocks
 }
 
@@ -182,15 +229,7 @@ fn message(told: &Told<'_>, content: Value, stop: Value, counts: Value) -> Value
 
 /// A message.
 pub(super) fn whole(told: &Told<'_>) -> Value {
-    let whole = |(mut block, text): (Value, String)| {
-        if block["type"] == "text" {
-            block["text"] = json!(text);
-        } else {
-            block["input"] = serde_json::from_str(&text).unwrap_or_default();
-        }
-        block
-    };
-    let content = blocks(told.reply).into_iter().map(whole).collect();
+    let content = blocks(told.reply).into_iter().map(|block| block.whole).collect();
     message(told, content, json!(stop(told.reply)), usage(told.reply.usage))
 }
 
@@ -201,14 +240,12 @@ pub(super) fn events(told: &Told<'_>) -> Vec<String> {
     begun["output_tokens"] = json!(0);
     let start = message(told, json!([]), Value::Null, begun);
     let mut events = vec![json!({ "type": "message_start", "message": start })];
-    for (index, (block, text)) in blocks(told.reply).into_iter().enumerate() {
-        let delta = match block["type"] == "text" {
-            true => json!({ "type": "text_delta", "text": text }),
-            false => json!({ "type": "input_json_delta", "partial_json": text }),
-        };
+    for (index, Block { begun, deltas, .. }) in blocks(told.reply).into_iter().enumerate() {
         events
-            .push(json!({ "type": "content_block_start", "index": index, "content_block": block }));
-        events.push(json!({ "type": "content_block_delta", "index": index, "delta": delta }));
+            .push(json!({ "type": "content_block_start", "index": index, "content_block": begun }));
+        for delta in deltas {
+            events.push(json!({ "type": "content_block_delta", "index": index, "delta": delta }));
+        }
         events.push(json!({ "type": "content_block_stop", "index": index }));
     }
     let delta = json!({ "stop_reason": stop(told.reply), "stop_sequence": Value::Null });
@@ -218,4 +255,48 @@ pub(super) fn events(told: &Told<'_>) -> Vec<String> {
         format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())
     };
     events.iter().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::model::Reasoning;
+
+    fn told(reply: &ChatReply) -> Told<'_> {
+        Told { reply, model: "m", id: "1".to_owned(), created: 0 }
+    }
+
+    /// Without its signature a thought is refused by the provider it goes back to.
+    #[test]
+    fn a_models_own_thoughts_are_told_again_as_they_were() {
+        let thinking = json!({ "type": "thinking", "thinking": "hm", "signature": "s1" });
+        let redacted = json!({ "type": "redacted_thinking", "data": "x" });
+        let verbatim = json!([thinking, redacted, { "type": "text", "text": "so" }]).to_string();
+        let reasoning = |family: &str| Reasoning {
+            text: "hm".to_owned(),
+            verbatim: Some((family.to_owned(), verbatim.clone())),
+        };
+        let message = |family: &str| Message {
+            reasoning: Some(reasoning(family)),
+            ..Message::text(Role::Assistant, "so")
+        };
+        let reply =
+            |family: &str| ChatReply::new(message(family), FinishReason::Stop, Usage::default());
+        let own = reply("anthropic");
+        let content = whole(&told(&own))["content"].clone();
+        assert_eq!((&content[0], &content[1]), (&thinking, &redacted));
+        assert_eq!(content[2]["text"], "so");
+        let events = events(&told(&own)).concat();
+        for part in [
+            r#""content_block":{"type":"thinking","thinking":"","signature":""}"#,
+            r#""delta":{"type":"thinking_delta","thinking":"hm"}"#,
+            r#""delta":{"type":"signature_delta","signature":"s1"}"#,
+            r#""content_block":{"type":"redacted_thinking","data":"x"}"#,
+        ] {
+            assert!(events.contains(part), "{part}: {events}");
+        }
+        // What another family's thought is worth nothing here.
+        let other = reply("openai-responses");
+        assert_eq!(whole(&told(&other))["content"].as_array().map(Vec::len), Some(1));
+    }
 }

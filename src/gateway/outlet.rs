@@ -83,6 +83,15 @@ impl Outlet {
         self.answer(Answer::Stream { headers, pieces });
     }
 
+    /// Whether there is nobody left to be told.
+    pub(super) fn is_deserted(&self) -> bool {
+        match (&self.answer, &self.pieces) {
+            (Some(waiting), _) => waiting.is_closed(),
+            (None, Some(pieces)) => pieces.is_closed(),
+            (None, None) => true,
+        }
+    }
+
     /// What is left to say.
     pub(super) async fn last(&mut self, last: Last) {
         match last {

@@ -2,7 +2,10 @@
 
 use super::translate::Told;
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatReply, FinishReason, Usage};
+use synthd_actors::model::{ChatReply, FinishReason, Reasoning, Usage};
+
+/// Whose thoughts are this family's own.
+const OWN: &str = "openai-responses";
 
 /// A response.
 pub(super) fn whole(told: &Told<'_>) -> Value {
@@ -84,9 +87,14 @@ fn items(told: &Told<'_>) -> Vec<Item> {
     let message = &told.reply.message;
     let id = |kind: &str, index: usize| format!("{kind}_{}{index}", told.id);
     let mut items = Vec::new();
-    let thought = message.reasoning.as_ref().map_or("", |reasoning| reasoning.text.as_str());
-    if !thought.is_empty() {
-        items.push(reasoning(&id("rs", 0), thought));
+    match message.reasoning.as_ref() {
+        Some(Reasoning { verbatim: Some((family, json)), .. }) if family == OWN => {
+            items.extend(own_thoughts(json));
+        }
+        Some(Reasoning { text, .. }) if !text.is_empty() => {
+            items.push(reasoning(&id("rs", 0), text));
+        }
+        _ => {}
     }
     if !message.content.is_empty() || message.tool_calls.is_empty() {
         items.push(text(&id("msg", 0), &message.content, told.reply.finish));
@@ -105,6 +113,14 @@ fn items(told: &Told<'_>) -> Vec<Item> {
     });
     items.extend(calls);
     items
+}
+
+/// What a model of this family thought, as it may go back to it.
+fn own_thoughts(json: &str) -> Vec<Item> {
+    let items: Vec<Value> = serde_json::from_str(json).unwrap_or_default();
+    let thoughts = items.into_iter().filter(|item| item["type"] == "reasoning");
+    let whole = |item: Value| Item { begun: item.clone(), events: Vec::new(), done: item };
+    thoughts.map(whole).collect()
 }
 
 fn reasoning(id: &str, thought: &str) -> Item {
@@ -153,4 +169,28 @@ fn text(id: &str, said: &str, finish: FinishReason) -> Item {
     ];
     let status = if finish == FinishReason::Length { "incomplete" } else { "completed" };
     Item { begun: item(json!([]), "in_progress"), events, done: item(json!([part(said)]), status) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::model::{Message, Role};
+
+    /// Without what is encrypted in it, a thought that goes back is refused.
+    #[test]
+    fn a_models_own_thoughts_are_told_again_as_they_were() {
+        let thought = json!({ "type": "reasoning", "id": "rs_1", "summary": [],
+            "encrypted_content": "secret" });
+        let verbatim = json!([thought, { "type": "message", "content": [] }]).to_string();
+        let reasoning =
+            Reasoning { text: "hm".to_owned(), verbatim: Some((OWN.to_owned(), verbatim)) };
+        let message =
+            Message { reasoning: Some(reasoning), ..Message::text(Role::Assistant, "so") };
+        let reply = ChatReply::new(message, FinishReason::Stop, Usage::default());
+        let told = Told { reply: &reply, model: "m", id: "1".to_owned(), created: 0 };
+        let output = whole(&told)["output"].clone();
+        assert_eq!(output[0], thought);
+        assert_eq!(output[1]["content"][0]["text"], "so");
+        assert!(events(&told).concat().contains("\"encrypted_content\":\"secret\""));
+    }
 }

@@ -6,7 +6,7 @@ use super::call::Call;
 use super::outlet::{Answer, Outlet};
 use super::pass::passed;
 use super::refusal::Refusal;
-use super::session::{Caller, NoSession, Reception};
+use super::session::{Caller, NoSession, Reception, Session};
 use crate::llm::{Family, Opened};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -120,24 +120,29 @@ async fn respond(
         },
         Wanted::Count => {
             let headers = forwarded(&request);
+            let _place = place(&session).await?;
             let (_room, body) = body(&gateway, request).await?;
             let asked = understood(family, body).await?;
             count(&gateway, &asked, planned.as_deref().unwrap_or(&asked.model), &headers).await
         }
         Wanted::Completion => {
             let headers = forwarded(&request);
-            let (room, body) = body(&gateway, request).await?;
+            let _place = place(&session).await?;
+            let (_room, body) = body(&gateway, request).await?;
             let asked = understood(family, body).await?;
             let unwanted = CancellationToken::new();
             // Dropped with this future when the client leaves before it is answered.
-            let _wanted = unwanted.clone().drop_guard();
+            let wanted = unwanted.clone().drop_guard();
             let (outlet, answer) = Outlet::new(family);
             let calls = gateway.calls.clone();
-            let call = Call { gateway, session, asked, headers, unwanted, _room: room };
+            let call = Call { gateway, session, asked, headers, unwanted, _room, _place };
             spawn("gateway call", calls.track_future(call.perform(outlet))).detach();
             let died =
                 |_| Refusal::new(500, "engine_failed", "the call has ended without an answer");
-            answer.await.map_err(died)
+            let answer = answer.await.map_err(died)?;
+            // Who leaves a stream that has begun is noticed by its outlet.
+            drop(wanted.disarm());
+            Ok(answer)
         }
     }
 }
@@ -150,13 +155,20 @@ async fn caller(reception: &dyn Reception, request: &Request<Incoming>) -> Resul
         NoSession::Stranger => Refusal::new(
             401,
             "invalid_api_key",
-            "this is not the gateway's token: it is printed when the gateway starts",
+            "this is no token of the gateway's: it is printed when the gateway starts, and an \
+             agent's is in its environment, good for one attempt",
         ),
         NoSession::TooMany => {
             Refusal::new(429, "too_many_sessions", "this gateway has as many sessions as it takes")
         }
         NoSession::Fault(fault) => Refusal::of(&fault),
     })
+}
+
+/// What one agent may have on its way at once: what all agents say has to find room.
+async fn place(session: &Session) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
+    let Some(agent) = session.agent() else { return Ok(None) };
+    agent.places.clone().acquire_owned().await.map(Some).map_err(|_| closing())
 }
 
 /// What a family's clients say to its providers beside the body.

@@ -19,6 +19,7 @@ use synthd_actors::model::{
 };
 use synthd_actors::ports::{Clock, Journal};
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 /// Sessions of one gateway at a time; more are mistaken for names that change with every call.
 const MOST: usize = 10_000;
@@ -136,7 +137,11 @@ impl Session {
     }
 
     /// Whether the next call may leave, and where it stands.
-    pub(super) async fn leave(&self, asked: &Asked) -> Result<Leaving, Refusal> {
+    pub(super) async fn leave(
+        &self,
+        asked: &Asked,
+        unwanted: &CancellationToken,
+    ) -> Result<Leaving, Refusal> {
         let agent = match &self.whose {
             Whose::Agent(agent) => agent,
             Whose::Client(turns) => {
@@ -144,12 +149,12 @@ impl Session {
                 return Ok(Leaving::Ask { place, model: None, report: Report::default() });
             }
         };
-        match agent.leave(asked).await? {
+        match agent.leave(asked, unwanted).await? {
             Leave::Ask(Errand { turn, retry, model, heard }) => {
                 let (place, report) = (self.place(turn, retry), Report::to(heard));
                 Ok(Leaving::Ask { place, model: Some(model), report })
             }
-            Leave::Told(reply) => Ok(Leaving::Told(reply)),
+            Leave::Told { turn, reply } => Ok(Leaving::Told(self.place(turn, 0), reply)),
             Leave::Over(why) => Err(over(&why)),
         }
     }
@@ -163,7 +168,7 @@ pub(super) enum Leaving {
         model: Option<String>,
         report: Report,
     },
-    Told(Box<ChatReply>),
+    Told(CallPlace, Box<ChatReply>),
 }
 
 #[async_trait]

@@ -4,12 +4,19 @@
 use super::asked::Asked;
 use super::overheard::overheard;
 use super::refusal::Refusal;
+use crate::llm::without;
+use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::agents::{Heard, Leave, Visit};
-use synthd_actors::model::{ChatReply, Fault, FaultKind, Money};
+use synthd_actors::agents::{Heard, Leave, Visit, Visitor};
+use synthd_actors::model::{ChatReply, Fault, FaultKind, Message, Money, Witness};
 use synthd_actors::ports::Stage;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+/// Calls of one agent that are heard at once; one of them leaves.
+const AT_ONCE: usize = 2;
+const INSTEAD: &str = "[token]";
 
 /// Whose calls they are.
 pub(super) struct Agent {
@@ -19,16 +26,62 @@ pub(super) struct Agent {
     /// The model that the episode was planned for: whatever name the agent calls it by.
     pub(super) model: String,
     pub(super) output_cap: u32,
+    pub(super) places: Arc<Semaphore>,
+    /// Programs print their environment; nothing that is kept shows it.
+    token: SecretString,
 }
 
 impl Agent {
-    /// Asks whether a call may leave.
-    pub(super) async fn leave(&self, asked: &Asked) -> Result<Leave, Refusal> {
-        let request = Arc::new(overheard(asked, self.output_cap));
+    pub(super) fn new(visitor: Visitor, token: &str) -> Self {
+        let Visitor { calls, stage, model, max_output_tokens, .. } = visitor;
+        let (places, token) = (Arc::new(Semaphore::new(AT_ONCE)), SecretString::from(token));
+        Self { calls, stage, model, output_cap: max_output_tokens, places, token }
+    }
+
+    /// Asks whether a call may leave, for as long as somebody wants it to.
+    pub(super) async fn leave(
+        &self,
+        asked: &Asked,
+        unwanted: &CancellationToken,
+    ) -> Result<Leave, Refusal> {
+        let mut request = overheard(asked, self.output_cap);
+        request.messages.iter_mut().for_each(|message| self.hide(message));
         let (leave, may_leave) = oneshot::channel();
-        let over = || over("the episode is over");
-        self.calls.send(Visit { request, leave }).await.map_err(|_| over())?;
-        may_leave.await.map_err(|_| over())
+        let visit = Visit { request: Arc::new(request), leave };
+        let sent = async {
+            self.calls.send(visit).await.ok()?;
+            may_leave.await.ok()
+        };
+        tokio::select! {
+            biased;
+            leave = sent => leave.ok_or_else(|| over("the episode is over")),
+            () = unwanted.cancelled() => Err(over("the client has left")),
+        }
+    }
+
+    fn hide(&self, message: &mut Message) {
+        let token = self.token.expose_secret();
+        let texts = message.tool_calls.iter_mut().map(|call| &mut call.arguments);
+        for text in texts.chain([&mut message.content]).filter(|text| text.contains(token)) {
+            *text = text.replace(token, INSTEAD);
+        }
+    }
+
+    /// The same of what is kept of the wire.
+    pub(super) fn censor(&self, witness: &Witness) {
+        let token = self.token.expose_secret().as_bytes();
+        witness.censor(|exchange| {
+            for bytes in [&mut exchange.request, &mut exchange.response] {
+                *bytes = without(std::mem::take(bytes), token, INSTEAD);
+            }
+        });
+    }
+
+    /// A reply as it is kept.
+    pub(super) fn kept(&self, reply: &ChatReply) -> ChatReply {
+        let mut reply = reply.clone();
+        self.hide(&mut reply.message);
+        reply
     }
 }
 
@@ -43,6 +96,8 @@ pub(super) fn over(why: &str) -> Refusal {
 pub(super) struct Report {
     heard: Option<oneshot::Sender<Heard>>,
     model: String,
+    /// Numbers of tries that were used up, whatever became of them.
+    numbers: u32,
     tries: u32,
     cost: Money,
 }
@@ -54,6 +109,11 @@ impl Report {
         report
     }
 
+    /// The next try has that number from now on.
+    pub(super) fn begins(&mut self) {
+        self.numbers += 1;
+    }
+
     /// A try was made.
     pub(super) fn tried(&mut self, model: &str, cost: Money) {
         model.clone_into(&mut self.model);
@@ -61,8 +121,8 @@ impl Report {
         self.cost = self.cost.saturating_add(cost);
     }
 
-    pub(super) fn answered(&mut self, reply: &ChatReply, took: Duration) {
-        self.tell(|| Ok(reply.clone()), took);
+    pub(super) fn answered(&mut self, reply: impl FnOnce() -> ChatReply, took: Duration) {
+        self.tell(|| Ok(reply()), took);
     }
 
     pub(super) fn failed(&mut self, fault: &Fault) {
@@ -71,9 +131,10 @@ impl Report {
 
     fn tell(&mut self, reply: impl FnOnce() -> Result<ChatReply, Fault>, took: Duration) {
         let Some(heard) = self.heard.take() else { return };
-        let model = std::mem::take(&mut self.model);
+        let (model, reply) = (std::mem::take(&mut self.model), reply());
+        let Self { numbers, tries, cost, .. } = *self;
         // An attempt that has ended wants to know nothing.
-        heard.send(Heard { reply: reply(), model, tries: self.tries, cost: self.cost, took }).ok();
+        heard.send(Heard { reply, model, numbers, tries, cost, took }).ok();
     }
 }
 

@@ -42,18 +42,7 @@ impl Key {
 
     /// Bytes without the key in them.
     pub(super) fn out_of(&self, bytes: Vec<u8>) -> Vec<u8> {
-        let secret = self.secret.expose_secret().as_bytes();
-        if !bytes.windows(secret.len()).any(|window| window == secret) {
-            return bytes;
-        }
-        let (mut kept, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
-        while let Some(at) = rest.windows(secret.len()).position(|window| window == secret) {
-            kept.extend_from_slice(&rest[..at]);
-            kept.extend_from_slice(INSTEAD.as_bytes());
-            rest = &rest[at + secret.len()..];
-        }
-        kept.extend_from_slice(rest);
-        kept
+        without(bytes, self.secret.expose_secret().as_bytes(), INSTEAD)
     }
 
     /// A text without the key in it, before any of it is cut off.
@@ -69,4 +58,22 @@ impl Key {
         fault.fault.message = Self::without(key, fault.fault.message);
         fault
     }
+}
+
+/// Bytes with something else in place of a secret.
+pub fn without(bytes: Vec<u8>, secret: &[u8], instead: &str) -> Vec<u8> {
+    let found = |bytes: &[u8]| bytes.windows(secret.len()).position(|window| window == secret);
+    let Some(mut at) = found(&bytes) else { return bytes };
+    let (mut kept, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());
+    loop {
+        kept.extend_from_slice(&rest[..at]);
+        kept.extend_from_slice(instead.as_bytes());
+        rest = &rest[at + secret.len()..];
+        match found(rest) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    kept.extend_from_slice(rest);
+    kept
 }

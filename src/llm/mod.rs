@@ -21,6 +21,7 @@ mod upstream;
 
 pub use events::data as event_data;
 pub use http::Patience;
+pub use key::without;
 pub use scripted::{Behaviour, ScriptedModel};
 pub use upstream::{Family, Opened, Passage, Upstream};
 

@@ -42,6 +42,11 @@ fn ran(directory: &Path) -> (Output, Value) {
     (output, summary)
 }
 
+/// The variable goes to the agent.
+fn write_with(directory: &Path, provider: &Provider, tasks: u32, variable: &str) {
+    write(directory, provider, tasks, OWN, &format!("environment = {{ {variable} }}\n"));
+}
+
 /// How many replies a conversation holds.
 fn replies(heard: &Heard) -> usize {
     let messages = heard.body["messages"].as_array().unwrap();
@@ -85,6 +90,64 @@ async fn an_agent_of_somebody_elses_works_on_a_campaign() {
     assert!(page.contains("  > bash: n=$(wc -l < words.txt)"), "{page}");
     let replayed = look(directory.path(), &["episode", "replay", id]);
     assert!(replayed.contains("its agent"), "{replayed}");
+}
+
+#[tokio::test]
+async fn an_agent_that_streams_has_its_turns_too() {
+    if cannot("an agent that streams") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    write_with(directory.path(), &provider, 4, "AGENT_STREAMS = \"1\"");
+    let (output, done) = ran(directory.path());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((&done["episodes"]["resolved"], &done["steps"]), (&json!(4), &json!(8)), "{done}");
+    assert_eq!(provider.host.heard().len(), 8);
+    assert_eq!(recorded(directory.path()).await, provider.charged());
+}
+
+/// Each of its questions is asked twice, and the first time it does not wait for the answer.
+#[tokio::test]
+async fn an_agent_that_hangs_up_pays_for_what_was_asked() {
+    if cannot("an agent that hangs up") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    write_with(directory.path(), &provider, 6, "AGENT_HANGS_UP = \"1\"");
+    let (output, done) = ran(directory.path());
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(done["episodes"]["resolved"], 6, "{done}");
+    // Every call has a name of its own, so none hides another.
+    assert_eq!(recorded(directory.path()).await, provider.charged());
+    let listed = json_of(directory.path(), &["call", "list", "--json"]);
+    let asked = listed["calls"].as_array().unwrap().iter().filter(|call| call["status"] == 200);
+    assert_eq!(asked.count(), provider.host.heard().len());
+    assert_eq!(done["cost_usd"], provider.charged().to_string());
+}
+
+#[test]
+fn a_token_is_kept_nowhere() {
+    if cannot("an agent that prints its token") {
+        return;
+    }
+    let provider = Provider::start(|_| None);
+    let directory = tempfile::tempdir().unwrap();
+    write_with(directory.path(), &provider, 1, "AGENT_PRINTS = \"OPENAI_API_KEY\"");
+    let (output, done) = ran(directory.path());
+    assert_eq!(done["episodes"]["resolved"], 1, "{output:?}");
+    let heard = provider.host.heard();
+    assert!(heard[1].body.to_string().contains("sgw-"), "it was said");
+    let listed = json_of(directory.path(), &["call", "list", "--json"]);
+    let call = &listed["calls"][1];
+    let (id, episode) = (call["id"].as_str().unwrap(), call["episode"].as_str().unwrap());
+    for shown in [
+        look(directory.path(), &["call", "show", id, "--request"]),
+        look(directory.path(), &["episode", "show", episode, "--json"]),
+    ] {
+        assert!(shown.contains("[token]") && !shown.contains("sgw-"), "{shown}");
+    }
 }
 
 #[test]

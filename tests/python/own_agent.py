@@ -1,6 +1,7 @@
 """An agent of a few lines: asks its model at the address its environment tells it, runs what the
 model wants run, and ends with the marker. Standard library only."""
 
+import http.client
 import json
 import os
 import subprocess
@@ -19,8 +20,36 @@ TOOL = {
 }
 
 
+STREAMS = os.environ.get("AGENT_STREAMS")
+HANGS_UP = os.environ.get("AGENT_HANGS_UP")
+PRINTS = os.environ.get("AGENT_PRINTS", "")
+
+
+def assembled(answer):
+    """The message of a stream of chunks."""
+    said = {"role": "assistant", "content": "", "tool_calls": []}
+    for line in answer:
+        if not line.startswith(b"data: ") or line.startswith(b"data: [DONE]"):
+            continue
+        for choice in json.loads(line[6:])["choices"]:
+            said["content"] += choice["delta"].get("content") or ""
+            for call in choice["delta"].get("tool_calls") or []:
+                said["tool_calls"].append({k: call[k] for k in ("id", "type", "function")})
+    return said
+
+
+def hang_up(request):
+    """Asks, and leaves without waiting for an answer."""
+    host = request.host.split(":")
+    connection = http.client.HTTPConnection(host[0], int(host[1]))
+    connection.request("POST", request.selector, request.data, dict(request.header_items()))
+    connection.close()
+
+
 def complete(messages):
     body = {"model": "whatever-model", "messages": messages, "tools": [TOOL]}
+    if STREAMS:
+        body["stream"] = True
     request = urllib.request.Request(
         os.environ["OPENAI_BASE_URL"] + "/chat/completions",
         json.dumps(body).encode(),
@@ -29,9 +58,13 @@ def complete(messages):
             "Content-Type": "application/json",
         },
     )
+    if HANGS_UP:
+        hang_up(request)
     for tries in range(3):
         try:
             with urllib.request.urlopen(request, timeout=120) as answer:
+                if STREAMS:
+                    return assembled(answer)
                 return json.load(answer)["choices"][0]["message"]
         except urllib.error.HTTPError as error:
             said = error.read().decode()
@@ -50,7 +83,7 @@ while True:
     for call in calls:
         command = json.loads(call["function"]["arguments"])["command"]
         done = subprocess.run(["sh", "-c", command], capture_output=True, text=True)
-        text = f"{done.returncode}\n{done.stdout}{done.stderr}"
+        text = f"{done.returncode}\n{done.stdout}{done.stderr}" + os.environ.get(PRINTS, "")
         messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
         if done.stdout.startswith(MARKER):
             print("submitted")

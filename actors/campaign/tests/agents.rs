@@ -141,6 +141,25 @@ fn a_model_that_does_not_answer_is_no_label() {
     });
 }
 
+/// Its own time goes by while it asks again and again; that says nothing of it.
+#[test]
+fn time_that_went_by_without_an_answer_is_no_label_either() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_patient();
+        let model = kit.models.named("fake/one");
+        model.traps.set("turn 2", 0, 200, Trap::Fault(FaultKind::ModelTransient));
+        let mut config = external(1);
+        config.episode.timeout = Duration::from_millis(500);
+        config.episode.attempts = 2;
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.faulted, progress.rows.accepted), (1, 0));
+        let record = episodes(&kit, "c").await.remove(0);
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        let kinds: Vec<_> = attempts.iter().map(|a| a.fault.as_ref().unwrap().kind).collect();
+        assert_eq!(kinds, [FaultKind::ModelTransient; 2]);
+    });
+}
+
 #[test]
 fn a_program_that_asks_nobody_is_no_agent() {
     in_test_system(options(), |kit| async move {

@@ -41,19 +41,15 @@ pub(super) async fn start(
 impl Hosting<'_> {
     /// Why the episode is over when the program is.
     pub(super) async fn ended(&mut self, report: &ExecReport) -> Result<StopReason, Fault> {
+        if let ExecEnd::NotStarted(why) = &report.end {
+            let what = format!("the agent did not start: {why}");
+            return Err(Fault::new(FaultKind::SandboxLost, what));
+        }
         if !self.recorded.is_empty() {
-            return Err(Fault::new(
-                FaultKind::ReplayDiffers,
-                "the agent has asked less than before",
-            ));
+            let what = "the agent has asked less than before";
+            return Err(Fault::new(FaultKind::ReplayDiffers, what));
         }
         self.conclude(None, Some(report)).await?;
-        if let ExecEnd::NotStarted(why) = &report.end {
-            return Err(Fault::new(
-                FaultKind::SandboxLost,
-                format!("the agent did not start: {why}"),
-            ));
-        }
         match self.trouble.take() {
             Some(fault) if fault.kind == FaultKind::ContextFull => Ok(StopReason::ContextFull),
             // It has ended because it was not answered.

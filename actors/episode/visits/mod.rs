@@ -29,6 +29,7 @@ use ends::{is_of_all, start};
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
@@ -44,8 +45,10 @@ pub(super) struct Hosting<'a> {
     open: Option<Open>,
     /// What the last call failed with.
     trouble: Option<Fault>,
-    /// Of calls that failed since the last reply.
+    /// Of calls since the last turn was concluded.
     tries: u32,
+    /// The next try's, within the turn.
+    number: u32,
     cost: Money,
     changes: Vec<Change>,
     changed: bool,
@@ -59,6 +62,8 @@ struct Open {
     heard: Heard,
     reply: ChatReply,
     since: Instant,
+    /// How long the program has worked with it.
+    worked: Duration,
 }
 
 enum Next {
@@ -96,6 +101,7 @@ impl<'a> Hosting<'a> {
             open: None,
             trouble: None,
             tries: 0,
+            number: 0,
             cost: Money::ZERO,
             changes: Vec::new(),
             changed: false,
@@ -117,19 +123,41 @@ impl<'a> Hosting<'a> {
                 let report = self.acting.lease.sandbox().stop().await?;
                 self.look(report.scan.clone());
                 self.conclude(None, Some(&report)).await?;
-                return Ok(stop);
+                return self.out_of(stop);
             }
         }
     }
 
-    /// Waits for the program, on its own time. What is told again takes what it took.
+    /// An agent whose time went by while its model did not answer has not failed.
+    fn out_of(&mut self, stop: StopReason) -> Result<StopReason, Fault> {
+        match self.trouble.take() {
+            Some(fault)
+                if stop == StopReason::TimeLimit && fault.kind != FaultKind::ContextFull =>
+            {
+                Err(fault)
+            }
+            _ => Ok(stop),
+        }
+    }
+
+    /// Whether the program does again what an earlier attempt has paid for.
+    fn repeats(&self) -> bool {
+        !(self.recorded.is_empty() && self.repeated.is_empty())
+    }
+
+    /// Waits for the program, on its own time. What it does again has been counted.
     async fn next(&mut self) -> Result<Next, Fault> {
-        let Self { acting, visits, recorded, .. } = self;
-        let (started, left, mut visit) = (Instant::now(), acting.left, None);
+        let (repeats, mut visit) = (self.repeats(), None);
+        let Self { acting, visits, open, .. } = self;
+        let whole = acting.orders.config.episode.timeout;
+        let (started, left) = (Instant::now(), if repeats { whole } else { acting.left });
         let wanted = async { visit = Some(timeout(left, visits.recv()).await) };
         let attended = acting.lease.sandbox().attend(pin!(wanted)).await?;
-        if recorded.is_empty() {
+        if !repeats {
             acting.left = acting.left.saturating_sub(started.elapsed());
+        }
+        if let Some(open) = open {
+            open.worked = open.since.elapsed();
         }
         match (attended, visit) {
             (Attended::Ended(report), _) => {
@@ -139,6 +167,10 @@ impl<'a> Hosting<'a> {
             (Attended::Running(scan), Some(Ok(Some(visit)))) => {
                 self.look(scan);
                 Ok(Next::Asks(visit))
+            }
+            (Attended::Running(_), Some(Err(_))) if repeats => {
+                let what = "the agent takes longer than an episode for what it did before";
+                Err(Fault::new(FaultKind::ReplayDiffers, what))
             }
             (Attended::Running(_), Some(Err(_))) => Ok(Next::OutOfTime),
             (Attended::Running(_), _) => {
@@ -160,25 +192,29 @@ impl<'a> Hosting<'a> {
         let Visit { request, leave } = visit;
         self.must_repeat(&request)?;
         self.conclude(Some(&request), None).await?;
-        let index = (self.acting.turns.len() + self.repeated.len()) as u32;
+        if let Some(turn) = self.recorded.pop_front() {
+            self.tell_again(turn, leave);
+            return Ok(None);
+        }
+        let index = self.acting.turns.len() as u32;
         if let Some((stop, why)) = self.is_over(index) {
             leave.send(Leave::Over(why)).ok();
             return Ok(Some(stop));
         }
         let is_opening = index == 0 || !goes_on(&self.acting.history, &request.messages);
-        if let Some(turn) = self.recorded.pop_front() {
-            self.tell_again(turn, leave);
-            return Ok(None);
-        }
         self.acting.standing.become_phase(Phase::Acting { turn: index });
         let (heard, hears) = oneshot::channel();
-        let (model, retry) = (self.acting.model.clone(), self.tries);
+        let (model, retry) = (self.acting.model.clone(), self.number);
         let before = self.acting.state.clone();
         leave.send(Leave::Ask(Errand { turn: index, retry, model, heard })).ok();
         match hears.await {
             Ok(heard) => self.heard(heard, request, is_opening, before),
-            // The client has left before anybody was asked.
-            Err(_) => Ok(None),
+            // It has left before it was let out.
+            Err(_) => {
+                let what = "the agent did not wait to be let out";
+                self.trouble = Some(Fault::new(FaultKind::ModelTransient, what));
+                Ok(None)
+            }
         }
     }
 
@@ -201,14 +237,16 @@ impl<'a> Hosting<'a> {
         before: StepState,
     ) -> Result<Option<StopReason>, Fault> {
         self.tries += heard.tries;
+        self.number += heard.numbers;
         self.cost = self.cost.saturating_add(heard.cost);
         match heard.reply.clone() {
             Ok(reply) => {
                 self.acting.left = self.acting.left.saturating_sub(heard.took);
                 self.acting.model.clone_from(&heard.model);
                 self.trouble = None;
-                let since = Instant::now();
-                self.open = Some(Open { request, is_opening, before, heard, reply, since });
+                self.number = 0;
+                let (since, worked) = (Instant::now(), Duration::ZERO);
+                self.open = Some(Open { request, is_opening, before, heard, reply, since, worked });
                 Ok(None)
             }
             Err(fault) => match fault.kind {

@@ -35,7 +35,8 @@ impl Hosting<'_> {
         if let Some(opening) = &turn.opening {
             self.acting.history.clone_from(&opening.messages);
         }
-        leave.send(Leave::Told(Box::new(turn.reply.clone()))).ok();
+        let (turn_index, reply) = (turn.step.index, Box::new(turn.reply.clone()));
+        leave.send(Leave::Told { turn: turn_index, reply }).ok();
         self.acting.resume_from(&turn);
         self.acting.history.extend(turn.messages.iter().cloned());
         self.repeated.push(turn);

@@ -17,7 +17,11 @@ impl Hosting<'_> {
             let repeated = std::mem::take(&mut self.repeated);
             self.acting.keep(repeated).await?;
         }
-        let Some(open) = self.open.take() else { return Ok(()) };
+        let Some(open) = self.open.take() else {
+            // Of no turn: what was done before the first, or done again.
+            self.changes.clear();
+            return Ok(());
+        };
         if std::mem::take(&mut self.changed) {
             self.acting.potential = self.acting.evaluate_milestones().await?;
         }
@@ -47,7 +51,7 @@ impl Hosting<'_> {
         if handed_in && action.kind != ActionType::Refusal {
             action.kind = ActionType::Submit;
         }
-        let took = open.heard.took.saturating_add(open.since.elapsed());
+        let took = open.heard.took.saturating_add(open.worked);
         Step {
             index: self.acting.turns.len() as u32,
             state: open.before.clone(),

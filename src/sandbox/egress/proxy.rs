@@ -97,10 +97,13 @@ impl Proxy {
             Ok(read) => read?,
             Err(_) => return Err(Refusal(408, "the request did not come in time".to_owned())),
         };
-        if request::is_for_us(&head)
-            && let Ok(door) = UnixStream::connect(&self.agents).await
-        {
-            return Ok(pass(program, door, &[&head, &rest]).await);
+        if request::is_for_us(&head) {
+            match UnixStream::connect(&self.agents).await {
+                Ok(door) => return Ok(pass(program, door, &[&head, &rest]).await),
+                // Nobody has opened one: it is a mistake of the program's.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Refusal(503, format!("the gateway is busy: {error}"))),
+            }
         }
         let request = request::parse(&head).map_err(|why| Refusal(400, why.0.to_owned()))?;
         let host = self.reach(&request).await?;
@@ -190,6 +193,7 @@ fn told(status: u16, why: &str) -> String {
         403 => "Forbidden",
         408 => "Request Timeout",
         431 => "Request Header Fields Too Large",
+        503 => "Service Unavailable",
         504 => "Gateway Timeout",
         _ => "Bad Gateway",
     };

@@ -104,12 +104,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         let wanted = (id + 1) & !wire::TUNNELLED;
         let (answer, also) = self.answer_or(until, wanted).await;
         let frame = self.taken(id, answer)?;
+        let was_wanted = also.is_some();
         if let Some(pong) = also {
             self.next_id = wanted;
             self.taken(wanted, pong)?;
         }
         self.asking = None;
         match frame.kind {
+            kind::RUNNING if !was_wanted => Err(self.broken(Malformed("an answer too soon"))),
             kind::EXITED => self.read(&frame.payload, read_report).map(Attended::Ended),
             kind::RUNNING => self.read(&frame.payload, read_scan).map(Attended::Running),
             _ => Err(self.broken(Malformed("unexpected kind of frame"))),

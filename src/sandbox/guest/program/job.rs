@@ -63,7 +63,7 @@ impl Job {
     /// Somebody has died.
     pub fn note(&mut self, death: &Death) {
         if let Some(running) = self.running.as_mut().filter(|running| running.pid == death.pid) {
-            running.death = Some((death.status, death.cpu));
+            running.death.get_or_insert((death.status, death.cpu));
         }
     }
 

@@ -82,11 +82,28 @@ impl Shell {
             if let Some(frame) = host.next_request() {
                 return Ok(frame);
             }
-            if self.wait_for_news(host, &[], -1)? || self.backlog {
+            let died = self.idle_beside_job(host)?;
+            if died || self.backlog {
                 self.reap_all(0);
             }
             self.drain_held();
         }
+    }
+
+    /// A command that goes on by itself is read meanwhile, or it would wait to be.
+    fn idle_beside_job(&mut self, host: &mut Host) -> io::Result<bool> {
+        let mut job = self.job.take();
+        let running = job.as_mut().and_then(|job| Some((job.running.as_mut()?, &mut job.output)));
+        let died = match running {
+            None => self.wait_for_news(host, &[], -1)?,
+            Some((running, output)) => {
+                let died = self.wait_for_news(host, &running.live(), -1)?;
+                self.drain_open(running, output)?;
+                died
+            }
+        };
+        self.job = job;
+        Ok(died)
     }
 
     /// Runs one command and returns the payload of its reply.
