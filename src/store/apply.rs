@@ -24,7 +24,7 @@ pub(super) type Result<T = Applied> = std::result::Result<T, Trouble>;
 pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Result {
     let entry = match &write.entry {
         Deed::Entry(entry) => entry,
-        Deed::Call(packed) => return calls::add(conn, packed),
+        Deed::Call(packed) => return calls::add(conn, fences, packed),
     };
     match entry {
         Entry::CampaignOpened(record) => plan::open_campaign(conn, record),
@@ -49,7 +49,7 @@ pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Re
         Entry::Held { id, campaign, episode, attempt, amount, model, at_ms } => {
             let (attempt, amount, at_ms) = (*attempt, *amount, *at_ms);
             let hold = ledger::Hold { id, campaign, episode, attempt, amount, model, at_ms };
-            ledger::hold(conn, &hold)
+            ledger::hold(conn, fences, &hold)
         }
         Entry::Settled { id, amount } => ledger::settle(conn, id, *amount),
         Entry::Called(_) => Err(Trouble::refused("a call that was not packed")),

@@ -1,10 +1,11 @@
 //! Calls as rows: packed by who appends, put together again by who reads.
 
 use super::apply::{Applied, Result, whole as integer};
+use super::blob;
+use super::fence::Fences;
 use super::ledger::nanos;
 use super::likeness::{self, Known, Newest};
 use super::trouble::Trouble;
-use super::{blob, read};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -98,11 +99,11 @@ pub(super) fn pack(mut call: CallRecord, newest: &Newest) -> Result<Packed> {
 }
 
 /// One that is there stands: a second one is the same one, sent again.
-pub(super) fn add(conn: &Connection, packed: &Packed) -> Result {
+pub(super) fn add(conn: &Connection, fences: &mut Fences, packed: &Packed) -> Result {
     let Packed { call, known, .. } = packed;
     let CallRecord { place, exchange, .. } = call;
     let base = packed.base.as_ref().map(|id| key_of(conn, id)).transpose()?;
-    let (campaign, episode) = read::owner(conn, &place.campaign, &place.episode)?;
+    let (campaign, episode) = fences.owner(conn, &place.campaign, &place.episode)?;
     conn.prepare_cached(
         "INSERT INTO call (id, campaign, episode, attempt, turn, retry, model, answered_by,
              status, fault, cost, input_tokens, output_tokens, at_ms, first_byte_us, last_byte_us,

@@ -1,11 +1,11 @@
-//! Where episodes stand: which attempt may write. Every turn asks, so the answers are kept in
-//! memory; only this one writer changes them.
+//! Where episodes stand: which attempt may write, and whose an episode is. Every turn and every
+//! call asks, so the answers are kept in memory; only this one writer changes them.
 
 use super::apply::Result;
 use super::trouble::Trouble;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
-use synthd_actors::model::{Attempt, EpisodeId};
+use synthd_actors::model::{Attempt, CampaignName, EpisodeId};
 
 /// Episodes remembered; beyond it all are asked for again.
 const REMEMBERED: usize = 16_384;
@@ -46,26 +46,70 @@ impl Fence {
 /// What is remembered is what the open transaction sees: whoever moves a fence must
 /// [`forget`](Self::forget) it, and a transaction that is undone [`clear`](Self::clear)s all.
 #[derive(Default)]
-pub(super) struct Fences(HashMap<EpisodeId, Fence>);
+pub(super) struct Fences {
+    fences: HashMap<EpisodeId, Fence>,
+    owners: HashMap<EpisodeId, Owner>,
+}
+
+/// Whose an episode is. That never changes.
+struct Owner {
+    name: CampaignName,
+    campaign: i64,
+    episode: i64,
+}
 
 impl Fences {
     pub(super) fn of(&mut self, conn: &Connection, id: &EpisodeId) -> Result<Fence> {
-        if let Some(fence) = self.0.get(id) {
+        if let Some(fence) = self.fences.get(id) {
             return Ok(*fence);
         }
         let fence = Fence::read(conn, id)?;
-        if self.0.len() >= REMEMBERED {
+        if self.fences.len() >= REMEMBERED {
             self.clear();
         }
-        self.0.insert(id.clone(), fence);
+        self.fences.insert(id.clone(), fence);
         Ok(fence)
     }
 
     pub(super) fn forget(&mut self, id: &EpisodeId) {
-        self.0.remove(id);
+        self.fences.remove(id);
+    }
+
+    /// The keys of a campaign and of an episode that it has planned.
+    pub(super) fn owner(
+        &mut self,
+        conn: &Connection,
+        campaign: &CampaignName,
+        episode: &EpisodeId,
+    ) -> Result<(i64, i64)> {
+        if let Some(known) = self.owners.get(episode).filter(|known| known.name == *campaign) {
+            return Ok((known.campaign, known.episode));
+        }
+        let keys = read_owner(conn, campaign, episode)?;
+        if self.owners.len() >= REMEMBERED {
+            self.owners.clear();
+        }
+        let owner = Owner { name: campaign.clone(), campaign: keys.0, episode: keys.1 };
+        self.owners.insert(episode.clone(), owner);
+        Ok(keys)
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.fences.clear();
+        self.owners.clear();
     }
+}
+
+fn read_owner(
+    conn: &Connection,
+    campaign: &CampaignName,
+    episode: &EpisodeId,
+) -> Result<(i64, i64)> {
+    conn.prepare_cached(
+        "SELECT campaign.key, episode.key FROM episode
+         JOIN campaign ON campaign.key = episode.campaign WHERE episode.id = ?1 AND name = ?2",
+    )?
+    .query_row([episode.as_str(), campaign.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))
+    .optional()?
+    .ok_or_else(|| Trouble::refused(format!("{episode} is none that {campaign} has planned")))
 }

@@ -2,7 +2,7 @@
 //! same transaction, so asking for it costs nothing however long a campaign runs.
 
 use super::apply::{Applied, Result};
-use super::read;
+use super::fence::Fences;
 use super::trouble::Trouble;
 use rusqlite::{Connection, OptionalExtension, params};
 use synthd_actors::model::{Attempt, CampaignName, EpisodeId, Money};
@@ -17,9 +17,9 @@ pub(super) struct Hold<'a> {
     pub(super) at_ms: i64,
 }
 
-pub(super) fn hold(conn: &Connection, hold: &Hold<'_>) -> Result {
+pub(super) fn hold(conn: &Connection, fences: &mut Fences, hold: &Hold<'_>) -> Result {
     let amount = nanos(hold.amount)?;
-    let (campaign, episode) = read::owner(conn, hold.campaign, hold.episode)?;
+    let (campaign, episode) = fences.owner(conn, hold.campaign, hold.episode)?;
     let new = conn
         .prepare_cached(
             "INSERT INTO hold (id, campaign, episode, attempt, amount, model, at_ms)

@@ -20,8 +20,8 @@ const WRITER_PRAGMAS: &str = "
     PRAGMA foreign_keys = ON;
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -16384;
-    PRAGMA wal_autocheckpoint = 4096;
-    PRAGMA journal_size_limit = 67108864;
+    PRAGMA wal_autocheckpoint = 16384;
+    PRAGMA journal_size_limit = 134217728;
 ";
 
 pub(super) fn database(dir: &Path) -> PathBuf {

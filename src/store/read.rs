@@ -3,7 +3,7 @@
 use super::blob;
 use super::trouble::Trouble;
 use crate::error::Code;
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use synthd_actors::campaign::{EpisodeCounts, Figures, Rows, Tokens};
@@ -285,19 +285,4 @@ fn money_of(row: &Row<'_>, column: usize) -> Result<Money> {
 fn count_of(row: &Row<'_>, column: usize) -> Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| Trouble::unreadable(format!("a count of {number}")))
-}
-
-/// The keys of a campaign and of an episode that it has planned.
-pub(super) fn owner(
-    conn: &Connection,
-    campaign: &CampaignName,
-    episode: &EpisodeId,
-) -> Result<(i64, i64)> {
-    conn.prepare_cached(
-        "SELECT campaign.key, episode.key FROM episode
-         JOIN campaign ON campaign.key = episode.campaign WHERE episode.id = ?1 AND name = ?2",
-    )?
-    .query_row([episode.as_str(), campaign.as_str()], |r| Ok((r.get(0)?, r.get(1)?)))
-    .optional()?
-    .ok_or_else(|| Trouble::refused(format!("{episode} is none that {campaign} has planned")))
 }
