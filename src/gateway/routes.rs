@@ -136,7 +136,9 @@ async fn respond(
             let (outlet, answer) = Outlet::new(family);
             let calls = gateway.calls.clone();
             let call = Call { gateway, session, asked, headers, unwanted, _room, _place };
-            spawn("gateway call", calls.track_future(call.perform(outlet))).detach();
+            // It is large, and would be moved once for each that looks after it.
+            let performing = Box::pin(call.perform(outlet));
+            spawn("gateway call", calls.track_future(performing)).detach();
             let died =
                 |_| Refusal::new(500, "engine_failed", "the call has ended without an answer");
             let answer = answer.await.map_err(died)?;
