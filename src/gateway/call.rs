@@ -13,7 +13,7 @@ use std::time::Duration;
 use synthd_actors::model::{
     CallFault, CallPlace, ChatReply, Failure, Fault, FaultKind, Money, SOONEST, Witness,
 };
-use synthd_actors::ports::Stage;
+use synthd_actors::ports::{CallContext, Stage};
 use synthd_actors::router::{Ticket, failure_of, failure_of_call};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
@@ -48,6 +48,18 @@ pub(super) struct Errand<'a> {
     /// For models that play a part.
     pub(super) stage: Option<&'a Stage>,
     pub(super) output_cap: u32,
+}
+
+impl Errand<'_> {
+    pub(super) fn context(&self) -> CallContext {
+        CallContext {
+            episode: self.place.episode.clone(),
+            stage: self.stage.cloned(),
+            turn: self.place.turn,
+            retry: self.place.retry,
+            witness: self.witness.clone(),
+        }
+    }
 }
 
 /// A call with everything that belongs to it.
@@ -213,11 +225,12 @@ impl Call {
             output_cap,
         };
         let left = Instant::now();
-        let done = match &errand.keyed.upstream {
-            Some(upstream) if upstream.family == asked.family => {
+        let done = match errand.keyed.way().await {
+            Err(fault) => pass::refused(fault),
+            Ok(Some(upstream)) if upstream.family == asked.family => {
                 pass::pass(&errand, upstream, outlet).await
             }
-            _ => translate::ask(&errand, outlet).await,
+            Ok(_) => translate::ask(&errand, outlet).await,
         };
         if let Some(agent) = self.session.agent() {
             agent.censor(&witness);

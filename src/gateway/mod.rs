@@ -38,12 +38,12 @@ pub use door::{Door, serve};
 pub use lobby::Lobby;
 pub use session::{Standalone, Token};
 
-use crate::llm::{Models, Upstream};
+use crate::llm::{Models, Replay, Upstream};
 use record::Backlog;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::collector::CollectorHandle;
-use synthd_actors::model::{Fault, ModelConfig};
+use synthd_actors::model::{CallFault, Fault, ModelConfig};
 use synthd_actors::ports::{ChatModel, Clock, Journal, ModelFactory};
 use synthd_actors::router::RouterHandle;
 use tokio::sync::Semaphore;
@@ -91,6 +91,18 @@ struct Keyed {
     model: Arc<dyn ChatModel>,
     /// None where no client speaks its format.
     upstream: Option<Upstream>,
+    /// Where it is a record that answers, whose format is known once it was read.
+    replay: Option<Arc<Replay>>,
+}
+
+impl Keyed {
+    /// The way for bytes that are passed on as they are.
+    async fn way(&self) -> Result<Option<&Upstream>, CallFault> {
+        match &self.replay {
+            Some(replay) => replay.upstream().await,
+            None => Ok(self.upstream.as_ref()),
+        }
+    }
 }
 
 impl Gateway {
@@ -102,12 +114,16 @@ impl Gateway {
     ) -> Result<Self, Fault> {
         let behind = |config: &ModelConfig| {
             let keyed = |alone: &ModelConfig| {
-                let (model, upstream) = (factory.model(alone)?, factory.upstream(alone)?);
-                Ok(Keyed { model, upstream })
+                let (upstream, replay) = (factory.upstream(alone)?, factory.replay(alone)?);
+                let model = match &replay {
+                    Some(replay) => replay.clone(),
+                    None => factory.model(alone)?,
+                };
+                Ok(Keyed { model, upstream, replay })
             };
             let keys = config.with_each_key().iter().map(keyed).collect::<Result<_, Fault>>()?;
             let is_free = config.price.is_free();
-            let is_own = config.endpoint.is_none();
+            let is_own = config.endpoint.is_none() && config.recorded.is_none();
             let writes_priced = config.price.rates.cache_write_per_million.is_some();
             let behind = Behind { keys, is_own, is_free, writes_priced };
             Ok((config.name.clone(), behind))

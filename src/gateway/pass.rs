@@ -33,7 +33,7 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
     let _censor = upstream.censor(errand.witness);
     let headers: Vec<(&str, &str)> =
         errand.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    match upstream.open(body, &headers, errand.witness).await {
+    match upstream.open(body, &headers, &errand.context()).await {
         Err(fault) => refused(fault),
         Ok(Opened::Refused { fault, .. }) if fault.fault.kind == FaultKind::ModelPermanent => {
             // It is the gateway's key that is refused, not the client's.
@@ -55,7 +55,7 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
     }
 }
 
-fn refused(fault: CallFault) -> Done {
+pub(super) fn refused(fault: CallFault) -> Done {
     let refusal = Refusal::of_call(&fault);
     Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false }
 }

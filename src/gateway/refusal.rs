@@ -39,6 +39,7 @@ impl Refusal {
             FaultKind::ModelPermanent => {
                 Self { retry: Some(false), ..refusal(502, "upstream_unusable") }
             }
+            FaultKind::NotRecorded => Self { retry: Some(false), ..refusal(404, "not_recorded") },
             FaultKind::ModelTransient => refusal(502, "upstream_failed"),
             FaultKind::StoreFull => refusal(503, "store_full"),
             FaultKind::OutOfTime => refusal(504, "upstream_timeout"),

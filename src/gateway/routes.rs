@@ -15,6 +15,8 @@ use hyper::{Method, Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
+use synthd_actors::model::{EpisodeId, Witness};
+use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -239,7 +241,14 @@ async fn count(
     let body = asked.named(&upstream.model)?;
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-    match upstream.count(body, &headers).await {
+    let nobodys = CallContext {
+        episode: EpisodeId(String::new()),
+        stage: None,
+        turn: 0,
+        retry: 0,
+        witness: Witness::default(),
+    };
+    match upstream.count(body, &headers, &nobodys).await {
         None => Ok(json_answer(&estimate)),
         Some(Err(fault)) => Err(Refusal::of_call(&fault)),
         Some(Ok(Opened::Refused { status, headers, body, .. })) => Ok(Answer::Whole {

@@ -13,7 +13,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use synthd_actors::model::{
     CallFault, CallPlace, ChatReply, ChatRequest, FaultKind, Headers, digest_of,
 };
-use synthd_actors::ports::CallContext;
 
 /// A reply as it is told to a client.
 pub(super) struct Told<'a> {
@@ -32,13 +31,7 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
             return Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false };
         }
     };
-    let context = CallContext {
-        episode: errand.place.episode.clone(),
-        stage: errand.stage.cloned(),
-        turn: errand.place.turn,
-        retry: errand.place.retry,
-        witness: errand.witness.clone(),
-    };
+    let context = errand.context();
     if errand.is_own {
         // Nothing goes over a wire but what the client says itself.
         let (path, dialect) = match errand.asked.family {

@@ -36,7 +36,8 @@ use synthd_actors::model::{
     CallFault, ChatRequest, Endpoint, Fault, FaultKind, ModelConfig, digest_of,
 };
 use synthd_actors::ports::{ChatModel, ModelFactory};
-use tape::{Replay, Tape, Way};
+pub use tape::Replay;
+use tape::{Tape, Way};
 
 /// Every model this version can call.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,14 +51,27 @@ impl Models {
     /// engine's own, and to families that no client here speaks.
     pub fn upstream(&self, config: &ModelConfig) -> Result<Option<Upstream>, Fault> {
         let Some(endpoint) = &config.endpoint else { return Ok(None) };
-        let others = [Gemini::DIALECT, Ollama::DIALECT];
-        if others.contains(&endpoint.dialect.as_str()) {
+        if !speaks(endpoint) {
             return Ok(None);
         }
         let key = key_of(config.provider(), endpoint)?;
         let key = key.as_ref().map(ExposeSecret::expose_secret);
         Upstream::new(endpoint, config, key, self.patience).map(Some)
     }
+
+    /// A model that answers from what was recorded, if it is one.
+    pub fn replay(&self, config: &ModelConfig) -> Result<Option<Arc<Replay>>, Fault> {
+        let (Some(recorded), Some((_, name))) = (&config.recorded, config.name.split_once('/'))
+        else {
+            return Ok(None);
+        };
+        Replay::new(recorded, name, config).map(|replay| Some(Arc::new(replay)))
+    }
+}
+
+/// Whether clients of a gateway speak what is spoken there.
+fn speaks(endpoint: &Endpoint) -> bool {
+    ![Gemini::DIALECT, Ollama::DIALECT].contains(&endpoint.dialect.as_str())
 }
 
 impl ModelFactory for Models {
@@ -66,8 +80,8 @@ impl ModelFactory for Models {
             Fault::new(FaultKind::ModelPermanent, format!("no adapter for model {}", config.name))
         };
         let (provider, name) = config.name.split_once('/').ok_or_else(unknown)?;
-        if let Some(recorded) = &config.recorded {
-            return Ok(Arc::new(Replay::new(recorded, name, config)?));
+        if let Some(replay) = self.replay(config)? {
+            return Ok(replay);
         }
         if let Some(endpoint) = &config.endpoint {
             let key = key_of(provider, endpoint)?;

@@ -48,11 +48,7 @@ impl Provider {
         // Whenever this ends, and however early.
         let _censor = self.censor(witness);
         let replied = async {
-            let body = Bytes::from(body.to_string());
-            let answer = match &self.way {
-                Way::Http(_) => self.send(body, headers, witness).await?,
-                Way::Tape(tape) => tape.answer(&body, context).await?,
-            };
+            let answer = self.send(Bytes::from(body.to_string()), headers, context).await?;
             match answer.status.is_success() {
                 true => events::read::<A>(answer).await,
                 false => self.refused(answer).await,
@@ -66,8 +62,13 @@ impl Provider {
         &self,
         body: Bytes,
         headers: &[(&str, &str)],
-        witness: &Witness,
+        context: &CallContext,
     ) -> Result<Answer, CallFault> {
+        let patience = match &self.way {
+            Way::Http(patience) => *patience,
+            Way::Tape(tape) => return tape.answer(&body, context).await,
+        };
+        let witness = &context.witness;
         let own = [("content-type", JSON), ("accept", STREAM_OR_JSON)];
         let headers: Headers = own.iter().chain(headers).map(owned).collect();
         let mut post = self.client.post(&self.url);
@@ -78,7 +79,7 @@ impl Provider {
             post = key.put(post);
         }
         witness.sent(&self.url, &self.dialect, headers, &body);
-        http::send(post.body(body), self.way.patience(), witness).await
+        http::send(post.body(body), patience, witness).await
     }
 
     pub(super) fn censor<'a>(&'a self, witness: &'a Witness) -> Censor<'a> {

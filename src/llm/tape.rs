@@ -6,7 +6,8 @@
 //! ```
 
 use super::http::{Answer, Patience};
-use super::without_key;
+use super::upstream::Upstream;
+use super::{speaks, without_key};
 use crate::store::Store;
 use async_trait::async_trait;
 use sha2::{Digest, Sha256};
@@ -25,18 +26,10 @@ const SHOWN: usize = 60;
 const NOWHERE: &str = "replay:";
 
 /// How a provider is reached.
+#[derive(Clone)]
 pub(super) enum Way {
     Http(Patience),
     Tape(Arc<Tape>),
-}
-
-impl Way {
-    pub(super) fn patience(&self) -> Patience {
-        match self {
-            Self::Http(patience) => *patience,
-            Self::Tape(_) => Patience::default(),
-        }
-    }
 }
 
 impl From<Patience> for Way {
@@ -132,11 +125,13 @@ fn unread(fault: StoreFault) -> CallFault {
 }
 
 /// A model that answers as another one did.
-pub(super) struct Replay {
+pub struct Replay {
     tape: Arc<Tape>,
     config: ModelConfig,
     /// The adapter of the family that was recorded, once it is known.
     inner: OnceCell<Arc<dyn ChatModel>>,
+    /// The same for bytes that are passed on as they are, where clients speak it.
+    upstream: OnceCell<Option<Upstream>>,
 }
 
 impl Replay {
@@ -153,21 +148,44 @@ impl Replay {
         })?;
         let (recorded, model) = (recorded.clone(), model.to_owned());
         let tape = Tape { store, recorded, model, played: Mutex::default() };
-        Ok(Self { tape: Arc::new(tape), config: config.clone(), inner: OnceCell::new() })
+        let (tape, config) = (Arc::new(tape), config.clone());
+        Ok(Self { tape, config, inner: OnceCell::new(), upstream: OnceCell::new() })
     }
 
     async fn adapter(&self) -> Result<&Arc<dyn ChatModel>, CallFault> {
         self.inner.get_or_try_init(|| self.make()).await
     }
 
-    async fn make(&self) -> Result<Arc<dyn ChatModel>, CallFault> {
+    /// The way for bytes that are passed on as they are, if clients speak what was recorded.
+    pub async fn upstream(&self) -> Result<Option<&Upstream>, CallFault> {
+        let made = self.upstream.get_or_try_init(|| self.make_upstream()).await?;
+        Ok(made.as_ref())
+    }
+
+    async fn make_upstream(&self) -> Result<Option<Upstream>, CallFault> {
+        let endpoint = self.endpoint().await?;
+        if !speaks(&endpoint) {
+            return Ok(None);
+        }
+        // As it was named then: its name is part of what was asked.
+        let config = ModelConfig { name: self.tape.model.clone(), ..self.config.clone() };
+        let made = Upstream::new(&endpoint, &config, None, self.tape.clone());
+        made.map(Some).map_err(|fault| CallFault::free(fault.kind, fault.message))
+    }
+
+    /// Nowhere, in the format that was recorded.
+    async fn endpoint(&self) -> Result<Endpoint, CallFault> {
         let Tape { store, recorded, model, .. } = &*self.tape;
         let any = store.some_call(&recorded.campaign, model, None).await.map_err(unread)?;
         let id = any.ok_or_else(|| {
             not_recorded(format!("{} recorded no call of {model}", recorded.campaign))
         })?;
         let dialect = self.tape.exchange(&id).await?.dialect;
-        let endpoint = Endpoint::new(&dialect, NOWHERE, None);
+        Ok(Endpoint::new(&dialect, NOWHERE, None))
+    }
+
+    async fn make(&self) -> Result<Arc<dyn ChatModel>, CallFault> {
+        let (endpoint, model) = (self.endpoint().await?, &self.tape.model);
         let name = model.split_once('/').map_or(model.as_str(), |(_, name)| name);
         let made = without_key(&endpoint, name, &self.config, self.tape.clone());
         made.map_err(|fault| CallFault::free(fault.kind, fault.message))

@@ -9,11 +9,12 @@
 use super::anthropic::{self, Messages};
 use super::events::{self, Assemble, Splitter};
 use super::faults;
-use super::http::{Answer, Patience};
+use super::http::Answer;
 use super::key::KeyIn;
 use super::openai::{self, OpenAiChat};
 use super::provider::Provider;
 use super::responses::{self, Assembly as ResponsesAssembly, Responses};
+use super::tape::Way;
 use super::{anthropic::Assembly as MessagesAssembly, openai::Assembly as ChatAssembly};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -24,6 +25,7 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault, ModelConfig, Witness};
+use synthd_actors::ports::CallContext;
 
 /// A wire format that clients and providers share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +69,14 @@ impl Upstream {
         endpoint: &Endpoint,
         config: &ModelConfig,
         key: Option<&str>,
-        patience: Patience,
+        way: impl Into<Way>,
     ) -> Result<Self, Fault> {
+        let way = way.into();
         let model = config.name.split_once('/').map_or("", |(_, model)| model).to_owned();
         if endpoint.dialect == Messages::DIALECT {
             let key = || key.map(|key| (KeyIn::Header(anthropic::KEY_HEADER), key));
-            let provider = Provider::new(endpoint, "messages", key(), patience)?;
-            let counter = Provider::new(endpoint, "messages/count_tokens", key(), patience)?;
+            let provider = Provider::new(endpoint, "messages", key(), way.clone())?;
+            let counter = Provider::new(endpoint, "messages/count_tokens", key(), way)?;
             let (family, counter) = (Family::Anthropic, Some(counter));
             let (cap, asks_for_usage) = ("max_tokens", false);
             let thought_cap = None;
@@ -81,14 +84,14 @@ impl Upstream {
         }
         if endpoint.dialect == Responses::DIALECT {
             let key = key.map(|key| (KeyIn::Bearer, key));
-            let provider = Provider::new(endpoint, responses::PATH, key, patience)?;
+            let provider = Provider::new(endpoint, responses::PATH, key, way)?;
             let (family, counter, thought_cap) = (Family::Responses, None, None);
             let (cap, asks_for_usage) = ("max_output_tokens", false);
             return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
         }
         let dialect = OpenAiChat::dialect(endpoint)?;
         let key = key.map(|key| (dialect.key_in, key));
-        let provider = Provider::new(endpoint, openai::PATH, key, patience)?;
+        let provider = Provider::new(endpoint, openai::PATH, key, way)?;
         let (family, counter) = (Family::OpenAiChat, None);
         let (cap, thought_cap) = (dialect.cap, dialect.thought_cap);
         let asks_for_usage = dialect.asks_for_usage;
@@ -100,9 +103,9 @@ impl Upstream {
         &self,
         body: Bytes,
         headers: &[(&str, &str)],
-        witness: &Witness,
+        context: &CallContext,
     ) -> Result<Opened, CallFault> {
-        self.open_at(&self.provider, body, headers, witness).await
+        self.open_at(&self.provider, body, headers, context).await
     }
 
     /// How many tokens a body of the family's has, as far as the provider says so.
@@ -110,9 +113,10 @@ impl Upstream {
         &self,
         body: Bytes,
         headers: &[(&str, &str)],
+        context: &CallContext,
     ) -> Option<Result<Opened, CallFault>> {
         let counter = self.counter.as_ref()?;
-        Some(self.open_at(counter, body, headers, &Witness::default()).await)
+        Some(self.open_at(counter, body, headers, context).await)
     }
 
     async fn open_at(
@@ -120,9 +124,9 @@ impl Upstream {
         provider: &Provider,
         body: Bytes,
         headers: &[(&str, &str)],
-        witness: &Witness,
+        context: &CallContext,
     ) -> Result<Opened, CallFault> {
-        let sent = provider.send(body, headers, witness).await;
+        let sent = provider.send(body, headers, context).await;
         let answer = sent.map_err(|fault| provider.hide(fault))?;
         if answer.status.is_success() {
             return Ok(Opened::Passage(Box::new(Passage::new(answer, self.family))));

@@ -242,6 +242,40 @@ fn a_program_that_is_not_there_is_told_and_labels_nothing() {
     assert!(provider.host.heard().is_empty());
 }
 
+/// A record answers an agent as it answered then, and nobody is asked.
+#[test]
+fn a_record_answers_agents_too() {
+    if cannot("a replay for an agent") {
+        return;
+    }
+    for variable in ["", "AGENT_STREAMS = \"1\""] {
+        let provider = Provider::start(|_| None);
+        let directory = tempfile::tempdir().unwrap();
+        write_with(directory.path(), &provider, 3, variable);
+        let (_, paid) = ran(directory.path());
+        assert_eq!(paid["episodes"]["resolved"], 3, "{paid}");
+        let heard = provider.host.heard().len();
+
+        super::replay::replayed(directory.path(), |text| text);
+        let output = command(directory.path()).env_remove("SYNTHD_TEST_KEY").output().unwrap();
+        let again = summary(&output);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(again["episodes"], paid["episodes"]);
+        assert_eq!((&again["tokens"], &again["cost_usd"]), (&paid["tokens"], &json!("0.00")));
+        assert_eq!(provider.host.heard().len(), heard, "nobody is asked");
+
+        // Another agent asks something else.
+        let file = directory.path().join("paid.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let text = text.replace("name = \"again\"", "name = \"other\"");
+        std::fs::write(file, text.replace("You run commands.", "You run other commands.")).unwrap();
+        let output = command(directory.path()).env_remove("SYNTHD_TEST_KEY").output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains("it says") && words.contains("other commands"), "{words}");
+    }
+}
+
 /// CI installs mini-swe-agent where sandboxes see it, and names the place.
 #[tokio::test]
 async fn mini_swe_agent_works_on_a_campaign() {

@@ -11,7 +11,7 @@ use synthd_actors::ports::{CallContext, Journal};
 use synthd_actors::testkit;
 
 /// The same campaign under another name, its model replayed.
-fn replayed(directory: &Path, change: impl Fn(String) -> String) {
+pub(super) fn replayed(directory: &Path, change: impl Fn(String) -> String) {
     let text = std::fs::read_to_string(directory.join("paid.toml")).unwrap();
     let text = text.replace("name = \"paid\"", "name = \"again\"");
     let text = text.replace("name = \"local/m-1\"", "name = \"replay/local/m-1\"");
