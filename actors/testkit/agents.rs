@@ -83,8 +83,12 @@ impl Program {
             max_output_tokens: 100,
             settings: Default::default(),
         };
-        let (leave, may_leave) = oneshot::channel();
         let request = Arc::new(request);
+        if self.backend.jobs().is_distracted() {
+            let (leave, _) = oneshot::channel();
+            self.visitor.calls.send(Visit { request: request.clone(), leave }).await.ok()?;
+        }
+        let (leave, may_leave) = oneshot::channel();
         let visit = Visit { request: request.clone(), leave };
         self.visitor.calls.send(visit).await.ok()?;
         match may_leave.await.ok()? {

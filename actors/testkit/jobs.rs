@@ -26,6 +26,7 @@ pub struct Jobs {
     news: Notify,
     broken: AtomicBool,
     patient: AtomicBool,
+    distracted: AtomicBool,
 }
 
 impl Jobs {
@@ -45,6 +46,15 @@ impl Jobs {
 
     pub(super) fn is_patient(&self) -> bool {
         self.patient.load(Ordering::Acquire)
+    }
+
+    /// Before every question, programs ask one for whose answer they do not wait.
+    pub fn are_distracted(&self) {
+        self.distracted.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_distracted(&self) -> bool {
+        self.distracted.load(Ordering::Acquire)
     }
 
     pub(super) fn is_broken(&self) -> bool {

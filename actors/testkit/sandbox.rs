@@ -2,7 +2,7 @@
 //!
 //! `:`, `echo TEXT`, `put PATH TEXT`, `has PATH`, `is PATH TEXT`, `get PATH`, `exit N`,
 //! `count` (a number never seen before), `flip` (succeeds every other time),
-//! `command -v NAME`.
+//! `command -v NAME`, and for agent programs `hang`, which never ends.
 
 use super::jobs::{Deed, Jobs};
 use super::traps::Traps;
@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::oneshot;
 
 #[derive(Default)]
 struct Shared {
@@ -94,7 +95,8 @@ impl SandboxBackend for FakeBackend {
         shared.created.fetch_add(1, Ordering::AcqRel);
         let print = Fingerprint { backend: "fake".to_owned(), ..Fingerprint::default() };
         let (shared, files) = (shared.clone(), BTreeMap::new());
-        Ok(Box::new(FakeSandbox { shared, print, files, token: String::new() }))
+        let (token, hung) = (String::new(), Vec::new());
+        Ok(Box::new(FakeSandbox { shared, print, files, token, hung }))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -112,6 +114,8 @@ struct FakeSandbox {
     files: BTreeMap<String, String>,
     /// What its agent program is known by.
     token: String,
+    /// What it does for ever.
+    hung: Vec<oneshot::Sender<String>>,
 }
 
 impl Drop for FakeSandbox {
@@ -208,6 +212,10 @@ impl Sandbox for FakeSandbox {
             let news = shared.jobs.news();
             let (deeds, ended) = shared.jobs.of(&self.token);
             for Deed { command, told } in deeds {
+                if command == "hang" {
+                    self.hung.push(told);
+                    continue;
+                }
                 shared.traps.pass(&format!("exec {command}")).await?;
                 told.send(self.run(&command).1).ok();
             }

@@ -100,7 +100,14 @@ impl Call {
             report.failed(&fault);
             return Err(Refusal::of(&fault));
         }
-        let (mut next, mut asked, mut first) = (self.first(model.as_deref())?, Vec::new(), None);
+        let mut next = match self.first(model.as_deref()) {
+            Ok(next) => next,
+            Err((fault, refusal)) => {
+                report.failed(&fault);
+                return Err(refusal);
+            }
+        };
+        let (mut asked, mut first) = (Vec::new(), None);
         loop {
             let place = CallPlace { retry: place.retry + asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
@@ -164,17 +171,19 @@ impl Call {
     }
 
     /// Whom to begin with, and why.
-    fn first(&self, planned: Option<&str>) -> Result<(String, String), Refusal> {
+    fn first(&self, planned: Option<&str>) -> Result<(String, String), (Fault, Refusal)> {
         let wanted = planned.unwrap_or(&self.asked.model);
         let name = self.gateway.behind(wanted).map(|(name, _)| name.as_str());
         let name = name.or_else(|| (wanted == SOONEST).then_some(SOONEST)).ok_or_else(|| {
             let what = format!("there is no model {wanted:?} behind this gateway");
-            Refusal::new(404, "model_not_found", what)
+            let fault = Fault::new(FaultKind::ModelPermanent, what.clone());
+            (fault, Refusal::new(404, "model_not_found", what))
         })?;
-        self.gateway
-            .router
-            .choose(&self.session.campaign, name)
-            .map_err(|fault| Refusal::of(&fault))
+        let chosen = self.gateway.router.choose(&self.session.campaign, name);
+        chosen.map_err(|fault| {
+            let refusal = Refusal::of(&fault);
+            (fault, refusal)
+        })
     }
 
     async fn try_one(

@@ -43,7 +43,7 @@ use record::Backlog;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::collector::CollectorHandle;
-use synthd_actors::model::{CallFault, Fault, ModelConfig};
+use synthd_actors::model::{CallFault, Fault, ModelConfig, SOONEST};
 use synthd_actors::ports::{ChatModel, Clock, Journal, ModelFactory};
 use synthd_actors::router::RouterHandle;
 use tokio::sync::Semaphore;
@@ -151,6 +151,12 @@ impl Gateway {
     pub async fn write_down(&self) -> Result<(), (usize, Fault)> {
         let written = self.backlog.clear(&self.collector).await;
         written.map_err(|fault| (self.backlog.len(), fault))
+    }
+
+    /// What clients may name. Whoever answers soonest is a name too, where there is a choice.
+    fn names(&self) -> Vec<&str> {
+        let soonest = (self.models.len() > 1).then_some(SOONEST);
+        self.models.keys().map(String::as_str).chain(soonest).collect()
     }
 
     /// A model by its name, or by as much of it as no other ends with.

@@ -65,9 +65,10 @@ impl Outlet {
     }
 
     pub(super) fn answer(&mut self, answer: Answer) {
-        if let Some(waiting) = self.answer.take() {
-            // Gone is gone.
-            waiting.send(answer).ok();
+        if let Some(waiting) = self.answer.take()
+            && waiting.send(answer).is_err()
+        {
+            self.pieces = None;
         }
     }
 
@@ -87,8 +88,8 @@ impl Outlet {
     pub(super) fn is_deserted(&self) -> bool {
         match (&self.answer, &self.pieces) {
             (Some(waiting), _) => waiting.is_closed(),
-            (None, Some(pieces)) => pieces.is_closed(),
-            (None, None) => true,
+            // Who has heard the end may hang up before the mark of it.
+            (None, pieces) => pieces.is_none(),
         }
     }
 

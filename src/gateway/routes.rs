@@ -15,7 +15,7 @@ use hyper::{Method, Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{EpisodeId, Witness};
+use synthd_actors::model::{EpisodeId, SOONEST, Witness};
 use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -104,15 +104,17 @@ async fn respond(
     let planned = session.agent().map(|agent| agent.model.clone());
     match wanted {
         Wanted::Models => {
-            let names: Vec<&String> = match &planned {
+            let names: Vec<&str> = match &planned {
                 Some(planned) => vec![planned],
-                None => gateway.models.keys().collect(),
+                None => gateway.names(),
             };
             let data: Vec<Value> = names.iter().map(|name| model(name, family)).collect();
             Ok(json_answer(&json!({ "object": "list", "data": data, "has_more": false,
                 "first_id": names.first(), "last_id": names.last() })))
         }
-        Wanted::Model(name) if planned.is_some() => Ok(json_answer(&model(&name, family))),
+        Wanted::Model(name) if planned.is_some() || name == SOONEST => {
+            Ok(json_answer(&model(&name, family)))
+        }
         Wanted::Model(name) => match gateway.behind(&name) {
             Some((name, _)) => Ok(json_answer(&model(name, family))),
             None => {
@@ -201,10 +203,16 @@ async fn body(
     let length = request.body().size_hint().upper().unwrap_or(MOST_BODY as u64);
     let kibibytes = u32::try_from(length.min(MOST_BODY as u64) >> 10).unwrap_or(0) + 1;
     let room = gateway.bodies.clone().acquire_many_owned(kibibytes).await;
-    let room = room.map_err(|_| closing())?;
+    let mut room = room.map_err(|_| closing())?;
     let collected = Limited::new(request.into_body(), MOST_BODY).collect();
     match tokio::time::timeout(BODY_PATIENCE, collected).await {
-        Ok(Ok(body)) => Ok((room, body.to_bytes())),
+        Ok(Ok(body)) => {
+            let body = body.to_bytes();
+            // Who does not say how much it will be takes the most.
+            let taken = room.num_permits().saturating_sub((body.len() >> 10) + 1);
+            drop(room.split(taken));
+            Ok((room, body))
+        }
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             let what = format!("the body is longer than {} MiB", MOST_BODY >> 20);
             Err(Refusal::new(413, "request_too_large", what))
@@ -231,11 +239,14 @@ async fn count(
     name: &str,
     headers: &[(String, String)],
 ) -> Result<Answer, Refusal> {
+    let estimate = json!({ "input_tokens": asked.body.len().div_ceil(4) });
+    if name == SOONEST {
+        return Ok(json_answer(&estimate));
+    }
     let Some((_, behind)) = gateway.behind(name) else {
         let what = format!("there is no model {name:?} behind this gateway");
         return Err(Refusal::new(404, "model_not_found", what));
     };
-    let estimate = json!({ "input_tokens": asked.body.len().div_ceil(4) });
     let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
     let Some(upstream) = upstream else { return Ok(json_answer(&estimate)) };
     let body = asked.named(&upstream.model)?;

@@ -62,8 +62,14 @@ impl Agent {
     fn hide(&self, message: &mut Message) {
         let token = self.token.expose_secret();
         let texts = message.tool_calls.iter_mut().map(|call| &mut call.arguments);
-        for text in texts.chain([&mut message.content]).filter(|text| text.contains(token)) {
+        let thought = message.reasoning.as_mut().map(|reasoning| &mut reasoning.text);
+        let texts = texts.chain([&mut message.content]).chain(thought);
+        for text in texts.filter(|text| text.contains(token)) {
             *text = text.replace(token, INSTEAD);
+        }
+        // What is signed cannot be changed.
+        if let Some(reasoning) = &mut message.reasoning {
+            reasoning.verbatim.take_if(|(_, json)| json.contains(token));
         }
     }
 

@@ -17,6 +17,7 @@ TOOL = {
 }
 CHAT, MESSAGES, ECHO = "local/chat-1", "claude/messages-1", "scripted/echo"
 RESPONSES = "resp/responses-1"
+SOONEST = "any/least-latency"
 
 
 def openai_client(retries: int = 0, session: str = "openai") -> openai.OpenAI:
@@ -51,7 +52,13 @@ def fails(kind: type, call) -> Exception:
 
 def models() -> None:
     for client in (openai_client(), anthropic_client()):
-        assert {model.id for model in client.models.list()} == {CHAT, MESSAGES, RESPONSES, ECHO}
+        assert {model.id for model in client.models.list()} == {
+            CHAT,
+            MESSAGES,
+            RESPONSES,
+            ECHO,
+            SOONEST,
+        }
         assert client.models.retrieve(CHAT).id == CHAT
     error = fails(openai.NotFoundError, lambda: chat("x", model="nobody/else"))
     assert error.code == "model_not_found", error
@@ -94,6 +101,8 @@ def plain() -> None:
         assert "hello" in said and final.usage.output_tokens > 0, final
         count = anthropic_client().messages.count_tokens(model=model, messages=user("hello"))
         assert count.input_tokens > 0, count
+    count = anthropic_client().messages.count_tokens(model=SOONEST, messages=user("hello"))
+    assert count.input_tokens > 0, count
 
 
 def tools() -> None:

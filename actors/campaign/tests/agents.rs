@@ -73,6 +73,41 @@ fn what_was_answered_before_is_told_again() {
 }
 
 #[test]
+fn questions_that_nobody_waits_for_are_no_turns() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_distracted();
+        kit.backend.traps().once("exec put name", Trap::Fault(FaultKind::SandboxLost));
+        let progress = kit.run(&external(1)).await;
+        assert_eq!((progress.episodes.resolved, progress.steps), (1, 4));
+        // The attempt that was told again had them too.
+        assert_eq!(kit.models.named("fake/one").calls().len(), 5);
+        assert_eq!(stop(&kit).await, StopReason::Submitted);
+    });
+}
+
+/// What ended by its time ends by it again, whatever happened to the attempt afterwards.
+#[test]
+fn an_attempt_that_was_out_of_time_is_so_again() {
+    in_test_system(options(), |kit| async move {
+        // Its last answer keeps it busy for ever.
+        let model = kit.models.named("fake/one");
+        model.says(|context| match context.turn {
+            2 => Line::Run("hang".to_owned()),
+            _ => Line::Oracle,
+        });
+        kit.backend.traps().once("exec is letter", Trap::Fault(FaultKind::SandboxLost));
+        let mut config = external(1);
+        config.episode.timeout = Duration::from_secs(60);
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.finished, progress.steps), (1, 3));
+        assert_eq!(stop(&kit).await, StopReason::TimeLimit);
+        assert_eq!(model.calls().len(), 3, "nothing is asked again");
+        let record = episodes(&kit, "c").await.remove(0);
+        assert_eq!(record.attempt, Attempt(2));
+    });
+}
+
+#[test]
 fn an_agent_that_asks_otherwise_begins_afresh() {
     in_test_system(options(), |kit| async move {
         let model = kit.models.named("fake/one");

@@ -54,7 +54,7 @@ impl Hosting<'_> {
             Some(fault) if fault.kind == FaultKind::ContextFull => Ok(StopReason::ContextFull),
             // It has ended because it was not answered.
             Some(fault) => Err(fault),
-            None if self.acting.turns.is_empty() => Err(unused(report)),
+            None if self.acting.turns.is_empty() => Err(unused(report, &self.token)),
             None if report.end.success() => Ok(StopReason::Submitted),
             None => Ok(StopReason::AgentFailed),
         }
@@ -62,8 +62,9 @@ impl Hosting<'_> {
 }
 
 /// A program that asks no model is no agent, and nothing can be said of its model.
-fn unused(report: &ExecReport) -> Fault {
+fn unused(report: &ExecReport, token: &str) -> Fault {
     let said = format!("{}\n{}", report.stdout.text(), report.stderr.text());
+    let said = said.replace(token, "[token]");
     let what = format!(
         "the agent program ended without asking its model ({}): {}",
         describe(report),

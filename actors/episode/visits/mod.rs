@@ -20,8 +20,8 @@ use super::phase::Phase;
 use super::turns::{Acting, Played};
 use crate::agents::{Errand, Heard, Leave, Visit, Visitor};
 use crate::model::{
-    AgentProgram, Attended, Change, ChatReply, ChatRequest, ExecReport, Fault, FaultKind, Money,
-    Scan, StepState, StopReason, Turn,
+    AgentProgram, Attended, Change, ChatReply, ChatRequest, ExecEnd, ExecReport, Fault, FaultKind,
+    Money, Scan, StepState, StopReason, Turn,
 };
 use crate::policy::goes_on;
 use crate::ports::Stage;
@@ -36,6 +36,8 @@ use tokio::time::{Instant, timeout};
 /// An attempt whose agent is a program.
 pub(super) struct Hosting<'a> {
     acting: Acting<'a>,
+    /// What it shows; kept nowhere.
+    token: String,
     visits: mpsc::Receiver<Visit>,
     /// What an earlier attempt was told, to be told again.
     recorded: VecDeque<Turn>,
@@ -95,6 +97,7 @@ impl<'a> Hosting<'a> {
         start(&mut acting, program, admission.to.clone(), &admission.token).await?;
         let mut hosting = Self {
             acting,
+            token: admission.token.clone(),
             visits,
             recorded: recorded.into(),
             repeated: Vec::new(),
@@ -145,12 +148,26 @@ impl<'a> Hosting<'a> {
         !(self.recorded.is_empty() && self.repeated.is_empty())
     }
 
+    /// How long the last turn took, where all is told again and it was out of time then.
+    fn was_late(&self) -> Option<Duration> {
+        let last = self.repeated.last().filter(|_| self.recorded.is_empty())?;
+        let is_late = last.step.end == Some(ExecEnd::TimedOut);
+        is_late.then(|| Duration::from_millis(last.step.duration_ms))
+    }
+
+    fn patience(&self) -> Duration {
+        match self.repeats() {
+            false => self.acting.left,
+            true => self.was_late().unwrap_or(self.acting.orders.config.episode.timeout),
+        }
+    }
+
     /// Waits for the program, on its own time. What it does again has been counted.
     async fn next(&mut self) -> Result<Next, Fault> {
-        let (repeats, mut visit) = (self.repeats(), None);
+        let (repeats, left, mut visit) = (self.repeats(), self.patience(), None);
+        let was_late = self.was_late();
         let Self { acting, visits, open, .. } = self;
-        let whole = acting.orders.config.episode.timeout;
-        let (started, left) = (Instant::now(), if repeats { whole } else { acting.left });
+        let started = Instant::now();
         let wanted = async { visit = Some(timeout(left, visits.recv()).await) };
         let attended = acting.lease.sandbox().attend(pin!(wanted)).await?;
         if !repeats {
@@ -168,7 +185,7 @@ impl<'a> Hosting<'a> {
                 self.look(scan);
                 Ok(Next::Asks(visit))
             }
-            (Attended::Running(_), Some(Err(_))) if repeats => {
+            (Attended::Running(_), Some(Err(_))) if repeats && was_late.is_none() => {
                 let what = "the agent takes longer than an episode for what it did before";
                 Err(Fault::new(FaultKind::ReplayDiffers, what))
             }
@@ -190,10 +207,14 @@ impl<'a> Hosting<'a> {
     /// One call. Why the episode is over, where it is.
     async fn visited(&mut self, visit: Visit) -> Result<Option<StopReason>, Fault> {
         let Visit { request, leave } = visit;
+        if leave.is_closed() {
+            // It has left while another one was on its way.
+            return Ok(None);
+        }
         self.must_repeat(&request)?;
         self.conclude(Some(&request), None).await?;
-        if let Some(turn) = self.recorded.pop_front() {
-            self.tell_again(turn, leave);
+        if !self.recorded.is_empty() {
+            self.tell_again(leave);
             return Ok(None);
         }
         let index = self.acting.turns.len() as u32;

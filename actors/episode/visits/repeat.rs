@@ -29,14 +29,17 @@ impl Hosting<'_> {
         repeats.then_some(()).ok_or_else(|| Fault::new(FaultKind::ReplayDiffers, differs()))
     }
 
-    /// An earlier attempt has paid for this answer.
-    pub(super) fn tell_again(&mut self, turn: Turn, leave: oneshot::Sender<Leave>) {
+    /// An earlier attempt has paid for this answer. Who does not wait for it asks again.
+    pub(super) fn tell_again(&mut self, leave: oneshot::Sender<Leave>) {
+        let Some(turn) = self.recorded.pop_front() else { return };
+        let told = Leave::Told { turn: turn.step.index, reply: Box::new(turn.reply.clone()) };
+        if leave.send(told).is_err() {
+            return self.recorded.push_front(turn);
+        }
         self.acting.standing.become_phase(Phase::Replaying { turn: turn.step.index });
         if let Some(opening) = &turn.opening {
             self.acting.history.clone_from(&opening.messages);
         }
-        let (turn_index, reply) = (turn.step.index, Box::new(turn.reply.clone()));
-        leave.send(Leave::Told { turn: turn_index, reply }).ok();
         self.acting.resume_from(&turn);
         self.acting.history.extend(turn.messages.iter().cloned());
         self.repeated.push(turn);

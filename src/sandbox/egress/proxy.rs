@@ -21,7 +21,7 @@ use tokio::io::{
 };
 use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// For a program to say what it wants, and for a host to be found and to answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -98,7 +98,7 @@ impl Proxy {
             Err(_) => return Err(Refusal(408, "the request did not come in time".to_owned())),
         };
         if request::is_for_us(&head) {
-            match UnixStream::connect(&self.agents).await {
+            match self.door().await {
                 Ok(door) => return Ok(pass(program, door, &[&head, &rest]).await),
                 // Nobody has opened one: it is a mistake of the program's.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -116,6 +116,21 @@ impl Proxy {
         };
         let carried = timeout(LONGEST, pass(program, host, &[first, &rest])).await;
         Ok(carried.unwrap_or_else(|late| Err(late.into())))
+    }
+
+    /// The door of agents, which may have a crowd in front of it.
+    async fn door(&self) -> io::Result<UnixStream> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match UnixStream::connect(&self.agents).await {
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < until =>
+                {
+                    sleep(AGAIN).await;
+                }
+                connected => return connected,
+            }
+        }
     }
 
     async fn reach(&self, request: &Request) -> Result<TcpStream, Refusal> {
