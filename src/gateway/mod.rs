@@ -32,6 +32,7 @@ mod routes;
 mod session;
 mod splice;
 mod translate;
+mod trial;
 mod visit;
 
 pub use door::{Door, serve};

@@ -1,7 +1,7 @@
 //! The way back to a client, who may be gone at any time.
 
-use super::call::Last;
 use super::refusal::Refusal;
+use super::trial::Last;
 use crate::llm::Family;
 use bytes::Bytes;
 use std::io;

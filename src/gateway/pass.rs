@@ -1,9 +1,9 @@
 //! A call to a provider of the client's own family: bytes go through as they are.
 
-use super::call::{Done, Errand, Last};
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
 use super::translate::tell;
+use super::trial::{Done, Errand, Last};
 use crate::llm::{Opened, Passage, Upstream, event_data};
 use bytes::Bytes;
 use reqwest::header::HeaderMap;

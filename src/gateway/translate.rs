@@ -2,9 +2,9 @@
 //! model's format, and told in the client's.
 
 use super::asked::Asked;
-use super::call::{Done, Errand, Last};
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
+use super::trial::{Done, Errand, Last};
 use super::{chat, messages, response_events, responses};
 use crate::llm::Family;
 use bytes::Bytes;

@@ -1,0 +1,220 @@
+//! One try of a call with one model, from its ticket to its settlement.
+
+use super::asked::Asked;
+use super::call::Call;
+use super::outlet::{Answer, Outlet};
+use super::refusal::Refusal;
+use super::{Keyed, bounds, pass, translate};
+use bytes::Bytes;
+use std::time::Duration;
+use synthd_actors::model::{
+    CallFault, CallPlace, ChatReply, Failure, Fault, FaultKind, Money, Witness,
+};
+use synthd_actors::ports::{CallContext, Stage};
+use synthd_actors::router::{Ticket, failure_of, failure_of_call};
+use tokio::time::Instant;
+
+/// What is left to say at the end.
+pub(super) enum Last {
+    Answer(Answer),
+    Refuse(Refusal),
+    /// Of a stream that has begun.
+    Pieces(Vec<Bytes>),
+}
+
+/// How an exchange ended.
+pub(super) struct Done {
+    pub(super) reply: Result<ChatReply, CallFault>,
+    pub(super) last: Last,
+    /// A filter of the provider's has refused it.
+    pub(super) filtered: bool,
+}
+
+/// What both ways of answering need.
+pub(super) struct Errand<'a> {
+    pub(super) asked: &'a Asked,
+    pub(super) keyed: &'a Keyed,
+    /// Whether the model is the engine's own, and asked over no wire.
+    pub(super) is_own: bool,
+    pub(super) place: &'a CallPlace,
+    pub(super) witness: &'a Witness,
+    /// Headers of the client's that go on to a provider of its family.
+    pub(super) headers: &'a [(String, String)],
+    /// For models that play a part.
+    pub(super) stage: Option<&'a Stage>,
+    pub(super) output_cap: u32,
+}
+
+impl Errand<'_> {
+    pub(super) fn context(&self) -> CallContext {
+        CallContext {
+            episode: self.place.episode.clone(),
+            stage: self.stage.cloned(),
+            turn: self.place.turn,
+            retry: self.place.retry,
+            witness: self.witness.clone(),
+        }
+    }
+}
+
+impl Call {
+    pub(super) async fn try_one(
+        &self,
+        (name, why): &(String, String),
+        place: &CallPlace,
+        before: &[String],
+        outlet: &mut Outlet,
+    ) -> Result<Tried, Untried> {
+        let Self { gateway, asked, .. } = self;
+        let Some((name, behind)) = gateway.models.get_key_value(name) else {
+            let what = format!("there is no model {name:?}");
+            return Err(Refusal::new(404, "model_not_found", what).into());
+        };
+        if !behind.is_free
+            && let Some(why) = bounds::unbounded(asked, behind.writes_priced)
+        {
+            let what = format!("no worst case is known for this call: {why}");
+            return Err(Refusal::bad(what).into());
+        }
+        let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
+        let output_cap = self.session.agent().map_or(gateway.output_cap, |a| a.output_cap);
+        let worst = asked.worst(output_cap, upstream);
+        let ticket =
+            gateway.router.admit(place.clone(), name, why, worst, before, &self.unwanted).await;
+        let mut ticket = match ticket {
+            Ok(ticket) => ticket,
+            Err(_) if self.unwanted.is_cancelled() => return Err(Untried::Left),
+            Err(fault) => return Err(fault.into()),
+        };
+        if self.unwanted.is_cancelled() {
+            let left = CallFault::free(FaultKind::Cancelled, "the client has left");
+            if let Err(unkept) = ticket.settle(Money::ZERO, &Err(left), None).await {
+                gateway.backlog.keep(unkept);
+            }
+            return Err(Untried::Left);
+        }
+        let no_key = || Untried::from(Refusal::new(500, "no_key", "there is no such key"));
+        let witness = Witness::default();
+        let errand = Errand {
+            asked,
+            keyed: behind.keys.get(ticket.key()).ok_or_else(no_key)?,
+            is_own: behind.is_own,
+            place,
+            witness: &witness,
+            headers: &self.headers,
+            stage: self.session.agent().map(|agent| &agent.stage),
+            output_cap,
+        };
+        let left = Instant::now();
+        let done = match errand.keyed.way().await {
+            Err(fault) => pass::refused(fault),
+            Ok(Some(upstream)) if upstream.family == asked.family => {
+                pass::pass(&errand, upstream, outlet).await
+            }
+            Ok(_) => translate::ask(&errand, outlet).await,
+        };
+        if let Some(agent) = self.session.agent() {
+            agent.censor(&witness);
+        }
+        // Before the client is: others need not wait until he has read it.
+        ticket.heard(&done.reply);
+        Ok(Tried { done, ticket, witness, took: left.elapsed() })
+    }
+}
+
+/// Why a model was not even asked.
+pub(super) enum Untried {
+    /// The client has.
+    Left,
+    Failed(Failed),
+}
+
+impl From<Refusal> for Untried {
+    /// Nobody else would take it either.
+    fn from(refusal: Refusal) -> Self {
+        let fault = Fault::new(FaultKind::ModelRejected, refusal.message.clone());
+        Self::Failed(Failed { how: None, fault, last: Last::Refuse(refusal) })
+    }
+}
+
+impl From<Fault> for Untried {
+    fn from(fault: Fault) -> Self {
+        let last = Last::Refuse(Refusal::of(&fault));
+        Self::Failed(Failed { how: failure_of(&fault), fault, last })
+    }
+}
+
+/// A try that came to nothing.
+pub(super) struct Failed {
+    /// As far as somebody else may be asked instead.
+    pub(super) how: Option<Failure>,
+    pub(super) fault: Fault,
+    /// What the client would be told of it.
+    pub(super) last: Last,
+}
+
+/// An exchange that is over, and not settled.
+pub(super) struct Tried {
+    pub(super) done: Done,
+    ticket: Ticket,
+    witness: Witness,
+    pub(super) took: Duration,
+}
+
+impl Tried {
+    pub(super) fn cost(&self) -> Money {
+        self.ticket.cost_of(&self.done.reply)
+    }
+
+    /// The hold stands while the client is told, so that nothing is forgotten, and nobody waits
+    /// for a disk.
+    pub(super) async fn tell_and_settle(
+        self,
+        call: &Call,
+        instead: Option<Last>,
+        outlet: &mut Outlet,
+    ) {
+        let Self { done: Done { reply, last, filtered }, ticket, witness, took } = self;
+        outlet.last(instead.unwrap_or(last)).await;
+        let untold = Done { reply, last: Last::Pieces(Vec::new()), filtered };
+        Self { done: untold, ticket, witness, took }.settle(call).await;
+    }
+
+    /// Somebody else is asked instead.
+    pub(super) async fn fail(self, call: &Call) -> Failed {
+        let filtered =
+            || Fault::new(FaultKind::ModelRejected, "a filter of the provider's declined");
+        let fault = self.done.reply.as_ref().err().map(|failure| failure.fault.clone());
+        let (how, fault) = (self.done.failed(), fault.unwrap_or_else(filtered));
+        Failed { how, fault, last: self.settle(call).await }
+    }
+
+    /// What would have been told.
+    async fn settle(self, call: &Call) -> Last {
+        let Self { done, ticket, witness, .. } = self;
+        let cost = ticket.cost_of(&done.reply);
+        if let Err(unkept) = ticket.settle(cost, &done.reply, witness.take()).await {
+            tracing::error!(fault = %unkept.fault, "a call is not recorded yet");
+            call.gateway.backlog.keep(unkept);
+        }
+        done.last
+    }
+}
+
+impl Done {
+    pub(super) fn is_untold_failure(&self) -> bool {
+        self.reply.is_err() && !matches!(self.last, Last::Pieces(_))
+    }
+
+    /// How it failed, as far as somebody else may be asked: the client has heard nothing yet.
+    /// Being asked too often is for the client to wait for.
+    pub(super) fn failed(&self) -> Option<Failure> {
+        let told = matches!(self.last, Last::Pieces(_));
+        let limited = self.reply.as_ref().is_err_and(|failure| failure.rate_limited);
+        match (told || limited, self.filtered) {
+            (true, _) => None,
+            (false, true) => Some(Failure::Filter),
+            (false, false) => failure_of_call(&self.reply),
+        }
+    }
+}
