@@ -1,11 +1,12 @@
 //! Whatever a client says is understood or refused.
 
 use super::asked::Asked;
-use super::{bounds, chat, messages, responses};
+use super::{bounds, chat, messages, overheard, responses};
 use crate::llm::Family;
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use synthd_actors::model::{ChatRequest, Role};
 
 const WORDS: [&str; 30] = [
     "model",
@@ -58,17 +59,25 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+fn roles(request: &ChatRequest) -> Vec<Role> {
+    request.messages.iter().map(|message| message.role).collect()
+}
+
 fn survived(body: &Value) {
     for family in [Family::OpenAiChat, Family::Anthropic, Family::Responses] {
         let Ok(asked) = Asked::read(family, Bytes::from(body.to_string())) else { continue };
         drop((bounds::unbounded(&asked, true), asked.named("m").ok()));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
+        let heard = overheard::overheard(&asked, 7);
+        // What was understood was overheard too.
         let canonical = match family {
             Family::OpenAiChat => chat::canonical(&asked.json, 7),
             Family::Anthropic => messages::canonical(&asked.json, 7),
             Family::Responses => responses::canonical(&asked.json, 7),
         };
-        drop(canonical.ok());
+        if let Ok(canonical) = canonical {
+            assert_eq!(roles(&canonical), roles(&heard), "{body}");
+        }
     }
 }
 
