@@ -245,9 +245,13 @@ async fn own_guest(sandbox: &mut dyn synthd_actors::ports::Sandbox) -> u32 {
     let number = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
     let marker = format!("whose-{}-{number}-", std::process::id());
     ok(sandbox, &format!("(exec sh -c ': {marker}; sleep 1000; :') & :")).await;
-    // Between fork and exec a process shows no command line at all.
-    until("its shell is seen", || !processes_with(&marker).is_empty());
-    parent_of(processes_with(&marker)[0])
+    // Between fork and exec a process shows no command line at all, so it is looked at once.
+    let mut seen = None;
+    until("its shell is seen", || {
+        seen = processes_with(&marker).first().copied();
+        seen.is_some()
+    });
+    parent_of(seen.unwrap())
 }
 
 fn parent_of(pid: u32) -> u32 {
