@@ -4,11 +4,14 @@ use super::CollectorActor;
 use crate::model::{Entry, Fault};
 use crate::policy::Intensity;
 use crate::ports::{Journal, StoreFault};
-use crate::supervisor::{Ended, Handle, panic_text, spawn, supervise};
+use crate::supervisor::{Ended, Handle, panic_text, payload_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -57,6 +60,7 @@ impl CollectorHandle {
         let closed = |_| crate::supervisor::Gone("collector");
         let place = self.places.clone().acquire_owned().await.map_err(closed)?;
         // Money and calls belong to no attempt that could be dead: nobody is asked about them.
+        let of_calls = entries.iter().all(is_of_call);
         let entries = match entries.iter().any(is_fenced) {
             true => self.sifted(entries).await?,
             false => {
@@ -66,6 +70,9 @@ impl CollectorHandle {
         };
         if entries.is_empty() {
             return Ok(());
+        }
+        if of_calls {
+            return Ok(here(self.journal.append(entries)).await?);
         }
         let journal = self.journal.clone();
         // In a task of its own, which the caller's end does not end: what has begun to be
@@ -97,6 +104,26 @@ impl CollectorHandle {
     pub fn raw(&self) -> &Handle<CollectorActor> {
         &self.handle
     }
+}
+
+/// What calls record: they have a task of their own, which nobody's end cuts short, and a
+/// second one for every hold and settlement would cost what a model's answer must not wait for.
+fn is_of_call(entry: &Entry) -> bool {
+    matches!(entry, Entry::Held { .. } | Entry::Settled { .. } | Entry::Called(_))
+}
+
+/// A store that panics is a fault that is answered here, too.
+async fn here(
+    append: impl Future<Output = Result<(), StoreFault>>,
+) -> Result<(), StoreFault> {
+    let mut append = std::pin::pin!(append);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| append.as_mut().poll(cx)));
+        polled.unwrap_or_else(|panic| {
+            Poll::Ready(Err(StoreFault::new("append", payload_text(panic))))
+        })
+    })
+    .await
 }
 
 /// Whether an entry may come from an attempt that counts no more, or says which one counts.

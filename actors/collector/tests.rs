@@ -123,10 +123,14 @@ fn a_failing_store_answers() {
         let fault = kit.world.collector.record(vec![started(1)]).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::Store);
         kit.journal.break_down(false);
-        kit.journal.traps.once("append", crate::testkit::Trap::Panic);
         let before = tokio::time::Instant::now();
-        let fault = kit.world.collector.record(vec![started(1)]).await.unwrap_err();
-        assert_eq!((fault.kind, before.elapsed()), (FaultKind::Store, Duration::ZERO));
+        let settled = Entry::Settled { id: "ep-0/1/0/0".to_owned(), amount: Money::ZERO };
+        for entry in [started(1), settled] {
+            kit.journal.traps.once("append", crate::testkit::Trap::Panic);
+            let fault = kit.world.collector.record(vec![entry]).await.unwrap_err();
+            assert_eq!((fault.kind, before.elapsed()), (FaultKind::Store, Duration::ZERO));
+            assert!(fault.message.contains("a test asked for it"), "{fault}");
+        }
         assert_eq!(kit.world.collector.stats().await.queue_depth, 0);
     });
 }

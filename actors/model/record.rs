@@ -6,6 +6,7 @@ use super::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Where a campaign stands.
 ///
@@ -224,7 +225,8 @@ pub enum Entry {
         id: String,
         amount: Money,
     },
-    /// One try of a call, whatever came of it.
-    Called(Box<CallRecord>),
+    /// One try of a call, whatever came of it. Shared, because it is large, and kept by who
+    /// appends it until it is known to be there.
+    Called(Arc<CallRecord>),
     DatasetWritten(DatasetRecord),
 }

@@ -129,6 +129,11 @@ impl Ticket {
         &self.way.model
     }
 
+    /// Which call it is for.
+    pub fn place(&self) -> &CallPlace {
+        &self.place
+    }
+
     /// Which of the model's keys it is.
     pub fn key(&self) -> usize {
         self.slot.number_of(&self.way)
@@ -186,7 +191,7 @@ impl Ticket {
         exchange: Exchange,
     ) -> Entry {
         let counted = reply.as_ref().ok().filter(|reply| is_counted(reply));
-        Entry::Called(Box::new(CallRecord {
+        Entry::Called(Arc::new(CallRecord {
             place: self.place.clone(),
             model: self.slot.config.name.clone(),
             provider: self.way.provider().map(str::to_owned),

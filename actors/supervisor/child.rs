@@ -12,6 +12,7 @@ use super::census;
 use super::handle::Handle;
 use crate::policy::Intensity;
 use actix::{Actor, Addr, AsyncContext, Context};
+use std::any::Any;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -78,7 +79,11 @@ where
 
 /// What a panic said.
 pub fn panic_text(failure: tokio::task::JoinError) -> String {
-    let Ok(payload) = failure.try_into_panic() else { return "cancelled".to_owned() };
+    failure.try_into_panic().map_or_else(|_| "cancelled".to_owned(), payload_text)
+}
+
+/// The same of one that was caught.
+pub fn payload_text(payload: Box<dyn Any + Send>) -> String {
     match payload.downcast::<String>() {
         Ok(text) => *text,
         Err(payload) => payload

@@ -9,6 +9,6 @@ mod tests;
 
 #[cfg(any(test, feature = "testkit"))]
 pub use census::Census;
-pub use child::{Ended, panic_text, spawn_actor, supervise};
+pub use child::{Ended, panic_text, payload_text, spawn_actor, supervise};
 pub use handle::{Gone, Handle};
 pub use spawn::spawn;

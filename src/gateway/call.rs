@@ -70,7 +70,7 @@ impl Call {
             let place = CallPlace { retry: place.retry + asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
             report.begins();
-            let failed = match self.try_one(&next, &place, &asked, outlet).await {
+            let failed = match self.try_one(&next, place, &asked, outlet).await {
                 Err(Untried::Left) => return,
                 Err(Untried::Failed(failed)) => failed,
                 Ok(tried) => {

@@ -28,24 +28,27 @@ const UNNAMED: &str = "default";
 
 /// What clients show instead of a provider's key.
 #[derive(Clone)]
-pub struct Token(SecretString);
+pub struct Token {
+    secret: SecretString,
+    digest: String,
+}
 
 impl Token {
     /// One that somebody chose.
     pub fn of(text: &str) -> Self {
-        Self(SecretString::from(text))
+        Self { secret: SecretString::from(text), digest: digest_of(&["token", text]) }
     }
 
     /// One that nobody can guess.
     pub fn fresh() -> std::io::Result<Self> {
         let mut random = [0; 24];
         getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
-        Ok(Self(SecretString::from(format!("sgw-{}", hex::encode(random)))))
+        Ok(Self::of(&format!("sgw-{}", hex::encode(random))))
     }
 
     /// To be told to the user once.
     pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+        self.secret.expose_secret()
     }
 
     /// The session's name, if this is the token. Compared by digest, so that the time it
@@ -56,7 +59,7 @@ impl Token {
             true => shown.split_at(own.len()),
             false => (shown, ""),
         };
-        if digest_of(&["token", token]) != digest_of(&["token", own]) {
+        if digest_of(&["token", token]) != self.digest {
             return None;
         }
         if name.is_empty() {

@@ -4,11 +4,16 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, error::Error};
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::fmt;
 
 /// An object as its keys and the text of their values, in the order they came.
-pub(super) struct Object<'b>(Vec<(String, Text<'b>)>);
+pub(super) struct Object<'b>(Vec<(Key<'b>, Text<'b>)>);
+
+/// In the text itself, unless it is written there oddly.
+#[derive(Deserialize, Serialize)]
+#[serde(transparent)]
+struct Key<'b>(#[serde(borrow)] Cow<'b, str>);
 
 enum Text<'b> {
     Kept(&'b RawValue),
@@ -22,16 +27,17 @@ impl<'b> Object<'b> {
 
     /// Whether what a reader makes of it depends on which of two keys he believes.
     pub(super) fn has_twice(&self) -> bool {
-        let keys: HashSet<&str> = self.0.iter().map(|(key, _)| key.as_str()).collect();
-        keys.len() < self.0.len()
+        let mut keys: Vec<&str> = self.0.iter().map(|(key, _)| &*key.0).collect();
+        keys.sort_unstable();
+        keys.windows(2).any(|two| two[0] == two[1])
     }
 
     /// Replaces a key's value, or adds the key. One that came twice stands once.
-    pub(super) fn set(&mut self, key: &str, value: Value) {
-        let first = self.0.iter().position(|(known, _)| known == key);
-        self.0.retain(|(known, _)| known != key);
+    pub(super) fn set(&mut self, key: &'b str, value: Value) {
+        let first = self.0.iter().position(|(known, _)| known.0 == key);
+        self.0.retain(|(known, _)| known.0 != key);
         let at = first.unwrap_or(self.0.len()).min(self.0.len());
-        self.0.insert(at, (key.to_owned(), Text::Set(value)));
+        self.0.insert(at, (Key(Cow::Borrowed(key)), Text::Set(value)));
     }
 
     pub(super) fn write(&self) -> Result<Vec<u8>, Error> {
@@ -51,7 +57,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
+                while let Some((key, value)) = map.next_entry::<Key<'de>, &RawValue>()? {
                     entries.push((key, Text::Kept(value)));
                 }
                 Ok(Object(entries))

@@ -61,7 +61,7 @@ impl Call {
     pub(super) async fn try_one(
         &self,
         (name, why): &(String, String),
-        place: &CallPlace,
+        place: CallPlace,
         before: &[String],
         outlet: &mut Outlet,
     ) -> Result<Tried, Untried> {
@@ -79,8 +79,7 @@ impl Call {
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
         let output_cap = self.session.agent().map_or(gateway.output_cap, |a| a.output_cap);
         let worst = asked.worst(output_cap, upstream);
-        let ticket =
-            gateway.router.admit(place.clone(), name, why, worst, before, &self.unwanted).await;
+        let ticket = gateway.router.admit(place, name, why, worst, before, &self.unwanted).await;
         let mut ticket = match ticket {
             Ok(ticket) => ticket,
             Err(_) if self.unwanted.is_cancelled() => return Err(Untried::Left),
@@ -99,7 +98,7 @@ impl Call {
             asked,
             keyed: behind.keys.get(ticket.key()).ok_or_else(no_key)?,
             is_own: behind.is_own,
-            place,
+            place: ticket.place(),
             witness: &witness,
             headers: &self.headers,
             stage: self.session.agent().map(|agent| &agent.stage),

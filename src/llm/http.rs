@@ -58,6 +58,7 @@ pub(super) fn client() -> Result<Client, Fault> {
 /// An answer whose body has not been read.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// Of the response, which has none any more.
     pub(super) headers: HeaderMap,
     response: Response,
     idle: Duration,
@@ -71,12 +72,7 @@ pub(super) async fn send(
     witness: &Witness,
 ) -> Result<Answer, CallFault> {
     match timeout(patience.first_byte, request.send()).await {
-        Ok(Ok(response)) => {
-            let (status, headers) = (response.status(), response.headers().clone());
-            witness.answered(status.as_u16(), kept(&headers));
-            let (witness, idle) = (witness.clone(), patience.idle);
-            Ok(Answer { status, headers, response, idle, witness })
-        }
+        Ok(Ok(response)) => Ok(Answer::of(response, patience.idle, witness.clone())),
         Ok(Err(error)) => Err(unsent(&error)),
         Err(_) => Err(silent("it does not answer")),
     }
@@ -92,10 +88,13 @@ fn kept(headers: &HeaderMap) -> Headers {
 impl Answer {
     /// One that somebody gave before.
     pub(super) fn recorded(response: http::Response<Vec<u8>>, witness: Witness) -> Self {
-        let response = Response::from(response);
-        let (status, headers) = (response.status(), response.headers().clone());
+        Self::of(Response::from(response), Patience::default().idle, witness)
+    }
+
+    fn of(mut response: Response, idle: Duration, witness: Witness) -> Self {
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         witness.answered(status.as_u16(), kept(&headers));
-        Self { status, headers, response, idle: Patience::default().idle, witness }
+        Self { status, headers, response, idle, witness }
     }
 
     pub(super) fn is_events(&self) -> bool {

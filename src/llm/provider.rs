@@ -7,9 +7,12 @@ use super::http::{self, Answer};
 use super::key::{Key, KeyIn};
 use super::tape::Way;
 use bytes::Bytes;
-use reqwest::Client;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Url};
 use serde_json::Value;
-use synthd_actors::model::{CallFault, Charge, ChatReply, Endpoint, Fault, Headers, Witness};
+use synthd_actors::model::{
+    CallFault, Charge, ChatReply, Endpoint, Fault, FaultKind, Headers, Witness,
+};
 use synthd_actors::ports::CallContext;
 
 const JSON: &str = "application/json";
@@ -17,7 +20,7 @@ const STREAM_OR_JSON: &str = "text/event-stream, application/json";
 
 pub(super) struct Provider {
     client: Client,
-    url: String,
+    url: Url,
     dialect: String,
     key: Option<Key>,
     way: Way,
@@ -32,7 +35,7 @@ impl Provider {
         way: impl Into<Way>,
     ) -> Result<Self, Fault> {
         let key = key.map(|(place, key)| Key::new(place, key)).transpose()?;
-        let url = format!("{}/{path}", endpoint.base_url.trim_end_matches('/'));
+        let url = url(&endpoint.base_url, path)?;
         let dialect = endpoint.dialect.clone();
         Ok(Self { client: http::client()?, url, dialect, key, way: way.into() })
     }
@@ -70,15 +73,17 @@ impl Provider {
         };
         let witness = &context.witness;
         let own = [("content-type", JSON), ("accept", STREAM_OR_JSON)];
-        let headers: Headers = own.iter().chain(headers).map(owned).collect();
-        let mut post = self.client.post(&self.url);
-        for (name, value) in &headers {
-            post = post.header(name, value);
+        let kept: Headers = own.iter().chain(headers).map(owned).collect();
+        witness.sent(self.url.as_str(), &self.dialect, kept, &body);
+        let mut post = self.client.post(self.url.clone());
+        post = post.header(CONTENT_TYPE, HeaderValue::from_static(JSON));
+        post = post.header(ACCEPT, HeaderValue::from_static(STREAM_OR_JSON));
+        for (name, value) in headers {
+            post = post.header(*name, *value);
         }
         if let Some(key) = &self.key {
             post = key.put(post);
         }
-        witness.sent(&self.url, &self.dialect, headers, &body);
         http::send(post.body(body), patience, witness).await
     }
 
@@ -111,6 +116,13 @@ impl Provider {
         }
         Err(faults::refused(status, &headers, &said))
     }
+}
+
+fn url(base: &str, path: &str) -> Result<Url, Fault> {
+    let url = format!("{}/{path}", base.trim_end_matches('/'));
+    Url::parse(&url).map_err(|error| {
+        Fault::new(FaultKind::ModelPermanent, format!("{url} is no address: {error}"))
+    })
 }
 
 fn owned((name, value): &(&str, &str)) -> (String, String) {

@@ -172,15 +172,15 @@ pub struct Piece {
 }
 
 impl Passage {
-    fn new(answer: Answer, family: Family) -> Self {
+    fn new(mut answer: Answer, family: Family) -> Self {
         let assembly = match family {
             Family::OpenAiChat => Assembly::Chat(ChatAssembly::default()),
             Family::Anthropic => Assembly::Messages(MessagesAssembly::default()),
             Family::Responses => Assembly::Responses(ResponsesAssembly::default()),
         };
         Self {
-            headers: answer.headers.clone(),
             is_stream: answer.is_events(),
+            headers: std::mem::take(&mut answer.headers),
             pieces: Box::pin(answer.pieces()),
             splitter: Splitter::default(),
             waiting: VecDeque::new(),

@@ -17,7 +17,7 @@ use synthd_actors::model::{
 
 /// A call made ready for its row.
 pub(super) struct Packed {
-    pub(super) call: CallRecord,
+    pub(super) call: Arc<CallRecord>,
     base: Option<String>,
     head: usize,
     tail: usize,
@@ -30,7 +30,7 @@ pub(super) struct Packed {
 }
 
 /// What nobody searches by.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Rest {
     url: String,
     dialect: String,
@@ -42,6 +42,35 @@ struct Rest {
     provider: Option<String>,
     #[serde(default)]
     why: String,
+}
+
+/// The same as it is written, still where it was.
+#[derive(Serialize)]
+struct RestOf<'c> {
+    url: &'c str,
+    dialect: &'c str,
+    request_headers: &'c Headers,
+    response_headers: &'c Headers,
+    usage: Option<Usage>,
+    fault: Option<&'c Fault>,
+    provider: Option<&'c str>,
+    why: &'c str,
+}
+
+impl<'c> RestOf<'c> {
+    fn of(call: &'c CallRecord) -> Self {
+        let exchange = &call.exchange;
+        Self {
+            url: &exchange.url,
+            dialect: &exchange.dialect,
+            request_headers: &exchange.request_headers,
+            response_headers: &exchange.response_headers,
+            usage: call.usage,
+            fault: call.fault.as_ref(),
+            provider: call.provider.as_deref(),
+            why: &call.why,
+        }
+    }
 }
 
 /// One line of a list.
@@ -68,40 +97,28 @@ pub struct CallLine {
     pub response_bytes: u64,
 }
 
-pub(super) fn pack(mut call: CallRecord, newest: &Newest) -> Result<Packed> {
-    let exchange = &mut call.exchange;
-    let body: Arc<[u8]> = std::mem::take(&mut exchange.request).into();
-    let response = std::mem::take(&mut exchange.response);
+pub(super) fn pack(call: Arc<CallRecord>, newest: &Newest) -> Result<Packed> {
+    let body: Arc<[u8]> = call.exchange.request.as_slice().into();
     let base = newest.base(&call.place.episode);
     let (head, tail) = base.as_ref().map_or((0, 0), |base| likeness::common(&base.body, &body));
-    let rest = Rest {
-        url: std::mem::take(&mut exchange.url),
-        dialect: std::mem::take(&mut exchange.dialect),
-        request_headers: std::mem::take(&mut exchange.request_headers),
-        response_headers: std::mem::take(&mut exchange.response_headers),
-        usage: call.usage,
-        fault: call.fault.clone(),
-        provider: call.provider.take(),
-        why: std::mem::take(&mut call.why),
-    };
     let depth = base.as_ref().map_or(0, |base| base.depth + 1);
     Ok(Packed {
         request: blob::pack(&body[head..body.len() - tail])?,
-        response: blob::pack(&response)?,
-        rest: blob::encode(&rest)?,
+        response: blob::pack(&call.exchange.response)?,
+        rest: blob::encode(&RestOf::of(&call))?,
         digest: digest(&body),
         base: base.map(|base| base.id),
         head,
         tail,
         known: Known { id: call.place.id(), body, depth },
-        call: CallRecord { exchange: Exchange { response, ..call.exchange }, ..call },
+        call,
     })
 }
 
 /// One that is there stands: a second one is the same one, sent again.
 pub(super) fn add(conn: &Connection, fences: &mut Fences, packed: &Packed) -> Result {
     let Packed { call, known, .. } = packed;
-    let CallRecord { place, exchange, .. } = call;
+    let CallRecord { place, exchange, .. } = &**call;
     let base = packed.base.as_ref().map(|id| key_of(conn, id)).transpose()?;
     let (campaign, episode) = fences.owner(conn, &place.campaign, &place.episode)?;
     conn.prepare_cached(

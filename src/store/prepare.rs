@@ -50,7 +50,7 @@ pub(super) fn is_heavy(entries: &[Entry]) -> bool {
 pub(super) fn prepare(entries: Vec<Entry>, newest: &Newest) -> Result<Vec<Write>, Trouble> {
     let write = |entry| match entry {
         Entry::Called(call) => {
-            let packed = calls::pack(*call, newest)?;
+            let packed = calls::pack(call, newest)?;
             Ok(Write { entry: Deed::Call(Box::new(packed)), body: Vec::new() })
         }
         entry => Ok(Write { body: body(&entry)?, entry: Deed::Entry(entry) }),

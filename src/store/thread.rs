@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! wait ──► gather what is queued ──► commit ──► sync ──► answer ──► wait
-//!   │                                            ▲ a hold, a barrier, or time has passed
-//!   └── queue closed ──► sync, checkpoint, close
+//!   │              │ settlements alone ▲          ▲ a hold, a barrier, or time has passed
+//!   │              └──► put by ────────┘ with the next commit, or time has passed
+//!   └── queue closed ──► commit what was put by, sync, checkpoint, close
 //! ```
 //!
 //! A commit survives the death of the process. Only a sync survives a power cut. A hold waits
-//! for it; a settlement, whose hold stands meanwhile, shares the next hold's, or has its own
-//! after [`SETTLE_WITHIN`]: so no hold waits for the sync of a settlement. Everything else gets
-//! it within [`SYNC_WITHIN`].
+//! for it; a settlement, whose hold stands meanwhile, shares the commit and the sync of the next
+//! hold, or has its own after [`SETTLE_WITHIN`]: so no hold waits for a settlement's, and the
+//! pages that both change are written once. Everything else gets its sync within
+//! [`SYNC_WITHIN`].
 
 use super::batch;
 use super::fence::Fences;
@@ -41,8 +43,11 @@ pub(super) struct Thread {
     requests: Receiver<Request>,
     counters: Arc<Counters>,
     unsynced_since: Option<Instant>,
-    /// Committed, and answered after the next sync; since when the first of them waits.
+    /// Settlements that wait for the next commit.
+    put_by: Vec<Append>,
+    /// Settlements that are committed, and answered after the next sync.
     settled: Vec<Append>,
+    /// Since when the first of either waits.
     settled_since: Option<Instant>,
     /// Why nothing is accepted any more: after a failed sync nobody knows what is on the disk.
     broken: Option<String>,
@@ -64,6 +69,7 @@ impl Thread {
             requests,
             counters,
             unsynced_since: None,
+            put_by: Vec::new(),
             settled: Vec::new(),
             settled_since: None,
             broken: None,
@@ -107,7 +113,12 @@ impl Thread {
     }
 
     fn serve(&mut self, batch: Batch) {
-        let answers = self.commit(batch.appends);
+        if self.can_wait(&batch) {
+            return self.put_by(batch.appends);
+        }
+        let mut appends = std::mem::take(&mut self.put_by);
+        appends.extend(batch.appends);
+        let answers = self.commit(appends);
         let hold = answers.iter().any(|(a, answer)| a.promise == Promise::Synced && answer.is_ok());
         if !hold && batch.barriers.is_empty() && !self.is_sync_due() {
             answers.into_iter().for_each(|(append, answer)| self.answer_or_wait(append, answer));
@@ -124,6 +135,22 @@ impl Thread {
         for barrier in batch.barriers {
             // Whoever asked may be gone by now.
             barrier.send(synced.clone()).ok();
+        }
+    }
+
+    /// Settlements alone: a hold is seldom far, and takes them along.
+    fn can_wait(&self, batch: &Batch) -> bool {
+        let soon = |append: &Append| append.promise == Promise::SyncedSoon;
+        batch.barriers.is_empty()
+            && batch.appends.iter().all(soon)
+            && self.put_by.len() < BATCH_BOUND
+            && !self.is_sync_due()
+    }
+
+    fn put_by(&mut self, settlements: Vec<Append>) {
+        if !settlements.is_empty() {
+            self.settled_since.get_or_insert_with(Instant::now);
+            self.put_by.extend(settlements);
         }
     }
 
@@ -210,6 +237,10 @@ impl Thread {
     }
 
     fn close(mut self) {
+        let put_by = std::mem::take(&mut self.put_by);
+        for (append, answer) in self.commit(put_by) {
+            self.answer_or_wait(append, answer);
+        }
         let synced = self.sync();
         if let Err(fault) = &synced {
             tracing::error!(%fault, "the store was closed without a last sync");
@@ -289,6 +320,10 @@ mod tests {
         thread.counters.look()
     }
 
+    fn done(stats: &StoreStats) -> (u64, u64) {
+        (stats.commits, stats.syncs)
+    }
+
     fn a_second_passes(thread: &mut Thread) {
         thread.unsynced_since = thread.unsynced_since.and_then(|t| t.checked_sub(SYNC_WITHIN));
     }
@@ -321,18 +356,51 @@ mod tests {
         let (_dir, queue, mut thread) = thread(None);
         let mut settled = promised(&queue, Promise::SyncedSoon);
         thread.settled_since = Some(Instant::now() + Duration::from_secs(3_600));
-        assert_eq!(turn_over(&mut thread).syncs, 0);
+        assert_eq!(done(&turn_over(&mut thread)), (0, 0));
         assert!(settled.try_recv().is_err(), "it is not on the disk yet");
         let mut held = promised(&queue, Promise::Synced);
-        assert_eq!(turn_over(&mut thread).syncs, 1);
+        assert_eq!(done(&turn_over(&mut thread)), (1, 1));
         held.try_recv().unwrap().unwrap();
         settled.try_recv().unwrap().unwrap();
         let mut alone = promised(&queue, Promise::SyncedSoon);
         while alone.try_recv().is_err() {
             turn_over(&mut thread);
         }
-        assert_eq!(thread.counters.look().syncs, 2);
+        assert_eq!(done(&thread.counters.look()), (2, 2));
         assert!(thread.settled.is_empty() && thread.settled_since.is_none());
+    }
+
+    /// What needs no sync takes them into its commit, and is not kept waiting for theirs.
+    #[test]
+    fn what_waits_for_no_sync_does_not_wait_for_that_of_a_settlement() {
+        let (_dir, queue, mut thread) = thread(None);
+        let mut settled = promised(&queue, Promise::SyncedSoon);
+        thread.settled_since = Some(Instant::now() + Duration::from_secs(3_600));
+        turn_over(&mut thread);
+        let mut turn = append(&queue);
+        assert_eq!(done(&turn_over(&mut thread)), (1, 0));
+        turn.try_recv().unwrap().unwrap();
+        assert!(settled.try_recv().is_err(), "it is committed, and not on the disk yet");
+        let mut asked = barrier(&queue);
+        assert_eq!(done(&turn_over(&mut thread)), (1, 1));
+        asked.try_recv().unwrap().unwrap();
+        settled.try_recv().unwrap().unwrap();
+    }
+
+    #[test]
+    fn settlements_that_wait_are_bounded_and_outlive_the_end_of_the_queue() {
+        let (_dir, queue, mut thread) = thread(None);
+        thread.settled_since = Some(Instant::now() + Duration::from_secs(3_600));
+        let mut answers: Vec<_> =
+            (0..BATCH_BOUND + 2).map(|_| promised(&queue, Promise::SyncedSoon)).collect();
+        assert_eq!(done(&turn_over(&mut thread)), (0, 0));
+        assert_eq!(turn_over(&mut thread).commits, 1);
+        answers.push(promised(&queue, Promise::SyncedSoon));
+        turn_over(&mut thread);
+        thread.close();
+        for mut answer in answers {
+            answer.try_recv().unwrap().unwrap();
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::money::{Provider, cannot, command, summary, write_campaign};
 use super::{ask, context, made, model, request};
 use serde_json::json;
 use std::path::Path;
+use std::sync::Arc;
 use synthd::store::Store;
 use synthd_actors::model::*;
 use synthd_actors::ports::{CallContext, Journal};
@@ -103,7 +104,7 @@ async fn record(directory: &Path, call: &CallContext, exchange: Exchange) {
     let entries = vec![
         Entry::CampaignOpened(opened),
         Entry::Planned(vec![plan]),
-        Entry::Called(Box::new(called)),
+        Entry::Called(Arc::new(called)),
     ];
     store.append(entries).await.unwrap();
 }

@@ -218,19 +218,20 @@ fn text_of(value: Option<&Value>) -> String {
 
 /// None where what must be there is not.
 fn usage_of(usage: &Value) -> Option<Usage> {
-    let count = |pointer: &str| usage.pointer(pointer).and_then(Value::as_u64);
-    let (input, output) = (count("/prompt_tokens")?, count("/completion_tokens")?);
-    let reasoning = count("/completion_tokens_details/reasoning_tokens");
+    let count = |key: &str| usage[key].as_u64();
+    let detail = |of: &str, key: &str| usage[of][key].as_u64();
+    let (input, output) = (count("prompt_tokens")?, count("completion_tokens")?);
+    let reasoning = detail("completion_tokens_details", "reasoning_tokens");
     // Some hosts count reasoning apart; then only the total has it.
     let apart = reasoning.filter(|reasoning| {
-        count("/total_tokens") == Some(input.saturating_add(output).saturating_add(*reasoning))
+        count("total_tokens") == Some(input.saturating_add(output).saturating_add(*reasoning))
     });
-    let cached = count("/prompt_tokens_details/cached_tokens");
+    let cached = detail("prompt_tokens_details", "cached_tokens");
     Some(Usage {
         input_tokens: input,
         output_tokens: output.saturating_add(apart.unwrap_or(0)),
-        cached_tokens: cached.or_else(|| count("/prompt_cache_hit_tokens")),
-        cache_write_tokens: count("/prompt_tokens_details/cache_write_tokens"),
+        cached_tokens: cached.or_else(|| count("prompt_cache_hit_tokens")),
+        cache_write_tokens: detail("prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens: reasoning,
     })
 }

@@ -2,6 +2,7 @@
 
 use super::samples::*;
 use super::*;
+use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
     Attempt, CallPlace, CallRecord, Exchange, Fault, FaultKind, Money, Usage,
@@ -58,13 +59,13 @@ async fn calls_are_kept_byte_for_byte_and_their_repetitions_once() {
     let (dir, store) = started(1).await;
     let calls: Vec<CallRecord> = (0..80).map(|turn| call(turn, request(turn))).collect();
     for call in &calls[..70] {
-        keep(&store, Entry::Called(Box::new(call.clone()))).await;
+        keep(&store, Entry::Called(Arc::new(call.clone()))).await;
     }
     drop(store);
     // One that knows nothing of what was sent before.
     let store = Store::open(dir.path()).unwrap();
     for call in &calls[70..] {
-        keep(&store, Entry::Called(Box::new(call.clone()))).await;
+        keep(&store, Entry::Called(Arc::new(call.clone()))).await;
     }
     for call in &calls {
         assert_eq!(store.call(&call.place.id()).await.unwrap().as_ref(), Some(call));
@@ -86,10 +87,10 @@ async fn a_call_is_kept_with_its_settlement_or_not_at_all() {
         place: CallPlace { campaign: name("other"), ..call(0, Vec::new()).place },
         ..call(0, Vec::new())
     };
-    let entries = vec![turn("c", 0, 1, 0, 10), Entry::Called(Box::new(stranger))];
+    let entries = vec![turn("c", 0, 1, 0, 10), Entry::Called(Arc::new(stranger))];
     store.append(entries).await.unwrap_err();
     assert_eq!(store.episodes(&name("c")).await.unwrap()[0].steps, 0);
     // What was never kept is nothing to go by.
-    keep(&store, Entry::Called(Box::new(call(1, request(1))))).await;
+    keep(&store, Entry::Called(Arc::new(call(1, request(1))))).await;
     assert_eq!(store.call("ep-c-0/1/1/0").await.unwrap(), Some(call(1, request(1))));
 }
