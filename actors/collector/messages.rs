@@ -113,9 +113,7 @@ fn is_of_call(entry: &Entry) -> bool {
 }
 
 /// A store that panics is a fault that is answered here, too.
-async fn here(
-    append: impl Future<Output = Result<(), StoreFault>>,
-) -> Result<(), StoreFault> {
+async fn here(append: impl Future<Output = Result<(), StoreFault>>) -> Result<(), StoreFault> {
     let mut append = std::pin::pin!(append);
     poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| append.as_mut().poll(cx)));

@@ -1,7 +1,7 @@
 //! Fences, back-pressure, and what a rebuilt collector still knows.
 
 use crate::model::{Attempt, CampaignName, Entry, EpisodeId, Fault, FaultKind, PlannedEpisode};
-use crate::model::{CampaignRecord, CampaignState, TaskId};
+use crate::model::{CampaignRecord, CampaignState, Money, TaskId};
 use crate::ports::Journal;
 use crate::testkit::{Kit, Options, Panic, in_test_system};
 use std::time::Duration;
@@ -129,7 +129,7 @@ fn a_failing_store_answers() {
             kit.journal.traps.once("append", crate::testkit::Trap::Panic);
             let fault = kit.world.collector.record(vec![entry]).await.unwrap_err();
             assert_eq!((fault.kind, before.elapsed()), (FaultKind::Store, Duration::ZERO));
-            assert!(fault.message.contains("a test asked for it"), "{fault}");
+            assert!(fault.message.contains("a trap at append"), "{fault}");
         }
         assert_eq!(kit.world.collector.stats().await.queue_depth, 0);
     });

@@ -160,42 +160,45 @@ impl Ticket {
     }
 
     /// Replaces the hold by the cost, and keeps what went over the wire.
-    pub async fn settle(
+    pub fn settle(
         mut self,
         cost: Money,
         reply: &Result<ChatReply, CallFault>,
         exchange: Option<Exchange>,
-    ) -> Result<(), Unkept> {
+    ) -> impl Future<Output = Result<(), Unkept>> + use<> {
         let mut entries = Vec::new();
         self.heard(reply);
-        entries
-            .extend(self.held.as_ref().map(|h| Entry::Settled { id: h.id.clone(), amount: cost }));
+        let (held, collector) = (self.held.take(), self.office.collector.clone());
+        entries.extend(held.as_ref().map(|h| Entry::Settled { id: h.id.clone(), amount: cost }));
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
-        let written = match entries.is_empty() {
-            true => Ok(()),
-            false => {
-                let written = self.office.collector.record(entries.clone()).await;
-                written.map_err(|fault| Unkept { fault, entries })
+        // Whoever waits for the disk has the ticket and the reply no more.
+        async move {
+            let written = match entries.is_empty() {
+                true => Ok(()),
+                false => {
+                    let written = collector.record(entries.clone()).await;
+                    written.map_err(|fault| Unkept { fault, entries })
+                }
+            };
+            if let Some(held) = held {
+                held.settle(cost);
             }
-        };
-        if let Some(held) = self.held.take() {
-            held.settle(cost);
+            written
         }
-        written
     }
 
     fn record(
-        &self,
+        self,
         cost: Money,
         reply: &Result<ChatReply, CallFault>,
         exchange: Exchange,
     ) -> Entry {
         let counted = reply.as_ref().ok().filter(|reply| is_counted(reply));
         Entry::Called(Arc::new(CallRecord {
-            place: self.place.clone(),
             model: self.slot.config.name.clone(),
             provider: self.way.provider().map(str::to_owned),
-            why: self.why.clone(),
+            place: self.place,
+            why: self.why,
             answered_by: reply.as_ref().ok().and_then(|reply| reply.answered_by.clone()),
             usage: counted.map(|reply| reply.usage),
             cost,

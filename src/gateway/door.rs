@@ -27,7 +27,6 @@ use tokio::sync::Semaphore;
 
 /// Connections at once.
 const MOST: usize = 4_096;
-const MOST_HEADERS: usize = 128;
 /// For the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// After an error of accepting, such as too many open files.
@@ -129,7 +128,6 @@ async fn attend(
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .max_headers(MOST_HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .await;
     if let Err(error) = served {

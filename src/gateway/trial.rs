@@ -11,7 +11,7 @@ use synthd_actors::model::{
     CallFault, CallPlace, ChatReply, Failure, Fault, FaultKind, Money, Witness,
 };
 use synthd_actors::ports::{CallContext, Stage};
-use synthd_actors::router::{Ticket, failure_of, failure_of_call};
+use synthd_actors::router::{Ticket, Unkept, failure_of, failure_of_call};
 use tokio::time::Instant;
 
 /// What is left to say at the end.
@@ -64,7 +64,7 @@ impl Call {
         place: CallPlace,
         before: &[String],
         outlet: &mut Outlet,
-    ) -> Result<Tried, Untried> {
+    ) -> Result<Box<Tried>, Untried> {
         let Self { gateway, asked, .. } = self;
         let Some((name, behind)) = gateway.models.get_key_value(name) else {
             let what = format!("there is no model {name:?}");
@@ -117,7 +117,7 @@ impl Call {
         }
         // Before the client is: others need not wait until he has read it.
         ticket.heard(&done.reply);
-        Ok(Tried { done, ticket, witness, took: left.elapsed() })
+        Ok(Box::new(Tried { done, ticket, witness, took: left.elapsed() }))
     }
 }
 
@@ -168,19 +168,18 @@ impl Tried {
     /// The hold stands while the client is told, so that nothing is forgotten, and nobody waits
     /// for a disk.
     pub(super) async fn tell_and_settle(
-        self,
+        mut self: Box<Self>,
         call: &Call,
         instead: Option<Last>,
         outlet: &mut Outlet,
     ) {
-        let Self { done: Done { reply, last, filtered }, ticket, witness, took } = self;
+        let last = std::mem::replace(&mut self.done.last, Last::Pieces(Vec::new()));
         outlet.last(instead.unwrap_or(last)).await;
-        let untold = Done { reply, last: Last::Pieces(Vec::new()), filtered };
-        Self { done: untold, ticket, witness, took }.settle(call).await;
+        self.settle(call).await;
     }
 
     /// Somebody else is asked instead.
-    pub(super) async fn fail(self, call: &Call) -> Failed {
+    pub(super) async fn fail(self: Box<Self>, call: &Call) -> Failed {
         let filtered =
             || Fault::new(FaultKind::ModelRejected, "a filter of the provider's declined");
         let fault = self.done.reply.as_ref().err().map(|failure| failure.fault.clone());
@@ -189,14 +188,19 @@ impl Tried {
     }
 
     /// What would have been told.
-    async fn settle(self, call: &Call) -> Last {
-        let Self { done, ticket, witness, .. } = self;
-        let cost = ticket.cost_of(&done.reply);
-        if let Err(unkept) = ticket.settle(cost, &done.reply, witness.take()).await {
+    async fn settle(self: Box<Self>, call: &Call) -> Last {
+        let (settling, last) = self.settling();
+        if let Err(unkept) = settling.await {
             tracing::error!(fault = %unkept.fault, "a call is not recorded yet");
             call.gateway.backlog.keep(unkept);
         }
-        done.last
+        last
+    }
+
+    fn settling(self: Box<Self>) -> (impl Future<Output = Result<(), Unkept>> + use<>, Last) {
+        let Self { done, ticket, witness, .. } = *self;
+        let cost = ticket.cost_of(&done.reply);
+        (ticket.settle(cost, &done.reply, witness.take()), done.last)
     }
 }
 

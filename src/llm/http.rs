@@ -37,7 +37,6 @@ impl Default for Patience {
 const MOST: usize = 32 << 20;
 /// Of an answer that only says what is wrong.
 const MOST_OF_ERROR: usize = 64 << 10;
-const MOST_HEADERS: usize = 128;
 
 /// A client with its own pool of connections.
 pub(super) fn client() -> Result<Client, Fault> {
@@ -48,7 +47,6 @@ pub(super) fn client() -> Result<Client, Fault> {
         // A provider that moves would be sent the key elsewhere.
         .redirect(Policy::none())
         .referer(false)
-        .http1_max_headers(MOST_HEADERS)
         .http2_max_header_list_size(MOST_OF_ERROR as u32)
         .user_agent(concat!("synthd/", env!("CARGO_PKG_VERSION")))
         .build()

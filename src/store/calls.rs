@@ -176,7 +176,9 @@ const LINE: &str = "SELECT call.id, campaign.name, episode.id, call.attempt, tur
 
 /// Those of ids that begin like this, in the order they were made.
 pub(super) fn lines(conn: &Connection, begins: &str) -> Result<Vec<CallLine>> {
-    let sql = format!("{LINE} WHERE substr(call.id, 1, length(?1)) = ?1 ORDER BY call.key");
+    // No character comes after the last one, which no id has.
+    let sql =
+        format!("{LINE} WHERE call.id >= ?1 AND call.id < ?1 || char(1114111) ORDER BY call.key");
     let mut statement = conn.prepare_cached(&sql)?;
     let rows = statement.query_map([begins], line_of)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)

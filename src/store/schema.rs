@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_calls.sql"),
     include_str!("migrations/0005_prices.sql"),
     include_str!("migrations/0006_scopes.sql"),
+    include_str!("migrations/0007_fewer_pages.sql"),
 ];
 
 /// What the file at hand is.
