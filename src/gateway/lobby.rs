@@ -83,7 +83,9 @@ impl Lobby {
     /// has not taken; how many calls it still does not take, and why.
     pub async fn close(&self) -> Result<(), (usize, Fault)> {
         *self.0.open.lock().await = None;
-        lock(&self.0.admitted).clear();
+        for (_, caller) in lock(&self.0.admitted).drain() {
+            caller.session.end();
+        }
         let mut all: Vec<Arc<Gateway>> = std::mem::take(&mut *lock(&self.0.former));
         all.extend(lock(&self.0.gateways).drain().map(|(_, of)| of.gateway));
         let mut owed = Ok(());
@@ -154,7 +156,8 @@ impl AgentDoor for Lobby {
     }
 }
 
-/// Takes a token back.
+/// Takes a token back, and cuts off what was asked with it: an attempt that is over is not rested
+/// before its calls are.
 struct Dismissal {
     lobby: Arc<Inner>,
     digest: String,
@@ -162,7 +165,9 @@ struct Dismissal {
 
 impl Drop for Dismissal {
     fn drop(&mut self) {
-        lock(&self.lobby.admitted).remove(&self.digest);
+        if let Some(caller) = lock(&self.lobby.admitted).remove(&self.digest) {
+            caller.session.end();
+        }
     }
 }
 

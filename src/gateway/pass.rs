@@ -81,7 +81,6 @@ async fn whole(upstream: &Upstream, mut passage: Passage) -> Done {
     let piece = passage.next().await;
     let reply = passage.reply().map_err(|fault| upstream.hide(fault));
     let last = match (piece, &reply) {
-        // Understood or not: it is what the provider said.
         (Some(piece), _) => Last::Answer(Answer::Whole { status: 200, headers, body: piece.bytes }),
         (None, Err(fault)) => Last::Refuse(Refusal::of_call(fault)),
         (None, Ok(_)) => Last::Refuse(Refusal::new(502, "upstream_failed", "it said nothing")),

@@ -15,7 +15,7 @@ use hyper::{Method, Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{EpisodeId, SOONEST, Witness};
+use synthd_actors::model::{EpisodeId, FaultKind, SOONEST, Witness};
 use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -262,6 +262,12 @@ async fn count(
     match upstream.count(body, &headers, &nobodys).await {
         None => Ok(json_answer(&estimate)),
         Some(Err(fault)) => Err(Refusal::of_call(&fault)),
+        // It is the gateway's key that is refused, not the client's.
+        Some(Ok(Opened::Refused { fault, .. }))
+            if fault.fault.kind == FaultKind::ModelPermanent =>
+        {
+            Err(Refusal::of_call(&fault))
+        }
         Some(Ok(Opened::Refused { status, headers, body, .. })) => Ok(Answer::Whole {
             status: status.as_u16(),
             headers: passed(&headers),

@@ -139,6 +139,21 @@ impl Session {
         }
     }
 
+    /// Its attempt is over.
+    pub(super) fn end(&self) {
+        if let Some(agent) = self.agent() {
+            agent.over.cancel();
+        }
+    }
+
+    /// Waits until its attempt is over; a client's session has no end.
+    pub(super) async fn ended(&self) {
+        match self.agent() {
+            Some(agent) => agent.over.cancelled().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Whether the next call may leave, and where it stands.
     pub(super) async fn leave(
         &self,
@@ -242,8 +257,10 @@ impl Standalone {
             resumed_from: None,
             at_ms: self.clock.now_ms(),
         };
-        self.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
+        // Before it is written, which goes on even if the client leaves meanwhile: its number
+        // is taken.
         known.insert(episode.clone(), attempt);
+        self.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
         let (campaign, whose) = (self.campaign.clone(), Whose::Client(AtomicU32::new(0)));
         Ok(Session { campaign, episode, attempt, whose })
     }

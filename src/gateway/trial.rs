@@ -45,7 +45,22 @@ pub(super) struct Errand<'a> {
     pub(super) output_cap: u32,
 }
 
+/// What it cost nobody knows.
+fn cut_off() -> Done {
+    pass::refused(CallFault::unknown(FaultKind::Cancelled, "the attempt is over"))
+}
+
 impl Errand<'_> {
+    async fn exchange(&self, outlet: &mut Outlet) -> Done {
+        match self.keyed.way().await {
+            Err(fault) => pass::refused(fault),
+            Ok(Some(upstream)) if upstream.family == self.asked.family => {
+                pass::pass(self, upstream, outlet).await
+            }
+            Ok(_) => translate::ask(self, outlet).await,
+        }
+    }
+
     pub(super) fn context(&self) -> CallContext {
         CallContext {
             episode: self.place.episode.clone(),
@@ -105,12 +120,10 @@ impl Call {
             output_cap,
         };
         let left = Instant::now();
-        let done = match errand.keyed.way().await {
-            Err(fault) => pass::refused(fault),
-            Ok(Some(upstream)) if upstream.family == asked.family => {
-                pass::pass(&errand, upstream, outlet).await
-            }
-            Ok(_) => translate::ask(&errand, outlet).await,
+        let done = tokio::select! {
+            biased;
+            done = errand.exchange(outlet) => done,
+            () = self.session.ended() => cut_off(),
         };
         if let Some(agent) = self.session.agent() {
             agent.censor(&witness);

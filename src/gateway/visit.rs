@@ -27,6 +27,8 @@ pub(super) struct Agent {
     pub(super) model: String,
     pub(super) output_cap: u32,
     pub(super) places: Arc<Semaphore>,
+    /// Cancelled when the attempt is over: nobody reads an answer any more.
+    pub(super) over: CancellationToken,
     /// Programs print their environment; nothing that is kept shows it.
     token: SecretString,
 }
@@ -35,7 +37,8 @@ impl Agent {
     pub(super) fn new(visitor: Visitor, token: &str) -> Self {
         let Visitor { calls, stage, model, max_output_tokens, .. } = visitor;
         let (places, token) = (Arc::new(Semaphore::new(AT_ONCE)), SecretString::from(token));
-        Self { calls, stage, model, output_cap: max_output_tokens, places, token }
+        let over = CancellationToken::new();
+        Self { calls, stage, model, output_cap: max_output_tokens, places, over, token }
     }
 
     /// Asks whether a call may leave, for as long as somebody wants it to.

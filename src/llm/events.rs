@@ -2,6 +2,7 @@
 
 use super::faults::malformed;
 use super::http::Answer;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use sse_stream::{Error as SseError, SseByteStream};
 use std::ops::ControlFlow;
@@ -39,27 +40,27 @@ pub(super) async fn read<A: Assemble>(answer: Answer) -> Result<ChatReply, CallF
 /// Cuts a stream into its events, each with the empty line that ends it, and alters nothing.
 #[derive(Default)]
 pub(super) struct Splitter {
-    kept: Vec<u8>,
+    kept: BytesMut,
     /// Up to where no event ends.
     looked: usize,
 }
 
 impl Splitter {
-    /// The events that are whole now.
-    pub(super) fn push(&mut self, piece: &[u8]) -> Vec<Vec<u8>> {
+    /// The events that are whole now. They share their memory: a record that answers comes in one
+    /// piece, with thousands of them.
+    pub(super) fn push(&mut self, piece: &[u8]) -> Vec<Bytes> {
         self.kept.extend_from_slice(piece);
         let mut whole = Vec::new();
         while let Some(end) = self.end() {
-            let rest = self.kept.split_off(end);
-            whole.push(std::mem::replace(&mut self.kept, rest));
+            whole.push(self.kept.split_to(end).freeze());
             self.looked = 0;
         }
         whole
     }
 
     /// What came after the last event that was ended.
-    pub(super) fn rest(self) -> Vec<u8> {
-        self.kept
+    pub(super) fn rest(self) -> Bytes {
+        self.kept.freeze()
     }
 
     /// Where the first event ends: after two ends of lines, of any kind.
@@ -117,7 +118,7 @@ mod tests {
             }
             found.extend(splitter.push(&stream.as_bytes()[at..]));
             let found: Vec<String> =
-                found.into_iter().map(|event| String::from_utf8(event).unwrap()).collect();
+                found.into_iter().map(|event| String::from_utf8(event.into()).unwrap()).collect();
             prop_assert_eq!(found, whole);
             prop_assert!(splitter.rest().is_empty());
         }

@@ -204,9 +204,7 @@ impl Passage {
                 return Some(self.look(event));
             }
             match self.pieces.next().await {
-                Some(Ok(piece)) => {
-                    self.waiting.extend(self.splitter.push(&piece).into_iter().map(Bytes::from))
-                }
+                Some(Ok(piece)) => self.waiting.extend(self.splitter.push(&piece)),
                 Some(Err(fault)) => {
                     self.failed = Some(fault);
                     return None;
@@ -214,7 +212,7 @@ impl Passage {
                 None => {
                     self.ended = true;
                     let rest = std::mem::take(&mut self.splitter).rest();
-                    return (!rest.is_empty()).then(|| self.look(Bytes::from(rest)));
+                    return (!rest.is_empty()).then(|| self.look(rest));
                 }
             }
         }

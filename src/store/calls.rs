@@ -218,7 +218,7 @@ fn digest(body: &[u8]) -> Vec<u8> {
 }
 
 /// The calls of a campaign's model that were asked exactly this and answered, in the order
-/// they were made.
+/// they were made. A refusal of what was asked is an answer: it would be given again.
 pub(super) fn answered(
     conn: &Connection,
     campaign: &str,
@@ -227,7 +227,10 @@ pub(super) fn answered(
 ) -> Result<Vec<String>> {
     let mut statement = conn.prepare_cached(
         "SELECT call.id FROM call JOIN campaign ON campaign.key = call.campaign
-         WHERE digest = ?1 AND name = ?2 AND model = ?3 AND status = 200 AND fault IS NULL
+         WHERE digest = ?1 AND name = ?2 AND model = ?3
+             AND (status = 200 AND fault IS NULL
+                 OR status IN (400, 413, 422)
+                     AND coalesce(fault, '') IN ('', 'context_full', 'model_rejected'))
          ORDER BY call.key",
     )?;
     let ids = statement.query_map(params![digest(body), campaign, model], |row| row.get(0))?;

@@ -1,6 +1,6 @@
 //! Connections: how the file is opened for writing and for reading.
 
-use super::schema::{self, MIGRATIONS};
+use super::schema::{self, MIGRATIONS, READ_FROM};
 use super::trouble::Trouble;
 use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
@@ -77,7 +77,7 @@ pub(super) fn check_readable(dir: &Path) -> Result<()> {
     let conn = reader(&path).map_err(|t| unreadable(t, dir))?;
     match schema::check(&conn, dir, MIGRATIONS.len())? {
         0 => Err(no_store(dir)),
-        version if version < MIGRATIONS.len() => Err(older(dir, version)),
+        version if version < READ_FROM => Err(older(dir, version)),
         _ => Ok(()),
     }
 }

@@ -20,6 +20,9 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_fewer_pages.sql"),
 ];
 
+/// The oldest whose records read as the newest's do: what came since only helps to write.
+pub(super) const READ_FROM: usize = 6;
+
 /// What the file at hand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {

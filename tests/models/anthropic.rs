@@ -13,7 +13,7 @@ fn call(id: &str, arguments: &str) -> ToolCall {
 }
 
 /// Events with their names, as the format has them.
-fn stream(events: &[Value]) -> Vec<Act> {
+pub(super) fn stream(events: &[Value]) -> Vec<Act> {
     let named = |event: &Value| {
         let name = event["type"].as_str().unwrap();
         Act::Say(format!("event: {name}\ndata: {event}\n\n").into_bytes())
@@ -41,7 +41,7 @@ fn end(reason: &str, usage: Value) -> Vec<Value> {
 }
 
 /// Thinks, speaks, calls twice; with counts as the provider makes them.
-fn thoughtful() -> Vec<Value> {
+pub(super) fn thoughtful() -> Vec<Value> {
     let mut events = vec![
         start(json!({ "input_tokens": 10, "cache_creation_input_tokens": 30,
             "cache_read_input_tokens": 60, "output_tokens": 1 })),

@@ -4,6 +4,8 @@
 use super::host::{Act, Heard};
 use super::money::{Provider, cannot, command, recorded, summary, write_campaign};
 use crate::support::{skip, synthd};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -178,6 +180,34 @@ fn an_agent_that_was_cut_off_is_told_again_what_was_paid_for() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!((&done["episodes"]["resolved"], &done["steps"]), (&json!(4), &json!(8)), "{done}");
     assert_eq!((asked(0), asked(1)), (4, 8), "nothing that was answered is asked again");
+}
+
+/// A provider that is silent keeps nobody: what was asked of it counts in full, and is in the
+/// record as what it is.
+#[tokio::test]
+async fn an_attempt_that_is_cancelled_does_not_wait_for_its_agents_provider() {
+    if cannot("an agent that is cancelled") {
+        return;
+    }
+    let provider = Provider::start(|heard| (replies(heard) == 1).then(|| vec![Act::Stall]));
+    let directory = tempfile::tempdir().unwrap();
+    write(directory.path(), &provider, 3, OWN, "");
+    let mut run = command(directory.path());
+    let mut run = run.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    while provider.host.heard().iter().filter(|heard| replies(heard) == 1).count() < 3 {
+        assert!(run.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::yield_now();
+    }
+    kill(Pid::from_raw(run.id() as i32), Signal::SIGINT).unwrap();
+    let output = run.wait_with_output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(!words.contains("did not end in time"), "{words}");
+    let listed = json_of(directory.path(), &["call", "list", "--json"]);
+    let calls = listed["calls"].as_array().unwrap();
+    let cut: Vec<&Value> = calls.iter().filter(|call| call["fault"] == "cancelled").collect();
+    assert_eq!((calls.len(), cut.len()), (6, 3), "{listed}");
+    assert!(cut.iter().all(|call| call["cost_usd"] != "0.00"), "{listed}");
+    assert!(recorded(directory.path()).await > provider.charged());
 }
 
 #[test]

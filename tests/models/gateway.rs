@@ -108,6 +108,9 @@ pub(super) fn provider(speaks: &'static Format) -> Host {
     let once = Mutex::new(HashSet::new());
     Host::answering(move |heard| {
         if heard.line.contains("count_tokens") {
+            if told(heard) == "key" {
+                return status("401 Unauthorized", "", "{\"error\": {\"message\": \"bad key\"}}");
+            }
             return status("200 OK", "", "{\"input_tokens\": 5}");
         }
         let told = told(heard);

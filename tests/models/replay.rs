@@ -1,14 +1,15 @@
 //! A recorded campaign is run again for nothing: the same answers, and nobody asked.
 
-use super::host::{Host, delta, finish, stream_of, usage};
+use super::anthropic;
+use super::host::{Host, delta, finish, status, stream_of, usage};
 use super::money::{Provider, cannot, command, summary, write_campaign};
-use super::{ask, context, made, model, request};
+use super::{ask, config, context, made, model, request};
 use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 use synthd::store::Store;
 use synthd_actors::model::*;
-use synthd_actors::ports::{CallContext, Journal};
+use synthd_actors::ports::{CallContext, ChatModel, Journal};
 use synthd_actors::testkit;
 
 /// The same campaign under another name, its model replayed.
@@ -58,7 +59,8 @@ fn a_recorded_campaign_is_played_again_for_nothing() {
 }
 
 /// Records what a host said to one call, as the engine would.
-async fn record(directory: &Path, call: &CallContext, exchange: Exchange) {
+async fn record(directory: &Path, call: &CallContext, fault: Option<Fault>) {
+    let exchange = call.witness.take().unwrap();
     let store = Store::open(directory).unwrap();
     let campaign = CampaignName("c".to_owned());
     let opened = CampaignRecord {
@@ -97,7 +99,7 @@ async fn record(directory: &Path, call: &CallContext, exchange: Exchange) {
         answered_by: None,
         usage: None,
         cost: Money::ZERO,
-        fault: None,
+        fault,
         at_ms: 0,
         exchange,
     };
@@ -109,6 +111,59 @@ async fn record(directory: &Path, call: &CallContext, exchange: Exchange) {
     store.append(entries).await.unwrap();
 }
 
+/// The one call that a directory holds, played again.
+fn replay_of(directory: &Path) -> Arc<dyn ChatModel> {
+    let recorded = Recorded {
+        data_dir: directory.to_str().unwrap().to_owned(),
+        campaign: CampaignName("c".to_owned()),
+    };
+    let name = "replay/test/some/model-1".to_owned();
+    made(&ModelConfig { name, recorded: Some(recorded), ..testkit::priced("x", 0) })
+}
+
+/// What was refused then is refused again, for the same reason.
+#[tokio::test]
+async fn a_refusal_is_an_answer_too() {
+    let too_long = json!({ "error": { "message": "This model's maximum context length is 10",
+        "code": "context_length_exceeded" } });
+    let filtered = json!({ "error": { "message": "no", "code": "content_filter" } });
+    for refusal in [too_long, filtered] {
+        let host = Host::doing(status("400 Bad Request", "", &refusal.to_string()));
+        let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
+        let said = model(&host, "openai").complete(&request(hello.clone()), &call).await;
+        let directory = tempfile::tempdir().unwrap();
+        let fault = said.as_ref().err().map(|failure| failure.fault.clone());
+        record(directory.path(), &call, fault).await;
+        let again = ask(&*replay_of(directory.path()), hello).await;
+        let kinds = [&said, &again].map(|said| match said {
+            Ok(reply) => format!("{:?}", reply.finish),
+            Err(failure) => format!("{:?}", failure.fault.kind),
+        });
+        assert_eq!(kinds[0], kinds[1], "{refusal}");
+        assert!(["ContextFull", "Refusal"].contains(&kinds[0].as_str()), "{kinds:?}");
+    }
+}
+
+/// Marks are set where the price of a cache's write is known, and a replay costs nothing.
+#[tokio::test]
+async fn what_was_marked_for_a_cache_is_found_again() {
+    let host = Host::doing(anthropic::stream(&anthropic::thoughtful()));
+    let rates = Rates { cache_write_per_million: Some(Money::from_nanos(1)), ..Rates::default() };
+    let price = Price { rates, tiers: Vec::new() };
+    let endpoint = Endpoint::new("anthropic", host.url(), None);
+    let live = made(&ModelConfig { price, ..config(endpoint) });
+    let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
+    let said = live.complete(&request(hello.clone()), &call).await.unwrap();
+    assert!(host.heard()[0].body.to_string().contains("cache_control"));
+    let directory = tempfile::tempdir().unwrap();
+    record(directory.path(), &call, None).await;
+    let replay = replay_of(directory.path());
+    assert_eq!(ask(&*replay, hello).await.unwrap(), said);
+    let other = vec![Message::text(Role::User, "hello you")];
+    let told = ask(&*replay, other).await.unwrap_err();
+    assert_eq!(told.fault.kind, FaultKind::NotRecorded);
+}
+
 #[tokio::test]
 async fn what_was_not_asked_is_told_with_the_first_difference() {
     let chunks = [delta(json!({ "content": "so" })), finish("stop"), usage(10, 2)];
@@ -117,15 +172,9 @@ async fn what_was_not_asked_is_told_with_the_first_difference() {
     let live = model(&host, "openai");
     let said = live.complete(&request(hello.clone()), &call).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
-    record(directory.path(), &call, call.witness.take().unwrap()).await;
+    record(directory.path(), &call, None).await;
 
-    let recorded = Recorded {
-        data_dir: directory.path().to_str().unwrap().to_owned(),
-        campaign: CampaignName("c".to_owned()),
-    };
-    let name = "replay/test/some/model-1".to_owned();
-    let replay = ModelConfig { name, recorded: Some(recorded), ..testkit::priced("x", 0) };
-    let replay = made(&replay);
+    let replay = replay_of(directory.path());
     for _ in 0..2 {
         assert_eq!(ask(&*replay, hello.clone()).await.unwrap(), said);
     }

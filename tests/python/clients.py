@@ -101,6 +101,12 @@ def plain() -> None:
         assert "hello" in said and final.usage.output_tokens > 0, final
         count = anthropic_client().messages.count_tokens(model=model, messages=user("hello"))
         assert count.input_tokens > 0, count
+    # The gateway's key, which is no business of the client's.
+    try:
+        count = anthropic_client().messages.count_tokens(model=MESSAGES, messages=user("key"))
+        raise AssertionError(count)
+    except anthropic.APIStatusError as error:
+        assert error.status_code == 502, error
     count = anthropic_client().messages.count_tokens(model=SOONEST, messages=user("hello"))
     assert count.input_tokens > 0, count
 

@@ -9,7 +9,9 @@ use super::tape::Way;
 use super::without_words;
 pub(super) use assembly::Assembly;
 use async_trait::async_trait;
-use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, ModelConfig};
+use synthd_actors::model::{
+    CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind, ModelConfig,
+};
 use synthd_actors::ports::{CallContext, ChatModel};
 
 /// Where the key goes.
@@ -52,7 +54,25 @@ impl ChatModel for Messages {
         // Other families go up to two.
         let hot = request.settings.temperature.is_some_and(|warm| warm > 1.0);
         without_words(hot.then_some("temperature above 1"))?;
-        let body = request::body(&self.model, request, self.caches);
+        let replied = self.ask(request, self.caches, context).await;
+        match &replied {
+            // A record does not say at which price it was made, and by that what was marked.
+            Err(unknown) if unknown.fault.kind == FaultKind::NotRecorded => {
+                self.ask(request, !self.caches, context).await.or(replied)
+            }
+            _ => replied,
+        }
+    }
+}
+
+impl Messages {
+    async fn ask(
+        &self,
+        request: &ChatRequest,
+        caches: bool,
+        context: &CallContext,
+    ) -> Result<ChatReply, CallFault> {
+        let body = request::body(&self.model, request, caches);
         self.provider.exchange::<Assembly>(&body, &[VERSION], context).await
     }
 }

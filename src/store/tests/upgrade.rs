@@ -3,7 +3,7 @@
 use super::samples::*;
 use crate::error::Code;
 use crate::store::Store;
-use crate::store::schema::MIGRATIONS;
+use crate::store::schema::{MIGRATIONS, READ_FROM};
 use std::path::Path;
 use synthd_actors::model::{Attempt, FaultKind, Money};
 use synthd_actors::ports::Journal;
@@ -61,6 +61,23 @@ async fn a_further_script_is_applied_once_to_what_is_there() {
     assert_eq!(number(dir.path(), "SELECT count(*) FROM campaign WHERE note = 'n'"), 1);
     let error = Store::open(dir.path()).err().unwrap();
     assert_eq!(error.code(), Code::StoreNewer, "{}", error.report());
+}
+
+/// An archive is not upgraded for what only helps to write.
+#[tokio::test]
+async fn a_store_that_lacks_only_what_helps_to_write_is_read_as_it_is() {
+    for (version, readable) in [(READ_FROM - 1, false), (READ_FROM, true)] {
+        let dir = old_store();
+        drop(Store::open_with(dir.path(), &MIGRATIONS[..version]).unwrap());
+        match Store::open_read_only(dir.path()) {
+            Ok(store) => {
+                assert_intact(&store).await;
+                assert!(store.calls("").await.unwrap().is_empty() && readable);
+            }
+            Err(error) => assert!(error.report().contains("older schema") && !readable),
+        }
+        assert_eq!(number(dir.path(), "PRAGMA user_version"), version as i64);
+    }
 }
 
 #[tokio::test]
