@@ -85,6 +85,8 @@ struct Behind {
     is_free: bool,
     /// Whether the price of a cache's write is known.
     writes_priced: bool,
+    /// Whether it is asked only in place of another.
+    is_reserve: bool,
 }
 
 /// A model as one key reaches it.
@@ -126,7 +128,8 @@ impl Gateway {
             let is_free = config.price.is_free();
             let is_own = config.endpoint.is_none() && config.recorded.is_none();
             let writes_priced = config.price.rates.cache_write_per_million.is_some();
-            let behind = Behind { keys, is_own, is_free, writes_priced };
+            let is_reserve = config.standing.reserve;
+            let behind = Behind { keys, is_own, is_free, writes_priced, is_reserve };
             Ok((config.name.clone(), behind))
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
@@ -156,8 +159,12 @@ impl Gateway {
 
     /// What clients may name. Whoever answers soonest is a name too, where there is a choice.
     fn names(&self) -> Vec<&str> {
-        let soonest = (self.models.len() > 1).then_some(SOONEST);
+        let soonest = self.has_choice().then_some(SOONEST);
         self.models.keys().map(String::as_str).chain(soonest).collect()
+    }
+
+    fn has_choice(&self) -> bool {
+        self.models.values().filter(|behind| !behind.is_reserve).count() > 1
     }
 
     /// A model by its name, or by as much of it as no other ends with.

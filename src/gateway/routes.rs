@@ -19,7 +19,6 @@ use synthd_actors::model::{EpisodeId, FaultKind, SOONEST, Witness};
 use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_util::sync::CancellationToken;
 
 /// Of a request's body.
 const MOST_BODY: usize = 16 << 20;
@@ -112,7 +111,7 @@ async fn respond(
             Ok(json_answer(&json!({ "object": "list", "data": data, "has_more": false,
                 "first_id": names.first(), "last_id": names.last() })))
         }
-        Wanted::Model(name) if planned.is_some() || name == SOONEST => {
+        Wanted::Model(name) if planned.is_some() || (name == SOONEST && gateway.has_choice()) => {
             Ok(json_answer(&model(&name, family)))
         }
         Wanted::Model(name) => match gateway.behind(&name) {
@@ -134,7 +133,9 @@ async fn respond(
             let _place = place(&session).await?;
             let (_room, body) = body(&gateway, request).await?;
             let asked = understood(family, body).await?;
-            let unwanted = CancellationToken::new();
+            // By an attempt that is over, too.
+            let over = session.agent().map(|agent| agent.over.child_token());
+            let unwanted = over.unwrap_or_default();
             // Dropped with this future when the client leaves before it is answered.
             let wanted = unwanted.clone().drop_guard();
             let (outlet, answer) = Outlet::new(family);
@@ -263,8 +264,9 @@ async fn count(
         None => Ok(json_answer(&estimate)),
         Some(Err(fault)) => Err(Refusal::of_call(&fault)),
         // It is the gateway's key that is refused, not the client's.
-        Some(Ok(Opened::Refused { fault, .. }))
-            if fault.fault.kind == FaultKind::ModelPermanent =>
+        Some(Ok(Opened::Refused { status, fault, .. }))
+            if matches!(status.as_u16(), 401..=403)
+                && fault.fault.kind == FaultKind::ModelPermanent =>
         {
             Err(Refusal::of_call(&fault))
         }

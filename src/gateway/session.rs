@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use synthd_actors::agents::{Errand, Leave};
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::model::{
-    Attempt, CallPlace, CampaignName, ChatReply, Entry, EpisodeId, Fault, PlannedEpisode, TaskId,
-    digest_of,
+    Attempt, CallPlace, CampaignName, ChatReply, Entry, EpisodeId, EpisodeRecord, Fault,
+    PlannedEpisode, TaskId, digest_of,
 };
 use synthd_actors::ports::{Clock, Journal};
 use tokio::sync::Mutex;
@@ -106,8 +106,32 @@ pub struct Standalone {
 #[derive(Default)]
 struct Open {
     sessions: HashMap<String, Arc<Session>>,
-    /// The newest attempt of every session there ever was; none before the store was asked.
-    known: Option<HashMap<EpisodeId, Attempt>>,
+    /// None before the store was asked.
+    known: Option<Known>,
+}
+
+/// Every session there ever was.
+struct Known {
+    /// The newest attempt of each.
+    attempts: HashMap<EpisodeId, Attempt>,
+    /// A number that none of them has.
+    free: u64,
+}
+
+impl Known {
+    fn of(stored: Vec<EpisodeRecord>) -> Self {
+        let free = stored.iter().map(|known| known.plan.ordinal + 1).max().unwrap_or(0);
+        let attempts = stored.into_iter().map(|known| (known.plan.id, known.attempt)).collect();
+        Self { attempts, free }
+    }
+
+    /// Taken before it is written, which goes on even if the client leaves meanwhile.
+    fn take(&mut self, episode: &EpisodeId) -> (Attempt, u64) {
+        let attempt = self.attempts.get(episode).copied().unwrap_or_default().next();
+        self.attempts.insert(episode.clone(), attempt);
+        self.free += 1;
+        (attempt, self.free - 1)
+    }
 }
 
 /// Somebody who may ask.
@@ -224,25 +248,18 @@ impl Standalone {
 
     /// Written down before its first call, as an attempt that no earlier one can be mixed
     /// up with.
-    async fn begin(
-        &self,
-        name: &str,
-        known: &mut Option<HashMap<EpisodeId, Attempt>>,
-    ) -> Result<Session, Fault> {
+    async fn begin(&self, name: &str, known: &mut Option<Known>) -> Result<Session, Fault> {
         let digest = digest_of(&["gateway", self.campaign.as_str(), name]);
         let episode = EpisodeId(format!("ep-{}", &digest[..16]));
         let known = match known {
             Some(known) => known,
-            None => {
-                let stored = self.journal.episodes(&self.campaign).await?.into_iter();
-                known.insert(stored.map(|known| (known.plan.id, known.attempt)).collect())
-            }
+            None => known.insert(Known::of(self.journal.episodes(&self.campaign).await?)),
         };
-        let attempt = known.get(&episode).copied().unwrap_or_default().next();
+        let (attempt, ordinal) = known.take(&episode);
         let plan = PlannedEpisode {
             id: episode.clone(),
             campaign: self.campaign.clone(),
-            ordinal: known.len() as u64,
+            ordinal,
             task: TaskId(format!("gateway/{name}")),
             template: format!("gateway/{name}"),
             index: 0,
@@ -257,9 +274,6 @@ impl Standalone {
             resumed_from: None,
             at_ms: self.clock.now_ms(),
         };
-        // Before it is written, which goes on even if the client leaves meanwhile: its number
-        // is taken.
-        known.insert(episode.clone(), attempt);
         self.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
         let (campaign, whose) = (self.campaign.clone(), Whose::Client(AtomicU32::new(0)));
         Ok(Session { campaign, episode, attempt, whose })
@@ -269,6 +283,19 @@ impl Standalone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Neither one that was never written nor one of before is in its way.
+    #[test]
+    fn a_new_session_has_a_number_of_its_own() {
+        let id = |name: &str| EpisodeId(name.to_owned());
+        let mut known = Known::of(Vec::new());
+        assert_eq!(known.take(&id("a")), (Attempt(1), 0));
+        assert_eq!(known.take(&id("a")), (Attempt(2), 1), "the first was not written");
+        assert_eq!(known.take(&id("b")), (Attempt(1), 2));
+        let mut known = Known { attempts: [(id("a"), Attempt(2))].into(), free: 8 };
+        assert_eq!(known.take(&id("c")), (Attempt(1), 8));
+        assert_eq!(known.take(&id("a")).0, Attempt(3));
+    }
 
     #[test]
     fn a_token_may_name_a_session_and_nothing_else_is_one() {

@@ -229,6 +229,7 @@ pub(super) fn answered(
         "SELECT call.id FROM call JOIN campaign ON campaign.key = call.campaign
          WHERE digest = ?1 AND name = ?2 AND model = ?3
              AND (status = 200 AND fault IS NULL
+                 OR status = 403 AND fault IS NULL
                  OR status IN (400, 413, 422)
                      AND coalesce(fault, '') IN ('', 'context_full', 'model_rejected'))
          ORDER BY call.key",

@@ -7,6 +7,7 @@ use crate::support::{skip, synthd};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -198,9 +199,14 @@ async fn an_attempt_that_is_cancelled_does_not_wait_for_its_agents_provider() {
         assert!(run.try_wait().unwrap().is_none(), "it ended by itself");
         std::thread::yield_now();
     }
-    kill(Pid::from_raw(run.id() as i32), Signal::SIGINT).unwrap();
-    let output = run.wait_with_output().unwrap();
-    let words = String::from_utf8_lossy(&output.stderr);
+    let process = Pid::from_raw(run.id() as i32);
+    let interrupt = || kill(process, Signal::SIGINT).unwrap();
+    interrupt();
+    let mut lines = BufReader::new(run.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("stopping")), "it does not say that it stops");
+    interrupt();
+    let words = lines.collect::<Vec<_>>().join("\n");
+    run.wait().unwrap();
     assert!(!words.contains("did not end in time"), "{words}");
     let listed = json_of(directory.path(), &["call", "list", "--json"]);
     let calls = listed["calls"].as_array().unwrap();

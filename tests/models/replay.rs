@@ -148,12 +148,8 @@ async fn a_refusal_is_an_answer_too() {
 #[tokio::test]
 async fn what_was_marked_for_a_cache_is_found_again() {
     let host = Host::doing(anthropic::stream(&anthropic::thoughtful()));
-    let rates = Rates { cache_write_per_million: Some(Money::from_nanos(1)), ..Rates::default() };
-    let price = Price { rates, tiers: Vec::new() };
-    let endpoint = Endpoint::new("anthropic", host.url(), None);
-    let live = made(&ModelConfig { price, ..config(endpoint) });
     let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
-    let said = live.complete(&request(hello.clone()), &call).await.unwrap();
+    let said = marking(&host).complete(&request(hello.clone()), &call).await.unwrap();
     assert!(host.heard()[0].body.to_string().contains("cache_control"));
     let directory = tempfile::tempdir().unwrap();
     record(directory.path(), &call, None).await;
@@ -162,6 +158,27 @@ async fn what_was_marked_for_a_cache_is_found_again() {
     let other = vec![Message::text(Role::User, "hello you")];
     let told = ask(&*replay, other).await.unwrap_err();
     assert_eq!(told.fault.kind, FaultKind::NotRecorded);
+}
+
+/// The same where the answer was a refusal.
+#[tokio::test]
+async fn what_was_marked_and_refused_is_refused_again() {
+    let long = json!({ "type": "error", "error": { "type": "invalid_request_error",
+        "message": "prompt is too long: 9 tokens > 8 maximum" } });
+    let host = Host::doing(status("400 Bad Request", "", &long.to_string()));
+    let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
+    let failed = marking(&host).complete(&request(hello.clone()), &call).await.unwrap_err();
+    assert_eq!(failed.fault.kind, FaultKind::ContextFull);
+    let directory = tempfile::tempdir().unwrap();
+    record(directory.path(), &call, Some(failed.fault)).await;
+    let again = ask(&*replay_of(directory.path()), hello).await.unwrap_err();
+    assert_eq!(again.fault.kind, FaultKind::ContextFull);
+}
+
+fn marking(host: &Host) -> Arc<dyn ChatModel> {
+    let rates = Rates { cache_write_per_million: Some(Money::from_nanos(1)), ..Rates::default() };
+    let price = Price { rates, tiers: Vec::new() };
+    made(&ModelConfig { price, ..config(Endpoint::new("anthropic", host.url(), None)) })
 }
 
 #[tokio::test]

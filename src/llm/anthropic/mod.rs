@@ -57,12 +57,19 @@ impl ChatModel for Messages {
         let replied = self.ask(request, self.caches, context).await;
         match &replied {
             // A record does not say at which price it was made, and by that what was marked.
-            Err(unknown) if unknown.fault.kind == FaultKind::NotRecorded => {
-                self.ask(request, !self.caches, context).await.or(replied)
+            Err(fault) if is_unknown(fault) => {
+                match self.ask(request, !self.caches, context).await {
+                    Err(fault) if is_unknown(&fault) => replied,
+                    found => found,
+                }
             }
             _ => replied,
         }
     }
+}
+
+fn is_unknown(fault: &CallFault) -> bool {
+    fault.fault.kind == FaultKind::NotRecorded
 }
 
 impl Messages {
