@@ -58,6 +58,11 @@ impl Column {
         command.envs(environment.iter().copied()).env(OUTCOMES, &outcomes);
         let output = command.output().unwrap();
         let mut column = Self::default();
+        if !output.status.success() {
+            let said = String::from_utf8_lossy(&output.stdout);
+            let why = said.split_once("\nfailures:\n").map_or("", |(_, why)| why);
+            eprintln!("{environment:?}: {}", why.split("\nfailures:\n").next().unwrap_or(why));
+        }
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             let Some((test, verdict)) =
                 line.strip_prefix("test ").and_then(|l| l.split_once(" ... "))
