@@ -108,6 +108,7 @@ impl CollectorHandle {
 
 /// What calls record: they have a task of their own, which nobody's end cuts short, and a
 /// second one for every hold and settlement would cost what a model's answer must not wait for.
+/// Who writes down a backlog has none, and forgets nothing before it is written.
 fn is_of_call(entry: &Entry) -> bool {
     matches!(entry, Entry::Held { .. } | Entry::Settled { .. } | Entry::Called(_))
 }

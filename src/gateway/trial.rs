@@ -136,7 +136,7 @@ impl Call {
 
 /// Why a model was not even asked.
 pub(super) enum Untried {
-    /// The client has.
+    /// The client has, or its attempt is over.
     Left,
     Failed(Failed),
 }
