@@ -8,17 +8,16 @@
 use super::http::{Answer, Patience};
 use super::upstream::Upstream;
 use super::{speaks, without_key};
-use crate::store::Store;
+use crate::store::{Answered, RequestDigest, Store, request_digest};
 use async_trait::async_trait;
-use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use synthd_actors::model::{
     CallFault, ChatReply, ChatRequest, Endpoint, Exchange, Fault, FaultKind, ModelConfig, Recorded,
 };
 use synthd_actors::ports::{CallContext, ChatModel, StoreFault};
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 /// Of a difference, on each side.
 const SHOWN: usize = 60;
@@ -49,8 +48,43 @@ pub(super) struct Tape {
     store: Store,
     recorded: Recorded,
     model: String,
-    /// How often each request was answered here, by its digest.
-    played: Mutex<HashMap<Vec<u8>, usize>>,
+    index: Mutex<Index>,
+}
+
+/// What was answered, by what was asked.
+#[derive(Default)]
+struct Index {
+    answers: HashMap<RequestDigest, Answers>,
+    /// How far the record was read; it may go on.
+    until: i64,
+}
+
+/// What one request was answered, and how often it was here.
+#[derive(Default)]
+struct Answers {
+    calls: Vec<String>,
+    played: usize,
+}
+
+impl Index {
+    fn add(&mut self, newer: Answered) {
+        self.until = newer.until;
+        for (request, call) in newer.calls {
+            self.answers.entry(request).or_default().calls.push(call);
+        }
+    }
+
+    /// The next answer. More often than was recorded: the last one stands.
+    fn play(&mut self, request: RequestDigest) -> Option<String> {
+        let answers = self.answers.get_mut(&request)?;
+        let call = answers.calls.get(answers.played).or(answers.calls.last()).cloned();
+        answers.played += 1;
+        call
+    }
+
+    fn is_played_out(&self, request: RequestDigest) -> bool {
+        self.answers.get(&request).is_none_or(|answers| answers.played >= answers.calls.len())
+    }
 }
 
 impl Tape {
@@ -59,14 +93,10 @@ impl Tape {
         body: &[u8],
         context: &CallContext,
     ) -> Result<Answer, CallFault> {
-        let (campaign, model) = (&self.recorded.campaign, &self.model);
-        let ids = self.store.answered(campaign, model, body.to_vec()).await.map_err(unread)?;
-        let turn = self.turn(body);
-        // More often than it was recorded: the last answer stands.
-        let Some(id) = ids.get(turn).or(ids.last()) else {
+        let Some(id) = self.find(request_digest(body)).await? else {
             return Err(self.unknown(body, context).await?);
         };
-        let exchange = self.exchange(id).await?;
+        let exchange = self.exchange(&id).await?;
         context.witness.sent(NOWHERE, &exchange.dialect, exchange.request_headers, body);
         let mut response = http::Response::builder().status(exchange.status.unwrap_or(200));
         for (name, value) in &exchange.response_headers {
@@ -77,11 +107,15 @@ impl Tape {
         Ok(Answer::recorded(response, context.witness.clone()))
     }
 
-    fn turn(&self, body: &[u8]) -> usize {
-        let mut played = self.played.lock().unwrap_or_else(PoisonError::into_inner);
-        let played = played.entry(Sha256::digest(body).to_vec()).or_default();
-        *played += 1;
-        *played - 1
+    /// The call that answers a request now.
+    async fn find(&self, request: RequestDigest) -> Result<Option<String>, CallFault> {
+        let mut index = self.index.lock().await;
+        if index.is_played_out(request) {
+            let (campaign, model) = (&self.recorded.campaign, &self.model);
+            let newer = self.store.answered(campaign, model, index.until).await.map_err(unread)?;
+            index.add(newer);
+        }
+        Ok(index.play(request))
     }
 
     async fn exchange(&self, id: &str) -> Result<Exchange, CallFault> {
@@ -147,7 +181,7 @@ impl Replay {
             Fault::new(FaultKind::ModelPermanent, what)
         })?;
         let (recorded, model) = (recorded.clone(), model.to_owned());
-        let tape = Tape { store, recorded, model, played: Mutex::default() };
+        let tape = Tape { store, recorded, model, index: Mutex::default() };
         let (tape, config) = (Arc::new(tape), config.clone());
         Ok(Self { tape, config, inner: OnceCell::new(), upstream: OnceCell::new() })
     }

@@ -51,7 +51,7 @@ pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Re
             let hold = ledger::Hold { id, campaign, episode, attempt, amount, model, at_ms };
             ledger::hold(conn, fences, &hold)
         }
-        Entry::Settled { id, amount } => ledger::settle(conn, id, *amount),
+        Entry::Settled { id, amount } => ledger::settle(conn, &mut fences.books, id, *amount),
         Entry::Called(_) => Err(Trouble::refused("a call that was not packed")),
         Entry::DatasetWritten(record) => plan::add_dataset(conn, record),
     }

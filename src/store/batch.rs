@@ -54,7 +54,10 @@ fn all_at_once(
     fences: &mut Fences,
     appends: &[&[Write]],
 ) -> Result<Vec<Verdict>, Trouble> {
-    appends.iter().map(|writes| apply_all(conn, fences, writes).map(Ok)).collect()
+    let all = appends.iter().map(|writes| apply_all(conn, fences, writes).map(Ok));
+    let verdicts = all.collect::<Result<_, _>>()?;
+    fences.books.close(conn)?;
+    Ok(verdicts)
 }
 
 fn one_by_one(
@@ -68,7 +71,8 @@ fn one_by_one(
 /// The outer error ends the transaction, the inner one only this append.
 fn alone(conn: &Connection, fences: &mut Fences, writes: &[Write]) -> Result<Verdict, Trouble> {
     execute(conn, "SAVEPOINT append")?;
-    let verdict = apply_all(conn, fences, writes);
+    let verdict = apply_all(conn, fences, writes)
+        .and_then(|fenced| fences.books.close(conn).map(|()| fenced));
     match &verdict {
         // SQLite may have rolled everything back by itself; nothing is left to go on with.
         Err(trouble) if !trouble.is_local() || conn.is_autocommit() => return verdict.map(Ok),

@@ -15,6 +15,9 @@ use synthd_actors::model::{
     Attempt, CallPlace, CallRecord, CampaignName, EpisodeId, Exchange, Fault, Headers, Money, Usage,
 };
 
+/// What a request is found by.
+pub type RequestDigest = [u8; 16];
+
 /// A call made ready for its row.
 pub(super) struct Packed {
     pub(super) call: Arc<CallRecord>,
@@ -24,7 +27,7 @@ pub(super) struct Packed {
     request: Vec<u8>,
     response: Vec<u8>,
     rest: Vec<u8>,
-    digest: Vec<u8>,
+    digest: RequestDigest,
     /// The request as it was, for the next one of the episode.
     pub(super) known: Known,
 }
@@ -106,7 +109,7 @@ pub(super) fn pack(call: Arc<CallRecord>, newest: &Newest) -> Result<Packed> {
         request: blob::pack(&body[head..body.len() - tail])?,
         response: blob::pack(&call.exchange.response)?,
         rest: blob::encode(&RestOf::of(&call))?,
-        digest: digest(&body),
+        digest: request_digest(&body),
         base: base.map(|base| base.id),
         head,
         tail,
@@ -212,30 +215,46 @@ fn unsigned(stored: i64) -> u64 {
     stored.unsigned_abs()
 }
 
-/// What a request is found by.
-fn digest(body: &[u8]) -> Vec<u8> {
-    Sha256::digest(body)[..16].to_vec()
+pub fn request_digest(request: &[u8]) -> RequestDigest {
+    let mut digest = RequestDigest::default();
+    digest.copy_from_slice(&Sha256::digest(request)[..16]);
+    digest
 }
 
-/// The calls of a campaign's model that were asked exactly this and answered, in the order
-/// they were made. A refusal of what was asked is an answer: it would be given again.
+/// Calls that were answered, as far as it takes to find them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// What was asked, and the call's id.
+    pub calls: Vec<(RequestDigest, String)>,
+    /// How far was looked; what comes later comes after it.
+    pub until: i64,
+}
+
+/// The calls of a campaign's model that were answered, in the order they were made, of those
+/// that came after. A refusal of what was asked is an answer: it would be given again.
+///
+/// Every call is looked at. An index by digest would save that to who replays, once, and cost
+/// everybody who records a page of it, chosen at random, for every call.
 pub(super) fn answered(
     conn: &Connection,
     campaign: &str,
     model: &str,
-    body: &[u8],
-) -> Result<Vec<String>> {
+    after: i64,
+) -> Result<Answered> {
+    let until = conn.query_row("SELECT coalesce(max(key), 0) FROM call", [], |row| row.get(0))?;
     let mut statement = conn.prepare_cached(
-        "SELECT call.id FROM call JOIN campaign ON campaign.key = call.campaign
-         WHERE digest = ?1 AND name = ?2 AND model = ?3
+        "SELECT digest, call.id FROM call JOIN campaign ON campaign.key = call.campaign
+         WHERE call.key > ?1 AND call.key <= ?2 AND name = ?3 AND model = ?4
              AND (status = 200 AND fault IS NULL
                  OR status = 403 AND fault IS NULL
                  OR status IN (400, 413, 422)
                      AND coalesce(fault, '') IN ('', 'context_full', 'model_rejected'))
          ORDER BY call.key",
     )?;
-    let ids = statement.query_map(params![digest(body), campaign, model], |row| row.get(0))?;
-    Ok(ids.collect::<rusqlite::Result<_>>()?)
+    let calls = statement.query_map(params![after, until, campaign, model], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
+    Ok(Answered { calls: calls.collect::<rusqlite::Result<_>>()?, until })
 }
 
 /// A call of a campaign's model; of that task and turn, where they are given.

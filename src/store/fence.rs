@@ -2,6 +2,7 @@
 //! call asks, so the answers are kept in memory; only this one writer changes them.
 
 use super::apply::Result;
+use super::ledger::Books;
 use super::trouble::Trouble;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
@@ -49,6 +50,7 @@ impl Fence {
 pub(super) struct Fences {
     fences: HashMap<EpisodeId, Fence>,
     owners: HashMap<EpisodeId, Owner>,
+    pub(super) books: Books,
 }
 
 /// Whose an episode is. That never changes.
@@ -65,7 +67,7 @@ impl Fences {
         }
         let fence = Fence::read(conn, id)?;
         if self.fences.len() >= REMEMBERED {
-            self.clear();
+            self.fences.clear();
         }
         self.fences.insert(id.clone(), fence);
         Ok(fence)
@@ -97,6 +99,7 @@ impl Fences {
     pub(super) fn clear(&mut self) {
         self.fences.clear();
         self.owners.clear();
+        self.books.clear();
     }
 }
 

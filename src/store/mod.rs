@@ -30,7 +30,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use calls::CallLine;
+pub use calls::{Answered, CallLine, RequestDigest, request_digest};
 pub use stats::StoreStats;
 
 use crate::error::Result;
@@ -127,15 +127,15 @@ impl Store {
         self.read("read call", move |conn| calls::call(conn, &id)).await
     }
 
-    /// The calls of a campaign's model that were asked exactly this and answered, oldest first.
+    /// The calls of a campaign's model that were answered, oldest first, of those that came after.
     pub async fn answered(
         &self,
         campaign: &CampaignName,
         model: &str,
-        body: Vec<u8>,
-    ) -> Result<Vec<String>, StoreFault> {
+        after: i64,
+    ) -> Result<Answered, StoreFault> {
         let (campaign, model) = (campaign.to_string(), model.to_owned());
-        let query = move |conn: &Connection| calls::answered(conn, &campaign, &model, &body);
+        let query = move |conn: &Connection| calls::answered(conn, &campaign, &model, after);
         self.read("find call", query).await
     }
 
