@@ -1,7 +1,9 @@
 //! The gateway between clients and a provider that answers at once: what it adds, and how many
-//! it serves, with durable holds and the record on; beside the provider asked directly, and
-//! LiteLLM's proxy. And the ledger by itself.
+//! it serves, with durable holds and the record on; beside the provider asked directly, a proxy
+//! that does nothing (the floor), and LiteLLM's. And the ledger by itself.
 
+use crate::floor::Floor;
+use crate::load::{Load, Made, TOKEN, load, provider};
 use crate::{Figure, synthd};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -14,180 +16,101 @@ use synthd_actors::collector::CollectorHandle;
 use synthd_actors::model::*;
 use synthd_actors::ports::Journal;
 use synthd_actors::supervisor::spawn;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 /// A Python with `litellm[proxy]` installed.
 const PEER: &str = "SYNTHD_BENCH_LITELLM";
-const TOKEN: &str = "sgw-bench";
-const LASTS: Duration = Duration::from_secs(3);
-const WARMS_UP: Duration = Duration::from_millis(1_500);
 const AT_ONCE: [usize; 3] = [1, 16, 64];
 /// For calls that wait for their model.
 const CROWD: usize = 512;
 const THINKS: Duration = Duration::from_millis(50);
 
 pub async fn measure() -> Vec<Figure> {
-    let mock = provider().await;
+    let mock = provider(Made::ByHand).await;
     let directory = tempfile::tempdir().unwrap();
-    let ours = Ours::start(directory.path(), &mock);
+    let (ours, floor) = (Ours::start(directory.path(), &mock), Floor::start(&mock));
     let mut figures = Vec::new();
-    let mut best = 0.0_f64;
-    let mut direct_best = 0.0_f64;
+    let mut best = Rates::default();
     for at_once in AT_ONCE {
-        // In turns, so that a machine that slows down slows both.
-        let direct = load(&mock, "m-0", at_once).await;
-        let through = load(&ours.address, "local/m-0", at_once).await;
-        let added = |of: fn(&Load) -> Duration| of(&through).saturating_sub(of(&direct));
-        let goal = if at_once <= 16 { "< 0.5 ms" } else { "" };
-        figures.push(Figure::time(
-            &format!("gateway adds, p50, {at_once} at once"),
-            added(|l| l.p50),
-            None,
-            goal,
-        ));
-        let goal = if at_once == 16 { "< 2 ms" } else { "" };
-        figures.push(Figure::time("the same, p99", added(|l| l.p99), None, goal));
-        figures.push(Figure::rate(
-            "requests",
-            through.rate,
-            direct.rate,
-            ">= 0.15x of the direct mock's best",
-        ));
-        best = best.max(through.rate);
-        direct_best = direct_best.max(direct.rate);
+        figures.extend(beside(&ours, &floor, &mock, at_once, &mut best).await);
     }
-    figures.push(Figure::rate("the best of them", best, direct_best, ">= 0.15x"));
-    figures.extend(crowd(&ours, &mock).await);
-    drop(ours);
+    figures.push(Figure::rate("the best of them", best.ours, best.direct, ">= 0.15x"));
+    figures.push(Figure::rate("the best of the floor", best.floor, best.direct, ""));
+    figures.extend(crowd(&ours, &floor, &mock).await);
+    drop((ours, floor));
+    figures.push(ordinary().await);
     for workers in [1, 2] {
-        figures.extend(peer(&mock, workers, best).await);
+        figures.extend(peer(&mock, workers, best.ours).await);
     }
     figures.push(ledger().await);
     figures
 }
 
+/// The best of each.
+#[derive(Default)]
+struct Rates {
+    direct: f64,
+    floor: f64,
+    ours: f64,
+}
+
+/// What it adds at so many at once, beside what a proxy adds that does nothing.
+async fn beside(
+    ours: &Ours,
+    floor: &Floor,
+    mock: &str,
+    at_once: usize,
+    best: &mut Rates,
+) -> [Figure; 3] {
+    // In turns, so that a machine that slows down slows all.
+    let direct = load(Made::ByHand, mock, "m-0", at_once).await;
+    let through = load(Made::ByHand, &ours.address, "local/m-0", at_once).await;
+    let least = load(Made::ByHand, &floor.address, "m-0", at_once).await;
+    best.direct = best.direct.max(direct.rate);
+    best.floor = best.floor.max(least.rate);
+    best.ours = best.ours.max(through.rate);
+    let added = |load: &Load, of: fn(&Load) -> Duration| of(load).saturating_sub(of(&direct));
+    let figure = |what: &str, of, goal| {
+        Figure::time(what, added(&through, of), Some(added(&least, of)), goal)
+    };
+    let (p50, p99) = match at_once {
+        1 => ("< 0.5 ms", ""),
+        16 => ("< 0.5 ms", "< 2 ms"),
+        _ => ("", ""),
+    };
+    [
+        figure(&format!("gateway adds, p50, {at_once} at once"), |load| load.p50, p50),
+        figure("the same, p99", |load| load.p99, p99),
+        Figure::rate("requests, beside direct ones", through.rate, direct.rate, ""),
+    ]
+}
+
 /// As many calls in flight as wait for a model of known slowness.
-async fn crowd(ours: &Ours, mock: &str) -> Vec<Figure> {
+async fn crowd(ours: &Ours, floor: &Floor, mock: &str) -> Vec<Figure> {
     let ideal = CROWD as f64 / THINKS.as_secs_f64();
     let model = format!("m-{}", THINKS.as_millis());
-    let direct = load(mock, &model, CROWD).await;
-    let through = load(&ours.address, &format!("local/{model}"), CROWD).await;
+    let direct = load(Made::ByHand, mock, &model, CROWD).await;
+    let least = load(Made::ByHand, &floor.address, &model, CROWD).await;
+    let through = load(Made::ByHand, &ours.address, &format!("local/{model}"), CROWD).await;
     let what = format!("{CROWD} in flight at {THINKS:?}");
     vec![
         Figure::rate(&format!("{what}, directly"), direct.rate, ideal, ""),
+        Figure::rate("the same through the floor", least.rate, ideal, ""),
         Figure::rate(&what, through.rate, ideal, ">= 0.95x of the ideal"),
     ]
 }
 
-struct Load {
-    p50: Duration,
-    p99: Duration,
-    rate: f64,
-}
-
-/// So many clients, each asking again as soon as it is answered. What they are answered while
-/// connections are still made, on either side, does not count.
-async fn load(address: &str, model: &str, at_once: usize) -> Load {
-    let body = format!(
-        "{{\"model\":\"{model}\",\"max_tokens\":100,\"messages\":[{{\"role\":\"user\",\"content\":\"{}\"}}]}}",
-        "Say hello. ".repeat(40)
-    );
-    let request = Arc::new(format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {TOKEN}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    ));
-    let from = Instant::now() + WARMS_UP;
-    let clients: Vec<_> = (0..at_once)
-        .map(|_| {
-            let (address, request) = (address.to_owned(), request.clone());
-            spawn("client", client(address, request, from))
-        })
-        .collect();
-    let mut times = Vec::new();
-    for client in clients {
-        times.extend(client.await.unwrap());
+/// The same where clients and provider are made as most are.
+async fn ordinary() -> Figure {
+    let mock = provider(Made::WithHyper).await;
+    let directory = tempfile::tempdir().unwrap();
+    let ours = Ours::start(directory.path(), &mock);
+    let (mut direct, mut through) = (0.0_f64, 0.0_f64);
+    for at_once in AT_ONCE {
+        direct = direct.max(load(Made::WithHyper, &mock, "m-0", at_once).await.rate);
+        through =
+            through.max(load(Made::WithHyper, &ours.address, "local/m-0", at_once).await.rate);
     }
-    times.sort_unstable();
-    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)];
-    Load { p50: at(50), p99: at(99), rate: times.len() as f64 / LASTS.as_secs_f64() }
-}
-
-/// How long each call took that was answered within the time that counts.
-async fn client(address: String, request: Arc<String>, from: Instant) -> Vec<Duration> {
-    let mut stream = TcpStream::connect(&address).await.unwrap();
-    stream.set_nodelay(true).unwrap();
-    let (mut times, mut buffer) = (Vec::new(), Vec::new());
-    loop {
-        let begun = Instant::now();
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let (head, _) = message(&mut stream, &mut buffer).await.unwrap();
-        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-        let now = Instant::now();
-        if now > from + LASTS {
-            return times;
-        }
-        if now >= from {
-            times.push(now - begun);
-        }
-    }
-}
-
-/// One message of HTTP with its length: its head and its body.
-async fn message(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<(String, Vec<u8>)> {
-    loop {
-        if let Some(end) = buffer.windows(4).position(|four| four == b"\r\n\r\n") {
-            let head = String::from_utf8(buffer[..end].to_vec()).unwrap();
-            let length = head.to_ascii_lowercase();
-            let length = length.lines().find_map(|line| line.strip_prefix("content-length: "));
-            // What has none asks whether somebody is there.
-            let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
-            if buffer.len() >= end + 4 + length {
-                let body = buffer[end + 4..end + 4 + length].to_vec();
-                buffer.drain(..end + 4 + length);
-                return Some((head, body));
-            }
-        }
-        buffer.reserve(16 << 10);
-        if stream.read_buf(buffer).await.ok()? == 0 {
-            return None;
-        }
-    }
-}
-
-/// A provider that answers at once, or after as many milliseconds as its model's name says.
-async fn provider() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let serving = spawn("provider", async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            spawn("connection", answer(stream)).detach();
-        }
-    });
-    serving.detach();
-    address
-}
-
-async fn answer(mut stream: TcpStream) {
-    stream.set_nodelay(true).unwrap();
-    let body = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"Hello there."},"finish_reason":"stop"}],"usage":{"prompt_tokens":100,"completion_tokens":10,"total_tokens":110}}"#;
-    let reply = format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut buffer = Vec::new();
-    while let Some((_, asked)) = message(&mut stream, &mut buffer).await {
-        let asked = String::from_utf8_lossy(&asked);
-        let thinks = asked.split("m-").nth(1).and_then(|rest| rest.split('"').next());
-        let thinks: u64 = thinks.and_then(|millis| millis.parse().ok()).unwrap_or(0);
-        if thinks > 0 {
-            tokio::time::sleep(Duration::from_millis(thinks)).await;
-        }
-        if stream.write_all(reply.as_bytes()).await.is_err() {
-            return;
-        }
-    }
+    Figure::rate("clients and provider made with hyper", through, direct, ">= 0.15x")
 }
 
 /// The real program.
@@ -246,8 +169,8 @@ async fn peer(mock: &str, workers: usize, ours: f64) -> Vec<Figure> {
     let mut figures = Vec::new();
     let mut best = 0.0_f64;
     for at_once in AT_ONCE {
-        let direct = load(mock, "m-0", at_once).await;
-        let through = load(&address, "m-0", at_once).await;
+        let direct = load(Made::ByHand, mock, "m-0", at_once).await;
+        let through = load(Made::ByHand, &address, "m-0", at_once).await;
         let added = through.p50.saturating_sub(direct.p50);
         let what = format!("LiteLLM ({workers}) adds, p50, {at_once} at once");
         figures.push(Figure::time(&what, added, None, ""));

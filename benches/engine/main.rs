@@ -9,10 +9,14 @@
     reason = "a bench that cannot go on stops and says why"
 )]
 
+mod bare;
 mod commands;
 mod containers;
 mod crowd;
+mod floor;
 mod gateway;
+mod load;
+mod ordinary;
 mod server;
 mod starts;
 mod steps;
@@ -87,6 +91,9 @@ fn main() {
     // `cargo test --benches` only wants to know that it links.
     if std::env::args().any(|arg| arg == "--test") {
         return;
+    }
+    if let Some(provider) = std::env::args().skip_while(|arg| arg != floor::ASKED).nth(1) {
+        return floor::run(&provider);
     }
     // `cargo bench -- store crowd` measures only those.
     let wanted: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();

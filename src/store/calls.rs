@@ -251,9 +251,8 @@ pub(super) fn answered(
                      AND coalesce(fault, '') IN ('', 'context_full', 'model_rejected'))
          ORDER BY call.key",
     )?;
-    let calls = statement.query_map(params![after, until, campaign, model], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
+    let calls = statement
+        .query_map(params![after, until, campaign, model], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(Answered { calls: calls.collect::<rusqlite::Result<_>>()?, until })
 }
 

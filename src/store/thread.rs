@@ -29,9 +29,6 @@ use synthd_actors::ports::StoreFault;
 
 const SYNC_WITHIN: Duration = Duration::from_secs(1);
 const SETTLE_WITHIN: Duration = Duration::from_millis(1);
-/// So many at once tell that more are a moment away: they share a commit and a sync.
-const CROWD: usize = 10;
-const MOMENT: Duration = Duration::from_micros(50);
 /// Large enough to spread the cost of a commit thin, small enough to answer soon.
 const BATCH_BOUND: usize = 512;
 
@@ -55,8 +52,6 @@ pub(super) struct Thread {
     /// Why nothing is accepted any more: after a failed sync nobody knows what is on the disk.
     broken: Option<String>,
     fences: Fences,
-    /// Whether many came at once the last time.
-    is_crowded: bool,
     parts: Parts,
 }
 
@@ -79,7 +74,6 @@ impl Thread {
             settled_since: None,
             broken: None,
             fences: Fences::default(),
-            is_crowded: false,
             parts,
         }
     }
@@ -99,14 +93,10 @@ impl Thread {
             Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(batch),
             Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
         }
-        if self.is_crowded {
-            std::thread::sleep(MOMENT);
-        }
         while batch.appends.len() < BATCH_BOUND {
             let Ok(next) = self.requests.try_recv() else { break };
             batch.add(next);
         }
-        self.is_crowded = batch.appends.len() >= CROWD;
         ControlFlow::Continue(batch)
     }
 
