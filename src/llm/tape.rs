@@ -242,6 +242,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_request_is_answered_in_the_order_it_was_and_the_last_answer_stands() {
+        let (asked, other) = (request_digest(b"a"), request_digest(b"b"));
+        let mut index = Index::default();
+        assert!(index.is_played_out(asked) && index.play(asked).is_none());
+        let calls = [(asked, "1"), (other, "2"), (asked, "3")];
+        let calls = calls.map(|(request, call)| (request, call.to_owned())).to_vec();
+        index.add(Answered { calls, until: 3 });
+        assert_eq!(index.play(asked).as_deref(), Some("1"));
+        assert!(!index.is_played_out(asked) && !index.is_played_out(other));
+        assert_eq!(index.play(asked).as_deref(), Some("3"));
+        assert!(index.is_played_out(asked));
+        assert_eq!(index.play(asked).as_deref(), Some("3"));
+        // The record goes on.
+        index.add(Answered { calls: vec![(asked, "4".to_owned())], until: 4 });
+        assert_eq!((index.until, index.play(asked).as_deref()), (4, Some("4")));
+    }
+
+    #[test]
     fn a_difference_is_shown_where_it_begins() {
         let told = difference(b"{\"a\":1,\"b\":2}", b"{\"a\":1,\"c\":2}");
         assert!(told.starts_with("at byte 8 it says"), "{told}");

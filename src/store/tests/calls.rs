@@ -2,6 +2,7 @@
 
 use super::samples::*;
 use super::*;
+use crate::store::{Answered, request_digest};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
@@ -93,4 +94,25 @@ async fn a_call_is_kept_with_its_settlement_or_not_at_all() {
     // What was never kept is nothing to go by.
     keep(&store, Entry::Called(Arc::new(call(1, request(1))))).await;
     assert_eq!(store.call("ep-c-0/1/1/0").await.unwrap(), Some(call(1, request(1))));
+}
+
+/// Who replays reads what was answered once, and what came since.
+#[tokio::test]
+async fn what_was_answered_is_read_on_from_where_it_was_left() {
+    let (_dir, store) = started(1).await;
+    let answered = |turn| CallRecord { fault: None, ..call(turn, request(turn)) };
+    let found = async |after| store.answered(&name("c"), "local/m", after).await.unwrap();
+    assert_eq!(found(0).await, Answered::default());
+    keep(&store, Entry::Called(Arc::new(answered(0)))).await;
+    // A fault of the way there, and another model's.
+    keep(&store, Entry::Called(Arc::new(call(1, request(1))))).await;
+    let other = CallRecord { model: "local/n".to_owned(), ..answered(2) };
+    keep(&store, Entry::Called(Arc::new(other))).await;
+    let first = found(0).await;
+    assert_eq!(first.calls, [(request_digest(&request(0)), "ep-c-0/1/0/0".to_owned())]);
+    assert_eq!(found(first.until).await, Answered { calls: Vec::new(), until: first.until });
+    keep(&store, Entry::Called(Arc::new(answered(3)))).await;
+    let since = found(first.until).await;
+    assert_eq!(since.calls, [(request_digest(&request(3)), "ep-c-0/1/3/0".to_owned())]);
+    assert!(since.until > first.until);
 }

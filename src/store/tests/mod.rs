@@ -5,6 +5,7 @@ mod directory;
 mod durability;
 mod full_disk;
 mod model;
+mod money;
 mod mounts;
 mod reading;
 mod round_trip;

@@ -1,0 +1,135 @@
+//! Money in batches: however holds and settlements share a commit, and whatever else in it is
+//! refused, the sums say what the entries do.
+
+use super::samples::{held, opened, planned, settled};
+use crate::store::fence::Fences;
+use crate::store::prepare::{Write, prepare};
+use crate::store::{batch, open, schema};
+use proptest::prelude::*;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use synthd_actors::model::Entry;
+
+const CAMPAIGNS: [&str; 2] = ["c", "d"];
+
+#[derive(Clone, Debug)]
+enum Op {
+    /// The third campaign is none.
+    Hold {
+        hold: u8,
+        campaign: usize,
+        amount: u64,
+    },
+    Settle {
+        hold: u8,
+        amount: u64,
+    },
+}
+
+impl Op {
+    fn entry(&self) -> Entry {
+        match *self {
+            Self::Hold { hold, campaign, amount } => {
+                let campaign = CAMPAIGNS.get(campaign).copied().unwrap_or("nobody's");
+                held(&hold.to_string(), campaign, 0, amount)
+            }
+            Self::Settle { hold, amount } => settled(&hold.to_string(), amount),
+        }
+    }
+}
+
+/// What each hold counts, whose it is, and whether it is settled.
+type Model = BTreeMap<u8, (usize, u64, bool)>;
+
+/// False where it is refused.
+fn apply(model: &mut Model, op: &Op) -> bool {
+    match *op {
+        Op::Hold { amount: u64::MAX, .. } | Op::Settle { amount: u64::MAX, .. } => false,
+        Op::Hold { hold, campaign, amount } => {
+            let known = campaign < CAMPAIGNS.len();
+            if known {
+                model.entry(hold).or_insert((campaign, amount, false));
+            }
+            known
+        }
+        Op::Settle { hold, amount } => {
+            let Some((_, counts, done)) = model.get_mut(&hold) else { return false };
+            if !*done {
+                (*counts, *done) = (amount, true);
+            }
+            true
+        }
+    }
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let amount = || prop_oneof![20 => 0u64..1_000, 1 => Just(u64::MAX)];
+    let campaign = prop_oneof![10 => 0usize..2, 1 => Just(2usize)];
+    prop_oneof![
+        (0u8..12, campaign, amount()).prop_map(|(hold, campaign, amount)| Op::Hold {
+            hold,
+            campaign,
+            amount
+        }),
+        (0u8..12, amount()).prop_map(|(hold, amount)| Op::Settle { hold, amount }),
+    ]
+}
+
+/// Batches of appends of entries.
+fn batches() -> impl Strategy<Value = Vec<Vec<Vec<Op>>>> {
+    let append = proptest::collection::vec(op(), 1..4);
+    proptest::collection::vec(proptest::collection::vec(append, 1..10), 1..10)
+}
+
+fn sums(conn: &Connection) -> Vec<i64> {
+    let sum = |campaign: &str| {
+        let sql = "SELECT spent FROM ledger JOIN campaign ON campaign.key = campaign
+                   WHERE name = ?1";
+        conn.query_row(sql, [campaign], |row| row.get(0)).unwrap()
+    };
+    CAMPAIGNS.map(sum).to_vec()
+}
+
+fn expected(model: &Model) -> Vec<i64> {
+    let of = |campaign| model.values().filter(move |(whose, ..)| *whose == campaign);
+    (0..CAMPAIGNS.len()).map(|c| of(c).map(|(_, counts, _)| *counts as i64).sum()).collect()
+}
+
+fn writes(entries: Vec<Entry>) -> Vec<Write> {
+    prepare(entries, &Default::default()).unwrap()
+}
+
+fn compare(batches: Vec<Vec<Vec<Op>>>) {
+    let dir = tempfile::tempdir().unwrap();
+    let conn = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
+    let mut fences = Fences::default();
+    for campaign in CAMPAIGNS {
+        let begun = writes(vec![opened(campaign), planned(campaign, 0..1)]);
+        batch::commit(&conn, &mut fences, &[&begun]).unwrap()[0].as_ref().unwrap();
+    }
+    let mut model = Model::new();
+    for appends in batches {
+        let entries: Vec<Vec<Write>> =
+            appends.iter().map(|ops| writes(ops.iter().map(Op::entry).collect())).collect();
+        let entries: Vec<&[Write]> = entries.iter().map(Vec::as_slice).collect();
+        let verdicts = batch::commit(&conn, &mut fences, &entries).unwrap();
+        for (ops, verdict) in appends.iter().zip(verdicts) {
+            let mut next = model.clone();
+            let kept = ops.iter().all(|op| apply(&mut next, op));
+            assert_eq!(verdict.is_ok(), kept, "{ops:?}: {verdict:?}");
+            if kept {
+                model = next;
+            }
+        }
+        assert_eq!(sums(&conn), expected(&model), "{appends:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sums_are_of_what_was_kept(batches in batches()) {
+        compare(batches);
+    }
+}
