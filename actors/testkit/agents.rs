@@ -4,7 +4,9 @@
 use super::models::FakeModels;
 use super::sandbox::FakeBackend;
 use crate::agents::{Admission, AgentDoor, Errand, Heard, Leave, Visit, Visitor};
-use crate::model::{ChatReply, ChatRequest, Fault, HostAddress, Message, Money, Role, Witness};
+use crate::model::{
+    ChatReply, ChatRequest, Fault, FaultKind, HostAddress, Message, Money, Role, Witness,
+};
 use crate::ports::{CallContext, ChatModel};
 use crate::scaffold::{Minimal, Scaffold};
 use crate::supervisor::spawn;
@@ -106,8 +108,13 @@ impl Program {
             retry: errand.retry,
             witness: Witness::default(),
         };
-        let answer = self.models.named(&errand.model).complete(request, &context).await;
-        let reply = answer.map_err(|failure| failure.fault);
+        let model = self.models.named(&errand.model);
+        let answer = tokio::time::timeout(errand.limit, model.complete(request, &context)).await;
+        let late = || Fault::new(FaultKind::OutOfTime, "the agent's time was up");
+        let reply = match answer {
+            Ok(answer) => answer.map_err(|failure| failure.fault),
+            Err(_) => Err(late()),
+        };
         let (told, took) = (reply.clone(), Duration::from_millis(10));
         let (model, cost) = (errand.model, Money::ZERO);
         let heard = Heard { reply, model, numbers: 1, tries: 1, cost, took };

@@ -38,7 +38,9 @@ pub struct Figure {
 impl Figure {
     /// Times, where less is better.
     pub fn time(what: &str, ours: Duration, floor: Option<Duration>, goal: &'static str) -> Self {
-        let ratio = floor.map(|floor| ours.as_secs_f64() / floor.as_secs_f64());
+        // Beside nothing there is no ratio.
+        let ratio = floor.filter(|floor| !floor.is_zero());
+        let ratio = ratio.map(|floor| ours.as_secs_f64() / floor.as_secs_f64());
         Self {
             what: what.to_owned(),
             ours: show(ours),
@@ -120,7 +122,7 @@ fn main() {
     if is_wanted("gateway") {
         figures.extend(in_system(gateway::measure()).unwrap());
     }
-    println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "ours", "floor", "ratio");
+    println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "measured", "beside", "ratio");
     for figure in figures {
         let Figure { what, ours, floor, ratio, goal } = figure;
         println!("{what:<40} {ours:>10} {floor:>10} {ratio:>7}  {goal}");

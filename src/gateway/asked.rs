@@ -7,6 +7,7 @@ use super::splice::Object;
 use crate::llm::{Family, Upstream};
 use bytes::Bytes;
 use serde_json::{Value, json};
+use std::ops::Range;
 use synthd_actors::model::Usage;
 
 /// Tokens that providers add of their own, for tools above all.
@@ -22,6 +23,8 @@ pub(super) struct Asked {
     pub(super) body: Bytes,
     pub(super) json: Value,
     pub(super) model: String,
+    /// Where its name stands in the body.
+    model_at: Range<usize>,
     pub(super) stream: bool,
     /// Whether the client wants the counts of a stream.
     pub(super) counts: bool,
@@ -39,9 +42,12 @@ impl Asked {
         let Some(model) = object.get("model").and_then(Value::as_str) else {
             return Err(Refusal::bad("the body names no model"));
         };
-        if Object::read(&body).is_ok_and(|object| object.has_twice()) {
+        let outermost = Object::read(&body).map_err(|error| Refusal::bad(error.to_string()))?;
+        if outermost.has_twice() {
             return Err(Refusal::bad("a key stands twice in the body"));
         }
+        let model_at = outermost.place("model", &body);
+        let model_at = model_at.ok_or_else(|| Refusal::bad("the body names no model"))?;
         let caps = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
         let caps: Vec<Option<u64>> =
             caps.iter().map(|key| number(&json, key)).collect::<Result<_, _>>()?;
@@ -56,7 +62,7 @@ impl Asked {
         let stream = json["stream"] == true;
         let counts = json["stream_options"]["include_usage"] == true;
         let model = model.to_owned();
-        Ok(Self { family, body, model, stream, counts, cap, choices, json })
+        Ok(Self { family, body, model, model_at, stream, counts, cap, choices, json })
     }
 
     /// The cap that will be sent.
@@ -81,11 +87,13 @@ impl Asked {
     }
 
     /// The body with the model as its provider names it.
-    pub(super) fn named(&self, model: &str) -> Result<Bytes, Refusal> {
-        let unreadable = |error: serde_json::Error| Refusal::bad(error.to_string());
-        let mut object = Object::read(&self.body).map_err(unreadable)?;
-        object.set("model", json!(model));
-        object.write().map(Bytes::from).map_err(unreadable)
+    pub(super) fn named(&self, model: &str) -> Bytes {
+        if self.model == model {
+            return self.body.clone();
+        }
+        let name = json!(model).to_string();
+        let (before, after) = (&self.body[..self.model_at.start], &self.body[self.model_at.end..]);
+        Bytes::from([before, name.as_bytes(), after].concat())
     }
 
     /// The body as the provider of the same family is to have it: the client's own bytes, but
@@ -95,8 +103,8 @@ impl Asked {
         // What another host takes for a cap may be nothing to this one.
         let capped = !self.json[upstream.cap].is_null();
         let thought = upstream.thought_cap.filter(|field| self.json[*field].is_null());
-        if self.model == upstream.model && capped && thought.is_none() && !uncounted {
-            return Ok(self.body.clone());
+        if capped && thought.is_none() && !uncounted {
+            return Ok(self.named(&upstream.model));
         }
         let unreadable = |error: serde_json::Error| Refusal::bad(error.to_string());
         let mut object = Object::read(&self.body).map_err(unreadable)?;
@@ -158,6 +166,15 @@ mod tests {
         let asked = asked.ok().unwrap();
         assert_eq!(asked.worst(100, None).output_tokens, 21);
         assert!(asked.worst(100, None).input_tokens > asked.body.len() as u64);
+    }
+
+    #[test]
+    fn only_the_name_of_the_model_changes() {
+        let body = b"{ \"n\" : 1,\r\n \"model\":  \"m\\u0061\" ,\"x\":1.50}";
+        let asked = Asked::read(Family::OpenAiChat, Bytes::from_static(body)).ok().unwrap();
+        assert_eq!((asked.model.as_str(), asked.named("ma")), ("ma", Bytes::from_static(body)));
+        let named = b"{ \"n\" : 1,\r\n \"model\":  \"a\\\"b\" ,\"x\":1.50}";
+        assert_eq!(asked.named("a\"b"), Bytes::from_static(named));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::trial::{Failed, Last, Tried, Untried};
 use super::visit::Report;
 use super::{Gateway, translate};
 use std::sync::Arc;
+use std::time::Duration;
 use synthd_actors::model::{CallPlace, Failure, Fault, FaultKind, SOONEST};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
@@ -36,8 +37,8 @@ impl Call {
 
     async fn attempt(&self, outlet: &mut Outlet) -> Result<(), Refusal> {
         let leaving = self.session.leave(&self.asked, &self.unwanted).await?;
-        let (place, model, mut report) = match leaving {
-            Leaving::Ask { place, model, report } => (place, model, report),
+        let (place, model, limit, mut report) = match leaving {
+            Leaving::Ask { place, model, limit, report } => (place, model, limit, report),
             Leaving::Told(place, reply) => {
                 let told = translate::tell_again(&self.asked, &place, &reply, outlet);
                 outlet.last(told).await;
@@ -46,7 +47,7 @@ impl Call {
         };
         match self.begin(model.as_deref()).await {
             Ok(first) => {
-                self.ask(first, &place, report, outlet).await;
+                self.ask(first, &place, limit, report, outlet).await;
                 Ok(())
             }
             Err((fault, refusal)) => {
@@ -62,6 +63,7 @@ impl Call {
         &self,
         mut next: (String, String),
         place: &CallPlace,
+        limit: Option<Duration>,
         mut report: Report,
         outlet: &mut Outlet,
     ) {
@@ -70,7 +72,7 @@ impl Call {
             let place = CallPlace { retry: place.retry + asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
             report.begins();
-            let failed = match self.try_one(&next, place, &asked, outlet).await {
+            let failed = match self.try_one(&next, place, limit, &asked, outlet).await {
                 Err(Untried::Left) => return,
                 Err(Untried::Failed(failed)) => failed,
                 Ok(tried) => {

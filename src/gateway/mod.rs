@@ -172,7 +172,8 @@ impl Gateway {
         if let Some(found) = self.models.get_key_value(wanted) {
             return Some(found);
         }
-        let ends = |name: &str| name.split_once('/').is_some_and(|(_, model)| model == wanted);
+        let ends =
+            |name: &str| name.strip_suffix(wanted).is_some_and(|provider| provider.ends_with('/'));
         let mut found = self.models.iter().filter(|(name, _)| ends(name));
         let first = found.next();
         first.filter(|_| found.next().is_none())

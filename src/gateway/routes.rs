@@ -250,7 +250,7 @@ async fn count(
     };
     let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
     let Some(upstream) = upstream else { return Ok(json_answer(&estimate)) };
-    let body = asked.named(&upstream.model)?;
+    let body = asked.named(&upstream.model);
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let nobodys = CallContext {

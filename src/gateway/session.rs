@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 use synthd_actors::agents::{Errand, Leave};
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::model::{
@@ -188,13 +189,14 @@ impl Session {
             Whose::Agent(agent) => agent,
             Whose::Client(turns) => {
                 let place = self.place(turns.fetch_add(1, Ordering::Relaxed), 0);
-                return Ok(Leaving::Ask { place, model: None, report: Report::default() });
+                let report = Report::default();
+                return Ok(Leaving::Ask { place, model: None, limit: None, report });
             }
         };
         match agent.leave(asked, unwanted).await? {
-            Leave::Ask(Errand { turn, retry, model, heard }) => {
+            Leave::Ask(Errand { turn, retry, model, limit, heard }) => {
                 let (place, report) = (self.place(turn, retry), Report::to(heard));
-                Ok(Leaving::Ask { place, model: Some(model), report })
+                Ok(Leaving::Ask { place, model: Some(model), limit: Some(limit), report })
             }
             Leave::Told { turn, reply } => Ok(Leaving::Told(self.place(turn, 0), reply)),
             Leave::Over(why) => Err(over(&why)),
@@ -208,6 +210,8 @@ pub(super) enum Leaving {
         place: CallPlace,
         /// Who is asked, whatever the client says.
         model: Option<String>,
+        /// For it to answer; a client's own patience is his.
+        limit: Option<Duration>,
         report: Report,
     },
     Told(CallPlace, Box<ChatReply>),

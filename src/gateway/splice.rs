@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, error::Error};
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 /// An object as its keys and the text of their values, in the order they came.
 pub(super) struct Object<'b>(Vec<(Key<'b>, Text<'b>)>);
@@ -30,6 +31,15 @@ impl<'b> Object<'b> {
         let mut keys: Vec<&str> = self.0.iter().map(|(key, _)| &*key.0).collect();
         keys.sort_unstable();
         keys.windows(2).any(|two| two[0] == two[1])
+    }
+
+    /// Where in the body it was read from a key's value stands.
+    pub(super) fn place(&self, key: &str, body: &[u8]) -> Option<Range<usize>> {
+        let (_, text) = self.0.iter().find(|(known, _)| known.0 == key)?;
+        let Text::Kept(raw) = text else { return None };
+        let from = raw.get().as_ptr().addr().checked_sub(body.as_ptr().addr())?;
+        let place = from..from + raw.get().len();
+        (body.get(place.clone())? == raw.get().as_bytes()).then_some(place)
     }
 
     /// Replaces a key's value, or adds the key. One that came twice stands once.
@@ -95,6 +105,9 @@ mod tests {
         object.set("cap", json!(7));
         let written = String::from_utf8(object.write().unwrap()).unwrap();
         assert_eq!(written, r#"{"b":1.50,"a":[1,  2.0e1],"model":"z","cap":7}"#);
+        let place = Object::read(body).unwrap().place("a", body).unwrap();
+        assert_eq!(&body[place], b"[1,  2.0e1]");
+        assert_eq!(Object::read(body).unwrap().place("c", body), None);
         assert!(Object::read(b"[1]").is_err());
         assert!(Object::read(b"{\"a\":1").is_err());
     }

@@ -50,6 +50,19 @@ fn cut_off() -> Done {
     pass::refused(CallFault::unknown(FaultKind::Cancelled, "the attempt is over"))
 }
 
+/// The same of a provider that keeps an agent waiting for longer than it has.
+fn too_late() -> Done {
+    let what = "the agent's time was up before the model answered";
+    pass::refused(CallFault::unknown(FaultKind::OutOfTime, what))
+}
+
+async fn time_up(limit: Option<Duration>) {
+    match limit {
+        Some(limit) => tokio::time::sleep(limit).await,
+        None => std::future::pending().await,
+    }
+}
+
 impl Errand<'_> {
     async fn exchange(&self, outlet: &mut Outlet) -> Done {
         match self.keyed.way().await {
@@ -77,6 +90,7 @@ impl Call {
         &self,
         (name, why): &(String, String),
         place: CallPlace,
+        limit: Option<Duration>,
         before: &[String],
         outlet: &mut Outlet,
     ) -> Result<Box<Tried>, Untried> {
@@ -124,6 +138,7 @@ impl Call {
             biased;
             done = errand.exchange(outlet) => done,
             () = self.session.ended() => cut_off(),
+            () = time_up(limit) => too_late(),
         };
         if let Some(agent) = self.session.agent() {
             agent.censor(&witness);

@@ -124,6 +124,15 @@ mod tests {
         }
     }
 
+    /// A record answers in one piece: its events take the memory of that piece and no more.
+    #[test]
+    fn events_that_came_together_share_their_memory() {
+        let events = Splitter::default().push("data: {}\n\n".repeat(10_000).as_bytes());
+        assert_eq!(events.len(), 10_000);
+        let ends = |event: &Bytes| event.as_ptr().wrapping_add(event.len());
+        assert!(events.windows(2).all(|two| ends(&two[0]) == two[1].as_ptr()));
+    }
+
     #[test]
     fn the_data_of_an_event_is_its_lines() {
         assert_eq!(data(b"event: x\ndata: {\"a\":1}\n\n"), "{\"a\":1}");

@@ -12,12 +12,12 @@ use crate::store::{Answered, RequestDigest, Store, request_digest};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use synthd_actors::model::{
     CallFault, ChatReply, ChatRequest, Endpoint, Exchange, Fault, FaultKind, ModelConfig, Recorded,
 };
 use synthd_actors::ports::{CallContext, ChatModel, StoreFault};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::OnceCell;
 
 /// Of a difference, on each side.
 const SHOWN: usize = 60;
@@ -49,20 +49,22 @@ pub(super) struct Tape {
     recorded: Recorded,
     model: String,
     index: Mutex<Index>,
+    /// Who reads on; others wait for what that brings.
+    reading: tokio::sync::Mutex<()>,
 }
 
-/// What was answered, by what was asked.
+/// What was answered, by what was asked, as far as the record was read: about a hundred bytes
+/// for each call.
 #[derive(Default)]
 struct Index {
     answers: HashMap<RequestDigest, Answers>,
-    /// How far the record was read; it may go on.
     until: i64,
 }
 
-/// What one request was answered, and how often it was here.
+/// The keys of the calls that answered one request, and how many were played.
 #[derive(Default)]
 struct Answers {
-    calls: Vec<String>,
+    calls: Vec<i64>,
     played: usize,
 }
 
@@ -74,16 +76,17 @@ impl Index {
         }
     }
 
-    /// The next answer. More often than was recorded: the last one stands.
-    fn play(&mut self, request: RequestDigest) -> Option<String> {
+    /// The next answer that was not played.
+    fn play(&mut self, request: RequestDigest) -> Option<i64> {
         let answers = self.answers.get_mut(&request)?;
-        let call = answers.calls.get(answers.played).or(answers.calls.last()).cloned();
+        let call = answers.calls.get(answers.played).copied()?;
         answers.played += 1;
-        call
+        Some(call)
     }
 
-    fn is_played_out(&self, request: RequestDigest) -> bool {
-        self.answers.get(&request).is_none_or(|answers| answers.played >= answers.calls.len())
+    /// The one that stands where all were played.
+    fn last(&self, request: RequestDigest) -> Option<i64> {
+        self.answers.get(&request)?.calls.last().copied()
     }
 }
 
@@ -93,10 +96,11 @@ impl Tape {
         body: &[u8],
         context: &CallContext,
     ) -> Result<Answer, CallFault> {
-        let Some(id) = self.find(request_digest(body)).await? else {
+        let Some(key) = self.find(request_digest(body)).await? else {
             return Err(self.unknown(body, context).await?);
         };
-        let exchange = self.exchange(&id).await?;
+        let call = self.store.call_at(key).await.map_err(unread)?;
+        let exchange = call.ok_or_else(|| not_recorded(format!("call {key} is gone")))?.exchange;
         context.witness.sent(NOWHERE, &exchange.dialect, exchange.request_headers, body);
         let mut response = http::Response::builder().status(exchange.status.unwrap_or(200));
         for (name, value) in &exchange.response_headers {
@@ -107,15 +111,39 @@ impl Tape {
         Ok(Answer::recorded(response, context.witness.clone()))
     }
 
-    /// The call that answers a request now.
-    async fn find(&self, request: RequestDigest) -> Result<Option<String>, CallFault> {
-        let mut index = self.index.lock().await;
-        if index.is_played_out(request) {
-            let (campaign, model) = (&self.recorded.campaign, &self.model);
-            let newer = self.store.answered(campaign, model, index.until).await.map_err(unread)?;
-            index.add(newer);
+    /// The key of the call that answers a request now. Asked more often than it was recorded,
+    /// the last answer stands.
+    async fn find(&self, request: RequestDigest) -> Result<Option<i64>, CallFault> {
+        loop {
+            let (call, until) = {
+                let mut index = self.index();
+                (index.play(request), index.until)
+            };
+            if call.is_some() {
+                return Ok(call);
+            }
+            if !self.read_on(until).await? {
+                return Ok(self.index().last(request));
+            }
         }
-        Ok(index.play(request))
+    }
+
+    /// One page of the record more; whether there was one. What was read stays read, whoever
+    /// has no time to wait for the next.
+    async fn read_on(&self, until: i64) -> Result<bool, CallFault> {
+        let _alone = self.reading.lock().await;
+        if self.index().until > until {
+            return Ok(true);
+        }
+        let (campaign, model) = (&self.recorded.campaign, &self.model);
+        let newer = self.store.answered(campaign, model, until).await.map_err(unread)?;
+        let is_more = newer.until > until;
+        self.index().add(newer);
+        Ok(is_more)
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn exchange(&self, id: &str) -> Result<Exchange, CallFault> {
@@ -181,7 +209,8 @@ impl Replay {
             Fault::new(FaultKind::ModelPermanent, what)
         })?;
         let (recorded, model) = (recorded.clone(), model.to_owned());
-        let tape = Tape { store, recorded, model, index: Mutex::default() };
+        let (index, reading) = Default::default();
+        let tape = Tape { store, recorded, model, index, reading };
         let (tape, config) = (Arc::new(tape), config.clone());
         Ok(Self { tape, config, inner: OnceCell::new(), upstream: OnceCell::new() })
     }
@@ -245,18 +274,14 @@ mod tests {
     fn a_request_is_answered_in_the_order_it_was_and_the_last_answer_stands() {
         let (asked, other) = (request_digest(b"a"), request_digest(b"b"));
         let mut index = Index::default();
-        assert!(index.is_played_out(asked) && index.play(asked).is_none());
-        let calls = [(asked, "1"), (other, "2"), (asked, "3")];
-        let calls = calls.map(|(request, call)| (request, call.to_owned())).to_vec();
-        index.add(Answered { calls, until: 3 });
-        assert_eq!(index.play(asked).as_deref(), Some("1"));
-        assert!(!index.is_played_out(asked) && !index.is_played_out(other));
-        assert_eq!(index.play(asked).as_deref(), Some("3"));
-        assert!(index.is_played_out(asked));
-        assert_eq!(index.play(asked).as_deref(), Some("3"));
+        assert_eq!((index.play(asked), index.last(asked)), (None, None));
+        index.add(Answered { calls: vec![(asked, 1), (other, 2), (asked, 3)], until: 3 });
+        let played: Vec<_> = (0..3).map(|_| index.play(asked)).collect();
+        assert_eq!((played, index.last(asked)), (vec![Some(1), Some(3), None], Some(3)));
         // The record goes on.
-        index.add(Answered { calls: vec![(asked, "4".to_owned())], until: 4 });
-        assert_eq!((index.until, index.play(asked).as_deref()), (4, Some("4")));
+        index.add(Answered { calls: vec![(asked, 4)], until: 4 });
+        assert_eq!((index.until, index.play(asked), index.play(asked)), (4, Some(4), None));
+        assert_eq!((index.play(other), index.play(other)), (Some(2), None));
     }
 
     #[test]

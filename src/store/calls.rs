@@ -221,17 +221,20 @@ pub fn request_digest(request: &[u8]) -> RequestDigest {
     digest
 }
 
+/// Calls looked at together, when those are sought that were answered.
+const PAGE: i64 = if cfg!(test) { 2 } else { 16_384 };
+
 /// Calls that were answered, as far as it takes to find them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answered {
-    /// What was asked, and the call's id.
-    pub calls: Vec<(RequestDigest, String)>,
+    /// What was asked, and the call's key.
+    pub calls: Vec<(RequestDigest, i64)>,
     /// How far was looked; what comes later comes after it.
     pub until: i64,
 }
 
-/// The calls of a campaign's model that were answered, in the order they were made, of those
-/// that came after. A refusal of what was asked is an answer: it would be given again.
+/// The calls of a campaign's model that were answered, in the order they were made, of the page
+/// that comes after. A refusal of what was asked is an answer: it would be given again.
 ///
 /// Every call is looked at. An index by digest would save that to who replays, once, and cost
 /// everybody who records a page of it, chosen at random, for every call.
@@ -241,9 +244,10 @@ pub(super) fn answered(
     model: &str,
     after: i64,
 ) -> Result<Answered> {
-    let until = conn.query_row("SELECT coalesce(max(key), 0) FROM call", [], |row| row.get(0))?;
+    let newest: Option<i64> = conn.query_row("SELECT max(key) FROM call", [], |row| row.get(0))?;
+    let until = newest.unwrap_or(0).min(after.saturating_add(PAGE)).max(after);
     let mut statement = conn.prepare_cached(
-        "SELECT digest, call.id FROM call JOIN campaign ON campaign.key = call.campaign
+        "SELECT digest, call.key FROM call JOIN campaign ON campaign.key = call.campaign
          WHERE call.key > ?1 AND call.key <= ?2 AND name = ?3 AND model = ?4
              AND (status = 200 AND fault IS NULL
                  OR status = 403 AND fault IS NULL
@@ -278,11 +282,18 @@ pub(super) fn some_call(
 
 /// One call with everything that is known of it.
 pub(super) fn call(conn: &Connection, id: &str) -> Result<Option<CallRecord>> {
-    let mut statement = conn.prepare_cached(&format!("{LINE} WHERE call.id = ?1"))?;
-    let Some(line) = statement.query_row([id], line_of).optional()? else { return Ok(None) };
-    let (key, response, rest): (i64, Vec<u8>, Vec<u8>) = conn
-        .prepare_cached("SELECT key, response, rest FROM call WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let mut statement = conn.prepare_cached("SELECT key FROM call WHERE id = ?1")?;
+    let key = statement.query_row([id], |row| row.get(0)).optional()?;
+    key.map_or(Ok(None), |key| call_at(conn, key))
+}
+
+/// The same by its key.
+pub(super) fn call_at(conn: &Connection, key: i64) -> Result<Option<CallRecord>> {
+    let mut statement = conn.prepare_cached(&format!("{LINE} WHERE call.key = ?1"))?;
+    let Some(line) = statement.query_row([key], line_of).optional()? else { return Ok(None) };
+    let (response, rest): (Vec<u8>, Vec<u8>) = conn
+        .prepare_cached("SELECT response, rest FROM call WHERE key = ?1")?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let rest: Rest = blob::decode(&rest)?;
     Ok(Some(CallRecord {
         place: CallPlace {

@@ -1,6 +1,6 @@
 //! Money: holds and what they settle at. The sum is kept beside the entries it sums, in the
 //! same transaction, so asking for it costs nothing however long a campaign runs. It is written
-//! once for all that share a transaction.
+//! once for all that are committed together.
 
 use super::apply::{Applied, Result};
 use super::fence::Fences;
@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use synthd_actors::model::{Attempt, CampaignName, EpisodeId, Money};
 
 /// Holds remembered; of any other the store is asked.
-const REMEMBERED: usize = 16_384;
+const REMEMBERED: usize = if cfg!(test) { 2 } else { 16_384 };
 
 pub(super) struct Hold<'a> {
     pub(super) id: &'a str,
@@ -91,9 +91,12 @@ pub(super) fn settle(conn: &Connection, books: &mut Books, id: &str, amount: Mon
     let amount = nanos(amount)?;
     let open = books.open.remove(id).map_or_else(|| find(conn, id), |open| Ok(Some(open)))?;
     if let Some((campaign, held)) = open {
-        conn.prepare_cached("UPDATE hold SET settled = ?2 WHERE id = ?1")?
+        let new = conn
+            .prepare_cached("UPDATE hold SET settled = ?2 WHERE id = ?1 AND settled IS NULL")?
             .execute(params![id, amount])?;
-        books.book(campaign, held, amount);
+        if new == 1 {
+            books.book(campaign, held, amount);
+        }
     }
     Ok(Applied::Kept)
 }

@@ -127,7 +127,13 @@ impl Store {
         self.read("read call", move |conn| calls::call(conn, &id)).await
     }
 
-    /// The calls of a campaign's model that were answered, oldest first, of those that came after.
+    /// The same by its key.
+    pub async fn call_at(&self, key: i64) -> Result<Option<CallRecord>, StoreFault> {
+        self.read("read call", move |conn| calls::call_at(conn, key)).await
+    }
+
+    /// The calls of a campaign's model that were answered, oldest first, of those that came
+    /// next. Where nothing did, it ends where it began.
     pub async fn answered(
         &self,
         campaign: &CampaignName,

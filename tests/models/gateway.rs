@@ -34,7 +34,8 @@ impl Running {
         }
         let said: Value = serde_json::from_str(&said).unwrap();
         assert_eq!(said["token"], Value::Null, "one that was chosen is not told");
-        Self { url: said["listening"].as_str().unwrap().to_owned(), child }
+        let url = said["listening"].as_str().unwrap_or_else(|| panic!("{said}")).to_owned();
+        Self { url, child }
     }
 
     /// As by Ctrl-C; what it said.
@@ -417,13 +418,21 @@ fn what_a_client_says_goes_through_as_it_is() {
 }
 
 pub(super) fn post(url: &str, path: &str, body: &str) -> String {
+    said("POST", url, path, body)
+}
+
+pub(super) fn get(url: &str, path: &str) -> String {
+    said("GET", url, path, "")
+}
+
+fn said(method: &str, url: &str, path: &str, body: &str) -> String {
     use std::io::{Read, Write};
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(address).unwrap();
     let length = body.len();
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {TOKEN}\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {TOKEN}\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
     .unwrap();

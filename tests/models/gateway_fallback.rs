@@ -1,6 +1,6 @@
 //! Models that stand in for others at the gateway, while the client has heard nothing yet.
 
-use super::gateway::{CHAT, Running, list, post, provider};
+use super::gateway::{CHAT, Running, get, list, post, provider};
 use super::host::Host;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -24,6 +24,15 @@ fn ask(gateway: &Running, text: &str, more: Value) -> (String, Value) {
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().to_owned();
     (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+/// The names that clients may use.
+fn listed(gateway: &Running) -> Vec<String> {
+    let answer = get(&gateway.url, "/v1/models");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let body: Value = serde_json::from_str(body).unwrap();
+    let models = body["data"].as_array().unwrap().iter();
+    models.map(|model| model["id"].as_str().unwrap().to_owned()).collect()
 }
 
 fn why(directory: &Path, call: &Value) -> String {
@@ -59,6 +68,8 @@ fn who_stands_in_is_asked_while_the_client_has_heard_nothing() {
     // Who cannot be told what was asked does not hide how the first one failed.
     let (status, answer) = ask(&gateway, "always 500", json!({ "seed": 1 }));
     assert_eq!(status, "500", "{answer}");
+    // Where only one is asked but in place of another, there is no choice.
+    assert_eq!(listed(&gateway), ["local/chat-1", "scripted/echo"]);
     // Whichever answers soonest, without its being named.
     let (status, _) = ask(&gateway, "hello", json!({ "model": "any/least-latency" }));
     assert_eq!(status, "200");
@@ -85,4 +96,45 @@ fn a_model_that_has_spent_its_share_is_stood_in_for() {
         )),
         "{spent}"
     );
+}
+
+#[test]
+fn two_that_are_asked_for_themselves_are_a_choice() {
+    let host = provider(&CHAT);
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(&host, "").replace("reserve = true", "");
+    let gateway = Running::start(directory.path(), &config);
+    assert_eq!(listed(&gateway), ["local/chat-1", "scripted/echo", "any/least-latency"]);
+    gateway.stop();
+}
+
+/// What one gateway recorded answers the clients of another, by every name it has.
+#[test]
+fn a_record_answers_clients_by_any_name_of_its_model() {
+    let host = provider(&CHAT);
+    let (then, now) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let more = "fallback = { outage = [\"scripted/echo\"] }";
+    let gateway = Running::start(then.path(), &config(&host, more));
+    let capped = || json!({ "max_tokens": 50 });
+    let said = ask(&gateway, "hello", capped()).1;
+    gateway.stop();
+    let heard = host.heard().len();
+    let replay = format!(
+        "[gateway]\nlisten = \"127.0.0.1:0\"\n\
+         [providers.replay]\nrecord = {:?}\ncampaign = \"gateway\"\n\
+         [[models]]\nname = \"replay/local/chat-1\"\n",
+        then.path().join("data")
+    );
+    let gateway = Running::start(now.path(), &replay);
+    for name in ["chat-1", "local/chat-1", "replay/local/chat-1"] {
+        let mut more = capped();
+        more["model"] = json!(name);
+        assert_eq!(ask(&gateway, "hello", more), ("200".to_owned(), said.clone()), "{name}");
+    }
+    let (status, refusal) = ask(&gateway, "hello you", capped());
+    assert_eq!((status.as_str(), &refusal["error"]["code"]), ("404", &json!("not_recorded")));
+    let (status, refusal) = ask(&gateway, "hello", json!({ "model": "at-1" }));
+    assert_eq!((status.as_str(), &refusal["error"]["code"]), ("404", &json!("model_not_found")));
+    gateway.stop();
+    assert_eq!(host.heard().len(), heard, "nobody is asked");
 }

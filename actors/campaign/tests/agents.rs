@@ -130,6 +130,17 @@ fn an_agent_that_asks_otherwise_begins_afresh() {
 }
 
 #[test]
+fn a_model_that_is_silent_takes_no_more_than_its_time() {
+    in_test_system(options(), |kit| async move {
+        kit.models.named("fake/one").traps.once("turn 2", Trap::Hang);
+        let progress = kit.run(&external(1)).await;
+        assert_eq!((progress.episodes.finished, progress.steps), (1, 2));
+        assert_eq!(stop(&kit).await, StopReason::TimeLimit);
+        assert_eq!(episodes(&kit, "c").await[0].attempt, Attempt(1), "it has failed at nothing");
+    });
+}
+
+#[test]
 fn limits_end_it_and_not_its_work() {
     in_test_system(options(), |kit| async move {
         let mut config = external(1);
@@ -140,7 +151,7 @@ fn limits_end_it_and_not_its_work() {
     });
     in_test_system(options(), |kit| async move {
         let mut config = external(1);
-        config.episode.timeout = Duration::from_millis(25);
+        config.episode.timeout = Duration::from_millis(30);
         let progress = kit.run(&config).await;
         assert_eq!((progress.episodes.resolved, progress.steps), (1, 3), "its work counts");
         assert_eq!(stop(&kit).await, StopReason::TimeLimit);

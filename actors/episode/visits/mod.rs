@@ -225,9 +225,9 @@ impl<'a> Hosting<'a> {
         let is_opening = index == 0 || !goes_on(&self.acting.history, &request.messages);
         self.acting.standing.become_phase(Phase::Acting { turn: index });
         let (heard, hears) = oneshot::channel();
-        let (model, retry) = (self.acting.model.clone(), self.number);
+        let (model, retry, limit) = (self.acting.model.clone(), self.number, self.acting.left);
         let before = self.acting.state.clone();
-        leave.send(Leave::Ask(Errand { turn: index, retry, model, heard })).ok();
+        leave.send(Leave::Ask(Errand { turn: index, retry, model, limit, heard })).ok();
         match hears.await {
             Ok(heard) => self.heard(heard, request, is_opening, before),
             // It has left before it was let out.
@@ -272,6 +272,7 @@ impl<'a> Hosting<'a> {
             }
             Err(fault) => match fault.kind {
                 FaultKind::EpisodeBudget => Ok(Some(StopReason::CostLimit)),
+                FaultKind::OutOfTime => Ok(Some(StopReason::TimeLimit)),
                 kind if is_of_all(kind) => Err(fault),
                 _ => {
                     self.trouble = Some(fault);

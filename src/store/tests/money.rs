@@ -1,7 +1,7 @@
 //! Money in batches: however holds and settlements share a commit, and whatever else in it is
 //! refused, the sums say what the entries do.
 
-use super::samples::{held, opened, planned, settled};
+use super::samples::{held, opened, planned, settled, start};
 use crate::store::fence::Fences;
 use crate::store::prepare::{Write, prepare};
 use crate::store::{batch, open, schema};
@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 use synthd_actors::model::Entry;
 
 const CAMPAIGNS: [&str; 2] = ["c", "d"];
+/// More than the writer remembers.
+const EPISODES: u64 = 4;
 
 #[derive(Clone, Debug)]
 enum Op {
@@ -24,6 +26,10 @@ enum Op {
         hold: u8,
         amount: u64,
     },
+    /// Of an episode's attempt, which is no money.
+    Start {
+        episode: u64,
+    },
 }
 
 impl Op {
@@ -31,9 +37,10 @@ impl Op {
         match *self {
             Self::Hold { hold, campaign, amount } => {
                 let campaign = CAMPAIGNS.get(campaign).copied().unwrap_or("nobody's");
-                held(&hold.to_string(), campaign, 0, amount)
+                held(&hold.to_string(), campaign, u64::from(hold) % EPISODES, amount)
             }
             Self::Settle { hold, amount } => settled(&hold.to_string(), amount),
+            Self::Start { episode } => start("c", episode, 1, None),
         }
     }
 }
@@ -59,6 +66,7 @@ fn apply(model: &mut Model, op: &Op) -> bool {
             }
             true
         }
+        Op::Start { .. } => true,
     }
 }
 
@@ -72,6 +80,7 @@ fn op() -> impl Strategy<Value = Op> {
             amount
         }),
         (0u8..12, amount()).prop_map(|(hold, amount)| Op::Settle { hold, amount }),
+        (0u64..EPISODES).prop_map(|episode| Op::Start { episode }),
     ]
 }
 
@@ -104,7 +113,7 @@ fn compare(batches: Vec<Vec<Vec<Op>>>) {
     let conn = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
     let mut fences = Fences::default();
     for campaign in CAMPAIGNS {
-        let begun = writes(vec![opened(campaign), planned(campaign, 0..1)]);
+        let begun = writes(vec![opened(campaign), planned(campaign, 0..EPISODES)]);
         batch::commit(&conn, &mut fences, &[&begun]).unwrap()[0].as_ref().unwrap();
     }
     let mut model = Model::new();

@@ -98,7 +98,7 @@ async fn program_15_own_limits_cannot_be_raised() {
     assert!(contained() || zero_for_good() || kept.contains(" 1 "), "{kept}");
     // A guest lends a command its standing and takes it back once the command runs: surely when
     // it has read of it more than a pipe holds.
-    let score = trial.ok("cat /proc/self/oom_score_adj; echo 0 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj; head -c 1000000 /dev/zero >&2; cat /proc/1/oom_score_adj").await;
+    let score = trial.ok("cat /proc/self/oom_score_adj; echo 0 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj; head -c 4000000 /dev/zero >&2; cat /proc/1/oom_score_adj").await;
     let scores: Vec<i32> = score.split_whitespace().map(|s| s.parse().unwrap()).collect();
     // Where the host's programs go earlier than that, only CAP_SYS_RESOURCE could spare a guest.
     let own: i32 = std::fs::read_to_string(OWN_SCORE).unwrap().trim().parse().unwrap();
