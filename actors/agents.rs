@@ -74,7 +74,7 @@ pub struct Errand {
     /// The number of its first try.
     pub retry: u32,
     pub model: String,
-    /// What is left of the episode's time, for the model to answer.
+    /// What is left of the episode's time: no try takes longer.
     pub limit: Duration,
     pub heard: oneshot::Sender<Heard>,
 }

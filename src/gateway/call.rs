@@ -5,7 +5,7 @@ use super::asked::Asked;
 use super::outlet::Outlet;
 use super::refusal::Refusal;
 use super::session::{Leaving, Session};
-use super::trial::{Failed, Last, Tried, Untried};
+use super::trial::{Failed, Tried, Untried};
 use super::visit::Report;
 use super::{Gateway, translate};
 use std::sync::Arc;
@@ -78,22 +78,28 @@ impl Call {
                 Ok(tried) => {
                     report.tried(&next.0, tried.cost());
                     match self.instead(&next.0, tried.done.failed(), &asked) {
-                        Some(_) => tried.fail(self).await,
+                        Some(_) => tried.fail(self, &next.0).await,
                         None => {
-                            self.report(&mut report, &tried, outlet);
                             let first = first.take().filter(|_| tried.done.is_untold_failure());
+                            if !self.report_declined(&mut report, first.as_ref(), outlet) {
+                                self.report(&mut report, &tried, outlet);
+                            }
+                            let first = first.map(|first: Failed| first.last);
                             return tried.tell_and_settle(self, first, outlet).await;
                         }
                     }
                 }
             };
-            let Failed { how, fault, last } = failed;
-            let told = first.get_or_insert(last);
-            match self.instead(&next.0, how, &asked) {
-                Some(instead) => next = instead,
+            let (instead, fault) =
+                (self.instead(&next.0, failed.how, &asked), failed.fault.clone());
+            let told = first.take().unwrap_or(failed);
+            match instead {
+                Some(instead) => (next, first) = (instead, Some(told)),
                 None => {
-                    report.failed(&fault);
-                    return outlet.last(std::mem::replace(told, Last::Pieces(Vec::new()))).await;
+                    if !self.report_declined(&mut report, Some(&told), outlet) {
+                        report.failed(&fault);
+                    }
+                    return outlet.last(told.last).await;
                 }
             }
         }
@@ -109,6 +115,18 @@ impl Call {
             }
             _ => {}
         }
+    }
+
+    /// The same where the client is told how somebody declined, because nobody else answered
+    /// either; false where he is not.
+    fn report_declined(&self, report: &mut Report, told: Option<&Failed>, outlet: &Outlet) -> bool {
+        let declined = told.and_then(|told| told.declined.as_ref());
+        let (Some(declined), Some(agent)) = (declined, self.session.agent()) else { return false };
+        if !outlet.is_deserted() {
+            report.by(&declined.by);
+            report.answered(|| agent.kept(&declined.reply), declined.took);
+        }
+        true
     }
 
     fn instead(

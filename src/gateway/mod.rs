@@ -167,14 +167,19 @@ impl Gateway {
         self.models.values().filter(|behind| !behind.is_reserve).count() > 1
     }
 
-    /// A model by its name, or by as much of it as no other ends with.
+    /// A model by its name, without its provider, or by as much of it as no other ends with.
     fn behind(&self, wanted: &str) -> Option<(&String, &Behind)> {
         if let Some(found) = self.models.get_key_value(wanted) {
             return Some(found);
         }
-        let ends =
-            |name: &str| name.strip_suffix(wanted).is_some_and(|provider| provider.ends_with('/'));
-        let mut found = self.models.iter().filter(|(name, _)| ends(name));
+        let bare = |name: &str| name.split_once('/').is_some_and(|(_, model)| model == wanted);
+        let tail = |name: &str| name.strip_suffix(wanted).is_some_and(|head| head.ends_with('/'));
+        self.only(bare).or_else(|| self.only(tail))
+    }
+
+    /// The one model whose name is like this.
+    fn only(&self, like: impl Fn(&str) -> bool) -> Option<(&String, &Behind)> {
+        let mut found = self.models.iter().filter(|(name, _)| like(name));
         let first = found.next();
         first.filter(|_| found.next().is_none())
     }

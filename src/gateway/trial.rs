@@ -160,14 +160,14 @@ impl From<Refusal> for Untried {
     /// Nobody else would take it either.
     fn from(refusal: Refusal) -> Self {
         let fault = Fault::new(FaultKind::ModelRejected, refusal.message.clone());
-        Self::Failed(Failed { how: None, fault, last: Last::Refuse(refusal) })
+        Self::Failed(Failed { how: None, fault, declined: None, last: Last::Refuse(refusal) })
     }
 }
 
 impl From<Fault> for Untried {
     fn from(fault: Fault) -> Self {
         let last = Last::Refuse(Refusal::of(&fault));
-        Self::Failed(Failed { how: failure_of(&fault), fault, last })
+        Self::Failed(Failed { how: failure_of(&fault), fault, declined: None, last })
     }
 }
 
@@ -176,8 +176,16 @@ pub(super) struct Failed {
     /// As far as somebody else may be asked instead.
     pub(super) how: Option<Failure>,
     pub(super) fault: Fault,
+    pub(super) declined: Option<Declined>,
     /// What the client would be told of it.
     pub(super) last: Last,
+}
+
+/// What was said instead of an answer. It is one where nobody gives another.
+pub(super) struct Declined {
+    pub(super) by: String,
+    pub(super) reply: Box<ChatReply>,
+    pub(super) took: Duration,
 }
 
 /// An exchange that is over, and not settled.
@@ -207,12 +215,17 @@ impl Tried {
     }
 
     /// Somebody else is asked instead.
-    pub(super) async fn fail(self: Box<Self>, call: &Call) -> Failed {
+    pub(super) async fn fail(self: Box<Self>, call: &Call, name: &str) -> Failed {
         let filtered =
             || Fault::new(FaultKind::ModelRejected, "a filter of the provider's declined");
         let fault = self.done.reply.as_ref().err().map(|failure| failure.fault.clone());
         let (how, fault) = (self.done.failed(), fault.unwrap_or_else(filtered));
-        Failed { how, fault, last: self.settle(call).await }
+        let declined = self.done.reply.as_ref().ok().map(|reply| Declined {
+            by: name.to_owned(),
+            reply: Box::new(reply.clone()),
+            took: self.took,
+        });
+        Failed { how, fault, declined, last: self.settle(call).await }
     }
 
     /// What would have been told.

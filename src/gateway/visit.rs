@@ -130,6 +130,11 @@ impl Report {
         self.cost = self.cost.saturating_add(cost);
     }
 
+    /// Who gives the answer, where that was not the last who was asked.
+    pub(super) fn by(&mut self, model: &str) {
+        model.clone_into(&mut self.model);
+    }
+
     pub(super) fn answered(&mut self, reply: impl FnOnce() -> ChatReply, took: Duration) {
         self.tell(|| Ok(reply()), took);
     }

@@ -269,6 +269,9 @@ impl ChatModel for Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::future::join_all;
+    use synthd_actors::model::*;
+    use synthd_actors::ports::Journal;
 
     #[test]
     fn a_request_is_answered_in_the_order_it_was_and_the_last_answer_stands() {
@@ -282,6 +285,74 @@ mod tests {
         index.add(Answered { calls: vec![(asked, 4)], until: 4 });
         assert_eq!((index.until, index.play(asked), index.play(asked)), (4, Some(4), None));
         assert_eq!((index.play(other), index.play(other)), (Some(2), None));
+    }
+
+    /// A record of so many calls, all asked the same.
+    async fn recorded(dir: &Path, calls: u32) -> Store {
+        let store = Store::open(dir).unwrap();
+        let campaign = CampaignName("c".to_owned());
+        let episode = EpisodeId("ep-1".to_owned());
+        let opened = CampaignRecord {
+            name: campaign.clone(),
+            identity: String::new(),
+            config: String::new(),
+            images: Default::default(),
+            price_table: None,
+            state: CampaignState::Complete,
+            reason: None,
+            created_at_ms: 0,
+        };
+        let plan = PlannedEpisode {
+            id: episode.clone(),
+            campaign: campaign.clone(),
+            ordinal: 0,
+            task: TaskId("t".to_owned()),
+            template: String::new(),
+            index: 0,
+            category: String::new(),
+            difficulty: String::new(),
+            model: String::new(),
+            scaffold: String::new(),
+        };
+        store
+            .append(vec![Entry::CampaignOpened(opened), Entry::Planned(vec![plan])])
+            .await
+            .unwrap();
+        for turn in 0..calls {
+            let (campaign, episode) = (campaign.clone(), episode.clone());
+            let exchange =
+                Exchange { request: b"a".to_vec(), status: Some(200), ..Exchange::default() };
+            let call = CallRecord {
+                place: CallPlace { campaign, episode, attempt: Attempt(1), turn, retry: 0 },
+                model: "m".to_owned(),
+                provider: None,
+                why: String::new(),
+                answered_by: None,
+                usage: None,
+                cost: Money::ZERO,
+                fault: None,
+                at_ms: 0,
+                exchange,
+            };
+            store.append(vec![Entry::Called(Arc::new(call))]).await.unwrap();
+        }
+        store
+    }
+
+    /// However many ask at once, and over however many pages: none is lost, none told twice.
+    #[tokio::test]
+    async fn answers_are_found_over_the_whole_record_by_whoever_asks() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = recorded(dir.path(), 7).await;
+        let recorded = Recorded { data_dir: String::new(), campaign: CampaignName("c".to_owned()) };
+        let (index, reading) = Default::default();
+        let tape = Tape { store, recorded, model: "m".to_owned(), index, reading };
+        let (asked, other) = (request_digest(b"a"), request_digest(b"b"));
+        let all = (0..9).map(|_| tape.find(asked));
+        let mut found: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();
+        found.sort_unstable();
+        let keys = [1, 2, 3, 4, 5, 6, 7, 7, 7].map(Some);
+        assert_eq!((found, tape.find(other).await.unwrap()), (keys.to_vec(), None));
     }
 
     #[test]

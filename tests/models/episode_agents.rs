@@ -1,7 +1,7 @@
 //! Agent programs as scaffolds of a campaign, with the real binary: each runs in a sandbox and
 //! asks a provider that counts what it charged, through the engine's own gateway.
 
-use super::host::{Act, Heard};
+use super::host::{Act, Heard, delta, finish, status, stream_of, usage};
 use super::money::{Provider, cannot, command, recorded, summary, write_campaign};
 use crate::support::{skip, synthd};
 use nix::sys::signal::{Signal, kill};
@@ -229,26 +229,62 @@ async fn is_cancelled_while_its_provider_is_silent(at_once: &str, on_their_way: 
     assert!(recorded(directory.path()).await > provider.charged());
 }
 
-/// Nor for longer than the episode has.
+/// Where who stands in fails as well, the program is told the refusal, and that is its turn.
 #[tokio::test]
-async fn an_agent_whose_provider_is_silent_is_out_of_time() {
+async fn a_refusal_that_nobody_stands_in_for_is_a_turn() {
+    if cannot("an agent that is refused") {
+        return;
+    }
+    let provider = Provider::start(|heard| {
+        let refusal = [delta(json!({ "content": "No." })), finish("content_filter")];
+        Some(match heard.body["model"] == "m-1" {
+            true => stream_of(&[&refusal[..], &[usage(1_000, 50)]].concat()),
+            false => status("500 Internal Server Error", "", "{}"),
+        })
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let other = "[[models]]\nname = \"local/m-2\"\nreserve = true\n\
+                 price = { input = \"1.00\", output = \"2.00\" }\n";
+    write(directory.path(), &provider, 1, OWN, other);
+    let file = directory.path().join("paid.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let name = "name = \"local/m-1\"\n";
+    let stands_in = "fallback = { filter = [\"local/m-2\"] }\n";
+    std::fs::write(file, text.replace(name, &format!("{name}{stands_in}"))).unwrap();
+    let (output, done) = ran(directory.path());
+    assert_eq!((output.status.code(), &done["steps"]), (Some(0), &json!(1)), "{output:?}");
+    let asked = provider.host.heard().iter().map(|heard| heard.body["model"].clone()).collect();
+    assert_eq!(Value::Array(asked), json!(["m-1", "m-2"]), "nobody is asked again");
+    let listed = json_of(directory.path(), &["episode", "list", "--json"]);
+    let episode = listed["episodes"][0]["id"].as_str().unwrap();
+    let shown = json_of(directory.path(), &["episode", "show", episode, "--json"]);
+    let turn = &shown["turns"][0];
+    assert_eq!((&turn["reply"]["finish"], &turn["model"]), (&json!("refusal"), &Value::Null));
+}
+
+/// Nor for longer than the episode has; its silence is no episode's failure.
+#[tokio::test]
+async fn an_attempt_whose_provider_is_silent_ends_with_its_time() {
     if cannot("an agent whose time is up") {
         return;
     }
-    let provider = Provider::start(|heard| (replies(heard) == 1).then(|| vec![Act::Stall]));
+    let silent = AtomicBool::new(true);
+    let provider = Provider::start(move |heard| {
+        let stalls = replies(heard) == 1 && silent.swap(false, Ordering::SeqCst);
+        stalls.then(|| vec![Act::Stall])
+    });
     let directory = tempfile::tempdir().unwrap();
-    write(directory.path(), &provider, 1, OWN, "[episode]\ntimeout = \"6s\"\n");
+    write(directory.path(), &provider, 1, OWN, "[episode]\ntimeout = \"15s\"\n");
     let (output, done) = ran(directory.path());
-    assert_eq!((output.status.code(), &done["steps"]), (Some(0), &json!(1)), "{output:?}");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!((&done["episodes"]["resolved"], &done["steps"]), (&json!(1), &json!(2)), "{done}");
     let listed = json_of(directory.path(), &["call", "list", "--json"]);
-    let late = &listed["calls"][1];
-    assert_eq!(late["fault"], "out_of_time", "{listed}");
-    assert_ne!(late["cost_usd"], "0.00", "what it cost nobody knows: {listed}");
+    let calls = listed["calls"].as_array().unwrap();
+    let faults: Vec<&Value> = calls.iter().map(|call| &call["fault"]).collect();
+    // What was answered before is told again, and not asked.
+    assert_eq!(faults, [&Value::Null, &json!("out_of_time"), &Value::Null], "{listed}");
+    assert_ne!(calls[1]["cost_usd"], "0.00", "what it cost nobody knows: {listed}");
     assert!(recorded(directory.path()).await > provider.charged());
-    let episode = late["episode"].as_str().unwrap();
-    let shown = json_of(directory.path(), &["episode", "show", episode, "--json"]);
-    let labels = shown["row"]["labels"].to_string();
-    assert!(labels.contains("stop:time_limit"), "{labels}");
 }
 
 #[test]

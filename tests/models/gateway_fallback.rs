@@ -102,10 +102,16 @@ fn a_model_that_has_spent_its_share_is_stood_in_for() {
 fn two_that_are_asked_for_themselves_are_a_choice() {
     let host = provider(&CHAT);
     let directory = tempfile::tempdir().unwrap();
-    let config = config(&host, "").replace("reserve = true", "");
+    let other = "[[models]]\nname = \"local/other/chat-1\"\n\
+                 price = { input = \"1.00\", output = \"2.00\" }";
+    let config = config(&host, other).replace("reserve = true", "");
     let gateway = Running::start(directory.path(), &config);
-    assert_eq!(listed(&gateway), ["local/chat-1", "scripted/echo", "any/least-latency"]);
+    let names = ["local/chat-1", "local/other/chat-1", "scripted/echo", "any/least-latency"];
+    assert_eq!(listed(&gateway), names);
+    // A name without its provider is one, whoever else ends like it.
+    assert_eq!(ask(&gateway, "hello", json!({ "model": "chat-1" })).0, "200");
     gateway.stop();
+    assert_eq!(host.heard()[0].body["model"], "chat-1");
 }
 
 /// What one gateway recorded answers the clients of another, by every name it has.

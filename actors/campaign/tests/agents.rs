@@ -129,14 +129,18 @@ fn an_agent_that_asks_otherwise_begins_afresh() {
     });
 }
 
+/// Its silence is no episode's failure.
 #[test]
-fn a_model_that_is_silent_takes_no_more_than_its_time() {
+fn a_model_that_is_silent_takes_no_more_than_the_time_that_is_left() {
     in_test_system(options(), |kit| async move {
         kit.models.named("fake/one").traps.once("turn 2", Trap::Hang);
         let progress = kit.run(&external(1)).await;
-        assert_eq!((progress.episodes.finished, progress.steps), (1, 2));
-        assert_eq!(stop(&kit).await, StopReason::TimeLimit);
-        assert_eq!(episodes(&kit, "c").await[0].attempt, Attempt(1), "it has failed at nothing");
+        assert_eq!((progress.episodes.resolved, progress.steps), (1, 4));
+        assert_eq!(stop(&kit).await, StopReason::Submitted);
+        let record = episodes(&kit, "c").await.remove(0);
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        let faults: Vec<_> = attempts.iter().map(|a| a.fault.as_ref().map(|f| f.kind)).collect();
+        assert_eq!(faults, [Some(FaultKind::ModelTransient), None]);
     });
 }
 

@@ -272,7 +272,11 @@ impl<'a> Hosting<'a> {
             }
             Err(fault) => match fault.kind {
                 FaultKind::EpisodeBudget => Ok(Some(StopReason::CostLimit)),
-                FaultKind::OutOfTime => Ok(Some(StopReason::TimeLimit)),
+                // Silence is the provider's, whose time ever it has taken.
+                FaultKind::OutOfTime => {
+                    self.trouble = Some(Fault::new(FaultKind::ModelTransient, fault.message));
+                    Ok(Some(StopReason::TimeLimit))
+                }
                 kind if is_of_all(kind) => Err(fault),
                 _ => {
                     self.trouble = Some(fault);
