@@ -272,7 +272,7 @@ impl<'a> Hosting<'a> {
             }
             Err(fault) => match fault.kind {
                 FaultKind::EpisodeBudget => Ok(Some(StopReason::CostLimit)),
-                // Silence is the provider's, whose time ever it has taken.
+                // Silence is the provider's fault, and no answer of the agent's.
                 FaultKind::OutOfTime => {
                     self.trouble = Some(Fault::new(FaultKind::ModelTransient, fault.message));
                     Ok(Some(StopReason::TimeLimit))
