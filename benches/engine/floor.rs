@@ -1,6 +1,6 @@
 //! A proxy of the libraries that the gateway is made of, which reads what is asked and what is
-//! answered and does nothing else: no money, no limits, no record. What it takes, the gateway
-//! cannot do without. It is a program of its own, as the gateway is: this one, asked to be it.
+//! answered and does nothing else: no money, no limits, no record. It is a program of its own, as
+//! the gateway is: this one, asked to be it, with the system's allocator.
 
 use bytes::Bytes;
 use http::{Request, Response};
