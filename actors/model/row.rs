@@ -19,12 +19,24 @@ pub struct TrajectoryRow {
     pub llm_model: String,
     pub llm_provider: String,
     pub scaffold: String,
+    /// How the model was asked: a JSON object as text; none where no record says.
+    #[serde(default)]
+    pub sampling: Option<String>,
+    /// The digest of the prompts the conversation opened with; likewise.
+    #[serde(default)]
+    pub prompt_digest: Option<String>,
+    /// Which of the task's samples by this model and scaffold it is.
+    #[serde(default)]
+    pub sample: i32,
     pub sandbox: Fingerprint,
     pub trajectory: Vec<RowStep>,
     /// `resolved`, `unresolved` or `flaky`.
     pub final_result: String,
     pub total_reward: f64,
     pub verification: RowVerification,
+    /// Of all samples of the task by this model and scaffold; none while they are not known.
+    #[serde(default)]
+    pub pass_rate: Option<PassRate>,
     pub labels: Vec<String>,
     pub execution_time_seconds: f64,
     pub total_tokens: i64,
@@ -33,6 +45,16 @@ pub struct TrajectoryRow {
     pub canary: String,
     /// RFC 3339, UTC, milliseconds.
     pub created_at: String,
+}
+
+/// How often a task was solved, with the bounds between which the true rate lies with a
+/// confidence of 95 %.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PassRate {
+    pub tries: i32,
+    pub solved: i32,
+    pub low: f64,
+    pub high: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

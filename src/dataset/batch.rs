@@ -2,18 +2,20 @@
 //! the lists around them rebuilt from lengths.
 
 use super::schema::{
-    MONEY_PRECISION, MONEY_SCALE, action_fields, check_fields, element, row_schema, sandbox_fields,
-    state_fields, step_fields, verification_fields,
+    MONEY_PRECISION, MONEY_SCALE, action_fields, check_fields, element, pass_rate_fields,
+    row_schema, sandbox_fields, state_fields, step_fields, verification_fields,
 };
 use arrow::array::{
     ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
     RecordBatch, StringArray, StructArray,
 };
-use arrow::buffer::OffsetBuffer;
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Fields};
 use arrow::error::ArrowError;
 use std::sync::Arc;
-use synthd_actors::model::{Fingerprint, Money, RowCheck, RowStep, RowVerification, TrajectoryRow};
+use synthd_actors::model::{
+    Fingerprint, Money, PassRate, RowCheck, RowStep, RowVerification, TrajectoryRow,
+};
 
 type Built = Result<ArrayRef, ArrowError>;
 
@@ -33,11 +35,15 @@ pub(super) fn to_batch(rows: &[&TrajectoryRow]) -> Result<RecordBatch, ArrowErro
         text(|r| &r.llm_model),
         text(|r| &r.llm_provider),
         text(|r| &r.scaffold),
+        maybe_texts(rows.iter().map(|r| r.sampling.as_deref())),
+        maybe_texts(rows.iter().map(|r| r.prompt_digest.as_deref())),
+        int32s(rows.iter().map(|r| r.sample)),
         sandboxes(rows.iter().map(|r| &r.sandbox))?,
         trajectories(rows)?,
         text(|r| &r.final_result),
         float64s(rows.iter().map(|r| r.total_reward)),
         verifications(rows.iter().map(|r| &r.verification))?,
+        pass_rates(rows.iter().map(|r| r.pass_rate))?,
         text_lists(rows.iter().map(|r| r.labels.as_slice()))?,
         float64s(rows.iter().map(|r| r.execution_time_seconds)),
         int64s(rows.iter().map(|r| r.total_tokens)),
@@ -54,7 +60,8 @@ pub(super) fn text_bytes(row: &TrajectoryRow) -> usize {
     let steps: usize = row.trajectory.iter().map(step_bytes).sum();
     let labels: usize = row.labels.iter().map(|l| l.len() + 8).sum();
     let checks: usize = row.verification.checks.iter().map(|c| c.name.len() + 8).sum();
-    steps + labels + checks + row.task_instruction.len() + 1_024
+    let sampling = row.sampling.as_ref().map_or(0, String::len);
+    steps + labels + checks + sampling + row.task_instruction.len() + 1_024
 }
 
 fn step_bytes(step: &RowStep) -> usize {
@@ -102,7 +109,7 @@ fn step_columns(steps: &[&RowStep]) -> Result<Vec<ArrayRef>, ArrowError> {
         texts(each().map(|s| s.reasoning.as_str())),
         float64s(each().map(|s| s.return_to_go)),
         booleans(each().map(|s| s.done)),
-        Arc::new(StringArray::from_iter(each().map(|s| s.error.as_deref()))),
+        maybe_texts(each().map(|s| s.error.as_deref())),
         Arc::new(Int32Array::from_iter(each().map(|s| s.exit_code))),
         booleans(each().map(|s| s.truncated)),
         int64s(each().map(|s| s.input_tokens)),
@@ -144,6 +151,17 @@ fn verifications<'a>(verdicts: impl Iterator<Item = &'a RowVerification> + Clone
     record(verification_fields(), columns)
 }
 
+fn pass_rates(rates: impl Iterator<Item = Option<PassRate>> + Clone) -> Built {
+    let each =
+        |field: fn(PassRate) -> i32| int32s(rates.clone().map(move |rate| rate.map_or(0, field)));
+    let bound = |field: fn(PassRate) -> f64| {
+        float64s(rates.clone().map(move |rate| rate.map_or(0.0, field)))
+    };
+    let columns = vec![each(|r| r.tries), each(|r| r.solved), bound(|r| r.low), bound(|r| r.high)];
+    let known = NullBuffer::from_iter(rates.clone().map(|rate| rate.is_some()));
+    Ok(Arc::new(StructArray::try_new(pass_rate_fields(), columns, Some(known))?))
+}
+
 fn text_lists<'a>(lists: impl Iterator<Item = &'a [String]> + Clone) -> Built {
     let items = texts(lists.clone().flatten().map(String::as_str));
     list(DataType::Utf8, lists.map(<[String]>::len), items)
@@ -160,6 +178,10 @@ fn record(fields: Fields, columns: Vec<ArrayRef>) -> Built {
 
 fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
+}
+
+fn maybe_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
+    Arc::new(StringArray::from_iter(values))
 }
 
 fn int32s(values: impl Iterator<Item = i32>) -> ArrayRef {

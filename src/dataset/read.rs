@@ -14,7 +14,8 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use synthd_actors::model::{
-    Fingerprint, Money, RowAction, RowCheck, RowState, RowStep, RowVerification, TrajectoryRow,
+    Fingerprint, Money, PassRate, RowAction, RowCheck, RowState, RowStep, RowVerification,
+    TrajectoryRow,
 };
 
 /// Rows decoded at once: long trajectories are megabytes each.
@@ -127,6 +128,11 @@ impl<'a> Columns<'a> {
         Ok(self.get::<StringArray>(name)?.value(i).to_owned())
     }
 
+    fn maybe_text(&self, name: &'static str, i: usize) -> Result<Option<String>, ReadError> {
+        let column = self.get::<StringArray>(name)?;
+        Ok(column.is_valid(i).then(|| column.value(i).to_owned()))
+    }
+
     fn int32(&self, name: &'static str, i: usize) -> Result<i32, ReadError> {
         Ok(self.get::<Int32Array>(name)?.value(i))
     }
@@ -225,6 +231,9 @@ impl<'a> Rows<'a> {
             llm_model: top.text("llm_model", i)?,
             llm_provider: top.text("llm_provider", i)?,
             scaffold: top.text("scaffold", i)?,
+            sampling: top.maybe_text("sampling", i)?,
+            prompt_digest: top.maybe_text("prompt_digest", i)?,
+            sample: top.int32("sample", i)?,
             sandbox: self.fingerprint(i)?,
             trajectory: range(self.trajectory, i)
                 .map(|j| self.step(j))
@@ -232,6 +241,7 @@ impl<'a> Rows<'a> {
             final_result: top.text("final_result", i)?,
             total_reward: top.float64("total_reward", i)?,
             verification: self.verdict(i)?,
+            pass_rate: self.pass_rate(i)?,
             labels: top.texts("labels", i)?,
             execution_time_seconds: top.float64("execution_time_seconds", i)?,
             total_tokens: top.int64("total_tokens", i)?,
@@ -240,6 +250,16 @@ impl<'a> Rows<'a> {
             canary: top.text("canary", i)?,
             created_at: top.text("created_at", i)?,
         })
+    }
+
+    fn pass_rate(&self, i: usize) -> Result<Option<PassRate>, ReadError> {
+        let rate = self.top.record("pass_rate")?;
+        if rate.record.is_null(i) {
+            return Ok(None);
+        }
+        let (tries, solved) = (rate.int32("tries", i)?, rate.int32("solved", i)?);
+        let (low, high) = (rate.float64("low", i)?, rate.float64("high", i)?);
+        Ok(Some(PassRate { tries, solved, low, high }))
     }
 
     fn fingerprint(&self, i: usize) -> Result<Fingerprint, ReadError> {

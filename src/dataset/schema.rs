@@ -14,7 +14,7 @@ pub(super) const MONEY_PRECISION: u8 = 38;
 pub(super) const MONEY_SCALE: i8 = 9;
 
 /// Every column with what it means, in order; the card prints this table.
-pub(super) const COLUMNS: [(&str, &str); 24] = [
+pub(super) const COLUMNS: [(&str, &str); 28] = [
     ("schema_version", "version of this row format, `synthd.trajectory/1`"),
     ("trajectory_id", "unique in the dataset; the episode's id"),
     ("campaign", "the campaign that made the row"),
@@ -30,11 +30,19 @@ pub(super) const COLUMNS: [(&str, &str); 24] = [
     ),
     ("llm_provider", "who served the model; `scripted` means no model at all"),
     ("scaffold", "the protocol between model and sandbox"),
+    ("sampling", "how the model was asked: a JSON object; null where no record says"),
+    ("prompt_digest", "digest of the prompts around the task; null where no record says"),
+    ("sample", "which of the task's samples by this model and scaffold, from 0"),
     ("sandbox", "where it ran; `enforced` is a JSON object: limit to what enforced it"),
     ("trajectory", "the steps in order; see below"),
     ("final_result", "`resolved`, `unresolved` or `flaky`"),
     ("total_reward", "sum of the steps' rewards"),
     ("verification", "score, verdict and single checks of the sealed verification"),
+    (
+        "pass_rate",
+        "of the task by this model and scaffold: samples tried and solved, and the 95 % Wilson \
+         interval; null while unknown",
+    ),
     ("labels", "what the quality stages noted"),
     ("execution_time_seconds", "wall time of the episode"),
     ("total_tokens", "tokens in and out"),
@@ -87,11 +95,15 @@ pub fn row_schema() -> SchemaRef {
         text("llm_model"),
         text("llm_provider"),
         text("scaffold"),
+        Field::new("sampling", DataType::Utf8, true),
+        Field::new("prompt_digest", DataType::Utf8, true),
+        int32("sample"),
         record("sandbox", sandbox_fields()),
         list("trajectory", DataType::Struct(step_fields())),
         text("final_result"),
         float64("total_reward"),
         record("verification", verification_fields()),
+        Field::new("pass_rate", DataType::Struct(pass_rate_fields()), true),
         list("labels", DataType::Utf8),
         float64("execution_time_seconds"),
         int64("total_tokens"),
@@ -140,6 +152,10 @@ pub(super) fn verification_fields() -> Fields {
         boolean("passed"),
         list("checks", DataType::Struct(check_fields())),
     ])
+}
+
+pub(super) fn pass_rate_fields() -> Fields {
+    Fields::from(vec![int32("tries"), int32("solved"), float64("low"), float64("high")])
 }
 
 pub(super) fn check_fields() -> Fields {
