@@ -51,29 +51,54 @@ impl Catalog {
 }
 
 /// Globs over ids: `*` stands for anything but a slash, `**` for anything, `?` for one
-/// character.
+/// character that is no slash. The work is the glob's length times the id's, whatever the
+/// glob: every part of it moves all places that the parts before it reach.
 pub fn glob_matches(glob: &str, id: &str) -> bool {
-    matches(glob.as_bytes(), id.as_bytes())
+    let mut reached = vec![false; id.len() + 1];
+    reached[0] = true;
+    let mut rest = glob.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = match (first, tail) {
+            (b'*', [b'*', tail @ ..]) => {
+                stretch(&mut reached, id, |_| true);
+                tail
+            }
+            (b'*', _) => {
+                stretch(&mut reached, id, |byte| byte != b'/');
+                tail
+            }
+            (b'?', _) => {
+                advance(&mut reached, id, |byte| byte != b'/');
+                tail
+            }
+            (byte, _) => {
+                advance(&mut reached, id, |other| other == *byte);
+                tail
+            }
+        };
+    }
+    reached[id.len()]
 }
 
-fn matches(glob: &[u8], id: &[u8]) -> bool {
-    match glob {
-        [] => id.is_empty(),
-        [b'*', b'*', rest @ ..] => (0..=id.len()).any(|skip| matches(rest, &id[skip..])),
-        [b'*', rest @ ..] => {
-            let reach = id.iter().position(|b| *b == b'/').unwrap_or(id.len());
-            (0..=reach).any(|skip| matches(rest, &id[skip..]))
-        }
-        [b'?', rest @ ..] => {
-            id.split_first().is_some_and(|(b, id)| *b != b'/' && matches(rest, id))
-        }
-        [byte, rest @ ..] => id.split_first().is_some_and(|(b, id)| b == byte && matches(rest, id)),
+/// Every place after a reached one is reached over bytes that may be passed.
+fn stretch(reached: &mut [bool], id: &str, passes: impl Fn(u8) -> bool) {
+    for (at, byte) in id.bytes().enumerate() {
+        reached[at + 1] |= reached[at] && passes(byte);
     }
+}
+
+/// Every reached place moves one byte on, over a byte that may be passed.
+fn advance(reached: &mut [bool], id: &str, passes: impl Fn(u8) -> bool) {
+    for (at, byte) in id.bytes().enumerate().rev() {
+        reached[at + 1] = reached[at] && passes(byte);
+    }
+    reached[0] = false;
 }
 
 #[cfg(test)]
 mod tests {
     use super::glob_matches;
+    use proptest::prelude::*;
 
     #[test]
     fn globs() {
@@ -86,8 +111,44 @@ mod tests {
             ("shell/?", "shell/ab", false),
             ("shell/a", "shell/a", true),
             ("**/b", "shell/a/b", true),
+            ("", "", true),
+            ("", "a", false),
         ] {
             assert_eq!(glob_matches(glob, id), expected, "{glob} {id}");
+        }
+    }
+
+    /// A matcher that tries one way after the other would not come back.
+    #[test]
+    fn a_hostile_glob_costs_no_more_than_its_length() {
+        let id = format!("{}b", "a".repeat(200));
+        for part in ["**a", "*a", "**a*"] {
+            assert!(!glob_matches(&format!("{}c", part.repeat(100)), &id), "{part}");
+        }
+        assert!(glob_matches(&"**".repeat(10_000), &id));
+    }
+
+    /// What a glob means, tried way by way.
+    fn by_definition(glob: &[u8], id: &[u8]) -> bool {
+        let beyond = |rest: &[u8], any: bool| {
+            let slash = id.iter().position(|byte| *byte == b'/').filter(|_| !any);
+            (0..=slash.unwrap_or(id.len())).any(|skip| by_definition(rest, &id[skip..]))
+        };
+        match (glob, id) {
+            ([], _) => id.is_empty(),
+            ([b'*', b'*', rest @ ..], _) => beyond(rest, true),
+            ([b'*', rest @ ..], _) => beyond(rest, false),
+            ([b'?', rest @ ..], [byte, id @ ..]) => *byte != b'/' && by_definition(rest, id),
+            ([byte, rest @ ..], [first, id @ ..]) => byte == first && by_definition(rest, id),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_glob_means_what_it_says(glob in "[ab/*?]{0,7}", id in "[ab/]{0,8}") {
+            let expected = by_definition(glob.as_bytes(), id.as_bytes());
+            prop_assert_eq!(glob_matches(&glob, &id), expected);
         }
     }
 }
