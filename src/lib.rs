@@ -12,6 +12,7 @@ pub mod error;
 pub mod estimate;
 pub mod gateway;
 pub mod llm;
+mod log_filter;
 pub mod prices;
 pub mod sandbox;
 pub mod store;

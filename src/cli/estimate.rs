@@ -11,9 +11,9 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "At the least: one short call an episode. Likely: the steps that templates expect,
-replies and outputs of usual length, and what was said before from a cache where
-it has a price. At the most: every turn and every attempt of every episode used
+    after_help = "At the least: one short call an episode. Likely: the steps that templates expect, \
+replies and outputs of usual length, and what was said before from a cache where \
+it has a price. At the most: every turn and every attempt of every episode used \
 up, each call at its worst; a budget is a wall before that.
 
 Examples:

@@ -30,14 +30,14 @@ const TOKEN: &str = "SYNTHD_GATEWAY_TOKEN";
 const GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
-#[command(after_help = "Clients speak the OpenAI chat format or OpenAI Responses (base URL
-http://ADDRESS/v1) or Anthropic Messages (base URL http://ADDRESS), streaming
-or not, and show the gateway's token as their key. It is taken from
-SYNTHD_GATEWAY_TOKEN, or made anew at each start and printed. With .NAME after
+#[command(after_help = "Clients speak the OpenAI chat format or OpenAI Responses (base URL \
+http://ADDRESS/v1) or Anthropic Messages (base URL http://ADDRESS), streaming \
+or not, and show the gateway's token as their key. It is taken from \
+SYNTHD_GATEWAY_TOKEN, or made anew at each start and printed. With .NAME after \
 it, a client has a session of its own: `synthd call list` tells sessions apart.
 
-Every call's worst case is held before it leaves, and settled after it; at the
-budget, clients are told 402 and not to try again. Ctrl-C lets calls on their
+Every call's worst case is held before it leaves, and settled after it; at the \
+budget, clients are told 402 and not to try again. Ctrl-C lets calls on their \
 way finish.
 
 Examples:

@@ -2,6 +2,7 @@
 
 use crate::config::{LogConfig, LogFormat};
 use crate::error::{Code, Error, Result};
+use crate::log_filter;
 use clap::{Args, ValueEnum};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -33,10 +34,8 @@ pub(crate) struct Logging {
 const DEFAULT: &str = "warn";
 
 fn filter(text: &str) -> Result<EnvFilter> {
-    EnvFilter::try_new(text).map_err(|error| {
-        Error::new(Code::BadUsage, format!("{text:?} is no log filter"))
-            .because(error)
-            .hint("use a level (error, warn, info, debug, trace) or target=level,…")
+    log_filter::parse(text).map_err(|bad| {
+        Error::new(Code::BadUsage, format!("--log-level: {}", bad.what)).hint(bad.hint)
     })
 }
 

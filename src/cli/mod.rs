@@ -20,6 +20,7 @@ mod serve;
 mod signals;
 mod status;
 mod submit;
+mod suggest;
 mod template;
 mod verbs;
 mod visible;
@@ -40,8 +41,8 @@ use std::process::ExitCode;
   synthd template list                     the tasks that come with it
   synthd doctor                            what this host can run and enforce
 
-Exit codes: 0 done, 1 unexpected, 2 bad usage or configuration, 3 finished with
-faulted episodes, 4 stopped at the budget, 5 no daemon, 6 the host cannot
+Exit codes: 0 done, 1 unexpected, 2 bad usage or configuration, 3 finished with \
+faulted episodes, 4 stopped at the budget, 5 no daemon, 6 the host cannot \
 enforce what was asked, 130 interrupted and resumable.")]
 struct Cli {
     #[command(flatten)]
@@ -132,7 +133,7 @@ pub fn main() -> ExitCode {
     let json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&error),
+        Err(error) => return usage(&suggest::a_command(error, &Cli::command())),
     };
     finish(execute(cli), json)
 }
@@ -184,4 +185,31 @@ fn finish(outcome: Result<ExitCode, Error>, json: bool) -> ExitCode {
         output::complain_of(&error, json);
         ExitCode::from(error.code().exit_code())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cli, CommandFactory};
+
+    fn all(command: clap::Command, found: &mut Vec<clap::Command>) {
+        command.get_subcommands().for_each(|below| all(below.clone(), found));
+        found.push(command);
+    }
+
+    /// Help is wrapped to the terminal. A line that was broken in the source would be broken
+    /// a second time in the middle.
+    #[test]
+    fn prose_in_help_texts_is_not_broken_into_lines() {
+        let mut commands = Vec::new();
+        all(Cli::command(), &mut commands);
+        for command in commands {
+            let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+            let lines: Vec<&str> = text.lines().collect();
+            for pair in lines.windows(2) {
+                let apart = !prose(pair[0]) || !prose(pair[1]) || pair[0].ends_with(':');
+                assert!(apart, "{}: {pair:#?}", command.get_name());
+            }
+        }
+    }
 }

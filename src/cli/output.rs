@@ -6,8 +6,10 @@ use crate::config::ConfigErrors;
 use crate::control::protocol::ErrorBody;
 use crate::error::{Code, Error, Result};
 use comfy_table::{ContentArrangement, Table, presets};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -31,6 +33,16 @@ pub(crate) fn say_bytes(bytes: &[u8]) {
         }
         _ => {}
     }
+}
+
+/// Whether the reader of standard output has gone, so that nothing more need be said. A pipe
+/// or socket without a reader shows it before anything is written.
+pub(crate) fn reader_left() -> bool {
+    let stdout = io::stdout();
+    let mut watched = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    let gone = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
+    poll(&mut watched, PollTimeout::ZERO).is_ok()
+        && watched[0].revents().is_some_and(|found| found.intersects(gone))
 }
 
 /// Why an answer could not be written.

@@ -36,9 +36,9 @@ const CUT_PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Args)]
 #[command(
-    after_help = "Running the same file again resumes it; a complete campaign is left as it is.
-The first Ctrl-C lets running episodes finish, the second stops at once; both
-leave the campaign resumable. While it runs, `synthd status`, `watch`, `pause`
+    after_help = "Running the same file again resumes it; a complete campaign is left as it is. \
+The first Ctrl-C lets running episodes finish, the second stops at once; both \
+leave the campaign resumable. While it runs, `synthd status`, `watch`, `pause` \
 and the like work on it through the same socket as a daemon's.
 
 Examples:

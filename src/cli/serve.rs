@@ -27,9 +27,9 @@ const CUT_OFF: u8 = 130;
 #[derive(Args)]
 #[command(after_help = "Campaigns that were running when the daemon last ended are taken up again.
 
-SIGTERM or Ctrl-C lets running episodes finish within [daemon] drain_timeout and
-exits with 0; a second one, or the deadline, cuts off what runs and exits with
-130. Both leave every campaign resumable. SIGHUP reads [log] level again from
+SIGTERM or Ctrl-C lets running episodes finish within [daemon] drain_timeout and \
+exits with 0; a second one, or the deadline, cuts off what runs and exits with \
+130. Both leave every campaign resumable. SIGHUP reads [log] level again from \
 the --config file, also over a --log-level given here.
 
 Examples:

@@ -12,7 +12,7 @@ use synthd_actors::campaign::Progress;
 
 #[derive(Args)]
 #[command(
-    after_help = "The daemon gets the file's text and keeps it: the file may change or go away.
+    after_help = "The daemon gets the file's text and keeps it: the file may change or go away. \
 Submitting a campaign that the data directory knows resumes it.
 
 Examples:

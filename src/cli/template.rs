@@ -74,7 +74,7 @@ pub(super) struct RenderArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "For every seed: the oracle scores 1, nothing and every cheat score less,
+#[command(after_help = "For every seed: the oracle scores 1, nothing and every cheat score less, \
 verification agrees with itself, rendering is equal, different seeds differ.
 
 Examples:

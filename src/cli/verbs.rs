@@ -24,7 +24,7 @@ pub(super) struct CampaignArgs {
 
 #[derive(Args)]
 #[command(
-    after_help = "New work is refused from now on, running episodes finish, and the daemon stays to be
+    after_help = "New work is refused from now on, running episodes finish, and the daemon stays to be \
 asked. Campaigns that were running are taken up again when it is next started.
 
 Examples:
@@ -44,7 +44,7 @@ pub(super) struct DrainArgs {
 
 #[derive(Args)]
 #[command(
-    after_help = "Running episodes may finish within the daemon's drain_timeout. The command returns
+    after_help = "Running episodes may finish within the daemon's drain_timeout. The command returns \
 when the daemon is gone; campaigns are taken up again when it is next started.
 
 Examples:

@@ -1,19 +1,20 @@
 //! `synthd watch`: follows a campaign to its end.
 
 use super::dial::{Dial, read, told};
-use super::output::{complain, on_terminal, say};
+use super::output::{complain, on_terminal, reader_left, say};
 use super::run::{exit_code, progress, summary};
 use crate::control::protocol::{MaybeNamed, Order};
 use crate::error::Result;
 use clap::Args;
 use serde_json::Value;
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use synthd_actors::campaign::Progress;
 use synthd_actors::model::CampaignState;
 
 #[derive(Args)]
 #[command(
-    after_help = "Ends with the campaign, with the exit code that `synthd run` would have given. A
+    after_help = "Ends with the campaign, with the exit code that `synthd run` would have given. A \
 campaign that a client has paused is waited for.
 
 Examples:
@@ -35,14 +36,16 @@ pub(super) fn run(args: WatchArgs) -> Result<ExitCode> {
     let order = Order::Watch(MaybeNamed { campaign: args.campaign });
     let mut client = args.dial.connect()?;
     let mut view = View::new(args.json);
-    let answered = client.ask(&order, |event| {
+    let answered = client.follow(&order, |event| {
         // What this version cannot read it cannot show; the end will tell.
         if let Ok(now) = serde_json::from_value::<Progress>(event.clone()) {
             view.show(&event, &now);
         }
+        if reader_left() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let answer = match answered {
-        Ok(answer) => answer,
+        Ok(Some(answer)) => answer,
+        Ok(None) => return Ok(ExitCode::SUCCESS),
         Err(failure) => return told(failure, args.json),
     };
     let last: Progress = read(answer.clone())?;

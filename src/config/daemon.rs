@@ -4,12 +4,11 @@
 use super::LoadedDaemon;
 use super::reader::{Field, Reader};
 use super::section::Section;
-use super::suggest;
 use super::units::{DAY, duration, seconds};
 use super::values::{Fault, Read, choice, some_text, text, whole};
+use crate::log_filter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tracing_subscriber::EnvFilter;
 
 /// What `synthd serve` runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -188,22 +187,9 @@ pub(super) fn socket(value: &str) -> Read<()> {
     Ok(())
 }
 
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
-
-/// A filter for logs. A bare word is a target to `tracing`, so that a mistyped level would
-/// silence everything without a word.
+/// A filter for logs.
 fn filter(value: &str) -> Read<()> {
     some_text(value)?;
-    for word in value.split(',').map(str::trim) {
-        let level = word.to_lowercase();
-        let near = suggest::closest(word, LEVELS).filter(|near| *near != level);
-        if let Some(near) = near {
-            let fault = Fault::new(format!("unknown level \"{word}\""));
-            return Err(fault.hint(format!("did you mean `{near}`?")));
-        }
-    }
-    EnvFilter::builder().parse(value).map(|_| ()).map_err(|error| {
-        let fault = Fault::new(format!("not a log filter: {error}"));
-        fault.hint("a level, or for example \"info,synthd::sandbox=debug\"")
-    })
+    let told = |bad: log_filter::BadFilter| Fault::new(bad.what).hint(bad.hint);
+    log_filter::parse(value).map(|_| ()).map_err(told)
 }

@@ -34,6 +34,7 @@ pub use daemon::{DaemonConfig, LogConfig, LogFormat, PoolConfig, load_daemon, pa
 pub use errors::{ConfigError, ConfigErrors};
 pub use gateway::{GatewayConfig, Listen, load_gateway, parse_gateway};
 pub use names::{DIALECTS, KNOWN_PROVIDERS, OFFER, Offer, Provider, SCRIPTED_MODELS, Speaks};
+pub(crate) use suggest::closest;
 pub(crate) use units::size;
 
 use crate::error::Code;

@@ -24,7 +24,7 @@ pub(super) fn veiled(line: &str) -> String {
     while let Some((before, value, after)) = next_string(rest) {
         kept.push_str(&unquoted(before, telling));
         let (near, out_of_sight) = near(&line[..line.len() - rest.len() + before.len()]);
-        let alone = (is_list || out_of_sight) && !is_plain(value);
+        let alone = (is_list || out_of_sight) && !is_plain(value) && !is_file_name(value);
         let secret = (names_secret(near) || alone) && !is_name(value)
             || is_more_than_address(value)
             || value.starts_with(PREFIX);
@@ -56,7 +56,7 @@ fn unquoted(text: &str, telling: bool) -> String {
         let end = rest.find(APART).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         let is_key = !word.is_empty() && after.trim_start().starts_with('=');
-        let plain = is_word(word) && (commented || !telling);
+        let plain = (is_word(word) || is_file_name(word)) && (commented || !telling);
         let shown = is_key || is_name(word) || is_literal(word) || plain;
         veiled.extend(word.chars().map(|c| if shown || c == '\'' { c } else { '*' }));
         let apart = after.chars().next();
@@ -98,7 +98,8 @@ fn names_secret(before: &str) -> bool {
     };
     let entry = before.rsplit(['{', ',']).next().unwrap_or(before);
     let Some((key, _)) = entry.split_once('=') else { return false };
-    let key = key.to_ascii_lowercase();
+    // Tokens are counted; a token is a secret.
+    let key = key.to_ascii_lowercase().replace("tokens", "");
     TELLING.iter().any(|telling| key.contains(telling))
 }
 
@@ -134,6 +135,29 @@ fn is_plain(value: &str) -> bool {
     !value.starts_with(PREFIX) && (is_path || is_host || is_word)
 }
 
+/// Whether it is the path of a file as people name files: with a slash or an ending, and of
+/// words and small numbers. In keys, letters and digits are mixed.
+fn is_file_name(value: &str) -> bool {
+    let (name, ending) = value.rsplit_once('.').unwrap_or((value, ""));
+    let has_ending = !name.is_empty() && (1..=10).contains(&ending.len());
+    let part = |part: &str| part.len() <= 24 && is_word_with_number(part);
+    (value.contains('/') || has_ending)
+        && value.trim_start_matches("~/").split(['/', '.', '-', '_']).all(part)
+        && !value.split(['/', '.']).any(|part| part.starts_with(PREFIX))
+}
+
+/// Whether it is letters in one case, or a capital and small ones, and at most three digits
+/// after them; a number alone may have five digits.
+fn is_word_with_number(part: &str) -> bool {
+    let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = part.len() - letters.len();
+    let lower = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase());
+    let upper = |text: &str| text.bytes().all(|b| b.is_ascii_uppercase());
+    let one_case = lower(letters) || upper(letters);
+    let capital = letters.get(..1).is_some_and(upper) && letters.get(1..).is_some_and(lower);
+    (one_case || capital) && (digits <= 3 || letters.is_empty() && digits <= 5)
+}
+
 /// Whether somebody's name and key, or a question, stand in an address.
 fn is_more_than_address(value: &str) -> bool {
     value.contains("://") && value.contains(['@', '?'])
@@ -159,6 +183,15 @@ mod tests {
             (r#"    "0123456789abcdef""#, r#"    "****************""#),
             (r#"    "debugging/by-hand","#, r#"    "debugging/by-hand","#),
             (r#"    "pypi.org", "memory-cgroup""#, r#"    "pypi.org", "memory-cgroup""#),
+            (r#"    "./My_Tasks/agent-2.py","#, r#"    "./My_Tasks/agent-2.py","#),
+            (r#"    "README.md", 'Dockerfile.dev'"#, r#"    "README.md", 'Dockerfile.dev'"#),
+            (r#"    "~/models/prices_2026.toml""#, r#"    "~/models/prices_2026.toml""#),
+            (r#"program = agents/run_2.sh"#, r#"program = agents/run_2.sh"#),
+            (r#"templates = debugging/off-by-one"#, r#"templates = debugging/off-by-one"#),
+            (r#"    "a8F3k2/x91kd0", "AIzaSyB.x""#, r#"    "*************", "*********""#),
+            (r#"    "x/sk-abc/def""#, r#"    "************""#),
+            (r#"tokens_per_minute = "60kk""#, r#"tokens_per_minute = "60kk""#),
+            (r#"api_key = keys/mine.txt"#, r#"api_key = *************"#),
             (r#"    "eyJh.bGci.OiJI", # x = 1"#, r#"    "**************", # x = 1"#),
             (r#"    "ab+/cdef123456==""#, r#"    "****************""#),
             (r#"key_env = ["sk-1, "sk-2"]"#, r#"key_env = ["******"****"*"#),

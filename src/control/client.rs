@@ -6,6 +6,7 @@ use super::socket::check_length;
 use crate::error::{Code, Error, Result};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -57,6 +58,20 @@ impl Client {
         order: &Order,
         mut on_event: impl FnMut(Value),
     ) -> Result<Value, Failure> {
+        let heard = |event| {
+            on_event(event);
+            ControlFlow::Continue(())
+        };
+        let answer = self.follow(order, heard)?;
+        answer.ok_or_else(|| hung_up(&self.path).into())
+    }
+
+    /// The same for who may stop listening before the answer is there; then there is none.
+    pub fn follow(
+        &mut self,
+        order: &Order,
+        mut on_event: impl FnMut(Value) -> ControlFlow<()>,
+    ) -> Result<Option<Value>, Failure> {
         let id = Value::from(self.next);
         self.next += 1;
         let line = request_line(&id, order)?;
@@ -73,8 +88,12 @@ impl Client {
                 Content::Error(error) => return Err(Failure::Refused(Box::new(error))),
                 // Of another request; there is none, so it is noise.
                 _ if reply.id != id => {}
-                Content::Ok(answer) => return Ok(answer),
-                Content::Event(event) => on_event(event),
+                Content::Ok(answer) => return Ok(Some(answer)),
+                Content::Event(event) => {
+                    if on_event(event).is_break() {
+                        return Ok(None);
+                    }
+                }
             }
         }
     }

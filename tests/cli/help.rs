@@ -56,6 +56,31 @@ fn an_unknown_command_is_bad_usage() {
 }
 
 #[test]
+fn letters_exchanged_in_a_command_are_guessed() {
+    for (args, meant) in [
+        (&["rnu", "x.toml"][..], "'run'"),
+        (&["--log-level", "info", "rnu"], "'run'"),
+        (&["episode", "lsit"], "'list'"),
+        (&["template", "chekc"], "'check'"),
+    ] {
+        let ran = synthd(args);
+        assert_eq!(ran.code, Some(2), "{args:?}");
+        assert!(ran.stderr.contains(meant), "{args:?}: {}", ran.stderr);
+    }
+    let far = synthd(&["xyzzy"]);
+    assert!(!far.stderr.contains("similar"), "{}", far.stderr);
+}
+
+#[test]
+fn a_level_that_is_none_is_bad_usage() {
+    let ran = synthd(&["--log-level", "nonsense", "template", "list"]).fails(2, "SYN-0105");
+    assert!(ran.stderr.contains("unknown level \"nonsense\""), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+    let ran = synthd(&["--log-level", "inof", "template", "list"]).fails(2, "SYN-0105");
+    assert!(ran.stderr.contains("did you mean `info`?"), "{}", ran.stderr);
+}
+
+#[test]
 fn no_arguments_at_all_show_the_help() {
     let ran = synthd(&[]);
     assert_eq!(ran.code, Some(2));

@@ -3,6 +3,7 @@
 use super::host::{Home, Process};
 use super::{ENDLESS, QUICK, WORDS, sandboxes};
 use serde_json::Value;
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 #[test]
@@ -99,6 +100,28 @@ fn several_campaigns_share_a_daemon_and_one_is_cancelled() {
     assert_eq!(home.standing("endless")["running"], 0);
     let again = home.ask(&["resume", "endless"]);
     assert_eq!(again.code, 2, "{again:?}");
+}
+
+/// `synthd watch | head -1`: nothing is left to be said, though the campaign goes on.
+#[test]
+fn a_watcher_whose_reader_leaves_ends() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let _daemon = home.serve(&[]);
+    home.json(&["submit", &home.campaign("endless", ENDLESS, 1), "--json"]);
+    for args in [&["watch", "endless"][..], &["watch", "endless", "--json"]] {
+        let mut watch = home.command(args).stdout(Stdio::piped()).spawn().unwrap();
+        let mut reader = BufReader::new(watch.stdout.take().unwrap());
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        assert!(line.contains("endless"), "{line}");
+        drop(reader);
+        assert_eq!(watch.wait().unwrap().code(), Some(0), "{args:?}");
+    }
+    assert_eq!(home.standing("endless")["state"], "running");
+    home.json(&["cancel", "endless", "--json"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "Checks the sizes and checksums of all files, the schema, every row, that no task
+    after_help = "Checks the sizes and checksums of all files, the schema, every row, that no task \
 is in two splits, and the figures. Exit code 1 when anything is wrong.
 
 Example:

@@ -30,7 +30,7 @@ use synthd_actors::scaffold::External;
 
 #[derive(Args)]
 #[command(
-    after_help = "Nothing is asked of a model and nothing is recorded. Output that holds the time,
+    after_help = "Nothing is asked of a model and nothing is recorded. Output that holds the time, \
 a process id or a random name differs every time; so may that of another host.
 
 Examples:

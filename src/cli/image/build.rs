@@ -15,8 +15,8 @@ use std::path::PathBuf;
 #[command(
     override_usage = "synthd image build [OPTIONS] <NAME> --packages <PACKAGES>
        synthd image build [OPTIONS] <NAME> --dockerfile <FILE>",
-    after_help = "The image is tagged by what is in it, and as :latest. What is there already is not
-built again, unless --rebuild says so. Packages need mmdebstrap, and no registry.
+    after_help = "The image is tagged by what is in it, and as :latest. What is there already is not \
+built again, unless --rebuild says so. Packages need mmdebstrap, and no registry. \
 The output of a build is kept, and a failure says where.
 
 Examples:

@@ -14,7 +14,7 @@ const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Args)]
 #[command(
-    after_help = "Only what `synthd image build` made is removed, and never what a container uses.
+    after_help = "Only what `synthd image build` made is removed, and never what a container uses. \
 Copies of the guest that were sent to the engine by other versions of synthd go too.
 
 Examples:

@@ -15,7 +15,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 #[command(
-    after_help = "With the credentials of `docker login` or `podman login`. A campaign pulls by itself
+    after_help = "With the credentials of `docker login` or `podman login`. A campaign pulls by itself \
 where its [sandbox] says pull = \"missing\" or \"always\".
 
 Examples:

@@ -13,7 +13,7 @@ use synthd_actors::task::glob_matches;
 
 #[derive(Args)]
 #[command(
-    after_help = "Prices are dollars per million tokens. A campaign's own `price` wins over the
+    after_help = "Prices are dollars per million tokens. A campaign's own `price` wins over the \
 table, and any model may be used that has one.
 
 Examples:
