@@ -252,51 +252,16 @@ pub fn store_error(fault: synthd_actors::ports::StoreFault) -> Error {
     fault_error(&fault.into())
 }
 
-/// A fault as the user meets it: whose it is, and what helps.
+/// A fault as the user meets it, by the table of faults.
 pub fn fault_error(fault: &Fault) -> Error {
-    let (code, what, hint) = explain(fault.kind);
-    Error::new(code, what).because(fault.clone()).hint(hint)
+    explained(fault.kind, fault.kind.policy().told).because(fault.clone())
 }
 
-fn explain(kind: FaultKind) -> (Code, &'static str, &'static str) {
-    match kind {
-        FaultKind::StoreFull => (
-            Code::DataDirFull,
-            "there is no space left in the data directory",
-            "free some space there, then run the same command again: it resumes",
-        ),
-        FaultKind::StoreDamaged => (
-            Code::StoreDamaged,
-            "the store holds what cannot be read",
-            "restore a copy of synthd.db, or choose another place with --data-dir",
-        ),
-        FaultKind::Store => (
-            Code::Io,
-            "the store failed",
-            "check the permissions of the data directory, then run the command again",
-        ),
-        FaultKind::ModelPermanent => (
-            Code::ModelUnusable,
-            "a model of the campaign cannot be asked",
-            "set its key in the environment, or mend `[[models]]` and `[providers]`",
-        ),
-        FaultKind::NotRecorded => (
-            Code::NotRecorded,
-            "a recorded campaign has no answer to what was asked",
-            "replay with the templates, scaffolds and seed it was recorded with",
-        ),
-        FaultKind::Panicked | FaultKind::ActorGone => (
-            Code::Unexpected,
-            "a part of the engine failed",
-            "run the command again: campaigns are resumable; please report what the log says",
-        ),
-        FaultKind::AgentBroken => (
-            Code::AgentBroken,
-            "an agent program never asked its model",
-            "see that `[agents]` names a program that sandboxes have; the log has its last words",
-        ),
-        _ => {
-            (Code::SandboxFault, "a sandbox failed", "`synthd doctor` says what this host can run")
-        }
-    }
+/// An error with the code and the way out that the table has for a kind of fault. A kind that
+/// the table shows nobody is unforeseen where it is shown.
+pub fn explained(kind: FaultKind, what: impl Into<String>) -> Error {
+    let policy = kind.policy();
+    let code = policy.code.and_then(Code::named).unwrap_or(Code::Unexpected);
+    let error = Error::new(code, what);
+    if policy.hint.is_empty() { error } else { error.hint(policy.hint) }
 }

@@ -19,6 +19,11 @@ macro_rules! codes {
                 match self { $(Self::$name => concat!("SYN-", $number),)* }
             }
 
+            /// The code that is written so.
+            pub fn named(text: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|code| code.as_str() == text)
+            }
+
             /// The process's exit code when this error ends it.
             pub fn exit_code(self) -> u8 {
                 match self { $(Self::$name => $exit,)* }
@@ -87,6 +92,10 @@ codes! {
     BudgetTooSmall = "0802", exit 2;
     /// A replayed campaign asks what the recorded one did not.
     NotRecorded = "0803", exit 2;
+    /// A provider was silent, failed, or refused what it was asked.
+    ProviderFailed = "0804", exit 1;
+    /// A budget does not cover the next call.
+    BudgetReached = "0805", exit 4;
 }
 
 impl fmt::Display for Code {

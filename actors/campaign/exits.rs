@@ -3,7 +3,8 @@
 use super::actor::{CampaignActor, Child};
 use crate::episode::{Conclusion, Exit};
 use crate::model::{
-    Attempt, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, FaultKind, Outcome,
+    Attempt, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, FaultKind, FaultResponse,
+    Outcome,
 };
 use crate::policy::{Decision, Retry};
 use crate::quality::{Finished, Judgement};
@@ -102,40 +103,32 @@ impl CampaignActor {
     fn on_fault(&mut self, child: Child, fault: Fault, ctx: &mut Context<Self>) {
         let Child { mut record, cancel, .. } = child;
         tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
-        match fault.kind {
-            FaultKind::Budget | FaultKind::ModelBudget => self.stop_at_budget(&fault),
-            FaultKind::Store
-            | FaultKind::StoreFull
-            | FaultKind::StoreDamaged
-            | FaultKind::ActorGone
-            | FaultKind::SandboxRefused
-            | FaultKind::NotRecorded
-            | FaultKind::ModelPermanent => self.escalate(&fault),
-            FaultKind::Cancelled => {
+        match fault.kind.policy().response {
+            FaultResponse::StopCampaign => self.stop_at_budget(&fault),
+            FaultResponse::PauseCampaign => self.escalate(&fault),
+            FaultResponse::Wait => {
                 // Nobody here cut it off: launching it again would only go round in circles.
                 if !cancel.is_cancelled() {
                     self.escalate(&fault);
                 }
             }
-            FaultKind::ReplayDiffers => {
+            FaultResponse::StartOver => {
                 self.afresh.insert(record.plan.id.clone(), record.attempt);
                 let entries = self.end_of_attempt(&record, &fault);
                 self.write(entries, ctx);
             }
             // The next attempt waits for the engine; this one was not the episode's fault.
-            FaultKind::EngineDown => {
+            FaultResponse::RetryFree => {
                 return self.rest_before_retry(record, &fault, ENGINE_REST, ctx);
             }
-            kind if kind.may_be_outage() && self.is_outage() => {
-                let why = format!(
-                    "{} attempts in a row were lost, the last: {fault}",
-                    self.lost_in_a_row
-                );
-                self.escalate(&Fault::new(kind, why));
-            }
-            _ => {
-                record.failed_attempts += 1;
-                return self.retry(record, fault, ctx);
+            FaultResponse::Retry | FaultResponse::GiveUp => {
+                if !(fault.kind.may_be_outage() && self.is_outage()) {
+                    record.failed_attempts += 1;
+                    return self.retry(record, fault, ctx);
+                }
+                let lost = self.lost_in_a_row;
+                let why = format!("{lost} attempts in a row were lost, the last: {fault}");
+                self.escalate(&Fault::new(fault.kind, why));
             }
         }
         self.pending.push_front(record);

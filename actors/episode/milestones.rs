@@ -6,7 +6,7 @@
 //! ```
 
 use super::own::{copy_of, run_sealed};
-use crate::model::{ExecEnd, Fault, FaultKind, SandboxSpec, Snapshot, Task};
+use crate::model::{ExecEnd, Fault, SandboxSpec, Snapshot, Task};
 use crate::pool::{Lease, PoolHandle};
 use crate::ports::Sandbox;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Beside {
         match live.pack(false).await {
             Ok(snapshot) => self.measure(task, &snapshot).await,
             // A workspace that cannot be copied now may be one again: no credit meanwhile.
-            Err(fault) if fault.kind == FaultKind::SandboxCopy => Ok(0.0),
+            Err(fault) if fault.kind.is_uncopied() => Ok(0.0),
             Err(fault) => Err(fault),
         }
     }

@@ -68,7 +68,7 @@ async fn conclude(
             verify::verify_snapshot(&world.pool, &orders.task, &orders.checking, &snapshot).await?
         }
         // Too large or too deep to copy: the agent's doing, so it has not solved the task.
-        Err(fault) if fault.kind == FaultKind::SandboxCopy => verify::uncopied(&fault),
+        Err(fault) if fault.kind.is_uncopied() => verify::uncopied(&fault),
         Err(fault) => return Err(fault),
     };
     let finished_at_ms = world.clock.now_ms();

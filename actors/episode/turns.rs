@@ -17,6 +17,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What a model has for a reply, however little is left of the agent's time.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// An attempt whose agent has stopped.
 pub(super) struct Played {
     pub(super) stop: StopReason,
@@ -168,16 +171,8 @@ impl<'a> Acting<'a> {
 
     async fn turn(&mut self, index: u32) -> Result<Option<StopReason>, Fault> {
         let called = match self.ask(index).await {
-            Err(fault) if fault.kind == FaultKind::OutOfTime => {
-                return Ok(Some(StopReason::TimeLimit));
-            }
-            Err(fault) if fault.kind == FaultKind::ContextFull => {
-                return Ok(Some(StopReason::ContextFull));
-            }
-            Err(fault) if fault.kind == FaultKind::EpisodeBudget => {
-                return Ok(Some(StopReason::CostLimit));
-            }
-            called => called?,
+            Ok(called) => called,
+            Err(fault) => return fault.kind.stop_reason().map(Some).ok_or(fault),
         };
         self.left = self.left.saturating_sub(called.took);
         self.model.clone_from(&called.model);
@@ -194,6 +189,13 @@ impl<'a> Acting<'a> {
         let turn = self.assemble(index, before, called, deed);
         self.record(vec![turn]).await?;
         Ok(stop)
+    }
+
+    /// How long a call may take. Silence is never the agent's doing: a call that begins before
+    /// the agent's time is up has [`PATIENCE`] at least, or the whole of the time if that is
+    /// less. A reply that comes later than the agent's time still counts as a turn.
+    pub(super) fn call_limit(&self) -> Duration {
+        self.left.max(PATIENCE.min(self.orders.config.episode.timeout))
     }
 
     async fn ask(&mut self, index: u32) -> Result<Called, Fault> {
@@ -215,7 +217,7 @@ impl<'a> Acting<'a> {
                     retry: 0,
                     witness: Default::default(),
                 },
-                limit: self.left,
+                limit: self.call_limit(),
             })
             .await
     }

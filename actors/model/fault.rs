@@ -1,10 +1,12 @@
-//! Infrastructure faults: what went wrong around an episode. A fault is never an outcome
-//! and never becomes a label.
+//! Faults: what went wrong around an episode, and the one table of what each kind means.
+//! A fault is never an outcome. Where the table names an ending, the agent itself caused the
+//! fault, and the episode is judged; no other fault becomes a label.
 
+use super::StopReason;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The cause, which alone decides whether a retry makes sense.
+/// The cause. [`FaultKind::policy`] says what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
@@ -46,12 +48,11 @@ pub enum FaultKind {
     Budget,
     /// What may be spent on the model does not cover it.
     ModelBudget,
-    /// What may be spent on the episode does not cover it: an end of the episode.
+    /// What may be spent on the episode does not cover the next call.
     EpisodeBudget,
-    /// The agent's time was up before its model had answered: an end of the episode, which
-    /// its attempt turns into one.
+    /// The model did not answer in the time that a call may take: the provider was silent.
     OutOfTime,
-    /// The conversation is longer than the model can read: an end of the episode, too.
+    /// The conversation is longer than the model can read.
     ContextFull,
     /// The task that ran the attempt panicked.
     Panicked,
@@ -64,68 +65,304 @@ pub enum FaultKind {
     Cancelled,
 }
 
-impl FaultKind {
-    /// Whether another attempt may succeed.
-    pub fn is_transient(self) -> bool {
-        match self {
-            Self::SandboxStart
-            | Self::EngineDown
-            | Self::SandboxLost
-            | Self::SandboxProtocol
-            | Self::SandboxCopy
-            | Self::ModelTransient
-            | Self::Panicked
-            | Self::ActorGone
-            | Self::AgentBroken
-            | Self::ReplayDiffers => true,
-            Self::TaskSetup
-            | Self::SandboxRefused
-            | Self::ModelPermanent
-            | Self::NotRecorded
-            | Self::ModelRejected
-            | Self::Store
-            | Self::StoreFull
-            | Self::StoreDamaged
-            | Self::Budget
-            | Self::ModelBudget
-            | Self::EpisodeBudget
-            | Self::OutOfTime
-            | Self::ContextFull
-            | Self::Cancelled => false,
+/// Whose doing a fault is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultOwner {
+    /// Whoever serves the model.
+    Provider,
+    /// The program that acts in the sandbox, or the conversation it leads.
+    Agent,
+    Template,
+    Host,
+    Engine,
+    /// Whoever runs the campaign: a budget, a key, an order.
+    Operator,
+}
+
+/// What follows an attempt that ended in a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultResponse {
+    /// Another attempt, for as long as the episode has attempts left.
+    Retry,
+    /// Another attempt after a short rest, which costs the episode none of its attempts.
+    RetryFree,
+    /// Another attempt from the first turn, which costs the episode none of its attempts.
+    StartOver,
+    /// The episode ends as faulted, without a label.
+    GiveUp,
+    /// The campaign pauses: the next episode would meet the same.
+    PauseCampaign,
+    /// The campaign stops at its budget; what runs goes on while it can pay.
+    StopCampaign,
+    /// Nothing: somebody asked for it, and the episode waits to be resumed.
+    Wait,
+}
+
+/// How an episode ends that met what its own agent did. Only this may become a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentEnding {
+    /// The agent stops for this reason, and its work is judged.
+    Stops(StopReason),
+    /// The final workspace cannot be copied out, so it is judged as unsolved.
+    Uncopied,
+}
+
+/// One row of the table of faults: all that a kind of fault means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultPolicy {
+    pub owner: FaultOwner,
+    pub response: FaultResponse,
+    /// The model is asked again within the same call, before the attempt hears of it.
+    pub asks_again: bool,
+    /// So many in a row that no single episode could cause them pause the campaign.
+    pub may_be_outage: bool,
+    /// Whether the reason may be gone by the next run, so that a faulted episode is worth
+    /// another try.
+    pub may_pass: bool,
+    pub ending: Option<AgentEnding>,
+    /// The code of the error that users are shown. None: nobody is shown one.
+    pub code: Option<&'static str>,
+    /// What users are told of it.
+    pub told: &'static str,
+    /// The way out.
+    pub hint: &'static str,
+}
+
+impl FaultPolicy {
+    const fn new(owner: FaultOwner, response: FaultResponse) -> Self {
+        Self {
+            owner,
+            response,
+            asks_again: false,
+            may_be_outage: false,
+            may_pass: false,
+            ending: None,
+            code: None,
+            told: "",
+            hint: "",
         }
     }
 
-    /// Whether the fault is paid from the episode's attempt budget. What stops a whole
-    /// campaign is no episode's failure and leaves its episodes resumable.
+    const fn asked_again(self) -> Self {
+        Self { asks_again: true, ..self }
+    }
+
+    const fn outage(self) -> Self {
+        Self { may_be_outage: true, ..self }
+    }
+
+    const fn passes(self) -> Self {
+        Self { may_pass: true, ..self }
+    }
+
+    const fn ends(self, ending: AgentEnding) -> Self {
+        Self { ending: Some(ending), ..self }
+    }
+
+    const fn tells(self, code: &'static str, told: &'static str, hint: &'static str) -> Self {
+        Self { code: Some(code), told, hint, ..self }
+    }
+
+    const fn says(self, told: &'static str, hint: &'static str) -> Self {
+        Self { told, hint, ..self }
+    }
+
+    pub fn tries_again(&self) -> bool {
+        use FaultResponse::{Retry, RetryFree, StartOver};
+        matches!(self.response, Retry | RetryFree | StartOver)
+    }
+
+    pub fn costs_attempt(&self) -> bool {
+        matches!(self.response, FaultResponse::Retry | FaultResponse::GiveUp)
+    }
+
+    /// Whether the whole campaign has to rest.
+    pub fn halts_campaign(&self) -> bool {
+        use FaultResponse::{PauseCampaign, StopCampaign};
+        matches!(self.response, PauseCampaign | StopCampaign)
+    }
+}
+
+const SANDBOX: &str = "`synthd doctor` says what this host can run";
+const REPORT: &str = "run the command again: campaigns are resumable; report what the log says";
+const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`";
+
+impl FaultKind {
+    pub const ALL: [Self; 24] = [
+        Self::SandboxStart,
+        Self::SandboxRefused,
+        Self::EngineDown,
+        Self::SandboxLost,
+        Self::SandboxProtocol,
+        Self::SandboxCopy,
+        Self::AgentBroken,
+        Self::TaskSetup,
+        Self::ModelTransient,
+        Self::OutOfTime,
+        Self::ModelPermanent,
+        Self::ModelRejected,
+        Self::NotRecorded,
+        Self::ContextFull,
+        Self::Budget,
+        Self::ModelBudget,
+        Self::EpisodeBudget,
+        Self::Store,
+        Self::StoreFull,
+        Self::StoreDamaged,
+        Self::Panicked,
+        Self::ActorGone,
+        Self::ReplayDiffers,
+        Self::Cancelled,
+    ];
+
+    /// The table of faults. Whatever depends on the kind of a fault asks it.
+    pub const fn policy(self) -> FaultPolicy {
+        use AgentEnding::{Stops, Uncopied};
+        use FaultOwner::{Agent, Engine, Host, Operator, Provider, Template};
+        use FaultResponse as R;
+        let row = FaultPolicy::new;
+        match self {
+            Self::SandboxStart => row(Host, R::Retry).outage().passes().tells(
+                "SYN-0403",
+                "a sandbox did not start",
+                SANDBOX,
+            ),
+            Self::SandboxRefused => row(Host, R::PauseCampaign).passes().tells(
+                "SYN-0404",
+                "the sandbox that [sandbox] describes cannot be made",
+                "`synthd check` says what is missing; `synthd doctor` what this host can run",
+            ),
+            Self::EngineDown => row(Host, R::RetryFree).passes().tells(
+                "SYN-0405",
+                "the container engine does not answer, or has no room",
+                "start it again, or name another with DOCKER_HOST",
+            ),
+            Self::SandboxLost => row(Host, R::Retry).outage().passes().tells(
+                "SYN-0403",
+                "a sandbox ended before its work did",
+                SANDBOX,
+            ),
+            Self::SandboxProtocol => row(Host, R::Retry).outage().passes().tells(
+                "SYN-0403",
+                "a sandbox sent what the guest protocol does not allow",
+                SANDBOX,
+            ),
+            Self::SandboxCopy => row(Agent, R::Retry).ends(Uncopied).passes().tells(
+                "SYN-0403",
+                "a workspace could not be copied",
+                "raise [sandbox] copy if the work really is that large",
+            ),
+            Self::AgentBroken => row(Operator, R::Retry).outage().passes().tells(
+                "SYN-0406",
+                "an agent program never asked its model",
+                "see that `[agents]` names a program that sandboxes have; \
+                 the log has its last words",
+            ),
+            Self::TaskSetup => row(Template, R::GiveUp).tells(
+                "SYN-0203",
+                "the setup of a task failed",
+                "`synthd template check` tries the template on this host",
+            ),
+            Self::ModelTransient => row(Provider, R::Retry).asked_again().outage().passes().tells(
+                "SYN-0804",
+                "a provider failed in a way that may pass",
+                PROVIDER,
+            ),
+            Self::OutOfTime => row(Provider, R::Retry).outage().passes().tells(
+                "SYN-0804",
+                "a model did not answer in time",
+                PROVIDER,
+            ),
+            Self::ModelPermanent => row(Operator, R::PauseCampaign).passes().tells(
+                "SYN-0801",
+                "a model of the campaign cannot be asked",
+                "set its key in the environment, or mend `[[models]]` and `[providers]`",
+            ),
+            Self::ModelRejected => row(Provider, R::GiveUp).outage().tells(
+                "SYN-0804",
+                "a provider refused a conversation",
+                "`synthd call list` shows what it was asked and what it said",
+            ),
+            Self::NotRecorded => row(Operator, R::PauseCampaign).tells(
+                "SYN-0803",
+                "a recorded campaign has no answer to what was asked",
+                "replay with the templates, scaffolds and seed it was recorded with",
+            ),
+            Self::ContextFull => row(Agent, R::GiveUp)
+                .ends(Stops(StopReason::ContextFull))
+                .says("the conversation is longer than the model can read", ""),
+            Self::Budget => row(Operator, R::StopCampaign).passes().tells(
+                "SYN-0805",
+                "the campaign has reached its budget",
+                "raise [budget] and run the command again: it resumes",
+            ),
+            Self::ModelBudget => row(Operator, R::StopCampaign).passes().tells(
+                "SYN-0805",
+                "the campaign has reached the budget of a model",
+                "raise that model's budget_usd and run the command again: it resumes",
+            ),
+            Self::EpisodeBudget => row(Agent, R::GiveUp)
+                .ends(Stops(StopReason::CostLimit))
+                .says("the episode has spent its share", ""),
+            Self::Store => row(Engine, R::PauseCampaign).passes().tells(
+                "SYN-0003",
+                "the store failed",
+                "check the permissions of the data directory, then run the command again",
+            ),
+            Self::StoreFull => row(Host, R::PauseCampaign).passes().tells(
+                "SYN-0303",
+                "there is no space left in the data directory",
+                "free some space there, then run the same command again: it resumes",
+            ),
+            Self::StoreDamaged => row(Host, R::PauseCampaign).tells(
+                "SYN-0305",
+                "the store holds what cannot be read",
+                "restore a copy of synthd.db, or choose another place with --data-dir",
+            ),
+            Self::Panicked => row(Engine, R::Retry).passes().tells(
+                "SYN-0001",
+                "a part of the engine failed",
+                REPORT,
+            ),
+            Self::ActorGone => row(Engine, R::PauseCampaign).passes().tells(
+                "SYN-0001",
+                "a part of the engine did not come back",
+                REPORT,
+            ),
+            Self::ReplayDiffers => row(Engine, R::StartOver)
+                .says("the recorded turns of an earlier attempt came out differently", ""),
+            Self::Cancelled => row(Operator, R::Wait)
+                .says("the attempt was cut off by a drain, a pause or a cancel", ""),
+        }
+    }
+
+    /// Whether another attempt may succeed.
+    pub fn is_transient(self) -> bool {
+        self.policy().tries_again()
+    }
+
+    /// Whether the fault is paid from the episode's attempts. What stops a whole campaign is
+    /// no episode's failure and leaves its episodes resumable.
     pub fn consumes_attempt(self) -> bool {
-        !matches!(
-            self,
-            Self::Cancelled
-                | Self::EngineDown
-                | Self::Budget
-                | Self::ModelBudget
-                | Self::ReplayDiffers
-                | Self::Store
-                | Self::StoreFull
-                | Self::StoreDamaged
-                | Self::ActorGone
-                | Self::ModelPermanent
-                | Self::NotRecorded
-                | Self::SandboxRefused
-        )
+        self.policy().costs_attempt()
     }
 
     /// Whether many in a row mean that something all episodes need is down.
     pub fn may_be_outage(self) -> bool {
-        matches!(
-            self,
-            Self::SandboxStart
-                | Self::SandboxLost
-                | Self::SandboxProtocol
-                | Self::AgentBroken
-                | Self::ModelTransient
-                | Self::ModelRejected
-        )
+        self.policy().may_be_outage
+    }
+
+    /// Why an agent stops that met this, where it is the agent's own doing.
+    pub fn stop_reason(self) -> Option<StopReason> {
+        match self.policy().ending {
+            Some(AgentEnding::Stops(stop)) => Some(stop),
+            Some(AgentEnding::Uncopied) | None => None,
+        }
+    }
+
+    /// Whether a workspace that could not be copied is judged as unsolved.
+    pub fn is_uncopied(self) -> bool {
+        self.policy().ending == Some(AgentEnding::Uncopied)
     }
 
     pub fn as_str(self) -> &'static str {

@@ -116,7 +116,7 @@ impl Errand<'_> {
             let Decision::Again { after } = RETRY.decide(&failure.fault, failed, &salt) else {
                 return Err(failure.fault);
             };
-            if waited > MOST_WAITED {
+            if waited > MOST_WAITED || !failure.fault.kind.policy().asks_again {
                 return Err(failure.fault);
             }
             slot.retries.fetch_add(1, Ordering::Relaxed);
@@ -175,5 +175,5 @@ impl Errand<'_> {
 }
 
 fn out_of_time() -> Fault {
-    Fault::new(FaultKind::OutOfTime, "the agent's time was up before the model answered")
+    Fault::new(FaultKind::OutOfTime, "the model did not answer in the time that a call may take")
 }

@@ -13,7 +13,7 @@ use super::signals::Signals;
 use crate::config;
 use crate::control::socket::Socket;
 use crate::control::{About, Console, Farewell, Mode, admit, check_selection, is_over};
-use crate::engine::{Engine, EngineOptions, SystemClock, in_system};
+use crate::engine::{Engine, EngineOptions, SystemClock, explained, in_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::docker::Pulled;
 use crate::templates;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use summary::Summary;
 use synthd_actors::campaign::{CampaignHandle, Progress};
-use synthd_actors::model::{CampaignConfig, CampaignState, FaultKind};
+use synthd_actors::model::{CampaignConfig, CampaignState};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
 use synthd_actors::task::Catalog;
@@ -237,11 +237,10 @@ fn unprepared() -> Error {
 fn paused(last: &Progress) -> Error {
     let why = last.reason.as_deref().unwrap_or("no reason was given");
     let what = format!("campaign {} is paused: {why}", last.campaign);
-    if last.cause == Some(FaultKind::StoreFull) {
-        return Error::new(Code::DataDirFull, what)
-            .hint("free some space there, then run the same command again: it resumes");
+    match last.cause {
+        Some(kind) => explained(kind, what),
+        None => Error::new(Code::Escalated, what).hint("run the same command again: it resumes"),
     }
-    Error::new(Code::Escalated, what).hint("run the same command again: it resumes")
 }
 
 /// What the end of a campaign is to the shell.

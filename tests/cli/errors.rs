@@ -68,3 +68,13 @@ fn pages_named_in_messages_are_there() {
         }
     }
 }
+
+/// Users are shown the code that the table of faults names.
+#[test]
+fn the_table_of_faults_names_codes_that_there_are() {
+    for kind in synthd_actors::model::FaultKind::ALL {
+        if let Some(code) = kind.policy().code {
+            assert!(Code::named(code).is_some(), "{kind} names {code}");
+        }
+    }
+}

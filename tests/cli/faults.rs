@@ -24,5 +24,5 @@ fn a_fault_is_no_label() {
     let document = in_dir(&["episode", "show", id, "--json"]).succeeds().document();
     assert!(document["row"].is_null() && document["rejected"].is_null(), "{document:#}");
     assert_eq!(document["attempts"][0]["fault"]["kind"], "task_setup");
-    in_dir(&["episode", "replay", id, "--templates", own.to_str().unwrap()]).fails(1, "SYN-0403");
+    in_dir(&["episode", "replay", id, "--templates", own.to_str().unwrap()]).fails(1, "SYN-0203");
 }

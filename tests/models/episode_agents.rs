@@ -343,7 +343,7 @@ fn a_program_that_is_not_there_is_told_and_labels_nothing() {
     std::fs::write(file, text).unwrap();
     let (output, done) = ran(directory.path());
     let words = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert_eq!(output.status.code(), Some(2), "{words}");
     assert!(words.contains("agent_broken") && words.contains("no-such-agent"), "{words}");
     assert_eq!((&done["rows"]["accepted"], &done["cost_usd"]), (&json!(0), &json!("0.00")));
     assert!(provider.host.heard().is_empty());
@@ -378,7 +378,7 @@ fn a_record_answers_agents_too() {
         std::fs::write(file, text.replace("You run commands.", "You run other commands.")).unwrap();
         let output = command(directory.path()).env_remove("SYNTHD_TEST_KEY").output().unwrap();
         let words = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert_eq!(output.status.code(), Some(2), "{words}");
         assert!(words.contains("it says") && words.contains("other commands"), "{words}");
     }
 }

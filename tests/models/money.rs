@@ -190,7 +190,7 @@ async fn a_key_that_is_refused_or_missing_stops_the_campaign_before_it_costs_any
     write_campaign(directory.path(), &provider, 1, "5.00");
     let output = command(directory.path()).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert_eq!(output.status.code(), Some(2), "{words}");
     assert!(words.contains("Incorrect API key") && words.contains("is paused"), "{words}");
     assert_eq!(summary(&output)["cost_usd"], "0.00");
     assert!(!shows_the_key(directory.path(), &output));

@@ -54,7 +54,7 @@ fn a_recorded_campaign_is_played_again_for_nothing() {
     std::fs::write(other.path().join("paid.toml"), text).unwrap();
     let output = command(other.path()).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert_eq!(output.status.code(), Some(2), "{words}");
     assert!(words.contains("recorded no turn 0 of this task"), "{words}");
 }
 

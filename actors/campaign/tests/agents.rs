@@ -140,7 +140,7 @@ fn a_model_that_is_silent_takes_no_more_than_the_time_that_is_left() {
         let record = episodes(&kit, "c").await.remove(0);
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
         let faults: Vec<_> = attempts.iter().map(|a| a.fault.as_ref().map(|f| f.kind)).collect();
-        assert_eq!(faults, [Some(FaultKind::ModelTransient), None]);
+        assert_eq!(faults, [Some(FaultKind::OutOfTime), None]);
     });
 }
 

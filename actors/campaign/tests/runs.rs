@@ -2,6 +2,7 @@
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
 use crate::model::{CampaignState, FaultKind, Money, QualityPolicy, StageAction};
+use crate::ports::Journal;
 use crate::testkit::{Line, Options, Trap, campaign, in_test_system, priced};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,12 +64,26 @@ fn verification_that_disagrees_is_flaky() {
 }
 
 #[test]
-fn a_call_that_never_returns_ends_with_the_time_limit() {
+fn a_call_that_never_returns_is_tried_again_and_costs_the_agent_nothing() {
     in_test_system(options(), |kit| async move {
         kit.models.named("fake/one").traps.once("turn 2", Trap::Hang);
         let progress = kit.run(&campaign("c", 1)).await;
-        assert_eq!((progress.episodes.unresolved, progress.steps), (1, 2));
-        assert!(kit.sink.written()[0].rows[0].2.contains(&"stop:time_limit".to_owned()));
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (1, 0));
+        let episode = episodes(&kit, "c").await.remove(0);
+        let attempts = kit.journal.attempts(&episode.plan.id).await.unwrap();
+        let faults: Vec<_> = attempts.iter().map(|a| a.fault.as_ref().map(|f| f.kind)).collect();
+        assert_eq!(faults, [Some(FaultKind::OutOfTime), None]);
+    });
+}
+
+/// Silence is the provider's fault: it never becomes a row.
+#[test]
+fn a_silent_provider_gives_no_label() {
+    in_test_system(options(), |kit| async move {
+        kit.models.named("fake/one").traps.set("turn 2", 0, 99, Trap::Hang);
+        let progress = kit.run(&campaign("c", 1)).await;
+        assert_eq!((progress.episodes.faulted, progress.episodes.unresolved), (1, 0));
+        assert!(kit.sink.written()[0].rows.is_empty());
     });
 }
 

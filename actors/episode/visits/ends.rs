@@ -51,9 +51,8 @@ impl Hosting<'_> {
         }
         self.conclude(None, Some(report)).await?;
         match self.trouble.take() {
-            Some(fault) if fault.kind == FaultKind::ContextFull => Ok(StopReason::ContextFull),
             // It has ended because it was not answered.
-            Some(fault) => Err(fault),
+            Some(fault) => fault.kind.stop_reason().ok_or(fault),
             None if self.acting.turns.is_empty() => Err(unused(report, &self.token)),
             None if report.end.success() => Ok(StopReason::Submitted),
             None => Ok(StopReason::AgentFailed),
@@ -71,18 +70,4 @@ fn unused(report: &ExecReport, token: &str) -> Fault {
         tail(said.trim())
     );
     Fault::new(FaultKind::AgentBroken, what)
-}
-
-/// What no agent can do anything about, and no other episode either.
-pub(super) fn is_of_all(kind: FaultKind) -> bool {
-    matches!(
-        kind,
-        FaultKind::Budget
-            | FaultKind::ModelBudget
-            | FaultKind::ModelPermanent
-            | FaultKind::NotRecorded
-            | FaultKind::Store
-            | FaultKind::StoreFull
-            | FaultKind::StoreDamaged
-    )
 }

@@ -25,7 +25,7 @@ use crate::model::{
 };
 use crate::policy::goes_on;
 use crate::ports::Stage;
-use ends::{is_of_all, start};
+use ends::start;
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
@@ -134,9 +134,7 @@ impl<'a> Hosting<'a> {
     /// An agent whose time went by while its model did not answer has not failed.
     fn out_of(&mut self, stop: StopReason) -> Result<StopReason, Fault> {
         match self.trouble.take() {
-            Some(fault)
-                if stop == StopReason::TimeLimit && fault.kind != FaultKind::ContextFull =>
-            {
+            Some(fault) if stop == StopReason::TimeLimit && fault.kind.stop_reason().is_none() => {
                 Err(fault)
             }
             _ => Ok(stop),
@@ -225,7 +223,8 @@ impl<'a> Hosting<'a> {
         let is_opening = index == 0 || !goes_on(&self.acting.history, &request.messages);
         self.acting.standing.become_phase(Phase::Acting { turn: index });
         let (heard, hears) = oneshot::channel();
-        let (model, retry, limit) = (self.acting.model.clone(), self.number, self.acting.left);
+        let (model, retry, limit) =
+            (self.acting.model.clone(), self.number, self.acting.call_limit());
         let before = self.acting.state.clone();
         leave.send(Leave::Ask(Errand { turn: index, retry, model, limit, heard })).ok();
         match hears.await {
@@ -271,13 +270,13 @@ impl<'a> Hosting<'a> {
                 Ok(None)
             }
             Err(fault) => match fault.kind {
-                FaultKind::EpisodeBudget => Ok(Some(StopReason::CostLimit)),
+                FaultKind::EpisodeBudget => Ok(fault.kind.stop_reason()),
                 // Silence is the provider's fault, and no answer of the agent's.
                 FaultKind::OutOfTime => {
-                    self.trouble = Some(Fault::new(FaultKind::ModelTransient, fault.message));
+                    self.trouble = Some(fault);
                     Ok(Some(StopReason::TimeLimit))
                 }
-                kind if is_of_all(kind) => Err(fault),
+                kind if kind.policy().halts_campaign() => Err(fault),
                 _ => {
                     self.trouble = Some(fault);
                     Ok(None)

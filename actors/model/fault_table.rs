@@ -1,0 +1,126 @@
+//! The table of faults as `docs/faults.md` shows it. A test keeps the two the same.
+
+use super::{AgentEnding, FaultKind, FaultOwner, FaultPolicy, FaultResponse};
+
+const HEAD: &str = "\
+# Faults
+
+What went wrong around an episode is a fault. This table says all that a kind of fault means; the
+engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/model/fault.rs`.
+
+- **whose**: who caused it. The operator is whoever runs the campaign.
+- **what follows**: `retry` is another attempt, while the episode has attempts left. `free retry` and
+  `start over` cost the episode no attempt. `give up` ends the episode as faulted. `pause` and `stop`
+  rest the whole campaign. `wait` leaves the episode to be resumed.
+- **asked again**: whether the model is asked again within the same call, up to five times, before
+  anything follows.
+- **many in a row**: whether so many in a row that no single episode could cause them pause the campaign.
+- **may pass**: whether a later run tries the faulted episode again.
+- **label**: how the episode ends where the agent itself caused the fault. Every other kind gives no
+  label at all: the outcome is null, never 0, and the episode makes no row.
+- **code**: the error that users are shown.
+
+| kind | whose | what follows | asked again | costs an attempt | many in a row | may pass | label | code | what users are told |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+";
+
+/// The page, whole.
+pub fn fault_page() -> String {
+    let mut page = HEAD.to_owned();
+    for kind in FaultKind::ALL {
+        page.push_str(&row(kind, &kind.policy()));
+    }
+    page
+}
+
+fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
+    let yes = |is: bool| if is { "yes" } else { "no" };
+    let mut row = format!(
+        "| `{kind}` | {} | {} | {} | {} | {} | {} | {} | {} | {}",
+        owner(policy.owner),
+        response(policy.response),
+        yes(policy.asks_again),
+        yes(policy.costs_attempt()),
+        if policy.may_be_outage { "pause" } else { "none" },
+        yes(policy.may_pass),
+        ending(policy.ending),
+        policy.code.unwrap_or("none"),
+        policy.told,
+    );
+    if !policy.hint.is_empty() {
+        row.push_str("; ");
+        row.push_str(policy.hint);
+    }
+    row.push_str(" |\n");
+    row
+}
+
+fn owner(owner: FaultOwner) -> &'static str {
+    match owner {
+        FaultOwner::Provider => "provider",
+        FaultOwner::Agent => "agent",
+        FaultOwner::Template => "template",
+        FaultOwner::Host => "host",
+        FaultOwner::Engine => "engine",
+        FaultOwner::Operator => "operator",
+    }
+}
+
+fn response(response: FaultResponse) -> &'static str {
+    match response {
+        FaultResponse::Retry => "retry",
+        FaultResponse::RetryFree => "free retry",
+        FaultResponse::StartOver => "start over",
+        FaultResponse::GiveUp => "give up",
+        FaultResponse::PauseCampaign => "pause",
+        FaultResponse::StopCampaign => "stop",
+        FaultResponse::Wait => "wait",
+    }
+}
+
+fn ending(ending: Option<AgentEnding>) -> String {
+    match ending {
+        None => "none".to_owned(),
+        Some(AgentEnding::Stops(stop)) => format!("judged, `{}`", stop.as_str()),
+        Some(AgentEnding::Uncopied) => "unresolved, where the final copy fails".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `SYNTHD_UPDATE_DOCS=1 cargo test` writes the page anew.
+    #[test]
+    fn the_page_of_faults_is_the_table() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/faults.md");
+        if std::env::var_os("SYNTHD_UPDATE_DOCS").is_some() {
+            std::fs::write(path, fault_page()).unwrap();
+        }
+        let page = std::fs::read_to_string(path).unwrap();
+        assert!(page == fault_page(), "docs/faults.md differs from the table: update it");
+    }
+
+    #[test]
+    fn only_what_the_agent_did_may_become_a_label() {
+        for kind in FaultKind::ALL {
+            let policy = kind.policy();
+            let of_agent = policy.owner == FaultOwner::Agent;
+            assert_eq!(policy.ending.is_some(), of_agent, "{kind}");
+            assert!(!policy.told.is_empty(), "{kind}");
+            assert_eq!(policy.code.is_some(), !policy.hint.is_empty(), "{kind}");
+            if matches!(policy.ending, Some(AgentEnding::Stops(_))) {
+                assert!(!policy.tries_again() && !policy.may_be_outage, "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_is_in_the_table_once() {
+        let names: std::collections::BTreeSet<_> =
+            FaultKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(names.len(), FaultKind::ALL.len());
+        // The last variant's number counts them all.
+        assert_eq!(names.len(), FaultKind::Cancelled as usize + 1);
+    }
+}
