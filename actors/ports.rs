@@ -92,6 +92,13 @@ pub trait Sandbox: Send + 'static {
     /// Ends that command with all that it has started.
     async fn stop(&mut self) -> Result<ExecReport, Fault>;
 
+    /// Stops every program where it is, until [`Sandbox::thaw`]. Nothing is to be run
+    /// meanwhile. A `SandboxCopy`: one could not be stopped, and all go on.
+    async fn freeze(&mut self) -> Result<(), Fault>;
+
+    /// Lets stopped programs go on.
+    async fn thaw(&mut self) -> Result<(), Fault>;
+
     /// Copies the workspace out; with `quiesce` everything that still runs is killed first.
     async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault>;
 

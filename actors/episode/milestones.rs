@@ -1,9 +1,10 @@
 //! The milestone potential of a state, measured on a copy, out of the agent's sight.
 //!
 //! ```text
-//!  (none) ──acquire──► copy laid ──► measured ──► kept ──empty──► copy laid …
+//!  (none) ──acquire──► copy laid ──► measured ──► emptied ──► copy laid …
 //!                          └──────────────┴── fault, or a check cut short ──► given up
 //! ```
+//! From before the copy until it is emptied the agent's programs are stopped (ADR 17).
 
 use super::own::{copy_of, run_sealed};
 use crate::model::{ExecEnd, Fault, SandboxSpec, Snapshot, Task};
@@ -25,7 +26,8 @@ impl Beside {
     }
 
     /// The summed weight of the milestones that hold now. Nothing runs and no copy is made
-    /// for a task without milestones.
+    /// for a task without milestones. The agent's programs stand still meanwhile: what is
+    /// measured runs beside sealed files, and must not be able to tell them.
     pub(super) async fn potential(
         &mut self,
         task: &Task,
@@ -34,12 +36,18 @@ impl Beside {
         if task.verification.milestones.is_empty() {
             return Ok(0.0);
         }
-        match live.pack(false).await {
-            Ok(snapshot) => self.measure(task, &snapshot).await,
-            // A workspace that cannot be copied now may be one again: no credit meanwhile.
-            Err(fault) if fault.kind.is_uncopied() => Ok(0.0),
-            Err(fault) => Err(fault),
+        match live.freeze().await {
+            Ok(()) => {}
+            Err(fault) => return no_credit(fault),
         }
+        let measured = match live.pack(false).await {
+            Ok(snapshot) => self.measure(task, &snapshot).await,
+            Err(fault) => no_credit(fault),
+        };
+        // After a fault the attempt ends, and the agent's sandbox as it stands.
+        let potential = measured?;
+        live.thaw().await?;
+        Ok(potential)
     }
 
     async fn measure(&mut self, task: &Task, snapshot: &Snapshot) -> Result<f64, Fault> {
@@ -52,6 +60,8 @@ impl Beside {
                 potential += milestone.weight;
             }
         }
+        // Before the agent goes on nothing that was measured is left.
+        lease.sandbox().empty().await?;
         // One in which a program had to be ended is not worth a doubt.
         self.lease = whole.then_some(lease);
         Ok(potential)
@@ -61,10 +71,14 @@ impl Beside {
         let Some(mut lease) = self.lease.take() else {
             return copy_of(&self.pool, &self.spec, snapshot).await;
         };
-        lease.sandbox().empty().await?;
         lease.sandbox().unpack(snapshot).await?;
         Ok(lease)
     }
+}
+
+/// A workspace that cannot be copied now may be one again: no credit meanwhile.
+fn no_credit(fault: Fault) -> Result<f64, Fault> {
+    if fault.kind.is_uncopied() { Ok(0.0) } else { Err(fault) }
 }
 
 /// The same, once.

@@ -18,7 +18,7 @@ pub use campaigns::{TEMPLATES, campaign, catalog, priced};
 pub use clock::FakeClock;
 pub use journal::MemoryJournal;
 pub use models::{FakeModel, FakeModels, Line};
-pub use sandbox::FakeBackend;
+pub use sandbox::{FakeBackend, Separation};
 pub use sink::{FakeSink, Written};
 pub use system::{Kit, Options, in_test_system};
 pub use traps::{Trap, Traps};

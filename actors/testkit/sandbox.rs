@@ -14,8 +14,8 @@ use crate::ports::{Sandbox, SandboxBackend, Until};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
 
 #[derive(Default)]
@@ -28,8 +28,21 @@ struct Shared {
     counter: AtomicUsize,
     /// Of agent programs.
     jobs: Jobs,
+    /// What was done about sealed files, in order.
+    separation: Mutex<Vec<Separation>>,
     /// Events are `create <image>`, `ping`, `exec <command>`, `pack` and `unpack`.
     traps: Traps,
+}
+
+/// A step that keeps agents apart from sealed files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Separation {
+    Frozen,
+    Sealed,
+    Emptied,
+    Thawed,
+    /// Every program of an agent has ended.
+    Ended,
 }
 
 /// Makes them.
@@ -49,6 +62,11 @@ impl FakeBackend {
     /// Of its agent programs.
     pub fn jobs(&self) -> &Jobs {
         &self.0.jobs
+    }
+
+    /// What was done about sealed files so far, in order.
+    pub fn separation(&self) -> Vec<Separation> {
+        self.0.separation.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Sandboxes that have not been dropped.
@@ -125,6 +143,10 @@ impl Drop for FakeSandbox {
 }
 
 impl FakeSandbox {
+    fn did(&self, what: Separation) {
+        self.shared.separation.lock().unwrap_or_else(PoisonError::into_inner).push(what);
+    }
+
     /// Exit code and output.
     fn run(&mut self, command: &str) -> (i32, String) {
         let count = || self.shared.counter.fetch_add(1, Ordering::AcqRel);
@@ -181,7 +203,9 @@ impl Sandbox for FakeSandbox {
     }
 
     async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
-        if tree == Tree::Workspace {
+        if tree == Tree::Sealed {
+            self.did(Separation::Sealed);
+        } else {
             self.files.extend(files.iter().map(|file| (file.path.clone(), file.content.clone())));
         }
         Ok(())
@@ -234,9 +258,24 @@ impl Sandbox for FakeSandbox {
         Ok(self.report(ExecEnd::TimedOut, "", true))
     }
 
-    async fn pack(&mut self, _: bool) -> Result<Snapshot, Fault> {
+    async fn freeze(&mut self) -> Result<(), Fault> {
+        let shared = self.shared.clone();
+        shared.traps.pass("freeze").await?;
+        self.did(Separation::Frozen);
+        Ok(())
+    }
+
+    async fn thaw(&mut self) -> Result<(), Fault> {
+        self.did(Separation::Thawed);
+        Ok(())
+    }
+
+    async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {
         let shared = self.shared.clone();
         shared.traps.pass("pack").await?;
+        if quiesce {
+            self.did(Separation::Ended);
+        }
         let entry = |(path, content): (&String, &String)| TreeEntry {
             path: path.clone(),
             kind: TreeKind::File { mode: 0o644, content: content.clone().into_bytes() },
@@ -259,6 +298,7 @@ impl Sandbox for FakeSandbox {
 
     async fn empty(&mut self) -> Result<(), Fault> {
         self.shared.traps.pass("empty").await?;
+        self.did(Separation::Emptied);
         self.files.clear();
         Ok(())
     }

@@ -110,3 +110,32 @@ async fn it_ends_with_everything_else() {
     assert_eq!(end(&mut *sandbox).await.end, ExecEnd::Signaled(9));
     assert_eq!(run(&mut *sandbox, "true").await.end, ExecEnd::Exited(0));
 }
+
+/// A program that writes as fast as it can, one that was stopped before, and a command beside.
+#[tokio::test]
+async fn programs_stand_still_between_freeze_and_thaw() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    sandbox.freeze().await.unwrap();
+    sandbox.thaw().await.unwrap();
+    let writes = "trap '' CONT; while :; do echo x >> grows; done";
+    start(&mut *sandbox, writes, LONG).await;
+    let stopped = "sh -c 'kill -STOP $$; echo woken > woken' > /dev/null & echo $! > pid; \
+        until grep -q '^State:.T' /proc/$(cat pid)/status; do :; done; until test -s grows; do :; done";
+    ok(&mut *sandbox, stopped).await;
+    sandbox.freeze().await.unwrap();
+    sandbox.freeze().await.unwrap();
+    let first = sandbox.pack(false).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(sandbox.pack(false).await.unwrap(), first);
+    }
+    sandbox.thaw().await.unwrap();
+    let goes_on = "n=$(wc -c < grows); until [ $(wc -c < grows) -gt $n ]; do :; done; \
+        grep '^State:.T' /proc/$(cat pid)/status";
+    ok(&mut *sandbox, goes_on).await;
+    // What is frozen can be ended, and what is copied for good is.
+    sandbox.freeze().await.unwrap();
+    sandbox.pack(true).await.unwrap();
+    assert_eq!(end(&mut *sandbox).await.end, ExecEnd::Signaled(9));
+    assert_eq!(ok(&mut *sandbox, ALONE).await, "2\n");
+}

@@ -2,6 +2,7 @@
 //! fails when an actor, a task or a sandbox is left at its end.
 
 mod agents;
+mod apart;
 mod budget;
 mod late;
 mod phases;

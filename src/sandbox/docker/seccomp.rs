@@ -6,43 +6,55 @@
 use serde_json::{Value, json};
 
 /// Calls that need no look at their arguments.
-const ALLOWED: &str = "accept accept4 access alarm arch_prctl bind brk cachestat capget capset chdir chmod \
-     chown clock_getres clock_gettime clock_nanosleep close close_range connect \
-     copy_file_range creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait \
-     epoll_pwait2 epoll_wait eventfd eventfd2 execve execveat exit exit_group faccessat \
-     faccessat2 fadvise64 fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fcntl \
-     fdatasync fgetxattr flistxattr flock fork fremovexattr fsetxattr fstat fstatfs fsync \
-     ftruncate futex futex_requeue futex_wait futex_waitv futex_wake futimesat \
-     get_robust_list get_thread_area getcpu getcwd getdents getdents64 getegid geteuid getgid \
-     getgroups getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom \
-     getresgid getresuid getrlimit getrusage getsid getsockname getsockopt gettid \
-     gettimeofday getuid getxattr inotify_add_watch inotify_init inotify_init1 \
-     inotify_rm_watch ioprio_get kill landlock_add_rule landlock_create_ruleset \
+const ALLOWED: &str = "accept accept4 access alarm arch_prctl bind brk capget capset chdir chmod chown \
+     clock_getres clock_gettime clock_nanosleep close close_range connect copy_file_range \
+     creat dup dup2 dup3 epoll_create epoll_create1 epoll_ctl epoll_pwait epoll_pwait2 \
+     epoll_wait eventfd eventfd2 execve execveat exit exit_group faccessat faccessat2 \
+     fallocate fchdir fchmod fchmodat fchmodat2 fchown fchownat fdatasync fgetxattr \
+     flistxattr flock fork fremovexattr fsetxattr fstat fstatfs fsync ftruncate futex \
+     futex_requeue futex_wait futex_waitv futex_wake futimesat get_robust_list \
+     get_thread_area getcpu getcwd getdents getdents64 getegid geteuid getgid getgroups \
+     getitimer getpeername getpgid getpgrp getpid getppid getpriority getrandom getresgid \
+     getresuid getrlimit getrusage getsid getsockname getsockopt gettid gettimeofday \
+     getuid getxattr ioprio_get kill landlock_add_rule landlock_create_ruleset \
      landlock_restrict_self lchown lgetxattr link linkat listen listxattr llistxattr \
-     lremovexattr lseek lsetxattr lstat madvise membarrier memfd_create mincore mkdir mkdirat \
-     mknod mknodat mlock mlock2 mlockall mmap mprotect mq_getsetattr mq_notify mq_open \
-     mq_timedreceive mq_timedsend mq_unlink mremap mseal msgctl msgget msgrcv msgsnd msync \
-     munlock munlockall munmap nanosleep newfstatat open openat openat2 pause pidfd_open \
-     pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll ppoll prctl pread64 \
-     preadv preadv2 pselect6 pwrite64 pwritev pwritev2 read readahead readlink readlinkat \
-     readv recvfrom recvmmsg recvmsg removexattr rename renameat renameat2 restart_syscall \
-     rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask rt_sigqueueinfo rt_sigreturn \
-     rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo sched_get_priority_max \
-     sched_get_priority_min sched_getaffinity sched_getattr sched_getparam sched_getscheduler \
-     sched_rr_get_interval sched_yield seccomp select semctl semget semop semtimedop sendfile \
-     sendmmsg sendmsg sendto set_robust_list set_thread_area set_tid_address setfsgid \
-     setfsuid setgid setgroups setitimer setpgid setregid setresgid setresuid setreuid \
-     setrlimit setsid setsockopt setuid setxattr shmat shmctl shmdt shmget shutdown \
-     sigaltstack signalfd signalfd4 splice stat statfs statx symlink symlinkat sync \
-     sync_file_range syncfs sysinfo tee tgkill time timer_create timer_delete \
-     timer_getoverrun timer_gettime timer_settime timerfd_create timerfd_gettime \
-     timerfd_settime times tkill truncate umask uname unlink unlinkat utime utimensat utimes \
-     vfork vmsplice wait4 waitid write writev";
+     lremovexattr lseek lsetxattr lstat madvise membarrier memfd_create mincore mkdir \
+     mkdirat mknod mknodat mlock mlock2 mlockall mmap mprotect mq_getsetattr mq_open \
+     mq_timedreceive mq_timedsend mq_unlink mremap mseal msgctl msgget msgrcv msgsnd \
+     msync munlock munlockall munmap nanosleep newfstatat open openat openat2 pause \
+     pidfd_open pidfd_send_signal pipe pipe2 pkey_alloc pkey_free pkey_mprotect poll \
+     ppoll prctl pread64 preadv pselect6 pwrite64 pwritev pwritev2 read readahead \
+     readlink readlinkat readv recvfrom recvmmsg recvmsg removexattr rename renameat \
+     renameat2 restart_syscall rmdir rseq rt_sigaction rt_sigpending rt_sigprocmask \
+     rt_sigqueueinfo rt_sigreturn rt_sigsuspend rt_sigtimedwait rt_tgsigqueueinfo \
+     sched_get_priority_max sched_get_priority_min sched_getaffinity sched_getattr \
+     sched_getparam sched_getscheduler sched_rr_get_interval sched_yield seccomp select \
+     semctl semget semop semtimedop sendfile sendmmsg sendmsg sendto set_robust_list \
+     set_thread_area set_tid_address setfsgid setfsuid setgid setgroups setitimer setpgid \
+     setregid setresgid setresuid setreuid setrlimit setsid setsockopt setuid setxattr \
+     shmat shmctl shmdt shmget shutdown sigaltstack signalfd signalfd4 splice stat statfs \
+     statx symlink symlinkat sync sync_file_range syncfs sysinfo tee tgkill time \
+     timer_delete timer_getoverrun timer_gettime timer_settime timerfd_create \
+     timerfd_gettime timerfd_settime times tkill truncate umask uname unlink unlinkat \
+     utime utimensat utimes vfork vmsplice wait4 waitid write writev";
 
 /// Calls that look as if the kernel did not have them, so that programs fall back: clone3
 /// passes its flags in memory, where a filter cannot look; asynchronous I/O of the old kind
-/// counts against one limit of the whole host.
-const ABSENT: [&str; 3] = ["clone3", "io_setup", "memfd_secret"];
+/// counts against one limit of the whole host. Events of files and the state of the page
+/// cache tell what other containers and the host do with files of the same image. Timers and
+/// queues of POSIX send signals of one's choice, SIGCONT too, which would undo a stop.
+const ABSENT: [&str; 10] = [
+    "cachestat",
+    "clone3",
+    "inotify_add_watch",
+    "inotify_init",
+    "inotify_init1",
+    "inotify_rm_watch",
+    "io_setup",
+    "memfd_secret",
+    "mq_notify",
+    "timer_create",
+];
 
 const ENOSYS: u32 = 38;
 const ALLOW: &str = "SCMP_ACT_ALLOW";
@@ -58,6 +70,16 @@ const TIOCSTI: u64 = 0x5412;
 const TIOCLINUX: u64 = 0x541c;
 const UNIX: u64 = 1;
 const INTERNET: [u64; 2] = [2, 10];
+/// What fcntl does with descriptors, flags, locks, pipes and seals. Not: directory notices,
+/// leases and signals of one's choice.
+const CONTROLS: [u64; 26] = [
+    0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 15, 16, 36, 37, 38, 1_025, 1_027, 1_028, 1_030, 1_031, 1_032,
+    1_033, 1_034, 1_035, 1_037,
+];
+/// Advice about a file, but that its pages be taken from the cache.
+const ADVICE: [u64; 5] = [0, 1, 2, 3, 5];
+/// Reads that fail unless the page is cached.
+const NO_WAIT: u64 = 8;
 /// Streams and datagrams; what else the type says does not matter.
 const TYPES: [u64; 2] = [1, 2];
 const TYPE_MASK: u64 = 0xf;
@@ -80,8 +102,11 @@ pub(super) fn profile() -> String {
         allow("clone", &[masked(0, NAMESPACES, 0)]),
         allow("socketpair", &[compare(0, EQUAL, UNIX)]),
         allow("socket", &[compare(0, EQUAL, UNIX)]),
+        allow("preadv2", &[masked(5, NO_WAIT, 0)]),
     ];
     rules.extend(ioctls());
+    rules.extend(CONTROLS.map(|which| allow("fcntl", &[masked(1, LOWER, which)])));
+    rules.extend(ADVICE.map(|which| allow("fadvise64", &[masked(3, LOWER, which)])));
     rules.extend(PERSONALITIES.map(|which| allow("personality", &[compare(0, EQUAL, which)])));
     rules.extend(internet_sockets());
     rules.extend(limits());
@@ -212,6 +237,9 @@ mod tests {
             "personality",
             "ioctl",
             "setpriority",
+            "inotify_init1",
+            "timer_create",
+            "fcntl",
         ] {
             assert!(!allowed.contains(&call), "{call}");
         }

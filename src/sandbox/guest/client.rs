@@ -149,6 +149,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.read(&payload, read_report)
     }
 
+    /// Stops every program, until [`Self::thaw`]. A [`FaultKind::SandboxCopy`]: one of them
+    /// could not be stopped, and all go on.
+    pub async fn freeze(&mut self) -> Result<(), Fault> {
+        self.ask(kind::FREEZE, &[], kind::DONE, PATIENCE).await.map(|_| ())
+    }
+
+    pub async fn thaw(&mut self) -> Result<(), Fault> {
+        self.ask(kind::THAW, &[], kind::DONE, PATIENCE).await.map(|_| ())
+    }
+
     /// Lays files below a tree; the sealed one is emptied first, of processes too.
     pub async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
         let frames = entries::of_files(tree, files).ok_or_else(outside)?;

@@ -146,6 +146,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
         blamed(&self.keeper, answer).await
     }
 
+    async fn freeze(&mut self) -> Result<(), Fault> {
+        let answer = self.client.freeze().await;
+        blamed(&self.keeper, answer).await
+    }
+
+    async fn thaw(&mut self) -> Result<(), Fault> {
+        let answer = self.client.thaw().await;
+        blamed(&self.keeper, answer).await
+    }
+
     async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {
         let answer = self.client.pack(&self.spec.limits, quiesce).await;
         blamed(&self.keeper, answer).await

@@ -145,3 +145,28 @@ async fn program_18_from_one_sandbox_to_another() {
     }
     trial.end().await;
 }
+
+/// Sandboxes share the host's files below `/usr`, so nothing of the kernel's may tell one of
+/// them what another, or the host, does with such a file.
+#[tokio::test]
+async fn program_18_files_of_the_host_tell_nothing() {
+    let mut trial = Trial::new().await;
+    let program = r#"
+import fcntl
+print(name(ctypes.get_errno()) if libc.inotify_init() < 0 else "ok")
+usr, env = os.open("/usr/bin", os.O_RDONLY), os.open("/usr/bin/env", os.O_RDONLY)
+for command, value in ((fcntl.F_NOTIFY, 1), (fcntl.F_SETLEASE, fcntl.F_RDLCK), (10, 18)):
+    print(says(fcntl.fcntl, usr, command, value))
+print(says(os.preadv, env, [bytearray(1)], 0, os.RWF_NOWAIT))
+print(says(os.posix_fadvise, env, 0, 0, os.POSIX_FADV_DONTNEED))
+print(says(os.preadv, env, [bytearray(1)], 0), says(os.posix_fadvise, env, 0, 0, os.POSIX_FADV_SEQUENTIAL))
+print(says(fcntl.fcntl, env, fcntl.F_GETFD), says(fcntl.fcntl, env, fcntl.F_DUPFD_CLOEXEC, 9))
+"#;
+    if let Some(told) = trial.python_ok("what the host's files tell", program).await {
+        // A container's filter knows one refusal.
+        let cached = if contained() { "EPERM" } else { "ENOTSUP" };
+        assert_eq!(told, format!("ENOSYS\nEPERM\nEPERM\nEPERM\n{cached}\nEPERM\nok ok\nok ok\n"));
+    }
+    trial.alone().await;
+    trial.end().await;
+}

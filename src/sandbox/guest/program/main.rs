@@ -13,6 +13,7 @@
 
 mod capture;
 mod files;
+mod freeze;
 mod host;
 mod job;
 mod launch;
@@ -57,7 +58,7 @@ fn serve() -> io::Result<()> {
     };
     let shell = run::Shell::new(spawner)?;
     let host = host::Host::new(input, output);
-    let mut guest = Guest { host, shell, layer: files::Layer::default() };
+    let mut guest = Guest { host, shell, layer: files::Layer::default(), frozen: None };
     loop {
         let frame = guest.shell.idle(&mut guest.host)?;
         guest.answer(frame)?;
@@ -80,6 +81,7 @@ struct Guest {
     host: host::Host,
     shell: run::Shell,
     layer: files::Layer,
+    frozen: Option<freeze::Frozen>,
 }
 
 impl Guest {
@@ -154,6 +156,20 @@ impl Guest {
                     pack::pack(&limits, |payload| host.send(frame.id, kind::ENTRIES, payload))?;
                 Ok(done(skipped))
             }
+            kind::FREEZE => {
+                finish(reader)?;
+                if self.frozen.is_none() {
+                    self.frozen = freeze::freeze()?;
+                }
+                Ok(done(0))
+            }
+            kind::THAW => {
+                finish(reader)?;
+                if let Some(frozen) = self.frozen.take() {
+                    frozen.thaw();
+                }
+                Ok(done(0))
+            }
             kind::TUNNEL => {
                 let port = reader.u32().map_err(invalid)?;
                 finish(reader)?;
@@ -186,6 +202,7 @@ impl Guest {
     /// Every process, and what they had of the tunnel.
     fn end_everything(&mut self) -> io::Result<()> {
         self.shell.kill_everything()?;
+        self.frozen = None;
         self.host.reset_tunnel()
     }
 }

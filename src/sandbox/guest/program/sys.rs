@@ -204,6 +204,18 @@ pub fn kill_process(pid: i32) {
     unsafe { kill(pid, SIGKILL) };
 }
 
+/// Sends a signal to everybody but the guest, at one moment. Whether there is anybody.
+pub fn signal_everybody(signal: c_int) -> bool {
+    // SAFETY: as in `kill_process`; the kernel leaves out the caller and PID 1.
+    unsafe { kill(-1, signal) == 0 }
+}
+
+/// A process that is gone already is fine.
+pub fn signal_process(pid: i32, signal: c_int) {
+    // SAFETY: as in `kill_process`.
+    unsafe { kill(pid, signal) };
+}
+
 /// Closing the connection from now on is an error to its other end, not an end of the data.
 pub fn break_on_close(socket: RawFd) {
     const SOL_SOCKET: c_int = 1;

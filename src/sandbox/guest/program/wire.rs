@@ -5,7 +5,7 @@
 //! before anything is allocated, and every field is read through [`Reader`].
 
 /// Bumped on any change of the frames' meaning.
-pub const PROTOCOL: u32 = 5;
+pub const PROTOCOL: u32 = 6;
 /// The most a frame may hold after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// Bytes of file content carried by one entry; longer files take several.
@@ -30,6 +30,8 @@ pub mod kind {
     pub const START: u8 = 8;
     pub const AWAIT: u8 = 9;
     pub const STOP: u8 = 10;
+    pub const FREEZE: u8 = 11;
+    pub const THAW: u8 = 12;
 
     pub const PONG: u8 = 129;
     pub const EXITED: u8 = 130;

@@ -18,6 +18,8 @@ const ARCH: u32 = 4;
 const ARGUMENT_0: u32 = 16;
 const ARGUMENT_1: u32 = 24;
 const ARGUMENT_2: u32 = 32;
+const ARGUMENT_3: u32 = 40;
+const ARGUMENT_5: u32 = 56;
 const ALLOW: u32 = 0x7fff_0000;
 const ERRNO: u32 = 0x0005_0000;
 
@@ -25,6 +27,10 @@ const ERRNO: u32 = 0x0005_0000;
 const NATIVE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const NATIVE: u32 = 0xc000_00b7;
+
+/// Numbers that the libc crate has not for every machine; they are the same on each.
+const CACHESTAT: i64 = 451;
+const OPEN_TREE_ATTR: i64 = 467;
 
 /// Calls that need no argument to be refused.
 const REFUSED: &[i64] = &[
@@ -56,6 +62,7 @@ const REFUSED: &[i64] = &[
     libc::SYS_name_to_handle_at,
     libc::SYS_open_by_handle_at,
     libc::SYS_open_tree,
+    OPEN_TREE_ATTR,
     libc::SYS_perf_event_open,
     libc::SYS_pidfd_getfd,
     libc::SYS_pivot_root,
@@ -81,8 +88,22 @@ const REFUSED: &[i64] = &[
 
 /// Calls that look as if the kernel did not have them, so that programs fall back: clone3
 /// passes its flags in memory, where a filter cannot look; asynchronous I/O of the old kind
-/// counts against one limit of the whole host.
-const ABSENT: &[i64] = &[libc::SYS_clone3, libc::SYS_io_setup, libc::SYS_memfd_secret];
+/// counts against one limit of the whole host. Events of files and the state of the page
+/// cache tell what other sandboxes and the host do with files below `/usr`. Timers and queues
+/// of POSIX send signals of one's choice, SIGCONT too, which would undo a stop.
+const ABSENT: &[i64] = &[
+    CACHESTAT,
+    libc::SYS_clone3,
+    libc::SYS_inotify_init1,
+    libc::SYS_io_setup,
+    libc::SYS_memfd_secret,
+    libc::SYS_mq_notify,
+    libc::SYS_timer_create,
+];
+#[cfg(target_arch = "x86_64")]
+const ABSENT_HERE: &[i64] = &[libc::SYS_inotify_init];
+#[cfg(not(target_arch = "x86_64"))]
+const ABSENT_HERE: &[i64] = &[];
 
 /// Memory no process has mapped, which only a cgroup can bound.
 const UNBOUNDED: &[i64] = &[libc::SYS_memfd_create, libc::SYS_shmget];
@@ -114,10 +135,11 @@ pub(super) fn filter(memory_bounded: bool) -> Filter {
         code.extend([jump(BPF_JEQ, number(*call), 0, 1), refuse(libc::EPERM)]);
     }
     let unbounded = if memory_bounded { &[] } else { UNBOUNDED };
-    for call in ABSENT.iter().chain(unbounded) {
+    for call in ABSENT.iter().chain(ABSENT_HERE).chain(unbounded) {
         code.extend([jump(BPF_JEQ, number(*call), 0, 1), refuse(libc::ENOSYS)]);
     }
     code.extend(namespaces_and_terminals());
+    code.extend(shared_files());
     code.extend(sockets());
     code.extend(guests_limits());
     code.extend(guests_scheduling());
@@ -133,6 +155,7 @@ fn namespaces_and_terminals() -> Vec<libc::sock_filter> {
         refuse(libc::EPERM),
     ];
     let ioctl = [
+        jump(BPF_JEQ, libc::TIOCSETD as u32, 2, 0),
         jump(BPF_JEQ, libc::TIOCSTI as u32, 1, 0),
         jump(BPF_JEQ, libc::TIOCLINUX as u32, 0, 1),
         refuse(libc::EPERM),
@@ -142,6 +165,31 @@ fn namespaces_and_terminals() -> Vec<libc::sock_filter> {
         when(libc::SYS_clone, ARGUMENT_0, &clone),
         when(libc::SYS_ioctl, ARGUMENT_1, &ioctl),
         when(libc::SYS_personality, ARGUMENT_0, &personality),
+    ]
+    .concat()
+}
+
+/// What would tell of others' use of a file below `/usr`: directory notices, leases, signals
+/// of one's choice, reads that fail unless the page is cached, and taking pages from the cache.
+fn shared_files() -> Vec<libc::sock_filter> {
+    const SIGNAL: u32 = 10; // F_SETSIG
+    const NO_WAIT: u32 = libc::RWF_NOWAIT as u32;
+    let fcntl = [
+        jump(BPF_JEQ, SIGNAL, 2, 0),
+        jump(BPF_JEQ, libc::F_SETLEASE as u32, 1, 0),
+        jump(BPF_JEQ, libc::F_NOTIFY as u32, 0, 1),
+        refuse(libc::EPERM),
+    ];
+    let flags = [
+        statement(BPF_ALU | BPF_AND | BPF_K, NO_WAIT),
+        jump(BPF_JEQ, 0, 1, 0),
+        refuse(libc::EOPNOTSUPP),
+    ];
+    let advice = [jump(BPF_JEQ, libc::POSIX_FADV_DONTNEED as u32, 0, 1), refuse(libc::EPERM)];
+    [
+        when(libc::SYS_fcntl, ARGUMENT_1, &fcntl),
+        when(libc::SYS_preadv2, ARGUMENT_5, &flags),
+        when(libc::SYS_fadvise64, ARGUMENT_3, &advice),
     ]
     .concat()
 }
