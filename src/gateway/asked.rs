@@ -2,8 +2,10 @@
 //! how much it may use at most, and whether that can be known at all.
 
 use super::bounds;
+use super::path::Path;
 use super::refusal::Refusal;
 use super::splice::Object;
+use super::unique;
 use crate::llm::{Family, Upstream};
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -22,6 +24,8 @@ pub(super) struct Asked {
     pub(super) family: Family,
     pub(super) body: Bytes,
     pub(super) json: Value,
+    /// The path of a key that stands twice in its object.
+    pub(super) repeated: Option<Path>,
     pub(super) model: String,
     /// Where its name stands in the body.
     model_at: Range<usize>,
@@ -34,7 +38,7 @@ pub(super) struct Asked {
 
 impl Asked {
     pub(super) fn read(family: Family, body: Bytes) -> Result<Self, Refusal> {
-        let json: Value = serde_json::from_slice(&body)
+        let (json, repeated) = unique::read(&body)
             .map_err(|error| Refusal::bad(format!("the body is not JSON: {error}")))?;
         let Some(object) = json.as_object() else {
             return Err(Refusal::bad("the body is not a JSON object"));
@@ -43,8 +47,8 @@ impl Asked {
             return Err(Refusal::bad("the body names no model"));
         };
         let outermost = Object::read(&body).map_err(|error| Refusal::bad(error.to_string()))?;
-        if outermost.has_twice() {
-            return Err(Refusal::bad("a key stands twice in the body"));
+        if let Some(path) = repeated.as_ref().filter(|path| path.is_outermost()) {
+            return Err(Refusal::bad(format!("the key `{path}` stands twice in the body")));
         }
         let model_at = outermost.place("model", &body);
         let model_at = model_at.ok_or_else(|| Refusal::bad("the body names no model"))?;
@@ -62,7 +66,7 @@ impl Asked {
         let stream = json["stream"] == true;
         let counts = json["stream_options"]["include_usage"] == true;
         let model = model.to_owned();
-        Ok(Self { family, body, model, model_at, stream, counts, cap, choices, json })
+        Ok(Self { family, body, model, model_at, stream, counts, cap, choices, json, repeated })
     }
 
     /// The cap that will be sent.
@@ -74,7 +78,8 @@ impl Asked {
     /// an image is no more than it is let to be.
     pub(super) fn worst(&self, usual: u32, upstream: Option<&Upstream>) -> Usage {
         let images = IMAGE.saturating_mul(bounds::images(&self.json));
-        let input = (self.body.len() as u64 + OVERHEAD).saturating_add(images);
+        let tools = OVERHEAD.saturating_mul(bounds::described_tools(&self.json));
+        let input = (self.body.len() as u64 + OVERHEAD).saturating_add(images + tools);
         let thought = upstream.and_then(|upstream| upstream.thought_cap);
         let thought = thought.map_or(0, |field| self.thought(field, usual));
         let output = self.cap(usual).saturating_add(thought);

@@ -66,7 +66,7 @@ fn roles(request: &ChatRequest) -> Vec<Role> {
 fn survived(body: &Value) {
     for family in [Family::OpenAiChat, Family::Anthropic, Family::Responses] {
         let Ok(asked) = Asked::read(family, Bytes::from(body.to_string())) else { continue };
-        drop((bounds::unbounded(&asked, true), asked.named("m")));
+        drop((bounds::unbounded(&asked, 7, true), asked.named("m")));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
         let heard = overheard::overheard(&asked, 7);
         // What was understood was overheard too.

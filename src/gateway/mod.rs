@@ -18,12 +18,12 @@ mod chat;
 mod door;
 #[cfg(test)]
 mod fuzz;
-mod items;
 mod lobby;
 mod messages;
 mod outlet;
 mod overheard;
 mod pass;
+mod path;
 mod record;
 mod refusal;
 mod response_events;
@@ -33,6 +33,7 @@ mod session;
 mod splice;
 mod translate;
 mod trial;
+mod unique;
 mod visit;
 
 pub use door::{Door, serve};

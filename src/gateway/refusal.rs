@@ -12,6 +12,8 @@ pub(super) struct Refusal {
     /// As the OpenAI format names it; the other has fewer words.
     pub(super) code: &'static str,
     pub(super) message: String,
+    /// The path of the request's key that is refused.
+    pub(super) param: Option<String>,
     pub(super) retry_after: Option<Duration>,
     /// Whether the client's own retries would help, where its format has a way to say so.
     pub(super) retry: Option<bool>,
@@ -19,7 +21,8 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after: None, retry: None }
+        let (message, param) = (message.into(), None);
+        Self { status, code, message, param, retry_after: None, retry: None }
     }
 
     pub(super) fn bad(message: impl Into<String>) -> Self {
@@ -61,7 +64,7 @@ impl Refusal {
     pub(super) fn body(&self, family: Family) -> Value {
         match family {
             Family::OpenAiChat | Family::Responses => json!({ "error": { "message": self.message,
-                "type": self.code, "param": Value::Null, "code": self.code } }),
+                "type": self.code, "param": self.param, "code": self.code } }),
             Family::Anthropic => json!({ "type": "error", "error": { "type": self.kind(),
                 "message": self.message } }),
         }
@@ -73,7 +76,7 @@ impl Refusal {
         match family {
             Family::Responses => {
                 let event = json!({ "type": "error", "code": self.code, "message": self.message,
-                    "param": Value::Null, "sequence_number": 0 });
+                    "param": self.param, "sequence_number": 0 });
                 format!("event: error\ndata: {event}\n\n")
             }
             Family::OpenAiChat => format!("data: {body}\n\n"),

@@ -26,13 +26,6 @@ impl<'b> Object<'b> {
         serde_json::from_slice(body)
     }
 
-    /// Whether what a reader makes of it depends on which of two keys he believes.
-    pub(super) fn has_twice(&self) -> bool {
-        let mut keys: Vec<&str> = self.0.iter().map(|(key, _)| &*key.0).collect();
-        keys.sort_unstable();
-        keys.windows(2).any(|two| two[0] == two[1])
-    }
-
     /// Where in the body it was read from a key's value stands.
     pub(super) fn place(&self, key: &str, body: &[u8]) -> Option<Range<usize>> {
         let (_, text) = self.0.iter().find(|(known, _)| known.0 == key)?;

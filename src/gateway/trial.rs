@@ -99,14 +99,14 @@ impl Call {
             let what = format!("there is no model {name:?}");
             return Err(Refusal::new(404, "model_not_found", what).into());
         };
-        if !behind.is_free
-            && let Some(why) = bounds::unbounded(asked, behind.writes_priced)
-        {
-            let what = format!("no worst case is known for this call: {why}");
-            return Err(Refusal::bad(what).into());
-        }
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
         let output_cap = self.session.agent().map_or(gateway.output_cap, |a| a.output_cap);
+        if !behind.is_free
+            && let Some(refusal) =
+                bounds::unbounded(asked, asked.cap(output_cap), behind.writes_priced)
+        {
+            return Err(refusal.into());
+        }
         let worst = asked.worst(output_cap, upstream);
         let ticket = gateway.router.admit(place, name, why, worst, before, &self.unwanted).await;
         let mut ticket = match ticket {

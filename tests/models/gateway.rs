@@ -291,7 +291,7 @@ fn told_in_events(content: &[(Value, Value)], reason: &str) -> Vec<Value> {
     told
 }
 
-const MESSAGES: Format = Format {
+pub(super) const MESSAGES: Format = Format {
     says: |text, stream| {
         let block = |text: &str| json!({ "type": "text", "text": text });
         match stream {

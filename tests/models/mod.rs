@@ -11,6 +11,7 @@ mod gateway;
 mod gateway_fallback;
 mod gateway_record;
 mod gateway_responses;
+mod gateway_shapes;
 mod host;
 mod money;
 mod replay;
