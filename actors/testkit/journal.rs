@@ -164,7 +164,9 @@ impl State {
                 let (campaign, episode, model) = (campaign.clone(), episode.clone(), model.clone());
                 let (amount, at_ms) = (*amount, *at_ms);
                 let hold = Hold { campaign, episode, model, at_ms, amount, settled: None };
-                self.ledger.hold(id, hold);
+                if !self.ledger.hold(id, hold) {
+                    return Err(format!("another hold {id}"));
+                }
             }
             Entry::Settled { id, amount } => {
                 if !self.ledger.settle(id, *amount) {

@@ -3,6 +3,7 @@
 use crate::model::{CampaignName, EpisodeId, Money, Spending, day_of};
 use std::collections::BTreeMap;
 
+#[derive(Clone, PartialEq)]
 pub(super) struct Hold {
     pub(super) campaign: CampaignName,
     pub(super) episode: EpisodeId,
@@ -20,10 +21,13 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn hold(&mut self, id: &str, hold: Hold) {
-        self.holds.entry(id.to_owned()).or_insert(hold);
+    /// False: there is another hold by that id.
+    pub(super) fn hold(&mut self, id: &str, hold: Hold) -> bool {
+        let kept = self.holds.entry(id.to_owned()).or_insert_with(|| hold.clone());
+        let same = Hold { settled: None, ..kept.clone() } == hold;
         let all: Money = self.holds.values().map(worth).sum();
         self.peak = self.peak.max(all);
+        same
     }
 
     /// False: there is no such hold.

@@ -6,6 +6,7 @@
 //! is done again with savepoints.
 
 use super::apply::{self, Applied};
+use super::epoch;
 use super::fence::Fences;
 use super::prepare::Write;
 use super::trouble::Trouble;
@@ -39,7 +40,10 @@ fn in_transaction<T>(
         execute(conn, "ROLLBACK")?;
     }
     execute(conn, "BEGIN IMMEDIATE")?;
-    let done = body(fences).and_then(|value| execute(conn, "COMMIT").map(|()| value));
+    let current = epoch::check(conn, fences.books.epoch);
+    let done = current
+        .and_then(|()| body(fences))
+        .and_then(|value| execute(conn, "COMMIT").map(|()| value));
     if done.is_err() {
         fences.clear();
         if !conn.is_autocommit() {

@@ -46,7 +46,6 @@ impl Fence {
 
 /// What is remembered is what the open transaction sees: whoever moves a fence must
 /// [`forget`](Self::forget) it, and a transaction that is undone [`clear`](Self::clear)s all.
-#[derive(Default)]
 pub(super) struct Fences {
     fences: HashMap<EpisodeId, Fence>,
     owners: HashMap<EpisodeId, Owner>,
@@ -61,6 +60,12 @@ struct Owner {
 }
 
 impl Fences {
+    /// None are known, to the writer of that epoch.
+    pub(super) fn new(epoch: i64) -> Self {
+        let (fences, owners) = (HashMap::new(), HashMap::new());
+        Self { fences, owners, books: Books::new(epoch) }
+    }
+
     pub(super) fn of(&mut self, conn: &Connection, id: &EpisodeId) -> Result<Fence> {
         if let Some(fence) = self.fences.get(id) {
             return Ok(*fence);

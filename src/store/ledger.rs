@@ -3,9 +3,10 @@
 //! once for all that are committed together.
 
 use super::apply::{Applied, Result};
+use super::epoch::hold_id;
 use super::fence::Fences;
 use super::trouble::Trouble;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use std::collections::HashMap;
 use synthd_actors::model::{Attempt, CampaignName, EpisodeId, Money};
 
@@ -23,8 +24,8 @@ pub(super) struct Hold<'a> {
 }
 
 /// What the open transaction owes the sums, and what it need not look up.
-#[derive(Default)]
 pub(super) struct Books {
+    pub(super) epoch: i64,
     /// By campaign: what was held and settled since the sum was written. Wide enough for any
     /// number of amounts.
     owed: HashMap<i64, i128>,
@@ -33,6 +34,10 @@ pub(super) struct Books {
 }
 
 impl Books {
+    pub(super) fn new(epoch: i64) -> Self {
+        Self { epoch, owed: HashMap::new(), open: HashMap::new() }
+    }
+
     /// Less what was held, plus what it is now.
     fn book(&mut self, campaign: i64, less: i64, plus: i64) {
         *self.owed.entry(campaign).or_default() += i128::from(plus) - i128::from(less);
@@ -62,38 +67,50 @@ impl Books {
     }
 }
 
+/// The same hold may be sent again. Another one by its id is refused: its call must not leave.
 pub(super) fn hold(conn: &Connection, fences: &mut Fences, hold: &Hold<'_>) -> Result {
     let amount = nanos(hold.amount)?;
     let (campaign, episode) = fences.owner(conn, hold.campaign, hold.episode)?;
+    let id = hold_id(hold.id, fences.books.epoch);
+    let Hold { attempt, model, at_ms, .. } = *hold;
+    let values = params![id, campaign, episode, attempt.0, amount, model, at_ms];
     let new = conn
         .prepare_cached(
             "INSERT INTO hold (id, campaign, episode, attempt, amount, model, at_ms)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
         )?
-        .execute(params![
-            hold.id,
-            campaign,
-            episode,
-            hold.attempt.0,
-            amount,
-            hold.model,
-            hold.at_ms
-        ])?;
-    if new == 1 {
-        fences.books.book(campaign, 0, amount);
-        fences.books.remember(hold.id, campaign, amount);
+        .execute(values)?;
+    if new == 0 {
+        return same_hold(conn, &id, values);
     }
+    fences.books.book(campaign, 0, amount);
+    fences.books.remember(hold.id, campaign, amount);
     Ok(Applied::Kept)
+}
+
+/// Whether the hold that is there already is this one.
+fn same_hold(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> Result {
+    let same = conn
+        .prepare_cached(
+            "SELECT 1 FROM hold WHERE id = ?1 AND campaign = ?2 AND episode = ?3
+                 AND attempt = ?4 AND amount = ?5 AND model = ?6 AND at_ms = ?7",
+        )?
+        .exists(values)?;
+    match same {
+        true => Ok(Applied::Kept),
+        false => Err(Trouble::refused(format!("there is another hold by the id {id} already"))),
+    }
 }
 
 /// The first settlement stands: a second one is the same one, sent again.
 pub(super) fn settle(conn: &Connection, books: &mut Books, id: &str, amount: Money) -> Result {
     let amount = nanos(amount)?;
-    let open = books.open.remove(id).map_or_else(|| find(conn, id), |open| Ok(Some(open)))?;
+    let stored = hold_id(id, books.epoch);
+    let open = books.open.remove(id).map_or_else(|| find(conn, &stored), |open| Ok(Some(open)))?;
     if let Some((campaign, held)) = open {
         let new = conn
             .prepare_cached("UPDATE hold SET settled = ?2 WHERE id = ?1 AND settled IS NULL")?
-            .execute(params![id, amount])?;
+            .execute(params![stored, amount])?;
         if new == 1 {
             books.book(campaign, held, amount);
         }

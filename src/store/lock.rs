@@ -1,5 +1,6 @@
-//! One process per data directory. The kernel keeps the lock, so a killed process leaves
-//! none behind; the file only tells the next one whom to ask.
+//! One process per data directory. The kernel keeps the lock, so a killed process leaves none
+//! behind. The directory itself is locked: whoever deletes the file `synthd.lock` frees nothing.
+//! That file tells the next one whom to ask, and is locked too, for versions that know only it.
 
 use super::trouble::Trouble;
 use crate::durable::create_dir;
@@ -15,14 +16,17 @@ const LOCK_FILE: &str = "synthd.lock";
 #[derive(Debug)]
 pub(super) struct DataDirLock {
     file: File,
+    directory: File,
 }
 
 impl Drop for DataDirLock {
     /// Closing would not do: a child that is just being started shares the open file until
     /// it becomes another program.
     fn drop(&mut self) {
-        if let Err(error) = self.file.unlock() {
-            tracing::warn!(%error, "the data directory was not unlocked");
+        for locked in [&self.file, &self.directory] {
+            if let Err(error) = locked.unlock() {
+                tracing::warn!(%error, "the data directory was not unlocked");
+            }
         }
     }
 }
@@ -30,15 +34,22 @@ impl Drop for DataDirLock {
 impl DataDirLock {
     /// Takes the directory, which is created where it is missing.
     pub(super) fn take(dir: &Path) -> Result<Self> {
-        create_dir(dir, 0o700).map_err(|e| Trouble::from(e).on_open(dir))?;
-        let mut file = open(dir).map_err(|e| Trouble::from(e).on_open(dir))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(in_use(dir, &mut file)),
-            Err(TryLockError::Error(e)) => return Err(Trouble::from(e).on_open(dir)),
-        }
-        write_pid(&mut file).map_err(|e| Trouble::from(e).on_open(dir))?;
-        Ok(Self { file })
+        let failed = |e: io::Error| Trouble::from(e).on_open(dir);
+        create_dir(dir, 0o700).map_err(failed)?;
+        let directory = File::open(dir).map_err(failed)?;
+        lock(dir, &directory)?;
+        let mut file = open(dir).map_err(failed)?;
+        lock(dir, &file)?;
+        write_pid(&mut file).map_err(failed)?;
+        Ok(Self { file, directory })
+    }
+}
+
+fn lock(dir: &Path, what: &File) -> Result<()> {
+    match what.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(in_use(dir)),
+        Err(TryLockError::Error(e)) => Err(Trouble::from(e).on_open(dir)),
     }
 }
 
@@ -59,8 +70,8 @@ fn write_pid(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
-fn in_use(dir: &Path, file: &mut File) -> Error {
-    let holder = match read_pid(file) {
+fn in_use(dir: &Path) -> Error {
+    let holder = match read_pid(dir) {
         Some(pid) => format!("process {pid}"),
         None => "another process".to_owned(),
     };
@@ -71,8 +82,8 @@ fn in_use(dir: &Path, file: &mut File) -> Error {
     ))
 }
 
-fn read_pid(file: &mut File) -> Option<u32> {
+fn read_pid(dir: &Path) -> Option<u32> {
     let mut text = String::new();
-    file.take(32).read_to_string(&mut text).ok()?;
+    File::open(dir.join(LOCK_FILE)).ok()?.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }

@@ -12,6 +12,7 @@ mod apply;
 mod batch;
 mod blob;
 mod calls;
+mod epoch;
 mod fence;
 mod ledger;
 mod likeness;
@@ -25,6 +26,7 @@ mod schema;
 mod stats;
 mod thread;
 mod trouble;
+mod weight;
 mod writer;
 
 #[cfg(test)]
@@ -74,9 +76,9 @@ impl Store {
 
     fn open_with(data_dir: &Path, scripts: &[&str]) -> Result<Self> {
         let lock = lock::DataDirLock::take(data_dir)?;
-        let conn = open::writer(data_dir, scripts)?;
+        let (conn, epoch) = open::writer(data_dir, scripts)?;
         let log = open::log(data_dir)?;
-        let writer = Writer::start(thread::Parts { conn, log, lock })
+        let writer = Writer::start(thread::Parts { conn, epoch, log, lock })
             .map_err(|e| Trouble::from(e).on_open(data_dir))?;
         Ok(Self::on(data_dir, Some(writer)))
     }
@@ -249,7 +251,7 @@ impl Journal for Store {
 }
 
 async fn prepared(entries: Vec<Entry>, newest: Arc<Newest>) -> Result<Vec<Write>, StoreFault> {
-    let writes = if prepare::is_heavy(&entries) {
+    let writes = if weight::are_heavy(&entries) {
         tokio::task::spawn_blocking(move || prepare::prepare(entries, &newest))
             .await
             .map_err(|e| StoreFault::new("append", e.to_string()))?

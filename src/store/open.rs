@@ -1,5 +1,6 @@
 //! Connections: how the file is opened for writing and for reading.
 
+use super::epoch;
 use super::schema::{self, MIGRATIONS, READ_FROM};
 use super::trouble::Trouble;
 use crate::durable::sync_dir;
@@ -28,8 +29,8 @@ pub(super) fn database(dir: &Path) -> PathBuf {
     dir.join("synthd.db")
 }
 
-/// The connection of the writer, on a store of the newest schema.
-pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<Connection> {
+/// The connection of the writer, on a store of the newest schema, and its epoch.
+pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<(Connection, i64)> {
     let failed = |trouble: Trouble| trouble.on_open(dir);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -41,8 +42,9 @@ pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<Connection> {
     conn.execute_batch(WRITER_PRAGMAS).map_err(|e| failed(e.into()))?;
     schema::migrate(&mut conn, version, scripts).map_err(failed)?;
     let conn = touched(conn).map_err(failed)?;
+    let epoch = epoch::begin(&conn).map_err(failed)?;
     sync_dir(dir).map_err(|e| failed(e.into()))?;
-    Ok(conn)
+    Ok((conn, epoch))
 }
 
 /// The log that the writer syncs by itself. Another handle on it is harmless: SQLite keeps

@@ -8,9 +8,6 @@ use super::trouble::Trouble;
 use super::writer::Promise;
 use synthd_actors::model::{Entry, EpisodeId, Turn};
 
-/// Above this, encoding would hold up an async thread for too long.
-const HEAVY_BYTES: usize = 64 * 1024;
-
 /// An entry and its encoded body; empty for entries that have none.
 pub(super) struct Write {
     pub(super) entry: Deed,
@@ -42,11 +39,6 @@ impl Write {
     }
 }
 
-/// Whether [`prepare`] belongs on a blocking thread.
-pub(super) fn is_heavy(entries: &[Entry]) -> bool {
-    entries.iter().map(weight).sum::<usize>() > HEAVY_BYTES
-}
-
 pub(super) fn prepare(entries: Vec<Entry>, newest: &Newest) -> Result<Vec<Write>, Trouble> {
     let write = |entry| match entry {
         Entry::Called(call) => {
@@ -56,20 +48,6 @@ pub(super) fn prepare(entries: Vec<Entry>, newest: &Newest) -> Result<Vec<Write>
         entry => Ok(Write { body: body(&entry)?, entry: Deed::Entry(entry) }),
     };
     entries.into_iter().map(write).collect()
-}
-
-fn weight(entry: &Entry) -> usize {
-    match entry {
-        Entry::TurnTaken { turn, .. } => {
-            turn.step.observation.len()
-                + turn.step.action.arguments.len()
-                + turn.messages.iter().map(|m| m.content.len()).sum::<usize>()
-        }
-        // A whole trajectory, and checked by reading it back.
-        Entry::Judged(_) => HEAVY_BYTES + 1,
-        Entry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
-        _ => 0,
-    }
 }
 
 fn body(entry: &Entry) -> Result<Vec<u8>, Trouble> {

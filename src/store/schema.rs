@@ -19,6 +19,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_scopes.sql"),
     include_str!("migrations/0007_fewer_pages.sql"),
     include_str!("migrations/0008_no_random_pages.sql"),
+    include_str!("migrations/0009_epoch.sql"),
 ];
 
 /// The oldest whose records read as the newest's do: what came since only helps to write.

@@ -35,6 +35,7 @@ const BATCH_BOUND: usize = 512;
 /// What the thread owns; dropped in this order, the lock last.
 pub(super) struct Parts {
     pub(super) conn: Connection,
+    pub(super) epoch: i64,
     pub(super) log: File,
     pub(super) lock: DataDirLock,
 }
@@ -73,7 +74,7 @@ impl Thread {
             settled: Vec::new(),
             settled_since: None,
             broken: None,
-            fences: Fences::default(),
+            fences: Fences::new(parts.epoch),
             parts,
         }
     }
@@ -248,7 +249,7 @@ impl Thread {
         for append in std::mem::take(&mut self.settled) {
             self.answer(append, synced.clone());
         }
-        let Parts { conn, log, lock } = self.parts;
+        let Parts { conn, log, lock, .. } = self.parts;
         let folded = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         drop(log);
         if let Err(error) = folded.and_then(|()| conn.close().map_err(|(_, error)| error)) {
@@ -284,10 +285,10 @@ mod tests {
     fn thread(log: Option<File>) -> (tempfile::TempDir, Sender<Request>, Thread) {
         let dir = tempfile::tempdir().unwrap();
         let lock = lock::DataDirLock::take(dir.path()).unwrap();
-        let conn = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
+        let (conn, epoch) = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
         let log = log.unwrap_or_else(|| open::log(dir.path()).unwrap());
         let (sender, requests) = channel();
-        let thread = Thread::new(Parts { conn, log, lock }, requests, Arc::default());
+        let thread = Thread::new(Parts { conn, epoch, log, lock }, requests, Arc::default());
         (dir, sender, thread)
     }
 

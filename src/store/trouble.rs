@@ -17,6 +17,11 @@ pub(super) enum Trouble {
     /// What is stored does not read back.
     #[error("the store holds what this version cannot read: {0}")]
     Unreadable(String),
+    /// Another process has opened the store for writing since.
+    #[error(
+        "another synthd has opened this store since; this one writes nothing more (epoch {epoch}, now {now})"
+    )]
+    TakenOver { epoch: i64, now: i64 },
     #[error("{}", explain(.0))]
     Sqlite(#[from] rusqlite::Error),
     #[error("{}", explain_io(.0))]
@@ -42,7 +47,7 @@ impl Trouble {
                     ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig
                 )
             ),
-            Self::Io(_) => false,
+            Self::Io(_) | Self::TakenOver { .. } => false,
         }
     }
 
@@ -69,6 +74,7 @@ impl Trouble {
         match self {
             Self::Refused(_) => Code::Io,
             Self::Unreadable(_) => Code::StoreDamaged,
+            Self::TakenOver { .. } => Code::DataDirInUse,
             Self::Sqlite(error) => code_of_sqlite(error),
             Self::Io(error) => code_of_io(error),
         }

@@ -43,6 +43,18 @@ async fn a_directory_in_use_names_its_holder_and_is_free_afterwards() {
     assert!(store.campaign(&name("c")).await.unwrap().is_some());
 }
 
+/// The lock is the directory's: deleting a file lets nobody in.
+#[tokio::test]
+async fn a_deleted_lock_file_lets_nobody_in() {
+    let (dir, store) = store();
+    std::fs::remove_file(dir.path().join("synthd.lock")).unwrap();
+    refused(dir.path(), Code::DataDirInUse);
+    std::fs::write(dir.path().join("synthd.lock"), "").unwrap();
+    refused(dir.path(), Code::DataDirInUse);
+    drop(store);
+    drop(Store::open(dir.path()).unwrap());
+}
+
 #[test]
 fn a_clean_end_leaves_one_file_and_the_lock() {
     let (dir, store) = store();

@@ -9,7 +9,7 @@ mod money;
 mod mounts;
 mod reading;
 mod round_trip;
-mod samples;
+pub(super) mod samples;
 mod upgrade;
 
 use super::Store;

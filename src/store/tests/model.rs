@@ -31,7 +31,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => (episode(), attempt(), kind)
             .prop_map(|(episode, attempt, kind)| Op::Fault { episode, attempt, kind }),
         1 => (episode(), attempt()).prop_map(|(episode, attempt)| Op::Finish { episode, attempt }),
-        2 => (0u8..4, episode(), 0u64..100)
+        2 => (0u8..4, episode(), prop_oneof![0u64..100, Just(7)])
             .prop_map(|(hold, episode, amount)| Op::Hold { hold, episode, amount }),
         2 => (0u8..4, 0u64..100).prop_map(|(hold, amount)| Op::Settle { hold, amount }),
     ]
@@ -63,7 +63,8 @@ impl Op {
 #[derive(Clone, Debug, Default)]
 struct Model {
     episodes: [ModelEpisode; EPISODES as usize],
-    holds: BTreeMap<u8, (u64, Option<u64>)>,
+    /// Whose, how much, and what it is settled at.
+    holds: BTreeMap<u8, (u64, u64, Option<u64>)>,
     fenced: u64,
 }
 
@@ -97,12 +98,16 @@ impl Model {
                 self.episodes[episode as usize].fault(attempt, kind)
             }
             Op::Finish { episode, attempt } => self.episodes[episode as usize].finish(attempt),
-            Op::Hold { hold, amount, .. } => {
-                self.holds.entry(hold).or_insert((amount, None));
+            Op::Hold { hold, episode, amount } => {
+                let there = self.holds.entry(hold).or_insert((episode, amount, None));
+                // Another one by the same id is refused.
+                if (there.0, there.1) != (episode, amount) {
+                    return Err(Wrong);
+                }
                 true
             }
             Op::Settle { hold, amount } => {
-                self.holds.get_mut(&hold).ok_or(Wrong)?.1.get_or_insert(amount);
+                self.holds.get_mut(&hold).ok_or(Wrong)?.2.get_or_insert(amount);
                 true
             }
         };
@@ -111,7 +116,7 @@ impl Model {
     }
 
     fn spent(&self) -> u64 {
-        self.holds.values().map(|(held, settled)| settled.unwrap_or(*held)).sum()
+        self.holds.values().map(|(_, held, settled)| settled.unwrap_or(*held)).sum()
     }
 }
 

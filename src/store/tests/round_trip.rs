@@ -2,7 +2,7 @@
 
 use super::samples::*;
 use super::{keep, started, store};
-use crate::store::Store;
+use crate::store::{Store, open, schema};
 use synthd_actors::model::*;
 use synthd_actors::ports::Journal;
 
@@ -224,6 +224,46 @@ async fn money_is_held_in_full_until_it_is_settled_once() {
     }
     assert_eq!(store.spent(&campaign).await.unwrap(), Money::from_nanos(420));
     assert_eq!(store.spent(&name("unknown")).await.unwrap(), Money::ZERO);
+}
+
+/// A hold by an id that is taken would be a call that nobody pays for.
+#[tokio::test]
+async fn another_hold_by_the_same_id_is_refused() {
+    let (_dir, store) = started(2).await;
+    keep(&store, held("h1", "c", 0, 500)).await;
+    for other in [held("h1", "c", 0, 501), held("h1", "c", 1, 500)] {
+        let fault = store.append(vec![other]).await.unwrap_err();
+        assert!(fault.message.contains("another hold"), "{fault}");
+    }
+    assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(500));
+}
+
+/// Whoever holds money under an id of an earlier opening holds it once more.
+#[tokio::test]
+async fn ids_of_holds_are_told_apart_by_the_opening_they_are_of() {
+    let (dir, store) = started(1).await;
+    keep(&store, held("h1", "c", 0, 500)).await;
+    drop(store);
+    let store = Store::open(dir.path()).unwrap();
+    store.append(vec![settled("h1", 1)]).await.unwrap_err();
+    keep(&store, held("h1", "c", 0, 500)).await;
+    keep(&store, settled("h1", 1)).await;
+    assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(501));
+}
+
+/// However it got past the lock: from then on the first one holds and settles nothing.
+#[tokio::test]
+async fn a_writer_whose_store_was_opened_by_another_writes_nothing_more() {
+    let (dir, store) = started(1).await;
+    keep(&store, held("h1", "c", 0, 500)).await;
+    let (other, epoch) = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
+    assert_eq!(epoch, 2);
+    for entry in [held("h2", "c", 0, 1), settled("h1", 1), turn("c", 0, 1, 0, 1)] {
+        let fault = store.append(vec![entry]).await.unwrap_err();
+        assert!(fault.message.contains("another synthd"), "{fault}");
+    }
+    drop(other);
+    assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(500));
 }
 
 #[tokio::test]

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use synthd_actors::model::*;
 
-pub(super) fn name(campaign: &str) -> CampaignName {
+pub(in crate::store) fn name(campaign: &str) -> CampaignName {
     CampaignName(campaign.to_owned())
 }
 
-pub(super) fn id(campaign: &str, ordinal: u64) -> EpisodeId {
+pub(in crate::store) fn id(campaign: &str, ordinal: u64) -> EpisodeId {
     EpisodeId(format!("ep-{campaign}-{ordinal}"))
 }
 
-pub(super) fn campaign(campaign: &str) -> CampaignRecord {
+pub(in crate::store) fn campaign(campaign: &str) -> CampaignRecord {
     CampaignRecord {
         name: name(campaign),
         identity: format!("identity of {campaign}"),
@@ -25,11 +25,11 @@ pub(super) fn campaign(campaign: &str) -> CampaignRecord {
     }
 }
 
-pub(super) fn opened(name: &str) -> Entry {
+pub(in crate::store) fn opened(name: &str) -> Entry {
     Entry::CampaignOpened(campaign(name))
 }
 
-pub(super) fn plan(campaign: &str, ordinal: u64) -> PlannedEpisode {
+pub(in crate::store) fn plan(campaign: &str, ordinal: u64) -> PlannedEpisode {
     PlannedEpisode {
         id: id(campaign, ordinal),
         campaign: name(campaign),
@@ -44,11 +44,16 @@ pub(super) fn plan(campaign: &str, ordinal: u64) -> PlannedEpisode {
     }
 }
 
-pub(super) fn planned(campaign: &str, ordinals: Range<u64>) -> Entry {
+pub(in crate::store) fn planned(campaign: &str, ordinals: Range<u64>) -> Entry {
     Entry::Planned(ordinals.map(|ordinal| plan(campaign, ordinal)).collect())
 }
 
-pub(super) fn start(campaign: &str, ordinal: u64, attempt: u32, from: Option<u32>) -> Entry {
+pub(in crate::store) fn start(
+    campaign: &str,
+    ordinal: u64,
+    attempt: u32,
+    from: Option<u32>,
+) -> Entry {
     Entry::AttemptStarted {
         episode: id(campaign, ordinal),
         attempt: Attempt(attempt),
@@ -57,7 +62,7 @@ pub(super) fn start(campaign: &str, ordinal: u64, attempt: u32, from: Option<u32
     }
 }
 
-pub(super) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
+pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
     let usage = Usage::of(100 + u64::from(index), 7);
     let message = Message {
         tool_calls: vec![ToolCall {
@@ -97,7 +102,13 @@ pub(super) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
     }
 }
 
-pub(super) fn turn(campaign: &str, ordinal: u64, attempt: u32, index: u32, cost: u64) -> Entry {
+pub(in crate::store) fn turn(
+    campaign: &str,
+    ordinal: u64,
+    attempt: u32,
+    index: u32,
+    cost: u64,
+) -> Entry {
     Entry::TurnTaken {
         episode: id(campaign, ordinal),
         attempt: Attempt(attempt),
@@ -105,7 +116,12 @@ pub(super) fn turn(campaign: &str, ordinal: u64, attempt: u32, index: u32, cost:
     }
 }
 
-pub(super) fn large_turn(campaign: &str, ordinal: u64, index: u32, bytes: usize) -> Entry {
+pub(in crate::store) fn large_turn(
+    campaign: &str,
+    ordinal: u64,
+    index: u32,
+    bytes: usize,
+) -> Entry {
     // Noise, so that compression does not hide its size.
     let mut seed = 1u64.wrapping_add(u64::from(index));
     let noise: String = (0..bytes)
@@ -121,11 +137,16 @@ pub(super) fn large_turn(campaign: &str, ordinal: u64, index: u32, bytes: usize)
     }
 }
 
-pub(super) fn fault(kind: FaultKind) -> Fault {
+pub(in crate::store) fn fault(kind: FaultKind) -> Fault {
     Fault::new(kind, "it broke")
 }
 
-pub(super) fn faulted(campaign: &str, ordinal: u64, attempt: u32, kind: FaultKind) -> Entry {
+pub(in crate::store) fn faulted(
+    campaign: &str,
+    ordinal: u64,
+    attempt: u32,
+    kind: FaultKind,
+) -> Entry {
     Entry::AttemptFaulted {
         episode: id(campaign, ordinal),
         attempt: Attempt(attempt),
@@ -134,7 +155,7 @@ pub(super) fn faulted(campaign: &str, ordinal: u64, attempt: u32, kind: FaultKin
     }
 }
 
-pub(super) fn outcome() -> Outcome {
+pub(in crate::store) fn outcome() -> Outcome {
     let check = CheckResult {
         name: "fixed".to_owned(),
         weight: 0.3,
@@ -145,7 +166,7 @@ pub(super) fn outcome() -> Outcome {
     Outcome::Judged { stop: StopReason::Submitted, verdict }
 }
 
-pub(super) fn fingerprint() -> Fingerprint {
+pub(in crate::store) fn fingerprint() -> Fingerprint {
     Fingerprint {
         backend: "namespace".to_owned(),
         enforced: BTreeMap::from([("memory".to_owned(), "cgroup v2".to_owned())]),
@@ -153,7 +174,7 @@ pub(super) fn fingerprint() -> Fingerprint {
     }
 }
 
-pub(super) fn finished(campaign: &str, ordinal: u64, attempt: u32) -> Entry {
+pub(in crate::store) fn finished(campaign: &str, ordinal: u64, attempt: u32) -> Entry {
     Entry::Finished {
         episode: id(campaign, ordinal),
         attempt: Attempt(attempt),
@@ -163,7 +184,7 @@ pub(super) fn finished(campaign: &str, ordinal: u64, attempt: u32) -> Entry {
     }
 }
 
-pub(super) fn held(hold: &str, campaign: &str, ordinal: u64, nanos: u64) -> Entry {
+pub(in crate::store) fn held(hold: &str, campaign: &str, ordinal: u64, nanos: u64) -> Entry {
     Entry::Held {
         id: hold.to_owned(),
         campaign: name(campaign),
@@ -175,11 +196,11 @@ pub(super) fn held(hold: &str, campaign: &str, ordinal: u64, nanos: u64) -> Entr
     }
 }
 
-pub(super) fn settled(hold: &str, nanos: u64) -> Entry {
+pub(in crate::store) fn settled(hold: &str, nanos: u64) -> Entry {
     Entry::Settled { id: hold.to_owned(), amount: Money::from_nanos(nanos) }
 }
 
-pub(super) fn row(campaign: &str, ordinal: u64, rejected: Option<&str>) -> RowRecord {
+pub(in crate::store) fn row(campaign: &str, ordinal: u64, rejected: Option<&str>) -> RowRecord {
     RowRecord {
         episode: id(campaign, ordinal),
         campaign: name(campaign),
@@ -249,7 +270,7 @@ fn row_step() -> RowStep {
     }
 }
 
-pub(super) fn dataset(campaign: &str, version: u32) -> DatasetRecord {
+pub(in crate::store) fn dataset(campaign: &str, version: u32) -> DatasetRecord {
     DatasetRecord {
         campaign: name(campaign),
         version,

@@ -1,0 +1,23 @@
+//! The epoch of a writer: a number that each opening for writing raises by one. A writer whose
+//! epoch is over, because another process has opened the store since, writes nothing more.
+
+use super::trouble::Trouble;
+use rusqlite::Connection;
+
+/// Begins a new epoch.
+pub(super) fn begin(conn: &Connection) -> Result<i64, Trouble> {
+    let sql = "UPDATE store SET epoch = epoch + 1 RETURNING epoch";
+    Ok(conn.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// Refuses to go on where a later epoch has begun.
+pub(super) fn check(conn: &Connection, epoch: i64) -> Result<(), Trouble> {
+    let now: i64 =
+        conn.prepare_cached("SELECT epoch FROM store")?.query_row([], |row| row.get(0))?;
+    if now == epoch { Ok(()) } else { Err(Trouble::TakenOver { epoch, now }) }
+}
+
+/// What a hold is stored as.
+pub(super) fn hold_id(id: &str, epoch: i64) -> String {
+    format!("{id}@{epoch}")
+}

@@ -1,0 +1,109 @@
+//! How much of an entry has to be encoded and compressed, in bytes, as far as a look at it tells.
+
+use synthd_actors::model::{ChatRequest, Entry, Message, Outcome, Turn};
+
+/// Above this, encoding would hold up an async thread for too long.
+const HEAVY_BYTES: usize = 64 * 1024;
+/// About what JSON adds to a path, or to a change of a file with its digest.
+const PER_CHANGE: usize = 128;
+
+/// Whether the entries belong on a blocking thread.
+pub(super) fn are_heavy(entries: &[Entry]) -> bool {
+    entries.iter().map(of_entry).sum::<usize>() > HEAVY_BYTES
+}
+
+fn of_entry(entry: &Entry) -> usize {
+    match entry {
+        Entry::TurnTaken { turn, .. } => of_turn(turn),
+        // A whole trajectory, and checked by reading it back.
+        Entry::Judged(_) => HEAVY_BYTES + 1,
+        Entry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
+        Entry::Finished { outcome, .. } => of_outcome(outcome),
+        _ => 0,
+    }
+}
+
+fn of_turn(turn: &Turn) -> usize {
+    let step = &turn.step;
+    let texts = [&step.observation, &step.reasoning, &step.action.arguments, &step.state.cwd];
+    let files = step.state.files.iter();
+    texts.into_iter().chain(files).map(String::len).sum::<usize>()
+        + of_message(&turn.reply.message)
+        + turn.messages.iter().map(of_message).sum::<usize>()
+        + turn.command.as_ref().map_or(0, String::len)
+        + turn.changes.iter().map(|change| change.path.len() + PER_CHANGE).sum::<usize>()
+        + turn.opening.as_deref().map_or(0, of_request)
+}
+
+fn of_message(message: &Message) -> usize {
+    let thought = message.reasoning.as_ref().map_or(0, |reasoning| {
+        reasoning.text.len() + reasoning.verbatim.as_ref().map_or(0, |(_, json)| json.len())
+    });
+    message.content.len()
+        + message.tool_calls.iter().map(|call| call.arguments.len()).sum::<usize>()
+        + thought
+}
+
+/// Tools are described in few words; their schemas are not measured.
+fn of_request(request: &ChatRequest) -> usize {
+    request.messages.iter().map(of_message).sum()
+}
+
+fn of_outcome(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Judged { verdict, .. } => verdict.checks.iter().map(|c| c.output.len()).sum(),
+        Outcome::Faulted { fault } => fault.message.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::tests::samples::{finished, id, turn_of};
+    use synthd_actors::model::{Attempt, Reasoning, Role, ToolCall};
+
+    fn heavy(change: impl FnOnce(&mut Turn)) -> bool {
+        let mut turn = turn_of(0, 0, "");
+        change(&mut turn);
+        let turn = Box::new(turn);
+        are_heavy(&[Entry::TurnTaken { episode: id("c", 0), attempt: Attempt(1), turn }])
+    }
+
+    fn long() -> String {
+        "x".repeat(HEAVY_BYTES + 1)
+    }
+
+    /// Wherever in a turn a megabyte is, no async thread compresses it.
+    #[test]
+    fn every_text_of_a_turn_is_weighed() {
+        assert!(!heavy(|_| ()));
+        assert!(heavy(|turn| turn.step.observation = long()));
+        assert!(heavy(|turn| turn.step.reasoning = long()));
+        assert!(heavy(|turn| turn.step.action.arguments = long()));
+        assert!(heavy(|turn| turn.step.state.files = vec![long()]));
+        assert!(heavy(|turn| turn.command = Some(long())));
+        assert!(heavy(|turn| turn.reply.message.content = long()));
+        assert!(heavy(|turn| {
+            let (id, name, arguments) = ("1".to_owned(), "bash".to_owned(), long());
+            turn.reply.message.tool_calls = vec![ToolCall { id, name, arguments }];
+        }));
+        assert!(heavy(|turn| {
+            turn.reply.message.reasoning = Some(Reasoning { text: long(), verbatim: None });
+        }));
+        assert!(heavy(|turn| {
+            let verbatim = Some(("family".to_owned(), long()));
+            turn.reply.message.reasoning = Some(Reasoning { text: String::new(), verbatim });
+        }));
+        assert!(heavy(|turn| turn.messages = vec![Message::text(Role::Tool, long())]));
+    }
+
+    #[test]
+    fn what_checks_printed_is_weighed() {
+        let mut entry = finished("c", 0, 1);
+        assert!(!are_heavy(std::slice::from_ref(&entry)));
+        let Entry::Finished { outcome, .. } = &mut entry else { panic!("{entry:?}") };
+        let Outcome::Judged { verdict, .. } = outcome.as_mut() else { panic!("{outcome:?}") };
+        verdict.checks.iter_mut().for_each(|check| check.output = long());
+        assert!(!verdict.checks.is_empty() && are_heavy(&[entry]));
+    }
+}
