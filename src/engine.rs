@@ -220,15 +220,30 @@ pub async fn require(
     sandbox: &SandboxSpec,
     fetch: Option<Fetch<'_>>,
 ) -> Result<Option<String>> {
+    enforced(backends, sandbox).await?;
+    available(backends, sandbox, fetch).await
+}
+
+/// What the sandbox insists on must be enforced here.
+pub async fn enforced(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> {
     let facts = host_facts(backends, sandbox.backend).await?;
     let missing = facts.missing(&sandbox.require);
-    if !missing.is_empty() {
-        let lines: Vec<String> =
-            missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
-        let what = format!("this host does not enforce {}", lines.join("; "));
-        return Err(Error::new(Code::HostCannotEnforce, what)
-            .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"));
+    if missing.is_empty() {
+        return Ok(());
     }
+    let lines: Vec<String> =
+        missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
+    let what = format!("this host does not enforce {}", lines.join("; "));
+    Err(Error::new(Code::HostCannotEnforce, what)
+        .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
+}
+
+/// What the sandbox is made of must be there. The digest of its image, where it has one.
+pub async fn available(
+    backends: &Backends,
+    sandbox: &SandboxSpec,
+    fetch: Option<Fetch<'_>>,
+) -> Result<Option<String>> {
     // What it was begun with is there, or nowhere.
     if let Some((pull, told)) = fetch.filter(|_| sandbox.digest.is_none()) {
         backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)?;

@@ -49,6 +49,10 @@ codes! {
     /// No task is left to run: nothing matches, or the host lacks what all need.
     NothingToRun = "0104", exit 2;
     BadUsage = "0105", exit 2;
+    /// A glob of a campaign matches no template.
+    GlobUnmatched = "0106", exit 2;
+    /// A model that was asked once, to see whether it answers, gave no answer.
+    ModelSilent = "0107", exit 1;
 
     TemplateInvalid = "0201", exit 2;
     TemplateUnknown = "0202", exit 2;
@@ -112,6 +116,8 @@ pub struct Error {
     what: String,
     hint: Option<String>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// What else is wrong, where several things were looked at together.
+    others: Vec<Self>,
 }
 
 /// The application's result.
@@ -119,7 +125,25 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     pub fn new(code: Code, what: impl Into<String>) -> Self {
-        Self { code, what: what.into(), hint: None, source: None }
+        Self { code, what: what.into(), hint: None, source: None, others: Vec::new() }
+    }
+
+    /// Several errors as one. The first decides the exit code. None where there is none.
+    pub fn all(errors: Vec<Self>) -> Option<Self> {
+        let mut errors = errors.into_iter();
+        let first = errors.next()?;
+        Some(first.and(errors.collect()))
+    }
+
+    /// The same with more that is wrong.
+    #[must_use]
+    pub fn and(mut self, others: Vec<Self>) -> Self {
+        self.others.extend(others);
+        self
+    }
+
+    pub fn others(&self) -> &[Self] {
+        &self.others
     }
 
     #[must_use]
@@ -149,8 +173,13 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// The whole message: statement, causes, way out.
+    /// The whole message: statement, causes, way out; then the same of the other errors.
     pub fn report(&self) -> String {
+        let others = self.others.iter().map(|other| format!("\n{}", other.report()));
+        std::iter::once(self.own_report()).chain(others).collect()
+    }
+
+    fn own_report(&self) -> String {
         let mut text = format!("error[{}]: {}", self.code, self.what);
         let (mut cause, mut said) = (self.source(), self.what.clone());
         while let Some(error) = cause {

@@ -13,6 +13,7 @@ pub mod estimate;
 pub mod gateway;
 pub mod llm;
 mod log_filter;
+pub mod preflight;
 pub mod prices;
 pub mod sandbox;
 pub mod store;

@@ -21,7 +21,7 @@ pub fn load(directories: &[PathBuf]) -> Result<Catalog> {
     Catalog::read(pairs).map_err(|errors| invalid(&errors, &sources))
 }
 
-/// What selects no template is a mistake.
+/// A selection that selects nothing.
 pub fn nothing_matches(globs: &[String]) -> Error {
     Error::new(Code::NothingToRun, format!("no template matches {}", globs.join(", ")))
         .hint("`synthd template list` shows the ids there are")

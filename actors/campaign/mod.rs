@@ -15,5 +15,5 @@ pub use actor::CampaignActor;
 pub use messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
 pub use plan::{Planner, Skipped};
 pub(crate) use prepare::moved;
-pub use prepare::{PrepareError, Prepared, prepare};
+pub use prepare::{PrepareError, Prepared, prepare, runnable};
 pub use progress::{EpisodeCounts, Figures, Progress, Rows, Tokens};

@@ -8,6 +8,7 @@ use crate::model::{
     CampaignConfig, CampaignName, CampaignRecord, CampaignState, Entry, EpisodeRecord, Fault,
     FaultKind, PlannedEpisode, SandboxSpec,
 };
+use crate::pool::PoolHandle;
 use crate::task::{Template, TemplateError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub async fn prepare(
     if earlier.as_ref().is_some_and(|record| record.identity != identity) {
         return Err(PrepareError::Changed(config.name.to_string()));
     }
-    let (templates, skipped) = runnable(world, &planner).await?;
+    let (templates, skipped) = runnable(&world.pool, &planner).await?;
     if templates.is_empty() {
         return Err(PrepareError::NothingToRun(skipped));
     }
@@ -153,8 +154,8 @@ fn leave_out(
 }
 
 /// The templates whose `requires` this host's sandboxes meet, and the others.
-async fn runnable(
-    world: &World,
+pub async fn runnable(
+    pool: &PoolHandle,
     planner: &Planner,
 ) -> Result<(Vec<Arc<Template>>, Vec<Skipped>), Fault> {
     let all = planner.templates();
@@ -167,7 +168,7 @@ async fn runnable(
     for (image, programs) in wanted {
         // One that stands for nothing is told of template by template.
         if let Some(spec) = planner.config.sandbox_for(image) {
-            missing.insert(image.to_owned(), missing_programs(world, &spec, &programs).await?);
+            missing.insert(image.to_owned(), missing_programs(pool, &spec, &programs).await?);
         }
     }
     let mut skipped = Vec::new();
@@ -194,7 +195,7 @@ fn lacking(template: &Template, missing: &HashMap<String, HashSet<String>>) -> O
 
 /// Asks a real sandbox, because that is where they must be.
 async fn missing_programs(
-    world: &World,
+    pool: &PoolHandle,
     spec: &SandboxSpec,
     wanted: &BTreeSet<&str>,
 ) -> Result<HashSet<String>, Fault> {
@@ -202,7 +203,7 @@ async fn missing_programs(
     if wanted.is_empty() {
         return Ok(missing);
     }
-    let mut lease = world.pool.acquire(&Arc::new(spec.clone())).await?;
+    let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
     for program in wanted {
         let plain = program.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
         let found = plain && {

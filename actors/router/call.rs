@@ -56,6 +56,21 @@ pub(super) async fn perform(
     }
 }
 
+/// One try of the model that is named, whatever stands ready instead.
+pub(super) async fn perform_once(
+    account: &Arc<Account>,
+    call: &Call,
+    office: &Office,
+    unwanted: &CancellationToken,
+) -> Result<Called, Fault> {
+    let choice = Choice { slot: account.slot(&call.model)?, why: String::new() };
+    let errand = Errand { account, choice: &choice, call, office, unwanted };
+    let Attempted { reply, cost, took, .. } =
+        errand.attempt(&call.context, call.limit, &[]).await?;
+    let reply = reply.map_err(|failure| failure.fault)?;
+    Ok(Called { reply, model: call.model.clone(), cost, tries: 1, took })
+}
+
 /// What a call has taken, whoever was asked.
 #[derive(Default)]
 struct SoFar {

@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::actor::RouterActor;
-use super::call::perform;
+use super::call::{perform, perform_once};
 use super::lane::{LaneStats, Lanes};
 use super::slot::{Manned, ModelStats};
 use super::ticket::{Office, Ticket, Wish};
@@ -182,13 +182,26 @@ impl RouterHandle {
 
     /// Dropping the returned future ends the call: one in flight counts in full.
     pub async fn call(&self, call: Call) -> Result<Called, Fault> {
+        self.ask(call, false).await
+    }
+
+    /// One try of the model itself: it is not asked again, and no other model instead.
+    pub async fn call_once(&self, call: Call) -> Result<Called, Fault> {
+        self.ask(call, true).await
+    }
+
+    async fn ask(&self, call: Call, once: bool) -> Result<Called, Fault> {
         let account = self.route(&call.campaign).await?;
         let unwanted = CancellationToken::new();
         let _wanted = unwanted.clone().drop_guard();
         let office = self.office.clone();
         // Not ended with the caller: what was held must be settled first.
-        let call =
-            spawn("model call", async move { perform(&account, &call, &office, &unwanted).await });
+        let call = spawn("model call", async move {
+            match once {
+                true => perform_once(&account, &call, &office, &unwanted).await,
+                false => perform(&account, &call, &office, &unwanted).await,
+            }
+        });
         let panicked = |failure| Err(Fault::new(FaultKind::Panicked, panic_text(failure)));
         call.detach().await.unwrap_or_else(panicked)
     }

@@ -5,7 +5,6 @@ use super::TemplateDirs;
 use super::output::complain_of_config;
 use super::prices::PriceOptions;
 use crate::config::{self, LoadedCampaign};
-use crate::control::check_selection;
 use crate::error::Result;
 use crate::templates;
 use clap::Args;
@@ -16,7 +15,7 @@ use synthd_actors::task::Catalog;
 
 #[derive(Args)]
 pub(super) struct CampaignFile {
-    /// The campaign file
+    /// The campaign file; `-` reads standard input
     pub(super) campaign: PathBuf,
     #[command(flatten)]
     prices: PriceOptions,
@@ -39,7 +38,6 @@ impl CampaignFile {
             }
         };
         let catalog = templates::load(&self.templates.directories)?;
-        check_selection(&catalog, &loaded.config)?;
         Ok(ControlFlow::Continue((loaded, catalog)))
     }
 }

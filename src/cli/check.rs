@@ -1,20 +1,50 @@
-//! `synthd check`: every error of a campaign file at once.
+//! `synthd check`: everything that would keep a campaign from beginning, at once.
 
+use super::DataDir;
 use super::campaign_file::CampaignFile;
-use super::output::{say, say_json};
-use crate::error::Result;
-use crate::estimate::{self, affordable};
+use super::doctor::{guest_dir, this_executable};
+use super::dry_run::{self, Looked};
+use super::output::{complain, say, say_json};
+use crate::config::LoadedCampaign;
+use crate::control::protocol::ErrorBody;
+use crate::engine::{in_system, store_error};
+use crate::error::{Error, Result};
+use crate::preflight::{Preflight, Survey};
+use crate::sandbox::Backends;
+use crate::store::Store;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use synthd_actors::model::{CampaignName, CampaignRecord};
+use synthd_actors::ports::{Journal, SandboxBackend};
+use synthd_actors::task::Catalog;
 
 #[derive(Args)]
-#[command(after_help = "Example:
-  synthd check config/quickstart.toml")]
+#[command(
+    after_help = "The file is checked first: every mistake at once. Then the host is asked what `run`
+would ask it: keys, enforcement, images, the programs that templates need. With
+--live each model is asked one short question. Its cost is held and recorded in
+the data directory under NAME.check, within the campaign's own caps.
+
+Examples:
+  synthd check config/quickstart.toml
+  synthd check campaign.toml --live
+  cat campaign.toml | synthd check - --file-only"
+)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     file: CampaignFile,
+    #[command(flatten)]
+    data: DataDir,
+    /// Ask each model once; this may cost money
+    #[arg(long, conflicts_with = "file_only")]
+    live: bool,
+    /// Check the file, the templates and the budget, and nothing of this host
+    #[arg(long)]
+    file_only: bool,
 }
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
@@ -22,31 +52,113 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
         ControlFlow::Continue(loaded) => loaded,
         ControlFlow::Break(code) => return Ok(code),
     };
-    let tasks = &loaded.config.tasks;
-    affordable(&estimate::campaign(&catalog, &loaded.config)?)?;
-    let selected = catalog.select(&tasks.templates, &tasks.exclude);
-    let plan = json!({
-        "campaign": loaded.config.name,
-        "templates": selected.iter().map(|t| &t.id).collect::<Vec<_>>(),
-        "tasks": selected.len() as u64 * u64::from(tasks.per_template),
-        "models": loaded.config.models.iter().map(|m| &m.name).collect::<Vec<_>>(),
-        "scaffolds": loaded.config.scaffolds,
-    });
-    if args.file.json {
-        say_json(&json!({ "ok": true, "plan": plan }))?;
-    } else {
-        say(&format!(
-            "{} is valid: {}, {}, {}, {}",
-            args.file.campaign.display(),
-            many(selected.len() as u64, "template"),
-            many(plan["tasks"].as_u64().unwrap_or(0), "task"),
-            many(loaded.config.models.len() as u64, "model"),
-            many(loaded.config.scaffolds.len() as u64, "scaffold"),
-        ));
+    let mut looked = look(args, &loaded, &catalog)?;
+    // A model is paid only for a campaign that could begin.
+    if args.live && looked.findings.is_empty() {
+        dry_run::ask_models(&args.data.data_dir, &loaded, &mut looked)?;
     }
-    Ok(ExitCode::SUCCESS)
+    conclude(args, &loaded, &catalog, looked)
 }
 
-fn many(count: u64, what: &str) -> String {
+fn look(args: &CheckArgs, loaded: &LoadedCampaign, catalog: &Catalog) -> Result<Looked> {
+    let data_dir = &args.data.data_dir;
+    let survey = in_system(survey(data_dir, loaded, catalog, args.file_only))??;
+    Ok(Looked::from(survey))
+}
+
+/// What would keep the campaign from beginning here.
+pub(super) async fn survey(
+    data_dir: &Path,
+    loaded: &LoadedCampaign,
+    catalog: &Catalog,
+    file_only: bool,
+) -> Result<Survey> {
+    let known = known(data_dir, &loaded.config.name).await?;
+    let preflight = Preflight { catalog, config: &loaded.config, known: known.as_ref() };
+    let mut findings = preflight.of_file();
+    if file_only {
+        return Ok(Survey { findings, ..Survey::default() });
+    }
+    let backends = Arc::new(Backends::new(this_executable()?, &guest_dir()));
+    let survey = preflight.of_host_with_programs(&backends).await;
+    if let Err(fault) = backends.settle().await {
+        tracing::warn!(%fault, "a sandbox of the check may be left");
+    }
+    findings.extend(survey.findings);
+    Ok(Survey { findings, ..survey })
+}
+
+/// What the data directory has of the campaign. A store of an older schema is upgraded by `run`
+/// alone, and is not read here.
+async fn known(data_dir: &Path, name: &CampaignName) -> Result<Option<CampaignRecord>> {
+    if !data_dir.join("synthd.db").is_file() {
+        return Ok(None);
+    }
+    match Store::open_read_only(data_dir) {
+        Ok(store) => store.campaign(name).await.map_err(store_error),
+        Err(error) => {
+            complain(&format!("the data directory is not looked at: {error}"));
+            Ok(None)
+        }
+    }
+}
+
+fn conclude(
+    args: &CheckArgs,
+    loaded: &LoadedCampaign,
+    catalog: &Catalog,
+    looked: Looked,
+) -> Result<ExitCode> {
+    let plan = plan(loaded, catalog);
+    if args.file.json {
+        let findings: Vec<ErrorBody> = looked.findings.iter().map(ErrorBody::from).collect();
+        say_json(&json!({
+            "ok": findings.is_empty(),
+            "findings": findings,
+            "notes": looked.notes,
+            "skipped": looked.skipped,
+            "answers": looked.answers,
+            "plan": plan,
+        }))?;
+        let first = looked.findings.first();
+        return Ok(first.map_or(ExitCode::SUCCESS, |e| ExitCode::from(e.code().exit_code())));
+    }
+    looked.tell_notes();
+    match Error::all(looked.findings) {
+        Some(error) => Err(error),
+        None => {
+            say(&valid(loaded, &plan));
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// How much there is to do.
+fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
+    let config = &loaded.config;
+    let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
+    json!({
+        "campaign": config.name,
+        "templates": selected.iter().map(|t| &t.id).collect::<Vec<_>>(),
+        "tasks": selected.len() as u64 * u64::from(config.tasks.per_template),
+        "models": config.models.iter().map(|m| &m.name).collect::<Vec<_>>(),
+        "scaffolds": config.scaffolds,
+    })
+}
+
+fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
+    let count = |key: &str| plan[key].as_array().map_or(0, Vec::len) as u64;
+    format!(
+        "{} is valid: {}, {}, {}, {}",
+        loaded.path.display(),
+        many(count("templates"), "template"),
+        many(plan["tasks"].as_u64().unwrap_or(0), "task"),
+        many(count("models"), "model"),
+        many(count("scaffolds"), "scaffold"),
+    )
+}
+
+/// A count with its noun.
+pub(super) fn many(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -3,8 +3,9 @@
 use super::campaign_file::CampaignFile;
 use super::output::{say, say_json};
 use super::visible::fit;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::estimate::{self, CampaignEstimate, Sums};
+use crate::preflight::unmatched;
 use clap::Args;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -30,6 +31,9 @@ pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
         ControlFlow::Continue(loaded) => loaded,
         ControlFlow::Break(code) => return Ok(code),
     };
+    if let Some(error) = Error::all(unmatched(&catalog, &loaded.config.tasks)) {
+        return Err(error);
+    }
     let estimate = estimate::campaign(&catalog, &loaded.config)?;
     if args.file.json {
         say_json(&estimate)?;
@@ -40,7 +44,7 @@ pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn page(estimate: &CampaignEstimate) -> String {
+pub(super) fn page(estimate: &CampaignEstimate) -> String {
     let line = |name: &str, episodes: &str, [least, likely, most]: [String; 3]| {
         let name = fit(name, 28);
         format!("{name:<28}  {episodes:>8}  {least:>11}  {likely:>11}  {most:>12}")

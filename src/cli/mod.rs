@@ -6,6 +6,7 @@ mod check;
 mod dataset;
 mod dial;
 mod doctor;
+mod dry_run;
 mod episode;
 mod estimate;
 mod gateway;
@@ -78,7 +79,7 @@ enum Command {
     Shutdown(verbs::ShutdownArgs),
     /// Stand between any program and its models: a budget, limits, a record
     Gateway(gateway::GatewayArgs),
-    /// Check a campaign file: every error at once
+    /// Check a campaign, its host and its models: every error at once
     Check(check::CheckArgs),
     /// Say what a campaign will cost: at least, likely, at most
     Estimate(estimate::EstimateArgs),

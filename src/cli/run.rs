@@ -6,13 +6,14 @@ pub(in crate::cli) mod summary;
 use super::TemplateDirs;
 use super::dial::Dial;
 use super::doctor::this_executable;
+use super::dry_run;
 use super::image::PullShown;
 use super::leaving::{come_to_rest, escalation, hurry, wished};
 use super::output::{complain, complain_of_config, say, say_json};
 use super::signals::Signals;
 use crate::config;
 use crate::control::socket::Socket;
-use crate::control::{About, Console, Farewell, Mode, admit, check_selection, is_over};
+use crate::control::{About, Console, Farewell, Mode, admit, is_over};
 use crate::engine::{Engine, EngineOptions, SystemClock, explained, in_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::docker::Pulled;
@@ -43,6 +44,7 @@ and the like work on it through the same socket as a daemon's.
 
 Examples:
   synthd run config/quickstart.toml
+  synthd run campaign.toml --dry-run
   synthd run campaign.toml --data-dir /data/synthd --json > result.json"
 )]
 pub(super) struct RunArgs {
@@ -54,6 +56,9 @@ pub(super) struct RunArgs {
     prices: super::prices::PriceOptions,
     #[command(flatten)]
     templates: TemplateDirs,
+    /// Ask each model once, print the plan and the estimate, and run no episode
+    #[arg(long)]
+    dry_run: bool,
     /// Print the result as one JSON document
     #[arg(long)]
     json: bool,
@@ -69,8 +74,10 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
         }
     };
     let catalog = Arc::new(templates::load(&args.templates.directories)?);
+    if args.dry_run {
+        return dry_run::run(&args.dial.data.data_dir, &loaded, &catalog, args.json);
+    }
     let config = Arc::new(loaded.config);
-    check_selection(&catalog, &config)?;
     let run = Foreground {
         options: EngineOptions {
             data_dir: args.dial.data.data_dir.clone(),

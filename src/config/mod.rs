@@ -65,7 +65,7 @@ pub struct LoadedDaemon {
 /// Reads and checks a campaign file.
 pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
     let text = source::read(path)?;
-    parse_campaign(&path.display().to_string(), &text)
+    parse_campaign(&source::name_of(path), &text)
 }
 
 /// Reads a file's text, for who has it checked elsewhere.

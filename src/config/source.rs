@@ -102,18 +102,33 @@ fn excerpt(line: &str, column: usize) -> (String, usize) {
     (line.chars().skip(cut).take(MAX_EXCERPT).collect(), cut)
 }
 
+/// What errors call a file; `-` is standard input.
+pub(super) fn name_of(path: &Path) -> String {
+    if is_stdin(path) { "<stdin>".to_owned() } else { path.display().to_string() }
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
 /// Reads a configuration file whole, whatever it is.
 pub(super) fn read(path: &Path) -> Result<String, ConfigErrors> {
+    if is_stdin(path) {
+        return whole(Path::new(&name_of(path)), std::io::stdin().lock());
+    }
     let unreadable = |what: String, hint: &str| ConfigErrors::unreadable(path, what, hint);
     let file = File::open(path).map_err(|error| unreadable(cannot(&error), hint_of(&error)))?;
     let metadata = file.metadata().map_err(|error| unreadable(cannot(&error), hint_of(&error)))?;
     if metadata.is_dir() {
         return Err(unreadable("is a directory".to_owned(), "name a TOML file in it"));
     }
+    whole(path, file)
+}
+
+fn whole(path: &Path, from: impl std::io::Read) -> Result<String, ConfigErrors> {
     let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| unreadable(cannot(&error), hint_of(&error)))?;
+    let read = from.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|error| ConfigErrors::unreadable(path, cannot(&error), hint_of(&error)))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large(path));
     }

@@ -1,27 +1,22 @@
 //! How a campaign gets in: what `run`, `submit` and a restarted daemon have in common.
 
 use crate::config;
-use crate::engine::{Engine, fault_error, require, store_error};
+use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
-use crate::estimate::{self, affordable};
-use crate::sandbox::Backends;
+use crate::preflight::{Preflight, Told, nothing_to_run};
 use crate::sandbox::docker::Pulled;
-use crate::templates::nothing_matches;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::campaign::{CampaignHandle, PrepareError, Skipped};
+use synthd_actors::campaign::{CampaignHandle, PrepareError};
 use synthd_actors::engine::SubmitError;
-use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState, SandboxSpec};
+use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
 use tokio_util::sync::DropGuard;
 
 /// Before a container engine that was not there is asked again.
 const ENGINE_AGAIN: Duration = Duration::from_secs(10);
-
-/// Who hears how far the pull of an image is.
-pub(super) type Told<'a> = &'a (dyn Fn(&Pulled) + Send + Sync);
 
 /// Starts a campaign, if this host can run what it wants.
 pub async fn admit(
@@ -31,57 +26,32 @@ pub async fn admit(
     source: String,
     told: Told<'_>,
 ) -> Result<CampaignHandle> {
-    check_selection(catalog, config)?;
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
-    if known.is_none() {
-        affordable(&estimate::campaign(catalog, config)?)?;
-    }
-    let begun_with = known.map(|record| record.images).unwrap_or_default();
-    let mut digests = require_all(&engine.backend, catalog, config, &begun_with, told).await?;
+    let mut digests = ready(engine, catalog, config, known.as_ref(), told).await?;
     // Of templates that are not selected now, too: they may be again.
-    digests.extend(begun_with);
+    digests.extend(known.map(|record| record.images).unwrap_or_default());
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
     let submitted = engine.handle.submit(config.clone(), source).await;
     submitted.map_err(|error| refused(&error, &config))
 }
 
-/// Every sandbox that a selected template wants must be one this host can make. The digests
-/// of their images: what the campaign was begun with, it goes on with.
-async fn require_all(
-    backends: &Backends,
+/// The digests of its images, where nothing keeps it from beginning.
+async fn ready(
+    engine: &Engine,
     catalog: &Catalog,
     config: &CampaignConfig,
-    begun_with: &BTreeMap<String, String>,
+    known: Option<&CampaignRecord>,
     told: Told<'_>,
 ) -> Result<BTreeMap<String, String>> {
-    let tasks = &config.tasks;
-    let mut wanting: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for template in catalog.select(&tasks.templates, &tasks.exclude) {
-        wanting.entry(template.environment.image.clone()).or_default().push(template.id.clone());
-    }
-    let mut digests = BTreeMap::new();
-    for (image, templates) in wanting {
-        let templates = in_short(&templates);
-        let Some(spec) = config.sandbox_for(&image) else {
-            let what = format!("nothing stands for the image {image}, which {templates} wants");
-            return Err(Error::new(Code::ImageUnavailable, what).hint(format!(
-                "name it under [sandbox]: images = {{ {image} = \"...\" }}, or exclude the template"
-            )));
-        };
-        let spec = SandboxSpec { digest: begun_with.get(&spec.image).cloned(), ..spec };
-        let there = require(backends, &spec, Some((config.pull, told))).await;
-        let digest = there.map_err(|error| error.wanted_by(&templates))?;
-        digests.extend(digest.map(|digest| (spec.image, digest)));
-    }
-    Ok(digests)
-}
-
-fn in_short(templates: &[String]) -> String {
-    const NAMED: usize = 3;
-    let named = templates[..templates.len().min(NAMED)].join(", ");
-    match templates.len().saturating_sub(NAMED) {
-        0 => named,
-        more => format!("{named} and {more} more"),
+    let preflight = Preflight { catalog, config, known };
+    let mut findings = preflight.of_file();
+    // No image is pulled for a file that is wrong.
+    let told = findings.is_empty().then_some(told);
+    let survey = preflight.of_host(&engine.backend, told).await;
+    findings.extend(survey.findings);
+    match Error::all(findings) {
+        Some(error) => Err(error),
+        None => Ok(survey.digests),
     }
 }
 
@@ -148,25 +118,13 @@ async fn take_up(
     waiting
 }
 
-/// A campaign that selects nothing is a mistake in its file.
-pub fn check_selection(catalog: &Catalog, config: &CampaignConfig) -> Result<()> {
-    let tasks = &config.tasks;
-    if !catalog.select(&tasks.templates, &tasks.exclude).is_empty() {
-        return Ok(());
-    }
-    Err(nothing_matches(&tasks.templates))
-}
-
 fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
     match error {
         SubmitError::Prepare(PrepareError::Changed(_)) => {
             Error::new(Code::CampaignChanged, error.to_string())
                 .hint("give the campaign another name, or another --data-dir")
         }
-        SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => {
-            Error::new(Code::NothingToRun, format!("no task is left to run{}", listed(skipped)))
-                .hint("install what is missing, or choose other templates")
-        }
+        SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => nothing_to_run(skipped),
         SubmitError::Prepare(PrepareError::Template(template)) => Error::new(
             Code::TemplateInvalid,
             format!("{}: {}", template.template, template.message),
@@ -182,8 +140,4 @@ fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
         SubmitError::Gone(gone) => Error::new(Code::Escalated, gone.to_string())
             .hint("the daemon's log says why; start it again, campaigns are resumable"),
     }
-}
-
-fn listed(skipped: &[Skipped]) -> String {
-    skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect()
 }

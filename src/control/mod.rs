@@ -28,7 +28,7 @@ mod standings;
 mod tests;
 
 pub use actor::ControlActor;
-pub use admission::{admit, check_selection};
+pub use admission::admit;
 pub use console::Console;
 pub use desk::Farewell;
 pub use follow::is_over;

@@ -82,6 +82,9 @@ pub struct ErrorBody {
     /// The same for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
+    /// What else is wrong, where several things were looked at together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub others: Vec<Self>,
 }
 
 impl From<&Error> for ErrorBody {
@@ -98,6 +101,7 @@ impl From<&Error> for ErrorBody {
             hint: error.hint_text().map(str::to_owned),
             text: None,
             details: None,
+            others: error.others().iter().map(Self::from).collect(),
         }
     }
 }
@@ -110,6 +114,7 @@ impl From<ErrorBody> for Error {
             Some(code) => Self::new(*code, body.message),
             None => Self::new(Code::ControlProtocol, format!("{}: {}", body.code, body.message)),
         };
+        let error = error.and(body.others.into_iter().map(Self::from).collect());
         match body.hint {
             Some(hint) => error.hint(hint),
             None => error,
@@ -326,7 +331,9 @@ mod tests {
         let body = ErrorBody::from(&sent);
         let got = Error::from(body.clone());
         assert_eq!((got.code(), got.hint_text()), (Code::ControlRefused, Some("ask again")));
-        let newer = ErrorBody { code: "SYN-9999".to_owned(), ..body };
+        let newer = ErrorBody { code: "SYN-9999".to_owned(), ..body.clone() };
         assert_eq!(Error::from(newer).to_string(), "SYN-9999: no");
+        let two = ErrorBody { others: vec![body], ..ErrorBody::from(&Error::new(Code::Io, "so")) };
+        assert_eq!(Error::from(two).others()[0].code(), Code::ControlRefused);
     }
 }

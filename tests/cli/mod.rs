@@ -15,6 +15,7 @@ mod json;
 mod models;
 mod network;
 mod places;
+mod preflight;
 mod python;
 mod recipes;
 mod registry;

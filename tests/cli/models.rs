@@ -59,7 +59,7 @@ fn a_campaign_is_estimated_and_its_models_are_looked_at() {
     };
     // Neither is known to the shipped table.
     assert_eq!(synthd_in(dir.path(), &["check", "c.toml"]).code, Some(2));
-    with(&["check"]).succeeds();
+    with(&["check", "--file-only"]).succeeds();
     with(&["estimate"]).succeeds().fits();
     let estimate = with(&["estimate", "--json"]).succeeds().document();
     let dollars = |key: &str| -> f64 { estimate[key].as_str().unwrap().parse().unwrap() };

@@ -8,7 +8,7 @@ use std::thread;
 
 /// What it does for one connection, act by act; then it closes.
 #[derive(Clone, Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     Say(Vec<u8>),
     /// So many bytes of filler.
     Pour(usize),
@@ -20,30 +20,30 @@ pub(super) enum Act {
 
 /// What was asked.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Heard {
-    pub(super) line: String,
-    pub(super) headers: Vec<(String, String)>,
-    pub(super) body: Value,
+pub(crate) struct Heard {
+    pub(crate) line: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Value,
 }
 
 impl Heard {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }
 
-pub(super) struct Host {
+pub(crate) struct Host {
     address: SocketAddr,
     heard: Arc<Mutex<Vec<Heard>>>,
 }
 
 impl Host {
     /// Does the same for everybody who comes.
-    pub(super) fn doing(acts: Vec<Act>) -> Self {
+    pub(crate) fn doing(acts: Vec<Act>) -> Self {
         Self::answering(move |_| acts.clone())
     }
 
-    pub(super) fn answering(answer: impl Fn(&Heard) -> Vec<Act> + Send + Sync + 'static) -> Self {
+    pub(crate) fn answering(answer: impl Fn(&Heard) -> Vec<Act> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let heard = Arc::<Mutex<Vec<Heard>>>::default();
@@ -61,11 +61,11 @@ impl Host {
         Self { address, heard }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
-    pub(super) fn heard(&self) -> Vec<Heard> {
+    pub(crate) fn heard(&self) -> Vec<Heard> {
         self.heard.lock().unwrap().clone()
     }
 }
@@ -113,23 +113,23 @@ fn say(text: impl Into<Vec<u8>>) -> Act {
 }
 
 /// The head of a stream of events that ends with the connection.
-pub(super) fn events_begin() -> Act {
+pub(crate) fn events_begin() -> Act {
     say("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
 }
 
-pub(super) fn event(data: &str) -> Act {
+pub(crate) fn event(data: &str) -> Act {
     say(format!("data: {data}\n\n"))
 }
 
 /// A whole stream of chunks, as the format has it.
-pub(super) fn stream_of(chunks: &[Value]) -> Vec<Act> {
+pub(crate) fn stream_of(chunks: &[Value]) -> Vec<Act> {
     let mut acts = vec![events_begin()];
     acts.extend(chunks.iter().map(|chunk| event(&chunk.to_string())));
     acts.push(event("[DONE]"));
     acts
 }
 
-pub(super) fn status(line: &str, headers: &str, body: &str) -> Vec<Act> {
+pub(crate) fn status(line: &str, headers: &str, body: &str) -> Vec<Act> {
     let length = body.len();
     vec![say(format!(
         "HTTP/1.1 {line}\r\nContent-Type: application/json\r\nConnection: close\r\n{headers}\
@@ -137,16 +137,16 @@ pub(super) fn status(line: &str, headers: &str, body: &str) -> Vec<Act> {
     ))]
 }
 
-pub(super) fn delta(delta: Value) -> Value {
+pub(crate) fn delta(delta: Value) -> Value {
     json!({ "id": "x", "object": "chat.completion.chunk", "choices": [{ "index": 0, "delta": delta,
         "finish_reason": null }] })
 }
 
-pub(super) fn finish(reason: &str) -> Value {
+pub(crate) fn finish(reason: &str) -> Value {
     json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": reason }] })
 }
 
-pub(super) fn usage(input: u64, output: u64) -> Value {
+pub(crate) fn usage(input: u64, output: u64) -> Value {
     json!({ "choices": [], "usage": { "prompt_tokens": input, "completion_tokens": output,
         "total_tokens": input + output } })
 }

@@ -12,7 +12,7 @@ mod gateway_fallback;
 mod gateway_record;
 mod gateway_responses;
 mod gateway_shapes;
-mod host;
+pub(crate) mod host;
 mod money;
 mod replay;
 mod strangers;

@@ -1,0 +1,118 @@
+//! `run --dry-run` and `check --live`: everything of a run but its episodes. Each model is asked
+//! once, and the plan is priced.
+
+use super::check::{many, survey};
+use super::doctor::this_executable;
+use super::estimate::page;
+use super::output::{complain, say, say_json};
+use crate::config::LoadedCampaign;
+use crate::control::protocol::ErrorBody;
+use crate::engine::{Engine, EngineOptions, in_system};
+use crate::error::{Error, Result};
+use crate::estimate;
+use crate::preflight::{Answer, LiveAnswers, Survey, ask_each};
+use serde_json::json;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use synthd_actors::campaign::Skipped;
+use synthd_actors::pool::PoolConfig;
+use synthd_actors::task::Catalog;
+
+/// What was found, and what models answered.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) findings: Vec<Error>,
+    pub(super) notes: Vec<String>,
+    pub(super) skipped: Vec<Skipped>,
+    pub(super) answers: Vec<Answer>,
+}
+
+impl From<Survey> for Looked {
+    fn from(survey: Survey) -> Self {
+        let Survey { findings, notes, skipped, .. } = survey;
+        Self { findings, notes, skipped, answers: Vec::new() }
+    }
+}
+
+impl Looked {
+    /// What is no error, on stderr; what models answered, on stdout.
+    pub(super) fn tell_notes(&self) {
+        self.notes.iter().for_each(|note| complain(note));
+        for skipped in &self.skipped {
+            complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
+        }
+        for answer in &self.answers {
+            let Answer { model, latency_ms, cost_usd } = answer;
+            say(&format!("{model} answers: {latency_ms} ms, ${cost_usd}"));
+        }
+    }
+}
+
+/// Asks every model once, with the money held and the call recorded in the data directory.
+pub(super) fn ask_models(
+    data_dir: &Path,
+    loaded: &LoadedCampaign,
+    looked: &mut Looked,
+) -> Result<()> {
+    let LiveAnswers { answers, findings } = in_system(asked(data_dir, loaded))??;
+    looked.answers = answers;
+    looked.findings.extend(findings);
+    Ok(())
+}
+
+async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveAnswers> {
+    if loaded.config.models.iter().all(|model| model.endpoint.is_none()) {
+        // There is nobody to ask, and no reason to make a data directory.
+        return Ok(LiveAnswers::default());
+    }
+    let engine = Engine::start(EngineOptions {
+        data_dir: data_dir.to_owned(),
+        executable: this_executable()?,
+        max_episodes: 1,
+        pool: PoolConfig { warm: 0, ..PoolConfig::default() },
+        catalog: Arc::new(Catalog::default()),
+    })
+    .await?;
+    let heard = ask_each(&engine, &loaded.config, &loaded.source).await;
+    engine.shut_down().await?;
+    heard
+}
+
+/// The whole of `run --dry-run`.
+pub(super) fn run(
+    data_dir: &Path,
+    loaded: &LoadedCampaign,
+    catalog: &Catalog,
+    json: bool,
+) -> Result<ExitCode> {
+    let mut looked = Looked::from(in_system(survey(data_dir, loaded, catalog, false))??);
+    if looked.findings.is_empty() {
+        ask_models(data_dir, loaded, &mut looked)?;
+    }
+    let estimate = estimate::campaign(catalog, &loaded.config)?;
+    let episodes: u64 = estimate.models.iter().map(|model| model.episodes).sum();
+    if json {
+        let findings: Vec<ErrorBody> = looked.findings.iter().map(ErrorBody::from).collect();
+        say_json(&json!({
+            "campaign": loaded.config.name,
+            "ok": findings.is_empty(),
+            "findings": findings,
+            "notes": looked.notes,
+            "skipped": looked.skipped,
+            "answers": looked.answers,
+            "episodes": episodes,
+            "estimate": estimate,
+        }))?;
+        let first = looked.findings.first();
+        return Ok(first.map_or(ExitCode::SUCCESS, |e| ExitCode::from(e.code().exit_code())));
+    }
+    looked.tell_notes();
+    let would = match looked.findings.is_empty() {
+        true => "would run",
+        false => "cannot run",
+    };
+    say(&format!("{} {would}: {}", loaded.config.name, many(episodes, "episode")));
+    say(&page(&estimate));
+    Error::all(looked.findings).map_or(Ok(ExitCode::SUCCESS), Err)
+}

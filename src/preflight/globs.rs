@@ -1,0 +1,73 @@
+//! Globs over template ids that match nothing: a typing mistake, or a directory that was not
+//! named.
+
+use crate::config::closest;
+use crate::error::{Code, Error};
+use crate::templates::nothing_matches;
+use std::collections::BTreeSet;
+use synthd_actors::model::TaskSelection;
+use synthd_actors::task::{Catalog, glob_matches};
+
+/// A finding for each glob that matches no template, or one where nothing is selected.
+pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
+    let of = |key: &'static str, globs: &[String]| -> Vec<Error> {
+        let lost = globs.iter().filter(|glob| !catalog.ids().any(|id| glob_matches(glob, id)));
+        lost.map(|glob| unmatched_glob(catalog, key, glob)).collect()
+    };
+    let mut findings = of("templates", &tasks.templates);
+    findings.extend(of("exclude", &tasks.exclude));
+    if catalog.select(&tasks.templates, &tasks.exclude).is_empty() {
+        let nothing = nothing_matches(&tasks.templates);
+        // One glob that matches nothing is told once.
+        return match tasks.templates.len() {
+            1 => vec![nothing],
+            _ => vec![nothing.and(findings)],
+        };
+    }
+    findings
+}
+
+fn unmatched_glob(catalog: &Catalog, key: &str, glob: &str) -> Error {
+    let what = format!("[tasks] {key}: {glob:?} matches no template");
+    Error::new(Code::GlobUnmatched, what).hint(match near(catalog, glob) {
+        Some(near) => format!("did you mean {near:?}? `synthd template list` shows every id"),
+        None => "`synthd template list` shows every id; your own need --templates".to_owned(),
+    })
+}
+
+/// The id, or all of a category, that was most likely meant.
+fn near(catalog: &Catalog, glob: &str) -> Option<String> {
+    let whole: BTreeSet<String> = catalog
+        .ids()
+        .filter_map(|id| id.split_once('/').map(|(category, _)| format!("{category}/*")))
+        .collect();
+    let known = catalog.ids().chain(whole.iter().map(String::as_str));
+    closest(glob, known).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(templates: &[&str], exclude: &[&str]) -> Vec<String> {
+        let catalog = crate::templates::load(&[]).unwrap();
+        let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
+        let (templates, exclude) = (owned(templates), owned(exclude));
+        let tasks = TaskSelection { templates, exclude, per_template: 1 };
+        unmatched(&catalog, &tasks).iter().map(Error::report).collect()
+    }
+
+    #[test]
+    fn every_glob_must_match() {
+        assert_eq!(found(&["**"], &[]), [""; 0]);
+        assert_eq!(found(&["debugging/*"], &["shell/*"]), [""; 0]);
+        let told = found(&["debugging/*", "debuging/*"], &["shel/*"]);
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert!(told[0].contains("[tasks] templates: \"debuging/*\" matches no template"));
+        assert!(told[0].contains("did you mean \"debugging/*\"?"), "{}", told[0]);
+        assert!(told[1].contains("[tasks] exclude: \"shel/*\""), "{}", told[1]);
+        let told = found(&["nothing/here"], &[]);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].contains("SYN-0104"), "{}", told[0]);
+    }
+}

@@ -1,0 +1,156 @@
+//! Each model of a campaign is asked once, as a run would ask it: the money is held before the
+//! call leaves, and the call is recorded.
+//!
+//! The calls belong to a campaign of their own, `NAME.check`, so that they are no part of the
+//! plan. It has the same caps as the campaign.
+
+use crate::engine::{Engine, fault_error, store_error};
+use crate::error::{Code, Error, Result};
+use crate::llm::Models;
+use futures_util::future::join_all;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use synthd_actors::model::{
+    Attempt, CampaignConfig, CampaignName, CampaignRecord, CampaignState, ChatRequest, Entry,
+    EpisodeId, Fault, FaultKind, Message, ModelConfig, Money, PlannedEpisode, Role, TaskId, day_of,
+    digest_of,
+};
+use synthd_actors::ports::{CallContext, Journal};
+use synthd_actors::router::{Call, Called, Manned};
+
+/// For one answer of a few words.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Room for a model that thinks before it answers.
+const MAX_OUTPUT: u32 = 256;
+const QUESTION: &str = "Answer with the one word: ready";
+
+/// What one model answered.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    pub model: String,
+    pub latency_ms: u64,
+    pub cost_usd: Money,
+}
+
+/// What was heard.
+#[derive(Debug, Default)]
+pub struct LiveAnswers {
+    pub answers: Vec<Answer>,
+    /// A finding for each model that gave no answer.
+    pub findings: Vec<Error>,
+}
+
+/// Asks every model that is behind a provider.
+pub async fn ask_each(
+    engine: &Engine,
+    config: &CampaignConfig,
+    source: &str,
+) -> Result<LiveAnswers> {
+    let asked: Vec<&ModelConfig> =
+        config.models.iter().filter(|model| model.endpoint.is_some()).collect();
+    let mut heard = LiveAnswers::default();
+    if asked.is_empty() {
+        return Ok(heard);
+    }
+    let campaign = open(engine, config, source).await?;
+    let calls = asked.iter().map(|model| ask(engine, &campaign, &model.name));
+    for (model, answer) in asked.iter().zip(join_all(calls).await) {
+        match answer {
+            Ok(called) => heard.answers.push(Answer {
+                model: model.name.clone(),
+                latency_ms: u64::try_from(called.took.as_millis()).unwrap_or(u64::MAX),
+                cost_usd: called.cost,
+            }),
+            Err(fault) => heard.findings.push(no_answer(&model.name, &fault)),
+        }
+    }
+    Ok(heard)
+}
+
+/// The account that the calls are held in, with the same caps as the campaign.
+async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<CampaignName> {
+    let name = CampaignName(format!("{}.check", config.name));
+    let record = CampaignRecord {
+        name: name.clone(),
+        identity: digest_of(&["model-check"]),
+        config: source.to_owned(),
+        images: Default::default(),
+        price_table: config.price_table.clone(),
+        // Nothing of it is ever resumed.
+        state: CampaignState::Complete,
+        reason: Some(format!("a check of the models of {}", config.name)),
+        created_at_ms: engine.world.clock.now_ms(),
+    };
+    let written = engine.world.collector.record(vec![Entry::CampaignOpened(record)]).await;
+    written.map_err(|fault| fault_error(&fault))?;
+    let today = day_of(engine.world.clock.now_ms());
+    let before = engine.store.spending(&name, today).await.map_err(store_error)?;
+    let models = config.models.iter().map(|model| Manned::new(model, &Models::default()));
+    let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
+    engine.world.router.open(name.clone(), models, config.caps(), before);
+    Ok(name)
+}
+
+async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<Called, Fault> {
+    let (episode, attempt) = begin(engine, campaign, model).await?;
+    let request = ChatRequest {
+        messages: vec![Message::text(Role::User, QUESTION)],
+        tools: Vec::new(),
+        max_output_tokens: MAX_OUTPUT,
+        settings: Default::default(),
+    };
+    let call = Call {
+        campaign: campaign.clone(),
+        attempt,
+        model: model.to_owned(),
+        request: Arc::new(request),
+        context: CallContext {
+            episode,
+            stage: None,
+            turn: 0,
+            retry: 0,
+            witness: Default::default(),
+        },
+        limit: PATIENCE,
+    };
+    engine.world.router.call_once(call).await
+}
+
+/// An episode that the call belongs to: the same for every check, with a new attempt.
+async fn begin(
+    engine: &Engine,
+    campaign: &CampaignName,
+    model: &str,
+) -> Result<(EpisodeId, Attempt), Fault> {
+    let digest = digest_of(&["model-check", campaign.as_str(), model]);
+    let id = EpisodeId(format!("ep-{}", &digest[..16]));
+    let known = engine.store.episodes(campaign).await?;
+    let earlier = known.iter().find(|record| record.plan.id == id);
+    let plan = PlannedEpisode {
+        id: id.clone(),
+        campaign: campaign.clone(),
+        ordinal: u64::from_str_radix(&digest[..13], 16).unwrap_or_default(),
+        task: TaskId(format!("check/{model}")),
+        template: format!("check/{model}"),
+        index: 0,
+        category: "check".to_owned(),
+        difficulty: String::new(),
+        model: model.to_owned(),
+        scaffold: "none".to_owned(),
+    };
+    let attempt = earlier.map_or(Attempt(0), |record| record.attempt).next();
+    let at_ms = engine.world.clock.now_ms();
+    let started = Entry::AttemptStarted { episode: id.clone(), attempt, resumed_from: None, at_ms };
+    engine.world.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
+    Ok((id, attempt))
+}
+
+fn no_answer(model: &str, fault: &Fault) -> Error {
+    let why = match fault.kind {
+        FaultKind::OutOfTime => format!("it was silent for {} s", PATIENCE.as_secs()),
+        _ => fault.to_string(),
+    };
+    Error::new(Code::ModelSilent, format!("{model} gave no answer: {why}"))
+        .hint("check the provider's address, the key and the model's name; then check again")
+}
