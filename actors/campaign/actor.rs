@@ -57,8 +57,12 @@ pub struct CampaignActor {
     pub(super) writing: usize,
     /// The wait for a place.
     pub(super) asking: Option<SpawnHandle>,
+    /// Counts the waits: a place that comes after its wait was given up belongs to nobody here.
+    pub(super) asked: u64,
     /// The last things are being written: the dataset, or where it rests.
     pub(super) closing: bool,
+    /// The dataset is being written: the campaign can be neither paused nor cancelled any more.
+    pub(super) publishing: bool,
     pub(super) draining: bool,
     /// Finished, but without a row.
     pub(super) to_judge: VecDeque<EpisodeRecord>,
@@ -104,7 +108,9 @@ impl CampaignActor {
             resting: 0,
             writing: 0,
             asking: None,
+            asked: 0,
             closing: false,
+            publishing: false,
             draining: false,
             to_judge: finished.into_iter().filter(unjudged).collect(),
             unwritten: Vec::new(),
@@ -225,7 +231,7 @@ impl Handler<Pause> for CampaignActor {
     type Result = Obeyed;
 
     fn handle(&mut self, message: Pause, ctx: &mut Self::Context) -> Obeyed {
-        if self.state() != CampaignState::Running {
+        if self.state() != CampaignState::Running || self.publishing {
             return refused();
         }
         self.show(|p| {
@@ -264,7 +270,9 @@ impl Handler<Cancel> for CampaignActor {
     type Result = Obeyed;
 
     fn handle(&mut self, _: Cancel, ctx: &mut Self::Context) -> Obeyed {
-        if self.state() == CampaignState::Complete {
+        // All episodes are over, and the version that is being written is complete: an order that
+        // was acknowledged and had no effect would be a lie.
+        if self.state() == CampaignState::Complete || self.publishing {
             return refused();
         }
         self.show(|p| {

@@ -20,10 +20,12 @@ impl CampaignActor {
             return self.settle(ctx);
         }
         let places = self.places.clone();
+        self.asked += 1;
+        let wait = self.asked;
         let asking = ctx.spawn(async move { places.acquire_owned().await }.into_actor(self).map(
-            |place, this, ctx| {
-                // None: it was taken back, and the place goes to who is next.
-                if this.asking.take().is_none() {
+            move |place, this, ctx| {
+                // It was given up, and another wait may have begun: the place goes to who is next.
+                if this.asked != wait || this.asking.take().is_none() {
                     return;
                 }
                 if let (Ok(place), true) = (place, this.is_open())

@@ -62,6 +62,9 @@ pub struct Progress {
     pub already_complete: bool,
     /// Nothing runs and nothing will by itself.
     pub settled: bool,
+    /// Every episode is over, and the dataset is being written.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub publishing: bool,
     /// What its episodes need and cannot have at the moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
@@ -86,6 +89,7 @@ impl Progress {
             skipped,
             already_complete: false,
             settled: false,
+            publishing: false,
             waiting_for: None,
         }
     }

@@ -48,7 +48,8 @@ impl CampaignActor {
     }
 
     fn publish(&mut self, ctx: &mut Context<Self>) {
-        self.closing = true;
+        (self.closing, self.publishing) = (true, true);
+        self.show(|p| p.publishing = true);
         let progress = self.progress();
         let (quality, collector) = (self.world.quality.clone(), self.world.collector.clone());
         let publish = Publish {
@@ -68,7 +69,8 @@ impl CampaignActor {
             Ok::<_, Fault>(record)
         };
         ctx.spawn(work.into_actor(self).map(|published, this, ctx| {
-            this.closing = false;
+            (this.closing, this.publishing) = (false, false);
+            this.show(|p| p.publishing = false);
             match published {
                 Ok(record) => {
                     this.show(|p| {

@@ -2,8 +2,12 @@
 
 use super::messages::{EngineTools, Submit, SubmitError};
 use crate::campaign::{CampaignActor, CampaignHandle, Planner, Prepared, moved, prepare};
-use crate::model::{CampaignName, CampaignState, Entry, day_of};
+use crate::model::{
+    CampaignConfig, CampaignName, CampaignState, Entry, Fault, FaultKind, ModelConfig, day_of,
+};
+use crate::ports::ModelFactory;
 use crate::router::Manned;
+use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -154,17 +158,29 @@ impl Handler<Submit> for EngineActor {
 async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, SubmitError> {
     let config = submit.config;
     let planner = Arc::new(Planner { config: config.clone(), catalog: tools.catalog.clone() });
-    let mut models = Vec::with_capacity(config.models.len());
-    for model in &config.models {
-        let able = model.standing.has(&config.needs);
-        models.push(Manned::new(model, &*tools.models)?.able(able));
-    }
+    let models = build_models(tools.models.clone(), config.clone()).await?;
     let prepared = prepare(&tools.world, planner, submit.source).await?;
     let today = day_of(tools.world.clock.now_ms());
     let before = tools.world.journal.spending(&config.name, today).await;
     let before = before.map_err(crate::model::Fault::from)?;
     tools.world.router.open(config.name.clone(), models, config.caps(), before);
     Ok(prepared)
+}
+
+/// Clients of models read certificates and start pools: work for the workers, not for the one
+/// thread of the actors.
+async fn build_models(
+    factory: Arc<dyn ModelFactory>,
+    config: Arc<CampaignConfig>,
+) -> Result<Vec<Manned>, Fault> {
+    let building = spawn("models", async move {
+        let build = |model: &ModelConfig| {
+            let able = model.standing.has(&config.needs);
+            Ok(Manned::new(model, &*factory)?.able(able))
+        };
+        config.models.iter().map(build).collect()
+    });
+    building.await.unwrap_or_else(|died| Err(Fault::new(FaultKind::Panicked, panic_text(died))))
 }
 
 #[cfg(any(test, feature = "testkit"))]

@@ -6,6 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+/// A message that so many incarnations of an actor died with is not sent to another: it may be
+/// what kills them, and the next death may end the engine.
+const DEATHS: u32 = 2;
+
 /// How long a caller waits for a dead actor's successor.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -37,8 +41,8 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
         Self { name, address }
     }
 
-    /// Sends a message until some incarnation of the actor has answered it. Messages are
-    /// therefore ones that may be handled twice.
+    /// Sends a message until some incarnation of the actor has answered it, or [`DEATHS`] have
+    /// died with it. Messages are therefore ones that may be handled twice.
     pub async fn ask<M>(&self, message: M) -> Result<M::Result, Gone>
     where
         M: Message + Clone + Send + 'static,
@@ -46,13 +50,17 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
         A: Handler<M>,
         A::Context: ToEnvelope<A, M>,
     {
-        let mut address = self.address.clone();
+        let (mut address, mut deaths) = (self.address.clone(), 0);
         loop {
             let Some(current) = self.current(&mut address).await else {
                 return Err(Gone(self.name));
             };
             if let Ok(answer) = current.send(message.clone()).await {
                 return Ok(answer);
+            }
+            deaths += 1;
+            if deaths >= DEATHS {
+                return Err(Gone(self.name));
             }
             // It died with the message; wait for the next one to be published.
             let next = async {

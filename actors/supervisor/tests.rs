@@ -81,7 +81,10 @@ fn beyond_its_intensity_it_escalates_and_callers_know_at_once() {
     in_test_system(Options::default(), |_| async {
         let (counter, life, made) = start(3);
         let began = Instant::now();
-        assert!(counter.ask(Say::Panic).await.is_err(), "every incarnation died of it");
+        for _ in 0..4 {
+            counter.tell(Say::Panic).await;
+            tokio::task::yield_now().await;
+        }
         let panic = "told to".to_owned();
         assert_eq!(life.await.unwrap(), Ended::Escalated { name: "counter", panic });
         assert_eq!(made.load(Ordering::Acquire), 4, "the first, and three restarts");
@@ -90,6 +93,17 @@ fn beyond_its_intensity_it_escalates_and_callers_know_at_once() {
             "the counter actor is gone"
         );
         assert_eq!(began.elapsed(), Duration::ZERO, "nobody waits for what will not come");
+    });
+}
+
+/// Sent again and again it would end the whole engine.
+#[test]
+fn a_message_that_kills_its_actor_is_given_up() {
+    in_test_system(Options::default(), |_| async {
+        let (counter, life, made) = start(3);
+        assert!(counter.ask(Say::Panic).await.is_err(), "two incarnations died of it");
+        assert_eq!(counter.ask(Say::Hello).await, Ok((3, 1)), "the actor lives");
+        assert_eq!((made.load(Ordering::Acquire), life.is_finished()), (3, false));
     });
 }
 

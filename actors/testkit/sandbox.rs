@@ -2,13 +2,15 @@
 //!
 //! `:`, `echo TEXT`, `put PATH TEXT`, `has PATH`, `is PATH TEXT`, `get PATH`, `exit N`,
 //! `count` (a number never seen before), `flip` (succeeds every other time),
-//! `command -v NAME`, and for agent programs `hang`, which never ends.
+//! `command -v NAME`, and for agent programs `hang [COMMAND]`, which runs
+//! COMMAND and never ends.
 
 use super::jobs::{Deed, Jobs};
 use super::traps::Traps;
 use crate::model::{
-    Attended, Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
-    HostAddress, SandboxSpec, Scan, Snapshot, Tree, TreeEntry, TreeKind, WORKSPACE,
+    Attended, Captured, Change, ChangeKind, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
+    FileSpec, Fingerprint, HostAddress, SandboxSpec, Scan, Snapshot, Tree, TreeEntry, TreeKind,
+    WORKSPACE,
 };
 use crate::ports::{Sandbox, SandboxBackend, Until};
 use async_trait::async_trait;
@@ -113,8 +115,8 @@ impl SandboxBackend for FakeBackend {
         shared.created.fetch_add(1, Ordering::AcqRel);
         let print = Fingerprint { backend: "fake".to_owned(), ..Fingerprint::default() };
         let (shared, files) = (shared.clone(), BTreeMap::new());
-        let (token, hung) = (String::new(), Vec::new());
-        Ok(Box::new(FakeSandbox { shared, print, files, token, hung }))
+        let (token, hung, told) = (String::new(), Vec::new(), BTreeMap::new());
+        Ok(Box::new(FakeSandbox { shared, print, files, told, token, hung }))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -130,6 +132,8 @@ struct FakeSandbox {
     shared: Arc<Shared>,
     print: Fingerprint,
     files: BTreeMap<String, String>,
+    /// The files as the last scan told of them: like a guest, it tells each change once.
+    told: BTreeMap<String, String>,
     /// What its agent program is known by.
     token: String,
     /// What it does for ever.
@@ -169,7 +173,7 @@ impl FakeSandbox {
         }
     }
 
-    fn report(&self, end: ExecEnd, output: &str, scan: bool) -> ExecReport {
+    fn report(&mut self, end: ExecEnd, output: &str, scan: bool) -> ExecReport {
         let head = output.as_bytes().to_vec();
         ExecReport {
             end,
@@ -181,12 +185,22 @@ impl FakeSandbox {
         }
     }
 
-    fn scan(&self) -> Scan {
+    fn scan(&mut self) -> Scan {
         let mut hash = DefaultHasher::new();
         self.files.hash(&mut hash);
+        let told = std::mem::replace(&mut self.told, self.files.clone());
+        let changed = self.files.iter().filter(|(path, text)| told.get(*path) != Some(text));
+        let change = |(path, text): (&String, &String)| Change {
+            path: path.clone(),
+            kind: if told.contains_key(path) { ChangeKind::Modified } else { ChangeKind::Added },
+            size: text.len() as u64,
+            sha256: None,
+        };
+        let changes = changed.map(change).collect();
         Scan {
             files: self.files.keys().cloned().collect(),
             digest: hash.finish(),
+            changes,
             ..Scan::default()
         }
     }
@@ -236,7 +250,8 @@ impl Sandbox for FakeSandbox {
             let news = shared.jobs.news();
             let (deeds, ended) = shared.jobs.of(&self.token);
             for Deed { command, told } in deeds {
-                if command == "hang" {
+                if let Some(first) = command.strip_prefix("hang") {
+                    self.run(first.trim_start());
                     self.hung.push(told);
                     continue;
                 }

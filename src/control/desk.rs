@@ -188,7 +188,10 @@ impl EngineDesk {
             tracing::info!(campaign = %name, "{done} by a client");
             return answer(&standing);
         }
-        let state = standing.progress.state.as_str();
+        let state = match standing.progress.publishing {
+            true => "writing its dataset",
+            false => standing.progress.state.as_str(),
+        };
         let what = format!("campaign {name} is {state} and cannot be {done}");
         Err(Stop::from(Error::new(Code::ControlRefused, what).hint(
             match standing.progress.state {

@@ -107,6 +107,26 @@ fn an_attempt_that_was_out_of_time_is_so_again() {
     });
 }
 
+/// The guest tells each change once, so whoever ends the program must listen.
+#[test]
+fn what_an_agent_changed_before_its_time_was_up_is_recorded() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.says(|context| match context.turn {
+            1 => Line::Run("hang put late x".to_owned()),
+            _ => Line::Oracle,
+        });
+        let mut config = external(1);
+        config.episode.timeout = Duration::from_secs(60);
+        kit.run(&config).await;
+        assert_eq!(stop(&kit).await, StopReason::TimeLimit);
+        let record = episodes(&kit, "c").await.remove(0);
+        let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
+        let changed: Vec<_> = turns[1].changes.iter().map(|c| c.path.as_str()).collect();
+        assert_eq!(changed, ["late"]);
+    });
+}
+
 #[test]
 fn an_agent_that_asks_otherwise_begins_afresh() {
     in_test_system(options(), |kit| async move {

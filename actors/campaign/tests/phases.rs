@@ -49,7 +49,9 @@ fn every_order_at_every_moment_comes_to_rest() {
             };
             let rest = handle.settled().await;
             let fine = match order {
-                _ if rest.state == CampaignState::Complete => true,
+                // An order that was acknowledged holds; one that came too late was refused.
+                Order::Pause | Order::Cancel if !told => rest.state == CampaignState::Complete,
+                Order::Drain | Order::Cut if rest.state == CampaignState::Complete => true,
                 Order::Pause => rest.state == CampaignState::Paused,
                 Order::Cancel => rest.state == CampaignState::Cancelled,
                 Order::Drain | Order::Cut => rest.state == CampaignState::Running,

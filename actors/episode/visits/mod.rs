@@ -187,7 +187,11 @@ impl<'a> Hosting<'a> {
                 let what = "the agent takes longer than an episode for what it did before";
                 Err(Fault::new(FaultKind::ReplayDiffers, what))
             }
-            (Attended::Running(_), Some(Err(_))) => Ok(Next::OutOfTime),
+            (Attended::Running(scan), Some(Err(_))) => {
+                // The guest tells each change once.
+                self.look(scan);
+                Ok(Next::OutOfTime)
+            }
             (Attended::Running(_), _) => {
                 Err(Fault::new(FaultKind::ActorGone, "nobody lets the agent ask any more"))
             }
