@@ -125,12 +125,16 @@ pub struct Endpoint {
     /// Calls at once with each key, whatever the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<usize>,
+    /// The proxy that requests go through; the environment's is never used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
 }
 
 impl Endpoint {
     pub fn new(dialect: &str, base_url: impl Into<String>, key_env: Option<String>) -> Self {
         let (dialect, base_url) = (dialect.to_owned(), base_url.into());
-        Self { dialect, base_url, key_env, more_keys: Vec::new(), concurrency: None }
+        let more_keys = Vec::new();
+        Self { dialect, base_url, key_env, more_keys, concurrency: None, proxy: None }
     }
 
     /// The same with each of its keys alone.

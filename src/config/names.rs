@@ -4,6 +4,7 @@ use super::suggest;
 use super::units::short;
 use super::values::{Fault, Read, name_of, some_text};
 use crate::prices::PriceTable;
+use reqwest::Url;
 use synthd_actors::scaffold;
 
 /// A family of models behind one wire format.
@@ -210,6 +211,23 @@ pub(super) fn licence(name: &str) -> Read<()> {
 /// Where a provider is asked.
 pub(super) fn base_url(text: &str) -> Read<()> {
     let hint = "such as \"http://127.0.0.1:8000/v1\"";
+    address(text, hint)
+}
+
+/// What requests go through on their way.
+pub(super) fn proxy(text: &str) -> Read<()> {
+    let hint = "such as \"http://proxy.example:3128\"";
+    address(text, hint)?;
+    let path =
+        text.split_once("://").and_then(|(_, rest)| rest.trim_end_matches('/').split_once('/'));
+    match path {
+        Some(_) => Err(Fault::new("a proxy has no path").hint(hint)),
+        None => Ok(()),
+    }
+}
+
+/// No part of it is repeated: what is no address may be a key.
+fn address(text: &str, hint: &str) -> Read<()> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else {
         return Err(Fault::new("it begins with neither http:// nor https://").hint(hint));
@@ -220,6 +238,9 @@ pub(super) fn base_url(text: &str) -> Read<()> {
     if rest.contains(['?', '#', ' ']) || rest.split('/').next().is_some_and(|h| h.contains('@')) {
         let fault = Fault::new("it is more than an address: a key has no place in it");
         return Err(fault.hint("name the variable that holds the key: key_env = \"...\""));
+    }
+    if Url::parse(text).is_err() {
+        return Err(Fault::new("it is no address that can be reached").hint(hint));
     }
     Ok(())
 }

@@ -33,6 +33,7 @@ pub(super) fn endpoint(
         key_env: keys.next(),
         more_keys: keys.collect(),
         concurrency: own.and_then(|own| own.concurrency.given()).copied(),
+        proxy: given(own.and_then(|own| own.proxy.given())),
     })
 }
 
@@ -68,6 +69,7 @@ fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
     if check_replay(provider, reader) {
         return;
     }
+    check_proxy(provider, offer, reader);
     if SOONEST.split('/').next() == Some(name) {
         let fault = own(format!("{name} stands for whichever provider answers soonest"));
         reader.value(&provider.place, fault.hint("give the section another name"));
@@ -83,6 +85,22 @@ fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
     }
 }
 
+/// A proxy sees what goes to an address without TLS, the key too.
+fn check_proxy(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
+    let Some(span) = provider.proxy.span() else { return };
+    let known = known(&provider.name, offer);
+    let usual = || known.and_then(|known| known.base_url).map(str::to_owned);
+    let address = provider.base_url.given().cloned().or_else(usual).unwrap_or_default();
+    let has_key = match provider.key_env.is_absent() {
+        true => known.is_some_and(|known| known.key_env.is_some()),
+        false => true,
+    };
+    if has_key && address.starts_with("http://") {
+        let fault = Fault::new("the proxy would see the key: the provider is asked without TLS");
+        reader.value(span, fault.hint("give an https:// base_url, or leave the proxy out"));
+    }
+}
+
 /// A replay says where its calls are, and nothing of what others say. Whether it is one.
 fn check_replay(provider: &RawProvider, reader: &Reader) -> bool {
     let replays = provider.name == names::REPLAY;
@@ -92,6 +110,7 @@ fn check_replay(provider: &RawProvider, reader: &Reader) -> bool {
         ("base_url", provider.base_url.span()),
         ("key_env", provider.key_env.span()),
         ("concurrency", provider.concurrency.span()),
+        ("proxy", provider.proxy.span()),
     ];
     for (key, field) in whose {
         if let (false, Some(span)) = (replays, field.span()) {

@@ -33,6 +33,7 @@ pub(super) struct RawProvider {
     pub(super) key_env: Field<Vec<String>>,
     pub(super) concurrency: Field<usize>,
     pub(super) free: Field<bool>,
+    pub(super) proxy: Field<String>,
     /// Of a replay: where its calls were recorded, and by whom.
     pub(super) record: Field<String>,
     pub(super) campaign: Field<String>,
@@ -125,6 +126,7 @@ impl RawProvider {
             key_env: section.optional("key_env", one_or_many(names::variable)),
             concurrency: section.optional("concurrency", whole(1..=100_000)),
             free: section.optional("free", truth),
+            proxy: section.optional("proxy", text(names::proxy)),
             record: section.optional("record", text(some_text)),
             campaign: section.optional("campaign", text(names::campaign)),
         };

@@ -9,6 +9,8 @@ const LONGEST: usize = 4_000;
 const BACK: usize = 512;
 /// What a line's key is called where its value may be a secret.
 const TELLING: [&str; 5] = ["key", "token", "secret", "password", "auth"];
+/// What a line's key is called where its value is an address, and shown only as far as it is one.
+const ADDRESSES: [&str; 2] = ["url", "proxy"];
 
 /// The line with what may be a secret blotted out, character for character, so that columns
 /// stay what they are.
@@ -27,6 +29,7 @@ pub(super) fn veiled(line: &str) -> String {
         let alone = (is_list || out_of_sight) && !is_plain(value) && !is_file_name(value);
         let secret = (names_secret(near) || alone) && !is_name(value)
             || is_more_than_address(value)
+            || names_address(near) && !is_address(value)
             || value.starts_with(PREFIX);
         kept.extend(value.chars().map(|c| if secret { '*' } else { c }));
         let closed = after.chars().next();
@@ -97,10 +100,19 @@ fn names_secret(before: &str) -> bool {
         _ => before,
     };
     let entry = before.rsplit(['{', ',']).next().unwrap_or(before);
+    key_has(entry, &TELLING)
+}
+
+/// Whether the last key before a value is called like one of an address.
+fn names_address(before: &str) -> bool {
+    key_has(before.rsplit(['{', ',']).next().unwrap_or(before), &ADDRESSES)
+}
+
+fn key_has(entry: &str, words: &[&str]) -> bool {
     let Some((key, _)) = entry.split_once('=') else { return false };
     // Tokens are counted; a token is a secret.
     let key = key.to_ascii_lowercase().replace("tokens", "");
-    TELLING.iter().any(|telling| key.contains(telling))
+    words.iter().any(|word| key.contains(word))
 }
 
 /// Whether a line holds texts of a list over several lines, whose key is not in sight.
@@ -160,7 +172,24 @@ fn is_word_with_number(part: &str) -> bool {
 
 /// Whether somebody's name and key, or a question, stand in an address.
 fn is_more_than_address(value: &str) -> bool {
-    value.contains("://") && value.contains(['@', '?'])
+    value.contains("://") && value.contains(['@', '?', '#'])
+}
+
+/// Whether it is a scheme, a host and a short path, and nothing else; a malformed one may be
+/// anything.
+fn is_address(value: &str) -> bool {
+    const LONGEST: usize = 32;
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
+    let part =
+        |part: &str| part.len() <= LONGEST && part.chars().all(plain) && !part.starts_with(PREFIX);
+    let is_host = |host: &str| {
+        let (name, port) = host.rsplit_once(':').unwrap_or((host, "80"));
+        let port = port.bytes().all(|byte| byte.is_ascii_digit()) || host.ends_with(']');
+        port && !name.is_empty() && name.split('.').all(part)
+    };
+    let Some((scheme, rest)) = value.split_once("://") else { return false };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    ["http", "https"].contains(&scheme) && is_host(host) && path.split('/').all(part)
 }
 
 /// Whether it is the name of an environment variable, as it should be.
@@ -215,6 +244,14 @@ mod tests {
             ("api_key = sk-secret", "api_key = *********"),
             (r#"base_url = "https://u:sk@h/v1""#, r#"base_url = "*****************""#),
             (r#"base_url = "https://h/v1""#, r#"base_url = "https://h/v1""#),
+            (r#"base_url = "http://127.0.0.1:80/v1""#, r#"base_url = "http://127.0.0.1:80/v1""#),
+            (r#"base_url = "http://[::1]:8000/v1""#, r#"base_url = "http://[::1]:8000/v1""#),
+            (r#"base_url = "https://h/v1#sk-1""#, r#"base_url = "*****************""#),
+            (r#"base_url = "https://h/sk-1""#, r#"base_url = "**************""#),
+            (r#"base_url = "https:/u:pw@h/v1""#, r#"base_url = "****************""#),
+            (r#"base_url = "http://h:hunter2/v1""#, r#"base_url = "*******************""#),
+            (r#"p = { base_url = "u:pw@h" }"#, r#"p = { base_url = "******" }"#),
+            (r#"proxy = "http://u:pw@h:1""#, r#"proxy = "***************""#),
             (r#"dialect = "sk-secret""#, r#"dialect = "*********""#),
             (r#"token = ""#, r#"token = ""#),
             (r#"# a key that's "open""#, r#"# a key that's "open""#),

@@ -4,7 +4,7 @@ use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
 use super::translate::tell;
 use super::trial::{Done, Errand, Last};
-use crate::llm::{Opened, Passage, Upstream, event_data};
+use crate::llm::{Censor, Opened, Passage, Upstream, event_data};
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -30,10 +30,10 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
             return Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false };
         }
     };
-    let _censor = upstream.censor(errand.witness);
+    let mut censor = upstream.censor(errand.witness);
     let headers: Vec<(&str, &str)> =
         errand.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    match upstream.open(body, &headers, &errand.context()).await {
+    let mut done = match upstream.open(body, &headers, &errand.context()).await {
         Err(fault) => refused(fault),
         Ok(Opened::Refused { fault, .. }) if fault.fault.kind == FaultKind::ModelPermanent => {
             // It is the gateway's key that is refused, not the client's.
@@ -46,13 +46,15 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
             Done { reply: Err(fault), last: Last::Answer(answer), filtered }
         }
         Ok(Opened::Passage(passage)) if passage.is_stream != errand.asked.stream => {
-            otherwise(errand, upstream, *passage, outlet).await
+            otherwise(errand, *passage, &mut censor, outlet).await
         }
         Ok(Opened::Passage(passage)) if passage.is_stream => {
             stream(errand, upstream, *passage, outlet).await
         }
-        Ok(Opened::Passage(passage)) => whole(upstream, *passage).await,
-    }
+        Ok(Opened::Passage(passage)) => whole(*passage).await,
+    };
+    censor.redact(&mut done.reply);
+    done
 }
 
 pub(super) fn refused(fault: CallFault) -> Done {
@@ -63,12 +65,14 @@ pub(super) fn refused(fault: CallFault) -> Done {
 /// A stream that nobody asked for, or none where one was asked for: told as it was wanted.
 async fn otherwise(
     errand: &Errand<'_>,
-    upstream: &Upstream,
     mut passage: Passage,
+    censor: &mut Censor<'_>,
     outlet: &mut Outlet,
 ) -> Done {
     while passage.next().await.is_some() {}
-    let reply = passage.reply().map_err(|fault| upstream.hide(fault));
+    let mut reply = passage.reply();
+    // It is told anew, from the reply.
+    censor.redact(&mut reply);
     let last = match &reply {
         Ok(reply) => tell(errand, reply, outlet),
         Err(fault) => Last::Refuse(Refusal::of_call(fault)),
@@ -76,10 +80,10 @@ async fn otherwise(
     Done { reply, last, filtered: false }
 }
 
-async fn whole(upstream: &Upstream, mut passage: Passage) -> Done {
+async fn whole(mut passage: Passage) -> Done {
     let headers = passed(&passage.headers);
     let piece = passage.next().await;
-    let reply = passage.reply().map_err(|fault| upstream.hide(fault));
+    let reply = passage.reply();
     let last = match (piece, &reply) {
         (Some(piece), _) => Last::Answer(Answer::Whole { status: 200, headers, body: piece.bytes }),
         (None, Err(fault)) => Last::Refuse(Refusal::of_call(fault)),
@@ -106,7 +110,7 @@ async fn stream(
             outlet.piece(piece.bytes).await;
         }
     }
-    let reply = passage.reply().map_err(|fault| upstream.hide(fault));
+    let reply = passage.reply();
     if let (Err(fault), true) = (&reply, last.is_empty() || broken) {
         // It was cut, perhaps within an event: who reads it must not take it for whole.
         if broken {

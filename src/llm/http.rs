@@ -7,12 +7,15 @@
 //!    └─ never reached ─► fault, charge nothing
 //! ```
 
+use super::redaction::{Redactor, Secret};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, Proxy, RequestBuilder, Response, StatusCode};
 use std::error::Error as _;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{CallFault, Fault, FaultKind, Headers, Witness};
 use tokio::time::timeout;
@@ -38,11 +41,23 @@ const MOST: usize = 32 << 20;
 /// Of an answer that only says what is wrong.
 const MOST_OF_ERROR: usize = 64 << 10;
 
-/// A client with its own pool of connections.
-pub(super) fn client() -> Result<Client, Fault> {
+/// A client with its own pool of connections. A proxy is used only where the campaign names one:
+/// what the environment says of proxies is not for requests that carry keys.
+pub(super) fn client(proxy: Option<&str>) -> Result<Client, Fault> {
     // The first of the process counts; any later is the same.
     rustls::crypto::ring::default_provider().install_default().ok();
-    Client::builder()
+    let broken = |error: reqwest::Error| {
+        let why = with_causes(&error);
+        Fault::new(FaultKind::ModelPermanent, format!("no HTTP client: {why}"))
+    };
+    let client = match proxy {
+        None => Client::builder().no_proxy(),
+        Some(proxy) => {
+            let proxy = Proxy::all(proxy).map_err(broken)?;
+            Client::builder().no_proxy().proxy(proxy)
+        }
+    };
+    client
         .connect_timeout(CONNECTING)
         // A provider that moves would be sent the key elsewhere.
         .redirect(Policy::none())
@@ -50,7 +65,7 @@ pub(super) fn client() -> Result<Client, Fault> {
         .http2_max_header_list_size(MOST_OF_ERROR as u32)
         .user_agent(concat!("synthd/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| Fault::new(FaultKind::ModelPermanent, format!("no HTTP client: {error}")))
+        .map_err(broken)
 }
 
 /// An answer whose body has not been read.
@@ -61,6 +76,8 @@ pub(super) struct Answer {
     response: Response,
     idle: Duration,
     witness: Witness,
+    /// Taken out of all that is said.
+    secret: Option<Arc<Secret>>,
 }
 
 /// Sends a request; whoever answers, with whatever status.
@@ -68,11 +85,22 @@ pub(super) async fn send(
     request: RequestBuilder,
     patience: Patience,
     witness: &Witness,
+    secret: Option<Arc<Secret>>,
 ) -> Result<Answer, CallFault> {
     match timeout(patience.first_byte, request.send()).await {
-        Ok(Ok(response)) => Ok(Answer::of(response, patience.idle, witness.clone())),
+        Ok(Ok(response)) => Ok(Answer::of(response, patience.idle, witness.clone(), secret)),
         Ok(Err(error)) => Err(unsent(&error)),
         Err(_) => Err(silent("it does not answer")),
+    }
+}
+
+/// Providers repeat what they were sent.
+fn redact(headers: &mut HeaderMap, secret: &Secret) {
+    for value in headers.values_mut() {
+        let clean = secret.redacted(value.as_bytes().to_vec());
+        if let Ok(clean) = HeaderValue::from_bytes(&clean) {
+            *value = clean;
+        }
     }
 }
 
@@ -86,13 +114,22 @@ fn kept(headers: &HeaderMap) -> Headers {
 impl Answer {
     /// One that somebody gave before.
     pub(super) fn recorded(response: http::Response<Vec<u8>>, witness: Witness) -> Self {
-        Self::of(Response::from(response), Patience::default().idle, witness)
+        Self::of(Response::from(response), Patience::default().idle, witness, None)
     }
 
-    fn of(mut response: Response, idle: Duration, witness: Witness) -> Self {
-        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+    fn of(
+        mut response: Response,
+        idle: Duration,
+        witness: Witness,
+        secret: Option<Arc<Secret>>,
+    ) -> Self {
+        let (status, mut headers) = (response.status(), std::mem::take(response.headers_mut()));
+        if let Some(secret) = &secret {
+            redact(&mut headers, secret);
+        }
         witness.answered(status.as_u16(), kept(&headers));
-        Self { status, headers, response, idle, witness }
+        let secret = secret.filter(|secret| !status.is_success() || !secret.is_placeholder());
+        Self { status, headers, response, idle, witness, secret }
     }
 
     pub(super) fn is_events(&self) -> bool {
@@ -122,28 +159,78 @@ impl Answer {
     }
 
     fn bounded(self, most: usize) -> impl Stream<Item = Result<Bytes, CallFault>> + Send {
-        let (body, idle) = (Box::pin(self.response.bytes_stream()), self.idle);
-        let start = (body, self.witness, 0);
-        futures_util::stream::unfold(start, move |(mut body, witness, before)| async move {
-            // After an error there is nothing more.
-            if before > most {
-                return None;
-            }
-            let ended = usize::MAX;
-            let (item, read) = match timeout(idle, body.next()).await {
-                Err(_) => (Err(silent("it stopped in the middle of its answer")), ended),
-                Ok(None) => return None,
-                Ok(Some(Err(error))) => (Err(cut(&error)), ended),
-                Ok(Some(Ok(piece))) if before + piece.len() > most => (Err(too_long(most)), ended),
-                Ok(Some(Ok(piece))) => {
-                    let read = before + piece.len();
-                    witness.received(&piece);
-                    (Ok(piece), read)
-                }
-            };
-            Some((item, (body, witness, read)))
+        let body = Body {
+            raw: Box::pin(raw(self.response, self.idle, most).fuse()),
+            redactor: self.secret.map(Redactor::new),
+            witness: self.witness,
+            failed: None,
+        };
+        futures_util::stream::unfold(body, |mut body| async move {
+            let next = body.next().await?;
+            Some((next, body))
         })
     }
+}
+
+/// A body on its way, without the key.
+struct Body {
+    raw: Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>,
+    redactor: Option<Redactor>,
+    witness: Witness,
+    failed: Option<CallFault>,
+}
+
+impl Body {
+    async fn next(&mut self) -> Option<Result<Bytes, CallFault>> {
+        loop {
+            let piece = match self.raw.next().await {
+                Some(Ok(piece)) => match &mut self.redactor {
+                    Some(redactor) => redactor.push(piece),
+                    None => piece,
+                },
+                Some(Err(fault)) => {
+                    self.failed = Some(fault);
+                    continue;
+                }
+                // What was kept comes before what ended it.
+                None => match self.redactor.take().map(|mut redactor| redactor.end()) {
+                    Some(rest) if !rest.is_empty() => rest,
+                    _ => return self.failed.take().map(Err),
+                },
+            };
+            if !piece.is_empty() {
+                self.witness.received(&piece);
+                return Some(Ok(piece));
+            }
+        }
+    }
+}
+
+/// The body as it comes: each piece in time, and all together no longer than `most`.
+fn raw(
+    response: Response,
+    idle: Duration,
+    most: usize,
+) -> impl Stream<Item = Result<Bytes, CallFault>> + Send {
+    let start = (Box::pin(response.bytes_stream()), 0);
+    futures_util::stream::unfold(start, move |(mut body, before)| async move {
+        // After an error there is nothing more.
+        if before > most {
+            return None;
+        }
+        let ended = usize::MAX;
+        let (item, read) = match timeout(idle, body.next()).await {
+            Err(_) => (Err(silent("it stopped in the middle of its answer")), ended),
+            Ok(None) => return None,
+            Ok(Some(Err(error))) => (Err(cut(&error)), ended),
+            Ok(Some(Ok(piece))) if before + piece.len() > most => (Err(too_long(most)), ended),
+            Ok(Some(Ok(piece))) => {
+                let read = before + piece.len();
+                (Ok(piece), read)
+            }
+        };
+        Some((item, (body, read)))
+    })
 }
 
 async fn collect(

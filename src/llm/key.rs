@@ -1,11 +1,10 @@
 //! A provider's key on its way into a request, and kept out of everything else.
 
+use super::redaction::Secret;
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
-use synthd_actors::model::{CallFault, Fault, FaultKind};
-
-const INSTEAD: &str = "[the key]";
+use std::sync::Arc;
+use synthd_actors::model::{Fault, FaultKind};
 
 /// Where a key goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +18,7 @@ pub(super) struct Key {
     name: HeaderName,
     value: HeaderValue,
     /// The same, to be found in what is told.
-    secret: SecretString,
+    pub(super) secret: Arc<Secret>,
 }
 
 impl Key {
@@ -33,30 +32,11 @@ impl Key {
         });
         let mut value = value?;
         value.set_sensitive(true);
-        Ok(Self { name, value, secret: SecretString::from(key) })
+        Ok(Self { name, value, secret: Arc::new(Secret::new(key)) })
     }
 
     pub(super) fn put(&self, request: RequestBuilder) -> RequestBuilder {
         request.header(&self.name, &self.value)
-    }
-
-    /// Bytes without the key in them.
-    pub(super) fn out_of(&self, bytes: Vec<u8>) -> Vec<u8> {
-        without(bytes, self.secret.expose_secret().as_bytes(), INSTEAD)
-    }
-
-    /// A text without the key in it, before any of it is cut off.
-    pub(super) fn without(key: Option<&Self>, text: String) -> String {
-        match key {
-            Some(key) => text.replace(key.secret.expose_secret(), INSTEAD),
-            None => text,
-        }
-    }
-
-    /// Providers repeat what they were sent.
-    pub(super) fn hide(key: Option<&Self>, mut fault: CallFault) -> CallFault {
-        fault.fault.message = Self::without(key, fault.fault.message);
-        fault
     }
 }
 

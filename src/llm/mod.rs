@@ -13,6 +13,7 @@ mod named;
 mod ollama;
 mod openai;
 mod provider;
+mod redaction;
 mod responses;
 mod retry_after;
 mod scripted;
@@ -22,6 +23,7 @@ mod upstream;
 pub use events::data as event_data;
 pub use http::Patience;
 pub use key::without;
+pub use provider::Censor;
 pub use scripted::{Behaviour, ScriptedModel};
 pub use upstream::{Family, Opened, Passage, Upstream};
 

@@ -5,11 +5,13 @@ use super::events::{self, Assemble};
 use super::faults;
 use super::http::{self, Answer};
 use super::key::{Key, KeyIn};
+use super::redaction::{self, Joint, Secret};
 use super::tape::Way;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Url};
 use serde_json::Value;
+use std::sync::Arc;
 use synthd_actors::model::{
     CallFault, Charge, ChatReply, Endpoint, Fault, FaultKind, Headers, Witness,
 };
@@ -37,7 +39,13 @@ impl Provider {
         let key = key.map(|(place, key)| Key::new(place, key)).transpose()?;
         let url = url(&endpoint.base_url, path)?;
         let dialect = endpoint.dialect.clone();
-        Ok(Self { client: http::client()?, url, dialect, key, way: way.into() })
+        Ok(Self {
+            client: http::client(endpoint.proxy.as_deref())?,
+            url,
+            dialect,
+            key,
+            way: way.into(),
+        })
     }
 
     /// One attempt.
@@ -47,9 +55,8 @@ impl Provider {
         headers: &[(&str, &str)],
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        let witness = &context.witness;
         // Whenever this ends, and however early.
-        let _censor = self.censor(witness);
+        let mut censor = self.censor(&context.witness);
         let replied = async {
             let answer = self.send(Bytes::from(body.to_string()), headers, context).await?;
             match answer.status.is_success() {
@@ -57,7 +64,9 @@ impl Provider {
                 false => self.refused(answer).await,
             }
         };
-        replied.await.map_err(|fault| self.hide(fault))
+        let mut replied = replied.await;
+        censor.redact(&mut replied);
+        replied
     }
 
     /// Whoever answers, with whatever status.
@@ -72,8 +81,13 @@ impl Provider {
             Way::Tape(tape) => return tape.answer(&body, context).await,
         };
         let witness = &context.witness;
+        // The key may be in what was said before, and has no place there.
+        let body = match &self.key {
+            Some(key) if !key.secret.is_placeholder() => key.secret.redacted(body.into()).into(),
+            _ => body,
+        };
         let own = [("content-type", JSON), ("accept", STREAM_OR_JSON)];
-        let kept: Headers = own.iter().chain(headers).map(owned).collect();
+        let kept: Headers = own.iter().chain(headers).map(|header| self.owned(header)).collect();
         witness.sent(self.url.as_str(), &self.dialect, kept, &body);
         let mut post = self.client.post(self.url.clone());
         post = post.header(CONTENT_TYPE, HeaderValue::from_static(JSON));
@@ -84,21 +98,44 @@ impl Provider {
         if let Some(key) = &self.key {
             post = key.put(post);
         }
-        http::send(post.body(body), patience, witness).await
+        let sent = http::send(post.body(body), patience, witness, self.secret()).await;
+        sent.map_err(|fault| self.hide(fault))
     }
 
-    pub(super) fn censor<'a>(&'a self, witness: &'a Witness) -> Censor<'a> {
-        Censor { key: self.key.as_ref(), witness }
+    fn secret(&self) -> Option<Arc<Secret>> {
+        self.key.as_ref().map(|key| key.secret.clone())
     }
 
-    pub(super) fn hide(&self, fault: CallFault) -> CallFault {
-        Key::hide(self.key.as_ref(), fault)
+    fn owned(&self, (name, value): &(&str, &str)) -> (String, String) {
+        let value = (*value).to_owned();
+        let value = match &self.key {
+            Some(key) => key.secret.redacted_text(value),
+            None => value,
+        };
+        ((*name).to_owned(), value)
+    }
+
+    /// For the events of a stream that go on one by one.
+    pub(super) fn joint(&self) -> Option<Joint> {
+        self.secret().filter(|secret| !secret.is_placeholder()).map(Joint::new)
+    }
+
+    pub(super) fn censor<'a>(&self, witness: &'a Witness) -> Censor<'a> {
+        let secret = self.secret().filter(|secret| !secret.is_placeholder());
+        Censor { secret, witness, found: None }
+    }
+
+    fn hide(&self, mut fault: CallFault) -> CallFault {
+        if let Some(key) = &self.key {
+            key.secret.redact_fault(&mut fault.fault);
+        }
+        fault
     }
 
     /// What a refusal says, and what that means.
     pub(super) async fn complaint(&self, answer: Answer) -> (String, CallFault) {
         let (status, headers) = (answer.status, answer.headers.clone());
-        let said = Key::without(self.key.as_ref(), answer.complaint().await);
+        let said = answer.complaint().await;
         let mut fault = self.hide(faults::refused(status, &headers, &said));
         if faults::is_filtered(status, &said) {
             // Some hosts charge for what their filter has read.
@@ -109,8 +146,7 @@ impl Provider {
 
     async fn refused(&self, answer: Answer) -> Result<ChatReply, CallFault> {
         let (status, headers) = (answer.status, answer.headers.clone());
-        // Before any of it is cut off.
-        let said = Key::without(self.key.as_ref(), answer.complaint().await);
+        let said = answer.complaint().await;
         if faults::is_filtered(status, &said) {
             return Ok(faults::filtered());
         }
@@ -121,28 +157,44 @@ impl Provider {
 fn url(base: &str, path: &str) -> Result<Url, Fault> {
     let url = format!("{}/{path}", base.trim_end_matches('/'));
     Url::parse(&url).map_err(|error| {
-        Fault::new(FaultKind::ModelPermanent, format!("{url} is no address: {error}"))
+        // What is no address may be a key, and is not repeated.
+        let what = format!("the provider's base_url is no address: {error}");
+        Fault::new(FaultKind::ModelPermanent, what)
     })
 }
 
-fn owned((name, value): &(&str, &str)) -> (String, String) {
-    ((*name).to_owned(), (*value).to_owned())
+/// What is heard of an answer is already without the key, but for one that is spread over the
+/// events of a stream: this takes that out of the reply, and out of the record.
+pub struct Censor<'a> {
+    secret: Option<Arc<Secret>>,
+    witness: &'a Witness,
+    /// Whether the key was in what was understood; none before that is known.
+    found: Option<bool>,
 }
 
-/// Takes the key out of what is kept of an answer: providers repeat what they were sent.
-pub(super) struct Censor<'a> {
-    key: Option<&'a Key>,
-    witness: &'a Witness,
+impl Censor<'_> {
+    pub fn redact(&mut self, replied: &mut Result<ChatReply, CallFault>) {
+        let Some(secret) = &self.secret else { return };
+        match replied {
+            Ok(reply) => {
+                let found = secret.redact_reply(reply);
+                self.found = Some(found || self.found == Some(true));
+            }
+            Err(failure) => {
+                secret.redact_fault(&mut failure.fault);
+                self.found = Some(true);
+            }
+        }
+    }
 }
 
 impl Drop for Censor<'_> {
     fn drop(&mut self) {
-        let Some(key) = self.key else { return };
+        let Some(secret) = self.secret.as_ref().filter(|_| self.found != Some(false)) else {
+            return;
+        };
         self.witness.censor(|exchange| {
-            exchange.response = key.out_of(std::mem::take(&mut exchange.response));
-            for (_, value) in &mut exchange.response_headers {
-                *value = Key::without(Some(key), std::mem::take(value));
-            }
+            exchange.response = redaction::rejoined(secret, &exchange.response);
         });
     }
 }

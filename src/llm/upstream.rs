@@ -12,7 +12,8 @@ use super::faults;
 use super::http::Answer;
 use super::key::KeyIn;
 use super::openai::{self, OpenAiChat};
-use super::provider::Provider;
+use super::provider::{Censor, Provider};
+use super::redaction::Joint;
 use super::responses::{self, Assembly as ResponsesAssembly, Responses};
 use super::tape::Way;
 use super::{anthropic::Assembly as MessagesAssembly, openai::Assembly as ChatAssembly};
@@ -126,10 +127,10 @@ impl Upstream {
         headers: &[(&str, &str)],
         context: &CallContext,
     ) -> Result<Opened, CallFault> {
-        let sent = provider.send(body, headers, context).await;
-        let answer = sent.map_err(|fault| provider.hide(fault))?;
+        let answer = provider.send(body, headers, context).await?;
         if answer.status.is_success() {
-            return Ok(Opened::Passage(Box::new(Passage::new(answer, self.family))));
+            let passage = Passage::new(answer, self.family, provider.joint());
+            return Ok(Opened::Passage(Box::new(passage)));
         }
         let (status, headers) = (answer.status, answer.headers.clone());
         let (body, fault) = provider.complaint(answer).await;
@@ -137,13 +138,8 @@ impl Upstream {
         Ok(Opened::Refused { status, headers, body, fault, filtered })
     }
 
-    /// A fault without the key in it: providers repeat what they were sent.
-    pub fn hide(&self, fault: CallFault) -> CallFault {
-        self.provider.hide(fault)
-    }
-
-    /// Takes the key out of what the witness saw, whenever the guard is dropped.
-    pub fn censor<'a>(&'a self, witness: &'a Witness) -> impl Drop + use<'a> {
+    /// Takes the key out of the reply, and out of what the witness saw, whenever it is dropped.
+    pub fn censor<'a>(&self, witness: &'a Witness) -> Censor<'a> {
         self.provider.censor(witness)
     }
 }
@@ -160,6 +156,10 @@ pub struct Passage {
     assembly: Assembly,
     failed: Option<CallFault>,
     ended: bool,
+    /// Takes out a key that is spread over several events.
+    joint: Option<Joint>,
+    /// What has been looked at, and may go on.
+    looked_at: VecDeque<Piece>,
 }
 
 /// One piece of an answer.
@@ -171,8 +171,14 @@ pub struct Piece {
     pub is_broken: bool,
 }
 
+impl Piece {
+    fn of(bytes: Bytes) -> Self {
+        Self { bytes, is_last: false, is_broken: false }
+    }
+}
+
 impl Passage {
-    fn new(mut answer: Answer, family: Family) -> Self {
+    fn new(mut answer: Answer, family: Family, joint: Option<Joint>) -> Self {
         let assembly = match family {
             Family::OpenAiChat => Assembly::Chat(ChatAssembly::default()),
             Family::Anthropic => Assembly::Messages(MessagesAssembly::default()),
@@ -187,33 +193,45 @@ impl Passage {
             assembly,
             failed: None,
             ended: false,
+            joint,
+            looked_at: VecDeque::new(),
         }
     }
 
     /// The next event as it came; all of a body that is no stream. None after the last, and
     /// after what broke it off.
     pub async fn next(&mut self) -> Option<Piece> {
-        if self.ended || self.failed.is_some() {
-            return None;
-        }
-        if !self.is_stream {
-            return self.whole().await;
-        }
         loop {
-            if let Some(event) = self.waiting.pop_front() {
-                return Some(self.look(event));
+            if let Some(piece) = self.looked_at.pop_front() {
+                return Some(piece);
             }
-            match self.pieces.next().await {
-                Some(Ok(piece)) => self.waiting.extend(self.splitter.push(&piece)),
-                Some(Err(fault)) => {
-                    self.failed = Some(fault);
-                    return None;
+            if self.ended || self.failed.is_some() {
+                return None;
+            }
+            if !self.is_stream {
+                return self.whole().await;
+            }
+            match self.waiting.pop_front() {
+                Some(event) => self.look(event),
+                None => self.read_on().await,
+            }
+        }
+    }
+
+    async fn read_on(&mut self) {
+        match self.pieces.next().await {
+            Some(Ok(piece)) => self.waiting.extend(self.splitter.push(&piece)),
+            Some(Err(fault)) => {
+                self.failed = Some(fault);
+                self.let_go();
+            }
+            None => {
+                let rest = std::mem::take(&mut self.splitter).rest();
+                if !rest.is_empty() {
+                    self.look(rest);
                 }
-                None => {
-                    self.ended = true;
-                    let rest = std::mem::take(&mut self.splitter).rest();
-                    return (!rest.is_empty()).then(|| self.look(rest));
-                }
+                self.ended = true;
+                self.let_go();
             }
         }
     }
@@ -246,7 +264,7 @@ impl Passage {
     }
 
     /// Understands an event on its way. What it breaks off with goes on as it is.
-    fn look(&mut self, event: Bytes) -> Piece {
+    fn look(&mut self, event: Bytes) {
         let data = events::data(&event);
         let taken = match data.trim().is_empty() {
             true => Ok(ControlFlow::Continue(())),
@@ -260,7 +278,25 @@ impl Passage {
             }
         };
         self.ended |= is_last;
-        Piece { bytes: event, is_last, is_broken }
+        match &mut self.joint {
+            None => self.looked_at.push_back(Piece { bytes: event, is_last, is_broken }),
+            Some(joint) => {
+                let free = joint.push(event);
+                self.looked_at.extend(free.into_iter().map(Piece::of));
+                if is_last {
+                    self.let_go();
+                    if let Some(last) = self.looked_at.back_mut() {
+                        (last.is_last, last.is_broken) = (true, is_broken);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nothing more comes that could be the rest of a key.
+    fn let_go(&mut self) {
+        let held = self.joint.as_mut().map(Joint::end).unwrap_or_default();
+        self.looked_at.extend(held.into_iter().map(Piece::of));
     }
 
     /// What was said all together, or why it is no reply.

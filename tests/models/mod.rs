@@ -14,6 +14,7 @@ mod gateway_responses;
 mod gateway_shapes;
 pub(crate) mod host;
 mod money;
+mod redaction;
 mod replay;
 mod strangers;
 

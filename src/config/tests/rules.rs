@@ -52,10 +52,15 @@ fn providers_that_cannot_be_asked_are_told() {
         "[providers.\"My Own\"]\ndialect = \"vllm\"",
         "[providers.scripted]\nfree = true",
         "[[models]]\nname = \"opnai/gpt\"",
+        "[providers.mine]\ndialect = \"vllm\"\nbase_url = \"http://h:hunter2/v1\"",
+        "[providers.mine]\ndialect = \"vllm\"\nbase_url = \"https://h/v1#sk-secret\"",
+        "[providers.mine]\ndialect = \"vllm\"\nproxy = \"http://u:hunter2@h:1\"",
+        "[providers.mine]\ndialect = \"vllm\"\nproxy = \"http://h:1/x\"",
+        "[providers.vllm]\nkey_env = \"A\"\nproxy = \"http://h:1\"",
     ]
     .map(only_mistake)
     .into();
-    assert!(!found.join("").contains("sk-secret"));
+    assert!(!found.join("").contains("sk-secret") && !found.join("").contains("hunter2"));
     let shown = errors(&format!("{MINIMAL}[providers.mine]\napi_key = \"sk-secret\"")).render();
     assert!(!shown.contains("sk-secret"), "{shown}");
     assert_snapshot!(found.join("\n"));
