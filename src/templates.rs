@@ -1,14 +1,18 @@
 //! Where templates come from: the binary, and directories of one's own.
 
+use crate::config::{Mistake, one_of};
 use crate::error::{Code, Error, Result};
+use std::fmt;
 use std::path::{Path, PathBuf};
-use synthd_actors::task::{Catalog, TemplateError};
+use synthd_actors::task::{Catalog, TemplateError, Unknown};
 
 /// `(id, text)` of every shipped template.
 pub const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
 
 /// More than anybody writes by hand.
 const MAX_TEMPLATE: u64 = 4 << 20;
+/// Templates whose mistakes are shown.
+const MAX_SHOWN: usize = 20;
 
 /// The shipped templates, and over them those below `directories`.
 pub fn load(directories: &[PathBuf]) -> Result<Catalog> {
@@ -73,21 +77,72 @@ fn unreadable(path: &Path, error: std::io::Error) -> Error {
     Error::new(Code::TemplateInvalid, format!("cannot read {}", path.display())).because(error)
 }
 
+/// A template that makes no task, as people are told of it: with its file, line and a caret.
+pub fn unusable(error: &TemplateError, text: &str, directories: &[PathBuf]) -> Error {
+    refused(1, &shown(error, text, directories))
+}
+
+/// The mistake alone.
+pub fn shown(error: &TemplateError, text: &str, directories: &[PathBuf]) -> String {
+    described(error, &file_of(&error.template, directories), text)
+}
+
+/// The file a template was read from: of the last directory that has it.
+fn file_of(id: &str, directories: &[PathBuf]) -> String {
+    let own = directories.iter().rev().map(|directory| directory.join(format!("{id}.yaml")));
+    let file = own.into_iter().find(|file| file.is_file());
+    file.map_or_else(|| format!("templates/{id}.yaml"), |file| file.display().to_string())
+}
+
 fn invalid(errors: &[TemplateError], sources: &[(String, String, Option<PathBuf>)]) -> Error {
-    let lines: Vec<String> = errors.iter().map(|error| describe(error, sources)).collect();
-    let many = if errors.len() == 1 { "a template is" } else { "templates are" };
-    Error::new(Code::TemplateInvalid, format!("{many} not usable\n  {}", lines.join("\n  ")))
+    let shown: String = errors.iter().take(MAX_SHOWN).map(|error| of(error, sources)).collect();
+    let left = errors.len().saturating_sub(MAX_SHOWN);
+    let more = if left > 0 { format!("and {left} more templates\n") } else { String::new() };
+    refused(errors.len(), &(shown + &more))
+}
+
+fn refused(count: usize, described: &str) -> Error {
+    let what = if count == 1 {
+        "a template is not usable".to_owned()
+    } else {
+        format!("{count} templates are not usable")
+    };
+    Error::new(Code::TemplateInvalid, what)
+        .because(Listing(described.trim_end().to_owned()))
         .hint("`synthd template schema` prints the format; docs/templates.md explains it")
 }
 
-fn describe(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> String {
+fn of(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> String {
     let found = sources.iter().rev().find(|(id, ..)| *id == error.template);
     let file = match found.and_then(|(_, _, path)| path.as_ref()) {
         Some(path) => path.display().to_string(),
         None => format!("templates/{}.yaml", error.template),
     };
-    match error.location {
-        Some((line, column)) => format!("{file}:{line}:{column}: {}", error.message),
-        None => format!("{file}: {}", error.message),
+    described(error, &file, found.map_or("", |(_, text, _)| text))
+}
+
+fn described(error: &TemplateError, path: &str, text: &str) -> String {
+    let TemplateError { location, length, ref message, .. } = *error;
+    let hint = error.unknown.as_ref().map(among);
+    Mistake { path, text, location, length, message, hint }.render()
+}
+
+fn among(unknown: &Unknown) -> String {
+    if unknown.known.is_empty() {
+        return "the template has no parameters; add them under `parameters`".to_owned();
+    }
+    let known: Vec<&str> = unknown.known.iter().map(String::as_str).collect();
+    one_of(&unknown.word, &known)
+}
+
+/// What is wrong with templates, on lines of its own.
+#[derive(Debug)]
+struct Listing(String);
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "these lines:\n\n{}\n", self.0)
     }
 }
+
+impl std::error::Error for Listing {}

@@ -3,21 +3,18 @@
 
 use super::plan::{Planner, Skipped};
 use crate::episode::World;
-use crate::episode::{answered, run_own};
+use crate::episode::missing_programs;
 use crate::model::{
     CampaignConfig, CampaignName, CampaignRecord, CampaignState, Entry, EpisodeRecord, Fault,
-    FaultKind, PlannedEpisode, SandboxSpec,
+    FaultKind, PlannedEpisode,
 };
 use crate::pool::PoolHandle;
 use crate::task::{Template, TemplateError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 const PLAN_CHUNK: usize = 1_000;
-/// For looking for a program.
-const PROBE: Duration = Duration::from_secs(10);
 
 /// A campaign that can run.
 pub struct Prepared {
@@ -191,28 +188,4 @@ fn lacking(template: &Template, missing: &HashMap<String, HashSet<String>>) -> O
     let lacks = template.requires.iter().map(String::as_str).filter(|r| missing.contains(*r));
     let lacks: Vec<&str> = lacks.collect();
     (!lacks.is_empty()).then(|| format!("the sandbox has no {}", lacks.join(", ")))
-}
-
-/// Asks a real sandbox, because that is where they must be.
-async fn missing_programs(
-    pool: &PoolHandle,
-    spec: &SandboxSpec,
-    wanted: &BTreeSet<&str>,
-) -> Result<HashSet<String>, Fault> {
-    let mut missing = HashSet::new();
-    if wanted.is_empty() {
-        return Ok(missing);
-    }
-    let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
-    for program in wanted {
-        let plain = program.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
-        let found = plain && {
-            let command = format!("command -v {program}");
-            answered(run_own(lease.sandbox(), &command, PROBE).await?)?.end.success()
-        };
-        if !found {
-            missing.insert((*program).to_owned());
-        }
-    }
-    Ok(missing)
 }

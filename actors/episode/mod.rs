@@ -4,6 +4,7 @@ mod actor;
 mod milestones;
 mod own;
 mod phase;
+mod programs;
 mod repeat;
 mod run;
 mod turns;
@@ -13,8 +14,8 @@ mod world;
 
 pub use actor::{EpisodeActor, Exit, Orders, launch};
 pub use milestones::potential;
-pub(crate) use own::{answered, run_own};
 pub use phase::Phase;
+pub(crate) use programs::missing_programs;
 pub use repeat::repeats;
 pub use run::{Conclusion, lay_task};
 pub use verify::verify_snapshot;

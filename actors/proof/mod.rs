@@ -3,14 +3,15 @@
 #[cfg(test)]
 mod tests;
 
-use crate::episode::{lay_task, potential, verify_snapshot};
+use crate::episode::{lay_task, missing_programs, potential, verify_snapshot};
 use crate::model::{
     ChatReply, CheckResult, Deed, ExecRequest, Fault, FaultKind, FinishReason, Move, SandboxSpec,
     Task, Usage, Verdict,
 };
 use crate::pool::{Lease, PoolHandle};
 use crate::scaffold::Scaffold;
-use crate::task::Template;
+use crate::task::{Template, TemplateError};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a proof works with.
@@ -28,6 +29,8 @@ pub struct SeedProof {
     pub turns: u32,
     /// What does not hold; empty for a proven template.
     pub problems: Vec<String>,
+    /// Why there is no task to try; none for one that was tried.
+    pub unusable: Option<TemplateError>,
 }
 
 /// A run of some moves: how far they came.
@@ -46,24 +49,39 @@ impl Prover {
         let (task, twin) = match rendered {
             Ok(pair) => pair,
             Err(error) => {
-                return Ok(SeedProof { problems: vec![error.to_string()], ..SeedProof::default() });
+                return Ok(SeedProof { unusable: Some(error), ..SeedProof::default() });
             }
         };
         let mut proof = SeedProof {
             digest: task.cluster.clone(),
             turns: u32::try_from(task.solution.len() + 1).unwrap_or(u32::MAX),
-            problems: Vec::new(),
+            ..SeedProof::default()
         };
         if task != twin {
             proof.problems.push("rendering it twice gives different bytes".to_owned());
         }
         self.shape(&task, &mut proof);
+        let lacking = self.lacking(&task).await?;
+        if !lacking.is_empty() {
+            proof.problems.extend(lacking);
+            return Ok(proof);
+        }
         match self.behaviour(&task, &mut proof).await {
             Err(fault) if fault.kind == FaultKind::TaskSetup => proof.problems.push(fault.message),
             Err(fault) => return Err(fault),
             Ok(()) => {}
         }
         Ok(proof)
+    }
+
+    /// What the sandbox lacks of what the template requires: without it nothing is proven.
+    async fn lacking(&self, task: &Task) -> Result<Vec<String>, Fault> {
+        let wanted: BTreeSet<&str> = task.requires.iter().map(String::as_str).collect();
+        let missing = missing_programs(&self.pool, &self.spec, &wanted).await?;
+        let lacks = wanted.into_iter().filter(|program| missing.contains(*program));
+        Ok(lacks
+            .map(|program| format!("it requires {program}, which the sandbox does not have"))
+            .collect())
     }
 
     fn shape(&self, task: &Task, proof: &mut SeedProof) {
@@ -90,11 +108,22 @@ impl Prover {
         }
         let oracle = self.play(task, &task.solution).await?;
         self.judge_oracle(task, &oracle, proof);
+        let mut unfailed = passed_checks(&nothing.verdict);
         for cheat in &task.verification.cheats {
             let cheated = self.play(task, &cheat.moves).await?;
             if cheated.verdict.passed {
                 proof.problems.push(format!("the cheat {:?} solves it", cheat.name));
             }
+            let passed = passed_checks(&cheated.verdict);
+            unfailed.retain(|name| passed.contains(name));
+        }
+        // Where the whole is not proof against nothing, that has been told.
+        if !nothing.verdict.passed {
+            proof.problems.extend(unfailed.iter().map(|name| {
+                format!(
+                    "the check {name:?} proves nothing: neither doing nothing nor a cheat fails it"
+                )
+            }));
         }
         Ok(())
     }
@@ -159,6 +188,10 @@ impl Prover {
         }
         Ok(None)
     }
+}
+
+fn passed_checks(verdict: &Verdict) -> Vec<String> {
+    verdict.checks.iter().filter(|check| check.passed).map(|check| check.name.clone()).collect()
 }
 
 fn failed_checks(checks: &[CheckResult]) -> String {

@@ -43,6 +43,8 @@ fn every_broken_promise_is_named() {
         ("'has letter'", "'has start'", "milestones worth 0.25 hold at the start"),
         ("'has letter'", "'has nothing'", "milestones worth 0 of 0.25"),
         ("'is name me'", "flip", "does not agree with itself"),
+        ("'is name me'", "':'", "the check \"name\" proves nothing"),
+        ("difficulty: easy", "difficulty: easy\nrequires: [sh, absent]", "it requires absent,"),
     ] {
         in_test_system(Options::default(), move |kit| async move {
             let problems = proof(&kit, &letter(from, to)).await.problems;
@@ -60,6 +62,18 @@ fn doing_nothing_must_not_be_enough() {
         let template = Template::parse("unit/letter", &text).unwrap();
         let problems = proof(&kit, &template).await.problems;
         assert!(problems.contains(&"doing nothing solves it".to_owned()), "{problems:?}");
+    });
+}
+
+/// Told once by who tries several seeds, with its place.
+#[test]
+fn a_template_that_makes_no_task_is_no_proof() {
+    in_test_system(Options::default(), |kit| async move {
+        let proof = proof(&kit, &letter("'is name me'", "'is name {{ nobody }}'")).await;
+        let error = proof.unusable.unwrap();
+        assert_eq!((error.location, error.length), (Some((19, 37)), 6), "{}", error.message);
+        assert!(error.message.contains("`verification.checks.1.run`: `nobody`"), "{error}");
+        assert_eq!(error.unknown.unwrap().known, ["word"]);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use super::draw::Draw;
 use super::render::{self, Context};
+use super::trouble::Trouble;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -51,10 +52,11 @@ const LETTERS_AND_DIGITS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 impl OrderedParams {
     /// Draws every parameter; `derive` sees the ones before it.
-    pub(super) fn draw(&self, draw: &mut Draw) -> Result<Context, String> {
+    pub(super) fn draw(&self, draw: &mut Draw) -> Result<Context, Trouble> {
         let mut context = Context::new();
         for (name, spec) in &self.0 {
-            let value = spec.draw(draw, &context).map_err(|e| format!("parameter {name}: {e}"))?;
+            let value = spec.draw(draw, &context);
+            let value = value.map_err(|trouble| trouble.below(&format!("parameters.{name}")))?;
             context.insert(name.clone(), value);
         }
         Ok(context)
@@ -67,18 +69,31 @@ impl OrderedParams {
 }
 
 impl ParamSpec {
-    fn draw(&self, draw: &mut Draw, context: &Context) -> Result<Value, String> {
+    fn draw(&self, draw: &mut Draw, context: &Context) -> Result<Value, Trouble> {
+        let below = |key: &'static str| move |message: String| Trouble::at(key, message);
         match self {
-            Self::Choice(entries) => pick(entries, draw),
-            Self::Int { min, max } if min > max => Err(format!("min {min} is above max {max}")),
+            Self::Choice(entries) => pick(entries, draw).map_err(below("choice")),
+            Self::Int { min, max } if min > max => {
+                Err(Trouble::at("int", format!("min {min} is above max {max}")))
+            }
             Self::Int { min, max } => Ok(draw.between(*min, *max).into()),
             Self::Bool {} => Ok((draw.below(2) == 1).into()),
-            Self::Sample { from, count } => sample(from, *count, draw).map(Value::from),
-            Self::Shuffle(entries) => sample(entries, entries.len(), draw).map(Value::from),
+            Self::Sample { from, count } => {
+                sample(from, *count, draw).map(Value::from).map_err(below("sample"))
+            }
+            Self::Shuffle(entries) => {
+                sample(entries, entries.len(), draw).map(Value::from).map_err(below("shuffle"))
+            }
             Self::Token { length } => Ok(token(*length, draw).into()),
-            Self::List { count, of } => list(count, of, draw, context),
-            Self::Record(fields) => record(fields, draw, context),
-            Self::Derive(expression) => render::evaluate(expression, context),
+            Self::List { count, of } => {
+                list(count, of, draw, context).map_err(|trouble| trouble.below("list"))
+            }
+            Self::Record(fields) => {
+                record(fields, draw, context).map_err(|trouble| trouble.below("record"))
+            }
+            Self::Derive(expression) => {
+                render::evaluate(expression, context).map_err(|trouble| trouble.below("derive"))
+            }
         }
     }
 }
@@ -109,24 +124,27 @@ fn list(
     of: &ParamSpec,
     draw: &mut Draw,
     context: &Context,
-) -> Result<Value, String> {
+) -> Result<Value, Trouble> {
     let count = match count {
         Count::Exactly(count) => *count,
-        Count::Between { min, max } if min > max => return Err("count: min above max".to_owned()),
+        Count::Between { min, max } if min > max => {
+            return Err(Trouble::at("count", "min is above max"));
+        }
         Count::Between { min, max } => draw.between(*min, *max),
     };
     if !(0..=MAX_LIST).contains(&count) {
-        return Err(format!("a list of {count} entries; at most {MAX_LIST} are allowed"));
+        let what = format!("a list of {count} entries; at most {MAX_LIST} are allowed");
+        return Err(Trouble::at("count", what));
     }
-    let entries: Result<Vec<Value>, String> = (0..count).map(|_| of.draw(draw, context)).collect();
-    entries.map(Value::from)
+    let entries: Result<Vec<Value>, Trouble> = (0..count).map(|_| of.draw(draw, context)).collect();
+    entries.map(Value::from).map_err(|trouble| trouble.below("of"))
 }
 
-fn record(fields: &OrderedParams, draw: &mut Draw, context: &Context) -> Result<Value, String> {
+fn record(fields: &OrderedParams, draw: &mut Draw, context: &Context) -> Result<Value, Trouble> {
     let mut visible = context.clone();
     let mut map = serde_json::Map::new();
     for (name, spec) in &fields.0 {
-        let value = spec.draw(draw, &visible).map_err(|e| format!("{name}: {e}"))?;
+        let value = spec.draw(draw, &visible).map_err(|trouble| trouble.below(name))?;
         visible.insert(name.clone(), value.clone());
         map.insert(name.clone(), value);
     }

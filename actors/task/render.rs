@@ -1,7 +1,8 @@
 //! Rendering with minijinja: strict about undefined names, bounded in work.
 
+use super::trouble::{Spot, Trouble, Unknown};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -12,42 +13,53 @@ pub(super) type Context = BTreeMap<String, Value>;
 const FUEL: u64 = 20_000_000;
 
 /// Renders one string.
-pub(super) fn render(source: &str, context: &Context) -> Result<String, String> {
+pub(super) fn render(source: &str, context: &Context) -> Result<String, Trouble> {
     if !source.contains("{{") && !source.contains("{%") && !source.contains("{##") {
         return Ok(source.to_owned());
     }
     with_environment(|environment| environment.render_str(source, values(context)))
+        .map_err(|failure| failure.explain(source, context))
 }
 
 /// Evaluates an expression to a value.
-pub(super) fn evaluate(expression: &str, context: &Context) -> Result<Value, String> {
+pub(super) fn evaluate(expression: &str, context: &Context) -> Result<Value, Trouble> {
     let value = with_environment(|environment| {
         environment.compile_expression(expression)?.eval(values(context))
-    })?;
+    });
+    let value = value.map_err(|failure| failure.explain(expression, context))?;
     if value.is_undefined() {
-        return Err(format!("{expression:?} is undefined"));
+        return Err(undefined(expression, 0, expression, context));
     }
-    serde_json::to_value(&value).map_err(|error| error.to_string())
+    serde_json::to_value(&value).map_err(|error| Trouble::at("", error.to_string()))
 }
 
 fn values(context: &Context) -> minijinja::Value {
     minijinja::value::Serde(context).into()
 }
 
-/// Building an environment costs more than rendering most strings.
-fn with_environment<T>(
-    work: impl FnOnce(&Environment<'static>) -> Result<T, minijinja::Error>,
-) -> Result<T, String> {
-    thread_local! {
-        static ENVIRONMENT: Result<Environment<'static>, String> = environment();
-    }
-    ENVIRONMENT.with(|environment| match environment {
-        Ok(environment) => work(environment).map_err(explain),
-        Err(error) => Err(error.clone()),
-    })
+/// Why there is no result.
+enum Failure {
+    NoEnvironment(String),
+    Render(Error),
 }
 
-fn environment() -> Result<Environment<'static>, String> {
+/// Building an environment costs more than rendering most strings. What fails is done again
+/// where undefined values remember their names, which costs too much to be done always.
+fn with_environment<T>(
+    work: impl Fn(&Environment<'static>) -> Result<T, Error>,
+) -> Result<T, Failure> {
+    thread_local! {
+        static PLAIN: Result<Environment<'static>, String> = environment(false);
+        static TELLING: Result<Environment<'static>, String> = environment(true);
+    }
+    let run = |environment: &Result<Environment<'static>, String>| match environment {
+        Ok(environment) => work(environment).map_err(Failure::Render),
+        Err(error) => Err(Failure::NoEnvironment(error.clone())),
+    };
+    PLAIN.with(run).or_else(|_| TELLING.with(run))
+}
+
+fn environment(telling: bool) -> Result<Environment<'static>, String> {
     let mut environment = Environment::new();
     let syntax = SyntaxConfig::builder()
         // The shell's ${#name} must not open a comment.
@@ -56,24 +68,57 @@ fn environment() -> Result<Environment<'static>, String> {
         .lstrip_blocks(true)
         .keep_trailing_newline(true)
         .build()
-        .map_err(explain)?;
+        .map_err(|error| error.to_string())?;
     environment.set_syntax(syntax);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_fuel(Some(FUEL));
+    environment.set_debug(telling);
     Ok(environment)
 }
 
-fn explain(error: minijinja::Error) -> String {
-    use std::error::Error;
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(&format!(": {inner}"));
-        cause = inner.source();
+impl Failure {
+    fn explain(self, source: &str, context: &Context) -> Trouble {
+        let error = match self {
+            Self::NoEnvironment(why) => return Trouble::at("", why),
+            Self::Render(error) => error,
+        };
+        let range = error.range().unwrap_or(0..0);
+        let detail = error.detail().unwrap_or_default();
+        if let Some(name) = undefined_name(detail) {
+            return undefined(name, range.start, source, context);
+        }
+        let kind = error.kind();
+        let message =
+            if detail.is_empty() { kind.to_string() } else { format!("{kind}: {detail}") };
+        let text = source.get(range.clone()).unwrap_or_default();
+        let text = text.lines().next().unwrap_or_default().trim_end();
+        let spot = Some(spot(text, range.start, source));
+        Trouble { spot, ..Trouble::at("", message) }
     }
-    match error.line() {
-        Some(line) => format!("{text} (line {line} of this string)"),
-        None => text,
+}
+
+/// The name in "`name` is undefined", however that is wrapped.
+fn undefined_name(detail: &str) -> Option<&str> {
+    let (before, _) = detail.split_once("` is undefined")?;
+    before.rsplit_once('`').map(|(_, name)| name)
+}
+
+/// A name that stands for nothing, at its place nearest to where the error was met.
+fn undefined(name: &str, near: usize, source: &str, context: &Context) -> Trouble {
+    let places = source.match_indices(name).map(|(at, _)| at);
+    let at = places.min_by_key(|at| at.abs_diff(near)).unwrap_or(near);
+    let known = context.keys().filter(|key| !key.ends_with("_canary")).cloned().collect();
+    Trouble {
+        unknown: Some(Unknown { word: name.to_owned(), known }),
+        spot: Some(spot(name, at, source)),
+        ..Trouble::at("", format!("`{name}` is undefined"))
     }
+}
+
+/// How often a text stands in a string before a place.
+fn spot(text: &str, at: usize, source: &str) -> Spot {
+    let before = source.get(..at).unwrap_or_default();
+    let nth = if text.is_empty() { 0 } else { before.matches(text).count() };
+    Spot { text: text.to_owned(), nth }
 }

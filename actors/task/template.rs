@@ -1,14 +1,12 @@
-//! The template format: its exact image, its rules, and the making of a task.
+//! The template format: its exact image and its rules.
 
-use super::TemplateError;
-use super::draw::{self, Draw};
+use super::draw;
+use super::make::Maker;
 use super::params::OrderedParams;
-use super::render::{Context, render};
-use crate::model::{
-    Cheat, Check, Deed, Difficulty, FileSpec, Move, SEALED, Task, TaskId, Verification, digest_of,
-};
+use super::trouble::{TemplateError, Trouble};
+use crate::model::{Difficulty, Task};
 use serde::Deserialize;
-use std::time::Duration;
+use std::sync::Arc;
 
 pub const TEMPLATE_SCHEMA: &str = "synthd/template@1";
 
@@ -34,6 +32,10 @@ pub struct Template {
     /// The oracle: one entry is one turn.
     pub solution: Vec<MoveSpec>,
     pub verification: VerificationSpec,
+    /// What it was read from, for the places of errors.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(super) text: Arc<str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
@@ -150,217 +152,67 @@ fn one() -> f64 {
 impl Template {
     /// Reads a template; `id` is where it was found.
     pub fn parse(id: &str, text: &str) -> Result<Self, TemplateError> {
-        let template: Self = serde_saphyr::from_str(text).map_err(|error| TemplateError {
-            template: id.to_owned(),
-            location: error.location().map(|at| (at.line(), at.column())),
-            message: first_line(&error.to_string()),
-        })?;
-        template.validate(id)?;
+        let mut template: Self = serde_saphyr::from_str(text)
+            .map_err(|error| TemplateError::unreadable(id, text, &error))?;
+        template.text = text.into();
+        template.validate(id).map_err(|trouble| trouble.in_text(id, text))?;
         Ok(template)
     }
 
-    fn validate(&self, id: &str) -> Result<(), TemplateError> {
-        let fail = |message: String| Err(TemplateError::new(id, message));
+    fn validate(&self, id: &str) -> Result<(), Trouble> {
+        let fail = |field: &str, message: String| Err(Trouble::at(field, message));
         if self.schema != TEMPLATE_SCHEMA {
-            return fail(format!(
-                "schema is {:?}; this version reads {TEMPLATE_SCHEMA:?}",
-                self.schema
-            ));
+            let found = &self.schema;
+            return fail("schema", format!("{found:?}; this version reads {TEMPLATE_SCHEMA:?}"));
         }
         if self.id != id {
-            return fail(format!("id is {:?} but the file is {id:?}", self.id));
+            return fail("id", format!("{:?}, but the file is {id:?}", self.id));
         }
         if self.solution.is_empty() {
-            return fail("the solution has no step".to_owned());
+            return fail("solution", "there is no step".to_owned());
         }
         if self.expected_steps.min > self.expected_steps.max {
-            return fail("expected_steps: min is above max".to_owned());
+            return fail("expected_steps", "min is above max".to_owned());
         }
         if self.verification.run.is_some() != self.verification.checks.is_empty() {
-            return fail("verification needs either `run` or `checks`".to_owned());
+            return fail("verification", "it needs either `run` or `checks`".to_owned());
         }
-        self.validate_weights().or_else(fail)
+        self.validate_weights().map_err(|trouble| trouble.below("verification"))
     }
 
-    fn validate_weights(&self) -> Result<(), String> {
+    fn validate_weights(&self) -> Result<(), Trouble> {
         let verification = &self.verification;
-        for list in [&verification.checks, &verification.milestones] {
+        let lists = [("checks", &verification.checks), ("milestones", &verification.milestones)];
+        for (key, list) in lists {
             for (at, check) in list.iter().enumerate() {
+                let fail = |field: &str, message: String| {
+                    Err(Trouble::at(format!("{key}.{at}.{field}"), message))
+                };
                 if !(check.weight > 0.0 && check.weight.is_finite()) {
-                    return Err(format!("check {:?}: the weight must be positive", check.name));
+                    return fail("weight", format!("{} is not above 0", check.weight));
                 }
                 if list[..at].iter().any(|other| other.name == check.name) {
-                    return Err(format!("check {:?} is defined twice", check.name));
+                    return fail("name", format!("{:?} is there twice", check.name));
                 }
             }
         }
         let milestones: f64 = verification.milestones.iter().map(|m| m.weight).sum();
         if milestones > 1.0 + 1e-9 {
-            return Err(format!("milestone weights sum to {milestones}, more than 1"));
+            let what = format!("the weights sum to {milestones}, which is more than 1");
+            return Err(Trouble::at("milestones", what));
         }
         Ok(())
+    }
+
+    /// The text it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The `index`-th task of this template under a campaign's seed.
     pub fn task(&self, campaign_seed: u64, index: u32) -> Result<Task, TemplateError> {
         let key = draw::key(campaign_seed, &self.id, index);
         let maker = Maker { template: self, key };
-        maker.make(index).map_err(|message| TemplateError::new(&self.id, message))
+        maker.make(index).map_err(|trouble| trouble.in_text(&self.id, &self.text))
     }
-}
-
-fn first_line(text: &str) -> String {
-    text.lines().next().unwrap_or_default().to_owned()
-}
-
-/// Makes one task out of a template and a key.
-struct Maker<'a> {
-    template: &'a Template,
-    key: [u8; 32],
-}
-
-impl Maker<'_> {
-    fn make(&self, index: u32) -> Result<Task, String> {
-        let template = self.template;
-        let mut context = template.parameters.draw(&mut Draw::new(self.key))?;
-        let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
-        // What makes two tasks the same work: everything public, before canaries.
-        context.insert("task_canary".to_owned(), "".into());
-        let bare = self.public_content(&context)?;
-        context.insert("task_canary".to_owned(), canary.clone().into());
-        let instruction = field("instruction", &template.instruction, &context)?;
-        let mut task = Task {
-            id: TaskId(String::new()),
-            template: template.id.clone(),
-            title: field("title", &template.title, &context)?,
-            category: template.category.clone(),
-            difficulty: template.difficulty,
-            expected_steps: (template.expected_steps.min, template.expected_steps.max),
-            requires: template.requires.clone(),
-            index,
-            seed: draw::seed_of(&self.key),
-            image: template.environment.image.clone(),
-            files: files("environment", &template.environment.files, &context)?,
-            setup: strings("setup", &template.environment.setup, &context)?,
-            instruction: format!("{}\n\n[{canary}]\n", instruction.trim_end()),
-            canary,
-            solution: moves("solution", &template.solution, &context)?,
-            verification: self.verification(&mut context)?,
-            digest: String::new(),
-            cluster: Task::cluster_of(&template.id, &bare),
-        };
-        task.digest = digest_of_task(&task)?;
-        task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
-        Ok(task)
-    }
-
-    fn public_content(&self, context: &Context) -> Result<String, String> {
-        let files = files("environment", &self.template.environment.files, context)?;
-        let instruction = field("instruction", &self.template.instruction, context)?;
-        // Some templates make their data while they are set up.
-        let setup = strings("setup", &self.template.environment.setup, context)?;
-        serde_json::to_string(&(instruction, files, setup)).map_err(|error| error.to_string())
-    }
-
-    fn verification(&self, context: &mut Context) -> Result<Verification, String> {
-        let spec = &self.template.verification;
-        let milestones = checks("milestone", &spec.milestones, context)?;
-        let cheats = spec.cheats.iter().map(|cheat| {
-            let moves = moves(&format!("cheat {}", cheat.name), &cheat.steps, context)?;
-            Ok(Cheat { name: cheat.name.clone(), moves })
-        });
-        let cheats = cheats.collect::<Result<_, String>>()?;
-        let checks = match &spec.run {
-            Some(run) => {
-                vec![Check {
-                    name: "verified".to_owned(),
-                    weight: 1.0,
-                    run: field("run", run, context)?,
-                }]
-            }
-            None => checks("check", &spec.checks, context)?,
-        };
-        // Known to sealed files alone: agents never see a string rendered with it.
-        let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
-        context.insert("sealed_canary".to_owned(), canary.clone().into());
-        let mut sealed = files("verification", &spec.files, context)?;
-        // In every program the checks run, so that one that is read anywhere gives itself
-        // away. Other sealed files may be compared byte for byte.
-        let runs: Vec<&str> =
-            checks.iter().chain(&milestones).map(|check| check.run.as_str()).collect();
-        let is_run = |file: &&mut FileSpec| {
-            let path = format!("{SEALED}/{}", file.path);
-            file.is_program() && runs.iter().any(|run| run.contains(&path))
-        };
-        for file in sealed.iter_mut().filter(is_run) {
-            let gap = if file.content.ends_with('\n') { "" } else { "\n" };
-            file.content.push_str(&format!("{gap}# {canary}\n"));
-        }
-        sealed.push(FileSpec {
-            path: ".canary".to_owned(),
-            content: format!("{canary}\n"),
-            mode: 0o444,
-        });
-        let timeout = Duration::from_secs(u64::from(spec.timeout_seconds));
-        Ok(Verification { files: sealed, checks, milestones, cheats, timeout, canary })
-    }
-}
-
-fn digest_of_task(task: &Task) -> Result<String, String> {
-    let bytes = serde_json::to_string(task).map_err(|error| error.to_string())?;
-    Ok(digest_of(&["task", &bytes]))
-}
-
-fn field(name: &str, source: &str, context: &Context) -> Result<String, String> {
-    render(source, context).map_err(|error| format!("{name}: {error}"))
-}
-
-fn strings(name: &str, sources: &[String], context: &Context) -> Result<Vec<String>, String> {
-    sources.iter().map(|source| field(name, source, context)).collect()
-}
-
-fn files(name: &str, specs: &[FileTemplate], context: &Context) -> Result<Vec<FileSpec>, String> {
-    let render_one = |spec: &FileTemplate| {
-        let path = field(name, &spec.path, context)?;
-        let mode = u32::from_str_radix(&spec.mode, 8)
-            .ok()
-            .filter(|mode| *mode <= 0o777)
-            .ok_or_else(|| format!("{name} file {path}: mode {:?} is not octal", spec.mode))?;
-        let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-        if !plain {
-            return Err(format!("{name} file {path:?}: the path must stay below its tree"));
-        }
-        let content = field(&format!("{name} file {path}"), &spec.content, context)?;
-        Ok(FileSpec { path, content, mode })
-    };
-    specs.iter().map(render_one).collect()
-}
-
-fn checks(name: &str, specs: &[CheckSpec], context: &Context) -> Result<Vec<Check>, String> {
-    let render_one = |spec: &CheckSpec| {
-        let run = field(&format!("{name} {}", spec.name), &spec.run, context)?;
-        Ok(Check { name: field(name, &spec.name, context)?, weight: spec.weight, run })
-    };
-    specs.iter().map(render_one).collect()
-}
-
-fn moves(name: &str, specs: &[MoveSpec], context: &Context) -> Result<Vec<Move>, String> {
-    let render_one = |(at, spec): (usize, &MoveSpec)| {
-        let name = format!("{name} step {}", at + 1);
-        let text = |source: &str| field(&name, source, context);
-        let deed = match (&spec.run, &spec.edit, &spec.write) {
-            (Some(run), None, None) => Deed::Run(text(run)?),
-            (None, Some(edit), None) => Deed::Edit {
-                path: text(&edit.path)?,
-                search: text(&edit.search)?,
-                replace: text(&edit.replace)?,
-            },
-            (None, None, Some(write)) => {
-                Deed::Write { path: text(&write.path)?, content: text(&write.content)? }
-            }
-            _ => return Err(format!("{name}: needs exactly one of run, edit and write")),
-        };
-        Ok(Move { think: text(&spec.think)?, deed })
-    };
-    specs.iter().enumerate().map(render_one).collect()
 }

@@ -2,8 +2,8 @@
 //!
 //! `:`, `echo TEXT`, `put PATH TEXT`, `has PATH`, `is PATH TEXT`, `get PATH`, `exit N`,
 //! `count` (a number never seen before), `flip` (succeeds every other time),
-//! `command -v NAME`, and for agent programs `hang [COMMAND]`, which runs
-//! COMMAND and never ends.
+//! `command -v NAME` (all are there but `absent`), and for agent programs `hang [COMMAND]`,
+//! which runs COMMAND and never ends.
 
 use super::jobs::{Deed, Jobs};
 use super::traps::Traps;
@@ -157,7 +157,8 @@ impl FakeSandbox {
         let words: Vec<&str> = command.splitn(3, ' ').collect();
         let truth = |yes: bool| (i32::from(!yes), String::new());
         match words.as_slice() {
-            [":"] | ["command", ..] => truth(true),
+            [":"] => truth(true),
+            ["command", "-v", name] => truth(*name != "absent"),
             ["echo", rest @ ..] => (0, format!("{}\n", rest.join(" "))),
             ["put", path, text] => {
                 self.files.insert((*path).to_owned(), (*text).to_owned());

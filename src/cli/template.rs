@@ -3,6 +3,7 @@
 use super::TemplateDirs;
 use super::doctor::{guest_dir, this_executable};
 use super::output::{complain, on_terminal, say, say_json, table};
+use super::visible::visible;
 use crate::engine::{fault_error, in_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::Backends;
@@ -176,19 +177,20 @@ fn show(args: &ShowArgs) -> Result<ExitCode> {
         };
         say(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
-    let task = template.task(1, 0).map_err(|e| unusable(&e))?;
+    let task = task(&template, 1, 0, &args.templates)?;
     say(&format!("\nThe instruction under seed 1:\n\n{}", task.instruction));
     Ok(ExitCode::SUCCESS)
 }
 
-fn unusable(error: &synthd_actors::task::TemplateError) -> Error {
-    Error::new(Code::TemplateInvalid, format!("{}: {}", error.template, error.message))
-        .hint("docs/templates.md explains the format")
+fn task(template: &Template, seed: u64, index: u32, dirs: &TemplateDirs) -> Result<Task> {
+    let unusable = |error| templates::unusable(&error, template.text(), &dirs.directories);
+    template.task(seed, index).map_err(unusable)
 }
 
 fn render(args: &RenderArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
-    let task = find(&catalog, &args.id)?.task(args.seed, args.index).map_err(|e| unusable(&e))?;
+    let template = find(&catalog, &args.id)?;
+    let task = task(&template, args.seed, args.index, &args.templates)?;
     if args.json {
         say_json(&task)?;
         return Ok(ExitCode::SUCCESS);
@@ -229,7 +231,7 @@ async fn check(args: CheckArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let of = selected.len();
-    Err(Error::new(Code::TemplateUnproven, format!("{unproven} of {of} templates are unproven"))
+    Err(Error::new(Code::TemplateUnproven, format!("not proven: {unproven} of {of} templates"))
         .hint("docs/templates.md says what a template has to hold"))
 }
 
@@ -259,7 +261,7 @@ async fn prove_selected(
                 break;
             }
         };
-        let problems = problems_of(&proofs);
+        let problems = problems_of(template, &proofs, &args.templates);
         unproven += usize::from(!problems.is_empty());
         tell(template, &proofs, &problems, args.json);
         report.push(json!({
@@ -298,11 +300,25 @@ async fn prove_all(
     Ok(proofs)
 }
 
-fn problems_of(proofs: &[SeedProof]) -> Vec<String> {
-    let mut problems: Vec<String> = Vec::new();
-    for (at, proof) in proofs.iter().enumerate() {
-        problems.extend(proof.problems.iter().map(|problem| format!("seed {}: {problem}", at + 1)));
+/// What does not hold, each told once with the seeds it was found under.
+fn problems_of(template: &Template, proofs: &[SeedProof], templates: &TemplateDirs) -> Vec<String> {
+    let unusable = proofs.iter().find_map(|proof| proof.unusable.as_ref());
+    if let Some(error) = unusable {
+        return vec![templates::shown(error, template.text(), &templates.directories)];
     }
+    let mut seeds: Vec<(&str, Vec<usize>)> = Vec::new();
+    for (at, proof) in proofs.iter().enumerate() {
+        for problem in &proof.problems {
+            match seeds.iter_mut().find(|(known, _)| known == problem) {
+                Some((_, under)) => under.push(at + 1),
+                None => seeds.push((problem, vec![at + 1])),
+            }
+        }
+    }
+    let told = |(problem, under): (&str, Vec<usize>)| {
+        format!("{}: {problem}", named(&under, proofs.len()))
+    };
+    let mut problems: Vec<String> = seeds.into_iter().map(told).collect();
     let different: HashSet<&str> = proofs.iter().map(|p| p.digest.as_str()).collect();
     if different.len() < proofs.len() {
         let (some, all) = (different.len(), proofs.len());
@@ -311,15 +327,31 @@ fn problems_of(proofs: &[SeedProof]) -> Vec<String> {
     problems
 }
 
+/// Seeds in few words.
+fn named(under: &[usize], all: usize) -> String {
+    const SHOWN: usize = 5;
+    let listed: Vec<String> = under.iter().take(SHOWN).map(ToString::to_string).collect();
+    match (under.len(), under.len().saturating_sub(SHOWN)) {
+        (1, _) => format!("seed {}", listed.join("")),
+        (some, _) if some == all => "every seed".to_owned(),
+        (_, 0) => format!("seeds {}", listed.join(", ")),
+        (_, more) => format!("seeds {} and {more} more", listed.join(", ")),
+    }
+}
+
 fn tell(template: &Template, proofs: &[SeedProof], problems: &[String], json: bool) {
     let mark = if problems.is_empty() { "proven" } else { "UNPROVEN" };
-    let line = format!("{mark:<9} {} ({} seeds)", template.id, proofs.len());
+    let seeds = if proofs.len() == 1 { "seed" } else { "seeds" };
+    let line = format!("{mark:<9} {} ({} {seeds})", template.id, proofs.len());
     if !json {
         say(&line);
     } else if on_terminal() {
         complain(&line);
     }
     for problem in problems {
-        complain(&format!("          {problem}"));
+        complain(&visible(&format!(
+            "          {}",
+            problem.trim_end().replace('\n', "\n          ")
+        )));
     }
 }

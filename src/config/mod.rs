@@ -9,6 +9,7 @@
 
 mod daemon;
 mod errors;
+mod excerpt;
 mod gateway;
 mod names;
 mod providers;
@@ -32,9 +33,10 @@ mod tests;
 
 pub use daemon::{DaemonConfig, LogConfig, LogFormat, PoolConfig, load_daemon, parse_daemon};
 pub use errors::{ConfigError, ConfigErrors};
+pub(crate) use excerpt::Mistake;
 pub use gateway::{GatewayConfig, Listen, load_gateway, parse_gateway};
 pub use names::{DIALECTS, KNOWN_PROVIDERS, OFFER, Offer, Provider, SCRIPTED_MODELS, Speaks};
-pub(crate) use suggest::closest;
+pub(crate) use suggest::{closest, one_of};
 pub(crate) use units::size;
 
 use crate::error::Code;

@@ -94,7 +94,7 @@ fn count(text: &str) -> usize {
 }
 
 /// The part of a line around `column` that is worth keeping, and what was cut before it.
-fn excerpt(line: &str, column: usize) -> (String, usize) {
+pub(super) fn excerpt(line: &str, column: usize) -> (String, usize) {
     if count(line) <= MAX_EXCERPT {
         return (line.to_owned(), 0);
     }

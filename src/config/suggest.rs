@@ -20,7 +20,7 @@ pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
 }
 
 /// What to say where `word` is none of `known`.
-pub(super) fn one_of(word: &str, known: &[&str]) -> String {
+pub(crate) fn one_of(word: &str, known: &[&str]) -> String {
     let all = format!("known: {}", known.join(", "));
     match closest(word, known.iter().copied()) {
         Some(name) => format!("did you mean `{name}`? ({all})"),

@@ -12,7 +12,7 @@ use synthd_actors::campaign::{CampaignHandle, PrepareError};
 use synthd_actors::engine::SubmitError;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::ports::Journal;
-use synthd_actors::task::Catalog;
+use synthd_actors::task::{Catalog, TemplateError};
 use tokio_util::sync::DropGuard;
 
 /// Before a container engine that was not there is asked again.
@@ -125,11 +125,10 @@ fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
                 .hint("give the campaign another name, or another --data-dir")
         }
         SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => nothing_to_run(skipped),
-        SubmitError::Prepare(PrepareError::Template(template)) => Error::new(
-            Code::TemplateInvalid,
-            format!("{}: {}", template.template, template.message),
-        )
-        .hint("`synthd template check` says what is wrong with a template"),
+        SubmitError::Prepare(PrepareError::Template(template)) => {
+            Error::new(Code::TemplateInvalid, format!("{}: {}", placed(template), template.message))
+                .hint("`synthd template check` says what is wrong with a template")
+        }
         SubmitError::Prepare(PrepareError::Fault(fault)) | SubmitError::Fault(fault) => {
             fault_error(fault)
         }
@@ -139,5 +138,13 @@ fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
             .hint("start the daemon again when it has come to rest, then submit"),
         SubmitError::Gone(gone) => Error::new(Code::Escalated, gone.to_string())
             .hint("the daemon's log says why; start it again, campaigns are resumable"),
+    }
+}
+
+/// The template, and the line and column where that is known.
+fn placed(error: &TemplateError) -> String {
+    match error.location {
+        Some((line, column)) => format!("{}.yaml:{line}:{column}", error.template),
+        None => error.template.clone(),
     }
 }

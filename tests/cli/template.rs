@@ -106,3 +106,40 @@ fn a_template_that_proves_nothing_is_told() {
     let ran = synthd_in(dir.path(), &args).fails(1, "SYN-0203");
     snapshot("template_unproven", &ran.told(), None);
 }
+
+/// Once for all seeds, with its name, file and line.
+#[test]
+fn an_undefined_variable_is_told_once_with_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("own/tests")).unwrap();
+    let sound = std::fs::read_to_string(templates().join("tests/sum.yaml")).unwrap();
+    let broken = sound.replace("Write the sum", "Write {{ numbrs | length }} and the sum");
+    assert_ne!(broken, sound);
+    std::fs::write(dir.path().join("own/tests/sum.yaml"), broken).unwrap();
+    let args = ["template", "check", "tests/sum", "--templates", "own"];
+    let ran = synthd_in(dir.path(), &args).fails(1, "SYN-0203");
+    assert_eq!(ran.stderr.matches("`numbrs`").count(), 1, "{ran:?}");
+    snapshot("template_undefined", &ran.told(), None);
+    let args = ["template", "render", "tests/sum", "--templates", "own"];
+    let ran = synthd_in(dir.path(), &args).fails(2, "SYN-0201");
+    assert!(ran.stderr.contains("--> own/tests/sum.yaml:"), "{ran:?}");
+}
+
+#[test]
+fn what_cannot_be_tried_and_what_proves_nothing_is_not_proven() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("own/tests")).unwrap();
+    let sound = std::fs::read_to_string(templates().join("tests/sum.yaml")).unwrap();
+    let args = ["template", "check", "tests/sum", "--seeds", "2", "--templates", "own"];
+    let told = |text: &str| {
+        assert_ne!(text, sound);
+        std::fs::write(dir.path().join("own/tests/sum.yaml"), text).unwrap();
+        synthd_in(dir.path(), &args).fails(1, "SYN-0203").stderr
+    };
+    let requires = sound.replace("requires: []", "requires: [no-such-program]");
+    let said = told(&requires);
+    assert!(said.contains("every seed: it requires no-such-program"), "{said}");
+    let checks = "checks: [{name: sum, run: cmp sum.txt /sealed/sum}, {name: idle, run: 'true'}]";
+    let said = told(&sound.replace("run: cmp sum.txt /sealed/sum", checks));
+    assert!(said.contains("every seed: the check \"idle\" proves nothing"), "{said}");
+}

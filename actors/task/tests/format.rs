@@ -12,8 +12,40 @@ fn undefined_names_are_errors() {
     assert!(refused("{}", "{{ nobody }}").contains("undefined"));
     assert!(refused("{d: {derive: 'later'}, later: {bool: {}}}", "x").contains("undefined"));
     assert!(refused("{n: {bool: {}}}", "{% if n.x.y %}{% endif %}").contains("undefined"));
-    // The line is that of the string.
-    assert!(refused("{}", "one\ntwo {{ nobody }}").contains("line 2"));
+    let text = with("{n: {bool: {}}}", "one\ntwo {{ nobody.x | upper }}");
+    let error = parse(&text).unwrap().task(1, 0).unwrap_err();
+    assert_eq!(error.message, "`instruction`: `nobody` is undefined");
+    assert_eq!((error.location, error.length), (Some((10, 27)), 6));
+    let unknown = error.unknown.unwrap();
+    assert_eq!(
+        (unknown.word.as_str(), unknown.known.as_slice()),
+        ("nobody", &["n".to_owned()][..])
+    );
+}
+
+#[test]
+fn every_field_is_found_in_the_text() {
+    for (from, to, field, marked) in [
+        ("path: 'dir/a.txt'", "path: '{{ no }}'", "environment.files.0.path", "no }}"),
+        ("content: 'a'}", "content: 'a {{ 1 + }}'}", "environment.files.0.content", "}}'"),
+        ("run: 'true'", "run: '{{ x | nofilter }}'", "solution.0.run", "nofilter"),
+        ("run: sh /sealed", "run: sh {{ no }}/sealed", "verification.run", "no }}"),
+        ("content: \"exit", "content: \"{{ no }} exit", "verification.files.0.content", "no }}"),
+        ("parameters: {}", "parameters: {d: {derive: 'no + 1'}}", "parameters.d.derive", "no + 1"),
+        (
+            "parameters: {}",
+            "parameters: {d: {int: {min: 2, max: 1}}}",
+            "parameters.d.int",
+            "{min: 2",
+        ),
+    ] {
+        let text = with("{}", "x").replacen(from, to, 1);
+        let error = parse(&text).and_then(|template| template.task(1, 0)).unwrap_err();
+        assert!(error.message.starts_with(&format!("`{field}`: ")), "{}", error.message);
+        let (line, column) = error.location.unwrap();
+        let shown = &text.lines().nth(line as usize - 1).unwrap()[column as usize - 1..];
+        assert!(shown.starts_with(marked), "{field}: {shown}");
+    }
 }
 
 #[test]
@@ -60,7 +92,7 @@ fn what_cannot_be_drawn_is_refused() {
         ("{n: {int: {min: 3, max: 2}}}", "above max"),
         ("{c: {choice: []}}", "no entries"),
         ("{s: {sample: {from: [a], count: 2}}}", "of only 1"),
-        ("{l: {list: {count: {min: 2, max: 1}, of: {bool: {}}}}}", "min above max"),
+        ("{l: {list: {count: {min: 2, max: 1}, of: {bool: {}}}}}", "min is above max"),
         ("{l: {list: {count: -1, of: {bool: {}}}}}", "at most"),
     ] {
         let message = refused(parameters, "x");

@@ -1,0 +1,141 @@
+//! What is wrong with a template, and where in its text.
+
+use super::yaml;
+use serde_saphyr::Error as YamlError;
+
+/// A template that cannot be used: where, and why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TemplateError {
+    pub template: String,
+    /// Line and column from one, where a place in the text is at fault.
+    pub location: Option<(u64, u64)>,
+    /// Characters at fault from there on.
+    pub length: usize,
+    pub message: String,
+    /// A word that stands for nothing here, and the words that stand for something.
+    pub unknown: Option<Unknown>,
+}
+
+/// A word that stands for nothing, among those that do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    pub word: String,
+    pub known: Vec<String>,
+}
+
+impl TemplateError {
+    pub fn new(template: &str, message: impl Into<String>) -> Self {
+        let (location, length, unknown) = (None, 0, None);
+        Self { template: template.to_owned(), location, length, message: message.into(), unknown }
+    }
+
+    /// The error of a text that is not YAML, or not a template.
+    pub(super) fn unreadable(template: &str, text: &str, error: &YamlError) -> Self {
+        let location = error.location().map(|at| (at.line(), at.column()));
+        let (message, unknown) = plain(bare(error));
+        let key = location.and_then(|(line, column)| yaml::key_at(text, line, column));
+        let message = match (key, &unknown) {
+            (Some(key), None) if !message.starts_with("the key") => format!("`{key}`: {message}"),
+            _ => message,
+        };
+        let length = unknown.as_ref().map_or(0, |unknown| unknown.word.chars().count());
+        Self { location, length, unknown, ..Self::new(template, message) }
+    }
+}
+
+/// A part of the text that is at fault: the text, and how often it stands in its field before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spot {
+    pub(super) text: String,
+    pub(super) nth: usize,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// The keys and places that lead to the field, such as `environment.files.0.content`.
+    pub(super) field: String,
+    pub(super) message: String,
+    pub(super) unknown: Option<Unknown>,
+    pub(super) spot: Option<Spot>,
+}
+
+impl Trouble {
+    pub(super) fn at(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into(), unknown: None, spot: None }
+    }
+
+    /// The same below another field.
+    pub(super) fn below(mut self, field: &str) -> Self {
+        let gap = if self.field.is_empty() { "" } else { "." };
+        self.field = format!("{field}{gap}{}", self.field);
+        self
+    }
+
+    /// The error, with its place in the template's text.
+    pub(super) fn in_text(self, template: &str, text: &str) -> TemplateError {
+        let spot = self.spot.as_ref().map(|spot| (spot.text.as_str(), spot.nth));
+        let message = match self.field.as_str() {
+            "" => self.message,
+            field => format!("`{field}`: {}", self.message),
+        };
+        let place = yaml::place(text, &self.field, spot);
+        TemplateError {
+            location: place.map(|(line, column, _)| (line, column)),
+            length: place.map_or(0, |(_, _, length)| length),
+            unknown: self.unknown,
+            ..TemplateError::new(template, message)
+        }
+    }
+}
+
+/// The error itself, without what the parser wraps around it.
+fn bare(error: &YamlError) -> &YamlError {
+    match error {
+        YamlError::WithSnippet { error, .. } | YamlError::AliasError { error, .. } => bare(error),
+        error => error,
+    }
+}
+
+/// The parser's words put plainly.
+fn plain(error: &YamlError) -> (String, Option<Unknown>) {
+    let among = |word: &str, known: &[&str]| {
+        let known = known.iter().map(|name| (*name).to_owned()).collect();
+        Some(Unknown { word: word.to_owned(), known })
+    };
+    match error {
+        YamlError::SerdeUnknownField { field, expected, .. } => {
+            (format!("unknown key `{field}`"), among(field, expected))
+        }
+        YamlError::SerdeUnknownVariant { variant, expected, .. } => {
+            (format!("unknown value `{variant}`"), among(variant, expected))
+        }
+        YamlError::SerdeMissingField { field, .. } => {
+            (format!("the key `{field}` is missing"), None)
+        }
+        YamlError::DuplicateMappingKey { key: Some(key), .. } => {
+            (format!("the key `{key}` is given twice"), None)
+        }
+        error => (plain_words(&error.to_string()), None),
+    }
+}
+
+fn plain_words(message: &str) -> String {
+    let first = message.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    // The place is told beside the message.
+    let text = match first.split_once(": ") {
+        Some((place, text)) if place.starts_with("line ") => text,
+        _ => first,
+    };
+    let known = [
+        ("expected mapping start", "a mapping (`key: value`) is expected here"),
+        ("expected sequence start", "a list (`- entry`) is expected here"),
+        ("expected string scalar", "a text is expected here"),
+        ("unexpected sequence start", "a text is expected here, not a list"),
+        ("unexpected mapping start", "a text is expected here, not a mapping"),
+    ];
+    let plain = known.into_iter().find(|(words, _)| text.starts_with(words));
+    plain.map_or(text, |(_, plain)| plain).to_owned()
+}

@@ -1,0 +1,71 @@
+//! A mistake in a text that is not TOML, shown in the manner of those that are.
+
+use super::errors::ConfigError;
+use super::render;
+use super::source::excerpt;
+
+/// What is wrong with a text, and where.
+pub(crate) struct Mistake<'a> {
+    /// What the text is called.
+    pub(crate) path: &'a str,
+    pub(crate) text: &'a str,
+    /// Line and column in characters from one; none where the text as a whole is meant.
+    pub(crate) location: Option<(u64, u64)>,
+    /// Characters at fault.
+    pub(crate) length: usize,
+    pub(crate) message: &'a str,
+    pub(crate) hint: Option<String>,
+}
+
+impl Mistake<'_> {
+    /// The message with its line, a caret and the hint.
+    pub(crate) fn render(self) -> String {
+        let (line, column) = self.location.unwrap_or((0, 0));
+        let (line, column) = (count(line), count(column));
+        let source = self.text.lines().nth(line.saturating_sub(1)).unwrap_or_default();
+        let (source_line, cut) = excerpt(source, column.saturating_sub(1));
+        render::error(&ConfigError {
+            path: self.path.to_owned(),
+            line,
+            column,
+            length: self.length,
+            message: self.message.to_owned(),
+            hint: self.hint,
+            source_line,
+            cut,
+        })
+    }
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mistake;
+
+    #[test]
+    fn the_line_is_shown_with_a_caret() {
+        let mistake = |location| Mistake {
+            path: "own/a.yaml",
+            text: "one: 1\ntwo: {{ nobody }}\n",
+            location,
+            length: 6,
+            message: "`nobody` is undefined",
+            hint: Some("did you mean `somebody`?".to_owned()),
+        };
+        assert_eq!(
+            mistake(Some((2, 9))).render(),
+            "error: `nobody` is undefined\n\
+             \x20 --> own/a.yaml:2:9\n\
+             \x20  |\n \
+             2 | two: {{ nobody }}\n\
+             \x20  |         ^^^^^^\n\
+             \x20  = help: did you mean `somebody`?\n\n"
+        );
+        assert!(mistake(None).render().contains(" --> own/a.yaml\n"));
+        // A place that is not there.
+        assert!(mistake(Some((9, 9))).render().contains("own/a.yaml:9:9"));
+    }
+}
