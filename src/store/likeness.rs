@@ -1,7 +1,7 @@
 //! What a request has in common with the one before it in its episode: long episodes repeat
 //! their whole history in every one.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use synthd_actors::model::EpisodeId;
 
@@ -26,31 +26,34 @@ pub(super) struct Newest(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    known: HashMap<EpisodeId, Known>,
-    /// Oldest first; an episode may be in it more than once.
-    order: VecDeque<EpisodeId>,
+    /// With the number it was kept by.
+    known: HashMap<EpisodeId, (u64, Known)>,
+    /// By their numbers: oldest first.
+    order: BTreeMap<u64, EpisodeId>,
+    next: u64,
     bytes: usize,
 }
 
 impl Newest {
     /// What a request of the episode may be told by.
     pub(super) fn base(&self, episode: &EpisodeId) -> Option<Known> {
-        self.kept().known.get(episode).filter(|known| known.depth < MOST_DEPTH).cloned()
+        let kept = self.kept();
+        let (_, known) = kept.known.get(episode)?;
+        (known.depth < MOST_DEPTH).then(|| known.clone())
     }
 
     /// To be told only of what is in the store for certain.
     pub(super) fn keep(&self, episode: EpisodeId, known: Known) {
         let mut kept = self.kept();
         kept.forget(&episode);
+        let number = kept.next;
+        kept.next += 1;
         kept.bytes += known.body.len();
-        kept.known.insert(episode.clone(), known);
-        kept.order.push_back(episode);
-        while kept.bytes > MOST_BYTES || kept.order.len() > 2 * kept.known.len() + 8 {
-            let Some(oldest) = kept.order.pop_front() else { break };
-            // Its newer mention stands further back.
-            if !kept.order.contains(&oldest) {
-                kept.forget(&oldest);
-            }
+        kept.order.insert(number, episode.clone());
+        kept.known.insert(episode, (number, known));
+        while kept.bytes > MOST_BYTES {
+            let Some((_, oldest)) = kept.order.pop_first() else { break };
+            kept.forget(&oldest);
         }
     }
 
@@ -61,7 +64,8 @@ impl Newest {
 
 impl Kept {
     fn forget(&mut self, episode: &EpisodeId) {
-        if let Some(known) = self.known.remove(episode) {
+        if let Some((number, known)) = self.known.remove(episode) {
+            self.order.remove(&number);
             self.bytes -= known.body.len();
         }
     }
@@ -105,7 +109,8 @@ mod tests {
                 let known = Known { id: String::new(), body: vec![0; mib << 20].into(), depth: 0 };
                 newest.keep(EpisodeId(episode.to_string()), known);
                 let kept = newest.kept();
-                let bytes: usize = kept.known.values().map(|known| known.body.len()).sum();
+                let bytes: usize = kept.known.values().map(|(_, known)| known.body.len()).sum();
+                prop_assert_eq!(kept.order.len(), kept.known.len(), "each is in it once");
                 prop_assert_eq!(bytes, kept.bytes);
                 prop_assert!(bytes <= MOST_BYTES);
             }
