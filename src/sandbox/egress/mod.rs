@@ -9,6 +9,7 @@
 //! names are resolved here, and what they lead to is looked at before it is connected to.
 
 mod addresses;
+mod body;
 mod proxy;
 mod request;
 mod resolve;

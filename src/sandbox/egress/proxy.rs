@@ -7,7 +7,8 @@
 //!   └ 408    └─────────┴─────────┴────────────┴─────► told why, closed
 //! ```
 
-use super::request::{self, MAX_HEAD, Request};
+use super::body::Body;
+use super::request::{self, MAX_HEAD, Request, Unheard};
 use super::resolve::Resolve;
 use std::io;
 use std::net::SocketAddr;
@@ -107,14 +108,16 @@ impl Proxy {
         }
         let request = request::parse(&head).map_err(|why| Refusal(400, why.0.to_owned()))?;
         let host = self.reach(&request).await?;
-        let first = match &request.head {
-            Some(head) => head.as_bytes(),
-            None => match program.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await {
-                Ok(()) => &[],
-                Err(error) => return Ok(Err(error)),
-            },
+        let carried = async {
+            match &request.head {
+                Some(head) => exchange(program, host, head, request.body, &rest).await,
+                None => {
+                    program.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").await?;
+                    pass(program, host, &[&rest]).await
+                }
+            }
         };
-        let carried = timeout(LONGEST, pass(program, host, &[first, &rest])).await;
+        let carried = timeout(LONGEST, carried).await;
         Ok(carried.unwrap_or_else(|late| Err(late.into())))
     }
 
@@ -162,6 +165,38 @@ async fn pass(
         host.write_all(heard).await?;
     }
     copy_bidirectional(program, &mut host).await.map(|_| ())
+}
+
+/// One request and its answer. What the program says after its request goes to nobody.
+async fn exchange(
+    program: &mut UnixStream,
+    host: TcpStream,
+    head: &str,
+    mut body: Body,
+    heard: &[u8],
+) -> io::Result<()> {
+    let (mut from_program, mut to_program) = program.split();
+    let (mut from_host, mut to_host) = host.into_split();
+    let broken = |Unheard(why)| io::Error::new(io::ErrorKind::InvalidData, why);
+    let asked = async {
+        to_host.write_all(head.as_bytes()).await?;
+        to_host.write_all(&heard[..body.take(heard).map_err(broken)?]).await?;
+        let mut buffer = [0; 16 << 10];
+        while !body.is_over() {
+            let got = from_program.read(&mut buffer).await?;
+            if got == 0 {
+                return to_host.shutdown().await;
+            }
+            let taken = body.take(&buffer[..got]).map_err(broken)?;
+            to_host.write_all(&buffer[..taken]).await?;
+        }
+        copy(&mut from_program, &mut sink()).await.map(drop)
+    };
+    let answered = copy(&mut from_host, &mut to_program);
+    tokio::select! {
+        answered = answered => answered.map(drop),
+        Err(error) = asked => Err(error),
+    }
 }
 
 async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Refusal> {
@@ -218,4 +253,41 @@ fn told(status: u16, why: &str) -> String {
          Connection: close\r\n\r\n{body}",
         body.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    /// A second request would be read by the first one's host, whatever host it names.
+    #[tokio::test]
+    async fn nothing_after_a_request_reaches_its_host() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        let (mut program, mut ours) = UnixStream::pair().unwrap();
+        let next = "GET / HTTP/1.1\r\nHost: inner\r\n\r\n";
+        let head = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
+        program.write_all(format!("llo{next}").as_bytes()).await.unwrap();
+        let carried = exchange(&mut ours, host, head, Body::Length(5), b"he");
+        let served = async {
+            let mut heard = vec![0; head.len() + 5];
+            server.read_exact(&mut heard).await.unwrap();
+            assert_eq!(heard, format!("{head}hello").into_bytes());
+            program.write_all(next.as_bytes()).await.unwrap();
+            program.shutdown().await.unwrap();
+            server.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+            server.shutdown().await.unwrap();
+            let mut rest = Vec::new();
+            server.read_to_end(&mut rest).await.ok();
+            assert_eq!(String::from_utf8(rest).unwrap(), "", "nothing more is heard");
+        };
+        let (carried, ()) = tokio::join!(carried, served);
+        carried.unwrap();
+        drop(ours);
+        let mut answer = String::new();
+        program.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(answer, "HTTP/1.1 204 No Content\r\n\r\n");
+    }
 }

@@ -1,5 +1,6 @@
 //! What a program asks a proxy for: a connection, or a plain request to pass on.
 
+use super::body::Body;
 use std::fmt::Write;
 
 /// Of the head of a request, with all its lines.
@@ -12,6 +13,8 @@ pub(super) struct Request {
     pub(super) port: u16,
     /// What the host is to be sent first; nothing where the program only wants a connection.
     pub(super) head: Option<String>,
+    /// What of the rest belongs to it.
+    pub(super) body: Body,
 }
 
 /// Why it is answered with 400.
@@ -35,11 +38,12 @@ pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
     };
     if method == "CONNECT" {
         let (host, port) = authority(target, None)?;
-        return Ok(Request { host, port, head: None });
+        return Ok(Request { host, port, head: None, body: Body::none() });
     }
     let Some(rest) = target.strip_prefix("http://") else {
         return Err(Unheard("this is a proxy: it is asked by CONNECT, or for an http:// address"));
     };
+    let body = body(request.headers)?;
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
     let (named, path) = rest.split_at(at);
     let (host, port) = authority(named, Some(80))?;
@@ -52,7 +56,27 @@ pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
     }
     // One request for each connection: a second could be for somebody else.
     passed.push_str("Connection: close\r\n\r\n");
-    Ok(Request { host, port, head: Some(passed) })
+    Ok(Request { host, port, head: Some(passed), body })
+}
+
+/// How long a body is must be said in one way: whoever believes the other one reads another request.
+fn body(headers: &[httparse::Header<'_>]) -> Result<Body, Unheard> {
+    let named = |name: &str| {
+        let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+        named.map(|header| header.value).collect::<Vec<_>>()
+    };
+    match (named("content-length").as_slice(), named("transfer-encoding").as_slice()) {
+        ([], []) => Ok(Body::none()),
+        ([length], []) => {
+            let digits = length.iter().all(u8::is_ascii_digit).then_some(*length);
+            let length = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+            let length = length.and_then(|digits| digits.parse().ok());
+            length.map(Body::Length).ok_or(Unheard("its Content-Length is none"))
+        }
+        ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body::chunked()),
+        ([], [_]) => Err(Unheard("its Transfer-Encoding is not `chunked`")),
+        _ => Err(Unheard("it says how long it is in more than one way")),
+    }
 }
 
 /// Headers between a program and its proxy, and the one that must say what the target says.
@@ -89,7 +113,8 @@ mod tests {
     #[test]
     fn a_connection_is_asked_for_by_name_and_port() {
         let request = asked("CONNECT pypi.org:443 HTTP/1.1\r\nHost: other\r\n\r\n").unwrap();
-        let expected = Request { host: "pypi.org".to_owned(), port: 443, head: None };
+        let expected =
+            Request { host: "pypi.org".to_owned(), port: 443, head: None, body: Body::none() };
         assert_eq!(request, expected);
         for target in ["pypi.org", "[::1]:443", "a@b:443", ":443", "a:x", "a:99999", "a/b:1"] {
             let head = format!("CONNECT {target} HTTP/1.1\r\n\r\n");
@@ -110,6 +135,27 @@ mod tests {
         assert_eq!(request.head.as_deref(), Some(head));
         let bare = asked("GET http://a.example?x HTTP/1.1\r\n\r\n").unwrap().head.unwrap();
         assert!(bare.starts_with("GET /?x HTTP/1.1\r\nHost: a.example\r\n"), "{bare}");
+    }
+
+    #[test]
+    fn the_length_of_a_body_is_said_in_one_way() {
+        let body = |headers: &str| {
+            asked(&format!("POST http://a.example/ HTTP/1.1\r\n{headers}\r\n")).map(|r| r.body)
+        };
+        assert_eq!(body(""), Ok(Body::none()));
+        assert_eq!(body("Content-Length: 5\r\n"), Ok(Body::Length(5)));
+        assert_eq!(body("transfer-encoding: Chunked\r\n"), Ok(Body::chunked()));
+        for headers in [
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+            "Content-Length: 5\r\nContent-Length: 5\r\n",
+            "Content-Length: 5, 6\r\n",
+            "Content-Length: +5\r\n",
+            "Content-Length: \r\n",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        ] {
+            assert!(body(headers).is_err(), "{headers}");
+        }
     }
 
     #[test]
