@@ -6,6 +6,7 @@
 //!                                        ▲                             │
 //!                                        └──────────── Heard ◄─────────┘
 //! ```
+//! Where the door itself keeps a call waiting, that is no time of the program's: [`Delays`].
 
 use crate::model::{
     Attempt, CampaignConfig, CampaignName, ChatReply, ChatRequest, EpisodeId, Fault, HostAddress,
@@ -14,9 +15,12 @@ use crate::model::{
 use crate::ports::Stage;
 use async_trait::async_trait;
 use std::any::Any;
-use std::sync::Arc;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::error::Elapsed;
+use tokio::time::{Instant, timeout};
 
 /// Lets agent programs of episodes ask their models.
 #[async_trait]
@@ -39,6 +43,93 @@ pub struct Visitor {
     pub max_output_tokens: u32,
     /// Told of every call before it leaves.
     pub calls: mpsc::Sender<Visit>,
+    /// Told of the time in which the door keeps calls waiting.
+    pub delays: Delays,
+}
+
+/// Time in which the door has kept calls of one program waiting, for memory that others hold:
+/// none of the program's own. Calls that wait at the same time are counted once.
+#[derive(Clone, Debug, Default)]
+pub struct Delays(Arc<Mutex<Delayed>>);
+
+#[derive(Debug, Default)]
+struct Delayed {
+    waiting: usize,
+    since: Option<Instant>,
+    over: Duration,
+}
+
+impl Delays {
+    /// A call waits until this is dropped.
+    pub fn begin(&self) -> Delay {
+        let mut delayed = self.lock();
+        delayed.waiting += 1;
+        delayed.since.get_or_insert_with(Instant::now);
+        Delay(self.clone())
+    }
+
+    /// All of it until now.
+    pub fn total(&self) -> Duration {
+        let delayed = self.lock();
+        let now = delayed.since.map_or(Duration::ZERO, |since| since.elapsed());
+        delayed.over + now
+    }
+
+    /// Measures the program's own time from now on.
+    pub fn stopwatch(&self) -> Stopwatch {
+        Stopwatch { delays: self.clone(), started: Instant::now(), before: self.total() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Delayed> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that the door keeps waiting.
+#[derive(Debug)]
+pub struct Delay(Delays);
+
+impl Drop for Delay {
+    fn drop(&mut self) {
+        let mut delayed = self.0.lock();
+        delayed.waiting = delayed.waiting.saturating_sub(1);
+        if delayed.waiting == 0 {
+            let since = delayed.since.take();
+            delayed.over += since.map_or(Duration::ZERO, |since| since.elapsed());
+        }
+    }
+}
+
+/// Time that is the program's own.
+#[derive(Debug)]
+pub struct Stopwatch {
+    delays: Delays,
+    started: Instant,
+    before: Duration,
+}
+
+impl Stopwatch {
+    pub fn elapsed(&self) -> Duration {
+        let delayed = self.delays.total().saturating_sub(self.before);
+        self.started.elapsed().saturating_sub(delayed)
+    }
+
+    /// What comes within so much of the program's own time.
+    pub async fn within<T>(
+        &self,
+        limit: Duration,
+        wanted: impl Future<Output = T>,
+    ) -> Result<T, Elapsed> {
+        let mut wanted = pin!(wanted);
+        loop {
+            let left = limit.saturating_sub(self.elapsed());
+            match timeout(left, &mut wanted).await {
+                Err(elapsed) if self.elapsed() >= limit => return Err(elapsed),
+                Err(_) => {}
+                Ok(came) => return Ok(came),
+            }
+        }
+    }
 }
 
 /// Where the program is to ask, and with what.
@@ -91,4 +182,46 @@ pub struct Heard {
     pub cost: Money,
     /// How long the model took.
     pub took: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::sleep;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn time_at_the_door_is_none_of_the_programs() {
+        let delays = Delays::default();
+        let watch = delays.stopwatch();
+        sleep(SECOND).await;
+        let (one, other) = (delays.begin(), delays.begin());
+        sleep(60 * SECOND).await;
+        drop(one);
+        sleep(60 * SECOND).await;
+        assert_eq!((watch.elapsed(), delays.total()), (SECOND, 120 * SECOND));
+        drop(other);
+        sleep(SECOND).await;
+        assert_eq!(watch.elapsed(), 2 * SECOND);
+        assert_eq!(delays.stopwatch().elapsed(), Duration::ZERO, "another one begins anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_is_of_the_programs_own_time() {
+        let delays = Delays::default();
+        let watch = delays.stopwatch();
+        let held = async {
+            sleep(SECOND).await;
+            let delay = delays.begin();
+            sleep(3_600 * SECOND).await;
+            drop(delay);
+            sleep(SECOND).await;
+        };
+        assert!(watch.within(3 * SECOND, held).await.is_ok());
+        let started = Instant::now();
+        let forever = std::future::pending::<()>();
+        assert!(watch.within(3 * SECOND, forever).await.is_err());
+        assert_eq!(started.elapsed(), SECOND);
+    }
 }

@@ -95,6 +95,9 @@ pub struct Settings {
     pub stop: Vec<String>,
     pub tool_choice: Option<ToolChoice>,
     pub parallel_calls: Option<bool>,
+    /// Whose request it is, for providers that want to know; no name of a person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<String>,
 }
 
 /// Whether tools are called.

@@ -158,6 +158,15 @@ impl RouterHandle {
         self.office.ticket(&account, &slot, wish, unwanted).await
     }
 
+    /// How long a model's providers ask to be left alone, where that is too long to be waited for.
+    pub fn asks_to_wait(
+        &self,
+        campaign: &CampaignName,
+        model: &str,
+    ) -> Option<std::time::Duration> {
+        self.account(campaign)?.slot(model).ok()?.asks_to_wait()
+    }
+
     /// Whom to begin with where this model is wanted, and why.
     pub fn choose(&self, campaign: &CampaignName, model: &str) -> Result<(String, String), Fault> {
         let unknown = || {

@@ -160,6 +160,12 @@ impl ModelSlot {
         Fault::new(FaultKind::ModelTransient, what)
     }
 
+    /// How long every one of its keys is to be left alone, where that is longer than anybody waits.
+    pub(super) fn asks_to_wait(&self) -> Option<Duration> {
+        let wait = |way: &Arc<Way>| Duration::from_millis(way.stats().wait_ms.unwrap_or_default());
+        self.ways.iter().map(wait).min().filter(|least| *least > MOST_WAITED)
+    }
+
     pub(super) fn number_of(&self, way: &Arc<Way>) -> usize {
         self.ways.iter().position(|own| Arc::ptr_eq(own, way)).unwrap_or_default()
     }

@@ -90,6 +90,9 @@ impl Program {
             let (leave, _) = oneshot::channel();
             self.visitor.calls.send(Visit { request: request.clone(), leave }).await.ok()?;
         }
+        let delay = self.visitor.delays.begin();
+        tokio::time::sleep(self.backend.jobs().held_up()).await;
+        drop(delay);
         let (leave, may_leave) = oneshot::channel();
         let visit = Visit { request: request.clone(), leave };
         self.visitor.calls.send(visit).await.ok()?;

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
 /// Something a program does in its sandbox.
@@ -27,6 +28,7 @@ pub struct Jobs {
     broken: AtomicBool,
     patient: AtomicBool,
     distracted: AtomicBool,
+    held_up_ms: AtomicU64,
 }
 
 impl Jobs {
@@ -55,6 +57,16 @@ impl Jobs {
 
     pub(super) fn is_distracted(&self) -> bool {
         self.distracted.load(Ordering::Acquire)
+    }
+
+    /// The door keeps every call waiting for so long before it is heard.
+    pub fn are_held_up(&self, delay: Duration) {
+        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.held_up_ms.store(millis, Ordering::Release);
+    }
+
+    pub(super) fn held_up(&self) -> Duration {
+        Duration::from_millis(self.held_up_ms.load(Ordering::Acquire))
     }
 
     pub(super) fn is_broken(&self) -> bool {

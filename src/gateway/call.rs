@@ -4,14 +4,14 @@
 use super::asked::Asked;
 use super::outlet::Outlet;
 use super::refusal::Refusal;
+use super::room::Room;
 use super::session::{Leaving, Session};
 use super::trial::{Failed, Tried, Untried};
-use super::visit::Report;
+use super::visit::{Place, Report};
 use super::{Gateway, translate};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{CallPlace, Failure, Fault, FaultKind, SOONEST};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 /// A call with everything that belongs to it.
@@ -23,9 +23,9 @@ pub(super) struct Call {
     /// Cancelled when the client leaves before it was answered.
     pub(super) unwanted: CancellationToken,
     /// Its body's share of the memory.
-    pub(super) _room: OwnedSemaphorePermit,
+    pub(super) _room: Room,
     /// Its place among those of its agent.
-    pub(super) _place: Option<OwnedSemaphorePermit>,
+    pub(super) _place: Option<Place>,
 }
 
 impl Call {

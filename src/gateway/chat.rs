@@ -1,14 +1,14 @@
 //! The OpenAI chat format as clients speak it: understood, and told in.
 
 use super::refusal::Refusal;
-use super::translate::{Told, text_of, untranslatable};
+use super::translate::{Told, end_user, text_of, untranslatable};
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatReply, ChatRequest, FinishReason, Message, Reasoning, Role, Settings, ToolCall, ToolChoice,
     ToolSchema, Usage,
 };
 
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 16] = [
     "model",
     "messages",
     "tools",
@@ -22,23 +22,22 @@ const KNOWN: [&str; 17] = [
     "stream",
     "stream_options",
     "n",
-    // Said of the client, not to the model.
     "user",
-    "metadata",
     "safety_identifier",
+    // A hint to a cache: the engine has its own.
     "prompt_cache_key",
 ];
 
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> {
     let idle = [
         ("store", json!(false)),
+        ("metadata", json!({})),
         ("logprobs", json!(false)),
         ("presence_penalty", json!(0)),
         ("presence_penalty", json!(0.0)),
         ("frequency_penalty", json!(0)),
         ("frequency_penalty", json!(0.0)),
         ("service_tier", json!("auto")),
-        ("service_tier", json!("default")),
         ("response_format", json!({ "type": "text" })),
     ];
     untranslatable(json, &KNOWN, &idle)?;
@@ -92,6 +91,7 @@ fn settings(json: &Value) -> Result<Settings, Refusal> {
         stop: texts(json, "stop")?,
         tool_choice: choice(&json["tool_choice"])?,
         parallel_calls: json["parallel_tool_calls"].as_bool(),
+        end_user: end_user(&[&json["safety_identifier"], &json["user"]])?,
     })
 }
 

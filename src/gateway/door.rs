@@ -1,6 +1,8 @@
 //! The gateway's HTTP: who connects, and the answer on its way back.
 
+use super::crowd::{Busy, Crowd, Member};
 use super::outlet::Answer;
+use super::peer::Peer;
 use super::routes;
 use super::session::{Reception, Standalone};
 use crate::config::Listen;
@@ -13,7 +15,6 @@ use hyper::body::Frame;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -22,8 +23,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 use synthd_actors::supervisor::spawn;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 /// Connections at once.
 const MOST: usize = 4_096;
@@ -88,50 +88,88 @@ pub async fn serve(gateway: Arc<Standalone>, door: Door) {
 
 /// The same, for as long as there is a reception.
 pub(super) async fn let_in(reception: Weak<dyn Reception>, door: Door) {
-    let places = Arc::new(Semaphore::new(MOST));
+    let_in_at_most(MOST, reception, door).await;
+}
+
+async fn let_in_at_most(most: usize, reception: Weak<dyn Reception>, door: Door) {
+    let crowd = Crowd::new(most);
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { return };
         let accepted = match &door {
             Door::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 stream.set_nodelay(true).ok();
-                let reception = reception.clone();
-                spawn("gateway client", async move {
-                    attend(reception, stream).await;
-                    drop(place);
-                })
-                .detach();
+                Stream::Tcp(stream)
             }),
-            Door::Unix(listener, _) => listener.accept().await.map(|(stream, _)| {
-                let reception = reception.clone();
-                spawn("gateway client", async move {
-                    attend(reception, stream).await;
-                    drop(place);
-                })
-                .detach();
-            }),
+            Door::Unix(listener, _) => listener.accept().await.map(|(s, _)| Stream::Unix(s)),
         };
-        if let Err(error) = accepted {
-            tracing::warn!(%error, "the gateway cannot accept");
-            tokio::time::sleep(AGAIN).await;
+        match accepted {
+            Ok(stream) => {
+                let (reception, member) = (reception.clone(), crowd.enter().await);
+                spawn("gateway client", greet(reception, member, stream)).detach();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the gateway cannot accept");
+                // Perhaps too many files are open.
+                crowd.evict();
+                tokio::time::sleep(AGAIN).await;
+            }
         }
     }
 }
 
+/// A client's connection.
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+async fn greet(reception: Weak<dyn Reception>, member: Arc<Member>, stream: Stream) {
+    let attended = match stream {
+        Stream::Tcp(stream) => match Peer::of_tcp(&stream) {
+            Ok(peer) => attend(reception, member, peer, stream).await,
+            Err(error) => Err(error.into()),
+        },
+        Stream::Unix(stream) => match Peer::of_unix(&stream) {
+            Ok(peer) => attend(reception, member, peer, stream).await,
+            Err(error) => Err(error.into()),
+        },
+    };
+    if let Err(error) = attended {
+        tracing::debug!(%error, "a client's connection has ended");
+    }
+}
+
+type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+/// A client may close its half of the connection when it has said all.
 async fn attend(
     reception: Weak<dyn Reception>,
+    member: Arc<Member>,
+    peer: Peer,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) {
+) -> Ended {
+    let asking = member.clone();
     let service = service_fn(move |request| {
-        let reception = reception.upgrade();
-        async move { Ok::<_, Infallible>(response(routes::answer(reception, request).await)) }
+        let (reception, busy) = (reception.upgrade(), asking.begin());
+        let (member, peer) = (asking.clone(), peer.clone());
+        async move {
+            let answer = tokio::select! {
+                biased;
+                answer = routes::answer(reception, request) => answer,
+                () = peer.gone() => return Err(io::Error::from(io::ErrorKind::NotConnected)),
+            };
+            member.is_known(!answer.is_to_a_stranger());
+            Ok(response(answer, busy))
+        }
     });
-    let served = http1::Builder::new()
+    let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a client's connection has ended");
+        .half_close(true)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::select! {
+        biased;
+        () = member.evicted() => Err("it was idle, and made room for others".into()),
+        served = serving => Ok(served?),
     }
 }
 
@@ -139,12 +177,13 @@ fn whole(body: Bytes) -> Body {
     Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
-fn response(answer: Answer) -> Response<Body> {
+/// It is busy until all of it was taken.
+fn response(answer: Answer, busy: Busy) -> Response<Body> {
     let (status, headers, body) = match answer {
         Answer::Whole { status, headers, body } => (status, headers, whole(body)),
         Answer::Stream { headers, pieces } => {
-            let frames = stream::unfold(pieces, |mut pieces| async move {
-                pieces.next().await.map(|piece| (piece, pieces))
+            let frames = stream::unfold((pieces, busy), |(mut pieces, busy)| async move {
+                pieces.next().await.map(|piece| (piece, (pieces, busy)))
             });
             let frames = frames.map(|piece| piece.map(Frame::data));
             (200, headers, StreamBody::new(frames).boxed_unsync())
@@ -159,4 +198,44 @@ fn response(answer: Answer) -> Response<Body> {
         tracing::error!(%error, "an answer that is none");
         Response::new(whole(Bytes::new()))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::session::{Caller, NoSession};
+    use async_trait::async_trait;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    struct Nobody;
+
+    #[async_trait]
+    impl Reception for Nobody {
+        async fn of(&self, _: &str) -> Result<Caller, NoSession> {
+            Err(NoSession::Stranger)
+        }
+    }
+
+    /// Sockets that say nothing keep nobody waiting, however many there are.
+    #[tokio::test]
+    async fn idle_sockets_hold_nobody_up() {
+        let listen = Listen::Tcp("127.0.0.1:0".parse().unwrap());
+        let door = Door::open(&listen).await.unwrap();
+        let address = door.address().unwrap().replace("http://", "");
+        let reception: Arc<dyn Reception> = Arc::new(Nobody);
+        let serving = tokio::spawn(let_in_at_most(8, Arc::downgrade(&reception), door));
+        let mut idle = Vec::new();
+        for _ in 0..40 {
+            idle.push(TcpStream::connect(&address).await.unwrap());
+        }
+        let mut asking = TcpStream::connect(&address).await.unwrap();
+        let request = b"GET /v1/models HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+        asking.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        asking.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+        // The oldest of them were hung up on.
+        assert_eq!(idle[0].read(&mut [0; 8]).await.unwrap_or(0), 0);
+        serving.abort();
+    }
 }

@@ -25,6 +25,7 @@ use synthd_actors::model::{
     CampaignConfig, CampaignName, Fault, FaultKind, HostAddress, digest_of,
 };
 use synthd_actors::supervisor::spawn;
+use tokio::sync::OnceCell;
 use tokio_util::task::AbortOnDropHandle;
 
 /// For calls on their way when the engine ends; their attempts are over by then.
@@ -38,18 +39,39 @@ struct Inner {
     tools: Tools,
     factory: Models,
     directory: PathBuf,
-    /// By the digests of their tokens.
-    admitted: Mutex<HashMap<String, Caller>>,
-    gateways: Mutex<HashMap<CampaignName, OfCampaign>>,
+    /// By the digests of their tokens; none once nobody is let in any more.
+    admitted: Mutex<Option<HashMap<String, Caller>>>,
+    gateways: Mutex<HashMap<CampaignName, Arc<OfCampaign>>>,
     /// Those that were replaced and may still owe something to the record.
-    former: Mutex<Vec<Arc<Gateway>>>,
-    /// Open once somebody was admitted.
-    open: tokio::sync::Mutex<Option<Open>>,
+    former: Mutex<Vec<Arc<OfCampaign>>>,
+    standing: tokio::sync::Mutex<Standing>,
 }
 
 struct OfCampaign {
     config: Arc<CampaignConfig>,
-    gateway: Arc<Gateway>,
+    /// Made once, by whoever asks first, while others wait for it alone.
+    gateway: OnceCell<Arc<Gateway>>,
+}
+
+impl OfCampaign {
+    /// Whether nobody uses it any more, and it owes nothing to the record.
+    fn is_settled(self: &Arc<Self>) -> bool {
+        match self.gateway.get() {
+            Some(gateway) => gateway.is_idle(),
+            None => Arc::strong_count(self) == 1,
+        }
+    }
+}
+
+/// Whether agents can ask.
+#[derive(Default)]
+enum Standing {
+    /// Nobody was admitted yet.
+    #[default]
+    Unopened,
+    Open(Open),
+    /// For ever.
+    Closed,
 }
 
 struct Open {
@@ -72,24 +94,23 @@ impl Lobby {
             tools,
             factory,
             directory: directory.to_owned(),
-            admitted: Mutex::default(),
+            admitted: Mutex::new(Some(HashMap::new())),
             gateways: Mutex::default(),
             former: Mutex::default(),
-            open: tokio::sync::Mutex::default(),
+            standing: tokio::sync::Mutex::default(),
         }))
     }
 
     /// Lets nobody in any more, waits for calls on their way, and writes down what the store
     /// has not taken; how many calls it still does not take, and why.
     pub async fn close(&self) -> Result<(), (usize, Fault)> {
-        *self.0.open.lock().await = None;
-        for (_, caller) in lock(&self.0.admitted).drain() {
-            caller.session.end();
-        }
-        let mut all: Vec<Arc<Gateway>> = std::mem::take(&mut *lock(&self.0.former));
-        all.extend(lock(&self.0.gateways).drain().map(|(_, of)| of.gateway));
+        *self.0.standing.lock().await = Standing::Closed;
+        let admitted = lock(&self.0.admitted).take();
+        admitted.into_iter().flatten().for_each(|(_, caller)| caller.session.end());
+        let mut all: Vec<Arc<OfCampaign>> = std::mem::take(&mut *lock(&self.0.former));
+        all.extend(lock(&self.0.gateways).drain().map(|(_, of)| of));
         let mut owed = Ok(());
-        for gateway in all {
+        for gateway in all.iter().filter_map(|of| of.gateway.get()) {
             // What is not settled by then counts in full, at the next start too.
             tokio::time::timeout(PATIENCE, gateway.close()).await.ok();
             owed = owed.and(gateway.write_down().await);
@@ -100,56 +121,84 @@ impl Lobby {
 
 impl Inner {
     /// Where programs find the door.
-    async fn socket(self: &Arc<Self>) -> std::io::Result<PathBuf> {
-        let mut open = self.open.lock().await;
-        if let Some(open) = &*open {
-            return Ok(open.socket.clone());
+    async fn socket(self: &Arc<Self>) -> Result<PathBuf, Fault> {
+        let mut standing = self.standing.lock().await;
+        match &*standing {
+            Standing::Unopened => {}
+            Standing::Open(open) => return Ok(open.socket.clone()),
+            Standing::Closed => return Err(closed()),
         }
+        let open =
+            self.open().await.map_err(|error| unusable("open the agents' gateway", error))?;
+        let socket = open.socket.clone();
+        *standing = Standing::Open(open);
+        Ok(socket)
+    }
+
+    async fn open(self: &Arc<Self>) -> std::io::Result<Open> {
         own_directory(&self.directory)?;
         egress::sweep(&self.directory)?;
         let socket = egress::agents_socket(&self.directory);
         let door = Door::open(&Listen::Unix(socket.clone())).await?;
         let reception: Arc<dyn Reception> = self.clone();
         let serving = spawn("agents' gateway", let_in(Arc::downgrade(&reception), door));
-        *open = Some(Open { socket: socket.clone(), _serving: serving });
-        Ok(socket)
+        Ok(Open { socket, _serving: serving })
     }
 
-    /// Models are made anew where the campaign is run again, perhaps with others.
-    fn gateway(&self, visitor: &Visitor) -> Result<Arc<Gateway>, Fault> {
+    /// Models are made anew where the campaign is run again, perhaps with others. It takes a
+    /// while to make them, in which nobody else is kept waiting.
+    async fn gateway(&self, visitor: &Visitor) -> Result<Arc<Gateway>, Fault> {
+        let of = self.of_campaign(visitor);
+        let made = of.gateway.get_or_try_init(|| self.make(visitor)).await;
+        made.cloned()
+    }
+
+    fn of_campaign(&self, visitor: &Visitor) -> Arc<OfCampaign> {
         let mut gateways = lock(&self.gateways);
         let known = gateways.get(&visitor.campaign);
         if let Some(of) = known.filter(|of| Arc::ptr_eq(&of.config, &visitor.config)) {
-            return Ok(of.gateway.clone());
+            return of.clone();
         }
-        let (config, cap) = (visitor.config.clone(), visitor.max_output_tokens);
-        let gateway = Gateway::new(&self.tools, &config.models, cap, &self.factory)?;
-        let gateway = Arc::new(gateway);
-        let of = OfCampaign { config, gateway: gateway.clone() };
-        let before = gateways.insert(visitor.campaign.clone(), of);
+        let of = Arc::new(OfCampaign { config: visitor.config.clone(), gateway: OnceCell::new() });
+        let before = gateways.insert(visitor.campaign.clone(), of.clone());
         let mut former = lock(&self.former);
-        former.retain(|gateway| !gateway.is_idle());
-        former.extend(before.map(|of| of.gateway));
-        Ok(gateway)
+        former.retain(|of| !of.is_settled());
+        former.extend(before);
+        of
     }
+
+    async fn make(&self, visitor: &Visitor) -> Result<Arc<Gateway>, Fault> {
+        let (tools, factory) = (self.tools.clone(), self.factory.clone());
+        let (config, cap) = (visitor.config.clone(), visitor.max_output_tokens);
+        let make = move || Gateway::new(&tools, &config.models, cap, &factory).map(Arc::new);
+        let made = tokio::task::spawn_blocking(make).await;
+        made.unwrap_or_else(|error| Err(Fault::new(FaultKind::Panicked, error.to_string())))
+    }
+}
+
+fn unusable(what: &str, error: std::io::Error) -> Fault {
+    Fault::new(FaultKind::SandboxStart, format!("{what}: {error}"))
+}
+
+fn closed() -> Fault {
+    Fault::new(FaultKind::Cancelled, "the engine is ending: no agent is let in any more")
 }
 
 #[async_trait]
 impl AgentDoor for Lobby {
     async fn admit(&self, visitor: Visitor) -> Result<Admission, Fault> {
-        let gateway = self.0.gateway(&visitor)?;
-        let closed = |what: &str, error: std::io::Error| {
-            Fault::new(FaultKind::SandboxStart, format!("{what}: {error}"))
-        };
-        let socket = self.0.socket().await;
-        let socket = socket.map_err(|error| closed("open the agents' gateway", error))?;
-        let token = Token::fresh().map_err(|error| closed("make a token", error))?;
+        let socket = self.0.socket().await?;
+        let gateway = self.0.gateway(&visitor).await?;
+        let token = Token::fresh().map_err(|error| unusable("make a token", error))?;
         let (campaign, episode) = (visitor.campaign.clone(), visitor.episode.clone());
-        let (attempt, agent) = (visitor.attempt, Agent::new(visitor, token.expose()));
-        let session = Session { campaign, episode, attempt, whose: Whose::Agent(agent) };
+        let agent = Agent::new(visitor, token.expose());
+        let session = Session { campaign, episode, whose: Whose::Agent(agent) };
         let caller = Caller { gateway, session: Arc::new(session) };
         let digest = digest(token.expose());
-        lock(&self.0.admitted).insert(digest.clone(), caller);
+        match &mut *lock(&self.0.admitted) {
+            Some(admitted) => drop(admitted.insert(digest.clone(), caller)),
+            None => return Err(closed()),
+        }
         let keeper = Box::new(Dismissal { lobby: self.0.clone(), digest });
         let token = token.expose().to_owned();
         Ok(Admission { to: HostAddress::Unix(socket), token, keeper })
@@ -165,7 +214,8 @@ struct Dismissal {
 
 impl Drop for Dismissal {
     fn drop(&mut self) {
-        if let Some(caller) = lock(&self.lobby.admitted).remove(&self.digest) {
+        let mut admitted = lock(&self.lobby.admitted);
+        if let Some(caller) = admitted.as_mut().and_then(|all| all.remove(&self.digest)) {
             caller.session.end();
         }
     }
@@ -174,6 +224,82 @@ impl Drop for Dismissal {
 #[async_trait]
 impl Reception for Inner {
     async fn of(&self, shown: &str) -> Result<Caller, NoSession> {
-        lock(&self.admitted).get(&digest(shown)).cloned().ok_or(NoSession::Stranger)
+        let admitted = lock(&self.admitted);
+        let caller = admitted.as_ref().and_then(|all| all.get(&digest(shown)));
+        caller.cloned().ok_or(NoSession::Stranger)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synthd_actors::agents::Delays;
+    use synthd_actors::model::{Attempt, EpisodeId};
+    use synthd_actors::ports::Stage;
+    use synthd_actors::scaffold;
+    use synthd_actors::testkit::{self, Kit, Options, in_test_system};
+    use tokio::sync::mpsc;
+
+    fn visitor() -> Visitor {
+        let catalog = testkit::catalog();
+        let template = catalog.select(&["unit/letter".to_owned()], &[]).remove(0);
+        let mut config = testkit::campaign("c", 1);
+        config.models.clear();
+        Visitor {
+            campaign: config.name.clone(),
+            episode: EpisodeId("e".to_owned()),
+            attempt: Attempt(1),
+            model: "m".to_owned(),
+            config: Arc::new(config),
+            stage: Stage {
+                task: Arc::new(template.task(1, 0).unwrap()),
+                scaffold: scaffold::by_name("minimal").unwrap(),
+            },
+            max_output_tokens: 100,
+            calls: mpsc::channel(1).0,
+            delays: Delays::default(),
+        }
+    }
+
+    fn lobby(kit: &Kit, directory: &Path) -> Lobby {
+        let world = kit.world.clone();
+        let (router, collector) = (world.router, world.collector);
+        let tools = Tools { router, collector, journal: world.journal, clock: world.clock };
+        Lobby::new(tools, Models::default(), directory)
+    }
+
+    /// An attempt that begins while the engine ends must not open the door again.
+    #[test]
+    fn nobody_is_let_in_once_it_is_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("guest");
+        in_test_system(Options::default(), |kit| async move {
+            let lobby = lobby(&kit, &path);
+            let admitted = lobby.admit(visitor()).await.unwrap();
+            let socket = egress::agents_socket(&path);
+            assert!(socket.exists());
+            lobby.close().await.unwrap();
+            assert!(lobby.0.of(&admitted.token).await.is_err(), "its token means nothing");
+            let refused = lobby.admit(visitor()).await.err().map(|fault| fault.kind);
+            assert_eq!((refused, socket.exists()), (Some(FaultKind::Cancelled), false));
+        });
+    }
+
+    /// A model takes its time to be made; it is made once for all who wait for it.
+    #[test]
+    fn attempts_of_one_campaign_share_a_gateway() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("guest");
+        in_test_system(Options::default(), |kit| async move {
+            let lobby = lobby(&kit, &path);
+            let (first, again) = (visitor(), visitor());
+            let same = Visitor { config: first.config.clone(), ..visitor() };
+            let made = tokio::join!(lobby.0.gateway(&first), lobby.0.gateway(&same));
+            let (one, other) = (made.0.unwrap(), made.1.unwrap());
+            assert!(Arc::ptr_eq(&one, &other));
+            let anew = lobby.0.gateway(&again).await.unwrap();
+            assert!(!Arc::ptr_eq(&one, &anew), "the campaign is run again, perhaps with others");
+            lobby.close().await.unwrap();
+        });
     }
 }

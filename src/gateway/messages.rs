@@ -2,7 +2,7 @@
 
 use super::chat::{number, texts};
 use super::refusal::Refusal;
-use super::translate::{Told, text_of, untranslatable};
+use super::translate::{Told, end_user, foreign_thought, text_of, untranslatable};
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatReply, ChatRequest, FinishReason, Message, Role, Settings, ToolCall, ToolChoice,
@@ -20,7 +20,7 @@ const KNOWN: [&str; 11] = [
     "stop_sequences",
     "max_tokens",
     "stream",
-    // Said of the client, not to the model.
+    // Looked at by itself.
     "metadata",
 ];
 
@@ -55,6 +55,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
 
 fn settings(json: &Value) -> Result<Settings, Refusal> {
     let choice = &json["tool_choice"];
+    untranslatable(&json["metadata"], &["user_id"], &[])?;
     Ok(Settings {
         temperature: number(json, "temperature")?,
         top_p: number(json, "top_p")?,
@@ -71,6 +72,7 @@ fn settings(json: &Value) -> Result<Settings, Refusal> {
             Some(_) => return Err(Refusal::bad("`tool_choice` is none that is known")),
         },
         parallel_calls: choice["disable_parallel_tool_use"].as_bool().map(|disabled| !disabled),
+        end_user: end_user(&[&json["metadata"]["user_id"]])?,
     })
 }
 
@@ -107,7 +109,7 @@ fn told(content: &Value) -> Result<Vec<Message>, Refusal> {
     Ok(messages)
 }
 
-/// What a model of this family thought is signed for it alone, and goes to no other.
+/// What a model of this family thought is signed for it alone: to no other can it be told.
 fn said(content: &Value) -> Result<Message, Refusal> {
     let Value::Array(blocks) = content else {
         return Ok(Message::text(Role::Assistant, text_of(content)?));
@@ -116,7 +118,9 @@ fn said(content: &Value) -> Result<Message, Refusal> {
     for block in blocks {
         match block["type"].as_str() {
             Some("tool_use") => tool_calls.push(call(block)?),
-            Some("thinking" | "redacted_thinking") => {}
+            Some(kind @ ("thinking" | "redacted_thinking")) => {
+                return Err(foreign_thought(&format!("a block of the type {kind:?}")));
+            }
             _ => texts.push(block.clone()),
         }
     }

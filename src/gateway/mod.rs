@@ -12,9 +12,11 @@
 //! A client that leaves does not end its call: what it cost is settled as it was counted.
 
 mod asked;
+mod betas;
 mod bounds;
 mod call;
 mod chat;
+mod crowd;
 mod door;
 #[cfg(test)]
 mod fuzz;
@@ -24,10 +26,13 @@ mod outlet;
 mod overheard;
 mod pass;
 mod path;
+mod peer;
 mod record;
 mod refusal;
+mod register;
 mod response_events;
 mod responses;
+mod room;
 mod routes;
 mod session;
 mod splice;
@@ -42,14 +47,17 @@ pub use session::{Standalone, Token};
 
 use crate::llm::{Models, Replay, Upstream};
 use record::Backlog;
+use room::Rooms;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::model::{CallFault, Fault, ModelConfig, SOONEST};
 use synthd_actors::ports::{ChatModel, Clock, Journal, ModelFactory};
 use synthd_actors::router::RouterHandle;
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+
+/// Formats without a place for whose request it is.
+const USERLESS: [&str; 2] = ["gemini", "ollama-native"];
 
 /// What a gateway works with.
 #[derive(Clone)]
@@ -73,7 +81,7 @@ pub struct Gateway {
     /// On their way; closed, no more is taken.
     calls: TaskTracker,
     /// Memory for what clients say.
-    bodies: Arc<Semaphore>,
+    rooms: Rooms,
 }
 
 /// What stands behind a name.
@@ -97,6 +105,8 @@ struct Keyed {
     upstream: Option<Upstream>,
     /// Where it is a record that answers, whose format is known once it was read.
     replay: Option<Arc<Replay>>,
+    /// Whether its format has a place for whose request it is.
+    tells_users: bool,
 }
 
 impl Keyed {
@@ -123,7 +133,9 @@ impl Gateway {
                     Some(replay) => replay.clone(),
                     None => factory.model(alone)?,
                 };
-                Ok(Keyed { model, upstream, replay })
+                let dialect = alone.endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str());
+                let tells_users = !dialect.is_some_and(|dialect| USERLESS.contains(&dialect));
+                Ok(Keyed { model, upstream, replay, tells_users })
             };
             let keys = config.with_each_key().iter().map(keyed).collect::<Result<_, Fault>>()?;
             let is_free = config.price.is_free();
@@ -135,9 +147,8 @@ impl Gateway {
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
         let (router, collector) = (tools.router.clone(), tools.collector.clone());
-        let (calls, bodies) = (TaskTracker::new(), routes::bodies());
-        let backlog = Backlog::default();
-        Ok(Self { router, models, output_cap, collector, backlog, calls, bodies })
+        let (calls, rooms, backlog) = Default::default();
+        Ok(Self { router, models, output_cap, collector, backlog, calls, rooms })
     }
 
     /// Takes no more calls, and waits for those on their way.

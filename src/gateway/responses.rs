@@ -6,13 +6,13 @@
 
 use super::chat::number;
 use super::refusal::Refusal;
-use super::translate::{text_of, untranslatable};
+use super::translate::{end_user, foreign_thought, text_of, untranslatable};
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
 };
 
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 15] = [
     "model",
     "input",
     "instructions",
@@ -24,21 +24,22 @@ const KNOWN: [&str; 17] = [
     "max_output_tokens",
     "stream",
     "stream_options",
-    // Said of the client, or of what its provider keeps, not to the model.
     "user",
-    "metadata",
     "safety_identifier",
+    // A hint to a cache, and what its provider is to keep: nothing is kept here.
     "prompt_cache_key",
     "store",
-    "include",
 ];
 
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> {
     let idle = [
         ("background", json!(false)),
+        ("metadata", json!({})),
+        ("include", json!([])),
+        // A model of another format has none.
+        ("include", json!(["reasoning.encrypted_content"])),
         ("truncation", json!("disabled")),
         ("service_tier", json!("auto")),
-        ("service_tier", json!("default")),
         ("text", json!({ "format": { "type": "text" } })),
         ("top_logprobs", json!(0)),
     ];
@@ -64,6 +65,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
             stop: Vec::new(),
             tool_choice: choice(&json["tool_choice"])?,
             parallel_calls: json["parallel_tool_calls"].as_bool(),
+            end_user: end_user(&[&json["safety_identifier"], &json["user"]])?,
         },
     })
 }
@@ -72,6 +74,9 @@ fn add(messages: &mut Vec<Message>, item: &Value) -> Result<(), Refusal> {
     let kind = item["type"].as_str().or_else(|| item["role"].as_str().map(|_| "message"));
     match kind.unwrap_or_default() {
         "message" => said(messages, item)?,
+        "reasoning" if item["encrypted_content"].as_str().is_some_and(|text| !text.is_empty()) => {
+            return Err(foreign_thought("reasoning with `encrypted_content`"));
+        }
         "reasoning" => {
             let thought = thought(item);
             let reply = reply(messages);
@@ -126,7 +131,7 @@ fn join(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
-/// What can be read of it: what is encrypted is another model's.
+/// What can be read of it.
 fn thought(item: &Value) -> String {
     let lists = ["summary", "content"].map(|key| item[key].as_array());
     let parts = lists.into_iter().flatten().flatten();

@@ -6,10 +6,12 @@ use super::call::Call;
 use super::outlet::{Answer, Outlet};
 use super::pass::passed;
 use super::refusal::Refusal;
+use super::room::Room;
 use super::session::{Caller, NoSession, Reception, Session};
+use super::visit::{Agent, Place};
 use crate::llm::{Family, Opened};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::{Method, Request};
 use serde_json::{Value, json};
@@ -18,21 +20,15 @@ use std::time::Duration;
 use synthd_actors::model::{EpisodeId, FaultKind, SOONEST, Witness};
 use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, timeout};
 
 /// Of a request's body.
 const MOST_BODY: usize = 16 << 20;
-/// Of all calls on their way, in KiB; what JSON says oddly is larger in memory.
-const MOST_BODIES: usize = 256 << 10;
 /// Bodies that take long to read.
 const LARGE: usize = 256 << 10;
-/// For its body.
+/// For its body, in all and between two pieces of it.
 const BODY_PATIENCE: Duration = Duration::from_secs(120);
-
-/// The memory for bodies.
-pub(super) fn bodies() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MOST_BODIES))
-}
+const PIECE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a path asks for.
 enum Wanted {
@@ -124,14 +120,14 @@ async fn respond(
         Wanted::Count => {
             let headers = forwarded(&request);
             let _place = place(&session).await?;
-            let (_room, body) = body(&gateway, request).await?;
+            let (_room, body) = body(&gateway, &session, request).await?;
             let asked = understood(family, body).await?;
             count(&gateway, &asked, planned.as_deref().unwrap_or(&asked.model), &headers).await
         }
         Wanted::Completion => {
             let headers = forwarded(&request);
             let _place = place(&session).await?;
-            let (_room, body) = body(&gateway, request).await?;
+            let (_room, body) = body(&gateway, &session, request).await?;
             let asked = understood(family, body).await?;
             // By an attempt that is over, too.
             let over = session.agent().map(|agent| agent.over.child_token());
@@ -156,26 +152,25 @@ async fn respond(
 
 async fn caller(reception: &dyn Reception, request: &Request<Incoming>) -> Result<Caller, Refusal> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let bearer = header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let bearer = header("authorization").and_then(bearer);
     let shown = header("x-api-key").or(bearer).unwrap_or_default().trim();
-    reception.of(shown).await.map_err(|none| match none {
-        NoSession::Stranger => Refusal::new(
-            401,
-            "invalid_api_key",
-            "this is no token of the gateway's: it is printed when the gateway starts, and an \
-             agent's is in its environment, good for one attempt",
-        ),
-        NoSession::TooMany => {
-            Refusal::new(429, "too_many_sessions", "this gateway has as many sessions as it takes")
-        }
-        NoSession::Fault(fault) => Refusal::of(&fault),
-    })
+    let what = "this is no token of the gateway's: it is printed when the gateway starts, and an \
+                agent's is in its environment, good for one attempt";
+    let stranger = |NoSession::Stranger| Refusal::new(401, "invalid_api_key", what);
+    reception.of(shown).await.map_err(stranger)
 }
 
-/// What one agent may have on its way at once: what all agents say has to find room.
-async fn place(session: &Session) -> Result<Option<OwnedSemaphorePermit>, Refusal> {
-    let Some(agent) = session.agent() else { return Ok(None) };
-    agent.places.clone().acquire_owned().await.map(Some).map_err(|_| closing())
+/// What follows the scheme, whose case means nothing.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.trim_start().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+async fn place(session: &Session) -> Result<Option<Place>, Refusal> {
+    match session.agent() {
+        Some(agent) => agent.place().await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// What a family's clients say to its providers beside the body.
@@ -183,44 +178,57 @@ fn forwarded(request: &Request<Incoming>) -> Vec<(String, String)> {
     let named = ["anthropic-version", "anthropic-beta"].into_iter();
     let values = |name: &str| {
         let all = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
-        let said = all.flat_map(|value| value.split(',').map(str::trim));
-        let kept: Vec<&str> = said.filter(|value| !is_dearer(value)).collect();
-        kept.join(",")
+        all.collect::<Vec<_>>().join(",")
     };
     let all = named.map(|name| (name.to_owned(), values(name)));
     all.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// Modes of a provider in which a token costs more than its price.
-fn is_dearer(beta: &str) -> bool {
-    ["fast", "context-1m", "priority"].iter().any(|dear| beta.contains(dear))
-}
-
-/// A body, and its share of the memory for all of them.
+/// A body, and its share of the memory for all of them, which is taken as bytes come.
 async fn body(
     gateway: &Gateway,
+    session: &Session,
     request: Request<Incoming>,
-) -> Result<(OwnedSemaphorePermit, Bytes), Refusal> {
-    let length = request.body().size_hint().upper().unwrap_or(MOST_BODY as u64);
-    let kibibytes = u32::try_from(length.min(MOST_BODY as u64) >> 10).unwrap_or(0) + 1;
-    let room = gateway.bodies.clone().acquire_many_owned(kibibytes).await;
-    let mut room = room.map_err(|_| closing())?;
-    let collected = Limited::new(request.into_body(), MOST_BODY).collect();
-    match tokio::time::timeout(BODY_PATIENCE, collected).await {
-        Ok(Ok(body)) => {
-            let body = body.to_bytes();
-            // Who does not say how much it will be takes the most.
-            let taken = room.num_permits().saturating_sub((body.len() >> 10) + 1);
-            drop(room.split(taken));
-            Ok((room, body))
-        }
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let what = format!("the body is longer than {} MiB", MOST_BODY >> 20);
-            Err(Refusal::new(413, "request_too_large", what))
-        }
-        Ok(Err(error)) => Err(Refusal::bad(format!("the body breaks off: {error}"))),
-        Err(_) => Err(Refusal::new(408, "timeout", "the body did not come in time")),
+) -> Result<(Room, Bytes), Refusal> {
+    if request.body().size_hint().lower() > MOST_BODY as u64 {
+        return Err(too_large());
     }
+    let tenant = session.agent().map(Agent::tenant);
+    let (mut room, mut body, mut left) = (Room::default(), BytesMut::new(), BODY_PATIENCE);
+    let mut pieces = request.into_body();
+    while let Some(piece) = next_piece(&mut pieces, &mut left).await? {
+        if body.len() + piece.len() > MOST_BODY {
+            return Err(too_large());
+        }
+        gateway.rooms.grow(&mut room, body.len() + piece.len(), tenant).await?;
+        body.extend_from_slice(&piece);
+    }
+    Ok((room, body.freeze()))
+}
+
+/// The next bytes of a body, within what is left of the time for all of it.
+async fn next_piece(body: &mut Incoming, left: &mut Duration) -> Result<Option<Bytes>, Refusal> {
+    let started = Instant::now();
+    let late = |_| Refusal::new(408, "timeout", "the body did not come in time");
+    loop {
+        let patience = left.saturating_sub(started.elapsed()).min(PIECE_PATIENCE);
+        let piece = match timeout(patience, body.frame()).await.map_err(late)? {
+            None => None,
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(piece) => Some(piece),
+                // Trailers say nothing here.
+                Err(_) => continue,
+            },
+            Some(Err(error)) => return Err(Refusal::bad(format!("the body breaks off: {error}"))),
+        };
+        *left = left.saturating_sub(started.elapsed());
+        return Ok(piece);
+    }
+}
+
+fn too_large() -> Refusal {
+    let what = format!("the body is longer than {} MiB", MOST_BODY >> 20);
+    Refusal::new(413, "request_too_large", what)
 }
 
 /// Large ones are read where nobody waits for the thread.

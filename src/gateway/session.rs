@@ -4,26 +4,17 @@
 
 use super::asked::Asked;
 use super::refusal::Refusal;
+use super::register::Register;
 use super::visit::{Agent, Report, over};
 use super::{Gateway, Tools};
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use synthd_actors::agents::{Errand, Leave};
-use synthd_actors::collector::CollectorHandle;
-use synthd_actors::model::{
-    Attempt, CallPlace, CampaignName, ChatReply, Entry, EpisodeId, EpisodeRecord, Fault,
-    PlannedEpisode, TaskId, digest_of,
-};
-use synthd_actors::ports::{Clock, Journal};
-use tokio::sync::Mutex;
+use synthd_actors::model::{Attempt, CallPlace, CampaignName, ChatReply, EpisodeId, digest_of};
 use tokio_util::sync::CancellationToken;
 
-/// Sessions of one gateway at a time; more are mistaken for names that change with every call.
-const MOST: usize = 10_000;
 const MOST_NAME: usize = 64;
 const UNNAMED: &str = "default";
 
@@ -76,8 +67,6 @@ impl Token {
 #[derive(Debug)]
 pub(super) enum NoSession {
     Stranger,
-    TooMany,
-    Fault(Fault),
 }
 
 /// Says whose a token is.
@@ -96,70 +85,34 @@ pub(super) struct Caller {
 /// A gateway by itself, for whoever has its token.
 pub struct Standalone {
     gateway: Arc<Gateway>,
-    campaign: CampaignName,
     token: Token,
-    collector: CollectorHandle,
-    journal: Arc<dyn Journal>,
-    clock: Arc<dyn Clock>,
-    open: Mutex<Open>,
-}
-
-#[derive(Default)]
-struct Open {
-    sessions: HashMap<String, Arc<Session>>,
-    /// None before the store was asked.
-    known: Option<Known>,
-}
-
-/// Every session there ever was.
-struct Known {
-    /// The newest attempt of each.
-    attempts: HashMap<EpisodeId, Attempt>,
-    /// A number that none of them has.
-    free: u64,
-}
-
-impl Known {
-    fn of(stored: Vec<EpisodeRecord>) -> Self {
-        let free = stored.iter().map(|known| known.plan.ordinal + 1).max().unwrap_or(0);
-        let attempts = stored.into_iter().map(|known| (known.plan.id, known.attempt)).collect();
-        Self { attempts, free }
-    }
-
-    /// Taken before it is written, which goes on even if the client leaves meanwhile.
-    fn take(&mut self, episode: &EpisodeId) -> (Attempt, u64) {
-        let attempt = self.attempts.get(episode).copied().unwrap_or_default().next();
-        self.attempts.insert(episode.clone(), attempt);
-        self.free += 1;
-        (attempt, self.free - 1)
-    }
+    register: Arc<Register>,
 }
 
 /// Somebody who may ask.
 pub(super) struct Session {
     pub(super) campaign: CampaignName,
     pub(super) episode: EpisodeId,
-    pub(super) attempt: Attempt,
     pub(super) whose: Whose,
 }
 
 pub(super) enum Whose {
-    /// A client of the gateway's; each of its calls is a turn, counted here.
-    Client(AtomicU32),
+    /// A client of the gateway's, by the session's name; each of its calls is a turn.
+    Client(String, Arc<Register>),
     /// The agent of an episode, which knows its turns.
     Agent(Agent),
 }
 
 impl Session {
     /// Where a call stands.
-    pub(super) fn place(&self, turn: u32, retry: u32) -> CallPlace {
+    fn place(&self, attempt: Attempt, turn: u32, retry: u32) -> CallPlace {
         let (campaign, episode) = (self.campaign.clone(), self.episode.clone());
-        CallPlace { campaign, episode, attempt: self.attempt, turn, retry }
+        CallPlace { campaign, episode, attempt, turn, retry }
     }
 
     pub(super) fn agent(&self) -> Option<&Agent> {
         match &self.whose {
-            Whose::Client(_) => None,
+            Whose::Client(..) => None,
             Whose::Agent(agent) => Some(agent),
         }
     }
@@ -187,18 +140,20 @@ impl Session {
     ) -> Result<Leaving, Refusal> {
         let agent = match &self.whose {
             Whose::Agent(agent) => agent,
-            Whose::Client(turns) => {
-                let place = self.place(turns.fetch_add(1, Ordering::Relaxed), 0);
-                let report = Report::default();
+            Whose::Client(name, register) => {
+                let (attempt, turn) = register.next_turn(name, &self.episode).await?;
+                let (place, report) = (self.place(attempt, turn, 0), Report::default());
                 return Ok(Leaving::Ask { place, model: None, limit: None, report });
             }
         };
         match agent.leave(asked, unwanted).await? {
             Leave::Ask(Errand { turn, retry, model, limit, heard }) => {
-                let (place, report) = (self.place(turn, retry), Report::to(heard));
+                let (place, report) = (self.place(agent.attempt, turn, retry), Report::to(heard));
                 Ok(Leaving::Ask { place, model: Some(model), limit: Some(limit), report })
             }
-            Leave::Told { turn, reply } => Ok(Leaving::Told(self.place(turn, 0), reply)),
+            Leave::Told { turn, reply } => {
+                Ok(Leaving::Told(self.place(agent.attempt, turn, 0), reply))
+            }
             Leave::Over(why) => Err(over(&why)),
         }
     }
@@ -220,86 +175,23 @@ pub(super) enum Leaving {
 #[async_trait]
 impl Reception for Standalone {
     async fn of(&self, shown: &str) -> Result<Caller, NoSession> {
-        let session = self.session(shown).await?;
+        let name = self.token.session(shown).ok_or(NoSession::Stranger)?;
+        let (campaign, episode) = (self.register.campaign().clone(), self.register.episode(name));
+        let whose = Whose::Client(name.to_owned(), self.register.clone());
+        let session = Arc::new(Session { campaign, episode, whose });
         Ok(Caller { gateway: self.gateway.clone(), session })
     }
 }
 
 impl Standalone {
     pub fn new(gateway: Arc<Gateway>, tools: Tools, campaign: CampaignName, token: Token) -> Self {
-        let Tools { collector, journal, clock, .. } = tools;
-        Self { gateway, campaign, token, collector, journal, clock, open: Mutex::default() }
-    }
-
-    async fn session(&self, shown: &str) -> Result<Arc<Session>, NoSession> {
-        let name = self.token.session(shown).ok_or(NoSession::Stranger)?;
-        let mut open = self.open.lock().await;
-        if let Some(session) = open.sessions.get(name) {
-            return Ok(session.clone());
-        }
-        if open.sessions.len() >= MOST {
-            // Those that nobody uses now begin anew when they are used again.
-            open.sessions.retain(|_, session| Arc::strong_count(session) > 1);
-        }
-        if open.sessions.len() >= MOST {
-            return Err(NoSession::TooMany);
-        }
-        let session = self.begin(name, &mut open.known).await.map_err(NoSession::Fault)?;
-        let session = Arc::new(session);
-        open.sessions.insert(name.to_owned(), session.clone());
-        Ok(session)
-    }
-
-    /// Written down before its first call, as an attempt that no earlier one can be mixed
-    /// up with.
-    async fn begin(&self, name: &str, known: &mut Option<Known>) -> Result<Session, Fault> {
-        let digest = digest_of(&["gateway", self.campaign.as_str(), name]);
-        let episode = EpisodeId(format!("ep-{}", &digest[..16]));
-        let known = match known {
-            Some(known) => known,
-            None => known.insert(Known::of(self.journal.episodes(&self.campaign).await?)),
-        };
-        let (attempt, ordinal) = known.take(&episode);
-        let plan = PlannedEpisode {
-            id: episode.clone(),
-            campaign: self.campaign.clone(),
-            ordinal,
-            task: TaskId(format!("gateway/{name}")),
-            template: format!("gateway/{name}"),
-            index: 0,
-            category: "gateway".to_owned(),
-            difficulty: String::new(),
-            model: String::new(),
-            scaffold: "external".to_owned(),
-        };
-        let started = Entry::AttemptStarted {
-            episode: episode.clone(),
-            attempt,
-            resumed_from: None,
-            at_ms: self.clock.now_ms(),
-        };
-        self.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
-        let (campaign, whose) = (self.campaign.clone(), Whose::Client(AtomicU32::new(0)));
-        Ok(Session { campaign, episode, attempt, whose })
+        Self { gateway, token, register: Arc::new(Register::new(tools, campaign)) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Neither one that was never written nor one of before is in its way.
-    #[test]
-    fn a_new_session_has_a_number_of_its_own() {
-        let id = |name: &str| EpisodeId(name.to_owned());
-        let mut known = Known::of(Vec::new());
-        assert_eq!(known.take(&id("a")), (Attempt(1), 0));
-        assert_eq!(known.take(&id("a")), (Attempt(2), 1), "the first was not written");
-        assert_eq!(known.take(&id("b")), (Attempt(1), 2));
-        let mut known = Known { attempts: [(id("a"), Attempt(2))].into(), free: 8 };
-        assert_eq!(known.take(&id("c")), (Attempt(1), 8));
-        assert_eq!(known.take(&id("a")).0, Attempt(3));
-    }
 
     #[test]
     fn a_token_may_name_a_session_and_nothing_else_is_one() {

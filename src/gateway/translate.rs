@@ -5,10 +5,10 @@ use super::asked::Asked;
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
 use super::trial::{Done, Errand, Last};
-use super::{chat, messages, response_events, responses};
+use super::{betas, chat, messages, response_events, responses};
 use crate::llm::Family;
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 use synthd_actors::model::{
     CallFault, CallPlace, ChatReply, ChatRequest, FaultKind, Headers, digest_of,
@@ -50,6 +50,19 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
 }
 
 fn canonical(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
+    let request = understood(errand)?;
+    if request.settings.end_user.is_some() && !errand.keyed.tells_users {
+        let what = "the model behind this name speaks another format, in which there is no word \
+                    on whose request it is (`user`, `safety_identifier`, `metadata`); leave it out";
+        return Err(Refusal::new(400, "unsupported_parameter", what));
+    }
+    Ok(request)
+}
+
+fn understood(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
+    if let Some(refusal) = betas::untranslatable(errand.headers) {
+        return Err(refusal);
+    }
     let asked = errand.asked;
     let cap = asked.cap(errand.output_cap).min(u64::from(u32::MAX)) as u32;
     match asked.family {
@@ -156,14 +169,45 @@ pub(super) fn text_of(content: &Value) -> Result<String, Refusal> {
 }
 
 fn part(part: &Value) -> Result<&str, Refusal> {
+    // A mark of a cache is a hint to its own provider, and changes no answer.
+    let known = ["type", "text", "refusal", "cache_control"];
+    let empty = || json!([]);
+    let idle = [("annotations", empty()), ("logprobs", empty()), ("citations", empty())];
     let kind = part["type"].as_str().unwrap_or_default();
     let text = match kind {
         "text" | "input_text" | "output_text" => part["text"].as_str(),
         "refusal" => part["refusal"].as_str(),
         _ => None,
     };
-    text.ok_or_else(|| {
+    let text = text.map(|text| untranslatable(part, &known, &idle).map(|()| text));
+    text.unwrap_or_else(|| {
         let what = format!("the model behind this name is told texts alone, and no {kind:?}");
-        Refusal::new(400, "unsupported_content", what)
+        Err(Refusal::new(400, "unsupported_content", what))
     })
+}
+
+/// Thoughts that only the model that had them can read.
+pub(super) fn foreign_thought(what: &str) -> Refusal {
+    let what = format!(
+        "{what} is for the model that has thought it, and the model behind this name is another \
+         one; leave it out, or ask the model that has thought it"
+    );
+    Refusal::new(400, "unsupported_content", what)
+}
+
+/// Whose request it is, as its provider is to know. The same is said once.
+pub(super) fn end_user(said: &[&Value]) -> Result<Option<String>, Refusal> {
+    let mut users = said
+        .iter()
+        .filter(|said| !said.is_null())
+        .map(|said| said.as_str().ok_or_else(|| Refusal::bad("whose request it is, is no text")));
+    let first = users.next().transpose()?;
+    for other in users {
+        if Some(other?) != first {
+            let what = "`user` and `safety_identifier` differ, and the model behind this name is \
+                        told one of them";
+            return Err(Refusal::new(400, "unsupported_parameter", what));
+        }
+    }
+    Ok(first.map(str::to_owned))
 }

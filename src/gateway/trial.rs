@@ -4,7 +4,7 @@ use super::asked::Asked;
 use super::call::Call;
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
-use super::{Keyed, bounds, pass, translate};
+use super::{Keyed, betas, bounds, pass, translate};
 use bytes::Bytes;
 use std::time::Duration;
 use synthd_actors::model::{
@@ -104,6 +104,7 @@ impl Call {
         if !behind.is_free
             && let Some(refusal) =
                 bounds::unbounded(asked, asked.cap(output_cap), behind.writes_priced)
+                    .or_else(|| betas::unpriced(&self.headers))
         {
             return Err(refusal.into());
         }
@@ -112,7 +113,7 @@ impl Call {
         let mut ticket = match ticket {
             Ok(ticket) => ticket,
             Err(_) if self.unwanted.is_cancelled() => return Err(Untried::Left),
-            Err(fault) => return Err(fault.into()),
+            Err(fault) => return Err(self.not_admitted(name, fault)),
         };
         if self.unwanted.is_cancelled() {
             let left = CallFault::free(FaultKind::Cancelled, "the client has left");
@@ -146,6 +147,19 @@ impl Call {
         // Before the client is: others need not wait until he has read it.
         ticket.heard(&done.reply);
         Ok(Box::new(Tried { done, ticket, witness, took: left.elapsed() }))
+    }
+
+    /// Whoever is asked too often says so, and until when, as he would say it himself.
+    fn not_admitted(&self, name: &str, fault: Fault) -> Untried {
+        let campaign = &self.session.campaign;
+        let wait = match fault.kind {
+            FaultKind::ModelTransient => self.gateway.router.asks_to_wait(campaign, name),
+            _ => None,
+        };
+        let Some(wait) = wait else { return fault.into() };
+        let refusal = Refusal::new(429, "rate_limit_exceeded", fault.message.clone());
+        let last = Last::Refuse(Refusal { retry_after: Some(wait), ..refusal });
+        Untried::Failed(Failed { how: failure_of(&fault), fault, declined: None, last })
     }
 }
 

@@ -4,29 +4,37 @@
 use super::asked::Asked;
 use super::overheard::overheard;
 use super::refusal::Refusal;
+use super::room::{self, Tenant};
 use crate::llm::without;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::agents::{Heard, Leave, Visit, Visitor};
-use synthd_actors::model::{ChatReply, Fault, FaultKind, Message, Money, Witness};
+use synthd_actors::agents::{Delays, Heard, Leave, Visit, Visitor};
+use synthd_actors::model::{Attempt, ChatReply, Fault, FaultKind, Message, Money, Witness};
 use synthd_actors::ports::Stage;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Calls of one agent that are heard at once; one of them leaves.
 const AT_ONCE: usize = 2;
+/// Calls of one agent that wait to be heard.
+const WAITING: usize = 64;
 const INSTEAD: &str = "[token]";
 
 /// Whose calls they are.
 pub(super) struct Agent {
+    pub(super) attempt: Attempt,
     pub(super) calls: mpsc::Sender<Visit>,
     /// For models that play a part.
     pub(super) stage: Stage,
     /// The model that the episode was planned for: whatever name the agent calls it by.
     pub(super) model: String,
     pub(super) output_cap: u32,
-    pub(super) places: Arc<Semaphore>,
+    places: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    /// Of the memory for what is said.
+    share: Arc<Semaphore>,
+    delays: Delays,
     /// Cancelled when the attempt is over: nobody reads an answer any more.
     pub(super) over: CancellationToken,
     /// Programs print their environment; nothing that is kept shows it.
@@ -35,10 +43,36 @@ pub(super) struct Agent {
 
 impl Agent {
     pub(super) fn new(visitor: Visitor, token: &str) -> Self {
-        let Visitor { calls, stage, model, max_output_tokens, .. } = visitor;
-        let (places, token) = (Arc::new(Semaphore::new(AT_ONCE)), SecretString::from(token));
-        let over = CancellationToken::new();
-        Self { calls, stage, model, output_cap: max_output_tokens, places, over, token }
+        let Visitor { attempt, calls, stage, model, delays, .. } = visitor;
+        let output_cap = visitor.max_output_tokens;
+        let places = Arc::new(Semaphore::new(AT_ONCE));
+        let waiting = Arc::new(Semaphore::new(AT_ONCE + WAITING));
+        let (over, token) = (CancellationToken::new(), SecretString::from(token));
+        let share = room::share();
+        Self {
+            attempt,
+            calls,
+            stage,
+            model,
+            output_cap,
+            places,
+            waiting,
+            share,
+            delays,
+            over,
+            token,
+        }
+    }
+
+    /// What one agent may have on its way at once: what all agents say has to find room.
+    pub(super) async fn place(&self) -> Result<Place, Refusal> {
+        let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| too_many())?;
+        let heard = self.places.clone().acquire_owned().await;
+        heard.map(|heard| Place { _waiting: waiting, _heard: heard }).map_err(|_| too_many())
+    }
+
+    pub(super) fn tenant(&self) -> Tenant<'_> {
+        Tenant { share: &self.share, delays: &self.delays }
     }
 
     /// Asks whether a call may leave, for as long as somebody wants it to.
@@ -92,6 +126,18 @@ impl Agent {
         self.hide(&mut reply.message);
         reply
     }
+}
+
+/// A call's place among those of its agent.
+pub(super) struct Place {
+    _waiting: OwnedSemaphorePermit,
+    _heard: OwnedSemaphorePermit,
+}
+
+fn too_many() -> Refusal {
+    let what = format!("this agent has {} calls on their way", AT_ONCE + WAITING);
+    let again = Some(Duration::from_secs(1));
+    Refusal { retry_after: again, ..Refusal::new(429, "too_many_calls", what) }
 }
 
 /// Nothing more is answered, however often it is asked.

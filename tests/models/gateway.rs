@@ -149,6 +149,7 @@ fn refuse(how: &str) -> Option<Vec<Act>> {
         "date" => status("429 Too Many Requests", &format!("Retry-After: {soon}\r\n"), &said),
         "unsaid" => status("429 Too Many Requests", "", &said),
         "429" => status("429 Too Many Requests", "Retry-After: 7\r\n", &said),
+        "hour" => status("429 Too Many Requests", "Retry-After: 3600\r\n", &said),
         "400" => status("400 Bad Request", "", &said),
         "filtered" => {
             let said = json!({ "error": { "code": "content_filter", "message": "no" } });
@@ -418,14 +419,19 @@ fn what_a_client_says_goes_through_as_it_is() {
 }
 
 pub(super) fn post(url: &str, path: &str, body: &str) -> String {
-    said("POST", url, path, body)
+    post_with(url, path, "", body)
+}
+
+/// The same with more headers, each with the end of its line.
+pub(super) fn post_with(url: &str, path: &str, headers: &str, body: &str) -> String {
+    said("POST", url, path, headers, body)
 }
 
 pub(super) fn get(url: &str, path: &str) -> String {
-    said("GET", url, path, "")
+    said("GET", url, path, "", "")
 }
 
-fn said(method: &str, url: &str, path: &str, body: &str) -> String {
+fn said(method: &str, url: &str, path: &str, headers: &str, body: &str) -> String {
     use std::io::{Read, Write};
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = std::net::TcpStream::connect(address).unwrap();
@@ -433,7 +439,7 @@ fn said(method: &str, url: &str, path: &str, body: &str) -> String {
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {TOKEN}\r\n\
-         Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+         {headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     )
     .unwrap();
     let mut answer = String::new();

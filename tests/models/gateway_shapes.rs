@@ -1,7 +1,7 @@
 //! Requests whose cost nobody can know, through the real gateway to a provider that counts what
 //! arrives: none does. What clients send that are published, does.
 
-use super::gateway::{CHAT, MESSAGES, Running, config, list, post, provider};
+use super::gateway::{CHAT, MESSAGES, Running, config, list, post, post_with, provider};
 use super::gateway_responses::{RESPONSES, section};
 use super::host::Host;
 use serde_json::{Value, json};
@@ -389,4 +389,98 @@ fn a_model_without_a_price_may_be_asked_anything() {
     }
     assert_eq!(let_through, host.heard().len());
     assert_eq!(let_through, cases.len());
+}
+
+/// What another format has no place for is refused by name; what it has one for arrives there.
+#[test]
+fn nothing_is_left_out_in_silence_where_formats_differ() {
+    let hosts = [provider(&CHAT), provider(&MESSAGES), provider(&RESPONSES)];
+    let directory = tempfile::tempdir().unwrap();
+    let config = config(&hosts[0], &hosts[1], "10.00") + &section(&hosts[2]);
+    let gateway = Running::start(directory.path(), &config);
+    let ask = |path: &str, model: &str, key: &str, value: &Value| {
+        let case = match path {
+            "/v1/chat/completions" => chat("", key, value.clone()),
+            "/v1/messages" => messages("", key, value.clone()),
+            _ => responses("", key, value.clone()),
+        };
+        let mut body: Value = serde_json::from_str(&case.body).unwrap();
+        body["model"] = json!(model);
+        post(&gateway.url, path, &body.to_string())
+    };
+    let thought = json!([{ "role": "user", "content": "go" },
+        { "role": "assistant", "content": [{ "type": "thinking", "thinking": "hm", "signature": "s" }] },
+        { "role": "user", "content": "hello" }]);
+    let hidden = json!([{ "role": "assistant", "content":
+        [{ "type": "redacted_thinking", "data": "x" }] }, { "role": "user", "content": "hello" }]);
+    let encrypted = json!([{ "type": "reasoning", "id": "r", "summary": [], "encrypted_content": "x" },
+        { "role": "user", "content": "hello" }]);
+    let tags = json!({ "run": "7" });
+    let (default, differs) = (json!("default"), json!("standard_only"));
+    for (path, model, key, value, named) in [
+        ("/v1/chat/completions", "claude/messages-1", "metadata", &tags, "metadata"),
+        ("/v1/chat/completions", "resp/responses-1", "metadata", &tags, "metadata"),
+        ("/v1/chat/completions", "claude/messages-1", "service_tier", &default, "service_tier"),
+        ("/v1/responses", "claude/messages-1", "metadata", &tags, "metadata"),
+        ("/v1/responses", "local/chat-1", "service_tier", &default, "service_tier"),
+        ("/v1/responses", "local/chat-1", "input", &encrypted, "encrypted_content"),
+        ("/v1/messages", "local/chat-1", "messages", &thought, "thinking"),
+        ("/v1/messages", "local/chat-1", "messages", &hidden, "redacted_thinking"),
+        ("/v1/messages", "local/chat-1", "service_tier", &differs, "service_tier"),
+    ] {
+        let answer = ask(path, model, key, value);
+        assert!(answer.starts_with("HTTP/1.1 400"), "{path} {model} {key}: {answer}");
+        assert!(answer.contains("unsupported_") || path == "/v1/messages", "{answer}");
+        assert!(answer.contains(named), "{answer}");
+    }
+    assert_eq!(hosts.iter().map(|host| host.heard().len()).sum::<usize>(), 0);
+    // Whose request it is, in every format's own place.
+    let (user, owner) = (json!("u-1"), json!({ "user_id": "u-1" }));
+    for (path, model, key, value) in [
+        ("/v1/chat/completions", "claude/messages-1", "user", &user),
+        ("/v1/responses", "claude/messages-1", "safety_identifier", &user),
+        ("/v1/messages", "local/chat-1", "metadata", &owner),
+        ("/v1/messages", "resp/responses-1", "metadata", &owner),
+        ("/v1/chat/completions", "local/chat-1", "user", &user),
+    ] {
+        let answer = ask(path, model, key, value);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path} {model}: {answer}");
+    }
+    for heard in hosts[1].heard() {
+        assert_eq!(heard.body["metadata"], owner);
+    }
+    for heard in hosts[0].heard() {
+        assert_eq!(heard.body["user"], user);
+    }
+    assert_eq!(hosts[2].heard()[0].body["safety_identifier"], user);
+    let heard: Vec<usize> = hosts.iter().map(|host| host.heard().len()).collect();
+    assert_eq!(heard, [2, 2, 1]);
+}
+
+/// What is asked for in a header is passed on, or refused; never left out.
+#[test]
+fn betas_are_passed_on_or_refused() {
+    let hosts = [provider(&CHAT), provider(&MESSAGES)];
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = Running::start(directory.path(), &config(&hosts[0], &hosts[1], "10.00"));
+    let ask = |model: &str, betas: &str| {
+        let mut body: Value =
+            serde_json::from_str(&messages("", "stream", json!(false)).body).unwrap();
+        body["model"] = json!(model);
+        post_with(
+            &gateway.url,
+            "/v1/messages",
+            &format!("anthropic-beta: {betas}\r\n"),
+            &body.to_string(),
+        )
+    };
+    let plain = "interleaved-thinking-2025-05-14,claude-code-20250219";
+    for model in ["claude/messages-1", "local/chat-1"] {
+        assert!(ask(model, plain).starts_with("HTTP/1.1 200"), "{model}");
+        let refused = ask(model, &format!("{plain},context-1m-2025-08-07"));
+        assert!(refused.starts_with("HTTP/1.1 400"), "{model}: {refused}");
+        assert!(refused.contains("context-1m"), "{refused}");
+    }
+    assert_eq!(hosts[1].heard()[0].header("anthropic-beta"), Some(plain));
+    assert_eq!((hosts[0].heard().len(), hosts[1].heard().len()), (1, 1));
 }

@@ -8,6 +8,7 @@ mod episode_agents;
 mod families;
 mod faulty;
 mod gateway;
+mod gateway_crowd;
 mod gateway_fallback;
 mod gateway_record;
 mod gateway_responses;

@@ -107,6 +107,19 @@ fn an_attempt_that_was_out_of_time_is_so_again() {
     });
 }
 
+/// What a program waits at the door because others fill it is none of its time.
+#[test]
+fn time_at_the_door_is_not_the_agents() {
+    in_test_system(options(), |kit| async move {
+        kit.backend.jobs().are_held_up(Duration::from_secs(100));
+        let mut config = external(1);
+        config.episode.timeout = Duration::from_secs(60);
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.resolved, progress.steps), (1, 4));
+        assert_eq!(stop(&kit).await, StopReason::Submitted);
+    });
+}
+
 /// The guest tells each change once, so whoever ends the program must listen.
 #[test]
 fn what_an_agent_changed_before_its_time_was_up_is_recorded() {

@@ -18,7 +18,7 @@ mod turn;
 
 use super::phase::Phase;
 use super::turns::{Acting, Played};
-use crate::agents::{Errand, Heard, Leave, Visit, Visitor};
+use crate::agents::{Delays, Errand, Heard, Leave, Visit, Visitor};
 use crate::model::{
     AgentProgram, Attended, Change, ChatReply, ChatRequest, ExecEnd, ExecReport, Fault, FaultKind,
     Money, Scan, StepState, StopReason, Turn,
@@ -31,7 +31,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// An attempt whose agent is a program.
 pub(super) struct Hosting<'a> {
@@ -39,6 +39,8 @@ pub(super) struct Hosting<'a> {
     /// What it shows; kept nowhere.
     token: String,
     visits: mpsc::Receiver<Visit>,
+    /// Time that the door keeps calls waiting, which is none of the program's.
+    delays: Delays,
     /// What an earlier attempt was told, to be told again.
     recorded: VecDeque<Turn>,
     /// Turns that are told again, until all of them are.
@@ -83,6 +85,7 @@ impl<'a> Hosting<'a> {
     ) -> Result<Played, Fault> {
         let orders = acting.orders;
         let (calls, visits) = mpsc::channel(1);
+        let delays = Delays::default();
         let admission = acting.world.agents.admit(Visitor {
             campaign: orders.plan.campaign.clone(),
             episode: orders.plan.id.clone(),
@@ -92,6 +95,7 @@ impl<'a> Hosting<'a> {
             stage: Stage { task: orders.task.clone(), scaffold: orders.scaffold.clone() },
             max_output_tokens: program.max_output_tokens,
             calls,
+            delays: delays.clone(),
         });
         let admission = admission.await?;
         start(&mut acting, program, admission.to.clone(), &admission.token).await?;
@@ -99,6 +103,7 @@ impl<'a> Hosting<'a> {
             acting,
             token: admission.token.clone(),
             visits,
+            delays,
             recorded: recorded.into(),
             repeated: Vec::new(),
             open: None,
@@ -164,12 +169,12 @@ impl<'a> Hosting<'a> {
     async fn next(&mut self) -> Result<Next, Fault> {
         let (repeats, left, mut visit) = (self.repeats(), self.patience(), None);
         let was_late = self.was_late();
-        let Self { acting, visits, open, .. } = self;
-        let started = Instant::now();
-        let wanted = async { visit = Some(timeout(left, visits.recv()).await) };
+        let Self { acting, visits, delays, open, .. } = self;
+        let own_time = delays.stopwatch();
+        let wanted = async { visit = Some(own_time.within(left, visits.recv()).await) };
         let attended = acting.lease.sandbox().attend(pin!(wanted)).await?;
         if !repeats {
-            acting.left = acting.left.saturating_sub(started.elapsed());
+            acting.left = acting.left.saturating_sub(own_time.elapsed());
         }
         if let Some(open) = open {
             open.worked = open.since.elapsed();

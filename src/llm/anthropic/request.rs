@@ -33,7 +33,7 @@ pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
 }
 
 fn set(body: &mut Value, settings: &Settings) {
-    let Settings { temperature, top_p, stop, tool_choice, parallel_calls } = settings;
+    let Settings { temperature, top_p, stop, tool_choice, parallel_calls, end_user } = settings;
     let mut choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!({ "type": "auto" }),
         ToolChoice::None => json!({ "type": "none" }),
@@ -51,6 +51,7 @@ fn set(body: &mut Value, settings: &Settings) {
         ("top_p", top_p.map(Value::from)),
         ("stop_sequences", (!stop.is_empty()).then(|| json!(stop))),
         ("tool_choice", choice),
+        ("metadata", end_user.as_ref().map(|user| json!({ "user_id": user }))),
     ];
     for (key, value) in wanted {
         if let Some(value) = value {

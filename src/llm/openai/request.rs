@@ -33,7 +33,7 @@ pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Val
 }
 
 fn set(body: &mut Value, settings: &Settings) {
-    let Settings { temperature, top_p, stop, tool_choice, parallel_calls } = settings;
+    let Settings { temperature, top_p, stop, tool_choice, parallel_calls, end_user } = settings;
     let choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
         ToolChoice::None => json!("none"),
@@ -46,6 +46,7 @@ fn set(body: &mut Value, settings: &Settings) {
         ("stop", (!stop.is_empty()).then(|| json!(stop))),
         ("tool_choice", choice),
         ("parallel_tool_calls", parallel_calls.map(Value::from)),
+        ("user", end_user.as_deref().map(Value::from)),
     ];
     for (key, value) in wanted {
         if let Some(value) = value {

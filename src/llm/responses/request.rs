@@ -21,7 +21,7 @@ pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
 
 fn set(body: &mut Value, settings: &Settings) {
     // There is no field for sequences that end an answer.
-    let Settings { temperature, top_p, tool_choice, parallel_calls, .. } = settings;
+    let Settings { temperature, top_p, tool_choice, parallel_calls, end_user, .. } = settings;
     let choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
         ToolChoice::None => json!("none"),
@@ -33,6 +33,7 @@ fn set(body: &mut Value, settings: &Settings) {
         ("top_p", top_p.map(Value::from)),
         ("tool_choice", choice),
         ("parallel_tool_calls", parallel_calls.map(Value::from)),
+        ("safety_identifier", end_user.as_deref().map(Value::from)),
     ];
     for (key, value) in wanted {
         if let Some(value) = value {

@@ -1,0 +1,185 @@
+//! Who is connected. Where there are too many, whoever has asked nothing for the longest is hung
+//! up on, those first who have shown no token: nobody waits for the idle.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+/// All connections of one listener.
+pub(super) struct Crowd {
+    most: usize,
+    members: Mutex<Members>,
+    left: Notify,
+}
+
+#[derive(Default)]
+struct Members {
+    count: usize,
+    next: u64,
+    /// Strangers first, then by how long they have been idle.
+    idle: BTreeMap<Rank, CancellationToken>,
+}
+
+/// Whether it has shown a token, and when it became idle.
+type Rank = (bool, u64);
+
+/// One connection.
+pub(super) struct Member {
+    crowd: Arc<Crowd>,
+    state: Mutex<State>,
+    evicted: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    is_known: bool,
+    /// None while it is asked something.
+    rank: Option<Rank>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Crowd {
+    pub(super) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, members: Mutex::default(), left: Notify::new() })
+    }
+
+    /// Takes one more in; waits only where everybody is being answered.
+    pub(super) async fn enter(self: &Arc<Self>) -> Arc<Member> {
+        loop {
+            let left = self.left.notified();
+            if let Some(member) = self.try_enter() {
+                return member;
+            }
+            left.await;
+        }
+    }
+
+    fn try_enter(self: &Arc<Self>) -> Option<Arc<Member>> {
+        let is_full = lock(&self.members).count >= self.most;
+        if is_full && !self.evict() {
+            return None;
+        }
+        lock(&self.members).count += 1;
+        let (state, evicted) = (Mutex::default(), CancellationToken::new());
+        let member = Arc::new(Member { crowd: self.clone(), state, evicted });
+        member.idle();
+        Some(member)
+    }
+
+    /// Hangs up on one that is idle, if there is one.
+    pub(super) fn evict(&self) -> bool {
+        let mut members = lock(&self.members);
+        let Some((_, evicted)) = members.idle.pop_first() else { return false };
+        members.count -= 1;
+        evicted.cancel();
+        true
+    }
+}
+
+impl Member {
+    /// Waits until it is hung up on.
+    pub(super) async fn evicted(&self) {
+        self.evicted.cancelled().await;
+    }
+
+    /// It asks something: until the guard is dropped, nobody hangs up on it.
+    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+        let rank = lock(&self.state).rank.take();
+        if let Some(rank) = rank {
+            lock(&self.crowd.members).idle.remove(&rank);
+        }
+        Busy(self.clone())
+    }
+
+    /// Whether it has shown a token.
+    pub(super) fn is_known(&self, is_known: bool) {
+        lock(&self.state).is_known |= is_known;
+    }
+
+    fn idle(&self) {
+        let (mut state, mut members) = (lock(&self.state), lock(&self.crowd.members));
+        if self.evicted.is_cancelled() {
+            return;
+        }
+        let rank = (state.is_known, members.next);
+        members.next += 1;
+        members.idle.insert(rank, self.evicted.clone());
+        state.rank = Some(rank);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let rank = lock(&self.state).rank;
+        let mut members = lock(&self.crowd.members);
+        if let Some(rank) = rank {
+            members.idle.remove(&rank);
+        }
+        // Whoever was hung up on is counted no more already.
+        if !self.evicted.is_cancelled() {
+            members.count -= 1;
+        }
+        drop(members);
+        self.crowd.left.notify_one();
+    }
+}
+
+/// A connection that is being answered.
+pub(super) struct Busy(Arc<Member>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.idle();
+        self.0.crowd.left.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn enter(crowd: &Arc<Crowd>) -> Arc<Member> {
+        crowd.try_enter().unwrap()
+    }
+
+    #[test]
+    fn the_idle_make_room_strangers_first() {
+        let crowd = Crowd::new(3);
+        let (known, stranger, asking) = (enter(&crowd), enter(&crowd), enter(&crowd));
+        known.is_known(true);
+        drop(known.begin());
+        let busy = asking.begin();
+        let fourth = enter(&crowd);
+        assert!(stranger.evicted.is_cancelled() && !known.evicted.is_cancelled());
+        let fifth = enter(&crowd);
+        assert!(fourth.evicted.is_cancelled(), "a stranger, though it came later");
+        let first = fifth.begin();
+        let sixth = enter(&crowd);
+        assert!(known.evicted.is_cancelled() && !asking.evicted.is_cancelled());
+        let second = sixth.begin();
+        assert!(crowd.try_enter().is_none(), "nobody is idle");
+        drop((busy, asking));
+        let seventh = enter(&crowd);
+        drop((known, stranger, fourth, fifth, first, sixth, second, seventh));
+        let members = lock(&crowd.members);
+        assert_eq!((members.count, members.idle.len()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_is_let_in_by_whoever_ends_first() {
+        let crowd = Crowd::new(1);
+        let member = enter(&crowd);
+        let busy = member.begin();
+        let waits = crowd.enter();
+        let ends = async {
+            tokio::task::yield_now().await;
+            drop(busy);
+        };
+        let (second, ()) = tokio::join!(waits, ends);
+        assert!(member.evicted.is_cancelled() && !second.evicted.is_cancelled());
+    }
+}
