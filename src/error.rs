@@ -64,6 +64,15 @@ codes! {
     DataDirFull = "0303", exit 1;
     StoreNewer = "0304", exit 2;
     StoreDamaged = "0305", exit 1;
+    /// The store lacks what its mark knows of.
+    StoreIncomplete = "0306", exit 1;
+    /// A file that cannot be restored from, or not be made.
+    BackupUnusable = "0307", exit 2;
+    /// A restore would lack what its mark knows of, and nobody accepted that.
+    RestoreLacks = "0308", exit 2;
+    HoldUnknown = "0309", exit 2;
+    /// A call cost more than its worst case, and nobody has corrected its record.
+    CallOverrun = "0310", exit 1;
 
     /// The host does not enforce what was asked for.
     HostCannotEnforce = "0401", exit 6;

@@ -50,6 +50,8 @@ pub enum FaultKind {
     ModelBudget,
     /// What may be spent on the episode does not cover the next call.
     EpisodeBudget,
+    /// A call cost more than its worst case: worst cases are wrong, and with them every cap.
+    CallOverrun,
     /// The model did not answer in the time that a call may take: the provider was silent.
     OutOfTime,
     /// The conversation is longer than the model can read.
@@ -188,7 +190,7 @@ const REPORT: &str = "run the command again: campaigns are resumable; report wha
 const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`";
 
 impl FaultKind {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::SandboxStart,
         Self::SandboxRefused,
         Self::EngineDown,
@@ -206,6 +208,7 @@ impl FaultKind {
         Self::Budget,
         Self::ModelBudget,
         Self::EpisodeBudget,
+        Self::CallOverrun,
         Self::Store,
         Self::StoreFull,
         Self::StoreDamaged,
@@ -304,6 +307,12 @@ impl FaultKind {
             Self::EpisodeBudget => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::CostLimit))
                 .says("the episode has spent its share", ""),
+            Self::CallOverrun => row(Provider, R::PauseCampaign).passes().tells(
+                "SYN-0310",
+                "a call cost more than its worst case, so no cap can be kept",
+                "mend the model's price or its provider; then `synthd money reconcile` the call \
+                 that `synthd money list` shows as over, and run the command again",
+            ),
             Self::Store => row(Engine, R::PauseCampaign).passes().tells(
                 "SYN-0003",
                 "the store failed",
@@ -317,7 +326,7 @@ impl FaultKind {
             Self::StoreDamaged => row(Host, R::PauseCampaign).tells(
                 "SYN-0305",
                 "the store holds what cannot be read",
-                "restore a copy of synthd.db, or choose another place with --data-dir",
+                "`synthd store verify` says what is wrong; `synthd store restore` goes on from a backup",
             ),
             Self::Panicked => row(Engine, R::Retry).passes().tells(
                 "SYN-0001",
@@ -385,6 +394,7 @@ impl FaultKind {
             Self::Budget => "budget",
             Self::ModelBudget => "model_budget",
             Self::EpisodeBudget => "episode_budget",
+            Self::CallOverrun => "call_overrun",
             Self::OutOfTime => "out_of_time",
             Self::ContextFull => "context_full",
             Self::Panicked => "panicked",

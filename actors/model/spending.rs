@@ -3,6 +3,7 @@
 use super::{EpisodeId, ModelConfig, Money};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -31,6 +32,21 @@ impl Caps {
     }
 }
 
+/// A call that cost more than its worst case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Overrun {
+    pub hold: String,
+    pub held: Money,
+    pub cost: Money,
+}
+
+impl fmt::Display for Overrun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hold, held, cost } = self;
+        write!(f, "the call {hold} cost ${cost}, more than its worst case of ${held}")
+    }
+}
+
 /// What was spent before, open holds in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Spending {
@@ -40,4 +56,6 @@ pub struct Spending {
     pub day: (i64, Money),
     /// Of episodes that have not ended.
     pub episodes: BTreeMap<EpisodeId, Money>,
+    /// A call that cost more than was held for it, and that nobody has corrected since.
+    pub overrun: Option<Overrun>,
 }

@@ -23,6 +23,7 @@ pub struct Account {
 impl Account {
     /// `spent` is what the journal says was spent before, open holds in full.
     pub(super) fn open(models: Vec<Manned>, lanes: &Lanes, caps: Caps, before: Spending) -> Self {
+        let overrun = before.overrun.as_ref().map(ToString::to_string);
         let slots = models.into_iter().map(|manned| {
             let slot = ModelSlot::new(manned, lanes);
             (slot.config.name.clone(), Arc::new(slot))
@@ -32,7 +33,7 @@ impl Account {
             ledger: Mutex::new(Ledger::new(caps, before)),
             freed: Notify::new(),
             line: tokio::sync::Mutex::default(),
-            overrun: OnceLock::new(),
+            overrun: overrun.map_or_else(OnceLock::new, OnceLock::from),
         }
     }
 
@@ -59,7 +60,7 @@ impl Account {
             let first = self.line.lock().await;
             let freed = loop {
                 if let Some(what) = self.overrun.get() {
-                    return Err(Fault::new(FaultKind::ModelPermanent, what.as_str()));
+                    return Err(Fault::new(FaultKind::CallOverrun, what.as_str()));
                 }
                 let freed = self.freed.notified();
                 let held = self.ledger().hold(id, purpose, amount);
@@ -219,7 +220,7 @@ mod tests {
         account.hold("b", &purpose(), dollars(1)).await.unwrap();
         account.settle("a", dollars(2));
         let told = account.hold("c", &purpose(), dollars(1)).await.unwrap_err();
-        assert_eq!(told.kind, FaultKind::ModelPermanent);
+        assert_eq!(told.kind, FaultKind::CallOverrun);
         assert!(told.message.contains("more than its worst case"), "{told}");
         account.settle("b", dollars(1));
         assert_eq!(account.spent(), dollars(3), "what was spent is spent");

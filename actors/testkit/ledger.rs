@@ -1,6 +1,6 @@
 //! The money of the memory journal.
 
-use crate::model::{CampaignName, EpisodeId, Money, Spending, day_of};
+use crate::model::{CampaignName, EpisodeId, Money, Overrun, Spending, day_of};
 use std::collections::BTreeMap;
 
 #[derive(Clone, PartialEq)]
@@ -44,7 +44,11 @@ impl Ledger {
     pub(super) fn spending(&self, campaign: &CampaignName, day: i64) -> Spending {
         let mut spending = Spending { day: (day, Money::ZERO), ..Spending::default() };
         let add = |sum: &mut Money, more: Money| *sum = sum.saturating_add(more);
-        for hold in self.holds.values().filter(|hold| hold.campaign == *campaign) {
+        for (id, hold) in self.holds.iter().filter(|(_, hold)| hold.campaign == *campaign) {
+            if hold.settled > Some(hold.amount) {
+                let (hold, held, cost) = (id.clone(), hold.amount, worth(hold));
+                spending.overrun.get_or_insert(Overrun { hold, held, cost });
+            }
             let worth = worth(hold);
             add(&mut spending.total, worth);
             add(spending.models.entry(hold.model.clone()).or_default(), worth);

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand.
 
 mod call;
+mod campaign;
 mod campaign_file;
 mod check;
 mod dataset;
@@ -14,12 +15,14 @@ mod image;
 mod leaving;
 mod logging;
 mod models;
+mod money;
 mod output;
 mod prices;
 mod run;
 mod serve;
 mod signals;
 mod status;
+mod store;
 mod submit;
 mod suggest;
 mod template;
@@ -100,9 +103,18 @@ enum Command {
     /// Look at what went over the wire: list and show calls of models
     #[command(subcommand)]
     Call(call::CallCommand),
-    /// Look at a dataset version: verify, stats
+    /// Look at campaigns, with or without a daemon: list, show
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
+    /// Datasets: build, verify, stats
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
+    /// What calls of models count as: list, reconcile
+    #[command(subcommand)]
+    Money(money::MoneyCommand),
+    /// The store itself: verify, backup, restore
+    #[command(subcommand)]
+    Store(store::StoreCommand),
     /// Print a completion script for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -116,6 +128,13 @@ pub(crate) struct DataDir {
     /// Where campaigns, steps and datasets are kept
     #[arg(long, value_name = "DIR", default_value = "./synthd-data")]
     pub(crate) data_dir: PathBuf,
+}
+
+/// Who gives a command, for traces.
+pub(crate) fn operator() -> String {
+    let named = ["USER", "LOGNAME"].into_iter().filter_map(|name| std::env::var(name).ok());
+    let named = named.filter(|name| !name.is_empty()).take(1).next();
+    named.unwrap_or_else(|| format!("user {}", nix::unistd::geteuid()))
 }
 
 /// Directories with templates of one's own.
@@ -170,7 +189,10 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Template(command) => template::run(command),
         Command::Episode(command) => episode::run(&command),
         Command::Call(command) => call::run(&command),
+        Command::Campaign(command) => campaign::run(&command),
         Command::Dataset(command) => dataset::run(&command),
+        Command::Money(command) => money::run(&command),
+        Command::Store(command) => store::run(&command),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "synthd", &mut script);

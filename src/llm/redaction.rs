@@ -132,7 +132,11 @@ impl Secret {
             texts.extend(verbatim.iter_mut().map(|(_, json)| json));
         }
         texts.extend(reply.answered_by.as_mut());
-        texts.into_iter().fold(false, |found, text| self.redact_in(text) || found)
+        let mut found = false;
+        for text in texts {
+            found |= self.redact_in(text);
+        }
+        found
     }
 
     pub(super) fn redact_fault(&self, fault: &mut Fault) {

@@ -7,7 +7,7 @@ use super::epoch::hold_id;
 use super::fence::Fences;
 use super::trouble::Trouble;
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use synthd_actors::model::{Attempt, CampaignName, EpisodeId, Money};
 
 /// Holds remembered; of any other the store is asked.
@@ -29,13 +29,17 @@ pub(super) struct Books {
     /// By campaign: what was held and settled since the sum was written. Wide enough for any
     /// number of amounts.
     owed: HashMap<i64, i128>,
+    /// Campaigns whose sum was written since the mark was moved.
+    pub(super) moved: BTreeSet<i64>,
     /// Holds that are not settled: whose, and how much.
     open: HashMap<Box<str>, (i64, i64)>,
 }
 
+const MOVE: &str = "UPDATE ledger SET spent = spent + ?2, moves = moves + 1 WHERE campaign = ?1";
+
 impl Books {
     pub(super) fn new(epoch: i64) -> Self {
-        Self { epoch, owed: HashMap::new(), open: HashMap::new() }
+        Self { epoch, owed: HashMap::new(), moved: BTreeSet::new(), open: HashMap::new() }
     }
 
     /// Less what was held, plus what it is now.
@@ -55,8 +59,8 @@ impl Books {
         for (campaign, owed) in self.owed.drain() {
             let owed = i64::try_from(owed)
                 .map_err(|_| Trouble::refused("more money at once than can be counted"))?;
-            conn.prepare_cached("UPDATE ledger SET spent = spent + ?2 WHERE campaign = ?1")?
-                .execute([campaign, owed])?;
+            conn.prepare_cached(MOVE)?.execute([campaign, owed])?;
+            self.moved.insert(campaign);
         }
         Ok(())
     }

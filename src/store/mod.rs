@@ -8,32 +8,48 @@
 //! A process kill loses nothing that was acknowledged. A power cut loses no hold and no
 //! settlement, and at most one second of everything else.
 
+mod adjust;
 mod apply;
+mod backup;
 mod batch;
 mod blob;
 mod calls;
+mod check;
 mod epoch;
 mod fence;
 mod ledger;
+mod level;
 mod likeness;
 mod lock;
+mod mark;
+mod money;
 mod open;
 mod plan;
 mod prepare;
 mod read;
 mod readers;
+mod reconcile;
+mod restore;
 mod schema;
 mod stats;
 mod thread;
 mod trouble;
+mod verify;
 mod weight;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub use adjust::{Corrected, Correction};
+pub use backup::{BackupReport, backup};
 pub use calls::{Answered, CallLine, RequestDigest, request_digest};
+pub use level::{Missing, MissingSum};
+pub use money::{AdjustmentLine, HoldLine, HoldState};
+pub use reconcile::{Reconciled, reconcile, reconcile_with};
+pub use restore::{Restore, RestoreReport, restore};
 pub use stats::StoreStats;
+pub use verify::{CampaignSum, StoreReport, verify};
 
 use crate::error::Result;
 use async_trait::async_trait;
@@ -76,9 +92,8 @@ impl Store {
 
     fn open_with(data_dir: &Path, scripts: &[&str]) -> Result<Self> {
         let lock = lock::DataDirLock::take(data_dir)?;
-        let (conn, epoch) = open::writer(data_dir, scripts)?;
-        let log = open::log(data_dir)?;
-        let writer = Writer::start(thread::Parts { conn, epoch, log, lock })
+        let opened = open::writer(data_dir, scripts)?;
+        let writer = Writer::start(thread::Parts { opened, lock })
             .map_err(|e| Trouble::from(e).on_open(data_dir))?;
         Ok(Self::on(data_dir, Some(writer)))
     }
@@ -160,6 +175,22 @@ impl Store {
             calls::some_call(conn, &campaign, &model, place)
         })
         .await
+    }
+
+    /// Holds of one campaign or of all, in the order they were made.
+    pub async fn holds(&self, campaign: Option<&str>) -> Result<Vec<HoldLine>, StoreFault> {
+        let campaign = campaign.map(str::to_owned);
+        self.read("list holds", move |conn| money::holds(conn, campaign.as_deref())).await
+    }
+
+    /// What was corrected or charged by hand, oldest first.
+    pub async fn adjustments(
+        &self,
+        campaign: Option<&str>,
+    ) -> Result<Vec<AdjustmentLine>, StoreFault> {
+        let campaign = campaign.map(str::to_owned);
+        let query = move |conn: &Connection| money::adjustments(conn, campaign.as_deref());
+        self.read("list adjustments", query).await
     }
 
     /// What SQLite finds wrong with the file; nothing for a sound one.

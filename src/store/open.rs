@@ -1,6 +1,9 @@
 //! Connections: how the file is opened for writing and for reading.
 
+use super::check::{self, keep_log};
 use super::epoch;
+use super::level::{Keys, Level, Sum};
+use super::mark::{Mark, MarkFile};
 use super::schema::{self, MIGRATIONS, READ_FROM};
 use super::trouble::Trouble;
 use crate::durable::sync_dir;
@@ -29,28 +32,79 @@ pub(super) fn database(dir: &Path) -> PathBuf {
     dir.join("synthd.db")
 }
 
-/// The connection of the writer, on a store of the newest schema, and its epoch.
-pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<(Connection, i64)> {
+/// A store that is open for writing.
+pub(super) struct Opened {
+    pub(super) conn: Connection,
+    pub(super) epoch: i64,
+    pub(super) log: File,
+    pub(super) mark: MarkFile,
+}
+
+/// The store for writing: of the newest schema, whole, and in an epoch of its own. Nothing is
+/// changed where it is not.
+pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<Opened> {
     let failed = |trouble: Trouble| trouble.on_open(dir);
+    // Before the database is looked at: it must have come as far as the mark says.
+    let mark = Mark::read(dir).map_err(|trouble| check::unreadable_mark(dir, trouble))?;
+    check::database_is_there(dir, mark.as_ref())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = connect(&database(dir), flags).map_err(failed)?;
-    // Looked at before anything is touched.
+    keep_log(&conn, true).map_err(failed)?;
     let version = schema::check(&conn, dir, scripts.len())?;
+    check::is_sound(&conn, dir, version, mark.as_ref())?;
+    keep_log(&conn, false).map_err(failed)?;
     use_wal(&conn).map_err(failed)?;
     conn.execute_batch(WRITER_PRAGMAS).map_err(|e| failed(e.into()))?;
+    // A store that has an id has a mark beside it.
+    MarkFile::ensure(dir).map_err(|e| failed(e.into()))?;
     schema::migrate(&mut conn, version, scripts).map_err(failed)?;
-    let conn = touched(conn).map_err(failed)?;
-    let epoch = epoch::begin(&conn).map_err(failed)?;
-    sync_dir(dir).map_err(|e| failed(e.into()))?;
-    Ok((conn, epoch))
+    begin(dir, touched(conn).map_err(failed)?).map_err(failed)
 }
 
-/// The log that the writer syncs by itself. Another handle on it is harmless: SQLite keeps
-/// its locks on the other two files.
-pub(super) fn log(dir: &Path) -> Result<File> {
-    File::open(dir.join("synthd.db-wal")).map_err(|e| Trouble::from(e).on_open(dir))
+/// A new epoch. What is there is on the disk before the mark says so.
+fn begin(dir: &Path, conn: Connection) -> Result<Opened, Trouble> {
+    let epoch = epoch::begin(&conn)?;
+    sync_dir(dir)?;
+    let log = File::open(dir.join("synthd.db-wal"))?;
+    log.sync_data()?;
+    let mark = MarkFile::begin(dir, Level::read(&conn)?)?;
+    Ok(Opened { conn, epoch, log, mark })
+}
+
+impl Opened {
+    /// What is on the disk is what the mark may say: to be called after a sync. The campaigns
+    /// are those whose money has moved.
+    pub(super) fn advance(
+        &mut self,
+        campaigns: impl IntoIterator<Item = i64>,
+    ) -> Result<(), Trouble> {
+        let read = |key| Ok((key, Sum::read(&self.conn, key)?));
+        let sums = campaigns.into_iter().map(read).collect::<Result<Vec<_>, Trouble>>()?;
+        self.mark.advance(Keys::read(&self.conn)?, sums)
+    }
+
+    /// Everything that was committed is on the disk, and marked.
+    pub(super) fn sync_all(&mut self) -> Result<(), Trouble> {
+        self.log.sync_data()?;
+        let level = Level::read(&self.conn)?;
+        self.mark.advance(level.keys, level.campaigns.into_iter().collect())?;
+        Ok(self.mark.sync()?)
+    }
+
+    /// Folds the log into the database, which is closed for good if all of it was synced.
+    pub(super) fn close(self, synced: bool) -> Result<(), Trouble> {
+        let Self { conn, log, mark, .. } = self;
+        let database = conn.path().map(PathBuf::from);
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        drop(log);
+        conn.close().map_err(|(_, error)| error)?;
+        match database.filter(|_| synced) {
+            Some(database) => mark.close(&database),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A connection that only asks. It is opened like one that may write, where the user may,
@@ -70,18 +124,37 @@ fn query_only(conn: Connection) -> Result<Connection, Trouble> {
     Ok(conn)
 }
 
-/// Whether the store at `dir` is one that this version can read.
+/// Whether the store at `dir` is one that this version can read, and whole.
 pub(super) fn check_readable(dir: &Path) -> Result<()> {
-    let path = database(dir);
-    if !path.exists() {
-        return Err(no_store(dir));
+    let mark = Mark::read(dir).map_err(|trouble| check::unreadable_mark(dir, trouble))?;
+    check::database_is_there(dir, mark.as_ref())?;
+    database_exists(dir)?;
+    let conn = reader(&database(dir)).map_err(|t| unreadable(t, dir))?;
+    // A log that does not fit is left for whoever mends it.
+    keep_log(&conn, true).map_err(|t| unreadable(t, dir))?;
+    let version = schema::check(&conn, dir, MIGRATIONS.len())?;
+    if let Some(mark) = mark {
+        check::is_whole(&conn, dir, version, &mark)?;
     }
-    let conn = reader(&path).map_err(|t| unreadable(t, dir))?;
-    match schema::check(&conn, dir, MIGRATIONS.len())? {
+    is_readable(dir, version)?;
+    keep_log(&conn, false).map_err(|t| unreadable(t, dir))
+}
+
+pub(super) fn database_exists(dir: &Path) -> Result<()> {
+    if database(dir).exists() { Ok(()) } else { Err(no_store(dir)) }
+}
+
+pub(super) fn is_readable(dir: &Path, version: usize) -> Result<()> {
+    match version {
         0 => Err(no_store(dir)),
         version if version < READ_FROM => Err(older(dir, version)),
         _ => Ok(()),
     }
+}
+
+/// Where a file is.
+pub(super) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Trouble> {

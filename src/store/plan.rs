@@ -35,8 +35,12 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Resul
         let what = format!("a campaign named {name} with other settings is stored already");
         return Err(Trouble::refused(what));
     }
-    conn.prepare_cached("INSERT INTO ledger (campaign) VALUES (?1) ON CONFLICT DO NOTHING")?
-        .execute([campaign_key(conn, &record.name)?])?;
+    // What a restored store was charged for it counts from its beginning.
+    conn.prepare_cached(
+        "INSERT INTO ledger (campaign, spent) VALUES (?1, (SELECT coalesce(sum(after), 0)
+             FROM adjustment WHERE hold IS NULL AND campaign = ?2)) ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![campaign_key(conn, &record.name)?, name])?;
     Ok(Applied::Kept)
 }
 

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use synthd_actors::campaign::{EpisodeCounts, Figures, Rows, Tokens};
 use synthd_actors::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
-    EpisodeRecord, Judged, Money, PlannedEpisode, RowRecord, Spending, TaskId, Turn, Usage,
+    EpisodeRecord, Judged, Money, Overrun, PlannedEpisode, RowRecord, Spending, TaskId, Turn,
+    Usage,
 };
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -111,9 +112,11 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
     let bounds =
         params![name, day.saturating_mul(DAY_MS), day.saturating_add(1).saturating_mul(DAY_MS)];
     let today = "
-        SELECT coalesce(sum(coalesce(settled, amount)), 0) FROM hold
-        JOIN campaign ON campaign.key = hold.campaign
-        WHERE name = ?1 AND at_ms >= ?2 AND at_ms < ?3";
+        SELECT (SELECT coalesce(sum(coalesce(settled, amount)), 0) FROM hold
+                JOIN campaign ON campaign.key = hold.campaign
+                WHERE name = ?1 AND at_ms >= ?2 AND at_ms < ?3)
+            + (SELECT coalesce(sum(after), 0) FROM adjustment
+                WHERE hold IS NULL AND campaign = ?1 AND at_ms >= ?2 AND at_ms < ?3)";
     let today: Vec<Money> = collect(conn, today, bounds, |row| money_of(row, 0))?;
     let models = format!("SELECT model, {OF} WHERE name = ?1 AND model IS NOT NULL GROUP BY model");
     let models = collect(conn, &models, [name], |row| Ok((row.get(0)?, money_of(row, 1)?)))?;
@@ -124,7 +127,16 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
     );
     let episodes =
         collect(conn, &episodes, [name], |row| Ok((EpisodeId(row.get(0)?), money_of(row, 1)?)))?;
+    let overrun = "
+        SELECT id, amount, settled FROM hold JOIN campaign ON campaign.key = hold.campaign
+        WHERE name = ?1 AND settled > amount
+            AND NOT EXISTS (SELECT 1 FROM adjustment WHERE adjustment.hold = hold.id)
+        ORDER BY hold.at_ms LIMIT 1";
+    let overrun = collect(conn, overrun, [name], |row| {
+        Ok(Overrun { hold: row.get(0)?, held: money_of(row, 1)?, cost: money_of(row, 2)? })
+    })?;
     Ok(Spending {
+        overrun: overrun.into_iter().next(),
         total: spent(conn, campaign)?,
         models: models.into_iter().collect(),
         day: (day, today.into_iter().sum()),

@@ -20,7 +20,11 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_fewer_pages.sql"),
     include_str!("migrations/0008_no_random_pages.sql"),
     include_str!("migrations/0009_epoch.sql"),
+    include_str!("migrations/0010_high_water.sql"),
 ];
+
+/// Since when a store has a mark beside it.
+pub(super) const HIGH_WATER: usize = 10;
 
 /// The oldest whose records read as the newest's do: what came since only helps to write.
 pub(super) const READ_FROM: usize = 6;

@@ -16,11 +16,10 @@
 use super::batch;
 use super::fence::Fences;
 use super::lock::DataDirLock;
+use super::open::Opened;
 use super::stats::{Counters, add};
 use super::trouble::Trouble;
 use super::writer::{Append, Promise, Reply, Request};
-use rusqlite::Connection;
-use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError};
@@ -34,9 +33,7 @@ const BATCH_BOUND: usize = 512;
 
 /// What the thread owns; dropped in this order, the lock last.
 pub(super) struct Parts {
-    pub(super) conn: Connection,
-    pub(super) epoch: i64,
-    pub(super) log: File,
+    pub(super) opened: Opened,
     pub(super) lock: DataDirLock,
 }
 
@@ -44,6 +41,8 @@ pub(super) struct Thread {
     requests: Receiver<Request>,
     counters: Arc<Counters>,
     unsynced_since: Option<Instant>,
+    /// Since when the mark was moved without being synced.
+    unmarked_since: Option<Instant>,
     /// Settlements that wait for the next commit.
     put_by: Vec<Append>,
     /// Settlements that are committed, and answered after the next sync.
@@ -70,11 +69,12 @@ impl Thread {
             requests,
             counters,
             unsynced_since: None,
+            unmarked_since: None,
             put_by: Vec::new(),
             settled: Vec::new(),
             settled_since: None,
             broken: None,
-            fences: Fences::new(parts.epoch),
+            fences: Fences::new(parts.opened.epoch),
             parts,
         }
     }
@@ -105,7 +105,8 @@ impl Thread {
         let left = |since: Option<Instant>, within: Duration| {
             since.map(|since| within.saturating_sub(since.elapsed()))
         };
-        let all = left(self.unsynced_since, SYNC_WITHIN);
+        let all = [self.unsynced_since, self.unmarked_since];
+        let all = all.into_iter().filter_map(|since| left(since, SYNC_WITHIN));
         let first = left(self.settled_since, SETTLE_WITHIN).into_iter().chain(all).min();
         match first {
             Some(wait) => self.requests.recv_timeout(wait),
@@ -171,7 +172,7 @@ impl Thread {
 
     fn try_commit(&mut self, appends: &[Append]) -> Result<Vec<Result<(), StoreFault>>, Trouble> {
         let writes: Vec<_> = appends.iter().map(|append| append.writes.as_slice()).collect();
-        let verdicts = batch::commit(&self.parts.conn, &mut self.fences, &writes)?;
+        let verdicts = batch::commit(&self.parts.opened.conn, &mut self.fences, &writes)?;
         self.unsynced_since.get_or_insert_with(Instant::now);
         add(&self.counters.commits, 1);
         Ok(verdicts
@@ -208,20 +209,51 @@ impl Thread {
     fn is_sync_due(&self) -> bool {
         let due =
             |since: Option<Instant>, within| since.is_some_and(|since| since.elapsed() >= within);
-        due(self.unsynced_since, SYNC_WITHIN) || due(self.settled_since, SETTLE_WITHIN)
+        due(self.unsynced_since, SYNC_WITHIN)
+            || due(self.unmarked_since, SYNC_WITHIN)
+            || due(self.settled_since, SETTLE_WITHIN)
     }
 
     fn sync(&mut self) -> Result<(), StoreFault> {
         if let Some(why) = &self.broken {
             return Err(StoreFault::new("sync", why.as_str()));
         }
-        if self.unsynced_since.is_none() {
+        if self.unsynced_since.is_some() {
+            if let Err(error) = self.parts.opened.log.sync_data() {
+                return Err(self.give_up(error.into()));
+            }
+            self.unsynced_since = None;
+            add(&self.counters.syncs, 1);
+            self.move_mark()?;
+        }
+        self.sync_mark()
+    }
+
+    /// The log is on the disk, and nothing was committed since: so far the mark may say.
+    fn move_mark(&mut self) -> Result<(), StoreFault> {
+        let moved = self.fences.books.moved.iter().copied();
+        match self.parts.opened.advance(moved) {
+            Ok(()) => {
+                self.fences.books.moved.clear();
+                self.unmarked_since.get_or_insert_with(Instant::now);
+                Ok(())
+            }
+            Err(trouble) => {
+                // Tried again with the next sync, which falls due.
+                self.unsynced_since.get_or_insert_with(Instant::now);
+                Err(trouble.fault("mark"))
+            }
+        }
+    }
+
+    /// Once a second is enough: a kill takes nothing from a file that is written.
+    fn sync_mark(&mut self) -> Result<(), StoreFault> {
+        if self.unmarked_since.is_none_or(|since| since.elapsed() < SYNC_WITHIN) {
             return Ok(());
         }
-        match self.parts.log.sync_data() {
+        match self.parts.opened.mark.sync() {
             Ok(()) => {
-                self.unsynced_since = None;
-                add(&self.counters.syncs, 1);
+                self.unmarked_since = None;
                 Ok(())
             }
             Err(error) => Err(self.give_up(error.into())),
@@ -249,10 +281,8 @@ impl Thread {
         for append in std::mem::take(&mut self.settled) {
             self.answer(append, synced.clone());
         }
-        let Parts { conn, log, lock, .. } = self.parts;
-        let folded = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-        drop(log);
-        if let Err(error) = folded.and_then(|()| conn.close().map_err(|(_, error)| error)) {
+        let Parts { opened, lock } = self.parts;
+        if let Err(error) = opened.close(synced.is_ok()) {
             tracing::warn!(%error, "the store's log was left for the next start to fold in");
         }
         drop(lock);
@@ -276,6 +306,7 @@ mod tests {
     use crate::store::prepare;
     use crate::store::stats::StoreStats;
     use crate::store::{lock, open, schema};
+    use std::fs::File;
     use std::sync::mpsc::{Sender, channel};
     use synthd_actors::model::Entry;
     use tokio::sync::oneshot::{Receiver as Answer, channel as oneshot};
@@ -285,10 +316,12 @@ mod tests {
     fn thread(log: Option<File>) -> (tempfile::TempDir, Sender<Request>, Thread) {
         let dir = tempfile::tempdir().unwrap();
         let lock = lock::DataDirLock::take(dir.path()).unwrap();
-        let (conn, epoch) = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
-        let log = log.unwrap_or_else(|| open::log(dir.path()).unwrap());
+        let mut opened = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
+        if let Some(log) = log {
+            opened.log = log;
+        }
         let (sender, requests) = channel();
-        let thread = Thread::new(Parts { conn, epoch, log, lock }, requests, Arc::default());
+        let thread = Thread::new(Parts { opened, lock }, requests, Arc::default());
         (dir, sender, thread)
     }
 

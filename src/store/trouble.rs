@@ -150,8 +150,8 @@ fn way_out(code: Code) -> &'static str {
             "give this user write permission there, or choose another place with --data-dir"
         }
         Code::StoreDamaged => {
-            "nothing was changed; move synthd.db and its -wal file aside or restore a copy, \
-             or choose another place with --data-dir"
+            "nothing was changed; `synthd store verify` says more, `synthd store restore BACKUP` goes \
+             on from a copy; or choose another place with --data-dir"
         }
         Code::DataDirInUse => "end the program that has synthd.db open (fuser lists it)",
         _ => "look at the cause; another place can be chosen with --data-dir",

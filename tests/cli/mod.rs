@@ -21,4 +21,5 @@ mod recipes;
 mod registry;
 mod replay;
 mod runs;
+mod store;
 mod template;

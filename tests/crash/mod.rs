@@ -1,6 +1,7 @@
 //! The real binary, killed again and again in the middle of a campaign. Promise 1: nothing
 //! paid for is lost, nothing is there twice.
 
+mod lost;
 mod outage;
 
 use crate::support::synthd;

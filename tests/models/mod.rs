@@ -15,6 +15,7 @@ mod gateway_responses;
 mod gateway_shapes;
 pub(crate) mod host;
 mod money;
+mod overrun;
 mod redaction;
 mod replay;
 mod strangers;

@@ -134,7 +134,9 @@ fn a_hold_the_store_did_not_take_costs_nothing() {
 
 #[test]
 fn a_call_dearer_than_its_hold_is_counted_and_nothing_more_is_asked() {
-    in_test_system(options(), |kit| async move {
+    let life = options();
+    let again = life.clone();
+    in_test_system(life, |kit| async move {
         kit.models.named("fake/one").uses(Usage::of(1_000_000, 0));
         let progress = kit.run(&capped(1, 1_000_000)).await;
         assert_eq!(progress.state, CampaignState::Paused);
@@ -143,6 +145,14 @@ fn a_call_dearer_than_its_hold_is_counted_and_nothing_more_is_asked() {
         assert_eq!(kit.models.named("fake/one").calls().len(), 1);
         assert_eq!(progress.cost_usd, Money::from_nanos(10_000_000));
         assert_eq!(episodes(&kit, "c").await[0].steps, 1);
+    });
+    // Nor in the next life, whatever the caps: the record says what happened.
+    in_test_system(again, |kit| async move {
+        let progress = kit.run(&capped(1, 1_000_000_000)).await;
+        assert_eq!(progress.state, CampaignState::Paused);
+        let reason = progress.reason.clone().unwrap();
+        assert!(reason.contains("more than its worst case"), "{reason}");
+        assert!(kit.models.named("fake/one").calls().is_empty());
     });
 }
 

@@ -89,7 +89,7 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn new(caps: Caps, before: Spending) -> Self {
-        let Spending { total, models, day, episodes } = before;
+        let Spending { total, models, day, episodes, overrun: _ } = before;
         Self {
             total: Account::spent(total),
             models: models.into_iter().map(|(m, spent)| (m, Account::spent(spent))).collect(),

@@ -1,5 +1,6 @@
 //! `synthd dataset`: look at a dataset version, believing nothing it says of itself.
 
+mod build;
 mod stats;
 mod verify;
 
@@ -9,6 +10,8 @@ use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(super) enum DatasetCommand {
+    /// Make a version of what a campaign has so far
+    Build(build::BuildArgs),
     /// Check checksums, schema, splits and figures
     Verify(verify::VerifyArgs),
     /// Count what is in it
@@ -17,6 +20,7 @@ pub(super) enum DatasetCommand {
 
 pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {
     match command {
+        DatasetCommand::Build(args) => build::run(args),
         DatasetCommand::Verify(args) => verify::run(args),
         DatasetCommand::Stats(args) => stats::run(args),
     }

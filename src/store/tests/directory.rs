@@ -56,13 +56,13 @@ async fn a_deleted_lock_file_lets_nobody_in() {
 }
 
 #[test]
-fn a_clean_end_leaves_one_file_and_the_lock() {
+fn a_clean_end_leaves_one_file_the_mark_and_the_lock() {
     let (dir, store) = store();
     drop(store);
     let mut names: Vec<_> =
         dir.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
-    assert_eq!(names, ["synthd.db", "synthd.lock"]);
+    assert_eq!(names, ["synthd.db", "synthd.db-mark", "synthd.lock"]);
 }
 
 #[test]
@@ -158,7 +158,9 @@ async fn a_damaged_page_is_reported_and_found() {
     let half = bytes.len() / 2;
     bytes[half..].fill(0x5a);
     std::fs::write(&file, &bytes).unwrap();
-    let store = Store::open(dir.path()).unwrap();
+    let error = refused(dir.path(), Code::StoreDamaged);
+    assert!(error.report().contains("restore"), "{}", error.report());
+    let store = Store::open_read_only(dir.path()).unwrap();
     let fault = store.episodes(&name("c")).await.unwrap_err();
     assert!(fault.message.contains("damaged"), "{fault}");
     assert!(!store.integrity_check().await.unwrap().is_empty());

@@ -4,6 +4,7 @@ mod calls;
 mod directory;
 mod durability;
 mod full_disk;
+mod lost;
 mod model;
 mod money;
 mod mounts;

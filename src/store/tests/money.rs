@@ -111,8 +111,8 @@ fn writes(entries: Vec<Entry>) -> Vec<Write> {
 
 fn compare(batches: Vec<Vec<Vec<Op>>>) {
     let dir = tempfile::tempdir().unwrap();
-    let (conn, epoch) = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
-    let mut fences = Fences::new(epoch);
+    let store = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
+    let (conn, mut fences) = (store.conn, Fences::new(store.epoch));
     for campaign in CAMPAIGNS {
         let begun = writes(vec![opened(campaign), planned(campaign, 0..EPISODES)]);
         batch::commit(&conn, &mut fences, &[&begun]).unwrap()[0].as_ref().unwrap();

@@ -50,7 +50,7 @@ async fn what_a_killed_writer_left_in_its_log_is_read() {
     let (dir, store) = started(1).await;
     keep(&store, turn("c", 0, 1, 0, 1)).await;
     let grave = tempfile::tempdir().unwrap();
-    for file in ["synthd.db", "synthd.db-wal"] {
+    for file in ["synthd.db", "synthd.db-wal", "synthd.db-mark"] {
         std::fs::copy(dir.path().join(file), grave.path().join(file)).unwrap();
     }
     let reader = Store::open_read_only(grave.path()).unwrap();

@@ -1,0 +1,183 @@
+//! `synthd campaign show`: what became of one campaign.
+
+use super::{find, rate};
+use crate::cli::DataDir;
+use crate::cli::output::{say, say_json, table};
+use crate::cli::visible::visible_line;
+use crate::dataset::rfc3339;
+use crate::engine::store_error;
+use crate::error::Result;
+use crate::store::Store;
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use synthd_actors::campaign::Figures;
+use synthd_actors::model::{CampaignRecord, DatasetRecord, EpisodeRecord, Money, Outcome};
+use synthd_actors::ports::Journal;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  synthd campaign show quickstart
+  synthd campaign show quickstart --json | jq '.models[].solved'")]
+pub(in crate::cli) struct ShowArgs {
+    /// The campaign's name
+    campaign: String,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub(super) data: DataDir,
+}
+
+/// What a model did with one scaffold.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+struct Share {
+    planned: u64,
+    /// Those that ended with a label.
+    labelled: u64,
+    solved: u64,
+    faulted: u64,
+    steps: u64,
+    cost_usd: Money,
+}
+
+/// All that is shown.
+struct Page {
+    record: CampaignRecord,
+    figures: Figures,
+    spent: Money,
+    /// By model and scaffold.
+    models: BTreeMap<(String, String), Share>,
+    /// Faulted episodes by the kind of their fault.
+    faults: BTreeMap<&'static str, u64>,
+    versions: Vec<DatasetRecord>,
+}
+
+pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
+    let record = find(store, &args.campaign).await?;
+    let episodes = store.episodes(&record.name).await.map_err(store_error)?;
+    let page = Page {
+        figures: store.figures(&record.name).await.map_err(store_error)?,
+        spent: store.spent(&record.name).await.map_err(store_error)?,
+        models: models(&episodes),
+        faults: faults(&episodes),
+        versions: store.datasets(&record.name).await.map_err(store_error)?,
+        record,
+    };
+    match args.json {
+        true => say_json(&document(&page))?,
+        false => show(&page),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn models(episodes: &[EpisodeRecord]) -> BTreeMap<(String, String), Share> {
+    let mut models: BTreeMap<_, Share> = BTreeMap::new();
+    for episode in episodes {
+        let plan = &episode.plan;
+        let share = models.entry((plan.model.clone(), plan.scaffold.clone())).or_default();
+        share.planned += 1;
+        share.steps += u64::from(episode.steps);
+        share.cost_usd = share.cost_usd.saturating_add(episode.cost);
+        match &episode.outcome {
+            Some(Outcome::Faulted { .. }) => share.faulted += 1,
+            Some(outcome @ Outcome::Judged { .. }) => {
+                share.labelled += 1;
+                share.solved += u64::from(outcome.label() == "resolved");
+            }
+            None => {}
+        }
+    }
+    models
+}
+
+fn faults(episodes: &[EpisodeRecord]) -> BTreeMap<&'static str, u64> {
+    let mut faults = BTreeMap::new();
+    for episode in episodes {
+        if let Some(Outcome::Faulted { fault }) = &episode.outcome {
+            *faults.entry(fault.kind.as_str()).or_default() += 1;
+        }
+    }
+    faults
+}
+
+fn document(page: &Page) -> serde_json::Value {
+    let Page { record, figures, spent, models, faults, versions } = page;
+    let models: Vec<_> = models
+        .iter()
+        .map(|((model, scaffold), share)| {
+            json!({ "model": model, "scaffold": scaffold, "planned": share.planned,
+                "labelled": share.labelled, "solved": share.solved, "faulted": share.faulted,
+                "steps": share.steps, "cost_usd": share.cost_usd })
+        })
+        .collect();
+    json!({
+        "campaign": record.name, "state": record.state.as_str(), "reason": record.reason,
+        "created_at_ms": record.created_at_ms, "tasks": figures.tasks,
+        "episodes": figures.episodes, "steps": figures.steps, "tokens": figures.tokens,
+        "rows": figures.rows, "cost_usd": spent, "models": models, "faults": faults,
+        "versions": versions,
+    })
+}
+
+fn show(page: &Page) {
+    let Page { record, figures, spent, models, faults, versions } = page;
+    let episodes = figures.episodes;
+    let mut rows = table(&["campaign", &visible_line(record.name.as_str())]);
+    let mut state = record.state.as_str().to_owned();
+    if let Some(reason) = &record.reason {
+        state.push_str(&format!(": {}", visible_line(reason)));
+    }
+    rows.add_row(["state", &state]);
+    rows.add_row(["begun", &rfc3339(record.created_at_ms)]);
+    rows.add_row(["episodes", &format!("{} of {}", episodes.finished, episodes.planned)]);
+    rows.add_row(["steps", &figures.steps.to_string()]);
+    let kept = figures.rows;
+    rows.add_row(["rows", &format!("{} accepted, {} rejected", kept.accepted, kept.rejected)]);
+    rows.add_row(["cost", &format!("${spent}")]);
+    say(&rows.to_string());
+    show_models(models);
+    if !faults.is_empty() {
+        let mut rows = table(&["fault", "episodes"]);
+        for (kind, count) in faults {
+            rows.add_row([(*kind).to_owned(), count.to_string()]);
+        }
+        say(&format!("\n{rows}"));
+    }
+    show_versions(page, versions);
+}
+
+fn show_models(models: &BTreeMap<(String, String), Share>) {
+    let mut rows = table(&["model", "scaffold", "episodes", "solved", "faulted", "cost"]);
+    for ((model, scaffold), share) in models {
+        rows.add_row([
+            visible_line(model),
+            visible_line(scaffold),
+            format!("{} of {}", share.labelled + share.faulted, share.planned),
+            rate(share.solved, share.labelled),
+            share.faulted.to_string(),
+            format!("${}", share.cost_usd),
+        ]);
+    }
+    say(&format!("\n{rows}"));
+}
+
+fn show_versions(page: &Page, versions: &[DatasetRecord]) {
+    if versions.is_empty() {
+        let campaign = visible_line(page.record.name.as_str());
+        say(&format!(
+            "\nno dataset yet; `synthd dataset build {campaign}` makes one of what is there"
+        ));
+        return;
+    }
+    say("");
+    for version in versions {
+        let count: u64 = version.rows.values().sum();
+        let noun = if count == 1 { "row" } else { "rows" };
+        // Whole, however long it is: it is there to be copied.
+        let path = visible_line(&version.path);
+        say(&format!(" dataset v{}, {count} {noun}: {path}", version.version));
+    }
+}

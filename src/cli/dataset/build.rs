@@ -1,0 +1,113 @@
+//! `synthd dataset build`: a version of what a campaign has so far, finished or not.
+
+use crate::cli::output::{say, say_json};
+use crate::cli::visible::visible_line;
+use crate::cli::{DataDir, campaign};
+use crate::config;
+use crate::dataset::ParquetSink;
+use crate::engine::{SystemClock, fault_error, in_system, store_error};
+use crate::error::{Code, Error, Result};
+use crate::store::Store;
+use clap::Args;
+use serde_json::json;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use synthd_actors::campaign::Figures;
+use synthd_actors::collector::CollectorHandle;
+use synthd_actors::model::{CampaignRecord, DatasetRecord};
+use synthd_actors::ports::{Clock, Journal};
+use synthd_actors::quality::{Publish, QualityHandle, QualityTools};
+
+#[derive(Args)]
+#[command(
+    after_help = "Every episode that was judged is in it, as the campaign's own [quality] and
+[dataset] say; the campaign stays as it is and can go on. A version that would
+say the same as the newest is not written again.
+
+Examples:
+  synthd dataset build quickstart
+  synthd dataset build quickstart --data-dir /data/synthd --json | jq .path"
+)]
+pub(in crate::cli) struct BuildArgs {
+    /// The campaign's name
+    campaign: String,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDir,
+}
+
+pub(super) fn run(args: &BuildArgs) -> Result<ExitCode> {
+    let dir = &args.data.data_dir;
+    // Looked at first: nothing is made where there is nothing.
+    drop(Store::open_read_only(dir)?);
+    let store = Store::open(dir)?;
+    in_system(build(store, dir, args))?
+}
+
+async fn build(store: Store, dir: &Path, args: &BuildArgs) -> Result<ExitCode> {
+    let record = campaign::find(&store, &args.campaign).await?;
+    let figures = store.figures(&record.name).await.map_err(store_error)?;
+    if figures.rows.accepted + figures.rows.rejected == 0 {
+        let what = format!("no episode of campaign {} has been judged yet", record.name);
+        return Err(Error::new(Code::BadUsage, what)
+            .hint("`synthd campaign show` says how far it is; run it first"));
+    }
+    let version = publish(&store, dir, &record, &figures).await?;
+    store.barrier().await.map_err(store_error)?;
+    match args.json {
+        true => say_json(&document(&version, &figures))?,
+        false => show(&version, &figures),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn publish(
+    store: &Store,
+    dir: &Path,
+    record: &CampaignRecord,
+    figures: &Figures,
+) -> Result<DatasetRecord> {
+    let name = format!("the stored campaign {}", record.name);
+    let config = config::parse_campaign(&name, &record.config)?.config;
+    let journal: Arc<dyn Journal> = Arc::new(store.clone());
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (collector, _life) = CollectorHandle::start(journal.clone());
+    let sink = Arc::new(ParquetSink::new(dir));
+    let (quality, _lives) =
+        QualityHandle::start(1, &QualityTools { collector, journal, sink, clock });
+    let publish = Publish {
+        campaign: record.name.clone(),
+        config: Arc::new(config),
+        planned: figures.episodes.planned,
+        faulted: figures.episodes.faulted,
+    };
+    quality.publish(publish).await.map_err(|fault| fault_error(&fault))
+}
+
+/// Episodes that have no part in it: they have not ended, or were not judged.
+fn left_out(figures: &Figures) -> u64 {
+    let judged = figures.rows.accepted + figures.rows.rejected;
+    figures.episodes.planned.saturating_sub(judged + figures.episodes.faulted)
+}
+
+fn document(version: &DatasetRecord, figures: &Figures) -> serde_json::Value {
+    json!({
+        "campaign": version.campaign, "version": version.version, "path": version.path,
+        "rows": version.rows, "rejected": version.rejected, "episodes": figures.episodes,
+        "left_out": left_out(figures),
+    })
+}
+
+fn show(version: &DatasetRecord, figures: &Figures) {
+    let rows: u64 = version.rows.values().sum();
+    let noun = if rows == 1 { "row" } else { "rows" };
+    say(&format!("{}: version {}, {rows} {noun}", visible_line(&version.path), version.version));
+    let left = left_out(figures);
+    if left > 0 {
+        let noun = if left == 1 { "episode is" } else { "episodes are" };
+        say(&format!("{left} planned {noun} not in it: not ended or not judged yet"));
+    }
+}

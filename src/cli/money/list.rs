@@ -1,0 +1,90 @@
+//! `synthd money list`: holds that are open or doubtful, and what was corrected.
+
+use crate::cli::DataDir;
+use crate::cli::output::{say, say_json};
+use crate::cli::visible::{fit, visible_line};
+use crate::dataset::rfc3339;
+use crate::engine::store_error;
+use crate::error::Result;
+use crate::store::{AdjustmentLine, HoldLine, Store};
+use clap::Args;
+use serde_json::json;
+use std::process::ExitCode;
+use synthd_actors::model::Money;
+
+#[derive(Args)]
+#[command(after_help = "open: never settled, because its call is on its way or was killed.
+unknown: settled in full, because nobody knew what the call cost.
+over: cost more than its worst case; its campaign stops until it is corrected.
+
+Examples:
+  synthd money list
+  synthd money list --campaign paid --json | jq '.holds[].request_id'
+  synthd money list --adjustments")]
+pub(in crate::cli) struct ListArgs {
+    /// Only this campaign's
+    #[arg(long, value_name = "NAME")]
+    campaign: Option<String>,
+    /// Settled and corrected ones, too
+    #[arg(long)]
+    all: bool,
+    /// What was corrected or charged, by whom and why
+    #[arg(long, conflicts_with = "all")]
+    adjustments: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    pub(super) data: DataDir,
+}
+
+pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
+    let campaign = args.campaign.as_deref();
+    if args.adjustments {
+        let found = store.adjustments(campaign).await.map_err(store_error)?;
+        match args.json {
+            true => say_json(&json!({ "adjustments": found }))?,
+            false => found.iter().for_each(adjustment),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut found = store.holds(campaign).await.map_err(store_error)?;
+    found.retain(|line| args.all || line.state.is_doubtful());
+    let counts: Money = found.iter().map(|line| line.counts_usd).sum();
+    if args.json {
+        say_json(&json!({ "total": found.len(), "counts_usd": counts, "holds": found }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !found.is_empty() {
+        say(&table(&found));
+    }
+    let noun = if found.len() == 1 { "hold" } else { "holds" };
+    say(&format!("{} {noun}, ${counts}", found.len()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A line of figures, and one with the whole id and the provider's.
+fn table(found: &[HoldLine]) -> String {
+    let line = |cells: [&str; 4]| {
+        let [state, model, at, amount] = cells;
+        format!("{state:<9}  {:<30}  {at:<20}  {amount:>13}", fit(model, 30))
+    };
+    let mut lines = vec![line(["state", "model", "time", "counts"])];
+    for hold in found {
+        let at = hold.at_ms.map_or_else(String::new, |at| rfc3339(at)[..19].to_owned());
+        let counts = fit(&format!("${}", hold.counts_usd), 13);
+        let model = hold.model.as_deref().unwrap_or("");
+        lines.push(line([hold.state.as_str(), model, &at, &counts]));
+        lines.push(format!("  hold {}", visible_line(&hold.hold)));
+        let request = hold.request_id.as_ref().or(hold.response_id.as_ref());
+        lines.extend(request.map(|id| format!("  request {}", visible_line(id))));
+    }
+    lines.join("\n")
+}
+
+fn adjustment(line: &AdjustmentLine) {
+    let hold = line.hold.as_deref().unwrap_or("no hold");
+    say(&format!("{}  {}  {}", &rfc3339(line.at_ms)[..19], line.campaign, visible_line(hold)));
+    say(&format!("  ${} instead of ${}", line.after_usd, line.before_usd));
+    say(&format!("  by {}: {}", visible_line(&line.who), visible_line(&line.reason)));
+}

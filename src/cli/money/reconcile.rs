@@ -1,0 +1,90 @@
+//! `synthd money reconcile`: what a call really cost, by hand or from a provider's own record.
+
+use super::statement;
+use crate::cli::output::{say, say_json};
+use crate::cli::visible::visible_line;
+use crate::cli::{DataDir, operator};
+use crate::engine::SystemClock;
+use crate::error::{Code, Error, Result};
+use crate::store::{Correction, Reconciled, reconcile, reconcile_with};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use synthd_actors::model::Money;
+use synthd_actors::ports::Clock;
+
+#[derive(Args)]
+#[command(
+    after_help = "A file has one call a line, as CSV with the header `id,cost_usd` or as JSON
+lines with those keys. An id is a hold's, a call's, or the provider's own, as
+`synthd money list --json` shows them. Lines of other calls are left alone.
+Every correction is kept with who, when and why; sums and caps follow. The data
+directory must not be in use.
+
+Examples:
+  synthd money reconcile ep-4f1c/1/0/0@3 --cost 0.0123 --reason 'invoice of May'
+  synthd money reconcile --from export.csv --reason 'export of the provider'"
+)]
+pub(in crate::cli) struct ReconcileArgs {
+    /// The hold's id, or its call's
+    #[arg(required_unless_present = "from", conflicts_with = "from")]
+    hold: Option<String>,
+    /// What the call really cost, in dollars
+    #[arg(long, value_name = "USD", required_unless_present = "from", conflicts_with = "from")]
+    cost: Option<String>,
+    /// A provider's own record: CSV or JSON lines
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// Why, for the trace
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Whose correction it is, for the trace [default: the user]
+    #[arg(long, value_name = "NAME")]
+    who: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDir,
+}
+
+pub(super) fn run(args: &ReconcileArgs) -> Result<ExitCode> {
+    let who = args.who.clone().unwrap_or_else(operator);
+    let (dir, at_ms) = (&args.data.data_dir, SystemClock.now_ms());
+    let done = match (&args.from, &args.hold, &args.cost) {
+        (Some(file), ..) => {
+            let costs = statement::read(file)?;
+            reconcile_with(dir, &costs, &args.reason, &who, at_ms)?
+        }
+        (None, Some(hold), Some(cost)) => {
+            let (hold, cost, reason) = (hold.clone(), dollars(cost)?, args.reason.clone());
+            reconcile(dir, Correction { hold, cost, reason }, &who, at_ms)?
+        }
+        _ => return Err(Error::new(Code::BadUsage, "a hold and its cost, or --from FILE")),
+    };
+    match args.json {
+        true => say_json(&done)?,
+        false => show(&done),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn dollars(text: &str) -> Result<Money> {
+    text.parse().map_err(|error| {
+        Error::new(Code::BadUsage, format!("--cost {text:?} is no amount"))
+            .because(error)
+            .hint("dollars with at most nine decimals, such as 0.0123")
+    })
+}
+
+fn show(done: &Reconciled) {
+    for one in &done.corrected {
+        let (before, after) = (one.before_usd, one.after_usd);
+        say(&format!("{}: ${after} instead of ${before}", visible_line(&one.hold)));
+    }
+    let noun = if done.corrected.len() == 1 { "hold" } else { "holds" };
+    say(&format!("{} {noun} corrected", done.corrected.len()));
+    if !done.unknown.is_empty() {
+        say(&format!("{} lines are of no call that is recorded here", done.unknown.len()));
+    }
+}

@@ -1,0 +1,27 @@
+//! `synthd store`: whether a data directory's store is whole, copies of it, and the way back.
+
+mod backup;
+mod restore;
+mod verify;
+
+use crate::error::Result;
+use clap::Subcommand;
+use std::process::ExitCode;
+
+#[derive(Subcommand)]
+pub(super) enum StoreCommand {
+    /// Read the whole store through and say what is wrong or missing
+    Verify(verify::VerifyArgs),
+    /// Copy the store into one file, also while an engine writes it
+    Backup(backup::BackupArgs),
+    /// Go on from a backup, or from what is left of a damaged store
+    Restore(restore::RestoreArgs),
+}
+
+pub(super) fn run(command: &StoreCommand) -> Result<ExitCode> {
+    match command {
+        StoreCommand::Verify(args) => verify::run(args),
+        StoreCommand::Backup(args) => backup::run(args),
+        StoreCommand::Restore(args) => restore::run(args),
+    }
+}

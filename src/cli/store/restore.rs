@@ -1,0 +1,71 @@
+//! `synthd store restore`: the way back from a damaged or lost store.
+
+use crate::cli::output::{say, say_json};
+use crate::cli::visible::visible_line;
+use crate::cli::{DataDir, operator};
+use crate::engine::SystemClock;
+use crate::error::Result;
+use crate::store::{Restore, RestoreReport, restore};
+use clap::Args;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use synthd_actors::ports::Clock;
+
+#[derive(Args)]
+#[command(
+    after_help = "Without a file the store goes on with what is left of it. What was there is put
+aside in the data directory; nothing is deleted. What synthd.db-mark knows to be
+spent and the store lacks is told first: with --charge-missing it counts as
+spent, so that no cap is passed, and `synthd money list --adjustments` shows it.
+
+Examples:
+  synthd store restore /backups/monday.db
+  synthd store restore --charge-missing
+  synthd store restore /backups/monday.db --charge-missing --json"
+)]
+pub(in crate::cli) struct RestoreArgs {
+    /// A file that `synthd store backup` has made
+    file: Option<PathBuf>,
+    /// Accept what is missing, and count its money as spent
+    #[arg(long)]
+    charge_missing: bool,
+    /// Whose decision it is, for the trace [default: the user]
+    #[arg(long, value_name = "NAME")]
+    who: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    data: DataDir,
+}
+
+pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
+    let who = args.who.clone().unwrap_or_else(operator);
+    let report = restore(&Restore {
+        data_dir: &args.data.data_dir,
+        backup: args.file.as_deref(),
+        charge_missing: args.charge_missing,
+        who: &who,
+        at_ms: SystemClock.now_ms(),
+    })?;
+    match args.json {
+        true => say_json(&report)?,
+        false => show(&report),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(report: &RestoreReport) {
+    say(&format!("{} is in place", report.path.display()));
+    match &report.missing {
+        Some(missing) => {
+            say(&format!("missing: {}", visible_line(&missing.to_string())));
+            say(&format!("${} are charged", missing.money()));
+        }
+        None if report.compared => say("nothing is missing"),
+        None => say("there was no mark that could tell what is missing"),
+    }
+    if let Some(aside) = &report.aside {
+        say(&format!("what was there before is in {}", aside.display()));
+    }
+}

@@ -1,0 +1,221 @@
+//! How far a store has come: the newest keys, and what each campaign has spent. A level that
+//! was once on the disk is never passed downwards, unless something was lost.
+
+use super::trouble::Trouble;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+use std::fmt;
+use synthd_actors::model::Money;
+
+/// Which store it is.
+pub(super) type StoreId = [u8; 16];
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Level {
+    pub(super) store: StoreId,
+    pub(super) epoch: i64,
+    pub(super) keys: Keys,
+    /// By their keys.
+    pub(super) campaigns: BTreeMap<i64, Sum>,
+}
+
+/// The newest key of each table that only grows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Keys {
+    pub(super) attempts: i64,
+    pub(super) steps: i64,
+    pub(super) calls: i64,
+}
+
+/// What a campaign has spent, open holds in full, and how often that has changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sum {
+    pub(super) name: String,
+    pub(super) moves: i64,
+    pub(super) spent: i64,
+}
+
+/// What a store lacks of a level that it once had.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Missing {
+    pub attempts: i64,
+    pub steps: i64,
+    pub calls: i64,
+    pub campaigns: Vec<MissingSum>,
+}
+
+/// A campaign whose newest sums are lost.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct MissingSum {
+    pub campaign: String,
+    pub known_usd: Money,
+    pub found_usd: Money,
+    /// What was known to be spent and is not in the store.
+    pub missing_usd: Money,
+}
+
+impl Missing {
+    pub fn money(&self) -> Money {
+        self.campaigns.iter().map(|sum| sum.missing_usd).sum()
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = self.campaigns.iter().map(ToString::to_string).collect();
+        for (count, what) in
+            [(self.attempts, "attempt"), (self.steps, "step"), (self.calls, "call")]
+        {
+            match count {
+                ..=0 => {}
+                1 => parts.push(format!("1 {what}")),
+                count => parts.push(format!("{count} {what}s")),
+            }
+        }
+        f.write_str(&parts.join("; "))
+    }
+}
+
+impl fmt::Display for MissingSum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { campaign, known_usd, found_usd, missing_usd } = self;
+        write!(f, "${missing_usd} of campaign {campaign} (${known_usd} known, ${found_usd} found)")
+    }
+}
+
+impl Keys {
+    pub(super) fn read(conn: &Connection) -> Result<Self, Trouble> {
+        let newest = |sql| {
+            let mut statement = conn.prepare_cached(sql)?;
+            Ok::<i64, Trouble>(statement.query_row([], |row| row.get(0))?)
+        };
+        Ok(Self {
+            attempts: newest("SELECT coalesce(max(key), 0) FROM attempt")?,
+            steps: newest("SELECT coalesce(max(key), 0) FROM step")?,
+            calls: newest("SELECT coalesce(max(key), 0) FROM call")?,
+        })
+    }
+}
+
+impl Sum {
+    /// None of a campaign without a ledger.
+    pub(super) fn read(conn: &Connection, campaign: i64) -> Result<Self, Trouble> {
+        let sql = "SELECT name, moves, spent FROM ledger
+            JOIN campaign ON campaign.key = ledger.campaign WHERE ledger.campaign = ?1";
+        let of = |row: &rusqlite::Row<'_>| {
+            Ok(Self { name: row.get(0)?, moves: row.get(1)?, spent: row.get(2)? })
+        };
+        Ok(conn.prepare_cached(sql)?.query_row([campaign], of)?)
+    }
+}
+
+impl Level {
+    pub(super) fn read(conn: &Connection) -> Result<Self, Trouble> {
+        let (id, epoch): (Vec<u8>, i64) =
+            conn.query_row("SELECT id, epoch FROM store", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let store = id.try_into().map_err(|_| Trouble::unreadable("the store's id"))?;
+        let mut keys = conn.prepare("SELECT campaign FROM ledger")?;
+        let keys = keys.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
+        let sums = keys.into_iter().map(|key| Ok((key, Sum::read(conn, key)?)));
+        let campaigns = sums.collect::<Result<_, Trouble>>()?;
+        Ok(Self { store, epoch, keys: Keys::read(conn)?, campaigns })
+    }
+
+    /// What this one lacks of a level that was reached before; none where it lacks nothing.
+    pub(super) fn lacks(&self, known: &Self) -> Option<Missing> {
+        let less = |known: i64, found: i64| known.saturating_sub(found).max(0);
+        let (k, f) = (known.keys, self.keys);
+        let missing = Missing {
+            attempts: less(k.attempts, f.attempts),
+            steps: less(k.steps, f.steps),
+            calls: less(k.calls, f.calls),
+            campaigns: known
+                .campaigns
+                .iter()
+                .filter_map(|(key, sum)| self.lost(*key, sum))
+                .collect(),
+        };
+        (missing != Missing::default()).then_some(missing)
+    }
+
+    fn lost(&self, key: i64, known: &Sum) -> Option<MissingSum> {
+        let found = self.campaigns.get(&key).filter(|found| found.name == known.name);
+        let found = found.cloned().unwrap_or_default();
+        let whole = match found.moves.cmp(&known.moves) {
+            std::cmp::Ordering::Greater => true,
+            std::cmp::Ordering::Equal => found.spent == known.spent,
+            std::cmp::Ordering::Less => false,
+        };
+        let money = |nanos: i64| Money::from_nanos(nanos.unsigned_abs());
+        (!whole || found.name.is_empty()).then(|| MissingSum {
+            campaign: known.name.clone(),
+            known_usd: money(known.spent),
+            found_usd: money(found.spent),
+            missing_usd: money(known.spent).saturating_sub(money(found.spent)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// One commit: of which campaign, by how much its sum changes, and how many steps it has.
+    fn commits() -> impl Strategy<Value = Vec<(i64, i64, i64)>> {
+        proptest::collection::vec((1i64..4, -5i64..50, 0i64..3), 1..30)
+    }
+
+    /// The level after each commit; the first is that of an empty store.
+    fn levels(commits: &[(i64, i64, i64)]) -> Vec<Level> {
+        let mut levels = vec![Level::default()];
+        for (campaign, change, steps) in commits {
+            let mut next = levels[levels.len() - 1].clone();
+            let sum = next.campaigns.entry(*campaign).or_default();
+            sum.name = format!("c{campaign}");
+            sum.moves += 1;
+            sum.spent = (sum.spent + change).max(0);
+            next.keys.steps += steps;
+            levels.push(next);
+        }
+        levels
+    }
+
+    proptest! {
+        /// The mark is written after the sync of what it says. So whatever a kill or a power cut
+        /// leaves, it says no more than the store has: a store that is whole never looks damaged.
+        #[test]
+        fn a_mark_that_lags_never_accuses_a_whole_store(
+            commits in commits(), mark in any::<proptest::sample::Index>(),
+            store in any::<proptest::sample::Index>(),
+        ) {
+            let levels = levels(&commits);
+            let store = store.index(levels.len());
+            let mark = mark.index(store + 1);
+            prop_assert_eq!(levels[store].lacks(&levels[mark]), None);
+        }
+
+        /// A store that is behind its mark is always found out, and the charge for what is
+        /// missing brings each sum to what was known.
+        #[test]
+        fn whatever_is_lost_is_missed_and_accounted_for(
+            commits in commits(), mark in any::<proptest::sample::Index>(),
+            store in any::<proptest::sample::Index>(),
+        ) {
+            let levels = levels(&commits);
+            let mark = mark.index(levels.len() - 1) + 1;
+            let store = store.index(mark);
+            let missing = levels[store].lacks(&levels[mark]).unwrap();
+            for (key, known) in &levels[mark].campaigns {
+                let found = levels[store].campaigns.get(key).map_or(0, |sum| sum.spent);
+                let charge = missing.campaigns.iter().find(|sum| sum.campaign == known.name);
+                let charge = charge.map_or(0, |sum| sum.missing_usd.nanos() as i64);
+                let lost = levels[store].campaigns.get(key).map_or(0, |sum| sum.moves) < known.moves;
+                prop_assert_eq!(charge, if lost { (known.spent - found).max(0) } else { 0 });
+                prop_assert!(found + charge >= known.spent || !lost);
+            }
+        }
+    }
+}

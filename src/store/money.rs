@@ -1,0 +1,248 @@
+//! Holds as a list: which are open, which were settled at their worst case because nobody knew
+//! better, which cost more than that.
+
+use super::trouble::Trouble;
+use super::{adjust, calls};
+use rusqlite::{Connection, Row, params};
+use serde::Serialize;
+use std::collections::HashMap;
+use synthd_actors::model::{Exchange, Money};
+
+type Result<T> = std::result::Result<T, Trouble>;
+
+/// How a hold stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldState {
+    /// Never settled: its call is on its way, or was killed. Counts in full.
+    Open,
+    /// Settled in full, because nobody knew what the call cost.
+    Unknown,
+    /// Cost more than its worst case, and stops its campaign.
+    Over,
+    Settled,
+    /// Somebody has corrected it.
+    Corrected,
+}
+
+impl HoldState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Unknown => "unknown",
+            Self::Over => "over",
+            Self::Settled => "settled",
+            Self::Corrected => "corrected",
+        }
+    }
+
+    /// Whether somebody may want to look into it.
+    pub fn is_doubtful(self) -> bool {
+        matches!(self, Self::Open | Self::Unknown | Self::Over)
+    }
+}
+
+/// One hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HoldLine {
+    pub hold: String,
+    pub state: HoldState,
+    pub campaign: String,
+    pub episode: String,
+    pub attempt: u32,
+    pub model: Option<String>,
+    pub at_ms: Option<i64>,
+    pub held_usd: Money,
+    /// What it counts as.
+    pub counts_usd: Money,
+    /// The call's record, where it was heard.
+    pub call: Option<String>,
+    pub status: Option<u16>,
+    pub fault: Option<String>,
+    /// What the provider calls the request, where it said so.
+    pub request_id: Option<String>,
+    /// What the provider calls its answer.
+    pub response_id: Option<String>,
+}
+
+/// One adjustment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AdjustmentLine {
+    pub campaign: String,
+    /// None for a charge that no hold explains.
+    pub hold: Option<String>,
+    pub before_usd: Money,
+    pub after_usd: Money,
+    pub was_open: bool,
+    pub reason: String,
+    pub who: String,
+    pub at_ms: i64,
+}
+
+/// Holds of one campaign or of all, in the order they were made.
+pub(super) fn holds(conn: &Connection, campaign: Option<&str>) -> Result<Vec<HoldLine>> {
+    let corrected = match has_adjustments(conn)? {
+        true => "EXISTS (SELECT 1 FROM adjustment WHERE adjustment.hold = hold.id)",
+        false => "0",
+    };
+    let sql = format!(
+        "SELECT hold.id, name, episode.id, hold.attempt, hold.model, hold.at_ms, amount, settled,
+             call.id, status, call.fault, call.input_tokens, call.key, {corrected}
+         FROM hold
+         JOIN campaign ON campaign.key = hold.campaign
+         JOIN episode ON episode.key = hold.episode
+         LEFT JOIN call ON call.id = CASE instr(hold.id, '@') WHEN 0 THEN hold.id
+             ELSE substr(hold.id, 1, instr(hold.id, '@') - 1) END
+         WHERE ?1 IS NULL OR name = ?1
+         ORDER BY hold.at_ms, hold.id"
+    );
+    let mut statement = conn.prepare(&sql)?;
+    let mut rows = statement.query(params![campaign])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        lines.push(line_of(conn, row)?);
+    }
+    Ok(lines)
+}
+
+fn line_of(conn: &Connection, row: &Row<'_>) -> Result<HoldLine> {
+    let money = |nanos: i64| Money::from_nanos(nanos.unsigned_abs());
+    let (amount, settled): (i64, Option<i64>) = (row.get(6)?, row.get(7)?);
+    let (counted, corrected): (Option<i64>, bool) = (row.get(11)?, row.get(13)?);
+    let state = match settled {
+        None => HoldState::Open,
+        Some(_) if corrected => HoldState::Corrected,
+        Some(settled) if settled > amount => HoldState::Over,
+        Some(settled) if settled == amount && counted.is_none() => HoldState::Unknown,
+        Some(_) => HoldState::Settled,
+    };
+    let exchange = match row.get::<_, Option<i64>>(12)? {
+        Some(key) if state.is_doubtful() => calls::call_at(conn, key)?.map(|call| call.exchange),
+        _ => None,
+    };
+    Ok(HoldLine {
+        hold: row.get(0)?,
+        state,
+        campaign: row.get(1)?,
+        episode: row.get(2)?,
+        attempt: row.get(3)?,
+        model: row.get(4)?,
+        at_ms: row.get(5)?,
+        held_usd: money(amount),
+        counts_usd: money(settled.unwrap_or(amount)),
+        call: row.get(8)?,
+        status: row.get(9)?,
+        fault: row.get(10)?,
+        request_id: exchange.as_ref().and_then(request_id),
+        response_id: exchange.as_ref().and_then(response_id),
+    })
+}
+
+fn has_adjustments(conn: &Connection) -> Result<bool> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'adjustment'";
+    Ok(conn.prepare(sql)?.exists([])?)
+}
+
+/// Oldest first.
+pub(super) fn adjustments(
+    conn: &Connection,
+    campaign: Option<&str>,
+) -> Result<Vec<AdjustmentLine>> {
+    if !has_adjustments(conn)? {
+        return Ok(Vec::new());
+    }
+    let mut statement = conn.prepare(
+        "SELECT campaign, hold, before, after, was_open, reason, who, at_ms FROM adjustment
+         WHERE ?1 IS NULL OR campaign = ?1 ORDER BY key",
+    )?;
+    let money = |nanos: i64| Money::from_nanos(nanos.unsigned_abs());
+    let lines = statement.query_map(params![campaign], |row| {
+        Ok(AdjustmentLine {
+            campaign: row.get(0)?,
+            hold: row.get(1)?,
+            before_usd: money(row.get(2)?),
+            after_usd: money(row.get(3)?),
+            was_open: row.get(4)?,
+            reason: row.get(5)?,
+            who: row.get(6)?,
+            at_ms: row.get(7)?,
+        })
+    })?;
+    Ok(lines.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The holds that a provider's own record speaks of, found by its ids or by ours. What differs
+/// from what is counted, or is open, is to be corrected.
+pub(super) fn corrections(
+    conn: &Connection,
+    costs: &[(String, Money)],
+    reason: &str,
+) -> Result<(Vec<adjust::Correction>, Vec<String>)> {
+    let lines = holds(conn, None)?;
+    let known = index(conn, &lines)?;
+    let (mut corrections, mut unknown) = (Vec::new(), Vec::new());
+    for (id, cost) in costs {
+        match known.get(id.as_str()) {
+            None => unknown.push(id.clone()),
+            Some(line) if line.state != HoldState::Open && line.counts_usd == *cost => {}
+            Some(line) => {
+                let (hold, reason) = (line.hold.clone(), reason.to_owned());
+                corrections.push(adjust::Correction { hold, cost: *cost, reason });
+            }
+        }
+    }
+    Ok((corrections, unknown))
+}
+
+fn index<'l>(conn: &Connection, lines: &'l [HoldLine]) -> Result<HashMap<String, &'l HoldLine>> {
+    let mut known = HashMap::new();
+    for line in lines {
+        known.insert(line.hold.clone(), line);
+        known.extend(line.hold.split_once('@').map(|(id, _)| (id.to_owned(), line)));
+        let Some(id) = &line.call else { continue };
+        known.insert(id.clone(), line);
+        let exchange = calls::call(conn, id)?.map(|call| call.exchange);
+        let ids = exchange.iter().flat_map(|e| [request_id(e), response_id(e)]);
+        known.extend(ids.flatten().map(|id| (id, line)));
+    }
+    Ok(known)
+}
+
+fn request_id(exchange: &Exchange) -> Option<String> {
+    const NAMES: [&str; 3] = ["x-request-id", "request-id", "x-goog-request-id"];
+    let headers = exchange.response_headers.iter();
+    let named = |name: &str| NAMES.iter().any(|known| known.eq_ignore_ascii_case(name));
+    headers.into_iter().find(|(name, _)| named(name)).map(|(_, value)| value.clone())
+}
+
+/// Of a whole answer, or of the first event of a stream that has one.
+fn response_id(exchange: &Exchange) -> Option<String> {
+    let text = std::str::from_utf8(&exchange.response).ok()?;
+    let events = text.lines().filter_map(|line| line.strip_prefix("data:"));
+    std::iter::once(text).chain(events).find_map(|json| {
+        let value: serde_json::Value = serde_json::from_str(json.trim()).ok()?;
+        let places = ["/id", "/message/id", "/response/id", "/responseId"];
+        places.iter().find_map(|place| Some(value.pointer(place)?.as_str()?.to_owned()))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_provider_names_its_answers_in_many_places() {
+        let cases = [
+            (r#"{"id":"chatcmpl-1"}"#, Some("chatcmpl-1")),
+            ("data: {\"id\":\"chatcmpl-2\"}\n\ndata: [DONE]\n", Some("chatcmpl-2")),
+            ("event: message_start\ndata: {\"message\":{\"id\":\"msg_1\"}}\n", Some("msg_1")),
+            ("data: {\"response\":{\"id\":\"resp_1\"}}\n", Some("resp_1")),
+            ("<html>", None),
+            ("", None),
+        ];
+        for (body, id) in cases {
+            let exchange = Exchange { response: body.into(), ..Exchange::default() };
+            assert_eq!(response_id(&exchange).as_deref(), id, "{body}");
+        }
+    }
+}

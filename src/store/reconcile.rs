@@ -1,0 +1,73 @@
+//! Corrections of the record of money, written while nobody else has the store.
+
+use super::adjust::{self, Corrected, Correction, Uncorrected};
+use super::lock::DataDirLock;
+use super::schema::MIGRATIONS;
+use super::trouble::Trouble;
+use super::{money, open};
+use crate::error::{Code, Error, Result};
+use serde::Serialize;
+use std::path::Path;
+use synthd_actors::model::Money;
+
+/// What was corrected, and what was spoken of that is not recorded here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Reconciled {
+    pub corrected: Vec<Corrected>,
+    pub unknown: Vec<String>,
+}
+
+/// Corrects one hold.
+pub fn reconcile(dir: &Path, correction: Correction, who: &str, at_ms: i64) -> Result<Reconciled> {
+    write(dir, who, at_ms, |_| Ok((vec![correction], Vec::new())))
+}
+
+/// Corrects all holds that a provider's own record has other costs for.
+pub fn reconcile_with(
+    dir: &Path,
+    costs: &[(String, Money)],
+    reason: &str,
+    who: &str,
+    at_ms: i64,
+) -> Result<Reconciled> {
+    let done = write(dir, who, at_ms, |conn| money::corrections(conn, costs, reason))?;
+    if done.corrected.is_empty() && done.unknown.len() == costs.len() && !costs.is_empty() {
+        let what = "none of its ids is a hold, a call or a request that is recorded here";
+        return Err(Error::new(Code::HoldUnknown, what).hint(HINT));
+    }
+    Ok(done)
+}
+
+const HINT: &str = "`synthd money list --all --json` shows the ids of holds and requests";
+
+type Wanted = (Vec<Correction>, Vec<String>);
+
+fn write(
+    dir: &Path,
+    who: &str,
+    at_ms: i64,
+    wanted: impl FnOnce(&rusqlite::Connection) -> Result<Wanted, Trouble>,
+) -> Result<Reconciled> {
+    let failed = |trouble: Trouble| trouble.on_open(dir);
+    open::database_exists(dir)?;
+    let _lock = DataDirLock::take(dir)?;
+    let mut opened = open::writer(dir, MIGRATIONS)?;
+    let (corrections, unknown) = wanted(&opened.conn).map_err(failed)?;
+    let done = adjust::correct(&mut opened.conn, &corrections, who, at_ms).map_err(failed)?;
+    if done.is_ok() {
+        opened.sync_all().map_err(failed)?;
+    }
+    opened.close(true).map_err(failed)?;
+    let corrected = done.map_err(uncorrected)?;
+    Ok(Reconciled { corrected, unknown })
+}
+
+fn uncorrected(why: Uncorrected) -> Error {
+    let what = match why {
+        Uncorrected::Unknown(id) => format!("there is no hold {id:?}"),
+        Uncorrected::Ambiguous(id, holds) => {
+            format!("the call {id:?} has several holds: {}", holds.join(", "))
+        }
+    };
+    Error::new(Code::HoldUnknown, what).hint(HINT)
+}

@@ -1,0 +1,204 @@
+//! A store goes on from a backup, or from what is left of it. Nothing is deleted: what was there
+//! is put aside. What the mark knows to be spent and the store lacks is charged, with a trace.
+//!
+//! ```text
+//! lock ─► copy beside ─► compare with the mark ─► charge ─► put the old aside ─► rename ─► new mark
+//!                              └── something is missing and nobody accepted it: nothing changes
+//! ```
+//! A kill in between leaves a store that is refused, and the same command begins again.
+
+use super::adjust::{Adjustment, charge};
+use super::backup::{beside, copy};
+use super::check::{self, keep_log};
+use super::level::{Level, Missing};
+use super::lock::DataDirLock;
+use super::mark::{Mark, MarkFile};
+use super::schema::{self, HIGH_WATER, MIGRATIONS};
+use super::trouble::Trouble;
+use super::{open, read};
+use crate::durable::sync_dir;
+use crate::error::{Code, Error, Result};
+use rusqlite::Connection;
+use serde::Serialize;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub struct Restore<'a> {
+    pub data_dir: &'a Path,
+    /// None: from what is there.
+    pub backup: Option<&'a Path>,
+    /// What is missing is accepted, and charged.
+    pub charge_missing: bool,
+    /// For the trace.
+    pub who: &'a str,
+    pub at_ms: i64,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RestoreReport {
+    pub path: PathBuf,
+    /// What the store lacks of what its mark knew of: the money is charged.
+    pub missing: Option<Missing>,
+    /// Where the files are that were there before.
+    pub aside: Option<PathBuf>,
+    /// Whether there was a mark to compare with.
+    pub compared: bool,
+}
+
+/// Puts a store in its place again. Refused while the data directory is in use.
+pub fn restore(wish: &Restore<'_>) -> Result<RestoreReport> {
+    let dir = wish.data_dir;
+    let _lock = DataDirLock::take(dir)?;
+    let spare = dir.join("synthd.db-restoring");
+    let restored = build(wish, &spare).and_then(|built| put_in_place(wish, &spare, built));
+    if restored.is_err() {
+        std::fs::remove_file(&spare).ok();
+    }
+    restored
+}
+
+/// A copy that is ready, and what it lacks.
+struct Built {
+    level: Level,
+    missing: Option<Missing>,
+    compared: bool,
+}
+
+fn build(wish: &Restore<'_>, spare: &Path) -> Result<Built> {
+    let dir = wish.data_dir;
+    let mark = known(dir)?;
+    let database = open::database(dir);
+    let source = wish.backup.unwrap_or(&database);
+    let mut conn = copied(source, spare).map_err(|trouble| unusable(source, trouble))?;
+    let version = schema::check(&conn, dir, MIGRATIONS.len())?;
+    let failed = |trouble: Trouble| unusable(source, trouble);
+    // What is left may be nothing; a backup is not.
+    if version == 0 && (wish.backup.is_some() || mark.is_none()) {
+        return Err(failed(Trouble::unreadable("it is empty")));
+    }
+    let damage = read::integrity(&conn).map_err(failed)?;
+    if let Some(damage) = damage.into_iter().next() {
+        return Err(failed(Trouble::unreadable(damage)));
+    }
+    schema::migrate(&mut conn, version, MIGRATIONS).map_err(failed)?;
+    if let Some(damage) = check::sums(&conn).map_err(failed)?.into_iter().next() {
+        return Err(failed(Trouble::unreadable(damage)));
+    }
+    let found = Level::read(&conn).map_err(failed)?;
+    if version >= HIGH_WATER && mark.as_ref().is_some_and(|m| m.level.store != found.store) {
+        return Err(failed(Trouble::refused("it is of another store than the one here")));
+    }
+    let missing = mark.as_ref().and_then(|mark| found.lacks(&mark.level));
+    if let Some(missing) = missing.as_ref().filter(|_| !wish.charge_missing) {
+        return Err(not_accepted(dir, missing));
+    }
+    let known = mark.as_ref().map(|mark| &mark.level);
+    let level = go_on(&mut conn, wish, known, missing.as_ref()).map_err(failed)?;
+    conn.close().map_err(|(_, error)| failed(error.into()))?;
+    Ok(Built { level, missing, compared: mark.is_some() })
+}
+
+/// A mark that is damaged says nothing: there is nothing to compare with.
+fn known(dir: &Path) -> Result<Option<Mark>> {
+    let mark = match Mark::read(dir) {
+        Err(trouble) if trouble.code() == Code::StoreDamaged => None,
+        read => read.map_err(|trouble| trouble.on_open(dir))?,
+    };
+    Ok(mark.filter(|mark| mark.level != Level::default()))
+}
+
+fn copied(source: &Path, spare: &Path) -> Result<Connection, Trouble> {
+    if !source.is_file() {
+        return Err(Trouble::unreadable("there is no such file"));
+    }
+    let from = open::reader(source)?;
+    keep_log(&from, true)?;
+    copy(&from, spare)
+}
+
+/// Charges what is missing, and lifts the level to what was known, so that no id and no sum is
+/// used twice.
+fn go_on(
+    conn: &mut Connection,
+    wish: &Restore<'_>,
+    known: Option<&Level>,
+    missing: Option<&Missing>,
+) -> Result<Level, Trouble> {
+    let step = conn.transaction()?;
+    for sum in missing.into_iter().flat_map(|missing| &missing.campaigns) {
+        let reason = format!(
+            "lost with a part of the store: ${} known to be spent, ${} found after the restore",
+            sum.known_usd, sum.found_usd
+        );
+        let adjustment = Adjustment { reason: &reason, who: wish.who, at_ms: wish.at_ms };
+        charge(&step, &sum.campaign, sum.missing_usd, &adjustment)?;
+    }
+    if let Some(known) = known {
+        step.execute(
+            "UPDATE store SET id = ?1, epoch = max(epoch, ?2) + 1",
+            (known.store.as_slice(), known.epoch),
+        )?;
+        for sum in known.campaigns.values() {
+            step.execute(
+                "UPDATE ledger SET moves = max(moves, ?2) + 1
+                 WHERE campaign = (SELECT key FROM campaign WHERE name = ?1)",
+                (&sum.name, sum.moves),
+            )?;
+        }
+    }
+    step.commit()?;
+    Level::read(conn)
+}
+
+/// A kill between any two of these leaves a store that is refused, or the restored one.
+fn put_in_place(wish: &Restore<'_>, spare: &Path, built: Built) -> Result<RestoreReport> {
+    let dir = wish.data_dir;
+    let failed = |trouble: Trouble| trouble.on_open(dir);
+    let place = || -> Result<Option<PathBuf>, Trouble> {
+        File::open(spare)?.sync_all()?;
+        let aside = put_aside(dir, wish.at_ms)?;
+        std::fs::rename(spare, open::database(dir))?;
+        sync_dir(dir)?;
+        MarkFile::replace(dir, &built.level)?;
+        Ok(aside)
+    };
+    let aside = place().map_err(failed)?;
+    let Built { missing, compared, .. } = built;
+    Ok(RestoreReport { path: open::database(dir), missing, aside, compared })
+}
+
+fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, Trouble> {
+    let database = open::database(dir);
+    let files = [database.clone(), beside(&database, "wal"), beside(&database, "shm")];
+    let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
+    if there.is_empty() {
+        return Ok(None);
+    }
+    let aside = dir.join(format!("replaced-{at_ms}"));
+    std::fs::create_dir(&aside)?;
+    // The log first: without its database it is nobody's.
+    for file in there.into_iter().rev() {
+        let name = file.file_name().unwrap_or_default();
+        std::fs::rename(file, aside.join(name))?;
+    }
+    sync_dir(&aside)?;
+    Ok(Some(aside))
+}
+
+fn unusable(source: &Path, trouble: Trouble) -> Error {
+    let what = format!("{} cannot be restored", source.display());
+    Error::new(Code::BackupUnusable, what)
+        .because(trouble)
+        .hint("nothing was changed; name a file that `synthd store backup` has made of this store")
+}
+
+fn not_accepted(dir: &Path, missing: &Missing) -> Error {
+    let what = format!("after this restore {} would lack {missing}", dir.display());
+    Error::new(Code::RestoreLacks, what).hint(
+        "nothing was changed; with --charge-missing the money counts as spent, with a trace in \
+         `synthd money list --adjustments`, and the rest is done without",
+    )
+}
