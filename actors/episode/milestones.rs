@@ -41,7 +41,7 @@ impl Beside {
             Err(fault) => return no_credit(fault),
         }
         let measured = match live.pack(false).await {
-            Ok(snapshot) => self.measure(task, &snapshot).await,
+            Ok(snapshot) => self.measure(task, snapshot).await,
             Err(fault) => no_credit(fault),
         };
         // After a fault the attempt ends, and the agent's sandbox as it stands.
@@ -50,8 +50,9 @@ impl Beside {
         Ok(potential)
     }
 
-    async fn measure(&mut self, task: &Task, snapshot: &Snapshot) -> Result<f64, Fault> {
-        let mut lease = self.with_copy(snapshot).await?;
+    async fn measure(&mut self, task: &Task, snapshot: Snapshot) -> Result<f64, Fault> {
+        let mut lease = self.with_copy(&snapshot).await?;
+        drop(snapshot);
         let (mut potential, mut whole) = (0.0, true);
         for milestone in &task.verification.milestones {
             let end = run_sealed(lease.sandbox(), task, &milestone.run).await?.end;

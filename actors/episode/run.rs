@@ -65,7 +65,11 @@ async fn conclude(
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
             drop(lease);
-            verify::verify_snapshot(&world.pool, &orders.task, &orders.checking, &snapshot).await?
+            {
+                let snapshot = Arc::new(snapshot);
+                verify::verify_snapshot(&world.pool, &orders.task, &orders.checking, snapshot)
+                    .await?
+            }
         }
         // Too large or too deep to copy: the agent's doing, so it has not solved the task.
         Err(fault) if fault.kind.is_uncopied() => verify::uncopied(&fault),

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 const OUTPUT_SHOWN: usize = 2_000;
 
-/// The verdict over a final workspace.
+/// The verdict over a final workspace. The copy is let go of once it is laid for both runs.
 pub async fn verify_snapshot(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
-    snapshot: &Snapshot,
+    snapshot: Arc<Snapshot>,
 ) -> Result<Verdict, Fault> {
-    let first = once(pool, task, spec, snapshot);
+    let first = once(pool, task, spec, snapshot.clone());
     let second = once(pool, task, spec, snapshot);
     let (first, second) = tokio::try_join!(first, second)?;
     Ok(Verdict::agree(first, &second))
@@ -25,9 +25,10 @@ async fn once(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
-    snapshot: &Snapshot,
+    snapshot: Arc<Snapshot>,
 ) -> Result<Vec<CheckResult>, Fault> {
-    let mut lease = copy_of(pool, spec, snapshot).await?;
+    let mut lease = copy_of(pool, spec, &snapshot).await?;
+    drop(snapshot);
     let mut results = Vec::with_capacity(task.verification.checks.len());
     for check in &task.verification.checks {
         let report = run_sealed(lease.sandbox(), task, &check.run).await?;

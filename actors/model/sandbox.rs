@@ -3,8 +3,10 @@
 use super::Network;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where commands start and what is copied for verification.
@@ -245,23 +247,57 @@ pub enum Tree {
 
 /// One entry of a copied tree. Hard links become copies; devices, sockets and FIFOs are
 /// left behind and counted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeEntry {
     pub path: String,
     pub kind: TreeKind,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeKind {
     Directory { mode: u32 },
-    File { mode: u32, content: Vec<u8> },
+    File { mode: u32, content: Vec<Piece> },
     Symlink { target: String },
 }
 
+/// A piece of a file, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    Bytes(Vec<u8>),
+    /// So many zeros that take no room, here or in the workspace.
+    Hole(u64),
+}
+
 /// A copy of a workspace, in memory, never unpacked on the host.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     pub entries: Vec<TreeEntry>,
     /// Special files that were not copied.
     pub skipped: u32,
+    pub room: Room,
 }
+
+/// What a copy holds of the memory that all copies share, until the last owner drops it.
+#[derive(Clone, Default)]
+pub struct Room(Option<Arc<dyn Send + Sync>>);
+
+impl Room {
+    pub fn new(held: impl Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(held)))
+    }
+}
+
+impl fmt::Debug for Room {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(if self.0.is_some() { "Room(held)" } else { "Room(none)" })
+    }
+}
+
+/// Copies of the same tree are the same, whoever pays for them.
+impl PartialEq for Room {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Room {}

@@ -152,12 +152,12 @@ impl Prover {
         let mut lease = lay_task(&self.pool, task, &self.spec).await?;
         let trouble = self.perform(&mut lease, moves).await?;
         let potential = potential(&self.pool, task, &self.spec, lease.sandbox()).await?;
-        let snapshot = lease.sandbox().pack(true).await?;
+        let snapshot = Arc::new(lease.sandbox().pack(true).await?);
         drop(lease);
-        let verdict = verify_snapshot(&self.pool, task, &self.spec, &snapshot).await?;
+        let verdict = verify_snapshot(&self.pool, task, &self.spec, snapshot.clone()).await?;
         // Only a success needs the second look: it is the claim.
         let again = match verdict.passed {
-            true => verify_snapshot(&self.pool, task, &self.spec, &snapshot).await?,
+            true => verify_snapshot(&self.pool, task, &self.spec, snapshot).await?,
             false => verdict.clone(),
         };
         Ok(Played { verdict, again, potential, trouble })

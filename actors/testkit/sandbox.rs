@@ -9,8 +9,8 @@ use super::jobs::{Deed, Jobs};
 use super::traps::Traps;
 use crate::model::{
     Attended, Captured, Change, ChangeKind, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
-    FileSpec, Fingerprint, HostAddress, SandboxSpec, Scan, Snapshot, Tree, TreeEntry, TreeKind,
-    WORKSPACE,
+    FileSpec, Fingerprint, HostAddress, Piece, SandboxSpec, Scan, Snapshot, Tree, TreeEntry,
+    TreeKind, WORKSPACE,
 };
 use crate::ports::{Sandbox, SandboxBackend, Until};
 use async_trait::async_trait;
@@ -294,9 +294,13 @@ impl Sandbox for FakeSandbox {
         }
         let entry = |(path, content): (&String, &String)| TreeEntry {
             path: path.clone(),
-            kind: TreeKind::File { mode: 0o644, content: content.clone().into_bytes() },
+            kind: TreeKind::File {
+                mode: 0o644,
+                content: vec![Piece::Bytes(content.clone().into_bytes())],
+            },
         };
-        Ok(Snapshot { entries: self.files.iter().map(entry).collect(), skipped: 0 })
+        let entries = self.files.iter().map(entry).collect();
+        Ok(Snapshot { entries, ..Snapshot::default() })
     }
 
     async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
@@ -306,8 +310,11 @@ impl Sandbox for FakeSandbox {
             let TreeKind::File { content, .. } = &entry.kind else {
                 return Err(Fault::new(FaultKind::SandboxCopy, "files only"));
             };
-            let text = String::from_utf8_lossy(content).into_owned();
-            self.files.insert(entry.path.clone(), text);
+            let bytes = content.iter().map(|piece| match piece {
+                Piece::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                Piece::Hole(length) => "\0".repeat(*length as usize),
+            });
+            self.files.insert(entry.path.clone(), bytes.collect());
         }
         Ok(())
     }

@@ -77,3 +77,19 @@ async fn more_than_is_listed_is_counted_and_large_files_are_not_read() {
     assert_eq!((changes[0].size, changes[0].sha256.is_some()), (100 << 20, false));
     assert!(changes[1].sha256.is_some());
 }
+
+/// Long names are listed only so far: each turn keeps its list.
+#[tokio::test]
+async fn lists_of_long_names_are_bounded() {
+    let lab = Lab::new().await;
+    let mut sandbox = lab.sandbox().await;
+    ok(&mut *sandbox, ":").await;
+    let long = "n=$(printf '%0200d' 0); mkdir -p $n/$n/$n; cd $n/$n/$n; \
+        for i in $(seq 300); do : > $n$i; done; cd /work; : > 0first";
+    let scan = run(&mut *sandbox, long).await.scan.unwrap();
+    let listed: usize = scan.files.iter().map(String::len).sum();
+    let changed: usize = scan.changes.iter().map(|change| change.path.len()).sum();
+    assert!(listed <= 32 << 10 && scan.files.len() > 30, "{listed}");
+    assert!(changed <= 32 << 10 && scan.changes.len() > 30, "{changed}");
+    assert_eq!((scan.changed, scan.files.len() < 256), (301, true));
+}

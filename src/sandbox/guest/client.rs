@@ -2,6 +2,7 @@
 //! unknown kind, a field too long or bytes left over end the sandbox with a typed fault,
 //! and a guest that stays silent is given up at the deadline.
 
+use super::copies::COPIES;
 use super::entries::{self, Allowance};
 use super::report::{read_report, read_scan, shown};
 use super::tunnel::{Line, ReadError, read_frame};
@@ -10,7 +11,7 @@ use std::pin::pin;
 use std::time::Duration;
 use synthd_actors::model::{
     Attended, Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
-    Limits, Shell, Snapshot, Tree,
+    Limits, Room, Shell, Snapshot, Tree,
 };
 use synthd_actors::ports::Until;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
@@ -204,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         Ok(())
     }
 
-    async fn send_entries(&mut self, frames: Vec<Vec<u8>>) -> Result<(), Fault> {
+    async fn send_entries(&mut self, frames: impl Iterator<Item = Vec<u8>>) -> Result<(), Fault> {
         for payload in frames {
             self.ask(kind::LAY, &payload, kind::DONE, PATIENCE).await?;
         }
@@ -218,7 +219,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         writer.u64(limits.copy_bytes).u64(limits.inodes).u8(u8::from(quiesce));
         let deadline = Instant::now() + COPY_PATIENCE;
         let id = self.send(kind::PACK, &writer.0, deadline).await?;
-        let (mut snapshot, mut allowance) = (Snapshot::default(), Allowance::of(limits));
+        let size = self.receive(id, deadline).await?;
+        let mut allowance = match size.kind {
+            kind::SIZE => self.read(&size.payload, |reader| {
+                Allowance::said(reader.u64()?, reader.u64()?, limits)
+            })?,
+            kind::FAILED => return Err(self.refusal(&size)),
+            _ => return Err(self.broken(Malformed("unexpected kind of frame"))),
+        };
+        let room = self.room(&allowance, deadline).await?;
+        let mut snapshot = Snapshot { room, ..Snapshot::default() };
         loop {
             let frame = self.receive(id, deadline).await?;
             match frame.kind {
@@ -235,6 +245,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
                 }
                 kind::FAILED => return Err(self.refusal(&frame)),
                 _ => return Err(self.broken(Malformed("unexpected kind of frame"))),
+            }
+        }
+    }
+
+    /// Waits until other copies leave room for this one; the guest waits with what it sends.
+    async fn room(&mut self, allowance: &Allowance, deadline: Instant) -> Result<Room, Fault> {
+        match timeout_at(deadline, COPIES.room(allowance.memory())).await {
+            Ok(room) => Ok(room),
+            Err(_) => {
+                let full = "other copies left no room for this one in time".to_owned();
+                Err(self.lose(FaultKind::SandboxLost, full))
             }
         }
     }

@@ -1,49 +1,112 @@
 //! Trees as entries in frames, in both directions.
 
 use super::wire::{CHUNK, Malformed, Reader, Writer, entry, tree};
-use synthd_actors::model::{FileSpec, Limits, Snapshot, Tree, TreeEntry, TreeKind};
+use std::borrow::Cow;
+use std::iter;
+use synthd_actors::model::{FileSpec, Limits, Piece, Snapshot, Tree, TreeEntry, TreeKind};
 
 /// The fields of an entry besides its path and content: kind, two lengths, mode.
 const OVERHEAD: u64 = 13;
+/// What the engine keeps of an entry besides.
+const ENTRY: u64 = (size_of::<TreeEntry>() + size_of::<Piece>() + 32) as u64;
+
+/// Of files beyond their first, in a whole copy.
+const PIECES: u64 = 65_536;
 
 /// Files to lay, as payloads. None: a path would leave its tree.
-pub(super) fn of_files(tree: Tree, files: &[FileSpec]) -> Option<Vec<Vec<u8>>> {
-    let mut frames = EntryFrames::new(tree);
-    for file in files {
-        let path = Some(&file.path).filter(|path| is_plain(path))?;
-        frames.file(path.as_bytes(), file.mode, file.content.as_bytes());
-    }
-    Some(frames.finish())
+pub(super) fn of_files(tree: Tree, files: &[FileSpec]) -> Option<impl Iterator<Item = Vec<u8>>> {
+    let plain = files.iter().all(|file| is_plain(&file.path));
+    let items = files.iter().flat_map(|file| {
+        let content = file.content.as_bytes().chunks(CHUNK).map(|c| (entry::MORE, Cow::from(c)));
+        of_file(file.path.as_bytes(), file.mode, content)
+    });
+    plain.then(|| frames(tree, items))
 }
 
-/// A copy to unpack, as payloads. None: a path would leave the workspace.
-pub(super) fn of_snapshot(snapshot: &Snapshot) -> Option<Vec<Vec<u8>>> {
-    let mut frames = EntryFrames::new(Tree::Workspace);
-    let mut closed = Vec::new();
-    for item in &snapshot.entries {
-        let path = Some(&item.path).filter(|path| is_plain(path))?.as_bytes();
-        match &item.kind {
-            TreeKind::Directory { mode } => {
-                frames.entry(entry::DIRECTORY, path, mode | 0o700, &[]);
-                if mode & 0o700 != 0o700 {
-                    closed.push((path, *mode));
-                }
-            }
-            TreeKind::File { mode, content } => frames.file(path, *mode, content),
-            TreeKind::Symlink { .. } => {}
-        }
-    }
+/// A copy to unpack, as payloads, made one at a time. None: a path would leave the workspace.
+pub(super) fn of_snapshot(snapshot: &Snapshot) -> Option<impl Iterator<Item = Vec<u8>>> {
+    let entries = &snapshot.entries;
+    let plain = entries.iter().all(|item| is_plain(&item.path));
     // Links last, so that no file is ever written through one; then the directories their
     // owner had closed, innermost first.
-    for item in &snapshot.entries {
-        if let TreeKind::Symlink { target } = &item.kind {
-            frames.entry(entry::SYMLINK, item.path.as_bytes(), 0, target.as_bytes());
+    let items = entries.iter().flat_map(of_entry).chain(entries.iter().filter_map(of_link));
+    let items = items.chain(entries.iter().rev().filter_map(of_closed));
+    plain.then(|| frames(Tree::Workspace, items))
+}
+
+/// An entry, as it is sent.
+struct Item<'a> {
+    kind: u8,
+    path: &'a [u8],
+    mode: u32,
+    content: Cow<'a, [u8]>,
+}
+
+fn of_entry(item: &TreeEntry) -> Box<dyn Iterator<Item = Item<'_>> + Send + '_> {
+    let path = item.path.as_bytes();
+    match &item.kind {
+        TreeKind::Directory { mode } => {
+            let (kind, content) = (entry::DIRECTORY, Cow::default());
+            Box::new(iter::once(Item { kind, path, mode: mode | 0o700, content }))
+        }
+        TreeKind::File { mode, content } => {
+            Box::new(of_file(path, *mode, content.iter().flat_map(of_piece)))
+        }
+        TreeKind::Symlink { .. } => Box::new(iter::empty()),
+    }
+}
+
+fn of_piece(piece: &Piece) -> Box<dyn Iterator<Item = (u8, Cow<'_, [u8]>)> + Send + '_> {
+    match piece {
+        Piece::Bytes(bytes) => Box::new(bytes.chunks(CHUNK).map(|c| (entry::MORE, c.into()))),
+        Piece::Hole(length) => {
+            Box::new(iter::once((entry::HOLE, length.to_le_bytes().to_vec().into())))
         }
     }
-    for (path, mode) in closed.into_iter().rev() {
-        frames.entry(entry::DIRECTORY, path, mode, &[]);
-    }
-    Some(frames.finish())
+}
+
+/// Its first bytes are sent with the file itself.
+fn of_file<'a>(
+    path: &'a [u8],
+    mode: u32,
+    pieces: impl Iterator<Item = (u8, Cow<'a, [u8]>)>,
+) -> impl Iterator<Item = Item<'a>> {
+    let mut pieces = pieces.peekable();
+    let first = pieces.next_if(|(kind, _)| *kind == entry::MORE);
+    let begin = (entry::FILE, first.map(|(_, bytes)| bytes).unwrap_or_default());
+    iter::once(begin).chain(pieces).map(move |(kind, content)| Item { kind, path, mode, content })
+}
+
+fn of_link(item: &TreeEntry) -> Option<Item<'_>> {
+    let TreeKind::Symlink { target } = &item.kind else { return None };
+    let (path, content) = (item.path.as_bytes(), target.as_bytes().into());
+    Some(Item { kind: entry::SYMLINK, path, mode: 0, content })
+}
+
+fn of_closed(item: &TreeEntry) -> Option<Item<'_>> {
+    let TreeKind::Directory { mode } = item.kind else { return None };
+    let (path, content) = (item.path.as_bytes(), Cow::default());
+    (mode & 0o700 != 0o700).then_some(Item { kind: entry::DIRECTORY, path, mode, content })
+}
+
+/// Entries in frames of about a chunk each, of which one is in memory at a time.
+fn frames<'a>(
+    below: Tree,
+    mut items: impl Iterator<Item = Item<'a>>,
+) -> impl Iterator<Item = Vec<u8>> {
+    let tree = match below {
+        Tree::Workspace => tree::WORKSPACE,
+        Tree::Sealed => tree::SEALED,
+    };
+    iter::from_fn(move || {
+        let mut open = Writer::default();
+        open.u8(tree);
+        while open.0.len() < CHUNK {
+            let Some(Item { kind, path, mode, content }) = items.next() else { break };
+            open.u8(kind).bytes(path).u32(mode).bytes(&content);
+        }
+        (open.0.len() > 1).then_some(open.0)
+    })
 }
 
 /// What a copy may still hold, whatever the guest says it allows.
@@ -53,11 +116,19 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    pub(super) fn of(limits: &Limits) -> Self {
-        // A long file takes several entries, each a chunk but the last.
-        let entries = limits.inodes.saturating_add(limits.copy_bytes / CHUNK as u64);
-        let bytes = limits.copy_bytes.saturating_add(entries.saturating_mul(OVERHEAD));
-        Self { bytes, entries }
+    /// What the guest has said that it will send; more than it may is refused.
+    pub(super) fn said(bytes: u64, entries: u64, limits: &Limits) -> Result<Self, Malformed> {
+        let most_entries = limits.inodes.saturating_add(PIECES);
+        let most = limits.copy_bytes.saturating_add(entries.saturating_mul(OVERHEAD));
+        if entries > most_entries || bytes > most {
+            return Err(Malformed("more entries than allowed"));
+        }
+        Ok(Self { bytes, entries })
+    }
+
+    /// How much memory such a copy takes.
+    pub(super) fn memory(&self) -> u64 {
+        self.bytes.saturating_add(self.entries.saturating_mul(ENTRY))
     }
 
     /// Takes what a frame of entries uses.
@@ -66,48 +137,6 @@ impl Allowance {
         self.bytes = self.bytes.checked_sub(payload.len() as u64).ok_or(over)?;
         self.entries = self.entries.checked_sub(entries as u64).ok_or(over)?;
         Ok(())
-    }
-}
-
-/// Packs entries into frames of about a chunk each.
-struct EntryFrames {
-    tree: u8,
-    done: Vec<Vec<u8>>,
-    open: Writer,
-}
-
-impl EntryFrames {
-    fn new(below: Tree) -> Self {
-        let tree = match below {
-            Tree::Workspace => tree::WORKSPACE,
-            Tree::Sealed => tree::SEALED,
-        };
-        Self { tree, done: Vec::new(), open: Writer::default() }
-    }
-
-    fn file(&mut self, path: &[u8], mode: u32, content: &[u8]) {
-        let mut chunks = content.chunks(CHUNK);
-        self.entry(entry::FILE, path, mode, chunks.next().unwrap_or_default());
-        for chunk in chunks {
-            self.entry(entry::MORE, path, mode, chunk);
-        }
-    }
-
-    fn entry(&mut self, kind: u8, path: &[u8], mode: u32, content: &[u8]) {
-        if self.open.0.is_empty() {
-            self.open.u8(self.tree);
-        }
-        self.open.u8(kind).bytes(path).u32(mode).bytes(content);
-        if self.open.0.len() >= CHUNK {
-            self.done.push(std::mem::take(&mut self.open.0));
-        }
-    }
-
-    fn finish(mut self) -> Vec<Vec<u8>> {
-        if !self.open.0.is_empty() {
-            self.done.push(self.open.0);
-        }
-        self.done
     }
 }
 
@@ -126,10 +155,14 @@ pub(super) fn read(payload: &[u8], entries: &mut Vec<TreeEntry>) -> Result<usize
         }
         let kind = match kind {
             entry::DIRECTORY => TreeKind::Directory { mode },
-            entry::FILE => TreeKind::File { mode, content: content.to_vec() },
+            entry::FILE => TreeKind::File { mode, content: bytes(content) },
             entry::SYMLINK => TreeKind::Symlink { target: text(content)? },
             entry::MORE => {
-                append_to_last(entries, &path, content)?;
+                append_to_last(entries, &path, bytes(content))?;
+                continue;
+            }
+            entry::HOLE => {
+                append_to_last(entries, &path, vec![hole(content)?])?;
                 continue;
             }
             _ => return Err(Malformed("unknown kind of entry")),
@@ -148,10 +181,23 @@ fn text(bytes: &[u8]) -> Result<String, Malformed> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Malformed("a name that is no UTF-8"))
 }
 
-fn append_to_last(entries: &mut [TreeEntry], path: &str, more: &[u8]) -> Result<(), Malformed> {
+fn bytes(content: &[u8]) -> Vec<Piece> {
+    if content.is_empty() { Vec::new() } else { vec![Piece::Bytes(content.to_vec())] }
+}
+
+fn hole(content: &[u8]) -> Result<Piece, Malformed> {
+    let length = content.try_into().map(u64::from_le_bytes);
+    length.map(Piece::Hole).map_err(|_| Malformed("a hole of no length"))
+}
+
+fn append_to_last(
+    entries: &mut [TreeEntry],
+    path: &str,
+    more: Vec<Piece>,
+) -> Result<(), Malformed> {
     match entries.last_mut() {
         Some(TreeEntry { path: last, kind: TreeKind::File { content, .. } }) if last == path => {
-            content.extend_from_slice(more);
+            content.extend(more);
             Ok(())
         }
         _ => Err(Malformed("more of a file that was not begun")),

@@ -1,6 +1,7 @@
 //! The guest, as the host sees it: its embedded program, the wire and the client.
 
 mod client;
+mod copies;
 mod entries;
 mod report;
 mod sandbox;
@@ -10,6 +11,7 @@ mod tunnel;
 pub mod wire;
 
 pub use client::{GuestClient, Shells};
+pub use copies::COPY_MEMORY;
 pub(crate) use sandbox::{GuestSandbox, Keeper, with_limits};
 
 /// The guest program, built by `build.rs`.

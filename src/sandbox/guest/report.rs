@@ -1,7 +1,7 @@
 //! Reading what a guest says of a command. Each field is bounded by its frame; what is only
 //! shown is made valid UTF-8.
 
-use super::wire::{Malformed, Reader, change, end};
+use super::wire::{LISTED, Malformed, Reader, change, end};
 use std::time::Duration;
 use synthd_actors::model::{Captured, Change, ChangeKind, ExecEnd, ExecReport, Scan};
 
@@ -64,24 +64,34 @@ pub(super) fn read_scan(reader: &mut Reader<'_>) -> Result<Option<Scan>, Malform
     if count > Scan::MAX_FILES {
         return Err(Malformed("more files listed than asked for"));
     }
-    let files = (0..count).map(|_| reader.bytes().map(shown)).collect::<Result<_, _>>()?;
+    let mut room = LISTED;
+    let files = (0..count).map(|_| listed(reader, &mut room)).collect::<Result<_, _>>()?;
     let changed = reader.u32()?;
     let count = reader.u32()? as usize;
     if count > Scan::MAX_FILES || count > changed as usize {
         return Err(Malformed("more changes listed than asked for"));
     }
-    let changes = (0..count).map(|_| read_change(reader)).collect::<Result<_, _>>()?;
+    let mut room = LISTED;
+    let changes = (0..count).map(|_| read_change(reader, &mut room)).collect::<Result<_, _>>()?;
     Ok(Some(Scan { files, digest, changes, changed }))
 }
 
-fn read_change(reader: &mut Reader<'_>) -> Result<Change, Malformed> {
+/// A path of a list, which is bounded as a whole.
+fn listed(reader: &mut Reader<'_>, room: &mut usize) -> Result<String, Malformed> {
+    let path = reader.bytes()?;
+    let over = Malformed("longer paths listed than asked for");
+    *room = room.checked_sub(path.len()).ok_or(over)?;
+    Ok(shown(path))
+}
+
+fn read_change(reader: &mut Reader<'_>, room: &mut usize) -> Result<Change, Malformed> {
     let kind = match reader.u8()? {
         change::ADDED => ChangeKind::Added,
         change::MODIFIED => ChangeKind::Modified,
         change::REMOVED => ChangeKind::Removed,
         _ => return Err(Malformed("unknown kind of change")),
     };
-    let (path, size, hash) = (shown(reader.bytes()?), reader.u64()?, reader.bytes()?);
+    let (path, size, hash) = (listed(reader, room)?, reader.u64()?, reader.bytes()?);
     if !hash.is_empty() && hash.len() != 32 {
         return Err(Malformed("a hash of another length"));
     }

@@ -38,8 +38,26 @@ async fn exec_answered(answer: Vec<u8>) -> Result<ExecReport, Fault> {
     exec(&mut client(answer, true)).await
 }
 
+/// What a guest says first of a copy.
+fn size(bytes: u64, entries: u64) -> (u8, Vec<u8>) {
+    let mut said = Writer::default();
+    said.u64(bytes).u64(entries);
+    (kind::SIZE, said.0)
+}
+
+/// A guest that says how much it will send, and then does.
 async fn pack_answered(frames: &[(u8, Vec<u8>)], limits: &Limits) -> Result<Snapshot, Fault> {
-    let bytes = frames.iter().flat_map(|(kind, payload)| encode(1, *kind, payload)).collect();
+    let sent = frames.iter().map(|(_, payload)| payload.len() as u64).sum();
+    pack_said(size(sent, frames.len() as u64 * 2), frames, limits).await
+}
+
+async fn pack_said(
+    said: (u8, Vec<u8>),
+    frames: &[(u8, Vec<u8>)],
+    limits: &Limits,
+) -> Result<Snapshot, Fault> {
+    let all = std::iter::once(&said).chain(frames);
+    let bytes = all.flat_map(|(kind, payload)| encode(1, *kind, payload)).collect();
     client(bytes, true).pack(limits, true).await
 }
 
@@ -146,6 +164,8 @@ async fn a_guest_that_reads_nothing_is_given_up() {
 async fn a_copy_that_never_ends_is_given_up() {
     let (ours, mut theirs) = duplex(1 << 16);
     let drip = async move {
+        let (kind, said) = size(1 << 20, 1_000);
+        theirs.write_all(&encode(1, kind, &said)).await.unwrap();
         for number in 0.. {
             let one = entries(&[(entry::FILE, &format!("f{number}"), b"")]);
             if theirs.write_all(&encode(1, kind::ENTRIES, &one)).await.is_err() {
@@ -205,6 +225,9 @@ async fn hostile_entries_are_told() {
         entries(&[(entry::MORE, "a", b"x")]),
         entries(&[(entry::FILE, "a", b"x"), (entry::MORE, "b", b"x")]),
         entries(&[(entry::SYMLINK, "a", b"\xff")]),
+        entries(&[(entry::HOLE, "a", &[0; 8])]),
+        entries(&[(entry::FILE, "a", b""), (entry::HOLE, "a", &[0; 7])]),
+        entries(&[(entry::FILE, "a", b""), (entry::HOLE, "b", &[0; 8])]),
         [file("a"), vec![0]].concat(),
     ];
     for payload in hostile {
@@ -220,18 +243,26 @@ async fn a_guest_that_sends_more_than_was_allowed_is_told() {
     let chunk = vec![0; CHUNK];
     let within = [
         (kind::ENTRIES, entries(&[(entry::FILE, "a", &chunk)])),
-        (kind::ENTRIES, entries(&[(entry::MORE, "a", &chunk[..CHUNK - 1])])),
+        (kind::ENTRIES, entries(&[(entry::MORE, "a", &chunk[..CHUNK - 2])])),
         (kind::DONE, vec![0; 4]),
     ];
     assert_eq!(pack_answered(&within, &limits).await.unwrap().entries.len(), 1);
-    let bytes: Vec<_> = (0..3)
-        .map(|n| (kind::ENTRIES, entries(&[(entry::FILE, &format!("f{n}"), &chunk)])))
-        .collect();
-    assert_eq!(kind_of(pack_answered(&bytes, &limits).await), FaultKind::SandboxProtocol);
-    let many: Vec<_> = (0..13)
-        .map(|n| (kind::ENTRIES, entries(&[(entry::DIRECTORY, &format!("d{n}"), b"")])))
-        .collect();
-    assert_eq!(kind_of(pack_answered(&many, &limits).await), FaultKind::SandboxProtocol);
+    // More than was said, in bytes and in entries.
+    let bytes = within.iter().map(|(_, payload)| payload.len() as u64).sum::<u64>() - 4;
+    assert!(pack_said(size(bytes, 2), &within, &limits).await.is_ok());
+    for said in [size(bytes - 1, 2), size(bytes, 1), size(0, 0)] {
+        let outcome = pack_said(said, &within, &limits).await;
+        assert_eq!(kind_of(outcome), FaultKind::SandboxProtocol);
+    }
+    // More than may be said, and no size at all.
+    let most = (2 << 20) + 26;
+    assert!(pack_said(size(most, 2), &within, &limits).await.is_ok());
+    let strange =
+        [size(most + 1, 2), size(0, 65_547), (kind::SIZE, vec![0; 17]), within[0].clone()];
+    for said in strange {
+        let outcome = pack_said(said, &within, &limits).await;
+        assert_eq!(kind_of(outcome), FaultKind::SandboxProtocol);
+    }
 }
 
 #[tokio::test]
@@ -254,7 +285,7 @@ proptest! {
     fn no_bytes_make_the_client_panic_or_keep_more_than_came(
         bytes in prop::collection::vec(any::<u8>(), 0..600),
         framed in any::<bool>(),
-        number in 128_u8..134,
+        number in 128_u8..136,
     ) {
         let length = bytes.len();
         let answer = if framed { encode(1, number, &bytes) } else { bytes };

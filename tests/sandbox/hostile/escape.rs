@@ -4,7 +4,7 @@ use super::{Trial, pids_of, small};
 use crate::sandbox::lab::{contained, ok, sleepers, works};
 use std::fs;
 use std::time::Duration;
-use synthd_actors::model::{FaultKind, Limits, Snapshot, TreeEntry, TreeKind};
+use synthd_actors::model::{FaultKind, Limits, Piece, Snapshot, TreeEntry, TreeKind};
 
 #[tokio::test]
 async fn program_09_the_guests_own_channel() {
@@ -46,7 +46,9 @@ async fn program_10_traps_at_an_output_path() {
     let copy = trial.sandbox.pack(true).await.unwrap();
     for TreeEntry { path, kind } in &copy.entries {
         match kind {
-            TreeKind::File { content, .. } => assert_eq!(content, b"kept\n", "{path}"),
+            TreeKind::File { content, .. } => {
+                assert_eq!(*content, [Piece::Bytes(b"kept\n".to_vec())], "{path}")
+            }
             TreeKind::Directory { .. } => assert!(path.starts_with('g'), "{path}"),
             TreeKind::Symlink { .. } => {}
         }
@@ -70,7 +72,7 @@ fn entry(path: &str, kind: TreeKind) -> TreeEntry {
 async fn program_11_a_hostile_archive() {
     let mut trial = Trial::new().await;
     let link = |target: &str| TreeKind::Symlink { target: target.to_owned() };
-    let file = |size| TreeKind::File { mode: 0o777, content: vec![b'x'; size] };
+    let file = |size| TreeKind::File { mode: 0o777, content: vec![Piece::Bytes(vec![b'x'; size])] };
     let directory = TreeKind::Directory { mode: 0 };
     let many = |count: u32| (0..count).map(|n| entry(&format!("f{n}"), file(0))).collect();
     let hostile: [Vec<TreeEntry>; 7] = [
@@ -84,7 +86,8 @@ async fn program_11_a_hostile_archive() {
     ];
     for entries in hostile {
         let first = entries[0].path.clone();
-        let fault = trial.sandbox.unpack(&Snapshot { entries, skipped: 0 }).await.unwrap_err();
+        let fault =
+            trial.sandbox.unpack(&Snapshot { entries, ..Snapshot::default() }).await.unwrap_err();
         assert_eq!(fault.kind, FaultKind::SandboxCopy, "{first}: {fault}");
         assert_eq!(trial.ok("stat -c %a /tmp; ls /tmp; rm -rf /work/*").await, "1777\n");
     }

@@ -5,7 +5,7 @@ use crate::state;
 use crate::wire::{Malformed, Reader, entry, tree};
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
@@ -170,7 +170,12 @@ impl Layer {
             // Open while it is filled; the host sends closed directories again at the end.
             entry::DIRECTORY => fs::create_dir_all(&path).and_then(|()| set_mode(&path, mode)),
             entry::FILE => self.begin(&path, content, mode),
-            entry::MORE => self.more(&path, content)?,
+            entry::MORE => self.more(&path, |file| file.write_all(content))?,
+            entry::HOLE => {
+                let length = content.try_into().map(u64::from_le_bytes);
+                let length = length.map_err(|_| invalid(Malformed("a hole of no length")))?;
+                self.more(&path, |file| leave_hole(file, length))?
+            }
             entry::SYMLINK => link(&path, content),
             _ => return Err(invalid(Malformed("unknown kind of entry"))),
         };
@@ -194,12 +199,23 @@ impl Layer {
         Ok(())
     }
 
-    fn more(&mut self, path: &Path, content: &[u8]) -> io::Result<io::Result<()>> {
+    fn more(
+        &mut self,
+        path: &Path,
+        add: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> io::Result<io::Result<()>> {
         match &mut self.open {
-            Some((begun, file)) if begun == path => Ok(file.write_all(content)),
+            Some((begun, file)) if begun == path => Ok(add(file)),
             _ => Err(invalid(Malformed("more of a file that was not begun"))),
         }
     }
+}
+
+fn leave_hole(file: &mut File, length: u64) -> io::Result<()> {
+    let end = file.stream_position()?.checked_add(length);
+    let end = end.ok_or_else(|| io::Error::other("a file longer than any can be"))?;
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end)).map(|_| ())
 }
 
 /// `relative` below `root`, refusing what would leave it.

@@ -151,10 +151,13 @@ impl Guest {
                 if limits.quiesce {
                     self.end_everything()?;
                 }
+                let size = pack::measure(&limits)?;
+                let mut said = Writer::default();
+                said.u64(size.bytes).u64(size.entries);
                 let host = &mut self.host;
-                let skipped =
-                    pack::pack(&limits, |payload| host.send(frame.id, kind::ENTRIES, payload))?;
-                Ok(done(skipped))
+                host.send(frame.id, kind::SIZE, &said.0)?;
+                let send = |payload: &[u8]| host.send(frame.id, kind::ENTRIES, payload);
+                Ok(done(pack::pack(&limits, size, send)?))
             }
             kind::FREEZE => {
                 finish(reader)?;

@@ -6,12 +6,13 @@
 //! is put in its place, nothing outside of the workspace is ever read.
 
 use crate::files::{MAX_DEPTH, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
-use crate::wire::{CHUNK, Malformed, Reader, Writer, entry};
+use crate::sys;
+use crate::wire::{CHUNK, LEAST_HOLE, Malformed, Reader, Writer, entry};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const O_PATH: i32 = 0o10_000_000;
@@ -34,24 +35,62 @@ impl Limits {
     }
 }
 
+/// Of all files beyond their first.
+const MAX_PIECES: u64 = 65_536;
+
+/// How much a copy will hold.
+#[derive(Clone, Copy, Default)]
+pub struct Size {
+    pub bytes: u64,
+    pub entries: u64,
+}
+
+/// What the copy will hold, found without reading any file.
+pub fn measure(limits: &Limits) -> io::Result<Size> {
+    let mut size = Size::default();
+    walk(limits, true, &mut |_, entry| {
+        size.bytes += entry;
+        size.entries += 1;
+        Ok(())
+    })?;
+    Ok(size)
+}
+
 /// Sends every directory, regular file and symbolic link of the workspace to `send`, in
 /// order of their paths; returns how many others were left behind: special files, and names
-/// that are no UTF-8, which a record could not tell apart.
+/// that are no UTF-8, which a record could not tell apart. No more is sent than was measured.
 pub fn pack(
     limits: &Limits,
+    mut left: Size,
     mut send: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<u32> {
-    let mut packer = Packer {
-        bytes_left: limits.bytes,
-        entries_left: limits.entries,
-        skipped: 0,
-        pending: Writer::default(),
-        send: &mut send,
-    };
+    let mut pending = Writer::default();
+    let skipped = walk(limits, false, &mut |bytes, length| {
+        let grown = || io::Error::other("the workspace grew while it was copied");
+        left.bytes = left.bytes.checked_sub(length).ok_or_else(grown)?;
+        left.entries = left.entries.checked_sub(1).ok_or_else(grown)?;
+        pending.0.extend_from_slice(bytes);
+        if pending.0.len() < CHUNK {
+            return Ok(());
+        }
+        send(&std::mem::take(&mut pending.0))
+    })?;
+    if !pending.0.is_empty() {
+        send(&pending.0)?;
+    }
+    Ok(skipped)
+}
+
+fn walk(limits: &Limits, measures: bool, found: Found<'_>) -> io::Result<u32> {
+    let (bytes_left, entries_left) = (limits.bytes, limits.entries);
+    let mut packer =
+        Packer { bytes_left, entries_left, pieces_left: MAX_PIECES, skipped: 0, measures, found };
     packer.directory(&Held::open(Path::new("/work"))?, &mut Vec::new(), 0)?;
-    packer.flush()?;
     Ok(packer.skipped)
 }
+
+/// Told of each entry: its bytes, none where they are only counted, and their number.
+type Found<'a> = &'a mut dyn FnMut(&[u8], u64) -> io::Result<()>;
 
 /// An entry of the tree, held whatever becomes of its name. A program may have closed it to
 /// itself: it is opened wider while it is read, and put back.
@@ -98,15 +137,19 @@ impl Drop for Held {
     }
 }
 
+/// The fields of an entry besides its path and content: kind, two lengths, mode.
+const OVERHEAD: u64 = 13;
+
 /// What can be written again below a root: `PATH_MAX`, less the root and a little.
 const MAX_PATH: usize = 4_000;
 
 struct Packer<'a> {
     bytes_left: u64,
     entries_left: u64,
+    pieces_left: u64,
     skipped: u32,
-    pending: Writer,
-    send: &'a mut dyn FnMut(&[u8]) -> io::Result<()>,
+    measures: bool,
+    found: Found<'a>,
 }
 
 impl Packer<'_> {
@@ -156,7 +199,7 @@ impl Packer<'_> {
             return Ok(());
         }
         if kind.is_dir() {
-            self.entry(entry::DIRECTORY, name, child.facts.mode(), &[])?;
+            self.entry(entry::DIRECTORY, name, child.facts.mode(), 0, &[])?;
             name.push(b'/');
             return self.directory(child, name, depth + 1);
         }
@@ -175,7 +218,8 @@ impl Packer<'_> {
         let at = parent.path().join(std::ffi::OsStr::from_bytes(last));
         match fs::read_link(at) {
             Ok(target) if target.to_str().is_some() => {
-                self.entry(entry::SYMLINK, name, 0, target.as_os_str().as_bytes())
+                let target = target.as_os_str().as_bytes();
+                self.entry(entry::SYMLINK, name, 0, target.len() as u64, target)
             }
             // No text, or no link any more.
             _ => {
@@ -187,40 +231,79 @@ impl Packer<'_> {
 
     /// As long as it was when it was found: one that keeps growing comes to an end.
     fn file(&mut self, held: &Held, name: &[u8]) -> io::Result<()> {
-        let mode = held.facts.mode();
-        let mut file = held.reopen(O_NONBLOCK)?.take(held.facts.size());
-        let mut kind = entry::FILE;
-        loop {
-            let mut chunk = Vec::new();
-            file.by_ref().take(CHUNK as u64).read_to_end(&mut chunk)?;
-            if chunk.is_empty() && kind == entry::MORE {
-                return Ok(());
+        let (mode, size) = (held.facts.mode(), held.facts.size());
+        let file = held.reopen(O_NONBLOCK)?;
+        let (mut at, mut kind) = (0, entry::FILE);
+        while at < size {
+            let (begin, end) = sys::data_from(&file, at, size).unwrap_or((size, size));
+            // A hole that is not worth a piece is data.
+            let hole = begin.min(size) - at;
+            let begin = if hole < LEAST_HOLE && begin < size { at } else { at + hole };
+            if begin > at {
+                self.hole(&mut kind, name, mode, begin - at)?;
             }
-            self.entry(kind, name, mode, &chunk)?;
-            if chunk.len() < CHUNK {
-                return Ok(());
+            at = begin;
+            while at < end.min(size) {
+                let length = (end.min(size) - at).min(CHUNK as u64);
+                self.bytes(&mut kind, &file, name, mode, at, length)?;
+                at += length;
             }
-            kind = entry::MORE;
+        }
+        match kind {
+            entry::FILE => self.entry(kind, name, mode, 0, &[]),
+            _ => Ok(()),
         }
     }
 
-    fn entry(&mut self, kind: u8, name: &[u8], mode: u32, content: &[u8]) -> io::Result<()> {
+    fn hole(&mut self, kind: &mut u8, name: &[u8], mode: u32, length: u64) -> io::Result<()> {
+        if *kind == entry::FILE {
+            self.entry(entry::FILE, name, mode, 0, &[])?;
+        }
+        *kind = entry::MORE;
+        self.entry(entry::HOLE, name, mode, 8, &length.to_le_bytes())
+    }
+
+    fn bytes(
+        &mut self,
+        kind: &mut u8,
+        file: &File,
+        name: &[u8],
+        mode: u32,
+        at: u64,
+        length: u64,
+    ) -> io::Result<()> {
+        let mut chunk = vec![0; if self.measures { 0 } else { length as usize }];
+        // What was cut off meanwhile is zeros.
+        let mut filled = 0;
+        while filled < chunk.len() {
+            match file.read_at(&mut chunk[filled..], at + filled as u64)? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        self.entry(std::mem::replace(kind, entry::MORE), name, mode, length, &chunk)
+    }
+
+    /// `content` is of that length, or nothing where entries are only counted.
+    fn entry(
+        &mut self,
+        kind: u8,
+        name: &[u8],
+        mode: u32,
+        length: u64,
+        content: &[u8],
+    ) -> io::Result<()> {
         let over = || io::Error::other("the workspace is larger than a copy may be");
-        self.entries_left = self.entries_left.checked_sub(1).ok_or_else(over)?;
-        let bytes = (content.len() + name.len()) as u64;
+        let piece = matches!(kind, entry::MORE | entry::HOLE);
+        let count = if piece { &mut self.pieces_left } else { &mut self.entries_left };
+        *count = count.checked_sub(1).ok_or_else(over)?;
+        let bytes = length + name.len() as u64;
         self.bytes_left = self.bytes_left.checked_sub(bytes).ok_or_else(over)?;
-        self.pending.u8(kind).bytes(name).u32(mode & 0o777).bytes(content);
-        if self.pending.0.len() >= CHUNK {
-            self.flush()?;
+        if self.measures {
+            return (self.found)(&[], bytes + OVERHEAD);
         }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if self.pending.0.is_empty() {
-            return Ok(());
-        }
-        let payload = std::mem::take(&mut self.pending.0);
-        (self.send)(&payload)
+        let mut writer = Writer::default();
+        writer.u8(kind).bytes(name).u32(mode & 0o777).bytes(content);
+        (self.found)(&writer.0, bytes + OVERHEAD)
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::files::{MAX_DEPTH, O_NOFOLLOW, O_NONBLOCK};
 use crate::sha256::Sha256;
-use crate::wire::{Writer, change};
+use crate::wire::{LISTED, Writer, change};
 use std::collections::{BinaryHeap, HashMap};
 use std::fs::{self, File, Metadata};
 use std::io::Read;
@@ -71,7 +71,8 @@ impl Scanner {
         let mut found = Found { room: MAX_HASHED, ..Found::default() };
         found.walk(self, Path::new("/work"), &mut Vec::new(), 0);
         self.miss(&mut found);
-        let listed = found.first.into_sorted_vec();
+        let mut listed = found.first.into_sorted_vec();
+        listed.truncate(within(listed.iter().map(Vec::len)));
         reply.u64(found.digest).u32(listed.len() as u32);
         for path in &listed {
             reply.bytes(path);
@@ -127,11 +128,21 @@ fn write_changes(mut changes: Vec<Change>, reply: &mut Writer) {
     reply.u32(changes.len() as u32);
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     changes.truncate(MAX_LISTED);
+    changes.truncate(within(changes.iter().map(|change| change.path.len())));
     reply.u32(changes.len() as u32);
     for change in changes {
         reply.u8(change.kind).bytes(&change.path).u64(change.size);
         reply.bytes(change.hash.as_ref().map_or(&[], |hash| hash.as_slice()));
     }
+}
+
+/// How many of the first paths, of these lengths, are listed.
+fn within(lengths: impl Iterator<Item = usize>) -> usize {
+    let sums = lengths.scan(0, |sum, length| {
+        *sum += length;
+        Some(*sum)
+    });
+    sums.take_while(|sum| *sum <= LISTED).count()
 }
 
 /// None: too large for what room is left, or not to be read.

@@ -61,6 +61,7 @@ unsafe extern "C" {
     fn poll(fds: *mut PollFd, count: c_ulong, timeout_ms: c_int) -> c_int;
     fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut Rusage) -> c_int;
     fn kill(pid: c_int, signal: c_int) -> c_int;
+    fn lseek(fd: c_int, offset: i64, whence: c_int) -> i64;
     fn pipe2(fds: *mut c_int, flags: c_int) -> c_int;
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const [c_int; 2], size: u32) -> c_int;
 }
@@ -202,6 +203,25 @@ pub fn exists(pid: i32) -> bool {
 pub fn kill_process(pid: i32) {
     // SAFETY: kill touches no memory; a stale pid inside our namespace is only our child's.
     unsafe { kill(pid, SIGKILL) };
+}
+
+/// Where data begins at or after `at`, and where it ends: none where there is none left. A
+/// file system that knows no holes has data to the end.
+pub fn data_from(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
+    const SEEK_DATA: c_int = 3;
+    const SEEK_HOLE: c_int = 4;
+    const ENXIO: c_int = 6;
+    let seek = |offset: u64, whence| {
+        let offset = i64::try_from(offset).unwrap_or(i64::MAX);
+        // SAFETY: integers; only the file's own position changes.
+        let found = unsafe { lseek(file.as_raw_fd(), offset, whence) };
+        u64::try_from(found).map_err(|_| last_errno())
+    };
+    match seek(at, SEEK_DATA) {
+        Err(ENXIO) => None,
+        Err(_) => Some((at, size)),
+        Ok(begin) => Some((begin, seek(begin, SEEK_HOLE).unwrap_or(size))),
+    }
 }
 
 /// Sends a signal to everybody but the guest, at one moment. Whether there is anybody.

@@ -5,11 +5,16 @@
 //! before anything is allocated, and every field is read through [`Reader`].
 
 /// Bumped on any change of the frames' meaning.
-pub const PROTOCOL: u32 = 6;
+pub const PROTOCOL: u32 = 7;
 /// The most a frame may hold after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
 /// Bytes of file content carried by one entry; longer files take several.
 pub const CHUNK: usize = 1 << 20;
+/// Shorter runs of zeros that take no room are sent as zeros.
+#[allow(dead_code, reason = "only the guest looks for holes")]
+pub const LEAST_HOLE: u64 = 64 << 10;
+/// Bytes of paths that a scan lists, and as many of changes.
+pub const LISTED: usize = 32 << 10;
 const HEADER: usize = 5;
 /// Set in the id of every frame that belongs to a connection through the tunnel.
 pub const TUNNELLED: u32 = 1 << 31;
@@ -38,6 +43,7 @@ pub mod kind {
     pub const DONE: u8 = 131;
     pub const ENTRIES: u8 = 132;
     pub const RUNNING: u8 = 133;
+    pub const SIZE: u8 = 134;
     pub const FAILED: u8 = 255;
 
     // Of a connection through the tunnel, either way; only the guest opens.
@@ -84,6 +90,8 @@ pub mod entry {
     /// More content of the file before it.
     pub const MORE: u8 = 2;
     pub const SYMLINK: u8 = 3;
+    /// So many zeros of the file before it, as eight bytes.
+    pub const HOLE: u8 = 4;
 }
 
 /// A frame was not what the protocol allows.
