@@ -53,6 +53,8 @@ codes! {
     GlobUnmatched = "0106", exit 2;
     /// A model that was asked once, to see whether it answers, gave no answer.
     ModelSilent = "0107", exit 1;
+    /// No faulted episode matches what was to be tried again.
+    NothingToRetry = "0109", exit 2;
 
     TemplateInvalid = "0201", exit 2;
     TemplateUnknown = "0202", exit 2;

@@ -12,6 +12,7 @@
 //! [`super::exits`], coming to rest in [`super::rest`].
 
 use super::messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
+use super::pending::Pending;
 use super::prepare::Prepared;
 use super::progress::Progress;
 use crate::episode::World;
@@ -49,7 +50,7 @@ pub struct CampaignActor {
     pub(super) world: World,
     pub(super) planner: Arc<super::plan::Planner>,
     pub(super) config: Arc<CampaignConfig>,
-    pub(super) pending: VecDeque<EpisodeRecord>,
+    pub(super) pending: Pending,
     pub(super) running: HashMap<EpisodeId, Child>,
     /// Episodes that wait for their next attempt.
     pub(super) resting: usize,
@@ -98,12 +99,12 @@ impl CampaignActor {
         };
         let (progress, watched) = watch::channel(progress);
         let (backend, down) = (config.sandbox.backend, world.pool.down());
-        let publisher = progress.clone();
+        let (publisher, router) = (progress.clone(), world.router.clone());
         let actor = Self {
             world,
             planner,
             config,
-            pending: pending.into(),
+            pending: pending.into_iter().collect(),
             running: HashMap::new(),
             resting: 0,
             writing: 0,
@@ -121,7 +122,7 @@ impl CampaignActor {
             progress,
         };
         let (address, joined) = spawn_actor(actor);
-        (CampaignHandle { address, progress: watched, backend, down }, joined, publisher)
+        (CampaignHandle { address, progress: watched, backend, down, router }, joined, publisher)
     }
 
     pub(super) fn state(&self) -> CampaignState {

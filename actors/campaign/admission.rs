@@ -4,6 +4,7 @@ use super::actor::{CampaignActor, Child};
 use crate::episode::{Exit, Orders, launch};
 use crate::model::{EpisodeRecord, Fault, FaultKind};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
+use std::collections::HashMap;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
@@ -29,7 +30,7 @@ impl CampaignActor {
                     return;
                 }
                 if let (Ok(place), true) = (place, this.is_open())
-                    && let Some(record) = this.pending.pop_front()
+                    && let Some(record) = this.next_pending()
                 {
                     this.launch(record, place, ctx);
                 }
@@ -37,6 +38,17 @@ impl CampaignActor {
             },
         ));
         self.asking = Some(asking);
+    }
+
+    /// Of the model with the fewest episodes running.
+    fn next_pending(&mut self) -> Option<EpisodeRecord> {
+        let running = &self.running;
+        self.pending.pop(|| {
+            let mut counts: HashMap<&str, usize> = HashMap::new();
+            let models = running.values().map(|child| child.record.plan.model.as_str());
+            models.for_each(|model| *counts.entry(model).or_default() += 1);
+            counts
+        })
     }
 
     /// A campaign that rests does not stand in line: the place may be long in coming.

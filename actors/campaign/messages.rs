@@ -4,6 +4,7 @@ use super::actor::CampaignActor;
 use super::progress::Progress;
 use crate::model::Backend;
 use crate::pool::Down;
+use crate::router::RouterHandle;
 use actix::{Addr, Message};
 use tokio::sync::watch;
 
@@ -36,6 +37,7 @@ pub struct CampaignHandle {
     /// What isolates its sandboxes, and what is down of that.
     pub(super) backend: Backend,
     pub(super) down: watch::Receiver<Down>,
+    pub(super) router: RouterHandle,
 }
 
 impl CampaignHandle {
@@ -48,7 +50,8 @@ impl CampaignHandle {
         let mut standing = self.progress.borrow().clone();
         if !standing.settled {
             let down = self.down.borrow().get(&self.backend).cloned();
-            standing.waiting_for = down.map(|why| format!("{}: {why}", self.backend.as_str()));
+            let down = down.map(|why| format!("{}: {why}", self.backend.as_str()));
+            standing.waiting_for = down.or_else(|| self.router.trouble(&standing.campaign));
         }
         standing
     }

@@ -4,9 +4,11 @@ mod actor;
 mod admission;
 mod exits;
 mod messages;
+mod pending;
 mod plan;
 mod prepare;
 mod progress;
+mod reopen;
 mod rest;
 #[cfg(test)]
 mod tests;
@@ -16,4 +18,5 @@ pub use messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
 pub use plan::{Planner, Skipped};
 pub(crate) use prepare::moved;
 pub use prepare::{PrepareError, Prepared, prepare, runnable};
-pub use progress::{EpisodeCounts, Figures, Progress, Rows, Tokens};
+pub use progress::{EpisodeCounts, FaultCounts, Figures, Progress, Rows, Tokens};
+pub use reopen::Reopen;

@@ -2,6 +2,8 @@
 //! what is planned, and what was done before.
 
 use super::plan::{Planner, Skipped};
+use super::progress::FaultCounts;
+use super::reopen::Reopen;
 use crate::episode::World;
 use crate::episode::missing_programs;
 use crate::model::{
@@ -31,6 +33,8 @@ pub struct Prepared {
 pub enum PrepareError {
     #[error("campaign {0} was made with another seed, sandbox, limits, quality rules or splits")]
     Changed(String),
+    #[error("campaign {0} has no faulted episode to try again that matches")]
+    NothingToRetry(String, FaultCounts),
     #[error("no task is left to run")]
     NothingToRun(Vec<Skipped>),
     #[error(transparent)]
@@ -51,6 +55,7 @@ pub async fn prepare(
     world: &World,
     planner: Arc<Planner>,
     source: String,
+    reopen: &Reopen,
 ) -> Result<Prepared, PrepareError> {
     let config = planner.config.clone();
     let earlier = world.journal.campaign(&config.name).await?;
@@ -63,6 +68,11 @@ pub async fn prepare(
         return Err(PrepareError::NothingToRun(skipped));
     }
     let known = world.journal.episodes(&config.name).await?;
+    let reopened = reopen.entries(&known);
+    if reopened.is_empty() && reopen.must_find() {
+        let faults = FaultCounts::of(&known);
+        return Err(PrepareError::NothingToRetry(config.name.to_string(), faults));
+    }
     let planned = plan(planner.clone(), templates.clone(), known).await?;
     let record = CampaignRecord {
         name: config.name.clone(),
@@ -74,7 +84,7 @@ pub async fn prepare(
         reason: None,
         created_at_ms: earlier.as_ref().map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),
     };
-    write_down(world, record, &planned).await?;
+    write_down(world, record, &planned, reopened).await?;
     let mut episodes = world.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
     leave_out(&config, &templates, &mut episodes);
@@ -108,10 +118,17 @@ async fn write_down(
     world: &World,
     record: CampaignRecord,
     planned: &[PlannedEpisode],
+    reopened: Vec<Entry>,
 ) -> Result<(), Fault> {
+    if !reopened.is_empty() {
+        tracing::info!(campaign = %record.name, episodes = reopened.len(), "tried again");
+    }
     world.collector.record(vec![Entry::CampaignOpened(record)]).await?;
     for chunk in planned.chunks(PLAN_CHUNK) {
         world.collector.record(vec![Entry::Planned(chunk.to_vec())]).await?;
+    }
+    for chunk in reopened.chunks(PLAN_CHUNK) {
+        world.collector.record(chunk.to_vec()).await?;
     }
     Ok(())
 }

@@ -6,6 +6,9 @@ use crate::model::{
     Judged, Money, Outcome, Turn,
 };
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::fmt;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpisodeCounts {
@@ -14,6 +17,40 @@ pub struct EpisodeCounts {
     pub resolved: u64,
     pub unresolved: u64,
     pub faulted: u64,
+}
+
+/// Faulted episodes by the kind of their fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct FaultCounts(pub BTreeMap<String, u64>);
+
+impl FaultCounts {
+    pub(super) fn of(records: &[EpisodeRecord]) -> Self {
+        let mut counts = Self::default();
+        records.iter().filter_map(|record| record.outcome.as_ref()).for_each(|o| counts.add(o));
+        counts
+    }
+
+    fn add(&mut self, outcome: &Outcome) {
+        if let Outcome::Faulted { fault } = outcome {
+            *self.0.entry(fault.kind.as_str().to_owned()).or_default() += 1;
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Most frequent first: `3 model_transient, 1 task_setup`.
+impl fmt::Display for FaultCounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut kinds: Vec<_> = self.0.iter().collect();
+        kinds.sort_by_key(|(kind, count)| (Reverse(**count), *kind));
+        let told: Vec<String> =
+            kinds.into_iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        f.write_str(&told.join(", "))
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +87,9 @@ pub struct Progress {
     pub cause: Option<FaultKind>,
     pub tasks: u64,
     pub episodes: EpisodeCounts,
+    /// The faulted ones by kind, as far as this process knows.
+    #[serde(default, skip_serializing_if = "FaultCounts::is_empty")]
+    pub faults: FaultCounts,
     pub running: u64,
     pub steps: u64,
     pub tokens: Tokens,
@@ -57,6 +97,9 @@ pub struct Progress {
     pub cost_usd: Money,
     pub rows: Rows,
     pub dataset: Option<DatasetRecord>,
+    /// This run wrote that version; else it was there before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub new_dataset: bool,
     pub skipped: Vec<Skipped>,
     /// It was complete before this run began.
     pub already_complete: bool,
@@ -80,12 +123,14 @@ impl Progress {
             cause: None,
             tasks,
             episodes: EpisodeCounts::default(),
+            faults: FaultCounts::default(),
             running: 0,
             steps: 0,
             tokens: Tokens::default(),
             cost_usd: Money::ZERO,
             rows: Rows::default(),
             dataset: None,
+            new_dataset: false,
             skipped,
             already_complete: false,
             settled: false,
@@ -162,6 +207,7 @@ impl Progress {
 
     pub(super) fn count(&mut self, outcome: &Outcome) {
         self.episodes.finished += 1;
+        self.faults.add(outcome);
         match outcome.label() {
             "resolved" => self.episodes.resolved += 1,
             "faulted" => self.episodes.faulted += 1,

@@ -51,7 +51,7 @@ impl CampaignActor {
         (self.closing, self.publishing) = (true, true);
         self.show(|p| p.publishing = true);
         let progress = self.progress();
-        let (quality, collector) = (self.world.quality.clone(), self.world.collector.clone());
+        let World { quality, collector, journal, .. } = self.world.clone();
         let publish = Publish {
             campaign: self.config.name.clone(),
             config: self.config.clone(),
@@ -59,21 +59,25 @@ impl CampaignActor {
             faulted: progress.episodes.faulted,
         };
         let work = async move {
+            let newest = journal.datasets(&publish.campaign).await?;
+            let newest = newest.iter().map(|dataset| dataset.version).max();
             let record = quality.publish(publish.clone()).await?;
+            let is_new = newest != Some(record.version);
             let moved = Entry::CampaignMoved {
                 campaign: publish.campaign,
                 state: CampaignState::Complete,
                 reason: None,
             };
             collector.record(vec![moved]).await?;
-            Ok::<_, Fault>(record)
+            Ok::<_, Fault>((record, is_new))
         };
         ctx.spawn(work.into_actor(self).map(|published, this, ctx| {
             (this.closing, this.publishing) = (false, false);
             this.show(|p| p.publishing = false);
             match published {
-                Ok(record) => {
+                Ok((record, is_new)) => {
                     this.show(|p| {
+                        p.new_dataset = is_new;
                         p.rows.accepted = record.rows.values().sum();
                         p.rows.rejected = record.rejected.values().sum();
                         p.dataset = Some(record);

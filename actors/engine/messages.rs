@@ -1,7 +1,7 @@
 //! What the engine is asked, and the handle through which.
 
 use super::actor::{EngineActor, Registry};
-use crate::campaign::{CampaignHandle, PrepareError, Progress};
+use crate::campaign::{CampaignHandle, PrepareError, Progress, Reopen};
 use crate::episode::World;
 use crate::model::{CampaignConfig, CampaignName, Fault};
 use crate::policy::Intensity;
@@ -30,6 +30,8 @@ pub struct EngineTools {
 pub struct Submit {
     pub config: Arc<CampaignConfig>,
     pub source: String,
+    /// Which of its faulted episodes are tried again.
+    pub reopen: Reopen,
 }
 
 /// Why a campaign was not started.
@@ -69,7 +71,17 @@ impl EngineHandle {
         config: Arc<CampaignConfig>,
         source: String,
     ) -> Result<CampaignHandle, Arc<SubmitError>> {
-        let asked = self.handle.ask(Submit { config, source }).await;
+        self.submit_again(config, source, Reopen::Nothing).await
+    }
+
+    /// The same, and some of its faulted episodes are tried again.
+    pub async fn submit_again(
+        &self,
+        config: Arc<CampaignConfig>,
+        source: String,
+        reopen: Reopen,
+    ) -> Result<CampaignHandle, Arc<SubmitError>> {
+        let asked = self.handle.ask(Submit { config, source, reopen }).await;
         asked.unwrap_or_else(|gone| Err(Arc::new(gone.into())))
     }
 

@@ -209,6 +209,12 @@ pub enum Entry {
         fingerprint: Option<Fingerprint>,
         at_ms: i64,
     },
+    /// A faulted episode is to be tried again: its outcome is taken back, and its attempts start
+    /// to count from zero. Its earlier attempts stay. `attempt` is the one that faulted.
+    Reopened {
+        episode: EpisodeId,
+        attempt: Attempt,
+    },
     Judged(Box<RowRecord>),
     /// Money set aside before a call; durable before the request leaves.
     Held {

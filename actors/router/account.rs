@@ -114,6 +114,13 @@ impl Account {
         self.ledger().standing(day)
     }
 
+    /// What is wrong with its models at the moment.
+    pub fn trouble(&self) -> Option<String> {
+        let mut told: Vec<String> = self.slots.values().filter_map(|s| s.trouble()).collect();
+        told.sort();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
     pub fn stats(&self) -> Vec<ModelStats> {
         let mut stats: Vec<ModelStats> = self.slots.values().map(|slot| slot.stats()).collect();
         stats.sort_by(|a, b| a.model.cmp(&b.model));

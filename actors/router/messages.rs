@@ -228,6 +228,11 @@ impl RouterHandle {
         self.account(campaign).map_or(Money::ZERO, |account| account.spent())
     }
 
+    /// What is wrong with a campaign's models at the moment, if anything.
+    pub fn trouble(&self, campaign: &CampaignName) -> Option<String> {
+        self.account(campaign)?.trouble()
+    }
+
     /// What is set aside for calls on their way.
     pub fn held(&self, campaign: &CampaignName) -> Money {
         self.account(campaign).map_or(Money::ZERO, |account| account.held())

@@ -11,6 +11,7 @@ mod slot;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod unanswered;
 mod way;
 
 pub use account::Account;

@@ -1,6 +1,7 @@
 //! One model as one campaign uses it, through whichever of its keys is free.
 
 use super::lane::Lanes;
+use super::unanswered::Unanswered;
 use super::way::{Blocked, Pass, Way, WayStats};
 use crate::model::{CallFault, ChatReply, EpisodeId, Fault, FaultKind, ModelConfig, digest_of};
 use crate::policy::{Latency, Rank};
@@ -27,6 +28,7 @@ pub(super) struct ModelSlot {
     pub(super) retries: AtomicU64,
     pub(super) failures: AtomicU64,
     pace: Mutex<Latency>,
+    pub(super) unanswered: Arc<Unanswered>,
     /// Whether it can do what the campaign needs.
     able: bool,
 }
@@ -81,6 +83,7 @@ impl ModelSlot {
             retries: AtomicU64::default(),
             failures: AtomicU64::default(),
             pace: Mutex::default(),
+            unanswered: Arc::default(),
             able: manned.able,
         }
     }
@@ -178,6 +181,7 @@ impl ModelSlot {
 
     /// One that left so long ago was answered, or was not.
     pub(super) fn answered(&self, reply: &Result<ChatReply, CallFault>, took: Duration) {
+        self.unanswered.heard(reply);
         match reply {
             Ok(_) => self.latency_of().measured(took),
             Err(failure) => {
@@ -197,6 +201,12 @@ impl ModelSlot {
 
     pub(super) fn latency(&self) -> Option<Duration> {
         self.latency_of().lately()
+    }
+
+    /// What is wrong with it at the moment, with its name.
+    pub(super) fn trouble(&self) -> Option<String> {
+        let what = self.unanswered.trouble(self.latency())?;
+        Some(format!("{}: {what}", self.config.name))
     }
 
     /// Where it stands among those that could be asked, by how soon they answer.

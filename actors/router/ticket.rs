@@ -8,6 +8,7 @@
 
 use super::account::Account;
 use super::slot::ModelSlot;
+use super::unanswered::Waiting;
 use super::way::{Pass, Way};
 use crate::collector::CollectorHandle;
 use crate::model::{
@@ -49,6 +50,8 @@ pub struct Ticket {
     held: Option<Held>,
     at_ms: i64,
     left: Instant,
+    /// Until the exchange was heard; people are told of one that waits long.
+    waiting: Option<Waiting>,
     /// Until the exchange was heard.
     pass: Option<Pass>,
     way: Arc<Way>,
@@ -83,7 +86,8 @@ impl Office {
         let (office, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
         let (left, why) = (Instant::now(), why.to_owned());
         let (way, pass) = (pass.way().clone(), Some(pass));
-        Ok(Ticket { office, slot, place, held, at_ms, left, pass, way, why })
+        let waiting = Some(slot.unanswered.leaves());
+        Ok(Ticket { office, slot, place, held, at_ms, left, waiting, pass, way, why })
     }
 
     /// The worst case set aside, in memory and durably, before the request may leave.
@@ -153,6 +157,7 @@ impl Ticket {
 
     /// The exchange is over: others may leave, whoever still waits to be told of it.
     pub fn heard(&mut self, reply: &Result<ChatReply, CallFault>) {
+        self.waiting = None;
         if let Some(pass) = self.pass.take() {
             self.slot.answered(reply, self.left.elapsed());
             pass.heard(reply);

@@ -156,6 +156,9 @@ impl State {
                 }
                 episode.finished = Some(((**outcome).clone(), fingerprint.clone(), *at_ms));
             }
+            Entry::Reopened { episode, attempt } => {
+                return Ok(self.episode(episode)?.reopen(*attempt));
+            }
             Entry::Judged(row) => {
                 let place = (row.campaign.clone(), row.ordinal);
                 self.rows.entry(place).or_insert_with(|| (**row).clone());
@@ -224,6 +227,16 @@ impl Episode {
             current.ended_at_ms = Some(at_ms);
             self.failed += u32::from(fault.kind.consumes_attempt());
         }
+        true
+    }
+
+    fn reopen(&mut self, attempt: Attempt) -> bool {
+        let faulted = matches!(&self.finished, Some((Outcome::Faulted { .. }, ..)));
+        if !faulted || attempt != self.newest() {
+            return false;
+        }
+        self.finished = None;
+        self.failed = 0;
         true
     }
 

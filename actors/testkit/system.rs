@@ -2,7 +2,7 @@
 //! a panic at the end when an actor, a task or a sandbox is left.
 
 use super::{FakeAgents, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog};
-use crate::campaign::{CampaignHandle, Progress};
+use crate::campaign::{CampaignHandle, Progress, Reopen};
 use crate::collector::CollectorHandle;
 use crate::engine::{EngineHandle, EngineTools};
 use crate::episode::World;
@@ -126,9 +126,15 @@ impl Kit {
     }
 
     /// Starts a campaign.
-    #[expect(clippy::panic, reason = "a test's")]
     pub async fn submit(&self, config: &CampaignConfig) -> CampaignHandle {
-        let submitted = self.engine.submit(Arc::new(config.clone()), String::new()).await;
+        self.submit_again(config, Reopen::Nothing).await
+    }
+
+    /// Starts a campaign, and tries some of its faulted episodes again.
+    #[expect(clippy::panic, reason = "a test's")]
+    pub async fn submit_again(&self, config: &CampaignConfig, reopen: Reopen) -> CampaignHandle {
+        let config = Arc::new(config.clone());
+        let submitted = self.engine.submit_again(config, String::new(), reopen).await;
         submitted.unwrap_or_else(|error| panic!("not submitted: {error}"))
     }
 

@@ -4,7 +4,7 @@ use super::DataDir;
 use super::campaign_file::CampaignFile;
 use super::doctor::{guest_dir, this_executable};
 use super::dry_run::{self, Looked};
-use super::output::{complain, say, say_json};
+use super::output::{complain, many, say, say_json};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
 use crate::engine::{in_system, store_error};
@@ -156,9 +156,4 @@ fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
         many(count("models"), "model"),
         many(count("scaffolds"), "scaffold"),
     )
-}
-
-/// A count with its noun.
-pub(super) fn many(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,10 +1,10 @@
 //! `run --dry-run` and `check --live`: everything of a run but its episodes. Each model is asked
 //! once, and the plan is priced.
 
-use super::check::{many, survey};
+use super::check::survey;
 use super::doctor::this_executable;
 use super::estimate::page;
-use super::output::{complain, say, say_json};
+use super::output::{complain, many, say, say_json};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
 use crate::engine::{Engine, EngineOptions, in_system};

@@ -18,6 +18,7 @@ mod models;
 mod money;
 mod output;
 mod prices;
+mod retry;
 mod run;
 mod serve;
 mod signals;
@@ -59,6 +60,8 @@ struct Cli {
 enum Command {
     /// Run one campaign in the foreground, resuming what is there
     Run(run::RunArgs),
+    /// Try the faulted episodes of a campaign again
+    Retry(retry::RetryArgs),
     /// Run the daemon, which takes campaigns over its socket
     Serve(serve::ServeArgs),
     /// Give a campaign to the daemon
@@ -73,7 +76,7 @@ enum Command {
     /// Let a paused or stopped campaign go on
     #[command(after_help = "Example:\n  synthd resume quickstart")]
     Resume(verbs::CampaignArgs),
-    /// End a campaign for good; what was done is kept
+    /// End a campaign; what was done is kept, and its file may be submitted again
     #[command(after_help = "Example:\n  synthd cancel quickstart")]
     Cancel(verbs::CampaignArgs),
     /// Bring the daemon to rest; it refuses new work from then on
@@ -172,6 +175,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
     match cli.command {
         Command::Serve(args) => serve::run(args, &cli.logging),
         Command::Run(args) => run::run(args),
+        Command::Retry(args) => retry::run(args),
         Command::Submit(args) => submit::run(&args),
         Command::Status(args) => status::run(args),
         Command::Watch(args) => watch::run(args),

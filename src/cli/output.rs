@@ -102,3 +102,8 @@ pub(crate) fn complain_of_config(errors: &ConfigErrors, json: bool) {
     let (code, total) = (errors.code(), errors.total());
     complain(&format!("\nerror[{code}]: {total} {many} in {}", errors.path().display()));
 }
+
+/// A count with its noun.
+pub(crate) fn many(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

@@ -9,9 +9,9 @@ use super::doctor::this_executable;
 use super::dry_run;
 use super::image::PullShown;
 use super::leaving::{come_to_rest, escalation, hurry, wished};
-use super::output::{complain, complain_of_config, say, say_json};
+use super::output::{complain, complain_of_config, many, say, say_json};
 use super::signals::Signals;
-use crate::config;
+use crate::config::{self, LoadedCampaign};
 use crate::control::socket::Socket;
 use crate::control::{About, Console, Farewell, Mode, admit, is_over};
 use crate::engine::{Engine, EngineOptions, SystemClock, explained, in_system};
@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use summary::Summary;
-use synthd_actors::campaign::{CampaignHandle, Progress};
+use synthd_actors::campaign::{CampaignHandle, Progress, Reopen};
 use synthd_actors::model::{CampaignConfig, CampaignState};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
@@ -37,7 +37,7 @@ const CUT_PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Args)]
 #[command(
-    after_help = "Running the same file again resumes it; a complete campaign is left as it is. \
+    after_help = "Running the same file again resumes it. In a complete campaign it tries again only what faulted for a reason that may have passed. \
 The first Ctrl-C lets running episodes finish, the second stops at once; both \
 leave the campaign resumable. While it runs, `synthd status`, `watch`, `pause` \
 and the like work on it through the same socket as a daemon's.
@@ -77,24 +77,41 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     if args.dry_run {
         return dry_run::run(&args.dial.data.data_dir, &loaded, &catalog, args.json);
     }
-    let config = Arc::new(loaded.config);
-    let run = Foreground {
-        options: EngineOptions {
-            data_dir: args.dial.data.data_dir.clone(),
-            executable: this_executable()?,
-            max_episodes: config.concurrency,
-            pool: PoolConfig { warm: config.concurrency.min(16), ..PoolConfig::default() },
-            catalog: catalog.clone(),
-        },
-        socket: args.dial.path(),
-        catalog,
-        config,
-        source: loaded.source,
-        json: args.json,
-    };
-    // The socket is let go last: who waits for it may use the data directory next.
-    let (ended, _socket) = in_system(run.live())??;
-    ended
+    let reopen = Reopen::MayHavePassed;
+    Start { dial: args.dial, catalog, loaded, reopen, json: args.json }.run()
+}
+
+/// A campaign that is about to run in the foreground.
+pub(super) struct Start {
+    pub(super) dial: Dial,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) loaded: LoadedCampaign,
+    pub(super) reopen: Reopen,
+    pub(super) json: bool,
+}
+
+impl Start {
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let config = Arc::new(self.loaded.config);
+        let run = Foreground {
+            options: EngineOptions {
+                data_dir: self.dial.data.data_dir.clone(),
+                executable: this_executable()?,
+                max_episodes: config.concurrency,
+                pool: PoolConfig { warm: config.concurrency.min(16), ..PoolConfig::default() },
+                catalog: self.catalog.clone(),
+            },
+            socket: self.dial.path(),
+            catalog: self.catalog,
+            config,
+            source: self.loaded.source,
+            reopen: self.reopen,
+            json: self.json,
+        };
+        // The socket is let go last: who waits for it may use the data directory next.
+        let (ended, _socket) = in_system(run.live())??;
+        ended
+    }
 }
 
 struct Foreground {
@@ -103,6 +120,7 @@ struct Foreground {
     catalog: Arc<Catalog>,
     config: Arc<CampaignConfig>,
     source: String,
+    reopen: Reopen,
     json: bool,
 }
 
@@ -145,7 +163,7 @@ impl Foreground {
 
     fn conclude(&self, outcome: Result<(Progress, bool)>, started: Instant) -> Result<ExitCode> {
         let (last, interrupted) = outcome?;
-        let summary = Summary::of(&last, Some(started.elapsed()));
+        let summary = Summary::of(&last, Some(started.elapsed()), interrupted);
         if self.json {
             say_json(&summary)?;
         } else {
@@ -167,7 +185,14 @@ impl Foreground {
         let farewell = console.map(Console::farewell);
         let shown = PullShown::new();
         let told = |pulled: &Pulled| shown.show(pulled);
-        let admitted = admit(engine, &self.catalog, &self.config, self.source.clone(), &told);
+        let admitted = admit(
+            engine,
+            &self.catalog,
+            &self.config,
+            self.source.clone(),
+            self.reopen.clone(),
+            &told,
+        );
         let campaign = tokio::select! {
             admitted = admitted => admitted?,
             () = signals.stop() => return Err(unprepared()),
@@ -224,12 +249,12 @@ async fn rest(
     farewell: Option<tokio::sync::watch::Receiver<Farewell>>,
 ) {
     complain(&format!(
-        "stopping: {} episodes may finish within {} s; again to stop at once",
-        engine.handle.running(),
+        "stopping: {} may finish within {} s; again to stop at once",
+        many(engine.handle.running(), "episode"),
         GRACE.as_secs()
     ));
     come_to_rest(engine, GRACE, hurry(signals, farewell), |running| {
-        complain(&format!("waiting for {running} running episodes"));
+        complain(&format!("waiting for {}", many(running, "running episode")));
     })
     .await;
 }

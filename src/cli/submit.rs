@@ -1,7 +1,7 @@
 //! `synthd submit`: gives a campaign to the daemon.
 
 use super::dial::{Dial, read};
-use super::output::{complain, complain_of_config, say};
+use super::output::{complain, complain_of_config, many, say};
 use crate::config;
 use crate::control::protocol::{Order, Submission};
 use crate::error::Result;
@@ -52,11 +52,13 @@ pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
 fn told(progress: &Progress) -> String {
     let name = &progress.campaign;
     if progress.already_complete {
-        return format!("{name} is complete already; nothing will be changed");
+        return format!("{name} is complete already; no episode will be run");
     }
     let counts = &progress.episodes;
     format!(
-        "{name}: {} episodes over {} tasks, {} done before\nWatch it: synthd watch {name}",
-        counts.planned, progress.tasks, counts.finished
+        "{name}: {} over {}, {} done before\nWatch it: synthd watch {name}",
+        many(counts.planned, "episode"),
+        many(progress.tasks, "task"),
+        counts.finished
     )
 }

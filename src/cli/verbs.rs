@@ -1,7 +1,7 @@
 //! `pause`, `resume`, `cancel`, `drain` and `shutdown`: one order each.
 
 use super::dial::{Dial, read, told};
-use super::output::{complain, say, say_json};
+use super::output::{complain, many, say, say_json};
 use crate::control::protocol::{Named, Nothing, Order, Shutdown};
 use crate::control::socket::wait_released;
 use crate::error::Result;
@@ -119,6 +119,6 @@ fn leave(dial: &Dial, now: bool, json: bool, quietly: bool) -> Result<ExitCode> 
 /// A line every few seconds says what remains.
 fn waiting(event: Value) {
     if let Some(running) = event["running"].as_u64() {
-        complain(&format!("waiting for {running} running episodes"));
+        complain(&format!("waiting for {}", many(running, "running episode")));
     }
 }

@@ -99,7 +99,7 @@ impl View {
             Self::Bar(None) => {}
             Self::Lines(_) => say(&line(last)),
         }
-        let summary = summary::Summary::of(last, None);
+        let summary = summary::Summary::of(last, None, interrupted(last));
         complain("");
         say(&summary::closing_text(last, &summary, interrupted(last)));
     }

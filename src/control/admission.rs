@@ -8,7 +8,7 @@ use crate::sandbox::docker::Pulled;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::campaign::{CampaignHandle, PrepareError};
+use synthd_actors::campaign::{CampaignHandle, FaultCounts, PrepareError, Reopen};
 use synthd_actors::engine::SubmitError;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::ports::Journal;
@@ -24,6 +24,7 @@ pub async fn admit(
     catalog: &Catalog,
     config: &Arc<CampaignConfig>,
     source: String,
+    reopen: Reopen,
     told: Told<'_>,
 ) -> Result<CampaignHandle> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
@@ -31,7 +32,7 @@ pub async fn admit(
     // Of templates that are not selected now, too: they may be again.
     digests.extend(known.map(|record| record.images).unwrap_or_default());
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
-    let submitted = engine.handle.submit(config.clone(), source).await;
+    let submitted = engine.handle.submit_again(config.clone(), source, reopen).await;
     submitted.map_err(|error| refused(&error, &config))
 }
 
@@ -60,13 +61,14 @@ pub(super) async fn revive(
     engine: &Engine,
     catalog: &Catalog,
     record: &CampaignRecord,
+    reopen: Reopen,
 ) -> Result<CampaignHandle> {
     let name = format!("the stored campaign {}", record.name);
     let loaded = config::parse_campaign(&name, &record.config)?;
     let told = |pulled: &Pulled| tracing::debug!(%pulled, "an image");
     let config = Arc::new(loaded.config);
     // Far down in whoever asks for it.
-    Box::pin(admit(engine, catalog, &config, loaded.source, &told)).await
+    Box::pin(admit(engine, catalog, &config, loaded.source, reopen, &told)).await
 }
 
 /// Takes up what was running when the last daemon ended, however it ended. One that cannot
@@ -102,7 +104,7 @@ async fn take_up(
             Ok(Some(now)) if now.state == CampaignState::Running => {}
             _ => continue,
         }
-        match revive(engine, catalog, &record).await {
+        match revive(engine, catalog, &record, Reopen::Nothing).await {
             Ok(_) => tracing::info!(campaign = %record.name, "resumed"),
             Err(error) if error.code() == Code::EngineUnavailable => {
                 let why = error.report();
@@ -118,11 +120,22 @@ async fn take_up(
     waiting
 }
 
+fn nothing_to_retry(error: &SubmitError, faults: &FaultCounts) -> Error {
+    let hint = match faults.is_empty() {
+        true => "none of its episodes is faulted".to_owned(),
+        false => format!("its faulted episodes: {faults}; `synthd episode list` shows them"),
+    };
+    Error::new(Code::NothingToRetry, error.to_string()).hint(hint)
+}
+
 fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
     match error {
         SubmitError::Prepare(PrepareError::Changed(_)) => {
             Error::new(Code::CampaignChanged, error.to_string())
                 .hint("give the campaign another name, or another --data-dir")
+        }
+        SubmitError::Prepare(PrepareError::NothingToRetry(_, faults)) => {
+            nothing_to_retry(error, faults)
         }
         SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => nothing_to_run(skipped),
         SubmitError::Prepare(PrepareError::Template(template)) => {

@@ -13,7 +13,7 @@ use super::admission::{admit, revive};
 use super::follow::{follow, is_over};
 use super::messages::ControlHandle;
 use super::outlet::{Gone, Outlet};
-use super::protocol::{ErrorBody, Order, Submission};
+use super::protocol::{ErrorBody, Order, Retry, Submission};
 use super::report::{About, Mode};
 use super::session::{Desk, Stop};
 use crate::config::{self, ConfigErrors};
@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use synthd_actors::campaign::{CampaignHandle, Progress};
+use synthd_actors::campaign::{CampaignHandle, Progress, Reopen};
 use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, Entry};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
@@ -80,7 +80,14 @@ impl EngineDesk {
         let told = |pulled: &Pulled| {
             *doing.lock().unwrap_or_else(PoisonError::into_inner) = pulled.to_string();
         };
-        let admitted = Box::pin(admit(&self.engine, &self.catalog, &config, loaded.source, &told));
+        let admitted = Box::pin(admit(
+            &self.engine,
+            &self.catalog,
+            &config,
+            loaded.source,
+            Reopen::MayHavePassed,
+            &told,
+        ));
         let campaign = self
             .waiting(admitted, outlet, || {
                 doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -152,9 +159,22 @@ impl EngineDesk {
             return self.obeyed(name, false, "resumed").await;
         }
         self.daemon_only()?;
-        let revived = revive(&self.engine, &self.catalog, &record);
+        let revived = revive(&self.engine, &self.catalog, &record, Reopen::Nothing);
         self.waiting(revived, outlet, || "preparing".to_owned()).await??;
         self.obeyed(name, true, "resumed").await
+    }
+
+    /// Starts a campaign that rests once more, with its faulted episodes that are chosen.
+    async fn retry(&self, retry: Retry, outlet: &mut Outlet) -> Answer {
+        self.daemon_only()?;
+        let name = CampaignName(retry.campaign);
+        self.all_taken_up(outlet).await?;
+        let record = self.record(&name).await?;
+        let reopen = Reopen::Matching { kinds: retry.faults, template: retry.template };
+        let revived = revive(&self.engine, &self.catalog, &record, reopen);
+        let campaign = self.waiting(revived, outlet, || "preparing".to_owned()).await??;
+        tracing::info!(campaign = %name, "faulted episodes are tried again: a client asked for it");
+        answer(&*campaign.progress().borrow())
     }
 
     async fn cancel(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
@@ -287,6 +307,7 @@ impl Desk for EngineDesk {
             Order::Watch(which) => self.watch(which.campaign, outlet).await,
             Order::Pause(named) => self.pause(CampaignName(named.campaign), outlet).await,
             Order::Resume(named) => self.resume(CampaignName(named.campaign), outlet).await,
+            Order::Retry(retry) => self.retry(retry, outlet).await,
             Order::Cancel(named) => self.cancel(CampaignName(named.campaign), outlet).await,
             Order::Drain(_) => self.drain(outlet).await,
             Order::Shutdown(shutdown) => self.shut_down(shutdown.now, outlet).await,

@@ -7,13 +7,14 @@ use crate::error::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use synthd_actors::model::FaultKind;
 
 /// The one version this program speaks.
 pub const VERSION: u64 = 1;
 
 /// What clients may ask for.
-pub const VERBS: [&str; 8] =
-    ["submit", "status", "watch", "pause", "resume", "cancel", "drain", "shutdown"];
+pub const VERBS: [&str; 9] =
+    ["submit", "status", "watch", "pause", "resume", "retry", "cancel", "drain", "shutdown"];
 
 /// A request, read.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,7 @@ pub enum Order {
     Watch(MaybeNamed),
     Pause(Named),
     Resume(Named),
+    Retry(Retry),
     Cancel(Named),
     Drain(Nothing),
     Shutdown(Shutdown),
@@ -42,6 +44,19 @@ pub enum Order {
 pub struct Submission {
     pub name: String,
     pub source: String,
+}
+
+/// Faulted episodes that are to be tried again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retry {
+    pub campaign: String,
+    /// Kinds of faults; all where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultKind>,
+    /// A glob over template ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,6 +240,7 @@ fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<Order> {
         "watch" => fields(rest).map(Order::Watch),
         "pause" => fields(rest).map(Order::Pause),
         "resume" => fields(rest).map(Order::Resume),
+        "retry" => fields(rest).map(Order::Retry),
         "cancel" => fields(rest).map(Order::Cancel),
         "drain" => fields(rest).map(Order::Drain),
         "shutdown" => fields(rest).map(Order::Shutdown),

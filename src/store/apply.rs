@@ -45,6 +45,7 @@ pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Re
             let ending = Ending { outcome, body: &write.body, fingerprint, at_ms: *at_ms };
             finish(conn, fences, episode, *attempt, &ending)
         }
+        Entry::Reopened { episode, attempt } => reopen(conn, fences, episode, *attempt),
         Entry::Judged(row) => judge(conn, row, &write.body),
         Entry::Held { id, campaign, episode, attempt, amount, model, at_ms } => {
             let (attempt, amount, at_ms) = (*attempt, *amount, *at_ms);
@@ -212,6 +213,26 @@ fn finish(
         "UPDATE attempt SET ended_at_ms = COALESCE(ended_at_ms, ?2) WHERE key = ?1",
     )?
     .execute([key, ending.at_ms])?;
+    Ok(Applied::Kept)
+}
+
+/// Takes back the outcome of an episode that faulted in that attempt. One that was judged keeps
+/// its outcome whatever is wanted.
+fn reopen(conn: &Connection, fences: &mut Fences, id: &EpisodeId, attempt: Attempt) -> Result {
+    let fence = fences.of(conn, id)?;
+    let taken_back = conn
+        .prepare_cached(
+            "DELETE FROM outcome WHERE episode = ?1 AND attempt = ?2 AND label = 'faulted'",
+        )?
+        .execute(params![fence.episode, attempt.0])?;
+    if taken_back == 0 {
+        return Ok(Applied::Fenced);
+    }
+    conn.prepare_cached(
+        "UPDATE progress SET finished_at_ms = NULL, failed_attempts = 0 WHERE episode = ?1",
+    )?
+    .execute([fence.episode])?;
+    fences.forget(id);
     Ok(Applied::Kept)
 }
 

@@ -3,7 +3,7 @@
 mod commands;
 mod errors;
 mod foreground;
-mod host;
+pub(crate) mod host;
 mod peers;
 mod signals;
 

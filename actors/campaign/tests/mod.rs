@@ -7,18 +7,56 @@ mod budget;
 mod late;
 mod phases;
 mod plans;
+mod reopening;
 mod replay;
 mod restarts;
 mod retries;
 mod routing;
 mod runs;
+mod sharing;
 
-use crate::model::{CampaignName, EpisodeRecord, Outcome, StopReason, Verdict};
+use crate::model::{
+    Attempt, CampaignName, EpisodeId, EpisodeRecord, Money, Outcome, PlannedEpisode, StopReason,
+    TaskId, Usage, Verdict,
+};
 use crate::ports::Journal;
 use crate::testkit::{Kit, Options};
 
 fn options() -> Options {
     Options::default()
+}
+
+/// A planned episode as the journal has it before its first attempt.
+fn found(plan: PlannedEpisode) -> EpisodeRecord {
+    EpisodeRecord {
+        plan,
+        attempt: Attempt(0),
+        failed_attempts: 0,
+        outcome: None,
+        judged: None,
+        steps: 0,
+        usage: Usage::default(),
+        cost: Money::ZERO,
+        fingerprint: None,
+        started_at_ms: None,
+        finished_at_ms: None,
+    }
+}
+
+/// One at a place of the plan, for a model.
+pub(super) fn planned(model: &str, ordinal: u64) -> EpisodeRecord {
+    found(PlannedEpisode {
+        id: EpisodeId(format!("ep-{ordinal}")),
+        campaign: CampaignName("c".to_owned()),
+        ordinal,
+        task: TaskId(format!("t@{ordinal}")),
+        template: "t".to_owned(),
+        index: 0,
+        category: "unit".to_owned(),
+        difficulty: "easy".to_owned(),
+        model: model.to_owned(),
+        scaffold: "minimal".to_owned(),
+    })
 }
 
 async fn episodes(kit: &Kit, campaign: &str) -> Vec<EpisodeRecord> {

@@ -1,9 +1,8 @@
 //! Plans: what is planned once stays, whatever is added.
 
+use super::found;
 use crate::campaign::Planner;
-use crate::model::{
-    Assignment, Attempt, CampaignConfig, EpisodeRecord, Money, PlannedEpisode, Usage,
-};
+use crate::model::{Assignment, CampaignConfig, EpisodeRecord};
 use crate::task::Template;
 use crate::testkit::{campaign, catalog, priced};
 use proptest::prelude::*;
@@ -16,22 +15,6 @@ fn planner(assign: Assignment, per_template: u32, models: usize) -> Planner {
     config.assign = assign;
     config.models = (0..models).map(|n| priced(&format!("fake/{n}"), 0)).collect();
     Planner { config: Arc::new(config), catalog: Arc::new(catalog()) }
-}
-
-fn found(plan: PlannedEpisode) -> EpisodeRecord {
-    EpisodeRecord {
-        plan,
-        attempt: Attempt(0),
-        failed_attempts: 0,
-        outcome: None,
-        judged: None,
-        steps: 0,
-        usage: Usage::default(),
-        cost: Money::ZERO,
-        fingerprint: None,
-        started_at_ms: None,
-        finished_at_ms: None,
-    }
 }
 
 fn some(templates: &[Arc<Template>], from: usize) -> Vec<Arc<Template>> {

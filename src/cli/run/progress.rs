@@ -1,6 +1,6 @@
 //! Progress while a campaign runs: a bar on a terminal, plain lines elsewhere.
 
-use crate::cli::output::{complain, on_terminal};
+use crate::cli::output::{complain, many, on_terminal};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::time::{Duration, Instant};
 use synthd_actors::campaign::Progress;
@@ -26,8 +26,11 @@ impl Shown {
         if bar.is_none() && !first.already_complete {
             let counts = &first.episodes;
             complain(&format!(
-                "{}: {} episodes over {} tasks, {} done before",
-                first.campaign, counts.planned, first.tasks, counts.finished
+                "{}: {} over {}, {} done before",
+                first.campaign,
+                many(counts.planned, "episode"),
+                many(first.tasks, "task"),
+                counts.finished
             ));
         }
         Self {
@@ -97,8 +100,8 @@ pub(in crate::cli) fn line(progress: &Progress) -> String {
     if !progress.cost_usd.is_zero() {
         line.push_str(&format!(", ${}", progress.cost_usd));
     }
-    if progress.waiting_for.is_some() {
-        line.push_str(", waiting");
+    if let Some(what) = &progress.waiting_for {
+        line.push_str(&format!(", waiting: {what}"));
     }
     line
 }

@@ -1,9 +1,9 @@
 //! How a run ends: the JSON document and the closing table.
 
-use crate::cli::output::table;
+use crate::cli::output::{many, table};
 use serde::Serialize;
 use std::time::Duration;
-use synthd_actors::campaign::{EpisodeCounts, Progress, Rows, Tokens};
+use synthd_actors::campaign::{EpisodeCounts, FaultCounts, Progress, Rows, Tokens};
 use synthd_actors::model::{CampaignState, Money};
 
 /// The document `run --json` ends with; its keys are the contract.
@@ -15,6 +15,8 @@ pub(in crate::cli) struct Summary {
     reason: Option<String>,
     tasks: u64,
     episodes: EpisodeCounts,
+    #[serde(skip_serializing_if = "FaultCounts::is_empty")]
+    faults: FaultCounts,
     steps: u64,
     tokens: Tokens,
     cost_usd: Money,
@@ -32,13 +34,15 @@ struct Dataset {
 }
 
 impl Summary {
-    pub(in crate::cli) fn of(last: &Progress, wall: Option<Duration>) -> Self {
+    pub(in crate::cli) fn of(last: &Progress, wall: Option<Duration>, interrupted: bool) -> Self {
+        let cut_short = interrupted && last.state == CampaignState::Running;
         Self {
             campaign: last.campaign.to_string(),
-            state: last.state.as_str(),
+            state: if cut_short { "interrupted" } else { last.state.as_str() },
             reason: last.reason.clone(),
             tasks: last.tasks,
             episodes: last.episodes,
+            faults: last.faults.clone(),
             steps: last.steps,
             tokens: last.tokens,
             cost_usd: last.cost_usd,
@@ -60,15 +64,44 @@ pub(in crate::cli) fn closing_text(
 ) -> String {
     let mut text = String::new();
     if last.already_complete && last.state == CampaignState::Complete {
-        text.push_str(&format!(
-            "Campaign {} is complete already; nothing was changed.\n",
-            last.campaign
-        ));
+        text.push_str(&before(last));
     }
     text.push_str(&figures(last, summary).to_string());
     text.push('\n');
     text.push_str(&next_step(last, interrupted));
+    text.push_str(&faulted(last));
     text
+}
+
+/// What became of a campaign that had nothing left to run.
+fn before(last: &Progress) -> String {
+    let name = &last.campaign;
+    match &last.dataset {
+        Some(dataset) if last.new_dataset => format!(
+            "Campaign {name} was complete already. Its dataset was not there as it should be, so \
+             version {} was written.\n",
+            dataset.version
+        ),
+        _ => format!("Campaign {name} is complete already; nothing was changed.\n"),
+    }
+}
+
+/// Faulted episodes have no label, and somebody should know.
+fn faulted(last: &Progress) -> String {
+    let count = last.episodes.faulted;
+    if count == 0 {
+        return String::new();
+    }
+    let kinds = match last.faults.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", last.faults),
+    };
+    let have = if count == 1 { "has" } else { "have" };
+    format!(
+        "\n{} faulted and {have} no label{kinds}.\nTry again: synthd retry {}",
+        many(count, "episode"),
+        last.campaign
+    )
 }
 
 fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
@@ -79,7 +112,13 @@ fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
         "{} resolved, {} unresolved, {} faulted",
         counts.resolved, counts.unresolved, counts.faulted
     );
-    rows.add_row(["state", summary.state]);
+    let state = match (last.state, counts.faulted) {
+        (CampaignState::Complete, 1..) => {
+            format!("complete, but for {} of {} episodes", counts.faulted, counts.planned)
+        }
+        _ => summary.state.to_owned(),
+    };
+    rows.add_row(["state", &state]);
     rows.add_row(["tasks", &last.tasks.to_string()]);
     rows.add_row(["episodes", &finished]);
     rows.add_row(["", &solved]);
@@ -105,13 +144,13 @@ fn near(path: &str) -> String {
 
 fn next_step(last: &Progress, interrupted: bool) -> String {
     match (&last.dataset, last.state) {
+        _ if interrupted => "Stopped. Run the same command again to resume.".to_owned(),
         (Some(dataset), _) => format!(
             "Dataset v{} is in {}\nLook at it: synthd dataset stats {}",
             dataset.version,
             near(&dataset.path),
             near(&dataset.path)
         ),
-        (None, _) if interrupted => "Stopped. Run the same command again to resume.".to_owned(),
         (None, CampaignState::Stopped) => format!(
             "Stopped at its budget: {}\nRaise [budget] usd and run it again to go on.",
             last.reason.as_deref().unwrap_or("spent")

@@ -184,6 +184,33 @@ async fn dead_attempts_and_finished_episodes_take_nothing_more() {
     assert_eq!(store.stats().fenced, 8);
 }
 
+/// Only what faulted is taken back, and only of the attempt that faulted last.
+#[tokio::test]
+async fn a_faulted_episode_is_taken_up_again_with_what_it_has_cost() {
+    let (_dir, store) = started(2).await;
+    let given_up = |ordinal| Entry::Finished {
+        episode: id("c", ordinal),
+        attempt: Attempt(1),
+        outcome: Box::new(Outcome::Faulted { fault: fault(FaultKind::ModelTransient) }),
+        fingerprint: None,
+        at_ms: 9,
+    };
+    let reopened =
+        |ordinal, attempt| Entry::Reopened { episode: id("c", ordinal), attempt: Attempt(attempt) };
+    keep(&store, given_up(0)).await;
+    keep(&store, reopened(0, 2)).await;
+    assert!(first(&store).await.outcome.is_some(), "another attempt is meant");
+    keep(&store, reopened(0, 1)).await;
+    keep(&store, reopened(0, 1)).await;
+    let open = first(&store).await;
+    assert!(open.outcome.is_none() && open.finished_at_ms.is_none());
+    assert_eq!((open.attempt, open.failed_attempts), (Attempt(1), 0));
+    keep(&store, start("c", 0, 2, None)).await;
+    keep(&store, finished("c", 0, 2)).await;
+    keep(&store, reopened(0, 2)).await;
+    assert_eq!(first(&store).await.outcome.unwrap().label(), "unresolved", "a label stands");
+}
+
 #[tokio::test]
 async fn rows_are_paged_in_plan_order_and_kept_once() {
     let (_dir, store) = started(4).await;

@@ -1,0 +1,68 @@
+//! Faulted episodes are tried again: by a second run where the reason may have passed, and by
+//! whoever asks for it.
+
+use super::{episodes, labels, options};
+use crate::campaign::{PrepareError, Reopen};
+use crate::engine::SubmitError;
+use crate::model::{Attempt, FaultKind};
+use crate::ports::Journal;
+use crate::testkit::{Kit, Trap, campaign, in_test_system};
+use std::sync::Arc;
+
+/// A complete campaign of four episodes that faulted so.
+async fn faulted(kit: &Kit, kind: FaultKind) {
+    let model = kit.models.named("fake/one");
+    model.traps.set("letter", 0, usize::MAX, Trap::Fault(kind));
+    let mut config = campaign("c", 2);
+    config.concurrency = 16;
+    let last = kit.run(&config).await;
+    assert_eq!((last.episodes.finished, last.episodes.faulted), (2, 2), "{last:?}");
+    assert_eq!(last.faults.to_string(), format!("2 {kind}"));
+    model.traps.clear();
+}
+
+#[test]
+fn a_second_run_tries_again_what_may_have_passed() {
+    in_test_system(options(), |kit| async move {
+        faulted(&kit, FaultKind::ModelTransient).await;
+        // A revival by itself changes nothing.
+        let same = kit.run(&campaign("c", 2)).await;
+        assert!(same.already_complete && same.episodes.faulted == 2);
+        let again = kit.submit_again(&campaign("c", 2), Reopen::MayHavePassed).await;
+        let last = again.settled().await;
+        assert_eq!((last.episodes.resolved, last.episodes.faulted), (2, 0));
+        assert!(last.faults.is_empty());
+        // The lost attempts are kept, and the new one comes after them.
+        for episode in episodes(&kit, "c").await {
+            assert!(episode.attempt > Attempt(1), "{}", episode.attempt);
+            let attempts = kit.journal.attempts(&episode.plan.id).await.unwrap();
+            assert!(attempts[0].fault.is_some() && attempts.last().unwrap().fault.is_none());
+        }
+        assert_eq!(kit.sink.written().last().unwrap().rows.len(), 2);
+    });
+}
+
+/// What will not pass by itself is tried again only when somebody asks for it.
+#[test]
+fn what_does_not_pass_is_tried_again_when_it_is_asked_for() {
+    in_test_system(options(), |kit| async move {
+        faulted(&kit, FaultKind::ModelRejected).await;
+        let config = campaign("c", 2);
+        let same = kit.submit_again(&config, Reopen::MayHavePassed).await.settled().await;
+        assert_eq!(same.episodes.faulted, 2);
+        let none = Reopen::Matching { kinds: vec![FaultKind::OutOfTime], template: None };
+        let refused = kit.engine.submit_again(Arc::new(config.clone()), String::new(), none).await;
+        let refused = refused.err().unwrap();
+        let SubmitError::Prepare(PrepareError::NothingToRetry(_, faults)) = &*refused else {
+            panic!("{refused}")
+        };
+        assert_eq!(faults.to_string(), "2 model_rejected");
+        let some = Reopen::Matching {
+            kinds: vec![FaultKind::ModelRejected],
+            template: Some("unit/*".to_owned()),
+        };
+        let last = kit.submit_again(&config, some).await.settled().await;
+        assert_eq!(last.episodes.resolved, 2);
+        assert_eq!(labels(&kit, "c").await, ["resolved", "resolved"]);
+    });
+}

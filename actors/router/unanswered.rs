@@ -1,0 +1,110 @@
+//! How a model fares at this moment: calls that have left and were not answered yet, and
+//! failures in a row. People are told of it within seconds, long before a call's time is up.
+
+use crate::model::{CallFault, ChatReply};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A model that has said nothing for so long is worth a word.
+const SILENT: Duration = Duration::from_secs(10);
+/// Or for so many times what its answers take of late.
+const TIMES_USUAL: u32 = 4;
+/// So many failures in a row are worth a word.
+const FAILURES: u32 = 3;
+
+#[derive(Default)]
+pub(super) struct Unanswered {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    /// When each call left, oldest first.
+    left: BTreeMap<u64, Instant>,
+    failed_in_a_row: u32,
+    last_failure: String,
+}
+
+/// A call that has left. Dropped, it is waited for no more.
+pub(super) struct Waiting {
+    of: Arc<Unanswered>,
+    id: u64,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.of.state().left.remove(&self.id);
+    }
+}
+
+impl Unanswered {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn leaves(self: &Arc<Self>) -> Waiting {
+        let mut state = self.state();
+        let id = state.next;
+        state.next += 1;
+        state.left.insert(id, Instant::now());
+        Waiting { of: self.clone(), id }
+    }
+
+    pub(super) fn heard(&self, reply: &Result<ChatReply, CallFault>) {
+        let mut state = self.state();
+        match reply {
+            Ok(_) => state.failed_in_a_row = 0,
+            Err(failure) => {
+                state.failed_in_a_row += 1;
+                state.last_failure = failure.fault.message.clone();
+            }
+        }
+    }
+
+    /// What is wrong at the moment; `usual` is how long answers take of late.
+    pub(super) fn trouble(&self, usual: Option<Duration>) -> Option<String> {
+        let state = self.state();
+        let patience = usual.map_or(SILENT, |usual| SILENT.max(usual * TIMES_USUAL));
+        let oldest = state.left.values().next().map(Instant::elapsed);
+        if let Some(silent) = oldest.filter(|silent| *silent >= patience) {
+            let calls = state.left.len();
+            let many = if calls == 1 { "call waits" } else { "calls wait" };
+            return Some(format!("no answer for {} s, {calls} {many}", silent.as_secs()));
+        }
+        let failed = state.failed_in_a_row;
+        (failed >= FAILURES).then(|| format!("failed {failed} times, last: {}", state.last_failure))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::FaultKind;
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_told_until_it_ends() {
+        let model = Arc::new(Unanswered::default());
+        let first = model.leaves();
+        let second = model.leaves();
+        assert_eq!(model.trouble(None), None);
+        tokio::time::advance(Duration::from_secs(12)).await;
+        assert_eq!(model.trouble(None).unwrap(), "no answer for 12 s, 2 calls wait");
+        let slow = Some(Duration::from_secs(5));
+        assert_eq!(model.trouble(slow), None, "it is slow, and not silent");
+        drop((first, second));
+        assert_eq!(model.trouble(None), None);
+    }
+
+    #[test]
+    fn failures_in_a_row_are_told_until_an_answer() {
+        let model = Unanswered::default();
+        for _ in 0..FAILURES {
+            assert_eq!(model.trouble(None), None);
+            model.heard(&Err(CallFault::free(FaultKind::ModelTransient, "refused")));
+        }
+        assert_eq!(model.trouble(None).unwrap(), "failed 3 times, last: refused");
+    }
+}

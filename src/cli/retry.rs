@@ -1,0 +1,117 @@
+//! `synthd retry`: faulted episodes are tried again, by a daemon where one runs on the data
+//! directory, and else here.
+
+use super::TemplateDirs;
+use super::dial::{Dial, read, told};
+use super::output::{many, say, say_json};
+use super::run::Start;
+use crate::config;
+use crate::control::protocol::{Order, Retry};
+use crate::engine::{in_system, store_error};
+use crate::error::{Code, Error, Result};
+use crate::store::Store;
+use crate::templates;
+use clap::Args;
+use serde_json::Value;
+use std::process::ExitCode;
+use std::sync::Arc;
+use synthd_actors::campaign::{Progress, Reopen};
+use synthd_actors::model::{CampaignName, CampaignRecord, FaultKind};
+use synthd_actors::ports::Journal;
+
+#[derive(Args)]
+#[command(
+    after_help = "An episode that ended in a fault has no label. Its earlier attempts and what they cost stay in the record; it gets as many new attempts as the campaign allows. What was resolved or unresolved is never run again. A plain second `synthd run` tries again what faulted for a reason that may have passed.
+
+Where a daemon runs on the data directory, the daemon does it.
+
+Examples:
+  synthd retry my-campaign
+  synthd retry my-campaign --fault model_transient --fault out_of_time
+  synthd retry my-campaign --template 'debugging/*'"
+)]
+pub(super) struct RetryArgs {
+    /// The campaign's name
+    campaign: String,
+    /// Only episodes that faulted so (may be repeated); docs/faults.md lists the kinds
+    #[arg(long = "fault", value_name = "KIND", value_parser = kind_of)]
+    faults: Vec<FaultKind>,
+    /// Only episodes of templates that match
+    #[arg(long, value_name = "GLOB")]
+    template: Option<String>,
+    #[command(flatten)]
+    dial: Dial,
+    #[command(flatten)]
+    prices: super::prices::PriceOptions,
+    #[command(flatten)]
+    templates: TemplateDirs,
+    /// Print the result as one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+fn kind_of(text: &str) -> Result<FaultKind, String> {
+    let known = || FaultKind::ALL.iter().map(|kind| kind.as_str());
+    FaultKind::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| {
+        match config::closest(text, known()) {
+            Some(near) => format!("there is no such kind of fault; did you mean {near}?"),
+            None => "there is no such kind of fault; docs/faults.md lists them".to_owned(),
+        }
+    })
+}
+
+pub(super) fn run(args: RetryArgs) -> Result<ExitCode> {
+    match args.dial.connect() {
+        Ok(mut client) => {
+            let order = Order::Retry(Retry {
+                campaign: args.campaign,
+                faults: args.faults,
+                template: args.template,
+            });
+            match client.ask(&order, |_| {}) {
+                Ok(answer) => tell(answer, args.json),
+                Err(failure) => told(failure, args.json),
+            }
+        }
+        Err(error) if error.code() == Code::NoDaemon => in_foreground(args),
+        Err(error) => Err(error),
+    }
+}
+
+fn tell(answer: Value, json: bool) -> Result<ExitCode> {
+    if json {
+        say_json(&answer)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let now: Progress = read(answer)?;
+    let left = now.episodes.planned.saturating_sub(now.episodes.finished);
+    let name = &now.campaign;
+    say(&format!("{name}: {} to run\nWatch it: synthd watch {name}", many(left, "episode")));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
+    args.prices.table()?;
+    let record = in_system(stored(&args))??;
+    let loaded =
+        config::parse_campaign(&format!("the stored campaign {}", record.name), &record.config)?;
+    let catalog = Arc::new(templates::load(&args.templates.directories)?);
+    let reopen = Reopen::Matching { kinds: args.faults, template: args.template };
+    Start { dial: args.dial, catalog, loaded, reopen, json: args.json }.run()
+}
+
+/// What the data directory has of the campaign.
+async fn stored(args: &RetryArgs) -> Result<CampaignRecord> {
+    let store = Store::open_read_only(&args.dial.data.data_dir)?;
+    let name = CampaignName(args.campaign.clone());
+    let record = store.campaign(&name).await.map_err(store_error)?;
+    match record {
+        Some(record) => Ok(record),
+        None => {
+            let known = store.campaigns().await.map_err(store_error)?;
+            let names: Vec<&str> = known.iter().map(|one| one.name.as_str()).collect();
+            let what = format!("there is no campaign {:?} in the data directory", args.campaign);
+            Err(Error::new(Code::BadUsage, what).hint(format!("there are: {}", names.join(", "))))
+        }
+    }
+}
