@@ -74,12 +74,23 @@ fn header(metadata: &Metadata, files: &[FileEntry]) -> String {
     if metadata.figures.scripted {
         yaml.push_str("- scripted-models\n");
     }
-    yaml.push_str("configs:\n- config_name: default\n  default: true\n  data_files:\n");
+    let (campaign, version) = (&metadata.campaign, metadata.version);
+    let described = description(campaign, version, &metadata.digest);
+    yaml.push_str(&format!(
+        "dataset_info:\n  config_name: default\n  description: {described}\n\
+         configs:\n- config_name: default\n  default: true\n  data_files:\n"
+    ));
     for split in listed(metadata) {
         let name = split.as_str();
         yaml.push_str(&format!("  - split: {name}\n    path: {}\n", pattern(split, files)));
     }
     yaml + "---"
+}
+
+/// What tells one version from every other. `datasets` names its cache by the directory's own
+/// name and by this header: without the digest every `v1` would be one and the same to it.
+pub(super) fn description(campaign: &str, version: u32, digest: &str) -> String {
+    quoted(&format!("{TITLE}: {campaign} v{version}, digest {digest}"))
 }
 
 /// The splits that `datasets` is told of. It refuses a whole dataset over one split without
@@ -95,11 +106,11 @@ fn rows_in(metadata: &Metadata, split: Split) -> u64 {
 }
 
 /// JSON strings are YAML strings.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-fn pattern(split: Split, files: &[FileEntry]) -> String {
+pub(super) fn pattern(split: Split, files: &[FileEntry]) -> String {
     let sharded = files.iter().filter(|file| file.split == Some(split)).count() > 1;
     format!("{}{}.parquet", split.as_str(), if sharded { "-*" } else { "" })
 }
@@ -208,13 +219,15 @@ fn splits(metadata: &Metadata) -> String {
 
 fn empty_note(metadata: &Metadata) -> String {
     let empty = Split::ALL.into_iter().filter(|split| rows_in(metadata, *split) == 0);
-    let empty: Vec<String> = empty.map(|split| format!("`{}`", split.as_str())).collect();
-    if empty.is_empty() {
+    let empty: Vec<Split> = empty.collect();
+    let Some(first) = empty.first().map(|split| format!("{}.parquet", split.as_str())) else {
         return String::new();
-    }
+    };
+    let empty: Vec<String> = empty.iter().map(|s| format!("`{}`", s.as_str())).collect();
     format!(
-        "\n\nWithout rows in this version: {}. The file is there, but `datasets` is not told of it,\n\
-         because it cannot load a split without rows.",
+        "\n\nWithout rows in this version: {}. `datasets.load_dataset` refuses a split without rows, so\n\
+         the header does not name it. The file is there with the whole schema: pandas, polars and\n\
+         duckdb read it, and so does `datasets.Dataset(pyarrow.parquet.read_table(\"{first}\"))`.",
         empty.join(", ")
     )
 }
@@ -285,6 +298,9 @@ fn load(metadata: &Metadata, files: &[FileEntry]) -> String {
     let dir = format!("v{}", metadata.version);
     format!(
         "## Loading\n\n\
+         Name this directory, not one above it: a pattern or a reader that walks through directories\n\
+         would mix versions. The card above is for `datasets` alone: there, a version is a\n\
+         configuration, `load_dataset(\"{campaign}\", \"{dir}\")`.\n\n\
          ```python\n\
          import datasets, duckdb, pandas, polars\n\n\
          splits = datasets.load_dataset(\"{dir}\")  # this directory\n\
@@ -295,6 +311,7 @@ fn load(metadata: &Metadata, files: &[FileEntry]) -> String {
          `cost_usd` is an exact decimal (`decimal.Decimal` in Python). `synthd dataset verify` checks\n\
          every checksum, the schema, the splits and the rows' own rules.",
         pandas = pandas_line(&dir, &train),
+        campaign = line(&metadata.campaign),
     )
 }
 

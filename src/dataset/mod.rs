@@ -9,6 +9,8 @@
 //!            .v<N>.tmp-<pid>/  ── fsync ── rename ──►  v<N>/
 //! ```
 //!
+//! Above the versions lie cards ([`index`]) that keep `datasets` from mixing them.
+//!
 //! Nothing is ever half visible: a version is written beside its name, made durable, and
 //! renamed. The digest covers the rows, their split and the configuration, so writing the
 //! same rows again, or after a crash between the rename and the journal, finds the version
@@ -20,6 +22,7 @@ mod checks;
 mod digest;
 #[cfg(test)]
 mod fixture;
+mod index;
 mod manifest;
 mod markdown;
 mod metadata;

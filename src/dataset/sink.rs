@@ -2,6 +2,7 @@
 
 use super::card::card;
 use super::digest::RowsDigest;
+use super::index::write_cards;
 use super::manifest::{CARD, MANIFEST, MANIFEST_SCHEMA, METADATA, Manifest, pretty, write_file};
 use super::metadata::{METADATA_SCHEMA, Metadata, Stages, rfc3339};
 use super::tally::Tally;
@@ -54,6 +55,7 @@ impl DatasetSink for ParquetSink {
         if let Some((record, said)) = known.version
             && job.would_say(&record, &said).await?
         {
+            job.write_cards(turn).await?;
             return Ok(record);
         }
         job.write(known.newest.saturating_add(1), turn).await
@@ -108,6 +110,16 @@ impl Job {
             && said.stages.rejected == seen.rejected)
     }
 
+    /// For versions of engines that wrote no card above them.
+    async fn write_cards(&self, turn: Turn) -> Result<(), Fault> {
+        let versions = self.versions.clone();
+        blocking(move || {
+            let _turn = turn;
+            Ok(write_cards(&versions)?)
+        })
+        .await
+    }
+
     async fn write(&self, version: u32, turn: Turn) -> Result<DatasetRecord, Fault> {
         let (versions, limits) = (self.versions.clone(), self.limits);
         let writer =
@@ -116,7 +128,8 @@ impl Job {
         let facts = Facts::of(&self.edition, version);
         let versions = self.versions.clone();
         blocking(move || {
-            writer.publish(facts)?;
+            let _turn = writer.publish(facts)?;
+            write_cards(&versions)?;
             versions.record(version).ok_or_else(|| {
                 WriteError::Refused(format!("version {version} is not whole once written"))
             })
@@ -190,7 +203,7 @@ fn rejection<'a>(record: &'a RowRecord, late: &'a Late) -> Option<&'a Rejection>
 struct Writer {
     draft: Draft,
     /// Held until the draft is gone, even where the caller stopped waiting.
-    _turn: Turn,
+    turn: Turn,
     splits: [(Split, SplitWriter); 3],
     tally: Tally,
     digest: RowsDigest,
@@ -202,7 +215,7 @@ impl Writer {
         let splits = Split::ALL.map(|split| (split, SplitWriter::new(draft.dir(), split, limits)));
         Ok(Self {
             draft,
-            _turn: turn,
+            turn,
             splits,
             tally: Tally::default(),
             digest: RowsDigest::default(),
@@ -224,7 +237,7 @@ impl Writer {
     }
 
     /// Closes the files, writes what describes them, and gives the version its name.
-    fn publish(self, facts: Facts) -> Result<(), WriteError> {
+    fn publish(self, facts: Facts) -> Result<Turn, WriteError> {
         let mut files = Vec::new();
         for (_, writer) in self.splits {
             files.extend(writer.finish()?);
@@ -237,7 +250,7 @@ impl Writer {
         files.push(card);
         write_file(dir, MANIFEST, &pretty(&manifest(metadata, files))?)?;
         self.draft.publish()?;
-        Ok(())
+        Ok(self.turn)
     }
 }
 

@@ -36,14 +36,25 @@ impl Versions {
         Ok(Self { home: data_dir.join("datasets").join(name) })
     }
 
+    /// The directory of the campaign's versions.
+    pub(super) fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The version numbers in use in a directory of versions, lowest first.
+    pub(super) fn numbers_in(home: &Path) -> io::Result<Vec<u32>> {
+        let mut numbers: Vec<u32> = names(home)?.filter_map(|name| version_of(&name)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
     pub(super) fn path(&self, version: u32) -> PathBuf {
         self.home.join(format!("v{version}"))
     }
 
     /// The highest version number in use, whatever its directory holds.
     pub(super) fn newest(&self) -> io::Result<u32> {
-        let numbers = names(&self.home)?.filter_map(|name| version_of(&name));
-        Ok(numbers.max().unwrap_or(0))
+        Ok(Self::numbers_in(&self.home)?.pop().unwrap_or(0))
     }
 
     /// The record of a version as its own files state it; none where they are not whole.
@@ -126,7 +137,7 @@ impl Drop for Draft {
 }
 
 /// The names in a directory; none where it does not exist.
-fn names(dir: &Path) -> io::Result<impl Iterator<Item = String>> {
+pub(super) fn names(dir: &Path) -> io::Result<impl Iterator<Item = String>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),

@@ -5,6 +5,7 @@ use super::super::{ParquetSink, ShardLimits};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use synthd_actors::model::CampaignName;
 use synthd_actors::ports::DatasetSink;
 use tempfile::tempdir;
 
@@ -50,6 +51,7 @@ async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
     assert!(card.contains("| acme/a\\|b c | "), "{card}");
     assert!(!card.contains("scripted models"), "no script acted here");
     let header = card.split("---").nth(1).unwrap();
+    let bound = settings().bind_to_scope();
     insta::assert_snapshot!(header.trim(), @r#"
     license: "my \"own\": #1"
     pretty_name: "Agent trajectories: fixture v1"
@@ -61,6 +63,9 @@ async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
     - agent-trajectories
     - synthd
     - synthetic
+    dataset_info:
+      config_name: default
+      description: "Agent trajectories: fixture v1, digest <sha256>"
     configs:
     - config_name: default
       default: true
@@ -72,6 +77,7 @@ async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
       - split: test
         path: test.parquet
     "#);
+    drop(bound);
 }
 
 #[tokio::test]
@@ -83,4 +89,35 @@ async fn a_split_without_rows_is_not_listed_where_it_would_spoil_the_others() {
     assert!(header.contains("split: train") && !header.contains("split: test"), "{header}");
     assert!(card.contains("Without rows in this version: `validation`, `test`."), "{card}");
     assert!(Path::new(&record.path).join("test.parquet").exists());
+}
+
+/// Two versions of one campaign and one of another: each is a configuration of its own above.
+#[tokio::test]
+async fn the_cards_above_name_each_version_with_rows() {
+    let dir = tempdir().unwrap();
+    let empty = write(dir.path(), &Rows::numbered(0)).await;
+    let journal = Rows::numbered(20);
+    let second = write(dir.path(), &journal).await;
+    journal.rows.lock().unwrap().push(record(28));
+    let third = write(dir.path(), &journal).await;
+    assert_eq!([empty.version, second.version, third.version], [1, 2, 3]);
+    let mut other = edition(&Rows::numbered(3));
+    other.campaign = CampaignName("another".to_owned());
+    ParquetSink::new(dir.path()).write(other).await.unwrap();
+    let root = dir.path().join("datasets");
+    let cards = [root.join("fixture/README.md"), root.join("README.md")];
+    let cards = cards.map(|path| fs::read_to_string(path).unwrap()).join("\n=====\n");
+    settings().bind(|| insta::assert_snapshot!("cards_above", cards));
+}
+
+#[tokio::test]
+async fn a_version_without_a_card_above_gets_one_when_its_rows_are_written_again() {
+    let dir = tempdir().unwrap();
+    let journal = Rows::numbered(20);
+    let first = write(dir.path(), &journal).await;
+    let card = dir.path().join("datasets/fixture/README.md");
+    let text = fs::read_to_string(&card).unwrap();
+    fs::remove_file(&card).unwrap();
+    assert_eq!(write(dir.path(), &journal).await, first);
+    assert_eq!(fs::read_to_string(&card).unwrap(), text);
 }

@@ -38,7 +38,7 @@ async fn a_version_holds_what_was_accepted_and_says_what_was_not() {
             "validation.parquet"
         ]
     );
-    assert_eq!(names(&home(dir.path())), ["v1"]);
+    assert_eq!(names(&home(dir.path())), ["README.md", "v1"]);
     assert_eq!(record.rejected["leak"], 14);
     assert_eq!(record.rejected["duplicate"], 1);
     assert_eq!(record.rows.values().sum::<u64>(), 85);
@@ -71,7 +71,7 @@ async fn the_same_rows_are_the_same_version() {
     assert_eq!(write(dir.path(), &journal).await, first);
     let after = fs::metadata(Path::new(&first.path).join("manifest.json")).unwrap();
     assert_eq!(before.modified().unwrap(), after.modified().unwrap());
-    assert_eq!(names(&home(dir.path())), ["v1"]);
+    assert_eq!(names(&home(dir.path())), ["README.md", "v1"]);
 }
 
 #[tokio::test]

@@ -1,0 +1,117 @@
+//! The cards of the directories above versions: `datasets/<campaign>/README.md` and
+//! `datasets/README.md`.
+//!
+//! Without a card `datasets.load_dataset` takes every Parquet file below a directory for one
+//! dataset, and so mixes versions and campaigns. With it each version is a configuration of
+//! its own; where there are several, `load_dataset` asks for one by name.
+
+use super::card::{description, pattern, quoted};
+use super::manifest::{CARD, HashingFile, MANIFEST, Manifest, read_json};
+use super::version::{Versions, names};
+use crate::durable::sync_dir;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use synthd_actors::model::Split;
+
+/// What a card is called while it is written.
+const DRAFT: &str = ".README.md.tmp";
+
+const WORDS: &str = "\
+Each version below is a dataset of its own and a configuration here. Load one by its name:
+`datasets.load_dataset(DIRECTORY, NAME)`, or name the version's own directory. Do not load
+all files below at once: versions hold the same rows again. This page is written anew with
+every version.";
+
+/// One version, as the card above names it.
+struct Listed {
+    name: String,
+    /// Where its files lie, seen from the card.
+    dir: String,
+    manifest: Manifest,
+}
+
+/// Brings the cards above a campaign's versions up to date.
+pub(super) fn write_cards(versions: &Versions) -> io::Result<()> {
+    let home = versions.home();
+    write_card(home, "Versions", &versions_in(home, "", "")?)?;
+    match home.parent() {
+        Some(root) => write_card(root, "Campaigns", &campaigns_in(root)?),
+        None => Ok(()),
+    }
+}
+
+fn campaigns_in(root: &Path) -> io::Result<Vec<Listed>> {
+    let mut campaigns: Vec<String> = names(root)?.filter(|n| root.join(n).is_dir()).collect();
+    campaigns.sort();
+    let mut listed = Vec::new();
+    for campaign in campaigns {
+        let (names, dirs) = (format!("{campaign}-"), format!("{campaign}/"));
+        listed.extend(versions_in(&root.join(&campaign), &names, &dirs)?);
+    }
+    Ok(listed)
+}
+
+/// The versions of a campaign that have rows, oldest first: `datasets` refuses a
+/// configuration without any.
+fn versions_in(home: &Path, before_name: &str, before_dir: &str) -> io::Result<Vec<Listed>> {
+    let versions = Versions::numbers_in(home)?.into_iter().filter_map(|version| {
+        let manifest: Manifest =
+            read_json(&home.join(format!("v{version}")).join(MANIFEST)).ok()?;
+        let name = format!("{before_name}v{version}");
+        Some(Listed { name, dir: format!("{before_dir}v{version}"), manifest })
+    });
+    Ok(versions.filter(|listed| listed.manifest.rows().values().any(|rows| *rows > 0)).collect())
+}
+
+fn write_card(dir: &Path, title: &str, listed: &[Listed]) -> io::Result<()> {
+    let text = card(title, listed);
+    let path = dir.join(CARD);
+    if fs::read_to_string(&path).is_ok_and(|there| there == text) {
+        return Ok(());
+    }
+    let draft = dir.join(DRAFT);
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = HashingFile::create(&draft)?;
+    file.write_all(text.as_bytes())?;
+    file.finish()?;
+    fs::rename(&draft, &path)?;
+    sync_dir(dir)
+}
+
+fn card(title: &str, listed: &[Listed]) -> String {
+    let infos: String = listed.iter().map(info).collect();
+    let configs: String = listed.iter().map(config).collect();
+    let lines: String = listed.iter().map(line).collect();
+    let header = match listed {
+        [] => String::new(),
+        _ => format!("---\ndataset_info:\n{infos}configs:\n{configs}---\n\n"),
+    };
+    format!("{header}# {title}\n\n{WORDS}\n\n{lines}")
+}
+
+fn info(listed: &Listed) -> String {
+    let Manifest { campaign, version, digest, .. } = &listed.manifest;
+    let described = description(campaign, *version, digest);
+    format!("- config_name: {}\n  description: {described}\n", quoted(&listed.name))
+}
+
+fn config(listed: &Listed) -> String {
+    let rows = listed.manifest.rows();
+    let filled = Split::ALL.into_iter().filter(|split| rows.get(split).is_some_and(|n| *n > 0));
+    let files: String = filled
+        .map(|split| {
+            let path = format!("{}/{}", listed.dir, pattern(split, &listed.manifest.files));
+            format!("  - split: {}\n    path: {}\n", split.as_str(), quoted(&path))
+        })
+        .collect();
+    format!("- config_name: {}\n  data_files:\n{files}", quoted(&listed.name))
+}
+
+fn line(listed: &Listed) -> String {
+    let rows: u64 = listed.manifest.rows().values().sum();
+    format!("- `{}`: {rows} rows in `{}/`\n", listed.name, listed.dir)
+}
