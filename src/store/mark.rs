@@ -24,6 +24,8 @@ const SLOT: usize = 256;
 const CELL: usize = 2 * SLOT;
 const MAGIC: &[u8; 8] = b"SYNDmrk1";
 const SUM_AT: usize = SLOT - 32;
+/// How many cells there are at least.
+const CELLS_AT: usize = 88;
 /// Of a campaign's name; longer ones are cut.
 const NAME: usize = 128;
 
@@ -76,7 +78,12 @@ impl Mark {
             match newest {
                 None if index == 0 => return Err(damaged("its head is empty")),
                 None => {}
-                Some(slot) if index == 0 => mark.take_head(&slot),
+                Some(slot) if index == 0 => {
+                    mark.take_head(&slot);
+                    if number(&slot, CELLS_AT) > (bytes.len() / CELL) as i64 {
+                        return Err(damaged("it is cut"));
+                    }
+                }
                 Some(slot) => {
                     let sum = sum_of(&slot)?;
                     mark.level.campaigns.insert(index as i64, sum);
@@ -200,13 +207,13 @@ impl MarkFile {
         let mark = Mark::read(dir)?.unwrap_or_default();
         let mut opened = Self { file: open(dir, true)?, mark };
         opened.mark.closed = None;
-        let mut level = level;
-        let sums = std::mem::take(&mut level.campaigns);
+        let (sums, known) = (level.campaigns, std::mem::take(&mut opened.mark.level.campaigns));
+        opened.mark.level = Level { campaigns: known, ..level };
+        // Before any sum: a kill in between leaves a mark that lags, and none without a head.
+        opened.put_head()?;
         for (key, sum) in sums {
             opened.put_sum(key, sum)?;
         }
-        level.campaigns = std::mem::take(&mut opened.mark.level.campaigns);
-        opened.mark.level = level;
         opened.put_head()?;
         opened.file.sync_all()?;
         Ok(opened)
@@ -232,10 +239,12 @@ impl MarkFile {
 
     /// Moves it to what is on the disk. The sums are of campaigns whose money has moved.
     pub(super) fn advance(&mut self, keys: Keys, sums: Vec<(i64, Sum)>) -> Result<(), Trouble> {
+        let cells = self.mark.generations.len();
         for (key, sum) in sums {
             self.put_sum(key, sum)?;
         }
-        if keys != self.mark.level.keys {
+        // A head that counts a cell comes after it.
+        if keys != self.mark.level.keys || cells != self.mark.generations.len() {
             self.mark.level.keys = keys;
             self.put_head()?;
         }
@@ -254,7 +263,8 @@ impl MarkFile {
     }
 
     fn put_head(&mut self) -> io::Result<()> {
-        let slot = head(&self.mark.level, self.mark.closed);
+        let mut slot = head(&self.mark.level, self.mark.closed);
+        put(&mut slot, CELLS_AT, self.mark.generations.len().max(1) as i64);
         self.put(0, slot)
     }
 
@@ -372,6 +382,26 @@ mod tests {
         assert_eq!(Mark::read(dir.path()).unwrap(), Some(Mark::default()));
         drop(MarkFile::begin(dir.path(), level(&[(1, 1)])).unwrap());
         let bytes = std::fs::read(path(dir.path())).unwrap();
-        assert!(Mark::parse(&bytes[..300]).is_err());
+        for length in [100, 300, 512, 700] {
+            assert!(Mark::parse(&bytes[..length]).is_err(), "{length}");
+        }
+    }
+
+    /// A store that was upgraded and killed at once has a mark that lags, and is not refused.
+    #[test]
+    fn the_head_is_written_before_any_sum_and_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        MarkFile::ensure(dir.path()).unwrap();
+        drop(MarkFile::begin(dir.path(), level(&[(1, 1), (2, 2)])).unwrap());
+        let bytes = std::fs::read(path(dir.path())).unwrap();
+        assert_eq!(Mark::parse(&bytes).unwrap().generations, [2, 1, 1]);
+        // As it was after the first write: the first generation is in the second slot.
+        let mut first = bytes[..CELL].to_vec();
+        first[..SLOT].fill(0);
+        let killed = Mark::parse(&first).unwrap();
+        assert_eq!(
+            killed.level,
+            Level { campaigns: Default::default(), ..level(&[(1, 1), (2, 2)]) }
+        );
     }
 }

@@ -16,6 +16,7 @@ mod gateway_shapes;
 pub(crate) mod host;
 mod money;
 mod overrun;
+mod reconcile;
 mod redaction;
 mod replay;
 mod strangers;
