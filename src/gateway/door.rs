@@ -223,7 +223,7 @@ mod tests {
         let door = Door::open(&listen).await.unwrap();
         let address = door.address().unwrap().replace("http://", "");
         let reception: Arc<dyn Reception> = Arc::new(Nobody);
-        let serving = tokio::spawn(let_in_at_most(8, Arc::downgrade(&reception), door));
+        let _serving = spawn("door", let_in_at_most(8, Arc::downgrade(&reception), door));
         let mut idle = Vec::new();
         for _ in 0..40 {
             idle.push(TcpStream::connect(&address).await.unwrap());
@@ -236,6 +236,5 @@ mod tests {
         assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
         // The oldest of them were hung up on.
         assert_eq!(idle[0].read(&mut [0; 8]).await.unwrap_or(0), 0);
-        serving.abort();
     }
 }

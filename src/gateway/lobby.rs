@@ -168,7 +168,7 @@ impl Inner {
     }
 
     async fn make(&self, visitor: &Visitor) -> Result<Arc<Gateway>, Fault> {
-        let (tools, factory) = (self.tools.clone(), self.factory.clone());
+        let (tools, factory) = (self.tools.clone(), self.factory);
         let (config, cap) = (visitor.config.clone(), visitor.max_output_tokens);
         let make = move || Gateway::new(&tools, &config.models, cap, &factory).map(Arc::new);
         let made = tokio::task::spawn_blocking(make).await;
@@ -281,7 +281,8 @@ mod tests {
             lobby.close().await.unwrap();
             assert!(lobby.0.of(&admitted.token).await.is_err(), "its token means nothing");
             let refused = lobby.admit(visitor()).await.err().map(|fault| fault.kind);
-            assert_eq!((refused, socket.exists()), (Some(FaultKind::Cancelled), false));
+            assert_eq!(refused, Some(FaultKind::Cancelled));
+            assert!(matches!(*lobby.0.standing.lock().await, Standing::Closed));
         });
     }
 

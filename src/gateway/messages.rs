@@ -55,6 +55,9 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
 
 fn settings(json: &Value) -> Result<Settings, Refusal> {
     let choice = &json["tool_choice"];
+    if !matches!(json["metadata"], Value::Null | Value::Object(_)) {
+        return Err(Refusal::bad("`metadata` is not an object"));
+    }
     untranslatable(&json["metadata"], &["user_id"], &[])?;
     Ok(Settings {
         temperature: number(json, "temperature")?,

@@ -4,9 +4,10 @@
 //! the gateway's clients are on this host.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{MsgFlags, recv};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
@@ -66,20 +67,24 @@ enum Says {
 
 impl Ends {
     fn says(&self) -> Says {
-        let said_all = PollFlags::from_bits_retain(nix::libc::POLLRDHUP);
-        let mut polled = [PollFd::new(self.ours.as_fd(), said_all)];
+        // What has ended both ways is told without being asked for.
+        let mut polled = [PollFd::new(self.ours.as_fd(), PollFlags::empty())];
         // Where it cannot be asked, it is answered.
         if poll(&mut polled, PollTimeout::ZERO).is_err() {
             return Says::Stays;
         }
-        let found = polled[0].revents().unwrap_or(PollFlags::empty());
-        if found.intersects(PollFlags::POLLHUP | PollFlags::POLLERR) {
+        if polled[0].revents().is_some_and(|found| !found.is_empty()) {
             return Says::Left;
         }
-        match self.addresses {
-            Some((ours, theirs)) if found.intersects(said_all) => Says::Nothing(ours, theirs),
-            _ => Says::Stays,
+        match self.addresses.filter(|_| self.has_said_all()) {
+            Some((ours, theirs)) => Says::Nothing(ours, theirs),
+            None => Says::Stays,
         }
+    }
+
+    fn has_said_all(&self) -> bool {
+        let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
+        recv(self.ours.as_raw_fd(), &mut [0], flags) == Ok(0)
     }
 }
 

@@ -181,7 +181,7 @@ async fn exchange(
     let asked = async {
         to_host.write_all(head.as_bytes()).await?;
         to_host.write_all(&heard[..body.take(heard).map_err(broken)?]).await?;
-        let mut buffer = [0; 16 << 10];
+        let mut buffer = vec![0; 16 << 10];
         while !body.is_over() {
             let got = from_program.read(&mut buffer).await?;
             if got == 0 {
