@@ -1,5 +1,6 @@
 //! Every error a user can meet: a stable code, what was wrong and where, and a way out.
-//! Each code has a page under `docs/errors/`, which a test keeps complete.
+//! Each code has a page under `docs/errors/`, which a test keeps complete. The pages are part
+//! of the program: `synthd explain` prints them.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -27,6 +28,15 @@ macro_rules! codes {
             /// The process's exit code when this error ends it.
             pub fn exit_code(self) -> u8 {
                 match self { $(Self::$name => $exit,)* }
+            }
+
+            /// The page that explains it, as `docs/errors/` has it.
+            pub fn page(self) -> &'static str {
+                match self {
+                    $(Self::$name => {
+                        include_str!(concat!("../docs/errors/SYN-", $number, ".md"))
+                    })*
+                }
             }
         }
     };
@@ -111,6 +121,14 @@ codes! {
     ProviderFailed = "0804", exit 1;
     /// A budget does not cover the next call.
     BudgetReached = "0805", exit 4;
+}
+
+impl Code {
+    /// What it means in a few words.
+    pub fn title(self) -> &'static str {
+        let first = self.page().lines().next().unwrap_or_default();
+        first.split_once(": ").map_or(first, |(_, title)| title)
+    }
 }
 
 impl fmt::Display for Code {
@@ -206,7 +224,7 @@ impl Error {
             Some(hint) => text.push_str(&format!("\n  help: {hint}")),
             // A list of mistakes comes with a hint for each.
             None if self.code == Code::ConfigInvalid => {}
-            None => text.push_str(&format!("\n  help: docs/errors/{}.md says more", self.code)),
+            None => text.push_str(&format!("\n  help: `synthd explain {}` says more", self.code)),
         }
         text
     }

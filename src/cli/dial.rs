@@ -4,10 +4,11 @@ use super::output::{complain, say_json};
 use crate::control::client::{Client, Failure};
 use crate::control::protocol::{ErrorBody, Order};
 use crate::error::{Code, Error, Result};
+use crate::store::holder;
 use clap::Args;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Where a daemon is.
@@ -26,7 +27,16 @@ impl Dial {
     }
 
     pub(super) fn connect(&self) -> Result<Client> {
-        Client::connect(&self.path())
+        Client::connect(&self.path()).map_err(|error| match self.gateway() {
+            Some(pid) if error.code() == Code::NoDaemon => has_no_socket(pid, &self.data.data_dir),
+            _ => error,
+        })
+    }
+
+    /// The process of a gateway that has the data directory, where no other socket is named.
+    fn gateway(&self) -> Option<u32> {
+        let pid = holder(&self.data.data_dir).filter(|_| self.socket.is_none())?;
+        is_gateway(pid).then_some(pid)
     }
 
     /// Asks one thing; what is refused is told and becomes an exit code.
@@ -57,6 +67,22 @@ impl Dial {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whether a process that lives is a gateway of synthd, by its command line.
+fn is_gateway(pid: u32) -> bool {
+    let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let mut words = line.split(|byte| *byte == 0);
+    words.next().is_some_and(|program| program.ends_with(b"synthd"))
+        && words.any(|word| word == b"gateway")
+}
+
+fn has_no_socket(pid: u32, data_dir: &Path) -> Error {
+    let shown = data_dir.display();
+    let what = format!("process {pid} in {shown} is a gateway, which takes no orders");
+    Error::new(Code::NoDaemon, what).hint(format!(
+        "its calls: `synthd call list --campaign gateway --data-dir {shown}`; Ctrl-C ends it"
+    ))
 }
 
 /// Shows why there is no answer.

@@ -164,7 +164,7 @@ fn show(facts: &HostFacts, trial: &Trial) {
     match trial {
         Ok(tools) => say(&format!("a sandbox ran; it has {}", tools.join(", "))),
         Err(why) => {
-            say(&format!("NO SANDBOX RUNS HERE: {why}\nsee docs/errors/SYN-0401.md for what helps"))
+            say(&format!("NO SANDBOX RUNS HERE: {why}\n`synthd explain SYN-0401` says what helps"))
         }
     }
     if facts.swept > 0 {

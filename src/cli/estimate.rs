@@ -1,8 +1,8 @@
 //! `synthd estimate`: what a campaign costs, before it does.
 
 use super::campaign_file::CampaignFile;
-use super::output::{say, say_json};
-use super::visible::fit;
+use super::layout::{self, Column};
+use super::output::{say, say_json, width};
 use crate::error::{Error, Result};
 use crate::estimate::{self, CampaignEstimate, Sums};
 use crate::preflight::unmatched;
@@ -45,22 +45,25 @@ pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
 }
 
 pub(super) fn page(estimate: &CampaignEstimate) -> String {
-    let line = |name: &str, episodes: &str, [least, likely, most]: [String; 3]| {
-        let name = fit(name, 28);
-        format!("{name:<28}  {episodes:>8}  {least:>11}  {likely:>11}  {most:>12}")
+    let columns = [
+        Column::new("model").at_least(12),
+        Column::right("episodes").spare(1),
+        Column::right("at least").spare(2),
+        Column::right("likely"),
+        Column::right("at most"),
+    ];
+    let row = |name: &str, episodes: u64, sums: &Sums| {
+        let [least, likely, most] = [sums.least_usd, sums.likely_usd, sums.most_usd]
+            .map(|money| format!("${}", cents(&money.to_string())));
+        vec![name.to_owned(), episodes.to_string(), least, likely, most]
     };
-    let sums = |sums: &Sums| {
-        [sums.least_usd, sums.likely_usd, sums.most_usd]
-            .map(|money| format!("${}", cents(&money.to_string())))
-    };
-    let head = ["at least", "likely", "at most"].map(str::to_owned);
-    let mut lines = vec![line("model", "episodes", head)];
     let models = estimate.models.iter();
-    lines.extend(models.map(|one| line(&one.model, &one.episodes.to_string(), sums(&one.sums))));
+    let mut rows: Vec<_> = models.map(|one| row(&one.model, one.episodes, &one.sums)).collect();
     if estimate.models.len() > 1 {
         let episodes: u64 = estimate.models.iter().map(|one| one.episodes).sum();
-        lines.push(line("all", &episodes.to_string(), sums(&estimate.total)));
+        rows.push(row("all", episodes, &estimate.total));
     }
+    let mut lines = vec![layout::lines(&columns, &rows, width())];
     lines.push(match estimate.budget_usd {
         Some(budget) => format!(
             "budget ${budget}; up to ${} are held for a first call",

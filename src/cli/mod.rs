@@ -10,8 +10,10 @@ mod doctor;
 mod dry_run;
 mod episode;
 mod estimate;
+mod explain;
 mod gateway;
 mod image;
+mod layout;
 mod leaving;
 mod logging;
 mod models;
@@ -89,6 +91,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Say what a campaign will cost: at least, likely, at most
     Estimate(estimate::EstimateArgs),
+    /// Explain an error code
+    Explain(explain::ExplainArgs),
     /// Say what this host can run and enforce
     Doctor(doctor::DoctorArgs),
     /// Images for sandboxes in containers: build, pull, list, check, prune
@@ -188,6 +192,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         Command::Check(args) => check::run(&args),
         Command::Estimate(args) => estimate::run(&args),
         Command::Models(command) => models::run(&command),
+        Command::Explain(args) => explain::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Image(command) => image::run(command),
         Command::Template(command) => template::run(command),

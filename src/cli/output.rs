@@ -78,11 +78,24 @@ pub(crate) fn say_json(value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// A plain table that fits 80 columns.
+/// How wide a line of an answer may be: as wide as the terminal, and as wide as it gets where
+/// a program reads it.
+pub(crate) fn width() -> Option<usize> {
+    let terminal_size::Width(columns) = terminal_size::terminal_size_of(io::stdout())?.0;
+    Some(usize::from(columns).max(NARROWEST))
+}
+
+/// Terminals that call themselves narrower do not know.
+const NARROWEST: usize = 20;
+
+/// A plain table that fits the terminal. In a pipe, every cell is whole and on one line.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(80);
+    match width().and_then(|width| u16::try_from(width).ok()) {
+        Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
+        None => table.set_content_arrangement(ContentArrangement::Disabled),
+    };
     table.set_header(header.to_vec());
     table
 }

@@ -38,7 +38,7 @@ impl DataDirLock {
         create_dir(dir, 0o700).map_err(failed)?;
         let directory = File::open(dir).map_err(failed)?;
         lock(dir, &directory)?;
-        let mut file = open(dir).map_err(failed)?;
+        let mut file = open(dir).map_err(|error| unopened(dir, error))?;
         lock(dir, &file)?;
         write_pid(&mut file).map_err(failed)?;
         Ok(Self { file, directory })
@@ -64,6 +64,16 @@ fn open(dir: &Path) -> io::Result<File> {
         .open(dir.join(LOCK_FILE))
 }
 
+/// The file of the lock stands in the way, though the directory may be written.
+fn unopened(dir: &Path, error: io::Error) -> Error {
+    let trouble = Trouble::from(error);
+    let shown = dir.join(LOCK_FILE);
+    let what = format!("the lock file {} cannot be opened for writing", shown.display());
+    let hint = "where no synthd uses the data directory, delete the file; else run synthd as the \
+                user who owns it, or choose another place with --data-dir";
+    Error::new(trouble.code(), what).hint(hint).because(trouble)
+}
+
 fn write_pid(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;
@@ -71,7 +81,7 @@ fn write_pid(file: &mut File) -> io::Result<()> {
 }
 
 fn in_use(dir: &Path) -> Error {
-    let holder = match read_pid(dir) {
+    let holder = match holder(dir) {
         Some(pid) => format!("process {pid}"),
         None => "another process".to_owned(),
     };
@@ -82,7 +92,8 @@ fn in_use(dir: &Path) -> Error {
     ))
 }
 
-fn read_pid(dir: &Path) -> Option<u32> {
+/// The process that has the data directory, or had it last.
+pub fn holder(dir: &Path) -> Option<u32> {
     let mut text = String::new();
     File::open(dir.join(LOCK_FILE)).ok()?.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()

@@ -1,13 +1,32 @@
 //! `synthd episode list` and `show`.
 
 use super::campaign::{MODELS, shared};
-use super::harness::{assert_fits, snapshot};
+use super::harness::{assert_fits, on_terminal, snapshot, synthd_in};
 use serde_json::Value;
 
 #[test]
 fn the_list_has_every_episode() {
-    let ran = shared().synthd(&["episode", "list"]).succeeds().fits();
+    let ran = shared().synthd(&["episode", "list"]).succeeds();
     snapshot("episode_list", &ran.told(), None);
+}
+
+/// Ids are whole in a pipe; a terminal gets what fits, down to forty columns.
+#[test]
+fn the_list_takes_the_width_there_is() {
+    let whole: Vec<String> =
+        shared().episodes().iter().map(|e| e["id"].as_str().unwrap().to_owned()).collect();
+    let args = ["episode", "list", "--data-dir", "data"];
+    let piped = synthd_in(&shared().dir, &args).succeeds().stdout;
+    let wide = on_terminal(&shared().dir, &args, 200);
+    assert!(whole.iter().all(|id| piped.contains(id) && wide.contains(id)), "{piped}{wide}");
+    for columns in [40, 60, 80] {
+        let shown = on_terminal(&shared().dir, &args, columns);
+        let widest = shown.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(widest <= usize::from(columns), "{columns} columns: {shown}");
+        for part in ["outcome", "unresolved", "scripted/o", &whole[0][..11]] {
+            assert!(shown.contains(part), "{columns} columns lack {part}: {shown}");
+        }
+    }
 }
 
 #[test]
@@ -24,6 +43,8 @@ fn the_list_is_filtered() {
     let one = list(&["--model", "scripted/oracle", "--template", "tests/s*"]);
     assert_eq!(one["total"], 1);
     assert_eq!(episodes(&one)[0]["template"], "tests/sum");
+    // By the name that rows have for it.
+    assert_eq!(list(&["--model", "oracle"])["total"], 2);
     let some = list(&["--campaign", "small", "--limit", "3"]);
     assert_eq!((episodes(&some).len(), &some["total"]), (3, &all["total"]));
     assert_eq!(list(&["--outcome", "pending"])["total"], 0);

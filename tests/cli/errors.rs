@@ -1,5 +1,6 @@
 //! Every error code has a page, every page a code, and both say the same exit code.
 
+use super::harness::{snapshot, synthd_in};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use synthd::error::Code;
@@ -77,4 +78,26 @@ fn the_table_of_faults_names_codes_that_there_are() {
             assert!(Code::named(code).is_some(), "{kind} names {code}");
         }
     }
+}
+
+/// From the program itself: it is run where no file is.
+#[test]
+fn an_installed_program_explains_its_codes() {
+    let dir = tempfile::tempdir().unwrap();
+    let explain = |args: &[&str]| synthd_in(dir.path(), &[&["explain"], args].concat());
+    for name in ["SYN-0103", "syn-0103", "103", "SYN103"] {
+        assert_eq!(explain(&[name]).succeeds().stdout, page(Code::CampaignChanged), "{name}");
+    }
+    let one = explain(&["SYN-0103", "--json"]).succeeds().document();
+    assert_eq!((&one["code"], &one["exit_code"]), (&"SYN-0103".into(), &2.into()));
+    assert_eq!(one["page"].as_str(), Some(page(Code::CampaignChanged).as_str()));
+    let all = explain(&["--json"]).succeeds().document();
+    assert_eq!(all.as_array().unwrap().len(), Code::ALL.len());
+    let listed = explain(&[]).succeeds().stdout;
+    assert_eq!(listed.lines().count(), Code::ALL.len() + 1, "{listed}");
+    for name in ["SYN-9999", "x", "", "00103", "-1"] {
+        let told = explain(&["--", name]).fails(2, "SYN-0105");
+        assert!(told.stderr.contains("`synthd explain` lists"), "{told:?}");
+    }
+    snapshot("explain_unknown", &explain(&["SYN-9999"]).told(), None);
 }

@@ -1,7 +1,10 @@
 //! Runs the binary and holds what it printed against snapshots.
 
 use crate::support;
+use nix::pty::{Winsize, openpty};
 use serde_json::Value;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -31,6 +34,18 @@ pub fn synthd_in(dir: &Path, args: &[&str]) -> Ran {
 /// Runs synthd beside the tests' own files.
 pub fn synthd(args: &[&str]) -> Ran {
     synthd_in(&here(), args)
+}
+
+/// What synthd prints on a terminal of so many columns.
+pub fn on_terminal(dir: &Path, args: &[&str], columns: u16) -> String {
+    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let terminal = openpty(&size, None).unwrap();
+    let mut child = command(dir, args).stdout(Stdio::from(terminal.slave)).spawn().unwrap();
+    let mut printed = Vec::new();
+    // The end of a terminal is an error.
+    File::from(terminal.master).read_to_end(&mut printed).ok();
+    assert!(child.wait().unwrap().success(), "{args:?}");
+    String::from_utf8(printed).unwrap().replace('\r', "")
 }
 
 /// The directory of these tests.

@@ -106,3 +106,15 @@ fn uses(place: &Path) -> bool {
         environment.split(|byte| *byte == 0).any(|variable| variable == told.as_bytes())
     })
 }
+
+/// Without an engine nothing is known of an image, so nothing is said of it.
+#[test]
+fn an_image_is_not_blamed_for_a_missing_engine() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in [&["image", "check", "synthd/base"][..], &["image", "list"]] {
+        let mut command = command(dir.path(), args);
+        let ran = Ran::from(command.env("DOCKER_HOST", "unix:///nowhere").output().unwrap());
+        let ran = ran.fails(6, "SYN-0405");
+        assert!(!ran.stderr.contains("sandbox_refused"), "{ran:?}");
+    }
+}

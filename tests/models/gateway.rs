@@ -57,6 +57,30 @@ impl Drop for Running {
     }
 }
 
+/// It has no control socket, and `status` says so instead of sending people for a daemon.
+#[test]
+fn status_knows_a_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "[gateway]\nlisten = \"127.0.0.1:0\"\n[[models]]\nname = \"scripted/echo\"\n";
+    let gateway = Running::start(dir.path(), config);
+    let asked = |args: &[&str]| {
+        let mut command = Command::new(synthd());
+        let ran = command.args(args).current_dir(dir.path()).output().unwrap();
+        (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+    };
+    let (code, said) = asked(&["status", "--data-dir", "data"]);
+    assert_eq!(code, Some(5), "{said}");
+    assert!(
+        said.contains(&format!("process {} in data is a gateway", gateway.child.id())),
+        "{said}"
+    );
+    assert!(said.contains("synthd call list --campaign gateway --data-dir data"), "{said}");
+    gateway.stop();
+    let (code, said) = asked(&["status", "--data-dir", "data"]);
+    assert_eq!(code, Some(5), "{said}");
+    assert!(said.contains("no daemon listens"), "{said}");
+}
+
 pub(super) fn config(chat: &Host, messages: &Host, budget: &str) -> String {
     let provider = |name: &str, dialect: &str, host: &Host| {
         format!(

@@ -1,8 +1,8 @@
 //! `synthd call list`: one line for each try of a call.
 
 use crate::cli::DataDir;
-use crate::cli::output::{say, say_json};
-use crate::cli::visible::{fit, visible_line};
+use crate::cli::layout::{Column, lines};
+use crate::cli::output::{say, say_json, width};
 use crate::error::Result;
 use crate::store::{CallLine, Store};
 use clap::Args;
@@ -61,31 +61,32 @@ pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Status, milliseconds, tokens, cost and the gaps between six columns.
-const FIXED: usize = 6 + 7 + 13 + 10 + 5 * 2;
-const WIDTH: usize = 80;
-const SHORT_ID: usize = 22;
-
 fn table(calls: &[CallLine]) -> String {
-    let id = calls.iter().map(|call| call.id.len()).max().unwrap_or(0).clamp(2, SHORT_ID);
-    let model = WIDTH - FIXED - id;
-    let line = |cells: [&str; 6]| {
-        let [a, b, c, d, e, f] = cells;
-        let (a, b) = (fit(a, id), fit(b, model));
-        format!("{a:<id$}  {b:<model$}  {c:<6}  {d:>7}  {e:>13}  {f:>10}")
-    };
-    let mut lines = vec![line(["id", "model", "status", "ms", "tokens in/out", "cost"])];
-    lines.extend(calls.iter().map(|call| {
+    let columns = [
+        Column::new("id").at_least(18).cut_by(shortened),
+        Column::new("model").at_least(10).spare(1),
+        Column::new("status"),
+        Column::right("ms").spare(3),
+        Column::right("tokens in/out").spare(2),
+        Column::right("cost"),
+    ];
+    let cells = |call: &CallLine| {
         let status = call.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         let took = call.last_byte_us.map_or_else(String::new, |us| (us / 1_000).to_string());
         let tokens = match (call.input_tokens, call.output_tokens) {
             (Some(input), Some(output)) => format!("{input}/{output}"),
             _ => call.fault.clone().unwrap_or_else(|| "uncounted".to_owned()),
         };
-        let (cost, model) = (format!("${}", call.cost_usd), visible_line(&call.model));
-        line([&shortened(&call.id, id), &model, &status, &took, &fit(&tokens, 13), &fit(&cost, 10)])
-    }));
-    lines.join("\n")
+        vec![
+            call.id.clone(),
+            call.model.clone(),
+            status,
+            took,
+            tokens,
+            format!("${}", call.cost_usd),
+        ]
+    };
+    lines(&columns, &calls.iter().map(cells).collect::<Vec<_>>(), width())
 }
 
 /// An id with the middle of its episode left out; its end tells calls apart.

@@ -1,8 +1,9 @@
 //! `synthd dataset stats`: the figures of a version, counted from its rows.
 
 use super::size;
-use crate::cli::output::{say, say_json, table};
-use crate::cli::visible::{fit, visible_line};
+use crate::cli::layout::{Column, lines};
+use crate::cli::output::{say, say_json, table, width};
+use crate::cli::visible::visible_line;
 use crate::dataset::{Group, Stats, Totals, stats};
 use crate::error::Result;
 use clap::Args;
@@ -88,44 +89,39 @@ fn lengths(totals: &Totals) -> String {
     format!("{}; a row has {min} to {max}, {average} on average, half up to {p50}", totals.steps)
 }
 
-const WIDTH: usize = 80;
-/// Four columns of figures with the gaps before them.
-const FIGURES: usize = 7 + 10 + 9 + 8;
-
 fn named(groups: &BTreeMap<String, Group>) -> Vec<(&str, &Group)> {
     groups.iter().map(|(key, group)| (key.as_str(), group)).collect()
 }
 
 /// Rows that have something in common.
-fn group(name: &str, groups: &[(&str, &Group)]) {
+fn group(name: &'static str, groups: &[(&str, &Group)]) {
     if groups.is_empty() {
         return;
     }
-    let widest = groups.iter().map(|(key, _)| key.chars().count()).max().unwrap_or(0);
-    let width = widest.max(name.len()).clamp(12, WIDTH - FIGURES);
-    let line = |key: &str, rows: &str, resolved: &str, rate: &str, steps: &str| {
-        say(&format!("{key:<width$}{rows:>7}{resolved:>10}{rate:>9}{steps:>8}"));
-    };
-    say("");
-    line(name, "rows", "resolved", "solved", "steps");
-    for (key, group) in groups {
-        let key = fit(key, width);
+    let columns = [
+        Column::new(name).at_least(12),
+        Column::right("rows"),
+        Column::right("resolved").spare(1),
+        Column::right("solved"),
+        Column::right("steps").spare(2),
+    ];
+    let cells = |(key, group): &(&str, &Group)| {
         let (rows, resolved) = (group.rows.to_string(), group.resolved.to_string());
         let (rate, steps) = (percent(group.success_rate), number(group.average_steps, 1));
-        line(&key, &rows, &resolved, &rate, &steps);
-    }
+        vec![(*key).to_owned(), rows, resolved, rate, steps]
+    };
+    let rows: Vec<_> = groups.iter().map(cells).collect();
+    say(&format!("\n{}", lines(&columns, &rows, width())));
 }
 
 fn labels(labels: &BTreeMap<String, u64>) {
     if labels.is_empty() {
         return;
     }
-    let widest = labels.keys().map(|key| key.chars().count()).max().unwrap_or(0);
-    let width = widest.clamp(12, WIDTH - 10);
-    say(&format!("\n{:<width$}{:>7}", "label", "rows"));
-    for (label, count) in labels {
-        say(&format!("{:<width$}{count:>7}", fit(label, width)));
-    }
+    let columns = [Column::new("label").at_least(12), Column::right("rows")];
+    let cells = |(label, count): (&String, &u64)| vec![label.clone(), count.to_string()];
+    let rows: Vec<_> = labels.iter().map(cells).collect();
+    say(&format!("\n{}", lines(&columns, &rows, width())));
 }
 
 fn number(value: Option<f64>, decimals: usize) -> String {

@@ -2,8 +2,8 @@
 
 use super::outcome_label;
 use crate::cli::DataDir;
-use crate::cli::output::{say, say_json};
-use crate::cli::visible::fit;
+use crate::cli::layout::{Column, beginning, lines};
+use crate::cli::output::{say, say_json, width};
 use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
@@ -27,7 +27,7 @@ pub(in crate::cli) struct ListArgs {
     /// Only those that ended like this
     #[arg(long, value_enum)]
     outcome: Option<OutcomeFilter>,
-    /// Only this model's, as the campaign names it
+    /// Only this model's, with its provider or without: scripted/oracle, oracle
     #[arg(long)]
     model: Option<String>,
     /// Only those whose template matches
@@ -103,8 +103,15 @@ fn wanted(record: &EpisodeRecord, args: &ListArgs) -> bool {
     let plan = &record.plan;
     args.campaign.as_ref().is_none_or(|name| plan.campaign.as_str() == name)
         && args.outcome.is_none_or(|outcome| outcome.as_str() == outcome_label(record))
-        && args.model.as_ref().is_none_or(|model| plan.model == *model)
+        && args.model.as_ref().is_none_or(|model| is_called(&plan.model, model))
         && args.template.as_ref().is_none_or(|glob| glob_matches(glob, &plan.template))
+}
+
+/// Whether a model goes by a name: its whole one, as campaigns have it, or what follows its
+/// provider, as rows do.
+fn is_called(model: &str, name: &str) -> bool {
+    model == name
+        || model.strip_suffix(name).is_some_and(|before| before.ends_with('/')) && !name.is_empty()
 }
 
 fn count(found: &[&EpisodeRecord]) -> BTreeMap<&'static str, u64> {
@@ -166,30 +173,45 @@ fn shortest_prefix(known: &[EpisodeRecord]) -> usize {
 }
 
 const SHORT_ID: usize = "ep-01234567".len();
-const WIDTH: usize = 80;
-/// Outcome, steps, attempt and the gaps between six columns.
-const FIXED: usize = 10 + 5 + 7 + 5 * 2;
 
+/// `show` takes any beginning of an id that is its alone, so that an id may be cut down to
+/// `id` characters.
 fn table(shown: &[&EpisodeRecord], id: usize) -> String {
-    let widest = |text: fn(&EpisodeRecord) -> &str, least: usize| {
-        shown.iter().map(|record| text(record).chars().count()).max().unwrap_or(0).max(least)
-    };
-    let room = WIDTH.saturating_sub(FIXED + id);
-    let wanted = widest(|r| &r.plan.model, "model".len());
-    let template = widest(|r| &r.plan.template, "template".len()).min(room - wanted.min(room / 2));
-    let model = wanted.min(room - template);
-    let line = |cells: [&str; 6]| {
-        let [a, b, c, d, e, f] = cells;
-        let (a, b, c) = (fit(a, id), fit(b, template), fit(c, model));
-        format!("{a:<id$}  {b:<template$}  {c:<model$}  {d:<10}  {e:>5}  {f:>7}")
-    };
-    let mut lines = vec![line(["id", "template", "model", "outcome", "steps", "attempt"])];
-    lines.extend(shown.iter().map(|record| {
-        let (steps, attempt) = (record.steps.to_string(), record.attempt.to_string());
+    let columns = [
+        Column::new("id").at_least(id).cut_by(beginning),
+        Column::new("template").at_least(10).spare(1),
+        Column::new("model").at_least(10),
+        Column::new("outcome"),
+        Column::right("steps").spare(2),
+        Column::right("attempt").spare(3),
+    ];
+    let cells = |record: &&EpisodeRecord| {
         let plan = &record.plan;
-        // The table may cut an id; `show` takes any prefix that is its alone.
-        let short = &plan.id.as_str()[..id.min(plan.id.as_str().len())];
-        line([short, &plan.template, &plan.model, outcome_label(record), &steps, &attempt])
-    }));
-    lines.join("\n")
+        let (steps, attempt) = (record.steps.to_string(), record.attempt.to_string());
+        let outcome = outcome_label(record);
+        let cells = [plan.id.as_str(), &plan.template, &plan.model, outcome, &steps, &attempt];
+        cells.map(str::to_owned).to_vec()
+    };
+    lines(&columns, &shown.iter().map(cells).collect::<Vec<_>>(), width())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_called;
+
+    /// Rows have the provider in a column of its own.
+    #[test]
+    fn a_model_is_found_by_the_name_of_the_campaign_and_of_the_rows() {
+        for (model, name, expected) in [
+            ("scripted/oracle", "scripted/oracle", true),
+            ("scripted/oracle", "oracle", true),
+            ("openrouter/acme/large", "acme/large", true),
+            ("openrouter/acme/large", "large", true),
+            ("scripted/oracle", "racle", false),
+            ("scripted/oracle", "scripted", false),
+            ("scripted/oracle", "", false),
+        ] {
+            assert_eq!(is_called(model, name), expected, "{model} {name}");
+        }
+    }
 }

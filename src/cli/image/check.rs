@@ -24,6 +24,8 @@ pub(in crate::cli) struct CheckArgs {
 }
 
 pub(super) async fn check(args: CheckArgs) -> Result<()> {
+    // Without an engine, nothing is wrong with the image.
+    super::connect().await?;
     let backend = Backends::new(this_executable()?, &guest_dir());
     let spec = SandboxSpec {
         backend: Backend::Docker,

@@ -63,15 +63,15 @@ async fn connect() -> Result<Images> {
 
 fn no_engine(fault: &Fault) -> Error {
     Error::new(Code::EngineUnavailable, "there is no container engine to use")
-        .because(fault.clone())
+        .because(fault.message.clone())
         .hint("start one, or name it with DOCKER_HOST")
 }
 
 fn image_error(fault: Fault) -> Error {
     match fault.kind {
         FaultKind::SandboxRefused => Error::new(Code::ImageUnavailable, "the image cannot be used")
-            .because(fault)
-            .hint("docs/errors/SYN-0404.md says what an image needs"),
+            .because(fault.message)
+            .hint("`synthd explain SYN-0404` says what an image needs"),
         _ => fault_error(&fault),
     }
 }

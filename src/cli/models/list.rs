@@ -1,8 +1,9 @@
 //! `synthd models list`: the table of prices.
 
-use crate::cli::output::{say, say_json};
+use crate::cli::layout::{Column, lines};
+use crate::cli::output::{say, say_json, width};
 use crate::cli::prices::PriceOptions;
-use crate::cli::visible::{fit, visible_line};
+use crate::cli::visible::visible_line;
 use crate::error::Result;
 use crate::prices::{Listed, PriceTable};
 use clap::Args;
@@ -44,44 +45,40 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if !found.is_empty() {
-        say(&lines(&found));
+        say(&table_of(&found));
     }
     say(&source(table, found.len()));
     Ok(ExitCode::SUCCESS)
 }
 
-const WIDTH: usize = 80;
-/// Four prices, the context and the gaps between six columns.
-const FIXED: usize = 4 * 9 + 8 + 5 * 2;
-
-fn lines(found: &[(&str, &Listed)]) -> String {
-    let name = WIDTH - FIXED;
-    let line = |cells: [&str; 6]| {
-        let [a, b, c, d, e, f] = cells;
-        let a = fit(a, name);
-        format!("{a:<name$}  {b:>9}  {c:>9}  {d:>9}  {e:>9}  {f:>8}").trim_end().to_owned()
-    };
-    let mut lines = vec![line(["model", "input", "cached", "written", "output", "context"])];
-    lines.extend(found.iter().map(|(model, listed)| {
+fn table_of(found: &[(&str, &Listed)]) -> String {
+    let columns = [
+        Column::new("model").at_least(16),
+        Column::right("input"),
+        Column::right("cached").spare(2),
+        Column::right("written").spare(3),
+        Column::right("output"),
+        Column::right("context").spare(1),
+    ];
+    let cells = |(model, listed): &(&str, &Listed)| {
         let rates = &listed.price.rates;
-        let shown = |money: Option<Money>| {
-            money.map_or_else(|| "-".to_owned(), |money| fit(&money.to_string(), 9))
-        };
-        let context = listed.context.map_or_else(|| "-".to_owned(), |tokens| tokens.to_string());
+        let shown =
+            |money: Option<Money>| money.map_or_else(|| "-".to_owned(), |money| money.to_string());
         let longer = if listed.price.tiers.is_empty() { "" } else { "*" };
-        line([
-            &visible_line(model),
-            &format!("{}{longer}", shown(Some(rates.input_per_million))),
-            &shown(rates.cached_per_million),
-            &shown(rates.cache_write_per_million),
-            &shown(Some(rates.output_per_million)),
-            &fit(&context, 8),
-        ])
-    }));
+        vec![
+            (*model).to_owned(),
+            format!("{}{longer}", shown(Some(rates.input_per_million))),
+            shown(rates.cached_per_million),
+            shown(rates.cache_write_per_million),
+            shown(Some(rates.output_per_million)),
+            listed.context.map_or_else(|| "-".to_owned(), |tokens| tokens.to_string()),
+        ]
+    };
+    let mut text = lines(&columns, &found.iter().map(cells).collect::<Vec<_>>(), width());
     if found.iter().any(|(_, listed)| !listed.price.tiers.is_empty()) {
-        lines.push("* dearer where the input is long; --json says from where on".to_owned());
+        text.push_str("\n* dearer where the input is long; --json says from where on");
     }
-    lines.join("\n")
+    text
 }
 
 fn source(table: &PriceTable, count: usize) -> String {

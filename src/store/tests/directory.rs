@@ -56,6 +56,15 @@ async fn a_deleted_lock_file_lets_nobody_in() {
 }
 
 #[test]
+fn a_lock_file_in_the_way_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("synthd.lock")).unwrap();
+    let error = refused(dir.path(), Code::DataDirUnwritable);
+    assert!(error.to_string().contains("the lock file"), "{}", error.report());
+    assert!(error.to_string().contains("synthd.lock"), "{}", error.report());
+}
+
+#[test]
 fn a_clean_end_leaves_one_file_the_mark_and_the_lock() {
     let (dir, store) = store();
     drop(store);

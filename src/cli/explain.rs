@@ -1,0 +1,62 @@
+//! `synthd explain`: the page of an error code, from the program itself.
+
+use super::layout::{Column, lines};
+use super::output::{say, say_json, width};
+use crate::error::{Code, Error, Result};
+use clap::Args;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+#[derive(Args)]
+#[command(after_help = "Without a code, all codes are listed.
+
+Examples:
+  synthd explain
+  synthd explain SYN-0103
+  synthd explain 103 --json | jq -r .page")]
+pub(super) struct ExplainArgs {
+    /// The code, as an error shows it
+    code: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode> {
+    match (&args.code, args.json) {
+        (Some(name), json) => {
+            let code = typed(name).ok_or_else(|| unknown(name))?;
+            if json { say_json(&entry(code))? } else { say(code.page().trim_end()) }
+        }
+        (None, true) => say_json(&Code::ALL.iter().map(|code| entry(*code)).collect::<Vec<_>>())?,
+        (None, false) => say(&list()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The code as people type it: the letters and leading zeros may be left out.
+fn typed(name: &str) -> Option<Code> {
+    let name = name.to_ascii_uppercase();
+    let digits = name.strip_prefix("SYN-").or_else(|| name.strip_prefix("SYN")).unwrap_or(&name);
+    let plain = (1..=4).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    Code::named(&format!("SYN-{digits:0>4}")).filter(|_| plain)
+}
+
+fn entry(code: Code) -> Value {
+    json!({ "code": code.as_str(), "title": code.title(), "exit_code": code.exit_code(),
+        "page": code.page() })
+}
+
+fn list() -> String {
+    let columns =
+        [Column::new("code"), Column::new("what").at_least(20), Column::right("exit").spare(1)];
+    let cells = |code: &Code| {
+        vec![code.as_str().to_owned(), code.title().to_owned(), code.exit_code().to_string()]
+    };
+    lines(&columns, &Code::ALL.iter().map(cells).collect::<Vec<_>>(), width())
+}
+
+fn unknown(name: &str) -> Error {
+    Error::new(Code::BadUsage, format!("there is no error code {name:?}"))
+        .hint("`synthd explain` lists the codes; they look like SYN-0103")
+}

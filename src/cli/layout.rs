@@ -1,0 +1,181 @@
+//! Tables of one line a row. In a pipe every cell is whole; on a terminal the table takes the
+//! width there is: wide cells are cut first, and where that is not enough, columns are left
+//! out from the least important on.
+
+use super::visible::{fit, visible_line};
+
+/// What may happen to a column where there is too little room.
+#[derive(Clone, Copy)]
+pub(super) struct Column {
+    title: &'static str,
+    right: bool,
+    /// Cut down to so many characters; none for a column that is never cut.
+    least: Option<usize>,
+    /// The column with the highest one goes first; 0 stays.
+    spare: u8,
+    cut: fn(&str, usize) -> String,
+}
+
+impl Column {
+    /// Never cut.
+    pub(super) const fn new(title: &'static str) -> Self {
+        Self { title, right: false, least: None, spare: 0, cut: fit }
+    }
+
+    /// Of figures.
+    pub(super) const fn right(title: &'static str) -> Self {
+        Self { right: true, ..Self::new(title) }
+    }
+
+    /// May be cut down to `least` characters.
+    pub(super) const fn at_least(self, least: usize) -> Self {
+        Self { least: Some(least), ..self }
+    }
+
+    /// May be left out, before those with lower numbers.
+    pub(super) const fn spare(self, spare: u8) -> Self {
+        Self { spare, ..self }
+    }
+
+    /// How it is cut, if not at its end.
+    pub(super) const fn cut_by(self, cut: fn(&str, usize) -> String) -> Self {
+        Self { cut, ..self }
+    }
+}
+
+const GAP: usize = 2;
+
+/// The lines of a table, the header first, within `width` columns where there is a limit.
+pub(super) fn lines(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> String {
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| visible_line(cell)).collect()).collect();
+    let natural: Vec<usize> =
+        columns.iter().enumerate().map(|(at, c)| widest(c, &rows, at)).collect();
+    let kept = kept(columns, &natural, width);
+    let widths = shrunk(columns, &natural, &kept, width);
+    let line = |cell: &dyn Fn(usize) -> String| {
+        let cells = kept.iter().zip(&widths).map(|(at, width)| {
+            let column = &columns[*at];
+            let cell = cell(*at);
+            let cell = if wide(&cell) > *width { (column.cut)(&cell, *width) } else { cell };
+            let gap = " ".repeat(width.saturating_sub(wide(&cell)));
+            if column.right { gap + &cell } else { cell + &gap }
+        });
+        cells.collect::<Vec<_>>().join(&" ".repeat(GAP)).trim_end().to_owned()
+    };
+    let header = line(&|at| columns[at].title.to_owned());
+    let body = rows.iter().map(|row| line(&|at| row.get(at).cloned().unwrap_or_default()));
+    std::iter::once(header).chain(body).collect::<Vec<_>>().join("\n")
+}
+
+fn widest(column: &Column, rows: &[Vec<String>], at: usize) -> usize {
+    let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| wide(cell));
+    cells.max().unwrap_or(0).max(wide(column.title))
+}
+
+/// The columns for which there is room when each is cut as far as it may be.
+fn kept(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<usize> {
+    let mut kept: Vec<usize> = (0..columns.len()).collect();
+    let Some(width) = width else { return kept };
+    let least = |at: &usize| columns[*at].least.unwrap_or(natural[*at]).min(natural[*at]);
+    while total(kept.iter().map(least)) > width {
+        let spare = kept.iter().enumerate().filter(|(_, at)| columns[**at].spare > 0);
+        let Some((place, _)) = spare.max_by_key(|(_, at)| columns[**at].spare) else { break };
+        kept.remove(place);
+    }
+    kept
+}
+
+/// The widths of the columns that are kept: the widest are cut to one level.
+fn shrunk(
+    columns: &[Column],
+    natural: &[usize],
+    kept: &[usize],
+    width: Option<usize>,
+) -> Vec<usize> {
+    let at_level = |level: usize| {
+        kept.iter().map(move |at| match columns[*at].least {
+            Some(least) => natural[*at].min(level.max(least)),
+            None => natural[*at],
+        })
+    };
+    let most = kept.iter().map(|at| natural[*at]).max().unwrap_or(0);
+    let Some(width) = width else { return at_level(most).collect() };
+    let level = (0..=most).rev().find(|level| total(at_level(*level)) <= width);
+    at_level(level.unwrap_or(0)).collect()
+}
+
+fn total(widths: impl Iterator<Item = usize>) -> usize {
+    let (count, sum) = widths.fold((0, 0), |(count, sum), width| (count + 1, sum + width));
+    sum + GAP * usize::saturating_sub(count, 1)
+}
+
+fn wide(text: &str) -> usize {
+    unicode_width::UnicodeWidthStr::width(text)
+}
+
+/// The beginning alone: of ids, whatever begins like one selects it.
+pub(super) fn beginning(text: &str, width: usize) -> String {
+    text.chars().take(width).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const COLUMNS: [Column; 4] = [
+        Column::new("id").at_least(6).cut_by(beginning),
+        Column::new("model").at_least(8),
+        Column::new("outcome"),
+        Column::right("steps").spare(1),
+    ];
+
+    fn rows() -> Vec<Vec<String>> {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        vec![
+            row(["ep-0123456789", "vllm/a-model-with-a-long-name", "resolved", "5"]),
+            row(["ep-abcdefabcd", "ollama/short", "unresolved", "12"]),
+        ]
+    }
+
+    #[test]
+    fn a_pipe_gets_whole_cells_and_a_terminal_what_fits() {
+        assert_eq!(
+            lines(&COLUMNS, &rows(), None),
+            "id             model                          outcome     steps\n\
+             ep-0123456789  vllm/a-model-with-a-long-name  resolved        5\n\
+             ep-abcdefabcd  ollama/short                   unresolved     12"
+        );
+        assert_eq!(lines(&COLUMNS, &rows(), Some(200)), lines(&COLUMNS, &rows(), None));
+        assert_eq!(
+            lines(&COLUMNS, &rows(), Some(50)),
+            "id             model             outcome     steps\n\
+             ep-0123456789  vllm/a-model-wi…  resolved        5\n\
+             ep-abcdefabcd  ollama/short      unresolved     12"
+        );
+        assert_eq!(
+            lines(&COLUMNS, &rows(), Some(40)),
+            "id          model       outcome     steps\n\
+             ep-0123456  vllm/a-mo…  resolved        5\n\
+             ep-abcdefa  ollama/sh…  unresolved     12"
+        );
+        assert_eq!(
+            lines(&COLUMNS, &rows(), Some(30)),
+            "id      model     outcome\n\
+             ep-012  vllm/a-…  resolved\n\
+             ep-abc  ollama/…  unresolved"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_the_terminal(cell in "[a-zé漢]{0,60}", width in 28usize..120) {
+            let rows = vec![vec![cell.clone(), cell.clone(), "x".to_owned(), "1".to_owned()]];
+            for line in lines(&COLUMNS, &rows, Some(width)).lines() {
+                prop_assert!(wide(line) <= width, "{line}");
+            }
+            prop_assert!(lines(&COLUMNS, &rows, None).contains(&cell));
+        }
+    }
+}
