@@ -1,6 +1,6 @@
 //! Templates that want another image than `base`.
 
-use super::harness::synthd_in;
+use super::harness::{Ran, command, synthd_in};
 use crate::sandbox::{BASE, image};
 use crate::support::skip;
 use std::io::{BufRead, BufReader};
