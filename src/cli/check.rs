@@ -24,10 +24,10 @@ use synthd_actors::task::Catalog;
 
 #[derive(Args)]
 #[command(
-    after_help = "The file is checked first: every mistake at once. Then the host is asked what `run`
-would ask it: keys, enforcement, images, the programs that templates need. With
---live each model is asked one short question. Its cost is held and recorded in
-the data directory under NAME.check, within the campaign's own caps.
+    after_help = "The file is checked first, and every mistake is shown at once. Then the host is checked as \
+`run` would check it: keys, enforcement, images, and the programs that templates need. With \
+--live, each model is asked one short question. Its cost is held and recorded in the data \
+directory under NAME.check, within the campaign's own caps.
 
 Examples:
   synthd check config/quickstart.toml

@@ -12,10 +12,10 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "At the least: one short call an episode. Likely: the steps that templates expect, \
-replies and outputs of usual length, and what was said before from a cache where \
-it has a price. At the most: every turn and every attempt of every episode used \
-up, each call at its worst; a budget is a wall before that.
+    after_help = "At least: each episode makes one short call. Likely: each episode takes the steps that its \
+template expects, with replies and outputs of usual length; earlier text comes from a cache \
+where the cache has a price. At most: every attempt of every episode uses every turn, and \
+each call costs its worst case. A budget stops the campaign before that.
 
 Examples:
   synthd estimate campaign.toml

@@ -30,24 +30,26 @@ const TOKEN: &str = "SYNTHD_GATEWAY_TOKEN";
 const GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Args)]
-#[command(after_help = "Clients speak the OpenAI chat format or OpenAI Responses (base URL \
-http://ADDRESS/v1) or Anthropic Messages (base URL http://ADDRESS), streaming \
-or not, and show the gateway's token as their key. It is taken from \
-SYNTHD_GATEWAY_TOKEN, or made anew at each start and printed. With .NAME after \
-it, a client has a session of its own: `synthd call list` tells sessions apart.
+#[command(
+    after_help = "Clients speak OpenAI chat or OpenAI Responses (base URL http://ADDRESS/v1), or Anthropic \
+Messages (base URL http://ADDRESS), streaming or not. Their API key is the gateway's token. \
+The token comes from SYNTHD_GATEWAY_TOKEN; without this variable, each start makes and \
+prints a new token. A client that adds .NAME to the token has a session of its own, and \
+`synthd call list` tells sessions apart.
 
-Every call's worst case is held before it leaves, and settled after it; at the \
-budget, clients are told 402 and not to try again. Ctrl-C lets calls on their \
-way finish.
+The worst case of a call is held before the call leaves, and settled after it. When the \
+budget is used up, clients get 402 and are told not to try again. After Ctrl-C, open calls \
+still finish.
 
 Examples:
   synthd gateway config/gateway.toml
   OPENAI_BASE_URL=http://127.0.0.1:8377/v1 OPENAI_API_KEY=sgw-... my-agent
-  synthd call list --campaign gateway")]
+  synthd call list --campaign gateway"
+)]
 pub(super) struct GatewayArgs {
     /// The gateway's file: models, budget, where to listen
     config: PathBuf,
-    /// Say that it listens as one JSON document
+    /// Print the address as one JSON document when the gateway listens
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -72,20 +72,20 @@ enum Command {
     Status(status::StatusArgs),
     /// Follow a campaign to its end
     Watch(watch::WatchArgs),
-    /// Let a campaign admit nothing new; what runs goes on
+    /// Start no more episodes of a campaign; running episodes finish
     #[command(after_help = "Example:\n  synthd pause quickstart")]
     Pause(verbs::CampaignArgs),
-    /// Let a paused or stopped campaign go on
+    /// Resume a paused or stopped campaign
     #[command(after_help = "Example:\n  synthd resume quickstart")]
     Resume(verbs::CampaignArgs),
     /// End a campaign; what was done is kept, and its file may be submitted again
     #[command(after_help = "Example:\n  synthd cancel quickstart")]
     Cancel(verbs::CampaignArgs),
-    /// Bring the daemon to rest; it refuses new work from then on
+    /// Refuse new work and wait until running episodes have finished
     Drain(verbs::DrainArgs),
     /// End the daemon
     Shutdown(verbs::ShutdownArgs),
-    /// Stand between any program and its models: a budget, limits, a record
+    /// Serve models to other programs, with a budget, limits and a record
     Gateway(gateway::GatewayArgs),
     /// Check a campaign, its host and its models: every error at once
     Check(check::CheckArgs),
@@ -104,10 +104,10 @@ enum Command {
     /// Models and their prices: list, check, price
     #[command(subcommand)]
     Models(models::ModelsCommand),
-    /// Look at what happened: list, show and replay episodes
+    /// Look at episodes: list, show, replay
     #[command(subcommand)]
     Episode(episode::EpisodeCommand),
-    /// Look at what went over the wire: list and show calls of models
+    /// Look at the calls of models, byte for byte: list, show
     #[command(subcommand)]
     Call(call::CallCommand),
     /// Look at campaigns, with or without a daemon: list, show
@@ -132,7 +132,7 @@ enum Command {
 /// Options several commands share.
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct DataDir {
-    /// Where campaigns, steps and datasets are kept
+    /// The directory of campaigns, steps and datasets
     #[arg(long, value_name = "DIR", default_value = "./synthd-data")]
     pub(crate) data_dir: PathBuf,
 }

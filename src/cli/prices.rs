@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct PriceOptions {
-    /// Prices where a campaign says none: LiteLLM's JSON, or TOML like the shipped
+    /// Prices for models without a `price` of their own: LiteLLM's JSON, or TOML like
     /// config/prices.toml
     #[arg(long, value_name = "FILE")]
     price_table: Option<PathBuf>,

@@ -37,10 +37,10 @@ const CUT_PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Args)]
 #[command(
-    after_help = "Running the same file again resumes it. In a complete campaign it tries again only what faulted for a reason that may have passed. \
-The first Ctrl-C lets running episodes finish, the second stops at once; both \
-leave the campaign resumable. While it runs, `synthd status`, `watch`, `pause` \
-and the like work on it through the same socket as a daemon's.
+    after_help = "Running the same file again resumes the campaign. In a complete \
+campaign, it tries again only episodes that faulted for a reason that may have passed. The first Ctrl-C lets running episodes finish, the second one stops at once. The campaign stays \
+resumable in both cases. While it runs, `synthd status`, `watch`, `pause` and the other \
+commands of the daemon reach it over its socket.
 
 Examples:
   synthd run config/quickstart.toml

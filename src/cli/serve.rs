@@ -25,19 +25,20 @@ use synthd_actors::task::Catalog;
 const CUT_OFF: u8 = 130;
 
 #[derive(Args)]
-#[command(after_help = "Campaigns that were running when the daemon last ended are taken up again.
+#[command(after_help = "The daemon resumes the campaigns that were running when it last ended.
 
-SIGTERM or Ctrl-C lets running episodes finish within [daemon] drain_timeout and \
-exits with 0; a second one, or the deadline, cuts off what runs and exits with \
-130. Both leave every campaign resumable. SIGHUP reads [log] level again from \
-the --config file, also over a --log-level given here.
+After SIGTERM or Ctrl-C, running episodes may finish within [daemon] drain_timeout, and the \
+daemon exits with 0. A second signal, or the timeout, cuts off running episodes, and the \
+daemon exits with 130. Every campaign stays resumable in both cases. After SIGHUP, the \
+daemon reads [log] level again from the --config file; this also replaces a --log-level \
+given here.
 
 Examples:
   synthd serve
   synthd serve --config config/daemon.toml
   synthd serve --data-dir /data/synthd --socket /run/user/1000/synthd.sock")]
 pub(super) struct ServeArgs {
-    /// The daemon's file; options given here win over it
+    /// The daemon's file; options given here replace its settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where campaigns, steps and datasets are kept [default: ./synthd-data]

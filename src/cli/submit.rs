@@ -12,8 +12,8 @@ use synthd_actors::campaign::Progress;
 
 #[derive(Args)]
 #[command(
-    after_help = "The daemon gets the file's text and keeps it: the file may change or go away. \
-Submitting a campaign that the data directory knows resumes it.
+    after_help = "The daemon keeps the file's text, so the file may change or go away. Submitting a campaign \
+that the data directory knows resumes that campaign.
 
 Examples:
   synthd submit config/quickstart.toml
@@ -24,7 +24,7 @@ pub(super) struct SubmitArgs {
     campaign: PathBuf,
     #[command(flatten)]
     dial: Dial,
-    /// Print the campaign's standing as one JSON document
+    /// Print the campaign's state as one JSON document
     #[arg(long)]
     json: bool,
 }

@@ -51,6 +51,7 @@ pub(super) struct ShowArgs {
     id: String,
     #[command(flatten)]
     templates: TemplateDirs,
+    /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
@@ -75,13 +76,17 @@ pub(super) struct RenderArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "For every seed: the oracle scores 1, nothing and every cheat score less, \
-verification agrees with itself, rendering is equal, different seeds differ.
+#[command(
+    after_help = "A template is proven when, for every seed, the sandbox has the required programs, the oracle \
+scores 1, doing nothing and every cheat score less, something fails every check, \
+verification agrees with itself, rendering is repeatable, and different seeds give different \
+tasks.
 
 Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
-  synthd template check my/task --templates ./templates")]
+  synthd template check my/task --templates ./templates"
+)]
 pub(super) struct CheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
@@ -94,6 +99,7 @@ pub(super) struct CheckArgs {
     /// Which shell the sandboxes use
     #[arg(long, default_value = "auto", value_parser = ["auto", "bash", "sh"])]
     shell: String,
+    /// Print one JSON document
     #[arg(long)]
     json: bool,
 }

@@ -17,15 +17,15 @@ pub(super) struct CampaignArgs {
     campaign: String,
     #[command(flatten)]
     dial: Dial,
-    /// Print the campaign's standing as one JSON document
+    /// Print the campaign's state as one JSON document
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Args)]
 #[command(
-    after_help = "New work is refused from now on, running episodes finish, and the daemon stays to be \
-asked. Campaigns that were running are taken up again when it is next started.
+    after_help = "The daemon refuses new work, waits for running episodes, and stays up to answer questions. \
+The next start resumes the campaigns that were running.
 
 Examples:
   synthd drain
@@ -37,15 +37,15 @@ pub(super) struct DrainArgs {
     /// End the daemon when it is at rest
     #[arg(long)]
     shutdown: bool,
-    /// Print where every campaign stands as one JSON document
+    /// Print the state of every campaign as one JSON document
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Args)]
 #[command(
-    after_help = "Running episodes may finish within the daemon's drain_timeout. The command returns \
-when the daemon is gone; campaigns are taken up again when it is next started.
+    after_help = "Running episodes may finish within the daemon's drain_timeout. The command returns when the \
+daemon has ended. The next start of the daemon resumes its campaigns.
 
 Examples:
   synthd shutdown
@@ -54,7 +54,7 @@ Examples:
 pub(super) struct ShutdownArgs {
     #[command(flatten)]
     dial: Dial,
-    /// Cut running episodes off; they are resumable
+    /// Cut off running episodes; they stay resumable
     #[arg(long)]
     now: bool,
     /// Print one JSON document

@@ -14,8 +14,8 @@ use synthd_actors::model::CampaignState;
 
 #[derive(Args)]
 #[command(
-    after_help = "Ends with the campaign, with the exit code that `synthd run` would have given. A \
-campaign that a client has paused is waited for.
+    after_help = "The command ends when the campaign ends, with the exit code that `synthd run` would give. It \
+waits for a campaign that a client has paused.
 
 Examples:
   synthd watch
@@ -27,7 +27,7 @@ pub(super) struct WatchArgs {
     campaign: Option<String>,
     #[command(flatten)]
     dial: Dial,
-    /// Print the campaign's standing as a line of JSON at every change
+    /// Print the campaign's state as a line of JSON at every change
     #[arg(long)]
     json: bool,
 }

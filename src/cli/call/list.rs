@@ -11,23 +11,25 @@ use std::process::ExitCode;
 use synthd_actors::model::Money;
 
 #[derive(Args)]
-#[command(after_help = "A call's id is EPISODE/ATTEMPT/TURN/TRY; whatever ids begin with selects.
+#[command(
+    after_help = "A call's id is EPISODE/ATTEMPT/TURN/TRY. Any beginning of an id selects calls.
 
 Examples:
   synthd call list
   synthd call list ep-4f1c --failed
-  synthd call list --campaign paid --json | jq '.calls[].cost_usd'")]
+  synthd call list --campaign paid --json | jq '.calls[].cost_usd'"
+)]
 pub(in crate::cli) struct ListArgs {
-    /// Only calls whose ids begin like this: an episode, an attempt of it
+    /// Only calls whose ids begin with this text, such as an episode's id
     #[arg(default_value = "", hide_default_value = true)]
     begins: String,
-    /// Only this campaign's
+    /// Only calls of this campaign
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
-    /// Only those that failed
+    /// Only failed calls
     #[arg(long)]
     failed: bool,
-    /// List at most so many
+    /// List at most N calls
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Print one JSON document

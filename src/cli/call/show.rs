@@ -18,14 +18,16 @@ use synthd_actors::ports::Clock;
 const SHOWN: usize = 40;
 
 #[derive(Args)]
-#[command(after_help = "Keys are in no record: where a provider repeats one, it is left out.
+#[command(
+    after_help = "The record holds no keys. A key that a provider repeats in its answer is left out.
 
 Examples:
   synthd call show ep-4f1c/1/0/0
   synthd call show 4f1c/1/0/0 --request | jq .messages
-  synthd call show 4f1c/1/0/0 --response > stream.txt")]
+  synthd call show 4f1c/1/0/0 --response > stream.txt"
+)]
 pub(in crate::cli) struct ShowArgs {
-    /// The call's id, or a beginning that is its alone; an episode may be cut short
+    /// The call's id, or a beginning of it that no other call has; the episode's id may be cut short
     id: String,
     /// Print the body of the request, byte for byte
     #[arg(long, conflicts_with_all = ["response", "json"])]
@@ -33,7 +35,7 @@ pub(in crate::cli) struct ShowArgs {
     /// Print the body of the answer, byte for byte
     #[arg(long, conflicts_with = "json")]
     response: bool,
-    /// Cut nothing
+    /// Print long texts whole
     #[arg(long)]
     full: bool,
     /// Print one JSON document

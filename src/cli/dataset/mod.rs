@@ -14,7 +14,7 @@ pub(super) enum DatasetCommand {
     Build(build::BuildArgs),
     /// Check checksums, schema, splits and figures
     Verify(verify::VerifyArgs),
-    /// Count what is in it
+    /// Count the rows and what is in them
     Stats(stats::StatsArgs),
 }
 

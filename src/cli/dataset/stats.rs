@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 #[derive(Args)]
-#[command(after_help = "Counted from the Parquet files; metadata.json is not read.
+#[command(after_help = "The figures are counted from the Parquet files; metadata.json is not read.
 
 Examples:
   synthd dataset stats synthd-data/datasets/quickstart/v1

@@ -12,8 +12,8 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "Checks the sizes and checksums of all files, the schema, every row, that no task \
-is in two splits, and the figures. Exit code 1 when anything is wrong.
+    after_help = "Checks the sizes and checksums of all files, the schema, every row, and the figures, and \
+that no task is in two splits. The exit code is 1 when anything is wrong.
 
 Example:
   synthd dataset verify synthd-data/datasets/quickstart/v1"

@@ -21,19 +21,19 @@ use synthd_actors::task::glob_matches;
   synthd episode list --outcome unresolved --template 'debugging/*'
   synthd episode list --model scripted/oracle --json | jq .counts")]
 pub(in crate::cli) struct ListArgs {
-    /// Only this campaign's
+    /// Only episodes of this campaign
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
-    /// Only those that ended like this
+    /// Only episodes with this outcome
     #[arg(long, value_enum)]
     outcome: Option<OutcomeFilter>,
-    /// Only this model's, with its provider or without: scripted/oracle, oracle
+    /// Only episodes of this model, with its provider or without: scripted/oracle, oracle
     #[arg(long)]
     model: Option<String>,
-    /// Only those whose template matches
+    /// Only episodes whose template matches
     #[arg(long, value_name = "GLOB")]
     template: Option<String>,
-    /// List at most so many
+    /// List at most N episodes
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
     /// Print one JSON document

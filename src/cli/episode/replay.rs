@@ -30,15 +30,15 @@ use synthd_actors::scaffold::External;
 
 #[derive(Args)]
 #[command(
-    after_help = "Nothing is asked of a model and nothing is recorded. Output that holds the time, \
-a process id or a random name differs every time; so may that of another host.
+    after_help = "No model is asked, and nothing is recorded. Output that holds the time, a process id or a \
+random name differs every time. Output may also differ on another host.
 
 Examples:
   synthd episode replay ep-4f1c
   synthd episode replay ep-4f1c --attempt 1 --json"
 )]
 pub(in crate::cli) struct ReplayArgs {
-    /// The episode's id, or a prefix that is its alone
+    /// The episode's id, or a beginning of it that no other episode has
     id: String,
     /// Replay this attempt instead of the newest
     #[arg(long, value_name = "N")]

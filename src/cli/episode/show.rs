@@ -12,19 +12,19 @@ use clap::Args;
 use std::process::ExitCode;
 
 #[derive(Args)]
-#[command(after_help = "Control characters in what an agent saw or wrote are made visible.
+#[command(after_help = "Control characters in what an agent saw or wrote are shown as signs.
 
 Examples:
   synthd episode show ep-4f1c
   synthd episode show 4f1c --full | less
   synthd episode show 4f1c --json | jq .row > row.json")]
 pub(in crate::cli) struct ShowArgs {
-    /// The episode's id, or a prefix that is its alone
+    /// The episode's id, or a beginning of it that no other episode has
     id: String,
     /// Show this attempt instead of the newest
     #[arg(long, value_name = "N")]
     attempt: Option<u32>,
-    /// Cut nothing
+    /// Print long texts whole
     #[arg(long)]
     full: bool,
     /// Print one JSON document with the exact messages, tools and dataset row

@@ -15,9 +15,9 @@ use std::path::PathBuf;
 #[command(
     override_usage = "synthd image build [OPTIONS] <NAME> --packages <PACKAGES>
        synthd image build [OPTIONS] <NAME> --dockerfile <FILE>",
-    after_help = "The image is tagged by what is in it, and as :latest. What is there already is not \
-built again, unless --rebuild says so. Packages need mmdebstrap, and no registry. \
-The output of a build is kept, and a failure says where.
+    after_help = "The image gets two tags: a digest of what it is made of, and `latest`. An image that is \
+there already is built again only with --rebuild. Building from packages needs mmdebstrap \
+and no registry. The output of a build is kept in a file, and a failure names the file.
 
 Examples:
   synthd image build synthd/base --packages python3,git,make
@@ -49,7 +49,7 @@ pub(in crate::cli) struct BuildArgs {
     /// The stage of the Dockerfile to stop at
     #[arg(long, value_name = "STAGE", requires = "dockerfile")]
     target: Option<String>,
-    /// Build it even if it is there, for what it begins from may have changed
+    /// Build the image even if it is there, because its base may have changed
     #[arg(long)]
     rebuild: bool,
     /// Print one JSON document

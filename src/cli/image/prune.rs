@@ -14,8 +14,9 @@ const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Args)]
 #[command(
-    after_help = "Only what `synthd image build` made is removed, and never what a container uses. \
-Copies of the guest that were sent to the engine by other versions of synthd go too.
+    after_help = "Only images that `synthd image build` made are removed, and never one that a container uses. \
+Copies of the guest program that other versions of synthd sent to the engine are removed \
+too.
 
 Examples:
   synthd image prune --older-than 30d

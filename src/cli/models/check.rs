@@ -18,7 +18,7 @@ use synthd_actors::router::Manned;
 
 #[derive(Args)]
 #[command(
-    after_help = "Keys are looked for in the environment, and shown nowhere. No request is made.
+    after_help = "Keys are looked up in the environment and are never shown. No request is made.
 
 Examples:
   synthd models check campaign.toml

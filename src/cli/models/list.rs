@@ -14,8 +14,8 @@ use synthd_actors::task::glob_matches;
 
 #[derive(Args)]
 #[command(
-    after_help = "Prices are dollars per million tokens. A campaign's own `price` wins over the \
-table, and any model may be used that has one.
+    after_help = "Prices are in dollars per million tokens. A campaign's own `price` is used instead of the \
+table's. A model that is not in the table can be used with a `price` of its own.
 
 Examples:
   synthd models list
