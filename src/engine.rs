@@ -199,12 +199,12 @@ pub async fn host_facts(backends: &Backends, backend: Backend) -> Result<HostFac
     backends.host_facts(backend).await.map_err(|fault| match backend {
         Backend::Namespace => {
             Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
-                .because(fault)
+                .because(fault.message)
                 .hint("`synthd doctor` says what this host can run")
         }
         Backend::Docker => {
             Error::new(Code::EngineUnavailable, "there is no container engine to use")
-                .because(fault)
+                .because(fault.message)
                 .hint("start one, or name it with DOCKER_HOST; `synthd doctor` tries it")
         }
     })
@@ -254,11 +254,11 @@ pub async fn available(
 fn no_sandbox(fault: Fault) -> Error {
     if fault.kind == FaultKind::EngineDown {
         return Error::new(Code::EngineUnavailable, "the container engine does not answer")
-            .because(fault)
+            .because(fault.message)
             .hint("start it again, or name another with DOCKER_HOST");
     }
     Error::new(Code::ImageUnavailable, "the sandbox that [sandbox] describes cannot be made")
-        .because(fault)
+        .because(fault.message)
         .hint("`synthd image list` shows the images there are; `build` and `pull` add one")
 }
 
@@ -269,7 +269,7 @@ pub fn store_error(fault: synthd_actors::ports::StoreFault) -> Error {
 
 /// A fault as the user meets it, by the table of faults.
 pub fn fault_error(fault: &Fault) -> Error {
-    explained(fault.kind, fault.kind.policy().told).because(fault.clone())
+    explained(fault.kind, fault.kind.policy().told).because(fault.message.clone())
 }
 
 /// An error with the code and the way out that the table has for a kind of fault. A kind that
