@@ -38,7 +38,8 @@ const CUT_PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Args)]
 #[command(
     after_help = "Running the same file again resumes the campaign. In a complete \
-campaign, it tries again only episodes that faulted for a reason that may have passed. The first Ctrl-C lets running episodes finish, the second one stops at once. The campaign stays \
+campaign, it tries again only episodes that faulted for a reason that may have passed. The \
+first Ctrl-C lets running episodes finish, the second one stops at once. The campaign stays \
 resumable in both cases. While it runs, `synthd status`, `watch`, `pause` and the other \
 commands of the daemon reach it over its socket.
 
