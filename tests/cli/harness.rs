@@ -2,6 +2,7 @@
 
 use crate::support;
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::Termios;
 use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
@@ -39,7 +40,7 @@ pub fn synthd(args: &[&str]) -> Ran {
 /// What synthd prints on a terminal of so many columns.
 pub fn on_terminal(dir: &Path, args: &[&str], columns: u16) -> String {
     let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    let terminal = openpty(&size, None).unwrap();
+    let terminal = openpty(&size, None::<&Termios>).unwrap();
     let mut child = command(dir, args).stdout(Stdio::from(terminal.slave)).spawn().unwrap();
     let mut printed = Vec::new();
     // The end of a terminal is an error.
