@@ -3,6 +3,7 @@
 //! out from the least important on.
 
 use super::visible::{fit, visible_line};
+use unicode_width::UnicodeWidthChar;
 
 /// What may happen to a column where there is too little room.
 #[derive(Clone, Copy)]
@@ -116,7 +117,12 @@ fn wide(text: &str) -> usize {
 
 /// The beginning alone: of ids, whatever begins like one selects it.
 pub(super) fn beginning(text: &str, width: usize) -> String {
-    text.chars().take(width).collect()
+    let mut used = 0;
+    let fits = |letter: &char| {
+        used += UnicodeWidthChar::width(*letter).unwrap_or(0);
+        used <= width
+    };
+    text.chars().take_while(fits).collect()
 }
 
 #[cfg(test)]
@@ -156,9 +162,9 @@ mod tests {
         );
         assert_eq!(
             lines(&COLUMNS, &rows(), Some(40)),
-            "id          model       outcome     steps\n\
-             ep-0123456  vllm/a-mo…  resolved        5\n\
-             ep-abcdefa  ollama/sh…  unresolved     12"
+            "id         model      outcome     steps\n\
+             ep-012345  vllm/a-m…  resolved        5\n\
+             ep-abcdef  ollama/s…  unresolved     12"
         );
         assert_eq!(
             lines(&COLUMNS, &rows(), Some(30)),

@@ -36,8 +36,7 @@ const GRACE: Duration = Duration::from_secs(30);
 const CUT_PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Args)]
-#[command(
-    after_help = "Running the same file again resumes the campaign. In a complete \
+#[command(after_help = "Running the same file again resumes the campaign. In a complete \
 campaign, it tries again only episodes that faulted for a reason that may have passed. The \
 first Ctrl-C lets running episodes finish, the second one stops at once. The campaign stays \
 resumable in both cases. While it runs, `synthd status`, `watch`, `pause` and the other \
@@ -46,8 +45,7 @@ commands of the daemon reach it over its socket.
 Examples:
   synthd run config/quickstart.toml
   synthd run campaign.toml --dry-run
-  synthd run campaign.toml --data-dir /data/synthd --json > result.json"
-)]
+  synthd run campaign.toml --data-dir /data/synthd --json > result.json")]
 pub(super) struct RunArgs {
     /// The campaign file
     campaign: PathBuf,

@@ -21,8 +21,8 @@ use synthd_actors::quality::{Publish, QualityHandle, QualityTools};
 
 #[derive(Args)]
 #[command(
-    after_help = "Every episode that was judged is in it, as the campaign's own [quality] and
-[dataset] say; the campaign stays as it is and can go on. A version that would
+    after_help = "Every episode that was judged is in it, as the campaign's own [quality] and \
+[dataset] say; the campaign stays as it is and can go on. A version that would \
 say the same as the newest is not written again.
 
 Examples:

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use synthd_actors::model::Money;
 
 #[derive(Args)]
-#[command(after_help = "open: never settled, because its call is on its way or was killed.
-unknown: settled in full, because nobody knew what the call cost.
+#[command(after_help = "open: never settled, because its call is on its way or was killed. \
+unknown: settled in full, because nobody knew what the call cost. \
 over: cost more than its worst case; its campaign stops until it is corrected.
 
 Examples:

@@ -15,10 +15,10 @@ use synthd_actors::ports::Clock;
 
 #[derive(Args)]
 #[command(
-    after_help = "A file has one call a line, as CSV with the header `id,cost_usd` or as JSON
-lines with those keys. An id is a hold's, a call's, or the provider's own, as
-`synthd money list --json` shows them. Lines of other calls are left alone.
-Every correction is kept with who, when and why; sums and caps follow. The data
+    after_help = "A file has one call a line, as CSV with the header `id,cost_usd` or as JSON \
+lines with those keys. An id is a hold's, a call's, or the provider's own, as \
+`synthd money list --json` shows them. Lines of other calls are left alone. \
+Every correction is kept with who, when and why; sums and caps follow. The data \
 directory must not be in use.
 
 Examples:

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "The copy is consistent, checked and in one file; datasets are not part of it. An
+    after_help = "The copy is consistent, checked and in one file; datasets are not part of it. An \
 engine that writes the store meanwhile is not held up.
 
 Examples:

@@ -13,9 +13,9 @@ use synthd_actors::ports::Clock;
 
 #[derive(Args)]
 #[command(
-    after_help = "Without a file the store goes on with what is left of it. What was there is put
-aside in the data directory; nothing is deleted. What synthd.db-mark knows to be
-spent and the store lacks is told first: with --charge-missing it counts as
+    after_help = "Without a file the store goes on with what is left of it. What was there is put \
+aside in the data directory; nothing is deleted. What synthd.db-mark knows to be \
+spent and the store lacks is told first: with --charge-missing it counts as \
 spent, so that no cap is passed, and `synthd money list --adjustments` shows it.
 
 Examples:

@@ -10,8 +10,8 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "Every page, sum and body is read, and compared with synthd.db-mark, which knows
-how far the store had come. Nothing is changed. Exit code 1 where something is
+    after_help = "Every page, sum and body is read, and compared with synthd.db-mark, which knows \
+how far the store had come. Nothing is changed. Exit code 1 where something is \
 wrong or missing.
 
 Examples:
