@@ -78,7 +78,7 @@ enum Command {
     /// Resume a paused or stopped campaign
     #[command(after_help = "Example:\n  synthd resume quickstart")]
     Resume(verbs::CampaignArgs),
-    /// End a campaign; what was done is kept, and its file may be submitted again
+    /// End a campaign; what was done is kept
     #[command(after_help = "Example:\n  synthd cancel quickstart")]
     Cancel(verbs::CampaignArgs),
     /// Refuse new work and wait until running episodes have finished

@@ -60,12 +60,12 @@ mod tests {
     #[test]
     fn every_glob_must_match() {
         assert_eq!(found(&["**"], &[]), [""; 0]);
-        assert_eq!(found(&["debugging/*"], &["shell/*"]), [""; 0]);
-        let told = found(&["debugging/*", "debuging/*"], &["shel/*"]);
+        assert_eq!(found(&["debugging/*"], &["git/*"]), [""; 0]);
+        let told = found(&["debugging/*", "debuging/*"], &["secruity/*"]);
         assert_eq!(told.len(), 2, "{told:#?}");
         assert!(told[0].contains("[tasks] templates: \"debuging/*\" matches no template"));
         assert!(told[0].contains("did you mean \"debugging/*\"?"), "{}", told[0]);
-        assert!(told[1].contains("[tasks] exclude: \"shel/*\""), "{}", told[1]);
+        assert!(told[1].contains("[tasks] exclude: \"secruity/*\""), "{}", told[1]);
         let told = found(&["nothing/here"], &[]);
         assert_eq!(told.len(), 1, "{told:#?}");
         assert!(told[0].contains("SYN-0104"), "{}", told[0]);

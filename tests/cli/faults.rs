@@ -54,7 +54,7 @@ impl Mended {
         let own = text(name, &[], "tests/sum");
         let own = own.replace("max_turns = 8", "max_turns = 8\nattempts = 1");
         format!(
-            "{own}[providers.local]\ndialect = \"vllm\"\nbase_url = \"{}\"\n\
+            "{own}[providers.local]\ndialect = \"vllm\"\nbase_url = \"{}\"\nfree = true\n\
              [[models]]\nname = \"local/m\"\n",
             self.host.url()
         )
