@@ -13,16 +13,18 @@ use std::process::ExitCode;
 use synthd_actors::model::Money;
 
 #[derive(Args)]
-#[command(after_help = "open: never settled, because its call is on its way or was killed. \
-unknown: settled in full, because nobody knew what the call cost. \
-over: cost more than its worst case; its campaign stops until it is corrected.
+#[command(after_help = "A hold is shown with its state:
+  open     never settled: its call is still open, or was killed
+  unknown  settled in full: nobody knew what the call cost
+  over     the call cost more than its worst case; its campaign stops until the
+           hold is corrected
 
 Examples:
   synthd money list
   synthd money list --campaign paid --json | jq '.holds[].request_id'
   synthd money list --adjustments")]
 pub(in crate::cli) struct ListArgs {
-    /// Only this campaign's
+    /// Only holds of this campaign
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
     /// Settled and corrected ones, too
