@@ -268,6 +268,11 @@ impl CampaignConfig {
     /// would not be comparable. The plan may grow and the budget, concurrency, prices and
     /// model list may change.
     pub fn identity(&self) -> String {
+        digest_of(&["campaign-identity", &self.fixed().to_string()])
+    }
+
+    /// The settings that the identity is made of.
+    pub fn fixed(&self) -> serde_json::Value {
         let mut fixed = serde_json::json!({
             "seed": self.seed,
             "backend": self.backend,
@@ -282,7 +287,7 @@ impl CampaignConfig {
         if !self.images.is_empty() {
             fixed["images"] = serde_json::json!(self.images);
         }
-        digest_of(&["campaign-identity", &fixed.to_string()])
+        fixed
     }
 
     /// What may be spent.

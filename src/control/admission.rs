@@ -1,5 +1,6 @@
 //! How a campaign gets in: what `run`, `submit` and a restarted daemon have in common.
 
+use super::changes::changed_keys;
 use crate::config;
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
@@ -30,10 +31,10 @@ pub async fn admit(
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
     let mut digests = ready(engine, catalog, config, known.as_ref(), told).await?;
     // Of templates that are not selected now, too: they may be again.
-    digests.extend(known.map(|record| record.images).unwrap_or_default());
+    digests.extend(known.iter().flat_map(|record| record.images.clone()));
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
     let submitted = engine.handle.submit_again(config.clone(), source, reopen).await;
-    submitted.map_err(|error| refused(&error, &config))
+    submitted.map_err(|error| refused(&error, &config, known.as_ref()))
 }
 
 /// The digests of its images, where nothing keeps it from beginning.
@@ -128,10 +129,13 @@ fn nothing_to_retry(error: &SubmitError, faults: &FaultCounts) -> Error {
     Error::new(Code::NothingToRetry, error.to_string()).hint(hint)
 }
 
-fn refused(error: &SubmitError, config: &CampaignConfig) -> Error {
+fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&CampaignRecord>) -> Error {
     match error {
-        SubmitError::Prepare(PrepareError::Changed(_)) => {
-            Error::new(Code::CampaignChanged, error.to_string())
+        SubmitError::Prepare(PrepareError::Changed(name)) => {
+            let keys = known.map(|known| changed_keys(known, config)).unwrap_or_default();
+            let keys: String = keys.iter().map(|line| format!("\n  {line}")).collect();
+            let what = format!("campaign {name} was made with other settings{keys}");
+            Error::new(Code::CampaignChanged, what)
                 .hint("give the campaign another name, or another --data-dir")
         }
         SubmitError::Prepare(PrepareError::NothingToRetry(_, faults)) => {

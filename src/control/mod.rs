@@ -10,6 +10,7 @@
 
 mod actor;
 mod admission;
+mod changes;
 pub mod client;
 mod console;
 mod desk;

@@ -1,0 +1,73 @@
+//! What has changed in the settings that a campaign keeps under its name.
+
+use crate::config;
+use serde_json::Value;
+use synthd_actors::model::{CampaignConfig, CampaignRecord};
+
+/// A line for each key: the old value and the new one. Nothing where the stored text reads the
+/// same now: then a default has changed.
+pub(super) fn changed_keys(known: &CampaignRecord, now: &CampaignConfig) -> Vec<String> {
+    let Ok(before) = config::parse_campaign("the stored campaign", &known.config) else {
+        return vec!["the stored file cannot be read by this version".to_owned()];
+    };
+    let mut lines = Vec::new();
+    compare("", &before.config.fixed(), &now.fixed(), &mut lines);
+    lines
+}
+
+fn compare(path: &str, before: &Value, now: &Value, lines: &mut Vec<String>) {
+    match (before, now) {
+        (Value::Object(old), Value::Object(new)) if !is_duration(before) => {
+            let keys: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            for key in keys {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                let of = |map: &serde_json::Map<String, Value>| map.get(key).cloned();
+                let (old, new) = (of(old).unwrap_or_default(), of(new).unwrap_or_default());
+                compare(&path, &old, &new, lines);
+            }
+        }
+        _ if before == now => {}
+        _ => lines.push(format!("{path}: was {}, is {}", shown(before), shown(now))),
+    }
+}
+
+fn is_duration(value: &Value) -> bool {
+    value.get("secs").is_some() && value.get("nanos").is_some()
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "not set".to_owned(),
+        value if is_duration(value) => {
+            let millis = value["nanos"].as_u64().unwrap_or_default() / 1_000_000;
+            match millis {
+                0 => format!("{} s", value["secs"]),
+                millis => format!("{} s {millis} ms", value["secs"]),
+            }
+        }
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_key_is_named_with_both_values() {
+        let before = serde_json::json!({ "seed": 7, "same": [1], "episode": { "max_turns": 40,
+            "timeout": { "secs": 30, "nanos": 0 } } });
+        let now = serde_json::json!({ "seed": 8, "same": [1], "images": { "a": "b" },
+            "episode": { "max_turns": 40, "timeout": { "secs": 60, "nanos": 500_000_000 } } });
+        let mut lines = Vec::new();
+        compare("", &before, &now, &mut lines);
+        assert_eq!(
+            lines,
+            [
+                "episode.timeout: was 30 s, is 60 s 500 ms",
+                "images: was not set, is {\"a\":\"b\"}",
+                "seed: was 7, is 8"
+            ]
+        );
+    }
+}
