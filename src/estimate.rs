@@ -3,7 +3,7 @@
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use synthd_actors::model::{CampaignConfig, ChatRequest, ModelConfig, Money, Task};
+use synthd_actors::model::{CampaignConfig, ModelConfig, Money};
 use synthd_actors::policy::{Asked, Assigning, Estimate, episode_estimate, shares, worst_case};
 use synthd_actors::scaffold;
 use synthd_actors::task::Catalog;
@@ -66,13 +66,15 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
         })?;
         for name in &config.scaffolds {
             let Some(opening) = scaffold::opening(config, name, &task) else { continue };
-            for (model, share, of) in shares(&Assigning::of(config), &Asked::of(&task, &opening)) {
-                let one = one_episode(config, model, &task, &opening);
+            let asked = Asked::of(&task, &opening, name);
+            for (model, share, of) in shares(&Assigning::of(config), &asked) {
+                let one = one_episode(config, model, &asked);
                 let known = found.entry(&model.name).or_default();
                 let tasks = u128::from(config.tasks.per_template) * u128::from(share);
                 known.parts += tasks * PARTS / u128::from(of.max(1));
                 known.sum = known.sum.plus(part(one, tasks, of));
-                known.first_call = known.first_call.max(model.price.worst(worst_case(&opening)));
+                known.first_call =
+                    known.first_call.max(model.price.worst(worst_case(&asked.opening_for(model))));
             }
         }
     }
@@ -110,15 +112,11 @@ fn caps(
 }
 
 /// At the most it is asked, and all who stand in for it are asked as well.
-fn one_episode(
-    config: &CampaignConfig,
-    model: &ModelConfig,
-    task: &Task,
-    opening: &ChatRequest,
-) -> Estimate {
+fn one_episode(config: &CampaignConfig, model: &ModelConfig, asked: &Asked<'_>) -> Estimate {
     let kept = config.sandbox.limits.output_kept;
     let of = |model: &ModelConfig| {
-        episode_estimate(&model.price, opening, task.expected_steps, &config.episode, kept)
+        let opening = asked.opening_for(model);
+        episode_estimate(&model.price, &opening, asked.expected_steps, &config.episode, kept)
     };
     let others: BTreeSet<&String> = model.standing.fallback.all().collect();
     let others = others.into_iter().filter_map(|name| config.model(name));

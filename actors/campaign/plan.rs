@@ -114,8 +114,8 @@ impl Planner {
     fn assigned(&self, task: &Task, turn: u64) -> Vec<&str> {
         let config = &self.config;
         let first = config.scaffolds.first();
-        let opening = first.and_then(|name| scaffold::opening(config, name, task));
-        let Some(opening) = opening else { return Vec::new() };
-        assign(&Assigning::of(config), &Asked::of(task, &opening), turn)
+        let opening = first.and_then(|name| Some((name, scaffold::opening(config, name, task)?)));
+        let Some((first, opening)) = opening else { return Vec::new() };
+        assign(&Assigning::of(config), &Asked::of(task, &opening, first), turn)
     }
 }

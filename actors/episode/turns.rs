@@ -6,8 +6,9 @@ use super::phase::Phase;
 use super::repeat::repeats;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
-    ActionType, ChatReply, Entry, ExecReport, ExecRequest, Fault, FaultKind, Fingerprint,
-    FinishReason, Message, Scan, Step, StepAction, StepState, StopReason, Turn, WORKSPACE,
+    ActionType, ChatReply, ChatRequest, Entry, ExecReport, ExecRequest, Fault, FaultKind,
+    Fingerprint, FinishReason, Message, Scan, Step, StepAction, StepState, StopReason, Turn,
+    WORKSPACE,
 };
 use crate::pool::Lease;
 use crate::ports::{CallContext, Stage};
@@ -207,6 +208,7 @@ impl<'a> Acting<'a> {
                 attempt: orders.attempt,
                 model: self.model.clone(),
                 request: Arc::new(orders.scaffold.request(&self.history)),
+                sample: 0,
                 context: CallContext {
                     episode: orders.plan.id.clone(),
                     stage: Some(Stage {
@@ -330,7 +332,8 @@ impl<'a> Acting<'a> {
             cost: called.cost,
             duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
-        let first = || Box::new(self.orders.scaffold.request(&self.history));
+        let first = || Box::new(ChatRequest::clone(&called.request));
+        let opening = (index == 0).then(first);
         Turn {
             step,
             reply: called.reply,
@@ -339,7 +342,7 @@ impl<'a> Acting<'a> {
             changes,
             calls: called.tries,
             model: Some(called.model).filter(|model| *model != self.orders.plan.model),
-            opening: (index == 0).then(first),
+            opening,
         }
     }
 

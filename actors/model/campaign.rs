@@ -1,8 +1,8 @@
 //! A campaign as the engine runs it: validated, without options that mean "unset".
 
 use super::{
-    Ability, AgentProgram, CampaignName, Caps, Money, Price, SOONEST, SandboxSpec, Standing,
-    digest_of,
+    Ability, AgentProgram, CampaignName, Caps, Money, Price, SOONEST, Sampling, SandboxSpec,
+    Standing, digest_of,
 };
 use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ pub struct TaskSelection {
     pub per_template: u32,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
     /// `<provider>/<model>`, for example `scripted/oracle`.
     pub name: String,
@@ -102,6 +102,9 @@ pub struct ModelConfig {
     /// What it is asked for, how often, and who is asked instead.
     #[serde(default, skip_serializing_if = "Standing::is_usual")]
     pub standing: Standing,
+    /// How scaffolds of the engine's own ask it.
+    #[serde(default, skip_serializing_if = "Sampling::is_usual")]
+    pub sampling: Sampling,
 }
 
 /// A campaign whose calls are answered again.
@@ -286,6 +289,12 @@ impl CampaignConfig {
         }
         if !self.images.is_empty() {
             fixed["images"] = serde_json::json!(self.images);
+        }
+        let said = |model: &&ModelConfig| !model.sampling.is_usual();
+        let sampling: BTreeMap<&str, &Sampling> =
+            self.models.iter().filter(said).map(|m| (m.name.as_str(), &m.sampling)).collect();
+        if !sampling.is_empty() {
+            fixed["sampling"] = serde_json::json!(sampling);
         }
         fixed
     }

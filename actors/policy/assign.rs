@@ -7,6 +7,8 @@ use crate::model::{
     Money, SOONEST, Task, TaskId, digest_of,
 };
 use crate::policy::{episode_estimate, likely_length};
+use crate::scaffold::External;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// What a choice goes by.
@@ -25,6 +27,8 @@ pub struct Asked<'a> {
     pub difficulty: Difficulty,
     pub expected_steps: (u32, u32),
     pub opening: &'a ChatRequest,
+    /// By a scaffold of the engine's own, which asks each model in the model's way.
+    pub own: bool,
 }
 
 impl<'a> Assigning<'a> {
@@ -41,9 +45,17 @@ impl<'a> Assigning<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub fn of(task: &'a Task, opening: &'a ChatRequest) -> Self {
+    pub fn of(task: &'a Task, opening: &'a ChatRequest, scaffold: &str) -> Self {
         let (id, difficulty, expected_steps) = (&task.id, task.difficulty, task.expected_steps);
-        Self { id, difficulty, expected_steps, opening }
+        Self { id, difficulty, expected_steps, opening, own: !External::is(scaffold) }
+    }
+
+    /// The request that a model would be asked first.
+    pub fn opening_for(&self, model: &ModelConfig) -> Cow<'a, ChatRequest> {
+        match self.own && !model.sampling.is_usual() {
+            true => Cow::Owned(model.sampling.over(self.opening, 0)),
+            false => Cow::Borrowed(self.opening),
+        }
     }
 }
 
@@ -124,16 +136,17 @@ impl<'a> Assigning<'a> {
     /// By what an episode likely costs. Where none reads as much as it likely becomes, the one
     /// that reads the most.
     fn cheapest(&self, models: &[&'a ModelConfig], task: &Asked<'_>) -> Option<&'a ModelConfig> {
-        let length = likely_length(task.opening, task.expected_steps);
+        let length =
+            |model: &ModelConfig| likely_length(&task.opening_for(model), task.expected_steps);
         let reads = |model: &ModelConfig| model.context.unwrap_or(u64::MAX);
-        let able = models.iter().filter(|model| reads(model) >= length);
+        let able = models.iter().filter(|model| reads(model) >= length(model));
         let cheapest = able.min_by_key(|model| self.costs(model, task));
         cheapest.or_else(|| models.iter().max_by_key(|model| reads(model))).copied()
     }
 
     fn costs(&self, model: &ModelConfig, task: &Asked<'_>) -> Money {
-        let (opening, steps) = (task.opening, task.expected_steps);
-        episode_estimate(&model.price, opening, steps, self.limits, self.output_kept).likely
+        let (opening, steps) = (task.opening_for(model), task.expected_steps);
+        episode_estimate(&model.price, &opening, steps, self.limits, self.output_kept).likely
     }
 }
 
@@ -163,7 +176,8 @@ mod tests {
         let limits = EpisodeLimits::default();
         let by = Assigning { how, models, needs: &needs, seed: 1, limits: &limits, output_kept: 0 };
         let (id, opening) = (TaskId("a@1".to_owned()), opening(bytes));
-        let task = Asked { id: &id, difficulty, expected_steps: (1, 1), opening: &opening };
+        let task =
+            Asked { id: &id, difficulty, expected_steps: (1, 1), opening: &opening, own: true };
         assign(&by, &task, 0).into_iter().map(str::to_owned).collect()
     }
 

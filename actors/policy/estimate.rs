@@ -54,7 +54,12 @@ pub fn worst_case(request: &ChatRequest) -> Usage {
         .map(|t| t.name.len() + t.description.len() + t.parameters.to_string().len() + 16)
         .sum();
     let overhead = if request.tools.is_empty() { 0 } else { TOOLS_OVERHEAD };
-    Usage::of((messages + tools) as u64 + overhead, u64::from(request.max_output_tokens))
+    // Some of it, such as the schema of an answer, is read like a message.
+    let extra = match request.settings.extra.is_empty() {
+        true => 0,
+        false => serde_json::json!(request.settings.extra).to_string().len(),
+    };
+    Usage::of((messages + tools + extra) as u64 + overhead, u64::from(request.max_output_tokens))
 }
 
 /// What a call is counted as while it is on its way, where tokens a minute are limited.

@@ -2,7 +2,8 @@
 
 use crate::model::{
     ActionType, PlannedEpisode, ROW_SCHEMA, RowAction, RowCheck, RowState, RowStep,
-    RowVerification, Step, StopReason, Task, TrajectoryRow, Turn, Verdict, returns_to_go, rewards,
+    RowVerification, Sampling, Step, StopReason, Task, TrajectoryRow, Turn, Verdict, returns_to_go,
+    rewards,
 };
 use crate::model::{Attempt, Fingerprint, Money, QualityPolicy};
 use std::sync::Arc;
@@ -63,7 +64,7 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
         llm_model: model.to_owned(),
         llm_provider: provider.to_owned(),
         scaffold: judged.plan.scaffold.clone(),
-        sampling: None,
+        sampling: sampling(judged),
         prompt_digest: None,
         sample: 0,
         sandbox: judged.fingerprint.clone(),
@@ -80,6 +81,12 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
         canary: judged.task.canary.clone(),
         created_at: stamp,
     }
+}
+
+/// Of the request that the episode opened with.
+fn sampling(judged: &Judgement) -> Option<String> {
+    let opening = judged.turns.first()?.opening.as_deref()?;
+    serde_json::to_string(&Sampling::of(opening)).ok()
 }
 
 fn final_result(verdict: &Verdict) -> &'static str {

@@ -13,7 +13,7 @@ use super::messages::{Call, Called};
 use super::route::{Choice, declined, failure_of};
 use super::slot::MOST_WAITED;
 use super::ticket::{Office, Wish, while_wanted};
-use crate::model::{CallFault, ChatReply, Fault, FaultKind, Money};
+use crate::model::{CallFault, ChatReply, ChatRequest, Fault, FaultKind, Money};
 use crate::policy::{Decision, Retry, backoff, worst_case};
 use crate::ports::{CallContext, ChatModel};
 use std::sync::Arc;
@@ -35,7 +35,9 @@ pub(super) async fn perform(
     let mut so_far = SoFar::default();
     loop {
         so_far.asked.push(choice.slot.config.name.clone());
-        let errand = Errand { account, choice: &choice, call, office, unwanted };
+        // Each model is asked in its own way.
+        let request = choice.slot.config.sampling.asked(&call.request, call.sample);
+        let errand = Errand { account, choice: &choice, call, request, office, unwanted };
         let answer = errand.ask(&mut so_far).await;
         let failure = match &answer {
             Ok(reply) => declined(reply),
@@ -50,7 +52,8 @@ pub(super) async fn perform(
             None => {
                 let SoFar { cost, took, tries, .. } = so_far;
                 let model = choice.slot.config.name.clone();
-                return Ok(Called { reply: answer?, model, cost, tries, took });
+                let request = errand.request;
+                return Ok(Called { reply: answer?, request, model, cost, tries, took });
             }
         }
     }
@@ -64,11 +67,13 @@ pub(super) async fn perform_once(
     unwanted: &CancellationToken,
 ) -> Result<Called, Fault> {
     let choice = Choice { slot: account.slot(&call.model)?, why: String::new() };
-    let errand = Errand { account, choice: &choice, call, office, unwanted };
+    let request = choice.slot.config.sampling.asked(&call.request, call.sample);
+    let errand = Errand { account, choice: &choice, call, request, office, unwanted };
     let Attempted { reply, cost, took, .. } =
         errand.attempt(&call.context, call.limit, &[]).await?;
     let reply = reply.map_err(|failure| failure.fault)?;
-    Ok(Called { reply, model: call.model.clone(), cost, tries: 1, took })
+    let request = errand.request;
+    Ok(Called { reply, request, model: call.model.clone(), cost, tries: 1, took })
 }
 
 /// What a call has taken, whoever was asked.
@@ -94,6 +99,8 @@ struct Errand<'a> {
     account: &'a Arc<Account>,
     choice: &'a Choice,
     call: &'a Call,
+    /// As this model is asked.
+    request: Arc<ChatRequest>,
     office: &'a Office,
     unwanted: &'a CancellationToken,
 }
@@ -159,7 +166,7 @@ impl Errand<'_> {
         limit: Duration,
         asked: &[String],
     ) -> Result<Attempted, Fault> {
-        let (place, worst) = (self.call.place(context.retry), worst_case(&self.call.request));
+        let (place, worst) = (self.call.place(context.retry), worst_case(&self.request));
         let wish = Wish { place, why: &self.choice.why, worst, asked };
         let slot = &self.choice.slot;
         let ticket = self.office.ticket(self.account, slot, wish, self.unwanted).await?;
@@ -180,7 +187,7 @@ impl Errand<'_> {
         left: Duration,
     ) -> (Result<ChatReply, CallFault>, Duration) {
         let started = Instant::now();
-        let answer = timeout(left, model.complete(&self.call.request, context));
+        let answer = timeout(left, model.complete(&self.request, context));
         let reply = match while_wanted(self.unwanted, answer).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(out_of_time().into())),
             Err(unwanted) => Err(unwanted.into()),

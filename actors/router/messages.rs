@@ -30,6 +30,8 @@ pub struct Call {
     /// The one that the episode is planned for, or that has answered it so far.
     pub model: String,
     pub request: Arc<ChatRequest>,
+    /// Which of the task's samples asks.
+    pub sample: u32,
     pub context: CallContext,
     /// How long the model may take for its answer. Waiting for money, limits and the next try,
     /// and tries that failed, do not count: they are not the agent's doing.
@@ -54,9 +56,11 @@ impl Call {
 pub struct Route(pub(super) CampaignName);
 
 /// An answer with what it took.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Called {
     pub reply: ChatReply,
+    /// As the model that gave it was asked.
+    pub request: Arc<ChatRequest>,
     /// Who gave it: to be asked for the rest of the episode.
     pub model: String,
     /// Of every try, failed ones at their full hold.

@@ -185,6 +185,7 @@ impl Scene {
             attempt: Attempt(1),
             model: "till/one".to_owned(),
             request: Arc::new(request),
+            sample: 0,
             context: CallContext {
                 episode: EpisodeId(format!("e{}", asker.episode)),
                 stage: None,

@@ -19,6 +19,11 @@ impl External {
     /// Before the program's own name.
     pub const PREFIX: &'static str = "external/";
 
+    /// Whether a scaffold of that name is such a program's.
+    pub fn is(name: &str) -> bool {
+        name.starts_with(Self::PREFIX)
+    }
+
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned() }
     }

@@ -4,14 +4,13 @@
 use super::{FormatError, Observed, ParsedAction, Scaffold};
 use crate::model::{
     ActionType, ChatReply, ChatRequest, Deed, ExecEnd, ExecReport, FinishReason, Message, Role,
-    StepAction, Task, ToolCall, ToolSchema, WORKSPACE,
+    StepAction, Task, ToolCall, ToolSchema, USUAL_OUTPUT_TOKENS, WORKSPACE,
 };
 use serde_json::json;
 
 /// The output line that ends an episode.
 const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 const TOOL: &str = "bash";
-const MAX_OUTPUT_TOKENS: u32 = 4_096;
 
 /// The scaffold itself; it has no state.
 pub struct Minimal;
@@ -37,7 +36,7 @@ impl Scaffold for Minimal {
             settings: Default::default(),
             messages: history.to_vec(),
             tools: vec![tool_schema()],
-            max_output_tokens: MAX_OUTPUT_TOKENS,
+            max_output_tokens: USUAL_OUTPUT_TOKENS,
         }
     }
 

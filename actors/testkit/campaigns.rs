@@ -108,5 +108,6 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
         requests_per_minute: None,
         endpoint: None,
         standing: Standing::default(),
+        sampling: Default::default(),
     }
 }

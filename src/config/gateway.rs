@@ -7,6 +7,7 @@ use super::raw::RawBudget;
 use super::raw_models::{RawModel, RawProvider};
 use super::reader::Reader;
 use super::routing;
+use super::sampling;
 use super::section::Section;
 use super::units::{duration, seconds};
 use super::values::{Fault, Read, text, whole};
@@ -92,6 +93,9 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
     root.finish();
     validate::check_model_names(&models, reader);
     validate::check_budgets(&budget, &models, reader);
+    let hint = "leave it out: clients say themselves how they ask; `[gateway] max_output_tokens` \
+                is for those that name no cap";
+    models.iter().for_each(|model| sampling::refuse(model, hint, reader));
     routing::check(&models, None, offer, reader);
     providers::check(&providers, &models, offer, reader);
     let listen = listen.into_option().and_then(|text| self::listen(&text).ok());

@@ -3,6 +3,7 @@
 
 use super::names::{self, DIALECTS, Offer};
 use super::raw::List;
+use super::raw_sampling::RawSampling;
 use super::reader::Field;
 use super::section::Section;
 use super::source::Span;
@@ -51,6 +52,7 @@ pub(super) struct RawModel {
     pub(super) budget: Field<Money>,
     pub(super) fallback: RawFallback,
     pub(super) context: Field<u64>,
+    pub(super) sampling: RawSampling,
     /// None where the key is absent.
     pub(super) price: Option<RawPrice>,
 }
@@ -109,6 +111,7 @@ impl RawModel {
             budget: section.optional("budget_usd", money),
             fallback: RawFallback::read(section.section("fallback")),
             context: section.optional("context", whole(1_024..=100_000_000)),
+            sampling: RawSampling::read(&mut section),
             price: RawPrice::read(section.section("price")),
         };
         section.finish();

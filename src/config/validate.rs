@@ -9,6 +9,7 @@ use super::raw_agents::RawAgent;
 use super::raw_models::{RawModel, RawProvider};
 use super::reader::{Field, Reader};
 use super::routing;
+use super::sampling::{self, Asks};
 use super::source::Span;
 use super::suggest;
 use super::units::show_bytes;
@@ -67,6 +68,7 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     routing::check(&raw.models, Some(&raw.routing), offer, reader);
     check_budgets(&raw.budget, &raw.models, reader);
     providers::check(&raw.providers, &raw.models, offer, reader);
+    check_sampling(raw, offer, reader);
     check_exclude(&raw.tasks, reader);
     check_output(&raw.sandbox, reader);
     check_image(&raw.sandbox, reader);
@@ -123,6 +125,28 @@ fn check_budget(budget: &Field<Money>, reader: &Reader) {
     if budget.is_zero() {
         let fault = Fault::new("a budget of nothing stops the campaign before its first call");
         reader.value(span, fault.hint("leave `[budget]` out for no cap"));
+    }
+}
+
+/// Programs of the user's own say themselves how they ask.
+fn check_sampling(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+    let scaffolds = raw.scaffolds.given().into_iter().flatten();
+    let mut all = scaffolds.map(|(name, _)| scaffold::External::is(name)).peekable();
+    let programs = all.peek().is_some() && all.all(|is| is);
+    for model in &raw.models {
+        if programs {
+            let hint = "leave it out: the programs of `[agents]` say themselves how they ask";
+            sampling::refuse(model, hint, reader);
+            continue;
+        }
+        let name = model.name.clone().or(String::new());
+        let endpoint = providers::endpoint(&name, &raw.providers, offer);
+        let asks = Asks {
+            dialect: endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str()),
+            priced: !price(model, &name, &raw.providers, offer).is_free(),
+            replays: providers::recorded(&name, &raw.providers).is_some(),
+        };
+        sampling::check(model, &asks, reader);
     }
 }
 
@@ -265,8 +289,9 @@ fn tasks(raw: RawTasks) -> TaskSelection {
     }
 }
 
-pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
-    let price = raw.price.as_ref().and_then(|price| {
+/// What it says, or else what the table says.
+fn price(raw: &RawModel, name: &str, providers: &[RawProvider], offer: &Offer<'_>) -> Price {
+    let own = raw.price.as_ref().and_then(|price| {
         let of = |field: &Field<Money>| field.given().copied();
         let (input, output) = (of(&price.input)?, of(&price.output)?);
         let rates = Rates {
@@ -278,14 +303,20 @@ pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>)
         };
         Some(Price { rates, tiers: Vec::new() })
     });
+    let listed = || Some(providers::listed(name, providers, offer)?.price.clone());
+    own.or_else(listed).unwrap_or_default()
+}
+
+pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
     let name = raw.name.clone().or(String::new());
     let listed = providers::listed(&name, providers, offer);
     let standing = routing::standing(&raw, listed);
-    let context = raw.context.into_option().or_else(|| listed?.context);
+    let context = raw.context.given().copied().or_else(|| listed?.context);
     ModelConfig {
         standing,
         endpoint: providers::endpoint(&name, providers, offer),
-        price: price.or_else(|| Some(listed?.price.clone())).unwrap_or_default(),
+        price: price(&raw, &name, providers, offer),
+        sampling: raw.sampling.sampling(),
         context,
         recorded: providers::recorded(&name, providers),
         name,

@@ -93,6 +93,21 @@ pub(super) fn thousandths(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -
     }
 }
 
+/// A number with decimals, within `range`.
+pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Read<f64> {
+    move |value| {
+        let text = match value {
+            DeValue::Float(number) => number.as_str().to_owned(),
+            DeValue::Integer(number) => whole_number(number)?.to_string(),
+            other => return Err(not_a_number("a number", other)),
+        };
+        match text.parse::<f64>() {
+            Ok(number) if range.contains(&number) => Ok(number),
+            _ => Err(out_of_range(&text, &range, f64::to_string)),
+        }
+    }
+}
+
 fn not_a_number(expected: &str, found: &DeValue<'_>) -> Fault {
     let fault = Fault::expected(expected, found);
     match found {

@@ -92,6 +92,7 @@ fn settings(json: &Value) -> Result<Settings, Refusal> {
         tool_choice: choice(&json["tool_choice"])?,
         parallel_calls: json["parallel_tool_calls"].as_bool(),
         end_user: end_user(&[&json["safety_identifier"], &json["user"]])?,
+        ..Settings::default()
     })
 }
 

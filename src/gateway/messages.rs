@@ -76,6 +76,7 @@ fn settings(json: &Value) -> Result<Settings, Refusal> {
         },
         parallel_calls: choice["disable_parallel_tool_use"].as_bool().map(|disabled| !disabled),
         end_user: end_user(&[&json["metadata"]["user_id"]])?,
+        ..Settings::default()
     })
 }
 

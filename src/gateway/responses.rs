@@ -66,6 +66,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
             tool_choice: choice(&json["tool_choice"])?,
             parallel_calls: json["parallel_tool_calls"].as_bool(),
             end_user: end_user(&[&json["safety_identifier"], &json["user"]])?,
+            ..Settings::default()
         },
     })
 }

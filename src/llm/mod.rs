@@ -3,6 +3,7 @@
 
 mod anthropic;
 mod events;
+mod extra;
 mod faults;
 #[cfg(test)]
 mod fuzz;

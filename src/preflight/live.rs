@@ -105,6 +105,7 @@ async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<Ca
         attempt,
         model: model.to_owned(),
         request: Arc::new(request),
+        sample: 0,
         context: CallContext {
             episode,
             stage: None,

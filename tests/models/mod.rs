@@ -19,6 +19,7 @@ mod overrun;
 mod reconcile;
 mod redaction;
 mod replay;
+mod sampling;
 mod strangers;
 
 use host::Host;

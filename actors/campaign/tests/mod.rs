@@ -13,6 +13,7 @@ mod restarts;
 mod retries;
 mod routing;
 mod runs;
+mod sampling;
 mod sharing;
 
 use crate::model::{

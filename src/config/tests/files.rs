@@ -79,15 +79,17 @@ fn the_reference_has_every_key_and_no_other() {
     let text = switched_on(&read("reference.toml"));
     let mut written = written(&text);
     // Below these the keys are the user's own.
-    let own = ["sandbox.images.", "networks.", "providers.", "agents."];
+    let own = ["sandbox.images.", "networks.", "providers.", "agents.", "models.extra."];
     written.retain(|key| !own.iter().any(|above| key.starts_with(above)));
     assert_eq!(written, flat(campaign_keys()));
-    // A runtime is for containers only, a difficulty for tasks that are assigned by it, and a
-    // fallback for two models.
+    // A runtime is for containers only, a difficulty for tasks that are assigned by it, a
+    // fallback for two models, and no scripted model is asked in one way or another.
     let changes = [
         ("\"namespace\"", "\"docker\""),
         ("assign = \"cross\"", "assign = \"difficulty\""),
         ("reserve = true", "reserve = false"),
+        ("name = \"scripted/oracle\"", "name = \"openrouter/some\""),
+        ("thinking_budget = 2048\n", ""),
     ];
     let text = changes.into_iter().fold(text, |text, (from, to)| text.replace(from, to));
     let config = campaign(&format!("{text}\n[[models]]\nname = \"scripted/echo\"\n"));

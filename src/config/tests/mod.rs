@@ -8,6 +8,7 @@ mod mistakes;
 mod odd_files;
 mod routing;
 mod rules;
+mod sampling;
 
 use super::*;
 

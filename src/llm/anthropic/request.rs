@@ -1,6 +1,7 @@
 //! A conversation as the Messages format has it.
 
 use super::assembly::FAMILY;
+use crate::llm::extra::merge;
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
@@ -29,11 +30,13 @@ pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
         body["tools"] = request.tools.iter().map(tool).collect();
     }
     set(&mut body, &request.settings);
+    think(&mut body, &request.settings);
+    merge(&mut body, &request.settings.extra);
     body
 }
 
 fn set(body: &mut Value, settings: &Settings) {
-    let Settings { temperature, top_p, stop, tool_choice, parallel_calls, end_user } = settings;
+    let Settings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } = settings;
     let mut choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!({ "type": "auto" }),
         ToolChoice::None => json!({ "type": "none" }),
@@ -57,6 +60,15 @@ fn set(body: &mut Value, settings: &Settings) {
         if let Some(value) = value {
             body[key] = value;
         }
+    }
+}
+
+fn think(body: &mut Value, settings: &Settings) {
+    if let Some(effort) = settings.reasoning_effort {
+        body["output_config"] = json!({ "effort": effort.as_str() });
+    }
+    if let Some(budget) = settings.thinking_budget {
+        body["thinking"] = json!({ "type": "enabled", "budget_tokens": budget });
     }
 }
 

@@ -1,6 +1,7 @@
 //! A conversation as generateContent has it.
 
 use super::assembly::{FAMILY, UNNAMED};
+use crate::llm::extra::merge;
 use crate::llm::named::name_of_call;
 use serde_json::{Value, json};
 use synthd_actors::model::{
@@ -26,11 +27,12 @@ pub(super) fn body(request: &ChatRequest) -> Value {
     if let Some(choice) = &request.settings.tool_choice {
         body["toolConfig"] = json!({ "functionCallingConfig": chosen(choice) });
     }
+    merge(&mut body, &request.settings.extra);
     body
 }
 
 fn settings(request: &ChatRequest) -> Value {
-    let Settings { temperature, top_p, stop, .. } = &request.settings;
+    let Settings { temperature, top_p, stop, seed, .. } = &request.settings;
     let mut config = json!({ "maxOutputTokens": request.max_output_tokens });
     if let Some(temperature) = temperature {
         config["temperature"] = json!(temperature);
@@ -40,6 +42,15 @@ fn settings(request: &ChatRequest) -> Value {
     }
     if !stop.is_empty() {
         config["stopSequences"] = json!(stop);
+    }
+    if let Some(seed) = seed {
+        config["seed"] = json!(seed);
+    }
+    if let Some(budget) = request.settings.thinking_budget {
+        config["thinkingConfig"] = json!({ "thinkingBudget": budget });
+    }
+    if let Some(effort) = request.settings.reasoning_effort {
+        config["thinkingConfig"] = json!({ "thinkingLevel": effort.as_str() });
     }
     config
 }

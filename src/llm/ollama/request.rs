@@ -1,15 +1,16 @@
 //! A conversation as Ollama has it.
 
+use crate::llm::extra::merge;
 use crate::llm::named::name_of_call;
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatRequest, Message, Role, Settings, ToolCall, ToolSchema};
+use synthd_actors::model::{ChatRequest, Effort, Message, Role, Settings, ToolCall, ToolSchema};
 
 /// The body of a request: always a stream, always with a cap and a context.
 pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
     let messages = request.messages.iter().enumerate();
     let messages: Vec<Value> =
         messages.map(|(at, one)| message(one, &request.messages[..at])).collect();
-    let Settings { temperature, top_p, stop, .. } = &request.settings;
+    let Settings { temperature, top_p, stop, seed, .. } = &request.settings;
     let mut options = json!({ "num_predict": request.max_output_tokens, "num_ctx": context });
     if let Some(temperature) = temperature {
         options["temperature"] = json!(temperature);
@@ -20,11 +21,20 @@ pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
     if !stop.is_empty() {
         options["stop"] = json!(stop);
     }
+    if let Some(seed) = seed {
+        options["seed"] = json!(seed);
+    }
     let mut body = json!({ "model": model, "messages": messages, "stream": true, "options": options,
             "truncate": false, "shift": false });
     if !request.tools.is_empty() {
         body["tools"] = request.tools.iter().map(tool).collect();
     }
+    match request.settings.reasoning_effort {
+        Some(Effort::None) => body["think"] = json!(false),
+        Some(effort) => body["think"] = json!(effort.as_str()),
+        None => {}
+    }
+    merge(&mut body, &request.settings.extra);
     body
 }
 

@@ -13,6 +13,15 @@ pub(super) enum Thought {
     BackVerbatim,
 }
 
+/// How it is told how much a model is to think.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thinking {
+    /// `reasoning_effort`, a word.
+    Word,
+    /// `reasoning`, with a word or a number of tokens.
+    Object,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::llm) struct Dialect {
     pub(super) name: &'static str,
@@ -23,6 +32,9 @@ pub(in crate::llm) struct Dialect {
     /// Whether tokens are counted in a stream only where that is asked for.
     pub(in crate::llm) asks_for_usage: bool,
     pub(super) thought: Thought,
+    pub(super) thinking: Thinking,
+    /// The field of the sampling seed.
+    pub(super) seed: &'static str,
     pub(in crate::llm) key_in: KeyIn,
     /// Whether requests that begin alike are told to be kept together.
     pub(super) cache_key: bool,
@@ -34,6 +46,8 @@ const USUAL: Dialect = Dialect {
     thought_cap: None,
     asks_for_usage: true,
     thought: Thought::Shown,
+    thinking: Thinking::Word,
+    seed: "seed",
     key_in: KeyIn::Bearer,
     cache_key: false,
 };
@@ -51,9 +65,14 @@ const ALL: [Dialect; 11] = [
     Dialect { name: "groq", cap: "max_completion_tokens", ..USUAL },
     Dialect { name: "together", ..USUAL },
     // Counts always, and refuses fields it does not know.
-    Dialect { name: "mistral", asks_for_usage: false, ..USUAL },
+    Dialect { name: "mistral", asks_for_usage: false, seed: "random_seed", ..USUAL },
     Dialect { name: "xai", ..USUAL },
-    Dialect { name: "openrouter", thought: Thought::BackVerbatim, ..USUAL },
+    Dialect {
+        name: "openrouter",
+        thought: Thought::BackVerbatim,
+        thinking: Thinking::Object,
+        ..USUAL
+    },
     Dialect { name: "vllm", ..USUAL },
     Dialect { name: "ollama", ..USUAL },
 ];

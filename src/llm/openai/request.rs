@@ -1,11 +1,12 @@
 //! A conversation as the OpenAI chat format has it.
 
 use super::assembly::FAMILY;
-use super::dialect::{Dialect, Thought};
+use super::dialect::{Dialect, Thinking, Thought};
 use crate::llm::cache_key;
+use crate::llm::extra::merge;
 use serde_json::{Map, Value, json};
 use synthd_actors::model::{
-    ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+    ChatRequest, Effort, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
 };
 
 /// The body of a request: always a stream, always with a cap.
@@ -16,8 +17,9 @@ pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Val
     body[dialect.cap] = json!(cap);
     if let Some(field) = dialect.thought_cap {
         // Both together are what was held for.
-        body[field] = json!(cap / 2);
-        body[dialect.cap] = json!(cap - cap / 2);
+        let thought = request.settings.thinking_budget.map_or(cap / 2, |budget| budget.min(cap));
+        body[field] = json!(thought);
+        body[dialect.cap] = json!(cap - thought);
     }
     if dialect.cache_key {
         body["prompt_cache_key"] = json!(cache_key(request));
@@ -28,12 +30,14 @@ pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Val
     if !request.tools.is_empty() {
         body["tools"] = request.tools.iter().map(tool).collect();
     }
-    set(&mut body, &request.settings);
+    set(&mut body, &request.settings, dialect);
+    merge(&mut body, &request.settings.extra);
     body
 }
 
-fn set(body: &mut Value, settings: &Settings) {
-    let Settings { temperature, top_p, stop, tool_choice, parallel_calls, end_user } = settings;
+fn set(body: &mut Value, settings: &Settings, dialect: &Dialect) {
+    let Settings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } = settings;
+    let seed = settings.seed;
     let choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
         ToolChoice::None => json!("none"),
@@ -47,10 +51,32 @@ fn set(body: &mut Value, settings: &Settings) {
         ("tool_choice", choice),
         ("parallel_tool_calls", parallel_calls.map(Value::from)),
         ("user", end_user.as_deref().map(Value::from)),
+        (dialect.seed, seed.map(Value::from)),
     ];
     for (key, value) in wanted {
         if let Some(value) = value {
             body[key] = value;
+        }
+    }
+    think(body, settings, dialect);
+}
+
+/// How much, as a word or as a number of tokens.
+fn think(body: &mut Value, settings: &Settings, dialect: &Dialect) {
+    let effort = settings.reasoning_effort.map(Effort::as_str);
+    match dialect.thinking {
+        Thinking::Word => {
+            if let Some(effort) = effort {
+                body["reasoning_effort"] = json!(effort);
+            }
+        }
+        Thinking::Object => {
+            if let Some(effort) = effort {
+                body["reasoning"] = json!({ "effort": effort });
+            }
+            if let Some(budget) = settings.thinking_budget {
+                body["reasoning"] = json!({ "max_tokens": budget });
+            }
         }
     }
 }

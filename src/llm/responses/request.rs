@@ -2,6 +2,7 @@
 
 use super::assembly::FAMILY;
 use crate::llm::cache_key;
+use crate::llm::extra::merge;
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatRequest, Message, Role, Settings, ToolChoice, ToolSchema};
 
@@ -16,12 +17,14 @@ pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
         body["tools"] = request.tools.iter().map(tool).collect();
     }
     set(&mut body, &request.settings);
+    merge(&mut body, &request.settings.extra);
     body
 }
 
 fn set(body: &mut Value, settings: &Settings) {
     // There is no field for sequences that end an answer.
     let Settings { temperature, top_p, tool_choice, parallel_calls, end_user, .. } = settings;
+    let effort = settings.reasoning_effort.map(|effort| json!({ "effort": effort.as_str() }));
     let choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
         ToolChoice::None => json!("none"),
@@ -34,6 +37,7 @@ fn set(body: &mut Value, settings: &Settings) {
         ("tool_choice", choice),
         ("parallel_tool_calls", parallel_calls.map(Value::from)),
         ("safety_identifier", end_user.as_deref().map(Value::from)),
+        ("reasoning", effort),
     ];
     for (key, value) in wanted {
         if let Some(value) = value {

@@ -1,0 +1,171 @@
+//! How a model is asked: what a campaign says of it, and what of that goes into a request.
+
+use super::{ChatRequest, Settings};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+
+/// The output cap of a call whose model names none.
+pub const USUAL_OUTPUT_TOKENS: u32 = 4_096;
+/// Providers take seeds of 31 bits.
+pub const MOST_SEED: u64 = 0x7fff_ffff;
+
+/// How hard a model thinks before it answers, where its family takes a word for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effort {
+    None,
+    Minimal,
+    Low,
+    Medium,
+    High,
+    Xhigh,
+    Max,
+}
+
+impl Effort {
+    pub const ALL: [Self; 7] =
+        [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Minimal => "minimal",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Xhigh => "xhigh",
+            Self::Max => "max",
+        }
+    }
+}
+
+/// What a campaign says of one model; what it leaves out is the provider's own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sampling {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top_p: Option<f64>,
+    /// Of sample 0; each further sample adds one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<Effort>,
+    /// Tokens of thinking, within the output cap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thinking_budget: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+    /// Put into the body of every request as it stands here.
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    pub extra: Map<String, Value>,
+}
+
+impl Sampling {
+    pub fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// A scaffold's request as this model is asked it for a sample.
+    pub fn asked(&self, request: &Arc<ChatRequest>, sample: u32) -> Arc<ChatRequest> {
+        match self.is_usual() {
+            true => request.clone(),
+            false => Arc::new(self.over(request, sample)),
+        }
+    }
+
+    /// The same of a request that nobody else holds.
+    pub fn over(&self, request: &ChatRequest, sample: u32) -> ChatRequest {
+        let own = &request.settings;
+        let settings = Settings {
+            temperature: self.temperature.or(own.temperature),
+            top_p: self.top_p.or(own.top_p),
+            seed: self.seed.map(|seed| of_sample(seed, sample)).or(own.seed),
+            stop: if self.stop.is_empty() { own.stop.clone() } else { self.stop.clone() },
+            reasoning_effort: self.reasoning_effort.or(own.reasoning_effort),
+            thinking_budget: self.thinking_budget.or(own.thinking_budget),
+            extra: if self.extra.is_empty() { own.extra.clone() } else { self.extra.clone() },
+            ..own.clone()
+        };
+        let max_output_tokens = self.max_output_tokens.unwrap_or(request.max_output_tokens);
+        let (messages, tools) = (request.messages.clone(), request.tools.clone());
+        ChatRequest { messages, tools, max_output_tokens, settings }
+    }
+
+    /// How a request was asked, as its record has it.
+    pub fn of(request: &ChatRequest) -> Self {
+        let Settings { temperature, top_p, seed, stop, .. } = request.settings.clone();
+        let Settings { reasoning_effort, thinking_budget, extra, .. } = request.settings.clone();
+        let max_output_tokens = Some(request.max_output_tokens);
+        Self {
+            temperature,
+            top_p,
+            seed,
+            stop,
+            reasoning_effort,
+            thinking_budget,
+            max_output_tokens,
+            extra,
+        }
+    }
+}
+
+/// Another seed for each sample.
+fn of_sample(seed: u64, sample: u32) -> u64 {
+    seed.wrapping_add(u64::from(sample)) & MOST_SEED
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Message, Role};
+    use proptest::prelude::*;
+
+    fn request() -> Arc<ChatRequest> {
+        Arc::new(ChatRequest {
+            messages: vec![Message::text(Role::User, "hello")],
+            tools: Vec::new(),
+            max_output_tokens: USUAL_OUTPUT_TOKENS,
+            settings: Settings::default(),
+        })
+    }
+
+    #[test]
+    fn a_model_of_which_nothing_is_said_is_asked_what_the_scaffold_asks() {
+        let request = request();
+        let asked = Sampling::default().asked(&request, 3);
+        assert!(Arc::ptr_eq(&asked, &request));
+    }
+
+    proptest! {
+        /// What is asked is what was said, but for the seed, which is the sample's own.
+        #[test]
+        fn what_is_said_is_what_is_asked(
+            temperature in prop::option::of(0.0f64..2.0),
+            seed in prop::option::of(0u64..=MOST_SEED),
+            stop in prop::collection::vec("[a-z]{1,5}", 0..3),
+            effort in prop::option::of(prop::sample::select(Effort::ALL.to_vec())),
+            cap in 1u32..1_000_000,
+            samples in prop::array::uniform2(0u32..1_000),
+        ) {
+            let said = Sampling {
+                temperature,
+                seed,
+                stop,
+                reasoning_effort: effort,
+                max_output_tokens: Some(cap),
+                ..Sampling::default()
+            };
+            let asked = samples.map(|sample| Sampling::of(&said.asked(&request(), sample)));
+            for one in &asked {
+                prop_assert_eq!(&Sampling { seed: said.seed, ..one.clone() }, &said);
+            }
+            let same = asked[0].seed == asked[1].seed;
+            prop_assert_eq!(same, seed.is_none() || samples[0] == samples[1]);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The keys of a model that say how it is asked, as they stand in a file.
+
+use super::reader::Field;
+use super::section::Section;
+use super::source::Span;
+use super::values::{Fault, Read, choice, number, text, whole, whole_number};
+use serde_json::{Map, Value};
+use synthd_actors::model::{Effort, MOST_SEED, Sampling};
+use toml::de::DeValue;
+
+/// Sequences that end an answer; no provider takes more.
+const MOST_STOPS: usize = 16;
+const MOST_OUTPUT: u32 = 10_000_000;
+
+pub(super) struct RawSampling {
+    pub(super) temperature: Field<f64>,
+    pub(super) top_p: Field<f64>,
+    pub(super) seed: Field<u64>,
+    pub(super) stop: Field<Vec<String>>,
+    pub(super) reasoning_effort: Field<Effort>,
+    pub(super) thinking_budget: Field<u32>,
+    pub(super) max_output_tokens: Field<u32>,
+    pub(super) extra: Field<Vec<RawExtra>>,
+}
+
+/// A key of `extra`, at whatever depth, with its place.
+#[derive(Clone, Debug)]
+pub(super) struct RawExtra {
+    pub(super) key: String,
+    pub(super) place: Span,
+    pub(super) value: RawValue,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum RawValue {
+    Plain(Value),
+    Table(Vec<RawExtra>),
+}
+
+impl RawSampling {
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
+        let efforts = Effort::ALL.map(|effort| (effort.as_str(), effort));
+        Self {
+            temperature: section.optional("temperature", number(0.0..=2.0)),
+            top_p: section.optional("top_p", number(0.0..=1.0)),
+            seed: section.optional("seed", whole(0..=MOST_SEED)),
+            stop: section.optional("stop", stops),
+            reasoning_effort: section.optional("reasoning_effort", choice(&efforts)),
+            thinking_budget: section.optional("thinking_budget", whole(0..=MOST_OUTPUT)),
+            max_output_tokens: section.optional("max_output_tokens", whole(1..=MOST_OUTPUT)),
+            extra: section.optional("extra", extras),
+        }
+    }
+
+    /// The keys that are given, with their places.
+    pub(super) fn given(&self) -> Vec<(&'static str, &Span)> {
+        let all = [
+            ("temperature", self.temperature.span()),
+            ("top_p", self.top_p.span()),
+            ("seed", self.seed.span()),
+            ("stop", self.stop.span()),
+            ("reasoning_effort", self.reasoning_effort.span()),
+            ("thinking_budget", self.thinking_budget.span()),
+            ("max_output_tokens", self.max_output_tokens.span()),
+            ("extra", self.extra.span()),
+        ];
+        all.into_iter().filter_map(|(key, span)| Some((key, span?))).collect()
+    }
+
+    pub(super) fn sampling(self) -> Sampling {
+        Sampling {
+            temperature: self.temperature.into_option(),
+            top_p: self.top_p.into_option(),
+            seed: self.seed.into_option(),
+            stop: self.stop.or(Vec::new()),
+            reasoning_effort: self.reasoning_effort.into_option(),
+            thinking_budget: self.thinking_budget.into_option(),
+            max_output_tokens: self.max_output_tokens.into_option(),
+            extra: self.extra.into_option().map(object).unwrap_or_default(),
+        }
+    }
+}
+
+fn object(extras: Vec<RawExtra>) -> Map<String, Value> {
+    let value = |value| match value {
+        RawValue::Plain(value) => value,
+        RawValue::Table(inner) => Value::Object(object(inner)),
+    };
+    extras.into_iter().map(|extra| (extra.key, value(extra.value))).collect()
+}
+
+fn stops(value: &DeValue<'_>) -> Read<Vec<String>> {
+    let some = |stop: &str| match stop.is_empty() {
+        true => Err(Fault::new("an empty string ends every answer at once")),
+        false => Ok(()),
+    };
+    let DeValue::Array(list) = value else { return Ok(vec![text(some)(value)?]) };
+    if list.is_empty() || list.len() > MOST_STOPS {
+        let fault = Fault::new(format!("{} sequences", list.len()));
+        return Err(fault.hint(format!("anything from 1 to {MOST_STOPS} of them")));
+    }
+    list.iter().map(|one| text(some)(one.get_ref())).collect()
+}
+
+fn extras(value: &DeValue<'_>) -> Read<Vec<RawExtra>> {
+    let DeValue::Table(table) = value else {
+        let fault = Fault::expected("a table", value);
+        return Err(fault.hint("write it as `{ key = value }`"));
+    };
+    let one = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
+        let name: &std::borrow::Cow<'_, str> = key.get_ref();
+        let value = match value.get_ref() {
+            table @ DeValue::Table(_) => RawValue::Table(extras(table)?),
+            plain => RawValue::Plain(json(plain)?),
+        };
+        Ok(RawExtra { key: name.to_string(), place: key.span(), value })
+    };
+    table.iter().map(one).collect()
+}
+
+/// A value as JSON has it.
+fn json(value: &DeValue<'_>) -> Read<Value> {
+    Ok(match value {
+        DeValue::String(text) => Value::from(text.as_ref()),
+        DeValue::Boolean(truth) => Value::from(*truth),
+        DeValue::Integer(whole) => {
+            let number = whole_number(whole)?;
+            let number = i64::try_from(number).map_err(|_| Fault::new("a number too large"))?;
+            Value::from(number)
+        }
+        DeValue::Float(number) => {
+            let number: Option<f64> = number.as_str().parse().ok().filter(|n: &f64| n.is_finite());
+            Value::from(number.ok_or_else(|| Fault::new("a number that JSON does not have"))?)
+        }
+        DeValue::Array(list) => {
+            let items: Read<Vec<Value>> = list.iter().map(|item| json(item.get_ref())).collect();
+            Value::from(items?)
+        }
+        DeValue::Table(_) => Value::Object(object(extras(value)?)),
+        DeValue::Datetime(_) => {
+            let fault = Fault::expected("a value that JSON has", value);
+            return Err(fault.hint("put the date in quotes"));
+        }
+    })
+}

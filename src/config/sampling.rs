@@ -1,0 +1,365 @@
+//! What each family takes of the keys that say how a model is asked. A key that would be ignored,
+//! refused or priced otherwise is told here, before anything is asked.
+
+use super::raw_models::RawModel;
+use super::raw_sampling::{RawExtra, RawSampling, RawValue};
+use super::reader::Reader;
+use super::source::Span;
+use super::values::Fault;
+use synthd_actors::model::{Effort, USUAL_OUTPUT_TOKENS};
+
+/// What a family takes.
+#[derive(Clone, Copy)]
+struct Takes {
+    /// The highest temperature; none where there is no such key.
+    temperature: Option<f64>,
+    top_p: bool,
+    seed: bool,
+    /// Sequences that end an answer.
+    stops: usize,
+    efforts: &'static [Effort],
+    /// The least tokens of thinking that may be asked for.
+    least_thinking: Option<u32>,
+}
+
+use Effort::{High, Low, Max, Medium, Minimal, None as NoEffort, Xhigh};
+
+const USUAL: Takes = Takes {
+    temperature: Some(2.0),
+    top_p: true,
+    seed: true,
+    stops: 4,
+    efforts: &[],
+    least_thinking: None,
+};
+
+/// By dialect. Models of one family differ further; what a provider refuses it says itself.
+fn takes(dialect: &str) -> Takes {
+    match dialect {
+        "openai" | "azure" => {
+            Takes { efforts: &[NoEffort, Minimal, Low, Medium, High, Xhigh], ..USUAL }
+        }
+        "responses" => Takes {
+            seed: false,
+            stops: 0,
+            efforts: &[NoEffort, Minimal, Low, Medium, High, Xhigh],
+            ..USUAL
+        },
+        "deepseek" => Takes {
+            seed: false,
+            stops: 16,
+            efforts: &[Minimal, Low, Medium, High, Xhigh, Max],
+            ..USUAL
+        },
+        "dashscope" => Takes { stops: 16, least_thinking: Some(1), ..USUAL },
+        "groq" => Takes { efforts: &[NoEffort, Low, Medium, High], ..USUAL },
+        "together" | "xai" => Takes { efforts: &[Low, Medium, High], ..USUAL },
+        "mistral" => {
+            Takes { temperature: Some(1.5), stops: 16, efforts: &[NoEffort, High], ..USUAL }
+        }
+        "openrouter" => Takes {
+            efforts: &[NoEffort, Minimal, Low, Medium, High, Xhigh],
+            least_thinking: Some(1_024),
+            ..USUAL
+        },
+        "vllm" => Takes { stops: 16, efforts: &[NoEffort, Minimal, Low, Medium, High], ..USUAL },
+        "ollama" | "ollama-native" => {
+            Takes { stops: 16, efforts: &[NoEffort, Low, Medium, High], ..USUAL }
+        }
+        "anthropic" => Takes {
+            temperature: Some(1.0),
+            seed: false,
+            stops: 16,
+            efforts: &[Low, Medium, High, Xhigh, Max],
+            least_thinking: Some(1_024),
+            ..USUAL
+        },
+        "gemini" => Takes {
+            stops: 5,
+            efforts: &[Minimal, Low, Medium, High],
+            least_thinking: Some(0),
+            ..USUAL
+        },
+        _ => Takes { temperature: None, top_p: false, stops: 0, ..USUAL },
+    }
+}
+
+/// Whom the keys are for.
+pub(super) struct Asks<'a> {
+    /// None for models of the engine's own.
+    pub(super) dialect: Option<&'a str>,
+    /// Whether its calls cost something.
+    pub(super) priced: bool,
+    /// It answers from a record, whatever its family was.
+    pub(super) replays: bool,
+}
+
+pub(super) fn check(model: &RawModel, asks: &Asks<'_>, reader: &Reader) {
+    let raw = &model.sampling;
+    let checks = Checks { raw, asks, reader, takes: takes(asks.dialect.unwrap_or_default()) };
+    if !asks.replays {
+        checks.keys();
+        checks.efforts();
+        checks.stops();
+    }
+    checks.temperature();
+    checks.thinking();
+    checks.cap(model);
+    if let Some(extra) = raw.extra.given() {
+        checks.extra(extra);
+    }
+}
+
+/// Of a model that only programs ask, which say all this themselves.
+pub(super) fn refuse(model: &RawModel, hint: &str, reader: &Reader) {
+    for (key, span) in model.sampling.given() {
+        let fault = Fault::new(format!("nobody here is asked with this `{key}`"));
+        reader.value(span, fault.hint(hint));
+    }
+}
+
+struct Checks<'a> {
+    raw: &'a RawSampling,
+    asks: &'a Asks<'a>,
+    reader: &'a Reader,
+    takes: Takes,
+}
+
+impl Checks<'_> {
+    fn whose(&self) -> String {
+        match self.asks.dialect {
+            Some(dialect) => format!("the format {dialect:?}"),
+            None => "a scripted model".to_owned(),
+        }
+    }
+
+    fn tell(&self, span: &Span, fault: Fault) {
+        self.reader.value(span, fault);
+    }
+
+    /// Keys that a family has no field for.
+    fn keys(&self) {
+        let Takes { temperature, top_p, seed, stops, efforts, least_thinking } = self.takes;
+        let has = |key: &str| match key {
+            "temperature" => temperature.is_some(),
+            "top_p" => top_p,
+            "seed" => seed,
+            "stop" => stops > 0,
+            "reasoning_effort" => !efforts.is_empty(),
+            "thinking_budget" => least_thinking.is_some(),
+            "extra" => self.asks.dialect.is_some(),
+            _ => true,
+        };
+        for (key, span) in self.raw.given().into_iter().filter(|(key, _)| !has(key)) {
+            let other = match key {
+                "reasoning_effort" if least_thinking.is_some() => "; it takes `thinking_budget`",
+                "thinking_budget" if !efforts.is_empty() => "; it takes `reasoning_effort`",
+                _ => "",
+            };
+            let fault = Fault::new(format!("{} has no `{key}`", self.whose()));
+            self.tell(span, fault.hint(format!("leave it out{other}")));
+        }
+    }
+
+    fn efforts(&self) {
+        let (Some(effort), Some(span)) =
+            (self.raw.reasoning_effort.given(), self.raw.reasoning_effort.span())
+        else {
+            return;
+        };
+        let known = self.takes.efforts;
+        if !known.is_empty() && !known.contains(effort) {
+            let known: Vec<&str> = known.iter().map(|effort| effort.as_str()).collect();
+            let what = format!("{} has no effort {:?}", self.whose(), effort.as_str());
+            self.tell(span, Fault::new(what).hint(format!("one of {}", known.join(", "))));
+        }
+    }
+
+    fn stops(&self) {
+        let (Some(stop), Some(span)) = (self.raw.stop.given(), self.raw.stop.span()) else {
+            return;
+        };
+        let most = self.takes.stops;
+        if most > 0 && stop.len() > most {
+            let what = format!("{} takes at most {most} sequences", self.whose());
+            self.tell(span, Fault::new(what).hint("leave some of them out"));
+        }
+    }
+
+    fn temperature(&self) {
+        let (Some(warm), Some(span)) = (self.raw.temperature.given(), self.raw.temperature.span())
+        else {
+            return;
+        };
+        let most = self.takes.temperature.filter(|_| !self.asks.replays);
+        if let Some(most) = most.filter(|most| warm > most) {
+            let what = format!("{} takes no temperature above {most}", self.whose());
+            self.tell(span, Fault::new(what).hint(format!("anything from 0 to {most}")));
+        }
+        let thinks = self.raw.thinking_budget.given().is_some();
+        if self.asks.dialect == Some("anthropic") && thinks && *warm != 1.0 {
+            let what = "a model that thinks takes no other temperature than 1";
+            self.tell(span, Fault::new(what).hint("leave it out, or leave out `thinking_budget`"));
+        }
+    }
+
+    fn thinking(&self) {
+        let (Some(budget), Some(span)) =
+            (self.raw.thinking_budget.given(), self.raw.thinking_budget.span())
+        else {
+            return;
+        };
+        let cap = self.raw.max_output_tokens.given().copied().unwrap_or(USUAL_OUTPUT_TOKENS);
+        if let Some(least) = self.takes.least_thinking.filter(|least| budget < least) {
+            let what = format!("{} thinks with {least} tokens at least", self.whose());
+            self.tell(span, Fault::new(what).hint(format!("anything from {least} on")));
+        } else if *budget >= cap {
+            let what = format!("no token is left to answer: the output is capped at {cap}");
+            let hint = format!("add `max_output_tokens = {}` or more", budget.saturating_add(1));
+            self.tell(span, Fault::new(what).hint(hint));
+        }
+        if self.raw.reasoning_effort.given().is_some() {
+            let fault = Fault::new("`thinking_budget` and `reasoning_effort` say the same");
+            self.tell(span, fault.hint("keep one of them"));
+        }
+        let narrow = self.raw.top_p.given().filter(|p| **p < 0.95);
+        if let (Some("anthropic"), Some(_), Some(span)) =
+            (self.asks.dialect, narrow, self.raw.top_p.span())
+        {
+            let fault = Fault::new("a model that thinks takes no `top_p` below 0.95");
+            self.tell(span, fault.hint("leave it out, or leave out `thinking_budget`"));
+        }
+    }
+
+    fn cap(&self, model: &RawModel) {
+        let (Some(cap), Some(span)) =
+            (self.raw.max_output_tokens.given(), self.raw.max_output_tokens.span())
+        else {
+            return;
+        };
+        let context = model.context.given().copied();
+        if let Some(context) = context.filter(|context| u64::from(*cap) >= *context) {
+            let what = format!("the answer alone would fill the `context` of {context}");
+            self.tell(span, Fault::new(what).hint("lower it, or raise `context`"));
+        }
+    }
+
+    /// Keys of a request's body: none that the engine sets, and on a model that costs something
+    /// none of which it is not known that it leaves the price of a call as it is.
+    fn extra(&self, extra: &[RawExtra]) {
+        for RawExtra { key, place, value } in extra {
+            if let Some(own) = own_key(key) {
+                let fault = Fault::new(format!("`extra` says what `{own}` is for"));
+                self.tell(place, fault.hint(format!("set `{own}` of the model instead")));
+            } else if SET_HERE.contains(&key.as_str()) {
+                let fault = Fault::new(format!("`{key}` is set by the engine"));
+                self.tell(place, fault.hint("leave it out"));
+            } else if self.asks.priced && !UNPRICED.contains(&key.as_str()) {
+                let what =
+                    format!("`{key}` may change what a call costs, and this model is priced");
+                let hint = "leave it out; a provider with `free = true` may be sent any key";
+                self.tell(place, Fault::new(what).hint(hint));
+            } else if let (RawValue::Table(inner), true) = (value, is_container(key)) {
+                self.extra(inner);
+            }
+        }
+    }
+}
+
+/// The key of a model for what a provider calls so.
+fn own_key(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "temperature" => "temperature",
+        "top_p" | "topP" => "top_p",
+        "seed" | "random_seed" => "seed",
+        "stop" | "stop_sequences" | "stopSequences" => "stop",
+        "reasoning_effort" | "effort" | "thinkingLevel" | "think" => "reasoning_effort",
+        "thinking_budget" | "thinkingBudget" | "budget_tokens" => "thinking_budget",
+        "max_tokens"
+        | "max_completion_tokens"
+        | "max_output_tokens"
+        | "maxOutputTokens"
+        | "num_predict" => "max_output_tokens",
+        "num_ctx" => "context",
+        _ => return None,
+    })
+}
+
+/// What the engine itself puts into a body.
+const SET_HERE: [&str; 20] = [
+    "model",
+    "messages",
+    "input",
+    "instructions",
+    "contents",
+    "system",
+    "systemInstruction",
+    "tools",
+    "tool_choice",
+    "toolConfig",
+    "functions",
+    "function_call",
+    "stream",
+    "stream_options",
+    "store",
+    "background",
+    "previous_response_id",
+    "conversation",
+    "truncate",
+    "shift",
+];
+
+/// Objects whose keys are looked at one by one.
+fn is_container(key: &str) -> bool {
+    let all = ["generationConfig", "thinkingConfig", "options", "reasoning", "thinking"];
+    all.contains(&key) || key == "output_config"
+}
+
+/// Keys that leave the price of a token, and the bound of a call, as they are.
+const UNPRICED: [&str; 45] = [
+    "top_k",
+    "topK",
+    "top_a",
+    "min_p",
+    "typical_p",
+    "frequency_penalty",
+    "frequencyPenalty",
+    "presence_penalty",
+    "presencePenalty",
+    "repetition_penalty",
+    "repeat_penalty",
+    "repeat_last_n",
+    "logit_bias",
+    "logprobs",
+    "top_logprobs",
+    "min_tokens",
+    "ignore_eos",
+    "user",
+    "metadata",
+    "safety_identifier",
+    "verbosity",
+    "text",
+    "parallel_tool_calls",
+    "response_format",
+    "safe_prompt",
+    "safetySettings",
+    "prompt_cache_key",
+    "chat_template_kwargs",
+    "enable_thinking",
+    "reasoning_format",
+    "include_reasoning",
+    "generationConfig",
+    "thinkingConfig",
+    "includeThoughts",
+    "options",
+    "reasoning",
+    "summary",
+    "exclude",
+    "enabled",
+    "thinking",
+    "type",
+    "display",
+    "output_config",
+    "mirostat",
+    "mirostat_tau",
+];

@@ -1,0 +1,110 @@
+//! How a model is asked: what each family takes, and what it does not.
+
+use super::*;
+use insta::assert_snapshot;
+use synthd_actors::model::{Effort, Sampling};
+
+fn model(name: &str, keys: &str) -> String {
+    format!(
+        "[campaign]\nname = \"c\"\n[tasks]\ntemplates = [\"**\"]\n[[models]]\nname = \"{name}\"\n\
+         price = {{ input = \"1\", output = \"1\" }}\n{keys}\n"
+    )
+}
+
+#[test]
+fn everything_that_can_be_said_is_kept() {
+    let keys = "temperature = 0.7\ntop_p = 1\nseed = 5\nstop = [\"a\", \"b\\n\"]\n\
+                reasoning_effort = \"low\"\nmax_output_tokens = 9000\n\
+                extra = { top_k = 40, response_format = { type = \"json_object\" } }";
+    let sampling = campaign(&model("openai/gpt", keys)).models.remove(0).sampling;
+    let extra = serde_json::json!({ "top_k": 40, "response_format": { "type": "json_object" } });
+    let expected = Sampling {
+        temperature: Some(0.7),
+        top_p: Some(1.0),
+        seed: Some(5),
+        stop: vec!["a".to_owned(), "b\n".to_owned()],
+        reasoning_effort: Some(Effort::Low),
+        thinking_budget: None,
+        max_output_tokens: Some(9_000),
+        extra: extra.as_object().unwrap().clone(),
+    };
+    assert_eq!(sampling, expected);
+    let keys = "thinking_budget = 1024\ntemperature = 1\nmax_output_tokens = 1025\nstop = \"x\"";
+    let sampling = campaign(&model("anthropic/claude", keys)).models.remove(0).sampling;
+    assert_eq!((sampling.thinking_budget, sampling.stop), (Some(1_024), vec!["x".to_owned()]));
+    assert!(campaign(&model("openai/gpt", "")).models[0].sampling.is_usual());
+}
+
+/// Rows made with other settings would not be comparable; a file that says nothing of them is
+/// what it always was.
+#[test]
+fn what_is_asked_otherwise_is_another_campaign() {
+    let of = |keys: &str| campaign(&model("openai/gpt", keys)).identity();
+    assert_ne!(of("temperature = 0.5"), of(""));
+    assert_ne!(of("temperature = 0.5"), of("temperature = 0.6"));
+    assert_eq!(of("concurrency = 3"), of(""));
+}
+
+#[test]
+fn what_a_family_does_not_take_is_told() {
+    let found: Vec<String> = [
+        ("openai/gpt", "temperature = 2.5"),
+        ("openai/gpt", "temperature = \"0.5\""),
+        ("openai/gpt", "thinking_budget = 2000"),
+        ("openai/gpt", "reasoning_effort = \"max\""),
+        ("openai/gpt", "stop = [\"1\", \"2\", \"3\", \"4\", \"5\"]"),
+        ("openai/gpt", "stop = [\"\"]"),
+        ("openai/gpt", "context = 8192\nmax_output_tokens = 8192"),
+        ("anthropic/claude", "temperature = 1.5"),
+        ("anthropic/claude", "seed = 1"),
+        ("anthropic/claude", "thinking_budget = 1000"),
+        ("anthropic/claude", "thinking_budget = 4096"),
+        ("anthropic/claude", "thinking_budget = 2000\ntemperature = 0.5"),
+        ("anthropic/claude", "thinking_budget = 2000\ntop_p = 0.5"),
+        ("anthropic/claude", "thinking_budget = 2000\nreasoning_effort = \"low\""),
+        ("deepseek/chat", "seed = 1"),
+        ("dashscope/qwen", "reasoning_effort = \"low\""),
+        ("scripted/oracle", "temperature = 0.5"),
+        ("scripted/oracle", "extra = { top_k = 1 }"),
+    ]
+    .into_iter()
+    .map(|(name, keys)| brief(&errors(&model(name, keys))).join("\n"))
+    .collect();
+    assert_snapshot!(found.join("\n"));
+}
+
+#[test]
+fn extra_keys_that_cost_or_are_ours_are_told_at_their_place() {
+    let found: Vec<String> = [
+        "extra = { n = 4 }",
+        "extra = { max_tokens = 9 }",
+        "extra = { top_k = 1, service_tier = \"priority\" }",
+        "extra = { messages = [] }",
+        "extra = { reasoning = { max_tokens = 9 } }",
+        "extra = { when = 2026-01-01 }",
+        "extra = \"top_k\"",
+    ]
+    .into_iter()
+    .map(|keys| brief(&errors(&model("openai/gpt", keys))).join("\n"))
+    .collect();
+    assert_snapshot!(found.join("\n"));
+    // What costs nothing may be sent anything that the engine does not set itself.
+    let free = "[[models]]\nname = \"vllm/m\"\nextra = { n = 4 }\n";
+    let config = campaign(&format!("{MINIMAL}{free}"));
+    assert_eq!(config.models[1].sampling.extra["n"], 4);
+    let ours = only_mistake("[[models]]\nname = \"vllm/m\"\nextra = { stream = false }\n");
+    assert!(ours.contains("set by the engine"), "{ours}");
+}
+
+#[test]
+fn programs_say_themselves_how_they_ask() {
+    let agent = "[agents.mine]\ncommand = \"mine\"\n[scaffolds]\nnames = [\"external/mine\"]";
+    let keys = format!("temperature = 0.5\n{agent}");
+    let found = brief(&errors(&model("openai/gpt", &keys)));
+    assert!(found[0].contains("`temperature` (leave it out: the programs"), "{found:?}");
+    let both = keys.replace("[\"external", "[\"minimal\", \"external");
+    campaign(&model("openai/gpt", &both));
+    let gateway = "[[models]]\nname = \"vllm/m\"\nseed = 1\n";
+    let errors = parse_gateway("gateway.toml", gateway).unwrap_err().render();
+    assert!(errors.contains("clients say themselves"), "{errors}");
+}
