@@ -1,6 +1,7 @@
 //! The ports: what the core needs from the world. Adapters live in the `synthd` package;
 //! scripted ones for tests in `testkit`.
 
+use crate::model::PassRate;
 use crate::model::{
     AttemptRecord, Attended, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest,
     DatasetRecord, Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind,
@@ -200,6 +201,8 @@ pub struct Edition {
     pub late_rejections: BTreeMap<EpisodeId, Rejection>,
     /// Labels found the same way, to be added to the rows as they are written.
     pub late_labels: BTreeMap<EpisodeId, Vec<String>>,
+    /// How often the task of each was solved, over all of its samples.
+    pub pass_rates: BTreeMap<EpisodeId, PassRate>,
     /// Episodes that ended in a fault: counted on the card, never a row.
     pub faulted: u64,
     pub planned: u64,

@@ -3,8 +3,10 @@
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use synthd_actors::model::{CampaignConfig, ModelConfig, Money};
-use synthd_actors::policy::{Asked, Assigning, Estimate, episode_estimate, shares, worst_case};
+use synthd_actors::model::{CampaignConfig, ModelConfig, Money, Samples};
+use synthd_actors::policy::{
+    Asked, Assigning, Estimate, Tally, episode_estimate, more_samples, shares, worst_case,
+};
 use synthd_actors::scaffold;
 use synthd_actors::task::Catalog;
 
@@ -71,8 +73,9 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
                 let one = one_episode(config, model, &asked);
                 let known = found.entry(&model.name).or_default();
                 let tasks = u128::from(config.tasks.per_template) * u128::from(share);
-                known.parts += tasks * PARTS / u128::from(of.max(1));
-                known.sum = known.sum.plus(part(one, tasks, of));
+                let most = u128::from(config.tasks.samples.most);
+                known.parts += tasks * most * PARTS / u128::from(of.max(1));
+                known.sum = known.sum.plus(part(sampled(one, &config.tasks.samples), tasks, of));
                 known.first_call =
                     known.first_call.max(model.price.worst(worst_case(&asked.opening_for(model))));
             }
@@ -123,6 +126,13 @@ fn one_episode(config: &CampaignConfig, model: &ModelConfig, asked: &Asked<'_>) 
     let more: Money = others.map(|other| of(other).most).sum();
     let own = of(model);
     Estimate { most: own.most.saturating_add(more), ..own }
+}
+
+/// All that may be tried, and at the least those that are tried in any case.
+fn sampled(one: Estimate, samples: &Samples) -> Estimate {
+    let least = more_samples(samples, Tally::default());
+    let most = one.times(u64::from(samples.most));
+    Estimate { least: one.times(u64::from(least)).least, ..most }
 }
 
 fn part(one: Estimate, times: u128, of: u64) -> Estimate {

@@ -15,9 +15,11 @@ use super::messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
 use super::pending::Pending;
 use super::prepare::Prepared;
 use super::progress::Progress;
+use super::samples::Sampler;
 use crate::episode::World;
 use crate::model::{
     Attempt, CampaignConfig, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, Outcome,
+    PlannedEpisode,
 };
 use crate::policy::Intensity;
 use crate::supervisor::spawn_actor;
@@ -51,6 +53,7 @@ pub struct CampaignActor {
     pub(super) planner: Arc<super::plan::Planner>,
     pub(super) config: Arc<CampaignConfig>,
     pub(super) pending: Pending,
+    pub(super) sampler: Sampler,
     pub(super) running: HashMap<EpisodeId, Child>,
     /// Episodes that wait for their next attempt.
     pub(super) resting: usize,
@@ -86,8 +89,9 @@ impl CampaignActor {
         prepared: Prepared,
         places: Arc<Semaphore>,
     ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<Progress>) {
-        let Prepared { planner, episodes, skipped, tasks, .. } = prepared;
+        let Prepared { planner, episodes, skipped, tasks, ordinal, .. } = prepared;
         let config = planner.config.clone();
+        let sampler = Sampler::new(&config, &episodes, ordinal);
         let mut progress = Progress::new(config.name.clone(), tasks, skipped);
         episodes.iter().for_each(|record| progress.found(record));
         progress.cost_usd = world.router.spent(&config.name);
@@ -105,6 +109,7 @@ impl CampaignActor {
             planner,
             config,
             pending: pending.into_iter().collect(),
+            sampler,
             running: HashMap::new(),
             resting: 0,
             writing: 0,
@@ -182,6 +187,23 @@ impl CampaignActor {
                 this.admit(ctx);
             },
         ));
+    }
+
+    /// Plans what is to be tried now that an episode has ended.
+    pub(super) fn plan_more(
+        &mut self,
+        ended: &PlannedEpisode,
+        outcome: &Outcome,
+        ctx: &mut Context<Self>,
+    ) {
+        let more = self.sampler.after(ended, outcome);
+        if more.is_empty() {
+            return;
+        }
+        let plans = more.iter().map(|record| record.plan.clone()).collect();
+        self.show(|p| p.episodes.planned += more.len() as u64);
+        more.into_iter().for_each(|record| self.pending.push_back(record));
+        self.write(vec![Entry::Planned(plans)], ctx);
     }
 
     /// Where the campaign stands, as an entry.

@@ -50,6 +50,7 @@ impl CampaignActor {
             p.count(&outcome);
             p.add_turns(&turns);
         });
+        self.plan_more(&record.plan, &outcome, ctx);
         record.outcome = Some(outcome);
         record.fingerprint = Some(fingerprint.clone());
         record.finished_at_ms = Some(finished_at_ms);
@@ -189,6 +190,7 @@ impl CampaignActor {
         let mut entries = self.end_of_attempt(&record, &fault);
         let outcome = Outcome::Faulted { fault };
         self.show(|p| p.count(&outcome));
+        self.plan_more(&record.plan, &outcome, ctx);
         entries.push(Entry::Finished {
             episode: record.plan.id,
             attempt: record.attempt,

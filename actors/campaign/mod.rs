@@ -10,6 +10,7 @@ mod prepare;
 mod progress;
 mod reopen;
 mod rest;
+mod samples;
 #[cfg(test)]
 mod tests;
 

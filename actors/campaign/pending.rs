@@ -19,7 +19,7 @@ impl Pending {
         self.models.entry(record.plan.model.clone()).or_default().push_front(record);
     }
 
-    fn push_back(&mut self, record: EpisodeRecord) {
+    pub(super) fn push_back(&mut self, record: EpisodeRecord) {
         self.models.entry(record.plan.model.clone()).or_default().push_back(record);
     }
 

@@ -4,7 +4,7 @@ use crate::model::{
     Assignment, CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, PlannedEpisode, Task,
     TaskId,
 };
-use crate::policy::{Asked, Assigning, assign};
+use crate::policy::{Asked, Assigning, Trials, assign};
 use crate::scaffold;
 use crate::task::{Catalog, Template, TemplateError};
 use serde::{Deserialize, Serialize};
@@ -67,12 +67,12 @@ impl Planner {
         chosen.retain(|_, model| self.config.model(model).is_some());
         let mut next = known.iter().map(|record| record.plan.ordinal + 1).max().unwrap_or(0);
         let mut turn = chosen.len() as u64;
-        let mut planned = Vec::new();
+        let (trials, mut planned) = (Trials::of(known), Vec::new());
         for template in templates {
             for index in (0..self.config.tasks.per_template).take_while(|_| wanted()) {
                 let task = template.task(self.config.seed, index)?;
                 let choice = chosen.get(&task.id).copied();
-                let episodes = self.episodes(&task, turn, choice);
+                let episodes = self.episodes(&task, turn, choice, &trials);
                 turn += u64::from(choice.is_none());
                 for mut episode in episodes.into_iter().filter(|e| !taken.contains(&e.id)) {
                     episode.ordinal = next;
@@ -84,7 +84,13 @@ impl Planner {
         Ok(planned)
     }
 
-    fn episodes(&self, task: &Task, turn: u64, chosen: Option<&str>) -> Vec<PlannedEpisode> {
+    fn episodes(
+        &self,
+        task: &Task,
+        turn: u64,
+        chosen: Option<&str>,
+        trials: &Trials,
+    ) -> Vec<PlannedEpisode> {
         let config = &self.config;
         let known = chosen.filter(|_| config.assign != Assignment::Cross);
         let models = match known.and_then(|name| config.model(name)) {
@@ -94,9 +100,14 @@ impl Planner {
         let pairs = models
             .into_iter()
             .flat_map(|model| config.scaffolds.iter().map(move |scaffold| (model, scaffold)));
-        pairs
-            .map(|(model, scaffold)| PlannedEpisode {
-                id: EpisodeId::derive(&config.name, &task.id, model, scaffold),
+        let samples = pairs.flat_map(|(model, scaffold)| {
+            let trial = (task.id.clone(), model.to_owned(), scaffold.clone());
+            let wanted = trials.wanted(&trial, &config.tasks.samples);
+            wanted.map(move |sample| (model, scaffold, sample))
+        });
+        samples
+            .map(|(model, scaffold, sample)| PlannedEpisode {
+                id: EpisodeId::sampled(&config.name, &task.id, model, scaffold, sample),
                 campaign: config.name.clone(),
                 ordinal: 0,
                 task: task.id.clone(),

@@ -24,6 +24,8 @@ pub struct Prepared {
     pub episodes: Vec<EpisodeRecord>,
     pub skipped: Vec<Skipped>,
     pub tasks: u64,
+    /// The next place in the plan.
+    pub ordinal: u64,
     /// The state to go back to if it may not start after all.
     pub before: (CampaignState, Option<String>),
 }
@@ -87,6 +89,7 @@ pub async fn prepare(
     write_down(world, record, &planned, reopened).await?;
     let mut episodes = world.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
+    let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
     leave_out(&config, &templates, &mut episodes);
     let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
     // Opened again, it keeps the state it was left in; with work left, it runs now.
@@ -94,7 +97,7 @@ pub async fn prepare(
         world.collector.record(vec![moved(&config.name, CampaignState::Running, None)]).await?;
     }
     let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
-    Ok(Prepared { planner, episodes, skipped, tasks, before })
+    Ok(Prepared { planner, episodes, skipped, tasks, ordinal, before })
 }
 
 /// Rendering a large plan takes long.
@@ -142,7 +145,7 @@ pub(crate) fn moved(
 }
 
 /// What was planned earlier and is not to be had any more: its model or scaffold is not
-/// configured now, or the host cannot run its template. It stays planned, for a time when
+/// configured now, it is a sample beyond those that are asked for now, or the host cannot run its template. It stays planned, for a time when
 /// it can be run; to run it now would only make a wrong label.
 fn leave_out(
     config: &CampaignConfig,
@@ -156,6 +159,7 @@ fn leave_out(
             || templates.contains(plan.template.as_str())
                 && config.may_answer(&plan.model)
                 && config.scaffolds.contains(&plan.scaffold)
+                && plan.id.sample() < config.tasks.samples.most
     });
     let left_out = before - episodes.len();
     if left_out > 0 {

@@ -13,7 +13,7 @@ use crate::model::{
 use crate::pool::Lease;
 use crate::ports::{CallContext, Stage};
 use crate::router::{Call, Called};
-use crate::scaffold::{FormatError, ParsedAction};
+use crate::scaffold::{FormatError, ParsedAction, opened};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -85,7 +85,7 @@ impl<'a> Acting<'a> {
             lease,
             beside: Beside::new(world.pool.clone(), orders.checking.clone()),
             fingerprint,
-            history: orders.scaffold.open(&orders.task),
+            history: opened(&orders.config, &*orders.scaffold, &orders.task),
             turns: Vec::new(),
             state: StepState { cwd: WORKSPACE.to_owned(), files: scan.files },
             seen: scan.digest,
@@ -99,6 +99,10 @@ impl<'a> Acting<'a> {
     /// Runs recorded commands again and takes the turns over: all of them at once, so that
     /// an attempt that dies on the way leaves the longer record the newest one.
     pub(super) async fn replay(&mut self, recorded: Vec<Turn>) -> Result<(), Fault> {
+        // Goes on as it was begun, whatever the scaffold would say today.
+        if let Some(opening) = recorded.first().and_then(|turn| turn.opening.as_ref()) {
+            self.history.clone_from(&opening.messages);
+        }
         for turn in &recorded {
             self.standing.become_phase(Phase::Replaying { turn: turn.step.index });
             if let Some(command) = turn.command.clone() {
@@ -208,7 +212,7 @@ impl<'a> Acting<'a> {
                 attempt: orders.attempt,
                 model: self.model.clone(),
                 request: Arc::new(orders.scaffold.request(&self.history)),
-                sample: 0,
+                sample: orders.plan.id.sample(),
                 context: CallContext {
                     episode: orders.plan.id.clone(),
                     stage: Some(Stage {

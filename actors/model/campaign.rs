@@ -1,12 +1,13 @@
 //! A campaign as the engine runs it: validated, without options that mean "unset".
 
 use super::{
-    Ability, AgentProgram, CampaignName, Caps, Money, Price, SOONEST, Sampling, SandboxSpec,
-    Standing, digest_of,
+    Ability, AgentProgram, CampaignName, Caps, ChatRequest, Money, Price, Prompts, SOONEST,
+    Sampling, SandboxSpec, Standing, digest_of,
 };
 use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a campaign wants done.
@@ -24,6 +25,9 @@ pub struct CampaignConfig {
     /// Programs behind scaffolds named `external/<name>`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<String, AgentProgram>,
+    /// Texts of its own around tasks, by scaffold.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prompts: BTreeMap<String, Prompts>,
     /// Name of the sandbox backend.
     pub backend: String,
     /// What tasks whose image is `base` run in.
@@ -79,6 +83,36 @@ pub struct TaskSelection {
     pub templates: Vec<String>,
     pub exclude: Vec<String>,
     pub per_template: u32,
+    #[serde(default, skip_serializing_if = "Samples::is_one")]
+    pub samples: Samples,
+}
+
+/// How often each task is tried by each model and scaffold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Samples {
+    pub most: u32,
+    /// No further one once so many have solved the task.
+    pub stop_after_solved: Option<u32>,
+    /// No further one once the interval of the pass rate is as narrow, in thousandths.
+    pub pass_rate_width: Option<u32>,
+}
+
+impl Default for Samples {
+    fn default() -> Self {
+        Self { most: 1, stop_after_solved: None, pass_rate_width: None }
+    }
+}
+
+impl Samples {
+    fn is_one(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether fewer than the most may do.
+    pub fn may_end_early(&self) -> bool {
+        self.stop_after_solved.is_some() || self.pass_rate_width.is_some()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +139,9 @@ pub struct ModelConfig {
     /// How scaffolds of the engine's own ask it.
     #[serde(default, skip_serializing_if = "Sampling::is_usual")]
     pub sampling: Sampling,
+    /// The seed of sample 0 where tasks are tried several times and nothing is said of a seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample_seed: Option<u64>,
 }
 
 /// A campaign whose calls are answered again.
@@ -161,6 +198,16 @@ impl ModelConfig {
             None => vec![None],
         };
         endpoints.into_iter().map(|endpoint| Self { endpoint, ..self.clone() }).collect()
+    }
+
+    /// A scaffold's request as this model is asked it for a sample.
+    pub fn asked(&self, request: &Arc<ChatRequest>, sample: u32) -> Arc<ChatRequest> {
+        match (self.sampling.seed, self.sample_seed) {
+            (None, seed @ Some(_)) => {
+                Sampling { seed, ..self.sampling.clone() }.asked(request, sample)
+            }
+            _ => self.sampling.asked(request, sample),
+        }
     }
 
     pub fn provider(&self) -> &str {
@@ -289,6 +336,9 @@ impl CampaignConfig {
         }
         if !self.images.is_empty() {
             fixed["images"] = serde_json::json!(self.images);
+        }
+        if !self.prompts.is_empty() {
+            fixed["prompts"] = serde_json::json!(self.prompts);
         }
         let said = |model: &&ModelConfig| !model.sampling.is_usual();
         let sampling: BTreeMap<&str, &Sampling> =

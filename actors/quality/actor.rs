@@ -4,10 +4,10 @@ use super::messages::{Finished, Judge, Publish, QualityTools};
 use super::row::{Judgement, build_row};
 use super::stages;
 use crate::model::{
-    DatasetRecord, Entry, EpisodeId, Fault, FaultKind, Rejection, RowRecord, StageAction,
-    TrajectoryRow, digest_of,
+    DatasetRecord, Entry, EpisodeId, Fault, FaultKind, PassRate, PlannedEpisode, Rejection,
+    RowRecord, StageAction, TrajectoryRow, digest_of,
 };
-use crate::policy::split_of;
+use crate::policy::{Trials, split_of};
 use crate::ports::Edition;
 use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, Context, Handler, ResponseFuture};
@@ -73,9 +73,12 @@ async fn judge(tools: &QualityTools, judged: &Judgement) -> Result<Finished, Fau
     Ok(Finished { accepted })
 }
 
-/// Equal for trajectories a trainer could not tell apart: costs, times and names aside.
+/// Equal for trajectories a trainer could not tell apart: costs, times and names aside. Samples of
+/// a task are wanted however alike they are: each but the first is told apart by its number.
 fn content_digest(row: &TrajectoryRow) -> String {
+    let sample = row.sample.to_string();
     let mut parts = vec![row.task_id.as_str()];
+    parts.extend((row.sample > 0).then_some(sample.as_str()));
     for step in &row.trajectory {
         let action = &step.action;
         parts.extend(
@@ -99,6 +102,7 @@ async fn publish(tools: &QualityTools, publish: Publish) -> Result<DatasetRecord
         journal: tools.journal.clone(),
         late_rejections,
         late_labels,
+        pass_rates: pass_rates(tools, &publish).await?,
         faulted: publish.faulted,
         planned: publish.planned,
         licence: config.dataset.licence.clone(),
@@ -109,6 +113,17 @@ async fn publish(tools: &QualityTools, publish: Publish) -> Result<DatasetRecord
     let record = tools.sink.write(edition).await?;
     tools.collector.record(vec![Entry::DatasetWritten(record.clone())]).await?;
     Ok(record)
+}
+
+/// Over all samples of a task by one model and scaffold; those that ended in a fault say nothing.
+async fn pass_rates(
+    tools: &QualityTools,
+    publish: &Publish,
+) -> Result<BTreeMap<EpisodeId, PassRate>, Fault> {
+    let episodes = tools.journal.episodes(&publish.campaign).await?;
+    let trials = Trials::of(&episodes);
+    let rate = |plan: &PlannedEpisode| Some((plan.id.clone(), trials.pass_rate(plan)?));
+    Ok(episodes.iter().filter_map(|record| rate(&record.plan)).collect())
 }
 
 fn labels_for(found: BTreeMap<EpisodeId, Rejection>) -> BTreeMap<EpisodeId, Vec<String>> {

@@ -5,8 +5,11 @@ use crate::model::{
     RowVerification, Sampling, Step, StopReason, Task, TrajectoryRow, Turn, Verdict, returns_to_go,
     rewards,
 };
-use crate::model::{Attempt, Fingerprint, Money, QualityPolicy};
+use crate::model::{Attempt, Fingerprint, Message, Money, QualityPolicy, Role, digest_of};
 use std::sync::Arc;
+
+/// In place of the task's own text.
+const INSTRUCTION: &str = "{{ instruction }}";
 
 /// All that is known of a finished episode.
 #[derive(Clone, Debug)]
@@ -65,8 +68,8 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
         llm_provider: provider.to_owned(),
         scaffold: judged.plan.scaffold.clone(),
         sampling: sampling(judged),
-        prompt_digest: None,
-        sample: 0,
+        prompt_digest: prompt_digest(judged),
+        sample: i32::try_from(judged.plan.id.sample()).unwrap_or(i32::MAX),
         sandbox: judged.fingerprint.clone(),
         total_reward: returns.first().copied().unwrap_or(0.0),
         trajectory,
@@ -87,6 +90,19 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
 fn sampling(judged: &Judgement) -> Option<String> {
     let opening = judged.turns.first()?.opening.as_deref()?;
     serde_json::to_string(&Sampling::of(opening)).ok()
+}
+
+/// Of what the conversation opened with around the task's own text: equal for tasks that were
+/// asked with the same prompts and tools.
+fn prompt_digest(judged: &Judgement) -> Option<String> {
+    let opening = judged.turns.first()?.opening.as_deref()?;
+    let around = |message: &Message| {
+        let text = message.content.replace(judged.task.instruction.as_str(), INSTRUCTION);
+        (message.role, text)
+    };
+    let messages: Vec<(Role, String)> = opening.messages.iter().map(around).collect();
+    let prompts = serde_json::to_string(&(messages, &opening.tools)).ok()?;
+    Some(digest_of(&["prompts", &prompts]))
 }
 
 fn final_result(verdict: &Verdict) -> &'static str {

@@ -36,7 +36,7 @@ pub(super) async fn perform(
     loop {
         so_far.asked.push(choice.slot.config.name.clone());
         // Each model is asked in its own way.
-        let request = choice.slot.config.sampling.asked(&call.request, call.sample);
+        let request = choice.slot.config.asked(&call.request, call.sample);
         let errand = Errand { account, choice: &choice, call, request, office, unwanted };
         let answer = errand.ask(&mut so_far).await;
         let failure = match &answer {
@@ -67,7 +67,7 @@ pub(super) async fn perform_once(
     unwanted: &CancellationToken,
 ) -> Result<Called, Fault> {
     let choice = Choice { slot: account.slot(&call.model)?, why: String::new() };
-    let request = choice.slot.config.sampling.asked(&call.request, call.sample);
+    let request = choice.slot.config.asked(&call.request, call.sample);
     let errand = Errand { account, choice: &choice, call, request, office, unwanted };
     let Attempted { reply, cost, took, .. } =
         errand.attempt(&call.context, call.limit, &[]).await?;

@@ -118,8 +118,9 @@ fn system_prompt() -> String {
         "You work on a task in a Linux sandbox by running shell commands.\n\n\
          Each of your replies holds a short thought and exactly one call of the tool \"{TOOL}\". \
          Commands start in {WORKSPACE}; the working directory and exported variables persist \
-         between calls, background processes keep running, there is no terminal, and no network but where \
-         http_proxy is set. Long output is cut in the middle.\n\n\
+         between calls, and background processes keep running. There is no terminal. There is no \
+         network, unless the variable http_proxy is set: then HTTP and HTTPS go through that proxy. \
+         Long output is cut in the middle.\n\n\
          When the work is done, hand it in by running exactly: echo {SUBMIT_MARKER}\n\
          After that nothing can be changed."
     )

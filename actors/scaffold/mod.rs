@@ -3,11 +3,13 @@
 
 mod external;
 mod minimal;
+mod prompts;
 #[cfg(test)]
 mod tests;
 
 pub use external::External;
 pub use minimal::Minimal;
+pub use prompts::{PromptKind, UnknownVariable, variables};
 
 use crate::model::{
     CampaignConfig, ChatReply, ChatRequest, Deed, ExecReport, Message, StepAction, Task,
@@ -75,10 +77,19 @@ pub fn by_name(name: &str) -> Option<Arc<dyn Scaffold>> {
     }
 }
 
+/// The conversation's opening, with the campaign's own prompts.
+pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> Vec<Message> {
+    let opening = scaffold.open(task);
+    match config.prompts.get(scaffold.name()) {
+        Some(prompts) => prompts::over(prompts, opening, task),
+        None => opening,
+    }
+}
+
 /// What a task begins with, as far as that is known before anybody was asked.
 pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatRequest> {
     let scaffold = by_name(name)?;
-    let opening = scaffold.request(&scaffold.open(task));
+    let opening = scaffold.request(&opened(config, &*scaffold, task));
     let program = name.strip_prefix(External::PREFIX).and_then(|name| config.agents.get(name));
     let max_output_tokens = program.map_or(opening.max_output_tokens, |p| p.max_output_tokens);
     Some(ChatRequest { max_output_tokens, ..opening })

@@ -69,12 +69,14 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
             templates: vec!["unit/letter".to_owned()],
             exclude: Vec::new(),
             per_template: tasks,
+            samples: Default::default(),
         },
         models: vec![priced("fake/one", 0)],
         assign: Assignment::Cross,
         needs: Default::default(),
         scaffolds: vec!["minimal".to_owned()],
         agents: Default::default(),
+        prompts: Default::default(),
         backend: "fake".to_owned(),
         sandbox: SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() },
         pull: crate::model::Pull::default(),
@@ -109,5 +111,6 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
         endpoint: None,
         standing: Standing::default(),
         sampling: Default::default(),
+        sample_seed: None,
     }
 }

@@ -38,6 +38,8 @@ pub struct FakeModel {
     usage: Mutex<Usage>,
     calls: Mutex<Vec<(EpisodeId, u32, u32)>>,
     replies: Mutex<Vec<(EpisodeId, u32)>>,
+    /// How the conversations of the calls began.
+    openings: Mutex<Vec<String>>,
     /// Calls that are still to be told to come back, and when.
     limited: Mutex<(u32, Option<Duration>)>,
     /// On their way now, and most at once.
@@ -54,6 +56,7 @@ impl Default for FakeModel {
             usage: Mutex::new(Usage::of(100, 10)),
             calls: Mutex::default(),
             replies: Mutex::default(),
+            openings: Mutex::default(),
             limited: Mutex::default(),
             crowd: Mutex::default(),
             traps: Traps::default(),
@@ -112,6 +115,11 @@ impl FakeModel {
         get(&self.calls)
     }
 
+    /// The first message of every call that arrived.
+    pub fn openings(&self) -> Vec<String> {
+        get(&self.openings)
+    }
+
     /// Every reply that was given.
     pub fn replies(&self) -> Vec<(EpisodeId, u32)> {
         get(&self.replies)
@@ -157,9 +165,11 @@ fn push<T>(list: &Mutex<Vec<T>>, value: T) {
 impl ChatModel for FakeModel {
     async fn complete(
         &self,
-        _: &ChatRequest,
+        request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
+        let first = request.messages.first();
+        push(&self.openings, first.map(|message| message.content.clone()).unwrap_or_default());
         push(&self.calls, (context.episode.clone(), context.turn, context.retry));
         let _on_its_way = self.enter();
         let latency = get(&self.latency);

@@ -1,7 +1,7 @@
 //! A sink that keeps what datasets would hold.
 
 use super::traps::Traps;
-use crate::model::{DatasetRecord, EpisodeId, Fault, RowRecord, Split, digest_of};
+use crate::model::{DatasetRecord, EpisodeId, Fault, PassRate, RowRecord, Split, digest_of};
 use crate::ports::{DatasetSink, Edition};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -13,6 +13,7 @@ pub struct Written {
     pub record: DatasetRecord,
     /// Accepted rows in order, with every label.
     pub rows: Vec<(EpisodeId, Split, Vec<String>)>,
+    pub pass_rates: BTreeMap<EpisodeId, PassRate>,
 }
 
 /// The sink.
@@ -27,6 +28,12 @@ impl FakeSink {
     /// Every version, oldest first.
     pub fn written(&self) -> Vec<Written> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Those of the newest version.
+    pub fn pass_rates(&self) -> Vec<PassRate> {
+        let newest = self.written().pop();
+        newest.into_iter().flat_map(|written| written.pass_rates.into_values()).collect()
     }
 }
 
@@ -56,7 +63,8 @@ impl DatasetSink for FakeSink {
             digest,
             created_at_ms: edition.now_ms,
         };
-        written.push(Written { record: record.clone(), rows });
+        let pass_rates = edition.pass_rates;
+        written.push(Written { record: record.clone(), rows, pass_rates });
         Ok(record)
     }
 }

@@ -141,6 +141,7 @@ fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
         "campaign": config.name,
         "templates": selected.iter().map(|t| &t.id).collect::<Vec<_>>(),
         "tasks": selected.len() as u64 * u64::from(config.tasks.per_template),
+        "samples": config.tasks.samples.most,
         "models": config.models.iter().map(|m| &m.name).collect::<Vec<_>>(),
         "scaffolds": config.scaffolds,
     })

@@ -12,6 +12,7 @@ mod errors;
 mod excerpt;
 mod gateway;
 mod names;
+mod prompts;
 mod providers;
 mod raw;
 mod raw_agents;
@@ -68,13 +69,14 @@ pub struct LoadedDaemon {
 
 /// Reads and checks a campaign file.
 pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
-    let text = source::read(path)?;
+    let text = read_text(path)?;
     parse_campaign(&source::name_of(path), &text)
 }
 
-/// Reads a file's text, for who has it checked elsewhere.
+/// Reads a campaign's text with those of its prompts, for who has it checked elsewhere.
 pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
-    source::read(path)
+    let text = source::read(path)?;
+    prompts::inline(path, source::without_mark(&text))
 }
 
 /// Checks the text of a campaign; `name` is what errors call it.

@@ -2,6 +2,7 @@
 //! and nothing said yet about how they fit together, which is `validate`'s.
 
 use super::names::{self, Offer};
+use super::prompts::RawPrompts;
 use super::raw_agents::RawAgent;
 use super::raw_models::{RawModel, RawProvider, RawRouting};
 use super::reader::Field;
@@ -27,6 +28,7 @@ pub(super) struct RawCampaign {
     pub(super) routing: RawRouting,
     pub(super) scaffolds: List<String>,
     pub(super) agents: Vec<RawAgent>,
+    pub(super) prompts: Vec<RawPrompts>,
     /// Names of the user's own, with the hosts that each allows.
     pub(super) networks: Vec<(String, Span, Vec<AllowedHost>)>,
     pub(super) sandbox: RawSandbox,
@@ -40,6 +42,10 @@ pub(super) struct RawTasks {
     pub(super) templates: List<String>,
     pub(super) exclude: List<String>,
     pub(super) per_template: Field<u32>,
+    pub(super) samples: Field<u32>,
+    pub(super) stop_after_solved: Field<u32>,
+    /// In thousandths.
+    pub(super) pass_rate_width: Field<u32>,
 }
 
 pub(super) struct RawBudget {
@@ -136,6 +142,7 @@ impl RawCampaign {
             routing: RawRouting::read(root.section("routing")),
             scaffolds: read_scaffolds(root.section("scaffolds"), offer, &external),
             agents,
+            prompts: root.named_sections("prompts").into_iter().map(RawPrompts::read).collect(),
             networks: root.text_lists("networks", allowed_host),
             sandbox: RawSandbox::read(root.section("sandbox")),
             episode: RawEpisode::read(root.section("episode")),
@@ -183,12 +190,26 @@ impl RawBudget {
     }
 }
 
+const MOST_SAMPLES: u32 = 1_000;
+
+/// A number, or the first one that solves it.
+fn solved(value: &DeValue<'_>) -> Read<u32> {
+    match value {
+        DeValue::Boolean(true) => Ok(1),
+        DeValue::Boolean(false) => Err(Fault::new("false means nothing here").hint("leave it out")),
+        number => whole(1..=MOST_SAMPLES)(number),
+    }
+}
+
 impl RawTasks {
     fn read(mut section: Section<'_, '_>) -> Self {
         let raw = Self {
             templates: section.required_list("templates", "[\"**\"]", text(names::template_glob)),
             exclude: section.list("exclude", 0, text(names::template_glob)),
             per_template: section.optional("per_template", whole(1..=1_000_000)),
+            samples: section.optional("samples", whole(1..=MOST_SAMPLES)),
+            stop_after_solved: section.optional("stop_after_solved", solved),
+            pass_rate_width: section.optional("pass_rate_width", thousandths(0.01..=1.0)),
         };
         section.finish();
         raw

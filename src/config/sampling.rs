@@ -84,6 +84,11 @@ fn takes(dialect: &str) -> Takes {
     }
 }
 
+/// Whether a seed can be sent; scripted models draw nothing from it.
+pub(super) fn takes_seed(dialect: Option<&str>) -> bool {
+    dialect.is_some_and(|dialect| takes(dialect).seed)
+}
+
 /// Whom the keys are for.
 pub(super) struct Asks<'a> {
     /// None for models of the engine's own.

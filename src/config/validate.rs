@@ -2,6 +2,7 @@
 //! held against each other. Where a value was bad already, no rule that needs it speaks.
 
 use super::names::Offer;
+use super::prompts::RawPrompts;
 use super::providers;
 use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawQuality, RawSandbox};
 use super::raw::{RawBudget, RawSplits, RawTasks};
@@ -18,8 +19,8 @@ use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
     AllowedHost, Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
-    Filter, Limits, ModelConfig, Money, Network, Price, Pull, QualityPolicy, Rates, SandboxSpec,
-    Shell, TaskSelection,
+    Filter, Limits, MOST_SEED, ModelConfig, Money, Network, Price, Pull, QualityPolicy, Rates,
+    Samples, SandboxSpec, Shell, TaskSelection,
 };
 use synthd_actors::scaffold;
 
@@ -31,15 +32,28 @@ pub(super) const IMAGE: &str = synthd_actors::task::BASE_IMAGE;
 /// The campaign, to be believed only if `reader` holds no problem afterwards.
 pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> CampaignConfig {
     check(&raw, offer, reader);
+    // Each sample of a task is drawn from a seed of its own, where the model's family takes one.
+    let seed = raw.seed.given().copied().unwrap_or(SEED) & MOST_SEED;
+    let several = raw.tasks.samples.given().is_some_and(|samples| *samples > 1);
+    let seeded = |model: ModelConfig| {
+        let dialect = model.endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str());
+        let takes = model.recorded.is_some() || sampling::takes_seed(dialect);
+        ModelConfig { sample_seed: (several && takes).then_some(seed), ..model }
+    };
     CampaignConfig {
         name: CampaignName(raw.name.or(String::new())),
         seed: raw.seed.or(SEED),
         tasks: tasks(raw.tasks),
-        models: raw.models.into_iter().map(|one| model(one, &raw.providers, offer)).collect(),
+        models: raw
+            .models
+            .into_iter()
+            .map(|one| seeded(model(one, &raw.providers, offer)))
+            .collect(),
         assign: raw.routing.assign.or(Assignment::default()),
         needs: entries(raw.routing.needs, Vec::new).into_iter().collect(),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
         agents: raw.agents.into_iter().map(RawAgent::program).collect(),
+        prompts: raw.prompts.into_iter().map(RawPrompts::prompts).collect(),
         backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
         digests: BTreeMap::new(),
         price_table: offer.prices.map(|table| table.digest.clone()),
@@ -70,12 +84,14 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     providers::check(&raw.providers, &raw.models, offer, reader);
     check_sampling(raw, offer, reader);
     check_exclude(&raw.tasks, reader);
+    check_samples(&raw.tasks, reader);
     check_output(&raw.sandbox, reader);
     check_image(&raw.sandbox, reader);
     check_images(&raw.sandbox, reader);
     check_runtime(&raw.sandbox, reader);
     check_network(raw, reader);
     raw.agents.iter().for_each(|agent| agent.check(reader));
+    raw.prompts.iter().for_each(|prompts| prompts.check(offer.scaffolds, reader));
     check_copy(&raw.sandbox, reader);
     if let Some(splits) = &raw.dataset.splits {
         check_splits(splits, reader);
@@ -147,6 +163,31 @@ fn check_sampling(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
             replays: providers::recorded(&name, &raw.providers).is_some(),
         };
         sampling::check(model, &asks, reader);
+    }
+}
+
+/// What ends the samples of a task early needs more than one of them.
+fn check_samples(tasks: &RawTasks, reader: &Reader) {
+    if matches!(tasks.samples, Field::Bad) {
+        return;
+    }
+    let most = tasks.samples.given().copied().unwrap_or(1);
+    let early = [
+        ("stop_after_solved", tasks.stop_after_solved.span()),
+        ("pass_rate_width", tasks.pass_rate_width.span()),
+    ];
+    for (key, span) in early.into_iter().filter(|_| most == 1) {
+        let Some(span) = span else { continue };
+        let fault = Fault::new(format!("`{key}` is about several samples, and each task has one"));
+        reader.value(span, fault.hint("add for example `samples = 8`"));
+    }
+    let solved = (tasks.stop_after_solved.given(), tasks.stop_after_solved.span());
+    if let (Some(solved), Some(span)) = solved
+        && most > 1
+        && *solved > most
+    {
+        let fault = Fault::new(format!("{solved} samples cannot solve it where {most} are tried"));
+        reader.value(span, fault.hint(format!("anything from 1 to {most}")));
     }
 }
 
@@ -286,6 +327,11 @@ fn tasks(raw: RawTasks) -> TaskSelection {
         templates: entries(raw.templates, Vec::new),
         exclude: entries(raw.exclude, Vec::new),
         per_template: raw.per_template.or(1),
+        samples: Samples {
+            most: raw.samples.or(1),
+            stop_after_solved: raw.stop_after_solved.into_option(),
+            pass_rate_width: raw.pass_rate_width.into_option(),
+        },
     }
 }
 
@@ -317,6 +363,7 @@ pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>)
         endpoint: providers::endpoint(&name, providers, offer),
         price: price(&raw, &name, providers, offer),
         sampling: raw.sampling.sampling(),
+        sample_seed: None,
         context,
         recorded: providers::recorded(&name, providers),
         name,

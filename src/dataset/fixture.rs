@@ -141,6 +141,7 @@ pub(super) fn edition(journal: &Arc<Rows>) -> Edition {
         campaign: CampaignName(CAMPAIGN.to_owned()),
         journal: Arc::<Rows>::clone(journal),
         late_labels: BTreeMap::new(),
+        pass_rates: BTreeMap::new(),
         late_rejections: BTreeMap::from([(
             EpisodeId(format!("ep-{:016x}", 2)),
             Rejection { stage: "duplicate".to_owned(), detail: "of ep-1".to_owned() },

@@ -31,7 +31,7 @@ pub(super) const COLUMNS: [(&str, &str); 28] = [
     ("llm_provider", "who served the model; `scripted` means no model at all"),
     ("scaffold", "the protocol between model and sandbox"),
     ("sampling", "how the model was asked: a JSON object; null where no record says"),
-    ("prompt_digest", "digest of the prompts around the task; null where no record says"),
+    ("prompt_digest", "digest of the prompts and tools around the task; null where no record says"),
     ("sample", "which of the task's samples by this model and scaffold, from 0"),
     ("sandbox", "where it ran; `enforced` is a JSON object: limit to what enforced it"),
     ("trajectory", "the steps in order; see below"),

@@ -150,6 +150,8 @@ impl Job {
                 if let Some(labels) = self.edition.late_labels.get(&record.episode) {
                     record.row.labels.extend(labels.iter().cloned());
                 }
+                let rate = self.edition.pass_rates.get(&record.episode);
+                record.row.pass_rate = rate.copied().or(record.row.pass_rate);
             }
             let Some(last) = page.last() else { return Ok(state) };
             let last = last.ordinal;

@@ -53,7 +53,8 @@ mod tests {
         let catalog = crate::templates::load(&[]).unwrap();
         let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
         let (templates, exclude) = (owned(templates), owned(exclude));
-        let tasks = TaskSelection { templates, exclude, per_template: 1 };
+        let tasks =
+            TaskSelection { templates, exclude, per_template: 1, samples: Default::default() };
         unmatched(&catalog, &tasks).iter().map(Error::report).collect()
     }
 

@@ -21,5 +21,6 @@ mod recipes;
 mod registry;
 mod replay;
 mod runs;
+mod samples;
 mod store;
 mod template;

@@ -7,12 +7,14 @@ mod budget;
 mod late;
 mod phases;
 mod plans;
+mod prompts;
 mod reopening;
 mod replay;
 mod restarts;
 mod retries;
 mod routing;
 mod runs;
+mod samples;
 mod sampling;
 mod sharing;
 

@@ -79,7 +79,8 @@ fn the_reference_has_every_key_and_no_other() {
     let text = switched_on(&read("reference.toml"));
     let mut written = written(&text);
     // Below these the keys are the user's own.
-    let own = ["sandbox.images.", "networks.", "providers.", "agents.", "models.extra."];
+    let own =
+        ["sandbox.images.", "networks.", "providers.", "agents.", "models.extra.", "prompts."];
     written.retain(|key| !own.iter().any(|above| key.starts_with(above)));
     assert_eq!(written, flat(campaign_keys()));
     // A runtime is for containers only, a difficulty for tasks that are assigned by it, a
@@ -88,6 +89,9 @@ fn the_reference_has_every_key_and_no_other() {
         ("\"namespace\"", "\"docker\""),
         ("assign = \"cross\"", "assign = \"difficulty\""),
         ("reserve = true", "reserve = false"),
+        ("\"prompts/system.md\"", "{ file = \"s\", text = \"s\" }"),
+        ("\"prompts/instruction.md\"", "{ file = \"i\", text = \"{{ builtin }}\" }"),
+        ("\nsamples = 1\n", "\nsamples = 8\n"),
         ("name = \"scripted/oracle\"", "name = \"openrouter/some\""),
         ("thinking_budget = 2048\n", ""),
     ];

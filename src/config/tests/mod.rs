@@ -6,6 +6,7 @@ mod files;
 mod fuzz;
 mod mistakes;
 mod odd_files;
+mod prompts;
 mod routing;
 mod rules;
 mod sampling;

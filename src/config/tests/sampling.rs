@@ -108,3 +108,34 @@ fn programs_say_themselves_how_they_ask() {
     let errors = parse_gateway("gateway.toml", gateway).unwrap_err().render();
     assert!(errors.contains("clients say themselves"), "{errors}");
 }
+
+#[test]
+fn tasks_may_be_tried_several_times() {
+    let tasks = |keys: &str| MINIMAL.replace("[\"**\"]\n", &format!("[\"**\"]\n{keys}\n"));
+    let model = "[[models]]\nname = \"vllm/m\"\n[[models]]\nname = \"anthropic/m\"\n\
+                 price = { input = \"1\", output = \"1\" }\n";
+    let keys = "samples = 8\nstop_after_solved = true\npass_rate_width = 0.4";
+    let config = campaign(&format!("{}{model}", tasks(keys)));
+    let samples = &config.tasks.samples;
+    assert_eq!((samples.most, samples.stop_after_solved), (8, Some(1)));
+    assert_eq!(samples.pass_rate_width, Some(400));
+    // Only a format with a seed is sent one, and only where there are several samples.
+    let seeds: Vec<_> = config.models.iter().map(|model| model.sample_seed).collect();
+    assert_eq!(seeds, [None, Some(config.seed), None]);
+    let one = campaign(&format!("{MINIMAL}{model}"));
+    assert!(one.models.iter().all(|model| model.sample_seed.is_none()));
+    assert_eq!(one.identity(), config.identity(), "a campaign of one may grow");
+    let found: Vec<String> = [
+        "samples = 0",
+        "samples = 1001",
+        "stop_after_solved = 1",
+        "pass_rate_width = 0.3",
+        "samples = 4\nstop_after_solved = 5",
+        "samples = 4\nstop_after_solved = false",
+        "samples = 4\npass_rate_width = 0.001",
+    ]
+    .into_iter()
+    .map(|keys| brief(&errors(&tasks(keys))).join("\n"))
+    .collect();
+    assert_snapshot!(found.join("\n"));
+}

@@ -33,8 +33,8 @@ pub(in crate::llm) struct Dialect {
     pub(in crate::llm) asks_for_usage: bool,
     pub(super) thought: Thought,
     pub(super) thinking: Thinking,
-    /// The field of the sampling seed.
-    pub(super) seed: &'static str,
+    /// The field of the sampling seed, where there is one.
+    pub(super) seed: Option<&'static str>,
     pub(in crate::llm) key_in: KeyIn,
     /// Whether requests that begin alike are told to be kept together.
     pub(super) cache_key: bool,
@@ -47,7 +47,7 @@ const USUAL: Dialect = Dialect {
     asks_for_usage: true,
     thought: Thought::Shown,
     thinking: Thinking::Word,
-    seed: "seed",
+    seed: Some("seed"),
     key_in: KeyIn::Bearer,
     cache_key: false,
 };
@@ -60,12 +60,12 @@ const ALL: [Dialect; 11] = [
         key_in: KeyIn::Header("api-key"),
         ..USUAL
     },
-    Dialect { name: "deepseek", thought: Thought::BackWithCalls, ..USUAL },
+    Dialect { name: "deepseek", thought: Thought::BackWithCalls, seed: None, ..USUAL },
     Dialect { name: "dashscope", thought_cap: Some("thinking_budget"), ..USUAL },
     Dialect { name: "groq", cap: "max_completion_tokens", ..USUAL },
     Dialect { name: "together", ..USUAL },
     // Counts always, and refuses fields it does not know.
-    Dialect { name: "mistral", asks_for_usage: false, seed: "random_seed", ..USUAL },
+    Dialect { name: "mistral", asks_for_usage: false, seed: Some("random_seed"), ..USUAL },
     Dialect { name: "xai", ..USUAL },
     Dialect {
         name: "openrouter",

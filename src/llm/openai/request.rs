@@ -51,9 +51,9 @@ fn set(body: &mut Value, settings: &Settings, dialect: &Dialect) {
         ("tool_choice", choice),
         ("parallel_tool_calls", parallel_calls.map(Value::from)),
         ("user", end_user.as_deref().map(Value::from)),
-        (dialect.seed, seed.map(Value::from)),
     ];
-    for (key, value) in wanted {
+    let seed = dialect.seed.map(|key| (key, seed.map(Value::from)));
+    for (key, value) in wanted.into_iter().chain(seed) {
         if let Some(value) = value {
             body[key] = value;
         }

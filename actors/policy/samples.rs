@@ -1,0 +1,174 @@
+//! How many samples of a task are tried: all that are asked for, or only until enough is known.
+//!
+//! A sample is never begun that the ones before it could make needless: as many run at once as
+//! are needed even if every one of them turns out as it is hoped.
+
+use crate::model::{PassRate, Samples};
+
+/// What is known of the samples of one task by one model and scaffold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Those that have a verdict.
+    pub tries: u32,
+    pub solved: u32,
+    /// Those that ended in a fault, and say nothing.
+    pub lost: u32,
+    /// Those that are planned and have not ended.
+    pub open: u32,
+}
+
+impl Tally {
+    fn all(self) -> u32 {
+        self.tries.saturating_add(self.lost).saturating_add(self.open)
+    }
+}
+
+/// How many more samples are to be begun now.
+pub fn more_samples(rule: &Samples, tally: Tally) -> u32 {
+    let room = rule.most.saturating_sub(tally.all());
+    if !rule.may_end_early() {
+        return room;
+    }
+    let enough =
+        (0..=room.saturating_add(tally.open)).find(|more| may_be_enough(rule, tally, *more));
+    enough.map_or(room, |needed| needed.saturating_sub(tally.open).min(room))
+}
+
+/// Whether so many more verdicts would end it if they were the best for that.
+fn may_be_enough(rule: &Samples, tally: Tally, more: u32) -> bool {
+    let (solved, tries) = (tally.solved, tally.tries.saturating_add(more));
+    let most_solved = solved.saturating_add(more);
+    let solves = rule.stop_after_solved.is_some_and(|wanted| most_solved >= wanted);
+    // An interval is narrowest where nearly all or nearly none are solved.
+    let narrow = |solved| {
+        rule.pass_rate_width.is_some_and(|width| tries > 0 && is_narrow(solved, tries, width))
+    };
+    solves || narrow(solved) || narrow(most_solved)
+}
+
+fn is_narrow(solved: u32, tries: u32, thousandths: u32) -> bool {
+    let (low, high) = wilson(solved, tries);
+    (high - low) * 1_000.0 <= f64::from(thousandths)
+}
+
+/// The square of the quantile that leaves 2.5 % on either side.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// The Wilson score interval of a rate, with a confidence of 95 %.
+pub fn wilson(solved: u32, tries: u32) -> (f64, f64) {
+    if tries == 0 {
+        return (0.0, 1.0);
+    }
+    let (n, rate) = (f64::from(tries), f64::from(solved) / f64::from(tries));
+    let scale = 1.0 + Z * Z / n;
+    let middle = (rate + Z * Z / (2.0 * n)) / scale;
+    let half = Z / scale * (rate * (1.0 - rate) / n + Z * Z / (4.0 * n * n)).sqrt();
+    // At the ends exactly, whatever rounding makes of it.
+    let low = if solved == 0 { 0.0 } else { (middle - half).max(0.0) };
+    let high = if solved >= tries { 1.0 } else { (middle + half).min(1.0) };
+    (low, high)
+}
+
+/// What rows say of samples that have ended; none where no one has a verdict.
+pub fn pass_rate(tally: Tally) -> Option<PassRate> {
+    let whole = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+    let (low, high) = wilson(tally.solved, tally.tries);
+    let rate = PassRate { tries: whole(tally.tries), solved: whole(tally.solved), low, high };
+    (tally.tries > 0).then_some(rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn rules() -> impl Strategy<Value = Samples> {
+        let early = (prop::option::of(1u32..6), prop::option::of(50u32..1_000));
+        (1u32..60, early).prop_map(|(most, (stop_after_solved, pass_rate_width))| Samples {
+            most,
+            stop_after_solved,
+            pass_rate_width,
+        })
+    }
+
+    /// One sample after another, as the outcomes have it.
+    fn one_by_one(rule: &Samples, outcomes: &[Option<bool>]) -> Tally {
+        let mut tally = Tally::default();
+        for outcome in outcomes {
+            let ended = may_be_enough(rule, tally, 0) && rule.may_end_early();
+            if ended || tally.all() >= rule.most {
+                break;
+            }
+            end(&mut tally, *outcome);
+        }
+        tally
+    }
+
+    fn end(tally: &mut Tally, outcome: Option<bool>) {
+        match outcome {
+            Some(solved) => {
+                tally.tries += 1;
+                tally.solved += u32::from(solved);
+            }
+            None => tally.lost += 1,
+        }
+    }
+
+    proptest! {
+        /// However many run at once, and in whatever order they end: what is tried is what
+        /// would have been tried one after another, and never more than is asked for.
+        #[test]
+        fn no_sample_is_begun_in_vain(
+            rule in rules(),
+            outcomes in prop::collection::vec(prop::option::weighted(0.9, any::<bool>()), 60),
+        ) {
+            let (mut tally, mut ended) = (Tally::default(), 0);
+            loop {
+                tally.open += more_samples(&rule, tally);
+                prop_assert!(tally.all() <= rule.most, "{:?}", tally);
+                if tally.open == 0 {
+                    break;
+                }
+                tally.open -= 1;
+                end(&mut tally, outcomes[ended]);
+                ended += 1;
+            }
+            prop_assert_eq!(tally, one_by_one(&rule, &outcomes));
+        }
+
+        #[test]
+        fn an_interval_holds_its_rate_and_narrows(tries in 1u32..2_000, part in 0.0f64..=1.0) {
+            let solved = (f64::from(tries) * part).round() as u32;
+            let (low, high) = wilson(solved, tries);
+            let rate = f64::from(solved) / f64::from(tries);
+            prop_assert!(0.0 <= low && low <= rate && rate <= high && high <= 1.0);
+            let (lower, higher) = wilson(2 * solved, 2 * tries);
+            prop_assert!(higher - lower < high - low);
+            let (mirrored, _) = wilson(tries - solved, tries);
+            prop_assert!((mirrored - (1.0 - high)).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn intervals_are_those_of_the_books() {
+        let near = |(low, high): (f64, f64), (l, h): (f64, f64)| {
+            assert!((low - l).abs() < 5e-4 && (high - h).abs() < 5e-4, "{low} {high}");
+        };
+        near(wilson(0, 10), (0.0, 0.2775));
+        near(wilson(5, 10), (0.2366, 0.7634));
+        near(wilson(10, 10), (0.7225, 1.0));
+        near(wilson(0, 0), (0.0, 1.0));
+        assert_eq!(pass_rate(Tally { lost: 3, ..Tally::default() }), None);
+    }
+
+    #[test]
+    fn all_are_begun_at_once_where_nothing_ends_it_early() {
+        let rule = Samples { most: 5, ..Samples::default() };
+        assert_eq!(more_samples(&rule, Tally::default()), 5);
+        assert_eq!(more_samples(&rule, Tally { tries: 2, open: 1, ..Tally::default() }), 2);
+        let rule = Samples { most: 5, stop_after_solved: Some(1), ..rule };
+        assert_eq!(more_samples(&rule, Tally::default()), 1);
+        assert_eq!(more_samples(&rule, Tally { tries: 1, solved: 1, ..Tally::default() }), 0);
+        assert_eq!(more_samples(&rule, Tally { tries: 1, ..Tally::default() }), 1);
+    }
+}

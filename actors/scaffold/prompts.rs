@@ -1,0 +1,143 @@
+//! Prompts of a campaign's own around a task: texts with variables, in place of a scaffold's or
+//! around them.
+
+use crate::model::{Message, Prompts, Role, Task, WORKSPACE};
+
+/// Which of the texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptKind {
+    System,
+    Instruction,
+}
+
+impl PromptKind {
+    /// What may stand between `{{` and `}}`.
+    pub fn variables(self) -> &'static [&'static str] {
+        match self {
+            Self::System => &["builtin", "workspace"],
+            Self::Instruction => &["builtin", "workspace", "instruction"],
+        }
+    }
+}
+
+/// What stands between `{{` and `}}` and is no variable, or a `{{` without its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownVariable {
+    /// Counted from 1.
+    pub line: usize,
+    pub name: String,
+}
+
+/// A text in its parts.
+enum Part<'t> {
+    Text(&'t str),
+    Variable(&'t str, usize),
+}
+
+/// The variables of a text that mean something, in their order.
+pub fn variables(text: &str, kind: PromptKind) -> Result<Vec<&str>, UnknownVariable> {
+    let named = parts(text)?.into_iter().filter_map(|part| match part {
+        Part::Text(_) => None,
+        Part::Variable(name, line) => Some((name, line)),
+    });
+    named
+        .map(|(name, line)| match kind.variables().contains(&name) {
+            true => Ok(name),
+            false => Err(UnknownVariable { line, name: name.to_owned() }),
+        })
+        .collect()
+}
+
+fn parts(text: &str) -> Result<Vec<Part<'_>>, UnknownVariable> {
+    let (mut parts, mut rest, mut line) = (Vec::new(), text, 1);
+    while let Some((before, after)) = rest.split_once("{{") {
+        line += before.matches('\n').count();
+        let Some((name, behind)) = after.split_once("}}") else {
+            return Err(UnknownVariable { line, name: "{{".to_owned() });
+        };
+        parts.push(Part::Text(before));
+        parts.push(Part::Variable(name.trim(), line));
+        line += name.matches('\n').count();
+        rest = behind;
+    }
+    parts.push(Part::Text(rest));
+    Ok(parts)
+}
+
+/// The conversation's opening with these texts in place of the scaffold's own.
+pub(super) fn over(prompts: &Prompts, opening: Vec<Message>, task: &Task) -> Vec<Message> {
+    let with = |message: Message| {
+        let own = match message.role {
+            Role::System => prompts.system.as_deref(),
+            Role::User => prompts.instruction.as_deref(),
+            Role::Assistant | Role::Tool => None,
+        };
+        match own.map(|text| filled(text, &message.content, task)) {
+            Some(content) => Message { content, ..message },
+            None => message,
+        }
+    };
+    opening.into_iter().map(with).collect()
+}
+
+/// A text that was looked through before; what is no variable stays as it is.
+fn filled(text: &str, builtin: &str, task: &Task) -> String {
+    let Ok(parts) = parts(text) else { return text.to_owned() };
+    let value = |part: Part<'_>| match part {
+        Part::Text(text) => text.to_owned(),
+        Part::Variable("builtin", _) => builtin.to_owned(),
+        Part::Variable("workspace", _) => WORKSPACE.to_owned(),
+        Part::Variable("instruction", _) => task.instruction.clone(),
+        Part::Variable(name, _) => format!("{{{{{name}}}}}"),
+    };
+    parts.into_iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scaffold::{Minimal, Scaffold};
+    use crate::testkit;
+    use proptest::prelude::*;
+
+    fn task() -> Task {
+        testkit::catalog().select(&["unit/letter".to_owned()], &[]).remove(0).task(1, 0).unwrap()
+    }
+
+    #[test]
+    fn texts_stand_in_place_of_the_scaffolds_or_around_them() {
+        let (task, own) = (task(), Minimal.open(&task()));
+        assert_eq!(over(&Prompts::default(), own.clone(), &task), own);
+        let prompts = Prompts {
+            system: Some("{{ builtin }}\nBe brief in {{workspace}}.".to_owned()),
+            instruction: Some("Do this: {{instruction}}!".to_owned()),
+        };
+        let opened = over(&prompts, own.clone(), &task);
+        assert_eq!(opened[0].content, format!("{}\nBe brief in {WORKSPACE}.", own[0].content));
+        assert_eq!(opened[1].content, format!("Do this: {}!", task.instruction));
+    }
+
+    #[test]
+    fn what_is_no_variable_is_told_with_its_line() {
+        let unknown = |text, kind| variables(text, kind).unwrap_err();
+        let told = unknown("a\n{{ builtin }}\n {{ tsak }}", PromptKind::System);
+        assert_eq!(told, UnknownVariable { line: 3, name: "tsak".to_owned() });
+        assert_eq!(unknown("{{ instruction }}", PromptKind::System).line, 1);
+        assert_eq!(unknown("a\n{{ builtin }", PromptKind::Instruction).line, 2);
+        assert_eq!(variables("no { brace }", PromptKind::System), Ok(Vec::new()));
+    }
+
+    proptest! {
+        /// Whatever a text holds, it is refused or filled.
+        #[test]
+        fn no_text_is_too_odd(text in "([a-z\\n{} ]|builtin|instruction){0,60}") {
+            let task = task();
+            let filled = filled(&text, "B", &task);
+            if !text.contains("{{") {
+                prop_assert_eq!(filled, text);
+            } else if variables(&text, PromptKind::Instruction).is_ok() {
+                prop_assert!(!filled.contains("{{ builtin }}"));
+            }
+        }
+    }
+}

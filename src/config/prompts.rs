@@ -1,0 +1,174 @@
+//! `[prompts.<scaffold>]`: texts of a campaign's own around its tasks. A file names them by their
+//! paths; what is checked, sent to a daemon and kept has the texts themselves in their place.
+
+use super::errors::{ConfigErrors, MAX_ERRORS};
+use super::reader::{Field, Reader};
+use super::section::Section;
+use super::source::{Source, Span};
+use super::suggest;
+use super::values::{Fault, Read};
+use crate::error::Code;
+use std::path::Path;
+use synthd_actors::model::Prompts;
+use synthd_actors::scaffold::{PromptKind, variables};
+use toml::de::{DeTable, DeValue};
+
+/// No prompt is this long.
+const MOST_BYTES: u64 = 256 << 10;
+const KEYS: [(&str, PromptKind); 2] =
+    [("system", PromptKind::System), ("instruction", PromptKind::Instruction)];
+
+/// The text of one prompt, and the file it came from.
+#[derive(Clone, Debug)]
+pub(super) struct RawPrompt {
+    file: String,
+    text: String,
+}
+
+pub(super) struct RawPrompts {
+    pub(super) scaffold: String,
+    pub(super) place: Span,
+    system: Field<RawPrompt>,
+    instruction: Field<RawPrompt>,
+}
+
+impl RawPrompts {
+    pub(super) fn read((scaffold, mut section): (String, Section<'_, '_>)) -> Self {
+        let raw = Self {
+            scaffold,
+            place: section.place(),
+            system: section.optional("system", prompt),
+            instruction: section.optional("instruction", prompt),
+        };
+        section.finish();
+        raw
+    }
+
+    /// Of a scaffold whose prompts are the engine's to send, with variables that are known.
+    pub(super) fn check(&self, scaffolds: &[&str], reader: &Reader) {
+        if !scaffolds.contains(&self.scaffold.as_str()) {
+            let fault =
+                Fault::new(format!("{:?} is no scaffold of the engine's own", self.scaffold));
+            reader.value(&self.place, fault.hint(suggest::one_of(&self.scaffold, scaffolds)));
+        }
+        for (field, (_, kind)) in [&self.system, &self.instruction].into_iter().zip(KEYS) {
+            if let (Some(prompt), Some(place)) = (field.given(), field.span()) {
+                prompt.check(kind, place, reader);
+            }
+        }
+    }
+
+    pub(super) fn prompts(self) -> (String, Prompts) {
+        let text = |field: Field<RawPrompt>| field.into_option().map(|prompt| prompt.text);
+        let (system, instruction) = (text(self.system), text(self.instruction));
+        (self.scaffold, Prompts { system, instruction })
+    }
+}
+
+impl RawPrompt {
+    fn check(&self, kind: PromptKind, place: &Span, reader: &Reader) {
+        let known: Vec<String> =
+            kind.variables().iter().map(|name| format!("{{{{ {name} }}}}")).collect();
+        let known = known.join(", ");
+        match variables(&self.text, kind) {
+            Err(unknown) => {
+                let (file, line, name) = (&self.file, unknown.line, &unknown.name);
+                let what = format!("{file}:{line}: there is no variable {name:?}");
+                reader.value(place, Fault::new(what).hint(format!("known here: {known}")));
+            }
+            Ok(names) => {
+                let asks = ["instruction", "builtin"].iter().any(|name| names.contains(name));
+                if kind == PromptKind::Instruction && !asks {
+                    let what = format!("{}: it does not say what the task is", self.file);
+                    let hint = "put {{ instruction }} where the task's own text belongs";
+                    reader.value(place, Fault::new(what).hint(hint));
+                }
+            }
+        }
+    }
+}
+
+/// A text that was put in place of its file's path.
+fn prompt(value: &DeValue<'_>) -> Read<RawPrompt> {
+    let table = match value {
+        DeValue::Table(table) => table,
+        DeValue::String(path) => {
+            let what = format!("{path} is read with the campaign's own file, and there is none");
+            return Err(Fault::new(what).hint("run or submit the campaign from its file"));
+        }
+        other => return Err(Fault::expected("the path of a file", other)),
+    };
+    let text = |key: &str| match table.get(key).map(|value| value.get_ref()) {
+        Some(DeValue::String(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    match (text("file"), text("text"), table.len()) {
+        (Some(file), Some(text), 2) if !text.trim().is_empty() => Ok(RawPrompt { file, text }),
+        (Some(file), Some(_), 2) => Err(Fault::new(format!("{file} is empty"))),
+        _ => {
+            Err(Fault::expected("the path of a file", value).hint("such as \"prompts/system.md\""))
+        }
+    }
+}
+
+/// The source with the texts of its prompts in place of their paths, which are below the
+/// directory of the file itself.
+pub(super) fn inline(path: &Path, source: &str) -> Result<String, ConfigErrors> {
+    let Ok(table) = DeTable::parse(source) else { return Ok(source.to_owned()) };
+    let (mut text, mut problems) = (source.to_owned(), Vec::new());
+    let mut named = paths(table.get_ref());
+    // From the last one on, so that the places of the others stay what they are.
+    named.sort_by_key(|(_, span)| std::cmp::Reverse(span.start));
+    for (file, span) in named {
+        match read(&path.with_file_name("").join(&file)) {
+            Ok(found) => {
+                let inlined = format!("{{ file = {}, text = {} }}", quoted(&file), quoted(&found));
+                text.replace_range(span, &inlined);
+            }
+            Err(why) => problems.push((span, format!("{file}: {why}"))),
+        }
+    }
+    if problems.is_empty() {
+        return Ok(text);
+    }
+    problems.reverse();
+    let named = Source::new(&super::source::name_of(path), source);
+    let hint = "a path from the campaign's own directory, of a text of at most 256 KiB";
+    let total = problems.len();
+    let errors = problems.into_iter().take(MAX_ERRORS);
+    let errors = errors.map(|(span, what)| named.error(&span, what, Some(hint.to_owned())));
+    Err(ConfigErrors::new(Code::ConfigInvalid, path, errors.collect(), total))
+}
+
+/// The paths of prompts, with their places.
+fn paths(table: &DeTable<'_>) -> Vec<(String, Span)> {
+    let Some(DeValue::Table(prompts)) = table.get("prompts").map(|value| value.get_ref()) else {
+        return Vec::new();
+    };
+    let scaffolds = prompts.iter().filter_map(|(_, value)| match value.get_ref() {
+        DeValue::Table(keys) => Some(keys),
+        _ => None,
+    });
+    let named = scaffolds.flat_map(|keys| KEYS.into_iter().filter_map(|(key, _)| keys.get(key)));
+    let path = |value: &toml::Spanned<DeValue<'_>>| match value.get_ref() {
+        DeValue::String(path) => Some((path.to_string(), value.span())),
+        _ => None,
+    };
+    named.filter_map(path).collect()
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err("longer than 256 KiB".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
+}
+
+/// As TOML has it, which is JSON's way but for one character.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
+}
