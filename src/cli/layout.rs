@@ -168,9 +168,9 @@ mod tests {
         );
         assert_eq!(
             lines(&COLUMNS, &rows(), Some(30)),
-            "id      model     outcome\n\
-             ep-012  vllm/a-…  resolved\n\
-             ep-abc  ollama/…  unresolved"
+            "id        model     outcome\n\
+             ep-01234  vllm/a-…  resolved\n\
+             ep-abcde  ollama/…  unresolved"
         );
     }
 

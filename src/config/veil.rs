@@ -144,7 +144,8 @@ fn is_plain(value: &str) -> bool {
         (2..=10).contains(&top.len()) && letters(top) && before.split('.').all(word)
     });
     let is_word = value.len() < 16 && letters(value);
-    !value.starts_with(PREFIX) && (is_path || is_host || is_word)
+    let is_key = value.split('/').any(|part| part.starts_with(PREFIX));
+    !is_key && (is_path || is_host || is_word)
 }
 
 /// Whether it is the path of a file as people name files: with a slash or an ending, and of
