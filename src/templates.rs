@@ -123,7 +123,7 @@ fn of(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> S
 
 fn described(error: &TemplateError, path: &str, text: &str) -> String {
     let TemplateError { location, length, ref message, .. } = *error;
-    let hint = error.unknown.as_ref().map(among);
+    let hint = error.unknown.as_deref().map(among);
     Mistake { path, text, location, length, message, hint }.render()
 }
 

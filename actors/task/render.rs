@@ -110,7 +110,7 @@ fn undefined(name: &str, near: usize, source: &str, context: &Context) -> Troubl
     let at = places.min_by_key(|at| at.abs_diff(near)).unwrap_or(near);
     let known = context.keys().filter(|key| !key.ends_with("_canary")).cloned().collect();
     Trouble {
-        unknown: Some(Unknown { word: name.to_owned(), known }),
+        unknown: Some(Box::new(Unknown { word: name.to_owned(), known })),
         spot: Some(spot(name, at, source)),
         ..Trouble::at("", format!("`{name}` is undefined"))
     }

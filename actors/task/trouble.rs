@@ -14,7 +14,7 @@ pub struct TemplateError {
     pub length: usize,
     pub message: String,
     /// A word that stands for nothing here, and the words that stand for something.
-    pub unknown: Option<Unknown>,
+    pub unknown: Option<Box<Unknown>>,
 }
 
 /// A word that stands for nothing, among those that do.
@@ -57,7 +57,7 @@ pub(super) struct Trouble {
     /// The keys and places that lead to the field, such as `environment.files.0.content`.
     pub(super) field: String,
     pub(super) message: String,
-    pub(super) unknown: Option<Unknown>,
+    pub(super) unknown: Option<Box<Unknown>>,
     pub(super) spot: Option<Spot>,
 }
 
@@ -99,10 +99,10 @@ fn bare(error: &YamlError) -> &YamlError {
 }
 
 /// The parser's words put plainly.
-fn plain(error: &YamlError) -> (String, Option<Unknown>) {
+fn plain(error: &YamlError) -> (String, Option<Box<Unknown>>) {
     let among = |word: &str, known: &[&str]| {
         let known = known.iter().map(|name| (*name).to_owned()).collect();
-        Some(Unknown { word: word.to_owned(), known })
+        Some(Box::new(Unknown { word: word.to_owned(), known }))
     };
     match error {
         YamlError::SerdeUnknownField { field, expected, .. } => {
