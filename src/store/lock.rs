@@ -64,10 +64,14 @@ fn open(dir: &Path) -> io::Result<File> {
         .open(dir.join(LOCK_FILE))
 }
 
-/// The file of the lock stands in the way, though the directory may be written.
+/// The file of the lock stands in the way, or the directory takes no file.
 fn unopened(dir: &Path, error: io::Error) -> Error {
     let trouble = Trouble::from(error);
     let shown = dir.join(LOCK_FILE);
+    // Without the file, it is the directory that refuses.
+    if shown.symlink_metadata().is_err() {
+        return trouble.on_open(dir);
+    }
     let what = format!("the lock file {} cannot be opened for writing", shown.display());
     let hint = "where no synthd uses the data directory, delete the file; else run synthd as the \
                 user who owns it, or choose another place with --data-dir";
