@@ -107,6 +107,8 @@ codes! {
     EpisodeUnknown = "0601", exit 2;
     ReplayDiffers = "0602", exit 1;
     CallUnknown = "0603", exit 2;
+    /// A dataset version whose rows are of a format that is not read here.
+    DatasetFormat = "0604", exit 2;
 
     NotADataset = "0701", exit 2;
     DatasetDamaged = "0702", exit 1;

@@ -1,6 +1,7 @@
 //! An episode's attempt: provision, turns, verify, done.
 
 mod actor;
+mod changes;
 mod milestones;
 mod own;
 mod phase;

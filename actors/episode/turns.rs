@@ -1,19 +1,20 @@
 //! The turns of an attempt: ask, parse, run, observe, record, until the agent stops.
 
+use super::changes::changes_of;
 use super::milestones::Beside;
 use super::own::answered;
 use super::phase::Phase;
 use super::repeat::repeats;
 use super::world::{Assignment, Standing, World};
 use crate::model::{
-    ActionType, ChatReply, ChatRequest, Entry, ExecReport, ExecRequest, Fault, FaultKind,
+    ActionType, ChatReply, ChatRequest, Entry, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
     Fingerprint, FinishReason, Message, Scan, Step, StepAction, StepState, StopReason, Turn,
     WORKSPACE,
 };
 use crate::pool::Lease;
 use crate::ports::{CallContext, Stage};
 use crate::router::{Call, Called};
-use crate::scaffold::{FormatError, ParsedAction, opened};
+use crate::scaffold::{FormatError, ParsedAction, observe_calls, opened};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -53,8 +54,9 @@ pub(super) struct Acting<'a> {
 /// What a reply led to.
 struct Deed {
     action: StepAction,
-    command: Option<String>,
-    report: Option<ExecReport>,
+    /// The commands that ran, and what came of each.
+    commands: Vec<String>,
+    reports: Vec<ExecReport>,
     took: Duration,
     observation: String,
     messages: Vec<Message>,
@@ -105,18 +107,15 @@ impl<'a> Acting<'a> {
         }
         for turn in &recorded {
             self.standing.become_phase(Phase::Replaying { turn: turn.step.index });
-            if let Some(command) = turn.command.clone() {
-                let (report, _) = self.execute(&command).await?;
-                let parsed = self.orders.scaffold.parse(&turn.reply);
-                let same = parsed.is_ok_and(|action| {
-                    let now = self.orders.scaffold.observe(&action, &report).text;
-                    repeats(&turn.step.observation, &now)
-                });
-                if !same {
-                    let differs = format!("turn {} does not repeat", turn.step.index);
-                    return Err(Fault::new(FaultKind::ReplayDiffers, differs));
-                }
+            let mut reports = Vec::new();
+            for command in turn.commands() {
+                let (report, _) = self.execute(command, self.left).await?;
                 self.look(&report);
+                reports.push(report);
+            }
+            if !reports.is_empty() && !self.is_repeated(turn, &reports) {
+                let differs = format!("turn {} does not repeat", turn.step.index);
+                return Err(Fault::new(FaultKind::ReplayDiffers, differs));
             }
             self.resume_from(turn);
             let bad = turn.step.action.kind == ActionType::Malformed;
@@ -125,9 +124,17 @@ impl<'a> Acting<'a> {
         self.record(recorded).await
     }
 
+    /// Whether the commands of a recorded turn have shown again what they had shown then.
+    fn is_repeated(&self, turn: &Turn, reports: &[ExecReport]) -> bool {
+        let scaffold = self.orders.scaffold.as_ref();
+        scaffold.parse(&turn.reply).is_ok_and(|action| {
+            repeats(&turn.step.observation, &observe_calls(scaffold, &action, reports).text)
+        })
+    }
+
     /// Takes over what a turn of an earlier attempt left.
     pub(super) fn resume_from(&mut self, turn: &Turn) {
-        self.left = self.left.saturating_sub(Duration::from_millis(turn.step.duration_ms));
+        self.left = self.left.saturating_sub(Duration::from_millis(turn.step.took_ms()));
         self.potential = turn.step.potential;
         if let Some(model) = &turn.model {
             self.model.clone_from(model);
@@ -184,11 +191,12 @@ impl<'a> Acting<'a> {
         let before = self.state.clone();
         let deed = self.perform(&called.reply).await?;
         self.left = self.left.saturating_sub(deed.took);
-        if let Some(report) = &deed.report {
-            let changed = self.look(report);
-            if changed {
-                self.potential = self.evaluate_milestones().await?;
-            }
+        let mut changed = false;
+        for report in &deed.reports {
+            changed |= self.look(report);
+        }
+        if changed {
+            self.potential = self.evaluate_milestones().await?;
         }
         let stop = deed.stop;
         let turn = self.assemble(index, before, called, deed);
@@ -242,25 +250,48 @@ impl<'a> Acting<'a> {
     }
 
     async fn run(&mut self, action: ParsedAction) -> Result<Deed, Fault> {
-        let (report, took) = self.execute(&action.command).await?;
-        let observed = self.orders.scaffold.observe(&action, &report);
-        let mut recorded = action.action;
+        let (reports, took) = self.run_calls(&action).await?;
+        let observed = observe_calls(self.orders.scaffold.as_ref(), &action, &reports);
+        let mut recorded = action.recorded();
         if observed.submitted {
             recorded.kind = ActionType::Submit;
         } else if recorded.kind == ActionType::Submit {
             recorded.kind = ActionType::ToolCall;
         }
-        let error = (!report.end.success()).then(|| describe(&report));
+        let ran = action.calls().take(reports.len());
         Ok(Deed {
             action: recorded,
-            command: Some(action.command),
+            commands: ran.map(|call| call.command.clone()).collect(),
             observation: observed.text,
             messages: observed.messages,
-            error,
+            error: reports.iter().find_map(failure),
             stop: observed.submitted.then_some(StopReason::Submitted),
-            report: Some(report),
+            reports,
             took,
         })
+    }
+
+    /// Runs the calls of a reply in their order, until one hands the work in or the agent's time
+    /// is up. The first always runs.
+    async fn run_calls(
+        &mut self,
+        action: &ParsedAction,
+    ) -> Result<(Vec<ExecReport>, Duration), Fault> {
+        let (mut reports, mut took) = (Vec::new(), Duration::ZERO);
+        for call in action.calls() {
+            let left = self.left.saturating_sub(took);
+            if left.is_zero() && !reports.is_empty() {
+                break;
+            }
+            let (report, time) = self.execute(&call.command, left).await?;
+            took = took.saturating_add(time);
+            let is_last = self.orders.scaffold.observe(call, &report).submitted;
+            reports.push(report);
+            if is_last {
+                break;
+            }
+        }
+        Ok((reports, took))
     }
 
     fn malformed(&mut self, reply: &ChatReply, error: &FormatError) -> Deed {
@@ -273,8 +304,8 @@ impl<'a> Acting<'a> {
                 tool: error.tool.clone(),
                 arguments: error.arguments.clone(),
             },
-            command: None,
-            report: None,
+            commands: Vec::new(),
+            reports: Vec::new(),
             took: Duration::ZERO,
             observation: observed.text,
             messages: observed.messages,
@@ -283,13 +314,17 @@ impl<'a> Acting<'a> {
         }
     }
 
-    /// Runs a command of the agent's, and says how long it took.
-    async fn execute(&mut self, command: &str) -> Result<(ExecReport, Duration), Fault> {
+    /// Runs a command of the agent's in what is left of its time, and says how long it took.
+    async fn execute(
+        &mut self,
+        command: &str,
+        left: Duration,
+    ) -> Result<(ExecReport, Duration), Fault> {
         let limit = self.orders.spec.limits.command_timeout;
         let request = ExecRequest {
             command: command.to_owned(),
             session: true,
-            timeout: limit.min(self.left.max(Duration::from_secs(1))),
+            timeout: limit.min(left.max(Duration::from_secs(1))),
             scan: true,
         };
         let started = Instant::now();
@@ -315,13 +350,10 @@ impl<'a> Acting<'a> {
     }
 
     fn assemble(&self, index: u32, state: StepState, called: Called, deed: Deed) -> Turn {
-        let took = called.took.saturating_add(deed.took);
         let mut messages = vec![called.reply.message.clone()];
         messages.extend(deed.messages);
-        let truncated =
-            deed.report.as_ref().is_some_and(|r| r.stdout.truncated() || r.stderr.truncated());
-        let scan = deed.report.as_ref().and_then(|report| report.scan.as_ref());
-        let changes = scan.map_or_else(Vec::new, |scan| scan.changes.clone());
+        let cut = |report: &ExecReport| report.stdout.truncated() || report.stderr.truncated();
+        let mut commands = deed.commands.into_iter();
         let step = Step {
             index,
             state,
@@ -329,12 +361,13 @@ impl<'a> Acting<'a> {
             observation: deed.observation,
             reasoning: called.reply.message.thoughts(),
             potential: self.potential,
-            end: deed.report.map(|report| report.end),
+            end: deed.reports.last().map(|report| report.end.clone()),
             error: deed.error,
-            truncated,
+            truncated: deed.reports.iter().any(cut),
             usage: called.reply.usage,
             cost: called.cost,
-            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(deed.took),
+            model_ms: Some(millis(called.took)),
         };
         let first = || Box::new(ChatRequest::clone(&called.request));
         let opening = (index == 0).then(first);
@@ -342,8 +375,9 @@ impl<'a> Acting<'a> {
             step,
             reply: called.reply,
             messages,
-            command: deed.command,
-            changes,
+            command: commands.next(),
+            more_commands: commands.collect(),
+            changes: changes_of(&deed.reports),
             calls: called.tries,
             model: Some(called.model).filter(|model| *model != self.orders.plan.model),
             opening,
@@ -381,8 +415,8 @@ fn refusal(reply: &ChatReply) -> Deed {
             tool: String::new(),
             arguments: "{}".to_owned(),
         },
-        command: None,
-        report: None,
+        commands: Vec::new(),
+        reports: Vec::new(),
         took: Duration::ZERO,
         observation: String::new(),
         messages: Vec::new(),
@@ -391,8 +425,16 @@ fn refusal(reply: &ChatReply) -> Deed {
     }
 }
 
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What went wrong with a command; a command that ended by itself has only an exit code.
+fn failure(report: &ExecReport) -> Option<String> {
+    (!matches!(report.end, ExecEnd::Exited(_))).then(|| describe(report))
+}
+
 pub(super) fn describe(report: &ExecReport) -> String {
-    use crate::model::ExecEnd;
     match &report.end {
         ExecEnd::Exited(code) => format!("exit code {code}"),
         ExecEnd::Signaled(signal) => format!("killed by signal {signal}"),

@@ -24,6 +24,18 @@ pub enum StopReason {
 }
 
 impl StopReason {
+    pub const ALL: [Self; 9] = [
+        Self::Submitted,
+        Self::StepLimit,
+        Self::TimeLimit,
+        Self::Refused,
+        Self::Malformed,
+        Self::Truncated,
+        Self::ContextFull,
+        Self::CostLimit,
+        Self::AgentFailed,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Submitted => "submitted",
@@ -167,6 +179,7 @@ mod tests {
             usage: Usage::default(),
             cost: Money::ZERO,
             duration_ms: 0,
+            model_ms: Some(0),
         }
     }
 

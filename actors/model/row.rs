@@ -1,9 +1,9 @@
-//! The canonical row, `synthd.trajectory/1`. Field names and order are the contract.
+//! The canonical row, `synthd.trajectory/2`. Field names and order are the contract.
 
 use super::{Fingerprint, Money};
 use serde::{Deserialize, Serialize};
 
-pub const ROW_SCHEMA: &str = "synthd.trajectory/1";
+pub const ROW_SCHEMA: &str = "synthd.trajectory/2";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrajectoryRow {
@@ -73,7 +73,11 @@ pub struct RowStep {
     pub input_tokens: i64,
     pub output_tokens: i64,
     pub cost_usd: Money,
+    /// Of the action alone; with the model's time where `model_ms` is none.
     pub duration_ms: i64,
+    /// What the model took to answer; none in rows of engines that did not tell it apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_ms: Option<i64>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -61,7 +61,18 @@ pub struct Step {
     pub truncated: bool,
     pub usage: Usage,
     pub cost: Money,
+    /// What the action took; in turns recorded without [`Step::model_ms`], the model's time too.
     pub duration_ms: u64,
+    /// What the model took to answer, retries included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_ms: Option<u64>,
+}
+
+impl Step {
+    /// What the model and the action took together.
+    pub fn took_ms(&self) -> u64 {
+        self.duration_ms.saturating_add(self.model_ms.unwrap_or(0))
+    }
 }
 
 /// A turn as it is recorded: durable before the next model call.
@@ -73,6 +84,9 @@ pub struct Turn {
     pub messages: Vec<Message>,
     /// The command that ran, for replay; none where nothing ran.
     pub command: Option<String>,
+    /// The commands of further calls in the same reply, which ran after it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_commands: Vec<String>,
     /// What the turn did to the files of the workspace, as far as it is listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
@@ -86,4 +100,11 @@ pub struct Turn {
     /// has begun anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Box<ChatRequest>>,
+}
+
+impl Turn {
+    /// What ran in the sandbox, in order.
+    pub fn commands(&self) -> impl Iterator<Item = &String> {
+        self.command.iter().chain(&self.more_commands)
+    }
 }

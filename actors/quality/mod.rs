@@ -10,4 +10,4 @@ mod tests;
 pub use actor::QualityActor;
 pub use messages::{Finished, Judge, Publish, QualityHandle, QualityTools};
 pub use row::{Judgement, build_row};
-pub use stages::{Findings, judge};
+pub use stages::{ERROR_STEPS, Findings, LABELS, MALFORMED_STEPS, judge};

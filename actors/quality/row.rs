@@ -51,7 +51,7 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
         .map(|(at, step)| row_step(step, rewards[at], returns[at], at + 1 == steps.len()))
         .collect();
     let tokens: u64 = steps.iter().map(|step| step.usage.total()).sum();
-    let elapsed: u64 = steps.iter().map(|step| step.duration_ms).sum();
+    let elapsed: u64 = steps.iter().map(Step::took_ms).sum();
     let answered = judged.answered_by();
     let (provider, model) = answered.split_once('/').unwrap_or(("", answered));
     TrajectoryRow {
@@ -147,6 +147,7 @@ fn row_step(step: &Step, reward: f64, return_to_go: f64, done: bool) -> RowStep 
         output_tokens: signed(step.usage.output_tokens),
         cost_usd: step.cost,
         duration_ms: signed(step.duration_ms),
+        model_ms: step.model_ms.map(signed),
     }
 }
 

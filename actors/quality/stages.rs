@@ -4,9 +4,53 @@
 
 use super::row::Judgement;
 use crate::model::{
-    Deed, Rejection, RowStep, SEALED, StageAction, StopReason, Task, TrajectoryRow,
+    ActionType, Deed, Rejection, RowStep, SEALED, StageAction, StopReason, Task, TrajectoryRow,
 };
 use std::collections::HashSet;
+
+/// The label of a row with a step that has an `error`: an unreadable reply, a model that
+/// declined, a command that could not be started or was killed (by a signal, for its time, its
+/// processor time, its memory or its output), or an agent's own program that failed. A command
+/// that ended by itself is none, whatever its exit code.
+pub const ERROR_STEPS: &str = "error-steps";
+/// The label of a row with a reply that could not be read.
+pub const MALFORMED_STEPS: &str = "malformed-steps";
+
+/// Every label that stages leave in rows, with what it means. Those of stages are there only where
+/// the campaign has the stage label.
+pub const LABELS: [(&str, &str); 22] = [
+    ("resolved", "every check of the sealed verification passed, twice"),
+    ("unresolved", "a check failed, both times"),
+    ("flaky", "the two verifications disagree; never counted as solved"),
+    ("stop:submitted", "the agent handed its work in"),
+    ("stop:step_limit", "the agent was stopped after `episode.max_turns` turns"),
+    ("stop:time_limit", "the agent's time was up"),
+    ("stop:refused", "the model declined"),
+    ("stop:malformed", "too many replies in a row could not be read"),
+    ("stop:truncated", "the same, and the last reply was cut by its output cap"),
+    ("stop:context_full", "the conversation was longer than the model can read"),
+    ("stop:cost_limit", "what may be spent on an episode was spent"),
+    ("stop:agent_failed", "the agent's own program failed after its model had answered"),
+    ("partial", "some checks passed, not all"),
+    (
+        ERROR_STEPS,
+        "a step has an `error`: an unreadable reply, a model that declined, a command that could \
+         not be started or was killed (by a signal, for its time, processor time, memory or \
+         output), or an agent's own program that failed. A command that ended by itself is none, \
+         whatever its `exit_code`",
+    ),
+    (MALFORMED_STEPS, "a reply could not be read; the agent was told and went on"),
+    ("mixed-models", "replies of more than one model, after a fallback"),
+    ("loops", "the same action `quality.loop_length` times in a row (stage `loops`)"),
+    ("truncation", "ended by a limit of steps, time or output (stage `truncation`)"),
+    (
+        "format",
+        "no step, a gap in their numbers, or arguments that are no JSON object (stage `format`)",
+    ),
+    ("leak", "the agent saw or wrote sealed content (stage `leak`)"),
+    ("tampering", "a command reached for the sealed files (stage `tampering`)"),
+    ("duplicate", "the same task, actions and observations as an earlier row (stage `duplicates`)"),
+];
 
 /// What the stages found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +84,7 @@ impl Findings {
 pub fn judge(judged: &Judgement, row: &TrajectoryRow) -> Findings {
     let policy = &judged.policy;
     let mut findings = Findings::default();
-    findings.apply("format", policy.format, malformed(row));
+    findings.apply("format", policy.format, unrepresentable(row));
     findings.apply("leak", policy.leak, leak(row, &judged.task));
     findings.apply("tampering", policy.tampering, tampering(row));
     findings.apply("loops", policy.loops, looping(row, policy.loop_length));
@@ -55,7 +99,10 @@ pub fn judge(judged: &Judgement, row: &TrajectoryRow) -> Findings {
 fn plain_labels(judged: &Judgement, row: &TrajectoryRow) -> Vec<String> {
     let mut labels = vec![row.final_result.clone(), format!("stop:{}", judged.stop.as_str())];
     if row.trajectory.iter().any(|step| step.error.is_some()) {
-        labels.push("error-steps".to_owned());
+        labels.push(ERROR_STEPS.to_owned());
+    }
+    if row.trajectory.iter().any(|step| step.action.kind == ActionType::Malformed.as_str()) {
+        labels.push(MALFORMED_STEPS.to_owned());
     }
     if row.verification.score > 0.0 && !row.verification.passed {
         labels.push("partial".to_owned());
@@ -66,7 +113,8 @@ fn plain_labels(judged: &Judgement, row: &TrajectoryRow) -> Vec<String> {
     labels
 }
 
-fn malformed(row: &TrajectoryRow) -> Option<String> {
+/// What a row of the canonical format cannot say.
+fn unrepresentable(row: &TrajectoryRow) -> Option<String> {
     if row.trajectory.is_empty() {
         return Some("the trajectory has no step".to_owned());
     }
@@ -74,8 +122,6 @@ fn malformed(row: &TrajectoryRow) -> Option<String> {
         let object: Result<serde_json::Map<_, _>, _> = serde_json::from_str(&step.action.arguments);
         if usize::try_from(step.step) != Ok(at) {
             Some(format!("step {at} is numbered {}", step.step))
-        } else if step.action.kind == "malformed" {
-            Some(format!("the reply of step {at} could not be read"))
         } else if object.is_err() {
             Some(format!("the arguments of step {at} are not a JSON object"))
         } else {

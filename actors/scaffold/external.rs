@@ -4,7 +4,7 @@
 //! Models that play a part, and guesses of what a task costs, take it for `minimal`: most such
 //! programs have a shell for a tool.
 
-use super::{FormatError, Minimal, Observed, ParsedAction, Scaffold};
+use super::{FormatError, Minimal, Observed, PARALLEL, ParsedAction, Scaffold};
 use crate::model::{
     ActionType, ChatReply, ChatRequest, Deed, ExecReport, FinishReason, Message, StepAction, Task,
 };
@@ -40,7 +40,7 @@ impl External {
             calls => {
                 let one = |call: &crate::model::ToolCall| json!({ "tool": call.name, "arguments": object(&call.arguments) });
                 let all: Vec<Value> = calls.iter().map(one).collect();
-                (ActionType::ToolCall, "parallel".to_owned(), json!({ "calls": all }))
+                (ActionType::ToolCall, PARALLEL.to_owned(), json!({ "calls": all }))
             }
         };
         StepAction { kind, tool, arguments: arguments.to_string() }

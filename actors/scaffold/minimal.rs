@@ -1,4 +1,4 @@
-//! `minimal`: one tool, `bash`, one call a turn. The agent hands its work in by running a
+//! `minimal`: one tool, `bash`. A reply should hold one call; several run in their order. The agent hands its work in by running a
 //! command whose first line of output is the marker.
 
 use super::{FormatError, Observed, ParsedAction, Scaffold};
@@ -7,6 +7,7 @@ use crate::model::{
     StepAction, Task, ToolCall, ToolSchema, USUAL_OUTPUT_TOKENS, WORKSPACE,
 };
 use serde_json::json;
+use std::collections::VecDeque;
 
 /// The output line that ends an episode.
 const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
@@ -41,34 +42,10 @@ impl Scaffold for Minimal {
     }
 
     fn parse(&self, reply: &ChatReply) -> Result<ParsedAction, FormatError> {
-        let call = only_call(reply)?;
-        let fail = |reason: &str| FormatError {
-            reason: reason.to_owned(),
-            tool: call.name.clone(),
-            arguments: call.arguments.clone(),
-        };
-        if call.name != TOOL {
-            return Err(fail(&format!("there is no tool named {:?}; use {TOOL:?}", call.name)));
-        }
-        let arguments: serde_json::Value = serde_json::from_str(&call.arguments)
-            .map_err(|_| fail("the tool's arguments are not valid JSON"))?;
-        let command = arguments
-            .get("command")
-            .and_then(serde_json::Value::as_str)
-            .ok_or_else(|| fail("the arguments need a string named \"command\""))?;
-        if command.trim().is_empty() {
-            return Err(fail("the command is empty"));
-        }
-        let kind = if is_submission(command) { ActionType::Submit } else { ActionType::ToolCall };
-        Ok(ParsedAction {
-            action: StepAction {
-                kind,
-                tool: TOOL.to_owned(),
-                arguments: json!({ "command": command }).to_string(),
-            },
-            command: command.to_owned(),
-            call_id: call.id.clone(),
-        })
+        let calls = calls_of(reply)?.iter().map(parse_call);
+        let mut calls = calls.collect::<Result<VecDeque<_>, _>>()?;
+        let first = calls.pop_front().ok_or_else(no_call)?;
+        Ok(ParsedAction { rest: calls.into(), ..first })
     }
 
     fn observe(&self, action: &ParsedAction, report: &ExecReport) -> Observed {
@@ -141,20 +118,56 @@ fn tool_schema() -> ToolSchema {
     }
 }
 
-fn only_call(reply: &ChatReply) -> Result<&ToolCall, FormatError> {
-    let error = |reason: &str| FormatError {
+/// One call of a reply. The whole reply is unreadable where one of its calls is: what a call
+/// does may depend on the ones before it.
+fn parse_call(call: &ToolCall) -> Result<ParsedAction, FormatError> {
+    let fail = |reason: &str| FormatError {
         reason: reason.to_owned(),
-        tool: String::new(),
-        arguments: "{}".to_owned(),
+        tool: call.name.clone(),
+        arguments: call.arguments.clone(),
     };
+    if call.name != TOOL {
+        return Err(fail(&format!("there is no tool named {:?}; use {TOOL:?}", call.name)));
+    }
+    let arguments: serde_json::Value = serde_json::from_str(&call.arguments)
+        .map_err(|_| fail("the tool's arguments are not valid JSON"))?;
+    let command = arguments
+        .get("command")
+        .and_then(serde_json::Value::as_str)
+        .ok_or_else(|| fail("the arguments need a string named \"command\""))?;
+    if command.trim().is_empty() {
+        return Err(fail("the command is empty"));
+    }
+    let kind = if is_submission(command) { ActionType::Submit } else { ActionType::ToolCall };
+    Ok(ParsedAction {
+        action: StepAction {
+            kind,
+            tool: TOOL.to_owned(),
+            arguments: json!({ "command": command }).to_string(),
+        },
+        command: command.to_owned(),
+        call_id: call.id.clone(),
+        rest: Vec::new(),
+    })
+}
+
+/// The calls of a whole reply; at least one.
+fn calls_of(reply: &ChatReply) -> Result<&[ToolCall], FormatError> {
     if reply.finish == FinishReason::Length {
-        return Err(error("the reply was cut by the output limit"));
+        return Err(without_call("the reply was cut by the output limit"));
     }
     match reply.message.tool_calls.as_slice() {
-        [call] => Ok(call),
-        [] => Err(error("it holds no tool call")),
-        more => Err(error(&format!("it holds {} tool calls instead of one", more.len()))),
+        [] => Err(no_call()),
+        calls => Ok(calls),
     }
+}
+
+fn no_call() -> FormatError {
+    without_call("it holds no tool call")
+}
+
+fn without_call(reason: &str) -> FormatError {
+    FormatError { reason: reason.to_owned(), tool: String::new(), arguments: "{}".to_owned() }
 }
 
 fn is_submission(command: &str) -> bool {

@@ -1,12 +1,14 @@
 //! Scaffolds: the pure protocol between a model and a sandbox. No I/O, no clock, no state
 //! beyond the history they are given.
 
+mod calls;
 mod external;
 mod minimal;
 mod prompts;
 #[cfg(test)]
 mod tests;
 
+pub use calls::{PARALLEL, observe_calls};
 pub use external::External;
 pub use minimal::Minimal;
 pub use prompts::{PromptKind, UnknownVariable, variables};
@@ -25,6 +27,8 @@ pub struct ParsedAction {
     pub command: String,
     /// The call it answers.
     pub call_id: String,
+    /// Further calls of the same reply, which run after it in their order.
+    pub rest: Vec<ParsedAction>,
 }
 
 /// A reply that holds no action the scaffold can run.

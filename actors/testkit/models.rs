@@ -17,6 +17,8 @@ pub enum Line {
     /// The task's solution, move by move, then the submission.
     Oracle,
     Run(String),
+    /// Several calls in one reply.
+    RunAll(Vec<String>),
     Submit,
     /// No tool call at all.
     Prose(String),
@@ -136,6 +138,14 @@ impl FakeModel {
                 None => express("done", &Deed::Submit),
             },
             Line::Run(command) => express("", &Deed::Run(command)),
+            Line::RunAll(commands) => {
+                let each = commands.into_iter().zip(100..).map(|(command, turn)| {
+                    stage.scaffold.express("", &Deed::Run(command), turn).tool_calls
+                });
+                let message = Message::text(Role::Assistant, "");
+                let tool_calls = each.flatten().collect();
+                (Message { tool_calls, ..message }, FinishReason::ToolCalls)
+            }
             Line::Submit => express("done", &Deed::Submit),
             Line::Prose(text) => (Message::text(Role::Assistant, text), FinishReason::Stop),
             Line::Cut => (Message::text(Role::Assistant, "and so"), FinishReason::Length),

@@ -109,11 +109,13 @@ fn turn(index: u32) -> Turn {
         usage: Usage::of(300, 20),
         cost: Money::ZERO,
         duration_ms: 1,
+        model_ms: Some(1),
     };
     Turn {
         messages: vec![reply.clone(), Message::tool_result("call_0", step.observation.clone())],
         reply: ChatReply::new(reply, FinishReason::ToolCalls, step.usage),
         command: Some("ls -la".to_owned()),
+        more_commands: Vec::new(),
         changes: Vec::new(),
         calls: 1,
         model: None,

@@ -116,6 +116,7 @@ fn step_columns(steps: &[&RowStep]) -> Result<Vec<ArrayRef>, ArrowError> {
         int64s(each().map(|s| s.output_tokens)),
         moneys(each().map(|s| s.cost_usd))?,
         int64s(each().map(|s| s.duration_ms)),
+        Arc::new(Int64Array::from_iter(each().map(|s| s.model_ms))),
     ])
 }
 

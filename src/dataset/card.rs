@@ -255,7 +255,7 @@ fn group_table<'a>(name: &str, groups: impl Iterator<Item = (&'a str, &'a Group)
     table(&[name, "rows", "resolved", "success rate", "average steps"], rows)
 }
 
-fn columns() -> String {
+pub(super) fn columns() -> String {
     let schema = row_schema();
     let steps = step_fields();
     let describe = |field: &Field, about: &str| {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use synthd_actors::model::{ROW_SCHEMA, RowStep, Split, TrajectoryRow, returns_to_go};
+use synthd_actors::model::{RowStep, Split, TrajectoryRow, returns_to_go};
 
 /// Rewards have nine decimals; summing them in floats moves the last ones.
 const TOLERANCE: f64 = 1e-6;
@@ -29,11 +29,17 @@ pub(super) struct Checks {
     /// Where each trajectory was first seen.
     ids: HashMap<String, (String, u64)>,
     tasks: HashMap<String, Split>,
+    /// The format that the manifest names.
+    format: String,
 }
 
 impl Checks {
+    pub(super) fn of(format: &str) -> Self {
+        Self { format: format.to_owned(), ..Self::default() }
+    }
+
     pub(super) fn see(&mut self, campaign: &str, place: Place<'_>, row: &TrajectoryRow) {
-        for message in broken_rules(campaign, row) {
+        for message in broken_rules(campaign, &self.format, row) {
             self.problems.row(place.file, place.row, message);
         }
         self.see_id(place, row);
@@ -68,10 +74,10 @@ impl Checks {
     }
 }
 
-fn broken_rules(campaign: &str, row: &TrajectoryRow) -> Vec<String> {
+fn broken_rules(campaign: &str, format: &str, row: &TrajectoryRow) -> Vec<String> {
     let mut broken = Vec::new();
-    if row.schema_version != ROW_SCHEMA {
-        broken.push(format!("schema_version is {:?}, not {ROW_SCHEMA:?}", row.schema_version));
+    if row.schema_version != format {
+        broken.push(format!("schema_version is {:?}, not {format:?}", row.schema_version));
     }
     if row.campaign != campaign {
         broken.push(format!("campaign is {:?}, not {campaign:?}", row.campaign));
@@ -137,11 +143,12 @@ fn differ(a: f64, b: f64) -> bool {
 mod tests {
     use super::*;
     use crate::dataset::fixture::{CAMPAIGN, row};
+    use synthd_actors::model::ROW_SCHEMA;
 
     #[test]
     fn a_sound_row_breaks_nothing() {
         for n in 0..20 {
-            assert_eq!(broken_rules(CAMPAIGN, &row(n)), Vec::<String>::new());
+            assert_eq!(broken_rules(CAMPAIGN, ROW_SCHEMA, &row(n)), Vec::<String>::new());
         }
     }
 
@@ -163,7 +170,7 @@ mod tests {
         for (spoil, message) in cases {
             let mut spoilt = row(3);
             spoil(&mut spoilt);
-            let found = broken_rules(CAMPAIGN, &spoilt);
+            let found = broken_rules(CAMPAIGN, ROW_SCHEMA, &spoilt);
             assert!(found.iter().any(|m| m.contains(message)), "{message}: {found:?}");
         }
     }

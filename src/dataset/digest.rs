@@ -3,9 +3,10 @@
 //! Each split is hashed on its own, because that is what a reader of the files can
 //! recompute; the order of rows within a split counts.
 
+use super::first_format::{FIRST_FORMAT, FirstRow};
 use sha2::{Digest, Sha256};
 use std::io;
-use synthd_actors::model::{ROW_SCHEMA, Split, TrajectoryRow, digest_of};
+use synthd_actors::model::{Split, TrajectoryRow, digest_of};
 
 const VERSION: &str = "synthd.dataset/1";
 
@@ -21,14 +22,18 @@ impl RowsDigest {
             Split::Validation => &mut self.splits[1],
             Split::Test => &mut self.splits[2],
         };
-        serde_json::to_writer(&mut Sink(hash), row)?;
+        // Each format has a text of its own, so that a version keeps its digest for ever.
+        match row.schema_version.as_str() {
+            FIRST_FORMAT => serde_json::to_writer(&mut Sink(hash), &FirstRow(row))?,
+            _ => serde_json::to_writer(&mut Sink(hash), row)?,
+        }
         hash.update(b"\n");
         Ok(())
     }
 
-    pub(super) fn finish(&self, config_digest: &str) -> String {
+    pub(super) fn finish(&self, row_schema: &str, config_digest: &str) -> String {
         let splits = self.splits.clone().map(|hash| hex::encode(hash.finalize()));
-        digest_of(&[VERSION, ROW_SCHEMA, config_digest, &splits[0], &splits[1], &splits[2]])
+        digest_of(&[VERSION, row_schema, config_digest, &splits[0], &splits[1], &splits[2]])
     }
 }
 
@@ -50,13 +55,14 @@ impl io::Write for Sink<'_> {
 mod tests {
     use super::*;
     use crate::dataset::fixture::row;
+    use synthd_actors::model::ROW_SCHEMA;
 
     fn digest(rows: &[(Split, u64)], config: &str) -> String {
         let mut digest = RowsDigest::default();
         for (split, n) in rows {
             digest.add(*split, &row(*n)).unwrap();
         }
-        digest.finish(config)
+        digest.finish(ROW_SCHEMA, config)
     }
 
     #[test]

@@ -83,6 +83,7 @@ fn step(n: u64, i: u64, count: u64, reward: f64, return_to_go: f64) -> RowStep {
         output_tokens: 10,
         cost_usd: Money::from_nanos(n),
         duration_ms: i64::try_from(i).unwrap(),
+        model_ms: (!n.is_multiple_of(3)).then(|| i64::try_from(n).unwrap()),
     }
 }
 

@@ -18,8 +18,10 @@
 
 mod batch;
 mod card;
+mod carry_over;
 mod checks;
 mod digest;
+mod first_format;
 #[cfg(test)]
 mod fixture;
 mod index;

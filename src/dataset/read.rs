@@ -2,6 +2,7 @@
 //! canonical schema before a value is read, and a reader that panics over corrupt bytes is
 //! an error of that file, not of the process.
 
+use super::first_format::first_schema;
 use super::schema::row_schema;
 use arrow::array::{
     Array, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
@@ -53,10 +54,7 @@ fn read_rows(path: &Path, each: &mut impl FnMut(u64, TrajectoryRow)) -> Result<u
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let file = File::open(path)?;
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
-    let differences = schema_differences(reader.schema());
-    if !differences.is_empty() {
-        return Err(ReadError::Schema(differences));
-    }
+    check_schema(reader.schema())?;
     let mut seen = 0;
     for batch in reader.with_batch_size(BATCH_ROWS).build()? {
         for row in from_batch(&batch?, seen)? {
@@ -67,9 +65,17 @@ fn read_rows(path: &Path, each: &mut impl FnMut(u64, TrajectoryRow)) -> Result<u
     Ok(seen)
 }
 
-/// How a file's schema differs from the canonical one, a line for each column.
-pub(super) fn schema_differences(found: &Schema) -> Vec<String> {
-    let wanted = row_schema();
+/// A file is of today's format or of the first one.
+fn check_schema(found: &Schema) -> Result<(), ReadError> {
+    let differences = schema_differences(&row_schema(), found);
+    if differences.is_empty() || schema_differences(&first_schema(), found).is_empty() {
+        return Ok(());
+    }
+    Err(ReadError::Schema(differences))
+}
+
+/// How a file's schema differs from the one that is wanted, a line for each column.
+pub(super) fn schema_differences(wanted: &Schema, found: &Schema) -> Vec<String> {
     let count = wanted.fields().len().max(found.fields().len());
     (0..count)
         .filter_map(|i| difference(i, wanted.fields().get(i), found.fields().get(i)))
@@ -128,7 +134,23 @@ impl<'a> Columns<'a> {
         Ok(self.get::<StringArray>(name)?.value(i).to_owned())
     }
 
+    /// Whether the file has the column at all: the first format lacks some.
+    fn has(&self, name: &str) -> bool {
+        self.record.column_by_name(name).is_some()
+    }
+
+    fn maybe_int64(&self, name: &'static str, i: usize) -> Result<Option<i64>, ReadError> {
+        if !self.has(name) {
+            return Ok(None);
+        }
+        let column = self.get::<Int64Array>(name)?;
+        Ok(column.is_valid(i).then(|| column.value(i)))
+    }
+
     fn maybe_text(&self, name: &'static str, i: usize) -> Result<Option<String>, ReadError> {
+        if !self.has(name) {
+            return Ok(None);
+        }
         let column = self.get::<StringArray>(name)?;
         Ok(column.is_valid(i).then(|| column.value(i).to_owned()))
     }
@@ -233,7 +255,7 @@ impl<'a> Rows<'a> {
             scaffold: top.text("scaffold", i)?,
             sampling: top.maybe_text("sampling", i)?,
             prompt_digest: top.maybe_text("prompt_digest", i)?,
-            sample: top.int32("sample", i)?,
+            sample: if top.has("sample") { top.int32("sample", i)? } else { 0 },
             sandbox: self.fingerprint(i)?,
             trajectory: range(self.trajectory, i)
                 .map(|j| self.step(j))
@@ -253,6 +275,9 @@ impl<'a> Rows<'a> {
     }
 
     fn pass_rate(&self, i: usize) -> Result<Option<PassRate>, ReadError> {
+        if !self.top.has("pass_rate") {
+            return Ok(None);
+        }
         let rate = self.top.record("pass_rate")?;
         if rate.record.is_null(i) {
             return Ok(None);
@@ -304,6 +329,7 @@ impl<'a> Rows<'a> {
             output_tokens: steps.int64("output_tokens", i)?,
             cost_usd: steps.money("cost_usd", i)?,
             duration_ms: steps.int64("duration_ms", i)?,
+            model_ms: steps.maybe_int64("model_ms", i)?,
         })
     }
 

@@ -1,4 +1,4 @@
-//! The Arrow schema of the canonical row, `synthd.trajectory/1`.
+//! The Arrow schema of the canonical row, `synthd.trajectory/2`.
 //!
 //! Plain types only, so that every reader sees the same table: no dictionaries, no large
 //! strings, no extension types; money is `decimal128(38, 9)`, whose nine decimals are the
@@ -15,7 +15,7 @@ pub(super) const MONEY_SCALE: i8 = 9;
 
 /// Every column with what it means, in order; the card prints this table.
 pub(super) const COLUMNS: [(&str, &str); 28] = [
-    ("schema_version", "version of this row format, `synthd.trajectory/1`"),
+    ("schema_version", "version of this row format, `synthd.trajectory/2`"),
     ("trajectory_id", "unique in the dataset; the episode's id"),
     ("campaign", "the campaign that made the row"),
     ("task_id", "template and digest of the task's bytes; never in two splits"),
@@ -53,7 +53,7 @@ pub(super) const COLUMNS: [(&str, &str); 28] = [
 ];
 
 /// The fields of a step, with what they mean.
-pub(super) const STEP_FIELDS: [(&str, &str); 15] = [
+pub(super) const STEP_FIELDS: [(&str, &str); 16] = [
     ("step", "index, without gaps"),
     ("state", "working directory and workspace files before the action"),
     ("action", "`type`, `tool`, and `arguments` as a JSON object in text"),
@@ -62,13 +62,21 @@ pub(super) const STEP_FIELDS: [(&str, &str); 15] = [
     ("reasoning", "what the model said beside its action"),
     ("return_to_go", "this reward and all that follow"),
     ("done", "true for the last step only"),
-    ("error", "what went wrong with the action, or null"),
+    (
+        "error",
+        "what went wrong: an unreadable reply, a refusal, a command that could not be started or \
+         was killed; null otherwise, whatever the exit code",
+    ),
     ("exit_code", "of the command, or null where none ran"),
     ("truncated", "whether the observation was cut"),
     ("input_tokens", "of the call that chose the action"),
     ("output_tokens", "of the call that chose the action"),
     ("cost_usd", "of the call, exact decimal dollars"),
-    ("duration_ms", "of the action"),
+    ("duration_ms", "of the action alone; of model and action where `model_ms` is null"),
+    (
+        "model_ms",
+        "of the model's answer, retries included; null where an older engine recorded the step",
+    ),
 ];
 
 /// Text that never repeats as a whole: a dictionary would only cost time and space.
@@ -135,6 +143,7 @@ pub(super) fn step_fields() -> Fields {
         int64("output_tokens"),
         money("cost_usd"),
         int64("duration_ms"),
+        Field::new("model_ms", DataType::Int64, true),
     ])
 }
 
@@ -171,35 +180,35 @@ pub(super) fn money_type() -> DataType {
     DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE)
 }
 
-fn text(name: &str) -> Field {
+pub(super) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, false)
 }
 
-fn int32(name: &str) -> Field {
+pub(super) fn int32(name: &str) -> Field {
     Field::new(name, DataType::Int32, false)
 }
 
-fn int64(name: &str) -> Field {
+pub(super) fn int64(name: &str) -> Field {
     Field::new(name, DataType::Int64, false)
 }
 
-fn float64(name: &str) -> Field {
+pub(super) fn float64(name: &str) -> Field {
     Field::new(name, DataType::Float64, false)
 }
 
-fn boolean(name: &str) -> Field {
+pub(super) fn boolean(name: &str) -> Field {
     Field::new(name, DataType::Boolean, false)
 }
 
-fn money(name: &str) -> Field {
+pub(super) fn money(name: &str) -> Field {
     Field::new(name, money_type(), false)
 }
 
-fn record(name: &str, fields: Fields) -> Field {
+pub(super) fn record(name: &str, fields: Fields) -> Field {
     Field::new(name, DataType::Struct(fields), false)
 }
 
-fn list(name: &str, item: DataType) -> Field {
+pub(super) fn list(name: &str, item: DataType) -> Field {
     Field::new(name, DataType::List(element(item)), false)
 }
 

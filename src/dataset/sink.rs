@@ -1,6 +1,7 @@
 //! The [`DatasetSink`] over Parquet files.
 
 use super::card::card;
+use super::carry_over::carry_over;
 use super::digest::RowsDigest;
 use super::index::write_cards;
 use super::manifest::{CARD, MANIFEST, MANIFEST_SCHEMA, METADATA, Manifest, pretty, write_file};
@@ -104,7 +105,7 @@ impl Job {
         let (digest, seen) = self.pages(Default::default(), look).await?;
         let Edition { planned, faulted, .. } = self.edition;
         let said_of = (said.stages.planned, said.stages.faulted, said.stages.judged);
-        Ok(record.digest == digest.finish(&self.edition.config_digest)
+        Ok(record.digest == digest.finish(ROW_SCHEMA, &self.edition.config_digest)
             && said.licence == self.edition.licence
             && said_of == (planned, faulted, seen.judged)
             && said.stages.rejected == seen.rejected)
@@ -147,6 +148,7 @@ impl Job {
         loop {
             let mut page = self.edition.journal.rows(&self.edition.campaign, after, PAGE).await?;
             for record in &mut page {
+                carry_over(&mut record.row);
                 if let Some(labels) = self.edition.late_labels.get(&record.episode) {
                     record.row.labels.extend(labels.iter().cloned());
                 }
@@ -244,7 +246,7 @@ impl Writer {
         for (_, writer) in self.splits {
             files.extend(writer.finish()?);
         }
-        let digest = self.digest.finish(&facts.config_digest);
+        let digest = self.digest.finish(ROW_SCHEMA, &facts.config_digest);
         let metadata = facts.metadata(digest, self.stages, &self.tally);
         let dir = self.draft.dir();
         let card = write_file(dir, CARD, &card(&metadata, &files))?;

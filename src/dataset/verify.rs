@@ -4,6 +4,7 @@
 //! what it would say adds nothing.
 
 use super::checks::{Checks, Place};
+use super::first_format::FIRST_FORMAT;
 use super::manifest::{
     FileEntry, MANIFEST, MANIFEST_SCHEMA, METADATA, Manifest, read_json, sha256_of,
 };
@@ -18,6 +19,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path};
 use synthd_actors::model::{ROW_SCHEMA, Split};
+
+/// The formats of rows that are read.
+const FORMATS: [&str; 2] = [FIRST_FORMAT, ROW_SCHEMA];
 
 /// What verification found.
 #[derive(Clone, Debug, Serialize)]
@@ -50,7 +54,7 @@ pub fn verify(dir: &Path) -> Result<VerifyReport> {
 /// dataset to check.
 pub fn inspect(dir: &Path) -> Result<VerifyReport> {
     let manifest = open_manifest(dir)?;
-    let mut checks = Checks::default();
+    let mut checks = Checks::of(&manifest.row_schema);
     check_manifest(&manifest, &mut checks.problems);
     check_listing(dir, &manifest, &mut checks.problems);
     let mut complete = true;
@@ -61,9 +65,13 @@ pub fn inspect(dir: &Path) -> Result<VerifyReport> {
     Ok(report(dir, manifest, checks))
 }
 
-/// The manifest, or why this is no dataset.
+/// The manifest, or why this is no dataset, or none of a format that is read here.
 pub(super) fn open_manifest(dir: &Path) -> Result<Manifest> {
-    read_json(&dir.join(MANIFEST)).map_err(|error| {
+    let read = read_json(&dir.join(MANIFEST)).map(|manifest: Value| {
+        let format = manifest.get("row_schema").and_then(Value::as_str).map(str::to_owned);
+        (serde_json::from_value(manifest), format)
+    });
+    let unread = |error: ReadJsonError| {
         let path = dir.display();
         if error.is_missing() || !dir.is_dir() {
             return Error::new(Code::NotADataset, format!("{path} holds no {MANIFEST}"))
@@ -72,7 +80,19 @@ pub(super) fn open_manifest(dir: &Path) -> Result<Manifest> {
         Error::new(Code::DatasetDamaged, format!("the manifest of {path} cannot be read"))
             .because(error)
             .hint("fetch this copy again, or run the campaign again to write a new version")
-    })
+    };
+    let (manifest, format) = read.map_err(unread)?;
+    match format {
+        Some(format) if !FORMATS.contains(&format.as_str()) => Err(foreign_format(dir, &format)),
+        _ => manifest.map_err(|error| unread(error.into())),
+    }
+}
+
+fn foreign_format(dir: &Path, format: &str) -> Error {
+    let path = dir.display();
+    Error::new(Code::DatasetFormat, format!("the rows of {path} are of the format {format:?}"))
+        .because(format!("this synthd reads {}", FORMATS.join(" and ")))
+        .hint("use the synthd that wrote it, or a newer one")
 }
 
 fn report(dir: &Path, manifest: Manifest, checks: Checks) -> VerifyReport {
@@ -94,10 +114,6 @@ fn check_manifest(manifest: &Manifest, problems: &mut Problems) {
     if manifest.schema != MANIFEST_SCHEMA {
         problems
             .file(MANIFEST, format!("schema is {:?}, not {MANIFEST_SCHEMA:?}", manifest.schema));
-    }
-    if manifest.row_schema != ROW_SCHEMA {
-        let found = &manifest.row_schema;
-        problems.file(MANIFEST, format!("row_schema is {found:?}, not {ROW_SCHEMA:?}"));
     }
     for split in Split::ALL {
         if !manifest.files.iter().any(|file| file.split == Some(split)) {
@@ -194,7 +210,7 @@ fn check_rows(
 /// What manifest and metadata say of the rows, against the rows. Only worth saying when all
 /// rows were read.
 fn check_claims(dir: &Path, manifest: &Manifest, complete: bool, checks: &mut Checks) {
-    let digest = checks.digest.finish(&manifest.config_digest);
+    let digest = checks.digest.finish(&manifest.row_schema, &manifest.config_digest);
     if complete && digest != manifest.digest {
         let message = format!("digest is {}, but the rows give {digest}", manifest.digest);
         checks.problems.file(MANIFEST, message);

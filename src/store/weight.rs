@@ -30,7 +30,7 @@ fn of_turn(turn: &Turn) -> usize {
     texts.into_iter().chain(files).map(String::len).sum::<usize>()
         + of_message(&turn.reply.message)
         + turn.messages.iter().map(of_message).sum::<usize>()
-        + turn.command.as_ref().map_or(0, String::len)
+        + turn.commands().map(String::len).sum::<usize>()
         + turn.changes.iter().map(|change| change.path.len() + PER_CHANGE).sum::<usize>()
         + turn.opening.as_deref().map_or(0, of_request)
 }

@@ -151,3 +151,57 @@ fn the_reason_to_stop_survives_a_replay() {
         });
     }
 }
+
+/// Two calls in one reply run in their order, each is answered, and a later attempt runs both
+/// again; what follows the call that hands the work in is not run.
+#[test]
+fn parallel_calls_are_run_answered_and_replayed() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        let all =
+            |commands: &[&str]| Line::RunAll(commands.iter().map(|c| (*c).to_owned()).collect());
+        model.says(move |context| match context.turn {
+            0 => all(&["put a one", "get a", "exit 3"]),
+            1 => Line::Run("echo on".to_owned()),
+            _ => all(&["echo COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT", "put a two"]),
+        });
+        model.traps.once("turn 1", Trap::Panic);
+        let progress = kit.run(&campaign("c", 1)).await;
+        let record = episodes(&kit, "c").await.remove(0);
+        assert_eq!((progress.steps, record.attempt, record.steps), (3, Attempt(2), 3));
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        assert_eq!(attempts[1].resumed_from, Some(Attempt(1)), "both commands repeat");
+        let turns = kit.journal.turns(&record.plan.id, Attempt(2)).await.unwrap();
+        let ran: Vec<&String> = turns[0].commands().collect();
+        assert_eq!(ran, ["put a one", "get a", "exit 3"]);
+        assert_eq!(turns[2].commands().count(), 1, "the work was handed in");
+        for turn in &turns {
+            let asked: Vec<&str> =
+                turn.reply.message.tool_calls.iter().map(|call| call.id.as_str()).collect();
+            let answered: Vec<&str> =
+                turn.messages.iter().filter_map(|m| m.tool_call_id.as_deref()).collect();
+            assert_eq!(asked, answered);
+        }
+        let row = kit.journal.rows(&record.plan.campaign, None, 9).await.unwrap().remove(0);
+        assert_eq!(row.rejected, None);
+        let step = &row.row.trajectory[0];
+        assert_eq!((step.action.tool.as_str(), step.exit_code), ("parallel", Some(3)));
+        assert!(step.observation.contains("one"), "{}", step.observation);
+        assert_eq!(step.error, None, "an exit code is no error");
+        assert!(!row.row.labels.contains(&"error-steps".to_owned()), "{:?}", row.row.labels);
+    });
+}
+
+/// What the model took and what the action took are told apart, and both are the agent's time.
+#[test]
+fn the_time_of_the_model_is_not_the_actions() {
+    in_test_system(options(), |kit| async move {
+        kit.models.named("fake/one").takes(std::time::Duration::from_secs(7));
+        kit.run(&campaign("c", 1)).await;
+        let campaign = crate::model::CampaignName("c".to_owned());
+        let row = kit.journal.rows(&campaign, None, 9).await.unwrap().remove(0).row;
+        assert!(row.trajectory.iter().all(|step| step.model_ms == Some(7_000)));
+        assert!(row.trajectory.iter().all(|step| step.duration_ms < 7_000));
+        assert!(row.execution_time_seconds >= 7.0 * row.trajectory.len() as f64);
+    });
+}

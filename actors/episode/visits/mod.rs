@@ -155,7 +155,7 @@ impl<'a> Hosting<'a> {
     fn was_late(&self) -> Option<Duration> {
         let last = self.repeated.last().filter(|_| self.recorded.is_empty())?;
         let is_late = last.step.end == Some(ExecEnd::TimedOut);
-        is_late.then(|| Duration::from_millis(last.step.duration_ms))
+        is_late.then(|| Duration::from_millis(last.step.took_ms()))
     }
 
     fn patience(&self) -> Duration {

@@ -1,7 +1,7 @@
 //! What becomes of an answer: a turn, as soon as it is known what it has led to.
 
 use super::{Hosting, Open};
-use crate::episode::turns::describe;
+use crate::episode::turns::{describe, millis};
 use crate::model::{ActionType, ChatRequest, ExecEnd, ExecReport, Fault, Money, Step, Turn};
 use crate::policy::{since, told};
 use crate::scaffold::External;
@@ -36,6 +36,7 @@ impl Hosting<'_> {
             step: self.step(&open, told(new), end),
             messages,
             command: None,
+            more_commands: Vec::new(),
             changes: std::mem::take(&mut self.changes),
             calls: std::mem::take(&mut self.tries),
             model: Some(open.heard.model).filter(|model| *model != self.acting.orders.plan.model),
@@ -51,7 +52,6 @@ impl Hosting<'_> {
         if handed_in && action.kind != ActionType::Refusal {
             action.kind = ActionType::Submit;
         }
-        let took = open.heard.took.saturating_add(open.worked);
         Step {
             index: self.acting.turns.len() as u32,
             state: open.before.clone(),
@@ -64,7 +64,8 @@ impl Hosting<'_> {
             truncated: false,
             usage: open.reply.usage,
             cost: std::mem::replace(&mut self.cost, Money::ZERO),
-            duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            duration_ms: millis(open.worked),
+            model_ms: Some(millis(open.heard.took)),
         }
     }
 }

@@ -32,6 +32,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         usage: Usage::of(5, 2),
         cost: Money::from_nanos(3),
         duration_ms: 1,
+        model_ms: Some(1),
     };
     let message = Message::text(Role::Assistant, "");
     let reply = ChatReply::new(message, FinishReason::ToolCalls, Usage::default());
@@ -40,6 +41,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         reply,
         messages: Vec::new(),
         command: Some(command.to_owned()),
+        more_commands: Vec::new(),
         changes: Vec::new(),
         calls: 1,
         model: None,
@@ -95,7 +97,8 @@ fn a_good_trajectory_is_accepted() {
     let row = build_row(&judged, "now".to_owned());
     assert_eq!((row.llm_provider.as_str(), row.llm_model.as_str()), ("fake", "org/one"));
     assert_eq!((row.total_tokens, row.cost_usd.nanos(), row.attempt), (21, 9, 2));
-    assert_eq!((row.execution_time_seconds, row.total_reward), (0.003, 1.0));
+    assert_eq!((row.execution_time_seconds, row.total_reward), (0.006, 1.0));
+    assert_eq!((row.trajectory[0].duration_ms, row.trajectory[0].model_ms), (1, Some(1)));
     let done: Vec<bool> = row.trajectory.iter().map(|step| step.done).collect();
     assert_eq!(done, [false, false, true]);
 }

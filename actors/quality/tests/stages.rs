@@ -4,6 +4,7 @@
 use super::{found, good, turn, verdict};
 use crate::model::{ActionType, Check, FileSpec, QualityPolicy, StageAction, StopReason};
 use crate::quality::row::Judgement;
+use crate::quality::{ERROR_STEPS, LABELS, MALFORMED_STEPS};
 use std::sync::Arc;
 
 const PROGRAM: &str = "\
@@ -70,9 +71,8 @@ fn seal(judged: &mut Judgement, files: &[(&str, &str)]) {
 
 #[test]
 fn format() {
-    let spoils: [fn(&mut Judgement); 4] = [
+    let spoils: [fn(&mut Judgement); 3] = [
         |judged| change(judged, Vec::clear),
-        |judged| change(judged, |turns| turns[1].step.action.kind = ActionType::Malformed),
         |judged| change(judged, |turns| turns[1].step.action.arguments = "[1]".to_owned()),
         |judged| change(judged, |turns| turns[1].step.index = 5),
     ];
@@ -195,7 +195,35 @@ fn the_first_stage_that_rejects_is_named() {
     let mut judged = good();
     change(&mut judged, |turns| {
         turns[1] = turn(1, "cat /sealed/x", "");
-        turns[0].step.action.kind = ActionType::Malformed;
+        turns[0].step.index = 5;
     });
     assert_eq!(found(&judged).rejected.unwrap().stage, "format");
+}
+
+#[test]
+fn an_unreadable_reply_is_a_label_and_costs_no_row() {
+    let mut judged = good();
+    change(&mut judged, |turns| {
+        turns[1].step.action.kind = ActionType::Malformed;
+        turns[1].step.action.arguments = "{\"command\": ".to_owned();
+        turns[1].step.error = Some("the tool's arguments are not valid JSON".to_owned());
+    });
+    let findings = found(&judged);
+    assert_eq!(findings.rejected, None);
+    let labels = ["resolved", "stop:submitted", "error-steps", "malformed-steps"];
+    assert_eq!(findings.labels, labels);
+}
+
+#[test]
+fn every_label_has_a_meaning() {
+    let known: Vec<&str> = LABELS.iter().map(|(label, _)| *label).collect();
+    for stop in StopReason::ALL {
+        assert!(known.contains(&format!("stop:{}", stop.as_str()).as_str()), "{stop:?}");
+    }
+    for stage in ["format", "leak", "tampering", "loops", "truncation", "unresolved", "duplicate"] {
+        assert!(known.contains(&stage), "{stage}");
+    }
+    for label in ["resolved", "flaky", "partial", "mixed-models", ERROR_STEPS, MALFORMED_STEPS] {
+        assert!(known.contains(&label), "{label}");
+    }
 }

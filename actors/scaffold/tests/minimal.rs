@@ -4,7 +4,7 @@ use crate::model::{
     ActionType, Captured, ChatReply, Deed, ExecEnd, ExecReport, FinishReason, Message, Role,
     ToolCall, Usage,
 };
-use crate::scaffold::{Minimal, ParsedAction, Scaffold, by_name};
+use crate::scaffold::{Minimal, ParsedAction, Scaffold, by_name, observe_calls};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -157,12 +157,14 @@ proptest! {
 fn every_format_error_says_what_is_wrong() {
     let cut = ChatReply { finish: FinishReason::Length, ..call("bash", "{}") };
     let none = reply(Message::text(Role::Assistant, "I think"));
-    let mut two = call("bash", "{}");
-    two.message.tool_calls.push(two.message.tool_calls[0].clone());
+    let mut two = call("bash", "{\"command\": \"ls\"}");
+    two.message
+        .tool_calls
+        .push(ToolCall { name: "python".to_owned(), ..two.message.tool_calls[0].clone() });
     for (reply, reason) in [
         (cut, "the reply was cut by the output limit"),
         (none, "it holds no tool call"),
-        (two, "it holds 2 tool calls instead of one"),
+        (two, "there is no tool named \"python\"; use \"bash\""),
         (call("python", "{}"), "there is no tool named \"python\"; use \"bash\""),
         (call("bash", "{\"command\": "), "the tool's arguments are not valid JSON"),
         (call("bash", "[]"), "the arguments need a string named \"command\""),
@@ -240,4 +242,44 @@ fn the_opening_and_the_tool_are_fixed() {
     let request = Minimal.request(&opening);
     assert_eq!((request.messages, request.tools.len()), (opening, 1));
     assert!(by_name("minimal").is_some() && by_name("maximal").is_none());
+}
+
+/// A reply with a call for each command.
+fn calls(commands: &[&str]) -> ChatReply {
+    let call = |(at, command): (usize, &&str)| ToolCall {
+        id: format!("id-{at}"),
+        name: "bash".to_owned(),
+        arguments: serde_json::json!({ "command": command }).to_string(),
+    };
+    let tool_calls = commands.iter().enumerate().map(call).collect();
+    reply(Message { tool_calls, ..Message::text(Role::Assistant, "") })
+}
+
+#[test]
+fn several_calls_are_read_in_order_and_recorded_as_one_action() {
+    let action = Minimal.parse(&calls(&["ls", "cat a", "pwd"])).unwrap();
+    let commands: Vec<&str> = action.calls().map(|call| call.command.as_str()).collect();
+    assert_eq!(commands, ["ls", "cat a", "pwd"]);
+    let recorded = action.recorded();
+    assert_eq!((recorded.kind, recorded.tool.as_str()), (ActionType::ToolCall, "parallel"));
+    let arguments: serde_json::Value = serde_json::from_str(&recorded.arguments).unwrap();
+    assert_eq!(arguments["calls"][1]["arguments"]["command"], "cat a");
+    let alone = Minimal.parse(&calls(&["ls"])).unwrap();
+    assert_eq!(alone.recorded(), alone.action);
+}
+
+proptest! {
+    /// However many calls of a reply ran, each is answered once, by its own id.
+    #[test]
+    fn every_call_is_answered(count in 1usize..6, ran in 1usize..6) {
+        let action = Minimal.parse(&calls(&vec!["ls"; count])).unwrap();
+        let reports = vec![report(ExecEnd::Exited(0), "a", ""); ran.min(count)];
+        let told = observe_calls(&Minimal, &action, &reports);
+        let answered: Vec<String> = told.messages.iter().filter_map(|m| m.tool_call_id.clone()).collect();
+        let wanted: Vec<String> = (0..count).map(|at| format!("id-{at}")).collect();
+        prop_assert_eq!(answered, wanted);
+        let not_run = told.messages.iter().filter(|m| m.content.contains("was not run")).count();
+        prop_assert_eq!(not_run, count - ran.min(count));
+        prop_assert_eq!(told.text.matches("<returncode>").count(), ran.min(count));
+    }
 }

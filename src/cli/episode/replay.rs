@@ -26,7 +26,7 @@ use synthd_actors::model::{
 };
 use synthd_actors::pool::{Lease, PoolConfig, PoolHandle};
 use synthd_actors::ports::{Journal, Sandbox, SandboxBackend};
-use synthd_actors::scaffold::External;
+use synthd_actors::scaffold::{External, observe_calls};
 
 #[derive(Args)]
 #[command(
@@ -139,13 +139,15 @@ async fn replay(
     // An episode begins with a look around, in the same session as its commands.
     execute(sandbox, ":", Duration::from_secs(30)).await?;
     let host_changes = host_changes(episode.fingerprint.as_ref(), sandbox.fingerprint());
-    let commands = turns.iter().filter(|turn| turn.command.is_some()).count() as u64;
+    let commands = turns.iter().flat_map(Turn::commands).count() as u64;
     let (mut ran, mut difference) = (0, None);
     for turn in turns {
-        let Some(command) = &turn.command else { continue };
-        let report = execute(sandbox, command, timeout).await?;
-        ran += 1;
-        difference = compare(origin, turn, command, &report);
+        let mut reports = Vec::new();
+        for command in turn.commands() {
+            reports.push(execute(sandbox, command, timeout).await?);
+            ran += 1;
+        }
+        difference = compare(origin, turn, &reports);
         if difference.is_some() {
             break;
         }
@@ -165,18 +167,19 @@ async fn execute(
 }
 
 /// What the scaffold makes of the answer now, held against what it made of it then.
-fn compare(origin: &Origin, turn: &Turn, command: &str, report: &ExecReport) -> Option<Difference> {
+fn compare(origin: &Origin, turn: &Turn, reports: &[ExecReport]) -> Option<Difference> {
+    let last = reports.last()?;
     let found = match origin.scaffold.parse(&turn.reply) {
-        Ok(action) => origin.scaffold.observe(&action, report).text,
+        Ok(action) => observe_calls(origin.scaffold.as_ref(), &action, reports).text,
         Err(error) => format!("the reply can no longer be read: {error}"),
     };
     (!repeats(&turn.step.observation, &found)).then(|| Difference {
         step: turn.step.index,
-        command: command.to_owned(),
+        command: turn.commands().map(String::as_str).collect::<Vec<_>>().join("\n"),
         recorded: turn.step.observation.clone(),
         found,
         recorded_exit_code: turn.step.end.as_ref().map(ExecEnd::exit_code),
-        found_exit_code: report.end.exit_code(),
+        found_exit_code: last.end.exit_code(),
     })
 }
 

@@ -58,7 +58,7 @@ fn heading(page: &mut Page, turn: &Turn) {
     let end = step.end.as_ref().map(|end| format!("  {}", ending(page, end))).unwrap_or_default();
     let calls =
         if turn.calls > 1 { format!("  {} model calls", turn.calls) } else { String::new() };
-    page.line(format!("{name}  {cwd}{end}  {} ms{calls}", step.duration_ms));
+    page.line(format!("{name}  {cwd}{end}  {} ms{calls}", step.took_ms()));
 }
 
 fn ending(page: &Page, end: &ExecEnd) -> String {
@@ -83,13 +83,18 @@ fn thought(page: &mut Page, step: &Step) {
 fn action(page: &mut Page, turn: &Turn) {
     let step = &turn.step;
     let (first, tone, text) = match (&turn.command, step.action.kind) {
-        (Some(command), _) => ("  $ ", Tone::Mark, command.clone()),
+        (Some(_), _) => ("  $ ", Tone::Mark, ran(turn)),
         (None, ActionType::ToolCall | ActionType::Submit) => ("  > ", Tone::Mark, asked(step)),
         (None, ActionType::Message) => return,
         (None, ActionType::Refusal) => ("  ! ", Tone::Warn, "the model declined".to_owned()),
         (None, _) => ("  ! ", Tone::Warn, unread(step)),
     };
     page.block(first, "    ", Some(tone), &text);
+}
+
+/// The commands of a turn, each with its own mark.
+fn ran(turn: &Turn) -> String {
+    turn.commands().map(String::as_str).collect::<Vec<_>>().join("\n$ ")
 }
 
 /// What a program of somebody else's was asked to do.

@@ -102,7 +102,7 @@ async fn rows_that_break_their_rules_are_named() {
     let told = problems(&dir);
     let wanted = [
         "train.parquet, row 1: arguments of step 0 are not a JSON object",
-        "train.parquet, row 2: schema_version is \"other/9\", not \"synthd.trajectory/1\"",
+        "train.parquet, row 2: schema_version is \"other/9\", not \"synthd.trajectory/2\"",
         "train.parquet, row 3: trajectory_id \"ep-0000000000000000\" is already train.parquet, row 0",
         "test.parquet, row 0: task \"shell/rename@00000001\" is in test and in train",
     ];

@@ -1,7 +1,9 @@
 //! The module as a whole: versions as they are written, read back, damaged and adopted.
 
 mod card;
+mod columns;
 mod damage;
 mod editions;
 mod files;
+mod older;
 mod round_trip;

@@ -24,6 +24,7 @@ prop_compose! {
         (reward, return_to_go) in (any::<f64>(), any::<f64>()),
         (done, truncated, exit_code) in (any::<bool>(), any::<bool>(), option::of(any::<i32>())),
         (input_tokens, output_tokens, duration_ms) in any::<(i64, i64, i64)>(),
+        model_ms in option::of(any::<i64>()),
         cost_usd in money(),
     ) -> RowStep {
         RowStep {
@@ -31,7 +32,7 @@ prop_compose! {
             state: RowState { cwd, files },
             action: RowAction { kind, tool, arguments },
             observation, reward, reasoning, return_to_go, done, error, exit_code, truncated,
-            input_tokens, output_tokens, cost_usd, duration_ms,
+            input_tokens, output_tokens, cost_usd, duration_ms, model_ms,
         }
     }
 }

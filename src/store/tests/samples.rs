@@ -89,6 +89,7 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
         usage,
         cost: Money::from_nanos(cost),
         duration_ms: 12,
+        model_ms: None,
     };
     Turn {
         step,
@@ -96,6 +97,7 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
         messages: vec![message, Message::tool_result("call-1", observation)],
         command: Some("ls -l".to_owned()),
         opening: None,
+        more_commands: Vec::new(),
         changes: Vec::new(),
         calls: 1,
         model: None,
@@ -215,7 +217,8 @@ pub(in crate::store) fn row(campaign: &str, ordinal: u64, rejected: Option<&str>
 
 fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
     TrajectoryRow {
-        schema_version: ROW_SCHEMA.to_owned(),
+        // As in the store of an older engine that tests open: a store keeps what was judged.
+        schema_version: "synthd.trajectory/1".to_owned(),
         trajectory_id: id(campaign, ordinal).0,
         campaign: campaign.to_owned(),
         task_id: "debugging/loop@1".to_owned(),
@@ -267,6 +270,7 @@ fn row_step() -> RowStep {
         output_tokens: 2,
         cost_usd: Money::ZERO,
         duration_ms: 3,
+        model_ms: None,
     }
 }
 

@@ -1,0 +1,86 @@
+//! Versions and rows of the first format, `synthd.trajectory/1`: read as they are, carried over
+//! where they are written again, and no format that is unknown is half read.
+
+use super::super::first_format::{FIRST_FORMAT, FirstRow};
+use super::super::fixture::{Rows, edition, record};
+use super::super::manifest::pretty;
+use super::super::{Manifest, ParquetSink, stats, verify};
+use crate::error::Code;
+use std::error::Error as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use synthd_actors::model::{ROW_SCHEMA, TrajectoryRow};
+use synthd_actors::ports::DatasetSink;
+use tempfile::tempdir;
+
+/// A version that synthd wrote before the format had a second edition.
+fn older() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/older-dataset/v1")
+}
+
+#[test]
+fn a_version_of_the_first_format_is_whole() {
+    let report = verify(&older()).unwrap();
+    assert_eq!((report.rows, report.files, report.campaign.as_str()), (9, 5, "older"));
+    let stats = stats(&older()).unwrap();
+    assert_eq!((stats.figures.totals.rows, stats.figures.totals.outcomes.resolved), (9, 8));
+}
+
+#[test]
+fn its_rows_read_with_null_where_it_has_no_column() {
+    let mut rows = Vec::new();
+    let path = older().join("train.parquet");
+    super::super::read::for_each_row(&path, |_, row| rows.push(row)).unwrap();
+    assert!(rows.iter().all(|row| row.schema_version == FIRST_FORMAT));
+    assert!(rows.iter().all(|row| row.sampling.is_none() && row.pass_rate.is_none()));
+    let mut steps = rows.iter().flat_map(|row| &row.trajectory);
+    assert!(steps.all(|step| step.model_ms.is_none()));
+}
+
+#[test]
+fn a_format_from_elsewhere_is_refused_with_the_reason() {
+    let dir = tempdir().unwrap();
+    for file in fs::read_dir(older()).unwrap() {
+        let file = file.unwrap();
+        fs::copy(file.path(), dir.path().join(file.file_name())).unwrap();
+    }
+    let path = dir.path().join("manifest.json");
+    let manifest: Manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let newer = Manifest { row_schema: "synthd.trajectory/9".to_owned(), ..manifest };
+    fs::write(&path, pretty(&newer).unwrap()).unwrap();
+    // A newer manifest may lack what this one has.
+    let bare = r#"{"schema":"synthd.manifest/9","row_schema":"synthd.trajectory/9"}"#;
+    for text in [None, Some(bare)] {
+        if let Some(text) = text {
+            fs::write(&path, text).unwrap();
+        }
+        for error in [verify(dir.path()).err(), stats(dir.path()).err()] {
+            let error = error.unwrap();
+            assert_eq!(error.code(), Code::DatasetFormat);
+            assert!(error.to_string().contains("synthd.trajectory/9"), "{error}");
+            let reason = error.source().unwrap().to_string();
+            assert!(reason.contains(FIRST_FORMAT) && reason.contains(ROW_SCHEMA), "{reason}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn stored_rows_of_the_first_format_are_carried_over_whole() {
+    let dir = tempdir().unwrap();
+    let rows = (0..9).map(|n| {
+        let mut record = record(n);
+        record.row.schema_version = FIRST_FORMAT.to_owned();
+        // As the store of an older engine has it.
+        let text = serde_json::to_string(&FirstRow(&record.row)).unwrap();
+        record.row = serde_json::from_str::<TrajectoryRow>(&text).unwrap();
+        record
+    });
+    let journal = Arc::new(Rows { rows: rows.collect::<Vec<_>>().into(), ..Rows::default() });
+    let written = ParquetSink::new(dir.path()).write(edition(&journal)).await.unwrap();
+    let report = verify(Path::new(&written.path)).unwrap();
+    assert!(report.rows > 0);
+    let manifest = fs::read_to_string(Path::new(&written.path).join("manifest.json")).unwrap();
+    assert!(manifest.contains(ROW_SCHEMA) && !manifest.contains(FIRST_FORMAT), "{manifest}");
+    assert_eq!(ParquetSink::new(dir.path()).write(edition(&journal)).await.unwrap(), written);
+}
