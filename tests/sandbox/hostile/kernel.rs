@@ -141,7 +141,6 @@ async fn program_19_calls_that_attack_the_kernel() {
         libc::SYS_kcmp,
         libc::SYS_vhangup,
         libc::SYS_pidfd_getfd,
-        467, // open_tree_attr
     ];
     let absent = [
         libc::SYS_clone3,
@@ -153,14 +152,16 @@ async fn program_19_calls_that_attack_the_kernel() {
         451, // cachestat
     ];
     let program = format!(
-        "print({{call(n, 0, 0, 0, 0, 0) for n in {refused:?}}}, {{call(n, 0, 0, 0) for n in {absent:?}}})\n\
+        "print(call(467, 0, 0, 0, 0, 0) in ('EPERM', 'ENOSYS'))\n\
+         print({{call(n, 0, 0, 0, 0, 0) for n in {refused:?}}}, {{call(n, 0, 0, 0) for n in {absent:?}}})\n\
          print(call({personality}, 0x0040000), call({personality}, 0xffffffff))\n\
          print(call({ioctl}, 0, 0x5412, b'x'), call({ioctl}, 0, 0x541C, b'x'), call({ioctl}, 0, 0x5423, b'x'), call({ioctl}, 0, 0x100005412, b'x'))",
         personality = libc::SYS_personality,
         ioctl = libc::SYS_ioctl
     );
     if let Some(text) = trial.python_ok("calls that attack the kernel", &program).await {
-        assert_eq!(text, "{'EPERM'} {'ENOSYS'}\nEPERM ok\nEPERM EPERM EPERM EPERM\n");
+        // open_tree_attr is newer than what some engines have a name for.
+        assert_eq!(text, "True\n{'EPERM'} {'ENOSYS'}\nEPERM ok\nEPERM EPERM EPERM EPERM\n");
     }
     if cfg!(target_arch = "x86_64") {
         // The same number means getpid in the 32-bit table; x32 numbers carry a bit.

@@ -151,13 +151,13 @@ impl Guest {
                 if limits.quiesce {
                     self.end_everything()?;
                 }
-                let size = pack::measure(&limits)?;
-                let mut said = Writer::default();
-                said.u64(size.bytes).u64(size.entries);
-                let host = &mut self.host;
-                host.send(frame.id, kind::SIZE, &said.0)?;
-                let send = |payload: &[u8]| host.send(frame.id, kind::ENTRIES, payload);
-                Ok(done(pack::pack(&limits, size, send)?))
+                // What is measured must still be so when it is sent.
+                let still = if self.frozen.is_none() { freeze::freeze()? } else { None };
+                let skipped = self.pack(frame.id, &limits);
+                if let Some(still) = still {
+                    still.thaw();
+                }
+                Ok(done(skipped?))
             }
             kind::FREEZE => {
                 finish(reader)?;
@@ -190,6 +190,15 @@ impl Guest {
             }
             _ => Err(invalid(Malformed("unknown kind of frame"))),
         }
+    }
+
+    /// Says how much will come, and sends it; how many entries were left behind.
+    fn pack(&mut self, id: u32, limits: &pack::Limits) -> io::Result<u32> {
+        let size = pack::measure(limits)?;
+        let mut said = Writer::default();
+        said.u64(size.bytes).u64(size.entries);
+        self.host.send(id, kind::SIZE, &said.0)?;
+        pack::pack(limits, size, |payload| self.host.send(id, kind::ENTRIES, payload))
     }
 
     /// The workspace as it is now, where that is wanted.
