@@ -26,13 +26,13 @@ use std::time::Duration;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::engine::{EngineHandle, EngineTools};
 use synthd_actors::episode::World;
-use synthd_actors::model::{Backend, Fault, FaultKind, Pull, SandboxSpec};
+use synthd_actors::model::{Backend, Enforcement, Fault, FaultKind, Pull, SandboxSpec};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityTools};
 use synthd_actors::router::RouterHandle;
 use synthd_actors::supervisor::Ended;
-use synthd_actors::task::Catalog;
+use synthd_actors::task::{BASE_IMAGE, Catalog};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -229,7 +229,8 @@ pub async fn enforced(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> 
     let facts = host_facts(backends, sandbox.backend).await?;
     let missing = facts.missing(&sandbox.require);
     if missing.is_empty() {
-        return Ok(());
+        say_what_is_unbounded(&facts);
+        return sandboxes_run(backends, sandbox.backend).await;
     }
     let lines: Vec<String> =
         missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
@@ -249,6 +250,31 @@ pub async fn available(
         backends.fetch(sandbox, pull, told).await.map_err(no_sandbox)?;
     }
     backends.check(sandbox).await.map_err(no_sandbox)
+}
+
+/// A campaign that does not insist on a bound runs without; its user is to know.
+fn say_what_is_unbounded(facts: &HostFacts) {
+    if let Some(Err(why)) = facts.enforced.get(&Enforcement::MemoryCgroup) {
+        tracing::warn!(
+            "sandboxes have no memory limit here, each of their processes has ({why}); \
+             `require = [\"memory-cgroup\"]` refuses such hosts"
+        );
+    }
+}
+
+/// Nothing convinces like a sandbox that ran.
+async fn sandboxes_run(backends: &Backends, backend: Backend) -> Result<()> {
+    if backend != Backend::Namespace {
+        // Whether an image runs is found with its own.
+        return Ok(());
+    }
+    let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
+    match backends.create(&spec).await {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(Error::new(Code::HostCannotEnforce, "no sandbox runs here")
+            .because(fault)
+            .hint("`synthd doctor` says what this host can run")),
+    }
 }
 
 fn no_sandbox(fault: Fault) -> Error {

@@ -3,6 +3,7 @@
 use super::output::{say, say_json, table};
 use crate::engine::{host_facts, in_system};
 use crate::error::{Code, Error, Result};
+use crate::sandbox::docker::{Images, MADE_HERE};
 use crate::sandbox::guest;
 use crate::sandbox::{Backends, HostFacts};
 use clap::Args;
@@ -65,7 +66,10 @@ type Containers = std::result::Result<HostFacts, Fault>;
 
 async fn examine() -> Result<(Result<HostFacts>, Trial, Containers)> {
     let backend = Backends::new(this_executable()?, &guest_dir());
-    let containers = backend.host_facts(Backend::Docker).await;
+    let mut containers = backend.host_facts(Backend::Docker).await;
+    if let Ok(facts) = &mut containers {
+        try_gvisor(&backend, facts).await;
+    }
     Ok(match host_facts(&backend, Backend::Namespace).await {
         Ok(facts) => (Ok(facts), trial(&backend).await, containers),
         Err(error) => {
@@ -75,13 +79,49 @@ async fn examine() -> Result<(Result<HostFacts>, Trial, Containers)> {
     })
 }
 
+const GVISOR: &str = "gvisor";
+
+/// A runtime that is registered may still start nothing: said yes to only once it has.
+async fn try_gvisor(backend: &Backends, facts: &mut HostFacts) {
+    let Some(Ok(how)) = facts.engine.get(GVISOR) else { return };
+    let tried = match made_here().await {
+        None => Err("it is registered, and was not tried: no image was made here \
+                     (`synthd image build`)"
+            .to_owned()),
+        Some(image) => {
+            let spec = SandboxSpec {
+                backend: Backend::Docker,
+                image: image.clone(),
+                runtime: Some("runsc".to_owned()),
+                ..SandboxSpec::default()
+            };
+            match run_once(backend, &spec).await {
+                Ok(_) => Ok(format!("{how}: {image} ran")),
+                Err(why) => Err(format!("it is registered, and {image} did not run: {why}")),
+            }
+        }
+    };
+    facts.engine.insert(GVISOR.to_owned(), tried);
+}
+
+/// The name of an image that this program has made.
+async fn made_here() -> Option<String> {
+    let listed = Images::connect().await.ok()?.list().await.ok()?;
+    let ours = listed.into_iter().filter(|image| image.labels.contains_key(MADE_HERE));
+    ours.flat_map(|image| image.repo_tags).next()
+}
+
 /// Tools templates commonly require.
 const TOOLS: [&str; 7] = ["sh", "bash", "python3", "git", "make", "awk", "sed"];
 
-/// Nothing convinces like a sandbox that ran.
 async fn trial(backend: &Backends) -> Trial {
     let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
-    let mut sandbox = backend.create(&spec).await.map_err(|fault| fault.message)?;
+    run_once(backend, &spec).await
+}
+
+/// Nothing convinces like a sandbox that ran.
+async fn run_once(backend: &Backends, spec: &SandboxSpec) -> Trial {
+    let mut sandbox = backend.create(spec).await.map_err(|fault| fault.message)?;
     let tools = tools(&mut *sandbox).await.map_err(|fault| fault.message)?;
     drop(sandbox);
     backend.settle().await.map_err(|fault| fault.message)?;
@@ -166,6 +206,9 @@ fn show(facts: &HostFacts, trial: &Trial) {
         Err(why) => {
             say(&format!("NO SANDBOX RUNS HERE: {why}\n`synthd explain SYN-0401` says what helps"))
         }
+    }
+    if !facts.hidden.is_empty() {
+        say(&format!("hidden from sandboxes: {}", facts.hidden.join(", ")));
     }
     if facts.swept > 0 {
         say(&format!("{} sandboxes of dead engines were removed", facts.swept));

@@ -15,6 +15,9 @@ pub struct HostFacts {
     pub engine: BTreeMap<String, Result<String, String>>,
     /// Sandboxes of dead engines that were removed when the launcher started.
     pub swept: u32,
+    /// Files below the directories that sandboxes see which are hidden from them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<String>,
 }
 
 impl HostFacts {

@@ -1,7 +1,7 @@
 //! What every sandbox promises to honest programs: streams, outcomes, limits, sessions.
 
 use super::lab::{
-    ALONE, BOTH, Lab, has_shell, ok, request, run, run_for, shelled, sleepers, works,
+    ALONE, BOTH, Lab, contained, has_shell, ok, request, run, run_for, shelled, sleepers, works,
 };
 use std::time::Duration;
 use synthd_actors::model::{Enforcement, ExecEnd, ExecRequest, Limits, Shell};
@@ -130,6 +130,11 @@ async fn out_of_memory_is_told_from_other_kills() {
     let report = run(&mut *sandbox, hungry).await;
     if lab.enforces(Enforcement::MemoryCgroup) {
         assert_eq!(report.end, ExecEnd::OutOfMemory, "{report:?}");
+        let told = &sandbox.fingerprint().enforced["memory"];
+        assert!(told.starts_with("67108864 by cgroup"), "{told}");
+        // Its two work areas, or a container's four and what is in /run and /dev/shm.
+        let whole = if contained() { 104_857_600 } else { 69_206_016 };
+        assert!(told.ends_with(&format!(", {whole} with its work areas")), "{told}");
     } else {
         // The address space of each process is bounded: the shell itself gives up.
         assert!(matches!(report.end, ExecEnd::Exited(code) if code != 0), "{report:?}");

@@ -124,7 +124,8 @@ async fn a_container_is_hardened_field_by_field() {
     assert!(host.devices.is_none_or(|devices| devices.is_empty()));
     assert!(host.binds.is_none_or(|binds| binds.is_empty()));
     let mounts = host.mounts.unwrap();
-    assert_eq!((mounts.len(), mounts[0].read_only), (1, Some(true)));
+    assert_eq!((mounts.len(), mounts[0].read_only), (2, Some(true)));
+    assert_eq!(mounts[1].target.as_deref(), Some("/dev/pts"));
     let mut areas: Vec<String> = host.tmpfs.unwrap().into_keys().collect();
     areas.sort();
     assert_eq!(areas, ["/dev/shm", "/home/agent", "/run", "/sealed", "/tmp", "/work"]);

@@ -2,6 +2,7 @@
 
 mod engine;
 mod registry;
+mod skipped;
 mod upstream;
 
 pub(crate) use engine::{OwnEngine, TINY};
@@ -25,6 +26,7 @@ pub(crate) fn skip(what: &str, why: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} must run in CI: {why}");
     // Not by eprintln, which a passing test keeps to itself.
     writeln!(std::io::stderr(), "SKIPPED {what}: {why}").ok();
+    skipped::count(what, why);
 }
 
 /// Whether this host can run sandboxes at all.

@@ -90,7 +90,7 @@ impl SandboxBackend for DockerBackend {
         let image = connected.image(spec).await?;
         let (stream, keeper, _expected) =
             connected.clone().bring_up(spec.clone(), image.clone()).await?;
-        let fingerprint = connected.fingerprint(spec, &image.digest);
+        let fingerprint = connected.fingerprint(spec, &image);
         Ok(Box::new(GuestSandbox::meet(stream, keeper, spec, fingerprint).await?))
     }
 

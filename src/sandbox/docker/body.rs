@@ -6,7 +6,7 @@ use super::owner::{CREATION, DEADLINE, OWNER, Owner};
 use super::program::Guest;
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
-    ResourcesUlimits,
+    Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ResourcesUlimits,
 };
 use std::collections::HashMap;
 use synthd_actors::model::{Filter, Limits, SandboxSpec};
@@ -17,6 +17,8 @@ const USER: &str = "1000:1000";
 const AREAS: [&str; 4] = ["/work", "/tmp", "/home/agent", "/sealed"];
 /// Names the variable with the areas that only some images have.
 const SCRATCH: &str = "SYNTHD_SCRATCH";
+/// As many as a namespace sandbox has.
+const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=0620,max=64";
 /// For what programs keep in `/run` and `/dev/shm`.
 const SMALL: u64 = 16 << 20;
 /// For what a runtime of another kind needs itself.
@@ -111,7 +113,7 @@ fn host(parts: &Parts<'_>) -> HostConfig {
         readonly_rootfs: Some(true),
         masked_paths: Some(MASKED.map(str::to_owned).to_vec()),
         tmpfs: Some(areas(parts)),
-        mounts: Some(vec![parts.guest.mount()]),
+        mounts: Some(mounts(parts)),
         memory: Some(memory),
         // Equal: no swap.
         memory_swap: Some(memory),
@@ -130,6 +132,33 @@ fn host(parts: &Parts<'_>) -> HostConfig {
         runtime: parts.spec.runtime.clone(),
         ..Default::default()
     }
+}
+
+/// The guest, and the container's own terminals: those that an engine gives it by itself are
+/// bounded by the host's number alone. A volume without a name, which goes with the container.
+/// Podman has no such volumes; a runtime that is a kernel of its own has terminals of its own.
+fn mounts(parts: &Parts<'_>) -> Vec<Mount> {
+    let mut mounts = vec![parts.guest.mount()];
+    if parts.caps_inodes && parts.spec.runtime.is_none() {
+        let options = [("type", "devpts"), ("device", "devpts"), ("o", TERMINALS)];
+        let options = options.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let driver = MountVolumeOptionsDriverConfig {
+            name: Some("local".to_owned()),
+            options: Some(HashMap::from(options)),
+        };
+        let volume = MountVolumeOptions {
+            no_copy: Some(true),
+            driver_config: Some(driver),
+            ..Default::default()
+        };
+        mounts.push(Mount {
+            typ: Some(MountType::VOLUME),
+            target: Some("/dev/pts".to_owned()),
+            volume_options: Some(volume),
+            ..Default::default()
+        });
+    }
+    mounts
 }
 
 fn security(parts: &Parts<'_>) -> Vec<String> {

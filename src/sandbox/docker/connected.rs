@@ -207,17 +207,18 @@ impl Connected {
         Ok((stream::of(attached), keeper))
     }
 
-    pub(super) fn fingerprint(&self, spec: &SandboxSpec, image: &str) -> Fingerprint {
+    pub(super) fn fingerprint(&self, spec: &SandboxSpec, image: &Image) -> Fingerprint {
         let by = facts::of(&self.info, self.caps_inodes, 0).cgroup_version;
         let enforced =
             ["memory", "processes", "cpu"].map(|limit| (limit.to_owned(), format!("cgroup {by}")));
-        let mut enforced = with_limits(spec, BTreeMap::from(enforced));
+        let whole = body::memory(spec, image);
+        let mut enforced = with_limits(spec, Some(whole), BTreeMap::from(enforced));
         if !self.caps_inodes {
             enforced.insert("inodes".to_owned(), "not limited".to_owned());
         }
         Fingerprint {
             backend: "docker".to_owned(),
-            root: Fingerprint::container_root(&spec.image, image, spec.runtime.as_deref()),
+            root: Fingerprint::container_root(&spec.image, &image.digest, spec.runtime.as_deref()),
             kernel: self.info.kernel_version.clone().unwrap_or_default(),
             shell: String::new(),
             enforced,

@@ -40,6 +40,7 @@ pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts 
         enforced,
         engine: engine(info, caps_inodes),
         swept,
+        hidden: Vec::new(),
     }
 }
 

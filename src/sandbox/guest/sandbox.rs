@@ -80,8 +80,11 @@ async fn blamed<T: Send>(keeper: &impl Keeper, answer: Result<T, Fault>) -> Resu
 }
 
 /// Each limit with its value and what holds it.
+/// `with_areas` is the bound of the whole sandbox, where a cgroup holds it: work areas are
+/// memory too, and come on top.
 pub(crate) fn with_limits(
     spec: &SandboxSpec,
+    with_areas: Option<u64>,
     mut by: BTreeMap<String, String>,
 ) -> BTreeMap<String, String> {
     let limits = &spec.limits;
@@ -91,6 +94,10 @@ pub(crate) fn with_limits(
         ("cpu", u64::from(limits.cpu_millis)),
     ] {
         by.entry(name.to_owned()).and_modify(|how| *how = format!("{value} by {how}"));
+    }
+    if let Some(whole) = with_areas {
+        let and = |how: &mut String| *how = format!("{how}, {whole} with its work areas");
+        by.entry("memory".to_owned()).and_modify(and);
     }
     if let Some(network) = &spec.network {
         let hosts: Vec<String> = network.allow.iter().map(ToString::to_string).collect();

@@ -274,12 +274,14 @@ impl SandboxBackend for NamespaceBackend {
         if let Some((what, why)) = facts.missing(&spec.require).into_iter().next() {
             return Err(refuse(format!("{} is not enforced any more: {why}", what.as_str())));
         }
+        let by_cgroup = enforced.get("memory").is_some_and(|how| how.starts_with("cgroup"));
+        let whole = by_cgroup.then(|| plan_of(spec).memory_with_areas());
         let fingerprint = Fingerprint {
             backend: self.name().to_owned(),
             root,
             kernel: link.report.kernel.clone(),
             shell: String::new(),
-            enforced: with_limits(spec, enforced),
+            enforced: with_limits(spec, whole, enforced),
         };
         Ok(Box::new(GuestSandbox::meet(stream, keeper, spec, fingerprint).await?))
     }

@@ -32,5 +32,6 @@ pub(super) fn facts_of(report: &HostReport) -> HostFacts {
         cgroup_version: report.cgroup_version.clone(),
         enforced,
         swept: report.swept,
+        hidden: report.hidden.clone(),
     }
 }

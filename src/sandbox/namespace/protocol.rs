@@ -30,6 +30,14 @@ pub(crate) struct Plan {
     pub(crate) root: Option<String>,
 }
 
+impl Plan {
+    /// The work areas are memory too; they have caps of their own and must not eat into what
+    /// processes may use, or filling a disk would kill the guest.
+    pub(crate) fn memory_with_areas(&self) -> u64 {
+        self.memory_bytes.saturating_add(self.disk_bytes.saturating_mul(2))
+    }
+}
+
 /// From the launcher.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum News {
@@ -64,6 +72,9 @@ pub(crate) struct HostReport {
     pub(crate) controllers: BTreeMap<String, Result<String, String>>,
     pub(crate) landlock_abi: i32,
     pub(crate) seccomp: bool,
+    /// Files of the host that no sandbox is shown.
+    #[serde(default)]
+    pub(crate) hidden: Vec<String>,
     /// Sandboxes of dead owners that were removed at the start.
     pub(crate) swept: u32,
 }

@@ -229,3 +229,44 @@ async fn program_08_output_flood() {
     trial.alone().await;
     trial.end().await;
 }
+
+/// The host has some thousand terminals for everybody.
+#[tokio::test]
+async fn program_01_terminals_have_a_cap() {
+    let mut trial = Trial::new().await;
+    let program = "import pty, errno\ncount = 0\ntry:\n  while count < 1000: pty.openpty(); count += 1\n\
+        except OSError: print(count)";
+    if let Some(told) = trial.python_ok("a flood of terminals", program).await {
+        assert_eq!(told, "64\n");
+    }
+    trial.alone().await;
+    trial.end().await;
+}
+
+/// Where no cgroup counts what the kernel keeps for a program, other limits bound it.
+#[tokio::test]
+async fn program_02_memory_of_the_kernel() {
+    let limits = Limits { memory_bytes: 64 << 20, ..small() };
+    let mut trial = Trial::with(limits).await;
+    let program = format!(
+        "import resource\n\
+         print(call({}, 0, 0o1600), call({}, 0, 1, 0o1600), call({}, 0, 4096, 0o1600))\n\
+         a, b = socket.socketpair()\nbefore = a.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)\n\
+         a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, before // 4)\n\
+         print(a.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == before)\n\
+         print(resource.getrlimit(resource.RLIMIT_NOFILE)[1])",
+        libc::SYS_msgget,
+        libc::SYS_semget,
+        libc::SYS_shmget
+    );
+    let bounded = trial.lab.enforces(Enforcement::MemoryCgroup);
+    if let Some(told) = trial.python_ok("memory of the kernel", &program).await {
+        let as_told = match bounded {
+            true => "ok ok ok\nFalse\n1024\n",
+            false => "ENOSYS ENOSYS ENOSYS\nTrue\n256\n",
+        };
+        assert_eq!(told, as_told);
+    }
+    trial.alone().await;
+    trial.end().await;
+}

@@ -4,24 +4,30 @@ use super::{Images, MADE_HERE, last_lines, tag_of};
 use crate::sandbox::docker::trouble::{fault, refused};
 use bollard::query_parameters::{CreateImageOptions, RemoveImageOptions};
 use futures_util::TryStreamExt;
-use nix::unistd::geteuid;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, geteuid};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
-use synthd_actors::model::Fault;
+use synthd_actors::model::{Fault, FaultKind};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio_util::io::ReaderStream;
 
 /// Directories with roots that are being made.
+const ROOTS: &str = "root-of-";
 /// How often its removal is tried, and how soon again.
 const PATIENCE: u32 = 100;
 const AGAIN: Duration = Duration::from_millis(20);
-const ROOTS: &str = "root-of-";
+/// For the engine's answer to an import, which comes when the whole root has: a mirror may be
+/// slow, and the builder is a person who can stop it.
+const IMPORT: Duration = Duration::from_secs(24 * 60 * 60);
+/// What `setpriv` and `unshare` end with where the program after them is missing.
+const NOT_FOUND: i32 = 127;
 
 /// What an image of packages is made of.
 #[derive(Clone, Debug)]
@@ -71,7 +77,22 @@ impl Place {
                 .args(["--kill-child", "--mount-proc", "mmdebstrap"])
                 .env("TMPDIR", path),
         };
+        // When it fails it signals its whole process group, which must not be ours.
+        tool.process_group(0);
         tool
+    }
+}
+
+/// The tool's process group, which is asked to end when nobody waits for it any more. An
+/// interrupt at the terminal reaches it in no other way.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(group) = self.0 {
+            // Gone already where it has ended.
+            killpg(group, Signal::SIGTERM).ok();
+        }
     }
 }
 
@@ -118,6 +139,8 @@ impl Images {
         let mut child = tool.spawn().map_err(|error| {
             refused(format!("setpriv: {error} (install the package util-linux)"))
         })?;
+        let leader = child.id().and_then(|id| i32::try_from(id).ok());
+        let mut group = Group(leader.map(Pid::from_raw));
         let (Some(root), Some(words)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(refused("mmdebstrap has no output"));
         };
@@ -125,13 +148,17 @@ impl Images {
         let (imported, kept) = tokio::join!(imported, keep(words, log, told));
         kept.map_err(|error| refused(format!("write {}: {error}", log.display())))?;
         let ended = child.wait().await.map_err(|error| refused(format!("mmdebstrap: {error}")))?;
+        // Its number may be somebody else's from now on.
+        group.0 = None;
         if !ended.success() {
             // The engine has taken what came for a whole root.
             let options = None::<RemoveImageOptions>;
             self.docker.remove_image(&recipe.reference(), options, None).await.ok();
-            let why = last_lines(log);
-            let absent = "(is the package mmdebstrap installed, and may root unshare mounts?)";
-            return Err(refused(format!("mmdebstrap ended with {ended} {absent}:\n{why}")));
+            if let Some(fault) = imported.err().filter(|f| f.kind == FaultKind::EngineDown) {
+                // It ended because nobody read on.
+                return Err(fault);
+            }
+            return Err(refused(format!("{}:\n{}", why_ended(ended), last_lines(log))));
         }
         imported
     }
@@ -145,10 +172,18 @@ impl Images {
             ..Default::default()
         };
         let body = bollard::body_try_stream(root);
-        let told = self.docker.create_image(Some(options), Some(body), None);
+        let patient = self.docker.clone().with_timeout(IMPORT);
+        let told = patient.create_image(Some(options), Some(body), None);
         told.try_for_each(|_| async { Ok(()) })
             .await
             .map_err(|error| fault("import an image", &error))
+    }
+}
+
+fn why_ended(ended: ExitStatus) -> String {
+    match ended.code() {
+        Some(NOT_FOUND) => "mmdebstrap is not here: install the package mmdebstrap".to_owned(),
+        _ => format!("mmdebstrap ended with {ended}"),
     }
 }
 

@@ -49,6 +49,11 @@ impl Builder {
         })
     }
 
+    /// Files of the host that no sandbox is shown.
+    pub(super) fn hidden(&self) -> Vec<String> {
+        self.layout.hidden()
+    }
+
     pub(super) fn landlock_abi(&self) -> i32 {
         self.landlock_abi
     }

@@ -151,9 +151,7 @@ impl Cgroups {
 fn write_limits(directory: &Path, v2: bool, controller: &str, plan: &Plan) -> io::Result<()> {
     let write = |file: &str, value: String| fs::write(directory.join(file), value);
     let quota = (u64::from(plan.cpu_millis) * 100).max(LEAST_QUOTA);
-    // The work areas are memory too; they have caps of their own and must not eat into
-    // what processes may use, or filling a disk would kill the guest.
-    let memory = plan.memory_bytes.saturating_add(plan.disk_bytes.saturating_mul(2));
+    let memory = plan.memory_with_areas();
     match (controller, v2) {
         ("memory", true) => {
             write("memory.max", memory.to_string())?;

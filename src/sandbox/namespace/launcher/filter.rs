@@ -106,7 +106,8 @@ const ABSENT_HERE: &[i64] = &[libc::SYS_inotify_init];
 const ABSENT_HERE: &[i64] = &[];
 
 /// Memory no process has mapped, which only a cgroup can bound.
-const UNBOUNDED: &[i64] = &[libc::SYS_memfd_create, libc::SYS_shmget];
+const UNBOUNDED: &[i64] =
+    &[libc::SYS_memfd_create, libc::SYS_msgget, libc::SYS_semget, libc::SYS_shmget];
 
 #[cfg(target_arch = "x86_64")]
 const REFUSED_HERE: &[i64] =
@@ -140,6 +141,9 @@ pub(super) fn filter(memory_bounded: bool) -> Filter {
     }
     code.extend(namespaces_and_terminals());
     code.extend(shared_files());
+    if !memory_bounded {
+        code.extend(socket_buffers());
+    }
     code.extend(sockets());
     code.extend(guests_limits());
     code.extend(guests_scheduling());
@@ -192,6 +196,17 @@ fn shared_files() -> Vec<libc::sock_filter> {
         when(libc::SYS_fadvise64, ARGUMENT_3, &advice),
     ]
     .concat()
+}
+
+/// A program that sets the size of a socket's buffers is told that it has, and nothing
+/// changes: their usual size, times the open files of a process, is what bounds them.
+fn socket_buffers() -> Vec<libc::sock_filter> {
+    let options = [
+        jump(BPF_JEQ, libc::SO_SNDBUF as u32, 1, 0),
+        jump(BPF_JEQ, libc::SO_RCVBUF as u32, 0, 1),
+        refuse(0),
+    ];
+    when(libc::SYS_setsockopt, ARGUMENT_2, &options)
 }
 
 /// Streams and datagrams of the Unix and Internet families, and of the latter only

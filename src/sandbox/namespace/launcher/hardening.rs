@@ -13,6 +13,9 @@ use landlock::{
 use std::io;
 
 const WRITABLE: [&str; 6] = ["/work", "/tmp", "/home/agent", "/sealed", "/run", "/dev/shm"];
+/// Open files of a process, and how many it has in any case.
+const MOST_FILES: u64 = 1_024;
+const LEAST_FILES: u64 = 64;
 /// Files there are guarded by their own permissions; a rule must only not stand in the way.
 const DEVICE_TREES: [&str; 2] = ["/dev", "/proc"];
 
@@ -56,10 +59,21 @@ pub(super) fn dump_no_core() {
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit) };
 }
 
+/// Where no cgroup counts what the kernel keeps of a socket, a process has only so many open
+/// files that the buffers of all stay within its memory.
+fn open_files(memory_bytes: u64, memory_by_cgroup: bool) -> u64 {
+    // The usual size of a buffer, and what the kernel counts besides.
+    const BUFFER: u64 = 256 << 10;
+    match memory_by_cgroup {
+        true => MOST_FILES,
+        false => (memory_bytes / BUFFER).clamp(LEAST_FILES, MOST_FILES),
+    }
+}
+
 /// Resource limits per process; where no cgroup bounds memory, the address space does.
 pub(super) fn limit(plan: &Plan, memory_by_cgroup: bool) -> Result<(), Failed> {
     let mut limits = vec![
-        (libc::RLIMIT_NOFILE, 1024),
+        (libc::RLIMIT_NOFILE, open_files(plan.memory_bytes, memory_by_cgroup)),
         // Timers and queued signals; real-time rights that a desktop's user may have.
         (libc::RLIMIT_SIGPENDING, 4096),
         (libc::RLIMIT_RTPRIO, 0),

@@ -88,6 +88,7 @@ fn host_report(cgroups: &Cgroups, builder: &Builder) -> HostReport {
         controllers: cgroups.report(),
         landlock_abi: builder.landlock_abi(),
         seccomp: true,
+        hidden: builder.hidden(),
         swept: cgroups.swept(),
     }
 }

@@ -13,6 +13,7 @@
 use super::builder::{Failed, step};
 use super::sys::check;
 use crate::sandbox::namespace::protocol::Plan;
+use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
 use std::io;
@@ -21,6 +22,8 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
 const PROGRAM_DIRS: [&str; 7] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+/// Where an installed synthd may be, beside the running one.
+const BIN_DIRS: [&str; 4] = ["/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin"];
 /// What programs need of the host's `/etc` to start at all.
 const ETC: [&str; 3] = ["ld.so.cache", "alternatives", "ld.so.conf"];
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
@@ -66,15 +69,31 @@ struct MountAttr {
 pub(super) struct Layout {
     directories: Vec<&'static str>,
     links: Vec<(&'static str, String)>,
+    /// Files below them that no sandbox is shown, without the first slash.
+    hidden: Vec<String>,
 }
 
 impl Layout {
+    /// synthd itself is hidden: it would tell every template's solution.
     pub(super) fn of_host() -> Self {
-        Self::below(Path::new("/"))
+        let layout = Self::below(Path::new("/"));
+        let own = fs::read_link("/proc/self/exe").into_iter();
+        let usual = BIN_DIRS.iter().map(|directory| Path::new(directory).join("synthd"));
+        let real = own.chain(usual).filter_map(|path| fs::canonicalize(path).ok());
+        let real = real.filter_map(|path| Some(path.to_str()?.trim_start_matches('/').to_owned()));
+        let shown =
+            |path: &String| layout.directories.iter().any(|d| Path::new(path).starts_with(d));
+        let hidden: BTreeSet<String> = real.filter(shown).collect();
+        Self { hidden: hidden.into_iter().collect(), ..layout }
+    }
+
+    /// As paths of the host.
+    pub(super) fn hidden(&self) -> Vec<String> {
+        self.hidden.iter().map(|path| format!("/{path}")).collect()
     }
 
     fn below(root: &Path) -> Self {
-        let mut layout = Self { directories: Vec::new(), links: Vec::new() };
+        let mut layout = Self { directories: Vec::new(), links: Vec::new(), hidden: Vec::new() };
         for name in PROGRAM_DIRS {
             let path = root.join(name);
             if let Ok(target) = fs::read_link(&path) {
@@ -119,6 +138,12 @@ fn show_programs(root: &str, layout: &Layout) -> io::Result<()> {
     for name in &layout.directories {
         make_dir(name, 0o755)?;
         bind(&format!("{root}/{name}"), name, RDONLY | NOSUID | NODEV)?;
+    }
+    for path in &layout.hidden {
+        // One that was removed meanwhile shows nothing.
+        if Path::new(path).exists() {
+            bind("/dev/null", path, NOSUID | NOEXEC)?;
+        }
     }
     for (name, target) in &layout.links {
         symlink(target, name)?;
