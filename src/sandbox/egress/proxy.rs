@@ -286,8 +286,9 @@ mod tests {
         let (carried, ()) = tokio::join!(carried, served);
         carried.unwrap();
         drop(ours);
-        let mut answer = String::new();
-        program.read_to_string(&mut answer).await.unwrap();
-        assert_eq!(answer, "HTTP/1.1 204 No Content\r\n\r\n");
+        let mut answer = Vec::new();
+        // What the program sent on is left unread, so the end of its connection may be a reset.
+        program.read_to_end(&mut answer).await.ok();
+        assert_eq!(String::from_utf8(answer).unwrap(), "HTTP/1.1 204 No Content\r\n\r\n");
     }
 }
