@@ -41,7 +41,7 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
         Self { name, address }
     }
 
-    /// Sends a message until some incarnation of the actor has answered it, or [`DEATHS`] have
+    /// Sends a message until some incarnation of the actor has answered it, or two have
     /// died with it. Messages are therefore ones that may be handled twice.
     pub async fn ask<M>(&self, message: M) -> Result<M::Result, Gone>
     where

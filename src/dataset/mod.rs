@@ -9,7 +9,7 @@
 //!            .v<N>.tmp-<pid>/  ── fsync ── rename ──►  v<N>/
 //! ```
 //!
-//! Above the versions lie cards ([`index`]) that keep `datasets` from mixing them.
+//! Above the versions lie cards (`index.rs`) that keep `datasets` from mixing them.
 //!
 //! Nothing is ever half visible: a version is written beside its name, made durable, and
 //! renamed. The digest covers the rows, their split and the configuration, so writing the
