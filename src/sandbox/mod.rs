@@ -2,6 +2,7 @@
 //! protocol and one client then serve every backend.
 
 mod backends;
+mod calls;
 pub mod docker;
 pub mod egress;
 mod facts;

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Its temporary file systems have no cap on inodes and no owner but root, and it hides no
-/// more of `/proc` than it does by itself; doctor and `docs/SECURITY.md` say so.
-const OTHERWISE: [&str; 4] = [
+/// Podman's temporary file systems have no limit of inodes and no owner but root. Podman hides
+/// no more of `/proc` than it does by itself, and does not limit terminals. `synthd doctor` and
+/// `docs/SECURITY.md` say so.
+const OTHERWISE: [&str; 5] = [
+    "program_01_terminals_have_a_cap",
     "program_03_disk_fill",
     "program_11_a_hostile_archive",
     "program_15_what_the_kernel_shows",

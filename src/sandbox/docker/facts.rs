@@ -65,12 +65,17 @@ fn engine(info: &SystemInfo, docker: bool) -> BTreeMap<String, Result<String, St
         (_, true) => Ok("SELinux"),
         _ => Err("neither AppArmor nor SELinux"),
     };
+    let terminals = match docker {
+        true => Ok("at most 64 for each container"),
+        false => Err("Podman has no limit: a container may take all terminals of the host"),
+    };
     let quota = quota(info);
     BTreeMap::from([
         known("engine", Ok(&name)),
         known("user-remapping", remapped),
         known("gvisor", gvisor),
         known("mandatory-access", confined),
+        known("terminals", terminals),
         known("storage-quota", quota.as_deref().map_err(String::as_str)),
     ])
 }

@@ -1,9 +1,11 @@
-//! The system-call filter: what no task needs is refused before the kernel looks at it.
+//! The system-call filter: a call that is not on the list is refused before the kernel looks
+//! at it.
 
 #![expect(unsafe_code, reason = "a filter is installed by a system call std does not offer")]
 
 use super::builder::{Failed, step};
 use super::sys::check;
+use crate::sandbox::calls;
 use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
 
 /// The system-call filter, compiled once.
@@ -28,63 +30,8 @@ const NATIVE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const NATIVE: u32 = 0xc000_00b7;
 
-/// Numbers that the libc crate has not for every machine; they are the same on each.
+/// A number that the libc crate has not for every machine; it is the same on each.
 const CACHESTAT: i64 = 451;
-const OPEN_TREE_ATTR: i64 = 467;
-
-/// Calls that need no argument to be refused.
-const REFUSED: &[i64] = &[
-    libc::SYS_acct,
-    libc::SYS_add_key,
-    libc::SYS_adjtimex,
-    libc::SYS_bpf,
-    libc::SYS_chroot,
-    libc::SYS_clock_adjtime,
-    libc::SYS_clock_settime,
-    libc::SYS_delete_module,
-    libc::SYS_fanotify_init,
-    libc::SYS_finit_module,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_fsopen,
-    libc::SYS_fspick,
-    libc::SYS_init_module,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-    libc::SYS_io_uring_setup,
-    libc::SYS_kcmp,
-    libc::SYS_kexec_file_load,
-    libc::SYS_kexec_load,
-    libc::SYS_keyctl,
-    libc::SYS_mount,
-    libc::SYS_mount_setattr,
-    libc::SYS_move_mount,
-    libc::SYS_name_to_handle_at,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_open_tree,
-    OPEN_TREE_ATTR,
-    libc::SYS_perf_event_open,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_pivot_root,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_ptrace,
-    libc::SYS_quotactl,
-    libc::SYS_quotactl_fd,
-    libc::SYS_reboot,
-    libc::SYS_request_key,
-    libc::SYS_sethostname,
-    libc::SYS_setdomainname,
-    libc::SYS_setns,
-    libc::SYS_settimeofday,
-    libc::SYS_swapoff,
-    libc::SYS_swapon,
-    libc::SYS_syslog,
-    libc::SYS_umount2,
-    libc::SYS_unshare,
-    libc::SYS_userfaultfd,
-    libc::SYS_vhangup,
-];
 
 /// Calls that look as if the kernel did not have them, so that programs fall back: clone3
 /// passes its flags in memory, where a filter cannot look; asynchronous I/O of the old kind
@@ -109,12 +56,6 @@ const ABSENT_HERE: &[i64] = &[];
 const UNBOUNDED: &[i64] =
     &[libc::SYS_memfd_create, libc::SYS_msgget, libc::SYS_semget, libc::SYS_shmget];
 
-#[cfg(target_arch = "x86_64")]
-const REFUSED_HERE: &[i64] =
-    &[libc::SYS_ioperm, libc::SYS_iopl, libc::SYS_modify_ldt, libc::SYS_uselib];
-#[cfg(not(target_arch = "x86_64"))]
-const REFUSED_HERE: &[i64] = &[];
-
 /// The number of the guest in its sandbox.
 const GUEST: u32 = 1;
 const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
@@ -132,9 +73,6 @@ pub(super) fn filter(memory_bounded: bool) -> Filter {
     if cfg!(target_arch = "x86_64") {
         code.extend([jump(BPF_JGE, 0x4000_0000, 0, 1), refuse(libc::ENOSYS)]);
     }
-    for call in REFUSED.iter().chain(REFUSED_HERE) {
-        code.extend([jump(BPF_JEQ, number(*call), 0, 1), refuse(libc::EPERM)]);
-    }
     let unbounded = if memory_bounded { &[] } else { UNBOUNDED };
     for call in ABSENT.iter().chain(ABSENT_HERE).chain(unbounded) {
         code.extend([jump(BPF_JEQ, number(*call), 0, 1), refuse(libc::ENOSYS)]);
@@ -148,8 +86,38 @@ pub(super) fn filter(memory_bounded: bool) -> Filter {
     code.extend(guests_limits());
     code.extend(guests_scheduling());
     code.extend(core_limit());
-    code.push(statement(BPF_RET | BPF_K, ALLOW));
+    code.extend(listed());
     Filter(code)
+}
+
+/// Allows what is on the list of calls, and refuses all else. It compares with ranges of
+/// numbers: a program of one comparison for each call would take the kernel longer.
+fn listed() -> Vec<libc::sock_filter> {
+    let mut code = vec![jump(BPF_JGE, number(calls::LAST_KNOWN) + 1, 0, 1), refuse(libc::ENOSYS)];
+    let allowed: Vec<u32> = calls::allowed().map(|(_, call)| number(call)).collect();
+    for (first, last) in ranges(allowed) {
+        code.extend([
+            jump(BPF_JGE, last + 1, 3, 0),
+            jump(BPF_JGE, first, 1, 0),
+            refuse(libc::EPERM),
+            statement(BPF_RET | BPF_K, ALLOW),
+        ]);
+    }
+    code.push(refuse(libc::EPERM));
+    code
+}
+
+/// The first and the last number of each run of numbers that follow each other.
+fn ranges(mut numbers: Vec<u32>) -> Vec<(u32, u32)> {
+    numbers.sort_unstable();
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if *last + 1 >= number => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    ranges
 }
 
 fn namespaces_and_terminals() -> Vec<libc::sock_filter> {
@@ -336,5 +304,24 @@ impl Filter {
             libc::syscall(libc::SYS_seccomp, 1 /* SET_MODE_FILTER */, 0, &program)
         };
         step("install the system-call filter", check(outcome)).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    proptest! {
+        #[test]
+        fn ranges_hold_the_same_numbers_and_never_touch(
+            numbers in prop::collection::btree_set(0_u32..500, 0..200),
+        ) {
+            let ranges = ranges(numbers.iter().copied().collect());
+            let all: BTreeSet<u32> = ranges.iter().flat_map(|(first, last)| *first..=*last).collect();
+            prop_assert_eq!(all, numbers);
+            prop_assert!(ranges.windows(2).all(|pair| pair[0].1 + 1 < pair[1].0));
+        }
     }
 }
