@@ -39,6 +39,7 @@ mod splice;
 mod translate;
 mod trial;
 mod unique;
+mod unsaid;
 mod visit;
 
 pub use door::{Door, serve};
@@ -55,9 +56,6 @@ use synthd_actors::model::{CallFault, Fault, ModelConfig, SOONEST};
 use synthd_actors::ports::{ChatModel, Clock, Journal, ModelFactory};
 use synthd_actors::router::RouterHandle;
 use tokio_util::task::TaskTracker;
-
-/// Formats without a place for whose request it is.
-const USERLESS: [&str; 2] = ["gemini", "ollama-native"];
 
 /// What a gateway works with.
 #[derive(Clone)]
@@ -105,8 +103,8 @@ struct Keyed {
     upstream: Option<Upstream>,
     /// Where it is a record that answers, whose format is known once it was read.
     replay: Option<Arc<Replay>>,
-    /// Whether its format has a place for whose request it is.
-    tells_users: bool,
+    /// The provider's format; none where the engine itself answers.
+    dialect: Option<String>,
 }
 
 impl Keyed {
@@ -133,9 +131,8 @@ impl Gateway {
                     Some(replay) => replay.clone(),
                     None => factory.model(alone)?,
                 };
-                let dialect = alone.endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str());
-                let tells_users = !dialect.is_some_and(|dialect| USERLESS.contains(&dialect));
-                Ok(Keyed { model, upstream, replay, tells_users })
+                let dialect = alone.endpoint.as_ref().map(|endpoint| endpoint.dialect.clone());
+                Ok(Keyed { model, upstream, replay, dialect })
             };
             let keys = config.with_each_key().iter().map(keyed).collect::<Result<_, Fault>>()?;
             let is_free = config.price.is_free();

@@ -5,6 +5,7 @@ use super::asked::Asked;
 use super::outlet::{Answer, Outlet};
 use super::refusal::Refusal;
 use super::trial::{Done, Errand, Last};
+use super::unsaid::refuse_unsaid;
 use super::{betas, chat, messages, response_events, responses};
 use crate::llm::Family;
 use bytes::Bytes;
@@ -51,11 +52,7 @@ pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
 
 fn canonical(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
     let request = understood(errand)?;
-    if request.settings.end_user.is_some() && !errand.keyed.tells_users {
-        let what = "the model behind this name speaks another format, in which there is no word \
-                    on whose request it is (`user`, `safety_identifier`, `metadata`); leave it out";
-        return Err(Refusal::new(400, "unsupported_parameter", what));
-    }
+    refuse_unsaid(errand.keyed.dialect.as_deref(), &request.settings)?;
     Ok(request)
 }
 

@@ -40,12 +40,17 @@ pub(crate) struct Gvisor {
 impl Gvisor {
     /// None, said aloud, where there can be none.
     pub(crate) fn start(what: &str) -> Option<Self> {
+        Self::with(what, without_network)
+    }
+
+    /// An engine with a runtime that the function makes in a directory.
+    fn with(what: &str, runtime: fn(&Path) -> String) -> Option<Self> {
         if !Path::new("/usr/bin/runsc").exists() || image().is_none() {
             skip(what, "it needs runsc and the test image");
             return None;
         }
         let wrapper = tempfile::tempdir().unwrap();
-        let runtime = format!("--add-runtime=runsc={}", without_network(wrapper.path()));
+        let runtime = format!("--add-runtime=runsc={}", runtime(wrapper.path()));
         let engine = OwnEngine::start(what, None, &[&runtime])?;
         let host = engine.address().host;
         let pipe = format!("docker save {BASE} | DOCKER_HOST={host} docker load");
@@ -56,6 +61,14 @@ impl Gvisor {
 
     pub(crate) fn host(&self) -> String {
         self.engine.address().host
+    }
+
+    /// What `synthd doctor` says of the runtime.
+    fn examined(&self) -> String {
+        let mut doctor = Command::new(synthd());
+        let said = doctor.args(["doctor", "--json"]).env("DOCKER_HOST", self.host()).output();
+        let said: serde_json::Value = serde_json::from_slice(&said.unwrap().stdout).unwrap();
+        said["docker"]["host"]["engine"]["gvisor"].to_string()
     }
 
     /// The last of what dead processes had goes at the next one's start, which works.
@@ -86,5 +99,29 @@ fn gvisor_keeps_what_it_can() {
     let tally = text.lines().rfind(|line| line.starts_with("test result")).unwrap_or("no tally");
     eprintln!("under gVisor: {tally}");
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    gvisor.is_unharmed();
+}
+
+/// A registered runtime is tried: that it is registered says nothing.
+#[test]
+fn doctor_starts_a_sandbox_with_the_runtime() {
+    let Some(gvisor) = Gvisor::start("doctor and gVisor") else { return };
+    let said = gvisor.examined();
+    assert!(said.contains(&format!("{BASE} ran")), "{said}");
+    gvisor.is_unharmed();
+}
+
+/// Registered without `--network=none` its second step fails, and Docker forgets the first.
+#[test]
+fn a_runtime_that_starts_nothing_leaves_no_process() {
+    let plain = |_: &Path| "/usr/bin/runsc".to_owned();
+    let Some(gvisor) = Gvisor::with("a failing runtime", plain) else { return };
+    let said = gvisor.examined();
+    assert!(said.contains("did not run") && said.contains("`--network=none`"), "{said}");
+    let listed = Command::new("ps").args(["-eo", "args"]).output().unwrap();
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let root = gvisor.engine.path().display().to_string();
+    let left = |line: &&str| line.contains(&root) && line.starts_with("runsc");
+    assert_eq!(listed.lines().find(left), None);
     gvisor.is_unharmed();
 }

@@ -31,7 +31,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 /// An attempt whose agent is a program.
 pub(super) struct Hosting<'a> {
@@ -65,8 +64,7 @@ struct Open {
     before: StepState,
     heard: Heard,
     reply: ChatReply,
-    since: Instant,
-    /// How long the program has worked with it.
+    /// How long the program has worked with it. What the program waited for is not in it.
     worked: Duration,
 }
 
@@ -177,7 +175,7 @@ impl<'a> Hosting<'a> {
             acting.left = acting.left.saturating_sub(own_time.elapsed());
         }
         if let Some(open) = open {
-            open.worked = open.since.elapsed();
+            open.worked += own_time.elapsed();
         }
         match (attended, visit) {
             (Attended::Ended(report), _) => {
@@ -274,8 +272,8 @@ impl<'a> Hosting<'a> {
                 self.acting.model.clone_from(&heard.model);
                 self.trouble = None;
                 self.number = 0;
-                let (since, worked) = (Instant::now(), Duration::ZERO);
-                self.open = Some(Open { request, is_opening, before, heard, reply, since, worked });
+                let worked = Duration::ZERO;
+                self.open = Some(Open { request, is_opening, before, heard, reply, worked });
                 Ok(None)
             }
             Err(fault) => match fault.kind {

@@ -6,6 +6,7 @@ use super::connect::Reach;
 use super::facts;
 use super::image::Image;
 use super::keeper::{ContainerKeeper, Remover, sweep};
+use super::leftovers;
 use super::ours::Expected;
 use super::owner::Owner;
 use super::program::{self, Guest, lay_out};
@@ -203,7 +204,11 @@ impl Connected {
         // Before it starts: what the guest says first must not be missed.
         let attached = self.docker().attach_container(&id, Some(options));
         let attached = ask("attach to a container", attached).await?;
-        ask("start a container", self.docker().start_container(&id, None)).await?;
+        let started = ask("start a container", self.docker().start_container(&id, None)).await;
+        if started.is_err() && spec.runtime.is_some() {
+            leftovers::end(&id).await;
+        }
+        started?;
         Ok((stream::of(attached), keeper))
     }
 

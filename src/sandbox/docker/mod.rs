@@ -18,6 +18,7 @@ mod facts;
 mod image;
 mod images;
 mod keeper;
+mod leftovers;
 mod ours;
 mod owner;
 mod program;

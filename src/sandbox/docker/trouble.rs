@@ -47,6 +47,10 @@ fn kind_of(error: &Error) -> FaultKind {
             FaultKind::SandboxRefused
         }
         Error::DockerResponseServerError { status_code: 503, .. } => FaultKind::EngineDown,
+        // As it is registered it starts nothing.
+        Error::DockerResponseServerError { message, .. } if wants_network(message) => {
+            FaultKind::SandboxRefused
+        }
         // Of its own disk: nothing can be made there until somebody makes room.
         Error::DockerResponseServerError { message, .. } if is_full(message) => {
             FaultKind::EngineDown
@@ -79,6 +83,11 @@ fn is_runtime(message: &str) -> bool {
     message.contains("unknown or invalid runtime") || message.contains("Unknown runtime")
 }
 
+/// gVisor's kernel takes over the container's network, which a sandbox has none of.
+fn wants_network(message: &str) -> bool {
+    message.contains("cannot run with network enabled in root network namespace")
+}
+
 fn is_full(message: &str) -> bool {
     message.contains("no space left on device") || message.contains("disk quota exceeded")
 }
@@ -103,6 +112,9 @@ pub(super) fn explain(error: &Error) -> String {
             if message.contains("No such image") =>
         {
             "bring it with `synthd image pull`, or make it with `synthd image build`"
+        }
+        (_, Error::DockerResponseServerError { message, .. }) if wants_network(message) => {
+            "register the runtime with `--network=none` (`runtimeArgs` in daemon.json)"
         }
         (_, Error::DockerResponseServerError { message, .. }) if is_full(message) => {
             "the engine's disk is full: make room, for example by `synthd image prune`"

@@ -1,0 +1,82 @@
+//! What a client asks for and the model's own format has no field for. Such a request is refused
+//! by the name of the setting: an answer without it would be another answer.
+
+use super::refusal::Refusal;
+use synthd_actors::model::{Settings, ToolChoice};
+
+/// Refuses a request whose settings the dialect cannot say.
+pub(super) fn refuse_unsaid(dialect: Option<&str>, settings: &Settings) -> Result<(), Refusal> {
+    let Some(setting) = dialect.and_then(|dialect| unsaid(dialect, settings)) else {
+        return Ok(());
+    };
+    let what = format!(
+        "the model behind this name speaks another format, in which there is no field for \
+         {setting}; leave it out, or ask another model"
+    );
+    Err(Refusal::new(400, "unsupported_parameter", what))
+}
+
+/// The first setting that the dialect has no field for.
+fn unsaid(dialect: &str, settings: &Settings) -> Option<&'static str> {
+    let chooses = settings.tool_choice.as_ref().is_some_and(|choice| *choice != ToolChoice::Auto);
+    let lacks: &[(bool, &str)] = &[
+        (
+            settings.end_user.is_some() && matches!(dialect, "gemini" | "ollama-native"),
+            "the user of a request (`user`, `safety_identifier`, `metadata`)",
+        ),
+        (
+            !settings.stop.is_empty() && dialect == "responses",
+            "sequences that end an answer (`stop`, `stop_sequences`)",
+        ),
+        (chooses && dialect == "ollama-native", "the choice of a tool (`tool_choice`)"),
+        (
+            // Calls side by side are what both do by themselves.
+            settings.parallel_calls == Some(false) && matches!(dialect, "gemini" | "ollama-native"),
+            "one tool call at a time (`parallel_tool_calls`, `disable_parallel_tool_use`)",
+        ),
+    ];
+    lacks.iter().find(|(lost, _)| *lost).map(|(_, setting)| *setting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a dialect refuses, by the word in the refusal.
+    fn refused(dialect: &str, settings: &Settings) -> Option<String> {
+        refuse_unsaid(Some(dialect), settings).err().map(|refusal| refusal.message)
+    }
+
+    #[test]
+    fn what_a_format_has_no_field_for_is_refused_by_name() {
+        let usual = Settings::default;
+        let user = Settings { end_user: Some("u-1".to_owned()), ..usual() };
+        let stop = Settings { stop: vec!["END".to_owned()], ..usual() };
+        let none = Settings { tool_choice: Some(ToolChoice::None), ..usual() };
+        let one = Settings { parallel_calls: Some(false), ..usual() };
+        for (settings, word, dialects) in [
+            (&user, "`user`", &["gemini", "ollama-native"][..]),
+            (&stop, "`stop`", &["responses"]),
+            (&none, "`tool_choice`", &["ollama-native"]),
+            (&one, "`parallel_tool_calls`", &["gemini", "ollama-native"]),
+        ] {
+            for dialect in ["openai", "anthropic", "responses", "gemini", "ollama-native"] {
+                let told = refused(dialect, settings);
+                assert_eq!(told.is_some(), dialects.contains(&dialect), "{dialect} {word}");
+                assert!(told.is_none_or(|told| told.contains(word)), "{dialect} {word}");
+            }
+            assert!(refuse_unsaid(None, settings).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_a_format_does_by_itself_may_be_asked_for() {
+        let settings = Settings {
+            tool_choice: Some(ToolChoice::Auto),
+            parallel_calls: Some(true),
+            ..Settings::default()
+        };
+        assert_eq!(refused("ollama-native", &settings), None);
+        assert_eq!(refused("gemini", &settings), None);
+    }
+}
