@@ -17,6 +17,7 @@ mod engines;
 mod frames;
 mod hostile;
 mod hostile_table;
+mod installed;
 mod lab;
 pub(crate) use lab::RUNTIME;
 mod lifetime;
