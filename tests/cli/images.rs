@@ -4,6 +4,7 @@ use super::harness::{Ran, command, synthd_in};
 use crate::sandbox::{BASE, image};
 use crate::support::skip;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// A campaign over one template that wants the image `special`.
@@ -56,6 +57,27 @@ fn an_image_of_a_templates_own_is_what_it_runs_in() {
     let ran = synthd_in(dir.path(), &[&RUN[..], &["--json"]].concat());
     let summary: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(summary["episodes"]["resolved"], 2, "{summary}");
+}
+
+/// mmdebstrap signals its whole process group when it fails, which must not be the caller's.
+#[test]
+fn a_builder_that_kills_its_group_kills_nobody_else() {
+    if image().is_none() {
+        return skip("a builder that fails", "no container engine with the test image");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let builder = dir.path().join("mmdebstrap");
+    std::fs::write(&builder, "#!/bin/sh\necho 'E: the mirror is away' >&2\nkill -TERM 0\nexit 1\n")
+        .unwrap();
+    std::fs::set_permissions(&builder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", dir.path().display(), std::env::var("PATH").unwrap());
+    let build = ["image", "build", "synthd-test/away", "--packages", "python3"];
+    let ran = Ran::from(command(dir.path(), &build).env("PATH", path).output().unwrap());
+    assert!(ran.code.is_some(), "{ran:?}");
+    let told = ran.told();
+    assert!(told.contains("SYN-0404") && told.contains("the mirror is away"), "{told}");
+    let listed = synthd_in(dir.path(), &["image", "list"]).succeeds().stdout;
+    assert!(!listed.contains("synthd-test/away"), "{listed}");
 }
 
 /// A build whose process is killed leaves no process, no mount and, after the next one, no file.
