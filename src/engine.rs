@@ -143,7 +143,7 @@ impl Engine {
             tracing::error!("episodes did not end in time; the next start resumes them");
         }
         if let Err((calls, fault)) = self.lobby.close().await {
-            tracing::error!(calls, %fault, "calls were answered and are in no record");
+            tracing::error!(calls, %fault, "calls were answered but are not recorded");
         }
         self.world.pool.shut_down().await;
         let settled = self.backend.settle().await.map_err(|fault| fault_error(&fault));
@@ -200,12 +200,12 @@ pub async fn host_facts(backends: &Backends, backend: Backend) -> Result<HostFac
         Backend::Namespace => {
             Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
                 .because(fault.message)
-                .hint("`synthd doctor` says what this host can run")
+                .hint("`synthd doctor` shows what this host can run")
         }
         Backend::Docker => {
             Error::new(Code::EngineUnavailable, "there is no container engine to use")
                 .because(fault.message)
-                .hint("start one, or name it with DOCKER_HOST; `synthd doctor` tries it")
+                .hint("start an engine, or name one with DOCKER_HOST; `synthd doctor` tries it")
         }
     })
 }
@@ -235,8 +235,10 @@ pub async fn enforced(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> 
     let lines: Vec<String> =
         missing.iter().map(|(what, why)| format!("{}: {why}", what.as_str())).collect();
     let what = format!("this host does not enforce {}", lines.join("; "));
-    Err(Error::new(Code::HostCannotEnforce, what)
-        .hint("run it where `synthd doctor` says yes, or take it out of [sandbox] require"))
+    Err(Error::new(Code::HostCannotEnforce, what).hint(
+        "run the campaign on a host where `synthd doctor` says yes, or remove it from \
+               [sandbox] require",
+    ))
 }
 
 /// What the sandbox is made of must be there. The digest of its image, where it has one.
@@ -256,8 +258,8 @@ pub async fn available(
 fn say_what_is_unbounded(facts: &HostFacts) {
     if let Some(Err(why)) = facts.enforced.get(&Enforcement::MemoryCgroup) {
         tracing::warn!(
-            "sandboxes have no memory limit here, each of their processes has ({why}); \
-             `require = [\"memory-cgroup\"]` refuses such hosts"
+            "on this host, each process of a sandbox has a memory limit, but the whole sandbox \
+             has none ({why}); `require = [\"memory-cgroup\"]` refuses such hosts"
         );
     }
 }
@@ -273,7 +275,7 @@ async fn sandboxes_run(backends: &Backends, backend: Backend) -> Result<()> {
         Ok(_) => Ok(()),
         Err(fault) => Err(Error::new(Code::HostCannotEnforce, "no sandbox runs here")
             .because(fault)
-            .hint("`synthd doctor` says what this host can run")),
+            .hint("`synthd doctor` shows what this host can run")),
     }
 }
 
@@ -281,11 +283,11 @@ fn no_sandbox(fault: Fault) -> Error {
     if fault.kind == FaultKind::EngineDown {
         return Error::new(Code::EngineUnavailable, "the container engine does not answer")
             .because(fault.message)
-            .hint("start it again, or name another with DOCKER_HOST");
+            .hint("start the engine again, or name another one with DOCKER_HOST");
     }
-    Error::new(Code::ImageUnavailable, "the sandbox that [sandbox] describes cannot be made")
+    Error::new(Code::ImageUnavailable, "no sandbox can be made as [sandbox] describes it")
         .because(fault.message)
-        .hint("`synthd image list` shows the images there are; `build` and `pull` add one")
+        .hint("`synthd image list` shows all images; `build` and `pull` add one")
 }
 
 /// A store's fault as the user meets it.

@@ -146,27 +146,25 @@ fn part(one: Estimate, times: u128, of: u64) -> Estimate {
 /// A budget that could not do what is asked, whatever happens.
 pub fn affordable(estimate: &CampaignEstimate) -> Result<()> {
     if let Some((whose, cap, first)) = estimate.caps.iter().find(|(_, cap, first)| first > cap) {
-        let what =
-            format!("{whose} is ${cap}, and one call may cost more: ${first} are held for it");
-        return Err(Error::new(Code::BudgetTooSmall, what)
-            .hint("raise it, or choose a cheaper model; `synthd estimate` shows what calls cost"));
+        let what = format!("{whose} is ${cap}, but one call holds ${first}");
+        return Err(Error::new(Code::BudgetTooSmall, what).hint(
+            "raise it, or choose a cheaper model; `synthd estimate` shows the cost of calls",
+        ));
     }
     let Some(budget) = estimate.budget_usd else { return Ok(()) };
     let first = estimate.first_call_usd;
     if first > budget {
-        let what = format!(
-            "the budget of ${budget} is less than one call may cost: ${first} are held for the first"
-        );
+        let what = format!("the budget is ${budget}, but the first call holds ${first}");
         return Err(Error::new(Code::BudgetTooSmall, what)
             .hint("raise [budget] usd, or choose a cheaper model; `synthd estimate` shows both"));
     }
     let least = estimate.total.least_usd;
     if least > budget {
-        let what = format!(
-            "the budget of ${budget} is less than the campaign costs at the least: ${least}"
-        );
-        return Err(Error::new(Code::BudgetTooSmall, what)
-            .hint("raise [budget] usd, or plan fewer tasks; `synthd estimate` shows what each model costs"));
+        let what = format!("the budget is ${budget}, but the campaign costs at least ${least}");
+        return Err(Error::new(Code::BudgetTooSmall, what).hint(
+            "raise [budget] usd, or plan fewer tasks; `synthd estimate` shows the cost of \
+                   each model",
+        ));
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub fn load(directories: &[PathBuf]) -> Result<Catalog> {
 /// A selection that selects nothing.
 pub fn nothing_matches(globs: &[String]) -> Error {
     Error::new(Code::NothingToRun, format!("no template matches {}", globs.join(", ")))
-        .hint("`synthd template list` shows the ids there are")
+        .hint("`synthd template list` shows all ids")
 }
 
 fn read_directory(
@@ -40,7 +40,7 @@ fn read_directory(
         .and_then(|entries| entries.collect::<std::io::Result<Vec<_>>>());
     let mut entries = listed.map_err(|error| {
         unreadable(directory, error)
-            .hint("give --templates a directory that holds <category>/<name>.yaml")
+            .hint("name a directory with --templates that has <category>/<name>.yaml")
     })?;
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {
@@ -63,12 +63,15 @@ fn read_template(path: &Path) -> Result<String> {
     let read = std::fs::File::open(path)
         .and_then(|file| file.take(MAX_TEMPLATE + 1).read_to_string(&mut text));
     read.map_err(|error| {
-        unreadable(path, error).hint("a template is a text file in UTF-8; docs/templates.md")
+        unreadable(path, error).hint(
+            "a template is a text file in UTF-8; docs/templates.md \
+                                      describes it",
+        )
     })?;
     if text.len() as u64 > MAX_TEMPLATE {
         let what = format!("{} is larger than a template may be", path.display());
         return Err(Error::new(Code::TemplateInvalid, what)
-            .hint("make large files in `environment.setup` instead of writing them out"));
+            .hint("make large files with commands in `environment.setup`"));
     }
     Ok(text)
 }
@@ -103,9 +106,9 @@ fn invalid(errors: &[TemplateError], sources: &[(String, String, Option<PathBuf>
 
 fn refused(count: usize, described: &str) -> Error {
     let what = if count == 1 {
-        "a template is not usable".to_owned()
+        "a template cannot be used".to_owned()
     } else {
-        format!("{count} templates are not usable")
+        format!("{count} templates cannot be used")
     };
     Error::new(Code::TemplateInvalid, what)
         .because(Listing(described.trim_end().to_owned()))

@@ -42,7 +42,7 @@ pub(super) struct CheckArgs {
     /// Ask each model once; this may cost money
     #[arg(long, conflicts_with = "file_only")]
     live: bool,
-    /// Check the file, the templates and the budget, and nothing of this host
+    /// Check only the file, the templates and the budget, not this host
     #[arg(long)]
     file_only: bool,
 }
@@ -97,7 +97,7 @@ async fn known(data_dir: &Path, name: &CampaignName) -> Result<Option<CampaignRe
     match Store::open_read_only(data_dir) {
         Ok(store) => store.campaign(name).await.map_err(store_error),
         Err(error) => {
-            complain(&format!("the data directory is not looked at: {error}"));
+            complain(&format!("the data directory was not checked: {error}"));
             Ok(None)
         }
     }

@@ -81,7 +81,8 @@ fn has_no_socket(pid: u32, data_dir: &Path) -> Error {
     let shown = data_dir.display();
     let what = format!("process {pid} in {shown} is a gateway, which takes no orders");
     Error::new(Code::NoDaemon, what).hint(format!(
-        "its calls: `synthd call list --campaign gateway --data-dir {shown}`; Ctrl-C ends it"
+        "see its calls with `synthd call list --campaign gateway --data-dir {shown}`; Ctrl-C \
+         ends the gateway"
     ))
 }
 
@@ -109,6 +110,6 @@ pub(super) fn read<T: DeserializeOwned>(answer: Value) -> Result<T> {
     serde_json::from_value(answer).map_err(|error| {
         Error::new(Code::ControlProtocol, "the daemon's answer cannot be understood")
             .because(error)
-            .hint("use the `synthd` that the daemon was started with")
+            .hint("use the same version of `synthd` as the daemon")
     })
 }

@@ -85,7 +85,7 @@ const GVISOR: &str = "gvisor";
 async fn try_gvisor(backend: &Backends, facts: &mut HostFacts) {
     let Some(Ok(how)) = facts.engine.get(GVISOR) else { return };
     let tried = match made_here().await {
-        None => Err("it is registered, and was not tried: no image was made here \
+        None => Err("it is registered, but was not tried, because synthd made no image here \
                      (`synthd image build`)"
             .to_owned()),
         Some(image) => {
@@ -97,7 +97,7 @@ async fn try_gvisor(backend: &Backends, facts: &mut HostFacts) {
             };
             match run_once(backend, &spec).await {
                 Ok(_) => Ok(format!("{how}: {image} ran")),
-                Err(why) => Err(format!("it is registered, and {image} did not run: {why}")),
+                Err(why) => Err(format!("it is registered, but {image} did not run: {why}")),
             }
         }
     };
@@ -204,7 +204,7 @@ fn show(facts: &HostFacts, trial: &Trial) {
     match trial {
         Ok(tools) => say(&format!("a sandbox ran; it has {}", tools.join(", "))),
         Err(why) => {
-            say(&format!("NO SANDBOX RUNS HERE: {why}\n`synthd explain SYN-0401` says what helps"))
+            say(&format!("NO SANDBOX RUNS HERE: {why}\n`synthd explain SYN-0401` says what to do"))
         }
     }
     if !facts.hidden.is_empty() {

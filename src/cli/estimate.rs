@@ -13,9 +13,9 @@ use std::process::ExitCode;
 #[derive(Args)]
 #[command(
     after_help = "At least: each episode makes one short call. Likely: each episode takes the steps that its \
-template expects, with replies and outputs of usual length; earlier text comes from a cache \
-where the cache has a price. At most: every attempt of every episode uses every turn, and \
-each call costs its worst case. A budget stops the campaign before that.
+template expects, with replies and outputs of usual length. If a cache has a price, earlier \
+text comes from the cache. At most: every attempt of every episode uses every turn, and each \
+call costs its worst case. A budget stops the campaign earlier.
 
 Examples:
   synthd estimate campaign.toml
@@ -65,11 +65,10 @@ pub(super) fn page(estimate: &CampaignEstimate) -> String {
     }
     let mut lines = vec![layout::lines(&columns, &rows, width())];
     lines.push(match estimate.budget_usd {
-        Some(budget) => format!(
-            "budget ${budget}; up to ${} are held for a first call",
-            estimate.first_call_usd
-        ),
-        None => format!("no budget; up to ${} are held for a first call", estimate.first_call_usd),
+        Some(budget) => {
+            format!("budget ${budget}; a first call holds up to ${}", estimate.first_call_usd)
+        }
+        None => format!("no budget; a first call holds up to ${}", estimate.first_call_usd),
     });
     lines.join("\n")
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::process::ExitCode;
 
 #[derive(Args)]
-#[command(after_help = "Without a code, all codes are listed.
+#[command(after_help = "Without a code, the command lists all codes.
 
 Examples:
   synthd explain

@@ -33,13 +33,13 @@ const GRACE: Duration = Duration::from_secs(30);
 #[command(
     after_help = "Clients speak OpenAI chat or OpenAI Responses (base URL http://ADDRESS/v1), or Anthropic \
 Messages (base URL http://ADDRESS), streaming or not. Their API key is the gateway's token. \
-The token comes from SYNTHD_GATEWAY_TOKEN; without this variable, each start makes and \
-prints a new token. A client that adds .NAME to the token has a session of its own, and \
-`synthd call list` tells sessions apart.
+The token comes from SYNTHD_GATEWAY_TOKEN. Without this variable, each start makes and prints \
+a new token. A client that adds .NAME to the token has its own session, and `synthd call list` \
+shows the calls of each session.
 
-The worst case of a call is held before the call leaves, and settled after it. When the \
-budget is used up, clients get 402 and are told not to try again. After Ctrl-C, open calls \
-still finish.
+The gateway holds the worst case of a call before the call leaves, and settles the hold after \
+the call. When the budget is used up, a client gets 402 and must not try again. After Ctrl-C, \
+open calls still finish.
 
 Examples:
   synthd gateway config/gateway.toml
@@ -47,7 +47,7 @@ Examples:
   synthd call list --campaign gateway"
 )]
 pub(super) struct GatewayArgs {
-    /// The gateway's file: models, budget, where to listen
+    /// The gateway's file: models, budget, address
     config: PathBuf,
     /// Print the address as one JSON document when the gateway listens
     #[arg(long)]
@@ -79,9 +79,9 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
         Manned::new(model, &factory).map_err(|fault| fault_error(&fault))?;
     }
     let door = Door::open(&config.listen).await.map_err(|error| {
-        Error::new(Code::SocketUnusable, "the gateway cannot listen where its file says")
+        Error::new(Code::SocketUnusable, "the gateway cannot listen at the address in its file")
             .because(error)
-            .hint("set another `listen` under [gateway]; does another one run?")
+            .hint("set another `listen` under [gateway], or end the gateway that uses this address")
     })?;
     let address = door.address().map_err(|e| Error::new(Code::Io, "no address").because(e))?;
     let engine = Engine::start(options(args)?).await?;
@@ -197,7 +197,7 @@ async fn finish(
     signals: &mut Signals,
     failed: Option<String>,
 ) -> Result<ExitCode> {
-    complain("calls on their way may finish; Ctrl-C again to leave them");
+    complain("open calls may finish; press Ctrl-C again to abandon them");
     tokio::select! {
         () = gateway.close() => {}
         () = signals.stop() => {}
@@ -211,12 +211,12 @@ async fn finish(
     let spent = spent.saturating_add(held);
     complain(&format!("${spent} spent under the name {}", config.name));
     if let Err((calls, fault)) = written {
-        complain(&format!("{calls} calls were answered and are in no record"));
+        complain(&format!("{calls} calls were answered but are not recorded"));
         return Err(fault_error(&fault));
     }
     match failed {
         None => Ok(ExitCode::SUCCESS),
         Some(why) => Err(Error::new(Code::Escalated, why)
-            .hint("what was spent is recorded; please report what the log above says")),
+            .hint("the spending is recorded; please report the log lines above")),
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct LogOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people, but JSON where `serve` does not write to a terminal
+    /// Text for people; JSON if `serve` does not write to a terminal
     Auto,
     Human,
     Json,

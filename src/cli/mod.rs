@@ -60,7 +60,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Run one campaign in the foreground, resuming what is there
+    /// Run one campaign in the foreground, or resume it
     Run(run::RunArgs),
     /// Try the faulted episodes of a campaign again
     Retry(retry::RetryArgs),
@@ -68,7 +68,7 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Give a campaign to the daemon
     Submit(submit::SubmitArgs),
-    /// Say what the daemon is doing
+    /// Show the state of the daemon
     Status(status::StatusArgs),
     /// Follow a campaign to its end
     Watch(watch::WatchArgs),
@@ -78,7 +78,7 @@ enum Command {
     /// Resume a paused or stopped campaign
     #[command(after_help = "Example:\n  synthd resume quickstart")]
     Resume(verbs::CampaignArgs),
-    /// End a campaign; what was done is kept
+    /// End a campaign; finished work is kept
     #[command(after_help = "Example:\n  synthd cancel quickstart")]
     Cancel(verbs::CampaignArgs),
     /// Refuse new work and wait until running episodes have finished
@@ -89,11 +89,11 @@ enum Command {
     Gateway(gateway::GatewayArgs),
     /// Check a campaign, its host and its models: every error at once
     Check(check::CheckArgs),
-    /// Say what a campaign will cost: at least, likely, at most
+    /// Estimate the cost of a campaign: at least, likely, at most
     Estimate(estimate::EstimateArgs),
     /// Explain an error code
     Explain(explain::ExplainArgs),
-    /// Say what this host can run and enforce
+    /// Show what this host can run and enforce
     Doctor(doctor::DoctorArgs),
     /// Images for sandboxes in containers: build, pull, list, check, prune
     #[command(subcommand)]
@@ -104,22 +104,22 @@ enum Command {
     /// Models and their prices: list, check, price
     #[command(subcommand)]
     Models(models::ModelsCommand),
-    /// Look at episodes: list, show, replay
+    /// Episodes: list, show, replay
     #[command(subcommand)]
     Episode(episode::EpisodeCommand),
-    /// Look at the calls of models, byte for byte: list, show
+    /// Show the calls of models, byte for byte: list, show
     #[command(subcommand)]
     Call(call::CallCommand),
-    /// Look at campaigns, with or without a daemon: list, show
+    /// Campaigns, with or without a daemon: list, show
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
     /// Datasets: build, verify, stats
     #[command(subcommand)]
     Dataset(dataset::DatasetCommand),
-    /// What calls of models count as: list, reconcile
+    /// The recorded cost of model calls: list, reconcile
     #[command(subcommand)]
     Money(money::MoneyCommand),
-    /// The store itself: verify, backup, restore
+    /// The store: verify, backup, restore
     #[command(subcommand)]
     Store(store::StoreCommand),
     /// Print a completion script for a shell

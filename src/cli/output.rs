@@ -49,7 +49,10 @@ pub(crate) fn reader_left() -> bool {
 pub(crate) fn unsaid() -> Option<Error> {
     let error = UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let what = "the answer could not be written to standard output";
-    Some(Error::new(Code::Io, what).because(error).hint("is the disk it goes to full?"))
+    Some(Error::new(Code::Io, what).because(error).hint(
+        "check whether the disk of the output is \
+                                                         full",
+    ))
 }
 
 /// Tells of an error: to people always, and as the one document where that is what was asked

@@ -21,9 +21,12 @@ use synthd_actors::ports::Journal;
 
 #[derive(Args)]
 #[command(
-    after_help = "An episode that ended in a fault has no label. Its earlier attempts and what they cost stay in the record; it gets as many new attempts as the campaign allows. What was resolved or unresolved is never run again. A plain second `synthd run` tries again what faulted for a reason that may have passed.
+    after_help = "An episode that ended in a fault has no label. Its earlier attempts and their cost stay in the \
+record. The episode gets as many new attempts as the campaign allows. A resolved or unresolved \
+episode never runs again. A second `synthd run` also tries episodes again, if the reason of \
+their fault may have passed.
 
-Where a daemon runs on the data directory, the daemon does it.
+If a daemon uses the data directory, the daemon runs the episodes.
 
 Examples:
   synthd retry my-campaign
@@ -33,7 +36,8 @@ Examples:
 pub(super) struct RetryArgs {
     /// The campaign's name
     campaign: String,
-    /// Only episodes that faulted so (may be repeated); docs/faults.md lists the kinds
+    /// Only episodes with this kind of fault (may be repeated); docs/faults.md lists the
+    /// kinds
     #[arg(long = "fault", value_name = "KIND", value_parser = kind_of)]
     faults: Vec<FaultKind>,
     /// Only episodes of templates that match

@@ -36,16 +36,18 @@ const GRACE: Duration = Duration::from_secs(30);
 const CUT_PATIENCE: Duration = Duration::from_secs(15);
 
 #[derive(Args)]
-#[command(after_help = "Running the same file again resumes the campaign. In a complete \
-campaign, it tries again only episodes that faulted for a reason that may have passed. The \
-first Ctrl-C lets running episodes finish, the second one stops at once. The campaign stays \
-resumable in both cases. While it runs, `synthd status`, `watch`, `pause` and the other \
-commands of the daemon reach it over its socket.
+#[command(
+    after_help = "A second run of the same file resumes the campaign. If the campaign is complete, the run only \
+tries faulted episodes again, if the reason of their fault may have passed. The first Ctrl-C \
+lets running episodes finish. The second Ctrl-C stops at once. The campaign stays resumable in \
+both cases. During the run, `synthd status`, `watch`, `pause` and the other commands of the \
+daemon reach the campaign over its socket.
 
 Examples:
   synthd run config/quickstart.toml
   synthd run campaign.toml --dry-run
-  synthd run campaign.toml --data-dir /data/synthd --json > result.json")]
+  synthd run campaign.toml --data-dir /data/synthd --json > result.json"
+)]
 pub(super) struct RunArgs {
     /// The campaign file
     campaign: PathBuf,
@@ -205,7 +207,7 @@ impl Foreground {
             _ = wished(farewell.clone(), Farewell::Finish) => None,
             why = escalation(engine) => {
                 return Err(Error::new(Code::Escalated, why)
-                    .hint("the campaign is resumable; please report what the log above says"));
+                    .hint("the campaign is resumable; please report the log lines above"));
             }
         };
         if last.is_none() {
@@ -248,7 +250,7 @@ async fn rest(
     farewell: Option<tokio::sync::watch::Receiver<Farewell>>,
 ) {
     complain(&format!(
-        "stopping: {} may finish within {} s; again to stop at once",
+        "stopping: {} may finish within {} s; press Ctrl-C again to stop at once",
         many(engine.handle.running(), "episode"),
         GRACE.as_secs()
     ));
@@ -260,7 +262,7 @@ async fn rest(
 
 /// Stopped before there was anything to finish.
 fn unprepared() -> Error {
-    Error::new(Code::Interrupted, "stopped while the campaign was being prepared")
+    Error::new(Code::Interrupted, "stopped during the preparation of the campaign")
         .hint("run the same command again")
 }
 
@@ -270,7 +272,7 @@ fn paused(last: &Progress) -> Error {
     let what = format!("campaign {} is paused: {why}", last.campaign);
     match last.cause {
         Some(kind) => explained(kind, what),
-        None => Error::new(Code::Escalated, what).hint("run the same command again: it resumes"),
+        None => Error::new(Code::Escalated, what).hint("run the same command again to resume"),
     }
 }
 

@@ -29,9 +29,9 @@ const CUT_OFF: u8 = 130;
 
 After SIGTERM or Ctrl-C, running episodes may finish within [daemon] drain_timeout, and the \
 daemon exits with 0. A second signal, or the timeout, cuts off running episodes, and the \
-daemon exits with 130. Every campaign stays resumable in both cases. After SIGHUP, the \
-daemon reads [log] level again from the --config file; this also replaces a --log-level \
-given here.
+daemon exits with 130. Every campaign stays resumable in both cases. After SIGHUP, the daemon \
+reads [log] level again from the --config file. This level also replaces a --log-level given \
+here.
 
 Examples:
   synthd serve
@@ -41,7 +41,7 @@ pub(super) struct ServeArgs {
     /// The daemon's file; options given here replace its settings
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Where campaigns, steps and datasets are kept [default: ./synthd-data]
+    /// The directory of campaigns, steps and datasets [default: ./synthd-data]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// The control socket [default: <data-dir>/synthd.sock]
@@ -180,7 +180,7 @@ impl Daemon {
     /// Reads the level of logs again; a file with mistakes changes nothing.
     fn reload(&self) {
         let Some(path) = &self.config_file else {
-            tracing::warn!("nothing to reload: the daemon was started without --config");
+            tracing::warn!("nothing to reload, because the daemon was started without --config");
             return;
         };
         let loaded = config::load_daemon(path).map_err(Error::from);
@@ -218,7 +218,7 @@ impl Daemon {
         tracing::info!(cut, "the daemon has come to rest");
         match leave {
             Leave::Failed(why) => Err(Error::new(Code::Escalated, why)
-                .hint("campaigns are resumable; please report what the log above says")),
+                .hint("campaigns are resumable; please report the log lines above")),
             Leave::Asked { .. } if cut => Ok(ExitCode::from(CUT_OFF)),
             Leave::Asked { .. } => Ok(ExitCode::SUCCESS),
         }

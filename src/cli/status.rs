@@ -151,7 +151,7 @@ fn trouble(providers: &Value, router: &[Account]) -> Vec<String> {
         ways.filter(|way| way["wait_ms"].is_u64()).map(move |way| {
             let (provider, model) = (plain(&way["provider"]), plain(&model["model"]));
             let seconds = way["wait_ms"].as_u64().unwrap_or(0).div_ceil(1_000);
-            format!("{provider} wants to hear of {model} in {seconds} s again")
+            format!("{provider} accepts calls to {model} again in {seconds} s")
         })
     });
     down.chain(ways).collect()

@@ -12,8 +12,8 @@ use synthd_actors::campaign::Progress;
 
 #[derive(Args)]
 #[command(
-    after_help = "The daemon keeps the file's text, so the file may change or go away. Submitting a campaign \
-that the data directory knows resumes that campaign.
+    after_help = "The daemon keeps the text of the file, so you may change or remove the file. If the data \
+directory knows the campaign, the command resumes it.
 
 Examples:
   synthd submit config/quickstart.toml

@@ -24,9 +24,9 @@ use tokio::sync::Semaphore;
 
 #[derive(Subcommand)]
 pub(super) enum TemplateCommand {
-    /// List the templates there are
+    /// List all templates
     List(ListArgs),
-    /// Show one template: what it asks for, draws, checks
+    /// Show one template: its parameters, checks and instruction
     Show(ShowArgs),
     /// Render one task: the bytes an episode would get
     Render(RenderArgs),
@@ -67,7 +67,7 @@ pub(super) struct RenderArgs {
     /// The campaign's seed
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Which task of the template
+    /// The number of the task
     #[arg(long, default_value_t = 0)]
     index: u32,
     /// Print the whole task, sealed parts and solution included, as JSON
@@ -76,17 +76,20 @@ pub(super) struct RenderArgs {
 }
 
 #[derive(Args)]
-#[command(
-    after_help = "A template is proven when, for every seed, the sandbox has the required programs, the oracle \
-scores 1, doing nothing and every cheat score less, something fails every check, \
-verification agrees with itself, rendering is repeatable, and different seeds give different \
-tasks.
+#[command(after_help = "A template is proven if these statements are true for every seed:
+
+  - The sandbox has the required programs.
+  - The oracle scores 1. Doing nothing and every cheat score less.
+  - Each check fails for doing nothing, or for a cheat.
+  - A second verification gives the same result.
+  - Rendering twice gives the same bytes.
+
+Different seeds must give different tasks.
 
 Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
-  synthd template check my/task --templates ./templates"
-)]
+  synthd template check my/task --templates ./templates")]
 pub(super) struct CheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
@@ -161,7 +164,7 @@ fn find(catalog: &Catalog, id: &str) -> Result<Arc<Template>> {
         .filter(|(likeness, _)| *likeness > 0.7);
     let hint = match nearest {
         Some((_, known)) => format!("did you mean {known}?"),
-        None => "`synthd template list` shows the ids there are".to_owned(),
+        None => "`synthd template list` shows all ids".to_owned(),
     };
     Err(Error::new(Code::TemplateUnknown, format!("there is no template {id:?}")).hint(hint))
 }
@@ -238,7 +241,7 @@ async fn check(args: CheckArgs) -> Result<ExitCode> {
     }
     let of = selected.len();
     Err(Error::new(Code::TemplateUnproven, format!("not proven: {unproven} of {of} templates"))
-        .hint("docs/templates.md says what a template has to hold"))
+        .hint("docs/templates.md lists the rules for templates"))
 }
 
 fn shell(name: &str) -> Shell {

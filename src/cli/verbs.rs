@@ -24,7 +24,7 @@ pub(super) struct CampaignArgs {
 
 #[derive(Args)]
 #[command(
-    after_help = "The daemon refuses new work, waits for running episodes, and stays up to answer questions. \
+    after_help = "The daemon refuses new work and waits for running episodes. It stays up and answers requests. \
 The next start resumes the campaigns that were running.
 
 Examples:
@@ -63,7 +63,7 @@ pub(super) struct ShutdownArgs {
 }
 
 pub(super) fn pause(args: CampaignArgs) -> Result<ExitCode> {
-    told_to(args, Order::Pause, "admits nothing new; what runs goes on")
+    told_to(args, Order::Pause, "starts no more episodes; running episodes continue")
 }
 
 pub(super) fn resume(args: CampaignArgs) -> Result<ExitCode> {
@@ -71,7 +71,7 @@ pub(super) fn resume(args: CampaignArgs) -> Result<ExitCode> {
 }
 
 pub(super) fn cancel(args: CampaignArgs) -> Result<ExitCode> {
-    told_to(args, Order::Cancel, "is over; what was done is kept")
+    told_to(args, Order::Cancel, "has ended; finished work is kept")
 }
 
 fn told_to(args: CampaignArgs, order: fn(Named) -> Order, effect: &str) -> Result<ExitCode> {
@@ -92,7 +92,7 @@ pub(super) fn drain(args: &DrainArgs) -> Result<ExitCode> {
     if args.json {
         say_json(&answer)?;
     } else {
-        say("at rest; new work is refused until the daemon is started again");
+        say("at rest; the daemon refuses new work until its next start");
     }
     if args.shutdown { leave(&args.dial, false, args.json, true) } else { Ok(ExitCode::SUCCESS) }
 }

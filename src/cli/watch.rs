@@ -23,7 +23,7 @@ Examples:
   synthd watch quickstart --json | jq .episodes.finished"
 )]
 pub(super) struct WatchArgs {
-    /// The campaign; not needed where only one runs
+    /// The campaign; optional if only one is running
     campaign: Option<String>,
     #[command(flatten)]
     dial: Dial,

@@ -146,7 +146,13 @@ fn check_warm(warm: &Field<usize>, most: &Field<usize>, reader: &Reader) {
     };
     if *ready > most {
         let what = format!("`pool.warm` ({ready}) is more than `daemon.max_episodes` ({most})");
-        reader.value(span, Fault::new(what).hint("keep at most one sandbox per episode ready"));
+        reader.value(
+            span,
+            Fault::new(what).hint(
+                "lower `pool.warm` to at most one sandbox per \
+                                                  episode",
+            ),
+        );
     }
 }
 
@@ -170,7 +176,7 @@ fn path(value: &str) -> Read<()> {
     some_text(value)?;
     if value.starts_with('~') {
         let fault = Fault::new("`~` is not expanded in files");
-        return Err(fault.hint("write the whole path, or one relative to the working directory"));
+        return Err(fault.hint("write the whole path, or a path relative to the working directory"));
     }
     Ok(())
 }
@@ -182,7 +188,7 @@ pub(super) fn socket(value: &str) -> Read<()> {
     path(value)?;
     if value.len() > MAX_SOCKET {
         let fault = Fault::new(format!("a socket's path has at most {MAX_SOCKET} bytes"));
-        return Err(fault.hint("put it into a shorter directory, such as /run/user/1000"));
+        return Err(fault.hint("use a directory with a shorter path, such as /run/user/1000"));
     }
     Ok(())
 }

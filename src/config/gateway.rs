@@ -75,7 +75,7 @@ pub fn parse_gateway(name: &str, text: &str) -> Result<GatewayConfig, ConfigErro
 fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayConfig {
     let mut root = root.unless_empty(
         "nothing is set in this file",
-        "copy `config/gateway.toml`, which is explained line by line",
+        "copy `config/gateway.toml`; its comments explain every line",
     );
     let mut gateway = root.section("gateway");
     let name = gateway.optional("name", text(names::campaign));
@@ -93,8 +93,8 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
     root.finish();
     validate::check_model_names(&models, reader);
     validate::check_budgets(&budget, &models, reader);
-    let hint = "leave it out: clients say themselves how they ask; `[gateway] max_output_tokens` \
-                is for those that name no cap";
+    let hint = "leave it out: each client sets it in its own requests; `[gateway] \
+                max_output_tokens` is for calls without an output limit";
     models.iter().for_each(|model| sampling::refuse(model, hint, reader));
     routing::check(&models, None, offer, reader);
     providers::check(&providers, &models, offer, reader);
@@ -123,10 +123,13 @@ fn listen(text: &str) -> Read<Listen> {
     let hint = "such as \"127.0.0.1:8377\", \"[::1]:8377\" or \"unix:/run/user/1000/gateway.sock\"";
     let address: SocketAddr = text
         .parse()
-        .map_err(|_| Fault::new("neither an address with its port nor a socket").hint(hint))?;
+        .map_err(|_| Fault::new("not an address with a port, and not a socket").hint(hint))?;
     if !address.ip().is_loopback() {
-        let fault = Fault::new("everybody who reaches this address could spend the budget");
-        return Err(fault.hint("listen on 127.0.0.1, and let a proxy with TLS stand before it"));
+        let fault = Fault::new("every program that reaches this address could spend the budget");
+        return Err(fault.hint(
+            "listen on 127.0.0.1, and put a proxy with TLS in front of the \
+                               gateway",
+        ));
     }
     Ok(Listen::Tcp(address))
 }

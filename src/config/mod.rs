@@ -99,7 +99,7 @@ pub fn parse_campaign_for(
     Ok(LoadedCampaign { config, source, path: PathBuf::from(name) })
 }
 
-const NOTHING: &str = "copy `config/quickstart.toml`, which is explained line by line";
+const NOTHING: &str = "copy `config/quickstart.toml`; its comments explain every line";
 
 /// Runs a reader over a text and collects what is wrong with it.
 fn parse<T>(

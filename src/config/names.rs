@@ -154,9 +154,9 @@ pub(super) fn template_glob(glob: &str) -> Read<()> {
     let never = if glob.is_empty() {
         Some("an empty pattern matches nothing".to_owned())
     } else if let Some(letter) = glob.chars().find(|letter| !allowed(*letter)) {
-        Some(format!("{letter:?} is in no template's id"))
+        Some(format!("a template's id never has {letter:?}"))
     } else if glob.starts_with('/') || glob.ends_with('/') || glob.contains("//") {
-        Some("no template's id has an empty part".to_owned())
+        Some("a template's id never has an empty part".to_owned())
     } else if glob.contains("***") {
         Some("`***` is not a wildcard".to_owned())
     } else {
@@ -230,17 +230,17 @@ pub(super) fn proxy(text: &str) -> Read<()> {
 fn address(text: &str, hint: &str) -> Read<()> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else {
-        return Err(Fault::new("it begins with neither http:// nor https://").hint(hint));
+        return Err(Fault::new("it must begin with http:// or https://").hint(hint));
     };
     if rest.split('/').next().is_none_or(str::is_empty) {
         return Err(Fault::new("it names no host").hint(hint));
     }
     if rest.contains(['?', '#', ' ']) || rest.split('/').next().is_some_and(|h| h.contains('@')) {
-        let fault = Fault::new("it is more than an address: a key has no place in it");
+        let fault = Fault::new("it must be an address alone, without a key");
         return Err(fault.hint("name the variable that holds the key: key_env = \"...\""));
     }
     if Url::parse(text).is_err() {
-        return Err(Fault::new("it is no address that can be reached").hint(hint));
+        return Err(Fault::new("it is not a valid address").hint(hint));
     }
     Ok(())
 }
@@ -256,5 +256,5 @@ pub(super) fn variable(name: &str) -> Read<()> {
     }
     // What is written there may be the key itself, and is not repeated.
     let fault = Fault::new("it is not the name of an environment variable");
-    Err(fault.hint("such as \"MY_PROVIDER_KEY\"; the key itself never stands in a file"))
+    Err(fault.hint("such as \"MY_PROVIDER_KEY\"; never write the key itself into a file"))
 }

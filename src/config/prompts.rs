@@ -47,8 +47,7 @@ impl RawPrompts {
     /// Of a scaffold whose prompts are the engine's to send, with variables that are known.
     pub(super) fn check(&self, scaffolds: &[&str], reader: &Reader) {
         if !scaffolds.contains(&self.scaffold.as_str()) {
-            let fault =
-                Fault::new(format!("{:?} is no scaffold of the engine's own", self.scaffold));
+            let fault = Fault::new(format!("{:?} is not a scaffold of the engine", self.scaffold));
             reader.value(&self.place, fault.hint(suggest::one_of(&self.scaffold, scaffolds)));
         }
         for (field, (_, kind)) in [&self.system, &self.instruction].into_iter().zip(KEYS) {
@@ -79,8 +78,8 @@ impl RawPrompt {
             Ok(names) => {
                 let asks = ["instruction", "builtin"].iter().any(|name| names.contains(name));
                 if kind == PromptKind::Instruction && !asks {
-                    let what = format!("{}: it does not say what the task is", self.file);
-                    let hint = "put {{ instruction }} where the task's own text belongs";
+                    let what = format!("{}: the text does not contain the task", self.file);
+                    let hint = "write {{ instruction }} at the place of the task's own text";
                     reader.value(place, Fault::new(what).hint(hint));
                 }
             }
@@ -93,8 +92,11 @@ fn prompt(value: &DeValue<'_>) -> Read<RawPrompt> {
     let table = match value {
         DeValue::Table(table) => table,
         DeValue::String(path) => {
-            let what = format!("{path} is read with the campaign's own file, and there is none");
-            return Err(Fault::new(what).hint("run or submit the campaign from its file"));
+            let what = format!(
+                "{path} is read from the directory of the campaign file, but this \
+                                campaign has no file"
+            );
+            return Err(Fault::new(what).hint("run or submit the campaign file"));
         }
         other => return Err(Fault::expected("the path of a file", other)),
     };
@@ -133,7 +135,7 @@ pub(super) fn inline(path: &Path, source: &str) -> Result<String, ConfigErrors> 
     }
     problems.reverse();
     let named = Source::new(&super::source::name_of(path), source);
-    let hint = "a path from the campaign's own directory, of a text of at most 256 KiB";
+    let hint = "a path from the directory of the campaign file, to a text of at most 256 KiB";
     let total = problems.len();
     let errors = problems.into_iter().take(MAX_ERRORS);
     let errors = errors.map(|(span, what)| named.error(&span, what, Some(hint.to_owned())));

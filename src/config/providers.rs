@@ -71,13 +71,16 @@ fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
     }
     check_proxy(provider, offer, reader);
     if SOONEST.split('/').next() == Some(name) {
-        let fault = own(format!("{name} stands for whichever provider answers soonest"));
+        let fault = own(format!(
+            "the name {name} is reserved for the provider that answers \
+                                 soonest"
+        ));
         reader.value(&provider.place, fault.hint("give the section another name"));
         return;
     }
     let built_in = offer.providers.iter().find(|known| known.name == name);
     if built_in.is_some_and(|known| known.speaks.is_none()) {
-        let fault = own(format!("{name} is the engine's own, and reached by nothing"));
+        let fault = own(format!("the provider {name} is built in and has no settings"));
         reader.value(&provider.place, fault.hint("give the section another name"));
     } else if built_in.is_none() && provider.dialect.is_absent() {
         let fault = own(format!("provider {name} needs a `dialect`"));
@@ -97,7 +100,7 @@ fn check_proxy(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
     };
     if has_key && address.starts_with("http://") {
         let fault = Fault::new("the proxy would see the key: the provider is asked without TLS");
-        reader.value(span, fault.hint("give an https:// base_url, or leave the proxy out"));
+        reader.value(span, fault.hint("set an https:// base_url, or leave the proxy out"));
     }
 }
 
@@ -114,17 +117,17 @@ fn check_replay(provider: &RawProvider, reader: &Reader) -> bool {
     ];
     for (key, field) in whose {
         if let (false, Some(span)) = (replays, field.span()) {
-            let fault = Fault::new(format!("`{key}` is for `[providers.replay]` alone"));
+            let fault = Fault::new(format!("only `[providers.replay]` has the key `{key}`"));
             reader.value(span, fault.hint("leave it out"));
         } else if replays && field.is_absent() {
             let fault = Fault::new(format!("a replay needs its `{key}`"));
-            let hint = "the data directory of the recorded campaign, and the campaign's name";
+            let hint = "set the data directory of the recorded campaign, and the campaign's name";
             reader.value(&provider.place, fault.hint(hint));
         }
     }
     for (key, span) in others {
         if let (true, Some(span)) = (replays, span) {
-            let fault = Fault::new(format!("a replay asks nobody: `{key}` means nothing to it"));
+            let fault = Fault::new(format!("a replay asks no provider, so `{key}` has no meaning"));
             reader.value(span, fault.hint("leave it out"));
         }
     }
@@ -147,7 +150,7 @@ fn check_address(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>,
     let own = providers.iter().find(|own| own.name == provider);
     if provider == names::REPLAY {
         if own.is_none() {
-            let fault = Fault::new("nothing says whose calls are replayed");
+            let fault = Fault::new("the file does not name the campaign to replay");
             let hint = "add `[providers.replay]` with `record = \"DIR\"` and `campaign = \"NAME\"`";
             reader.value(span, fault.hint(hint));
         }
@@ -161,7 +164,7 @@ fn check_address(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>,
     if (own.is_none() && known.is_none()) || given || known.is_some_and(|k| k.base_url.is_some()) {
         return;
     }
-    let fault = Fault::new(format!("nothing says where {provider} is asked"));
+    let fault = Fault::new(format!("the address of {provider} is unknown"));
     let hint = format!("add `[providers.{provider}]` with `base_url = \"https://...\"`");
     reader.value(span, fault.hint(hint));
 }

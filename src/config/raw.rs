@@ -196,7 +196,9 @@ const MOST_SAMPLES: u32 = 1_000;
 fn solved(value: &DeValue<'_>) -> Read<u32> {
     match value {
         DeValue::Boolean(true) => Ok(1),
-        DeValue::Boolean(false) => Err(Fault::new("false means nothing here").hint("leave it out")),
+        DeValue::Boolean(false) => {
+            Err(Fault::new("false has no meaning here").hint("leave it out"))
+        }
         number => whole(1..=MOST_SAMPLES)(number),
     }
 }

@@ -42,14 +42,14 @@ fn check_fallback(model: &RawModel, models: &[RawModel], reader: &Reader) {
     let names: Vec<&str> = models.iter().filter_map(named).collect();
     for (wanted, span) in model.fallback.all() {
         if named(model) == Some(wanted) {
-            let fault = Fault::new("a model cannot stand in for itself");
-            reader.value(span, fault.hint("name another one"));
+            let fault = Fault::new("a model cannot be its own fallback");
+            reader.value(span, fault.hint("name another model"));
         } else if !names.contains(&wanted.as_str()) {
             let hint = match suggest::closest(wanted, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("add `[[models]]` with `name = \"{wanted}\"` and `reserve = true`"),
             };
-            reader.value(span, Fault::new(format!("there is no model {wanted:?} here")).hint(hint));
+            reader.value(span, Fault::new(format!("this file has no model {wanted:?}")).hint(hint));
         }
     }
 }
@@ -60,14 +60,19 @@ fn check_reserves(models: &[RawModel], reader: &Reader) {
         let (Some(name), Some(span)) = (named(model), model.reserve.span()) else { continue };
         let wanted = models.iter().any(|other| other.fallback.all().any(|(one, _)| one == name));
         if all {
-            let fault = Fault::new("every model is a reserve, so that none is ever asked");
-            reader.value(span, fault.hint("leave it out of one of them"));
+            let fault = Fault::new("every model is a reserve, so no model is ever asked");
+            reader.value(span, fault.hint("remove `reserve` from one of them"));
             return;
         }
         if !wanted {
-            let fault = Fault::new("nobody falls back to this model, so that it is never asked");
-            let hint =
-                format!("add for example `fallback = {{ outage = [\"{name}\"] }}` to another");
+            let fault = Fault::new(
+                "this reserve model is no fallback of another model, so it is \
+                                    never asked",
+            );
+            let hint = format!(
+                "add for example `fallback = {{ outage = [\"{name}\"] }}` to another \
+                         model"
+            );
             reader.value(span, fault.hint(hint));
         }
     }
@@ -78,7 +83,10 @@ fn check_difficulty(models: &[RawModel], assign: Assignment, reader: &Reader) {
         return;
     }
     for span in models.iter().filter_map(|model| model.difficulty.span()) {
-        let fault = Fault::new("tasks are not assigned by their difficulty here");
+        let fault = Fault::new(
+            "`difficulty` has no effect, because tasks are not assigned by \
+                                difficulty",
+        );
         reader.value(span, fault.hint("set `assign = \"difficulty\"` under [routing]"));
     }
 }
@@ -96,8 +104,8 @@ fn check_tiers(models: &[RawModel], span: &Span, reader: &Reader) {
     let left: Vec<&str> = levels.into_iter().filter(left).map(Difficulty::as_str).collect();
     if !left.is_empty() && !models.is_empty() {
         let fault = Fault::new(format!("no model takes tasks that are {}", left.join(" or ")));
-        let hint =
-            "name them in a model's `difficulty`, or leave it out of one, which takes the rest";
+        let hint = "name them in a model's `difficulty`; or leave `difficulty` out of one model, and \
+             this model takes the rest";
         reader.value(span, fault.hint(hint));
     }
 }
@@ -110,7 +118,7 @@ fn check_needs(models: &[RawModel], routing: &RawRouting, offer: &Offer<'_>, rea
         !is_reserve(model) && standing(model, listed).has(&needs)
     };
     if !models.is_empty() && !models.iter().any(|model| able(&model)) {
-        let fault = Fault::new("no model is known to be able to do all of this");
+        let fault = Fault::new("no model here can do all of this");
         let hint = "say what a model can do: `abilities = [\"tools\", \"vision\", \"reasoning\"]`";
         reader.value(span, fault.hint(hint));
     }

@@ -118,7 +118,7 @@ pub(super) fn check(model: &RawModel, asks: &Asks<'_>, reader: &Reader) {
 /// Of a model that only programs ask, which say all this themselves.
 pub(super) fn refuse(model: &RawModel, hint: &str, reader: &Reader) {
     for (key, span) in model.sampling.given() {
-        let fault = Fault::new(format!("nobody here is asked with this `{key}`"));
+        let fault = Fault::new(format!("this `{key}` is used for no model here"));
         reader.value(span, fault.hint(hint));
     }
 }
@@ -157,8 +157,8 @@ impl Checks<'_> {
         };
         for (key, span) in self.raw.given().into_iter().filter(|(key, _)| !has(key)) {
             let other = match key {
-                "reasoning_effort" if least_thinking.is_some() => "; it takes `thinking_budget`",
-                "thinking_budget" if !efforts.is_empty() => "; it takes `reasoning_effort`",
+                "reasoning_effort" if least_thinking.is_some() => "; it has `thinking_budget`",
+                "thinking_budget" if !efforts.is_empty() => "; it has `reasoning_effort`",
                 _ => "",
             };
             let fault = Fault::new(format!("{} has no `{key}`", self.whose()));
@@ -186,8 +186,8 @@ impl Checks<'_> {
         };
         let most = self.takes.stops;
         if most > 0 && stop.len() > most {
-            let what = format!("{} takes at most {most} sequences", self.whose());
-            self.tell(span, Fault::new(what).hint("leave some of them out"));
+            let what = format!("{} accepts at most {most} sequences", self.whose());
+            self.tell(span, Fault::new(what).hint("remove some of them"));
         }
     }
 
@@ -198,12 +198,12 @@ impl Checks<'_> {
         };
         let most = self.takes.temperature.filter(|_| !self.asks.replays);
         if let Some(most) = most.filter(|most| warm > most) {
-            let what = format!("{} takes no temperature above {most}", self.whose());
+            let what = format!("{} accepts no temperature above {most}", self.whose());
             self.tell(span, Fault::new(what).hint(format!("anything from 0 to {most}")));
         }
         let thinks = self.raw.thinking_budget.given().is_some();
         if self.asks.dialect == Some("anthropic") && thinks && *warm != 1.0 {
-            let what = "a model that thinks takes no other temperature than 1";
+            let what = "a model that thinks accepts only the temperature 1";
             self.tell(span, Fault::new(what).hint("leave it out, or leave out `thinking_budget`"));
         }
     }
@@ -216,22 +216,25 @@ impl Checks<'_> {
         };
         let cap = self.raw.max_output_tokens.given().copied().unwrap_or(USUAL_OUTPUT_TOKENS);
         if let Some(least) = self.takes.least_thinking.filter(|least| budget < least) {
-            let what = format!("{} thinks with {least} tokens at least", self.whose());
+            let what = format!("{} needs at least {least} tokens of thinking", self.whose());
             self.tell(span, Fault::new(what).hint(format!("anything from {least} on")));
         } else if *budget >= cap {
-            let what = format!("no token is left to answer: the output is capped at {cap}");
+            let what = format!(
+                "no token is left for the answer, because the output limit is \
+                                {cap}"
+            );
             let hint = format!("add `max_output_tokens = {}` or more", budget.saturating_add(1));
             self.tell(span, Fault::new(what).hint(hint));
         }
         if self.raw.reasoning_effort.given().is_some() {
-            let fault = Fault::new("`thinking_budget` and `reasoning_effort` say the same");
+            let fault = Fault::new("`thinking_budget` and `reasoning_effort` set the same thing");
             self.tell(span, fault.hint("keep one of them"));
         }
         let narrow = self.raw.top_p.given().filter(|p| **p < 0.95);
         if let (Some("anthropic"), Some(_), Some(span)) =
             (self.asks.dialect, narrow, self.raw.top_p.span())
         {
-            let fault = Fault::new("a model that thinks takes no `top_p` below 0.95");
+            let fault = Fault::new("a model that thinks accepts no `top_p` below 0.95");
             self.tell(span, fault.hint("leave it out, or leave out `thinking_budget`"));
         }
     }
@@ -254,15 +257,15 @@ impl Checks<'_> {
     fn extra(&self, extra: &[RawExtra]) {
         for RawExtra { key, place, value } in extra {
             if let Some(own) = own_key(key) {
-                let fault = Fault::new(format!("`extra` says what `{own}` is for"));
+                let fault = Fault::new(format!("`extra` sets the same thing as `{own}`"));
                 self.tell(place, fault.hint(format!("set `{own}` of the model instead")));
             } else if SET_HERE.contains(&key.as_str()) {
                 let fault = Fault::new(format!("`{key}` is set by the engine"));
                 self.tell(place, fault.hint("leave it out"));
             } else if self.asks.priced && !UNPRICED.contains(&key.as_str()) {
                 let what =
-                    format!("`{key}` may change what a call costs, and this model is priced");
-                let hint = "leave it out; a provider with `free = true` may be sent any key";
+                    format!("`{key}` may change the cost of a call, and this model has a price");
+                let hint = "leave it out; only a provider with `free = true` may get any key";
                 self.tell(place, Fault::new(what).hint(hint));
             } else if let (RawValue::Table(inner), true) = (value, is_container(key)) {
                 self.extra(inner);

@@ -137,7 +137,7 @@ fn whole(path: &Path, from: impl std::io::Read) -> Result<String, ConfigErrors> 
 
 pub(super) fn too_large(path: &Path) -> ConfigErrors {
     let what = format!("is larger than {} KiB", MAX_BYTES >> 10);
-    ConfigErrors::unreadable(path, what, "a configuration is a short text; is this the right file?")
+    ConfigErrors::unreadable(path, what, "a configuration is a short text; check the path")
 }
 
 /// The text without a byte-order mark, which would shift the columns of line 1.
@@ -152,7 +152,7 @@ fn cannot(error: &std::io::Error) -> String {
 fn hint_of(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::NotFound => "check the path; `config/quickstart.toml` is a good start",
-        std::io::ErrorKind::PermissionDenied => "check who may read the file",
+        std::io::ErrorKind::PermissionDenied => "check the permissions of the file",
         _ => "check that the path names a readable text file",
     }
 }

@@ -110,7 +110,7 @@ pub(super) fn money(value: &DeValue<'_>) -> Read<Money> {
 
 fn quote(digits: &str, value: &DeValue<'_>) -> Fault {
     let fault = Fault::new(format!("expected dollars in quotes, found {}", kind(value)));
-    fault.hint(format!("money is exact here, never a float: write \"{digits}\""))
+    fault.hint(format!("money is exact and never a float: write \"{digits}\""))
 }
 
 fn amiss(text: &str, error: &MoneyError) -> Fault {

@@ -139,8 +139,8 @@ pub(super) fn check_budgets(budget: &RawBudget, models: &[RawModel], reader: &Re
 fn check_budget(budget: &Field<Money>, reader: &Reader) {
     let (Some(budget), Some(span)) = (budget.given(), budget.span()) else { return };
     if budget.is_zero() {
-        let fault = Fault::new("a budget of nothing stops the campaign before its first call");
-        reader.value(span, fault.hint("leave `[budget]` out for no cap"));
+        let fault = Fault::new("a budget of zero stops the campaign before its first call");
+        reader.value(span, fault.hint("leave `[budget]` out to have no limit"));
     }
 }
 
@@ -151,7 +151,7 @@ fn check_sampling(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
     let programs = all.peek().is_some() && all.all(|is| is);
     for model in &raw.models {
         if programs {
-            let hint = "leave it out: the programs of `[agents]` say themselves how they ask";
+            let hint = "leave it out: the programs of `[agents]` set it in their own requests";
             sampling::refuse(model, hint, reader);
             continue;
         }
@@ -178,7 +178,7 @@ fn check_samples(tasks: &RawTasks, reader: &Reader) {
     ];
     for (key, span) in early.into_iter().filter(|_| most == 1) {
         let Some(span) = span else { continue };
-        let fault = Fault::new(format!("`{key}` is about several samples, and each task has one"));
+        let fault = Fault::new(format!("`{key}` needs several samples, but each task has one"));
         reader.value(span, fault.hint("add for example `samples = 8`"));
     }
     let solved = (tasks.stop_after_solved.given(), tasks.stop_after_solved.span());
@@ -186,7 +186,10 @@ fn check_samples(tasks: &RawTasks, reader: &Reader) {
         && most > 1
         && *solved > most
     {
-        let fault = Fault::new(format!("{solved} samples cannot solve it where {most} are tried"));
+        let fault = Fault::new(format!(
+            "{solved} samples cannot solve a task that has {most} \
+                                        samples"
+        ));
         reader.value(span, fault.hint(format!("anything from 1 to {most}")));
     }
 }
@@ -198,7 +201,7 @@ fn check_exclude(tasks: &RawTasks, reader: &Reader) {
     let everything = |glob: &str| glob == "**";
     for (glob, span) in exclude {
         if everything(glob) || templates.iter().any(|(included, _)| included == glob) {
-            let fault = Fault::new(format!("\"{glob}\" excludes what `templates` asks for"));
+            let fault = Fault::new(format!("\"{glob}\" is in `templates` and in `exclude`"));
             reader.value(span, fault.hint("remove it from one of the two lists"));
         }
     }
@@ -215,7 +218,7 @@ fn check_output(sandbox: &RawSandbox, reader: &Reader) {
     if let (false, true, Some(span)) = (bad, killed < kept, span) {
         let (kept, killed) = (show_bytes(kept), show_bytes(killed));
         let what = format!("`output_killed` ({killed}) is less than `output_kept` ({kept})");
-        reader.value(span, Fault::new(what).hint("keep at most what a command may write"));
+        reader.value(span, Fault::new(what).hint("lower `output_kept`, or raise `output_killed`"));
     }
 }
 
@@ -227,14 +230,20 @@ fn check_image(sandbox: &RawSandbox, reader: &Reader) {
             (sandbox.backend.given(), sandbox.backend.span())
         {
             let fault = Fault::new("a container needs an `image`");
-            reader.value(span, fault.hint("name one the engine has: `synthd image list`"));
+            reader.value(
+                span,
+                fault.hint(
+                    "name an image of the engine: `synthd image list` \
+                                           shows them",
+                ),
+            );
         }
         return;
     };
     let backend = sandbox.backend.clone().or(Backend::default());
     if backend == Backend::Namespace && image != IMAGE && !image.starts_with('/') {
-        let hint = "\"base\" shows the host's programs, an absolute path those of a directory; \
-                    images are for backend = \"docker\"";
+        let hint = "write \"base\" for the host's programs, or the absolute path of a directory; \
+                    images need backend = \"docker\"";
         reader.value(span, Fault::new(format!("there is no image {image:?}")).hint(hint));
     }
 }
@@ -244,11 +253,11 @@ fn check_images(sandbox: &RawSandbox, reader: &Reader) {
     let backend = sandbox.backend.clone().or(Backend::default());
     for entry in &sandbox.images {
         if entry.name == IMAGE {
-            let fault = Fault::new(format!("`{IMAGE}` is what `image` says"));
+            let fault = Fault::new(format!("`{IMAGE}` is the image of the key `image`"));
             reader.value(&entry.span, fault.hint("set `sandbox.image` instead"));
         } else if backend == Backend::Namespace && !entry.text.starts_with('/') {
             let fault = Fault::new(format!("there is no image {:?}", entry.text));
-            let hint = "an absolute path of a directory; images are for backend = \"docker\"";
+            let hint = "write the absolute path of a directory; images need backend = \"docker\"";
             reader.value(&entry.span, fault.hint(hint));
         }
     }
@@ -263,7 +272,7 @@ fn check_runtime(sandbox: &RawSandbox, reader: &Reader) {
     ];
     for (key, span) in given {
         if let (Backend::Namespace, Some(span)) = (backend, span) {
-            let fault = Fault::new(format!("`{key}` is one of a container engine's"));
+            let fault = Fault::new(format!("`{key}` needs a container engine"));
             reader.value(span, fault.hint("leave it out, or set backend = \"docker\""));
         }
     }
@@ -306,7 +315,13 @@ fn check_splits(splits: &RawSplits, reader: &Reader) {
     let sum: u32 = shares(splits).iter().sum();
     if sum != 100 {
         let fault = Fault::new(format!("`dataset.splits` sum to {sum}, not 100"));
-        reader.value(&splits.place, fault.hint("shares are in percent; one left out counts as 0"));
+        reader.value(
+            &splits.place,
+            fault.hint(
+                "shares are in percent; a missing split counts as \
+                                                0",
+            ),
+        );
     }
 }
 

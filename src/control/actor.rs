@@ -68,7 +68,7 @@ impl ControlActor {
         let Ok(place) = self.parts.shared.places.clone().try_acquire_owned() else {
             let most = self.parts.shared.limits.clients;
             let error = Error::new(Code::ControlRefused, format!("{most} clients are connected"))
-                .hint("try again when one of them has left");
+                .hint("try again when a client has left");
             return self.turn_away(stream, error, ctx);
         };
         let Parts { desk, shared: Shared { limits, closing, .. }, .. } = self.parts.clone();
@@ -116,7 +116,7 @@ fn same_user(stream: &UnixStream) -> Result<(), Error> {
     }
     let who = peer.map_or_else(|_| "an unknown user".to_owned(), |uid| format!("user {uid}"));
     Err(Error::new(Code::ControlRefused, format!("{who} may not control a daemon of user {own}"))
-        .hint("run the command as the user who runs the daemon"))
+        .hint("run the command as the user of the daemon"))
 }
 
 impl Actor for ControlActor {

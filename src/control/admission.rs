@@ -123,8 +123,11 @@ async fn take_up(
 
 fn nothing_to_retry(error: &SubmitError, faults: &FaultCounts) -> Error {
     let hint = match faults.is_empty() {
-        true => "none of its episodes is faulted".to_owned(),
-        false => format!("its faulted episodes: {faults}; `synthd episode list` shows them"),
+        true => "the campaign has no faulted episode".to_owned(),
+        false => format!(
+            "the campaign has these faulted episodes: {faults}; `synthd episode \
+                          list` shows them"
+        ),
     };
     Error::new(Code::NothingToRetry, error.to_string()).hint(hint)
 }
@@ -152,9 +155,9 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
         SubmitError::AlreadyRunning(_) => Error::new(Code::ControlRefused, error.to_string())
             .hint(format!("`synthd watch {}` shows it", config.name)),
         SubmitError::Draining => Error::new(Code::ControlRefused, error.to_string())
-            .hint("start the daemon again when it has come to rest, then submit"),
+            .hint("wait until the daemon is at rest, start it again, and submit again"),
         SubmitError::Gone(gone) => Error::new(Code::Escalated, gone.to_string())
-            .hint("the daemon's log says why; start it again, campaigns are resumable"),
+            .hint("read the daemon's log; start the daemon again, and its campaigns resume"),
     }
 }
 

@@ -138,10 +138,11 @@ fn nobody(path: &Path, error: &std::io::Error) -> Error {
     if error.kind() == ErrorKind::PermissionDenied {
         let what = format!("{} belongs to another user", path.display());
         return Error::new(Code::SocketUnusable, what)
-            .hint("run the command as the user who runs the daemon");
+            .hint("run the command as the user of the daemon");
     }
     Error::new(Code::NoDaemon, format!("no daemon listens at {}", path.display())).hint(
-        "start one with `synthd serve`, or say where it is with --data-dir DIR or --socket PATH",
+        "start a daemon with `synthd serve`, or name its place with --data-dir DIR or --socket \
+         PATH",
     )
 }
 
@@ -151,24 +152,23 @@ fn broken(path: &Path, error: impl Into<std::io::Error>) -> Error {
 }
 
 fn hung_up(path: &Path) -> Error {
-    let what = format!("the daemon at {} went away without an answer", path.display());
+    let what = format!("the daemon at {} ended without an answer", path.display());
     Error::new(Code::ControlProtocol, what)
-        .hint("its log says why; start it again, campaigns are resumable")
+        .hint("read the daemon's log; start the daemon again, and its campaigns resume")
 }
 
 fn silent(path: &Path) -> Error {
-    let what = format!("the daemon at {} said nothing for {PATIENCE:?}", path.display());
-    Error::new(Code::ControlProtocol, what).hint("look at its log; it may be stuck")
+    let what = format!("the daemon at {} sent nothing for {PATIENCE:?}", path.display());
+    Error::new(Code::ControlProtocol, what).hint("read the daemon's log; the daemon may hang")
 }
 
 fn too_long(length: usize) -> Error {
-    let what = format!("the request has {length} bytes, and a daemon takes {MAX_LINE}");
-    Error::new(Code::BadUsage, what).hint("a campaign file is a few kilobytes; is this one?")
+    let what = format!("the request has {length} bytes, but a daemon accepts at most {MAX_LINE}");
+    Error::new(Code::BadUsage, what).hint("a campaign file has a few kilobytes; check the file")
 }
 
 fn other_version(version: u64) -> Error {
     let what =
         format!("the daemon speaks version {version} of the protocol, this command {VERSION}");
-    Error::new(Code::ControlProtocol, what)
-        .hint("use the `synthd` that the daemon was started with")
+    Error::new(Code::ControlProtocol, what).hint("use the same version of `synthd` as the daemon")
 }

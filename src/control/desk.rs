@@ -103,7 +103,7 @@ impl EngineDesk {
             return Ok(());
         }
         Err(Error::new(Code::ControlRefused, "this is `synthd run`, which runs one campaign")
-            .hint("start `synthd serve` when it has ended, and ask that"))
+            .hint("wait until it has ended, start `synthd serve`, and ask the daemon"))
     }
 
     async fn watch(&self, name: Option<String>, outlet: &mut Outlet) -> Answer {
@@ -130,7 +130,7 @@ impl EngineDesk {
             // The one it just ran is meant, too, by who comes a moment late.
             ([], [one]) => Ok(one.campaign.clone()),
             ([], _) => Err(Error::new(Code::ControlRefused, "no campaign is running")
-                .hint("`synthd submit` starts one; `synthd status` lists those there are")),
+                .hint("`synthd submit` starts a campaign; `synthd status` lists all campaigns")),
             (several, _) => {
                 let names: Vec<&str> = several.iter().map(|p| p.campaign.as_str()).collect();
                 let what = format!("{} campaigns are running", several.len());
@@ -215,8 +215,8 @@ impl EngineDesk {
         let what = format!("campaign {name} is {state} and cannot be {done}");
         Err(Stop::from(Error::new(Code::ControlRefused, what).hint(
             match standing.progress.state {
-                CampaignState::Cancelled => "submit its file again to take it up once more",
-                _ => "`synthd status` shows where every campaign stands",
+                CampaignState::Cancelled => "submit its file again to start it again",
+                _ => "`synthd status` shows the state of every campaign",
             },
         )))
     }
@@ -289,7 +289,7 @@ impl EngineDesk {
         let known = self.engine.store.campaigns().await.unwrap_or_default();
         let names: Vec<&str> = known.iter().take(10).map(|c| c.name.as_str()).collect();
         let hint = match names.as_slice() {
-            [] => "there is none yet; `synthd submit` starts one".to_owned(),
+            [] => "there is no campaign yet; `synthd submit` starts one".to_owned(),
             names => format!("there are: {}", names.join(", ")),
         };
         let shown: String = name.chars().take(80).collect();

@@ -41,7 +41,7 @@ pub fn is_over(progress: &Progress) -> bool {
 
 fn died(progress: &Progress) -> Error {
     Error::new(Code::Escalated, format!("the actor of campaign {} died", progress.campaign))
-        .hint("the daemon's log says why; submit the campaign again to resume it")
+        .hint("read the daemon's log; submit the campaign again to resume it")
 }
 
 #[cfg(test)]

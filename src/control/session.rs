@@ -101,9 +101,9 @@ async fn part(ended: &Ended, limits: &Limits, outlet: &mut Outlet) {
         Ended::Closed | Ended::HalfLine | Ended::Broken => return,
         Ended::TooLong => format!("a request has at most {} bytes", limits.line),
         Ended::Slow => {
-            format!("a request that is begun must end within {} s", limits.read.as_secs())
+            format!("a request must be complete within {} s", limits.read.as_secs())
         }
-        Ended::Idle => format!("nothing was asked for {} s", limits.idle.as_secs()),
+        Ended::Idle => format!("there was no request for {} s", limits.idle.as_secs()),
     };
     let error = Error::new(Code::ControlProtocol, why);
     outlet.answering(Value::Null);

@@ -110,11 +110,11 @@ pub fn check_length(path: &Path) -> Result<()> {
     Err(Error::new(
         Code::SocketUnusable,
         format!(
-            "the socket's path has {length} bytes, and the system allows {MAX_PATH}: {}",
+            "the socket's path has {length} bytes, but the system allows {MAX_PATH}: {}",
             path.display()
         ),
     )
-    .hint("give a shorter one with --socket, such as /run/user/1000/synthd.sock"))
+    .hint("give a shorter path with --socket, such as /run/user/1000/synthd.sock"))
 }
 
 fn lock_path(path: &Path) -> PathBuf {
@@ -176,8 +176,8 @@ fn held(path: &Path, pid: Option<i32>, data_dir: Option<&str>) -> Error {
     let what = data_dir.map_or_else(String::new, |dir| format!(", which serves {dir}"));
     let path = path.display();
     Error::new(Code::SocketInUse, format!("{path} is held by {who}{what}")).hint(format!(
-        "`synthd status --socket {path}` talks to it and `synthd shutdown --socket {path}` ends \
-         it; or choose another path"
+        "use it with `synthd status --socket {path}`, end it with `synthd shutdown --socket \
+         {path}`, or choose another path"
     ))
 }
 
@@ -238,14 +238,14 @@ fn listen_at(path: &Path) -> std::result::Result<UnixListener, Errno> {
 }
 
 fn not_a_socket(path: &Path) -> Error {
-    Error::new(Code::SocketUnusable, format!("{} is there and is no socket", path.display()))
-        .hint("it was left alone; choose another path with --socket, or move it away")
+    Error::new(Code::SocketUnusable, format!("{} exists and is not a socket", path.display()))
+        .hint("it was not changed; choose another path with --socket, or move it away")
 }
 
 fn unusable(path: &Path, error: io::Error) -> Error {
     Error::new(Code::SocketUnusable, format!("no control socket can be made at {}", path.display()))
         .because(error)
-        .hint("choose a path in a directory of your own with --socket")
+        .hint("choose a path in one of your own directories with --socket")
 }
 
 #[cfg(test)]

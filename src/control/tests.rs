@@ -138,7 +138,7 @@ fn a_line_begun_must_end() {
     scene(limits(), async |scene| {
         let mut slow = Peer::connect(&scene.path).await;
         slow.write(b"{\"v\":1").await.unwrap();
-        assert!(slow.complaint().await.contains("must end within"));
+        assert!(slow.complaint().await.contains("must be complete within"));
         assert!(slow.reply().await.is_none());
     });
 }

@@ -76,7 +76,7 @@ impl std::error::Error for Problems {}
 pub(super) enum ReadJsonError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
-    #[error("not the JSON it should be: {0}")]
+    #[error("not the expected JSON: {0}")]
     Json(#[from] serde_json::Error),
     #[error("larger than {0} bytes")]
     TooLarge(u64),

@@ -47,7 +47,10 @@ pub fn verify(dir: &Path) -> Result<VerifyReport> {
     let noun = if count == 1 { "problem" } else { "problems" };
     Err(Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", dir.display()))
         .because(report.problems)
-        .hint("do not use this copy; fetch it again, or run the campaign again to write a new version"))
+        .hint(
+            "do not use this copy; get the version again, or run the campaign again to write a \
+               new version",
+        ))
 }
 
 /// Checks a dataset version and reports, findings included. Fails only where there is no
@@ -74,12 +77,12 @@ pub(super) fn open_manifest(dir: &Path) -> Result<Manifest> {
     let unread = |error: ReadJsonError| {
         let path = dir.display();
         if error.is_missing() || !dir.is_dir() {
-            return Error::new(Code::NotADataset, format!("{path} holds no {MANIFEST}"))
-                .hint("name a version's own directory, for example datasets/<campaign>/v1");
+            return Error::new(Code::NotADataset, format!("{path} has no {MANIFEST}"))
+                .hint("name the directory of one version, for example datasets/<campaign>/v1");
         }
         Error::new(Code::DatasetDamaged, format!("the manifest of {path} cannot be read"))
             .because(error)
-            .hint("fetch this copy again, or run the campaign again to write a new version")
+            .hint("get this version again, or run the campaign again to write a new version")
     };
     let (manifest, format) = read.map_err(unread)?;
     match format {
@@ -92,7 +95,7 @@ fn foreign_format(dir: &Path, format: &str) -> Error {
     let path = dir.display();
     Error::new(Code::DatasetFormat, format!("the rows of {path} are of the format {format:?}"))
         .because(format!("this synthd reads {}", FORMATS.join(" and ")))
-        .hint("use the synthd that wrote it, or a newer one")
+        .hint("use the synthd that wrote the version, or a newer one")
 }
 
 fn report(dir: &Path, manifest: Manifest, checks: Checks) -> VerifyReport {

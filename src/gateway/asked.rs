@@ -48,7 +48,7 @@ impl Asked {
         };
         let outermost = Object::read(&body).map_err(|error| Refusal::bad(error.to_string()))?;
         if let Some(path) = repeated.as_ref().filter(|path| path.is_outermost()) {
-            return Err(Refusal::bad(format!("the key `{path}` stands twice in the body")));
+            return Err(Refusal::bad(format!("the key `{path}` occurs twice in the body")));
         }
         let model_at = outermost.place("model", &body);
         let model_at = model_at.ok_or_else(|| Refusal::bad("the body names no model"))?;
@@ -57,7 +57,7 @@ impl Asked {
             caps.iter().map(|key| number(&json, key)).collect::<Result<_, _>>()?;
         let cap = caps.into_iter().flatten().max();
         if cap.is_some_and(|cap| cap > MOST_OUTPUT) {
-            return Err(Refusal::bad(format!("the cap of the output is above {MOST_OUTPUT}")));
+            return Err(Refusal::bad(format!("the output limit is above {MOST_OUTPUT}")));
         }
         let choices = number(&json, "n")?.unwrap_or(1);
         if choices == 0 || choices > MOST_CHOICES {

@@ -49,8 +49,8 @@ type Headers = [(String, String)];
 pub(super) fn unpriced(headers: &Headers) -> Option<Refusal> {
     let dear = said(headers).find(|beta| !is_in(beta, &PLAIN) && !is_in(beta, &OF_KEYS))?;
     let why = format!(
-        "no worst case is known for this call: what `{HEADER}: {dear:.60}` costs is not known. \
-         Leave it out, or ask a model without a price"
+        "the worst case of this call is unknown, because the price of `{HEADER}: {dear:.60}` is \
+         unknown. Leave it out, or ask a model without a price"
     );
     Some(Refusal { param: Some(HEADER.to_owned()), ..Refusal::bad(why) })
 }
@@ -60,8 +60,8 @@ pub(super) fn untranslatable(headers: &Headers) -> Option<Refusal> {
     let lost = |beta: &&str| !is_in(beta, &IDLE_ELSEWHERE) && !is_in(beta, &OF_KEYS);
     let lost = said(headers).find(lost)?;
     let why = format!(
-        "the model behind this name speaks another format, in which there is no \
-         `{HEADER}: {lost:.60}`; leave it out, or ask a model of this format"
+        "the model behind this name speaks another format, which has no `{HEADER}: {lost:.60}`; \
+         leave it out, or ask a model of this format"
     );
     let refusal = Refusal::new(400, "unsupported_parameter", why);
     Some(Refusal { param: Some(HEADER.to_owned()), ..refusal })

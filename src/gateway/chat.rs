@@ -42,7 +42,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
     ];
     untranslatable(json, &KNOWN, &idle)?;
     if json["n"].as_u64().is_some_and(|n| n != 1) {
-        return Err(Refusal::bad("the model behind this name answers once: `n` must be 1"));
+        return Err(Refusal::bad("the model behind this name gives one answer: `n` must be 1"));
     }
     let Some(messages) = json["messages"].as_array() else {
         return Err(Refusal::bad("`messages` is not a list"));
@@ -97,7 +97,7 @@ fn settings(json: &Value) -> Result<Settings, Refusal> {
 }
 
 fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
-    let unknown = || Refusal::bad("`tool_choice` is none that is known");
+    let unknown = || Refusal::bad("`tool_choice` has an unknown value");
     Ok(Some(match (json, json.as_str()) {
         (Value::Null, _) => return Ok(None),
         (_, Some("auto")) => ToolChoice::Auto,
@@ -114,13 +114,13 @@ fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
 pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
     let function = &json["function"];
     let Some(name) = function["name"].as_str().filter(|_| json["type"] == "function") else {
-        return Err(Refusal::bad("a tool is no function with a name"));
+        return Err(Refusal::bad("a tool is not a function with a name"));
     };
     if function["strict"] == true {
         return Err(Refusal::new(
             400,
             "unsupported_parameter",
-            "the model behind this name keeps to no schema: leave `strict` out",
+            "the model behind this name enforces no schema: leave `strict` out",
         ));
     }
     let parameters = match &function["parameters"] {
@@ -137,7 +137,7 @@ fn message(json: &Value) -> Result<Message, Refusal> {
         Some("user") => Role::User,
         Some("assistant") => Role::Assistant,
         Some("tool") => Role::Tool,
-        _ => return Err(Refusal::bad("a message's role is none that is known")),
+        _ => return Err(Refusal::bad("a message has an unknown role")),
     };
     let known = ["role", "content", "tool_calls", "tool_call_id", "reasoning_content", "refusal"];
     untranslatable(json, &known, &[("annotations", json!([]))])?;

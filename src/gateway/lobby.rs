@@ -181,7 +181,7 @@ fn unusable(what: &str, error: std::io::Error) -> Fault {
 }
 
 fn closed() -> Fault {
-    Fault::new(FaultKind::Cancelled, "the engine is ending: no agent is let in any more")
+    Fault::new(FaultKind::Cancelled, "the engine is shutting down and accepts no agent")
 }
 
 #[async_trait]

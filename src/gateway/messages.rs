@@ -41,7 +41,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
         match turn["role"].as_str() {
             Some("user") => messages.extend(told(&turn["content"])?),
             Some("assistant") => messages.push(said(&turn["content"])?),
-            _ => return Err(Refusal::bad("a message's role is none that is known")),
+            _ => return Err(Refusal::bad("a message has an unknown role")),
         }
     }
     let tools = json["tools"].as_array().into_iter().flatten();
@@ -72,7 +72,7 @@ fn settings(json: &Value) -> Result<Settings, Refusal> {
                 Some(name) => Some(ToolChoice::Tool(name.to_owned())),
                 None => return Err(Refusal::bad("`tool_choice` names no tool")),
             },
-            Some(_) => return Err(Refusal::bad("`tool_choice` is none that is known")),
+            Some(_) => return Err(Refusal::bad("`tool_choice` has an unknown value")),
         },
         parallel_calls: choice["disable_parallel_tool_use"].as_bool().map(|disabled| !disabled),
         end_user: end_user(&[&json["metadata"]["user_id"]])?,

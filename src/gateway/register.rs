@@ -156,8 +156,8 @@ impl Register {
 
 fn too_many(most: usize) -> Refusal {
     let what = format!(
-        "this gateway has had {most} sessions, which is all it takes: use names that come back, \
-         or another `name` under [gateway]"
+        "this gateway has had {most} sessions, its limit: use the names of earlier sessions, or \
+         set another `name` under [gateway]"
     );
     Refusal { retry: Some(false), ..Refusal::new(429, "too_many_sessions", what) }
 }

@@ -48,7 +48,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
     match &json["instructions"] {
         Value::Null => {}
         Value::String(text) => messages.push(Message::text(Role::System, text)),
-        _ => return Err(Refusal::bad("`instructions` is no text")),
+        _ => return Err(Refusal::bad("`instructions` is not a text")),
     }
     match &json["input"] {
         Value::String(text) => messages.push(Message::text(Role::User, text)),
@@ -90,12 +90,12 @@ fn add(messages: &mut Vec<Message>, item: &Value) -> Result<(), Refusal> {
         }
         "function_call_output" => {
             let Some(id) = item["call_id"].as_str() else {
-                return Err(Refusal::bad("what a call came to lacks its `call_id`"));
+                return Err(Refusal::bad("the result of a call lacks its `call_id`"));
             };
             messages.push(Message::tool_result(id, text_of(&item["output"])?));
         }
         kind => {
-            let what = format!("the model behind this name is told no item of the type {kind:?}");
+            let what = format!("the model behind this name accepts no item of the type {kind:?}");
             return Err(Refusal::new(400, "unsupported_content", what));
         }
     }
@@ -120,7 +120,7 @@ fn said(messages: &mut Vec<Message>, item: &Value) -> Result<(), Refusal> {
         Some("system" | "developer") => messages.push(Message::text(Role::System, text)),
         Some("user") => messages.push(Message::text(Role::User, text)),
         Some("assistant") => join(&mut reply(messages).content, &text),
-        _ => return Err(Refusal::bad("a message's role is none that is known")),
+        _ => return Err(Refusal::bad("a message has an unknown role")),
     }
     Ok(())
 }
@@ -157,10 +157,10 @@ fn tools(json: &Value) -> Result<Vec<ToolSchema>, Refusal> {
 
 pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
     let Some(name) = json["name"].as_str().filter(|_| json["type"] == "function") else {
-        return Err(Refusal::bad("a tool is no function with a name"));
+        return Err(Refusal::bad("a tool is not a function with a name"));
     };
     if json["strict"] == true {
-        let what = "the model behind this name keeps to no schema: set `strict` to false";
+        let what = "the model behind this name enforces no schema: set `strict` to false";
         return Err(Refusal::new(400, "unsupported_parameter", what));
     }
     let parameters = match &json["parameters"] {
@@ -172,7 +172,7 @@ pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
 }
 
 fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
-    let unknown = || Refusal::bad("`tool_choice` is none that is known");
+    let unknown = || Refusal::bad("`tool_choice` has an unknown value");
     Ok(Some(match (json, json.as_str()) {
         (Value::Null, _) => return Ok(None),
         (_, Some("auto")) => ToolChoice::Auto,
@@ -235,7 +235,7 @@ mod tests {
                 json!([{ "role": "user", "content": [{ "type": "input_image" }] }]),
                 "input_image",
             ),
-            ("tools", json!([{ "type": "web_search" }]), "no function"),
+            ("tools", json!([{ "type": "web_search" }]), "not a function"),
             ("tools", json!([{ "type": "function", "name": "f", "strict": true }]), "strict"),
             ("text", json!({ "format": { "type": "json_object" } }), "text"),
             ("reasoning", json!({ "effort": "high" }), "reasoning"),

@@ -112,7 +112,7 @@ fn merge(held: &mut Option<OwnedSemaphorePermit>, permit: OwnedSemaphorePermit) 
 }
 
 fn full() -> Refusal {
-    let what = "the gateway has no memory left for what its clients say: try again";
+    let what = "the gateway has no memory left for requests: try again later";
     let again = Some(Duration::from_secs(1));
     Refusal { retry_after: again, ..Refusal::new(503, "too_much_said", what) }
 }

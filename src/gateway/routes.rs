@@ -154,8 +154,8 @@ async fn caller(reception: &dyn Reception, request: &Request<Incoming>) -> Resul
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(bearer);
     let shown = header("x-api-key").or(bearer).unwrap_or_default().trim();
-    let what = "this is no token of the gateway's: it is printed when the gateway starts, and an \
-                agent's is in its environment, good for one attempt";
+    let what = "this is not a token of the gateway. The gateway prints its token when it starts. \
+                An agent has its token in its environment, valid for one attempt";
     let stranger = |NoSession::Stranger| Refusal::new(401, "invalid_api_key", what);
     reception.of(shown).await.map_err(stranger)
 }
@@ -219,7 +219,7 @@ async fn next_piece(body: &mut Incoming, left: &mut Duration) -> Result<Option<B
                 // Trailers say nothing here.
                 Err(_) => continue,
             },
-            Some(Err(error)) => return Err(Refusal::bad(format!("the body breaks off: {error}"))),
+            Some(Err(error)) => return Err(Refusal::bad(format!("the body ended early: {error}"))),
         };
         *left = left.saturating_sub(started.elapsed());
         return Ok(piece);

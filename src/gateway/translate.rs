@@ -145,8 +145,8 @@ pub(super) fn untranslatable(
         return Ok(());
     }
     let what = format!(
-        "the model behind this name speaks another format, in which there is no {}; leave it \
-         out, or ask a model of this format",
+        "the model behind this name speaks another format, which has no {}; leave it out, or ask \
+         a model of this format",
         lost.join(", ")
     );
     Err(Refusal::new(400, "unsupported_parameter", what))
@@ -178,7 +178,7 @@ fn part(part: &Value) -> Result<&str, Refusal> {
     };
     let text = text.map(|text| untranslatable(part, &known, &idle).map(|()| text));
     text.unwrap_or_else(|| {
-        let what = format!("the model behind this name is told texts alone, and no {kind:?}");
+        let what = format!("the model behind this name accepts only texts, and no {kind:?}");
         Err(Refusal::new(400, "unsupported_content", what))
     })
 }
@@ -186,23 +186,27 @@ fn part(part: &Value) -> Result<&str, Refusal> {
 /// Thoughts that only the model that had them can read.
 pub(super) fn foreign_thought(what: &str) -> Refusal {
     let what = format!(
-        "{what} is for the model that has thought it, and the model behind this name is another \
-         one; leave it out, or ask the model that has thought it"
+        "only the model that produced {what} can read it, and the model behind this name is \
+         another one; leave it out, or ask the model that produced it"
     );
     Refusal::new(400, "unsupported_content", what)
 }
 
 /// Whose request it is, as its provider is to know. The same is said once.
 pub(super) fn end_user(said: &[&Value]) -> Result<Option<String>, Refusal> {
-    let mut users = said
-        .iter()
-        .filter(|said| !said.is_null())
-        .map(|said| said.as_str().ok_or_else(|| Refusal::bad("whose request it is, is no text")));
+    let mut users = said.iter().filter(|said| !said.is_null()).map(|said| {
+        said.as_str().ok_or_else(|| {
+            Refusal::bad(
+                "the user of the request is not a \
+                                                              text",
+            )
+        })
+    });
     let first = users.next().transpose()?;
     for other in users {
         if Some(other?) != first {
-            let what = "`user` and `safety_identifier` differ, and the model behind this name is \
-                        told one of them";
+            let what = "`user` and `safety_identifier` differ, but the model behind this name \
+                        accepts only one of them";
             return Err(Refusal::new(400, "unsupported_parameter", what));
         }
     }

@@ -52,7 +52,7 @@ fn cut_off() -> Done {
 
 /// The same of a provider that keeps an agent waiting for longer than it has.
 fn too_late() -> Done {
-    let what = "the agent's time was up before the model answered";
+    let what = "the agent's time ended before the model answered";
     pass::refused(CallFault::unknown(FaultKind::OutOfTime, what))
 }
 

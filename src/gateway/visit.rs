@@ -135,7 +135,7 @@ pub(super) struct Place {
 }
 
 fn too_many() -> Refusal {
-    let what = format!("this agent has {} calls on their way", AT_ONCE + WAITING);
+    let what = format!("this agent has {} open calls", AT_ONCE + WAITING);
     let again = Some(Duration::from_secs(1));
     Refusal { retry_after: again, ..Refusal::new(429, "too_many_calls", what) }
 }

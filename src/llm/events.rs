@@ -90,7 +90,7 @@ fn broken(error: SseError) -> CallFault {
             Ok(fault) => *fault,
             Err(other) => malformed(&other.to_string()),
         },
-        other => malformed(&format!("its answer is no stream of events: {other}")),
+        other => malformed(&format!("its answer is not a stream of events: {other}")),
     }
 }
 

@@ -189,12 +189,12 @@ pub(super) fn malformed(why: &str) -> CallFault {
 
 /// What came cannot be read as what was expected.
 pub(super) fn unreadable(error: serde_json::Error) -> CallFault {
-    malformed(&format!("its answer is not what it should be: {error}"))
+    malformed(&format!("its answer does not have the expected form: {error}"))
 }
 
 /// Its answer stopped before it was whole.
 pub(super) fn unended() -> CallFault {
-    malformed("its answer ended without saying why")
+    malformed("its answer ended without a reason")
 }
 
 #[cfg(test)]

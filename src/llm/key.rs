@@ -28,7 +28,7 @@ impl Key {
             KeyIn::Header(name) => (HeaderName::from_static(name), key.to_owned()),
         };
         let value = HeaderValue::from_str(&text).map_err(|_| {
-            Fault::new(FaultKind::ModelPermanent, "the key has characters that no key has")
+            Fault::new(FaultKind::ModelPermanent, "the key has characters that a key cannot have")
         });
         let mut value = value?;
         value.set_sensitive(true);

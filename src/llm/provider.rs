@@ -158,7 +158,7 @@ fn url(base: &str, path: &str) -> Result<Url, Fault> {
     let url = format!("{}/{path}", base.trim_end_matches('/'));
     Url::parse(&url).map_err(|error| {
         // What is no address may be a key, and is not repeated.
-        let what = format!("the provider's base_url is no address: {error}");
+        let what = format!("the provider's base_url is not an address: {error}");
         Fault::new(FaultKind::ModelPermanent, what)
     })
 }

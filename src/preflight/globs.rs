@@ -31,7 +31,9 @@ fn unmatched_glob(catalog: &Catalog, key: &str, glob: &str) -> Error {
     let what = format!("[tasks] {key}: {glob:?} matches no template");
     Error::new(Code::GlobUnmatched, what).hint(match near(catalog, glob) {
         Some(near) => format!("did you mean {near:?}? `synthd template list` shows every id"),
-        None => "`synthd template list` shows every id; your own need --templates".to_owned(),
+        None => {
+            "`synthd template list` shows every id; your own templates need --templates".to_owned()
+        }
     })
 }
 

@@ -149,7 +149,7 @@ async fn begin(
 
 fn no_answer(model: &str, fault: &Fault) -> Error {
     let why = match fault.kind {
-        FaultKind::OutOfTime => format!("it was silent for {} s", PATIENCE.as_secs()),
+        FaultKind::OutOfTime => format!("it sent no answer for {} s", PATIENCE.as_secs()),
         _ => fault.to_string(),
     };
     Error::new(Code::ModelSilent, format!("{model} gave no answer: {why}"))

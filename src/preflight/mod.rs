@@ -126,5 +126,5 @@ pub fn nothing_to_run(skipped: &[Skipped]) -> Error {
     let listed: String =
         skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect();
     Error::new(Code::NothingToRun, format!("no task is left to run{listed}"))
-        .hint("install what is missing, or choose other templates")
+        .hint("install the missing programs, or choose other templates")
 }

@@ -77,9 +77,9 @@ enum Found {
 }
 
 fn stands_for_nothing(image: &str, templates: &str) -> Error {
-    let what = format!("nothing stands for the image {image}, which {templates} wants");
+    let what = format!("[sandbox] names no image for {image}, which {templates} needs");
     Error::new(Code::ImageUnavailable, what).hint(format!(
-        "name it under [sandbox]: images = {{ {image} = \"...\" }}, or exclude the template"
+        "add images = {{ {image} = \"...\" }} under [sandbox], or exclude the template"
     ))
 }
 

@@ -12,8 +12,8 @@ use synthd_actors::model::{Ability, Money, Price, Rates, Tier};
 /// Their names for providers, where ours differ.
 const PROVIDERS: [(&str, &str); 2] = [("together_ai", "together"), ("azure_ai", "azure-ai")];
 const MODES: [&str; 3] = ["chat", "responses", "completion"];
-pub(super) const FREE: &str =
-    "it has none, or nothing: `free = true` under its provider says that nothing is charged";
+pub(super) const FREE: &str = "it has no price, or a price of zero; if its calls are free, set `free = true` under its \
+     provider";
 /// What is charged for what is never asked for.
 const SERVICES: [&str; 6] =
     ["_batches", "_flex", "_priority", "_ultrafast", "_balanced", "_decisions"];
@@ -173,7 +173,7 @@ fn meaning(key: &str) -> Result<Option<(Kind, u64)>, String> {
     {
         return Ok(Some((kind, thousands.saturating_mul(1_000))));
     }
-    Err(format!("it has a price of a kind that is not known: `{key}`"))
+    Err(format!("it has a price of an unknown kind: `{key}`"))
 }
 
 /// What a tier does not say is as in the base.

@@ -72,17 +72,20 @@ impl PriceTable {
         let unreadable = |error| {
             Error::new(Code::ConfigUnreadable, format!("the price table {name} cannot be read"))
                 .because(error)
-                .hint("give --price-table a file: LiteLLM's JSON, or TOML like config/prices.toml")
+                .hint(
+                    "name a file with --price-table: LiteLLM's JSON, or TOML like \
+                       config/prices.toml",
+                )
         };
         let length = std::fs::metadata(path).map_err(unreadable)?.len();
         if length > MAX_BYTES {
             let what = format!("the price table {name} is larger than {} MiB", MAX_BYTES >> 20);
-            return Err(Error::new(Code::ConfigUnreadable, what).hint("is this the right file?"));
+            return Err(Error::new(Code::ConfigUnreadable, what).hint("check the path"));
         }
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         Self::parse(&name, &text).map_err(|why| {
-            Error::new(Code::ConfigInvalid, format!("{name} is no price table: {why}"))
-                .hint("it is LiteLLM's JSON, or TOML like config/prices.toml")
+            Error::new(Code::ConfigInvalid, format!("{name} is not a price table: {why}"))
+                .hint("a price table is LiteLLM's JSON, or TOML like config/prices.toml")
         })
     }
 

@@ -33,7 +33,7 @@ pub struct BackupReport {
 pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport> {
     open::check_readable(dir)?;
     if to.exists() {
-        let what = format!("{} is there already", to.display());
+        let what = format!("{} exists already", to.display());
         return Err(Error::new(Code::BackupUnusable, what).hint("name a new file"));
     }
     let spare = beside(to, "partial");

@@ -25,10 +25,10 @@ pub(super) fn database_is_there(dir: &Path, mark: Option<&Mark>) -> Result<()> {
     if !known || database(dir).exists() {
         return Ok(());
     }
-    let what = format!("{} has lost its store: synthd.db is not there", dir.display());
+    let what = format!("{} has lost its store: synthd.db is missing", dir.display());
     Err(Error::new(Code::StoreIncomplete, what).hint(
-        "put synthd.db back, or `synthd store restore BACKUP`; to begin anew, remove \
-         synthd.db-mark as well",
+        "put synthd.db back, or run `synthd store restore BACKUP`; to start again without it, \
+         remove synthd.db-mark as well",
     ))
 }
 
@@ -87,20 +87,21 @@ pub(super) fn found(conn: &Connection, version: usize, mark: &Mark) -> Result<Le
 }
 
 fn incomplete(dir: &Path, missing: &Missing) -> Error {
-    let what = format!("the store in {} lacks what it had: {missing}", dir.display());
+    let what = format!("the store in {} has lost records: {missing}", dir.display());
     Error::new(Code::StoreIncomplete, what).hint(way_out(dir))
 }
 
 fn no_mark(dir: &Path) -> Error {
-    let what = format!("the store in {} has no mark: synthd.db-mark is not there", dir.display());
+    let what = format!("the store in {} has no mark: synthd.db-mark is missing", dir.display());
     Error::new(Code::StoreIncomplete, what).hint(way_out(dir))
 }
 
 fn way_out(dir: &Path) -> String {
     let dir = dir.display();
     format!(
-        "nothing was changed; put the files that belong together back (synthd.db, its -wal and \
-         -mark), or go on without with `synthd store restore --data-dir {dir}`"
+        "nothing was changed; put the files back that belong together (synthd.db, its -wal and \
+         -mark), or continue without the lost records with `synthd store restore --data-dir \
+         {dir}`"
     )
 }
 

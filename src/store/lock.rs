@@ -73,8 +73,8 @@ fn unopened(dir: &Path, error: io::Error) -> Error {
         return trouble.on_open(dir);
     }
     let what = format!("the lock file {} cannot be opened for writing", shown.display());
-    let hint = "where no synthd uses the data directory, delete the file; else run synthd as the \
-                user who owns it, or choose another place with --data-dir";
+    let hint = "if no synthd uses the data directory, delete the file; otherwise run synthd as \
+                the owner of the file, or choose another place with --data-dir";
     Error::new(trouble.code(), what).hint(hint).because(trouble)
 }
 
@@ -91,8 +91,8 @@ fn in_use(dir: &Path) -> Error {
     };
     let shown = dir.display();
     Error::new(Code::DataDirInUse, format!("{shown} is in use by {holder}")).hint(format!(
-        "talk to it with `synthd status --data-dir {shown}`, wait until it ends, or choose \
-         another place with --data-dir",
+        "use it with `synthd status --data-dir {shown}`, wait until it ends, or choose another \
+         place with --data-dir",
     ))
 }
 

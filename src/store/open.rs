@@ -203,17 +203,17 @@ fn unreadable(trouble: Trouble, dir: &Path) -> Error {
         return error;
     }
     Error::new(Code::DataDirUnwritable, format!("the store in {} cannot be read", dir.display()))
-        .hint("run as the user who owns the data directory, or give this one permission")
+        .hint("run synthd as the owner of the data directory, or give this user permission")
         .because(error)
 }
 
 fn no_store(dir: &Path) -> Error {
     Error::new(Code::BadUsage, format!("there is no store in {}", dir.display()))
-        .hint("name the data directory of a campaign with --data-dir, or run one first")
+        .hint("name the data directory of a campaign with --data-dir, or run a campaign first")
 }
 
 fn older(dir: &Path, version: usize) -> Error {
     let what = format!("{} holds a store of the older schema {version}", dir.display());
     Error::new(Code::BadUsage, what)
-        .hint("start `synthd run` or `synthd serve` on it once: that upgrades it")
+        .hint("run `synthd run` or `synthd serve` on it once to upgrade it")
 }

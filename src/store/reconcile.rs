@@ -32,7 +32,7 @@ pub fn reconcile_with(
 ) -> Result<Reconciled> {
     let done = write(dir, who, at_ms, |conn| money::corrections(conn, costs, reason))?;
     if done.corrected.is_empty() && done.unknown.len() == costs.len() && !costs.is_empty() {
-        let what = "none of its ids is a hold, a call or a request that is recorded here";
+        let what = "none of its ids belongs to a hold, a call or a request that is recorded here";
         return Err(Error::new(Code::HoldUnknown, what).hint(HINT));
     }
     Ok(done)

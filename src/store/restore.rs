@@ -89,7 +89,7 @@ fn build(wish: &Restore<'_>, spare: &Path) -> Result<Built> {
     }
     let found = Level::read(&conn).map_err(failed)?;
     if version >= HIGH_WATER && mark.as_ref().is_some_and(|m| m.level.store != found.store) {
-        return Err(failed(Trouble::refused("it is of another store than the one here")));
+        return Err(failed(Trouble::refused("it is a backup of another store than the one here")));
     }
     let missing = mark.as_ref().and_then(|mark| found.lacks(&mark.level));
     if let Some(missing) = missing.as_ref().filter(|_| !wish.charge_missing) {
@@ -130,7 +130,7 @@ fn go_on(
     let step = conn.transaction()?;
     for sum in missing.into_iter().flat_map(|missing| &missing.campaigns) {
         let reason = format!(
-            "lost with a part of the store: ${} known to be spent, ${} found after the restore",
+            "lost with a part of the store: ${} were spent, ${} are in the restored store",
             sum.known_usd, sum.found_usd
         );
         let adjustment = Adjustment { reason: &reason, who: wish.who, at_ms: wish.at_ms };
@@ -192,13 +192,13 @@ fn unusable(source: &Path, trouble: Trouble) -> Error {
     let what = format!("{} cannot be restored", source.display());
     Error::new(Code::BackupUnusable, what)
         .because(trouble)
-        .hint("nothing was changed; name a file that `synthd store backup` has made of this store")
+        .hint("nothing was changed; name a file that `synthd store backup` made of this store")
 }
 
 fn not_accepted(dir: &Path, missing: &Missing) -> Error {
     let what = format!("after this restore {} would lack {missing}", dir.display());
     Error::new(Code::RestoreLacks, what).hint(
-        "nothing was changed; with --charge-missing the money counts as spent, with a trace in \
-         `synthd money list --adjustments`, and the rest is done without",
+        "nothing was changed; with --charge-missing, the missing money counts as spent (`synthd \
+         money list --adjustments` shows it), and the other records are lost",
     )
 }

@@ -84,5 +84,5 @@ fn newer(dir: &Path, version: usize, known: usize) -> Error {
         dir.display()
     );
     Error::new(Code::StoreNewer, what)
-        .hint("use the newer synthd that wrote it, or choose another place with --data-dir")
+        .hint("use the newer synthd that wrote the store, or choose another place with --data-dir")
 }

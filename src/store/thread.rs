@@ -262,7 +262,7 @@ impl Thread {
 
     // The kernel reports a failed sync once and then forgets; a second one would lie.
     fn give_up(&mut self, trouble: Trouble) -> StoreFault {
-        let why = format!("the disk did not take what was written, restart synthd: {trouble}");
+        let why = format!("the disk failed to write the store; restart synthd: {trouble}");
         tracing::error!("{why}");
         self.unsynced_since = None;
         self.broken = Some(why.clone());

@@ -15,11 +15,12 @@ pub(super) enum Trouble {
     #[error("{0}")]
     Refused(String),
     /// What is stored does not read back.
-    #[error("the store holds what this version cannot read: {0}")]
+    #[error("the store has data that this version cannot read: {0}")]
     Unreadable(String),
     /// Another process has opened the store for writing since.
     #[error(
-        "another synthd has opened this store since; this one writes nothing more (epoch {epoch}, now {now})"
+        "another synthd has opened this store since, so this synthd writes nothing more (epoch \
+         {epoch}, now {now})"
     )]
     TakenOver { epoch: i64, now: i64 },
     #[error("{}", explain(.0))]
@@ -115,11 +116,11 @@ fn is_full(error: &rusqlite::Error) -> bool {
 
 fn explain(error: &rusqlite::Error) -> String {
     if is_full(error) {
-        return format!("the data directory is full; free some space and go on ({error})");
+        return format!("the data directory is full; free some space and continue ({error})");
     }
     match code_of_sqlite(error) {
         Code::StoreDamaged => format!("the store is damaged ({error})"),
-        Code::DataDirInUse => format!("another program holds the store locked ({error})"),
+        Code::DataDirInUse => format!("another program has locked the store ({error})"),
         _ => error.to_string(),
     }
 }
@@ -127,7 +128,7 @@ fn explain(error: &rusqlite::Error) -> String {
 fn explain_io(error: &io::Error) -> String {
     match code_of_io(error) {
         Code::DataDirFull => {
-            format!("the data directory is full; free some space and go on ({error})")
+            format!("the data directory is full; free some space and continue ({error})")
         }
         _ => error.to_string(),
     }
@@ -150,10 +151,10 @@ fn way_out(code: Code) -> &'static str {
             "give this user write permission there, or choose another place with --data-dir"
         }
         Code::StoreDamaged => {
-            "nothing was changed; `synthd store verify` says more, `synthd store restore BACKUP` goes \
-             on from a copy; or choose another place with --data-dir"
+            "nothing was changed; `synthd store verify` shows the damage, `synthd store restore \
+             BACKUP` continues from a backup; or choose another place with --data-dir"
         }
         Code::DataDirInUse => "end the program that has synthd.db open (fuser lists it)",
-        _ => "look at the cause; another place can be chosen with --data-dir",
+        _ => "read the cause, or choose another place with --data-dir",
     }
 }

@@ -78,7 +78,7 @@ fn examine(
         }
         Ok(Some(_)) => {}
         Ok(None) if schema < HIGH_WATER => {}
-        Ok(None) => findings.push("the mark synthd.db-mark is not there".to_owned()),
+        Ok(None) => findings.push("the mark synthd.db-mark is missing".to_owned()),
         Err(trouble) => findings.push(trouble.to_string()),
     }
     if schema >= HIGH_WATER && damage == 0 {

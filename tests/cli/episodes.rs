@@ -103,7 +103,7 @@ fn a_prefix_is_enough_where_it_is_unique() {
     assert_eq!(show(&id[..14]).succeeds().stdout, whole);
     assert_eq!(show(&id[3..14]).succeeds().stdout, whole);
     let ran = show("ep-").fails(2, "SYN-0601");
-    assert!(ran.stderr.contains("12 episodes begin with \"ep-\""), "{ran:?}");
+    assert!(ran.stderr.contains("the ids of 12 episodes begin with \"ep-\""), "{ran:?}");
     snapshot("episode_unknown", &show("ep-nosuch").fails(2, "SYN-0601").told(), None);
     let ran = shared().synthd(&["episode", "show", &id, "--attempt", "9"]);
     snapshot("episode_no_attempt", &ran.fails(2, "SYN-0601").told(), None);

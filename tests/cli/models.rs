@@ -111,5 +111,5 @@ fn a_budget_that_could_not_pay_is_told_before_anything_begins() {
     let text = text.replace("[[models]]", "per_template = 1000\n[[models]]");
     std::fs::write(dir.path().join("c.toml"), text).unwrap();
     let told = synthd_in(dir.path(), &[&["check"], &arguments[..]].concat()).fails(2, "SYN-0802");
-    assert!(told.stderr.contains("at the least"), "{told:#?}");
+    assert!(told.stderr.contains("but the campaign costs at least"), "{told:#?}");
 }

@@ -25,7 +25,7 @@ fn no_daemon() {
     insta::assert_snapshot!(words(&home, &home.ask(&["status"])), @r##"
     exit 5
     error[SYN-0501]: no daemon listens at data/synthd.sock
-      help: start one with `synthd serve`, or say where it is with --data-dir DIR or --socket PATH
+      help: start a daemon with `synthd serve`, or name its place with --data-dir DIR or --socket PATH
     "##);
     for verb in ["pause", "resume", "cancel"] {
         assert_eq!(home.ask(&[verb, "a"]).code, 5);
@@ -48,8 +48,8 @@ fn a_path_too_long_for_a_socket() {
         insta::allow_duplicates! {
             insta::assert_snapshot!(words(&home, &said).replace(&path, "XXX"), @r##"
     exit 2
-    error[SYN-0505]: the socket's path has 120 bytes, and the system allows 107: XXX
-      help: give a shorter one with --socket, such as /run/user/1000/synthd.sock
+    error[SYN-0505]: the socket's path has 120 bytes, but the system allows 107: XXX
+      help: give a shorter path with --socket, such as /run/user/1000/synthd.sock
     "##);
         }
     }
@@ -65,7 +65,7 @@ fn two_daemons_on_one_socket() {
     insta::assert_snapshot!(words(&home, &home.ask(&["serve"])), @r##"
     exit 2
     error[SYN-0502]: data/synthd.sock is held by process PID, which serves HOME/data
-      help: `synthd status --socket data/synthd.sock` talks to it and `synthd shutdown --socket data/synthd.sock` ends it; or choose another path
+      help: use it with `synthd status --socket data/synthd.sock`, end it with `synthd shutdown --socket data/synthd.sock`, or choose another path
     "##);
     let socket = home.socket().display().to_string();
     let said = other.ask(&["serve", "--socket", &socket]);
@@ -76,7 +76,7 @@ fn two_daemons_on_one_socket() {
     insta::assert_snapshot!(words(&home, &home.ask(&["serve", "--socket", "other.sock"])), @r##"
     exit 2
     error[SYN-0301]: data is in use by process PID
-      help: talk to it with `synthd status --data-dir data`, wait until it ends, or choose another place with --data-dir
+      help: use it with `synthd status --data-dir data`, wait until it ends, or choose another place with --data-dir
     "##);
     assert_eq!(home.json(&["status", "--json"])["daemon"]["pid"], daemon.pid.as_raw());
 }
@@ -105,8 +105,8 @@ fn somebodys_file_is_left_alone() {
     let file = home.file("diary", "dear diary");
     insta::assert_snapshot!(words(&home, &home.ask(&["serve", "--socket", "diary"])), @r##"
     exit 2
-    error[SYN-0505]: diary is there and is no socket
-      help: it was left alone; choose another path with --socket, or move it away
+    error[SYN-0505]: diary exists and is not a socket
+      help: it was not changed; choose another path with --socket, or move it away
     "##);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "dear diary");
     // A stranger's live socket is left alone as well.
@@ -162,7 +162,7 @@ fn every_mistake_of_a_submitted_file_at_once() {
     insta::assert_snapshot!(words(&home, &home.ask(&["submit", &nothing])), @r##"
     exit 2
     error[SYN-0104]: no template matches no/such-template
-      help: `synthd template list` shows the ids there are
+      help: `synthd template list` shows all ids
     "##);
 }
 
@@ -176,19 +176,19 @@ fn campaigns_that_cannot_do_what_they_are_told() {
     insta::assert_snapshot!(words(&home, &home.ask(&["watch"])), @r##"
     exit 2
     error[SYN-0504]: no campaign is running
-      help: `synthd submit` starts one; `synthd status` lists those there are
+      help: `synthd submit` starts a campaign; `synthd status` lists all campaigns
     "##);
     insta::assert_snapshot!(words(&home, &home.ask(&["pause", "small"])), @r##"
     exit 2
     error[SYN-0504]: there is no campaign "small" here
-      help: there is none yet; `synthd submit` starts one
+      help: there is no campaign yet; `synthd submit` starts one
     "##);
     home.json(&["submit", &home.campaign("small", super::QUICK, 1), "--json"]);
     assert_eq!(home.ask(&["watch"]).code, 0);
     insta::assert_snapshot!(words(&home, &home.ask(&["resume", "small"])), @r##"
     exit 2
     error[SYN-0504]: campaign small is complete and cannot be resumed
-      help: `synthd status` shows where every campaign stands
+      help: `synthd status` shows the state of every campaign
     "##);
     insta::assert_snapshot!(words(&home, &home.ask(&["status", "smal"])), @r##"
     exit 2

@@ -89,7 +89,7 @@ async fn a_full_engine_is_waited_for() {
     engine.fill_disk();
     let full = backend.create(&spec()).await.err().unwrap();
     assert_eq!(full.kind, FaultKind::EngineDown, "{full}");
-    assert!(full.message.contains("make room"), "{full}");
+    assert!(full.message.contains("free some space"), "{full}");
     engine.free_disk();
     works(&mut *backend.create(&spec()).await.unwrap()).await;
     backend.settle().await.unwrap();

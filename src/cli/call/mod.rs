@@ -42,5 +42,5 @@ async fn beginning(store: &Store, wanted: &str) -> Result<Vec<CallLine>> {
 
 fn unknown(wanted: &str) -> Error {
     Error::new(Code::CallUnknown, format!("there is no call {wanted:?}"))
-        .hint("`synthd call list` shows the ids there are; scripted models make no calls")
+        .hint("`synthd call list` shows all ids; a scripted model makes no calls")
 }

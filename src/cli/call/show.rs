@@ -76,9 +76,9 @@ async fn find(store: &Store, wanted: &str) -> Result<CallLine> {
         0 => Err(unknown(wanted)),
         count => {
             let some: Vec<&str> = found.iter().take(5).map(|call| call.id.as_str()).collect();
-            let what = format!("{count} calls begin with {wanted:?}");
+            let what = format!("the ids of {count} calls begin with {wanted:?}");
             Err(Error::new(Code::CallUnknown, what)
-                .hint(format!("write more of the id: {}", some.join(", "))))
+                .hint(format!("write a longer beginning of the id: {}", some.join(", "))))
         }
     }
 }

@@ -16,7 +16,7 @@ use synthd_actors::ports::Journal;
 pub(super) enum CampaignCommand {
     /// List the campaigns of a data directory
     List(list::ListArgs),
-    /// Show one: success by model, cost, faults, dataset versions
+    /// Show one campaign: success by model, cost, faults, dataset versions
     Show(show::ShowArgs),
 }
 

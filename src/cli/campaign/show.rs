@@ -168,7 +168,7 @@ fn show_versions(page: &Page, versions: &[DatasetRecord]) {
     if versions.is_empty() {
         let campaign = visible_line(page.record.name.as_str());
         say(&format!(
-            "\nno dataset yet; `synthd dataset build {campaign}` makes one of what is there"
+            "\nno dataset yet; `synthd dataset build {campaign}` makes one of the finished episodes"
         ));
         return;
     }

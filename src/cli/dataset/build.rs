@@ -21,9 +21,9 @@ use synthd_actors::quality::{Publish, QualityHandle, QualityTools};
 
 #[derive(Args)]
 #[command(
-    after_help = "Every episode that was judged is in it, as the campaign's own [quality] and \
-[dataset] say; the campaign stays as it is and can go on. A version that would \
-say the same as the newest is not written again.
+    after_help = "The version has every judged episode that the campaign's own [quality] and [dataset] keep. The \
+campaign does not change and can continue. If the version would equal the newest version, \
+nothing is written.
 
 Examples:
   synthd dataset build quickstart
@@ -53,7 +53,7 @@ async fn build(store: Store, dir: &Path, args: &BuildArgs) -> Result<ExitCode> {
     if figures.rows.accepted + figures.rows.rejected == 0 {
         let what = format!("no episode of campaign {} has been judged yet", record.name);
         return Err(Error::new(Code::BadUsage, what)
-            .hint("`synthd campaign show` says how far it is; run it first"));
+            .hint("run the campaign first; `synthd campaign show` shows its progress"));
     }
     let version = publish(&store, dir, &record, &figures).await?;
     store.barrier().await.map_err(store_error)?;
@@ -108,6 +108,6 @@ fn show(version: &DatasetRecord, figures: &Figures) {
     let left = left_out(figures);
     if left > 0 {
         let noun = if left == 1 { "episode is" } else { "episodes are" };
-        say(&format!("{left} planned {noun} not in it: not ended or not judged yet"));
+        say(&format!("{left} planned {noun} not in the version: not ended or not judged yet"));
     }
 }

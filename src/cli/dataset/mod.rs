@@ -10,11 +10,11 @@ use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(super) enum DatasetCommand {
-    /// Make a version of what a campaign has so far
+    /// Make a version of the rows that a campaign has so far
     Build(build::BuildArgs),
     /// Check checksums, schema, splits and figures
     Verify(verify::VerifyArgs),
-    /// Count the rows and what is in them
+    /// Show the figures of a dataset version
     Stats(stats::StatsArgs),
 }
 

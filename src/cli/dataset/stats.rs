@@ -48,7 +48,7 @@ fn show(stats: &Stats) {
     group("difficulty", &named(&by.difficulty));
     labels(&figures.labels);
     if figures.scripted {
-        say("\nActed out by scripts instead of models, in whole or in part.");
+        say("\nScripted models made all or some of these rows.");
     }
 }
 

@@ -12,8 +12,9 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "Checks the sizes and checksums of all files, the schema, every row, and the figures, and \
-that no task is in two splits. The exit code is 1 when anything is wrong.
+    after_help = "The command checks the sizes and checksums of all files, the schema, every row and the \
+figures. It also checks that no task is in two splits. If anything is wrong, the exit code is \
+1.
 
 Example:
   synthd dataset verify synthd-data/datasets/quickstart/v1"
@@ -70,6 +71,8 @@ fn show(report: &VerifyReport) {
 fn damaged(report: &VerifyReport) -> Error {
     let count = report.problems.count();
     let noun = if count == 1 { "problem" } else { "problems" };
-    Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", report.path))
-        .hint("do not use this copy; fetch it again, or move it away and run the campaign again")
+    Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", report.path)).hint(
+        "do not use this copy; get the version again, or move the copy away and run the \
+               campaign again",
+    )
 }

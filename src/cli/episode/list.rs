@@ -45,11 +45,11 @@ pub(in crate::cli) struct ListArgs {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum OutcomeFilter {
-    /// Every check passed, twice
+    /// Every check passed in both verifications
     Resolved,
-    /// Some check failed
+    /// A check failed
     Unresolved,
-    /// Ended by the infrastructure: no label
+    /// An infrastructure fault ended the episode; it has no label
     Faulted,
     /// The two verifications disagreed
     Flaky,

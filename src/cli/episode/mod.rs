@@ -73,14 +73,14 @@ async fn all(store: &Store) -> Result<Vec<EpisodeRecord>> {
 
 fn unknown(wanted: &str) -> Error {
     Error::new(Code::EpisodeUnknown, format!("there is no episode {wanted:?}"))
-        .hint("`synthd episode list` shows the ids there are; is --data-dir the right one?")
+        .hint("`synthd episode list` shows all ids; check --data-dir")
 }
 
 fn ambiguous(wanted: &str, count: usize, found: &[EpisodeRecord]) -> Error {
     let some: Vec<&str> = found.iter().take(5).map(|record| record.plan.id.as_str()).collect();
     let more = if count > some.len() { ", …" } else { "" };
-    Error::new(Code::EpisodeUnknown, format!("{count} episodes begin with {wanted:?}"))
-        .hint(format!("write more of the id: {}{more}", some.join(", ")))
+    Error::new(Code::EpisodeUnknown, format!("the ids of {count} episodes begin with {wanted:?}"))
+        .hint(format!("write a longer beginning of the id: {}{more}", some.join(", ")))
 }
 
 /// How an episode stands, in one word.

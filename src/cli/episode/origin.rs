@@ -27,7 +27,7 @@ pub(super) async fn campaign_config(
     let record = found.ok_or_else(|| {
         let what = format!("the campaign {} of {} is not in the store", plan.campaign, plan.id);
         Error::new(Code::StoreDamaged, what)
-            .hint("nothing was changed; restore a copy of the data directory")
+            .hint("nothing was changed; restore a backup of the store")
     })?;
     let name = format!("the stored campaign {}", plan.campaign);
     Ok(config::parse_campaign(&name, &record.config)?.config)
@@ -57,17 +57,17 @@ impl Origin {
 fn gone(plan: &PlannedEpisode) -> Error {
     let what = format!("the template {} of {} is not here", plan.template, plan.id);
     Error::new(Code::TemplateUnknown, what)
-        .hint("name the directory it was read from with --templates")
+        .hint("name the directory of the template with --templates")
 }
 
 fn changed(plan: &PlannedEpisode, task: &Task) -> Error {
     let what =
         format!("the template gives another task now: {}, but {} was tried", task.id, plan.task);
     Error::new(Code::ReplayDiffers, what)
-        .hint("use the synthd or the --templates directory that the campaign was run with")
+        .hint("use the synthd and the --templates directory of the campaign")
 }
 
 fn no_scaffold(plan: &PlannedEpisode) -> Error {
     let what = format!("this synthd has no scaffold {:?}", plan.scaffold);
-    Error::new(Code::BadUsage, what).hint("use the synthd that the campaign was run with")
+    Error::new(Code::BadUsage, what).hint("use the synthd of the campaign")
 }

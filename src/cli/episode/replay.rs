@@ -194,10 +194,10 @@ fn host_changes(recorded: Option<&Fingerprint>, here: &Fingerprint) -> Vec<Strin
     let mut changes: Vec<String> = facts
         .iter()
         .filter(|(_, then, here)| then != here)
-        .map(|(what, then, here)| format!("{what} was {then}, is {here}"))
+        .map(|(what, then, here)| format!("{what} was {then} and is {here} now"))
         .collect();
     if then.enforced != here.enforced {
-        changes.push("limits are enforced by other means".to_owned());
+        changes.push("other mechanisms enforce the limits".to_owned());
     }
     changes
 }
@@ -215,9 +215,9 @@ fn report(finding: &Finding, json: bool) -> Result<ExitCode> {
     if !json {
         say(&text_of(difference));
     }
-    let at = format!("step {} of {} answers differently", difference.step, finding.episode);
+    let at = format!("step {} of {} gives another output", difference.step, finding.episode);
     Err(Error::new(Code::ReplayDiffers, at)
-        .hint("times, process ids and random names differ every time; anything else is a finding"))
+        .hint("times, process ids and random names differ in every run; other differences matter"))
 }
 
 fn all_repeat(finding: &Finding) -> String {

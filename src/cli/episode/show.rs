@@ -12,12 +12,14 @@ use clap::Args;
 use std::process::ExitCode;
 
 #[derive(Args)]
-#[command(after_help = "Control characters in what an agent saw or wrote are shown as signs.
+#[command(
+    after_help = "Control characters in the agent's input and output appear as visible signs.
 
 Examples:
   synthd episode show ep-4f1c
   synthd episode show 4f1c --full | less
-  synthd episode show 4f1c --json | jq .row > row.json")]
+  synthd episode show 4f1c --json | jq .row > row.json"
+)]
 pub(in crate::cli) struct ShowArgs {
     /// The episode's id, or a beginning of it that no other episode has
     id: String,
@@ -40,7 +42,7 @@ pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let whole = Whole::read(store, episode, args.attempt, &args.templates).await?;
     if let Err(error) = &whole.opening {
-        complain(&format!("how the conversation began is not known: {error}"));
+        complain(&format!("the beginning of the conversation is unknown: {error}"));
     }
     if args.json {
         say_json(&whole.document())?;

@@ -15,9 +15,10 @@ use std::path::PathBuf;
 #[command(
     override_usage = "synthd image build [OPTIONS] <NAME> --packages <PACKAGES>
        synthd image build [OPTIONS] <NAME> --dockerfile <FILE>",
-    after_help = "The image gets two tags: a digest of what it is made of, and `latest`. An image that is \
-there already is built again only with --rebuild. Building from packages needs mmdebstrap \
-and no registry. The output of a build is kept in a file, and a failure names the file.
+    after_help = "The image gets two tags: a digest of its sources, and `latest`. If the image \
+exists already, only --rebuild builds it again. A build from packages needs mmdebstrap and no \
+registry. A file keeps the output of the build, and the error of a failed build names this \
+file.
 
 Examples:
   synthd image build synthd/base --packages python3,git,make
@@ -34,13 +35,13 @@ pub(in crate::cli) struct BuildArgs {
     /// The Debian release of the packages
     #[arg(long, default_value = "bookworm", conflicts_with = "dockerfile")]
     suite: String,
-    /// Where packages come from, if not the default
+    /// The mirror of the packages, if not the default
     #[arg(long, value_name = "URL", conflicts_with = "dockerfile")]
     mirror: Option<String>,
     /// A Dockerfile, for the engine's own builder
     #[arg(long, value_name = "FILE")]
     dockerfile: Option<PathBuf>,
-    /// What the Dockerfile may copy from, if not its own directory
+    /// The directory that the Dockerfile may copy from, if not its own directory
     #[arg(long, value_name = "DIR", requires = "dockerfile")]
     context: Option<PathBuf>,
     /// A variable of the Dockerfile; may be given again
@@ -60,7 +61,7 @@ pub(in crate::cli) struct BuildArgs {
 fn variable(text: &str) -> std::result::Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("it is not of the form NAME=VALUE".to_owned()),
+        _ => Err("the form is NAME=VALUE".to_owned()),
     }
 }
 
@@ -104,7 +105,7 @@ fn recipe(args: BuildArgs) -> Result<Recipe> {
     let arguments: BTreeMap<String, String> = args.build_arg.into_iter().collect();
     let read = Dockerfile::read(args.name, &file, args.context, arguments, args.target);
     read.map(Recipe::Dockerfile).map_err(|error| {
-        Error::new(Code::Io, "what the image is to be made of cannot be read")
+        Error::new(Code::Io, "the sources of the image cannot be read")
             .because(error)
             .hint("name a Dockerfile that exists, and a directory of sources with --context")
     })
@@ -121,7 +122,7 @@ fn plain(text: &str, more: &str) -> bool {
 fn check_packages(packages: &[String]) -> Result<()> {
     match packages.iter().find(|package| !plain(package, "-+.:")) {
         Some(package) => {
-            Err(Error::new(Code::BadUsage, format!("{package:?} is no package's name"))
+            Err(Error::new(Code::BadUsage, format!("{package:?} is not the name of a package"))
                 .hint("Debian packages have names such as python3 or g++"))
         }
         None => Ok(()),
@@ -133,13 +134,13 @@ fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     let what = format!("{name:?} cannot be the name of an image");
-    Err(Error::new(Code::BadUsage, what).hint("lower-case letters, such as synthd/base"))
+    Err(Error::new(Code::BadUsage, what).hint("use lower-case letters, such as synthd/base"))
 }
 
 /// One build of an image at a time; the second finds it built.
 fn lock(reference: &str, spinner: &Spinner) -> Result<File> {
     let io = |error: std::io::Error| {
-        Error::new(Code::Io, "the lock of a build cannot be taken").because(error)
+        Error::new(Code::Io, "the lock for builds cannot be taken").because(error)
     };
     own_directory(&guest_dir()).map_err(io)?;
     let path = guest_dir().join(format!("{}.lock", reference.replace(['/', ':'], "-")));

@@ -22,15 +22,15 @@ use synthd_actors::model::{Fault, FaultKind};
 
 #[derive(Subcommand)]
 pub(super) enum ImageCommand {
-    /// Make an image out of Debian packages, or by a Dockerfile
+    /// Make an image from Debian packages, or from a Dockerfile
     Build(build::BuildArgs),
-    /// Bring an image from a registry to the engine
+    /// Pull an image from a registry into the engine
     Pull(pull::PullArgs),
-    /// The images the engine has, and which of them were made here
+    /// List the engine's images, and show which of them synthd made
     List(list::ListArgs),
     /// Try an image as a sandbox
     Check(check::CheckArgs),
-    /// Remove old images that were made here and nobody uses
+    /// Remove old images that synthd made and no container uses
     Prune(prune::PruneArgs),
 }
 
@@ -41,7 +41,7 @@ pub(super) fn run(command: ImageCommand) -> Result<ExitCode> {
         tokio::select! {
             done = Box::pin(obey(command)) => done,
             () = signals.stop() => Err(Error::new(Code::Interrupted, "stopped in the middle")
-                .hint("run the same command again; what was begun is removed")),
+                .hint("run the same command again; unfinished parts are removed")),
         }
     })??;
     Ok(ExitCode::SUCCESS)
@@ -64,7 +64,7 @@ async fn connect() -> Result<Images> {
 fn no_engine(fault: &Fault) -> Error {
     Error::new(Code::EngineUnavailable, "there is no container engine to use")
         .because(fault.message.clone())
-        .hint("start one, or name it with DOCKER_HOST")
+        .hint("start an engine, or name one with DOCKER_HOST")
 }
 
 fn image_error(fault: Fault) -> Error {

@@ -14,9 +14,9 @@ const OLD: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 #[derive(Args)]
 #[command(
-    after_help = "Only images that `synthd image build` made are removed, and never one that a container uses. \
-Copies of the guest program that other versions of synthd sent to the engine are removed \
-too.
+    after_help = "The command removes only images that `synthd image build` made. It never removes an image that \
+a container uses. It also removes copies of the guest program that other versions of synthd \
+sent to the engine.
 
 Examples:
   synthd image prune --older-than 30d
@@ -26,10 +26,10 @@ pub(in crate::cli) struct PruneArgs {
     /// Remove images older than this [default: 30d, where --keep is not given]
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
     older_than: Option<Duration>,
-    /// Remove the oldest until the others take no more than this
+    /// Remove the oldest images until the others take at most this
     #[arg(long, value_name = "SIZE", value_parser = size)]
     keep: Option<u64>,
-    /// Only say what would be removed
+    /// Show what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
     /// Print one JSON document

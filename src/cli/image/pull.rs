@@ -15,8 +15,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 #[derive(Args)]
 #[command(
-    after_help = "The credentials are those of `docker login` or `podman login`. A campaign pulls images by \
-itself if its [sandbox] says pull = \"missing\" or \"always\".
+    after_help = "The command uses the credentials of `docker login` or `podman login`. A campaign pulls images \
+by itself if its [sandbox] has pull = \"missing\" or \"always\".
 
 Examples:
   synthd image pull python:3.13-slim

@@ -18,7 +18,7 @@ use synthd_actors::router::Manned;
 
 #[derive(Args)]
 #[command(
-    after_help = "Keys are looked up in the environment and are never shown. No request is made.
+    after_help = "The command looks for keys in the environment and never shows a key. It makes no request.
 
 Examples:
   synthd models check campaign.toml
@@ -68,7 +68,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     }
     let error = Error::new(
         Code::ModelUnusable,
-        format!("{amiss} of {} models cannot be asked", models.len()),
+        format!("{amiss} of {} models cannot be called", models.len()),
     );
     match args.json {
         true => Ok(ExitCode::from(error.code().exit_code())),

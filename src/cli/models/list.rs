@@ -14,8 +14,8 @@ use synthd_actors::task::glob_matches;
 
 #[derive(Args)]
 #[command(
-    after_help = "Prices are in dollars per million tokens. A campaign's own `price` is used instead of the \
-table's. A model that is not in the table can be used with a `price` of its own.
+    after_help = "Prices are in dollars per million tokens. A campaign's own `price` replaces the table's price. \
+A campaign can use a model that is not in the table if the campaign gives its `price`.
 
 Examples:
   synthd models list
@@ -76,7 +76,7 @@ fn table_of(found: &[(&str, &Listed)]) -> String {
     };
     let mut text = lines(&columns, &found.iter().map(cells).collect::<Vec<_>>(), width());
     if found.iter().any(|(_, listed)| !listed.price.tiers.is_empty()) {
-        text.push_str("\n* dearer where the input is long; --json says from where on");
+        text.push_str("\n* more expensive for long inputs; --json shows the length");
     }
     text
 }

@@ -12,9 +12,9 @@ use std::process::ExitCode;
 pub(super) enum ModelsCommand {
     /// List the models whose prices are known
     List(list::ListArgs),
-    /// Say where a campaign's models are asked, with which keys and prices
+    /// Show the address, the key variable and the price of each model of a campaign
     Check(check::CheckArgs),
-    /// Say what so many tokens of a model cost
+    /// Show the cost of a number of tokens of a model
     Price(price::PriceArgs),
 }
 

@@ -13,21 +13,21 @@ use synthd_actors::model::Usage;
   synthd models price openai/gpt-4.1-mini --input 12000 --output 800
   synthd models price anthropic/claude-haiku-4-5 --input 12000 --cached 11000")]
 pub(in crate::cli) struct PriceArgs {
-    /// The model, as `models list` has it
+    /// The model's name, as `models list` shows it
     model: String,
-    /// Tokens read, those from a cache too
+    /// Tokens read, including tokens from a cache
     #[arg(long, value_name = "TOKENS", default_value_t = 0)]
     input: u64,
-    /// Of them, read from a cache
+    /// How many of the tokens read came from a cache
     #[arg(long, value_name = "TOKENS")]
     cached: Option<u64>,
-    /// Of them, written to a cache
+    /// How many of the tokens read were written to a cache
     #[arg(long, value_name = "TOKENS")]
     cache_write: Option<u64>,
-    /// Tokens written, reasoning too
+    /// Tokens written, including reasoning
     #[arg(long, value_name = "TOKENS", default_value_t = 0)]
     output: u64,
-    /// Of them, reasoning
+    /// How many of the tokens written are reasoning
     #[arg(long, value_name = "TOKENS")]
     reasoning: Option<u64>,
     #[command(flatten)]
@@ -53,9 +53,7 @@ pub(super) fn run(args: &PriceArgs) -> Result<ExitCode> {
         say_json(&json!({ "model": args.model, "usage": usage, "cost_usd": cost,
             "worst_usd": worst, "listed": listed, "table": table.name, "digest": table.digest }))?;
     } else {
-        say(&format!(
-            "${cost}, and ${worst} at the dearest rates, which is what is held before a call"
-        ));
+        say(&format!("${cost}; a call holds ${worst}, the cost at the highest rates"));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -64,9 +62,9 @@ fn unknown(model: &str, unusable: Option<&str>) -> Error {
     match unusable {
         Some(why) => {
             Error::new(Code::BadUsage, format!("the price of {model} cannot be used: {why}"))
-                .hint("a campaign may say its `price` itself")
+                .hint("give the model a `price` in the campaign")
         }
-        None => Error::new(Code::BadUsage, format!("no price of {model:?} is known"))
-            .hint("`synthd models list` shows those that are; --price-table names another table"),
+        None => Error::new(Code::BadUsage, format!("the price of {model:?} is unknown"))
+            .hint("`synthd models list` shows known prices; --price-table names another table"),
     }
 }

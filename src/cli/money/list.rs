@@ -13,11 +13,11 @@ use std::process::ExitCode;
 use synthd_actors::model::Money;
 
 #[derive(Args)]
-#[command(after_help = "A hold is shown with its state:
+#[command(after_help = "Each hold has a state:
   open     never settled: its call is still open, or was killed
-  unknown  settled in full: nobody knew what the call cost
-  over     the call cost more than its worst case; its campaign stops until the
-           hold is corrected
+  unknown  settled in full, because the cost of the call is unknown
+  over     the call cost more than its worst case; its campaign stops until
+           somebody corrects the hold
 
 Examples:
   synthd money list
@@ -27,10 +27,10 @@ pub(in crate::cli) struct ListArgs {
     /// Only holds of this campaign
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
-    /// Settled and corrected ones, too
+    /// Show settled and corrected holds too
     #[arg(long)]
     all: bool,
-    /// What was corrected or charged, by whom and why
+    /// Show corrections and charges, with who and why
     #[arg(long, conflicts_with = "all")]
     adjustments: bool,
     /// Print one JSON document

@@ -12,9 +12,9 @@ use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(super) enum MoneyCommand {
-    /// List money that counts in full because nobody knows better
+    /// List holds that count in full because their cost is unknown
     List(list::ListArgs),
-    /// Correct what a call is counted as, with a trace
+    /// Correct the recorded cost of a call
     Reconcile(reconcile::ReconcileArgs),
 }
 

@@ -15,11 +15,11 @@ use synthd_actors::ports::Clock;
 
 #[derive(Args)]
 #[command(
-    after_help = "A file has one call a line, as CSV with the header `id,cost_usd` or as JSON \
-lines with those keys. An id is a hold's, a call's, or the provider's own, as \
-`synthd money list --json` shows them. Lines of other calls are left alone. \
-Every correction is kept with who, when and why; sums and caps follow. The data \
-directory must not be in use.
+    after_help = "A file has one call on each line. It is CSV with the header `id,cost_usd`, or JSON lines with \
+these keys. An id is the id of a hold, the id of a call, or the provider's own id, as `synthd \
+money list --json` shows them. The command ignores lines of other calls. The store keeps every \
+correction with who, when and why. Sums and caps follow. No other process may use the data \
+directory.
 
 Examples:
   synthd money reconcile ep-4f1c/1/0/0@3 --cost 0.0123 --reason 'invoice of May'
@@ -29,16 +29,16 @@ pub(in crate::cli) struct ReconcileArgs {
     /// The hold's id, or its call's
     #[arg(required_unless_present = "from", conflicts_with = "from")]
     hold: Option<String>,
-    /// What the call really cost, in dollars
+    /// The true cost of the call, in dollars
     #[arg(long, value_name = "USD", required_unless_present = "from", conflicts_with = "from")]
     cost: Option<String>,
     /// A provider's own record: CSV or JSON lines
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
-    /// Why, for the trace
+    /// The reason, for the record
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Whose correction it is, for the trace [default: the user]
+    /// Who makes the correction, for the record [default: the user]
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
     /// Print one JSON document
@@ -60,7 +60,7 @@ pub(super) fn run(args: &ReconcileArgs) -> Result<ExitCode> {
             let (hold, cost, reason) = (hold.clone(), dollars(cost)?, args.reason.clone());
             reconcile(dir, Correction { hold, cost, reason }, &who, at_ms)?
         }
-        _ => return Err(Error::new(Code::BadUsage, "a hold and its cost, or --from FILE")),
+        _ => return Err(Error::new(Code::BadUsage, "give a hold and its cost, or --from FILE")),
     };
     match args.json {
         true => say_json(&done)?,
@@ -71,9 +71,9 @@ pub(super) fn run(args: &ReconcileArgs) -> Result<ExitCode> {
 
 fn dollars(text: &str) -> Result<Money> {
     text.parse().map_err(|error| {
-        Error::new(Code::BadUsage, format!("--cost {text:?} is no amount"))
+        Error::new(Code::BadUsage, format!("--cost {text:?} is not an amount"))
             .because(error)
-            .hint("dollars with at most nine decimals, such as 0.0123")
+            .hint("write dollars with at most nine decimals, such as 0.0123")
     })
 }
 
@@ -85,6 +85,6 @@ fn show(done: &Reconciled) {
     let noun = if done.corrected.len() == 1 { "hold" } else { "holds" };
     say(&format!("{} {noun} corrected", done.corrected.len()));
     if !done.unknown.is_empty() {
-        say(&format!("{} lines are of no call that is recorded here", done.unknown.len()));
+        say(&format!("{} lines belong to no call that is recorded here", done.unknown.len()));
     }
 }

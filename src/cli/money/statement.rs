@@ -10,11 +10,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Money)>> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::new(Code::Io, format!("{} cannot be read", path.display()))
             .because(error)
-            .hint("name a text file: CSV with the header `id,cost_usd`, or JSON lines")
+            .hint("name a text file of CSV with the header `id,cost_usd`, or of JSON lines")
     })?;
     parse(&text).map_err(|(line, why)| {
-        Error::new(Code::BadUsage, format!("{}:{line}: {why}", path.display()))
-            .hint("CSV with the header `id,cost_usd`, or JSON lines with those keys")
+        Error::new(Code::BadUsage, format!("{}:{line}: {why}", path.display())).hint(
+            "the file must be CSV with the header `id,cost_usd`, or JSON lines with these \
+                   keys",
+        )
     })
 }
 
@@ -28,17 +30,18 @@ fn parse(text: &str) -> Parsed<Vec<(String, Money)>> {
         let all = std::iter::once((number, first)).chain(lines);
         return all.map(|(n, line)| of_json(line).map_err(|why| (n, why))).collect();
     }
-    let columns = columns(first).ok_or((number, "no header `id,cost_usd`".to_owned()))?;
+    let columns =
+        columns(first).ok_or((number, "the header `id,cost_usd` is missing".to_owned()))?;
     lines.map(|(n, line)| of_csv(line, columns).map_err(|why| (n, why))).collect()
 }
 
 fn of_json(line: &str) -> std::result::Result<(String, Money), String> {
     let value: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
-    let id = value.get("id").and_then(Value::as_str).ok_or("no text `id`")?;
+    let id = value.get("id").and_then(Value::as_str).ok_or("the text `id` is missing")?;
     let cost = match value.get("cost_usd") {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) => number.to_string(),
-        _ => return Err("no amount `cost_usd`".to_owned()),
+        _ => return Err("the amount `cost_usd` is missing".to_owned()),
     };
     Ok((id.to_owned(), amount(&cost)?))
 }
@@ -58,7 +61,7 @@ fn of_csv(line: &str, columns: (usize, usize)) -> std::result::Result<(String, M
 
 fn amount(text: &str) -> std::result::Result<Money, String> {
     let amount = text.trim().trim_start_matches('$');
-    amount.parse().map_err(|error| format!("{text:?} is no amount: {error}"))
+    amount.parse().map_err(|error| format!("{text:?} is not an amount: {error}"))
 }
 
 /// A quoted cell may have commas and doubled quotes in it.

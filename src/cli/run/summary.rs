@@ -78,7 +78,7 @@ fn before(last: &Progress) -> String {
     let name = &last.campaign;
     match &last.dataset {
         Some(dataset) if last.new_dataset => format!(
-            "Campaign {name} was complete already. Its dataset was not there as it should be, so \
+            "Campaign {name} was complete already. Its dataset was missing or damaged, so \
              version {} was written.\n",
             dataset.version
         ),
@@ -114,7 +114,7 @@ fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
     );
     let state = match (last.state, counts.faulted) {
         (CampaignState::Complete, 1..) => {
-            format!("complete, but for {} of {} episodes", counts.faulted, counts.planned)
+            format!("complete, except {} of {} episodes", counts.faulted, counts.planned)
         }
         _ => summary.state.to_owned(),
     };
@@ -152,7 +152,8 @@ fn next_step(last: &Progress, interrupted: bool) -> String {
             near(&dataset.path)
         ),
         (None, CampaignState::Stopped) => format!(
-            "Stopped at its budget: {}\nRaise [budget] usd and run it again to go on.",
+            "Stopped at its budget: {}\nTo continue, raise [budget] usd and run the campaign \
+             again.",
             last.reason.as_deref().unwrap_or("spent")
         ),
         (None, state) => format!(

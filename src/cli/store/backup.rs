@@ -10,15 +10,15 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "The copy is consistent, checked and in one file; datasets are not part of it. An \
-engine that writes the store meanwhile is not held up.
+    after_help = "The copy is one consistent file, and the command checks it. Datasets are not part of the copy. \
+An engine may write the store at the same time and does not wait.
 
 Examples:
   synthd store backup /backups/monday.db
   synthd store backup /backups/monday.db --data-dir /data/synthd --json"
 )]
 pub(in crate::cli) struct BackupArgs {
-    /// The file to make; one that is there is refused
+    /// The file to make; an existing file is refused
     file: PathBuf,
     /// Print one JSON document
     #[arg(long)]

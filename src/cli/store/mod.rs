@@ -10,11 +10,11 @@ use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(super) enum StoreCommand {
-    /// Read the whole store through and say what is wrong or missing
+    /// Read the whole store and report damage and missing records
     Verify(verify::VerifyArgs),
     /// Copy the store into one file, also while an engine writes it
     Backup(backup::BackupArgs),
-    /// Go on from a backup, or from what is left of a damaged store
+    /// Continue from a backup, or from the rest of a damaged store
     Restore(restore::RestoreArgs),
 }
 

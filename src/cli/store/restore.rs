@@ -13,10 +13,11 @@ use synthd_actors::ports::Clock;
 
 #[derive(Args)]
 #[command(
-    after_help = "Without a file the store goes on with what is left of it. What was there is put \
-aside in the data directory; nothing is deleted. What synthd.db-mark knows to be \
-spent and the store lacks is told first: with --charge-missing it counts as \
-spent, so that no cap is passed, and `synthd money list --adjustments` shows it.
+    after_help = "Without a file, the command restores the readable rest of the store. It moves the old files to \
+a directory inside the data directory and deletes nothing. If synthd.db-mark knows of money \
+that the restored store lacks, the command first names this money. With --charge-missing, the \
+missing money counts as spent, so that no cap is passed. `synthd money list --adjustments` \
+shows this charge.
 
 Examples:
   synthd store restore /backups/monday.db
@@ -29,7 +30,7 @@ pub(in crate::cli) struct RestoreArgs {
     /// Accept what is missing, and count its money as spent
     #[arg(long)]
     charge_missing: bool,
-    /// Whose decision it is, for the trace [default: the user]
+    /// Who decides, for the record [default: the user]
     #[arg(long, value_name = "NAME")]
     who: Option<String>,
     /// Print one JSON document
@@ -63,9 +64,9 @@ fn show(report: &RestoreReport) {
             say(&format!("${} are charged", missing.money()));
         }
         None if report.compared => say("nothing is missing"),
-        None => say("there was no mark that could tell what is missing"),
+        None => say("there was no mark, so missing records are unknown"),
     }
     if let Some(aside) = &report.aside {
-        say(&format!("what was there before is in {}", aside.display()));
+        say(&format!("the old files are in {}", aside.display()));
     }
 }

@@ -10,9 +10,9 @@ use std::process::ExitCode;
 
 #[derive(Args)]
 #[command(
-    after_help = "Every page, sum and body is read, and compared with synthd.db-mark, which knows \
-how far the store had come. Nothing is changed. Exit code 1 where something is \
-wrong or missing.
+    after_help = "The command reads every page, sum and body, and compares the store with its high-water mark, \
+synthd.db-mark. The command changes nothing. If anything is wrong or missing, the exit code is \
+1.
 
 Examples:
   synthd store verify
@@ -40,9 +40,9 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
         true => Code::StoreIncomplete,
         false => Code::StoreDamaged,
     };
-    let what = format!("the store in {} is not whole", args.data.data_dir.display());
+    let what = format!("the store in {} is damaged or incomplete", args.data.data_dir.display());
     Err(Error::new(code, what)
-        .hint("`synthd store restore` goes on from a backup, or from what is left"))
+        .hint("`synthd store restore` continues from a backup, or from the rest of the store"))
 }
 
 fn show(report: &StoreReport) {
@@ -58,6 +58,6 @@ fn show(report: &StoreReport) {
         say(&format!("damaged: {}", visible_line(finding)));
     }
     if report.sound {
-        say("the store is whole");
+        say("the store is complete");
     }
 }

@@ -119,8 +119,8 @@ fn the_gateways_file_is_valid_and_shows_every_default() {
     let least = parse_gateway("least.toml", least).unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(GatewayConfig { source: least.source.clone(), ..config }, least);
     for (bad, told) in [
-        ("listen = \"0.0.0.0:80\"", "everybody who reaches this address"),
-        ("listen = \"somewhere\"", "neither an address"),
+        ("listen = \"0.0.0.0:80\"", "every program that reaches this address"),
+        ("listen = \"somewhere\"", "not an address"),
         ("listen = \"unix:\"", "listen"),
         ("listen = \"127.0.0.1:1\"\nport = 3", "unknown key `port`"),
     ] {

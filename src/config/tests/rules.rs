@@ -82,10 +82,10 @@ fn values_are_held_against_each_other() {
     .map(only_mistake)
     .into();
     assert_snapshot!(found.join("\n"), @r#"
-    8:7: a budget of nothing stops the campaign before its first call (leave `[budget]` out for no cap)
-    8:10: `dataset.splits` sum to 90, not 100 (shares are in percent; one left out counts as 0)
+    8:7: a budget of zero stops the campaign before its first call (leave `[budget]` out to have no limit)
+    8:10: `dataset.splits` sum to 90, not 100 (shares are in percent; a missing split counts as 0)
     9:11: `license` and `licence` are the same setting (keep one of them)
-    9:17: `output_killed` (32KiB) is less than `output_kept` (64KiB) (keep at most what a command may write)
+    9:17: `output_killed` (32KiB) is less than `output_kept` (64KiB) (lower `output_kept`, or raise `output_killed`)
     8:10: "weighted" needs weights, but no model has one (add for example `weight = 3` to every model)
     6:8: "weighted" needs a `weight` on every model (add for example `weight = 3`)
     8:8: model "scripted/oracle" is listed twice (use `weight` to make a model more frequent)
@@ -102,7 +102,7 @@ fn tasks_that_exclude_themselves_are_refused() {
     let found =
         [text("\"**\""), text("\"a\", \"b\", \"a\"")].map(|text| brief(&errors(&text)).join("\n"));
     assert_snapshot!(found.join("\n"), @r#"
-    5:12: "**" excludes what `templates` asks for (remove it from one of the two lists)
+    5:12: "**" is in `templates` and in `exclude` (remove it from one of the two lists)
     5:22: `tasks.exclude`: given twice (keep one of them)
     "#);
 }
@@ -229,9 +229,9 @@ dirs = ["a", "a"]
 "#;
     let errors = parse_daemon("daemon.toml", text).expect_err("refused");
     assert_snapshot!(brief(&errors).join("\n"), @r#"
-    3:12: `daemon.data_dir`: `~` is not expanded in files (write the whole path, or one relative to the working directory)
+    3:12: `daemon.data_dir`: `~` is not expanded in files (write the whole path, or a path relative to the working directory)
     4:10: `daemon.socket`: an empty string
-    7:8: `pool.warm` (5) is more than `daemon.max_episodes` (4) (keep at most one sandbox per episode ready)
+    7:8: `pool.warm` (5) is more than `daemon.max_episodes` (4) (lower `pool.warm` to at most one sandbox per episode)
     8:1: unknown key `parallel` in `[pool]` (known here: max_age, max_idle, parallel_creation, warm)
     10:9: `log.level`: unknown level "inof" (did you mean `info`?)
     11:10: `log.format`: unknown value "jsno" (did you mean `json`? (known: auto, human, json))

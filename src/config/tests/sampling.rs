@@ -101,12 +101,15 @@ fn programs_say_themselves_how_they_ask() {
     let agent = "[agents.mine]\ncommand = \"mine\"\n[scaffolds]\nnames = [\"external/mine\"]";
     let keys = format!("temperature = 0.5\n{agent}");
     let found = brief(&errors(&model("openai/gpt", &keys)));
-    assert!(found[0].contains("`temperature` (leave it out: the programs"), "{found:?}");
+    assert!(
+        found[0].contains("`temperature` is used for no model here (leave it out: the programs"),
+        "{found:?}"
+    );
     let both = keys.replace("[\"external", "[\"minimal\", \"external");
     campaign(&model("openai/gpt", &both));
     let gateway = "[[models]]\nname = \"vllm/m\"\nseed = 1\n";
     let errors = parse_gateway("gateway.toml", gateway).unwrap_err().render();
-    assert!(errors.contains("clients say themselves"), "{errors}");
+    assert!(errors.contains("each client sets it"), "{errors}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ const IMAGES: [&str; 3] = ["image_url", "image", "input_image"];
 /// says whether the price of a cache's write is known.
 pub(super) fn unbounded(asked: &Asked, cap: u64, writes_priced: bool) -> Option<Refusal> {
     if let Some(path) = &asked.repeated {
-        let why = "this key stands twice, and a provider may read the other one: leave one out";
+        let why = "this key occurs twice, and a provider may read either of them: leave one out";
         return Some(refusal(path, why));
     }
     let strange = shape(asked.family).check(&asked.json, Limits { cap, writes_priced }).err()?;
@@ -39,7 +39,7 @@ fn shape(family: Family) -> &'static Shape {
 
 fn refusal(path: &Path, why: &str) -> Refusal {
     let what = format!(
-        "no worst case is known for this call: `{path}`: {why}. Leave it out, or ask a model \
+        "the worst case of this call is unknown: `{path}`: {why}. Leave it out, or ask a model \
          without a price"
     );
     Refusal { param: Some(path.to_string()), ..Refusal::bad(what) }

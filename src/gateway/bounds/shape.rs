@@ -156,7 +156,7 @@ impl Shape {
             Self::Free => "anything",
             Self::Text => "a text",
             Self::SomeText => "a text that is not empty",
-            Self::Words(_) => "one of the words that are known here",
+            Self::Words(_) => "one of the known words",
             Self::Image => "an image in the body, as a `data:` URL",
             Self::Number => "a number",
             Self::Count | Self::Budget => "a whole number",
@@ -166,7 +166,7 @@ impl Shape {
             Self::List(_) => "a list",
             Self::Object(_) | Self::Cache => "an object",
             Self::Kinds(_) | Self::KindsOrFirst(_) => "an object with a `type`",
-            Self::Either(_) => "of a type that is known here",
+            Self::Either(_) => "of a known type",
         }
     }
 }
@@ -200,7 +200,10 @@ fn keys_but(
 ) -> Checked {
     for key in keys.iter().filter(|key| key.required) {
         if object.get(key.name).is_none_or(Value::is_null) {
-            let missing = Strange::new("it is missing, and may stand where nobody here sees it");
+            let missing = Strange::new(
+                "it is missing, and the provider may take it from another \
+                                        place",
+            );
             return Err(missing.below_key(key.name));
         }
     }
@@ -241,8 +244,8 @@ fn tagged(
 fn no_kind(kinds: &[Kind], said: Option<&Value>) -> Strange {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
     let said = match said.and_then(Value::as_str) {
-        Some(said) => format!("what {said:.40?} costs is not known"),
-        None => "what has no `type` may cost anything".to_owned(),
+        Some(said) => format!("the price of {said:.40?} is unknown"),
+        None => "the price of an object without a `type` is unknown".to_owned(),
     };
     Strange::new(format!("{said}; known are {}", names.join(", ")))
 }
@@ -252,14 +255,14 @@ fn word(words: &[&str], said: &str) -> Checked {
         return Ok(());
     }
     let known = words.join(", ");
-    Err(Strange::new(format!("what {said:.40?} costs is not known; known are {known}")))
+    Err(Strange::new(format!("the price of {said:.40?} is unknown; known are {known}")))
 }
 
 fn budget(value: &Value, cap: u64) -> Checked {
     match value.as_u64() {
         Some(tokens) if tokens <= cap => Ok(()),
         Some(tokens) => Err(Strange::new(format!(
-            "{tokens} tokens are more than the cap of the output, {cap}: lower it, or raise the cap"
+            "{tokens} tokens are more than the output limit, {cap}: lower it, or raise the limit"
         ))),
         None => Err(Strange::new("it must be a whole number")),
     }
@@ -273,7 +276,7 @@ fn image(url: &str) -> Checked {
     match picture {
         Some((format, _)) if PICTURES.contains(&format) => Ok(()),
         _ => Err(Strange::new(
-            "the size of what stands elsewhere is not known: send an image in the body, as \
+            "the size of content outside the body is unknown: send an image in the body, as \
              `data:image/png;base64,...` (or jpeg, gif, webp)",
         )),
     }

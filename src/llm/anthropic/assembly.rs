@@ -102,10 +102,10 @@ impl Assembly {
 
     fn begin(&mut self, index: u64, block: &Value) -> Result<(), CallFault> {
         let Value::Object(json) = block else {
-            return Err(malformed("a block of its answer is no object"));
+            return Err(malformed("a block of its answer is not an object"));
         };
         if self.blocks.len() >= MOST_BLOCKS {
-            return Err(malformed("its answer has more blocks than anybody would say"));
+            return Err(malformed("its answer has too many blocks"));
         }
         self.blocks.insert(index, Block { json: json.clone(), input: String::new() });
         Ok(())

@@ -71,7 +71,7 @@ impl Assemble for Assembly {
         let finish = self.finish.take().ok_or_else(unended)?;
         let message = self.message(finish == "STOP");
         if message.tool_calls.len() > MOST_CALLS {
-            return Err(malformed("its answer has more calls than anybody would make"));
+            return Err(malformed("its answer has too many calls"));
         }
         let finish = match finish.as_str() {
             "MAX_TOKENS" => FinishReason::Length,
@@ -102,7 +102,7 @@ impl Assembly {
             self.parts.extend(parts);
         }
         if self.parts.len() > MOST_PARTS {
-            return Err(malformed("its answer has more parts than anybody would say"));
+            return Err(malformed("its answer has too many parts"));
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Assembly {
     /// Calls have no ids of their own here.
     fn call(&mut self, function: &Value) -> Result<(), CallFault> {
         if self.calls.len() >= MOST_CALLS {
-            return Err(malformed("its answer has more calls than anybody would make"));
+            return Err(malformed("its answer has too many calls"));
         }
         let arguments = match &function["arguments"] {
             Value::Null => "{}".to_owned(),

@@ -155,7 +155,7 @@ impl Assembly {
             self.take_call(call);
         }
         if self.calls.len() > MOST_CALLS {
-            return Err(malformed("it calls more tools than anybody would"));
+            return Err(malformed("it calls too many tools"));
         }
         Ok(())
     }

@@ -84,7 +84,7 @@ impl Assemble for Assembly {
 impl Assembly {
     fn add(&mut self, item: Value) -> Result<(), CallFault> {
         if self.items.len() >= MOST_ITEMS {
-            return Err(malformed("its answer has more items than anybody would say"));
+            return Err(malformed("its answer has too many items"));
         }
         self.items.push(item);
         Ok(())

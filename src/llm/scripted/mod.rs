@@ -38,8 +38,8 @@ impl ChatModel for ScriptedModel {
             return Ok(echo(request));
         }
         let Some(stage) = &context.stage else {
-            let why = "a scripted model plays a task of a campaign, and there is none here; \
-                       scripted/echo needs none";
+            let why = "a scripted model needs a task of a campaign, and there is no task here; \
+                       scripted/echo needs no task";
             return Err(CallFault::free(FaultKind::ModelPermanent, why));
         };
         let script = Script::new(self.behaviour, &stage.task, &context.episode);

@@ -88,7 +88,7 @@ fn network(address: &EngineAddress) -> Result<Docker, Fault> {
     let known = ["tcp://", "http://", "https://"].iter().any(|scheme| host.starts_with(scheme));
     if !known {
         return Err(refused(format!(
-            "{host:?} is no address of an engine (unix://, tcp://, https:// or ssh://)"
+            "{host:?} is not the address of an engine (unix://, tcp://, https:// or ssh://)"
         )));
     }
     let connected = match tls {
@@ -125,7 +125,10 @@ mod tests {
             Reach::new(&address).await.map(|reach| reach.local).map_err(|fault| fault.message)
         };
         assert!(
-            reach("ftp://somewhere", None).await.unwrap_err().contains("no address of an engine")
+            reach("ftp://somewhere", None)
+                .await
+                .unwrap_err()
+                .contains("not the address of an engine")
         );
         assert!(
             reach("https://somewhere:2376", None).await.unwrap_err().contains("DOCKER_TLS_VERIFY")

@@ -115,8 +115,8 @@ impl Connected {
         let Some(digest) = &spec.digest else { return self.look_up(&spec.image).await };
         self.look_up(digest).await.map_err(|fault| match fault.kind {
             FaultKind::SandboxRefused => refused(format!(
-                "image {} was {digest} when this campaign began, and the engine has that no more: \
-                 bring it back, or give the campaign another name",
+                "image {} was {digest} when this campaign began, but the engine no longer has \
+                 it: load it again, or give the campaign another name",
                 spec.image
             )),
             _ => fault,
@@ -150,7 +150,7 @@ impl Connected {
         match there.filter(|there| *there > 0 && *there < wanted) {
             None => Ok(()),
             Some(there) => Err(refused(format!(
-                "a sandbox of {} MiB with its work areas, on an engine that has {} MiB",
+                "a sandbox needs {} MiB with its work areas, but the engine's host has {} MiB",
                 wanted >> 20,
                 there >> 20
             ))),
@@ -240,7 +240,7 @@ fn check_version(version: &SystemVersion) -> Result<(), Fault> {
     }
     let (major, minor) = LEAST_API;
     Err(refused(format!(
-        "the container engine speaks version {text:?} of its interface, and {major}.{minor} is the \
-         least (Docker 20.10, Podman 4)"
+        "the container engine speaks version {text:?} of its interface, but synthd needs at \
+         least {major}.{minor} (Docker 20.10, Podman 4)"
     )))
 }

@@ -15,14 +15,14 @@ pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts 
     let version = cgroup_version(info);
     let by = format!("cgroup v{version}");
     let filter = if option("seccomp") {
-        Ok("a system-call filter, ours or the engine's".to_owned())
+        Ok("a system-call filter, synthd's or the engine's".to_owned())
     } else {
         Err("the engine was built or started without seccomp".to_owned())
     };
     let disk = if caps_inodes {
         Ok("tmpfs size and inode caps; the image is read-only".to_owned())
     } else {
-        Err("the engine caps the size of a tmpfs, but not its inodes".to_owned())
+        Err("the engine limits the size of a tmpfs, but not its inodes".to_owned())
     };
     let enforced = BTreeMap::from([
         (Enforcement::Namespaces, Ok(format!("{users}mount, pid, net, ipc, uts, cgroup"))),
@@ -90,7 +90,7 @@ fn quota(info: &SystemInfo) -> Result<String, String> {
     match (driver, backing) {
         ("btrfs" | "zfs" | "windowsfilter", _) => Ok(driver.to_owned()),
         ("overlay2", "xfs") => Ok("overlay2 on xfs, where it is mounted with pquota".to_owned()),
-        _ => Err(format!("{driver} on {backing} has none; no sandbox writes there")),
+        _ => Err(format!("{driver} on {backing} has no limit; no sandbox writes there")),
     }
 }
 

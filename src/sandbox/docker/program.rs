@@ -179,7 +179,7 @@ pub(crate) fn own_directory(directory: &Path) -> io::Result<()> {
         };
     }
     let whose = format!(
-        "{} is not a directory of this user's alone: remove it, or name another place by TMPDIR",
+        "{} is not a private directory of this user: remove it, or name another place with TMPDIR",
         directory.display()
     );
     Err(io::Error::new(io::ErrorKind::PermissionDenied, whose))

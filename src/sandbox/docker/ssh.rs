@@ -61,8 +61,8 @@ impl Forward {
     pub(super) fn start(destination: &str) -> Result<Self, Fault> {
         let Some(parsed) = Destination::parse(destination) else {
             return Err(refused(format!(
-                "{destination:?} is no destination of ssh (user@host, with :port and /path/of/socket \
-                 where they are unusual)"
+                "{destination:?} is not a destination of ssh (user@host, with :port and \
+                 /path/of/socket if they are unusual)"
             )));
         };
         let directory = private_directory()

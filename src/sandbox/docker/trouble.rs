@@ -100,7 +100,7 @@ pub(super) fn explain(error: &Error) -> String {
     })
     .find_map(|error| error.downcast_ref::<std::io::Error>().map(std::io::Error::kind));
     let hint = match (io, error) {
-        (Some(std::io::ErrorKind::NotFound), _) => "no engine runs there: is dockerd started?",
+        (Some(std::io::ErrorKind::NotFound), _) => "no engine runs there: start dockerd",
         (Some(std::io::ErrorKind::ConnectionRefused), _) => "no engine listens there",
         (Some(std::io::ErrorKind::PermissionDenied), _) => {
             "this user may not use the engine: join the group docker, or use a rootless one"
@@ -111,13 +111,13 @@ pub(super) fn explain(error: &Error) -> String {
         (_, Error::DockerResponseServerError { message, .. })
             if message.contains("No such image") =>
         {
-            "bring it with `synthd image pull`, or make it with `synthd image build`"
+            "get it with `synthd image pull`, or make it with `synthd image build`"
         }
         (_, Error::DockerResponseServerError { message, .. }) if wants_network(message) => {
             "register the runtime with `--network=none` (`runtimeArgs` in daemon.json)"
         }
         (_, Error::DockerResponseServerError { message, .. }) if is_full(message) => {
-            "the engine's disk is full: make room, for example by `synthd image prune`"
+            "the engine's disk is full: free some space, for example with `synthd image prune`"
         }
         (_, Error::DockerResponseServerError { .. }) => return text,
         _ => return with_causes(error),

@@ -72,7 +72,7 @@ impl Body {
 
 impl Chunk {
     fn after(self, byte: u8) -> Result<Self, Unheard> {
-        let broken = Err(Unheard("its chunks are none"));
+        let broken = Err(Unheard("its chunks are malformed"));
         Ok(match (self, byte) {
             (Self::Size(size, digits), byte) if byte.is_ascii_hexdigit() => {
                 let digit = char::from(byte).to_digit(16).unwrap_or_default();

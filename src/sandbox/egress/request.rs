@@ -31,17 +31,17 @@ pub(super) fn is_for_us(head: &[u8]) -> bool {
 pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
-    let parsed = request.parse(head).map_err(|_| Unheard("this is no request of HTTP/1.1"))?;
+    let parsed = request.parse(head).map_err(|_| Unheard("this is not a request of HTTP/1.1"))?;
     let (Some(method), Some(target), true) = (request.method, request.path, parsed.is_complete())
     else {
-        return Err(Unheard("this is no whole request"));
+        return Err(Unheard("this is not a complete request"));
     };
     if method == "CONNECT" {
         let (host, port) = authority(target, None)?;
         return Ok(Request { host, port, head: None, body: Body::none() });
     }
     let Some(rest) = target.strip_prefix("http://") else {
-        return Err(Unheard("this is a proxy: it is asked by CONNECT, or for an http:// address"));
+        return Err(Unheard("this is a proxy: use CONNECT, or an http:// address"));
     };
     let body = body(request.headers)?;
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -50,8 +50,8 @@ pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
     let slash = if path.starts_with('/') { "" } else { "/" };
     let mut passed = format!("{method} {slash}{path} HTTP/1.1\r\nHost: {named}\r\n");
     for header in request.headers.iter().filter(|header| !is_ours(header.name)) {
-        let value =
-            std::str::from_utf8(header.value).map_err(|_| Unheard("a header of it is no text"))?;
+        let value = std::str::from_utf8(header.value)
+            .map_err(|_| Unheard("one of its headers is not text"))?;
         write!(passed, "{}: {value}\r\n", header.name).ok();
     }
     // One request for each connection: a second could be for somebody else.
@@ -71,11 +71,11 @@ fn body(headers: &[httparse::Header<'_>]) -> Result<Body, Unheard> {
             let digits = length.iter().all(u8::is_ascii_digit).then_some(*length);
             let length = digits.and_then(|digits| std::str::from_utf8(digits).ok());
             let length = length.and_then(|digits| digits.parse().ok());
-            length.map(Body::Length).ok_or(Unheard("its Content-Length is none"))
+            length.map(Body::Length).ok_or(Unheard("its Content-Length is malformed"))
         }
         ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body::chunked()),
         ([], [_]) => Err(Unheard("its Transfer-Encoding is not `chunked`")),
-        _ => Err(Unheard("it says how long it is in more than one way")),
+        _ => Err(Unheard("it states its length in more than one way")),
     }
 }
 
@@ -87,7 +87,7 @@ fn is_ours(name: &str) -> bool {
 }
 
 fn authority(text: &str, usual: Option<u16>) -> Result<(String, u16), Unheard> {
-    let wrong = || Unheard("the host it asks for is not of the form NAME:PORT");
+    let wrong = || Unheard("the host of the request must have the form NAME:PORT");
     let (host, port) = match (text.rsplit_once(':'), usual) {
         (Some((host, port)), _) => (host, port.parse().map_err(|_| wrong())?),
         (None, Some(port)) => (text, port),

@@ -160,9 +160,7 @@ impl NamespaceBackend {
     /// The fingerprint of the programs a sandbox would have.
     fn root(&self, spec: &SandboxSpec) -> Result<String, Fault> {
         match (spec.image.as_str(), &spec.runtime) {
-            (_, Some(name)) => {
-                Err(refuse(format!("the runtime {name} is one of container engines")))
-            }
+            (_, Some(name)) => Err(refuse(format!("the runtime {name} needs a container engine"))),
             (BASE_IMAGE, None) => Ok(self.root_fingerprint.clone()),
             (path, None) if path.starts_with('/') => fingerprint_of(Path::new(path)),
             (name, None) => {
@@ -272,7 +270,7 @@ impl SandboxBackend for NamespaceBackend {
         // Asked of the launcher that made it: one that had to be started again may find less.
         let facts = facts_of(&link.report);
         if let Some((what, why)) = facts.missing(&spec.require).into_iter().next() {
-            return Err(refuse(format!("{} is not enforced any more: {why}", what.as_str())));
+            return Err(refuse(format!("{} is no longer enforced: {why}", what.as_str())));
         }
         let by_cgroup = enforced.get("memory").is_some_and(|how| how.starts_with("cgroup"));
         let whole = by_cgroup.then(|| plan_of(spec).memory_with_areas());
@@ -340,7 +338,7 @@ fn explain(step: &str, errno: i32) -> String {
              kernel.apparmor_restrict_unprivileged_userns, or the container's seccomp profile"
         }
         ("create the namespaces", libc::ENOSPC) => "raise user.max_user_namespaces",
-        ("map the user", _) => "the process may not map users: is this a nested container?",
+        ("map the user", _) => "the process may not map users; it may run in a nested container",
         ("make mounts private", _) | ("make /proc", libc::EPERM) => {
             "the container or service around synthd restricts mounts"
         }

@@ -10,7 +10,7 @@ pub(super) fn fingerprint_of(root: &Path) -> Result<String, Fault> {
     if root.is_dir() {
         return Ok(format!("{} {}", root.display(), programs_of(root)));
     }
-    Err(refuse(format!("the root directory {} is not there", root.display())))
+    Err(refuse(format!("the root directory {} does not exist", root.display())))
 }
 
 /// Tells roots with other programs apart: the distribution and its package list.

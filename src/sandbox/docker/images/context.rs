@@ -68,7 +68,8 @@ impl Context {
             Kind::Link(fs::read_link(self.root.join(&path))?)
         } else {
             // A socket or a pipe is nobody's source.
-            tracing::debug!(path = %path.display(), "not sent: no file, directory or link");
+            tracing::debug!(path = %path.display(), "not sent: it is not a file, a directory or \
+                                                     a link");
             return Ok(());
         };
         self.entries.push(Entry { path, kind, mode: facts.permissions().mode() & 0o7777 });

@@ -72,7 +72,7 @@ fn both_ways(stream: File) -> io::Result<(File, File)> {
 /// In a container. What ends everything would elsewhere end everything of the user.
 fn stdio() -> io::Result<(File, File)> {
     if std::process::id() != 1 {
-        return Err(io::Error::other("it must be the first process of its container"));
+        return Err(io::Error::other("the guest must be the first process of its container"));
     }
     sys::take_stdio()
 }
