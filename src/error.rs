@@ -97,6 +97,11 @@ codes! {
     /// A program of the user's that was to be an agent asked no model.
     AgentBroken = "0406", exit 2;
 
+    /// A provider refused the key of one of the campaign's models.
+    KeyRejected = "0411", exit 2;
+    /// A provider counted more tokens than a call can have.
+    CountsImpossible = "0412", exit 1;
+
     NoDaemon = "0501", exit 5;
     SocketInUse = "0502", exit 2;
     ControlProtocol = "0503", exit 1;

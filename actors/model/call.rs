@@ -22,6 +22,9 @@ pub struct CallFault {
     pub retry_after: Option<Duration>,
     /// The provider was asked too often: the attempt says nothing of its health.
     pub rate_limited: bool,
+    /// The answer ended without a word and without a reason: some servers tell so that a
+    /// conversation is too long.
+    pub said_nothing: bool,
 }
 
 impl CallFault {
@@ -38,6 +41,12 @@ impl CallFault {
 
 impl From<Fault> for CallFault {
     fn from(fault: Fault) -> Self {
-        Self { fault, charge: Charge::Unknown, retry_after: None, rate_limited: false }
+        Self {
+            fault,
+            charge: Charge::Unknown,
+            retry_after: None,
+            rate_limited: false,
+            said_nothing: false,
+        }
     }
 }

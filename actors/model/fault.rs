@@ -34,6 +34,10 @@ pub enum FaultKind {
     /// The model's service will keep failing, whatever is asked of it (unknown model, bad
     /// key): the campaign waits for somebody to mend that.
     ModelPermanent,
+    /// The model's service does not take the key it is sent.
+    KeyRejected,
+    /// The model's service counted more tokens than can be: its prices cannot be applied.
+    ModelMiscounted,
     /// A recorded campaign has no answer to what was asked: nothing else will have one.
     NotRecorded,
     /// The model's service will not have this one conversation, for whatever reason.
@@ -190,7 +194,7 @@ const REPORT: &str = "run the command again: campaigns are resumable; report wha
 const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`";
 
 impl FaultKind {
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::SandboxStart,
         Self::SandboxRefused,
         Self::EngineDown,
@@ -202,6 +206,8 @@ impl FaultKind {
         Self::ModelTransient,
         Self::OutOfTime,
         Self::ModelPermanent,
+        Self::KeyRejected,
+        Self::ModelMiscounted,
         Self::ModelRejected,
         Self::NotRecorded,
         Self::ContextFull,
@@ -280,6 +286,18 @@ impl FaultKind {
                 "SYN-0801",
                 "a model of the campaign cannot be asked",
                 "set its key in the environment, or mend `[[models]]` and `[providers]`",
+            ),
+            Self::KeyRejected => row(Operator, R::PauseCampaign).passes().tells(
+                "SYN-0411",
+                "a provider does not take the key it was sent",
+                "set the variable that the message names to a valid key, then run the command \
+                 again: it resumes",
+            ),
+            Self::ModelMiscounted => row(Provider, R::PauseCampaign).passes().tells(
+                "SYN-0412",
+                "a provider counted more tokens than a call can have",
+                "`synthd call list --failed` names the call, which is recorded at its whole hold; \
+                 correct `context`, or ask the model elsewhere, and run the command again",
             ),
             Self::ModelRejected => row(Provider, R::GiveUp).outage().tells(
                 "SYN-0804",
@@ -386,6 +404,8 @@ impl FaultKind {
             Self::TaskSetup => "task_setup",
             Self::ModelTransient => "model_transient",
             Self::ModelPermanent => "model_permanent",
+            Self::KeyRejected => "key_rejected",
+            Self::ModelMiscounted => "model_miscounted",
             Self::NotRecorded => "not_recorded",
             Self::ModelRejected => "model_rejected",
             Self::Store => "store",

@@ -12,6 +12,12 @@ pub fn day_of(at_ms: i64) -> i64 {
     at_ms.div_euclid(DAY_MS)
 }
 
+/// The day whose cap stands today. A hold of a later day was recorded before the clock was set back:
+/// then the cap of tomorrow stands already, and what was spent today counts for it.
+pub fn day_that_counts(today: i64, newest: Option<i64>) -> i64 {
+    newest.map_or(today, |newest| newest.clamp(today, today.saturating_add(1)))
+}
+
 /// What may be spent; no cap where none is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -52,7 +58,8 @@ impl fmt::Display for Overrun {
 pub struct Spending {
     pub total: Money,
     pub models: BTreeMap<String, Money>,
-    /// On the day of that number.
+    /// Since the beginning of today, with what a clock that was ahead recorded later; and the day
+    /// for whose cap it counts.
     pub day: (i64, Money),
     /// Of episodes that have not ended.
     pub episodes: BTreeMap<EpisodeId, Money>,

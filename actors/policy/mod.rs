@@ -7,6 +7,7 @@ mod estimate;
 mod intensity;
 mod latency;
 mod ledger;
+mod plausible;
 mod retry;
 mod samples;
 mod split;
@@ -21,6 +22,7 @@ pub use estimate::{Estimate, episode as episode_estimate, likely_length, reserve
 pub use intensity::Intensity;
 pub use latency::{Latency, Rank};
 pub use ledger::{CapStats, Ledger, Purpose, Refusal, Scope};
+pub use plausible::{Expected, is_plausible};
 pub use retry::{Decision, Retry, backoff};
 pub use samples::{Tally, more_samples, pass_rate, wilson};
 pub use split::split_of;

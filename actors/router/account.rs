@@ -49,28 +49,55 @@ impl Account {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets money aside, waiting while other calls in flight may leave room.
-    pub(super) async fn hold(
+    /// Sets money aside, if that needs no waiting and nobody else waits. Whether it did.
+    pub(super) fn try_hold(
         &self,
         id: &str,
         purpose: &Purpose,
         amount: Money,
-    ) -> Result<(), Fault> {
+    ) -> Result<bool, Fault> {
+        let Ok(_first) = self.line.try_lock() else { return Ok(false) };
+        self.stopped()?;
+        let held = self.ledger().hold(id, purpose, amount);
+        match held {
+            Ok(()) => Ok(true),
+            Err(Refusal::NotNow(_)) => Ok(false),
+            Err(Refusal::Exhausted { scope, cap, spent }) => {
+                Err(exhausted(scope, purpose, amount, cap, spent))
+            }
+        }
+    }
+
+    /// After a call that cost more than its worst case nothing is asked.
+    fn stopped(&self) -> Result<(), Fault> {
+        match self.overrun.get() {
+            Some(what) => Err(Fault::new(FaultKind::CallOverrun, what.as_str())),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets money aside, waiting while other calls in flight may leave room. `timed` says what for
+    /// and at which time; the time at which it was granted is returned.
+    pub(super) async fn hold(
+        &self,
+        id: &str,
+        timed: &(dyn Fn() -> (Purpose, i64) + Send + Sync),
+        amount: Money,
+    ) -> Result<i64, Fault> {
         loop {
             let first = self.line.lock().await;
             let freed = loop {
-                if let Some(what) = self.overrun.get() {
-                    return Err(Fault::new(FaultKind::CallOverrun, what.as_str()));
-                }
+                self.stopped()?;
                 let freed = self.freed.notified();
-                let held = self.ledger().hold(id, purpose, amount);
+                let (purpose, at_ms) = timed();
+                let held = self.ledger().hold(id, &purpose, amount);
                 match held {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => return Ok(at_ms),
                     Err(Refusal::NotNow(Scope::Campaign | Scope::Day)) => freed.await,
                     // Others have nothing to do with that cap: they are let by.
                     Err(Refusal::NotNow(Scope::Model | Scope::Episode)) => break freed,
                     Err(Refusal::Exhausted { scope, cap, spent }) => {
-                        return Err(exhausted(scope, purpose, amount, cap, spent));
+                        return Err(exhausted(scope, &purpose, amount, cap, spent));
                     }
                 }
             };
@@ -144,6 +171,7 @@ mod tests {
     use super::*;
     use crate::model::EpisodeId;
     use crate::supervisor::spawn;
+    use std::sync::atomic::{AtomicI64, Ordering};
     use std::time::Duration;
 
     fn dollars(amount: u64) -> Money {
@@ -155,21 +183,26 @@ mod tests {
         Account::open(Vec::new(), &Lanes::default(), caps, Spending::default())
     }
 
-    fn purpose() -> Purpose {
-        Purpose { model: "m".to_owned(), episode: EpisodeId("e".to_owned()), day: 0 }
+    fn timed() -> (Purpose, i64) {
+        of("e")
+    }
+
+    fn of(episode: &str) -> (Purpose, i64) {
+        let episode = EpisodeId(episode.to_owned());
+        (Purpose { model: "m".to_owned(), episode, day: 0 }, 0)
     }
 
     /// Small ones that would fit do not pass by a large one that waits.
     #[tokio::test(start_paused = true)]
     async fn money_is_had_in_the_order_it_was_wanted() {
         let account = Arc::new(account(Some(dollars(10))));
-        account.hold("first", &purpose(), dollars(6)).await.unwrap();
+        account.hold("first", &timed, dollars(6)).await.unwrap();
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiting = Vec::new();
         for (id, amount) in [("large", 8), ("small", 1), ("smaller", 1)] {
             let (account, order) = (account.clone(), order.clone());
             waiting.push(spawn("holder", async move {
-                account.hold(id, &purpose(), dollars(amount)).await.unwrap();
+                account.hold(id, &timed, dollars(amount)).await.unwrap();
                 order.lock().unwrap().push(id);
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 account.settle(id, Money::ZERO);
@@ -191,30 +224,57 @@ mod tests {
     async fn who_waits_for_his_own_cap_lets_others_by() {
         let caps = Caps { episode: Some(dollars(10)), ..Caps::default() };
         let account = Account::open(Vec::new(), &Lanes::default(), caps, Spending::default());
-        let of = |episode: &str| Purpose { episode: EpisodeId(episode.to_owned()), ..purpose() };
-        account.hold("first", &of("a"), dollars(8)).await.unwrap();
+        account.hold("first", &|| of("a"), dollars(8)).await.unwrap();
         let account = Arc::new(account);
-        let (waits, own) = (account.clone(), of("a"));
-        let waiting = spawn("holder", async move { waits.hold("second", &own, dollars(5)).await });
+        let waits = account.clone();
+        let waiting =
+            spawn("holder", async move { waits.hold("second", &|| of("a"), dollars(5)).await });
         tokio::time::sleep(Duration::from_millis(1)).await;
         let patience = Duration::from_secs(1);
-        let other = of("b");
-        let by = tokio::time::timeout(patience, account.hold("other", &other, dollars(5)));
+        let by = tokio::time::timeout(patience, account.hold("other", &|| of("b"), dollars(5)));
         by.await.unwrap().unwrap();
         account.settle("first", Money::ZERO);
         waiting.await.unwrap().unwrap();
+    }
+
+    /// Money that is granted after midnight is the new day's.
+    #[tokio::test(start_paused = true)]
+    async fn the_day_of_money_is_the_day_it_was_granted() {
+        let caps = Caps { day: Some(dollars(10)), ..Caps::default() };
+        let account =
+            Arc::new(Account::open(Vec::new(), &Lanes::default(), caps, Spending::default()));
+        let day = Arc::new(AtomicI64::new(0));
+        let timed = |day: &Arc<AtomicI64>| {
+            let day = day.clone();
+            move || {
+                let day = day.load(Ordering::SeqCst);
+                (Purpose { day, ..of("e").0 }, day)
+            }
+        };
+        account.hold("first", &timed(&day), dollars(6)).await.unwrap();
+        let (waits, later) = (account.clone(), timed(&day));
+        let waiting =
+            spawn("holder", async move { waits.hold("second", &later, dollars(8)).await });
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        day.store(1, Ordering::SeqCst);
+        account.settle("first", dollars(6));
+        assert_eq!(waiting.await.unwrap().unwrap(), 1);
+        let today = timed(&day);
+        let told = account.hold("third", &today, dollars(3));
+        let told = tokio::time::timeout(Duration::from_secs(1), told).await;
+        assert!(told.is_err(), "it waits for the eight dollars of its own day");
     }
 
     /// One who leaves the line holds up nobody.
     #[tokio::test(start_paused = true)]
     async fn who_leaves_the_line_is_not_waited_for() {
         let account = Arc::new(account(Some(dollars(10))));
-        account.hold("first", &purpose(), dollars(6)).await.unwrap();
+        account.hold("first", &timed, dollars(6)).await.unwrap();
         let patience = Duration::from_secs(1);
-        tokio::time::timeout(patience, account.hold("large", &purpose(), dollars(8)))
+        tokio::time::timeout(patience, account.hold("large", &timed, dollars(8)))
             .await
             .unwrap_err();
-        tokio::time::timeout(patience, account.hold("small", &purpose(), dollars(4)))
+        tokio::time::timeout(patience, account.hold("small", &timed, dollars(4)))
             .await
             .unwrap()
             .unwrap();
@@ -223,10 +283,10 @@ mod tests {
     #[tokio::test]
     async fn after_a_call_that_cost_more_than_its_worst_case_nothing_is_asked() {
         let account = account(None);
-        account.hold("a", &purpose(), dollars(1)).await.unwrap();
-        account.hold("b", &purpose(), dollars(1)).await.unwrap();
+        account.hold("a", &timed, dollars(1)).await.unwrap();
+        account.hold("b", &timed, dollars(1)).await.unwrap();
         account.settle("a", dollars(2));
-        let told = account.hold("c", &purpose(), dollars(1)).await.unwrap_err();
+        let told = account.hold("c", &timed, dollars(1)).await.unwrap_err();
         assert_eq!(told.kind, FaultKind::CallOverrun);
         assert!(told.message.contains("more than its worst case"), "{told}");
         account.settle("b", dollars(1));

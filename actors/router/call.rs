@@ -174,6 +174,7 @@ impl Errand<'_> {
         // One that nobody waits for any more never leaves.
         let leaves = !self.unwanted.is_cancelled();
         let (reply, took) = self.complete(ticket.model(), context, limit).await;
+        let reply = ticket.believed(reply);
         let cost = if leaves { ticket.cost_of(&reply) } else { Money::ZERO };
         ticket.settle(cost, &reply, context.witness.take()).await?;
         Ok(Attempted { reply, cost, took, left })

@@ -2,6 +2,8 @@
 
 mod account;
 mod actor;
+#[cfg(test)]
+mod admission_tests;
 mod call;
 mod lane;
 mod messages;

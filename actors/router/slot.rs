@@ -186,9 +186,10 @@ impl ModelSlot {
             Ok(_) => self.latency_of().measured(took),
             Err(failure) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                use FaultKind::{ModelPermanent, ModelTransient, OutOfTime};
+                use FaultKind::{KeyRejected, ModelPermanent, ModelTransient, OutOfTime};
                 // The others are no fault of the model's.
-                if [ModelPermanent, ModelTransient, OutOfTime].contains(&failure.fault.kind) {
+                let own = [KeyRejected, ModelPermanent, ModelTransient, OutOfTime];
+                if own.contains(&failure.fault.kind) {
                     self.latency_of().failed(took);
                 }
             }

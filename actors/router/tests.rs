@@ -80,7 +80,7 @@ impl ChatModel for Till {
                 self.charge(request, percent);
                 std::future::pending().await
             }
-            Service::Refuse => Err(CallFault::free(FaultKind::ModelTransient, "status 503")),
+            Service::Refuse => Err(CallFault::free(FaultKind::ModelTransient, "not reached")),
             Service::TooOften => {
                 let told = CallFault::free(FaultKind::ModelTransient, "status 429");
                 Err(CallFault { rate_limited: true, ..told })

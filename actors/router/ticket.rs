@@ -1,9 +1,10 @@
 //! What one try of a call needs before it may leave, and what becomes of it afterwards.
 //!
 //! ```text
-//!  place ─► limit ─► hold (durable) ─► leaves ─► settled, with the record of the exchange
-//!                       │                 └─ dropped: counts in full, as in the journal
-//!                       └─ refused: it never leaves
+//!  place ─► limit ─► money? ─► hold (durable) ─► leaves ─► settled, with the record of the exchange
+//!             ▲         │ not now                  └─ dropped: counts in full, as in the journal
+//!             │         ▼
+//!             └── waits for money, with no place and no probe taken
 //! ```
 
 use super::account::Account;
@@ -15,13 +16,16 @@ use crate::model::{
     CallFault, CallPlace, CallRecord, Charge, ChatReply, Entry, Exchange, Fault, FaultKind, Money,
     Usage, day_of,
 };
-use crate::policy::{Purpose, reserved};
+use crate::policy::{Expected, Purpose, is_plausible, reserved};
 use crate::ports::{ChatModel, Clock};
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// What a server of one's own reads where nobody says how much.
+const SMALL_CONTEXT: u64 = 4_096;
 
 /// Where tickets are had from.
 #[derive(Clone)]
@@ -46,6 +50,8 @@ pub struct Ticket {
     office: Office,
     slot: Arc<ModelSlot>,
     place: CallPlace,
+    /// The most that it may use.
+    worst: Usage,
     /// None where the model costs nothing.
     held: Option<Held>,
     at_ms: i64,
@@ -60,7 +66,7 @@ pub struct Ticket {
 
 impl Office {
     /// Waits for a key that may be used and for the money, but no longer than somebody wants
-    /// the answer.
+    /// the answer. A call that waits for money has no place at the provider and is no probe.
     pub(super) async fn ticket(
         &self,
         account: &Arc<Account>,
@@ -69,13 +75,12 @@ impl Office {
         unwanted: &CancellationToken,
     ) -> Result<Ticket, Fault> {
         let Wish { place, why, worst, asked } = wish;
-        let stands_ready = || account.stands_ready(slot, asked);
-        let pass = slot.pass(&place.episode, reserved(worst), &stands_ready);
-        let pass = while_wanted(unwanted, pass).await??;
-        slot.calls.fetch_add(1, Ordering::Relaxed);
-        let held = match slot.config.price.is_free() {
-            true => None,
-            false => match self.hold(account, slot, &place, worst, unwanted).await {
+        let admission =
+            Admission { clock: &*self.clock, account, slot, place: &place, worst, asked, unwanted };
+        let (pass, granted) = admission.admitted().await?;
+        let held = match granted {
+            None => None,
+            Some(granted) => match self.write(slot, &place, granted).await {
                 Ok(held) => Some(held),
                 Err(fault) => {
                     pass.unused();
@@ -83,38 +88,29 @@ impl Office {
                 }
             },
         };
+        slot.calls.fetch_add(1, Ordering::Relaxed);
         let (office, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
         let (left, why) = (Instant::now(), why.to_owned());
         let (way, pass) = (pass.way().clone(), Some(pass));
         let waiting = Some(slot.unanswered.leaves());
-        Ok(Ticket { office, slot, place, held, at_ms, left, waiting, pass, way, why })
+        Ok(Ticket { office, slot, place, worst, held, at_ms, left, waiting, pass, way, why })
     }
 
-    /// The worst case set aside, in memory and durably, before the request may leave.
-    async fn hold(
+    /// What is set aside in memory, made durable before the request may leave.
+    async fn write(
         &self,
-        account: &Arc<Account>,
         slot: &ModelSlot,
         place: &CallPlace,
-        worst: Usage,
-        unwanted: &CancellationToken,
+        granted: Granted,
     ) -> Result<Held, Fault> {
-        let (id, amount) = (place.id(), slot.config.price.worst(worst));
-        let at_ms = self.clock.now_ms();
-        let purpose = Purpose {
-            model: slot.config.name.clone(),
-            episode: place.episode.clone(),
-            day: day_of(at_ms),
-        };
-        while_wanted(unwanted, account.hold(&id, &purpose, amount)).await??;
-        let held = Held { account: account.clone(), id, amount };
+        let Granted { held, at_ms } = granted;
         let entry = Entry::Held {
             id: held.id.clone(),
             campaign: place.campaign.clone(),
             episode: place.episode.clone(),
             attempt: place.attempt,
-            amount,
-            model: purpose.model,
+            amount: held.amount,
+            model: slot.config.name.clone(),
             at_ms,
         };
         // Not cut short: the store must not keep a hold of which nobody knows.
@@ -124,6 +120,84 @@ impl Office {
             return Err(fault);
         }
         Ok(held)
+    }
+}
+
+/// What one call needs: a key that may be used, and money.
+struct Admission<'a> {
+    clock: &'a dyn Clock,
+    account: &'a Arc<Account>,
+    slot: &'a ModelSlot,
+    place: &'a CallPlace,
+    worst: Usage,
+    asked: &'a [String],
+    unwanted: &'a CancellationToken,
+}
+
+/// Money that is set aside, and when it was: that decides of which day it is.
+struct Granted {
+    held: Held,
+    at_ms: i64,
+}
+
+impl Admission<'_> {
+    /// Both, or neither. Whoever waits for money gives the key back first: he keeps nobody else
+    /// from leaving, nor from probing the provider.
+    async fn admitted(&self) -> Result<(Pass, Option<Granted>), Fault> {
+        let pass = self.pass().await?;
+        if self.slot.config.price.is_free() {
+            return Ok((pass, None));
+        }
+        let not_now = match self.grant() {
+            Ok(Some(granted)) => return Ok((pass, Some(granted))),
+            other => other,
+        };
+        pass.unused();
+        not_now?;
+        let granted = self.wait().await?;
+        match self.pass().await {
+            Ok(pass) => Ok((pass, Some(granted))),
+            Err(fault) => {
+                granted.held.settle(Money::ZERO);
+                Err(fault)
+            }
+        }
+    }
+
+    async fn pass(&self) -> Result<Pass, Fault> {
+        let stands_ready = || self.account.stands_ready(self.slot, self.asked);
+        let tokens = reserved(self.worst);
+        let pass = self.slot.pass(&self.place.episode, tokens, &stands_ready);
+        while_wanted(self.unwanted, pass).await?
+    }
+
+    /// At once, or none where others must settle before.
+    fn grant(&self) -> Result<Option<Granted>, Fault> {
+        let (purpose, at_ms) = self.purpose();
+        let now = self.account.try_hold(&self.place.id(), &purpose, self.amount())?;
+        Ok(now.then(|| self.granted(at_ms)))
+    }
+
+    async fn wait(&self) -> Result<Granted, Fault> {
+        let (id, timed) = (self.place.id(), || self.purpose());
+        let hold = self.account.hold(&id, &timed, self.amount());
+        Ok(self.granted(while_wanted(self.unwanted, hold).await??))
+    }
+
+    /// What the money is for, and at which time.
+    fn purpose(&self) -> (Purpose, i64) {
+        let at_ms = self.clock.now_ms();
+        let (model, episode) = (self.slot.config.name.clone(), self.place.episode.clone());
+        (Purpose { model, episode, day: day_of(at_ms) }, at_ms)
+    }
+
+    fn amount(&self) -> Money {
+        self.slot.config.price.worst(self.worst)
+    }
+
+    fn granted(&self, at_ms: i64) -> Granted {
+        let (account, id) = (self.account.clone(), self.place.id());
+        Granted { held: Held { account, id, amount: self.amount() }, at_ms }
     }
 }
 
@@ -141,6 +215,50 @@ impl Ticket {
     /// Which of the model's keys it is.
     pub fn key(&self) -> usize {
         self.slot.number_of(&self.way)
+    }
+
+    /// A reply whose counts can be true; else a fault of the provider's, which costs the whole hold.
+    pub fn believed(&self, reply: Result<ChatReply, CallFault>) -> Result<ChatReply, CallFault> {
+        let reply = reply.map_err(|failure| self.understood(failure))?;
+        let (usage, config) = (reply.usage, &self.slot.config);
+        let (worst, context, is_free) = (self.worst, config.context, config.price.is_free());
+        if reply.uncounted || is_plausible(usage, Expected { worst, context, is_free }) {
+            return Ok(reply);
+        }
+        let what = format!(
+            "{} counted {} input and {} output tokens for a call of at most {} and {}",
+            config.name,
+            usage.input_tokens,
+            usage.output_tokens,
+            worst.input_tokens,
+            worst.output_tokens,
+        );
+        Err(CallFault::unknown(FaultKind::ModelMiscounted, what))
+    }
+
+    /// A failure with what only the router knows of it: whose key was refused, and whether an
+    /// answer without a word means that the conversation is too long.
+    fn understood(&self, mut failure: CallFault) -> CallFault {
+        let (fault, config) = (&mut failure.fault, &self.slot.config);
+        if fault.kind == FaultKind::KeyRejected {
+            let (name, provider) = (&config.name, config.provider());
+            fault.message = format!("{name}: provider {provider} at {}", fault.message);
+        }
+        if failure.said_nothing && self.may_be_full() {
+            let what = format!("{}; the conversation may be too long for it", fault.message);
+            *fault = Fault::new(FaultKind::ContextFull, what);
+        }
+        failure
+    }
+
+    /// Whether the conversation likely fills half of what the model reads. Where that is not
+    /// known, a second empty answer to a conversation of some length says so.
+    fn may_be_full(&self) -> bool {
+        let likely = reserved(Usage::of(self.worst.input_tokens, 0));
+        match self.slot.config.context {
+            Some(context) => likely >= context / 2,
+            None => self.place.retry > 0 && likely >= SMALL_CONTEXT / 2,
+        }
     }
 
     /// What the try cost. One whose end is unknown, or whose tokens nobody counted, cost all
@@ -227,10 +345,9 @@ impl From<Unkept> for Fault {
     }
 }
 
-/// Whether somebody counted, and counted what can be.
+/// Whether somebody counted.
 fn is_counted(reply: &ChatReply) -> bool {
-    const MOST: u64 = 1 << 40;
-    !reply.uncounted && reply.usage.total() < MOST
+    !reply.uncounted
 }
 
 /// Waits, but no longer than somebody wants the answer.

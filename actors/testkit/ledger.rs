@@ -1,6 +1,6 @@
 //! The money of the memory journal.
 
-use crate::model::{CampaignName, EpisodeId, Money, Overrun, Spending, day_of};
+use crate::model::{CampaignName, EpisodeId, Money, Overrun, Spending, day_of, day_that_counts};
 use std::collections::BTreeMap;
 
 #[derive(Clone, PartialEq)]
@@ -42,7 +42,10 @@ impl Ledger {
     }
 
     pub(super) fn spending(&self, campaign: &CampaignName, day: i64) -> Spending {
-        let mut spending = Spending { day: (day, Money::ZERO), ..Spending::default() };
+        let own = self.holds.values().filter(|hold| hold.campaign == *campaign);
+        let newest = own.map(|hold| day_of(hold.at_ms)).max();
+        let mut spending =
+            Spending { day: (day_that_counts(day, newest), Money::ZERO), ..Spending::default() };
         let add = |sum: &mut Money, more: Money| *sum = sum.saturating_add(more);
         for (id, hold) in self.holds.iter().filter(|(_, hold)| hold.campaign == *campaign) {
             if hold.settled > Some(hold.amount) {
@@ -53,7 +56,7 @@ impl Ledger {
             add(&mut spending.total, worth);
             add(spending.models.entry(hold.model.clone()).or_default(), worth);
             add(spending.episodes.entry(hold.episode.clone()).or_default(), worth);
-            if day_of(hold.at_ms) == day {
+            if day_of(hold.at_ms) >= day {
                 add(&mut spending.day.1, worth);
             }
         }

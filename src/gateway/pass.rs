@@ -35,7 +35,7 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
         errand.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut done = match upstream.open(body, &headers, &errand.context()).await {
         Err(fault) => refused(fault),
-        Ok(Opened::Refused { fault, .. }) if fault.fault.kind == FaultKind::ModelPermanent => {
+        Ok(Opened::Refused { fault, .. }) if is_the_gateways(&fault) => {
             // It is the gateway's key that is refused, not the client's.
             refused(fault)
         }
@@ -55,6 +55,11 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
     };
     censor.redact(&mut done.reply);
     done
+}
+
+/// A key or an account of the gateway's.
+pub(super) fn is_the_gateways(fault: &CallFault) -> bool {
+    [FaultKind::ModelPermanent, FaultKind::KeyRejected].contains(&fault.fault.kind)
 }
 
 pub(super) fn refused(fault: CallFault) -> Done {

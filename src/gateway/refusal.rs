@@ -39,7 +39,10 @@ impl Refusal {
             FaultKind::ContextFull => refusal(400, "context_length_exceeded"),
             FaultKind::ModelRejected => refusal(400, "invalid_request"),
             // A key or an account of the gateway's, which is none of the client's.
-            FaultKind::ModelPermanent | FaultKind::CallOverrun => {
+            FaultKind::ModelPermanent
+            | FaultKind::KeyRejected
+            | FaultKind::ModelMiscounted
+            | FaultKind::CallOverrun => {
                 Self { retry: Some(false), ..refusal(502, "upstream_unusable") }
             }
             FaultKind::NotRecorded => Self { retry: Some(false), ..refusal(404, "not_recorded") },

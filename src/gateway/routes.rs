@@ -4,7 +4,7 @@ use super::Gateway;
 use super::asked::Asked;
 use super::call::Call;
 use super::outlet::{Answer, Outlet};
-use super::pass::passed;
+use super::pass::{is_the_gateways, passed};
 use super::refusal::Refusal;
 use super::room::Room;
 use super::session::{Caller, NoSession, Reception, Session};
@@ -17,7 +17,7 @@ use hyper::{Method, Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{EpisodeId, FaultKind, SOONEST, Witness};
+use synthd_actors::model::{EpisodeId, SOONEST, Witness};
 use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
 use tokio::time::{Instant, timeout};
@@ -273,8 +273,7 @@ async fn count(
         Some(Err(fault)) => Err(Refusal::of_call(&fault)),
         // It is the gateway's key that is refused, not the client's.
         Some(Ok(Opened::Refused { status, fault, .. }))
-            if matches!(status.as_u16(), 401..=403)
-                && fault.fault.kind == FaultKind::ModelPermanent =>
+            if matches!(status.as_u16(), 401..=403) && is_the_gateways(&fault) =>
         {
             Err(Refusal::of_call(&fault))
         }

@@ -135,7 +135,7 @@ impl Call {
             output_cap,
         };
         let left = Instant::now();
-        let done = tokio::select! {
+        let mut done = tokio::select! {
             biased;
             done = errand.exchange(outlet) => done,
             () = self.session.ended() => cut_off(),
@@ -143,6 +143,12 @@ impl Call {
         };
         if let Some(agent) = self.session.agent() {
             agent.censor(&witness);
+        }
+        done.reply = ticket.believed(done.reply);
+        if let (Err(failure), false) = (&done.reply, matches!(done.last, Last::Pieces(_)))
+            && failure.fault.kind == FaultKind::ModelMiscounted
+        {
+            done.last = Last::Refuse(Refusal::of_call(failure));
         }
         // Before the client is: others need not wait until he has read it.
         ticket.heard(&done.reply);

@@ -23,6 +23,8 @@ const NO_CREDIT: [&str; 7] = [
     "payment_required",
     "enforced_spend_limit_reached",
 ];
+/// As hosts say that they do not know a key, whatever the status.
+const BAD_KEY: [&str; 3] = ["invalid_api_key", "api_key_invalid", "authentication_error"];
 /// As hosts say that a conversation is too long; there is no code for it that all know.
 const TOO_LONG: [&str; 12] = [
     "longer than the context length",
@@ -52,8 +54,9 @@ const FILTERED: [&str; 5] = [
 const FILTERED_WORDS: [&str; 2] = ["content exists risk", "blocked by content filtering policy"];
 /// The model's own call could not be read by its host: another answer may be.
 const GARBLED: &str = "tool_use_failed";
-/// Statuses by which a host certainly turned something away before it was worked on.
-const TURNED_AWAY: [u16; 10] = [400, 401, 402, 403, 404, 413, 422, 429, 503, 529];
+/// Statuses by which a host certainly turned something away before it was worked on. A host that
+/// is overloaded (503, 529) may say so after it has worked.
+const TURNED_AWAY: [u16; 8] = [400, 401, 402, 403, 404, 413, 422, 429];
 
 /// A refusal that is no failure: the host will not let such a thing be said.
 pub(super) fn is_filtered(status: StatusCode, said: &str) -> bool {
@@ -83,6 +86,7 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> Ca
         charge: if away { Charge::Nothing } else { Charge::Unknown },
         retry_after,
         rate_limited,
+        said_nothing: false,
     }
 }
 
@@ -102,6 +106,8 @@ fn kind_of(status: StatusCode, complaint: &Complaint) -> FaultKind {
         return FaultKind::ModelTransient;
     }
     match status.as_u16() {
+        401 => FaultKind::KeyRejected,
+        400 | 403 if complaint.is_any(&BAD_KEY) => FaultKind::KeyRejected,
         400 | 413 | 422 if complaint.is_too_long() => FaultKind::ContextFull,
         // Of this one conversation, whatever is wrong with it.
         400 | 413 | 422 => FaultKind::ModelRejected,
@@ -147,6 +153,8 @@ impl Complaint {
         let names =
             ["type", "code", "error_code", "status"].iter().filter_map(|key| text(error.get(key)?));
         let details = error.get("details").and_then(Value::as_array).into_iter().flatten();
+        let reasons = details.clone().filter_map(|detail| text(&detail["reason"]));
+        let names = names.chain(reasons);
         let delays = details.clone().filter_map(|detail| detail["retryDelay"].as_str());
         let quotas =
             details.flat_map(|detail| detail["violations"].as_array().into_iter().flatten());
@@ -197,10 +205,15 @@ pub(super) fn unended() -> CallFault {
     malformed("its answer ended without a reason")
 }
 
+/// The same of one that never began.
+pub(super) fn unbegun() -> CallFault {
+    CallFault { said_nothing: true, ..malformed("its answer ended without a word or a reason") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use FaultKind::{ContextFull, ModelPermanent, ModelRejected, ModelTransient};
+    use FaultKind::{ContextFull, KeyRejected, ModelPermanent, ModelRejected, ModelTransient};
 
     fn fault(status: u16, said: &str) -> CallFault {
         refused(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), said)
@@ -215,6 +228,7 @@ mod tests {
         let vllm = r#"{"object":"error","message":"You passed 9000 input tokens and requested 1 output tokens.","code":400}"#;
         let prompt = r#"{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 9 tokens > 8 maximum"}}"#;
         let both = r#"{"type":"error","error":{"type":"invalid_request_error","message":"input length and `max_tokens` exceed context limit: 9 + 9 > 10"}}"#;
+        let unknown_key = r#"{"error":{"code":400,"status":"INVALID_ARGUMENT","details":[{"reason":"API_KEY_INVALID"}]}}"#;
         let spend = r#"{"type":"error","error":{"type":"rate_limit_error","message":"limit","error_code":"enforced_spend_limit_reached"}}"#;
         let garbled =
             r#"{"error":{"message":"Failed to call a function","code":"tool_use_failed"}}"#;
@@ -224,7 +238,10 @@ mod tests {
             (429, "slow down", ModelTransient, true),
             (429, quota, ModelPermanent, false),
             (402, "{}", ModelPermanent, false),
-            (401, r#"{"error":"no key"}"#, ModelPermanent, false),
+            (401, r#"{"error":"no key"}"#, KeyRejected, false),
+            (403, r#"{"error":{"code":"invalid_api_key"}}"#, KeyRejected, false),
+            (403, r#"{"error":{"message":"not in your region"}}"#, ModelPermanent, false),
+            (400, unknown_key, KeyRejected, false),
             (404, "<html>", ModelPermanent, false),
             (307, "", ModelPermanent, false),
             (500, "[]", ModelTransient, false),
@@ -250,8 +267,8 @@ mod tests {
         for (status, charge) in [
             (400, Charge::Nothing),
             (429, Charge::Nothing),
-            (503, Charge::Nothing),
-            (529, Charge::Nothing),
+            (503, Charge::Unknown),
+            (529, Charge::Unknown),
             (500, Charge::Unknown),
             (502, Charge::Unknown),
             (504, Charge::Unknown),

@@ -2,6 +2,7 @@
 //! money belong to the router.
 
 mod anthropic;
+mod counts;
 mod events;
 mod extra;
 mod faults;

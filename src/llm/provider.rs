@@ -24,6 +24,8 @@ pub(super) struct Provider {
     client: Client,
     url: Url,
     dialect: String,
+    /// The variable that holds the key.
+    variable: Option<String>,
     key: Option<Key>,
     way: Way,
 }
@@ -38,11 +40,12 @@ impl Provider {
     ) -> Result<Self, Fault> {
         let key = key.map(|(place, key)| Key::new(place, key)).transpose()?;
         let url = url(&endpoint.base_url, path)?;
-        let dialect = endpoint.dialect.clone();
+        let (dialect, variable) = (endpoint.dialect.clone(), endpoint.key_env.clone());
         Ok(Self {
             client: http::client(endpoint.proxy.as_deref())?,
             url,
             dialect,
+            variable,
             key,
             way: way.into(),
         })
@@ -132,11 +135,25 @@ impl Provider {
         fault
     }
 
+    /// A key that is refused is told with the variable that holds it.
+    fn told(&self, mut failure: CallFault) -> CallFault {
+        let fault = &mut failure.fault;
+        if fault.kind == FaultKind::KeyRejected {
+            let host = self.url.origin().ascii_serialization();
+            let key = match &self.variable {
+                Some(variable) => format!("does not take the key in {variable}"),
+                None => "wants a key, and key_env names none".to_owned(),
+            };
+            fault.message = format!("{host} {key}: {}", fault.message);
+        }
+        self.hide(failure)
+    }
+
     /// What a refusal says, and what that means.
     pub(super) async fn complaint(&self, answer: Answer) -> (String, CallFault) {
         let (status, headers) = (answer.status, answer.headers.clone());
         let said = answer.complaint().await;
-        let mut fault = self.hide(faults::refused(status, &headers, &said));
+        let mut fault = self.told(faults::refused(status, &headers, &said));
         if faults::is_filtered(status, &said) {
             // Some hosts charge for what their filter has read.
             fault.charge = Charge::Unknown;
@@ -150,7 +167,7 @@ impl Provider {
         if faults::is_filtered(status, &said) {
             return Ok(faults::filtered());
         }
-        Err(faults::refused(status, &headers, &said))
+        Err(self.told(faults::refused(status, &headers, &said)))
     }
 }
 

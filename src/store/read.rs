@@ -10,7 +10,7 @@ use synthd_actors::campaign::{EpisodeCounts, Figures, Rows, Tokens};
 use synthd_actors::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
     EpisodeRecord, Judged, Money, Overrun, PlannedEpisode, RowRecord, Spending, TaskId, Turn,
-    Usage,
+    Usage, day_of, day_that_counts,
 };
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -109,14 +109,18 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
         JOIN campaign ON campaign.key = hold.campaign";
     let name = campaign.as_str();
     const DAY_MS: i64 = 86_400_000;
-    let bounds =
-        params![name, day.saturating_mul(DAY_MS), day.saturating_add(1).saturating_mul(DAY_MS)];
+    let bounds = params![name, day.saturating_mul(DAY_MS)];
+    let newest = "
+        SELECT max(at_ms) FROM hold JOIN campaign ON campaign.key = hold.campaign WHERE name = ?1";
+    let newest: Vec<Option<i64>> = collect(conn, newest, [name], |row| Ok(row.get(0)?))?;
+    let counts = day_that_counts(day, newest.into_iter().flatten().map(day_of).max());
+    // What a clock recorded that was ahead counts as of today.
     let today = "
         SELECT (SELECT coalesce(sum(coalesce(settled, amount)), 0) FROM hold
                 JOIN campaign ON campaign.key = hold.campaign
-                WHERE name = ?1 AND at_ms >= ?2 AND at_ms < ?3)
+                WHERE name = ?1 AND at_ms >= ?2)
             + (SELECT coalesce(sum(after), 0) FROM adjustment
-                WHERE hold IS NULL AND campaign = ?1 AND at_ms >= ?2 AND at_ms < ?3)";
+                WHERE hold IS NULL AND campaign = ?1 AND at_ms >= ?2)";
     let today: Vec<Money> = collect(conn, today, bounds, |row| money_of(row, 0))?;
     let models = format!("SELECT model, {OF} WHERE name = ?1 AND model IS NOT NULL GROUP BY model");
     let models = collect(conn, &models, [name], |row| Ok((row.get(0)?, money_of(row, 1)?)))?;
@@ -139,7 +143,7 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
         overrun: overrun.into_iter().next(),
         total: spent(conn, campaign)?,
         models: models.into_iter().collect(),
-        day: (day, today.into_iter().sum()),
+        day: (counts, today.into_iter().sum()),
         episodes: episodes.into_iter().collect(),
     })
 }

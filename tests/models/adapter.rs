@@ -4,7 +4,7 @@ use super::host::{Host, delta, event, events_begin, finish, status, stream_of, u
 use super::{ask, at, model, say_hello};
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    CallFault, Endpoint, FaultKind, FinishReason, Message, Reasoning, Role, ToolCall,
+    CallFault, Charge, Endpoint, FaultKind, FinishReason, Message, Reasoning, Role, ToolCall,
 };
 
 fn call(id: &str, arguments: &str) -> ToolCall {
@@ -70,7 +70,7 @@ async fn what_is_sent_is_what_the_format_wants() {
         "messages": [
             { "role": "system", "content": "be brief" },
             { "role": "user", "content": "hello" },
-            { "role": "assistant", "content": null, "tool_calls": [{ "id": "a",
+            { "role": "assistant", "content": "", "tool_calls": [{ "id": "a",
                 "type": "function", "function": { "name": "bash", "arguments": "{}" } }] },
             { "role": "tool", "content": "done", "tool_call_id": "a" },
         ],
@@ -133,7 +133,9 @@ async fn a_key_goes_where_the_host_wants_it_and_nowhere_else() {
         let key_env = Some("PATH".to_owned());
         let model = at(Endpoint::new(dialect, host.url(), key_env));
         let fault = ask(&*model, vec![Message::text(Role::User, "hello")]).await.unwrap_err();
-        assert_eq!(fault.fault.kind, FaultKind::ModelPermanent);
+        assert_eq!(fault.fault.kind, FaultKind::KeyRejected);
+        let told = "does not take the key in PATH: status 401: Incorrect API key";
+        assert!(fault.fault.message.contains(told), "{fault}");
         assert_eq!(host.heard()[0].header(header), Some(value.as_str()));
         // Not even where the host repeats it.
         assert!(!format!("{fault:?}").contains(&secret), "{fault:?}");
@@ -178,24 +180,89 @@ async fn every_way_to_end_is_told_apart() {
         (refusal.finish, refusal.message.content.as_str()),
         (FinishReason::Refusal, "I will not.")
     );
-    // Tokens of nothing are counted; tokens that nobody counted are not nothing.
+    // Tokens that nobody counted are not nothing.
     assert!(refusal.uncounted);
-    let nothing = ended(&[text.clone(), finish("stop"), usage(0, 0)]).await.unwrap();
-    assert!(!nothing.uncounted && nothing.usage.total() == 0);
-    // Counted twice, with the end and after it: the last word counts.
-    let mut end = finish("stop");
-    end["usage"] = json!({ "prompt_tokens": 5, "completion_tokens": 1 });
-    let twice = ended(&[text.clone(), end, usage(5, 2)]).await.unwrap();
-    assert_eq!(twice.usage.total(), 7);
-    // Reasoning counted apart is output all the same.
-    let apart = json!({ "choices": [], "usage": { "prompt_tokens": 5, "completion_tokens": 2,
-        "total_tokens": 17, "completion_tokens_details": { "reasoning_tokens": 10 } } });
-    let apart = ended(&[text, finish("stop"), apart]).await.unwrap();
-    assert_eq!(apart.usage.output_tokens, 12);
     let blocked = r#"{"error":{"code":"content_filter","message":"no"}}"#;
     let blocked = Host::doing(status("400 Bad Request", "", blocked));
     let blocked = say_hello(&blocked).await.unwrap();
     assert!(blocked.finish == FinishReason::Refusal && blocked.uncounted);
+}
+
+/// However often a host counts, and in whatever parts: less is never taken for more.
+#[tokio::test]
+async fn of_all_that_was_counted_the_most_counts() {
+    let ended = async |chunks: &[Value]| say_hello(&Host::doing(stream_of(chunks))).await.unwrap();
+    let text = || delta(json!({ "content": "hi" }));
+    let part = |usage: Value| json!({ "choices": [], "usage": usage });
+    let thought = |output: u64, total: Value| {
+        part(json!({ "prompt_tokens": 5, "completion_tokens": output, "total_tokens": total,
+            "completion_tokens_details": { "reasoning_tokens": 10 } }))
+    };
+    let end = || finish("stop");
+    for (what, chunks, counted) in [
+        ("twice", vec![text(), usage(5, 1), end(), usage(5, 2)], Some((5, 2))),
+        ("less at the end", vec![text(), usage(5, 9), end(), usage(0, 0)], Some((5, 9))),
+        ("first", vec![usage(5, 9), text(), end()], Some((5, 9))),
+        ("nothing at the end", vec![usage(5, 9), text(), end(), part(json!({}))], Some((5, 9))),
+        (
+            "in parts",
+            vec![
+                part(json!({ "prompt_tokens": 5 })),
+                text(),
+                end(),
+                part(json!({ "completion_tokens": 9 })),
+            ],
+            Some((5, 9)),
+        ),
+        ("reasoning in the total alone", vec![text(), end(), thought(2, json!(17))], Some((5, 12))),
+        ("reasoning beside", vec![text(), end(), thought(2, Value::Null)], Some((5, 12))),
+        ("reasoning within", vec![text(), end(), thought(12, json!(17))], Some((5, 12))),
+        ("half of it", vec![part(json!({ "prompt_tokens": 5 })), text(), end()], None),
+        ("never", vec![text(), end()], None),
+        ("zero", vec![text(), end(), usage(0, 0)], None),
+        ("zero output", vec![text(), end(), usage(5, 0)], None),
+        ("zero output of a call", vec![tool(), finish("tool_calls"), usage(5, 0)], None),
+        ("zero output of nothing", vec![end(), usage(5, 0)], Some((5, 0))),
+    ] {
+        let reply = ended(&chunks).await;
+        let usage = (reply.usage.input_tokens, reply.usage.output_tokens);
+        assert_eq!((!reply.uncounted).then_some(usage), counted, "{what}");
+    }
+}
+
+fn tool() -> Value {
+    delta(
+        json!({ "tool_calls": [{ "id": "a", "function": { "name": "bash", "arguments": "{}" } }] }),
+    )
+}
+
+/// Overloaded hosts may have worked; who refuses a request has not.
+#[tokio::test]
+async fn only_what_proves_that_nothing_was_done_is_free() {
+    for (line, charge) in [
+        ("400 Bad Request", Charge::Nothing),
+        ("401 Unauthorized", Charge::Nothing),
+        ("429 Too Many Requests", Charge::Nothing),
+        ("500 Internal Server Error", Charge::Unknown),
+        ("503 Service Unavailable", Charge::Unknown),
+        ("529 Overloaded", Charge::Unknown),
+    ] {
+        let fault = say_hello(&Host::doing(status(line, "", "{}"))).await.unwrap_err();
+        assert_eq!(fault.charge, charge, "{line}");
+    }
+}
+
+/// As some servers tell that a conversation is too long.
+#[tokio::test]
+async fn an_answer_that_never_began_says_so() {
+    for acts in
+        [vec![events_begin()], stream_of(&[]), stream_of(&[delta(json!({ "content": "" }))])]
+    {
+        let fault = say_hello(&Host::doing(acts)).await.unwrap_err();
+        assert!(fault.said_nothing, "{fault}");
+    }
+    let begun = say_hello(&Host::doing(stream_of(&[delta(json!({ "content": "so" }))]))).await;
+    assert!(!begun.unwrap_err().said_nothing);
 }
 
 /// Some hosts neither number their calls nor send them in pieces.

@@ -207,7 +207,7 @@ async fn every_way_to_end_is_told_apart() {
     ] {
         let message = json!({ "type": "message", "role": "assistant", "stop_reason": reason,
             "content": [{ "type": "text", "text": "hi" }],
-            "usage": { "input_tokens": 0, "output_tokens": 0 } });
+            "usage": { "input_tokens": 3, "output_tokens": 1 } });
         let host = Host::doing(status("200 OK", "", &message.to_string()));
         let reply = say_hello_to(&*model(&host, "anthropic")).await.unwrap();
         assert_eq!((reply.finish, reply.uncounted), (expected, false), "{reason}");
@@ -220,9 +220,28 @@ async fn every_way_to_end_is_told_apart() {
     ];
     let late = Host::doing(stream(&late.concat()));
     assert_eq!(say_hello_to(&*model(&late, "anthropic")).await.unwrap().usage.total(), 6);
-    let never = [vec![start(Value::Null)], end("end_turn", Value::Null)];
-    let never = Host::doing(stream(&never.concat()));
-    assert!(say_hello_to(&*model(&never, "anthropic")).await.unwrap().uncounted);
+    let early = json!({ "input_tokens": 4, "output_tokens": 1 });
+    let none = json!({ "input_tokens": 0, "output_tokens": 0 });
+    let said = || {
+        let text = json!({ "type": "text_delta", "text": "hi" });
+        [block(0, json!({ "type": "text", "text": "" })), piece(0, text)]
+    };
+    for (what, begin, last) in [
+        ("never", Value::Null, Value::Null),
+        // What is said before anything was written is not the whole.
+        ("only at the beginning", early, Value::Null),
+        ("zero", none.clone(), none),
+    ] {
+        let events = [vec![start(begin)], said().to_vec(), end("end_turn", last)].concat();
+        let host = Host::doing(stream(&events));
+        assert!(say_hello_to(&*model(&host, "anthropic")).await.unwrap().uncounted, "{what}");
+    }
+    // A smaller count takes nothing back.
+    let begin = json!({ "input_tokens": 40, "cache_read_input_tokens": 7, "output_tokens": 1 });
+    let last = json!({ "input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 9 });
+    let events = [vec![start(begin)], said().to_vec(), end("end_turn", last)].concat();
+    let reply = say_hello_to(&*model(&Host::doing(stream(&events)), "anthropic")).await.unwrap();
+    assert_eq!((reply.usage.input_tokens, reply.usage.output_tokens), (47, 9));
 }
 
 #[tokio::test]
@@ -239,7 +258,7 @@ async fn failures_are_told_for_what_they_are() {
             "overloaded",
             status("529 ", "", &text(error("overloaded_error", "x"))),
             FaultKind::ModelTransient,
-            nothing,
+            unknown,
         ),
         (
             "limited",
@@ -250,7 +269,7 @@ async fn failures_are_told_for_what_they_are() {
         (
             "no key",
             status("401 ", "", &text(error("authentication_error", "x"))),
-            FaultKind::ModelPermanent,
+            FaultKind::KeyRejected,
             nothing,
         ),
         (

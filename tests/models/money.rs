@@ -192,6 +192,12 @@ async fn a_key_that_is_refused_or_missing_stops_the_campaign_before_it_costs_any
     let words = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{words}");
     assert!(words.contains("Incorrect API key") && words.contains("is paused"), "{words}");
+    let told = format!(
+        "local/m-1: provider local at {} does not take the key in SYNTHD_TEST_KEY: status 401",
+        provider.host.url().trim_end_matches("/v1")
+    );
+    assert!(words.contains("error[SYN-0411]: ") && words.contains(&told), "{words}");
+    assert!(words.contains("set the variable that the message names"), "{words}");
     assert_eq!(summary(&output)["cost_usd"], "0.00");
     assert!(!shows_the_key(directory.path(), &output));
     let store = Store::open_read_only(&directory.path().join("data")).unwrap();

@@ -137,13 +137,14 @@ fn a_call_dearer_than_its_hold_is_counted_and_nothing_more_is_asked() {
     let life = options();
     let again = life.clone();
     in_test_system(life, |kit| async move {
-        kit.models.named("fake/one").uses(Usage::of(1_000_000, 0));
+        // More than its bytes, and no more than a host may have added.
+        kit.models.named("fake/one").uses(Usage::of(50_000, 0));
         let progress = kit.run(&capped(1, 1_000_000)).await;
         assert_eq!(progress.state, CampaignState::Paused);
         let reason = progress.reason.clone().unwrap();
         assert!(reason.contains("more than its worst case"), "{reason}");
         assert_eq!(kit.models.named("fake/one").calls().len(), 1);
-        assert_eq!(progress.cost_usd, Money::from_nanos(10_000_000));
+        assert_eq!(progress.cost_usd, Money::from_nanos(500_000));
         assert_eq!(episodes(&kit, "c").await[0].steps, 1);
     });
     // Nor in the next life, whatever the caps: the record says what happened.
@@ -153,6 +154,38 @@ fn a_call_dearer_than_its_hold_is_counted_and_nothing_more_is_asked() {
         let reason = progress.reason.clone().unwrap();
         assert!(reason.contains("more than its worst case"), "{reason}");
         assert!(kit.models.named("fake/one").calls().is_empty());
+    });
+}
+
+/// A count that cannot be true is not charged: the hold is, and the campaign waits for somebody.
+#[test]
+fn a_count_that_cannot_be_true_costs_the_hold() {
+    for absurd in [Usage::of(1 << 39, 10), Usage::of(100, 1 << 39), Usage::of(1_000_000, 10)] {
+        in_test_system(options(), move |kit| async move {
+            kit.models.named("fake/one").uses(absurd);
+            let progress = kit.run(&capped(1, 1_000_000_000)).await;
+            assert_eq!(progress.state, CampaignState::Paused);
+            assert_eq!(progress.cause, Some(FaultKind::ModelMiscounted));
+            let reason = progress.reason.clone().unwrap();
+            assert!(reason.contains("fake/one counted"), "{reason}");
+            assert_eq!(kit.models.named("fake/one").calls().len(), 1);
+            assert_eq!(progress.cost_usd, kit.journal.peak(), "the whole hold, and no more");
+            assert!(progress.cost_usd > Money::ZERO);
+            assert_eq!(kit.journal.unsettled(), 0);
+        });
+    }
+}
+
+/// What is free is no reason to record what nobody read.
+#[test]
+fn a_free_model_that_counts_wrongly_is_told_too() {
+    in_test_system(options(), |kit| async move {
+        kit.models.named("fake/one").uses(Usage::of(1 << 39, 10));
+        let mut config = capped(1, 1_000_000_000);
+        config.models = vec![priced("fake/one", 0)];
+        let progress = kit.run(&config).await;
+        assert_eq!(progress.cause, Some(FaultKind::ModelMiscounted));
+        assert_eq!(progress.cost_usd, Money::ZERO);
     });
 }
 

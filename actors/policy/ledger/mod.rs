@@ -105,6 +105,7 @@ impl Ledger {
         if self.holds.contains_key(id) {
             return Ok(());
         }
+        let purpose = &Purpose { day: self.day_of(purpose.day), ..purpose.clone() };
         self.fits(purpose, amount)?;
         self.total.hold(amount);
         if self.caps.models.contains_key(&purpose.model) {
@@ -120,6 +121,11 @@ impl Ledger {
         }
         self.holds.insert(id.to_owned(), (purpose.clone(), amount));
         Ok(())
+    }
+
+    /// A clock that is set back makes no new day: the cap of the newest one stands.
+    fn day_of(&self, day: i64) -> i64 {
+        self.days.keys().next_back().map_or(day, |newest| day.max(*newest))
     }
 
     /// What is exhausted is told before what only has to be waited for, and what everybody waits
@@ -171,7 +177,7 @@ impl Ledger {
             cap_usd: cap,
         };
         let campaign = self.caps.campaign.map(|cap| one(Scope::Campaign, None, self.total, cap));
-        let today = known(self.days.get(&day));
+        let today = known(self.days.get(&self.day_of(day)));
         let day = self.caps.day.map(|cap| one(Scope::Day, None, today, cap));
         let models = self.caps.models.iter();
         let models =

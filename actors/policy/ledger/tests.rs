@@ -1,6 +1,7 @@
 //! The ledger against one that adds everything up anew.
 
 use super::*;
+use crate::model::day_that_counts;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ enum Deed {
         percent: u64,
     },
     NextDay,
+    /// The clock is set back over midnight.
+    DayBefore,
     /// What is remembered is what the journal says: open holds in full.
     Crash,
 }
@@ -26,7 +29,8 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
         .prop_map(|(id, model, episode, amount)| Deed::Hold { id, model, episode, amount });
     let settle = (any::<u8>(), 0u64..=100).prop_map(|(id, percent)| Deed::Settle { id, percent });
     let deed = prop_oneof![
-        8 => hold, 8 => settle, 1 => Just(Deed::NextDay), 1 => Just(Deed::Crash)
+        8 => hold, 8 => settle, 2 => Just(Deed::NextDay), 1 => Just(Deed::DayBefore),
+        1 => Just(Deed::Crash)
     ];
     prop::collection::vec(deed, 0..300)
 }
@@ -45,6 +49,9 @@ fn caps() -> impl Strategy<Value = Caps> {
 
 /// What is known of a hold, for good.
 struct Row {
+    life: u32,
+    /// By the clock, whatever the day it counts for.
+    at: i64,
     purpose: Purpose,
     amount: u64,
     cost: Option<u64>,
@@ -52,35 +59,53 @@ struct Row {
 
 /// The simplest ledger there is: every hold that ever was, added up anew each time.
 #[derive(Default)]
-struct Reference(BTreeMap<String, Row>);
+struct Reference {
+    rows: BTreeMap<String, Row>,
+    /// The day that the ledger began with, and what it was told of it.
+    began: (i64, u64),
+    life: u32,
+}
 
 impl Reference {
     fn sum(&self, counts: impl Fn(&Row) -> bool, worth: impl Fn(&Row) -> u64) -> u64 {
-        self.0.values().filter(|row| counts(row)).map(worth).sum()
+        self.rows.values().filter(|row| counts(row)).map(worth).sum()
     }
 
     fn worth(&self, counts: impl Fn(&Row) -> bool) -> u64 {
         self.sum(counts, |row| row.cost.unwrap_or(row.amount))
     }
 
+    /// Of this life, and what it began with.
+    fn worth_of_day(&self, day: i64) -> u64 {
+        let before = if self.began.0 == day { self.began.1 } else { 0 };
+        before + self.worth(|row| row.life == self.life && row.purpose.day == day)
+    }
+
+    fn newest_day(&self) -> i64 {
+        let own = self.rows.values().filter(|row| row.life == self.life);
+        own.map(|row| row.purpose.day).max().unwrap_or(self.began.0).max(self.began.0)
+    }
+
     /// The worth of each scope of a purpose, with its cap.
     fn scopes(&self, caps: &Caps, of: &Purpose) -> Vec<(u64, Option<Money>)> {
         vec![
             (self.worth(|_| true), caps.campaign),
-            (self.worth(|row| row.purpose.day == of.day), caps.day),
+            (self.worth_of_day(of.day), caps.day),
             (self.worth(|row| row.purpose.model == of.model), caps.models.get(&of.model).copied()),
             (self.worth(|row| row.purpose.episode == of.episode), caps.episode),
         ]
     }
 
     fn spending(&self, day: i64) -> Spending {
-        let mut spending = Spending { day: (day, Money::ZERO), ..Spending::default() };
-        for row in self.0.values() {
+        let newest = self.rows.values().map(|row| row.at).max();
+        let day_counts = day_that_counts(day, newest);
+        let mut spending = Spending { day: (day_counts, Money::ZERO), ..Spending::default() };
+        for row in self.rows.values() {
             let worth = Money::from_nanos(row.cost.unwrap_or(row.amount));
             add(&mut spending.total, worth);
             add(spending.models.entry(row.purpose.model.clone()).or_default(), worth);
             add(spending.episodes.entry(row.purpose.episode.clone()).or_default(), worth);
-            if row.purpose.day == day {
+            if row.at >= day {
                 add(&mut spending.day.1, worth);
             }
         }
@@ -102,34 +127,40 @@ proptest! {
     fn it_is_as_if_everything_were_added_up_anew(caps in caps(), deeds in deeds()) {
         let mut ledger = Ledger::new(caps.clone(), Spending::default());
         let mut reference = Reference::default();
-        let (mut day, mut life) = (0, 0);
+        let mut day = 0;
         for deed in deeds {
             match deed {
                 Deed::NextDay => day += 1,
+                Deed::DayBefore => day -= 1,
                 Deed::Crash => {
-                    ledger = Ledger::new(caps.clone(), reference.spending(day));
+                    let spending = reference.spending(day);
+                    reference.began = (spending.day.0, spending.day.1.nanos());
+                    ledger = Ledger::new(caps.clone(), spending);
                     // Nobody is left who could settle them.
-                    life += 1;
+                    reference.life += 1;
                 }
                 Deed::Hold { id, model, episode, amount } => {
-                    let id = format!("{life}/{id}");
+                    let id = format!("{}/{id}", reference.life);
                     let episode = EpisodeId(format!("e{episode}"));
-                    let purpose = Purpose { model: format!("m{model}"), episode, day };
-                    let known = reference.0.get(&id);
+                    let asked = Purpose { model: format!("m{model}"), episode, day };
+                    // A clock that is set back makes no new day.
+                    let purpose = Purpose { day: day.max(reference.newest_day()), ..asked.clone() };
+                    let known = reference.rows.get(&id);
                     if known.is_some_and(|row| row.cost.is_some()) {
                         continue;
                     }
                     let scopes = reference.scopes(&caps, &purpose);
                     let fits = scopes.iter().all(|(worth, cap)| cap.is_none_or(|cap| worth + amount <= cap.nanos()));
-                    let granted = ledger.hold(&id, &purpose, Money::from_nanos(amount));
+                    let granted = ledger.hold(&id, &asked, Money::from_nanos(amount));
                     prop_assert_eq!(granted.is_ok(), known.is_some() || fits, "{:?}", granted);
                     if known.is_none() && fits {
-                        reference.0.insert(id, Row { purpose, amount, cost: None });
+                        let row = Row { life: reference.life, at: day, purpose, amount, cost: None };
+                        reference.rows.insert(id, row);
                     }
                 }
                 Deed::Settle { id, percent } => {
-                    let id = format!("{life}/{id}");
-                    let open = reference.0.get_mut(&id).filter(|row| row.cost.is_none());
+                    let id = format!("{}/{id}", reference.life);
+                    let open = reference.rows.get_mut(&id).filter(|row| row.cost.is_none());
                     let cost = open.as_ref().map_or(7, |row| row.amount * percent / 100);
                     prop_assert!(!ledger.settle(&id, Money::from_nanos(cost)));
                     if let Some(row) = open {
@@ -139,13 +170,15 @@ proptest! {
             }
             let all = reference.worth(|_| true);
             prop_assert_eq!(ledger.settled().nanos() + ledger.held().nanos(), all);
-            for row in reference.0.values() {
+            for row in reference.rows.values() {
                 for (worth, cap) in reference.scopes(&caps, &row.purpose) {
-                    prop_assert!(cap.is_none_or(|cap| worth <= cap.nanos()));
+                    // Two days that became one may have spent two days' shares: no more is granted.
+                    let before = if worth == reference.worth_of_day(row.purpose.day) { reference.began.1 } else { 0 };
+                    prop_assert!(cap.is_none_or(|cap| worth <= cap.nanos().max(before)));
                 }
             }
         }
-        let open: Vec<String> = reference.0.iter().filter(|(_, row)| row.cost.is_none()).map(|(id, _)| id.clone()).collect();
+        let open: Vec<String> = reference.rows.iter().filter(|(_, row)| row.cost.is_none()).map(|(id, _)| id.clone()).collect();
         open.iter().for_each(|id| { ledger.settle(id, Money::ZERO); });
         prop_assert_eq!(ledger.held(), Money::ZERO);
     }
@@ -193,6 +226,27 @@ fn tells_waiting_from_exhausted_and_by_which_cap() {
         .into_iter()
         .map(|cap| (cap.scope, cap.spent_usd, cap.held_usd))
         .collect();
-    let expected = [(Scope::Campaign, 43, 8), (Scope::Day, 43, 0), (Scope::Model, 18, 0)];
+    // Of the newest day, whatever the clock says since.
+    let expected = [(Scope::Campaign, 43, 8), (Scope::Day, 0, 8), (Scope::Model, 18, 0)];
     assert_eq!(told, expected.map(|(scope, spent, held)| (scope, money(spent), money(held))));
+}
+
+/// The same day is not had twice, in one life or over two.
+#[test]
+fn a_clock_that_is_set_back_over_midnight_renews_no_cap() {
+    let money = Money::from_nanos;
+    let caps = Caps { day: Some(money(50)), ..Caps::default() };
+    let mut ledger = Ledger::new(caps.clone(), Spending::default());
+    assert_eq!(ledger.hold("a", &purpose("m", "e", 7), money(50)), Ok(()));
+    ledger.settle("a", money(50));
+    let spent = |cap| Err(Refusal::Exhausted { scope: Scope::Day, cap, spent: money(50) });
+    assert_eq!(ledger.hold("b", &purpose("m", "e", 6), money(1)), spent(money(50)));
+    assert_eq!(ledger.standing(6)[0].spent_usd, money(50));
+    // As the store tells it after a restart, with the clock still behind; and at midnight.
+    let told = Spending { day: (day_that_counts(6, Some(7)), money(50)), ..Spending::default() };
+    let mut ledger = Ledger::new(caps, told);
+    for day in [6, 7] {
+        assert_eq!(ledger.hold("b", &purpose("m", "e", day), money(1)), spent(money(50)));
+    }
+    assert_eq!(ledger.hold("b", &purpose("m", "e", 8), money(50)), Ok(()));
 }

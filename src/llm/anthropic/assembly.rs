@@ -6,8 +6,9 @@
 //!                        └──────────────────────────────┘
 //! ```
 //! Blocks are kept as they came, those of kinds unknown here too: what a model thought must go
-//! back unaltered. Counts are cumulative: a later one replaces an earlier one.
+//! back unaltered. Counts are cumulative: the greatest counts.
 
+use crate::llm::counts::{counted, keep_most};
 use crate::llm::events::Assemble;
 use crate::llm::faults::{in_stream, malformed, unended, unreadable};
 use serde_json::{Map, Value};
@@ -26,7 +27,9 @@ pub(super) const FAMILY: &str = "anthropic";
 pub(in crate::llm) struct Assembly {
     blocks: BTreeMap<u64, Block>,
     stop: Option<String>,
-    usage: Map<String, Value>,
+    usage: Value,
+    /// The output was counted at its end; what is said of it at the beginning is less.
+    is_counted: bool,
     model: Option<String>,
 }
 
@@ -55,6 +58,7 @@ impl Assemble for Assembly {
             self.begin(index as u64, block)?;
         }
         self.open(&message);
+        self.is_counted = message["usage"]["output_tokens"].is_u64();
         self.stop = message["stop_reason"].as_str().map(str::to_owned);
         Ok(())
     }
@@ -70,7 +74,7 @@ impl Assemble for Assembly {
             _ if !message.tool_calls.is_empty() => FinishReason::ToolCalls,
             _ => FinishReason::Stop,
         };
-        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        let (usage, uncounted) = counted(usage, &message);
         Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
     }
 }
@@ -84,6 +88,7 @@ impl Assembly {
             "content_block_delta" => self.extend(index(), &event["delta"])?,
             "message_delta" => {
                 self.count(&event["usage"]);
+                self.is_counted |= event["usage"]["output_tokens"].is_u64();
                 let stop = event["delta"]["stop_reason"].as_str().map(str::to_owned);
                 self.stop = stop.or(self.stop.take());
             }
@@ -126,14 +131,14 @@ impl Assembly {
     }
 
     fn count(&mut self, usage: &Value) {
-        let counts = usage.as_object().into_iter().flatten();
-        let said = counts.filter(|(_, count)| !count.is_null());
-        self.usage.extend(said.map(|(name, count)| (name.clone(), count.clone())));
+        if usage.is_object() {
+            keep_most(&mut self.usage, usage.clone());
+        }
     }
 
     /// The provider counts what it read from a cache, and wrote to one, apart from the rest.
     fn counted(&self) -> Option<Usage> {
-        let count = |name: &str| self.usage.get(name).and_then(Value::as_u64);
+        let count = |name: &str| self.usage[name].as_u64().filter(|_| self.is_counted);
         let (plain, output) = (count("input_tokens")?, count("output_tokens")?);
         let read = count("cache_read_input_tokens");
         let written = count("cache_creation_input_tokens");

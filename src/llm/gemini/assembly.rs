@@ -7,6 +7,7 @@
 //! Parts are kept as they came and in their order: a signature stands on some of them, and
 //! must go back where it stood. A turn that ends with calls ends with STOP, too.
 
+use crate::llm::counts::{counted, keep_most, with_total};
 use crate::llm::events::Assemble;
 use crate::llm::faults::{in_stream, malformed, unended, unreadable};
 use serde_json::Value;
@@ -39,7 +40,7 @@ pub(in crate::llm) struct Assembly {
     parts: Vec<Value>,
     finish: Option<String>,
     blocked: Option<String>,
-    usage: Option<Value>,
+    usage: Value,
     model: Option<String>,
 }
 
@@ -59,12 +60,13 @@ impl Assemble for Assembly {
     }
 
     fn reply(mut self) -> Result<ChatReply, CallFault> {
-        let usage = self.usage.as_ref().and_then(usage_of);
-        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        let usage = usage_of(&self.usage);
         let answered_by = self.model.take();
         if let (Some(why), true) = (&self.blocked, self.parts.is_empty()) {
             let message =
                 Message::text(Role::Assistant, format!("[the request was blocked: {why}]"));
+            // These words are the engine's: nothing was written.
+            let (usage, uncounted) = counted(usage, &Message::text(Role::Assistant, ""));
             let refused = ChatReply::new(message, FinishReason::Refusal, usage);
             return Ok(ChatReply { uncounted, answered_by, ..refused });
         }
@@ -80,6 +82,7 @@ impl Assemble for Assembly {
             "STOP" => FinishReason::Stop,
             other => return Err(malformed(&format!("it ended with {other}"))),
         };
+        let (usage, uncounted) = counted(usage, &message);
         Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
     }
 }
@@ -93,7 +96,7 @@ impl Assembly {
         self.model = text(&piece["modelVersion"]).or(self.model.take());
         self.blocked = text(&piece["promptFeedback"]["blockReason"]).or(self.blocked.take());
         if piece["usageMetadata"].is_object() {
-            self.usage = Some(piece["usageMetadata"].take());
+            keep_most(&mut self.usage, piece["usageMetadata"].take());
         }
         // Only one was asked for.
         self.finish = text(&piece["candidates"][0]["finishReason"]).or(self.finish.take());
@@ -150,9 +153,10 @@ fn usage_of(json: &Value) -> Option<Usage> {
     let input =
         count("promptTokenCount")?.saturating_add(count("toolUsePromptTokenCount").unwrap_or(0));
     let output = count("candidatesTokenCount").unwrap_or(0);
-    Some(Usage {
+    let usage = Usage {
         cached_tokens: count("cachedContentTokenCount"),
         reasoning_tokens: thoughts,
         ..Usage::of(input, output.saturating_add(thoughts.unwrap_or(0)))
-    })
+    };
+    Some(with_total(usage, count("totalTokenCount")))
 }

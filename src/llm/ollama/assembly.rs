@@ -1,5 +1,6 @@
 //! One reply out of lines of JSON, of which the last says `done`.
 
+use crate::llm::counts::counted;
 use crate::llm::events::Assemble;
 use crate::llm::faults::{in_stream, malformed, unended, unreadable};
 use serde_json::Value;
@@ -44,12 +45,12 @@ impl Assemble for Assembly {
             _ => FinishReason::Stop,
         };
         let usage = usage_of(&done);
-        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
         let thought = self.thought;
         let reasoning =
             (!thought.is_empty()).then_some(Reasoning { text: thought, verbatim: None });
         let said = Message::text(Role::Assistant, self.content);
         let message = Message { tool_calls: self.calls, reasoning, ..said };
+        let (usage, uncounted) = counted(usage, &message);
         let answered_by = done["model"].as_str().map(str::to_owned);
         Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
     }

@@ -7,8 +7,9 @@
 //! ```
 //! Fields that are unknown are left alone, and those that are missing are not zero.
 
+use crate::llm::counts::{counted, keep_most, with_total};
 use crate::llm::events::Assemble;
-use crate::llm::faults::{self, malformed, unended, unreadable};
+use crate::llm::faults::{self, malformed, unbegun, unended, unreadable};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -80,7 +81,7 @@ pub(in crate::llm) struct Assembly {
     model: Option<String>,
     calls: BTreeMap<u64, ToolCall>,
     finish: Option<String>,
-    usage: Option<Value>,
+    usage: Value,
 }
 
 impl Assemble for Assembly {
@@ -98,7 +99,9 @@ impl Assemble for Assembly {
 
     fn reply(mut self) -> Result<ChatReply, CallFault> {
         let Some(finish) = self.finish.clone() else {
-            return Err(unended());
+            let said = [&self.content, &self.refusal, &self.reasoning];
+            let nothing = said.iter().all(|text| text.is_empty()) && self.calls.is_empty();
+            return Err(if nothing { unbegun() } else { unended() });
         };
         let finish = match finish.as_str() {
             "error" => return Err(malformed("it broke off with an error")),
@@ -111,13 +114,10 @@ impl Assemble for Assembly {
             _ if !self.calls.is_empty() => FinishReason::ToolCalls,
             _ => FinishReason::Stop,
         };
-        let usage = self.usage.as_ref().and_then(usage_of);
-        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
-        Ok(ChatReply {
-            answered_by: self.model.take(),
-            uncounted,
-            ..ChatReply::new(self.message(), finish, usage)
-        })
+        let (usage, answered_by) = (usage_of(&self.usage), self.model.take());
+        let message = self.message();
+        let (usage, uncounted) = counted(usage, &message);
+        Ok(ChatReply { answered_by, uncounted, ..ChatReply::new(message, finish, usage) })
     }
 }
 
@@ -127,9 +127,9 @@ impl Assembly {
             return Err(faults::in_stream(&error));
         }
         self.model = self.model.take().or(chunk.model.filter(|model| !model.is_empty()));
-        // Some hosts count in a last chunk, some in every one, always in full.
+        // Some hosts count in a last chunk, some in every one, and some in parts.
         if let Some(usage) = chunk.usage.filter(Value::is_object) {
-            self.usage = Some(usage);
+            keep_most(&mut self.usage, usage);
         }
         for choice in chunk.choices.unwrap_or_default() {
             // Only one was asked for.
@@ -222,16 +222,13 @@ fn usage_of(usage: &Value) -> Option<Usage> {
     let detail = |of: &str, key: &str| usage[of][key].as_u64();
     let (input, output) = (count("prompt_tokens")?, count("completion_tokens")?);
     let reasoning = detail("completion_tokens_details", "reasoning_tokens");
-    // Some hosts count reasoning apart; then only the total has it.
-    let apart = reasoning.filter(|reasoning| {
-        count("total_tokens") == Some(input.saturating_add(output).saturating_add(*reasoning))
-    });
     let cached = detail("prompt_tokens_details", "cached_tokens");
-    Some(Usage {
+    let usage = Usage {
         input_tokens: input,
-        output_tokens: output.saturating_add(apart.unwrap_or(0)),
+        output_tokens: output,
         cached_tokens: cached.or_else(|| count("prompt_cache_hit_tokens")),
         cache_write_tokens: detail("prompt_tokens_details", "cache_write_tokens"),
         reasoning_tokens: reasoning,
-    })
+    };
+    Some(with_total(usage, count("total_tokens")))
 }

@@ -96,9 +96,8 @@ fn message(message: &Message, dialect: &Dialect) -> Value {
         Role::Tool => "tool",
     };
     wire.insert("role".to_owned(), json!(role));
-    let silent = message.content.is_empty() && !message.tool_calls.is_empty();
-    let content = if silent { Value::Null } else { json!(message.content) };
-    wire.insert("content".to_owned(), content);
+    // Never null: some servers fail on it beside calls.
+    wire.insert("content".to_owned(), json!(message.content));
     if !message.tool_calls.is_empty() {
         wire.insert("tool_calls".to_owned(), message.tool_calls.iter().map(call).collect());
     }

@@ -7,6 +7,7 @@
 //! Items are whole only when they are done. What is thought must go back in front of the item
 //! it led to, and only where it came encrypted.
 
+use crate::llm::counts::{counted, with_total};
 use crate::llm::events::Assemble;
 use crate::llm::faults::{in_stream, malformed, unended, unreadable};
 use serde_json::Value;
@@ -75,7 +76,7 @@ impl Assemble for Assembly {
             _ => FinishReason::Stop,
         };
         let usage = usage_of(&ended["usage"]);
-        let (usage, uncounted) = (usage.unwrap_or_default(), usage.is_none());
+        let (usage, uncounted) = counted(usage, &message);
         let answered_by = ended["model"].as_str().map(str::to_owned);
         Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
     }
@@ -145,10 +146,11 @@ fn call(item: &Value) -> ToolCall {
 fn usage_of(json: &Value) -> Option<Usage> {
     let (input, output) = (json["input_tokens"].as_u64()?, json["output_tokens"].as_u64()?);
     let read = &json["input_tokens_details"];
-    Some(Usage {
+    let usage = Usage {
         cached_tokens: read["cached_tokens"].as_u64(),
         cache_write_tokens: read["cache_write_tokens"].as_u64(),
         reasoning_tokens: json["output_tokens_details"]["reasoning_tokens"].as_u64(),
         ..Usage::of(input, output)
-    })
+    };
+    Some(with_total(usage, json["total_tokens"].as_u64()))
 }

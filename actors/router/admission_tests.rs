@@ -1,0 +1,206 @@
+//! What a call needs before it leaves, and what its failure means: who waits for money is in
+//! nobody's way, and what only the router knows is told.
+
+use super::{Call, Called, Manned};
+use crate::model::{
+    Attempt, CallFault, CampaignName, Caps, ChatReply, ChatRequest, Endpoint, EpisodeId, Fault,
+    FaultKind, FinishReason, Message, ModelConfig, Money, Role, Spending, Usage,
+};
+use crate::ports::{CallContext, ChatModel, ModelFactory};
+use crate::supervisor::spawn;
+use crate::testkit::{Kit, Options, in_test_system, priced};
+use async_trait::async_trait;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use tokio_util::task::AbortOnDropHandle;
+
+type Says = dyn Fn(&EpisodeId) -> Result<Usage, CallFault> + Send + Sync;
+
+/// Answers after a while, and remembers who came when.
+#[derive(Clone)]
+struct Desk {
+    takes: Duration,
+    says: Arc<Says>,
+    came: Arc<Mutex<Vec<(String, Instant)>>>,
+}
+
+impl Desk {
+    fn new(
+        takes: Duration,
+        says: impl Fn(&EpisodeId) -> Result<Usage, CallFault> + Send + Sync + 'static,
+    ) -> Self {
+        Self { takes, says: Arc::new(says), came: Arc::default() }
+    }
+
+    fn came(&self) -> Vec<String> {
+        self.came.lock().unwrap().iter().map(|(who, _)| who.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl ChatModel for Desk {
+    async fn complete(
+        &self,
+        _: &ChatRequest,
+        context: &CallContext,
+    ) -> Result<ChatReply, CallFault> {
+        self.came.lock().unwrap().push((context.episode.0.clone(), Instant::now()));
+        sleep(self.takes).await;
+        let said = Message::text(Role::Assistant, "yes");
+        Ok(ChatReply::new(said, FinishReason::Stop, (self.says)(&context.episode)?))
+    }
+}
+
+struct Desks(HashMap<String, Desk>);
+
+impl ModelFactory for Desks {
+    fn model(&self, config: &ModelConfig) -> Result<Arc<dyn ChatModel>, Fault> {
+        Ok(Arc::new(self.0[&config.name].clone()))
+    }
+}
+
+const CAMPAIGN: &str = "c";
+
+fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: Caps) {
+    let desks = desks.iter().map(|(name, desk)| ((*name).to_owned(), (*desk).clone()));
+    let desks = Desks(desks.collect());
+    let manned = models.iter().map(|config| Manned::new(config, &desks).unwrap()).collect();
+    let name = CampaignName(CAMPAIGN.to_owned());
+    kit.world.router.open(name, manned, caps, Spending::default());
+}
+
+/// No two calls are the same.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+fn call(model: &str, episode: &str, words: usize) -> Call {
+    let request = ChatRequest {
+        messages: vec![Message::text(Role::User, "w".repeat(words))],
+        tools: Vec::new(),
+        max_output_tokens: 84,
+        settings: Default::default(),
+    };
+    Call {
+        campaign: CampaignName(CAMPAIGN.to_owned()),
+        attempt: Attempt(1),
+        model: model.to_owned(),
+        request: Arc::new(request),
+        sample: 0,
+        context: CallContext {
+            episode: EpisodeId(episode.to_owned()),
+            stage: None,
+            turn: NEXT.fetch_add(1, Ordering::Relaxed),
+            retry: 0,
+            witness: Default::default(),
+        },
+        limit: Duration::from_secs(600),
+    }
+}
+
+fn begin(kit: &Kit, call: Call) -> AbortOnDropHandle<Result<Called, Fault>> {
+    let router = kit.world.router.clone();
+    spawn("asker", async move { router.call_once(call).await })
+}
+
+fn remote(name: &str, nanos: u64) -> ModelConfig {
+    let endpoint = Endpoint::new("openai", format!("http://{name}"), Some("A_KEY".to_owned()));
+    ModelConfig { endpoint: Some(endpoint), ..priced(name, nanos) }
+}
+
+/// A call that waits for its episode's money has no place at the provider.
+#[test]
+fn who_waits_for_money_keeps_nobody_from_the_only_place() {
+    in_test_system(Options::default(), |kit| async move {
+        let fine = || |_: &EpisodeId| Ok(Usage::of(10, 1));
+        let slow = Desk::new(Duration::from_secs(300), fine());
+        let quick = Desk::new(Duration::from_secs(1), fine());
+        let mut narrow = remote("fake/quick", 1);
+        narrow.concurrency = 1;
+        let caps = Caps { episode: Some(Money::from_nanos(300)), ..Caps::default() };
+        let models = [remote("fake/slow", 1), narrow];
+        open(&kit, &models, &[("fake/slow", &slow), ("fake/quick", &quick)], caps);
+        let before = begin(&kit, call("fake/slow", "poor", 100));
+        sleep(Duration::from_secs(1)).await;
+        let waits = begin(&kit, call("fake/quick", "poor", 100));
+        sleep(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        begin(&kit, call("fake/quick", "rich", 100)).await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        assert_eq!(quick.came(), ["rich"]);
+        before.await.unwrap().unwrap();
+        waits.await.unwrap().unwrap();
+        assert_eq!(quick.came(), ["rich", "poor"]);
+        assert_eq!(kit.world.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
+    });
+}
+
+/// Nor is it the probe that everybody else waits for.
+#[test]
+fn who_waits_for_money_is_no_probe() {
+    in_test_system(Options::default(), |kit| async move {
+        let slow = Desk::new(Duration::from_secs(300), |_| Ok(Usage::of(10, 1)));
+        let quick = Desk::new(Duration::from_millis(1), |who: &EpisodeId| match who.as_str() {
+            "unlucky" => Err(CallFault::free(FaultKind::ModelTransient, "not reached")),
+            _ => Ok(Usage::of(10, 1)),
+        });
+        let caps = Caps { episode: Some(Money::from_nanos(300)), ..Caps::default() };
+        let models = [remote("fake/slow", 1), remote("fake/quick", 1)];
+        open(&kit, &models, &[("fake/slow", &slow), ("fake/quick", &quick)], caps);
+        let before = begin(&kit, call("fake/slow", "poor", 100));
+        for _ in 0..8 {
+            begin(&kit, call("fake/quick", "unlucky", 1)).await.unwrap().unwrap_err();
+        }
+        assert!(kit.world.router.lanes().iter().any(|lane| lane.down));
+        // The time of the next probe has come.
+        sleep(Duration::from_secs(2)).await;
+        let waits = begin(&kit, call("fake/quick", "poor", 100));
+        sleep(Duration::from_millis(10)).await;
+        let began = Instant::now();
+        begin(&kit, call("fake/quick", "rich", 100)).await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(kit.world.router.lanes().iter().all(|lane| !lane.down));
+        before.await.unwrap().unwrap();
+        waits.await.unwrap().unwrap();
+    });
+}
+
+/// An answer without a word to a long conversation is not asked for over and over.
+#[test]
+fn an_empty_answer_to_a_long_conversation_means_that_it_is_too_long() {
+    let silent = || CallFault {
+        said_nothing: true,
+        ..CallFault::unknown(FaultKind::ModelTransient, "no word")
+    };
+    for (context, words, kind, tries) in [
+        (Some(4_000), 9_000, FaultKind::ContextFull, 1),
+        (Some(4_000), 100, FaultKind::ModelTransient, 5),
+        (None, 9_000, FaultKind::ContextFull, 2),
+        (None, 100, FaultKind::ModelTransient, 5),
+    ] {
+        in_test_system(Options::default(), move |kit| async move {
+            let desk = Desk::new(Duration::from_millis(1), move |_| Err(silent()));
+            let model = ModelConfig { context, ..remote("fake/one", 1) };
+            open(&kit, &[model], &[("fake/one", &desk)], Caps::default());
+            let told = kit.world.router.call(call("fake/one", "e", words)).await;
+            assert_eq!(told.err().map(|fault| fault.kind), Some(kind), "{context:?} {words}");
+            assert_eq!(desk.came().len(), tries, "{context:?} {words}");
+        });
+    }
+}
+
+/// Whoever has to replace a key is told which model and which provider it is for.
+#[test]
+fn a_refused_key_is_told_with_its_model_and_provider() {
+    in_test_system(Options::default(), |kit| async move {
+        let desk = Desk::new(Duration::from_millis(1), |_| {
+            Err(CallFault::free(FaultKind::KeyRejected, "http://h does not take the key in K"))
+        });
+        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], Caps::default());
+        let told = kit.world.router.call(call("fake/one", "e", 1)).await.err().unwrap();
+        let expected = "fake/one: provider fake at http://h does not take the key in K";
+        assert_eq!((told.kind, told.message.as_str()), (FaultKind::KeyRejected, expected));
+        assert_eq!(desk.came().len(), 1);
+    });
+}

@@ -1,0 +1,107 @@
+//! What a provider says it counted. It may say it twice, early, or in parts: of each count, the
+//! greatest that was said counts. Where that cannot be the whole, the usage is unknown and the
+//! whole hold stands.
+
+use serde_json::Value;
+use synthd_actors::model::{Message, Usage};
+
+/// The greatest of each count that was said so far.
+pub(super) fn keep_most(known: &mut Value, said: Value) {
+    match (known, said) {
+        (_, Value::Null) => {}
+        (Value::Object(_), said) if !said.is_object() => {}
+        (Value::Object(known), Value::Object(said)) => {
+            for (name, count) in said {
+                keep_most(known.entry(name).or_insert(Value::Null), count);
+            }
+        }
+        (known, said) => {
+            if known.as_u64().is_none() || said.as_u64() > known.as_u64() {
+                *known = said;
+            }
+        }
+    }
+}
+
+/// With what only the total has, or only the reasoning: some hosts count that apart.
+pub(super) fn with_total(usage: Usage, total: Option<u64>) -> Usage {
+    let thought = usage.reasoning_tokens.unwrap_or(0);
+    let apart = if thought > usage.output_tokens { thought } else { 0 };
+    let output = usage.output_tokens.saturating_add(apart);
+    let rest = total.unwrap_or(0).saturating_sub(usage.input_tokens);
+    Usage { output_tokens: output.max(rest), ..usage }
+}
+
+/// Some hosts count what was cached apart from the input: then there is more of it.
+fn with_cached(usage: Usage) -> Usage {
+    let [read, written] = [usage.cached_tokens, usage.cache_write_tokens].map(|n| n.unwrap_or(0));
+    let cached = read.saturating_add(written);
+    let apart = if cached > usage.input_tokens { cached } else { 0 };
+    Usage { input_tokens: usage.input_tokens.saturating_add(apart), ..usage }
+}
+
+/// The usage, and whether it is unknown: every request has some input, and every reply that says
+/// something has some output. What was read from a cache or written to one is part of the input.
+pub(super) fn counted(usage: Option<Usage>, message: &Message) -> (Usage, bool) {
+    let thought = message.reasoning.as_ref().is_some_and(|reasoning| !reasoning.text.is_empty());
+    let spoke = thought || !message.content.is_empty() || !message.tool_calls.is_empty();
+    let usage = usage.filter(|usage| usage.input_tokens > 0);
+    let usage = usage.filter(|usage| usage.output_tokens > 0 || !spoke).map(with_cached);
+    (usage.unwrap_or_default(), usage.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use synthd_actors::model::Role;
+
+    proptest! {
+        /// In whatever order counts come, and in whatever parts: none is lost to a smaller one.
+        #[test]
+        fn the_most_that_was_said_counts(
+            said in prop::collection::vec((0usize..3, prop::option::of(0u64..1_000)), 1..20),
+        ) {
+            let mut known = Value::Null;
+            let mut most = [None::<u64>; 3];
+            for (which, count) in said {
+                let name = ["a", "b", "c"][which];
+                keep_most(&mut known, json!({ name: count, "in": { name: count } }));
+                most[which] = most[which].max(count);
+            }
+            for (which, most) in most.into_iter().enumerate() {
+                let name = ["a", "b", "c"][which];
+                prop_assert_eq!(known[name].as_u64(), most);
+                prop_assert_eq!(known["in"][name].as_u64(), most);
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_the_whole_is_unknown() {
+        let said = Message::text(Role::Assistant, "yes");
+        assert!(counted(None, &said).1 && counted(Some(Usage::of(0, 3)), &said).1);
+        assert!(counted(Some(Usage::of(3, 0)), &said).1);
+        assert!(!counted(Some(Usage::of(3, 0)), &Message::text(Role::Assistant, "")).1);
+        assert_eq!(counted(Some(Usage::of(3, 1)), &said), (Usage::of(3, 1), false));
+    }
+
+    #[test]
+    fn what_was_cached_apart_is_input() {
+        let said = Message::text(Role::Assistant, "yes");
+        let of = |cached| Usage { cached_tokens: Some(cached), ..Usage::of(10, 5) };
+        assert_eq!(counted(Some(of(10)), &said).0.input_tokens, 10);
+        assert_eq!(counted(Some(of(500)), &said).0.input_tokens, 510);
+    }
+
+    #[test]
+    fn reasoning_that_is_counted_apart_is_output() {
+        let thought = Usage { reasoning_tokens: Some(50), ..Usage::of(10, 5) };
+        assert_eq!(with_total(thought, None).output_tokens, 55);
+        assert_eq!(with_total(thought, Some(65)).output_tokens, 55);
+        let inside = Usage { reasoning_tokens: Some(4), ..Usage::of(10, 5) };
+        assert_eq!(with_total(inside, Some(15)).output_tokens, 5);
+        assert_eq!(with_total(inside, Some(19)).output_tokens, 9);
+    }
+}
