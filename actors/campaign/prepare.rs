@@ -35,7 +35,7 @@ pub struct Prepared {
 pub enum PrepareError {
     #[error("campaign {0} was made with another seed, sandbox, limits, quality rules or splits")]
     Changed(String),
-    #[error("campaign {0} has no faulted episode to try again that matches")]
+    #[error("campaign {0} has no matching faulted episode to try again")]
     NothingToRetry(String, FaultCounts),
     #[error("no task is left to run")]
     NothingToRun(Vec<Skipped>),
@@ -204,7 +204,7 @@ pub async fn runnable(
 fn lacking(template: &Template, missing: &HashMap<String, HashSet<String>>) -> Option<String> {
     let image = &template.environment.image;
     let Some(missing) = missing.get(image) else {
-        return Some(format!("no image stands for {image} here"));
+        return Some(format!("[sandbox] names no image for {image}"));
     };
     let lacks = template.requires.iter().map(String::as_str).filter(|r| missing.contains(*r));
     let lacks: Vec<&str> = lacks.collect();

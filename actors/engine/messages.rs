@@ -37,7 +37,7 @@ pub struct Submit {
 /// Why a campaign was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    #[error("the engine is draining and takes nothing new")]
+    #[error("the engine is draining and accepts no new campaign")]
     Draining,
     #[error("campaign {0} is running already")]
     AlreadyRunning(String),

@@ -62,7 +62,7 @@ impl FromStr for AllowedHost {
         let port = match port.map(str::parse) {
             None => None,
             Some(Ok(port)) if port != 0 => Some(port),
-            Some(_) => return Err(NoHost("what follows the colon is no port")),
+            Some(_) => return Err(NoHost("the text after the colon is not a port")),
         };
         let (below, name) = match name.strip_prefix("*.") {
             Some(rest) => (true, rest),
@@ -79,12 +79,12 @@ fn check(name: &str) -> Result<(), NoHost> {
         (1..=63).contains(&label.len()) && label.chars().all(plain) && !label.starts_with('-')
     };
     if name.len() > 253 || !name.split('.').all(label) {
-        return Err(NoHost("a host has a name of letters, digits, hyphens and dots"));
+        return Err(NoHost("a host name has letters, digits, hyphens and dots only"));
     }
     // Addresses could be any machine's, and written in many ways.
     let last = name.rsplit('.').next().unwrap_or(name);
     if last.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(NoHost("an address is no host name"));
+        return Err(NoHost("an address is not a host name"));
     }
     Ok(())
 }

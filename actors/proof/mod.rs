@@ -58,7 +58,7 @@ impl Prover {
             ..SeedProof::default()
         };
         if task != twin {
-            proof.problems.push("rendering it twice gives different bytes".to_owned());
+            proof.problems.push("rendering the template twice gives different bytes".to_owned());
         }
         self.shape(&task, &mut proof);
         let lacking = self.lacking(&task).await?;
@@ -80,7 +80,9 @@ impl Prover {
         let missing = missing_programs(&self.pool, &self.spec, &wanted).await?;
         let lacks = wanted.into_iter().filter(|program| missing.contains(*program));
         Ok(lacks
-            .map(|program| format!("it requires {program}, which the sandbox does not have"))
+            .map(|program| {
+                format!("the template requires {program}, but the sandbox lacks this program")
+            })
             .collect())
     }
 
@@ -93,14 +95,16 @@ impl Prover {
             ));
         }
         if task.verification.cheats.is_empty() {
-            proof.problems.push("it has no cheat to be proof against".to_owned());
+            proof
+                .problems
+                .push("the template has no cheat, so nothing shows that it resists one".to_owned());
         }
     }
 
     async fn behaviour(&self, task: &Task, proof: &mut SeedProof) -> Result<(), Fault> {
         let nothing = self.play(task, &[]).await?;
         if nothing.verdict.passed {
-            proof.problems.push("doing nothing solves it".to_owned());
+            proof.problems.push("doing nothing solves the task".to_owned());
         }
         if nothing.potential > 0.0 {
             let potential = nothing.potential;
@@ -112,7 +116,7 @@ impl Prover {
         for cheat in &task.verification.cheats {
             let cheated = self.play(task, &cheat.moves).await?;
             if cheated.verdict.passed {
-                proof.problems.push(format!("the cheat {:?} solves it", cheat.name));
+                proof.problems.push(format!("the cheat {:?} solves the task", cheat.name));
             }
             let passed = passed_checks(&cheated.verdict);
             unfailed.retain(|name| passed.contains(name));
@@ -121,7 +125,7 @@ impl Prover {
         if !nothing.verdict.passed {
             proof.problems.extend(unfailed.iter().map(|name| {
                 format!(
-                    "the check {name:?} proves nothing: neither doing nothing nor a cheat fails it"
+                    "the check {name:?} proves nothing: it passes for doing nothing and for every cheat"
                 )
             }));
         }
@@ -134,10 +138,10 @@ impl Prover {
         }
         if !oracle.verdict.passed {
             let failed = failed_checks(&oracle.verdict.checks);
-            proof.problems.push(format!("the oracle does not solve it: {failed}"));
+            proof.problems.push(format!("the oracle does not solve the task: {failed}"));
         }
         if oracle.verdict != oracle.again || oracle.verdict.flaky {
-            proof.problems.push("verification does not agree with itself".to_owned());
+            proof.problems.push("two verifications give different results".to_owned());
         }
         let whole: f64 = task.verification.milestones.iter().map(|m| m.weight).sum();
         if (oracle.potential - whole).abs() > 1e-9 {

@@ -33,18 +33,22 @@ fn a_sound_template_is_proven() {
 #[test]
 fn every_broken_promise_is_named() {
     for (from, to, problem) in [
-        ("run: 'put name me'", "run: 'put name you'", "the oracle does not solve it: name"),
+        ("run: 'put name me'", "run: 'put name you'", "the oracle does not solve the task: name"),
         (
             "'put letter nothing'}",
             "'put letter {{ word }}'}, {run: 'put name me'}",
-            "the cheat \"empty\" solves it",
+            "the cheat \"empty\" solves the task",
         ),
         ("{min: 2, max: 9}", "{min: 5, max: 9}", "outside expected_steps 5 to 9"),
         ("'has letter'", "'has start'", "milestones worth 0.25 hold at the start"),
         ("'has letter'", "'has nothing'", "milestones worth 0 of 0.25"),
-        ("'is name me'", "flip", "does not agree with itself"),
+        ("'is name me'", "flip", "two verifications give different results"),
         ("'is name me'", "':'", "the check \"name\" proves nothing"),
-        ("difficulty: easy", "difficulty: easy\nrequires: [sh, absent]", "it requires absent,"),
+        (
+            "difficulty: easy",
+            "difficulty: easy\nrequires: [sh, absent]",
+            "the template requires absent,",
+        ),
     ] {
         in_test_system(Options::default(), move |kit| async move {
             let problems = proof(&kit, &letter(from, to)).await.problems;
@@ -61,7 +65,7 @@ fn doing_nothing_must_not_be_enough() {
         let text = text.replace("is letter {{ word }}", "has start").replace("is name me", ":");
         let template = Template::parse("unit/letter", &text).unwrap();
         let problems = proof(&kit, &template).await.problems;
-        assert!(problems.contains(&"doing nothing solves it".to_owned()), "{problems:?}");
+        assert!(problems.contains(&"doing nothing solves the task".to_owned()), "{problems:?}");
     });
 }
 

@@ -36,32 +36,36 @@ pub(super) fn card(metadata: &Metadata, files: &[FileEntry]) -> String {
 const LABEL: &str = "\
 ## How success was determined
 
-Each task comes with a sealed check that the agent never saw: its files exist only in the
-sandbox that verifies. After the agent stopped, its workspace was copied into a fresh sandbox
-and the check ran there, twice. `final_result` is `resolved` only where every check passed in
-both runs, `unresolved` where the runs agree and something failed, and `flaky` where they
-disagree: a disagreement is never counted as success. Episodes that ended in a fault of the
-infrastructure have no label and no row here. `verification` keeps the single checks.
-`reward` is the change of a milestone potential between steps; the last step adds the final
-score, so that rewards sum to it.";
+Each task has sealed checks that the agent never saw. The files of the checks exist only in the
+sandbox for verification. After the agent stopped, its workspace was copied into a fresh sandbox
+and the checks ran there, twice. `final_result` has one of three values:
+
+- `resolved`: every check passed in both runs.
+- `unresolved`: both runs agree, and at least one check failed.
+- `flaky`: the runs disagree. A disagreement never counts as success.
+
+An episode that ended in an infrastructure fault has no label and no row here. `verification` has
+the result of each check. `reward` is the change of a milestone potential between steps. The last
+step adds the final score, so that the rewards sum to the score.";
 
 const LIMITS: &str = "\
 ## Limits
 
-- Tasks are generated from templates: many rows share a shape. Group by `template` before
-  judging how diverse the data is.
-- Unsuccessful trajectories are kept and labelled on purpose. Filter by `final_result` or
-  `labels` where you want only successes.
-- Observations are cut where a command wrote more than the campaign kept (`truncated`).
-- `difficulty` is the template author's word, not a measured pass rate.
-- `reasoning` is what the model sent along; it need not be what led to the action.";
+- Templates generate the tasks, so many rows have a similar form. Group by `template` before
+  you judge how diverse the data is.
+- Unsuccessful trajectories are kept and labelled on purpose. If you want only successes, filter
+  by `final_result` or `labels`.
+- If a command wrote more than the campaign keeps, its observation is cut (`truncated`).
+- `difficulty` is the judgement of the template's author, not a measured pass rate.
+- `reasoning` is the text that the model sent with its action. It need not be the cause of the
+  action.";
 
 const CANARY: &str = "\
 ## Canary
 
-Every task carries a unique string, repeated in the column `canary`. Keep the column with the
-data: whoever finds such a string in a model's output knows that the model was trained on
-that task. Please do not train on the splits `validation` and `test`.";
+Every task has a unique string, and the column `canary` repeats it. Keep this column with the
+data. If a model's output contains such a string, the model was trained on this task. Please do
+not train on the splits `validation` and `test`.";
 
 fn header(metadata: &Metadata, files: &[FileEntry]) -> String {
     let mut yaml = format!(
@@ -128,9 +132,9 @@ fn size_category(rows: u64) -> &'static str {
 fn intro(metadata: &Metadata) -> String {
     format!(
         "# {TITLE}: {} v{}\n\n\
-         {} trajectories of language models that act: each row is one task tried by one model in an\n\
-         isolated sandbox, with every action, observation and reward. Written by {} on\n\
-         {} from seed {}. Row format `{}`; this version never changes.",
+         {} trajectories of language models that act. In each row, one model tries one task in an\n\
+         isolated sandbox. The row has every action, observation and reward. Written by {} on\n\
+         {} from seed {}. The row format is `{}`. This version never changes.",
         line(&metadata.campaign),
         metadata.version,
         metadata.figures.totals.rows,
@@ -149,9 +153,9 @@ fn scripted_note(metadata: &Metadata) -> String {
     let models: Vec<String> =
         figures.scripted_models.iter().map(|m| format!("`{}`", line(m))).collect();
     format!(
-        "> **Made by scripts, for testing.** The rows of {} were acted out by scripted models:\n\
-         > programs that replay prepared moves, with no language model behind them. Use them to\n\
-         > test pipelines, not for training. `llm_provider` is `scripted` in each such row.",
+        "> **Made by scripts, for testing.** The rows of {} come from scripted models. A\n\
+         > scripted model is a program that replays prepared moves, without a language model. Use\n\
+         > these rows to test pipelines, not for training. `llm_provider` is `scripted` in these rows.",
         models.join(", ")
     )
 }
@@ -193,8 +197,8 @@ fn yields(metadata: &Metadata) -> String {
         accepted.map(|(split, n)| vec![format!("accepted: {}", split.as_str()), n.to_string()]),
     );
     format!(
-        "## What each stage let through\n\n{}\n\n\
-         A label removes nothing; an accepted row may carry several.",
+        "## Rows by stage\n\n{}\n\n\
+         A label removes no row. An accepted row may have several labels.",
         table(&["stage", "episodes"], rows)
     )
 }
@@ -209,9 +213,8 @@ fn splits(metadata: &Metadata) -> String {
     });
     format!(
         "## Splits\n\n{}\n\n\
-         A task belongs to one split as a whole, by a hash of its template and content: whichever\n\
-         models tried it, its rows never straddle two splits, and they stay where they are as the\n\
-         dataset grows.{}",
+         A hash of a task's template and content decides the split of the task. All rows of a task\n\
+         are in one split, for every model. They stay in this split when the dataset grows.{}",
         group_table("split", groups),
         empty_note(metadata)
     )
@@ -226,8 +229,8 @@ fn empty_note(metadata: &Metadata) -> String {
     let empty: Vec<String> = empty.iter().map(|s| format!("`{}`", s.as_str())).collect();
     format!(
         "\n\nWithout rows in this version: {}. `datasets.load_dataset` refuses a split without rows, so\n\
-         the header does not name it. The file is there with the whole schema: pandas, polars and\n\
-         duckdb read it, and so does `datasets.Dataset(pyarrow.parquet.read_table(\"{first}\"))`.",
+         the header does not name such a split. The file exists and has the whole schema. pandas, polars\n\
+         and duckdb read it, and so does `datasets.Dataset(pyarrow.parquet.read_table(\"{first}\"))`.",
         empty.join(", ")
     )
 }
@@ -298,9 +301,9 @@ fn load(metadata: &Metadata, files: &[FileEntry]) -> String {
     let dir = format!("v{}", metadata.version);
     format!(
         "## Loading\n\n\
-         Name this directory, not one above it: a pattern or a reader that walks through directories\n\
-         would mix versions. The card above is for `datasets` alone: there, a version is a\n\
-         configuration, `load_dataset(\"{campaign}\", \"{dir}\")`.\n\n\
+         Name this directory, not a directory above it. A pattern, or a reader that walks through\n\
+         directories, would mix versions. The card in the directory above is only for `datasets`. With\n\
+         this card, a version is a configuration: `load_dataset(\"{campaign}\", \"{dir}\")`.\n\n\
          ```python\n\
          import datasets, duckdb, pandas, polars\n\n\
          splits = datasets.load_dataset(\"{dir}\")  # this directory\n\
@@ -309,7 +312,7 @@ fn load(metadata: &Metadata, files: &[FileEntry]) -> String {
          {pandas}\n\
          ```\n\n\
          `cost_usd` is an exact decimal (`decimal.Decimal` in Python). `synthd dataset verify` checks\n\
-         every checksum, the schema, the splits and the rows' own rules.",
+         every checksum, the schema, the splits and the rules of rows.",
         pandas = pandas_line(&dir, &train),
         campaign = line(&metadata.campaign),
     )

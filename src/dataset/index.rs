@@ -18,9 +18,9 @@ use synthd_actors::model::Split;
 const DRAFT: &str = ".README.md.tmp";
 
 const WORDS: &str = "\
-Each version below is a dataset of its own and a configuration here. Load one by its name:
-`datasets.load_dataset(DIRECTORY, NAME)`, or name the version's own directory. Do not load
-all files below at once: versions hold the same rows again. This page is written anew with
+Each version below is a separate dataset, and a configuration of this card. Load a version by its
+name with `datasets.load_dataset(DIRECTORY, NAME)`, or name the directory of the version. Do not
+load all files below at once, because versions repeat rows. synthd writes this page again with
 every version.";
 
 /// One version, as the card above names it.

@@ -138,7 +138,7 @@ fn what_cannot_be_tried_and_what_proves_nothing_is_not_proven() {
     };
     let requires = sound.replace("requires: []", "requires: [no-such-program]");
     let said = told(&requires);
-    assert!(said.contains("every seed: it requires no-such-program"), "{said}");
+    assert!(said.contains("every seed: the template requires no-such-program"), "{said}");
     let checks = "checks: [{name: sum, run: cmp sum.txt /sealed/sum}, {name: idle, run: 'true'}]";
     let said = told(&sound.replace("run: cmp sum.txt /sealed/sum", checks));
     assert!(said.contains("every seed: the check \"idle\" proves nothing"), "{said}");
