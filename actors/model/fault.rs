@@ -2,7 +2,7 @@
 //! A fault is never an outcome. Where the table names an ending, the agent itself caused the
 //! fault, and the episode is judged; no other fault becomes a label.
 
-use super::StopReason;
+use super::{Failure, StopReason};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -113,6 +113,28 @@ pub enum AgentEnding {
     Uncopied,
 }
 
+/// What a failed call tells of the provider it was sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderSign {
+    /// It is there, whatever it answered.
+    Answers,
+    /// It is counted as down after several such failures in a row.
+    Fails,
+    /// It said nothing for as long as a call may take: it is counted as down sooner.
+    Silent,
+    /// The call was not heard out, or never left.
+    Nothing,
+}
+
+/// What a client of the gateway is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAnswer {
+    pub status: u16,
+    pub code: &'static str,
+    /// Whether the client's own retries are discouraged, where its format has a way to say so.
+    pub is_final: bool,
+}
+
 /// One row of the table of faults: all that a kind of fault means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultPolicy {
@@ -126,6 +148,13 @@ pub struct FaultPolicy {
     /// another try.
     pub may_pass: bool,
     pub ending: Option<AgentEnding>,
+    /// What it tells of the provider, but for being asked too often.
+    pub sign: ProviderSign,
+    /// Whether it counts as a slow answer where the soonest model is chosen.
+    pub slows: bool,
+    /// As which failure another model may stand in.
+    pub stands_in: Option<Failure>,
+    pub client: ClientAnswer,
     /// The code of the error that users are shown. None: nobody is shown one.
     pub code: Option<&'static str>,
     /// What users are told of it.
@@ -143,6 +172,10 @@ impl FaultPolicy {
             may_be_outage: false,
             may_pass: false,
             ending: None,
+            sign: ProviderSign::Answers,
+            slows: false,
+            stands_in: None,
+            client: ClientAnswer { status: 500, code: "engine_failed", is_final: false },
             code: None,
             told: "",
             hint: "",
@@ -163,6 +196,27 @@ impl FaultPolicy {
 
     const fn ends(self, ending: AgentEnding) -> Self {
         Self { ending: Some(ending), ..self }
+    }
+
+    const fn signs(self, sign: ProviderSign) -> Self {
+        Self { sign, ..self }
+    }
+
+    const fn slow(self) -> Self {
+        Self { slows: true, ..self }
+    }
+
+    const fn stood_in(self, failure: Failure) -> Self {
+        Self { stands_in: Some(failure), ..self }
+    }
+
+    const fn answers(self, status: u16, code: &'static str) -> Self {
+        Self { client: ClientAnswer { status, code, is_final: false }, ..self }
+    }
+
+    /// The same answer again, however often the client asks.
+    const fn refuses(self, status: u16, code: &'static str) -> Self {
+        Self { client: ClientAnswer { status, code, is_final: true }, ..self }
     }
 
     const fn tells(self, code: &'static str, told: &'static str, hint: &'static str) -> Self {
@@ -272,60 +326,63 @@ impl FaultKind {
                 "the setup of a task failed",
                 "`synthd template check` tries the template on this host",
             ),
-            Self::ModelTransient => row(Provider, R::Retry).asked_again().outage().passes().tells(
+            Self::ModelTransient => row(Provider, R::Retry).asked_again().outage().passes()
+                .signs(ProviderSign::Fails).slow().stood_in(Failure::Outage).answers(502, "upstream_failed").tells(
                 "SYN-0804",
                 "a provider failed in a way that may pass",
                 PROVIDER,
             ),
-            Self::OutOfTime => row(Provider, R::Retry).outage().passes().tells(
+            Self::OutOfTime => row(Provider, R::Retry).outage().passes().signs(ProviderSign::Silent).slow().answers(504, "upstream_timeout").tells(
                 "SYN-0804",
                 "a model did not answer in time",
                 PROVIDER,
             ),
-            Self::ModelPermanent => row(Operator, R::PauseCampaign).passes().tells(
+            Self::ModelPermanent => row(Operator, R::PauseCampaign).passes().slow().refuses(502, "upstream_unusable").tells(
                 "SYN-0801",
                 "a model of the campaign cannot be asked",
                 "set its key in the environment, or mend `[[models]]` and `[providers]`",
             ),
-            Self::KeyRejected => row(Operator, R::PauseCampaign).passes().tells(
+            Self::KeyRejected => row(Operator, R::PauseCampaign).passes().slow().refuses(502, "upstream_unusable").tells(
                 "SYN-0411",
                 "a provider does not take the key it was sent",
                 "set the variable that the message names to a valid key, then run the command \
                  again: it resumes",
             ),
-            Self::ModelMiscounted => row(Provider, R::PauseCampaign).passes().tells(
+            Self::ModelMiscounted => row(Provider, R::PauseCampaign).passes().refuses(502, "upstream_unusable").tells(
                 "SYN-0412",
                 "a provider counted more tokens than a call can have",
                 "`synthd call list --failed` names the call, which is recorded at its whole hold; \
                  correct `context`, or ask the model elsewhere, and run the command again",
             ),
-            Self::ModelRejected => row(Provider, R::GiveUp).outage().tells(
+            Self::ModelRejected => row(Provider, R::GiveUp).outage().answers(400, "invalid_request").tells(
                 "SYN-0804",
                 "a provider refused a conversation",
                 "`synthd call list` shows what it was asked and what it said",
             ),
-            Self::NotRecorded => row(Operator, R::PauseCampaign).tells(
+            Self::NotRecorded => row(Operator, R::PauseCampaign).refuses(404, "not_recorded").tells(
                 "SYN-0803",
                 "a recorded campaign has no answer to what was asked",
                 "replay with the templates, scaffolds and seed it was recorded with",
             ),
             Self::ContextFull => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::ContextFull))
+                .stood_in(Failure::Context).answers(400, "context_length_exceeded")
                 .says("the conversation is longer than the model can read", ""),
-            Self::Budget => row(Operator, R::StopCampaign).passes().tells(
+            Self::Budget => row(Operator, R::StopCampaign).passes().refuses(402, "budget_exhausted").tells(
                 "SYN-0805",
                 "the campaign has reached its budget",
                 "raise [budget] and run the command again: it resumes",
             ),
-            Self::ModelBudget => row(Operator, R::StopCampaign).passes().tells(
+            Self::ModelBudget => row(Operator, R::StopCampaign).passes().stood_in(Failure::Budget).refuses(402, "budget_exhausted").tells(
                 "SYN-0805",
                 "the campaign has reached the budget of a model",
                 "raise that model's budget_usd and run the command again: it resumes",
             ),
             Self::EpisodeBudget => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::CostLimit))
+                .refuses(402, "budget_exhausted")
                 .says("the episode has spent its share", ""),
-            Self::CallOverrun => row(Provider, R::PauseCampaign).passes().tells(
+            Self::CallOverrun => row(Provider, R::PauseCampaign).passes().refuses(502, "upstream_unusable").tells(
                 "SYN-0310",
                 "a call cost more than its worst case, so no cap can be kept",
                 "mend the model's price or its provider; then `synthd money reconcile` the call \
@@ -336,7 +393,7 @@ impl FaultKind {
                 "the store failed",
                 "check the permissions of the data directory, then run the command again",
             ),
-            Self::StoreFull => row(Host, R::PauseCampaign).passes().tells(
+            Self::StoreFull => row(Host, R::PauseCampaign).passes().answers(503, "store_full").tells(
                 "SYN-0303",
                 "there is no space left in the data directory",
                 "free some space there, then run the same command again: it resumes",
@@ -346,7 +403,7 @@ impl FaultKind {
                 "the store holds what cannot be read",
                 "`synthd store verify` says what is wrong; `synthd store restore` goes on from a backup",
             ),
-            Self::Panicked => row(Engine, R::Retry).passes().tells(
+            Self::Panicked => row(Engine, R::Retry).passes().signs(ProviderSign::Nothing).tells(
                 "SYN-0001",
                 "a part of the engine failed",
                 REPORT,
@@ -358,7 +415,7 @@ impl FaultKind {
             ),
             Self::ReplayDiffers => row(Engine, R::StartOver)
                 .says("the recorded turns of an earlier attempt came out differently", ""),
-            Self::Cancelled => row(Operator, R::Wait)
+            Self::Cancelled => row(Operator, R::Wait).signs(ProviderSign::Nothing)
                 .says("the attempt was cut off by a drain, a pause or a cancel", ""),
         }
     }

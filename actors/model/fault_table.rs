@@ -1,6 +1,8 @@
 //! The table of faults as `docs/faults.md` shows it. A test keeps the two the same.
 
-use super::{AgentEnding, FaultKind, FaultOwner, FaultPolicy, FaultResponse};
+use super::{
+    AgentEnding, Failure, FaultKind, FaultOwner, FaultPolicy, FaultResponse, ProviderSign,
+};
 
 const HEAD: &str = "\
 # Faults
@@ -18,10 +20,16 @@ engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/mod
 - **may pass**: whether a later run tries the faulted episode again.
 - **label**: how the episode ends where the agent itself caused the fault. Every other kind gives no
   label at all: the outcome is null, never 0, and the episode makes no row.
+- **provider**: what it tells of a model's provider. After eight failures in a row, or three silent calls,
+  the provider is down and only probed; any answer ends that. `none`: nothing.
+- **slow**: whether it counts as a slow answer under `least-latency`.
+- **fallback**: the list of `fallback` whose model stands in.
+- **at the gateway**: the status and the code that a client gets. A 429 of the provider stays a 429.
+  `final`: the client is told not to try again.
 - **code**: the error that users are shown.
 
-| kind | whose | what follows | asked again | costs an attempt | many in a row | may pass | label | code | what users are told |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| kind | whose | what follows | asked again | costs an attempt | many in a row | may pass | label | provider | slow | fallback | at the gateway | code | what users are told |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
 /// The page, whole.
@@ -36,7 +44,7 @@ pub fn fault_page() -> String {
 fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
     let yes = |is: bool| if is { "yes" } else { "no" };
     let mut row = format!(
-        "| `{kind}` | {} | {} | {} | {} | {} | {} | {} | {} | {}",
+        "| `{kind}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} {} | {} | {}",
         owner(policy.owner),
         response(policy.response),
         yes(policy.asks_again),
@@ -44,6 +52,11 @@ fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
         if policy.may_be_outage { "pause" } else { "none" },
         yes(policy.may_pass),
         ending(policy.ending),
+        sign(policy.sign),
+        yes(policy.slows),
+        policy.stands_in.map_or("none", Failure::as_str),
+        policy.client.status,
+        client(policy),
         policy.code.unwrap_or("none"),
         policy.told,
     );
@@ -53,6 +66,20 @@ fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
     }
     row.push_str(" |\n");
     row
+}
+
+fn sign(sign: ProviderSign) -> &'static str {
+    match sign {
+        ProviderSign::Answers => "answers",
+        ProviderSign::Fails => "fails",
+        ProviderSign::Silent => "is silent",
+        ProviderSign::Nothing => "none",
+    }
+}
+
+fn client(policy: &FaultPolicy) -> String {
+    let last = if policy.client.is_final { ", final" } else { "" };
+    format!("`{}`{last}", policy.client.code)
 }
 
 fn owner(owner: FaultOwner) -> &'static str {

@@ -18,6 +18,9 @@ use tokio::time::Instant;
 
 /// So many failures in a row are no accident any more.
 const FAILURES: u32 = 8;
+/// A call that was not answered in all the time it may take says more than one that failed at once:
+/// three of them in a row are enough.
+const SILENCE: u32 = 3;
 const COOL_DOWN: Duration = Duration::from_millis(500);
 
 pub(super) struct Lane {
@@ -33,6 +36,16 @@ struct State {
     on_their_way: usize,
     probes_failed: u64,
     last: Option<Fault>,
+}
+
+impl State {
+    /// A failure, which counts for so many where it was no probe.
+    fn failed(&mut self, now: Instant, what: Try, weight: u32, fault: Fault) {
+        let times = if what == Try::Probe { 1 } else { weight };
+        (0..times).for_each(|_| self.breaker.failed(now, what));
+        self.probes_failed += u64::from(what == Try::Probe);
+        self.last = Some(fault);
+    }
 }
 
 /// Why a lane takes no call now.
@@ -143,12 +156,8 @@ impl Inside {
         match health {
             Health::Answers => state.breaker.succeeded(),
             Health::Unknown => state.breaker.abandoned(self.what),
-            Health::Silent(_) if self.what == Try::Plain => {}
-            Health::Fails(fault) | Health::Silent(fault) => {
-                state.breaker.failed(now, self.what);
-                state.probes_failed += u64::from(self.what == Try::Probe);
-                state.last = Some(fault);
-            }
+            Health::Fails(fault) => state.failed(now, self.what, 1, fault),
+            Health::Silent(fault) => state.failed(now, self.what, SILENCE, fault),
         }
         drop(state);
         self.told = true;
@@ -237,6 +246,25 @@ mod tests {
         lane.enter(Instant::now()).unwrap().tell(Health::Answers);
         assert!(!lane.stats().down);
         assert!(lane.enter(Instant::now()).is_ok() && lane.enter(Instant::now()).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_an_outage_sooner_than_failures_are() {
+        let silent = || Health::Silent(Fault::new(FaultKind::OutOfTime, "no word"));
+        let lane = lane(None);
+        for calls in 0..3 {
+            assert!(!lane.stats().down, "{calls}");
+            lane.enter(Instant::now()).unwrap().tell(silent());
+        }
+        assert!(lane.stats().down);
+        assert_eq!(lane.trouble().0, 0);
+        tokio::time::advance(COOL_DOWN).await;
+        lane.enter(Instant::now()).unwrap().tell(silent());
+        assert_eq!(lane.trouble().0, 1);
+        tokio::time::advance(COOL_DOWN * 2).await;
+        lane.enter(Instant::now()).unwrap().tell(Health::Answers);
+        lane.enter(Instant::now()).unwrap().tell(silent());
+        assert!(!lane.stats().down, "one answer ends it");
     }
 
     #[tokio::test]

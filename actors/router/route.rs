@@ -36,12 +36,7 @@ pub fn failure_of_call(reply: &Result<ChatReply, CallFault>) -> Option<Failure> 
 
 /// The same for what ends a call.
 pub fn failure_of(fault: &Fault) -> Option<Failure> {
-    match fault.kind {
-        FaultKind::ContextFull => Some(Failure::Context),
-        FaultKind::ModelTransient => Some(Failure::Outage),
-        FaultKind::ModelBudget => Some(Failure::Budget),
-        _ => None,
-    }
+    fault.kind.policy().stands_in
 }
 
 /// The same for what was answered.

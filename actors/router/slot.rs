@@ -3,7 +3,9 @@
 use super::lane::Lanes;
 use super::unanswered::Unanswered;
 use super::way::{Blocked, Pass, Way, WayStats};
-use crate::model::{CallFault, ChatReply, EpisodeId, Fault, FaultKind, ModelConfig, digest_of};
+use crate::model::{
+    CallFault, ChatReply, EpisodeId, Fault, FaultKind, ModelConfig, ProviderSign, digest_of,
+};
 use crate::policy::{Latency, Rank};
 use crate::ports::{ChatModel, ModelFactory};
 use serde::Serialize;
@@ -91,7 +93,7 @@ impl ModelSlot {
     /// Waits until one of its keys may be used, in the order in which it was wanted. An episode
     /// keeps to one key while it can: what its provider has cached is that key's. Who stands
     /// in the line gives up together with its head, once a provider that is down has failed
-    /// often enough since he came; where somebody else stands ready, at once.
+    /// often enough since he came; where it is silent or somebody else stands ready, at once.
     pub(super) async fn pass(
         &self,
         episode: &EpisodeId,
@@ -146,15 +148,24 @@ impl ModelSlot {
         self.ways.iter().map(|way| way.trouble().0).sum()
     }
 
+    /// Whether nobody waits for the next probe: it may take as long as the silent calls before.
+    fn is_silent(&self) -> bool {
+        let sign = |way: &Arc<Way>| way.trouble().1.map(|last| last.kind.policy().sign);
+        self.ways.iter().all(|way| sign(way) == Some(ProviderSign::Silent))
+    }
+
     fn give_up_after(&self, failed_before: u64, stands_ready: bool) -> Result<(), Fault> {
         let enough = PROBES * self.ways.len() as u64;
-        if self.probes_failed() - failed_before < enough && !stands_ready {
+        let failed = self.probes_failed() - failed_before;
+        if failed < enough && !stands_ready && !self.is_silent() {
             return Ok(());
         }
         let last = self.ways.iter().find_map(|way| way.trouble().1);
-        let last = last.map_or_else(String::new, |last| format!(": {}", last.message));
-        let what = format!("{} does not answer{last}", self.config.provider());
-        Err(Fault::new(FaultKind::ModelTransient, what))
+        // Silence stays silence, unless somebody else is asked now.
+        let kind = last.as_ref().filter(|_| !stands_ready).map(|last| last.kind);
+        let said = last.map_or_else(String::new, |last| format!(": {}", last.message));
+        let what = format!("{} does not answer{said}", self.config.provider());
+        Err(Fault::new(kind.unwrap_or(FaultKind::ModelTransient), what))
     }
 
     fn too_long(&self, wait: Duration) -> Fault {
@@ -186,10 +197,7 @@ impl ModelSlot {
             Ok(_) => self.latency_of().measured(took),
             Err(failure) => {
                 self.failures.fetch_add(1, Ordering::Relaxed);
-                use FaultKind::{KeyRejected, ModelPermanent, ModelTransient, OutOfTime};
-                // The others are no fault of the model's.
-                let own = [KeyRejected, ModelPermanent, ModelTransient, OutOfTime];
-                if own.contains(&failure.fault.kind) {
+                if failure.fault.kind.policy().slows {
                     self.latency_of().failed(took);
                 }
             }

@@ -9,7 +9,7 @@
 
 use super::lane::{Health, Inside, Lane, Shut};
 use super::pace::Pace;
-use crate::model::{CallFault, ChatReply, Fault, FaultKind, ModelConfig};
+use crate::model::{CallFault, ChatReply, Fault, ModelConfig, ProviderSign};
 use crate::policy::Window;
 use crate::ports::ChatModel;
 use serde::Serialize;
@@ -173,13 +173,13 @@ impl Way {
 /// What a reply tells of its provider.
 fn health(reply: &Result<ChatReply, CallFault>) -> Health {
     let Err(failure) = reply else { return Health::Answers };
-    match failure.fault.kind {
-        FaultKind::ModelTransient if !failure.rate_limited => Health::Fails(failure.fault.clone()),
-        // Whether it would have answered a patient asker, nobody knows; a probe is patient enough.
-        FaultKind::OutOfTime => Health::Silent(failure.fault.clone()),
-        FaultKind::Cancelled | FaultKind::Panicked => Health::Unknown,
-        // Refused or not: somebody answered.
-        _ => Health::Answers,
+    match failure.fault.kind.policy().sign {
+        // It says when to come back.
+        ProviderSign::Fails if failure.rate_limited => Health::Answers,
+        ProviderSign::Fails => Health::Fails(failure.fault.clone()),
+        ProviderSign::Silent => Health::Silent(failure.fault.clone()),
+        ProviderSign::Nothing => Health::Unknown,
+        ProviderSign::Answers => Health::Answers,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::llm::{Censor, Opened, Passage, Upstream, event_data};
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
-use synthd_actors::model::{CallFault, FaultKind};
+use synthd_actors::model::{CallFault, FaultKind, FaultOwner};
 
 /// Headers of a provider's that mean something to its clients.
 const PASSED: [&str; 6] = [
@@ -59,7 +59,7 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
 
 /// A key or an account of the gateway's.
 pub(super) fn is_the_gateways(fault: &CallFault) -> bool {
-    [FaultKind::ModelPermanent, FaultKind::KeyRejected].contains(&fault.fault.kind)
+    fault.fault.kind.policy().owner == FaultOwner::Operator
 }
 
 pub(super) fn refused(fault: CallFault) -> Done {

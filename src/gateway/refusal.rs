@@ -3,7 +3,7 @@
 use crate::llm::Family;
 use serde_json::{Value, json};
 use std::time::Duration;
-use synthd_actors::model::{CallFault, Fault, FaultKind};
+use synthd_actors::model::{CallFault, ClientAnswer, Fault};
 
 /// Why a call was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,28 +29,11 @@ impl Refusal {
         Self::new(400, "invalid_request", message)
     }
 
-    /// What the engine could not do.
+    /// What the engine could not do, as the table of faults has it.
     pub(super) fn of(fault: &Fault) -> Self {
-        let refusal = |status, code| Self::new(status, code, fault.message.clone());
-        match fault.kind {
-            FaultKind::Budget | FaultKind::ModelBudget | FaultKind::EpisodeBudget => {
-                Self { retry: Some(false), ..refusal(402, "budget_exhausted") }
-            }
-            FaultKind::ContextFull => refusal(400, "context_length_exceeded"),
-            FaultKind::ModelRejected => refusal(400, "invalid_request"),
-            // A key or an account of the gateway's, which is none of the client's.
-            FaultKind::ModelPermanent
-            | FaultKind::KeyRejected
-            | FaultKind::ModelMiscounted
-            | FaultKind::CallOverrun => {
-                Self { retry: Some(false), ..refusal(502, "upstream_unusable") }
-            }
-            FaultKind::NotRecorded => Self { retry: Some(false), ..refusal(404, "not_recorded") },
-            FaultKind::ModelTransient => refusal(502, "upstream_failed"),
-            FaultKind::StoreFull => refusal(503, "store_full"),
-            FaultKind::OutOfTime => refusal(504, "upstream_timeout"),
-            _ => refusal(500, "engine_failed"),
-        }
+        let ClientAnswer { status, code, is_final } = fault.kind.policy().client;
+        let retry = is_final.then_some(false);
+        Self { retry, ..Self::new(status, code, fault.message.clone()) }
     }
 
     /// What a provider could not do.

@@ -3,7 +3,7 @@
 
 use super::{Kit, episodes, options};
 use crate::model::{
-    Assignment, CampaignConfig, Endpoint, EpisodeId, Failure, FaultKind, ModelConfig,
+    Assignment, CampaignConfig, CampaignState, Endpoint, EpisodeId, Failure, FaultKind, ModelConfig,
 };
 use crate::ports::Journal;
 use crate::testkit::{Line, Trap, campaign, in_test_system, priced};
@@ -211,6 +211,29 @@ fn a_provider_is_never_asked_more_at_once_than_it_bears() {
         config.concurrency = 8;
         assert_eq!(kit.run(&config).await.episodes.resolved, 20);
         assert_eq!(kit.models.named("fake/one").crowd(), 2);
+    });
+}
+
+/// A model that says nothing is not waited for by each episode in turn: after a few silent calls it
+/// is only probed, and nobody else waits for the probe.
+#[test]
+fn a_silent_model_is_given_up_after_a_few_calls() {
+    in_test_system(options(), |kit| async move {
+        let silent = kit.models.named("fake/silent");
+        silent.takes(Duration::from_secs(1_000_000));
+        let mut config = of(vec![remote("fake/silent", &[])], 40);
+        config.concurrency = 4;
+        config.episode.attempts = 2;
+        let (began, timeout) = (Instant::now(), config.episode.timeout);
+        let progress = kit.run(&config).await;
+        assert_eq!(
+            (progress.state, progress.cause),
+            (CampaignState::Paused, Some(FaultKind::OutOfTime))
+        );
+        // One round of silence, and whatever was a probe when the others had given up.
+        assert!(silent.calls().len() <= 6, "{}", silent.calls().len());
+        assert!(began.elapsed() < timeout * 2, "{:?}", began.elapsed());
+        assert!(kit.world.router.lanes()[0].down);
     });
 }
 
