@@ -37,6 +37,9 @@ pub enum PrepareError {
     Changed(String),
     #[error("campaign {0} has no matching faulted episode to try again")]
     NothingToRetry(String, FaultCounts),
+    /// It has episodes that never ended, which a retry would start.
+    #[error("campaign {0} was cancelled with {1} episodes that have not ended")]
+    Cancelled(String, usize),
     #[error("no task is left to run")]
     NothingToRun(Vec<Skipped>),
     #[error(transparent)]
@@ -70,6 +73,11 @@ pub async fn prepare(
         return Err(PrepareError::NothingToRun(skipped));
     }
     let known = world.journal.episodes(&config.name).await?;
+    let was_cancelled = earlier.as_ref().is_some_and(|r| r.state == CampaignState::Cancelled);
+    let unended = known.iter().filter(|episode| episode.outcome.is_none()).count();
+    if reopen.must_find() && was_cancelled && unended > 0 {
+        return Err(PrepareError::Cancelled(config.name.to_string(), unended));
+    }
     let reopened = reopen.entries(&known);
     if reopened.is_empty() && reopen.must_find() {
         let faults = FaultCounts::of(&known);

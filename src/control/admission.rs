@@ -144,6 +144,12 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
         SubmitError::Prepare(PrepareError::NothingToRetry(_, faults)) => {
             nothing_to_retry(error, faults)
         }
+        SubmitError::Prepare(PrepareError::Cancelled(..)) => {
+            Error::new(Code::NothingToRetry, error.to_string()).hint(
+                "`synthd run` or `synthd submit` with the campaign's file starts these episodes, \
+                 and tries faulted ones again whose reason may have passed",
+            )
+        }
         SubmitError::Prepare(PrepareError::NothingToRun(skipped)) => nothing_to_run(skipped),
         SubmitError::Prepare(PrepareError::Template(template)) => {
             Error::new(Code::TemplateInvalid, format!("{}: {}", placed(template), template.message))

@@ -5,7 +5,7 @@ use super::trouble::Trouble;
 use super::{adjust, calls};
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use synthd_actors::model::{Exchange, Money};
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -171,39 +171,73 @@ pub(super) fn adjustments(
     Ok(lines.collect::<rusqlite::Result<_>>()?)
 }
 
-/// The holds that a provider's own record speaks of, found by its ids or by ours. What differs
-/// from what is counted, or is open, is to be corrected.
+/// What a provider's own record corrects.
+#[derive(Debug)]
+pub(super) struct StatementMatch {
+    pub(super) corrections: Vec<adjust::Correction>,
+    /// Ids that belong to no hold.
+    pub(super) unknown: Vec<String>,
+    /// An id that belongs to several holds. Then nothing is corrected.
+    pub(super) ambiguous: Option<(String, Vec<String>)>,
+}
+
+/// The holds that a provider's own record speaks of, found by its ids or by ours. Lines of the
+/// same hold are added up: a provider may charge one call in parts. What differs from what is
+/// counted, or is open, is to be corrected.
 pub(super) fn corrections(
     conn: &Connection,
     costs: &[(String, Money)],
     reason: &str,
-) -> Result<(Vec<adjust::Correction>, Vec<String>)> {
+) -> Result<StatementMatch> {
     let lines = holds(conn, None)?;
     let known = index(conn, &lines)?;
-    let (mut corrections, mut unknown) = (Vec::new(), Vec::new());
+    let (mut charged, mut unknown, mut ambiguous) = (BTreeMap::new(), Vec::new(), None);
     for (id, cost) in costs {
-        match known.get(id.as_str()) {
-            None => unknown.push(id.clone()),
-            Some(line) if line.state != HoldState::Open && line.counts_usd == *cost => {}
-            Some(line) => {
-                let (hold, reason) = (line.hold.clone(), reason.to_owned());
-                corrections.push(adjust::Correction { hold, cost: *cost, reason });
+        match known.get(id.as_str()).map(Vec::as_slice) {
+            None | Some([]) => unknown.push(id.clone()),
+            Some([line]) => {
+                let (_, sum) = charged.entry(&line.hold).or_insert((*line, Money::ZERO));
+                *sum = sum.saturating_add(*cost);
+            }
+            Some(several) => {
+                let holds = several.iter().map(|line| line.hold.clone()).collect();
+                ambiguous.get_or_insert((id.clone(), holds));
             }
         }
     }
-    Ok((corrections, unknown))
+    let differs =
+        |line: &HoldLine, cost: Money| line.state == HoldState::Open || line.counts_usd != cost;
+    let differing = charged.into_values().filter(|(line, cost)| differs(line, *cost));
+    let corrections = differing.map(|(line, cost)| {
+        let (hold, reason) = (line.hold.clone(), reason.to_owned());
+        adjust::Correction { hold, cost, reason }
+    });
+    Ok(StatementMatch { corrections: corrections.collect(), unknown, ambiguous })
 }
 
-fn index<'l>(conn: &Connection, lines: &'l [HoldLine]) -> Result<HashMap<String, &'l HoldLine>> {
-    let mut known = HashMap::new();
+/// The holds by each id that may stand for them. An id that several calls share (a server may
+/// give all its answers one id) has several.
+fn index<'l>(
+    conn: &Connection,
+    lines: &'l [HoldLine],
+) -> Result<HashMap<String, Vec<&'l HoldLine>>> {
+    let mut known: HashMap<String, Vec<&HoldLine>> = HashMap::new();
+    let mut add = |id: String, line: &'l HoldLine| {
+        let holds = known.entry(id).or_default();
+        if holds.iter().all(|other| other.hold != line.hold) {
+            holds.push(line);
+        }
+    };
     for line in lines {
-        known.insert(line.hold.clone(), line);
-        known.extend(line.hold.split_once('@').map(|(id, _)| (id.to_owned(), line)));
+        add(line.hold.clone(), line);
+        if let Some((id, _)) = line.hold.split_once('@') {
+            add(id.to_owned(), line);
+        }
         let Some(id) = &line.call else { continue };
-        known.insert(id.clone(), line);
+        add(id.clone(), line);
         let exchange = calls::call(conn, id)?.map(|call| call.exchange);
         let ids = exchange.iter().flat_map(|e| [request_id(e), response_id(e)]);
-        known.extend(ids.flatten().map(|id| (id, line)));
+        ids.flatten().for_each(|id| add(id, line));
     }
     Ok(known)
 }

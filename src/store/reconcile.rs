@@ -19,7 +19,7 @@ pub struct Reconciled {
 
 /// Corrects one hold.
 pub fn reconcile(dir: &Path, correction: Correction, who: &str, at_ms: i64) -> Result<Reconciled> {
-    write(dir, who, at_ms, |_| Ok((vec![correction], Vec::new())))
+    write(dir, who, at_ms, |_| Ok(Ok((vec![correction], Vec::new()))))
 }
 
 /// Corrects all holds that a provider's own record has other costs for.
@@ -30,7 +30,13 @@ pub fn reconcile_with(
     who: &str,
     at_ms: i64,
 ) -> Result<Reconciled> {
-    let done = write(dir, who, at_ms, |conn| money::corrections(conn, costs, reason))?;
+    let done = write(dir, who, at_ms, |conn| {
+        let matched = money::corrections(conn, costs, reason)?;
+        Ok(match matched.ambiguous {
+            Some((id, holds)) => Err(Uncorrected::Ambiguous(id, holds)),
+            None => Ok((matched.corrections, matched.unknown)),
+        })
+    })?;
     if done.corrected.is_empty() && done.unknown.len() == costs.len() && !costs.is_empty() {
         let what = "none of its ids belongs to a hold, a call or a request that is recorded here";
         return Err(Error::new(Code::HoldUnknown, what).hint(HINT));
@@ -40,7 +46,8 @@ pub fn reconcile_with(
 
 const HINT: &str = "`synthd money list --all --json` shows the ids of holds and requests";
 
-type Wanted = (Vec<Correction>, Vec<String>);
+/// The corrections and the unknown ids; or why nothing is to be corrected.
+type Wanted = Result<(Vec<Correction>, Vec<String>), Uncorrected>;
 
 fn write(
     dir: &Path,
@@ -52,21 +59,25 @@ fn write(
     open::database_exists(dir)?;
     let _lock = DataDirLock::take(dir)?;
     let mut opened = open::writer(dir, MIGRATIONS)?;
-    let (corrections, unknown) = wanted(&opened.conn).map_err(failed)?;
-    let done = adjust::correct(&mut opened.conn, &corrections, who, at_ms).map_err(failed)?;
+    let done = match wanted(&opened.conn).map_err(failed)? {
+        Err(why) => Err(why),
+        Ok((corrections, unknown)) => {
+            let done = adjust::correct(&mut opened.conn, &corrections, who, at_ms);
+            done.map_err(failed)?.map(|corrected| Reconciled { corrected, unknown })
+        }
+    };
     if done.is_ok() {
         opened.sync_all().map_err(failed)?;
     }
     opened.close(true).map_err(failed)?;
-    let corrected = done.map_err(uncorrected)?;
-    Ok(Reconciled { corrected, unknown })
+    done.map_err(uncorrected)
 }
 
 fn uncorrected(why: Uncorrected) -> Error {
     let what = match why {
         Uncorrected::Unknown(id) => format!("there is no hold {id:?}"),
         Uncorrected::Ambiguous(id, holds) => {
-            format!("the call {id:?} has several holds: {}", holds.join(", "))
+            format!("the id {id:?} stands for several holds: {}", holds.join(", "))
         }
     };
     Error::new(Code::HoldUnknown, what).hint(HINT)

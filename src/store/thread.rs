@@ -102,16 +102,20 @@ impl Thread {
     }
 
     fn wait(&self) -> Result<Request, RecvTimeoutError> {
+        match self.next_timer() {
+            Some(wait) => self.requests.recv_timeout(wait),
+            None => self.requests.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
+        }
+    }
+
+    /// The time until something falls due without a request; none where nothing does.
+    fn next_timer(&self) -> Option<Duration> {
         let left = |since: Option<Instant>, within: Duration| {
             since.map(|since| within.saturating_sub(since.elapsed()))
         };
         let all = [self.unsynced_since, self.unmarked_since];
         let all = all.into_iter().filter_map(|since| left(since, SYNC_WITHIN));
-        let first = left(self.settled_since, SETTLE_WITHIN).into_iter().chain(all).min();
-        match first {
-            Some(wait) => self.requests.recv_timeout(wait),
-            None => self.requests.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
-        }
+        left(self.settled_since, SETTLE_WITHIN).into_iter().chain(all).min()
     }
 
     fn serve(&mut self, batch: Batch) {
@@ -265,6 +269,8 @@ impl Thread {
         let why = format!("the disk failed to write the store; restart synthd: {trouble}");
         tracing::error!("{why}");
         self.unsynced_since = None;
+        // Nothing is synced any more, so no timer may fall due.
+        self.unmarked_since = None;
         self.broken = Some(why.clone());
         StoreFault::new("sync", why)
     }
@@ -458,5 +464,17 @@ mod tests {
             assert!(fault.message.contains("restart synthd"), "{fault}");
         }
         assert_eq!(thread.counters.look().commits, 1);
+    }
+
+    /// A timer that stays due would keep the thread busy for the rest of the process.
+    #[test]
+    fn nothing_falls_due_once_the_disk_has_failed() {
+        let (_dir, _queue, mut thread) = thread(None);
+        thread.unsynced_since = Some(Instant::now());
+        thread.unmarked_since = Some(Instant::now());
+        assert!(thread.next_timer().is_some());
+        thread.give_up(std::io::Error::other("the disk is gone").into());
+        assert_eq!(thread.next_timer(), None);
+        thread.sync().unwrap_err();
     }
 }

@@ -4,10 +4,12 @@
 use super::{episodes, labels, options};
 use crate::campaign::{PrepareError, Reopen};
 use crate::engine::SubmitError;
-use crate::model::{Attempt, FaultKind};
+use crate::model::{Attempt, CampaignState, FaultKind};
 use crate::ports::Journal;
 use crate::testkit::{Kit, Trap, campaign, in_test_system};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
 
 /// A complete campaign of four episodes that faulted so.
 async fn faulted(kit: &Kit, kind: FaultKind) {
@@ -64,5 +66,29 @@ fn what_does_not_pass_is_tried_again_when_it_is_asked_for() {
         let last = kit.submit_again(&config, some).await.settled().await;
         assert_eq!(last.episodes.resolved, 2);
         assert_eq!(labels(&kit, "c").await, ["resolved", "resolved"]);
+    });
+}
+
+/// A retry starts faulted episodes and no others: those that a cancelled campaign never began
+/// would cost what nobody asked for.
+#[test]
+fn a_cancelled_campaign_with_episodes_left_is_not_retried() {
+    in_test_system(options(), |kit| async move {
+        faulted(&kit, FaultKind::ModelRejected).await;
+        kit.models.named("fake/one").takes(Duration::from_secs(600));
+        let config = campaign("c", 4);
+        let handle = kit.submit(&config).await;
+        sleep(Duration::from_secs(1)).await;
+        assert!(handle.cancel().await);
+        handle.settled().await;
+        let all = Reopen::Matching { kinds: Vec::new(), template: None };
+        let refused = kit.engine.submit_again(Arc::new(config), String::new(), all).await;
+        let refused = refused.err().unwrap();
+        assert!(
+            matches!(&*refused, SubmitError::Prepare(PrepareError::Cancelled(_, 2))),
+            "{refused}"
+        );
+        let stored = kit.journal.campaign(&campaign("c", 4).name).await.unwrap().unwrap();
+        assert_eq!(stored.state, CampaignState::Cancelled);
     });
 }

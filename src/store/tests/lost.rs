@@ -262,3 +262,26 @@ async fn holds_are_corrected_with_a_trace_and_sums_follow() {
     drop(store);
     assert!(verify(dir.path()).unwrap().sound);
 }
+
+/// A provider may charge one call in parts, and a server may give several answers one id.
+#[tokio::test]
+async fn a_statement_adds_up_lines_of_a_hold_and_refuses_an_id_of_several() {
+    let (dir, store) = paid().await;
+    drop(store);
+    let cost = |id: &str, nanos| (id.to_owned(), Money::from_nanos(nanos));
+    // In parts, by two of its ids.
+    let costs = [cost("h1", 7), cost("h1@1", 100)];
+    let done = reconcile_with(dir.path(), &costs, "export", "me", 6).unwrap();
+    assert_eq!(done.corrected[0].after_usd, Money::from_nanos(107), "{done:?}");
+    // The call has a hold of this opening too.
+    let store = Store::open(dir.path()).unwrap();
+    keep(&store, held("h1", "c", 1, 100)).await;
+    let before = store.spent(&name("c")).await.unwrap();
+    drop(store);
+    let costs = [cost("h2", 1), cost("h1", 7)];
+    let refused = reconcile_with(dir.path(), &costs, "export", "me", 6).unwrap_err();
+    assert_eq!(refused.code(), Code::HoldUnknown);
+    assert!(refused.report().contains("several holds"), "{}", refused.report());
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(store.spent(&name("c")).await.unwrap(), before, "nothing was corrected");
+}
