@@ -203,6 +203,11 @@ impl ChatReply {
     pub fn new(message: Message, finish: FinishReason, usage: Usage) -> Self {
         Self { message, finish, usage, uncounted: false, answered_by: None }
     }
+
+    /// None where nobody counted, which is not zero.
+    pub fn counted(&self) -> Option<Usage> {
+        (!self.uncounted).then_some(self.usage)
+    }
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -39,7 +39,8 @@ pub struct TrajectoryRow {
     pub pass_rate: Option<PassRate>,
     pub labels: Vec<String>,
     pub execution_time_seconds: f64,
-    pub total_tokens: i64,
+    /// None where a step's are not known.
+    pub total_tokens: Option<i64>,
     pub cost_usd: Money,
     pub attempt: i32,
     pub canary: String,
@@ -70,8 +71,9 @@ pub struct RowStep {
     pub error: Option<String>,
     pub exit_code: Option<i32>,
     pub truncated: bool,
-    pub input_tokens: i64,
-    pub output_tokens: i64,
+    /// None where the provider did not count, which is not zero.
+    pub input_tokens: Option<i64>,
+    pub output_tokens: Option<i64>,
     pub cost_usd: Money,
     /// Of the action alone; with the model's time where `model_ms` is none.
     pub duration_ms: i64,

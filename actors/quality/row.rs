@@ -5,7 +5,7 @@ use crate::model::{
     RowVerification, Sampling, Step, StopReason, Task, TrajectoryRow, Turn, Verdict, returns_to_go,
     rewards,
 };
-use crate::model::{Attempt, Fingerprint, Message, Money, QualityPolicy, Role, digest_of};
+use crate::model::{Attempt, Fingerprint, Message, Money, QualityPolicy, Role, Usage, digest_of};
 use std::sync::Arc;
 
 /// In place of the task's own text.
@@ -42,15 +42,27 @@ impl Judgement {
 /// The row, before labels. `stamp` is the finish time as text.
 pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
     let steps: Vec<Step> = judged.turns.iter().map(|turn| turn.step.clone()).collect();
+    let counted = || judged.turns.iter().map(|turn| turn.reply.counted());
     let score = if judged.verdict.flaky { 0.0 } else { judged.verdict.score };
     let rewards = rewards(&steps, score);
     let returns = returns_to_go(&rewards);
     let trajectory: Vec<RowStep> = steps
         .iter()
+        .zip(counted())
         .enumerate()
-        .map(|(at, step)| row_step(step, rewards[at], returns[at], at + 1 == steps.len()))
+        .map(|(at, (step, usage))| {
+            row_step(
+                step,
+                usage.map(|_| step.usage),
+                rewards[at],
+                returns[at],
+                at + 1 == steps.len(),
+            )
+        })
         .collect();
-    let tokens: u64 = steps.iter().map(|step| step.usage.total()).sum();
+    // One that nobody counted leaves the sum unknown.
+    let all_counted = counted().all(|usage| usage.is_some());
+    let tokens = all_counted.then(|| steps.iter().map(|step| step.usage.total()).sum());
     let elapsed: u64 = steps.iter().map(Step::took_ms).sum();
     let answered = judged.answered_by();
     let (provider, model) = answered.split_once('/').unwrap_or(("", answered));
@@ -78,7 +90,7 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
         pass_rate: None,
         labels: Vec::new(),
         execution_time_seconds: elapsed as f64 / 1_000.0,
-        total_tokens: signed(tokens),
+        total_tokens: tokens.map(signed),
         cost_usd: steps.iter().map(|step| step.cost).sum::<Money>(),
         attempt: i32::try_from(judged.attempt.0).unwrap_or(i32::MAX),
         canary: judged.task.canary.clone(),
@@ -126,7 +138,13 @@ fn verification(verdict: &Verdict, score: f64) -> RowVerification {
     }
 }
 
-fn row_step(step: &Step, reward: f64, return_to_go: f64, done: bool) -> RowStep {
+fn row_step(
+    step: &Step,
+    usage: Option<Usage>,
+    reward: f64,
+    return_to_go: f64,
+    done: bool,
+) -> RowStep {
     RowStep {
         step: i32::try_from(step.index).unwrap_or(i32::MAX),
         state: RowState { cwd: step.state.cwd.clone(), files: step.state.files.clone() },
@@ -143,8 +161,8 @@ fn row_step(step: &Step, reward: f64, return_to_go: f64, done: bool) -> RowStep 
         error: step.error.clone(),
         exit_code: step.end.as_ref().map(crate::model::ExecEnd::exit_code),
         truncated: step.truncated,
-        input_tokens: signed(step.usage.input_tokens),
-        output_tokens: signed(step.usage.output_tokens),
+        input_tokens: usage.map(|usage| signed(usage.input_tokens)),
+        output_tokens: usage.map(|usage| signed(usage.output_tokens)),
         cost_usd: step.cost,
         duration_ms: signed(step.duration_ms),
         model_ms: step.model_ms.map(signed),

@@ -173,13 +173,18 @@ fn figures(metadata: &Metadata) -> String {
         ("steps, average", decimal(lengths.average)),
         ("steps, median", whole(lengths.p50)),
         ("steps, range", format!("{} to {}", whole(lengths.min), whole(lengths.max))),
-        ("tokens in", totals.tokens.input.to_string()),
-        ("tokens out", totals.tokens.output.to_string()),
+        ("tokens in", sum(totals.tokens.input)),
+        ("tokens out", sum(totals.tokens.output)),
         ("cost in USD", totals.cost_usd.to_string()),
         ("seconds, average", decimal(totals.average_execution_seconds)),
     ];
     let rows = rows.iter().map(|(name, value)| vec![(*name).to_owned(), value.clone()]);
     format!("## Figures\n\n{}", table(&["what", "value"], rows))
+}
+
+/// Of which something is not known, none.
+fn sum(sum: Option<i64>) -> String {
+    sum.map_or_else(|| "-".to_owned(), |sum| sum.to_string())
 }
 
 fn yields(metadata: &Metadata) -> String {

@@ -3,7 +3,7 @@
 //! an error of that file, not of the process.
 
 use super::first_format::first_schema;
-use super::schema::row_schema;
+use super::schema::{counted_schema, row_schema};
 use arrow::array::{
     Array, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
     RecordBatch, StringArray, StructArray,
@@ -65,10 +65,12 @@ fn read_rows(path: &Path, each: &mut impl FnMut(u64, TrajectoryRow)) -> Result<u
     Ok(seen)
 }
 
-/// A file is of today's format or of the first one.
-fn check_schema(found: &Schema) -> Result<(), ReadError> {
+/// A file is of today's format, with or without nulls for tokens, or of the first one.
+pub(super) fn check_schema(found: &Schema) -> Result<(), ReadError> {
     let differences = schema_differences(&row_schema(), found);
-    if differences.is_empty() || schema_differences(&first_schema(), found).is_empty() {
+    let older = [counted_schema(), first_schema()];
+    let is = |known: &Schema| schema_differences(known, found).is_empty();
+    if differences.is_empty() || older.iter().any(is) {
         return Ok(());
     }
     Err(ReadError::Schema(differences))
@@ -266,7 +268,7 @@ impl<'a> Rows<'a> {
             pass_rate: self.pass_rate(i)?,
             labels: top.texts("labels", i)?,
             execution_time_seconds: top.float64("execution_time_seconds", i)?,
-            total_tokens: top.int64("total_tokens", i)?,
+            total_tokens: top.maybe_int64("total_tokens", i)?,
             cost_usd: top.money("cost_usd", i)?,
             attempt: top.int32("attempt", i)?,
             canary: top.text("canary", i)?,
@@ -325,8 +327,8 @@ impl<'a> Rows<'a> {
             error: error.is_valid(i).then(|| error.value(i).to_owned()),
             exit_code: exit_code.is_valid(i).then(|| exit_code.value(i)),
             truncated: steps.boolean("truncated", i)?,
-            input_tokens: steps.int64("input_tokens", i)?,
-            output_tokens: steps.int64("output_tokens", i)?,
+            input_tokens: steps.maybe_int64("input_tokens", i)?,
+            output_tokens: steps.maybe_int64("output_tokens", i)?,
             cost_usd: steps.money("cost_usd", i)?,
             duration_ms: steps.int64("duration_ms", i)?,
             model_ms: steps.maybe_int64("model_ms", i)?,

@@ -45,7 +45,7 @@ pub(super) const COLUMNS: [(&str, &str); 28] = [
     ),
     ("labels", "what the quality stages noted"),
     ("execution_time_seconds", "wall time of the episode"),
-    ("total_tokens", "tokens in and out"),
+    ("total_tokens", "tokens in and out; null where a step's are null"),
     ("cost_usd", "exact decimal dollars"),
     ("attempt", "which attempt at the episode this is"),
     ("canary", "unique string that stands in the task; see Canary"),
@@ -69,8 +69,8 @@ pub(super) const STEP_FIELDS: [(&str, &str); 16] = [
     ),
     ("exit_code", "of the command, or null where none ran"),
     ("truncated", "whether the observation was cut"),
-    ("input_tokens", "of the call that chose the action"),
-    ("output_tokens", "of the call that chose the action"),
+    ("input_tokens", "of the call that chose the action; null where the provider did not count"),
+    ("output_tokens", "of the call that chose the action; null where the provider did not count"),
     ("cost_usd", "of the call, exact decimal dollars"),
     ("duration_ms", "of the action alone; of model and action where `model_ms` is null"),
     (
@@ -87,6 +87,25 @@ pub(super) const LONG_TEXT: [&str; 5] = [
     "trajectory.list.element.action.arguments",
     "trajectory.list.element.state.files.list.element",
 ];
+
+/// Columns that may be null, and were not in the first files of the format.
+const COUNTS: [&str; 3] = ["total_tokens", "input_tokens", "output_tokens"];
+
+/// The canonical schema as it was while every count was a number.
+pub(super) fn counted_schema() -> Schema {
+    let fields = row_schema().fields().iter().map(|field| counted(field)).collect::<Fields>();
+    Schema::new(fields)
+}
+
+fn counted(field: &FieldRef) -> FieldRef {
+    let kind = match field.data_type() {
+        DataType::List(item) => DataType::List(counted(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(counted).collect()),
+        other => other.clone(),
+    };
+    let nullable = field.is_nullable() && !COUNTS.contains(&field.name().as_str());
+    Arc::new(Field::new(field.name(), kind, nullable))
+}
 
 /// The canonical schema.
 pub fn row_schema() -> SchemaRef {
@@ -114,7 +133,7 @@ pub fn row_schema() -> SchemaRef {
         Field::new("pass_rate", DataType::Struct(pass_rate_fields()), true),
         list("labels", DataType::Utf8),
         float64("execution_time_seconds"),
-        int64("total_tokens"),
+        Field::new("total_tokens", DataType::Int64, true),
         money("cost_usd"),
         int32("attempt"),
         text("canary"),
@@ -139,8 +158,8 @@ pub(super) fn step_fields() -> Fields {
         Field::new("error", DataType::Utf8, true),
         Field::new("exit_code", DataType::Int32, true),
         boolean("truncated"),
-        int64("input_tokens"),
-        int64("output_tokens"),
+        Field::new("input_tokens", DataType::Int64, true),
+        Field::new("output_tokens", DataType::Int64, true),
         money("cost_usd"),
         int64("duration_ms"),
         Field::new("model_ms", DataType::Int64, true),

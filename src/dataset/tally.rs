@@ -34,12 +34,23 @@ pub struct Totals {
     pub average_execution_seconds: Option<f64>,
 }
 
-/// Of the recorded steps; `total` is what the rows say of themselves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Of the recorded steps; `total` is what the rows say of themselves. Null where any was not
+/// counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tokens {
-    pub input: i64,
-    pub output: i64,
-    pub total: i64,
+    pub input: Option<i64>,
+    pub output: Option<i64>,
+    pub total: Option<i64>,
+}
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self { input: Some(0), output: Some(0), total: Some(0) }
+    }
+}
+
+fn plus(sum: Option<i64>, more: Option<i64>) -> Option<i64> {
+    Some(sum?.saturating_add(more?))
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,10 +147,10 @@ impl Tally {
 
     fn add_expense(&mut self, row: &TrajectoryRow) {
         for step in &row.trajectory {
-            self.tokens.input = self.tokens.input.saturating_add(step.input_tokens);
-            self.tokens.output = self.tokens.output.saturating_add(step.output_tokens);
+            self.tokens.input = plus(self.tokens.input, step.input_tokens);
+            self.tokens.output = plus(self.tokens.output, step.output_tokens);
         }
-        self.tokens.total = self.tokens.total.saturating_add(row.total_tokens);
+        self.tokens.total = plus(self.tokens.total, row.total_tokens);
         self.cost = self.cost.saturating_add(row.cost_usd);
         // A cast of a float saturates, and NaN becomes zero.
         let milliseconds = (row.execution_time_seconds * 1_000.0).round() as u64;
@@ -253,6 +264,20 @@ mod tests {
         assert_eq!(totals.success_rate, None);
         assert_eq!(totals.length_in_steps.p50, None);
         assert_eq!(totals.cost_usd, Money::ZERO);
+    }
+
+    /// A sum that lacks something is no sum.
+    #[test]
+    fn what_nobody_counted_leaves_the_sum_unknown() {
+        let mut tally = Tally::default();
+        tally.add(Split::Train, &row_with_steps(1, 2));
+        assert_eq!(tally.figures().totals.tokens.total, Some(60));
+        let mut unknown = row_with_steps(2, 2);
+        (unknown.trajectory[0].input_tokens, unknown.total_tokens) = (None, None);
+        tally.add(Split::Train, &unknown);
+        tally.add(Split::Train, &row_with_steps(3, 2));
+        let tokens = tally.figures().totals.tokens;
+        assert_eq!(tokens, Tokens { input: None, output: Some(60), total: None });
     }
 
     #[test]

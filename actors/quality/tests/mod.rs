@@ -89,6 +89,25 @@ fn found(judged: &Judgement) -> Findings {
     judge(judged, &build_row(judged, "now".to_owned()))
 }
 
+/// Tokens that nobody counted are null, and so is every sum that lacks them.
+#[test]
+fn tokens_that_nobody_counted_are_null() {
+    let mut judged = good();
+    let mut turns = judged.turns.to_vec();
+    turns[1].reply.uncounted = true;
+    turns[1].step.usage = Usage::default();
+    judged.turns = Arc::new(turns);
+    let row = build_row(&judged, "now".to_owned());
+    let input: Vec<Option<i64>> = row.trajectory.iter().map(|step| step.input_tokens).collect();
+    let output: Vec<Option<i64>> = row.trajectory.iter().map(|step| step.output_tokens).collect();
+    assert_eq!((input, output), (vec![Some(5), None, Some(5)], vec![Some(2), None, Some(2)]));
+    assert_eq!(row.total_tokens, None);
+    let json = serde_json::to_value(&row).unwrap();
+    assert!(json["total_tokens"].is_null() && json["trajectory"][1]["input_tokens"].is_null());
+    let again: crate::model::TrajectoryRow = serde_json::from_value(json).unwrap();
+    assert_eq!(again, row);
+}
+
 #[test]
 fn a_good_trajectory_is_accepted() {
     let judged = good();
@@ -96,7 +115,7 @@ fn a_good_trajectory_is_accepted() {
     assert_eq!(found(&judged).labels, ["resolved", "stop:submitted"]);
     let row = build_row(&judged, "now".to_owned());
     assert_eq!((row.llm_provider.as_str(), row.llm_model.as_str()), ("fake", "org/one"));
-    assert_eq!((row.total_tokens, row.cost_usd.nanos(), row.attempt), (21, 9, 2));
+    assert_eq!((row.total_tokens, row.cost_usd.nanos(), row.attempt), (Some(21), 9, 2));
     assert_eq!((row.execution_time_seconds, row.total_reward), (0.006, 1.0));
     assert_eq!((row.trajectory[0].duration_ms, row.trajectory[0].model_ms), (1, Some(1)));
     let done: Vec<bool> = row.trajectory.iter().map(|step| step.done).collect();

@@ -62,7 +62,8 @@ fn totals(stats: &Stats) -> Table {
     rows.add_row(["outcomes", &outcomes(totals)]);
     rows.add_row(["steps", &lengths(totals)]);
     let tokens = totals.tokens;
-    rows.add_row(["tokens", &format!("{} in, {} out", tokens.input, tokens.output)]);
+    let count = |count: Option<i64>| count.map_or_else(|| "-".to_owned(), |n| n.to_string());
+    rows.add_row(["tokens", &format!("{} in, {} out", count(tokens.input), count(tokens.output))]);
     rows.add_row(["cost", &format!("${}", totals.cost_usd)]);
     let seconds = totals.average_execution_seconds;
     rows.add_row(["time", &format!("{} s on average", number(seconds, 1))]);

@@ -1,9 +1,9 @@
 //! The Parquet files themselves: shards, options, plainness.
 
 use super::super::fixture::{row, row_with_steps};
-use super::super::read::{for_each_row, schema_differences};
+use super::super::read::{check_schema, for_each_row, schema_differences};
 use super::super::row_schema;
-use super::super::schema::LONG_TEXT;
+use super::super::schema::{LONG_TEXT, counted_schema};
 use super::super::writer::{ShardLimits, SplitWriter};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, Encoding};
@@ -98,6 +98,19 @@ fn a_plain_file_reads_back_as_the_canonical_schema() {
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     assert_eq!(reader.schema().fields(), row_schema().fields());
     assert_eq!(schema_differences(&row_schema(), reader.schema()), Vec::<String>::new());
+}
+
+/// Files of the format's first days have no nulls for tokens.
+#[test]
+fn files_in_which_every_count_is_a_number_are_still_read() {
+    let old = counted_schema();
+    let differences = schema_differences(&row_schema(), &old);
+    assert_eq!(differences.len(), 2, "the steps and the total: {differences:?}");
+    check_schema(&old).unwrap();
+    check_schema(&row_schema()).unwrap();
+    let mut fields: Vec<_> = old.fields().iter().cloned().collect();
+    fields.swap(0, 1);
+    assert!(check_schema(&arrow::datatypes::Schema::new(fields)).is_err());
 }
 
 #[test]

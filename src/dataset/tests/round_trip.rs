@@ -23,7 +23,8 @@ prop_compose! {
         (observation, reasoning, error) in (text(), text(), option::of(text())),
         (reward, return_to_go) in (any::<f64>(), any::<f64>()),
         (done, truncated, exit_code) in (any::<bool>(), any::<bool>(), option::of(any::<i32>())),
-        (input_tokens, output_tokens, duration_ms) in any::<(i64, i64, i64)>(),
+        (input_tokens, output_tokens) in any::<(Option<i64>, Option<i64>)>(),
+        duration_ms in any::<i64>(),
         model_ms in option::of(any::<i64>()),
         cost_usd in money(),
     ) -> RowStep {
@@ -60,7 +61,7 @@ prop_compose! {
 prop_compose! {
     fn row()(
         names in vec(text(), 14),
-        (task_seed, total_tokens, attempt) in any::<(i64, i64, i32)>(),
+        (task_seed, total_tokens, attempt) in any::<(i64, Option<i64>, i32)>(),
         (total_reward, execution_time_seconds) in any::<(f64, f64)>(),
         (sandbox, verification, cost_usd) in (fingerprint(), verification(), money()),
         (trajectory, labels) in (vec(step(), 0..5), vec(text(), 0..4)),
