@@ -93,7 +93,7 @@ const COUNTS: [&str; 3] = ["total_tokens", "input_tokens", "output_tokens"];
 
 /// The canonical schema as it was while every count was a number.
 pub(super) fn counted_schema() -> Schema {
-    let fields = row_schema().fields().iter().map(|field| counted(field)).collect::<Fields>();
+    let fields = row_schema().fields().iter().map(counted).collect::<Fields>();
     Schema::new(fields)
 }
 
