@@ -97,7 +97,8 @@ pub trait Sandbox: Send + 'static {
     /// meanwhile. A `SandboxCopy`: one could not be stopped, and all go on.
     async fn freeze(&mut self) -> Result<(), Fault>;
 
-    /// Lets stopped programs go on.
+    /// Lets stopped programs go on. A `SandboxCopy`: one of them ran in between, and what was
+    /// measured meanwhile is void; all go on all the same.
     async fn thaw(&mut self) -> Result<(), Fault>;
 
     /// Copies the workspace out; with `quiesce` everything that still runs is killed first.

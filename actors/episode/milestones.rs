@@ -46,8 +46,11 @@ impl Beside {
         };
         // After a fault the attempt ends, and the agent's sandbox as it stands.
         let potential = measured?;
-        live.thaw().await?;
-        Ok(potential)
+        match live.thaw().await {
+            Ok(()) => Ok(potential),
+            // One of them ran meanwhile: what was measured is void.
+            Err(fault) => no_credit(fault),
+        }
     }
 
     async fn measure(&mut self, task: &Task, snapshot: Snapshot) -> Result<f64, Fault> {

@@ -282,8 +282,10 @@ impl Sandbox for FakeSandbox {
     }
 
     async fn thaw(&mut self) -> Result<(), Fault> {
+        // All go on, whatever is told of the time before.
         self.did(Separation::Thawed);
-        Ok(())
+        let shared = self.shared.clone();
+        shared.traps.pass("thaw").await
     }
 
     async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {

@@ -23,4 +23,5 @@ pub(crate) use lab::RUNTIME;
 mod lifetime;
 mod odd_images;
 mod roots;
+mod still;
 mod tunnel;

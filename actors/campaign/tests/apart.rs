@@ -44,10 +44,10 @@ fn milestones_are_measured_while_the_agent_stands_still() {
     });
 }
 
-/// An agent that cannot be stopped, or copied, gets no credit and goes on.
+/// An agent that cannot be stopped, or copied, or that ran meanwhile, gets no credit and goes on.
 #[test]
 fn what_cannot_be_stopped_is_not_measured() {
-    for event in ["freeze", "pack"] {
+    for event in ["freeze", "pack", "thaw"] {
         in_test_system(options(), move |kit| async move {
             kit.backend.traps().set(event, 0, 1, Trap::Fault(FaultKind::SandboxCopy));
             let progress = kit.run(&one_at_a_time("minimal")).await;

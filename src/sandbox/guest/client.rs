@@ -156,6 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.ask(kind::FREEZE, &[], kind::DONE, PATIENCE).await.map(|_| ())
     }
 
+    /// Lets every program go on. A [`FaultKind::SandboxCopy`]: one of them ran in between.
     pub async fn thaw(&mut self) -> Result<(), Fault> {
         self.ask(kind::THAW, &[], kind::DONE, PATIENCE).await.map(|_| ())
     }

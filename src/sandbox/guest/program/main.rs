@@ -154,10 +154,13 @@ impl Guest {
                 // What is measured must still be so when it is sent.
                 let still = if self.frozen.is_none() { freeze::freeze()? } else { None };
                 let skipped = self.pack(frame.id, &limits);
-                if let Some(still) = still {
-                    still.thaw();
-                }
-                Ok(done(skipped?))
+                let stood = match (still, &self.frozen) {
+                    (Some(still), _) => still.thaw(),
+                    (None, Some(frozen)) => frozen.check(),
+                    (None, None) => Ok(()),
+                };
+                let skipped = skipped?;
+                stood.map(|()| done(skipped))
             }
             kind::FREEZE => {
                 finish(reader)?;
@@ -168,9 +171,7 @@ impl Guest {
             }
             kind::THAW => {
                 finish(reader)?;
-                if let Some(frozen) = self.frozen.take() {
-                    frozen.thaw();
-                }
+                self.frozen.take().map_or(Ok(()), freeze::Frozen::thaw)?;
                 Ok(done(0))
             }
             kind::TUNNEL => {

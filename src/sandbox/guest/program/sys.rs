@@ -62,6 +62,7 @@ unsafe extern "C" {
     fn wait4(pid: c_int, status: *mut c_int, options: c_int, usage: *mut Rusage) -> c_int;
     fn kill(pid: c_int, signal: c_int) -> c_int;
     fn lseek(fd: c_int, offset: i64, whence: c_int) -> i64;
+    fn syscall(number: c_long, ...) -> c_long;
     fn pipe2(fds: *mut c_int, flags: c_int) -> c_int;
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const [c_int; 2], size: u32) -> c_int;
 }
@@ -234,6 +235,16 @@ pub fn signal_everybody(signal: c_int) -> bool {
 pub fn signal_process(pid: i32, signal: c_int) {
     // SAFETY: as in `kill_process`.
     unsafe { kill(pid, signal) };
+}
+
+/// The same for one thread of a process.
+pub fn signal_thread(process: i32, thread: i32, signal: c_int) {
+    #[cfg(target_arch = "x86_64")]
+    const SYS_TGKILL: c_long = 234;
+    #[cfg(target_arch = "aarch64")]
+    const SYS_TGKILL: c_long = 131;
+    // SAFETY: as in `kill_process`; the arguments are integers.
+    unsafe { syscall(SYS_TGKILL, process, thread, signal) };
 }
 
 /// Closing the connection from now on is an error to its other end, not an end of the data.
