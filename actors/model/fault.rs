@@ -54,6 +54,9 @@ pub enum FaultKind {
     ModelBudget,
     /// What may be spent on the episode does not cover the next call.
     EpisodeBudget,
+    /// The same, but only because a part of it went to calls that got no answer: the agent has not
+    /// spent its share.
+    EpisodeUnanswered,
     /// A call cost more than its worst case: worst cases are wrong, and with them every cap.
     CallOverrun,
     /// The model did not answer in the time that a call may take: the provider was silent.
@@ -248,7 +251,7 @@ const REPORT: &str = "run the command again: campaigns are resumable; report wha
 const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`";
 
 impl FaultKind {
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::SandboxStart,
         Self::SandboxRefused,
         Self::EngineDown,
@@ -268,6 +271,7 @@ impl FaultKind {
         Self::Budget,
         Self::ModelBudget,
         Self::EpisodeBudget,
+        Self::EpisodeUnanswered,
         Self::CallOverrun,
         Self::Store,
         Self::StoreFull,
@@ -382,6 +386,17 @@ impl FaultKind {
                 .ends(Stops(StopReason::CostLimit))
                 .refuses(402, "budget_exhausted")
                 .says("the episode has spent its share", ""),
+            Self::EpisodeUnanswered => row(Provider, R::GiveUp)
+                .outage()
+                .passes()
+                .signs(ProviderSign::Nothing)
+                .refuses(402, "budget_exhausted")
+                .tells(
+                    "SYN-0804",
+                    "calls without an answer have used up the share of an episode",
+                    "raise [budget] episode_usd, or correct the calls with `synthd money reconcile`, \
+                     then run `synthd retry`",
+                ),
             Self::CallOverrun => row(Provider, R::PauseCampaign).passes().refuses(502, "upstream_unusable").tells(
                 "SYN-0310",
                 "a call cost more than its worst case, so no cap can be kept",
@@ -471,6 +486,7 @@ impl FaultKind {
             Self::Budget => "budget",
             Self::ModelBudget => "model_budget",
             Self::EpisodeBudget => "episode_budget",
+            Self::EpisodeUnanswered => "episode_unanswered",
             Self::CallOverrun => "call_overrun",
             Self::OutOfTime => "out_of_time",
             Self::ContextFull => "context_full",

@@ -63,6 +63,8 @@ pub struct Spending {
     pub day: (i64, Money),
     /// Of episodes that have not ended.
     pub episodes: BTreeMap<EpisodeId, Money>,
+    /// What of that went to calls without an answer, open holds among them.
+    pub unanswered: BTreeMap<EpisodeId, Money>,
     /// A call that cost more than was held for it, and that nobody has corrected since.
     pub overrun: Option<Overrun>,
 }

@@ -65,6 +65,9 @@ impl Account {
             Err(Refusal::Exhausted { scope, cap, spent }) => {
                 Err(exhausted(scope, purpose, amount, cap, spent))
             }
+            Err(Refusal::Unanswered { cap, spent, unanswered }) => {
+                Err(unanswered_share(amount, cap, spent, unanswered))
+            }
         }
     }
 
@@ -99,6 +102,9 @@ impl Account {
                     Err(Refusal::Exhausted { scope, cap, spent }) => {
                         return Err(exhausted(scope, &purpose, amount, cap, spent));
                     }
+                    Err(Refusal::Unanswered { cap, spent, unanswered }) => {
+                        return Err(unanswered_share(amount, cap, spent, unanswered));
+                    }
                 }
             };
             drop(first);
@@ -118,8 +124,12 @@ impl Account {
     }
 
     /// Replaces a hold by the true cost.
-    pub(super) fn settle(&self, id: &str, cost: Money) {
-        if self.ledger().settle(id, cost) {
+    pub(super) fn settle(&self, id: &str, cost: Money, answered: bool) {
+        let is_over = match answered {
+            true => self.ledger().settle(id, cost),
+            false => self.ledger().settle_unanswered(id, cost),
+        };
+        if is_over {
             tracing::error!(hold = id, %cost, "a call cost more than its hold");
             // Worst cases are wrong, and with them the wall: nothing more is asked.
             self.overrun.get_or_init(|| {
@@ -166,6 +176,15 @@ fn exhausted(scope: Scope, of: &Purpose, amount: Money, cap: Money, spent: Money
     Fault::new(kind, what)
 }
 
+/// The agent has not spent its share alone, so this is no ending of its own.
+fn unanswered_share(amount: Money, cap: Money, spent: Money, unanswered: Money) -> Fault {
+    let what = format!(
+        "the next call may cost ${amount}; ${spent} of ${cap} are spent on the episode, \
+         ${unanswered} of it on calls without an answer"
+    );
+    Fault::new(FaultKind::EpisodeUnanswered, what)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,13 +224,13 @@ mod tests {
                 account.hold(id, &timed, dollars(amount)).await.unwrap();
                 order.lock().unwrap().push(id);
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                account.settle(id, Money::ZERO);
+                account.settle(id, Money::ZERO, true);
             }));
             // Until it stands in line.
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         assert!(order.lock().unwrap().is_empty(), "a small one would have fitted");
-        account.settle("first", Money::ZERO);
+        account.settle("first", Money::ZERO, true);
         for task in waiting {
             task.await.unwrap();
         }
@@ -233,7 +252,7 @@ mod tests {
         let patience = Duration::from_secs(1);
         let by = tokio::time::timeout(patience, account.hold("other", &|| of("b"), dollars(5)));
         by.await.unwrap().unwrap();
-        account.settle("first", Money::ZERO);
+        account.settle("first", Money::ZERO, true);
         waiting.await.unwrap().unwrap();
     }
 
@@ -257,7 +276,7 @@ mod tests {
             spawn("holder", async move { waits.hold("second", &later, dollars(8)).await });
         tokio::time::sleep(Duration::from_millis(1)).await;
         day.store(1, Ordering::SeqCst);
-        account.settle("first", dollars(6));
+        account.settle("first", dollars(6), true);
         assert_eq!(waiting.await.unwrap().unwrap(), 1);
         let today = timed(&day);
         let told = account.hold("third", &today, dollars(3));
@@ -285,11 +304,11 @@ mod tests {
         let account = account(None);
         account.hold("a", &timed, dollars(1)).await.unwrap();
         account.hold("b", &timed, dollars(1)).await.unwrap();
-        account.settle("a", dollars(2));
+        account.settle("a", dollars(2), true);
         let told = account.hold("c", &timed, dollars(1)).await.unwrap_err();
         assert_eq!(told.kind, FaultKind::CallOverrun);
         assert!(told.message.contains("more than its worst case"), "{told}");
-        account.settle("b", dollars(1));
+        account.settle("b", dollars(1), true);
         assert_eq!(account.spent(), dollars(3), "what was spent is spent");
     }
 }

@@ -116,7 +116,7 @@ impl Office {
         // Not cut short: the store must not keep a hold of which nobody knows.
         if let Err(fault) = self.collector.record(vec![entry]).await {
             // The request has not left, so nothing was spent.
-            held.settle(Money::ZERO);
+            held.settle(Money::ZERO, false);
             return Err(fault);
         }
         Ok(held)
@@ -158,7 +158,7 @@ impl Admission<'_> {
         match self.pass().await {
             Ok(pass) => Ok((pass, Some(granted))),
             Err(fault) => {
-                granted.held.settle(Money::ZERO);
+                granted.held.settle(Money::ZERO, false);
                 Err(fault)
             }
         }
@@ -292,6 +292,7 @@ impl Ticket {
         let mut entries = Vec::new();
         self.heard(reply);
         let (held, collector) = (self.held.take(), self.office.collector.clone());
+        let answered = reply.is_ok();
         entries.extend(held.as_ref().map(|h| Entry::Settled { id: h.id.clone(), amount: cost }));
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
         // Whoever waits for the disk has the ticket and the reply no more.
@@ -304,7 +305,7 @@ impl Ticket {
                 }
             };
             if let Some(held) = held {
-                held.settle(cost);
+                held.settle(cost, answered);
             }
             written
         }
@@ -373,14 +374,14 @@ struct Held {
 }
 
 impl Held {
-    fn settle(self, cost: Money) {
-        self.account.settle(&self.id, cost);
+    fn settle(self, cost: Money, answered: bool) {
+        self.account.settle(&self.id, cost, answered);
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         // After `settle` the id is unknown and this changes nothing.
-        self.account.settle(&self.id, self.amount);
+        self.account.settle(&self.id, self.amount, false);
     }
 }

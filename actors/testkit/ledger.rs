@@ -56,6 +56,9 @@ impl Ledger {
             add(&mut spending.total, worth);
             add(spending.models.entry(hold.model.clone()).or_default(), worth);
             add(spending.episodes.entry(hold.episode.clone()).or_default(), worth);
+            if hold.settled.is_none_or(|settled| settled == hold.amount) {
+                add(spending.unanswered.entry(hold.episode.clone()).or_default(), worth);
+            }
             if day_of(hold.at_ms) >= day {
                 add(&mut spending.day.1, worth);
             }

@@ -124,13 +124,28 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
     let today: Vec<Money> = collect(conn, today, bounds, |row| money_of(row, 0))?;
     let models = format!("SELECT model, {OF} WHERE name = ?1 AND model IS NOT NULL GROUP BY model");
     let models = collect(conn, &models, [name], |row| Ok((row.get(0)?, money_of(row, 1)?)))?;
+    const UNFINISHED: &str = "name = ?1
+        AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.episode = episode.key)";
     let episodes = format!(
         "SELECT episode.id, {OF} JOIN episode ON episode.key = hold.episode
-         WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.episode = episode.key)
+         WHERE {UNFINISHED} GROUP BY episode.id"
+    );
+    // A call was answered if its record has no fault. One without a record was answered if it cost
+    // another sum than its hold and nobody has corrected it: what nobody answered counts in full.
+    let unanswered = format!(
+        "SELECT episode.id, {OF} JOIN episode ON episode.key = hold.episode
+         LEFT JOIN call ON call.id = CASE instr(hold.id, '@') WHEN 0 THEN hold.id
+             ELSE substr(hold.id, 1, instr(hold.id, '@') - 1) END
+         WHERE {UNFINISHED} AND CASE
+             WHEN call.id IS NULL THEN settled IS NULL OR settled = amount
+                 OR EXISTS (SELECT 1 FROM adjustment WHERE adjustment.hold = hold.id)
+             ELSE call.fault IS NOT NULL END
          GROUP BY episode.id"
     );
-    let episodes =
-        collect(conn, &episodes, [name], |row| Ok((EpisodeId(row.get(0)?), money_of(row, 1)?)))?;
+    let of_episodes = |sql: &str| {
+        collect(conn, sql, [name], |row| Ok((EpisodeId(row.get(0)?), money_of(row, 1)?)))
+    };
+    let (episodes, unanswered) = (of_episodes(&episodes)?, of_episodes(&unanswered)?);
     let overrun = "
         SELECT id, amount, settled FROM hold JOIN campaign ON campaign.key = hold.campaign
         WHERE name = ?1 AND settled > amount
@@ -145,6 +160,7 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
         models: models.into_iter().collect(),
         day: (counts, today.into_iter().sum()),
         episodes: episodes.into_iter().collect(),
+        unanswered: unanswered.into_iter().collect(),
     })
 }
 

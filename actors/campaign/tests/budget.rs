@@ -254,3 +254,21 @@ fn a_day_that_is_spent_stops_the_campaign_until_the_next() {
         assert!(spending.day.1.nanos() <= 90_000 && first.nanos() <= 90_000);
     });
 }
+
+/// A call that a provider has not answered uses the share up: that gives no label, in this life or
+/// in the next.
+#[test]
+fn a_share_that_a_failed_call_has_used_up_is_no_label() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.once("turn 1", Trap::Fault(FaultKind::ModelTransient));
+        let mut config = capped(1, 10_000_000);
+        config.episode_budget = Some(Money::from_nanos(100_000));
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.faulted, progress.episodes.unresolved), (1, 0));
+        assert!(kit.sink.written().iter().all(|written| written.rows.is_empty()));
+        assert_eq!(model.replies().len(), 1, "nothing is asked beyond the share");
+        let spending = kit.journal.spending(&config.name, 0).await.unwrap();
+        assert!(spending.episodes.values().all(|spent| spent.nanos() <= 100_000));
+    });
+}

@@ -278,6 +278,8 @@ impl<'a> Hosting<'a> {
             }
             Err(fault) => match fault.kind {
                 FaultKind::EpisodeBudget => Ok(fault.kind.stop_reason()),
+                // It can ask nothing more, and not by its own doing.
+                FaultKind::EpisodeUnanswered => Err(fault),
                 // Silence is the provider's fault, and no answer of the agent's.
                 FaultKind::OutOfTime => {
                     self.trouble = Some(fault);

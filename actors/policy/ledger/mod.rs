@@ -1,6 +1,8 @@
 //! The wall: what is settled, what is held, and whether one more hold fits under every cap: of
 //! the campaign, of the model, of the episode, of the day. The worst case is held before a call
 //! and replaced by its true cost after it; a hold is granted under all caps or under none.
+//! An episode's share counts calls without an answer too, because it is a wall. The ledger keeps
+//! them apart: a share that only they have used up is a fault and no label.
 
 use crate::model::{Caps, EpisodeId, Money, Spending};
 use serde::Serialize;
@@ -33,6 +35,9 @@ pub enum Refusal {
     NotNow(Scope),
     /// Not even with everything in flight free of charge.
     Exhausted { scope: Scope, cap: Money, spent: Money },
+    /// The episode's share is used up, and calls without an answer have a part in it: what was
+    /// answered would leave room.
+    Unanswered { cap: Money, spent: Money, unanswered: Money },
 }
 
 /// What a hold is for.
@@ -83,17 +88,20 @@ pub struct Ledger {
     total: Account,
     models: HashMap<String, Account>,
     episodes: HashMap<EpisodeId, Account>,
+    /// What of the episodes' settled money went to calls without an answer.
+    unanswered: HashMap<EpisodeId, Money>,
     days: BTreeMap<i64, Account>,
     holds: HashMap<String, (Purpose, Money)>,
 }
 
 impl Ledger {
     pub fn new(caps: Caps, before: Spending) -> Self {
-        let Spending { total, models, day, episodes, overrun: _ } = before;
+        let Spending { total, models, day, episodes, unanswered, overrun: _ } = before;
         Self {
             total: Account::spent(total),
             models: models.into_iter().map(|(m, spent)| (m, Account::spent(spent))).collect(),
             episodes: episodes.into_iter().map(|(e, spent)| (e, Account::spent(spent))).collect(),
+            unanswered: unanswered.into_iter().collect(),
             days: BTreeMap::from([(day.0, Account::spent(day.1))]),
             holds: HashMap::new(),
             caps,
@@ -140,11 +148,38 @@ impl Ledger {
                 models.get(&purpose.model).copied(),
                 amount,
             ),
-            known(self.episodes.get(&purpose.episode)).fits(Scope::Episode, *episode, amount),
+            self.share_fits(&purpose.episode, *episode, amount),
         ];
         let refusals = checks.into_iter().filter_map(Result::err);
         let worst = refusals.min_by_key(|refusal| matches!(refusal, Refusal::NotNow(_)));
         worst.map_or(Ok(()), Err)
+    }
+
+    fn share_fits(
+        &self,
+        episode: &EpisodeId,
+        cap: Option<Money>,
+        amount: Money,
+    ) -> Result<(), Refusal> {
+        let fits = known(self.episodes.get(episode)).fits(Scope::Episode, cap, amount);
+        let Err(Refusal::Exhausted { cap, spent, .. }) = fits else { return fits };
+        let unanswered = self.unanswered.get(episode).copied().unwrap_or_default();
+        let answered = Account::spent(spent.saturating_sub(unanswered));
+        match answered.fits(Scope::Episode, Some(cap), amount) {
+            Ok(()) => Err(Refusal::Unanswered { cap, spent, unanswered }),
+            Err(_) => fits,
+        }
+    }
+
+    /// The same as [`Self::settle`] for a call that got no answer.
+    pub fn settle_unanswered(&mut self, id: &str, cost: Money) -> bool {
+        if let Some((purpose, _)) = self.holds.get(id)
+            && self.episodes.contains_key(&purpose.episode)
+        {
+            let sum = self.unanswered.entry(purpose.episode.clone()).or_default();
+            *sum = sum.saturating_add(cost);
+        }
+        self.settle(id, cost)
     }
 
     /// Replaces a hold by what the call really cost; an unknown id changes nothing.

@@ -16,6 +16,7 @@ enum Deed {
     Settle {
         id: u8,
         percent: u64,
+        answered: bool,
     },
     NextDay,
     /// The clock is set back over midnight.
@@ -27,7 +28,8 @@ enum Deed {
 fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     let hold = (any::<u8>(), 0u8..3, 0u8..4, 0u64..100)
         .prop_map(|(id, model, episode, amount)| Deed::Hold { id, model, episode, amount });
-    let settle = (any::<u8>(), 0u64..=100).prop_map(|(id, percent)| Deed::Settle { id, percent });
+    let settle = (any::<u8>(), 0u64..=100, any::<bool>())
+        .prop_map(|(id, percent, answered)| Deed::Settle { id, percent, answered });
     let deed = prop_oneof![
         8 => hold, 8 => settle, 2 => Just(Deed::NextDay), 1 => Just(Deed::DayBefore),
         1 => Just(Deed::Crash)
@@ -55,6 +57,7 @@ struct Row {
     purpose: Purpose,
     amount: u64,
     cost: Option<u64>,
+    answered: bool,
 }
 
 /// The simplest ledger there is: every hold that ever was, added up anew each time.
@@ -96,6 +99,15 @@ impl Reference {
         ]
     }
 
+    /// What the episode has settled for calls that were answered, or for the others. What a crash
+    /// left open is among the others.
+    fn settled(&self, episode: &EpisodeId, answered: bool) -> u64 {
+        let is_settled = |row: &Row| row.cost.is_some() || row.life < self.life;
+        self.worth(|row| {
+            row.purpose.episode == *episode && is_settled(row) && row.answered == answered
+        })
+    }
+
     fn spending(&self, day: i64) -> Spending {
         let newest = self.rows.values().map(|row| row.at).max();
         let day_counts = day_that_counts(day, newest);
@@ -105,6 +117,9 @@ impl Reference {
             add(&mut spending.total, worth);
             add(spending.models.entry(row.purpose.model.clone()).or_default(), worth);
             add(spending.episodes.entry(row.purpose.episode.clone()).or_default(), worth);
+            if !row.answered {
+                add(spending.unanswered.entry(row.purpose.episode.clone()).or_default(), worth);
+            }
             if row.at >= day {
                 add(&mut spending.day.1, worth);
             }
@@ -153,17 +168,34 @@ proptest! {
                     let fits = scopes.iter().all(|(worth, cap)| cap.is_none_or(|cap| worth + amount <= cap.nanos()));
                     let granted = ledger.hold(&id, &asked, Money::from_nanos(amount));
                     prop_assert_eq!(granted.is_ok(), known.is_some() || fits, "{:?}", granted);
+                    // A label: only where the episode has had its answers for the whole share.
+                    let answered = reference.settled(&purpose.episode, true);
+                    let too_dear = caps.episode.is_some_and(|cap| answered + amount > cap.nanos());
+                    if matches!(granted, Err(Refusal::Exhausted { scope: Scope::Episode, .. })) {
+                        prop_assert!(too_dear);
+                    }
+                    if let Err(Refusal::Unanswered { unanswered, .. }) = granted {
+                        prop_assert!(!too_dear);
+                        prop_assert!(unanswered > Money::ZERO);
+                        prop_assert_eq!(unanswered.nanos(), reference.settled(&purpose.episode, false));
+                    }
                     if known.is_none() && fits {
-                        let row = Row { life: reference.life, at: day, purpose, amount, cost: None };
+                        let row = Row { life: reference.life, at: day, purpose, amount, cost: None, answered: false };
                         reference.rows.insert(id, row);
                     }
                 }
-                Deed::Settle { id, percent } => {
+                Deed::Settle { id, percent, answered } => {
                     let id = format!("{}/{id}", reference.life);
                     let open = reference.rows.get_mut(&id).filter(|row| row.cost.is_none());
                     let cost = open.as_ref().map_or(7, |row| row.amount * percent / 100);
-                    prop_assert!(!ledger.settle(&id, Money::from_nanos(cost)));
+                    let cost_of = Money::from_nanos(cost);
+                    let is_over = match answered {
+                        true => ledger.settle(&id, cost_of),
+                        false => ledger.settle_unanswered(&id, cost_of),
+                    };
+                    prop_assert!(!is_over);
                     if let Some(row) = open {
+                        row.answered = answered;
                         row.cost = Some(cost);
                     }
                 }
@@ -249,4 +281,29 @@ fn a_clock_that_is_set_back_over_midnight_renews_no_cap() {
         assert_eq!(ledger.hold("b", &purpose("m", "e", day), money(1)), spent(money(50)));
     }
     assert_eq!(ledger.hold("b", &purpose("m", "e", 8), money(50)), Ok(()));
+}
+
+/// What was not answered is not the agent's: over two lives too.
+#[test]
+fn a_share_that_unanswered_calls_use_up_is_told_apart() {
+    let money = Money::from_nanos;
+    let caps = Caps { episode: Some(money(100)), ..Caps::default() };
+    let wasted = |spent, unanswered| {
+        let (cap, spent, unanswered) = (money(100), money(spent), money(unanswered));
+        Err(Refusal::Unanswered { cap, spent, unanswered })
+    };
+    let mut ledger = Ledger::new(caps.clone(), Spending::default());
+    ledger.hold("a", &purpose("m", "e", 1), money(60)).unwrap();
+    ledger.settle_unanswered("a", money(60));
+    assert_eq!(ledger.hold("b", &purpose("m", "e", 1), money(50)), wasted(60, 60));
+    ledger.hold("c", &purpose("m", "e", 1), money(40)).unwrap();
+    ledger.settle("c", money(30));
+    assert_eq!(ledger.hold("d", &purpose("m", "e", 1), money(50)), wasted(90, 60));
+    let spent =
+        Err(Refusal::Exhausted { scope: Scope::Episode, cap: money(100), spent: money(90) });
+    assert_eq!(ledger.hold("d", &purpose("m", "e", 1), money(71)), spent, "answers alone do it");
+    let episode = |amount| [(EpisodeId("e".to_owned()), money(amount))].into();
+    let told = Spending { episodes: episode(90), unanswered: episode(60), ..Spending::default() };
+    let mut ledger = Ledger::new(caps, told);
+    assert_eq!(ledger.hold("d", &purpose("m", "e", 1), money(50)), wasted(90, 60));
 }

@@ -122,3 +122,22 @@ async fn what_was_answered_is_read_on_from_where_it_was_left() {
     let since = found(second.until).await;
     assert_eq!(call_of(&since).await, (request_digest(&request(3)), Some(answered(3))));
 }
+
+/// An answered call at its whole hold is the agent's; a call without an answer is not.
+#[tokio::test]
+async fn what_was_spent_without_an_answer_is_known_apart() {
+    let (_dir, store) = started(1).await;
+    let failed = CallRecord { usage: None, ..call(0, request(0)) };
+    let answered = CallRecord { fault: None, usage: None, ..call(1, request(1)) };
+    for (record, nanos) in [(failed, 100), (answered, 20)] {
+        let hold = record.place.id();
+        keep(&store, held(&hold, "c", 0, nanos)).await;
+        keep(&store, settled(&hold, nanos)).await;
+        keep(&store, Entry::Called(Arc::new(record))).await;
+    }
+    // Killed on its way.
+    keep(&store, held("open", "c", 0, 3)).await;
+    let spending = store.spending(&name("c"), 0).await.unwrap();
+    assert_eq!(spending.episodes, [(id("c", 0), Money::from_nanos(123))].into());
+    assert_eq!(spending.unanswered, [(id("c", 0), Money::from_nanos(103))].into());
+}
