@@ -61,7 +61,10 @@ pub enum FaultKind {
     CallOverrun,
     /// The model did not answer in the time that a call may take: the provider was silent.
     OutOfTime,
-    /// The conversation is longer than the model can read.
+    /// The model answered a long conversation several times without a word. Whether it is too long
+    /// or the provider is ill, nobody knows.
+    EmptyAnswer,
+    /// The provider says that the conversation is longer than the model can read.
     ContextFull,
     /// The task that ran the attempt panicked.
     Panicked,
@@ -251,7 +254,7 @@ const REPORT: &str = "run the command again: campaigns are resumable; report wha
 const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`";
 
 impl FaultKind {
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::SandboxStart,
         Self::SandboxRefused,
         Self::EngineDown,
@@ -267,6 +270,7 @@ impl FaultKind {
         Self::ModelMiscounted,
         Self::ModelRejected,
         Self::NotRecorded,
+        Self::EmptyAnswer,
         Self::ContextFull,
         Self::Budget,
         Self::ModelBudget,
@@ -368,6 +372,18 @@ impl FaultKind {
                 "a recorded campaign has no answer to what was asked",
                 "replay with the templates, scaffolds and seed it was recorded with",
             ),
+            Self::EmptyAnswer => row(Provider, R::GiveUp)
+                .outage()
+                .passes()
+                .signs(ProviderSign::Fails)
+                .stood_in(Failure::Context)
+                .answers(502, "upstream_failed")
+                .tells(
+                    "SYN-0804",
+                    "a provider answered a long conversation without a word",
+                    "`synthd call list` shows the calls; name a model with more context in \
+                     `fallback.context`, or run `synthd retry` when the provider answers",
+                ),
             Self::ContextFull => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::ContextFull))
                 .stood_in(Failure::Context).answers(400, "context_length_exceeded")
@@ -489,6 +505,7 @@ impl FaultKind {
             Self::EpisodeUnanswered => "episode_unanswered",
             Self::CallOverrun => "call_overrun",
             Self::OutOfTime => "out_of_time",
+            Self::EmptyAnswer => "empty_answer",
             Self::ContextFull => "context_full",
             Self::Panicked => "panicked",
             Self::ActorGone => "actor_gone",

@@ -166,17 +166,19 @@ fn who_waits_for_money_is_no_probe() {
     });
 }
 
-/// An answer without a word to a long conversation is not asked for over and over.
+fn silent() -> CallFault {
+    CallFault { said_nothing: true, ..CallFault::unknown(FaultKind::ModelTransient, "no word") }
+}
+
+/// An answer without a word to a long conversation is not asked for over and over, and is no label.
 #[test]
-fn an_empty_answer_to_a_long_conversation_means_that_it_is_too_long() {
-    let silent = || CallFault {
-        said_nothing: true,
-        ..CallFault::unknown(FaultKind::ModelTransient, "no word")
-    };
+fn empty_answers_to_a_long_conversation_end_the_call_without_a_label() {
+    assert_eq!(FaultKind::EmptyAnswer.stop_reason(), None);
+    assert!(!FaultKind::EmptyAnswer.is_transient());
     for (context, words, kind, tries) in [
-        (Some(4_000), 9_000, FaultKind::ContextFull, 1),
+        (Some(4_000), 9_000, FaultKind::EmptyAnswer, 2),
         (Some(4_000), 100, FaultKind::ModelTransient, 5),
-        (None, 9_000, FaultKind::ContextFull, 2),
+        (None, 9_000, FaultKind::EmptyAnswer, 2),
         (None, 100, FaultKind::ModelTransient, 5),
     ] {
         in_test_system(Options::default(), move |kit| async move {
@@ -188,6 +190,30 @@ fn an_empty_answer_to_a_long_conversation_means_that_it_is_too_long() {
             assert_eq!(desk.came().len(), tries, "{context:?} {words}");
         });
     }
+}
+
+/// Only empty answers of the same model in a row count, whatever failed between or before.
+#[test]
+fn one_empty_answer_between_other_failures_means_nothing() {
+    in_test_system(Options::default(), move |kit| async move {
+        let first = Desk::new(Duration::from_millis(1), |_| {
+            Err(CallFault::unknown(FaultKind::ModelTransient, "status 500"))
+        });
+        let tries = Arc::new(AtomicU32::new(0));
+        let second = Desk::new(Duration::from_millis(1), move |_| {
+            match tries.fetch_add(1, Ordering::Relaxed) {
+                0 | 2 => Err(silent()),
+                1 => Err(CallFault::unknown(FaultKind::ModelTransient, "status 500")),
+                _ => Ok(Usage::of(10, 1)),
+            }
+        });
+        let mut planned = remote("fake/first", 1);
+        planned.standing.fallback.outage = vec!["other/second".to_owned()];
+        let models = [planned, remote("other/second", 1)];
+        open(&kit, &models, &[("fake/first", &first), ("other/second", &second)], Caps::default());
+        let told = kit.world.router.call(call("fake/first", "e", 9_000)).await.unwrap();
+        assert_eq!((told.model.as_str(), second.came().len()), ("other/second", 4));
+    });
 }
 
 /// Whoever has to replace a key is told which model and which provider it is for.

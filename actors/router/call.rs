@@ -94,6 +94,10 @@ fn wait(failure: &CallFault, after: Duration, tries: u32, salt: &str) -> Duratio
     }
 }
 
+/// So many empty answers of a model in a row, to a conversation that may be too long for it, end
+/// the call. They are no label: a proxy that closes streams during an outage looks the same.
+const EMPTY_ANSWERS: u32 = 2;
+
 /// A call on its way.
 struct Errand<'a> {
     account: &'a Arc<Account>,
@@ -116,7 +120,7 @@ impl Errand<'_> {
     /// One model, as often as it makes sense.
     async fn ask(&self, so_far: &mut SoFar) -> Result<ChatReply, Fault> {
         let slot = &self.choice.slot;
-        let (mut failed, mut waited) = (0, Duration::ZERO);
+        let (mut failed, mut empty, mut waited) = (0, 0, Duration::ZERO);
         let mut since: Option<Instant> = None;
         loop {
             let context = CallContext { retry: so_far.tries, ..self.call.context.clone() };
@@ -133,6 +137,16 @@ impl Errand<'_> {
                 Err(failure) => failure,
             };
             waited += since.map_or(Duration::ZERO, |since| outcome.left - since);
+            empty = match (failure.said_nothing, failure.rate_limited) {
+                (true, _) => empty + 1,
+                // No answer at all.
+                (false, true) => empty,
+                (false, false) => 0,
+            };
+            if empty >= EMPTY_ANSWERS && slot.may_be_full(worst_case(&self.request)) {
+                let what = format!("{}; the conversation may be too long", failure.fault.message);
+                return Err(Fault::new(FaultKind::EmptyAnswer, what));
+            }
             // Being asked to come back later is no failure of the model's, however often it is.
             failed += u32::from(!failure.rate_limited);
             let Decision::Again { after } = RETRY.decide(&failure.fault, failed, &salt) else {

@@ -4,9 +4,9 @@ use super::lane::Lanes;
 use super::unanswered::Unanswered;
 use super::way::{Blocked, Pass, Way, WayStats};
 use crate::model::{
-    CallFault, ChatReply, EpisodeId, Fault, FaultKind, ModelConfig, ProviderSign, digest_of,
+    CallFault, ChatReply, EpisodeId, Fault, FaultKind, ModelConfig, ProviderSign, Usage, digest_of,
 };
-use crate::policy::{Latency, Rank};
+use crate::policy::{Latency, Rank, reserved};
 use crate::ports::{ChatModel, ModelFactory};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +17,8 @@ use tokio::time::{Instant, sleep};
 
 /// A wait that is longer than this is none: somebody must look.
 pub(super) const MOST_WAITED: Duration = Duration::from_secs(30 * 60);
+/// What a server of one's own reads where nobody says how much.
+const SMALL_CONTEXT: u64 = 4_096;
 /// Probes that fail before whoever waits for one to succeed has waited enough.
 const PROBES: u64 = 5;
 
@@ -172,6 +174,12 @@ impl ModelSlot {
         let (name, wait) = (&self.config.name, wait.as_secs());
         let what = format!("{name} is asked too often, and asks to wait for {wait} s");
         Fault::new(FaultKind::ModelTransient, what)
+    }
+
+    /// Whether a conversation likely fills half of what the model reads.
+    pub(super) fn may_be_full(&self, worst: Usage) -> bool {
+        let likely = reserved(Usage::of(worst.input_tokens, 0));
+        likely >= self.config.context.unwrap_or(SMALL_CONTEXT) / 2
     }
 
     /// How long every one of its keys is to be left alone, where that is longer than anybody waits.

@@ -24,9 +24,6 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// What a server of one's own reads where nobody says how much.
-const SMALL_CONTEXT: u64 = 4_096;
-
 /// Where tickets are had from.
 #[derive(Clone)]
 pub(super) struct Office {
@@ -236,29 +233,14 @@ impl Ticket {
         Err(CallFault::unknown(FaultKind::ModelMiscounted, what))
     }
 
-    /// A failure with what only the router knows of it: whose key was refused, and whether an
-    /// answer without a word means that the conversation is too long.
+    /// A failure with what only the router knows of it: whose key was refused.
     fn understood(&self, mut failure: CallFault) -> CallFault {
         let (fault, config) = (&mut failure.fault, &self.slot.config);
         if fault.kind == FaultKind::KeyRejected {
             let (name, provider) = (&config.name, config.provider());
             fault.message = format!("{name}: provider {provider} at {}", fault.message);
         }
-        if failure.said_nothing && self.may_be_full() {
-            let what = format!("{}; the conversation may be too long for it", fault.message);
-            *fault = Fault::new(FaultKind::ContextFull, what);
-        }
         failure
-    }
-
-    /// Whether the conversation likely fills half of what the model reads. Where that is not
-    /// known, a second empty answer to a conversation of some length says so.
-    fn may_be_full(&self) -> bool {
-        let likely = reserved(Usage::of(self.worst.input_tokens, 0));
-        match self.slot.config.context {
-            Some(context) => likely >= context / 2,
-            None => self.place.retry > 0 && likely >= SMALL_CONTEXT / 2,
-        }
     }
 
     /// What the try cost. One whose end is unknown, or whose tokens nobody counted, cost all
