@@ -27,6 +27,8 @@ pub enum FaultKind {
     /// An agent program of somebody else's never asked its model: it is not installed, or not
     /// meant for this.
     AgentBroken,
+    /// An agent program hung up before its call was answered.
+    AgentLeft,
     /// The task's own setup commands failed: the template does not fit this host.
     TaskSetup,
     /// The model's service failed in a way that passes (overload, cut, rate limit).
@@ -254,7 +256,7 @@ const REPORT: &str = "run the command again: campaigns are resumable; report wha
 const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`";
 
 impl FaultKind {
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::SandboxStart,
         Self::SandboxRefused,
         Self::EngineDown,
@@ -262,6 +264,7 @@ impl FaultKind {
         Self::SandboxProtocol,
         Self::SandboxCopy,
         Self::AgentBroken,
+        Self::AgentLeft,
         Self::TaskSetup,
         Self::ModelTransient,
         Self::OutOfTime,
@@ -329,6 +332,11 @@ impl FaultKind {
                 "see that `[agents]` names a program that sandboxes have; \
                  the log has its last words",
             ),
+            Self::AgentLeft => row(Agent, R::GiveUp)
+                .ends(Stops(StopReason::AgentFailed))
+                .signs(ProviderSign::Nothing)
+                .answers(499, "client_left")
+                .says("an agent program hung up before its call was answered", ""),
             Self::TaskSetup => row(Template, R::GiveUp).tells(
                 "SYN-0203",
                 "the setup of a task failed",
@@ -485,6 +493,7 @@ impl FaultKind {
             Self::SandboxStart => "sandbox_start",
             Self::SandboxRefused => "sandbox_refused",
             Self::AgentBroken => "agent_broken",
+            Self::AgentLeft => "agent_left",
             Self::EngineDown => "engine_down",
             Self::SandboxLost => "sandbox_lost",
             Self::SandboxProtocol => "sandbox_protocol",

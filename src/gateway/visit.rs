@@ -200,7 +200,29 @@ impl Report {
 
 impl Drop for Report {
     fn drop(&mut self) {
-        let what = "the agent did not wait for the answer";
-        self.tell(|| Err(Fault::new(FaultKind::ModelTransient, what)), Duration::ZERO);
+        // A panic is no doing of the agent's.
+        let (kind, what) = match std::thread::panicking() {
+            true => (FaultKind::Panicked, "the task of the call panicked"),
+            false => (FaultKind::AgentLeft, "the agent did not wait for the answer"),
+        };
+        self.tell(|| Err(Fault::new(kind, what)), Duration::ZERO);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its money is told all the same.
+    #[tokio::test]
+    async fn an_agent_that_hangs_up_is_told_from_a_provider_that_fails() {
+        let (heard, hears) = oneshot::channel();
+        let mut report = Report::to(heard);
+        report.begins();
+        report.tried("fake/one", Money::from_nanos(7));
+        drop(report);
+        let heard = hears.await.unwrap();
+        assert_eq!(heard.reply.unwrap_err().kind, FaultKind::AgentLeft);
+        assert_eq!((heard.cost, heard.tries, heard.numbers), (Money::from_nanos(7), 1, 1));
     }
 }

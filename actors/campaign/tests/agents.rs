@@ -2,7 +2,8 @@
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
 use crate::model::{
-    ActionType, AgentProgram, Attempt, CampaignConfig, FaultKind, Outcome, StopReason,
+    ActionType, AgentProgram, Attempt, CampaignConfig, CampaignState, FaultKind, Outcome,
+    StopReason,
 };
 use crate::ports::Journal;
 use crate::testkit::{Kit, Line, Trap, campaign, in_test_system};
@@ -221,6 +222,40 @@ fn a_model_that_does_not_answer_is_no_label() {
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
         assert_eq!(attempts[0].fault.as_ref().unwrap().kind, FaultKind::ModelTransient);
         assert_eq!(progress.steps, 4);
+    });
+}
+
+/// An agent that hangs up is judged by its work, in its first attempt, and is no outage.
+#[test]
+fn an_agent_that_hangs_up_is_judged() {
+    for (turn, steps, resolved) in [("turn 0", 0, 0), ("turn 2", 2, 0), ("turn 3", 3, 1)] {
+        in_test_system(options(), move |kit| async move {
+            let model = kit.models.named("fake/one");
+            model.traps.set(turn, 0, 3, Trap::Fault(FaultKind::AgentLeft));
+            let progress = kit.run(&external(1)).await;
+            assert_eq!((progress.episodes.faulted, progress.steps), (0, steps), "{turn}");
+            assert_eq!(progress.episodes.resolved, resolved, "{turn}");
+            assert_eq!(stop(&kit).await, StopReason::AgentFailed, "{turn}");
+            let record = episodes(&kit, "c").await.remove(0);
+            assert_eq!((record.attempt, record.failed_attempts), (Attempt(1), 0), "{turn}");
+        });
+    }
+    // Many in a row pause no campaign.
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.set("turn 0", 0, 90, Trap::Fault(FaultKind::AgentLeft));
+        let progress = kit.run(&external(30)).await;
+        assert_eq!((progress.state, progress.episodes.unresolved), (CampaignState::Complete, 30));
+    });
+    // A provider's failure before it stays a provider's.
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.traps.set("turn 2", 0, 2, Trap::Fault(FaultKind::ModelTransient));
+        model.traps.set("turn 2", 0, 1, Trap::Fault(FaultKind::AgentLeft));
+        kit.run(&external(1)).await;
+        assert_eq!(labels(&kit, "c").await, ["resolved"]);
+        let record = episodes(&kit, "c").await.remove(0);
+        assert_eq!((record.attempt, record.failed_attempts), (Attempt(2), 1));
     });
 }
 

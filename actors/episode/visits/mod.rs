@@ -48,6 +48,8 @@ pub(super) struct Hosting<'a> {
     open: Option<Open>,
     /// What the last call failed with.
     trouble: Option<Fault>,
+    /// It has left a call of its own accord.
+    hung_up: bool,
     /// Of calls since the last turn was concluded.
     tries: u32,
     /// The next try's, within the turn.
@@ -106,6 +108,7 @@ impl<'a> Hosting<'a> {
             repeated: Vec::new(),
             open: None,
             trouble: None,
+            hung_up: false,
             tries: 0,
             number: 0,
             cost: Money::ZERO,
@@ -238,8 +241,7 @@ impl<'a> Hosting<'a> {
             Ok(heard) => self.heard(heard, request, is_opening, before),
             // It has left before it was let out.
             Err(_) => {
-                let what = "the agent did not wait to be let out";
-                self.trouble = Some(Fault::new(FaultKind::ModelTransient, what));
+                self.hung_up = true;
                 Ok(None)
             }
         }
@@ -280,6 +282,11 @@ impl<'a> Hosting<'a> {
                 FaultKind::EpisodeBudget => Ok(fault.kind.stop_reason()),
                 // It can ask nothing more, and not by its own doing.
                 FaultKind::EpisodeUnanswered => Err(fault),
+                // Its own doing: what troubled it before stands, and nothing is added.
+                FaultKind::AgentLeft => {
+                    self.hung_up = true;
+                    Ok(None)
+                }
                 // Silence is the provider's fault, and no answer of the agent's.
                 FaultKind::OutOfTime => {
                     self.trouble = Some(fault);
