@@ -5,8 +5,8 @@ use crate::model::PassRate;
 use crate::model::{
     AttemptRecord, Attended, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest,
     DatasetRecord, Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind,
-    FileSpec, Fingerprint, HostAddress, ModelConfig, Money, Rejection, RowRecord, SandboxSpec,
-    Snapshot, Spending, Task, Tree, Turn, Witness,
+    FileSpec, Fingerprint, HostAddress, ModelConfig, Money, Publication, Rejection, RowRecord,
+    SandboxSpec, Snapshot, Spending, Task, Tree, Turn, Witness,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -217,8 +217,8 @@ pub struct Edition {
 /// Writes datasets.
 #[async_trait]
 pub trait DatasetSink: Send + Sync + 'static {
-    /// Writes the next version, or returns the newest one when its rows are the same.
-    async fn write(&self, edition: Edition) -> Result<DatasetRecord, Fault>;
+    /// Writes the next version and says why, or returns the newest one if it is the same.
+    async fn write(&self, edition: Edition) -> Result<Publication, Fault>;
 }
 
 /// The time of day, for records only: decisions use tokio's clock.

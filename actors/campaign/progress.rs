@@ -3,7 +3,7 @@
 use super::plan::Skipped;
 use crate::model::{
     CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeRecord, Fault, FaultKind,
-    Judged, Money, Outcome, Turn,
+    Judged, Money, NewVersion, Outcome, Turn,
 };
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -97,9 +97,9 @@ pub struct Progress {
     pub cost_usd: Money,
     pub rows: Rows,
     pub dataset: Option<DatasetRecord>,
-    /// This run wrote that version; else it was there before.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub new_dataset: bool,
+    /// Why this run wrote that version. None: it was there before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_version: Option<NewVersion>,
     pub skipped: Vec<Skipped>,
     /// It was complete before this run began.
     pub already_complete: bool,
@@ -130,7 +130,7 @@ impl Progress {
             cost_usd: Money::ZERO,
             rows: Rows::default(),
             dataset: None,
-            new_dataset: false,
+            new_version: None,
             skipped,
             already_complete: false,
             settled: false,

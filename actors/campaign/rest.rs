@@ -3,7 +3,7 @@
 use super::actor::CampaignActor;
 use super::plan::Planner;
 use crate::episode::World;
-use crate::model::{CampaignState, Entry, EpisodeRecord, Fault, FaultKind, Outcome};
+use crate::model::{CampaignState, Entry, EpisodeRecord, Fault, FaultKind, Outcome, Publication};
 use crate::quality::{Judgement, Publish};
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl CampaignActor {
         (self.closing, self.publishing) = (true, true);
         self.show(|p| p.publishing = true);
         let progress = self.progress();
-        let World { quality, collector, journal, .. } = self.world.clone();
+        let World { quality, collector, .. } = self.world.clone();
         let publish = Publish {
             campaign: self.config.name.clone(),
             config: self.config.clone(),
@@ -59,25 +59,22 @@ impl CampaignActor {
             faulted: progress.episodes.faulted,
         };
         let work = async move {
-            let newest = journal.datasets(&publish.campaign).await?;
-            let newest = newest.iter().map(|dataset| dataset.version).max();
-            let record = quality.publish(publish.clone()).await?;
-            let is_new = newest != Some(record.version);
+            let published = quality.publish(publish.clone()).await?;
             let moved = Entry::CampaignMoved {
                 campaign: publish.campaign,
                 state: CampaignState::Complete,
                 reason: None,
             };
             collector.record(vec![moved]).await?;
-            Ok::<_, Fault>((record, is_new))
+            Ok::<_, Fault>(published)
         };
         ctx.spawn(work.into_actor(self).map(|published, this, ctx| {
             (this.closing, this.publishing) = (false, false);
             this.show(|p| p.publishing = false);
             match published {
-                Ok((record, is_new)) => {
+                Ok(Publication { record, new }) => {
                     this.show(|p| {
-                        p.new_dataset = is_new;
+                        p.new_version = new;
                         p.rows.accepted = record.rows.values().sum();
                         p.rows.rejected = record.rejected.values().sum();
                         p.dataset = Some(record);

@@ -169,6 +169,30 @@ pub struct DatasetRecord {
     pub created_at_ms: i64,
 }
 
+/// What came of publishing a dataset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Publication {
+    pub record: DatasetRecord,
+    /// None: the version was there before, with the same content.
+    pub new: Option<NewVersion>,
+}
+
+/// Why a version was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NewVersion {
+    /// There was none before.
+    First,
+    /// The newest one is missing, or its files are not what its manifest says.
+    Lost,
+    /// The newest one has rows of another format.
+    RowFormat,
+    Licence,
+    Configuration,
+    /// Other rows, or other counts of what was judged.
+    Rows,
+}
+
 /// What is appended. Appending an entry twice changes nothing, so a caller that lost the
 /// answer may send it again; entries of an attempt that is no longer current are dropped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use super::messages::{Finished, Judge, Publish, QualityTools};
 use super::row::{Judgement, build_row};
 use super::stages;
 use crate::model::{
-    DatasetRecord, Entry, EpisodeId, Fault, FaultKind, PassRate, PlannedEpisode, Rejection,
+    Entry, EpisodeId, Fault, FaultKind, PassRate, PlannedEpisode, Publication, Rejection,
     RowRecord, StageAction, TrajectoryRow, digest_of,
 };
 use crate::policy::{Trials, split_of};
@@ -42,7 +42,7 @@ impl Handler<Judge> for QualityActor {
 }
 
 impl Handler<Publish> for QualityActor {
-    type Result = ResponseFuture<Result<DatasetRecord, Fault>>;
+    type Result = ResponseFuture<Result<Publication, Fault>>;
 
     fn handle(&mut self, message: Publish, _: &mut Self::Context) -> Self::Result {
         let tools = self.tools.clone();
@@ -89,7 +89,7 @@ fn content_digest(row: &TrajectoryRow) -> String {
     digest_of(&parts)
 }
 
-async fn publish(tools: &QualityTools, publish: Publish) -> Result<DatasetRecord, Fault> {
+async fn publish(tools: &QualityTools, publish: Publish) -> Result<Publication, Fault> {
     tools.journal.barrier().await?;
     let (late_rejections, late_labels) = match publish.config.quality.duplicates {
         StageAction::Reject => (duplicates(tools, &publish).await?, BTreeMap::new()),
@@ -110,9 +110,9 @@ async fn publish(tools: &QualityTools, publish: Publish) -> Result<DatasetRecord
         config_digest: config.identity(),
         now_ms: tools.clock.now_ms(),
     };
-    let record = tools.sink.write(edition).await?;
-    tools.collector.record(vec![Entry::DatasetWritten(record.clone())]).await?;
-    Ok(record)
+    let published = tools.sink.write(edition).await?;
+    tools.collector.record(vec![Entry::DatasetWritten(published.record.clone())]).await?;
+    Ok(published)
 }
 
 /// Over all samples of a task by one model and scaffold; those that ended in a fault say nothing.

@@ -3,7 +3,7 @@
 use super::QualityActor;
 use super::row::Judgement;
 use crate::collector::CollectorHandle;
-use crate::model::{CampaignConfig, CampaignName, DatasetRecord, Fault};
+use crate::model::{CampaignConfig, CampaignName, Fault, Publication};
 use crate::policy::Intensity;
 use crate::ports::{Clock, DatasetSink, Journal};
 use crate::supervisor::{Ended, Handle, supervise};
@@ -24,7 +24,7 @@ pub struct Finished {
 
 /// Write the campaign's dataset from all its judged rows.
 #[derive(Clone, Message)]
-#[rtype(result = "Result<DatasetRecord, Fault>")]
+#[rtype(result = "Result<Publication, Fault>")]
 pub struct Publish {
     pub campaign: CampaignName,
     pub config: Arc<CampaignConfig>,
@@ -66,7 +66,7 @@ impl QualityHandle {
         worker.ask(Judge(Arc::new(judgement))).await?
     }
 
-    pub async fn publish(&self, publish: Publish) -> Result<DatasetRecord, Fault> {
+    pub async fn publish(&self, publish: Publish) -> Result<Publication, Fault> {
         self.workers[0].ask(publish).await?
     }
 

@@ -1,7 +1,9 @@
 //! A sink that keeps what datasets would hold.
 
 use super::traps::Traps;
-use crate::model::{DatasetRecord, EpisodeId, Fault, PassRate, RowRecord, Split, digest_of};
+use crate::model::{
+    DatasetRecord, EpisodeId, Fault, NewVersion, PassRate, Publication, RowRecord, Split, digest_of,
+};
 use crate::ports::{DatasetSink, Edition};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -39,7 +41,7 @@ impl FakeSink {
 
 #[async_trait]
 impl DatasetSink for FakeSink {
-    async fn write(&self, edition: Edition) -> Result<DatasetRecord, Fault> {
+    async fn write(&self, edition: Edition) -> Result<Publication, Fault> {
         self.traps.pass("write").await?;
         let all = edition.journal.rows(&edition.campaign, None, usize::MAX).await?;
         let (rows, rejected) = sort_out(&edition, &all);
@@ -49,7 +51,7 @@ impl DatasetSink for FakeSink {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let mine = written.iter().filter(|w| w.record.campaign == edition.campaign);
         if let Some(last) = mine.clone().next_back().filter(|w| w.record.digest == digest) {
-            return Ok(last.record.clone());
+            return Ok(Publication { record: last.record.clone(), new: None });
         }
         let version = mine.count() as u32 + 1;
         let mut shares = BTreeMap::new();
@@ -65,7 +67,8 @@ impl DatasetSink for FakeSink {
         };
         let pass_rates = edition.pass_rates;
         written.push(Written { record: record.clone(), rows, pass_rates });
-        Ok(record)
+        let new = if version == 1 { NewVersion::First } else { NewVersion::Rows };
+        Ok(Publication { record, new: Some(new) })
     }
 }
 

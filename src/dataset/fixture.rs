@@ -159,7 +159,7 @@ pub(super) fn edition(journal: &Arc<Rows>) -> Edition {
 /// Writes a version below `dir` and returns where it is.
 pub(super) async fn write(dir: &Path, journal: &Arc<Rows>) -> DatasetRecord {
     use synthd_actors::ports::DatasetSink;
-    crate::dataset::ParquetSink::new(dir).write(edition(journal)).await.unwrap()
+    crate::dataset::ParquetSink::new(dir).write(edition(journal)).await.unwrap().record
 }
 
 fn refuse<T>(operation: &'static str) -> Result<T, StoreFault> {

@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::model::{
-    DatasetRecord, EpisodeId, Fault, FaultKind, ROW_SCHEMA, Rejection, RowRecord, Split,
+    DatasetRecord, EpisodeId, Fault, FaultKind, NewVersion, Publication, ROW_SCHEMA, Rejection,
+    RowRecord, Split,
 };
 use synthd_actors::ports::{DatasetSink, Edition};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -49,17 +50,32 @@ impl ParquetSink {
 
 #[async_trait]
 impl DatasetSink for ParquetSink {
-    async fn write(&self, edition: Edition) -> Result<DatasetRecord, Fault> {
+    async fn write(&self, edition: Edition) -> Result<Publication, Fault> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let job = Job::open(&self.data_dir, self.limits, edition)?;
         let known = job.known().await?;
-        if let Some((record, said)) = known.version
-            && job.would_say(&record, &said).await?
+        if let Some((record, said)) = &known.version
+            && job.would_say(record, said).await?
         {
             job.write_cards(turn).await?;
-            return Ok(record);
+            return Ok(Publication { record: record.clone(), new: None });
         }
-        job.write(known.newest.saturating_add(1), turn).await
+        let said = known.version.as_ref().map(|(_, said)| said);
+        let new = Some(why_new(known.newest, said, &job.edition));
+        let record = job.write(known.newest.saturating_add(1), turn).await?;
+        Ok(Publication { record, new })
+    }
+}
+
+/// Why a version is written after the `newest`, which says this of itself if it is whole.
+pub(super) fn why_new(newest: u32, said: Option<&Metadata>, edition: &Edition) -> NewVersion {
+    match said {
+        None if newest == 0 => NewVersion::First,
+        None => NewVersion::Lost,
+        Some(said) if said.row_schema != ROW_SCHEMA => NewVersion::RowFormat,
+        Some(said) if said.config_digest != edition.config_digest => NewVersion::Configuration,
+        Some(said) if said.licence != edition.licence => NewVersion::Licence,
+        Some(_) => NewVersion::Rows,
     }
 }
 

@@ -87,8 +87,9 @@ fn another_licence_is_another_version() {
     let file = dir.path().join("campaign.toml");
     let text = std::fs::read_to_string(&file).unwrap().replace("apache-2.0", "cc-by-4.0");
     std::fs::write(&file, text).unwrap();
-    let document = run_again(dir.path(), &["--json"]).succeeds().document();
-    assert_eq!(document["dataset"]["version"], 2);
+    let ran = run_again(dir.path(), &[]).succeeds();
+    let told = "Its licence has changed, so version 2 was written.";
+    assert!(ran.stdout.contains(told), "{ran:?}");
     let card = std::fs::read_to_string(dir.path().join("data/datasets/small/v2/README.md"));
     assert!(card.unwrap().contains("cc-by-4.0"));
     assert_eq!(run_again(dir.path(), &["--json"]).document()["dataset"]["version"], 2);
@@ -116,6 +117,8 @@ fn a_version_that_was_lost_is_written_again() {
     copy(&shared().dir, dir.path());
     let versions = dir.path().join("data/datasets/small");
     std::fs::remove_dir_all(versions.join("v1")).unwrap();
+    let ran = run_again(dir.path(), &[]).succeeds();
+    assert!(ran.stdout.contains("Its dataset was missing or damaged, so version"), "{ran:?}");
     let document = run_again(dir.path(), &["--json"]).succeeds().document();
     let version = format!("v{}", document["dataset"]["version"]);
     let path = versions.join(version);

@@ -84,7 +84,8 @@ async fn publish(
         planned: figures.episodes.planned,
         faulted: figures.episodes.faulted,
     };
-    quality.publish(publish).await.map_err(|fault| fault_error(&fault))
+    let published = quality.publish(publish).await.map_err(|fault| fault_error(&fault))?;
+    Ok(published.record)
 }
 
 /// Episodes that have no part in it: they have not ended, or were not judged.

@@ -4,7 +4,7 @@ use crate::cli::output::{many, table};
 use serde::Serialize;
 use std::time::Duration;
 use synthd_actors::campaign::{EpisodeCounts, FaultCounts, Progress, Rows, Tokens};
-use synthd_actors::model::{CampaignState, Money};
+use synthd_actors::model::{CampaignState, Money, NewVersion};
 
 /// The document `run --json` ends with; its keys are the contract.
 #[derive(Serialize)]
@@ -76,13 +76,24 @@ pub(in crate::cli) fn closing_text(
 /// What became of a campaign that had nothing left to run.
 fn before(last: &Progress) -> String {
     let name = &last.campaign;
-    match &last.dataset {
-        Some(dataset) if last.new_dataset => format!(
-            "Campaign {name} was complete already. Its dataset was missing or damaged, so \
-             version {} was written.\n",
+    match (&last.dataset, last.new_version) {
+        (Some(dataset), Some(new)) => format!(
+            "Campaign {name} was complete already. {}, so version {} was written.\n",
+            reason(new),
             dataset.version
         ),
         _ => format!("Campaign {name} is complete already; nothing was changed.\n"),
+    }
+}
+
+fn reason(new: NewVersion) -> &'static str {
+    match new {
+        NewVersion::First => "It had no dataset",
+        NewVersion::Lost => "Its dataset was missing or damaged",
+        NewVersion::RowFormat => "Its dataset has the row format of another synthd",
+        NewVersion::Licence => "Its licence has changed",
+        NewVersion::Configuration => "Its configuration has changed",
+        NewVersion::Rows => "Its rows have changed",
     }
 }
 

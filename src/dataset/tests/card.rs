@@ -46,7 +46,7 @@ async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
     let mut edition = edition(&journal);
     edition.licence = "my \"own\": #1".to_owned();
     let limits = ShardLimits { rows: 10, ..Default::default() };
-    let record = ParquetSink::with_limits(dir.path(), limits).write(edition).await.unwrap();
+    let record = ParquetSink::with_limits(dir.path(), limits).write(edition).await.unwrap().record;
     let card = fs::read_to_string(Path::new(&record.path).join("README.md")).unwrap();
     assert!(card.contains("| acme/a\\|b c | "), "{card}");
     assert!(!card.contains("scripted models"), "no script acted here");

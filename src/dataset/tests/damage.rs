@@ -27,7 +27,7 @@ async fn dataset_of(rows: Vec<RowRecord>) -> (TempDir, PathBuf) {
     let journal = Arc::new(Rows { rows: rows.into(), ..Rows::default() });
     let mut edition = edition(&journal);
     edition.late_rejections.clear();
-    let record = ParquetSink::new(dir.path()).write(edition).await.unwrap();
+    let record = ParquetSink::new(dir.path()).write(edition).await.unwrap().record;
     let path = PathBuf::from(record.path);
     (dir, path)
 }

@@ -1,11 +1,12 @@
 //! Which versions come to be, and when none does.
 
 use super::super::fixture::{Rows, edition, record, row, write};
+use super::super::sink::why_new;
 use super::super::{Metadata, ParquetSink, verify};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{CampaignName, FaultKind, Split};
+use synthd_actors::model::{CampaignName, FaultKind, NewVersion, Split};
 use synthd_actors::ports::DatasetSink;
 use tempfile::tempdir;
 
@@ -81,7 +82,7 @@ async fn a_version_that_never_reached_the_journal_is_adopted() {
     let written = write(dir.path(), &journal).await;
     let mut later = edition(&journal);
     later.now_ms += 5_000;
-    let adopted = ParquetSink::new(dir.path()).write(later).await.unwrap();
+    let adopted = ParquetSink::new(dir.path()).write(later).await.unwrap().record;
     assert_eq!(adopted, written);
 }
 
@@ -95,10 +96,36 @@ async fn more_rows_or_another_configuration_are_the_next_version() {
     assert_eq!((first.version, second.version), (1, 2));
     let mut other = edition(&journal);
     other.config_digest = "decaf".to_owned();
-    assert_eq!(ParquetSink::new(dir.path()).write(other).await.unwrap().version, 3);
+    let third = ParquetSink::new(dir.path()).write(other).await.unwrap();
+    assert_eq!((third.record.version, third.new), (3, Some(NewVersion::Configuration)));
     for version in ["v1", "v2", "v3"] {
         verify(&home(dir.path()).join(version)).unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_new_version_says_why_it_was_written() {
+    let dir = tempdir().unwrap();
+    let (sink, journal) = (ParquetSink::new(dir.path()), Rows::numbered(5));
+    let first = sink.write(edition(&journal)).await.unwrap();
+    assert_eq!(first.new, Some(NewVersion::First));
+    assert_eq!(sink.write(edition(&journal)).await.unwrap().new, None);
+    let mut licensed = edition(&journal);
+    licensed.licence = "mit".to_owned();
+    assert_eq!(sink.write(licensed).await.unwrap().new, Some(NewVersion::Licence));
+    let back = sink.write(edition(&journal)).await.unwrap().record;
+    journal.rows.lock().unwrap().push(record(5));
+    let more = sink.write(edition(&journal)).await.unwrap();
+    assert_eq!(more.new, Some(NewVersion::Rows));
+    fs::write(Path::new(&more.record.path).join("train.parquet"), "short").unwrap();
+    assert_eq!(sink.write(edition(&journal)).await.unwrap().new, Some(NewVersion::Lost));
+    // Another format counts before all else: of such rows nothing else compares.
+    let text = fs::read_to_string(Path::new(&back.path).join("metadata.json")).unwrap();
+    let mut older: Metadata = serde_json::from_str(&text).unwrap();
+    older.row_schema = "synthd.trajectory/1".to_owned();
+    older.licence = "mit".to_owned();
+    let why = why_new(back.version, Some(&older), &edition(&journal));
+    assert_eq!(why, NewVersion::RowFormat);
 }
 
 #[tokio::test]
@@ -163,7 +190,9 @@ async fn concurrent_writers_of_one_sink_agree() {
     let sink = ParquetSink::new(dir.path());
     let journal = Rows::numbered(20);
     let (a, b) = tokio::join!(sink.write(edition(&journal)), sink.write(edition(&journal)));
-    assert_eq!(a.unwrap(), b.unwrap());
+    let (a, b) = (a.unwrap(), b.unwrap());
+    assert_eq!(a.record, b.record);
+    assert_eq!((a.new, b.new), (Some(NewVersion::First), None));
 }
 
 /// The dataset that `tests/python/check_dataset.py` loads: written where the environment
@@ -176,7 +205,7 @@ async fn a_fixture_for_other_readers() {
     let journal = Rows::numbered(120);
     let limits = super::super::ShardLimits { rows: 40, ..Default::default() };
     let sharded = ParquetSink::with_limits(&dir.join("sharded"), limits);
-    let record = sharded.write(edition(&journal)).await.unwrap();
+    let record = sharded.write(edition(&journal)).await.unwrap().record;
     verify(Path::new(&record.path)).unwrap();
     let record = write(&dir.join("whole"), &journal).await;
     verify(Path::new(&record.path)).unwrap();
