@@ -254,7 +254,11 @@ async fn program_02_memory_of_the_kernel() {
          a, b = socket.socketpair()\nbefore = a.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)\n\
          a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, before // 4)\n\
          print(a.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == before)\n\
-         print(resource.getrlimit(resource.RLIMIT_NOFILE)[1])",
+         print(resource.getrlimit(resource.RLIMIT_NOFILE)[1])\n\
+         # The same numbers at other levels, IP_PKTINFO and TCP_SYNCNT.\n\
+         a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\na.setsockopt(0, 8, 1)\n\
+         b = socket.socket(socket.AF_INET)\nb.setsockopt(6, 7, 3)\n\
+         print(a.getsockopt(0, 8), b.getsockopt(6, 7))",
         libc::SYS_msgget,
         libc::SYS_semget,
         libc::SYS_shmget
@@ -262,8 +266,8 @@ async fn program_02_memory_of_the_kernel() {
     let bounded = trial.lab.enforces(Enforcement::MemoryCgroup);
     if let Some(told) = trial.python_ok("memory of the kernel", &program).await {
         let as_told = match bounded {
-            true => "ok ok ok\nFalse\n1024\n",
-            false => "ENOSYS ENOSYS ENOSYS\nTrue\n256\n",
+            true => "ok ok ok\nFalse\n1024\n1 3\n",
+            false => "ENOSYS ENOSYS ENOSYS\nTrue\n256\n1 3\n",
         };
         assert_eq!(told, as_told);
     }

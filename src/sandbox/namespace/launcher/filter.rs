@@ -167,14 +167,17 @@ fn shared_files() -> Vec<libc::sock_filter> {
 }
 
 /// A program that sets the size of a socket's buffers is told that it has, and nothing
-/// changes: their usual size, times the open files of a process, is what bounds them.
+/// changes: their usual size, times the open files of a process, is what bounds them. The same
+/// numbers at another level are other options.
 fn socket_buffers() -> Vec<libc::sock_filter> {
     let options = [
+        jump(BPF_JEQ, libc::SOL_SOCKET as u32, 0, 4),
+        load(ARGUMENT_2),
         jump(BPF_JEQ, libc::SO_SNDBUF as u32, 1, 0),
         jump(BPF_JEQ, libc::SO_RCVBUF as u32, 0, 1),
         refuse(0),
     ];
-    when(libc::SYS_setsockopt, ARGUMENT_2, &options)
+    when(libc::SYS_setsockopt, ARGUMENT_1, &options)
 }
 
 /// Streams and datagrams of the Unix and Internet families, and of the latter only
