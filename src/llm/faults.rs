@@ -180,19 +180,31 @@ impl Complaint {
     }
 
     fn shown(&self) -> String {
-        let text: String = self.message.chars().take(SHOWN).collect();
+        let text = shown(&self.message);
         match self.names.first() {
-            Some(name) => format!("{text} ({name})"),
+            Some(name) => format!("{text} ({})", shown(name)),
             None => text,
         }
     }
 }
 
+/// A provider's text as logs and terminals may have it: of a bounded length, on one line, without
+/// characters that move a cursor, colour what follows, or turn the direction of reading.
+fn shown(text: &str) -> String {
+    let plain = |c: char| match c {
+        '\n' | '\r' | '\t' => ' ',
+        '\u{61c}' | '\u{200e}' | '\u{200f}' => char::REPLACEMENT_CHARACTER,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().take(SHOWN).map(plain).collect()
+}
+
 /// The model has answered, and what came is no answer.
 pub(super) fn malformed(why: &str) -> CallFault {
     // It may quote what came, however long that is.
-    let why: String = why.chars().take(SHOWN).collect();
-    CallFault::unknown(FaultKind::ModelTransient, why)
+    CallFault::unknown(FaultKind::ModelTransient, shown(why))
 }
 
 /// What came cannot be read as what was expected.

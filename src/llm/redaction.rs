@@ -9,7 +9,7 @@
 use super::events::Splitter;
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use synthd_actors::model::{ChatReply, Fault, Reasoning, ToolCall};
 
@@ -218,6 +218,9 @@ pub(super) struct Joint {
 
 /// Which bytes of which event are part of the key.
 type Parts = Vec<(usize, std::ops::Range<usize>)>;
+/// An event and how much of the key is known there, from where the rest is not found; and the
+/// last event that may hold a part of it.
+type DeadEnds = HashMap<(usize, usize), usize>;
 
 impl Joint {
     pub(super) fn new(secret: Arc<Secret>) -> Self {
@@ -251,9 +254,9 @@ impl Joint {
 
     /// A key that begins in the first event; else the last event that may hold a part of it.
     fn joined(&self) -> Result<Parts, Option<usize>> {
-        let mut last = None;
+        let (mut last, mut failed) = (None, DeadEnds::new());
         for (at, end, known) in self.held.front().map(|e| self.begun(e)).unwrap_or_default() {
-            match self.rest(0, known) {
+            match self.rest(0, known, &mut failed) {
                 Ok(rest) => return Ok(std::iter::once((0, at..end)).chain(rest).collect()),
                 Err(reached) => last = last.max(Some(reached)),
             }
@@ -275,14 +278,19 @@ impl Joint {
     }
 
     /// The rest of the key in the events after one; else the last that may hold a part of it.
-    fn rest(&self, after: usize, known: usize) -> Result<Parts, usize> {
+    /// What has failed once is not tried again: a provider could double the tries with each
+    /// event otherwise.
+    fn rest(&self, after: usize, known: usize, failed: &mut DeadEnds) -> Result<Parts, usize> {
+        if let Some(last) = failed.get(&(after, known)) {
+            return Err(*last);
+        }
         let mut last = after;
         for (number, event) in self.held.iter().enumerate().skip(after + 1).take(WINDOW) {
             for at in texts(event) {
                 let (end, rest) = match self.secret.compare(event, at, known) {
                     Found::Whole(end) => (end, Ok(Parts::new())),
                     Found::Other(more, end) if more > known && event.get(end) == Some(&b'"') => {
-                        (end, self.rest(number, more))
+                        (end, self.rest(number, more, failed))
                     }
                     _ => continue,
                 };
@@ -294,6 +302,7 @@ impl Joint {
                 }
             }
         }
+        failed.insert((after, known), last);
         Err(last)
     }
 
@@ -443,6 +452,22 @@ mod tests {
         assert_eq!(joint.push(event("there")).len(), 3);
         assert!(joint.push(event("what is")).is_empty());
         assert_eq!(joint.end(), [event("what is")]);
+    }
+
+    /// Two texts of each event go on with the key. To follow each of them anew would take twice
+    /// as long with each event, and with this key would never end.
+    #[test]
+    fn a_key_that_is_spread_over_two_texts_of_each_event_is_followed_once() {
+        let key: String = ('a'..='z').chain('A'..='Z').collect();
+        let secret = Arc::new(Secret::new(&key));
+        let mut joint = Joint::new(secret);
+        let event = |c: char| Bytes::from(format!("data: {{\"a\":\"{c}\",\"b\":\"{c}\"}}\n\n"));
+        // Its last character does not come.
+        let mut said: Vec<Bytes> =
+            key[..key.len() - 1].chars().flat_map(|c| joint.push(event(c))).collect();
+        said.extend(joint.push(Bytes::from_static(b"data: [DONE]\n\n")));
+        said.extend(joint.end());
+        assert_eq!(said.len(), key.len());
     }
 
     #[test]

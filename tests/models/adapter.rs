@@ -174,6 +174,14 @@ async fn every_way_to_end_is_told_apart() {
         let reply = ended(&[text.clone(), finish(reason), usage(1, 1)]).await.unwrap();
         assert_eq!(reply.finish, expected, "{reason}");
     }
+    // What the provider has dropped is no answer of the model's.
+    let failed = json!({ "choices": [{ "index": 0, "delta": {}, "finish_reason": "error",
+        "error": { "code": 502, "message": "upstream\u{1b}[2J\nforged\u{202e}" } }] });
+    for broken in [finish("abort"), failed] {
+        let fault = ended(&[text.clone(), broken]).await.unwrap_err().fault;
+        assert_eq!(fault.kind, FaultKind::ModelTransient, "{fault}");
+        assert!(!fault.message.contains(|c: char| c.is_control() || c == '\u{202e}'), "{fault}");
+    }
     let refusal = ended(&[delta(json!({ "refusal": "I will not." })), finish("stop")]).await;
     let refusal = refusal.unwrap();
     assert_eq!(

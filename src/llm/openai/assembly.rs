@@ -43,6 +43,8 @@ struct Choice {
     /// Of a whole answer.
     message: Option<Delta>,
     finish_reason: Option<String>,
+    /// OpenRouter tells here that the provider behind it has failed.
+    error: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,6 +109,8 @@ impl Assemble for Assembly {
             "error" => return Err(malformed("it broke off with an error")),
             // What is cut must not be taken for what is whole.
             "insufficient_system_resource" => return Err(malformed("it ran out of resources")),
+            // vLLM and SGLang say so of a request that they have dropped.
+            "abort" | "aborted" | "cancelled" => return Err(malformed("it was aborted")),
             "length" | "model_length" => FinishReason::Length,
             "content_filter" => FinishReason::Refusal,
             _ if !self.refusal.is_empty() => FinishReason::Refusal,
@@ -135,6 +139,9 @@ impl Assembly {
             // Only one was asked for.
             if choice.index.unwrap_or(0) != 0 {
                 continue;
+            }
+            if let Some(error) = choice.error.filter(|error| !error.is_null()) {
+                return Err(faults::in_stream(&error));
             }
             for delta in [choice.delta, choice.message].into_iter().flatten() {
                 self.take_delta(delta)?;
