@@ -49,14 +49,19 @@ impl Account {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets money aside, if that needs no waiting and nobody else waits. Whether it did.
+    /// Sets money aside, if that needs no waiting and nobody else waits; whoever was the first in
+    /// the line before may pass by it. Whether it did.
     pub(super) fn try_hold(
         &self,
         id: &str,
         purpose: &Purpose,
         amount: Money,
+        was_first: bool,
     ) -> Result<bool, Fault> {
-        let Ok(_first) = self.line.try_lock() else { return Ok(false) };
+        let first = self.line.try_lock();
+        if first.is_err() && !was_first {
+            return Ok(false);
+        }
         self.stopped()?;
         let held = self.ledger().hold(id, purpose, amount);
         match held {

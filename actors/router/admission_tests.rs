@@ -6,6 +6,7 @@ use crate::model::{
     Attempt, CallFault, CampaignName, Caps, ChatReply, ChatRequest, Endpoint, EpisodeId, Fault,
     FaultKind, FinishReason, Message, ModelConfig, Money, Role, Spending, Usage,
 };
+use crate::policy::worst_case;
 use crate::ports::{CallContext, ChatModel, ModelFactory};
 use crate::supervisor::spawn;
 use crate::testkit::{Kit, Options, in_test_system, priced};
@@ -228,5 +229,63 @@ fn a_refused_key_is_told_with_its_model_and_provider() {
         let expected = "fake/one: provider fake at http://h does not take the key in K";
         assert_eq!((told.kind, told.message.as_str()), (FaultKind::KeyRejected, expected));
         assert_eq!(desk.came().len(), 1);
+    });
+}
+
+/// Whoever has waited for money and finds no key free gives the money back: models that answer
+/// have it in the meantime.
+#[test]
+fn who_waits_for_a_key_keeps_no_money_from_others() {
+    in_test_system(Options::default(), |kit| async move {
+        let fine = |seconds| Desk::new(Duration::from_secs(seconds), |_| Ok(Usage::of(10, 1)));
+        let (slow, busy, healthy) = (fine(300), fine(500), fine(1));
+        let mut narrow = remote("fake/busy", 1);
+        narrow.concurrency = 1;
+        let one = worst_case(&call("fake/busy", "e", 100).request).total();
+        let money = |halves: u64| Some(Money::from_nanos(one * halves / 2));
+        let caps = Caps { campaign: money(5), episode: money(3), ..Caps::default() };
+        let models = [remote("fake/slow", 1), narrow, remote("fake/healthy", 1)];
+        let desks = [("fake/slow", &slow), ("fake/busy", &busy), ("fake/healthy", &healthy)];
+        open(&kit, &models, &desks, caps);
+        let before = begin(&kit, call("fake/slow", "poor", 100));
+        sleep(Duration::from_secs(1)).await;
+        let waits = begin(&kit, call("fake/busy", "poor", 100));
+        sleep(Duration::from_secs(1)).await;
+        let occupies = begin(&kit, call("fake/busy", "rich", 100));
+        before.await.unwrap().unwrap();
+        sleep(Duration::from_secs(1)).await;
+        let began = Instant::now();
+        begin(&kit, call("fake/healthy", "other", 100)).await.unwrap().unwrap();
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        occupies.await.unwrap().unwrap();
+        waits.await.unwrap().unwrap();
+        assert_eq!(busy.came(), ["rich", "poor"]);
+        assert_eq!(kit.world.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
+    });
+}
+
+/// Where keys and money are both short, everybody has both in the end.
+#[test]
+fn nobody_starves_between_a_narrow_key_and_a_narrow_budget() {
+    in_test_system(Options::default(), |kit| async move {
+        let fine = |seconds| Desk::new(Duration::from_secs(seconds), |_| Ok(Usage::of(0, 1)));
+        let (busy, healthy) = (fine(3), fine(2));
+        let mut narrow = remote("fake/busy", 1);
+        narrow.concurrency = 1;
+        let one = worst_case(&call("fake/busy", "e", 100).request).total();
+        let caps = Caps { campaign: Some(Money::from_nanos(one * 5 / 2)), ..Caps::default() };
+        let models = [narrow, remote("fake/healthy", 1)];
+        open(&kit, &models, &[("fake/busy", &busy), ("fake/healthy", &healthy)], caps);
+        let asked: Vec<_> = (0..60)
+            .map(|n| {
+                let model = if n % 2 == 0 { "fake/busy" } else { "fake/healthy" };
+                begin(&kit, call(model, &format!("e{n}"), 100))
+            })
+            .collect();
+        for call in asked {
+            call.await.unwrap().unwrap();
+        }
+        assert_eq!((busy.came().len(), healthy.came().len()), (30, 30));
+        assert_eq!(kit.world.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
     });
 }

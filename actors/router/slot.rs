@@ -125,6 +125,11 @@ impl ModelSlot {
         }
     }
 
+    /// One that may be used at once, for who was the first in the line before.
+    pub(super) fn free_pass(&self, episode: &EpisodeId, tokens: u64) -> Option<Pass> {
+        self.try_pass(self.home(episode), tokens).ok()
+    }
+
     /// The first key that is free, from the episode's own on; else what is in the way of each.
     fn try_pass(&self, home: usize, tokens: u64) -> Result<Pass, Vec<Blocked>> {
         let now = Instant::now();

@@ -4,7 +4,8 @@
 //!  place ─► limit ─► money? ─► hold (durable) ─► leaves ─► settled, with the record of the exchange
 //!             ▲         │ not now                  └─ dropped: counts in full, as in the journal
 //!             │         ▼
-//!             └── waits for money, with no place and no probe taken
+//!             └── waits for money, with no place and no probe taken; then both at once,
+//!                 or the money goes back and it begins again
 //! ```
 
 use super::account::Account;
@@ -138,26 +139,30 @@ struct Granted {
 }
 
 impl Admission<'_> {
-    /// Both, or neither. Whoever waits for money gives the key back first: he keeps nobody else
-    /// from leaving, nor from probing the provider.
+    /// Both, or neither: nobody waits for the one while he has the other. Whoever waits for money
+    /// gives the key back first, and whoever then finds no key free gives the money back. The
+    /// order is that of two lines, for keys and for money. Whoever was the first of a line once
+    /// takes what is free there without standing in it again, so those behind him cannot pass him
+    /// for ever.
     async fn admitted(&self) -> Result<(Pass, Option<Granted>), Fault> {
-        let pass = self.pass().await?;
-        if self.slot.config.price.is_free() {
-            return Ok((pass, None));
-        }
-        let not_now = match self.grant() {
-            Ok(Some(granted)) => return Ok((pass, Some(granted))),
-            other => other,
-        };
-        pass.unused();
-        not_now?;
-        let granted = self.wait().await?;
-        match self.pass().await {
-            Ok(pass) => Ok((pass, Some(granted))),
-            Err(fault) => {
-                granted.held.settle(Money::ZERO, false);
-                Err(fault)
+        let mut was_first = false;
+        loop {
+            let pass = self.pass().await?;
+            if self.slot.config.price.is_free() {
+                return Ok((pass, None));
             }
+            let not_now = match self.grant(was_first) {
+                Ok(Some(granted)) => return Ok((pass, Some(granted))),
+                other => other,
+            };
+            pass.unused();
+            not_now?;
+            let granted = self.wait().await?;
+            match self.slot.free_pass(&self.place.episode, reserved(self.worst)) {
+                Some(pass) => return Ok((pass, Some(granted))),
+                None => granted.held.settle(Money::ZERO, false),
+            }
+            was_first = true;
         }
     }
 
@@ -169,9 +174,10 @@ impl Admission<'_> {
     }
 
     /// At once, or none where others must settle before.
-    fn grant(&self) -> Result<Option<Granted>, Fault> {
+    fn grant(&self, was_first: bool) -> Result<Option<Granted>, Fault> {
         let (purpose, at_ms) = self.purpose();
-        let now = self.account.try_hold(&self.place.id(), &purpose, self.amount())?;
+        let (id, amount) = (self.place.id(), self.amount());
+        let now = self.account.try_hold(&id, &purpose, amount, was_first)?;
         Ok(now.then(|| self.granted(at_ms)))
     }
 
