@@ -34,6 +34,8 @@ pub(super) struct Member {
 #[derive(Default)]
 struct State {
     is_known: bool,
+    /// Requests whose answers have not left.
+    answering: u32,
     /// None while it is asked something.
     rank: Option<Rank>,
 }
@@ -88,21 +90,26 @@ impl Member {
 
     /// It asks something: until the guard is dropped, nobody hangs up on it.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        let rank = lock(&self.state).rank.take();
+        let mut state = lock(&self.state);
+        state.answering += 1;
+        let rank = state.rank.take();
+        drop(state);
         if let Some(rank) = rank {
             lock(&self.crowd.members).idle.remove(&rank);
         }
         Busy(self.clone())
     }
 
-    /// Whether it has shown a token.
-    pub(super) fn is_known(&self, is_known: bool) {
-        lock(&self.state).is_known |= is_known;
+    /// Whether it has shown a token, now or earlier.
+    pub(super) fn has_shown(&self, now: bool) -> bool {
+        let mut state = lock(&self.state);
+        state.is_known |= now;
+        state.is_known
     }
 
     fn idle(&self) {
         let (mut state, mut members) = (lock(&self.state), lock(&self.crowd.members));
-        if self.evicted.is_cancelled() {
+        if self.evicted.is_cancelled() || state.answering > 0 {
             return;
         }
         let rank = (state.is_known, members.next);
@@ -128,11 +135,12 @@ impl Drop for Member {
     }
 }
 
-/// A connection that is being answered.
+/// One answer to a connection.
 pub(super) struct Busy(Arc<Member>);
 
 impl Drop for Busy {
     fn drop(&mut self) {
+        lock(&self.0.state).answering -= 1;
         self.0.idle();
         self.0.crowd.left.notify_one();
     }
@@ -150,7 +158,7 @@ mod tests {
     fn the_idle_make_room_strangers_first() {
         let crowd = Crowd::new(3);
         let (known, stranger, asking) = (enter(&crowd), enter(&crowd), enter(&crowd));
-        known.is_known(true);
+        known.has_shown(true);
         drop(known.begin());
         let busy = asking.begin();
         let fourth = enter(&crowd);
@@ -167,6 +175,18 @@ mod tests {
         drop((known, stranger, fourth, fifth, first, sixth, second, seventh));
         let members = lock(&crowd.members);
         assert_eq!((members.count, members.idle.len()), (0, 0));
+    }
+
+    /// The next request may begin before the last bytes of an answer have left.
+    #[test]
+    fn nobody_is_idle_with_an_answer_left() {
+        let crowd = Crowd::new(1);
+        let member = enter(&crowd);
+        let (first, second) = (member.begin(), member.begin());
+        drop(first);
+        assert!(!crowd.evict());
+        drop(second);
+        assert!(crowd.evict() && member.evicted.is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,10 +1,11 @@
 //! The gateway's HTTP: who connects, and the answer on its way back.
 
-use super::crowd::{Busy, Crowd, Member};
+use super::crowd::{Crowd, Member};
 use super::outlet::Answer;
 use super::peer::Peer;
 use super::routes;
 use super::session::{Reception, Standalone};
+use super::unsent::{Flushed, Sending, Unsent};
 use crate::config::Listen;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
@@ -147,18 +148,21 @@ async fn attend(
     peer: Peer,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
 ) -> Ended {
-    let asking = member.clone();
+    let (asking, unsent) = (member.clone(), Arc::<Unsent>::default());
+    let stream = Flushed::new(stream, unsent.clone());
+    let leaving = unsent.clone();
     let service = service_fn(move |request| {
         let (reception, busy) = (reception.upgrade(), asking.begin());
-        let (member, peer) = (asking.clone(), peer.clone());
+        let (member, peer, unsent) = (asking.clone(), peer.clone(), leaving.clone());
         async move {
-            let answer = tokio::select! {
+            let answered = tokio::select! {
                 biased;
-                answer = routes::answer(reception, request) => answer,
+                answered = routes::answer(reception, request) => answered,
                 () = peer.gone() => return Err(io::Error::from(io::ErrorKind::NotConnected)),
             };
-            member.is_known(!answer.is_to_a_stranger());
-            Ok(response(answer, busy))
+            // A stranger may be hung up on at any time.
+            let busy = member.has_shown(answered.is_known).then_some(busy);
+            Ok(response(answered.answer, Sending::new(busy, unsent)))
         }
     });
     let serving = http1::Builder::new()
@@ -168,6 +172,7 @@ async fn attend(
         .serve_connection(TokioIo::new(stream), service);
     tokio::select! {
         biased;
+        never = unsent.give_up() => match never {},
         () = member.evicted() => Err("it was idle, and made room for others".into()),
         served = serving => Ok(served?),
     }
@@ -177,13 +182,20 @@ fn whole(body: Bytes) -> Body {
     Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// It is busy until all of it was taken.
-fn response(answer: Answer, busy: Busy) -> Response<Body> {
+/// Its client is busy until the socket has taken all of it.
+fn response(answer: Answer, sending: Sending) -> Response<Body> {
     let (status, headers, body) = match answer {
-        Answer::Whole { status, headers, body } => (status, headers, whole(body)),
+        Answer::Whole { status, headers, body } => {
+            // It goes with the body.
+            let body = whole(body).map_err(move |error| {
+                let _ = &sending;
+                error
+            });
+            (status, headers, body.boxed_unsync())
+        }
         Answer::Stream { headers, pieces } => {
-            let frames = stream::unfold((pieces, busy), |(mut pieces, busy)| async move {
-                pieces.next().await.map(|piece| (piece, (pieces, busy)))
+            let frames = stream::unfold((pieces, sending), |(mut pieces, sending)| async move {
+                pieces.next().await.map(|piece| (piece, (pieces, sending)))
             });
             let frames = frames.map(|piece| piece.map(Frame::data));
             (200, headers, StreamBody::new(frames).boxed_unsync())
@@ -214,6 +226,58 @@ mod tests {
         async fn of(&self, _: &str) -> Result<Caller, NoSession> {
             Err(NoSession::Stranger)
         }
+    }
+
+    #[tokio::test]
+    async fn a_path_that_is_not_there_shows_no_token() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let stream = Stream::Tcp(listener.accept().await.unwrap().0);
+        let reception: Arc<dyn Reception> = Arc::new(Nobody);
+        let member = Crowd::new(1).enter().await;
+        let _served = spawn("client", greet(Arc::downgrade(&reception), member.clone(), stream));
+        client.write_all(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        let mut answer = [0; 12];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 404");
+        assert!(!member.has_shown(false));
+    }
+
+    /// A whole answer, over a connection that holds little of it: until the client has taken
+    /// the rest, nobody hangs up on it.
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_left_when_its_last_byte_is() {
+        let (crowd, unsent) = (Crowd::new(1), Arc::<Unsent>::default());
+        let member = crowd.enter().await;
+        let (mut client, stream) = tokio::io::duplex(1 << 10);
+        let (asking, leaving) = (member.clone(), unsent.clone());
+        let service = service_fn(move |_| {
+            let body = Bytes::from(vec![b'x'; 64 << 10]);
+            let answer = Answer::Whole { status: 200, headers: Vec::new(), body };
+            let sending = Sending::new(Some(asking.begin()), leaving.clone());
+            async move { Ok::<_, io::Error>(response(answer, sending)) }
+        });
+        let stream = TokioIo::new(Flushed::new(stream, unsent.clone()));
+        let serving = http1::Builder::new().serve_connection(stream, service);
+        let _served = spawn("server", async move { drop(serving.await) });
+        client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        let mut some = [0; 1 << 10];
+        let mut taken = client.read(&mut some).await.unwrap();
+        while !crowd.evict() {
+            tokio::select! {
+                biased;
+                more = client.read(&mut some) => taken += more.unwrap(),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        assert!(taken > 63 << 10, "only {taken} bytes were taken");
+        // One that takes nothing is given up.
+        let slow = Crowd::new(1);
+        let asks = slow.enter().await;
+        drop(Sending::new(Some(asks.begin()), unsent.clone()));
+        assert!(!slow.evict());
+        let patience = tokio::time::timeout(Duration::from_secs(61), unsent.give_up());
+        assert!(patience.await.is_err() && slow.evict());
     }
 
     /// Sockets that say nothing keep nobody waiting, however many there are.

@@ -40,6 +40,7 @@ mod translate;
 mod trial;
 mod unique;
 mod unsaid;
+mod unsent;
 mod visit;
 
 pub use door::{Door, serve};

@@ -29,13 +29,6 @@ impl Answer {
     }
 }
 
-impl Answer {
-    /// Whether it says that nobody here knows the client.
-    pub(super) fn is_to_a_stranger(&self) -> bool {
-        matches!(self, Self::Whole { status: 401, .. })
-    }
-}
-
 /// What comes of a stream.
 pub(super) struct Pieces {
     pieces: mpsc::Receiver<Bytes>,

@@ -38,18 +38,32 @@ enum Wanted {
     Model(String),
 }
 
-/// Whatever is asked is answered.
+/// What a request is answered, and whether it has shown a token of this gateway.
+pub(super) struct Answered {
+    pub(super) answer: Answer,
+    pub(super) is_known: bool,
+}
+
+/// Whatever is asked is answered. A token counts only once it was read and is one: a path
+/// that is not there is refused before.
 pub(super) async fn answer(
     reception: Option<Arc<dyn Reception>>,
     request: Request<Incoming>,
-) -> Answer {
-    let family = family_of(&request);
+) -> Answered {
+    let (family, mut is_known) = (family_of(&request), false);
     let answered = match (wanted(&request), reception) {
-        (Ok(wanted), Some(reception)) => respond(&*reception, request, family, wanted).await,
+        (Ok(wanted), Some(reception)) => match caller(&*reception, &request).await {
+            Ok(caller) => {
+                is_known = true;
+                respond(caller, request, family, wanted).await
+            }
+            Err(refusal) => Err(refusal),
+        },
         (Ok(_), None) => Err(closing()),
         (Err(refusal), _) => Err(refusal),
     };
-    answered.unwrap_or_else(|refusal| Answer::refusal(&refusal, family))
+    let answer = answered.unwrap_or_else(|refusal| Answer::refusal(&refusal, family));
+    Answered { answer, is_known }
 }
 
 /// By the path, and by what only one of them sends where both share one.
@@ -86,12 +100,11 @@ fn closing() -> Refusal {
 }
 
 async fn respond(
-    reception: &dyn Reception,
+    Caller { gateway, session }: Caller,
     request: Request<Incoming>,
     family: Family,
     wanted: Wanted,
 ) -> Result<Answer, Refusal> {
-    let Caller { gateway, session } = caller(reception, &request).await?;
     if gateway.calls.is_closed() {
         return Err(closing());
     }
