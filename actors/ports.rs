@@ -6,7 +6,7 @@ use crate::model::{
     AttemptRecord, Attended, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest,
     DatasetRecord, Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind,
     FileSpec, Fingerprint, HostAddress, ModelConfig, Money, Publication, Rejection, RowRecord,
-    SandboxSpec, Snapshot, Spending, Task, Tree, Turn, Witness,
+    SandboxSpec, Snapshot, Spending, Task, TemplateEdition, Tree, Turn, Witness,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -160,6 +160,10 @@ pub trait Journal: Send + Sync + 'static {
     async fn campaign(&self, name: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault>;
 
     async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault>;
+
+    /// The editions of templates that a campaign was made with, by template. Of a campaign of an
+    /// engine that did not record them there are none.
+    async fn editions(&self, campaign: &CampaignName) -> Result<Vec<TemplateEdition>, StoreFault>;
 
     /// In plan order.
     async fn episodes(&self, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault>;

@@ -63,6 +63,8 @@ codes! {
     GlobUnmatched = "0106", exit 2;
     /// A model that was asked once, to see whether it answers, gave no answer.
     ModelSilent = "0107", exit 1;
+    /// The templates of a stored campaign have other editions now, or fewer tasks are wanted.
+    TemplatesChanged = "0108", exit 2;
     /// No faulted episode matches what was to be tried again.
     NothingToRetry = "0109", exit 2;
 

@@ -20,4 +20,4 @@ pub use plan::{Planner, Skipped};
 pub(crate) use prepare::moved;
 pub use prepare::{PrepareError, Prepared, prepare, runnable};
 pub use progress::{EpisodeCounts, FaultCounts, Figures, Progress, Rows, Tokens};
-pub use reopen::Reopen;
+pub use reopen::{Again, ChangedTemplates, Reopen};

@@ -1,10 +1,10 @@
 //! The plan: which episodes a campaign consists of. Deterministic, and stable as it grows.
 
 use crate::model::{
-    Assignment, CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, PlannedEpisode, Task,
-    TaskId,
+    Assignment, CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, PlannedEpisode,
+    Samples, Task, TaskId, TemplateEdition,
 };
-use crate::policy::{Asked, Assigning, Trials, assign};
+use crate::policy::{Asked, Assigning, Trial, Trials, assign};
 use crate::scaffold;
 use crate::task::{Catalog, Template, TemplateError};
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,51 @@ use std::sync::Arc;
 pub struct Skipped {
     pub template: String,
     pub reason: String,
+}
+
+/// What is to be done beside what is known.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// In their order.
+    pub episodes: Vec<PlannedEpisode>,
+    /// Every task that is asked for now, whether known before or not.
+    pub tasks: HashSet<TaskId>,
+}
+
+/// A template, and which of its tasks.
+type Place<'a> = (&'a str, u32);
+
+fn place(record: &EpisodeRecord) -> Place<'_> {
+    (&record.plan.template, record.plan.index)
+}
+
+/// What was planned before, with whatever editions of the templates.
+struct Earlier<'a> {
+    trials: Trials,
+    /// The tasks of each place: several where the template has changed.
+    tasks: HashMap<Place<'a>, HashSet<&'a TaskId>>,
+}
+
+impl<'a> Earlier<'a> {
+    fn of(known: &'a [EpisodeRecord]) -> Self {
+        let mut tasks: HashMap<Place<'a>, HashSet<&'a TaskId>> = HashMap::new();
+        for record in known {
+            tasks.entry(place(record)).or_default().insert(&record.plan.task);
+        }
+        Self { trials: Trials::of(known), tasks }
+    }
+
+    /// Whether all samples that are wanted were tried to the end with another edition.
+    fn is_tried(&self, task: &Task, trial: &Trial, rule: &Samples) -> bool {
+        let here = self.tasks.get(&(task.template.as_str(), task.index));
+        let others = here.into_iter().flatten().filter(|id| ***id != task.id);
+        others.into_iter().any(|id| {
+            let other = ((*id).clone(), trial.1.clone(), trial.2.clone());
+            let tally = self.trials.tally(&other);
+            let ended = tally.tries > 0 && tally.open == 0 && tally.lost == 0;
+            ended && self.trials.wanted(&other, rule).is_empty()
+        })
+    }
 }
 
 /// Makes plans and the tasks in them.
@@ -52,36 +97,51 @@ impl Planner {
         Err(Fault::new(FaultKind::TaskSetup, changed))
     }
 
+    /// What the tasks of `templates` are made from now.
+    pub fn editions(&self, templates: &[Arc<Template>]) -> Vec<TemplateEdition> {
+        let tasks = self.config.tasks.per_template;
+        let edition = |template: &Arc<Template>| TemplateEdition {
+            template: template.id.clone(),
+            digest: template.digest(),
+            files: template.files(),
+            tasks,
+        };
+        templates.iter().map(edition).collect()
+    }
+
     /// Every episode over `templates`, without those in `known`, numbered after them. A task
-    /// that one model was chosen for keeps it, however the plan grows. It goes no further than it
-    /// is `wanted`.
+    /// that one model was chosen for keeps it, however the plan grows and whatever edition its
+    /// template has. What was tried to the end with an earlier edition is not planned again. It
+    /// goes no further than it is `wanted`.
     pub fn plan(
         &self,
         templates: &[Arc<Template>],
         known: &[EpisodeRecord],
         wanted: impl Fn() -> bool,
-    ) -> Result<Vec<PlannedEpisode>, TemplateError> {
+    ) -> Result<Plan, TemplateError> {
         let taken: HashSet<&EpisodeId> = known.iter().map(|record| &record.plan.id).collect();
-        let mut chosen: HashMap<&TaskId, &str> =
-            known.iter().map(|record| (&record.plan.task, record.plan.model.as_str())).collect();
+        let mut chosen: HashMap<Place<'_>, &str> =
+            known.iter().map(|record| (place(record), record.plan.model.as_str())).collect();
         chosen.retain(|_, model| self.config.model(model).is_some());
         let mut next = known.iter().map(|record| record.plan.ordinal + 1).max().unwrap_or(0);
         let mut turn = chosen.len() as u64;
-        let (trials, mut planned) = (Trials::of(known), Vec::new());
+        let earlier = Earlier::of(known);
+        let mut plan = Plan::default();
         for template in templates {
             for index in (0..self.config.tasks.per_template).take_while(|_| wanted()) {
                 let task = template.task(self.config.seed, index)?;
-                let choice = chosen.get(&task.id).copied();
-                let episodes = self.episodes(&task, turn, choice, &trials);
+                let choice = chosen.get(&(template.id.as_str(), index)).copied();
+                let episodes = self.episodes(&task, turn, choice, &earlier);
                 turn += u64::from(choice.is_none());
                 for mut episode in episodes.into_iter().filter(|e| !taken.contains(&e.id)) {
                     episode.ordinal = next;
                     next += 1;
-                    planned.push(episode);
+                    plan.episodes.push(episode);
                 }
+                plan.tasks.insert(task.id);
             }
         }
-        Ok(planned)
+        Ok(plan)
     }
 
     fn episodes(
@@ -89,7 +149,7 @@ impl Planner {
         task: &Task,
         turn: u64,
         chosen: Option<&str>,
-        trials: &Trials,
+        earlier: &Earlier<'_>,
     ) -> Vec<PlannedEpisode> {
         let config = &self.config;
         let known = chosen.filter(|_| config.assign != Assignment::Cross);
@@ -102,7 +162,10 @@ impl Planner {
             .flat_map(|model| config.scaffolds.iter().map(move |scaffold| (model, scaffold)));
         let samples = pairs.flat_map(|(model, scaffold)| {
             let trial = (task.id.clone(), model.to_owned(), scaffold.clone());
-            let wanted = trials.wanted(&trial, &config.tasks.samples);
+            let wanted = match earlier.is_tried(task, &trial, &config.tasks.samples) {
+                true => 0..0,
+                false => earlier.trials.wanted(&trial, &config.tasks.samples),
+            };
             wanted.map(move |sample| (model, scaffold, sample))
         });
         samples

@@ -1,15 +1,16 @@
 //! Before a campaign runs: is it the one the store knows, what can this host run of it,
 //! what is planned, and what was done before.
 
-use super::plan::{Planner, Skipped};
+use super::plan::{Plan, Planner, Skipped};
 use super::progress::FaultCounts;
-use super::reopen::Reopen;
+use super::reopen::{Again, ChangedTemplates};
 use crate::episode::World;
 use crate::episode::missing_programs;
 use crate::model::{
     CampaignConfig, CampaignName, CampaignRecord, CampaignState, Entry, EpisodeRecord, Fault,
-    FaultKind, PlannedEpisode,
+    FaultKind, Outcome, PlannedEpisode, TaskId, TemplateEdition,
 };
+use crate::policy::{ChangedTemplate, changed_templates};
 use crate::pool::PoolHandle;
 use crate::task::{Template, TemplateError};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -35,6 +36,8 @@ pub struct Prepared {
 pub enum PrepareError {
     #[error("campaign {0} was made with another seed, sandbox, limits, quality rules or splits")]
     Changed(String),
+    #[error("campaign {0} was begun with other templates, or with more tasks of them")]
+    ChangedTemplates(String, Vec<ChangedTemplate>),
     #[error("campaign {0} has no matching faulted episode to try again")]
     NothingToRetry(String, FaultCounts),
     /// It has episodes that never ended, which a retry would start.
@@ -60,7 +63,7 @@ pub async fn prepare(
     world: &World,
     planner: Arc<Planner>,
     source: String,
-    reopen: &Reopen,
+    again: &Again,
 ) -> Result<Prepared, PrepareError> {
     let config = planner.config.clone();
     let earlier = world.journal.campaign(&config.name).await?;
@@ -75,15 +78,17 @@ pub async fn prepare(
     let known = world.journal.episodes(&config.name).await?;
     let was_cancelled = earlier.as_ref().is_some_and(|r| r.state == CampaignState::Cancelled);
     let unended = known.iter().filter(|episode| episode.outcome.is_none()).count();
-    if reopen.must_find() && was_cancelled && unended > 0 {
+    if again.reopen.must_find() && was_cancelled && unended > 0 {
         return Err(PrepareError::Cancelled(config.name.to_string(), unended));
     }
-    let reopened = reopen.entries(&known);
-    if reopened.is_empty() && reopen.must_find() {
+    let editions = editions(world, &planner, &templates, &known, again.changed).await?;
+    let (known, plan) = plan(planner.clone(), templates.clone(), known).await?;
+    let wanted = Wanted { config: &config, templates: ids(&templates), tasks: &plan.tasks };
+    let reopened = again.reopen.entries(known.iter().filter(|record| wanted.may_reopen(record)));
+    if reopened.is_empty() && again.reopen.must_find() {
         let faults = FaultCounts::of(&known);
         return Err(PrepareError::NothingToRetry(config.name.to_string(), faults));
     }
-    let planned = plan(planner.clone(), templates.clone(), known).await?;
     let record = CampaignRecord {
         name: config.name.clone(),
         identity,
@@ -94,11 +99,11 @@ pub async fn prepare(
         reason: None,
         created_at_ms: earlier.as_ref().map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),
     };
-    write_down(world, record, &planned, reopened).await?;
+    write_down(world, record, editions, &plan.episodes, reopened).await?;
     let mut episodes = world.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
     let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
-    leave_out(&config, &templates, &mut episodes);
+    wanted.leave_out_others(&mut episodes);
     let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
     // Opened again, it keeps the state it was left in; with work left, it runs now.
     if work_left && earlier.as_ref().is_some_and(|r| r.state != CampaignState::Running) {
@@ -113,11 +118,14 @@ async fn plan(
     planner: Arc<Planner>,
     templates: Vec<Arc<Template>>,
     known: Vec<EpisodeRecord>,
-) -> Result<Vec<PlannedEpisode>, PrepareError> {
+) -> Result<(Vec<EpisodeRecord>, Plan), PrepareError> {
     // Dropped with this future: nobody waits for the end of what nobody wants any more.
     let wanted = CancellationToken::new();
     let _wanted = wanted.clone().drop_guard();
-    let work = move || planner.plan(&templates, &known, || !wanted.is_cancelled());
+    let work = move || {
+        let plan = planner.plan(&templates, &known, || !wanted.is_cancelled())?;
+        Ok::<_, TemplateError>((known, plan))
+    };
     let planned = tokio::task::spawn_blocking(work).await;
     let failed = |failure: tokio::task::JoinError| {
         Fault::new(FaultKind::Panicked, crate::supervisor::panic_text(failure))
@@ -125,16 +133,48 @@ async fn plan(
     Ok(planned.map_err(failed)??)
 }
 
+/// The editions that are to be recorded. A change of one that episodes were planned from is
+/// refused, unless somebody accepts it.
+async fn editions(
+    world: &World,
+    planner: &Planner,
+    templates: &[Arc<Template>],
+    known: &[EpisodeRecord],
+    changed: ChangedTemplates,
+) -> Result<Vec<TemplateEdition>, PrepareError> {
+    let name = &planner.config.name;
+    let (before, now) = (world.journal.editions(name).await?, planner.editions(templates));
+    let planned: HashSet<&str> = known.iter().map(|r| r.plan.template.as_str()).collect();
+    let mut changes = changed_templates(&before, &now);
+    changes.retain(|change| planned.contains(change.template.as_str()));
+    if !changes.is_empty() && changed == ChangedTemplates::Refuse {
+        return Err(PrepareError::ChangedTemplates(name.to_string(), changes));
+    }
+    if before.is_empty() && !known.is_empty() {
+        tracing::warn!(
+            campaign = %name,
+            "an older synthd began this campaign and did not record its templates; they are \
+             recorded now, and a change from here on is noticed"
+        );
+    }
+    Ok(now.into_iter().filter(|edition| !before.contains(edition)).collect())
+}
+
 async fn write_down(
     world: &World,
     record: CampaignRecord,
+    editions: Vec<TemplateEdition>,
     planned: &[PlannedEpisode],
     reopened: Vec<Entry>,
 ) -> Result<(), Fault> {
     if !reopened.is_empty() {
         tracing::info!(campaign = %record.name, episodes = reopened.len(), "tried again");
     }
+    let campaign = record.name.clone();
     world.collector.record(vec![Entry::CampaignOpened(record)]).await?;
+    if !editions.is_empty() {
+        world.collector.record(vec![Entry::EditionsUsed { campaign, editions }]).await?;
+    }
     for chunk in planned.chunks(PLAN_CHUNK) {
         world.collector.record(vec![Entry::Planned(chunk.to_vec())]).await?;
     }
@@ -152,30 +192,59 @@ pub(crate) fn moved(
     Entry::CampaignMoved { campaign: campaign.clone(), state, reason }
 }
 
-/// What was planned earlier and is not to be had any more: its model or scaffold is not
-/// configured now, it is a sample beyond those that are asked for now, or the host cannot run its template. It stays planned, for a time when
-/// it can be run; to run it now would only make a wrong label.
-fn leave_out(
-    config: &CampaignConfig,
-    templates: &[Arc<Template>],
-    episodes: &mut Vec<EpisodeRecord>,
-) {
-    let templates: HashSet<&str> = templates.iter().map(|t| t.id.as_str()).collect();
-    let before = episodes.len();
-    episodes.retain(|EpisodeRecord { plan, outcome, .. }| {
-        outcome.is_some()
-            || templates.contains(plan.template.as_str())
-                && config.may_answer(&plan.model)
-                && config.scaffolds.contains(&plan.scaffold)
-                && plan.id.sample() < config.tasks.samples.most
-    });
-    let left_out = before - episodes.len();
-    if left_out > 0 {
-        tracing::warn!(
-            campaign = %config.name,
-            "{left_out} episodes planned earlier are left out: their template, model or \
-             scaffold is not to be had now"
-        );
+fn ids(templates: &[Arc<Template>]) -> HashSet<&str> {
+    templates.iter().map(|template| template.id.as_str()).collect()
+}
+
+/// What is asked for now, of all that was ever planned.
+struct Wanted<'a> {
+    config: &'a CampaignConfig,
+    templates: HashSet<&'a str>,
+    tasks: &'a HashSet<TaskId>,
+}
+
+impl Wanted<'_> {
+    /// What cannot be run any more stays planned, for a time when it can be: its model or
+    /// scaffold is not configured now, it is a sample or a task beyond those that are asked for
+    /// now, the host cannot run its template, or its template has another edition. To run it now
+    /// would only make a wrong label.
+    fn leave_out_others(&self, episodes: &mut Vec<EpisodeRecord>) {
+        let before = episodes.len();
+        episodes.retain(|record| self.is_wanted(record));
+        let left_out = before - episodes.len();
+        if left_out > 0 {
+            tracing::warn!(
+                campaign = %self.config.name,
+                "{left_out} episodes planned earlier are left out: their template, its edition, \
+                 their model or their scaffold is not to be had now"
+            );
+        }
+    }
+
+    fn is_wanted(&self, record: &EpisodeRecord) -> bool {
+        let EpisodeRecord { plan, outcome, .. } = record;
+        match outcome {
+            Some(Outcome::Faulted { .. }) => !self.is_superseded(plan),
+            Some(_) => true,
+            None => {
+                self.tasks.contains(&plan.task)
+                    && self.config.may_answer(&plan.model)
+                    && self.config.scaffolds.contains(&plan.scaffold)
+                    && plan.id.sample() < self.config.tasks.samples.most
+            }
+        }
+    }
+
+    /// A task of an earlier edition cannot be made any more; one of a template that is not asked
+    /// for now may be some day.
+    fn may_reopen(&self, record: &EpisodeRecord) -> bool {
+        !self.is_superseded(&record.plan)
+    }
+
+    fn is_superseded(&self, plan: &PlannedEpisode) -> bool {
+        self.templates.contains(plan.template.as_str())
+            && plan.index < self.config.tasks.per_template
+            && !self.tasks.contains(&plan.task)
     }
 }
 

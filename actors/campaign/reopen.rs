@@ -17,6 +17,29 @@ pub enum Reopen {
     Matching { kinds: Vec<FaultKind>, template: Option<String> },
 }
 
+/// How a campaign is started once more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Again {
+    pub reopen: Reopen,
+    pub changed: ChangedTemplates,
+}
+
+/// What becomes of a campaign whose templates have changed, or that asks for fewer tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangedTemplates {
+    /// It does not start.
+    #[default]
+    Refuse,
+    /// It goes on: finished episodes stay as they are, the others are of the new editions.
+    Accept,
+}
+
+impl From<Reopen> for Again {
+    fn from(reopen: Reopen) -> Self {
+        Self { reopen, changed: ChangedTemplates::Refuse }
+    }
+}
+
 impl Reopen {
     pub fn takes(&self, record: &EpisodeRecord) -> bool {
         let Some(Outcome::Faulted { fault }) = &record.outcome else { return false };
@@ -37,8 +60,11 @@ impl Reopen {
     }
 
     /// What the journal is to be told, for all of these that are taken.
-    pub(super) fn entries(&self, known: &[EpisodeRecord]) -> Vec<Entry> {
-        let taken = known.iter().filter(|record| self.takes(record));
+    pub(super) fn entries<'a>(
+        &self,
+        known: impl IntoIterator<Item = &'a EpisodeRecord>,
+    ) -> Vec<Entry> {
+        let taken = known.into_iter().filter(|record| self.takes(record));
         let reopened = |record: &EpisodeRecord| Entry::Reopened {
             episode: record.plan.id.clone(),
             attempt: record.attempt,

@@ -159,7 +159,7 @@ async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, Sub
     let config = submit.config;
     let planner = Arc::new(Planner { config: config.clone(), catalog: tools.catalog.clone() });
     let models = build_models(tools.models.clone(), config.clone()).await?;
-    let prepared = prepare(&tools.world, planner, submit.source, &submit.reopen).await?;
+    let prepared = prepare(&tools.world, planner, submit.source, &submit.again).await?;
     let today = day_of(tools.world.clock.now_ms());
     let before = tools.world.journal.spending(&config.name, today).await;
     let before = before.map_err(crate::model::Fault::from)?;

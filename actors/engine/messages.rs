@@ -1,7 +1,7 @@
 //! What the engine is asked, and the handle through which.
 
 use super::actor::{EngineActor, Registry};
-use crate::campaign::{CampaignHandle, PrepareError, Progress, Reopen};
+use crate::campaign::{Again, CampaignHandle, PrepareError, Progress, Reopen};
 use crate::episode::World;
 use crate::model::{CampaignConfig, CampaignName, Fault};
 use crate::policy::Intensity;
@@ -31,7 +31,7 @@ pub struct Submit {
     pub config: Arc<CampaignConfig>,
     pub source: String,
     /// Which of its faulted episodes are tried again.
-    pub reopen: Reopen,
+    pub again: Again,
 }
 
 /// Why a campaign was not started.
@@ -79,9 +79,9 @@ impl EngineHandle {
         &self,
         config: Arc<CampaignConfig>,
         source: String,
-        reopen: Reopen,
+        again: impl Into<Again>,
     ) -> Result<CampaignHandle, Arc<SubmitError>> {
-        let asked = self.handle.ask(Submit { config, source, reopen }).await;
+        let asked = self.handle.ask(Submit { config, source, again: again.into() }).await;
         asked.unwrap_or_else(|gone| Err(Arc::new(gone.into())))
     }
 

@@ -58,6 +58,18 @@ pub struct CampaignRecord {
     pub created_at_ms: i64,
 }
 
+/// What a campaign made its tasks of one template from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TemplateEdition {
+    pub template: String,
+    /// Over all files.
+    pub digest: String,
+    /// The digest of each file, by its path below the templates directory.
+    pub files: BTreeMap<String, String>,
+    /// How many tasks of it were asked for.
+    pub tasks: u32,
+}
+
 /// An episode as planned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedEpisode {
@@ -203,6 +215,12 @@ pub enum Entry {
         campaign: CampaignName,
         state: CampaignState,
         reason: Option<String>,
+    },
+    /// What a campaign makes its tasks from now, in place of what it had before of each of these
+    /// templates.
+    EditionsUsed {
+        campaign: CampaignName,
+        editions: Vec<TemplateEdition>,
     },
     Planned(Vec<PlannedEpisode>),
     /// Makes `attempt` the current one: the fence.

@@ -12,6 +12,10 @@ pub struct TrajectoryRow {
     pub campaign: String,
     pub task_id: String,
     pub template: String,
+    /// Which edition of the template: the digest of its files. None in rows of engines that did
+    /// not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_digest: Option<String>,
     pub task_seed: i64,
     pub task_instruction: String,
     pub category: String,

@@ -105,6 +105,10 @@ pub struct Task {
     pub verification: Verification,
     /// sha256 over every rendered byte.
     pub digest: String,
+    /// sha256 over its template's own files. No part of the task: a comment in a template
+    /// changes this and makes the same task.
+    #[serde(skip)]
+    pub template_digest: String,
     /// Groups tasks with the same content, canaries aside, so splits never part them.
     pub cluster: String,
 }

@@ -3,6 +3,7 @@
 mod assign;
 mod breaker;
 mod conversation;
+mod editions;
 mod estimate;
 mod intensity;
 mod latency;
@@ -18,6 +19,7 @@ mod window;
 pub use assign::{Asked, Assigning, assign, shares};
 pub use breaker::{Breaker, Try};
 pub use conversation::{goes_on, same, says_as, since, told};
+pub use editions::{ChangedFile, ChangedTemplate, FileChange, changed_templates};
 pub use estimate::{Estimate, episode as episode_estimate, likely_length, reserved, worst_case};
 pub use intensity::Intensity;
 pub use latency::{Latency, Rank};

@@ -72,6 +72,7 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
         campaign: judged.plan.campaign.to_string(),
         task_id: judged.task.id.to_string(),
         template: judged.task.template.clone(),
+        template_digest: Some(judged.task.template_digest.clone()),
         task_seed: judged.task.seed.cast_signed(),
         task_instruction: judged.task.instruction.clone(),
         category: judged.task.category.clone(),

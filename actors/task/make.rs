@@ -43,6 +43,7 @@ impl Maker<'_> {
             solution: moves("solution", &template.solution, &context)?,
             verification: self.verification(&mut context)?,
             digest: String::new(),
+            template_digest: template.digest(),
             cluster: Task::cluster_of(&template.id, &bare),
         };
         task.digest = digest_of_task(&task)?;

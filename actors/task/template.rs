@@ -4,8 +4,9 @@ use super::draw;
 use super::make::Maker;
 use super::params::OrderedParams;
 use super::trouble::{TemplateError, Trouble};
-use crate::model::{Difficulty, Task};
+use crate::model::{Difficulty, Task, digest_of};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub const TEMPLATE_SCHEMA: &str = "synthd/template@1";
@@ -202,6 +203,18 @@ impl Template {
             return Err(Trouble::at("milestones", what));
         }
         Ok(())
+    }
+
+    /// The files it consists of, by their paths below the templates directory, with their digests.
+    pub fn files(&self) -> BTreeMap<String, String> {
+        [(format!("{}.yaml", self.id), digest_of(&["file", &self.text]))].into()
+    }
+
+    /// Of all its files: equal for the same files on every machine.
+    pub fn digest(&self) -> String {
+        let files = self.files();
+        let parts = files.iter().flat_map(|(path, digest)| [path.as_str(), digest.as_str()]);
+        digest_of(&std::iter::once("template").chain(parts).collect::<Vec<_>>())
     }
 
     /// The text it was read from.

@@ -6,7 +6,7 @@ use super::traps::Traps;
 use crate::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, DatasetRecord, Entry, EpisodeId,
     EpisodeRecord, Fault, Fingerprint, Judged, Money, Outcome, PlannedEpisode, RowRecord, Spending,
-    Turn, Usage,
+    TemplateEdition, Turn, Usage,
 };
 use crate::ports::{Journal, StoreFault};
 use async_trait::async_trait;
@@ -34,6 +34,7 @@ struct Episode {
 #[derive(Default)]
 struct State {
     campaigns: BTreeMap<CampaignName, CampaignRecord>,
+    editions: BTreeMap<CampaignName, BTreeMap<String, TemplateEdition>>,
     episodes: BTreeMap<EpisodeId, Episode>,
     rows: BTreeMap<(CampaignName, u64), RowRecord>,
     datasets: Vec<DatasetRecord>,
@@ -135,6 +136,10 @@ impl State {
                 let record = self.campaigns.get_mut(campaign).ok_or("no such campaign")?;
                 record.state = *state;
                 record.reason.clone_from(reason);
+            }
+            Entry::EditionsUsed { campaign, editions } => {
+                let used = self.editions.entry(campaign.clone()).or_default();
+                used.extend(editions.iter().map(|one| (one.template.clone(), one.clone())));
             }
             Entry::Planned(plans) => plans.iter().for_each(|plan| self.plan(plan)),
             Entry::AttemptStarted { episode, attempt, resumed_from, at_ms } => {
@@ -290,6 +295,12 @@ impl Journal for MemoryJournal {
 
     async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault> {
         Ok(self.state().campaigns.values().cloned().collect())
+    }
+
+    async fn editions(&self, campaign: &CampaignName) -> Result<Vec<TemplateEdition>, StoreFault> {
+        let state = self.state();
+        let used = state.editions.get(campaign);
+        Ok(used.map(|used| used.values().cloned().collect()).unwrap_or_default())
     }
 
     async fn episodes(&self, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault> {

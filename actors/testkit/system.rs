@@ -2,7 +2,7 @@
 //! a panic at the end when an actor, a task or a sandbox is left.
 
 use super::{FakeAgents, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog};
-use crate::campaign::{CampaignHandle, Progress, Reopen};
+use crate::campaign::{Again, CampaignHandle, Progress, Reopen};
 use crate::collector::CollectorHandle;
 use crate::engine::{EngineHandle, EngineTools};
 use crate::episode::World;
@@ -132,9 +132,13 @@ impl Kit {
 
     /// Starts a campaign, and tries some of its faulted episodes again.
     #[expect(clippy::panic, reason = "a test's")]
-    pub async fn submit_again(&self, config: &CampaignConfig, reopen: Reopen) -> CampaignHandle {
+    pub async fn submit_again(
+        &self,
+        config: &CampaignConfig,
+        again: impl Into<Again>,
+    ) -> CampaignHandle {
         let config = Arc::new(config.clone());
-        let submitted = self.engine.submit_again(config, String::new(), reopen).await;
+        let submitted = self.engine.submit_again(config, String::new(), again).await;
         submitted.unwrap_or_else(|error| panic!("not submitted: {error}"))
     }
 

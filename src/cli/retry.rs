@@ -101,7 +101,7 @@ fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
         config::parse_campaign(&format!("the stored campaign {}", record.name), &record.config)?;
     let catalog = Arc::new(templates::load(&args.templates.directories)?);
     let reopen = Reopen::Matching { kinds: args.faults, template: args.template };
-    Start { dial: args.dial, catalog, loaded, reopen, json: args.json }.run()
+    Start { dial: args.dial, catalog, loaded, again: reopen.into(), json: args.json }.run()
 }
 
 /// What the data directory has of the campaign.

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use summary::Summary;
-use synthd_actors::campaign::{CampaignHandle, Progress, Reopen};
+use synthd_actors::campaign::{Again, CampaignHandle, ChangedTemplates, Progress, Reopen};
 use synthd_actors::model::{CampaignConfig, CampaignState};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
@@ -57,6 +57,9 @@ pub(super) struct RunArgs {
     prices: super::prices::PriceOptions,
     #[command(flatten)]
     templates: TemplateDirs,
+    /// Go on though templates have changed, or fewer tasks are wanted, since the campaign began
+    #[arg(long)]
+    accept_changed: bool,
     /// Ask each model once, print the plan and the estimate, and run no episode
     #[arg(long)]
     dry_run: bool,
@@ -78,8 +81,12 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     if args.dry_run {
         return dry_run::run(&args.dial.data.data_dir, &loaded, &catalog, args.json);
     }
-    let reopen = Reopen::MayHavePassed;
-    Start { dial: args.dial, catalog, loaded, reopen, json: args.json }.run()
+    let changed = match args.accept_changed {
+        true => ChangedTemplates::Accept,
+        false => ChangedTemplates::Refuse,
+    };
+    let again = Again { reopen: Reopen::MayHavePassed, changed };
+    Start { dial: args.dial, catalog, loaded, again, json: args.json }.run()
 }
 
 /// A campaign that is about to run in the foreground.
@@ -87,7 +94,7 @@ pub(super) struct Start {
     pub(super) dial: Dial,
     pub(super) catalog: Arc<Catalog>,
     pub(super) loaded: LoadedCampaign,
-    pub(super) reopen: Reopen,
+    pub(super) again: Again,
     pub(super) json: bool,
 }
 
@@ -106,7 +113,7 @@ impl Start {
             catalog: self.catalog,
             config,
             source: self.loaded.source,
-            reopen: self.reopen,
+            again: self.again,
             json: self.json,
         };
         // The socket is let go last: who waits for it may use the data directory next.
@@ -121,7 +128,7 @@ struct Foreground {
     catalog: Arc<Catalog>,
     config: Arc<CampaignConfig>,
     source: String,
-    reopen: Reopen,
+    again: Again,
     json: bool,
 }
 
@@ -191,7 +198,7 @@ impl Foreground {
             &self.catalog,
             &self.config,
             self.source.clone(),
-            self.reopen.clone(),
+            self.again.clone(),
             &told,
         );
         let campaign = tokio::select! {

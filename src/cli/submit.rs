@@ -24,6 +24,9 @@ pub(super) struct SubmitArgs {
     campaign: PathBuf,
     #[command(flatten)]
     dial: Dial,
+    /// Go on though templates have changed, or fewer tasks are wanted, since the campaign began
+    #[arg(long)]
+    accept_changed: bool,
     /// Print the campaign's state as one JSON document
     #[arg(long)]
     json: bool,
@@ -38,7 +41,7 @@ pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
         }
     };
     let name = args.campaign.display().to_string();
-    let order = Order::Submit(Submission { name, source });
+    let order = Order::Submit(Submission { name, source, accept_changed: args.accept_changed });
     args.dial.tell(&order, args.json, |answer| {
         let progress: Progress = read(answer)?;
         for skipped in &progress.skipped {

@@ -9,9 +9,10 @@ use crate::sandbox::docker::Pulled;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::campaign::{CampaignHandle, FaultCounts, PrepareError, Reopen};
+use synthd_actors::campaign::{Again, CampaignHandle, FaultCounts, PrepareError, Reopen};
 use synthd_actors::engine::SubmitError;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
+use synthd_actors::policy::ChangedTemplate;
 use synthd_actors::ports::Journal;
 use synthd_actors::task::{Catalog, TemplateError};
 use tokio_util::sync::DropGuard;
@@ -25,7 +26,7 @@ pub async fn admit(
     catalog: &Catalog,
     config: &Arc<CampaignConfig>,
     source: String,
-    reopen: Reopen,
+    again: Again,
     told: Told<'_>,
 ) -> Result<CampaignHandle> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
@@ -33,7 +34,7 @@ pub async fn admit(
     // Of templates that are not selected now, too: they may be again.
     digests.extend(known.iter().flat_map(|record| record.images.clone()));
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
-    let submitted = engine.handle.submit_again(config.clone(), source, reopen).await;
+    let submitted = engine.handle.submit_again(config.clone(), source, again).await;
     submitted.map_err(|error| refused(&error, &config, known.as_ref()))
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn revive(
     let told = |pulled: &Pulled| tracing::debug!(%pulled, "an image");
     let config = Arc::new(loaded.config);
     // Far down in whoever asks for it.
-    Box::pin(admit(engine, catalog, &config, loaded.source, reopen, &told)).await
+    Box::pin(admit(engine, catalog, &config, loaded.source, reopen.into(), &told)).await
 }
 
 /// Takes up what was running when the last daemon ended, however it ended. One that cannot
@@ -132,6 +133,32 @@ fn nothing_to_retry(error: &SubmitError, faults: &FaultCounts) -> Error {
     Error::new(Code::NothingToRetry, error.to_string()).hint(hint)
 }
 
+/// Changed templates that are named.
+const MOST_NAMED: usize = 20;
+
+fn changed_templates(campaign: &str, changes: &[ChangedTemplate]) -> Error {
+    let fewer = changes.iter().find_map(|change| change.fewer);
+    let fewer = fewer.map(|(was, is)| format!("\n  tasks.per_template: was {was}, is {is}"));
+    let edited: Vec<&ChangedTemplate> =
+        changes.iter().filter(|change| !change.files.is_empty()).collect();
+    let named: String = edited.iter().take(MOST_NAMED).map(|change| named(change)).collect();
+    let left = edited.len().saturating_sub(MOST_NAMED);
+    let left = if left > 0 { format!("\n  and {left} more templates") } else { String::new() };
+    let what = match edited.is_empty() {
+        true => format!("campaign {campaign} was begun with more tasks of each template"),
+        false => format!("campaign {campaign} was begun with other editions of its templates"),
+    };
+    Error::new(Code::TemplatesChanged, what + &fewer.unwrap_or_default() + &named + &left).hint(
+        "`--accept-changed` with `synthd run` or `synthd submit` goes on: finished episodes stay \
+         as they are, the others use what stands now; or give the campaign another name",
+    )
+}
+
+fn named(change: &ChangedTemplate) -> String {
+    let files: Vec<String> = change.files.iter().map(ToString::to_string).collect();
+    format!("\n  {}: {}", change.template, files.join(", "))
+}
+
 fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&CampaignRecord>) -> Error {
     match error {
         SubmitError::Prepare(PrepareError::Changed(name)) => {
@@ -140,6 +167,9 @@ fn refused(error: &SubmitError, config: &CampaignConfig, known: Option<&Campaign
             let what = format!("campaign {name} was made with other settings{keys}");
             Error::new(Code::CampaignChanged, what)
                 .hint("give the campaign another name, or another --data-dir")
+        }
+        SubmitError::Prepare(PrepareError::ChangedTemplates(name, changes)) => {
+            changed_templates(name, changes)
         }
         SubmitError::Prepare(PrepareError::NothingToRetry(_, faults)) => {
             nothing_to_retry(error, faults)

@@ -25,7 +25,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use synthd_actors::campaign::{CampaignHandle, Progress, Reopen};
+use synthd_actors::campaign::{Again, CampaignHandle, ChangedTemplates, Progress, Reopen};
 use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, Entry};
 use synthd_actors::ports::Journal;
 use synthd_actors::task::Catalog;
@@ -85,7 +85,13 @@ impl EngineDesk {
             &self.catalog,
             &config,
             loaded.source,
-            Reopen::MayHavePassed,
+            Again {
+                reopen: Reopen::MayHavePassed,
+                changed: match submission.accept_changed {
+                    true => ChangedTemplates::Accept,
+                    false => ChangedTemplates::Refuse,
+                },
+            },
             &told,
         ));
         let campaign = self

@@ -44,6 +44,14 @@ pub enum Order {
 pub struct Submission {
     pub name: String,
     pub source: String,
+    /// Go on though the templates have changed since the campaign was begun.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub accept_changed: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// Faulted episodes that are to be tried again.
@@ -285,7 +293,7 @@ mod tests {
         fn orders_survive_the_wire(campaign in "\\PC{0,40}", now in any::<bool>(), id in "\\PC{0,20}") {
             let named = Named { campaign: campaign.clone() };
             let orders = [
-                Order::Submit(Submission { name: campaign.clone(), source: campaign.clone() }),
+                Order::Submit(Submission { name: campaign.clone(), source: campaign.clone(), accept_changed: now }),
                 Order::Status(MaybeNamed { campaign: Some(campaign) }),
                 Order::Watch(MaybeNamed::default()),
                 Order::Cancel(named),

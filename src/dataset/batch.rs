@@ -28,6 +28,7 @@ pub(super) fn to_batch(rows: &[&TrajectoryRow]) -> Result<RecordBatch, ArrowErro
         text(|r| &r.campaign),
         text(|r| &r.task_id),
         text(|r| &r.template),
+        maybe_texts(rows.iter().map(|r| r.template_digest.as_deref())),
         int64s(rows.iter().map(|r| r.task_seed)),
         text(|r| &r.task_instruction),
         text(|r| &r.category),

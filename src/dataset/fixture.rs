@@ -32,6 +32,7 @@ pub(super) fn row_with_steps(n: u64, count: u64) -> TrajectoryRow {
         campaign: CAMPAIGN.to_owned(),
         task_id: format!("shell/rename@{:08x}", n / 3),
         template: "shell/rename".to_owned(),
+        template_digest: n.is_multiple_of(5).then(|| format!("{n:064x}")),
         task_seed: i64::MIN + i64::try_from(n).unwrap(),
         task_instruction: format!("Rename {n} files.\n\tKeep \"quotes\", ünïcödé and 🦀."),
         category: ["shell", "debugging"][usize::try_from(n % 2).unwrap()].to_owned(),
@@ -178,6 +179,10 @@ impl Journal for Rows {
 
     async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault> {
         refuse("campaigns")
+    }
+
+    async fn editions(&self, _: &CampaignName) -> Result<Vec<TemplateEdition>, StoreFault> {
+        refuse("editions")
     }
 
     async fn episodes(&self, _: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault> {

@@ -3,7 +3,7 @@
 //! an error of that file, not of the process.
 
 use super::first_format::first_schema;
-use super::schema::{counted_schema, row_schema};
+use super::schema::{counted_schema, row_schema, without_template_digest};
 use arrow::array::{
     Array, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int64Array, ListArray,
     RecordBatch, StringArray, StructArray,
@@ -65,12 +65,14 @@ fn read_rows(path: &Path, each: &mut impl FnMut(u64, TrajectoryRow)) -> Result<u
     Ok(seen)
 }
 
-/// A file is of today's format, with or without nulls for tokens, or of the first one.
+/// A file is of today's format, of an early one that lacks a column or counts all tokens, or of
+/// the first one.
 pub(super) fn check_schema(found: &Schema) -> Result<(), ReadError> {
     let differences = schema_differences(&row_schema(), found);
-    let older = [counted_schema(), first_schema()];
-    let is = |known: &Schema| schema_differences(known, found).is_empty();
-    if differences.is_empty() || older.iter().any(is) {
+    let counted = without_template_digest(&counted_schema());
+    let earlier = [without_template_digest(&row_schema()), counted, first_schema()];
+    let is_of = |schema: &Schema| schema_differences(schema, found).is_empty();
+    if differences.is_empty() || earlier.iter().any(is_of) {
         return Ok(());
     }
     Err(ReadError::Schema(differences))
@@ -248,6 +250,7 @@ impl<'a> Rows<'a> {
             campaign: top.text("campaign", i)?,
             task_id: top.text("task_id", i)?,
             template: top.text("template", i)?,
+            template_digest: top.maybe_text("template_digest", i)?,
             task_seed: top.int64("task_seed", i)?,
             task_instruction: top.text("task_instruction", i)?,
             category: top.text("category", i)?,

@@ -13,13 +13,20 @@ use std::sync::Arc;
 pub(super) const MONEY_PRECISION: u8 = 38;
 pub(super) const MONEY_SCALE: i8 = 9;
 
+/// The column that early versions of the format lack.
+const TEMPLATE_DIGEST: &str = "template_digest";
+
 /// Every column with what it means, in order; the card prints this table.
-pub(super) const COLUMNS: [(&str, &str); 28] = [
+pub(super) const COLUMNS: [(&str, &str); 29] = [
     ("schema_version", "version of this row format, `synthd.trajectory/2`"),
     ("trajectory_id", "unique in the dataset; the episode's id"),
     ("campaign", "the campaign that made the row"),
     ("task_id", "template and digest of the task's bytes; never in two splits"),
     ("template", "the template the task was generated from"),
+    (
+        "template_digest",
+        "digest of the template's own files: its edition; null where no record says",
+    ),
     ("task_seed", "seed the task's parameters were drawn from"),
     ("task_instruction", "what the agent was asked to do"),
     ("category", "kind of work"),
@@ -115,6 +122,7 @@ pub fn row_schema() -> SchemaRef {
         text("campaign"),
         text("task_id"),
         text("template"),
+        Field::new(TEMPLATE_DIGEST, DataType::Utf8, true),
         int64("task_seed"),
         text("task_instruction"),
         text("category"),
@@ -139,6 +147,12 @@ pub fn row_schema() -> SchemaRef {
         text("canary"),
         text("created_at"),
     ]))
+}
+
+/// The schema of versions that were written before rows named the edition of their template.
+pub(super) fn without_template_digest(schema: &Schema) -> Schema {
+    let kept = schema.fields().iter().filter(|field| field.name() != TEMPLATE_DIGEST);
+    Schema::new(kept.cloned().collect::<Vec<_>>())
 }
 
 pub(super) fn sandbox_fields() -> Fields {

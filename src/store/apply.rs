@@ -31,6 +31,7 @@ pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Re
         Entry::CampaignMoved { campaign, state, reason } => {
             plan::move_campaign(conn, campaign, *state, reason.as_deref())
         }
+        Entry::EditionsUsed { campaign, editions } => plan::use_editions(conn, campaign, editions),
         Entry::Planned(episodes) => plan::add_episodes(conn, episodes),
         Entry::AttemptStarted { episode, attempt, resumed_from, at_ms } => {
             start(conn, fences, episode, *attempt, *resumed_from, *at_ms)

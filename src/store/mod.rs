@@ -63,7 +63,7 @@ use std::sync::Arc;
 use synthd_actors::campaign::Figures;
 use synthd_actors::model::{
     Attempt, AttemptRecord, CallRecord, CampaignName, CampaignRecord, DatasetRecord, Entry,
-    EpisodeId, EpisodeRecord, Money, RowRecord, Spending, Turn,
+    EpisodeId, EpisodeRecord, Money, RowRecord, Spending, TemplateEdition, Turn,
 };
 use synthd_actors::ports::{Journal, StoreFault};
 use trouble::Trouble;
@@ -235,6 +235,11 @@ impl Journal for Store {
 
     async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault> {
         self.read("read campaigns", read::campaigns).await
+    }
+
+    async fn editions(&self, campaign: &CampaignName) -> Result<Vec<TemplateEdition>, StoreFault> {
+        let campaign = campaign.clone();
+        self.read("read editions", move |conn| read::editions(conn, &campaign)).await
     }
 
     async fn episodes(&self, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault> {

@@ -4,7 +4,7 @@ use super::apply::{Applied, Result, json, whole};
 use super::trouble::Trouble;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use synthd_actors::model::{
-    CampaignName, CampaignRecord, CampaignState, DatasetRecord, PlannedEpisode,
+    CampaignName, CampaignRecord, CampaignState, DatasetRecord, PlannedEpisode, TemplateEdition,
 };
 
 /// A campaign opened again keeps its state and its age, and takes the new configuration and
@@ -53,6 +53,25 @@ pub(super) fn move_campaign(
     let key = campaign_key(conn, name)?;
     conn.prepare_cached("UPDATE campaign SET state = ?2, reason = ?3 WHERE key = ?1")?
         .execute(params![key, state.as_str(), reason])?;
+    Ok(Applied::Kept)
+}
+
+/// The newest edition of a template stands in place of the one before.
+pub(super) fn use_editions(
+    conn: &Connection,
+    name: &CampaignName,
+    editions: &[TemplateEdition],
+) -> Result {
+    let key = campaign_key(conn, name)?;
+    let mut write = conn.prepare_cached(
+        "INSERT INTO edition (campaign, template, digest, files, tasks) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (campaign, template) DO UPDATE SET digest = excluded.digest,
+             files = excluded.files, tasks = excluded.tasks",
+    )?;
+    for one in editions {
+        let files = json(&one.files)?;
+        write.execute(params![key, one.template, one.digest, files, one.tasks])?;
+    }
     Ok(Applied::Kept)
 }
 

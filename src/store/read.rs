@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use synthd_actors::campaign::{EpisodeCounts, Figures, Rows, Tokens};
 use synthd_actors::model::{
     Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
-    EpisodeRecord, Judged, Money, Overrun, PlannedEpisode, RowRecord, Spending, TaskId, Turn,
-    Usage, day_of, day_that_counts,
+    EpisodeRecord, Judged, Money, Overrun, PlannedEpisode, RowRecord, Spending, TaskId,
+    TemplateEdition, Turn, Usage, day_of, day_that_counts,
 };
 
 type Result<T> = std::result::Result<T, Trouble>;
@@ -39,6 +39,27 @@ pub(super) fn campaign(conn: &Connection, name: &CampaignName) -> Result<Option<
 /// Oldest first.
 pub(super) fn campaigns(conn: &Connection) -> Result<Vec<CampaignRecord>> {
     collect(conn, &format!("{CAMPAIGN} ORDER BY key"), [], campaign_of)
+}
+
+/// The editions of templates that a campaign was made with. A store of an older schema has none.
+pub(super) fn editions(conn: &Connection, campaign: &CampaignName) -> Result<Vec<TemplateEdition>> {
+    let has: i64 =
+        conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'edition'", [], |row| {
+            row.get(0)
+        })?;
+    if has == 0 {
+        return Ok(Vec::new());
+    }
+    let sql = "SELECT template, digest, files, tasks FROM edition
+        JOIN campaign ON campaign.key = edition.campaign WHERE name = ?1 ORDER BY template";
+    collect(conn, sql, [campaign.as_str()], edition_of)
+}
+
+fn edition_of(row: &Row<'_>) -> Result<TemplateEdition> {
+    let files: String = row.get(2)?;
+    let files = serde_json::from_str(&files)
+        .map_err(|e| Trouble::unreadable(format!("the files of a template: {e}")))?;
+    Ok(TemplateEdition { template: row.get(0)?, digest: row.get(1)?, files, tasks: row.get(3)? })
 }
 
 pub(super) fn episodes(conn: &Connection, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>> {

@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0008_no_random_pages.sql"),
     include_str!("migrations/0009_epoch.sql"),
     include_str!("migrations/0010_high_water.sql"),
+    include_str!("migrations/0011_editions.sql"),
 ];
 
 /// Since when a store has a mark beside it.

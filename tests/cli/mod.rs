@@ -4,6 +4,7 @@
 mod campaign;
 mod check;
 mod dataset;
+mod editions;
 mod episodes;
 mod errors;
 mod faults;

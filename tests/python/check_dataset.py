@@ -34,8 +34,8 @@ import pyarrow.parquet
 SPLITS = ("train", "validation", "test")
 
 COLUMNS = [
-    "schema_version", "trajectory_id", "campaign", "task_id", "template", "task_seed",
-    "task_instruction", "category", "difficulty", "llm_model", "llm_provider", "scaffold",
+    "schema_version", "trajectory_id", "campaign", "task_id", "template",
+    "template_digest", "task_seed", "task_instruction", "category", "difficulty", "llm_model", "llm_provider", "scaffold",
     "sampling", "prompt_digest", "sample", "sandbox", "trajectory", "final_result",
     "total_reward", "verification", "pass_rate", "labels",
     "execution_time_seconds", "total_tokens", "cost_usd", "attempt", "canary", "created_at",

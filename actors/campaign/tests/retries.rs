@@ -178,7 +178,7 @@ fn an_overloaded_model_is_asked_again_by_the_router() {
 }
 
 #[test]
-fn a_template_that_changed_ends_its_episodes_durably() {
+fn an_episode_of_an_earlier_edition_is_left_out() {
     in_test_system(options(), |kit| async move {
         let handle = kit.submit(&campaign("c", 1)).await;
         handle.pause("wait").await;
@@ -191,8 +191,10 @@ fn a_template_that_changed_ends_its_episodes_durably() {
         let planned = crate::model::Entry::Planned(vec![moved.remove(0).plan]);
         kit.journal.append(vec![planned]).await.unwrap();
         let progress = kit.run(&campaign("c", 1)).await;
-        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (1, 1));
-        assert_eq!(labels(&kit, "c").await, ["resolved", "faulted"], "also in the journal");
+        assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (1, 0));
+        let found = episodes(&kit, "c").await;
+        let ended = found.iter().map(|e| (e.plan.ordinal, e.outcome.is_some()));
+        assert_eq!(ended.collect::<Vec<_>>(), [(0, true), (9, false)], "it stays planned");
     });
 }
 
@@ -221,7 +223,8 @@ fn store_faults_pause_and_a_resume_goes_on() {
 /// Whichever write it is that fails: nothing is missing when the store is back.
 #[test]
 fn every_single_write_may_fail() {
-    for failing in 2..45 {
+    // The first three begin the campaign, which is refused where one of them fails.
+    for failing in 3..46 {
         in_test_system(options(), move |kit| async move {
             kit.models
                 .named("fake/one")

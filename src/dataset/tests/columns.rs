@@ -11,8 +11,9 @@ const HEAD: &str = "\
 
 A row of a dataset is one trajectory: one task tried by one model with one scaffold. This page is
 made from the definition of the row, `synthd.trajectory/2`, and a test compares them. `synthd dataset
-verify` and `stats` read versions of `synthd.trajectory/1` too: they lack `sampling`,
-`prompt_digest`, `sample`, `pass_rate` and `model_ms`, and their `error` tells exit codes as well.
+verify` and `stats` read versions of `synthd.trajectory/1` too: they lack `template_digest`,
+`sampling`, `prompt_digest`, `sample`, `pass_rate` and `model_ms`, and their `error` tells exit codes
+as well. Early versions of `synthd.trajectory/2` lack `template_digest` alone.
 A version keeps its format for ever; rows that an older synthd stored are carried over into the
 next version that is written.";
 

@@ -66,6 +66,7 @@ prop_compose! {
         (sandbox, verification, cost_usd) in (fingerprint(), verification(), money()),
         (trajectory, labels) in (vec(step(), 0..5), vec(text(), 0..4)),
         (sampling, prompt_digest, sample) in (option::of(text()), option::of(text()), any::<i32>()),
+        template_digest in option::of(text()),
         pass_rate in option::of(any::<(i32, i32, f64, f64)>()),
     ) -> TrajectoryRow {
         let mut names = names.into_iter();
@@ -74,7 +75,7 @@ prop_compose! {
             schema_version: name(), trajectory_id: name(), campaign: name(), task_id: name(),
             template: name(), task_seed, task_instruction: name(), category: name(),
             difficulty: name(), llm_model: name(), llm_provider: name(), scaffold: name(),
-            sampling, prompt_digest, sample,
+            sampling, prompt_digest, sample, template_digest,
             sandbox, trajectory, final_result: name(), total_reward, verification, labels,
             pass_rate: pass_rate.map(|(tries, solved, low, high)| PassRate { tries, solved, low, high }),
             execution_time_seconds, total_tokens, cost_usd, attempt, canary: name(),

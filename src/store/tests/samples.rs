@@ -230,6 +230,7 @@ fn trajectory(campaign: &str, ordinal: u64) -> TrajectoryRow {
         llm_model: "scripted/oracle".to_owned(),
         llm_provider: "scripted".to_owned(),
         scaffold: "minimal".to_owned(),
+        template_digest: None,
         sampling: None,
         prompt_digest: None,
         sample: 0,
