@@ -182,6 +182,8 @@ pub struct Heard {
     pub cost: Money,
     /// How long the model took.
     pub took: Duration,
+    /// How long tries took that failed.
+    pub failed: Duration,
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl<'a> Acting<'a> {
 
     /// Takes over what a turn of an earlier attempt left.
     pub(super) fn resume_from(&mut self, turn: &Turn) {
-        self.left = self.left.saturating_sub(Duration::from_millis(turn.step.took_ms()));
+        self.left = self.left.saturating_sub(Duration::from_millis(turn.step.own_ms()));
         self.potential = turn.step.potential;
         if let Some(model) = &turn.model {
             self.model.clone_from(model);
@@ -367,7 +367,8 @@ impl<'a> Acting<'a> {
             usage: called.reply.usage,
             cost: called.cost,
             duration_ms: millis(deed.took),
-            model_ms: Some(millis(called.took)),
+            model_ms: Some(millis(called.took.saturating_add(called.failed))),
+            failed_ms: failed_ms(called.failed),
         };
         let first = || Box::new(ChatRequest::clone(&called.request));
         let opening = (index == 0).then(first);
@@ -423,6 +424,11 @@ fn refusal(reply: &ChatReply) -> Deed {
         error: Some(format!("the model declined: {}", reply.message.content)),
         stop: Some(StopReason::Refused),
     }
+}
+
+/// None where no try failed.
+pub(super) fn failed_ms(failed: Duration) -> Option<u64> {
+    (!failed.is_zero()).then(|| millis(failed))
 }
 
 pub(super) fn millis(time: Duration) -> u64 {

@@ -180,6 +180,7 @@ mod tests {
             cost: Money::ZERO,
             duration_ms: 0,
             model_ms: Some(0),
+            failed_ms: None,
         }
     }
 

@@ -63,15 +63,24 @@ pub struct Step {
     pub cost: Money,
     /// What the action took; in turns recorded without [`Step::model_ms`], the model's time too.
     pub duration_ms: u64,
-    /// What the model took to answer, retries included.
+    /// What the model took to answer, retries included: the sum of all tries, without the waits
+    /// between them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_ms: Option<u64>,
+    /// What of [`Step::model_ms`] tries took that failed. The agent's time does not count it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_ms: Option<u64>,
 }
 
 impl Step {
     /// What the model and the action took together.
     pub fn took_ms(&self) -> u64 {
         self.duration_ms.saturating_add(self.model_ms.unwrap_or(0))
+    }
+
+    /// What of that counts towards the agent's time: all but the tries that failed.
+    pub fn own_ms(&self) -> u64 {
+        self.took_ms().saturating_sub(self.failed_ms.unwrap_or(0))
     }
 }
 

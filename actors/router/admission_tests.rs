@@ -289,3 +289,21 @@ fn nobody_starves_between_a_narrow_key_and_a_narrow_budget() {
         assert_eq!(kit.world.router.held(&CampaignName(CAMPAIGN.to_owned())), Money::ZERO);
     });
 }
+
+/// Time that failed tries took is told apart: the record counts it, the agent's time does not.
+#[test]
+fn what_failed_tries_took_is_told_apart_from_the_answer() {
+    in_test_system(Options::default(), |kit| async move {
+        let tries = Arc::new(AtomicU32::new(0));
+        let desk = Desk::new(Duration::from_secs(7), move |_| {
+            match tries.fetch_add(1, Ordering::Relaxed) {
+                0 | 1 => Err(CallFault::unknown(FaultKind::ModelTransient, "status 500")),
+                _ => Ok(Usage::of(10, 1)),
+            }
+        });
+        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], Caps::default());
+        let told = kit.world.router.call(call("fake/one", "e", 1)).await.unwrap();
+        let seconds = |time: Duration| time.as_secs_f64().round();
+        assert_eq!((seconds(told.took), seconds(told.failed)), (7.0, 14.0));
+    });
+}

@@ -50,10 +50,10 @@ pub(super) async fn perform(
                 choice = next;
             }
             None => {
-                let SoFar { cost, took, tries, .. } = so_far;
+                let SoFar { cost, took, failed, tries, .. } = so_far;
                 let model = choice.slot.config.name.clone();
                 let request = errand.request;
-                return Ok(Called { reply: answer?, request, model, cost, tries, took });
+                return Ok(Called { reply: answer?, request, model, cost, tries, took, failed });
             }
         }
     }
@@ -73,7 +73,15 @@ pub(super) async fn perform_once(
         errand.attempt(&call.context, call.limit, &[]).await?;
     let reply = reply.map_err(|failure| failure.fault)?;
     let request = errand.request;
-    Ok(Called { reply, request, model: call.model.clone(), cost, tries: 1, took })
+    Ok(Called {
+        reply,
+        request,
+        model: call.model.clone(),
+        cost,
+        tries: 1,
+        took,
+        failed: Duration::ZERO,
+    })
 }
 
 /// What a call has taken, whoever was asked.
@@ -82,7 +90,10 @@ struct SoFar {
     asked: Vec<String>,
     tries: u32,
     cost: Money,
+    /// The answer that stands.
     took: Duration,
+    /// Tries that failed, and answers that did not stand.
+    failed: Duration,
 }
 
 /// Longer each time where the provider says that it is too soon. What it says of when to come
@@ -131,11 +142,13 @@ impl Errand<'_> {
             so_far.cost = so_far.cost.saturating_add(outcome.cost);
             let failure = match outcome.reply {
                 Ok(reply) => {
-                    so_far.took = outcome.took;
+                    let before = std::mem::replace(&mut so_far.took, outcome.took);
+                    so_far.failed = so_far.failed.saturating_add(before);
                     return Ok(reply);
                 }
                 Err(failure) => failure,
             };
+            so_far.failed = so_far.failed.saturating_add(outcome.took);
             waited += since.map_or(Duration::ZERO, |since| outcome.left - since);
             empty = match (failure.said_nothing, failure.rate_limited) {
                 (true, _) => empty + 1,

@@ -68,6 +68,8 @@ pub struct Called {
     pub tries: u32,
     /// How long the model took for its answer.
     pub took: Duration,
+    /// How long the tries before took: those that failed, and answers that did not stand.
+    pub failed: Duration,
 }
 
 /// A campaign's account at a glance.

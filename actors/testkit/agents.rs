@@ -120,7 +120,8 @@ impl Program {
         };
         let (told, took) = (reply.clone(), Duration::from_millis(10));
         let (model, cost) = (errand.model, Money::ZERO);
-        let heard = Heard { reply, model, numbers: 1, tries: 1, cost, took };
+        let heard =
+            Heard { reply, model, numbers: 1, tries: 1, cost, took, failed: Duration::ZERO };
         errand.heard.send(heard).ok();
         told.map_err(drop)
     }

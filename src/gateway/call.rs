@@ -76,7 +76,7 @@ impl Call {
                 Err(Untried::Left) => return,
                 Err(Untried::Failed(failed)) => failed,
                 Ok(tried) => {
-                    report.tried(&next.0, tried.cost());
+                    report.tried(&next.0, tried.cost(), tried.took);
                     match self.instead(&next.0, tried.done.failed(), &asked) {
                         Some(_) => tried.fail(self, &next.0).await,
                         None => {

@@ -155,6 +155,8 @@ pub(super) struct Report {
     numbers: u32,
     tries: u32,
     cost: Money,
+    /// Of every try.
+    took: Duration,
 }
 
 impl Report {
@@ -170,10 +172,11 @@ impl Report {
     }
 
     /// A try was made.
-    pub(super) fn tried(&mut self, model: &str, cost: Money) {
+    pub(super) fn tried(&mut self, model: &str, cost: Money, took: Duration) {
         model.clone_into(&mut self.model);
         self.tries += 1;
         self.cost = self.cost.saturating_add(cost);
+        self.took = self.took.saturating_add(took);
     }
 
     /// Who gives the answer, where that was not the last who was asked.
@@ -193,8 +196,9 @@ impl Report {
         let Some(heard) = self.heard.take() else { return };
         let (model, reply) = (std::mem::take(&mut self.model), reply());
         let Self { numbers, tries, cost, .. } = *self;
+        let failed = self.took.saturating_sub(took);
         // An attempt that has ended wants to know nothing.
-        heard.send(Heard { reply, model, numbers, tries, cost, took }).ok();
+        heard.send(Heard { reply, model, numbers, tries, cost, took, failed }).ok();
     }
 }
 
@@ -219,10 +223,11 @@ mod tests {
         let (heard, hears) = oneshot::channel();
         let mut report = Report::to(heard);
         report.begins();
-        report.tried("fake/one", Money::from_nanos(7));
+        report.tried("fake/one", Money::from_nanos(7), Duration::from_secs(3));
         drop(report);
         let heard = hears.await.unwrap();
         assert_eq!(heard.reply.unwrap_err().kind, FaultKind::AgentLeft);
+        assert_eq!((heard.took, heard.failed), (Duration::ZERO, Duration::from_secs(3)));
         assert_eq!((heard.cost, heard.tries, heard.numbers), (Money::from_nanos(7), 1, 1));
     }
 }

@@ -205,3 +205,25 @@ fn the_time_of_the_model_is_not_the_actions() {
         assert!(row.execution_time_seconds >= 7.0 * row.trajectory.len() as f64);
     });
 }
+
+/// Tries that failed are in the record's time of the model, and in none of the agent's: not in the
+/// attempt that made them, nor in the next one, which goes on with what was left.
+#[test]
+fn failed_tries_count_for_the_record_and_not_for_the_agent() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.takes(std::time::Duration::from_secs(7));
+        model.traps.set("turn 0", 0, 4, Trap::Fault(FaultKind::ModelTransient));
+        kit.backend.traps().once("exec put name", Trap::Fault(FaultKind::SandboxLost));
+        let mut config = campaign("c", 1);
+        config.episode.timeout = std::time::Duration::from_secs(40);
+        let progress = kit.run(&config).await;
+        assert_eq!(progress.episodes.resolved, 1);
+        let row = kit.journal.rows(&config.name, None, 9).await.unwrap().remove(0).row;
+        assert_eq!(row.attempt, 2);
+        let times: Vec<_> = row.trajectory.iter().map(|step| step.model_ms).collect();
+        assert_eq!((times[0], times[1]), (Some(35_000), Some(7_000)));
+        assert!(row.execution_time_seconds >= 28.0 + 7.0 * times.len() as f64);
+        assert!(!row.labels.contains(&"stop:time_limit".to_owned()), "{:?}", row.labels);
+    });
+}

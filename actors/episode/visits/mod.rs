@@ -55,6 +55,8 @@ pub(super) struct Hosting<'a> {
     /// The next try's, within the turn.
     number: u32,
     cost: Money,
+    /// What those of the calls took that failed.
+    failed: Duration,
     changes: Vec<Change>,
     changed: bool,
 }
@@ -112,6 +114,7 @@ impl<'a> Hosting<'a> {
             tries: 0,
             number: 0,
             cost: Money::ZERO,
+            failed: Duration::ZERO,
             changes: Vec::new(),
             changed: false,
         };
@@ -156,7 +159,7 @@ impl<'a> Hosting<'a> {
     fn was_late(&self) -> Option<Duration> {
         let last = self.repeated.last().filter(|_| self.recorded.is_empty())?;
         let is_late = last.step.end == Some(ExecEnd::TimedOut);
-        is_late.then(|| Duration::from_millis(last.step.took_ms()))
+        is_late.then(|| Duration::from_millis(last.step.own_ms()))
     }
 
     fn patience(&self) -> Duration {
@@ -268,6 +271,7 @@ impl<'a> Hosting<'a> {
         self.tries += heard.tries;
         self.number += heard.numbers;
         self.cost = self.cost.saturating_add(heard.cost);
+        self.failed = self.failed.saturating_add(heard.failed);
         match heard.reply.clone() {
             Ok(reply) => {
                 self.acting.left = self.acting.left.saturating_sub(heard.took);

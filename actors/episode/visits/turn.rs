@@ -1,7 +1,7 @@
 //! What becomes of an answer: a turn, as soon as it is known what it has led to.
 
 use super::{Hosting, Open};
-use crate::episode::turns::{describe, millis};
+use crate::episode::turns::{describe, failed_ms, millis};
 use crate::model::{ActionType, ChatRequest, ExecEnd, ExecReport, Fault, Money, Step, Turn};
 use crate::policy::{since, told};
 use crate::scaffold::External;
@@ -52,6 +52,7 @@ impl Hosting<'_> {
         if handed_in && action.kind != ActionType::Refusal {
             action.kind = ActionType::Submit;
         }
+        let failed = std::mem::take(&mut self.failed);
         Step {
             index: self.acting.turns.len() as u32,
             state: open.before.clone(),
@@ -65,7 +66,8 @@ impl Hosting<'_> {
             usage: open.reply.usage,
             cost: std::mem::replace(&mut self.cost, Money::ZERO),
             duration_ms: millis(open.worked),
-            model_ms: Some(millis(open.heard.took)),
+            model_ms: Some(millis(open.heard.took.saturating_add(failed))),
+            failed_ms: failed_ms(failed),
         }
     }
 }

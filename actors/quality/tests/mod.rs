@@ -33,6 +33,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         cost: Money::from_nanos(3),
         duration_ms: 1,
         model_ms: Some(1),
+        failed_ms: None,
     };
     let message = Message::text(Role::Assistant, "");
     let reply = ChatReply::new(message, FinishReason::ToolCalls, Usage::default());

@@ -90,6 +90,7 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
         cost: Money::from_nanos(cost),
         duration_ms: 12,
         model_ms: None,
+        failed_ms: None,
     };
     Turn {
         step,
