@@ -110,6 +110,7 @@ fn turn(index: u32) -> Turn {
         cost: Money::ZERO,
         duration_ms: 1,
         model_ms: Some(1),
+        failed_ms: None,
     };
     Turn {
         messages: vec![reply.clone(), Message::tool_result("call_0", step.observation.clone())],

@@ -1,9 +1,11 @@
 //! Logs: for people on a terminal, JSON for machines, always on stderr.
 
+use super::output::complain_bytes;
 use crate::config::{LogConfig, LogFormat};
 use crate::error::{Code, Error, Result};
 use crate::log_filter;
 use clap::{Args, ValueEnum};
+use std::io;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -26,12 +28,27 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Writes each event above the progress bar, if there is one.
+struct LogWriter;
+
+impl io::Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        complain_bytes(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Changes the filter while the program runs.
 pub(crate) struct Logging {
     handle: reload::Handle<EnvFilter, Registry>,
 }
 
 const DEFAULT: &str = "warn";
+const QUIET: &str = "error";
 
 fn filter(text: &str) -> Result<EnvFilter> {
     log_filter::parse(text).map_err(|bad| {
@@ -40,8 +57,9 @@ fn filter(text: &str) -> Result<EnvFilter> {
 }
 
 /// Starts logging for the rest of a command.
-pub(crate) fn start(options: &LogOptions) -> Result<Logging> {
-    let level = options.log_level.as_deref().unwrap_or(DEFAULT);
+pub(crate) fn start(options: &LogOptions, quiet: bool) -> Result<Logging> {
+    let usual = if quiet { QUIET } else { DEFAULT };
+    let level = options.log_level.as_deref().unwrap_or(usual);
     begin(level, options.log_format == Some(Format::Json))
 }
 
@@ -58,7 +76,8 @@ pub(crate) fn start_daemon(options: &LogOptions, config: &LogConfig) -> Result<L
 
 fn begin(level: &str, json: bool) -> Result<Logging> {
     let (filter, handle) = reload::Layer::new(filter(level)?);
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(super::output::on_terminal());
+    let colours = super::output::on_terminal() && !super::visible::is_no_color();
+    let layer = fmt::layer().with_writer(|| LogWriter).with_ansi(colours);
     let registry = tracing_subscriber::registry().with(filter);
     let started =
         if json { registry.with(layer.json()).try_init() } else { registry.with(layer).try_init() };

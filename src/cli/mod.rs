@@ -133,7 +133,13 @@ enum Command {
 #[derive(clap::Args, Clone, Debug)]
 pub(crate) struct DataDir {
     /// The directory of campaigns, steps and datasets
-    #[arg(long, value_name = "DIR", default_value = "./synthd-data")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "SYNTHD_DATA_DIR",
+        hide_env_values = true,
+        default_value = "./synthd-data"
+    )]
     pub(crate) data_dir: PathBuf,
 }
 
@@ -174,7 +180,12 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn execute(cli: Cli) -> Result<ExitCode, Error> {
     // A daemon's file says how it logs.
     if !matches!(cli.command, Command::Serve(_)) {
-        logging::start(&cli.logging)?;
+        let quiet = match &cli.command {
+            Command::Run(run) => run.progress.quiet,
+            Command::Retry(retry) => retry.progress.quiet,
+            _ => false,
+        };
+        logging::start(&cli.logging, quiet)?;
     }
     match cli.command {
         Command::Serve(args) => serve::run(args, &cli.logging),

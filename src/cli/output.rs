@@ -6,6 +6,7 @@ use crate::config::ConfigErrors;
 use crate::control::protocol::ErrorBody;
 use crate::error::{Code, Error, Result};
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::ProgressBar;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
@@ -69,8 +70,25 @@ pub(crate) fn complain_of(error: &Error, json: bool) {
 
 /// Prints progress or a complaint.
 pub(crate) fn complain(text: &str) {
-    let mut out = std::io::stderr().lock();
-    writeln!(out, "{text}").ok();
+    complain_bytes(format!("{text}\n").as_bytes()).ok();
+}
+
+/// The bar that is on the terminal now.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// What is written from now on to standard error stands above this bar.
+pub(crate) fn write_above(bar: Option<ProgressBar>) {
+    *BAR.lock().unwrap_or_else(PoisonError::into_inner) = bar;
+}
+
+/// Writes whole lines to standard error. A progress bar is taken away meanwhile.
+pub(crate) fn complain_bytes(bytes: &[u8]) -> io::Result<()> {
+    let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let write = || io::stderr().lock().write_all(bytes);
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
 }
 
 /// Prints exactly one JSON document.

@@ -5,6 +5,7 @@ use super::TemplateDirs;
 use super::dial::{Dial, read, told};
 use super::output::{many, say, say_json};
 use super::run::Start;
+use super::run::progress::ProgressOptions;
 use crate::config;
 use crate::control::protocol::{Order, Retry};
 use crate::engine::{in_system, store_error};
@@ -49,6 +50,8 @@ pub(super) struct RetryArgs {
     prices: super::prices::PriceOptions,
     #[command(flatten)]
     templates: TemplateDirs,
+    #[command(flatten)]
+    pub(super) progress: ProgressOptions,
     /// Print the result as one JSON document
     #[arg(long)]
     json: bool,
@@ -101,7 +104,15 @@ fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
         config::parse_campaign(&format!("the stored campaign {}", record.name), &record.config)?;
     let catalog = Arc::new(templates::load(&args.templates.directories)?);
     let reopen = Reopen::Matching { kinds: args.faults, template: args.template };
-    Start { dial: args.dial, catalog, loaded, again: reopen.into(), json: args.json }.run()
+    Start {
+        dial: args.dial,
+        catalog,
+        loaded,
+        again: reopen.into(),
+        progress: args.progress,
+        json: args.json,
+    }
+    .run()
 }
 
 /// What the data directory has of the campaign.

@@ -19,6 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::sandbox::docker::Pulled;
 use crate::templates;
 use clap::Args;
+use progress::{CapLeft, ProgressOptions};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 use summary::Summary;
 use synthd_actors::campaign::{Again, CampaignHandle, ChangedTemplates, Progress, Reopen};
 use synthd_actors::model::{CampaignConfig, CampaignState};
+use synthd_actors::policy::{CapStats, Scope};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
 use synthd_actors::task::Catalog;
@@ -57,6 +59,8 @@ pub(super) struct RunArgs {
     prices: super::prices::PriceOptions,
     #[command(flatten)]
     templates: TemplateDirs,
+    #[command(flatten)]
+    pub(super) progress: ProgressOptions,
     /// Go on though templates have changed, or fewer tasks are wanted, since the campaign began
     #[arg(long)]
     accept_changed: bool,
@@ -86,7 +90,8 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
         false => ChangedTemplates::Refuse,
     };
     let again = Again { reopen: Reopen::MayHavePassed, changed };
-    Start { dial: args.dial, catalog, loaded, again, json: args.json }.run()
+    Start { dial: args.dial, catalog, loaded, again, progress: args.progress, json: args.json }
+        .run()
 }
 
 /// A campaign that is about to run in the foreground.
@@ -95,6 +100,7 @@ pub(super) struct Start {
     pub(super) catalog: Arc<Catalog>,
     pub(super) loaded: LoadedCampaign,
     pub(super) again: Again,
+    pub(super) progress: ProgressOptions,
     pub(super) json: bool,
 }
 
@@ -114,6 +120,7 @@ impl Start {
             config,
             source: self.loaded.source,
             again: self.again,
+            progress: self.progress,
             json: self.json,
         };
         // The socket is let go last: who waits for it may use the data directory next.
@@ -129,6 +136,7 @@ struct Foreground {
     config: Arc<CampaignConfig>,
     source: String,
     again: Again,
+    progress: ProgressOptions,
     json: bool,
 }
 
@@ -207,9 +215,10 @@ impl Foreground {
             _ = wished(farewell.clone(), Farewell::Finish) => return Err(unprepared()),
         };
         drop(shown);
-        let mut shown = progress::Shown::new(&campaign.progress().borrow());
+        let mut shown = progress::Shown::new(&campaign.progress().borrow(), self.progress);
+        let caps = || caps_left(engine, &self.config);
         let mut last = tokio::select! {
-            last = watch(&campaign, &mut shown) => Some(last),
+            last = watch(&campaign, &mut shown, caps) => Some(last),
             () = signals.stop() => None,
             _ = wished(farewell.clone(), Farewell::Finish) => None,
             why = escalation(engine) => {
@@ -229,7 +238,27 @@ impl Foreground {
     }
 }
 
-async fn watch(campaign: &CampaignHandle, shown: &mut progress::Shown) -> Progress {
+/// What is left of each cap of the campaign, calls on their way counted in full.
+fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
+    let accounts = engine.world.router.stats();
+    let budgets = accounts.into_iter().filter(|account| account.campaign == config.name);
+    let left = |cap: CapStats| {
+        let name = match (cap.scope, cap.model) {
+            (_, Some(model)) => model,
+            (Scope::Day, None) => "today".to_owned(),
+            _ => "budget".to_owned(),
+        };
+        let used = cap.spent_usd.saturating_add(cap.held_usd);
+        CapLeft { name, left: cap.cap_usd.saturating_sub(used) }
+    };
+    budgets.flat_map(|account| account.budgets).map(left).collect()
+}
+
+async fn watch(
+    campaign: &CampaignHandle,
+    shown: &mut progress::Shown,
+    caps: impl Fn() -> Vec<CapLeft>,
+) -> Progress {
     let mut progress = campaign.progress();
     let mut tick = tokio::time::interval(progress::TICK);
     loop {
@@ -239,12 +268,12 @@ async fn watch(campaign: &CampaignHandle, shown: &mut progress::Shown) -> Progre
                     return progress.borrow().clone();
                 }
             }
-            _ = tick.tick() => shown.show(&campaign.standing()),
+            _ = tick.tick() => shown.show(&campaign.standing(), &caps()),
         }
         // One that a client has paused waits for a client.
         if is_over(&progress.borrow()) {
             let last = progress.borrow().clone();
-            shown.show(&last);
+            shown.show(&last, &caps());
             return last;
         }
     }

@@ -54,12 +54,16 @@ pub(super) struct Paint {
     colours: bool,
 }
 
+/// Whether the user, or the kind of terminal, wants no colours.
+pub(super) fn is_no_color() -> bool {
+    let wanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    wanted || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 impl Paint {
     /// Colours on a terminal alone, and not where <https://no-color.org> is respected.
     pub(super) fn for_stdout() -> Self {
-        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Self { colours: std::io::stdout().is_terminal() && !is_set("NO_COLOR") && !dumb }
+        Self { colours: std::io::stdout().is_terminal() && !is_no_color() }
     }
 
     #[cfg(test)]

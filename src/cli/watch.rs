@@ -82,7 +82,10 @@ impl View {
     fn show(&mut self, event: &Value, now: &Progress) {
         match self {
             Self::Json => say(&event.to_string()),
-            Self::Bar(bar) => bar.get_or_insert_with(|| progress::Shown::new(now)).show(now),
+            Self::Bar(bar) => {
+                let options = progress::ProgressOptions::default();
+                bar.get_or_insert_with(|| progress::Shown::new(now, options)).show(now, &[]);
+            }
             Self::Lines(before) => {
                 if before.as_ref().is_none_or(|before| moved(before, now)) {
                     say(&line(now));

@@ -76,7 +76,7 @@ fn what_faulted_is_tried_again() {
         let ran = in_dir(&["run", "c.toml"]);
         assert_eq!(ran.code, Some(3), "{ran:#?}");
         for said in [
-            "complete, except 1 of 1 episodes",
+            "complete, except 1 of 1 episode",
             "1 episode faulted and has no label (1 model_transient).",
             &format!("Try again: synthd retry {name}"),
         ] {

@@ -35,7 +35,8 @@ SPLITS = ("train", "validation", "test")
 
 COLUMNS = [
     "schema_version", "trajectory_id", "campaign", "task_id", "template",
-    "template_digest", "task_seed", "task_instruction", "category", "difficulty", "llm_model", "llm_provider", "scaffold",
+    "template_digest", "task_seed", "task_instruction", "category", "difficulty", "llm_model",
+    "llm_provider", "scaffold",
     "sampling", "prompt_digest", "sample", "sandbox", "trajectory", "final_result",
     "total_reward", "verification", "pass_rate", "labels",
     "execution_time_seconds", "total_tokens", "cost_usd", "attempt", "canary", "created_at",
@@ -60,7 +61,7 @@ def shape(s, i32, i64, f64, flag, money, many, record):
     verification = record(["score", "passed", "checks"], [f64, flag, many(check)])
     rate = record(["tries", "solved", "low", "high"], [i32, i32, f64, f64])
     return [
-        s, s, s, s, s, i64, s, s, s, s, s, s, s, s, i32, record(SANDBOX, [s] * 5),
+        s, s, s, s, s, s, i64, s, s, s, s, s, s, s, s, i32, record(SANDBOX, [s] * 5),
         many(record(STEP, step_types)), s, f64, verification, rate, many(s), f64, i64, money, i32,
         s, s,
     ]  # fmt: skip

@@ -1,29 +1,63 @@
 //! Progress while a campaign runs: a bar on a terminal, plain lines elsewhere.
 
-use crate::cli::output::{complain, many, on_terminal};
+use crate::cli::output::{complain, many, on_terminal, write_above};
+use crate::cli::visible::is_no_color;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 use synthd_actors::campaign::Progress;
+use synthd_actors::model::Money;
 
 /// How often the display looks.
 pub(in crate::cli) const TICK: Duration = Duration::from_millis(200);
 /// How often a plain line is worth its place in a log.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// How many ends of episodes the rate is measured over.
+const RATE_OVER: usize = 50;
+/// With fewer ends the rate is not shown: it would only be luck.
+const RATE_FROM: usize = 3;
+
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct ProgressOptions {
+    /// Show no progress
+    #[arg(long)]
+    pub(in crate::cli) no_progress: bool,
+    /// Print only errors and the summary at the end
+    #[arg(long, short)]
+    pub(in crate::cli) quiet: bool,
+}
+
+impl ProgressOptions {
+    pub(in crate::cli) fn is_hidden(self) -> bool {
+        self.no_progress || self.quiet
+    }
+}
+
+/// A cap, and how much of it is spent or held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct CapLeft {
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) left: Money,
+}
 
 pub(in crate::cli) struct Shown {
+    options: ProgressOptions,
     bar: Option<ProgressBar>,
     last_line: Instant,
     last_finished: u64,
     waits: bool,
+    rate: Rate,
 }
 
 impl Shown {
-    pub(in crate::cli) fn new(first: &Progress) -> Self {
-        for skipped in &first.skipped {
+    pub(in crate::cli) fn new(first: &Progress, options: ProgressOptions) -> Self {
+        for skipped in first.skipped.iter().filter(|_| !options.quiet) {
             complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
         }
-        let bar = on_terminal().then(|| bar(first.episodes.planned));
-        if bar.is_none() && !first.already_complete {
+        let bar = (on_terminal() && !options.is_hidden()).then(|| bar(first.episodes.planned));
+        write_above(bar.clone());
+        if bar.is_none() && !first.already_complete && !options.is_hidden() {
             let counts = &first.episodes;
             complain(&format!(
                 "{}: {} over {}, {} done before",
@@ -34,27 +68,36 @@ impl Shown {
             ));
         }
         Self {
+            options,
             bar,
             last_line: Instant::now(),
             last_finished: first.episodes.finished,
             waits: false,
+            rate: Rate::new(Instant::now(), first.episodes.finished),
         }
     }
 
-    pub(in crate::cli) fn show(&mut self, progress: &Progress) {
+    pub(in crate::cli) fn show(&mut self, progress: &Progress, caps: &[CapLeft]) {
         let counts = &progress.episodes;
+        self.rate.look(Instant::now(), counts.finished);
+        if self.options.is_hidden() {
+            return;
+        }
         self.tell_of_waiting(progress);
+        let remaining = counts.planned.saturating_sub(counts.finished);
+        let text = || format!("{}{}", line(progress), outlook(&self.rate, remaining, caps));
         match &self.bar {
             Some(bar) => {
+                bar.set_length(counts.planned);
                 bar.set_position(counts.finished);
-                bar.set_message(line(progress));
+                bar.set_message(text());
             }
             None if self.last_line.elapsed() >= LINE_EVERY
                 && counts.finished > self.last_finished =>
             {
+                complain(&format!("[{}/{}] {}", counts.finished, counts.planned, text()));
                 self.last_line = Instant::now();
                 self.last_finished = counts.finished;
-                complain(&format!("[{}/{}] {}", counts.finished, counts.planned, line(progress)));
             }
             None => {}
         }
@@ -63,18 +106,15 @@ impl Shown {
     /// Once when it begins and once when it ends.
     fn tell_of_waiting(&mut self, progress: &Progress) {
         let told = std::mem::replace(&mut self.waits, progress.waiting_for.is_some());
-        let text = match &progress.waiting_for {
-            Some(what) if !told => format!("waiting for {what}"),
-            None if told => "going on".to_owned(),
-            _ => return,
-        };
-        match &self.bar {
-            Some(bar) => bar.println(text),
-            None => complain(&text),
+        match &progress.waiting_for {
+            Some(what) if !told => complain(&format!("waiting for {what}")),
+            None if told => complain("going on"),
+            _ => {}
         }
     }
 
     pub(in crate::cli) fn finish(&self) {
+        write_above(None);
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -82,9 +122,10 @@ impl Shown {
 }
 
 fn bar(length: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:24} {pos}/{len} {elapsed} {msg}");
+    let colour = if is_no_color() { "" } else { ".green" };
+    let style = format!("{{bar:24{colour}}} {{pos}}/{{len}} {{elapsed}} {{wide_msg}}");
     let bar = ProgressBar::new(length);
-    match style {
+    match ProgressStyle::with_template(&style) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
@@ -104,4 +145,97 @@ pub(in crate::cli) fn line(progress: &Progress) -> String {
         line.push_str(&format!(", waiting: {what}"));
     }
     line
+}
+
+/// What is left: time, and money of each cap.
+fn outlook(rate: &Rate, remaining: u64, caps: &[CapLeft]) -> String {
+    let mut text = String::new();
+    if let Some(hourly) = rate.per_hour().filter(|_| remaining > 0) {
+        let seconds = (remaining as f64 / hourly * 3_600.0).ceil().min(1e9) as u64;
+        text.push_str(&format!(", {hourly:.0}/h, {} left", about(seconds)));
+    }
+    for cap in caps {
+        text.push_str(&format!(", {} ${} left", cap.name, cap.left));
+    }
+    text
+}
+
+/// Two units at most: nobody plans by the second of a day.
+fn about(seconds: u64) -> String {
+    match (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60) {
+        (0, 0, 0, s) => format!("{s} s"),
+        (0, 0, m, s) => format!("{m} min {s} s"),
+        (0, h, m, _) => format!("{h} h {m} min"),
+        (d, h, ..) => format!("{d} d {h} h"),
+    }
+}
+
+/// How fast episodes end, over the last of them: a slow start or a pause is forgotten after so
+/// many ends.
+struct Rate {
+    /// When the count was seen to rise, and to what; the first is where the counting began.
+    ends: VecDeque<(Instant, u64)>,
+    now: Instant,
+}
+
+impl Rate {
+    fn new(now: Instant, finished: u64) -> Self {
+        Self { ends: VecDeque::from([(now, finished)]), now }
+    }
+
+    fn look(&mut self, now: Instant, finished: u64) {
+        self.now = now;
+        let Some((_, last)) = self.ends.back().copied() else { return };
+        if finished > last {
+            self.ends.push_back((now, finished));
+            if self.ends.len() > RATE_OVER {
+                self.ends.pop_front();
+            }
+        }
+    }
+
+    /// Episodes an hour. The time since the last end counts: where nothing ends, the rate falls.
+    fn per_hour(&self) -> Option<f64> {
+        let ((since, from), (_, to)) = (self.ends.front()?, self.ends.back()?);
+        let seconds = self.now.duration_since(*since).as_secs_f64();
+        let enough = self.ends.len() > RATE_FROM && seconds > 0.0;
+        enough.then(|| (to - from) as f64 / seconds * 3_600.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_of_the_last_ends_and_falls_while_nothing_ends() {
+        let begun = Instant::now();
+        let at = |seconds: u64| begun + Duration::from_secs(seconds);
+        let mut rate = Rate::new(begun, 10);
+        for end in 1..=3 {
+            assert_eq!(rate.per_hour(), None, "after {} ends", end - 1);
+            rate.look(at(end * 60), 10 + end);
+        }
+        assert_eq!(rate.per_hour().map(f64::round), Some(60.0));
+        rate.look(at(360), 13);
+        assert_eq!(rate.per_hour().map(f64::round), Some(30.0));
+        // A slow beginning is forgotten.
+        for end in 0..100 {
+            rate.look(at(10_000 + end), 14 + end);
+        }
+        assert_eq!(rate.per_hour().map(f64::round), Some(3_600.0));
+    }
+
+    #[test]
+    fn what_is_left_is_said_in_two_units() {
+        let told = [5, 65, 3_660, 90_000].map(about);
+        assert_eq!(told, ["5 s", "1 min 5 s", "1 h 1 min", "1 d 1 h"]);
+        let mut rate = Rate::new(Instant::now(), 0);
+        let caps = [CapLeft { name: "usd".to_owned(), left: Money::from_nanos(1_500_000_000) }];
+        assert_eq!(outlook(&rate, 4, &caps), ", usd $1.50 left");
+        let begun = rate.now;
+        (1..=4).for_each(|n| rate.look(begun + Duration::from_secs(n * 36), n));
+        assert_eq!(outlook(&rate, 10, &[]), ", 100/h, 6 min 0 s left");
+        assert_eq!(outlook(&rate, 0, &[]), "");
+    }
 }

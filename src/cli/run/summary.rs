@@ -125,7 +125,7 @@ fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
     );
     let state = match (last.state, counts.faulted) {
         (CampaignState::Complete, 1..) => {
-            format!("complete, except {} of {} episodes", counts.faulted, counts.planned)
+            format!("complete, except {} of {}", counts.faulted, many(counts.planned, "episode"))
         }
         _ => summary.state.to_owned(),
     };
