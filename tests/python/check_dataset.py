@@ -92,7 +92,7 @@ def duckdb_types():
 
 
 # What pandas makes of each column: nested values and decimals are Python objects.
-PANDAS_TYPES = ["str"] * 5 + ["int64"] + ["str"] * 8 + ["int32"] + [
+PANDAS_TYPES = ["str"] * 6 + ["int64"] + ["str"] * 8 + ["int32"] + [
     "object", "object", "str", "float64", "object", "object", "object", "float64", "int64",
     "object", "int32", "str", "str",
 ]  # fmt: skip
