@@ -13,8 +13,9 @@ const CHANGERS: [(&str, &[&str]); 2] = [
     ("runuser", &["-u", USER, "--"]),
 ];
 
-/// Of container engines, which an ordinary user may not use.
-const OTHERS: [&str; 8] = [
+/// Of container engines, which an ordinary user may not use, and of programs below `/usr`, where
+/// an ordinary user may not write.
+const OTHERS: [&str; 9] = [
     "as_user",
     "as_docker",
     "as_gvisor",
@@ -22,6 +23,7 @@ const OTHERS: [&str; 8] = [
     "containers::",
     "engines::",
     "hostile_table",
+    "installed",
     "odd_images",
 ];
 
