@@ -58,6 +58,9 @@ impl fmt::Display for Overrun {
 pub struct Spending {
     pub total: Money,
     pub models: BTreeMap<String, Money>,
+    /// Charged by an operator without a call, for records that were lost. Nobody knows which model
+    /// it went to, so it counts against the cap of each.
+    pub unexplained: Money,
     /// Since the beginning of today, with what a clock that was ahead recorded later; and the day
     /// for whose cap it counts.
     pub day: (i64, Money),

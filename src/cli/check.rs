@@ -27,7 +27,7 @@ use synthd_actors::task::Catalog;
     after_help = "The file is checked first, and every mistake is shown at once. Then the host is checked as \
 `run` would check it: keys, enforcement, images, and the programs that templates need. With \
 --live, each model is asked one short question. Its cost is held and recorded in the data \
-directory under NAME.check, within the campaign's own caps.
+directory under NAME.check, which has the same caps as the campaign for itself.
 
 Examples:
   synthd check config/quickstart.toml

@@ -6,8 +6,12 @@ use rusqlite::Connection;
 
 /// Begins a new epoch.
 pub(super) fn begin(conn: &Connection) -> Result<i64, Trouble> {
-    let sql = "UPDATE store SET epoch = epoch + 1 RETURNING epoch";
-    Ok(conn.query_row(sql, [], |row| row.get(0))?)
+    // A transaction of its own: only its commit says whether the disk had room for it.
+    let change = conn.unchecked_transaction()?;
+    change.execute("UPDATE store SET epoch = epoch + 1", [])?;
+    let epoch = change.query_row("SELECT epoch FROM store", [], |row| row.get(0))?;
+    change.commit()?;
+    Ok(epoch)
 }
 
 /// Refuses to go on where a later epoch has begun.

@@ -145,6 +145,9 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
     let today: Vec<Money> = collect(conn, today, bounds, |row| money_of(row, 0))?;
     let models = format!("SELECT model, {OF} WHERE name = ?1 AND model IS NOT NULL GROUP BY model");
     let models = collect(conn, &models, [name], |row| Ok((row.get(0)?, money_of(row, 1)?)))?;
+    let unexplained =
+        "SELECT coalesce(sum(after), 0) FROM adjustment WHERE hold IS NULL AND campaign = ?1";
+    let unexplained: Vec<Money> = collect(conn, unexplained, [name], |row| money_of(row, 0))?;
     const UNFINISHED: &str = "name = ?1
         AND NOT EXISTS (SELECT 1 FROM outcome WHERE outcome.episode = episode.key)";
     let episodes = format!(
@@ -179,6 +182,7 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
         overrun: overrun.into_iter().next(),
         total: spent(conn, campaign)?,
         models: models.into_iter().collect(),
+        unexplained: unexplained.into_iter().sum(),
         day: (counts, today.into_iter().sum()),
         episodes: episodes.into_iter().collect(),
         unanswered: unanswered.into_iter().collect(),

@@ -96,7 +96,12 @@ pub struct Ledger {
 
 impl Ledger {
     pub fn new(caps: Caps, before: Spending) -> Self {
-        let Spending { total, models, day, episodes, unanswered, overrun: _ } = before;
+        let Spending { total, mut models, unexplained, day, episodes, unanswered, overrun: _ } =
+            before;
+        for model in caps.models.keys() {
+            let spent = models.entry(model.clone()).or_default();
+            *spent = spent.saturating_add(unexplained);
+        }
         Self {
             total: Account::spent(total),
             models: models.into_iter().map(|(m, spent)| (m, Account::spent(spent))).collect(),

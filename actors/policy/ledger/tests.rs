@@ -307,3 +307,19 @@ fn a_share_that_unanswered_calls_use_up_is_told_apart() {
     let mut ledger = Ledger::new(caps, told);
     assert_eq!(ledger.hold("d", &purpose("m", "e", 1), money(50)), wasted(90, 60));
 }
+
+/// Nobody knows which model it went to.
+#[test]
+fn money_that_no_call_explains_counts_against_each_model() {
+    let money = Money::from_nanos;
+    let models = ["a", "b"].map(|model| (model.to_owned(), money(100))).into();
+    let caps = Caps { models, ..Caps::default() };
+    let told = Spending { unexplained: money(60), ..Spending::default() };
+    let mut ledger = Ledger::new(caps, told);
+    for model in ["a", "b"] {
+        let spent =
+            Err(Refusal::Exhausted { scope: Scope::Model, cap: money(100), spent: money(60) });
+        assert_eq!(ledger.hold(&format!("{model}-1"), &purpose(model, "e", 6), money(41)), spent);
+        assert_eq!(ledger.hold(&format!("{model}-2"), &purpose(model, "e", 6), money(40)), Ok(()));
+    }
+}

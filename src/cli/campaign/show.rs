@@ -137,6 +137,14 @@ fn show(page: &Page) {
     let kept = figures.rows;
     rows.add_row(["rows", &format!("{} accepted, {} rejected", kept.accepted, kept.rejected)]);
     rows.add_row(["cost", &format!("${spent}")]);
+    let of_models: Money = models.values().map(|share| share.cost_usd).sum();
+    let rest = spent.saturating_sub(of_models);
+    if !rest.is_zero() {
+        rows.add_row([
+            "",
+            &format!("${rest} of it for calls that no turn came of, or on their way"),
+        ]);
+    }
     say(&rows.to_string());
     show_models(models);
     if !faults.is_empty() {

@@ -163,8 +163,9 @@ fn next_step(last: &Progress, interrupted: bool) -> String {
             near(&dataset.path)
         ),
         (None, CampaignState::Stopped) => format!(
-            "Stopped at its budget: {}\nTo continue, raise [budget] usd and run the campaign \
-             again.",
+            "Stopped at a cap: {}\nTo continue, raise this cap and run the campaign again. The caps \
+             are `usd` and `day_usd` of [budget], and `budget_usd` of a model. The cap of a day \
+             is free again at midnight UTC.",
             last.reason.as_deref().unwrap_or("spent")
         ),
         (None, state) => format!(

@@ -85,3 +85,16 @@ fn assert_full(dir: &Path) {
     assert!(error.hint_text().is_some());
     std::fs::remove_file(ballast).unwrap();
 }
+
+/// No other engine is blamed for it.
+#[test]
+fn a_disk_that_is_full_at_the_start_is_said() {
+    on_a_small_disk(DISK, |dir| {
+        drop(Store::open(dir).unwrap());
+        let ballast = fill(dir);
+        let error = Store::open(dir).err().unwrap();
+        assert_eq!(error.code(), Code::DataDirFull, "{}", error.report());
+        std::fs::remove_file(ballast).unwrap();
+        drop(Store::open(dir).unwrap());
+    });
+}

@@ -127,6 +127,8 @@ async fn what_is_missing_is_told_and_must_be_accepted() {
     assert_eq!(store.turns(&id("c", 0), Attempt(1)).await.unwrap().len(), 20);
     let trace = store.adjustments(Some("c")).await.unwrap();
     assert_eq!((trace.len(), trace[0].who.as_str(), trace[0].hold.as_deref()), (1, "me", None));
+    let spending = store.spending(&name("c"), 0).await.unwrap();
+    assert_eq!(spending.unexplained, Money::from_nanos(7_000));
     // It goes on as any other does.
     keep(&store, held("later", "c", 0, 5)).await;
     drop(store);
