@@ -36,6 +36,8 @@ mod room;
 mod routes;
 mod session;
 mod splice;
+#[cfg(test)]
+mod stalled;
 mod translate;
 mod trial;
 mod unique;

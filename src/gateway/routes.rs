@@ -8,7 +8,7 @@ use super::pass::{is_the_gateways, passed};
 use super::refusal::Refusal;
 use super::room::Room;
 use super::session::{Caller, NoSession, Reception, Session};
-use super::visit::{Agent, Place};
+use super::visit::Place;
 use crate::llm::{Family, Opened};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -206,7 +206,7 @@ async fn body(
     if request.body().size_hint().lower() > MOST_BODY as u64 {
         return Err(too_large());
     }
-    let tenant = session.agent().map(Agent::tenant);
+    let tenant = session.tenant();
     let (mut room, mut body, mut left) = (Room::default(), BytesMut::new(), BODY_PATIENCE);
     let mut pieces = request.into_body();
     while let Some(piece) = next_piece(&mut pieces, &mut left).await? {

@@ -5,6 +5,7 @@
 use super::asked::Asked;
 use super::refusal::Refusal;
 use super::register::Register;
+use super::room::{Purse, Purses, Tenant};
 use super::visit::{Agent, Report, over};
 use super::{Gateway, Tools};
 use async_trait::async_trait;
@@ -87,6 +88,7 @@ pub struct Standalone {
     gateway: Arc<Gateway>,
     token: Token,
     register: Arc<Register>,
+    purses: Purses,
 }
 
 /// Somebody who may ask.
@@ -98,7 +100,7 @@ pub(super) struct Session {
 
 pub(super) enum Whose {
     /// A client of the gateway's, by the session's name; each of its calls is a turn.
-    Client(String, Arc<Register>),
+    Client(String, Arc<Register>, Arc<Purse>),
     /// The agent of an episode, which knows its turns.
     Agent(Agent),
 }
@@ -114,6 +116,14 @@ impl Session {
         match &self.whose {
             Whose::Client(..) => None,
             Whose::Agent(agent) => Some(agent),
+        }
+    }
+
+    /// Who pays with memory for what it says.
+    pub(super) fn tenant(&self) -> Tenant<'_> {
+        match &self.whose {
+            Whose::Client(_, _, purse) => Tenant { purse, delays: None },
+            Whose::Agent(agent) => agent.tenant(),
         }
     }
 
@@ -140,7 +150,7 @@ impl Session {
     ) -> Result<Leaving, Refusal> {
         let agent = match &self.whose {
             Whose::Agent(agent) => agent,
-            Whose::Client(name, register) => {
+            Whose::Client(name, register, _) => {
                 let (attempt, turn) = register.next_turn(name, &self.episode).await?;
                 let (place, report) = (self.place(attempt, turn, 0), Report::default());
                 return Ok(Leaving::Ask { place, model: None, limit: None, report });
@@ -177,7 +187,8 @@ impl Reception for Standalone {
     async fn of(&self, shown: &str) -> Result<Caller, NoSession> {
         let name = self.token.session(shown).ok_or(NoSession::Stranger)?;
         let (campaign, episode) = (self.register.campaign().clone(), self.register.episode(name));
-        let whose = Whose::Client(name.to_owned(), self.register.clone());
+        let (register, purse) = (self.register.clone(), self.purses.of(name));
+        let whose = Whose::Client(name.to_owned(), register, purse);
         let session = Arc::new(Session { campaign, episode, whose });
         Ok(Caller { gateway: self.gateway.clone(), session })
     }
@@ -185,7 +196,8 @@ impl Reception for Standalone {
 
 impl Standalone {
     pub fn new(gateway: Arc<Gateway>, tools: Tools, campaign: CampaignName, token: Token) -> Self {
-        Self { gateway, token, register: Arc::new(Register::new(tools, campaign)) }
+        let (register, purses) = (Register::new(tools, campaign), Purses::default());
+        Self { gateway, token, register: Arc::new(register), purses }
     }
 }
 

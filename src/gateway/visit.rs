@@ -4,7 +4,7 @@
 use super::asked::Asked;
 use super::overheard::overheard;
 use super::refusal::Refusal;
-use super::room::{self, Tenant};
+use super::room::{Purse, Tenant};
 use crate::llm::without;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct Agent {
     places: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// Of the memory for what is said.
-    share: Arc<Semaphore>,
+    purse: Arc<Purse>,
     delays: Delays,
     /// Cancelled when the attempt is over: nobody reads an answer any more.
     pub(super) over: CancellationToken,
@@ -48,7 +48,7 @@ impl Agent {
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let waiting = Arc::new(Semaphore::new(AT_ONCE + WAITING));
         let (over, token) = (CancellationToken::new(), SecretString::from(token));
-        let share = room::share();
+        let purse = Purse::of_agent();
         Self {
             attempt,
             calls,
@@ -57,7 +57,7 @@ impl Agent {
             output_cap,
             places,
             waiting,
-            share,
+            purse,
             delays,
             over,
             token,
@@ -72,7 +72,7 @@ impl Agent {
     }
 
     pub(super) fn tenant(&self) -> Tenant<'_> {
-        Tenant { share: &self.share, delays: &self.delays }
+        Tenant { purse: &self.purse, delays: Some(&self.delays) }
     }
 
     /// Asks whether a call may leave, for as long as somebody wants it to.

@@ -1,0 +1,67 @@
+//! A client that sends part of many bodies and stops: what its neighbours see of it, over real
+//! sockets.
+
+use super::door::{Door, serve};
+use super::room::Rooms;
+use super::session::{Standalone, Token};
+use super::{Gateway, Tools};
+use crate::config::Listen;
+use crate::llm::Models;
+use std::sync::Arc;
+use synthd_actors::model::{CampaignName, ModelConfig};
+use synthd_actors::supervisor::spawn;
+use synthd_actors::testkit::{self, Kit, Options, in_test_system};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// With room for a megabyte of bodies.
+fn small(kit: &Kit) -> (Arc<Gateway>, Standalone) {
+    let world = kit.world.clone();
+    let (router, collector) = (world.router, world.collector);
+    let tools = Tools { router, collector, journal: world.journal, clock: world.clock };
+    let model = testkit::campaign("c", 1).models.remove(0);
+    let echo = ModelConfig { name: "scripted/echo".to_owned(), ..model };
+    let mut gateway = Gateway::new(&tools, &[echo], 100, &Models::default()).unwrap();
+    gateway.rooms = Rooms::of(1 << 10, 1);
+    let gateway = Arc::new(gateway);
+    let campaign = CampaignName("gateway".to_owned());
+    (gateway.clone(), Standalone::new(gateway, tools, campaign, Token::of("sgw")))
+}
+
+fn head(session: &str, length: usize) -> String {
+    format!(
+        "POST /v1/messages/count_tokens HTTP/1.1\r\nHost: h\r\nX-Api-Key: sgw.{session}\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    )
+}
+
+#[test]
+fn a_session_whose_bodies_stall_holds_no_other_one_up() {
+    in_test_system(Options::default(), |kit| async move {
+        // The patience of the gateway must not pass while bytes are under way.
+        tokio::time::resume();
+        let (gateway, standing) = small(&kit);
+        let door = Door::open(&Listen::Tcp("127.0.0.1:0".parse().unwrap())).await.unwrap();
+        let address = door.address().unwrap().replace("http://", "");
+        let _serving = spawn("gateway", serve(Arc::new(standing), door));
+        let mut stalled = Vec::new();
+        // More and more of them, until one is kept waiting for memory.
+        while gateway.rooms.waiting() == 0 {
+            let mut stream = TcpStream::connect(&address).await.unwrap();
+            stream.write_all(head("greedy", 16 << 20).as_bytes()).await.unwrap();
+            stream.write_all(&[b' '; 32 << 10]).await.unwrap();
+            stalled.push(stream);
+        }
+        let text = "x".repeat(200 << 10);
+        let body = format!(
+            "{{\"model\":\"scripted/echo\",\"messages\":[{{\"role\":\"user\",\"content\":\"{text}\"}}]}}"
+        );
+        let mut honest = TcpStream::connect(&address).await.unwrap();
+        let (asked, mut answer) = (head("honest", body.len()) + &body, String::new());
+        honest.write_all(asked.as_bytes()).await.unwrap();
+        honest.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(gateway.rooms.waiting() > 0, "the others are still open");
+        drop(stalled);
+    });
+}
