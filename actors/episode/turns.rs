@@ -184,7 +184,7 @@ impl<'a> Acting<'a> {
     async fn turn(&mut self, index: u32) -> Result<Option<StopReason>, Fault> {
         let called = match self.ask(index).await {
             Ok(called) => called,
-            Err(fault) => return fault.kind.stop_reason().map(Some).ok_or(fault),
+            Err(fault) => return fault.stop_after(self.turns.len()).map(Some),
         };
         self.left = self.left.saturating_sub(called.took);
         self.model.clone_from(&called.model);

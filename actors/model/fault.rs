@@ -59,6 +59,8 @@ pub enum FaultKind {
     /// The same, but only because a part of it went to calls that got no answer: the agent has not
     /// spent its share.
     EpisodeUnanswered,
+    /// The same before the agent had its first turn: the agent has done nothing yet.
+    EpisodeCapSmall,
     /// A call cost more than its worst case: worst cases are wrong, and with them every cap.
     CallOverrun,
     /// The model did not answer in the time that a call may take: the provider was silent.
@@ -156,6 +158,8 @@ pub struct FaultPolicy {
     /// another try.
     pub may_pass: bool,
     pub ending: Option<AgentEnding>,
+    /// What it is where the agent has had no turn yet, if that is something else.
+    pub before_a_turn: Option<FaultKind>,
     /// What it tells of the provider, but for being asked too often.
     pub sign: ProviderSign,
     /// Whether it counts as a slow answer where the soonest model is chosen.
@@ -180,6 +184,7 @@ impl FaultPolicy {
             may_be_outage: false,
             may_pass: false,
             ending: None,
+            before_a_turn: None,
             sign: ProviderSign::Answers,
             slows: false,
             stands_in: None,
@@ -204,6 +209,10 @@ impl FaultPolicy {
 
     const fn ends(self, ending: AgentEnding) -> Self {
         Self { ending: Some(ending), ..self }
+    }
+
+    const fn before_a_turn(self, kind: FaultKind) -> Self {
+        Self { before_a_turn: Some(kind), ..self }
     }
 
     const fn signs(self, sign: ProviderSign) -> Self {
@@ -256,7 +265,7 @@ const REPORT: &str = "run the command again: campaigns are resumable; report wha
 const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`";
 
 impl FaultKind {
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::SandboxStart,
         Self::SandboxRefused,
         Self::EngineDown,
@@ -279,6 +288,7 @@ impl FaultKind {
         Self::ModelBudget,
         Self::EpisodeBudget,
         Self::EpisodeUnanswered,
+        Self::EpisodeCapSmall,
         Self::CallOverrun,
         Self::Store,
         Self::StoreFull,
@@ -408,6 +418,7 @@ impl FaultKind {
             ),
             Self::EpisodeBudget => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::CostLimit))
+                .before_a_turn(Self::EpisodeCapSmall)
                 .refuses(402, "budget_exhausted")
                 .says("the episode has spent its share", ""),
             Self::EpisodeUnanswered => row(Provider, R::GiveUp)
@@ -420,6 +431,16 @@ impl FaultKind {
                     "calls without an answer have used up the share of an episode",
                     "raise [budget] episode_usd, or correct the calls with `synthd money reconcile`, \
                      then run `synthd retry`",
+                ),
+            Self::EpisodeCapSmall => row(Operator, R::GiveUp)
+                .outage()
+                .passes()
+                .signs(ProviderSign::Nothing)
+                .refuses(402, "budget_exhausted")
+                .tells(
+                    "SYN-0802",
+                    "the first call of an episode does not fit under [budget] episode_usd",
+                    "raise [budget] episode_usd, then run `synthd retry`",
                 ),
             Self::CallOverrun => row(Provider, R::PauseCampaign).passes().refuses(502, "upstream_unusable").tells(
                 "SYN-0310",
@@ -512,6 +533,7 @@ impl FaultKind {
             Self::ModelBudget => "model_budget",
             Self::EpisodeBudget => "episode_budget",
             Self::EpisodeUnanswered => "episode_unanswered",
+            Self::EpisodeCapSmall => "episode_cap_small",
             Self::CallOverrun => "call_overrun",
             Self::OutOfTime => "out_of_time",
             Self::EmptyAnswer => "empty_answer",
@@ -541,5 +563,12 @@ pub struct Fault {
 impl Fault {
     pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
+    }
+
+    /// Why an agent stops whose call failed so, after that many turns. A label needs a turn.
+    pub fn stop_after(self, turns: usize) -> Result<StopReason, Self> {
+        let other = self.kind.policy().before_a_turn.filter(|_| turns == 0);
+        let kind = other.unwrap_or(self.kind);
+        kind.stop_reason().ok_or(Self { kind, ..self })
     }
 }

@@ -20,6 +20,7 @@ engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/mod
 - **may pass**: whether a later run tries the faulted episode again.
 - **label**: how the episode ends where the agent itself caused the fault. Every other kind gives no
   label at all: the outcome is null, never 0, and the episode makes no row.
+- **no turn**: the kind that stands in its place if the agent has had no turn yet.
 - **provider**: what it tells of a model's provider. After eight failures in a row, or three silent calls,
   the provider is down and only probed; any answer ends that. `none`: nothing.
 - **slow**: whether it counts as a slow answer under `least-latency`.
@@ -28,8 +29,8 @@ engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/mod
   `final`: the client is told not to try again.
 - **code**: the error that users are shown.
 
-| kind | whose | what follows | asked again | costs an attempt | many in a row | may pass | label | provider | slow | fallback | at the gateway | code | what users are told |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| kind | whose | what follows | asked again | costs an attempt | many in a row | may pass | label | no turn | provider | slow | fallback | at the gateway | code | what users are told |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
 /// The page, whole.
@@ -44,7 +45,7 @@ pub fn fault_page() -> String {
 fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
     let yes = |is: bool| if is { "yes" } else { "no" };
     let mut row = format!(
-        "| `{kind}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} {} | {} | {}",
+        "| `{kind}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} {} | {} | {}",
         owner(policy.owner),
         response(policy.response),
         yes(policy.asks_again),
@@ -52,6 +53,7 @@ fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
         if policy.may_be_outage { "pause" } else { "none" },
         yes(policy.may_pass),
         ending(policy.ending),
+        policy.before_a_turn.map_or_else(|| "the same".to_owned(), |kind| format!("`{kind}`")),
         sign(policy.sign),
         yes(policy.slows),
         policy.stands_in.map_or("none", Failure::as_str),
@@ -136,6 +138,9 @@ mod tests {
             assert_eq!(policy.ending.is_some(), of_agent, "{kind}");
             assert!(!policy.told.is_empty(), "{kind}");
             assert_eq!(policy.code.is_some(), !policy.hint.is_empty(), "{kind}");
+            // What stands in its place is no label.
+            let other = policy.before_a_turn.map(FaultKind::policy);
+            assert!(other.is_none_or(|other| other.ending.is_none()), "{kind}");
             if matches!(policy.ending, Some(AgentEnding::Stops(_))) {
                 assert!(!policy.tries_again() && !policy.may_be_outage, "{kind}");
             }

@@ -175,6 +175,11 @@ fn exhausted(scope: Scope, of: &Purpose, amount: Money, cap: Money, spent: Money
         Scope::Campaign => (FaultKind::Budget, String::new()),
         Scope::Day => (FaultKind::Budget, " today, until midnight UTC".to_owned()),
         Scope::Model => (FaultKind::ModelBudget, format!(" on {}", of.model)),
+        // The cap alone is too small: no other call has a part in it.
+        Scope::Episode if spent.is_zero() => {
+            let what = format!("a call holds ${amount}, but [budget] episode_usd is ${cap}");
+            return Fault::new(FaultKind::EpisodeBudget, what);
+        }
         Scope::Episode => (FaultKind::EpisodeBudget, " on the episode".to_owned()),
     };
     let what = format!("the next call may cost ${amount}; ${spent} of ${cap} are spent{whose}");

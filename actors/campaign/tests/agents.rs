@@ -298,3 +298,22 @@ fn a_program_that_asks_nobody_is_no_agent() {
         kit.backend.jobs().are_broken(false);
     });
 }
+
+/// A share that ends before its first answer says nothing of it; one that ends later does.
+#[test]
+fn a_share_without_room_for_its_first_call_is_no_label() {
+    for (turn, faulted, unresolved) in [("turn 0", 1, 0), ("turn 1", 0, 1)] {
+        in_test_system(options(), move |kit| async move {
+            let model = kit.models.named("fake/one");
+            model.traps.once(turn, Trap::Fault(FaultKind::EpisodeBudget));
+            let progress = kit.run(&external(1)).await;
+            let ended = (progress.episodes.faulted, progress.episodes.unresolved);
+            assert_eq!(ended, (faulted, unresolved), "{turn}");
+            let kind = match episodes(&kit, "c").await.remove(0).outcome {
+                Some(Outcome::Faulted { fault }) => Some(fault.kind),
+                _ => None,
+            };
+            assert_eq!(kind, (faulted == 1).then_some(FaultKind::EpisodeCapSmall), "{turn}");
+        });
+    }
+}

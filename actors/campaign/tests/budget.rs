@@ -1,9 +1,9 @@
 //! The wall: whatever is in flight, retried, cancelled or cut, spend never passes the cap.
 
 use super::{episodes, options};
-use crate::model::{CampaignConfig, CampaignState, FaultKind, Money, Usage};
+use crate::model::{CampaignConfig, CampaignState, FaultKind, Money, Outcome, Usage};
 use crate::ports::Journal;
-use crate::testkit::{Kit, Trap, campaign, in_test_system, priced};
+use crate::testkit::{Kit, Line, Trap, campaign, in_test_system, priced};
 use std::time::Duration;
 
 fn capped(tasks: u32, cap: u64) -> CampaignConfig {
@@ -194,14 +194,15 @@ fn a_free_model_that_counts_wrongly_is_told_too() {
 fn an_episode_that_has_spent_its_share_ends_and_is_judged() {
     in_test_system(options(), |kit| async move {
         let mut config = capped(2, 10_000_000);
-        config.episode_budget = Some(Money::from_nanos(60_000));
+        config.episode_budget = Some(Money::from_nanos(62_000));
         let progress = kit.run(&config).await;
         assert_eq!((progress.state, progress.episodes.unresolved), (CampaignState::Complete, 2));
+        assert!(progress.steps > 0, "a label needs a turn");
         for row in &kit.sink.written()[0].rows {
             assert!(row.2.contains(&"stop:cost_limit".to_owned()), "{row:?}");
         }
         let spending = kit.journal.spending(&config.name, 0).await.unwrap();
-        assert!(spending.episodes.values().all(|spent| spent.nanos() <= 60_000));
+        assert!(spending.episodes.values().all(|spent| spent.nanos() <= 62_000));
     });
 }
 
@@ -270,5 +271,47 @@ fn a_share_that_a_failed_call_has_used_up_is_no_label() {
         assert_eq!(model.replies().len(), 1, "nothing is asked beyond the share");
         let spending = kit.journal.spending(&config.name, 0).await.unwrap();
         assert!(spending.episodes.values().all(|spent| spent.nanos() <= 100_000));
+    });
+}
+
+/// A cap that leaves no room for the first call says nothing of the agent.
+#[test]
+fn a_cap_too_small_for_the_first_call_is_no_label() {
+    in_test_system(options(), |kit| async move {
+        let mut config = capped(2, 10_000_000);
+        config.episode_budget = Some(Money::from_nanos(10_000));
+        let progress = kit.run(&config).await;
+        assert_eq!((progress.episodes.faulted, progress.episodes.unresolved), (2, 0));
+        assert!(kit.sink.written().iter().all(|written| written.rows.is_empty()));
+        assert!(kit.models.named("fake/one").calls().is_empty());
+        for record in episodes(&kit, "c").await {
+            let Some(Outcome::Faulted { fault }) = record.outcome else { panic!("{record:?}") };
+            assert_eq!(fault.kind, FaultKind::EpisodeCapSmall);
+            assert!(fault.message.starts_with("a call holds $0.0000603"), "{fault}");
+            assert!(fault.message.ends_with("but [budget] episode_usd is $0.00001"), "{fault}");
+        }
+    });
+}
+
+/// Another attempt that begins afresh has no turn either, whatever the first one has spent.
+#[test]
+fn a_share_that_an_earlier_attempt_has_spent_is_no_label() {
+    in_test_system(options(), |kit| async move {
+        let model = kit.models.named("fake/one");
+        model.uses(Usage::of(1_000, 1_000));
+        model.says(|context| match context.turn {
+            0 => Line::Run("count".to_owned()),
+            _ => Line::Run("echo bye".to_owned()),
+        });
+        kit.backend.traps().once("exec echo bye", Trap::Fault(FaultKind::SandboxLost));
+        let mut config = capped(1, 10_000_000);
+        config.episode_budget = Some(Money::from_nanos(85_000));
+        let progress = kit.run(&config).await;
+        let record = episodes(&kit, "c").await.remove(0);
+        let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
+        let faults: Vec<_> = attempts.iter().map(|a| a.fault.as_ref().map(|f| f.kind)).collect();
+        use FaultKind::{EpisodeCapSmall, ReplayDiffers, SandboxLost};
+        assert_eq!(faults, [Some(SandboxLost), Some(ReplayDiffers), Some(EpisodeCapSmall)]);
+        assert_eq!((progress.episodes.faulted, progress.episodes.unresolved), (1, 0));
     });
 }

@@ -52,7 +52,7 @@ impl Hosting<'_> {
         self.conclude(None, Some(report)).await?;
         match self.trouble.take() {
             // It has ended because it was not answered.
-            Some(fault) => fault.kind.stop_reason().ok_or(fault),
+            Some(fault) => fault.stop_after(self.acting.turns.len()),
             None if self.acting.turns.is_empty() && self.hung_up => Ok(StopReason::AgentFailed),
             None if self.acting.turns.is_empty() => Err(unused(report, &self.token)),
             None if report.end.success() => Ok(StopReason::Submitted),

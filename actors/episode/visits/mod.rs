@@ -283,7 +283,7 @@ impl<'a> Hosting<'a> {
                 Ok(None)
             }
             Err(fault) => match fault.kind {
-                FaultKind::EpisodeBudget => Ok(fault.kind.stop_reason()),
+                FaultKind::EpisodeBudget => fault.stop_after(self.acting.turns.len()).map(Some),
                 // It can ask nothing more, and not by its own doing.
                 FaultKind::EpisodeUnanswered => Err(fault),
                 // Its own doing: what troubled it before stands, and nothing is added.
