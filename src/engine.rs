@@ -26,7 +26,9 @@ use std::time::Duration;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::engine::{EngineHandle, EngineTools};
 use synthd_actors::episode::World;
-use synthd_actors::model::{Backend, Enforcement, Fault, FaultKind, Pull, SandboxSpec};
+use synthd_actors::model::{
+    Backend, BackendSign, Enforcement, Fault, FaultKind, Pull, SandboxSpec,
+};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityTools};
@@ -280,7 +282,7 @@ async fn sandboxes_run(backends: &Backends, backend: Backend) -> Result<()> {
 }
 
 fn no_sandbox(fault: Fault) -> Error {
-    if fault.kind == FaultKind::EngineDown {
+    if fault.kind.policy().backend == BackendSign::Down {
         return Error::new(Code::EngineUnavailable, "the container engine does not answer")
             .because(fault.message)
             .hint("start the engine again, or name another one with DOCKER_HOST");

@@ -3,8 +3,7 @@
 use super::actor::{CampaignActor, Child};
 use crate::episode::{Conclusion, Exit};
 use crate::model::{
-    Attempt, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, FaultKind, FaultResponse,
-    Outcome,
+    Attempt, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, FaultResponse, Outcome,
 };
 use crate::policy::{Decision, Retry};
 use crate::quality::{Finished, Judgement};
@@ -143,9 +142,9 @@ impl CampaignActor {
     }
 
     fn retry(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
-        if fault.kind == FaultKind::Panicked && !self.intensity.allows(Instant::now()) {
+        if fault.kind.policy().is_restart && !self.intensity.allows(Instant::now()) {
             let why = format!("episodes panic too often, the last: {}", fault.message);
-            self.escalate(&Fault::new(FaultKind::Panicked, why));
+            self.escalate(&Fault::new(fault.kind, why));
         }
         let retry = Retry {
             attempts: self.config.episode.attempts,

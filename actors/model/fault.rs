@@ -136,6 +136,30 @@ pub enum ProviderSign {
     Nothing,
 }
 
+/// What a failed creation tells of the backend that was to make the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackendSign {
+    /// It is there, whatever it said of this one sandbox.
+    Answers,
+    /// It is counted as down after several such failures in a row.
+    Fails,
+    /// It is down at once, and everybody waits for it.
+    Down,
+    /// The creation was not waited for.
+    Nothing,
+}
+
+/// What follows a failed call of an agent program for the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentCall {
+    /// It is told, and goes on as it likes.
+    Told,
+    /// The attempt ends: the program is asked nothing more.
+    Ends,
+    /// The program has left the call itself. What troubled it before stands.
+    Left,
+}
+
 /// What a client of the gateway is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAnswer {
@@ -154,6 +178,8 @@ pub struct FaultPolicy {
     pub asks_again: bool,
     /// So many in a row that no single episode could cause them pause the campaign.
     pub may_be_outage: bool,
+    /// So many in a short time that no episode alone could cause them pause the campaign.
+    pub is_restart: bool,
     /// Whether the reason may be gone by the next run, so that a faulted episode is worth
     /// another try.
     pub may_pass: bool,
@@ -162,6 +188,10 @@ pub struct FaultPolicy {
     pub before_a_turn: Option<FaultKind>,
     /// What it tells of the provider, but for being asked too often.
     pub sign: ProviderSign,
+    /// What it tells of the backend of sandboxes.
+    pub backend: BackendSign,
+    /// What follows for an agent program whose call failed so, but for what halts the campaign.
+    call: AgentCall,
     /// Whether it counts as a slow answer where the soonest model is chosen.
     pub slows: bool,
     /// As which failure another model may stand in.
@@ -182,10 +212,13 @@ impl FaultPolicy {
             response,
             asks_again: false,
             may_be_outage: false,
+            is_restart: false,
             may_pass: false,
             ending: None,
             before_a_turn: None,
             sign: ProviderSign::Answers,
+            backend: BackendSign::Fails,
+            call: AgentCall::Told,
             slows: false,
             stands_in: None,
             client: ClientAnswer { status: 500, code: "engine_failed", is_final: false },
@@ -217,6 +250,18 @@ impl FaultPolicy {
 
     const fn signs(self, sign: ProviderSign) -> Self {
         Self { sign, ..self }
+    }
+
+    const fn of_backend(self, backend: BackendSign) -> Self {
+        Self { backend, ..self }
+    }
+
+    const fn after_call(self, call: AgentCall) -> Self {
+        Self { call, ..self }
+    }
+
+    const fn restarts(self) -> Self {
+        Self { is_restart: true, ..self }
     }
 
     const fn slow(self) -> Self {
@@ -257,6 +302,11 @@ impl FaultPolicy {
     pub fn halts_campaign(&self) -> bool {
         use FaultResponse::{PauseCampaign, StopCampaign};
         matches!(self.response, PauseCampaign | StopCampaign)
+    }
+
+    /// What follows for an agent program whose call failed so.
+    pub fn agent_call(&self) -> AgentCall {
+        if self.halts_campaign() { AgentCall::Ends } else { self.call }
     }
 }
 
@@ -311,12 +361,12 @@ impl FaultKind {
                 "a sandbox did not start",
                 SANDBOX,
             ),
-            Self::SandboxRefused => row(Host, R::PauseCampaign).passes().tells(
+            Self::SandboxRefused => row(Host, R::PauseCampaign).passes().of_backend(BackendSign::Answers).tells(
                 "SYN-0404",
                 "the sandbox that [sandbox] describes cannot be made",
                 "`synthd check` says what is missing; `synthd doctor` what this host can run",
             ),
-            Self::EngineDown => row(Host, R::RetryFree).passes().tells(
+            Self::EngineDown => row(Host, R::RetryFree).passes().of_backend(BackendSign::Down).tells(
                 "SYN-0405",
                 "the container engine does not answer, or has no room",
                 "start it again, or name another with DOCKER_HOST",
@@ -344,6 +394,7 @@ impl FaultKind {
             ),
             Self::AgentLeft => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::AgentFailed))
+                .after_call(AgentCall::Left)
                 .signs(ProviderSign::Nothing)
                 .answers(499, "client_left")
                 .says("an agent program hung up before its call was answered", ""),
@@ -358,7 +409,7 @@ impl FaultKind {
                 "a provider failed in a way that may pass",
                 PROVIDER,
             ),
-            Self::OutOfTime => row(Provider, R::Retry).outage().passes().signs(ProviderSign::Silent).slow().answers(504, "upstream_timeout").tells(
+            Self::OutOfTime => row(Provider, R::Retry).outage().passes().signs(ProviderSign::Silent).after_call(AgentCall::Ends).slow().answers(504, "upstream_timeout").tells(
                 "SYN-0804",
                 "a model did not answer in time",
                 PROVIDER,
@@ -419,10 +470,12 @@ impl FaultKind {
             Self::EpisodeBudget => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::CostLimit))
                 .before_a_turn(Self::EpisodeCapSmall)
+                .after_call(AgentCall::Ends)
                 .refuses(402, "budget_exhausted")
                 .says("the episode has spent its share", ""),
             Self::EpisodeUnanswered => row(Provider, R::GiveUp)
                 .outage()
+                .after_call(AgentCall::Ends)
                 .passes()
                 .signs(ProviderSign::Nothing)
                 .refuses(402, "budget_exhausted")
@@ -434,6 +487,7 @@ impl FaultKind {
                 ),
             Self::EpisodeCapSmall => row(Operator, R::GiveUp)
                 .outage()
+                .after_call(AgentCall::Ends)
                 .passes()
                 .signs(ProviderSign::Nothing)
                 .refuses(402, "budget_exhausted")
@@ -463,7 +517,7 @@ impl FaultKind {
                 "the store holds what cannot be read",
                 "`synthd store verify` says what is wrong; `synthd store restore` goes on from a backup",
             ),
-            Self::Panicked => row(Engine, R::Retry).passes().signs(ProviderSign::Nothing).tells(
+            Self::Panicked => row(Engine, R::Retry).passes().restarts().signs(ProviderSign::Nothing).tells(
                 "SYN-0001",
                 "a part of the engine failed",
                 REPORT,
@@ -475,7 +529,7 @@ impl FaultKind {
             ),
             Self::ReplayDiffers => row(Engine, R::StartOver)
                 .says("the recorded turns of an earlier attempt came out differently", ""),
-            Self::Cancelled => row(Operator, R::Wait).signs(ProviderSign::Nothing)
+            Self::Cancelled => row(Operator, R::Wait).of_backend(BackendSign::Nothing).signs(ProviderSign::Nothing)
                 .says("the attempt was cut off by a drain, a pause or a cancel", ""),
         }
     }

@@ -1,7 +1,8 @@
 //! The table of faults as `docs/faults.md` shows it. A test keeps the two the same.
 
 use super::{
-    AgentEnding, Failure, FaultKind, FaultOwner, FaultPolicy, FaultResponse, ProviderSign,
+    AgentCall, AgentEnding, BackendSign, Failure, FaultKind, FaultOwner, FaultPolicy,
+    FaultResponse, ProviderSign,
 };
 
 const HEAD: &str = "\
@@ -17,20 +18,25 @@ engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/mod
 - **asked again**: whether the model is asked again within the same call, up to five times, before
   anything follows.
 - **many in a row**: whether so many in a row that no single episode could cause them pause the campaign.
+  `pause, in a minute`: so do ten within a minute.
 - **may pass**: whether a later run tries the faulted episode again.
 - **label**: how the episode ends where the agent itself caused the fault. Every other kind gives no
   label at all: the outcome is null, never 0, and the episode makes no row.
 - **no turn**: the kind that stands in its place if the agent has had no turn yet.
 - **provider**: what it tells of a model's provider. After eight failures in a row, or three silent calls,
   the provider is down and only probed; any answer ends that. `none`: nothing.
+- **backend**: what it tells of the backend that was to make a sandbox. `fails`: eight in a row open its
+  breaker. `is down`: everything that needs a sandbox waits for it at once.
+- **agent program**: what follows for an agent program whose call failed so. `is told`: it goes on as it
+  likes. `ends`: the attempt ends. `has left`: the program has left the call itself.
 - **slow**: whether it counts as a slow answer under `least-latency`.
 - **fallback**: the list of `fallback` whose model stands in.
 - **at the gateway**: the status and the code that a client gets. A 429 of the provider stays a 429.
   `final`: the client is told not to try again.
 - **code**: the error that users are shown.
 
-| kind | whose | what follows | asked again | costs an attempt | many in a row | may pass | label | no turn | provider | slow | fallback | at the gateway | code | what users are told |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| kind | whose | what follows | asked again | costs an attempt | many in a row | may pass | label | no turn | provider | backend | agent program | slow | fallback | at the gateway | code | what users are told |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
 /// The page, whole.
@@ -45,16 +51,18 @@ pub fn fault_page() -> String {
 fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
     let yes = |is: bool| if is { "yes" } else { "no" };
     let mut row = format!(
-        "| `{kind}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} {} | {} | {}",
+        "| `{kind}` | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} {} | {} | {}",
         owner(policy.owner),
         response(policy.response),
         yes(policy.asks_again),
         yes(policy.costs_attempt()),
-        if policy.may_be_outage { "pause" } else { "none" },
+        many(policy),
         yes(policy.may_pass),
         ending(policy.ending),
         policy.before_a_turn.map_or_else(|| "the same".to_owned(), |kind| format!("`{kind}`")),
         sign(policy.sign),
+        backend(policy.backend),
+        agent_call(policy.agent_call()),
         yes(policy.slows),
         policy.stands_in.map_or("none", Failure::as_str),
         policy.client.status,
@@ -68,6 +76,31 @@ fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
     }
     row.push_str(" |\n");
     row
+}
+
+fn many(policy: &FaultPolicy) -> &'static str {
+    match (policy.may_be_outage, policy.is_restart) {
+        (true, _) => "pause",
+        (false, true) => "pause, in a minute",
+        (false, false) => "none",
+    }
+}
+
+fn backend(sign: BackendSign) -> &'static str {
+    match sign {
+        BackendSign::Answers => "answers",
+        BackendSign::Fails => "fails",
+        BackendSign::Down => "is down",
+        BackendSign::Nothing => "none",
+    }
+}
+
+fn agent_call(call: AgentCall) -> &'static str {
+    match call {
+        AgentCall::Told => "is told",
+        AgentCall::Ends => "ends",
+        AgentCall::Left => "has left",
+    }
 }
 
 fn sign(sign: ProviderSign) -> &'static str {
@@ -145,6 +178,18 @@ mod tests {
                 assert!(!policy.tries_again() && !policy.may_be_outage, "{kind}");
             }
         }
+    }
+
+    #[test]
+    fn what_halts_a_campaign_ends_an_agents_attempt() {
+        for kind in FaultKind::ALL {
+            let policy = kind.policy();
+            let ends = policy.agent_call() == AgentCall::Ends;
+            assert!(ends || !policy.halts_campaign(), "{kind}");
+        }
+        let left = |kind: &FaultKind| kind.policy().agent_call() == AgentCall::Left;
+        let left: Vec<_> = FaultKind::ALL.into_iter().filter(left).collect();
+        assert_eq!(left, [FaultKind::AgentLeft]);
     }
 
     #[test]

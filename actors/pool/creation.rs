@@ -4,7 +4,7 @@
 use super::actor::{Held, PoolActor, closed};
 use super::figures::{self, Figures, SpecStats};
 use super::messages::PoolStats;
-use crate::model::{Backend, Fault, FaultKind, SandboxSpec};
+use crate::model::{Backend, BackendSign, Fault, FaultKind, SandboxSpec};
 use crate::policy::{Breaker, Try};
 use crate::supervisor::{panic_text, spawn};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
@@ -75,21 +75,21 @@ impl PoolActor {
     fn failed(&mut self, spec: &Arc<SandboxSpec>, fault: Fault, what: Try) {
         self.figures(spec).failed += 1;
         let (now, backend) = (Instant::now(), spec.backend);
-        match fault.kind {
-            FaultKind::EngineDown => {
+        match fault.kind.policy().backend {
+            BackendSign::Down => {
                 self.breaker(backend).tripped(now, what);
                 self.is_down(backend, fault);
                 return;
             }
             // What the backend will not make says nothing of what else it makes; and it was
             // there to refuse.
-            FaultKind::SandboxRefused => {
+            BackendSign::Answers => {
                 self.breaker(backend).succeeded();
                 self.is_back(backend);
                 return self.tell_next(spec, fault);
             }
-            FaultKind::Cancelled if what == Try::Plain => {}
-            _ => self.breaker(backend).failed(now, what),
+            BackendSign::Nothing if what == Try::Plain => {}
+            BackendSign::Fails | BackendSign::Nothing => self.breaker(backend).failed(now, what),
         }
         if what == Try::Probe {
             let waiters = self.shelves.all_waiters(|spec| spec.backend == backend);

@@ -5,7 +5,7 @@ mod tests;
 
 use crate::episode::{lay_task, missing_programs, potential, verify_snapshot};
 use crate::model::{
-    ChatReply, CheckResult, Deed, ExecRequest, Fault, FaultKind, FinishReason, Move, SandboxSpec,
+    ChatReply, CheckResult, Deed, ExecRequest, Fault, FaultOwner, FinishReason, Move, SandboxSpec,
     Task, Usage, Verdict,
 };
 use crate::pool::{Lease, PoolHandle};
@@ -67,7 +67,9 @@ impl Prover {
             return Ok(proof);
         }
         match self.behaviour(&task, &mut proof).await {
-            Err(fault) if fault.kind == FaultKind::TaskSetup => proof.problems.push(fault.message),
+            Err(fault) if fault.kind.policy().owner == FaultOwner::Template => {
+                proof.problems.push(fault.message);
+            }
             Err(fault) => return Err(fault),
             Ok(()) => {}
         }

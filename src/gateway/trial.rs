@@ -144,9 +144,11 @@ impl Call {
         if let Some(agent) = self.session.agent() {
             agent.censor(&witness);
         }
+        let was_answer = done.reply.is_ok();
         done.reply = ticket.believed(done.reply);
+        // An answer that is not believed is refused.
         if let (Err(failure), false) = (&done.reply, matches!(done.last, Last::Pieces(_)))
-            && failure.fault.kind == FaultKind::ModelMiscounted
+            && was_answer
         {
             done.last = Last::Refuse(Refusal::of_call(failure));
         }
@@ -158,10 +160,8 @@ impl Call {
     /// Whoever is asked too often says so, and until when, as he would say it himself.
     fn not_admitted(&self, name: &str, fault: Fault) -> Untried {
         let campaign = &self.session.campaign;
-        let wait = match fault.kind {
-            FaultKind::ModelTransient => self.gateway.router.asks_to_wait(campaign, name),
-            _ => None,
-        };
+        let asks_again = fault.kind.policy().asks_again;
+        let wait = asks_again.then(|| self.gateway.router.asks_to_wait(campaign, name)).flatten();
         let Some(wait) = wait else { return fault.into() };
         let refusal = Refusal::new(429, "rate_limit_exceeded", fault.message.clone());
         let last = Last::Refuse(Refusal { retry_after: Some(wait), ..refusal });

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
     Attempt, CampaignConfig, CampaignName, CampaignRecord, CampaignState, ChatRequest, Entry,
-    EpisodeId, Fault, FaultKind, Message, ModelConfig, Money, PlannedEpisode, Role, TaskId, day_of,
-    digest_of,
+    EpisodeId, Fault, Message, ModelConfig, Money, PlannedEpisode, ProviderSign, Role, TaskId,
+    day_of, digest_of,
 };
 use synthd_actors::ports::{CallContext, Journal};
 use synthd_actors::router::{Call, Called, Manned};
@@ -148,8 +148,8 @@ async fn begin(
 }
 
 fn no_answer(model: &str, fault: &Fault) -> Error {
-    let why = match fault.kind {
-        FaultKind::OutOfTime => format!("it sent no answer for {} s", PATIENCE.as_secs()),
+    let why = match fault.kind.policy().sign {
+        ProviderSign::Silent => format!("it sent no answer for {} s", PATIENCE.as_secs()),
         _ => fault.to_string(),
     };
     Error::new(Code::ModelSilent, format!("{model} gave no answer: {why}"))

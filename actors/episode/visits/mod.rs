@@ -20,8 +20,8 @@ use super::phase::Phase;
 use super::turns::{Acting, Played};
 use crate::agents::{Delays, Errand, Heard, Leave, Visit, Visitor};
 use crate::model::{
-    AgentProgram, Attended, Change, ChatReply, ChatRequest, ExecEnd, ExecReport, Fault, FaultKind,
-    Money, Scan, StepState, StopReason, Turn,
+    AgentCall, AgentProgram, Attended, Change, ChatReply, ChatRequest, ExecEnd, ExecReport, Fault,
+    FaultKind, Money, Scan, StepState, StopReason, Turn,
 };
 use crate::policy::goes_on;
 use crate::ports::Stage;
@@ -282,22 +282,13 @@ impl<'a> Hosting<'a> {
                 self.open = Some(Open { request, is_opening, before, heard, reply, worked });
                 Ok(None)
             }
-            Err(fault) => match fault.kind {
-                FaultKind::EpisodeBudget => fault.stop_after(self.acting.turns.len()).map(Some),
-                // It can ask nothing more, and not by its own doing.
-                FaultKind::EpisodeUnanswered => Err(fault),
-                // Its own doing: what troubled it before stands, and nothing is added.
-                FaultKind::AgentLeft => {
+            Err(fault) => match fault.kind.policy().agent_call() {
+                AgentCall::Ends => fault.stop_after(self.acting.turns.len()).map(Some),
+                AgentCall::Left => {
                     self.hung_up = true;
                     Ok(None)
                 }
-                // Silence is the provider's fault, and no answer of the agent's.
-                FaultKind::OutOfTime => {
-                    self.trouble = Some(fault);
-                    Ok(Some(StopReason::TimeLimit))
-                }
-                kind if kind.policy().halts_campaign() => Err(fault),
-                _ => {
+                AgentCall::Told => {
                     self.trouble = Some(fault);
                     Ok(None)
                 }

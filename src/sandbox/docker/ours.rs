@@ -10,7 +10,7 @@ use super::owner::{CREATION, Owner};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use synthd_actors::model::{Fault, FaultKind};
+use synthd_actors::model::{BackendSign, Fault};
 use tokio::sync::Notify;
 
 /// Every container of one connection: those that live, and those that were dropped and are
@@ -70,7 +70,7 @@ impl Ours {
 
     /// Notes whether an engine that failed was down.
     pub(super) fn note(&self, fault: &Fault) {
-        if fault.kind == FaultKind::EngineDown {
+        if fault.kind.policy().backend == BackendSign::Down {
             self.was_away();
         }
     }

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
-use synthd_actors::model::{Fault, FaultKind};
+use synthd_actors::model::{BackendSign, Fault};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio_util::io::ReaderStream;
@@ -154,7 +154,9 @@ impl Images {
             // The engine has taken what came for a whole root.
             let options = None::<RemoveImageOptions>;
             self.docker.remove_image(&recipe.reference(), options, None).await.ok();
-            if let Some(fault) = imported.err().filter(|f| f.kind == FaultKind::EngineDown) {
+            if let Some(fault) =
+                imported.err().filter(|f| f.kind.policy().backend == BackendSign::Down)
+            {
                 // It ended because nobody read on.
                 return Err(fault);
             }
