@@ -4,7 +4,7 @@ use crate::model::{
     Assignment, CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, PlannedEpisode,
     Samples, Task, TaskId, TemplateEdition,
 };
-use crate::policy::{Asked, Assigning, Trial, Trials, assign};
+use crate::policy::{Asked, Assigning, Tally, Trial, Trials, assign, more_samples};
 use crate::scaffold;
 use crate::task::{Catalog, Template, TemplateError};
 use serde::{Deserialize, Serialize};
@@ -50,15 +50,15 @@ impl<'a> Earlier<'a> {
         Self { trials: Trials::of(known), tasks }
     }
 
-    /// Whether all samples that are wanted were tried to the end with another edition.
+    /// Whether all samples that are wanted were tried to the end with another edition. One that
+    /// was planned with it and not tried never runs any more, and is not waited for.
     fn is_tried(&self, task: &Task, trial: &Trial, rule: &Samples) -> bool {
         let here = self.tasks.get(&(task.template.as_str(), task.index));
         let others = here.into_iter().flatten().filter(|id| ***id != task.id);
         others.into_iter().any(|id| {
             let other = ((*id).clone(), trial.1.clone(), trial.2.clone());
-            let tally = self.trials.tally(&other);
-            let ended = tally.tries > 0 && tally.open == 0 && tally.lost == 0;
-            ended && self.trials.wanted(&other, rule).is_empty()
+            let tally = Tally { open: 0, ..self.trials.tally(&other) };
+            tally.tries > 0 && tally.lost == 0 && more_samples(rule, tally) == 0
         })
     }
 }

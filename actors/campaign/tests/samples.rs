@@ -1,10 +1,15 @@
 //! Tasks that are tried several times: all of the samples, or as many as are needed.
 
-use super::{assert_nothing_lost_or_doubled, episodes, options};
-use crate::model::{CampaignConfig, CampaignName, CampaignState, EpisodeId, FaultKind, Samples};
+use super::{assert_nothing_lost_or_doubled, episodes, found, options};
+use crate::campaign::Planner;
+use crate::model::{
+    CampaignConfig, CampaignName, CampaignState, EpisodeId, EpisodeRecord, FaultKind, Outcome,
+    Samples, StopReason, Verdict,
+};
 use crate::ports::Journal;
-use crate::testkit::{Kit, Line, Trap, campaign, in_test_system};
+use crate::testkit::{Kit, Line, Trap, campaign, catalog, in_test_system};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 fn sampled(tasks: u32, samples: Samples) -> CampaignConfig {
     let mut config = campaign("c", tasks);
@@ -133,4 +138,40 @@ fn a_lost_sample_is_no_verdict() {
         assert!(faulted > 0, "{progress:?}");
         assert_eq!(progress.episodes.planned, 3.min(faulted + progress.episodes.resolved));
     });
+}
+
+fn planner(samples: Samples) -> Planner {
+    Planner { config: Arc::new(sampled(1, samples)), catalog: Arc::new(catalog()) }
+}
+
+/// Samples that were planned with an earlier edition of a template and that nobody asks for any
+/// more are not waited for: what is decided is not tried again with the new edition.
+#[test]
+fn samples_that_are_left_out_leave_nothing_undecided() {
+    let before = planner(most(4));
+    let plans = before.plan(&before.templates(), &[], || true).unwrap().episodes;
+    let tried = |solved: &[bool]| -> Vec<EpisodeRecord> {
+        let outcome = |passed: &bool| {
+            let score = f64::from(u8::from(*passed));
+            let verdict = Verdict { score, passed: *passed, flaky: false, checks: Vec::new() };
+            Outcome::Judged { stop: StopReason::Submitted, verdict }
+        };
+        let records = plans.iter().cloned().zip(0..).map(|(mut plan, number): (_, usize)| {
+            plan.id.0.push('x');
+            plan.task.0.push('x');
+            EpisodeRecord { outcome: solved.get(number).map(outcome), ..found(plan) }
+        });
+        records.collect()
+    };
+    let planned = |samples: Samples, known: &[EpisodeRecord]| {
+        let planner = planner(samples);
+        planner.plan(&planner.templates(), known, || true).unwrap().episodes.len()
+    };
+    let solves = |most_of: u32| Samples { stop_after_solved: Some(1), ..most(most_of) };
+    assert_eq!(planned(most(4), &tried(&[true, false])), 4, "two of four were tried");
+    assert_eq!(planned(most(2), &tried(&[true, false])), 0);
+    assert_eq!(planned(solves(2), &tried(&[true])), 0, "it is solved, and no more is wanted");
+    assert_eq!(planned(solves(2), &tried(&[false, false])), 0, "two were tried in vain");
+    assert_eq!(planned(solves(2), &tried(&[false])), 1, "one more may solve it");
+    assert_eq!(planned(solves(2), &tried(&[])), 1, "nothing was tried");
 }
