@@ -317,3 +317,32 @@ fn a_share_without_room_for_its_first_call_is_no_label() {
         });
     }
 }
+
+/// A milestone that holds gives no credit where the agent could not be stopped, or ran meanwhile:
+/// neither in the step of that measurement, nor later on the strength of it.
+#[test]
+fn a_measurement_that_failed_gives_no_credit() {
+    async fn measured(kit: &Kit) -> Vec<f64> {
+        let record = episodes(kit, "c").await.remove(0);
+        let turns = kit.journal.turns(&record.plan.id, record.attempt).await.unwrap();
+        turns.iter().map(|turn| turn.step.potential).collect()
+    }
+    for event in ["freeze", "thaw"] {
+        for scaffold in ["external/agent", "minimal"] {
+            in_test_system(options(), move |kit| async move {
+                let mut config = external(1);
+                config.scaffolds = vec![scaffold.to_owned()];
+                let failing = Trap::Fault(FaultKind::SandboxCopy);
+                kit.backend.traps().set(event, 0, 9, failing);
+                let progress = kit.run(&config).await;
+                assert_eq!(progress.episodes.resolved, 1, "{event} {scaffold}: its work counts");
+                assert_eq!(measured(&kit).await, [0.0; 4], "{event} {scaffold}");
+            });
+        }
+    }
+    // Nothing but that: a freeze that works measures it.
+    in_test_system(options(), |kit| async move {
+        kit.run(&external(1)).await;
+        assert!(measured(&kit).await.contains(&0.25));
+    });
+}
