@@ -6,7 +6,7 @@ use super::fence::Fences;
 use super::ledger::nanos;
 use super::likeness::{self, Known, Newest};
 use super::trouble::Trouble;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -118,20 +118,20 @@ pub(super) fn pack(call: Arc<CallRecord>, newest: &Newest) -> Result<Packed> {
     })
 }
 
-/// One that is there stands: a second one is the same one, sent again.
+/// The same call may be sent again. Another one by its id is refused.
 pub(super) fn add(conn: &Connection, fences: &mut Fences, packed: &Packed) -> Result {
     let Packed { call, known, .. } = packed;
     let CallRecord { place, exchange, .. } = &**call;
     let base = packed.base.as_ref().map(|id| key_of(conn, id)).transpose()?;
     let (campaign, episode) = fences.owner(conn, &place.campaign, &place.episode)?;
-    conn.prepare_cached(
-        "INSERT INTO call (id, campaign, episode, attempt, turn, retry, model, answered_by,
-             status, fault, cost, input_tokens, output_tokens, at_ms, first_byte_us, last_byte_us,
-             request_bytes, response_bytes, digest, base, head, tail, request, response, rest)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-             ?19, ?20, ?21, ?22, ?23, ?24, ?25) ON CONFLICT (id) DO NOTHING",
-    )?
-    .execute(params![
+    let fault = call.fault.as_ref().map(|fault| fault.kind.as_str());
+    let input = call.usage.map(|usage| integer(usage.input_tokens)).transpose()?;
+    let output = call.usage.map(|usage| integer(usage.output_tokens)).transpose()?;
+    let (first_byte, last_byte) = (exchange.first_byte.map(micros), exchange.last_byte.map(micros));
+    let (head, tail) = (packed.head as i64, packed.tail as i64);
+    let request_bytes = known.body.len() as i64;
+    let response_bytes = exchange.response.len() as i64;
+    let what = params![
         known.id,
         campaign,
         episode,
@@ -141,24 +141,52 @@ pub(super) fn add(conn: &Connection, fences: &mut Fences, packed: &Packed) -> Re
         call.model,
         call.answered_by,
         exchange.status,
-        call.fault.as_ref().map(|fault| fault.kind.as_str()),
+        fault,
         nanos(call.cost)?,
-        call.usage.map(|usage| integer(usage.input_tokens)).transpose()?,
-        call.usage.map(|usage| integer(usage.output_tokens)).transpose()?,
+        input,
+        output,
         call.at_ms,
-        exchange.first_byte.map(micros),
-        exchange.last_byte.map(micros),
-        known.body.len() as i64,
-        exchange.response.len() as i64,
+        first_byte,
+        last_byte,
+        request_bytes,
+        response_bytes,
         packed.digest,
-        base,
-        packed.head as i64,
-        packed.tail as i64,
-        packed.request,
         packed.response,
-        packed.rest
-    ])?;
-    Ok(Applied::Kept)
+        packed.rest,
+    ];
+    let how = params![base, head, tail, packed.request];
+    let new = conn
+        .prepare_cached(
+            "INSERT INTO call (id, campaign, episode, attempt, turn, retry, model, answered_by,
+             status, fault, cost, input_tokens, output_tokens, at_ms, first_byte_us, last_byte_us,
+             request_bytes, response_bytes, digest, response, rest, base, head, tail, request)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+             ?19, ?20, ?21, ?22, ?23, ?24, ?25) ON CONFLICT (id) DO NOTHING",
+        )?
+        .execute(&*[what, how].concat())?;
+    match new {
+        0 => same_call(conn, &known.id, what),
+        _ => Ok(Applied::Kept),
+    }
+}
+
+/// Whether the call that is there already is this one. How its request is packed depends on
+/// what was known when it was.
+fn same_call(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> Result {
+    let same = conn
+        .prepare_cached(
+            "SELECT 1 FROM call WHERE id = ?1 AND campaign = ?2 AND episode = ?3 AND attempt = ?4
+                 AND turn = ?5 AND retry = ?6 AND model = ?7 AND answered_by IS ?8
+                 AND status IS ?9 AND fault IS ?10 AND cost = ?11 AND input_tokens IS ?12
+                 AND output_tokens IS ?13 AND at_ms = ?14 AND first_byte_us IS ?15
+                 AND last_byte_us IS ?16 AND request_bytes = ?17 AND response_bytes = ?18
+                 AND digest = ?19 AND response = ?20 AND rest = ?21",
+        )?
+        .exists(values)?;
+    match same {
+        true => Ok(Applied::Kept),
+        false => Err(Trouble::refused(format!("there is another call by the id {id} already"))),
+    }
 }
 
 fn micros(time: Duration) -> i64 {

@@ -96,6 +96,27 @@ async fn a_call_is_kept_with_its_settlement_or_not_at_all() {
     assert_eq!(store.call("ep-c-0/1/1/0").await.unwrap(), Some(call(1, request(1))));
 }
 
+/// A resend is the same call however it is packed; another one would be lost without a word.
+#[tokio::test]
+async fn a_call_may_be_sent_again_and_another_by_its_id_is_refused() {
+    let (_dir, store) = started(1).await;
+    let first = call(1, request(1));
+    for turn in 0..3 {
+        keep(&store, Entry::Called(Arc::new(call(turn, request(turn))))).await;
+    }
+    keep(&store, Entry::Called(Arc::new(first.clone()))).await;
+    let dearer = CallRecord { cost: Money::from_nanos(8), ..first.clone() };
+    let uncounted = CallRecord { usage: None, ..first.clone() };
+    let mut answered = first.clone();
+    answered.exchange.response = vec![0xff, 1, 1];
+    for other in [dearer, uncounted, answered, call(1, request(2))] {
+        let other = CallRecord { place: first.place.clone(), ..other };
+        let fault = store.append(vec![Entry::Called(Arc::new(other))]).await.unwrap_err();
+        assert!(fault.message.contains("another call by the id ep-c-0/1/1/0"), "{fault}");
+    }
+    assert_eq!(store.call("ep-c-0/1/1/0").await.unwrap(), Some(first));
+}
+
 /// Who replays reads what was answered once, and what came since.
 #[tokio::test]
 async fn what_was_answered_is_read_on_from_where_it_was_left() {
