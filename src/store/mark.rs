@@ -9,7 +9,9 @@
 //!
 //! The writer syncs its log first, then writes the mark in place, then answers. So the mark never
 //! says more than is on the disk, and after a kill it says all that was answered. The mark itself
-//! is synced within a second and when the store is closed.
+//! is synced within a second and when the store is closed. A new cell is synced before the head
+//! counts it: a power cut keeps some of the writes since the last sync, in no order. A cell that
+//! the head does not count may be missing or torn.
 
 use super::level::{Keys, Level, StoreId, Sum};
 use super::trouble::Trouble;
@@ -71,16 +73,21 @@ impl Mark {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, Trouble> {
-        let mut mark = Self::default();
+        let (mut mark, mut counted) = (Self::default(), usize::MAX);
         for (index, cell) in bytes.chunks(CELL).enumerate() {
-            let newest = newest(index, cell)?;
+            let newest = match newest(index, cell) {
+                // Its first write was cut off.
+                Err(_) if index >= counted => None,
+                newest => newest?,
+            };
             mark.generations.push(newest.map_or(0, |slot| generation(&slot)));
             match newest {
                 None if index == 0 => return Err(damaged("its head is empty")),
                 None => {}
                 Some(slot) if index == 0 => {
                     mark.take_head(&slot);
-                    if number(&slot, CELLS_AT) > (bytes.len() / CELL) as i64 {
+                    counted = cells(&slot)?;
+                    if counted > bytes.len() / CELL {
                         return Err(damaged("it is cut"));
                     }
                 }
@@ -146,6 +153,11 @@ fn number(slot: &Slot, at: usize) -> i64 {
     i64::from_le_bytes(bytes)
 }
 
+/// How many cells a head counts.
+fn cells(head: &Slot) -> Result<usize, Trouble> {
+    usize::try_from(number(head, CELLS_AT)).map_err(|_| damaged("it counts less than no cell"))
+}
+
 fn generation(slot: &Slot) -> u64 {
     number(slot, 8).unsigned_abs()
 }
@@ -193,6 +205,9 @@ pub(super) struct MarkFile {
     file: File,
     /// As it was last written.
     mark: Mark,
+    /// What was done to the file, for tests of a power cut.
+    #[cfg(test)]
+    done: std::cell::RefCell<Vec<tests::Done>>,
 }
 
 impl MarkFile {
@@ -205,7 +220,7 @@ impl MarkFile {
     /// The mark that is there, moved to `level` and on the disk.
     pub(super) fn begin(dir: &Path, level: Level) -> Result<Self, Trouble> {
         let mark = Mark::read(dir)?.unwrap_or_default();
-        let mut opened = Self { file: open(dir, true)?, mark };
+        let mut opened = Self::of(open(dir, true)?, mark);
         opened.mark.closed = None;
         let (sums, known) = (level.campaigns, std::mem::take(&mut opened.mark.level.campaigns));
         opened.mark.level = Level { campaigns: known, ..level };
@@ -214,9 +229,19 @@ impl MarkFile {
         for (key, sum) in sums {
             opened.put_sum(key, sum)?;
         }
+        opened.sync()?;
         opened.put_head()?;
-        opened.file.sync_all()?;
+        opened.sync()?;
         Ok(opened)
+    }
+
+    fn of(file: File, mark: Mark) -> Self {
+        Self {
+            file,
+            mark,
+            #[cfg(test)]
+            done: Default::default(),
+        }
     }
 
     /// A new mark in the place of whatever was there, on the disk.
@@ -226,7 +251,7 @@ impl MarkFile {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
         })?;
-        let mut new = Self { file: open_at(&spare, true)?, mark: Mark::default() };
+        let mut new = Self::of(open_at(&spare, true)?, Mark::default());
         new.mark.level = Level { campaigns: Default::default(), ..level.clone() };
         for (key, sum) in &level.campaigns {
             new.put_sum(*key, sum.clone())?;
@@ -243,8 +268,12 @@ impl MarkFile {
         for (key, sum) in sums {
             self.put_sum(key, sum)?;
         }
-        // A head that counts a cell comes after it.
-        if keys != self.mark.level.keys || cells != self.mark.generations.len() {
+        // A head that counts a cell comes after it, on the disk too.
+        let is_longer = cells != self.mark.generations.len();
+        if is_longer {
+            self.sync()?;
+        }
+        if keys != self.mark.level.keys || is_longer {
             self.mark.level.keys = keys;
             self.put_head()?;
         }
@@ -252,7 +281,10 @@ impl MarkFile {
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.sync_all()?;
+        #[cfg(test)]
+        self.done.borrow_mut().push(tests::Done::Synced);
+        Ok(())
     }
 
     /// The store is closed, and all of it is in that file.
@@ -288,6 +320,8 @@ impl MarkFile {
         slot[SUM_AT..].copy_from_slice(&sum);
         let at = cell * CELL + (generation % 2) as usize * SLOT;
         self.file.write_all_at(&slot, at as u64)?;
+        #[cfg(test)]
+        self.done.borrow_mut().push(tests::Done::Wrote(at, slot));
         if self.mark.generations.len() <= cell {
             self.mark.generations.resize(cell + 1, 0);
         }
@@ -308,6 +342,71 @@ fn open_at(path: &Path, create: bool) -> io::Result<File> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// What is done to the file of a mark.
+    #[derive(Clone, Debug)]
+    pub(super) enum Done {
+        Wrote(usize, Slot),
+        Synced,
+    }
+
+    fn write(bytes: &mut Vec<u8>, at: usize, slot: &[u8]) {
+        bytes.resize(bytes.len().max(at + slot.len()), 0);
+        bytes[at..at + slot.len()].copy_from_slice(slot);
+    }
+
+    /// The file after a power cut: what was synced, and those of the later writes that `kept`
+    /// has a bit for. The last write that is kept may be torn.
+    fn after_a_cut(done: &[Done], kept: u32, is_torn: bool) -> Vec<u8> {
+        let synced = done.iter().rposition(|done| matches!(done, Done::Synced));
+        let (synced, loose) = done.split_at(synced.map_or(0, |at| at + 1));
+        let mut bytes = Vec::new();
+        for done in synced {
+            if let Done::Wrote(at, slot) = done {
+                write(&mut bytes, *at, slot);
+            }
+        }
+        let kept = loose.iter().enumerate().filter(|(index, _)| kept & (1 << index) != 0);
+        let mut kept = kept.peekable();
+        while let Some((_, done)) = kept.next() {
+            let Done::Wrote(at, slot) = done else { continue };
+            match is_torn && kept.peek().is_none() {
+                true => write(&mut bytes, *at, &slot[..100]),
+                false => write(&mut bytes, *at, slot),
+            }
+        }
+        bytes
+    }
+
+    /// Whatever the disk has of what was not synced, a mark that was written once is read, and
+    /// says something that it once said.
+    #[test]
+    fn a_power_cut_after_a_new_cell_leaves_a_mark_that_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = level(&[(1, 10)]);
+        let mut open = MarkFile::begin(dir.path(), first.clone()).unwrap();
+        let begun = open.done.borrow().len();
+        let then =
+            [level(&[(2, 20)]), level(&[(2, 20), (1, 5)]), level(&[(3, 30), (1, 5), (1, 7)])];
+        for level in &then {
+            open.advance(level.keys, level.campaigns.clone().into_iter().collect()).unwrap();
+        }
+        let done = open.done.borrow().clone();
+        let said = |key: &i64, sum: &Sum| {
+            [&first].into_iter().chain(&then).any(|level| level.campaigns.get(key) == Some(sum))
+        };
+        for until in begun..=done.len() {
+            for kept in 0..64 {
+                for is_torn in [false, true] {
+                    let bytes = after_a_cut(&done[..until], kept, is_torn);
+                    let mark = Mark::parse(&bytes);
+                    let mark = mark.unwrap_or_else(|e| panic!("{until} {kept:b} {is_torn}: {e}"));
+                    assert!(mark.level.campaigns.iter().all(|(key, sum)| said(key, sum)));
+                    assert!(mark.level.campaigns.contains_key(&1), "{until} {kept:b}");
+                }
+            }
+        }
+    }
 
     fn level(moves: &[(i64, i64)]) -> Level {
         let sums = moves.iter().enumerate().map(|(index, (moves, spent))| {
