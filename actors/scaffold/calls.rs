@@ -1,12 +1,12 @@
-//! Replies with several tool calls: the calls run in their order, each is answered by a message
-//! of its own, and the turn records all of them.
+//! Replies with several tool calls. The calls run in their order. Each call gets a message as its
+//! answer. The turn records all calls.
 
 use super::{Observed, ParsedAction, Scaffold};
 use crate::model::{ExecReport, Message, StepAction};
 use serde_json::{Value, json};
 use std::iter::once;
 
-/// The tool of a recorded action that is several calls; its arguments list them as `calls`.
+/// The tool name of a recorded action with several calls. Its arguments list the calls as `calls`.
 pub const PARALLEL: &str = "parallel";
 
 const NOT_RUN: &str = "This call was not run: the episode ended with an earlier call of the reply.";
@@ -36,7 +36,8 @@ fn described(action: &StepAction) -> Value {
     json!({ "tool": action.tool, "arguments": arguments })
 }
 
-/// What the agent is shown of a reply's calls, of which the first ones ran.
+/// What the agent sees after a reply with several calls. `reports` has the calls that ran: the
+/// first ones.
 pub fn observe_calls(
     scaffold: &dyn Scaffold,
     action: &ParsedAction,

@@ -1,8 +1,8 @@
-//! `external/NAME`: an agent program of somebody else's, which runs in the sandbox and asks its
-//! model itself. What it does is read off its conversation.
+//! `external/NAME`: an agent program of another maker. It runs in the sandbox and calls its model
+//! itself. The engine reads the program's actions from its conversation.
 //!
-//! Models that play a part, and guesses of what a task costs, take it for `minimal`: most such
-//! programs have a shell for a tool.
+//! Scripted models and cost estimates treat it like `minimal`, because most such programs have a
+//! shell as a tool.
 
 use super::{FormatError, Minimal, Observed, PARALLEL, ParsedAction, Scaffold};
 use crate::model::{
@@ -10,16 +10,16 @@ use crate::model::{
 };
 use serde_json::{Map, Value, json};
 
-/// The scaffold of one such program.
+/// The scaffold of one agent program.
 pub struct External {
     name: String,
 }
 
 impl External {
-    /// Before the program's own name.
+    /// The prefix before the program's name.
     pub const PREFIX: &'static str = "external/";
 
-    /// Whether a scaffold of that name is such a program's.
+    /// Whether the scaffold with that name is an agent program.
     pub fn is(name: &str) -> bool {
         name.starts_with(Self::PREFIX)
     }
@@ -28,7 +28,7 @@ impl External {
         Self { name: name.to_owned() }
     }
 
-    /// What a reply asks its program to do, whatever tools that has.
+    /// The action that a reply asks for. It works for the tools of every program.
     pub fn action(reply: &ChatReply) -> StepAction {
         let calls = &reply.message.tool_calls;
         let (kind, tool, arguments) = match calls.as_slice() {
@@ -47,7 +47,7 @@ impl External {
     }
 }
 
-/// Arguments as a model wrote them; what is no object is kept inside one.
+/// Arguments as the model wrote them. If they are not a JSON object, they are kept inside one.
 fn object(written: &str) -> Value {
     match serde_json::from_str::<Map<String, Value>>(written) {
         Ok(object) => Value::Object(object),

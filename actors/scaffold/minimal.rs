@@ -1,5 +1,5 @@
-//! `minimal`: one tool, `bash`. A reply should hold one call; several run in their order. The agent hands its work in by running a
-//! command whose first line of output is the marker.
+//! `minimal`: one tool, `bash`. A reply should contain one call. Several calls run in their order.
+//! To submit its work, the agent runs a command whose first line of output is the marker.
 
 use super::{FormatError, Observed, ParsedAction, Scaffold};
 use crate::model::{
@@ -59,8 +59,8 @@ impl Scaffold for Minimal {
 
     fn correct(&self, reply: &ChatReply, error: &FormatError) -> Observed {
         let text = format!(
-            "Your reply could not be used: {}.\nAnswer with exactly one call of the tool \
-             \"{TOOL}\" whose arguments are {{\"command\": \"...\"}}. To hand your work in, run: \
+            "Your reply could not be used: {}.\nReply with exactly one call of the tool \
+             \"{TOOL}\". Its arguments must be {{\"command\": \"...\"}}. To submit your work, run: \
              echo {SUBMIT_MARKER}",
             error.reason
         );
@@ -92,14 +92,14 @@ impl Scaffold for Minimal {
 
 fn system_prompt() -> String {
     format!(
-        "You work on a task in a Linux sandbox by running shell commands.\n\n\
-         Each of your replies holds a short thought and exactly one call of the tool \"{TOOL}\". \
-         Commands start in {WORKSPACE}; the working directory and exported variables persist \
-         between calls, and background processes keep running. There is no terminal. There is no \
-         network, unless the variable http_proxy is set: then HTTP and HTTPS go through that proxy. \
-         Long output is cut in the middle.\n\n\
-         When the work is done, hand it in by running exactly: echo {SUBMIT_MARKER}\n\
-         After that nothing can be changed."
+        "You solve a task in a Linux sandbox. You run shell commands.\n\n\
+         Each reply contains a short thought and exactly one call of the tool \"{TOOL}\". The first \
+         command starts in {WORKSPACE}. The working directory and exported variables persist \
+         between calls. Background processes keep running. There is no terminal. There is no \
+         network unless http_proxy is set. If it is set, use that proxy for HTTP and HTTPS. Long \
+         output is cut in the middle.\n\n\
+         When the task is done, submit your work with exactly this command: echo {SUBMIT_MARKER}\n\
+         You can change nothing after that."
     )
 }
 
@@ -118,8 +118,8 @@ fn tool_schema() -> ToolSchema {
     }
 }
 
-/// One call of a reply. The whole reply is unreadable where one of its calls is: what a call
-/// does may depend on the ones before it.
+/// One call of a reply. If one call is unreadable, the whole reply is unreadable: a call may
+/// depend on the calls before it.
 fn parse_call(call: &ToolCall) -> Result<ParsedAction, FormatError> {
     let fail = |reason: &str| FormatError {
         reason: reason.to_owned(),
@@ -163,7 +163,7 @@ fn calls_of(reply: &ChatReply) -> Result<&[ToolCall], FormatError> {
 }
 
 fn no_call() -> FormatError {
-    without_call("it holds no tool call")
+    without_call("there is no tool call")
 }
 
 fn without_call(reason: &str) -> FormatError {
@@ -210,7 +210,7 @@ fn note_of(end: &ExecEnd) -> Option<String> {
     }
 }
 
-/// A deed as a POSIX shell command: this scaffold has no other tool.
+/// A deed as a POSIX shell command. This scaffold has no other tool.
 fn command_for(deed: &Deed) -> String {
     match deed {
         Deed::Run(command) => command.clone(),
@@ -235,8 +235,8 @@ fn write_command(path: &str, content: &str) -> String {
     }
 }
 
-/// Replaces the only occurrence, with tools every POSIX system has: the file, the text
-/// sought and its replacement are read whole, so newlines need no escaping anywhere.
+/// Replaces the only occurrence. Every POSIX system has the tools for it. The command reads the
+/// file, the search text and the replacement whole, so newlines need no escaping.
 fn edit_command(path: &str, search: &str, replace: &str) -> String {
     let (path, search, replace) = (quote(path), quote(search), quote(replace));
     format!(

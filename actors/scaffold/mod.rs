@@ -1,5 +1,5 @@
-//! Scaffolds: the pure protocol between a model and a sandbox. No I/O, no clock, no state
-//! beyond the history they are given.
+//! Scaffolds: the pure protocol between a model and a sandbox. A scaffold has no I/O, no clock and
+//! no state except the history that it gets.
 
 mod calls;
 mod external;
@@ -21,13 +21,13 @@ use std::sync::Arc;
 /// What a reply asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParsedAction {
-    /// As it is recorded.
+    /// The action in its recorded form.
     pub action: StepAction,
-    /// What runs in the sandbox.
+    /// The command that runs in the sandbox.
     pub command: String,
-    /// The call it answers.
+    /// The id of the tool call of this action.
     pub call_id: String,
-    /// Further calls of the same reply, which run after it in their order.
+    /// The other calls of the same reply. They run after this one, in their order.
     pub rest: Vec<ParsedAction>,
 }
 
@@ -36,17 +36,17 @@ pub struct ParsedAction {
 #[error("{reason}")]
 pub struct FormatError {
     pub reason: String,
-    /// The tool and the arguments as written, where there were any.
+    /// The tool and the arguments as the model wrote them, if there were any.
     pub tool: String,
     pub arguments: String,
 }
 
-/// What the agent is shown of a command's end.
+/// What the agent sees after a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
     pub text: String,
     pub messages: Vec<Message>,
-    /// The command handed the work in.
+    /// The command submitted the work.
     pub submitted: bool,
 }
 
@@ -54,25 +54,25 @@ pub struct Observed {
 pub trait Scaffold: Send + Sync + 'static {
     fn name(&self) -> &str;
 
-    /// The conversation's opening.
+    /// The first messages of the conversation.
     fn open(&self, task: &Task) -> Vec<Message>;
 
-    /// The next request over a history; the scaffold's own context policy.
+    /// The next request for a history. The scaffold decides what the request keeps of the history.
     fn request(&self, history: &[Message]) -> ChatRequest;
 
     fn parse(&self, reply: &ChatReply) -> Result<ParsedAction, FormatError>;
 
     fn observe(&self, action: &ParsedAction, report: &ExecReport) -> Observed;
 
-    /// What the agent is told of a reply that could not be read.
+    /// The answer to a reply that the scaffold could not read.
     fn correct(&self, reply: &ChatReply, error: &FormatError) -> Observed;
 
-    /// The inverse of `parse`: a deed in the scaffold's own action format, so that scripted
-    /// models travel the same way as real ones.
+    /// The inverse of `parse`: writes a deed in the scaffold's own action format. So replies of
+    /// scripted models are parsed like replies of real models.
     fn express(&self, think: &str, deed: &Deed, turn: u32) -> Message;
 }
 
-/// The scaffold of that name.
+/// The scaffold with that name.
 pub fn by_name(name: &str) -> Option<Arc<dyn Scaffold>> {
     match name {
         Minimal::NAME => Some(Arc::new(Minimal)),
@@ -81,7 +81,7 @@ pub fn by_name(name: &str) -> Option<Arc<dyn Scaffold>> {
     }
 }
 
-/// The conversation's opening, with the campaign's own prompts.
+/// The first messages of the conversation, with the campaign's own prompts.
 pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> Vec<Message> {
     let opening = scaffold.open(task);
     match config.prompts.get(scaffold.name()) {
@@ -90,7 +90,7 @@ pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> 
     }
 }
 
-/// What a task begins with, as far as that is known before anybody was asked.
+/// The first request of a task, as far as it is known before any call.
 pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatRequest> {
     let scaffold = by_name(name)?;
     let opening = scaffold.request(&opened(config, &*scaffold, task));
@@ -99,5 +99,5 @@ pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatR
     Some(ChatRequest { max_output_tokens, ..opening })
 }
 
-/// Every scaffold of our own, for messages and did-you-mean.
+/// The names of the built-in scaffolds, for messages and suggestions.
 pub const NAMES: [&str; 1] = [Minimal::NAME];

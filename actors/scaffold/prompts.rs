@@ -1,5 +1,5 @@
-//! Prompts of a campaign's own around a task: texts with variables, in place of a scaffold's or
-//! around them.
+//! The prompts of a campaign: texts with variables. A text replaces the scaffold's own prompt or
+//! stands around it.
 
 use crate::model::{Message, Prompts, Role, Task, WORKSPACE};
 
@@ -11,7 +11,7 @@ pub enum PromptKind {
 }
 
 impl PromptKind {
-    /// What may stand between `{{` and `}}`.
+    /// The names that may stand between `{{` and `}}`.
     pub fn variables(self) -> &'static [&'static str] {
         match self {
             Self::System => &["builtin", "workspace"],
@@ -20,7 +20,7 @@ impl PromptKind {
     }
 }
 
-/// What stands between `{{` and `}}` and is no variable, or a `{{` without its end.
+/// A name between `{{` and `}}` that is not a variable, or a `{{` without its `}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
     /// Counted from 1.
@@ -28,13 +28,13 @@ pub struct UnknownVariable {
     pub name: String,
 }
 
-/// A text in its parts.
+/// A part of a text.
 enum Part<'t> {
     Text(&'t str),
     Variable(&'t str, usize),
 }
 
-/// The variables of a text that mean something, in their order.
+/// The variables of a text, in their order. A name that is not a variable is an error.
 pub fn variables(text: &str, kind: PromptKind) -> Result<Vec<&str>, UnknownVariable> {
     let named = parts(text)?.into_iter().filter_map(|part| match part {
         Part::Text(_) => None,
@@ -64,7 +64,7 @@ fn parts(text: &str) -> Result<Vec<Part<'_>>, UnknownVariable> {
     Ok(parts)
 }
 
-/// The conversation's opening with these texts in place of the scaffold's own.
+/// The first messages of the conversation, with these texts instead of the scaffold's own.
 pub(super) fn over(prompts: &Prompts, opening: Vec<Message>, task: &Task) -> Vec<Message> {
     let with = |message: Message| {
         let own = match message.role {
@@ -80,7 +80,8 @@ pub(super) fn over(prompts: &Prompts, opening: Vec<Message>, task: &Task) -> Vec
     opening.into_iter().map(with).collect()
 }
 
-/// A text that was looked through before; what is no variable stays as it is.
+/// The text with its variables replaced. The text was checked before. A name that is not a
+/// variable stays as it is.
 fn filled(text: &str, builtin: &str, task: &Task) -> String {
     let Ok(parts) = parts(text) else { return text.to_owned() };
     let value = |part: Part<'_>| match part {
@@ -128,7 +129,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a text holds, it is refused or filled.
+        /// Every text is either refused or filled.
         #[test]
         fn no_text_is_too_odd(text in "([a-z\\n{} ]|builtin|instruction){0,60}") {
             let task = task();

@@ -163,7 +163,7 @@ fn every_format_error_says_what_is_wrong() {
         .push(ToolCall { name: "python".to_owned(), ..two.message.tool_calls[0].clone() });
     for (reply, reason) in [
         (cut, "the reply was cut by the output limit"),
-        (none, "it holds no tool call"),
+        (none, "there is no tool call"),
         (two, "there is no tool named \"python\"; use \"bash\""),
         (call("python", "{}"), "there is no tool named \"python\"; use \"bash\""),
         (call("bash", "{\"command\": "), "the tool's arguments are not valid JSON"),
