@@ -2,8 +2,10 @@
 
 use crate::config::{Mistake, one_of};
 use crate::error::{Code, Error, Result};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use synthd_actors::task::{Catalog, TemplateError, Unknown};
 
 /// `(id, text)` of every shipped template.
@@ -14,15 +16,106 @@ const MAX_TEMPLATE: u64 = 4 << 20;
 /// Templates whose mistakes are shown.
 const MAX_SHOWN: usize = 20;
 
+/// Templates, and the files of those that are one's own.
+#[derive(Clone, Debug, Default)]
+pub struct Library {
+    pub catalog: Arc<Catalog>,
+    own: BTreeMap<String, PathBuf>,
+}
+
+/// What keeps a directory, or a template in it, from being used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    pub(crate) what: String,
+    pub(crate) hint: Option<String>,
+}
+
 /// The shipped templates, and over them those below `directories`.
-pub fn load(directories: &[PathBuf]) -> Result<Catalog> {
-    let mut sources: Vec<(String, String, Option<PathBuf>)> =
-        EMBEDDED.iter().map(|(id, text)| ((*id).into(), (*text).into(), None)).collect();
-    for directory in directories {
-        read_directory(directory, directory, &mut sources)?;
+pub fn load(directories: &[PathBuf]) -> Result<Arc<Catalog>> {
+    Ok(Library::load(directories)?.catalog)
+}
+
+impl Library {
+    /// The shipped templates, and over them those below `directories`.
+    pub fn load(directories: &[PathBuf]) -> Result<Self> {
+        let mut sources: Vec<(String, String, Option<PathBuf>)> =
+            EMBEDDED.iter().map(|(id, text)| ((*id).into(), (*text).into(), None)).collect();
+        for directory in directories {
+            read_directory(directory, directory, &mut sources)?;
+        }
+        let mut own = BTreeMap::new();
+        for (id, _, path) in &sources {
+            let Some(path) = path else { continue };
+            if let Some(first) = other_file(&own, id, path) {
+                return Err(Error::new(Code::TemplateInvalid, twice(id, &first, path)).hint(TWICE));
+            }
+            own.insert(id.clone(), path.clone());
+        }
+        let pairs = sources.iter().map(|(id, text, _)| (id.as_str(), text.as_str()));
+        let catalog = Catalog::read(pairs).map_err(|errors| invalid(&errors, &sources))?;
+        Ok(Self { catalog: Arc::new(catalog), own })
     }
-    let pairs = sources.iter().map(|(id, text, _)| (id.as_str(), text.as_str()));
-    Catalog::read(pairs).map_err(|errors| invalid(&errors, &sources))
+
+    /// Adds those below a directory, which people call `shown`. If something is wrong, nothing is
+    /// added.
+    pub(crate) fn add(&mut self, directory: &Path, shown: &Path) -> Vec<Trouble> {
+        let (mut sources, mut troubles) = (Vec::new(), Vec::new());
+        if let Err(error) = read_directory(directory, directory, &mut sources) {
+            return vec![unread(&error)];
+        }
+        if sources.is_empty() {
+            return vec![Trouble {
+                what: format!("{} has no template", shown.display()),
+                hint: None,
+            }];
+        }
+        let pairs = sources.iter().map(|(id, text, _)| (id.as_str(), text.as_str()));
+        let read = Catalog::read(pairs).unwrap_or_else(|errors| {
+            troubles.extend(errors.iter().map(|error| broken(error, &sources)));
+            Catalog::default()
+        });
+        for (id, _, path) in &sources {
+            let Some(path) = path else { continue };
+            if let Some(first) = other_file(&self.own, id, path) {
+                let (what, hint) = (twice(id, &first, path), Some(TWICE.to_owned()));
+                troubles.push(Trouble { what, hint });
+            }
+        }
+        if troubles.is_empty() {
+            self.catalog = Arc::new(self.catalog.with(read));
+            self.own.extend(sources.into_iter().filter_map(|(id, _, path)| Some((id, path?))));
+        }
+        troubles
+    }
+}
+
+const TWICE: &str = "an id stands for one template; remove or rename one of the two files";
+
+fn twice(id: &str, first: &Path, second: &Path) -> String {
+    format!("{id} is in two files: {} and {}", first.display(), second.display())
+}
+
+/// Another file that has the id already.
+fn other_file(own: &BTreeMap<String, PathBuf>, id: &str, path: &Path) -> Option<PathBuf> {
+    let first = own.get(id)?;
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    (real(first) != real(path)).then(|| first.clone())
+}
+
+/// A directory, or a file in it, that cannot be read.
+fn unread(error: &Error) -> Trouble {
+    let why = std::error::Error::source(error).map_or(String::new(), |why| format!(": {why}"));
+    Trouble { what: format!("{error}{why}"), hint: None }
+}
+
+fn broken(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> Trouble {
+    let file = sources.iter().rev().find(|(id, ..)| *id == error.template);
+    let file = file.and_then(|(_, _, path)| path.as_ref());
+    let file = file.map_or_else(|| error.template.clone(), |path| path.display().to_string());
+    let place = error.location.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
+    let schema = || "`synthd template schema` prints the format of templates".to_owned();
+    let hint = Some(error.unknown.as_deref().map_or_else(schema, among));
+    Trouble { what: format!("{file}{place}: {}", error.message), hint }
 }
 
 /// A selection that selects nothing.

@@ -157,7 +157,8 @@ impl Handler<Submit> for EngineActor {
 
 async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, SubmitError> {
     let config = submit.config;
-    let planner = Arc::new(Planner { config: config.clone(), catalog: tools.catalog.clone() });
+    let catalog = submit.catalog.unwrap_or_else(|| tools.catalog.clone());
+    let planner = Arc::new(Planner { config: config.clone(), catalog });
     let models = build_models(tools.models.clone(), config.clone()).await?;
     let prepared = prepare(&tools.world, planner, submit.source, &submit.again).await?;
     let today = day_of(tools.world.clock.now_ms());

@@ -32,6 +32,8 @@ pub struct Submit {
     pub source: String,
     /// Which of its faulted episodes are tried again.
     pub again: Again,
+    /// The templates it is planned from; the engine's where it has none of its own.
+    pub catalog: Option<Arc<Catalog>>,
 }
 
 /// Why a campaign was not started.
@@ -81,7 +83,22 @@ impl EngineHandle {
         source: String,
         again: impl Into<Again>,
     ) -> Result<CampaignHandle, Arc<SubmitError>> {
-        let asked = self.handle.ask(Submit { config, source, again: again.into() }).await;
+        self.ask(Submit { config, source, again: again.into(), catalog: None }).await
+    }
+
+    /// The same with these templates.
+    pub async fn submit_with(
+        &self,
+        catalog: Arc<Catalog>,
+        config: Arc<CampaignConfig>,
+        source: String,
+        again: Again,
+    ) -> Result<CampaignHandle, Arc<SubmitError>> {
+        self.ask(Submit { config, source, again, catalog: Some(catalog) }).await
+    }
+
+    async fn ask(&self, submit: Submit) -> Result<CampaignHandle, Arc<SubmitError>> {
+        let asked = self.handle.ask(submit).await;
         asked.unwrap_or_else(|gone| Err(Arc::new(gone.into())))
     }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,6 +83,9 @@ pub struct TaskSelection {
     /// Globs over template ids.
     pub templates: Vec<String>,
     pub exclude: Vec<String>,
+    /// Directories with templates of its own. Where they are says nothing of what is in them.
+    #[serde(skip)]
+    pub template_dirs: Vec<PathBuf>,
     pub per_template: u32,
     #[serde(default, skip_serializing_if = "Samples::is_one")]
     pub samples: Samples,

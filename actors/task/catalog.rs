@@ -27,6 +27,14 @@ impl Catalog {
         if errors.is_empty() { Ok(catalog) } else { Err(errors) }
     }
 
+    /// These and others; one of the others replaces one of the same id.
+    #[must_use]
+    pub fn with(&self, others: Self) -> Self {
+        let mut both = self.0.clone();
+        both.extend(others.0);
+        Self(both)
+    }
+
     pub fn get(&self, id: &str) -> Option<&Arc<Template>> {
         self.0.get(id)
     }

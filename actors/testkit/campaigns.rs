@@ -67,6 +67,7 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
         seed: 7,
         tasks: TaskSelection {
             templates: vec!["unit/letter".to_owned()],
+            template_dirs: Vec::new(),
             exclude: Vec::new(),
             per_template: tasks,
             samples: Default::default(),

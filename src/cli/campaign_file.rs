@@ -6,11 +6,12 @@ use super::output::complain_of_config;
 use super::prices::PriceOptions;
 use crate::config::{self, LoadedCampaign};
 use crate::error::Result;
-use crate::templates;
+use crate::templates::Library;
 use clap::Args;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use synthd_actors::task::Catalog;
 
 #[derive(Args)]
@@ -28,16 +29,15 @@ pub(super) struct CampaignFile {
 
 impl CampaignFile {
     /// What it says, if it can be believed. What is wrong with it has been told otherwise.
-    pub(super) fn load(&self) -> Result<ControlFlow<ExitCode, (LoadedCampaign, Catalog)>> {
+    pub(super) fn load(&self) -> Result<ControlFlow<ExitCode, (LoadedCampaign, Arc<Catalog>)>> {
         self.prices.table()?;
-        let loaded = match config::load_campaign(&self.campaign) {
-            Ok(loaded) => loaded,
+        let library = Library::load(&self.templates.directories)?;
+        match config::load_campaign_with(&library, &self.campaign) {
+            Ok((loaded, library)) => Ok(ControlFlow::Continue((loaded, library.catalog))),
             Err(errors) => {
                 complain_of_config(&errors, self.json);
-                return Ok(ControlFlow::Break(ExitCode::from(errors.code().exit_code())));
+                Ok(ControlFlow::Break(ExitCode::from(errors.code().exit_code())))
             }
-        };
-        let catalog = templates::load(&self.templates.directories)?;
-        Ok(ControlFlow::Continue((loaded, catalog)))
+        }
     }
 }

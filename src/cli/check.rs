@@ -27,7 +27,9 @@ use synthd_actors::task::Catalog;
     after_help = "The file is checked first, and every mistake is shown at once. Then the host is checked as \
 `run` would check it: keys, enforcement, images, and the programs that templates need. With \
 --live, each model is asked one short question. Its cost is held and recorded in the data \
-directory under NAME.check, which has the same caps as the campaign for itself.
+directory under NAME.check, which has the same caps as the campaign for itself. Templates of \
+your own come from --templates and from `tasks.template_dirs` of the file. A relative path there \
+starts at the file's directory; for `-`, it starts at the working directory.
 
 Examples:
   synthd check config/quickstart.toml

@@ -109,7 +109,7 @@ fn options(args: &GatewayArgs) -> Result<EngineOptions> {
         executable: this_executable()?,
         max_episodes: 1,
         pool: PoolConfig { warm: 0, ..PoolConfig::default() },
-        catalog: Arc::new(templates::load(&[])?),
+        catalog: templates::load(&[])?,
     })
 }
 

@@ -11,11 +11,10 @@ use crate::control::protocol::{Order, Retry};
 use crate::engine::{in_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
-use crate::templates;
+use crate::templates::Library;
 use clap::Args;
 use serde_json::Value;
 use std::process::ExitCode;
-use std::sync::Arc;
 use synthd_actors::campaign::{Progress, Reopen};
 use synthd_actors::model::{CampaignName, CampaignRecord, FaultKind};
 use synthd_actors::ports::Journal;
@@ -100,13 +99,13 @@ fn tell(answer: Value, json: bool) -> Result<ExitCode> {
 fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
     args.prices.table()?;
     let record = in_system(stored(&args))??;
-    let loaded =
-        config::parse_campaign(&format!("the stored campaign {}", record.name), &record.config)?;
-    let catalog = Arc::new(templates::load(&args.templates.directories)?);
+    let library = Library::load(&args.templates.directories)?;
+    let name = format!("the stored campaign {}", record.name);
+    let (loaded, library) = config::parse_campaign_with(&library, &name, &record.config)?;
     let reopen = Reopen::Matching { kinds: args.faults, template: args.template };
     Start {
         dial: args.dial,
-        catalog,
+        library,
         loaded,
         again: reopen.into(),
         progress: args.progress,

@@ -17,7 +17,7 @@ use crate::control::{About, Console, Farewell, Mode, admit, is_over};
 use crate::engine::{Engine, EngineOptions, SystemClock, explained, in_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::docker::Pulled;
-use crate::templates;
+use crate::templates::Library;
 use clap::Args;
 use progress::{CapLeft, ProgressOptions};
 use std::path::PathBuf;
@@ -30,7 +30,6 @@ use synthd_actors::model::{CampaignConfig, CampaignState};
 use synthd_actors::policy::{CapStats, Scope};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
-use synthd_actors::task::Catalog;
 
 /// How long running episodes may go on after a first Ctrl-C.
 const GRACE: Duration = Duration::from_secs(30);
@@ -43,7 +42,8 @@ const CUT_PATIENCE: Duration = Duration::from_secs(15);
 tries faulted episodes again, if the reason of their fault may have passed. The first Ctrl-C \
 lets running episodes finish. The second Ctrl-C stops at once. The campaign stays resumable in \
 both cases. During the run, `synthd status`, `watch`, `pause` and the other commands of the \
-daemon reach the campaign over its socket.
+daemon reach the campaign over its socket. Templates of your own come from --templates and from \
+`tasks.template_dirs` of the file.
 
 Examples:
   synthd run config/quickstart.toml
@@ -74,30 +74,30 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     args.prices.table()?;
-    let loaded = match config::load_campaign(&args.campaign) {
+    let library = Library::load(&args.templates.directories)?;
+    let (loaded, library) = match config::load_campaign_with(&library, &args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {
             complain_of_config(&errors, args.json);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
-    let catalog = Arc::new(templates::load(&args.templates.directories)?);
     if args.dry_run {
-        return dry_run::run(&args.dial.data.data_dir, &loaded, &catalog, args.json);
+        return dry_run::run(&args.dial.data.data_dir, &loaded, &library.catalog, args.json);
     }
     let changed = match args.accept_changed {
         true => ChangedTemplates::Accept,
         false => ChangedTemplates::Refuse,
     };
     let again = Again { reopen: Reopen::MayHavePassed, changed };
-    Start { dial: args.dial, catalog, loaded, again, progress: args.progress, json: args.json }
+    Start { dial: args.dial, library, loaded, again, progress: args.progress, json: args.json }
         .run()
 }
 
 /// A campaign that is about to run in the foreground.
 pub(super) struct Start {
     pub(super) dial: Dial,
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) library: Library,
     pub(super) loaded: LoadedCampaign,
     pub(super) again: Again,
     pub(super) progress: ProgressOptions,
@@ -113,10 +113,10 @@ impl Start {
                 executable: this_executable()?,
                 max_episodes: config.concurrency,
                 pool: PoolConfig { warm: config.concurrency.min(16), ..PoolConfig::default() },
-                catalog: self.catalog.clone(),
+                catalog: self.library.catalog.clone(),
             },
             socket: self.dial.path(),
-            catalog: self.catalog,
+            library: Arc::new(self.library),
             config,
             source: self.loaded.source,
             again: self.again,
@@ -132,7 +132,7 @@ impl Start {
 struct Foreground {
     options: EngineOptions,
     socket: PathBuf,
-    catalog: Arc<Catalog>,
+    library: Arc<Library>,
     config: Arc<CampaignConfig>,
     source: String,
     again: Again,
@@ -173,7 +173,7 @@ impl Foreground {
             started_at: SystemClock.stamp(SystemClock.now_ms()),
             max_episodes: self.options.max_episodes,
         };
-        let console = Console::open(&socket, engine, self.catalog.clone(), about)?;
+        let console = Console::open(&socket, engine, self.library.clone(), about)?;
         Ok((socket, console))
     }
 
@@ -203,7 +203,7 @@ impl Foreground {
         let told = |pulled: &Pulled| shown.show(pulled);
         let admitted = admit(
             engine,
-            &self.catalog,
+            &self.library.catalog,
             &self.config,
             self.source.clone(),
             self.again.clone(),

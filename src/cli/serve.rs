@@ -11,7 +11,7 @@ use crate::control::socket::{self, Socket};
 use crate::control::{About, Console, Farewell, Mode};
 use crate::engine::{Engine, EngineOptions, SystemClock, in_system};
 use crate::error::{Code, Error, Result};
-use crate::templates;
+use crate::templates::Library;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -19,7 +19,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
-use synthd_actors::task::Catalog;
 
 /// Work was cut off and waits for the next start.
 const CUT_OFF: u8 = 130;
@@ -64,8 +63,8 @@ pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
     };
     let logging = logging::start_daemon(logs, &config.log)?;
     socket::check_free(&config.socket_path())?;
-    let catalog = Arc::new(templates::load(&config.template_dirs)?);
-    let daemon = Daemon { config, config_file: args.config, catalog, logging };
+    let library = Arc::new(Library::load(&config.template_dirs)?);
+    let daemon = Daemon { config, config_file: args.config, library, logging };
     // The socket is let go last: who waits for it may start the next daemon.
     let (ended, _socket) = in_system(daemon.live())??;
     ended
@@ -90,7 +89,7 @@ fn settings(args: &ServeArgs) -> Result<DaemonConfig, ConfigErrors> {
 struct Daemon {
     config: DaemonConfig,
     config_file: Option<PathBuf>,
-    catalog: Arc<Catalog>,
+    library: Arc<Library>,
     logging: Logging,
 }
 
@@ -136,7 +135,7 @@ impl Daemon {
                 max_idle: pool.max_idle,
                 ..PoolConfig::default()
             },
-            catalog: self.catalog.clone(),
+            catalog: self.library.catalog.clone(),
         })
     }
 
@@ -151,7 +150,7 @@ impl Daemon {
             started_at: SystemClock.stamp(SystemClock.now_ms()),
             max_episodes: self.config.max_episodes,
         };
-        let console = Console::open(&socket, engine, self.catalog.clone(), about)?;
+        let console = Console::open(&socket, engine, self.library.clone(), about)?;
         Ok((socket, console))
     }
 

@@ -13,7 +13,9 @@ use synthd_actors::campaign::Progress;
 #[derive(Args)]
 #[command(
     after_help = "The daemon keeps the text of the file, so you may change or remove the file. If the data \
-directory knows the campaign, the command resumes it.
+directory knows the campaign, the command resumes it. The daemon reads the directories in \
+`tasks.template_dirs` when the campaign begins or resumes. A relative path there starts at the \
+file's directory.
 
 Examples:
   synthd submit config/quickstart.toml

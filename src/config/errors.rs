@@ -57,6 +57,15 @@ impl ConfigErrors {
         Self { code, path: path.to_owned(), errors, omitted }
     }
 
+    /// These and more of the same file, in its order.
+    pub(super) fn and(mut self, more: Vec<ConfigError>) -> Self {
+        self.errors.extend(more);
+        self.errors.sort_by_key(|error| (error.line, error.column));
+        self.omitted += self.errors.len().saturating_sub(MAX_ERRORS);
+        self.errors.truncate(MAX_ERRORS);
+        self
+    }
+
     /// The file as a whole cannot be used.
     pub(super) fn unreadable(path: &Path, message: String, hint: &str) -> Self {
         let error = ConfigError {

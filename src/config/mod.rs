@@ -26,6 +26,7 @@ mod section;
 mod source;
 mod suggest;
 mod syntax;
+mod template_dirs;
 mod units;
 mod validate;
 mod values;
@@ -43,6 +44,7 @@ pub(crate) use suggest::{closest, one_of};
 pub(crate) use units::size;
 
 use crate::error::Code;
+use crate::templates::Library;
 use raw::RawCampaign;
 use reader::{Problem, Reader};
 use section::Section;
@@ -73,10 +75,44 @@ pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
     parse_campaign(&source::name_of(path), &text)
 }
 
-/// Reads a campaign's text with those of its prompts, for who has it checked elsewhere.
+/// The same with the templates in its directories, beside those at hand. Every mistake of the
+/// file and of the directories is told.
+pub fn load_campaign_with(
+    library: &Library,
+    path: &Path,
+) -> Result<(LoadedCampaign, Library), ConfigErrors> {
+    let name = source::name_of(path);
+    let text = source::read(path)?;
+    let text = source::without_mark(&text);
+    let loaded = whole_text(path, text).and_then(|whole| parse_campaign(&name, &whole));
+    template_dirs::read(library, &name, text, base_of(path), loaded)
+}
+
+/// Reads a campaign's text with those of its prompts and with the whole paths of its
+/// directories, for who has it checked elsewhere.
 pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     let text = source::read(path)?;
-    prompts::inline(path, source::without_mark(&text))
+    whole_text(path, source::without_mark(&text))
+}
+
+fn whole_text(path: &Path, text: &str) -> Result<String, ConfigErrors> {
+    let text = prompts::inline(path, text)?;
+    template_dirs::made_whole(path, base_of(path), &text)
+}
+
+/// What relative paths in a campaign file start from; the working directory for standard input.
+fn base_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new(""))
+}
+
+/// Checks the text of a campaign, and reads the templates in its directories.
+pub fn parse_campaign_with(
+    library: &Library,
+    name: &str,
+    text: &str,
+) -> Result<(LoadedCampaign, Library), ConfigErrors> {
+    let loaded = parse_campaign(name, text);
+    template_dirs::read(library, name, source::without_mark(text), Path::new(""), loaded)
 }
 
 /// Checks the text of a campaign; `name` is what errors call it.

@@ -171,6 +171,6 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 /// As TOML has it, which is JSON's way but for one character.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }

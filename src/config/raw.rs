@@ -8,6 +8,7 @@ use super::raw_models::{RawModel, RawProvider, RawRouting};
 use super::reader::Field;
 use super::section::{Entry, Section};
 use super::source::Span;
+use super::template_dirs;
 use super::units::{DAY, WEEK, bytes, duration, money, seconds};
 use super::values::{Fault, Read, choice, name_of, some_text, text, thousandths, whole};
 use std::time::Duration;
@@ -41,6 +42,7 @@ pub(super) struct RawCampaign {
 pub(super) struct RawTasks {
     pub(super) templates: List<String>,
     pub(super) exclude: List<String>,
+    pub(super) template_dirs: List<String>,
     pub(super) per_template: Field<u32>,
     pub(super) samples: Field<u32>,
     pub(super) stop_after_solved: Field<u32>,
@@ -208,6 +210,7 @@ impl RawTasks {
         let raw = Self {
             templates: section.required_list("templates", "[\"**\"]", text(names::template_glob)),
             exclude: section.list("exclude", 0, text(names::template_glob)),
+            template_dirs: section.list("template_dirs", 0, text(template_dirs::whole_path)),
             per_template: section.optional("per_template", whole(1..=1_000_000)),
             samples: section.optional("samples", whole(1..=MOST_SAMPLES)),
             stop_after_solved: section.optional("stop_after_solved", solved),

@@ -341,6 +341,7 @@ fn tasks(raw: RawTasks) -> TaskSelection {
     TaskSelection {
         templates: entries(raw.templates, Vec::new),
         exclude: entries(raw.exclude, Vec::new),
+        template_dirs: entries(raw.template_dirs, Vec::new).into_iter().map(Into::into).collect(),
         per_template: raw.per_template.or(1),
         samples: Samples {
             most: raw.samples.or(1),

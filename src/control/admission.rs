@@ -1,11 +1,12 @@
 //! How a campaign gets in: what `run`, `submit` and a restarted daemon have in common.
 
 use super::changes::changed_keys;
-use crate::config;
+use crate::config::{self, ConfigErrors, LoadedCampaign};
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
 use crate::preflight::{Preflight, Told, nothing_to_run};
 use crate::sandbox::docker::Pulled;
+use crate::templates::Library;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ const ENGINE_AGAIN: Duration = Duration::from_secs(10);
 /// Starts a campaign, if this host can run what it wants.
 pub async fn admit(
     engine: &Engine,
-    catalog: &Catalog,
+    catalog: &Arc<Catalog>,
     config: &Arc<CampaignConfig>,
     source: String,
     again: Again,
@@ -34,7 +35,7 @@ pub async fn admit(
     // Of templates that are not selected now, too: they may be again.
     digests.extend(known.iter().flat_map(|record| record.images.clone()));
     let config = Arc::new(CampaignConfig { digests, ..CampaignConfig::clone(config) });
-    let submitted = engine.handle.submit_again(config.clone(), source, again).await;
+    let submitted = engine.handle.submit_with(catalog.clone(), config.clone(), source, again).await;
     submitted.map_err(|error| refused(&error, &config, known.as_ref()))
 }
 
@@ -58,45 +59,58 @@ async fn ready(
     }
 }
 
+/// Reads a campaign's text and the templates in its directories. Files are no work for the one
+/// thread of the actors.
+pub(super) async fn with_templates(
+    library: &Library,
+    name: String,
+    text: String,
+) -> Result<Result<(LoadedCampaign, Library), ConfigErrors>> {
+    let library = library.clone();
+    let reading = move || config::parse_campaign_with(&library, &name, &text);
+    let read = tokio::task::spawn_blocking(reading).await;
+    read.map_err(|e| Error::new(Code::Unexpected, "reading the campaign panicked").because(e))
+}
+
 /// Starts a stored campaign again, from the text it was made from.
 pub(super) async fn revive(
     engine: &Engine,
-    catalog: &Catalog,
+    library: &Library,
     record: &CampaignRecord,
     reopen: Reopen,
 ) -> Result<CampaignHandle> {
     let name = format!("the stored campaign {}", record.name);
-    let loaded = config::parse_campaign(&name, &record.config)?;
+    let (loaded, library) = with_templates(library, name, record.config.clone()).await??;
     let told = |pulled: &Pulled| tracing::debug!(%pulled, "an image");
     let config = Arc::new(loaded.config);
     // Far down in whoever asks for it.
-    Box::pin(admit(engine, catalog, &config, loaded.source, reopen.into(), &told)).await
+    Box::pin(admit(engine, &library.catalog, &config, loaded.source, reopen.into(), &told)).await
 }
 
 /// Takes up what was running when the last daemon ended, however it ended. One that cannot
 /// be is left as it is, and said; one whose container engine is not there is tried again
 /// until it is. `taken_up` is let go when each has been tried.
-pub(super) async fn revive_all(engine: Engine, catalog: Arc<Catalog>, taken_up: DropGuard) {
+pub(super) async fn revive_all(engine: Engine, library: Arc<Library>, taken_up: DropGuard) {
     let records = match engine.store.campaigns().await {
         Ok(records) => records,
         Err(error) => return tracing::error!(%error, "stored campaigns cannot be read"),
     };
     let running = |record: &CampaignRecord| record.state == CampaignState::Running;
     let mut waiting: Vec<CampaignRecord> = records.into_iter().filter(running).collect();
-    waiting = take_up(&engine, &catalog, waiting).await;
+    waiting = take_up(&engine, &library, waiting).await;
     drop(taken_up);
     while !waiting.is_empty() {
         tokio::time::sleep(ENGINE_AGAIN).await;
         // Somebody may have resumed or cancelled one meanwhile.
         waiting.retain(|record| engine.handle.campaign(&record.name).is_none());
-        waiting = take_up(&engine, &catalog, waiting).await;
+        waiting = take_up(&engine, &library, waiting).await;
     }
 }
 
 /// Those that wait for their container engine.
 async fn take_up(
     engine: &Engine,
-    catalog: &Catalog,
+    library: &Library,
     records: Vec<CampaignRecord>,
 ) -> Vec<CampaignRecord> {
     let mut waiting = Vec::new();
@@ -106,7 +120,7 @@ async fn take_up(
             Ok(Some(now)) if now.state == CampaignState::Running => {}
             _ => continue,
         }
-        match revive(engine, catalog, &record, Reopen::Nothing).await {
+        match revive(engine, library, &record, Reopen::Nothing).await {
             Ok(_) => tracing::info!(campaign = %record.name, "resumed"),
             Err(error) if error.code() == Code::EngineUnavailable => {
                 let why = error.report();

@@ -8,9 +8,9 @@ use super::report::{About, Mode};
 use super::socket::Socket;
 use crate::engine::Engine;
 use crate::error::{Code, Error, Result};
+use crate::templates::Library;
 use std::sync::Arc;
 use synthd_actors::supervisor::{Ended, spawn};
-use synthd_actors::task::Catalog;
 use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -31,7 +31,7 @@ impl Console {
     pub fn open(
         socket: &Socket,
         engine: &Engine,
-        catalog: Arc<Catalog>,
+        library: Arc<Library>,
         about: About,
     ) -> Result<Self> {
         let (wish, farewell) = watch::channel(Farewell::Stay);
@@ -39,8 +39,8 @@ impl Console {
         // Dropped with the task, however that ends; at once where there is none.
         let done = revived.clone().drop_guard();
         let earlier =
-            (about.mode == Mode::Daemon).then(|| revive_all(engine.clone(), catalog.clone(), done));
-        let desk = EngineDesk::new(engine.clone(), catalog, about, Wires { wish, revived });
+            (about.mode == Mode::Daemon).then(|| revive_all(engine.clone(), library.clone(), done));
+        let desk = EngineDesk::new(engine.clone(), library, about, Wires { wish, revived });
         let desk = Arc::new(desk);
         let listener = socket.listener().and_then(UnixListener::from_std).map_err(|error| {
             Error::new(Code::SocketUnusable, "the control socket does not listen").because(error)

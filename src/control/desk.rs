@@ -9,17 +9,18 @@
 //!                       └── drain ───► at rest; running again at the next start
 //! ```
 
-use super::admission::{admit, revive};
+use super::admission::{admit, revive, with_templates};
 use super::follow::{follow, is_over};
 use super::messages::ControlHandle;
 use super::outlet::{Gone, Outlet};
 use super::protocol::{ErrorBody, Order, Retry, Submission};
 use super::report::{About, Mode};
 use super::session::{Desk, Stop};
-use crate::config::{self, ConfigErrors};
+use crate::config::ConfigErrors;
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error};
 use crate::sandbox::docker::Pulled;
+use crate::templates::Library;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -28,7 +29,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use synthd_actors::campaign::{Again, CampaignHandle, ChangedTemplates, Progress, Reopen};
 use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, Entry};
 use synthd_actors::ports::Journal;
-use synthd_actors::task::Catalog;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -52,7 +52,7 @@ pub(super) struct Wires {
 
 pub(super) struct EngineDesk {
     pub(super) engine: Engine,
-    catalog: Arc<Catalog>,
+    library: Arc<Library>,
     pub(super) about: About,
     wires: Wires,
     /// Set once the socket listens; it is part of what status says.
@@ -62,8 +62,8 @@ pub(super) struct EngineDesk {
 pub(super) type Answer = Result<Value, Stop>;
 
 impl EngineDesk {
-    pub(super) fn new(engine: Engine, catalog: Arc<Catalog>, about: About, wires: Wires) -> Self {
-        Self { engine, catalog, about, wires, control: OnceLock::new() }
+    pub(super) fn new(engine: Engine, library: Arc<Library>, about: About, wires: Wires) -> Self {
+        Self { engine, library, about, wires, control: OnceLock::new() }
     }
 
     pub(super) fn attach(&self, control: ControlHandle) {
@@ -73,8 +73,9 @@ impl EngineDesk {
 
     async fn submit(&self, submission: Submission, outlet: &mut Outlet) -> Answer {
         self.daemon_only()?;
-        let loaded = config::parse_campaign(&submission.name, &submission.source)
-            .map_err(|errors| Stop::Refused(Box::new(listing(errors))))?;
+        let Submission { name, source, accept_changed } = submission;
+        let read = with_templates(&self.library, name, source).await?;
+        let (loaded, library) = read.map_err(|errors| Stop::Refused(Box::new(listing(errors))))?;
         let config = Arc::new(loaded.config);
         let doing = Mutex::new("preparing".to_owned());
         let told = |pulled: &Pulled| {
@@ -82,12 +83,12 @@ impl EngineDesk {
         };
         let admitted = Box::pin(admit(
             &self.engine,
-            &self.catalog,
+            &library.catalog,
             &config,
             loaded.source,
             Again {
                 reopen: Reopen::MayHavePassed,
-                changed: match submission.accept_changed {
+                changed: match accept_changed {
                     true => ChangedTemplates::Accept,
                     false => ChangedTemplates::Refuse,
                 },
@@ -165,7 +166,7 @@ impl EngineDesk {
             return self.obeyed(name, false, "resumed").await;
         }
         self.daemon_only()?;
-        let revived = revive(&self.engine, &self.catalog, &record, Reopen::Nothing);
+        let revived = revive(&self.engine, &self.library, &record, Reopen::Nothing);
         self.waiting(revived, outlet, || "preparing".to_owned()).await??;
         self.obeyed(name, true, "resumed").await
     }
@@ -177,7 +178,7 @@ impl EngineDesk {
         self.all_taken_up(outlet).await?;
         let record = self.record(&name).await?;
         let reopen = Reopen::Matching { kinds: retry.faults, template: retry.template };
-        let revived = revive(&self.engine, &self.catalog, &record, reopen);
+        let revived = revive(&self.engine, &self.library, &record, reopen);
         let campaign = self.waiting(revived, outlet, || "preparing".to_owned()).await??;
         tracing::info!(campaign = %name, "faulted episodes are tried again: a client asked for it");
         answer(&*campaign.progress().borrow())

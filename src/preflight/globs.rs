@@ -31,9 +31,9 @@ fn unmatched_glob(catalog: &Catalog, key: &str, glob: &str) -> Error {
     let what = format!("[tasks] {key}: {glob:?} matches no template");
     Error::new(Code::GlobUnmatched, what).hint(match near(catalog, glob) {
         Some(near) => format!("did you mean {near:?}? `synthd template list` shows every id"),
-        None => {
-            "`synthd template list` shows every id; your own templates need --templates".to_owned()
-        }
+        None => "`synthd template list` shows every id; your own templates need --templates or \
+             tasks.template_dirs"
+            .to_owned(),
     })
 }
 
@@ -55,8 +55,13 @@ mod tests {
         let catalog = crate::templates::load(&[]).unwrap();
         let owned = |globs: &[&str]| globs.iter().map(|glob| (*glob).to_owned()).collect();
         let (templates, exclude) = (owned(templates), owned(exclude));
-        let tasks =
-            TaskSelection { templates, exclude, per_template: 1, samples: Default::default() };
+        let tasks = TaskSelection {
+            templates,
+            exclude,
+            template_dirs: vec![],
+            per_template: 1,
+            samples: Default::default(),
+        };
         unmatched(&catalog, &tasks).iter().map(Error::report).collect()
     }
 

@@ -192,3 +192,44 @@ fn a_killed_daemons_campaigns_are_taken_up_again() {
     assert_eq!(home.ask(&["resume", "resting"]).code, 0);
     assert_eq!(home.ask(&["watch", "resting"]).code, 0);
 }
+
+/// The daemon has only the text of a campaign, and runs elsewhere.
+#[test]
+fn a_campaign_brings_its_own_templates() {
+    if !sandboxes() {
+        return;
+    }
+    const TEMPLATE: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/templates/crash/word-count.yaml");
+    let home = Home::new();
+    let mine = home.path().join("mine");
+    std::fs::create_dir_all(mine.join("own/mine")).unwrap();
+    let template = std::fs::read_to_string(TEMPLATE).unwrap();
+    let template = template.replace("crash/word-count", "mine/words");
+    std::fs::write(mine.join("own/mine/words.yaml"), template).unwrap();
+    home.campaign("mine/c", "\"mine/*\"", 1);
+    let text = std::fs::read_to_string(mine.join("c.toml")).unwrap();
+    let text = text
+        .replace("mine/c\"", "brings\"")
+        .replace("[tasks]\n", "[tasks]\ntemplate_dirs = [\"own\"]\n");
+    std::fs::write(mine.join("c.toml"), &text).unwrap();
+    let _daemon = home.serve(&[]);
+    let socket = home.socket().display().to_string();
+    let mut submit = home.command(&["submit", "c.toml", "--socket", &socket]);
+    submit.current_dir(&mine);
+    assert!(submit.status().unwrap().success());
+    assert_eq!(home.ask(&["watch", "brings", "--json"]).code, 0);
+    assert_eq!(home.standing("brings")["state"], "complete");
+    // Two directories of one id, of which one is the daemon's.
+    let twice = home.path().join("twice/crash");
+    std::fs::create_dir_all(&twice).unwrap();
+    std::fs::copy(TEMPLATE, twice.join("word-count.yaml")).unwrap();
+    home.file("twice.toml", &text.replace("\"own\"", "\"twice\", \"nowhere\""));
+    let refused = home.ask(&["submit", "twice.toml"]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("crash/word-count is in two files"), "{refused:?}");
+    assert!(
+        refused.err.contains("twice.toml:6:18") && refused.err.contains("nowhere"),
+        "{refused:?}"
+    );
+}

@@ -40,7 +40,10 @@ impl Origin {
         config: &CampaignConfig,
         directories: &[PathBuf],
     ) -> Result<Self> {
-        let catalog = templates::load(directories)?;
+        // Of the campaign's own directories, those that are still there.
+        let own = config.tasks.template_dirs.iter().filter(|directory| directory.is_dir());
+        let given: Vec<PathBuf> = own.chain(directories).cloned().collect();
+        let catalog = templates::load(&given)?;
         let template = catalog.get(&plan.template).ok_or_else(|| gone(plan))?;
         let task = template.task(config.seed, plan.index).map_err(|error| {
             Error::new(Code::TemplateInvalid, format!("{}: {}", error.template, error.message))

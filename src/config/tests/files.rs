@@ -94,6 +94,7 @@ fn the_reference_has_every_key_and_no_other() {
         ("\nsamples = 1\n", "\nsamples = 8\n"),
         ("name = \"scripted/oracle\"", "name = \"openrouter/some\""),
         ("thinking_budget = 2048\n", ""),
+        ("\"./my-templates\"", "\"/srv/my-templates\""),
     ];
     let text = changes.into_iter().fold(text, |text, (from, to)| text.replace(from, to));
     let config = campaign(&format!("{text}\n[[models]]\nname = \"scripted/echo\"\n"));

@@ -10,6 +10,7 @@ mod prompts;
 mod routing;
 mod rules;
 mod sampling;
+mod template_dirs;
 
 use super::*;
 

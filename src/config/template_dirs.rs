@@ -1,0 +1,117 @@
+//! `tasks.template_dirs`: directories with templates of the campaign's own. A file names them from
+//! its own directory; what is sent to a daemon and kept has their whole paths in their place.
+
+use super::LoadedCampaign;
+use super::errors::{ConfigError, ConfigErrors};
+use super::prompts::quoted;
+use super::source::{Source, Span, name_of};
+use super::values::{Fault, Read, some_text};
+use crate::error::Code;
+use crate::templates::Library;
+use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
+
+/// A path that means the same from every directory.
+pub(super) fn whole_path(value: &str) -> Read<()> {
+    some_text(value)?;
+    if value.starts_with('~') {
+        let hint = "write the whole path, or a path from the directory of the campaign file";
+        return Err(Fault::new("`~` is not expanded in files").hint(hint));
+    }
+    if !Path::new(value).is_absolute() {
+        let what = format!(
+            "{value} starts at the directory of the campaign file, but this campaign has no file"
+        );
+        return Err(
+            Fault::new(what).hint("run or submit the campaign file, or write the whole path")
+        );
+    }
+    Ok(())
+}
+
+/// The text with the whole paths of its directories in place of the relative ones.
+pub(super) fn made_whole(path: &Path, base: &Path, text: &str) -> Result<String, ConfigErrors> {
+    let (mut whole, mut mistakes) = (text.to_owned(), Vec::new());
+    // From the last one on, so that the places of the others stay what they are.
+    for (directory, span) in named(text).into_iter().rev().filter(|(one, _)| is_relative(one)) {
+        let found = std::path::absolute(base.join(&directory)).map_err(|error| error.to_string());
+        let found = found.and_then(|found| {
+            found
+                .into_os_string()
+                .into_string()
+                .map_err(|_| "its whole path is not UTF-8".to_owned())
+        });
+        match found {
+            Ok(found) => whole.replace_range(span, &quoted(&found)),
+            Err(why) => mistakes.push((span, format!("{directory}: {why}"))),
+        }
+    }
+    if mistakes.is_empty() {
+        return Ok(whole);
+    }
+    let source = Source::new(&name_of(path), text);
+    let told = mistakes.into_iter().rev().map(|(span, what)| source.error(&span, what, hint()));
+    let told: Vec<ConfigError> = told.collect();
+    let total = told.len();
+    Err(ConfigErrors::new(Code::ConfigInvalid, path, told, total))
+}
+
+/// The campaign and the templates in its directories, or all that is wrong with both.
+pub(super) fn read(
+    library: &Library,
+    name: &str,
+    text: &str,
+    base: &Path,
+    loaded: Result<LoadedCampaign, ConfigErrors>,
+) -> Result<(LoadedCampaign, Library), ConfigErrors> {
+    let mut library = library.clone();
+    let source = Source::new(name, text);
+    let mut mistakes: Vec<ConfigError> = Vec::new();
+    for (directory, span) in named(text) {
+        // The reader has told of such a path.
+        if directory.trim().is_empty() || directory.starts_with('~') {
+            continue;
+        }
+        let troubles = library.add(&base.join(&directory), Path::new(&directory));
+        mistakes.extend(
+            troubles.into_iter().map(|one| source.error(&span, one.what, one.hint.or_else(hint))),
+        );
+    }
+    match loaded {
+        Ok(loaded) if mistakes.is_empty() => Ok((loaded, library)),
+        Ok(_) => {
+            let none = ConfigErrors::new(Code::ConfigInvalid, Path::new(name), vec![], 0);
+            Err(none.and(mistakes))
+        }
+        Err(errors) if errors.code() != Code::ConfigInvalid => Err(errors),
+        Err(errors) => Err(errors.and(mistakes)),
+    }
+}
+
+fn hint() -> Option<String> {
+    let hint = "name a directory with <category>/<name>.yaml in it; a relative path starts at the \
+                directory of the campaign file";
+    Some(hint.to_owned())
+}
+
+fn is_relative(directory: &str) -> bool {
+    let said = !directory.trim().is_empty() && !directory.starts_with('~');
+    said && PathBuf::from(directory).is_relative()
+}
+
+/// The directories with their places, in the order of the file.
+fn named(text: &str) -> Vec<(String, Span)> {
+    let Ok(table) = DeTable::parse(text) else { return Vec::new() };
+    let Some(DeValue::Table(tasks)) = table.get_ref().get("tasks").map(|value| value.get_ref())
+    else {
+        return Vec::new();
+    };
+    let Some(DeValue::Array(list)) = tasks.get("template_dirs").map(|value| value.get_ref()) else {
+        return Vec::new();
+    };
+    let path = |value: &toml::Spanned<DeValue<'_>>| match value.get_ref() {
+        DeValue::String(path) => Some((path.to_string(), value.span())),
+        _ => None,
+    };
+    list.iter().filter_map(path).collect()
+}
