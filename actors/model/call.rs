@@ -1,6 +1,6 @@
 //! One attempt at a model: what may be wrong with it, and whether it may be charged for.
 
-use super::{Fault, FaultKind};
+use super::{Fault, FaultKind, Usage};
 use std::time::Duration;
 
 /// What a failed attempt may cost.
@@ -8,6 +8,8 @@ use std::time::Duration;
 pub enum Charge {
     /// Certainly nothing: it never reached the model, or was refused by it.
     Nothing,
+    /// The provider refused it, and counted tokens for it all the same.
+    Counted(Usage),
     /// Nobody knows: it counts as its worst case.
     Unknown,
 }

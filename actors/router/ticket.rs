@@ -223,9 +223,8 @@ impl Ticket {
     /// A reply whose counts can be true; else a fault of the provider's, which costs the whole hold.
     pub fn believed(&self, reply: Result<ChatReply, CallFault>) -> Result<ChatReply, CallFault> {
         let reply = reply.map_err(|failure| self.understood(failure))?;
-        let (usage, config) = (reply.usage, &self.slot.config);
-        let (worst, context, is_free) = (self.worst, config.context, config.price.is_free());
-        if reply.uncounted || is_plausible(usage, Expected { worst, context, is_free }) {
+        let (usage, config, worst) = (reply.usage, &self.slot.config, self.worst);
+        if reply.uncounted || self.is_plausible(usage) {
             return Ok(reply);
         }
         let what = format!(
@@ -239,8 +238,18 @@ impl Ticket {
         Err(CallFault::unknown(FaultKind::ModelMiscounted, what))
     }
 
-    /// A failure with what only the router knows of it: whose key was refused.
+    fn is_plausible(&self, usage: Usage) -> bool {
+        let (worst, config) = (self.worst, &self.slot.config);
+        let (context, is_free) = (config.context, config.price.is_free());
+        is_plausible(usage, Expected { worst, context, is_free })
+    }
+
+    /// A failure with what only the router knows of it: whose key was refused, and whether its
+    /// counts can be true.
     fn understood(&self, mut failure: CallFault) -> CallFault {
+        if matches!(failure.charge, Charge::Counted(usage) if !self.is_plausible(usage)) {
+            failure.charge = Charge::Unknown;
+        }
         let (fault, config) = (&mut failure.fault, &self.slot.config);
         if fault.kind == FaultKind::KeyRejected {
             let (name, provider) = (&config.name, config.provider());
@@ -256,8 +265,11 @@ impl Ticket {
         match reply {
             Ok(reply) if !is_counted(reply) => held,
             Ok(reply) => self.slot.config.price.of(reply.usage),
-            Err(failure) if failure.charge == Charge::Nothing => Money::ZERO,
-            Err(_) => held,
+            Err(failure) => match failure.charge {
+                Charge::Nothing => Money::ZERO,
+                Charge::Counted(usage) => self.slot.config.price.of(usage).min(held),
+                Charge::Unknown => held,
+            },
         }
     }
 
@@ -305,14 +317,18 @@ impl Ticket {
         reply: &Result<ChatReply, CallFault>,
         exchange: Exchange,
     ) -> Entry {
-        let counted = reply.as_ref().ok().filter(|reply| is_counted(reply));
+        let counted = match reply {
+            Ok(reply) => is_counted(reply).then_some(reply.usage),
+            Err(CallFault { charge: Charge::Counted(usage), .. }) => Some(*usage),
+            Err(_) => None,
+        };
         Entry::Called(Arc::new(CallRecord {
             model: self.slot.config.name.clone(),
             provider: self.way.provider().map(str::to_owned),
             place: self.place,
             why: self.why,
             answered_by: reply.as_ref().ok().and_then(|reply| reply.answered_by.clone()),
-            usage: counted.map(|reply| reply.usage),
+            usage: counted,
             cost,
             fault: reply.as_ref().err().map(|failure| failure.fault.clone()),
             at_ms: self.at_ms,

@@ -50,6 +50,50 @@ pub(super) fn counted(usage: Option<Usage>, message: &Message) -> (Usage, bool) 
     (usage.unwrap_or_default(), usage.is_none())
 }
 
+/// What a refusal counts, whichever family's names it has for it, and wherever it stands. What
+/// was read from a cache counts in full.
+pub(super) fn in_refusal(said: &str) -> Option<Usage> {
+    let said: Value = serde_json::from_str(said).ok()?;
+    let mut most = Value::Null;
+    gather(&said, &mut most);
+    let count = |name: &str| most[name].as_u64().unwrap_or(0);
+    let sum = |names: &[&str]| names.iter().fold(0u64, |sum, name| sum.saturating_add(count(name)));
+    let written = count("cache_creation_input_tokens");
+    let read = sum(&["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"]);
+    let of_input =
+        [read, count("prompt_tokens"), count("promptTokenCount"), count("prompt_eval_count")];
+    let of_output = [
+        count("output_tokens"),
+        count("completion_tokens"),
+        sum(&["candidatesTokenCount", "thoughtsTokenCount"]),
+        count("eval_count"),
+    ];
+    let most_of = |counts: &[u64]| counts.iter().copied().max().unwrap_or(0);
+    let usage = Usage::of(most_of(&of_input), most_of(&of_output));
+    let usage = Usage { cache_write_tokens: (written > 0).then_some(written), ..usage };
+    (usage.input_tokens > 0 || usage.output_tokens > 0).then_some(usage)
+}
+
+/// Every object of counts. Ollama's stand beside the error itself.
+fn gather(said: &Value, most: &mut Value) {
+    let parts: Vec<&Value> = match said {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(fields) => fields.values().collect(),
+        _ => return,
+    };
+    for name in ["usage", "usageMetadata"] {
+        if let Some(counts) = said.get(name).filter(|counts| counts.is_object()) {
+            keep_most(most, counts.clone());
+        }
+    }
+    for name in ["prompt_eval_count", "eval_count"] {
+        if let Some(count) = said.get(name) {
+            keep_most(most, serde_json::json!({ name: count }));
+        }
+    }
+    parts.into_iter().for_each(|part| gather(part, most));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +120,42 @@ mod tests {
                 prop_assert_eq!(known["in"][name].as_u64(), most);
             }
         }
+    }
+
+    /// In whichever family's words, and the greatest of what is said twice.
+    #[test]
+    fn a_refusal_may_count() {
+        let cases = [
+            (json!({ "error": { "message": "no" } }), None),
+            (
+                json!({ "error": "no", "usage": { "prompt_tokens": 0, "completion_tokens": 0 } }),
+                None,
+            ),
+            (json!({ "error": "no", "usage": { "requests": 7 } }), None),
+            (
+                json!({ "error": { "usage": { "prompt_tokens": 7 } },
+                "usage": { "prompt_tokens": 5, "completion_tokens": 2 } }),
+                Some((7, 2)),
+            ),
+            (
+                json!({ "type": "error", "usage": { "input_tokens": 5, "output_tokens": 2,
+                "cache_read_input_tokens": 3, "cache_creation_input_tokens": 4 } }),
+                Some((12, 2)),
+            ),
+            (
+                json!([{ "error": {}, "usageMetadata": { "promptTokenCount": 5,
+                "candidatesTokenCount": 2, "thoughtsTokenCount": 4 } }]),
+                Some((5, 6)),
+            ),
+            (json!({ "error": "no", "prompt_eval_count": 5, "eval_count": 2 }), Some((5, 2))),
+            (json!({ "usage": { "prompt_tokens": "5" } }), None),
+        ];
+        for (said, expected) in cases {
+            let usage = in_refusal(&said.to_string());
+            let usage = usage.map(|usage| (usage.input_tokens, usage.output_tokens));
+            assert_eq!(usage, expected, "{said}");
+        }
+        assert_eq!(in_refusal("usage"), None);
     }
 
     #[test]

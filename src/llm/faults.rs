@@ -1,7 +1,7 @@
 //! What a refusal means, and what an error in the middle of an answer. Hosts tell it by
 //! status, by type and code, and some only in words.
 
-use super::retry_after;
+use super::{counts, retry_after};
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -80,10 +80,15 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> Ca
     let retry_after = retry_after::of(headers, SystemTime::now()).or(complaint.retry_after);
     // What failed inside, or was garbled there, may have been charged for.
     let away = TURNED_AWAY.contains(&status.as_u16()) && !complaint.is_any(&[GARBLED]);
+    let charge = match (away, counts::in_refusal(said)) {
+        (true, None) => Charge::Nothing,
+        (true, Some(usage)) => Charge::Counted(usage),
+        (false, _) => Charge::Unknown,
+    };
     let rate_limited = status == StatusCode::TOO_MANY_REQUESTS && kind.is_transient();
     CallFault {
         fault: Fault::new(kind, format!("status {}: {}", status.as_u16(), complaint.shown())),
-        charge: if away { Charge::Nothing } else { Charge::Unknown },
+        charge,
         retry_after,
         rate_limited,
         said_nothing: false,

@@ -1,7 +1,8 @@
 //! Clients that keep others waiting, and providers that ask to be left alone: what their
 //! neighbours, and the store, see of it.
 
-use super::gateway::{CHAT, Running, TOKEN, config, get, post, provider};
+use super::gateway::{CHAT, Running, TOKEN, config, get, list, post, provider};
+use super::host::{self, Host};
 use crate::support::synthd;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -136,4 +137,49 @@ fn a_provider_that_asks_for_an_hour_is_told_as_such() {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let body: Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["error"]["code"], "rate_limit_exceeded");
+}
+
+/// Work that a provider counts is paid for, whatever status it is told with; nothing else is.
+#[test]
+fn a_refusal_that_counts_costs_what_it_counts() {
+    let host = Host::answering(|heard| {
+        let told = heard.body["messages"][0]["content"].as_str().unwrap();
+        let (status, counts) = told.split_once(": ").unwrap();
+        let counts: Value = serde_json::from_str(counts).unwrap();
+        let said = json!({ "error": { "message": "no" }, "usage": counts });
+        host::status(status, "", &said.to_string())
+    });
+    let directory = tempfile::tempdir().unwrap();
+    let gateway = Running::start(directory.path(), &config(&host, &host, "1.00"));
+    let cases = [
+        ("400 Bad Request", json!({ "prompt_tokens": 100, "completion_tokens": 20 }), "0.00014"),
+        (
+            "429 Too Many Requests",
+            json!({ "prompt_tokens": 50, "completion_tokens": 0 }),
+            "0.00005",
+        ),
+        ("400 Bad Request", json!({ "prompt_tokens": 0, "completion_tokens": 0 }), "0.00"),
+        ("429 Too Many Requests", Value::Null, "0.00"),
+        // The whole hold: more than it, and more than can be.
+        ("400 Bad Request", json!({ "prompt_tokens": 100, "completion_tokens": 9_000 }), "0.003"),
+        ("400 Bad Request", json!({ "prompt_tokens": u64::MAX, "completion_tokens": 1 }), "0.003"),
+    ];
+    for (status, counts, _) in &cases {
+        let messages = json!([{ "role": "user", "content": format!("{status}: {counts}") }]);
+        let body = json!({ "model": "local/chat-1", "messages": messages }).to_string();
+        let answer = post(&gateway.url, "/v1/chat/completions", &body);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+    }
+    gateway.stop();
+    let calls = list(directory.path(), &[])["calls"].as_array().unwrap().clone();
+    assert_eq!(calls.len(), cases.len());
+    for (call, (status, counts, cost)) in calls.iter().zip(&cases) {
+        let spent = call["cost_usd"].as_str().unwrap();
+        match *cost {
+            "0.003" => assert!(spent.starts_with(cost), "{status} {counts}: {spent}"),
+            cost => assert_eq!(spent, cost, "{status} {counts}"),
+        }
+    }
+    assert_eq!((&calls[0]["input_tokens"], &calls[0]["output_tokens"]), (&100.into(), &20.into()));
+    assert!(calls[2]["input_tokens"].is_null() && calls[5]["input_tokens"].is_null());
 }
