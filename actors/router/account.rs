@@ -68,7 +68,8 @@ impl Account {
             Ok(()) => Ok(true),
             Err(Refusal::NotNow(_)) => Ok(false),
             Err(Refusal::Exhausted { scope, cap, spent }) => {
-                Err(exhausted(scope, purpose, amount, cap, spent))
+                let was_ahead = self.ledger().was_ahead(purpose.day);
+                Err(exhausted(scope, purpose, was_ahead, [amount, cap, spent]))
             }
             Err(Refusal::Unanswered { cap, spent, unanswered }) => {
                 Err(unanswered_share(amount, cap, spent, unanswered))
@@ -105,7 +106,8 @@ impl Account {
                     // Others have nothing to do with that cap: they are let by.
                     Err(Refusal::NotNow(Scope::Model | Scope::Episode)) => break freed,
                     Err(Refusal::Exhausted { scope, cap, spent }) => {
-                        return Err(exhausted(scope, &purpose, amount, cap, spent));
+                        let was_ahead = self.ledger().was_ahead(purpose.day);
+                        return Err(exhausted(scope, &purpose, was_ahead, [amount, cap, spent]));
                     }
                     Err(Refusal::Unanswered { cap, spent, unanswered }) => {
                         return Err(unanswered_share(amount, cap, spent, unanswered));
@@ -170,9 +172,16 @@ impl Account {
     }
 }
 
-fn exhausted(scope: Scope, of: &Purpose, amount: Money, cap: Money, spent: Money) -> Fault {
+/// Money of a day that is still to come: it must count, or a cap could be passed.
+const AHEAD: &str = " today. The clock was ahead when some of this money was granted: it counts until \
+                     that day is over. Check the clock. To go on earlier, raise [budget] day_usd and \
+                     start synthd again";
+
+fn exhausted(scope: Scope, of: &Purpose, was_ahead: bool, money: [Money; 3]) -> Fault {
+    let [amount, cap, spent] = money;
     let (kind, whose) = match scope {
         Scope::Campaign => (FaultKind::Budget, String::new()),
+        Scope::Day if was_ahead => (FaultKind::Budget, AHEAD.to_owned()),
         Scope::Day => (FaultKind::Budget, " today, until midnight UTC".to_owned()),
         Scope::Model => (FaultKind::ModelBudget, format!(" on {}", of.model)),
         // The cap alone is too small: no other call has a part in it.
@@ -292,6 +301,24 @@ mod tests {
         let told = account.hold("third", &today, dollars(3));
         let told = tokio::time::timeout(Duration::from_secs(1), told).await;
         assert!(told.is_err(), "it waits for the eight dollars of its own day");
+    }
+
+    /// The end of the day would be no help.
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_was_ahead_is_told_as_such() {
+        let caps = Caps { day: Some(dollars(10)), ..Caps::default() };
+        let account = Account::open(Vec::new(), &Lanes::default(), caps, Spending::default());
+        let on = |day: i64| move || (Purpose { day, ..of("e").0 }, 0);
+        account.hold("a week ahead", &on(7), dollars(9)).await.unwrap();
+        account.settle("a week ahead", dollars(9), true);
+        for (day, told) in [(0, "raise [budget] day_usd"), (7, "until midnight UTC")] {
+            let waited = account.hold("next", &on(day), dollars(2)).await.unwrap_err();
+            let at_once = account.try_hold("next", &on(day)().0, dollars(2), false).unwrap_err();
+            for fault in [waited, at_once] {
+                assert!(fault.message.contains(told), "{day}: {fault}");
+                assert_eq!(fault.message.contains("clock was ahead"), day == 0, "{fault}");
+            }
+        }
     }
 
     /// One who leaves the line holds up nobody.

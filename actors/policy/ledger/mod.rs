@@ -141,6 +141,11 @@ impl Ledger {
         self.days.keys().next_back().map_or(day, |newest| day.max(*newest))
     }
 
+    /// Whether money of a later day counts on this one: the clock was ahead when it was granted.
+    pub fn was_ahead(&self, day: i64) -> bool {
+        self.day_of(day) > day
+    }
+
     /// What is exhausted is told before what only has to be waited for, and what everybody waits
     /// for before what only some do.
     fn fits(&self, purpose: &Purpose, amount: Money) -> Result<(), Refusal> {
