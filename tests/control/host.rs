@@ -122,8 +122,13 @@ pub struct Process {
 }
 
 impl Process {
-    pub fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    pub fn start(command: Command) -> Self {
+        Self::start_saying(command, Stdio::null())
+    }
+
+    /// The same with a place for what it prints.
+    pub fn start_saying(mut command: Command, stdout: impl Into<Stdio>) -> Self {
+        let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         let lines = lines_of(&mut child);
         let (tell, ended) = channel();

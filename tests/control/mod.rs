@@ -4,6 +4,7 @@ mod commands;
 mod errors;
 mod foreground;
 pub(crate) mod host;
+mod interrupt;
 mod peers;
 mod signals;
 
