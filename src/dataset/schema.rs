@@ -51,7 +51,11 @@ pub(super) const COLUMNS: [(&str, &str); 29] = [
          interval; null while unknown",
     ),
     ("labels", "what the quality stages noted"),
-    ("execution_time_seconds", "wall time of the episode"),
+    (
+        "execution_time_seconds",
+        "seconds, the sum of `duration_ms` and `model_ms` of all steps: the model's answers, also tries \
+         that failed, and the actions. Setup, checks and waiting do not count",
+    ),
     ("total_tokens", "tokens in and out; null where a step's are null"),
     ("cost_usd", "exact decimal dollars"),
     ("attempt", "which attempt at the episode this is"),
