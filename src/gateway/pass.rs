@@ -37,13 +37,13 @@ pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut 
         Err(fault) => refused(fault),
         Ok(Opened::Refused { fault, .. }) if is_the_gateways(&fault) => {
             // It is the gateway's key that is refused, not the client's.
-            refused(fault)
+            refused(*fault)
         }
         Ok(Opened::Refused { status, headers, body, fault, filtered }) => {
             let headers = passed(&headers);
             let answer =
                 Answer::Whole { status: status.as_u16(), headers, body: Bytes::from(body) };
-            Done { reply: Err(fault), last: Last::Answer(answer), filtered }
+            Done { reply: Err(*fault), last: Last::Answer(answer), filtered }
         }
         Ok(Opened::Passage(passage)) if passage.is_stream != errand.asked.stream => {
             otherwise(errand, *passage, &mut censor, outlet).await

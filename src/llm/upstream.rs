@@ -59,7 +59,7 @@ pub enum Opened {
         status: StatusCode,
         headers: HeaderMap,
         body: String,
-        fault: CallFault,
+        fault: Box<CallFault>,
         /// By a filter of the provider's.
         filtered: bool,
     },
@@ -135,6 +135,7 @@ impl Upstream {
         let (status, headers) = (answer.status, answer.headers.clone());
         let (body, fault) = provider.complaint(answer).await;
         let filtered = faults::is_filtered(status, &body);
+        let fault = Box::new(fault);
         Ok(Opened::Refused { status, headers, body, fault, filtered })
     }
 

@@ -321,7 +321,7 @@ impl MarkFile {
         let at = cell * CELL + (generation % 2) as usize * SLOT;
         self.file.write_all_at(&slot, at as u64)?;
         #[cfg(test)]
-        self.done.borrow_mut().push(tests::Done::Wrote(at, slot));
+        self.done.borrow_mut().push(tests::Done::Wrote(at, Box::new(slot)));
         if self.mark.generations.len() <= cell {
             self.mark.generations.resize(cell + 1, 0);
         }
@@ -346,7 +346,7 @@ mod tests {
     /// What is done to the file of a mark.
     #[derive(Clone, Debug)]
     pub(super) enum Done {
-        Wrote(usize, Slot),
+        Wrote(usize, Box<Slot>),
         Synced,
     }
 
@@ -363,7 +363,7 @@ mod tests {
         let mut bytes = Vec::new();
         for done in synced {
             if let Done::Wrote(at, slot) = done {
-                write(&mut bytes, *at, slot);
+                write(&mut bytes, *at, &slot[..]);
             }
         }
         let kept = loose.iter().enumerate().filter(|(index, _)| kept & (1 << index) != 0);
@@ -372,7 +372,7 @@ mod tests {
             let Done::Wrote(at, slot) = done else { continue };
             match is_torn && kept.peek().is_none() {
                 true => write(&mut bytes, *at, &slot[..100]),
-                false => write(&mut bytes, *at, slot),
+                false => write(&mut bytes, *at, &slot[..]),
             }
         }
         bytes
