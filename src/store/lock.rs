@@ -39,7 +39,7 @@ impl DataDirLock {
         let directory = File::open(dir).map_err(failed)?;
         lock(dir, &directory)?;
         let mut file = open(dir).map_err(|error| unopened(dir, error))?;
-        lock(dir, &file)?;
+        lock_file(dir, &file)?;
         write_pid(&mut file).map_err(failed)?;
         Ok(Self { file, directory })
     }
@@ -50,6 +50,36 @@ fn lock(dir: &Path, what: &File) -> Result<()> {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(in_use(dir)),
         Err(TryLockError::Error(e)) => Err(Trouble::from(e).on_open(dir)),
+    }
+}
+
+/// Nobody else locks the directory now. The file may be locked by a version that knows only it, or
+/// for a moment by somebody who looks (`is_held`). Only the latter is waited for.
+fn lock_file(dir: &Path, file: &File) -> Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => match file.try_lock_shared() {
+            Ok(()) => file.lock().map_err(|e| Trouble::from(e).on_open(dir)),
+            Err(_) => Err(in_use(dir)),
+        },
+        Err(TryLockError::Error(e)) => Err(Trouble::from(e).on_open(dir)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Whether a process has the data directory. It is asked of the file, so that nobody who takes the
+/// directory at this moment is refused. Where that cannot be found out, somebody may have it.
+pub fn is_held(dir: &Path) -> bool {
+    let asked = match File::open(dir.join(LOCK_FILE)) {
+        Ok(file) => Ok(file),
+        // Somebody deleted it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(dir),
+        Err(error) => Err(error),
+    };
+    let Ok(asked) = asked else { return true };
+    match asked.try_lock_shared() {
+        // Closing would do, but for a child that is just being started.
+        Ok(()) => asked.unlock().is_err(),
+        Err(_) => true,
     }
 }
 

@@ -45,7 +45,7 @@ pub use adjust::{Corrected, Correction};
 pub use backup::{BackupReport, backup};
 pub use calls::{Answered, CallLine, RequestDigest, request_digest};
 pub use level::{Missing, MissingSum};
-pub use lock::holder;
+pub use lock::{holder, is_held};
 pub use money::{AdjustmentLine, HoldLine, HoldState};
 pub use reconcile::{Reconciled, reconcile, reconcile_with};
 pub use restore::{Restore, RestoreReport, restore};

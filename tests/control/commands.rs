@@ -233,3 +233,31 @@ fn a_campaign_brings_its_own_templates() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn a_campaign_whose_engine_was_killed_is_interrupted() {
+    if !sandboxes() {
+        return;
+    }
+    let home = Home::new();
+    let file = home.campaign("endless", ENDLESS, 1);
+    let daemon = home.serve(&[]);
+    home.json(&["submit", &file, "--json"]);
+    let state = || {
+        let listed = home.json(&["campaign", "list", "--json"])["campaigns"][0]["state"].clone();
+        assert_eq!(home.json(&["campaign", "show", "endless", "--json"])["state"], listed);
+        listed
+    };
+    assert_eq!(state(), "running");
+    daemon.signal(nix::sys::signal::Signal::SIGKILL);
+    daemon.wait();
+    assert_eq!(state(), "interrupted");
+    let shown = home.ask(&["campaign", "show", "endless"]);
+    assert!(shown.out.contains("interrupted: no engine runs it"), "{shown:?}");
+    let listed = home.ask(&["campaign", "list"]);
+    assert!(listed.out.contains(" interrupted "), "{listed:?}");
+    // It is what a daemon takes up.
+    let _daemon = home.serve(&[]);
+    home.until("it is taken up", || home.standing("endless")["running"] == 1);
+    assert_eq!(state(), "running");
+}

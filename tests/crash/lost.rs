@@ -157,5 +157,5 @@ async fn a_killed_run_has_a_dataset_of_what_is_there() {
     assert_eq!((&again["version"], &built["version"]), (&1.into(), &1.into()));
     let shown = document(&ask(dir.path(), &["campaign", "show", "crash", "--json"]));
     assert_eq!(shown["versions"].as_array().unwrap().len(), 1, "{shown:#}");
-    assert_eq!(shown["state"], "running");
+    assert_eq!(shown["state"], "interrupted");
 }

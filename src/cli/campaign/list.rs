@@ -1,6 +1,6 @@
 //! `synthd campaign list`: one line for each campaign.
 
-use super::rate;
+use super::{Watched, rate};
 use crate::cli::DataDir;
 use crate::cli::output::{say, say_json, table};
 use crate::cli::visible::visible_line;
@@ -29,18 +29,20 @@ pub(in crate::cli) struct ListArgs {
 /// A campaign and what is known of it.
 struct Line {
     record: CampaignRecord,
+    state: &'static str,
     figures: Figures,
     spent: Money,
     versions: usize,
 }
 
 pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
+    let watched = Watched::of(&args.data.data_dir);
     let mut lines = Vec::new();
     for record in store.campaigns().await.map_err(store_error)? {
         let figures = store.figures(&record.name).await.map_err(store_error)?;
         let spent = store.spent(&record.name).await.map_err(store_error)?;
         let versions = store.datasets(&record.name).await.map_err(store_error)?.len();
-        lines.push(Line { record, figures, spent, versions });
+        lines.push(Line { state: watched.state(&record), record, figures, spent, versions });
     }
     if args.json {
         let campaigns: Vec<Value> = lines.iter().map(document).collect();
@@ -52,9 +54,9 @@ pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
 }
 
 fn document(line: &Line) -> Value {
-    let Line { record, figures, spent, versions } = line;
+    let Line { record, state, figures, spent, versions } = line;
     json!({
-        "campaign": record.name, "state": record.state.as_str(), "reason": record.reason,
+        "campaign": record.name, "state": state, "reason": record.reason,
         "created_at_ms": record.created_at_ms, "tasks": figures.tasks,
         "episodes": figures.episodes, "steps": figures.steps, "tokens": figures.tokens,
         "rows": figures.rows, "cost_usd": spent, "versions": versions,
@@ -65,11 +67,11 @@ fn show(lines: &[Line]) {
     if !lines.is_empty() {
         let mut rows =
             table(&["campaign", "state", "episodes", "solved", "faulted", "cost", "versions"]);
-        for Line { record, figures, spent, versions } in lines {
+        for Line { record, state, figures, spent, versions } in lines {
             let episodes = figures.episodes;
             rows.add_row([
                 visible_line(record.name.as_str()),
-                record.state.as_str().to_owned(),
+                (*state).to_owned(),
                 format!("{} of {}", episodes.finished, episodes.planned),
                 rate(episodes.resolved, episodes.finished.saturating_sub(episodes.faulted)),
                 episodes.faulted.to_string(),

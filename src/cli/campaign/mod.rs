@@ -6,10 +6,11 @@ mod show;
 
 use crate::engine::{in_system, store_error};
 use crate::error::{Code, Error, Result};
-use crate::store::Store;
+use crate::store::{Store, is_held};
 use clap::Subcommand;
+use std::path::Path;
 use std::process::ExitCode;
-use synthd_actors::model::CampaignRecord;
+use synthd_actors::model::{CampaignRecord, CampaignState};
 use synthd_actors::ports::Journal;
 
 #[derive(Subcommand)]
@@ -46,6 +47,31 @@ pub(super) async fn find(store: &Store, name: &str) -> Result<CampaignRecord> {
         Error::new(Code::BadUsage, format!("there is no campaign {name:?}")).hint(hint)
     })
 }
+
+/// Whether a process has the data directory, and may run what the store says is running.
+struct Watched<'a> {
+    data_dir: &'a Path,
+    before: bool,
+}
+
+impl<'a> Watched<'a> {
+    /// To be called before the store is read.
+    fn of(data_dir: &'a Path) -> Self {
+        Self { data_dir, before: is_held(data_dir) }
+    }
+
+    /// Where a campaign stands. If the engine was killed, the store still says that it runs. An
+    /// engine may have ended or begun since the store was read, so both moments count.
+    fn state(&self, record: &CampaignRecord) -> &'static str {
+        match record.state {
+            CampaignState::Running if !self.before && !is_held(self.data_dir) => INTERRUPTED,
+            state => state.as_str(),
+        }
+    }
+}
+
+/// No engine runs it; it goes on when it is run or submitted again, or when a daemon starts.
+const INTERRUPTED: &str = "interrupted";
 
 /// Solved, of those that have a label.
 fn rate(resolved: u64, labelled: u64) -> String {

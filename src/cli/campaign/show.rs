@@ -1,6 +1,6 @@
 //! `synthd campaign show`: what became of one campaign.
 
-use super::{find, rate};
+use super::{INTERRUPTED, Watched, find, rate};
 use crate::cli::DataDir;
 use crate::cli::output::{say, say_json, table};
 use crate::cli::visible::visible_line;
@@ -46,6 +46,7 @@ struct Share {
 /// All that is shown.
 struct Page {
     record: CampaignRecord,
+    state: &'static str,
     figures: Figures,
     spent: Money,
     /// By model and scaffold.
@@ -56,6 +57,7 @@ struct Page {
 }
 
 pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
+    let watched = Watched::of(&args.data.data_dir);
     let record = find(store, &args.campaign).await?;
     let episodes = store.episodes(&record.name).await.map_err(store_error)?;
     let page = Page {
@@ -64,6 +66,7 @@ pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
         models: models(&episodes),
         faults: faults(&episodes),
         versions: store.datasets(&record.name).await.map_err(store_error)?,
+        state: watched.state(&record),
         record,
     };
     match args.json {
@@ -104,7 +107,7 @@ fn faults(episodes: &[EpisodeRecord]) -> BTreeMap<&'static str, u64> {
 }
 
 fn document(page: &Page) -> serde_json::Value {
-    let Page { record, figures, spent, models, faults, versions } = page;
+    let Page { record, state, figures, spent, models, faults, versions } = page;
     let models: Vec<_> = models
         .iter()
         .map(|((model, scaffold), share)| {
@@ -114,7 +117,7 @@ fn document(page: &Page) -> serde_json::Value {
         })
         .collect();
     json!({
-        "campaign": record.name, "state": record.state.as_str(), "reason": record.reason,
+        "campaign": record.name, "state": state, "reason": record.reason,
         "created_at_ms": record.created_at_ms, "tasks": figures.tasks,
         "episodes": figures.episodes, "steps": figures.steps, "tokens": figures.tokens,
         "rows": figures.rows, "cost_usd": spent, "models": models, "faults": faults,
@@ -123,10 +126,13 @@ fn document(page: &Page) -> serde_json::Value {
 }
 
 fn show(page: &Page) {
-    let Page { record, figures, spent, models, faults, versions } = page;
+    let Page { record, figures, spent, models, faults, versions, .. } = page;
     let episodes = figures.episodes;
     let mut rows = table(&["campaign", &visible_line(record.name.as_str())]);
-    let mut state = record.state.as_str().to_owned();
+    let mut state = page.state.to_owned();
+    if state == INTERRUPTED {
+        state.push_str(": no engine runs it; run or submit its file again to resume it");
+    }
     if let Some(reason) = &record.reason {
         state.push_str(&format!(": {}", visible_line(reason)));
     }

@@ -174,3 +174,24 @@ async fn a_damaged_page_is_reported_and_found() {
     assert!(fault.message.contains("damaged"), "{fault}");
     assert!(!store.integrity_check().await.unwrap().is_empty());
 }
+
+/// Who looks takes nothing from who comes.
+#[test]
+fn looking_says_who_has_the_directory_and_keeps_nobody_out() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(!crate::store::is_held(dir.path()));
+    let store = Store::open(dir.path()).unwrap();
+    assert!(crate::store::is_held(dir.path()));
+    std::fs::rename(dir.path().join("synthd.lock"), dir.path().join("aside")).unwrap();
+    assert!(crate::store::is_held(dir.path()), "the directory itself is held");
+    std::fs::rename(dir.path().join("aside"), dir.path().join("synthd.lock")).unwrap();
+    drop(store);
+    assert!(!crate::store::is_held(dir.path()));
+    // Somebody looks at the very moment, and then no more.
+    let looking = std::fs::File::open(dir.path().join("synthd.lock")).unwrap();
+    looking.try_lock_shared().unwrap();
+    let path = dir.path().to_owned();
+    let opening = std::thread::spawn(move || Store::open(&path).map(drop));
+    looking.unlock().unwrap();
+    opening.join().unwrap().unwrap();
+}
