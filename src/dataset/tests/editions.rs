@@ -1,12 +1,14 @@
 //! Which versions come to be, and when none does.
 
 use super::super::fixture::{Rows, edition, record, row, write};
+use super::super::read::for_each_row;
 use super::super::sink::why_new;
 use super::super::{Metadata, ParquetSink, verify};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{CampaignName, FaultKind, NewVersion, Split};
+use synthd_actors::model::{CampaignName, FaultKind, NewVersion, PassRate, Split};
 use synthd_actors::ports::DatasetSink;
 use tempfile::tempdir;
 
@@ -214,4 +216,32 @@ async fn a_fixture_for_other_readers() {
     let record = write(&dir.join("train-only"), &few).await;
     assert_eq!(record.rows[&Split::Test], 0);
     fs::write(dir.join("row.json"), serde_json::to_string_pretty(&row(5)).unwrap()).unwrap();
+}
+
+/// What the edition says of a task goes through Parquet; where it says nothing, the row's own stays.
+#[tokio::test]
+async fn pass_rates_of_the_edition_are_in_the_files() {
+    let dir = tempdir().unwrap();
+    let journal = Rows::numbered(40);
+    let mut rated = edition(&journal);
+    let rate = |n: i32| PassRate { tries: n + 1, solved: n / 2, low: 1.0 / 3.0, high: 0.1 + 0.2 };
+    let ids: Vec<_> = (0..40).map(record).map(|record| record.episode).collect();
+    rated.pass_rates =
+        ids.iter().enumerate().step_by(2).map(|(n, id)| (id.clone(), rate(n as i32))).collect();
+    let written = ParquetSink::new(dir.path()).write(rated).await.unwrap().record;
+    let mut found = BTreeMap::new();
+    for split in ["train", "validation", "test"] {
+        let file = Path::new(&written.path).join(format!("{split}.parquet"));
+        for_each_row(&file, |_, row| {
+            found.insert(row.trajectory_id, row.pass_rate);
+        })
+        .unwrap();
+    }
+    assert!(found.len() > 20, "{found:?}");
+    for (n, id) in ids.iter().enumerate() {
+        let Some(read) = found.get(id.as_str()) else { continue };
+        let own = record(n as u64).row.pass_rate;
+        let expected = if n % 2 == 0 { Some(rate(n as i32)) } else { own };
+        assert_eq!(*read, expected, "{id}");
+    }
 }
