@@ -13,6 +13,12 @@ use synthd_actors::task::Catalog;
 /// A campaign's, by model.
 #[derive(Clone, Debug, Serialize)]
 pub struct CampaignEstimate {
+    /// All that may be tried. A share of a model is rounded up; this is not their sum.
+    #[serde(skip)]
+    pub episodes: u64,
+    /// Those that are tried in any case.
+    #[serde(skip)]
+    pub least_episodes: u64,
     pub models: Vec<ModelEstimate>,
     #[serde(flatten)]
     pub total: Sums,
@@ -84,12 +90,18 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
     let first_call = found.values().map(|one| one.first_call).max().unwrap_or_default();
     let caps = caps(config, &found, first_call);
     let total = found.values().fold(Estimate::default(), |sum, one| sum.plus(one.sum));
+    let parts: u128 = found.values().map(|one| one.parts).sum();
+    let episodes = u64::try_from(parts.div_ceil(PARTS)).unwrap_or(u64::MAX);
+    let Samples { most, .. } = config.tasks.samples;
+    let least = u64::from(more_samples(&config.tasks.samples, Tally::default()));
     let told = |(model, found): (&str, Found)| ModelEstimate {
         model: model.to_owned(),
         episodes: u64::try_from(found.parts.div_ceil(PARTS)).unwrap_or(u64::MAX),
         sums: found.sum.into(),
     };
     Ok(CampaignEstimate {
+        episodes,
+        least_episodes: (episodes / u64::from(most.max(1))).saturating_mul(least),
         models: found.into_iter().map(told).collect(),
         total: total.into(),
         first_call_usd: first_call,

@@ -9,6 +9,7 @@ use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
 use crate::engine::{in_system, store_error};
 use crate::error::{Error, Result};
+use crate::estimate;
 use crate::preflight::{Preflight, Survey};
 use crate::sandbox::Backends;
 use crate::store::Store;
@@ -18,7 +19,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use synthd_actors::model::{CampaignName, CampaignRecord};
+use synthd_actors::model::{CampaignName, CampaignRecord, Samples};
 use synthd_actors::ports::{Journal, SandboxBackend};
 use synthd_actors::task::Catalog;
 
@@ -138,12 +139,18 @@ fn conclude(
 /// How much there is to do.
 fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
     let config = &loaded.config;
+    let samples = &config.tasks.samples;
+    // A template that makes no task is a finding.
+    let episodes = estimate::campaign(catalog, config).ok();
     let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
     json!({
         "campaign": config.name,
         "templates": selected.iter().map(|t| &t.id).collect::<Vec<_>>(),
         "tasks": selected.len() as u64 * u64::from(config.tasks.per_template),
-        "samples": config.tasks.samples.most,
+        "samples": samples.most,
+        "stop_after_solved": samples.stop_after_solved,
+        "pass_rate_width": samples.pass_rate_width.map(share),
+        "episodes": episodes.map(|one| json!({ "least": one.least_episodes, "most": one.episodes })),
         "models": config.models.iter().map(|m| &m.name).collect::<Vec<_>>(),
         "scaffolds": config.scaffolds,
     })
@@ -151,12 +158,49 @@ fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
 
 fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
     let count = |key: &str| plan[key].as_array().map_or(0, Vec::len) as u64;
-    format!(
+    let first = format!(
         "{} is valid: {}, {}, {}, {}",
         loaded.path.display(),
         many(count("templates"), "template"),
         many(plan["tasks"].as_u64().unwrap_or(0), "task"),
         many(count("models"), "model"),
         many(count("scaffolds"), "scaffold"),
-    )
+    );
+    let lines = [Some(first), sampled(&loaded.config.tasks.samples), episodes(&plan["episodes"])];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// How often each task is tried, where that is more than once.
+fn sampled(samples: &Samples) -> Option<String> {
+    if samples.most == 1 {
+        return None;
+    }
+    let solved = samples.stop_after_solved.map(|solved| match solved {
+        1 => "1 solves it".to_owned(),
+        solved => format!("{solved} solve it"),
+    });
+    let width = samples.pass_rate_width.map(share);
+    let narrow = width.map(|width| format!("the interval of its pass rate is {width} wide"));
+    let ends: Vec<String> = solved.into_iter().chain(narrow).collect();
+    let of_each = "of each task, by each model that tries it with each scaffold";
+    Some(match ends.is_empty() {
+        true => format!("{} samples {of_each}", samples.most),
+        false => {
+            let most = samples.most;
+            format!("at most {most} samples {of_each},\nfewer if {}", ends.join(", or "))
+        }
+    })
+}
+
+fn episodes(counts: &Value) -> Option<String> {
+    let (least, most) = (counts["least"].as_u64()?, counts["most"].as_u64()?);
+    Some(match least == most {
+        true => many(most, "episode"),
+        false => format!("{least} to {}", many(most, "episode")),
+    })
+}
+
+/// Thousandths as a share.
+fn share(thousandths: u32) -> f64 {
+    f64::from(thousandths) / 1_000.0
 }

@@ -91,7 +91,7 @@ pub(super) fn run(
         ask_models(data_dir, loaded, &mut looked)?;
     }
     let estimate = estimate::campaign(catalog, &loaded.config)?;
-    let episodes: u64 = estimate.models.iter().map(|model| model.episodes).sum();
+    let episodes = estimate.episodes;
     if json {
         let findings: Vec<ErrorBody> = looked.findings.iter().map(ErrorBody::from).collect();
         say_json(&json!({

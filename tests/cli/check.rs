@@ -67,3 +67,37 @@ fn a_good_file_says_what_it_would_run() {
     let ran = synthd_in(dir.path(), &["check", "good.toml"]);
     snapshot("check_nothing_matches", &ran.fails(2, "SYN-0104").told(), None);
 }
+
+/// How often tasks are tried, and how many episodes that makes.
+#[test]
+fn the_plan_has_samples_and_episodes() {
+    let dir = tempfile::tempdir().unwrap();
+    let templates = super::campaign::templates();
+    let check = ["check", "c.toml", "--file-only", "--templates", templates.to_str().unwrap()];
+    let of = |keys: &str| {
+        let text = text("sampled", &["oracle", "loop"], "tests/*");
+        let text = text.replace("per_template = 1\n", &format!("per_template = 3\n{keys}"));
+        std::fs::write(dir.path().join("c.toml"), text).unwrap();
+        synthd_in(dir.path(), &check).succeeds().fits().stdout
+    };
+    let told = [
+        of("samples = 4\n"),
+        of("samples = 4\nstop_after_solved = true\n"),
+        of("samples = 8\nstop_after_solved = 2\npass_rate_width = 0.4\n"),
+    ];
+    snapshot("check_samples", &told.join("\n"), None);
+    let document = synthd_in(dir.path(), &[&check[..], &["--json"]].concat()).document();
+    let plan = &document["plan"];
+    assert_eq!((&plan["samples"], &plan["stop_after_solved"]), (&8.into(), &2.into()), "{plan}");
+    assert_eq!(plan["pass_rate_width"], 0.4, "{plan}");
+    assert_eq!(plan["episodes"]["most"], 2 * 3 * 2 * 8, "{plan}");
+    // Models that take turns have half the tasks each, rounded up.
+    let text = text("turns", &["oracle", "loop"], "tests/sum");
+    std::fs::write(
+        dir.path().join("c.toml"),
+        format!("{text}[routing]\nassign = \"round-robin\"\n"),
+    )
+    .unwrap();
+    let told = synthd_in(dir.path(), &check).succeeds().stdout;
+    assert!(told.ends_with("\n1 episode\n"), "{told}");
+}
