@@ -25,7 +25,7 @@ use tokio::time::{Instant, timeout};
 /// Lets agent programs of episodes ask their models.
 #[async_trait]
 pub trait AgentDoor: Send + Sync + 'static {
-    /// Until the admission is dropped, whoever shows its token asks for this attempt.
+    /// Until the admission is dropped, a call with its token belongs to this attempt.
     async fn admit(&self, visitor: Visitor) -> Result<Admission, Fault>;
 }
 

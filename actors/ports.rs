@@ -74,7 +74,7 @@ pub type Until<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
 pub trait Sandbox: Send + 'static {
     fn fingerprint(&self) -> &Fingerprint;
 
-    /// Told whose it is from now on, for whoever looks at the host.
+    /// Tells the sandbox its new holder, so that a person who looks at the host can see it.
     fn held_by(&mut self, _holder: &str) {}
 
     async fn ping(&mut self) -> Result<(), Fault>;

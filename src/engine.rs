@@ -137,8 +137,8 @@ impl Engine {
         Ok(Self { handle, world, store, backend, lobby, escalated })
     }
 
-    /// Cuts off what still runs and closes everything. Whoever wants running episodes to
-    /// finish brings them to rest first (`cli::leaving`).
+    /// Cuts off everything that still runs and closes everything. A caller that wants running
+    /// episodes to finish first brings them to rest (`cli::leaving`).
     pub async fn shut_down(self) -> Result<()> {
         self.handle.drain(true).await;
         if tokio::time::timeout(CUT_PATIENCE, self.handle.rested()).await.is_err() {

@@ -44,7 +44,7 @@ pub(super) struct Acting<'a> {
     seen: u64,
     pub(super) potential: f64,
     malformed: u32,
-    /// Who is asked: whoever answered last.
+    /// The model that is asked: the one that answered last.
     pub(super) model: String,
     /// What is left of the agent's time: what its model and its commands take. The engine's
     /// own waiting is not the agent's, and a resumed attempt goes on with what was left.

@@ -15,8 +15,8 @@ pub enum FaultKind {
     /// The backend will not make such a sandbox: the host lacks what it requires, or there is
     /// no such image. The campaign waits for somebody to mend that.
     SandboxRefused,
-    /// What makes sandboxes does not answer, or can make none for now: whoever needs one
-    /// waits, and no episode pays for it.
+    /// The maker of sandboxes does not answer, or can make none for now. Everything that needs a
+    /// sandbox waits, and no episode pays for it.
     EngineDown,
     /// The guest died, its stream closed, or it stayed silent past its deadline.
     SandboxLost,
@@ -81,17 +81,17 @@ pub enum FaultKind {
     Cancelled,
 }
 
-/// Whose doing a fault is.
+/// Who caused a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultOwner {
-    /// Whoever serves the model.
+    /// The service that answers for the model.
     Provider,
     /// The program that acts in the sandbox, or the conversation it leads.
     Agent,
     Template,
     Host,
     Engine,
-    /// Whoever runs the campaign: a budget, a key, an order.
+    /// The person who runs the campaign: a budget, a key, an order.
     Operator,
 }
 

@@ -11,7 +11,7 @@ const HEAD: &str = "\
 What went wrong around an episode is a fault. This table says all that a kind of fault means; the
 engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/model/fault.rs`.
 
-- **whose**: who caused it. The operator is whoever runs the campaign.
+- **whose**: who caused it. The operator is the person who runs the campaign.
 - **what follows**: `retry` is another attempt, while the episode has attempts left. `free retry` and
   `start over` cost the episode no attempt. `give up` ends the episode as faulted. `pause` and `stop`
   rest the whole campaign. `wait` leaves the episode to be resumed.

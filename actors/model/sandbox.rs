@@ -293,7 +293,7 @@ impl fmt::Debug for Room {
     }
 }
 
-/// Copies of the same tree are the same, whoever pays for them.
+/// Copies of the same tree are equal, even if different holders have the memory.
 impl PartialEq for Room {
     fn eq(&self, _: &Self) -> bool {
         true

@@ -54,7 +54,7 @@ pub enum Deed {
         path: String,
         content: String,
     },
-    /// Hand the work in; added by whoever plays the moves, never written in a template.
+    /// Submits the work. The player of the moves adds it; a template never contains it.
     Submit,
 }
 

@@ -215,8 +215,8 @@ impl PoolActor {
     /// the next.
     fn wake(&mut self, ctx: &mut Context<Self>) {
         let now = Instant::now();
-        // One that may be tried already waits for a place, not for a time: whoever frees one
-        // looks again.
+        // A breaker that may be tried already waits for a free place and not for a time. The
+        // handler that frees a place looks again.
         let waits = self.breakers.values().filter_map(|breaker| breaker.wait(now));
         let waits = waits.filter(|wait| !wait.is_zero());
         let Some(wait) = waits.min().filter(|_| !self.waking && self.shelves.lacks()) else {

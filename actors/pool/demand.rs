@@ -44,7 +44,7 @@ impl Demand {
     pub(super) fn fade(&mut self, now: Instant) {
         self.forget_before(now);
         let faded = self.peak - self.peak.div_ceil(FORGOTTEN);
-        // Whoever takes one an hour still finds one.
+        // One sandbox stays warm for a user that takes one sandbox an hour.
         self.peak = faded.max(self.recent.len()).max(1).min(self.peak);
     }
 

@@ -141,8 +141,9 @@ impl<S, W> Shelves<S, W> {
         let mut free = self.config.parallel_creation.saturating_sub(self.creating());
         let mut planned = Vec::new();
         while free > 0 {
-            // Who waits comes before warmth; of those whoever was passed over most often, so
-            // no specification starves another; then the one that lacks most.
+            // Waiting requests come before warm sandboxes. Among them, the specification that was
+            // passed over most often comes first, so no specification starves another. Then the
+            // specification that lacks most sandboxes comes first.
             let most = self
                 .shelves
                 .iter_mut()

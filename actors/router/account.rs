@@ -49,8 +49,8 @@ impl Account {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sets money aside, if that needs no waiting and nobody else waits; whoever was the first in
-    /// the line before may pass by it. Whether it did.
+    /// Reserves money if no wait is needed and no other call waits. A call that was once the first
+    /// in the line may pass the waiting calls. Returns whether the money is reserved.
     pub(super) fn try_hold(
         &self,
         id: &str,

@@ -84,7 +84,7 @@ pub(super) async fn perform_once(
     })
 }
 
-/// What a call has taken, whoever was asked.
+/// What a call has used so far, over all models that it asked.
 #[derive(Default)]
 struct SoFar {
     asked: Vec<String>,

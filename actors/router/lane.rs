@@ -26,7 +26,7 @@ const COOL_DOWN: Duration = Duration::from_millis(500);
 pub(super) struct Lane {
     name: String,
     state: Mutex<State>,
-    /// Of all lanes: whoever waits looks again.
+    /// Shared by all lanes: wakes the waiting calls, which then look again.
     changed: Arc<Notify>,
 }
 

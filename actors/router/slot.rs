@@ -17,9 +17,9 @@ use tokio::time::{Instant, sleep};
 
 /// A wait that is longer than this is none: somebody must look.
 pub(super) const MOST_WAITED: Duration = Duration::from_secs(30 * 60);
-/// What a server of one's own reads where nobody says how much.
+/// The context of the user's own server, if the campaign does not state it.
 const SMALL_CONTEXT: u64 = 4_096;
-/// Probes that fail before whoever waits for one to succeed has waited enough.
+/// The number of failed probes after which a waiting call stops waiting.
 const PROBES: u64 = 5;
 
 pub(super) struct ModelSlot {

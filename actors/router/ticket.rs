@@ -139,11 +139,11 @@ struct Granted {
 }
 
 impl Admission<'_> {
-    /// Both, or neither: nobody waits for the one while he has the other. Whoever waits for money
-    /// gives the key back first, and whoever then finds no key free gives the money back. The
-    /// order is that of two lines, for keys and for money. Whoever was the first of a line once
-    /// takes what is free there without standing in it again, so those behind him cannot pass him
-    /// for ever.
+    /// A call gets both the key and the money, or neither. It never waits for one of them while it
+    /// has the other. A call that waits for money first gives its key back. If it then finds no
+    /// free key, it gives the money back. There are two lines, one for keys and one for money. A
+    /// call that was once the first of a line takes what is free there without waiting in the line
+    /// again. So the calls behind it cannot pass it again and again.
     async fn admitted(&self) -> Result<(Pass, Option<Granted>), Fault> {
         let mut was_first = false;
         loop {
@@ -273,7 +273,7 @@ impl Ticket {
         }
     }
 
-    /// The exchange is over: others may leave, whoever still waits to be told of it.
+    /// The exchange is over. Other calls may leave, even if the client still waits for the answer.
     pub fn heard(&mut self, reply: &Result<ChatReply, CallFault>) {
         self.waiting = None;
         if let Some(pass) = self.pass.take() {
@@ -295,7 +295,7 @@ impl Ticket {
         let answered = reply.is_ok();
         entries.extend(held.as_ref().map(|h| Entry::Settled { id: h.id.clone(), amount: cost }));
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
-        // Whoever waits for the disk has the ticket and the reply no more.
+        // The future owns the entries. It needs neither the ticket nor the reply.
         async move {
             let written = match entries.is_empty() {
                 true => Ok(()),

@@ -24,7 +24,7 @@ pub(super) struct Way {
     pub(super) model: Arc<dyn ChatModel>,
     pace: Pace,
     state: Mutex<State>,
-    /// Of all ways: whoever waits looks again.
+    /// Shared by all ways: wakes the waiting calls, which then look again.
     changed: Arc<Notify>,
 }
 
@@ -137,7 +137,8 @@ impl Way {
         if state.on_their_way >= state.window.limit() {
             return Err(Blocked::Crowded);
         }
-        // Looked at before anything is taken, and entered last: whoever leaves wakes others up.
+        // The lane is checked before anything is taken and entered last: a call that leaves a
+        // lane wakes the others.
         if let Some(shut) = self.lane.as_ref().and_then(|lane| lane.shut(now)) {
             return Err(shut.into());
         }

@@ -146,7 +146,7 @@ impl<'r, 't> Section<'r, 't> {
             let path = format!("{key}.{}", name.get_ref());
             let entries = match self.read_list(&path, 1, value, &read) {
                 Field::Given(entries, _) => entries,
-                // It is there all the same, for whoever names it.
+                // The entry still exists, so a name that refers to it is found.
                 _ => vec![],
             };
             let entries = entries.into_iter().map(|(entry, _)| entry).collect();

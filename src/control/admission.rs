@@ -83,7 +83,7 @@ pub(super) async fn revive(
     let (loaded, library) = with_templates(library, name, record.config.clone()).await??;
     let told = |pulled: &Pulled| tracing::debug!(%pulled, "an image");
     let config = Arc::new(loaded.config);
-    // Far down in whoever asks for it.
+    // This future is deep inside its caller, so it is boxed.
     Box::pin(admit(engine, &library.catalog, &config, loaded.source, reopen.into(), &told)).await
 }
 

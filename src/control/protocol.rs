@@ -176,7 +176,7 @@ pub struct Rejection {
     /// As far as it could be read.
     pub id: Value,
     pub error: Box<ErrorBody>,
-    /// Not even JSON: whoever writes this does not speak the protocol.
+    /// The line is not JSON, so its sender does not speak the protocol.
     pub garbage: bool,
 }
 

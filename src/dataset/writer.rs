@@ -139,7 +139,7 @@ impl SplitWriter {
     }
 
     /// Closes the last shard and gives every file its final name. A split without rows has
-    /// a file too, so that whoever loads all splits finds all splits.
+    /// a file too, so that a program that loads all splits finds all splits.
     pub(super) fn finish(mut self) -> Result<Vec<FileEntry>, WriteError> {
         if self.open.is_none() && self.done.is_empty() {
             self.open = Some(self.begin()?);

@@ -1,5 +1,5 @@
-//! Who is connected. Where there are too many, whoever has asked nothing for the longest is hung
-//! up on, those first who have shown no token: nobody waits for the idle.
+//! The open connections. If there are too many, the gateway closes the connection that has been
+//! idle longest. It closes connections without a token first. So no client waits for an idle one.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -126,7 +126,7 @@ impl Drop for Member {
         if let Some(rank) = rank {
             members.idle.remove(&rank);
         }
-        // Whoever was hung up on is counted no more already.
+        // The count already excludes a connection that the gateway closed.
         if !self.evicted.is_cancelled() {
             members.count -= 1;
         }

@@ -49,7 +49,7 @@ struct Inner {
 
 struct OfCampaign {
     config: Arc<CampaignConfig>,
-    /// Made once, by whoever asks first, while others wait for it alone.
+    /// The first call makes it, once. Only the other calls of this campaign wait meanwhile.
     gateway: OnceCell<Arc<Gateway>>,
 }
 

@@ -69,7 +69,7 @@ pub struct Tools {
     pub clock: Arc<dyn Clock>,
 }
 
-/// The models of one campaign, for whoever may ask them.
+/// The models of one campaign, for every client that may ask them.
 pub struct Gateway {
     router: RouterHandle,
     /// By their names as the campaign has them.
@@ -169,7 +169,7 @@ impl Gateway {
         written.map_err(|fault| (self.backlog.len(), fault))
     }
 
-    /// What clients may name. Whoever answers soonest is a name too, where there is a choice.
+    /// The names that clients may use. `any/least-latency` is one if there are several models.
     fn names(&self) -> Vec<&str> {
         let soonest = self.has_choice().then_some(SOONEST);
         self.models.keys().map(String::as_str).chain(soonest).collect()

@@ -1,5 +1,5 @@
-//! The sessions of a gateway by itself. One is written down with its first call, as an attempt
-//! that no earlier one can be mixed up with; whoever asks for less leaves nothing in the store.
+//! The sessions of a standalone gateway. The store gets a session with its first call, as an
+//! attempt that differs from every earlier one. A session without a call leaves nothing in the store.
 
 use super::Tools;
 use super::refusal::Refusal;

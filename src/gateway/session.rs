@@ -83,7 +83,7 @@ pub(super) struct Caller {
     pub(super) session: Arc<Session>,
 }
 
-/// A gateway by itself, for whoever has its token.
+/// A standalone gateway, for every client that has its token.
 pub struct Standalone {
     gateway: Arc<Gateway>,
     token: Token,

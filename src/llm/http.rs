@@ -80,7 +80,7 @@ pub(super) struct Answer {
     secret: Option<Arc<Secret>>,
 }
 
-/// Sends a request; whoever answers, with whatever status.
+/// Sends a request. Returns the answer with any status.
 pub(super) async fn send(
     request: RequestBuilder,
     patience: Patience,

@@ -72,7 +72,7 @@ impl Provider {
         replied
     }
 
-    /// Whoever answers, with whatever status.
+    /// Returns the answer with any status.
     pub(super) async fn send(
         &self,
         body: Bytes,

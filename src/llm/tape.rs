@@ -128,8 +128,8 @@ impl Tape {
         }
     }
 
-    /// One page of the record more; whether there was one. What was read stays read, whoever
-    /// has no time to wait for the next.
+    /// Reads one more page of the record. Returns whether there was one. Read pages stay in memory,
+    /// even if the caller has no time to wait for the next page.
     async fn read_on(&self, until: i64) -> Result<bool, CallFault> {
         let _alone = self.reading.lock().await;
         if self.index().until > until {

@@ -44,8 +44,8 @@ impl Fence {
     }
 }
 
-/// What is remembered is what the open transaction sees: whoever moves a fence must
-/// [`forget`](Self::forget) it, and a transaction that is undone [`clear`](Self::clear)s all.
+/// The cache holds the fences that the open transaction sees. Code that moves a fence must
+/// [`forget`](Self::forget) it. A transaction that is undone [`clear`](Self::clear)s all fences.
 pub(super) struct Fences {
     fences: HashMap<EpisodeId, Fence>,
     owners: HashMap<EpisodeId, Owner>,

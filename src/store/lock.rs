@@ -1,5 +1,5 @@
 //! One process per data directory. The kernel keeps the lock, so a killed process leaves none
-//! behind. The directory itself is locked: whoever deletes the file `synthd.lock` frees nothing.
+//! behind. The directory itself is locked: deleting the file `synthd.lock` frees nothing.
 //! That file tells the next one whom to ask, and is locked too, for versions that know only it.
 
 use super::trouble::Trouble;

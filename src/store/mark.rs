@@ -37,7 +37,7 @@ pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join("synthd.db-mark")
 }
 
-/// The database as it was closed: whoever has changed it since has changed this, too.
+/// The state of the database when it was closed. A later change of the database changes it too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Closed {
     length: u64,

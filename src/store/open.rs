@@ -130,7 +130,7 @@ pub(super) fn check_readable(dir: &Path) -> Result<()> {
     check::database_is_there(dir, mark.as_ref())?;
     database_exists(dir)?;
     let conn = reader(&database(dir)).map_err(|t| unreadable(t, dir))?;
-    // A log that does not fit is left for whoever mends it.
+    // A log that does not match stays as it is, so that somebody can repair it.
     keep_log(&conn, true).map_err(|t| unreadable(t, dir))?;
     let version = schema::check(&conn, dir, MIGRATIONS.len())?;
     if let Some(mark) = mark {

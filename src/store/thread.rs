@@ -139,7 +139,7 @@ impl Thread {
             self.answer(append, answer.and(synced.clone()));
         }
         for barrier in batch.barriers {
-            // Whoever asked may be gone by now.
+            // The asker may be gone by now.
             barrier.send(synced.clone()).ok();
         }
     }
@@ -197,7 +197,7 @@ impl Thread {
             Err(_) => add(&self.counters.failed, 1),
         }
         drop(append.place);
-        // Whoever appended may be gone by now; the entries stay.
+        // The sender may be gone by now. The entries stay.
         append.reply.send(answer).ok();
     }
 

@@ -1,5 +1,5 @@
-//! Faulted episodes are tried again: by a second run where the reason may have passed, and by
-//! whoever asks for it.
+//! Faulted episodes are tried again in two cases: a second run tries them if the reason may have
+//! passed, and a retry tries them on request.
 
 use super::{episodes, labels, options};
 use crate::campaign::{PrepareError, Reopen};

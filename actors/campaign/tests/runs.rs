@@ -87,7 +87,7 @@ fn a_silent_provider_gives_no_label() {
     });
 }
 
-/// Whoever finishes first: the first in the plan is kept.
+/// The first episode in the plan is kept, even if another one finishes first.
 #[test]
 fn duplicates_keep_the_lowest_ordinal() {
     for action in [StageAction::Reject, StageAction::Label, StageAction::Off] {

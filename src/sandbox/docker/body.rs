@@ -46,7 +46,7 @@ const MASKED: [&str; 18] = [
     "/sys/firmware",
 ];
 
-/// Seconds after which no container can still be wanted, whoever made it.
+/// Seconds after which no owner needs a container any more.
 /// An episode may take a week.
 const LONGEST_LIFE: u64 = 8 * 24 * 60 * 60;
 /// Microseconds in which a processor share is counted.

@@ -157,8 +157,8 @@ impl Connected {
         }
     }
 
-    /// In a task that is not ended with whoever waits: between the engine's making of a
-    /// container and our hearing of it, nobody could remove it.
+    /// Runs in a task that does not end with its caller. Otherwise nobody could remove a container
+    /// that the engine has made but not yet reported.
     pub(super) async fn bring_up(
         self: Arc<Self>,
         spec: SandboxSpec,

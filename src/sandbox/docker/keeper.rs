@@ -1,4 +1,4 @@
-//! Who removes containers: one task, told by whoever drops a sandbox.
+//! One task removes containers. The drop of a sandbox tells this task.
 
 use super::ours::Ours;
 use super::owner::{DEADLINE, OWNER, Owner};
@@ -66,7 +66,7 @@ impl Keeper for ContainerKeeper {
         Some(fault)
     }
 
-    /// Whoever lists the engine's containers sees whose this is. It helps nobody to wait.
+    /// The list of the engine's containers then shows the holder. No caller needs to wait for this.
     fn held_by(&mut self, holder: &str) {
         let (docker, id) = (self.docker.clone(), self.id.clone());
         let name = format!("synthd-{holder}-{}", &id[..id.len().min(8)]);

@@ -59,7 +59,8 @@ pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
     Ok(Request { host, port, head: Some(passed), body })
 }
 
-/// How long a body is must be said in one way: whoever believes the other one reads another request.
+/// A request must state the length of its body in one way. With two statements, another reader may
+/// believe the other one and read another request.
 fn body(headers: &[httparse::Header<'_>]) -> Result<Body, Unheard> {
     let named = |name: &str| {
         let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));

@@ -77,7 +77,7 @@ impl Link {
         lock(&self.waiting).remove(&key);
     }
 
-    /// Hands news to whoever waits for them, until the launcher is gone.
+    /// Passes each message of the launcher to its waiting task, until the launcher is gone.
     async fn dispatch(&self) {
         while let Ok(news) = self.receive().await {
             let key = match &news {

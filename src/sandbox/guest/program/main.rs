@@ -43,7 +43,7 @@ const STDIO: &str = "stdio";
 
 fn main() {
     if let Err(error) = serve() {
-        // Nobody reads this in production; it helps whoever runs the guest by hand.
+        // Nobody reads this in production. It helps a person who runs the guest by hand.
         let _ = writeln!(io::stderr(), "guest: {error}");
         std::process::exit(1);
     }

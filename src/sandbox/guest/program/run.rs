@@ -30,8 +30,8 @@ use std::time::{Duration, Instant};
 /// Pipes that background processes still hold; the oldest are closed beyond this.
 const MAX_HELD_PIPES: usize = 64;
 const READ_CHUNK: usize = 64 << 10;
-/// Deaths taken in one go: whoever makes orphans faster than they are reaped must not keep
-/// the guest from looking at the clock.
+/// The most deaths that the guest reaps at once. A program may make orphans faster than the guest
+/// reaps them, and the guest must still look at the clock.
 const REAPED_AT_ONCE: usize = 1024;
 const EAGAIN: i32 = 11;
 /// How long a killed tree may take to die before the reply goes out all the same.

@@ -174,7 +174,7 @@ impl Tunnel {
                     self.links.insert(id, link);
                     tell(output, id, kind::OPEN, &[])?;
                 }
-                // Of whatever kind: whoever knocks again is heard again.
+                // Any error: a program that connects again is accepted again.
                 Err(_) => return Ok(()),
             }
         }
