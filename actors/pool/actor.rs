@@ -36,7 +36,7 @@ const REMEMBERED: usize = 64;
 
 pub(super) type Held = (Box<dyn Sandbox>, OwnedSemaphorePermit);
 
-/// Somebody who waits, and since when.
+/// A waiter, and the time since when it waits.
 pub(super) struct Waiter {
     grant: oneshot::Sender<Granted>,
     since: Instant,
@@ -48,7 +48,7 @@ impl Waiter {
     }
 
     pub(super) fn tell(self, granted: Granted) {
-        // Nobody listening means nobody to tell.
+        // If nobody listens, there is nobody to tell.
         self.grant.send(granted).ok();
     }
 }
@@ -151,8 +151,8 @@ impl PoolActor {
                 self.shelves.created(&spec);
                 continue;
             };
-            // Who waits goes on waiting while the breaker is open: a backend that is back
-            // in a second costs nobody an attempt.
+            // Waiting requests continue to wait while the breaker is open: if the backend is back
+            // in a second, no attempt is lost.
             match self.breaker(spec.backend).admit(now) {
                 Some(what) => self.create(spec, place, what, ctx),
                 None => self.shelves.created(&spec),
@@ -186,7 +186,7 @@ impl PoolActor {
         }
     }
 
-    /// Looks whether warm ones live, so that nobody finds out who waits for one.
+    /// Checks that warm sandboxes are alive, so that no request gets a dead one.
     fn check_health(&mut self, ctx: &mut Context<Self>) {
         for (spec, Warm { item: (mut sandbox, place), born, .. }) in
             self.shelves.due(Instant::now())

@@ -1,4 +1,4 @@
-//! How many to keep warm: as many as were lately taken while one was being made.
+//! The number of warm sandboxes: as many as were recently taken during the creation of one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -25,7 +25,7 @@ impl Default for Demand {
 }
 
 impl Demand {
-    /// One was taken, or asked for. More than `most` at once make no difference.
+    /// A sandbox was taken or requested. More than `most` at once make no difference.
     pub(super) fn taken(&mut self, now: Instant, most: usize) {
         self.recent.push_back(now);
         self.forget_before(now);
@@ -35,7 +35,7 @@ impl Demand {
         self.peak = self.peak.max(self.recent.len());
     }
 
-    /// One was made, in so much time.
+    /// A sandbox was made in this time.
     pub(super) fn made(&mut self, took: Duration) {
         self.creation = (self.creation * 3 + took) / 4;
     }

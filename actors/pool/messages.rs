@@ -1,4 +1,4 @@
-//! What the pool is asked, and the handle through which.
+//! The messages to the pool, and its handle.
 
 use super::PoolActor;
 use super::actor::Tools;
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A sandbox of one's own. Dropping it kills what is inside and frees its place.
+/// A sandbox with one owner. A drop kills everything inside and frees the place.
 pub struct Lease {
     sandbox: Box<dyn Sandbox>,
     /// When its guest last answered, where it has waited on a shelf since.
@@ -63,7 +63,7 @@ pub struct Acquire {
 #[rtype(result = "()")]
 pub struct Shutdown;
 
-/// How the pool fares.
+/// The state of the pool.
 #[derive(Clone, Message)]
 #[rtype(result = "PoolStats")]
 pub struct Snapshot;
@@ -82,7 +82,7 @@ pub struct PoolStats {
     pub specs: Vec<SpecStats>,
 }
 
-/// An answer this young speaks for a guest.
+/// If the last answer of a guest is younger than this, the guest counts as alive.
 const FRESH: Duration = Duration::from_secs(15);
 
 /// The pool, for everybody else.

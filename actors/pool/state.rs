@@ -1,4 +1,4 @@
-//! Who waits, what is warm, and what to create next: the pool's decisions, without I/O.
+//! The decisions of the pool, without I/O: the waiting requests, the warm sandboxes, the next creation.
 
 use super::demand::Demand;
 use super::line::{Line, Party};
@@ -177,12 +177,12 @@ impl<S, W> Shelves<S, W> {
         }
     }
 
-    /// Whose turn it is.
+    /// The waiter whose turn it is.
     pub(super) fn next_waiter(&mut self, spec: &Arc<SandboxSpec>) -> Option<W> {
         self.shelves.get_mut(spec)?.waiting.pop()
     }
 
-    /// Everybody who waits for what `which` says of.
+    /// All waiters for the specifications that `which` selects.
     pub(super) fn all_waiters(&mut self, which: impl Fn(&SandboxSpec) -> bool) -> Vec<W> {
         let chosen = self.shelves.iter_mut().filter(|(spec, _)| which(spec));
         chosen.flat_map(|(_, shelf)| shelf.waiting.drain()).collect()
@@ -222,7 +222,7 @@ impl<S, W> Shelves<S, W> {
             .filter_map(|(_, shelf)| born(shelf).map(|born| (born, shelf)))
             .min_by_key(|(born, _)| *born);
         let (_, shelf) = oldest?;
-        // Or the two would take turns at one place.
+        // Otherwise the two specifications would replace each other in one place again and again.
         shelf.demand.gives_way();
         shelf.warm.pop_front().map(|warm| warm.item)
     }

@@ -14,7 +14,7 @@ pub struct Account {
     pub(super) slots: HashMap<String, Arc<ModelSlot>>,
     ledger: Mutex<Ledger>,
     freed: Notify,
-    /// Who wants money stands in it: the first is served first, however much it is.
+    /// The calls that want money wait in this line. The first call gets money first, whatever its amount.
     line: tokio::sync::Mutex<()>,
     /// What was said of the first call that cost more than its worst case.
     overrun: OnceLock<String>,
@@ -103,7 +103,7 @@ impl Account {
                 match held {
                     Ok(()) => return Ok(at_ms),
                     Err(Refusal::NotNow(Scope::Campaign | Scope::Day)) => freed.await,
-                    // Others have nothing to do with that cap: they are let by.
+                    // That cap does not limit other calls: they may pass.
                     Err(Refusal::NotNow(Scope::Model | Scope::Episode)) => break freed,
                     Err(Refusal::Exhausted { scope, cap, spent }) => {
                         let was_ahead = self.ledger().was_ahead(purpose.day);
@@ -138,7 +138,7 @@ impl Account {
         };
         if is_over {
             tracing::error!(hold = id, %cost, "a call cost more than its hold");
-            // Worst cases are wrong, and with them the wall: nothing more is asked.
+            // Worst cases are wrong, so the budget cannot be kept: no more calls are made.
             self.overrun.get_or_init(|| {
                 format!("the call {id} cost ${cost}, more than its worst case: its price is wrong")
             });
@@ -195,7 +195,7 @@ fn exhausted(scope: Scope, of: &Purpose, was_ahead: bool, money: [Money; 3]) -> 
     Fault::new(kind, what)
 }
 
-/// The agent has not spent its share alone, so this is no ending of its own.
+/// The agent alone has not spent its share, so this does not count as an end of the agent.
 fn unanswered_share(amount: Money, cap: Money, spent: Money, unanswered: Money) -> Fault {
     let what = format!(
         "the next call may cost ${amount}; ${spent} of ${cap} are spent on the episode, \
@@ -230,7 +230,7 @@ mod tests {
         (Purpose { model: "m".to_owned(), episode, day: 0 }, 0)
     }
 
-    /// Small ones that would fit do not pass by a large one that waits.
+    /// Small calls that would fit do not pass a large call that waits.
     #[tokio::test(start_paused = true)]
     async fn money_is_had_in_the_order_it_was_wanted() {
         let account = Arc::new(account(Some(dollars(10))));
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!((account.spent(), account.held()), (Money::ZERO, Money::ZERO));
     }
 
-    /// Who waits for a cap of his own holds up nobody else.
+    /// A call that waits for its own cap delays no other call.
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_his_own_cap_lets_others_by() {
         let caps = Caps { episode: Some(dollars(10)), ..Caps::default() };
@@ -303,7 +303,7 @@ mod tests {
         assert!(told.is_err(), "it waits for the eight dollars of its own day");
     }
 
-    /// The end of the day would be no help.
+    /// The end of the day would not help.
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_was_ahead_is_told_as_such() {
         let caps = Caps { day: Some(dollars(10)), ..Caps::default() };
@@ -321,7 +321,7 @@ mod tests {
         }
     }
 
-    /// One who leaves the line holds up nobody.
+    /// A call that leaves the line delays no other call.
     #[tokio::test(start_paused = true)]
     async fn who_leaves_the_line_is_not_waited_for() {
         let account = Arc::new(account(Some(dollars(10))));

@@ -1,5 +1,5 @@
-//! One call: limited, held, tried, settled; tried again where the fault passes, and asked of
-//! another model where one stands ready.
+//! One call: it is limited, held, tried and settled. After a temporary fault, the call is tried
+//! again. If the model has a fallback, the call may go to the fallback model.
 //!
 //! ```text
 //!  choose ─► limit ─► hold (durable) ─► try ─► settle ─► answer
@@ -59,7 +59,7 @@ pub(super) async fn perform(
     }
 }
 
-/// One try of the model that is named, whatever stands ready instead.
+/// One try of the named model, without any fallback.
 pub(super) async fn perform_once(
     account: &Arc<Account>,
     call: &Call,
@@ -90,9 +90,9 @@ struct SoFar {
     asked: Vec<String>,
     tries: u32,
     cost: Money,
-    /// The answer that stands.
+    /// The accepted answer.
     took: Duration,
-    /// Tries that failed, and answers that did not stand.
+    /// Failed tries and rejected answers.
     failed: Duration,
 }
 
@@ -105,8 +105,8 @@ fn wait(failure: &CallFault, after: Duration, tries: u32, salt: &str) -> Duratio
     }
 }
 
-/// So many empty answers of a model in a row, to a conversation that may be too long for it, end
-/// the call. They are no label: a proxy that closes streams during an outage looks the same.
+/// If the conversation may be too long for the model, this number of empty answers in a row ends
+/// the call. Empty answers give no label: a proxy that closes streams in an outage looks the same.
 const EMPTY_ANSWERS: u32 = 2;
 
 /// A call on its way.
@@ -128,7 +128,7 @@ struct Attempted {
 }
 
 impl Errand<'_> {
-    /// One model, as often as it makes sense.
+    /// Asks one model, as often as it makes sense.
     async fn ask(&self, so_far: &mut SoFar) -> Result<ChatReply, Fault> {
         let slot = &self.choice.slot;
         let (mut failed, mut empty, mut waited) = (0, 0, Duration::ZERO);
@@ -160,7 +160,7 @@ impl Errand<'_> {
                 let what = format!("{}; the conversation may be too long", failure.fault.message);
                 return Err(Fault::new(FaultKind::EmptyAnswer, what));
             }
-            // Being asked to come back later is no failure of the model's, however often it is.
+            // A request to come back later is never a failure of the model.
             failed += u32::from(!failure.rate_limited);
             let Decision::Again { after } = RETRY.decide(&failure.fault, failed, &salt) else {
                 return Err(failure.fault);
@@ -175,7 +175,7 @@ impl Errand<'_> {
         }
     }
 
-    /// Where somebody else stands ready, nobody waits for a provider that does not answer.
+    /// If there is a fallback model, a call does not wait for a provider that does not answer.
     fn give_way(&self, asked: &[String]) -> Result<(), Fault> {
         let slot = &self.choice.slot;
         if !slot.is_down() || !self.account.stands_ready(slot, asked) {
@@ -198,7 +198,7 @@ impl Errand<'_> {
         let slot = &self.choice.slot;
         let ticket = self.office.ticket(self.account, slot, wish, self.unwanted).await?;
         let left = Instant::now();
-        // One that nobody waits for any more never leaves.
+        // A call that nobody waits for never leaves.
         let leaves = !self.unwanted.is_cancelled();
         let (reply, took) = self.complete(ticket.model(), context, limit).await;
         let reply = ticket.believed(reply);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// So many failures in a row are no accident any more.
+/// After this number of failures in a row, the provider counts as down.
 const FAILURES: u32 = 8;
 /// A call that was not answered in all the time it may take says more than one that failed at once:
 /// three of them in a row are enough.
@@ -136,7 +136,7 @@ impl Lane {
 pub(super) enum Health {
     Answers,
     Fails(Fault),
-    /// It had not answered when the asker's own time was up.
+    /// The provider had not answered when the time of the call was up.
     Silent(Fault),
     /// It was not heard out.
     Unknown,
@@ -237,7 +237,7 @@ mod tests {
         tokio::time::advance(COOL_DOWN).await;
         let probe = lane.enter(Instant::now()).unwrap();
         assert_eq!(lane.enter(Instant::now()).err(), Some(Shut::Down(None)));
-        // Nobody waits for it any more: another one takes its place at once.
+        // Nobody waits for this call any more. Another call takes its place at once.
         drop(probe);
         lane.enter(Instant::now()).unwrap().tell(fails());
         assert_eq!(lane.trouble().0, 1);

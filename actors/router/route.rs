@@ -1,5 +1,5 @@
-//! Who is asked: the model that an episode was planned for, until it fails in a way for which
-//! somebody else stands ready; and from then on that one.
+//! The choice of a model. An episode uses the model of its plan until this model fails in a way that
+//! has a fallback. From then on, the episode uses the fallback model.
 //!
 //! ```text
 //!  planned ──context full──► the next of `context`
@@ -13,7 +13,7 @@ use super::slot::ModelSlot;
 use crate::model::{CallFault, ChatReply, Failure, Fault, FaultKind, FinishReason, SOONEST};
 use std::sync::Arc;
 
-/// A model, and why it is this one; nothing where it is the one that was planned.
+/// A model and the reason for its choice. The planned model has no reason.
 #[derive(Clone)]
 pub(super) struct Choice {
     pub(super) slot: Arc<ModelSlot>,
@@ -26,7 +26,7 @@ impl Choice {
     }
 }
 
-/// How a call failed, as far as somebody else may be asked.
+/// The kinds of failure that may lead to a fallback model.
 pub fn failure_of_call(reply: &Result<ChatReply, CallFault>) -> Option<Failure> {
     match reply {
         Ok(reply) => declined(reply),
@@ -45,7 +45,7 @@ pub(super) fn declined(reply: &ChatReply) -> Option<Failure> {
 }
 
 impl Account {
-    /// Whom to begin with.
+    /// The first model to ask.
     pub(super) fn choose(&self, wanted: &str) -> Result<Choice, Fault> {
         if wanted != SOONEST {
             let planned = Choice { slot: self.slot(wanted)?, why: String::new() };
@@ -68,7 +68,7 @@ impl Account {
         Ok(Choice { slot: chosen.clone(), why })
     }
 
-    /// Whether somebody can be asked instead of a model that does not answer: one that does.
+    /// Whether there is a fallback for a model that does not answer, and this fallback answers.
     pub(super) fn stands_ready(&self, slot: &ModelSlot, asked: &[String]) -> bool {
         let names = slot.config.standing.fallback.outage.iter();
         let mut others =
@@ -76,7 +76,7 @@ impl Account {
         others.any(|other| !other.is_down())
     }
 
-    /// Whom to ask instead; `asked` are those that were asked already.
+    /// The model to ask instead. `asked` has the models that were asked already.
     pub(super) fn instead(
         &self,
         of: &ModelSlot,
@@ -86,7 +86,7 @@ impl Account {
         let next = of.config.standing.fallback.of(failure).iter();
         let next =
             next.filter(|name| !asked.contains(name)).filter_map(|name| self.slot(name).ok());
-        // One that answers before one that does not.
+        // A model that answers comes before a model that does not answer.
         let next = next.min_by_key(|slot| slot.is_down())?;
         let why = format!("fallback from {}: {}", of.config.name, failure.as_str());
         Some(Choice { slot: next, why })

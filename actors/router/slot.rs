@@ -1,4 +1,4 @@
-//! One model as one campaign uses it, through whichever of its keys is free.
+//! One model of one campaign. A call uses a free key of the model.
 
 use super::lane::Lanes;
 use super::unanswered::Unanswered;
@@ -15,7 +15,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-/// A wait that is longer than this is none: somebody must look.
+/// If a wait would be longer than this, synthd does not wait: a person must look.
 pub(super) const MOST_WAITED: Duration = Duration::from_secs(30 * 60);
 /// The context of the user's own server, if the campaign does not state it.
 const SMALL_CONTEXT: u64 = 4_096;
@@ -26,7 +26,7 @@ pub(super) struct ModelSlot {
     pub(super) config: ModelConfig,
     ways: Vec<Arc<Way>>,
     changed: Arc<Notify>,
-    /// Who wants to leave stands in it: the first leaves first.
+    /// The calls that want to leave wait in this line. The first call leaves first.
     line: tokio::sync::Mutex<()>,
     pub(super) calls: AtomicU64,
     pub(super) retries: AtomicU64,
@@ -44,7 +44,7 @@ pub struct ModelStats {
     pub retries: u64,
     pub failures: u64,
     pub in_flight: usize,
-    /// How long answers take of late; none before the first.
+    /// The time of recent answers. None before the first answer.
     pub latency_ms: Option<u64>,
     /// One for each key.
     pub ways: Vec<WayStats>,
@@ -106,7 +106,7 @@ impl ModelSlot {
         let _first = self.line.lock().await;
         let home = self.home(episode);
         loop {
-            // Made before looking, so that no change in between goes unheard.
+            // Made before the look, so that no change in between is missed.
             let changed = self.changed.notified();
             let obstacles = match self.try_pass(home, tokens) {
                 Ok(pass) => return Ok(pass),
@@ -125,7 +125,7 @@ impl ModelSlot {
         }
     }
 
-    /// One that may be used at once, for who was the first in the line before.
+    /// A key that may be used at once, for a call that was once the first in the line.
     pub(super) fn free_pass(&self, episode: &EpisodeId, tokens: u64) -> Option<Pass> {
         self.try_pass(self.home(episode), tokens).ok()
     }
@@ -168,7 +168,7 @@ impl ModelSlot {
             return Ok(());
         }
         let last = self.ways.iter().find_map(|way| way.trouble().1);
-        // Silence stays silence, unless somebody else is asked now.
+        // The fault stays silence, unless another model is asked now.
         let kind = last.as_ref().filter(|_| !stands_ready).map(|last| last.kind);
         let said = last.map_or_else(String::new, |last| format!(": {}", last.message));
         let what = format!("{} does not answer{said}", self.config.provider());
@@ -187,7 +187,7 @@ impl ModelSlot {
         likely >= self.config.context.unwrap_or(SMALL_CONTEXT) / 2
     }
 
-    /// How long every one of its keys is to be left alone, where that is longer than anybody waits.
+    /// How long no key may be used, if this is longer than any call waits.
     pub(super) fn asks_to_wait(&self) -> Option<Duration> {
         let wait = |way: &Arc<Way>| Duration::from_millis(way.stats().wait_ms.unwrap_or_default());
         self.ways.iter().map(wait).min().filter(|least| *least > MOST_WAITED)

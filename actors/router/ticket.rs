@@ -1,4 +1,4 @@
-//! What one try of a call needs before it may leave, and what becomes of it afterwards.
+//! One try of a call needs a ticket before it may leave. The ticket is settled afterwards.
 //!
 //! ```text
 //!  place ─► limit ─► money? ─► hold (durable) ─► leaves ─► settled, with the record of the exchange
@@ -25,14 +25,14 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// Where tickets are had from.
+/// The source of tickets.
 #[derive(Clone)]
 pub(super) struct Office {
     pub(super) collector: CollectorHandle,
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// One try that somebody wants made.
+/// A request for one try.
 pub(super) struct Wish<'a> {
     pub(super) place: CallPlace,
     /// Why this model, where it is not simply the one that was planned.
@@ -111,7 +111,7 @@ impl Office {
             model: slot.config.name.clone(),
             at_ms,
         };
-        // Not cut short: the store must not keep a hold of which nobody knows.
+        // This step is not cut off: the store must not keep a hold that no call owns.
         if let Err(fault) = self.collector.record(vec![entry]).await {
             // The request has not left, so nothing was spent.
             held.settle(Money::ZERO, false);
@@ -350,7 +350,7 @@ impl From<Unkept> for Fault {
     }
 }
 
-/// Whether somebody counted.
+/// Whether the answer has counts.
 fn is_counted(reply: &ChatReply) -> bool {
     !reply.uncounted
 }

@@ -1,5 +1,5 @@
-//! A model as one key reaches it: how many calls may be on their way, how often they may leave,
-//! and until when the provider wants to hear of none.
+//! A model with one key: how many calls may be open, how often calls may leave, and until when the
+//! provider wants no call.
 //!
 //! ```text
 //!  call ─► asked to wait? ─► window ─► provider (lane) ─► tokens, requests a minute ─► Pass
@@ -76,7 +76,7 @@ pub struct WayStats {
     pub limit: usize,
     /// How often it said that calls come too often.
     pub too_often: u64,
-    /// It wants to hear of none for so long.
+    /// The time for which the provider wants no call.
     pub wait_ms: Option<u64>,
 }
 
