@@ -57,6 +57,25 @@ impl fmt::Display for FaultCounts {
 pub struct Tokens {
     pub input: u64,
     pub output: u64,
+    /// Calls that the provider did not count: the sums are the least that was used.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub uncounted_calls: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+impl fmt::Display for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { input, output, uncounted_calls } = self;
+        write!(f, "{input} in, {output} out")?;
+        match uncounted_calls {
+            0 => Ok(()),
+            1 => f.write_str(" + 1 call without counts"),
+            calls => write!(f, " + {calls} calls without counts"),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -172,6 +191,7 @@ impl Progress {
             self.steps += u64::from(record.steps);
             self.tokens.input += record.usage.input_tokens;
             self.tokens.output += record.usage.output_tokens;
+            self.tokens.uncounted_calls += record.uncounted_calls;
         }
         match record.judged {
             Some(Judged::Accepted) => self.rows.accepted += 1,
@@ -202,6 +222,7 @@ impl Progress {
         for turn in turns {
             self.tokens.input += turn.step.usage.input_tokens;
             self.tokens.output += turn.step.usage.output_tokens;
+            self.tokens.uncounted_calls += u64::from(turn.reply.uncounted);
         }
     }
 

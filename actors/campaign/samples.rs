@@ -53,6 +53,7 @@ fn begun(plan: PlannedEpisode) -> EpisodeRecord {
         judged: None,
         steps: 0,
         usage: Usage::default(),
+        uncounted_calls: 0,
         cost: Money::ZERO,
         fingerprint: None,
         started_at_ms: None,

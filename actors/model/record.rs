@@ -100,6 +100,9 @@ pub struct EpisodeRecord {
     pub judged: Option<Judged>,
     pub steps: u32,
     pub usage: Usage,
+    /// Calls of the steps that the provider did not count: the usage is the least that was used.
+    #[serde(default)]
+    pub uncounted_calls: u64,
     /// Over all attempts.
     pub cost: Money,
     pub fingerprint: Option<Fingerprint>,

@@ -256,6 +256,7 @@ impl Episode {
             judged,
             steps: turns().count() as u32,
             usage: turns().fold(Usage::default(), |sum, turn| sum.plus(turn.step.usage)),
+            uncounted_calls: turns().filter(|turn| turn.reply.uncounted).count() as u64,
             cost: turns().map(|turn| turn.step.cost).sum(),
             fingerprint: self.finished.as_ref().and_then(|(_, print, _)| print.clone()),
             started_at_ms: self.tries.values().next().map(|t| t.started_at_ms),

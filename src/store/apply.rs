@@ -118,6 +118,7 @@ fn take_turn(
         inherited: is_inherited(conn, &fence, step.index)?,
         input: whole(step.usage.input_tokens)?,
         output: whole(step.usage.output_tokens)?,
+        counted: !turn.reply.uncounted,
         cost: ledger::nanos(step.cost)?,
     };
     insert_step(conn, key, step.index, &figures, body)?;
@@ -128,6 +129,7 @@ struct Figures {
     inherited: bool,
     input: i64,
     output: i64,
+    counted: bool,
     cost: i64,
 }
 
@@ -139,12 +141,12 @@ fn insert_step(
     figures: &Figures,
     body: &[u8],
 ) -> Result<()> {
-    let Figures { inherited, input, output, cost } = figures;
+    let Figures { inherited, input, output, counted, cost } = figures;
     conn.prepare_cached(
-        "INSERT INTO step (attempt, step, inherited, input_tokens, output_tokens, cost, body)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (attempt, step) DO NOTHING",
+        "INSERT INTO step (attempt, step, inherited, input_tokens, output_tokens, counted, cost, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (attempt, step) DO NOTHING",
     )?
-    .execute(params![attempt_key, step, inherited, input, output, cost, body])?;
+    .execute(params![attempt_key, step, inherited, input, output, counted, cost, body])?;
     Ok(())
 }
 
@@ -241,8 +243,9 @@ fn reopen(conn: &Connection, fences: &mut Fences, id: &EpisodeId, attempt: Attem
 /// somebody asks, because every turn would have to rewrite them.
 fn sum_up(conn: &Connection, fence: &Fence, attempt_key: i64, at_ms: i64) -> Result<()> {
     conn.prepare_cached(
-        "UPDATE progress SET finished_at_ms = ?3, (steps, input_tokens, output_tokens) =
-             (SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0)
+        "UPDATE progress SET finished_at_ms = ?3, (steps, input_tokens, output_tokens, uncounted) =
+             (SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
+                  count(*) FILTER (WHERE NOT counted)
               FROM step WHERE step.attempt = ?2),
              cost = (SELECT coalesce(sum(cost), 0) FROM attempt
                      JOIN step ON step.attempt = attempt.key AND NOT inherited

@@ -18,12 +18,26 @@ type Result<T> = std::result::Result<T, Trouble>;
 const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms, images,
     price_table FROM campaign";
 
+/// An archive of an older schema does not say which calls were counted.
+fn says_what_is_counted(conn: &Connection) -> Result<bool> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'uncounted'";
+    Ok(conn.prepare_cached(sql)?.exists([])?)
+}
+
+fn episode_sql(conn: &Connection) -> Result<String> {
+    let uncounted = match says_what_is_counted(conn)? {
+        true => "(SELECT calls FROM uncounted WHERE uncounted.episode = episode.key)",
+        false => "0",
+    };
+    Ok(EPISODE.replace("{uncounted}", uncounted))
+}
+
 const EPISODE: &str = "
     SELECT id, name, episode.ordinal, task, template, task_index, category, difficulty, model,
         scaffold, progress.attempt, failed_attempts, outcome.body, 
         CASE WHEN judged.episode IS NOT NULL THEN judged.rejected IS NOT NULL END,
         now.steps, now.input_tokens, now.output_tokens, now.cost, fingerprint, started_at_ms,
-        finished_at_ms
+        finished_at_ms, {uncounted}
     FROM episode
     JOIN campaign ON campaign.key = episode.campaign
     JOIN progress ON progress.episode = episode.key
@@ -63,12 +77,13 @@ fn edition_of(row: &Row<'_>) -> Result<TemplateEdition> {
 }
 
 pub(super) fn episodes(conn: &Connection, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>> {
-    let sql = format!("{EPISODE} WHERE name = ?1 ORDER BY episode.ordinal");
+    let sql = format!("{} WHERE name = ?1 ORDER BY episode.ordinal", episode_sql(conn)?);
     collect(conn, &sql, [campaign.as_str()], episode_of)
 }
 
 pub(super) fn episode(conn: &Connection, id: &EpisodeId) -> Result<Option<EpisodeRecord>> {
-    Ok(collect(conn, &format!("{EPISODE} WHERE id = ?1"), [id.as_str()], episode_of)?.pop())
+    let sql = format!("{} WHERE id = ?1", episode_sql(conn)?);
+    Ok(collect(conn, &sql, [id.as_str()], episode_of)?.pop())
 }
 
 pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> Result<Vec<AttemptRecord>> {
@@ -259,24 +274,31 @@ fn episode_of(row: &Row<'_>) -> Result<EpisodeRecord> {
         fingerprint: row.get::<_, Option<String>>(18)?.map(|text| json_of(&text)).transpose()?,
         started_at_ms: row.get(19)?,
         finished_at_ms: row.get(20)?,
+        uncounted_calls: count_of(row, 21)?,
     })
 }
 
 /// A campaign's figures, counted by the database: nothing of an episode is decoded.
 pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> Result<Figures> {
-    let sql = "SELECT count(DISTINCT task), count(*), count(label),
+    let uncounted = match says_what_is_counted(conn)? {
+        true => "coalesce(sum(progress.uncounted) FILTER (WHERE label IS NOT NULL), 0)",
+        false => "0",
+    };
+    let sql = format!(
+        "SELECT count(DISTINCT task), count(*), count(label),
             count(*) FILTER (WHERE label = 'resolved'), count(*) FILTER (WHERE label = 'faulted'),
             coalesce(sum(steps) FILTER (WHERE label IS NOT NULL), 0),
             coalesce(sum(input_tokens) FILTER (WHERE label IS NOT NULL), 0),
             coalesce(sum(output_tokens) FILTER (WHERE label IS NOT NULL), 0),
-            count(judged.episode) - count(judged.rejected), count(judged.rejected)
+            count(judged.episode) - count(judged.rejected), count(judged.rejected), {uncounted}
         FROM episode
         JOIN campaign ON campaign.key = episode.campaign
         JOIN progress ON progress.episode = episode.key
         LEFT JOIN outcome ON outcome.episode = episode.key
         LEFT JOIN judged ON judged.episode = episode.key
-        WHERE name = ?1";
-    Ok(collect(conn, sql, [campaign.as_str()], figures_of)?.pop().unwrap_or_default())
+        WHERE name = ?1"
+    );
+    Ok(collect(conn, &sql, [campaign.as_str()], figures_of)?.pop().unwrap_or_default())
 }
 
 fn figures_of(row: &Row<'_>) -> Result<Figures> {
@@ -291,7 +313,11 @@ fn figures_of(row: &Row<'_>) -> Result<Figures> {
             faulted,
         },
         steps: count_of(row, 5)?,
-        tokens: Tokens { input: count_of(row, 6)?, output: count_of(row, 7)? },
+        tokens: Tokens {
+            input: count_of(row, 6)?,
+            output: count_of(row, 7)?,
+            uncounted_calls: count_of(row, 10)?,
+        },
         rows: Rows { accepted: count_of(row, 8)?, rejected: count_of(row, 9)? },
     })
 }

@@ -22,6 +22,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0009_epoch.sql"),
     include_str!("migrations/0010_high_water.sql"),
     include_str!("migrations/0011_editions.sql"),
+    include_str!("migrations/0012_counted.sql"),
 ];
 
 /// Since when a store has a mark beside it.

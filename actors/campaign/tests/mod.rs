@@ -39,6 +39,7 @@ fn found(plan: PlannedEpisode) -> EpisodeRecord {
         judged: None,
         steps: 0,
         usage: Usage::default(),
+        uncounted_calls: 0,
         cost: Money::ZERO,
         fingerprint: None,
         started_at_ms: None,

@@ -140,6 +140,7 @@ fn show(page: &Page) {
     rows.add_row(["begun", &rfc3339(record.created_at_ms)]);
     rows.add_row(["episodes", &format!("{} of {}", episodes.finished, episodes.planned)]);
     rows.add_row(["steps", &figures.steps.to_string()]);
+    rows.add_row(["tokens", &figures.tokens.to_string()]);
     let kept = figures.rows;
     rows.add_row(["rows", &format!("{} accepted, {} rejected", kept.accepted, kept.rejected)]);
     rows.add_row(["cost", &format!("${spent}")]);

@@ -129,7 +129,7 @@ fn entry(record: &EpisodeRecord) -> Value {
         Some(Outcome::Judged { stop, verdict }) => (Some(verdict.score), Some(stop.as_str())),
         _ => (None, None),
     };
-    json!({
+    let mut entry = json!({
         "id": plan.id, "campaign": plan.campaign, "ordinal": plan.ordinal, "task": plan.task,
         "template": plan.template, "index": plan.index, "category": plan.category,
         "difficulty": plan.difficulty, "model": plan.model, "scaffold": plan.scaffold,
@@ -137,7 +137,11 @@ fn entry(record: &EpisodeRecord) -> Value {
         "steps": record.steps, "attempt": record.attempt, "usage": record.usage,
         "cost_usd": record.cost, "started_at_ms": record.started_at_ms,
         "finished_at_ms": record.finished_at_ms,
-    })
+    });
+    if record.uncounted_calls > 0 {
+        entry["uncounted_calls"] = record.uncounted_calls.into();
+    }
+    entry
 }
 
 fn show(

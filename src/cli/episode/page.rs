@@ -146,7 +146,12 @@ impl Page {
     fn expense(&mut self, whole: &Whole) {
         let episode = &whole.episode;
         let usage = episode.usage;
-        let tokens = format!("{} tokens in, {} out", usage.input_tokens, usage.output_tokens);
+        let mut tokens = format!("{} tokens in, {} out", usage.input_tokens, usage.output_tokens);
+        match episode.uncounted_calls {
+            0 => {}
+            1 => tokens.push_str(" + 1 call without counts"),
+            calls => tokens.push_str(&format!(" + {calls} calls without counts")),
+        }
         self.field("cost", format!("${}, {tokens}", episode.cost));
         if let (Some(from), Some(to)) = (episode.started_at_ms, episode.finished_at_ms) {
             let seconds = to.saturating_sub(from).max(0) as f64 / 1_000.0;

@@ -134,7 +134,7 @@ fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
     rows.add_row(["episodes", &finished]);
     rows.add_row(["", &solved]);
     rows.add_row(["steps", &last.steps.to_string()]);
-    rows.add_row(["tokens", &format!("{} in, {} out", last.tokens.input, last.tokens.output)]);
+    rows.add_row(["tokens", &last.tokens.to_string()]);
     rows.add_row(["cost", &format!("${}", last.cost_usd)]);
     rows.add_row([
         "rows",

@@ -76,6 +76,25 @@ async fn two_episodes_cannot_share_a_place() {
     assert!(fault.message.contains("another one is there"), "{fault}");
 }
 
+/// Zero tokens that nobody counted are told apart from zero, while an episode runs and after it.
+#[tokio::test]
+async fn sums_say_how_many_calls_nobody_counted() {
+    let (_dir, store) = started(1).await;
+    keep(&store, turn("c", 0, 1, 0, 10)).await;
+    for index in 1..3 {
+        let Entry::TurnTaken { episode, attempt, mut turn } = turn("c", 0, 1, index, 10) else {
+            panic!("a turn")
+        };
+        (turn.step.usage, turn.reply.uncounted) = (Usage::default(), true);
+        keep(&store, Entry::TurnTaken { episode, attempt, turn }).await;
+    }
+    assert_eq!(first(&store).await.uncounted_calls, 2);
+    keep(&store, finished("c", 0, 1)).await;
+    assert_eq!(first(&store).await.uncounted_calls, 2);
+    let tokens = store.figures(&name("c")).await.unwrap().tokens;
+    assert_eq!(tokens.to_string(), "100 in, 7 out + 2 calls without counts");
+}
+
 #[tokio::test]
 async fn a_whole_episode_reads_back() {
     let (_dir, store) = started(1).await;
@@ -91,6 +110,7 @@ async fn a_whole_episode_reads_back() {
         judged: None,
         steps: 3,
         usage: Usage::of(303, 21),
+        uncounted_calls: 0,
         cost: Money::from_nanos(30),
         fingerprint: Some(fingerprint()),
         started_at_ms: Some(1_000),

@@ -87,6 +87,24 @@ async fn a_store_that_lacks_only_what_helps_to_write_is_read_as_it_is() {
     }
 }
 
+/// What was kept as zero tokens before there was a column for it.
+#[tokio::test]
+async fn an_older_store_tells_what_nobody_counted() {
+    let dir = old_store();
+    upgrade_to(dir.path(), READ_FROM);
+    let conn = rusqlite::Connection::open(dir.path().join("synthd.db")).unwrap();
+    let zero = "UPDATE step SET input_tokens = 0, output_tokens = 0 WHERE step = 1";
+    assert!(conn.execute(zero, []).unwrap() > 0);
+    conn.close().unwrap();
+    let archive = Store::open_read_only(dir.path()).unwrap();
+    assert_eq!(archive.episodes(&name("c")).await.unwrap()[0].uncounted_calls, 0);
+    assert_eq!(archive.figures(&name("c")).await.unwrap().tokens.uncounted_calls, 0);
+    drop(archive);
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(store.episodes(&name("c")).await.unwrap()[0].uncounted_calls, 1);
+    assert_eq!(store.figures(&name("c")).await.unwrap().tokens.uncounted_calls, 1);
+}
+
 #[tokio::test]
 async fn a_script_that_fails_leaves_the_store_as_it_was() {
     let dir = old_store();
