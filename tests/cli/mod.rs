@@ -14,6 +14,7 @@ mod help;
 mod images;
 mod json;
 mod models;
+mod names;
 mod network;
 mod places;
 mod preflight;
