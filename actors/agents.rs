@@ -9,10 +9,10 @@
 //! Where the door itself keeps a call waiting, that is no time of the program's: [`Delays`].
 
 use crate::model::{
-    Attempt, CampaignConfig, CampaignName, ChatReply, ChatRequest, EpisodeId, Fault, HostAddress,
-    Money,
+    AttemptNumber, CampaignConfig, CampaignName, ChatReply, ChatRequest, EpisodeId, Fault,
+    HostAddress, Money,
 };
-use crate::ports::Stage;
+use crate::ports::ScriptContext;
 use async_trait::async_trait;
 use std::any::Any;
 use std::pin::pin;
@@ -24,48 +24,48 @@ use tokio::time::{Instant, timeout};
 
 /// Lets agent programs of episodes ask their models.
 #[async_trait]
-pub trait AgentDoor: Send + Sync + 'static {
+pub trait AgentAccess: Send + Sync + 'static {
     /// Until the admission is dropped, a call with its token belongs to this attempt.
-    async fn admit(&self, visitor: Visitor) -> Result<Admission, Fault>;
+    async fn open_session(&self, visitor: AgentSessionSpec) -> Result<AgentSession, Fault>;
 }
 
 /// An attempt whose agent is a program.
-pub struct Visitor {
+pub struct AgentSessionSpec {
     pub campaign: CampaignName,
     pub episode: EpisodeId,
-    pub attempt: Attempt,
+    pub attempt: AttemptNumber,
     /// The one that the episode was planned for.
     pub model: String,
     pub config: Arc<CampaignConfig>,
     /// For models that play a part.
-    pub stage: Stage,
+    pub stage: ScriptContext,
     /// Where a call names no cap of its output.
     pub max_output_tokens: u32,
     /// Told of every call before it leaves.
-    pub calls: mpsc::Sender<Visit>,
+    pub calls: mpsc::Sender<AgentCall>,
     /// Told of the time in which the door keeps calls waiting.
-    pub delays: Delays,
+    pub delays: GatewayDelays,
 }
 
 /// Time in which the door has kept calls of one program waiting, for memory that others hold:
 /// none of the program's own. Calls that wait at the same time are counted once.
 #[derive(Clone, Debug, Default)]
-pub struct Delays(Arc<Mutex<Delayed>>);
+pub struct GatewayDelays(Arc<Mutex<DelayState>>);
 
 #[derive(Debug, Default)]
-struct Delayed {
+struct DelayState {
     waiting: usize,
     since: Option<Instant>,
     over: Duration,
 }
 
-impl Delays {
+impl GatewayDelays {
     /// A call waits until this is dropped.
-    pub fn begin(&self) -> Delay {
+    pub fn begin(&self) -> DelayGuard {
         let mut delayed = self.lock();
         delayed.waiting += 1;
         delayed.since.get_or_insert_with(Instant::now);
-        Delay(self.clone())
+        DelayGuard(self.clone())
     }
 
     /// All of it until now.
@@ -76,20 +76,20 @@ impl Delays {
     }
 
     /// Measures the program's own time from now on.
-    pub fn stopwatch(&self) -> Stopwatch {
-        Stopwatch { delays: self.clone(), started: Instant::now(), before: self.total() }
+    pub fn stopwatch(&self) -> AgentStopwatch {
+        AgentStopwatch { delays: self.clone(), started: Instant::now(), before: self.total() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Delayed> {
+    fn lock(&self) -> MutexGuard<'_, DelayState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A call that the door keeps waiting.
 #[derive(Debug)]
-pub struct Delay(Delays);
+pub struct DelayGuard(GatewayDelays);
 
-impl Drop for Delay {
+impl Drop for DelayGuard {
     fn drop(&mut self) {
         let mut delayed = self.0.lock();
         delayed.waiting = delayed.waiting.saturating_sub(1);
@@ -102,13 +102,13 @@ impl Drop for Delay {
 
 /// Time that is the program's own.
 #[derive(Debug)]
-pub struct Stopwatch {
-    delays: Delays,
+pub struct AgentStopwatch {
+    delays: GatewayDelays,
     started: Instant,
     before: Duration,
 }
 
-impl Stopwatch {
+impl AgentStopwatch {
     pub fn elapsed(&self) -> Duration {
         let delayed = self.delays.total().saturating_sub(self.before);
         self.started.elapsed().saturating_sub(delayed)
@@ -133,7 +133,7 @@ impl Stopwatch {
 }
 
 /// Where the program is to ask, and with what.
-pub struct Admission {
+pub struct AgentSession {
     pub to: HostAddress,
     pub token: String,
     /// Dropped, the token means nothing any more.
@@ -141,15 +141,15 @@ pub struct Admission {
 }
 
 /// A call that wants to leave.
-pub struct Visit {
+pub struct AgentCall {
     /// What is said, as far as it could be read.
     pub request: Arc<ChatRequest>,
-    pub leave: oneshot::Sender<Leave>,
+    pub leave: oneshot::Sender<CallDecision>,
 }
 
 /// Whether it may.
-pub enum Leave {
-    Ask(Errand),
+pub enum CallDecision {
+    Ask(AdmittedCall),
     /// It was answered before.
     Told {
         turn: u32,
@@ -160,18 +160,18 @@ pub enum Leave {
 }
 
 /// A call on its way.
-pub struct Errand {
+pub struct AdmittedCall {
     pub turn: u32,
     /// The number of its first try.
     pub retry: u32,
     pub model: String,
     /// What is left of the episode's time: no try takes longer.
     pub limit: Duration,
-    pub heard: oneshot::Sender<Heard>,
+    pub heard: oneshot::Sender<AgentCallResult>,
 }
 
 /// What came of it, known before the program is told of it.
-pub struct Heard {
+pub struct AgentCallResult {
     pub reply: Result<ChatReply, Fault>,
     /// Who gave it.
     pub model: String,
@@ -195,7 +195,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn time_at_the_door_is_none_of_the_programs() {
-        let delays = Delays::default();
+        let delays = GatewayDelays::default();
         let watch = delays.stopwatch();
         sleep(SECOND).await;
         let (one, other) = (delays.begin(), delays.begin());
@@ -211,7 +211,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_limit_is_of_the_programs_own_time() {
-        let delays = Delays::default();
+        let delays = GatewayDelays::default();
         let watch = delays.stopwatch();
         let held = async {
             sleep(SECOND).await;

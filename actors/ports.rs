@@ -3,10 +3,11 @@
 
 use crate::model::PassRate;
 use crate::model::{
-    AttemptRecord, Attended, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest,
-    DatasetRecord, Entry, EpisodeId, EpisodeRecord, ExecReport, ExecRequest, Fault, FaultKind,
-    FileSpec, Fingerprint, HostAddress, ModelConfig, Money, Publication, Rejection, RowRecord,
-    SandboxSpec, Snapshot, Spending, Task, TemplateEdition, Tree, Turn, Witness,
+    AttemptRecord, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest, CommandStatus,
+    DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder, ExecReport, ExecRequest, Fault,
+    FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig, Money, Publication, RowRecord,
+    RowRejection, SandboxFingerprint, SandboxSpec, SandboxTree, SpendingTotals, Task,
+    TemplateEdition, Turn, WorkspaceCopy,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 /// What is played, for models that play a part.
 #[derive(Clone)]
-pub struct Stage {
+pub struct ScriptContext {
     pub task: Arc<Task>,
     pub scaffold: Arc<dyn Scaffold>,
 }
@@ -26,13 +27,13 @@ pub struct Stage {
 pub struct CallContext {
     pub episode: EpisodeId,
     /// None for an agent of somebody else's.
-    pub stage: Option<Stage>,
+    pub stage: Option<ScriptContext>,
     /// How many replies the conversation holds already.
     pub turn: u32,
     /// Which try of this call it is, from zero.
     pub retry: u32,
     /// To be shown what goes over the wire.
-    pub witness: Witness,
+    pub witness: ExchangeRecorder,
 }
 
 /// One model behind one provider. Exactly one attempt a call: retries, limits and budgets
@@ -67,19 +68,19 @@ pub trait SandboxBackend: Send + Sync + 'static {
 }
 
 /// What is waited for beside a command.
-pub type Until<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
+pub type InterruptFuture<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
 
 /// One sandbox, seen through its guest. Dropping it is the end of it.
 #[async_trait]
 pub trait Sandbox: Send + 'static {
-    fn fingerprint(&self) -> &Fingerprint;
+    fn fingerprint(&self) -> &SandboxFingerprint;
 
     /// Tells the sandbox its new holder, so that a person who looks at the host can see it.
-    fn held_by(&mut self, _holder: &str) {}
+    fn set_holder(&mut self, _holder: &str) {}
 
     async fn ping(&mut self) -> Result<(), Fault>;
 
-    async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault>;
+    async fn write_files(&mut self, tree: SandboxTree, files: &[FileSpec]) -> Result<(), Fault>;
 
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
 
@@ -88,7 +89,10 @@ pub trait Sandbox: Send + 'static {
     async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault>;
 
     /// Waits until that command has ended, or until something else is wanted of the sandbox.
-    async fn attend(&mut self, until: Until<'_>) -> Result<Attended, Fault>;
+    async fn wait_for_command(
+        &mut self,
+        until: InterruptFuture<'_>,
+    ) -> Result<CommandStatus, Fault>;
 
     /// Ends that command with all that it has started.
     async fn stop(&mut self) -> Result<ExecReport, Fault>;
@@ -102,13 +106,13 @@ pub trait Sandbox: Send + 'static {
     async fn thaw(&mut self) -> Result<(), Fault>;
 
     /// Copies the workspace out; with `quiesce` everything that still runs is killed first.
-    async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault>;
+    async fn pack(&mut self, quiesce: bool) -> Result<WorkspaceCopy, Fault>;
 
     /// Lays a copy into the (empty) workspace.
-    async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault>;
+    async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault>;
 
     /// Ends every program, and takes away all that they left anywhere.
-    async fn empty(&mut self) -> Result<(), Fault>;
+    async fn reset(&mut self) -> Result<(), Fault>;
 
     /// Carries whatever connects to `port` of the sandbox's loopback to an address of the
     /// host's, for as long as the sandbox lives: the only way out of it there is.
@@ -124,12 +128,12 @@ pub trait Sandbox: Send + 'static {
 pub struct StoreFault {
     pub operation: &'static str,
     pub message: String,
-    pub trouble: StoreTrouble,
+    pub trouble: StoreFaultKind,
 }
 
 /// What is wrong with a store, as far as somebody could mend it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StoreTrouble {
+pub enum StoreFaultKind {
     Full,
     Damaged,
     Other,
@@ -137,16 +141,16 @@ pub enum StoreTrouble {
 
 impl StoreFault {
     pub fn new(operation: &'static str, message: impl Into<String>) -> Self {
-        Self { operation, message: message.into(), trouble: StoreTrouble::Other }
+        Self { operation, message: message.into(), trouble: StoreFaultKind::Other }
     }
 }
 
 impl From<StoreFault> for Fault {
     fn from(fault: StoreFault) -> Self {
         let kind = match fault.trouble {
-            StoreTrouble::Full => FaultKind::StoreFull,
-            StoreTrouble::Damaged => FaultKind::StoreDamaged,
-            StoreTrouble::Other => FaultKind::Store,
+            StoreFaultKind::Full => FaultKind::StoreFull,
+            StoreFaultKind::Damaged => FaultKind::StoreDamaged,
+            StoreFaultKind::Other => FaultKind::Store,
         };
         Self::new(kind, fault.to_string())
     }
@@ -155,7 +159,7 @@ impl From<StoreFault> for Fault {
 /// The durable record. A batch is kept whole or not at all, and kept when `append` returns.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
-    async fn append(&self, entries: Vec<Entry>) -> Result<(), StoreFault>;
+    async fn append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreFault>;
 
     async fn campaign(&self, name: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault>;
 
@@ -174,7 +178,7 @@ pub trait Journal: Send + Sync + 'static {
     async fn turns(
         &self,
         episode: &EpisodeId,
-        attempt: crate::model::Attempt,
+        attempt: crate::model::AttemptNumber,
     ) -> Result<Vec<Turn>, StoreFault>;
 
     /// Judged rows in plan order, from `after` on (exclusive), at most `limit`.
@@ -191,7 +195,11 @@ pub trait Journal: Send + Sync + 'static {
     async fn spent(&self, campaign: &CampaignName) -> Result<Money, StoreFault>;
 
     /// The same by what it was spent on; the day is one of [`day_of`](crate::model::day_of).
-    async fn spending(&self, campaign: &CampaignName, day: i64) -> Result<Spending, StoreFault>;
+    async fn spending(
+        &self,
+        campaign: &CampaignName,
+        day: i64,
+    ) -> Result<SpendingTotals, StoreFault>;
 
     /// Returns when all that was appended before is on the disk itself.
     async fn barrier(&self) -> Result<(), StoreFault>;
@@ -199,11 +207,11 @@ pub trait Journal: Send + Sync + 'static {
 
 /// A dataset version to be written.
 #[derive(Clone)]
-pub struct Edition {
+pub struct DatasetWriteRequest {
     pub campaign: CampaignName,
     pub journal: Arc<dyn Journal>,
     /// Rejections found only when rows are seen together (duplicates), by episode.
-    pub late_rejections: BTreeMap<EpisodeId, Rejection>,
+    pub late_rejections: BTreeMap<EpisodeId, RowRejection>,
     /// Labels found the same way, to be added to the rows as they are written.
     pub late_labels: BTreeMap<EpisodeId, Vec<String>>,
     /// How often the task of each was solved, over all of its samples.
@@ -222,7 +230,7 @@ pub struct Edition {
 #[async_trait]
 pub trait DatasetSink: Send + Sync + 'static {
     /// Writes the next version and says why, or returns the newest one if it is the same.
-    async fn write(&self, edition: Edition) -> Result<Publication, Fault>;
+    async fn write(&self, edition: DatasetWriteRequest) -> Result<Publication, Fault>;
 }
 
 /// The time of day, for records only: decisions use tokio's clock.

@@ -14,26 +14,26 @@
 
 use crate::dataset::ParquetSink;
 use crate::error::{Code, Error, Result};
-use crate::gateway::{self, Lobby};
-use crate::llm::Models;
-use crate::sandbox::docker::Pulled;
-use crate::sandbox::{Backends, HostFacts};
+use crate::gateway::{self, AgentGateway};
+use crate::llm::AdapterFactory;
+use crate::sandbox::docker::PullProgress;
+use crate::sandbox::{HostFacts, SandboxBackends};
 use crate::store::Store;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::collector::CollectorHandle;
-use synthd_actors::engine::{EngineHandle, EngineTools};
-use synthd_actors::episode::World;
+use synthd_actors::engine::{EngineHandle, EngineResources};
+use synthd_actors::episode::EngineServices;
 use synthd_actors::model::{
-    Backend, BackendSign, Enforcement, Fault, FaultKind, Pull, SandboxSpec,
+    BackendKind, BackendSign, Fault, FaultKind, ImagePullPolicy, SandboxProtection, SandboxSpec,
 };
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::{Clock, Journal, SandboxBackend};
-use synthd_actors::quality::{QualityHandle, QualityTools};
+use synthd_actors::quality::{QualityHandle, QualityServices};
 use synthd_actors::router::RouterHandle;
-use synthd_actors::supervisor::Ended;
+use synthd_actors::supervisor::ActorExit;
 use synthd_actors::task::{BASE_IMAGE, Catalog};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
@@ -56,10 +56,10 @@ pub struct EngineOptions {
 #[derive(Clone)]
 pub struct Engine {
     pub handle: EngineHandle,
-    pub world: World,
+    pub world: EngineServices,
     pub store: Store,
-    pub backend: Arc<Backends>,
-    lobby: Lobby,
+    pub backend: Arc<SandboxBackends>,
+    lobby: AgentGateway,
     /// The first escalation of an actor, after which the engine must end.
     pub escalated: watch::Receiver<Option<String>>,
 }
@@ -80,10 +80,13 @@ impl Clock for SystemClock {
 
 /// Runs a future in an actor system that uses every core: actors on this thread, tasks on
 /// the workers.
-pub fn in_system<T>(work: impl Future<Output = T>) -> Result<T> {
+pub fn run_in_actor_system<T>(work: impl Future<Output = T>) -> Result<T> {
     let build = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
     // Tried once here, where its failure is an error and not a panic.
-    drop(build().map_err(|e| Error::new(Code::Unexpected, "cannot start a runtime").because(e))?);
+    drop(
+        build()
+            .map_err(|e| Error::new(Code::Unexpected, "cannot start a runtime").with_source(e))?,
+    );
     #[expect(
         clippy::expect_used,
         reason = "actix wants a runtime, not a result; one was just made"
@@ -97,18 +100,20 @@ impl Engine {
     pub async fn start(options: EngineOptions) -> Result<Self> {
         raise_descriptor_limit();
         let store = open_store(&options).await?;
-        let backend =
-            Arc::new(Backends::new(options.executable.clone(), &options.data_dir.join("guest")));
+        let backend = Arc::new(SandboxBackends::new(
+            options.executable.clone(),
+            &options.data_dir.join("guest"),
+        ));
         let journal: Arc<dyn Journal> = Arc::new(store.clone());
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let mut lives: Vec<JoinHandle<Ended>> = Vec::new();
+        let mut lives: Vec<JoinHandle<ActorExit>> = Vec::new();
         let (collector, life) = CollectorHandle::start(journal.clone());
         lives.push(life);
         let (router, life) = RouterHandle::start(collector.clone(), clock.clone());
         lives.push(life);
         let (pool, life) = PoolHandle::start(backend.clone(), roomy(&options));
         lives.push(life);
-        let tools = QualityTools {
+        let tools = QualityServices {
             collector: collector.clone(),
             journal: journal.clone(),
             sink: Arc::new(ParquetSink::new(&options.data_dir)),
@@ -117,19 +122,20 @@ impl Engine {
         let workers = std::thread::available_parallelism().map_or(2, usize::from);
         let (quality, more) = QualityHandle::start(workers, &tools);
         lives.extend(more);
-        let tools = gateway::Tools {
+        let tools = gateway::GatewayServices {
             router: router.clone(),
             collector: collector.clone(),
             journal: journal.clone(),
             clock: clock.clone(),
         };
-        let lobby = Lobby::new(tools, Models::default(), &options.data_dir.join("guest"));
+        let lobby =
+            AgentGateway::new(tools, AdapterFactory::default(), &options.data_dir.join("guest"));
         let agents = Arc::new(lobby.clone());
-        let world = World { pool, router, collector, quality, journal, clock, agents };
-        let (handle, life) = EngineHandle::start(EngineTools {
+        let world = EngineServices { pool, router, collector, quality, journal, clock, agents };
+        let (handle, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
             catalog: options.catalog,
-            models: Arc::new(Models::default()),
+            models: Arc::new(AdapterFactory::default()),
             places: Arc::new(Semaphore::new(options.max_episodes)),
         });
         lives.push(life);
@@ -141,7 +147,7 @@ impl Engine {
     /// episodes to finish first brings them to rest (`cli::leaving`).
     pub async fn shut_down(self) -> Result<()> {
         self.handle.drain(true).await;
-        if tokio::time::timeout(CUT_PATIENCE, self.handle.rested()).await.is_err() {
+        if tokio::time::timeout(CUT_PATIENCE, self.handle.wait_until_settled()).await.is_err() {
             tracing::error!("episodes did not end in time; the next start resumes them");
         }
         if let Err((calls, fault)) = self.lobby.close().await {
@@ -166,11 +172,11 @@ fn roomy(options: &EngineOptions) -> PoolConfig {
 async fn open_store(options: &EngineOptions) -> Result<Store> {
     let data_dir = options.data_dir.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&data_dir)).await;
-    opened.map_err(|e| Error::new(Code::Unexpected, "opening the store panicked").because(e))?
+    opened.map_err(|e| Error::new(Code::Unexpected, "opening the store panicked").with_source(e))?
 }
 
 /// Publishes the first escalation.
-fn watch_lives(lives: Vec<JoinHandle<Ended>>) -> watch::Receiver<Option<String>> {
+fn watch_lives(lives: Vec<JoinHandle<ActorExit>>) -> watch::Receiver<Option<String>> {
     let (publish, escalated) = watch::channel(None);
     let publish = Arc::new(publish);
     for life in lives {
@@ -178,7 +184,7 @@ fn watch_lives(lives: Vec<JoinHandle<Ended>>) -> watch::Receiver<Option<String>>
         // Ends with the actor it watches, and with the system at the latest.
         #[expect(clippy::disallowed_methods, reason = "watches the joins themselves")]
         tokio::task::spawn_local(async move {
-            if let Ok(Ended::Escalated { name, panic }) = life.await {
+            if let Ok(ActorExit::Escalated { name, panic }) = life.await {
                 publish.send_replace(Some(format!("the {name} actor keeps panicking: {panic}")));
             }
         });
@@ -197,37 +203,37 @@ fn raise_descriptor_limit() {
 }
 
 /// What a backend enforces on this host.
-pub async fn host_facts(backends: &Backends, backend: Backend) -> Result<HostFacts> {
+pub async fn host_facts(backends: &SandboxBackends, backend: BackendKind) -> Result<HostFacts> {
     backends.host_facts(backend).await.map_err(|fault| match backend {
-        Backend::Namespace => {
+        BackendKind::Namespace => {
             Error::new(Code::LauncherFailed, "the sandbox launcher does not start")
-                .because(fault.message)
+                .with_source(fault.message)
                 .hint("`synthd doctor` shows what this host can run")
         }
-        Backend::Docker => {
+        BackendKind::Docker => {
             Error::new(Code::EngineUnavailable, "there is no container engine to use")
-                .because(fault.message)
+                .with_source(fault.message)
                 .hint("start an engine, or name one with DOCKER_HOST; `synthd doctor` tries it")
         }
     })
 }
 
 /// When an image is brought from its registry, and who hears how far that is.
-pub type Fetch<'a> = (Pull, &'a (dyn Fn(&Pulled) + Send + Sync));
+pub type ImagePullOptions<'a> = (ImagePullPolicy, &'a (dyn Fn(&PullProgress) + Send + Sync));
 
 /// What the campaign insists on must be enforced here, and what it names must be there;
 /// nothing is downgraded silently. The digest of the image, where it has one.
-pub async fn require(
-    backends: &Backends,
+pub async fn ensure_sandbox(
+    backends: &SandboxBackends,
     sandbox: &SandboxSpec,
-    fetch: Option<Fetch<'_>>,
+    fetch: Option<ImagePullOptions<'_>>,
 ) -> Result<Option<String>> {
-    enforced(backends, sandbox).await?;
-    available(backends, sandbox, fetch).await
+    check_enforcement(backends, sandbox).await?;
+    ensure_image(backends, sandbox, fetch).await
 }
 
 /// What the sandbox insists on must be enforced here.
-pub async fn enforced(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> {
+pub async fn check_enforcement(backends: &SandboxBackends, sandbox: &SandboxSpec) -> Result<()> {
     let facts = host_facts(backends, sandbox.backend).await?;
     let missing = facts.missing(&sandbox.require);
     if missing.is_empty() {
@@ -244,10 +250,10 @@ pub async fn enforced(backends: &Backends, sandbox: &SandboxSpec) -> Result<()> 
 }
 
 /// What the sandbox is made of must be there. The digest of its image, where it has one.
-pub async fn available(
-    backends: &Backends,
+pub async fn ensure_image(
+    backends: &SandboxBackends,
     sandbox: &SandboxSpec,
-    fetch: Option<Fetch<'_>>,
+    fetch: Option<ImagePullOptions<'_>>,
 ) -> Result<Option<String>> {
     // What it was begun with is there, or nowhere.
     if let Some((pull, told)) = fetch.filter(|_| sandbox.digest.is_none()) {
@@ -258,7 +264,7 @@ pub async fn available(
 
 /// A campaign that does not insist on a bound runs without; its user is to know.
 fn say_what_is_unbounded(facts: &HostFacts) {
-    if let Some(Err(why)) = facts.enforced.get(&Enforcement::MemoryCgroup) {
+    if let Some(Err(why)) = facts.enforced.get(&SandboxProtection::MemoryCgroup) {
         tracing::warn!(
             "on this host, each process of a sandbox has a memory limit, but the whole sandbox \
              has none ({why}); `require = [\"memory-cgroup\"]` refuses such hosts"
@@ -267,8 +273,8 @@ fn say_what_is_unbounded(facts: &HostFacts) {
 }
 
 /// Nothing convinces like a sandbox that ran.
-async fn sandboxes_run(backends: &Backends, backend: Backend) -> Result<()> {
-    if backend != Backend::Namespace {
+async fn sandboxes_run(backends: &SandboxBackends, backend: BackendKind) -> Result<()> {
+    if backend != BackendKind::Namespace {
         // Whether an image runs is found with its own.
         return Ok(());
     }
@@ -276,7 +282,7 @@ async fn sandboxes_run(backends: &Backends, backend: Backend) -> Result<()> {
     match backends.create(&spec).await {
         Ok(_) => Ok(()),
         Err(fault) => Err(Error::new(Code::HostCannotEnforce, "no sandbox runs here")
-            .because(fault)
+            .with_source(fault)
             .hint("`synthd doctor` shows what this host can run")),
     }
 }
@@ -284,11 +290,11 @@ async fn sandboxes_run(backends: &Backends, backend: Backend) -> Result<()> {
 fn no_sandbox(fault: Fault) -> Error {
     if fault.kind.policy().backend == BackendSign::Down {
         return Error::new(Code::EngineUnavailable, "the container engine does not answer")
-            .because(fault.message)
+            .with_source(fault.message)
             .hint("start the engine again, or name another one with DOCKER_HOST");
     }
     Error::new(Code::ImageUnavailable, "no sandbox can be made as [sandbox] describes it")
-        .because(fault.message)
+        .with_source(fault.message)
         .hint("`synthd image list` shows all images; `build` and `pull` add one")
 }
 
@@ -299,12 +305,12 @@ pub fn store_error(fault: synthd_actors::ports::StoreFault) -> Error {
 
 /// A fault as the user meets it, by the table of faults.
 pub fn fault_error(fault: &Fault) -> Error {
-    explained(fault.kind, fault.kind.policy().told).because(fault.message.clone())
+    error_for_kind(fault.kind, fault.kind.policy().told).with_source(fault.message.clone())
 }
 
 /// An error with the code and the way out that the table has for a kind of fault. A kind that
 /// the table shows nobody is unforeseen where it is shown.
-pub fn explained(kind: FaultKind, what: impl Into<String>) -> Error {
+pub fn error_for_kind(kind: FaultKind, what: impl Into<String>) -> Error {
     let policy = kind.policy();
     let code = policy.code.and_then(Code::named).unwrap_or(Code::Unexpected);
     let error = Error::new(code, what);

@@ -167,15 +167,15 @@ impl Error {
     }
 
     /// Several errors as one. The first decides the exit code. None where there is none.
-    pub fn all(errors: Vec<Self>) -> Option<Self> {
+    pub fn combine(errors: Vec<Self>) -> Option<Self> {
         let mut errors = errors.into_iter();
         let first = errors.next()?;
-        Some(first.and(errors.collect()))
+        Some(first.with_others(errors.collect()))
     }
 
     /// The same with more that is wrong.
     #[must_use]
-    pub fn and(mut self, others: Vec<Self>) -> Self {
+    pub fn with_others(mut self, others: Vec<Self>) -> Self {
         self.others.extend(others);
         self
     }
@@ -198,7 +198,7 @@ impl Error {
     }
 
     #[must_use]
-    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }

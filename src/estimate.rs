@@ -3,9 +3,10 @@
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use synthd_actors::model::{CampaignConfig, ModelConfig, Money, Samples};
+use synthd_actors::model::{CampaignConfig, ModelConfig, Money, SamplePolicy};
 use synthd_actors::policy::{
-    Asked, Assigning, Estimate, Tally, episode_estimate, more_samples, shares, worst_case,
+    AssignmentRules, CostEstimate, SampleCounts, TaskProfile, episode_estimate, more_samples,
+    shares, worst_case,
 };
 use synthd_actors::scaffold;
 use synthd_actors::task::Catalog;
@@ -21,7 +22,7 @@ pub struct CampaignEstimate {
     pub least_episodes: u64,
     pub models: Vec<ModelEstimate>,
     #[serde(flatten)]
-    pub total: Sums,
+    pub total: CostRange,
     /// The most that must be held for the dearest first call.
     pub first_call_usd: Money,
     pub budget_usd: Option<Money>,
@@ -36,19 +37,19 @@ pub struct ModelEstimate {
     pub model: String,
     pub episodes: u64,
     #[serde(flatten)]
-    pub sums: Sums,
+    pub sums: CostRange,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Sums {
+pub struct CostRange {
     pub least_usd: Money,
     pub likely_usd: Money,
     pub most_usd: Money,
 }
 
-impl From<Estimate> for Sums {
-    fn from(estimate: Estimate) -> Self {
-        let Estimate { least, likely, most } = estimate;
+impl From<CostEstimate> for CostRange {
+    fn from(estimate: CostEstimate) -> Self {
+        let CostEstimate { least, likely, most } = estimate;
         Self { least_usd: least, likely_usd: likely, most_usd: most }
     }
 }
@@ -57,16 +58,16 @@ impl From<Estimate> for Sums {
 const PARTS: u128 = 1_000_000_000;
 
 #[derive(Default)]
-struct Found {
+struct ModelTotals {
     first_call: Money,
     parts: u128,
-    sum: Estimate,
+    sum: CostEstimate,
 }
 
 /// One task of each template stands for all of it.
-pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEstimate> {
+pub fn estimate_campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEstimate> {
     let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
-    let mut found: BTreeMap<&str, Found> = BTreeMap::new();
+    let mut found: BTreeMap<&str, ModelTotals> = BTreeMap::new();
     for template in &selected {
         let task = template.task(config.seed, 0).map_err(|error| {
             let what = format!("{}: {}", error.template, error.message);
@@ -74,8 +75,8 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
         })?;
         for name in &config.scaffolds {
             let Some(opening) = scaffold::opening(config, name, &task) else { continue };
-            let asked = Asked::of(&task, &opening, name);
-            for (model, share, of) in shares(&Assigning::of(config), &asked) {
+            let asked = TaskProfile::of(&task, &opening, name);
+            for (model, share, of) in shares(&AssignmentRules::of(config), &asked) {
                 let one = one_episode(config, model, &asked);
                 let known = found.entry(&model.name).or_default();
                 let tasks = u128::from(config.tasks.per_template) * u128::from(share);
@@ -89,12 +90,12 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
     }
     let first_call = found.values().map(|one| one.first_call).max().unwrap_or_default();
     let caps = caps(config, &found, first_call);
-    let total = found.values().fold(Estimate::default(), |sum, one| sum.plus(one.sum));
+    let total = found.values().fold(CostEstimate::default(), |sum, one| sum.plus(one.sum));
     let parts: u128 = found.values().map(|one| one.parts).sum();
     let episodes = u64::try_from(parts.div_ceil(PARTS)).unwrap_or(u64::MAX);
-    let Samples { most, .. } = config.tasks.samples;
-    let least = u64::from(more_samples(&config.tasks.samples, Tally::default()));
-    let told = |(model, found): (&str, Found)| ModelEstimate {
+    let SamplePolicy { most, .. } = config.tasks.samples;
+    let least = u64::from(more_samples(&config.tasks.samples, SampleCounts::default()));
+    let told = |(model, found): (&str, ModelTotals)| ModelEstimate {
         model: model.to_owned(),
         episodes: u64::try_from(found.parts.div_ceil(PARTS)).unwrap_or(u64::MAX),
         sums: found.sum.into(),
@@ -113,7 +114,7 @@ pub fn campaign(catalog: &Catalog, config: &CampaignConfig) -> Result<CampaignEs
 /// Each with the first call that it must cover.
 fn caps(
     config: &CampaignConfig,
-    found: &BTreeMap<&str, Found>,
+    found: &BTreeMap<&str, ModelTotals>,
     first_call: Money,
 ) -> Vec<(String, Money, Money)> {
     let day = config.day_budget.map(|cap| ("[budget] day_usd".to_owned(), cap, first_call));
@@ -127,7 +128,11 @@ fn caps(
 }
 
 /// At the most it is asked, and all who stand in for it are asked as well.
-fn one_episode(config: &CampaignConfig, model: &ModelConfig, asked: &Asked<'_>) -> Estimate {
+fn one_episode(
+    config: &CampaignConfig,
+    model: &ModelConfig,
+    asked: &TaskProfile<'_>,
+) -> CostEstimate {
     let kept = config.sandbox.limits.output_kept;
     let of = |model: &ModelConfig| {
         let opening = asked.opening_for(model);
@@ -137,26 +142,26 @@ fn one_episode(config: &CampaignConfig, model: &ModelConfig, asked: &Asked<'_>) 
     let others = others.into_iter().filter_map(|name| config.model(name));
     let more: Money = others.map(|other| of(other).most).sum();
     let own = of(model);
-    Estimate { most: own.most.saturating_add(more), ..own }
+    CostEstimate { most: own.most.saturating_add(more), ..own }
 }
 
 /// All that may be tried, and at the least those that are tried in any case.
-fn sampled(one: Estimate, samples: &Samples) -> Estimate {
-    let least = more_samples(samples, Tally::default());
+fn sampled(one: CostEstimate, samples: &SamplePolicy) -> CostEstimate {
+    let least = more_samples(samples, SampleCounts::default());
     let most = one.times(u64::from(samples.most));
-    Estimate { least: one.times(u64::from(least)).least, ..most }
+    CostEstimate { least: one.times(u64::from(least)).least, ..most }
 }
 
-fn part(one: Estimate, times: u128, of: u64) -> Estimate {
+fn part(one: CostEstimate, times: u128, of: u64) -> CostEstimate {
     let part = |money: Money| {
         let exact = u128::from(money.nanos()).saturating_mul(times);
         Money::from_nanos(u64::try_from(exact.div_ceil(u128::from(of.max(1)))).unwrap_or(u64::MAX))
     };
-    Estimate { least: part(one.least), likely: part(one.likely), most: part(one.most) }
+    CostEstimate { least: part(one.least), likely: part(one.likely), most: part(one.most) }
 }
 
 /// A budget that could not do what is asked, whatever happens.
-pub fn affordable(estimate: &CampaignEstimate) -> Result<()> {
+pub fn check_affordable(estimate: &CampaignEstimate) -> Result<()> {
     if let Some((whose, cap, first)) = estimate.caps.iter().find(|(_, cap, first)| first > cap) {
         let what = format!("{whose} is ${cap}, but one call holds ${first}");
         return Err(Error::new(Code::BudgetTooSmall, what).hint(

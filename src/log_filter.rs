@@ -7,7 +7,7 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 /// Why a text is no filter, and what to write instead.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadFilter {
+pub(crate) struct LogFilterError {
     pub(crate) what: String,
     pub(crate) hint: String,
 }
@@ -15,13 +15,13 @@ pub(crate) struct BadFilter {
 /// Reads a filter. `tracing` takes a word without a level for the name of a module and logs
 /// nothing else, so that a mistyped level would silence everything. Such a word is refused,
 /// unless it names a module of this program.
-pub(crate) fn parse(text: &str) -> Result<EnvFilter, BadFilter> {
+pub(crate) fn parse(text: &str) -> Result<EnvFilter, LogFilterError> {
     for directive in text.split(',').map(str::trim) {
         if !directive.contains(['=', '[']) && !is_level(directive) && !is_own_module(directive) {
             return Err(unknown_level(directive));
         }
     }
-    EnvFilter::builder().parse(text).map_err(|error| BadFilter {
+    EnvFilter::builder().parse(text).map_err(|error| LogFilterError {
         what: format!("not a log filter: {error}"),
         hint: "a level, or for example \"info,synthd::sandbox=debug\"".to_owned(),
     })
@@ -35,7 +35,7 @@ fn is_own_module(word: &str) -> bool {
     ["synthd", "synthd_actors"].contains(&word.split("::").next().unwrap_or(word))
 }
 
-fn unknown_level(word: &str) -> BadFilter {
+fn unknown_level(word: &str) -> LogFilterError {
     let hint = match closest(word, LEVELS) {
         Some(near) => format!("did you mean `{near}`?"),
         None => {
@@ -45,7 +45,7 @@ fn unknown_level(word: &str) -> BadFilter {
             )
         }
     };
-    BadFilter { what: format!("unknown level \"{word}\""), hint }
+    LogFilterError { what: format!("unknown level \"{word}\""), hint }
 }
 
 #[cfg(test)]

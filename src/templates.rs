@@ -1,12 +1,12 @@
 //! Where templates come from: the binary, and directories of one's own.
 
-use crate::config::{Mistake, one_of};
+use crate::config::{TextDiagnostic, one_of};
 use crate::error::{Code, Error, Result};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::task::{Catalog, TemplateError, Unknown};
+use synthd_actors::task::{Catalog, TemplateError, UnknownWord};
 
 /// `(id, text)` of every shipped template.
 pub const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/templates.rs"));
@@ -18,24 +18,24 @@ const MAX_SHOWN: usize = 20;
 
 /// Templates, and the files of those that are one's own.
 #[derive(Clone, Debug, Default)]
-pub struct Library {
+pub struct TemplateLibrary {
     pub catalog: Arc<Catalog>,
     own: BTreeMap<String, PathBuf>,
 }
 
 /// What keeps a directory, or a template in it, from being used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub(crate) struct LibraryProblem {
     pub(crate) what: String,
     pub(crate) hint: Option<String>,
 }
 
 /// The shipped templates, and over them those below `directories`.
 pub fn load(directories: &[PathBuf]) -> Result<Arc<Catalog>> {
-    Ok(Library::load(directories)?.catalog)
+    Ok(TemplateLibrary::load(directories)?.catalog)
 }
 
-impl Library {
+impl TemplateLibrary {
     /// The shipped templates, and over them those below `directories`.
     pub fn load(directories: &[PathBuf]) -> Result<Self> {
         let mut sources: Vec<(String, String, Option<PathBuf>)> =
@@ -58,13 +58,13 @@ impl Library {
 
     /// Adds those below a directory, which people call `shown`. If something is wrong, nothing is
     /// added.
-    pub(crate) fn add(&mut self, directory: &Path, shown: &Path) -> Vec<Trouble> {
+    pub(crate) fn add(&mut self, directory: &Path, shown: &Path) -> Vec<LibraryProblem> {
         let (mut sources, mut troubles) = (Vec::new(), Vec::new());
         if let Err(error) = read_directory(directory, directory, &mut sources) {
             return vec![unread(&error)];
         }
         if sources.is_empty() {
-            return vec![Trouble {
+            return vec![LibraryProblem {
                 what: format!("{} has no template", shown.display()),
                 hint: None,
             }];
@@ -78,7 +78,7 @@ impl Library {
             let Some(path) = path else { continue };
             if let Some(first) = other_file(&self.own, id, path) {
                 let (what, hint) = (twice(id, &first, path), Some(TWICE.to_owned()));
-                troubles.push(Trouble { what, hint });
+                troubles.push(LibraryProblem { what, hint });
             }
         }
         if troubles.is_empty() {
@@ -103,19 +103,19 @@ fn other_file(own: &BTreeMap<String, PathBuf>, id: &str, path: &Path) -> Option<
 }
 
 /// A directory, or a file in it, that cannot be read.
-fn unread(error: &Error) -> Trouble {
+fn unread(error: &Error) -> LibraryProblem {
     let why = std::error::Error::source(error).map_or(String::new(), |why| format!(": {why}"));
-    Trouble { what: format!("{error}{why}"), hint: None }
+    LibraryProblem { what: format!("{error}{why}"), hint: None }
 }
 
-fn broken(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> Trouble {
+fn broken(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> LibraryProblem {
     let file = sources.iter().rev().find(|(id, ..)| *id == error.template);
     let file = file.and_then(|(_, _, path)| path.as_ref());
     let file = file.map_or_else(|| error.template.clone(), |path| path.display().to_string());
     let place = error.location.map_or(String::new(), |(line, column)| format!(":{line}:{column}"));
     let schema = || "`synthd template schema` prints the format of templates".to_owned();
     let hint = Some(error.unknown.as_deref().map_or_else(schema, among));
-    Trouble { what: format!("{file}{place}: {}", error.message), hint }
+    LibraryProblem { what: format!("{file}{place}: {}", error.message), hint }
 }
 
 /// A selection that selects nothing.
@@ -170,16 +170,16 @@ fn read_template(path: &Path) -> Result<String> {
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Error {
-    Error::new(Code::TemplateInvalid, format!("cannot read {}", path.display())).because(error)
+    Error::new(Code::TemplateInvalid, format!("cannot read {}", path.display())).with_source(error)
 }
 
 /// A template that makes no task, as people are told of it: with its file, line and a caret.
 pub fn unusable(error: &TemplateError, text: &str, directories: &[PathBuf]) -> Error {
-    refused(1, &shown(error, text, directories))
+    refused(1, &render_error(error, text, directories))
 }
 
 /// The mistake alone.
-pub fn shown(error: &TemplateError, text: &str, directories: &[PathBuf]) -> String {
+pub fn render_error(error: &TemplateError, text: &str, directories: &[PathBuf]) -> String {
     described(error, &file_of(&error.template, directories), text)
 }
 
@@ -204,7 +204,7 @@ fn refused(count: usize, described: &str) -> Error {
         format!("{count} templates cannot be used")
     };
     Error::new(Code::TemplateInvalid, what)
-        .because(Listing(described.trim_end().to_owned()))
+        .with_source(TemplateErrorList(described.trim_end().to_owned()))
         .hint("`synthd template schema` prints the format; docs/templates.md explains it")
 }
 
@@ -220,10 +220,10 @@ fn of(error: &TemplateError, sources: &[(String, String, Option<PathBuf>)]) -> S
 fn described(error: &TemplateError, path: &str, text: &str) -> String {
     let TemplateError { location, length, ref message, .. } = *error;
     let hint = error.unknown.as_deref().map(among);
-    Mistake { path, text, location, length, message, hint }.render()
+    TextDiagnostic { path, text, location, length, message, hint }.render()
 }
 
-fn among(unknown: &Unknown) -> String {
+fn among(unknown: &UnknownWord) -> String {
     if unknown.known.is_empty() {
         return "the template has no parameters; add them under `parameters`".to_owned();
     }
@@ -233,12 +233,12 @@ fn among(unknown: &Unknown) -> String {
 
 /// What is wrong with templates, on lines of its own.
 #[derive(Debug)]
-struct Listing(String);
+struct TemplateErrorList(String);
 
-impl fmt::Display for Listing {
+impl fmt::Display for TemplateErrorList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "these lines:\n\n{}\n", self.0)
     }
 }
 
-impl std::error::Error for Listing {}
+impl std::error::Error for TemplateErrorList {}

@@ -11,17 +11,19 @@
 //! campaign is complete. Admission is in [`super::admission`], what follows an exit in
 //! [`super::exits`], coming to rest in [`super::rest`].
 
-use super::messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
-use super::pending::Pending;
-use super::prepare::Prepared;
-use super::progress::Progress;
-use super::samples::Sampler;
-use crate::episode::World;
-use crate::model::{
-    Attempt, CampaignConfig, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, Outcome,
-    PlannedEpisode,
+use super::messages::{
+    CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign,
 };
-use crate::policy::Intensity;
+use super::pending::PendingEpisodes;
+use super::prepare::PreparedCampaign;
+use super::progress::CampaignProgress;
+use super::samples::SamplePlanner;
+use crate::episode::EngineServices;
+use crate::model::{
+    AttemptNumber, CampaignConfig, CampaignState, EpisodeId, EpisodeRecord, Fault, JournalEntry,
+    Outcome, PlannedEpisode,
+};
+use crate::policy::RestartIntensity;
 use crate::supervisor::spawn_actor;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, SpawnHandle,
@@ -40,8 +42,8 @@ const PANIC_WINDOW: Duration = Duration::from_secs(60);
 
 /// An episode that runs. Dropped, it is cut off: a campaign that dies leaves nobody behind
 /// who goes on spending.
-pub(super) struct Child {
-    pub(super) attempt: Attempt,
+pub(super) struct RunningEpisode {
+    pub(super) attempt: AttemptNumber,
     pub(super) record: EpisodeRecord,
     pub(super) cancel: CancellationToken,
     pub(super) _cut: DropGuard,
@@ -49,12 +51,12 @@ pub(super) struct Child {
 }
 
 pub struct CampaignActor {
-    pub(super) world: World,
-    pub(super) planner: Arc<super::plan::Planner>,
+    pub(super) world: EngineServices,
+    pub(super) planner: Arc<super::plan::CampaignPlanner>,
     pub(super) config: Arc<CampaignConfig>,
-    pub(super) pending: Pending,
-    pub(super) sampler: Sampler,
-    pub(super) running: HashMap<EpisodeId, Child>,
+    pub(super) pending: PendingEpisodes,
+    pub(super) sampler: SamplePlanner,
+    pub(super) running: HashMap<EpisodeId, RunningEpisode>,
     /// Episodes that wait for their next attempt.
     pub(super) resting: usize,
     /// Answers of quality and of the collector that are still to come.
@@ -71,29 +73,29 @@ pub struct CampaignActor {
     /// Finished, but without a row.
     pub(super) to_judge: VecDeque<EpisodeRecord>,
     /// What the store did not take; written before anything else after a resume.
-    pub(super) unwritten: Vec<Entry>,
+    pub(super) unwritten: Vec<JournalEntry>,
     /// Episodes whose recorded turns do not repeat, up to which attempt.
-    pub(super) afresh: HashMap<EpisodeId, Attempt>,
+    pub(super) afresh: HashMap<EpisodeId, AttemptNumber>,
     /// Attempts in a row, over all episodes, that ended in what may be an outage.
     pub(super) lost_in_a_row: usize,
     /// The engine's bound on episodes at once, shared fairly by all campaigns.
     pub(super) places: Arc<Semaphore>,
-    pub(super) intensity: Intensity,
-    progress: watch::Sender<Progress>,
+    pub(super) intensity: RestartIntensity,
+    progress: watch::Sender<CampaignProgress>,
 }
 
 impl CampaignActor {
     /// Starts a prepared campaign.
     pub fn start(
-        world: World,
-        prepared: Prepared,
+        world: EngineServices,
+        prepared: PreparedCampaign,
         places: Arc<Semaphore>,
-    ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<Progress>) {
-        let Prepared { planner, episodes, skipped, tasks, ordinal, .. } = prepared;
+    ) -> (CampaignHandle, JoinHandle<()>, watch::Sender<CampaignProgress>) {
+        let PreparedCampaign { planner, episodes, skipped, tasks, ordinal, .. } = prepared;
         let config = planner.config.clone();
-        let sampler = Sampler::new(&config, &episodes, ordinal);
-        let mut progress = Progress::new(config.name.clone(), tasks, skipped);
-        episodes.iter().for_each(|record| progress.found(record));
+        let sampler = SamplePlanner::new(&config, &episodes, ordinal);
+        let mut progress = CampaignProgress::new(config.name.clone(), tasks, skipped);
+        episodes.iter().for_each(|record| progress.add_record(record));
         progress.cost_usd = world.router.spent(&config.name);
         progress.already_complete = episodes.iter().all(|record| record.outcome.is_some());
         let (finished, pending): (Vec<_>, Vec<_>) =
@@ -123,7 +125,7 @@ impl CampaignActor {
             afresh: HashMap::new(),
             lost_in_a_row: 0,
             places,
-            intensity: Intensity::new(PANICS, PANIC_WINDOW),
+            intensity: RestartIntensity::new(PANICS, PANIC_WINDOW),
             progress,
         };
         let (address, joined) = spawn_actor(actor);
@@ -134,12 +136,12 @@ impl CampaignActor {
         self.progress.borrow().state
     }
 
-    pub(super) fn progress(&self) -> Progress {
+    pub(super) fn progress(&self) -> CampaignProgress {
         self.progress.borrow().clone()
     }
 
     /// Shows a change; the cost is always the ledger's, which counts what no step tells of.
-    pub(super) fn show(&self, change: impl FnOnce(&mut Progress)) {
+    pub(super) fn update_progress(&self, change: impl FnOnce(&mut CampaignProgress)) {
         let spent = self.world.router.spent(&self.config.name);
         self.progress.send_modify(|progress| {
             progress.cost_usd = spent;
@@ -156,7 +158,7 @@ impl CampaignActor {
     /// cut off: it would meet the same.
     pub(super) fn escalate(&mut self, fault: &Fault) {
         self.pause_for(fault);
-        self.cut_off();
+        self.cancel_running();
     }
 
     /// Rests because of a fault, and lets what runs come to its end. A campaign that was
@@ -164,16 +166,16 @@ impl CampaignActor {
     pub(super) fn pause_for(&mut self, fault: &Fault) {
         tracing::error!(campaign = %self.config.name, %fault, "the campaign pauses");
         if matches!(self.state(), CampaignState::Running | CampaignState::Paused) {
-            self.show(|p| p.pause_for(fault));
+            self.update_progress(|p| p.pause_for(fault));
         }
     }
 
-    pub(super) fn cut_off(&mut self) {
+    pub(super) fn cancel_running(&mut self) {
         self.running.values().for_each(|child| child.cancel.cancel());
     }
 
     /// Writes entries; kept for later where the store does not take them.
-    pub(super) fn write(&mut self, entries: Vec<Entry>, ctx: &mut Context<Self>) {
+    pub(super) fn write(&mut self, entries: Vec<JournalEntry>, ctx: &mut Context<Self>) {
         self.writing += 1;
         let collector = self.world.collector.clone();
         let sent = entries.clone();
@@ -196,20 +198,20 @@ impl CampaignActor {
         outcome: &Outcome,
         ctx: &mut Context<Self>,
     ) {
-        let more = self.sampler.after(ended, outcome);
+        let more = self.sampler.plan_after(ended, outcome);
         if more.is_empty() {
             return;
         }
         let plans = more.iter().map(|record| record.plan.clone()).collect();
-        self.show(|p| p.episodes.planned += more.len() as u64);
+        self.update_progress(|p| p.episodes.planned += more.len() as u64);
         more.into_iter().for_each(|record| self.pending.push_back(record));
-        self.write(vec![Entry::Planned(plans)], ctx);
+        self.write(vec![JournalEntry::Planned(plans)], ctx);
     }
 
     /// Where the campaign stands, as an entry.
-    pub(super) fn standing(&self) -> Entry {
+    pub(super) fn state_entry(&self) -> JournalEntry {
         let progress = self.progress.borrow();
-        Entry::CampaignMoved {
+        JournalEntry::CampaignMoved {
             campaign: progress.campaign.clone(),
             state: progress.state,
             reason: progress.reason.clone(),
@@ -227,12 +229,12 @@ impl Actor for CampaignActor {
 
 /// Whether the order was obeyed, answered when the store knows of it: what a client was told
 /// holds even if the process is killed the next moment.
-type Obeyed = ResponseActFuture<CampaignActor, bool>;
+type CommandResponse = ResponseActFuture<CampaignActor, bool>;
 
 impl CampaignActor {
-    fn obeyed(&mut self, ctx: &mut Context<Self>) -> Obeyed {
+    fn obeyed(&mut self, ctx: &mut Context<Self>) -> CommandResponse {
         self.writing += 1;
-        let (collector, standing) = (self.world.collector.clone(), self.standing());
+        let (collector, standing) = (self.world.collector.clone(), self.state_entry());
         let written = async move { collector.record(vec![standing]).await };
         self.admit(ctx);
         Box::pin(written.into_actor(self).map(|written, this, ctx| {
@@ -246,18 +248,18 @@ impl CampaignActor {
     }
 }
 
-fn refused() -> Obeyed {
+fn refused() -> CommandResponse {
     Box::pin(actix::fut::ready(false))
 }
 
-impl Handler<Pause> for CampaignActor {
-    type Result = Obeyed;
+impl Handler<PauseCampaign> for CampaignActor {
+    type Result = CommandResponse;
 
-    fn handle(&mut self, message: Pause, ctx: &mut Self::Context) -> Obeyed {
+    fn handle(&mut self, message: PauseCampaign, ctx: &mut Self::Context) -> CommandResponse {
         if self.state() != CampaignState::Running || self.publishing {
             return refused();
         }
-        self.show(|p| {
+        self.update_progress(|p| {
             p.state = CampaignState::Paused;
             p.reason = Some(message.0);
         });
@@ -265,16 +267,16 @@ impl Handler<Pause> for CampaignActor {
     }
 }
 
-impl Handler<Resume> for CampaignActor {
-    type Result = Obeyed;
+impl Handler<ResumeCampaign> for CampaignActor {
+    type Result = CommandResponse;
 
-    fn handle(&mut self, _: Resume, ctx: &mut Self::Context) -> Obeyed {
+    fn handle(&mut self, _: ResumeCampaign, ctx: &mut Self::Context) -> CommandResponse {
         if self.state() != CampaignState::Paused || self.draining {
             return refused();
         }
         self.intensity.reset();
         self.lost_in_a_row = 0;
-        self.show(|p| {
+        self.update_progress(|p| {
             p.state = CampaignState::Running;
             p.reason = None;
             p.escalated = false;
@@ -289,35 +291,35 @@ impl Handler<Resume> for CampaignActor {
     }
 }
 
-impl Handler<Cancel> for CampaignActor {
-    type Result = Obeyed;
+impl Handler<CancelCampaign> for CampaignActor {
+    type Result = CommandResponse;
 
-    fn handle(&mut self, _: Cancel, ctx: &mut Self::Context) -> Obeyed {
+    fn handle(&mut self, _: CancelCampaign, ctx: &mut Self::Context) -> CommandResponse {
         // All episodes are over, and the version that is being written is complete: an order that
         // was acknowledged and had no effect would be a lie.
         if self.state() == CampaignState::Complete || self.publishing {
             return refused();
         }
-        self.show(|p| {
+        self.update_progress(|p| {
             p.state = CampaignState::Cancelled;
             p.settled = false;
         });
-        self.cut_off();
+        self.cancel_running();
         self.obeyed(ctx)
     }
 }
 
-impl Handler<Drain> for CampaignActor {
+impl Handler<DrainCampaign> for CampaignActor {
     type Result = bool;
 
-    fn handle(&mut self, message: Drain, ctx: &mut Self::Context) -> bool {
+    fn handle(&mut self, message: DrainCampaign, ctx: &mut Self::Context) -> bool {
         self.draining = true;
         // A campaign that has said everything is on its way out already.
         if self.state() != CampaignState::Complete {
-            self.show(|p| p.settled = false);
+            self.update_progress(|p| p.settled = false);
         }
         if message.cut {
-            self.cut_off();
+            self.cancel_running();
         }
         self.admit(ctx);
         true

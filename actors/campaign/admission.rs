@@ -1,7 +1,7 @@
 //! Admission: episodes are launched as places become free.
 
-use super::actor::{CampaignActor, Child};
-use crate::episode::{Exit, Orders, launch};
+use super::actor::{CampaignActor, RunningEpisode};
+use crate::episode::{AttemptExit, AttemptSpec, launch};
 use crate::model::{EpisodeRecord, Fault, FaultKind};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::collections::HashMap;
@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 impl CampaignActor {
     /// Asks for a place, one at a time, so that campaigns take turns.
     pub(super) fn admit(&mut self, ctx: &mut Context<Self>) {
-        self.show(|p| p.running = self.running.len() as u64);
+        self.update_progress(|p| p.running = self.running.len() as u64);
         let full = self.running.len() >= self.config.concurrency.max(1);
         if !self.is_open() {
             self.stop_asking(ctx);
-            return self.settle(ctx);
+            return self.finish_if_idle(ctx);
         }
         if self.asking.is_some() || full || self.pending.is_empty() {
-            return self.settle(ctx);
+            return self.finish_if_idle(ctx);
         }
         let places = self.places.clone();
         self.asked += 1;
@@ -68,7 +68,7 @@ impl CampaignActor {
         record.attempt = attempt;
         let cancel = CancellationToken::new();
         let id = record.plan.id.clone();
-        let orders = Orders {
+        let orders = AttemptSpec {
             plan: record.plan.clone(),
             attempt,
             replay_after: self.afresh.get(&id).copied().unwrap_or_default(),
@@ -76,7 +76,7 @@ impl CampaignActor {
         };
         let (address, joined, exit) = launch(self.world.clone(), orders, cancel.clone());
         let cut = cancel.clone().drop_guard();
-        let child = Child { attempt, record, cancel, _cut: cut, place };
+        let child = RunningEpisode { attempt, record, cancel, _cut: cut, place };
         self.running.insert(id.clone(), child);
         let ended = async move {
             let exit = exit.await;
@@ -88,7 +88,7 @@ impl CampaignActor {
                     || "the episode ended without a word".to_owned(),
                     crate::supervisor::panic_text,
                 );
-                Exit::Faulted(Fault::new(FaultKind::Panicked, why))
+                AttemptExit::Faulted(Fault::new(FaultKind::Panicked, why))
             })
         };
         ctx.spawn(ended.into_actor(self).map(move |exit, this, ctx| {

@@ -1,12 +1,13 @@
 //! What follows an episode's exit: a row, another attempt, or its end without a label.
 
-use super::actor::{CampaignActor, Child};
-use crate::episode::{Conclusion, Exit};
+use super::actor::{CampaignActor, RunningEpisode};
+use crate::episode::{AttemptExit, AttemptResult};
 use crate::model::{
-    Attempt, CampaignState, Entry, EpisodeId, EpisodeRecord, Fault, FaultResponse, Outcome,
+    AttemptNumber, CampaignState, EpisodeId, EpisodeRecord, Fault, FaultResponse, JournalEntry,
+    Outcome,
 };
-use crate::policy::{Decision, Retry};
-use crate::quality::{Finished, Judgement};
+use crate::policy::{RetryDecision, RetryPolicy};
+use crate::quality::{FinishedEpisode, JudgeReply};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +23,8 @@ impl CampaignActor {
     pub(super) fn on_exit(
         &mut self,
         id: &EpisodeId,
-        attempt: Attempt,
-        exit: Exit,
+        attempt: AttemptNumber,
+        exit: AttemptExit,
         ctx: &mut Context<Self>,
     ) {
         // Whatever a dead attempt still says is of no interest.
@@ -32,20 +33,25 @@ impl CampaignActor {
         }
         let Some(child) = self.running.remove(id) else { return };
         match exit {
-            Exit::Concluded(conclusion) => {
+            AttemptExit::Concluded(conclusion) => {
                 self.lost_in_a_row = 0;
                 self.conclude(child, *conclusion, ctx);
             }
-            Exit::Faulted(fault) => self.on_fault(child, fault, ctx),
+            AttemptExit::Faulted(fault) => self.on_fault(child, fault, ctx),
         }
         self.admit(ctx);
     }
 
-    fn conclude(&mut self, child: Child, conclusion: Conclusion, ctx: &mut Context<Self>) {
-        let Child { mut record, place, .. } = child;
-        let Conclusion { task, stop, verdict, turns, fingerprint, finished_at_ms } = conclusion;
+    fn conclude(
+        &mut self,
+        child: RunningEpisode,
+        conclusion: AttemptResult,
+        ctx: &mut Context<Self>,
+    ) {
+        let RunningEpisode { mut record, place, .. } = child;
+        let AttemptResult { task, stop, verdict, turns, fingerprint, finished_at_ms } = conclusion;
         let outcome = Outcome::Judged { stop, verdict: verdict.clone() };
-        self.show(|p| {
+        self.update_progress(|p| {
             p.count(&outcome);
             p.add_turns(&turns);
         });
@@ -53,7 +59,7 @@ impl CampaignActor {
         record.outcome = Some(outcome);
         record.fingerprint = Some(fingerprint.clone());
         record.finished_at_ms = Some(finished_at_ms);
-        let judgement = Judgement {
+        let judgement = FinishedEpisode {
             attempt: record.attempt,
             plan: record.plan.clone(),
             task,
@@ -73,7 +79,7 @@ impl CampaignActor {
     pub(super) fn judge(
         &mut self,
         record: EpisodeRecord,
-        judgement: Judgement,
+        judgement: FinishedEpisode,
         place: Option<OwnedSemaphorePermit>,
         ctx: &mut Context<Self>,
     ) {
@@ -86,8 +92,10 @@ impl CampaignActor {
         ctx.spawn(judging.into_actor(self).map(|judged, this, ctx| {
             this.writing -= 1;
             match judged {
-                Ok(Finished { accepted: true }) => this.show(|p| p.rows.accepted += 1),
-                Ok(Finished { accepted: false }) => this.show(|p| p.rows.rejected += 1),
+                Ok(JudgeReply { accepted: true }) => this.update_progress(|p| p.rows.accepted += 1),
+                Ok(JudgeReply { accepted: false }) => {
+                    this.update_progress(|p| p.rows.rejected += 1)
+                }
                 Err(fault) => this.judge_later(record, &fault),
             }
             this.admit(ctx);
@@ -100,8 +108,8 @@ impl CampaignActor {
         self.pause_for(fault);
     }
 
-    fn on_fault(&mut self, child: Child, fault: Fault, ctx: &mut Context<Self>) {
-        let Child { mut record, cancel, .. } = child;
+    fn on_fault(&mut self, child: RunningEpisode, fault: Fault, ctx: &mut Context<Self>) {
+        let RunningEpisode { mut record, cancel, .. } = child;
         tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
         match fault.kind.policy().response {
             FaultResponse::StopCampaign => self.stop_at_budget(&fault),
@@ -146,14 +154,14 @@ impl CampaignActor {
             let why = format!("episodes panic too often, the last: {}", fault.message);
             self.escalate(&Fault::new(fault.kind, why));
         }
-        let retry = Retry {
+        let retry = RetryPolicy {
             attempts: self.config.episode.attempts,
             base: Duration::from_millis(200),
             cap: Duration::from_secs(30),
         };
         match retry.decide(&fault, record.failed_attempts, record.plan.id.as_str()) {
-            Decision::GiveUp => self.give_up(record, fault, ctx),
-            Decision::Again { after } => self.rest_before_retry(record, &fault, after, ctx),
+            RetryDecision::GiveUp => self.give_up(record, fault, ctx),
+            RetryDecision::Again { after } => self.rest_before_retry(record, &fault, after, ctx),
         }
     }
 
@@ -175,12 +183,17 @@ impl CampaignActor {
     }
 
     /// The attempt's end; it may have failed before its start was written down.
-    fn end_of_attempt(&self, record: &EpisodeRecord, fault: &Fault) -> Vec<Entry> {
+    fn end_of_attempt(&self, record: &EpisodeRecord, fault: &Fault) -> Vec<JournalEntry> {
         let (episode, attempt) = (record.plan.id.clone(), record.attempt);
         let at_ms = self.world.clock.now_ms();
         vec![
-            Entry::AttemptStarted { episode: episode.clone(), attempt, resumed_from: None, at_ms },
-            Entry::AttemptFaulted { episode, attempt, fault: fault.clone(), at_ms },
+            JournalEntry::AttemptStarted {
+                episode: episode.clone(),
+                attempt,
+                resumed_from: None,
+                at_ms,
+            },
+            JournalEntry::AttemptFaulted { episode, attempt, fault: fault.clone(), at_ms },
         ]
     }
 
@@ -188,9 +201,9 @@ impl CampaignActor {
     pub(super) fn give_up(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
         let mut entries = self.end_of_attempt(&record, &fault);
         let outcome = Outcome::Faulted { fault };
-        self.show(|p| p.count(&outcome));
+        self.update_progress(|p| p.count(&outcome));
         self.plan_more(&record.plan, &outcome, ctx);
-        entries.push(Entry::Finished {
+        entries.push(JournalEntry::Finished {
             episode: record.plan.id,
             attempt: record.attempt,
             outcome: Box::new(outcome),
@@ -204,7 +217,7 @@ impl CampaignActor {
     /// cutting it off would throw away calls that are paid for.
     fn stop_at_budget(&mut self, fault: &Fault) {
         if self.state() == CampaignState::Running {
-            self.show(|p| {
+            self.update_progress(|p| {
                 p.state = CampaignState::Stopped;
                 p.reason = Some(fault.message.clone());
             });

@@ -1,9 +1,9 @@
 //! What a campaign is told, and the handle through which.
 
 use super::actor::CampaignActor;
-use super::progress::Progress;
-use crate::model::Backend;
-use crate::pool::Down;
+use super::progress::CampaignProgress;
+use crate::model::BackendKind;
+use crate::pool::DownBackends;
 use crate::router::RouterHandle;
 use actix::{Addr, Message};
 use tokio::sync::watch;
@@ -11,21 +11,21 @@ use tokio::sync::watch;
 /// Admit nothing more; what runs goes on.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "bool")]
-pub struct Pause(pub String);
+pub struct PauseCampaign(pub String);
 
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "bool")]
-pub struct Resume;
+pub struct ResumeCampaign;
 
 /// Stop for good: running episodes are cut off.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "bool")]
-pub struct Cancel;
+pub struct CancelCampaign;
 
 /// Admit nothing more and come to rest; with `cut`, cut off what runs. Resumable.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "bool")]
-pub struct Drain {
+pub struct DrainCampaign {
     pub cut: bool,
 }
 
@@ -33,25 +33,25 @@ pub struct Drain {
 #[derive(Clone)]
 pub struct CampaignHandle {
     pub(super) address: Addr<CampaignActor>,
-    pub(super) progress: watch::Receiver<Progress>,
+    pub(super) progress: watch::Receiver<CampaignProgress>,
     /// What isolates its sandboxes, and what is down of that.
-    pub(super) backend: Backend,
-    pub(super) down: watch::Receiver<Down>,
+    pub(super) backend: BackendKind,
+    pub(super) down: watch::Receiver<DownBackends>,
     pub(super) router: RouterHandle,
 }
 
 impl CampaignHandle {
-    pub fn progress(&self) -> watch::Receiver<Progress> {
+    pub fn progress(&self) -> watch::Receiver<CampaignProgress> {
         self.progress.clone()
     }
 
     /// Where it stands at this moment, with what it waits for.
-    pub fn standing(&self) -> Progress {
+    pub fn current_progress(&self) -> CampaignProgress {
         let mut standing = self.progress.borrow().clone();
         if !standing.settled {
             let down = self.down.borrow().get(&self.backend).cloned();
             let down = down.map(|why| format!("{}: {why}", self.backend.as_str()));
-            standing.waiting_for = down.or_else(|| self.router.trouble(&standing.campaign));
+            standing.waiting_for = down.or_else(|| self.router.problem(&standing.campaign));
         }
         standing
     }
@@ -63,19 +63,19 @@ impl CampaignHandle {
 
     /// Whether the campaign was in a state to obey. One that is gone is not.
     pub async fn pause(&self, why: &str) -> bool {
-        self.address.send(Pause(why.to_owned())).await.unwrap_or(false)
+        self.address.send(PauseCampaign(why.to_owned())).await.unwrap_or(false)
     }
 
     pub async fn resume(&self) -> bool {
-        self.address.send(Resume).await.unwrap_or(false)
+        self.address.send(ResumeCampaign).await.unwrap_or(false)
     }
 
     pub async fn cancel(&self) -> bool {
-        self.address.send(Cancel).await.unwrap_or(false)
+        self.address.send(CancelCampaign).await.unwrap_or(false)
     }
 
     pub async fn drain(&self, cut: bool) -> bool {
-        self.address.send(Drain { cut }).await.unwrap_or(false)
+        self.address.send(DrainCampaign { cut }).await.unwrap_or(false)
     }
 
     #[cfg(any(test, feature = "testkit"))]
@@ -84,7 +84,7 @@ impl CampaignHandle {
     }
 
     /// Waits until nothing runs any more and nothing will by itself.
-    pub async fn settled(&self) -> Progress {
+    pub async fn wait_until_settled(&self) -> CampaignProgress {
         let mut progress = self.progress.clone();
         let settled = progress.wait_for(|progress| progress.settled).await;
         settled.map(|progress| progress.clone()).unwrap_or_else(|_| self.progress.borrow().clone())

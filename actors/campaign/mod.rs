@@ -15,9 +15,11 @@ mod samples;
 mod tests;
 
 pub use actor::CampaignActor;
-pub use messages::{CampaignHandle, Cancel, Drain, Pause, Resume};
-pub use plan::{Planner, Skipped};
-pub(crate) use prepare::moved;
-pub use prepare::{PrepareError, Prepared, prepare, runnable};
-pub use progress::{EpisodeCounts, FaultCounts, Figures, Progress, Rows, Tokens};
-pub use reopen::{Again, ChangedTemplates, Reopen};
+pub use messages::{CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign};
+pub use plan::{CampaignPlanner, SkippedTemplate};
+pub(crate) use prepare::state_change_entry;
+pub use prepare::{PrepareError, PreparedCampaign, prepare, runnable_templates};
+pub use progress::{
+    CampaignCounts, CampaignProgress, EpisodeCounts, FaultCounts, RowCounts, TokenCounts,
+};
+pub use reopen::{ChangedTemplates, ReopenFilter, RestartOptions};

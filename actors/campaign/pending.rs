@@ -5,11 +5,11 @@ use crate::model::EpisodeRecord;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 #[derive(Default)]
-pub(super) struct Pending {
+pub(super) struct PendingEpisodes {
     models: BTreeMap<String, VecDeque<EpisodeRecord>>,
 }
 
-impl Pending {
+impl PendingEpisodes {
     pub(super) fn is_empty(&self) -> bool {
         self.models.values().all(VecDeque::is_empty)
     }
@@ -44,7 +44,7 @@ impl Pending {
     }
 }
 
-impl FromIterator<EpisodeRecord> for Pending {
+impl FromIterator<EpisodeRecord> for PendingEpisodes {
     fn from_iter<T: IntoIterator<Item = EpisodeRecord>>(records: T) -> Self {
         let mut pending = Self::default();
         records.into_iter().for_each(|record| pending.push_back(record));
@@ -73,7 +73,7 @@ mod tests {
                 }
             }
             let total = all.len();
-            let mut pending: Pending = all.into_iter().collect();
+            let mut pending: PendingEpisodes = all.into_iter().collect();
             let mut running: HashMap<String, usize> = HashMap::new();
             let mut last: HashMap<String, u64> = HashMap::new();
             // Nothing ends: the worst that silent providers can do.

@@ -1,10 +1,12 @@
 //! The plan: which episodes a campaign consists of. Deterministic, and stable as it grows.
 
 use crate::model::{
-    Assignment, CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, PlannedEpisode,
-    Samples, Task, TaskId, TemplateEdition,
+    CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, ModelAssignment, PlannedEpisode,
+    SamplePolicy, Task, TaskId, TemplateEdition,
 };
-use crate::policy::{Asked, Assigning, Tally, Trial, Trials, assign, more_samples};
+use crate::policy::{
+    AssignmentRules, SampleCounts, SampleKey, SampleTracker, TaskProfile, assign, more_samples,
+};
 use crate::scaffold;
 use crate::task::{Catalog, Template, TemplateError};
 use serde::{Deserialize, Serialize};
@@ -13,14 +15,14 @@ use std::sync::Arc;
 
 /// A template that is left out, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
+pub struct SkippedTemplate {
     pub template: String,
     pub reason: String,
 }
 
 /// What is to be done beside what is known.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct CampaignPlan {
     /// In their order.
     pub episodes: Vec<PlannedEpisode>,
     /// Every task that is asked for now, whether known before or not.
@@ -28,48 +30,48 @@ pub struct Plan {
 }
 
 /// A template, and which of its tasks.
-type Place<'a> = (&'a str, u32);
+type TaskPlace<'a> = (&'a str, u32);
 
-fn place(record: &EpisodeRecord) -> Place<'_> {
+fn place(record: &EpisodeRecord) -> TaskPlace<'_> {
     (&record.plan.template, record.plan.index)
 }
 
 /// What was planned before, with whatever editions of the templates.
-struct Earlier<'a> {
-    trials: Trials,
+struct EarlierPlan<'a> {
+    trials: SampleTracker,
     /// The tasks of each place: several where the template has changed.
-    tasks: HashMap<Place<'a>, HashSet<&'a TaskId>>,
+    tasks: HashMap<TaskPlace<'a>, HashSet<&'a TaskId>>,
 }
 
-impl<'a> Earlier<'a> {
+impl<'a> EarlierPlan<'a> {
     fn of(known: &'a [EpisodeRecord]) -> Self {
-        let mut tasks: HashMap<Place<'a>, HashSet<&'a TaskId>> = HashMap::new();
+        let mut tasks: HashMap<TaskPlace<'a>, HashSet<&'a TaskId>> = HashMap::new();
         for record in known {
             tasks.entry(place(record)).or_default().insert(&record.plan.task);
         }
-        Self { trials: Trials::of(known), tasks }
+        Self { trials: SampleTracker::of(known), tasks }
     }
 
     /// Whether all samples that are wanted were tried to the end with another edition. One that
     /// was planned with it and not tried never runs any more, and is not waited for.
-    fn is_tried(&self, task: &Task, trial: &Trial, rule: &Samples) -> bool {
+    fn is_tried(&self, task: &Task, trial: &SampleKey, rule: &SamplePolicy) -> bool {
         let here = self.tasks.get(&(task.template.as_str(), task.index));
         let others = here.into_iter().flatten().filter(|id| ***id != task.id);
         others.into_iter().any(|id| {
             let other = ((*id).clone(), trial.1.clone(), trial.2.clone());
-            let tally = Tally { open: 0, ..self.trials.tally(&other) };
+            let tally = SampleCounts { open: 0, ..self.trials.tally(&other) };
             tally.tries > 0 && tally.lost == 0 && more_samples(rule, tally) == 0
         })
     }
 }
 
 /// Makes plans and the tasks in them.
-pub struct Planner {
+pub struct CampaignPlanner {
     pub config: Arc<CampaignConfig>,
     pub catalog: Arc<Catalog>,
 }
 
-impl Planner {
+impl CampaignPlanner {
     /// The templates the campaign asks for.
     pub fn templates(&self) -> Vec<Arc<Template>> {
         let tasks = &self.config.tasks;
@@ -118,15 +120,15 @@ impl Planner {
         templates: &[Arc<Template>],
         known: &[EpisodeRecord],
         wanted: impl Fn() -> bool,
-    ) -> Result<Plan, TemplateError> {
+    ) -> Result<CampaignPlan, TemplateError> {
         let taken: HashSet<&EpisodeId> = known.iter().map(|record| &record.plan.id).collect();
-        let mut chosen: HashMap<Place<'_>, &str> =
+        let mut chosen: HashMap<TaskPlace<'_>, &str> =
             known.iter().map(|record| (place(record), record.plan.model.as_str())).collect();
         chosen.retain(|_, model| self.config.model(model).is_some());
         let mut next = known.iter().map(|record| record.plan.ordinal + 1).max().unwrap_or(0);
         let mut turn = chosen.len() as u64;
-        let earlier = Earlier::of(known);
-        let mut plan = Plan::default();
+        let earlier = EarlierPlan::of(known);
+        let mut plan = CampaignPlan::default();
         for template in templates {
             for index in (0..self.config.tasks.per_template).take_while(|_| wanted()) {
                 let task = template.task(self.config.seed, index)?;
@@ -149,10 +151,10 @@ impl Planner {
         task: &Task,
         turn: u64,
         chosen: Option<&str>,
-        earlier: &Earlier<'_>,
+        earlier: &EarlierPlan<'_>,
     ) -> Vec<PlannedEpisode> {
         let config = &self.config;
-        let known = chosen.filter(|_| config.assign != Assignment::Cross);
+        let known = chosen.filter(|_| config.assign != ModelAssignment::Cross);
         let models = match known.and_then(|name| config.model(name)) {
             Some(model) => vec![model.name.as_str()],
             None => self.assigned(task, turn),
@@ -190,6 +192,6 @@ impl Planner {
         let first = config.scaffolds.first();
         let opening = first.and_then(|name| Some((name, scaffold::opening(config, name, task)?)));
         let Some((first, opening)) = opening else { return Vec::new() };
-        assign(&Assigning::of(config), &Asked::of(task, &opening, first), turn)
+        assign(&AssignmentRules::of(config), &TaskProfile::of(task, &opening, first), turn)
     }
 }

@@ -1,14 +1,14 @@
 //! Before a campaign runs: is it the one the store knows, what can this host run of it,
 //! what is planned, and what was done before.
 
-use super::plan::{Plan, Planner, Skipped};
+use super::plan::{CampaignPlan, CampaignPlanner, SkippedTemplate};
 use super::progress::FaultCounts;
-use super::reopen::{Again, ChangedTemplates};
-use crate::episode::World;
+use super::reopen::{ChangedTemplates, RestartOptions};
+use crate::episode::EngineServices;
 use crate::episode::missing_programs;
 use crate::model::{
-    CampaignConfig, CampaignName, CampaignRecord, CampaignState, Entry, EpisodeRecord, Fault,
-    FaultKind, Outcome, PlannedEpisode, TaskId, TemplateEdition,
+    CampaignConfig, CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultKind,
+    JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition,
 };
 use crate::policy::{ChangedTemplate, changed_templates};
 use crate::pool::PoolHandle;
@@ -20,10 +20,10 @@ use tokio_util::sync::CancellationToken;
 const PLAN_CHUNK: usize = 1_000;
 
 /// A campaign that can run.
-pub struct Prepared {
-    pub planner: Arc<Planner>,
+pub struct PreparedCampaign {
+    pub planner: Arc<CampaignPlanner>,
     pub episodes: Vec<EpisodeRecord>,
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedTemplate>,
     pub tasks: u64,
     /// The next place in the plan.
     pub ordinal: u64,
@@ -44,7 +44,7 @@ pub enum PrepareError {
     #[error("campaign {0} was cancelled with {1} episodes that have not ended")]
     Cancelled(String, usize),
     #[error("no task is left to run")]
-    NothingToRun(Vec<Skipped>),
+    NothingToRun(Vec<SkippedTemplate>),
     #[error(transparent)]
     Template(#[from] TemplateError),
     #[error(transparent)]
@@ -60,32 +60,33 @@ impl From<crate::ports::StoreFault> for PrepareError {
 /// Looks everything up and writes the plan down. Nothing is written of a campaign that
 /// cannot run.
 pub async fn prepare(
-    world: &World,
-    planner: Arc<Planner>,
+    world: &EngineServices,
+    planner: Arc<CampaignPlanner>,
     source: String,
-    again: &Again,
-) -> Result<Prepared, PrepareError> {
+    again: &RestartOptions,
+) -> Result<PreparedCampaign, PrepareError> {
     let config = planner.config.clone();
     let earlier = world.journal.campaign(&config.name).await?;
     let identity = config.identity();
     if earlier.as_ref().is_some_and(|record| record.identity != identity) {
         return Err(PrepareError::Changed(config.name.to_string()));
     }
-    let (templates, skipped) = runnable(&world.pool, &planner).await?;
+    let (templates, skipped) = runnable_templates(&world.pool, &planner).await?;
     if templates.is_empty() {
         return Err(PrepareError::NothingToRun(skipped));
     }
     let known = world.journal.episodes(&config.name).await?;
     let was_cancelled = earlier.as_ref().is_some_and(|r| r.state == CampaignState::Cancelled);
     let unended = known.iter().filter(|episode| episode.outcome.is_none()).count();
-    if again.reopen.must_find() && was_cancelled && unended > 0 {
+    if again.reopen.requires_match() && was_cancelled && unended > 0 {
         return Err(PrepareError::Cancelled(config.name.to_string(), unended));
     }
     let editions = editions(world, &planner, &templates, &known, again.changed).await?;
     let (known, plan) = plan(planner.clone(), templates.clone(), known).await?;
-    let wanted = Wanted { config: &config, templates: ids(&templates), tasks: &plan.tasks };
+    let wanted =
+        RequestedEpisodes { config: &config, templates: ids(&templates), tasks: &plan.tasks };
     let reopened = again.reopen.entries(known.iter().filter(|record| wanted.may_reopen(record)));
-    if reopened.is_empty() && again.reopen.must_find() {
+    if reopened.is_empty() && again.reopen.requires_match() {
         let faults = FaultCounts::of(&known);
         return Err(PrepareError::NothingToRetry(config.name.to_string(), faults));
     }
@@ -107,18 +108,21 @@ pub async fn prepare(
     let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
     // Opened again, it keeps the state it was left in; with work left, it runs now.
     if work_left && earlier.as_ref().is_some_and(|r| r.state != CampaignState::Running) {
-        world.collector.record(vec![moved(&config.name, CampaignState::Running, None)]).await?;
+        world
+            .collector
+            .record(vec![state_change_entry(&config.name, CampaignState::Running, None)])
+            .await?;
     }
     let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
-    Ok(Prepared { planner, episodes, skipped, tasks, ordinal, before })
+    Ok(PreparedCampaign { planner, episodes, skipped, tasks, ordinal, before })
 }
 
 /// Rendering a large plan takes long.
 async fn plan(
-    planner: Arc<Planner>,
+    planner: Arc<CampaignPlanner>,
     templates: Vec<Arc<Template>>,
     known: Vec<EpisodeRecord>,
-) -> Result<(Vec<EpisodeRecord>, Plan), PrepareError> {
+) -> Result<(Vec<EpisodeRecord>, CampaignPlan), PrepareError> {
     // Dropped with this future: nobody waits for the end of what nobody wants any more.
     let wanted = CancellationToken::new();
     let _wanted = wanted.clone().drop_guard();
@@ -136,8 +140,8 @@ async fn plan(
 /// The editions that are to be recorded. A change of one that episodes were planned from is
 /// refused, unless somebody accepts it.
 async fn editions(
-    world: &World,
-    planner: &Planner,
+    world: &EngineServices,
+    planner: &CampaignPlanner,
     templates: &[Arc<Template>],
     known: &[EpisodeRecord],
     changed: ChangedTemplates,
@@ -161,22 +165,22 @@ async fn editions(
 }
 
 async fn write_down(
-    world: &World,
+    world: &EngineServices,
     record: CampaignRecord,
     editions: Vec<TemplateEdition>,
     planned: &[PlannedEpisode],
-    reopened: Vec<Entry>,
+    reopened: Vec<JournalEntry>,
 ) -> Result<(), Fault> {
     if !reopened.is_empty() {
         tracing::info!(campaign = %record.name, episodes = reopened.len(), "tried again");
     }
     let campaign = record.name.clone();
-    world.collector.record(vec![Entry::CampaignOpened(record)]).await?;
+    world.collector.record(vec![JournalEntry::CampaignOpened(record)]).await?;
     if !editions.is_empty() {
-        world.collector.record(vec![Entry::EditionsUsed { campaign, editions }]).await?;
+        world.collector.record(vec![JournalEntry::EditionsUsed { campaign, editions }]).await?;
     }
     for chunk in planned.chunks(PLAN_CHUNK) {
-        world.collector.record(vec![Entry::Planned(chunk.to_vec())]).await?;
+        world.collector.record(vec![JournalEntry::Planned(chunk.to_vec())]).await?;
     }
     for chunk in reopened.chunks(PLAN_CHUNK) {
         world.collector.record(chunk.to_vec()).await?;
@@ -184,12 +188,12 @@ async fn write_down(
     Ok(())
 }
 
-pub(crate) fn moved(
+pub(crate) fn state_change_entry(
     campaign: &CampaignName,
     state: CampaignState,
     reason: Option<String>,
-) -> Entry {
-    Entry::CampaignMoved { campaign: campaign.clone(), state, reason }
+) -> JournalEntry {
+    JournalEntry::CampaignMoved { campaign: campaign.clone(), state, reason }
 }
 
 fn ids(templates: &[Arc<Template>]) -> HashSet<&str> {
@@ -197,13 +201,13 @@ fn ids(templates: &[Arc<Template>]) -> HashSet<&str> {
 }
 
 /// What is asked for now, of all that was ever planned.
-struct Wanted<'a> {
+struct RequestedEpisodes<'a> {
     config: &'a CampaignConfig,
     templates: HashSet<&'a str>,
     tasks: &'a HashSet<TaskId>,
 }
 
-impl Wanted<'_> {
+impl RequestedEpisodes<'_> {
     /// What cannot be run any more stays planned, for a time when it can be: its model or
     /// scaffold is not configured now, it is a sample or a task beyond those that are asked for
     /// now, the host cannot run its template, or its template has another edition. To run it now
@@ -249,10 +253,10 @@ impl Wanted<'_> {
 }
 
 /// The templates whose `requires` this host's sandboxes meet, and the others.
-pub async fn runnable(
+pub async fn runnable_templates(
     pool: &PoolHandle,
-    planner: &Planner,
-) -> Result<(Vec<Arc<Template>>, Vec<Skipped>), Fault> {
+    planner: &CampaignPlanner,
+) -> Result<(Vec<Arc<Template>>, Vec<SkippedTemplate>), Fault> {
     let all = planner.templates();
     let mut wanted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for template in &all {
@@ -271,7 +275,7 @@ pub async fn runnable(
     for template in all {
         match lacking(&template, &missing) {
             None => kept.push(template),
-            Some(reason) => skipped.push(Skipped { template: template.id.clone(), reason }),
+            Some(reason) => skipped.push(SkippedTemplate { template: template.id.clone(), reason }),
         }
     }
     Ok((kept, skipped))

@@ -1,9 +1,9 @@
 //! What a campaign shows of itself.
 
-use super::plan::Skipped;
+use super::plan::SkippedTemplate;
 use crate::model::{
     CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeRecord, Fault, FaultKind,
-    Judged, Money, NewVersion, Outcome, Turn,
+    Money, NewVersion, Outcome, RowDecision, Turn,
 };
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -54,7 +54,7 @@ impl fmt::Display for FaultCounts {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tokens {
+pub struct TokenCounts {
     pub input: u64,
     pub output: u64,
     /// Calls that the provider did not count: the sums are the least that was used.
@@ -66,7 +66,7 @@ fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-impl fmt::Display for Tokens {
+impl fmt::Display for TokenCounts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { input, output, uncounted_calls } = self;
         write!(f, "{input} in, {output} out")?;
@@ -79,24 +79,24 @@ impl fmt::Display for Tokens {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rows {
+pub struct RowCounts {
     pub accepted: u64,
     pub rejected: u64,
 }
 
 /// What a store counts of a campaign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct CampaignCounts {
     pub tasks: u64,
     pub episodes: EpisodeCounts,
     pub steps: u64,
-    pub tokens: Tokens,
-    pub rows: Rows,
+    pub tokens: TokenCounts,
+    pub rows: RowCounts,
 }
 
 /// A campaign's standing, published at every change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct CampaignProgress {
     pub campaign: CampaignName,
     pub state: CampaignState,
     pub reason: Option<String>,
@@ -111,15 +111,15 @@ pub struct Progress {
     pub faults: FaultCounts,
     pub running: u64,
     pub steps: u64,
-    pub tokens: Tokens,
+    pub tokens: TokenCounts,
     /// All that was spent, as the ledger has it: also for calls that came to nothing.
     pub cost_usd: Money,
-    pub rows: Rows,
+    pub rows: RowCounts,
     pub dataset: Option<DatasetRecord>,
     /// Why this run wrote that version. None: it was there before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_version: Option<NewVersion>,
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedTemplate>,
     /// It was complete before this run began.
     pub already_complete: bool,
     /// Nothing runs and nothing will by itself.
@@ -132,8 +132,8 @@ pub struct Progress {
     pub waiting_for: Option<String>,
 }
 
-impl Progress {
-    pub(super) fn new(campaign: CampaignName, tasks: u64, skipped: Vec<Skipped>) -> Self {
+impl CampaignProgress {
+    pub(super) fn new(campaign: CampaignName, tasks: u64, skipped: Vec<SkippedTemplate>) -> Self {
         Self {
             campaign,
             state: CampaignState::Running,
@@ -145,9 +145,9 @@ impl Progress {
             faults: FaultCounts::default(),
             running: 0,
             steps: 0,
-            tokens: Tokens::default(),
+            tokens: TokenCounts::default(),
             cost_usd: Money::ZERO,
-            rows: Rows::default(),
+            rows: RowCounts::default(),
             dataset: None,
             new_version: None,
             skipped,
@@ -159,9 +159,9 @@ impl Progress {
     }
 
     /// A campaign that does not run here, as the journal has it.
-    pub fn stored(
+    pub fn from_record(
         record: &CampaignRecord,
-        figures: Figures,
+        figures: CampaignCounts,
         dataset: Option<DatasetRecord>,
         spent: Money,
     ) -> Self {
@@ -184,7 +184,7 @@ impl Progress {
     }
 
     /// Counts an episode found in the journal.
-    pub(super) fn found(&mut self, record: &EpisodeRecord) {
+    pub(super) fn add_record(&mut self, record: &EpisodeRecord) {
         self.episodes.planned += 1;
         if let Some(outcome) = &record.outcome {
             self.count(outcome);
@@ -194,8 +194,8 @@ impl Progress {
             self.tokens.uncounted_calls += record.uncounted_calls;
         }
         match record.judged {
-            Some(Judged::Accepted) => self.rows.accepted += 1,
-            Some(Judged::Rejected) => self.rows.rejected += 1,
+            Some(RowDecision::Accepted) => self.rows.accepted += 1,
+            Some(RowDecision::Rejected) => self.rows.rejected += 1,
             None => {}
         }
     }
@@ -211,7 +211,7 @@ impl Progress {
     }
 
     /// The campaign's actor is dead: it rests until somebody submits it again.
-    pub fn died(&mut self, panic: String) {
+    pub fn mark_dead(&mut self, panic: String) {
         self.pause_for(&Fault::new(FaultKind::Panicked, panic));
         self.running = 0;
         self.settled = true;

@@ -1,13 +1,13 @@
 //! Which faulted episodes are tried again when a campaign is started once more.
 
-use crate::model::{Entry, EpisodeRecord, FaultKind, Outcome};
+use crate::model::{EpisodeRecord, FaultKind, JournalEntry, Outcome};
 use crate::task::glob_matches;
 use serde::{Deserialize, Serialize};
 
 /// A choice among faulted episodes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reopen {
+pub enum ReopenFilter {
     /// They stay as they are.
     #[default]
     Nothing,
@@ -19,8 +19,8 @@ pub enum Reopen {
 
 /// How a campaign is started once more.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Again {
-    pub reopen: Reopen,
+pub struct RestartOptions {
+    pub reopen: ReopenFilter,
     pub changed: ChangedTemplates,
 }
 
@@ -34,14 +34,14 @@ pub enum ChangedTemplates {
     Accept,
 }
 
-impl From<Reopen> for Again {
-    fn from(reopen: Reopen) -> Self {
+impl From<ReopenFilter> for RestartOptions {
+    fn from(reopen: ReopenFilter) -> Self {
         Self { reopen, changed: ChangedTemplates::Refuse }
     }
 }
 
-impl Reopen {
-    pub fn takes(&self, record: &EpisodeRecord) -> bool {
+impl ReopenFilter {
+    pub fn matches(&self, record: &EpisodeRecord) -> bool {
         let Some(Outcome::Faulted { fault }) = &record.outcome else { return false };
         match self {
             Self::Nothing => false,
@@ -55,7 +55,7 @@ impl Reopen {
     }
 
     /// Whether finding none is an error.
-    pub(super) fn must_find(&self) -> bool {
+    pub(super) fn requires_match(&self) -> bool {
         matches!(self, Self::Matching { .. })
     }
 
@@ -63,9 +63,9 @@ impl Reopen {
     pub(super) fn entries<'a>(
         &self,
         known: impl IntoIterator<Item = &'a EpisodeRecord>,
-    ) -> Vec<Entry> {
-        let taken = known.into_iter().filter(|record| self.takes(record));
-        let reopened = |record: &EpisodeRecord| Entry::Reopened {
+    ) -> Vec<JournalEntry> {
+        let taken = known.into_iter().filter(|record| self.matches(record));
+        let reopened = |record: &EpisodeRecord| JournalEntry::Reopened {
             episode: record.plan.id.clone(),
             attempt: record.attempt,
         };

@@ -1,10 +1,12 @@
 //! Coming to rest: the dataset at the end, or a word on where the campaign stands.
 
 use super::actor::CampaignActor;
-use super::plan::Planner;
-use crate::episode::World;
-use crate::model::{CampaignState, Entry, EpisodeRecord, Fault, FaultKind, Outcome, Publication};
-use crate::quality::{Judgement, Publish};
+use super::plan::CampaignPlanner;
+use crate::episode::EngineServices;
+use crate::model::{
+    CampaignState, EpisodeRecord, Fault, FaultKind, JournalEntry, Outcome, Publication,
+};
+use crate::quality::{FinishedEpisode, PublishDataset};
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
 
@@ -15,7 +17,7 @@ impl CampaignActor {
     }
 
     /// At rest the campaign publishes, or says that it rests.
-    pub(super) fn settle(&mut self, ctx: &mut Context<Self>) {
+    pub(super) fn finish_if_idle(&mut self, ctx: &mut Context<Self>) {
         if self.is_busy() {
             return;
         }
@@ -49,10 +51,10 @@ impl CampaignActor {
 
     fn publish(&mut self, ctx: &mut Context<Self>) {
         (self.closing, self.publishing) = (true, true);
-        self.show(|p| p.publishing = true);
+        self.update_progress(|p| p.publishing = true);
         let progress = self.progress();
-        let World { quality, collector, .. } = self.world.clone();
-        let publish = Publish {
+        let EngineServices { quality, collector, .. } = self.world.clone();
+        let publish = PublishDataset {
             campaign: self.config.name.clone(),
             config: self.config.clone(),
             planned: progress.episodes.planned,
@@ -60,7 +62,7 @@ impl CampaignActor {
         };
         let work = async move {
             let published = quality.publish(publish.clone()).await?;
-            let moved = Entry::CampaignMoved {
+            let moved = JournalEntry::CampaignMoved {
                 campaign: publish.campaign,
                 state: CampaignState::Complete,
                 reason: None,
@@ -70,10 +72,10 @@ impl CampaignActor {
         };
         ctx.spawn(work.into_actor(self).map(|published, this, ctx| {
             (this.closing, this.publishing) = (false, false);
-            this.show(|p| p.publishing = false);
+            this.update_progress(|p| p.publishing = false);
             match published {
                 Ok(Publication { record, new }) => {
-                    this.show(|p| {
+                    this.update_progress(|p| {
                         p.new_version = new;
                         p.rows.accepted = record.rows.values().sum();
                         p.rows.rejected = record.rejected.values().sum();
@@ -101,9 +103,9 @@ impl CampaignActor {
         let said = (self.state(), self.draining);
         let (router, collector) = (self.world.router.clone(), self.world.collector.clone());
         let campaign = self.config.name.clone();
-        let standing = self.standing();
+        let standing = self.state_entry();
         let write = async move {
-            router.quiet(&campaign).await;
+            router.wait_until_settled(&campaign).await;
             collector.record(vec![standing]).await
         };
         ctx.spawn(write.into_actor(self).map(move |written, this, ctx| {
@@ -118,12 +120,12 @@ impl CampaignActor {
     fn rested(&mut self, said: (CampaignState, bool), ctx: &mut Context<Self>) {
         // It was told something else meanwhile; what was written last is not how it stands.
         if said != (self.state(), self.draining) {
-            return self.write(vec![self.standing()], ctx);
+            return self.write(vec![self.state_entry()], ctx);
         }
         if self.is_busy() {
             return self.admit(ctx);
         }
-        self.show(|p| {
+        self.update_progress(|p| {
             p.running = 0;
             p.settled = true;
         });
@@ -138,17 +140,17 @@ impl CampaignActor {
 
 /// The judgement of an episode out of the journal.
 async fn recover(
-    world: &World,
-    planner: Arc<Planner>,
+    world: &EngineServices,
+    planner: Arc<CampaignPlanner>,
     record: EpisodeRecord,
-) -> Result<Judgement, Fault> {
+) -> Result<FinishedEpisode, Fault> {
     let Some(Outcome::Judged { stop, verdict }) = record.outcome else {
         let what = format!("episode {} has no verdict to make a row of", record.plan.id);
         return Err(Fault::new(FaultKind::Store, what));
     };
     let turns = world.journal.turns(&record.plan.id, record.attempt).await?;
     let config = planner.config.clone();
-    Ok(Judgement {
+    Ok(FinishedEpisode {
         attempt: record.attempt,
         task: planner.planned_task(record.plan.clone()).await?,
         plan: record.plan,

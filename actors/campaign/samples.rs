@@ -1,26 +1,26 @@
 //! The samples of a task while its campaign runs: who needs another one when one has ended.
 
 use crate::model::{
-    Attempt, CampaignConfig, EpisodeId, EpisodeRecord, Money, Outcome, PlannedEpisode, Samples,
-    Usage,
+    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, Money, Outcome, PlannedEpisode,
+    SamplePolicy, Usage,
 };
-use crate::policy::{Trials, trial_of};
+use crate::policy::{SampleTracker, trial_of};
 
 /// Plans further samples as earlier ones end.
-pub(super) struct Sampler {
-    rule: Samples,
-    trials: Trials,
+pub(super) struct SamplePlanner {
+    rule: SamplePolicy,
+    trials: SampleTracker,
     /// The next place in the plan.
     ordinal: u64,
 }
 
-impl Sampler {
+impl SamplePlanner {
     pub(super) fn new(config: &CampaignConfig, found: &[EpisodeRecord], ordinal: u64) -> Self {
-        Self { rule: config.tasks.samples.clone(), trials: Trials::of(found), ordinal }
+        Self { rule: config.tasks.samples.clone(), trials: SampleTracker::of(found), ordinal }
     }
 
     /// What is to be tried now that one has ended.
-    pub(super) fn after(
+    pub(super) fn plan_after(
         &mut self,
         ended: &PlannedEpisode,
         outcome: &Outcome,
@@ -47,7 +47,7 @@ impl Sampler {
 fn begun(plan: PlannedEpisode) -> EpisodeRecord {
     EpisodeRecord {
         plan,
-        attempt: Attempt::default(),
+        attempt: AttemptNumber::default(),
         failed_attempts: 0,
         outcome: None,
         judged: None,

@@ -1,7 +1,7 @@
 //! The collector actor.
 
-use super::messages::{CollectorStats, Sift, Snapshot};
-use crate::model::{Attempt, Entry, EpisodeId};
+use super::messages::{CollectorStats, CollectorStatsQuery, FindStaleEntries};
+use crate::model::{AttemptNumber, EpisodeId, JournalEntry};
 use actix::{Actor, Context, Handler, MessageResult};
 use std::collections::HashMap;
 
@@ -9,22 +9,24 @@ use std::collections::HashMap;
 /// that start, and the store fences once more.
 #[derive(Default)]
 pub struct CollectorActor {
-    fences: HashMap<EpisodeId, Attempt>,
+    fences: HashMap<EpisodeId, AttemptNumber>,
     stats: CollectorStats,
 }
 
 impl CollectorActor {
     /// Whether an entry comes from an attempt that still counts.
-    fn admit(&mut self, entry: &Entry) -> bool {
+    fn admit(&mut self, entry: &JournalEntry) -> bool {
         match entry {
-            Entry::AttemptStarted { episode, attempt, .. } => {
+            JournalEntry::AttemptStarted { episode, attempt, .. } => {
                 let fence = self.fences.entry(episode.clone()).or_default();
                 *fence = (*fence).max(*attempt);
                 true
             }
-            Entry::TurnTaken { episode, attempt, .. }
-            | Entry::AttemptFaulted { episode, attempt, .. } => self.current(episode, *attempt),
-            Entry::Finished { episode, attempt, .. } => {
+            JournalEntry::TurnTaken { episode, attempt, .. }
+            | JournalEntry::AttemptFaulted { episode, attempt, .. } => {
+                self.current(episode, *attempt)
+            }
+            JournalEntry::Finished { episode, attempt, .. } => {
                 let current = self.current(episode, *attempt);
                 if current {
                     self.fences.remove(episode);
@@ -35,12 +37,12 @@ impl CollectorActor {
         }
     }
 
-    fn current(&self, episode: &EpisodeId, attempt: Attempt) -> bool {
+    fn current(&self, episode: &EpisodeId, attempt: AttemptNumber) -> bool {
         self.fences.get(episode).is_none_or(|fence| attempt >= *fence)
     }
 
     /// The places of entries that a dead attempt has sent.
-    fn sift(&mut self, entries: &[Entry]) -> Vec<usize> {
+    fn sift(&mut self, entries: &[JournalEntry]) -> Vec<usize> {
         let places = entries.iter().enumerate();
         let dropped: Vec<usize> =
             places.filter(|(_, entry)| !self.admit(entry)).map(|(place, _)| place).collect();
@@ -54,18 +56,18 @@ impl Actor for CollectorActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Sift> for CollectorActor {
-    type Result = MessageResult<Sift>;
+impl Handler<FindStaleEntries> for CollectorActor {
+    type Result = MessageResult<FindStaleEntries>;
 
-    fn handle(&mut self, message: Sift, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: FindStaleEntries, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.sift(&message.0))
     }
 }
 
-impl Handler<Snapshot> for CollectorActor {
-    type Result = MessageResult<Snapshot>;
+impl Handler<CollectorStatsQuery> for CollectorActor {
+    type Result = MessageResult<CollectorStatsQuery>;
 
-    fn handle(&mut self, _: Snapshot, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: CollectorStatsQuery, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.stats.clone())
     }
 }

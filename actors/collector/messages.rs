@@ -1,10 +1,10 @@
 //! What the collector is asked, and the handle through which.
 
 use super::CollectorActor;
-use crate::model::{Entry, Fault};
-use crate::policy::Intensity;
+use crate::model::{Fault, JournalEntry};
+use crate::policy::RestartIntensity;
 use crate::ports::{Journal, StoreFault};
-use crate::supervisor::{Ended, Handle, panic_text, payload_text, spawn, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, panic_text, payload_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::future::poll_fn;
@@ -22,11 +22,11 @@ pub(super) const QUEUE_BOUND: usize = 4_096;
 /// Which of these entries come from a dead attempt, by their places. Asking again is harmless.
 #[derive(Clone, Message)]
 #[rtype(result = "Vec<usize>")]
-pub struct Sift(pub(super) Arc<Vec<Entry>>);
+pub struct FindStaleEntries(pub(super) Arc<Vec<JournalEntry>>);
 
 #[derive(Clone, Message)]
 #[rtype(result = "CollectorStats")]
-pub struct Snapshot;
+pub struct CollectorStatsQuery;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CollectorStats {
@@ -40,7 +40,7 @@ pub struct CollectorStats {
 /// The collector, for everybody else.
 #[derive(Clone)]
 pub struct CollectorHandle {
-    handle: Handle<CollectorActor>,
+    handle: ActorHandle<CollectorActor>,
     journal: Arc<dyn Journal>,
     places: Arc<Semaphore>,
     /// Entries that were recorded without a look at the fences.
@@ -48,16 +48,16 @@ pub struct CollectorHandle {
 }
 
 impl CollectorHandle {
-    pub fn start(journal: Arc<dyn Journal>) -> (Self, JoinHandle<Ended>) {
-        let intensity = Intensity::new(5, Duration::from_secs(10));
+    pub fn start(journal: Arc<dyn Journal>) -> (Self, JoinHandle<ActorExit>) {
+        let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (handle, joined) = supervise("collector", intensity, CollectorActor::default);
         let places = Arc::new(Semaphore::new(QUEUE_BOUND));
         (Self { handle, journal, places, unfenced: Arc::default() }, joined)
     }
 
     /// Returns when the entries are durable, or come from a dead attempt.
-    pub async fn record(&self, entries: Vec<Entry>) -> Result<(), Fault> {
-        let closed = |_| crate::supervisor::Gone("collector");
+    pub async fn record(&self, entries: Vec<JournalEntry>) -> Result<(), Fault> {
+        let closed = |_| crate::supervisor::ActorGoneError("collector");
         let place = self.places.clone().acquire_owned().await.map_err(closed)?;
         // Money and calls belong to no attempt that could be dead: nobody is asked about them.
         let of_calls = entries.iter().all(is_of_call);
@@ -86,14 +86,14 @@ impl CollectorHandle {
         Ok(append.detach().await.unwrap_or_else(panicked)?)
     }
 
-    async fn sifted(&self, entries: Vec<Entry>) -> Result<Vec<Entry>, Fault> {
+    async fn sifted(&self, entries: Vec<JournalEntry>) -> Result<Vec<JournalEntry>, Fault> {
         let entries = Arc::new(entries);
-        let dropped = self.handle.ask(Sift(entries.clone())).await?;
+        let dropped = self.handle.ask(FindStaleEntries(entries.clone())).await?;
         Ok(without(Arc::unwrap_or_clone(entries), &dropped))
     }
 
     pub async fn stats(&self) -> CollectorStats {
-        let mut stats = self.handle.ask(Snapshot).await.unwrap_or_default();
+        let mut stats = self.handle.ask(CollectorStatsQuery).await.unwrap_or_default();
         stats.recorded += self.unfenced.load(Ordering::Relaxed);
         stats.queue_bound = QUEUE_BOUND;
         stats.queue_depth = QUEUE_BOUND.saturating_sub(self.places.available_permits());
@@ -101,7 +101,7 @@ impl CollectorHandle {
     }
 
     #[cfg(any(test, feature = "testkit"))]
-    pub fn raw(&self) -> &Handle<CollectorActor> {
+    pub fn raw(&self) -> &ActorHandle<CollectorActor> {
         &self.handle
     }
 }
@@ -109,8 +109,11 @@ impl CollectorHandle {
 /// What calls record: they have a task of their own, which nobody's end cuts short, and a
 /// second one for every hold and settlement would cost what a model's answer must not wait for.
 /// Who writes down a backlog has none, and forgets nothing before it is written.
-fn is_of_call(entry: &Entry) -> bool {
-    matches!(entry, Entry::Held { .. } | Entry::Settled { .. } | Entry::Called(_))
+fn is_of_call(entry: &JournalEntry) -> bool {
+    matches!(
+        entry,
+        JournalEntry::Held { .. } | JournalEntry::Settled { .. } | JournalEntry::Called(_)
+    )
 }
 
 /// A store that panics is a fault that is answered here, too.
@@ -126,17 +129,17 @@ async fn here(append: impl Future<Output = Result<(), StoreFault>>) -> Result<()
 }
 
 /// Whether an entry may come from an attempt that counts no more, or says which one counts.
-pub(super) fn is_fenced(entry: &Entry) -> bool {
+pub(super) fn is_fenced(entry: &JournalEntry) -> bool {
     matches!(
         entry,
-        Entry::AttemptStarted { .. }
-            | Entry::TurnTaken { .. }
-            | Entry::AttemptFaulted { .. }
-            | Entry::Finished { .. }
+        JournalEntry::AttemptStarted { .. }
+            | JournalEntry::TurnTaken { .. }
+            | JournalEntry::AttemptFaulted { .. }
+            | JournalEntry::Finished { .. }
     )
 }
 
-fn without(mut entries: Vec<Entry>, dropped: &[usize]) -> Vec<Entry> {
+fn without(mut entries: Vec<JournalEntry>, dropped: &[usize]) -> Vec<JournalEntry> {
     if !dropped.is_empty() {
         let mut place = 0..;
         entries.retain(|_| place.next().is_none_or(|at| !dropped.contains(&at)));

@@ -8,4 +8,4 @@ mod messages;
 mod tests;
 
 pub use actor::CollectorActor;
-pub use messages::{CollectorHandle, CollectorStats, Sift, Snapshot};
+pub use messages::{CollectorHandle, CollectorStats, CollectorStatsQuery, FindStaleEntries};

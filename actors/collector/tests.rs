@@ -1,6 +1,8 @@
 //! Fences, back-pressure, and what a rebuilt collector still knows.
 
-use crate::model::{Attempt, CampaignName, Entry, EpisodeId, Fault, FaultKind, PlannedEpisode};
+use crate::model::{
+    AttemptNumber, CampaignName, EpisodeId, Fault, FaultKind, JournalEntry, PlannedEpisode,
+};
 use crate::model::{CampaignRecord, CampaignState, Money, TaskId};
 use crate::ports::Journal;
 use crate::testkit::{Kit, Options, Panic, in_test_system};
@@ -34,22 +36,27 @@ async fn plan(kit: &Kit) {
         model: String::new(),
         scaffold: String::new(),
     };
-    let entries = vec![Entry::CampaignOpened(record), Entry::Planned(vec![plan])];
+    let entries = vec![JournalEntry::CampaignOpened(record), JournalEntry::Planned(vec![plan])];
     kit.world.collector.record(entries).await.unwrap();
 }
 
-fn started(attempt: u32) -> Entry {
-    Entry::AttemptStarted {
+fn started(attempt: u32) -> JournalEntry {
+    JournalEntry::AttemptStarted {
         episode: episode(),
-        attempt: Attempt(attempt),
+        attempt: AttemptNumber(attempt),
         resumed_from: None,
         at_ms: 0,
     }
 }
 
-fn faulted(attempt: u32) -> Entry {
+fn faulted(attempt: u32) -> JournalEntry {
     let fault = Fault::new(FaultKind::SandboxLost, "late");
-    Entry::AttemptFaulted { episode: episode(), attempt: Attempt(attempt), fault, at_ms: 0 }
+    JournalEntry::AttemptFaulted {
+        episode: episode(),
+        attempt: AttemptNumber(attempt),
+        fault,
+        at_ms: 0,
+    }
 }
 
 #[test]
@@ -124,7 +131,7 @@ fn a_failing_store_answers() {
         assert_eq!(fault.kind, FaultKind::Store);
         kit.journal.break_down(false);
         let before = tokio::time::Instant::now();
-        let settled = Entry::Settled { id: "ep-0/1/0/0".to_owned(), amount: Money::ZERO };
+        let settled = JournalEntry::Settled { id: "ep-0/1/0/0".to_owned(), amount: Money::ZERO };
         for entry in [started(1), settled] {
             kit.journal.traps.once("append", crate::testkit::Trap::Panic);
             let fault = kit.world.collector.record(vec![entry]).await.unwrap_err();

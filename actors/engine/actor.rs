@@ -1,12 +1,15 @@
 //! The engine actor.
 
-use super::messages::{EngineTools, Submit, SubmitError};
-use crate::campaign::{CampaignActor, CampaignHandle, Planner, Prepared, moved, prepare};
+use super::messages::{EngineResources, SubmitCampaign, SubmitError};
+use crate::campaign::{
+    CampaignActor, CampaignHandle, CampaignPlanner, PreparedCampaign, prepare, state_change_entry,
+};
 use crate::model::{
-    CampaignConfig, CampaignName, CampaignState, Entry, Fault, FaultKind, ModelConfig, day_of,
+    CampaignConfig, CampaignName, CampaignState, Fault, FaultKind, JournalEntry, ModelConfig,
+    day_of,
 };
 use crate::ports::ModelFactory;
-use crate::router::Manned;
+use crate::router::ModelClients;
 use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture};
 use std::collections::{BTreeMap, HashSet};
@@ -15,17 +18,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The campaigns of this engine. It outlives the actor, as the campaigns do.
 #[derive(Clone, Default)]
-pub struct Registry(Arc<Known>);
+pub struct CampaignRegistry(Arc<RegistryState>);
 
 #[derive(Default)]
-struct Known {
+struct RegistryState {
     campaigns: Mutex<BTreeMap<CampaignName, CampaignHandle>>,
     /// Changed only with `campaigns` locked: what is started is either known to who drains,
     /// or refused.
     draining: AtomicBool,
 }
 
-impl Registry {
+impl CampaignRegistry {
     fn campaigns(&self) -> std::sync::MutexGuard<'_, BTreeMap<CampaignName, CampaignHandle>> {
         self.0.campaigns.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,14 +72,14 @@ impl Registry {
 }
 
 pub struct EngineActor {
-    tools: EngineTools,
-    registry: Registry,
+    tools: EngineResources,
+    registry: CampaignRegistry,
     /// Being prepared: a second one of that name must not slip in meanwhile.
     starting: HashSet<CampaignName>,
 }
 
 impl EngineActor {
-    pub(super) fn new(tools: EngineTools, registry: Registry) -> Self {
+    pub(super) fn new(tools: EngineResources, registry: CampaignRegistry) -> Self {
         Self { tools, registry, starting: HashSet::new() }
     }
 
@@ -92,18 +95,18 @@ impl EngineActor {
     fn adopt(
         &mut self,
         name: &CampaignName,
-        prepared: Prepared,
+        prepared: PreparedCampaign,
         ctx: &mut Context<Self>,
-    ) -> Submitted {
-        let EngineTools { mut world, places, .. } = self.tools.clone();
-        world.pool = world.pool.of(name);
+    ) -> SubmitResult {
+        let EngineResources { mut world, places, .. } = self.tools.clone();
+        world.pool = world.pool.for_campaign(name);
         let before = prepared.before.clone();
         let starting = || {
             let (handle, joined, progress) = CampaignActor::start(world, prepared, places);
             (handle, (joined, progress))
         };
         let Some((handle, (joined, progress))) = self.registry.start(name, starting) else {
-            self.write(moved(name, before.0, before.1), ctx);
+            self.write(state_change_entry(name, before.0, before.1), ctx);
             return Err(Arc::new(SubmitError::Draining));
         };
         let campaign = name.clone();
@@ -112,15 +115,15 @@ impl EngineActor {
                 let panic = crate::supervisor::panic_text(failure);
                 tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
                 let reason = Some(format!("its actor died: {panic}"));
-                this.write(moved(&campaign, CampaignState::Paused, reason), ctx);
-                progress.send_modify(|progress| progress.died(panic));
+                this.write(state_change_entry(&campaign, CampaignState::Paused, reason), ctx);
+                progress.send_modify(|progress| progress.mark_dead(panic));
             }
         }));
         Ok(handle)
     }
 
     /// Writes where a campaign without an actor stands.
-    fn write(&self, entry: Entry, ctx: &mut Context<Self>) {
+    fn write(&self, entry: JournalEntry, ctx: &mut Context<Self>) {
         let collector = self.tools.world.collector.clone();
         let written = async move { collector.record(vec![entry]).await };
         ctx.spawn(written.into_actor(self).map(|written, _, _| {
@@ -135,12 +138,12 @@ impl Actor for EngineActor {
     type Context = Context<Self>;
 }
 
-type Submitted = Result<CampaignHandle, Arc<SubmitError>>;
+type SubmitResult = Result<CampaignHandle, Arc<SubmitError>>;
 
-impl Handler<Submit> for EngineActor {
-    type Result = ResponseActFuture<Self, Submitted>;
+impl Handler<SubmitCampaign> for EngineActor {
+    type Result = ResponseActFuture<Self, SubmitResult>;
 
-    fn handle(&mut self, submit: Submit, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, submit: SubmitCampaign, _: &mut Self::Context) -> Self::Result {
         let name = submit.config.name.clone();
         if let Some(refusal) = self.refuse(&name) {
             return Box::pin(actix::fut::ready(Err(Arc::new(refusal))));
@@ -155,10 +158,13 @@ impl Handler<Submit> for EngineActor {
     }
 }
 
-async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, SubmitError> {
+async fn make_ready(
+    tools: &EngineResources,
+    submit: SubmitCampaign,
+) -> Result<PreparedCampaign, SubmitError> {
     let config = submit.config;
     let catalog = submit.catalog.unwrap_or_else(|| tools.catalog.clone());
-    let planner = Arc::new(Planner { config: config.clone(), catalog });
+    let planner = Arc::new(CampaignPlanner { config: config.clone(), catalog });
     let models = build_models(tools.models.clone(), config.clone()).await?;
     let prepared = prepare(&tools.world, planner, submit.source, &submit.again).await?;
     let today = day_of(tools.world.clock.now_ms());
@@ -173,11 +179,11 @@ async fn make_ready(tools: &EngineTools, submit: Submit) -> Result<Prepared, Sub
 async fn build_models(
     factory: Arc<dyn ModelFactory>,
     config: Arc<CampaignConfig>,
-) -> Result<Vec<Manned>, Fault> {
+) -> Result<Vec<ModelClients>, Fault> {
     let building = spawn("models", async move {
         let build = |model: &ModelConfig| {
             let able = model.standing.has(&config.needs);
-            Ok(Manned::new(model, &*factory)?.able(able))
+            Ok(ModelClients::new(model, &*factory)?.able(able))
         };
         config.models.iter().map(build).collect()
     });

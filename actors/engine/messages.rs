@@ -1,12 +1,14 @@
 //! What the engine is asked, and the handle through which.
 
-use super::actor::{EngineActor, Registry};
-use crate::campaign::{Again, CampaignHandle, PrepareError, Progress, Reopen};
-use crate::episode::World;
+use super::actor::{CampaignRegistry, EngineActor};
+use crate::campaign::{
+    CampaignHandle, CampaignProgress, PrepareError, ReopenFilter, RestartOptions,
+};
+use crate::episode::EngineServices;
 use crate::model::{CampaignConfig, CampaignName, Fault};
-use crate::policy::Intensity;
+use crate::policy::RestartIntensity;
 use crate::ports::ModelFactory;
-use crate::supervisor::{Ended, Gone, Handle, supervise};
+use crate::supervisor::{ActorExit, ActorGoneError, ActorHandle, supervise};
 use crate::task::Catalog;
 use actix::Message;
 use std::sync::Arc;
@@ -16,8 +18,8 @@ use tokio::task::JoinHandle;
 
 /// What campaigns are started with.
 #[derive(Clone)]
-pub struct EngineTools {
-    pub world: World,
+pub struct EngineResources {
+    pub world: EngineServices,
     pub catalog: Arc<Catalog>,
     pub models: Arc<dyn ModelFactory>,
     /// Episodes at once, over all campaigns.
@@ -27,11 +29,11 @@ pub struct EngineTools {
 /// Start a campaign. One of that name must not be running.
 #[derive(Clone, Message)]
 #[rtype(result = "Result<CampaignHandle, Arc<SubmitError>>")]
-pub struct Submit {
+pub struct SubmitCampaign {
     pub config: Arc<CampaignConfig>,
     pub source: String,
     /// Which of its faulted episodes are tried again.
-    pub again: Again,
+    pub again: RestartOptions,
     /// The templates it is planned from; the engine's where it has none of its own.
     pub catalog: Option<Arc<Catalog>>,
 }
@@ -48,21 +50,21 @@ pub enum SubmitError {
     #[error(transparent)]
     Fault(#[from] Fault),
     #[error(transparent)]
-    Gone(#[from] Gone),
+    Gone(#[from] ActorGoneError),
 }
 
 /// The engine, for everybody else.
 #[derive(Clone)]
 pub struct EngineHandle {
-    handle: Handle<EngineActor>,
-    registry: Registry,
+    handle: ActorHandle<EngineActor>,
+    registry: CampaignRegistry,
 }
 
 impl EngineHandle {
-    pub fn start(tools: EngineTools) -> (Self, JoinHandle<Ended>) {
-        let registry = Registry::default();
+    pub fn start(tools: EngineResources) -> (Self, JoinHandle<ActorExit>) {
+        let registry = CampaignRegistry::default();
         let shared = registry.clone();
-        let intensity = Intensity::new(5, Duration::from_secs(10));
+        let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (handle, joined) =
             supervise("engine", intensity, move || EngineActor::new(tools.clone(), shared.clone()));
         (Self { handle, registry }, joined)
@@ -73,7 +75,7 @@ impl EngineHandle {
         config: Arc<CampaignConfig>,
         source: String,
     ) -> Result<CampaignHandle, Arc<SubmitError>> {
-        self.submit_again(config, source, Reopen::Nothing).await
+        self.submit_again(config, source, ReopenFilter::Nothing).await
     }
 
     /// The same, and some of its faulted episodes are tried again.
@@ -81,9 +83,9 @@ impl EngineHandle {
         &self,
         config: Arc<CampaignConfig>,
         source: String,
-        again: impl Into<Again>,
+        again: impl Into<RestartOptions>,
     ) -> Result<CampaignHandle, Arc<SubmitError>> {
-        self.ask(Submit { config, source, again: again.into(), catalog: None }).await
+        self.ask(SubmitCampaign { config, source, again: again.into(), catalog: None }).await
     }
 
     /// The same with these templates.
@@ -92,12 +94,12 @@ impl EngineHandle {
         catalog: Arc<Catalog>,
         config: Arc<CampaignConfig>,
         source: String,
-        again: Again,
+        again: RestartOptions,
     ) -> Result<CampaignHandle, Arc<SubmitError>> {
-        self.ask(Submit { config, source, again, catalog: Some(catalog) }).await
+        self.ask(SubmitCampaign { config, source, again, catalog: Some(catalog) }).await
     }
 
-    async fn ask(&self, submit: Submit) -> Result<CampaignHandle, Arc<SubmitError>> {
+    async fn ask(&self, submit: SubmitCampaign) -> Result<CampaignHandle, Arc<SubmitError>> {
         let asked = self.handle.ask(submit).await;
         asked.unwrap_or_else(|gone| Err(Arc::new(gone.into())))
     }
@@ -107,7 +109,7 @@ impl EngineHandle {
         self.registry.get(name)
     }
 
-    pub fn campaigns(&self) -> Vec<Progress> {
+    pub fn campaigns(&self) -> Vec<CampaignProgress> {
         self.registry.all().iter().map(|c| c.progress().borrow().clone()).collect()
     }
 
@@ -125,14 +127,14 @@ impl EngineHandle {
     }
 
     /// Waits until every campaign rests.
-    pub async fn rested(&self) {
+    pub async fn wait_until_settled(&self) {
         for campaign in self.registry.all() {
-            campaign.settled().await;
+            campaign.wait_until_settled().await;
         }
     }
 
     #[cfg(any(test, feature = "testkit"))]
-    pub fn raw(&self) -> &Handle<EngineActor> {
+    pub fn raw(&self) -> &ActorHandle<EngineActor> {
         &self.handle
     }
 

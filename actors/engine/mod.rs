@@ -4,5 +4,5 @@
 mod actor;
 mod messages;
 
-pub use actor::{EngineActor, Registry};
-pub use messages::{EngineHandle, EngineTools, Submit, SubmitError};
+pub use actor::{CampaignRegistry, EngineActor};
+pub use messages::{EngineHandle, EngineResources, SubmitCampaign, SubmitError};

@@ -1,12 +1,12 @@
 //! The episode actor: one per attempt. It owns the task that does the perishable work, so
 //! that when it dies the work is aborted and its sandbox released.
 
-use super::phase::Phase;
-use super::run::{Conclusion, run};
-use super::world::{Assignment, Standing, World};
-use crate::campaign::Planner;
-use crate::model::{AgentProgram, Attempt, CampaignConfig, Fault, FaultKind, PlannedEpisode};
-use crate::scaffold::{self, External};
+use super::phase::AttemptPhase;
+use super::run::{AttemptResult, run};
+use super::world::{AttemptOrders, AttemptState, EngineServices};
+use crate::campaign::CampaignPlanner;
+use crate::model::{AgentProgram, AttemptNumber, CampaignConfig, Fault, FaultKind, PlannedEpisode};
+use crate::scaffold::{self, ExternalScaffold};
 use crate::supervisor::{panic_text, spawn, spawn_actor};
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
@@ -17,22 +17,22 @@ use tracing::Instrument;
 
 /// How an attempt ended.
 #[derive(Debug)]
-pub enum Exit {
-    Concluded(Box<Conclusion>),
+pub enum AttemptExit {
+    Concluded(Box<AttemptResult>),
     Faulted(Fault),
 }
 
 /// What is to be done; the task is rendered when the attempt begins, off the actors' thread.
 #[derive(Clone)]
-pub struct Orders {
+pub struct AttemptSpec {
     pub plan: PlannedEpisode,
-    pub attempt: Attempt,
-    pub replay_after: Attempt,
-    pub planner: Arc<Planner>,
+    pub attempt: AttemptNumber,
+    pub replay_after: AttemptNumber,
+    pub planner: Arc<CampaignPlanner>,
 }
 
-impl Orders {
-    async fn assignment(self) -> Result<Assignment, Fault> {
+impl AttemptSpec {
+    async fn assignment(self) -> Result<AttemptOrders, Fault> {
         let name = &self.plan.scaffold;
         let scaffold = scaffold::by_name(name)
             .ok_or_else(|| Fault::new(FaultKind::TaskSetup, format!("no scaffold {name}")))?;
@@ -42,7 +42,7 @@ impl Orders {
         let spec = config.sandbox_for(&task.image).ok_or_else(|| {
             Fault::new(FaultKind::SandboxRefused, format!("no image stands for {}", task.image))
         })?;
-        Ok(Assignment {
+        Ok(AttemptOrders {
             plan: self.plan,
             attempt: self.attempt,
             replay_after: self.replay_after,
@@ -58,7 +58,7 @@ impl Orders {
 
 /// What an external scaffold runs.
 fn program(config: &CampaignConfig, scaffold: &str) -> Result<Option<AgentProgram>, Fault> {
-    let Some(name) = scaffold.strip_prefix(External::PREFIX) else { return Ok(None) };
+    let Some(name) = scaffold.strip_prefix(ExternalScaffold::PREFIX) else { return Ok(None) };
     match config.agents.get(name) {
         Some(program) => Ok(Some(program.clone())),
         None => Err(Fault::new(FaultKind::AgentBroken, format!("no agent is named {name}"))),
@@ -66,18 +66,18 @@ fn program(config: &CampaignConfig, scaffold: &str) -> Result<Option<AgentProgra
 }
 
 pub struct EpisodeActor {
-    world: World,
-    orders: Orders,
+    world: EngineServices,
+    orders: AttemptSpec,
     cancel: CancellationToken,
-    exit: Option<oneshot::Sender<Exit>>,
+    exit: Option<oneshot::Sender<AttemptExit>>,
 }
 
 /// Starts an attempt; its exit arrives when it has ended, however it ends.
 pub fn launch(
-    world: World,
-    orders: Orders,
+    world: EngineServices,
+    orders: AttemptSpec,
     cancel: CancellationToken,
-) -> (Addr<EpisodeActor>, JoinHandle<()>, oneshot::Receiver<Exit>) {
+) -> (Addr<EpisodeActor>, JoinHandle<()>, oneshot::Receiver<AttemptExit>) {
     let (exit, ended) = oneshot::channel();
     let actor = EpisodeActor { world, orders, cancel, exit: Some(exit) };
     let (address, joined) = spawn_actor(actor);
@@ -85,7 +85,7 @@ pub fn launch(
 }
 
 impl EpisodeActor {
-    fn finish(&mut self, exit: Exit, ctx: &mut Context<Self>) {
+    fn finish(&mut self, exit: AttemptExit, ctx: &mut Context<Self>) {
         if let Some(sender) = self.exit.take() {
             // A campaign that is gone has nobody to tell; the journal has it all.
             sender.send(exit).ok();
@@ -118,9 +118,11 @@ impl Actor for EpisodeActor {
         let work = spawn("episode", attempt.instrument(span));
         ctx.spawn(work.into_actor(self).map(|ended, this, ctx| {
             let exit = match ended {
-                Ok(Ok(conclusion)) => Exit::Concluded(Box::new(conclusion)),
-                Ok(Err(fault)) => Exit::Faulted(fault),
-                Err(failure) => Exit::Faulted(Fault::new(FaultKind::Panicked, panic_text(failure))),
+                Ok(Ok(conclusion)) => AttemptExit::Concluded(Box::new(conclusion)),
+                Ok(Err(fault)) => AttemptExit::Faulted(fault),
+                Err(failure) => {
+                    AttemptExit::Faulted(Fault::new(FaultKind::Panicked, panic_text(failure)))
+                }
             };
             this.finish(exit, ctx);
         }));
@@ -128,15 +130,15 @@ impl Actor for EpisodeActor {
 }
 
 async fn perform(
-    world: &World,
-    orders: Orders,
+    world: &EngineServices,
+    orders: AttemptSpec,
     cancel: &CancellationToken,
-) -> Result<Conclusion, Fault> {
+) -> Result<AttemptResult, Fault> {
     let assignment = orders.assignment().await?;
-    let standing = Standing::new();
+    let standing = AttemptState::new();
     let outcome = run(world, &assignment, &standing, cancel).await;
     if outcome.is_err() {
-        standing.become_phase(Phase::Faulted);
+        standing.enter_phase(AttemptPhase::Faulted);
     }
     outcome
 }

@@ -1,40 +1,40 @@
 //! What several commands of one turn did to the files, as one list.
 
-use crate::model::{Change, ChangeKind, ExecReport};
+use crate::model::{ExecReport, FileChangeKind, WorkspaceChange};
 use std::collections::BTreeMap;
 
 /// The changes between the state before the first command and after the last one.
-pub(super) fn changes_of(reports: &[ExecReport]) -> Vec<Change> {
+pub(super) fn changes_of(reports: &[ExecReport]) -> Vec<WorkspaceChange> {
     let scans = reports.iter().filter_map(|report| report.scan.as_ref());
     let mut each = scans.map(|scan| scan.changes.as_slice());
     let first = each.next().unwrap_or_default().to_vec();
     each.fold(first, merge)
 }
 
-fn merge(earlier: Vec<Change>, later: &[Change]) -> Vec<Change> {
-    let by_path = |change: &Change| (change.path.clone(), change.clone());
+fn merge(earlier: Vec<WorkspaceChange>, later: &[WorkspaceChange]) -> Vec<WorkspaceChange> {
+    let by_path = |change: &WorkspaceChange| (change.path.clone(), change.clone());
     if later.is_empty() {
         return earlier;
     }
-    let mut merged: BTreeMap<String, Change> = earlier.iter().map(by_path).collect();
+    let mut merged: BTreeMap<String, WorkspaceChange> = earlier.iter().map(by_path).collect();
     for change in later {
         match (merged.get(&change.path).map(|before| before.kind), change.kind) {
-            (Some(ChangeKind::Added), ChangeKind::Removed) => {
+            (Some(FileChangeKind::Added), FileChangeKind::Removed) => {
                 merged.remove(&change.path);
             }
             (before, now) => {
                 let kind = kind_of(before, now);
-                merged.insert(change.path.clone(), Change { kind, ..change.clone() });
+                merged.insert(change.path.clone(), WorkspaceChange { kind, ..change.clone() });
             }
         }
     }
     merged.into_values().collect()
 }
 
-fn kind_of(before: Option<ChangeKind>, now: ChangeKind) -> ChangeKind {
+fn kind_of(before: Option<FileChangeKind>, now: FileChangeKind) -> FileChangeKind {
     match (before, now) {
-        (Some(ChangeKind::Added), ChangeKind::Modified) => ChangeKind::Added,
-        (Some(ChangeKind::Removed), ChangeKind::Added) => ChangeKind::Modified,
+        (Some(FileChangeKind::Added), FileChangeKind::Modified) => FileChangeKind::Added,
+        (Some(FileChangeKind::Removed), FileChangeKind::Added) => FileChangeKind::Modified,
         (_, now) => now,
     }
 }
@@ -42,10 +42,10 @@ fn kind_of(before: Option<ChangeKind>, now: ChangeKind) -> ChangeKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ChangeKind::{Added, Modified, Removed};
+    use FileChangeKind::{Added, Modified, Removed};
 
-    fn change(kind: ChangeKind) -> Change {
-        Change { path: "f".to_owned(), kind, size: 1, sha256: None }
+    fn change(kind: FileChangeKind) -> WorkspaceChange {
+        WorkspaceChange { path: "f".to_owned(), kind, size: 1, sha256: None }
     }
 
     #[test]

@@ -6,21 +6,21 @@
 //! ```
 //! From before the copy until it is emptied the agent's programs are stopped (ADR 17).
 
-use super::own::{copy_of, run_sealed};
-use crate::model::{ExecEnd, Fault, SandboxSpec, Snapshot, Task};
-use crate::pool::{Lease, PoolHandle};
+use super::own::{acquire_with_copy, run_sealed};
+use crate::model::{ExecEnd, Fault, SandboxSpec, Task, WorkspaceCopy};
+use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::Sandbox;
 use std::sync::Arc;
 
 /// Where an episode's copies are measured, one after the other: a sandbox of its own beside
 /// the agent's, emptied in between. Made when it is first wanted.
-pub(super) struct Beside {
+pub(super) struct MilestoneSandbox {
     pool: PoolHandle,
     spec: Arc<SandboxSpec>,
-    lease: Option<Lease>,
+    lease: Option<SandboxLease>,
 }
 
-impl Beside {
+impl MilestoneSandbox {
     pub(super) fn new(pool: PoolHandle, spec: Arc<SandboxSpec>) -> Self {
         Self { pool, spec, lease: None }
     }
@@ -53,7 +53,7 @@ impl Beside {
         }
     }
 
-    async fn measure(&mut self, task: &Task, snapshot: Snapshot) -> Result<f64, Fault> {
+    async fn measure(&mut self, task: &Task, snapshot: WorkspaceCopy) -> Result<f64, Fault> {
         let mut lease = self.with_copy(&snapshot).await?;
         drop(snapshot);
         let (mut potential, mut whole) = (0.0, true);
@@ -65,15 +65,15 @@ impl Beside {
             }
         }
         // Before the agent goes on nothing that was measured is left.
-        lease.sandbox().empty().await?;
+        lease.sandbox().reset().await?;
         // One in which a program had to be ended is not worth a doubt.
         self.lease = whole.then_some(lease);
         Ok(potential)
     }
 
-    async fn with_copy(&mut self, snapshot: &Snapshot) -> Result<Lease, Fault> {
+    async fn with_copy(&mut self, snapshot: &WorkspaceCopy) -> Result<SandboxLease, Fault> {
         let Some(mut lease) = self.lease.take() else {
-            return copy_of(&self.pool, &self.spec, snapshot).await;
+            return acquire_with_copy(&self.pool, &self.spec, snapshot).await;
         };
         lease.sandbox().unpack(snapshot).await?;
         Ok(lease)
@@ -86,11 +86,11 @@ fn no_credit(fault: Fault) -> Result<f64, Fault> {
 }
 
 /// The same, once.
-pub async fn potential(
+pub async fn milestone_potential(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
     live: &mut dyn Sandbox,
 ) -> Result<f64, Fault> {
-    Beside::new(pool.clone(), spec.clone()).potential(task, live).await
+    MilestoneSandbox::new(pool.clone(), spec.clone()).potential(task, live).await
 }

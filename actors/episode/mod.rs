@@ -13,11 +13,11 @@ mod verify;
 mod visits;
 mod world;
 
-pub use actor::{EpisodeActor, Exit, Orders, launch};
-pub use milestones::potential;
-pub use phase::Phase;
+pub use actor::{AttemptExit, AttemptSpec, EpisodeActor, launch};
+pub use milestones::milestone_potential;
+pub use phase::AttemptPhase;
 pub(crate) use programs::missing_programs;
-pub use repeat::repeats;
-pub use run::{Conclusion, lay_task};
+pub use repeat::matches_recorded;
+pub use run::{AttemptResult, provision_task};
 pub use verify::verify_snapshot;
-pub use world::{Assignment, World};
+pub use world::{AttemptOrders, EngineServices};

@@ -1,25 +1,27 @@
 //! Commands of the engine's own in a sandbox: checks, milestones, setup, looking around. One
 //! that the host could not start says nothing about the agent's work, so it is a fault.
 
-use crate::model::{ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, SandboxSpec, Snapshot};
-use crate::model::{Task, Tree};
-use crate::pool::{Lease, PoolHandle};
+use crate::model::{
+    ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, SandboxSpec, WorkspaceCopy,
+};
+use crate::model::{SandboxTree, Task};
+use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::Sandbox;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Runs a command outside of the agent's session.
-pub(crate) async fn run_own(
+pub(crate) async fn run_engine_command(
     sandbox: &mut dyn Sandbox,
     command: &str,
     timeout: Duration,
 ) -> Result<ExecReport, Fault> {
     let request = ExecRequest { command: command.to_owned(), session: false, timeout, scan: false };
-    started(sandbox.exec(&request).await?)
+    ensure_started(sandbox.exec(&request).await?)
 }
 
 /// The report of a command that ran, however it ended.
-pub(super) fn started(report: ExecReport) -> Result<ExecReport, Fault> {
+pub(super) fn ensure_started(report: ExecReport) -> Result<ExecReport, Fault> {
     match &report.end {
         ExecEnd::NotStarted(why) => {
             Err(Fault::new(FaultKind::SandboxLost, format!("a command was not started: {why}")))
@@ -29,7 +31,7 @@ pub(super) fn started(report: ExecReport) -> Result<ExecReport, Fault> {
 }
 
 /// The report of a command that came to an end of its own: what it says is meant.
-pub(crate) fn answered(report: ExecReport) -> Result<ExecReport, Fault> {
+pub(crate) fn ensure_exited(report: ExecReport) -> Result<ExecReport, Fault> {
     match &report.end {
         ExecEnd::Exited(_) => Ok(report),
         end => Err(Fault::new(
@@ -48,11 +50,11 @@ pub(super) fn tail(text: &str) -> &str {
 }
 
 /// A fresh sandbox with a copy of a workspace in it, for the agent not to see.
-pub(super) async fn copy_of(
+pub(super) async fn acquire_with_copy(
     pool: &PoolHandle,
     spec: &Arc<SandboxSpec>,
-    snapshot: &Snapshot,
-) -> Result<Lease, Fault> {
+    snapshot: &WorkspaceCopy,
+) -> Result<SandboxLease, Fault> {
     let mut lease = pool.acquire(spec).await?;
     lease.sandbox().unpack(snapshot).await?;
     Ok(lease)
@@ -65,6 +67,6 @@ pub(super) async fn run_sealed(
     task: &Task,
     command: &str,
 ) -> Result<ExecReport, Fault> {
-    sandbox.lay(Tree::Sealed, &task.verification.files).await?;
-    run_own(sandbox, command, task.verification.timeout).await
+    sandbox.write_files(SandboxTree::Sealed, &task.verification.files).await?;
+    run_engine_command(sandbox, command, task.verification.timeout).await
 }

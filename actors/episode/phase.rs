@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "phase")]
-pub enum Phase {
+pub enum AttemptPhase {
     Provisioning,
     /// Running again what an interrupted attempt recorded.
     Replaying {
@@ -26,7 +26,7 @@ pub enum Phase {
     Faulted,
 }
 
-impl Phase {
+impl AttemptPhase {
     /// Whether the machine above has an arrow from `self` to `next`.
     pub fn may_become(self, next: Self) -> bool {
         match (self, next) {
@@ -47,34 +47,42 @@ impl Phase {
 
 #[cfg(test)]
 mod tests {
-    use super::Phase;
+    use super::AttemptPhase;
 
     #[test]
     fn ends_are_ends() {
         let all = [
-            Phase::Provisioning,
-            Phase::Replaying { turn: 0 },
-            Phase::Acting { turn: 0 },
-            Phase::Verifying,
-            Phase::Done,
-            Phase::Faulted,
+            AttemptPhase::Provisioning,
+            AttemptPhase::Replaying { turn: 0 },
+            AttemptPhase::Acting { turn: 0 },
+            AttemptPhase::Verifying,
+            AttemptPhase::Done,
+            AttemptPhase::Faulted,
         ];
         for next in all {
-            assert!(!Phase::Done.may_become(next));
-            assert!(!Phase::Faulted.may_become(next));
+            assert!(!AttemptPhase::Done.may_become(next));
+            assert!(!AttemptPhase::Faulted.may_become(next));
         }
-        assert!(!Phase::Provisioning.may_become(Phase::Done), "nothing is done unverified");
-        assert!(!Phase::Acting { turn: 3 }.may_become(Phase::Done));
-        assert!(!Phase::Acting { turn: 3 }.may_become(Phase::Acting { turn: 5 }));
+        assert!(
+            !AttemptPhase::Provisioning.may_become(AttemptPhase::Done),
+            "nothing is done unverified"
+        );
+        assert!(!AttemptPhase::Acting { turn: 3 }.may_become(AttemptPhase::Done));
+        assert!(!AttemptPhase::Acting { turn: 3 }.may_become(AttemptPhase::Acting { turn: 5 }));
     }
 
     /// Every arrow there is, written down a second time.
     #[test]
     fn no_other_arrow_exists() {
         let turns = 0..4_u32;
-        let all: Vec<Phase> = turns
-            .flat_map(|turn| [Phase::Replaying { turn }, Phase::Acting { turn }])
-            .chain([Phase::Provisioning, Phase::Verifying, Phase::Done, Phase::Faulted])
+        let all: Vec<AttemptPhase> = turns
+            .flat_map(|turn| [AttemptPhase::Replaying { turn }, AttemptPhase::Acting { turn }])
+            .chain([
+                AttemptPhase::Provisioning,
+                AttemptPhase::Verifying,
+                AttemptPhase::Done,
+                AttemptPhase::Faulted,
+            ])
             .collect();
         for from in &all {
             for to in &all {
@@ -83,8 +91,8 @@ mod tests {
         }
     }
 
-    fn arrows(from: Phase) -> Vec<Phase> {
-        use Phase::{Acting, Done, Faulted, Provisioning, Replaying, Verifying};
+    fn arrows(from: AttemptPhase) -> Vec<AttemptPhase> {
+        use AttemptPhase::{Acting, Done, Faulted, Provisioning, Replaying, Verifying};
         match from {
             Provisioning => vec![Replaying { turn: 0 }, Acting { turn: 0 }, Faulted],
             Replaying { turn } => {

@@ -1,6 +1,6 @@
 //! Whether a sandbox has the programs that a template requires.
 
-use super::own::{answered, run_own};
+use super::own::{ensure_exited, run_engine_command};
 use crate::model::{Fault, SandboxSpec};
 use crate::pool::PoolHandle;
 use std::collections::{BTreeSet, HashSet};
@@ -25,7 +25,9 @@ pub(crate) async fn missing_programs(
         let plain = program.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
         let found = plain && {
             let command = format!("command -v {program}");
-            answered(run_own(lease.sandbox(), &command, PROBE).await?)?.end.success()
+            ensure_exited(run_engine_command(lease.sandbox(), &command, PROBE).await?)?
+                .end
+                .success()
         };
         if !found {
             missing.insert((*program).to_owned());

@@ -6,7 +6,7 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Equal but for times of day and calendar dates.
-pub fn repeats(recorded: &str, now: &str) -> bool {
+pub fn matches_recorded(recorded: &str, now: &str) -> bool {
     recorded == now
         || (recorded.lines().count() == now.lines().count() && masked(recorded) == masked(now))
 }
@@ -58,18 +58,18 @@ fn is_date(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::repeats;
+    use super::matches_recorded;
 
     #[test]
     fn times_may_differ_and_nothing_else() {
         let listed = "-rw-r--r-- 1 agent agent 12 Nov 21 00:41 a.txt";
         let later = "-rw-r--r-- 1 agent agent 12 Dec  2 13:05 a.txt";
-        assert!(repeats(listed, later));
-        assert!(repeats("at 2026-11-21T10:00:01.5Z.", "at 2026-11-22T11:30:59.1Z."));
-        assert!(repeats("2026-11-21 10:00", "2026-11-22 10:01"));
-        assert!(!repeats(listed, &later.replace("12 Dec", "13 Dec")), "the size counts");
-        assert!(!repeats("12 lines", "13 lines"));
-        assert!(!repeats("a\nb", "a b"));
-        assert!(!repeats("ratio 1:2:3:4", "ratio 1:2:3:5"));
+        assert!(matches_recorded(listed, later));
+        assert!(matches_recorded("at 2026-11-21T10:00:01.5Z.", "at 2026-11-22T11:30:59.1Z."));
+        assert!(matches_recorded("2026-11-21 10:00", "2026-11-22 10:01"));
+        assert!(!matches_recorded(listed, &later.replace("12 Dec", "13 Dec")), "the size counts");
+        assert!(!matches_recorded("12 lines", "13 lines"));
+        assert!(!matches_recorded("a\nb", "a b"));
+        assert!(!matches_recorded("ratio 1:2:3:4", "ratio 1:2:3:5"));
     }
 }

@@ -1,38 +1,38 @@
 //! The whole of an attempt, as one future. Everything perishable (the sandbox, calls in
 //! flight) belongs to it and goes with it.
 
-use super::own::{answered, run_own};
-use super::phase::Phase;
-use super::turns::{Acting, Played};
+use super::own::{ensure_exited, run_engine_command};
+use super::phase::AttemptPhase;
+use super::turns::{ActiveAttempt, StoppedAttempt};
 use super::verify;
-use super::visits::Hosting;
-use super::world::{Assignment, Standing, World};
+use super::visits::ExternalAttempt;
+use super::world::{AttemptOrders, AttemptState, EngineServices};
 use crate::model::{
-    Attempt, AttemptRecord, Entry, Fault, FaultKind, Fingerprint, Outcome, SandboxSpec, StopReason,
-    Task, Tree, Turn, Verdict,
+    AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxFingerprint,
+    SandboxSpec, SandboxTree, StopReason, Task, Turn, Verdict,
 };
-use crate::pool::{Lease, PoolHandle};
+use crate::pool::{PoolHandle, SandboxLease};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// What an attempt that reached its end leaves behind.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Conclusion {
+pub struct AttemptResult {
     pub task: Arc<Task>,
     pub stop: StopReason,
     pub verdict: Verdict,
     pub turns: Vec<Turn>,
-    pub fingerprint: Fingerprint,
+    pub fingerprint: SandboxFingerprint,
     pub finished_at_ms: i64,
 }
 
 /// Runs an attempt to its end, or until it is cancelled.
 pub(super) async fn run(
-    world: &World,
-    orders: &Assignment,
-    standing: &Standing,
+    world: &EngineServices,
+    orders: &AttemptOrders,
+    standing: &AttemptState,
     cancel: &CancellationToken,
-) -> Result<Conclusion, Fault> {
+) -> Result<AttemptResult, Fault> {
     let conclusion = tokio::select! {
         biased;
         () = cancel.cancelled() => {
@@ -43,15 +43,15 @@ pub(super) async fn run(
     // Not to be cut short: the journal must not hold a result of which the campaign knows
     // nothing, or the episode would be run, and paid for, once more.
     finish(world, orders, &conclusion).await?;
-    standing.become_phase(Phase::Done);
+    standing.enter_phase(AttemptPhase::Done);
     Ok(conclusion)
 }
 
 async fn conclude(
-    world: &World,
-    orders: &Assignment,
-    standing: &Standing,
-) -> Result<Conclusion, Fault> {
+    world: &EngineServices,
+    orders: &AttemptOrders,
+    standing: &AttemptState,
+) -> Result<AttemptResult, Fault> {
     let source = replay_source(world, orders).await?;
     start(world, orders, source).await?;
     // Read behind the fence: what the earlier attempt still had in flight is in, or never.
@@ -59,9 +59,9 @@ async fn conclude(
         Some(source) => world.journal.turns(&orders.plan.id, source).await?,
         None => Vec::new(),
     };
-    let Played { stop, turns, mut lease, fingerprint } =
+    let StoppedAttempt { stop, turns, mut lease, fingerprint } =
         play(world, orders, standing, recorded).await?;
-    standing.become_phase(Phase::Verifying);
+    standing.enter_phase(AttemptPhase::Verifying);
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
             drop(lease);
@@ -77,14 +77,17 @@ async fn conclude(
     };
     let finished_at_ms = world.clock.now_ms();
     let task = orders.task.clone();
-    Ok(Conclusion { task, stop, verdict, turns, fingerprint, finished_at_ms })
+    Ok(AttemptResult { task, stop, verdict, turns, fingerprint, finished_at_ms })
 }
 
 /// The newest earlier attempt with turns: they are paid for, so they are played again
 /// rather than asked for again. Attempts that failed before their first turn have none and
 /// hide nothing.
-async fn replay_source(world: &World, orders: &Assignment) -> Result<Option<Attempt>, Fault> {
-    if orders.attempt <= Attempt::default().next() {
+async fn replay_source(
+    world: &EngineServices,
+    orders: &AttemptOrders,
+) -> Result<Option<AttemptNumber>, Fault> {
+    if orders.attempt <= AttemptNumber::default().next() {
         return Ok(None);
     }
     let attempts = world.journal.attempts(&orders.plan.id).await?;
@@ -95,11 +98,11 @@ async fn replay_source(world: &World, orders: &Assignment) -> Result<Option<Atte
 }
 
 async fn start(
-    world: &World,
-    orders: &Assignment,
-    resumed_from: Option<Attempt>,
+    world: &EngineServices,
+    orders: &AttemptOrders,
+    resumed_from: Option<AttemptNumber>,
 ) -> Result<(), Fault> {
-    let entry = Entry::AttemptStarted {
+    let entry = JournalEntry::AttemptStarted {
         episode: orders.plan.id.clone(),
         attempt: orders.attempt,
         resumed_from,
@@ -108,9 +111,13 @@ async fn start(
     world.collector.record(vec![entry]).await
 }
 
-async fn finish(world: &World, orders: &Assignment, conclusion: &Conclusion) -> Result<(), Fault> {
+async fn finish(
+    world: &EngineServices,
+    orders: &AttemptOrders,
+    conclusion: &AttemptResult,
+) -> Result<(), Fault> {
     let outcome = Outcome::Judged { stop: conclusion.stop, verdict: conclusion.verdict.clone() };
-    let entry = Entry::Finished {
+    let entry = JournalEntry::Finished {
         episode: orders.plan.id.clone(),
         attempt: orders.attempt,
         outcome: Box::new(outcome),
@@ -122,16 +129,16 @@ async fn finish(world: &World, orders: &Assignment, conclusion: &Conclusion) -> 
 
 /// Plays the recorded turns again and goes on from there.
 async fn play(
-    world: &World,
-    orders: &Assignment,
-    standing: &Standing,
+    world: &EngineServices,
+    orders: &AttemptOrders,
+    standing: &AttemptState,
     recorded: Vec<Turn>,
-) -> Result<Played, Fault> {
-    let mut lease = lay_task(&world.pool, &orders.task, &orders.spec).await?;
-    lease.sandbox().held_by(&format!("{}-{}", orders.plan.id, orders.attempt));
-    let mut acting = Acting::begin(world, orders, standing, lease).await?;
+) -> Result<StoppedAttempt, Fault> {
+    let mut lease = provision_task(&world.pool, &orders.task, &orders.spec).await?;
+    lease.sandbox().set_holder(&format!("{}-{}", orders.plan.id, orders.attempt));
+    let mut acting = ActiveAttempt::begin(world, orders, standing, lease).await?;
     if let Some(program) = orders.program.clone() {
-        return Hosting::host(acting, &program, recorded).await;
+        return ExternalAttempt::run(acting, &program, recorded).await;
     }
     if !recorded.is_empty() {
         acting.replay(recorded).await?;
@@ -140,16 +147,18 @@ async fn play(
 }
 
 /// A fresh sandbox with a task laid in it and its setup done.
-pub async fn lay_task(
+pub async fn provision_task(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
-) -> Result<Lease, Fault> {
+) -> Result<SandboxLease, Fault> {
     let mut lease = pool.acquire(spec).await?;
     let sandbox = lease.sandbox();
-    sandbox.lay(Tree::Workspace, &task.files).await?;
+    sandbox.write_files(SandboxTree::Workspace, &task.files).await?;
     for command in &task.setup {
-        let report = answered(run_own(sandbox, command, spec.limits.command_timeout).await?)?;
+        let report = ensure_exited(
+            run_engine_command(sandbox, command, spec.limits.command_timeout).await?,
+        )?;
         if !report.end.success() {
             let why = format!(
                 "setup command {command:?} ended with {}: {}",

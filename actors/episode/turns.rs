@@ -1,19 +1,19 @@
 //! The turns of an attempt: ask, parse, run, observe, record, until the agent stops.
 
 use super::changes::changes_of;
-use super::milestones::Beside;
-use super::own::answered;
-use super::phase::Phase;
-use super::repeat::repeats;
-use super::world::{Assignment, Standing, World};
+use super::milestones::MilestoneSandbox;
+use super::own::ensure_exited;
+use super::phase::AttemptPhase;
+use super::repeat::matches_recorded;
+use super::world::{AttemptOrders, AttemptState, EngineServices};
 use crate::model::{
-    ActionType, ChatReply, ChatRequest, Entry, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
-    Fingerprint, FinishReason, Message, Scan, Step, StepAction, StepState, StopReason, Turn,
-    WORKSPACE,
+    ActionType, ChatMessage, ChatReply, ChatRequest, ExecEnd, ExecReport, ExecRequest, Fault,
+    FaultKind, FinishReason, JournalEntry, SandboxFingerprint, Step, StepAction, StepState,
+    StopReason, Turn, WORKSPACE, WorkspaceScan,
 };
-use crate::pool::Lease;
-use crate::ports::{CallContext, Stage};
-use crate::router::{Call, Called};
+use crate::pool::SandboxLease;
+use crate::ports::{CallContext, ScriptContext};
+use crate::router::{ModelAnswer, ModelCall};
 use crate::scaffold::{FormatError, ParsedAction, observe_calls, opened};
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,22 +23,22 @@ use tokio::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An attempt whose agent has stopped.
-pub(super) struct Played {
+pub(super) struct StoppedAttempt {
     pub(super) stop: StopReason,
     pub(super) turns: Vec<Turn>,
-    pub(super) lease: Lease,
-    pub(super) fingerprint: Fingerprint,
+    pub(super) lease: SandboxLease,
+    pub(super) fingerprint: SandboxFingerprint,
 }
 
 /// An attempt whose agent acts.
-pub(super) struct Acting<'a> {
-    pub(super) world: &'a World,
-    pub(super) orders: &'a Assignment,
-    pub(super) standing: &'a Standing,
-    pub(super) lease: Lease,
-    beside: Beside,
-    pub(super) fingerprint: Fingerprint,
-    pub(super) history: Vec<Message>,
+pub(super) struct ActiveAttempt<'a> {
+    pub(super) world: &'a EngineServices,
+    pub(super) orders: &'a AttemptOrders,
+    pub(super) standing: &'a AttemptState,
+    pub(super) lease: SandboxLease,
+    beside: MilestoneSandbox,
+    pub(super) fingerprint: SandboxFingerprint,
+    pub(super) history: Vec<ChatMessage>,
     pub(super) turns: Vec<Turn>,
     pub(super) state: StepState,
     seen: u64,
@@ -52,24 +52,24 @@ pub(super) struct Acting<'a> {
 }
 
 /// What a reply led to.
-struct Deed {
+struct ActionResult {
     action: StepAction,
     /// The commands that ran, and what came of each.
     commands: Vec<String>,
     reports: Vec<ExecReport>,
     took: Duration,
     observation: String,
-    messages: Vec<Message>,
+    messages: Vec<ChatMessage>,
     error: Option<String>,
     stop: Option<StopReason>,
 }
 
-impl<'a> Acting<'a> {
+impl<'a> ActiveAttempt<'a> {
     pub(super) async fn begin(
-        world: &'a World,
-        orders: &'a Assignment,
-        standing: &'a Standing,
-        mut lease: Lease,
+        world: &'a EngineServices,
+        orders: &'a AttemptOrders,
+        standing: &'a AttemptState,
+        mut lease: SandboxLease,
     ) -> Result<Self, Fault> {
         let look = ExecRequest {
             command: ":".to_owned(),
@@ -77,7 +77,7 @@ impl<'a> Acting<'a> {
             timeout: Duration::from_secs(30),
             scan: true,
         };
-        let first = answered(lease.sandbox().exec(&look).await?)?;
+        let first = ensure_exited(lease.sandbox().exec(&look).await?)?;
         let fingerprint = lease.sandbox().fingerprint().clone();
         let scan = first.scan.unwrap_or_default();
         Ok(Self {
@@ -85,7 +85,7 @@ impl<'a> Acting<'a> {
             orders,
             standing,
             lease,
-            beside: Beside::new(world.pool.clone(), orders.checking.clone()),
+            beside: MilestoneSandbox::new(world.pool.clone(), orders.checking.clone()),
             fingerprint,
             history: opened(&orders.config, &*orders.scaffold, &orders.task),
             turns: Vec::new(),
@@ -106,7 +106,7 @@ impl<'a> Acting<'a> {
             self.history.clone_from(&opening.messages);
         }
         for turn in &recorded {
-            self.standing.become_phase(Phase::Replaying { turn: turn.step.index });
+            self.standing.enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
             let mut reports = Vec::new();
             for command in turn.commands() {
                 let (report, _) = self.execute(command, self.left).await?;
@@ -128,7 +128,10 @@ impl<'a> Acting<'a> {
     fn is_repeated(&self, turn: &Turn, reports: &[ExecReport]) -> bool {
         let scaffold = self.orders.scaffold.as_ref();
         scaffold.parse(&turn.reply).is_ok_and(|action| {
-            repeats(&turn.step.observation, &observe_calls(scaffold, &action, reports).text)
+            matches_recorded(
+                &turn.step.observation,
+                &observe_calls(scaffold, &action, reports).text,
+            )
         })
     }
 
@@ -142,7 +145,7 @@ impl<'a> Acting<'a> {
     }
 
     /// Acts until there is a reason to stop.
-    pub(super) async fn act(mut self) -> Result<Played, Fault> {
+    pub(super) async fn act(mut self) -> Result<StoppedAttempt, Fault> {
         let mut stop = self.stop_in_record();
         while stop.is_none() {
             let index = self.turns.len() as u32;
@@ -151,12 +154,17 @@ impl<'a> Acting<'a> {
             } else if self.left.is_zero() {
                 stop = Some(StopReason::TimeLimit);
             } else {
-                self.standing.become_phase(Phase::Acting { turn: index });
+                self.standing.enter_phase(AttemptPhase::Acting { turn: index });
                 stop = self.turn(index).await?;
             }
         }
         let stop = stop.unwrap_or(StopReason::StepLimit);
-        Ok(Played { stop, turns: self.turns, lease: self.lease, fingerprint: self.fingerprint })
+        Ok(StoppedAttempt {
+            stop,
+            turns: self.turns,
+            lease: self.lease,
+            fingerprint: self.fingerprint,
+        })
     }
 
     /// Whether the replayed turns ended the episode already.
@@ -211,11 +219,11 @@ impl<'a> Acting<'a> {
         self.left.max(PATIENCE.min(self.orders.config.episode.timeout))
     }
 
-    async fn ask(&mut self, index: u32) -> Result<Called, Fault> {
+    async fn ask(&mut self, index: u32) -> Result<ModelAnswer, Fault> {
         let orders = self.orders;
         self.world
             .router
-            .call(Call {
+            .call(ModelCall {
                 campaign: orders.plan.campaign.clone(),
                 attempt: orders.attempt,
                 model: self.model.clone(),
@@ -223,7 +231,7 @@ impl<'a> Acting<'a> {
                 sample: orders.plan.id.sample(),
                 context: CallContext {
                     episode: orders.plan.id.clone(),
-                    stage: Some(Stage {
+                    stage: Some(ScriptContext {
                         task: orders.task.clone(),
                         scaffold: orders.scaffold.clone(),
                     }),
@@ -236,7 +244,7 @@ impl<'a> Acting<'a> {
             .await
     }
 
-    async fn perform(&mut self, reply: &ChatReply) -> Result<Deed, Fault> {
+    async fn perform(&mut self, reply: &ChatReply) -> Result<ActionResult, Fault> {
         if reply.finish == FinishReason::Refusal {
             return Ok(refusal(reply));
         }
@@ -249,7 +257,7 @@ impl<'a> Acting<'a> {
         }
     }
 
-    async fn run(&mut self, action: ParsedAction) -> Result<Deed, Fault> {
+    async fn run(&mut self, action: ParsedAction) -> Result<ActionResult, Fault> {
         let (reports, took) = self.run_calls(&action).await?;
         let observed = observe_calls(self.orders.scaffold.as_ref(), &action, &reports);
         let mut recorded = action.recorded();
@@ -259,7 +267,7 @@ impl<'a> Acting<'a> {
             recorded.kind = ActionType::ToolCall;
         }
         let ran = action.calls().take(reports.len());
-        Ok(Deed {
+        Ok(ActionResult {
             action: recorded,
             commands: ran.map(|call| call.command.clone()).collect(),
             observation: observed.text,
@@ -294,11 +302,11 @@ impl<'a> Acting<'a> {
         Ok((reports, took))
     }
 
-    fn malformed(&mut self, reply: &ChatReply, error: &FormatError) -> Deed {
+    fn malformed(&mut self, reply: &ChatReply, error: &FormatError) -> ActionResult {
         self.malformed += 1;
         let stop = self.patience_spent(reply.finish);
         let observed = self.orders.scaffold.correct(reply, error);
-        Deed {
+        ActionResult {
             action: StepAction {
                 kind: ActionType::Malformed,
                 tool: error.tool.clone(),
@@ -335,10 +343,10 @@ impl<'a> Acting<'a> {
     /// Takes over the state a command left; whether the workspace has changed.
     fn look(&mut self, report: &ExecReport) -> bool {
         self.state.cwd.clone_from(&report.cwd);
-        report.scan.as_ref().is_some_and(|scan| self.see(scan))
+        report.scan.as_ref().is_some_and(|scan| self.apply_scan(scan))
     }
 
-    pub(super) fn see(&mut self, scan: &Scan) -> bool {
+    pub(super) fn apply_scan(&mut self, scan: &WorkspaceScan) -> bool {
         let changed = scan.digest != self.seen;
         self.seen = scan.digest;
         self.state.files.clone_from(&scan.files);
@@ -349,7 +357,13 @@ impl<'a> Acting<'a> {
         self.beside.potential(&self.orders.task, self.lease.sandbox()).await
     }
 
-    fn assemble(&self, index: u32, state: StepState, called: Called, deed: Deed) -> Turn {
+    fn assemble(
+        &self,
+        index: u32,
+        state: StepState,
+        called: ModelAnswer,
+        deed: ActionResult,
+    ) -> Turn {
         let mut messages = vec![called.reply.message.clone()];
         messages.extend(deed.messages);
         let cut = |report: &ExecReport| report.stdout.truncated() || report.stderr.truncated();
@@ -388,12 +402,12 @@ impl<'a> Acting<'a> {
     /// Durable before the next paid call.
     pub(super) async fn record(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
         self.history.extend(turns.iter().flat_map(|turn| turn.messages.iter().cloned()));
-        self.keep(turns).await
+        self.append_turns(turns).await
     }
 
     /// The same of turns whose messages the history has.
-    pub(super) async fn keep(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
-        let entry = |turn: &Turn| Entry::TurnTaken {
+    pub(super) async fn append_turns(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
+        let entry = |turn: &Turn| JournalEntry::TurnTaken {
             episode: self.orders.plan.id.clone(),
             attempt: self.orders.attempt,
             turn: Box::new(turn.clone()),
@@ -409,8 +423,8 @@ impl<'a> Acting<'a> {
     }
 }
 
-fn refusal(reply: &ChatReply) -> Deed {
-    Deed {
+fn refusal(reply: &ChatReply) -> ActionResult {
+    ActionResult {
         action: StepAction {
             kind: ActionType::Refusal,
             tool: String::new(),

@@ -1,8 +1,8 @@
 //! Sealed verification: the checks run in fresh sandboxes the agent never saw, twice, and
 //! both runs must agree.
 
-use super::own::{copy_of, run_sealed};
-use crate::model::{CheckResult, ExecReport, Fault, SandboxSpec, Snapshot, Task, Verdict};
+use super::own::{acquire_with_copy, run_sealed};
+use crate::model::{CheckResult, ExecReport, Fault, SandboxSpec, Task, Verdict, WorkspaceCopy};
 use crate::pool::PoolHandle;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub async fn verify_snapshot(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<WorkspaceCopy>,
 ) -> Result<Verdict, Fault> {
     let first = once(pool, task, spec, snapshot.clone());
     let second = once(pool, task, spec, snapshot);
@@ -25,9 +25,9 @@ async fn once(
     pool: &PoolHandle,
     task: &Task,
     spec: &Arc<SandboxSpec>,
-    snapshot: Arc<Snapshot>,
+    snapshot: Arc<WorkspaceCopy>,
 ) -> Result<Vec<CheckResult>, Fault> {
-    let mut lease = copy_of(pool, spec, &snapshot).await?;
+    let mut lease = acquire_with_copy(pool, spec, &snapshot).await?;
     drop(snapshot);
     let mut results = Vec::with_capacity(task.verification.checks.len());
     for check in &task.verification.checks {

@@ -1,9 +1,11 @@
 //! What an episode needs of the rest of the engine.
 
-use super::phase::Phase;
-use crate::agents::AgentDoor;
+use super::phase::AttemptPhase;
+use crate::agents::AgentAccess;
 use crate::collector::CollectorHandle;
-use crate::model::{AgentProgram, Attempt, CampaignConfig, PlannedEpisode, SandboxSpec, Task};
+use crate::model::{
+    AgentProgram, AttemptNumber, CampaignConfig, PlannedEpisode, SandboxSpec, Task,
+};
 use crate::pool::PoolHandle;
 use crate::ports::{Clock, Journal};
 use crate::quality::QualityHandle;
@@ -13,24 +15,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The engine's services, shared by every campaign.
 #[derive(Clone)]
-pub struct World {
+pub struct EngineServices {
     pub pool: PoolHandle,
     pub router: RouterHandle,
     pub collector: CollectorHandle,
     pub quality: QualityHandle,
     pub journal: Arc<dyn Journal>,
     pub clock: Arc<dyn Clock>,
-    pub agents: Arc<dyn AgentDoor>,
+    pub agents: Arc<dyn AgentAccess>,
 }
 
 /// One attempt's orders.
 #[derive(Clone)]
-pub struct Assignment {
+pub struct AttemptOrders {
     pub plan: PlannedEpisode,
-    pub attempt: Attempt,
+    pub attempt: AttemptNumber,
     /// Recorded turns are played again before new ones are asked for, but only those of
     /// attempts after this one: up to it they do not repeat.
-    pub replay_after: Attempt,
+    pub replay_after: AttemptNumber,
     pub task: Arc<Task>,
     pub scaffold: Arc<dyn Scaffold>,
     /// What the scaffold runs, where it is somebody else's.
@@ -43,16 +45,16 @@ pub struct Assignment {
 
 /// Where an attempt stands.
 #[derive(Debug)]
-pub(super) struct Standing(Mutex<Phase>);
+pub(super) struct AttemptState(Mutex<AttemptPhase>);
 
-impl Standing {
+impl AttemptState {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(Phase::Provisioning))
+        Self(Mutex::new(AttemptPhase::Provisioning))
     }
 
     /// Moves on; an arrow the machine does not have is a bug worth a loud line, not a lost
     /// episode.
-    pub(super) fn become_phase(&self, next: Phase) {
+    pub(super) fn enter_phase(&self, next: AttemptPhase) {
         let mut phase = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *phase != next && !phase.may_become(next) {
             tracing::error!(from = ?*phase, to = ?next, "an impossible step of an episode");

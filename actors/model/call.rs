@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What a failed attempt may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Charge {
+pub enum CallCharge {
     /// Certainly nothing: it never reached the model, or was refused by it.
     Nothing,
     /// The provider refused it, and counted tokens for it all the same.
@@ -19,7 +19,7 @@ pub enum Charge {
 #[error("{fault}")]
 pub struct CallFault {
     pub fault: Fault,
-    pub charge: Charge,
+    pub charge: CallCharge,
     /// The provider said how long to wait.
     pub retry_after: Option<Duration>,
     /// The provider was asked too often: the attempt says nothing of its health.
@@ -37,7 +37,7 @@ impl CallFault {
 
     /// One that was not.
     pub fn free(kind: FaultKind, message: impl Into<String>) -> Self {
-        Self { charge: Charge::Nothing, ..Self::unknown(kind, message) }
+        Self { charge: CallCharge::Nothing, ..Self::unknown(kind, message) }
     }
 }
 
@@ -45,7 +45,7 @@ impl From<Fault> for CallFault {
     fn from(fault: Fault) -> Self {
         Self {
             fault,
-            charge: Charge::Unknown,
+            charge: CallCharge::Unknown,
             retry_after: None,
             rate_limited: false,
             said_nothing: false,

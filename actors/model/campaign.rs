@@ -1,8 +1,8 @@
 //! A campaign as the engine runs it: validated, without options that mean "unset".
 
 use super::{
-    Ability, AgentProgram, CampaignName, Caps, ChatRequest, Money, Price, Prompts, SOONEST,
-    Sampling, SandboxSpec, Standing, digest_of,
+    AgentProgram, CampaignName, ChatRequest, ModelAbility, ModelPrice, ModelRouting, Money,
+    PromptOverrides, SOONEST, SamplingParams, SandboxSpec, SpendingCaps, digest_of,
 };
 use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
@@ -18,17 +18,17 @@ pub struct CampaignConfig {
     pub seed: u64,
     pub tasks: TaskSelection,
     pub models: Vec<ModelConfig>,
-    pub assign: Assignment,
+    pub assign: ModelAssignment,
     /// What a model must be able to do, to be assigned anything.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub needs: BTreeSet<Ability>,
+    pub needs: BTreeSet<ModelAbility>,
     pub scaffolds: Vec<String>,
     /// Programs behind scaffolds named `external/<name>`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<String, AgentProgram>,
     /// Texts of its own around tasks, by scaffold.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub prompts: BTreeMap<String, Prompts>,
+    pub prompts: BTreeMap<String, PromptOverrides>,
     /// Name of the sandbox backend.
     pub backend: String,
     /// What tasks whose image is `base` run in.
@@ -43,8 +43,8 @@ pub struct CampaignConfig {
     /// The digest of the table of prices it was read with.
     pub price_table: Option<String>,
     /// When images are brought from their registries; it says nothing of what they are.
-    #[serde(default, skip_serializing_if = "Pull::is_never")]
-    pub pull: Pull,
+    #[serde(default, skip_serializing_if = "ImagePullPolicy::is_never")]
+    pub pull: ImagePullPolicy,
     pub episode: EpisodeLimits,
     /// Episodes at once.
     pub concurrency: usize,
@@ -62,7 +62,7 @@ pub struct CampaignConfig {
 /// When an image is brought from its registry, before a campaign begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Pull {
+pub enum ImagePullPolicy {
     /// What is not on the engine stops the campaign. A name that somebody else owns in a
     /// registry is never fetched by mistake.
     #[default]
@@ -71,7 +71,7 @@ pub enum Pull {
     Always,
 }
 
-impl Pull {
+impl ImagePullPolicy {
     fn is_never(&self) -> bool {
         *self == Self::Never
     }
@@ -87,14 +87,14 @@ pub struct TaskSelection {
     #[serde(skip)]
     pub template_dirs: Vec<PathBuf>,
     pub per_template: u32,
-    #[serde(default, skip_serializing_if = "Samples::is_one")]
-    pub samples: Samples,
+    #[serde(default, skip_serializing_if = "SamplePolicy::is_one")]
+    pub samples: SamplePolicy,
 }
 
 /// How often each task is tried by each model and scaffold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Samples {
+pub struct SamplePolicy {
     pub most: u32,
     /// No further one once so many have solved the task.
     pub stop_after_solved: Option<u32>,
@@ -102,13 +102,13 @@ pub struct Samples {
     pub pass_rate_width: Option<u32>,
 }
 
-impl Default for Samples {
+impl Default for SamplePolicy {
     fn default() -> Self {
         Self { most: 1, stop_after_solved: None, pass_rate_width: None }
     }
 }
 
-impl Samples {
+impl SamplePolicy {
     fn is_one(&self) -> bool {
         *self == Self::default()
     }
@@ -123,7 +123,7 @@ impl Samples {
 pub struct ModelConfig {
     /// `<provider>/<model>`, for example `scripted/oracle`.
     pub name: String,
-    pub price: Price,
+    pub price: ModelPrice,
     pub weight: u32,
     /// Calls at once.
     pub concurrency: usize,
@@ -133,16 +133,16 @@ pub struct ModelConfig {
     pub context: Option<u64>,
     /// Whose recorded calls answer for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recorded: Option<Recorded>,
+    pub recorded: Option<ReplaySource>,
     /// Where it is asked; none for models of the engine's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub endpoint: Option<Endpoint>,
+    pub endpoint: Option<ProviderEndpoint>,
     /// What it is asked for, how often, and who is asked instead.
-    #[serde(default, skip_serializing_if = "Standing::is_usual")]
-    pub standing: Standing,
+    #[serde(default, skip_serializing_if = "ModelRouting::is_usual")]
+    pub standing: ModelRouting,
     /// How scaffolds of the engine's own ask it.
-    #[serde(default, skip_serializing_if = "Sampling::is_usual")]
-    pub sampling: Sampling,
+    #[serde(default, skip_serializing_if = "SamplingParams::is_usual")]
+    pub sampling: SamplingParams,
     /// The seed of sample 0 where tasks are tried several times and nothing is said of a seed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_seed: Option<u64>,
@@ -150,14 +150,14 @@ pub struct ModelConfig {
 
 /// A campaign whose calls are answered again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
+pub struct ReplaySource {
     pub data_dir: String,
     pub campaign: CampaignName,
 }
 
 /// A provider as one campaign reaches it. The key itself is never part of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Endpoint {
+pub struct ProviderEndpoint {
     /// What it speaks, by name.
     pub dialect: String,
     pub base_url: String,
@@ -174,7 +174,7 @@ pub struct Endpoint {
     pub proxy: Option<String>,
 }
 
-impl Endpoint {
+impl ProviderEndpoint {
     pub fn new(dialect: &str, base_url: impl Into<String>, key_env: Option<String>) -> Self {
         let (dialect, base_url) = (dialect.to_owned(), base_url.into());
         let more_keys = Vec::new();
@@ -208,7 +208,7 @@ impl ModelConfig {
     pub fn asked(&self, request: &Arc<ChatRequest>, sample: u32) -> Arc<ChatRequest> {
         match (self.sampling.seed, self.sample_seed) {
             (None, seed @ Some(_)) => {
-                Sampling { seed, ..self.sampling.clone() }.asked(request, sample)
+                SamplingParams { seed, ..self.sampling.clone() }.asked(request, sample)
             }
             _ => self.sampling.asked(request, sample),
         }
@@ -222,7 +222,7 @@ impl ModelConfig {
 /// Which models try a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Assignment {
+pub enum ModelAssignment {
     /// Every model tries every task.
     #[default]
     Cross,
@@ -345,7 +345,7 @@ impl CampaignConfig {
             fixed["prompts"] = serde_json::json!(self.prompts);
         }
         let said = |model: &&ModelConfig| !model.sampling.is_usual();
-        let sampling: BTreeMap<&str, &Sampling> =
+        let sampling: BTreeMap<&str, &SamplingParams> =
             self.models.iter().filter(said).map(|m| (m.name.as_str(), &m.sampling)).collect();
         if !sampling.is_empty() {
             fixed["sampling"] = serde_json::json!(sampling);
@@ -354,9 +354,9 @@ impl CampaignConfig {
     }
 
     /// What may be spent.
-    pub fn caps(&self) -> Caps {
+    pub fn caps(&self) -> SpendingCaps {
         let (campaign, day, episode) = (self.budget, self.day_budget, self.episode_budget);
-        Caps { campaign, day, episode, models: BTreeMap::new() }.with(&self.models)
+        SpendingCaps { campaign, day, episode, models: BTreeMap::new() }.with(&self.models)
     }
 
     pub fn model(&self, name: &str) -> Option<&ModelConfig> {
@@ -365,7 +365,7 @@ impl CampaignConfig {
 
     /// Whether an episode planned for this model can be run as things are configured now.
     pub fn may_answer(&self, planned: &str) -> bool {
-        planned == SOONEST && self.assign == Assignment::LeastLatency
+        planned == SOONEST && self.assign == ModelAssignment::LeastLatency
             || self.model(planned).is_some()
     }
 

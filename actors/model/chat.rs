@@ -1,13 +1,13 @@
 //! The canonical conversation: what a scaffold sends and a model answers.
 
-use super::Effort;
+use super::ReasoningEffort;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Role {
+pub enum ChatRole {
     System,
     User,
     Assistant,
@@ -24,8 +24,8 @@ pub struct ToolCall {
 
 /// One message of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    pub role: Role,
+pub struct ChatMessage {
+    pub role: ChatRole,
     pub content: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
@@ -46,8 +46,8 @@ pub struct Reasoning {
     pub verbatim: Option<(String, String)>,
 }
 
-impl Message {
-    pub fn text(role: Role, content: impl Into<String>) -> Self {
+impl ChatMessage {
+    pub fn text(role: ChatRole, content: impl Into<String>) -> Self {
         Self {
             role,
             content: content.into(),
@@ -66,7 +66,7 @@ impl Message {
     }
 
     pub fn tool_result(call_id: &str, content: impl Into<String>) -> Self {
-        Self { tool_call_id: Some(call_id.to_owned()), ..Self::text(Role::Tool, content) }
+        Self { tool_call_id: Some(call_id.to_owned()), ..Self::text(ChatRole::Tool, content) }
     }
 }
 
@@ -81,17 +81,17 @@ pub struct ToolSchema {
 /// What is sent: the whole conversation so far and an explicit output cap.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatRequest {
-    pub messages: Vec<Message>,
+    pub messages: Vec<ChatMessage>,
     pub tools: Vec<ToolSchema>,
     pub max_output_tokens: u32,
-    #[serde(default, skip_serializing_if = "Settings::are_usual")]
-    pub settings: Settings,
+    #[serde(default, skip_serializing_if = "RequestSettings::are_usual")]
+    pub settings: RequestSettings,
 }
 
 /// What a request may ask of a model besides; what is none is the provider's own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Settings {
+pub struct RequestSettings {
     pub temperature: Option<f64>,
     pub top_p: Option<f64>,
     pub stop: Vec<String>,
@@ -103,7 +103,7 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning_effort: Option<Effort>,
+    pub reasoning_effort: Option<ReasoningEffort>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_budget: Option<u32>,
     /// Put into the body as it stands here.
@@ -121,7 +121,7 @@ pub enum ToolChoice {
     Tool(String),
 }
 
-impl Settings {
+impl RequestSettings {
     pub fn are_usual(&self) -> bool {
         *self == Self::default()
     }
@@ -188,7 +188,7 @@ fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
 /// What came back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatReply {
-    pub message: Message,
+    pub message: ChatMessage,
     pub finish: FinishReason,
     pub usage: Usage,
     /// The provider did not say what it counted: the usage is not known, which is not zero.
@@ -200,7 +200,7 @@ pub struct ChatReply {
 }
 
 impl ChatReply {
-    pub fn new(message: Message, finish: FinishReason, usage: Usage) -> Self {
+    pub fn new(message: ChatMessage, finish: FinishReason, usage: Usage) -> Self {
         Self { message, finish, usage, uncounted: false, answered_by: None }
     }
 
@@ -220,11 +220,11 @@ mod tests {
 
     #[test]
     fn thoughts_are_what_was_thought_and_said() {
-        let said = Message::text(Role::Assistant, "said");
+        let said = ChatMessage::text(ChatRole::Assistant, "said");
         assert_eq!(said.thoughts(), "said");
         let reasoning = Reasoning { text: "thought".to_owned(), verbatim: None };
-        let both = Message { reasoning: Some(reasoning), ..said };
+        let both = ChatMessage { reasoning: Some(reasoning), ..said };
         assert_eq!(both.thoughts(), "thought\n\nsaid");
-        assert_eq!(Message { content: String::new(), ..both }.thoughts(), "thought");
+        assert_eq!(ChatMessage { content: String::new(), ..both }.thoughts(), "thought");
     }
 }

@@ -1,26 +1,26 @@
 //! What went over the wire for one call: bytes as they were sent and received, secrets left
 //! out.
 
-use super::{Attempt, CampaignName, EpisodeId, Fault, Money, Usage};
+use super::{AttemptNumber, CampaignName, EpisodeId, Fault, Money, Usage};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Names and values, as they came.
-pub type Headers = Vec<(String, String)>;
+pub type HeaderList = Vec<(String, String)>;
 
 /// One exchange with a provider, as far as it came.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exchange {
+pub struct HttpExchange {
     pub url: String,
     /// How the bodies are to be read, such as `openai` or `anthropic`.
     pub dialect: String,
-    pub request_headers: Headers,
+    pub request_headers: HeaderList,
     pub request: Vec<u8>,
     /// None where nobody answered.
     pub status: Option<u16>,
-    pub response_headers: Headers,
+    pub response_headers: HeaderList,
     pub response: Vec<u8>,
     /// From the request to the first byte of the answer's head, and to the last that came.
     pub first_byte: Option<Duration>,
@@ -29,29 +29,29 @@ pub struct Exchange {
 
 /// Sees an exchange while it goes on, so that what was heard before a cut is kept as well.
 #[derive(Clone, Debug, Default)]
-pub struct Witness(Arc<Mutex<Seen>>);
+pub struct ExchangeRecorder(Arc<Mutex<RecorderState>>);
 
 #[derive(Debug, Default)]
-struct Seen {
-    exchange: Exchange,
+struct RecorderState {
+    exchange: HttpExchange,
     began: Option<Instant>,
 }
 
-impl Witness {
+impl ExchangeRecorder {
     /// Before the request leaves.
-    pub fn sent(&self, url: &str, dialect: &str, headers: Headers, body: &[u8]) {
+    pub fn sent(&self, url: &str, dialect: &str, headers: HeaderList, body: &[u8]) {
         let mut seen = self.seen();
         seen.began = Some(Instant::now());
-        seen.exchange = Exchange {
+        seen.exchange = HttpExchange {
             url: url.to_owned(),
             dialect: dialect.to_owned(),
             request_headers: headers,
             request: body.to_vec(),
-            ..Exchange::default()
+            ..HttpExchange::default()
         };
     }
 
-    pub fn answered(&self, status: u16, headers: Headers) {
+    pub fn answered(&self, status: u16, headers: HeaderList) {
         let mut seen = self.seen();
         let at = seen.elapsed();
         seen.exchange.status = Some(status);
@@ -67,23 +67,23 @@ impl Witness {
     }
 
     /// Takes out of the answer what may not be kept.
-    pub fn censor(&self, with: impl FnOnce(&mut Exchange)) {
+    pub fn censor(&self, with: impl FnOnce(&mut HttpExchange)) {
         with(&mut self.seen().exchange);
     }
 
     /// What was seen; nothing where nothing was sent.
-    pub fn take(&self) -> Option<Exchange> {
+    pub fn take(&self) -> Option<HttpExchange> {
         let mut seen = self.seen();
         seen.began.take()?;
         Some(std::mem::take(&mut seen.exchange))
     }
 
-    fn seen(&self) -> MutexGuard<'_, Seen> {
+    fn seen(&self) -> MutexGuard<'_, RecorderState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seen {
+impl RecorderState {
     fn elapsed(&self) -> Option<Duration> {
         self.began.map(|began| began.elapsed())
     }
@@ -91,17 +91,17 @@ impl Seen {
 
 /// Which call of which episode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CallPlace {
+pub struct CallPosition {
     pub campaign: CampaignName,
     pub episode: EpisodeId,
-    pub attempt: Attempt,
+    pub attempt: AttemptNumber,
     /// How many replies the conversation held already.
     pub turn: u32,
     /// Which try of the call it was, from zero.
     pub retry: u32,
 }
 
-impl CallPlace {
+impl CallPosition {
     /// The same for the call's hold and for its record.
     pub fn id(&self) -> String {
         format!("{}/{}/{}/{}", self.episode, self.attempt, self.turn, self.retry)
@@ -111,7 +111,7 @@ impl CallPlace {
 /// One try of a call, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CallRecord {
-    pub place: CallPlace,
+    pub place: CallPosition,
     /// The model that was asked, as the campaign names it.
     pub model: String,
     /// The provider and the key that were used, by the names the engine has for them.
@@ -126,7 +126,7 @@ pub struct CallRecord {
     pub cost: Money,
     pub fault: Option<Fault>,
     pub at_ms: i64,
-    pub exchange: Exchange,
+    pub exchange: HttpExchange,
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_was_heard_before_a_cut_is_kept() {
-        let witness = Witness::default();
+        let witness = ExchangeRecorder::default();
         assert_eq!(witness.take(), None);
         witness.sent("http://h/v1", "openai", Vec::new(), b"{}");
         witness.answered(200, vec![("a".to_owned(), "b".to_owned())]);

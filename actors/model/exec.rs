@@ -53,13 +53,13 @@ impl ExecEnd {
 
 /// A stream's head and tail with the count of what was really written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Captured {
+pub struct CapturedOutput {
     pub head: Vec<u8>,
     pub tail: Vec<u8>,
     pub total: u64,
 }
 
-impl Captured {
+impl CapturedOutput {
     pub fn truncated(&self) -> bool {
         self.total > (self.head.len() + self.tail.len()) as u64
     }
@@ -81,7 +81,7 @@ impl Captured {
 
 /// The regular files of the workspace, for the state of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scan {
+pub struct WorkspaceScan {
     /// Relative paths in order, at most [`Scan::MAX_FILES`].
     pub files: Vec<String>,
     /// Changes whenever any file's identity, size or change time does.
@@ -89,7 +89,7 @@ pub struct Scan {
     /// What has become of files since the last scan, in order of their paths, at most
     /// [`Scan::MAX_FILES`]; nothing has at the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<Change>,
+    pub changes: Vec<WorkspaceChange>,
     /// How many changed in all.
     #[serde(default)]
     pub changed: u32,
@@ -97,9 +97,9 @@ pub struct Scan {
 
 /// What has become of one file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct WorkspaceChange {
     pub path: String,
-    pub kind: ChangeKind,
+    pub kind: FileChangeKind,
     pub size: u64,
     /// Of its content; none where it is gone, or too large to be read every time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,13 +108,13 @@ pub struct Change {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ChangeKind {
+pub enum FileChangeKind {
     Added,
     Modified,
     Removed,
 }
 
-impl Scan {
+impl WorkspaceScan {
     pub const MAX_FILES: usize = 256;
 }
 
@@ -122,18 +122,18 @@ impl Scan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecReport {
     pub end: ExecEnd,
-    pub stdout: Captured,
-    pub stderr: Captured,
+    pub stdout: CapturedOutput,
+    pub stderr: CapturedOutput,
     /// The session's working directory afterwards.
     pub cwd: String,
-    pub scan: Option<Scan>,
+    pub scan: Option<WorkspaceScan>,
     pub duration: Duration,
 }
 
 /// What has become of a command that goes on by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attended {
+pub enum CommandStatus {
     Ended(ExecReport),
     /// It runs; the workspace as it is now.
-    Running(Option<Scan>),
+    Running(Option<WorkspaceScan>),
 }

@@ -2,7 +2,7 @@
 //! A fault is never an outcome. Where the table names an ending, the agent itself caused the
 //! fault, and the episode is judged; no other fault becomes a label.
 
-use super::{Failure, StopReason};
+use super::{ModelFailure, StopReason};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -151,7 +151,7 @@ pub enum BackendSign {
 
 /// What follows a failed call of an agent program for the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgentCall {
+pub enum FailedCallEffect {
     /// It is told, and goes on as it likes.
     Told,
     /// The attempt ends: the program is asked nothing more.
@@ -191,11 +191,11 @@ pub struct FaultPolicy {
     /// What it tells of the backend of sandboxes.
     pub backend: BackendSign,
     /// What follows for an agent program whose call failed so, but for what halts the campaign.
-    call: AgentCall,
+    call: FailedCallEffect,
     /// Whether it counts as a slow answer where the soonest model is chosen.
     pub slows: bool,
     /// As which failure another model may stand in.
-    pub stands_in: Option<Failure>,
+    pub stands_in: Option<ModelFailure>,
     pub client: ClientAnswer,
     /// The code of the error that users are shown. None: nobody is shown one.
     pub code: Option<&'static str>,
@@ -218,7 +218,7 @@ impl FaultPolicy {
             before_a_turn: None,
             sign: ProviderSign::Answers,
             backend: BackendSign::Fails,
-            call: AgentCall::Told,
+            call: FailedCallEffect::Told,
             slows: false,
             stands_in: None,
             client: ClientAnswer { status: 500, code: "engine_failed", is_final: false },
@@ -256,7 +256,7 @@ impl FaultPolicy {
         Self { backend, ..self }
     }
 
-    const fn after_call(self, call: AgentCall) -> Self {
+    const fn after_call(self, call: FailedCallEffect) -> Self {
         Self { call, ..self }
     }
 
@@ -268,7 +268,7 @@ impl FaultPolicy {
         Self { slows: true, ..self }
     }
 
-    const fn stood_in(self, failure: Failure) -> Self {
+    const fn stood_in(self, failure: ModelFailure) -> Self {
         Self { stands_in: Some(failure), ..self }
     }
 
@@ -305,8 +305,8 @@ impl FaultPolicy {
     }
 
     /// What follows for an agent program whose call failed so.
-    pub fn agent_call(&self) -> AgentCall {
-        if self.halts_campaign() { AgentCall::Ends } else { self.call }
+    pub fn agent_call(&self) -> FailedCallEffect {
+        if self.halts_campaign() { FailedCallEffect::Ends } else { self.call }
     }
 }
 
@@ -394,7 +394,7 @@ impl FaultKind {
             ),
             Self::AgentLeft => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::AgentFailed))
-                .after_call(AgentCall::Left)
+                .after_call(FailedCallEffect::Left)
                 .signs(ProviderSign::Nothing)
                 .answers(499, "client_left")
                 .says("an agent program hung up before its call was answered", ""),
@@ -404,12 +404,12 @@ impl FaultKind {
                 "`synthd template check` tries the template on this host",
             ),
             Self::ModelTransient => row(Provider, R::Retry).asked_again().outage().passes()
-                .signs(ProviderSign::Fails).slow().stood_in(Failure::Outage).answers(502, "upstream_failed").tells(
+                .signs(ProviderSign::Fails).slow().stood_in(ModelFailure::Outage).answers(502, "upstream_failed").tells(
                 "SYN-0804",
                 "a provider failed in a way that may pass",
                 PROVIDER,
             ),
-            Self::OutOfTime => row(Provider, R::Retry).outage().passes().signs(ProviderSign::Silent).after_call(AgentCall::Ends).slow().answers(504, "upstream_timeout").tells(
+            Self::OutOfTime => row(Provider, R::Retry).outage().passes().signs(ProviderSign::Silent).after_call(FailedCallEffect::Ends).slow().answers(504, "upstream_timeout").tells(
                 "SYN-0804",
                 "a model did not answer in time",
                 PROVIDER,
@@ -445,7 +445,7 @@ impl FaultKind {
                 .outage()
                 .passes()
                 .signs(ProviderSign::Fails)
-                .stood_in(Failure::Context)
+                .stood_in(ModelFailure::Context)
                 .answers(502, "upstream_failed")
                 .tells(
                     "SYN-0804",
@@ -455,14 +455,14 @@ impl FaultKind {
                 ),
             Self::ContextFull => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::ContextFull))
-                .stood_in(Failure::Context).answers(400, "context_length_exceeded")
+                .stood_in(ModelFailure::Context).answers(400, "context_length_exceeded")
                 .says("the conversation is longer than the model can read", ""),
             Self::Budget => row(Operator, R::StopCampaign).passes().refuses(402, "budget_exhausted").tells(
                 "SYN-0805",
                 "the campaign has reached its budget",
                 "raise [budget] and run the command again: it resumes",
             ),
-            Self::ModelBudget => row(Operator, R::StopCampaign).passes().stood_in(Failure::Budget).refuses(402, "budget_exhausted").tells(
+            Self::ModelBudget => row(Operator, R::StopCampaign).passes().stood_in(ModelFailure::Budget).refuses(402, "budget_exhausted").tells(
                 "SYN-0805",
                 "the campaign has reached the budget of a model",
                 "raise that model's budget_usd and run the command again: it resumes",
@@ -470,12 +470,12 @@ impl FaultKind {
             Self::EpisodeBudget => row(Agent, R::GiveUp)
                 .ends(Stops(StopReason::CostLimit))
                 .before_a_turn(Self::EpisodeCapSmall)
-                .after_call(AgentCall::Ends)
+                .after_call(FailedCallEffect::Ends)
                 .refuses(402, "budget_exhausted")
                 .says("the episode has spent its share", ""),
             Self::EpisodeUnanswered => row(Provider, R::GiveUp)
                 .outage()
-                .after_call(AgentCall::Ends)
+                .after_call(FailedCallEffect::Ends)
                 .passes()
                 .signs(ProviderSign::Nothing)
                 .refuses(402, "budget_exhausted")
@@ -487,7 +487,7 @@ impl FaultKind {
                 ),
             Self::EpisodeCapSmall => row(Operator, R::GiveUp)
                 .outage()
-                .after_call(AgentCall::Ends)
+                .after_call(FailedCallEffect::Ends)
                 .passes()
                 .signs(ProviderSign::Nothing)
                 .refuses(402, "budget_exhausted")

@@ -1,8 +1,8 @@
 //! The table of faults as `docs/faults.md` shows it. A test keeps the two the same.
 
 use super::{
-    AgentCall, AgentEnding, BackendSign, Failure, FaultKind, FaultOwner, FaultPolicy,
-    FaultResponse, ProviderSign,
+    AgentEnding, BackendSign, FailedCallEffect, FaultKind, FaultOwner, FaultPolicy, FaultResponse,
+    ModelFailure, ProviderSign,
 };
 
 const HEAD: &str = "\
@@ -64,7 +64,7 @@ fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
         backend(policy.backend),
         agent_call(policy.agent_call()),
         yes(policy.slows),
-        policy.stands_in.map_or("none", Failure::as_str),
+        policy.stands_in.map_or("none", ModelFailure::as_str),
         policy.client.status,
         client(policy),
         policy.code.unwrap_or("none"),
@@ -95,11 +95,11 @@ fn backend(sign: BackendSign) -> &'static str {
     }
 }
 
-fn agent_call(call: AgentCall) -> &'static str {
+fn agent_call(call: FailedCallEffect) -> &'static str {
     match call {
-        AgentCall::Told => "is told",
-        AgentCall::Ends => "ends",
-        AgentCall::Left => "has left",
+        FailedCallEffect::Told => "is told",
+        FailedCallEffect::Ends => "ends",
+        FailedCallEffect::Left => "has left",
     }
 }
 
@@ -184,10 +184,10 @@ mod tests {
     fn what_halts_a_campaign_ends_an_agents_attempt() {
         for kind in FaultKind::ALL {
             let policy = kind.policy();
-            let ends = policy.agent_call() == AgentCall::Ends;
+            let ends = policy.agent_call() == FailedCallEffect::Ends;
             assert!(ends || !policy.halts_campaign(), "{kind}");
         }
-        let left = |kind: &FaultKind| kind.policy().agent_call() == AgentCall::Left;
+        let left = |kind: &FaultKind| kind.policy().agent_call() == FailedCallEffect::Left;
         let left: Vec<_> = FaultKind::ALL.into_iter().filter(left).collect();
         assert_eq!(left, [FaultKind::AgentLeft]);
     }

@@ -9,12 +9,12 @@ const USUAL: [u16; 2] = [80, 443];
 
 /// A named list of hosts. All else is out of reach.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Network {
+pub struct NetworkPolicy {
     pub name: String,
     pub allow: Vec<AllowedHost>,
 }
 
-impl Network {
+impl NetworkPolicy {
     /// Of a sandbox's loopback, where the way out begins.
     pub const PORT: u16 = 3128;
 
@@ -38,7 +38,7 @@ pub struct AllowedHost {
 /// Why a text is no host that can be allowed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct NoHost(&'static str);
+pub struct AllowedHostError(&'static str);
 
 impl AllowedHost {
     fn fits(&self, host: &str, port: u16) -> bool {
@@ -52,9 +52,9 @@ impl AllowedHost {
 }
 
 impl FromStr for AllowedHost {
-    type Err = NoHost;
+    type Err = AllowedHostError;
 
-    fn from_str(text: &str) -> Result<Self, NoHost> {
+    fn from_str(text: &str) -> Result<Self, AllowedHostError> {
         let (name, port) = match text.rsplit_once(':') {
             Some((name, port)) => (name, Some(port)),
             None => (text, None),
@@ -62,7 +62,7 @@ impl FromStr for AllowedHost {
         let port = match port.map(str::parse) {
             None => None,
             Some(Ok(port)) if port != 0 => Some(port),
-            Some(_) => return Err(NoHost("the text after the colon is not a port")),
+            Some(_) => return Err(AllowedHostError("the text after the colon is not a port")),
         };
         let (below, name) = match name.strip_prefix("*.") {
             Some(rest) => (true, rest),
@@ -73,18 +73,18 @@ impl FromStr for AllowedHost {
     }
 }
 
-fn check(name: &str) -> Result<(), NoHost> {
+fn check(name: &str) -> Result<(), AllowedHostError> {
     let label = |label: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         (1..=63).contains(&label.len()) && label.chars().all(plain) && !label.starts_with('-')
     };
     if name.len() > 253 || !name.split('.').all(label) {
-        return Err(NoHost("a host name has letters, digits, hyphens and dots only"));
+        return Err(AllowedHostError("a host name has letters, digits, hyphens and dots only"));
     }
     // Addresses could be any machine's, and written in many ways.
     let last = name.rsplit('.').next().unwrap_or(name);
     if last.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(NoHost("an address is not a host name"));
+        return Err(AllowedHostError("an address is not a host name"));
     }
     Ok(())
 }
@@ -98,9 +98,9 @@ impl fmt::Display for AllowedHost {
 }
 
 impl TryFrom<String> for AllowedHost {
-    type Error = NoHost;
+    type Error = AllowedHostError;
 
-    fn try_from(text: String) -> Result<Self, NoHost> {
+    fn try_from(text: String) -> Result<Self, AllowedHostError> {
         text.parse()
     }
 }
@@ -116,9 +116,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn network(allow: &[&str]) -> Network {
+    fn network(allow: &[&str]) -> NetworkPolicy {
         let allow = allow.iter().map(|text| text.parse().unwrap()).collect();
-        Network { name: "n".to_owned(), allow }
+        NetworkPolicy { name: "n".to_owned(), allow }
     }
 
     #[test]

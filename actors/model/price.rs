@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 
 /// A model's prices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Price {
+pub struct ModelPrice {
     #[serde(flatten)]
-    pub rates: Rates,
+    pub rates: TokenRates,
     /// Of requests that are longer, each for the whole of one; none where length is no matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tiers: Vec<Tier>,
+    pub tiers: Vec<PriceTier>,
 }
 
 /// Per million tokens of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rates {
+pub struct TokenRates {
     pub input_per_million: Money,
     pub output_per_million: Money,
     /// Of what is read from a cache; the input's own where it is not known.
@@ -31,13 +31,13 @@ pub struct Rates {
 
 /// The rates of requests whose input is as long as this, or longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tier {
+pub struct PriceTier {
     pub from_tokens: u64,
     #[serde(flatten)]
-    pub rates: Rates,
+    pub rates: TokenRates,
 }
 
-impl Price {
+impl ModelPrice {
     /// By the length of the input, for the whole request.
     pub fn of(&self, usage: Usage) -> Money {
         let reached = self.tiers.iter().filter(|tier| usage.input_tokens >= tier.from_tokens);
@@ -58,7 +58,7 @@ impl Price {
     }
 }
 
-impl Rates {
+impl TokenRates {
     /// What was read from a cache and written to one is part of the input, what was thought
     /// of the output, at rates of their own where they are known.
     fn of(&self, usage: Usage) -> Money {
@@ -109,9 +109,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rates(nanos: [u64; 5]) -> Rates {
+    fn rates(nanos: [u64; 5]) -> TokenRates {
         let [input, output, cached, write, thought] = nanos.map(Money::from_nanos);
-        Rates {
+        TokenRates {
             input_per_million: input,
             output_per_million: output,
             cached_per_million: Some(cached),
@@ -131,8 +131,8 @@ mod tests {
             tokens in prop::array::uniform5(0u64..10_000_000),
             shorter in prop::array::uniform2(0u64..10_000_000),
         ) {
-            let tiers = vec![Tier { from_tokens, rates: rates(longer) }];
-            let price = Price { rates: rates(base), tiers };
+            let tiers = vec![PriceTier { from_tokens, rates: rates(longer) }];
+            let price = ModelPrice { rates: rates(base), tiers };
             let usage = Usage {
                 cached_tokens: Some(tokens[2]),
                 cache_write_tokens: Some(tokens[3]),
@@ -149,14 +149,14 @@ mod tests {
 
     #[test]
     fn parts_have_their_own_rates() {
-        let rates = Rates {
+        let rates = TokenRates {
             input_per_million: dollars(10),
             output_per_million: dollars(50),
             cached_per_million: Some(dollars(1)),
             cache_write_per_million: Some(dollars(20)),
             reasoning_per_million: Some(dollars(100)),
         };
-        let price = Price { rates, tiers: Vec::new() };
+        let price = ModelPrice { rates, tiers: Vec::new() };
         let usage = Usage {
             cached_tokens: Some(600_000),
             cache_write_tokens: Some(100_000),
@@ -165,27 +165,27 @@ mod tests {
         assert_eq!(price.of(usage).to_string(), "10.60");
         let thoughtful = Usage { reasoning_tokens: Some(40_000), ..usage };
         assert_eq!(price.of(thoughtful).to_string(), "12.60");
-        let plain = Rates {
+        let plain = TokenRates {
             input_per_million: dollars(10),
             output_per_million: dollars(50),
-            ..Rates::default()
+            ..TokenRates::default()
         };
-        let plain = Price { rates: plain, tiers: Vec::new() };
+        let plain = ModelPrice { rates: plain, tiers: Vec::new() };
         assert_eq!(plain.of(thoughtful).to_string(), "15.00");
     }
 
     #[test]
     fn a_tier_is_the_whole_requests() {
-        let flat = |input, output| Rates {
+        let flat = |input, output| TokenRates {
             input_per_million: dollars(input),
             output_per_million: dollars(output),
-            ..Rates::default()
+            ..TokenRates::default()
         };
         let tiers = vec![
-            Tier { from_tokens: 200_000, rates: flat(2, 15) },
-            Tier { from_tokens: 500_000, rates: flat(4, 15) },
+            PriceTier { from_tokens: 200_000, rates: flat(2, 15) },
+            PriceTier { from_tokens: 500_000, rates: flat(4, 15) },
         ];
-        let price = Price { rates: flat(1, 10), tiers };
+        let price = ModelPrice { rates: flat(1, 10), tiers };
         assert_eq!(price.of(Usage::of(199_999, 0)).to_string(), "0.199999");
         assert_eq!(price.of(Usage::of(200_000, 100_000)).to_string(), "1.90");
         assert_eq!(price.of(Usage::of(1_000_000, 0)).to_string(), "4.00");

@@ -1,8 +1,8 @@
 //! What the journal keeps: entries that are appended and records that are read back.
 
 use super::{
-    Attempt, CallRecord, CampaignName, EpisodeId, Fault, Fingerprint, Money, Outcome, TaskId,
-    TrajectoryRow, Turn, Usage,
+    AttemptNumber, CallRecord, CampaignName, EpisodeId, Fault, Money, Outcome, SandboxFingerprint,
+    TaskId, TrajectoryRow, Turn, Usage,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -92,12 +92,12 @@ pub struct EpisodeRecord {
     #[serde(flatten)]
     pub plan: PlannedEpisode,
     /// The newest attempt; zero before the first.
-    pub attempt: Attempt,
+    pub attempt: AttemptNumber,
     /// Attempts that ended in a fault that consumes one.
     pub failed_attempts: u32,
     pub outcome: Option<Outcome>,
     /// What the quality stages said of it; none before they have seen it.
-    pub judged: Option<Judged>,
+    pub judged: Option<RowDecision>,
     pub steps: u32,
     pub usage: Usage,
     /// Calls of the steps that the provider did not count: the usage is the least that was used.
@@ -105,7 +105,7 @@ pub struct EpisodeRecord {
     pub uncounted_calls: u64,
     /// Over all attempts.
     pub cost: Money,
-    pub fingerprint: Option<Fingerprint>,
+    pub fingerprint: Option<SandboxFingerprint>,
     pub started_at_ms: Option<i64>,
     pub finished_at_ms: Option<i64>,
 }
@@ -113,7 +113,7 @@ pub struct EpisodeRecord {
 /// What became of an episode's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Judged {
+pub enum RowDecision {
     Accepted,
     Rejected,
 }
@@ -121,8 +121,8 @@ pub enum Judged {
 /// One attempt as found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptRecord {
-    pub attempt: Attempt,
-    pub resumed_from: Option<Attempt>,
+    pub attempt: AttemptNumber,
+    pub resumed_from: Option<AttemptNumber>,
     pub fault: Option<Fault>,
     pub steps: u32,
     pub cost: Money,
@@ -133,13 +133,13 @@ pub struct AttemptRecord {
 /// Which part of a dataset a row belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Split {
+pub enum DatasetSplit {
     Train,
     Validation,
     Test,
 }
 
-impl Split {
+impl DatasetSplit {
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
     pub fn as_str(self) -> &'static str {
@@ -158,15 +158,15 @@ pub struct RowRecord {
     pub campaign: CampaignName,
     pub ordinal: u64,
     /// The stage that rejected the row and why; none for an accepted row.
-    pub rejected: Option<Rejection>,
-    pub split: Split,
+    pub rejected: Option<RowRejection>,
+    pub split: DatasetSplit,
     /// Equal for rows with the same task, actions and observations.
     pub content_digest: String,
     pub row: TrajectoryRow,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rejection {
+pub struct RowRejection {
     pub stage: String,
     pub detail: String,
 }
@@ -177,7 +177,7 @@ pub struct DatasetRecord {
     pub campaign: CampaignName,
     pub version: u32,
     pub path: String,
-    pub rows: BTreeMap<Split, u64>,
+    pub rows: BTreeMap<DatasetSplit, u64>,
     pub rejected: BTreeMap<String, u64>,
     /// Over rows, their order and splits: versions with equal digests are the same version.
     pub digest: String,
@@ -212,7 +212,7 @@ pub enum NewVersion {
 /// answer may send it again; entries of an attempt that is no longer current are dropped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Entry {
+pub enum JournalEntry {
     CampaignOpened(CampaignRecord),
     CampaignMoved {
         campaign: CampaignName,
@@ -229,36 +229,36 @@ pub enum Entry {
     /// Makes `attempt` the current one: the fence.
     AttemptStarted {
         episode: EpisodeId,
-        attempt: Attempt,
+        attempt: AttemptNumber,
         /// The attempt whose recorded turns this one took over.
-        resumed_from: Option<Attempt>,
+        resumed_from: Option<AttemptNumber>,
         at_ms: i64,
     },
     TurnTaken {
         episode: EpisodeId,
-        attempt: Attempt,
+        attempt: AttemptNumber,
         turn: Box<Turn>,
     },
     /// An attempt that ended without an outcome.
     AttemptFaulted {
         episode: EpisodeId,
-        attempt: Attempt,
+        attempt: AttemptNumber,
         fault: Fault,
         at_ms: i64,
     },
     /// The one final result of an episode.
     Finished {
         episode: EpisodeId,
-        attempt: Attempt,
+        attempt: AttemptNumber,
         outcome: Box<Outcome>,
-        fingerprint: Option<Fingerprint>,
+        fingerprint: Option<SandboxFingerprint>,
         at_ms: i64,
     },
     /// A faulted episode is to be tried again: its outcome is taken back, and its attempts start
     /// to count from zero. Its earlier attempts stay. `attempt` is the one that faulted.
     Reopened {
         episode: EpisodeId,
-        attempt: Attempt,
+        attempt: AttemptNumber,
     },
     Judged(Box<RowRecord>),
     /// Money set aside before a call; durable before the request leaves.
@@ -266,7 +266,7 @@ pub enum Entry {
         id: String,
         campaign: CampaignName,
         episode: EpisodeId,
-        attempt: Attempt,
+        attempt: AttemptNumber,
         amount: Money,
         model: String,
         at_ms: i64,

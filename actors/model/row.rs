@@ -1,6 +1,6 @@
 //! The canonical row, `synthd.trajectory/2`. Field names and order are the contract.
 
-use super::{Fingerprint, Money};
+use super::{Money, SandboxFingerprint};
 use serde::{Deserialize, Serialize};
 
 pub const ROW_SCHEMA: &str = "synthd.trajectory/2";
@@ -32,7 +32,7 @@ pub struct TrajectoryRow {
     /// Which of the task's samples by this model and scaffold it is.
     #[serde(default)]
     pub sample: i32,
-    pub sandbox: Fingerprint,
+    pub sandbox: SandboxFingerprint,
     pub trajectory: Vec<RowStep>,
     /// `resolved`, `unresolved` or `flaky`.
     pub final_result: String,

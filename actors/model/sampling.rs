@@ -1,6 +1,6 @@
 //! How a model is asked: what a campaign says of it, and what of that goes into a request.
 
-use super::{ChatRequest, Settings};
+use super::{ChatRequest, RequestSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ pub const MOST_SEED: u64 = 0x7fff_ffff;
 /// How hard a model thinks before it answers, where its family takes a word for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Effort {
+pub enum ReasoningEffort {
     None,
     Minimal,
     Low,
@@ -23,7 +23,7 @@ pub enum Effort {
     Max,
 }
 
-impl Effort {
+impl ReasoningEffort {
     pub const ALL: [Self; 7] =
         [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
 
@@ -43,7 +43,7 @@ impl Effort {
 /// What a campaign says of one model; what it leaves out is the provider's own.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Sampling {
+pub struct SamplingParams {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +54,7 @@ pub struct Sampling {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub reasoning_effort: Option<Effort>,
+    pub reasoning_effort: Option<ReasoningEffort>,
     /// Tokens of thinking, within the output cap.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_budget: Option<u32>,
@@ -65,7 +65,7 @@ pub struct Sampling {
     pub extra: Map<String, Value>,
 }
 
-impl Sampling {
+impl SamplingParams {
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
@@ -81,7 +81,7 @@ impl Sampling {
     /// The same of a request that nobody else holds.
     pub fn over(&self, request: &ChatRequest, sample: u32) -> ChatRequest {
         let own = &request.settings;
-        let settings = Settings {
+        let settings = RequestSettings {
             temperature: self.temperature.or(own.temperature),
             top_p: self.top_p.or(own.top_p),
             seed: self.seed.map(|seed| of_sample(seed, sample)).or(own.seed),
@@ -98,8 +98,9 @@ impl Sampling {
 
     /// How a request was asked, as its record has it.
     pub fn of(request: &ChatRequest) -> Self {
-        let Settings { temperature, top_p, seed, stop, .. } = request.settings.clone();
-        let Settings { reasoning_effort, thinking_budget, extra, .. } = request.settings.clone();
+        let RequestSettings { temperature, top_p, seed, stop, .. } = request.settings.clone();
+        let RequestSettings { reasoning_effort, thinking_budget, extra, .. } =
+            request.settings.clone();
         let max_output_tokens = Some(request.max_output_tokens);
         Self {
             temperature,
@@ -122,22 +123,22 @@ fn of_sample(seed: u64, sample: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Message, Role};
+    use crate::model::{ChatMessage, ChatRole};
     use proptest::prelude::*;
 
     fn request() -> Arc<ChatRequest> {
         Arc::new(ChatRequest {
-            messages: vec![Message::text(Role::User, "hello")],
+            messages: vec![ChatMessage::text(ChatRole::User, "hello")],
             tools: Vec::new(),
             max_output_tokens: USUAL_OUTPUT_TOKENS,
-            settings: Settings::default(),
+            settings: RequestSettings::default(),
         })
     }
 
     #[test]
     fn a_model_of_which_nothing_is_said_is_asked_what_the_scaffold_asks() {
         let request = request();
-        let asked = Sampling::default().asked(&request, 3);
+        let asked = SamplingParams::default().asked(&request, 3);
         assert!(Arc::ptr_eq(&asked, &request));
     }
 
@@ -148,21 +149,21 @@ mod tests {
             temperature in prop::option::of(0.0f64..2.0),
             seed in prop::option::of(0u64..=MOST_SEED),
             stop in prop::collection::vec("[a-z]{1,5}", 0..3),
-            effort in prop::option::of(prop::sample::select(Effort::ALL.to_vec())),
+            effort in prop::option::of(prop::sample::select(ReasoningEffort::ALL.to_vec())),
             cap in 1u32..1_000_000,
             samples in prop::array::uniform2(0u32..1_000),
         ) {
-            let said = Sampling {
+            let said = SamplingParams {
                 temperature,
                 seed,
                 stop,
                 reasoning_effort: effort,
                 max_output_tokens: Some(cap),
-                ..Sampling::default()
+                ..SamplingParams::default()
             };
-            let asked = samples.map(|sample| Sampling::of(&said.asked(&request(), sample)));
+            let asked = samples.map(|sample| SamplingParams::of(&said.asked(&request(), sample)));
             for one in &asked {
-                prop_assert_eq!(&Sampling { seed: said.seed, ..one.clone() }, &said);
+                prop_assert_eq!(&SamplingParams { seed: said.seed, ..one.clone() }, &said);
             }
             let same = asked[0].seed == asked[1].seed;
             prop_assert_eq!(same, seed.is_none() || samples[0] == samples[1]);

@@ -1,6 +1,6 @@
 //! What a sandbox is asked for and what it reports.
 
-use super::Network;
+use super::NetworkPolicy;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -17,7 +17,7 @@ pub const SEALED: &str = "/sealed";
 /// A protection a campaign can insist on. `doctor` says which ones this host offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Enforcement {
+pub enum SandboxProtection {
     /// Own user, mount, pid, network, ipc, uts and cgroup namespaces.
     Namespaces,
     /// A bound on the memory of the whole sandbox, with out-of-memory kills told apart.
@@ -34,7 +34,7 @@ pub enum Enforcement {
     Landlock,
 }
 
-impl Enforcement {
+impl SandboxProtection {
     pub const ALL: [Self; 7] = [
         Self::Namespaces,
         Self::MemoryCgroup,
@@ -60,7 +60,7 @@ impl Enforcement {
 
 /// Bounds on one sandbox and on each command in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Limits {
+pub struct SandboxLimits {
     /// Memory of the sandbox's processes; the work areas have caps of their own.
     pub memory_bytes: u64,
     /// Processes and threads alive at once.
@@ -83,7 +83,7 @@ pub struct Limits {
     pub copy_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for SandboxLimits {
     fn default() -> Self {
         Self {
             memory_bytes: 512 << 20,
@@ -103,7 +103,7 @@ impl Default for Limits {
 /// Which shell runs commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Shell {
+pub enum ShellChoice {
     /// bash where the image has it, else sh.
     #[default]
     Auto,
@@ -116,13 +116,13 @@ pub enum Shell {
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
-pub enum Backend {
+pub enum BackendKind {
     #[default]
     Namespace,
     Docker,
 }
 
-impl Backend {
+impl BackendKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Namespace => "namespace",
@@ -143,22 +143,22 @@ pub struct SandboxSpec {
     /// What the name stood for when the campaign began, where the backend knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
-    pub shell: Shell,
-    pub limits: Limits,
+    pub shell: ShellChoice,
+    pub limits: SandboxLimits,
     /// The least the host must enforce.
-    pub require: BTreeSet<Enforcement>,
+    pub require: BTreeSet<SandboxProtection>,
     // Left out where they say nothing: campaigns are known by these fields.
-    #[serde(default, skip_serializing_if = "Backend::is_namespace")]
-    pub backend: Backend,
+    #[serde(default, skip_serializing_if = "BackendKind::is_namespace")]
+    pub backend: BackendKind,
     /// The container engine's runtime, where it is not its default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
     /// The system-call filter of containers.
-    #[serde(default, skip_serializing_if = "Filter::is_strict")]
-    pub filter: Filter,
+    #[serde(default, skip_serializing_if = "SeccompProfile::is_strict")]
+    pub filter: SeccompProfile,
     /// Hosts that programs may reach; without, there is no network at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub network: Option<Network>,
+    pub network: Option<NetworkPolicy>,
 }
 
 impl SandboxSpec {
@@ -172,7 +172,7 @@ impl SandboxSpec {
 /// Which system-call filter containers get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Filter {
+pub enum SeccompProfile {
     /// Ours, which is the stricter one.
     #[default]
     Strict,
@@ -180,7 +180,7 @@ pub enum Filter {
     Engine,
 }
 
-impl Filter {
+impl SeccompProfile {
     fn is_strict(&self) -> bool {
         *self == Self::Strict
     }
@@ -188,7 +188,7 @@ impl Filter {
 
 /// Where the sandbox of a record ran, so that a surprise can be traced to its host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint {
+pub struct SandboxFingerprint {
     pub backend: String,
     pub root: String,
     pub kernel: String,
@@ -197,7 +197,7 @@ pub struct Fingerprint {
     pub enforced: BTreeMap<String, String>,
 }
 
-impl Fingerprint {
+impl SandboxFingerprint {
     /// The root of a container: its image by the name it was asked for, its digest, and the
     /// runtime, where it is not the engine's own.
     pub fn container_root(image: &str, digest: &str, runtime: Option<&str>) -> String {
@@ -209,7 +209,7 @@ impl Fingerprint {
     pub fn image(&self) -> Option<(&str, &str)> {
         let mut words = self.root.split(' ');
         let image = words.next()?;
-        let digest = words.next().filter(|_| self.backend == Backend::Docker.as_str())?;
+        let digest = words.next().filter(|_| self.backend == BackendKind::Docker.as_str())?;
         Some((image, digest))
     }
 }
@@ -239,7 +239,7 @@ pub enum HostAddress {
 
 /// Which tree files are laid below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tree {
+pub enum SandboxTree {
     Workspace,
     /// Emptied first, so that nothing an earlier check left there is believed.
     Sealed,
@@ -250,19 +250,19 @@ pub enum Tree {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeEntry {
     pub path: String,
-    pub kind: TreeKind,
+    pub kind: TreeEntryKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TreeKind {
+pub enum TreeEntryKind {
     Directory { mode: u32 },
-    File { mode: u32, content: Vec<Piece> },
+    File { mode: u32, content: Vec<FileSegment> },
     Symlink { target: String },
 }
 
 /// A piece of a file, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Piece {
+pub enum FileSegment {
     Bytes(Vec<u8>),
     /// So many zeros that take no room, here or in the workspace.
     Hole(u64),
@@ -270,34 +270,34 @@ pub enum Piece {
 
 /// A copy of a workspace, in memory, never unpacked on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Snapshot {
+pub struct WorkspaceCopy {
     pub entries: Vec<TreeEntry>,
     /// Special files that were not copied.
     pub skipped: u32,
-    pub room: Room,
+    pub room: MemoryReservation,
 }
 
 /// What a copy holds of the memory that all copies share, until the last owner drops it.
 #[derive(Clone, Default)]
-pub struct Room(Option<Arc<dyn Send + Sync>>);
+pub struct MemoryReservation(Option<Arc<dyn Send + Sync>>);
 
-impl Room {
+impl MemoryReservation {
     pub fn new(held: impl Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(held)))
     }
 }
 
-impl fmt::Debug for Room {
+impl fmt::Debug for MemoryReservation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(if self.0.is_some() { "Room(held)" } else { "Room(none)" })
     }
 }
 
 /// Copies of the same tree are equal, even if different holders have the memory.
-impl PartialEq for Room {
+impl PartialEq for MemoryReservation {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Eq for Room {}
+impl Eq for MemoryReservation {}

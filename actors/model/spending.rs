@@ -21,7 +21,7 @@ pub fn day_that_counts(today: i64, newest: Option<i64>) -> i64 {
 /// What may be spent; no cap where none is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Caps {
+pub struct SpendingCaps {
     pub campaign: Option<Money>,
     /// From midnight to midnight, UTC.
     pub day: Option<Money>,
@@ -30,7 +30,7 @@ pub struct Caps {
     pub models: BTreeMap<String, Money>,
 }
 
-impl Caps {
+impl SpendingCaps {
     /// With those that models have of their own.
     pub fn with(self, models: &[ModelConfig]) -> Self {
         let own = models.iter().filter_map(|m| Some((m.name.clone(), m.standing.budget?)));
@@ -40,13 +40,13 @@ impl Caps {
 
 /// A call that cost more than its worst case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overrun {
+pub struct CostOverrun {
     pub hold: String,
     pub held: Money,
     pub cost: Money,
 }
 
-impl fmt::Display for Overrun {
+impl fmt::Display for CostOverrun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { hold, held, cost } = self;
         write!(f, "the call {hold} cost ${cost}, more than its worst case of ${held}")
@@ -55,7 +55,7 @@ impl fmt::Display for Overrun {
 
 /// What was spent before, open holds in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Spending {
+pub struct SpendingTotals {
     pub total: Money,
     pub models: BTreeMap<String, Money>,
     /// Charged by an operator without a call, for records that were lost. Nobody knows which model
@@ -69,5 +69,5 @@ pub struct Spending {
     /// What of that went to calls without an answer, open holds among them.
     pub unanswered: BTreeMap<EpisodeId, Money>,
     /// A call that cost more than was held for it, and that nobody has corrected since.
-    pub overrun: Option<Overrun>,
+    pub overrun: Option<CostOverrun>,
 }

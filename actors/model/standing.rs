@@ -11,13 +11,13 @@ pub const SOONEST: &str = "any/least-latency";
 /// What not every model can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Ability {
+pub enum ModelAbility {
     Tools,
     Vision,
     Reasoning,
 }
 
-impl Ability {
+impl ModelAbility {
     pub const ALL: [Self; 3] = [Self::Tools, Self::Vision, Self::Reasoning];
 
     pub fn as_str(self) -> &'static str {
@@ -32,24 +32,24 @@ impl Ability {
 /// What a campaign says of one of its models, beside what it costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Standing {
+pub struct ModelRouting {
     /// Tokens a minute with each key, read and written.
     pub tokens_per_minute: Option<u64>,
     /// None where nobody says: then it has tools, and nothing else is taken for granted.
-    pub abilities: Option<BTreeSet<Ability>>,
+    pub abilities: Option<BTreeSet<ModelAbility>>,
     /// The tasks it takes where they are assigned by difficulty; all where it says none.
     pub difficulty: Vec<Difficulty>,
     /// It is asked only where another one fails.
     pub reserve: bool,
     /// What may be spent on it.
     pub budget: Option<Money>,
-    pub fallback: Fallback,
+    pub fallback: FallbackModels,
 }
 
 /// Who is asked instead, by how a model fails; the first of them first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Fallback {
+pub struct FallbackModels {
     /// The conversation is longer than the model can read.
     pub context: Vec<String>,
     /// A filter, or the model itself, declined to answer.
@@ -62,14 +62,14 @@ pub struct Fallback {
 
 /// How a model failed, as far as somebody else may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum ModelFailure {
     Context,
     Filter,
     Outage,
     Budget,
 }
 
-impl Failure {
+impl ModelFailure {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Context => "context",
@@ -80,13 +80,13 @@ impl Failure {
     }
 }
 
-impl Fallback {
-    pub fn of(&self, failure: Failure) -> &[String] {
+impl FallbackModels {
+    pub fn of(&self, failure: ModelFailure) -> &[String] {
         match failure {
-            Failure::Context => &self.context,
-            Failure::Filter => &self.filter,
-            Failure::Outage => &self.outage,
-            Failure::Budget => &self.budget,
+            ModelFailure::Context => &self.context,
+            ModelFailure::Filter => &self.filter,
+            ModelFailure::Outage => &self.outage,
+            ModelFailure::Budget => &self.budget,
         }
     }
 
@@ -96,15 +96,15 @@ impl Fallback {
     }
 }
 
-impl Standing {
+impl ModelRouting {
     pub(super) fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 
-    pub fn has(&self, needed: &BTreeSet<Ability>) -> bool {
+    pub fn has(&self, needed: &BTreeSet<ModelAbility>) -> bool {
         match &self.abilities {
             Some(abilities) => needed.is_subset(abilities),
-            None => needed.iter().all(|ability| *ability == Ability::Tools),
+            None => needed.iter().all(|ability| *ability == ModelAbility::Tools),
         }
     }
 

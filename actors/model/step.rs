@@ -1,6 +1,6 @@
 //! One turn and what came of it: state, action, observation, reward.
 
-use super::{Change, ChatReply, ChatRequest, ExecEnd, Message, Money, Usage};
+use super::{ChatMessage, ChatReply, ChatRequest, ExecEnd, Money, Usage, WorkspaceChange};
 use serde::{Deserialize, Serialize};
 
 /// The state an action was chosen in.
@@ -90,7 +90,7 @@ pub struct Turn {
     pub step: Step,
     pub reply: ChatReply,
     /// The messages this turn added to the history, the reply's own first.
-    pub messages: Vec<Message>,
+    pub messages: Vec<ChatMessage>,
     /// The command that ran, for replay; none where nothing ran.
     pub command: Option<String>,
     /// The commands of further calls in the same reply, which ran after it.
@@ -98,7 +98,7 @@ pub struct Turn {
     pub more_commands: Vec<String>,
     /// What the turn did to the files of the workspace, as far as it is listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<Change>,
+    pub changes: Vec<WorkspaceChange>,
     /// The number of model calls this turn took, retries included.
     pub calls: u32,
     /// Who answered, where it is not the model that the episode was planned for.

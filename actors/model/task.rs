@@ -36,14 +36,14 @@ impl Difficulty {
 
 /// One move of a solution or of a cheat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
+pub struct ScriptedMove {
     pub think: String,
-    pub deed: Deed,
+    pub deed: MoveAction,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Deed {
+pub enum MoveAction {
     Run(String),
     Edit {
         path: String,
@@ -59,24 +59,24 @@ pub enum Deed {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Check {
+pub struct TaskCheck {
     pub name: String,
     pub weight: f64,
     pub run: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Cheat {
+pub struct CheatSolution {
     pub name: String,
-    pub moves: Vec<Move>,
+    pub moves: Vec<ScriptedMove>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Verification {
+pub struct TaskVerification {
     pub files: Vec<FileSpec>,
-    pub checks: Vec<Check>,
-    pub milestones: Vec<Check>,
-    pub cheats: Vec<Cheat>,
+    pub checks: Vec<TaskCheck>,
+    pub milestones: Vec<TaskCheck>,
+    pub cheats: Vec<CheatSolution>,
     pub timeout: Duration,
     /// Stands in the sealed tree only; an agent that prints it has read what it must not.
     pub canary: String,
@@ -101,8 +101,8 @@ pub struct Task {
     pub setup: Vec<String>,
     pub instruction: String,
     pub canary: String,
-    pub solution: Vec<Move>,
-    pub verification: Verification,
+    pub solution: Vec<ScriptedMove>,
+    pub verification: TaskVerification,
     /// sha256 over every rendered byte.
     pub digest: String,
     /// sha256 over its template's own files. No part of the task: a comment in a template

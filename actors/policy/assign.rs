@@ -3,26 +3,26 @@
 //! only when an episode begins, and is chosen then.
 
 use crate::model::{
-    Ability, Assignment, CampaignConfig, ChatRequest, Difficulty, EpisodeLimits, ModelConfig,
-    Money, SOONEST, Task, TaskId, digest_of,
+    CampaignConfig, ChatRequest, Difficulty, EpisodeLimits, ModelAbility, ModelAssignment,
+    ModelConfig, Money, SOONEST, Task, TaskId, digest_of,
 };
 use crate::policy::{episode_estimate, likely_length};
-use crate::scaffold::External;
+use crate::scaffold::ExternalScaffold;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// What a choice goes by.
-pub struct Assigning<'a> {
-    pub how: Assignment,
+pub struct AssignmentRules<'a> {
+    pub how: ModelAssignment,
     pub models: &'a [ModelConfig],
-    pub needs: &'a BTreeSet<Ability>,
+    pub needs: &'a BTreeSet<ModelAbility>,
     pub seed: u64,
     pub limits: &'a EpisodeLimits,
     pub output_kept: u32,
 }
 
 /// A task as far as models are chosen by it.
-pub struct Asked<'a> {
+pub struct TaskProfile<'a> {
     pub id: &'a TaskId,
     pub difficulty: Difficulty,
     pub expected_steps: (u32, u32),
@@ -31,7 +31,7 @@ pub struct Asked<'a> {
     pub own: bool,
 }
 
-impl<'a> Assigning<'a> {
+impl<'a> AssignmentRules<'a> {
     pub fn of(config: &'a CampaignConfig) -> Self {
         Self {
             how: config.assign,
@@ -44,10 +44,10 @@ impl<'a> Assigning<'a> {
     }
 }
 
-impl<'a> Asked<'a> {
+impl<'a> TaskProfile<'a> {
     pub fn of(task: &'a Task, opening: &'a ChatRequest, scaffold: &str) -> Self {
         let (id, difficulty, expected_steps) = (&task.id, task.difficulty, task.expected_steps);
-        Self { id, difficulty, expected_steps, opening, own: !External::is(scaffold) }
+        Self { id, difficulty, expected_steps, opening, own: !ExternalScaffold::is(scaffold) }
     }
 
     /// The request that a model would be asked first.
@@ -60,24 +60,27 @@ impl<'a> Asked<'a> {
 }
 
 /// The names of the models for a task that nobody was chosen for yet; `turn` counts such tasks.
-pub fn assign<'a>(by: &Assigning<'a>, task: &Asked<'_>, turn: u64) -> Vec<&'a str> {
+pub fn assign<'a>(by: &AssignmentRules<'a>, task: &TaskProfile<'_>, turn: u64) -> Vec<&'a str> {
     let models = by.able();
     if models.is_empty() {
         return Vec::new();
     }
     let one = match by.how {
-        Assignment::Cross => return models.into_iter().map(|m| m.name.as_str()).collect(),
-        Assignment::LeastLatency => return vec![SOONEST],
-        Assignment::RoundRobin => models.get((turn % models.len() as u64) as usize).copied(),
-        Assignment::Weighted => by.drawn(&models, task.id),
-        Assignment::Difficulty => by.drawn(&tier(&models, task.difficulty), task.id),
-        Assignment::CheapestCapable => by.cheapest(&models, task),
+        ModelAssignment::Cross => return models.into_iter().map(|m| m.name.as_str()).collect(),
+        ModelAssignment::LeastLatency => return vec![SOONEST],
+        ModelAssignment::RoundRobin => models.get((turn % models.len() as u64) as usize).copied(),
+        ModelAssignment::Weighted => by.drawn(&models, task.id),
+        ModelAssignment::Difficulty => by.drawn(&tier(&models, task.difficulty), task.id),
+        ModelAssignment::CheapestCapable => by.cheapest(&models, task),
     };
     one.into_iter().map(|model| model.name.as_str()).collect()
 }
 
 /// Who has which part of the tasks that are like this one: so many of so many.
-pub fn shares<'a>(by: &Assigning<'a>, task: &Asked<'_>) -> Vec<(&'a ModelConfig, u64, u64)> {
+pub fn shares<'a>(
+    by: &AssignmentRules<'a>,
+    task: &TaskProfile<'_>,
+) -> Vec<(&'a ModelConfig, u64, u64)> {
     let models = by.able();
     let count = models.len() as u64;
     let by_weight = |models: Vec<&'a ModelConfig>| {
@@ -85,13 +88,13 @@ pub fn shares<'a>(by: &Assigning<'a>, task: &Asked<'_>) -> Vec<(&'a ModelConfig,
         models.into_iter().map(|model| (model, weight(model), all)).collect()
     };
     match by.how {
-        Assignment::Cross => models.into_iter().map(|model| (model, 1, 1)).collect(),
-        Assignment::RoundRobin | Assignment::LeastLatency => {
+        ModelAssignment::Cross => models.into_iter().map(|model| (model, 1, 1)).collect(),
+        ModelAssignment::RoundRobin | ModelAssignment::LeastLatency => {
             models.into_iter().map(|model| (model, 1, count)).collect()
         }
-        Assignment::Weighted => by_weight(models),
-        Assignment::Difficulty => by_weight(tier(&models, task.difficulty)),
-        Assignment::CheapestCapable => {
+        ModelAssignment::Weighted => by_weight(models),
+        ModelAssignment::Difficulty => by_weight(tier(&models, task.difficulty)),
+        ModelAssignment::CheapestCapable => {
             by.cheapest(&models, task).into_iter().map(|model| (model, 1, 1)).collect()
         }
     }
@@ -110,7 +113,7 @@ fn tier<'a>(models: &[&'a ModelConfig], difficulty: Difficulty) -> Vec<&'a Model
     if named.is_empty() { fitting } else { named }
 }
 
-impl<'a> Assigning<'a> {
+impl<'a> AssignmentRules<'a> {
     fn able(&self) -> Vec<&'a ModelConfig> {
         self.models.iter().filter(|model| self.may_have(model)).collect()
     }
@@ -135,7 +138,11 @@ impl<'a> Assigning<'a> {
 
     /// By what an episode likely costs. Where none reads as much as it likely becomes, the one
     /// that reads the most.
-    fn cheapest(&self, models: &[&'a ModelConfig], task: &Asked<'_>) -> Option<&'a ModelConfig> {
+    fn cheapest(
+        &self,
+        models: &[&'a ModelConfig],
+        task: &TaskProfile<'_>,
+    ) -> Option<&'a ModelConfig> {
         let length =
             |model: &ModelConfig| likely_length(&task.opening_for(model), task.expected_steps);
         let reads = |model: &ModelConfig| model.context.unwrap_or(u64::MAX);
@@ -144,7 +151,7 @@ impl<'a> Assigning<'a> {
         cheapest.or_else(|| models.iter().max_by_key(|model| reads(model))).copied()
     }
 
-    fn costs(&self, model: &ModelConfig, task: &Asked<'_>) -> Money {
+    fn costs(&self, model: &ModelConfig, task: &TaskProfile<'_>) -> Money {
         let (opening, steps) = (task.opening_for(model), task.expected_steps);
         episode_estimate(&model.price, &opening, steps, self.limits, self.output_kept).likely
     }
@@ -153,12 +160,12 @@ impl<'a> Assigning<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Message, Role};
+    use crate::model::{ChatMessage, ChatRole};
     use crate::testkit::priced;
 
     fn opening(bytes: usize) -> ChatRequest {
         ChatRequest {
-            messages: vec![Message::text(Role::User, "x".repeat(bytes))],
+            messages: vec![ChatMessage::text(ChatRole::User, "x".repeat(bytes))],
             tools: Vec::new(),
             max_output_tokens: 1_000,
             settings: Default::default(),
@@ -166,18 +173,30 @@ mod tests {
     }
 
     fn chosen(
-        how: Assignment,
+        how: ModelAssignment,
         models: &[ModelConfig],
-        needs: &[Ability],
+        needs: &[ModelAbility],
         difficulty: Difficulty,
         bytes: usize,
     ) -> Vec<String> {
         let needs = needs.iter().copied().collect();
         let limits = EpisodeLimits::default();
-        let by = Assigning { how, models, needs: &needs, seed: 1, limits: &limits, output_kept: 0 };
+        let by = AssignmentRules {
+            how,
+            models,
+            needs: &needs,
+            seed: 1,
+            limits: &limits,
+            output_kept: 0,
+        };
         let (id, opening) = (TaskId("a@1".to_owned()), opening(bytes));
-        let task =
-            Asked { id: &id, difficulty, expected_steps: (1, 1), opening: &opening, own: true };
+        let task = TaskProfile {
+            id: &id,
+            difficulty,
+            expected_steps: (1, 1),
+            opening: &opening,
+            own: true,
+        };
         assign(&by, &task, 0).into_iter().map(str::to_owned).collect()
     }
 
@@ -189,7 +208,8 @@ mod tests {
             ModelConfig { context: Some(50_000), ..priced("p/middle", 20) },
         ];
         let of = |bytes| {
-            chosen(Assignment::CheapestCapable, &models, &[], Difficulty::Easy, bytes).join(" ")
+            chosen(ModelAssignment::CheapestCapable, &models, &[], Difficulty::Easy, bytes)
+                .join(" ")
         };
         assert_eq!(of(400), "p/small");
         assert_eq!(of(40_000), "p/middle");
@@ -200,15 +220,24 @@ mod tests {
     #[test]
     fn what_a_model_cannot_do_it_is_not_asked() {
         let mut models = [priced("p/blind", 1), priced("p/sees", 9), priced("p/reserve", 1)];
-        models[1].standing.abilities = Some([Ability::Vision, Ability::Tools].into());
+        models[1].standing.abilities = Some([ModelAbility::Vision, ModelAbility::Tools].into());
         models[2].standing.reserve = true;
-        let sees = |how| chosen(how, &models, &[Ability::Vision], Difficulty::Easy, 10);
-        for how in [Assignment::Cross, Assignment::RoundRobin, Assignment::CheapestCapable] {
+        let sees = |how| chosen(how, &models, &[ModelAbility::Vision], Difficulty::Easy, 10);
+        for how in
+            [ModelAssignment::Cross, ModelAssignment::RoundRobin, ModelAssignment::CheapestCapable]
+        {
             assert_eq!(sees(how), ["p/sees"], "{how:?}");
         }
-        let all = chosen(Assignment::Cross, &models, &[Ability::Tools], Difficulty::Easy, 10);
+        let all =
+            chosen(ModelAssignment::Cross, &models, &[ModelAbility::Tools], Difficulty::Easy, 10);
         assert_eq!(all, ["p/blind", "p/sees"], "a reserve is assigned nothing");
-        let none = chosen(Assignment::Cross, &models, &[Ability::Reasoning], Difficulty::Easy, 10);
+        let none = chosen(
+            ModelAssignment::Cross,
+            &models,
+            &[ModelAbility::Reasoning],
+            Difficulty::Easy,
+            10,
+        );
         assert!(none.is_empty());
     }
 
@@ -217,7 +246,7 @@ mod tests {
         let mut models = [priced("p/cheap", 1), priced("p/any", 2), priced("p/strong", 9)];
         models[0].standing.difficulty = vec![Difficulty::Easy];
         models[2].standing.difficulty = vec![Difficulty::Hard];
-        let of = |difficulty| chosen(Assignment::Difficulty, &models, &[], difficulty, 10);
+        let of = |difficulty| chosen(ModelAssignment::Difficulty, &models, &[], difficulty, 10);
         assert_eq!(of(Difficulty::Easy), ["p/cheap"]);
         assert_eq!(of(Difficulty::Medium), ["p/any"]);
         assert_eq!(of(Difficulty::Hard), ["p/strong"]);

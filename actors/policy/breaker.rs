@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Clone, Debug)]
-pub struct Breaker {
+pub struct CircuitBreaker {
     threshold: u32,
     cool_down: Duration,
     failures: u32,
@@ -21,7 +21,7 @@ pub struct Breaker {
 
 /// What a try is admitted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Try {
+pub enum BreakerAdmission {
     Plain,
     /// The one that decides whether the breaker closes.
     Probe,
@@ -31,7 +31,7 @@ const MAX_COOL_DOWN: Duration = Duration::from_secs(30);
 /// What is known to be down is looked for more often: somebody may be mending it.
 const MAX_COOL_DOWN_TRIPPED: Duration = Duration::from_secs(5);
 
-impl Breaker {
+impl CircuitBreaker {
     pub fn new(threshold: u32, cool_down: Duration) -> Self {
         Self { threshold, cool_down, failures: 0, open_until: None, probing: false }
     }
@@ -42,12 +42,12 @@ impl Breaker {
     }
 
     /// Whether a try may go ahead now, and as what.
-    pub fn admit(&mut self, now: Instant) -> Option<Try> {
+    pub fn admit(&mut self, now: Instant) -> Option<BreakerAdmission> {
         match self.open_until {
-            None => Some(Try::Plain),
+            None => Some(BreakerAdmission::Plain),
             Some(until) if now >= until && !self.probing => {
                 self.probing = true;
-                Some(Try::Probe)
+                Some(BreakerAdmission::Probe)
             }
             Some(_) => None,
         }
@@ -66,13 +66,13 @@ impl Breaker {
     }
 
     /// A probe that nothing was learnt from: the next one decides.
-    pub fn abandoned(&mut self, what: Try) {
-        self.probing &= what != Try::Probe;
+    pub fn abandoned(&mut self, what: BreakerAdmission) {
+        self.probing &= what != BreakerAdmission::Probe;
     }
 
     /// A straggler of before it opened decides nothing: that is for the probe.
-    pub fn failed(&mut self, now: Instant, what: Try) {
-        if self.is_open() && what == Try::Plain {
+    pub fn failed(&mut self, now: Instant, what: BreakerAdmission) {
+        if self.is_open() && what == BreakerAdmission::Plain {
             return;
         }
         self.failures = self.failures.saturating_add(1);
@@ -83,8 +83,8 @@ impl Breaker {
     }
 
     /// A failure after which nothing else needs to be tried.
-    pub fn tripped(&mut self, now: Instant, what: Try) {
-        if self.is_open() && what == Try::Plain {
+    pub fn tripped(&mut self, now: Instant, what: BreakerAdmission) {
+        if self.is_open() && what == BreakerAdmission::Plain {
             return;
         }
         self.failures = self.failures.saturating_add(1).max(self.threshold);
@@ -109,42 +109,42 @@ mod tests {
     #[test]
     fn one_trip_opens_it_and_probes_never_grow_rare() {
         let mut now = Instant::now();
-        let mut breaker = Breaker::new(8, Duration::from_millis(500));
-        breaker.tripped(now, Try::Plain);
+        let mut breaker = CircuitBreaker::new(8, Duration::from_millis(500));
+        breaker.tripped(now, BreakerAdmission::Plain);
         for _ in 0..20 {
             assert_eq!(breaker.admit(now), None);
             assert!(breaker.wait(now).is_some_and(|wait| wait <= Duration::from_secs(5)));
             now += Duration::from_secs(5);
             assert!(breaker.admits(now));
-            assert_eq!(breaker.admit(now), Some(Try::Probe));
+            assert_eq!(breaker.admit(now), Some(BreakerAdmission::Probe));
             assert!(!breaker.admits(now));
-            breaker.tripped(now, Try::Probe);
+            breaker.tripped(now, BreakerAdmission::Probe);
         }
         breaker.succeeded();
-        assert_eq!(breaker.admit(now), Some(Try::Plain));
+        assert_eq!(breaker.admit(now), Some(BreakerAdmission::Plain));
     }
 
     #[test]
     fn opens_probes_and_closes() {
         let start = Instant::now();
         let second = Duration::from_secs(1);
-        let mut breaker = Breaker::new(2, second);
-        breaker.failed(start, Try::Plain);
-        assert_eq!(breaker.admit(start), Some(Try::Plain));
-        breaker.failed(start, Try::Plain);
+        let mut breaker = CircuitBreaker::new(2, second);
+        breaker.failed(start, BreakerAdmission::Plain);
+        assert_eq!(breaker.admit(start), Some(BreakerAdmission::Plain));
+        breaker.failed(start, BreakerAdmission::Plain);
         assert_eq!(breaker.admit(start), None);
-        assert_eq!(breaker.admit(start + second), Some(Try::Probe));
+        assert_eq!(breaker.admit(start + second), Some(BreakerAdmission::Probe));
         assert_eq!(breaker.admit(start + second), None, "one probe at a time");
-        breaker.failed(start + second, Try::Plain);
+        breaker.failed(start + second, BreakerAdmission::Plain);
         assert_eq!(breaker.admit(start + second), None, "a straggler is not the probe");
-        breaker.failed(start + second, Try::Probe);
+        breaker.failed(start + second, BreakerAdmission::Probe);
         assert_eq!(breaker.admit(start + 2 * second), None, "the cool-down has doubled");
-        assert_eq!(breaker.admit(start + 3 * second), Some(Try::Probe));
-        breaker.abandoned(Try::Plain);
+        assert_eq!(breaker.admit(start + 3 * second), Some(BreakerAdmission::Probe));
+        breaker.abandoned(BreakerAdmission::Plain);
         assert_eq!(breaker.admit(start + 3 * second), None, "the probe is still out");
-        breaker.abandoned(Try::Probe);
-        assert_eq!(breaker.admit(start + 3 * second), Some(Try::Probe));
+        breaker.abandoned(BreakerAdmission::Probe);
+        assert_eq!(breaker.admit(start + 3 * second), Some(BreakerAdmission::Probe));
         breaker.succeeded();
-        assert_eq!(breaker.admit(start), Some(Try::Plain));
+        assert_eq!(breaker.admit(start), Some(BreakerAdmission::Plain));
     }
 }

@@ -1,6 +1,6 @@
 //! What calls may cost before any is made: the least, the likely, the most.
 
-use crate::model::{ChatRequest, EpisodeLimits, Money, Price, Usage};
+use crate::model::{ChatRequest, EpisodeLimits, ModelPrice, Money, Usage};
 
 /// Bytes a token, in English and code; no text has many more than the second.
 const BYTES_PER_TOKEN: u64 = 4;
@@ -13,13 +13,13 @@ const TOOLS_OVERHEAD: u64 = 1_024;
 
 /// Three sums, each for the same thing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Estimate {
+pub struct CostEstimate {
     pub least: Money,
     pub likely: Money,
     pub most: Money,
 }
 
-impl Estimate {
+impl CostEstimate {
     pub fn plus(self, other: Self) -> Self {
         Self {
             least: self.least.saturating_add(other.least),
@@ -77,14 +77,14 @@ pub fn likely_length(opening: &ChatRequest, (least, most): (u32, u32)) -> u64 {
 /// What one episode may cost that begins with such a request. `output_kept` is what a command
 /// may print at most, on each of its two ways.
 pub fn episode(
-    price: &Price,
+    price: &ModelPrice,
     opening: &ChatRequest,
     expected_steps: (u32, u32),
     limits: &EpisodeLimits,
     output_kept: u32,
-) -> Estimate {
+) -> CostEstimate {
     let first = worst_case(opening);
-    Estimate {
+    CostEstimate {
         least: price.of(Usage::of(first.input_tokens / MOST_BYTES_PER_TOKEN, 1)),
         likely: likely(price, first.input_tokens / BYTES_PER_TOKEN, expected_steps),
         most: most(price, first, limits, u64::from(output_kept)),
@@ -92,7 +92,7 @@ pub fn episode(
 }
 
 /// What was said before is read from a cache where that has a price of its own.
-fn likely(price: &Price, opening: u64, (least, most): (u32, u32)) -> Money {
+fn likely(price: &ModelPrice, opening: u64, (least, most): (u32, u32)) -> Money {
     let steps = u64::from(least.midpoint(most).max(1));
     let calls = (0..steps).map(|step| {
         let input = opening + step * (REPLY + OBSERVED);
@@ -104,7 +104,7 @@ fn likely(price: &Price, opening: u64, (least, most): (u32, u32)) -> Money {
 }
 
 /// Every turn and every attempt used up, each call at its worst.
-fn most(price: &Price, first: Usage, limits: &EpisodeLimits, output_kept: u64) -> Money {
+fn most(price: &ModelPrice, first: Usage, limits: &EpisodeLimits, output_kept: u64) -> Money {
     let grows =
         first.output_tokens.saturating_add(output_kept.saturating_mul(2)).saturating_add(64);
     let call = |turn: u32| {
@@ -118,17 +118,17 @@ fn most(price: &Price, first: Usage, limits: &EpisodeLimits, output_kept: u64) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Message, Rates, Role};
+    use crate::model::{ChatMessage, ChatRole, TokenRates};
     use proptest::prelude::*;
 
-    fn price(input: u64, output: u64, cached: Option<u64>) -> Price {
-        let rates = Rates {
+    fn price(input: u64, output: u64, cached: Option<u64>) -> ModelPrice {
+        let rates = TokenRates {
             input_per_million: Money::from_nanos(input),
             output_per_million: Money::from_nanos(output),
             cached_per_million: cached.map(Money::from_nanos),
-            ..Rates::default()
+            ..TokenRates::default()
         };
-        Price { rates, tiers: Vec::new() }
+        ModelPrice { rates, tiers: Vec::new() }
     }
 
     proptest! {
@@ -142,7 +142,7 @@ mod tests {
         ) {
             let price = price(rates[0], rates[1], cached.map(|cached| cached.min(rates[0])));
             let opening = ChatRequest {
-                messages: vec![Message::text(Role::User, text)],
+                messages: vec![ChatMessage::text(ChatRole::User, text)],
                 tools: Vec::new(),
                 max_output_tokens: 4_096,
                 settings: Default::default(),

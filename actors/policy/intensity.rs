@@ -5,13 +5,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 #[derive(Clone, Debug)]
-pub struct Intensity {
+pub struct RestartIntensity {
     restarts: usize,
     window: Duration,
     seen: VecDeque<Instant>,
 }
 
-impl Intensity {
+impl RestartIntensity {
     pub fn new(restarts: usize, window: Duration) -> Self {
         Self { restarts, window, seen: VecDeque::new() }
     }
@@ -40,7 +40,7 @@ mod tests {
         #[test]
         fn agrees_with_a_recount(limit in 1usize..5, gaps in proptest::collection::vec(0u64..20, 1..60)) {
             let window = Duration::from_secs(10);
-            let mut intensity = Intensity::new(limit, window);
+            let mut intensity = RestartIntensity::new(limit, window);
             let start = Instant::now();
             let mut at = Duration::ZERO;
             let mut all: Vec<Duration> = Vec::new();

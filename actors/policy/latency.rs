@@ -11,7 +11,7 @@ const TRIALS: u32 = 2;
 const FAILURE: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Debug, Default)]
-pub struct Latency {
+pub struct LatencyTracker {
     lately: Option<Duration>,
     at: Option<Instant>,
     /// Since the last measurement, and when the last of them was sent.
@@ -22,13 +22,13 @@ pub struct Latency {
 /// Who is asked first: who has to be measured, then who answers sooner, then who was tried in
 /// vain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rank {
+pub enum LatencyRank {
     Untried(u32),
     Known(Duration),
     InVain,
 }
 
-impl Latency {
+impl LatencyTracker {
     /// What is old says nothing beside what is new.
     pub fn measured(&mut self, took: Duration) {
         let now = Instant::now();
@@ -52,12 +52,14 @@ impl Latency {
         self.lately
     }
 
-    pub fn rank(&self, now: Instant) -> Rank {
+    pub fn rank(&self, now: Instant) -> LatencyRank {
         let trials = if is_fresh(self.tried_at, now) { self.trials } else { 0 };
         match self.lately {
-            Some(lately) if is_fresh(self.at, now) || trials >= TRIALS => Rank::Known(lately),
-            None if trials >= TRIALS => Rank::InVain,
-            _ => Rank::Untried(trials),
+            Some(lately) if is_fresh(self.at, now) || trials >= TRIALS => {
+                LatencyRank::Known(lately)
+            }
+            None if trials >= TRIALS => LatencyRank::InVain,
+            _ => LatencyRank::Untried(trials),
         }
     }
 }
@@ -72,23 +74,23 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_never_answers_is_not_asked_for_ever() {
-        let (mut silent, mut quick) = (Latency::default(), Latency::default());
+        let (mut silent, mut quick) = (LatencyTracker::default(), LatencyTracker::default());
         quick.measured(Duration::from_millis(20));
-        let rank = |latency: &Latency| latency.rank(Instant::now());
+        let rank = |latency: &LatencyTracker| latency.rank(Instant::now());
         for _ in 0..TRIALS {
             assert!(rank(&silent) < rank(&quick));
             silent.tried();
         }
         assert!(rank(&silent) > rank(&quick), "it has not come back");
         silent.failed(Duration::from_millis(1));
-        assert_eq!(rank(&silent), Rank::Known(FAILURE));
+        assert_eq!(rank(&silent), LatencyRank::Known(FAILURE));
         assert!(rank(&silent) > rank(&quick));
     }
 
     /// One slow moment is no judgement for ever.
     #[tokio::test(start_paused = true)]
     async fn what_is_old_is_measured_again() {
-        let (mut slow, mut quick) = (Latency::default(), Latency::default());
+        let (mut slow, mut quick) = (LatencyTracker::default(), LatencyTracker::default());
         slow.measured(Duration::from_secs(9));
         tokio::time::advance(FRESH).await;
         quick.measured(Duration::from_millis(20));
@@ -97,7 +99,7 @@ mod tests {
         assert!(slow.rank(Instant::now()) > quick.rank(Instant::now()));
         // Nobody came back to tell; somebody else is sent in time.
         tokio::time::advance(FRESH).await;
-        assert_eq!(slow.rank(Instant::now()), Rank::Untried(0));
+        assert_eq!(slow.rank(Instant::now()), LatencyRank::Untried(0));
         slow.measured(Duration::from_millis(5));
         assert_eq!(slow.lately(), Some(Duration::from_millis(5)), "and is believed");
     }

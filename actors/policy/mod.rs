@@ -16,18 +16,20 @@ mod tokens;
 mod trials;
 mod window;
 
-pub use assign::{Asked, Assigning, assign, shares};
-pub use breaker::{Breaker, Try};
-pub use conversation::{goes_on, same, says_as, since, told};
+pub use assign::{AssignmentRules, TaskProfile, assign, shares};
+pub use breaker::{BreakerAdmission, CircuitBreaker};
+pub use conversation::{messages_since, same_conversation, same_message, same_message_by, told};
 pub use editions::{ChangedFile, ChangedTemplate, FileChange, changed_templates};
-pub use estimate::{Estimate, episode as episode_estimate, likely_length, reserved, worst_case};
-pub use intensity::Intensity;
-pub use latency::{Latency, Rank};
-pub use ledger::{CapStats, Ledger, Purpose, Refusal, Scope};
-pub use plausible::{Expected, is_plausible};
-pub use retry::{Decision, Retry, backoff};
-pub use samples::{Tally, more_samples, pass_rate, wilson};
+pub use estimate::{
+    CostEstimate, episode as episode_estimate, likely_length, reserved, worst_case,
+};
+pub use intensity::RestartIntensity;
+pub use latency::{LatencyRank, LatencyTracker};
+pub use ledger::{CapScope, CapStats, HoldPurpose, HoldRefusal, Ledger};
+pub use plausible::{UsageBounds, is_plausible};
+pub use retry::{RetryDecision, RetryPolicy, backoff};
+pub use samples::{SampleCounts, more_samples, pass_rate, wilson};
 pub use split::split_of;
 pub use tokens::TokenBucket;
-pub use trials::{Trial, Trials, trial_of};
-pub use window::Window;
+pub use trials::{SampleKey, SampleTracker, trial_of};
+pub use window::ConcurrencyWindow;

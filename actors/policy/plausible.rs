@@ -16,7 +16,7 @@ const MOST: u64 = 1 << 30;
 
 /// What is known of a call before its provider counts.
 #[derive(Clone, Copy, Debug)]
-pub struct Expected {
+pub struct UsageBounds {
     pub worst: Usage,
     /// What the model reads at most, if that is known.
     pub context: Option<u64>,
@@ -28,8 +28,8 @@ pub struct Expected {
 ///
 /// - Input: at most the worst case, or what the model reads, and within factor and slack.
 /// - Output: within factor and slack, or within what the model can hold.
-pub fn is_plausible(usage: Usage, expected: Expected) -> bool {
-    let Expected { worst, context, is_free } = expected;
+pub fn is_plausible(usage: Usage, expected: UsageBounds) -> bool {
+    let UsageBounds { worst, context, is_free } = expected;
     if is_free {
         return usage.total() <= MOST;
     }
@@ -53,7 +53,7 @@ mod tests {
             beyond in 1u64..u64::MAX / 2,
         ) {
             let [input, output] = worst;
-            let expected = Expected { worst: Usage::of(input, output), context, is_free: false };
+            let expected = UsageBounds { worst: Usage::of(input, output), context, is_free: false };
             prop_assert!(is_plausible(expected.worst, expected));
             let most = |worst: u64| worst * FACTOR + SLACK;
             let absurd = |usage| !is_plausible(usage, expected);
@@ -63,8 +63,8 @@ mod tests {
         }
     }
 
-    fn expected(context: Option<u64>) -> Expected {
-        Expected { worst: Usage::of(1_000, 100), context, is_free: false }
+    fn expected(context: Option<u64>) -> UsageBounds {
+        UsageBounds { worst: Usage::of(1_000, 100), context, is_free: false }
     }
 
     #[test]
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn what_is_free_is_bounded_too() {
-        let free = Expected { is_free: true, ..expected(Some(2_000)) };
+        let free = UsageBounds { is_free: true, ..expected(Some(2_000)) };
         assert!(is_plausible(Usage::of(3_000_000, 5), free));
         assert!(!is_plausible(Usage::of(1 << 39, 5), free));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Bounds on trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Retry {
+pub struct RetryPolicy {
     /// Tries in all.
     pub attempts: u32,
     pub base: Duration,
@@ -13,18 +13,18 @@ pub struct Retry {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub enum RetryDecision {
     Again { after: Duration },
     GiveUp,
 }
 
-impl Retry {
+impl RetryPolicy {
     /// `failed` tries have ended in a fault that counts, this one included.
-    pub fn decide(&self, fault: &Fault, failed: u32, salt: &str) -> Decision {
+    pub fn decide(&self, fault: &Fault, failed: u32, salt: &str) -> RetryDecision {
         if !fault.kind.is_transient() || failed >= self.attempts {
-            return Decision::GiveUp;
+            return RetryDecision::GiveUp;
         }
-        Decision::Again { after: backoff(self.base, self.cap, failed, salt) }
+        RetryDecision::Again { after: backoff(self.base, self.cap, failed, salt) }
     }
 }
 
@@ -44,8 +44,8 @@ mod tests {
     use crate::model::FaultKind;
     use proptest::prelude::*;
 
-    const RETRY: Retry =
-        Retry { attempts: 3, base: Duration::from_millis(100), cap: Duration::from_secs(5) };
+    const RETRY: RetryPolicy =
+        RetryPolicy { attempts: 3, base: Duration::from_millis(100), cap: Duration::from_secs(5) };
 
     proptest! {
         #[test]
@@ -60,8 +60,8 @@ mod tests {
     fn only_passing_faults_are_tried_again() {
         let lost = Fault::new(FaultKind::SandboxLost, "gone");
         let wrong = Fault::new(FaultKind::TaskSetup, "does not fit");
-        assert!(matches!(RETRY.decide(&lost, 1, ""), Decision::Again { .. }));
-        assert_eq!(RETRY.decide(&lost, 3, ""), Decision::GiveUp);
-        assert_eq!(RETRY.decide(&wrong, 1, ""), Decision::GiveUp);
+        assert!(matches!(RETRY.decide(&lost, 1, ""), RetryDecision::Again { .. }));
+        assert_eq!(RETRY.decide(&lost, 3, ""), RetryDecision::GiveUp);
+        assert_eq!(RETRY.decide(&wrong, 1, ""), RetryDecision::GiveUp);
     }
 }

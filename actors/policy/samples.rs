@@ -3,11 +3,11 @@
 //! A sample is never begun that the ones before it could make needless: as many run at once as
 //! are needed even if every one of them turns out as it is hoped.
 
-use crate::model::{PassRate, Samples};
+use crate::model::{PassRate, SamplePolicy};
 
 /// What is known of the samples of one task by one model and scaffold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct SampleCounts {
     /// Those that have a verdict.
     pub tries: u32,
     pub solved: u32,
@@ -17,14 +17,14 @@ pub struct Tally {
     pub open: u32,
 }
 
-impl Tally {
+impl SampleCounts {
     fn all(self) -> u32 {
         self.tries.saturating_add(self.lost).saturating_add(self.open)
     }
 }
 
 /// How many more samples are to be begun now.
-pub fn more_samples(rule: &Samples, tally: Tally) -> u32 {
+pub fn more_samples(rule: &SamplePolicy, tally: SampleCounts) -> u32 {
     let room = rule.most.saturating_sub(tally.all());
     if !rule.may_end_early() {
         return room;
@@ -35,7 +35,7 @@ pub fn more_samples(rule: &Samples, tally: Tally) -> u32 {
 }
 
 /// Whether so many more verdicts would end it if they were the best for that.
-fn may_be_enough(rule: &Samples, tally: Tally, more: u32) -> bool {
+fn may_be_enough(rule: &SamplePolicy, tally: SampleCounts, more: u32) -> bool {
     let (solved, tries) = (tally.solved, tally.tries.saturating_add(more));
     let most_solved = solved.saturating_add(more);
     let solves = rule.stop_after_solved.is_some_and(|wanted| most_solved >= wanted);
@@ -70,7 +70,7 @@ pub fn wilson(solved: u32, tries: u32) -> (f64, f64) {
 }
 
 /// What rows say of samples that have ended; none where no one has a verdict.
-pub fn pass_rate(tally: Tally) -> Option<PassRate> {
+pub fn pass_rate(tally: SampleCounts) -> Option<PassRate> {
     let whole = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     let (low, high) = wilson(tally.solved, tally.tries);
     let rate = PassRate { tries: whole(tally.tries), solved: whole(tally.solved), low, high };
@@ -82,9 +82,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn rules() -> impl Strategy<Value = Samples> {
+    fn rules() -> impl Strategy<Value = SamplePolicy> {
         let early = (prop::option::of(1u32..6), prop::option::of(50u32..1_000));
-        (1u32..60, early).prop_map(|(most, (stop_after_solved, pass_rate_width))| Samples {
+        (1u32..60, early).prop_map(|(most, (stop_after_solved, pass_rate_width))| SamplePolicy {
             most,
             stop_after_solved,
             pass_rate_width,
@@ -92,8 +92,8 @@ mod tests {
     }
 
     /// One sample after another, as the outcomes have it.
-    fn one_by_one(rule: &Samples, outcomes: &[Option<bool>]) -> Tally {
-        let mut tally = Tally::default();
+    fn one_by_one(rule: &SamplePolicy, outcomes: &[Option<bool>]) -> SampleCounts {
+        let mut tally = SampleCounts::default();
         for outcome in outcomes {
             let ended = may_be_enough(rule, tally, 0) && rule.may_end_early();
             if ended || tally.all() >= rule.most {
@@ -104,7 +104,7 @@ mod tests {
         tally
     }
 
-    fn end(tally: &mut Tally, outcome: Option<bool>) {
+    fn end(tally: &mut SampleCounts, outcome: Option<bool>) {
         match outcome {
             Some(solved) => {
                 tally.tries += 1;
@@ -122,7 +122,7 @@ mod tests {
             rule in rules(),
             outcomes in prop::collection::vec(prop::option::weighted(0.9, any::<bool>()), 60),
         ) {
-            let (mut tally, mut ended) = (Tally::default(), 0);
+            let (mut tally, mut ended) = (SampleCounts::default(), 0);
             loop {
                 tally.open += more_samples(&rule, tally);
                 prop_assert!(tally.all() <= rule.most, "{:?}", tally);
@@ -158,17 +158,23 @@ mod tests {
         near(wilson(5, 10), (0.2366, 0.7634));
         near(wilson(10, 10), (0.7225, 1.0));
         near(wilson(0, 0), (0.0, 1.0));
-        assert_eq!(pass_rate(Tally { lost: 3, ..Tally::default() }), None);
+        assert_eq!(pass_rate(SampleCounts { lost: 3, ..SampleCounts::default() }), None);
     }
 
     #[test]
     fn all_are_begun_at_once_where_nothing_ends_it_early() {
-        let rule = Samples { most: 5, ..Samples::default() };
-        assert_eq!(more_samples(&rule, Tally::default()), 5);
-        assert_eq!(more_samples(&rule, Tally { tries: 2, open: 1, ..Tally::default() }), 2);
-        let rule = Samples { most: 5, stop_after_solved: Some(1), ..rule };
-        assert_eq!(more_samples(&rule, Tally::default()), 1);
-        assert_eq!(more_samples(&rule, Tally { tries: 1, solved: 1, ..Tally::default() }), 0);
-        assert_eq!(more_samples(&rule, Tally { tries: 1, ..Tally::default() }), 1);
+        let rule = SamplePolicy { most: 5, ..SamplePolicy::default() };
+        assert_eq!(more_samples(&rule, SampleCounts::default()), 5);
+        assert_eq!(
+            more_samples(&rule, SampleCounts { tries: 2, open: 1, ..SampleCounts::default() }),
+            2
+        );
+        let rule = SamplePolicy { most: 5, stop_after_solved: Some(1), ..rule };
+        assert_eq!(more_samples(&rule, SampleCounts::default()), 1);
+        assert_eq!(
+            more_samples(&rule, SampleCounts { tries: 1, solved: 1, ..SampleCounts::default() }),
+            0
+        );
+        assert_eq!(more_samples(&rule, SampleCounts { tries: 1, ..SampleCounts::default() }), 1);
     }
 }

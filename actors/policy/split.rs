@@ -1,20 +1,20 @@
 //! Which part of a dataset a cluster belongs to: by hash, so that it never depends on what
 //! else is in the dataset and near-duplicates never straddle.
 
-use crate::model::{Split, digest_of};
+use crate::model::{DatasetSplit, digest_of};
 
 /// `shares` are the percentages of train, validation and test.
-pub fn split_of(cluster: &str, shares: [u32; 3]) -> Split {
+pub fn split_of(cluster: &str, shares: [u32; 3]) -> DatasetSplit {
     let digest = digest_of(&["split", cluster]);
     let word = u64::from_str_radix(&digest[..12], 16).unwrap_or(0);
     let total: u64 = shares.iter().map(|s| u64::from(*s)).sum::<u64>().max(1);
     let point = word % total;
     if point < u64::from(shares[0]) {
-        Split::Train
+        DatasetSplit::Train
     } else if point < u64::from(shares[0]) + u64::from(shares[1]) {
-        Split::Validation
+        DatasetSplit::Validation
     } else {
-        Split::Test
+        DatasetSplit::Test
     }
 }
 
@@ -27,13 +27,13 @@ mod tests {
         let mut counts = [0_u32; 3];
         for n in 0..10_000 {
             match split_of(&format!("cluster {n}"), [80, 10, 10]) {
-                Split::Train => counts[0] += 1,
-                Split::Validation => counts[1] += 1,
-                Split::Test => counts[2] += 1,
+                DatasetSplit::Train => counts[0] += 1,
+                DatasetSplit::Validation => counts[1] += 1,
+                DatasetSplit::Test => counts[2] += 1,
             }
         }
         assert!((7_800..8_200).contains(&counts[0]), "{counts:?}");
         assert!((850..1_150).contains(&counts[1]), "{counts:?}");
-        assert_eq!(split_of("x", [100, 0, 0]), Split::Train);
+        assert_eq!(split_of("x", [100, 0, 0]), DatasetSplit::Train);
     }
 }

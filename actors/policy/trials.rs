@@ -1,29 +1,29 @@
 //! The samples of a campaign's tasks: how many there are of each, and how they ended.
 
-use super::samples::{Tally, more_samples, pass_rate};
-use crate::model::{EpisodeRecord, Outcome, PassRate, PlannedEpisode, Samples, TaskId};
+use super::samples::{SampleCounts, more_samples, pass_rate};
+use crate::model::{EpisodeRecord, Outcome, PassRate, PlannedEpisode, SamplePolicy, TaskId};
 use std::collections::HashMap;
 use std::ops::Range;
 
 /// A task with who tries it.
-pub type Trial = (TaskId, String, String);
+pub type SampleKey = (TaskId, String, String);
 
-pub fn trial_of(plan: &PlannedEpisode) -> Trial {
+pub fn trial_of(plan: &PlannedEpisode) -> SampleKey {
     (plan.task.clone(), plan.model.clone(), plan.scaffold.clone())
 }
 
 /// What is known of the samples of each trial.
 #[derive(Clone, Debug, Default)]
-pub struct Trials(HashMap<Trial, Group>);
+pub struct SampleTracker(HashMap<SampleKey, SampleGroup>);
 
 #[derive(Clone, Debug, Default)]
-struct Group {
-    tally: Tally,
+struct SampleGroup {
+    tally: SampleCounts,
     /// The number after the highest that is planned.
     next: u32,
 }
 
-impl Trials {
+impl SampleTracker {
     pub fn of<'a>(records: impl IntoIterator<Item = &'a EpisodeRecord>) -> Self {
         let mut trials = Self::default();
         for record in records {
@@ -60,12 +60,12 @@ impl Trials {
         pass_rate(self.tally(&trial_of(plan)))
     }
 
-    pub fn tally(&self, trial: &Trial) -> Tally {
+    pub fn tally(&self, trial: &SampleKey) -> SampleCounts {
         self.0.get(trial).map(|group| group.tally).unwrap_or_default()
     }
 
     /// The numbers of the samples that are to be planned now.
-    pub fn wanted(&self, trial: &Trial, rule: &Samples) -> Range<u32> {
+    pub fn wanted(&self, trial: &SampleKey, rule: &SamplePolicy) -> Range<u32> {
         let next = self.0.get(trial).map_or(0, |group| group.next);
         next..next.saturating_add(more_samples(rule, self.tally(trial)))
     }

@@ -7,13 +7,13 @@ use tokio::time::Instant;
 const PARTS: u64 = 1_000_000;
 
 #[derive(Clone, Debug)]
-pub struct Window {
+pub struct ConcurrencyWindow {
     most: u64,
     parts: u64,
     cut_at: Option<Instant>,
 }
 
-impl Window {
+impl ConcurrencyWindow {
     pub fn new(most: usize) -> Self {
         let most = (most as u64).max(1);
         Self { most, parts: most * PARTS, cut_at: None }
@@ -50,7 +50,7 @@ mod tests {
     proptest! {
         #[test]
         fn it_stays_between_one_and_the_most(most in 1usize..500, deeds in prop::collection::vec(any::<Option<u8>>(), 0..400)) {
-            let mut window = Window::new(most);
+            let mut window = ConcurrencyWindow::new(most);
             let mut now = Instant::now();
             for deed in deeds {
                 now += Duration::from_millis(1);
@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn one_round_of_refusals_halves_it_once_and_it_comes_back() {
-        let (mut window, start) = (Window::new(64), Instant::now());
+        let (mut window, start) = (ConcurrencyWindow::new(64), Instant::now());
         let later = start + Duration::from_secs(1);
         (0..64).for_each(|_| window.refused(start, later, 64));
         assert_eq!(window.limit(), 32);

@@ -11,12 +11,14 @@
 //! Creation is in [`super::creation`]. A creation that fails is told to one who waits. A backend that is down is not: who waits
 //! goes on waiting, and one creation at a time looks whether it is back.
 
-use super::creation::Place;
-use super::figures::Figures;
-use super::messages::{Acquire, Down, Granted, Lease, Shutdown, Snapshot};
-use super::state::{PoolConfig, Shelves, Warm};
-use crate::model::{Backend, Fault, FaultKind, SandboxSpec};
-use crate::policy::Breaker;
+use super::creation::CreationPermit;
+use super::figures::SpecMetrics;
+use super::messages::{
+    AcquireSandbox, DownBackends, LeaseResult, PoolStatsQuery, SandboxLease, ShutDownPool,
+};
+use super::state::{PoolConfig, SpecPools, WarmItem};
+use crate::model::{BackendKind, Fault, FaultKind, SandboxSpec};
+use crate::policy::CircuitBreaker;
 use crate::ports::{Sandbox, SandboxBackend};
 use crate::supervisor::spawn;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
@@ -34,58 +36,58 @@ const BREAKER_COOL_DOWN: Duration = Duration::from_millis(500);
 /// Specifications that figures are kept of after nobody uses them any more.
 const REMEMBERED: usize = 64;
 
-pub(super) type Held = (Box<dyn Sandbox>, OwnedSemaphorePermit);
+pub(super) type HeldSandbox = (Box<dyn Sandbox>, OwnedSemaphorePermit);
 
 /// A waiter, and the time since when it waits.
-pub(super) struct Waiter {
-    grant: oneshot::Sender<Granted>,
+pub(super) struct LeaseWaiter {
+    grant: oneshot::Sender<LeaseResult>,
     since: Instant,
 }
 
-impl Waiter {
+impl LeaseWaiter {
     fn is_gone(&self) -> bool {
         self.grant.is_closed()
     }
 
-    pub(super) fn tell(self, granted: Granted) {
+    pub(super) fn tell(self, granted: LeaseResult) {
         // If nobody listens, there is nobody to tell.
         self.grant.send(granted).ok();
     }
 }
 
 /// What outlives an incarnation of the actor.
-pub(super) struct Tools {
+pub(super) struct PoolResources {
     pub(super) backend: Arc<dyn SandboxBackend>,
     pub(super) config: PoolConfig,
     /// Leases of before a rebuild keep theirs.
     pub(super) places: Arc<Semaphore>,
     /// A pool that was closed stays closed.
     pub(super) closing: CancellationToken,
-    pub(super) down: Arc<watch::Sender<Down>>,
+    pub(super) down: Arc<watch::Sender<DownBackends>>,
 }
 
 /// Keeps sandboxes warm.
 pub struct PoolActor {
     pub(super) backend: Arc<dyn SandboxBackend>,
-    pub(super) shelves: Shelves<Held, Waiter>,
+    pub(super) shelves: SpecPools<HeldSandbox, LeaseWaiter>,
     pub(super) places: Arc<Semaphore>,
-    pub(super) breakers: HashMap<Backend, Breaker>,
+    pub(super) breakers: HashMap<BackendKind, CircuitBreaker>,
     /// What is wrong with a backend that is down.
-    pub(super) down: Arc<watch::Sender<Down>>,
+    pub(super) down: Arc<watch::Sender<DownBackends>>,
     /// A look at the shelves is due when a breaker may let a probe through.
     pub(super) waking: bool,
-    pub(super) figures: HashMap<Arc<SandboxSpec>, Figures>,
+    pub(super) figures: HashMap<Arc<SandboxSpec>, SpecMetrics>,
     pub(super) closing: CancellationToken,
     /// Creations and looks whose sandboxes nobody else knows of yet.
     pub(super) under_way: TaskTracker,
 }
 
 impl PoolActor {
-    pub(super) fn new(tools: Tools) -> Self {
-        let Tools { backend, config, places, closing, down } = tools;
+    pub(super) fn new(tools: PoolResources) -> Self {
+        let PoolResources { backend, config, places, closing, down } = tools;
         Self {
             backend,
-            shelves: Shelves::new(config),
+            shelves: SpecPools::new(config),
             places,
             breakers: HashMap::new(),
             down,
@@ -98,23 +100,23 @@ impl PoolActor {
 
     fn acquire(
         &mut self,
-        asked: &Acquire,
-        grant: oneshot::Sender<Granted>,
+        asked: &AcquireSandbox,
+        grant: oneshot::Sender<LeaseResult>,
         ctx: &mut Context<Self>,
     ) {
         let now = Instant::now();
-        let waiter = Waiter { grant, since: now };
+        let waiter = LeaseWaiter { grant, since: now };
         if self.closing.is_cancelled() {
             return waiter.tell(Err(closed()));
         }
         let (taken, old) = self.shelves.take(&asked.spec, now);
         drop(old);
         match taken {
-            Some(Warm { item: (sandbox, place), checked, .. }) => {
+            Some(WarmItem { item: (sandbox, place), checked, .. }) => {
                 let figures = self.figures(&asked.spec);
                 figures.hits += 1;
                 figures.waits.add(Duration::ZERO);
-                waiter.tell(Ok(Lease::new(sandbox, place, Some(checked))));
+                waiter.tell(Ok(SandboxLease::new(sandbox, place, Some(checked))));
             }
             None => {
                 self.figures(&asked.spec).misses += 1;
@@ -124,7 +126,7 @@ impl PoolActor {
         self.refill(ctx);
     }
 
-    pub(super) fn figures(&mut self, spec: &Arc<SandboxSpec>) -> &mut Figures {
+    pub(super) fn figures(&mut self, spec: &Arc<SandboxSpec>) -> &mut SpecMetrics {
         if self.figures.len() >= REMEMBERED && !self.figures.contains_key(spec) {
             let shelves = &self.shelves;
             self.figures.retain(|known, _| shelves.level(known) != Default::default());
@@ -132,8 +134,8 @@ impl PoolActor {
         self.figures.entry(spec.clone()).or_default()
     }
 
-    pub(super) fn breaker(&mut self, backend: Backend) -> &mut Breaker {
-        let new = || Breaker::new(BREAKER_THRESHOLD, BREAKER_COOL_DOWN);
+    pub(super) fn breaker(&mut self, backend: BackendKind) -> &mut CircuitBreaker {
+        let new = || CircuitBreaker::new(BREAKER_THRESHOLD, BREAKER_COOL_DOWN);
         self.breakers.entry(backend).or_insert_with(new)
     }
 
@@ -142,7 +144,7 @@ impl PoolActor {
         if self.closing.is_cancelled() {
             return;
         }
-        self.shelves.forget(Waiter::is_gone);
+        self.shelves.forget(LeaseWaiter::is_gone);
         let now = Instant::now();
         let breakers = &self.breakers;
         let may = |spec: &SandboxSpec| breakers.get(&spec.backend).is_none_or(|b| b.admits(now));
@@ -162,7 +164,7 @@ impl PoolActor {
     }
 
     /// A place, or the promise of one where somebody waits; warmth takes only what is free.
-    fn place_for(&mut self, spec: &Arc<SandboxSpec>, awaited: bool) -> Option<Place> {
+    fn place_for(&mut self, spec: &Arc<SandboxSpec>, awaited: bool) -> Option<CreationPermit> {
         let free = self.places.clone().try_acquire_owned().ok();
         if free.is_none() && awaited {
             drop(self.shelves.evict(spec));
@@ -172,10 +174,10 @@ impl PoolActor {
     }
 
     /// To the first waiter who still wants it, else onto the shelf.
-    pub(super) fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: Held, born: Instant) {
+    pub(super) fn hand_over(&mut self, spec: &Arc<SandboxSpec>, held: HeldSandbox, born: Instant) {
         // Its guest has just answered.
-        let mut lease = Lease::new(held.0, held.1, None);
-        while let Some(Waiter { grant, since }) = self.shelves.next_waiter(spec) {
+        let mut lease = SandboxLease::new(held.0, held.1, None);
+        while let Some(LeaseWaiter { grant, since }) = self.shelves.next_waiter(spec) {
             match grant.send(Ok(lease)) {
                 Ok(()) | Err(Err(_)) => return self.figures(spec).waits.add(since.elapsed()),
                 Err(Ok(unwanted)) => lease = unwanted,
@@ -188,8 +190,8 @@ impl PoolActor {
 
     /// Checks that warm sandboxes are alive, so that no request gets a dead one.
     fn check_health(&mut self, ctx: &mut Context<Self>) {
-        for (spec, Warm { item: (mut sandbox, place), born, .. }) in
-            self.shelves.due(Instant::now())
+        for (spec, WarmItem { item: (mut sandbox, place), born, .. }) in
+            self.shelves.take_due_checks(Instant::now())
         {
             let (closing, under_way) = (self.closing.clone(), self.under_way.token());
             let look = spawn("check sandbox", async move {
@@ -253,10 +255,10 @@ impl Actor for PoolActor {
     }
 }
 
-impl Handler<Acquire> for PoolActor {
+impl Handler<AcquireSandbox> for PoolActor {
     type Result = ();
 
-    fn handle(&mut self, message: Acquire, ctx: &mut Self::Context) {
+    fn handle(&mut self, message: AcquireSandbox, ctx: &mut Self::Context) {
         let grant = message.reply.lock().unwrap_or_else(PoisonError::into_inner).take();
         // None: an incarnation that has died took it; the caller asks again.
         if let Some(grant) = grant {
@@ -265,11 +267,11 @@ impl Handler<Acquire> for PoolActor {
     }
 }
 
-impl Handler<Shutdown> for PoolActor {
+impl Handler<ShutDownPool> for PoolActor {
     type Result = ResponseFuture<()>;
 
     /// Answered when no sandbox is left that only a task of the pool's knows of.
-    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: ShutDownPool, _: &mut Self::Context) -> Self::Result {
         self.close();
         self.under_way.close();
         let under_way = self.under_way.clone();
@@ -277,10 +279,10 @@ impl Handler<Shutdown> for PoolActor {
     }
 }
 
-impl Handler<Snapshot> for PoolActor {
-    type Result = actix::MessageResult<Snapshot>;
+impl Handler<PoolStatsQuery> for PoolActor {
+    type Result = actix::MessageResult<PoolStatsQuery>;
 
-    fn handle(&mut self, _: Snapshot, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: PoolStatsQuery, _: &mut Self::Context) -> Self::Result {
         actix::MessageResult(self.snapshot())
     }
 }

@@ -1,11 +1,11 @@
 //! Creations: started in tasks, told to who waits, and stopped by a breaker where nothing can
 //! come of them.
 
-use super::actor::{Held, PoolActor, closed};
-use super::figures::{self, Figures, SpecStats};
+use super::actor::{HeldSandbox, PoolActor, closed};
+use super::figures::{self, SpecMetrics, SpecStats};
 use super::messages::PoolStats;
-use crate::model::{Backend, BackendSign, Fault, FaultKind, SandboxSpec};
-use crate::policy::{Breaker, Try};
+use crate::model::{BackendKind, BackendSign, Fault, FaultKind, SandboxSpec};
+use crate::policy::{BreakerAdmission, CircuitBreaker};
 use crate::supervisor::{panic_text, spawn};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 /// A place that is taken, or where to wait for one.
-pub(super) type Place = Result<OwnedSemaphorePermit, Arc<Semaphore>>;
+pub(super) type CreationPermit = Result<OwnedSemaphorePermit, Arc<Semaphore>>;
 
 impl PoolActor {
     pub(super) fn create(
         &mut self,
         spec: Arc<SandboxSpec>,
-        place: Place,
-        what: Try,
+        place: CreationPermit,
+        what: BreakerAdmission,
         ctx: &mut Context<Self>,
     ) {
         let (backend, wanted, closing) = (self.backend.clone(), spec.clone(), self.closing.clone());
@@ -52,8 +52,8 @@ impl PoolActor {
     fn created(
         &mut self,
         spec: &Arc<SandboxSpec>,
-        created: Result<(Held, Duration), Fault>,
-        what: Try,
+        created: Result<(HeldSandbox, Duration), Fault>,
+        what: BreakerAdmission,
         ctx: &mut Context<Self>,
     ) {
         self.shelves.created(spec);
@@ -72,7 +72,7 @@ impl PoolActor {
 
     /// One creation, one waiter told; but a failed probe speaks for all, or they would wait
     /// one after another for as many probes. A backend that is down makes them wait.
-    fn failed(&mut self, spec: &Arc<SandboxSpec>, fault: Fault, what: Try) {
+    fn failed(&mut self, spec: &Arc<SandboxSpec>, fault: Fault, what: BreakerAdmission) {
         self.figures(spec).failed += 1;
         let (now, backend) = (Instant::now(), spec.backend);
         match fault.kind.policy().backend {
@@ -88,10 +88,10 @@ impl PoolActor {
                 self.is_back(backend);
                 return self.tell_next(spec, fault);
             }
-            BackendSign::Nothing if what == Try::Plain => {}
+            BackendSign::Nothing if what == BreakerAdmission::Plain => {}
             BackendSign::Fails | BackendSign::Nothing => self.breaker(backend).failed(now, what),
         }
-        if what == Try::Probe {
+        if what == BreakerAdmission::Probe {
             let waiters = self.shelves.all_waiters(|spec| spec.backend == backend);
             waiters.into_iter().for_each(|waiter| waiter.tell(Err(fault.clone())));
         } else {
@@ -105,14 +105,14 @@ impl PoolActor {
         }
     }
 
-    fn is_down(&mut self, backend: Backend, fault: Fault) {
+    fn is_down(&mut self, backend: BackendKind, fault: Fault) {
         if !self.down.borrow().contains_key(&backend) {
             tracing::warn!(backend = backend.as_str(), %fault, "waiting for the sandbox backend");
         }
         self.down.send_modify(|down| drop(down.insert(backend, fault.message)));
     }
 
-    fn is_back(&mut self, backend: Backend) {
+    fn is_back(&mut self, backend: BackendKind) {
         if self.down.send_if_modified(|down| down.remove(&backend).is_some()) {
             tracing::info!(backend = backend.as_str(), "the sandbox backend is back");
         }
@@ -132,13 +132,13 @@ impl PoolActor {
             misses: sum(|spec| spec.misses),
             created: sum(|spec| spec.creation.count),
             failed: sum(|spec| spec.failed),
-            breaker_open: self.breakers.values().any(Breaker::is_open),
+            breaker_open: self.breakers.values().any(CircuitBreaker::is_open),
             down: self.down.borrow().clone(),
             specs,
         }
     }
 
-    fn spec_stats(&self, spec: &SandboxSpec, figures: &Figures) -> SpecStats {
+    fn spec_stats(&self, spec: &SandboxSpec, figures: &SpecMetrics) -> SpecStats {
         let level = self.shelves.level(spec);
         SpecStats {
             spec: figures::name(spec),

@@ -12,19 +12,19 @@ const LONGEST: Duration = Duration::from_secs(10);
 const FORGOTTEN: usize = 8;
 
 /// The demand for one specification.
-pub(super) struct Demand {
+pub(super) struct SpecDemand {
     recent: VecDeque<Instant>,
     peak: usize,
     creation: Duration,
 }
 
-impl Default for Demand {
+impl Default for SpecDemand {
     fn default() -> Self {
         Self { recent: VecDeque::new(), peak: 0, creation: FIRST_GUESS }
     }
 }
 
-impl Demand {
+impl SpecDemand {
     /// A sandbox was taken or requested. More than `most` at once make no difference.
     pub(super) fn taken(&mut self, now: Instant, most: usize) {
         self.recent.push_back(now);
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_burst_raises_the_target_and_quiet_lowers_it() {
         let start = Instant::now();
-        let mut demand = Demand::default();
+        let mut demand = SpecDemand::default();
         assert_eq!(demand.target(), 0);
         (0..20).for_each(|_| demand.taken(start, 8));
         assert_eq!(demand.target(), 8, "never more than allowed");
@@ -86,7 +86,7 @@ mod tests {
     fn what_is_slow_to_make_is_kept_in_number() {
         let start = Instant::now();
         let takes = |creation: Duration| {
-            let mut demand = Demand::default();
+            let mut demand = SpecDemand::default();
             (0..40).for_each(|_| demand.made(creation));
             // One every 200 ms.
             (0..50).for_each(|n| demand.taken(start + Duration::from_millis(200) * n, 64));

@@ -12,13 +12,13 @@ const GROWTH: f64 = 1.25;
 
 /// Times, counted by size: what they were, to within a quarter.
 #[derive(Clone, Debug)]
-pub(super) struct Timings {
+pub(super) struct TimingHistogram {
     counts: [u64; BUCKETS],
     total: Duration,
     longest: Duration,
 }
 
-impl Default for Timings {
+impl Default for TimingHistogram {
     fn default() -> Self {
         Self { counts: [0; BUCKETS], total: Duration::ZERO, longest: Duration::ZERO }
     }
@@ -26,7 +26,7 @@ impl Default for Timings {
 
 /// Times as they are shown, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct TimingsShown {
+pub struct TimingStats {
     pub count: u64,
     pub mean_ms: f64,
     pub p50_ms: f64,
@@ -34,7 +34,7 @@ pub struct TimingsShown {
     pub max_ms: f64,
 }
 
-impl Timings {
+impl TimingHistogram {
     pub(super) fn add(&mut self, took: Duration) {
         let steps = (millis(took) / FIRST).max(1.0).ln() / GROWTH.ln();
         let bucket = (steps.ceil() as usize).min(BUCKETS - 1);
@@ -60,10 +60,10 @@ impl Timings {
         0.0
     }
 
-    pub(super) fn shown(&self) -> TimingsShown {
+    pub(super) fn shown(&self) -> TimingStats {
         let count = self.count();
         let mean = if count == 0 { 0.0 } else { millis(self.total) / count as f64 };
-        TimingsShown {
+        TimingStats {
             count,
             mean_ms: rounded(mean),
             p50_ms: rounded(self.quantile(0.5)),
@@ -83,14 +83,14 @@ fn rounded(number: f64) -> f64 {
 
 /// What has become of one specification's sandboxes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Figures {
+pub(super) struct SpecMetrics {
     pub(super) hits: u64,
     pub(super) misses: u64,
     pub(super) failed: u64,
     /// Found dead while they were warm.
     pub(super) died: u64,
-    pub(super) waits: Timings,
-    pub(super) creations: Timings,
+    pub(super) waits: TimingHistogram,
+    pub(super) creations: TimingHistogram,
 }
 
 /// One specification, as `status` shows it.
@@ -107,8 +107,8 @@ pub struct SpecStats {
     pub failed: u64,
     pub died: u64,
     /// From being asked for one to giving it.
-    pub wait: TimingsShown,
-    pub creation: TimingsShown,
+    pub wait: TimingStats,
+    pub creation: TimingStats,
 }
 
 /// A specification in a few words, with a number that tells it from others of those words.
@@ -130,7 +130,7 @@ mod tests {
         fn a_quantile_is_right_to_within_a_quarter(
             mut times in prop::collection::vec(100_u64..60_000_000, 1..200),
         ) {
-            let mut timings = Timings::default();
+            let mut timings = TimingHistogram::default();
             times.iter().for_each(|micros| timings.add(Duration::from_micros(*micros)));
             times.sort_unstable();
             let shown = timings.shown();
@@ -147,6 +147,6 @@ mod tests {
 
     #[test]
     fn no_times_are_shown_as_none() {
-        assert_eq!(Timings::default().shown(), TimingsShown::default());
+        assert_eq!(TimingHistogram::default().shown(), TimingStats::default());
     }
 }

@@ -5,21 +5,21 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Who waits together: a campaign.
-pub(super) type Party = Arc<str>;
+pub(super) type QueueGroup = Arc<str>;
 
 /// In order of arrival within a party; parties one after the other.
-pub(super) struct Line<W> {
-    turns: VecDeque<(Party, VecDeque<W>)>,
+pub(super) struct FairQueue<W> {
+    turns: VecDeque<(QueueGroup, VecDeque<W>)>,
 }
 
-impl<W> Default for Line<W> {
+impl<W> Default for FairQueue<W> {
     fn default() -> Self {
         Self { turns: VecDeque::new() }
     }
 }
 
-impl<W> Line<W> {
-    pub(super) fn push(&mut self, party: Party, waiter: W) {
+impl<W> FairQueue<W> {
+    pub(super) fn push(&mut self, party: QueueGroup, waiter: W) {
         match self.turns.iter_mut().find(|(known, _)| *known == party) {
             Some((_, waiters)) => waiters.push_back(waiter),
             None => self.turns.push_back((party, VecDeque::from([waiter]))),
@@ -63,7 +63,7 @@ mod tests {
         /// passed by another party twice.
         #[test]
         fn parties_take_turns(comers in prop::collection::vec(0_usize..4, 0..60)) {
-            let mut line = Line::default();
+            let mut line = FairQueue::default();
             for (number, party) in comers.iter().enumerate() {
                 line.push(party.to_string().into(), (*party, number));
             }

@@ -1,14 +1,14 @@
 //! The messages to the pool, and its handle.
 
 use super::PoolActor;
-use super::actor::Tools;
+use super::actor::PoolResources;
 use super::figures::SpecStats;
-use super::line::Party;
+use super::line::QueueGroup;
 use super::state::PoolConfig;
-use crate::model::{Backend, CampaignName, Fault, SandboxSpec};
-use crate::policy::Intensity;
+use crate::model::{BackendKind, CampaignName, Fault, SandboxSpec};
+use crate::policy::RestartIntensity;
 use crate::ports::{Sandbox, SandboxBackend};
-use crate::supervisor::{Ended, Handle, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -20,14 +20,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A sandbox with one owner. A drop kills everything inside and frees the place.
-pub struct Lease {
+pub struct SandboxLease {
     sandbox: Box<dyn Sandbox>,
     /// When its guest last answered, where it has waited on a shelf since.
     answered: Option<Instant>,
     place: OwnedSemaphorePermit,
 }
 
-impl Lease {
+impl SandboxLease {
     pub(super) fn new(
         sandbox: Box<dyn Sandbox>,
         place: OwnedSemaphorePermit,
@@ -45,28 +45,28 @@ impl Lease {
     }
 }
 
-pub(super) type Granted = Result<Lease, Fault>;
+pub(super) type LeaseResult = Result<SandboxLease, Fault>;
 
 /// Take a sandbox: a warm one at once, else the next one created. It comes through the
 /// sender, whose receiver belongs to the caller: when the caller gives up, the pool sees
 /// that nobody waits; when the pool dies, the caller sees that nobody will answer.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
-pub struct Acquire {
+pub struct AcquireSandbox {
     pub(super) spec: Arc<SandboxSpec>,
-    pub(super) party: Party,
-    pub(super) reply: Arc<Mutex<Option<oneshot::Sender<Granted>>>>,
+    pub(super) party: QueueGroup,
+    pub(super) reply: Arc<Mutex<Option<oneshot::Sender<LeaseResult>>>>,
 }
 
 /// Drop every warm sandbox and refuse what comes.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
-pub struct Shutdown;
+pub struct ShutDownPool;
 
 /// The state of the pool.
 #[derive(Clone, Message)]
 #[rtype(result = "PoolStats")]
-pub struct Snapshot;
+pub struct PoolStatsQuery;
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PoolStats {
@@ -78,7 +78,7 @@ pub struct PoolStats {
     pub created: u64,
     pub failed: u64,
     pub breaker_open: bool,
-    pub down: Down,
+    pub down: DownBackends,
     pub specs: Vec<SpecStats>,
 }
 
@@ -88,29 +88,29 @@ const FRESH: Duration = Duration::from_secs(15);
 /// The pool, for everybody else.
 #[derive(Clone)]
 pub struct PoolHandle {
-    actor: Handle<PoolActor>,
-    party: Party,
-    down: watch::Receiver<Down>,
+    actor: ActorHandle<PoolActor>,
+    party: QueueGroup,
+    down: watch::Receiver<DownBackends>,
 }
 
 /// Backends that are down, which everybody waits for, with the reason.
-pub type Down = BTreeMap<Backend, String>;
+pub type DownBackends = BTreeMap<BackendKind, String>;
 
 impl PoolHandle {
     /// Starts a supervised pool.
     pub fn start(
         backend: Arc<dyn SandboxBackend>,
         config: PoolConfig,
-    ) -> (Self, JoinHandle<Ended>) {
+    ) -> (Self, JoinHandle<ActorExit>) {
         let places = Arc::new(tokio::sync::Semaphore::new(config.max_live));
         // Both outlive the actor: leases of before a rebuild keep their places, and a pool
         // that was closed stays closed.
         let closing = CancellationToken::new();
-        let intensity = Intensity::new(5, Duration::from_secs(10));
-        let (publish, down) = watch::channel(Down::new());
+        let intensity = RestartIntensity::new(5, Duration::from_secs(10));
+        let (publish, down) = watch::channel(DownBackends::new());
         let publish = Arc::new(publish);
         let (handle, joined) = supervise("pool", intensity, move || {
-            PoolActor::new(Tools {
+            PoolActor::new(PoolResources {
                 backend: backend.clone(),
                 config: config.clone(),
                 places: places.clone(),
@@ -122,22 +122,22 @@ impl PoolHandle {
     }
 
     /// The same pool for a campaign, which takes turns with others.
-    pub fn of(&self, campaign: &CampaignName) -> Self {
+    pub fn for_campaign(&self, campaign: &CampaignName) -> Self {
         Self { party: campaign.as_str().into(), ..self.clone() }
     }
 
     /// Backends that are down at the moment.
-    pub fn down(&self) -> watch::Receiver<Down> {
+    pub fn down(&self) -> watch::Receiver<DownBackends> {
         self.down.clone()
     }
 
     /// A sandbox whose guest has just answered.
-    pub async fn acquire(&self, spec: &Arc<SandboxSpec>) -> Result<Lease, Fault> {
+    pub async fn acquire(&self, spec: &Arc<SandboxSpec>) -> Result<SandboxLease, Fault> {
         loop {
             let (reply, granted) = oneshot::channel();
             let reply = Arc::new(Mutex::new(Some(reply)));
             let party = self.party.clone();
-            self.actor.ask(Acquire { spec: spec.clone(), party, reply }).await?;
+            self.actor.ask(AcquireSandbox { spec: spec.clone(), party, reply }).await?;
             // A pool that died with the request in hand has a successor to ask.
             let Ok(granted) = granted.await else { continue };
             let mut lease = granted?;
@@ -151,16 +151,16 @@ impl PoolHandle {
     }
 
     pub async fn stats(&self) -> PoolStats {
-        self.actor.ask(Snapshot).await.unwrap_or_default()
+        self.actor.ask(PoolStatsQuery).await.unwrap_or_default()
     }
 
     pub async fn shut_down(&self) {
         // A pool that is gone already has dropped its sandboxes.
-        self.actor.ask(Shutdown).await.ok();
+        self.actor.ask(ShutDownPool).await.ok();
     }
 
     #[cfg(any(test, feature = "testkit"))]
-    pub fn raw(&self) -> &Handle<PoolActor> {
+    pub fn raw(&self) -> &ActorHandle<PoolActor> {
         &self.actor
     }
 }

@@ -12,6 +12,8 @@ mod state;
 mod tests;
 
 pub use actor::PoolActor;
-pub use figures::{SpecStats, TimingsShown};
-pub use messages::{Acquire, Down, Lease, PoolHandle, PoolStats, Shutdown, Snapshot};
+pub use figures::{SpecStats, TimingStats};
+pub use messages::{
+    AcquireSandbox, DownBackends, PoolHandle, PoolStats, PoolStatsQuery, SandboxLease, ShutDownPool,
+};
 pub use state::PoolConfig;

@@ -1,7 +1,7 @@
 //! The decisions of the pool, without I/O: the waiting requests, the warm sandboxes, the next creation.
 
-use super::demand::Demand;
-use super::line::{Line, Party};
+use super::demand::SpecDemand;
+use super::line::{FairQueue, QueueGroup};
 use crate::model::SandboxSpec;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -39,35 +39,35 @@ impl Default for PoolConfig {
 }
 
 /// One on a shelf.
-pub(super) struct Warm<S> {
+pub(super) struct WarmItem<S> {
     pub(super) item: S,
     pub(super) born: Instant,
     /// When it last answered.
     pub(super) checked: Instant,
 }
 
-struct Shelf<S, W> {
-    warm: VecDeque<Warm<S>>,
-    waiting: Line<W>,
+struct SpecPool<S, W> {
+    warm: VecDeque<WarmItem<S>>,
+    waiting: FairQueue<W>,
     creating: usize,
     /// Taken off for a look at whether they live.
     checking: usize,
     /// Creations for others since the last for this one, while somebody waited here.
     passed_over: usize,
     used: Instant,
-    demand: Demand,
+    demand: SpecDemand,
 }
 
-impl<S, W> Shelf<S, W> {
+impl<S, W> SpecPool<S, W> {
     fn new(now: Instant) -> Self {
         Self {
             warm: VecDeque::new(),
-            waiting: Line::default(),
+            waiting: FairQueue::default(),
             creating: 0,
             checking: 0,
             passed_over: 0,
             used: now,
-            demand: Demand::default(),
+            demand: SpecDemand::default(),
         }
     }
 
@@ -84,7 +84,7 @@ impl<S, W> Shelf<S, W> {
 
 /// A shelf in figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Level {
+pub(super) struct SpecPoolCounts {
     pub(super) warm: usize,
     pub(super) target: usize,
     pub(super) creating: usize,
@@ -92,18 +92,18 @@ pub(super) struct Level {
 }
 
 /// Shelves of warm things (`S`) and their takers (`W`), by specification.
-pub(super) struct Shelves<S, W> {
+pub(super) struct SpecPools<S, W> {
     config: PoolConfig,
-    shelves: HashMap<Arc<SandboxSpec>, Shelf<S, W>>,
+    shelves: HashMap<Arc<SandboxSpec>, SpecPool<S, W>>,
 }
 
-impl<S, W> Shelves<S, W> {
+impl<S, W> SpecPools<S, W> {
     pub(super) fn new(config: PoolConfig) -> Self {
         Self { config, shelves: HashMap::new() }
     }
 
-    fn shelf(&mut self, spec: &Arc<SandboxSpec>, now: Instant) -> &mut Shelf<S, W> {
-        let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| Shelf::new(now));
+    fn shelf(&mut self, spec: &Arc<SandboxSpec>, now: Instant) -> &mut SpecPool<S, W> {
+        let shelf = self.shelves.entry(spec.clone()).or_insert_with(|| SpecPool::new(now));
         shelf.used = now;
         shelf
     }
@@ -113,7 +113,7 @@ impl<S, W> Shelves<S, W> {
         &mut self,
         spec: &Arc<SandboxSpec>,
         now: Instant,
-    ) -> (Option<Warm<S>>, Vec<S>) {
+    ) -> (Option<WarmItem<S>>, Vec<S>) {
         let max_age = self.config.max_age;
         let most = self.config.warm;
         let shelf = self.shelf(spec, now);
@@ -128,7 +128,13 @@ impl<S, W> Shelves<S, W> {
         (None, old)
     }
 
-    pub(super) fn wait(&mut self, spec: &Arc<SandboxSpec>, party: Party, waiter: W, now: Instant) {
+    pub(super) fn wait(
+        &mut self,
+        spec: &Arc<SandboxSpec>,
+        party: QueueGroup,
+        waiter: W,
+        now: Instant,
+    ) {
         self.shelf(spec, now).waiting.push(party, waiter);
     }
 
@@ -206,7 +212,7 @@ impl<S, W> Shelves<S, W> {
         match self.shelves.get_mut(spec) {
             Some(shelf) if shelf.warm.len() < most => {
                 let at = shelf.warm.partition_point(|warm| warm.born <= born);
-                shelf.warm.insert(at, Warm { item, born, checked: now });
+                shelf.warm.insert(at, WarmItem { item, born, checked: now });
             }
             _ => return Some(item),
         }
@@ -217,7 +223,7 @@ impl<S, W> Shelves<S, W> {
     /// the place it has.
     pub(super) fn evict(&mut self, spec: &Arc<SandboxSpec>) -> Option<S> {
         let others = self.shelves.iter_mut().filter(|(other, _)| *other != spec);
-        let born = |shelf: &Shelf<S, W>| shelf.warm.front().map(|warm| warm.born);
+        let born = |shelf: &SpecPool<S, W>| shelf.warm.front().map(|warm| warm.born);
         let oldest = others
             .filter_map(|(_, shelf)| born(shelf).map(|born| (born, shelf)))
             .min_by_key(|(born, _)| *born);
@@ -233,13 +239,13 @@ impl<S, W> Shelves<S, W> {
         let mut dropped = Vec::new();
         self.shelves.retain(|_, shelf| {
             let idle = now.duration_since(shelf.used) >= max_idle;
-            let old = |warm: &Warm<S>| idle || now.duration_since(warm.born) >= max_age;
+            let old = |warm: &WarmItem<S>| idle || now.duration_since(warm.born) >= max_age;
             while shelf.warm.front().is_some_and(old) {
                 dropped.extend(shelf.warm.pop_front().map(|warm| warm.item));
             }
             shelf.demand.fade(now);
             if idle {
-                shelf.demand = Demand::default();
+                shelf.demand = SpecDemand::default();
             }
             !idle || shelf.creating + shelf.checking > 0 || !shelf.waiting.is_empty()
         });
@@ -248,7 +254,7 @@ impl<S, W> Shelves<S, W> {
 
     /// Takes off those that were longest not asked whether they live, where that is long enough
     /// ago; at most half of a shelf, so that none is ever empty for it.
-    pub(super) fn due(&mut self, now: Instant) -> Vec<(Arc<SandboxSpec>, Warm<S>)> {
+    pub(super) fn take_due_checks(&mut self, now: Instant) -> Vec<(Arc<SandboxSpec>, WarmItem<S>)> {
         let every = self.config.health_check;
         let mut due = Vec::new();
         for (spec, shelf) in &mut self.shelves {
@@ -299,8 +305,8 @@ impl<S, W> Shelves<S, W> {
         self.shelves.values().any(|shelf| shelf.lacking() > 0)
     }
 
-    pub(super) fn level(&self, spec: &SandboxSpec) -> Level {
-        self.shelves.get(spec).map_or(Level::default(), |shelf| Level {
+    pub(super) fn level(&self, spec: &SandboxSpec) -> SpecPoolCounts {
+        self.shelves.get(spec).map_or(SpecPoolCounts::default(), |shelf| SpecPoolCounts {
             warm: shelf.warm.len(),
             target: shelf.demand.target(),
             creating: shelf.creating,

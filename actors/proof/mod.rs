@@ -3,12 +3,12 @@
 #[cfg(test)]
 mod tests;
 
-use crate::episode::{lay_task, missing_programs, potential, verify_snapshot};
+use crate::episode::{milestone_potential, missing_programs, provision_task, verify_snapshot};
 use crate::model::{
-    ChatReply, CheckResult, Deed, ExecRequest, Fault, FaultOwner, FinishReason, Move, SandboxSpec,
-    Task, Usage, Verdict,
+    ChatReply, CheckResult, ExecRequest, Fault, FaultOwner, FinishReason, MoveAction, SandboxSpec,
+    ScriptedMove, Task, Usage, Verdict,
 };
-use crate::pool::{Lease, PoolHandle};
+use crate::pool::{PoolHandle, SandboxLease};
 use crate::scaffold::Scaffold;
 use crate::task::{Template, TemplateError};
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 /// What a proof works with.
 #[derive(Clone)]
-pub struct Prover {
+pub struct TemplateProver {
     pub pool: PoolHandle,
     pub spec: Arc<SandboxSpec>,
     pub scaffold: Arc<dyn Scaffold>,
@@ -34,14 +34,14 @@ pub struct SeedProof {
 }
 
 /// A run of some moves: how far they came.
-struct Played {
+struct ScriptedRun {
     verdict: Verdict,
     again: Verdict,
     potential: f64,
     trouble: Option<String>,
 }
 
-impl Prover {
+impl TemplateProver {
     /// Tries everything a template promises under one seed. A fault of the host is an
     /// error, never a finding.
     pub async fn prove(&self, template: &Template, seed: u64) -> Result<SeedProof, Fault> {
@@ -134,7 +134,7 @@ impl Prover {
         Ok(())
     }
 
-    fn judge_oracle(&self, task: &Task, oracle: &Played, proof: &mut SeedProof) {
+    fn judge_oracle(&self, task: &Task, oracle: &ScriptedRun, proof: &mut SeedProof) {
         if let Some(trouble) = &oracle.trouble {
             proof.problems.push(trouble.clone());
         }
@@ -154,10 +154,10 @@ impl Prover {
         }
     }
 
-    async fn play(&self, task: &Task, moves: &[Move]) -> Result<Played, Fault> {
-        let mut lease = lay_task(&self.pool, task, &self.spec).await?;
+    async fn play(&self, task: &Task, moves: &[ScriptedMove]) -> Result<ScriptedRun, Fault> {
+        let mut lease = provision_task(&self.pool, task, &self.spec).await?;
         let trouble = self.perform(&mut lease, moves).await?;
-        let potential = potential(&self.pool, task, &self.spec, lease.sandbox()).await?;
+        let potential = milestone_potential(&self.pool, task, &self.spec, lease.sandbox()).await?;
         let snapshot = Arc::new(lease.sandbox().pack(true).await?);
         drop(lease);
         let verdict = verify_snapshot(&self.pool, task, &self.spec, snapshot.clone()).await?;
@@ -166,11 +166,15 @@ impl Prover {
             true => verify_snapshot(&self.pool, task, &self.spec, snapshot).await?,
             false => verdict.clone(),
         };
-        Ok(Played { verdict, again, potential, trouble })
+        Ok(ScriptedRun { verdict, again, potential, trouble })
     }
 
     /// Runs moves as an agent would; an edit that does not apply is trouble.
-    async fn perform(&self, lease: &mut Lease, moves: &[Move]) -> Result<Option<String>, Fault> {
+    async fn perform(
+        &self,
+        lease: &mut SandboxLease,
+        moves: &[ScriptedMove],
+    ) -> Result<Option<String>, Fault> {
         for (at, step) in moves.iter().enumerate() {
             let message = self.scaffold.express(&step.think, &step.deed, at as u32);
             let (finish, usage) = (FinishReason::ToolCalls, Usage::default());
@@ -186,7 +190,7 @@ impl Prover {
                 scan: false,
             };
             let report = lease.sandbox().exec(&request).await?;
-            let must_succeed = !matches!(step.deed, Deed::Run(_));
+            let must_succeed = !matches!(step.deed, MoveAction::Run(_));
             if must_succeed && !report.end.success() {
                 let why = report.stderr.text();
                 return Ok(Some(format!("step {} does not apply: {}", at + 1, why.trim())));

@@ -1,8 +1,8 @@
 //! What a proof finds, over fake sandboxes.
 
-use super::{Prover, SeedProof};
+use super::{SeedProof, TemplateProver};
 use crate::model::FaultKind;
-use crate::scaffold::Minimal;
+use crate::scaffold::MinimalScaffold;
 use crate::task::Template;
 use crate::testkit::{Kit, Options, TEMPLATES, Trap, in_test_system};
 use std::sync::Arc;
@@ -13,9 +13,9 @@ fn letter(from: &str, to: &str) -> Template {
     Template::parse(id, &text.replace(from, to)).unwrap()
 }
 
-fn prover(kit: &Kit) -> Prover {
+fn prover(kit: &Kit) -> TemplateProver {
     let pool = kit.world.pool.clone();
-    Prover { pool, spec: Arc::default(), scaffold: Arc::new(Minimal) }
+    TemplateProver { pool, spec: Arc::default(), scaffold: Arc::new(MinimalScaffold) }
 }
 
 async fn proof(kit: &Kit, template: &Template) -> SeedProof {

@@ -1,14 +1,14 @@
 //! The quality actor: judging and publishing in tasks, so that no row holds up another.
 
-use super::messages::{Finished, Judge, Publish, QualityTools};
-use super::row::{Judgement, build_row};
+use super::messages::{JudgeEpisode, JudgeReply, PublishDataset, QualityServices};
+use super::row::{FinishedEpisode, build_row};
 use super::stages;
 use crate::model::{
-    Entry, EpisodeId, Fault, FaultKind, PassRate, PlannedEpisode, Publication, Rejection,
-    RowRecord, StageAction, TrajectoryRow, digest_of,
+    EpisodeId, Fault, FaultKind, JournalEntry, PassRate, PlannedEpisode, Publication, RowRecord,
+    RowRejection, StageAction, TrajectoryRow, digest_of,
 };
-use crate::policy::{Trials, split_of};
-use crate::ports::Edition;
+use crate::policy::{SampleTracker, split_of};
+use crate::ports::DatasetWriteRequest;
 use crate::supervisor::{panic_text, spawn};
 use actix::{Actor, Context, Handler, ResponseFuture};
 use std::collections::{BTreeMap, HashMap};
@@ -18,11 +18,11 @@ use std::sync::Arc;
 const PAGE: usize = 256;
 
 pub struct QualityActor {
-    tools: QualityTools,
+    tools: QualityServices,
 }
 
 impl QualityActor {
-    pub(super) fn new(tools: QualityTools) -> Self {
+    pub(super) fn new(tools: QualityServices) -> Self {
         Self { tools }
     }
 }
@@ -31,20 +31,20 @@ impl Actor for QualityActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Judge> for QualityActor {
-    type Result = ResponseFuture<Result<Finished, Fault>>;
+impl Handler<JudgeEpisode> for QualityActor {
+    type Result = ResponseFuture<Result<JudgeReply, Fault>>;
 
-    fn handle(&mut self, message: Judge, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: JudgeEpisode, _: &mut Self::Context) -> Self::Result {
         let tools = self.tools.clone();
         let work = spawn("judge", async move { judge(&tools, &message.0).await });
         Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
     }
 }
 
-impl Handler<Publish> for QualityActor {
+impl Handler<PublishDataset> for QualityActor {
     type Result = ResponseFuture<Result<Publication, Fault>>;
 
-    fn handle(&mut self, message: Publish, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, message: PublishDataset, _: &mut Self::Context) -> Self::Result {
         let tools = self.tools.clone();
         let work = spawn("publish", async move { publish(&tools, message).await });
         Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
@@ -55,7 +55,7 @@ fn panicked(failure: tokio::task::JoinError) -> Fault {
     Fault::new(FaultKind::Panicked, panic_text(failure))
 }
 
-async fn judge(tools: &QualityTools, judged: &Judgement) -> Result<Finished, Fault> {
+async fn judge(tools: &QualityServices, judged: &FinishedEpisode) -> Result<JudgeReply, Fault> {
     let mut row = build_row(judged, tools.clock.stamp(judged.finished_at_ms));
     let findings = stages::judge(judged, &row);
     row.labels = findings.labels;
@@ -69,8 +69,8 @@ async fn judge(tools: &QualityTools, judged: &Judgement) -> Result<Finished, Fau
         content_digest: content_digest(&row),
         row,
     };
-    tools.collector.record(vec![Entry::Judged(Box::new(record))]).await?;
-    Ok(Finished { accepted })
+    tools.collector.record(vec![JournalEntry::Judged(Box::new(record))]).await?;
+    Ok(JudgeReply { accepted })
 }
 
 /// Equal for trajectories a trainer could not tell apart: costs, times and names aside. Samples of
@@ -89,7 +89,7 @@ fn content_digest(row: &TrajectoryRow) -> String {
     digest_of(&parts)
 }
 
-async fn publish(tools: &QualityTools, publish: Publish) -> Result<Publication, Fault> {
+async fn publish(tools: &QualityServices, publish: PublishDataset) -> Result<Publication, Fault> {
     tools.journal.barrier().await?;
     let (late_rejections, late_labels) = match publish.config.quality.duplicates {
         StageAction::Reject => (duplicates(tools, &publish).await?, BTreeMap::new()),
@@ -97,7 +97,7 @@ async fn publish(tools: &QualityTools, publish: Publish) -> Result<Publication, 
         StageAction::Off => Default::default(),
     };
     let config = &publish.config;
-    let edition = Edition {
+    let edition = DatasetWriteRequest {
         campaign: publish.campaign.clone(),
         journal: tools.journal.clone(),
         late_rejections,
@@ -111,30 +111,30 @@ async fn publish(tools: &QualityTools, publish: Publish) -> Result<Publication, 
         now_ms: tools.clock.now_ms(),
     };
     let published = tools.sink.write(edition).await?;
-    tools.collector.record(vec![Entry::DatasetWritten(published.record.clone())]).await?;
+    tools.collector.record(vec![JournalEntry::DatasetWritten(published.record.clone())]).await?;
     Ok(published)
 }
 
 /// Over all samples of a task by one model and scaffold; those that ended in a fault say nothing.
 async fn pass_rates(
-    tools: &QualityTools,
-    publish: &Publish,
+    tools: &QualityServices,
+    publish: &PublishDataset,
 ) -> Result<BTreeMap<EpisodeId, PassRate>, Fault> {
     let episodes = tools.journal.episodes(&publish.campaign).await?;
-    let trials = Trials::of(&episodes);
+    let trials = SampleTracker::of(&episodes);
     let rate = |plan: &PlannedEpisode| Some((plan.id.clone(), trials.pass_rate(plan)?));
     Ok(episodes.iter().filter_map(|record| rate(&record.plan)).collect())
 }
 
-fn labels_for(found: BTreeMap<EpisodeId, Rejection>) -> BTreeMap<EpisodeId, Vec<String>> {
+fn labels_for(found: BTreeMap<EpisodeId, RowRejection>) -> BTreeMap<EpisodeId, Vec<String>> {
     found.into_keys().map(|episode| (episode, vec!["duplicate".to_owned()])).collect()
 }
 
 /// All but the first of equal rows, first in the order of the plan.
 async fn duplicates(
-    tools: &QualityTools,
-    publish: &Publish,
-) -> Result<BTreeMap<EpisodeId, Rejection>, Fault> {
+    tools: &QualityServices,
+    publish: &PublishDataset,
+) -> Result<BTreeMap<EpisodeId, RowRejection>, Fault> {
     let mut first: HashMap<String, Arc<str>> = HashMap::new();
     let mut found = BTreeMap::new();
     let mut after = None;
@@ -151,7 +151,7 @@ async fn duplicates(
                 }
                 Some(earlier) => {
                     let detail = format!("the same as {earlier}");
-                    let rejection = Rejection { stage: "duplicates".to_owned(), detail };
+                    let rejection = RowRejection { stage: "duplicates".to_owned(), detail };
                     found.insert(record.episode.clone(), rejection);
                 }
             }

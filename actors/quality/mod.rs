@@ -8,6 +8,6 @@ mod stages;
 mod tests;
 
 pub use actor::QualityActor;
-pub use messages::{Finished, Judge, Publish, QualityHandle, QualityTools};
-pub use row::{Judgement, build_row};
-pub use stages::{ERROR_STEPS, Findings, LABELS, MALFORMED_STEPS, judge};
+pub use messages::{JudgeEpisode, JudgeReply, PublishDataset, QualityHandle, QualityServices};
+pub use row::{FinishedEpisode, build_row};
+pub use stages::{ERROR_STEPS, LABELS, MALFORMED_STEPS, StageFindings, judge};

@@ -2,10 +2,13 @@
 
 use crate::model::{
     ActionType, PlannedEpisode, ROW_SCHEMA, RowAction, RowCheck, RowState, RowStep,
-    RowVerification, Sampling, Step, StopReason, Task, TrajectoryRow, Turn, Verdict, returns_to_go,
-    rewards,
+    RowVerification, SamplingParams, Step, StopReason, Task, TrajectoryRow, Turn, Verdict,
+    returns_to_go, rewards,
 };
-use crate::model::{Attempt, Fingerprint, Message, Money, QualityPolicy, Role, Usage, digest_of};
+use crate::model::{
+    AttemptNumber, ChatMessage, ChatRole, Money, QualityPolicy, SandboxFingerprint, Usage,
+    digest_of,
+};
 use std::sync::Arc;
 
 /// In place of the task's own text.
@@ -13,20 +16,20 @@ const INSTRUCTION: &str = "{{ instruction }}";
 
 /// All that is known of a finished episode.
 #[derive(Clone, Debug)]
-pub struct Judgement {
+pub struct FinishedEpisode {
     pub plan: PlannedEpisode,
-    pub attempt: Attempt,
+    pub attempt: AttemptNumber,
     pub task: Arc<Task>,
     pub turns: Arc<Vec<Turn>>,
     pub stop: StopReason,
     pub verdict: Verdict,
-    pub fingerprint: Fingerprint,
+    pub fingerprint: SandboxFingerprint,
     pub finished_at_ms: i64,
     pub policy: QualityPolicy,
     pub splits: [u32; 3],
 }
 
-impl Judgement {
+impl FinishedEpisode {
     /// The model that gave every reply, or the last of several.
     fn answered_by(&self) -> &str {
         let last = self.turns.last().and_then(|turn| turn.model.as_deref());
@@ -40,7 +43,7 @@ impl Judgement {
 }
 
 /// The row, before labels. `stamp` is the finish time as text.
-pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
+pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     let steps: Vec<Step> = judged.turns.iter().map(|turn| turn.step.clone()).collect();
     let counted = || judged.turns.iter().map(|turn| turn.reply.counted());
     let score = if judged.verdict.flaky { 0.0 } else { judged.verdict.score };
@@ -100,20 +103,20 @@ pub fn build_row(judged: &Judgement, stamp: String) -> TrajectoryRow {
 }
 
 /// Of the request that the episode opened with.
-fn sampling(judged: &Judgement) -> Option<String> {
+fn sampling(judged: &FinishedEpisode) -> Option<String> {
     let opening = judged.turns.first()?.opening.as_deref()?;
-    serde_json::to_string(&Sampling::of(opening)).ok()
+    serde_json::to_string(&SamplingParams::of(opening)).ok()
 }
 
 /// Of what the conversation opened with around the task's own text: equal for tasks that were
 /// asked with the same prompts and tools.
-fn prompt_digest(judged: &Judgement) -> Option<String> {
+fn prompt_digest(judged: &FinishedEpisode) -> Option<String> {
     let opening = judged.turns.first()?.opening.as_deref()?;
-    let around = |message: &Message| {
+    let around = |message: &ChatMessage| {
         let text = message.content.replace(judged.task.instruction.as_str(), INSTRUCTION);
         (message.role, text)
     };
-    let messages: Vec<(Role, String)> = opening.messages.iter().map(around).collect();
+    let messages: Vec<(ChatRole, String)> = opening.messages.iter().map(around).collect();
     let prompts = serde_json::to_string(&(messages, &opening.tools)).ok()?;
     Some(digest_of(&["prompts", &prompts]))
 }

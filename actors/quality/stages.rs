@@ -2,9 +2,10 @@
 //! labelled, each as the campaign says. Stages that need all rows at once (duplicates)
 //! run when a dataset is written.
 
-use super::row::Judgement;
+use super::row::FinishedEpisode;
 use crate::model::{
-    ActionType, Deed, Rejection, RowStep, SEALED, StageAction, StopReason, Task, TrajectoryRow,
+    ActionType, MoveAction, RowRejection, RowStep, SEALED, StageAction, StopReason, Task,
+    TrajectoryRow,
 };
 use std::collections::HashSet;
 
@@ -54,13 +55,13 @@ pub const LABELS: [(&str, &str); 22] = [
 
 /// What the stages found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Findings {
+pub struct StageFindings {
     /// The first stage that rejected.
-    pub rejected: Option<Rejection>,
+    pub rejected: Option<RowRejection>,
     pub labels: Vec<String>,
 }
 
-impl Findings {
+impl StageFindings {
     fn label(&mut self, label: &str) {
         if !self.labels.iter().any(|known| known == label) {
             self.labels.push(label.to_owned());
@@ -73,7 +74,7 @@ impl Findings {
             StageAction::Off => {}
             StageAction::Label => self.label(stage),
             StageAction::Reject if self.rejected.is_none() => {
-                self.rejected = Some(Rejection { stage: stage.to_owned(), detail });
+                self.rejected = Some(RowRejection { stage: stage.to_owned(), detail });
             }
             StageAction::Reject => {}
         }
@@ -81,9 +82,9 @@ impl Findings {
 }
 
 /// Runs every stage in order.
-pub fn judge(judged: &Judgement, row: &TrajectoryRow) -> Findings {
+pub fn judge(judged: &FinishedEpisode, row: &TrajectoryRow) -> StageFindings {
     let policy = &judged.policy;
-    let mut findings = Findings::default();
+    let mut findings = StageFindings::default();
     findings.apply("format", policy.format, unrepresentable(row));
     findings.apply("leak", policy.leak, leak(row, &judged.task));
     findings.apply("tampering", policy.tampering, tampering(row));
@@ -96,7 +97,7 @@ pub fn judge(judged: &Judgement, row: &TrajectoryRow) -> Findings {
     findings
 }
 
-fn plain_labels(judged: &Judgement, row: &TrajectoryRow) -> Vec<String> {
+fn plain_labels(judged: &FinishedEpisode, row: &TrajectoryRow) -> Vec<String> {
     let mut labels = vec![row.final_result.clone(), format!("stop:{}", judged.stop.as_str())];
     if row.trajectory.iter().any(|step| step.error.is_some()) {
         labels.push(ERROR_STEPS.to_owned());
@@ -170,10 +171,10 @@ fn telling_passages(task: &Task) -> Vec<String> {
 
 fn public_lines(task: &Task) -> impl Iterator<Item = &str> {
     let moved = task.solution.iter().flat_map(|step| match &step.deed {
-        Deed::Run(command) => [command.as_str(), ""],
-        Deed::Edit { search, replace, .. } => [search.as_str(), replace.as_str()],
-        Deed::Write { content, .. } => [content.as_str(), ""],
-        Deed::Submit => ["", ""],
+        MoveAction::Run(command) => [command.as_str(), ""],
+        MoveAction::Edit { search, replace, .. } => [search.as_str(), replace.as_str()],
+        MoveAction::Write { content, .. } => [content.as_str(), ""],
+        MoveAction::Submit => ["", ""],
     });
     task.files
         .iter()

@@ -1,17 +1,17 @@
 //! A campaign's account with the router: its models, their limits, its budget. It outlives
 //! the router actor, so that a rebuilt one goes on where the last one died.
 
-use super::lane::Lanes;
-use super::slot::{Manned, ModelSlot, ModelStats};
-use crate::model::{Caps, Fault, FaultKind, Money, Spending};
-use crate::policy::{CapStats, Ledger, Purpose, Refusal, Scope};
+use super::lane::ProviderLimiters;
+use super::slot::{CampaignModel, ModelClients, ModelStats};
+use crate::model::{Fault, FaultKind, Money, SpendingCaps, SpendingTotals};
+use crate::policy::{CapScope, CapStats, HoldPurpose, HoldRefusal, Ledger};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
 /// What a campaign may call and spend.
-pub struct Account {
-    pub(super) slots: HashMap<String, Arc<ModelSlot>>,
+pub struct CampaignAccount {
+    pub(super) slots: HashMap<String, Arc<CampaignModel>>,
     ledger: Mutex<Ledger>,
     freed: Notify,
     /// The calls that want money wait in this line. The first call gets money first, whatever its amount.
@@ -20,12 +20,17 @@ pub struct Account {
     overrun: OnceLock<String>,
 }
 
-impl Account {
+impl CampaignAccount {
     /// `spent` is what the journal says was spent before, open holds in full.
-    pub(super) fn open(models: Vec<Manned>, lanes: &Lanes, caps: Caps, before: Spending) -> Self {
+    pub(super) fn open(
+        models: Vec<ModelClients>,
+        lanes: &ProviderLimiters,
+        caps: SpendingCaps,
+        before: SpendingTotals,
+    ) -> Self {
         let overrun = before.overrun.as_ref().map(ToString::to_string);
         let slots = models.into_iter().map(|manned| {
-            let slot = ModelSlot::new(manned, lanes);
+            let slot = CampaignModel::new(manned, lanes);
             (slot.config.name.clone(), Arc::new(slot))
         });
         Self {
@@ -38,7 +43,7 @@ impl Account {
     }
 
     /// One of the campaign's models.
-    pub(super) fn slot(&self, model: &str) -> Result<Arc<ModelSlot>, Fault> {
+    pub(super) fn model(&self, model: &str) -> Result<Arc<CampaignModel>, Fault> {
         self.slots
             .get(model)
             .cloned()
@@ -54,7 +59,7 @@ impl Account {
     pub(super) fn try_hold(
         &self,
         id: &str,
-        purpose: &Purpose,
+        purpose: &HoldPurpose,
         amount: Money,
         was_first: bool,
     ) -> Result<bool, Fault> {
@@ -66,12 +71,12 @@ impl Account {
         let held = self.ledger().hold(id, purpose, amount);
         match held {
             Ok(()) => Ok(true),
-            Err(Refusal::NotNow(_)) => Ok(false),
-            Err(Refusal::Exhausted { scope, cap, spent }) => {
+            Err(HoldRefusal::NotNow(_)) => Ok(false),
+            Err(HoldRefusal::Exhausted { scope, cap, spent }) => {
                 let was_ahead = self.ledger().was_ahead(purpose.day);
                 Err(exhausted(scope, purpose, was_ahead, [amount, cap, spent]))
             }
-            Err(Refusal::Unanswered { cap, spent, unanswered }) => {
+            Err(HoldRefusal::Unanswered { cap, spent, unanswered }) => {
                 Err(unanswered_share(amount, cap, spent, unanswered))
             }
         }
@@ -90,7 +95,7 @@ impl Account {
     pub(super) async fn hold(
         &self,
         id: &str,
-        timed: &(dyn Fn() -> (Purpose, i64) + Send + Sync),
+        timed: &(dyn Fn() -> (HoldPurpose, i64) + Send + Sync),
         amount: Money,
     ) -> Result<i64, Fault> {
         loop {
@@ -102,14 +107,14 @@ impl Account {
                 let held = self.ledger().hold(id, &purpose, amount);
                 match held {
                     Ok(()) => return Ok(at_ms),
-                    Err(Refusal::NotNow(Scope::Campaign | Scope::Day)) => freed.await,
+                    Err(HoldRefusal::NotNow(CapScope::Campaign | CapScope::Day)) => freed.await,
                     // That cap does not limit other calls: they may pass.
-                    Err(Refusal::NotNow(Scope::Model | Scope::Episode)) => break freed,
-                    Err(Refusal::Exhausted { scope, cap, spent }) => {
+                    Err(HoldRefusal::NotNow(CapScope::Model | CapScope::Episode)) => break freed,
+                    Err(HoldRefusal::Exhausted { scope, cap, spent }) => {
                         let was_ahead = self.ledger().was_ahead(purpose.day);
                         return Err(exhausted(scope, &purpose, was_ahead, [amount, cap, spent]));
                     }
-                    Err(Refusal::Unanswered { cap, spent, unanswered }) => {
+                    Err(HoldRefusal::Unanswered { cap, spent, unanswered }) => {
                         return Err(unanswered_share(amount, cap, spent, unanswered));
                     }
                 }
@@ -120,7 +125,7 @@ impl Account {
     }
 
     /// Waits until nothing is held.
-    pub(super) async fn quiet(&self) {
+    pub(super) async fn wait_until_settled(&self) {
         loop {
             let freed = self.freed.notified();
             if self.held().is_zero() {
@@ -177,19 +182,19 @@ const AHEAD: &str = " today. The clock was ahead when some of this money was gra
                      that day is over. Check the clock. To go on earlier, raise [budget] day_usd and \
                      start synthd again";
 
-fn exhausted(scope: Scope, of: &Purpose, was_ahead: bool, money: [Money; 3]) -> Fault {
+fn exhausted(scope: CapScope, of: &HoldPurpose, was_ahead: bool, money: [Money; 3]) -> Fault {
     let [amount, cap, spent] = money;
     let (kind, whose) = match scope {
-        Scope::Campaign => (FaultKind::Budget, String::new()),
-        Scope::Day if was_ahead => (FaultKind::Budget, AHEAD.to_owned()),
-        Scope::Day => (FaultKind::Budget, " today, until midnight UTC".to_owned()),
-        Scope::Model => (FaultKind::ModelBudget, format!(" on {}", of.model)),
+        CapScope::Campaign => (FaultKind::Budget, String::new()),
+        CapScope::Day if was_ahead => (FaultKind::Budget, AHEAD.to_owned()),
+        CapScope::Day => (FaultKind::Budget, " today, until midnight UTC".to_owned()),
+        CapScope::Model => (FaultKind::ModelBudget, format!(" on {}", of.model)),
         // The cap alone is too small: no other call has a part in it.
-        Scope::Episode if spent.is_zero() => {
+        CapScope::Episode if spent.is_zero() => {
             let what = format!("a call holds ${amount}, but [budget] episode_usd is ${cap}");
             return Fault::new(FaultKind::EpisodeBudget, what);
         }
-        Scope::Episode => (FaultKind::EpisodeBudget, " on the episode".to_owned()),
+        CapScope::Episode => (FaultKind::EpisodeBudget, " on the episode".to_owned()),
     };
     let what = format!("the next call may cost ${amount}; ${spent} of ${cap} are spent{whose}");
     Fault::new(kind, what)
@@ -216,18 +221,23 @@ mod tests {
         Money::from_nanos(amount * 1_000_000_000)
     }
 
-    fn account(cap: Option<Money>) -> Account {
-        let caps = Caps { campaign: cap, ..Caps::default() };
-        Account::open(Vec::new(), &Lanes::default(), caps, Spending::default())
+    fn account(cap: Option<Money>) -> CampaignAccount {
+        let caps = SpendingCaps { campaign: cap, ..SpendingCaps::default() };
+        CampaignAccount::open(
+            Vec::new(),
+            &ProviderLimiters::default(),
+            caps,
+            SpendingTotals::default(),
+        )
     }
 
-    fn timed() -> (Purpose, i64) {
+    fn timed() -> (HoldPurpose, i64) {
         of("e")
     }
 
-    fn of(episode: &str) -> (Purpose, i64) {
+    fn of(episode: &str) -> (HoldPurpose, i64) {
         let episode = EpisodeId(episode.to_owned());
-        (Purpose { model: "m".to_owned(), episode, day: 0 }, 0)
+        (HoldPurpose { model: "m".to_owned(), episode, day: 0 }, 0)
     }
 
     /// Small calls that would fit do not pass a large call that waits.
@@ -260,8 +270,13 @@ mod tests {
     /// A call that waits for its own cap delays no other call.
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_his_own_cap_lets_others_by() {
-        let caps = Caps { episode: Some(dollars(10)), ..Caps::default() };
-        let account = Account::open(Vec::new(), &Lanes::default(), caps, Spending::default());
+        let caps = SpendingCaps { episode: Some(dollars(10)), ..SpendingCaps::default() };
+        let account = CampaignAccount::open(
+            Vec::new(),
+            &ProviderLimiters::default(),
+            caps,
+            SpendingTotals::default(),
+        );
         account.hold("first", &|| of("a"), dollars(8)).await.unwrap();
         let account = Arc::new(account);
         let waits = account.clone();
@@ -278,15 +293,19 @@ mod tests {
     /// Money that is granted after midnight is the new day's.
     #[tokio::test(start_paused = true)]
     async fn the_day_of_money_is_the_day_it_was_granted() {
-        let caps = Caps { day: Some(dollars(10)), ..Caps::default() };
-        let account =
-            Arc::new(Account::open(Vec::new(), &Lanes::default(), caps, Spending::default()));
+        let caps = SpendingCaps { day: Some(dollars(10)), ..SpendingCaps::default() };
+        let account = Arc::new(CampaignAccount::open(
+            Vec::new(),
+            &ProviderLimiters::default(),
+            caps,
+            SpendingTotals::default(),
+        ));
         let day = Arc::new(AtomicI64::new(0));
         let timed = |day: &Arc<AtomicI64>| {
             let day = day.clone();
             move || {
                 let day = day.load(Ordering::SeqCst);
-                (Purpose { day, ..of("e").0 }, day)
+                (HoldPurpose { day, ..of("e").0 }, day)
             }
         };
         account.hold("first", &timed(&day), dollars(6)).await.unwrap();
@@ -306,9 +325,14 @@ mod tests {
     /// The end of the day would not help.
     #[tokio::test(start_paused = true)]
     async fn a_clock_that_was_ahead_is_told_as_such() {
-        let caps = Caps { day: Some(dollars(10)), ..Caps::default() };
-        let account = Account::open(Vec::new(), &Lanes::default(), caps, Spending::default());
-        let on = |day: i64| move || (Purpose { day, ..of("e").0 }, 0);
+        let caps = SpendingCaps { day: Some(dollars(10)), ..SpendingCaps::default() };
+        let account = CampaignAccount::open(
+            Vec::new(),
+            &ProviderLimiters::default(),
+            caps,
+            SpendingTotals::default(),
+        );
+        let on = |day: i64| move || (HoldPurpose { day, ..of("e").0 }, 0);
         account.hold("a week ahead", &on(7), dollars(9)).await.unwrap();
         account.settle("a week ahead", dollars(9), true);
         for (day, told) in [(0, "raise [budget] day_usd"), (7, "until midnight UTC")] {

@@ -1,21 +1,21 @@
 //! The router actor: finds who answers a campaign's calls. The calls themselves belong to
 //! tasks.
 
-use super::account::Account;
-use super::messages::{Accounts, Route};
+use super::account::CampaignAccount;
+use super::messages::{AccountMap, FindAccount};
 use actix::{Actor, Context, Handler, MessageResult};
 use std::sync::{Arc, PoisonError};
 
 pub struct RouterActor {
-    accounts: Accounts,
+    accounts: AccountMap,
 }
 
 impl RouterActor {
-    pub(super) fn new(accounts: Accounts) -> Self {
+    pub(super) fn new(accounts: AccountMap) -> Self {
         Self { accounts }
     }
 
-    fn account(&self, route: &Route) -> Option<Arc<Account>> {
+    fn account(&self, route: &FindAccount) -> Option<Arc<CampaignAccount>> {
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         accounts.get(&route.0).cloned()
     }
@@ -25,10 +25,10 @@ impl Actor for RouterActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Route> for RouterActor {
-    type Result = MessageResult<Route>;
+impl Handler<FindAccount> for RouterActor {
+    type Result = MessageResult<FindAccount>;
 
-    fn handle(&mut self, route: Route, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, route: FindAccount, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.account(&route))
     }
 }

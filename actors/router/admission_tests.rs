@@ -1,10 +1,11 @@
 //! What a call needs before it leaves, and what its failure means: who waits for money is in
 //! nobody's way, and what only the router knows is told.
 
-use super::{Call, Called, Manned};
+use super::{ModelAnswer, ModelCall, ModelClients};
 use crate::model::{
-    Attempt, CallFault, CampaignName, Caps, ChatReply, ChatRequest, Endpoint, EpisodeId, Fault,
-    FaultKind, FinishReason, Message, ModelConfig, Money, Role, Spending, Usage,
+    AttemptNumber, CallFault, CampaignName, ChatMessage, ChatReply, ChatRequest, ChatRole,
+    EpisodeId, Fault, FaultKind, FinishReason, ModelConfig, Money, ProviderEndpoint, SpendingCaps,
+    SpendingTotals, Usage,
 };
 use crate::policy::worst_case;
 use crate::ports::{CallContext, ChatModel, ModelFactory};
@@ -50,7 +51,7 @@ impl ChatModel for Desk {
     ) -> Result<ChatReply, CallFault> {
         self.came.lock().unwrap().push((context.episode.0.clone(), Instant::now()));
         sleep(self.takes).await;
-        let said = Message::text(Role::Assistant, "yes");
+        let said = ChatMessage::text(ChatRole::Assistant, "yes");
         Ok(ChatReply::new(said, FinishReason::Stop, (self.says)(&context.episode)?))
     }
 }
@@ -65,27 +66,27 @@ impl ModelFactory for Desks {
 
 const CAMPAIGN: &str = "c";
 
-fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: Caps) {
+fn open(kit: &Kit, models: &[ModelConfig], desks: &[(&str, &Desk)], caps: SpendingCaps) {
     let desks = desks.iter().map(|(name, desk)| ((*name).to_owned(), (*desk).clone()));
     let desks = Desks(desks.collect());
-    let manned = models.iter().map(|config| Manned::new(config, &desks).unwrap()).collect();
+    let manned = models.iter().map(|config| ModelClients::new(config, &desks).unwrap()).collect();
     let name = CampaignName(CAMPAIGN.to_owned());
-    kit.world.router.open(name, manned, caps, Spending::default());
+    kit.world.router.open(name, manned, caps, SpendingTotals::default());
 }
 
 /// No two calls are the same.
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-fn call(model: &str, episode: &str, words: usize) -> Call {
+fn call(model: &str, episode: &str, words: usize) -> ModelCall {
     let request = ChatRequest {
-        messages: vec![Message::text(Role::User, "w".repeat(words))],
+        messages: vec![ChatMessage::text(ChatRole::User, "w".repeat(words))],
         tools: Vec::new(),
         max_output_tokens: 84,
         settings: Default::default(),
     };
-    Call {
+    ModelCall {
         campaign: CampaignName(CAMPAIGN.to_owned()),
-        attempt: Attempt(1),
+        attempt: AttemptNumber(1),
         model: model.to_owned(),
         request: Arc::new(request),
         sample: 0,
@@ -100,13 +101,14 @@ fn call(model: &str, episode: &str, words: usize) -> Call {
     }
 }
 
-fn begin(kit: &Kit, call: Call) -> AbortOnDropHandle<Result<Called, Fault>> {
+fn begin(kit: &Kit, call: ModelCall) -> AbortOnDropHandle<Result<ModelAnswer, Fault>> {
     let router = kit.world.router.clone();
     spawn("asker", async move { router.call_once(call).await })
 }
 
 fn remote(name: &str, nanos: u64) -> ModelConfig {
-    let endpoint = Endpoint::new("openai", format!("http://{name}"), Some("A_KEY".to_owned()));
+    let endpoint =
+        ProviderEndpoint::new("openai", format!("http://{name}"), Some("A_KEY".to_owned()));
     ModelConfig { endpoint: Some(endpoint), ..priced(name, nanos) }
 }
 
@@ -119,7 +121,8 @@ fn who_waits_for_money_keeps_nobody_from_the_only_place() {
         let quick = Desk::new(Duration::from_secs(1), fine());
         let mut narrow = remote("fake/quick", 1);
         narrow.concurrency = 1;
-        let caps = Caps { episode: Some(Money::from_nanos(300)), ..Caps::default() };
+        let caps =
+            SpendingCaps { episode: Some(Money::from_nanos(300)), ..SpendingCaps::default() };
         let models = [remote("fake/slow", 1), narrow];
         open(&kit, &models, &[("fake/slow", &slow), ("fake/quick", &quick)], caps);
         let before = begin(&kit, call("fake/slow", "poor", 100));
@@ -146,14 +149,15 @@ fn who_waits_for_money_is_no_probe() {
             "unlucky" => Err(CallFault::free(FaultKind::ModelTransient, "not reached")),
             _ => Ok(Usage::of(10, 1)),
         });
-        let caps = Caps { episode: Some(Money::from_nanos(300)), ..Caps::default() };
+        let caps =
+            SpendingCaps { episode: Some(Money::from_nanos(300)), ..SpendingCaps::default() };
         let models = [remote("fake/slow", 1), remote("fake/quick", 1)];
         open(&kit, &models, &[("fake/slow", &slow), ("fake/quick", &quick)], caps);
         let before = begin(&kit, call("fake/slow", "poor", 100));
         for _ in 0..8 {
             begin(&kit, call("fake/quick", "unlucky", 1)).await.unwrap().unwrap_err();
         }
-        assert!(kit.world.router.lanes().iter().any(|lane| lane.down));
+        assert!(kit.world.router.provider_stats().iter().any(|lane| lane.down));
         // The time of the next probe has come.
         sleep(Duration::from_secs(2)).await;
         let waits = begin(&kit, call("fake/quick", "poor", 100));
@@ -161,7 +165,7 @@ fn who_waits_for_money_is_no_probe() {
         let began = Instant::now();
         begin(&kit, call("fake/quick", "rich", 100)).await.unwrap().unwrap();
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-        assert!(kit.world.router.lanes().iter().all(|lane| !lane.down));
+        assert!(kit.world.router.provider_stats().iter().all(|lane| !lane.down));
         before.await.unwrap().unwrap();
         waits.await.unwrap().unwrap();
     });
@@ -185,7 +189,7 @@ fn empty_answers_to_a_long_conversation_end_the_call_without_a_label() {
         in_test_system(Options::default(), move |kit| async move {
             let desk = Desk::new(Duration::from_millis(1), move |_| Err(silent()));
             let model = ModelConfig { context, ..remote("fake/one", 1) };
-            open(&kit, &[model], &[("fake/one", &desk)], Caps::default());
+            open(&kit, &[model], &[("fake/one", &desk)], SpendingCaps::default());
             let told = kit.world.router.call(call("fake/one", "e", words)).await;
             assert_eq!(told.err().map(|fault| fault.kind), Some(kind), "{context:?} {words}");
             assert_eq!(desk.came().len(), tries, "{context:?} {words}");
@@ -211,7 +215,12 @@ fn one_empty_answer_between_other_failures_means_nothing() {
         let mut planned = remote("fake/first", 1);
         planned.standing.fallback.outage = vec!["other/second".to_owned()];
         let models = [planned, remote("other/second", 1)];
-        open(&kit, &models, &[("fake/first", &first), ("other/second", &second)], Caps::default());
+        open(
+            &kit,
+            &models,
+            &[("fake/first", &first), ("other/second", &second)],
+            SpendingCaps::default(),
+        );
         let told = kit.world.router.call(call("fake/first", "e", 9_000)).await.unwrap();
         assert_eq!((told.model.as_str(), second.came().len()), ("other/second", 4));
     });
@@ -224,7 +233,7 @@ fn a_refused_key_is_told_with_its_model_and_provider() {
         let desk = Desk::new(Duration::from_millis(1), |_| {
             Err(CallFault::free(FaultKind::KeyRejected, "http://h does not take the key in K"))
         });
-        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], Caps::default());
+        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], SpendingCaps::default());
         let told = kit.world.router.call(call("fake/one", "e", 1)).await.err().unwrap();
         let expected = "fake/one: provider fake at http://h does not take the key in K";
         assert_eq!((told.kind, told.message.as_str()), (FaultKind::KeyRejected, expected));
@@ -243,7 +252,8 @@ fn who_waits_for_a_key_keeps_no_money_from_others() {
         narrow.concurrency = 1;
         let one = worst_case(&call("fake/busy", "e", 100).request).total();
         let money = |halves: u64| Some(Money::from_nanos(one * halves / 2));
-        let caps = Caps { campaign: money(5), episode: money(3), ..Caps::default() };
+        let caps =
+            SpendingCaps { campaign: money(5), episode: money(3), ..SpendingCaps::default() };
         let models = [remote("fake/slow", 1), narrow, remote("fake/healthy", 1)];
         let desks = [("fake/slow", &slow), ("fake/busy", &busy), ("fake/healthy", &healthy)];
         open(&kit, &models, &desks, caps);
@@ -273,7 +283,10 @@ fn nobody_starves_between_a_narrow_key_and_a_narrow_budget() {
         let mut narrow = remote("fake/busy", 1);
         narrow.concurrency = 1;
         let one = worst_case(&call("fake/busy", "e", 100).request).total();
-        let caps = Caps { campaign: Some(Money::from_nanos(one * 5 / 2)), ..Caps::default() };
+        let caps = SpendingCaps {
+            campaign: Some(Money::from_nanos(one * 5 / 2)),
+            ..SpendingCaps::default()
+        };
         let models = [narrow, remote("fake/healthy", 1)];
         open(&kit, &models, &[("fake/busy", &busy), ("fake/healthy", &healthy)], caps);
         let asked: Vec<_> = (0..60)
@@ -301,7 +314,7 @@ fn what_failed_tries_took_is_told_apart_from_the_answer() {
                 _ => Ok(Usage::of(10, 1)),
             }
         });
-        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], Caps::default());
+        open(&kit, &[remote("fake/one", 1)], &[("fake/one", &desk)], SpendingCaps::default());
         let told = kit.world.router.call(call("fake/one", "e", 1)).await.unwrap();
         let seconds = |time: Duration| time.as_secs_f64().round();
         assert_eq!((seconds(told.took), seconds(told.failed)), (7.0, 14.0));

@@ -8,13 +8,13 @@
 //!    └───────── next model ◄── given up ─┘
 //! ```
 
-use super::account::Account;
-use super::messages::{Call, Called};
-use super::route::{Choice, declined, failure_of};
+use super::account::CampaignAccount;
+use super::messages::{ModelAnswer, ModelCall};
+use super::route::{ModelChoice, failure_of, failure_of_reply};
 use super::slot::MOST_WAITED;
-use super::ticket::{Office, Wish, while_wanted};
+use super::ticket::{TicketIssuer, TicketRequest, unless_cancelled};
 use crate::model::{CallFault, ChatReply, ChatRequest, Fault, FaultKind, Money};
-use crate::policy::{Decision, Retry, backoff, worst_case};
+use crate::policy::{RetryDecision, RetryPolicy, backoff, worst_case};
 use crate::ports::{CallContext, ChatModel};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,38 +22,46 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-const RETRY: Retry =
-    Retry { attempts: 5, base: Duration::from_millis(200), cap: Duration::from_secs(30) };
+const RETRY: RetryPolicy =
+    RetryPolicy { attempts: 5, base: Duration::from_millis(200), cap: Duration::from_secs(30) };
 
 pub(super) async fn perform(
-    account: &Arc<Account>,
-    call: &Call,
-    office: &Office,
+    account: &Arc<CampaignAccount>,
+    call: &ModelCall,
+    office: &TicketIssuer,
     unwanted: &CancellationToken,
-) -> Result<Called, Fault> {
+) -> Result<ModelAnswer, Fault> {
     let mut choice = account.choose(&call.model)?;
-    let mut so_far = SoFar::default();
+    let mut so_far = CallProgress::default();
     loop {
         so_far.asked.push(choice.slot.config.name.clone());
         // Each model is asked in its own way.
         let request = choice.slot.config.asked(&call.request, call.sample);
-        let errand = Errand { account, choice: &choice, call, request, office, unwanted };
+        let errand = CallExecution { account, choice: &choice, call, request, office, unwanted };
         let answer = errand.ask(&mut so_far).await;
         let failure = match &answer {
-            Ok(reply) => declined(reply),
+            Ok(reply) => failure_of_reply(reply),
             Err(fault) => failure_of(fault),
         };
-        let instead = failure.and_then(|how| account.instead(&choice.slot, how, &so_far.asked));
+        let instead = failure.and_then(|how| account.fallback(&choice.slot, how, &so_far.asked));
         match instead {
             Some(next) => {
                 tracing::warn!(episode = %call.context.episode, to = next.slot.config.name, "{}", next.why);
                 choice = next;
             }
             None => {
-                let SoFar { cost, took, failed, tries, .. } = so_far;
+                let CallProgress { cost, took, failed, tries, .. } = so_far;
                 let model = choice.slot.config.name.clone();
                 let request = errand.request;
-                return Ok(Called { reply: answer?, request, model, cost, tries, took, failed });
+                return Ok(ModelAnswer {
+                    reply: answer?,
+                    request,
+                    model,
+                    cost,
+                    tries,
+                    took,
+                    failed,
+                });
             }
         }
     }
@@ -61,19 +69,19 @@ pub(super) async fn perform(
 
 /// One try of the named model, without any fallback.
 pub(super) async fn perform_once(
-    account: &Arc<Account>,
-    call: &Call,
-    office: &Office,
+    account: &Arc<CampaignAccount>,
+    call: &ModelCall,
+    office: &TicketIssuer,
     unwanted: &CancellationToken,
-) -> Result<Called, Fault> {
-    let choice = Choice { slot: account.slot(&call.model)?, why: String::new() };
+) -> Result<ModelAnswer, Fault> {
+    let choice = ModelChoice { slot: account.model(&call.model)?, why: String::new() };
     let request = choice.slot.config.asked(&call.request, call.sample);
-    let errand = Errand { account, choice: &choice, call, request, office, unwanted };
-    let Attempted { reply, cost, took, .. } =
+    let errand = CallExecution { account, choice: &choice, call, request, office, unwanted };
+    let CallTryResult { reply, cost, took, .. } =
         errand.attempt(&call.context, call.limit, &[]).await?;
     let reply = reply.map_err(|failure| failure.fault)?;
     let request = errand.request;
-    Ok(Called {
+    Ok(ModelAnswer {
         reply,
         request,
         model: call.model.clone(),
@@ -86,7 +94,7 @@ pub(super) async fn perform_once(
 
 /// What a call has used so far, over all models that it asked.
 #[derive(Default)]
-struct SoFar {
+struct CallProgress {
     asked: Vec<String>,
     tries: u32,
     cost: Money,
@@ -110,26 +118,26 @@ fn wait(failure: &CallFault, after: Duration, tries: u32, salt: &str) -> Duratio
 const EMPTY_ANSWERS: u32 = 2;
 
 /// A call on its way.
-struct Errand<'a> {
-    account: &'a Arc<Account>,
-    choice: &'a Choice,
-    call: &'a Call,
+struct CallExecution<'a> {
+    account: &'a Arc<CampaignAccount>,
+    choice: &'a ModelChoice,
+    call: &'a ModelCall,
     /// As this model is asked.
     request: Arc<ChatRequest>,
-    office: &'a Office,
+    office: &'a TicketIssuer,
     unwanted: &'a CancellationToken,
 }
 
-struct Attempted {
+struct CallTryResult {
     reply: Result<ChatReply, CallFault>,
     cost: Money,
     took: Duration,
     left: Instant,
 }
 
-impl Errand<'_> {
+impl CallExecution<'_> {
     /// Asks one model, as often as it makes sense.
-    async fn ask(&self, so_far: &mut SoFar) -> Result<ChatReply, Fault> {
+    async fn ask(&self, so_far: &mut CallProgress) -> Result<ChatReply, Fault> {
         let slot = &self.choice.slot;
         let (mut failed, mut empty, mut waited) = (0, 0, Duration::ZERO);
         let mut since: Option<Instant> = None;
@@ -162,7 +170,7 @@ impl Errand<'_> {
             }
             // A request to come back later is never a failure of the model.
             failed += u32::from(!failure.rate_limited);
-            let Decision::Again { after } = RETRY.decide(&failure.fault, failed, &salt) else {
+            let RetryDecision::Again { after } = RETRY.decide(&failure.fault, failed, &salt) else {
                 return Err(failure.fault);
             };
             if waited > MOST_WAITED || !failure.fault.kind.policy().asks_again {
@@ -171,14 +179,14 @@ impl Errand<'_> {
             slot.retries.fetch_add(1, Ordering::Relaxed);
             since = Some(Instant::now());
             let after = wait(&failure, after, so_far.tries, &salt);
-            while_wanted(self.unwanted, tokio::time::sleep(after)).await?;
+            unless_cancelled(self.unwanted, tokio::time::sleep(after)).await?;
         }
     }
 
     /// If there is a fallback model, a call does not wait for a provider that does not answer.
     fn give_way(&self, asked: &[String]) -> Result<(), Fault> {
         let slot = &self.choice.slot;
-        if !slot.is_down() || !self.account.stands_ready(slot, asked) {
+        if !slot.is_down() || !self.account.has_ready_fallback(slot, asked) {
             return Ok(());
         }
         let what = format!("{} does not answer", slot.config.provider());
@@ -192,19 +200,19 @@ impl Errand<'_> {
         context: &CallContext,
         limit: Duration,
         asked: &[String],
-    ) -> Result<Attempted, Fault> {
+    ) -> Result<CallTryResult, Fault> {
         let (place, worst) = (self.call.place(context.retry), worst_case(&self.request));
-        let wish = Wish { place, why: &self.choice.why, worst, asked };
+        let wish = TicketRequest { place, why: &self.choice.why, worst, asked };
         let slot = &self.choice.slot;
         let ticket = self.office.ticket(self.account, slot, wish, self.unwanted).await?;
         let left = Instant::now();
         // A call that nobody waits for never leaves.
         let leaves = !self.unwanted.is_cancelled();
         let (reply, took) = self.complete(ticket.model(), context, limit).await;
-        let reply = ticket.believed(reply);
+        let reply = ticket.checked_reply(reply);
         let cost = if leaves { ticket.cost_of(&reply) } else { Money::ZERO };
         ticket.settle(cost, &reply, context.witness.take()).await?;
-        Ok(Attempted { reply, cost, took, left })
+        Ok(CallTryResult { reply, cost, took, left })
     }
 
     /// The model's answer, and how long it took.
@@ -216,7 +224,7 @@ impl Errand<'_> {
     ) -> (Result<ChatReply, CallFault>, Duration) {
         let started = Instant::now();
         let answer = timeout(left, model.complete(&self.request, context));
-        let reply = match while_wanted(self.unwanted, answer).await {
+        let reply = match unless_cancelled(self.unwanted, answer).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(out_of_time().into())),
             Err(unwanted) => Err(unwanted.into()),
         };

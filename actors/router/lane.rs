@@ -7,8 +7,8 @@
 //!                                 └───────failed─────────┘
 //! ```
 
-use crate::model::{Endpoint, Fault};
-use crate::policy::{Breaker, Try};
+use crate::model::{Fault, ProviderEndpoint};
+use crate::policy::{BreakerAdmission, CircuitBreaker};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,34 +23,34 @@ const FAILURES: u32 = 8;
 const SILENCE: u32 = 3;
 const COOL_DOWN: Duration = Duration::from_millis(500);
 
-pub(super) struct Lane {
+pub(super) struct ProviderLimiter {
     name: String,
-    state: Mutex<State>,
+    state: Mutex<ProviderLimiterState>,
     /// Shared by all lanes: wakes the waiting calls, which then look again.
     changed: Arc<Notify>,
 }
 
-struct State {
+struct ProviderLimiterState {
     most: usize,
-    breaker: Breaker,
+    breaker: CircuitBreaker,
     on_their_way: usize,
     probes_failed: u64,
     last: Option<Fault>,
 }
 
-impl State {
+impl ProviderLimiterState {
     /// A failure, which counts for so many where it was no probe.
-    fn failed(&mut self, now: Instant, what: Try, weight: u32, fault: Fault) {
-        let times = if what == Try::Probe { 1 } else { weight };
+    fn failed(&mut self, now: Instant, what: BreakerAdmission, weight: u32, fault: Fault) {
+        let times = if what == BreakerAdmission::Probe { 1 } else { weight };
         (0..times).for_each(|_| self.breaker.failed(now, what));
-        self.probes_failed += u64::from(what == Try::Probe);
+        self.probes_failed += u64::from(what == BreakerAdmission::Probe);
         self.last = Some(fault);
     }
 }
 
 /// Why a lane takes no call now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Shut {
+pub(super) enum ProviderBlockReason {
     /// As many are on their way as may be.
     Full,
     /// It does not answer; the time of the next probe, unless that is out.
@@ -59,7 +59,7 @@ pub(super) enum Shut {
 
 /// A lane at a glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LaneStats {
+pub struct ProviderStats {
     /// The provider's address, and the variable that holds the key.
     pub provider: String,
     pub in_flight: usize,
@@ -70,11 +70,16 @@ pub struct LaneStats {
     pub last_failure: Option<String>,
 }
 
-impl Lane {
+impl ProviderLimiter {
     fn new(name: String, changed: Arc<Notify>) -> Self {
-        let breaker = Breaker::new(FAILURES, COOL_DOWN);
-        let state =
-            State { most: usize::MAX, breaker, on_their_way: 0, probes_failed: 0, last: None };
+        let breaker = CircuitBreaker::new(FAILURES, COOL_DOWN);
+        let state = ProviderLimiterState {
+            most: usize::MAX,
+            breaker,
+            on_their_way: 0,
+            probes_failed: 0,
+            last: None,
+        };
         Self { name, state: Mutex::new(state), changed }
     }
 
@@ -82,29 +87,32 @@ impl Lane {
         &self.name
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ProviderLimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What would keep a call from entering.
-    pub(super) fn shut(&self, now: Instant) -> Option<Shut> {
+    pub(super) fn block_reason(&self, now: Instant) -> Option<ProviderBlockReason> {
         let state = self.state();
         if state.on_their_way >= state.most {
-            return Some(Shut::Full);
+            return Some(ProviderBlockReason::Full);
         }
-        (!state.breaker.admits(now)).then(|| Shut::Down(state.breaker.wait(now)))
+        (!state.breaker.admits(now)).then(|| ProviderBlockReason::Down(state.breaker.wait(now)))
     }
 
     /// One call more, unless it is shut.
-    pub(super) fn enter(self: &Arc<Self>, now: Instant) -> Result<Inside, Shut> {
+    pub(super) fn try_acquire(
+        self: &Arc<Self>,
+        now: Instant,
+    ) -> Result<ProviderPermit, ProviderBlockReason> {
         let mut state = self.state();
         if state.on_their_way >= state.most {
-            return Err(Shut::Full);
+            return Err(ProviderBlockReason::Full);
         }
         let what = state.breaker.admit(now);
-        let what = what.ok_or_else(|| Shut::Down(state.breaker.wait(now)))?;
+        let what = what.ok_or_else(|| ProviderBlockReason::Down(state.breaker.wait(now)))?;
         state.on_their_way += 1;
-        Ok(Inside { lane: self.clone(), what, told: false })
+        Ok(ProviderPermit { lane: self.clone(), what, told: false })
     }
 
     /// How many probes have failed in its life, and what the last failure was.
@@ -118,10 +126,10 @@ impl Lane {
         !self.state().breaker.admits(now)
     }
 
-    fn stats(&self) -> LaneStats {
+    fn stats(&self) -> ProviderStats {
         let state = self.state();
         let down = state.breaker.is_open();
-        LaneStats {
+        ProviderStats {
             provider: self.name.clone(),
             in_flight: state.on_their_way,
             limit: Some(state.most).filter(|most| *most < usize::MAX),
@@ -133,7 +141,7 @@ impl Lane {
 
 /// What a call tells of the provider's health.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Health {
+pub(super) enum ProviderHealth {
     Answers,
     Fails(Fault),
     /// The provider had not answered when the time of the call was up.
@@ -143,28 +151,28 @@ pub(super) enum Health {
 }
 
 /// A call on its way. Dropped, it says nothing.
-pub(super) struct Inside {
-    lane: Arc<Lane>,
-    what: Try,
+pub(super) struct ProviderPermit {
+    lane: Arc<ProviderLimiter>,
+    what: BreakerAdmission,
     told: bool,
 }
 
-impl Inside {
-    pub(super) fn tell(mut self, health: Health) {
+impl ProviderPermit {
+    pub(super) fn report(mut self, health: ProviderHealth) {
         let now = Instant::now();
         let mut state = self.lane.state();
         match health {
-            Health::Answers => state.breaker.succeeded(),
-            Health::Unknown => state.breaker.abandoned(self.what),
-            Health::Fails(fault) => state.failed(now, self.what, 1, fault),
-            Health::Silent(fault) => state.failed(now, self.what, SILENCE, fault),
+            ProviderHealth::Answers => state.breaker.succeeded(),
+            ProviderHealth::Unknown => state.breaker.abandoned(self.what),
+            ProviderHealth::Fails(fault) => state.failed(now, self.what, 1, fault),
+            ProviderHealth::Silent(fault) => state.failed(now, self.what, SILENCE, fault),
         }
         drop(state);
         self.told = true;
     }
 }
 
-impl Drop for Inside {
+impl Drop for ProviderPermit {
     fn drop(&mut self) {
         let mut state = self.lane.state();
         if !self.told {
@@ -177,19 +185,19 @@ impl Drop for Inside {
 }
 
 /// A provider's address, and the variable with the key.
-type Place = (String, Option<String>);
+type LimiterKey = (String, Option<String>);
 
 /// All lanes of the engine.
 #[derive(Clone, Default)]
-pub(super) struct Lanes {
-    known: Arc<Mutex<HashMap<Place, Arc<Lane>>>>,
+pub(super) struct ProviderLimiters {
+    known: Arc<Mutex<HashMap<LimiterKey, Arc<ProviderLimiter>>>>,
     pub(super) changed: Arc<Notify>,
 }
 
-impl Lanes {
+impl ProviderLimiters {
     /// The lane of an endpoint with a single key, shared by all who reach it so. The newest to
     /// say how many calls it bears is believed.
-    pub(super) fn of(&self, provider: &str, endpoint: &Endpoint) -> Arc<Lane> {
+    pub(super) fn of(&self, provider: &str, endpoint: &ProviderEndpoint) -> Arc<ProviderLimiter> {
         let key = (endpoint.base_url.clone(), endpoint.key_env.clone());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = known.entry(key).or_insert_with(|| {
@@ -197,7 +205,7 @@ impl Lanes {
                 Some(variable) => format!("{provider} {variable}"),
                 None => format!("{provider} {}", endpoint.base_url),
             };
-            Arc::new(Lane::new(name, self.changed.clone()))
+            Arc::new(ProviderLimiter::new(name, self.changed.clone()))
         });
         if let Some(most) = endpoint.concurrency {
             lane.state().most = most;
@@ -205,9 +213,9 @@ impl Lanes {
         lane.clone()
     }
 
-    pub(super) fn stats(&self) -> Vec<LaneStats> {
+    pub(super) fn stats(&self) -> Vec<ProviderStats> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut stats: Vec<LaneStats> = known.values().map(|lane| lane.stats()).collect();
+        let mut stats: Vec<ProviderStats> = known.values().map(|lane| lane.stats()).collect();
         stats.sort_by(|a, b| a.provider.cmp(&b.provider));
         stats
     }
@@ -218,61 +226,69 @@ mod tests {
     use super::*;
     use crate::model::FaultKind;
 
-    fn lane(most: Option<usize>) -> Arc<Lane> {
-        let endpoint = Endpoint { concurrency: most, ..Endpoint::new("openai", "http://h", None) };
-        Lanes::default().of("p", &endpoint)
+    fn lane(most: Option<usize>) -> Arc<ProviderLimiter> {
+        let endpoint = ProviderEndpoint {
+            concurrency: most,
+            ..ProviderEndpoint::new("openai", "http://h", None)
+        };
+        ProviderLimiters::default().of("p", &endpoint)
     }
 
-    fn fails() -> Health {
-        Health::Fails(Fault::new(FaultKind::ModelTransient, "status 500"))
+    fn fails() -> ProviderHealth {
+        ProviderHealth::Fails(Fault::new(FaultKind::ModelTransient, "status 500"))
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_probe_at_a_time_decides_whether_it_is_back() {
         let lane = lane(None);
         for _ in 0..FAILURES {
-            lane.enter(Instant::now()).unwrap().tell(fails());
+            lane.try_acquire(Instant::now()).unwrap().report(fails());
         }
-        assert_eq!(lane.enter(Instant::now()).err(), Some(Shut::Down(Some(COOL_DOWN))));
+        assert_eq!(
+            lane.try_acquire(Instant::now()).err(),
+            Some(ProviderBlockReason::Down(Some(COOL_DOWN)))
+        );
         tokio::time::advance(COOL_DOWN).await;
-        let probe = lane.enter(Instant::now()).unwrap();
-        assert_eq!(lane.enter(Instant::now()).err(), Some(Shut::Down(None)));
+        let probe = lane.try_acquire(Instant::now()).unwrap();
+        assert_eq!(lane.try_acquire(Instant::now()).err(), Some(ProviderBlockReason::Down(None)));
         // Nobody waits for this call any more. Another call takes its place at once.
         drop(probe);
-        lane.enter(Instant::now()).unwrap().tell(fails());
+        lane.try_acquire(Instant::now()).unwrap().report(fails());
         assert_eq!(lane.trouble().0, 1);
         assert!(lane.stats().down);
         tokio::time::advance(COOL_DOWN * 2).await;
-        lane.enter(Instant::now()).unwrap().tell(Health::Answers);
+        lane.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
         assert!(!lane.stats().down);
-        assert!(lane.enter(Instant::now()).is_ok() && lane.enter(Instant::now()).is_ok());
+        assert!(
+            lane.try_acquire(Instant::now()).is_ok() && lane.try_acquire(Instant::now()).is_ok()
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_an_outage_sooner_than_failures_are() {
-        let silent = || Health::Silent(Fault::new(FaultKind::OutOfTime, "no word"));
+        let silent = || ProviderHealth::Silent(Fault::new(FaultKind::OutOfTime, "no word"));
         let lane = lane(None);
         for calls in 0..3 {
             assert!(!lane.stats().down, "{calls}");
-            lane.enter(Instant::now()).unwrap().tell(silent());
+            lane.try_acquire(Instant::now()).unwrap().report(silent());
         }
         assert!(lane.stats().down);
         assert_eq!(lane.trouble().0, 0);
         tokio::time::advance(COOL_DOWN).await;
-        lane.enter(Instant::now()).unwrap().tell(silent());
+        lane.try_acquire(Instant::now()).unwrap().report(silent());
         assert_eq!(lane.trouble().0, 1);
         tokio::time::advance(COOL_DOWN * 2).await;
-        lane.enter(Instant::now()).unwrap().tell(Health::Answers);
-        lane.enter(Instant::now()).unwrap().tell(silent());
+        lane.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
+        lane.try_acquire(Instant::now()).unwrap().report(silent());
         assert!(!lane.stats().down, "one answer ends it");
     }
 
     #[tokio::test]
     async fn no_more_than_it_bears_are_on_their_way() {
         let lane = lane(Some(2));
-        let (first, _second) = (lane.enter(Instant::now()), lane.enter(Instant::now()));
-        assert_eq!(lane.enter(Instant::now()).err(), Some(Shut::Full));
+        let (first, _second) = (lane.try_acquire(Instant::now()), lane.try_acquire(Instant::now()));
+        assert_eq!(lane.try_acquire(Instant::now()).err(), Some(ProviderBlockReason::Full));
         drop(first);
-        assert!(lane.enter(Instant::now()).is_ok());
+        assert!(lane.try_acquire(Instant::now()).is_ok());
     }
 }

@@ -1,19 +1,19 @@
 //! What the router is asked, and the handle through which.
 
-use super::account::Account;
+use super::account::CampaignAccount;
 use super::actor::RouterActor;
 use super::call::{perform, perform_once};
-use super::lane::{LaneStats, Lanes};
-use super::slot::{Manned, ModelStats};
-use super::ticket::{Office, Ticket, Wish};
+use super::lane::{ProviderLimiters, ProviderStats};
+use super::slot::{ModelClients, ModelStats};
+use super::ticket::{CallTicket, TicketIssuer, TicketRequest};
 use crate::collector::CollectorHandle;
 use crate::model::{
-    Attempt, CallPlace, CampaignName, Caps, ChatReply, ChatRequest, Failure, Fault, FaultKind,
-    Money, Spending, Usage, day_of,
+    AttemptNumber, CallPosition, CampaignName, ChatReply, ChatRequest, Fault, FaultKind,
+    ModelFailure, Money, SpendingCaps, SpendingTotals, Usage, day_of,
 };
-use crate::policy::{CapStats, Intensity};
+use crate::policy::{CapStats, RestartIntensity};
 use crate::ports::{CallContext, Clock};
-use crate::supervisor::{Ended, Handle, panic_text, spawn, supervise};
+use crate::supervisor::{ActorExit, ActorHandle, panic_text, spawn, supervise};
 use actix::Message;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -24,9 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Ask a model.
 #[derive(Clone)]
-pub struct Call {
+pub struct ModelCall {
     pub campaign: CampaignName,
-    pub attempt: Attempt,
+    pub attempt: AttemptNumber,
     /// The one that the episode is planned for, or that has answered it so far.
     pub model: String,
     pub request: Arc<ChatRequest>,
@@ -38,9 +38,9 @@ pub struct Call {
     pub limit: Duration,
 }
 
-impl Call {
-    pub(super) fn place(&self, retry: u32) -> CallPlace {
-        CallPlace {
+impl ModelCall {
+    pub(super) fn place(&self, retry: u32) -> CallPosition {
+        CallPosition {
             campaign: self.campaign.clone(),
             episode: self.context.episode.clone(),
             attempt: self.attempt,
@@ -52,12 +52,12 @@ impl Call {
 
 /// Who answers a campaign's calls, if anybody.
 #[derive(Clone, Message)]
-#[rtype(result = "Option<Arc<Account>>")]
-pub struct Route(pub(super) CampaignName);
+#[rtype(result = "Option<Arc<CampaignAccount>>")]
+pub struct FindAccount(pub(super) CampaignName);
 
 /// An answer with what it took.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Called {
+pub struct ModelAnswer {
     pub reply: ChatReply,
     /// As the model that gave it was asked.
     pub request: Arc<ChatRequest>,
@@ -83,33 +83,47 @@ pub struct AccountStats {
     pub models: Vec<ModelStats>,
 }
 
-pub(super) type Accounts = Arc<Mutex<HashMap<CampaignName, Arc<Account>>>>;
+pub(super) type AccountMap = Arc<Mutex<HashMap<CampaignName, Arc<CampaignAccount>>>>;
 
 /// The router, for everybody else.
 #[derive(Clone)]
 pub struct RouterHandle {
-    handle: Handle<RouterActor>,
-    office: Office,
-    accounts: Accounts,
-    lanes: Lanes,
+    handle: ActorHandle<RouterActor>,
+    office: TicketIssuer,
+    accounts: AccountMap,
+    lanes: ProviderLimiters,
 }
 
 impl RouterHandle {
-    pub fn start(collector: CollectorHandle, clock: Arc<dyn Clock>) -> (Self, JoinHandle<Ended>) {
-        let accounts = Accounts::default();
+    pub fn start(
+        collector: CollectorHandle,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, JoinHandle<ActorExit>) {
+        let accounts = AccountMap::default();
         let shared = accounts.clone();
-        let intensity = Intensity::new(5, Duration::from_secs(10));
+        let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (handle, joined) =
             supervise("router", intensity, move || RouterActor::new(shared.clone()));
         (
-            Self { handle, office: Office { collector, clock }, accounts, lanes: Lanes::default() },
+            Self {
+                handle,
+                office: TicketIssuer { collector, clock },
+                accounts,
+                lanes: ProviderLimiters::default(),
+            },
             joined,
         )
     }
 
     /// Opens or replaces a campaign's account. `before` is what the journal says was spent.
-    pub fn open(&self, campaign: CampaignName, models: Vec<Manned>, caps: Caps, before: Spending) {
-        let account = Arc::new(Account::open(models, &self.lanes, caps, before));
+    pub fn open(
+        &self,
+        campaign: CampaignName,
+        models: Vec<ModelClients>,
+        caps: SpendingCaps,
+        before: SpendingTotals,
+    ) {
+        let account = Arc::new(CampaignAccount::open(models, &self.lanes, caps, before));
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, account);
     }
 
@@ -132,12 +146,12 @@ impl RouterHandle {
     }
 
     /// How providers fare, whichever campaign asks them.
-    pub fn lanes(&self) -> Vec<LaneStats> {
+    pub fn provider_stats(&self) -> Vec<ProviderStats> {
         self.lanes.stats()
     }
 
-    async fn route(&self, campaign: &CampaignName) -> Result<Arc<Account>, Fault> {
-        self.handle.ask(Route(campaign.clone())).await?.ok_or_else(|| {
+    async fn route(&self, campaign: &CampaignName) -> Result<Arc<CampaignAccount>, Fault> {
+        self.handle.ask(FindAccount(campaign.clone())).await?.ok_or_else(|| {
             let unknown = format!("campaign {campaign} has no account");
             Fault::new(FaultKind::ModelPermanent, unknown)
         })
@@ -147,20 +161,20 @@ impl RouterHandle {
     /// model, and who was asked before. To be asked in a task that is not cut short.
     pub async fn admit(
         &self,
-        place: CallPlace,
+        place: CallPosition,
         model: &str,
         why: &str,
         worst: Usage,
         asked: &[String],
         unwanted: &CancellationToken,
-    ) -> Result<Ticket, Fault> {
+    ) -> Result<CallTicket, Fault> {
         let unknown = || {
             let what = format!("campaign {} has no account", place.campaign);
             Fault::new(FaultKind::ModelPermanent, what)
         };
         let account = self.account(&place.campaign).ok_or_else(unknown)?;
-        let slot = account.slot(model)?;
-        let wish = Wish { place, why, worst, asked };
+        let slot = account.model(model)?;
+        let wish = TicketRequest { place, why, worst, asked };
         self.office.ticket(&account, &slot, wish, unwanted).await
     }
 
@@ -170,7 +184,7 @@ impl RouterHandle {
         campaign: &CampaignName,
         model: &str,
     ) -> Option<std::time::Duration> {
-        self.account(campaign)?.slot(model).ok()?.asks_to_wait()
+        self.account(campaign)?.model(model).ok()?.asks_to_wait()
     }
 
     /// Whom to begin with where this model is wanted, and why.
@@ -179,33 +193,33 @@ impl RouterHandle {
             let what = format!("campaign {campaign} has no account");
             Fault::new(FaultKind::ModelPermanent, what)
         };
-        Ok(self.account(campaign).ok_or_else(unknown)?.choose(model)?.told())
+        Ok(self.account(campaign).ok_or_else(unknown)?.choose(model)?.into_parts())
     }
 
     /// Whom to ask instead of a model that has failed so, and why.
-    pub fn instead(
+    pub fn fallback(
         &self,
         campaign: &CampaignName,
         model: &str,
-        failure: Failure,
+        failure: ModelFailure,
         asked: &[String],
     ) -> Option<(String, String)> {
         let account = self.account(campaign)?;
-        let slot = account.slot(model).ok()?;
-        Some(account.instead(&slot, failure, asked)?.told())
+        let slot = account.model(model).ok()?;
+        Some(account.fallback(&slot, failure, asked)?.into_parts())
     }
 
     /// Dropping the returned future ends the call: one in flight counts in full.
-    pub async fn call(&self, call: Call) -> Result<Called, Fault> {
+    pub async fn call(&self, call: ModelCall) -> Result<ModelAnswer, Fault> {
         self.ask(call, false).await
     }
 
     /// One try of the model itself: it is not asked again, and no other model instead.
-    pub async fn call_once(&self, call: Call) -> Result<Called, Fault> {
+    pub async fn call_once(&self, call: ModelCall) -> Result<ModelAnswer, Fault> {
         self.ask(call, true).await
     }
 
-    async fn ask(&self, call: Call, once: bool) -> Result<Called, Fault> {
+    async fn ask(&self, call: ModelCall, once: bool) -> Result<ModelAnswer, Fault> {
         let account = self.route(&call.campaign).await?;
         let unwanted = CancellationToken::new();
         let _wanted = unwanted.clone().drop_guard();
@@ -222,9 +236,9 @@ impl RouterHandle {
     }
 
     /// Waits until none of a campaign's calls is in flight.
-    pub async fn quiet(&self, campaign: &CampaignName) {
+    pub async fn wait_until_settled(&self, campaign: &CampaignName) {
         if let Some(account) = self.account(campaign) {
-            account.quiet().await;
+            account.wait_until_settled().await;
         }
     }
 
@@ -235,7 +249,7 @@ impl RouterHandle {
     }
 
     /// What is wrong with a campaign's models at the moment, if anything.
-    pub fn trouble(&self, campaign: &CampaignName) -> Option<String> {
+    pub fn problem(&self, campaign: &CampaignName) -> Option<String> {
         self.account(campaign)?.trouble()
     }
 
@@ -244,12 +258,12 @@ impl RouterHandle {
         self.account(campaign).map_or(Money::ZERO, |account| account.held())
     }
 
-    fn account(&self, campaign: &CampaignName) -> Option<Arc<Account>> {
+    fn account(&self, campaign: &CampaignName) -> Option<Arc<CampaignAccount>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(campaign).cloned()
     }
 
     #[cfg(any(test, feature = "testkit"))]
-    pub fn raw(&self) -> &Handle<RouterActor> {
+    pub fn raw(&self) -> &ActorHandle<RouterActor> {
         &self.handle
     }
 }

@@ -16,11 +16,11 @@ mod ticket;
 mod unanswered;
 mod way;
 
-pub use account::Account;
+pub use account::CampaignAccount;
 pub use actor::RouterActor;
-pub use lane::LaneStats;
-pub use messages::{AccountStats, Call, Called, Route, RouterHandle};
+pub use lane::ProviderStats;
+pub use messages::{AccountStats, FindAccount, ModelAnswer, ModelCall, RouterHandle};
 pub use route::{failure_of, failure_of_call};
-pub use slot::{Manned, ModelStats};
-pub use ticket::{Ticket, Unkept};
-pub use way::WayStats;
+pub use slot::{ModelClients, ModelStats};
+pub use ticket::{CallTicket, UnrecordedCall};
+pub use way::KeyStats;

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 /// Time since it was made.
 #[derive(Clone, Debug)]
-struct Since(Instant);
+struct ElapsedClock(Instant);
 
-impl Clock for Since {
+impl Clock for ElapsedClock {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
@@ -23,12 +23,16 @@ impl Clock for Since {
     }
 }
 
-type Requests =
-    RateLimiter<NotKeyed, InMemoryState, Since, NoOpMiddleware<<Since as Clock>::Instant>>;
+type RequestLimiter = RateLimiter<
+    NotKeyed,
+    InMemoryState,
+    ElapsedClock,
+    NoOpMiddleware<<ElapsedClock as Clock>::Instant>,
+>;
 
-pub(super) struct Pace {
-    requests: Option<Requests>,
-    clock: Since,
+pub(super) struct KeyRateLimiter {
+    requests: Option<RequestLimiter>,
+    clock: ElapsedClock,
     tokens: Option<Mutex<TokenBucket>>,
 }
 
@@ -41,9 +45,9 @@ fn quota(per_minute: NonZeroU32) -> Quota {
     Quota::per_minute(per_minute).allow_burst(burst)
 }
 
-impl Pace {
+impl KeyRateLimiter {
     pub(super) fn new(requests: Option<u32>, tokens: Option<u64>) -> Self {
-        let clock = Since(Instant::now());
+        let clock = ElapsedClock(Instant::now());
         let requests = requests.and_then(NonZeroU32::new);
         let requests =
             requests.map(|rate| RateLimiter::direct_with_clock(quota(rate), clock.clone()));
@@ -78,7 +82,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn requests_are_spread_over_the_minute() {
-        let pace = Pace::new(Some(60), None);
+        let pace = KeyRateLimiter::new(Some(60), None);
         assert_eq!(pace.take(5, Instant::now()), Ok(0));
         let wait = pace.take(5, Instant::now()).unwrap_err();
         assert_eq!(wait, Duration::from_secs(1));
@@ -89,7 +93,7 @@ mod tests {
     /// A request that must wait takes none of the minute's tokens.
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_one_limit_uses_up_nothing_of_the_other() {
-        let pace = Pace::new(Some(60), Some(100));
+        let pace = KeyRateLimiter::new(Some(60), Some(100));
         assert_eq!(pace.take(60, Instant::now()), Ok(60));
         assert!(pace.take(40, Instant::now()).is_err());
         tokio::time::advance(Duration::from_secs(1)).await;

@@ -8,52 +8,52 @@
 //!     └ ─────budget spent──► the next of `spent`
 //! ```
 
-use super::account::Account;
-use super::slot::ModelSlot;
-use crate::model::{CallFault, ChatReply, Failure, Fault, FaultKind, FinishReason, SOONEST};
+use super::account::CampaignAccount;
+use super::slot::CampaignModel;
+use crate::model::{CallFault, ChatReply, Fault, FaultKind, FinishReason, ModelFailure, SOONEST};
 use std::sync::Arc;
 
 /// A model and the reason for its choice. The planned model has no reason.
 #[derive(Clone)]
-pub(super) struct Choice {
-    pub(super) slot: Arc<ModelSlot>,
+pub(super) struct ModelChoice {
+    pub(super) slot: Arc<CampaignModel>,
     pub(super) why: String,
 }
 
-impl Choice {
-    pub(super) fn told(self) -> (String, String) {
+impl ModelChoice {
+    pub(super) fn into_parts(self) -> (String, String) {
         (self.slot.config.name.clone(), self.why)
     }
 }
 
 /// The kinds of failure that may lead to a fallback model.
-pub fn failure_of_call(reply: &Result<ChatReply, CallFault>) -> Option<Failure> {
+pub fn failure_of_call(reply: &Result<ChatReply, CallFault>) -> Option<ModelFailure> {
     match reply {
-        Ok(reply) => declined(reply),
+        Ok(reply) => failure_of_reply(reply),
         Err(failure) => failure_of(&failure.fault),
     }
 }
 
 /// The same for what ends a call.
-pub fn failure_of(fault: &Fault) -> Option<Failure> {
+pub fn failure_of(fault: &Fault) -> Option<ModelFailure> {
     fault.kind.policy().stands_in
 }
 
 /// The same for what was answered.
-pub(super) fn declined(reply: &ChatReply) -> Option<Failure> {
-    (reply.finish == FinishReason::Refusal).then_some(Failure::Filter)
+pub(super) fn failure_of_reply(reply: &ChatReply) -> Option<ModelFailure> {
+    (reply.finish == FinishReason::Refusal).then_some(ModelFailure::Filter)
 }
 
-impl Account {
+impl CampaignAccount {
     /// The first model to ask.
-    pub(super) fn choose(&self, wanted: &str) -> Result<Choice, Fault> {
+    pub(super) fn choose(&self, wanted: &str) -> Result<ModelChoice, Fault> {
         if wanted != SOONEST {
-            let planned = Choice { slot: self.slot(wanted)?, why: String::new() };
+            let planned = ModelChoice { slot: self.model(wanted)?, why: String::new() };
             let own = [wanted.to_owned()];
-            if !planned.slot.is_down() || !self.stands_ready(&planned.slot, &own) {
+            if !planned.slot.is_down() || !self.has_ready_fallback(&planned.slot, &own) {
                 return Ok(planned);
             }
-            return Ok(self.instead(&planned.slot, Failure::Outage, &own).unwrap_or(planned));
+            return Ok(self.fallback(&planned.slot, ModelFailure::Outage, &own).unwrap_or(planned));
         }
         let slots = self.slots.values().filter(|slot| slot.is_able());
         let nobody = || Fault::new(FaultKind::ModelPermanent, "there is no model to choose from");
@@ -65,30 +65,30 @@ impl Account {
             Some(latency) => format!("least latency: {} ms", latency.as_millis()),
             None => "least latency: not measured before".to_owned(),
         };
-        Ok(Choice { slot: chosen.clone(), why })
+        Ok(ModelChoice { slot: chosen.clone(), why })
     }
 
     /// Whether there is a fallback for a model that does not answer, and this fallback answers.
-    pub(super) fn stands_ready(&self, slot: &ModelSlot, asked: &[String]) -> bool {
+    pub(super) fn has_ready_fallback(&self, slot: &CampaignModel, asked: &[String]) -> bool {
         let names = slot.config.standing.fallback.outage.iter();
         let mut others =
-            names.filter(|name| !asked.contains(name)).filter_map(|n| self.slot(n).ok());
+            names.filter(|name| !asked.contains(name)).filter_map(|n| self.model(n).ok());
         others.any(|other| !other.is_down())
     }
 
     /// The model to ask instead. `asked` has the models that were asked already.
-    pub(super) fn instead(
+    pub(super) fn fallback(
         &self,
-        of: &ModelSlot,
-        failure: Failure,
+        of: &CampaignModel,
+        failure: ModelFailure,
         asked: &[String],
-    ) -> Option<Choice> {
+    ) -> Option<ModelChoice> {
         let next = of.config.standing.fallback.of(failure).iter();
         let next =
-            next.filter(|name| !asked.contains(name)).filter_map(|name| self.slot(name).ok());
+            next.filter(|name| !asked.contains(name)).filter_map(|name| self.model(name).ok());
         // A model that answers comes before a model that does not answer.
         let next = next.min_by_key(|slot| slot.is_down())?;
         let why = format!("fallback from {}: {}", of.config.name, failure.as_str());
-        Some(Choice { slot: next, why })
+        Some(ModelChoice { slot: next, why })
     }
 }

@@ -1,12 +1,12 @@
 //! One model of one campaign. A call uses a free key of the model.
 
-use super::lane::Lanes;
-use super::unanswered::Unanswered;
-use super::way::{Blocked, Pass, Way, WayStats};
+use super::lane::ProviderLimiters;
+use super::unanswered::UnansweredCalls;
+use super::way::{CallPermit, KeyBlockReason, KeyLimiter, KeyStats};
 use crate::model::{
     CallFault, ChatReply, EpisodeId, Fault, FaultKind, ModelConfig, ProviderSign, Usage, digest_of,
 };
-use crate::policy::{Latency, Rank, reserved};
+use crate::policy::{LatencyRank, LatencyTracker, reserved};
 use crate::ports::{ChatModel, ModelFactory};
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,17 +22,17 @@ const SMALL_CONTEXT: u64 = 4_096;
 /// The number of failed probes after which a waiting call stops waiting.
 const PROBES: u64 = 5;
 
-pub(super) struct ModelSlot {
+pub(super) struct CampaignModel {
     pub(super) config: ModelConfig,
-    ways: Vec<Arc<Way>>,
+    ways: Vec<Arc<KeyLimiter>>,
     changed: Arc<Notify>,
     /// The calls that want to leave wait in this line. The first call leaves first.
     line: tokio::sync::Mutex<()>,
     pub(super) calls: AtomicU64,
     pub(super) retries: AtomicU64,
     pub(super) failures: AtomicU64,
-    pace: Mutex<Latency>,
-    pub(super) unanswered: Arc<Unanswered>,
+    pace: Mutex<LatencyTracker>,
+    pub(super) unanswered: Arc<UnansweredCalls>,
     /// Whether it can do what the campaign needs.
     able: bool,
 }
@@ -47,17 +47,17 @@ pub struct ModelStats {
     /// The time of recent answers. None before the first answer.
     pub latency_ms: Option<u64>,
     /// One for each key.
-    pub ways: Vec<WayStats>,
+    pub ways: Vec<KeyStats>,
 }
 
 /// A model with a way for each of its keys.
-pub struct Manned {
+pub struct ModelClients {
     pub(super) config: ModelConfig,
     ways: Vec<(ModelConfig, Arc<dyn ChatModel>)>,
     able: bool,
 }
 
-impl Manned {
+impl ModelClients {
     pub fn new(config: &ModelConfig, factory: &dyn ModelFactory) -> Result<Self, Fault> {
         let ways = config.with_each_key().into_iter().map(|alone| {
             let model = factory.model(&alone)?;
@@ -72,11 +72,11 @@ impl Manned {
     }
 }
 
-impl ModelSlot {
-    pub(super) fn new(manned: Manned, lanes: &Lanes) -> Self {
+impl CampaignModel {
+    pub(super) fn new(manned: ModelClients, lanes: &ProviderLimiters) -> Self {
         let way = |(config, model): (ModelConfig, Arc<dyn ChatModel>)| {
             let lane = config.endpoint.as_ref().map(|at| lanes.of(config.provider(), at));
-            Arc::new(Way::new(&config, lane, model, lanes.changed.clone()))
+            Arc::new(KeyLimiter::new(&config, lane, model, lanes.changed.clone()))
         };
         Self {
             config: manned.config,
@@ -96,12 +96,12 @@ impl ModelSlot {
     /// keeps to one key while it can: what its provider has cached is that key's. Who stands
     /// in the line gives up together with its head, once a provider that is down has failed
     /// often enough since he came; where it is silent or somebody else stands ready, at once.
-    pub(super) async fn pass(
+    pub(super) async fn acquire_permit(
         &self,
         episode: &EpisodeId,
         tokens: u64,
         stands_ready: &(dyn Fn() -> bool + Send + Sync),
-    ) -> Result<Pass, Fault> {
+    ) -> Result<CallPermit, Fault> {
         let failed_before = self.probes_failed();
         let _first = self.line.lock().await;
         let home = self.home(episode);
@@ -112,30 +112,30 @@ impl ModelSlot {
                 Ok(pass) => return Ok(pass),
                 Err(obstacles) => obstacles,
             };
-            if obstacles.iter().all(|blocked| matches!(blocked, Blocked::Down(_))) {
+            if obstacles.iter().all(|blocked| matches!(blocked, KeyBlockReason::Down(_))) {
                 self.give_up_after(failed_before, stands_ready())?;
             }
             let waits = || obstacles.iter().map(|blocked| blocked.wait().unwrap_or_default());
             if let Some(least) = waits().min().filter(|least| *least > MOST_WAITED) {
                 return Err(self.too_long(least));
             }
-            let wait = obstacles.iter().filter_map(Blocked::wait).min();
+            let wait = obstacles.iter().filter_map(KeyBlockReason::wait).min();
             let wait = wait.unwrap_or(MOST_WAITED).min(MOST_WAITED);
             tokio::select! { () = changed => {} () = sleep(wait) => {} }
         }
     }
 
     /// A key that may be used at once, for a call that was once the first in the line.
-    pub(super) fn free_pass(&self, episode: &EpisodeId, tokens: u64) -> Option<Pass> {
+    pub(super) fn free_pass(&self, episode: &EpisodeId, tokens: u64) -> Option<CallPermit> {
         self.try_pass(self.home(episode), tokens).ok()
     }
 
     /// The first key that is free, from the episode's own on; else what is in the way of each.
-    fn try_pass(&self, home: usize, tokens: u64) -> Result<Pass, Vec<Blocked>> {
+    fn try_pass(&self, home: usize, tokens: u64) -> Result<CallPermit, Vec<KeyBlockReason>> {
         let now = Instant::now();
         let mut obstacles = Vec::new();
         for way in self.ways.iter().cycle().skip(home).take(self.ways.len()) {
-            match way.try_pass(tokens, now) {
+            match way.try_acquire(tokens, now) {
                 Ok(pass) => return Ok(pass),
                 Err(blocked) => obstacles.push(blocked),
             }
@@ -157,7 +157,7 @@ impl ModelSlot {
 
     /// Whether nobody waits for the next probe: it may take as long as the silent calls before.
     fn is_silent(&self) -> bool {
-        let sign = |way: &Arc<Way>| way.trouble().1.map(|last| last.kind.policy().sign);
+        let sign = |way: &Arc<KeyLimiter>| way.trouble().1.map(|last| last.kind.policy().sign);
         self.ways.iter().all(|way| sign(way) == Some(ProviderSign::Silent))
     }
 
@@ -189,11 +189,12 @@ impl ModelSlot {
 
     /// How long no key may be used, if this is longer than any call waits.
     pub(super) fn asks_to_wait(&self) -> Option<Duration> {
-        let wait = |way: &Arc<Way>| Duration::from_millis(way.stats().wait_ms.unwrap_or_default());
+        let wait =
+            |way: &Arc<KeyLimiter>| Duration::from_millis(way.stats().wait_ms.unwrap_or_default());
         self.ways.iter().map(wait).min().filter(|least| *least > MOST_WAITED)
     }
 
-    pub(super) fn number_of(&self, way: &Arc<Way>) -> usize {
+    pub(super) fn number_of(&self, way: &Arc<KeyLimiter>) -> usize {
         self.ways.iter().position(|own| Arc::ptr_eq(own, way)).unwrap_or_default()
     }
 
@@ -217,7 +218,7 @@ impl ModelSlot {
         }
     }
 
-    fn latency_of(&self) -> MutexGuard<'_, Latency> {
+    fn latency_of(&self) -> MutexGuard<'_, LatencyTracker> {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -232,7 +233,7 @@ impl ModelSlot {
     }
 
     /// Where it stands among those that could be asked, by how soon they answer.
-    pub(super) fn rank(&self) -> (bool, Rank) {
+    pub(super) fn rank(&self) -> (bool, LatencyRank) {
         (self.is_down(), self.latency_of().rank(Instant::now()))
     }
 
@@ -246,7 +247,7 @@ impl ModelSlot {
     }
 
     pub(super) fn stats(&self) -> ModelStats {
-        let ways: Vec<WayStats> = self.ways.iter().map(|way| way.stats()).collect();
+        let ways: Vec<KeyStats> = self.ways.iter().map(|way| way.stats()).collect();
         ModelStats {
             model: self.config.name.clone(),
             calls: self.calls.load(Ordering::Relaxed),

@@ -1,11 +1,11 @@
 //! The whole ledger, as calls meet it: whatever is asked, retried, given up by who asked, or cut
 //! by a crash, the record never says less than was charged, and never more than the cap.
 
-use super::{Call, Manned};
-use crate::episode::World;
+use super::{ModelCall, ModelClients};
+use crate::episode::EngineServices;
 use crate::model::{
-    Attempt, CallFault, CampaignName, Caps, ChatReply, ChatRequest, EpisodeId, Fault, FaultKind,
-    FinishReason, Message, ModelConfig, Money, Role, Usage, day_of,
+    AttemptNumber, CallFault, CampaignName, ChatMessage, ChatReply, ChatRequest, ChatRole,
+    EpisodeId, Fault, FaultKind, FinishReason, ModelConfig, Money, SpendingCaps, Usage, day_of,
 };
 use crate::policy::worst_case;
 use crate::ports::{CallContext, ChatModel, Journal, ModelFactory};
@@ -64,7 +64,7 @@ impl ChatModel for Till {
         let number = self.next.fetch_add(1, Ordering::SeqCst);
         sleep(Duration::from_millis(5 + u64::from(context.turn) % 7)).await;
         let reply = |usage| {
-            ChatReply::new(Message::text(Role::Assistant, "yes"), FinishReason::Stop, usage)
+            ChatReply::new(ChatMessage::text(ChatRole::Assistant, "yes"), FinishReason::Stop, usage)
         };
         match self.script[number % self.script.len()] {
             Service::Answer(percent) => Ok(reply(self.charge(request, percent))),
@@ -135,10 +135,10 @@ fn askers() -> impl Strategy<Value = Vec<Asker>> {
 const PRICE: u64 = 3;
 
 struct Scene {
-    world: World,
+    world: EngineServices,
     journal: Arc<MemoryJournal>,
     name: CampaignName,
-    caps: Caps,
+    caps: SpendingCaps,
     charged: Arc<AtomicU64>,
     died: Arc<AtomicUsize>,
     lives: AtomicUsize,
@@ -156,7 +156,7 @@ impl Scene {
             price: PRICE,
         };
         let factory = Tills(Mutex::new(Some(till)));
-        let model = Manned::new(&priced("till/one", PRICE), &factory).unwrap();
+        let model = ModelClients::new(&priced("till/one", PRICE), &factory).unwrap();
         let today = day_of(self.world.clock.now_ms());
         let before = self.journal.spending(&self.name, today).await.unwrap();
         let router = &self.world.router;
@@ -175,14 +175,14 @@ impl Scene {
     async fn ask(&self, number: usize, asker: &Asker) {
         sleep(Duration::from_millis(asker.after_ms)).await;
         let request = ChatRequest {
-            messages: vec![Message::text(Role::User, "w".repeat(asker.words))],
+            messages: vec![ChatMessage::text(ChatRole::User, "w".repeat(asker.words))],
             tools: Vec::new(),
             max_output_tokens: 100,
             settings: Default::default(),
         };
-        let call = Call {
+        let call = ModelCall {
             campaign: self.name.clone(),
-            attempt: Attempt(1),
+            attempt: AttemptNumber(1),
             model: "till/one".to_owned(),
             request: Arc::new(request),
             sample: 0,
@@ -229,7 +229,7 @@ proptest! {
     ) {
         let money = |cap: Option<u64>| cap.map(Money::from_nanos);
         let models = money(caps[3]).map(|cap| ("till/one".to_owned(), cap)).into_iter().collect();
-        let caps = Caps { campaign: money(caps[0]), day: money(caps[1]), episode: money(caps[2]), models };
+        let caps = SpendingCaps { campaign: money(caps[0]), day: money(caps[1]), episode: money(caps[2]), models };
         in_test_system(Options::default(), move |kit| async move {
             let name = CampaignName("c".to_owned());
             let scene = Arc::new(Scene { world: kit.world.clone(), journal: kit.journal.clone(), name, caps, charged: Arc::default(), died: Arc::default(), lives: AtomicUsize::new(0), script });
@@ -240,13 +240,13 @@ proptest! {
                 sleep(Duration::from_millis(after)).await;
                 scene.journal.break_down(true);
                 join(calls).await;
-                scene.world.router.quiet(&scene.name).await;
+                scene.world.router.wait_until_settled(&scene.name).await;
                 scene.check().await;
                 scene.journal.break_down(false);
                 scene.open().await;
             }
             join(scene.ask_all(&askers)).await;
-            scene.world.router.quiet(&scene.name).await;
+            scene.world.router.wait_until_settled(&scene.name).await;
             scene.check().await;
             if crash_after_ms.is_none() {
                 assert_nothing_held(&scene);

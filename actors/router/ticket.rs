@@ -8,16 +8,16 @@
 //!                 or the money goes back and it begins again
 //! ```
 
-use super::account::Account;
-use super::slot::ModelSlot;
-use super::unanswered::Waiting;
-use super::way::{Pass, Way};
+use super::account::CampaignAccount;
+use super::slot::CampaignModel;
+use super::unanswered::PendingCallGuard;
+use super::way::{CallPermit, KeyLimiter};
 use crate::collector::CollectorHandle;
 use crate::model::{
-    CallFault, CallPlace, CallRecord, Charge, ChatReply, Entry, Exchange, Fault, FaultKind, Money,
-    Usage, day_of,
+    CallCharge, CallFault, CallPosition, CallRecord, ChatReply, Fault, FaultKind, HttpExchange,
+    JournalEntry, Money, Usage, day_of,
 };
-use crate::policy::{Expected, Purpose, is_plausible, reserved};
+use crate::policy::{HoldPurpose, UsageBounds, is_plausible, reserved};
 use crate::ports::{ChatModel, Clock};
 use std::future::Future;
 use std::sync::Arc;
@@ -27,14 +27,14 @@ use tokio_util::sync::CancellationToken;
 
 /// The source of tickets.
 #[derive(Clone)]
-pub(super) struct Office {
+pub(super) struct TicketIssuer {
     pub(super) collector: CollectorHandle,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 /// A request for one try.
-pub(super) struct Wish<'a> {
-    pub(super) place: CallPlace,
+pub(super) struct TicketRequest<'a> {
+    pub(super) place: CallPosition,
     /// Why this model, where it is not simply the one that was planned.
     pub(super) why: &'a str,
     /// The most that it may use.
@@ -44,37 +44,44 @@ pub(super) struct Wish<'a> {
 }
 
 /// One try that may leave.
-pub struct Ticket {
-    office: Office,
-    slot: Arc<ModelSlot>,
-    place: CallPlace,
+pub struct CallTicket {
+    office: TicketIssuer,
+    slot: Arc<CampaignModel>,
+    place: CallPosition,
     /// The most that it may use.
     worst: Usage,
     /// None where the model costs nothing.
-    held: Option<Held>,
+    held: Option<MoneyHold>,
     at_ms: i64,
     left: Instant,
     /// Until the exchange was heard; people are told of one that waits long.
-    waiting: Option<Waiting>,
+    waiting: Option<PendingCallGuard>,
     /// Until the exchange was heard.
-    pass: Option<Pass>,
-    way: Arc<Way>,
+    pass: Option<CallPermit>,
+    way: Arc<KeyLimiter>,
     why: String,
 }
 
-impl Office {
+impl TicketIssuer {
     /// Waits for a key that may be used and for the money, but no longer than somebody wants
     /// the answer. A call that waits for money has no place at the provider and is no probe.
     pub(super) async fn ticket(
         &self,
-        account: &Arc<Account>,
-        slot: &Arc<ModelSlot>,
-        wish: Wish<'_>,
+        account: &Arc<CampaignAccount>,
+        slot: &Arc<CampaignModel>,
+        wish: TicketRequest<'_>,
         unwanted: &CancellationToken,
-    ) -> Result<Ticket, Fault> {
-        let Wish { place, why, worst, asked } = wish;
-        let admission =
-            Admission { clock: &*self.clock, account, slot, place: &place, worst, asked, unwanted };
+    ) -> Result<CallTicket, Fault> {
+        let TicketRequest { place, why, worst, asked } = wish;
+        let admission = CallAdmission {
+            clock: &*self.clock,
+            account,
+            slot,
+            place: &place,
+            worst,
+            asked,
+            unwanted,
+        };
         let (pass, granted) = admission.admitted().await?;
         let held = match granted {
             None => None,
@@ -90,19 +97,19 @@ impl Office {
         let (office, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
         let (left, why) = (Instant::now(), why.to_owned());
         let (way, pass) = (pass.way().clone(), Some(pass));
-        let waiting = Some(slot.unanswered.leaves());
-        Ok(Ticket { office, slot, place, worst, held, at_ms, left, waiting, pass, way, why })
+        let waiting = Some(slot.unanswered.track_call());
+        Ok(CallTicket { office, slot, place, worst, held, at_ms, left, waiting, pass, way, why })
     }
 
     /// What is set aside in memory, made durable before the request may leave.
     async fn write(
         &self,
-        slot: &ModelSlot,
-        place: &CallPlace,
-        granted: Granted,
-    ) -> Result<Held, Fault> {
-        let Granted { held, at_ms } = granted;
-        let entry = Entry::Held {
+        slot: &CampaignModel,
+        place: &CallPosition,
+        granted: MoneyGrant,
+    ) -> Result<MoneyHold, Fault> {
+        let MoneyGrant { held, at_ms } = granted;
+        let entry = JournalEntry::Held {
             id: held.id.clone(),
             campaign: place.campaign.clone(),
             episode: place.episode.clone(),
@@ -122,29 +129,29 @@ impl Office {
 }
 
 /// What one call needs: a key that may be used, and money.
-struct Admission<'a> {
+struct CallAdmission<'a> {
     clock: &'a dyn Clock,
-    account: &'a Arc<Account>,
-    slot: &'a ModelSlot,
-    place: &'a CallPlace,
+    account: &'a Arc<CampaignAccount>,
+    slot: &'a CampaignModel,
+    place: &'a CallPosition,
     worst: Usage,
     asked: &'a [String],
     unwanted: &'a CancellationToken,
 }
 
 /// Money that is set aside, and when it was: that decides of which day it is.
-struct Granted {
-    held: Held,
+struct MoneyGrant {
+    held: MoneyHold,
     at_ms: i64,
 }
 
-impl Admission<'_> {
+impl CallAdmission<'_> {
     /// A call gets both the key and the money, or neither. It never waits for one of them while it
     /// has the other. A call that waits for money first gives its key back. If it then finds no
     /// free key, it gives the money back. There are two lines, one for keys and one for money. A
     /// call that was once the first of a line takes what is free there without waiting in the line
     /// again. So the calls behind it cannot pass it again and again.
-    async fn admitted(&self) -> Result<(Pass, Option<Granted>), Fault> {
+    async fn admitted(&self) -> Result<(CallPermit, Option<MoneyGrant>), Fault> {
         let mut was_first = false;
         loop {
             let pass = self.pass().await?;
@@ -166,52 +173,52 @@ impl Admission<'_> {
         }
     }
 
-    async fn pass(&self) -> Result<Pass, Fault> {
-        let stands_ready = || self.account.stands_ready(self.slot, self.asked);
+    async fn pass(&self) -> Result<CallPermit, Fault> {
+        let stands_ready = || self.account.has_ready_fallback(self.slot, self.asked);
         let tokens = reserved(self.worst);
-        let pass = self.slot.pass(&self.place.episode, tokens, &stands_ready);
-        while_wanted(self.unwanted, pass).await?
+        let pass = self.slot.acquire_permit(&self.place.episode, tokens, &stands_ready);
+        unless_cancelled(self.unwanted, pass).await?
     }
 
     /// At once, or none where others must settle before.
-    fn grant(&self, was_first: bool) -> Result<Option<Granted>, Fault> {
+    fn grant(&self, was_first: bool) -> Result<Option<MoneyGrant>, Fault> {
         let (purpose, at_ms) = self.purpose();
         let (id, amount) = (self.place.id(), self.amount());
         let now = self.account.try_hold(&id, &purpose, amount, was_first)?;
         Ok(now.then(|| self.granted(at_ms)))
     }
 
-    async fn wait(&self) -> Result<Granted, Fault> {
+    async fn wait(&self) -> Result<MoneyGrant, Fault> {
         let (id, timed) = (self.place.id(), || self.purpose());
         let hold = self.account.hold(&id, &timed, self.amount());
-        Ok(self.granted(while_wanted(self.unwanted, hold).await??))
+        Ok(self.granted(unless_cancelled(self.unwanted, hold).await??))
     }
 
     /// What the money is for, and at which time.
-    fn purpose(&self) -> (Purpose, i64) {
+    fn purpose(&self) -> (HoldPurpose, i64) {
         let at_ms = self.clock.now_ms();
         let (model, episode) = (self.slot.config.name.clone(), self.place.episode.clone());
-        (Purpose { model, episode, day: day_of(at_ms) }, at_ms)
+        (HoldPurpose { model, episode, day: day_of(at_ms) }, at_ms)
     }
 
     fn amount(&self) -> Money {
         self.slot.config.price.worst(self.worst)
     }
 
-    fn granted(&self, at_ms: i64) -> Granted {
+    fn granted(&self, at_ms: i64) -> MoneyGrant {
         let (account, id) = (self.account.clone(), self.place.id());
-        Granted { held: Held { account, id, amount: self.amount() }, at_ms }
+        MoneyGrant { held: MoneyHold { account, id, amount: self.amount() }, at_ms }
     }
 }
 
-impl Ticket {
+impl CallTicket {
     /// Who is asked, with the key that is to be used.
     pub(super) fn model(&self) -> &Arc<dyn ChatModel> {
         &self.way.model
     }
 
     /// Which call it is for.
-    pub fn place(&self) -> &CallPlace {
+    pub fn place(&self) -> &CallPosition {
         &self.place
     }
 
@@ -221,7 +228,10 @@ impl Ticket {
     }
 
     /// A reply whose counts can be true; else a fault of the provider's, which costs the whole hold.
-    pub fn believed(&self, reply: Result<ChatReply, CallFault>) -> Result<ChatReply, CallFault> {
+    pub fn checked_reply(
+        &self,
+        reply: Result<ChatReply, CallFault>,
+    ) -> Result<ChatReply, CallFault> {
         let reply = reply.map_err(|failure| self.understood(failure))?;
         let (usage, config, worst) = (reply.usage, &self.slot.config, self.worst);
         if reply.uncounted || self.is_plausible(usage) {
@@ -241,14 +251,14 @@ impl Ticket {
     fn is_plausible(&self, usage: Usage) -> bool {
         let (worst, config) = (self.worst, &self.slot.config);
         let (context, is_free) = (config.context, config.price.is_free());
-        is_plausible(usage, Expected { worst, context, is_free })
+        is_plausible(usage, UsageBounds { worst, context, is_free })
     }
 
     /// A failure with what only the router knows of it: whose key was refused, and whether its
     /// counts can be true.
     fn understood(&self, mut failure: CallFault) -> CallFault {
-        if matches!(failure.charge, Charge::Counted(usage) if !self.is_plausible(usage)) {
-            failure.charge = Charge::Unknown;
+        if matches!(failure.charge, CallCharge::Counted(usage) if !self.is_plausible(usage)) {
+            failure.charge = CallCharge::Unknown;
         }
         let (fault, config) = (&mut failure.fault, &self.slot.config);
         if fault.kind == FaultKind::KeyRejected {
@@ -266,9 +276,9 @@ impl Ticket {
             Ok(reply) if !is_counted(reply) => held,
             Ok(reply) => self.slot.config.price.of(reply.usage),
             Err(failure) => match failure.charge {
-                Charge::Nothing => Money::ZERO,
-                Charge::Counted(usage) => self.slot.config.price.of(usage).min(held),
-                Charge::Unknown => held,
+                CallCharge::Nothing => Money::ZERO,
+                CallCharge::Counted(usage) => self.slot.config.price.of(usage).min(held),
+                CallCharge::Unknown => held,
             },
         }
     }
@@ -287,13 +297,15 @@ impl Ticket {
         mut self,
         cost: Money,
         reply: &Result<ChatReply, CallFault>,
-        exchange: Option<Exchange>,
-    ) -> impl Future<Output = Result<(), Unkept>> + use<> {
+        exchange: Option<HttpExchange>,
+    ) -> impl Future<Output = Result<(), UnrecordedCall>> + use<> {
         let mut entries = Vec::new();
         self.heard(reply);
         let (held, collector) = (self.held.take(), self.office.collector.clone());
         let answered = reply.is_ok();
-        entries.extend(held.as_ref().map(|h| Entry::Settled { id: h.id.clone(), amount: cost }));
+        entries.extend(
+            held.as_ref().map(|h| JournalEntry::Settled { id: h.id.clone(), amount: cost }),
+        );
         entries.extend(exchange.map(|exchange| self.record(cost, reply, exchange)));
         // The future owns the entries. It needs neither the ticket nor the reply.
         async move {
@@ -301,7 +313,7 @@ impl Ticket {
                 true => Ok(()),
                 false => {
                     let written = collector.record(entries.clone()).await;
-                    written.map_err(|fault| Unkept { fault, entries })
+                    written.map_err(|fault| UnrecordedCall { fault, entries })
                 }
             };
             if let Some(held) = held {
@@ -315,14 +327,14 @@ impl Ticket {
         self,
         cost: Money,
         reply: &Result<ChatReply, CallFault>,
-        exchange: Exchange,
-    ) -> Entry {
+        exchange: HttpExchange,
+    ) -> JournalEntry {
         let counted = match reply {
             Ok(reply) => is_counted(reply).then_some(reply.usage),
-            Err(CallFault { charge: Charge::Counted(usage), .. }) => Some(*usage),
+            Err(CallFault { charge: CallCharge::Counted(usage), .. }) => Some(*usage),
             Err(_) => None,
         };
-        Entry::Called(Arc::new(CallRecord {
+        JournalEntry::Called(Arc::new(CallRecord {
             model: self.slot.config.name.clone(),
             provider: self.way.provider().map(str::to_owned),
             place: self.place,
@@ -339,13 +351,13 @@ impl Ticket {
 
 /// What the store did not take of a call that is over.
 #[derive(Clone, Debug)]
-pub struct Unkept {
+pub struct UnrecordedCall {
     pub fault: Fault,
-    pub entries: Vec<Entry>,
+    pub entries: Vec<JournalEntry>,
 }
 
-impl From<Unkept> for Fault {
-    fn from(unkept: Unkept) -> Self {
+impl From<UnrecordedCall> for Fault {
+    fn from(unkept: UnrecordedCall) -> Self {
         unkept.fault
     }
 }
@@ -356,7 +368,7 @@ fn is_counted(reply: &ChatReply) -> bool {
 }
 
 /// Waits, but no longer than somebody wants the answer.
-pub(super) async fn while_wanted<T>(
+pub(super) async fn unless_cancelled<T>(
     unwanted: &CancellationToken,
     wait: impl Future<Output = T>,
 ) -> Result<T, Fault> {
@@ -371,19 +383,19 @@ pub(super) async fn while_wanted<T>(
 
 /// A hold in memory. Dropped unsettled (the call panicked or the engine ends), it counts in
 /// full, as it does in the journal.
-struct Held {
-    account: Arc<Account>,
+struct MoneyHold {
+    account: Arc<CampaignAccount>,
     id: String,
     amount: Money,
 }
 
-impl Held {
+impl MoneyHold {
     fn settle(self, cost: Money, answered: bool) {
         self.account.settle(&self.id, cost, answered);
     }
 }
 
-impl Drop for Held {
+impl Drop for MoneyHold {
     fn drop(&mut self) {
         // After `settle` the id is unknown and this changes nothing.
         self.account.settle(&self.id, self.amount, false);

@@ -15,12 +15,12 @@ const TIMES_USUAL: u32 = 4;
 const FAILURES: u32 = 3;
 
 #[derive(Default)]
-pub(super) struct Unanswered {
-    state: Mutex<State>,
+pub(super) struct UnansweredCalls {
+    state: Mutex<UnansweredState>,
 }
 
 #[derive(Default)]
-struct State {
+struct UnansweredState {
     next: u64,
     /// When each call left, oldest first.
     left: BTreeMap<u64, Instant>,
@@ -31,28 +31,28 @@ struct State {
 }
 
 /// A call that has left. Dropped, it is waited for no more.
-pub(super) struct Waiting {
-    of: Arc<Unanswered>,
+pub(super) struct PendingCallGuard {
+    of: Arc<UnansweredCalls>,
     id: u64,
 }
 
-impl Drop for Waiting {
+impl Drop for PendingCallGuard {
     fn drop(&mut self) {
         self.of.state().left.remove(&self.id);
     }
 }
 
-impl Unanswered {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl UnansweredCalls {
+    fn state(&self) -> MutexGuard<'_, UnansweredState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn leaves(self: &Arc<Self>) -> Waiting {
+    pub(super) fn track_call(self: &Arc<Self>) -> PendingCallGuard {
         let mut state = self.state();
         let id = state.next;
         state.next += 1;
         state.left.insert(id, Instant::now());
-        Waiting { of: self.clone(), id }
+        PendingCallGuard { of: self.clone(), id }
     }
 
     pub(super) fn heard(&self, reply: &Result<ChatReply, CallFault>) {
@@ -102,9 +102,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_told_until_it_ends() {
-        let model = Arc::new(Unanswered::default());
-        let first = model.leaves();
-        let second = model.leaves();
+        let model = Arc::new(UnansweredCalls::default());
+        let first = model.track_call();
+        let second = model.track_call();
         assert_eq!(model.trouble(None), None);
         tokio::time::advance(Duration::from_secs(12)).await;
         assert_eq!(model.trouble(None).unwrap(), "no answer for 12 s, 2 calls wait");
@@ -117,13 +117,13 @@ mod tests {
     /// The time of a call that was given up is no time that answers take.
     #[tokio::test(start_paused = true)]
     async fn silence_goes_on_with_the_next_call() {
-        let model = Arc::new(Unanswered::default());
+        let model = Arc::new(UnansweredCalls::default());
         let late = || Err(CallFault::free(FaultKind::OutOfTime, "no word"));
         let minute = Some(Duration::from_secs(60));
         model.heard(&late());
         let told = "no answer to the last call, which was given up";
         assert_eq!(model.trouble(minute).as_deref(), Some(told));
-        let next = model.leaves();
+        let next = model.track_call();
         assert_eq!(model.trouble(minute).as_deref(), Some(told));
         tokio::time::advance(Duration::from_secs(11)).await;
         assert_eq!(model.trouble(minute).unwrap(), "no answer for 11 s, 1 call waits");
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn failures_in_a_row_are_told_until_an_answer() {
-        let model = Unanswered::default();
+        let model = UnansweredCalls::default();
         for _ in 0..FAILURES {
             assert_eq!(model.trouble(None), None);
             model.heard(&Err(CallFault::free(FaultKind::ModelTransient, "refused")));

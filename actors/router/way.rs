@@ -7,10 +7,10 @@
 //!             └────────────────┴────────────┴── how long ◄───────┘
 //! ```
 
-use super::lane::{Health, Inside, Lane, Shut};
-use super::pace::Pace;
+use super::lane::{ProviderBlockReason, ProviderHealth, ProviderLimiter, ProviderPermit};
+use super::pace::KeyRateLimiter;
 use crate::model::{CallFault, ChatReply, Fault, ModelConfig, ProviderSign};
-use crate::policy::Window;
+use crate::policy::ConcurrencyWindow;
 use crate::ports::ChatModel;
 use serde::Serialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,18 +18,18 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-pub(super) struct Way {
+pub(super) struct KeyLimiter {
     /// None for models of the engine's own, which have no provider that could fail.
-    lane: Option<Arc<Lane>>,
+    lane: Option<Arc<ProviderLimiter>>,
     pub(super) model: Arc<dyn ChatModel>,
-    pace: Pace,
-    state: Mutex<State>,
+    pace: KeyRateLimiter,
+    state: Mutex<KeyLimiterState>,
     /// Shared by all ways: wakes the waiting calls, which then look again.
     changed: Arc<Notify>,
 }
 
-struct State {
-    window: Window,
+struct KeyLimiterState {
+    window: ConcurrencyWindow,
     on_their_way: usize,
     /// What the provider said.
     not_before: Option<Instant>,
@@ -38,7 +38,7 @@ struct State {
 
 /// Why a call cannot leave this way now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Blocked {
+pub(super) enum KeyBlockReason {
     /// Until others have come back.
     Crowded,
     For(Duration),
@@ -46,16 +46,16 @@ pub(super) enum Blocked {
     Down(Option<Duration>),
 }
 
-impl From<Shut> for Blocked {
-    fn from(shut: Shut) -> Self {
+impl From<ProviderBlockReason> for KeyBlockReason {
+    fn from(shut: ProviderBlockReason) -> Self {
         match shut {
-            Shut::Full => Self::Crowded,
-            Shut::Down(wait) => Self::Down(wait),
+            ProviderBlockReason::Full => Self::Crowded,
+            ProviderBlockReason::Down(wait) => Self::Down(wait),
         }
     }
 }
 
-impl Blocked {
+impl KeyBlockReason {
     /// How long, where that is known.
     pub(super) fn wait(&self) -> Option<Duration> {
         match self {
@@ -68,7 +68,7 @@ impl Blocked {
 
 /// A way at a glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct WayStats {
+pub struct KeyStats {
     /// None for models of the engine's own.
     pub provider: Option<String>,
     pub in_flight: usize,
@@ -80,24 +80,32 @@ pub struct WayStats {
     pub wait_ms: Option<u64>,
 }
 
-impl Way {
+impl KeyLimiter {
     pub(super) fn new(
         config: &ModelConfig,
-        lane: Option<Arc<Lane>>,
+        lane: Option<Arc<ProviderLimiter>>,
         model: Arc<dyn ChatModel>,
         changed: Arc<Notify>,
     ) -> Self {
-        let window = Window::new(config.concurrency);
+        let window = ConcurrencyWindow::new(config.concurrency);
         Self {
             lane,
             model,
-            pace: Pace::new(config.requests_per_minute, config.standing.tokens_per_minute),
-            state: Mutex::new(State { window, on_their_way: 0, not_before: None, too_often: 0 }),
+            pace: KeyRateLimiter::new(
+                config.requests_per_minute,
+                config.standing.tokens_per_minute,
+            ),
+            state: Mutex::new(KeyLimiterState {
+                window,
+                on_their_way: 0,
+                not_before: None,
+                too_often: 0,
+            }),
             changed,
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, KeyLimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -114,10 +122,10 @@ impl Way {
         self.lane.as_ref().map_or((0, None), |lane| lane.trouble())
     }
 
-    pub(super) fn stats(&self) -> WayStats {
+    pub(super) fn stats(&self) -> KeyStats {
         let state = self.state();
         let wait = state.not_before.map(|at| at.saturating_duration_since(Instant::now()));
-        WayStats {
+        KeyStats {
             provider: self.provider().map(str::to_owned),
             in_flight: state.on_their_way,
             limit: state.window.limit(),
@@ -127,29 +135,33 @@ impl Way {
     }
 
     /// One call more that may use so many tokens, unless something is in its way.
-    pub(super) fn try_pass(self: &Arc<Self>, tokens: u64, now: Instant) -> Result<Pass, Blocked> {
+    pub(super) fn try_acquire(
+        self: &Arc<Self>,
+        tokens: u64,
+        now: Instant,
+    ) -> Result<CallPermit, KeyBlockReason> {
         let mut state = self.state();
         if let Some(wait) = state.not_before.and_then(|at| at.checked_duration_since(now))
             && !wait.is_zero()
         {
-            return Err(Blocked::For(wait));
+            return Err(KeyBlockReason::For(wait));
         }
         if state.on_their_way >= state.window.limit() {
-            return Err(Blocked::Crowded);
+            return Err(KeyBlockReason::Crowded);
         }
         // The lane is checked before anything is taken and entered last: a call that leaves a
         // lane wakes the others.
-        if let Some(shut) = self.lane.as_ref().and_then(|lane| lane.shut(now)) {
+        if let Some(shut) = self.lane.as_ref().and_then(|lane| lane.block_reason(now)) {
             return Err(shut.into());
         }
-        let taken = self.pace.take(tokens, now).map_err(Blocked::For)?;
-        let inside = self.lane.as_ref().map(|lane| lane.enter(now)).transpose();
+        let taken = self.pace.take(tokens, now).map_err(KeyBlockReason::For)?;
+        let inside = self.lane.as_ref().map(|lane| lane.try_acquire(now)).transpose();
         let inside = inside.map_err(|shut| {
             self.pace.settle(taken, 0, now);
-            Blocked::from(shut)
+            KeyBlockReason::from(shut)
         })?;
         state.on_their_way += 1;
-        Ok(Pass { way: self.clone(), inside, taken, began: now })
+        Ok(CallPermit { way: self.clone(), inside, taken, began: now })
     }
 
     fn hear(&self, began: Instant, reply: &Result<ChatReply, CallFault>) {
@@ -172,28 +184,28 @@ impl Way {
 }
 
 /// What a reply tells of its provider.
-fn health(reply: &Result<ChatReply, CallFault>) -> Health {
-    let Err(failure) = reply else { return Health::Answers };
+fn health(reply: &Result<ChatReply, CallFault>) -> ProviderHealth {
+    let Err(failure) = reply else { return ProviderHealth::Answers };
     match failure.fault.kind.policy().sign {
         // It says when to come back.
-        ProviderSign::Fails if failure.rate_limited => Health::Answers,
-        ProviderSign::Fails => Health::Fails(failure.fault.clone()),
-        ProviderSign::Silent => Health::Silent(failure.fault.clone()),
-        ProviderSign::Nothing => Health::Unknown,
-        ProviderSign::Answers => Health::Answers,
+        ProviderSign::Fails if failure.rate_limited => ProviderHealth::Answers,
+        ProviderSign::Fails => ProviderHealth::Fails(failure.fault.clone()),
+        ProviderSign::Silent => ProviderHealth::Silent(failure.fault.clone()),
+        ProviderSign::Nothing => ProviderHealth::Unknown,
+        ProviderSign::Answers => ProviderHealth::Answers,
     }
 }
 
 /// A call that may leave. Dropped, it has said nothing and used all it had taken.
-pub(super) struct Pass {
-    way: Arc<Way>,
-    inside: Option<Inside>,
+pub(super) struct CallPermit {
+    way: Arc<KeyLimiter>,
+    inside: Option<ProviderPermit>,
     taken: u64,
     began: Instant,
 }
 
-impl Pass {
-    pub(super) fn way(&self) -> &Arc<Way> {
+impl CallPermit {
+    pub(super) fn way(&self) -> &Arc<KeyLimiter> {
         &self.way
     }
 
@@ -210,12 +222,12 @@ impl Pass {
             self.way.pace.settle(self.taken, reply.usage.total(), Instant::now());
         }
         if let Some(inside) = self.inside.take() {
-            inside.tell(health(reply));
+            inside.report(health(reply));
         }
     }
 }
 
-impl Drop for Pass {
+impl Drop for CallPermit {
     fn drop(&mut self) {
         self.way.state().on_their_way -= 1;
         self.way.changed.notify_waiters();

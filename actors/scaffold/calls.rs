@@ -1,8 +1,8 @@
 //! Replies with several tool calls. The calls run in their order. Each call gets a message as its
 //! answer. The turn records all calls.
 
-use super::{Observed, ParsedAction, Scaffold};
-use crate::model::{ExecReport, Message, StepAction};
+use super::{AgentObservation, ParsedAction, Scaffold};
+use crate::model::{ChatMessage, ExecReport, StepAction};
 use serde_json::{Value, json};
 use std::iter::once;
 
@@ -42,11 +42,11 @@ pub fn observe_calls(
     scaffold: &dyn Scaffold,
     action: &ParsedAction,
     reports: &[ExecReport],
-) -> Observed {
+) -> AgentObservation {
     if let ([report], true) = (reports, action.rest.is_empty()) {
         return scaffold.observe(action, report);
     }
-    let mut seen = Observed { text: String::new(), messages: Vec::new(), submitted: false };
+    let mut seen = AgentObservation { text: String::new(), messages: Vec::new(), submitted: false };
     for (at, call) in action.calls().enumerate() {
         let told = match reports.get(at) {
             Some(report) => scaffold.observe(call, report),
@@ -60,7 +60,7 @@ pub fn observe_calls(
     seen
 }
 
-fn not_run(call: &ParsedAction) -> Observed {
-    let messages = vec![Message::tool_result(&call.call_id, NOT_RUN)];
-    Observed { text: NOT_RUN.to_owned(), messages, submitted: false }
+fn not_run(call: &ParsedAction) -> AgentObservation {
+    let messages = vec![ChatMessage::tool_result(&call.call_id, NOT_RUN)];
+    AgentObservation { text: NOT_RUN.to_owned(), messages, submitted: false }
 }

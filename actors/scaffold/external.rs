@@ -4,18 +4,19 @@
 //! Scripted models and cost estimates treat it like `minimal`, because most such programs have a
 //! shell as a tool.
 
-use super::{FormatError, Minimal, Observed, PARALLEL, ParsedAction, Scaffold};
+use super::{AgentObservation, FormatError, MinimalScaffold, PARALLEL, ParsedAction, Scaffold};
 use crate::model::{
-    ActionType, ChatReply, ChatRequest, Deed, ExecReport, FinishReason, Message, StepAction, Task,
+    ActionType, ChatMessage, ChatReply, ChatRequest, ExecReport, FinishReason, MoveAction,
+    StepAction, Task,
 };
 use serde_json::{Map, Value, json};
 
 /// The scaffold of one agent program.
-pub struct External {
+pub struct ExternalScaffold {
     name: String,
 }
 
-impl External {
+impl ExternalScaffold {
     /// The prefix before the program's name.
     pub const PREFIX: &'static str = "external/";
 
@@ -55,32 +56,32 @@ fn object(written: &str) -> Value {
     }
 }
 
-impl Scaffold for External {
+impl Scaffold for ExternalScaffold {
     fn name(&self) -> &str {
         &self.name
     }
 
-    fn open(&self, task: &Task) -> Vec<Message> {
-        Minimal.open(task)
+    fn open(&self, task: &Task) -> Vec<ChatMessage> {
+        MinimalScaffold.open(task)
     }
 
-    fn request(&self, history: &[Message]) -> ChatRequest {
-        Minimal.request(history)
+    fn request(&self, history: &[ChatMessage]) -> ChatRequest {
+        MinimalScaffold.request(history)
     }
 
     fn parse(&self, reply: &ChatReply) -> Result<ParsedAction, FormatError> {
-        Minimal.parse(reply)
+        MinimalScaffold.parse(reply)
     }
 
-    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> Observed {
-        Minimal.observe(action, report)
+    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> AgentObservation {
+        MinimalScaffold.observe(action, report)
     }
 
-    fn correct(&self, reply: &ChatReply, error: &FormatError) -> Observed {
-        Minimal.correct(reply, error)
+    fn correct(&self, reply: &ChatReply, error: &FormatError) -> AgentObservation {
+        MinimalScaffold.correct(reply, error)
     }
 
-    fn express(&self, think: &str, deed: &Deed, turn: u32) -> Message {
-        Minimal.express(think, deed, turn)
+    fn express(&self, think: &str, deed: &MoveAction, turn: u32) -> ChatMessage {
+        MinimalScaffold.express(think, deed, turn)
     }
 }

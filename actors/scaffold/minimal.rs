@@ -1,10 +1,10 @@
 //! `minimal`: one tool, `bash`. A reply should contain one call. Several calls run in their order.
 //! To submit its work, the agent runs a command whose first line of output is the marker.
 
-use super::{FormatError, Observed, ParsedAction, Scaffold};
+use super::{AgentObservation, FormatError, ParsedAction, Scaffold};
 use crate::model::{
-    ActionType, ChatReply, ChatRequest, Deed, ExecEnd, ExecReport, FinishReason, Message, Role,
-    StepAction, Task, ToolCall, ToolSchema, USUAL_OUTPUT_TOKENS, WORKSPACE,
+    ActionType, ChatMessage, ChatReply, ChatRequest, ChatRole, ExecEnd, ExecReport, FinishReason,
+    MoveAction, StepAction, Task, ToolCall, ToolSchema, USUAL_OUTPUT_TOKENS, WORKSPACE,
 };
 use serde_json::json;
 use std::collections::VecDeque;
@@ -14,25 +14,25 @@ const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 const TOOL: &str = "bash";
 
 /// The scaffold itself; it has no state.
-pub struct Minimal;
+pub struct MinimalScaffold;
 
-impl Minimal {
+impl MinimalScaffold {
     pub const NAME: &'static str = "minimal";
 }
 
-impl Scaffold for Minimal {
+impl Scaffold for MinimalScaffold {
     fn name(&self) -> &str {
         Self::NAME
     }
 
-    fn open(&self, task: &Task) -> Vec<Message> {
+    fn open(&self, task: &Task) -> Vec<ChatMessage> {
         vec![
-            Message::text(Role::System, system_prompt()),
-            Message::text(Role::User, format!("Your task:\n\n{}", task.instruction)),
+            ChatMessage::text(ChatRole::System, system_prompt()),
+            ChatMessage::text(ChatRole::User, format!("Your task:\n\n{}", task.instruction)),
         ]
     }
 
-    fn request(&self, history: &[Message]) -> ChatRequest {
+    fn request(&self, history: &[ChatMessage]) -> ChatRequest {
         ChatRequest {
             settings: Default::default(),
             messages: history.to_vec(),
@@ -48,16 +48,16 @@ impl Scaffold for Minimal {
         Ok(ParsedAction { rest: calls.into(), ..first })
     }
 
-    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> Observed {
+    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> AgentObservation {
         let text = render_observation(report);
         let submitted = report.end.success()
             && String::from_utf8_lossy(&report.stdout.head).lines().next().map(str::trim_end)
                 == Some(SUBMIT_MARKER);
-        let messages = vec![Message::tool_result(&action.call_id, text.clone())];
-        Observed { text, messages, submitted }
+        let messages = vec![ChatMessage::tool_result(&action.call_id, text.clone())];
+        AgentObservation { text, messages, submitted }
     }
 
-    fn correct(&self, reply: &ChatReply, error: &FormatError) -> Observed {
+    fn correct(&self, reply: &ChatReply, error: &FormatError) -> AgentObservation {
         let text = format!(
             "Your reply could not be used: {}.\nReply with exactly one call of the tool \
              \"{TOOL}\". Its arguments must be {{\"command\": \"...\"}}. To submit your work, run: \
@@ -65,27 +65,27 @@ impl Scaffold for Minimal {
             error.reason
         );
         // Every call must be answered, or the next request is not a valid conversation.
-        let mut messages: Vec<Message> = reply
+        let mut messages: Vec<ChatMessage> = reply
             .message
             .tool_calls
             .iter()
-            .map(|call| Message::tool_result(&call.id, text.clone()))
+            .map(|call| ChatMessage::tool_result(&call.id, text.clone()))
             .collect();
         if messages.is_empty() {
-            messages.push(Message::text(Role::User, text.clone()));
+            messages.push(ChatMessage::text(ChatRole::User, text.clone()));
         }
-        Observed { text, messages, submitted: false }
+        AgentObservation { text, messages, submitted: false }
     }
 
-    fn express(&self, think: &str, deed: &Deed, turn: u32) -> Message {
+    fn express(&self, think: &str, deed: &MoveAction, turn: u32) -> ChatMessage {
         let arguments = json!({ "command": command_for(deed) }).to_string();
-        Message {
+        ChatMessage {
             tool_calls: vec![ToolCall {
                 id: format!("call_{turn}"),
                 name: TOOL.to_owned(),
                 arguments,
             }],
-            ..Message::text(Role::Assistant, think)
+            ..ChatMessage::text(ChatRole::Assistant, think)
         }
     }
 }
@@ -211,12 +211,12 @@ fn note_of(end: &ExecEnd) -> Option<String> {
 }
 
 /// A deed as a POSIX shell command. This scaffold has no other tool.
-fn command_for(deed: &Deed) -> String {
+fn command_for(deed: &MoveAction) -> String {
     match deed {
-        Deed::Run(command) => command.clone(),
-        Deed::Submit => format!("echo {SUBMIT_MARKER}"),
-        Deed::Write { path, content } => write_command(path, content),
-        Deed::Edit { path, search, replace } => edit_command(path, search, replace),
+        MoveAction::Run(command) => command.clone(),
+        MoveAction::Submit => format!("echo {SUBMIT_MARKER}"),
+        MoveAction::Write { path, content } => write_command(path, content),
+        MoveAction::Edit { path, search, replace } => edit_command(path, search, replace),
     }
 }
 

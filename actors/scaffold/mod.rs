@@ -9,12 +9,12 @@ mod prompts;
 mod tests;
 
 pub use calls::{PARALLEL, observe_calls};
-pub use external::External;
-pub use minimal::Minimal;
+pub use external::ExternalScaffold;
+pub use minimal::MinimalScaffold;
 pub use prompts::{PromptKind, UnknownVariable, variables};
 
 use crate::model::{
-    CampaignConfig, ChatReply, ChatRequest, Deed, ExecReport, Message, StepAction, Task,
+    CampaignConfig, ChatMessage, ChatReply, ChatRequest, ExecReport, MoveAction, StepAction, Task,
 };
 use std::sync::Arc;
 
@@ -43,9 +43,9 @@ pub struct FormatError {
 
 /// What the agent sees after a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Observed {
+pub struct AgentObservation {
     pub text: String,
-    pub messages: Vec<Message>,
+    pub messages: Vec<ChatMessage>,
     /// The command submitted the work.
     pub submitted: bool,
 }
@@ -55,34 +55,36 @@ pub trait Scaffold: Send + Sync + 'static {
     fn name(&self) -> &str;
 
     /// The first messages of the conversation.
-    fn open(&self, task: &Task) -> Vec<Message>;
+    fn open(&self, task: &Task) -> Vec<ChatMessage>;
 
     /// The next request for a history. The scaffold decides what the request keeps of the history.
-    fn request(&self, history: &[Message]) -> ChatRequest;
+    fn request(&self, history: &[ChatMessage]) -> ChatRequest;
 
     fn parse(&self, reply: &ChatReply) -> Result<ParsedAction, FormatError>;
 
-    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> Observed;
+    fn observe(&self, action: &ParsedAction, report: &ExecReport) -> AgentObservation;
 
     /// The answer to a reply that the scaffold could not read.
-    fn correct(&self, reply: &ChatReply, error: &FormatError) -> Observed;
+    fn correct(&self, reply: &ChatReply, error: &FormatError) -> AgentObservation;
 
     /// The inverse of `parse`: writes a deed in the scaffold's own action format. So replies of
     /// scripted models are parsed like replies of real models.
-    fn express(&self, think: &str, deed: &Deed, turn: u32) -> Message;
+    fn express(&self, think: &str, deed: &MoveAction, turn: u32) -> ChatMessage;
 }
 
 /// The scaffold with that name.
 pub fn by_name(name: &str) -> Option<Arc<dyn Scaffold>> {
     match name {
-        Minimal::NAME => Some(Arc::new(Minimal)),
-        name if name.starts_with(External::PREFIX) => Some(Arc::new(External::new(name))),
+        MinimalScaffold::NAME => Some(Arc::new(MinimalScaffold)),
+        name if name.starts_with(ExternalScaffold::PREFIX) => {
+            Some(Arc::new(ExternalScaffold::new(name)))
+        }
         _ => None,
     }
 }
 
 /// The first messages of the conversation, with the campaign's own prompts.
-pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> Vec<Message> {
+pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> Vec<ChatMessage> {
     let opening = scaffold.open(task);
     match config.prompts.get(scaffold.name()) {
         Some(prompts) => prompts::over(prompts, opening, task),
@@ -94,10 +96,11 @@ pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> 
 pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatRequest> {
     let scaffold = by_name(name)?;
     let opening = scaffold.request(&opened(config, &*scaffold, task));
-    let program = name.strip_prefix(External::PREFIX).and_then(|name| config.agents.get(name));
+    let program =
+        name.strip_prefix(ExternalScaffold::PREFIX).and_then(|name| config.agents.get(name));
     let max_output_tokens = program.map_or(opening.max_output_tokens, |p| p.max_output_tokens);
     Some(ChatRequest { max_output_tokens, ..opening })
 }
 
 /// The names of the built-in scaffolds, for messages and suggestions.
-pub const NAMES: [&str; 1] = [Minimal::NAME];
+pub const NAMES: [&str; 1] = [MinimalScaffold::NAME];

@@ -1,7 +1,7 @@
 //! The prompts of a campaign: texts with variables. A text replaces the scaffold's own prompt or
 //! stands around it.
 
-use crate::model::{Message, Prompts, Role, Task, WORKSPACE};
+use crate::model::{ChatMessage, ChatRole, PromptOverrides, Task, WORKSPACE};
 
 /// Which of the texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub struct UnknownVariable {
 }
 
 /// A part of a text.
-enum Part<'t> {
+enum PromptPart<'t> {
     Text(&'t str),
     Variable(&'t str, usize),
 }
@@ -37,8 +37,8 @@ enum Part<'t> {
 /// The variables of a text, in their order. A name that is not a variable is an error.
 pub fn variables(text: &str, kind: PromptKind) -> Result<Vec<&str>, UnknownVariable> {
     let named = parts(text)?.into_iter().filter_map(|part| match part {
-        Part::Text(_) => None,
-        Part::Variable(name, line) => Some((name, line)),
+        PromptPart::Text(_) => None,
+        PromptPart::Variable(name, line) => Some((name, line)),
     });
     named
         .map(|(name, line)| match kind.variables().contains(&name) {
@@ -48,32 +48,36 @@ pub fn variables(text: &str, kind: PromptKind) -> Result<Vec<&str>, UnknownVaria
         .collect()
 }
 
-fn parts(text: &str) -> Result<Vec<Part<'_>>, UnknownVariable> {
+fn parts(text: &str) -> Result<Vec<PromptPart<'_>>, UnknownVariable> {
     let (mut parts, mut rest, mut line) = (Vec::new(), text, 1);
     while let Some((before, after)) = rest.split_once("{{") {
         line += before.matches('\n').count();
         let Some((name, behind)) = after.split_once("}}") else {
             return Err(UnknownVariable { line, name: "{{".to_owned() });
         };
-        parts.push(Part::Text(before));
-        parts.push(Part::Variable(name.trim(), line));
+        parts.push(PromptPart::Text(before));
+        parts.push(PromptPart::Variable(name.trim(), line));
         line += name.matches('\n').count();
         rest = behind;
     }
-    parts.push(Part::Text(rest));
+    parts.push(PromptPart::Text(rest));
     Ok(parts)
 }
 
 /// The first messages of the conversation, with these texts instead of the scaffold's own.
-pub(super) fn over(prompts: &Prompts, opening: Vec<Message>, task: &Task) -> Vec<Message> {
-    let with = |message: Message| {
+pub(super) fn over(
+    prompts: &PromptOverrides,
+    opening: Vec<ChatMessage>,
+    task: &Task,
+) -> Vec<ChatMessage> {
+    let with = |message: ChatMessage| {
         let own = match message.role {
-            Role::System => prompts.system.as_deref(),
-            Role::User => prompts.instruction.as_deref(),
-            Role::Assistant | Role::Tool => None,
+            ChatRole::System => prompts.system.as_deref(),
+            ChatRole::User => prompts.instruction.as_deref(),
+            ChatRole::Assistant | ChatRole::Tool => None,
         };
         match own.map(|text| filled(text, &message.content, task)) {
-            Some(content) => Message { content, ..message },
+            Some(content) => ChatMessage { content, ..message },
             None => message,
         }
     };
@@ -84,12 +88,12 @@ pub(super) fn over(prompts: &Prompts, opening: Vec<Message>, task: &Task) -> Vec
 /// variable stays as it is.
 fn filled(text: &str, builtin: &str, task: &Task) -> String {
     let Ok(parts) = parts(text) else { return text.to_owned() };
-    let value = |part: Part<'_>| match part {
-        Part::Text(text) => text.to_owned(),
-        Part::Variable("builtin", _) => builtin.to_owned(),
-        Part::Variable("workspace", _) => WORKSPACE.to_owned(),
-        Part::Variable("instruction", _) => task.instruction.clone(),
-        Part::Variable(name, _) => format!("{{{{{name}}}}}"),
+    let value = |part: PromptPart<'_>| match part {
+        PromptPart::Text(text) => text.to_owned(),
+        PromptPart::Variable("builtin", _) => builtin.to_owned(),
+        PromptPart::Variable("workspace", _) => WORKSPACE.to_owned(),
+        PromptPart::Variable("instruction", _) => task.instruction.clone(),
+        PromptPart::Variable(name, _) => format!("{{{{{name}}}}}"),
     };
     parts.into_iter().map(value).collect()
 }
@@ -97,7 +101,7 @@ fn filled(text: &str, builtin: &str, task: &Task) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scaffold::{Minimal, Scaffold};
+    use crate::scaffold::{MinimalScaffold, Scaffold};
     use crate::testkit;
     use proptest::prelude::*;
 
@@ -107,9 +111,9 @@ mod tests {
 
     #[test]
     fn texts_stand_in_place_of_the_scaffolds_or_around_them() {
-        let (task, own) = (task(), Minimal.open(&task()));
-        assert_eq!(over(&Prompts::default(), own.clone(), &task), own);
-        let prompts = Prompts {
+        let (task, own) = (task(), MinimalScaffold.open(&task()));
+        assert_eq!(over(&PromptOverrides::default(), own.clone(), &task), own);
+        let prompts = PromptOverrides {
             system: Some("{{ builtin }}\nBe brief in {{workspace}}.".to_owned()),
             instruction: Some("Do this: {{instruction}}!".to_owned()),
         };

@@ -4,7 +4,7 @@
 use std::future::Future;
 
 #[cfg(any(test, feature = "testkit"))]
-pub use counting::Census;
+pub use counting::LiveCounts;
 
 #[cfg(any(test, feature = "testkit"))]
 mod counting {
@@ -12,17 +12,17 @@ mod counting {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     thread_local! {
-        static HERE: Arc<Census> = Arc::default();
+        static HERE: Arc<LiveCounts> = Arc::default();
     }
 
     /// The living, as started from one thread.
     #[derive(Debug, Default)]
-    pub struct Census {
+    pub struct LiveCounts {
         pub(super) actors: AtomicUsize,
         pub(super) tasks: AtomicUsize,
     }
 
-    impl Census {
+    impl LiveCounts {
         /// The census of what this thread starts.
         pub fn here() -> Arc<Self> {
             HERE.with(Arc::clone)
@@ -38,17 +38,17 @@ mod counting {
     }
 
     /// Counts one until it is dropped, however that comes about and on whichever thread.
-    pub(super) struct Counted(Arc<Census>, fn(&Census) -> &AtomicUsize);
+    pub(super) struct LiveCountGuard(Arc<LiveCounts>, fn(&LiveCounts) -> &AtomicUsize);
 
-    impl Counted {
-        pub(super) fn new(which: fn(&Census) -> &AtomicUsize) -> Self {
-            let census = Census::here();
+    impl LiveCountGuard {
+        pub(super) fn new(which: fn(&LiveCounts) -> &AtomicUsize) -> Self {
+            let census = LiveCounts::here();
             which(&census).fetch_add(1, Ordering::AcqRel);
             Self(census, which)
         }
     }
 
-    impl Drop for Counted {
+    impl Drop for LiveCountGuard {
         fn drop(&mut self) {
             (self.1)(&self.0).fetch_sub(1, Ordering::AcqRel);
         }
@@ -68,10 +68,10 @@ pub(super) fn counted_task<F: Future>(future: F) -> impl Future<Output = F::Outp
 #[cfg(any(test, feature = "testkit"))]
 fn counted<F: Future>(
     future: F,
-    which: fn(&Census) -> &std::sync::atomic::AtomicUsize,
+    which: fn(&LiveCounts) -> &std::sync::atomic::AtomicUsize,
 ) -> impl Future<Output = F::Output> {
     // Counted from now on, not from the first poll: a task may be aborted before it.
-    let counted = counting::Counted::new(which);
+    let counted = counting::LiveCountGuard::new(which);
     async move {
         let _counted = counted;
         future.await

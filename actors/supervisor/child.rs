@@ -9,8 +9,8 @@
 //! ```
 
 use super::census;
-use super::handle::Handle;
-use crate::policy::Intensity;
+use super::handle::ActorHandle;
+use crate::policy::RestartIntensity;
 use actix::{Actor, Addr, AsyncContext, Context};
 use std::any::Any;
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 /// How a supervised actor's life ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ActorExit {
     /// It stopped itself.
     Stopped,
     /// It panicked more often than its intensity allows; the last panic's message.
@@ -40,15 +40,15 @@ pub fn spawn_actor<A: Actor<Context = Context<A>>>(actor: A) -> (Addr<A>, JoinHa
 /// anything any more, and the actor ends; so whole trees end from their root.
 pub fn supervise<A, F>(
     name: &'static str,
-    mut intensity: Intensity,
+    mut intensity: RestartIntensity,
     mut factory: F,
-) -> (Handle<A>, JoinHandle<Ended>)
+) -> (ActorHandle<A>, JoinHandle<ActorExit>)
 where
     A: Actor<Context = Context<A>>,
     F: FnMut() -> A + 'static,
 {
     let (publish, address) = watch::channel(None);
-    let handle = Handle::new(name, address);
+    let handle = ActorHandle::new(name, address);
     let life = async move {
         loop {
             let (address, mut joined) = spawn_actor(factory());
@@ -61,15 +61,15 @@ where
                     joined.await
                 }
             };
-            let Err(failure) = ended else { return Ended::Stopped };
+            let Err(failure) = ended else { return ActorExit::Stopped };
             if failure.is_cancelled() {
-                return Ended::Stopped;
+                return ActorExit::Stopped;
             }
             let panic = panic_text(failure);
             tracing::error!(actor = name, %panic, "actor panicked");
             if !intensity.allows(Instant::now()) {
                 publish.send_replace(None);
-                return Ended::Escalated { name, panic };
+                return ActorExit::Escalated { name, panic };
             }
         }
     };

@@ -16,34 +16,34 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The actor is gone for good, or did not come back in time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {0} actor is gone")]
-pub struct Gone(pub &'static str);
+pub struct ActorGoneError(pub &'static str);
 
-impl From<Gone> for crate::model::Fault {
-    fn from(gone: Gone) -> Self {
+impl From<ActorGoneError> for crate::model::Fault {
+    fn from(gone: ActorGoneError) -> Self {
         Self::new(crate::model::FaultKind::ActorGone, gone.to_string())
     }
 }
 
 /// A handle on a supervised actor.
-pub struct Handle<A: Actor> {
+pub struct ActorHandle<A: Actor> {
     name: &'static str,
     address: watch::Receiver<Option<Addr<A>>>,
 }
 
-impl<A: Actor> Clone for Handle<A> {
+impl<A: Actor> Clone for ActorHandle<A> {
     fn clone(&self) -> Self {
         Self { name: self.name, address: self.address.clone() }
     }
 }
 
-impl<A: Actor<Context = Context<A>>> Handle<A> {
+impl<A: Actor<Context = Context<A>>> ActorHandle<A> {
     pub(super) fn new(name: &'static str, address: watch::Receiver<Option<Addr<A>>>) -> Self {
         Self { name, address }
     }
 
     /// Sends a message until some incarnation of the actor has answered it, or two have
     /// died with it. Messages are therefore ones that may be handled twice.
-    pub async fn ask<M>(&self, message: M) -> Result<M::Result, Gone>
+    pub async fn ask<M>(&self, message: M) -> Result<M::Result, ActorGoneError>
     where
         M: Message + Clone + Send + 'static,
         M::Result: Send,
@@ -53,25 +53,25 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
         let (mut address, mut deaths) = (self.address.clone(), 0);
         loop {
             let Some(current) = self.current(&mut address).await else {
-                return Err(Gone(self.name));
+                return Err(ActorGoneError(self.name));
             };
             if let Ok(answer) = current.send(message.clone()).await {
                 return Ok(answer);
             }
             deaths += 1;
             if deaths >= DEATHS {
-                return Err(Gone(self.name));
+                return Err(ActorGoneError(self.name));
             }
             // It died with the message; wait for the next one to be published.
             let next = async {
                 while address.borrow_and_update().as_ref() == Some(&current) {
                     if address.changed().await.is_err() {
-                        return Err(Gone(self.name));
+                        return Err(ActorGoneError(self.name));
                     }
                 }
                 Ok(())
             };
-            timeout(PATIENCE, next).await.map_err(|_| Gone(self.name))??;
+            timeout(PATIENCE, next).await.map_err(|_| ActorGoneError(self.name))??;
         }
     }
 

@@ -8,7 +8,7 @@ mod spawn;
 mod tests;
 
 #[cfg(any(test, feature = "testkit"))]
-pub use census::Census;
-pub use child::{Ended, panic_text, payload_text, spawn_actor, supervise};
-pub use handle::{Gone, Handle};
+pub use census::LiveCounts;
+pub use child::{ActorExit, panic_text, payload_text, spawn_actor, supervise};
+pub use handle::{ActorGoneError, ActorHandle};
 pub use spawn::spawn;

@@ -1,7 +1,7 @@
 //! Supervision by joining.
 
-use super::{Census, Ended, Handle, supervise};
-use crate::policy::Intensity;
+use super::{ActorExit, ActorHandle, LiveCounts, supervise};
+use crate::policy::RestartIntensity;
 use crate::testkit::{Options, in_test_system};
 use actix::{Actor, Context, Handler, Message, ResponseFuture};
 use std::sync::Arc;
@@ -53,13 +53,12 @@ impl Handler<Say> for Counter {
     }
 }
 
-fn start(restarts: usize) -> (Handle<Counter>, JoinHandle<Ended>, Arc<AtomicU32>) {
+fn start(restarts: usize) -> (ActorHandle<Counter>, JoinHandle<ActorExit>, Arc<AtomicU32>) {
     let made = Arc::new(AtomicU32::new(0));
     let count = made.clone();
     let (handle, life) =
-        supervise("counter", Intensity::new(restarts, Duration::from_secs(10)), move || Counter {
-            generation: count.fetch_add(1, Ordering::AcqRel) + 1,
-            told: 0,
+        supervise("counter", RestartIntensity::new(restarts, Duration::from_secs(10)), move || {
+            Counter { generation: count.fetch_add(1, Ordering::AcqRel) + 1, told: 0 }
         });
     (handle, life, made)
 }
@@ -72,7 +71,7 @@ fn a_panic_rebuilds_behind_the_same_handle() {
         assert_eq!(counter.ask(Say::PanicOnce).await, Ok((2, 1)), "asked again, fresh state");
         assert_eq!(counter.clone().ask(Say::Hello).await, Ok((2, 2)));
         drop(counter);
-        assert_eq!(life.await.unwrap(), Ended::Stopped);
+        assert_eq!(life.await.unwrap(), ActorExit::Stopped);
     });
 }
 
@@ -86,7 +85,7 @@ fn beyond_its_intensity_it_escalates_and_callers_know_at_once() {
             tokio::task::yield_now().await;
         }
         let panic = "told to".to_owned();
-        assert_eq!(life.await.unwrap(), Ended::Escalated { name: "counter", panic });
+        assert_eq!(life.await.unwrap(), ActorExit::Escalated { name: "counter", panic });
         assert_eq!(made.load(Ordering::Acquire), 4, "the first, and three restarts");
         assert_eq!(
             counter.ask(Say::Hello).await.unwrap_err().to_string(),
@@ -124,7 +123,7 @@ fn an_actor_that_stops_is_not_rebuilt() {
     in_test_system(Options::default(), |_| async {
         let (counter, life, made) = start(2);
         counter.tell(Say::Stop).await;
-        assert_eq!(life.await.unwrap(), Ended::Stopped);
+        assert_eq!(life.await.unwrap(), ActorExit::Stopped);
         let before = Instant::now();
         assert!(counter.ask(Say::Hello).await.is_err());
         assert_eq!((before.elapsed(), made.load(Ordering::Acquire)), (Duration::ZERO, 1));
@@ -148,13 +147,13 @@ fn work_in_flight_outlives_a_panic_and_is_answered_once() {
 #[test]
 fn dropping_a_task_ends_it_and_the_census_sees() {
     in_test_system(Options::default(), |_| async {
-        let before = Census::here().tasks();
+        let before = LiveCounts::here().tasks();
         let never = super::spawn("never", std::future::pending::<()>());
         let unpolled = super::spawn("unpolled", async {});
-        assert_eq!(Census::here().tasks(), before + 2);
+        assert_eq!(LiveCounts::here().tasks(), before + 2);
         drop((never, unpolled));
         sleep(Duration::from_millis(1)).await;
-        assert_eq!(Census::here().tasks(), before);
+        assert_eq!(LiveCounts::here().tasks(), before);
     });
 }
 

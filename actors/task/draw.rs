@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 const DOMAIN: &[u8] = b"synthd.generator/1";
 
 /// A stream of draws.
-pub(super) struct Draw(ChaCha20Rng);
+pub(super) struct TaskRng(ChaCha20Rng);
 
 /// The key of one task: what its draws, its seed column and its canaries come from.
 pub(super) fn key(campaign_seed: u64, template: &str, index: u32) -> [u8; 32] {
@@ -37,7 +37,7 @@ pub(super) fn seed_of(key: &[u8; 32]) -> u64 {
     u64::from_le_bytes(word) >> 1
 }
 
-impl Draw {
+impl TaskRng {
     pub(super) fn new(key: [u8; 32]) -> Self {
         Self(ChaCha20Rng::from_seed(key))
     }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn the_stream_is_frozen() {
-        let mut draw = Draw::new(key(1, "shell/example", 0));
+        let mut draw = TaskRng::new(key(1, "shell/example", 0));
         let words: Vec<u64> = (0..4).map(|_| draw.below(1_000_000)).collect();
         assert_eq!(words, GOLDEN);
         assert_eq!(seed_of(&key(1, "shell/example", 0)), GOLDEN_SEED);
@@ -89,7 +89,7 @@ mod tests {
         #[test]
         fn draws_stay_inside(seed in any::<u64>(), a in any::<i64>(), b in any::<i64>()) {
             let (min, max) = (a.min(b), a.max(b));
-            let drawn = Draw::new(key(seed, "t", 0)).between(min, max);
+            let drawn = TaskRng::new(key(seed, "t", 0)).between(min, max);
             prop_assert!(min <= drawn && drawn <= max);
         }
     }

@@ -1,24 +1,25 @@
 //! The making of a task: every text of a template rendered with what was drawn.
 
-use super::draw::{self, Draw};
-use super::render::{Context, render};
+use super::draw::{self, TaskRng};
+use super::render::{RenderContext, render};
 use super::template::{CheckSpec, FileTemplate, MoveSpec, Template};
-use super::trouble::Trouble;
+use super::trouble::TemplateProblem;
 use crate::model::{
-    Cheat, Check, Deed, FileSpec, Move, SEALED, Task, TaskId, Verification, digest_of,
+    CheatSolution, FileSpec, MoveAction, SEALED, ScriptedMove, Task, TaskCheck, TaskId,
+    TaskVerification, digest_of,
 };
 use std::time::Duration;
 
 /// Makes one task out of a template and a key.
-pub(super) struct Maker<'a> {
+pub(super) struct TaskBuilder<'a> {
     pub(super) template: &'a Template,
     pub(super) key: [u8; 32],
 }
 
-impl Maker<'_> {
-    pub(super) fn make(&self, index: u32) -> Result<Task, Trouble> {
+impl TaskBuilder<'_> {
+    pub(super) fn make(&self, index: u32) -> Result<Task, TemplateProblem> {
         let template = self.template;
-        let mut context = template.parameters.draw(&mut Draw::new(self.key))?;
+        let mut context = template.parameters.draw(&mut TaskRng::new(self.key))?;
         let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
         // What makes two tasks the same work: everything public, before canaries.
         context.insert("task_canary".to_owned(), "".into());
@@ -51,7 +52,7 @@ impl Maker<'_> {
         Ok(task)
     }
 
-    fn public_content(&self, context: &Context) -> Result<String, Trouble> {
+    fn public_content(&self, context: &RenderContext) -> Result<String, TemplateProblem> {
         let files = files("environment.files", &self.template.environment.files, context)?;
         let instruction = field("instruction", &self.template.instruction, context)?;
         // Some templates make their data while they are set up.
@@ -59,18 +60,21 @@ impl Maker<'_> {
         serde_json::to_string(&(instruction, files, setup)).map_err(not_json)
     }
 
-    fn verification(&self, context: &mut Context) -> Result<Verification, Trouble> {
+    fn verification(
+        &self,
+        context: &mut RenderContext,
+    ) -> Result<TaskVerification, TemplateProblem> {
         let spec = &self.template.verification;
         let milestones = checks("verification.milestones", &spec.milestones, context)?;
         let cheats = spec.cheats.iter().enumerate().map(|(at, cheat)| {
             let steps = format!("verification.cheats.{at}.steps");
             let moves = moves(&steps, &cheat.steps, context)?;
-            Ok(Cheat { name: cheat.name.clone(), moves })
+            Ok(CheatSolution { name: cheat.name.clone(), moves })
         });
-        let cheats = cheats.collect::<Result<_, Trouble>>()?;
+        let cheats = cheats.collect::<Result<_, TemplateProblem>>()?;
         let checks = match &spec.run {
             Some(run) => {
-                vec![Check {
+                vec![TaskCheck {
                     name: "verified".to_owned(),
                     weight: 1.0,
                     run: field("verification.run", run, context)?,
@@ -100,41 +104,49 @@ impl Maker<'_> {
             mode: 0o444,
         });
         let timeout = Duration::from_secs(u64::from(spec.timeout_seconds));
-        Ok(Verification { files: sealed, checks, milestones, cheats, timeout, canary })
+        Ok(TaskVerification { files: sealed, checks, milestones, cheats, timeout, canary })
     }
 }
 
-fn digest_of_task(task: &Task) -> Result<String, Trouble> {
+fn digest_of_task(task: &Task) -> Result<String, TemplateProblem> {
     let bytes = serde_json::to_string(task).map_err(not_json)?;
     Ok(digest_of(&["task", &bytes]))
 }
 
-fn not_json(error: serde_json::Error) -> Trouble {
-    Trouble::at("", error.to_string())
+fn not_json(error: serde_json::Error) -> TemplateProblem {
+    TemplateProblem::at("", error.to_string())
 }
 
-fn field(name: &str, source: &str, context: &Context) -> Result<String, Trouble> {
+fn field(name: &str, source: &str, context: &RenderContext) -> Result<String, TemplateProblem> {
     render(source, context).map_err(|trouble| trouble.below(name))
 }
 
-fn strings(name: &str, sources: &[String], context: &Context) -> Result<Vec<String>, Trouble> {
+fn strings(
+    name: &str,
+    sources: &[String],
+    context: &RenderContext,
+) -> Result<Vec<String>, TemplateProblem> {
     let one = |(at, source): (usize, &String)| field(&format!("{name}.{at}"), source, context);
     sources.iter().enumerate().map(one).collect()
 }
 
-fn files(name: &str, specs: &[FileTemplate], context: &Context) -> Result<Vec<FileSpec>, Trouble> {
+fn files(
+    name: &str,
+    specs: &[FileTemplate],
+    context: &RenderContext,
+) -> Result<Vec<FileSpec>, TemplateProblem> {
     let render_one = |(at, spec): (usize, &FileTemplate)| {
         let within = |key: &str| format!("{name}.{at}.{key}");
         let path = field(&within("path"), &spec.path, context)?;
         let mode = u32::from_str_radix(&spec.mode, 8).ok().filter(|mode| *mode <= 0o777);
         let mode = mode.ok_or_else(|| {
             let what = format!("{:?} is not octal, such as \"0644\"", spec.mode);
-            Trouble::at(within("mode"), what)
+            TemplateProblem::at(within("mode"), what)
         })?;
         let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !plain {
             let what = format!("the path {path:?} must stay below its tree");
-            return Err(Trouble::at(within("path"), what));
+            return Err(TemplateProblem::at(within("path"), what));
         }
         let content = field(&within("content"), &spec.content, context)?;
         Ok(FileSpec { path, content, mode })
@@ -142,33 +154,46 @@ fn files(name: &str, specs: &[FileTemplate], context: &Context) -> Result<Vec<Fi
     specs.iter().enumerate().map(render_one).collect()
 }
 
-fn checks(name: &str, specs: &[CheckSpec], context: &Context) -> Result<Vec<Check>, Trouble> {
+fn checks(
+    name: &str,
+    specs: &[CheckSpec],
+    context: &RenderContext,
+) -> Result<Vec<TaskCheck>, TemplateProblem> {
     let render_one = |(at, spec): (usize, &CheckSpec)| {
         let run = field(&format!("{name}.{at}.run"), &spec.run, context)?;
         let check = field(&format!("{name}.{at}.name"), &spec.name, context)?;
-        Ok(Check { name: check, weight: spec.weight, run })
+        Ok(TaskCheck { name: check, weight: spec.weight, run })
     };
     specs.iter().enumerate().map(render_one).collect()
 }
 
-fn moves(name: &str, specs: &[MoveSpec], context: &Context) -> Result<Vec<Move>, Trouble> {
+fn moves(
+    name: &str,
+    specs: &[MoveSpec],
+    context: &RenderContext,
+) -> Result<Vec<ScriptedMove>, TemplateProblem> {
     let render_one = |(at, spec): (usize, &MoveSpec)| {
         let name = format!("{name}.{at}");
         let text = |key: &str, source: &str| field(&format!("{name}.{key}"), source, context);
         let deed = match (&spec.run, &spec.edit, &spec.write) {
-            (Some(run), None, None) => Deed::Run(text("run", run)?),
-            (None, Some(edit), None) => Deed::Edit {
+            (Some(run), None, None) => MoveAction::Run(text("run", run)?),
+            (None, Some(edit), None) => MoveAction::Edit {
                 path: text("edit.path", &edit.path)?,
                 search: text("edit.search", &edit.search)?,
                 replace: text("edit.replace", &edit.replace)?,
             },
-            (None, None, Some(write)) => Deed::Write {
+            (None, None, Some(write)) => MoveAction::Write {
                 path: text("write.path", &write.path)?,
                 content: text("write.content", &write.content)?,
             },
-            _ => return Err(Trouble::at(name, "it needs exactly one of run, edit and write")),
+            _ => {
+                return Err(TemplateProblem::at(
+                    name,
+                    "it needs exactly one of run, edit and write",
+                ));
+            }
         };
-        Ok(Move { think: text("think", &spec.think)?, deed })
+        Ok(ScriptedMove { think: text("think", &spec.think)?, deed })
     };
     specs.iter().enumerate().map(render_one).collect()
 }

@@ -13,6 +13,6 @@ mod trouble;
 mod yaml;
 
 pub use catalog::{Catalog, glob_matches};
-pub use params::{Count, OrderedParams, ParamSpec};
+pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub use template::{BASE_IMAGE, TEMPLATE_SCHEMA, Template};
-pub use trouble::{TemplateError, Unknown};
+pub use trouble::{TemplateError, UnknownWord};

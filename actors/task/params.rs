@@ -1,8 +1,8 @@
 //! Parameter kinds and how each is drawn.
 
-use super::draw::Draw;
-use super::render::{self, Context};
-use super::trouble::Trouble;
+use super::draw::TaskRng;
+use super::render::{self, RenderContext};
+use super::trouble::TemplateProblem;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub enum ParamSpec {
     /// Lower-case letters and digits, a letter first.
     Token { length: usize },
     /// Several draws of one kind.
-    List { count: Count, of: Box<ParamSpec> },
+    List { count: CountSpec, of: Box<ParamSpec> },
     /// A map of drawn fields.
     Record(OrderedParams),
     /// An expression over what is drawn already.
@@ -41,7 +41,7 @@ pub enum ParamSpec {
 /// How many entries a list has.
 #[derive(Clone, Debug, PartialEq, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
-pub enum Count {
+pub enum CountSpec {
     Exactly(i64),
     Between { min: i64, max: i64 },
 }
@@ -52,8 +52,8 @@ const LETTERS_AND_DIGITS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 impl OrderedParams {
     /// Draws every parameter; `derive` sees the ones before it.
-    pub(super) fn draw(&self, draw: &mut Draw) -> Result<Context, Trouble> {
-        let mut context = Context::new();
+    pub(super) fn draw(&self, draw: &mut TaskRng) -> Result<RenderContext, TemplateProblem> {
+        let mut context = RenderContext::new();
         for (name, spec) in &self.0 {
             let value = spec.draw(draw, &context);
             let value = value.map_err(|trouble| trouble.below(&format!("parameters.{name}")))?;
@@ -69,12 +69,12 @@ impl OrderedParams {
 }
 
 impl ParamSpec {
-    fn draw(&self, draw: &mut Draw, context: &Context) -> Result<Value, Trouble> {
-        let below = |key: &'static str| move |message: String| Trouble::at(key, message);
+    fn draw(&self, draw: &mut TaskRng, context: &RenderContext) -> Result<Value, TemplateProblem> {
+        let below = |key: &'static str| move |message: String| TemplateProblem::at(key, message);
         match self {
             Self::Choice(entries) => pick(entries, draw).map_err(below("choice")),
             Self::Int { min, max } if min > max => {
-                Err(Trouble::at("int", format!("min {min} is above max {max}")))
+                Err(TemplateProblem::at("int", format!("min {min} is above max {max}")))
             }
             Self::Int { min, max } => Ok(draw.between(*min, *max).into()),
             Self::Bool {} => Ok((draw.below(2) == 1).into()),
@@ -98,11 +98,11 @@ impl ParamSpec {
     }
 }
 
-fn pick(entries: &[Value], draw: &mut Draw) -> Result<Value, String> {
+fn pick(entries: &[Value], draw: &mut TaskRng) -> Result<Value, String> {
     entries.get(draw.index(entries.len())).cloned().ok_or_else(|| "no entries to choose".to_owned())
 }
 
-fn sample(entries: &[Value], count: usize, draw: &mut Draw) -> Result<Vec<Value>, String> {
+fn sample(entries: &[Value], count: usize, draw: &mut TaskRng) -> Result<Vec<Value>, String> {
     if count > entries.len() {
         return Err(format!("{count} of only {} entries", entries.len()));
     }
@@ -110,7 +110,7 @@ fn sample(entries: &[Value], count: usize, draw: &mut Draw) -> Result<Vec<Value>
     Ok((0..count).map(|_| left.remove(draw.index(left.len()))).collect())
 }
 
-fn token(length: usize, draw: &mut Draw) -> String {
+fn token(length: usize, draw: &mut TaskRng) -> String {
     let mut text = String::with_capacity(length);
     for place in 0..length {
         let letters = if place == 0 { LETTERS } else { LETTERS_AND_DIGITS };
@@ -120,27 +120,32 @@ fn token(length: usize, draw: &mut Draw) -> String {
 }
 
 fn list(
-    count: &Count,
+    count: &CountSpec,
     of: &ParamSpec,
-    draw: &mut Draw,
-    context: &Context,
-) -> Result<Value, Trouble> {
+    draw: &mut TaskRng,
+    context: &RenderContext,
+) -> Result<Value, TemplateProblem> {
     let count = match count {
-        Count::Exactly(count) => *count,
-        Count::Between { min, max } if min > max => {
-            return Err(Trouble::at("count", "min is above max"));
+        CountSpec::Exactly(count) => *count,
+        CountSpec::Between { min, max } if min > max => {
+            return Err(TemplateProblem::at("count", "min is above max"));
         }
-        Count::Between { min, max } => draw.between(*min, *max),
+        CountSpec::Between { min, max } => draw.between(*min, *max),
     };
     if !(0..=MAX_LIST).contains(&count) {
         let what = format!("a list of {count} entries; at most {MAX_LIST} are allowed");
-        return Err(Trouble::at("count", what));
+        return Err(TemplateProblem::at("count", what));
     }
-    let entries: Result<Vec<Value>, Trouble> = (0..count).map(|_| of.draw(draw, context)).collect();
+    let entries: Result<Vec<Value>, TemplateProblem> =
+        (0..count).map(|_| of.draw(draw, context)).collect();
     entries.map(Value::from).map_err(|trouble| trouble.below("of"))
 }
 
-fn record(fields: &OrderedParams, draw: &mut Draw, context: &Context) -> Result<Value, Trouble> {
+fn record(
+    fields: &OrderedParams,
+    draw: &mut TaskRng,
+    context: &RenderContext,
+) -> Result<Value, TemplateProblem> {
     let mut visible = context.clone();
     let mut map = serde_json::Map::new();
     for (name, spec) in &fields.0 {

@@ -1,19 +1,19 @@
 //! Rendering with minijinja: strict about undefined names, bounded in work.
 
-use super::trouble::{Spot, Trouble, Unknown};
+use super::trouble::{ErrorExcerpt, TemplateProblem, UnknownWord};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Names and their values.
-pub(super) type Context = BTreeMap<String, Value>;
+pub(super) type RenderContext = BTreeMap<String, Value>;
 
 /// Work one string may cost; far above any template's need, far below a hang.
 const FUEL: u64 = 20_000_000;
 
 /// Renders one string.
-pub(super) fn render(source: &str, context: &Context) -> Result<String, Trouble> {
+pub(super) fn render(source: &str, context: &RenderContext) -> Result<String, TemplateProblem> {
     if !source.contains("{{") && !source.contains("{%") && !source.contains("{##") {
         return Ok(source.to_owned());
     }
@@ -22,7 +22,10 @@ pub(super) fn render(source: &str, context: &Context) -> Result<String, Trouble>
 }
 
 /// Evaluates an expression to a value.
-pub(super) fn evaluate(expression: &str, context: &Context) -> Result<Value, Trouble> {
+pub(super) fn evaluate(
+    expression: &str,
+    context: &RenderContext,
+) -> Result<Value, TemplateProblem> {
     let value = with_environment(|environment| {
         environment.compile_expression(expression)?.eval(values(context))
     });
@@ -30,15 +33,15 @@ pub(super) fn evaluate(expression: &str, context: &Context) -> Result<Value, Tro
     if value.is_undefined() {
         return Err(undefined(expression, 0, expression, context));
     }
-    serde_json::to_value(&value).map_err(|error| Trouble::at("", error.to_string()))
+    serde_json::to_value(&value).map_err(|error| TemplateProblem::at("", error.to_string()))
 }
 
-fn values(context: &Context) -> minijinja::Value {
+fn values(context: &RenderContext) -> minijinja::Value {
     minijinja::value::Serde(context).into()
 }
 
 /// Why there is no result.
-enum Failure {
+enum RenderFailure {
     NoEnvironment(String),
     Render(Error),
 }
@@ -47,14 +50,14 @@ enum Failure {
 /// where undefined values remember their names, which costs too much to be done always.
 fn with_environment<T>(
     work: impl Fn(&Environment<'static>) -> Result<T, Error>,
-) -> Result<T, Failure> {
+) -> Result<T, RenderFailure> {
     thread_local! {
         static PLAIN: Result<Environment<'static>, String> = environment(false);
         static TELLING: Result<Environment<'static>, String> = environment(true);
     }
     let run = |environment: &Result<Environment<'static>, String>| match environment {
-        Ok(environment) => work(environment).map_err(Failure::Render),
-        Err(error) => Err(Failure::NoEnvironment(error.clone())),
+        Ok(environment) => work(environment).map_err(RenderFailure::Render),
+        Err(error) => Err(RenderFailure::NoEnvironment(error.clone())),
     };
     PLAIN.with(run).or_else(|_| TELLING.with(run))
 }
@@ -77,10 +80,10 @@ fn environment(telling: bool) -> Result<Environment<'static>, String> {
     Ok(environment)
 }
 
-impl Failure {
-    fn explain(self, source: &str, context: &Context) -> Trouble {
+impl RenderFailure {
+    fn explain(self, source: &str, context: &RenderContext) -> TemplateProblem {
         let error = match self {
-            Self::NoEnvironment(why) => return Trouble::at("", why),
+            Self::NoEnvironment(why) => return TemplateProblem::at("", why),
             Self::Render(error) => error,
         };
         let range = error.range().unwrap_or(0..0);
@@ -94,7 +97,7 @@ impl Failure {
         let text = source.get(range.clone()).unwrap_or_default();
         let text = text.lines().next().unwrap_or_default().trim_end();
         let spot = Some(spot(text, range.start, source));
-        Trouble { spot, ..Trouble::at("", message) }
+        TemplateProblem { spot, ..TemplateProblem::at("", message) }
     }
 }
 
@@ -105,20 +108,20 @@ fn undefined_name(detail: &str) -> Option<&str> {
 }
 
 /// A name that stands for nothing, at its place nearest to where the error was met.
-fn undefined(name: &str, near: usize, source: &str, context: &Context) -> Trouble {
+fn undefined(name: &str, near: usize, source: &str, context: &RenderContext) -> TemplateProblem {
     let places = source.match_indices(name).map(|(at, _)| at);
     let at = places.min_by_key(|at| at.abs_diff(near)).unwrap_or(near);
     let known = context.keys().filter(|key| !key.ends_with("_canary")).cloned().collect();
-    Trouble {
-        unknown: Some(Box::new(Unknown { word: name.to_owned(), known })),
+    TemplateProblem {
+        unknown: Some(Box::new(UnknownWord { word: name.to_owned(), known })),
         spot: Some(spot(name, at, source)),
-        ..Trouble::at("", format!("`{name}` is undefined"))
+        ..TemplateProblem::at("", format!("`{name}` is undefined"))
     }
 }
 
 /// How often a text stands in a string before a place.
-fn spot(text: &str, at: usize, source: &str) -> Spot {
+fn spot(text: &str, at: usize, source: &str) -> ErrorExcerpt {
     let before = source.get(..at).unwrap_or_default();
     let nth = if text.is_empty() { 0 } else { before.matches(text).count() };
-    Spot { text: text.to_owned(), nth }
+    ErrorExcerpt { text: text.to_owned(), nth }
 }

@@ -1,9 +1,9 @@
 //! The template format: its exact image and its rules.
 
 use super::draw;
-use super::make::Maker;
+use super::make::TaskBuilder;
 use super::params::OrderedParams;
-use super::trouble::{TemplateError, Trouble};
+use super::trouble::{TemplateError, TemplateProblem};
 use crate::model::{Difficulty, Task, digest_of};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ pub struct Template {
     pub title: String,
     pub category: String,
     pub difficulty: Difficulty,
-    pub expected_steps: Range,
+    pub expected_steps: StepRange,
     /// Programs that must be on PATH inside the sandbox.
     #[serde(default)]
     pub requires: Vec<String>,
@@ -41,7 +41,7 @@ pub struct Template {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Range {
+pub struct StepRange {
     pub min: u32,
     pub max: u32,
 }
@@ -160,8 +160,8 @@ impl Template {
         Ok(template)
     }
 
-    fn validate(&self, id: &str) -> Result<(), Trouble> {
-        let fail = |field: &str, message: String| Err(Trouble::at(field, message));
+    fn validate(&self, id: &str) -> Result<(), TemplateProblem> {
+        let fail = |field: &str, message: String| Err(TemplateProblem::at(field, message));
         if self.schema != TEMPLATE_SCHEMA {
             let found = &self.schema;
             return fail("schema", format!("{found:?}; this version reads {TEMPLATE_SCHEMA:?}"));
@@ -181,13 +181,13 @@ impl Template {
         self.validate_weights().map_err(|trouble| trouble.below("verification"))
     }
 
-    fn validate_weights(&self) -> Result<(), Trouble> {
+    fn validate_weights(&self) -> Result<(), TemplateProblem> {
         let verification = &self.verification;
         let lists = [("checks", &verification.checks), ("milestones", &verification.milestones)];
         for (key, list) in lists {
             for (at, check) in list.iter().enumerate() {
                 let fail = |field: &str, message: String| {
-                    Err(Trouble::at(format!("{key}.{at}.{field}"), message))
+                    Err(TemplateProblem::at(format!("{key}.{at}.{field}"), message))
                 };
                 if !(check.weight > 0.0 && check.weight.is_finite()) {
                     return fail("weight", format!("{} is not above 0", check.weight));
@@ -200,7 +200,7 @@ impl Template {
         let milestones: f64 = verification.milestones.iter().map(|m| m.weight).sum();
         if milestones > 1.0 + 1e-9 {
             let what = format!("the weights sum to {milestones}, which is more than 1");
-            return Err(Trouble::at("milestones", what));
+            return Err(TemplateProblem::at("milestones", what));
         }
         Ok(())
     }
@@ -225,7 +225,7 @@ impl Template {
     /// The `index`-th task of this template under a campaign's seed.
     pub fn task(&self, campaign_seed: u64, index: u32) -> Result<Task, TemplateError> {
         let key = draw::key(campaign_seed, &self.id, index);
-        let maker = Maker { template: self, key };
+        let maker = TaskBuilder { template: self, key };
         maker.make(index).map_err(|trouble| trouble.in_text(&self.id, &self.text))
     }
 }

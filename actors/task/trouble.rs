@@ -14,12 +14,12 @@ pub struct TemplateError {
     pub length: usize,
     pub message: String,
     /// A word that stands for nothing here, and the words that stand for something.
-    pub unknown: Option<Box<Unknown>>,
+    pub unknown: Option<Box<UnknownWord>>,
 }
 
 /// A word that stands for nothing, among those that do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unknown {
+pub struct UnknownWord {
     pub word: String,
     pub known: Vec<String>,
 }
@@ -46,22 +46,22 @@ impl TemplateError {
 
 /// A part of the text that is at fault: the text, and how often it stands in its field before.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Spot {
+pub(super) struct ErrorExcerpt {
     pub(super) text: String,
     pub(super) nth: usize,
 }
 
 /// What is wrong with one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Trouble {
+pub(super) struct TemplateProblem {
     /// The keys and places that lead to the field, such as `environment.files.0.content`.
     pub(super) field: String,
     pub(super) message: String,
-    pub(super) unknown: Option<Box<Unknown>>,
-    pub(super) spot: Option<Spot>,
+    pub(super) unknown: Option<Box<UnknownWord>>,
+    pub(super) spot: Option<ErrorExcerpt>,
 }
 
-impl Trouble {
+impl TemplateProblem {
     pub(super) fn at(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { field: field.into(), message: message.into(), unknown: None, spot: None }
     }
@@ -99,10 +99,10 @@ fn bare(error: &YamlError) -> &YamlError {
 }
 
 /// The parser's words put plainly.
-fn plain(error: &YamlError) -> (String, Option<Box<Unknown>>) {
+fn plain(error: &YamlError) -> (String, Option<Box<UnknownWord>>) {
     let among = |word: &str, known: &[&str]| {
         let known = known.iter().map(|name| (*name).to_owned()).collect();
-        Some(Box::new(Unknown { word: word.to_owned(), known }))
+        Some(Box::new(UnknownWord { word: word.to_owned(), known }))
     };
     match error {
         YamlError::SerdeUnknownField { field, expected, .. } => {

@@ -8,7 +8,7 @@ const MAX_DEPTH: usize = 32;
 
 /// A value in the text.
 #[derive(Debug)]
-struct Node {
+struct YamlNode {
     /// The keys and places that lead to it, joined by dots.
     path: String,
     /// Bytes.
@@ -17,23 +17,23 @@ struct Node {
 }
 
 /// A list or mapping that is being read.
-struct Open {
+struct OpenNode {
     path: String,
     /// The key whose value is next, or the place of the next entry of a list.
-    next: Next,
+    next: ExpectedItem,
     from: usize,
 }
 
-enum Next {
+enum ExpectedItem {
     Key,
     Value(String),
     Entry(usize),
 }
 
 #[derive(Default)]
-struct Walk {
-    nodes: Vec<Node>,
-    open: Vec<Open>,
+struct YamlWalker {
+    nodes: Vec<YamlNode>,
+    open: Vec<OpenNode>,
 }
 
 /// Line and column from one, and the length in characters: of `spot`, which is a text and
@@ -80,8 +80,8 @@ fn line_and_column(text: &str, at: usize) -> Option<(u64, u64)> {
     Some((line as u64, column as u64))
 }
 
-fn nodes(text: &str) -> Vec<Node> {
-    let mut walk = Walk::default();
+fn nodes(text: &str) -> Vec<YamlNode> {
+    let mut walk = YamlWalker::default();
     for next in Parser::new_from_str(text) {
         let Ok((event, span)) = next else { break };
         walk.take(&event, &span);
@@ -92,13 +92,13 @@ fn nodes(text: &str) -> Vec<Node> {
     walk.nodes
 }
 
-impl Walk {
+impl YamlWalker {
     fn take(&mut self, event: &Event<'_>, span: &Span) {
         let from = span.start.byte_offset().unwrap_or(0);
         let to = span.end.byte_offset().unwrap_or(from);
         match event {
-            Event::MappingStart(..) => self.begin(Next::Key, from),
-            Event::SequenceStart(..) => self.begin(Next::Entry(0), from),
+            Event::MappingStart(..) => self.begin(ExpectedItem::Key, from),
+            Event::SequenceStart(..) => self.begin(ExpectedItem::Entry(0), from),
             Event::MappingEnd | Event::SequenceEnd => self.end(to),
             Event::Scalar(value, ..) => self.scalar(value, from, to),
             Event::Alias(_) => self.scalar("", from, to),
@@ -106,25 +106,25 @@ impl Walk {
         }
     }
 
-    fn begin(&mut self, next: Next, from: usize) {
+    fn begin(&mut self, next: ExpectedItem, from: usize) {
         let path = self.path();
-        self.open.push(Open { path, next, from });
+        self.open.push(OpenNode { path, next, from });
     }
 
     fn end(&mut self, to: usize) {
-        if let Some(Open { path, from, .. }) = self.open.pop() {
-            self.nodes.push(Node { path, from, to });
+        if let Some(OpenNode { path, from, .. }) = self.open.pop() {
+            self.nodes.push(YamlNode { path, from, to });
             self.passed();
         }
     }
 
     fn scalar(&mut self, value: &str, from: usize, to: usize) {
-        if let Some(Open { next: next @ Next::Key, .. }) = self.open.last_mut() {
-            *next = Next::Value(value.to_owned());
+        if let Some(OpenNode { next: next @ ExpectedItem::Key, .. }) = self.open.last_mut() {
+            *next = ExpectedItem::Value(value.to_owned());
             return;
         }
         let path = self.path();
-        self.nodes.push(Node { path, from, to });
+        self.nodes.push(YamlNode { path, from, to });
         self.passed();
     }
 
@@ -132,9 +132,9 @@ impl Walk {
     fn path(&self) -> String {
         let Some(open) = self.open.last() else { return String::new() };
         let last = match &open.next {
-            Next::Key => return open.path.clone(),
-            Next::Value(key) => key.clone(),
-            Next::Entry(place) => place.to_string(),
+            ExpectedItem::Key => return open.path.clone(),
+            ExpectedItem::Value(key) => key.clone(),
+            ExpectedItem::Entry(place) => place.to_string(),
         };
         if open.path.is_empty() { last } else { format!("{}.{last}", open.path) }
     }
@@ -142,8 +142,8 @@ impl Walk {
     /// A value was read.
     fn passed(&mut self) {
         match self.open.last_mut().map(|open| &mut open.next) {
-            Some(Next::Entry(place)) => *place += 1,
-            Some(next) => *next = Next::Key,
+            Some(ExpectedItem::Entry(place)) => *place += 1,
+            Some(next) => *next = ExpectedItem::Key,
             None => {}
         }
     }

@@ -3,12 +3,16 @@
 
 use super::models::FakeModels;
 use super::sandbox::FakeBackend;
-use crate::agents::{Admission, AgentDoor, Errand, Heard, Leave, Visit, Visitor};
+use crate::agents::{
+    AdmittedCall, AgentAccess, AgentCall, AgentCallResult, AgentSession, AgentSessionSpec,
+    CallDecision,
+};
 use crate::model::{
-    ChatReply, ChatRequest, Fault, FaultKind, HostAddress, Message, Money, Role, Witness,
+    ChatMessage, ChatReply, ChatRequest, ChatRole, ExchangeRecorder, Fault, FaultKind, HostAddress,
+    Money,
 };
 use crate::ports::{CallContext, ChatModel};
-use crate::scaffold::{Minimal, Scaffold};
+use crate::scaffold::{MinimalScaffold, Scaffold};
 use crate::supervisor::spawn;
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -24,8 +28,8 @@ pub struct FakeAgents {
 }
 
 #[async_trait]
-impl AgentDoor for FakeAgents {
-    async fn admit(&self, visitor: Visitor) -> Result<Admission, Fault> {
+impl AgentAccess for FakeAgents {
+    async fn open_session(&self, visitor: AgentSessionSpec) -> Result<AgentSession, Fault> {
         let token = format!("{}-{}", visitor.episode, visitor.attempt);
         // The door stays open, whatever becomes of the program.
         let calls = visitor.calls.clone();
@@ -37,14 +41,14 @@ impl AgentDoor for FakeAgents {
         };
         let keeper = spawn("agent", program.run());
         let to = HostAddress::Unix("/nowhere".into());
-        Ok(Admission { to, token, keeper: Box::new((keeper, calls)) })
+        Ok(AgentSession { to, token, keeper: Box::new((keeper, calls)) })
     }
 }
 
 struct Program {
     backend: FakeBackend,
     models: Arc<FakeModels>,
-    visitor: Visitor,
+    visitor: AgentSessionSpec,
     token: String,
 }
 
@@ -55,7 +59,7 @@ impl Program {
         if jobs.is_broken() {
             return jobs.end(&self.token, 127);
         }
-        let mut messages = vec![Message::text(Role::User, "the task")];
+        let mut messages = vec![ChatMessage::text(ChatRole::User, "the task")];
         let mut refused = 0;
         while refused <= PATIENCE || jobs.is_patient() {
             let Some(answer) = self.ask(&messages).await else { break };
@@ -65,20 +69,20 @@ impl Program {
                 continue;
             };
             refused = 0;
-            let action = Minimal.parse(&reply);
+            let action = MinimalScaffold.parse(&reply);
             messages.push(reply.message);
             let Ok(action) = action else { break };
             if action.command.contains("COMPLETE") {
                 return jobs.end(&self.token, 0);
             }
             let told = jobs.run(&self.token, &action.command).await;
-            messages.push(Message::tool_result(&action.call_id, told));
+            messages.push(ChatMessage::tool_result(&action.call_id, told));
         }
         jobs.end(&self.token, 1);
     }
 
     /// None: the episode is over.
-    async fn ask(&self, messages: &[Message]) -> Option<Result<ChatReply, ()>> {
+    async fn ask(&self, messages: &[ChatMessage]) -> Option<Result<ChatReply, ()>> {
         let request = ChatRequest {
             messages: messages.to_vec(),
             tools: Vec::new(),
@@ -88,28 +92,28 @@ impl Program {
         let request = Arc::new(request);
         if self.backend.jobs().is_distracted() {
             let (leave, _) = oneshot::channel();
-            self.visitor.calls.send(Visit { request: request.clone(), leave }).await.ok()?;
+            self.visitor.calls.send(AgentCall { request: request.clone(), leave }).await.ok()?;
         }
         let delay = self.visitor.delays.begin();
         tokio::time::sleep(self.backend.jobs().held_up()).await;
         drop(delay);
         let (leave, may_leave) = oneshot::channel();
-        let visit = Visit { request: request.clone(), leave };
+        let visit = AgentCall { request: request.clone(), leave };
         self.visitor.calls.send(visit).await.ok()?;
         match may_leave.await.ok()? {
-            Leave::Over(_) => None,
-            Leave::Told { reply, .. } => Some(Ok(*reply)),
-            Leave::Ask(errand) => Some(self.complete(&request, errand).await),
+            CallDecision::Over(_) => None,
+            CallDecision::Told { reply, .. } => Some(Ok(*reply)),
+            CallDecision::Ask(errand) => Some(self.complete(&request, errand).await),
         }
     }
 
-    async fn complete(&self, request: &ChatRequest, errand: Errand) -> Result<ChatReply, ()> {
+    async fn complete(&self, request: &ChatRequest, errand: AdmittedCall) -> Result<ChatReply, ()> {
         let context = CallContext {
             episode: self.visitor.episode.clone(),
             stage: Some(self.visitor.stage.clone()),
             turn: errand.turn,
             retry: errand.retry,
-            witness: Witness::default(),
+            witness: ExchangeRecorder::default(),
         };
         let model = self.models.named(&errand.model);
         let answer = tokio::time::timeout(errand.limit, model.complete(request, &context)).await;
@@ -120,8 +124,15 @@ impl Program {
         };
         let (told, took) = (reply.clone(), Duration::from_millis(10));
         let (model, cost) = (errand.model, Money::ZERO);
-        let heard =
-            Heard { reply, model, numbers: 1, tries: 1, cost, took, failed: Duration::ZERO };
+        let heard = AgentCallResult {
+            reply,
+            model,
+            numbers: 1,
+            tries: 1,
+            cost,
+            took,
+            failed: Duration::ZERO,
+        };
         errand.heard.send(heard).ok();
         told.map_err(drop)
     }

@@ -1,8 +1,8 @@
 //! Campaigns and templates for tests.
 
 use crate::model::{
-    Assignment, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, ModelConfig, Money,
-    Price, QualityPolicy, Rates, SandboxSpec, Standing, TaskSelection,
+    CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits, ModelAssignment, ModelConfig,
+    ModelPrice, ModelRouting, Money, QualityPolicy, SandboxSpec, TaskSelection, TokenRates,
 };
 use crate::task::Catalog;
 
@@ -73,14 +73,14 @@ pub fn campaign(name: &str, tasks: u32) -> CampaignConfig {
             samples: Default::default(),
         },
         models: vec![priced("fake/one", 0)],
-        assign: Assignment::Cross,
+        assign: ModelAssignment::Cross,
         needs: Default::default(),
         scaffolds: vec!["minimal".to_owned()],
         agents: Default::default(),
         prompts: Default::default(),
         backend: "fake".to_owned(),
         sandbox: SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() },
-        pull: crate::model::Pull::default(),
+        pull: crate::model::ImagePullPolicy::default(),
         episode: EpisodeLimits::default(),
         concurrency: 4,
         budget: None,
@@ -98,11 +98,11 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
         context: None,
         recorded: None,
         name: name.to_owned(),
-        price: Price {
-            rates: Rates {
+        price: ModelPrice {
+            rates: TokenRates {
                 input_per_million: price,
                 output_per_million: price,
-                ..Rates::default()
+                ..TokenRates::default()
             },
             tiers: Vec::new(),
         },
@@ -110,7 +110,7 @@ pub fn priced(name: &str, nanos_per_token: u64) -> ModelConfig {
         concurrency: 64,
         requests_per_minute: None,
         endpoint: None,
-        standing: Standing::default(),
+        standing: ModelRouting::default(),
         sampling: Default::default(),
         sample_seed: None,
     }

@@ -4,9 +4,9 @@
 use super::ledger::{Hold, Ledger};
 use super::traps::Traps;
 use crate::model::{
-    Attempt, AttemptRecord, CampaignName, CampaignRecord, DatasetRecord, Entry, EpisodeId,
-    EpisodeRecord, Fault, Fingerprint, Judged, Money, Outcome, PlannedEpisode, RowRecord, Spending,
-    TemplateEdition, Turn, Usage,
+    AttemptNumber, AttemptRecord, CampaignName, CampaignRecord, DatasetRecord, EpisodeId,
+    EpisodeRecord, Fault, JournalEntry, Money, Outcome, PlannedEpisode, RowDecision, RowRecord,
+    SandboxFingerprint, SpendingTotals, TemplateEdition, Turn, Usage,
 };
 use crate::ports::{Journal, StoreFault};
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 struct Try {
-    resumed_from: Option<Attempt>,
+    resumed_from: Option<AttemptNumber>,
     fault: Option<Fault>,
     started_at_ms: i64,
     ended_at_ms: Option<i64>,
@@ -26,9 +26,9 @@ struct Try {
 
 struct Episode {
     plan: PlannedEpisode,
-    tries: BTreeMap<Attempt, Try>,
+    tries: BTreeMap<AttemptNumber, Try>,
     failed: u32,
-    finished: Option<(Outcome, Option<Fingerprint>, i64)>,
+    finished: Option<(Outcome, Option<SandboxFingerprint>, i64)>,
 }
 
 #[derive(Default)]
@@ -39,7 +39,7 @@ struct State {
     rows: BTreeMap<(CampaignName, u64), RowRecord>,
     datasets: Vec<DatasetRecord>,
     ledger: Ledger,
-    log: Vec<Entry>,
+    log: Vec<JournalEntry>,
 }
 
 /// The journal.
@@ -91,7 +91,7 @@ impl MemoryJournal {
     }
 
     /// Everything that was kept, in order, repetitions included.
-    pub fn log(&self) -> Vec<Entry> {
+    pub fn log(&self) -> Vec<JournalEntry> {
         self.state().log.clone()
     }
 
@@ -122,9 +122,9 @@ impl State {
     }
 
     /// Whether the entry counts; false for one of a dead attempt.
-    fn apply(&mut self, entry: &Entry) -> Result<bool, String> {
+    fn apply(&mut self, entry: &JournalEntry) -> Result<bool, String> {
         match entry {
-            Entry::CampaignOpened(record) => {
+            JournalEntry::CampaignOpened(record) => {
                 let known = self.campaigns.entry(record.name.clone());
                 let kept = known.or_insert_with(|| record.clone());
                 if kept.identity != record.identity {
@@ -132,43 +132,43 @@ impl State {
                 }
                 kept.config.clone_from(&record.config);
             }
-            Entry::CampaignMoved { campaign, state, reason } => {
+            JournalEntry::CampaignMoved { campaign, state, reason } => {
                 let record = self.campaigns.get_mut(campaign).ok_or("no such campaign")?;
                 record.state = *state;
                 record.reason.clone_from(reason);
             }
-            Entry::EditionsUsed { campaign, editions } => {
+            JournalEntry::EditionsUsed { campaign, editions } => {
                 let used = self.editions.entry(campaign.clone()).or_default();
                 used.extend(editions.iter().map(|one| (one.template.clone(), one.clone())));
             }
-            Entry::Planned(plans) => plans.iter().for_each(|plan| self.plan(plan)),
-            Entry::AttemptStarted { episode, attempt, resumed_from, at_ms } => {
+            JournalEntry::Planned(plans) => plans.iter().for_each(|plan| self.plan(plan)),
+            JournalEntry::AttemptStarted { episode, attempt, resumed_from, at_ms } => {
                 return Ok(self.episode(episode)?.start(*attempt, *resumed_from, *at_ms));
             }
-            Entry::TurnTaken { episode, attempt, turn } => {
+            JournalEntry::TurnTaken { episode, attempt, turn } => {
                 let Some(current) = self.episode(episode)?.current(*attempt) else {
                     return Ok(false);
                 };
                 current.turns.entry(turn.step.index).or_insert_with(|| (**turn).clone());
             }
-            Entry::AttemptFaulted { episode, attempt, fault, at_ms } => {
+            JournalEntry::AttemptFaulted { episode, attempt, fault, at_ms } => {
                 return Ok(self.episode(episode)?.fail(*attempt, fault, *at_ms));
             }
-            Entry::Finished { episode, attempt, outcome, fingerprint, at_ms } => {
+            JournalEntry::Finished { episode, attempt, outcome, fingerprint, at_ms } => {
                 let episode = self.episode(episode)?;
                 if episode.current(*attempt).is_none() {
                     return Ok(false);
                 }
                 episode.finished = Some(((**outcome).clone(), fingerprint.clone(), *at_ms));
             }
-            Entry::Reopened { episode, attempt } => {
+            JournalEntry::Reopened { episode, attempt } => {
                 return Ok(self.episode(episode)?.reopen(*attempt));
             }
-            Entry::Judged(row) => {
+            JournalEntry::Judged(row) => {
                 let place = (row.campaign.clone(), row.ordinal);
                 self.rows.entry(place).or_insert_with(|| (**row).clone());
             }
-            Entry::Held { id, campaign, episode, amount, model, at_ms, .. } => {
+            JournalEntry::Held { id, campaign, episode, amount, model, at_ms, .. } => {
                 let (campaign, episode, model) = (campaign.clone(), episode.clone(), model.clone());
                 let (amount, at_ms) = (*amount, *at_ms);
                 let hold = Hold { campaign, episode, model, at_ms, amount, settled: None };
@@ -176,13 +176,13 @@ impl State {
                     return Err(format!("another hold {id}"));
                 }
             }
-            Entry::Settled { id, amount } => {
+            JournalEntry::Settled { id, amount } => {
                 if !self.ledger.settle(id, *amount) {
                     return Err(format!("no hold {id}"));
                 }
             }
-            Entry::Called(_) => {}
-            Entry::DatasetWritten(record) => {
+            JournalEntry::Called(_) => {}
+            JournalEntry::DatasetWritten(record) => {
                 if !self.datasets.contains(record) {
                     self.datasets.push(record.clone());
                 }
@@ -202,16 +202,21 @@ impl State {
 }
 
 impl Episode {
-    fn newest(&self) -> Attempt {
+    fn newest(&self) -> AttemptNumber {
         self.tries.keys().next_back().copied().unwrap_or_default()
     }
 
-    fn current(&mut self, attempt: Attempt) -> Option<&mut Try> {
+    fn current(&mut self, attempt: AttemptNumber) -> Option<&mut Try> {
         let current = self.finished.is_none() && attempt == self.newest();
         self.tries.get_mut(&attempt).filter(|_| current)
     }
 
-    fn start(&mut self, attempt: Attempt, resumed_from: Option<Attempt>, at_ms: i64) -> bool {
+    fn start(
+        &mut self,
+        attempt: AttemptNumber,
+        resumed_from: Option<AttemptNumber>,
+        at_ms: i64,
+    ) -> bool {
         if self.finished.is_some() || attempt < self.newest() {
             return false;
         }
@@ -225,7 +230,7 @@ impl Episode {
         true
     }
 
-    fn fail(&mut self, attempt: Attempt, fault: &Fault, at_ms: i64) -> bool {
+    fn fail(&mut self, attempt: AttemptNumber, fault: &Fault, at_ms: i64) -> bool {
         let Some(current) = self.current(attempt) else { return false };
         if current.fault.is_none() {
             current.fault = Some(fault.clone());
@@ -235,7 +240,7 @@ impl Episode {
         true
     }
 
-    fn reopen(&mut self, attempt: Attempt) -> bool {
+    fn reopen(&mut self, attempt: AttemptNumber) -> bool {
         let faulted = matches!(&self.finished, Some((Outcome::Faulted { .. }, ..)));
         if !faulted || attempt != self.newest() {
             return false;
@@ -245,7 +250,7 @@ impl Episode {
         true
     }
 
-    fn record(&self, judged: Option<Judged>) -> EpisodeRecord {
+    fn record(&self, judged: Option<RowDecision>) -> EpisodeRecord {
         let last = self.tries.values().next_back();
         let turns = || last.into_iter().flat_map(|t| t.turns.values());
         EpisodeRecord {
@@ -267,7 +272,7 @@ impl Episode {
 
 #[async_trait]
 impl Journal for MemoryJournal {
-    async fn append(&self, entries: Vec<Entry>) -> Result<(), StoreFault> {
+    async fn append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreFault> {
         self.appends.fetch_add(1, Ordering::AcqRel);
         self.pass("append").await?;
         let mut stalled = self.stalled.subscribe();
@@ -309,7 +314,7 @@ impl Journal for MemoryJournal {
         let mine = state.episodes.values().filter(|e| e.plan.campaign == *campaign);
         let judged = |e: &Episode| {
             let row = state.rows.get(&(campaign.clone(), e.plan.ordinal))?;
-            Some(if row.rejected.is_some() { Judged::Rejected } else { Judged::Accepted })
+            Some(if row.rejected.is_some() { RowDecision::Rejected } else { RowDecision::Accepted })
         };
         let mut records: Vec<_> = mine.map(|e| e.record(judged(e))).collect();
         records.sort_by_key(|record| record.plan.ordinal);
@@ -332,7 +337,11 @@ impl Journal for MemoryJournal {
         Ok(records.collect())
     }
 
-    async fn turns(&self, episode: &EpisodeId, attempt: Attempt) -> Result<Vec<Turn>, StoreFault> {
+    async fn turns(
+        &self,
+        episode: &EpisodeId,
+        attempt: AttemptNumber,
+    ) -> Result<Vec<Turn>, StoreFault> {
         self.pass("turns").await?;
         let state = self.state();
         let found = state.episodes.get(episode).and_then(|e| e.tries.get(&attempt));
@@ -360,7 +369,11 @@ impl Journal for MemoryJournal {
         Ok(self.state().ledger.spent(campaign))
     }
 
-    async fn spending(&self, campaign: &CampaignName, day: i64) -> Result<Spending, StoreFault> {
+    async fn spending(
+        &self,
+        campaign: &CampaignName,
+        day: i64,
+    ) -> Result<SpendingTotals, StoreFault> {
         Ok(self.state().ledger.spending(campaign, day))
     }
 

@@ -1,6 +1,8 @@
 //! The money of the memory journal.
 
-use crate::model::{CampaignName, EpisodeId, Money, Overrun, Spending, day_of, day_that_counts};
+use crate::model::{
+    CampaignName, CostOverrun, EpisodeId, Money, SpendingTotals, day_of, day_that_counts,
+};
 use std::collections::BTreeMap;
 
 #[derive(Clone, PartialEq)]
@@ -41,16 +43,18 @@ impl Ledger {
         self.holds.values().filter(|hold| hold.campaign == *campaign).map(worth).sum()
     }
 
-    pub(super) fn spending(&self, campaign: &CampaignName, day: i64) -> Spending {
+    pub(super) fn spending(&self, campaign: &CampaignName, day: i64) -> SpendingTotals {
         let own = self.holds.values().filter(|hold| hold.campaign == *campaign);
         let newest = own.map(|hold| day_of(hold.at_ms)).max();
-        let mut spending =
-            Spending { day: (day_that_counts(day, newest), Money::ZERO), ..Spending::default() };
+        let mut spending = SpendingTotals {
+            day: (day_that_counts(day, newest), Money::ZERO),
+            ..SpendingTotals::default()
+        };
         let add = |sum: &mut Money, more: Money| *sum = sum.saturating_add(more);
         for (id, hold) in self.holds.iter().filter(|(_, hold)| hold.campaign == *campaign) {
             if hold.settled > Some(hold.amount) {
                 let (hold, held, cost) = (id.clone(), hold.amount, worth(hold));
-                spending.overrun.get_or_insert(Overrun { hold, held, cost });
+                spending.overrun.get_or_insert(CostOverrun { hold, held, cost });
             }
             let worth = worth(hold);
             add(&mut spending.total, worth);

@@ -2,10 +2,10 @@
 
 use super::traps::Traps;
 use crate::model::{
-    CallFault, ChatReply, ChatRequest, Deed, EpisodeId, Fault, FaultKind, FinishReason, Message,
-    ModelConfig, Role, ToolCall, Usage,
+    CallFault, ChatMessage, ChatReply, ChatRequest, ChatRole, EpisodeId, Fault, FaultKind,
+    FinishReason, ModelConfig, MoveAction, ToolCall, Usage,
 };
-use crate::ports::{CallContext, ChatModel, ModelFactory, Stage};
+use crate::ports::{CallContext, ChatModel, ModelFactory, ScriptContext};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -127,33 +127,33 @@ impl FakeModel {
         get(&self.replies)
     }
 
-    fn speak(&self, context: &CallContext, stage: &Stage) -> (Message, FinishReason) {
+    fn speak(&self, context: &CallContext, stage: &ScriptContext) -> (ChatMessage, FinishReason) {
         let line = (self.script.lock().unwrap_or_else(PoisonError::into_inner))(context);
-        let express = |think: &str, deed: &Deed| {
+        let express = |think: &str, deed: &MoveAction| {
             (stage.scaffold.express(think, deed, context.turn), FinishReason::ToolCalls)
         };
         match line {
             Line::Oracle => match stage.task.solution.get(context.turn as usize) {
                 Some(step) => express(&step.think, &step.deed),
-                None => express("done", &Deed::Submit),
+                None => express("done", &MoveAction::Submit),
             },
-            Line::Run(command) => express("", &Deed::Run(command)),
+            Line::Run(command) => express("", &MoveAction::Run(command)),
             Line::RunAll(commands) => {
                 let each = commands.into_iter().zip(100..).map(|(command, turn)| {
-                    stage.scaffold.express("", &Deed::Run(command), turn).tool_calls
+                    stage.scaffold.express("", &MoveAction::Run(command), turn).tool_calls
                 });
-                let message = Message::text(Role::Assistant, "");
+                let message = ChatMessage::text(ChatRole::Assistant, "");
                 let tool_calls = each.flatten().collect();
-                (Message { tool_calls, ..message }, FinishReason::ToolCalls)
+                (ChatMessage { tool_calls, ..message }, FinishReason::ToolCalls)
             }
-            Line::Submit => express("done", &Deed::Submit),
-            Line::Prose(text) => (Message::text(Role::Assistant, text), FinishReason::Stop),
-            Line::Cut => (Message::text(Role::Assistant, "and so"), FinishReason::Length),
-            Line::Refuse => (Message::text(Role::Assistant, "no"), FinishReason::Refusal),
+            Line::Submit => express("done", &MoveAction::Submit),
+            Line::Prose(text) => (ChatMessage::text(ChatRole::Assistant, text), FinishReason::Stop),
+            Line::Cut => (ChatMessage::text(ChatRole::Assistant, "and so"), FinishReason::Length),
+            Line::Refuse => (ChatMessage::text(ChatRole::Assistant, "no"), FinishReason::Refusal),
             Line::Call { name, arguments } => {
                 let call = ToolCall { id: "call".to_owned(), name, arguments };
-                let message = Message::text(Role::Assistant, "");
-                (Message { tool_calls: vec![call], ..message }, FinishReason::ToolCalls)
+                let message = ChatMessage::text(ChatRole::Assistant, "");
+                (ChatMessage { tool_calls: vec![call], ..message }, FinishReason::ToolCalls)
             }
         }
     }

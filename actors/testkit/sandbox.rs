@@ -8,11 +8,12 @@
 use super::jobs::{Deed, Jobs};
 use super::traps::Traps;
 use crate::model::{
-    Attended, Captured, Change, ChangeKind, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
-    FileSpec, Fingerprint, HostAddress, Piece, SandboxSpec, Scan, Snapshot, Tree, TreeEntry,
-    TreeKind, WORKSPACE,
+    CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind,
+    FileChangeKind, FileSegment, FileSpec, HostAddress, SandboxFingerprint, SandboxSpec,
+    SandboxTree, TreeEntry, TreeEntryKind, WORKSPACE, WorkspaceChange, WorkspaceCopy,
+    WorkspaceScan,
 };
-use crate::ports::{Sandbox, SandboxBackend, Until};
+use crate::ports::{InterruptFuture, Sandbox, SandboxBackend};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -113,7 +114,8 @@ impl SandboxBackend for FakeBackend {
         shared.traps.pass(&format!("create {}", spec.image)).await?;
         raise(&shared.live, &shared.peak_live);
         shared.created.fetch_add(1, Ordering::AcqRel);
-        let print = Fingerprint { backend: "fake".to_owned(), ..Fingerprint::default() };
+        let print =
+            SandboxFingerprint { backend: "fake".to_owned(), ..SandboxFingerprint::default() };
         let (shared, files) = (shared.clone(), BTreeMap::new());
         let (token, hung, told) = (String::new(), Vec::new(), BTreeMap::new());
         Ok(Box::new(FakeSandbox { shared, print, files, told, token, hung }))
@@ -130,7 +132,7 @@ impl SandboxBackend for FakeBackend {
 
 struct FakeSandbox {
     shared: Arc<Shared>,
-    print: Fingerprint,
+    print: SandboxFingerprint,
     files: BTreeMap<String, String>,
     /// The files as the last scan told of them: like a guest, it tells each change once.
     told: BTreeMap<String, String>,
@@ -178,38 +180,42 @@ impl FakeSandbox {
         let head = output.as_bytes().to_vec();
         ExecReport {
             end,
-            stdout: Captured { total: head.len() as u64, head, tail: Vec::new() },
-            stderr: Captured::default(),
+            stdout: CapturedOutput { total: head.len() as u64, head, tail: Vec::new() },
+            stderr: CapturedOutput::default(),
             cwd: WORKSPACE.to_owned(),
             scan: scan.then(|| self.scan()),
             duration: std::time::Duration::ZERO,
         }
     }
 
-    fn scan(&mut self) -> Scan {
+    fn scan(&mut self) -> WorkspaceScan {
         let mut hash = DefaultHasher::new();
         self.files.hash(&mut hash);
         let told = std::mem::replace(&mut self.told, self.files.clone());
         let changed = self.files.iter().filter(|(path, text)| told.get(*path) != Some(text));
-        let change = |(path, text): (&String, &String)| Change {
+        let change = |(path, text): (&String, &String)| WorkspaceChange {
             path: path.clone(),
-            kind: if told.contains_key(path) { ChangeKind::Modified } else { ChangeKind::Added },
+            kind: if told.contains_key(path) {
+                FileChangeKind::Modified
+            } else {
+                FileChangeKind::Added
+            },
             size: text.len() as u64,
             sha256: None,
         };
         let changes = changed.map(change).collect();
-        Scan {
+        WorkspaceScan {
             files: self.files.keys().cloned().collect(),
             digest: hash.finish(),
             changes,
-            ..Scan::default()
+            ..WorkspaceScan::default()
         }
     }
 }
 
 #[async_trait]
 impl Sandbox for FakeSandbox {
-    fn fingerprint(&self) -> &Fingerprint {
+    fn fingerprint(&self) -> &SandboxFingerprint {
         &self.print
     }
 
@@ -217,8 +223,8 @@ impl Sandbox for FakeSandbox {
         self.shared.traps.pass("ping").await
     }
 
-    async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
-        if tree == Tree::Sealed {
+    async fn write_files(&mut self, tree: SandboxTree, files: &[FileSpec]) -> Result<(), Fault> {
+        if tree == SandboxTree::Sealed {
             self.did(Separation::Sealed);
         } else {
             self.files.extend(files.iter().map(|file| (file.path.clone(), file.content.clone())));
@@ -244,7 +250,10 @@ impl Sandbox for FakeSandbox {
         Ok(())
     }
 
-    async fn attend(&mut self, mut until: Until<'_>) -> Result<Attended, Fault> {
+    async fn wait_for_command(
+        &mut self,
+        mut until: InterruptFuture<'_>,
+    ) -> Result<CommandStatus, Fault> {
         let shared = self.shared.clone();
         shared.traps.pass("attend").await?;
         loop {
@@ -260,11 +269,11 @@ impl Sandbox for FakeSandbox {
                 told.send(self.run(&command).1).ok();
             }
             if let Some(code) = ended {
-                return Ok(Attended::Ended(self.report(ExecEnd::Exited(code), "", true)));
+                return Ok(CommandStatus::Ended(self.report(ExecEnd::Exited(code), "", true)));
             }
             tokio::select! {
                 biased;
-                () = &mut until => return Ok(Attended::Running(Some(self.scan()))),
+                () = &mut until => return Ok(CommandStatus::Running(Some(self.scan()))),
                 () = news => {}
             }
         }
@@ -288,7 +297,7 @@ impl Sandbox for FakeSandbox {
         shared.traps.pass("thaw").await
     }
 
-    async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {
+    async fn pack(&mut self, quiesce: bool) -> Result<WorkspaceCopy, Fault> {
         let shared = self.shared.clone();
         shared.traps.pass("pack").await?;
         if quiesce {
@@ -296,32 +305,32 @@ impl Sandbox for FakeSandbox {
         }
         let entry = |(path, content): (&String, &String)| TreeEntry {
             path: path.clone(),
-            kind: TreeKind::File {
+            kind: TreeEntryKind::File {
                 mode: 0o644,
-                content: vec![Piece::Bytes(content.clone().into_bytes())],
+                content: vec![FileSegment::Bytes(content.clone().into_bytes())],
             },
         };
         let entries = self.files.iter().map(entry).collect();
-        Ok(Snapshot { entries, ..Snapshot::default() })
+        Ok(WorkspaceCopy { entries, ..WorkspaceCopy::default() })
     }
 
-    async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+    async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault> {
         let shared = self.shared.clone();
         shared.traps.pass("unpack").await?;
         for entry in &snapshot.entries {
-            let TreeKind::File { content, .. } = &entry.kind else {
+            let TreeEntryKind::File { content, .. } = &entry.kind else {
                 return Err(Fault::new(FaultKind::SandboxCopy, "files only"));
             };
             let bytes = content.iter().map(|piece| match piece {
-                Piece::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                Piece::Hole(length) => "\0".repeat(*length as usize),
+                FileSegment::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                FileSegment::Hole(length) => "\0".repeat(*length as usize),
             });
             self.files.insert(entry.path.clone(), bytes.collect());
         }
         Ok(())
     }
 
-    async fn empty(&mut self) -> Result<(), Fault> {
+    async fn reset(&mut self) -> Result<(), Fault> {
         self.shared.traps.pass("empty").await?;
         self.did(Separation::Emptied);
         self.files.clear();

@@ -2,9 +2,10 @@
 
 use super::traps::Traps;
 use crate::model::{
-    DatasetRecord, EpisodeId, Fault, NewVersion, PassRate, Publication, RowRecord, Split, digest_of,
+    DatasetRecord, DatasetSplit, EpisodeId, Fault, NewVersion, PassRate, Publication, RowRecord,
+    digest_of,
 };
-use crate::ports::{DatasetSink, Edition};
+use crate::ports::{DatasetSink, DatasetWriteRequest};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 pub struct Written {
     pub record: DatasetRecord,
     /// Accepted rows in order, with every label.
-    pub rows: Vec<(EpisodeId, Split, Vec<String>)>,
+    pub rows: Vec<(EpisodeId, DatasetSplit, Vec<String>)>,
     pub pass_rates: BTreeMap<EpisodeId, PassRate>,
 }
 
@@ -41,7 +42,7 @@ impl FakeSink {
 
 #[async_trait]
 impl DatasetSink for FakeSink {
-    async fn write(&self, edition: Edition) -> Result<Publication, Fault> {
+    async fn write(&self, edition: DatasetWriteRequest) -> Result<Publication, Fault> {
         self.traps.pass("write").await?;
         let all = edition.journal.rows(&edition.campaign, None, usize::MAX).await?;
         let (rows, rejected) = sort_out(&edition, &all);
@@ -72,9 +73,9 @@ impl DatasetSink for FakeSink {
     }
 }
 
-type Sorted = (Vec<(EpisodeId, Split, Vec<String>)>, BTreeMap<String, u64>);
+type Sorted = (Vec<(EpisodeId, DatasetSplit, Vec<String>)>, BTreeMap<String, u64>);
 
-fn sort_out(edition: &Edition, all: &[RowRecord]) -> Sorted {
+fn sort_out(edition: &DatasetWriteRequest, all: &[RowRecord]) -> Sorted {
     let mut rows = Vec::new();
     let mut rejected: BTreeMap<String, u64> = BTreeMap::new();
     for row in all {

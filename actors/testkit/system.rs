@@ -2,16 +2,16 @@
 //! a panic at the end when an actor, a task or a sandbox is left.
 
 use super::{FakeAgents, FakeBackend, FakeClock, FakeModels, FakeSink, MemoryJournal, catalog};
-use crate::campaign::{Again, CampaignHandle, Progress, Reopen};
+use crate::campaign::{CampaignHandle, CampaignProgress, ReopenFilter, RestartOptions};
 use crate::collector::CollectorHandle;
-use crate::engine::{EngineHandle, EngineTools};
-use crate::episode::World;
+use crate::engine::{EngineHandle, EngineResources};
+use crate::episode::EngineServices;
 use crate::model::CampaignConfig;
 use crate::pool::{PoolConfig, PoolHandle};
 use crate::ports::{Clock, Journal};
-use crate::quality::{QualityHandle, QualityTools};
+use crate::quality::{QualityHandle, QualityServices};
 use crate::router::RouterHandle;
-use crate::supervisor::{Census, Ended};
+use crate::supervisor::{ActorExit, LiveCounts};
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
@@ -42,7 +42,7 @@ impl Default for Options {
     }
 }
 
-type Lives = Rc<RefCell<Vec<(&'static str, JoinHandle<Ended>)>>>;
+type Lives = Rc<RefCell<Vec<(&'static str, JoinHandle<ActorExit>)>>>;
 
 /// The wired engine and the fakes behind it.
 #[derive(Clone)]
@@ -51,7 +51,7 @@ pub struct Kit {
     pub backend: FakeBackend,
     pub models: Arc<FakeModels>,
     pub sink: Arc<FakeSink>,
-    pub world: World,
+    pub world: EngineServices,
     pub engine: EngineHandle,
     pub places: Arc<Semaphore>,
     lives: Lives,
@@ -61,7 +61,7 @@ pub struct Kit {
 pub fn in_test_system<F: Future<Output = ()>>(options: Options, test: impl FnOnce(Kit) -> F) {
     let runner = actix::System::with_tokio_rt(paused_runtime);
     runner.block_on(async {
-        let census = Census::here();
+        let census = LiveCounts::here();
         let kit = Kit::start(options);
         let hung = timeout(PATIENCE, test(kit.clone())).await.is_err();
         assert!(!hung, "the test hangs");
@@ -78,7 +78,7 @@ fn paused_runtime() -> tokio::runtime::Runtime {
     builder.enable_all().start_paused(true).build().expect("a runtime")
 }
 
-async fn all_gone(census: &Census, backend: &FakeBackend) {
+async fn all_gone(census: &LiveCounts, backend: &FakeBackend) {
     for _ in 0..100 {
         if census.actors() + census.tasks() + backend.live() == 0 {
             return;
@@ -103,7 +103,7 @@ impl Kit {
         lives.push(("router", life));
         let (pool, life) = PoolHandle::start(Arc::new(backend.clone()), pool);
         lives.push(("pool", life));
-        let tools = QualityTools {
+        let tools = QualityServices {
             collector: collector.clone(),
             journal: store.clone(),
             sink: sink.clone(),
@@ -112,9 +112,10 @@ impl Kit {
         let (quality, more) = QualityHandle::start(workers, &tools);
         lives.extend(more.into_iter().map(|life| ("quality", life)));
         let agents = Arc::new(FakeAgents { backend: backend.clone(), models: models.clone() });
-        let world = World { pool, router, collector, quality, journal: store, clock, agents };
+        let world =
+            EngineServices { pool, router, collector, quality, journal: store, clock, agents };
         let places = Arc::new(Semaphore::new(places));
-        let (engine, life) = EngineHandle::start(EngineTools {
+        let (engine, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
             catalog: Arc::new(catalog()),
             models: models.clone(),
@@ -127,7 +128,7 @@ impl Kit {
 
     /// Starts a campaign.
     pub async fn submit(&self, config: &CampaignConfig) -> CampaignHandle {
-        self.submit_again(config, Reopen::Nothing).await
+        self.submit_again(config, ReopenFilter::Nothing).await
     }
 
     /// Starts a campaign, and tries some of its faulted episodes again.
@@ -135,7 +136,7 @@ impl Kit {
     pub async fn submit_again(
         &self,
         config: &CampaignConfig,
-        again: impl Into<Again>,
+        again: impl Into<RestartOptions>,
     ) -> CampaignHandle {
         let config = Arc::new(config.clone());
         let submitted = self.engine.submit_again(config, String::new(), again).await;
@@ -143,13 +144,13 @@ impl Kit {
     }
 
     /// Runs a campaign until it rests.
-    pub async fn run(&self, config: &CampaignConfig) -> Progress {
-        self.submit(config).await.settled().await
+    pub async fn run(&self, config: &CampaignConfig) -> CampaignProgress {
+        self.submit(config).await.wait_until_settled().await
     }
 
     /// The life of an actor, to be awaited.
     #[expect(clippy::panic, reason = "a test's")]
-    pub fn life(&self, name: &str) -> JoinHandle<Ended> {
+    pub fn life(&self, name: &str) -> JoinHandle<ActorExit> {
         let mut lives = self.lives.borrow_mut();
         match lives.iter().position(|(known, _)| *known == name) {
             Some(at) => lives.remove(at).1,
@@ -160,7 +161,7 @@ impl Kit {
     /// The shutdown list; everything ends when the last handle goes.
     async fn shut_down(self) {
         self.engine.drain(true).await;
-        let rested = timeout(PATIENCE, self.engine.rested()).await;
+        let rested = timeout(PATIENCE, self.engine.wait_until_settled()).await;
         assert!(rested.is_ok(), "a campaign does not come to rest");
         self.world.pool.shut_down().await;
         let lives = self.lives.take();

@@ -4,7 +4,7 @@ use crate::{Figure, median, synthd};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use synthd::sandbox::namespace::NamespaceBackend;
-use synthd_actors::model::{ExecRequest, SandboxSpec, Shell};
+use synthd_actors::model::{ExecRequest, SandboxSpec, ShellChoice};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 const ROUNDS: usize = 1_000;
@@ -12,7 +12,7 @@ const FILES: usize = 5_000;
 const TREE: &str = "cd /work; for d in $(seq 1 50); do mkdir d$d; (cd d$d; seq 1 100 | sed s/^/f/ | xargs touch); done";
 
 pub fn spec() -> SandboxSpec {
-    SandboxSpec { image: "base".to_owned(), shell: Shell::Sh, ..SandboxSpec::default() }
+    SandboxSpec { image: "base".to_owned(), shell: ShellChoice::Sh, ..SandboxSpec::default() }
 }
 
 pub async fn measure() -> Vec<Figure> {

@@ -9,8 +9,8 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use synthd::sandbox::Backends;
-use synthd_actors::model::{Backend, SandboxSpec, Shell};
+use synthd::sandbox::SandboxBackends;
+use synthd_actors::model::{BackendKind, SandboxSpec, ShellChoice};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::supervisor::spawn;
 
@@ -37,16 +37,16 @@ fn image() -> String {
 
 fn spec() -> SandboxSpec {
     SandboxSpec {
-        backend: Backend::Docker,
+        backend: BackendKind::Docker,
         image: image(),
-        shell: Shell::Sh,
+        shell: ShellChoice::Sh,
         ..SandboxSpec::default()
     }
 }
 
 pub async fn measure() -> Vec<Figure> {
     let guest_dir = std::env::temp_dir().join("synthd-bench-guest");
-    let backend = Arc::new(Backends::new(synthd(), &guest_dir));
+    let backend = Arc::new(SandboxBackends::new(synthd(), &guest_dir));
     if backend.check(&spec()).await.is_err() {
         println!("SKIPPED containers: no engine with {} (set {IMAGE})", image());
         return Vec::new();
@@ -61,7 +61,7 @@ pub async fn measure() -> Vec<Figure> {
     figures
 }
 
-async fn commands(backend: &Backends) -> Vec<Figure> {
+async fn commands(backend: &SandboxBackends) -> Vec<Figure> {
     let mut sandbox = backend.create(&spec()).await.unwrap();
     let (mut ours, mut bare, mut execs) = (Vec::new(), Vec::new(), Vec::new());
     // In turns, so that a machine that slows down slows all.
@@ -96,7 +96,7 @@ fn started(arguments: &[&str]) -> String {
 }
 
 /// Many at once, each of them used.
-async fn crowd(backend: &Backends) -> Vec<Figure> {
+async fn crowd(backend: &SandboxBackends) -> Vec<Figure> {
     let (before, begun) = (available_kib(), Instant::now());
     let making = (0..CROWD).map(|_| async { backend.create(&spec()).await });
     let mut sandboxes: Vec<Box<dyn Sandbox>> =
@@ -123,7 +123,7 @@ fn available_kib() -> u64 {
 }
 
 /// The same commands under gVisor, where the engine knows it.
-async fn under_gvisor(backend: &Backends) -> Vec<Figure> {
+async fn under_gvisor(backend: &SandboxBackends) -> Vec<Figure> {
     let spec = SandboxSpec { runtime: Some(GVISOR.to_owned()), ..spec() };
     let mut sandbox = match backend.create(&spec).await {
         Ok(sandbox) => sandbox,
@@ -147,7 +147,7 @@ async fn under_gvisor(backend: &Backends) -> Vec<Figure> {
 }
 
 /// To the guest's answer, against a container that runs `true` and is gone.
-async fn bring_up(backend: Arc<Backends>) -> Figure {
+async fn bring_up(backend: Arc<SandboxBackends>) -> Figure {
     let begun = Instant::now();
     let workers: Vec<_> = (0..PARALLEL)
         .map(|_| {

@@ -218,7 +218,7 @@ async fn ledger() -> Figure {
         reason: None,
         created_at_ms: 0,
     };
-    let opened = vec![Entry::CampaignOpened(record), Entry::Planned(vec![plan])];
+    let opened = vec![JournalEntry::CampaignOpened(record), JournalEntry::Planned(vec![plan])];
     store.append(opened).await.unwrap();
     let (collector, _life) = CollectorHandle::start(Arc::new(store.clone()));
     let next = Arc::new(AtomicU64::new(0));
@@ -234,17 +234,17 @@ async fn ledger() -> Figure {
                         return;
                     }
                     let (id, amount) = (format!("ep-0/1/{number}/0"), Money::from_nanos(10));
-                    let held = Entry::Held {
+                    let held = JournalEntry::Held {
                         id: id.clone(),
                         campaign: campaign.clone(),
                         episode: episode.clone(),
-                        attempt: Attempt(1),
+                        attempt: AttemptNumber(1),
                         amount,
                         model: "vllm/m".to_owned(),
                         at_ms: 0,
                     };
                     collector.record(vec![held]).await.unwrap();
-                    let settled = Entry::Settled { id, amount: Money::from_nanos(7) };
+                    let settled = JournalEntry::Settled { id, amount: Money::from_nanos(7) };
                     collector.record(vec![settled]).await.unwrap();
                 }
             })

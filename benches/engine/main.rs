@@ -24,7 +24,7 @@ mod store;
 
 use std::path::PathBuf;
 use std::time::Duration;
-use synthd::engine::in_system;
+use synthd::engine::run_in_actor_system;
 
 /// One line of the table.
 pub struct Figure {
@@ -102,25 +102,25 @@ fn main() {
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|w| w == name);
     let mut figures = Vec::new();
     if is_wanted("commands") {
-        figures.extend(in_system(commands::measure()).unwrap());
+        figures.extend(run_in_actor_system(commands::measure()).unwrap());
     }
     if is_wanted("starts") {
-        figures.extend(in_system(starts::measure()).unwrap());
+        figures.extend(run_in_actor_system(starts::measure()).unwrap());
     }
     if is_wanted("steps") {
-        figures.extend(in_system(steps::measure()).unwrap());
+        figures.extend(run_in_actor_system(steps::measure()).unwrap());
     }
     if is_wanted("store") {
-        figures.extend(in_system(store::measure()).unwrap());
+        figures.extend(run_in_actor_system(store::measure()).unwrap());
     }
     if is_wanted("crowd") {
-        figures.extend(in_system(crowd::measure()).unwrap());
+        figures.extend(run_in_actor_system(crowd::measure()).unwrap());
     }
     if is_wanted("containers") {
-        figures.extend(in_system(containers::measure()).unwrap());
+        figures.extend(run_in_actor_system(containers::measure()).unwrap());
     }
     if is_wanted("gateway") {
-        figures.extend(in_system(gateway::measure()).unwrap());
+        figures.extend(run_in_actor_system(gateway::measure()).unwrap());
     }
     println!("{:<40} {:>10} {:>10} {:>7}  goal", "", "measured", "beside", "ratio");
     for figure in figures {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use synthd::engine::{Engine, EngineOptions};
 use synthd::sandbox::namespace::NamespaceBackend;
-use synthd_actors::campaign::Progress;
+use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::{CampaignConfig, SandboxSpec};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::SandboxBackend;
@@ -58,7 +58,11 @@ async fn bare_loop(episodes: usize) -> f64 {
 }
 
 /// Runs one campaign in a fresh data directory; the time from admission to rest.
-pub async fn campaign(episodes: usize, command: &str, turns: usize) -> (Progress, Duration) {
+pub async fn campaign(
+    episodes: usize,
+    command: &str,
+    turns: usize,
+) -> (CampaignProgress, Duration) {
     campaign_in(&spec(), episodes, command, turns, None).await
 }
 
@@ -69,7 +73,7 @@ pub async fn campaign_in(
     command: &str,
     turns: usize,
     server: Option<&str>,
-) -> (Progress, Duration) {
+) -> (CampaignProgress, Duration) {
     let dir = tempfile::tempdir().unwrap();
     let text = template(command, turns);
     let catalog = Catalog::read([("bench/steps", text.as_str())]).unwrap();
@@ -86,7 +90,7 @@ pub async fn campaign_in(
         Arc::new(CampaignConfig { sandbox: sandbox.clone(), ..config(episodes, turns, server) });
     let campaign = engine.handle.submit(config, String::new()).await.unwrap();
     let started = Instant::now();
-    let progress = campaign.settled().await;
+    let progress = campaign.wait_until_settled().await;
     let took = started.elapsed();
     engine.shut_down().await.unwrap();
     (progress, took)

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 use synthd::store::Store;
 use synthd_actors::model::{
-    ActionType, Attempt, CampaignName, CampaignRecord, CampaignState, ChatReply, Entry, EpisodeId,
-    ExecEnd, FinishReason, Message, Money, PlannedEpisode, Role, Step, StepAction, StepState,
-    TaskId, Turn, Usage,
+    ActionType, AttemptNumber, CampaignName, CampaignRecord, CampaignState, ChatMessage, ChatReply,
+    ChatRole, EpisodeId, ExecEnd, FinishReason, JournalEntry, Money, PlannedEpisode, Step,
+    StepAction, StepState, TaskId, Turn, Usage,
 };
 use synthd_actors::ports::Journal;
 use synthd_actors::supervisor::spawn;
@@ -49,7 +49,7 @@ async fn prepare(store: &Store) {
         reason: None,
         created_at_ms: 0,
     };
-    store.append(vec![Entry::CampaignOpened(record)]).await.unwrap();
+    store.append(vec![JournalEntry::CampaignOpened(record)]).await.unwrap();
     let plan = (0..EPISODES).map(|n| PlannedEpisode {
         id: id(n),
         campaign: name.clone(),
@@ -62,11 +62,11 @@ async fn prepare(store: &Store) {
         model: "scripted/oracle".to_owned(),
         scaffold: "minimal".to_owned(),
     });
-    store.append(vec![Entry::Planned(plan.collect())]).await.unwrap();
+    store.append(vec![JournalEntry::Planned(plan.collect())]).await.unwrap();
     for n in 0..EPISODES {
-        let start = Entry::AttemptStarted {
+        let start = JournalEntry::AttemptStarted {
             episode: id(n),
-            attempt: Attempt(1),
+            attempt: AttemptNumber(1),
             resumed_from: None,
             at_ms: 0,
         };
@@ -81,9 +81,9 @@ fn id(n: usize) -> EpisodeId {
 /// As an episode does: each turn waits for the one before it.
 async fn write(store: Arc<Store>, episode: usize) {
     for index in 0..TURNS {
-        let entry = Entry::TurnTaken {
+        let entry = JournalEntry::TurnTaken {
             episode: id(episode),
-            attempt: Attempt(1),
+            attempt: AttemptNumber(1),
             turn: Box::new(turn(index)),
         };
         store.append(vec![entry]).await.unwrap();
@@ -91,7 +91,7 @@ async fn write(store: Arc<Store>, episode: usize) {
 }
 
 fn turn(index: u32) -> Turn {
-    let reply = Message::text(Role::Assistant, "Let me look at the files first.");
+    let reply = ChatMessage::text(ChatRole::Assistant, "Let me look at the files first.");
     let step = Step {
         index,
         state: StepState { cwd: "/work".to_owned(), files: vec!["a.txt".to_owned()] },
@@ -113,7 +113,7 @@ fn turn(index: u32) -> Turn {
         failed_ms: None,
     };
     Turn {
-        messages: vec![reply.clone(), Message::tool_result("call_0", step.observation.clone())],
+        messages: vec![reply.clone(), ChatMessage::tool_result("call_0", step.observation.clone())],
         reply: ChatReply::new(reply, FinishReason::ToolCalls, step.usage),
         command: Some("ls -la".to_owned()),
         more_commands: Vec::new(),

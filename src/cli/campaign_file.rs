@@ -2,11 +2,11 @@
 //! at it.
 
 use super::TemplateDirs;
-use super::output::complain_of_config;
+use super::output::print_config_errors;
 use super::prices::PriceOptions;
 use crate::config::{self, LoadedCampaign};
 use crate::error::Result;
-use crate::templates::Library;
+use crate::templates::TemplateLibrary;
 use clap::Args;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -31,11 +31,11 @@ impl CampaignFile {
     /// What it says, if it can be believed. What is wrong with it has been told otherwise.
     pub(super) fn load(&self) -> Result<ControlFlow<ExitCode, (LoadedCampaign, Arc<Catalog>)>> {
         self.prices.table()?;
-        let library = Library::load(&self.templates.directories)?;
+        let library = TemplateLibrary::load(&self.templates.directories)?;
         match config::load_campaign_with(&library, &self.campaign) {
             Ok((loaded, library)) => Ok(ControlFlow::Continue((loaded, library.catalog))),
             Err(errors) => {
-                complain_of_config(&errors, self.json);
+                print_config_errors(&errors, self.json);
                 Ok(ControlFlow::Break(ExitCode::from(errors.code().exit_code())))
             }
         }

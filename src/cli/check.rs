@@ -3,15 +3,15 @@
 use super::DataDir;
 use super::campaign_file::CampaignFile;
 use super::doctor::{guest_dir, this_executable};
-use super::dry_run::{self, Looked};
-use super::output::{complain, many, say, say_json};
+use super::dry_run::{self, DryRunReport};
+use super::output::{eprint_line, pluralize, print_json, print_line};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
-use crate::engine::{in_system, store_error};
+use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Error, Result};
 use crate::estimate;
-use crate::preflight::{Preflight, Survey};
-use crate::sandbox::Backends;
+use crate::preflight::{Preflight, PreflightReport};
+use crate::sandbox::SandboxBackends;
 use crate::store::Store;
 use clap::Args;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use synthd_actors::model::{CampaignName, CampaignRecord, Samples};
+use synthd_actors::model::{CampaignName, CampaignRecord, SamplePolicy};
 use synthd_actors::ports::{Journal, SandboxBackend};
 use synthd_actors::task::Catalog;
 
@@ -63,32 +63,32 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     conclude(args, &loaded, &catalog, looked)
 }
 
-fn look(args: &CheckArgs, loaded: &LoadedCampaign, catalog: &Catalog) -> Result<Looked> {
+fn look(args: &CheckArgs, loaded: &LoadedCampaign, catalog: &Catalog) -> Result<DryRunReport> {
     let data_dir = &args.data.data_dir;
-    let survey = in_system(survey(data_dir, loaded, catalog, args.file_only))??;
-    Ok(Looked::from(survey))
+    let survey = run_in_actor_system(run_preflight(data_dir, loaded, catalog, args.file_only))??;
+    Ok(DryRunReport::from(survey))
 }
 
 /// What would keep the campaign from beginning here.
-pub(super) async fn survey(
+pub(super) async fn run_preflight(
     data_dir: &Path,
     loaded: &LoadedCampaign,
     catalog: &Catalog,
     file_only: bool,
-) -> Result<Survey> {
+) -> Result<PreflightReport> {
     let known = known(data_dir, &loaded.config.name).await?;
     let preflight = Preflight { catalog, config: &loaded.config, known: known.as_ref() };
-    let mut findings = preflight.of_file();
+    let mut findings = preflight.check_file();
     if file_only {
-        return Ok(Survey { findings, ..Survey::default() });
+        return Ok(PreflightReport { findings, ..PreflightReport::default() });
     }
-    let backends = Arc::new(Backends::new(this_executable()?, &guest_dir()));
-    let survey = preflight.of_host_with_programs(&backends).await;
+    let backends = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
+    let survey = preflight.check_host_and_programs(&backends).await;
     if let Err(fault) = backends.settle().await {
         tracing::warn!(%fault, "a sandbox of the check may be left");
     }
     findings.extend(survey.findings);
-    Ok(Survey { findings, ..survey })
+    Ok(PreflightReport { findings, ..survey })
 }
 
 /// What the data directory has of the campaign. A store of an older schema is upgraded by `run`
@@ -100,7 +100,7 @@ async fn known(data_dir: &Path, name: &CampaignName) -> Result<Option<CampaignRe
     match Store::open_read_only(data_dir) {
         Ok(store) => store.campaign(name).await.map_err(store_error),
         Err(error) => {
-            complain(&format!("the data directory was not checked: {error}"));
+            eprint_line(&format!("the data directory was not checked: {error}"));
             Ok(None)
         }
     }
@@ -110,12 +110,12 @@ fn conclude(
     args: &CheckArgs,
     loaded: &LoadedCampaign,
     catalog: &Catalog,
-    looked: Looked,
+    looked: DryRunReport,
 ) -> Result<ExitCode> {
     let plan = plan(loaded, catalog);
     if args.file.json {
         let findings: Vec<ErrorBody> = looked.findings.iter().map(ErrorBody::from).collect();
-        say_json(&json!({
+        print_json(&json!({
             "ok": findings.is_empty(),
             "findings": findings,
             "notes": looked.notes,
@@ -126,11 +126,11 @@ fn conclude(
         let first = looked.findings.first();
         return Ok(first.map_or(ExitCode::SUCCESS, |e| ExitCode::from(e.code().exit_code())));
     }
-    looked.tell_notes();
-    match Error::all(looked.findings) {
+    looked.print_notes();
+    match Error::combine(looked.findings) {
         Some(error) => Err(error),
         None => {
-            say(&valid(loaded, &plan));
+            print_line(&valid(loaded, &plan));
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -141,7 +141,7 @@ fn plan(loaded: &LoadedCampaign, catalog: &Catalog) -> Value {
     let config = &loaded.config;
     let samples = &config.tasks.samples;
     // A template that makes no task is a finding.
-    let episodes = estimate::campaign(catalog, config).ok();
+    let episodes = estimate::estimate_campaign(catalog, config).ok();
     let selected = catalog.select(&config.tasks.templates, &config.tasks.exclude);
     json!({
         "campaign": config.name,
@@ -161,17 +161,17 @@ fn valid(loaded: &LoadedCampaign, plan: &Value) -> String {
     let first = format!(
         "{} is valid: {}, {}, {}, {}",
         loaded.path.display(),
-        many(count("templates"), "template"),
-        many(plan["tasks"].as_u64().unwrap_or(0), "task"),
-        many(count("models"), "model"),
-        many(count("scaffolds"), "scaffold"),
+        pluralize(count("templates"), "template"),
+        pluralize(plan["tasks"].as_u64().unwrap_or(0), "task"),
+        pluralize(count("models"), "model"),
+        pluralize(count("scaffolds"), "scaffold"),
     );
     let lines = [Some(first), sampled(&loaded.config.tasks.samples), episodes(&plan["episodes"])];
     lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
 }
 
 /// How often each task is tried, where that is more than once.
-fn sampled(samples: &Samples) -> Option<String> {
+fn sampled(samples: &SamplePolicy) -> Option<String> {
     if samples.most == 1 {
         return None;
     }
@@ -195,8 +195,8 @@ fn sampled(samples: &Samples) -> Option<String> {
 fn episodes(counts: &Value) -> Option<String> {
     let (least, most) = (counts["least"].as_u64()?, counts["most"].as_u64()?);
     Some(match least == most {
-        true => many(most, "episode"),
-        false => format!("{least} to {}", many(most, "episode")),
+        true => pluralize(most, "episode"),
+        false => format!("{least} to {}", pluralize(most, "episode")),
     })
 }
 

@@ -1,8 +1,8 @@
 //! How the small commands reach a daemon and show its refusals.
 
-use super::output::{complain, say_json};
-use crate::control::client::{Client, Failure};
-use crate::control::protocol::{ErrorBody, Order};
+use super::output::{eprint_line, print_json};
+use crate::control::client::{ControlClient, ControlClientError};
+use crate::control::protocol::{ControlCommand, ErrorBody};
 use crate::error::{Code, Error, Result};
 use crate::store::holder;
 use clap::Args;
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 /// Where a daemon is.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Dial {
+pub(super) struct DaemonAddress {
     #[command(flatten)]
     pub(super) data: super::DataDir,
     /// The control socket [default: <data-dir>/synthd.sock]
@@ -21,13 +21,13 @@ pub(super) struct Dial {
     pub(super) socket: Option<PathBuf>,
 }
 
-impl Dial {
+impl DaemonAddress {
     pub(super) fn path(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(|| self.data.data_dir.join("synthd.sock"))
     }
 
-    pub(super) fn connect(&self) -> Result<Client> {
-        Client::connect(&self.path()).map_err(|error| match self.gateway() {
+    pub(super) fn connect(&self) -> Result<ControlClient> {
+        ControlClient::connect(&self.path()).map_err(|error| match self.gateway() {
             Some(pid) if error.code() == Code::NoDaemon => has_no_socket(pid, &self.data.data_dir),
             _ => error,
         })
@@ -42,27 +42,27 @@ impl Dial {
     /// Asks one thing; what is refused is told and becomes an exit code.
     pub(super) fn ask(
         &self,
-        order: &Order,
+        order: &ControlCommand,
         json: bool,
         on_event: impl FnMut(Value),
     ) -> Result<Result<Value, ExitCode>> {
         self.connect()?
             .ask(order, on_event)
-            .map_or_else(|why| told(why, json).map(Err), |a| Ok(Ok(a)))
+            .map_or_else(|why| print_failure(why, json).map(Err), |a| Ok(Ok(a)))
     }
 }
 
-impl Dial {
+impl DaemonAddress {
     /// Asks one thing and shows the answer, to people or as it came.
-    pub(super) fn tell(
+    pub(super) fn ask_and_print(
         &self,
-        order: &Order,
+        order: &ControlCommand,
         json: bool,
         show: impl FnOnce(Value) -> Result<()>,
     ) -> Result<ExitCode> {
         match self.ask(order, json, |_| {})? {
             Err(code) => return Ok(code),
-            Ok(answer) if json => say_json(&answer)?,
+            Ok(answer) if json => print_json(&answer)?,
             Ok(answer) => show(answer)?,
         }
         Ok(ExitCode::SUCCESS)
@@ -87,16 +87,16 @@ fn has_no_socket(pid: u32, data_dir: &Path) -> Error {
 }
 
 /// Shows why there is no answer.
-pub(super) fn told(failure: Failure, json: bool) -> Result<ExitCode> {
+pub(super) fn print_failure(failure: ControlClientError, json: bool) -> Result<ExitCode> {
     let body = match failure {
-        Failure::Broken(error) => return Err(error),
-        Failure::Refused(body) => *body,
+        ControlClientError::Broken(error) => return Err(error),
+        ControlClientError::Refused(body) => *body,
     };
     let shown = match &body {
-        ErrorBody { details: Some(details), .. } if json => say_json(details).map(|()| true)?,
+        ErrorBody { details: Some(details), .. } if json => print_json(details).map(|()| true)?,
         ErrorBody { text: Some(text), .. } => {
-            complain(text.trim_end());
-            complain(&format!("\nerror[{}]: {}", body.code, body.message));
+            eprint_line(text.trim_end());
+            eprint_line(&format!("\nerror[{}]: {}", body.code, body.message));
             true
         }
         _ => false,
@@ -106,10 +106,10 @@ pub(super) fn told(failure: Failure, json: bool) -> Result<ExitCode> {
 }
 
 /// Reads an answer into what this version knows of it.
-pub(super) fn read<T: DeserializeOwned>(answer: Value) -> Result<T> {
+pub(super) fn parse_answer<T: DeserializeOwned>(answer: Value) -> Result<T> {
     serde_json::from_value(answer).map_err(|error| {
         Error::new(Code::ControlProtocol, "the daemon's answer cannot be understood")
-            .because(error)
+            .with_source(error)
             .hint("use the same version of `synthd` as the daemon")
     })
 }

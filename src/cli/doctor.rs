@@ -1,16 +1,16 @@
 //! `synthd doctor`: what this host can run and enforce, said before anything depends on it.
 
-use super::output::{say, say_json, table};
-use crate::engine::{host_facts, in_system};
+use super::output::{print_json, print_line, table};
+use crate::engine::{host_facts, run_in_actor_system};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::docker::{Images, MADE_HERE};
+use crate::sandbox::docker::{DockerImages, MADE_HERE};
 use crate::sandbox::guest;
-use crate::sandbox::{Backends, HostFacts};
+use crate::sandbox::{HostFacts, SandboxBackends};
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
-use synthd_actors::model::{Backend, ExecRequest, Fault, SandboxSpec};
+use synthd_actors::model::{BackendKind, ExecRequest, Fault, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::task::BASE_IMAGE;
 
@@ -25,13 +25,13 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
-    let (facts, trial, containers) = in_system(examine())??;
+    let (facts, trial, containers) = run_in_actor_system(examine())??;
     if args.json {
         let trial = trial.as_ref().map_or_else(
             |why| json!({ "ok": false, "why": why }),
             |tools| json!({ "ok": true, "tools": tools }),
         );
-        say_json(&json!({
+        print_json(&json!({
             "version": env!("CARGO_PKG_VERSION"),
             "backend": "namespace",
             "host": facts.as_ref().ok(),
@@ -60,17 +60,17 @@ fn code(code: Code) -> ExitCode {
     ExitCode::from(code.exit_code())
 }
 
-type Trial = std::result::Result<Vec<String>, String>;
+type SandboxTrial = std::result::Result<Vec<String>, String>;
 
-type Containers = std::result::Result<HostFacts, Fault>;
+type ContainerFacts = std::result::Result<HostFacts, Fault>;
 
-async fn examine() -> Result<(Result<HostFacts>, Trial, Containers)> {
-    let backend = Backends::new(this_executable()?, &guest_dir());
-    let mut containers = backend.host_facts(Backend::Docker).await;
+async fn examine() -> Result<(Result<HostFacts>, SandboxTrial, ContainerFacts)> {
+    let backend = SandboxBackends::new(this_executable()?, &guest_dir());
+    let mut containers = backend.host_facts(BackendKind::Docker).await;
     if let Ok(facts) = &mut containers {
         try_gvisor(&backend, facts).await;
     }
-    Ok(match host_facts(&backend, Backend::Namespace).await {
+    Ok(match host_facts(&backend, BackendKind::Namespace).await {
         Ok(facts) => (Ok(facts), trial(&backend).await, containers),
         Err(error) => {
             let why = error.report();
@@ -82,7 +82,7 @@ async fn examine() -> Result<(Result<HostFacts>, Trial, Containers)> {
 const GVISOR: &str = "gvisor";
 
 /// A runtime that is registered may still start nothing: said yes to only once it has.
-async fn try_gvisor(backend: &Backends, facts: &mut HostFacts) {
+async fn try_gvisor(backend: &SandboxBackends, facts: &mut HostFacts) {
     let Some(Ok(how)) = facts.engine.get(GVISOR) else { return };
     let tried = match made_here().await {
         None => Err("it is registered, but was not tried, because synthd made no image here \
@@ -90,7 +90,7 @@ async fn try_gvisor(backend: &Backends, facts: &mut HostFacts) {
             .to_owned()),
         Some(image) => {
             let spec = SandboxSpec {
-                backend: Backend::Docker,
+                backend: BackendKind::Docker,
                 image: image.clone(),
                 runtime: Some("runsc".to_owned()),
                 ..SandboxSpec::default()
@@ -106,7 +106,7 @@ async fn try_gvisor(backend: &Backends, facts: &mut HostFacts) {
 
 /// The name of an image that this program has made.
 async fn made_here() -> Option<String> {
-    let listed = Images::connect().await.ok()?.list().await.ok()?;
+    let listed = DockerImages::connect().await.ok()?.list().await.ok()?;
     let ours = listed.into_iter().filter(|image| image.labels.contains_key(MADE_HERE));
     ours.flat_map(|image| image.repo_tags).next()
 }
@@ -114,13 +114,13 @@ async fn made_here() -> Option<String> {
 /// Tools templates commonly require.
 const TOOLS: [&str; 7] = ["sh", "bash", "python3", "git", "make", "awk", "sed"];
 
-async fn trial(backend: &Backends) -> Trial {
+async fn trial(backend: &SandboxBackends) -> SandboxTrial {
     let spec = SandboxSpec { image: BASE_IMAGE.to_owned(), ..SandboxSpec::default() };
     run_once(backend, &spec).await
 }
 
 /// Nothing convinces like a sandbox that ran.
-async fn run_once(backend: &Backends, spec: &SandboxSpec) -> Trial {
+async fn run_once(backend: &SandboxBackends, spec: &SandboxSpec) -> SandboxTrial {
     let mut sandbox = backend.create(spec).await.map_err(|fault| fault.message)?;
     let tools = tools(&mut *sandbox).await.map_err(|fault| fault.message)?;
     drop(sandbox);
@@ -159,21 +159,21 @@ pub(super) fn this_executable() -> Result<std::path::PathBuf> {
     }
     std::env::current_exe().map_err(|e| {
         Error::new(Code::Unexpected, "cannot find the program's own path")
-            .because(e)
+            .with_source(e)
             .hint("mount /proc where synthd runs")
     })
 }
 
-fn show_containers(containers: &Containers) {
+fn show_containers(containers: &ContainerFacts) {
     match containers {
         Ok(facts) => {
             let by = facts.engine.get("engine").and_then(|name| name.as_ref().ok());
             let engine = by.map_or("an engine", String::as_str);
             let (kernel, cgroups) = (&facts.kernel, &facts.cgroup_version);
-            say(&format!("\ncontainers: {engine} on Linux {kernel}; cgroups: {cgroups}"));
+            print_line(&format!("\ncontainers: {engine} on Linux {kernel}; cgroups: {cgroups}"));
             show_enforced(facts);
         }
-        Err(fault) => say(&format!("\ncontainers: none here ({})", fault.message)),
+        Err(fault) => print_line(&format!("\ncontainers: none here ({})", fault.message)),
     }
 }
 
@@ -188,11 +188,11 @@ fn show_enforced(facts: &HostFacts) {
         };
         rows.add_row([what, mark, text]);
     }
-    say(&rows.to_string());
+    print_line(&rows.to_string());
 }
 
-fn show(facts: &HostFacts, trial: &Trial) {
-    say(&format!(
+fn show(facts: &HostFacts, trial: &SandboxTrial) {
+    print_line(&format!(
         "synthd {} on Linux {} as {}; cgroups: {}; guest: {}",
         env!("CARGO_PKG_VERSION"),
         facts.kernel,
@@ -202,15 +202,15 @@ fn show(facts: &HostFacts, trial: &Trial) {
     ));
     show_enforced(facts);
     match trial {
-        Ok(tools) => say(&format!("a sandbox ran; it has {}", tools.join(", "))),
-        Err(why) => {
-            say(&format!("NO SANDBOX RUNS HERE: {why}\n`synthd explain SYN-0401` says what to do"))
-        }
+        Ok(tools) => print_line(&format!("a sandbox ran; it has {}", tools.join(", "))),
+        Err(why) => print_line(&format!(
+            "NO SANDBOX RUNS HERE: {why}\n`synthd explain SYN-0401` says what to do"
+        )),
     }
     if !facts.hidden.is_empty() {
-        say(&format!("hidden from sandboxes: {}", facts.hidden.join(", ")));
+        print_line(&format!("hidden from sandboxes: {}", facts.hidden.join(", ")));
     }
     if facts.swept > 0 {
-        say(&format!("{} sandboxes of dead engines were removed", facts.swept));
+        print_line(&format!("{} sandboxes of dead engines were removed", facts.swept));
     }
 }

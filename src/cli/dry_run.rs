@@ -1,50 +1,50 @@
 //! `run --dry-run` and `check --live`: everything of a run but its episodes. Each model is asked
 //! once, and the plan is priced.
 
-use super::check::survey;
+use super::check::run_preflight;
 use super::doctor::this_executable;
 use super::estimate::page;
-use super::output::{complain, many, say, say_json};
+use super::output::{eprint_line, pluralize, print_json, print_line};
 use crate::config::LoadedCampaign;
 use crate::control::protocol::ErrorBody;
-use crate::engine::{Engine, EngineOptions, in_system};
+use crate::engine::{Engine, EngineOptions, run_in_actor_system};
 use crate::error::{Error, Result};
 use crate::estimate;
-use crate::preflight::{Answer, LiveAnswers, Survey, ask_each};
+use crate::preflight::{LiveAnswer, LiveCheckReport, PreflightReport, ask_each};
 use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use synthd_actors::campaign::Skipped;
+use synthd_actors::campaign::SkippedTemplate;
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::task::Catalog;
 
 /// What was found, and what models answered.
 #[derive(Default)]
-pub(super) struct Looked {
+pub(super) struct DryRunReport {
     pub(super) findings: Vec<Error>,
     pub(super) notes: Vec<String>,
-    pub(super) skipped: Vec<Skipped>,
-    pub(super) answers: Vec<Answer>,
+    pub(super) skipped: Vec<SkippedTemplate>,
+    pub(super) answers: Vec<LiveAnswer>,
 }
 
-impl From<Survey> for Looked {
-    fn from(survey: Survey) -> Self {
-        let Survey { findings, notes, skipped, .. } = survey;
+impl From<PreflightReport> for DryRunReport {
+    fn from(survey: PreflightReport) -> Self {
+        let PreflightReport { findings, notes, skipped, .. } = survey;
         Self { findings, notes, skipped, answers: Vec::new() }
     }
 }
 
-impl Looked {
+impl DryRunReport {
     /// What is no error, on stderr; what models answered, on stdout.
-    pub(super) fn tell_notes(&self) {
-        self.notes.iter().for_each(|note| complain(note));
+    pub(super) fn print_notes(&self) {
+        self.notes.iter().for_each(|note| eprint_line(note));
         for skipped in &self.skipped {
-            complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
+            eprint_line(&format!("skipping {}: {}", skipped.template, skipped.reason));
         }
         for answer in &self.answers {
-            let Answer { model, latency_ms, cost_usd } = answer;
-            say(&format!("{model} answers: {latency_ms} ms, ${cost_usd}"));
+            let LiveAnswer { model, latency_ms, cost_usd } = answer;
+            print_line(&format!("{model} answers: {latency_ms} ms, ${cost_usd}"));
         }
     }
 }
@@ -53,18 +53,18 @@ impl Looked {
 pub(super) fn ask_models(
     data_dir: &Path,
     loaded: &LoadedCampaign,
-    looked: &mut Looked,
+    looked: &mut DryRunReport,
 ) -> Result<()> {
-    let LiveAnswers { answers, findings } = in_system(asked(data_dir, loaded))??;
+    let LiveCheckReport { answers, findings } = run_in_actor_system(asked(data_dir, loaded))??;
     looked.answers = answers;
     looked.findings.extend(findings);
     Ok(())
 }
 
-async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveAnswers> {
+async fn asked(data_dir: &Path, loaded: &LoadedCampaign) -> Result<LiveCheckReport> {
     if loaded.config.models.iter().all(|model| model.endpoint.is_none()) {
         // There is nobody to ask, and no reason to make a data directory.
-        return Ok(LiveAnswers::default());
+        return Ok(LiveCheckReport::default());
     }
     let engine = Engine::start(EngineOptions {
         data_dir: data_dir.to_owned(),
@@ -86,15 +86,16 @@ pub(super) fn run(
     catalog: &Catalog,
     json: bool,
 ) -> Result<ExitCode> {
-    let mut looked = Looked::from(in_system(survey(data_dir, loaded, catalog, false))??);
+    let mut looked =
+        DryRunReport::from(run_in_actor_system(run_preflight(data_dir, loaded, catalog, false))??);
     if looked.findings.is_empty() {
         ask_models(data_dir, loaded, &mut looked)?;
     }
-    let estimate = estimate::campaign(catalog, &loaded.config)?;
+    let estimate = estimate::estimate_campaign(catalog, &loaded.config)?;
     let episodes = estimate.episodes;
     if json {
         let findings: Vec<ErrorBody> = looked.findings.iter().map(ErrorBody::from).collect();
-        say_json(&json!({
+        print_json(&json!({
             "campaign": loaded.config.name,
             "ok": findings.is_empty(),
             "findings": findings,
@@ -107,12 +108,12 @@ pub(super) fn run(
         let first = looked.findings.first();
         return Ok(first.map_or(ExitCode::SUCCESS, |e| ExitCode::from(e.code().exit_code())));
     }
-    looked.tell_notes();
+    looked.print_notes();
     let would = match looked.findings.is_empty() {
         true => "would run",
         false => "cannot run",
     };
-    say(&format!("{} {would}: {}", loaded.config.name, many(episodes, "episode")));
-    say(&page(&estimate));
-    Error::all(looked.findings).map_or(Ok(ExitCode::SUCCESS), Err)
+    print_line(&format!("{} {would}: {}", loaded.config.name, pluralize(episodes, "episode")));
+    print_line(&page(&estimate));
+    Error::combine(looked.findings).map_or(Ok(ExitCode::SUCCESS), Err)
 }

@@ -1,10 +1,10 @@
 //! `synthd estimate`: what a campaign costs, before it does.
 
 use super::campaign_file::CampaignFile;
-use super::layout::{self, Column};
-use super::output::{say, say_json, width};
+use super::layout::{self, TableColumn};
+use super::output::{print_json, print_line, width};
 use crate::error::{Error, Result};
-use crate::estimate::{self, CampaignEstimate, Sums};
+use crate::estimate::{self, CampaignEstimate, CostRange};
 use crate::preflight::unmatched;
 use clap::Args;
 use std::ops::ControlFlow;
@@ -31,28 +31,28 @@ pub(super) fn run(args: &EstimateArgs) -> Result<ExitCode> {
         ControlFlow::Continue(loaded) => loaded,
         ControlFlow::Break(code) => return Ok(code),
     };
-    if let Some(error) = Error::all(unmatched(&catalog, &loaded.config.tasks)) {
+    if let Some(error) = Error::combine(unmatched(&catalog, &loaded.config.tasks)) {
         return Err(error);
     }
-    let estimate = estimate::campaign(&catalog, &loaded.config)?;
+    let estimate = estimate::estimate_campaign(&catalog, &loaded.config)?;
     if args.file.json {
-        say_json(&estimate)?;
+        print_json(&estimate)?;
     } else {
-        say(&page(&estimate));
+        print_line(&page(&estimate));
     }
-    estimate::affordable(&estimate)?;
+    estimate::check_affordable(&estimate)?;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn page(estimate: &CampaignEstimate) -> String {
     let columns = [
-        Column::new("model").at_least(12),
-        Column::right("episodes").spare(1),
-        Column::right("at least").spare(2),
-        Column::right("likely"),
-        Column::right("at most"),
+        TableColumn::new("model").at_least(12),
+        TableColumn::right("episodes").spare(1),
+        TableColumn::right("at least").spare(2),
+        TableColumn::right("likely"),
+        TableColumn::right("at most"),
     ];
-    let row = |name: &str, episodes: u64, sums: &Sums| {
+    let row = |name: &str, episodes: u64, sums: &CostRange| {
         let [least, likely, most] = [sums.least_usd, sums.likely_usd, sums.most_usd]
             .map(|money| format!("${}", cents(&money.to_string())));
         vec![name.to_owned(), episodes.to_string(), least, likely, most]

@@ -1,7 +1,7 @@
 //! `synthd explain`: the page of an error code, from the program itself.
 
-use super::layout::{Column, lines};
-use super::output::{say, say_json, width};
+use super::layout::{TableColumn, lines};
+use super::output::{print_json, print_line, width};
 use crate::error::{Code, Error, Result};
 use clap::Args;
 use serde_json::{Value, json};
@@ -26,10 +26,10 @@ pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode> {
     match (&args.code, args.json) {
         (Some(name), json) => {
             let code = typed(name).ok_or_else(|| unknown(name))?;
-            if json { say_json(&entry(code))? } else { say(code.page().trim_end()) }
+            if json { print_json(&entry(code))? } else { print_line(code.page().trim_end()) }
         }
-        (None, true) => say_json(&Code::ALL.iter().map(|code| entry(*code)).collect::<Vec<_>>())?,
-        (None, false) => say(&list()),
+        (None, true) => print_json(&Code::ALL.iter().map(|code| entry(*code)).collect::<Vec<_>>())?,
+        (None, false) => print_line(&list()),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -48,8 +48,11 @@ fn entry(code: Code) -> Value {
 }
 
 fn list() -> String {
-    let columns =
-        [Column::new("code"), Column::new("what").at_least(20), Column::right("exit").spare(1)];
+    let columns = [
+        TableColumn::new("code"),
+        TableColumn::new("what").at_least(20),
+        TableColumn::right("exit").spare(1),
+    ];
     let cells = |code: &Code| {
         vec![code.as_str().to_owned(), code.title().to_owned(), code.exit_code().to_string()]
     };

@@ -3,13 +3,15 @@
 use super::DataDir;
 use super::doctor::this_executable;
 use super::leaving::escalation;
-use super::output::{complain, complain_of_config, say, say_json};
-use super::signals::Signals;
+use super::output::{eprint_line, print_config_errors, print_json, print_line};
+use super::signals::SignalListener;
 use crate::config::{self, GatewayConfig};
-use crate::engine::{Engine, EngineOptions, fault_error, in_system, store_error};
+use crate::engine::{Engine, EngineOptions, fault_error, run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
-use crate::gateway::{Door, Gateway, Standalone, Token, Tools, serve};
-use crate::llm::{Models, Patience};
+use crate::gateway::{
+    GatewayServices, GatewayToken, HttpListener, ModelGateway, StandaloneGateway, serve,
+};
+use crate::llm::{AdapterFactory, ProviderTimeouts};
 use crate::prices::PriceTable;
 use crate::templates;
 use clap::Args;
@@ -18,10 +20,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{CampaignRecord, CampaignState, Entry, day_of, digest_of};
+use synthd_actors::model::{CampaignRecord, CampaignState, JournalEntry, day_of, digest_of};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Journal;
-use synthd_actors::router::Manned;
+use synthd_actors::router::ModelClients;
 use synthd_actors::supervisor::spawn;
 
 /// The variable that holds the token clients show, where it is to stay the same.
@@ -63,27 +65,27 @@ pub(super) fn run(args: &GatewayArgs) -> Result<ExitCode> {
     let config = match config::load_gateway(&args.config) {
         Ok(config) => config,
         Err(errors) => {
-            complain_of_config(&errors, args.json);
+            print_config_errors(&errors, args.json);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
-    in_system(live(args, config))?
+    run_in_actor_system(live(args, config))?
 }
 
 async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
-    let mut signals = Signals::listen()?;
+    let mut signals = SignalListener::listen()?;
     // Keys that are missing are told before anything is opened.
-    let patience = Patience { first_byte: config.first_byte, idle: config.idle };
-    let factory = Models { patience };
+    let patience = ProviderTimeouts { first_byte: config.first_byte, idle: config.idle };
+    let factory = AdapterFactory { patience };
     for model in &config.models {
-        Manned::new(model, &factory).map_err(|fault| fault_error(&fault))?;
+        ModelClients::new(model, &factory).map_err(|fault| fault_error(&fault))?;
     }
-    let door = Door::open(&config.listen).await.map_err(|error| {
+    let door = HttpListener::open(&config.listen).await.map_err(|error| {
         Error::new(Code::SocketUnusable, "the gateway cannot listen at the address in its file")
-            .because(error)
+            .with_source(error)
             .hint("set another `listen` under [gateway], or end the gateway that uses this address")
     })?;
-    let address = door.address().map_err(|e| Error::new(Code::Io, "no address").because(e))?;
+    let address = door.address().map_err(|e| Error::new(Code::Io, "no address").with_source(e))?;
     let engine = Engine::start(options(args)?).await?;
     let opened = open(&engine, &config, factory).await;
     let (gateway, standing, token) = match opened {
@@ -96,7 +98,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     announce(args, &config, &address, &token)?;
     let serving = spawn("gateway", serve(Arc::new(standing), door));
     let failed = tokio::select! {
-        () = signals.stop() => None,
+        () = signals.wait_for_stop() => None,
         why = escalation(&engine) => Some(why),
     };
     drop(serving);
@@ -117,8 +119,8 @@ fn options(args: &GatewayArgs) -> Result<EngineOptions> {
 async fn open(
     engine: &Engine,
     config: &GatewayConfig,
-    factory: Models,
-) -> Result<(Arc<Gateway>, Standalone, Token)> {
+    factory: AdapterFactory,
+) -> Result<(Arc<ModelGateway>, StandaloneGateway, GatewayToken)> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
     // What belongs to campaigns of tasks is not mixed with what belongs to none.
     let identity = digest_of(&["gateway"]);
@@ -138,33 +140,33 @@ async fn open(
         reason: Some("a gateway".to_owned()),
         created_at_ms: engine.world.clock.now_ms(),
     };
-    let written = engine.world.collector.record(vec![Entry::CampaignOpened(record)]).await;
+    let written = engine.world.collector.record(vec![JournalEntry::CampaignOpened(record)]).await;
     written.map_err(|fault| fault_error(&fault))?;
     let today = day_of(engine.world.clock.now_ms());
     let before = engine.store.spending(&config.name, today).await.map_err(store_error)?;
-    let models = config.models.iter().map(|model| Manned::new(model, &factory));
+    let models = config.models.iter().map(|model| ModelClients::new(model, &factory));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
     engine.world.router.open(config.name.clone(), models, config.caps(), before);
     let token = token()?;
     let world = &engine.world;
-    let tools = Tools {
+    let tools = GatewayServices {
         router: world.router.clone(),
         collector: world.collector.clone(),
         journal: world.journal.clone(),
         clock: world.clock.clone(),
     };
     let (name, cap) = (config.name.clone(), config.max_output_tokens);
-    let gateway = Gateway::new(&tools, &config.models, cap, &factory);
+    let gateway = ModelGateway::new(&tools, &config.models, cap, &factory);
     let gateway = Arc::new(gateway.map_err(|fault| fault_error(&fault))?);
-    let standing = Standalone::new(gateway.clone(), tools, name, token.clone());
+    let standing = StandaloneGateway::new(gateway.clone(), tools, name, token.clone());
     Ok((gateway, standing, token))
 }
 
-fn token() -> Result<Token> {
+fn token() -> Result<GatewayToken> {
     match std::env::var(TOKEN).ok().filter(|text| !text.trim().is_empty()) {
-        Some(text) => Ok(Token::of(text.trim())),
-        None => Token::fresh()
-            .map_err(|error| Error::new(Code::Unexpected, "no random numbers").because(error)),
+        Some(text) => Ok(GatewayToken::of(text.trim())),
+        None => GatewayToken::fresh()
+            .map_err(|error| Error::new(Code::Unexpected, "no random numbers").with_source(error)),
     }
 }
 
@@ -172,46 +174,46 @@ fn announce(
     args: &GatewayArgs,
     config: &GatewayConfig,
     address: &str,
-    token: &Token,
+    token: &GatewayToken,
 ) -> Result<()> {
     // One that the user chose is the user's to know.
     let own = std::env::var_os(TOKEN).is_none().then(|| token.expose());
     let models: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
     if args.json {
-        return say_json(&json!({ "listening": address, "token": own, "models": models,
+        return print_json(&json!({ "listening": address, "token": own, "models": models,
             "campaign": config.name, "budget_usd": config.budget }));
     }
-    say(&format!("listening on {address}"));
-    say(&format!("  token   {}", own.unwrap_or("as in SYNTHD_GATEWAY_TOKEN")));
-    say(&format!("  models  {}", models.join(", ")));
+    print_line(&format!("listening on {address}"));
+    print_line(&format!("  token   {}", own.unwrap_or("as in SYNTHD_GATEWAY_TOKEN")));
+    print_line(&format!("  models  {}", models.join(", ")));
     let budget = config.budget.map_or_else(|| "none".to_owned(), |budget| format!("${budget}"));
-    say(&format!("  budget  {budget}"));
+    print_line(&format!("  budget  {budget}"));
     Ok(())
 }
 
 /// Calls on their way may finish; who insists does not wait for them.
 async fn finish(
     engine: Engine,
-    gateway: &Gateway,
+    gateway: &ModelGateway,
     config: &GatewayConfig,
-    signals: &mut Signals,
+    signals: &mut SignalListener,
     failed: Option<String>,
 ) -> Result<ExitCode> {
-    complain("open calls may finish; press Ctrl-C again to abandon them");
+    eprint_line("open calls may finish; press Ctrl-C again to abandon them");
     tokio::select! {
         () = gateway.close() => {}
-        () = signals.stop() => {}
+        () = signals.wait_for_stop() => {}
         () = tokio::time::sleep(GRACE) => {}
     }
     // What nobody has settled counts in full, now and at the next start.
     let (spent, held) =
         (engine.world.router.spent(&config.name), engine.world.router.held(&config.name));
-    let written = gateway.write_down().await;
+    let written = gateway.flush_backlog().await;
     engine.shut_down().await?;
     let spent = spent.saturating_add(held);
-    complain(&format!("${spent} spent under the name {}", config.name));
+    eprint_line(&format!("${spent} spent under the name {}", config.name));
     if let Err((calls, fault)) = written {
-        complain(&format!("{calls} calls were answered but are not recorded"));
+        eprint_line(&format!("{calls} calls were answered but are not recorded"));
         return Err(fault_error(&fault));
     }
     match failed {

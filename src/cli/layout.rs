@@ -2,12 +2,12 @@
 //! width there is: wide cells are cut first, and where that is not enough, columns are left
 //! out from the least important on.
 
-use super::visible::{fit, visible_line};
+use super::visible::{escape_line, fit};
 use unicode_width::UnicodeWidthChar;
 
 /// What may happen to a column where there is too little room.
 #[derive(Clone, Copy)]
-pub(super) struct Column {
+pub(super) struct TableColumn {
     title: &'static str,
     right: bool,
     /// Cut down to so many characters; none for a column that is never cut.
@@ -17,7 +17,7 @@ pub(super) struct Column {
     cut: fn(&str, usize) -> String,
 }
 
-impl Column {
+impl TableColumn {
     /// Never cut.
     pub(super) const fn new(title: &'static str) -> Self {
         Self { title, right: false, least: None, spare: 0, cut: fit }
@@ -47,9 +47,9 @@ impl Column {
 const GAP: usize = 2;
 
 /// The lines of a table, the header first, within `width` columns where there is a limit.
-pub(super) fn lines(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> String {
+pub(super) fn lines(columns: &[TableColumn], rows: &[Vec<String>], width: Option<usize>) -> String {
     let rows: Vec<Vec<String>> =
-        rows.iter().map(|row| row.iter().map(|cell| visible_line(cell)).collect()).collect();
+        rows.iter().map(|row| row.iter().map(|cell| escape_line(cell)).collect()).collect();
     let natural: Vec<usize> =
         columns.iter().enumerate().map(|(at, c)| widest(c, &rows, at)).collect();
     let kept = kept(columns, &natural, width);
@@ -69,13 +69,13 @@ pub(super) fn lines(columns: &[Column], rows: &[Vec<String>], width: Option<usiz
     std::iter::once(header).chain(body).collect::<Vec<_>>().join("\n")
 }
 
-fn widest(column: &Column, rows: &[Vec<String>], at: usize) -> usize {
+fn widest(column: &TableColumn, rows: &[Vec<String>], at: usize) -> usize {
     let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| wide(cell));
     cells.max().unwrap_or(0).max(wide(column.title))
 }
 
 /// The columns for which there is room when each is cut as far as it may be.
-fn kept(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<usize> {
+fn kept(columns: &[TableColumn], natural: &[usize], width: Option<usize>) -> Vec<usize> {
     let mut kept: Vec<usize> = (0..columns.len()).collect();
     let Some(width) = width else { return kept };
     let least = |at: &usize| columns[*at].least.unwrap_or(natural[*at]).min(natural[*at]);
@@ -89,7 +89,7 @@ fn kept(columns: &[Column], natural: &[usize], width: Option<usize>) -> Vec<usiz
 
 /// The widths of the columns that are kept: the widest are cut to one level.
 fn shrunk(
-    columns: &[Column],
+    columns: &[TableColumn],
     natural: &[usize],
     kept: &[usize],
     width: Option<usize>,
@@ -130,11 +130,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const COLUMNS: [Column; 4] = [
-        Column::new("id").at_least(6).cut_by(beginning),
-        Column::new("model").at_least(8),
-        Column::new("outcome"),
-        Column::right("steps").spare(1),
+    const COLUMNS: [TableColumn; 4] = [
+        TableColumn::new("id").at_least(6).cut_by(beginning),
+        TableColumn::new("model").at_least(8),
+        TableColumn::new("outcome"),
+        TableColumn::right("steps").spare(1),
     ];
 
     fn rows() -> Vec<Vec<String>> {

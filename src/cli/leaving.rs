@@ -1,7 +1,7 @@
 //! How a long-lived command ends: why, and how the engine is brought to rest.
 
-use super::signals::Signals;
-use crate::control::Farewell;
+use super::signals::SignalListener;
+use crate::control::ShutdownRequest;
 use crate::engine::Engine;
 use std::future::Future;
 use std::time::Duration;
@@ -12,7 +12,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(5);
 
 /// Stops admission and lets running episodes finish, for `grace` or until somebody is in a
 /// hurry; what still runs then is cut off. Whether anything was.
-pub(super) async fn come_to_rest(
+pub(super) async fn drain_engine(
     engine: &Engine,
     grace: Duration,
     hurry: impl Future<Output = ()>,
@@ -25,7 +25,7 @@ pub(super) async fn come_to_rest(
     let finished = loop {
         tokio::select! {
             biased;
-            () = engine.handle.rested() => break true,
+            () = engine.handle.wait_until_settled() => break true,
             () = &mut hurry => break false,
             () = &mut deadline => break false,
             _ = report.tick() => say(engine.handle.running()),
@@ -39,18 +39,21 @@ pub(super) async fn come_to_rest(
 }
 
 /// Resolves when the user insists, by a second signal or over the socket.
-pub(super) async fn hurry(signals: &mut Signals, farewell: Option<watch::Receiver<Farewell>>) {
+pub(super) async fn immediate_shutdown_requested(
+    signals: &mut SignalListener,
+    farewell: Option<watch::Receiver<ShutdownRequest>>,
+) {
     tokio::select! {
-        () = signals.stop() => {}
-        _ = wished(farewell, Farewell::Now) => {}
+        () = signals.wait_for_stop() => {}
+        _ = shutdown_requested(farewell, ShutdownRequest::Now) => {}
     }
 }
 
 /// Resolves when a client wants at least `least`.
-pub(super) async fn wished(
-    farewell: Option<watch::Receiver<Farewell>>,
-    least: Farewell,
-) -> Farewell {
+pub(super) async fn shutdown_requested(
+    farewell: Option<watch::Receiver<ShutdownRequest>>,
+    least: ShutdownRequest,
+) -> ShutdownRequest {
     let Some(mut farewell) = farewell else { return std::future::pending().await };
     let wished = farewell.wait_for(|wish| *wish >= least).await.map(|wish| *wish);
     match wished {

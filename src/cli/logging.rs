@@ -17,11 +17,11 @@ pub(crate) struct LogOptions {
     pub(crate) log_level: Option<String>,
     /// How to log
     #[arg(long, global = true, value_enum, value_name = "FORMAT")]
-    pub(crate) log_format: Option<Format>,
+    pub(crate) log_format: Option<LogFormatArg>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum LogFormatArg {
     /// Text for people; JSON if `serve` does not write to a terminal
     Auto,
     Human,
@@ -43,7 +43,7 @@ impl io::Write for LogWriter {
 }
 
 /// Changes the filter while the program runs.
-pub(crate) struct Logging {
+pub(crate) struct LogFilterHandle {
     handle: reload::Handle<EnvFilter, Registry>,
 }
 
@@ -57,37 +57,39 @@ fn filter(text: &str) -> Result<EnvFilter> {
 }
 
 /// Starts logging for the rest of a command.
-pub(crate) fn start(options: &LogOptions, quiet: bool) -> Result<Logging> {
+pub(crate) fn start(options: &LogOptions, quiet: bool) -> Result<LogFilterHandle> {
     let usual = if quiet { QUIET } else { DEFAULT };
     let level = options.log_level.as_deref().unwrap_or(usual);
-    begin(level, options.log_format == Some(Format::Json))
+    begin(level, options.log_format == Some(LogFormatArg::Json))
 }
 
 /// Starts logging for a daemon, as its file says and the command line overrides.
-pub(crate) fn start_daemon(options: &LogOptions, config: &LogConfig) -> Result<Logging> {
+pub(crate) fn start_daemon(options: &LogOptions, config: &LogConfig) -> Result<LogFilterHandle> {
     let level = options.log_level.as_deref().unwrap_or(&config.level);
     let json = match (options.log_format, config.format) {
-        (Some(Format::Json), _) | (None, LogFormat::Json) => true,
-        (Some(Format::Human), _) | (None, LogFormat::Human) => false,
-        (Some(Format::Auto), _) | (None, LogFormat::Auto) => !super::output::on_terminal(),
+        (Some(LogFormatArg::Json), _) | (None, LogFormat::Json) => true,
+        (Some(LogFormatArg::Human), _) | (None, LogFormat::Human) => false,
+        (Some(LogFormatArg::Auto), _) | (None, LogFormat::Auto) => {
+            !super::output::stderr_is_terminal()
+        }
     };
     begin(level, json)
 }
 
-fn begin(level: &str, json: bool) -> Result<Logging> {
+fn begin(level: &str, json: bool) -> Result<LogFilterHandle> {
     let (filter, handle) = reload::Layer::new(filter(level)?);
-    let colours = super::output::on_terminal() && !super::visible::is_no_color();
+    let colours = super::output::stderr_is_terminal() && !super::visible::is_no_color();
     let layer = fmt::layer().with_writer(|| LogWriter).with_ansi(colours);
     let registry = tracing_subscriber::registry().with(filter);
     let started =
         if json { registry.with(layer.json()).try_init() } else { registry.with(layer).try_init() };
-    started.map_err(|e| Error::new(Code::Unexpected, "logging could not start").because(e))?;
-    Ok(Logging { handle })
+    started.map_err(|e| Error::new(Code::Unexpected, "logging could not start").with_source(e))?;
+    Ok(LogFilterHandle { handle })
 }
 
-impl Logging {
+impl LogFilterHandle {
     pub(crate) fn set(&self, level: &str) -> Result<()> {
         let changed = self.handle.reload(filter(level)?);
-        changed.map_err(|e| Error::new(Code::Unexpected, "the log filter is gone").because(e))
+        changed.map_err(|e| Error::new(Code::Unexpected, "the log filter is gone").with_source(e))
     }
 }

@@ -55,11 +55,11 @@ struct Cli {
     #[command(flatten)]
     logging: logging::LogOptions,
     #[command(subcommand)]
-    command: Command,
+    command: CliCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum CliCommand {
     /// Run one campaign in the foreground, or resume it
     Run(run::RunArgs),
     /// Try the faulted episodes of a campaign again
@@ -74,13 +74,13 @@ enum Command {
     Watch(watch::WatchArgs),
     /// Start no more episodes of a campaign; running episodes finish
     #[command(after_help = "Example:\n  synthd pause quickstart")]
-    Pause(verbs::CampaignArgs),
+    Pause(verbs::CampaignControlArgs),
     /// Resume a paused or stopped campaign
     #[command(after_help = "Example:\n  synthd resume quickstart")]
-    Resume(verbs::CampaignArgs),
+    Resume(verbs::CampaignControlArgs),
     /// End a campaign; finished work is kept
     #[command(after_help = "Example:\n  synthd cancel quickstart")]
-    Cancel(verbs::CampaignArgs),
+    Cancel(verbs::CampaignControlArgs),
     /// Refuse new work and wait until running episodes have finished
     Drain(verbs::DrainArgs),
     /// End the daemon
@@ -166,7 +166,7 @@ pub fn main() -> ExitCode {
     let json = std::env::args_os().skip(1).take_while(|a| a != "--").any(|a| a == "--json");
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return usage(&suggest::a_command(error, &Cli::command())),
+        Err(error) => return usage(&suggest::suggest_command(error, &Cli::command())),
     };
     finish(execute(cli), json)
 }
@@ -179,53 +179,53 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 fn execute(cli: Cli) -> Result<ExitCode, Error> {
     // A daemon's file says how it logs.
-    if !matches!(cli.command, Command::Serve(_)) {
+    if !matches!(cli.command, CliCommand::Serve(_)) {
         let quiet = match &cli.command {
-            Command::Run(run) => run.progress.quiet,
-            Command::Retry(retry) => retry.progress.quiet,
+            CliCommand::Run(run) => run.progress.quiet,
+            CliCommand::Retry(retry) => retry.progress.quiet,
             _ => false,
         };
         logging::start(&cli.logging, quiet)?;
     }
     match cli.command {
-        Command::Serve(args) => serve::run(args, &cli.logging),
-        Command::Run(args) => run::run(args),
-        Command::Retry(args) => retry::run(args),
-        Command::Submit(args) => submit::run(&args),
-        Command::Status(args) => status::run(args),
-        Command::Watch(args) => watch::run(args),
-        Command::Pause(args) => verbs::pause(args),
-        Command::Resume(args) => verbs::resume(args),
-        Command::Cancel(args) => verbs::cancel(args),
-        Command::Drain(args) => verbs::drain(&args),
-        Command::Shutdown(args) => verbs::shutdown(&args),
-        Command::Gateway(args) => gateway::run(&args),
-        Command::Check(args) => check::run(&args),
-        Command::Estimate(args) => estimate::run(&args),
-        Command::Models(command) => models::run(&command),
-        Command::Explain(args) => explain::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Image(command) => image::run(command),
-        Command::Template(command) => template::run(command),
-        Command::Episode(command) => episode::run(&command),
-        Command::Call(command) => call::run(&command),
-        Command::Campaign(command) => campaign::run(&command),
-        Command::Dataset(command) => dataset::run(&command),
-        Command::Money(command) => money::run(&command),
-        Command::Store(command) => store::run(&command),
-        Command::Completions { shell } => {
+        CliCommand::Serve(args) => serve::run(args, &cli.logging),
+        CliCommand::Run(args) => run::run(args),
+        CliCommand::Retry(args) => retry::run(args),
+        CliCommand::Submit(args) => submit::run(&args),
+        CliCommand::Status(args) => status::run(args),
+        CliCommand::Watch(args) => watch::run(args),
+        CliCommand::Pause(args) => verbs::pause(args),
+        CliCommand::Resume(args) => verbs::resume(args),
+        CliCommand::Cancel(args) => verbs::cancel(args),
+        CliCommand::Drain(args) => verbs::drain(&args),
+        CliCommand::Shutdown(args) => verbs::shutdown(&args),
+        CliCommand::Gateway(args) => gateway::run(&args),
+        CliCommand::Check(args) => check::run(&args),
+        CliCommand::Estimate(args) => estimate::run(&args),
+        CliCommand::Models(command) => models::run(&command),
+        CliCommand::Explain(args) => explain::run(&args),
+        CliCommand::Doctor(args) => doctor::run(&args),
+        CliCommand::Image(command) => image::run(command),
+        CliCommand::Template(command) => template::run(command),
+        CliCommand::Episode(command) => episode::run(&command),
+        CliCommand::Call(command) => call::run(&command),
+        CliCommand::Campaign(command) => campaign::run(&command),
+        CliCommand::Dataset(command) => dataset::run(&command),
+        CliCommand::Money(command) => money::run(&command),
+        CliCommand::Store(command) => store::run(&command),
+        CliCommand::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "synthd", &mut script);
-            output::say_bytes(&script);
+            output::print_bytes(&script);
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
 fn finish(outcome: Result<ExitCode, Error>, json: bool) -> ExitCode {
-    let outcome = outcome.and_then(|code| output::unsaid().map_or(Ok(code), Err));
+    let outcome = outcome.and_then(|code| output::take_write_error().map_or(Ok(code), Err));
     outcome.unwrap_or_else(|error| {
-        output::complain_of(&error, json);
+        output::print_error(&error, json);
         ExitCode::from(error.code().exit_code())
     })
 }

@@ -1,7 +1,7 @@
 //! Where the program's words go: answers to stdout, everything else to stderr. A reader
 //! that closes its end early (`| head`) is no error.
 
-use super::visible::visible;
+use super::visible::escape_controls;
 use crate::config::ConfigErrors;
 use crate::control::protocol::ErrorBody;
 use crate::error::{Code, Error, Result};
@@ -19,13 +19,13 @@ static SAID: AtomicBool = AtomicBool::new(false);
 static UNSAID: Mutex<Option<io::Error>> = Mutex::new(None);
 
 /// Prints an answer.
-pub(crate) fn say(text: &str) {
-    say_bytes(format!("{text}\n").as_bytes());
+pub(crate) fn print_line(text: &str) {
+    print_bytes(format!("{text}\n").as_bytes());
 }
 
 /// Prints an answer as it is. That it could not be written is told at the end, by
 /// [`unsaid`]; a reader who has gone has heard enough.
-pub(crate) fn say_bytes(bytes: &[u8]) {
+pub(crate) fn print_bytes(bytes: &[u8]) {
     SAID.store(true, Ordering::Relaxed);
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
@@ -38,7 +38,7 @@ pub(crate) fn say_bytes(bytes: &[u8]) {
 
 /// Whether the reader of standard output has gone, so that nothing more need be said. A pipe
 /// or socket without a reader shows it before anything is written.
-pub(crate) fn reader_left() -> bool {
+pub(crate) fn stdout_closed() -> bool {
     let stdout = io::stdout();
     let mut watched = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
     let gone = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
@@ -47,10 +47,10 @@ pub(crate) fn reader_left() -> bool {
 }
 
 /// Why an answer could not be written.
-pub(crate) fn unsaid() -> Option<Error> {
+pub(crate) fn take_write_error() -> Option<Error> {
     let error = UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take()?;
     let what = "the answer could not be written to standard output";
-    Some(Error::new(Code::Io, what).because(error).hint(
+    Some(Error::new(Code::Io, what).with_source(error).hint(
         "check whether the disk of the output is \
                                                          full",
     ))
@@ -58,18 +58,18 @@ pub(crate) fn unsaid() -> Option<Error> {
 
 /// Tells of an error: to people always, and as the one document where that is what was asked
 /// for and nothing was said yet.
-pub(crate) fn complain_of(error: &Error, json: bool) {
+pub(crate) fn print_error(error: &Error, json: bool) {
     // A cause may quote what an agent wrote.
-    complain(&visible(&error.report()));
+    eprint_line(&escape_controls(&error.report()));
     if json && !SAID.load(Ordering::Relaxed) {
         let body = ErrorBody::from(error);
         let document = serde_json::json!({ "ok": false, "error": body });
-        say(&format!("{document:#}"));
+        print_line(&format!("{document:#}"));
     }
 }
 
 /// Prints progress or a complaint.
-pub(crate) fn complain(text: &str) {
+pub(crate) fn eprint_line(text: &str) {
     complain_bytes(format!("{text}\n").as_bytes()).ok();
 }
 
@@ -92,10 +92,10 @@ pub(crate) fn complain_bytes(bytes: &[u8]) -> io::Result<()> {
 }
 
 /// Prints exactly one JSON document.
-pub(crate) fn say_json(value: &impl Serialize) -> Result<()> {
+pub(crate) fn print_json(value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
-        .map_err(|e| Error::new(Code::Unexpected, "the answer is not JSON").because(e))?;
-    say(&text);
+        .map_err(|e| Error::new(Code::Unexpected, "the answer is not JSON").with_source(e))?;
+    print_line(&text);
     Ok(())
 }
 
@@ -121,23 +121,23 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
-pub(crate) fn on_terminal() -> bool {
+pub(crate) fn stderr_is_terminal() -> bool {
     std::io::stderr().is_terminal()
 }
 
 /// Prints every mistake of a configuration file, and the code they share.
-pub(crate) fn complain_of_config(errors: &ConfigErrors, json: bool) {
+pub(crate) fn print_config_errors(errors: &ConfigErrors, json: bool) {
     if json {
-        say(&format!("{:#}", errors.to_json()));
+        print_line(&format!("{:#}", errors.to_json()));
         return;
     }
-    complain(errors.render().trim_end());
+    eprint_line(errors.render().trim_end());
     let many = if errors.total() == 1 { "mistake" } else { "mistakes" };
     let (code, total) = (errors.code(), errors.total());
-    complain(&format!("\nerror[{code}]: {total} {many} in {}", errors.path().display()));
+    eprint_line(&format!("\nerror[{code}]: {total} {many} in {}", errors.path().display()));
 }
 
 /// A count with its noun.
-pub(crate) fn many(count: u64, what: &str) -> String {
+pub(crate) fn pluralize(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -16,7 +16,7 @@ pub(crate) struct PriceOptions {
 impl PriceOptions {
     /// To be called before anything is priced.
     pub(crate) fn table(&self) -> Result<&'static PriceTable> {
-        PriceTable::choose(self.price_table.as_deref())?;
+        PriceTable::set_current(self.price_table.as_deref())?;
         Ok(PriceTable::current())
     }
 }

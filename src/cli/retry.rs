@@ -2,20 +2,20 @@
 //! directory, and else here.
 
 use super::TemplateDirs;
-use super::dial::{Dial, read, told};
-use super::output::{many, say, say_json};
-use super::run::Start;
+use super::dial::{DaemonAddress, parse_answer, print_failure};
+use super::output::{pluralize, print_json, print_line};
+use super::run::RunRequest;
 use super::run::progress::ProgressOptions;
 use crate::config;
-use crate::control::protocol::{Order, Retry};
-use crate::engine::{in_system, store_error};
+use crate::control::protocol::{ControlCommand, RetryParams};
+use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
-use crate::templates::Library;
+use crate::templates::TemplateLibrary;
 use clap::Args;
 use serde_json::Value;
 use std::process::ExitCode;
-use synthd_actors::campaign::{Progress, Reopen};
+use synthd_actors::campaign::{CampaignProgress, ReopenFilter};
 use synthd_actors::model::{CampaignName, CampaignRecord, FaultKind};
 use synthd_actors::ports::Journal;
 
@@ -44,7 +44,7 @@ pub(super) struct RetryArgs {
     #[arg(long, value_name = "GLOB")]
     template: Option<String>,
     #[command(flatten)]
-    dial: Dial,
+    dial: DaemonAddress,
     #[command(flatten)]
     prices: super::prices::PriceOptions,
     #[command(flatten)]
@@ -69,14 +69,14 @@ fn kind_of(text: &str) -> Result<FaultKind, String> {
 pub(super) fn run(args: RetryArgs) -> Result<ExitCode> {
     match args.dial.connect() {
         Ok(mut client) => {
-            let order = Order::Retry(Retry {
+            let order = ControlCommand::Retry(RetryParams {
                 campaign: args.campaign,
                 faults: args.faults,
                 template: args.template,
             });
             match client.ask(&order, |_| {}) {
                 Ok(answer) => tell(answer, args.json),
-                Err(failure) => told(failure, args.json),
+                Err(failure) => print_failure(failure, args.json),
             }
         }
         Err(error) if error.code() == Code::NoDaemon => in_foreground(args),
@@ -86,24 +86,27 @@ pub(super) fn run(args: RetryArgs) -> Result<ExitCode> {
 
 fn tell(answer: Value, json: bool) -> Result<ExitCode> {
     if json {
-        say_json(&answer)?;
+        print_json(&answer)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let now: Progress = read(answer)?;
+    let now: CampaignProgress = parse_answer(answer)?;
     let left = now.episodes.planned.saturating_sub(now.episodes.finished);
     let name = &now.campaign;
-    say(&format!("{name}: {} to run\nWatch it: synthd watch {name}", many(left, "episode")));
+    print_line(&format!(
+        "{name}: {} to run\nWatch it: synthd watch {name}",
+        pluralize(left, "episode")
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
 fn in_foreground(args: RetryArgs) -> Result<ExitCode> {
     args.prices.table()?;
-    let record = in_system(stored(&args))??;
-    let library = Library::load(&args.templates.directories)?;
+    let record = run_in_actor_system(stored(&args))??;
+    let library = TemplateLibrary::load(&args.templates.directories)?;
     let name = format!("the stored campaign {}", record.name);
     let (loaded, library) = config::parse_campaign_with(&library, &name, &record.config)?;
-    let reopen = Reopen::Matching { kinds: args.faults, template: args.template };
-    Start {
+    let reopen = ReopenFilter::Matching { kinds: args.faults, template: args.template };
+    RunRequest {
         dial: args.dial,
         library,
         loaded,

@@ -4,30 +4,34 @@ pub(in crate::cli) mod progress;
 pub(in crate::cli) mod summary;
 
 use super::TemplateDirs;
-use super::dial::Dial;
+use super::dial::DaemonAddress;
 use super::doctor::this_executable;
 use super::dry_run;
 use super::image::PullShown;
-use super::leaving::{come_to_rest, escalation, hurry, wished};
-use super::output::{complain, complain_of_config, many, say, say_json};
-use super::signals::Signals;
+use super::leaving::{drain_engine, escalation, immediate_shutdown_requested, shutdown_requested};
+use super::output::{eprint_line, pluralize, print_config_errors, print_json, print_line};
+use super::signals::SignalListener;
 use crate::config::{self, LoadedCampaign};
-use crate::control::socket::Socket;
-use crate::control::{About, Console, Farewell, Mode, admit, is_over};
-use crate::engine::{Engine, EngineOptions, SystemClock, explained, in_system};
+use crate::control::socket::ControlSocket;
+use crate::control::{
+    ControlServer, ProcessDescription, ProcessMode, ShutdownRequest, is_over, start_campaign,
+};
+use crate::engine::{Engine, EngineOptions, SystemClock, error_for_kind, run_in_actor_system};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::docker::Pulled;
-use crate::templates::Library;
+use crate::sandbox::docker::PullProgress;
+use crate::templates::TemplateLibrary;
 use clap::Args;
 use progress::{CapLeft, ProgressOptions};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use summary::Summary;
-use synthd_actors::campaign::{Again, CampaignHandle, ChangedTemplates, Progress, Reopen};
+use summary::RunSummary;
+use synthd_actors::campaign::{
+    CampaignHandle, CampaignProgress, ChangedTemplates, ReopenFilter, RestartOptions,
+};
 use synthd_actors::model::{CampaignConfig, CampaignState};
-use synthd_actors::policy::{CapStats, Scope};
+use synthd_actors::policy::{CapScope, CapStats};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Clock;
 
@@ -54,7 +58,7 @@ pub(super) struct RunArgs {
     /// The campaign file
     campaign: PathBuf,
     #[command(flatten)]
-    dial: Dial,
+    dial: DaemonAddress,
     #[command(flatten)]
     prices: super::prices::PriceOptions,
     #[command(flatten)]
@@ -74,11 +78,11 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
     args.prices.table()?;
-    let library = Library::load(&args.templates.directories)?;
+    let library = TemplateLibrary::load(&args.templates.directories)?;
     let (loaded, library) = match config::load_campaign_with(&library, &args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {
-            complain_of_config(&errors, args.json);
+            print_config_errors(&errors, args.json);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
@@ -89,25 +93,25 @@ pub(super) fn run(args: RunArgs) -> Result<ExitCode> {
         true => ChangedTemplates::Accept,
         false => ChangedTemplates::Refuse,
     };
-    let again = Again { reopen: Reopen::MayHavePassed, changed };
-    Start { dial: args.dial, library, loaded, again, progress: args.progress, json: args.json }
+    let again = RestartOptions { reopen: ReopenFilter::MayHavePassed, changed };
+    RunRequest { dial: args.dial, library, loaded, again, progress: args.progress, json: args.json }
         .run()
 }
 
 /// A campaign that is about to run in the foreground.
-pub(super) struct Start {
-    pub(super) dial: Dial,
-    pub(super) library: Library,
+pub(super) struct RunRequest {
+    pub(super) dial: DaemonAddress,
+    pub(super) library: TemplateLibrary,
     pub(super) loaded: LoadedCampaign,
-    pub(super) again: Again,
+    pub(super) again: RestartOptions,
     pub(super) progress: ProgressOptions,
     pub(super) json: bool,
 }
 
-impl Start {
+impl RunRequest {
     pub(super) fn run(self) -> Result<ExitCode> {
         let config = Arc::new(self.loaded.config);
-        let run = Foreground {
+        let run = ForegroundRun {
             options: EngineOptions {
                 data_dir: self.dial.data.data_dir.clone(),
                 executable: this_executable()?,
@@ -124,32 +128,32 @@ impl Start {
             json: self.json,
         };
         // The socket is let go last: who waits for it may use the data directory next.
-        let (ended, _socket) = in_system(run.live())??;
+        let (ended, _socket) = run_in_actor_system(run.live())??;
         ended
     }
 }
 
-struct Foreground {
+struct ForegroundRun {
     options: EngineOptions,
     socket: PathBuf,
-    library: Arc<Library>,
+    library: Arc<TemplateLibrary>,
     config: Arc<CampaignConfig>,
     source: String,
-    again: Again,
+    again: RestartOptions,
     progress: ProgressOptions,
     json: bool,
 }
 
-impl Foreground {
-    async fn live(self) -> Result<(Result<ExitCode>, Option<Socket>)> {
+impl ForegroundRun {
+    async fn live(self) -> Result<(Result<ExitCode>, Option<ControlSocket>)> {
         let started = Instant::now();
-        let mut signals = Signals::listen()?;
+        let mut signals = SignalListener::listen()?;
         let engine = Engine::start(self.options.clone()).await?;
         let (socket, console) = match self.open(&engine) {
             Ok((socket, console)) => (Some(socket), Some(console)),
             Err(error) => {
-                complain(&error.report());
-                complain("going on without a control socket");
+                eprint_line(&error.report());
+                eprint_line("going on without a control socket");
                 (None, None)
             }
         };
@@ -162,28 +166,32 @@ impl Foreground {
         Ok((concluded.and_then(|code| closed.map(|()| code)), socket))
     }
 
-    fn open(&self, engine: &Engine) -> Result<(Socket, Console)> {
+    fn open(&self, engine: &Engine) -> Result<(ControlSocket, ControlServer)> {
         let data_dir = &self.options.data_dir;
-        let socket = Socket::bind(&self.socket, data_dir)?;
-        let about = About {
-            mode: Mode::Foreground,
+        let socket = ControlSocket::bind(&self.socket, data_dir)?;
+        let about = ProcessDescription {
+            mode: ProcessMode::Foreground,
             data_dir: data_dir.clone(),
             socket: self.socket.clone(),
             started: Instant::now(),
             started_at: SystemClock.stamp(SystemClock.now_ms()),
             max_episodes: self.options.max_episodes,
         };
-        let console = Console::open(&socket, engine, self.library.clone(), about)?;
+        let console = ControlServer::open(&socket, engine, self.library.clone(), about)?;
         Ok((socket, console))
     }
 
-    fn conclude(&self, outcome: Result<(Progress, bool)>, started: Instant) -> Result<ExitCode> {
+    fn conclude(
+        &self,
+        outcome: Result<(CampaignProgress, bool)>,
+        started: Instant,
+    ) -> Result<ExitCode> {
         let (last, interrupted) = outcome?;
-        let summary = Summary::of(&last, Some(started.elapsed()), interrupted);
+        let summary = RunSummary::of(&last, Some(started.elapsed()), interrupted);
         if self.json {
-            say_json(&summary)?;
+            print_json(&summary)?;
         } else {
-            say(&summary::closing_text(&last, &summary, interrupted));
+            print_line(&summary::closing_text(&last, &summary, interrupted));
         }
         if last.state == CampaignState::Paused && last.escalated {
             return Err(paused(&last));
@@ -195,13 +203,13 @@ impl Foreground {
     async fn drive(
         &self,
         engine: &Engine,
-        signals: &mut Signals,
-        console: Option<&Console>,
-    ) -> Result<(Progress, bool)> {
-        let farewell = console.map(Console::farewell);
+        signals: &mut SignalListener,
+        console: Option<&ControlServer>,
+    ) -> Result<(CampaignProgress, bool)> {
+        let farewell = console.map(ControlServer::shutdown_requests);
         let shown = PullShown::new();
-        let told = |pulled: &Pulled| shown.show(pulled);
-        let admitted = admit(
+        let told = |pulled: &PullProgress| shown.show(pulled);
+        let admitted = start_campaign(
             engine,
             &self.library.catalog,
             &self.config,
@@ -211,16 +219,17 @@ impl Foreground {
         );
         let campaign = tokio::select! {
             admitted = admitted => admitted?,
-            () = signals.stop() => return Err(unprepared()),
-            _ = wished(farewell.clone(), Farewell::Finish) => return Err(unprepared()),
+            () = signals.wait_for_stop() => return Err(unprepared()),
+            _ = shutdown_requested(farewell.clone(), ShutdownRequest::Finish) => return Err(unprepared()),
         };
         drop(shown);
-        let mut shown = progress::Shown::new(&campaign.progress().borrow(), self.progress);
+        let mut shown =
+            progress::ProgressDisplay::new(&campaign.progress().borrow(), self.progress);
         let caps = || caps_left(engine, &self.config);
         let mut last = tokio::select! {
             last = watch(&campaign, &mut shown, caps) => Some(last),
-            () = signals.stop() => None,
-            _ = wished(farewell.clone(), Farewell::Finish) => None,
+            () = signals.wait_for_stop() => None,
+            _ = shutdown_requested(farewell.clone(), ShutdownRequest::Finish) => None,
             why = escalation(engine) => {
                 return Err(Error::new(Code::Escalated, why)
                     .hint("the campaign is resumable; please report the log lines above"));
@@ -228,7 +237,7 @@ impl Foreground {
         };
         if last.is_none() {
             rest(engine, signals, farewell).await;
-            last = tokio::time::timeout(CUT_PATIENCE, campaign.settled()).await.ok();
+            last = tokio::time::timeout(CUT_PATIENCE, campaign.wait_until_settled()).await.ok();
         }
         shown.finish();
         let last = last.unwrap_or_else(|| campaign.progress().borrow().clone());
@@ -245,7 +254,7 @@ fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
     let left = |cap: CapStats| {
         let name = match (cap.scope, cap.model) {
             (_, Some(model)) => model,
-            (Scope::Day, None) => "today".to_owned(),
+            (CapScope::Day, None) => "today".to_owned(),
             _ => "budget".to_owned(),
         };
         let used = cap.spent_usd.saturating_add(cap.held_usd);
@@ -256,9 +265,9 @@ fn caps_left(engine: &Engine, config: &CampaignConfig) -> Vec<CapLeft> {
 
 async fn watch(
     campaign: &CampaignHandle,
-    shown: &mut progress::Shown,
+    shown: &mut progress::ProgressDisplay,
     caps: impl Fn() -> Vec<CapLeft>,
-) -> Progress {
+) -> CampaignProgress {
     let mut progress = campaign.progress();
     let mut tick = tokio::time::interval(progress::TICK);
     loop {
@@ -268,7 +277,7 @@ async fn watch(
                     return progress.borrow().clone();
                 }
             }
-            _ = tick.tick() => shown.show(&campaign.standing(), &caps()),
+            _ = tick.tick() => shown.show(&campaign.current_progress(), &caps()),
         }
         // One that a client has paused waits for a client.
         if is_over(&progress.borrow()) {
@@ -282,16 +291,16 @@ async fn watch(
 /// Somebody wants an end: finish what runs, unless somebody insists.
 async fn rest(
     engine: &Engine,
-    signals: &mut Signals,
-    farewell: Option<tokio::sync::watch::Receiver<Farewell>>,
+    signals: &mut SignalListener,
+    farewell: Option<tokio::sync::watch::Receiver<ShutdownRequest>>,
 ) {
-    complain(&format!(
+    eprint_line(&format!(
         "stopping: {} may finish within {} s; press Ctrl-C again to stop at once",
-        many(engine.handle.running(), "episode"),
+        pluralize(engine.handle.running(), "episode"),
         GRACE.as_secs()
     ));
-    come_to_rest(engine, GRACE, hurry(signals, farewell), |running| {
-        complain(&format!("waiting for {}", many(running, "running episode")));
+    drain_engine(engine, GRACE, immediate_shutdown_requested(signals, farewell), |running| {
+        eprint_line(&format!("waiting for {}", pluralize(running, "running episode")));
     })
     .await;
 }
@@ -303,17 +312,17 @@ fn unprepared() -> Error {
 }
 
 /// The engine itself paused the campaign, because going on made no sense.
-fn paused(last: &Progress) -> Error {
+fn paused(last: &CampaignProgress) -> Error {
     let why = last.reason.as_deref().unwrap_or("no reason was given");
     let what = format!("campaign {} is paused: {why}", last.campaign);
     match last.cause {
-        Some(kind) => explained(kind, what),
+        Some(kind) => error_for_kind(kind, what),
         None => Error::new(Code::Escalated, what).hint("run the same command again to resume"),
     }
 }
 
 /// What the end of a campaign is to the shell.
-pub(in crate::cli) fn exit_code(last: &Progress, interrupted: bool) -> ExitCode {
+pub(in crate::cli) fn exit_code(last: &CampaignProgress, interrupted: bool) -> ExitCode {
     let code = match last.state {
         _ if interrupted => 130,
         CampaignState::Complete if last.episodes.faulted > 0 => 3,

@@ -2,16 +2,16 @@
 //! once, and takes up those that were running when it last ended.
 
 use super::doctor::this_executable;
-use super::leaving::{come_to_rest, escalation, hurry, wished};
-use super::logging::{self, LogOptions, Logging};
-use super::output::complain_of_config;
-use super::signals::{Signals, Wish};
+use super::leaving::{drain_engine, escalation, immediate_shutdown_requested, shutdown_requested};
+use super::logging::{self, LogFilterHandle, LogOptions};
+use super::output::print_config_errors;
+use super::signals::{SignalAction, SignalListener};
 use crate::config::{self, ConfigErrors, DaemonConfig};
-use crate::control::socket::{self, Socket};
-use crate::control::{About, Console, Farewell, Mode};
-use crate::engine::{Engine, EngineOptions, SystemClock, in_system};
+use crate::control::socket::{self, ControlSocket};
+use crate::control::{ControlServer, ProcessDescription, ProcessMode, ShutdownRequest};
+use crate::engine::{Engine, EngineOptions, SystemClock, run_in_actor_system};
 use crate::error::{Code, Error, Result};
-use crate::templates::Library;
+use crate::templates::TemplateLibrary;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -57,16 +57,16 @@ pub(super) fn run(args: ServeArgs, logs: &LogOptions) -> Result<ExitCode> {
     let config = match settings(&args) {
         Ok(config) => config,
         Err(errors) => {
-            complain_of_config(&errors, false);
+            print_config_errors(&errors, false);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
     let logging = logging::start_daemon(logs, &config.log)?;
     socket::check_free(&config.socket_path())?;
-    let library = Arc::new(Library::load(&config.template_dirs)?);
+    let library = Arc::new(TemplateLibrary::load(&config.template_dirs)?);
     let daemon = Daemon { config, config_file: args.config, library, logging };
     // The socket is let go last: who waits for it may start the next daemon.
-    let (ended, _socket) = in_system(daemon.live())??;
+    let (ended, _socket) = run_in_actor_system(daemon.live())??;
     ended
 }
 
@@ -89,19 +89,19 @@ fn settings(args: &ServeArgs) -> Result<DaemonConfig, ConfigErrors> {
 struct Daemon {
     config: DaemonConfig,
     config_file: Option<PathBuf>,
-    library: Arc<Library>,
-    logging: Logging,
+    library: Arc<TemplateLibrary>,
+    logging: LogFilterHandle,
 }
 
 /// Why a daemon ends.
-enum Leave {
+enum DaemonExit {
     Asked { now: bool },
     Failed(String),
 }
 
 impl Daemon {
-    async fn live(self) -> Result<(Result<ExitCode>, Socket)> {
-        let mut signals = Signals::listen()?.with_reload()?;
+    async fn live(self) -> Result<(Result<ExitCode>, ControlSocket)> {
+        let mut signals = SignalListener::listen()?.with_reload()?;
         let engine = Engine::start(self.engine_options()?).await?;
         let (socket, mut console) = match self.open(&engine) {
             Ok(opened) => opened,
@@ -117,7 +117,7 @@ impl Daemon {
             "listening"
         );
         let leave = self.until_left(&engine, &mut signals, &mut console).await;
-        console.leave_the_rest();
+        console.stop_restarting();
         let ended = self.leave(engine, leave, signals, console).await;
         Ok((ended, socket))
     }
@@ -139,39 +139,39 @@ impl Daemon {
         })
     }
 
-    fn open(&self, engine: &Engine) -> Result<(Socket, Console)> {
+    fn open(&self, engine: &Engine) -> Result<(ControlSocket, ControlServer)> {
         let path = self.config.socket_path();
-        let socket = Socket::bind(&path, &self.config.data_dir)?;
-        let about = About {
-            mode: Mode::Daemon,
+        let socket = ControlSocket::bind(&path, &self.config.data_dir)?;
+        let about = ProcessDescription {
+            mode: ProcessMode::Daemon,
             data_dir: self.config.data_dir.clone(),
             socket: path,
             started: Instant::now(),
             started_at: SystemClock.stamp(SystemClock.now_ms()),
             max_episodes: self.config.max_episodes,
         };
-        let console = Console::open(&socket, engine, self.library.clone(), about)?;
+        let console = ControlServer::open(&socket, engine, self.library.clone(), about)?;
         Ok((socket, console))
     }
 
     async fn until_left(
         &self,
         engine: &Engine,
-        signals: &mut Signals,
-        console: &mut Console,
-    ) -> Leave {
-        let farewell = console.farewell();
+        signals: &mut SignalListener,
+        console: &mut ControlServer,
+    ) -> DaemonExit {
+        let farewell = console.shutdown_requests();
         loop {
             tokio::select! {
                 wish = signals.next() => match wish {
-                    Wish::Reload => self.reload(),
-                    Wish::Stop => return Leave::Asked { now: false },
+                    SignalAction::Reload => self.reload(),
+                    SignalAction::Stop => return DaemonExit::Asked { now: false },
                 },
-                wish = wished(Some(farewell.clone()), Farewell::Finish) => {
-                    return Leave::Asked { now: wish == Farewell::Now };
+                wish = shutdown_requested(Some(farewell.clone()), ShutdownRequest::Finish) => {
+                    return DaemonExit::Asked { now: wish == ShutdownRequest::Now };
                 }
-                why = escalation(engine) => return Leave::Failed(why),
-                why = console.failed() => return Leave::Failed(why),
+                why = escalation(engine) => return DaemonExit::Failed(why),
+                why = console.failed() => return DaemonExit::Failed(why),
             }
         }
     }
@@ -199,27 +199,32 @@ impl Daemon {
     async fn leave(
         &self,
         engine: Engine,
-        leave: Leave,
-        mut signals: Signals,
-        console: Console,
+        leave: DaemonExit,
+        mut signals: SignalListener,
+        console: ControlServer,
     ) -> Result<ExitCode> {
-        let now = !matches!(leave, Leave::Asked { now: false });
+        let now = !matches!(leave, DaemonExit::Asked { now: false });
         let grace = if now { Duration::ZERO } else { self.config.drain_timeout };
         tracing::info!(episodes = engine.handle.running(), ?grace, "shutting down");
-        let farewell = Some(console.farewell());
-        let cut = come_to_rest(&engine, grace, hurry(&mut signals, farewell), |running| {
-            tracing::info!(episodes = running, "waiting for running episodes");
-        })
+        let farewell = Some(console.shutdown_requests());
+        let cut = drain_engine(
+            &engine,
+            grace,
+            immediate_shutdown_requested(&mut signals, farewell),
+            |running| {
+                tracing::info!(episodes = running, "waiting for running episodes");
+            },
+        )
         .await;
         let closed = engine.shut_down().await;
         console.close().await;
         closed?;
         tracing::info!(cut, "the daemon has come to rest");
         match leave {
-            Leave::Failed(why) => Err(Error::new(Code::Escalated, why)
+            DaemonExit::Failed(why) => Err(Error::new(Code::Escalated, why)
                 .hint("campaigns are resumable; please report the log lines above")),
-            Leave::Asked { .. } if cut => Ok(ExitCode::from(CUT_OFF)),
-            Leave::Asked { .. } => Ok(ExitCode::SUCCESS),
+            DaemonExit::Asked { .. } if cut => Ok(ExitCode::from(CUT_OFF)),
+            DaemonExit::Asked { .. } => Ok(ExitCode::SUCCESS),
         }
     }
 }

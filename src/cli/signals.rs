@@ -5,18 +5,18 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum SignalAction {
     Stop,
     Reload,
 }
 
-pub(super) struct Signals {
+pub(super) struct SignalListener {
     interrupt: Signal,
     terminate: Signal,
     hangup: Option<Signal>,
 }
 
-impl Signals {
+impl SignalListener {
     /// Interrupts and terminations; a hang-up ends the process, as it does by default.
     pub(super) fn listen() -> Result<Self> {
         let (interrupt, terminate) =
@@ -30,7 +30,7 @@ impl Signals {
         Ok(self)
     }
 
-    pub(super) async fn next(&mut self) -> Wish {
+    pub(super) async fn next(&mut self) -> SignalAction {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
@@ -38,17 +38,17 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = self.interrupt.recv() => Wish::Stop,
-            _ = self.terminate.recv() => Wish::Stop,
-            _ = hangup => Wish::Reload,
+            _ = self.interrupt.recv() => SignalAction::Stop,
+            _ = self.terminate.recv() => SignalAction::Stop,
+            _ = hangup => SignalAction::Reload,
         }
     }
 
-    pub(super) async fn stop(&mut self) {
-        while self.next().await != Wish::Stop {}
+    pub(super) async fn wait_for_stop(&mut self) {
+        while self.next().await != SignalAction::Stop {}
     }
 }
 
 fn heard(kind: SignalKind) -> Result<Signal> {
-    signal(kind).map_err(|e| Error::new(Code::Unexpected, "signals cannot be heard").because(e))
+    signal(kind).map_err(|e| Error::new(Code::Unexpected, "signals cannot be heard").with_source(e))
 }

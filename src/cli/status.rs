@@ -1,14 +1,14 @@
 //! `synthd status`: what a daemon is doing.
 
-use super::dial::{Dial, read};
-use super::output::{say, table};
-use crate::control::protocol::{MaybeNamed, Order};
+use super::dial::{DaemonAddress, parse_answer};
+use super::output::{print_line, table};
+use crate::control::protocol::{ControlCommand, OptionalCampaignParams};
 use crate::error::Result;
 use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
 use std::process::ExitCode;
-use synthd_actors::campaign::Progress;
+use synthd_actors::campaign::CampaignProgress;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -19,7 +19,7 @@ pub(super) struct StatusArgs {
     /// Only this campaign
     campaign: Option<String>,
     #[command(flatten)]
-    dial: Dial,
+    dial: DaemonAddress,
     /// Print everything as one JSON document
     #[arg(long)]
     json: bool,
@@ -27,34 +27,34 @@ pub(super) struct StatusArgs {
 
 /// The part of the answer that people are shown.
 #[derive(Deserialize)]
-struct Report {
+struct StatusReply {
     daemon: Value,
-    campaigns: Vec<Progress>,
+    campaigns: Vec<CampaignProgress>,
     pool: Value,
     collector: Value,
-    router: Vec<Account>,
+    router: Vec<AccountRow>,
     #[serde(default)]
     providers: Value,
 }
 
 #[derive(Deserialize)]
-struct Account {
+struct AccountRow {
     campaign: String,
     models: Vec<Value>,
 }
 
 pub(super) fn run(args: StatusArgs) -> Result<ExitCode> {
-    let order = Order::Status(MaybeNamed { campaign: args.campaign });
-    args.dial.tell(&order, args.json, |answer| {
-        show(&read(answer)?);
+    let order = ControlCommand::Status(OptionalCampaignParams { campaign: args.campaign });
+    args.dial.ask_and_print(&order, args.json, |answer| {
+        show(&parse_answer(answer)?);
         Ok(())
     })
 }
 
-fn show(report: &Report) {
+fn show(report: &StatusReply) {
     let daemon = &report.daemon;
     let draining = if daemon["draining"] == true { ", draining" } else { "" };
-    say(&format!(
+    print_line(&format!(
         "{} (process {}), up {} s, {} of {} episodes running{draining}",
         plain(&daemon["data_dir"]),
         daemon["pid"],
@@ -63,25 +63,25 @@ fn show(report: &Report) {
         daemon["max_episodes"],
     ));
     if report.campaigns.is_empty() {
-        say("no campaigns yet; `synthd submit FILE` starts one");
+        print_line("no campaigns yet; `synthd submit FILE` starts one");
     } else {
-        say(&campaigns(&report.campaigns).to_string());
+        print_line(&campaigns(&report.campaigns).to_string());
     }
     for progress in &report.campaigns {
         if let Some(reason) = &progress.reason {
-            say(&format!("{}: {reason}", progress.campaign));
+            print_line(&format!("{}: {reason}", progress.campaign));
         }
         if let Some(what) = &progress.waiting_for {
-            say(&format!("{}: waiting for {what}", progress.campaign));
+            print_line(&format!("{}: waiting for {what}", progress.campaign));
         }
     }
     let models = models(&report.router, &report.campaigns);
     if models.row_count() > 0 {
-        say(&models.to_string());
+        print_line(&models.to_string());
     }
-    trouble(&report.providers, &report.router).iter().for_each(|line| say(line));
+    trouble(&report.providers, &report.router).iter().for_each(|line| print_line(line));
     let (pool, collector) = (&report.pool, &report.collector);
-    say(&format!(
+    print_line(&format!(
         "sandboxes: {} warm, {} being made, {} wanted; {} hits, {} misses, {} failed",
         pool["warm"],
         pool["creating"],
@@ -92,15 +92,15 @@ fn show(report: &Report) {
     ));
     let specs = specs(&pool["specs"]);
     if specs.row_count() > 0 {
-        say(&specs.to_string());
+        print_line(&specs.to_string());
     }
-    say(&format!(
+    print_line(&format!(
         "records: {} kept, {} of {} places in the queue taken",
         collector["recorded"], collector["queue_depth"], collector["queue_bound"],
     ));
 }
 
-fn campaigns(campaigns: &[Progress]) -> comfy_table::Table {
+fn campaigns(campaigns: &[CampaignProgress]) -> comfy_table::Table {
     let mut rows =
         table(&["campaign", "state", "episodes", "running", "resolved", "faulted", "cost"]);
     for progress in campaigns {
@@ -119,7 +119,7 @@ fn campaigns(campaigns: &[Progress]) -> comfy_table::Table {
 }
 
 /// Of the campaigns that are shown.
-fn models(router: &[Account], shown: &[Progress]) -> comfy_table::Table {
+fn models(router: &[AccountRow], shown: &[CampaignProgress]) -> comfy_table::Table {
     let mut rows = table(&["model", "campaign", "calls", "in flight", "retries", "failures"]);
     for account in router {
         if !shown.iter().any(|progress| progress.campaign.as_str() == account.campaign) {
@@ -140,7 +140,7 @@ fn models(router: &[Account], shown: &[Progress]) -> comfy_table::Table {
 }
 
 /// What holds calls up: providers that do not answer, and keys that are asked too often.
-fn trouble(providers: &Value, router: &[Account]) -> Vec<String> {
+fn trouble(providers: &Value, router: &[AccountRow]) -> Vec<String> {
     let down = providers.as_array().into_iter().flatten().filter(|lane| lane["down"] == true);
     let down = down.map(|lane| {
         format!("{} does not answer: {}", plain(&lane["provider"]), plain(&lane["last_failure"]))

@@ -1,14 +1,14 @@
 //! `synthd submit`: gives a campaign to the daemon.
 
-use super::dial::{Dial, read};
-use super::output::{complain, complain_of_config, many, say};
+use super::dial::{DaemonAddress, parse_answer};
+use super::output::{eprint_line, pluralize, print_config_errors, print_line};
 use crate::config;
-use crate::control::protocol::{Order, Submission};
+use crate::control::protocol::{ControlCommand, SubmitParams};
 use crate::error::Result;
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use synthd_actors::campaign::Progress;
+use synthd_actors::campaign::CampaignProgress;
 
 #[derive(Args)]
 #[command(
@@ -25,7 +25,7 @@ pub(super) struct SubmitArgs {
     /// The campaign file
     campaign: PathBuf,
     #[command(flatten)]
-    dial: Dial,
+    dial: DaemonAddress,
     /// Go on though templates have changed, or fewer tasks are wanted, since the campaign began
     #[arg(long)]
     accept_changed: bool,
@@ -38,23 +38,24 @@ pub(super) fn run(args: &SubmitArgs) -> Result<ExitCode> {
     let source = match config::read_text(&args.campaign) {
         Ok(source) => source,
         Err(errors) => {
-            complain_of_config(&errors, args.json);
+            print_config_errors(&errors, args.json);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
     let name = args.campaign.display().to_string();
-    let order = Order::Submit(Submission { name, source, accept_changed: args.accept_changed });
-    args.dial.tell(&order, args.json, |answer| {
-        let progress: Progress = read(answer)?;
+    let order =
+        ControlCommand::Submit(SubmitParams { name, source, accept_changed: args.accept_changed });
+    args.dial.ask_and_print(&order, args.json, |answer| {
+        let progress: CampaignProgress = parse_answer(answer)?;
         for skipped in &progress.skipped {
-            complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
+            eprint_line(&format!("skipping {}: {}", skipped.template, skipped.reason));
         }
-        say(&told(&progress));
+        print_line(&told(&progress));
         Ok(())
     })
 }
 
-fn told(progress: &Progress) -> String {
+fn told(progress: &CampaignProgress) -> String {
     let name = &progress.campaign;
     if progress.already_complete {
         return format!("{name} is complete already; no episode will be run");
@@ -62,8 +63,8 @@ fn told(progress: &Progress) -> String {
     let counts = &progress.episodes;
     format!(
         "{name}: {} over {}, {} done before\nWatch it: synthd watch {name}",
-        many(counts.planned, "episode"),
-        many(progress.tasks, "task"),
+        pluralize(counts.planned, "episode"),
+        pluralize(progress.tasks, "task"),
         counts.finished
     )
 }

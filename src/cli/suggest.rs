@@ -6,7 +6,7 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 
 /// The parser's error with the command that was most likely meant, where it has none.
-pub(super) fn a_command(mut error: Error, program: &Command) -> Error {
+pub(super) fn suggest_command(mut error: Error, program: &Command) -> Error {
     if error.kind() != ErrorKind::InvalidSubcommand
         || error.get(ContextKind::SuggestedSubcommand).is_some()
     {

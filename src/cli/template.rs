@@ -2,22 +2,22 @@
 
 use super::TemplateDirs;
 use super::doctor::{guest_dir, this_executable};
-use super::output::{complain, on_terminal, say, say_json, table};
-use super::visible::visible;
-use crate::engine::{fault_error, in_system};
+use super::output::{eprint_line, print_json, print_line, stderr_is_terminal, table};
+use super::visible::escape_controls;
+use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::Backends;
+use crate::sandbox::SandboxBackends;
 use crate::templates;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
-use synthd_actors::model::{SandboxSpec, Shell, Task};
+use synthd_actors::model::{SandboxSpec, ShellChoice, Task};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
-use synthd_actors::proof::{Prover, SeedProof};
-use synthd_actors::scaffold::Minimal;
+use synthd_actors::proof::{SeedProof, TemplateProver};
+use synthd_actors::scaffold::MinimalScaffold;
 use synthd_actors::supervisor::spawn;
 use synthd_actors::task::{BASE_IMAGE, Catalog, Template};
 use tokio::sync::Semaphore;
@@ -25,19 +25,19 @@ use tokio::sync::Semaphore;
 #[derive(Subcommand)]
 pub(super) enum TemplateCommand {
     /// List all templates
-    List(ListArgs),
+    List(TemplateListArgs),
     /// Show one template: its parameters, checks and instruction
-    Show(ShowArgs),
+    Show(TemplateShowArgs),
     /// Render one task: the bytes an episode would get
-    Render(RenderArgs),
+    Render(TemplateRenderArgs),
     /// Prove templates in real sandboxes
-    Check(CheckArgs),
+    Check(TemplateCheckArgs),
     /// Print the JSON Schema of the template format
     Schema,
 }
 
 #[derive(Args)]
-pub(super) struct ListArgs {
+pub(super) struct TemplateListArgs {
     #[command(flatten)]
     templates: TemplateDirs,
     /// Print one JSON document
@@ -46,7 +46,7 @@ pub(super) struct ListArgs {
 }
 
 #[derive(Args)]
-pub(super) struct ShowArgs {
+pub(super) struct TemplateShowArgs {
     /// The template's id, as `template list` prints it
     id: String,
     #[command(flatten)]
@@ -59,7 +59,7 @@ pub(super) struct ShowArgs {
 #[derive(Args)]
 #[command(after_help = "Example:
   synthd template render debugging/broken-pipeline --seed 7 --index 2")]
-pub(super) struct RenderArgs {
+pub(super) struct TemplateRenderArgs {
     /// The template's id
     id: String,
     #[command(flatten)]
@@ -90,7 +90,7 @@ Examples:
   synthd template check                    every shipped template, 5 seeds
   synthd template check 'debugging/*' --seeds 20
   synthd template check my/task --templates ./templates")]
-pub(super) struct CheckArgs {
+pub(super) struct TemplateCheckArgs {
     /// Globs over template ids
     #[arg(default_value = "**")]
     globs: Vec<String>,
@@ -112,19 +112,19 @@ pub(super) fn run(command: TemplateCommand) -> Result<ExitCode> {
         TemplateCommand::List(args) => list(&args),
         TemplateCommand::Show(args) => show(&args),
         TemplateCommand::Render(args) => render(&args),
-        TemplateCommand::Check(args) => in_system(check(args))?,
+        TemplateCommand::Check(args) => run_in_actor_system(check(args))?,
         TemplateCommand::Schema => {
-            say_json(&schemars::schema_for!(Template))?;
+            print_json(&schemars::schema_for!(Template))?;
             Ok(ExitCode::SUCCESS)
         }
     }
 }
 
-fn list(args: &ListArgs) -> Result<ExitCode> {
+fn list(args: &TemplateListArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     if args.json {
         let all: Vec<_> = catalog.iter().map(|t| summary(t)).collect();
-        say_json(&all)?;
+        print_json(&all)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut rows = table(&["template", "difficulty", "needs", "title"]);
@@ -133,7 +133,7 @@ fn list(args: &ListArgs) -> Result<ExitCode> {
             if template.requires.is_empty() { "-".into() } else { template.requires.join(" ") };
         rows.add_row([&template.id, template.difficulty.as_str(), &needs, &template.title]);
     }
-    say(&rows.to_string());
+    print_line(&rows.to_string());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,25 +169,25 @@ fn find(catalog: &Catalog, id: &str) -> Result<Arc<Template>> {
     Err(Error::new(Code::TemplateUnknown, format!("there is no template {id:?}")).hint(hint))
 }
 
-fn show(args: &ShowArgs) -> Result<ExitCode> {
+fn show(args: &TemplateShowArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let template = find(&catalog, &args.id)?;
     let summary = summary(&template);
     if args.json {
-        say_json(&summary)?;
+        print_json(&summary)?;
         return Ok(ExitCode::SUCCESS);
     }
-    say(&format!("{}: {}", template.id, template.title));
+    print_line(&format!("{}: {}", template.id, template.title));
     for key in ["difficulty", "requires", "parameters", "turns", "checks", "milestones", "cheats"] {
         let value = &summary[key];
         let text = match value.as_array() {
             Some(list) => list.iter().filter_map(|v| v.as_str()).collect::<Vec<_>>().join(", "),
             None => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
         };
-        say(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
+        print_line(&format!("  {key:<11} {}", if text.is_empty() { "-" } else { &text }));
     }
     let task = task(&template, 1, 0, &args.templates)?;
-    say(&format!("\nThe instruction under seed 1:\n\n{}", task.instruction));
+    print_line(&format!("\nThe instruction under seed 1:\n\n{}", task.instruction));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -196,15 +196,15 @@ fn task(template: &Template, seed: u64, index: u32, dirs: &TemplateDirs) -> Resu
     template.task(seed, index).map_err(unusable)
 }
 
-fn render(args: &RenderArgs) -> Result<ExitCode> {
+fn render(args: &TemplateRenderArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let template = find(&catalog, &args.id)?;
     let task = task(&template, args.seed, args.index, &args.templates)?;
     if args.json {
-        say_json(&task)?;
+        print_json(&task)?;
         return Ok(ExitCode::SUCCESS);
     }
-    say(&text_of(&task));
+    print_line(&text_of(&task));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -216,20 +216,24 @@ fn text_of(task: &Task) -> String {
     text
 }
 
-async fn check(args: CheckArgs) -> Result<ExitCode> {
+async fn check(args: TemplateCheckArgs) -> Result<ExitCode> {
     let catalog = templates::load(&args.templates.directories)?;
     let selected = catalog.select(&args.globs, &[]);
     if selected.is_empty() {
         return Err(crate::templates::nothing_matches(&args.globs));
     }
-    let backend = Arc::new(Backends::new(this_executable()?, &guest_dir()));
+    let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
     let (pool, life) = PoolHandle::start(backend.clone(), PoolConfig::default());
     let spec = SandboxSpec {
         image: BASE_IMAGE.to_owned(),
         shell: shell(&args.shell),
         ..SandboxSpec::default()
     };
-    let prover = Prover { pool: pool.clone(), spec: Arc::new(spec), scaffold: Arc::new(Minimal) };
+    let prover = TemplateProver {
+        pool: pool.clone(),
+        spec: Arc::new(spec),
+        scaffold: Arc::new(MinimalScaffold),
+    };
     let proved = prove_selected(&prover, &selected, &args).await;
     pool.shut_down().await;
     let settled = backend.settle().await.map_err(|fault| fault_error(&fault));
@@ -244,20 +248,20 @@ async fn check(args: CheckArgs) -> Result<ExitCode> {
         .hint("docs/templates.md lists the rules for templates"))
 }
 
-fn shell(name: &str) -> Shell {
+fn shell(name: &str) -> ShellChoice {
     match name {
-        "sh" => Shell::Sh,
-        "bash" => Shell::Bash,
-        _ => Shell::Auto,
+        "sh" => ShellChoice::Sh,
+        "bash" => ShellChoice::Bash,
+        _ => ShellChoice::Auto,
     }
 }
 
 /// Proves one after the other and tells of each; what was found is told even where a fault
 /// of the host ends the work. The number of unproven ones is the answer.
 async fn prove_selected(
-    prover: &Prover,
+    prover: &TemplateProver,
     selected: &[Arc<Template>],
-    args: &CheckArgs,
+    args: &TemplateCheckArgs,
 ) -> Result<usize> {
     let mut unproven = 0;
     let mut report = Vec::new();
@@ -279,13 +283,13 @@ async fn prove_selected(
         }));
     }
     if args.json {
-        say_json(&report)?;
+        print_json(&report)?;
     }
     ended.map(|()| unproven)
 }
 
 async fn prove_all(
-    prover: &Prover,
+    prover: &TemplateProver,
     template: &Arc<Template>,
     seeds: u64,
 ) -> Result<Vec<SeedProof>> {
@@ -302,8 +306,9 @@ async fn prove_all(
         .collect();
     let mut proofs = Vec::new();
     for task in tasks {
-        let proof =
-            task.await.map_err(|e| Error::new(Code::Unexpected, "a proof panicked").because(e))?;
+        let proof = task
+            .await
+            .map_err(|e| Error::new(Code::Unexpected, "a proof panicked").with_source(e))?;
         proofs.push(proof.map_err(|fault| fault_error(&fault))?);
     }
     Ok(proofs)
@@ -313,7 +318,7 @@ async fn prove_all(
 fn problems_of(template: &Template, proofs: &[SeedProof], templates: &TemplateDirs) -> Vec<String> {
     let unusable = proofs.iter().find_map(|proof| proof.unusable.as_ref());
     if let Some(error) = unusable {
-        return vec![templates::shown(error, template.text(), &templates.directories)];
+        return vec![templates::render_error(error, template.text(), &templates.directories)];
     }
     let mut seeds: Vec<(&str, Vec<usize>)> = Vec::new();
     for (at, proof) in proofs.iter().enumerate() {
@@ -353,12 +358,12 @@ fn tell(template: &Template, proofs: &[SeedProof], problems: &[String], json: bo
     let seeds = if proofs.len() == 1 { "seed" } else { "seeds" };
     let line = format!("{mark:<9} {} ({} {seeds})", template.id, proofs.len());
     if !json {
-        say(&line);
-    } else if on_terminal() {
-        complain(&line);
+        print_line(&line);
+    } else if stderr_is_terminal() {
+        eprint_line(&line);
     }
     for problem in problems {
-        complain(&visible(&format!(
+        eprint_line(&escape_controls(&format!(
             "          {}",
             problem.trim_end().replace('\n', "\n          ")
         )));

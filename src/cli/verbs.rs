@@ -1,22 +1,22 @@
 //! `pause`, `resume`, `cancel`, `drain` and `shutdown`: one order each.
 
-use super::dial::{Dial, read, told};
-use super::output::{complain, many, say, say_json};
-use crate::control::protocol::{Named, Nothing, Order, Shutdown};
+use super::dial::{DaemonAddress, parse_answer, print_failure};
+use super::output::{eprint_line, pluralize, print_json, print_line};
+use crate::control::protocol::{CampaignParams, ControlCommand, NoParams, ShutdownParams};
 use crate::control::socket::wait_released;
 use crate::error::Result;
 use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use synthd_actors::campaign::Progress;
+use synthd_actors::campaign::CampaignProgress;
 
 /// A campaign of a daemon.
 #[derive(Args)]
-pub(super) struct CampaignArgs {
+pub(super) struct CampaignControlArgs {
     /// The campaign's name
     campaign: String,
     #[command(flatten)]
-    dial: Dial,
+    dial: DaemonAddress,
     /// Print the campaign's state as one JSON document
     #[arg(long)]
     json: bool,
@@ -33,7 +33,7 @@ Examples:
 )]
 pub(super) struct DrainArgs {
     #[command(flatten)]
-    dial: Dial,
+    dial: DaemonAddress,
     /// End the daemon when it is at rest
     #[arg(long)]
     shutdown: bool,
@@ -53,7 +53,7 @@ Examples:
 )]
 pub(super) struct ShutdownArgs {
     #[command(flatten)]
-    dial: Dial,
+    dial: DaemonAddress,
     /// Cut off running episodes; they stay resumable
     #[arg(long)]
     now: bool,
@@ -62,37 +62,41 @@ pub(super) struct ShutdownArgs {
     json: bool,
 }
 
-pub(super) fn pause(args: CampaignArgs) -> Result<ExitCode> {
-    told_to(args, Order::Pause, "starts no more episodes; running episodes continue")
+pub(super) fn pause(args: CampaignControlArgs) -> Result<ExitCode> {
+    told_to(args, ControlCommand::Pause, "starts no more episodes; running episodes continue")
 }
 
-pub(super) fn resume(args: CampaignArgs) -> Result<ExitCode> {
-    told_to(args, Order::Resume, "goes on")
+pub(super) fn resume(args: CampaignControlArgs) -> Result<ExitCode> {
+    told_to(args, ControlCommand::Resume, "goes on")
 }
 
-pub(super) fn cancel(args: CampaignArgs) -> Result<ExitCode> {
-    told_to(args, Order::Cancel, "has ended; finished work is kept")
+pub(super) fn cancel(args: CampaignControlArgs) -> Result<ExitCode> {
+    told_to(args, ControlCommand::Cancel, "has ended; finished work is kept")
 }
 
-fn told_to(args: CampaignArgs, order: fn(Named) -> Order, effect: &str) -> Result<ExitCode> {
-    let order = order(Named { campaign: args.campaign });
-    args.dial.tell(&order, args.json, |answer| {
-        let now: Progress = read(answer)?;
-        say(&format!("{} is {}: it {effect}", now.campaign, now.state.as_str()));
+fn told_to(
+    args: CampaignControlArgs,
+    order: fn(CampaignParams) -> ControlCommand,
+    effect: &str,
+) -> Result<ExitCode> {
+    let order = order(CampaignParams { campaign: args.campaign });
+    args.dial.ask_and_print(&order, args.json, |answer| {
+        let now: CampaignProgress = parse_answer(answer)?;
+        print_line(&format!("{} is {}: it {effect}", now.campaign, now.state.as_str()));
         Ok(())
     })
 }
 
 pub(super) fn drain(args: &DrainArgs) -> Result<ExitCode> {
     let mut client = args.dial.connect()?;
-    let answer = match client.ask(&Order::Drain(Nothing {}), waiting) {
+    let answer = match client.ask(&ControlCommand::Drain(NoParams {}), waiting) {
         Ok(answer) => answer,
-        Err(failure) => return told(failure, args.json),
+        Err(failure) => return print_failure(failure, args.json),
     };
     if args.json {
-        say_json(&answer)?;
+        print_json(&answer)?;
     } else {
-        say("at rest; the daemon refuses new work until its next start");
+        print_line("at rest; the daemon refuses new work until its next start");
     }
     if args.shutdown { leave(&args.dial, false, args.json, true) } else { Ok(ExitCode::SUCCESS) }
 }
@@ -101,17 +105,17 @@ pub(super) fn shutdown(args: &ShutdownArgs) -> Result<ExitCode> {
     leave(&args.dial, args.now, args.json, false)
 }
 
-fn leave(dial: &Dial, now: bool, json: bool, quietly: bool) -> Result<ExitCode> {
+fn leave(dial: &DaemonAddress, now: bool, json: bool, quietly: bool) -> Result<ExitCode> {
     let mut client = dial.connect()?;
-    if let Err(failure) = client.ask(&Order::Shutdown(Shutdown { now }), waiting) {
-        return told(failure, json);
+    if let Err(failure) = client.ask(&ControlCommand::Shutdown(ShutdownParams { now }), waiting) {
+        return print_failure(failure, json);
     }
     client.wait_closed();
     wait_released(&dial.path());
     match (json, quietly) {
         (true, true) => {}
-        (true, false) => say_json(&json!({ "ended": true }))?,
-        (false, _) => say("the daemon has ended"),
+        (true, false) => print_json(&json!({ "ended": true }))?,
+        (false, _) => print_line("the daemon has ended"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -119,6 +123,6 @@ fn leave(dial: &Dial, now: bool, json: bool, quietly: bool) -> Result<ExitCode> 
 /// A line every few seconds says what remains.
 fn waiting(event: Value) {
     if let Some(running) = event["running"].as_u64() {
-        complain(&format!("waiting for {}", many(running, "running episode")));
+        eprint_line(&format!("waiting for {}", pluralize(running, "running episode")));
     }
 }

@@ -5,7 +5,7 @@
 use std::io::IsTerminal;
 
 /// The text with every control and direction character made visible. Newlines and tabs stay.
-pub(super) fn visible(text: &str) -> String {
+pub(super) fn escape_controls(text: &str) -> String {
     text.replace("\r\n", "\n").chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         match sign(c) {
             Some(sign) => shown.push_str(&sign),
@@ -16,8 +16,8 @@ pub(super) fn visible(text: &str) -> String {
 }
 
 /// The same, on one line.
-pub(super) fn visible_line(text: &str) -> String {
-    visible(text).replace('\n', "␊").replace('\t', " ")
+pub(super) fn escape_line(text: &str) -> String {
+    escape_controls(text).replace('\n', "␊").replace('\t', " ")
 }
 
 fn sign(c: char) -> Option<String> {
@@ -39,7 +39,7 @@ fn is_hidden(c: char) -> bool {
 
 /// How a piece of text stands out, where it may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(super) enum TextStyle {
     Strong,
     Faint,
     Good,
@@ -50,7 +50,7 @@ pub(super) enum Tone {
 
 /// Puts colours on, or leaves them out.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Paint {
+pub(super) struct TextStyler {
     colours: bool,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn is_no_color() -> bool {
     wanted || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
-impl Paint {
+impl TextStyler {
     /// Colours on a terminal alone, and not where <https://no-color.org> is respected.
     pub(super) fn for_stdout() -> Self {
         Self { colours: std::io::stdout().is_terminal() && !is_no_color() }
@@ -77,18 +77,18 @@ impl Paint {
     }
 
     /// Untrusted text, made visible and toned line by line, so that a cut page ends plainly.
-    pub(super) fn tone(self, tone: Tone, text: &str) -> String {
-        let shown = visible(text);
+    pub(super) fn styled(self, tone: TextStyle, text: &str) -> String {
+        let shown = escape_controls(text);
         if !self.colours || shown.is_empty() {
             return shown;
         }
         let code = match tone {
-            Tone::Strong => "1",
-            Tone::Faint => "2",
-            Tone::Good => "32",
-            Tone::Bad => "31",
-            Tone::Warn => "33",
-            Tone::Mark => "36",
+            TextStyle::Strong => "1",
+            TextStyle::Faint => "2",
+            TextStyle::Good => "32",
+            TextStyle::Bad => "31",
+            TextStyle::Warn => "33",
+            TextStyle::Mark => "36",
         };
         let lines: Vec<String> =
             shown.split('\n').map(|line| format!("\u{1b}[{code}m{line}\u{1b}[0m")).collect();
@@ -97,7 +97,7 @@ impl Paint {
 }
 
 /// The text with its middle lines, and the middle of its long lines, left out.
-pub(super) fn cut(text: &str, most: usize) -> String {
+pub(super) fn elide_middle(text: &str, most: usize) -> String {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() <= most {
         return lines.iter().map(|line| cut_line(line)).collect::<Vec<_>>().join("\n");
@@ -125,7 +125,7 @@ fn cut_line(line: &str) -> String {
 
 /// The end of a text that is too wide, or its beginning, behind an ellipsis.
 pub(super) fn fit(text: &str, width: usize) -> String {
-    let text = visible_line(text);
+    let text = escape_line(text);
     if unicode_width::UnicodeWidthStr::width(text.as_str()) <= width {
         return text;
     }
@@ -148,15 +148,15 @@ mod tests {
     #[test]
     fn what_moves_a_cursor_is_shown_instead() {
         let evil = "a\u{1b}[2J\u{1b}]0;title\u{7}b\r\nc\rd\u{9b}31m\u{202e}e\t\u{7f}";
-        assert_eq!(visible(evil), "a␛[2J␛]0;title␇b\nc␍d\\u{9b}31m\\u{202e}e\t␡");
+        assert_eq!(escape_controls(evil), "a␛[2J␛]0;title␇b\nc␍d\\u{9b}31m\\u{202e}e\t␡");
     }
 
     proptest! {
         #[test]
         fn no_control_character_gets_through(text in any::<String>()) {
-            let shown = visible(&text);
+            let shown = escape_controls(&text);
             prop_assert!(!shown.chars().any(|c| c.is_control() && c != '\n' && c != '\t'));
-            let line = visible_line(&text);
+            let line = escape_line(&text);
             prop_assert!(!line.chars().any(char::is_control));
         }
 
@@ -169,18 +169,18 @@ mod tests {
 
     #[test]
     fn colours_end_with_their_line() {
-        let painted = Paint::colourful().tone(Tone::Bad, "one\ntwo\u{1b}");
+        let painted = TextStyler::colourful().styled(TextStyle::Bad, "one\ntwo\u{1b}");
         assert_eq!(painted, "\u{1b}[31mone\u{1b}[0m\n\u{1b}[31mtwo␛\u{1b}[0m");
-        assert_eq!(Paint::plain().tone(Tone::Bad, "one"), "one");
+        assert_eq!(TextStyler::plain().styled(TextStyle::Bad, "one"), "one");
     }
 
     #[test]
     fn the_middle_goes_and_the_ends_stay() {
         let text: String = (0..100).map(|n| format!("line {n}\n")).collect();
-        let short = cut(&text, 5);
+        let short = elide_middle(&text, 5);
         assert_eq!(short, "line 0\nline 1\nline 2\n[... 95 lines left out ...]\nline 98\nline 99");
-        assert_eq!(cut("short\n", 5), "short");
+        assert_eq!(elide_middle("short\n", 5), "short");
         let long = "x".repeat(10_000);
-        assert!(cut(&long, 5).len() < 700);
+        assert!(elide_middle(&long, 5).len() < 700);
     }
 }

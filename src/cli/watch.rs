@@ -1,15 +1,15 @@
 //! `synthd watch`: follows a campaign to its end.
 
-use super::dial::{Dial, read, told};
-use super::output::{complain, on_terminal, reader_left, say};
+use super::dial::{DaemonAddress, parse_answer, print_failure};
+use super::output::{eprint_line, print_line, stderr_is_terminal, stdout_closed};
 use super::run::{exit_code, progress, summary};
-use crate::control::protocol::{MaybeNamed, Order};
+use crate::control::protocol::{ControlCommand, OptionalCampaignParams};
 use crate::error::Result;
 use clap::Args;
 use serde_json::Value;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use synthd_actors::campaign::Progress;
+use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::CampaignState;
 
 #[derive(Args)]
@@ -26,35 +26,35 @@ pub(super) struct WatchArgs {
     /// The campaign; optional if only one is running
     campaign: Option<String>,
     #[command(flatten)]
-    dial: Dial,
+    dial: DaemonAddress,
     /// Print the campaign's state as a line of JSON at every change
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: WatchArgs) -> Result<ExitCode> {
-    let order = Order::Watch(MaybeNamed { campaign: args.campaign });
+    let order = ControlCommand::Watch(OptionalCampaignParams { campaign: args.campaign });
     let mut client = args.dial.connect()?;
-    let mut view = View::new(args.json);
+    let mut view = WatchView::new(args.json);
     let answered = client.follow(&order, |event| {
         // What this version cannot read it cannot show; the end will tell.
-        if let Ok(now) = serde_json::from_value::<Progress>(event.clone()) {
+        if let Ok(now) = serde_json::from_value::<CampaignProgress>(event.clone()) {
             view.show(&event, &now);
         }
-        if reader_left() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stdout_closed() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     let answer = match answered {
         Ok(Some(answer)) => answer,
         Ok(None) => return Ok(ExitCode::SUCCESS),
-        Err(failure) => return told(failure, args.json),
+        Err(failure) => return print_failure(failure, args.json),
     };
-    let last: Progress = read(answer.clone())?;
+    let last: CampaignProgress = parse_answer(answer.clone())?;
     view.end(&answer, &last);
     Ok(exit_code(&last, interrupted(&last)))
 }
 
 /// At rest, but neither over nor stuck: somebody stopped the engine under it.
-fn interrupted(last: &Progress) -> bool {
+fn interrupted(last: &CampaignProgress) -> bool {
     match last.state {
         CampaignState::Running => true,
         CampaignState::Paused => !last.escalated,
@@ -62,59 +62,60 @@ fn interrupted(last: &Progress) -> bool {
     }
 }
 
-enum View {
+enum WatchView {
     Json,
     /// Made with the first standing.
-    Bar(Option<progress::Shown>),
+    Bar(Option<progress::ProgressDisplay>),
     /// What was shown last.
-    Lines(Option<Box<Progress>>),
+    Lines(Option<Box<CampaignProgress>>),
 }
 
-impl View {
+impl WatchView {
     fn new(json: bool) -> Self {
-        match (json, on_terminal()) {
+        match (json, stderr_is_terminal()) {
             (true, _) => Self::Json,
             (false, true) => Self::Bar(None),
             (false, false) => Self::Lines(None),
         }
     }
 
-    fn show(&mut self, event: &Value, now: &Progress) {
+    fn show(&mut self, event: &Value, now: &CampaignProgress) {
         match self {
-            Self::Json => say(&event.to_string()),
+            Self::Json => print_line(&event.to_string()),
             Self::Bar(bar) => {
                 let options = progress::ProgressOptions::default();
-                bar.get_or_insert_with(|| progress::Shown::new(now, options)).show(now, &[]);
+                bar.get_or_insert_with(|| progress::ProgressDisplay::new(now, options))
+                    .show(now, &[]);
             }
             Self::Lines(before) => {
                 if before.as_ref().is_none_or(|before| moved(before, now)) {
-                    say(&line(now));
+                    print_line(&line(now));
                     *before = Some(Box::new(now.clone()));
                 }
             }
         }
     }
 
-    fn end(&mut self, answer: &Value, last: &Progress) {
+    fn end(&mut self, answer: &Value, last: &CampaignProgress) {
         match self {
-            Self::Json => return say(&answer.to_string()),
+            Self::Json => return print_line(&answer.to_string()),
             Self::Bar(Some(bar)) => bar.finish(),
             Self::Bar(None) => {}
-            Self::Lines(_) => say(&line(last)),
+            Self::Lines(_) => print_line(&line(last)),
         }
-        let summary = summary::Summary::of(last, None, interrupted(last));
-        complain("");
-        say(&summary::closing_text(last, &summary, interrupted(last)));
+        let summary = summary::RunSummary::of(last, None, interrupted(last));
+        eprint_line("");
+        print_line(&summary::closing_text(last, &summary, interrupted(last)));
     }
 }
 
-fn moved(before: &Progress, now: &Progress) -> bool {
+fn moved(before: &CampaignProgress, now: &CampaignProgress) -> bool {
     before.episodes != now.episodes
         || before.state != now.state
         || before.waiting_for != now.waiting_for
 }
 
-fn line(now: &Progress) -> String {
+fn line(now: &CampaignProgress) -> String {
     let counts = &now.episodes;
     let state = now.state.as_str();
     let figures = progress::line(now);

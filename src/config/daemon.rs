@@ -2,10 +2,10 @@
 //! a default, so an empty file, or none, is a working daemon.
 
 use super::LoadedDaemon;
-use super::reader::{Field, Reader};
-use super::section::Section;
+use super::reader::{ConfigReader, RawField};
+use super::section::ConfigSection;
 use super::units::{DAY, duration, seconds};
-use super::values::{Fault, Read, choice, some_text, text, whole};
+use super::values::{ValueFault, ValueResult, choice, some_text, text, whole};
 use crate::log_filter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub struct DaemonConfig {
     pub max_episodes: usize,
     /// How long a drain waits for running episodes before they are aborted.
     pub drain_timeout: Duration,
-    pub pool: PoolConfig,
+    pub pool: DaemonPoolConfig,
     pub log: LogConfig,
     /// Directories with templates of one's own, beside the embedded ones.
     pub template_dirs: Vec<PathBuf>,
@@ -28,7 +28,7 @@ pub struct DaemonConfig {
 
 /// Sandboxes kept ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PoolConfig {
+pub struct DaemonPoolConfig {
     /// Ready sandboxes per specification.
     pub warm: usize,
     /// Sandboxes made at the same time.
@@ -62,14 +62,14 @@ impl Default for DaemonConfig {
             socket: None,
             max_episodes: 64,
             drain_timeout: seconds(30),
-            pool: PoolConfig::default(),
+            pool: DaemonPoolConfig::default(),
             log: LogConfig::default(),
             template_dirs: vec![],
         }
     }
 }
 
-impl Default for PoolConfig {
+impl Default for DaemonPoolConfig {
     fn default() -> Self {
         Self { warm: 8, parallel_creation: 4, max_age: seconds(600), max_idle: seconds(300) }
     }
@@ -100,7 +100,7 @@ pub fn parse_daemon(name: &str, source: &str) -> Result<LoadedDaemon, super::Con
     Ok(LoadedDaemon { config, path: PathBuf::from(name) })
 }
 
-pub(super) fn read(mut root: Section<'_, '_>, reader: &Reader) -> DaemonConfig {
+pub(super) fn read(mut root: ConfigSection<'_, '_>, reader: &ConfigReader) -> DaemonConfig {
     let default = DaemonConfig::default();
     let mut daemon = root.section("daemon");
     let data_dir = daemon.optional("data_dir", text(path));
@@ -121,15 +121,19 @@ pub(super) fn read(mut root: Section<'_, '_>, reader: &Reader) -> DaemonConfig {
     config
 }
 
-fn read_pool(mut section: Section<'_, '_>, most: &Field<usize>, reader: &Reader) -> PoolConfig {
-    let default = PoolConfig::default();
+fn read_pool(
+    mut section: ConfigSection<'_, '_>,
+    most: &RawField<usize>,
+    reader: &ConfigReader,
+) -> DaemonPoolConfig {
+    let default = DaemonPoolConfig::default();
     let warm = section.optional("warm", whole(0..=10_000));
     let parallel = section.optional("parallel_creation", whole(1..=256));
     let max_age = section.optional("max_age", duration(seconds(1)..=DAY));
     let max_idle = section.optional("max_idle", duration(seconds(1)..=DAY));
     section.finish();
     check_warm(&warm, most, reader);
-    PoolConfig {
+    DaemonPoolConfig {
         warm: warm.or(default.warm.min(most.clone().or(default.warm))),
         parallel_creation: parallel.or(default.parallel_creation),
         max_age: max_age.or(default.max_age),
@@ -138,17 +142,17 @@ fn read_pool(mut section: Section<'_, '_>, most: &Field<usize>, reader: &Reader)
 }
 
 /// Sandboxes that no episode can ever take would only hold memory.
-fn check_warm(warm: &Field<usize>, most: &Field<usize>, reader: &Reader) {
+fn check_warm(warm: &RawField<usize>, most: &RawField<usize>, reader: &ConfigReader) {
     let (Some(ready), Some(span)) = (warm.given(), warm.span()) else { return };
     let most = match most {
-        Field::Bad => return,
+        RawField::Bad => return,
         most => most.clone().or(DaemonConfig::default().max_episodes),
     };
     if *ready > most {
         let what = format!("`pool.warm` ({ready}) is more than `daemon.max_episodes` ({most})");
         reader.value(
             span,
-            Fault::new(what).hint(
+            ValueFault::new(what).hint(
                 "lower `pool.warm` to at most one sandbox per \
                                                   episode",
             ),
@@ -156,7 +160,7 @@ fn check_warm(warm: &Field<usize>, most: &Field<usize>, reader: &Reader) {
     }
 }
 
-fn read_log(mut section: Section<'_, '_>) -> LogConfig {
+fn read_log(mut section: ConfigSection<'_, '_>) -> LogConfig {
     let formats =
         [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
     let level = section.optional("level", text(filter));
@@ -165,17 +169,17 @@ fn read_log(mut section: Section<'_, '_>) -> LogConfig {
     LogConfig { level: level.or(LogConfig::default().level), format: format.or(LogFormat::Auto) }
 }
 
-fn read_dirs(mut section: Section<'_, '_>) -> Vec<PathBuf> {
+fn read_dirs(mut section: ConfigSection<'_, '_>) -> Vec<PathBuf> {
     let dirs = section.list("dirs", 0, text(path));
     section.finish();
     let dirs = dirs.into_option().unwrap_or_default();
     dirs.into_iter().map(|(dir, _)| PathBuf::from(dir)).collect()
 }
 
-fn path(value: &str) -> Read<()> {
+fn path(value: &str) -> ValueResult<()> {
     some_text(value)?;
     if value.starts_with('~') {
-        let fault = Fault::new("`~` is not expanded in files");
+        let fault = ValueFault::new("`~` is not expanded in files");
         return Err(fault.hint("write the whole path, or a path relative to the working directory"));
     }
     Ok(())
@@ -184,18 +188,18 @@ fn path(value: &str) -> Read<()> {
 /// The kernel's limit for a socket's path, without its closing zero.
 const MAX_SOCKET: usize = 107;
 
-pub(super) fn socket(value: &str) -> Read<()> {
+pub(super) fn socket(value: &str) -> ValueResult<()> {
     path(value)?;
     if value.len() > MAX_SOCKET {
-        let fault = Fault::new(format!("a socket's path has at most {MAX_SOCKET} bytes"));
+        let fault = ValueFault::new(format!("a socket's path has at most {MAX_SOCKET} bytes"));
         return Err(fault.hint("use a directory with a shorter path, such as /run/user/1000"));
     }
     Ok(())
 }
 
 /// A filter for logs.
-fn filter(value: &str) -> Read<()> {
+fn filter(value: &str) -> ValueResult<()> {
     some_text(value)?;
-    let told = |bad: log_filter::BadFilter| Fault::new(bad.what).hint(bad.hint);
+    let told = |bad: log_filter::LogFilterError| ValueFault::new(bad.what).hint(bad.hint);
     log_filter::parse(value).map(|_| ()).map_err(told)
 }

@@ -137,16 +137,16 @@ impl std::error::Error for ConfigErrors {}
 
 /// The list as the cause of an application's error, on lines of its own.
 #[derive(Debug)]
-struct Listing(ConfigErrors);
+struct ConfigErrorList(ConfigErrors);
 
-impl fmt::Display for Listing {
+impl fmt::Display for ConfigErrorList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lead = if self.0.total() == 1 { "this line" } else { "these lines" };
         write!(f, "{lead}:\n\n{}", self.0.render().trim_end())
     }
 }
 
-impl std::error::Error for Listing {}
+impl std::error::Error for ConfigErrorList {}
 
 /// The statement is for logs and protocols; the cause is what people want to see.
 impl From<ConfigErrors> for Error {
@@ -154,7 +154,7 @@ impl From<ConfigErrors> for Error {
         let error = Self::new(errors.code, errors.summary());
         match errors.errors.as_slice() {
             [ConfigError { line: 0, hint: Some(hint), .. }] => error.hint(hint.clone()),
-            _ => error.because(Listing(errors)),
+            _ => error.with_source(ConfigErrorList(errors)),
         }
     }
 }

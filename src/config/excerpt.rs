@@ -5,7 +5,7 @@ use super::render;
 use super::source::excerpt;
 
 /// What is wrong with a text, and where.
-pub(crate) struct Mistake<'a> {
+pub(crate) struct TextDiagnostic<'a> {
     /// What the text is called.
     pub(crate) path: &'a str,
     pub(crate) text: &'a str,
@@ -17,7 +17,7 @@ pub(crate) struct Mistake<'a> {
     pub(crate) hint: Option<String>,
 }
 
-impl Mistake<'_> {
+impl TextDiagnostic<'_> {
     /// The message with its line, a caret and the hint.
     pub(crate) fn render(self) -> String {
         let (line, column) = self.location.unwrap_or((0, 0));
@@ -43,11 +43,11 @@ fn count(number: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::Mistake;
+    use super::TextDiagnostic;
 
     #[test]
     fn the_line_is_shown_with_a_caret() {
-        let mistake = |location| Mistake {
+        let mistake = |location| TextDiagnostic {
             path: "own/a.yaml",
             text: "one: 1\ntwo: {{ nobody }}\n",
             location,

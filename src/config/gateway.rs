@@ -2,28 +2,28 @@
 //! behind it. Models, providers and the budget are written as in a campaign.
 
 use super::daemon;
-use super::names::{self, Offer};
+use super::names::{self, KnownNames};
 use super::raw::RawBudget;
 use super::raw_models::{RawModel, RawProvider};
-use super::reader::Reader;
+use super::reader::ConfigReader;
 use super::routing;
 use super::sampling;
-use super::section::Section;
+use super::section::ConfigSection;
 use super::units::{duration, seconds};
-use super::values::{Fault, Read, text, whole};
+use super::values::{ValueFault, ValueResult, text, whole};
 use super::{ConfigErrors, providers, source, validate};
-use crate::llm::Patience;
+use crate::llm::ProviderTimeouts;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use synthd_actors::model::{CampaignName, Caps, ModelConfig, Money};
+use synthd_actors::model::{CampaignName, ModelConfig, Money, SpendingCaps};
 
 /// What `synthd gateway` runs with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GatewayConfig {
     /// Whose spending and whose record it is.
     pub name: CampaignName,
-    pub listen: Listen,
+    pub listen: ListenAddress,
     /// The cap of the output that is sent where a client names none.
     pub max_output_tokens: u32,
     /// How long a provider may be silent before its answer, and in the middle of one.
@@ -40,15 +40,15 @@ pub struct GatewayConfig {
 
 impl GatewayConfig {
     /// What may be spent; a session is an episode.
-    pub fn caps(&self) -> Caps {
+    pub fn caps(&self) -> SpendingCaps {
         let (campaign, day, episode) = (self.budget, self.day_budget, self.session_budget);
-        Caps { campaign, day, episode, ..Caps::default() }.with(&self.models)
+        SpendingCaps { campaign, day, episode, ..SpendingCaps::default() }.with(&self.models)
     }
 }
 
 /// Where clients connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listen {
+pub enum ListenAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
@@ -67,12 +67,17 @@ pub fn load_gateway(path: &Path) -> Result<GatewayConfig, ConfigErrors> {
 
 /// Checks the text of a gateway's file; `name` is what errors call it.
 pub fn parse_gateway(name: &str, text: &str) -> Result<GatewayConfig, ConfigErrors> {
-    let source = source::without_mark(text).to_owned();
-    let config = super::parse(name, text, |root, reader| read(root, &names::offer(), reader))?;
+    let source = source::strip_bom(text).to_owned();
+    let config =
+        super::parse(name, text, |root, reader| read(root, &names::known_names(), reader))?;
     Ok(GatewayConfig { source, ..config })
 }
 
-fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayConfig {
+fn read(
+    root: ConfigSection<'_, '_>,
+    offer: &KnownNames<'_>,
+    reader: &ConfigReader,
+) -> GatewayConfig {
     let mut root = root.unless_empty(
         "nothing is set in this file",
         "copy `config/gateway.toml`; its comments explain every line",
@@ -99,8 +104,8 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
     routing::check(&models, None, offer, reader);
     providers::check(&providers, &models, offer, reader);
     let listen = listen.into_option().and_then(|text| self::listen(&text).ok());
-    let patience = Patience::default();
-    let usual = Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)));
+    let patience = ProviderTimeouts::default();
+    let usual = ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)));
     GatewayConfig {
         name: CampaignName(name.or("gateway".to_owned())),
         listen: listen.unwrap_or(usual),
@@ -115,21 +120,22 @@ fn read(root: Section<'_, '_>, offer: &Offer<'_>, reader: &Reader) -> GatewayCon
     }
 }
 
-fn listen(text: &str) -> Read<Listen> {
+fn listen(text: &str) -> ValueResult<ListenAddress> {
     if let Some(path) = text.strip_prefix(UNIX) {
         daemon::socket(path)?;
-        return Ok(Listen::Unix(PathBuf::from(path)));
+        return Ok(ListenAddress::Unix(PathBuf::from(path)));
     }
     let hint = "such as \"127.0.0.1:8377\", \"[::1]:8377\" or \"unix:/run/user/1000/gateway.sock\"";
     let address: SocketAddr = text
         .parse()
-        .map_err(|_| Fault::new("not an address with a port, and not a socket").hint(hint))?;
+        .map_err(|_| ValueFault::new("not an address with a port, and not a socket").hint(hint))?;
     if !address.ip().is_loopback() {
-        let fault = Fault::new("every program that reaches this address could spend the budget");
+        let fault =
+            ValueFault::new("every program that reaches this address could spend the budget");
         return Err(fault.hint(
             "listen on 127.0.0.1, and put a proxy with TLS in front of the \
                                gateway",
         ));
     }
-    Ok(Listen::Tcp(address))
+    Ok(ListenAddress::Tcp(address))
 }

@@ -35,20 +35,22 @@ mod veil;
 #[cfg(test)]
 mod tests;
 
-pub use daemon::{DaemonConfig, LogConfig, LogFormat, PoolConfig, load_daemon, parse_daemon};
+pub use daemon::{DaemonConfig, DaemonPoolConfig, LogConfig, LogFormat, load_daemon, parse_daemon};
 pub use errors::{ConfigError, ConfigErrors};
-pub(crate) use excerpt::Mistake;
-pub use gateway::{GatewayConfig, Listen, load_gateway, parse_gateway};
-pub use names::{DIALECTS, KNOWN_PROVIDERS, OFFER, Offer, Provider, SCRIPTED_MODELS, Speaks};
+pub(crate) use excerpt::TextDiagnostic;
+pub use gateway::{GatewayConfig, ListenAddress, load_gateway, parse_gateway};
+pub use names::{
+    DIALECTS, EndpointDefaults, KNOWN_PROVIDERS, KnownNames, KnownProvider, OFFER, SCRIPTED_MODELS,
+};
 pub(crate) use suggest::{closest, one_of};
 pub(crate) use units::size;
 
 use crate::error::Code;
-use crate::templates::Library;
+use crate::templates::TemplateLibrary;
 use raw::RawCampaign;
-use reader::{Problem, Reader};
-use section::Section;
-use source::Source;
+use reader::{ConfigProblem, ConfigReader};
+use section::ConfigSection;
+use source::SourceText;
 use std::path::{Path, PathBuf};
 use synthd_actors::model::CampaignConfig;
 use toml::de::DeTable;
@@ -78,12 +80,12 @@ pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
 /// The same with the templates in its directories, beside those at hand. Every mistake of the
 /// file and of the directories is told.
 pub fn load_campaign_with(
-    library: &Library,
+    library: &TemplateLibrary,
     path: &Path,
-) -> Result<(LoadedCampaign, Library), ConfigErrors> {
+) -> Result<(LoadedCampaign, TemplateLibrary), ConfigErrors> {
     let name = source::name_of(path);
     let text = source::read(path)?;
-    let text = source::without_mark(&text);
+    let text = source::strip_bom(&text);
     let loaded = whole_text(path, text).and_then(|whole| parse_campaign(&name, &whole));
     template_dirs::read(library, &name, text, base_of(path), loaded)
 }
@@ -92,7 +94,7 @@ pub fn load_campaign_with(
 /// directories, for who has it checked elsewhere.
 pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     let text = source::read(path)?;
-    whole_text(path, source::without_mark(&text))
+    whole_text(path, source::strip_bom(&text))
 }
 
 fn whole_text(path: &Path, text: &str) -> Result<String, ConfigErrors> {
@@ -107,31 +109,31 @@ fn base_of(path: &Path) -> &Path {
 
 /// Checks the text of a campaign, and reads the templates in its directories.
 pub fn parse_campaign_with(
-    library: &Library,
+    library: &TemplateLibrary,
     name: &str,
     text: &str,
-) -> Result<(LoadedCampaign, Library), ConfigErrors> {
+) -> Result<(LoadedCampaign, TemplateLibrary), ConfigErrors> {
     let loaded = parse_campaign(name, text);
-    template_dirs::read(library, name, source::without_mark(text), Path::new(""), loaded)
+    template_dirs::read(library, name, source::strip_bom(text), Path::new(""), loaded)
 }
 
 /// Checks the text of a campaign; `name` is what errors call it.
 pub fn parse_campaign(name: &str, source: &str) -> Result<LoadedCampaign, ConfigErrors> {
-    parse_campaign_for(&names::offer(), name, source)
+    parse_campaign_for(&names::known_names(), name, source)
 }
 
 /// The same with other providers and scaffolds than this version's.
 pub fn parse_campaign_for(
-    offer: &Offer<'_>,
+    offer: &KnownNames<'_>,
     name: &str,
     source: &str,
 ) -> Result<LoadedCampaign, ConfigErrors> {
-    let read = |root: Section<'_, '_>, reader: &Reader| {
+    let read = |root: ConfigSection<'_, '_>, reader: &ConfigReader| {
         let root = root.unless_empty("nothing is set in this file", NOTHING);
         validate::campaign(RawCampaign::read(root, offer), offer, reader)
     };
     let config = parse(name, source, read)?;
-    let source = source::without_mark(source).to_owned();
+    let source = source::strip_bom(source).to_owned();
     Ok(LoadedCampaign { config, source, path: PathBuf::from(name) })
 }
 
@@ -141,27 +143,27 @@ const NOTHING: &str = "copy `config/quickstart.toml`; its comments explain every
 fn parse<T>(
     name: &str,
     text: &str,
-    read: impl FnOnce(Section<'_, '_>, &Reader) -> T,
+    read: impl FnOnce(ConfigSection<'_, '_>, &ConfigReader) -> T,
 ) -> Result<T, ConfigErrors> {
     let path = Path::new(name);
     if text.len() as u64 > source::MAX_BYTES {
         return Err(source::too_large(path));
     }
-    let source = Source::new(name, source::without_mark(text));
-    let (whole, mut problems) = syntax::without_torn(&source);
+    let source = SourceText::new(name, source::strip_bom(text));
+    let (whole, mut problems) = syntax::blank_broken(&source);
     let (table, errors) = DeTable::parse_recoverable(&whole);
     problems.extend(syntax::problems(&source, &errors));
-    let reader = Reader::default();
-    let config = read(Section::root(&reader, table.get_ref()), &reader);
+    let reader = ConfigReader::default();
+    let config = read(ConfigSection::root(&reader, table.get_ref()), &reader);
     let (found, _) = reader.finish();
-    let doubt = syntax::Doubt::new(&source, &problems);
-    let found = found.into_iter().filter(|problem| doubt.spares(&source, problem));
+    let doubt = syntax::UnreliableLines::new(&source, &problems);
+    let found = found.into_iter().filter(|problem| doubt.trusts(&source, problem));
     problems.extend(found.collect::<Vec<_>>());
     if problems.is_empty() { Ok(config) } else { Err(told(&source, path, problems)) }
 }
 
 /// Problems in the order of the file, with their places.
-fn told(source: &Source<'_>, path: &Path, mut problems: Vec<Problem>) -> ConfigErrors {
+fn told(source: &SourceText<'_>, path: &Path, mut problems: Vec<ConfigProblem>) -> ConfigErrors {
     problems.sort_by_key(|problem| problem.span.start);
     let total = problems.len();
     let shown = problems.into_iter().take(errors::MAX_ERRORS);

@@ -2,26 +2,26 @@
 
 use super::suggest;
 use super::units::short;
-use super::values::{Fault, Read, name_of, some_text};
+use super::values::{ValueFault, ValueResult, name_of, some_text};
 use crate::prices::PriceTable;
 use reqwest::Url;
 use synthd_actors::scaffold;
 
 /// A family of models behind one wire format.
 #[derive(Clone, Copy, Debug)]
-pub struct Provider {
+pub struct KnownProvider {
     pub name: &'static str,
     /// Its models where they are known for good; any name is passed on otherwise.
     pub models: Option<&'static [&'static str]>,
     /// Costs nothing, so that a budget asks for no price.
     pub free: bool,
     /// How it is reached; none for models of the engine's own.
-    pub speaks: Option<Speaks>,
+    pub speaks: Option<EndpointDefaults>,
 }
 
 /// A provider's usual address and where its key usually is.
 #[derive(Clone, Copy, Debug)]
-pub struct Speaks {
+pub struct EndpointDefaults {
     pub dialect: &'static str,
     /// None where everybody has their own.
     pub base_url: Option<&'static str>,
@@ -30,8 +30,8 @@ pub struct Speaks {
 
 /// What a campaign may name. A parameter, so that what reads files knows no adapter.
 #[derive(Clone, Copy, Debug)]
-pub struct Offer<'a> {
-    pub providers: &'a [Provider],
+pub struct KnownNames<'a> {
+    pub providers: &'a [KnownProvider],
     pub scaffolds: &'a [&'a str],
     /// What models cost where the file does not say.
     pub prices: Option<&'a PriceTable>,
@@ -55,9 +55,9 @@ pub const SCRIPTED_MODELS: [&str; 10] = [
 pub(super) const REPLAY: &str = "replay";
 
 /// The providers of this version.
-pub const KNOWN_PROVIDERS: [Provider; 15] = [
-    Provider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true, speaks: None },
-    Provider { name: REPLAY, models: None, free: true, speaks: None },
+pub const KNOWN_PROVIDERS: [KnownProvider; 15] = [
+    KnownProvider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true, speaks: None },
+    KnownProvider { name: REPLAY, models: None, free: true, speaks: None },
     remote("openai", Some("https://api.openai.com/v1"), "OPENAI_API_KEY"),
     remote("anthropic", Some("https://api.anthropic.com/v1"), "ANTHROPIC_API_KEY"),
     remote("gemini", Some("https://generativelanguage.googleapis.com/v1beta"), "GEMINI_API_KEY"),
@@ -81,15 +81,15 @@ const fn remote(
     name: &'static str,
     base_url: Option<&'static str>,
     key_env: &'static str,
-) -> Provider {
-    let speaks = Speaks { dialect: name, base_url, key_env: Some(key_env) };
-    Provider { name, models: None, free: false, speaks: Some(speaks) }
+) -> KnownProvider {
+    let speaks = EndpointDefaults { dialect: name, base_url, key_env: Some(key_env) };
+    KnownProvider { name, models: None, free: false, speaks: Some(speaks) }
 }
 
 /// On a machine of one's own, where tokens cost nothing.
-const fn own_host(name: &'static str, base_url: &'static str) -> Provider {
-    let speaks = Speaks { dialect: name, base_url: Some(base_url), key_env: None };
-    Provider { name, models: None, free: true, speaks: Some(speaks) }
+const fn own_host(name: &'static str, base_url: &'static str) -> KnownProvider {
+    let speaks = EndpointDefaults { dialect: name, base_url: Some(base_url), key_env: None };
+    KnownProvider { name, models: None, free: true, speaks: Some(speaks) }
 }
 
 /// What may be spoken to a provider.
@@ -112,15 +112,15 @@ pub const DIALECTS: [&str; 15] = [
 ];
 
 /// What this version offers.
-pub const OFFER: Offer<'static> =
-    Offer { providers: &KNOWN_PROVIDERS, scaffolds: &scaffold::NAMES, prices: None };
+pub const OFFER: KnownNames<'static> =
+    KnownNames { providers: &KNOWN_PROVIDERS, scaffolds: &scaffold::NAMES, prices: None };
 
 /// The same with the prices that this process goes by.
-pub(super) fn offer() -> Offer<'static> {
-    Offer { prices: Some(PriceTable::current()), ..OFFER }
+pub(super) fn known_names() -> KnownNames<'static> {
+    KnownNames { prices: Some(PriceTable::current()), ..OFFER }
 }
 
-impl Offer<'_> {
+impl KnownNames<'_> {
     /// Whether the model of that name may go without a price under a budget.
     pub(super) fn is_free(&self, model: &str) -> bool {
         let provider = model.split_once('/').map_or(model, |(provider, _)| provider);
@@ -131,24 +131,24 @@ impl Offer<'_> {
 const MAX_NAME: usize = 63;
 
 /// `[a-z0-9][a-z0-9-]{0,62}`: it names directories and is typed in commands.
-pub(super) fn campaign(name: &str) -> Read<()> {
+pub(super) fn campaign(name: &str) -> ValueResult<()> {
     let hint = "lower-case letters, digits and hyphens, such as \"my-campaign-2\"";
     if name.is_empty() {
-        return Err(Fault::new("an empty name").hint(hint));
+        return Err(ValueFault::new("an empty name").hint(hint));
     }
     if name.len() > MAX_NAME {
-        return Err(Fault::new(format!("longer than {MAX_NAME} characters")).hint(hint));
+        return Err(ValueFault::new(format!("longer than {MAX_NAME} characters")).hint(hint));
     }
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     match name.chars().find(|letter| !allowed(*letter)) {
-        Some(letter) => Err(Fault::new(format!("{letter:?} cannot be in a name")).hint(hint)),
-        None if name.starts_with('-') => Err(Fault::new("starts with a hyphen").hint(hint)),
+        Some(letter) => Err(ValueFault::new(format!("{letter:?} cannot be in a name")).hint(hint)),
+        None if name.starts_with('-') => Err(ValueFault::new("starts with a hyphen").hint(hint)),
         None => Ok(()),
     }
 }
 
 /// A glob that can match a template's id: `*` is all but `/`, `**` is all.
-pub(super) fn template_glob(glob: &str) -> Read<()> {
+pub(super) fn template_glob(glob: &str) -> ValueResult<()> {
     let hint = "such as \"debugging/*\", \"log-analysis/error-report\" or \"**\" for all";
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_/*".contains(c);
     let never = if glob.is_empty() {
@@ -162,14 +162,14 @@ pub(super) fn template_glob(glob: &str) -> Read<()> {
     } else {
         None
     };
-    never.map_or(Ok(()), |what| Err(Fault::new(what).hint(hint)))
+    never.map_or(Ok(()), |what| Err(ValueFault::new(what).hint(hint)))
 }
 
 /// `<provider>/<model>` of a provider on offer.
-pub(super) fn model(name: &str, offer: &Offer<'_>, own: &[String]) -> Read<()> {
+pub(super) fn model(name: &str, offer: &KnownNames<'_>, own: &[String]) -> ValueResult<()> {
     some_text(name)?;
     let Some((provider, model)) = name.split_once('/') else {
-        let fault = Fault::new(format!("\"{}\" names no provider", short(name)));
+        let fault = ValueFault::new(format!("\"{}\" names no provider", short(name)));
         return Err(fault.hint(provider_hint(name, offer)));
     };
     let known = offer.providers.iter().map(|known| known.name);
@@ -178,13 +178,13 @@ pub(super) fn model(name: &str, offer: &Offer<'_>, own: &[String]) -> Read<()> {
     let known = offer.providers.iter().find(|known| known.name == provider);
     match known.and_then(|known| known.models) {
         Some(models) => name_of(&format!("{provider} model"), models)(model),
-        None if model.is_empty() => Err(Fault::new("no model after the provider")),
+        None if model.is_empty() => Err(ValueFault::new("no model after the provider")),
         None => Ok(()),
     }
 }
 
 /// The provider that has such a model, or the general form.
-fn provider_hint(name: &str, offer: &Offer<'_>) -> String {
+fn provider_hint(name: &str, offer: &KnownNames<'_>) -> String {
     let mut fixed = offer.providers.iter().filter_map(|known| Some((known.name, known.models?)));
     let near = fixed.find_map(|(provider, models)| {
         suggest::closest(name, models.iter().copied()).map(|model| format!("{provider}/{model}"))
@@ -196,57 +196,58 @@ fn provider_hint(name: &str, offer: &Offer<'_>) -> String {
 }
 
 /// An identifier for the dataset card, whose header is YAML.
-pub(super) fn licence(name: &str) -> Read<()> {
+pub(super) fn licence(name: &str) -> ValueResult<()> {
     some_text(name)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-.+".contains(c);
     let hint = "an identifier such as \"apache-2.0\", \"cc-by-4.0\" or \"other\"";
     match name.chars().find(|letter| !allowed(*letter)) {
         Some(letter) => {
-            Err(Fault::new(format!("{letter:?} cannot be in a licence's identifier")).hint(hint))
+            Err(ValueFault::new(format!("{letter:?} cannot be in a licence's identifier"))
+                .hint(hint))
         }
         None => Ok(()),
     }
 }
 
 /// Where a provider is asked.
-pub(super) fn base_url(text: &str) -> Read<()> {
+pub(super) fn base_url(text: &str) -> ValueResult<()> {
     let hint = "such as \"http://127.0.0.1:8000/v1\"";
     address(text, hint)
 }
 
 /// What requests go through on their way.
-pub(super) fn proxy(text: &str) -> Read<()> {
+pub(super) fn proxy(text: &str) -> ValueResult<()> {
     let hint = "such as \"http://proxy.example:3128\"";
     address(text, hint)?;
     let path =
         text.split_once("://").and_then(|(_, rest)| rest.trim_end_matches('/').split_once('/'));
     match path {
-        Some(_) => Err(Fault::new("a proxy has no path").hint(hint)),
+        Some(_) => Err(ValueFault::new("a proxy has no path").hint(hint)),
         None => Ok(()),
     }
 }
 
 /// No part of it is repeated: what is no address may be a key.
-fn address(text: &str, hint: &str) -> Read<()> {
+fn address(text: &str, hint: &str) -> ValueResult<()> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else {
-        return Err(Fault::new("it must begin with http:// or https://").hint(hint));
+        return Err(ValueFault::new("it must begin with http:// or https://").hint(hint));
     };
     if rest.split('/').next().is_none_or(str::is_empty) {
-        return Err(Fault::new("it names no host").hint(hint));
+        return Err(ValueFault::new("it names no host").hint(hint));
     }
     if rest.contains(['?', '#', ' ']) || rest.split('/').next().is_some_and(|h| h.contains('@')) {
-        let fault = Fault::new("it must be an address alone, without a key");
+        let fault = ValueFault::new("it must be an address alone, without a key");
         return Err(fault.hint("name the variable that holds the key: key_env = \"...\""));
     }
     if Url::parse(text).is_err() {
-        return Err(Fault::new("it is not a valid address").hint(hint));
+        return Err(ValueFault::new("it is not a valid address").hint(hint));
     }
     Ok(())
 }
 
 /// The name of an environment variable, and by no means its content.
-pub(super) fn variable(name: &str) -> Read<()> {
+pub(super) fn variable(name: &str) -> ValueResult<()> {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if !name.is_empty()
         && name.chars().all(plain)
@@ -255,6 +256,6 @@ pub(super) fn variable(name: &str) -> Read<()> {
         return Ok(());
     }
     // What is written there may be the key itself, and is not repeated.
-    let fault = Fault::new("it is not the name of an environment variable");
+    let fault = ValueFault::new("it is not the name of an environment variable");
     Err(fault.hint("such as \"MY_PROVIDER_KEY\"; never write the key itself into a file"))
 }

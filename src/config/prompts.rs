@@ -2,14 +2,14 @@
 //! paths; what is checked, sent to a daemon and kept has the texts themselves in their place.
 
 use super::errors::{ConfigErrors, MAX_ERRORS};
-use super::reader::{Field, Reader};
-use super::section::Section;
-use super::source::{Source, Span};
+use super::reader::{ConfigReader, RawField};
+use super::section::ConfigSection;
+use super::source::{SourceText, Span};
 use super::suggest;
-use super::values::{Fault, Read};
+use super::values::{ValueFault, ValueResult};
 use crate::error::Code;
 use std::path::Path;
-use synthd_actors::model::Prompts;
+use synthd_actors::model::PromptOverrides;
 use synthd_actors::scaffold::{PromptKind, variables};
 use toml::de::{DeTable, DeValue};
 
@@ -28,12 +28,12 @@ pub(super) struct RawPrompt {
 pub(super) struct RawPrompts {
     pub(super) scaffold: String,
     pub(super) place: Span,
-    system: Field<RawPrompt>,
-    instruction: Field<RawPrompt>,
+    system: RawField<RawPrompt>,
+    instruction: RawField<RawPrompt>,
 }
 
 impl RawPrompts {
-    pub(super) fn read((scaffold, mut section): (String, Section<'_, '_>)) -> Self {
+    pub(super) fn read((scaffold, mut section): (String, ConfigSection<'_, '_>)) -> Self {
         let raw = Self {
             scaffold,
             place: section.place(),
@@ -45,9 +45,10 @@ impl RawPrompts {
     }
 
     /// Of a scaffold whose prompts are the engine's to send, with variables that are known.
-    pub(super) fn check(&self, scaffolds: &[&str], reader: &Reader) {
+    pub(super) fn check(&self, scaffolds: &[&str], reader: &ConfigReader) {
         if !scaffolds.contains(&self.scaffold.as_str()) {
-            let fault = Fault::new(format!("{:?} is not a scaffold of the engine", self.scaffold));
+            let fault =
+                ValueFault::new(format!("{:?} is not a scaffold of the engine", self.scaffold));
             reader.value(&self.place, fault.hint(suggest::one_of(&self.scaffold, scaffolds)));
         }
         for (field, (_, kind)) in [&self.system, &self.instruction].into_iter().zip(KEYS) {
@@ -57,15 +58,15 @@ impl RawPrompts {
         }
     }
 
-    pub(super) fn prompts(self) -> (String, Prompts) {
-        let text = |field: Field<RawPrompt>| field.into_option().map(|prompt| prompt.text);
+    pub(super) fn prompts(self) -> (String, PromptOverrides) {
+        let text = |field: RawField<RawPrompt>| field.into_option().map(|prompt| prompt.text);
         let (system, instruction) = (text(self.system), text(self.instruction));
-        (self.scaffold, Prompts { system, instruction })
+        (self.scaffold, PromptOverrides { system, instruction })
     }
 }
 
 impl RawPrompt {
-    fn check(&self, kind: PromptKind, place: &Span, reader: &Reader) {
+    fn check(&self, kind: PromptKind, place: &Span, reader: &ConfigReader) {
         let known: Vec<String> =
             kind.variables().iter().map(|name| format!("{{{{ {name} }}}}")).collect();
         let known = known.join(", ");
@@ -73,14 +74,14 @@ impl RawPrompt {
             Err(unknown) => {
                 let (file, line, name) = (&self.file, unknown.line, &unknown.name);
                 let what = format!("{file}:{line}: there is no variable {name:?}");
-                reader.value(place, Fault::new(what).hint(format!("known here: {known}")));
+                reader.value(place, ValueFault::new(what).hint(format!("known here: {known}")));
             }
             Ok(names) => {
                 let asks = ["instruction", "builtin"].iter().any(|name| names.contains(name));
                 if kind == PromptKind::Instruction && !asks {
                     let what = format!("{}: the text does not contain the task", self.file);
                     let hint = "write {{ instruction }} at the place of the task's own text";
-                    reader.value(place, Fault::new(what).hint(hint));
+                    reader.value(place, ValueFault::new(what).hint(hint));
                 }
             }
         }
@@ -88,7 +89,7 @@ impl RawPrompt {
 }
 
 /// A text that was put in place of its file's path.
-fn prompt(value: &DeValue<'_>) -> Read<RawPrompt> {
+fn prompt(value: &DeValue<'_>) -> ValueResult<RawPrompt> {
     let table = match value {
         DeValue::Table(table) => table,
         DeValue::String(path) => {
@@ -96,9 +97,9 @@ fn prompt(value: &DeValue<'_>) -> Read<RawPrompt> {
                 "{path} is read from the directory of the campaign file, but this \
                                 campaign has no file"
             );
-            return Err(Fault::new(what).hint("run or submit the campaign file"));
+            return Err(ValueFault::new(what).hint("run or submit the campaign file"));
         }
-        other => return Err(Fault::expected("the path of a file", other)),
+        other => return Err(ValueFault::expected("the path of a file", other)),
     };
     let text = |key: &str| match table.get(key).map(|value| value.get_ref()) {
         Some(DeValue::String(text)) => Some(text.to_string()),
@@ -106,9 +107,10 @@ fn prompt(value: &DeValue<'_>) -> Read<RawPrompt> {
     };
     match (text("file"), text("text"), table.len()) {
         (Some(file), Some(text), 2) if !text.trim().is_empty() => Ok(RawPrompt { file, text }),
-        (Some(file), Some(_), 2) => Err(Fault::new(format!("{file} is empty"))),
+        (Some(file), Some(_), 2) => Err(ValueFault::new(format!("{file} is empty"))),
         _ => {
-            Err(Fault::expected("the path of a file", value).hint("such as \"prompts/system.md\""))
+            Err(ValueFault::expected("the path of a file", value)
+                .hint("such as \"prompts/system.md\""))
         }
     }
 }
@@ -134,7 +136,7 @@ pub(super) fn inline(path: &Path, source: &str) -> Result<String, ConfigErrors> 
         return Ok(text);
     }
     problems.reverse();
-    let named = Source::new(&super::source::name_of(path), source);
+    let named = SourceText::new(&super::source::name_of(path), source);
     let hint = "a path from the directory of the campaign file, to a text of at most 256 KiB";
     let total = problems.len();
     let errors = problems.into_iter().take(MAX_ERRORS);

@@ -1,20 +1,20 @@
 //! Where models are asked: the providers that are known, with what a campaign says otherwise,
 //! and those that are its own. And what each model must have before it may be asked.
 
-use super::names::{self, Offer, Speaks};
+use super::names::{self, EndpointDefaults, KnownNames};
 use super::raw_models::{RawModel, RawProvider};
 
-use super::reader::Reader;
-use super::values::Fault;
-use crate::prices::Listed;
-use synthd_actors::model::{CampaignName, Endpoint, Recorded, SOONEST};
+use super::reader::ConfigReader;
+use super::values::ValueFault;
+use crate::prices::ListedModel;
+use synthd_actors::model::{CampaignName, ProviderEndpoint, ReplaySource, SOONEST};
 
 /// Where a model is asked, by its name; none for models of the engine's own.
 pub(super) fn endpoint(
     model: &str,
     providers: &[RawProvider],
-    offer: &Offer<'_>,
-) -> Option<Endpoint> {
+    offer: &KnownNames<'_>,
+) -> Option<ProviderEndpoint> {
     let provider = provider_of(model);
     if provider == names::REPLAY {
         return None;
@@ -27,7 +27,7 @@ pub(super) fn endpoint(
     let keys = own.and_then(|own| own.key_env.given()).cloned();
     let usual = || known?.key_env.map(|key| vec![key.to_owned()]);
     let mut keys = keys.or_else(usual).unwrap_or_default().into_iter();
-    Some(Endpoint {
+    Some(ProviderEndpoint {
         dialect: dialect.or_else(|| Some(known?.dialect.to_owned()))?,
         base_url: base_url.or_else(|| Some(known?.base_url?.to_owned()))?,
         key_env: keys.next(),
@@ -41,15 +41,15 @@ fn provider_of(model: &str) -> &str {
     model.split_once('/').map_or(model, |(provider, _)| provider)
 }
 
-fn known<'o>(provider: &str, offer: &Offer<'o>) -> Option<&'o Speaks> {
+fn known<'o>(provider: &str, offer: &KnownNames<'o>) -> Option<&'o EndpointDefaults> {
     offer.providers.iter().find(|known| known.name == provider)?.speaks.as_ref()
 }
 
 pub(super) fn check(
     providers: &[RawProvider],
     models: &[RawModel],
-    offer: &Offer<'_>,
-    reader: &Reader,
+    offer: &KnownNames<'_>,
+    reader: &ConfigReader,
 ) {
     providers.iter().for_each(|provider| check_provider(provider, offer, reader));
     for model in models {
@@ -58,9 +58,9 @@ pub(super) fn check(
     }
 }
 
-fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
+fn check_provider(provider: &RawProvider, offer: &KnownNames<'_>, reader: &ConfigReader) {
     let name = &provider.name;
-    let own = |what: String| Fault::new(what);
+    let own = |what: String| ValueFault::new(what);
     if let Err(fault) = names::campaign(name) {
         let fault = own(format!("{name:?} cannot be the name of a provider: {}", fault.message));
         reader.value(&provider.place, fault.hint("lower-case letters, digits and hyphens"));
@@ -89,7 +89,7 @@ fn check_provider(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
 }
 
 /// A proxy sees what goes to an address without TLS, the key too.
-fn check_proxy(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
+fn check_proxy(provider: &RawProvider, offer: &KnownNames<'_>, reader: &ConfigReader) {
     let Some(span) = provider.proxy.span() else { return };
     let known = known(&provider.name, offer);
     let usual = || known.and_then(|known| known.base_url).map(str::to_owned);
@@ -99,13 +99,14 @@ fn check_proxy(provider: &RawProvider, offer: &Offer<'_>, reader: &Reader) {
         false => true,
     };
     if has_key && address.starts_with("http://") {
-        let fault = Fault::new("the proxy would see the key: the provider is asked without TLS");
+        let fault =
+            ValueFault::new("the proxy would see the key: the provider is asked without TLS");
         reader.value(span, fault.hint("set an https:// base_url, or leave the proxy out"));
     }
 }
 
 /// A replay says where its calls are, and nothing of what others say. Whether it is one.
-fn check_replay(provider: &RawProvider, reader: &Reader) -> bool {
+fn check_replay(provider: &RawProvider, reader: &ConfigReader) -> bool {
     let replays = provider.name == names::REPLAY;
     let whose = [("record", &provider.record), ("campaign", &provider.campaign)];
     let others = [
@@ -117,17 +118,18 @@ fn check_replay(provider: &RawProvider, reader: &Reader) -> bool {
     ];
     for (key, field) in whose {
         if let (false, Some(span)) = (replays, field.span()) {
-            let fault = Fault::new(format!("only `[providers.replay]` has the key `{key}`"));
+            let fault = ValueFault::new(format!("only `[providers.replay]` has the key `{key}`"));
             reader.value(span, fault.hint("leave it out"));
         } else if replays && field.is_absent() {
-            let fault = Fault::new(format!("a replay needs its `{key}`"));
+            let fault = ValueFault::new(format!("a replay needs its `{key}`"));
             let hint = "set the data directory of the recorded campaign, and the campaign's name";
             reader.value(&provider.place, fault.hint(hint));
         }
     }
     for (key, span) in others {
         if let (true, Some(span)) = (replays, span) {
-            let fault = Fault::new(format!("a replay asks no provider, so `{key}` has no meaning"));
+            let fault =
+                ValueFault::new(format!("a replay asks no provider, so `{key}` has no meaning"));
             reader.value(span, fault.hint("leave it out"));
         }
     }
@@ -135,22 +137,27 @@ fn check_replay(provider: &RawProvider, reader: &Reader) -> bool {
 }
 
 /// Whose calls answer for a model, where it is a replay's.
-pub(super) fn recorded(model: &str, providers: &[RawProvider]) -> Option<Recorded> {
+pub(super) fn recorded(model: &str, providers: &[RawProvider]) -> Option<ReplaySource> {
     let replay = providers.iter().find(|own| own.name == names::REPLAY)?;
     (provider_of(model) == names::REPLAY).then_some(())?;
-    Some(Recorded {
+    Some(ReplaySource {
         data_dir: replay.record.given()?.clone(),
         campaign: CampaignName(replay.campaign.given()?.clone()),
     })
 }
 
-fn check_address(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>, reader: &Reader) {
+fn check_address(
+    model: &RawModel,
+    providers: &[RawProvider],
+    offer: &KnownNames<'_>,
+    reader: &ConfigReader,
+) {
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
     let provider = provider_of(name);
     let own = providers.iter().find(|own| own.name == provider);
     if provider == names::REPLAY {
         if own.is_none() {
-            let fault = Fault::new("the file does not name the campaign to replay");
+            let fault = ValueFault::new("the file does not name the campaign to replay");
             let hint = "add `[providers.replay]` with `record = \"DIR\"` and `campaign = \"NAME\"`";
             reader.value(span, fault.hint(hint));
         }
@@ -164,7 +171,7 @@ fn check_address(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>,
     if (own.is_none() && known.is_none()) || given || known.is_some_and(|k| k.base_url.is_some()) {
         return;
     }
-    let fault = Fault::new(format!("the address of {provider} is unknown"));
+    let fault = ValueFault::new(format!("the address of {provider} is unknown"));
     let hint = format!("add `[providers.{provider}]` with `base_url = \"https://...\"`");
     reader.value(span, fault.hint(hint));
 }
@@ -173,8 +180,8 @@ fn check_address(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>,
 pub(super) fn listed<'o>(
     name: &str,
     providers: &[RawProvider],
-    offer: &Offer<'o>,
-) -> Option<&'o Listed> {
+    offer: &KnownNames<'o>,
+) -> Option<&'o ListedModel> {
     let own = providers.iter().find(|own| own.name == provider_of(name));
     let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.dialect.is_absent());
     let free = own.and_then(|own| own.free.given()).is_some_and(|free| *free);
@@ -182,7 +189,12 @@ pub(super) fn listed<'o>(
 }
 
 /// What costs money must say how much, whether there is a budget or not.
-fn check_price(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>, reader: &Reader) {
+fn check_price(
+    model: &RawModel,
+    providers: &[RawProvider],
+    offer: &KnownNames<'_>,
+    reader: &ConfigReader,
+) {
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
     let own = providers.iter().find(|own| own.name == provider_of(name));
     let declared = own.and_then(|own| own.free.given()).copied();
@@ -194,8 +206,8 @@ fn check_price(model: &RawModel, providers: &[RawProvider], offer: &Offer<'_>, r
     }
     let unusable = offer.prices.and_then(|table| table.unusable(name));
     let fault = match unusable {
-        Some(why) => Fault::new(format!("its price in the table cannot be used: {why}")),
-        None => Fault::new("a model that may cost something needs its price"),
+        Some(why) => ValueFault::new(format!("its price in the table cannot be used: {why}")),
+        None => ValueFault::new("a model that may cost something needs its price"),
     };
     let hint = "add `price = { input = \"0.15\", output = \"0.60\" }`, dollars per million tokens; \
                 or `free = true` under its provider; `synthd models list` shows known prices";

@@ -1,33 +1,36 @@
 //! The exact image of a campaign file: every key with its type, its range and its place,
 //! and nothing said yet about how they fit together, which is `validate`'s.
 
-use super::names::{self, Offer};
+use super::names::{self, KnownNames};
 use super::prompts::RawPrompts;
 use super::raw_agents::RawAgent;
 use super::raw_models::{RawModel, RawProvider, RawRouting};
-use super::reader::Field;
-use super::section::{Entry, Section};
+use super::reader::RawField;
+use super::section::{ConfigSection, NamedText};
 use super::source::Span;
 use super::template_dirs;
 use super::units::{DAY, WEEK, bytes, duration, money, seconds};
-use super::values::{Fault, Read, choice, name_of, some_text, text, thousandths, whole};
+use super::values::{
+    ValueFault, ValueResult, choice, name_of, some_text, text, thousandths, whole,
+};
 use std::time::Duration;
 use synthd_actors::model::{
-    AllowedHost, Backend, Enforcement, Filter, Money, Pull, Shell, StageAction,
+    AllowedHost, BackendKind, ImagePullPolicy, Money, SandboxProtection, SeccompProfile,
+    ShellChoice, StageAction,
 };
 use toml::de::DeValue;
 
-pub(super) type List<T> = Field<Vec<(T, Span)>>;
+pub(super) type RawList<T> = RawField<Vec<(T, Span)>>;
 
 pub(super) struct RawCampaign {
-    pub(super) name: Field<String>,
-    pub(super) seed: Field<u64>,
-    pub(super) concurrency: Field<usize>,
+    pub(super) name: RawField<String>,
+    pub(super) seed: RawField<u64>,
+    pub(super) concurrency: RawField<usize>,
     pub(super) tasks: RawTasks,
     pub(super) providers: Vec<RawProvider>,
     pub(super) models: Vec<RawModel>,
     pub(super) routing: RawRouting,
-    pub(super) scaffolds: List<String>,
+    pub(super) scaffolds: RawList<String>,
     pub(super) agents: Vec<RawAgent>,
     pub(super) prompts: Vec<RawPrompts>,
     /// Names of the user's own, with the hosts that each allows.
@@ -40,89 +43,93 @@ pub(super) struct RawCampaign {
 }
 
 pub(super) struct RawTasks {
-    pub(super) templates: List<String>,
-    pub(super) exclude: List<String>,
-    pub(super) template_dirs: List<String>,
-    pub(super) per_template: Field<u32>,
-    pub(super) samples: Field<u32>,
-    pub(super) stop_after_solved: Field<u32>,
+    pub(super) templates: RawList<String>,
+    pub(super) exclude: RawList<String>,
+    pub(super) template_dirs: RawList<String>,
+    pub(super) per_template: RawField<u32>,
+    pub(super) samples: RawField<u32>,
+    pub(super) stop_after_solved: RawField<u32>,
     /// In thousandths.
-    pub(super) pass_rate_width: Field<u32>,
+    pub(super) pass_rate_width: RawField<u32>,
 }
 
 pub(super) struct RawBudget {
-    pub(super) usd: Field<Money>,
-    pub(super) day: Field<Money>,
-    pub(super) episode: Field<Money>,
+    pub(super) usd: RawField<Money>,
+    pub(super) day: RawField<Money>,
+    pub(super) episode: RawField<Money>,
 }
 
 pub(super) struct RawSandbox {
-    pub(super) backend: Field<Backend>,
-    pub(super) image: Field<String>,
-    pub(super) images: Vec<Entry>,
-    pub(super) runtime: Field<String>,
-    pub(super) filter: Field<Filter>,
-    pub(super) shell: Field<Shell>,
-    pub(super) require: List<Enforcement>,
-    pub(super) memory: Field<u64>,
-    pub(super) processes: Field<u32>,
-    pub(super) pull: Field<Pull>,
-    pub(super) network: Field<String>,
-    pub(super) disk: Field<u64>,
-    pub(super) inodes: Field<u64>,
-    pub(super) cpu: Field<u32>,
-    pub(super) command_cpu: Field<Duration>,
-    pub(super) command_timeout: Field<Duration>,
-    pub(super) output_kept: Field<u64>,
-    pub(super) output_killed: Field<u64>,
-    pub(super) copy: Field<u64>,
+    pub(super) backend: RawField<BackendKind>,
+    pub(super) image: RawField<String>,
+    pub(super) images: Vec<NamedText>,
+    pub(super) runtime: RawField<String>,
+    pub(super) filter: RawField<SeccompProfile>,
+    pub(super) shell: RawField<ShellChoice>,
+    pub(super) require: RawList<SandboxProtection>,
+    pub(super) memory: RawField<u64>,
+    pub(super) processes: RawField<u32>,
+    pub(super) pull: RawField<ImagePullPolicy>,
+    pub(super) network: RawField<String>,
+    pub(super) disk: RawField<u64>,
+    pub(super) inodes: RawField<u64>,
+    pub(super) cpu: RawField<u32>,
+    pub(super) command_cpu: RawField<Duration>,
+    pub(super) command_timeout: RawField<Duration>,
+    pub(super) output_kept: RawField<u64>,
+    pub(super) output_killed: RawField<u64>,
+    pub(super) copy: RawField<u64>,
 }
 
 pub(super) struct RawEpisode {
-    pub(super) max_turns: Field<u32>,
-    pub(super) timeout: Field<Duration>,
-    pub(super) malformed_in_a_row: Field<u32>,
-    pub(super) attempts: Field<u32>,
+    pub(super) max_turns: RawField<u32>,
+    pub(super) timeout: RawField<Duration>,
+    pub(super) malformed_in_a_row: RawField<u32>,
+    pub(super) attempts: RawField<u32>,
 }
 
 pub(super) struct RawQuality {
-    pub(super) format: Field<StageAction>,
-    pub(super) leak: Field<StageAction>,
-    pub(super) tampering: Field<StageAction>,
-    pub(super) loops: Field<StageAction>,
-    pub(super) truncation: Field<StageAction>,
-    pub(super) duplicates: Field<StageAction>,
-    pub(super) unresolved: Field<StageAction>,
-    pub(super) loop_length: Field<u32>,
+    pub(super) format: RawField<StageAction>,
+    pub(super) leak: RawField<StageAction>,
+    pub(super) tampering: RawField<StageAction>,
+    pub(super) loops: RawField<StageAction>,
+    pub(super) truncation: RawField<StageAction>,
+    pub(super) duplicates: RawField<StageAction>,
+    pub(super) unresolved: RawField<StageAction>,
+    pub(super) loop_length: RawField<u32>,
 }
 
 pub(super) struct RawDataset {
     /// None where the key is absent.
     pub(super) splits: Option<RawSplits>,
-    pub(super) licence: Field<String>,
+    pub(super) licence: RawField<String>,
 }
 
 pub(super) struct RawSplits {
     pub(super) place: Span,
     /// Train, validation and test.
-    pub(super) shares: [Field<u32>; 3],
+    pub(super) shares: [RawField<u32>; 3],
 }
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-const BACKENDS: [(&str, Backend); 2] =
-    [("namespace", Backend::Namespace), ("docker", Backend::Docker)];
-const FILTERS: [(&str, Filter); 2] = [("strict", Filter::Strict), ("engine", Filter::Engine)];
-const PULLS: [(&str, Pull); 3] =
-    [("never", Pull::Never), ("missing", Pull::Missing), ("always", Pull::Always)];
-const SHELLS: [(&str, Shell); 3] =
-    [("auto", Shell::Auto), ("sh", Shell::Sh), ("bash", Shell::Bash)];
+const BACKENDS: [(&str, BackendKind); 2] =
+    [("namespace", BackendKind::Namespace), ("docker", BackendKind::Docker)];
+const FILTERS: [(&str, SeccompProfile); 2] =
+    [("strict", SeccompProfile::Strict), ("engine", SeccompProfile::Engine)];
+const PULLS: [(&str, ImagePullPolicy); 3] = [
+    ("never", ImagePullPolicy::Never),
+    ("missing", ImagePullPolicy::Missing),
+    ("always", ImagePullPolicy::Always),
+];
+const SHELLS: [(&str, ShellChoice); 3] =
+    [("auto", ShellChoice::Auto), ("sh", ShellChoice::Sh), ("bash", ShellChoice::Bash)];
 const STAGES: [(&str, StageAction); 3] =
     [("reject", StageAction::Reject), ("label", StageAction::Label), ("off", StageAction::Off)];
 
 impl RawCampaign {
-    pub(super) fn read(mut root: Section<'_, '_>, offer: &Offer<'_>) -> Self {
+    pub(super) fn read(mut root: ConfigSection<'_, '_>, offer: &KnownNames<'_>) -> Self {
         let mut campaign = root.required_section("campaign");
         let providers: Vec<RawProvider> =
             root.named_sections("providers").into_iter().map(RawProvider::read).collect();
@@ -158,21 +165,21 @@ impl RawCampaign {
     }
 }
 
-fn allowed_host(value: &DeValue<'_>) -> Read<AllowedHost> {
+fn allowed_host(value: &DeValue<'_>) -> ValueResult<AllowedHost> {
     let DeValue::String(text) = value else {
-        return Err(Fault::expected("a host's name", value));
+        return Err(ValueFault::expected("a host's name", value));
     };
     text.parse().map_err(|error| {
         let hint = "such as \"pypi.org\", \"*.crates.io\" or \"mirror.example:8080\"";
-        Fault::new(format!("{text:?}: {error}")).hint(hint)
+        ValueFault::new(format!("{text:?}: {error}")).hint(hint)
     })
 }
 
 fn read_scaffolds(
-    mut section: Section<'_, '_>,
-    offer: &Offer<'_>,
+    mut section: ConfigSection<'_, '_>,
+    offer: &KnownNames<'_>,
     external: &[String],
-) -> List<String> {
+) -> RawList<String> {
     let external = external.iter().map(String::as_str);
     let known: Vec<&str> = offer.scaffolds.iter().copied().chain(external).collect();
     let list = section.list("names", 1, text(name_of("scaffold", &known)));
@@ -181,7 +188,7 @@ fn read_scaffolds(
 }
 
 impl RawBudget {
-    pub(super) fn read(mut section: Section<'_, '_>) -> Self {
+    pub(super) fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let raw = Self {
             usd: section.optional("usd", money),
             day: section.optional("day_usd", money),
@@ -195,18 +202,18 @@ impl RawBudget {
 const MOST_SAMPLES: u32 = 1_000;
 
 /// A number, or the first one that solves it.
-fn solved(value: &DeValue<'_>) -> Read<u32> {
+fn solved(value: &DeValue<'_>) -> ValueResult<u32> {
     match value {
         DeValue::Boolean(true) => Ok(1),
         DeValue::Boolean(false) => {
-            Err(Fault::new("false has no meaning here").hint("leave it out"))
+            Err(ValueFault::new("false has no meaning here").hint("leave it out"))
         }
         number => whole(1..=MOST_SAMPLES)(number),
     }
 }
 
 impl RawTasks {
-    fn read(mut section: Section<'_, '_>) -> Self {
+    fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let raw = Self {
             templates: section.required_list("templates", "[\"**\"]", text(names::template_glob)),
             exclude: section.list("exclude", 0, text(names::template_glob)),
@@ -222,8 +229,8 @@ impl RawTasks {
 }
 
 impl RawSandbox {
-    fn read(mut section: Section<'_, '_>) -> Self {
-        let enforcements = Enforcement::ALL.map(|one| (one.as_str(), one));
+    fn read(mut section: ConfigSection<'_, '_>) -> Self {
+        let enforcements = SandboxProtection::ALL.map(|one| (one.as_str(), one));
         let raw = Self {
             backend: section.optional("backend", choice(&BACKENDS)),
             image: section.optional("image", text(some_text)),
@@ -254,7 +261,7 @@ impl RawSandbox {
 const TENTH: Duration = Duration::from_millis(100);
 
 impl RawEpisode {
-    fn read(mut section: Section<'_, '_>) -> Self {
+    fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let raw = Self {
             max_turns: section.optional("max_turns", whole(1..=10_000)),
             timeout: section.optional("timeout", duration(seconds(1)..=WEEK)),
@@ -267,7 +274,7 @@ impl RawEpisode {
 }
 
 impl RawQuality {
-    fn read(mut section: Section<'_, '_>) -> Self {
+    fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let stage = choice(&STAGES);
         let raw = Self {
             format: section.optional("format", &stage),
@@ -285,7 +292,7 @@ impl RawQuality {
 }
 
 impl RawDataset {
-    fn read(mut section: Section<'_, '_>) -> Self {
+    fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let splits = RawSplits::read(section.section("splits"));
         let licence = section.alias("licence", "license");
         let licence = section.optional(licence, text(names::licence));
@@ -295,7 +302,7 @@ impl RawDataset {
 }
 
 impl RawSplits {
-    fn read(mut section: Section<'_, '_>) -> Option<Self> {
+    fn read(mut section: ConfigSection<'_, '_>) -> Option<Self> {
         let (given, place) = (section.given(), section.place());
         let mut share = |key| section.optional(key, whole(0..=100));
         let shares = [share("train"), share("validation"), share("test")];

@@ -1,13 +1,13 @@
 //! Agent programs as a campaign file has them.
 
 use super::names;
-use super::reader::{Field, Reader};
-use super::section::{Entry, Section};
+use super::reader::{ConfigReader, RawField};
+use super::section::{ConfigSection, NamedText};
 use super::source::Span;
-use super::values::{Fault, some_text, text, whole};
+use super::values::{ValueFault, some_text, text, whole};
 use std::collections::BTreeMap;
 use synthd_actors::model::AgentProgram;
-use synthd_actors::scaffold::External;
+use synthd_actors::scaffold::ExternalScaffold;
 
 /// The kernel takes no longer variables.
 const MOST_VALUE: usize = 90 << 10;
@@ -15,14 +15,14 @@ const MOST_VALUE: usize = 90 << 10;
 pub(super) struct RawAgent {
     pub(super) name: String,
     place: Span,
-    command: Field<String>,
-    environment: Vec<Entry>,
-    port: Field<u16>,
-    max_output_tokens: Field<u32>,
+    command: RawField<String>,
+    environment: Vec<NamedText>,
+    port: RawField<u16>,
+    max_output_tokens: RawField<u32>,
 }
 
 impl RawAgent {
-    pub(super) fn read((name, mut section): (String, Section<'_, '_>)) -> Self {
+    pub(super) fn read((name, mut section): (String, ConfigSection<'_, '_>)) -> Self {
         let raw = Self {
             place: section.place(),
             name,
@@ -41,18 +41,18 @@ impl RawAgent {
 
     /// As campaigns name what it is.
     pub(super) fn scaffold(&self) -> String {
-        format!("{}{}", External::PREFIX, self.name)
+        format!("{}{}", ExternalScaffold::PREFIX, self.name)
     }
 
-    pub(super) fn check(&self, reader: &Reader) {
+    pub(super) fn check(&self, reader: &ConfigReader) {
         if names::campaign(&self.name).is_err() {
             let what = format!("an agent cannot be named {:?}", self.name);
             let hint = "lower-case letters, digits and hyphens";
-            reader.value(&self.place, Fault::new(what).hint(hint));
+            reader.value(&self.place, ValueFault::new(what).hint(hint));
         }
         for entry in &self.environment {
             if let Some(fault) = unfit(&entry.name, &entry.text) {
-                reader.value(&entry.span, Fault::new(fault));
+                reader.value(&entry.span, ValueFault::new(fault));
             }
         }
     }
@@ -83,6 +83,6 @@ fn unfit(name: &str, value: &str) -> Option<String> {
 }
 
 /// What a shell is given, in as many lines as it takes.
-fn a_command(text: &str) -> Result<(), Fault> {
+fn a_command(text: &str) -> Result<(), ValueFault> {
     some_text(&text.replace(['\n', '\t'], " "))
 }

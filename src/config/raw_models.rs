@@ -1,57 +1,57 @@
 //! The part of a file that says which models there are, where they are asked, and which of them
 //! has what: key by key, as it stands there.
 
-use super::names::{self, DIALECTS, Offer};
-use super::raw::List;
+use super::names::{self, DIALECTS, KnownNames};
+use super::raw::RawList;
 use super::raw_sampling::RawSampling;
-use super::reader::Field;
-use super::section::Section;
+use super::reader::RawField;
+use super::section::ConfigSection;
 use super::source::Span;
 use super::units::money;
-use super::values::{Fault, Read, choice, name_of, some_text, text, whole};
-use synthd_actors::model::{Ability, Assignment, Difficulty, Money};
+use super::values::{ValueFault, ValueResult, choice, name_of, some_text, text, whole};
+use synthd_actors::model::{Difficulty, ModelAbility, ModelAssignment, Money};
 use toml::de::DeValue;
 
 const DIFFICULTIES: [(&str, Difficulty); 3] =
     [("easy", Difficulty::Easy), ("medium", Difficulty::Medium), ("hard", Difficulty::Hard)];
 
-const ASSIGN: [(&str, Assignment); 6] = [
-    ("cross", Assignment::Cross),
-    ("round-robin", Assignment::RoundRobin),
-    ("weighted", Assignment::Weighted),
-    ("cheapest-capable", Assignment::CheapestCapable),
-    ("difficulty", Assignment::Difficulty),
-    ("least-latency", Assignment::LeastLatency),
+const ASSIGN: [(&str, ModelAssignment); 6] = [
+    ("cross", ModelAssignment::Cross),
+    ("round-robin", ModelAssignment::RoundRobin),
+    ("weighted", ModelAssignment::Weighted),
+    ("cheapest-capable", ModelAssignment::CheapestCapable),
+    ("difficulty", ModelAssignment::Difficulty),
+    ("least-latency", ModelAssignment::LeastLatency),
 ];
 
 pub(super) struct RawProvider {
     pub(super) place: Span,
     /// The user's own, or a known one whose settings differ.
     pub(super) name: String,
-    pub(super) dialect: Field<String>,
-    pub(super) base_url: Field<String>,
+    pub(super) dialect: RawField<String>,
+    pub(super) base_url: RawField<String>,
     /// One, or several keys.
-    pub(super) key_env: Field<Vec<String>>,
-    pub(super) concurrency: Field<usize>,
-    pub(super) free: Field<bool>,
-    pub(super) proxy: Field<String>,
+    pub(super) key_env: RawField<Vec<String>>,
+    pub(super) concurrency: RawField<usize>,
+    pub(super) free: RawField<bool>,
+    pub(super) proxy: RawField<String>,
     /// Of a replay: where its calls were recorded, and by whom.
-    pub(super) record: Field<String>,
-    pub(super) campaign: Field<String>,
+    pub(super) record: RawField<String>,
+    pub(super) campaign: RawField<String>,
 }
 
 pub(super) struct RawModel {
-    pub(super) name: Field<String>,
-    pub(super) weight: Field<u32>,
-    pub(super) concurrency: Field<usize>,
-    pub(super) requests_per_minute: Field<u32>,
-    pub(super) tokens_per_minute: Field<u64>,
-    pub(super) abilities: List<Ability>,
-    pub(super) difficulty: List<Difficulty>,
-    pub(super) reserve: Field<bool>,
-    pub(super) budget: Field<Money>,
+    pub(super) name: RawField<String>,
+    pub(super) weight: RawField<u32>,
+    pub(super) concurrency: RawField<usize>,
+    pub(super) requests_per_minute: RawField<u32>,
+    pub(super) tokens_per_minute: RawField<u64>,
+    pub(super) abilities: RawList<ModelAbility>,
+    pub(super) difficulty: RawList<Difficulty>,
+    pub(super) reserve: RawField<bool>,
+    pub(super) budget: RawField<Money>,
     pub(super) fallback: RawFallback,
-    pub(super) context: Field<u64>,
+    pub(super) context: RawField<u64>,
     pub(super) sampling: RawSampling,
     /// None where the key is absent.
     pub(super) price: Option<RawPrice>,
@@ -59,27 +59,27 @@ pub(super) struct RawModel {
 
 /// Names of other models.
 pub(super) struct RawFallback {
-    pub(super) context: List<String>,
-    pub(super) filter: List<String>,
-    pub(super) outage: List<String>,
-    pub(super) budget: List<String>,
+    pub(super) context: RawList<String>,
+    pub(super) filter: RawList<String>,
+    pub(super) outage: RawList<String>,
+    pub(super) budget: RawList<String>,
 }
 
 pub(super) struct RawRouting {
-    pub(super) assign: Field<Assignment>,
-    pub(super) needs: List<Ability>,
+    pub(super) assign: RawField<ModelAssignment>,
+    pub(super) needs: RawList<ModelAbility>,
 }
 
 pub(super) struct RawPrice {
-    pub(super) input: Field<Money>,
-    pub(super) output: Field<Money>,
-    pub(super) cached: Field<Money>,
-    pub(super) cache_write: Field<Money>,
-    pub(super) reasoning: Field<Money>,
+    pub(super) input: RawField<Money>,
+    pub(super) output: RawField<Money>,
+    pub(super) cached: RawField<Money>,
+    pub(super) cache_write: RawField<Money>,
+    pub(super) reasoning: RawField<Money>,
 }
 
 impl RawRouting {
-    pub(super) fn read(mut section: Section<'_, '_>) -> Self {
+    pub(super) fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let raw = Self {
             assign: section.optional("assign", choice(&ASSIGN)),
             needs: section.list("needs", 1, choice(&abilities())),
@@ -89,12 +89,16 @@ impl RawRouting {
     }
 }
 
-fn abilities() -> [(&'static str, Ability); 3] {
-    Ability::ALL.map(|ability| (ability.as_str(), ability))
+fn abilities() -> [(&'static str, ModelAbility); 3] {
+    ModelAbility::ALL.map(|ability| (ability.as_str(), ability))
 }
 
 impl RawModel {
-    pub(super) fn read(mut section: Section<'_, '_>, offer: &Offer<'_>, own: &[String]) -> Self {
+    pub(super) fn read(
+        mut section: ConfigSection<'_, '_>,
+        offer: &KnownNames<'_>,
+        own: &[String],
+    ) -> Self {
         let raw = Self {
             name: section.required(
                 "name",
@@ -120,7 +124,7 @@ impl RawModel {
 }
 
 impl RawProvider {
-    pub(super) fn read((name, mut section): (String, Section<'_, '_>)) -> Self {
+    pub(super) fn read((name, mut section): (String, ConfigSection<'_, '_>)) -> Self {
         let raw = Self {
             place: section.place(),
             name,
@@ -139,22 +143,25 @@ impl RawProvider {
 }
 
 /// A text, or a list of some.
-fn one_or_many(check: fn(&str) -> Read<()>) -> impl Fn(&DeValue<'_>) -> Read<Vec<String>> {
+fn one_or_many(
+    check: fn(&str) -> ValueResult<()>,
+) -> impl Fn(&DeValue<'_>) -> ValueResult<Vec<String>> {
     move |value| {
         let DeValue::Array(list) = value else { return Ok(vec![text(check)(value)?]) };
-        let all: Read<Vec<String>> = list.iter().map(|one| text(check)(one.get_ref())).collect();
+        let all: ValueResult<Vec<String>> =
+            list.iter().map(|one| text(check)(one.get_ref())).collect();
         let all = all?;
         let twice = (1..all.len()).find(|at| all[..*at].contains(&all[*at]));
         match twice {
-            Some(at) => Err(Fault::new(format!("{} is listed twice", all[at]))),
-            None if all.is_empty() => Err(Fault::new("an empty list")),
+            Some(at) => Err(ValueFault::new(format!("{} is listed twice", all[at]))),
+            None if all.is_empty() => Err(ValueFault::new("an empty list")),
             None => Ok(all),
         }
     }
 }
 
 impl RawFallback {
-    fn read(mut section: Section<'_, '_>) -> Self {
+    fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let mut names = |key| section.list(key, 1, text(some_text));
         let raw = Self {
             context: names("context"),
@@ -168,19 +175,19 @@ impl RawFallback {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &(String, Span)> {
         let lists = [&self.context, &self.filter, &self.outage, &self.budget];
-        lists.into_iter().filter_map(Field::given).flatten()
+        lists.into_iter().filter_map(RawField::given).flatten()
     }
 }
 
-fn truth(value: &DeValue<'_>) -> Read<bool> {
+fn truth(value: &DeValue<'_>) -> ValueResult<bool> {
     match value {
         DeValue::Boolean(truth) => Ok(*truth),
-        other => Err(Fault::expected("true or false", other)),
+        other => Err(ValueFault::expected("true or false", other)),
     }
 }
 
 impl RawPrice {
-    fn read(mut section: Section<'_, '_>) -> Option<Self> {
+    fn read(mut section: ConfigSection<'_, '_>) -> Option<Self> {
         let given = section.given();
         let (input, output) = (
             section.required("input", "\"0.15\"", money),

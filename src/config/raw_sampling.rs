@@ -1,11 +1,11 @@
 //! The keys of a model that say how it is asked, as they stand in a file.
 
-use super::reader::Field;
-use super::section::Section;
+use super::reader::RawField;
+use super::section::ConfigSection;
 use super::source::Span;
-use super::values::{Fault, Read, choice, number, text, whole, whole_number};
+use super::values::{ValueFault, ValueResult, choice, number, text, whole, whole_number};
 use serde_json::{Map, Value};
-use synthd_actors::model::{Effort, MOST_SEED, Sampling};
+use synthd_actors::model::{MOST_SEED, ReasoningEffort, SamplingParams};
 use toml::de::DeValue;
 
 /// Sequences that end an answer; no provider takes more.
@@ -13,14 +13,14 @@ const MOST_STOPS: usize = 16;
 const MOST_OUTPUT: u32 = 10_000_000;
 
 pub(super) struct RawSampling {
-    pub(super) temperature: Field<f64>,
-    pub(super) top_p: Field<f64>,
-    pub(super) seed: Field<u64>,
-    pub(super) stop: Field<Vec<String>>,
-    pub(super) reasoning_effort: Field<Effort>,
-    pub(super) thinking_budget: Field<u32>,
-    pub(super) max_output_tokens: Field<u32>,
-    pub(super) extra: Field<Vec<RawExtra>>,
+    pub(super) temperature: RawField<f64>,
+    pub(super) top_p: RawField<f64>,
+    pub(super) seed: RawField<u64>,
+    pub(super) stop: RawField<Vec<String>>,
+    pub(super) reasoning_effort: RawField<ReasoningEffort>,
+    pub(super) thinking_budget: RawField<u32>,
+    pub(super) max_output_tokens: RawField<u32>,
+    pub(super) extra: RawField<Vec<RawExtra>>,
 }
 
 /// A key of `extra`, at whatever depth, with its place.
@@ -38,8 +38,8 @@ pub(super) enum RawValue {
 }
 
 impl RawSampling {
-    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
-        let efforts = Effort::ALL.map(|effort| (effort.as_str(), effort));
+    pub(super) fn read(section: &mut ConfigSection<'_, '_>) -> Self {
+        let efforts = ReasoningEffort::ALL.map(|effort| (effort.as_str(), effort));
         Self {
             temperature: section.optional("temperature", number(0.0..=2.0)),
             top_p: section.optional("top_p", number(0.0..=1.0)),
@@ -67,8 +67,8 @@ impl RawSampling {
         all.into_iter().filter_map(|(key, span)| Some((key, span?))).collect()
     }
 
-    pub(super) fn sampling(self) -> Sampling {
-        Sampling {
+    pub(super) fn sampling(self) -> SamplingParams {
+        SamplingParams {
             temperature: self.temperature.into_option(),
             top_p: self.top_p.into_option(),
             seed: self.seed.into_option(),
@@ -89,22 +89,22 @@ fn object(extras: Vec<RawExtra>) -> Map<String, Value> {
     extras.into_iter().map(|extra| (extra.key, value(extra.value))).collect()
 }
 
-fn stops(value: &DeValue<'_>) -> Read<Vec<String>> {
+fn stops(value: &DeValue<'_>) -> ValueResult<Vec<String>> {
     let some = |stop: &str| match stop.is_empty() {
-        true => Err(Fault::new("an empty string ends every answer at once")),
+        true => Err(ValueFault::new("an empty string ends every answer at once")),
         false => Ok(()),
     };
     let DeValue::Array(list) = value else { return Ok(vec![text(some)(value)?]) };
     if list.is_empty() || list.len() > MOST_STOPS {
-        let fault = Fault::new(format!("{} sequences", list.len()));
+        let fault = ValueFault::new(format!("{} sequences", list.len()));
         return Err(fault.hint(format!("anything from 1 to {MOST_STOPS} of them")));
     }
     list.iter().map(|one| text(some)(one.get_ref())).collect()
 }
 
-fn extras(value: &DeValue<'_>) -> Read<Vec<RawExtra>> {
+fn extras(value: &DeValue<'_>) -> ValueResult<Vec<RawExtra>> {
     let DeValue::Table(table) = value else {
-        let fault = Fault::expected("a table", value);
+        let fault = ValueFault::expected("a table", value);
         return Err(fault.hint("write it as `{ key = value }`"));
     };
     let one = |(key, value): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
@@ -119,26 +119,28 @@ fn extras(value: &DeValue<'_>) -> Read<Vec<RawExtra>> {
 }
 
 /// A value as JSON has it.
-fn json(value: &DeValue<'_>) -> Read<Value> {
+fn json(value: &DeValue<'_>) -> ValueResult<Value> {
     Ok(match value {
         DeValue::String(text) => Value::from(text.as_ref()),
         DeValue::Boolean(truth) => Value::from(*truth),
         DeValue::Integer(whole) => {
             let number = whole_number(whole)?;
-            let number = i64::try_from(number).map_err(|_| Fault::new("a number too large"))?;
+            let number =
+                i64::try_from(number).map_err(|_| ValueFault::new("a number too large"))?;
             Value::from(number)
         }
         DeValue::Float(number) => {
             let number: Option<f64> = number.as_str().parse().ok().filter(|n: &f64| n.is_finite());
-            Value::from(number.ok_or_else(|| Fault::new("a number that JSON does not have"))?)
+            Value::from(number.ok_or_else(|| ValueFault::new("a number that JSON does not have"))?)
         }
         DeValue::Array(list) => {
-            let items: Read<Vec<Value>> = list.iter().map(|item| json(item.get_ref())).collect();
+            let items: ValueResult<Vec<Value>> =
+                list.iter().map(|item| json(item.get_ref())).collect();
             Value::from(items?)
         }
         DeValue::Table(_) => Value::Object(object(extras(value)?)),
         DeValue::Datetime(_) => {
-            let fault = Fault::expected("a value that JSON has", value);
+            let fault = ValueFault::expected("a value that JSON has", value);
             return Err(fault.hint("put the date in quotes"));
         }
     })

@@ -6,13 +6,13 @@ use super::errors::MAX_ERRORS;
 use super::source::Span;
 use super::suggest;
 use super::units::short;
-use super::values::Fault;
+use super::values::ValueFault;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a problem is one; a file with broken syntax gets fewer of them believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum ProblemCause {
     Syntax,
     Value,
     /// Something is not there.
@@ -20,28 +20,28 @@ pub(super) enum Cause {
 }
 
 #[derive(Debug)]
-pub(super) struct Problem {
+pub(super) struct ConfigProblem {
     pub(super) span: Span,
-    pub(super) cause: Cause,
+    pub(super) cause: ProblemCause,
     pub(super) message: String,
     pub(super) hint: Option<String>,
 }
 
-impl Problem {
-    fn new(cause: Cause, span: Span, fault: Fault) -> Self {
+impl ConfigProblem {
+    fn new(cause: ProblemCause, span: Span, fault: ValueFault) -> Self {
         Self { span, cause, message: fault.message, hint: fault.hint }
     }
 }
 
 /// A key's value: not there, there but wrong, or read.
 #[derive(Clone, Debug)]
-pub(super) enum Field<T> {
+pub(super) enum RawField<T> {
     Absent,
     Bad,
     Given(T, Span),
 }
 
-impl<T> Field<T> {
+impl<T> RawField<T> {
     pub(super) fn given(&self) -> Option<&T> {
         match self {
             Self::Given(value, _) => Some(value),
@@ -73,21 +73,21 @@ impl<T> Field<T> {
 }
 
 /// Keys by section, as the reader asked for them.
-pub(super) type Known = BTreeMap<String, BTreeSet<&'static str>>;
+pub(super) type KnownKeys = BTreeMap<String, BTreeSet<&'static str>>;
 
 /// What reading one file has come to.
 #[derive(Default)]
-pub(super) struct Reader {
-    problems: RefCell<Vec<Problem>>,
-    known: RefCell<Known>,
-    unknown: RefCell<Vec<Unknown>>,
-    missing: RefCell<Vec<Missing>>,
+pub(super) struct ConfigReader {
+    problems: RefCell<Vec<ConfigProblem>>,
+    known: RefCell<KnownKeys>,
+    unknown: RefCell<Vec<UnknownKey>>,
+    missing: RefCell<Vec<MissingKey>>,
     /// Paths of `[[lists]]` of tables.
     lists: RefCell<BTreeSet<String>>,
 }
 
 /// A key that nobody asked for.
-pub(super) struct Unknown {
+pub(super) struct UnknownKey {
     pub(super) path: String,
     /// The section it is in.
     pub(super) place: Span,
@@ -97,21 +97,25 @@ pub(super) struct Unknown {
 }
 
 /// A key that is not there.
-pub(super) struct Missing {
+pub(super) struct MissingKey {
     pub(super) path: String,
     /// The section it should be in.
     pub(super) place: Span,
     pub(super) key: &'static str,
-    pub(super) fault: Fault,
+    pub(super) fault: ValueFault,
 }
 
-impl Reader {
+impl ConfigReader {
     /// Notes what is wrong with the value at `span`.
-    pub(super) fn value(&self, span: &Span, fault: Fault) {
-        self.problems.borrow_mut().push(Problem::new(Cause::Value, span.clone(), fault));
+    pub(super) fn value(&self, span: &Span, fault: ValueFault) {
+        self.problems.borrow_mut().push(ConfigProblem::new(
+            ProblemCause::Value,
+            span.clone(),
+            fault,
+        ));
     }
 
-    pub(super) fn missing(&self, missing: Missing) {
+    pub(super) fn missing(&self, missing: MissingKey) {
         self.missing.borrow_mut().push(missing);
     }
 
@@ -120,7 +124,7 @@ impl Reader {
         self.known.borrow_mut().entry(path.to_owned()).or_default().insert(key);
     }
 
-    pub(super) fn unknown(&self, unknown: Unknown) {
+    pub(super) fn unknown(&self, unknown: UnknownKey) {
         self.unknown.borrow_mut().push(unknown);
     }
 
@@ -135,7 +139,7 @@ impl Reader {
     }
 
     /// Everything found, with hints that only the whole set of known keys can give.
-    pub(super) fn finish(self) -> (Vec<Problem>, Known) {
+    pub(super) fn finish(self) -> (Vec<ConfigProblem>, KnownKeys) {
         let known = self.known.into_inner();
         let lists = self.lists.into_inner();
         let mut problems = self.problems.into_inner();
@@ -147,27 +151,36 @@ impl Reader {
             // A key that is only misspelt is one mistake, told where it stands.
             let mut guessed = unknown.iter().zip(&guesses);
             if !guessed.any(|(one, guess)| *guess == Some(missing.key) && one.is_beside(&missing)) {
-                problems.push(Problem::new(Cause::Missing, missing.place, missing.fault));
+                problems.push(ConfigProblem::new(
+                    ProblemCause::Missing,
+                    missing.place,
+                    missing.fault,
+                ));
             }
         }
         // Guessing takes time, and of more than these none is shown.
         let guesses = guesses.into_iter().chain(std::iter::repeat(None));
         for (unknown, guess) in unknown.into_iter().zip(guesses) {
             let fault = unknown.fault(guess, &known, &lists);
-            problems.push(Problem::new(Cause::Value, unknown.span, fault));
+            problems.push(ConfigProblem::new(ProblemCause::Value, unknown.span, fault));
         }
         (problems, known)
     }
 }
 
-impl Unknown {
-    fn is_beside(&self, missing: &Missing) -> bool {
+impl UnknownKey {
+    fn is_beside(&self, missing: &MissingKey) -> bool {
         self.path == missing.path && self.place == missing.place
     }
 
-    fn fault(&self, guess: Option<&str>, known: &Known, lists: &BTreeSet<String>) -> Fault {
+    fn fault(
+        &self,
+        guess: Option<&str>,
+        known: &KnownKeys,
+        lists: &BTreeSet<String>,
+    ) -> ValueFault {
         let key = short(&self.key);
-        let fault = Fault::new(match (self.path.as_str(), self.is_section) {
+        let fault = ValueFault::new(match (self.path.as_str(), self.is_section) {
             ("", true) => format!("unknown section `[{key}]`"),
             ("", false) => format!("unknown key `{key}` outside of all sections"),
             (path, _) => format!("unknown key `{key}` in `{}`", header(path, lists)),
@@ -179,7 +192,7 @@ impl Unknown {
     }
 
     /// Where the key would be right, or all that would be right here.
-    fn elsewhere(&self, known: &Known, lists: &BTreeSet<String>) -> String {
+    fn elsewhere(&self, known: &KnownKeys, lists: &BTreeSet<String>) -> String {
         let key = self.key.as_str();
         let homes = known.iter().filter(|(path, keys)| !path.is_empty() && keys.contains(key));
         let homes: Vec<String> = homes.map(|(path, _)| header(path, lists)).collect();
@@ -192,7 +205,7 @@ impl Unknown {
 }
 
 /// The key of the same section that was most likely meant.
-fn guess(unknown: &Unknown, known: &Known) -> Option<&'static str> {
+fn guess(unknown: &UnknownKey, known: &KnownKeys) -> Option<&'static str> {
     let here = known.get(&unknown.path).into_iter().flatten();
     suggest::closest(&unknown.key, here.copied())
 }

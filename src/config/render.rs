@@ -77,7 +77,7 @@ fn push(lines: &mut [String], letter: char) {
 }
 
 /// One source character as shown, and whether the caret stands under it.
-struct Cell {
+struct RenderedCharacter {
     shown: String,
     width: usize,
     marked: bool,
@@ -116,15 +116,15 @@ fn window(error: &ConfigError, room: usize) -> (String, String) {
 }
 
 /// The characters of the line, with one more at its end for what is missing there.
-fn cells(error: &ConfigError) -> Vec<Cell> {
+fn cells(error: &ConfigError) -> Vec<RenderedCharacter> {
     let from = error.column.saturating_sub(1).saturating_sub(error.cut);
     let to = from + error.length.max(1);
     let line = error.source_line.chars().chain(std::iter::once(' '));
     let cell = |(at, letter): (usize, char)| {
         let shown = show(letter);
-        Cell { width: width(&shown), shown, marked: (from..to).contains(&at) }
+        RenderedCharacter { width: width(&shown), shown, marked: (from..to).contains(&at) }
     };
-    let mut cells: Vec<Cell> = line.enumerate().map(cell).collect();
+    let mut cells: Vec<RenderedCharacter> = line.enumerate().map(cell).collect();
     if cells.last().is_some_and(|cell| !cell.marked) {
         cells.pop();
     }

@@ -1,30 +1,30 @@
 //! How the models of a file stand to each other: who takes which tasks, who can do what is
 //! needed, who is asked where another one fails.
 
-use super::names::Offer;
+use super::names::KnownNames;
 use super::raw_models::{RawFallback, RawModel, RawRouting};
 
-use super::reader::Reader;
+use super::reader::ConfigReader;
 use super::source::Span;
 use super::suggest;
 use super::validate::entries;
-use super::values::Fault;
-use crate::prices::Listed;
-use synthd_actors::model::{Assignment, Difficulty, Fallback, Standing};
+use super::values::ValueFault;
+use crate::prices::ListedModel;
+use synthd_actors::model::{Difficulty, FallbackModels, ModelAssignment, ModelRouting};
 
 /// `routing` is a campaign's; a gateway has none.
 pub(super) fn check(
     models: &[RawModel],
     routing: Option<&RawRouting>,
-    offer: &Offer<'_>,
-    reader: &Reader,
+    offer: &KnownNames<'_>,
+    reader: &ConfigReader,
 ) {
     models.iter().for_each(|model| check_fallback(model, models, reader));
     check_reserves(models, reader);
     let assign = routing.and_then(|routing| routing.assign.given()).copied().unwrap_or_default();
     check_difficulty(models, assign, reader);
     let Some(routing) = routing else { return };
-    if let (Assignment::Difficulty, Some(span)) = (assign, routing.assign.span()) {
+    if let (ModelAssignment::Difficulty, Some(span)) = (assign, routing.assign.span()) {
         check_tiers(models, span, reader);
     }
     check_needs(models, routing, offer, reader);
@@ -38,34 +38,37 @@ fn is_reserve(model: &RawModel) -> bool {
     model.reserve.given() == Some(&true)
 }
 
-fn check_fallback(model: &RawModel, models: &[RawModel], reader: &Reader) {
+fn check_fallback(model: &RawModel, models: &[RawModel], reader: &ConfigReader) {
     let names: Vec<&str> = models.iter().filter_map(named).collect();
     for (wanted, span) in model.fallback.all() {
         if named(model) == Some(wanted) {
-            let fault = Fault::new("a model cannot be its own fallback");
+            let fault = ValueFault::new("a model cannot be its own fallback");
             reader.value(span, fault.hint("name another model"));
         } else if !names.contains(&wanted.as_str()) {
             let hint = match suggest::closest(wanted, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("add `[[models]]` with `name = \"{wanted}\"` and `reserve = true`"),
             };
-            reader.value(span, Fault::new(format!("this file has no model {wanted:?}")).hint(hint));
+            reader.value(
+                span,
+                ValueFault::new(format!("this file has no model {wanted:?}")).hint(hint),
+            );
         }
     }
 }
 
-fn check_reserves(models: &[RawModel], reader: &Reader) {
+fn check_reserves(models: &[RawModel], reader: &ConfigReader) {
     let all = !models.is_empty() && models.iter().all(is_reserve);
     for model in models.iter().filter(|model| is_reserve(model)) {
         let (Some(name), Some(span)) = (named(model), model.reserve.span()) else { continue };
         let wanted = models.iter().any(|other| other.fallback.all().any(|(one, _)| one == name));
         if all {
-            let fault = Fault::new("every model is a reserve, so no model is ever asked");
+            let fault = ValueFault::new("every model is a reserve, so no model is ever asked");
             reader.value(span, fault.hint("remove `reserve` from one of them"));
             return;
         }
         if !wanted {
-            let fault = Fault::new(
+            let fault = ValueFault::new(
                 "this reserve model is no fallback of another model, so it is \
                                     never asked",
             );
@@ -78,12 +81,12 @@ fn check_reserves(models: &[RawModel], reader: &Reader) {
     }
 }
 
-fn check_difficulty(models: &[RawModel], assign: Assignment, reader: &Reader) {
-    if assign == Assignment::Difficulty {
+fn check_difficulty(models: &[RawModel], assign: ModelAssignment, reader: &ConfigReader) {
+    if assign == ModelAssignment::Difficulty {
         return;
     }
     for span in models.iter().filter_map(|model| model.difficulty.span()) {
-        let fault = Fault::new(
+        let fault = ValueFault::new(
             "`difficulty` has no effect, because tasks are not assigned by \
                                 difficulty",
         );
@@ -92,7 +95,7 @@ fn check_difficulty(models: &[RawModel], assign: Assignment, reader: &Reader) {
 }
 
 /// Somebody must take what a campaign may hold.
-fn check_tiers(models: &[RawModel], span: &Span, reader: &Reader) {
+fn check_tiers(models: &[RawModel], span: &Span, reader: &ConfigReader) {
     let takes = |model: &RawModel, level: Difficulty| match model.difficulty.given() {
         Some(levels) => levels.iter().any(|(one, _)| *one == level),
         // Bad already, or any.
@@ -103,14 +106,19 @@ fn check_tiers(models: &[RawModel], span: &Span, reader: &Reader) {
         |level: &Difficulty| !models.iter().any(|model| !is_reserve(model) && takes(model, *level));
     let left: Vec<&str> = levels.into_iter().filter(left).map(Difficulty::as_str).collect();
     if !left.is_empty() && !models.is_empty() {
-        let fault = Fault::new(format!("no model takes tasks that are {}", left.join(" or ")));
+        let fault = ValueFault::new(format!("no model takes tasks that are {}", left.join(" or ")));
         let hint = "name them in a model's `difficulty`; or leave `difficulty` out of one model, and \
              this model takes the rest";
         reader.value(span, fault.hint(hint));
     }
 }
 
-fn check_needs(models: &[RawModel], routing: &RawRouting, offer: &Offer<'_>, reader: &Reader) {
+fn check_needs(
+    models: &[RawModel],
+    routing: &RawRouting,
+    offer: &KnownNames<'_>,
+    reader: &ConfigReader,
+) {
     let (Some(needs), Some(span)) = (routing.needs.given(), routing.needs.span()) else { return };
     let needs = needs.iter().map(|(ability, _)| *ability).collect();
     let able = |model: &&RawModel| {
@@ -118,16 +126,16 @@ fn check_needs(models: &[RawModel], routing: &RawRouting, offer: &Offer<'_>, rea
         !is_reserve(model) && standing(model, listed).has(&needs)
     };
     if !models.is_empty() && !models.iter().any(|model| able(&model)) {
-        let fault = Fault::new("no model here can do all of this");
+        let fault = ValueFault::new("no model here can do all of this");
         let hint = "say what a model can do: `abilities = [\"tools\", \"vision\", \"reasoning\"]`";
         reader.value(span, fault.hint(hint));
     }
 }
 
 /// What is said of a model, or else what the table of prices says.
-pub(super) fn standing(raw: &RawModel, listed: Option<&Listed>) -> Standing {
+pub(super) fn standing(raw: &RawModel, listed: Option<&ListedModel>) -> ModelRouting {
     let abilities = raw.abilities.given().map(|all| all.iter().map(|(one, _)| *one).collect());
-    Standing {
+    ModelRouting {
         tokens_per_minute: raw.tokens_per_minute.given().copied(),
         abilities: abilities.or_else(|| listed?.abilities.clone()),
         difficulty: entries(raw.difficulty.clone(), Vec::new),
@@ -137,8 +145,8 @@ pub(super) fn standing(raw: &RawModel, listed: Option<&Listed>) -> Standing {
     }
 }
 
-fn fallback(raw: &RawFallback) -> Fallback {
-    Fallback {
+fn fallback(raw: &RawFallback) -> FallbackModels {
+    FallbackModels {
         context: entries(raw.context.clone(), Vec::new),
         filter: entries(raw.filter.clone(), Vec::new),
         outage: entries(raw.outage.clone(), Vec::new),

@@ -3,28 +3,28 @@
 
 use super::raw_models::RawModel;
 use super::raw_sampling::{RawExtra, RawSampling, RawValue};
-use super::reader::Reader;
+use super::reader::ConfigReader;
 use super::source::Span;
-use super::values::Fault;
-use synthd_actors::model::{Effort, USUAL_OUTPUT_TOKENS};
+use super::values::ValueFault;
+use synthd_actors::model::{ReasoningEffort, USUAL_OUTPUT_TOKENS};
 
 /// What a family takes.
 #[derive(Clone, Copy)]
-struct Takes {
+struct SamplingSupport {
     /// The highest temperature; none where there is no such key.
     temperature: Option<f64>,
     top_p: bool,
     seed: bool,
     /// Sequences that end an answer.
     stops: usize,
-    efforts: &'static [Effort],
+    efforts: &'static [ReasoningEffort],
     /// The least tokens of thinking that may be asked for.
     least_thinking: Option<u32>,
 }
 
-use Effort::{High, Low, Max, Medium, Minimal, None as NoEffort, Xhigh};
+use ReasoningEffort::{High, Low, Max, Medium, Minimal, None as NoEffort, Xhigh};
 
-const USUAL: Takes = Takes {
+const USUAL: SamplingSupport = SamplingSupport {
     temperature: Some(2.0),
     top_p: true,
     seed: true,
@@ -34,39 +34,44 @@ const USUAL: Takes = Takes {
 };
 
 /// By dialect. Models of one family differ further; what a provider refuses it says itself.
-fn takes(dialect: &str) -> Takes {
+fn takes(dialect: &str) -> SamplingSupport {
     match dialect {
         "openai" | "azure" => {
-            Takes { efforts: &[NoEffort, Minimal, Low, Medium, High, Xhigh], ..USUAL }
+            SamplingSupport { efforts: &[NoEffort, Minimal, Low, Medium, High, Xhigh], ..USUAL }
         }
-        "responses" => Takes {
+        "responses" => SamplingSupport {
             seed: false,
             stops: 0,
             efforts: &[NoEffort, Minimal, Low, Medium, High, Xhigh],
             ..USUAL
         },
-        "deepseek" => Takes {
+        "deepseek" => SamplingSupport {
             seed: false,
             stops: 16,
             efforts: &[Minimal, Low, Medium, High, Xhigh, Max],
             ..USUAL
         },
-        "dashscope" => Takes { stops: 16, least_thinking: Some(1), ..USUAL },
-        "groq" => Takes { efforts: &[NoEffort, Low, Medium, High], ..USUAL },
-        "together" | "xai" => Takes { efforts: &[Low, Medium, High], ..USUAL },
-        "mistral" => {
-            Takes { temperature: Some(1.5), stops: 16, efforts: &[NoEffort, High], ..USUAL }
-        }
-        "openrouter" => Takes {
+        "dashscope" => SamplingSupport { stops: 16, least_thinking: Some(1), ..USUAL },
+        "groq" => SamplingSupport { efforts: &[NoEffort, Low, Medium, High], ..USUAL },
+        "together" | "xai" => SamplingSupport { efforts: &[Low, Medium, High], ..USUAL },
+        "mistral" => SamplingSupport {
+            temperature: Some(1.5),
+            stops: 16,
+            efforts: &[NoEffort, High],
+            ..USUAL
+        },
+        "openrouter" => SamplingSupport {
             efforts: &[NoEffort, Minimal, Low, Medium, High, Xhigh],
             least_thinking: Some(1_024),
             ..USUAL
         },
-        "vllm" => Takes { stops: 16, efforts: &[NoEffort, Minimal, Low, Medium, High], ..USUAL },
-        "ollama" | "ollama-native" => {
-            Takes { stops: 16, efforts: &[NoEffort, Low, Medium, High], ..USUAL }
+        "vllm" => {
+            SamplingSupport { stops: 16, efforts: &[NoEffort, Minimal, Low, Medium, High], ..USUAL }
         }
-        "anthropic" => Takes {
+        "ollama" | "ollama-native" => {
+            SamplingSupport { stops: 16, efforts: &[NoEffort, Low, Medium, High], ..USUAL }
+        }
+        "anthropic" => SamplingSupport {
             temperature: Some(1.0),
             seed: false,
             stops: 16,
@@ -74,13 +79,13 @@ fn takes(dialect: &str) -> Takes {
             least_thinking: Some(1_024),
             ..USUAL
         },
-        "gemini" => Takes {
+        "gemini" => SamplingSupport {
             stops: 5,
             efforts: &[Minimal, Low, Medium, High],
             least_thinking: Some(0),
             ..USUAL
         },
-        _ => Takes { temperature: None, top_p: false, stops: 0, ..USUAL },
+        _ => SamplingSupport { temperature: None, top_p: false, stops: 0, ..USUAL },
     }
 }
 
@@ -90,7 +95,7 @@ pub(super) fn takes_seed(dialect: Option<&str>) -> bool {
 }
 
 /// Whom the keys are for.
-pub(super) struct Asks<'a> {
+pub(super) struct SamplingTarget<'a> {
     /// None for models of the engine's own.
     pub(super) dialect: Option<&'a str>,
     /// Whether its calls cost something.
@@ -99,9 +104,10 @@ pub(super) struct Asks<'a> {
     pub(super) replays: bool,
 }
 
-pub(super) fn check(model: &RawModel, asks: &Asks<'_>, reader: &Reader) {
+pub(super) fn check(model: &RawModel, asks: &SamplingTarget<'_>, reader: &ConfigReader) {
     let raw = &model.sampling;
-    let checks = Checks { raw, asks, reader, takes: takes(asks.dialect.unwrap_or_default()) };
+    let checks =
+        SamplingChecks { raw, asks, reader, takes: takes(asks.dialect.unwrap_or_default()) };
     if !asks.replays {
         checks.keys();
         checks.efforts();
@@ -116,21 +122,21 @@ pub(super) fn check(model: &RawModel, asks: &Asks<'_>, reader: &Reader) {
 }
 
 /// Of a model that only programs ask, which say all this themselves.
-pub(super) fn refuse(model: &RawModel, hint: &str, reader: &Reader) {
+pub(super) fn refuse(model: &RawModel, hint: &str, reader: &ConfigReader) {
     for (key, span) in model.sampling.given() {
-        let fault = Fault::new(format!("this `{key}` is used for no model here"));
+        let fault = ValueFault::new(format!("this `{key}` is used for no model here"));
         reader.value(span, fault.hint(hint));
     }
 }
 
-struct Checks<'a> {
+struct SamplingChecks<'a> {
     raw: &'a RawSampling,
-    asks: &'a Asks<'a>,
-    reader: &'a Reader,
-    takes: Takes,
+    asks: &'a SamplingTarget<'a>,
+    reader: &'a ConfigReader,
+    takes: SamplingSupport,
 }
 
-impl Checks<'_> {
+impl SamplingChecks<'_> {
     fn whose(&self) -> String {
         match self.asks.dialect {
             Some(dialect) => format!("the format {dialect:?}"),
@@ -138,13 +144,14 @@ impl Checks<'_> {
         }
     }
 
-    fn tell(&self, span: &Span, fault: Fault) {
+    fn tell(&self, span: &Span, fault: ValueFault) {
         self.reader.value(span, fault);
     }
 
     /// Keys that a family has no field for.
     fn keys(&self) {
-        let Takes { temperature, top_p, seed, stops, efforts, least_thinking } = self.takes;
+        let SamplingSupport { temperature, top_p, seed, stops, efforts, least_thinking } =
+            self.takes;
         let has = |key: &str| match key {
             "temperature" => temperature.is_some(),
             "top_p" => top_p,
@@ -161,7 +168,7 @@ impl Checks<'_> {
                 "thinking_budget" if !efforts.is_empty() => "; it has `reasoning_effort`",
                 _ => "",
             };
-            let fault = Fault::new(format!("{} has no `{key}`", self.whose()));
+            let fault = ValueFault::new(format!("{} has no `{key}`", self.whose()));
             self.tell(span, fault.hint(format!("leave it out{other}")));
         }
     }
@@ -176,7 +183,7 @@ impl Checks<'_> {
         if !known.is_empty() && !known.contains(effort) {
             let known: Vec<&str> = known.iter().map(|effort| effort.as_str()).collect();
             let what = format!("{} has no effort {:?}", self.whose(), effort.as_str());
-            self.tell(span, Fault::new(what).hint(format!("one of {}", known.join(", "))));
+            self.tell(span, ValueFault::new(what).hint(format!("one of {}", known.join(", "))));
         }
     }
 
@@ -187,7 +194,7 @@ impl Checks<'_> {
         let most = self.takes.stops;
         if most > 0 && stop.len() > most {
             let what = format!("{} accepts at most {most} sequences", self.whose());
-            self.tell(span, Fault::new(what).hint("remove some of them"));
+            self.tell(span, ValueFault::new(what).hint("remove some of them"));
         }
     }
 
@@ -199,12 +206,15 @@ impl Checks<'_> {
         let most = self.takes.temperature.filter(|_| !self.asks.replays);
         if let Some(most) = most.filter(|most| warm > most) {
             let what = format!("{} accepts no temperature above {most}", self.whose());
-            self.tell(span, Fault::new(what).hint(format!("anything from 0 to {most}")));
+            self.tell(span, ValueFault::new(what).hint(format!("anything from 0 to {most}")));
         }
         let thinks = self.raw.thinking_budget.given().is_some();
         if self.asks.dialect == Some("anthropic") && thinks && *warm != 1.0 {
             let what = "a model that thinks accepts only the temperature 1";
-            self.tell(span, Fault::new(what).hint("leave it out, or leave out `thinking_budget`"));
+            self.tell(
+                span,
+                ValueFault::new(what).hint("leave it out, or leave out `thinking_budget`"),
+            );
         }
     }
 
@@ -217,24 +227,25 @@ impl Checks<'_> {
         let cap = self.raw.max_output_tokens.given().copied().unwrap_or(USUAL_OUTPUT_TOKENS);
         if let Some(least) = self.takes.least_thinking.filter(|least| budget < least) {
             let what = format!("{} needs at least {least} tokens of thinking", self.whose());
-            self.tell(span, Fault::new(what).hint(format!("anything from {least} on")));
+            self.tell(span, ValueFault::new(what).hint(format!("anything from {least} on")));
         } else if *budget >= cap {
             let what = format!(
                 "no token is left for the answer, because the output limit is \
                                 {cap}"
             );
             let hint = format!("add `max_output_tokens = {}` or more", budget.saturating_add(1));
-            self.tell(span, Fault::new(what).hint(hint));
+            self.tell(span, ValueFault::new(what).hint(hint));
         }
         if self.raw.reasoning_effort.given().is_some() {
-            let fault = Fault::new("`thinking_budget` and `reasoning_effort` set the same thing");
+            let fault =
+                ValueFault::new("`thinking_budget` and `reasoning_effort` set the same thing");
             self.tell(span, fault.hint("keep one of them"));
         }
         let narrow = self.raw.top_p.given().filter(|p| **p < 0.95);
         if let (Some("anthropic"), Some(_), Some(span)) =
             (self.asks.dialect, narrow, self.raw.top_p.span())
         {
-            let fault = Fault::new("a model that thinks accepts no `top_p` below 0.95");
+            let fault = ValueFault::new("a model that thinks accepts no `top_p` below 0.95");
             self.tell(span, fault.hint("leave it out, or leave out `thinking_budget`"));
         }
     }
@@ -248,7 +259,7 @@ impl Checks<'_> {
         let context = model.context.given().copied();
         if let Some(context) = context.filter(|context| u64::from(*cap) >= *context) {
             let what = format!("the answer alone would fill the `context` of {context}");
-            self.tell(span, Fault::new(what).hint("lower it, or raise `context`"));
+            self.tell(span, ValueFault::new(what).hint("lower it, or raise `context`"));
         }
     }
 
@@ -257,16 +268,16 @@ impl Checks<'_> {
     fn extra(&self, extra: &[RawExtra]) {
         for RawExtra { key, place, value } in extra {
             if let Some(own) = own_key(key) {
-                let fault = Fault::new(format!("`extra` sets the same thing as `{own}`"));
+                let fault = ValueFault::new(format!("`extra` sets the same thing as `{own}`"));
                 self.tell(place, fault.hint(format!("set `{own}` of the model instead")));
             } else if SET_HERE.contains(&key.as_str()) {
-                let fault = Fault::new(format!("`{key}` is set by the engine"));
+                let fault = ValueFault::new(format!("`{key}` is set by the engine"));
                 self.tell(place, fault.hint("leave it out"));
             } else if self.asks.priced && !UNPRICED.contains(&key.as_str()) {
                 let what =
                     format!("`{key}` may change the cost of a call, and this model has a price");
                 let hint = "leave it out; only a provider with `free = true` may get any key";
-                self.tell(place, Fault::new(what).hint(hint));
+                self.tell(place, ValueFault::new(what).hint(hint));
             } else if let (RawValue::Table(inner), true) = (value, is_container(key)) {
                 self.extra(inner);
             }

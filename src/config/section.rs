@@ -3,16 +3,16 @@
 //! itself. Nothing stops at a mistake: it is noted, and the value counts as [`Field::Bad`],
 //! which keeps later checks from complaining about it again.
 
-use super::reader::{Field, Missing, Reader, Unknown};
+use super::reader::{ConfigReader, MissingKey, RawField, UnknownKey};
 use super::source::Span;
-use super::values::{Fault, Read, kind};
+use super::values::{ValueFault, ValueResult, kind};
 use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A table that is being read.
-pub(super) struct Section<'r, 't> {
-    reader: &'r Reader,
+pub(super) struct ConfigSection<'r, 't> {
+    reader: &'r ConfigReader,
     path: String,
     /// Where to point when something is missing.
     place: Span,
@@ -22,14 +22,14 @@ pub(super) struct Section<'r, 't> {
 }
 
 /// A name of the user's own with its text.
-pub(super) struct Entry {
+pub(super) struct NamedText {
     pub(super) name: String,
     pub(super) text: String,
     pub(super) span: Span,
 }
 
-impl<'r, 't> Section<'r, 't> {
-    pub(super) fn root(reader: &'r Reader, table: &'t DeTable<'t>) -> Self {
+impl<'r, 't> ConfigSection<'r, 't> {
+    pub(super) fn root(reader: &'r ConfigReader, table: &'t DeTable<'t>) -> Self {
         Self { reader, path: String::new(), place: 0..0, table: Some(table), asked: vec![] }
     }
 
@@ -38,8 +38,8 @@ impl<'r, 't> Section<'r, 't> {
         if !self.table.is_some_and(DeTable::is_empty) {
             return self;
         }
-        self.miss("", Fault::new(message).hint(hint));
-        Section { table: None, ..self }
+        self.miss("", ValueFault::new(message).hint(hint));
+        ConfigSection { table: None, ..self }
     }
 
     pub(super) fn given(&self) -> bool {
@@ -53,11 +53,11 @@ impl<'r, 't> Section<'r, 't> {
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
-        read: impl Fn(&DeValue<'_>) -> Read<T>,
-    ) -> Field<T> {
+        read: impl Fn(&DeValue<'_>) -> ValueResult<T>,
+    ) -> RawField<T> {
         match self.get(key) {
             Some(value) => self.read(key, value, read),
-            None => Field::Absent,
+            None => RawField::Absent,
         }
     }
 
@@ -66,8 +66,8 @@ impl<'r, 't> Section<'r, 't> {
         &mut self,
         key: &'static str,
         example: &str,
-        read: impl Fn(&DeValue<'_>) -> Read<T>,
-    ) -> Field<T> {
+        read: impl Fn(&DeValue<'_>) -> ValueResult<T>,
+    ) -> RawField<T> {
         let field = self.optional(key, read);
         self.miss_if_absent(key, example, &field);
         field
@@ -78,11 +78,11 @@ impl<'r, 't> Section<'r, 't> {
         &mut self,
         key: &'static str,
         least: usize,
-        read: impl Fn(&DeValue<'_>) -> Read<T>,
-    ) -> Field<Vec<(T, Span)>> {
+        read: impl Fn(&DeValue<'_>) -> ValueResult<T>,
+    ) -> RawField<Vec<(T, Span)>> {
         match self.get(key) {
             Some(value) => self.read_list(key, least, value, read),
-            None => Field::Absent,
+            None => RawField::Absent,
         }
     }
 
@@ -90,23 +90,23 @@ impl<'r, 't> Section<'r, 't> {
         &mut self,
         key: &'static str,
         example: &str,
-        read: impl Fn(&DeValue<'_>) -> Read<T>,
-    ) -> Field<Vec<(T, Span)>> {
+        read: impl Fn(&DeValue<'_>) -> ValueResult<T>,
+    ) -> RawField<Vec<(T, Span)>> {
         let field = self.list(key, 1, read);
         self.miss_if_absent(key, example, &field);
         field
     }
 
     /// The table below `key`, empty where there is none.
-    pub(super) fn section(&mut self, key: &'static str) -> Section<'r, 't> {
+    pub(super) fn section(&mut self, key: &'static str) -> ConfigSection<'r, 't> {
         let found = self.get(key);
         let place = found.map_or_else(|| self.place(), Spanned::span);
         let table = found.and_then(|value| self.as_table(key, value));
-        Section { reader: self.reader, path: self.join(key), place, table, asked: vec![] }
+        ConfigSection { reader: self.reader, path: self.join(key), place, table, asked: vec![] }
     }
 
     /// A table whose keys are the user's own, empty where there is none.
-    pub(super) fn texts(&mut self, key: &'static str) -> Vec<Entry> {
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<NamedText> {
         let Some(table) = self.get(key).and_then(|value| self.as_table(key, value)) else {
             return vec![];
         };
@@ -114,18 +114,21 @@ impl<'r, 't> Section<'r, 't> {
         for (name, value) in table {
             let path = format!("{}.{}", self.join(key), name.get_ref());
             match value.get_ref() {
-                DeValue::String(text) if !text.trim().is_empty() => entries.push(Entry {
+                DeValue::String(text) if !text.trim().is_empty() => entries.push(NamedText {
                     name: name.get_ref().to_string(),
                     text: text.to_string(),
                     span: value.span(),
                 }),
                 DeValue::String(_) => {
-                    self.reader
-                        .value(&value.span(), Fault::new(format!("`{path}`: an empty string")));
+                    self.reader.value(
+                        &value.span(),
+                        ValueFault::new(format!("`{path}`: an empty string")),
+                    );
                 }
                 other => {
                     let what = format!("`{path}`: expected text, found {}", kind(other));
-                    self.reader.value(&value.span(), Fault::new(what).hint("put it in quotes"));
+                    self.reader
+                        .value(&value.span(), ValueFault::new(what).hint("put it in quotes"));
                 }
             }
         }
@@ -136,7 +139,7 @@ impl<'r, 't> Section<'r, 't> {
     pub(super) fn text_lists<T: Ord + Clone>(
         &mut self,
         key: &'static str,
-        read: impl Fn(&DeValue<'_>) -> Read<T>,
+        read: impl Fn(&DeValue<'_>) -> ValueResult<T>,
     ) -> Vec<(String, Span, Vec<T>)> {
         let Some(table) = self.get(key).and_then(|value| self.as_table(key, value)) else {
             return vec![];
@@ -145,7 +148,7 @@ impl<'r, 't> Section<'r, 't> {
         for (name, value) in table {
             let path = format!("{key}.{}", name.get_ref());
             let entries = match self.read_list(&path, 1, value, &read) {
-                Field::Given(entries, _) => entries,
+                RawField::Given(entries, _) => entries,
                 // The entry still exists, so a name that refers to it is found.
                 _ => vec![],
             };
@@ -156,7 +159,10 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     /// The tables below a key whose names are the user's own.
-    pub(super) fn named_sections(&mut self, key: &'static str) -> Vec<(String, Section<'r, 't>)> {
+    pub(super) fn named_sections(
+        &mut self,
+        key: &'static str,
+    ) -> Vec<(String, ConfigSection<'r, 't>)> {
         let Some(table) = self.get(key).and_then(|value| self.as_table(key, value)) else {
             return vec![];
         };
@@ -165,33 +171,36 @@ impl<'r, 't> Section<'r, 't> {
             let path = format!("{}.{name}", self.join(key));
             let table = self.as_table(key, value);
             let place = value.span();
-            (name.to_string(), Section { reader: self.reader, path, place, table, asked: vec![] })
+            (
+                name.to_string(),
+                ConfigSection { reader: self.reader, path, place, table, asked: vec![] },
+            )
         };
         table.iter().map(one).collect()
     }
 
-    pub(super) fn required_section(&mut self, key: &'static str) -> Section<'r, 't> {
+    pub(super) fn required_section(&mut self, key: &'static str) -> ConfigSection<'r, 't> {
         if self.table.is_some() && self.peek(key).is_none() {
-            let fault = Fault::new(format!("missing section `[{}]`", self.join(key)));
+            let fault = ValueFault::new(format!("missing section `[{}]`", self.join(key)));
             self.miss(key, fault.hint(format!("add `[{key}]`")));
         }
         self.section(key)
     }
 
     /// The tables of a required `[[key]]` list.
-    pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'r, 't>> {
+    pub(super) fn sections(&mut self, key: &'static str) -> Vec<ConfigSection<'r, 't>> {
         let path = self.join(key);
         self.reader.is_list(&path);
         let hint = format!("start each entry with `[[{path}]]`");
         let Some(value) = self.get(key) else {
             if self.given() {
-                let fault = Fault::new(format!("missing `[[{path}]]`")).hint(hint);
+                let fault = ValueFault::new(format!("missing `[[{path}]]`")).hint(hint);
                 self.miss(key, fault);
             }
             return vec![];
         };
         let DeValue::Array(list) = value.get_ref() else {
-            let fault = Fault::new(format!(
+            let fault = ValueFault::new(format!(
                 "`{path}`: expected a list of tables, found {}",
                 kind(value.get_ref())
             ));
@@ -199,7 +208,8 @@ impl<'r, 't> Section<'r, 't> {
             return vec![];
         };
         if list.is_empty() {
-            self.reader.value(&value.span(), Fault::new(format!("`{path}` is empty")).hint(hint));
+            self.reader
+                .value(&value.span(), ValueFault::new(format!("`{path}` is empty")).hint(hint));
         }
         list.iter().map(|item| self.element(key, item)).collect()
     }
@@ -211,7 +221,7 @@ impl<'r, 't> Section<'r, 't> {
             let is_section = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
             let (path, name) = (self.path.clone(), key.get_ref().to_string());
             let unknown =
-                Unknown { path, place: self.place(), key: name, is_section, span: key.span() };
+                UnknownKey { path, place: self.place(), key: name, is_section, span: key.span() };
             self.reader.unknown(unknown);
         }
     }
@@ -224,15 +234,15 @@ impl<'r, 't> Section<'r, 't> {
             self.know(key);
             return alias;
         }
-        let fault = Fault::new(format!("`{alias}` and `{key}` are the same setting"));
+        let fault = ValueFault::new(format!("`{alias}` and `{key}` are the same setting"));
         self.reader.value(&value.span(), fault.hint("keep one of them"));
         key
     }
 
-    fn element(&self, key: &'static str, item: &'t Spanned<DeValue<'t>>) -> Section<'r, 't> {
+    fn element(&self, key: &'static str, item: &'t Spanned<DeValue<'t>>) -> ConfigSection<'r, 't> {
         let table = self.as_table(key, item);
         let (reader, path) = (self.reader, self.join(key));
-        Section { reader, path, place: item.span(), table, asked: vec![] }
+        ConfigSection { reader, path, place: item.span(), table, asked: vec![] }
     }
 
     fn as_table(
@@ -247,7 +257,7 @@ impl<'r, 't> Section<'r, 't> {
             "" => format!("start the section with a line `[{key}]`"),
             _ => "write it as `{ key = value }`".to_owned(),
         };
-        let fault = Fault::expected("a table", value.get_ref()).hint(hint);
+        let fault = ValueFault::expected("a table", value.get_ref()).hint(hint);
         self.reader.value(&value.span(), self.about(key, fault));
         None
     }
@@ -256,13 +266,13 @@ impl<'r, 't> Section<'r, 't> {
         &self,
         key: &str,
         value: &Spanned<DeValue<'_>>,
-        read: impl Fn(&DeValue<'_>) -> Read<T>,
-    ) -> Field<T> {
+        read: impl Fn(&DeValue<'_>) -> ValueResult<T>,
+    ) -> RawField<T> {
         match read(value.get_ref()) {
-            Ok(read) => Field::Given(read, value.span()),
+            Ok(read) => RawField::Given(read, value.span()),
             Err(fault) => {
                 self.reader.value(&value.span(), self.about(key, fault));
-                Field::Bad
+                RawField::Bad
             }
         }
     }
@@ -272,47 +282,56 @@ impl<'r, 't> Section<'r, 't> {
         key: &str,
         least: usize,
         value: &Spanned<DeValue<'_>>,
-        read: impl Fn(&DeValue<'_>) -> Read<T>,
-    ) -> Field<Vec<(T, Span)>> {
+        read: impl Fn(&DeValue<'_>) -> ValueResult<T>,
+    ) -> RawField<Vec<(T, Span)>> {
         let DeValue::Array(items) = value.get_ref() else {
             let fault =
-                Fault::expected("a list", value.get_ref()).hint("put it in brackets: [...]");
+                ValueFault::expected("a list", value.get_ref()).hint("put it in brackets: [...]");
             self.reader.value(&value.span(), self.about(key, fault));
-            return Field::Bad;
+            return RawField::Bad;
         };
         if items.len() < least {
-            let fault = Fault::new("the list is empty").hint("give at least one entry");
+            let fault = ValueFault::new("the list is empty").hint("give at least one entry");
             self.reader.value(&value.span(), self.about(key, fault));
-            return Field::Bad;
+            return RawField::Bad;
         }
         let mut seen = BTreeSet::new();
         let mut entries = vec![];
         for item in items.iter() {
             match self.read(key, item, &read) {
-                Field::Given(entry, span) if seen.insert(entry.clone()) => {
+                RawField::Given(entry, span) if seen.insert(entry.clone()) => {
                     entries.push((entry, span))
                 }
-                Field::Given(_, span) => {
-                    let fault = Fault::new("given twice").hint("keep one of them");
+                RawField::Given(_, span) => {
+                    let fault = ValueFault::new("given twice").hint("keep one of them");
                     self.reader.value(&span, self.about(key, fault));
                 }
                 _ => {}
             }
         }
-        if entries.len() == items.len() { Field::Given(entries, value.span()) } else { Field::Bad }
+        if entries.len() == items.len() {
+            RawField::Given(entries, value.span())
+        } else {
+            RawField::Bad
+        }
     }
 
-    fn miss_if_absent<T>(&self, key: &'static str, example: &str, field: &Field<T>) {
+    fn miss_if_absent<T>(&self, key: &'static str, example: &str, field: &RawField<T>) {
         if self.table.is_some() && field.is_absent() {
             let header = self.reader.header(&self.path);
-            let fault = Fault::new(format!("missing key `{key}` in `{header}`"));
+            let fault = ValueFault::new(format!("missing key `{key}` in `{header}`"));
             let fault = fault.hint(format!("add for example `{key} = {example}`"));
             self.miss(key, fault);
         }
     }
 
-    fn miss(&self, key: &'static str, fault: Fault) {
-        self.reader.missing(Missing { path: self.path.clone(), place: self.place(), key, fault });
+    fn miss(&self, key: &'static str, fault: ValueFault) {
+        self.reader.missing(MissingKey {
+            path: self.path.clone(),
+            place: self.place(),
+            key,
+            fault,
+        });
     }
 
     fn peek(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
@@ -329,8 +348,8 @@ impl<'r, 't> Section<'r, 't> {
         self.reader.know(&self.path, key);
     }
 
-    fn about(&self, key: &str, fault: Fault) -> Fault {
-        Fault { message: format!("`{}`: {}", self.join(key), fault.message), hint: fault.hint }
+    fn about(&self, key: &str, fault: ValueFault) -> ValueFault {
+        ValueFault { message: format!("`{}`: {}", self.join(key), fault.message), hint: fault.hint }
     }
 
     fn join(&self, key: &str) -> String {

@@ -3,7 +3,7 @@
 //! one gigantic line) are dealt with once.
 
 use super::errors::{ConfigError, ConfigErrors};
-use super::veil::veiled;
+use super::veil::redact_keys;
 use crate::error::Code;
 use std::fs::File;
 use std::io::Read as _;
@@ -20,13 +20,13 @@ const BYTE_ORDER_MARK: &str = "\u{feff}";
 pub(super) type Span = Range<usize>;
 
 /// The text of one file with the starts of its lines.
-pub(super) struct Source<'t> {
+pub(super) struct SourceText<'t> {
     name: String,
     text: &'t str,
     starts: Vec<usize>,
 }
 
-impl<'t> Source<'t> {
+impl<'t> SourceText<'t> {
     pub(super) fn new(name: &str, text: &'t str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
@@ -69,7 +69,7 @@ impl<'t> Source<'t> {
         let to = (end - line_start).clamp(from, content.len());
         let before = content.get(..from).map_or(0, count);
         let length = content.get(from..to).map_or(0, count);
-        let (excerpt, cut) = excerpt(&veiled(content), before);
+        let (excerpt, cut) = excerpt(&redact_keys(content), before);
         ConfigError {
             path: self.name.clone(),
             line: line + 1,
@@ -141,7 +141,7 @@ pub(super) fn too_large(path: &Path) -> ConfigErrors {
 }
 
 /// The text without a byte-order mark, which would shift the columns of line 1.
-pub(super) fn without_mark(text: &str) -> &str {
+pub(super) fn strip_bom(text: &str) -> &str {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
@@ -162,7 +162,7 @@ fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> ConfigErrors {
     let at = error.utf8_error().valid_up_to();
     let byte = error.as_bytes().get(at).copied().unwrap_or_default();
     let text = String::from_utf8_lossy(error.as_bytes());
-    let source = Source::new(&path.display().to_string(), &text);
+    let source = SourceText::new(&path.display().to_string(), &text);
     let message = format!("not UTF-8: byte 0x{byte:02x} at offset {at}");
     let utf16 =
         error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff");

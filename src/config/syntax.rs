@@ -7,8 +7,8 @@
 //! place stays true, and the rest is read again.
 
 use super::errors::MAX_ERRORS;
-use super::reader::{Cause, Problem};
-use super::source::{Source, Span};
+use super::reader::{ConfigProblem, ProblemCause};
+use super::source::{SourceText, Span};
 use super::units::short;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -30,9 +30,9 @@ const STUMBLED: [&str; 5] = [
 const DUPLICATE: &str = "duplicate key";
 
 /// The text without what would hide the rest of it, and what was wrong there.
-pub(super) fn without_torn(source: &Source<'_>) -> (String, Vec<Problem>) {
+pub(super) fn blank_broken(source: &SourceText<'_>) -> (String, Vec<ConfigProblem>) {
     let mut text = source.text().to_owned();
-    let mut problems: Vec<Problem> = vec![];
+    let mut problems: Vec<ConfigProblem> = vec![];
     while problems.len() < MAX_TORN {
         let (_, errors) = DeTable::parse_recoverable(&text);
         let mut found = torn(source, &errors);
@@ -50,7 +50,7 @@ pub(super) fn without_torn(source: &Source<'_>) -> (String, Vec<Problem>) {
 
 /// What is wrong with the syntax of a text in the place of the source's, a line at a time:
 /// one mistake often breaks a line in several ways, and the first one explains the rest.
-pub(super) fn problems(source: &Source<'_>, errors: &[Error]) -> Vec<Problem> {
+pub(super) fn problems(source: &SourceText<'_>, errors: &[Error]) -> Vec<ConfigProblem> {
     let mut problems = BTreeMap::new();
     for error in errors {
         let line = source.line_of(error.span().unwrap_or(0..0).start);
@@ -62,14 +62,14 @@ pub(super) fn problems(source: &Source<'_>, errors: &[Error]) -> Vec<Problem> {
 
 /// The lines of a file that say nothing reliable, because they hold a syntax error or
 /// stand below a broken header.
-pub(super) struct Doubt {
+pub(super) struct UnreliableLines {
     lines: Vec<bool>,
     any: bool,
 }
 
-impl Doubt {
-    pub(super) fn new(source: &Source<'_>, syntax: &[Problem]) -> Self {
-        let broken = syntax.iter().filter(|error| error.cause == Cause::Syntax);
+impl UnreliableLines {
+    pub(super) fn new(source: &SourceText<'_>, syntax: &[ConfigProblem]) -> Self {
+        let broken = syntax.iter().filter(|error| error.cause == ProblemCause::Syntax);
         let broken: BTreeSet<usize> = broken.map(|e| source.line_of(e.span.start)).collect();
         let mut under_broken = false;
         let lines = (0..source.lines()).map(|line| {
@@ -83,8 +83,8 @@ impl Doubt {
 
     /// Whether a problem of the values stands apart from what is torn. What is missing may
     /// have been swallowed by it.
-    pub(super) fn spares(&self, source: &Source<'_>, problem: &Problem) -> bool {
-        if !self.any || problem.cause == Cause::Missing {
+    pub(super) fn trusts(&self, source: &SourceText<'_>, problem: &ConfigProblem) -> bool {
+        if !self.any || problem.cause == ProblemCause::Missing {
             return !self.any;
         }
         let (first, last) = (source.line_of(problem.span.start), source.line_of(problem.span.end));
@@ -93,20 +93,20 @@ impl Doubt {
 }
 
 /// Lines that hide what follows them.
-struct Torn {
+struct BrokenStatement {
     lines: Range<usize>,
-    problem: Problem,
+    problem: ConfigProblem,
 }
 
-impl Torn {
-    fn bytes(&self, source: &Source<'_>) -> Span {
+impl BrokenStatement {
+    fn bytes(&self, source: &SourceText<'_>) -> Span {
         source.start_of(self.lines.start)..source.start_of(self.lines.end)
     }
 }
 
 /// What is torn, up to the first statement that swallows others: what is said of the lines
 /// after it is worth nothing.
-fn torn(source: &Source<'_>, errors: &[Error]) -> Vec<Torn> {
+fn torn(source: &SourceText<'_>, errors: &[Error]) -> Vec<BrokenStatement> {
     let mut found = vec![];
     let mut last_line = None;
     for error in errors {
@@ -115,7 +115,10 @@ fn torn(source: &Source<'_>, errors: &[Error]) -> Vec<Torn> {
             continue;
         }
         if error.message().starts_with(NO_VALUE) {
-            found.push(Torn { lines: line..line + 1, problem: problem(source, error, true) });
+            found.push(BrokenStatement {
+                lines: line..line + 1,
+                problem: problem(source, error, true),
+            });
         } else if let Some(statement) = unclosed(source, error, line) {
             found.push(statement);
             break;
@@ -126,7 +129,7 @@ fn torn(source: &Source<'_>, errors: &[Error]) -> Vec<Torn> {
 
 /// The statement that an error shows to be unclosed: what it stumbled over is the start of
 /// another one, or the end of the file.
-fn unclosed(source: &Source<'_>, error: &Error, line: usize) -> Option<Torn> {
+fn unclosed(source: &SourceText<'_>, error: &Error, line: usize) -> Option<BrokenStatement> {
     let at = error.span()?.start;
     let ended = error.message().starts_with("unclosed") && at >= source.text().trim_end().len();
     let starts_line = || {
@@ -148,12 +151,12 @@ fn unclosed(source: &Source<'_>, error: &Error, line: usize) -> Option<Torn> {
         false => format!("add `{close}` before line {}", end + 1),
     };
     let span = open..open + 1;
-    let problem = Problem { span, cause: Cause::Syntax, message, hint: Some(hint) };
-    Some(Torn { lines: first..end, problem })
+    let problem = ConfigProblem { span, cause: ProblemCause::Syntax, message, hint: Some(hint) };
+    Some(BrokenStatement { lines: first..end, problem })
 }
 
 /// The first bracket of the value that starts on a line.
-fn opening(source: &Source<'_>, line: usize) -> Option<(usize, char)> {
+fn opening(source: &SourceText<'_>, line: usize) -> Option<(usize, char)> {
     let equals = source.line(line).find('=')?;
     let value = source.line(line).get(equals + 1..)?;
     let lead = value.len() - value.trim_start().len();
@@ -171,38 +174,38 @@ fn blank(text: &mut String, span: &Span) {
     }
 }
 
-fn is_header(source: &Source<'_>, line: usize) -> bool {
+fn is_header(source: &SourceText<'_>, line: usize) -> bool {
     source.line(line).trim_start().starts_with('[')
 }
 
-fn is_key(source: &Source<'_>, line: usize) -> bool {
+fn is_key(source: &SourceText<'_>, line: usize) -> bool {
     let bare = |c: char| c.is_ascii_alphanumeric() || "-_.\"' \t".contains(c);
     let key = source.line(line).split_once('=').map(|(key, _)| key);
     key.is_some_and(|key| !key.trim().is_empty() && key.chars().all(bare))
 }
 
 /// `shown` is false for one of so many that no one will see it.
-fn problem(source: &Source<'_>, error: &Error, shown: bool) -> Problem {
+fn problem(source: &SourceText<'_>, error: &Error, shown: bool) -> ConfigProblem {
     let span = error.span().unwrap_or(0..0);
     if error.message().starts_with(DUPLICATE) {
         return duplicate(source, span, shown);
     }
     let (message, hint) = explain(error.message(), span.is_empty());
-    Problem { span, cause: Cause::Syntax, message, hint: hint.map(str::to_owned) }
+    ConfigProblem { span, cause: ProblemCause::Syntax, message, hint: hint.map(str::to_owned) }
 }
 
 /// Well understood, hence no reason to doubt the rest of the file.
-fn duplicate(source: &Source<'_>, span: Span, shown: bool) -> Problem {
+fn duplicate(source: &SourceText<'_>, span: Span, shown: bool) -> ConfigProblem {
     let key = source.text().get(span.clone()).unwrap_or_default();
     let line = source.line_of(span.start);
     let other = if shown { given_before(source, line) } else { None };
     let hint = other.map(|line| format!("see line {}", line + 1));
     let message = format!("`{}` is given twice", short(key));
-    Problem { span, cause: Cause::Value, message, hint }
+    ConfigProblem { span, cause: ProblemCause::Value, message, hint }
 }
 
 /// The nearest line above `line`, in the same section, that starts the same way.
-fn given_before(source: &Source<'_>, line: usize) -> Option<usize> {
+fn given_before(source: &SourceText<'_>, line: usize) -> Option<usize> {
     let start = |line: usize| source.line(line).split('=').next().unwrap_or_default().trim();
     let wanted = start(line);
     let mut above = (0..line).rev().take(MAX_LOOK_BACK);

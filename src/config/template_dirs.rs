@@ -4,26 +4,26 @@
 use super::LoadedCampaign;
 use super::errors::{ConfigError, ConfigErrors};
 use super::prompts::quoted;
-use super::source::{Source, Span, name_of};
-use super::values::{Fault, Read, some_text};
+use super::source::{SourceText, Span, name_of};
+use super::values::{ValueFault, ValueResult, some_text};
 use crate::error::Code;
-use crate::templates::Library;
+use crate::templates::TemplateLibrary;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 /// A path that means the same from every directory.
-pub(super) fn whole_path(value: &str) -> Read<()> {
+pub(super) fn whole_path(value: &str) -> ValueResult<()> {
     some_text(value)?;
     if value.starts_with('~') {
         let hint = "write the whole path, or a path from the directory of the campaign file";
-        return Err(Fault::new("`~` is not expanded in files").hint(hint));
+        return Err(ValueFault::new("`~` is not expanded in files").hint(hint));
     }
     if !Path::new(value).is_absolute() {
         let what = format!(
             "{value} starts at the directory of the campaign file, but this campaign has no file"
         );
         return Err(
-            Fault::new(what).hint("run or submit the campaign file, or write the whole path")
+            ValueFault::new(what).hint("run or submit the campaign file, or write the whole path")
         );
     }
     Ok(())
@@ -49,7 +49,7 @@ pub(super) fn made_whole(path: &Path, base: &Path, text: &str) -> Result<String,
     if mistakes.is_empty() {
         return Ok(whole);
     }
-    let source = Source::new(&name_of(path), text);
+    let source = SourceText::new(&name_of(path), text);
     let told = mistakes.into_iter().rev().map(|(span, what)| source.error(&span, what, hint()));
     let told: Vec<ConfigError> = told.collect();
     let total = told.len();
@@ -58,14 +58,14 @@ pub(super) fn made_whole(path: &Path, base: &Path, text: &str) -> Result<String,
 
 /// The campaign and the templates in its directories, or all that is wrong with both.
 pub(super) fn read(
-    library: &Library,
+    library: &TemplateLibrary,
     name: &str,
     text: &str,
     base: &Path,
     loaded: Result<LoadedCampaign, ConfigErrors>,
-) -> Result<(LoadedCampaign, Library), ConfigErrors> {
+) -> Result<(LoadedCampaign, TemplateLibrary), ConfigErrors> {
     let mut library = library.clone();
-    let source = Source::new(name, text);
+    let source = SourceText::new(name, text);
     let mut mistakes: Vec<ConfigError> = Vec::new();
     for (directory, span) in named(text) {
         // The reader has told of such a path.

@@ -1,7 +1,7 @@
 //! Amounts as people write them: durations, bytes and money. Each reader says in its error
 //! how to write the amount rightly.
 
-use super::values::{Fault, Read, kind, out_of_range, whole_number};
+use super::values::{ValueFault, ValueResult, kind, out_of_range, whole_number};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 use synthd_actors::model::{Money, MoneyError};
@@ -18,31 +18,34 @@ pub(super) const DAY: Duration = seconds(86_400);
 pub(super) const WEEK: Duration = seconds(7 * 86_400);
 
 /// A duration as text, such as `"30s"`, `"5m"` or `"1h30m"`.
-pub(super) fn duration(range: RangeInclusive<Duration>) -> impl Fn(&DeValue<'_>) -> Read<Duration> {
+pub(super) fn duration(
+    range: RangeInclusive<Duration>,
+) -> impl Fn(&DeValue<'_>) -> ValueResult<Duration> {
     move |value| {
         let hint = "write a number and a unit: \"500ms\", \"30s\", \"5m\", \"1h30m\"";
         let text = match value {
             DeValue::String(text) => text.trim(),
             DeValue::Integer(number) => {
                 let hint = format!("add a unit, in quotes: \"{}s\"", number.as_str());
-                return Err(Fault::expected("a duration", value).hint(hint));
+                return Err(ValueFault::expected("a duration", value).hint(hint));
             }
-            other => return Err(Fault::expected("a duration", other).hint(hint)),
+            other => return Err(ValueFault::expected("a duration", other).hint(hint)),
         };
-        let parsed = humantime::parse_duration(text)
-            .map_err(|_| Fault::new(format!("\"{}\" is not a duration", short(text))).hint(hint))?;
+        let parsed = humantime::parse_duration(text).map_err(|_| {
+            ValueFault::new(format!("\"{}\" is not a duration", short(text))).hint(hint)
+        })?;
         let show = |length: &Duration| humantime::format_duration(*length).to_string();
         if range.contains(&parsed) { Ok(parsed) } else { Err(out_of_range(text, &range, show)) }
     }
 }
 
 /// A number of bytes: a plain whole number, or text with a binary unit.
-pub(super) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> Read<u64> {
+pub(super) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> ValueResult<u64> {
     move |value| {
         let amount = match value {
             DeValue::String(text) => parse_bytes(text.trim())?,
             DeValue::Integer(number) => whole_number(number)?,
-            other => return Err(Fault::expected("a size", other).hint(BYTES_HINT)),
+            other => return Err(ValueFault::expected("a size", other).hint(BYTES_HINT)),
         };
         match u64::try_from(amount) {
             Ok(amount) if range.contains(&amount) => Ok(amount),
@@ -59,8 +62,8 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 
 const BYTES_HINT: &str = "write a whole number and a unit: \"512MiB\", \"64KiB\", \"1GiB\"";
 
-fn parse_bytes(text: &str) -> Read<i128> {
-    let not_a_size = || Fault::new(format!("\"{}\" is not a size in bytes", short(text)));
+fn parse_bytes(text: &str) -> ValueResult<i128> {
+    let not_a_size = || ValueFault::new(format!("\"{}\" is not a size in bytes", short(text)));
     let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(split);
     let count: i128 = digits.parse().map_err(|_| not_a_size().hint(BYTES_HINT))?;
@@ -93,7 +96,7 @@ pub(super) fn show_bytes(amount: u64) -> String {
 }
 
 /// Dollars as text. A float would have been rounded before anyone could look at it.
-pub(super) fn money(value: &DeValue<'_>) -> Read<Money> {
+pub(super) fn money(value: &DeValue<'_>) -> ValueResult<Money> {
     let text = match value {
         DeValue::String(text) => text.as_ref(),
         DeValue::Integer(number) if number.radix() == 10 => {
@@ -101,19 +104,19 @@ pub(super) fn money(value: &DeValue<'_>) -> Read<Money> {
         }
         DeValue::Float(number) => return Err(quote(number.as_str(), value)),
         other => {
-            let fault = Fault::expected("an amount in dollars", other);
+            let fault = ValueFault::expected("an amount in dollars", other);
             return Err(fault.hint("write dollars in quotes, such as \"5.00\""));
         }
     };
     text.parse().map_err(|error| amiss(text, &error))
 }
 
-fn quote(digits: &str, value: &DeValue<'_>) -> Fault {
-    let fault = Fault::new(format!("expected dollars in quotes, found {}", kind(value)));
+fn quote(digits: &str, value: &DeValue<'_>) -> ValueFault {
+    let fault = ValueFault::new(format!("expected dollars in quotes, found {}", kind(value)));
     fault.hint(format!("money is exact and never a float: write \"{digits}\""))
 }
 
-fn amiss(text: &str, error: &MoneyError) -> Fault {
+fn amiss(text: &str, error: &MoneyError) -> ValueFault {
     let hint = match error {
         MoneyError::Malformed => {
             "write digits with at most one point, such as \"5.00\" or \"0.15\""
@@ -121,7 +124,7 @@ fn amiss(text: &str, error: &MoneyError) -> Fault {
         MoneyError::TooFine => "a nano-dollar, 0.000000001, is the smallest amount",
         MoneyError::TooLarge => "the largest amount is about 18 billion dollars",
     };
-    Fault::new(format!("\"{}\" is {error}", short(text))).hint(hint)
+    ValueFault::new(format!("\"{}\" is {error}", short(text))).hint(hint)
 }
 
 /// Enough of a text to recognise it.

@@ -1,26 +1,27 @@
 //! From the image of a campaign file to the campaign: defaults filled in, and the values
 //! held against each other. Where a value was bad already, no rule that needs it speaks.
 
-use super::names::Offer;
+use super::names::KnownNames;
 use super::prompts::RawPrompts;
 use super::providers;
-use super::raw::{List, RawCampaign, RawDataset, RawEpisode, RawQuality, RawSandbox};
 use super::raw::{RawBudget, RawSplits, RawTasks};
+use super::raw::{RawCampaign, RawDataset, RawEpisode, RawList, RawQuality, RawSandbox};
 use super::raw_agents::RawAgent;
 use super::raw_models::{RawModel, RawProvider};
-use super::reader::{Field, Reader};
+use super::reader::{ConfigReader, RawField};
 use super::routing;
-use super::sampling::{self, Asks};
+use super::sampling::{self, SamplingTarget};
 use super::source::Span;
 use super::suggest;
 use super::units::show_bytes;
-use super::values::Fault;
+use super::values::ValueFault;
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
-    AllowedHost, Assignment, Backend, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
-    Filter, Limits, MOST_SEED, ModelConfig, Money, Network, Price, Pull, QualityPolicy, Rates,
-    Samples, SandboxSpec, Shell, TaskSelection,
+    AllowedHost, BackendKind, CampaignConfig, CampaignName, DatasetConfig, EpisodeLimits,
+    ImagePullPolicy, MOST_SEED, ModelAssignment, ModelConfig, ModelPrice, Money, NetworkPolicy,
+    QualityPolicy, SamplePolicy, SandboxLimits, SandboxSpec, SeccompProfile, ShellChoice,
+    TaskSelection, TokenRates,
 };
 use synthd_actors::scaffold;
 
@@ -30,7 +31,11 @@ pub(super) const MODEL_CONCURRENCY: usize = 64;
 pub(super) const IMAGE: &str = synthd_actors::task::BASE_IMAGE;
 
 /// The campaign, to be believed only if `reader` holds no problem afterwards.
-pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> CampaignConfig {
+pub(super) fn campaign(
+    raw: RawCampaign,
+    offer: &KnownNames<'_>,
+    reader: &ConfigReader,
+) -> CampaignConfig {
     check(&raw, offer, reader);
     // Each sample of a task is drawn from a seed of its own, where the model's family takes one.
     let seed = raw.seed.given().copied().unwrap_or(SEED) & MOST_SEED;
@@ -49,15 +54,15 @@ pub(super) fn campaign(raw: RawCampaign, offer: &Offer<'_>, reader: &Reader) -> 
             .into_iter()
             .map(|one| seeded(model(one, &raw.providers, offer)))
             .collect(),
-        assign: raw.routing.assign.or(Assignment::default()),
+        assign: raw.routing.assign.or(ModelAssignment::default()),
         needs: entries(raw.routing.needs, Vec::new).into_iter().collect(),
         scaffolds: entries(raw.scaffolds, || vec![scaffold::NAMES[0].to_owned()]),
         agents: raw.agents.into_iter().map(RawAgent::program).collect(),
         prompts: raw.prompts.into_iter().map(RawPrompts::prompts).collect(),
-        backend: raw.sandbox.backend.clone().or(Backend::default()).as_str().to_owned(),
+        backend: raw.sandbox.backend.clone().or(BackendKind::default()).as_str().to_owned(),
         digests: BTreeMap::new(),
         price_table: offer.prices.map(|table| table.digest.clone()),
-        pull: raw.sandbox.pull.clone().or(Pull::default()),
+        pull: raw.sandbox.pull.clone().or(ImagePullPolicy::default()),
         images: raw.sandbox.images.iter().map(|e| (e.name.clone(), e.text.clone())).collect(),
         sandbox: sandbox(raw.sandbox, raw.networks),
         episode: episode(raw.episode),
@@ -76,7 +81,7 @@ pub(super) fn default_concurrency() -> usize {
     (2 * cores).clamp(1, 4096)
 }
 
-fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+fn check(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
     check_model_names(&raw.models, reader);
     check_weights(raw, reader);
     routing::check(&raw.models, Some(&raw.routing), offer, reader);
@@ -99,19 +104,19 @@ fn check(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
 }
 
 /// A model twice would try each task twice under one episode id.
-pub(super) fn check_model_names(models: &[RawModel], reader: &Reader) {
+pub(super) fn check_model_names(models: &[RawModel], reader: &ConfigReader) {
     let mut seen = BTreeMap::new();
     for model in models {
         let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { continue };
         if seen.insert(name, span).is_some() {
-            let fault = Fault::new(format!("model \"{name}\" is listed twice"));
+            let fault = ValueFault::new(format!("model \"{name}\" is listed twice"));
             reader.value(span, fault.hint("use `weight` to make a model more frequent"));
         }
     }
 }
 
-fn check_weights(raw: &RawCampaign, reader: &Reader) {
-    let (Some(Assignment::Weighted), Some(assign)) =
+fn check_weights(raw: &RawCampaign, reader: &ConfigReader) {
+    let (Some(ModelAssignment::Weighted), Some(assign)) =
         (raw.routing.assign.given(), raw.routing.assign.span())
     else {
         return;
@@ -120,34 +125,37 @@ fn check_weights(raw: &RawCampaign, reader: &Reader) {
     let lacking: Vec<&RawModel> = raw.models.iter().filter(lacks).collect();
     let hint = "add for example `weight = 3`";
     if lacking.len() == raw.models.len() && !lacking.is_empty() {
-        let fault = Fault::new("\"weighted\" needs weights, but no model has one");
+        let fault = ValueFault::new("\"weighted\" needs weights, but no model has one");
         reader.value(assign, fault.hint("add for example `weight = 3` to every model"));
         return;
     }
     for span in lacking.into_iter().filter_map(|model| model.name.span()) {
-        reader.value(span, Fault::new("\"weighted\" needs a `weight` on every model").hint(hint));
+        reader.value(
+            span,
+            ValueFault::new("\"weighted\" needs a `weight` on every model").hint(hint),
+        );
     }
 }
 
 /// Each of them, and those of models.
-pub(super) fn check_budgets(budget: &RawBudget, models: &[RawModel], reader: &Reader) {
+pub(super) fn check_budgets(budget: &RawBudget, models: &[RawModel], reader: &ConfigReader) {
     let all = [&budget.usd, &budget.day, &budget.episode];
     let all = all.into_iter().chain(models.iter().map(|model| &model.budget));
     all.for_each(|budget| check_budget(budget, reader));
 }
 
-fn check_budget(budget: &Field<Money>, reader: &Reader) {
+fn check_budget(budget: &RawField<Money>, reader: &ConfigReader) {
     let (Some(budget), Some(span)) = (budget.given(), budget.span()) else { return };
     if budget.is_zero() {
-        let fault = Fault::new("a budget of zero stops the campaign before its first call");
+        let fault = ValueFault::new("a budget of zero stops the campaign before its first call");
         reader.value(span, fault.hint("leave `[budget]` out to have no limit"));
     }
 }
 
 /// Programs of the user's own say themselves how they ask.
-fn check_sampling(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
+fn check_sampling(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
     let scaffolds = raw.scaffolds.given().into_iter().flatten();
-    let mut all = scaffolds.map(|(name, _)| scaffold::External::is(name)).peekable();
+    let mut all = scaffolds.map(|(name, _)| scaffold::ExternalScaffold::is(name)).peekable();
     let programs = all.peek().is_some() && all.all(|is| is);
     for model in &raw.models {
         if programs {
@@ -157,7 +165,7 @@ fn check_sampling(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
         }
         let name = model.name.clone().or(String::new());
         let endpoint = providers::endpoint(&name, &raw.providers, offer);
-        let asks = Asks {
+        let asks = SamplingTarget {
             dialect: endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str()),
             priced: !price(model, &name, &raw.providers, offer).is_free(),
             replays: providers::recorded(&name, &raw.providers).is_some(),
@@ -167,8 +175,8 @@ fn check_sampling(raw: &RawCampaign, offer: &Offer<'_>, reader: &Reader) {
 }
 
 /// What ends the samples of a task early needs more than one of them.
-fn check_samples(tasks: &RawTasks, reader: &Reader) {
-    if matches!(tasks.samples, Field::Bad) {
+fn check_samples(tasks: &RawTasks, reader: &ConfigReader) {
+    if matches!(tasks.samples, RawField::Bad) {
         return;
     }
     let most = tasks.samples.given().copied().unwrap_or(1);
@@ -178,7 +186,8 @@ fn check_samples(tasks: &RawTasks, reader: &Reader) {
     ];
     for (key, span) in early.into_iter().filter(|_| most == 1) {
         let Some(span) = span else { continue };
-        let fault = Fault::new(format!("`{key}` needs several samples, but each task has one"));
+        let fault =
+            ValueFault::new(format!("`{key}` needs several samples, but each task has one"));
         reader.value(span, fault.hint("add for example `samples = 8`"));
     }
     let solved = (tasks.stop_after_solved.given(), tasks.stop_after_solved.span());
@@ -186,7 +195,7 @@ fn check_samples(tasks: &RawTasks, reader: &Reader) {
         && most > 1
         && *solved > most
     {
-        let fault = Fault::new(format!(
+        let fault = ValueFault::new(format!(
             "{solved} samples cannot solve a task that has {most} \
                                         samples"
         ));
@@ -194,42 +203,45 @@ fn check_samples(tasks: &RawTasks, reader: &Reader) {
     }
 }
 
-fn check_exclude(tasks: &RawTasks, reader: &Reader) {
+fn check_exclude(tasks: &RawTasks, reader: &ConfigReader) {
     let (Some(templates), Some(exclude)) = (tasks.templates.given(), tasks.exclude.given()) else {
         return;
     };
     let everything = |glob: &str| glob == "**";
     for (glob, span) in exclude {
         if everything(glob) || templates.iter().any(|(included, _)| included == glob) {
-            let fault = Fault::new(format!("\"{glob}\" is in `templates` and in `exclude`"));
+            let fault = ValueFault::new(format!("\"{glob}\" is in `templates` and in `exclude`"));
             reader.value(span, fault.hint("remove it from one of the two lists"));
         }
     }
 }
 
 /// Output that is killed before it is kept would never fill what is kept.
-fn check_output(sandbox: &RawSandbox, reader: &Reader) {
-    let default = Limits::default();
+fn check_output(sandbox: &RawSandbox, reader: &ConfigReader) {
+    let default = SandboxLimits::default();
     let kept = sandbox.output_kept.clone().or(u64::from(default.output_kept));
     let killed = sandbox.output_killed.clone().or(default.output_killed);
-    let bad =
-        matches!(sandbox.output_kept, Field::Bad) || matches!(sandbox.output_killed, Field::Bad);
+    let bad = matches!(sandbox.output_kept, RawField::Bad)
+        || matches!(sandbox.output_killed, RawField::Bad);
     let span = sandbox.output_killed.span().or(sandbox.output_kept.span());
     if let (false, true, Some(span)) = (bad, killed < kept, span) {
         let (kept, killed) = (show_bytes(kept), show_bytes(killed));
         let what = format!("`output_killed` ({killed}) is less than `output_kept` ({kept})");
-        reader.value(span, Fault::new(what).hint("lower `output_kept`, or raise `output_killed`"));
+        reader.value(
+            span,
+            ValueFault::new(what).hint("lower `output_kept`, or raise `output_killed`"),
+        );
     }
 }
 
 /// What a backend can show: the namespace one the host's programs or a directory, a
 /// container engine its images.
-fn check_image(sandbox: &RawSandbox, reader: &Reader) {
+fn check_image(sandbox: &RawSandbox, reader: &ConfigReader) {
     let (Some(span), Some(image)) = (sandbox.image.span(), sandbox.image.given()) else {
-        if let (Some(Backend::Docker), Some(span)) =
+        if let (Some(BackendKind::Docker), Some(span)) =
             (sandbox.backend.given(), sandbox.backend.span())
         {
-            let fault = Fault::new("a container needs an `image`");
+            let fault = ValueFault::new("a container needs an `image`");
             reader.value(
                 span,
                 fault.hint(
@@ -240,46 +252,46 @@ fn check_image(sandbox: &RawSandbox, reader: &Reader) {
         }
         return;
     };
-    let backend = sandbox.backend.clone().or(Backend::default());
-    if backend == Backend::Namespace && image != IMAGE && !image.starts_with('/') {
+    let backend = sandbox.backend.clone().or(BackendKind::default());
+    if backend == BackendKind::Namespace && image != IMAGE && !image.starts_with('/') {
         let hint = "write \"base\" for the host's programs, or the absolute path of a directory; \
                     images need backend = \"docker\"";
-        reader.value(span, Fault::new(format!("there is no image {image:?}")).hint(hint));
+        reader.value(span, ValueFault::new(format!("there is no image {image:?}")).hint(hint));
     }
 }
 
 /// The same for the images of templates that want another one.
-fn check_images(sandbox: &RawSandbox, reader: &Reader) {
-    let backend = sandbox.backend.clone().or(Backend::default());
+fn check_images(sandbox: &RawSandbox, reader: &ConfigReader) {
+    let backend = sandbox.backend.clone().or(BackendKind::default());
     for entry in &sandbox.images {
         if entry.name == IMAGE {
-            let fault = Fault::new(format!("`{IMAGE}` is the image of the key `image`"));
+            let fault = ValueFault::new(format!("`{IMAGE}` is the image of the key `image`"));
             reader.value(&entry.span, fault.hint("set `sandbox.image` instead"));
-        } else if backend == Backend::Namespace && !entry.text.starts_with('/') {
-            let fault = Fault::new(format!("there is no image {:?}", entry.text));
+        } else if backend == BackendKind::Namespace && !entry.text.starts_with('/') {
+            let fault = ValueFault::new(format!("there is no image {:?}", entry.text));
             let hint = "write the absolute path of a directory; images need backend = \"docker\"";
             reader.value(&entry.span, fault.hint(hint));
         }
     }
 }
 
-fn check_runtime(sandbox: &RawSandbox, reader: &Reader) {
-    let backend = sandbox.backend.clone().or(Backend::default());
+fn check_runtime(sandbox: &RawSandbox, reader: &ConfigReader) {
+    let backend = sandbox.backend.clone().or(BackendKind::default());
     let given = [
         ("runtime", sandbox.runtime.span()),
         ("filter", sandbox.filter.span()),
         ("pull", sandbox.pull.span()),
     ];
     for (key, span) in given {
-        if let (Backend::Namespace, Some(span)) = (backend, span) {
-            let fault = Fault::new(format!("`{key}` needs a container engine"));
+        if let (BackendKind::Namespace, Some(span)) = (backend, span) {
+            let fault = ValueFault::new(format!("`{key}` needs a container engine"));
             reader.value(span, fault.hint("leave it out, or set backend = \"docker\""));
         }
     }
 }
 
 /// A sandbox names one of the file's own networks.
-fn check_network(raw: &RawCampaign, reader: &Reader) {
+fn check_network(raw: &RawCampaign, reader: &ConfigReader) {
     let (Some(name), Some(span)) = (raw.sandbox.network.given(), raw.sandbox.network.span()) else {
         return;
     };
@@ -291,30 +303,30 @@ fn check_network(raw: &RawCampaign, reader: &Reader) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("add a section `[networks]` with `{name} = [\"pypi.org\"]`"),
     };
-    reader.value(span, Fault::new(format!("there is no network {name:?}")).hint(hint));
+    reader.value(span, ValueFault::new(format!("there is no network {name:?}")).hint(hint));
 }
 
 /// A copy is laid into a workspace of the same size.
-fn check_copy(sandbox: &RawSandbox, reader: &Reader) {
-    let default = Limits::default();
+fn check_copy(sandbox: &RawSandbox, reader: &ConfigReader) {
+    let default = SandboxLimits::default();
     let copy = sandbox.copy.clone().or(default.copy_bytes);
     let disk = sandbox.disk.clone().or(default.disk_bytes);
-    let bad = matches!(sandbox.copy, Field::Bad) || matches!(sandbox.disk, Field::Bad);
+    let bad = matches!(sandbox.copy, RawField::Bad) || matches!(sandbox.disk, RawField::Bad);
     let given = sandbox.copy.span();
     if let (false, true, Some(span)) = (bad, copy > disk, given) {
         let (copy, disk) = (show_bytes(copy), show_bytes(disk));
-        let fault = Fault::new(format!("`copy` ({copy}) is more than `disk` ({disk})"));
+        let fault = ValueFault::new(format!("`copy` ({copy}) is more than `disk` ({disk})"));
         reader.value(span, fault.hint("a copy must fit into a workspace"));
     }
 }
 
-fn check_splits(splits: &RawSplits, reader: &Reader) {
-    if splits.shares.iter().any(|share| matches!(share, Field::Bad)) {
+fn check_splits(splits: &RawSplits, reader: &ConfigReader) {
+    if splits.shares.iter().any(|share| matches!(share, RawField::Bad)) {
         return;
     }
     let sum: u32 = shares(splits).iter().sum();
     if sum != 100 {
-        let fault = Fault::new(format!("`dataset.splits` sum to {sum}, not 100"));
+        let fault = ValueFault::new(format!("`dataset.splits` sum to {sum}, not 100"));
         reader.value(
             &splits.place,
             fault.hint(
@@ -330,7 +342,7 @@ fn shares(splits: &RawSplits) -> [u32; 3] {
 }
 
 /// The values of a list, or the default where it is absent.
-pub(super) fn entries<T>(list: List<T>, default: impl FnOnce() -> Vec<T>) -> Vec<T> {
+pub(super) fn entries<T>(list: RawList<T>, default: impl FnOnce() -> Vec<T>) -> Vec<T> {
     match list.into_option() {
         Some(list) => list.into_iter().map(|(entry, _): (T, Span)| entry).collect(),
         None => default(),
@@ -343,7 +355,7 @@ fn tasks(raw: RawTasks) -> TaskSelection {
         exclude: entries(raw.exclude, Vec::new),
         template_dirs: entries(raw.template_dirs, Vec::new).into_iter().map(Into::into).collect(),
         per_template: raw.per_template.or(1),
-        samples: Samples {
+        samples: SamplePolicy {
             most: raw.samples.or(1),
             stop_after_solved: raw.stop_after_solved.into_option(),
             pass_rate_width: raw.pass_rate_width.into_option(),
@@ -352,24 +364,33 @@ fn tasks(raw: RawTasks) -> TaskSelection {
 }
 
 /// What it says, or else what the table says.
-fn price(raw: &RawModel, name: &str, providers: &[RawProvider], offer: &Offer<'_>) -> Price {
+fn price(
+    raw: &RawModel,
+    name: &str,
+    providers: &[RawProvider],
+    offer: &KnownNames<'_>,
+) -> ModelPrice {
     let own = raw.price.as_ref().and_then(|price| {
-        let of = |field: &Field<Money>| field.given().copied();
+        let of = |field: &RawField<Money>| field.given().copied();
         let (input, output) = (of(&price.input)?, of(&price.output)?);
-        let rates = Rates {
+        let rates = TokenRates {
             input_per_million: input,
             output_per_million: output,
             cached_per_million: of(&price.cached),
             cache_write_per_million: of(&price.cache_write),
             reasoning_per_million: of(&price.reasoning),
         };
-        Some(Price { rates, tiers: Vec::new() })
+        Some(ModelPrice { rates, tiers: Vec::new() })
     });
     let listed = || Some(providers::listed(name, providers, offer)?.price.clone());
     own.or_else(listed).unwrap_or_default()
 }
 
-pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>) -> ModelConfig {
+pub(super) fn model(
+    raw: RawModel,
+    providers: &[RawProvider],
+    offer: &KnownNames<'_>,
+) -> ModelConfig {
     let name = raw.name.clone().or(String::new());
     let listed = providers::listed(&name, providers, offer);
     let standing = routing::standing(&raw, listed);
@@ -389,23 +410,23 @@ pub(super) fn model(raw: RawModel, providers: &[RawProvider], offer: &Offer<'_>)
     }
 }
 
-type Networks = Vec<(String, Span, Vec<AllowedHost>)>;
+type RawNetworks = Vec<(String, Span, Vec<AllowedHost>)>;
 
-fn sandbox(raw: RawSandbox, networks: Networks) -> SandboxSpec {
+fn sandbox(raw: RawSandbox, networks: RawNetworks) -> SandboxSpec {
     let wanted = raw.network.into_option();
     let network = networks.into_iter().find(|(name, ..)| Some(name) == wanted.as_ref());
-    let default = Limits::default();
+    let default = SandboxLimits::default();
     // The range of the key fits the type.
     let kept = raw.output_kept.into_option().and_then(|kept| u32::try_from(kept).ok());
     let disk = raw.disk.clone().or(default.disk_bytes);
     SandboxSpec {
-        backend: raw.backend.or(Backend::default()),
+        backend: raw.backend.or(BackendKind::default()),
         runtime: raw.runtime.into_option(),
-        filter: raw.filter.or(Filter::default()),
+        filter: raw.filter.or(SeccompProfile::default()),
         image: raw.image.or(IMAGE.to_owned()),
         digest: None,
-        shell: raw.shell.or(Shell::default()),
-        limits: Limits {
+        shell: raw.shell.or(ShellChoice::default()),
+        limits: SandboxLimits {
             memory_bytes: raw.memory.or(default.memory_bytes),
             processes: raw.processes.or(default.processes),
             disk_bytes: disk,
@@ -418,7 +439,7 @@ fn sandbox(raw: RawSandbox, networks: Networks) -> SandboxSpec {
             // By default no more than the disk it came from.
             copy_bytes: raw.copy.or(default.copy_bytes.min(disk)),
         },
-        network: network.map(|(name, _, allow)| Network { name, allow }),
+        network: network.map(|(name, _, allow)| NetworkPolicy { name, allow }),
         require: entries(raw.require, Vec::new).into_iter().collect(),
     }
 }

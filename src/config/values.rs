@@ -8,15 +8,15 @@ use toml::de::{DeInteger, DeValue};
 
 /// What is wrong with one value.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct ValueFault {
     pub(super) message: String,
     pub(super) hint: Option<String>,
 }
 
 /// What a reader gives.
-pub(super) type Read<T> = Result<T, Fault>;
+pub(super) type ValueResult<T> = Result<T, ValueFault>;
 
-impl Fault {
+impl ValueFault {
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
     }
@@ -49,19 +49,19 @@ pub(super) fn out_of_range<T>(
     found: &str,
     range: &RangeInclusive<T>,
     show: impl Fn(&T) -> String,
-) -> Fault {
+) -> ValueFault {
     let hint = format!("anything from {} to {}", show(range.start()), show(range.end()));
-    Fault::new(format!("{} is out of range", short(found))).hint(hint)
+    ValueFault::new(format!("{} is out of range", short(found))).hint(hint)
 }
 
 /// The number itself, whatever its notation.
-pub(super) fn whole_number(number: &DeInteger<'_>) -> Read<i128> {
+pub(super) fn whole_number(number: &DeInteger<'_>) -> ValueResult<i128> {
     i128::from_str_radix(number.as_str(), number.radix())
-        .map_err(|_| Fault::new(format!("{} is too large", short(number.as_str()))))
+        .map_err(|_| ValueFault::new(format!("{} is too large", short(number.as_str()))))
 }
 
 /// A whole number within `range`.
-pub(super) fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> Read<T>
+pub(super) fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> ValueResult<T>
 where
     T: TryFrom<i128> + PartialOrd + ToString,
 {
@@ -78,7 +78,7 @@ where
 }
 
 /// A number with decimals, within `range`, in thousandths.
-pub(super) fn thousandths(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Read<u32> {
+pub(super) fn thousandths(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> ValueResult<u32> {
     move |value| {
         let text = match value {
             DeValue::Float(number) => number.as_str().to_owned(),
@@ -94,7 +94,7 @@ pub(super) fn thousandths(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -
 }
 
 /// A number with decimals, within `range`.
-pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Read<f64> {
+pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> ValueResult<f64> {
     move |value| {
         let text = match value {
             DeValue::Float(number) => number.as_str().to_owned(),
@@ -108,8 +108,8 @@ pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Rea
     }
 }
 
-fn not_a_number(expected: &str, found: &DeValue<'_>) -> Fault {
-    let fault = Fault::expected(expected, found);
+fn not_a_number(expected: &str, found: &DeValue<'_>) -> ValueFault {
+    let fault = ValueFault::expected(expected, found);
     match found {
         DeValue::String(text) if text.trim().parse::<f64>().is_ok() => {
             fault.hint(format!("remove the quotes: {}", text.trim()))
@@ -119,25 +119,29 @@ fn not_a_number(expected: &str, found: &DeValue<'_>) -> Fault {
 }
 
 /// A text that passes `check`.
-pub(super) fn text(check: impl Fn(&str) -> Read<()>) -> impl Fn(&DeValue<'_>) -> Read<String> {
+pub(super) fn text(
+    check: impl Fn(&str) -> ValueResult<()>,
+) -> impl Fn(&DeValue<'_>) -> ValueResult<String> {
     move |value| match value {
         DeValue::String(text) => check(text).map(|()| text.to_string()),
         DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {
-            Err(Fault::expected("a string", value).hint("put it in double quotes"))
+            Err(ValueFault::expected("a string", value).hint("put it in double quotes"))
         }
-        other => Err(Fault::expected("a string", other)),
+        other => Err(ValueFault::expected("a string", other)),
     }
 }
 
 /// One of a few words, and what it stands for.
-pub(super) fn choice<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&DeValue<'_>) -> Read<T> {
+pub(super) fn choice<T: Copy>(
+    words: &[(&'static str, T)],
+) -> impl Fn(&DeValue<'_>) -> ValueResult<T> {
     let words = words.to_vec();
     move |value| {
         let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
         let text = match value {
             DeValue::String(text) => text.as_ref(),
             other => {
-                let fault = Fault::expected("a string", other);
+                let fault = ValueFault::expected("a string", other);
                 return Err(fault.hint(format!("one of {}", names.join(", "))));
             }
         };
@@ -149,22 +153,22 @@ pub(super) fn choice<T: Copy>(words: &[(&'static str, T)]) -> impl Fn(&DeValue<'
 }
 
 /// One of the words of a list that is only known at run time.
-pub(super) fn name_of(what: &str, names: &[&str]) -> impl Fn(&str) -> Read<()> {
+pub(super) fn name_of(what: &str, names: &[&str]) -> impl Fn(&str) -> ValueResult<()> {
     move |text| if names.contains(&text) { Ok(()) } else { Err(unknown(what, text, names)) }
 }
 
-fn unknown(what: &str, text: &str, names: &[&str]) -> Fault {
+fn unknown(what: &str, text: &str, names: &[&str]) -> ValueFault {
     let hint = suggest::one_of(text, names);
-    Fault::new(format!("unknown {what} \"{}\"", short(text))).hint(hint)
+    ValueFault::new(format!("unknown {what} \"{}\"", short(text))).hint(hint)
 }
 
 /// Nothing to ask of a text but that there is one and that it is printable.
-pub(super) fn some_text(text: &str) -> Read<()> {
+pub(super) fn some_text(text: &str) -> ValueResult<()> {
     if text.trim().is_empty() {
-        return Err(Fault::new("an empty string"));
+        return Err(ValueFault::new("an empty string"));
     }
     match text.chars().find(|letter| letter.is_control()) {
-        Some(letter) => Err(Fault::new(format!("control character {:?}", letter))),
+        Some(letter) => Err(ValueFault::new(format!("control character {:?}", letter))),
         None => Ok(()),
     }
 }

@@ -14,7 +14,7 @@ const ADDRESSES: [&str; 2] = ["url", "proxy"];
 
 /// The line with what may be a secret blotted out, character for character, so that columns
 /// stay what they are.
-pub(super) fn veiled(line: &str) -> String {
+pub(super) fn redact_keys(line: &str) -> String {
     if line.len() > LONGEST {
         let blotted = |c: char| if c.is_alphanumeric() { '*' } else { c };
         return line.chars().map(blotted).collect();
@@ -258,7 +258,7 @@ mod tests {
             (r#"# a key that's "open""#, r#"# a key that's "open""#),
         ];
         for (line, shown) in cases {
-            assert_eq!(veiled(line), shown);
+            assert_eq!(redact_keys(line), shown);
         }
     }
 }

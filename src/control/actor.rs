@@ -7,8 +7,10 @@
 //!  closing: sessions end after their answer; then stopped
 //! ```
 
-use super::messages::{Close, ControlStats, Parts, Shared, Snapshot};
-use super::session::{Counter, refuse, serve};
+use super::messages::{
+    CloseControl, ControlResources, ControlSharedState, ControlStats, ControlStatsQuery,
+};
+use super::session::{ControlSessionContext, refuse, serve};
 use crate::error::{Code, Error};
 use actix::{
     Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, WrapFuture,
@@ -24,7 +26,7 @@ use tokio_util::task::AbortOnDropHandle;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 pub struct ControlActor {
-    parts: Parts,
+    parts: ControlResources,
     /// Their tasks are owned by futures of this actor's context, so that no session
     /// outlives it.
     sessions: HashMap<u64, tokio::task::AbortHandle>,
@@ -33,7 +35,7 @@ pub struct ControlActor {
 }
 
 impl ControlActor {
-    pub(super) fn new(parts: Parts) -> Self {
+    pub(super) fn new(parts: ControlResources) -> Self {
         Self { parts, sessions: HashMap::new(), next: 0, stats: ControlStats::default() }
     }
 
@@ -71,9 +73,10 @@ impl ControlActor {
                 .hint("try again when a client has left");
             return self.turn_away(stream, error, ctx);
         };
-        let Parts { desk, shared: Shared { limits, closing, .. }, .. } = self.parts.clone();
+        let ControlResources { desk, shared: ControlSharedState { limits, closing, .. }, .. } =
+            self.parts.clone();
         let session = spawn("control session", async move {
-            serve(stream, Counter { desk, limits, closing }).await;
+            serve(stream, ControlSessionContext { desk, limits, closing }).await;
             drop(place);
         });
         self.own(session, ctx);
@@ -127,18 +130,18 @@ impl Actor for ControlActor {
     }
 }
 
-impl Handler<Snapshot> for ControlActor {
-    type Result = MessageResult<Snapshot>;
+impl Handler<ControlStatsQuery> for ControlActor {
+    type Result = MessageResult<ControlStatsQuery>;
 
-    fn handle(&mut self, _: Snapshot, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: ControlStatsQuery, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.stats.clone())
     }
 }
 
-impl Handler<Close> for ControlActor {
+impl Handler<CloseControl> for ControlActor {
     type Result = ();
 
-    fn handle(&mut self, _: Close, ctx: &mut Self::Context) {
+    fn handle(&mut self, _: CloseControl, ctx: &mut Self::Context) {
         self.close(ctx);
     }
 }

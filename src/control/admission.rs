@@ -4,13 +4,15 @@ use super::changes::changed_keys;
 use crate::config::{self, ConfigErrors, LoadedCampaign};
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
-use crate::preflight::{Preflight, Told, nothing_to_run};
-use crate::sandbox::docker::Pulled;
-use crate::templates::Library;
+use crate::preflight::{Preflight, PullListener, nothing_to_run};
+use crate::sandbox::docker::PullProgress;
+use crate::templates::TemplateLibrary;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::campaign::{Again, CampaignHandle, FaultCounts, PrepareError, Reopen};
+use synthd_actors::campaign::{
+    CampaignHandle, FaultCounts, PrepareError, ReopenFilter, RestartOptions,
+};
 use synthd_actors::engine::SubmitError;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::policy::ChangedTemplate;
@@ -22,13 +24,13 @@ use tokio_util::sync::DropGuard;
 const ENGINE_AGAIN: Duration = Duration::from_secs(10);
 
 /// Starts a campaign, if this host can run what it wants.
-pub async fn admit(
+pub async fn start_campaign(
     engine: &Engine,
     catalog: &Arc<Catalog>,
     config: &Arc<CampaignConfig>,
     source: String,
-    again: Again,
-    told: Told<'_>,
+    again: RestartOptions,
+    told: PullListener<'_>,
 ) -> Result<CampaignHandle> {
     let known = engine.store.campaign(&config.name).await.map_err(store_error)?;
     let mut digests = ready(engine, catalog, config, known.as_ref(), told).await?;
@@ -45,15 +47,15 @@ async fn ready(
     catalog: &Catalog,
     config: &CampaignConfig,
     known: Option<&CampaignRecord>,
-    told: Told<'_>,
+    told: PullListener<'_>,
 ) -> Result<BTreeMap<String, String>> {
     let preflight = Preflight { catalog, config, known };
-    let mut findings = preflight.of_file();
+    let mut findings = preflight.check_file();
     // No image is pulled for a file that is wrong.
     let told = findings.is_empty().then_some(told);
-    let survey = preflight.of_host(&engine.backend, told).await;
+    let survey = preflight.check_host(&engine.backend, told).await;
     findings.extend(survey.findings);
-    match Error::all(findings) {
+    match Error::combine(findings) {
         Some(error) => Err(error),
         None => Ok(survey.digests),
     }
@@ -62,35 +64,40 @@ async fn ready(
 /// Reads a campaign's text and the templates in its directories. Files are no work for the one
 /// thread of the actors.
 pub(super) async fn with_templates(
-    library: &Library,
+    library: &TemplateLibrary,
     name: String,
     text: String,
-) -> Result<Result<(LoadedCampaign, Library), ConfigErrors>> {
+) -> Result<Result<(LoadedCampaign, TemplateLibrary), ConfigErrors>> {
     let library = library.clone();
     let reading = move || config::parse_campaign_with(&library, &name, &text);
     let read = tokio::task::spawn_blocking(reading).await;
-    read.map_err(|e| Error::new(Code::Unexpected, "reading the campaign panicked").because(e))
+    read.map_err(|e| Error::new(Code::Unexpected, "reading the campaign panicked").with_source(e))
 }
 
 /// Starts a stored campaign again, from the text it was made from.
-pub(super) async fn revive(
+pub(super) async fn restart_campaign(
     engine: &Engine,
-    library: &Library,
+    library: &TemplateLibrary,
     record: &CampaignRecord,
-    reopen: Reopen,
+    reopen: ReopenFilter,
 ) -> Result<CampaignHandle> {
     let name = format!("the stored campaign {}", record.name);
     let (loaded, library) = with_templates(library, name, record.config.clone()).await??;
-    let told = |pulled: &Pulled| tracing::debug!(%pulled, "an image");
+    let told = |pulled: &PullProgress| tracing::debug!(%pulled, "an image");
     let config = Arc::new(loaded.config);
     // This future is deep inside its caller, so it is boxed.
-    Box::pin(admit(engine, &library.catalog, &config, loaded.source, reopen.into(), &told)).await
+    Box::pin(start_campaign(engine, &library.catalog, &config, loaded.source, reopen.into(), &told))
+        .await
 }
 
 /// Takes up what was running when the last daemon ended, however it ended. One that cannot
 /// be is left as it is, and said; one whose container engine is not there is tried again
 /// until it is. `taken_up` is let go when each has been tried.
-pub(super) async fn revive_all(engine: Engine, library: Arc<Library>, taken_up: DropGuard) {
+pub(super) async fn restart_campaigns(
+    engine: Engine,
+    library: Arc<TemplateLibrary>,
+    taken_up: DropGuard,
+) {
     let records = match engine.store.campaigns().await {
         Ok(records) => records,
         Err(error) => return tracing::error!(%error, "stored campaigns cannot be read"),
@@ -110,7 +117,7 @@ pub(super) async fn revive_all(engine: Engine, library: Arc<Library>, taken_up: 
 /// Those that wait for their container engine.
 async fn take_up(
     engine: &Engine,
-    library: &Library,
+    library: &TemplateLibrary,
     records: Vec<CampaignRecord>,
 ) -> Vec<CampaignRecord> {
     let mut waiting = Vec::new();
@@ -120,7 +127,7 @@ async fn take_up(
             Ok(Some(now)) if now.state == CampaignState::Running => {}
             _ => continue,
         }
-        match revive(engine, library, &record, Reopen::Nothing).await {
+        match restart_campaign(engine, library, &record, ReopenFilter::Nothing).await {
             Ok(_) => tracing::info!(campaign = %record.name, "resumed"),
             Err(error) if error.code() == Code::EngineUnavailable => {
                 let why = error.report();

@@ -1,7 +1,7 @@
 //! The other end: what the commands use. Blocking, because a command does one thing.
 
 use super::limits::MAX_LINE;
-use super::protocol::{Content, ErrorBody, Order, Reply, VERSION};
+use super::protocol::{ControlCommand, ControlReply, ErrorBody, ReplyContent, VERSION};
 use super::socket::check_length;
 use crate::error::{Code, Error, Result};
 use serde_json::Value;
@@ -19,27 +19,27 @@ const MAX_ANSWER: u64 = 256 << 20;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum Failure {
+pub enum ControlClientError {
     /// The daemon's own words.
     Refused(Box<ErrorBody>),
     Broken(Error),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ControlClientError {
     fn from(error: Error) -> Self {
         Self::Broken(error)
     }
 }
 
 /// A connection to a daemon.
-pub struct Client {
+pub struct ControlClient {
     path: PathBuf,
     writer: UnixStream,
     reader: BufReader<UnixStream>,
     next: u64,
 }
 
-impl Client {
+impl ControlClient {
     pub fn connect(path: &Path) -> Result<Self> {
         check_length(path)?;
         let writer = UnixStream::connect(path).map_err(|error| nobody(path, &error))?;
@@ -55,9 +55,9 @@ impl Client {
     /// Asks, hands events on, and returns the answer.
     pub fn ask(
         &mut self,
-        order: &Order,
+        order: &ControlCommand,
         mut on_event: impl FnMut(Value),
-    ) -> Result<Value, Failure> {
+    ) -> Result<Value, ControlClientError> {
         let heard = |event| {
             on_event(event);
             ControlFlow::Continue(())
@@ -69,9 +69,9 @@ impl Client {
     /// The same for who may stop listening before the answer is there; then there is none.
     pub fn follow(
         &mut self,
-        order: &Order,
+        order: &ControlCommand,
         mut on_event: impl FnMut(Value) -> ControlFlow<()>,
-    ) -> Result<Option<Value>, Failure> {
+    ) -> Result<Option<Value>, ControlClientError> {
         let id = Value::from(self.next);
         self.next += 1;
         let line = request_line(&id, order)?;
@@ -85,11 +85,13 @@ impl Client {
                 (Err(_), Err(error)) => return Err(broken(&self.path, error.kind()).into()),
             };
             match reply.content {
-                Content::Error(error) => return Err(Failure::Refused(Box::new(error))),
+                ReplyContent::Error(error) => {
+                    return Err(ControlClientError::Refused(Box::new(error)));
+                }
                 // Of another request; there is none, so it is noise.
                 _ if reply.id != id => {}
-                Content::Ok(answer) => return Ok(Some(answer)),
-                Content::Event(event) => {
+                ReplyContent::Ok(answer) => return Ok(Some(answer)),
+                ReplyContent::Event(event) => {
                     if on_event(event).is_break() {
                         return Ok(None);
                     }
@@ -104,7 +106,7 @@ impl Client {
         std::io::copy(&mut self.reader, &mut std::io::sink()).ok();
     }
 
-    fn receive(&mut self) -> Result<Reply> {
+    fn receive(&mut self) -> Result<ControlReply> {
         let mut line = Vec::new();
         let read = (&mut self.reader).take(MAX_ANSWER).read_until(b'\n', &mut line);
         match read {
@@ -113,17 +115,17 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Err(silent(&self.path)),
             Err(error) => return Err(broken(&self.path, error)),
         }
-        let reply: Reply = serde_json::from_slice(&line).map_err(|error| {
+        let reply: ControlReply = serde_json::from_slice(&line).map_err(|error| {
             let what = format!("{} does not speak synthd's protocol", self.path.display());
-            Error::new(Code::ControlProtocol, what).because(error)
+            Error::new(Code::ControlProtocol, what).with_source(error)
         })?;
         if reply.v == VERSION { Ok(reply) } else { Err(other_version(reply.v)) }
     }
 }
 
-fn request_line(id: &Value, order: &Order) -> Result<Vec<u8>> {
+fn request_line(id: &Value, order: &ControlCommand) -> Result<Vec<u8>> {
     let mut request = serde_json::to_value(order)
-        .map_err(|e| Error::new(Code::Unexpected, "the request is not JSON").because(e))?;
+        .map_err(|e| Error::new(Code::Unexpected, "the request is not JSON").with_source(e))?;
     request["v"] = VERSION.into();
     request["id"] = id.clone();
     let mut line = request.to_string().into_bytes();
@@ -148,7 +150,7 @@ fn nobody(path: &Path, error: &std::io::Error) -> Error {
 
 fn broken(path: &Path, error: impl Into<std::io::Error>) -> Error {
     let what = format!("the connection to {} broke", path.display());
-    Error::new(Code::ControlProtocol, what).because(error.into())
+    Error::new(Code::ControlProtocol, what).with_source(error.into())
 }
 
 fn hung_up(path: &Path) -> Error {

@@ -9,32 +9,34 @@
 //!                       └── drain ───► at rest; running again at the next start
 //! ```
 
-use super::admission::{admit, revive, with_templates};
+use super::admission::{restart_campaign, start_campaign, with_templates};
 use super::follow::{follow, is_over};
 use super::messages::ControlHandle;
-use super::outlet::{Gone, Outlet};
-use super::protocol::{ErrorBody, Order, Retry, Submission};
-use super::report::{About, Mode};
-use super::session::{Desk, Stop};
+use super::outlet::{ClientGone, ReplyWriter};
+use super::protocol::{ControlCommand, ErrorBody, RetryParams, SubmitParams};
+use super::report::{ProcessDescription, ProcessMode};
+use super::session::{ControlDispatcher, DispatchError};
 use crate::config::ConfigErrors;
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error};
-use crate::sandbox::docker::Pulled;
-use crate::templates::Library;
+use crate::sandbox::docker::PullProgress;
+use crate::templates::TemplateLibrary;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use synthd_actors::campaign::{Again, CampaignHandle, ChangedTemplates, Progress, Reopen};
-use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, Entry};
+use synthd_actors::campaign::{
+    CampaignHandle, CampaignProgress, ChangedTemplates, ReopenFilter, RestartOptions,
+};
+use synthd_actors::model::{CampaignName, CampaignRecord, CampaignState, JournalEntry};
 use synthd_actors::ports::Journal;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// What a client wants of the process as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Farewell {
+pub enum ShutdownRequest {
     #[default]
     Stay,
     /// Let running episodes finish, then end.
@@ -44,25 +46,30 @@ pub enum Farewell {
 }
 
 /// What ties the desk to the rest of the process.
-pub(super) struct Wires {
-    pub(super) wish: watch::Sender<Farewell>,
+pub(super) struct LifecycleChannels {
+    pub(super) wish: watch::Sender<ShutdownRequest>,
     /// Cancelled once no more of the last daemon's campaigns will be taken up.
     pub(super) revived: CancellationToken,
 }
 
-pub(super) struct EngineDesk {
+pub(super) struct EngineDispatcher {
     pub(super) engine: Engine,
-    library: Arc<Library>,
-    pub(super) about: About,
-    wires: Wires,
+    library: Arc<TemplateLibrary>,
+    pub(super) about: ProcessDescription,
+    wires: LifecycleChannels,
     /// Set once the socket listens; it is part of what status says.
     pub(super) control: OnceLock<ControlHandle>,
 }
 
-pub(super) type Answer = Result<Value, Stop>;
+pub(super) type DispatchResult = Result<Value, DispatchError>;
 
-impl EngineDesk {
-    pub(super) fn new(engine: Engine, library: Arc<Library>, about: About, wires: Wires) -> Self {
+impl EngineDispatcher {
+    pub(super) fn new(
+        engine: Engine,
+        library: Arc<TemplateLibrary>,
+        about: ProcessDescription,
+        wires: LifecycleChannels,
+    ) -> Self {
         Self { engine, library, about, wires, control: OnceLock::new() }
     }
 
@@ -71,23 +78,24 @@ impl EngineDesk {
         self.control.set(control).ok();
     }
 
-    async fn submit(&self, submission: Submission, outlet: &mut Outlet) -> Answer {
+    async fn submit(&self, submission: SubmitParams, outlet: &mut ReplyWriter) -> DispatchResult {
         self.daemon_only()?;
-        let Submission { name, source, accept_changed } = submission;
+        let SubmitParams { name, source, accept_changed } = submission;
         let read = with_templates(&self.library, name, source).await?;
-        let (loaded, library) = read.map_err(|errors| Stop::Refused(Box::new(listing(errors))))?;
+        let (loaded, library) =
+            read.map_err(|errors| DispatchError::Refused(Box::new(listing(errors))))?;
         let config = Arc::new(loaded.config);
         let doing = Mutex::new("preparing".to_owned());
-        let told = |pulled: &Pulled| {
+        let told = |pulled: &PullProgress| {
             *doing.lock().unwrap_or_else(PoisonError::into_inner) = pulled.to_string();
         };
-        let admitted = Box::pin(admit(
+        let admitted = Box::pin(start_campaign(
             &self.engine,
             &library.catalog,
             &config,
             loaded.source,
-            Again {
-                reopen: Reopen::MayHavePassed,
+            RestartOptions {
+                reopen: ReopenFilter::MayHavePassed,
                 changed: match accept_changed {
                     true => ChangedTemplates::Accept,
                     false => ChangedTemplates::Refuse,
@@ -101,19 +109,19 @@ impl EngineDesk {
             })
             .await??;
         tracing::info!(campaign = %config.name, "a campaign was submitted");
-        answer(&*campaign.progress().borrow())
+        to_answer(&*campaign.progress().borrow())
     }
 
     /// `synthd run` starts nothing beside its own campaign.
     fn daemon_only(&self) -> Result<(), Error> {
-        if self.about.mode != Mode::Foreground {
+        if self.about.mode != ProcessMode::Foreground {
             return Ok(());
         }
         Err(Error::new(Code::ControlRefused, "this is `synthd run`, which runs one campaign")
             .hint("wait until it has ended, start `synthd serve`, and ask the daemon"))
     }
 
-    async fn watch(&self, name: Option<String>, outlet: &mut Outlet) -> Answer {
+    async fn watch(&self, name: Option<String>, outlet: &mut ReplyWriter) -> DispatchResult {
         let name = match name {
             Some(name) => CampaignName(name),
             None => {
@@ -123,15 +131,15 @@ impl EngineDesk {
         };
         let Some(campaign) = self.campaign(&name, outlet).await? else {
             let record = self.record(&name).await?;
-            return answer(&self.stored(&record).await?);
+            return to_answer(&self.stored_progress(&record).await?);
         };
-        answer(&follow(&campaign, outlet).await?)
+        to_answer(&follow(&campaign, outlet).await?)
     }
 
     /// The campaign meant by a client that names none.
     fn only_live(&self) -> Result<CampaignName, Error> {
         let known = self.engine.handle.campaigns();
-        let moving: Vec<&Progress> = known.iter().filter(|p| !is_over(p)).collect();
+        let moving: Vec<&CampaignProgress> = known.iter().filter(|p| !is_over(p)).collect();
         match (moving.as_slice(), known.as_slice()) {
             ([one], _) => Ok(one.campaign.clone()),
             // The one it just ran is meant, too, by who comes a moment late.
@@ -147,7 +155,7 @@ impl EngineDesk {
         }
     }
 
-    async fn pause(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
+    async fn pause(&self, name: CampaignName, outlet: &mut ReplyWriter) -> DispatchResult {
         let paused = match self.campaign(&name, outlet).await? {
             Some(campaign) => campaign.pause("paused by a client").await,
             None => false,
@@ -155,7 +163,7 @@ impl EngineDesk {
         self.obeyed(name, paused, "paused").await
     }
 
-    async fn resume(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
+    async fn resume(&self, name: CampaignName, outlet: &mut ReplyWriter) -> DispatchResult {
         let live = self.campaign(&name, outlet).await?.filter(CampaignHandle::is_alive);
         if let Some(campaign) = live {
             let resumed = campaign.resume().await;
@@ -166,25 +174,25 @@ impl EngineDesk {
             return self.obeyed(name, false, "resumed").await;
         }
         self.daemon_only()?;
-        let revived = revive(&self.engine, &self.library, &record, Reopen::Nothing);
+        let revived = restart_campaign(&self.engine, &self.library, &record, ReopenFilter::Nothing);
         self.waiting(revived, outlet, || "preparing".to_owned()).await??;
         self.obeyed(name, true, "resumed").await
     }
 
     /// Starts a campaign that rests once more, with its faulted episodes that are chosen.
-    async fn retry(&self, retry: Retry, outlet: &mut Outlet) -> Answer {
+    async fn retry(&self, retry: RetryParams, outlet: &mut ReplyWriter) -> DispatchResult {
         self.daemon_only()?;
         let name = CampaignName(retry.campaign);
         self.all_taken_up(outlet).await?;
         let record = self.record(&name).await?;
-        let reopen = Reopen::Matching { kinds: retry.faults, template: retry.template };
-        let revived = revive(&self.engine, &self.library, &record, reopen);
+        let reopen = ReopenFilter::Matching { kinds: retry.faults, template: retry.template };
+        let revived = restart_campaign(&self.engine, &self.library, &record, reopen);
         let campaign = self.waiting(revived, outlet, || "preparing".to_owned()).await??;
         tracing::info!(campaign = %name, "faulted episodes are tried again: a client asked for it");
-        answer(&*campaign.progress().borrow())
+        to_answer(&*campaign.progress().borrow())
     }
 
-    async fn cancel(&self, name: CampaignName, outlet: &mut Outlet) -> Answer {
+    async fn cancel(&self, name: CampaignName, outlet: &mut ReplyWriter) -> DispatchResult {
         let live = self.campaign(&name, outlet).await?.filter(CampaignHandle::is_alive);
         let cancelled = match live {
             Some(campaign) => campaign.cancel().await,
@@ -194,12 +202,12 @@ impl EngineDesk {
     }
 
     /// A campaign that rests here without an actor has only its record to change.
-    async fn cancel_stored(&self, name: &CampaignName) -> Result<bool, Stop> {
+    async fn cancel_stored(&self, name: &CampaignName) -> Result<bool, DispatchError> {
         let record = self.record(name).await?;
         if matches!(record.state, CampaignState::Complete | CampaignState::Cancelled) {
             return Ok(false);
         }
-        let moved = Entry::CampaignMoved {
+        let moved = JournalEntry::CampaignMoved {
             campaign: name.clone(),
             state: CampaignState::Cancelled,
             reason: None,
@@ -209,18 +217,18 @@ impl EngineDesk {
     }
 
     /// Says where the campaign stands now, or why it did not obey.
-    async fn obeyed(&self, name: CampaignName, obeyed: bool, done: &str) -> Answer {
-        let standing = self.standing(&self.record(&name).await?).await?;
+    async fn obeyed(&self, name: CampaignName, obeyed: bool, done: &str) -> DispatchResult {
+        let standing = self.campaign_status(&self.record(&name).await?).await?;
         if obeyed {
             tracing::info!(campaign = %name, "{done} by a client");
-            return answer(&standing);
+            return to_answer(&standing);
         }
         let state = match standing.progress.publishing {
             true => "writing its dataset",
             false => standing.progress.state.as_str(),
         };
         let what = format!("campaign {name} is {state} and cannot be {done}");
-        Err(Stop::from(Error::new(Code::ControlRefused, what).hint(
+        Err(DispatchError::from(Error::new(Code::ControlRefused, what).hint(
             match standing.progress.state {
                 CampaignState::Cancelled => "submit its file again to start it again",
                 _ => "`synthd status` shows the state of every campaign",
@@ -228,32 +236,36 @@ impl EngineDesk {
         )))
     }
 
-    async fn drain(&self, outlet: &mut Outlet) -> Answer {
+    async fn drain(&self, outlet: &mut ReplyWriter) -> DispatchResult {
         tracing::info!("draining: a client asked for it");
         self.engine.handle.drain(false).await;
-        self.waiting(self.engine.handle.rested(), outlet, || "draining".to_owned()).await?;
-        answer(&json!({ "drained": true, "campaigns": self.standings().await? }))
+        self.waiting(self.engine.handle.wait_until_settled(), outlet, || "draining".to_owned())
+            .await?;
+        to_answer(&json!({ "drained": true, "campaigns": self.campaign_statuses().await? }))
     }
 
-    async fn shut_down(&self, now: bool, outlet: &mut Outlet) -> Answer {
-        let wanted = if now { Farewell::Now } else { Farewell::Finish };
+    async fn shut_down(&self, now: bool, outlet: &mut ReplyWriter) -> DispatchResult {
+        let wanted = if now { ShutdownRequest::Now } else { ShutdownRequest::Finish };
         // The more urgent wish stands.
         self.wires.wish.send_if_modified(|farewell| {
             let more = wanted > *farewell;
             *farewell = wanted.max(*farewell);
             more
         });
-        self.waiting(self.engine.handle.rested(), outlet, || "shutting_down".to_owned()).await?;
-        answer(&json!({ "shutting_down": true }))
+        self.waiting(self.engine.handle.wait_until_settled(), outlet, || {
+            "shutting_down".to_owned()
+        })
+        .await?;
+        to_answer(&json!({ "shutting_down": true }))
     }
 
     /// Waits for work and tells the client now and then that it still does.
     async fn waiting<T>(
         &self,
         work: impl Future<Output = T>,
-        outlet: &mut Outlet,
+        outlet: &mut ReplyWriter,
         doing: impl Fn() -> String,
-    ) -> Result<T, Gone> {
+    ) -> Result<T, ClientGone> {
         tokio::pin!(work);
         loop {
             let beat = tokio::time::sleep(outlet.heartbeat());
@@ -272,19 +284,19 @@ impl EngineDesk {
     async fn campaign(
         &self,
         name: &CampaignName,
-        outlet: &mut Outlet,
-    ) -> Result<Option<CampaignHandle>, Gone> {
+        outlet: &mut ReplyWriter,
+    ) -> Result<Option<CampaignHandle>, ClientGone> {
         if self.engine.handle.campaign(name).is_none() {
             self.all_taken_up(outlet).await?;
         }
         Ok(self.engine.handle.campaign(name))
     }
 
-    async fn all_taken_up(&self, outlet: &mut Outlet) -> Result<(), Gone> {
+    async fn all_taken_up(&self, outlet: &mut ReplyWriter) -> Result<(), ClientGone> {
         self.waiting(self.wires.revived.cancelled(), outlet, || "resuming".to_owned()).await
     }
 
-    async fn record(&self, name: &CampaignName) -> Result<CampaignRecord, Stop> {
+    async fn record(&self, name: &CampaignName) -> Result<CampaignRecord, DispatchError> {
         let found = self.engine.store.campaign(name).await.map_err(store_error)?;
         match found {
             Some(record) => Ok(record),
@@ -292,7 +304,7 @@ impl EngineDesk {
         }
     }
 
-    pub(super) async fn unknown(&self, name: &str) -> Stop {
+    pub(super) async fn unknown(&self, name: &str) -> DispatchError {
         let known = self.engine.store.campaigns().await.unwrap_or_default();
         let names: Vec<&str> = known.iter().take(10).map(|c| c.name.as_str()).collect();
         let hint = match names.as_slice() {
@@ -301,30 +313,36 @@ impl EngineDesk {
         };
         let shown: String = name.chars().take(80).collect();
         let what = format!("there is no campaign {shown:?} here");
-        Stop::from(Error::new(Code::ControlRefused, what).hint(hint))
+        DispatchError::from(Error::new(Code::ControlRefused, what).hint(hint))
     }
 }
 
 #[async_trait]
-impl Desk for EngineDesk {
-    async fn serve(&self, order: Order, outlet: &mut Outlet) -> Answer {
+impl ControlDispatcher for EngineDispatcher {
+    async fn serve(&self, order: ControlCommand, outlet: &mut ReplyWriter) -> DispatchResult {
         match order {
-            Order::Submit(submission) => self.submit(submission, outlet).await,
-            Order::Status(which) => self.status(which.campaign).await,
-            Order::Watch(which) => self.watch(which.campaign, outlet).await,
-            Order::Pause(named) => self.pause(CampaignName(named.campaign), outlet).await,
-            Order::Resume(named) => self.resume(CampaignName(named.campaign), outlet).await,
-            Order::Retry(retry) => self.retry(retry, outlet).await,
-            Order::Cancel(named) => self.cancel(CampaignName(named.campaign), outlet).await,
-            Order::Drain(_) => self.drain(outlet).await,
-            Order::Shutdown(shutdown) => self.shut_down(shutdown.now, outlet).await,
+            ControlCommand::Submit(submission) => self.submit(submission, outlet).await,
+            ControlCommand::Status(which) => self.status(which.campaign).await,
+            ControlCommand::Watch(which) => self.watch(which.campaign, outlet).await,
+            ControlCommand::Pause(named) => self.pause(CampaignName(named.campaign), outlet).await,
+            ControlCommand::Resume(named) => {
+                self.resume(CampaignName(named.campaign), outlet).await
+            }
+            ControlCommand::Retry(retry) => self.retry(retry, outlet).await,
+            ControlCommand::Cancel(named) => {
+                self.cancel(CampaignName(named.campaign), outlet).await
+            }
+            ControlCommand::Drain(_) => self.drain(outlet).await,
+            ControlCommand::Shutdown(shutdown) => self.shut_down(shutdown.now, outlet).await,
         }
     }
 }
 
-pub(super) fn answer(value: &impl Serialize) -> Answer {
+pub(super) fn to_answer(value: &impl Serialize) -> DispatchResult {
     serde_json::to_value(value).map_err(|error| {
-        Stop::from(Error::new(Code::Unexpected, "the answer is not JSON").because(error))
+        DispatchError::from(
+            Error::new(Code::Unexpected, "the answer is not JSON").with_source(error),
+        )
     })
 }
 

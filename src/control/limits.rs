@@ -11,7 +11,7 @@ pub(super) const MAX_ID: usize = 128;
 
 /// Bounds of the control socket. Tests shorten them.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct ControlLimits {
     pub clients: usize,
     pub line: usize,
     /// A request that has begun must be whole within this.
@@ -27,7 +27,7 @@ pub struct Limits {
     pub farewell: Duration,
 }
 
-impl Default for Limits {
+impl Default for ControlLimits {
     fn default() -> Self {
         Self {
             clients: MAX_CLIENTS,

@@ -1,6 +1,6 @@
 //! Lines from a client who may be anybody: bounded in length, and in time once begun.
 
-use super::limits::Limits;
+use super::limits::ControlLimits;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
@@ -9,7 +9,7 @@ const CHUNK: usize = 16 * 1024;
 
 /// Why no more lines come from a client.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum ClientInputEnd {
     /// It closed its end between two lines.
     Closed,
     /// It closed its end within one.
@@ -21,7 +21,7 @@ pub(super) enum Ended {
     Broken,
 }
 
-pub(super) struct Lines<R> {
+pub(super) struct LineReader<R> {
     reader: R,
     buffer: Vec<u8>,
     /// Where the line that comes next begins in the buffer.
@@ -30,19 +30,19 @@ pub(super) struct Lines<R> {
     searched: usize,
 }
 
-impl<R: AsyncRead + Unpin> Lines<R> {
+impl<R: AsyncRead + Unpin> LineReader<R> {
     pub(super) fn new(reader: R) -> Self {
         Self { reader, buffer: Vec::new(), start: 0, searched: 0 }
     }
 
     /// The next line that is not blank, without its newline.
-    pub(super) async fn next(&mut self, limits: &Limits) -> Result<Vec<u8>, Ended> {
+    pub(super) async fn next(&mut self, limits: &ControlLimits) -> Result<Vec<u8>, ClientInputEnd> {
         let mut deadline = Instant::now() + limits.idle;
         let mut begun = false;
         loop {
             while let Some(line) = self.take() {
                 if line.len() > limits.line {
-                    return Err(Ended::TooLong);
+                    return Err(ClientInputEnd::TooLong);
                 }
                 if !line.iter().all(u8::is_ascii_whitespace) {
                     return Ok(line.to_vec());
@@ -51,7 +51,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             self.buffer.drain(..self.start);
             (self.start, self.searched) = (0, self.buffer.len());
             if self.buffer.len() > limits.line {
-                return Err(Ended::TooLong);
+                return Err(ClientInputEnd::TooLong);
             }
             if !begun && !self.buffer.is_empty() {
                 begun = true;
@@ -68,7 +68,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Some(&self.buffer[from..to])
     }
 
-    async fn fill(&mut self, deadline: Instant) -> Result<(), Ended> {
+    async fn fill(&mut self, deadline: Instant) -> Result<(), ClientInputEnd> {
         let begun = !self.buffer.is_empty();
         if !begun {
             // What a long line needed is not kept for the short ones after it.
@@ -76,10 +76,10 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
         self.buffer.reserve(CHUNK);
         match timeout_at(deadline, self.reader.read_buf(&mut self.buffer)).await {
-            Ok(Ok(0)) => Err(if begun { Ended::HalfLine } else { Ended::Closed }),
+            Ok(Ok(0)) => Err(if begun { ClientInputEnd::HalfLine } else { ClientInputEnd::Closed }),
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(Ended::Broken),
-            Err(_) => Err(if begun { Ended::Slow } else { Ended::Idle }),
+            Ok(Err(_)) => Err(ClientInputEnd::Broken),
+            Err(_) => Err(if begun { ClientInputEnd::Slow } else { ClientInputEnd::Idle }),
         }
     }
 }
@@ -92,12 +92,12 @@ mod tests {
     use std::time::Duration;
     use tokio::io::AsyncWriteExt;
 
-    fn limits() -> Limits {
-        Limits { line: 32, ..Limits::default() }
+    fn limits() -> ControlLimits {
+        ControlLimits { line: 32, ..ControlLimits::default() }
     }
 
-    async fn read_all(input: &[u8]) -> (Vec<Vec<u8>>, Ended) {
-        let mut lines = Lines::new(input);
+    async fn read_all(input: &[u8]) -> (Vec<Vec<u8>>, ClientInputEnd) {
+        let mut lines = LineReader::new(input);
         let mut read = Vec::new();
         loop {
             match lines.next(&limits()).await {
@@ -128,21 +128,24 @@ mod tests {
                 fits.filter(|line| !line.iter().all(u8::is_ascii_whitespace)).collect();
             prop_assert_eq!(&read, &expected);
             let too_long = all.iter().any(|line| line.len() > 32) || input.len() - whole > 32;
-            prop_assert_eq!(ended == Ended::TooLong, too_long);
+            prop_assert_eq!(ended == ClientInputEnd::TooLong, too_long);
         }
     }
 
     #[test]
     fn half_a_line_is_no_line() {
-        assert_eq!(in_paused_time(read_all(b"one\ntwo")), (vec![b"one".to_vec()], Ended::HalfLine));
-        assert_eq!(in_paused_time(read_all(b"")), (vec![], Ended::Closed));
+        assert_eq!(
+            in_paused_time(read_all(b"one\ntwo")),
+            (vec![b"one".to_vec()], ClientInputEnd::HalfLine)
+        );
+        assert_eq!(in_paused_time(read_all(b"")), (vec![], ClientInputEnd::Closed));
     }
 
     #[test]
     fn a_line_without_an_end_is_not_collected() {
         in_paused_time(async {
-            let mut lines = Lines::new(tokio::io::repeat(b'x'));
-            assert_eq!(lines.next(&limits()).await, Err(Ended::TooLong));
+            let mut lines = LineReader::new(tokio::io::repeat(b'x'));
+            assert_eq!(lines.next(&limits()).await, Err(ClientInputEnd::TooLong));
             assert!(lines.buffer.len() <= 32 + CHUNK);
         });
     }
@@ -151,15 +154,18 @@ mod tests {
     fn silence_is_allowed_between_lines_and_not_within() {
         in_paused_time(async {
             let (mut client, server) = tokio::io::duplex(64);
-            let limits =
-                Limits { read: Duration::from_secs(1), idle: Duration::from_secs(60), ..limits() };
-            let mut lines = Lines::new(server);
+            let limits = ControlLimits {
+                read: Duration::from_secs(1),
+                idle: Duration::from_secs(60),
+                ..limits()
+            };
+            let mut lines = LineReader::new(server);
             let started = Instant::now();
-            assert_eq!(lines.next(&limits).await, Err(Ended::Idle));
+            assert_eq!(lines.next(&limits).await, Err(ClientInputEnd::Idle));
             assert_eq!(started.elapsed().as_secs(), 60);
             client.write_all(b"half").await.unwrap();
             let started = Instant::now();
-            assert_eq!(lines.next(&limits).await, Err(Ended::Slow));
+            assert_eq!(lines.next(&limits).await, Err(ClientInputEnd::Slow));
             assert_eq!(started.elapsed().as_secs(), 1);
         });
     }

@@ -1,14 +1,14 @@
 //! What the control actor is asked, and the handle through which.
 
 use super::actor::ControlActor;
-use super::limits::Limits;
-use super::session::Desk;
+use super::limits::ControlLimits;
+use super::session::ControlDispatcher;
 use actix::Message;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::policy::Intensity;
-use synthd_actors::supervisor::{Ended, Handle, supervise};
+use synthd_actors::policy::RestartIntensity;
+use synthd_actors::supervisor::{ActorExit, ActorHandle, supervise};
 use tokio::net::UnixListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -17,12 +17,12 @@ use tokio_util::sync::CancellationToken;
 /// How the socket fares.
 #[derive(Clone, Message)]
 #[rtype(result = "ControlStats")]
-pub struct Snapshot;
+pub struct ControlStatsQuery;
 
 /// Let go of everybody and accept nobody.
 #[derive(Clone, Message)]
 #[rtype(result = "()")]
-pub struct Close;
+pub struct CloseControl;
 
 /// Panics the actor, once, as tests ask.
 #[cfg(test)]
@@ -44,16 +44,16 @@ pub struct ControlStats {
 
 /// What outlives the actor: a rebuilt one goes on listening where the last one died.
 #[derive(Clone)]
-pub(super) struct Parts {
+pub(super) struct ControlResources {
     pub(super) listener: Arc<UnixListener>,
-    pub(super) desk: Arc<dyn Desk>,
-    pub(super) shared: Shared,
+    pub(super) desk: Arc<dyn ControlDispatcher>,
+    pub(super) shared: ControlSharedState,
 }
 
 /// What the handle shares with the actor. Not the desk, which may hold a handle.
 #[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) limits: Arc<Limits>,
+pub(super) struct ControlSharedState {
+    pub(super) limits: Arc<ControlLimits>,
     /// One for each client.
     pub(super) places: Arc<Semaphore>,
     pub(super) closing: CancellationToken,
@@ -62,31 +62,31 @@ pub(super) struct Shared {
 /// The control socket, for everybody else.
 #[derive(Clone)]
 pub struct ControlHandle {
-    handle: Handle<ControlActor>,
-    shared: Shared,
+    handle: ActorHandle<ControlActor>,
+    shared: ControlSharedState,
 }
 
 impl ControlHandle {
     /// Starts a supervised listener. The desk answers what clients ask.
     pub fn start(
         listener: UnixListener,
-        desk: Arc<dyn Desk>,
-        limits: Limits,
-    ) -> (Self, JoinHandle<Ended>) {
-        let shared = Shared {
+        desk: Arc<dyn ControlDispatcher>,
+        limits: ControlLimits,
+    ) -> (Self, JoinHandle<ActorExit>) {
+        let shared = ControlSharedState {
             places: Arc::new(Semaphore::new(limits.clients)),
             limits: Arc::new(limits),
             closing: CancellationToken::new(),
         };
-        let parts = Parts { listener: Arc::new(listener), desk, shared: shared.clone() };
-        let intensity = Intensity::new(5, Duration::from_secs(10));
+        let parts = ControlResources { listener: Arc::new(listener), desk, shared: shared.clone() };
+        let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (handle, joined) =
             supervise("control", intensity, move || ControlActor::new(parts.clone()));
         (Self { handle, shared }, joined)
     }
 
     pub async fn stats(&self) -> ControlStats {
-        let mut stats = self.handle.ask(Snapshot).await.unwrap_or_default();
+        let mut stats = self.handle.ask(ControlStatsQuery).await.unwrap_or_default();
         stats.clients_bound = self.shared.limits.clients;
         stats.clients = stats.clients_bound.saturating_sub(self.shared.places.available_permits());
         stats
@@ -102,7 +102,7 @@ impl ControlHandle {
             tracing::warn!("clients that still waited were cut off");
         }
         // An actor that is gone has closed already.
-        self.handle.ask(Close).await.ok();
+        self.handle.ask(CloseControl).await.ok();
     }
 
     #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The way back to one client. A line is written whole before the next one is made, so a
 //! client that does not read costs one line and, after a deadline, its connection.
 
-use super::limits::Limits;
-use super::protocol::{Content, Reply};
+use super::limits::ControlLimits;
+use super::protocol::{ControlReply, ReplyContent};
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -14,42 +14,42 @@ use tokio_util::sync::CancellationToken;
 
 /// The client is gone or does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone;
+pub struct ClientGone;
 
-pub struct Outlet {
+pub struct ReplyWriter {
     writer: OwnedWriteHalf,
-    limits: Arc<Limits>,
+    limits: Arc<ControlLimits>,
     closing: CancellationToken,
     /// The request that is being answered.
     id: Value,
 }
 
-impl Outlet {
+impl ReplyWriter {
     pub(super) fn new(
         writer: OwnedWriteHalf,
-        limits: Arc<Limits>,
+        limits: Arc<ControlLimits>,
         closing: CancellationToken,
     ) -> Self {
         Self { writer, limits, closing, id: Value::Null }
     }
 
-    pub(super) fn answering(&mut self, id: Value) {
+    pub(super) fn set_request_id(&mut self, id: Value) {
         self.id = id;
     }
 
     /// Tells of something on the way to the answer.
-    pub async fn event(&mut self, event: &impl Serialize) -> Result<(), Gone> {
-        let event = serde_json::to_value(event).map_err(|_| Gone)?;
-        self.reply(Content::Event(event)).await
+    pub async fn event(&mut self, event: &impl Serialize) -> Result<(), ClientGone> {
+        let event = serde_json::to_value(event).map_err(|_| ClientGone)?;
+        self.reply(ReplyContent::Event(event)).await
     }
 
-    pub(super) async fn reply(&mut self, content: Content) -> Result<(), Gone> {
-        let reply = Reply::new(self.id.clone(), content);
-        let mut line = serde_json::to_vec(&reply).map_err(|_| Gone)?;
+    pub(super) async fn reply(&mut self, content: ReplyContent) -> Result<(), ClientGone> {
+        let reply = ControlReply::new(self.id.clone(), content);
+        let mut line = serde_json::to_vec(&reply).map_err(|_| ClientGone)?;
         line.push(b'\n');
         match timeout(self.limits.write, self.writer.write_all(&line)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) | Err(_) => Err(Gone),
+            Ok(Err(_)) | Err(_) => Err(ClientGone),
         }
     }
 

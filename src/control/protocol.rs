@@ -18,30 +18,30 @@ pub const VERBS: [&str; 9] =
 
 /// A request, read.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request {
+pub struct ControlRequest {
     pub id: Value,
-    pub order: Order,
+    pub order: ControlCommand,
 }
 
 /// What is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-pub enum Order {
-    Submit(Submission),
-    Status(MaybeNamed),
-    Watch(MaybeNamed),
-    Pause(Named),
-    Resume(Named),
-    Retry(Retry),
-    Cancel(Named),
-    Drain(Nothing),
-    Shutdown(Shutdown),
+pub enum ControlCommand {
+    Submit(SubmitParams),
+    Status(OptionalCampaignParams),
+    Watch(OptionalCampaignParams),
+    Pause(CampaignParams),
+    Resume(CampaignParams),
+    Retry(RetryParams),
+    Cancel(CampaignParams),
+    Drain(NoParams),
+    Shutdown(ShutdownParams),
 }
 
 /// A campaign's file: its text, and what errors call it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Submission {
+pub struct SubmitParams {
     pub name: String,
     pub source: String,
     /// Go on though the templates have changed since the campaign was begun.
@@ -57,7 +57,7 @@ fn is_false(flag: &bool) -> bool {
 /// Faulted episodes that are to be tried again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Retry {
+pub struct RetryParams {
     pub campaign: String,
     /// Kinds of faults; all where there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -69,24 +69,24 @@ pub struct Retry {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Named {
+pub struct CampaignParams {
     pub campaign: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MaybeNamed {
+pub struct OptionalCampaignParams {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Nothing {}
+pub struct NoParams {}
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Shutdown {
+pub struct ShutdownParams {
     /// Cut running episodes off instead of letting them finish.
     #[serde(default)]
     pub now: bool,
@@ -137,7 +137,7 @@ impl From<ErrorBody> for Error {
             Some(code) => Self::new(*code, body.message),
             None => Self::new(Code::ControlProtocol, format!("{}: {}", body.code, body.message)),
         };
-        let error = error.and(body.others.into_iter().map(Self::from).collect());
+        let error = error.with_others(body.others.into_iter().map(Self::from).collect());
         match body.hint {
             Some(hint) => error.hint(hint),
             None => error,
@@ -148,7 +148,7 @@ impl From<ErrorBody> for Error {
 /// What a line is answered with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Content {
+pub enum ReplyContent {
     Ok(Value),
     Error(ErrorBody),
     /// More follows.
@@ -157,22 +157,22 @@ pub enum Content {
 
 /// A line from the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reply {
+pub struct ControlReply {
     pub v: u64,
     pub id: Value,
     #[serde(flatten)]
-    pub content: Content,
+    pub content: ReplyContent,
 }
 
-impl Reply {
-    pub fn new(id: Value, content: Content) -> Self {
+impl ControlReply {
+    pub fn new(id: Value, content: ReplyContent) -> Self {
         Self { v: VERSION, id, content }
     }
 }
 
 /// Why a line is no request.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Rejection {
+pub struct ControlRequestError {
     /// As far as it could be read.
     pub id: Value,
     pub error: Box<ErrorBody>,
@@ -181,7 +181,7 @@ pub struct Rejection {
 }
 
 #[derive(Deserialize)]
-struct Envelope {
+struct RequestEnvelope {
     v: Option<Value>,
     #[serde(default)]
     id: Value,
@@ -190,14 +190,14 @@ struct Envelope {
     rest: Map<String, Value>,
 }
 
-impl Request {
+impl ControlRequest {
     /// Reads a line. Never panics, whatever it is given.
-    pub fn parse(line: &[u8]) -> Result<Self, Rejection> {
+    pub fn parse(line: &[u8]) -> Result<Self, ControlRequestError> {
         let reject = |id: &Value, error: &Error, garbage| {
             let error = Box::new(ErrorBody::from(error));
-            Rejection { id: id.clone(), error, garbage }
+            ControlRequestError { id: id.clone(), error, garbage }
         };
-        let envelope: Envelope = serde_json::from_slice(line).map_err(|error| {
+        let envelope: RequestEnvelope = serde_json::from_slice(line).map_err(|error| {
             let error = protocol_error(format!("not a request: {error}")).hint(EXAMPLE);
             reject(&Value::Null, &error, true)
         })?;
@@ -237,21 +237,21 @@ fn check_version(version: Option<&Value>) -> Result<()> {
     Err(protocol_error(what).hint("use a client of the same version as the daemon"))
 }
 
-fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<Order> {
+fn order(verb: Option<Value>, rest: Map<String, Value>) -> Result<ControlCommand> {
     let known = || format!("`do` is one of {}", VERBS.join(", "));
     let Some(Value::String(verb)) = verb else {
         return Err(protocol_error("the request does not say what to `do`").hint(known()));
     };
     match verb.as_str() {
-        "submit" => fields(rest).map(Order::Submit),
-        "status" => fields(rest).map(Order::Status),
-        "watch" => fields(rest).map(Order::Watch),
-        "pause" => fields(rest).map(Order::Pause),
-        "resume" => fields(rest).map(Order::Resume),
-        "retry" => fields(rest).map(Order::Retry),
-        "cancel" => fields(rest).map(Order::Cancel),
-        "drain" => fields(rest).map(Order::Drain),
-        "shutdown" => fields(rest).map(Order::Shutdown),
+        "submit" => fields(rest).map(ControlCommand::Submit),
+        "status" => fields(rest).map(ControlCommand::Status),
+        "watch" => fields(rest).map(ControlCommand::Watch),
+        "pause" => fields(rest).map(ControlCommand::Pause),
+        "resume" => fields(rest).map(ControlCommand::Resume),
+        "retry" => fields(rest).map(ControlCommand::Retry),
+        "cancel" => fields(rest).map(ControlCommand::Cancel),
+        "drain" => fields(rest).map(ControlCommand::Drain),
+        "shutdown" => fields(rest).map(ControlCommand::Shutdown),
         other => {
             let shown: String = other.chars().take(40).collect();
             Err(protocol_error(format!("cannot do {shown:?}")).hint(known()))
@@ -273,7 +273,7 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_panic(line in proptest::collection::vec(any::<u8>(), 0..512)) {
             // Nothing drawn at random is a request.
-            prop_assert!(Request::parse(&line).is_err());
+            prop_assert!(ControlRequest::parse(&line).is_err());
         }
 
         #[test]
@@ -284,34 +284,34 @@ mod tests {
             value in "true|1|null|\"x\"|\\{\\}|\\[1",
         ) {
             let line = format!(r#"{{"v":{v},"id":7,"do":"{verb}","{key}":{value}}}"#);
-            if let Ok(request) = Request::parse(line.as_bytes()) {
+            if let Ok(request) = ControlRequest::parse(line.as_bytes()) {
                 prop_assert_eq!(request.id, Value::from(7));
             }
         }
 
         #[test]
         fn orders_survive_the_wire(campaign in "\\PC{0,40}", now in any::<bool>(), id in "\\PC{0,20}") {
-            let named = Named { campaign: campaign.clone() };
+            let named = CampaignParams { campaign: campaign.clone() };
             let orders = [
-                Order::Submit(Submission { name: campaign.clone(), source: campaign.clone(), accept_changed: now }),
-                Order::Status(MaybeNamed { campaign: Some(campaign) }),
-                Order::Watch(MaybeNamed::default()),
-                Order::Cancel(named),
-                Order::Drain(Nothing {}),
-                Order::Shutdown(Shutdown { now }),
+                ControlCommand::Submit(SubmitParams { name: campaign.clone(), source: campaign.clone(), accept_changed: now }),
+                ControlCommand::Status(OptionalCampaignParams { campaign: Some(campaign) }),
+                ControlCommand::Watch(OptionalCampaignParams::default()),
+                ControlCommand::Cancel(named),
+                ControlCommand::Drain(NoParams {}),
+                ControlCommand::Shutdown(ShutdownParams { now }),
             ];
             for order in orders {
                 let mut line = serde_json::to_value(&order).unwrap();
                 line["v"] = VERSION.into();
                 line["id"] = id.clone().into();
-                let read = Request::parse(line.to_string().as_bytes());
-                prop_assert_eq!(read, Ok(Request { id: id.clone().into(), order }));
+                let read = ControlRequest::parse(line.to_string().as_bytes());
+                prop_assert_eq!(read, Ok(ControlRequest { id: id.clone().into(), order }));
             }
         }
     }
 
     fn message(line: &str) -> String {
-        let rejection = Request::parse(line.as_bytes()).unwrap_err();
+        let rejection = ControlRequest::parse(line.as_bytes()).unwrap_err();
         assert_eq!(rejection.error.code, "SYN-0503");
         rejection.error.message
     }
@@ -335,16 +335,16 @@ mod tests {
             assert!(page.contains(&format!("\n| `{verb}` |")), "{verb} is missing");
             assert!(page.contains(&format!("\n- **{verb}**:")) || verb == "status", "{verb}");
             let line = format!(r#"{{"v":1,"do":"{verb}"}}"#);
-            let refused = Request::parse(line.as_bytes()).err();
+            let refused = ControlRequest::parse(line.as_bytes()).err();
             assert!(refused.is_none_or(|r| !r.error.message.starts_with("cannot do")), "{verb}");
         }
     }
 
     #[test]
     fn garbage_is_told_from_mistakes() {
-        assert!(Request::parse(b"GET / HTTP/1.1").unwrap_err().garbage);
-        assert!(Request::parse(&[0; 64]).unwrap_err().garbage);
-        let mistake = Request::parse(br#"{"v":1,"id":"a","do":"x"}"#).unwrap_err();
+        assert!(ControlRequest::parse(b"GET / HTTP/1.1").unwrap_err().garbage);
+        assert!(ControlRequest::parse(&[0; 64]).unwrap_err().garbage);
+        let mistake = ControlRequest::parse(br#"{"v":1,"id":"a","do":"x"}"#).unwrap_err();
         assert!(!mistake.garbage);
         assert_eq!(mistake.id, Value::from("a"));
     }

@@ -5,15 +5,15 @@ use crate::store::StoreStats;
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;
-use synthd_actors::campaign::Progress;
+use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::collector::CollectorStats;
 use synthd_actors::pool::PoolStats;
-use synthd_actors::router::{AccountStats, LaneStats};
+use synthd_actors::router::{AccountStats, ProviderStats};
 
 /// What kind of process listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mode {
+pub enum ProcessMode {
     /// `synthd serve`
     Daemon,
     /// `synthd run`: one campaign, and the process ends with it.
@@ -22,8 +22,8 @@ pub enum Mode {
 
 /// What a process says of itself.
 #[derive(Clone, Debug)]
-pub struct About {
-    pub mode: Mode,
+pub struct ProcessDescription {
+    pub mode: ProcessMode,
     pub data_dir: PathBuf,
     pub socket: PathBuf,
     pub started: Instant,
@@ -33,22 +33,22 @@ pub struct About {
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Report {
-    pub(super) daemon: Process,
-    pub(super) campaigns: Vec<Standing>,
+pub(super) struct StatusReport {
+    pub(super) daemon: ProcessStatus,
+    pub(super) campaigns: Vec<CampaignStatus>,
     pub(super) pool: PoolStats,
     pub(super) collector: CollectorStats,
     pub(super) router: Vec<AccountStats>,
-    pub(super) providers: Vec<LaneStats>,
+    pub(super) providers: Vec<ProviderStats>,
     pub(super) store: StoreStats,
     pub(super) control: ControlStats,
 }
 
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Process {
+pub(super) struct ProcessStatus {
     pid: u32,
     version: &'static str,
-    mode: Mode,
+    mode: ProcessMode,
     data_dir: PathBuf,
     socket: PathBuf,
     started_at: String,
@@ -58,8 +58,8 @@ pub(super) struct Process {
     draining: bool,
 }
 
-impl Process {
-    pub(super) fn of(about: &About, running: u64, draining: bool) -> Self {
+impl ProcessStatus {
+    pub(super) fn of(about: &ProcessDescription, running: u64, draining: bool) -> Self {
         Self {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION"),
@@ -78,8 +78,8 @@ impl Process {
 
 /// A campaign, and whether this process runs it.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Standing {
+pub(super) struct CampaignStatus {
     pub(super) live: bool,
     #[serde(flatten)]
-    pub(super) progress: Progress,
+    pub(super) progress: CampaignProgress,
 }

@@ -1,10 +1,10 @@
 //! One client, from its first line to its last. Whatever it does wrong ends here: other
 //! clients and the engine do not notice.
 
-use super::limits::Limits;
-use super::lines::{Ended, Lines};
-use super::outlet::{Gone, Outlet};
-use super::protocol::{Content, ErrorBody, Order, Request};
+use super::limits::ControlLimits;
+use super::lines::{ClientInputEnd, LineReader};
+use super::outlet::{ClientGone, ReplyWriter};
+use super::protocol::{ControlCommand, ControlRequest, ErrorBody, ReplyContent};
 use crate::error::{Code, Error};
 use async_trait::async_trait;
 use serde_json::Value;
@@ -14,26 +14,30 @@ use tokio_util::sync::CancellationToken;
 
 /// What stands behind the socket.
 #[async_trait]
-pub trait Desk: Send + Sync + 'static {
+pub trait ControlDispatcher: Send + Sync + 'static {
     /// Does what is wanted; events on the way go through the outlet.
-    async fn serve(&self, order: Order, outlet: &mut Outlet) -> Result<Value, Stop>;
+    async fn serve(
+        &self,
+        order: ControlCommand,
+        outlet: &mut ReplyWriter,
+    ) -> Result<Value, DispatchError>;
 }
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub enum Stop {
+pub enum DispatchError {
     Refused(Box<ErrorBody>),
     /// Nobody is left to be answered.
     Gone,
 }
 
-impl From<Gone> for Stop {
-    fn from(_: Gone) -> Self {
+impl From<ClientGone> for DispatchError {
+    fn from(_: ClientGone) -> Self {
         Self::Gone
     }
 }
 
-impl From<Error> for Stop {
+impl From<Error> for DispatchError {
     fn from(error: Error) -> Self {
         Self::Refused(Box::new(ErrorBody::from(&error)))
     }
@@ -41,19 +45,19 @@ impl From<Error> for Stop {
 
 /// What a session needs.
 #[derive(Clone)]
-pub(super) struct Counter {
-    pub(super) desk: Arc<dyn Desk>,
-    pub(super) limits: Arc<Limits>,
+pub(super) struct ControlSessionContext {
+    pub(super) desk: Arc<dyn ControlDispatcher>,
+    pub(super) limits: Arc<ControlLimits>,
     /// Cancelled when the socket closes.
     pub(super) closing: CancellationToken,
 }
 
 /// Serves a client until it leaves, misbehaves, or the socket closes.
-pub(super) async fn serve(stream: UnixStream, counter: Counter) {
+pub(super) async fn serve(stream: UnixStream, counter: ControlSessionContext) {
     let (reader, writer) = stream.into_split();
-    let Counter { desk, limits, closing } = counter;
-    let mut outlet = Outlet::new(writer, limits.clone(), closing.clone());
-    let mut lines = Lines::new(reader);
+    let ControlSessionContext { desk, limits, closing } = counter;
+    let mut outlet = ReplyWriter::new(writer, limits.clone(), closing.clone());
+    let mut lines = LineReader::new(reader);
     loop {
         let line = tokio::select! {
             line = lines.next(&limits) => line,
@@ -70,43 +74,47 @@ pub(super) async fn serve(stream: UnixStream, counter: Counter) {
 }
 
 /// Tells a client that is none of ours, or one too many, why it is let go.
-pub(super) async fn refuse(stream: UnixStream, limits: Arc<Limits>, error: Error) {
+pub(super) async fn refuse(stream: UnixStream, limits: Arc<ControlLimits>, error: Error) {
     let (_, writer) = stream.into_split();
-    let mut outlet = Outlet::new(writer, limits, CancellationToken::new());
-    outlet.reply(Content::Error(ErrorBody::from(&error))).await.ok();
+    let mut outlet = ReplyWriter::new(writer, limits, CancellationToken::new());
+    outlet.reply(ReplyContent::Error(ErrorBody::from(&error))).await.ok();
 }
 
 /// Whether the client may go on.
-async fn answer(line: &[u8], desk: &dyn Desk, outlet: &mut Outlet) -> Result<(), Gone> {
-    let Request { id, order } = match Request::parse(line) {
+async fn answer(
+    line: &[u8],
+    desk: &dyn ControlDispatcher,
+    outlet: &mut ReplyWriter,
+) -> Result<(), ClientGone> {
+    let ControlRequest { id, order } = match ControlRequest::parse(line) {
         Ok(request) => request,
         Err(rejection) => {
-            outlet.answering(rejection.id);
-            outlet.reply(Content::Error(*rejection.error)).await?;
-            return if rejection.garbage { Err(Gone) } else { Ok(()) };
+            outlet.set_request_id(rejection.id);
+            outlet.reply(ReplyContent::Error(*rejection.error)).await?;
+            return if rejection.garbage { Err(ClientGone) } else { Ok(()) };
         }
     };
-    outlet.answering(id);
+    outlet.set_request_id(id);
     let content = match desk.serve(order, outlet).await {
-        Ok(answer) => Content::Ok(answer),
-        Err(Stop::Refused(error)) => Content::Error(*error),
-        Err(Stop::Gone) => return Err(Gone),
+        Ok(answer) => ReplyContent::Ok(answer),
+        Err(DispatchError::Refused(error)) => ReplyContent::Error(*error),
+        Err(DispatchError::Gone) => return Err(ClientGone),
     };
     outlet.reply(content).await
 }
 
 /// A last word to a client that may not know why it is dropped.
-async fn part(ended: &Ended, limits: &Limits, outlet: &mut Outlet) {
+async fn part(ended: &ClientInputEnd, limits: &ControlLimits, outlet: &mut ReplyWriter) {
     let why = match ended {
-        Ended::Closed | Ended::HalfLine | Ended::Broken => return,
-        Ended::TooLong => format!("a request has at most {} bytes", limits.line),
-        Ended::Slow => {
+        ClientInputEnd::Closed | ClientInputEnd::HalfLine | ClientInputEnd::Broken => return,
+        ClientInputEnd::TooLong => format!("a request has at most {} bytes", limits.line),
+        ClientInputEnd::Slow => {
             format!("a request must be complete within {} s", limits.read.as_secs())
         }
-        Ended::Idle => format!("there was no request for {} s", limits.idle.as_secs()),
+        ClientInputEnd::Idle => format!("there was no request for {} s", limits.idle.as_secs()),
     };
     let error = Error::new(Code::ControlProtocol, why);
-    outlet.answering(Value::Null);
+    outlet.set_request_id(Value::Null);
     // It may be gone already; then there is nobody to tell.
-    outlet.reply(Content::Error(ErrorBody::from(&error))).await.ok();
+    outlet.reply(ReplyContent::Error(ErrorBody::from(&error))).await.ok();
 }

@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A socket that this process listens on. Dropping it takes the file away and lets the
 /// next one in; it is therefore dropped last.
 #[derive(Debug)]
-pub struct Socket {
+pub struct ControlSocket {
     path: PathBuf,
     listener: UnixListener,
     /// Device and inode, by which the file is known to be this one's.
@@ -39,7 +39,7 @@ pub struct Socket {
     lock: File,
 }
 
-impl Socket {
+impl ControlSocket {
     /// Takes the socket at `path` for this process, which serves `data_dir`.
     pub fn bind(path: &Path, data_dir: &Path) -> Result<Self> {
         check_length(path)?;
@@ -63,7 +63,7 @@ impl Socket {
     }
 }
 
-impl Drop for Socket {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         let ours = std::fs::symlink_metadata(&self.path)
             .is_ok_and(|file| (file.dev(), file.ino()) == self.identity);
@@ -86,9 +86,9 @@ pub fn check_free(path: &Path) -> Result<()> {
         return Err(in_use(path, &mut lock));
     }
     match find(path) {
-        Found::Listener(pid) => Err(held(path, pid, None)),
-        Found::Nothing | Found::Stale => Ok(()),
-        Found::Other(error) => Err(error),
+        ExistingSocket::Listener(pid) => Err(held(path, pid, None)),
+        ExistingSocket::Nothing | ExistingSocket::Stale => Ok(()),
+        ExistingSocket::Other(error) => Err(error),
     }
 }
 
@@ -181,7 +181,7 @@ fn held(path: &Path, pid: Option<i32>, data_dir: Option<&str>) -> Error {
     ))
 }
 
-enum Found {
+enum ExistingSocket {
     Nothing,
     /// Nobody listens on it any more.
     Stale,
@@ -190,22 +190,22 @@ enum Found {
     Other(Error),
 }
 
-fn find(path: &Path) -> Found {
+fn find(path: &Path) -> ExistingSocket {
     let file = match std::fs::symlink_metadata(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Found::Nothing,
-        Err(error) => return Found::Other(unusable(path, error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return ExistingSocket::Nothing,
+        Err(error) => return ExistingSocket::Other(unusable(path, error)),
     };
     if !file.file_type().is_socket() {
-        return Found::Other(not_a_socket(path));
+        return ExistingSocket::Other(not_a_socket(path));
     }
     match UnixStream::connect(path) {
-        Ok(stream) => Found::Listener(listener_pid(&stream)),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Found::Stale,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Nothing,
+        Ok(stream) => ExistingSocket::Listener(listener_pid(&stream)),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => ExistingSocket::Stale,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => ExistingSocket::Nothing,
         // Its queue is full, so somebody is behind it.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Found::Listener(None),
-        Err(error) => Found::Other(unusable(path, error)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => ExistingSocket::Listener(None),
+        Err(error) => ExistingSocket::Other(unusable(path, error)),
     }
 }
 
@@ -216,10 +216,10 @@ fn listener_pid(stream: &UnixStream) -> Option<i32> {
 /// Makes room for the socket, if what is there is a dead one.
 fn clear(path: &Path) -> Result<()> {
     match find(path) {
-        Found::Nothing => Ok(()),
-        Found::Stale => std::fs::remove_file(path).map_err(|error| unusable(path, error)),
-        Found::Listener(pid) => Err(held(path, pid, None)),
-        Found::Other(error) => Err(error),
+        ExistingSocket::Nothing => Ok(()),
+        ExistingSocket::Stale => std::fs::remove_file(path).map_err(|error| unusable(path, error)),
+        ExistingSocket::Listener(pid) => Err(held(path, pid, None)),
+        ExistingSocket::Other(error) => Err(error),
     }
 }
 
@@ -244,7 +244,7 @@ fn not_a_socket(path: &Path) -> Error {
 
 fn unusable(path: &Path, error: io::Error) -> Error {
     Error::new(Code::SocketUnusable, format!("no control socket can be made at {}", path.display()))
-        .because(error)
+        .with_source(error)
         .hint("choose a path in one of your own directories with --socket")
 }
 
@@ -261,7 +261,7 @@ mod tests {
     fn only_its_owner_may_connect() {
         let home = home();
         let path = home.path().join("s");
-        let socket = Socket::bind(&path, home.path()).unwrap();
+        let socket = ControlSocket::bind(&path, home.path()).unwrap();
         let file = std::fs::symlink_metadata(&path).unwrap();
         assert_eq!(file.permissions().mode() & 0o7777, 0o600);
         assert!(UnixStream::connect(&path).is_ok());
@@ -273,16 +273,17 @@ mod tests {
     fn a_second_one_hears_who_holds_it() {
         let home = home();
         let path = home.path().join("s");
-        let socket = Socket::bind(&path, Path::new("/data/one")).unwrap();
+        let socket = ControlSocket::bind(&path, Path::new("/data/one")).unwrap();
         let expected = format!("process {}, which serves /data/one", std::process::id());
-        for error in [Socket::bind(&path, home.path()).unwrap_err(), check_free(&path).unwrap_err()]
+        for error in
+            [ControlSocket::bind(&path, home.path()).unwrap_err(), check_free(&path).unwrap_err()]
         {
             assert_eq!(error.code(), Code::SocketInUse);
             assert!(error.to_string().contains(&expected), "{error}");
         }
         drop(socket);
         check_free(&path).unwrap();
-        Socket::bind(&path, home.path()).unwrap();
+        ControlSocket::bind(&path, home.path()).unwrap();
     }
 
     #[test]
@@ -290,11 +291,11 @@ mod tests {
         let home = home();
         let path = home.path().join("s");
         let stranger = UnixListener::bind(&path).unwrap();
-        let error = Socket::bind(&path, home.path()).unwrap_err();
+        let error = ControlSocket::bind(&path, home.path()).unwrap_err();
         assert_eq!(error.code(), Code::SocketInUse);
         assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
         drop(stranger);
-        Socket::bind(&path, home.path()).unwrap();
+        ControlSocket::bind(&path, home.path()).unwrap();
     }
 
     #[test]
@@ -302,11 +303,17 @@ mod tests {
         let home = home();
         let path = home.path().join("s");
         std::fs::write(&path, "dear diary").unwrap();
-        assert_eq!(Socket::bind(&path, home.path()).unwrap_err().code(), Code::SocketUnusable);
+        assert_eq!(
+            ControlSocket::bind(&path, home.path()).unwrap_err().code(),
+            Code::SocketUnusable
+        );
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "dear diary");
         let link = home.path().join("l");
         std::os::unix::fs::symlink(&path, &link).unwrap();
-        assert_eq!(Socket::bind(&link, home.path()).unwrap_err().code(), Code::SocketUnusable);
+        assert_eq!(
+            ControlSocket::bind(&link, home.path()).unwrap_err().code(),
+            Code::SocketUnusable
+        );
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     }
 
@@ -314,7 +321,7 @@ mod tests {
     fn a_file_that_took_its_place_is_not_removed() {
         let home = home();
         let path = home.path().join("s");
-        let socket = Socket::bind(&path, home.path()).unwrap();
+        let socket = ControlSocket::bind(&path, home.path()).unwrap();
         std::fs::remove_file(&path).unwrap();
         std::fs::write(&path, "new").unwrap();
         drop(socket);
@@ -324,7 +331,7 @@ mod tests {
     #[test]
     fn a_path_that_is_too_long_is_said_to_be() {
         let path = PathBuf::from(format!("/{}", "x".repeat(MAX_PATH)));
-        let error = Socket::bind(&path, Path::new("/")).unwrap_err();
+        let error = ControlSocket::bind(&path, Path::new("/")).unwrap_err();
         assert_eq!(error.code(), Code::SocketUnusable);
         assert!(error.to_string().contains("108 bytes"), "{error}");
     }

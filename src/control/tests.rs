@@ -2,9 +2,9 @@
 //! the next one is served.
 
 use super::messages::ControlHandle;
-use super::protocol::{Content, Order, Reply};
-use super::session::{Desk, Stop};
-use super::{Limits, Outlet};
+use super::protocol::{ControlCommand, ControlReply, ReplyContent};
+use super::session::{ControlDispatcher, DispatchError};
+use super::{ControlLimits, ReplyWriter};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use std::future::Future;
@@ -24,14 +24,18 @@ struct Trial {
 }
 
 #[async_trait]
-impl Desk for Trial {
-    async fn serve(&self, order: Order, outlet: &mut Outlet) -> Result<Value, Stop> {
+impl ControlDispatcher for Trial {
+    async fn serve(
+        &self,
+        order: ControlCommand,
+        outlet: &mut ReplyWriter,
+    ) -> Result<Value, DispatchError> {
         match order {
-            Order::Watch(_) => loop {
+            ControlCommand::Watch(_) => loop {
                 outlet.event(&json!({ "noise": "x".repeat(4_096) })).await?;
             },
-            Order::Pause(_) => panic!("injected into a session"),
-            Order::Cancel(_) => {
+            ControlCommand::Pause(_) => panic!("injected into a session"),
+            ControlCommand::Cancel(_) => {
                 self.begun.notify_one();
                 self.go_on.notified().await;
                 Ok(json!("at last"))
@@ -48,20 +52,20 @@ struct Scene {
     _home: tempfile::TempDir,
 }
 
-fn limits() -> Limits {
+fn limits() -> ControlLimits {
     let short = Duration::from_millis(200);
-    Limits {
+    ControlLimits {
         clients: 4,
         line: 1_000,
         read: short,
         write: short,
         farewell: short,
-        ..Limits::default()
+        ..ControlLimits::default()
     }
 }
 
 /// Runs a test in an actor system, and fails it rather than let it hang.
-fn scene<F: Future<Output = ()>>(limits: Limits, test: impl FnOnce(Scene) -> F) {
+fn scene<F: Future<Output = ()>>(limits: ControlLimits, test: impl FnOnce(Scene) -> F) {
     actix::System::new().block_on(async {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("s");
@@ -96,7 +100,7 @@ impl Peer {
     }
 
     /// The next reply; none where the server has closed.
-    async fn reply(&mut self) -> Option<Reply> {
+    async fn reply(&mut self) -> Option<ControlReply> {
         let mut line = String::new();
         match self.0.read_line(&mut line).await {
             Ok(0) | Err(_) => None,
@@ -106,7 +110,7 @@ impl Peer {
 
     async fn complaint(&mut self) -> String {
         match self.reply().await.expect("an answer").content {
-            Content::Error(error) => error.message,
+            ReplyContent::Error(error) => error.message,
             other => panic!("expected an error, not {other:?}"),
         }
     }
@@ -116,7 +120,7 @@ async fn assert_serves(path: &Path) {
     let mut peer = Peer::connect(path).await;
     peer.order("status").await;
     let reply = peer.reply().await.expect("an answer");
-    assert_eq!((reply.id, reply.content), (json!(5), Content::Ok(json!("fine"))));
+    assert_eq!((reply.id, reply.content), (json!(5), ReplyContent::Ok(json!("fine"))));
 }
 
 #[test]
@@ -232,7 +236,7 @@ fn the_actor_is_rebuilt_after_a_panic_and_goes_on_listening() {
 
 #[test]
 fn closing_waits_for_an_answer_in_progress() {
-    scene(Limits { farewell: Duration::from_secs(20), ..limits() }, async |scene| {
+    scene(ControlLimits { farewell: Duration::from_secs(20), ..limits() }, async |scene| {
         let mut idle = Peer::connect(&scene.path).await;
         let mut busy = Peer::connect(&scene.path).await;
         busy.order("cancel").await;
@@ -243,7 +247,7 @@ fn closing_waits_for_an_answer_in_progress() {
             busy.reply().await.expect("the answer").content
         };
         let ((), answered) = tokio::join!(scene.control.close(), release);
-        assert_eq!(answered, Content::Ok(json!("at last")));
+        assert_eq!(answered, ReplyContent::Ok(json!("at last")));
         assert!(UnixStream::connect(&scene.path).await.is_err(), "nobody listens any more");
     });
 }

@@ -14,10 +14,10 @@ use arrow::datatypes::{DataType, Fields};
 use arrow::error::ArrowError;
 use std::sync::Arc;
 use synthd_actors::model::{
-    Fingerprint, Money, PassRate, RowCheck, RowStep, RowVerification, TrajectoryRow,
+    Money, PassRate, RowCheck, RowStep, RowVerification, SandboxFingerprint, TrajectoryRow,
 };
 
-type Built = Result<ArrayRef, ArrowError>;
+type ArrayResult = Result<ArrayRef, ArrowError>;
 
 /// One batch of rows. The caller bounds their text (see [`text_bytes`]): offsets are 32 bit.
 pub(super) fn to_batch(rows: &[&TrajectoryRow]) -> Result<RecordBatch, ArrowError> {
@@ -76,8 +76,8 @@ fn step_bytes(step: &RowStep) -> usize {
         + 128
 }
 
-fn sandboxes<'a>(prints: impl Iterator<Item = &'a Fingerprint> + Clone) -> Built {
-    let text = |field: fn(&Fingerprint) -> &str| texts(prints.clone().map(field));
+fn sandboxes<'a>(prints: impl Iterator<Item = &'a SandboxFingerprint> + Clone) -> ArrayResult {
+    let text = |field: fn(&SandboxFingerprint) -> &str| texts(prints.clone().map(field));
     let enforced = prints
         .clone()
         .map(|p| serde_json::to_string(&p.enforced))
@@ -93,7 +93,7 @@ fn sandboxes<'a>(prints: impl Iterator<Item = &'a Fingerprint> + Clone) -> Built
     record(sandbox_fields(), columns)
 }
 
-fn trajectories(rows: &[&TrajectoryRow]) -> Built {
+fn trajectories(rows: &[&TrajectoryRow]) -> ArrayResult {
     let lengths = rows.iter().map(|r| r.trajectory.len());
     let steps: Vec<&RowStep> = rows.iter().flat_map(|r| &r.trajectory).collect();
     list(DataType::Struct(step_fields()), lengths, record(step_fields(), step_columns(&steps)?)?)
@@ -121,13 +121,13 @@ fn step_columns(steps: &[&RowStep]) -> Result<Vec<ArrayRef>, ArrowError> {
     ])
 }
 
-fn states(steps: &[&RowStep]) -> Built {
+fn states(steps: &[&RowStep]) -> ArrayResult {
     let cwd = texts(steps.iter().map(|s| s.state.cwd.as_str()));
     let files = text_lists(steps.iter().map(|s| s.state.files.as_slice()))?;
     record(state_fields(), vec![cwd, files])
 }
 
-fn actions(steps: &[&RowStep]) -> Built {
+fn actions(steps: &[&RowStep]) -> ArrayResult {
     let columns = vec![
         texts(steps.iter().map(|s| s.action.kind.as_str())),
         texts(steps.iter().map(|s| s.action.tool.as_str())),
@@ -136,7 +136,7 @@ fn actions(steps: &[&RowStep]) -> Built {
     record(action_fields(), columns)
 }
 
-fn verifications<'a>(verdicts: impl Iterator<Item = &'a RowVerification> + Clone) -> Built {
+fn verifications<'a>(verdicts: impl Iterator<Item = &'a RowVerification> + Clone) -> ArrayResult {
     let checks: Vec<&RowCheck> = verdicts.clone().flat_map(|v| &v.checks).collect();
     let columns = vec![
         texts(checks.iter().map(|c| c.name.as_str())),
@@ -153,7 +153,7 @@ fn verifications<'a>(verdicts: impl Iterator<Item = &'a RowVerification> + Clone
     record(verification_fields(), columns)
 }
 
-fn pass_rates(rates: impl Iterator<Item = Option<PassRate>> + Clone) -> Built {
+fn pass_rates(rates: impl Iterator<Item = Option<PassRate>> + Clone) -> ArrayResult {
     let each =
         |field: fn(PassRate) -> i32| int32s(rates.clone().map(move |rate| rate.map_or(0, field)));
     let bound = |field: fn(PassRate) -> f64| {
@@ -164,17 +164,17 @@ fn pass_rates(rates: impl Iterator<Item = Option<PassRate>> + Clone) -> Built {
     Ok(Arc::new(StructArray::try_new(pass_rate_fields(), columns, Some(known))?))
 }
 
-fn text_lists<'a>(lists: impl Iterator<Item = &'a [String]> + Clone) -> Built {
+fn text_lists<'a>(lists: impl Iterator<Item = &'a [String]> + Clone) -> ArrayResult {
     let items = texts(lists.clone().flatten().map(String::as_str));
     list(DataType::Utf8, lists.map(<[String]>::len), items)
 }
 
-fn list(item: DataType, lengths: impl Iterator<Item = usize>, items: ArrayRef) -> Built {
+fn list(item: DataType, lengths: impl Iterator<Item = usize>, items: ArrayRef) -> ArrayResult {
     let offsets = OffsetBuffer::from_lengths(lengths);
     Ok(Arc::new(ListArray::try_new(element(item), offsets, items, None)?))
 }
 
-fn record(fields: Fields, columns: Vec<ArrayRef>) -> Built {
+fn record(fields: Fields, columns: Vec<ArrayRef>) -> ArrayResult {
     Ok(Arc::new(StructArray::try_new(fields, columns, None)?))
 }
 
@@ -202,7 +202,7 @@ fn booleans(values: impl Iterator<Item = bool>) -> ArrayRef {
     Arc::new(BooleanArray::from_iter(values.map(Some)))
 }
 
-fn moneys(amounts: impl Iterator<Item = Money>) -> Built {
+fn moneys(amounts: impl Iterator<Item = Money>) -> ArrayResult {
     let nanos = amounts.map(|m| i128::from(m.nanos()));
     let array = Decimal128Array::from_iter_values(nanos);
     Ok(Arc::new(array.with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?))

@@ -4,17 +4,17 @@
 
 use super::manifest::FileEntry;
 use super::markdown::{cell, decimal, line, percent, table, whole};
-use super::metadata::Metadata;
+use super::metadata::DatasetMetadata;
 use super::schema::{COLUMNS, STEP_FIELDS, row_schema, step_fields};
-use super::tally::Group;
+use super::tally::GroupStats;
 use arrow::datatypes::{DataType, Field};
 use std::collections::BTreeMap;
-use synthd_actors::model::Split;
+use synthd_actors::model::DatasetSplit;
 
 const TITLE: &str = "Agent trajectories";
 
 /// The whole card.
-pub(super) fn card(metadata: &Metadata, files: &[FileEntry]) -> String {
+pub(super) fn card(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     let sections = [
         header(metadata, files),
         intro(metadata),
@@ -67,7 +67,7 @@ Every task has a unique string, and the column `canary` repeats it. Keep this co
 data. If a model's output contains such a string, the model was trained on this task. Please do
 not train on the splits `validation` and `test`.";
 
-fn header(metadata: &Metadata, files: &[FileEntry]) -> String {
+fn header(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     let mut yaml = format!(
         "---\nlicense: {}\npretty_name: {}\ntask_categories:\n- text-generation\n\
          size_categories:\n- {}\ntags:\n- agent-trajectories\n- synthd\n- synthetic\n",
@@ -99,13 +99,13 @@ pub(super) fn description(campaign: &str, version: u32, digest: &str) -> String 
 
 /// The splits that `datasets` is told of. It refuses a whole dataset over one split without
 /// rows ("corresponds to no data"), so those are left to the readers of single files.
-fn listed(metadata: &Metadata) -> Vec<Split> {
-    let filled = Split::ALL.into_iter().filter(|s| rows_in(metadata, *s) > 0);
-    let filled: Vec<Split> = filled.collect();
-    if filled.is_empty() { Split::ALL.to_vec() } else { filled }
+fn listed(metadata: &DatasetMetadata) -> Vec<DatasetSplit> {
+    let filled = DatasetSplit::ALL.into_iter().filter(|s| rows_in(metadata, *s) > 0);
+    let filled: Vec<DatasetSplit> = filled.collect();
+    if filled.is_empty() { DatasetSplit::ALL.to_vec() } else { filled }
 }
 
-fn rows_in(metadata: &Metadata, split: Split) -> u64 {
+fn rows_in(metadata: &DatasetMetadata, split: DatasetSplit) -> u64 {
     metadata.figures.splits.get(&split).map_or(0, |group| group.rows)
 }
 
@@ -114,7 +114,7 @@ pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-pub(super) fn pattern(split: Split, files: &[FileEntry]) -> String {
+pub(super) fn pattern(split: DatasetSplit, files: &[FileEntry]) -> String {
     let sharded = files.iter().filter(|file| file.split == Some(split)).count() > 1;
     format!("{}{}.parquet", split.as_str(), if sharded { "-*" } else { "" })
 }
@@ -129,7 +129,7 @@ fn size_category(rows: u64) -> &'static str {
     }
 }
 
-fn intro(metadata: &Metadata) -> String {
+fn intro(metadata: &DatasetMetadata) -> String {
     format!(
         "# {TITLE}: {} v{}\n\n\
          {} trajectories of language models that act. In each row, one model tries one task in an\n\
@@ -145,7 +145,7 @@ fn intro(metadata: &Metadata) -> String {
     )
 }
 
-fn scripted_note(metadata: &Metadata) -> String {
+fn scripted_note(metadata: &DatasetMetadata) -> String {
     let figures = &metadata.figures;
     if !figures.scripted {
         return String::new();
@@ -160,7 +160,7 @@ fn scripted_note(metadata: &Metadata) -> String {
     )
 }
 
-fn figures(metadata: &Metadata) -> String {
+fn figures(metadata: &DatasetMetadata) -> String {
     let totals = &metadata.figures.totals;
     let lengths = totals.length_in_steps;
     let rows = [
@@ -187,7 +187,7 @@ fn sum(sum: Option<i64>) -> String {
     sum.map_or_else(|| "-".to_owned(), |sum| sum.to_string())
 }
 
-fn yields(metadata: &Metadata) -> String {
+fn yields(metadata: &DatasetMetadata) -> String {
     let stages = &metadata.stages;
     let mut rows = vec![
         vec!["planned episodes".to_owned(), stages.planned.to_string()],
@@ -212,8 +212,8 @@ fn each(what: &str, counts: &BTreeMap<String, u64>) -> Vec<Vec<String>> {
     counts.iter().map(|(name, n)| vec![format!("{what}: {}", cell(name)), n.to_string()]).collect()
 }
 
-fn splits(metadata: &Metadata) -> String {
-    let groups = Split::ALL.iter().filter_map(|split| {
+fn splits(metadata: &DatasetMetadata) -> String {
+    let groups = DatasetSplit::ALL.iter().filter_map(|split| {
         metadata.figures.splits.get(split).map(|group| (split.as_str(), group))
     });
     format!(
@@ -225,9 +225,9 @@ fn splits(metadata: &Metadata) -> String {
     )
 }
 
-fn empty_note(metadata: &Metadata) -> String {
-    let empty = Split::ALL.into_iter().filter(|split| rows_in(metadata, *split) == 0);
-    let empty: Vec<Split> = empty.collect();
+fn empty_note(metadata: &DatasetMetadata) -> String {
+    let empty = DatasetSplit::ALL.into_iter().filter(|split| rows_in(metadata, *split) == 0);
+    let empty: Vec<DatasetSplit> = empty.collect();
     let Some(first) = empty.first().map(|split| format!("{}.parquet", split.as_str())) else {
         return String::new();
     };
@@ -240,7 +240,7 @@ fn empty_note(metadata: &Metadata) -> String {
     )
 }
 
-fn distributions(metadata: &Metadata) -> String {
+fn distributions(metadata: &DatasetMetadata) -> String {
     let all = &metadata.figures.distributions;
     let parts = [
         ("model", &all.model),
@@ -255,7 +255,7 @@ fn distributions(metadata: &Metadata) -> String {
     format!("## Models, scaffolds and tasks\n\n{}", tables.join("\n\n"))
 }
 
-fn group_table<'a>(name: &str, groups: impl Iterator<Item = (&'a str, &'a Group)>) -> String {
+fn group_table<'a>(name: &str, groups: impl Iterator<Item = (&'a str, &'a GroupStats)>) -> String {
     let rows = groups.map(|(key, group)| {
         let (rate, steps) = (percent(group.success_rate), decimal(group.average_steps));
         vec![cell(key), group.rows.to_string(), group.resolved.to_string(), rate, steps]
@@ -301,8 +301,8 @@ fn kind(field: &Field) -> String {
     }
 }
 
-fn load(metadata: &Metadata, files: &[FileEntry]) -> String {
-    let train = pattern(Split::Train, files);
+fn load(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
+    let train = pattern(DatasetSplit::Train, files);
     let dir = format!("v{}", metadata.version);
     format!(
         "## Loading\n\n\

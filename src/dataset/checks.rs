@@ -1,44 +1,44 @@
 //! The rules rows must keep, each on its own and among each other.
 
 use super::digest::RowsDigest;
-use super::problem::Problems;
-use super::tally::Tally;
+use super::problem::DatasetProblems;
+use super::tally::DatasetTally;
 use serde_json::Value;
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use synthd_actors::model::{RowStep, Split, TrajectoryRow, returns_to_go};
+use synthd_actors::model::{DatasetSplit, RowStep, TrajectoryRow, returns_to_go};
 
 /// Rewards have nine decimals; summing them in floats moves the last ones.
 const TOLERANCE: f64 = 1e-6;
 
 /// Where a row lies.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct RowPlace<'a> {
     pub(super) file: &'a str,
-    pub(super) split: Split,
+    pub(super) split: DatasetSplit,
     pub(super) row: u64,
 }
 
 /// Sees every row of a dataset once.
 #[derive(Default)]
-pub(super) struct Checks {
-    pub(super) problems: Problems,
-    pub(super) tally: Tally,
+pub(super) struct RowChecks {
+    pub(super) problems: DatasetProblems,
+    pub(super) tally: DatasetTally,
     pub(super) digest: RowsDigest,
     /// Where each trajectory was first seen.
     ids: HashMap<String, (String, u64)>,
-    tasks: HashMap<String, Split>,
+    tasks: HashMap<String, DatasetSplit>,
     /// The format that the manifest names.
     format: String,
 }
 
-impl Checks {
+impl RowChecks {
     pub(super) fn of(format: &str) -> Self {
         Self { format: format.to_owned(), ..Self::default() }
     }
 
-    pub(super) fn see(&mut self, campaign: &str, place: Place<'_>, row: &TrajectoryRow) {
+    pub(super) fn see(&mut self, campaign: &str, place: RowPlace<'_>, row: &TrajectoryRow) {
         for message in broken_rules(campaign, &self.format, row) {
             self.problems.row(place.file, place.row, message);
         }
@@ -50,7 +50,7 @@ impl Checks {
         }
     }
 
-    fn see_id(&mut self, place: Place<'_>, row: &TrajectoryRow) {
+    fn see_id(&mut self, place: RowPlace<'_>, row: &TrajectoryRow) {
         match self.ids.entry(row.trajectory_id.clone()) {
             Entry::Vacant(entry) => {
                 entry.insert((place.file.to_owned(), place.row));
@@ -64,7 +64,7 @@ impl Checks {
         }
     }
 
-    fn see_task(&mut self, place: Place<'_>, row: &TrajectoryRow) {
+    fn see_task(&mut self, place: RowPlace<'_>, row: &TrajectoryRow) {
         let split = *self.tasks.entry(row.task_id.clone()).or_insert(place.split);
         if split != place.split {
             let (here, there) = (place.split.as_str(), split.as_str());

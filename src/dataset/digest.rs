@@ -3,10 +3,10 @@
 //! Each split is hashed on its own, because that is what a reader of the files can
 //! recompute; the order of rows within a split counts.
 
-use super::first_format::{FIRST_FORMAT, FirstRow};
+use super::first_format::{FIRST_FORMAT, FirstFormatRow};
 use sha2::{Digest, Sha256};
 use std::io;
-use synthd_actors::model::{Split, TrajectoryRow, digest_of};
+use synthd_actors::model::{DatasetSplit, TrajectoryRow, digest_of};
 
 const VERSION: &str = "synthd.dataset/1";
 
@@ -16,16 +16,20 @@ pub(super) struct RowsDigest {
 }
 
 impl RowsDigest {
-    pub(super) fn add(&mut self, split: Split, row: &TrajectoryRow) -> Result<(), io::Error> {
+    pub(super) fn add(
+        &mut self,
+        split: DatasetSplit,
+        row: &TrajectoryRow,
+    ) -> Result<(), io::Error> {
         let hash = match split {
-            Split::Train => &mut self.splits[0],
-            Split::Validation => &mut self.splits[1],
-            Split::Test => &mut self.splits[2],
+            DatasetSplit::Train => &mut self.splits[0],
+            DatasetSplit::Validation => &mut self.splits[1],
+            DatasetSplit::Test => &mut self.splits[2],
         };
         // Each format has a text of its own, so that a version keeps its digest for ever.
         match row.schema_version.as_str() {
-            FIRST_FORMAT => serde_json::to_writer(&mut Sink(hash), &FirstRow(row))?,
-            _ => serde_json::to_writer(&mut Sink(hash), row)?,
+            FIRST_FORMAT => serde_json::to_writer(&mut DigestWriter(hash), &FirstFormatRow(row))?,
+            _ => serde_json::to_writer(&mut DigestWriter(hash), row)?,
         }
         hash.update(b"\n");
         Ok(())
@@ -38,9 +42,9 @@ impl RowsDigest {
 }
 
 /// JSON text goes straight into the hash, never into memory as a whole.
-struct Sink<'a>(&'a mut Sha256);
+struct DigestWriter<'a>(&'a mut Sha256);
 
-impl io::Write for Sink<'_> {
+impl io::Write for DigestWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())
@@ -57,7 +61,7 @@ mod tests {
     use crate::dataset::fixture::row;
     use synthd_actors::model::ROW_SCHEMA;
 
-    fn digest(rows: &[(Split, u64)], config: &str) -> String {
+    fn digest(rows: &[(DatasetSplit, u64)], config: &str) -> String {
         let mut digest = RowsDigest::default();
         for (split, n) in rows {
             digest.add(*split, &row(*n)).unwrap();
@@ -67,7 +71,7 @@ mod tests {
 
     #[test]
     fn order_split_content_and_configuration_all_count() {
-        use Split::{Test, Train};
+        use DatasetSplit::{Test, Train};
         let base = digest(&[(Train, 1), (Train, 2)], "c");
         assert_eq!(base, digest(&[(Train, 1), (Train, 2)], "c"));
         for other in [

@@ -68,9 +68,9 @@ fn verification_fields() -> Fields {
 }
 
 /// A row with the fields of the first format alone.
-pub(super) struct FirstRow<'a>(pub(super) &'a TrajectoryRow);
+pub(super) struct FirstFormatRow<'a>(pub(super) &'a TrajectoryRow);
 
-struct FirstStep<'a>(&'a RowStep);
+struct FirstFormatStep<'a>(&'a RowStep);
 
 macro_rules! write_fields {
     ($struct:ident, $of:expr, $($field:ident),+) => {
@@ -78,10 +78,10 @@ macro_rules! write_fields {
     };
 }
 
-impl Serialize for FirstRow<'_> {
+impl Serialize for FirstFormatRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let row = self.0;
-        let steps: Vec<FirstStep<'_>> = row.trajectory.iter().map(FirstStep).collect();
+        let steps: Vec<FirstFormatStep<'_>> = row.trajectory.iter().map(FirstFormatStep).collect();
         let mut fields = serializer.serialize_struct("TrajectoryRow", 24)?;
         write_fields!(fields, row, schema_version, trajectory_id, campaign, task_id, template);
         write_fields!(fields, row, task_seed, task_instruction, category, difficulty, llm_model);
@@ -94,7 +94,7 @@ impl Serialize for FirstRow<'_> {
     }
 }
 
-impl Serialize for FirstStep<'_> {
+impl Serialize for FirstFormatStep<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let step = self.0;
         let mut fields = serializer.serialize_struct("RowStep", 15)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use synthd_actors::model::*;
-use synthd_actors::ports::{Edition, Journal, StoreFault};
+use synthd_actors::ports::{DatasetWriteRequest, Journal, StoreFault};
 
 pub(super) const CAMPAIGN: &str = "fixture";
 
@@ -88,8 +88,8 @@ fn step(n: u64, i: u64, count: u64, reward: f64, return_to_go: f64) -> RowStep {
     }
 }
 
-fn fingerprint() -> Fingerprint {
-    Fingerprint {
+fn fingerprint() -> SandboxFingerprint {
+    SandboxFingerprint {
         backend: "namespace".to_owned(),
         root: "host:0123".to_owned(),
         kernel: "6.1.0".to_owned(),
@@ -107,12 +107,12 @@ fn verification(passed: bool, score: f64) -> RowVerification {
 /// Every seventh is rejected; the split follows the task.
 pub(super) fn record(n: u64) -> RowRecord {
     let split = match (n / 3) % 10 {
-        8 => Split::Validation,
-        9 => Split::Test,
-        _ => Split::Train,
+        8 => DatasetSplit::Validation,
+        9 => DatasetSplit::Test,
+        _ => DatasetSplit::Train,
     };
     let rejected = (n % 7 == 6)
-        .then(|| Rejection { stage: "leak".to_owned(), detail: "sealed content".to_owned() });
+        .then(|| RowRejection { stage: "leak".to_owned(), detail: "sealed content".to_owned() });
     RowRecord {
         episode: EpisodeId(format!("ep-{n:016x}")),
         campaign: CampaignName(CAMPAIGN.to_owned()),
@@ -126,27 +126,27 @@ pub(super) fn record(n: u64) -> RowRecord {
 
 /// Serves rows; refuses everything a dataset writer has no business with.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(super) struct FixtureJournal {
     pub(super) rows: Mutex<Vec<RowRecord>>,
     pub(super) datasets: Mutex<Vec<DatasetRecord>>,
     pub(super) repeats_itself: bool,
 }
 
-impl Rows {
+impl FixtureJournal {
     pub(super) fn numbered(count: u64) -> Arc<Self> {
         Arc::new(Self { rows: Mutex::new((0..count).map(record).collect()), ..Self::default() })
     }
 }
 
-pub(super) fn edition(journal: &Arc<Rows>) -> Edition {
-    Edition {
+pub(super) fn edition(journal: &Arc<FixtureJournal>) -> DatasetWriteRequest {
+    DatasetWriteRequest {
         campaign: CampaignName(CAMPAIGN.to_owned()),
-        journal: Arc::<Rows>::clone(journal),
+        journal: Arc::<FixtureJournal>::clone(journal),
         late_labels: BTreeMap::new(),
         pass_rates: BTreeMap::new(),
         late_rejections: BTreeMap::from([(
             EpisodeId(format!("ep-{:016x}", 2)),
-            Rejection { stage: "duplicate".to_owned(), detail: "of ep-1".to_owned() },
+            RowRejection { stage: "duplicate".to_owned(), detail: "of ep-1".to_owned() },
         )]),
         faulted: 2,
         planned: 102,
@@ -158,7 +158,7 @@ pub(super) fn edition(journal: &Arc<Rows>) -> Edition {
 }
 
 /// Writes a version below `dir` and returns where it is.
-pub(super) async fn write(dir: &Path, journal: &Arc<Rows>) -> DatasetRecord {
+pub(super) async fn write(dir: &Path, journal: &Arc<FixtureJournal>) -> DatasetRecord {
     use synthd_actors::ports::DatasetSink;
     crate::dataset::ParquetSink::new(dir).write(edition(journal)).await.unwrap().record
 }
@@ -168,8 +168,8 @@ fn refuse<T>(operation: &'static str) -> Result<T, StoreFault> {
 }
 
 #[async_trait]
-impl Journal for Rows {
-    async fn append(&self, _: Vec<Entry>) -> Result<(), StoreFault> {
+impl Journal for FixtureJournal {
+    async fn append(&self, _: Vec<JournalEntry>) -> Result<(), StoreFault> {
         refuse("append")
     }
 
@@ -193,7 +193,7 @@ impl Journal for Rows {
         refuse("attempts")
     }
 
-    async fn turns(&self, _: &EpisodeId, _: Attempt) -> Result<Vec<Turn>, StoreFault> {
+    async fn turns(&self, _: &EpisodeId, _: AttemptNumber) -> Result<Vec<Turn>, StoreFault> {
         refuse("turns")
     }
 
@@ -213,7 +213,7 @@ impl Journal for Rows {
         Ok(self.datasets.lock().unwrap().clone())
     }
 
-    async fn spending(&self, _: &CampaignName, _: i64) -> Result<Spending, StoreFault> {
+    async fn spending(&self, _: &CampaignName, _: i64) -> Result<SpendingTotals, StoreFault> {
         refuse("spending")
     }
 

@@ -6,13 +6,13 @@
 //! its own; where there are several, `load_dataset` asks for one by name.
 
 use super::card::{description, pattern, quoted};
-use super::manifest::{CARD, HashingFile, MANIFEST, Manifest, read_json};
-use super::version::{Versions, names};
+use super::manifest::{CARD, DatasetManifest, HashingFile, MANIFEST, read_json};
+use super::version::{DatasetVersions, names};
 use crate::durable::sync_dir;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-use synthd_actors::model::Split;
+use synthd_actors::model::DatasetSplit;
 
 /// What a card is called while it is written.
 const DRAFT: &str = ".README.md.tmp";
@@ -24,15 +24,15 @@ load all files below at once, because versions repeat rows. synthd writes this p
 every version.";
 
 /// One version, as the card above names it.
-struct Listed {
+struct ListedVersion {
     name: String,
     /// Where its files lie, seen from the card.
     dir: String,
-    manifest: Manifest,
+    manifest: DatasetManifest,
 }
 
 /// Brings the cards above a campaign's versions up to date.
-pub(super) fn write_cards(versions: &Versions) -> io::Result<()> {
+pub(super) fn write_cards(versions: &DatasetVersions) -> io::Result<()> {
     let home = versions.home();
     write_card(home, "Versions", &versions_in(home, "", "")?)?;
     match home.parent() {
@@ -41,7 +41,7 @@ pub(super) fn write_cards(versions: &Versions) -> io::Result<()> {
     }
 }
 
-fn campaigns_in(root: &Path) -> io::Result<Vec<Listed>> {
+fn campaigns_in(root: &Path) -> io::Result<Vec<ListedVersion>> {
     let mut campaigns: Vec<String> = names(root)?.filter(|n| root.join(n).is_dir()).collect();
     campaigns.sort();
     let mut listed = Vec::new();
@@ -54,17 +54,17 @@ fn campaigns_in(root: &Path) -> io::Result<Vec<Listed>> {
 
 /// The versions of a campaign that have rows, oldest first: `datasets` refuses a
 /// configuration without any.
-fn versions_in(home: &Path, before_name: &str, before_dir: &str) -> io::Result<Vec<Listed>> {
-    let versions = Versions::numbers_in(home)?.into_iter().filter_map(|version| {
-        let manifest: Manifest =
+fn versions_in(home: &Path, before_name: &str, before_dir: &str) -> io::Result<Vec<ListedVersion>> {
+    let versions = DatasetVersions::numbers_in(home)?.into_iter().filter_map(|version| {
+        let manifest: DatasetManifest =
             read_json(&home.join(format!("v{version}")).join(MANIFEST)).ok()?;
         let name = format!("{before_name}v{version}");
-        Some(Listed { name, dir: format!("{before_dir}v{version}"), manifest })
+        Some(ListedVersion { name, dir: format!("{before_dir}v{version}"), manifest })
     });
     Ok(versions.filter(|listed| listed.manifest.rows().values().any(|rows| *rows > 0)).collect())
 }
 
-fn write_card(dir: &Path, title: &str, listed: &[Listed]) -> io::Result<()> {
+fn write_card(dir: &Path, title: &str, listed: &[ListedVersion]) -> io::Result<()> {
     let text = card(title, listed);
     let path = dir.join(CARD);
     if fs::read_to_string(&path).is_ok_and(|there| there == text) {
@@ -82,7 +82,7 @@ fn write_card(dir: &Path, title: &str, listed: &[Listed]) -> io::Result<()> {
     sync_dir(dir)
 }
 
-fn card(title: &str, listed: &[Listed]) -> String {
+fn card(title: &str, listed: &[ListedVersion]) -> String {
     let infos: String = listed.iter().map(info).collect();
     let configs: String = listed.iter().map(config).collect();
     let lines: String = listed.iter().map(line).collect();
@@ -93,15 +93,16 @@ fn card(title: &str, listed: &[Listed]) -> String {
     format!("{header}# {title}\n\n{WORDS}\n\n{lines}")
 }
 
-fn info(listed: &Listed) -> String {
-    let Manifest { campaign, version, digest, .. } = &listed.manifest;
+fn info(listed: &ListedVersion) -> String {
+    let DatasetManifest { campaign, version, digest, .. } = &listed.manifest;
     let described = description(campaign, *version, digest);
     format!("- config_name: {}\n  description: {described}\n", quoted(&listed.name))
 }
 
-fn config(listed: &Listed) -> String {
+fn config(listed: &ListedVersion) -> String {
     let rows = listed.manifest.rows();
-    let filled = Split::ALL.into_iter().filter(|split| rows.get(split).is_some_and(|n| *n > 0));
+    let filled =
+        DatasetSplit::ALL.into_iter().filter(|split| rows.get(split).is_some_and(|n| *n > 0));
     let files: String = filled
         .map(|split| {
             let path = format!("{}/{}", listed.dir, pattern(split, &listed.manifest.files));
@@ -111,7 +112,7 @@ fn config(listed: &Listed) -> String {
     format!("- config_name: {}\n  data_files:\n{files}", quoted(&listed.name))
 }
 
-fn line(listed: &Listed) -> String {
+fn line(listed: &ListedVersion) -> String {
     let rows: u64 = listed.manifest.rows().values().sum();
     format!("- `{}`: {rows} rows in `{}/`\n", listed.name, listed.dir)
 }

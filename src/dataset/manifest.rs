@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::Path;
-use synthd_actors::model::Split;
+use synthd_actors::model::DatasetSplit;
 
 pub(super) const MANIFEST: &str = "manifest.json";
 pub(super) const METADATA: &str = "metadata.json";
@@ -19,7 +19,7 @@ pub(super) const MANIFEST_SCHEMA: &str = "synthd.manifest/1";
 const MAX_JSON: u64 = 64 << 20;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct DatasetManifest {
     /// Version of this file's own format.
     pub schema: String,
     pub row_schema: String,
@@ -40,13 +40,13 @@ pub struct FileEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub split: Option<Split>,
+    pub split: Option<DatasetSplit>,
 }
 
-impl Manifest {
+impl DatasetManifest {
     /// Rows in each split, zero where there are none.
-    pub fn rows(&self) -> BTreeMap<Split, u64> {
-        let mut rows = BTreeMap::from(Split::ALL.map(|split| (split, 0u64)));
+    pub fn rows(&self) -> BTreeMap<DatasetSplit, u64> {
+        let mut rows = BTreeMap::from(DatasetSplit::ALL.map(|split| (split, 0u64)));
         for file in &self.files {
             if let (Some(split), Some(count)) = (file.split, file.rows) {
                 let sum = rows.entry(split).or_default();

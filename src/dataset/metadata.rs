@@ -1,15 +1,15 @@
 //! `metadata.json`: where a version came from, its figures, and what each stage let through.
 
-use super::tally::Figures;
+use super::tally::DatasetFigures;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
-use synthd_actors::model::Split;
+use synthd_actors::model::DatasetSplit;
 
 pub(super) const METADATA_SCHEMA: &str = "synthd.metadata/1";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Metadata {
+pub struct DatasetMetadata {
     /// Version of this file's own format.
     pub schema: String,
     pub row_schema: String,
@@ -23,14 +23,14 @@ pub struct Metadata {
     pub created_at: String,
     pub created_at_ms: i64,
     pub licence: String,
-    pub stages: Stages,
+    pub stages: StageCounts,
     #[serde(flatten)]
-    pub figures: Figures,
+    pub figures: DatasetFigures,
 }
 
 /// How many episodes came through each stage, from the plan to the dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stages {
+pub struct StageCounts {
     pub planned: u64,
     /// With a final result: judged or faulted.
     pub finished: u64,
@@ -42,7 +42,7 @@ pub struct Stages {
     pub rejected: BTreeMap<String, u64>,
     /// Accepted rows by label; a row may carry several.
     pub labelled: BTreeMap<String, u64>,
-    pub accepted: BTreeMap<Split, u64>,
+    pub accepted: BTreeMap<DatasetSplit, u64>,
 }
 
 /// RFC 3339 in UTC with milliseconds. Times before 1970 are shown as 1970.

@@ -40,13 +40,16 @@ mod verify;
 mod version;
 mod writer;
 
-pub use manifest::{FileEntry, Manifest};
+pub use manifest::{DatasetManifest, FileEntry};
 pub(crate) use metadata::rfc3339;
-pub use metadata::{Metadata, Stages};
-pub use problem::{Problem, Problems};
+pub use metadata::{DatasetMetadata, StageCounts};
+pub use problem::{DatasetProblem, DatasetProblems};
 pub use schema::row_schema;
 pub use sink::ParquetSink;
-pub use stats::{Stats, stats};
-pub use tally::{Distributions, Figures, Group, Lengths, Outcomes, Tokens, Totals};
-pub use verify::{VerifyReport, inspect, verify};
+pub use stats::{DatasetStats, stats};
+pub use tally::{
+    DatasetDistributions, DatasetFigures, DatasetOutcomes, DatasetTokens, DatasetTotals,
+    GroupStats, LengthStats,
+};
+pub use verify::{DatasetVerifyReport, inspect, verify};
 pub use writer::ShardLimits;

@@ -8,7 +8,7 @@ const KEPT: usize = 1_000;
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub struct DatasetProblem {
     pub file: String,
     /// Zero-based number of the row in its file.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -16,7 +16,7 @@ pub struct Problem {
     pub message: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for DatasetProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.row {
             Some(row) => write!(f, "{}, row {row}: {}", self.file, self.message),
@@ -27,12 +27,12 @@ impl fmt::Display for Problem {
 
 /// All findings, or the first thousand and how many more there were.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Problems {
-    pub found: Vec<Problem>,
+pub struct DatasetProblems {
+    pub found: Vec<DatasetProblem>,
     pub left_out: u64,
 }
 
-impl Problems {
+impl DatasetProblems {
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
@@ -42,14 +42,14 @@ impl Problems {
     }
 
     pub(super) fn file(&mut self, file: &str, message: impl Into<String>) {
-        self.add(Problem { file: file.to_owned(), row: None, message: message.into() });
+        self.add(DatasetProblem { file: file.to_owned(), row: None, message: message.into() });
     }
 
     pub(super) fn row(&mut self, file: &str, row: u64, message: impl Into<String>) {
-        self.add(Problem { file: file.to_owned(), row: Some(row), message: message.into() });
+        self.add(DatasetProblem { file: file.to_owned(), row: Some(row), message: message.into() });
     }
 
-    fn add(&mut self, problem: Problem) {
+    fn add(&mut self, problem: DatasetProblem) {
         if self.found.len() < KEPT {
             self.found.push(problem);
         } else {
@@ -58,9 +58,9 @@ impl Problems {
     }
 }
 
-impl fmt::Display for Problems {
+impl fmt::Display for DatasetProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<String> = self.found.iter().map(Problem::to_string).collect();
+        let lines: Vec<String> = self.found.iter().map(DatasetProblem::to_string).collect();
         f.write_str(&lines.join("\n         "))?;
         match self.left_out {
             0 => Ok(()),
@@ -69,7 +69,7 @@ impl fmt::Display for Problems {
     }
 }
 
-impl std::error::Error for Problems {}
+impl std::error::Error for DatasetProblems {}
 
 /// Why a JSON file of a dataset could not be taken in.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use synthd_actors::model::{
-    Fingerprint, Money, PassRate, RowAction, RowCheck, RowState, RowStep, RowVerification,
+    Money, PassRate, RowAction, RowCheck, RowState, RowStep, RowVerification, SandboxFingerprint,
     TrajectoryRow,
 };
 
@@ -24,7 +24,7 @@ const BATCH_ROWS: usize = 64;
 
 /// Why a file gave no rows, or stopped giving them.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
+pub(super) enum ParquetReadError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     #[error("not readable as parquet: {0}")]
@@ -45,12 +45,15 @@ pub(super) enum ReadError {
 pub(super) fn for_each_row(
     path: &Path,
     mut each: impl FnMut(u64, TrajectoryRow),
-) -> Result<u64, ReadError> {
+) -> Result<u64, ParquetReadError> {
     catch_unwind(AssertUnwindSafe(|| read_rows(path, &mut each)))
-        .unwrap_or(Err(ReadError::Panicked))
+        .unwrap_or(Err(ParquetReadError::Panicked))
 }
 
-fn read_rows(path: &Path, each: &mut impl FnMut(u64, TrajectoryRow)) -> Result<u64, ReadError> {
+fn read_rows(
+    path: &Path,
+    each: &mut impl FnMut(u64, TrajectoryRow),
+) -> Result<u64, ParquetReadError> {
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let file = File::open(path)?;
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
@@ -67,7 +70,7 @@ fn read_rows(path: &Path, each: &mut impl FnMut(u64, TrajectoryRow)) -> Result<u
 
 /// A file is of today's format, of an early one that lacks a column or counts all tokens, or of
 /// the first one.
-pub(super) fn check_schema(found: &Schema) -> Result<(), ReadError> {
+pub(super) fn check_schema(found: &Schema) -> Result<(), ParquetReadError> {
     let differences = schema_differences(&row_schema(), found);
     let counted = without_template_digest(&counted_schema());
     let earlier = [without_template_digest(&row_schema()), counted, first_schema()];
@@ -75,7 +78,7 @@ pub(super) fn check_schema(found: &Schema) -> Result<(), ReadError> {
     if differences.is_empty() || earlier.iter().any(is_of) {
         return Ok(());
     }
-    Err(ReadError::Schema(differences))
+    Err(ParquetReadError::Schema(differences))
 }
 
 /// How a file's schema differs from the one that is wanted, a line for each column.
@@ -114,27 +117,30 @@ fn kind(field: &Field) -> String {
 }
 
 /// The rows of a batch; `first` is the number of its first one, for messages.
-pub(super) fn from_batch(batch: &RecordBatch, first: u64) -> Result<Vec<TrajectoryRow>, ReadError> {
+pub(super) fn from_batch(
+    batch: &RecordBatch,
+    first: u64,
+) -> Result<Vec<TrajectoryRow>, ParquetReadError> {
     let table = StructArray::from(batch.clone());
-    let rows = Rows::of(&table, first)?;
+    let rows = BatchColumns::of(&table, first)?;
     (0..table.len()).map(|i| rows.row(i)).collect()
 }
 
 /// A struct's columns by name and type.
-struct Columns<'a> {
+struct StructColumns<'a> {
     record: &'a StructArray,
     first: u64,
 }
 
-impl<'a> Columns<'a> {
-    fn get<T: Array + 'static>(&self, name: &'static str) -> Result<&'a T, ReadError> {
+impl<'a> StructColumns<'a> {
+    fn get<T: Array + 'static>(&self, name: &'static str) -> Result<&'a T, ParquetReadError> {
         self.record
             .column_by_name(name)
             .and_then(|column| column.as_any().downcast_ref())
-            .ok_or(ReadError::Column(name))
+            .ok_or(ParquetReadError::Column(name))
     }
 
-    fn text(&self, name: &'static str, i: usize) -> Result<String, ReadError> {
+    fn text(&self, name: &'static str, i: usize) -> Result<String, ParquetReadError> {
         Ok(self.get::<StringArray>(name)?.value(i).to_owned())
     }
 
@@ -143,7 +149,7 @@ impl<'a> Columns<'a> {
         self.record.column_by_name(name).is_some()
     }
 
-    fn maybe_int64(&self, name: &'static str, i: usize) -> Result<Option<i64>, ReadError> {
+    fn maybe_int64(&self, name: &'static str, i: usize) -> Result<Option<i64>, ParquetReadError> {
         if !self.has(name) {
             return Ok(None);
         }
@@ -151,7 +157,7 @@ impl<'a> Columns<'a> {
         Ok(column.is_valid(i).then(|| column.value(i)))
     }
 
-    fn maybe_text(&self, name: &'static str, i: usize) -> Result<Option<String>, ReadError> {
+    fn maybe_text(&self, name: &'static str, i: usize) -> Result<Option<String>, ParquetReadError> {
         if !self.has(name) {
             return Ok(None);
         }
@@ -159,48 +165,51 @@ impl<'a> Columns<'a> {
         Ok(column.is_valid(i).then(|| column.value(i).to_owned()))
     }
 
-    fn int32(&self, name: &'static str, i: usize) -> Result<i32, ReadError> {
+    fn int32(&self, name: &'static str, i: usize) -> Result<i32, ParquetReadError> {
         Ok(self.get::<Int32Array>(name)?.value(i))
     }
 
-    fn int64(&self, name: &'static str, i: usize) -> Result<i64, ReadError> {
+    fn int64(&self, name: &'static str, i: usize) -> Result<i64, ParquetReadError> {
         Ok(self.get::<Int64Array>(name)?.value(i))
     }
 
-    fn float64(&self, name: &'static str, i: usize) -> Result<f64, ReadError> {
+    fn float64(&self, name: &'static str, i: usize) -> Result<f64, ParquetReadError> {
         Ok(self.get::<Float64Array>(name)?.value(i))
     }
 
-    fn boolean(&self, name: &'static str, i: usize) -> Result<bool, ReadError> {
+    fn boolean(&self, name: &'static str, i: usize) -> Result<bool, ParquetReadError> {
         Ok(self.get::<BooleanArray>(name)?.value(i))
     }
 
-    fn money(&self, name: &'static str, i: usize) -> Result<Money, ReadError> {
+    fn money(&self, name: &'static str, i: usize) -> Result<Money, ParquetReadError> {
         let nanos = self.get::<Decimal128Array>(name)?.value(i);
-        u64::try_from(nanos).map(Money::from_nanos).map_err(|_| ReadError::Value {
+        u64::try_from(nanos).map(Money::from_nanos).map_err(|_| ParquetReadError::Value {
             column: name,
             from: self.first,
             message: "not an amount of money".to_owned(),
         })
     }
 
-    fn texts(&self, name: &'static str, i: usize) -> Result<Vec<String>, ReadError> {
+    fn texts(&self, name: &'static str, i: usize) -> Result<Vec<String>, ParquetReadError> {
         let list = self.get::<ListArray>(name)?;
         let items = list.values().as_any().downcast_ref::<StringArray>();
-        let items = items.ok_or(ReadError::Column(name))?;
+        let items = items.ok_or(ParquetReadError::Column(name))?;
         Ok(range(list, i).map(|j| items.value(j).to_owned()).collect())
     }
 
-    fn record(&self, name: &'static str) -> Result<Columns<'a>, ReadError> {
+    fn record(&self, name: &'static str) -> Result<StructColumns<'a>, ParquetReadError> {
         Ok(Self { record: self.get(name)?, first: self.first })
     }
 
     /// A list of structs: the list, and the columns of its items.
-    fn records(&self, name: &'static str) -> Result<(&'a ListArray, Columns<'a>), ReadError> {
+    fn records(
+        &self,
+        name: &'static str,
+    ) -> Result<(&'a ListArray, StructColumns<'a>), ParquetReadError> {
         let list = self.get::<ListArray>(name)?;
         let items = list.values().as_any().downcast_ref::<StructArray>();
-        let record = items.ok_or(ReadError::Column(name))?;
-        Ok((list, Columns { record, first: self.first }))
+        let record = items.ok_or(ParquetReadError::Column(name))?;
+        Ok((list, StructColumns { record, first: self.first }))
     }
 }
 
@@ -211,21 +220,21 @@ fn range(list: &ListArray, i: usize) -> Range<usize> {
 }
 
 /// The nested columns of a batch, looked up once.
-struct Rows<'a> {
-    top: Columns<'a>,
-    sandbox: Columns<'a>,
+struct BatchColumns<'a> {
+    top: StructColumns<'a>,
+    sandbox: StructColumns<'a>,
     trajectory: &'a ListArray,
-    steps: Columns<'a>,
-    states: Columns<'a>,
-    actions: Columns<'a>,
-    verification: Columns<'a>,
+    steps: StructColumns<'a>,
+    states: StructColumns<'a>,
+    actions: StructColumns<'a>,
+    verification: StructColumns<'a>,
     check_list: &'a ListArray,
-    checks: Columns<'a>,
+    checks: StructColumns<'a>,
 }
 
-impl<'a> Rows<'a> {
-    fn of(table: &'a StructArray, first: u64) -> Result<Self, ReadError> {
-        let top = Columns { record: table, first };
+impl<'a> BatchColumns<'a> {
+    fn of(table: &'a StructArray, first: u64) -> Result<Self, ParquetReadError> {
+        let top = StructColumns { record: table, first };
         let (trajectory, steps) = top.records("trajectory")?;
         let verification = top.record("verification")?;
         let (check_list, checks) = verification.records("checks")?;
@@ -242,7 +251,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    fn row(&self, i: usize) -> Result<TrajectoryRow, ReadError> {
+    fn row(&self, i: usize) -> Result<TrajectoryRow, ParquetReadError> {
         let top = &self.top;
         Ok(TrajectoryRow {
             schema_version: top.text("schema_version", i)?,
@@ -279,7 +288,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    fn pass_rate(&self, i: usize) -> Result<Option<PassRate>, ReadError> {
+    fn pass_rate(&self, i: usize) -> Result<Option<PassRate>, ParquetReadError> {
         if !self.top.has("pass_rate") {
             return Ok(None);
         }
@@ -292,14 +301,14 @@ impl<'a> Rows<'a> {
         Ok(Some(PassRate { tries, solved, low, high }))
     }
 
-    fn fingerprint(&self, i: usize) -> Result<Fingerprint, ReadError> {
+    fn fingerprint(&self, i: usize) -> Result<SandboxFingerprint, ParquetReadError> {
         let enforced = self.sandbox.text("enforced", i)?;
-        Ok(Fingerprint {
+        Ok(SandboxFingerprint {
             backend: self.sandbox.text("backend", i)?,
             root: self.sandbox.text("root", i)?,
             kernel: self.sandbox.text("kernel", i)?,
             shell: self.sandbox.text("shell", i)?,
-            enforced: serde_json::from_str(&enforced).map_err(|e| ReadError::Value {
+            enforced: serde_json::from_str(&enforced).map_err(|e| ParquetReadError::Value {
                 column: "sandbox.enforced",
                 from: self.top.first,
                 message: e.to_string(),
@@ -307,7 +316,7 @@ impl<'a> Rows<'a> {
         })
     }
 
-    fn step(&self, i: usize) -> Result<RowStep, ReadError> {
+    fn step(&self, i: usize) -> Result<RowStep, ParquetReadError> {
         let steps = &self.steps;
         let error = steps.get::<StringArray>("error")?;
         let exit_code = steps.get::<Int32Array>("exit_code")?;
@@ -338,8 +347,8 @@ impl<'a> Rows<'a> {
         })
     }
 
-    fn verdict(&self, i: usize) -> Result<RowVerification, ReadError> {
-        let check = |j: usize| -> Result<RowCheck, ReadError> {
+    fn verdict(&self, i: usize) -> Result<RowVerification, ParquetReadError> {
+        let check = |j: usize| -> Result<RowCheck, ParquetReadError> {
             Ok(RowCheck {
                 name: self.checks.text("name", j)?,
                 weight: self.checks.float64("weight", j)?,

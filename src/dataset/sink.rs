@@ -4,25 +4,27 @@ use super::card::card;
 use super::carry_over::carry_over;
 use super::digest::RowsDigest;
 use super::index::write_cards;
-use super::manifest::{CARD, MANIFEST, MANIFEST_SCHEMA, METADATA, Manifest, pretty, write_file};
-use super::metadata::{METADATA_SCHEMA, Metadata, Stages, rfc3339};
-use super::tally::Tally;
-use super::version::{Draft, Versions};
-use super::writer::{ShardLimits, SplitWriter, WriteError};
+use super::manifest::{
+    CARD, DatasetManifest, MANIFEST, MANIFEST_SCHEMA, METADATA, pretty, write_file,
+};
+use super::metadata::{DatasetMetadata, METADATA_SCHEMA, StageCounts, rfc3339};
+use super::tally::DatasetTally;
+use super::version::{DatasetVersions, VersionDraft};
+use super::writer::{DatasetWriteError, ShardLimits, SplitWriter};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use synthd_actors::model::{
-    DatasetRecord, EpisodeId, Fault, FaultKind, NewVersion, Publication, ROW_SCHEMA, Rejection,
-    RowRecord, Split,
+    DatasetRecord, DatasetSplit, EpisodeId, Fault, FaultKind, NewVersion, Publication, ROW_SCHEMA,
+    RowRecord, RowRejection,
 };
-use synthd_actors::ports::{DatasetSink, Edition};
+use synthd_actors::ports::{DatasetSink, DatasetWriteRequest};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 
-type Late = Arc<BTreeMap<EpisodeId, Rejection>>;
-type Turn = OwnedMutexGuard<()>;
+type LateRejections = Arc<BTreeMap<EpisodeId, RowRejection>>;
+type WriteLockGuard = OwnedMutexGuard<()>;
 
 /// Rows in memory at once: long trajectories are megabytes each.
 const PAGE: usize = 64;
@@ -50,9 +52,9 @@ impl ParquetSink {
 
 #[async_trait]
 impl DatasetSink for ParquetSink {
-    async fn write(&self, edition: Edition) -> Result<Publication, Fault> {
+    async fn write(&self, edition: DatasetWriteRequest) -> Result<Publication, Fault> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        let job = Job::open(&self.data_dir, self.limits, edition)?;
+        let job = VersionJob::open(&self.data_dir, self.limits, edition)?;
         let known = job.known().await?;
         if let Some((record, said)) = &known.version
             && job.would_say(record, said).await?
@@ -68,7 +70,11 @@ impl DatasetSink for ParquetSink {
 }
 
 /// Why a version is written after the `newest`, which says this of itself if it is whole.
-pub(super) fn why_new(newest: u32, said: Option<&Metadata>, edition: &Edition) -> NewVersion {
+pub(super) fn why_new(
+    newest: u32,
+    said: Option<&DatasetMetadata>,
+    edition: &DatasetWriteRequest,
+) -> NewVersion {
     match said {
         None if newest == 0 => NewVersion::First,
         None => NewVersion::Lost,
@@ -80,46 +86,55 @@ pub(super) fn why_new(newest: u32, said: Option<&Metadata>, edition: &Edition) -
 }
 
 /// What the journal and the disk have of a campaign.
-struct Known {
+struct KnownVersion {
     /// The highest number in use.
     newest: u32,
     /// The newest version and what it says of itself, if it is whole.
-    version: Option<(DatasetRecord, Metadata)>,
+    version: Option<(DatasetRecord, DatasetMetadata)>,
 }
 
-struct Job {
-    versions: Versions,
+struct VersionJob {
+    versions: DatasetVersions,
     limits: ShardLimits,
-    late: Late,
-    edition: Edition,
+    late: LateRejections,
+    edition: DatasetWriteRequest,
 }
 
-impl Job {
-    fn open(data_dir: &Path, limits: ShardLimits, mut edition: Edition) -> Result<Self, Fault> {
-        let versions = Versions::of(data_dir, &edition.campaign).map_err(WriteError::Io)?;
+impl VersionJob {
+    fn open(
+        data_dir: &Path,
+        limits: ShardLimits,
+        mut edition: DatasetWriteRequest,
+    ) -> Result<Self, Fault> {
+        let versions =
+            DatasetVersions::of(data_dir, &edition.campaign).map_err(DatasetWriteError::Io)?;
         let late = Arc::new(std::mem::take(&mut edition.late_rejections));
         Ok(Self { versions, limits, late, edition })
     }
 
     /// The disk says what is there: a version that a crash kept out of the journal is taken
     /// over, and one that is gone from the disk only keeps its number.
-    async fn known(&self) -> Result<Known, Fault> {
+    async fn known(&self) -> Result<KnownVersion, Fault> {
         let journaled = self.edition.journal.datasets(&self.edition.campaign).await?;
         let journaled = journaled.iter().map(|record| record.version).max().unwrap_or(0);
         let versions = self.versions.clone();
         blocking(move || {
             let newest = versions.newest()?.max(journaled);
             let version = versions.record(newest).zip(versions.metadata(newest));
-            Ok(Known { newest, version })
+            Ok(KnownVersion { newest, version })
         })
         .await
     }
 
     /// Whether a version written now would be the same, rows and card: the usual end of a
     /// campaign that is run again. Nothing is written to find out.
-    async fn would_say(&self, record: &DatasetRecord, said: &Metadata) -> Result<bool, Fault> {
+    async fn would_say(
+        &self,
+        record: &DatasetRecord,
+        said: &DatasetMetadata,
+    ) -> Result<bool, Fault> {
         let (digest, seen) = self.pages(Default::default(), look).await?;
-        let Edition { planned, faulted, .. } = self.edition;
+        let DatasetWriteRequest { planned, faulted, .. } = self.edition;
         let said_of = (said.stages.planned, said.stages.faulted, said.stages.judged);
         Ok(record.digest == digest.finish(ROW_SCHEMA, &self.edition.config_digest)
             && said.licence == self.edition.licence
@@ -128,7 +143,7 @@ impl Job {
     }
 
     /// For versions of engines that wrote no card above them.
-    async fn write_cards(&self, turn: Turn) -> Result<(), Fault> {
+    async fn write_cards(&self, turn: WriteLockGuard) -> Result<(), Fault> {
         let versions = self.versions.clone();
         blocking(move || {
             let _turn = turn;
@@ -137,18 +152,18 @@ impl Job {
         .await
     }
 
-    async fn write(&self, version: u32, turn: Turn) -> Result<DatasetRecord, Fault> {
+    async fn write(&self, version: u32, turn: WriteLockGuard) -> Result<DatasetRecord, Fault> {
         let (versions, limits) = (self.versions.clone(), self.limits);
         let writer =
-            blocking(move || Writer::begin(versions.draft(version)?, limits, turn)).await?;
-        let writer = self.pages(writer, Writer::add).await?;
-        let facts = Facts::of(&self.edition, version);
+            blocking(move || VersionWriter::begin(versions.draft(version)?, limits, turn)).await?;
+        let writer = self.pages(writer, VersionWriter::add).await?;
+        let facts = VersionFacts::of(&self.edition, version);
         let versions = self.versions.clone();
         blocking(move || {
             let _turn = writer.publish(facts)?;
             write_cards(&versions)?;
             versions.record(version).ok_or_else(|| {
-                WriteError::Refused(format!("version {version} is not whole once written"))
+                DatasetWriteError::Refused(format!("version {version} is not whole once written"))
             })
         })
         .await
@@ -158,7 +173,7 @@ impl Job {
     async fn pages<S: Send + 'static>(
         &self,
         mut state: S,
-        each: fn(&mut S, &[RowRecord], &Late) -> Result<(), WriteError>,
+        each: fn(&mut S, &[RowRecord], &LateRejections) -> Result<(), DatasetWriteError>,
     ) -> Result<S, Fault> {
         let mut after = None;
         loop {
@@ -192,10 +207,10 @@ fn check_order(page: &[RowRecord], after: Option<u64>) -> Result<(), Fault> {
 }
 
 fn look(
-    (digest, stages): &mut (RowsDigest, Stages),
+    (digest, stages): &mut (RowsDigest, StageCounts),
     page: &[RowRecord],
-    late: &Late,
-) -> Result<(), WriteError> {
+    late: &LateRejections,
+) -> Result<(), DatasetWriteError> {
     for record in accepted(stages, page, late) {
         digest.add(record.split, &record.row)?;
     }
@@ -203,7 +218,11 @@ fn look(
 }
 
 /// The rows that no stage rejected; the others are counted.
-fn accepted<'a>(stages: &mut Stages, page: &'a [RowRecord], late: &Late) -> Vec<&'a RowRecord> {
+fn accepted<'a>(
+    stages: &mut StageCounts,
+    page: &'a [RowRecord],
+    late: &LateRejections,
+) -> Vec<&'a RowRecord> {
     let mut accepted = Vec::with_capacity(page.len());
     for record in page {
         stages.judged += 1;
@@ -215,35 +234,40 @@ fn accepted<'a>(stages: &mut Stages, page: &'a [RowRecord], late: &Late) -> Vec<
     accepted
 }
 
-fn rejection<'a>(record: &'a RowRecord, late: &'a Late) -> Option<&'a Rejection> {
+fn rejection<'a>(record: &'a RowRecord, late: &'a LateRejections) -> Option<&'a RowRejection> {
     record.rejected.as_ref().or_else(|| late.get(&record.episode))
 }
 
 /// A version in the making: three splits, their figures and their digest.
-struct Writer {
-    draft: Draft,
+struct VersionWriter {
+    draft: VersionDraft,
     /// Held until the draft is gone, even where the caller stopped waiting.
-    turn: Turn,
-    splits: [(Split, SplitWriter); 3],
-    tally: Tally,
+    turn: WriteLockGuard,
+    splits: [(DatasetSplit, SplitWriter); 3],
+    tally: DatasetTally,
     digest: RowsDigest,
-    stages: Stages,
+    stages: StageCounts,
 }
 
-impl Writer {
-    fn begin(draft: Draft, limits: ShardLimits, turn: Turn) -> Result<Self, WriteError> {
-        let splits = Split::ALL.map(|split| (split, SplitWriter::new(draft.dir(), split, limits)));
+impl VersionWriter {
+    fn begin(
+        draft: VersionDraft,
+        limits: ShardLimits,
+        turn: WriteLockGuard,
+    ) -> Result<Self, DatasetWriteError> {
+        let splits =
+            DatasetSplit::ALL.map(|split| (split, SplitWriter::new(draft.dir(), split, limits)));
         Ok(Self {
             draft,
             turn,
             splits,
-            tally: Tally::default(),
+            tally: DatasetTally::default(),
             digest: RowsDigest::default(),
-            stages: Stages::default(),
+            stages: StageCounts::default(),
         })
     }
 
-    fn add(&mut self, page: &[RowRecord], late: &Late) -> Result<(), WriteError> {
+    fn add(&mut self, page: &[RowRecord], late: &LateRejections) -> Result<(), DatasetWriteError> {
         let accepted = accepted(&mut self.stages, page, late);
         for record in &accepted {
             self.tally.add(record.split, &record.row);
@@ -257,7 +281,7 @@ impl Writer {
     }
 
     /// Closes the files, writes what describes them, and gives the version its name.
-    fn publish(self, facts: Facts) -> Result<Turn, WriteError> {
+    fn publish(self, facts: VersionFacts) -> Result<WriteLockGuard, DatasetWriteError> {
         let mut files = Vec::new();
         for (_, writer) in self.splits {
             files.extend(writer.finish()?);
@@ -274,8 +298,8 @@ impl Writer {
     }
 }
 
-fn manifest(metadata: Metadata, files: Vec<super::FileEntry>) -> Manifest {
-    Manifest {
+fn manifest(metadata: DatasetMetadata, files: Vec<super::FileEntry>) -> DatasetManifest {
+    DatasetManifest {
         schema: MANIFEST_SCHEMA.to_owned(),
         row_schema: metadata.row_schema,
         campaign: metadata.campaign,
@@ -287,7 +311,7 @@ fn manifest(metadata: Metadata, files: Vec<super::FileEntry>) -> Manifest {
 }
 
 /// What an edition says of itself, apart from its rows.
-struct Facts {
+struct VersionFacts {
     campaign: String,
     version: u32,
     seed: u64,
@@ -298,8 +322,8 @@ struct Facts {
     faulted: u64,
 }
 
-impl Facts {
-    fn of(edition: &Edition, version: u32) -> Self {
+impl VersionFacts {
+    fn of(edition: &DatasetWriteRequest, version: u32) -> Self {
         Self {
             campaign: edition.campaign.to_string(),
             version,
@@ -312,10 +336,15 @@ impl Facts {
         }
     }
 
-    fn metadata(self, digest: String, stages: Stages, tally: &Tally) -> Metadata {
+    fn metadata(
+        self,
+        digest: String,
+        stages: StageCounts,
+        tally: &DatasetTally,
+    ) -> DatasetMetadata {
         let figures = tally.figures();
         let accepted = figures.splits.iter().map(|(split, group)| (*split, group.rows)).collect();
-        Metadata {
+        DatasetMetadata {
             schema: METADATA_SCHEMA.to_owned(),
             row_schema: ROW_SCHEMA.to_owned(),
             engine: format!("synthd {}", env!("CARGO_PKG_VERSION")),
@@ -327,7 +356,7 @@ impl Facts {
             created_at: rfc3339(self.now_ms),
             created_at_ms: self.now_ms,
             licence: self.licence,
-            stages: Stages {
+            stages: StageCounts {
                 planned: self.planned,
                 finished: stages.judged.saturating_add(self.faulted),
                 faulted: self.faulted,
@@ -342,7 +371,7 @@ impl Facts {
 
 /// Runs what blocks off the async threads; a panic there is a fault, not a crash.
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, WriteError> + Send + 'static,
+    work: impl FnOnce() -> Result<T, DatasetWriteError> + Send + 'static,
 ) -> Result<T, Fault> {
     match spawn_blocking(work).await {
         Ok(result) => result.map_err(Fault::from),

@@ -2,16 +2,16 @@
 
 use super::manifest::FileEntry;
 use super::read::for_each_row;
-use super::tally::{Figures, Tally};
+use super::tally::{DatasetFigures, DatasetTally};
 use super::verify::open_manifest;
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use std::path::{Component, Path};
-use synthd_actors::model::Split;
+use synthd_actors::model::DatasetSplit;
 
 /// What a version holds.
 #[derive(Clone, Debug, Serialize)]
-pub struct Stats {
+pub struct DatasetStats {
     pub path: String,
     pub campaign: String,
     pub version: u32,
@@ -19,19 +19,19 @@ pub struct Stats {
     pub bytes: u64,
     pub files: Vec<FileEntry>,
     #[serde(flatten)]
-    pub figures: Figures,
+    pub figures: DatasetFigures,
 }
 
 /// Counts from the Parquet files; nothing is taken from `metadata.json`.
-pub fn stats(dir: &Path) -> Result<Stats> {
+pub fn stats(dir: &Path) -> Result<DatasetStats> {
     let manifest = open_manifest(dir)?;
-    let mut tally = Tally::default();
+    let mut tally = DatasetTally::default();
     for file in &manifest.files {
         if let Some(split) = file.split {
             count(dir, file, split, &mut tally)?;
         }
     }
-    Ok(Stats {
+    Ok(DatasetStats {
         path: dir.display().to_string(),
         campaign: manifest.campaign,
         version: manifest.version,
@@ -42,7 +42,12 @@ pub fn stats(dir: &Path) -> Result<Stats> {
     })
 }
 
-fn count(dir: &Path, file: &FileEntry, split: Split, tally: &mut Tally) -> Result<()> {
+fn count(
+    dir: &Path,
+    file: &FileEntry,
+    split: DatasetSplit,
+    tally: &mut DatasetTally,
+) -> Result<()> {
     let path = Path::new(&file.path);
     let damaged = |message: String| {
         Error::new(Code::DatasetDamaged, message)
@@ -54,5 +59,5 @@ fn count(dir: &Path, file: &FileEntry, split: Split, tally: &mut Tally) -> Resul
     let path = dir.join(path);
     for_each_row(&path, |_, row| tally.add(split, &row))
         .map(|_| ())
-        .map_err(|error| damaged(format!("{} cannot be read", path.display())).because(error))
+        .map_err(|error| damaged(format!("{} cannot be read", path.display())).with_source(error))
 }

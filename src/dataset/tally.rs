@@ -6,14 +6,14 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use synthd_actors::model::{Money, Split, TrajectoryRow};
+use synthd_actors::model::{DatasetSplit, Money, TrajectoryRow};
 
 /// What a dataset holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Figures {
-    pub totals: Totals,
-    pub splits: BTreeMap<Split, Group>,
-    pub distributions: Distributions,
+pub struct DatasetFigures {
+    pub totals: DatasetTotals,
+    pub splits: BTreeMap<DatasetSplit, GroupStats>,
+    pub distributions: DatasetDistributions,
     /// Rows that carry each label.
     pub labels: BTreeMap<String, u64>,
     /// Whether any row was acted out by a script instead of a model.
@@ -22,28 +22,28 @@ pub struct Figures {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Totals {
+pub struct DatasetTotals {
     pub rows: u64,
     pub steps: u64,
-    pub tokens: Tokens,
+    pub tokens: DatasetTokens,
     pub cost_usd: Money,
-    pub outcomes: Outcomes,
+    pub outcomes: DatasetOutcomes,
     /// Share of rows that are `resolved`; null without rows.
     pub success_rate: Option<f64>,
-    pub length_in_steps: Lengths,
+    pub length_in_steps: LengthStats,
     pub average_execution_seconds: Option<f64>,
 }
 
 /// Of the recorded steps; `total` is what the rows say of themselves. Null where any was not
 /// counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tokens {
+pub struct DatasetTokens {
     pub input: Option<i64>,
     pub output: Option<i64>,
     pub total: Option<i64>,
 }
 
-impl Default for Tokens {
+impl Default for DatasetTokens {
     fn default() -> Self {
         Self { input: Some(0), output: Some(0), total: Some(0) }
     }
@@ -54,14 +54,14 @@ fn plus(sum: Option<i64>, more: Option<i64>) -> Option<i64> {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcomes {
+pub struct DatasetOutcomes {
     pub resolved: u64,
     pub unresolved: u64,
     pub flaky: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Lengths {
+pub struct LengthStats {
     pub average: Option<f64>,
     pub min: Option<u64>,
     pub p50: Option<u64>,
@@ -69,17 +69,17 @@ pub struct Lengths {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Distributions {
-    pub category: BTreeMap<String, Group>,
-    pub template: BTreeMap<String, Group>,
-    pub model: BTreeMap<String, Group>,
-    pub scaffold: BTreeMap<String, Group>,
-    pub difficulty: BTreeMap<String, Group>,
+pub struct DatasetDistributions {
+    pub category: BTreeMap<String, GroupStats>,
+    pub template: BTreeMap<String, GroupStats>,
+    pub model: BTreeMap<String, GroupStats>,
+    pub scaffold: BTreeMap<String, GroupStats>,
+    pub difficulty: BTreeMap<String, GroupStats>,
 }
 
 /// Rows that have something in common.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Group {
+pub struct GroupStats {
     pub rows: u64,
     pub resolved: u64,
     pub success_rate: Option<f64>,
@@ -88,33 +88,33 @@ pub struct Group {
 
 /// The accumulator behind [`Figures`].
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tally {
-    all: Count,
-    outcomes: Outcomes,
-    tokens: Tokens,
+pub(super) struct DatasetTally {
+    all: GroupCount,
+    outcomes: DatasetOutcomes,
+    tokens: DatasetTokens,
     cost: Money,
     milliseconds: u64,
     lengths: BTreeMap<u64, u64>,
-    splits: BTreeMap<Split, Count>,
-    categories: BTreeMap<String, Count>,
-    templates: BTreeMap<String, Count>,
-    models: BTreeMap<String, Count>,
-    scaffolds: BTreeMap<String, Count>,
-    difficulties: BTreeMap<String, Count>,
+    splits: BTreeMap<DatasetSplit, GroupCount>,
+    categories: BTreeMap<String, GroupCount>,
+    templates: BTreeMap<String, GroupCount>,
+    models: BTreeMap<String, GroupCount>,
+    scaffolds: BTreeMap<String, GroupCount>,
+    difficulties: BTreeMap<String, GroupCount>,
     labels: BTreeMap<String, u64>,
-    scripted: BTreeMap<String, Count>,
+    scripted: BTreeMap<String, GroupCount>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Count {
+struct GroupCount {
     rows: u64,
     resolved: u64,
     steps: u64,
 }
 
-impl Tally {
-    pub(super) fn add(&mut self, split: Split, row: &TrajectoryRow) {
-        let one = Count::of(row);
+impl DatasetTally {
+    pub(super) fn add(&mut self, split: DatasetSplit, row: &TrajectoryRow) {
+        let one = GroupCount::of(row);
         self.all.add(one);
         self.splits.entry(split).or_default().add(one);
         count(&mut self.categories, &row.category, one);
@@ -157,12 +157,13 @@ impl Tally {
         self.milliseconds = self.milliseconds.saturating_add(milliseconds);
     }
 
-    pub(super) fn figures(&self) -> Figures {
-        let splits = Split::ALL.map(|s| (s, self.splits.get(&s).copied().unwrap_or_default()));
-        Figures {
+    pub(super) fn figures(&self) -> DatasetFigures {
+        let splits =
+            DatasetSplit::ALL.map(|s| (s, self.splits.get(&s).copied().unwrap_or_default()));
+        DatasetFigures {
             totals: self.totals(),
             splits: splits.into_iter().map(|(s, count)| (s, count.group())).collect(),
-            distributions: Distributions {
+            distributions: DatasetDistributions {
                 category: groups(&self.categories),
                 template: groups(&self.templates),
                 model: groups(&self.models),
@@ -175,9 +176,9 @@ impl Tally {
         }
     }
 
-    fn totals(&self) -> Totals {
+    fn totals(&self) -> DatasetTotals {
         let seconds = share(self.milliseconds, self.all.rows).map(|ms| round(ms / 1_000.0));
-        Totals {
+        DatasetTotals {
             rows: self.all.rows,
             steps: self.all.steps,
             tokens: self.tokens,
@@ -189,8 +190,8 @@ impl Tally {
         }
     }
 
-    fn lengths(&self) -> Lengths {
-        Lengths {
+    fn lengths(&self) -> LengthStats {
+        LengthStats {
             average: share(self.all.steps, self.all.rows),
             min: self.lengths.keys().next().copied(),
             p50: self.median_length(),
@@ -209,7 +210,7 @@ impl Tally {
     }
 }
 
-impl Count {
+impl GroupCount {
     fn of(row: &TrajectoryRow) -> Self {
         let resolved = u64::from(row.final_result == "resolved");
         Self { rows: 1, resolved, steps: row.trajectory.len() as u64 }
@@ -221,8 +222,8 @@ impl Count {
         self.steps += other.steps;
     }
 
-    fn group(self) -> Group {
-        Group {
+    fn group(self) -> GroupStats {
+        GroupStats {
             rows: self.rows,
             resolved: self.resolved,
             success_rate: share(self.resolved, self.rows),
@@ -231,7 +232,7 @@ impl Count {
     }
 }
 
-fn count(counts: &mut BTreeMap<String, Count>, key: &str, one: Count) {
+fn count(counts: &mut BTreeMap<String, GroupCount>, key: &str, one: GroupCount) {
     match counts.get_mut(key) {
         Some(count) => count.add(one),
         None => {
@@ -240,7 +241,7 @@ fn count(counts: &mut BTreeMap<String, Count>, key: &str, one: Count) {
     }
 }
 
-fn groups(counts: &BTreeMap<String, Count>) -> BTreeMap<String, Group> {
+fn groups(counts: &BTreeMap<String, GroupCount>) -> BTreeMap<String, GroupStats> {
     counts.iter().map(|(key, count)| (key.clone(), count.group())).collect()
 }
 
@@ -260,7 +261,7 @@ mod tests {
 
     #[test]
     fn no_rows_have_no_averages() {
-        let totals = Tally::default().figures().totals;
+        let totals = DatasetTally::default().figures().totals;
         assert_eq!(totals.success_rate, None);
         assert_eq!(totals.length_in_steps.p50, None);
         assert_eq!(totals.cost_usd, Money::ZERO);
@@ -269,23 +270,23 @@ mod tests {
     /// A sum that lacks something is no sum.
     #[test]
     fn what_nobody_counted_leaves_the_sum_unknown() {
-        let mut tally = Tally::default();
-        tally.add(Split::Train, &row_with_steps(1, 2));
+        let mut tally = DatasetTally::default();
+        tally.add(DatasetSplit::Train, &row_with_steps(1, 2));
         assert_eq!(tally.figures().totals.tokens.total, Some(60));
         let mut unknown = row_with_steps(2, 2);
         (unknown.trajectory[0].input_tokens, unknown.total_tokens) = (None, None);
-        tally.add(Split::Train, &unknown);
-        tally.add(Split::Train, &row_with_steps(3, 2));
+        tally.add(DatasetSplit::Train, &unknown);
+        tally.add(DatasetSplit::Train, &row_with_steps(3, 2));
         let tokens = tally.figures().totals.tokens;
-        assert_eq!(tokens, Tokens { input: None, output: Some(60), total: None });
+        assert_eq!(tokens, DatasetTokens { input: None, output: Some(60), total: None });
     }
 
     #[test]
     fn the_order_of_rows_does_not_matter() {
-        let mut forth = Tally::default();
-        let mut back = Tally::default();
-        (0..50).for_each(|n| forth.add(Split::Train, &row(n)));
-        (0..50).rev().for_each(|n| back.add(Split::Train, &row(n)));
+        let mut forth = DatasetTally::default();
+        let mut back = DatasetTally::default();
+        (0..50).for_each(|n| forth.add(DatasetSplit::Train, &row(n)));
+        (0..50).rev().for_each(|n| back.add(DatasetSplit::Train, &row(n)));
         assert_eq!(forth.figures(), back.figures());
     }
 
@@ -294,8 +295,8 @@ mod tests {
         for (lengths, median) in
             [(vec![7], 7), (vec![1, 9], 1), (vec![1, 2, 30], 2), (vec![4, 4, 4, 9], 4)]
         {
-            let mut tally = Tally::default();
-            lengths.iter().for_each(|n| tally.add(Split::Test, &row_with_steps(1, *n)));
+            let mut tally = DatasetTally::default();
+            lengths.iter().for_each(|n| tally.add(DatasetSplit::Test, &row_with_steps(1, *n)));
             assert_eq!(tally.figures().totals.length_in_steps.p50, Some(median), "{lengths:?}");
         }
     }

@@ -3,29 +3,29 @@
 //! All findings are collected. A file whose bytes are not the ones listed is not decoded:
 //! what it would say adds nothing.
 
-use super::checks::{Checks, Place};
+use super::checks::{RowChecks, RowPlace};
 use super::first_format::FIRST_FORMAT;
 use super::manifest::{
-    FileEntry, MANIFEST, MANIFEST_SCHEMA, METADATA, Manifest, read_json, sha256_of,
+    DatasetManifest, FileEntry, MANIFEST, MANIFEST_SCHEMA, METADATA, read_json, sha256_of,
 };
-use super::metadata::Metadata;
-use super::problem::{Problems, ReadJsonError};
+use super::metadata::DatasetMetadata;
+use super::problem::{DatasetProblems, ReadJsonError};
 use super::read::for_each_row;
-use super::tally::Figures;
+use super::tally::DatasetFigures;
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path};
-use synthd_actors::model::{ROW_SCHEMA, Split};
+use synthd_actors::model::{DatasetSplit, ROW_SCHEMA};
 
 /// The formats of rows that are read.
 const FORMATS: [&str; 2] = [FIRST_FORMAT, ROW_SCHEMA];
 
 /// What verification found.
 #[derive(Clone, Debug, Serialize)]
-pub struct VerifyReport {
+pub struct DatasetVerifyReport {
     pub path: String,
     pub campaign: String,
     pub version: u32,
@@ -34,11 +34,11 @@ pub struct VerifyReport {
     pub bytes: u64,
     pub rows: u64,
     pub steps: u64,
-    pub problems: Problems,
+    pub problems: DatasetProblems,
 }
 
 /// Checks a dataset version; any finding is an error that lists them all.
-pub fn verify(dir: &Path) -> Result<VerifyReport> {
+pub fn verify(dir: &Path) -> Result<DatasetVerifyReport> {
     let report = inspect(dir)?;
     if report.problems.is_empty() {
         return Ok(report);
@@ -46,7 +46,7 @@ pub fn verify(dir: &Path) -> Result<VerifyReport> {
     let count = report.problems.count();
     let noun = if count == 1 { "problem" } else { "problems" };
     Err(Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", dir.display()))
-        .because(report.problems)
+        .with_source(report.problems)
         .hint(
             "do not use this copy; get the version again, or run the campaign again to write a \
                new version",
@@ -55,9 +55,9 @@ pub fn verify(dir: &Path) -> Result<VerifyReport> {
 
 /// Checks a dataset version and reports, findings included. Fails only where there is no
 /// dataset to check.
-pub fn inspect(dir: &Path) -> Result<VerifyReport> {
+pub fn inspect(dir: &Path) -> Result<DatasetVerifyReport> {
     let manifest = open_manifest(dir)?;
-    let mut checks = Checks::of(&manifest.row_schema);
+    let mut checks = RowChecks::of(&manifest.row_schema);
     check_manifest(&manifest, &mut checks.problems);
     check_listing(dir, &manifest, &mut checks.problems);
     let mut complete = true;
@@ -69,7 +69,7 @@ pub fn inspect(dir: &Path) -> Result<VerifyReport> {
 }
 
 /// The manifest, or why this is no dataset, or none of a format that is read here.
-pub(super) fn open_manifest(dir: &Path) -> Result<Manifest> {
+pub(super) fn open_manifest(dir: &Path) -> Result<DatasetManifest> {
     let read = read_json(&dir.join(MANIFEST)).map(|manifest: Value| {
         let format = manifest.get("row_schema").and_then(Value::as_str).map(str::to_owned);
         (serde_json::from_value(manifest), format)
@@ -81,7 +81,7 @@ pub(super) fn open_manifest(dir: &Path) -> Result<Manifest> {
                 .hint("name the directory of one version, for example datasets/<campaign>/v1");
         }
         Error::new(Code::DatasetDamaged, format!("the manifest of {path} cannot be read"))
-            .because(error)
+            .with_source(error)
             .hint("get this version again, or run the campaign again to write a new version")
     };
     let (manifest, format) = read.map_err(unread)?;
@@ -94,13 +94,13 @@ pub(super) fn open_manifest(dir: &Path) -> Result<Manifest> {
 fn foreign_format(dir: &Path, format: &str) -> Error {
     let path = dir.display();
     Error::new(Code::DatasetFormat, format!("the rows of {path} are of the format {format:?}"))
-        .because(format!("this synthd reads {}", FORMATS.join(" and ")))
+        .with_source(format!("this synthd reads {}", FORMATS.join(" and ")))
         .hint("use the synthd that wrote the version, or a newer one")
 }
 
-fn report(dir: &Path, manifest: Manifest, checks: Checks) -> VerifyReport {
+fn report(dir: &Path, manifest: DatasetManifest, checks: RowChecks) -> DatasetVerifyReport {
     let totals = checks.tally.figures().totals;
-    VerifyReport {
+    DatasetVerifyReport {
         path: dir.display().to_string(),
         files: manifest.files.len() as u64,
         bytes: manifest.files.iter().fold(0, |sum, file| sum.saturating_add(file.bytes)),
@@ -113,12 +113,12 @@ fn report(dir: &Path, manifest: Manifest, checks: Checks) -> VerifyReport {
     }
 }
 
-fn check_manifest(manifest: &Manifest, problems: &mut Problems) {
+fn check_manifest(manifest: &DatasetManifest, problems: &mut DatasetProblems) {
     if manifest.schema != MANIFEST_SCHEMA {
         problems
             .file(MANIFEST, format!("schema is {:?}, not {MANIFEST_SCHEMA:?}", manifest.schema));
     }
-    for split in Split::ALL {
+    for split in DatasetSplit::ALL {
         if !manifest.files.iter().any(|file| file.split == Some(split)) {
             problems.file(MANIFEST, format!("no file for the split {}", split.as_str()));
         }
@@ -126,7 +126,7 @@ fn check_manifest(manifest: &Manifest, problems: &mut Problems) {
 }
 
 /// Nothing twice, nothing that is not there to be checked.
-fn check_listing(dir: &Path, manifest: &Manifest, problems: &mut Problems) {
+fn check_listing(dir: &Path, manifest: &DatasetManifest, problems: &mut DatasetProblems) {
     let mut listed = BTreeSet::from([MANIFEST]);
     for file in &manifest.files {
         if !listed.insert(&file.path) {
@@ -150,7 +150,7 @@ fn check_listing(dir: &Path, manifest: &Manifest, problems: &mut Problems) {
 }
 
 /// Checks one file, its rows too, and says whether all of it was read.
-fn check_file(dir: &Path, campaign: &str, file: &FileEntry, checks: &mut Checks) -> bool {
+fn check_file(dir: &Path, campaign: &str, file: &FileEntry, checks: &mut RowChecks) -> bool {
     if let Err(message) = check_bytes(dir, file) {
         checks.problems.file(&file.path, message);
         return false;
@@ -189,12 +189,12 @@ fn check_rows(
     dir: &Path,
     campaign: &str,
     file: &FileEntry,
-    split: Split,
+    split: DatasetSplit,
     listed: u64,
-    checks: &mut Checks,
+    checks: &mut RowChecks,
 ) -> bool {
     let read = for_each_row(&dir.join(&file.path), |row_number, row| {
-        let place = Place { file: &file.path, split, row: row_number };
+        let place = RowPlace { file: &file.path, split, row: row_number };
         checks.see(campaign, place, &row);
     });
     match read {
@@ -212,13 +212,13 @@ fn check_rows(
 
 /// What manifest and metadata say of the rows, against the rows. Only worth saying when all
 /// rows were read.
-fn check_claims(dir: &Path, manifest: &Manifest, complete: bool, checks: &mut Checks) {
+fn check_claims(dir: &Path, manifest: &DatasetManifest, complete: bool, checks: &mut RowChecks) {
     let digest = checks.digest.finish(&manifest.row_schema, &manifest.config_digest);
     if complete && digest != manifest.digest {
         let message = format!("digest is {}, but the rows give {digest}", manifest.digest);
         checks.problems.file(MANIFEST, message);
     }
-    let metadata: Metadata = match read_json(&dir.join(METADATA)) {
+    let metadata: DatasetMetadata = match read_json(&dir.join(METADATA)) {
         Ok(metadata) => metadata,
         Err(error) if error.is_missing() => return checks.problems.file(METADATA, "missing"),
         Err(error) => return unreadable(&error, checks),
@@ -236,11 +236,15 @@ fn check_claims(dir: &Path, manifest: &Manifest, complete: bool, checks: &mut Ch
     }
 }
 
-fn unreadable(error: &ReadJsonError, checks: &mut Checks) {
+fn unreadable(error: &ReadJsonError, checks: &mut RowChecks) {
     checks.problems.file(METADATA, error.to_string());
 }
 
-fn compare_figures(said: &Figures, counted: &Figures, problems: &mut Problems) {
+fn compare_figures(
+    said: &DatasetFigures,
+    counted: &DatasetFigures,
+    problems: &mut DatasetProblems,
+) {
     match (serde_json::to_value(said), serde_json::to_value(counted)) {
         (Ok(said), Ok(counted)) => compare("", &said, &counted, problems),
         (Err(error), _) | (_, Err(error)) => problems.file(METADATA, error.to_string()),
@@ -248,7 +252,7 @@ fn compare_figures(said: &Figures, counted: &Figures, problems: &mut Problems) {
 }
 
 /// Names every leaf that differs.
-fn compare(at: &str, said: &Value, counted: &Value, problems: &mut Problems) {
+fn compare(at: &str, said: &Value, counted: &Value, problems: &mut DatasetProblems) {
     if let (Value::Object(a), Value::Object(b)) = (said, counted) {
         let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
         for key in keys {

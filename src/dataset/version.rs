@@ -7,8 +7,8 @@
 //!        └────────────────────────────────────────────── rename ── v<N>/ ── parent fsynced
 //! ```
 
-use super::manifest::{MANIFEST, METADATA, Manifest, read_json};
-use super::metadata::Metadata;
+use super::manifest::{DatasetManifest, MANIFEST, METADATA, read_json};
+use super::metadata::DatasetMetadata;
 use crate::durable::{create_dir, sync_dir};
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -20,11 +20,11 @@ use synthd_actors::model::{CampaignName, DatasetRecord};
 
 /// The versions of one campaign.
 #[derive(Clone, Debug)]
-pub(super) struct Versions {
+pub(super) struct DatasetVersions {
     home: PathBuf,
 }
 
-impl Versions {
+impl DatasetVersions {
     /// Refuses a name that would leave the directory of datasets.
     pub(super) fn of(data_dir: &Path, campaign: &CampaignName) -> io::Result<Self> {
         let name = campaign.as_str();
@@ -60,8 +60,8 @@ impl Versions {
     /// The record of a version as its own files state it; none where they are not whole.
     pub(super) fn record(&self, version: u32) -> Option<DatasetRecord> {
         let dir = self.path(version);
-        let manifest: Manifest = read_json(&dir.join(MANIFEST)).ok()?;
-        let metadata: Metadata = read_json(&dir.join(METADATA)).ok()?;
+        let manifest: DatasetManifest = read_json(&dir.join(MANIFEST)).ok()?;
+        let metadata: DatasetMetadata = read_json(&dir.join(METADATA)).ok()?;
         let ours = manifest.version == version && manifest.is_whole(&dir);
         ours.then(|| DatasetRecord {
             campaign: CampaignName(manifest.campaign.clone()),
@@ -75,16 +75,17 @@ impl Versions {
     }
 
     /// What a version says of itself.
-    pub(super) fn metadata(&self, version: u32) -> Option<Metadata> {
+    pub(super) fn metadata(&self, version: u32) -> Option<DatasetMetadata> {
         read_json(&self.path(version).join(METADATA)).ok()
     }
 
     /// Begins a version under a temporary name, after clearing dead writers' leftovers.
-    pub(super) fn draft(&self, version: u32) -> io::Result<Draft> {
+    pub(super) fn draft(&self, version: u32) -> io::Result<VersionDraft> {
         create_dir(&self.home, 0o777)?;
         self.sweep()?;
         let name = format!(".v{version}.tmp-{}", std::process::id());
-        let draft = Draft { dir: self.home.join(name), target: self.path(version), kept: false };
+        let draft =
+            VersionDraft { dir: self.home.join(name), target: self.path(version), kept: false };
         fs::create_dir(&draft.dir)?;
         Ok(draft)
     }
@@ -101,13 +102,13 @@ impl Versions {
 
 /// A version being written. Dropped without publishing, it is removed.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct VersionDraft {
     dir: PathBuf,
     target: PathBuf,
     kept: bool,
 }
 
-impl Draft {
+impl VersionDraft {
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
@@ -125,7 +126,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for VersionDraft {
     fn drop(&mut self) {
         if self.kept {
             return;
@@ -169,8 +170,8 @@ fn is_gone(pid: i32) -> bool {
 mod tests {
     use super::*;
 
-    fn versions(dir: &Path) -> Versions {
-        Versions::of(dir, &CampaignName("c".into())).unwrap()
+    fn versions(dir: &Path) -> DatasetVersions {
+        DatasetVersions::of(dir, &CampaignName("c".into())).unwrap()
     }
 
     #[test]
@@ -187,7 +188,10 @@ mod tests {
     #[test]
     fn a_name_that_leaves_the_directory_is_refused() {
         for name in ["", ".", "..", "a/b", "../x"] {
-            assert!(Versions::of(Path::new("/d"), &CampaignName(name.into())).is_err(), "{name}");
+            assert!(
+                DatasetVersions::of(Path::new("/d"), &CampaignName(name.into())).is_err(),
+                "{name}"
+            );
         }
     }
 

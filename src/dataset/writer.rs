@@ -16,7 +16,7 @@ use parquet::file::properties::{CdcOptions, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use std::io;
 use std::path::{Path, PathBuf};
-use synthd_actors::model::{Fault, FaultKind, ROW_SCHEMA, Split, TrajectoryRow};
+use synthd_actors::model::{DatasetSplit, Fault, FaultKind, ROW_SCHEMA, TrajectoryRow};
 
 /// Compressed bytes of a row group: what the writer keeps in memory for each split.
 const ROW_GROUP_BYTES: usize = 64 << 20;
@@ -41,7 +41,7 @@ impl Default for ShardLimits {
 
 /// Why a version was not written.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum WriteError {
+pub(super) enum DatasetWriteError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -54,8 +54,8 @@ pub(super) enum WriteError {
     Refused(String),
 }
 
-impl From<WriteError> for Fault {
-    fn from(error: WriteError) -> Self {
+impl From<DatasetWriteError> for Fault {
+    fn from(error: DatasetWriteError) -> Self {
         let kind = if is_full(&error) { FaultKind::StoreFull } else { FaultKind::Store };
         Self::new(kind, format!("could not write the dataset: {error}"))
     }
@@ -71,24 +71,24 @@ fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
 
 pub(super) struct SplitWriter {
     dir: PathBuf,
-    split: Split,
+    split: DatasetSplit,
     limits: ShardLimits,
-    open: Option<Shard>,
+    open: Option<OpenShard>,
     done: Vec<FileEntry>,
 }
 
-struct Shard {
+struct OpenShard {
     writer: ArrowWriter<HashingFile>,
     rows: u64,
 }
 
 impl SplitWriter {
-    pub(super) fn new(dir: &Path, split: Split, limits: ShardLimits) -> Self {
+    pub(super) fn new(dir: &Path, split: DatasetSplit, limits: ShardLimits) -> Self {
         Self { dir: dir.to_owned(), split, limits, open: None, done: Vec::new() }
     }
 
     /// Appends rows in order.
-    pub(super) fn push(&mut self, mut rows: &[&TrajectoryRow]) -> Result<(), WriteError> {
+    pub(super) fn push(&mut self, mut rows: &[&TrajectoryRow]) -> Result<(), DatasetWriteError> {
         while !rows.is_empty() {
             let room = match &self.open {
                 Some(shard) => self.limits.rows.saturating_sub(shard.rows).max(1),
@@ -102,7 +102,7 @@ impl SplitWriter {
         Ok(())
     }
 
-    fn append(&mut self, rows: &[&TrajectoryRow]) -> Result<(), WriteError> {
+    fn append(&mut self, rows: &[&TrajectoryRow]) -> Result<(), DatasetWriteError> {
         let mut shard = match self.open.take() {
             Some(shard) => shard,
             None => self.begin()?,
@@ -118,15 +118,15 @@ impl SplitWriter {
         }
     }
 
-    fn begin(&self) -> Result<Shard, WriteError> {
+    fn begin(&self) -> Result<OpenShard, DatasetWriteError> {
         let file = HashingFile::create(&self.dir.join(self.part_name(self.done.len())))?;
         let options =
             ArrowWriterOptions::new().with_properties(properties()?).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, row_schema(), options)?;
-        Ok(Shard { writer, rows: 0 })
+        Ok(OpenShard { writer, rows: 0 })
     }
 
-    fn end(&mut self, shard: Shard) -> Result<(), WriteError> {
+    fn end(&mut self, shard: OpenShard) -> Result<(), DatasetWriteError> {
         let (bytes, sha256) = shard.writer.into_inner()?.finish()?;
         self.done.push(FileEntry {
             path: self.part_name(self.done.len()),
@@ -140,7 +140,7 @@ impl SplitWriter {
 
     /// Closes the last shard and gives every file its final name. A split without rows has
     /// a file too, so that a program that loads all splits finds all splits.
-    pub(super) fn finish(mut self) -> Result<Vec<FileEntry>, WriteError> {
+    pub(super) fn finish(mut self) -> Result<Vec<FileEntry>, DatasetWriteError> {
         if self.open.is_none() && self.done.is_empty() {
             self.open = Some(self.begin()?);
         }
@@ -162,7 +162,7 @@ impl SplitWriter {
     }
 }
 
-fn shard_name(split: Split, index: usize, count: usize) -> String {
+fn shard_name(split: DatasetSplit, index: usize, count: usize) -> String {
     match count {
         1 => format!("{}.parquet", split.as_str()),
         _ => format!("{}-{index:05}-of-{count:05}.parquet", split.as_str()),
@@ -170,12 +170,12 @@ fn shard_name(split: Split, index: usize, count: usize) -> String {
 }
 
 /// How many of the first rows fit into one batch: at least one.
-fn batch_length(rows: &[&TrajectoryRow]) -> Result<usize, WriteError> {
+fn batch_length(rows: &[&TrajectoryRow]) -> Result<usize, DatasetWriteError> {
     let mut total = 0;
     for (taken, row) in rows.iter().enumerate() {
         let bytes = text_bytes(row);
         if bytes > MAX_ROW_TEXT {
-            return Err(WriteError::RowTooLarge { id: row.trajectory_id.clone(), bytes });
+            return Err(DatasetWriteError::RowTooLarge { id: row.trajectory_id.clone(), bytes });
         }
         total += bytes;
         if total > BATCH_TEXT && taken > 0 {

@@ -2,11 +2,11 @@
 //! how much it may use at most, and whether that can be known at all.
 
 use super::bounds;
-use super::path::Path;
-use super::refusal::Refusal;
-use super::splice::Object;
+use super::path::JsonPath;
+use super::refusal::GatewayRefusal;
+use super::splice::RawJsonObject;
 use super::unique;
-use crate::llm::{Family, Upstream};
+use crate::llm::{UpstreamModel, WireFormat};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::ops::Range;
@@ -20,12 +20,12 @@ const MOST_OUTPUT: u64 = 10_000_000;
 const IMAGE: u64 = 60_000;
 
 /// A request as far as the gateway must understand it.
-pub(super) struct Asked {
-    pub(super) family: Family,
+pub(super) struct GatewayRequest {
+    pub(super) family: WireFormat,
     pub(super) body: Bytes,
     pub(super) json: Value,
     /// The path of a key that stands twice in its object.
-    pub(super) repeated: Option<Path>,
+    pub(super) repeated: Option<JsonPath>,
     pub(super) model: String,
     /// Where its name stands in the body.
     model_at: Range<usize>,
@@ -36,32 +36,41 @@ pub(super) struct Asked {
     choices: u64,
 }
 
-impl Asked {
-    pub(super) fn read(family: Family, body: Bytes) -> Result<Self, Refusal> {
-        let (json, repeated) = unique::read(&body)
-            .map_err(|error| Refusal::bad(format!("the body is not JSON: {error}")))?;
+impl GatewayRequest {
+    pub(super) fn read(family: WireFormat, body: Bytes) -> Result<Self, GatewayRefusal> {
+        let (json, repeated) = unique::parse_json(&body).map_err(|error| {
+            GatewayRefusal::invalid_request(format!("the body is not JSON: {error}"))
+        })?;
         let Some(object) = json.as_object() else {
-            return Err(Refusal::bad("the body is not a JSON object"));
+            return Err(GatewayRefusal::invalid_request("the body is not a JSON object"));
         };
         let Some(model) = object.get("model").and_then(Value::as_str) else {
-            return Err(Refusal::bad("the body names no model"));
+            return Err(GatewayRefusal::invalid_request("the body names no model"));
         };
-        let outermost = Object::read(&body).map_err(|error| Refusal::bad(error.to_string()))?;
+        let outermost = RawJsonObject::read(&body)
+            .map_err(|error| GatewayRefusal::invalid_request(error.to_string()))?;
         if let Some(path) = repeated.as_ref().filter(|path| path.is_outermost()) {
-            return Err(Refusal::bad(format!("the key `{path}` occurs twice in the body")));
+            return Err(GatewayRefusal::invalid_request(format!(
+                "the key `{path}` occurs twice in the body"
+            )));
         }
         let model_at = outermost.place("model", &body);
-        let model_at = model_at.ok_or_else(|| Refusal::bad("the body names no model"))?;
+        let model_at =
+            model_at.ok_or_else(|| GatewayRefusal::invalid_request("the body names no model"))?;
         let caps = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
         let caps: Vec<Option<u64>> =
             caps.iter().map(|key| number(&json, key)).collect::<Result<_, _>>()?;
         let cap = caps.into_iter().flatten().max();
         if cap.is_some_and(|cap| cap > MOST_OUTPUT) {
-            return Err(Refusal::bad(format!("the output limit is above {MOST_OUTPUT}")));
+            return Err(GatewayRefusal::invalid_request(format!(
+                "the output limit is above {MOST_OUTPUT}"
+            )));
         }
         let choices = number(&json, "n")?.unwrap_or(1);
         if choices == 0 || choices > MOST_CHOICES {
-            return Err(Refusal::bad(format!("`n` is not between 1 and {MOST_CHOICES}")));
+            return Err(GatewayRefusal::invalid_request(format!(
+                "`n` is not between 1 and {MOST_CHOICES}"
+            )));
         }
         let stream = json["stream"] == true;
         let counts = json["stream_options"]["include_usage"] == true;
@@ -76,7 +85,7 @@ impl Asked {
 
     /// The most that the call may use: no tokenizer makes more tokens than bytes of text, and
     /// an image is no more than it is let to be.
-    pub(super) fn worst(&self, usual: u32, upstream: Option<&Upstream>) -> Usage {
+    pub(super) fn worst(&self, usual: u32, upstream: Option<&UpstreamModel>) -> Usage {
         let images = IMAGE.saturating_mul(bounds::images(&self.json));
         let tools = OVERHEAD.saturating_mul(bounds::described_tools(&self.json));
         let input = (self.body.len() as u64 + OVERHEAD).saturating_add(images + tools);
@@ -92,7 +101,7 @@ impl Asked {
     }
 
     /// The body with the model as its provider names it.
-    pub(super) fn named(&self, model: &str) -> Bytes {
+    pub(super) fn with_model_name(&self, model: &str) -> Bytes {
         if self.model == model {
             return self.body.clone();
         }
@@ -103,16 +112,21 @@ impl Asked {
 
     /// The body as the provider of the same family is to have it: the client's own bytes, but
     /// for the name of the model, a cap and the counts, where they are missing.
-    pub(super) fn for_upstream(&self, upstream: &Upstream, usual: u32) -> Result<Bytes, Refusal> {
+    pub(super) fn for_upstream(
+        &self,
+        upstream: &UpstreamModel,
+        usual: u32,
+    ) -> Result<Bytes, GatewayRefusal> {
         let uncounted = self.stream && !self.counts && upstream.asks_for_usage;
         // What another host takes for a cap may be nothing to this one.
         let capped = !self.json[upstream.cap].is_null();
         let thought = upstream.thought_cap.filter(|field| self.json[*field].is_null());
         if capped && thought.is_none() && !uncounted {
-            return Ok(self.named(&upstream.model));
+            return Ok(self.with_model_name(&upstream.model));
         }
-        let unreadable = |error: serde_json::Error| Refusal::bad(error.to_string());
-        let mut object = Object::read(&self.body).map_err(unreadable)?;
+        let unreadable =
+            |error: serde_json::Error| GatewayRefusal::invalid_request(error.to_string());
+        let mut object = RawJsonObject::read(&self.body).map_err(unreadable)?;
         object.set("model", json!(upstream.model));
         if !capped {
             object.set(upstream.cap, json!(self.cap(usual)));
@@ -132,12 +146,12 @@ impl Asked {
     }
 }
 
-fn number(json: &Value, key: &str) -> Result<Option<u64>, Refusal> {
+fn number(json: &Value, key: &str) -> Result<Option<u64>, GatewayRefusal> {
     match &json[key] {
         Value::Null => Ok(None),
         value => match value.as_u64() {
             Some(number) => Ok(Some(number)),
-            None => Err(Refusal::bad(format!("`{key}` is not a whole number"))),
+            None => Err(GatewayRefusal::invalid_request(format!("`{key}` is not a whole number"))),
         },
     }
 }
@@ -146,8 +160,8 @@ fn number(json: &Value, key: &str) -> Result<Option<u64>, Refusal> {
 mod tests {
     use super::*;
 
-    fn asked(json: Value) -> Result<Asked, Refusal> {
-        Asked::read(Family::OpenAiChat, Bytes::from(json.to_string()))
+    fn asked(json: Value) -> Result<GatewayRequest, GatewayRefusal> {
+        GatewayRequest::read(WireFormat::OpenAiChat, Bytes::from(json.to_string()))
     }
 
     #[test]
@@ -176,16 +190,20 @@ mod tests {
     #[test]
     fn only_the_name_of_the_model_changes() {
         let body = b"{ \"n\" : 1,\r\n \"model\":  \"m\\u0061\" ,\"x\":1.50}";
-        let asked = Asked::read(Family::OpenAiChat, Bytes::from_static(body)).ok().unwrap();
-        assert_eq!((asked.model.as_str(), asked.named("ma")), ("ma", Bytes::from_static(body)));
+        let asked =
+            GatewayRequest::read(WireFormat::OpenAiChat, Bytes::from_static(body)).ok().unwrap();
+        assert_eq!(
+            (asked.model.as_str(), asked.with_model_name("ma")),
+            ("ma", Bytes::from_static(body))
+        );
         let named = b"{ \"n\" : 1,\r\n \"model\":  \"a\\\"b\" ,\"x\":1.50}";
-        assert_eq!(asked.named("a\"b"), Bytes::from_static(named));
+        assert_eq!(asked.with_model_name("a\"b"), Bytes::from_static(named));
     }
 
     #[test]
     fn what_could_be_read_in_two_ways_is_refused() {
         let twice = Bytes::from_static(b"{\"model\":\"m\",\"n\":1,\"n\":9}");
-        assert!(Asked::read(Family::OpenAiChat, twice).is_err());
+        assert!(GatewayRequest::read(WireFormat::OpenAiChat, twice).is_err());
         assert!(asked(json!({ "model": "m", "max_tokens": u64::MAX })).is_err());
     }
 }

@@ -1,7 +1,7 @@
 //! `anthropic-beta`: what a client asks for beside its request. Some of it has a price, and a
 //! provider of another format knows none of it; whatever cannot be had is refused by name.
 
-use super::refusal::Refusal;
+use super::refusal::GatewayRefusal;
 
 const HEADER: &str = "anthropic-beta";
 
@@ -43,31 +43,31 @@ const IDLE_ELSEWHERE: [&str; 5] = [
     "token-efficient-tools",
 ];
 
-type Headers = [(String, String)];
+type ForwardedHeaders = [(String, String)];
 
 /// For a model with a price.
-pub(super) fn unpriced(headers: &Headers) -> Option<Refusal> {
+pub(super) fn unpriced(headers: &ForwardedHeaders) -> Option<GatewayRefusal> {
     let dear = said(headers).find(|beta| !is_in(beta, &PLAIN) && !is_in(beta, &OF_KEYS))?;
     let why = format!(
         "the worst case of this call is unknown, because the price of `{HEADER}: {dear:.60}` is \
          unknown. Leave it out, or ask a model without a price"
     );
-    Some(Refusal { param: Some(HEADER.to_owned()), ..Refusal::bad(why) })
+    Some(GatewayRefusal { param: Some(HEADER.to_owned()), ..GatewayRefusal::invalid_request(why) })
 }
 
 /// For a model that is asked in another format.
-pub(super) fn untranslatable(headers: &Headers) -> Option<Refusal> {
+pub(super) fn untranslatable(headers: &ForwardedHeaders) -> Option<GatewayRefusal> {
     let lost = |beta: &&str| !is_in(beta, &IDLE_ELSEWHERE) && !is_in(beta, &OF_KEYS);
     let lost = said(headers).find(lost)?;
     let why = format!(
         "the model behind this name speaks another format, which has no `{HEADER}: {lost:.60}`; \
          leave it out, or ask a model of this format"
     );
-    let refusal = Refusal::new(400, "unsupported_parameter", why);
-    Some(Refusal { param: Some(HEADER.to_owned()), ..refusal })
+    let refusal = GatewayRefusal::new(400, "unsupported_parameter", why);
+    Some(GatewayRefusal { param: Some(HEADER.to_owned()), ..refusal })
 }
 
-fn said(headers: &Headers) -> impl Iterator<Item = &str> {
+fn said(headers: &ForwardedHeaders) -> impl Iterator<Item = &str> {
     let betas = headers.iter().filter(|(name, _)| name == HEADER);
     betas.flat_map(|(_, value)| value.split(',').map(str::trim)).filter(|beta| !beta.is_empty())
 }

@@ -1,47 +1,47 @@
 //! One call of a client's: who is asked, one model after another. It runs in a task of its own,
 //! which the client's leaving does not end once the request has left.
 
-use super::asked::Asked;
-use super::outlet::Outlet;
-use super::refusal::Refusal;
-use super::room::Room;
-use super::session::{Leaving, Session};
-use super::trial::{Failed, Tried, Untried};
-use super::visit::{Place, Report};
-use super::{Gateway, translate};
+use super::asked::GatewayRequest;
+use super::outlet::ResponseSink;
+use super::refusal::GatewayRefusal;
+use super::room::BodyReservation;
+use super::session::{AuthorizedCall, GatewaySession};
+use super::trial::{ExchangeError, FailedExchange, UnsettledExchange};
+use super::visit::{CallReporter, CallSlot};
+use super::{ModelGateway, translate};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{CallPlace, Failure, Fault, FaultKind, SOONEST};
+use synthd_actors::model::{CallPosition, Fault, FaultKind, ModelFailure, SOONEST};
 use tokio_util::sync::CancellationToken;
 
 /// A call with everything that belongs to it.
-pub(super) struct Call {
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) session: Arc<Session>,
-    pub(super) asked: Asked,
+pub(super) struct GatewayCall {
+    pub(super) gateway: Arc<ModelGateway>,
+    pub(super) session: Arc<GatewaySession>,
+    pub(super) asked: GatewayRequest,
     pub(super) headers: Vec<(String, String)>,
     /// Cancelled when the client leaves before it was answered.
     pub(super) unwanted: CancellationToken,
     /// Its body's share of the memory.
-    pub(super) _room: Room,
+    pub(super) _room: BodyReservation,
     /// Its place among those of its agent.
-    pub(super) _place: Option<Place>,
+    pub(super) _place: Option<CallSlot>,
 }
 
-impl Call {
-    pub(super) async fn perform(self, mut outlet: Outlet) {
+impl GatewayCall {
+    pub(super) async fn perform(self, mut outlet: ResponseSink) {
         if let Err(refusal) = self.attempt(&mut outlet).await {
             outlet.refuse(&refusal);
         }
     }
 
-    async fn attempt(&self, outlet: &mut Outlet) -> Result<(), Refusal> {
-        let leaving = self.session.leave(&self.asked, &self.unwanted).await?;
+    async fn attempt(&self, outlet: &mut ResponseSink) -> Result<(), GatewayRefusal> {
+        let leaving = self.session.authorize_call(&self.asked, &self.unwanted).await?;
         let (place, model, limit, mut report) = match leaving {
-            Leaving::Ask { place, model, limit, report } => (place, model, limit, report),
-            Leaving::Told(place, reply) => {
-                let told = translate::tell_again(&self.asked, &place, &reply, outlet);
-                outlet.last(told).await;
+            AuthorizedCall::Ask { place, model, limit, report } => (place, model, limit, report),
+            AuthorizedCall::Told(place, reply) => {
+                let told = translate::render_recorded_reply(&self.asked, &place, &reply, outlet);
+                outlet.finish(told).await;
                 return Ok(());
             }
         };
@@ -62,19 +62,19 @@ impl Call {
     async fn ask(
         &self,
         mut next: (String, String),
-        place: &CallPlace,
+        place: &CallPosition,
         limit: Option<Duration>,
-        mut report: Report,
-        outlet: &mut Outlet,
+        mut report: CallReporter,
+        outlet: &mut ResponseSink,
     ) {
         let (mut asked, mut first) = (Vec::new(), None);
         loop {
-            let place = CallPlace { retry: place.retry + asked.len() as u32, ..place.clone() };
+            let place = CallPosition { retry: place.retry + asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
             report.begins();
             let failed = match self.try_one(&next, place, limit, &asked, outlet).await {
-                Err(Untried::Left) => return,
-                Err(Untried::Failed(failed)) => failed,
+                Err(ExchangeError::Left) => return,
+                Err(ExchangeError::Failed(failed)) => failed,
                 Ok(tried) => {
                     report.tried(&next.0, tried.cost(), tried.took);
                     match self.instead(&next.0, tried.done.failed(), &asked) {
@@ -84,8 +84,8 @@ impl Call {
                             if !self.report_declined(&mut report, first.as_ref(), outlet) {
                                 self.report(&mut report, &tried, outlet);
                             }
-                            let first = first.map(|first: Failed| first.last);
-                            return tried.tell_and_settle(self, first, outlet).await;
+                            let first = first.map(|first: FailedExchange| first.last);
+                            return tried.send_and_settle(self, first, outlet).await;
                         }
                     }
                 }
@@ -99,7 +99,7 @@ impl Call {
                     if !self.report_declined(&mut report, Some(&told), outlet) {
                         report.failed(&fault);
                     }
-                    return outlet.last(told.last).await;
+                    return outlet.finish(told.last).await;
                 }
             }
         }
@@ -107,11 +107,11 @@ impl Call {
 
     /// Before the client is told: what it asks next comes after this. One that has left has
     /// heard nothing.
-    fn report(&self, report: &mut Report, tried: &Tried, outlet: &Outlet) {
+    fn report(&self, report: &mut CallReporter, tried: &UnsettledExchange, outlet: &ResponseSink) {
         match (&tried.done.reply, self.session.agent()) {
             (Err(failure), _) => report.failed(&failure.fault),
-            (Ok(reply), Some(agent)) if !outlet.is_deserted() => {
-                report.answered(|| agent.kept(reply), tried.took);
+            (Ok(reply), Some(agent)) if !outlet.is_disconnected() => {
+                report.answered(|| agent.redacted_reply(reply), tried.took);
             }
             _ => {}
         }
@@ -119,12 +119,17 @@ impl Call {
 
     /// The same where the client is told how somebody declined, because nobody else answered
     /// either; false where he is not.
-    fn report_declined(&self, report: &mut Report, told: Option<&Failed>, outlet: &Outlet) -> bool {
+    fn report_declined(
+        &self,
+        report: &mut CallReporter,
+        told: Option<&FailedExchange>,
+        outlet: &ResponseSink,
+    ) -> bool {
         let declined = told.and_then(|told| told.declined.as_ref());
         let (Some(declined), Some(agent)) = (declined, self.session.agent()) else { return false };
-        if !outlet.is_deserted() {
+        if !outlet.is_disconnected() {
             report.by(&declined.by);
-            report.answered(|| agent.kept(&declined.reply), declined.took);
+            report.answered(|| agent.redacted_reply(&declined.reply), declined.took);
         }
         true
     }
@@ -132,35 +137,38 @@ impl Call {
     fn instead(
         &self,
         name: &str,
-        how: Option<Failure>,
+        how: Option<ModelFailure>,
         asked: &[String],
     ) -> Option<(String, String)> {
-        self.gateway.router.instead(&self.session.campaign, name, how?, asked)
+        self.gateway.router.fallback(&self.session.campaign, name, how?, asked)
     }
 
     /// What was answered and is in no record yet goes before anything else.
-    async fn begin(&self, planned: Option<&str>) -> Result<(String, String), (Fault, Refusal)> {
-        match self.gateway.write_down().await {
+    async fn begin(
+        &self,
+        planned: Option<&str>,
+    ) -> Result<(String, String), (Fault, GatewayRefusal)> {
+        match self.gateway.flush_backlog().await {
             Ok(()) => self.first(planned),
             Err((_, fault)) => Err(with_refusal(fault)),
         }
     }
 
     /// Whom to begin with, and why.
-    fn first(&self, planned: Option<&str>) -> Result<(String, String), (Fault, Refusal)> {
+    fn first(&self, planned: Option<&str>) -> Result<(String, String), (Fault, GatewayRefusal)> {
         let wanted = planned.unwrap_or(&self.asked.model);
         let name = self.gateway.behind(wanted).map(|(name, _)| name.as_str());
         let name = name.or_else(|| (wanted == SOONEST).then_some(SOONEST)).ok_or_else(|| {
             let what = format!("there is no model {wanted:?} behind this gateway");
             let fault = Fault::new(FaultKind::ModelPermanent, what.clone());
-            (fault, Refusal::new(404, "model_not_found", what))
+            (fault, GatewayRefusal::new(404, "model_not_found", what))
         })?;
         let chosen = self.gateway.router.choose(&self.session.campaign, name);
         chosen.map_err(with_refusal)
     }
 }
 
-fn with_refusal(fault: Fault) -> (Fault, Refusal) {
-    let refusal = Refusal::of(&fault);
+fn with_refusal(fault: Fault) -> (Fault, GatewayRefusal) {
+    let refusal = GatewayRefusal::of(&fault);
     (fault, refusal)
 }

@@ -1,11 +1,11 @@
 //! The OpenAI chat format as clients speak it: understood, and told in.
 
-use super::refusal::Refusal;
-use super::translate::{Told, end_user, text_of, untranslatable};
+use super::refusal::GatewayRefusal;
+use super::translate::{ReplyEnvelope, end_user, refuse_untranslatable, text_of};
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    ChatReply, ChatRequest, FinishReason, Message, Reasoning, Role, Settings, ToolCall, ToolChoice,
-    ToolSchema, Usage,
+    ChatMessage, ChatReply, ChatRequest, ChatRole, FinishReason, Reasoning, RequestSettings,
+    ToolCall, ToolChoice, ToolSchema, Usage,
 };
 
 const KNOWN: [&str; 16] = [
@@ -28,7 +28,7 @@ const KNOWN: [&str; 16] = [
     "prompt_cache_key",
 ];
 
-pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> {
+pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
     let idle = [
         ("store", json!(false)),
         ("metadata", json!({})),
@@ -40,12 +40,14 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
         ("service_tier", json!("auto")),
         ("response_format", json!({ "type": "text" })),
     ];
-    untranslatable(json, &KNOWN, &idle)?;
+    refuse_untranslatable(json, &KNOWN, &idle)?;
     if json["n"].as_u64().is_some_and(|n| n != 1) {
-        return Err(Refusal::bad("the model behind this name gives one answer: `n` must be 1"));
+        return Err(GatewayRefusal::invalid_request(
+            "the model behind this name gives one answer: `n` must be 1",
+        ));
     }
     let Some(messages) = json["messages"].as_array() else {
-        return Err(Refusal::bad("`messages` is not a list"));
+        return Err(GatewayRefusal::invalid_request("`messages` is not a list"));
     };
     Ok(ChatRequest {
         messages: messages.iter().map(message).collect::<Result<_, _>>()?,
@@ -55,27 +57,29 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
     })
 }
 
-fn list(json: &Value) -> Result<&[Value], Refusal> {
+fn list(json: &Value) -> Result<&[Value], GatewayRefusal> {
     match json {
         Value::Null => Ok(&[]),
         Value::Array(list) => Ok(list),
-        _ => Err(Refusal::bad("`tools` or `tool_calls` is not a list")),
+        _ => Err(GatewayRefusal::invalid_request("`tools` or `tool_calls` is not a list")),
     }
 }
 
 /// What is said must be what it is meant to be: nothing is left out because it is odd.
-pub(super) fn number(json: &Value, key: &str) -> Result<Option<f64>, Refusal> {
+pub(super) fn number(json: &Value, key: &str) -> Result<Option<f64>, GatewayRefusal> {
     match &json[key] {
         Value::Null => Ok(None),
         value => match value.as_f64() {
             Some(number) => Ok(Some(number)),
-            None => Err(Refusal::bad(format!("`{key}` is not a number"))),
+            None => Err(GatewayRefusal::invalid_request(format!("`{key}` is not a number"))),
         },
     }
 }
 
-pub(super) fn texts(json: &Value, key: &str) -> Result<Vec<String>, Refusal> {
-    let odd = || Refusal::bad(format!("`{key}` is neither a text nor a list of texts"));
+pub(super) fn texts(json: &Value, key: &str) -> Result<Vec<String>, GatewayRefusal> {
+    let odd = || {
+        GatewayRefusal::invalid_request(format!("`{key}` is neither a text nor a list of texts"))
+    };
     let text = |value: &Value| value.as_str().map(str::to_owned).ok_or_else(odd);
     match &json[key] {
         Value::Null => Ok(Vec::new()),
@@ -84,20 +88,20 @@ pub(super) fn texts(json: &Value, key: &str) -> Result<Vec<String>, Refusal> {
     }
 }
 
-fn settings(json: &Value) -> Result<Settings, Refusal> {
-    Ok(Settings {
+fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
+    Ok(RequestSettings {
         temperature: number(json, "temperature")?,
         top_p: number(json, "top_p")?,
         stop: texts(json, "stop")?,
         tool_choice: choice(&json["tool_choice"])?,
         parallel_calls: json["parallel_tool_calls"].as_bool(),
         end_user: end_user(&[&json["safety_identifier"], &json["user"]])?,
-        ..Settings::default()
+        ..RequestSettings::default()
     })
 }
 
-fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
-    let unknown = || Refusal::bad("`tool_choice` has an unknown value");
+fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
+    let unknown = || GatewayRefusal::invalid_request("`tool_choice` has an unknown value");
     Ok(Some(match (json, json.as_str()) {
         (Value::Null, _) => return Ok(None),
         (_, Some("auto")) => ToolChoice::Auto,
@@ -111,13 +115,13 @@ fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
     }))
 }
 
-pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
+pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     let function = &json["function"];
     let Some(name) = function["name"].as_str().filter(|_| json["type"] == "function") else {
-        return Err(Refusal::bad("a tool is not a function with a name"));
+        return Err(GatewayRefusal::invalid_request("a tool is not a function with a name"));
     };
     if function["strict"] == true {
-        return Err(Refusal::new(
+        return Err(GatewayRefusal::new(
             400,
             "unsupported_parameter",
             "the model behind this name enforces no schema: leave `strict` out",
@@ -131,19 +135,19 @@ pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
     Ok(ToolSchema { name: name.to_owned(), description, parameters })
 }
 
-fn message(json: &Value) -> Result<Message, Refusal> {
+fn message(json: &Value) -> Result<ChatMessage, GatewayRefusal> {
     let role = match json["role"].as_str() {
-        Some("system" | "developer") => Role::System,
-        Some("user") => Role::User,
-        Some("assistant") => Role::Assistant,
-        Some("tool") => Role::Tool,
-        _ => return Err(Refusal::bad("a message has an unknown role")),
+        Some("system" | "developer") => ChatRole::System,
+        Some("user") => ChatRole::User,
+        Some("assistant") => ChatRole::Assistant,
+        Some("tool") => ChatRole::Tool,
+        _ => return Err(GatewayRefusal::invalid_request("a message has an unknown role")),
     };
     let known = ["role", "content", "tool_calls", "tool_call_id", "reasoning_content", "refusal"];
-    untranslatable(json, &known, &[("annotations", json!([]))])?;
+    refuse_untranslatable(json, &known, &[("annotations", json!([]))])?;
     let thought = json["reasoning_content"].as_str().map(str::to_owned);
     let refused = json["refusal"].as_str().unwrap_or_default();
-    Ok(Message {
+    Ok(ChatMessage {
         role,
         content: text_of(&json["content"])? + refused,
         tool_calls: list(&json["tool_calls"])?.iter().map(call).collect::<Result<_, _>>()?,
@@ -152,13 +156,15 @@ fn message(json: &Value) -> Result<Message, Refusal> {
     })
 }
 
-fn call(json: &Value) -> Result<ToolCall, Refusal> {
+fn call(json: &Value) -> Result<ToolCall, GatewayRefusal> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let function = &json["function"];
     let parts = (text(&json["id"]), text(&function["name"]), text(&function["arguments"]));
     match parts {
         (Some(id), Some(name), Some(arguments)) => Ok(ToolCall { id, name, arguments }),
-        _ => Err(Refusal::bad("a tool call lacks its id, its name or its arguments")),
+        _ => Err(GatewayRefusal::invalid_request(
+            "a tool call lacks its id, its name or its arguments",
+        )),
     }
 }
 
@@ -184,7 +190,7 @@ fn calls(reply: &ChatReply, numbered: bool) -> Value {
 }
 
 /// What was said, as a message or as a piece of one.
-fn said(told: &Told<'_>, numbered: bool) -> Value {
+fn said(told: &ReplyEnvelope<'_>, numbered: bool) -> Value {
     let message = &told.reply.message;
     let silent = message.content.is_empty() && !message.tool_calls.is_empty();
     let content = if silent { Value::Null } else { json!(message.content) };
@@ -211,7 +217,7 @@ fn usage(usage: Usage) -> Value {
 }
 
 /// A completion.
-pub(super) fn whole(told: &Told<'_>) -> Value {
+pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
     let mut json = json!({
         "id": format!("chatcmpl-{}", told.id), "object": "chat.completion",
         "created": told.created, "model": told.model,
@@ -225,7 +231,7 @@ pub(super) fn whole(told: &Told<'_>) -> Value {
 }
 
 /// The same as the events of a stream.
-pub(super) fn events(told: &Told<'_>, counts: bool) -> Vec<String> {
+pub(super) fn events(told: &ReplyEnvelope<'_>, counts: bool) -> Vec<String> {
     let chunk = |choices: Value| {
         json!({ "id": format!("chatcmpl-{}", told.id), "object": "chat.completion.chunk",
             "created": told.created, "model": told.model, "choices": choices })

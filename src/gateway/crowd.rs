@@ -7,50 +7,50 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// All connections of one listener.
-pub(super) struct Crowd {
+pub(super) struct ConnectionLimit {
     most: usize,
-    members: Mutex<Members>,
+    members: Mutex<ConnectionTable>,
     left: Notify,
 }
 
 #[derive(Default)]
-struct Members {
+struct ConnectionTable {
     count: usize,
     next: u64,
     /// Strangers first, then by how long they have been idle.
-    idle: BTreeMap<Rank, CancellationToken>,
+    idle: BTreeMap<EvictionRank, CancellationToken>,
 }
 
 /// Whether it has shown a token, and when it became idle.
-type Rank = (bool, u64);
+type EvictionRank = (bool, u64);
 
 /// One connection.
-pub(super) struct Member {
-    crowd: Arc<Crowd>,
-    state: Mutex<State>,
+pub(super) struct GatewayConnection {
+    crowd: Arc<ConnectionLimit>,
+    state: Mutex<GatewayConnectionState>,
     evicted: CancellationToken,
 }
 
 #[derive(Default)]
-struct State {
+struct GatewayConnectionState {
     is_known: bool,
     /// Requests whose answers have not left.
     answering: u32,
     /// None while it is asked something.
-    rank: Option<Rank>,
+    rank: Option<EvictionRank>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Crowd {
+impl ConnectionLimit {
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, members: Mutex::default(), left: Notify::new() })
     }
 
     /// Takes one more in; waits only where everybody is being answered.
-    pub(super) async fn enter(self: &Arc<Self>) -> Arc<Member> {
+    pub(super) async fn admit(self: &Arc<Self>) -> Arc<GatewayConnection> {
         loop {
             let left = self.left.notified();
             if let Some(member) = self.try_enter() {
@@ -60,20 +60,20 @@ impl Crowd {
         }
     }
 
-    fn try_enter(self: &Arc<Self>) -> Option<Arc<Member>> {
+    fn try_enter(self: &Arc<Self>) -> Option<Arc<GatewayConnection>> {
         let is_full = lock(&self.members).count >= self.most;
-        if is_full && !self.evict() {
+        if is_full && !self.evict_idle() {
             return None;
         }
         lock(&self.members).count += 1;
         let (state, evicted) = (Mutex::default(), CancellationToken::new());
-        let member = Arc::new(Member { crowd: self.clone(), state, evicted });
+        let member = Arc::new(GatewayConnection { crowd: self.clone(), state, evicted });
         member.idle();
         Some(member)
     }
 
     /// Hangs up on one that is idle, if there is one.
-    pub(super) fn evict(&self) -> bool {
+    pub(super) fn evict_idle(&self) -> bool {
         let mut members = lock(&self.members);
         let Some((_, evicted)) = members.idle.pop_first() else { return false };
         members.count -= 1;
@@ -82,14 +82,14 @@ impl Crowd {
     }
 }
 
-impl Member {
+impl GatewayConnection {
     /// Waits until it is hung up on.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;
     }
 
     /// It asks something: until the guard is dropped, nobody hangs up on it.
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
+    pub(super) fn mark_busy(self: &Arc<Self>) -> BusyGuard {
         let mut state = lock(&self.state);
         state.answering += 1;
         let rank = state.rank.take();
@@ -97,7 +97,7 @@ impl Member {
         if let Some(rank) = rank {
             lock(&self.crowd.members).idle.remove(&rank);
         }
-        Busy(self.clone())
+        BusyGuard(self.clone())
     }
 
     /// Whether it has shown a token, now or earlier.
@@ -119,7 +119,7 @@ impl Member {
     }
 }
 
-impl Drop for Member {
+impl Drop for GatewayConnection {
     fn drop(&mut self) {
         let rank = lock(&self.state).rank;
         let mut members = lock(&self.crowd.members);
@@ -136,9 +136,9 @@ impl Drop for Member {
 }
 
 /// One answer to a connection.
-pub(super) struct Busy(Arc<Member>);
+pub(super) struct BusyGuard(Arc<GatewayConnection>);
 
-impl Drop for Busy {
+impl Drop for BusyGuard {
     fn drop(&mut self) {
         lock(&self.0.state).answering -= 1;
         self.0.idle();
@@ -150,25 +150,25 @@ impl Drop for Busy {
 mod tests {
     use super::*;
 
-    fn enter(crowd: &Arc<Crowd>) -> Arc<Member> {
+    fn enter(crowd: &Arc<ConnectionLimit>) -> Arc<GatewayConnection> {
         crowd.try_enter().unwrap()
     }
 
     #[test]
     fn the_idle_make_room_strangers_first() {
-        let crowd = Crowd::new(3);
+        let crowd = ConnectionLimit::new(3);
         let (known, stranger, asking) = (enter(&crowd), enter(&crowd), enter(&crowd));
         known.has_shown(true);
-        drop(known.begin());
-        let busy = asking.begin();
+        drop(known.mark_busy());
+        let busy = asking.mark_busy();
         let fourth = enter(&crowd);
         assert!(stranger.evicted.is_cancelled() && !known.evicted.is_cancelled());
         let fifth = enter(&crowd);
         assert!(fourth.evicted.is_cancelled(), "a stranger, though it came later");
-        let first = fifth.begin();
+        let first = fifth.mark_busy();
         let sixth = enter(&crowd);
         assert!(known.evicted.is_cancelled() && !asking.evicted.is_cancelled());
-        let second = sixth.begin();
+        let second = sixth.mark_busy();
         assert!(crowd.try_enter().is_none(), "nobody is idle");
         drop((busy, asking));
         let seventh = enter(&crowd);
@@ -180,21 +180,21 @@ mod tests {
     /// The next request may begin before the last bytes of an answer have left.
     #[test]
     fn nobody_is_idle_with_an_answer_left() {
-        let crowd = Crowd::new(1);
+        let crowd = ConnectionLimit::new(1);
         let member = enter(&crowd);
-        let (first, second) = (member.begin(), member.begin());
+        let (first, second) = (member.mark_busy(), member.mark_busy());
         drop(first);
-        assert!(!crowd.evict());
+        assert!(!crowd.evict_idle());
         drop(second);
-        assert!(crowd.evict() && member.evicted.is_cancelled());
+        assert!(crowd.evict_idle() && member.evicted.is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_is_let_in_by_whoever_ends_first() {
-        let crowd = Crowd::new(1);
+        let crowd = ConnectionLimit::new(1);
         let member = enter(&crowd);
-        let busy = member.begin();
-        let waits = crowd.enter();
+        let busy = member.mark_busy();
+        let waits = crowd.admit();
         let ends = async {
             tokio::task::yield_now().await;
             drop(busy);

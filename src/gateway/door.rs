@@ -1,12 +1,12 @@
 //! The gateway's HTTP: who connects, and the answer on its way back.
 
-use super::crowd::{Crowd, Member};
-use super::outlet::Answer;
-use super::peer::Peer;
+use super::crowd::{ConnectionLimit, GatewayConnection};
+use super::outlet::GatewayResponse;
+use super::peer::DisconnectMonitor;
 use super::routes;
-use super::session::{Reception, Standalone};
-use super::unsent::{Flushed, Sending, Unsent};
-use crate::config::Listen;
+use super::session::{StandaloneGateway, TokenAuthenticator};
+use super::unsent::{FlushedStream, SendingAnswer, UnsentAnswers};
+use crate::config::ListenAddress;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -33,20 +33,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// After an error of accepting, such as too many open files.
 const AGAIN: Duration = Duration::from_millis(100);
 
-type Body = UnsyncBoxBody<Bytes, io::Error>;
+type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
 /// Where clients are let in.
-pub enum Door {
+pub enum HttpListener {
     Tcp(TcpListener),
     Unix(UnixListener, PathBuf),
 }
 
-impl Door {
+impl HttpListener {
     /// A socket that a dead process left behind is taken over; one that answers is not.
-    pub async fn open(listen: &Listen) -> io::Result<Self> {
+    pub async fn open(listen: &ListenAddress) -> io::Result<Self> {
         match listen {
-            Listen::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
-            Listen::Unix(path) => {
+            ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            ListenAddress::Unix(path) => {
                 if is_socket(path) {
                     if tokio::net::UnixStream::connect(path).await.is_ok() {
                         return Err(io::ErrorKind::AddrInUse.into());
@@ -69,7 +69,7 @@ impl Door {
     }
 }
 
-impl Drop for Door {
+impl Drop for HttpListener {
     fn drop(&mut self) {
         if let Self::Unix(_, path) = self {
             fs::remove_file(path).ok();
@@ -82,35 +82,40 @@ fn is_socket(path: &Path) -> bool {
 }
 
 /// Lets clients in until it is dropped; what they have asked goes on.
-pub async fn serve(gateway: Arc<Standalone>, door: Door) {
-    let reception: Arc<dyn Reception> = gateway;
-    let_in(Arc::downgrade(&reception), door).await;
+pub async fn serve(gateway: Arc<StandaloneGateway>, door: HttpListener) {
+    let reception: Arc<dyn TokenAuthenticator> = gateway;
+    accept_connections(Arc::downgrade(&reception), door).await;
 }
 
 /// The same, for as long as there is a reception.
-pub(super) async fn let_in(reception: Weak<dyn Reception>, door: Door) {
+pub(super) async fn accept_connections(
+    reception: Weak<dyn TokenAuthenticator>,
+    door: HttpListener,
+) {
     let_in_at_most(MOST, reception, door).await;
 }
 
-async fn let_in_at_most(most: usize, reception: Weak<dyn Reception>, door: Door) {
-    let crowd = Crowd::new(most);
+async fn let_in_at_most(most: usize, reception: Weak<dyn TokenAuthenticator>, door: HttpListener) {
+    let crowd = ConnectionLimit::new(most);
     loop {
         let accepted = match &door {
-            Door::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+            HttpListener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 stream.set_nodelay(true).ok();
-                Stream::Tcp(stream)
+                GatewayStream::Tcp(stream)
             }),
-            Door::Unix(listener, _) => listener.accept().await.map(|(s, _)| Stream::Unix(s)),
+            HttpListener::Unix(listener, _) => {
+                listener.accept().await.map(|(s, _)| GatewayStream::Unix(s))
+            }
         };
         match accepted {
             Ok(stream) => {
-                let (reception, member) = (reception.clone(), crowd.enter().await);
+                let (reception, member) = (reception.clone(), crowd.admit().await);
                 spawn("gateway client", greet(reception, member, stream)).detach();
             }
             Err(error) => {
                 tracing::warn!(%error, "the gateway cannot accept");
                 // Perhaps too many files are open.
-                crowd.evict();
+                crowd.evict_idle();
                 tokio::time::sleep(AGAIN).await;
             }
         }
@@ -118,18 +123,22 @@ async fn let_in_at_most(most: usize, reception: Weak<dyn Reception>, door: Door)
 }
 
 /// A client's connection.
-enum Stream {
+enum GatewayStream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
-async fn greet(reception: Weak<dyn Reception>, member: Arc<Member>, stream: Stream) {
+async fn greet(
+    reception: Weak<dyn TokenAuthenticator>,
+    member: Arc<GatewayConnection>,
+    stream: GatewayStream,
+) {
     let attended = match stream {
-        Stream::Tcp(stream) => match Peer::of_tcp(&stream) {
+        GatewayStream::Tcp(stream) => match DisconnectMonitor::of_tcp(&stream) {
             Ok(peer) => attend(reception, member, peer, stream).await,
             Err(error) => Err(error.into()),
         },
-        Stream::Unix(stream) => match Peer::of_unix(&stream) {
+        GatewayStream::Unix(stream) => match DisconnectMonitor::of_unix(&stream) {
             Ok(peer) => attend(reception, member, peer, stream).await,
             Err(error) => Err(error.into()),
         },
@@ -139,30 +148,30 @@ async fn greet(reception: Weak<dyn Reception>, member: Arc<Member>, stream: Stre
     }
 }
 
-type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+type ConnectionResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 /// A client may close its half of the connection when it has said all.
 async fn attend(
-    reception: Weak<dyn Reception>,
-    member: Arc<Member>,
-    peer: Peer,
+    reception: Weak<dyn TokenAuthenticator>,
+    member: Arc<GatewayConnection>,
+    peer: DisconnectMonitor,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-) -> Ended {
-    let (asking, unsent) = (member.clone(), Arc::<Unsent>::default());
-    let stream = Flushed::new(stream, unsent.clone());
+) -> ConnectionResult {
+    let (asking, unsent) = (member.clone(), Arc::<UnsentAnswers>::default());
+    let stream = FlushedStream::new(stream, unsent.clone());
     let leaving = unsent.clone();
     let service = service_fn(move |request| {
-        let (reception, busy) = (reception.upgrade(), asking.begin());
+        let (reception, busy) = (reception.upgrade(), asking.mark_busy());
         let (member, peer, unsent) = (asking.clone(), peer.clone(), leaving.clone());
         async move {
             let answered = tokio::select! {
                 biased;
                 answered = routes::answer(reception, request) => answered,
-                () = peer.gone() => return Err(io::Error::from(io::ErrorKind::NotConnected)),
+                () = peer.disconnected() => return Err(io::Error::from(io::ErrorKind::NotConnected)),
             };
             // A stranger may be hung up on at any time.
             let busy = member.has_shown(answered.is_known).then_some(busy);
-            Ok(response(answered.answer, Sending::new(busy, unsent)))
+            Ok(response(answered.answer, SendingAnswer::new(busy, unsent)))
         }
     });
     let serving = http1::Builder::new()
@@ -178,14 +187,14 @@ async fn attend(
     }
 }
 
-fn whole(body: Bytes) -> Body {
+fn whole(body: Bytes) -> ResponseBody {
     Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
 /// Its client is busy until the socket has taken all of it.
-fn response(answer: Answer, sending: Sending) -> Response<Body> {
+fn response(answer: GatewayResponse, sending: SendingAnswer) -> Response<ResponseBody> {
     let (status, headers, body) = match answer {
-        Answer::Whole { status, headers, body } => {
+        GatewayResponse::Whole { status, headers, body } => {
             // It goes with the body.
             let body = whole(body).map_err(move |error| {
                 let _ = &sending;
@@ -193,7 +202,7 @@ fn response(answer: Answer, sending: Sending) -> Response<Body> {
             });
             (status, headers, body.boxed_unsync())
         }
-        Answer::Stream { headers, pieces } => {
+        GatewayResponse::Stream { headers, pieces } => {
             let frames = stream::unfold((pieces, sending), |(mut pieces, sending)| async move {
                 pieces.next().await.map(|piece| (piece, (pieces, sending)))
             });
@@ -215,16 +224,16 @@ fn response(answer: Answer, sending: Sending) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::session::{Caller, NoSession};
+    use crate::gateway::session::{AuthenticatedClient, SessionError};
     use async_trait::async_trait;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     struct Nobody;
 
     #[async_trait]
-    impl Reception for Nobody {
-        async fn of(&self, _: &str) -> Result<Caller, NoSession> {
-            Err(NoSession::Stranger)
+    impl TokenAuthenticator for Nobody {
+        async fn authenticate(&self, _: &str) -> Result<AuthenticatedClient, SessionError> {
+            Err(SessionError::Stranger)
         }
     }
 
@@ -232,9 +241,9 @@ mod tests {
     async fn a_path_that_is_not_there_shows_no_token() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let stream = Stream::Tcp(listener.accept().await.unwrap().0);
-        let reception: Arc<dyn Reception> = Arc::new(Nobody);
-        let member = Crowd::new(1).enter().await;
+        let stream = GatewayStream::Tcp(listener.accept().await.unwrap().0);
+        let reception: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
+        let member = ConnectionLimit::new(1).admit().await;
         let _served = spawn("client", greet(Arc::downgrade(&reception), member.clone(), stream));
         client.write_all(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
         let mut answer = [0; 12];
@@ -247,23 +256,23 @@ mod tests {
     /// the rest, nobody hangs up on it.
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_left_when_its_last_byte_is() {
-        let (crowd, unsent) = (Crowd::new(1), Arc::<Unsent>::default());
-        let member = crowd.enter().await;
+        let (crowd, unsent) = (ConnectionLimit::new(1), Arc::<UnsentAnswers>::default());
+        let member = crowd.admit().await;
         let (mut client, stream) = tokio::io::duplex(1 << 10);
         let (asking, leaving) = (member.clone(), unsent.clone());
         let service = service_fn(move |_| {
             let body = Bytes::from(vec![b'x'; 64 << 10]);
-            let answer = Answer::Whole { status: 200, headers: Vec::new(), body };
-            let sending = Sending::new(Some(asking.begin()), leaving.clone());
+            let answer = GatewayResponse::Whole { status: 200, headers: Vec::new(), body };
+            let sending = SendingAnswer::new(Some(asking.mark_busy()), leaving.clone());
             async move { Ok::<_, io::Error>(response(answer, sending)) }
         });
-        let stream = TokioIo::new(Flushed::new(stream, unsent.clone()));
+        let stream = TokioIo::new(FlushedStream::new(stream, unsent.clone()));
         let serving = http1::Builder::new().serve_connection(stream, service);
         let _served = spawn("server", async move { drop(serving.await) });
         client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
         let mut some = [0; 1 << 10];
         let mut taken = client.read(&mut some).await.unwrap();
-        while !crowd.evict() {
+        while !crowd.evict_idle() {
             tokio::select! {
                 biased;
                 more = client.read(&mut some) => taken += more.unwrap(),
@@ -272,21 +281,21 @@ mod tests {
         }
         assert!(taken > 63 << 10, "only {taken} bytes were taken");
         // One that takes nothing is given up.
-        let slow = Crowd::new(1);
-        let asks = slow.enter().await;
-        drop(Sending::new(Some(asks.begin()), unsent.clone()));
-        assert!(!slow.evict());
+        let slow = ConnectionLimit::new(1);
+        let asks = slow.admit().await;
+        drop(SendingAnswer::new(Some(asks.mark_busy()), unsent.clone()));
+        assert!(!slow.evict_idle());
         let patience = tokio::time::timeout(Duration::from_secs(61), unsent.give_up());
-        assert!(patience.await.is_err() && slow.evict());
+        assert!(patience.await.is_err() && slow.evict_idle());
     }
 
     /// Sockets that say nothing keep nobody waiting, however many there are.
     #[tokio::test]
     async fn idle_sockets_hold_nobody_up() {
-        let listen = Listen::Tcp("127.0.0.1:0".parse().unwrap());
-        let door = Door::open(&listen).await.unwrap();
+        let listen = ListenAddress::Tcp("127.0.0.1:0".parse().unwrap());
+        let door = HttpListener::open(&listen).await.unwrap();
         let address = door.address().unwrap().replace("http://", "");
-        let reception: Arc<dyn Reception> = Arc::new(Nobody);
+        let reception: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
         let _serving = spawn("door", let_in_at_most(8, Arc::downgrade(&reception), door));
         let mut idle = Vec::new();
         for _ in 0..40 {

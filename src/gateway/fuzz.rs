@@ -1,12 +1,12 @@
 //! Whatever a client says is understood or refused.
 
-use super::asked::Asked;
+use super::asked::GatewayRequest;
 use super::{bounds, chat, messages, overheard, responses};
-use crate::llm::Family;
+use crate::llm::WireFormat;
 use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatRequest, Role};
+use synthd_actors::model::{ChatRequest, ChatRole};
 
 const WORDS: [&str; 30] = [
     "model",
@@ -59,21 +59,23 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn roles(request: &ChatRequest) -> Vec<Role> {
+fn roles(request: &ChatRequest) -> Vec<ChatRole> {
     request.messages.iter().map(|message| message.role).collect()
 }
 
 fn survived(body: &Value) {
-    for family in [Family::OpenAiChat, Family::Anthropic, Family::Responses] {
-        let Ok(asked) = Asked::read(family, Bytes::from(body.to_string())) else { continue };
-        drop((bounds::unbounded(&asked, 7, true), asked.named("m")));
+    for family in [WireFormat::OpenAiChat, WireFormat::Anthropic, WireFormat::Responses] {
+        let Ok(asked) = GatewayRequest::read(family, Bytes::from(body.to_string())) else {
+            continue;
+        };
+        drop((bounds::find_unbounded(&asked, 7, true), asked.with_model_name("m")));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
-        let heard = overheard::overheard(&asked, 7);
+        let heard = overheard::lenient_transcript(&asked, 7);
         // What was understood was overheard too.
         let canonical = match family {
-            Family::OpenAiChat => chat::canonical(&asked.json, 7),
-            Family::Anthropic => messages::canonical(&asked.json, 7),
-            Family::Responses => responses::canonical(&asked.json, 7),
+            WireFormat::OpenAiChat => chat::canonical(&asked.json, 7),
+            WireFormat::Anthropic => messages::canonical(&asked.json, 7),
+            WireFormat::Responses => responses::canonical(&asked.json, 7),
         };
         if let Ok(canonical) = canonical {
             assert_eq!(roles(&canonical), roles(&heard), "{body}");
@@ -106,6 +108,6 @@ proptest! {
 
     #[test]
     fn any_bytes_are_understood_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        drop(Asked::read(Family::OpenAiChat, Bytes::from(bytes)).ok());
+        drop(GatewayRequest::read(WireFormat::OpenAiChat, Bytes::from(bytes)).ok());
     }
 }

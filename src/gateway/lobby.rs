@@ -7,12 +7,15 @@
 //!     └──────────────── Visit, before a call leaves ◄───────────────────────────────┘
 //! ```
 
-use super::door::{Door, let_in};
-use super::session::{Caller, NoSession, Reception, Session, Token, Whose};
-use super::visit::Agent;
-use super::{Gateway, Tools};
-use crate::config::Listen;
-use crate::llm::Models;
+use super::door::{HttpListener, accept_connections};
+use super::session::{
+    AuthenticatedClient, GatewaySession, GatewayToken, SessionError, SessionOwner,
+    TokenAuthenticator,
+};
+use super::visit::GatewayAgent;
+use super::{GatewayServices, ModelGateway};
+use crate::config::ListenAddress;
+use crate::llm::AdapterFactory;
 use crate::sandbox::docker::own_directory;
 use crate::sandbox::egress;
 use async_trait::async_trait;
@@ -20,7 +23,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use synthd_actors::agents::{Admission, AgentDoor, Visitor};
+use synthd_actors::agents::{AgentAccess, AgentSession, AgentSessionSpec};
 use synthd_actors::model::{
     CampaignConfig, CampaignName, Fault, FaultKind, HostAddress, digest_of,
 };
@@ -33,27 +36,27 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Lets the agents of episodes in.
 #[derive(Clone)]
-pub struct Lobby(Arc<Inner>);
+pub struct AgentGateway(Arc<AgentGatewayInner>);
 
-struct Inner {
-    tools: Tools,
-    factory: Models,
+struct AgentGatewayInner {
+    tools: GatewayServices,
+    factory: AdapterFactory,
     directory: PathBuf,
     /// By the digests of their tokens; none once nobody is let in any more.
-    admitted: Mutex<Option<HashMap<String, Caller>>>,
-    gateways: Mutex<HashMap<CampaignName, Arc<OfCampaign>>>,
+    admitted: Mutex<Option<HashMap<String, AuthenticatedClient>>>,
+    gateways: Mutex<HashMap<CampaignName, Arc<CampaignGateway>>>,
     /// Those that were replaced and may still owe something to the record.
-    former: Mutex<Vec<Arc<OfCampaign>>>,
-    standing: tokio::sync::Mutex<Standing>,
+    former: Mutex<Vec<Arc<CampaignGateway>>>,
+    standing: tokio::sync::Mutex<ListenerState>,
 }
 
-struct OfCampaign {
+struct CampaignGateway {
     config: Arc<CampaignConfig>,
     /// The first call makes it, once. Only the other calls of this campaign wait meanwhile.
-    gateway: OnceCell<Arc<Gateway>>,
+    gateway: OnceCell<Arc<ModelGateway>>,
 }
 
-impl OfCampaign {
+impl CampaignGateway {
     /// Whether nobody uses it any more, and it owes nothing to the record.
     fn is_settled(self: &Arc<Self>) -> bool {
         match self.gateway.get() {
@@ -65,16 +68,16 @@ impl OfCampaign {
 
 /// Whether agents can ask.
 #[derive(Default)]
-enum Standing {
+enum ListenerState {
     /// Nobody was admitted yet.
     #[default]
     Unopened,
-    Open(Open),
+    Open(OpenListener),
     /// For ever.
     Closed,
 }
 
-struct Open {
+struct OpenListener {
     socket: PathBuf,
     _serving: AbortOnDropHandle<()>,
 }
@@ -87,10 +90,10 @@ fn digest(token: &str) -> String {
     digest_of(&["agent-token", token])
 }
 
-impl Lobby {
+impl AgentGateway {
     /// Its socket goes to `directory`, which is nobody else's to write to.
-    pub fn new(tools: Tools, factory: Models, directory: &Path) -> Self {
-        Self(Arc::new(Inner {
+    pub fn new(tools: GatewayServices, factory: AdapterFactory, directory: &Path) -> Self {
+        Self(Arc::new(AgentGatewayInner {
             tools,
             factory,
             directory: directory.to_owned(),
@@ -104,62 +107,64 @@ impl Lobby {
     /// Lets nobody in any more, waits for calls on their way, and writes down what the store
     /// has not taken; how many calls it still does not take, and why.
     pub async fn close(&self) -> Result<(), (usize, Fault)> {
-        *self.0.standing.lock().await = Standing::Closed;
+        *self.0.standing.lock().await = ListenerState::Closed;
         let admitted = lock(&self.0.admitted).take();
         admitted.into_iter().flatten().for_each(|(_, caller)| caller.session.end());
-        let mut all: Vec<Arc<OfCampaign>> = std::mem::take(&mut *lock(&self.0.former));
+        let mut all: Vec<Arc<CampaignGateway>> = std::mem::take(&mut *lock(&self.0.former));
         all.extend(lock(&self.0.gateways).drain().map(|(_, of)| of));
         let mut owed = Ok(());
         for gateway in all.iter().filter_map(|of| of.gateway.get()) {
             // What is not settled by then counts in full, at the next start too.
             tokio::time::timeout(PATIENCE, gateway.close()).await.ok();
-            owed = owed.and(gateway.write_down().await);
+            owed = owed.and(gateway.flush_backlog().await);
         }
         owed
     }
 }
 
-impl Inner {
+impl AgentGatewayInner {
     /// Where programs find the door.
     async fn socket(self: &Arc<Self>) -> Result<PathBuf, Fault> {
         let mut standing = self.standing.lock().await;
         match &*standing {
-            Standing::Unopened => {}
-            Standing::Open(open) => return Ok(open.socket.clone()),
-            Standing::Closed => return Err(closed()),
+            ListenerState::Unopened => {}
+            ListenerState::Open(open) => return Ok(open.socket.clone()),
+            ListenerState::Closed => return Err(closed()),
         }
         let open =
             self.open().await.map_err(|error| unusable("open the agents' gateway", error))?;
         let socket = open.socket.clone();
-        *standing = Standing::Open(open);
+        *standing = ListenerState::Open(open);
         Ok(socket)
     }
 
-    async fn open(self: &Arc<Self>) -> std::io::Result<Open> {
+    async fn open(self: &Arc<Self>) -> std::io::Result<OpenListener> {
         own_directory(&self.directory)?;
         egress::sweep(&self.directory)?;
         let socket = egress::agents_socket(&self.directory);
-        let door = Door::open(&Listen::Unix(socket.clone())).await?;
-        let reception: Arc<dyn Reception> = self.clone();
-        let serving = spawn("agents' gateway", let_in(Arc::downgrade(&reception), door));
-        Ok(Open { socket, _serving: serving })
+        let door = HttpListener::open(&ListenAddress::Unix(socket.clone())).await?;
+        let reception: Arc<dyn TokenAuthenticator> = self.clone();
+        let serving =
+            spawn("agents' gateway", accept_connections(Arc::downgrade(&reception), door));
+        Ok(OpenListener { socket, _serving: serving })
     }
 
     /// Models are made anew where the campaign is run again, perhaps with others. It takes a
     /// while to make them, in which nobody else is kept waiting.
-    async fn gateway(&self, visitor: &Visitor) -> Result<Arc<Gateway>, Fault> {
+    async fn gateway(&self, visitor: &AgentSessionSpec) -> Result<Arc<ModelGateway>, Fault> {
         let of = self.of_campaign(visitor);
         let made = of.gateway.get_or_try_init(|| self.make(visitor)).await;
         made.cloned()
     }
 
-    fn of_campaign(&self, visitor: &Visitor) -> Arc<OfCampaign> {
+    fn of_campaign(&self, visitor: &AgentSessionSpec) -> Arc<CampaignGateway> {
         let mut gateways = lock(&self.gateways);
         let known = gateways.get(&visitor.campaign);
         if let Some(of) = known.filter(|of| Arc::ptr_eq(&of.config, &visitor.config)) {
             return of.clone();
         }
-        let of = Arc::new(OfCampaign { config: visitor.config.clone(), gateway: OnceCell::new() });
+        let of =
+            Arc::new(CampaignGateway { config: visitor.config.clone(), gateway: OnceCell::new() });
         let before = gateways.insert(visitor.campaign.clone(), of.clone());
         let mut former = lock(&self.former);
         former.retain(|of| !of.is_settled());
@@ -167,10 +172,10 @@ impl Inner {
         of
     }
 
-    async fn make(&self, visitor: &Visitor) -> Result<Arc<Gateway>, Fault> {
+    async fn make(&self, visitor: &AgentSessionSpec) -> Result<Arc<ModelGateway>, Fault> {
         let (tools, factory) = (self.tools.clone(), self.factory);
         let (config, cap) = (visitor.config.clone(), visitor.max_output_tokens);
-        let make = move || Gateway::new(&tools, &config.models, cap, &factory).map(Arc::new);
+        let make = move || ModelGateway::new(&tools, &config.models, cap, &factory).map(Arc::new);
         let made = tokio::task::spawn_blocking(make).await;
         made.unwrap_or_else(|error| Err(Fault::new(FaultKind::Panicked, error.to_string())))
     }
@@ -185,34 +190,34 @@ fn closed() -> Fault {
 }
 
 #[async_trait]
-impl AgentDoor for Lobby {
-    async fn admit(&self, visitor: Visitor) -> Result<Admission, Fault> {
+impl AgentAccess for AgentGateway {
+    async fn open_session(&self, visitor: AgentSessionSpec) -> Result<AgentSession, Fault> {
         let socket = self.0.socket().await?;
         let gateway = self.0.gateway(&visitor).await?;
-        let token = Token::fresh().map_err(|error| unusable("make a token", error))?;
+        let token = GatewayToken::fresh().map_err(|error| unusable("make a token", error))?;
         let (campaign, episode) = (visitor.campaign.clone(), visitor.episode.clone());
-        let agent = Agent::new(visitor, token.expose());
-        let session = Session { campaign, episode, whose: Whose::Agent(agent) };
-        let caller = Caller { gateway, session: Arc::new(session) };
+        let agent = GatewayAgent::new(visitor, token.expose());
+        let session = GatewaySession { campaign, episode, whose: SessionOwner::Agent(agent) };
+        let caller = AuthenticatedClient { gateway, session: Arc::new(session) };
         let digest = digest(token.expose());
         match &mut *lock(&self.0.admitted) {
             Some(admitted) => drop(admitted.insert(digest.clone(), caller)),
             None => return Err(closed()),
         }
-        let keeper = Box::new(Dismissal { lobby: self.0.clone(), digest });
+        let keeper = Box::new(AdmissionGuard { lobby: self.0.clone(), digest });
         let token = token.expose().to_owned();
-        Ok(Admission { to: HostAddress::Unix(socket), token, keeper })
+        Ok(AgentSession { to: HostAddress::Unix(socket), token, keeper })
     }
 }
 
 /// Takes a token back, and cuts off what was asked with it: an attempt that is over is not rested
 /// before its calls are.
-struct Dismissal {
-    lobby: Arc<Inner>,
+struct AdmissionGuard {
+    lobby: Arc<AgentGatewayInner>,
     digest: String,
 }
 
-impl Drop for Dismissal {
+impl Drop for AdmissionGuard {
     fn drop(&mut self) {
         let mut admitted = lock(&self.lobby.admitted);
         if let Some(caller) = admitted.as_mut().and_then(|all| all.remove(&self.digest)) {
@@ -222,50 +227,51 @@ impl Drop for Dismissal {
 }
 
 #[async_trait]
-impl Reception for Inner {
-    async fn of(&self, shown: &str) -> Result<Caller, NoSession> {
+impl TokenAuthenticator for AgentGatewayInner {
+    async fn authenticate(&self, shown: &str) -> Result<AuthenticatedClient, SessionError> {
         let admitted = lock(&self.admitted);
         let caller = admitted.as_ref().and_then(|all| all.get(&digest(shown)));
-        caller.cloned().ok_or(NoSession::Stranger)
+        caller.cloned().ok_or(SessionError::Stranger)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synthd_actors::agents::Delays;
-    use synthd_actors::model::{Attempt, EpisodeId};
-    use synthd_actors::ports::Stage;
+    use synthd_actors::agents::GatewayDelays;
+    use synthd_actors::model::{AttemptNumber, EpisodeId};
+    use synthd_actors::ports::ScriptContext;
     use synthd_actors::scaffold;
     use synthd_actors::testkit::{self, Kit, Options, in_test_system};
     use tokio::sync::mpsc;
 
-    fn visitor() -> Visitor {
+    fn visitor() -> AgentSessionSpec {
         let catalog = testkit::catalog();
         let template = catalog.select(&["unit/letter".to_owned()], &[]).remove(0);
         let mut config = testkit::campaign("c", 1);
         config.models.clear();
-        Visitor {
+        AgentSessionSpec {
             campaign: config.name.clone(),
             episode: EpisodeId("e".to_owned()),
-            attempt: Attempt(1),
+            attempt: AttemptNumber(1),
             model: "m".to_owned(),
             config: Arc::new(config),
-            stage: Stage {
+            stage: ScriptContext {
                 task: Arc::new(template.task(1, 0).unwrap()),
                 scaffold: scaffold::by_name("minimal").unwrap(),
             },
             max_output_tokens: 100,
             calls: mpsc::channel(1).0,
-            delays: Delays::default(),
+            delays: GatewayDelays::default(),
         }
     }
 
-    fn lobby(kit: &Kit, directory: &Path) -> Lobby {
+    fn lobby(kit: &Kit, directory: &Path) -> AgentGateway {
         let world = kit.world.clone();
         let (router, collector) = (world.router, world.collector);
-        let tools = Tools { router, collector, journal: world.journal, clock: world.clock };
-        Lobby::new(tools, Models::default(), directory)
+        let tools =
+            GatewayServices { router, collector, journal: world.journal, clock: world.clock };
+        AgentGateway::new(tools, AdapterFactory::default(), directory)
     }
 
     /// An attempt that begins while the engine ends must not open the door again.
@@ -275,14 +281,17 @@ mod tests {
         let path = directory.path().join("guest");
         in_test_system(Options::default(), |kit| async move {
             let lobby = lobby(&kit, &path);
-            let admitted = lobby.admit(visitor()).await.unwrap();
+            let admitted = lobby.open_session(visitor()).await.unwrap();
             let socket = egress::agents_socket(&path);
             assert!(socket.exists());
             lobby.close().await.unwrap();
-            assert!(lobby.0.of(&admitted.token).await.is_err(), "its token means nothing");
-            let refused = lobby.admit(visitor()).await.err().map(|fault| fault.kind);
+            assert!(
+                lobby.0.authenticate(&admitted.token).await.is_err(),
+                "its token means nothing"
+            );
+            let refused = lobby.open_session(visitor()).await.err().map(|fault| fault.kind);
             assert_eq!(refused, Some(FaultKind::Cancelled));
-            assert!(matches!(*lobby.0.standing.lock().await, Standing::Closed));
+            assert!(matches!(*lobby.0.standing.lock().await, ListenerState::Closed));
         });
     }
 
@@ -294,7 +303,7 @@ mod tests {
         in_test_system(Options::default(), |kit| async move {
             let lobby = lobby(&kit, &path);
             let (first, again) = (visitor(), visitor());
-            let same = Visitor { config: first.config.clone(), ..visitor() };
+            let same = AgentSessionSpec { config: first.config.clone(), ..visitor() };
             let made = tokio::join!(lobby.0.gateway(&first), lobby.0.gateway(&same));
             let (one, other) = (made.0.unwrap(), made.1.unwrap());
             assert!(Arc::ptr_eq(&one, &other));

@@ -1,12 +1,12 @@
 //! Anthropic Messages as clients speak it: understood, and told in.
 
 use super::chat::{number, texts};
-use super::refusal::Refusal;
-use super::translate::{Told, end_user, foreign_thought, text_of, untranslatable};
+use super::refusal::GatewayRefusal;
+use super::translate::{ReplyEnvelope, end_user, foreign_thought, refuse_untranslatable, text_of};
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    ChatReply, ChatRequest, FinishReason, Message, Role, Settings, ToolCall, ToolChoice,
-    ToolSchema, Usage,
+    ChatMessage, ChatReply, ChatRequest, ChatRole, FinishReason, RequestSettings, ToolCall,
+    ToolChoice, ToolSchema, Usage,
 };
 
 const KNOWN: [&str; 11] = [
@@ -27,21 +27,21 @@ const KNOWN: [&str; 11] = [
 /// Whose thoughts are this family's own.
 const ANTHROPIC: &str = "anthropic";
 
-pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> {
+pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
     let idle = [("thinking", json!({ "type": "disabled" })), ("service_tier", json!("auto"))];
-    untranslatable(json, &KNOWN, &idle)?;
+    refuse_untranslatable(json, &KNOWN, &idle)?;
     let Some(turns) = json["messages"].as_array() else {
-        return Err(Refusal::bad("`messages` is not a list"));
+        return Err(GatewayRefusal::invalid_request("`messages` is not a list"));
     };
     let mut messages = Vec::new();
     if !json["system"].is_null() {
-        messages.push(Message::text(Role::System, text_of(&json["system"])?));
+        messages.push(ChatMessage::text(ChatRole::System, text_of(&json["system"])?));
     }
     for turn in turns {
         match turn["role"].as_str() {
             Some("user") => messages.extend(told(&turn["content"])?),
             Some("assistant") => messages.push(said(&turn["content"])?),
-            _ => return Err(Refusal::bad("a message has an unknown role")),
+            _ => return Err(GatewayRefusal::invalid_request("a message has an unknown role")),
         }
     }
     let tools = json["tools"].as_array().into_iter().flatten();
@@ -53,13 +53,13 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
     })
 }
 
-fn settings(json: &Value) -> Result<Settings, Refusal> {
+fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
     let choice = &json["tool_choice"];
     if !matches!(json["metadata"], Value::Null | Value::Object(_)) {
-        return Err(Refusal::bad("`metadata` is not an object"));
+        return Err(GatewayRefusal::invalid_request("`metadata` is not an object"));
     }
-    untranslatable(&json["metadata"], &["user_id"], &[])?;
-    Ok(Settings {
+    refuse_untranslatable(&json["metadata"], &["user_id"], &[])?;
+    Ok(RequestSettings {
         temperature: number(json, "temperature")?,
         top_p: number(json, "top_p")?,
         stop: texts(json, "stop_sequences")?,
@@ -70,53 +70,55 @@ fn settings(json: &Value) -> Result<Settings, Refusal> {
             Some("any") => Some(ToolChoice::Required),
             Some("tool") => match choice["name"].as_str() {
                 Some(name) => Some(ToolChoice::Tool(name.to_owned())),
-                None => return Err(Refusal::bad("`tool_choice` names no tool")),
+                None => return Err(GatewayRefusal::invalid_request("`tool_choice` names no tool")),
             },
-            Some(_) => return Err(Refusal::bad("`tool_choice` has an unknown value")),
+            Some(_) => {
+                return Err(GatewayRefusal::invalid_request("`tool_choice` has an unknown value"));
+            }
         },
         parallel_calls: choice["disable_parallel_tool_use"].as_bool().map(|disabled| !disabled),
         end_user: end_user(&[&json["metadata"]["user_id"]])?,
-        ..Settings::default()
+        ..RequestSettings::default()
     })
 }
 
-pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
+pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     let Some(name) = json["name"].as_str().filter(|_| json["input_schema"].is_object()) else {
-        return Err(Refusal::bad("a tool lacks its name or its `input_schema`"));
+        return Err(GatewayRefusal::invalid_request("a tool lacks its name or its `input_schema`"));
     };
     let known = ["name", "description", "input_schema", "cache_control"];
     let idle = [("strict", json!(false)), ("type", json!("custom"))];
-    untranslatable(json, &known, &idle)?;
+    refuse_untranslatable(json, &known, &idle)?;
     let description = json["description"].as_str().unwrap_or_default().to_owned();
     Ok(ToolSchema { name: name.to_owned(), description, parameters: json["input_schema"].clone() })
 }
 
 /// Results of tools are messages of their own, in front of what is said beside them.
-fn told(content: &Value) -> Result<Vec<Message>, Refusal> {
+fn told(content: &Value) -> Result<Vec<ChatMessage>, GatewayRefusal> {
     let Value::Array(blocks) = content else {
-        return Ok(vec![Message::text(Role::User, text_of(content)?)]);
+        return Ok(vec![ChatMessage::text(ChatRole::User, text_of(content)?)]);
     };
     let (results, rest): (Vec<Value>, Vec<Value>) =
         blocks.iter().cloned().partition(|block| block["type"] == "tool_result");
     let mut messages = Vec::new();
     for result in results {
         let Some(id) = result["tool_use_id"].as_str() else {
-            return Err(Refusal::bad("a tool's result lacks its `tool_use_id`"));
+            return Err(GatewayRefusal::invalid_request("a tool's result lacks its `tool_use_id`"));
         };
         let failed = if result["is_error"] == true { "[the tool failed]\n" } else { "" };
         let text = format!("{failed}{}", text_of(&result["content"])?);
-        messages.push(Message::tool_result(id, text));
+        messages.push(ChatMessage::tool_result(id, text));
     }
     if !rest.is_empty() {
-        messages.push(Message::text(Role::User, text_of(&Value::Array(rest))?));
+        messages.push(ChatMessage::text(ChatRole::User, text_of(&Value::Array(rest))?));
     }
     Ok(messages)
 }
 
 /// What a model of this family thought is signed for it alone: to no other can it be told.
-fn said(content: &Value) -> Result<Message, Refusal> {
+fn said(content: &Value) -> Result<ChatMessage, GatewayRefusal> {
     let Value::Array(blocks) = content else {
-        return Ok(Message::text(Role::Assistant, text_of(content)?));
+        return Ok(ChatMessage::text(ChatRole::Assistant, text_of(content)?));
     };
     let (mut texts, mut tool_calls) = (Vec::new(), Vec::new());
     for block in blocks {
@@ -129,17 +131,17 @@ fn said(content: &Value) -> Result<Message, Refusal> {
         }
     }
     let content = text_of(&Value::Array(texts))?;
-    Ok(Message { tool_calls, ..Message::text(Role::Assistant, content) })
+    Ok(ChatMessage { tool_calls, ..ChatMessage::text(ChatRole::Assistant, content) })
 }
 
-fn call(block: &Value) -> Result<ToolCall, Refusal> {
+fn call(block: &Value) -> Result<ToolCall, GatewayRefusal> {
     match (block["id"].as_str(), block["name"].as_str()) {
         (Some(id), Some(name)) => Ok(ToolCall {
             id: id.to_owned(),
             name: name.to_owned(),
             arguments: block["input"].to_string(),
         }),
-        _ => Err(Refusal::bad("a tool's use lacks its id or its name")),
+        _ => Err(GatewayRefusal::invalid_request("a tool's use lacks its id or its name")),
     }
 }
 
@@ -163,13 +165,13 @@ fn usage(usage: Usage) -> Value {
 }
 
 /// A block: as it is, as a stream begins it, and what comes of it there.
-struct Block {
+struct AnthropicReplyBlock {
     whole: Value,
     begun: Value,
     deltas: Vec<Value>,
 }
 
-impl Block {
+impl AnthropicReplyBlock {
     /// One that comes in pieces of that key.
     fn new(begun: Value, key: &str, delta: &str, text: &str, value: Value) -> Self {
         let mut whole = begun.clone();
@@ -213,7 +215,7 @@ impl Block {
 }
 
 /// Its own thoughts go back as they were, in front, where they stood.
-fn blocks(reply: &ChatReply) -> Vec<Block> {
+fn blocks(reply: &ChatReply) -> Vec<AnthropicReplyBlock> {
     let message = &reply.message;
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == ANTHROPIC);
@@ -221,34 +223,37 @@ fn blocks(reply: &ChatReply) -> Vec<Block> {
         own.and_then(|(_, json)| serde_json::from_str(json).ok()).unwrap_or_default();
     let is_thought =
         |block: &&Value| matches!(block["type"].as_str(), Some("thinking" | "redacted_thinking"));
-    let mut blocks: Vec<Block> = own.iter().filter(is_thought).map(Block::thought).collect();
+    let mut blocks: Vec<AnthropicReplyBlock> =
+        own.iter().filter(is_thought).map(AnthropicReplyBlock::thought).collect();
     if !message.content.is_empty() {
-        blocks.push(Block::text(&message.content));
+        blocks.push(AnthropicReplyBlock::text(&message.content));
     }
-    blocks.extend(message.tool_calls.iter().map(Block::call));
+    blocks.extend(message.tool_calls.iter().map(AnthropicReplyBlock::call));
     blocks
 }
 
-fn message(told: &Told<'_>, content: Value, stop: Value, counts: Value) -> Value {
+fn message(told: &ReplyEnvelope<'_>, content: Value, stop: Value, counts: Value) -> Value {
     json!({ "id": format!("msg_{}", told.id), "type": "message", "role": "assistant",
         "model": told.model, "content": content, "stop_reason": stop,
         "stop_sequence": Value::Null, "usage": counts })
 }
 
 /// A message.
-pub(super) fn whole(told: &Told<'_>) -> Value {
+pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
     let content = blocks(told.reply).into_iter().map(|block| block.whole).collect();
     message(told, content, json!(stop(told.reply)), usage(told.reply.usage))
 }
 
 /// The same as the events of a stream.
-pub(super) fn events(told: &Told<'_>) -> Vec<String> {
+pub(super) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
     let counts = usage(told.reply.usage);
     let mut begun = counts.clone();
     begun["output_tokens"] = json!(0);
     let start = message(told, json!([]), Value::Null, begun);
     let mut events = vec![json!({ "type": "message_start", "message": start })];
-    for (index, Block { begun, deltas, .. }) in blocks(told.reply).into_iter().enumerate() {
+    for (index, AnthropicReplyBlock { begun, deltas, .. }) in
+        blocks(told.reply).into_iter().enumerate()
+    {
         events
             .push(json!({ "type": "content_block_start", "index": index, "content_block": begun }));
         for delta in deltas {
@@ -270,8 +275,8 @@ mod tests {
     use super::*;
     use synthd_actors::model::Reasoning;
 
-    fn told(reply: &ChatReply) -> Told<'_> {
-        Told { reply, model: "m", id: "1".to_owned(), created: 0 }
+    fn told(reply: &ChatReply) -> ReplyEnvelope<'_> {
+        ReplyEnvelope { reply, model: "m", id: "1".to_owned(), created: 0 }
     }
 
     /// Without its signature a thought is refused by the provider it goes back to.
@@ -284,9 +289,9 @@ mod tests {
             text: "hm".to_owned(),
             verbatim: Some((family.to_owned(), verbatim.clone())),
         };
-        let message = |family: &str| Message {
+        let message = |family: &str| ChatMessage {
             reasoning: Some(reasoning(family)),
-            ..Message::text(Role::Assistant, "so")
+            ..ChatMessage::text(ChatRole::Assistant, "so")
         };
         let reply =
             |family: &str| ChatReply::new(message(family), FinishReason::Stop, Usage::default());

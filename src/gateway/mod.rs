@@ -45,13 +45,13 @@ mod unsaid;
 mod unsent;
 mod visit;
 
-pub use door::{Door, serve};
-pub use lobby::Lobby;
-pub use session::{Standalone, Token};
+pub use door::{HttpListener, serve};
+pub use lobby::AgentGateway;
+pub use session::{GatewayToken, StandaloneGateway};
 
-use crate::llm::{Models, Replay, Upstream};
-use record::Backlog;
-use room::Rooms;
+use crate::llm::{AdapterFactory, ReplayModel, UpstreamModel};
+use record::RecordBacklog;
+use room::BodyMemory;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::collector::CollectorHandle;
@@ -62,7 +62,7 @@ use tokio_util::task::TaskTracker;
 
 /// What a gateway works with.
 #[derive(Clone)]
-pub struct Tools {
+pub struct GatewayServices {
     pub router: RouterHandle,
     pub collector: CollectorHandle,
     pub journal: Arc<dyn Journal>,
@@ -70,25 +70,25 @@ pub struct Tools {
 }
 
 /// The models of one campaign, for every client that may ask them.
-pub struct Gateway {
+pub struct ModelGateway {
     router: RouterHandle,
     /// By their names as the campaign has them.
-    models: BTreeMap<String, Behind>,
+    models: BTreeMap<String, GatewayModel>,
     /// Where a client names no cap of the output.
     output_cap: u32,
     collector: CollectorHandle,
     /// What the store has not taken yet.
-    backlog: Backlog,
+    backlog: RecordBacklog,
     /// On their way; closed, no more is taken.
     calls: TaskTracker,
     /// Memory for what clients say.
-    rooms: Rooms,
+    rooms: BodyMemory,
 }
 
 /// What stands behind a name.
-struct Behind {
+struct GatewayModel {
     /// At least one; the router says which is to be used.
-    keys: Vec<Keyed>,
+    keys: Vec<KeyedModel>,
     /// Whether it is the engine's own, and asked over no wire.
     is_own: bool,
     /// Whether a mistaken worst case could cost anything.
@@ -100,19 +100,19 @@ struct Behind {
 }
 
 /// A model as one key reaches it.
-struct Keyed {
+struct KeyedModel {
     model: Arc<dyn ChatModel>,
     /// None where no client speaks its format.
-    upstream: Option<Upstream>,
+    upstream: Option<UpstreamModel>,
     /// Where it is a record that answers, whose format is known once it was read.
-    replay: Option<Arc<Replay>>,
+    replay: Option<Arc<ReplayModel>>,
     /// The provider's format; none where the engine itself answers.
     dialect: Option<String>,
 }
 
-impl Keyed {
+impl KeyedModel {
     /// The way for bytes that are passed on as they are.
-    async fn way(&self) -> Result<Option<&Upstream>, CallFault> {
+    async fn way(&self) -> Result<Option<&UpstreamModel>, CallFault> {
         match &self.replay {
             Some(replay) => replay.upstream().await,
             None => Ok(self.upstream.as_ref()),
@@ -120,12 +120,12 @@ impl Keyed {
     }
 }
 
-impl Gateway {
+impl ModelGateway {
     pub fn new(
-        tools: &Tools,
+        tools: &GatewayServices,
         models: &[ModelConfig],
         output_cap: u32,
-        factory: &Models,
+        factory: &AdapterFactory,
     ) -> Result<Self, Fault> {
         let behind = |config: &ModelConfig| {
             let keyed = |alone: &ModelConfig| {
@@ -135,14 +135,14 @@ impl Gateway {
                     None => factory.model(alone)?,
                 };
                 let dialect = alone.endpoint.as_ref().map(|endpoint| endpoint.dialect.clone());
-                Ok(Keyed { model, upstream, replay, dialect })
+                Ok(KeyedModel { model, upstream, replay, dialect })
             };
             let keys = config.with_each_key().iter().map(keyed).collect::<Result<_, Fault>>()?;
             let is_free = config.price.is_free();
             let is_own = config.endpoint.is_none() && config.recorded.is_none();
             let writes_priced = config.price.rates.cache_write_per_million.is_some();
             let is_reserve = config.standing.reserve;
-            let behind = Behind { keys, is_own, is_free, writes_priced, is_reserve };
+            let behind = GatewayModel { keys, is_own, is_free, writes_priced, is_reserve };
             Ok((config.name.clone(), behind))
         };
         let models = models.iter().map(behind).collect::<Result<_, Fault>>()?;
@@ -164,7 +164,7 @@ impl Gateway {
 
     /// Writes down what the store did not take when it should have; how many calls it still
     /// does not take, and why.
-    pub async fn write_down(&self) -> Result<(), (usize, Fault)> {
+    pub async fn flush_backlog(&self) -> Result<(), (usize, Fault)> {
         let written = self.backlog.clear(&self.collector).await;
         written.map_err(|fault| (self.backlog.len(), fault))
     }
@@ -180,7 +180,7 @@ impl Gateway {
     }
 
     /// A model by its name, without its provider, or by as much of it as no other ends with.
-    fn behind(&self, wanted: &str) -> Option<(&String, &Behind)> {
+    fn behind(&self, wanted: &str) -> Option<(&String, &GatewayModel)> {
         if let Some(found) = self.models.get_key_value(wanted) {
             return Some(found);
         }
@@ -190,7 +190,7 @@ impl Gateway {
     }
 
     /// The one model whose name is like this.
-    fn only(&self, like: impl Fn(&str) -> bool) -> Option<(&String, &Behind)> {
+    fn only(&self, like: impl Fn(&str) -> bool) -> Option<(&String, &GatewayModel)> {
         let mut found = self.models.iter().filter(|(name, _)| like(name));
         let first = found.next();
         first.filter(|_| found.next().is_none())

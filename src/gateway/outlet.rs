@@ -1,8 +1,8 @@
 //! The way back to a client, who may be gone at any time.
 
-use super::refusal::Refusal;
-use super::trial::Last;
-use crate::llm::Family;
+use super::refusal::GatewayRefusal;
+use super::trial::ResponseEnding;
+use crate::llm::WireFormat;
 use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
@@ -17,27 +17,27 @@ const WAITING: usize = 16;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a client is answered.
-pub(super) enum Answer {
+pub(super) enum GatewayResponse {
     Whole { status: u16, headers: Vec<(String, String)>, body: Bytes },
-    Stream { headers: Vec<(String, String)>, pieces: Pieces },
+    Stream { headers: Vec<(String, String)>, pieces: ResponseStream },
 }
 
-impl Answer {
-    pub(super) fn refusal(refusal: &Refusal, family: Family) -> Self {
+impl GatewayResponse {
+    pub(super) fn refusal(refusal: &GatewayRefusal, family: WireFormat) -> Self {
         let body = Bytes::from(refusal.body(family).to_string());
         Self::Whole { status: refusal.status, headers: refusal.headers(), body }
     }
 }
 
 /// What comes of a stream.
-pub(super) struct Pieces {
+pub(super) struct ResponseStream {
     pieces: mpsc::Receiver<Bytes>,
     /// Set when all of it was sent.
     ended: Arc<AtomicBool>,
     told: bool,
 }
 
-impl Pieces {
+impl ResponseStream {
     /// The next one; an error in place of the end, where there is none.
     pub(super) async fn next(&mut self) -> Option<io::Result<Bytes>> {
         match self.pieces.recv().await {
@@ -51,20 +51,20 @@ impl Pieces {
     }
 }
 
-pub(super) struct Outlet {
-    family: Family,
-    answer: Option<oneshot::Sender<Answer>>,
+pub(super) struct ResponseSink {
+    family: WireFormat,
+    answer: Option<oneshot::Sender<GatewayResponse>>,
     pieces: Option<mpsc::Sender<Bytes>>,
     ended: Arc<AtomicBool>,
 }
 
-impl Outlet {
-    pub(super) fn new(family: Family) -> (Self, oneshot::Receiver<Answer>) {
+impl ResponseSink {
+    pub(super) fn new(family: WireFormat) -> (Self, oneshot::Receiver<GatewayResponse>) {
         let (answer, receiver) = oneshot::channel();
         (Self { family, answer: Some(answer), pieces: None, ended: Arc::default() }, receiver)
     }
 
-    pub(super) fn answer(&mut self, answer: Answer) {
+    pub(super) fn answer(&mut self, answer: GatewayResponse) {
         if let Some(waiting) = self.answer.take()
             && waiting.send(answer).is_err()
         {
@@ -72,20 +72,20 @@ impl Outlet {
         }
     }
 
-    pub(super) fn refuse(&mut self, refusal: &Refusal) {
-        self.answer(Answer::refusal(refusal, self.family));
+    pub(super) fn refuse(&mut self, refusal: &GatewayRefusal) {
+        self.answer(GatewayResponse::refusal(refusal, self.family));
     }
 
     /// The head of a stream.
-    pub(super) fn begin(&mut self, headers: Vec<(String, String)>) {
+    pub(super) fn start_stream(&mut self, headers: Vec<(String, String)>) {
         let (sender, pieces) = mpsc::channel(WAITING);
         self.pieces = Some(sender);
-        let pieces = Pieces { pieces, ended: self.ended.clone(), told: false };
-        self.answer(Answer::Stream { headers, pieces });
+        let pieces = ResponseStream { pieces, ended: self.ended.clone(), told: false };
+        self.answer(GatewayResponse::Stream { headers, pieces });
     }
 
     /// Whether there is nobody left to be told.
-    pub(super) fn is_deserted(&self) -> bool {
+    pub(super) fn is_disconnected(&self) -> bool {
         match (&self.answer, &self.pieces) {
             (Some(waiting), _) => waiting.is_closed(),
             // Who has heard the end may hang up before the mark of it.
@@ -94,13 +94,13 @@ impl Outlet {
     }
 
     /// What is left to say.
-    pub(super) async fn last(&mut self, last: Last) {
+    pub(super) async fn finish(&mut self, last: ResponseEnding) {
         match last {
-            Last::Answer(answer) => self.answer(answer),
-            Last::Refuse(refusal) => self.refuse(&refusal),
-            Last::Pieces(pieces) => {
+            ResponseEnding::Answer(answer) => self.answer(answer),
+            ResponseEnding::Refuse(refusal) => self.refuse(&refusal),
+            ResponseEnding::Pieces(pieces) => {
                 for piece in pieces {
-                    self.piece(piece).await;
+                    self.send_chunk(piece).await;
                 }
                 self.end();
             }
@@ -115,7 +115,7 @@ impl Outlet {
 
     /// One piece of it, as soon as the client has room; nobody waits for one who is gone, nor
     /// long for one who does not read: money is held meanwhile.
-    pub(super) async fn piece(&mut self, piece: Bytes) {
+    pub(super) async fn send_chunk(&mut self, piece: Bytes) {
         let Some(pieces) = &self.pieces else { return };
         if !matches!(timeout(PATIENCE, pieces.send(piece)).await, Ok(Ok(()))) {
             self.pieces = None;

@@ -1,23 +1,23 @@
 //! A conversation as it is overheard: what could be read of it, for the record of a turn. What
 //! goes over the wire is not made of this, and the exact bytes are kept beside it.
 
-use super::asked::Asked;
+use super::asked::GatewayRequest;
 use super::{chat, messages, responses};
-use crate::llm::Family;
+use crate::llm::WireFormat;
 use serde_json::Value;
-use synthd_actors::model::{ChatRequest, Message, Role, ToolCall};
+use synthd_actors::model::{ChatMessage, ChatRequest, ChatRole, ToolCall};
 
-pub(super) fn overheard(asked: &Asked, cap: u32) -> ChatRequest {
+pub(super) fn lenient_transcript(asked: &GatewayRequest, cap: u32) -> ChatRequest {
     let json = &asked.json;
     let said = match asked.family {
-        Family::OpenAiChat => list(&json["messages"]).map(of_chat).collect(),
-        Family::Anthropic => of_messages(json),
-        Family::Responses => of_items(json),
+        WireFormat::OpenAiChat => list(&json["messages"]).map(of_chat).collect(),
+        WireFormat::Anthropic => of_messages(json),
+        WireFormat::Responses => of_items(json),
     };
     let tool = |tool: &Value| match asked.family {
-        Family::OpenAiChat => chat::tool(tool).ok(),
-        Family::Anthropic => messages::tool(tool).ok(),
-        Family::Responses => responses::tool(tool).ok(),
+        WireFormat::OpenAiChat => chat::tool(tool).ok(),
+        WireFormat::Anthropic => messages::tool(tool).ok(),
+        WireFormat::Responses => responses::tool(tool).ok(),
     };
     ChatRequest {
         messages: said,
@@ -31,12 +31,12 @@ fn list(json: &Value) -> impl Iterator<Item = &Value> {
     json.as_array().into_iter().flatten()
 }
 
-fn role(json: &Value) -> Role {
+fn role(json: &Value) -> ChatRole {
     match json["role"].as_str() {
-        Some("system" | "developer") => Role::System,
-        Some("assistant") => Role::Assistant,
-        Some("tool") => Role::Tool,
-        _ => Role::User,
+        Some("system" | "developer") => ChatRole::System,
+        Some("assistant") => ChatRole::Assistant,
+        Some("tool") => ChatRole::Tool,
+        _ => ChatRole::User,
     }
 }
 
@@ -60,35 +60,35 @@ fn word(json: &Value) -> String {
     json.as_str().unwrap_or_default().to_owned()
 }
 
-fn of_chat(json: &Value) -> Message {
+fn of_chat(json: &Value) -> ChatMessage {
     let call = |call: &Value| ToolCall {
         id: word(&call["id"]),
         name: word(&call["function"]["name"]),
         arguments: word(&call["function"]["arguments"]),
     };
-    Message {
+    ChatMessage {
         tool_calls: list(&json["tool_calls"]).map(call).collect(),
         tool_call_id: json["tool_call_id"].as_str().map(str::to_owned),
-        ..Message::text(role(json), text(&json["content"]) + &word(&json["refusal"]))
+        ..ChatMessage::text(role(json), text(&json["content"]) + &word(&json["refusal"]))
     }
 }
 
-fn of_messages(json: &Value) -> Vec<Message> {
+fn of_messages(json: &Value) -> Vec<ChatMessage> {
     let system = Some(&json["system"]).filter(|system| !system.is_null());
-    let system = system.map(|system| Message::text(Role::System, text(system)));
+    let system = system.map(|system| ChatMessage::text(ChatRole::System, text(system)));
     let turns = list(&json["messages"]).flat_map(|turn| of_turn(role(turn), &turn["content"]));
     system.into_iter().chain(turns).collect()
 }
 
 /// The blocks of one turn: results of tools each by itself, the rest together.
-fn of_turn(role: Role, content: &Value) -> Vec<Message> {
-    let Value::Array(blocks) = content else { return vec![Message::text(role, text(content))] };
+fn of_turn(role: ChatRole, content: &Value) -> Vec<ChatMessage> {
+    let Value::Array(blocks) = content else { return vec![ChatMessage::text(role, text(content))] };
     let (mut said, mut texts, mut calls) = (Vec::new(), Vec::new(), Vec::new());
     for block in blocks {
         match block["type"].as_str() {
             Some("tool_result") => {
                 let id = word(&block["tool_use_id"]);
-                said.push(Message::tool_result(&id, text(&block["content"])));
+                said.push(ChatMessage::tool_result(&id, text(&block["content"])));
             }
             Some("tool_use") => calls.push(ToolCall {
                 id: word(&block["id"]),
@@ -99,34 +99,34 @@ fn of_turn(role: Role, content: &Value) -> Vec<Message> {
             _ => texts.push(part(block)),
         }
     }
-    if role == Role::Assistant || !texts.is_empty() {
-        let whole = Message::text(role, texts.join("\n\n"));
-        said.push(Message { tool_calls: calls, ..whole });
+    if role == ChatRole::Assistant || !texts.is_empty() {
+        let whole = ChatMessage::text(role, texts.join("\n\n"));
+        said.push(ChatMessage { tool_calls: calls, ..whole });
     }
     said
 }
 
-fn of_items(json: &Value) -> Vec<Message> {
+fn of_items(json: &Value) -> Vec<ChatMessage> {
     let mut said = Vec::new();
     if let Some(text) = json["instructions"].as_str() {
-        said.push(Message::text(Role::System, text));
+        said.push(ChatMessage::text(ChatRole::System, text));
     }
     if let Some(text) = json["input"].as_str() {
-        said.push(Message::text(Role::User, text));
+        said.push(ChatMessage::text(ChatRole::User, text));
     }
     list(&json["input"]).for_each(|item| of_item(&mut said, item));
     said
 }
 
 /// The items of one reply stand apart, and are one message here.
-fn of_item(said: &mut Vec<Message>, item: &Value) {
-    let reply = |said: &mut Vec<Message>, add: &dyn Fn(&mut Message)| match said
+fn of_item(said: &mut Vec<ChatMessage>, item: &Value) {
+    let reply = |said: &mut Vec<ChatMessage>, add: &dyn Fn(&mut ChatMessage)| match said
         .last_mut()
-        .filter(|last| last.role == Role::Assistant)
+        .filter(|last| last.role == ChatRole::Assistant)
     {
         Some(last) => add(last),
         None => {
-            let mut new = Message::text(Role::Assistant, "");
+            let mut new = ChatMessage::text(ChatRole::Assistant, "");
             add(&mut new);
             said.push(new);
         }
@@ -141,13 +141,13 @@ fn of_item(said: &mut Vec<Message>, item: &Value) {
             });
         }),
         Some("function_call_output") => {
-            said.push(Message::tool_result(&word(&item["call_id"]), text(&item["output"])));
+            said.push(ChatMessage::tool_result(&word(&item["call_id"]), text(&item["output"])));
         }
-        Some("message") | None if role(item) == Role::Assistant => {
+        Some("message") | None if role(item) == ChatRole::Assistant => {
             reply(said, &|message| message.content.push_str(&text(&item["content"])));
         }
-        Some("message") | None => said.push(Message::text(role(item), text(&item["content"]))),
-        Some(kind) => said.push(Message::text(role(item), format!("[{kind}]"))),
+        Some("message") | None => said.push(ChatMessage::text(role(item), text(&item["content"]))),
+        Some(kind) => said.push(ChatMessage::text(role(item), format!("[{kind}]"))),
     }
 }
 
@@ -157,19 +157,19 @@ mod tests {
     use bytes::Bytes;
     use serde_json::json;
 
-    fn heard(family: Family, json: Value) -> Vec<(Role, String, usize)> {
-        let asked = Asked::read(family, Bytes::from(json.to_string())).ok().unwrap();
-        let said = overheard(&asked, 1).messages.into_iter();
+    fn heard(family: WireFormat, json: Value) -> Vec<(ChatRole, String, usize)> {
+        let asked = GatewayRequest::read(family, Bytes::from(json.to_string())).ok().unwrap();
+        let said = lenient_transcript(&asked, 1).messages.into_iter();
         said.map(|message| (message.role, message.content, message.tool_calls.len())).collect()
     }
 
-    fn conversation() -> Vec<(Role, String, usize)> {
+    fn conversation() -> Vec<(ChatRole, String, usize)> {
         let said = |role, text: &str, calls| (role, text.to_owned(), calls);
         vec![
-            said(Role::System, "be good", 0),
-            said(Role::User, "look\n\n[image]", 0),
-            said(Role::Assistant, "so", 1),
-            said(Role::Tool, "done", 0),
+            said(ChatRole::System, "be good", 0),
+            said(ChatRole::User, "look\n\n[image]", 0),
+            said(ChatRole::Assistant, "so", 1),
+            said(ChatRole::Tool, "done", 0),
         ]
     }
 
@@ -181,7 +181,7 @@ mod tests {
             { "role": "assistant", "content": "so", "tool_calls": [{ "id": "1", "type": "function",
                 "function": { "name": "sh", "arguments": "{}" } }] },
             { "role": "tool", "tool_call_id": "1", "content": "done" }] });
-        assert_eq!(heard(Family::OpenAiChat, chat), conversation());
+        assert_eq!(heard(WireFormat::OpenAiChat, chat), conversation());
         let messages = json!({ "model": "m", "system": [{ "type": "text", "text": "be good" }],
             "messages": [
             { "role": "user", "content": [{ "type": "text", "text": "look" }, { "type": "image" }] },
@@ -190,7 +190,7 @@ mod tests {
                 { "type": "tool_use", "id": "1", "name": "sh", "input": {} }] },
             { "role": "user", "content": [{ "type": "tool_result", "tool_use_id": "1",
                 "content": [{ "type": "text", "text": "done" }] }] }] });
-        assert_eq!(heard(Family::Anthropic, messages), conversation());
+        assert_eq!(heard(WireFormat::Anthropic, messages), conversation());
         let responses = json!({ "model": "m", "instructions": "be good", "input": [
             { "role": "user", "content": [{ "type": "input_text", "text": "look" }, { "type": "image" }] },
             { "type": "reasoning", "summary": [] },
@@ -198,13 +198,13 @@ mod tests {
                 "content": [{ "type": "output_text", "text": "so" }] },
             { "type": "function_call", "call_id": "1", "name": "sh", "arguments": "{}" },
             { "type": "function_call_output", "call_id": "1", "output": "done" }] });
-        assert_eq!(heard(Family::Responses, responses), conversation());
+        assert_eq!(heard(WireFormat::Responses, responses), conversation());
     }
 
     #[test]
     fn nothing_that_is_said_stops_it() {
         for odd in [json!(1), json!([1, null]), json!({}), json!([{ "role": 1, "content": 7 }])] {
-            for family in [Family::OpenAiChat, Family::Anthropic, Family::Responses] {
+            for family in [WireFormat::OpenAiChat, WireFormat::Anthropic, WireFormat::Responses] {
                 let body = json!({ "model": "m", "messages": odd, "input": odd, "tools": odd,
                     "system": odd, "instructions": odd });
                 heard(family, body);

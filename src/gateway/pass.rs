@@ -1,10 +1,10 @@
 //! A call to a provider of the client's own family: bytes go through as they are.
 
-use super::outlet::{Answer, Outlet};
-use super::refusal::Refusal;
-use super::translate::tell;
-use super::trial::{Done, Errand, Last};
-use crate::llm::{Censor, Opened, Passage, Upstream, event_data};
+use super::outlet::{GatewayResponse, ResponseSink};
+use super::refusal::GatewayRefusal;
+use super::translate::render_reply;
+use super::trial::{ExchangeContext, ExchangeOutcome, ResponseEnding};
+use crate::llm::{PassThroughBody, ReplyRedactor, UpstreamModel, UpstreamResponse, event_data};
 use bytes::Bytes;
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -22,36 +22,47 @@ const PASSED: [&str; 6] = [
 const PASSED_FAMILIES: [&str; 4] =
     ["x-ratelimit-", "anthropic-ratelimit-", "openai-processing-", "openai-version"];
 
-pub(super) async fn pass(errand: &Errand<'_>, upstream: &Upstream, outlet: &mut Outlet) -> Done {
+pub(super) async fn pass_through(
+    errand: &ExchangeContext<'_>,
+    upstream: &UpstreamModel,
+    outlet: &mut ResponseSink,
+) -> ExchangeOutcome {
     let body = match errand.asked.for_upstream(upstream, errand.output_cap) {
         Ok(body) => body,
         Err(refusal) => {
             let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
-            return Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false };
+            return ExchangeOutcome {
+                reply: Err(fault),
+                last: ResponseEnding::Refuse(refusal),
+                filtered: false,
+            };
         }
     };
-    let mut censor = upstream.censor(errand.witness);
+    let mut censor = upstream.reply_redactor(errand.witness);
     let headers: Vec<(&str, &str)> =
         errand.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut done = match upstream.open(body, &headers, &errand.context()).await {
-        Err(fault) => refused(fault),
-        Ok(Opened::Refused { fault, .. }) if is_the_gateways(&fault) => {
+        Err(fault) => failed_outcome(fault),
+        Ok(UpstreamResponse::Refused { fault, .. }) if is_the_gateways(&fault) => {
             // It is the gateway's key that is refused, not the client's.
-            refused(*fault)
+            failed_outcome(*fault)
         }
-        Ok(Opened::Refused { status, headers, body, fault, filtered }) => {
-            let headers = passed(&headers);
-            let answer =
-                Answer::Whole { status: status.as_u16(), headers, body: Bytes::from(body) };
-            Done { reply: Err(*fault), last: Last::Answer(answer), filtered }
+        Ok(UpstreamResponse::Refused { status, headers, body, fault, filtered }) => {
+            let headers = forwarded_headers(&headers);
+            let answer = GatewayResponse::Whole {
+                status: status.as_u16(),
+                headers,
+                body: Bytes::from(body),
+            };
+            ExchangeOutcome { reply: Err(*fault), last: ResponseEnding::Answer(answer), filtered }
         }
-        Ok(Opened::Passage(passage)) if passage.is_stream != errand.asked.stream => {
+        Ok(UpstreamResponse::Passage(passage)) if passage.is_stream != errand.asked.stream => {
             otherwise(errand, *passage, &mut censor, outlet).await
         }
-        Ok(Opened::Passage(passage)) if passage.is_stream => {
+        Ok(UpstreamResponse::Passage(passage)) if passage.is_stream => {
             stream(errand, upstream, *passage, outlet).await
         }
-        Ok(Opened::Passage(passage)) => whole(*passage).await,
+        Ok(UpstreamResponse::Passage(passage)) => whole(*passage).await,
     };
     censor.redact(&mut done.reply);
     done
@@ -62,57 +73,63 @@ pub(super) fn is_the_gateways(fault: &CallFault) -> bool {
     fault.fault.kind.policy().owner == FaultOwner::Operator
 }
 
-pub(super) fn refused(fault: CallFault) -> Done {
-    let refusal = Refusal::of_call(&fault);
-    Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false }
+pub(super) fn failed_outcome(fault: CallFault) -> ExchangeOutcome {
+    let refusal = GatewayRefusal::of_call(&fault);
+    ExchangeOutcome { reply: Err(fault), last: ResponseEnding::Refuse(refusal), filtered: false }
 }
 
 /// A stream that nobody asked for, or none where one was asked for: told as it was wanted.
 async fn otherwise(
-    errand: &Errand<'_>,
-    mut passage: Passage,
-    censor: &mut Censor<'_>,
-    outlet: &mut Outlet,
-) -> Done {
+    errand: &ExchangeContext<'_>,
+    mut passage: PassThroughBody,
+    censor: &mut ReplyRedactor<'_>,
+    outlet: &mut ResponseSink,
+) -> ExchangeOutcome {
     while passage.next().await.is_some() {}
     let mut reply = passage.reply();
     // It is told anew, from the reply.
     censor.redact(&mut reply);
     let last = match &reply {
-        Ok(reply) => tell(errand, reply, outlet),
-        Err(fault) => Last::Refuse(Refusal::of_call(fault)),
+        Ok(reply) => render_reply(errand, reply, outlet),
+        Err(fault) => ResponseEnding::Refuse(GatewayRefusal::of_call(fault)),
     };
-    Done { reply, last, filtered: false }
+    ExchangeOutcome { reply, last, filtered: false }
 }
 
-async fn whole(mut passage: Passage) -> Done {
-    let headers = passed(&passage.headers);
+async fn whole(mut passage: PassThroughBody) -> ExchangeOutcome {
+    let headers = forwarded_headers(&passage.headers);
     let piece = passage.next().await;
     let reply = passage.reply();
     let last = match (piece, &reply) {
-        (Some(piece), _) => Last::Answer(Answer::Whole { status: 200, headers, body: piece.bytes }),
-        (None, Err(fault)) => Last::Refuse(Refusal::of_call(fault)),
-        (None, Ok(_)) => Last::Refuse(Refusal::new(502, "upstream_failed", "it said nothing")),
+        (Some(piece), _) => ResponseEnding::Answer(GatewayResponse::Whole {
+            status: 200,
+            headers,
+            body: piece.bytes,
+        }),
+        (None, Err(fault)) => ResponseEnding::Refuse(GatewayRefusal::of_call(fault)),
+        (None, Ok(_)) => {
+            ResponseEnding::Refuse(GatewayRefusal::new(502, "upstream_failed", "it said nothing"))
+        }
     };
-    Done { reply, last, filtered: false }
+    ExchangeOutcome { reply, last, filtered: false }
 }
 
 /// Piece by piece, but for the last, which is told with how it ended.
 async fn stream(
-    errand: &Errand<'_>,
-    upstream: &Upstream,
-    mut passage: Passage,
-    outlet: &mut Outlet,
-) -> Done {
+    errand: &ExchangeContext<'_>,
+    upstream: &UpstreamModel,
+    mut passage: PassThroughBody,
+    outlet: &mut ResponseSink,
+) -> ExchangeOutcome {
     let hides_counts = errand.asked.stream && !errand.asked.counts && upstream.asks_for_usage;
-    outlet.begin(passed(&passage.headers));
+    outlet.start_stream(forwarded_headers(&passage.headers));
     let (mut last, mut broken) = (Vec::new(), false);
     while let Some(piece) = passage.next().await {
         if piece.is_last {
             broken = piece.is_broken;
             last.push(piece.bytes);
         } else if !(hides_counts && is_counts(&piece.bytes)) {
-            outlet.piece(piece.bytes).await;
+            outlet.send_chunk(piece.bytes).await;
         }
     }
     let reply = passage.reply();
@@ -121,9 +138,9 @@ async fn stream(
         if broken {
             last.push(Bytes::from_static(b"\n\n"));
         }
-        last.push(Bytes::from(Refusal::of_call(fault).event(errand.asked.family)));
+        last.push(Bytes::from(GatewayRefusal::of_call(fault).event(errand.asked.family)));
     }
-    Done { reply, last: Last::Pieces(last), filtered: false }
+    ExchangeOutcome { reply, last: ResponseEnding::Pieces(last), filtered: false }
 }
 
 /// The chunk that only counts, which the client has not asked for.
@@ -132,7 +149,7 @@ fn is_counts(event: &[u8]) -> bool {
     json["usage"].is_object() && json["choices"].as_array().is_some_and(Vec::is_empty)
 }
 
-pub(super) fn passed(headers: &HeaderMap) -> Vec<(String, String)> {
+pub(super) fn forwarded_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let means = |name: &str| {
         PASSED.contains(&name) || PASSED_FAMILIES.iter().any(|family| name.starts_with(family))
     };

@@ -7,27 +7,27 @@ const SHOWN: usize = 60;
 
 /// A path, put together from its end: who returns from a value adds where that stood.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Path(Vec<Segment>);
+pub(super) struct JsonPath(Vec<JsonPathSegment>);
 
 #[derive(Debug, PartialEq, Eq)]
-enum Segment {
+enum JsonPathSegment {
     Key(String),
     Index(usize),
 }
 
-impl Path {
+impl JsonPath {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// The value stood below that key.
     pub(super) fn below_key(&mut self, key: &str) {
-        self.0.push(Segment::Key(key.chars().take(SHOWN).collect()));
+        self.0.push(JsonPathSegment::Key(key.chars().take(SHOWN).collect()));
     }
 
     /// The value stood at that place of a list.
     pub(super) fn below_index(&mut self, index: usize) {
-        self.0.push(Segment::Index(index));
+        self.0.push(JsonPathSegment::Index(index));
     }
 
     /// Whether it is a key of the outermost object.
@@ -36,13 +36,13 @@ impl Path {
     }
 }
 
-impl fmt::Display for Path {
+impl fmt::Display for JsonPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, segment) in self.0.iter().rev().enumerate() {
             match segment {
-                Segment::Key(key) if place == 0 => f.write_str(key)?,
-                Segment::Key(key) => write!(f, ".{key}")?,
-                Segment::Index(index) => write!(f, "[{index}]")?,
+                JsonPathSegment::Key(key) if place == 0 => f.write_str(key)?,
+                JsonPathSegment::Key(key) => write!(f, ".{key}")?,
+                JsonPathSegment::Index(index) => write!(f, "[{index}]")?,
             }
         }
         Ok(())

@@ -18,34 +18,34 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 /// The other end of a connection.
 #[derive(Clone)]
-pub(super) struct Peer(Arc<Ends>);
+pub(super) struct DisconnectMonitor(Arc<ConnectionEnds>);
 
-struct Ends {
+struct ConnectionEnds {
     ours: OwnedFd,
     /// Ours and theirs, on TCP.
     addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
-impl Peer {
+impl DisconnectMonitor {
     pub(super) fn of_tcp(stream: &TcpStream) -> io::Result<Self> {
         let addresses = Some((stream.local_addr()?, stream.peer_addr()?));
         let ours = stream.as_fd().try_clone_to_owned()?;
-        Ok(Self(Arc::new(Ends { ours, addresses })))
+        Ok(Self(Arc::new(ConnectionEnds { ours, addresses })))
     }
 
     pub(super) fn of_unix(stream: &UnixStream) -> io::Result<Self> {
         let ours = stream.as_fd().try_clone_to_owned()?;
-        Ok(Self(Arc::new(Ends { ours, addresses: None })))
+        Ok(Self(Arc::new(ConnectionEnds { ours, addresses: None })))
     }
 
     /// Waits until it is gone.
-    pub(super) async fn gone(&self) {
+    pub(super) async fn disconnected(&self) {
         loop {
             sleep(PAUSE).await;
             match self.0.says() {
-                Says::Stays => {}
-                Says::Left => return,
-                Says::Nothing(ours, theirs) => {
+                PeerStatus::Stays => {}
+                PeerStatus::Left => return,
+                PeerStatus::Nothing(ours, theirs) => {
                     let looked = tokio::task::spawn_blocking(move || is_held(ours, theirs)).await;
                     if matches!(looked, Ok(Ok(false))) {
                         return;
@@ -58,27 +58,27 @@ impl Peer {
 
 /// What the socket says of its other end.
 #[derive(Debug, PartialEq, Eq)]
-enum Says {
+enum PeerStatus {
     Stays,
     Left,
     /// It says nothing more, and may listen.
     Nothing(SocketAddr, SocketAddr),
 }
 
-impl Ends {
-    fn says(&self) -> Says {
+impl ConnectionEnds {
+    fn says(&self) -> PeerStatus {
         // What has ended both ways is told without being asked for.
         let mut polled = [PollFd::new(self.ours.as_fd(), PollFlags::empty())];
         // Where it cannot be asked, it is answered.
         if poll(&mut polled, PollTimeout::ZERO).is_err() {
-            return Says::Stays;
+            return PeerStatus::Stays;
         }
         if polled[0].revents().is_some_and(|found| !found.is_empty()) {
-            return Says::Left;
+            return PeerStatus::Left;
         }
         match self.addresses.filter(|_| self.has_said_all()) {
-            Some((ours, theirs)) => Says::Nothing(ours, theirs),
-            None => Says::Stays,
+            Some((ours, theirs)) => PeerStatus::Nothing(ours, theirs),
+            None => PeerStatus::Stays,
         }
     }
 
@@ -122,11 +122,11 @@ mod tests {
     use tokio::net::TcpListener;
 
     /// `Some` where the table had to be asked.
-    fn is_gone(peer: &Peer) -> bool {
+    fn is_gone(peer: &DisconnectMonitor) -> bool {
         match peer.0.says() {
-            Says::Stays => false,
-            Says::Left => true,
-            Says::Nothing(ours, theirs) => !is_held(ours, theirs).unwrap(),
+            PeerStatus::Stays => false,
+            PeerStatus::Left => true,
+            PeerStatus::Nothing(ours, theirs) => !is_held(ours, theirs).unwrap(),
         }
     }
 
@@ -138,7 +138,7 @@ mod tests {
             for says_all_first in [true, false] {
                 let mut client = TcpStream::connect(address).await.unwrap();
                 let (mut ours, _) = listener.accept().await.unwrap();
-                let peer = Peer::of_tcp(&ours).unwrap();
+                let peer = DisconnectMonitor::of_tcp(&ours).unwrap();
                 assert!(!is_gone(&peer));
                 if says_all_first {
                     client.shutdown().await.unwrap();
@@ -148,7 +148,7 @@ mod tests {
                 drop(client);
                 assert_eq!(ours.read(&mut [0; 8]).await.unwrap_or(0), 0);
                 assert!(is_gone(&peer));
-                peer.gone().await;
+                peer.disconnected().await;
             }
         }
     }
@@ -156,11 +156,11 @@ mod tests {
     #[tokio::test]
     async fn who_has_said_all_is_not_gone_on_a_unix_socket() {
         let (mut client, ours) = UnixStream::pair().unwrap();
-        let peer = Peer::of_unix(&ours).unwrap();
+        let peer = DisconnectMonitor::of_unix(&ours).unwrap();
         client.shutdown().await.unwrap();
         assert!(!is_gone(&peer), "it listens");
         drop(client);
         assert!(is_gone(&peer));
-        peer.gone().await;
+        peer.disconnected().await;
     }
 }

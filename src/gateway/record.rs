@@ -4,22 +4,22 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use synthd_actors::collector::CollectorHandle;
-use synthd_actors::model::{Entry, Fault};
-use synthd_actors::router::Unkept;
+use synthd_actors::model::{Fault, JournalEntry};
+use synthd_actors::router::UnrecordedCall;
 
 #[derive(Default)]
-pub(super) struct Backlog {
-    waiting: Mutex<VecDeque<Vec<Entry>>>,
+pub(super) struct RecordBacklog {
+    waiting: Mutex<VecDeque<Vec<JournalEntry>>>,
     /// Who writes; others wait for how that ends.
     writing: tokio::sync::Mutex<()>,
 }
 
-impl Backlog {
-    fn waiting(&self) -> MutexGuard<'_, VecDeque<Vec<Entry>>> {
+impl RecordBacklog {
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Vec<JournalEntry>>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn keep(&self, unkept: Unkept) {
+    pub(super) fn keep(&self, unkept: UnrecordedCall) {
         self.waiting().push_back(unkept.entries);
     }
 

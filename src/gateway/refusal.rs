@@ -1,13 +1,13 @@
 //! A refusal, in the words of the format that the client speaks.
 
-use crate::llm::Family;
+use crate::llm::WireFormat;
 use serde_json::{Value, json};
 use std::time::Duration;
 use synthd_actors::model::{CallFault, ClientAnswer, Fault};
 
 /// Why a call was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(super) struct GatewayRefusal {
     pub(super) status: u16,
     /// As the OpenAI format names it; the other has fewer words.
     pub(super) code: &'static str,
@@ -19,13 +19,13 @@ pub(super) struct Refusal {
     pub(super) retry: Option<bool>,
 }
 
-impl Refusal {
+impl GatewayRefusal {
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         let (message, param) = (message.into(), None);
         Self { status, code, message, param, retry_after: None, retry: None }
     }
 
-    pub(super) fn bad(message: impl Into<String>) -> Self {
+    pub(super) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request", message)
     }
 
@@ -47,26 +47,28 @@ impl Refusal {
     }
 
     /// The body, in the client's own envelope.
-    pub(super) fn body(&self, family: Family) -> Value {
+    pub(super) fn body(&self, family: WireFormat) -> Value {
         match family {
-            Family::OpenAiChat | Family::Responses => json!({ "error": { "message": self.message,
-                "type": self.code, "param": self.param, "code": self.code } }),
-            Family::Anthropic => json!({ "type": "error", "error": { "type": self.kind(),
+            WireFormat::OpenAiChat | WireFormat::Responses => {
+                json!({ "error": { "message": self.message,
+                "type": self.code, "param": self.param, "code": self.code } })
+            }
+            WireFormat::Anthropic => json!({ "type": "error", "error": { "type": self.kind(),
                 "message": self.message } }),
         }
     }
 
     /// An event that breaks a stream off.
-    pub(super) fn event(&self, family: Family) -> String {
+    pub(super) fn event(&self, family: WireFormat) -> String {
         let body = self.body(family);
         match family {
-            Family::Responses => {
+            WireFormat::Responses => {
                 let event = json!({ "type": "error", "code": self.code, "message": self.message,
                     "param": self.param, "sequence_number": 0 });
                 format!("event: error\ndata: {event}\n\n")
             }
-            Family::OpenAiChat => format!("data: {body}\n\n"),
-            Family::Anthropic => format!("event: error\ndata: {body}\n\n"),
+            WireFormat::OpenAiChat => format!("data: {body}\n\n"),
+            WireFormat::Anthropic => format!("event: error\ndata: {body}\n\n"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! A reply in the OpenAI Responses format: whole, or as the events of a stream.
 
-use super::translate::Told;
+use super::translate::ReplyEnvelope;
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatReply, FinishReason, Reasoning, Usage};
 
@@ -8,13 +8,13 @@ use synthd_actors::model::{ChatReply, FinishReason, Reasoning, Usage};
 const OWN: &str = "openai-responses";
 
 /// A response.
-pub(super) fn whole(told: &Told<'_>) -> Value {
+pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
     let items = items(told).into_iter().map(|item| item.done).collect();
     response(told, status(told.reply), items, counts(told.reply))
 }
 
 /// The same as the events of a stream.
-pub(super) fn events(told: &Told<'_>) -> Vec<String> {
+pub(super) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
     let begun = response(told, "in_progress", json!([]), Value::Null);
     let mut events = vec![
         json!({ "type": "response.created", "response": begun }),
@@ -50,7 +50,7 @@ fn status(reply: &ChatReply) -> &'static str {
     }
 }
 
-fn response(told: &Told<'_>, status: &str, output: Value, usage: Value) -> Value {
+fn response(told: &ReplyEnvelope<'_>, status: &str, output: Value, usage: Value) -> Value {
     let cut = match status {
         "incomplete" => json!({ "reason": "max_output_tokens" }),
         _ => Value::Null,
@@ -77,13 +77,13 @@ fn counts(reply: &ChatReply) -> Value {
 }
 
 /// One item: as it begins, what comes of it, as it is.
-struct Item {
+struct ResponsesReplyItem {
     begun: Value,
     events: Vec<Value>,
     done: Value,
 }
 
-fn items(told: &Told<'_>) -> Vec<Item> {
+fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
     let message = &told.reply.message;
     let id = |kind: &str, index: usize| format!("{kind}_{}{index}", told.id);
     let mut items = Vec::new();
@@ -109,21 +109,26 @@ fn items(told: &Told<'_>) -> Vec<Item> {
             json!({ "type": "response.function_call_arguments.done", "name": call.name,
                 "arguments": call.arguments }),
         ];
-        Item { begun: item("", "in_progress"), events, done: item(&call.arguments, "completed") }
+        ResponsesReplyItem {
+            begun: item("", "in_progress"),
+            events,
+            done: item(&call.arguments, "completed"),
+        }
     });
     items.extend(calls);
     items
 }
 
 /// What a model of this family thought, as it may go back to it.
-fn own_thoughts(json: &str) -> Vec<Item> {
+fn own_thoughts(json: &str) -> Vec<ResponsesReplyItem> {
     let items: Vec<Value> = serde_json::from_str(json).unwrap_or_default();
     let thoughts = items.into_iter().filter(|item| item["type"] == "reasoning");
-    let whole = |item: Value| Item { begun: item.clone(), events: Vec::new(), done: item };
+    let whole =
+        |item: Value| ResponsesReplyItem { begun: item.clone(), events: Vec::new(), done: item };
     thoughts.map(whole).collect()
 }
 
-fn reasoning(id: &str, thought: &str) -> Item {
+fn reasoning(id: &str, thought: &str) -> ResponsesReplyItem {
     let item = |summary: Value| json!({ "type": "reasoning", "id": id, "summary": summary });
     let part = |text: &str| json!({ "type": "summary_text", "text": text });
     let event = |kind: &str, key: &str, value: Value| {
@@ -138,11 +143,11 @@ fn reasoning(id: &str, thought: &str) -> Item {
         event("text.done", "text", json!(thought)),
         event("part.done", "part", part(thought)),
     ];
-    Item { begun: item(json!([])), events, done: item(json!([part(thought)])) }
+    ResponsesReplyItem { begun: item(json!([])), events, done: item(json!([part(thought)])) }
 }
 
 /// What was said, or that nothing will be.
-fn text(id: &str, said: &str, finish: FinishReason) -> Item {
+fn text(id: &str, said: &str, finish: FinishReason) -> ResponsesReplyItem {
     let item = |content: Value, status: &str| {
         json!({ "type": "message", "id": id, "role": "assistant", "status": status,
             "content": content })
@@ -168,13 +173,17 @@ fn text(id: &str, said: &str, finish: FinishReason) -> Item {
         event("content_part.done", "part", part(said)),
     ];
     let status = if finish == FinishReason::Length { "incomplete" } else { "completed" };
-    Item { begun: item(json!([]), "in_progress"), events, done: item(json!([part(said)]), status) }
+    ResponsesReplyItem {
+        begun: item(json!([]), "in_progress"),
+        events,
+        done: item(json!([part(said)]), status),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use synthd_actors::model::{Message, Role};
+    use synthd_actors::model::{ChatMessage, ChatRole};
 
     /// Without what is encrypted in it, a thought that goes back is refused.
     #[test]
@@ -184,10 +193,12 @@ mod tests {
         let verbatim = json!([thought, { "type": "message", "content": [] }]).to_string();
         let reasoning =
             Reasoning { text: "hm".to_owned(), verbatim: Some((OWN.to_owned(), verbatim)) };
-        let message =
-            Message { reasoning: Some(reasoning), ..Message::text(Role::Assistant, "so") };
+        let message = ChatMessage {
+            reasoning: Some(reasoning),
+            ..ChatMessage::text(ChatRole::Assistant, "so")
+        };
         let reply = ChatReply::new(message, FinishReason::Stop, Usage::default());
-        let told = Told { reply: &reply, model: "m", id: "1".to_owned(), created: 0 };
+        let told = ReplyEnvelope { reply: &reply, model: "m", id: "1".to_owned(), created: 0 };
         let output = whole(&told)["output"].clone();
         assert_eq!(output[0], thought);
         assert_eq!(output[1]["content"][0]["text"], "so");

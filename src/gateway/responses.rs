@@ -5,11 +5,11 @@
 //! again: what was thought, what was said, what was called.
 
 use super::chat::number;
-use super::refusal::Refusal;
-use super::translate::{end_user, foreign_thought, text_of, untranslatable};
+use super::refusal::GatewayRefusal;
+use super::translate::{end_user, foreign_thought, refuse_untranslatable, text_of};
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+    ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
 };
 
 const KNOWN: [&str; 15] = [
@@ -31,7 +31,7 @@ const KNOWN: [&str; 15] = [
     "store",
 ];
 
-pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> {
+pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
     let idle = [
         ("background", json!(false)),
         ("metadata", json!({})),
@@ -43,35 +43,35 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, Refusal> 
         ("text", json!({ "format": { "type": "text" } })),
         ("top_logprobs", json!(0)),
     ];
-    untranslatable(json, &KNOWN, &idle)?;
+    refuse_untranslatable(json, &KNOWN, &idle)?;
     let mut messages = Vec::new();
     match &json["instructions"] {
         Value::Null => {}
-        Value::String(text) => messages.push(Message::text(Role::System, text)),
-        _ => return Err(Refusal::bad("`instructions` is not a text")),
+        Value::String(text) => messages.push(ChatMessage::text(ChatRole::System, text)),
+        _ => return Err(GatewayRefusal::invalid_request("`instructions` is not a text")),
     }
     match &json["input"] {
-        Value::String(text) => messages.push(Message::text(Role::User, text)),
+        Value::String(text) => messages.push(ChatMessage::text(ChatRole::User, text)),
         Value::Array(items) => items.iter().try_for_each(|item| add(&mut messages, item))?,
-        _ => return Err(Refusal::bad("`input` is neither a text nor a list")),
+        _ => return Err(GatewayRefusal::invalid_request("`input` is neither a text nor a list")),
     }
     Ok(ChatRequest {
         messages,
         tools: tools(&json["tools"])?,
         max_output_tokens: cap,
-        settings: Settings {
+        settings: RequestSettings {
             temperature: number(json, "temperature")?,
             top_p: number(json, "top_p")?,
             stop: Vec::new(),
             tool_choice: choice(&json["tool_choice"])?,
             parallel_calls: json["parallel_tool_calls"].as_bool(),
             end_user: end_user(&[&json["safety_identifier"], &json["user"]])?,
-            ..Settings::default()
+            ..RequestSettings::default()
         },
     })
 }
 
-fn add(messages: &mut Vec<Message>, item: &Value) -> Result<(), Refusal> {
+fn add(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefusal> {
     let kind = item["type"].as_str().or_else(|| item["role"].as_str().map(|_| "message"));
     match kind.unwrap_or_default() {
         "message" => said(messages, item)?,
@@ -90,37 +90,39 @@ fn add(messages: &mut Vec<Message>, item: &Value) -> Result<(), Refusal> {
         }
         "function_call_output" => {
             let Some(id) = item["call_id"].as_str() else {
-                return Err(Refusal::bad("the result of a call lacks its `call_id`"));
+                return Err(GatewayRefusal::invalid_request(
+                    "the result of a call lacks its `call_id`",
+                ));
             };
-            messages.push(Message::tool_result(id, text_of(&item["output"])?));
+            messages.push(ChatMessage::tool_result(id, text_of(&item["output"])?));
         }
         kind => {
             let what = format!("the model behind this name accepts no item of the type {kind:?}");
-            return Err(Refusal::new(400, "unsupported_content", what));
+            return Err(GatewayRefusal::new(400, "unsupported_content", what));
         }
     }
     Ok(())
 }
 
 /// The reply that is being put together, or a new one.
-fn reply(messages: &mut Vec<Message>) -> &mut Message {
-    let goes_on = messages.last().is_some_and(|last| last.role == Role::Assistant);
+fn reply(messages: &mut Vec<ChatMessage>) -> &mut ChatMessage {
+    let goes_on = messages.last().is_some_and(|last| last.role == ChatRole::Assistant);
     if !goes_on {
-        messages.push(Message::text(Role::Assistant, ""));
+        messages.push(ChatMessage::text(ChatRole::Assistant, ""));
     }
     let last = messages.len() - 1;
     &mut messages[last]
 }
 
-fn said(messages: &mut Vec<Message>, item: &Value) -> Result<(), Refusal> {
+fn said(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefusal> {
     let known = ["type", "role", "content", "id", "status"];
-    untranslatable(item, &known, &[])?;
+    refuse_untranslatable(item, &known, &[])?;
     let text = text_of(&item["content"])?;
     match item["role"].as_str() {
-        Some("system" | "developer") => messages.push(Message::text(Role::System, text)),
-        Some("user") => messages.push(Message::text(Role::User, text)),
+        Some("system" | "developer") => messages.push(ChatMessage::text(ChatRole::System, text)),
+        Some("user") => messages.push(ChatMessage::text(ChatRole::User, text)),
         Some("assistant") => join(&mut reply(messages).content, &text),
-        _ => return Err(Refusal::bad("a message has an unknown role")),
+        _ => return Err(GatewayRefusal::invalid_request("a message has an unknown role")),
     }
     Ok(())
 }
@@ -139,29 +141,31 @@ fn thought(item: &Value) -> String {
     parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n\n")
 }
 
-fn call(item: &Value) -> Result<ToolCall, Refusal> {
+fn call(item: &Value) -> Result<ToolCall, GatewayRefusal> {
     let text = |key: &str| item[key].as_str().map(str::to_owned);
     match (text("call_id"), text("name"), text("arguments")) {
         (Some(id), Some(name), Some(arguments)) => Ok(ToolCall { id, name, arguments }),
-        _ => Err(Refusal::bad("a call lacks its `call_id`, its name or its arguments")),
+        _ => Err(GatewayRefusal::invalid_request(
+            "a call lacks its `call_id`, its name or its arguments",
+        )),
     }
 }
 
-fn tools(json: &Value) -> Result<Vec<ToolSchema>, Refusal> {
+fn tools(json: &Value) -> Result<Vec<ToolSchema>, GatewayRefusal> {
     match json {
         Value::Null => Ok(Vec::new()),
         Value::Array(tools) => tools.iter().map(tool).collect(),
-        _ => Err(Refusal::bad("`tools` is not a list")),
+        _ => Err(GatewayRefusal::invalid_request("`tools` is not a list")),
     }
 }
 
-pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
+pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     let Some(name) = json["name"].as_str().filter(|_| json["type"] == "function") else {
-        return Err(Refusal::bad("a tool is not a function with a name"));
+        return Err(GatewayRefusal::invalid_request("a tool is not a function with a name"));
     };
     if json["strict"] == true {
         let what = "the model behind this name enforces no schema: set `strict` to false";
-        return Err(Refusal::new(400, "unsupported_parameter", what));
+        return Err(GatewayRefusal::new(400, "unsupported_parameter", what));
     }
     let parameters = match &json["parameters"] {
         Value::Null => json!({ "type": "object", "properties": {} }),
@@ -171,8 +175,8 @@ pub(super) fn tool(json: &Value) -> Result<ToolSchema, Refusal> {
     Ok(ToolSchema { name: name.to_owned(), description, parameters })
 }
 
-fn choice(json: &Value) -> Result<Option<ToolChoice>, Refusal> {
-    let unknown = || Refusal::bad("`tool_choice` has an unknown value");
+fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
+    let unknown = || GatewayRefusal::invalid_request("`tool_choice` has an unknown value");
     Ok(Some(match (json, json.as_str()) {
         (Value::Null, _) => return Ok(None),
         (_, Some("auto")) => ToolChoice::Auto,
@@ -208,8 +212,8 @@ mod tests {
             9,
         );
         let messages = request.ok().unwrap().messages;
-        let roles: Vec<Role> = messages.iter().map(|message| message.role).collect();
-        use Role::{Assistant, System, Tool, User};
+        let roles: Vec<ChatRole> = messages.iter().map(|message| message.role).collect();
+        use ChatRole::{Assistant, System, Tool, User};
         assert_eq!(roles, [System, User, Assistant, Tool, Tool, User]);
         let reply = &messages[2];
         assert_eq!((reply.content.as_str(), reply.tool_calls.len()), ("I look", 2));

@@ -13,11 +13,11 @@
 //! A place beyond lets a body be read to its end, so that bodies that are half read never wait
 //! for each other for ever. A session has one such place at most.
 
-use super::refusal::Refusal;
+use super::refusal::GatewayRefusal;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
-use synthd_actors::agents::Delays;
+use synthd_actors::agents::GatewayDelays;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
@@ -31,7 +31,7 @@ const SHARE: usize = 2 << 10;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one session holds of the memory for bodies.
-pub(super) struct Purse {
+pub(super) struct MemoryShare {
     /// Nobody else can take it.
     share: Arc<Semaphore>,
     /// Changed only while the memory of all is locked.
@@ -39,7 +39,7 @@ pub(super) struct Purse {
     beyond: Arc<Semaphore>,
 }
 
-impl Purse {
+impl MemoryShare {
     fn with(share: usize) -> Arc<Self> {
         let (share, beyond) = (Arc::new(Semaphore::new(share)), Arc::new(Semaphore::new(1)));
         Arc::new(Self { share, held: Mutex::default(), beyond })
@@ -58,16 +58,16 @@ impl Purse {
 
 /// The purses of clients, by the names of their sessions, for as long as one is used.
 #[derive(Default)]
-pub(super) struct Purses(Mutex<HashMap<String, Weak<Purse>>>);
+pub(super) struct MemoryShares(Mutex<HashMap<String, Weak<MemoryShare>>>);
 
-impl Purses {
-    pub(super) fn of(&self, name: &str) -> Arc<Purse> {
+impl MemoryShares {
+    pub(super) fn of(&self, name: &str) -> Arc<MemoryShare> {
         let mut all = lock(&self.0);
         if let Some(purse) = all.get(name).and_then(Weak::upgrade) {
             return purse;
         }
         all.retain(|_, purse| purse.strong_count() > 0);
-        let purse = Purse::of_client();
+        let purse = MemoryShare::of_client();
         all.insert(name.to_owned(), Arc::downgrade(&purse));
         purse
     }
@@ -78,44 +78,44 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The memory for all bodies.
-pub(super) struct Rooms {
-    common: Arc<Common>,
+pub(super) struct BodyMemory {
+    common: Arc<SharedMemory>,
     beyond: Arc<Semaphore>,
     /// Bodies that wait.
     waiting: Arc<()>,
 }
 
-struct Common {
+struct SharedMemory {
     free: Mutex<usize>,
     freed: Notify,
 }
 
 /// Who needs room: a session, and the attempt that its waiting is told to.
 #[derive(Clone, Copy)]
-pub(super) struct Tenant<'a> {
-    pub(super) purse: &'a Arc<Purse>,
-    pub(super) delays: Option<&'a Delays>,
+pub(super) struct MemoryTenant<'a> {
+    pub(super) purse: &'a Arc<MemoryShare>,
+    pub(super) delays: Option<&'a GatewayDelays>,
 }
 
 /// The memory of one body, given back when it is dropped.
 #[derive(Default)]
-pub(super) struct Room {
+pub(super) struct BodyReservation {
     own: Option<OwnedSemaphorePermit>,
-    common: Option<Taken>,
+    common: Option<TakenMemory>,
     beyond: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
     kibibytes: usize,
 }
 
 /// Part of the memory of all.
-struct Taken {
-    common: Arc<Common>,
-    purse: Arc<Purse>,
+struct TakenMemory {
+    common: Arc<SharedMemory>,
+    purse: Arc<MemoryShare>,
     kibibytes: usize,
 }
 
-impl Common {
+impl SharedMemory {
     /// Where a session holds no more afterwards than is left.
-    fn take(self: &Arc<Self>, purse: &Arc<Purse>, more: usize) -> Option<Taken> {
+    fn take(self: &Arc<Self>, purse: &Arc<MemoryShare>, more: usize) -> Option<TakenMemory> {
         let mut free = lock(&self.free);
         let mut held = lock(&purse.held);
         let left = free.checked_sub(more)?;
@@ -123,11 +123,11 @@ impl Common {
             return None;
         }
         (*free, *held) = (left, *held + more);
-        Some(Taken { common: self.clone(), purse: purse.clone(), kibibytes: more })
+        Some(TakenMemory { common: self.clone(), purse: purse.clone(), kibibytes: more })
     }
 }
 
-impl Drop for Taken {
+impl Drop for TakenMemory {
     fn drop(&mut self) {
         {
             let mut free = lock(&self.common.free);
@@ -138,15 +138,15 @@ impl Drop for Taken {
     }
 }
 
-impl Default for Rooms {
+impl Default for BodyMemory {
     fn default() -> Self {
         Self::of(MOST, BEYOND)
     }
 }
 
-impl Rooms {
+impl BodyMemory {
     pub(super) fn of(kibibytes: usize, beyond: usize) -> Self {
-        let common = Common { free: Mutex::new(kibibytes), freed: Notify::new() };
+        let common = SharedMemory { free: Mutex::new(kibibytes), freed: Notify::new() };
         let beyond = Arc::new(Semaphore::new(beyond));
         Self { common: Arc::new(common), beyond, waiting: Arc::default() }
     }
@@ -160,10 +160,10 @@ impl Rooms {
     /// Makes a room large enough for so many bytes.
     pub(super) async fn grow(
         &self,
-        room: &mut Room,
+        room: &mut BodyReservation,
         bytes: usize,
-        tenant: Tenant<'_>,
-    ) -> Result<(), Refusal> {
+        tenant: MemoryTenant<'_>,
+    ) -> Result<(), GatewayRefusal> {
         let wanted = (bytes >> 10) + 1;
         let more = wanted.saturating_sub(room.kibibytes);
         if more == 0 || room.beyond.is_some() {
@@ -181,9 +181,14 @@ impl Rooms {
         Ok(())
     }
 
-    async fn wait(&self, room: &mut Room, more: usize, tenant: Tenant<'_>) -> Result<(), Refusal> {
+    async fn wait(
+        &self,
+        room: &mut BodyReservation,
+        more: usize,
+        tenant: MemoryTenant<'_>,
+    ) -> Result<(), GatewayRefusal> {
         let _waits = self.waiting.clone();
-        let _delay = tenant.delays.map(Delays::begin);
+        let _delay = tenant.delays.map(GatewayDelays::begin);
         tokio::select! {
             biased;
             taken = self.freed(tenant.purse, more) => room.add(taken),
@@ -193,7 +198,7 @@ impl Rooms {
         Ok(())
     }
 
-    async fn freed(&self, purse: &Arc<Purse>, more: usize) -> Taken {
+    async fn freed(&self, purse: &Arc<MemoryShare>, more: usize) -> TakenMemory {
         loop {
             let freed = self.common.freed.notified();
             if let Some(taken) = self.common.take(purse, more) {
@@ -203,14 +208,17 @@ impl Rooms {
         }
     }
 
-    async fn beyond(&self, purse: &Purse) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
+    async fn beyond(
+        &self,
+        purse: &MemoryShare,
+    ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
         let own = purse.beyond.clone().acquire_owned().await.ok()?;
         Some((own, self.beyond.clone().acquire_owned().await.ok()?))
     }
 }
 
-impl Room {
-    fn add(&mut self, mut taken: Taken) {
+impl BodyReservation {
+    fn add(&mut self, mut taken: TakenMemory) {
         match &mut self.common {
             // What is added is given back with the rest.
             Some(held) => held.kibibytes += std::mem::take(&mut taken.kibibytes),
@@ -226,32 +234,33 @@ fn merge(held: &mut Option<OwnedSemaphorePermit>, permit: OwnedSemaphorePermit) 
     }
 }
 
-fn full() -> Refusal {
+fn full() -> GatewayRefusal {
     let what = "the gateway has no memory left for requests: try again later";
     let again = Some(Duration::from_secs(1));
-    Refusal { retry_after: again, ..Refusal::new(503, "too_much_said", what) }
+    GatewayRefusal { retry_after: again, ..GatewayRefusal::new(503, "too_much_said", what) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn client(purse: &Arc<Purse>) -> Tenant<'_> {
-        Tenant { purse, delays: None }
+    fn client(purse: &Arc<MemoryShare>) -> MemoryTenant<'_> {
+        MemoryTenant { purse, delays: None }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_share_is_there_however_much_others_say() {
-        let rooms = Rooms::of(20, 1);
-        let others = [Purse::of_client(), Purse::of_client(), Purse::of_client()];
-        let mut greedy = [Room::default(), Room::default(), Room::default()];
+        let rooms = BodyMemory::of(20, 1);
+        let others = [MemoryShare::of_client(), MemoryShare::of_client(), MemoryShare::of_client()];
+        let mut greedy =
+            [BodyReservation::default(), BodyReservation::default(), BodyReservation::default()];
         rooms.grow(&mut greedy[0], 9 << 10, client(&others[0])).await.ok().unwrap();
         rooms.grow(&mut greedy[1], 4 << 10, client(&others[1])).await.ok().unwrap();
         rooms.grow(&mut greedy[2], 99 << 10, client(&others[2])).await.ok().unwrap();
         assert!(greedy[2].beyond.is_some(), "one may go beyond");
-        let (purse, delays) = (Purse::of_agent(), Delays::default());
-        let tenant = Tenant { purse: &purse, delays: Some(&delays) };
-        let mut honest = Room::default();
+        let (purse, delays) = (MemoryShare::of_agent(), GatewayDelays::default());
+        let tenant = MemoryTenant { purse: &purse, delays: Some(&delays) };
+        let mut honest = BodyReservation::default();
         rooms.grow(&mut honest, 500 << 10, tenant).await.ok().unwrap();
         rooms.grow(&mut honest, 2_000 << 10, tenant).await.ok().unwrap();
         assert_eq!(delays.total(), Duration::ZERO, "it has not waited");
@@ -266,14 +275,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn bodies_that_are_half_read_come_to_their_end() {
-        let (rooms, purse) = (Rooms::of(100, 1), Purse::of_client());
+        let (rooms, purse) = (BodyMemory::of(100, 1), MemoryShare::of_client());
         let read = async || {
-            let mut room = Room::default();
+            let mut room = BodyReservation::default();
             for kibibyte in 0..80 {
                 rooms.grow(&mut room, kibibyte << 10, client(&purse)).await?;
                 tokio::task::yield_now().await;
             }
-            Ok::<_, Refusal>(())
+            Ok::<_, GatewayRefusal>(())
         };
         let (a, b, c, d) = tokio::join!(read(), read(), read(), read());
         assert!([a, b, c, d].iter().all(Result::is_ok));
@@ -283,7 +292,7 @@ mod tests {
     /// However many sessions hold all they get, there is something left for the next one.
     #[tokio::test]
     async fn a_session_holds_no_more_than_it_leaves() {
-        let (rooms, purses) = (Rooms::of(1_200, 1), Purses::default());
+        let (rooms, purses) = (BodyMemory::of(1_200, 1), MemoryShares::default());
         let mut held = Vec::new();
         for (name, expected) in [("a", 600), ("b", 300), ("c", 150), ("d", 75)] {
             let purse = purses.of(name);

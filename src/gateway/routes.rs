@@ -1,15 +1,15 @@
 //! What a request asks for, whose it is, and what comes of it.
 
-use super::Gateway;
-use super::asked::Asked;
-use super::call::Call;
-use super::outlet::{Answer, Outlet};
-use super::pass::{is_the_gateways, passed};
-use super::refusal::Refusal;
-use super::room::Room;
-use super::session::{Caller, NoSession, Reception, Session};
-use super::visit::Place;
-use crate::llm::{Family, Opened};
+use super::ModelGateway;
+use super::asked::GatewayRequest;
+use super::call::GatewayCall;
+use super::outlet::{GatewayResponse, ResponseSink};
+use super::pass::{forwarded_headers, is_the_gateways};
+use super::refusal::GatewayRefusal;
+use super::room::BodyReservation;
+use super::session::{AuthenticatedClient, GatewaySession, SessionError, TokenAuthenticator};
+use super::visit::CallSlot;
+use crate::llm::{UpstreamResponse, WireFormat};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
@@ -17,7 +17,7 @@ use hyper::{Method, Request};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{EpisodeId, SOONEST, Witness};
+use synthd_actors::model::{EpisodeId, ExchangeRecorder, SOONEST};
 use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
 use tokio::time::{Instant, timeout};
@@ -31,7 +31,7 @@ const BODY_PATIENCE: Duration = Duration::from_secs(120);
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a path asks for.
-enum Wanted {
+enum GatewayRoute {
     Completion,
     Count,
     Models,
@@ -39,17 +39,17 @@ enum Wanted {
 }
 
 /// What a request is answered, and whether it has shown a token of this gateway.
-pub(super) struct Answered {
-    pub(super) answer: Answer,
+pub(super) struct RoutedResponse {
+    pub(super) answer: GatewayResponse,
     pub(super) is_known: bool,
 }
 
 /// Whatever is asked is answered. A token counts only once it was read and is one: a path
 /// that is not there is refused before.
 pub(super) async fn answer(
-    reception: Option<Arc<dyn Reception>>,
+    reception: Option<Arc<dyn TokenAuthenticator>>,
     request: Request<Incoming>,
-) -> Answered {
+) -> RoutedResponse {
     let (family, mut is_known) = (family_of(&request), false);
     let answered = match (wanted(&request), reception) {
         (Ok(wanted), Some(reception)) => match caller(&*reception, &request).await {
@@ -62,56 +62,58 @@ pub(super) async fn answer(
         (Ok(_), None) => Err(closing()),
         (Err(refusal), _) => Err(refusal),
     };
-    let answer = answered.unwrap_or_else(|refusal| Answer::refusal(&refusal, family));
-    Answered { answer, is_known }
+    let answer = answered.unwrap_or_else(|refusal| GatewayResponse::refusal(&refusal, family));
+    RoutedResponse { answer, is_known }
 }
 
 /// By the path, and by what only one of them sends where both share one.
-fn family_of(request: &Request<Incoming>) -> Family {
+fn family_of(request: &Request<Incoming>) -> WireFormat {
     let path = request.uri().path().trim_end_matches('/');
     let shared = path.contains("/models") && request.headers().contains_key("anthropic-version");
     match path.contains("/messages") || shared {
-        true => Family::Anthropic,
-        false if path.ends_with("/responses") => Family::Responses,
-        false => Family::OpenAiChat,
+        true => WireFormat::Anthropic,
+        false if path.ends_with("/responses") => WireFormat::Responses,
+        false => WireFormat::OpenAiChat,
     }
 }
 
-fn wanted(request: &Request<Incoming>) -> Result<Wanted, Refusal> {
+fn wanted(request: &Request<Incoming>) -> Result<GatewayRoute, GatewayRefusal> {
     let path = request.uri().path();
     let path = path.strip_prefix("/v1").unwrap_or(path).trim_end_matches('/');
     let wanted = match (request.method(), path) {
-        (&Method::POST, "/chat/completions" | "/messages" | "/responses") => Wanted::Completion,
-        (&Method::POST, "/messages/count_tokens") => Wanted::Count,
-        (&Method::GET, "/models") => Wanted::Models,
+        (&Method::POST, "/chat/completions" | "/messages" | "/responses") => {
+            GatewayRoute::Completion
+        }
+        (&Method::POST, "/messages/count_tokens") => GatewayRoute::Count,
+        (&Method::GET, "/models") => GatewayRoute::Models,
         (&Method::GET, path) if path.starts_with("/models/") => {
-            Wanted::Model(path["/models/".len()..].replace("%2F", "/"))
+            GatewayRoute::Model(path["/models/".len()..].replace("%2F", "/"))
         }
         (method, path) => {
             let what = format!("there is no {method} {path} here");
-            return Err(Refusal::new(404, "not_found", what));
+            return Err(GatewayRefusal::new(404, "not_found", what));
         }
     };
     Ok(wanted)
 }
 
-fn closing() -> Refusal {
-    Refusal::new(503, "closing", "the gateway is closing")
+fn closing() -> GatewayRefusal {
+    GatewayRefusal::new(503, "closing", "the gateway is closing")
 }
 
 async fn respond(
-    Caller { gateway, session }: Caller,
+    AuthenticatedClient { gateway, session }: AuthenticatedClient,
     request: Request<Incoming>,
-    family: Family,
-    wanted: Wanted,
-) -> Result<Answer, Refusal> {
+    family: WireFormat,
+    wanted: GatewayRoute,
+) -> Result<GatewayResponse, GatewayRefusal> {
     if gateway.calls.is_closed() {
         return Err(closing());
     }
     // An agent's model is its episode's, by whatever name.
     let planned = session.agent().map(|agent| agent.model.clone());
     match wanted {
-        Wanted::Models => {
+        GatewayRoute::Models => {
             let names: Vec<&str> = match &planned {
                 Some(planned) => vec![planned],
                 None => gateway.names(),
@@ -120,24 +122,26 @@ async fn respond(
             Ok(json_answer(&json!({ "object": "list", "data": data, "has_more": false,
                 "first_id": names.first(), "last_id": names.last() })))
         }
-        Wanted::Model(name) if planned.is_some() || (name == SOONEST && gateway.has_choice()) => {
+        GatewayRoute::Model(name)
+            if planned.is_some() || (name == SOONEST && gateway.has_choice()) =>
+        {
             Ok(json_answer(&model(&name, family)))
         }
-        Wanted::Model(name) => match gateway.behind(&name) {
+        GatewayRoute::Model(name) => match gateway.behind(&name) {
             Some((name, _)) => Ok(json_answer(&model(name, family))),
             None => {
                 let what = format!("there is no model {name:?} behind this gateway");
-                Err(Refusal::new(404, "model_not_found", what))
+                Err(GatewayRefusal::new(404, "model_not_found", what))
             }
         },
-        Wanted::Count => {
+        GatewayRoute::Count => {
             let headers = forwarded(&request);
             let _place = place(&session).await?;
             let (_room, body) = body(&gateway, &session, request).await?;
             let asked = understood(family, body).await?;
             count(&gateway, &asked, planned.as_deref().unwrap_or(&asked.model), &headers).await
         }
-        Wanted::Completion => {
+        GatewayRoute::Completion => {
             let headers = forwarded(&request);
             let _place = place(&session).await?;
             let (_room, body) = body(&gateway, &session, request).await?;
@@ -147,14 +151,15 @@ async fn respond(
             let unwanted = over.unwrap_or_default();
             // Dropped with this future when the client leaves before it is answered.
             let wanted = unwanted.clone().drop_guard();
-            let (outlet, answer) = Outlet::new(family);
+            let (outlet, answer) = ResponseSink::new(family);
             let calls = gateway.calls.clone();
-            let call = Call { gateway, session, asked, headers, unwanted, _room, _place };
+            let call = GatewayCall { gateway, session, asked, headers, unwanted, _room, _place };
             // It is large, and would be moved once for each that looks after it.
             let performing = Box::pin(call.perform(outlet));
             spawn("gateway call", calls.track_future(performing)).detach();
-            let died =
-                |_| Refusal::new(500, "engine_failed", "the call has ended without an answer");
+            let died = |_| {
+                GatewayRefusal::new(500, "engine_failed", "the call has ended without an answer")
+            };
             let answer = answer.await.map_err(died)?;
             // Who leaves a stream that has begun is noticed by its outlet.
             drop(wanted.disarm());
@@ -163,14 +168,17 @@ async fn respond(
     }
 }
 
-async fn caller(reception: &dyn Reception, request: &Request<Incoming>) -> Result<Caller, Refusal> {
+async fn caller(
+    reception: &dyn TokenAuthenticator,
+    request: &Request<Incoming>,
+) -> Result<AuthenticatedClient, GatewayRefusal> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(bearer);
     let shown = header("x-api-key").or(bearer).unwrap_or_default().trim();
     let what = "this is not a token of the gateway. The gateway prints its token when it starts. \
                 An agent has its token in its environment, valid for one attempt";
-    let stranger = |NoSession::Stranger| Refusal::new(401, "invalid_api_key", what);
-    reception.of(shown).await.map_err(stranger)
+    let stranger = |SessionError::Stranger| GatewayRefusal::new(401, "invalid_api_key", what);
+    reception.authenticate(shown).await.map_err(stranger)
 }
 
 /// What follows the scheme, whose case means nothing.
@@ -179,9 +187,9 @@ fn bearer(value: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-async fn place(session: &Session) -> Result<Option<Place>, Refusal> {
+async fn place(session: &GatewaySession) -> Result<Option<CallSlot>, GatewayRefusal> {
     match session.agent() {
-        Some(agent) => agent.place().await.map(Some),
+        Some(agent) => agent.acquire_slot().await.map(Some),
         None => Ok(None),
     }
 }
@@ -199,15 +207,16 @@ fn forwarded(request: &Request<Incoming>) -> Vec<(String, String)> {
 
 /// A body, and its share of the memory for all of them, which is taken as bytes come.
 async fn body(
-    gateway: &Gateway,
-    session: &Session,
+    gateway: &ModelGateway,
+    session: &GatewaySession,
     request: Request<Incoming>,
-) -> Result<(Room, Bytes), Refusal> {
+) -> Result<(BodyReservation, Bytes), GatewayRefusal> {
     if request.body().size_hint().lower() > MOST_BODY as u64 {
         return Err(too_large());
     }
     let tenant = session.tenant();
-    let (mut room, mut body, mut left) = (Room::default(), BytesMut::new(), BODY_PATIENCE);
+    let (mut room, mut body, mut left) =
+        (BodyReservation::default(), BytesMut::new(), BODY_PATIENCE);
     let mut pieces = request.into_body();
     while let Some(piece) = next_piece(&mut pieces, &mut left).await? {
         if body.len() + piece.len() > MOST_BODY {
@@ -220,9 +229,12 @@ async fn body(
 }
 
 /// The next bytes of a body, within what is left of the time for all of it.
-async fn next_piece(body: &mut Incoming, left: &mut Duration) -> Result<Option<Bytes>, Refusal> {
+async fn next_piece(
+    body: &mut Incoming,
+    left: &mut Duration,
+) -> Result<Option<Bytes>, GatewayRefusal> {
     let started = Instant::now();
-    let late = |_| Refusal::new(408, "timeout", "the body did not come in time");
+    let late = |_| GatewayRefusal::new(408, "timeout", "the body did not come in time");
     loop {
         let patience = left.saturating_sub(started.elapsed()).min(PIECE_PATIENCE);
         let piece = match timeout(patience, body.frame()).await.map_err(late)? {
@@ -232,46 +244,50 @@ async fn next_piece(body: &mut Incoming, left: &mut Duration) -> Result<Option<B
                 // Trailers say nothing here.
                 Err(_) => continue,
             },
-            Some(Err(error)) => return Err(Refusal::bad(format!("the body ended early: {error}"))),
+            Some(Err(error)) => {
+                return Err(GatewayRefusal::invalid_request(format!(
+                    "the body ended early: {error}"
+                )));
+            }
         };
         *left = left.saturating_sub(started.elapsed());
         return Ok(piece);
     }
 }
 
-fn too_large() -> Refusal {
+fn too_large() -> GatewayRefusal {
     let what = format!("the body is longer than {} MiB", MOST_BODY >> 20);
-    Refusal::new(413, "request_too_large", what)
+    GatewayRefusal::new(413, "request_too_large", what)
 }
 
 /// Large ones are read where nobody waits for the thread.
-async fn understood(family: Family, body: Bytes) -> Result<Asked, Refusal> {
+async fn understood(family: WireFormat, body: Bytes) -> Result<GatewayRequest, GatewayRefusal> {
     if body.len() < LARGE {
-        return Asked::read(family, body);
+        return GatewayRequest::read(family, body);
     }
-    let read = tokio::task::spawn_blocking(move || Asked::read(family, body)).await;
-    read.unwrap_or_else(|error| Err(Refusal::new(500, "engine_failed", error.to_string())))
+    let read = tokio::task::spawn_blocking(move || GatewayRequest::read(family, body)).await;
+    read.unwrap_or_else(|error| Err(GatewayRefusal::new(500, "engine_failed", error.to_string())))
 }
 
 /// By the provider, where its family counts; else by the size, as tokenizers have it for
 /// English and code.
 async fn count(
-    gateway: &Gateway,
-    asked: &Asked,
+    gateway: &ModelGateway,
+    asked: &GatewayRequest,
     name: &str,
     headers: &[(String, String)],
-) -> Result<Answer, Refusal> {
+) -> Result<GatewayResponse, GatewayRefusal> {
     let estimate = json!({ "input_tokens": asked.body.len().div_ceil(4) });
     if name == SOONEST {
         return Ok(json_answer(&estimate));
     }
     let Some((_, behind)) = gateway.behind(name) else {
         let what = format!("there is no model {name:?} behind this gateway");
-        return Err(Refusal::new(404, "model_not_found", what));
+        return Err(GatewayRefusal::new(404, "model_not_found", what));
     };
     let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
     let Some(upstream) = upstream else { return Ok(json_answer(&estimate)) };
-    let body = asked.named(&upstream.model);
+    let body = asked.with_model_name(&upstream.model);
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let nobodys = CallContext {
@@ -279,44 +295,46 @@ async fn count(
         stage: None,
         turn: 0,
         retry: 0,
-        witness: Witness::default(),
+        witness: ExchangeRecorder::default(),
     };
     match upstream.count(body, &headers, &nobodys).await {
         None => Ok(json_answer(&estimate)),
-        Some(Err(fault)) => Err(Refusal::of_call(&fault)),
+        Some(Err(fault)) => Err(GatewayRefusal::of_call(&fault)),
         // It is the gateway's key that is refused, not the client's.
-        Some(Ok(Opened::Refused { status, fault, .. }))
+        Some(Ok(UpstreamResponse::Refused { status, fault, .. }))
             if matches!(status.as_u16(), 401..=403) && is_the_gateways(&fault) =>
         {
-            Err(Refusal::of_call(&fault))
+            Err(GatewayRefusal::of_call(&fault))
         }
-        Some(Ok(Opened::Refused { status, headers, body, .. })) => Ok(Answer::Whole {
-            status: status.as_u16(),
-            headers: passed(&headers),
-            body: Bytes::from(body),
-        }),
-        Some(Ok(Opened::Passage(passage))) => match passage.bytes().await {
+        Some(Ok(UpstreamResponse::Refused { status, headers, body, .. })) => {
+            Ok(GatewayResponse::Whole {
+                status: status.as_u16(),
+                headers: forwarded_headers(&headers),
+                body: Bytes::from(body),
+            })
+        }
+        Some(Ok(UpstreamResponse::Passage(passage))) => match passage.bytes().await {
             Ok(body) => {
                 let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-                Ok(Answer::Whole { status: 200, headers, body })
+                Ok(GatewayResponse::Whole { status: 200, headers, body })
             }
-            Err(fault) => Err(Refusal::of_call(&fault)),
+            Err(fault) => Err(GatewayRefusal::of_call(&fault)),
         },
     }
 }
 
-fn model(name: &str, family: Family) -> Value {
+fn model(name: &str, family: WireFormat) -> Value {
     match family {
-        Family::OpenAiChat | Family::Responses => {
+        WireFormat::OpenAiChat | WireFormat::Responses => {
             let owner = name.split_once('/').map_or("synthd", |(provider, _)| provider);
             json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
         }
-        Family::Anthropic => json!({ "id": name, "type": "model", "display_name": name,
+        WireFormat::Anthropic => json!({ "id": name, "type": "model", "display_name": name,
             "lifecycle": "active", "created_at": "1970-01-01T00:00:00Z" }),
     }
 }
 
-fn json_answer(json: &Value) -> Answer {
+fn json_answer(json: &Value) -> GatewayResponse {
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    Answer::Whole { status: 200, headers, body: Bytes::from(json.to_string()) }
+    GatewayResponse::Whole { status: 200, headers, body: Bytes::from(json.to_string()) }
 }

@@ -2,18 +2,20 @@
 //! likes, a session of its own. Each session is an episode, each start of the gateway an
 //! attempt of it, each call a turn.
 
-use super::asked::Asked;
-use super::refusal::Refusal;
-use super::register::Register;
-use super::room::{Purse, Purses, Tenant};
-use super::visit::{Agent, Report, over};
-use super::{Gateway, Tools};
+use super::asked::GatewayRequest;
+use super::refusal::GatewayRefusal;
+use super::register::SessionRegistry;
+use super::room::{MemoryShare, MemoryShares, MemoryTenant};
+use super::visit::{CallReporter, GatewayAgent, episode_over};
+use super::{GatewayServices, ModelGateway};
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::agents::{Errand, Leave};
-use synthd_actors::model::{Attempt, CallPlace, CampaignName, ChatReply, EpisodeId, digest_of};
+use synthd_actors::agents::{AdmittedCall, CallDecision};
+use synthd_actors::model::{
+    AttemptNumber, CallPosition, CampaignName, ChatReply, EpisodeId, digest_of,
+};
 use tokio_util::sync::CancellationToken;
 
 const MOST_NAME: usize = 64;
@@ -21,12 +23,12 @@ const UNNAMED: &str = "default";
 
 /// What clients show instead of a provider's key.
 #[derive(Clone)]
-pub struct Token {
+pub struct GatewayToken {
     secret: SecretString,
     digest: String,
 }
 
-impl Token {
+impl GatewayToken {
     /// One that somebody chose.
     pub fn of(text: &str) -> Self {
         Self { secret: SecretString::from(text), digest: digest_of(&["token", text]) }
@@ -66,64 +68,64 @@ impl Token {
 
 /// Why a client has none.
 #[derive(Debug)]
-pub(super) enum NoSession {
+pub(super) enum SessionError {
     Stranger,
 }
 
 /// Says whose a token is.
 #[async_trait]
-pub(super) trait Reception: Send + Sync + 'static {
-    async fn of(&self, shown: &str) -> Result<Caller, NoSession>;
+pub(super) trait TokenAuthenticator: Send + Sync + 'static {
+    async fn authenticate(&self, shown: &str) -> Result<AuthenticatedClient, SessionError>;
 }
 
 /// Somebody who was let in, and what is behind the door.
 #[derive(Clone)]
-pub(super) struct Caller {
-    pub(super) gateway: Arc<Gateway>,
-    pub(super) session: Arc<Session>,
+pub(super) struct AuthenticatedClient {
+    pub(super) gateway: Arc<ModelGateway>,
+    pub(super) session: Arc<GatewaySession>,
 }
 
 /// A standalone gateway, for every client that has its token.
-pub struct Standalone {
-    gateway: Arc<Gateway>,
-    token: Token,
-    register: Arc<Register>,
-    purses: Purses,
+pub struct StandaloneGateway {
+    gateway: Arc<ModelGateway>,
+    token: GatewayToken,
+    register: Arc<SessionRegistry>,
+    purses: MemoryShares,
 }
 
 /// Somebody who may ask.
-pub(super) struct Session {
+pub(super) struct GatewaySession {
     pub(super) campaign: CampaignName,
     pub(super) episode: EpisodeId,
-    pub(super) whose: Whose,
+    pub(super) whose: SessionOwner,
 }
 
-pub(super) enum Whose {
+pub(super) enum SessionOwner {
     /// A client of the gateway's, by the session's name; each of its calls is a turn.
-    Client(String, Arc<Register>, Arc<Purse>),
+    Client(String, Arc<SessionRegistry>, Arc<MemoryShare>),
     /// The agent of an episode, which knows its turns.
-    Agent(Agent),
+    Agent(GatewayAgent),
 }
 
-impl Session {
+impl GatewaySession {
     /// Where a call stands.
-    fn place(&self, attempt: Attempt, turn: u32, retry: u32) -> CallPlace {
+    fn place(&self, attempt: AttemptNumber, turn: u32, retry: u32) -> CallPosition {
         let (campaign, episode) = (self.campaign.clone(), self.episode.clone());
-        CallPlace { campaign, episode, attempt, turn, retry }
+        CallPosition { campaign, episode, attempt, turn, retry }
     }
 
-    pub(super) fn agent(&self) -> Option<&Agent> {
+    pub(super) fn agent(&self) -> Option<&GatewayAgent> {
         match &self.whose {
-            Whose::Client(..) => None,
-            Whose::Agent(agent) => Some(agent),
+            SessionOwner::Client(..) => None,
+            SessionOwner::Agent(agent) => Some(agent),
         }
     }
 
     /// Who pays with memory for what it says.
-    pub(super) fn tenant(&self) -> Tenant<'_> {
+    pub(super) fn tenant(&self) -> MemoryTenant<'_> {
         match &self.whose {
-            Whose::Client(_, _, purse) => Tenant { purse, delays: None },
-            Whose::Agent(agent) => agent.tenant(),
+            SessionOwner::Client(_, _, purse) => MemoryTenant { purse, delays: None },
+            SessionOwner::Agent(agent) => agent.tenant(),
         }
     }
 
@@ -143,60 +145,66 @@ impl Session {
     }
 
     /// Whether the next call may leave, and where it stands.
-    pub(super) async fn leave(
+    pub(super) async fn authorize_call(
         &self,
-        asked: &Asked,
+        asked: &GatewayRequest,
         unwanted: &CancellationToken,
-    ) -> Result<Leaving, Refusal> {
+    ) -> Result<AuthorizedCall, GatewayRefusal> {
         let agent = match &self.whose {
-            Whose::Agent(agent) => agent,
-            Whose::Client(name, register, _) => {
+            SessionOwner::Agent(agent) => agent,
+            SessionOwner::Client(name, register, _) => {
                 let (attempt, turn) = register.next_turn(name, &self.episode).await?;
-                let (place, report) = (self.place(attempt, turn, 0), Report::default());
-                return Ok(Leaving::Ask { place, model: None, limit: None, report });
+                let (place, report) = (self.place(attempt, turn, 0), CallReporter::default());
+                return Ok(AuthorizedCall::Ask { place, model: None, limit: None, report });
             }
         };
-        match agent.leave(asked, unwanted).await? {
-            Leave::Ask(Errand { turn, retry, model, limit, heard }) => {
-                let (place, report) = (self.place(agent.attempt, turn, retry), Report::to(heard));
-                Ok(Leaving::Ask { place, model: Some(model), limit: Some(limit), report })
+        match agent.ask_attempt(asked, unwanted).await? {
+            CallDecision::Ask(AdmittedCall { turn, retry, model, limit, heard }) => {
+                let (place, report) =
+                    (self.place(agent.attempt, turn, retry), CallReporter::to(heard));
+                Ok(AuthorizedCall::Ask { place, model: Some(model), limit: Some(limit), report })
             }
-            Leave::Told { turn, reply } => {
-                Ok(Leaving::Told(self.place(agent.attempt, turn, 0), reply))
+            CallDecision::Told { turn, reply } => {
+                Ok(AuthorizedCall::Told(self.place(agent.attempt, turn, 0), reply))
             }
-            Leave::Over(why) => Err(over(&why)),
+            CallDecision::Over(why) => Err(episode_over(&why)),
         }
     }
 }
 
 /// A call that may leave, or need not.
-pub(super) enum Leaving {
+pub(super) enum AuthorizedCall {
     Ask {
-        place: CallPlace,
+        place: CallPosition,
         /// Who is asked, whatever the client says.
         model: Option<String>,
         /// For it to answer; a client's own patience is his.
         limit: Option<Duration>,
-        report: Report,
+        report: CallReporter,
     },
-    Told(CallPlace, Box<ChatReply>),
+    Told(CallPosition, Box<ChatReply>),
 }
 
 #[async_trait]
-impl Reception for Standalone {
-    async fn of(&self, shown: &str) -> Result<Caller, NoSession> {
-        let name = self.token.session(shown).ok_or(NoSession::Stranger)?;
+impl TokenAuthenticator for StandaloneGateway {
+    async fn authenticate(&self, shown: &str) -> Result<AuthenticatedClient, SessionError> {
+        let name = self.token.session(shown).ok_or(SessionError::Stranger)?;
         let (campaign, episode) = (self.register.campaign().clone(), self.register.episode(name));
         let (register, purse) = (self.register.clone(), self.purses.of(name));
-        let whose = Whose::Client(name.to_owned(), register, purse);
-        let session = Arc::new(Session { campaign, episode, whose });
-        Ok(Caller { gateway: self.gateway.clone(), session })
+        let whose = SessionOwner::Client(name.to_owned(), register, purse);
+        let session = Arc::new(GatewaySession { campaign, episode, whose });
+        Ok(AuthenticatedClient { gateway: self.gateway.clone(), session })
     }
 }
 
-impl Standalone {
-    pub fn new(gateway: Arc<Gateway>, tools: Tools, campaign: CampaignName, token: Token) -> Self {
-        let (register, purses) = (Register::new(tools, campaign), Purses::default());
+impl StandaloneGateway {
+    pub fn new(
+        gateway: Arc<ModelGateway>,
+        tools: GatewayServices,
+        campaign: CampaignName,
+        token: GatewayToken,
+    ) -> Self {
+        let (register, purses) = (SessionRegistry::new(tools, campaign), MemoryShares::default());
         Self { gateway, token, register: Arc::new(register), purses }
     }
 }
@@ -207,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_token_may_name_a_session_and_nothing_else_is_one() {
-        let token = Token::of("sgw-1");
+        let token = GatewayToken::of("sgw-1");
         let cases = [
             ("sgw-1", Some("default")),
             ("sgw-1.alice-2", Some("alice-2")),
@@ -222,6 +230,9 @@ mod tests {
         for (shown, session) in cases {
             assert_eq!(token.session(shown), session, "{shown}");
         }
-        assert_ne!(Token::fresh().unwrap().expose(), Token::fresh().unwrap().expose());
+        assert_ne!(
+            GatewayToken::fresh().unwrap().expose(),
+            GatewayToken::fresh().unwrap().expose()
+        );
     }
 }

@@ -9,19 +9,19 @@ use std::fmt;
 use std::ops::Range;
 
 /// An object as its keys and the text of their values, in the order they came.
-pub(super) struct Object<'b>(Vec<(Key<'b>, Text<'b>)>);
+pub(super) struct RawJsonObject<'b>(Vec<(RawJsonKey<'b>, RawJsonValue<'b>)>);
 
 /// In the text itself, unless it is written there oddly.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent)]
-struct Key<'b>(#[serde(borrow)] Cow<'b, str>);
+struct RawJsonKey<'b>(#[serde(borrow)] Cow<'b, str>);
 
-enum Text<'b> {
+enum RawJsonValue<'b> {
     Kept(&'b RawValue),
     Set(Value),
 }
 
-impl<'b> Object<'b> {
+impl<'b> RawJsonObject<'b> {
     pub(super) fn read(body: &'b [u8]) -> Result<Self, Error> {
         serde_json::from_slice(body)
     }
@@ -29,7 +29,7 @@ impl<'b> Object<'b> {
     /// Where in the body it was read from a key's value stands.
     pub(super) fn place(&self, key: &str, body: &[u8]) -> Option<Range<usize>> {
         let (_, text) = self.0.iter().find(|(known, _)| known.0 == key)?;
-        let Text::Kept(raw) = text else { return None };
+        let RawJsonValue::Kept(raw) = text else { return None };
         let from = raw.get().as_ptr().addr().checked_sub(body.as_ptr().addr())?;
         let place = from..from + raw.get().len();
         (body.get(place.clone())? == raw.get().as_bytes()).then_some(place)
@@ -40,7 +40,7 @@ impl<'b> Object<'b> {
         let first = self.0.iter().position(|(known, _)| known.0 == key);
         self.0.retain(|(known, _)| known.0 != key);
         let at = first.unwrap_or(self.0.len()).min(self.0.len());
-        self.0.insert(at, (Key(Cow::Borrowed(key)), Text::Set(value)));
+        self.0.insert(at, (RawJsonKey(Cow::Borrowed(key)), RawJsonValue::Set(value)));
     }
 
     pub(super) fn write(&self) -> Result<Vec<u8>, Error> {
@@ -48,11 +48,11 @@ impl<'b> Object<'b> {
     }
 }
 
-impl<'de> Deserialize<'de> for Object<'de> {
+impl<'de> Deserialize<'de> for RawJsonObject<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Keys;
         impl<'de> Visitor<'de> for Keys {
-            type Value = Object<'de>;
+            type Value = RawJsonObject<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a JSON object")
@@ -60,23 +60,23 @@ impl<'de> Deserialize<'de> for Object<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut entries = Vec::new();
-                while let Some((key, value)) = map.next_entry::<Key<'de>, &RawValue>()? {
-                    entries.push((key, Text::Kept(value)));
+                while let Some((key, value)) = map.next_entry::<RawJsonKey<'de>, &RawValue>()? {
+                    entries.push((key, RawJsonValue::Kept(value)));
                 }
-                Ok(Object(entries))
+                Ok(RawJsonObject(entries))
             }
         }
         deserializer.deserialize_map(Keys)
     }
 }
 
-impl Serialize for Object<'_> {
+impl Serialize for RawJsonObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, text)| (key, text)))
     }
 }
 
-impl Serialize for Text<'_> {
+impl Serialize for RawJsonValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Kept(raw) => raw.serialize(serializer),
@@ -93,15 +93,15 @@ mod tests {
     #[test]
     fn only_what_is_changed_changes() {
         let body = br#"{ "b":1.50,"a": [1,  2.0e1], "model":"x","model" : "y" }"#;
-        let mut object = Object::read(body).unwrap();
+        let mut object = RawJsonObject::read(body).unwrap();
         object.set("model", json!("z"));
         object.set("cap", json!(7));
         let written = String::from_utf8(object.write().unwrap()).unwrap();
         assert_eq!(written, r#"{"b":1.50,"a":[1,  2.0e1],"model":"z","cap":7}"#);
-        let place = Object::read(body).unwrap().place("a", body).unwrap();
+        let place = RawJsonObject::read(body).unwrap().place("a", body).unwrap();
         assert_eq!(&body[place], b"[1,  2.0e1]");
-        assert_eq!(Object::read(body).unwrap().place("c", body), None);
-        assert!(Object::read(b"[1]").is_err());
-        assert!(Object::read(b"{\"a\":1").is_err());
+        assert_eq!(RawJsonObject::read(body).unwrap().place("c", body), None);
+        assert!(RawJsonObject::read(b"[1]").is_err());
+        assert!(RawJsonObject::read(b"{\"a\":1").is_err());
     }
 }

@@ -1,12 +1,12 @@
 //! A client that sends part of many bodies and stops: what its neighbours see of it, over real
 //! sockets.
 
-use super::door::{Door, serve};
-use super::room::Rooms;
-use super::session::{Standalone, Token};
-use super::{Gateway, Tools};
-use crate::config::Listen;
-use crate::llm::Models;
+use super::door::{HttpListener, serve};
+use super::room::BodyMemory;
+use super::session::{GatewayToken, StandaloneGateway};
+use super::{GatewayServices, ModelGateway};
+use crate::config::ListenAddress;
+use crate::llm::AdapterFactory;
 use std::sync::Arc;
 use synthd_actors::model::{CampaignName, ModelConfig};
 use synthd_actors::supervisor::spawn;
@@ -15,17 +15,17 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// With room for a megabyte of bodies.
-fn small(kit: &Kit) -> (Arc<Gateway>, Standalone) {
+fn small(kit: &Kit) -> (Arc<ModelGateway>, StandaloneGateway) {
     let world = kit.world.clone();
     let (router, collector) = (world.router, world.collector);
-    let tools = Tools { router, collector, journal: world.journal, clock: world.clock };
+    let tools = GatewayServices { router, collector, journal: world.journal, clock: world.clock };
     let model = testkit::campaign("c", 1).models.remove(0);
     let echo = ModelConfig { name: "scripted/echo".to_owned(), ..model };
-    let mut gateway = Gateway::new(&tools, &[echo], 100, &Models::default()).unwrap();
-    gateway.rooms = Rooms::of(1 << 10, 1);
+    let mut gateway = ModelGateway::new(&tools, &[echo], 100, &AdapterFactory::default()).unwrap();
+    gateway.rooms = BodyMemory::of(1 << 10, 1);
     let gateway = Arc::new(gateway);
     let campaign = CampaignName("gateway".to_owned());
-    (gateway.clone(), Standalone::new(gateway, tools, campaign, Token::of("sgw")))
+    (gateway.clone(), StandaloneGateway::new(gateway, tools, campaign, GatewayToken::of("sgw")))
 }
 
 fn head(session: &str, length: usize) -> String {
@@ -41,7 +41,8 @@ fn a_session_whose_bodies_stall_holds_no_other_one_up() {
         // The patience of the gateway must not pass while bytes are under way.
         tokio::time::resume();
         let (gateway, standing) = small(&kit);
-        let door = Door::open(&Listen::Tcp("127.0.0.1:0".parse().unwrap())).await.unwrap();
+        let door =
+            HttpListener::open(&ListenAddress::Tcp("127.0.0.1:0".parse().unwrap())).await.unwrap();
         let address = door.address().unwrap().replace("http://", "");
         let _serving = spawn("gateway", serve(Arc::new(standing), door));
         let mut stalled = Vec::new();

@@ -1,22 +1,22 @@
 //! A call to a model of another family, or of the engine's own: understood, asked in the
 //! model's format, and told in the client's.
 
-use super::asked::Asked;
-use super::outlet::{Answer, Outlet};
-use super::refusal::Refusal;
-use super::trial::{Done, Errand, Last};
-use super::unsaid::refuse_unsaid;
+use super::asked::GatewayRequest;
+use super::outlet::{GatewayResponse, ResponseSink};
+use super::refusal::GatewayRefusal;
+use super::trial::{ExchangeContext, ExchangeOutcome, ResponseEnding};
+use super::unsaid::refuse_unsupported;
 use super::{betas, chat, messages, response_events, responses};
-use crate::llm::Family;
+use crate::llm::WireFormat;
 use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 use synthd_actors::model::{
-    CallFault, CallPlace, ChatReply, ChatRequest, FaultKind, Headers, digest_of,
+    CallFault, CallPosition, ChatReply, ChatRequest, FaultKind, HeaderList, digest_of,
 };
 
 /// A reply as it is told to a client.
-pub(super) struct Told<'a> {
+pub(super) struct ReplyEnvelope<'a> {
     pub(super) reply: &'a ChatReply,
     /// As the client has named it.
     pub(super) model: &'a str,
@@ -24,105 +24,120 @@ pub(super) struct Told<'a> {
     pub(super) created: u64,
 }
 
-pub(super) async fn ask(errand: &Errand<'_>, outlet: &mut Outlet) -> Done {
+pub(super) async fn translate_call(
+    errand: &ExchangeContext<'_>,
+    outlet: &mut ResponseSink,
+) -> ExchangeOutcome {
     let request = match canonical(errand) {
         Ok(request) => request,
         Err(refusal) => {
             let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
-            return Done { reply: Err(fault), last: Last::Refuse(refusal), filtered: false };
+            return ExchangeOutcome {
+                reply: Err(fault),
+                last: ResponseEnding::Refuse(refusal),
+                filtered: false,
+            };
         }
     };
     let context = errand.context();
     if errand.is_own {
         // Nothing goes over a wire but what the client says itself.
         let (path, dialect) = match errand.asked.family {
-            Family::OpenAiChat => ("/v1/chat/completions", "openai"),
-            Family::Anthropic => ("/v1/messages", "anthropic"),
-            Family::Responses => ("/v1/responses", "responses"),
+            WireFormat::OpenAiChat => ("/v1/chat/completions", "openai"),
+            WireFormat::Anthropic => ("/v1/messages", "anthropic"),
+            WireFormat::Responses => ("/v1/responses", "responses"),
         };
         errand.witness.sent(path, dialect, Vec::new(), &errand.asked.body);
     }
     let reply = errand.keyed.model.complete(&request, &context).await;
     let last = match &reply {
-        Ok(reply) => tell(errand, reply, outlet),
-        Err(fault) => Last::Refuse(Refusal::of_call(fault)),
+        Ok(reply) => render_reply(errand, reply, outlet),
+        Err(fault) => ResponseEnding::Refuse(GatewayRefusal::of_call(fault)),
     };
-    Done { reply, last, filtered: false }
+    ExchangeOutcome { reply, last, filtered: false }
 }
 
-fn canonical(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
+fn canonical(errand: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
     let request = understood(errand)?;
-    refuse_unsaid(errand.keyed.dialect.as_deref(), &request.settings)?;
+    refuse_unsupported(errand.keyed.dialect.as_deref(), &request.settings)?;
     Ok(request)
 }
 
-fn understood(errand: &Errand<'_>) -> Result<ChatRequest, Refusal> {
+fn understood(errand: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
     if let Some(refusal) = betas::untranslatable(errand.headers) {
         return Err(refusal);
     }
     let asked = errand.asked;
     let cap = asked.cap(errand.output_cap).min(u64::from(u32::MAX)) as u32;
     match asked.family {
-        Family::OpenAiChat => chat::canonical(&asked.json, cap),
-        Family::Anthropic => messages::canonical(&asked.json, cap),
-        Family::Responses => responses::canonical(&asked.json, cap),
+        WireFormat::OpenAiChat => chat::canonical(&asked.json, cap),
+        WireFormat::Anthropic => messages::canonical(&asked.json, cap),
+        WireFormat::Responses => responses::canonical(&asked.json, cap),
     }
 }
 
 /// In the client's own format, as a stream or whole.
-pub(super) fn tell(errand: &Errand<'_>, reply: &ChatReply, outlet: &mut Outlet) -> Last {
+pub(super) fn render_reply(
+    errand: &ExchangeContext<'_>,
+    reply: &ChatReply,
+    outlet: &mut ResponseSink,
+) -> ResponseEnding {
     tell_as(errand.asked, errand.place, reply, outlet, |headers, pieces| {
         keep(errand, headers, pieces);
     })
 }
 
 /// The same of an answer that nobody was asked for now.
-pub(super) fn tell_again(
-    asked: &Asked,
-    place: &CallPlace,
+pub(super) fn render_recorded_reply(
+    asked: &GatewayRequest,
+    place: &CallPosition,
     reply: &ChatReply,
-    outlet: &mut Outlet,
-) -> Last {
+    outlet: &mut ResponseSink,
+) -> ResponseEnding {
     tell_as(asked, place, reply, outlet, |_, _| {})
 }
 
 fn tell_as(
-    asked: &Asked,
-    place: &CallPlace,
+    asked: &GatewayRequest,
+    place: &CallPosition,
     reply: &ChatReply,
-    outlet: &mut Outlet,
-    keep: impl FnOnce(&Headers, &[String]),
-) -> Last {
+    outlet: &mut ResponseSink,
+    keep: impl FnOnce(&HeaderList, &[String]),
+) -> ResponseEnding {
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let id = digest_of(&["gateway-call", &place.id()])[..24].to_owned();
-    let told = Told { reply, model: &asked.model, id, created };
+    let told = ReplyEnvelope { reply, model: &asked.model, id, created };
     let kind = if asked.stream { "text/event-stream" } else { "application/json" };
     let headers = vec![("content-type".to_owned(), kind.to_owned())];
     if !asked.stream {
         let body = whole(asked.family, &told).to_string();
         keep(&headers, std::slice::from_ref(&body));
-        return Last::Answer(Answer::Whole { status: 200, headers, body: Bytes::from(body) });
+        return ResponseEnding::Answer(GatewayResponse::Whole {
+            status: 200,
+            headers,
+            body: Bytes::from(body),
+        });
     }
     let events = match asked.family {
-        Family::OpenAiChat => chat::events(&told, asked.counts),
-        Family::Anthropic => messages::events(&told),
-        Family::Responses => response_events::events(&told),
+        WireFormat::OpenAiChat => chat::events(&told, asked.counts),
+        WireFormat::Anthropic => messages::events(&told),
+        WireFormat::Responses => response_events::events(&told),
     };
     keep(&headers, &events);
-    outlet.begin(headers);
-    Last::Pieces(events.into_iter().map(Bytes::from).collect())
+    outlet.start_stream(headers);
+    ResponseEnding::Pieces(events.into_iter().map(Bytes::from).collect())
 }
 
-fn whole(family: Family, told: &Told<'_>) -> Value {
+fn whole(family: WireFormat, told: &ReplyEnvelope<'_>) -> Value {
     match family {
-        Family::OpenAiChat => chat::whole(told),
-        Family::Anthropic => messages::whole(told),
-        Family::Responses => response_events::whole(told),
+        WireFormat::OpenAiChat => chat::whole(told),
+        WireFormat::Anthropic => messages::whole(told),
+        WireFormat::Responses => response_events::whole(told),
     }
 }
 
 /// What a model of the engine's own was told as having said.
-fn keep(errand: &Errand<'_>, headers: &Headers, body: &[String]) {
+fn keep(errand: &ExchangeContext<'_>, headers: &HeaderList, body: &[String]) {
     if errand.is_own {
         errand.witness.answered(200, headers.clone());
         body.iter().for_each(|piece| errand.witness.received(piece.as_bytes()));
@@ -130,11 +145,11 @@ fn keep(errand: &Errand<'_>, headers: &Headers, body: &[String]) {
 }
 
 /// Keys of a request that mean something, and that nothing here can say to another family.
-pub(super) fn untranslatable(
+pub(super) fn refuse_untranslatable(
     json: &Value,
     known: &[&str],
     idle: &[(&str, Value)],
-) -> Result<(), Refusal> {
+) -> Result<(), GatewayRefusal> {
     let keys = json.as_object().into_iter().flatten();
     let lost = keys.filter(|(key, value)| {
         let says_nothing = value.is_null() || idle.iter().any(|(k, v)| k == key && v == *value);
@@ -149,23 +164,25 @@ pub(super) fn untranslatable(
          a model of this format",
         lost.join(", ")
     );
-    Err(Refusal::new(400, "unsupported_parameter", what))
+    Err(GatewayRefusal::new(400, "unsupported_parameter", what))
 }
 
 /// A text, or the texts of parts; anything else is told.
-pub(super) fn text_of(content: &Value) -> Result<String, Refusal> {
+pub(super) fn text_of(content: &Value) -> Result<String, GatewayRefusal> {
     match content {
         Value::Null => Ok(String::new()),
         Value::String(text) => Ok(text.clone()),
         Value::Array(parts) => {
-            let texts: Result<Vec<&str>, Refusal> = parts.iter().map(part).collect();
+            let texts: Result<Vec<&str>, GatewayRefusal> = parts.iter().map(part).collect();
             Ok(texts?.join("\n\n"))
         }
-        _ => Err(Refusal::bad("a message's content is neither a text nor a list")),
+        _ => {
+            Err(GatewayRefusal::invalid_request("a message's content is neither a text nor a list"))
+        }
     }
 }
 
-fn part(part: &Value) -> Result<&str, Refusal> {
+fn part(part: &Value) -> Result<&str, GatewayRefusal> {
     // A mark of a cache is a hint to its own provider, and changes no answer.
     let known = ["type", "text", "refusal", "cache_control"];
     let empty = || json!([]);
@@ -176,27 +193,27 @@ fn part(part: &Value) -> Result<&str, Refusal> {
         "refusal" => part["refusal"].as_str(),
         _ => None,
     };
-    let text = text.map(|text| untranslatable(part, &known, &idle).map(|()| text));
+    let text = text.map(|text| refuse_untranslatable(part, &known, &idle).map(|()| text));
     text.unwrap_or_else(|| {
         let what = format!("the model behind this name accepts only texts, and no {kind:?}");
-        Err(Refusal::new(400, "unsupported_content", what))
+        Err(GatewayRefusal::new(400, "unsupported_content", what))
     })
 }
 
 /// Thoughts that only the model that had them can read.
-pub(super) fn foreign_thought(what: &str) -> Refusal {
+pub(super) fn foreign_thought(what: &str) -> GatewayRefusal {
     let what = format!(
         "only the model that produced {what} can read it, and the model behind this name is \
          another one; leave it out, or ask the model that produced it"
     );
-    Refusal::new(400, "unsupported_content", what)
+    GatewayRefusal::new(400, "unsupported_content", what)
 }
 
 /// Whose request it is, as its provider is to know. The same is said once.
-pub(super) fn end_user(said: &[&Value]) -> Result<Option<String>, Refusal> {
+pub(super) fn end_user(said: &[&Value]) -> Result<Option<String>, GatewayRefusal> {
     let mut users = said.iter().filter(|said| !said.is_null()).map(|said| {
         said.as_str().ok_or_else(|| {
-            Refusal::bad(
+            GatewayRefusal::invalid_request(
                 "the user of the request is not a \
                                                               text",
             )
@@ -207,7 +224,7 @@ pub(super) fn end_user(said: &[&Value]) -> Result<Option<String>, Refusal> {
         if Some(other?) != first {
             let what = "`user` and `safety_identifier` differ, but the model behind this name \
                         accepts only one of them";
-            return Err(Refusal::new(400, "unsupported_parameter", what));
+            return Err(GatewayRefusal::new(400, "unsupported_parameter", what));
         }
     }
     Ok(first.map(str::to_owned))

@@ -1,32 +1,32 @@
 //! JSON as serde reads it, and the path of the first key that stands twice in its object: which of
 //! two values counts is up to who reads it.
 
-use super::path::Path;
+use super::path::JsonPath;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Error, Map, Number, Value};
 use std::fmt;
 
 /// The value, where the last of two keys counts, and the path of such a key.
-pub(super) fn read(body: &[u8]) -> Result<(Value, Option<Path>), Error> {
-    let mut twice = Path::default();
+pub(super) fn parse_json(body: &[u8]) -> Result<(Value, Option<JsonPath>), Error> {
+    let mut twice = JsonPath::default();
     let mut text = serde_json::Deserializer::from_slice(body);
-    let value = Reader { twice: &mut twice }.deserialize(&mut text)?;
+    let value = DuplicateKeyVisitor { twice: &mut twice }.deserialize(&mut text)?;
     text.end()?;
     Ok((value, Some(twice).filter(|path| !path.is_empty())))
 }
 
-struct Reader<'t> {
-    twice: &'t mut Path,
+struct DuplicateKeyVisitor<'t> {
+    twice: &'t mut JsonPath,
 }
 
-impl Reader<'_> {
+impl DuplicateKeyVisitor<'_> {
     fn is_found(&self) -> bool {
         !self.twice.is_empty()
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for DuplicateKeyVisitor<'_> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -34,7 +34,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for DuplicateKeyVisitor<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -74,7 +74,8 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut list = Vec::new();
         loop {
             let was_found = self.is_found();
-            let Some(item) = items.next_element_seed(Reader { twice: self.twice })? else {
+            let Some(item) = items.next_element_seed(DuplicateKeyVisitor { twice: self.twice })?
+            else {
                 return Ok(Value::Array(list));
             };
             if !was_found && self.is_found() {
@@ -88,7 +89,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut object = Map::new();
         while let Some(key) = entries.next_key::<String>()? {
             let was_found = self.is_found();
-            let value = entries.next_value_seed(Reader { twice: self.twice })?;
+            let value = entries.next_value_seed(DuplicateKeyVisitor { twice: self.twice })?;
             if !was_found && self.is_found() {
                 self.twice.below_key(&key);
             }
@@ -119,18 +120,18 @@ mod tests {
             (r#"{"x":[0,{"b":{"c":1,"c":2}}],"x":1}"#, Some("x[1].b.c")),
             (r#"[{"a":1},{"a":1,"a":1}]"#, Some("[1].a")),
         ] {
-            let (_, twice) = read(body.as_bytes()).unwrap();
+            let (_, twice) = parse_json(body.as_bytes()).unwrap();
             assert_eq!(twice.map(|path| path.to_string()).as_deref(), path, "{body}");
         }
         for bad in ["", "{", "{} {}", "[1,]", "{\"a\":NaN}", &"[".repeat(200)] {
-            assert!(read(bad.as_bytes()).is_err(), "{bad}");
+            assert!(parse_json(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 
     proptest! {
         #[test]
         fn what_is_read_is_what_serde_reads(text in "[\\[\\]{}\",:0-9a-z\\-.eE ]{0,40}") {
-            let own = read(text.as_bytes()).ok().map(|(value, _)| value);
+            let own = parse_json(text.as_bytes()).ok().map(|(value, _)| value);
             prop_assert_eq!(own, serde_json::from_str(&text).ok());
         }
     }

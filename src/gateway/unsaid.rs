@@ -1,11 +1,14 @@
 //! What a client asks for and the model's own format has no field for. Such a request is refused
 //! by the name of the setting: an answer without it would be another answer.
 
-use super::refusal::Refusal;
-use synthd_actors::model::{Settings, ToolChoice};
+use super::refusal::GatewayRefusal;
+use synthd_actors::model::{RequestSettings, ToolChoice};
 
 /// Refuses a request whose settings the dialect cannot say.
-pub(super) fn refuse_unsaid(dialect: Option<&str>, settings: &Settings) -> Result<(), Refusal> {
+pub(super) fn refuse_unsupported(
+    dialect: Option<&str>,
+    settings: &RequestSettings,
+) -> Result<(), GatewayRefusal> {
     let Some(setting) = dialect.and_then(|dialect| unsaid(dialect, settings)) else {
         return Ok(());
     };
@@ -13,11 +16,11 @@ pub(super) fn refuse_unsaid(dialect: Option<&str>, settings: &Settings) -> Resul
         "the model behind this name speaks another format, in which there is no field for \
          {setting}; leave it out, or ask another model"
     );
-    Err(Refusal::new(400, "unsupported_parameter", what))
+    Err(GatewayRefusal::new(400, "unsupported_parameter", what))
 }
 
 /// The first setting that the dialect has no field for.
-fn unsaid(dialect: &str, settings: &Settings) -> Option<&'static str> {
+fn unsaid(dialect: &str, settings: &RequestSettings) -> Option<&'static str> {
     let chooses = settings.tool_choice.as_ref().is_some_and(|choice| *choice != ToolChoice::Auto);
     let lacks: &[(bool, &str)] = &[
         (
@@ -43,17 +46,17 @@ mod tests {
     use super::*;
 
     /// What a dialect refuses, by the word in the refusal.
-    fn refused(dialect: &str, settings: &Settings) -> Option<String> {
-        refuse_unsaid(Some(dialect), settings).err().map(|refusal| refusal.message)
+    fn refused(dialect: &str, settings: &RequestSettings) -> Option<String> {
+        refuse_unsupported(Some(dialect), settings).err().map(|refusal| refusal.message)
     }
 
     #[test]
     fn what_a_format_has_no_field_for_is_refused_by_name() {
-        let usual = Settings::default;
-        let user = Settings { end_user: Some("u-1".to_owned()), ..usual() };
-        let stop = Settings { stop: vec!["END".to_owned()], ..usual() };
-        let none = Settings { tool_choice: Some(ToolChoice::None), ..usual() };
-        let one = Settings { parallel_calls: Some(false), ..usual() };
+        let usual = RequestSettings::default;
+        let user = RequestSettings { end_user: Some("u-1".to_owned()), ..usual() };
+        let stop = RequestSettings { stop: vec!["END".to_owned()], ..usual() };
+        let none = RequestSettings { tool_choice: Some(ToolChoice::None), ..usual() };
+        let one = RequestSettings { parallel_calls: Some(false), ..usual() };
         for (settings, word, dialects) in [
             (&user, "`user`", &["gemini", "ollama-native"][..]),
             (&stop, "`stop`", &["responses"]),
@@ -65,16 +68,16 @@ mod tests {
                 assert_eq!(told.is_some(), dialects.contains(&dialect), "{dialect} {word}");
                 assert!(told.is_none_or(|told| told.contains(word)), "{dialect} {word}");
             }
-            assert!(refuse_unsaid(None, settings).is_ok());
+            assert!(refuse_unsupported(None, settings).is_ok());
         }
     }
 
     #[test]
     fn what_a_format_does_by_itself_may_be_asked_for() {
-        let settings = Settings {
+        let settings = RequestSettings {
             tool_choice: Some(ToolChoice::Auto),
             parallel_calls: Some(true),
-            ..Settings::default()
+            ..RequestSettings::default()
         };
         assert_eq!(refused("ollama-native", &settings), None);
         assert_eq!(refused("gemini", &settings), None);

@@ -1,7 +1,7 @@
 //! Answers on their way to a client. hyper lets go of a body when it has a copy of its last
 //! bytes, and the socket has yet to take them: until then nobody hangs up on the client.
 
-use super::crowd::Busy;
+use super::crowd::BusyGuard;
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -17,13 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What was copied of one connection's answers, and not yet sent.
 #[derive(Default)]
-pub(super) struct Unsent {
-    answers: Mutex<Vec<(Instant, Busy)>>,
+pub(super) struct UnsentAnswers {
+    answers: Mutex<Vec<(Instant, BusyGuard)>>,
     news: Notify,
 }
 
-impl Unsent {
-    fn answers(&self) -> MutexGuard<'_, Vec<(Instant, Busy)>> {
+impl UnsentAnswers {
+    fn answers(&self) -> MutexGuard<'_, Vec<(Instant, BusyGuard)>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -43,18 +43,18 @@ impl Unsent {
 }
 
 /// An answer that is being sent: part of its body. The client of none is not kept.
-pub(super) struct Sending {
-    busy: Option<Busy>,
-    unsent: Arc<Unsent>,
+pub(super) struct SendingAnswer {
+    busy: Option<BusyGuard>,
+    unsent: Arc<UnsentAnswers>,
 }
 
-impl Sending {
-    pub(super) fn new(busy: Option<Busy>, unsent: Arc<Unsent>) -> Self {
+impl SendingAnswer {
+    pub(super) fn new(busy: Option<BusyGuard>, unsent: Arc<UnsentAnswers>) -> Self {
         Self { busy, unsent }
     }
 }
 
-impl Drop for Sending {
+impl Drop for SendingAnswer {
     fn drop(&mut self) {
         if let Some(busy) = self.busy.take() {
             self.unsent.answers().push((Instant::now(), busy));
@@ -65,18 +65,18 @@ impl Drop for Sending {
 
 /// A connection that is flushed only when nothing of an answer is left to be written, as
 /// hyper's are.
-pub(super) struct Flushed<S> {
+pub(super) struct FlushedStream<S> {
     stream: S,
-    unsent: Arc<Unsent>,
+    unsent: Arc<UnsentAnswers>,
 }
 
-impl<S> Flushed<S> {
-    pub(super) fn new(stream: S, unsent: Arc<Unsent>) -> Self {
+impl<S> FlushedStream<S> {
+    pub(super) fn new(stream: S, unsent: Arc<UnsentAnswers>) -> Self {
         Self { stream, unsent }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Flushed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FlushedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -86,7 +86,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Flushed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Flushed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FlushedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,17 +1,21 @@
 //! Calls of an episode's own agent: told to the attempt they belong to before they leave, and
 //! when they were answered.
 
-use super::asked::Asked;
-use super::overheard::overheard;
-use super::refusal::Refusal;
-use super::room::{Purse, Tenant};
-use crate::llm::without;
+use super::asked::GatewayRequest;
+use super::overheard::lenient_transcript;
+use super::refusal::GatewayRefusal;
+use super::room::{MemoryShare, MemoryTenant};
+use crate::llm::replace_secret;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::agents::{Delays, Heard, Leave, Visit, Visitor};
-use synthd_actors::model::{Attempt, ChatReply, Fault, FaultKind, Message, Money, Witness};
-use synthd_actors::ports::Stage;
+use synthd_actors::agents::{
+    AgentCall, AgentCallResult, AgentSessionSpec, CallDecision, GatewayDelays,
+};
+use synthd_actors::model::{
+    AttemptNumber, ChatMessage, ChatReply, ExchangeRecorder, Fault, FaultKind, Money,
+};
+use synthd_actors::ports::ScriptContext;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -22,33 +26,33 @@ const WAITING: usize = 64;
 const INSTEAD: &str = "[token]";
 
 /// Whose calls they are.
-pub(super) struct Agent {
-    pub(super) attempt: Attempt,
-    pub(super) calls: mpsc::Sender<Visit>,
+pub(super) struct GatewayAgent {
+    pub(super) attempt: AttemptNumber,
+    pub(super) calls: mpsc::Sender<AgentCall>,
     /// For models that play a part.
-    pub(super) stage: Stage,
+    pub(super) stage: ScriptContext,
     /// The model that the episode was planned for: whatever name the agent calls it by.
     pub(super) model: String,
     pub(super) output_cap: u32,
     places: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// Of the memory for what is said.
-    purse: Arc<Purse>,
-    delays: Delays,
+    purse: Arc<MemoryShare>,
+    delays: GatewayDelays,
     /// Cancelled when the attempt is over: nobody reads an answer any more.
     pub(super) over: CancellationToken,
     /// Programs print their environment; nothing that is kept shows it.
     token: SecretString,
 }
 
-impl Agent {
-    pub(super) fn new(visitor: Visitor, token: &str) -> Self {
-        let Visitor { attempt, calls, stage, model, delays, .. } = visitor;
+impl GatewayAgent {
+    pub(super) fn new(visitor: AgentSessionSpec, token: &str) -> Self {
+        let AgentSessionSpec { attempt, calls, stage, model, delays, .. } = visitor;
         let output_cap = visitor.max_output_tokens;
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let waiting = Arc::new(Semaphore::new(AT_ONCE + WAITING));
         let (over, token) = (CancellationToken::new(), SecretString::from(token));
-        let purse = Purse::of_agent();
+        let purse = MemoryShare::of_agent();
         Self {
             attempt,
             calls,
@@ -65,38 +69,38 @@ impl Agent {
     }
 
     /// What one agent may have on its way at once: what all agents say has to find room.
-    pub(super) async fn place(&self) -> Result<Place, Refusal> {
+    pub(super) async fn acquire_slot(&self) -> Result<CallSlot, GatewayRefusal> {
         let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| too_many())?;
         let heard = self.places.clone().acquire_owned().await;
-        heard.map(|heard| Place { _waiting: waiting, _heard: heard }).map_err(|_| too_many())
+        heard.map(|heard| CallSlot { _waiting: waiting, _heard: heard }).map_err(|_| too_many())
     }
 
-    pub(super) fn tenant(&self) -> Tenant<'_> {
-        Tenant { purse: &self.purse, delays: Some(&self.delays) }
+    pub(super) fn tenant(&self) -> MemoryTenant<'_> {
+        MemoryTenant { purse: &self.purse, delays: Some(&self.delays) }
     }
 
     /// Asks whether a call may leave, for as long as somebody wants it to.
-    pub(super) async fn leave(
+    pub(super) async fn ask_attempt(
         &self,
-        asked: &Asked,
+        asked: &GatewayRequest,
         unwanted: &CancellationToken,
-    ) -> Result<Leave, Refusal> {
-        let mut request = overheard(asked, self.output_cap);
+    ) -> Result<CallDecision, GatewayRefusal> {
+        let mut request = lenient_transcript(asked, self.output_cap);
         request.messages.iter_mut().for_each(|message| self.hide(message));
         let (leave, may_leave) = oneshot::channel();
-        let visit = Visit { request: Arc::new(request), leave };
+        let visit = AgentCall { request: Arc::new(request), leave };
         let sent = async {
             self.calls.send(visit).await.ok()?;
             may_leave.await.ok()
         };
         tokio::select! {
             biased;
-            leave = sent => leave.ok_or_else(|| over("the episode is over")),
-            () = unwanted.cancelled() => Err(over("the client has left")),
+            leave = sent => leave.ok_or_else(|| episode_over("the episode is over")),
+            () = unwanted.cancelled() => Err(episode_over("the client has left")),
         }
     }
 
-    fn hide(&self, message: &mut Message) {
+    fn hide(&self, message: &mut ChatMessage) {
         let token = self.token.expose_secret();
         let texts = message.tool_calls.iter_mut().map(|call| &mut call.arguments);
         let thought = message.reasoning.as_mut().map(|reasoning| &mut reasoning.text);
@@ -111,17 +115,17 @@ impl Agent {
     }
 
     /// The same of what is kept of the wire.
-    pub(super) fn censor(&self, witness: &Witness) {
+    pub(super) fn redact_exchange(&self, witness: &ExchangeRecorder) {
         let token = self.token.expose_secret().as_bytes();
         witness.censor(|exchange| {
             for bytes in [&mut exchange.request, &mut exchange.response] {
-                *bytes = without(std::mem::take(bytes), token, INSTEAD);
+                *bytes = replace_secret(std::mem::take(bytes), token, INSTEAD);
             }
         });
     }
 
     /// A reply as it is kept.
-    pub(super) fn kept(&self, reply: &ChatReply) -> ChatReply {
+    pub(super) fn redacted_reply(&self, reply: &ChatReply) -> ChatReply {
         let mut reply = reply.clone();
         self.hide(&mut reply.message);
         reply
@@ -129,27 +133,27 @@ impl Agent {
 }
 
 /// A call's place among those of its agent.
-pub(super) struct Place {
+pub(super) struct CallSlot {
     _waiting: OwnedSemaphorePermit,
     _heard: OwnedSemaphorePermit,
 }
 
-fn too_many() -> Refusal {
+fn too_many() -> GatewayRefusal {
     let what = format!("this agent has {} open calls", AT_ONCE + WAITING);
     let again = Some(Duration::from_secs(1));
-    Refusal { retry_after: again, ..Refusal::new(429, "too_many_calls", what) }
+    GatewayRefusal { retry_after: again, ..GatewayRefusal::new(429, "too_many_calls", what) }
 }
 
 /// Nothing more is answered, however often it is asked.
-pub(super) fn over(why: &str) -> Refusal {
-    Refusal { retry: Some(false), ..Refusal::new(403, "episode_over", why) }
+pub(super) fn episode_over(why: &str) -> GatewayRefusal {
+    GatewayRefusal { retry: Some(false), ..GatewayRefusal::new(403, "episode_over", why) }
 }
 
 /// What an attempt is told of a call of its own. One that nobody waits for any more tells it so
 /// when it is dropped.
 #[derive(Default)]
-pub(super) struct Report {
-    heard: Option<oneshot::Sender<Heard>>,
+pub(super) struct CallReporter {
+    heard: Option<oneshot::Sender<AgentCallResult>>,
     model: String,
     /// Numbers of tries that were used up, whatever became of them.
     numbers: u32,
@@ -159,8 +163,8 @@ pub(super) struct Report {
     took: Duration,
 }
 
-impl Report {
-    pub(super) fn to(heard: oneshot::Sender<Heard>) -> Self {
+impl CallReporter {
+    pub(super) fn to(heard: oneshot::Sender<AgentCallResult>) -> Self {
         let mut report = Self::default();
         report.heard = Some(heard);
         report
@@ -198,11 +202,11 @@ impl Report {
         let Self { numbers, tries, cost, .. } = *self;
         let failed = self.took.saturating_sub(took);
         // An attempt that has ended wants to know nothing.
-        heard.send(Heard { reply, model, numbers, tries, cost, took, failed }).ok();
+        heard.send(AgentCallResult { reply, model, numbers, tries, cost, took, failed }).ok();
     }
 }
 
-impl Drop for Report {
+impl Drop for CallReporter {
     fn drop(&mut self) {
         // A panic is no doing of the agent's.
         let (kind, what) = match std::thread::panicking() {
@@ -221,7 +225,7 @@ mod tests {
     #[tokio::test]
     async fn an_agent_that_hangs_up_is_told_from_a_provider_that_fails() {
         let (heard, hears) = oneshot::channel();
-        let mut report = Report::to(heard);
+        let mut report = CallReporter::to(heard);
         report.begins();
         report.tried("fake/one", Money::from_nanos(7), Duration::from_secs(3));
         drop(report);

@@ -3,7 +3,7 @@
 //! whole hold stands.
 
 use serde_json::Value;
-use synthd_actors::model::{Message, Usage};
+use synthd_actors::model::{ChatMessage, Usage};
 
 /// The greatest of each count that was said so far.
 pub(super) fn keep_most(known: &mut Value, said: Value) {
@@ -42,7 +42,7 @@ fn with_cached(usage: Usage) -> Usage {
 
 /// The usage, and whether it is unknown: every request has some input, and every reply that says
 /// something has some output. What was read from a cache or written to one is part of the input.
-pub(super) fn counted(usage: Option<Usage>, message: &Message) -> (Usage, bool) {
+pub(super) fn counted(usage: Option<Usage>, message: &ChatMessage) -> (Usage, bool) {
     let thought = message.reasoning.as_ref().is_some_and(|reasoning| !reasoning.text.is_empty());
     let spoke = thought || !message.content.is_empty() || !message.tool_calls.is_empty();
     let usage = usage.filter(|usage| usage.input_tokens > 0);
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
-    use synthd_actors::model::Role;
+    use synthd_actors::model::ChatRole;
 
     proptest! {
         /// In whatever order counts come, and in whatever parts: none is lost to a smaller one.
@@ -160,16 +160,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_the_whole_is_unknown() {
-        let said = Message::text(Role::Assistant, "yes");
+        let said = ChatMessage::text(ChatRole::Assistant, "yes");
         assert!(counted(None, &said).1 && counted(Some(Usage::of(0, 3)), &said).1);
         assert!(counted(Some(Usage::of(3, 0)), &said).1);
-        assert!(!counted(Some(Usage::of(3, 0)), &Message::text(Role::Assistant, "")).1);
+        assert!(!counted(Some(Usage::of(3, 0)), &ChatMessage::text(ChatRole::Assistant, "")).1);
         assert_eq!(counted(Some(Usage::of(3, 1)), &said), (Usage::of(3, 1), false));
     }
 
     #[test]
     fn what_was_cached_apart_is_input() {
-        let said = Message::text(Role::Assistant, "yes");
+        let said = ChatMessage::text(ChatRole::Assistant, "yes");
         let of = |cached| Usage { cached_tokens: Some(cached), ..Usage::of(10, 5) };
         assert_eq!(counted(Some(of(10)), &said).0.input_tokens, 10);
         assert_eq!(counted(Some(of(500)), &said).0.input_tokens, 510);

@@ -1,7 +1,7 @@
 //! An answer put together: a stream of events, or a whole body.
 
 use super::faults::malformed;
-use super::http::Answer;
+use super::http::ProviderResponse;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use sse_stream::{Error as SseError, SseByteStream};
@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use synthd_actors::model::{CallFault, ChatReply};
 
 /// A family's way from what it sends to a reply.
-pub(super) trait Assemble: Default + Send {
+pub(super) trait ReplyBuilder: Default + Send {
     /// The data of one event; breaks at the end that the family marks.
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault>;
 
@@ -20,7 +20,9 @@ pub(super) trait Assemble: Default + Send {
     fn reply(self) -> Result<ChatReply, CallFault>;
 }
 
-pub(super) async fn read<A: Assemble>(answer: Answer) -> Result<ChatReply, CallFault> {
+pub(super) async fn read<A: ReplyBuilder>(
+    answer: ProviderResponse,
+) -> Result<ChatReply, CallFault> {
     let mut assembly = A::default();
     if !answer.is_events() {
         // From a host that does not stream, whatever it was asked for.
@@ -39,13 +41,13 @@ pub(super) async fn read<A: Assemble>(answer: Answer) -> Result<ChatReply, CallF
 
 /// Cuts a stream into its events, each with the empty line that ends it, and alters nothing.
 #[derive(Default)]
-pub(super) struct Splitter {
+pub(super) struct EventSplitter {
     kept: BytesMut,
     /// Up to where no event ends.
     looked: usize,
 }
 
-impl Splitter {
+impl EventSplitter {
     /// The events that are whole now. They share their memory: a record that answers comes in one
     /// piece, with thousands of them.
     pub(super) fn push(&mut self, piece: &[u8]) -> Vec<Bytes> {
@@ -76,7 +78,7 @@ impl Splitter {
 }
 
 /// The data of one event.
-pub fn data(event: &[u8]) -> String {
+pub fn event_data(event: &[u8]) -> String {
     let text = String::from_utf8_lossy(event);
     let lines = text.split(['\n', '\r']).filter_map(|line| line.strip_prefix("data:"));
     let lines: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
@@ -110,7 +112,7 @@ mod tests {
             let whole: Vec<String> = events.iter().filter(|e| !e.is_empty() && !e.starts_with('\n'))
                 .map(|event| format!("{event}{end}")).collect();
             let stream = whole.concat();
-            let (mut splitter, mut found, mut at) = (Splitter::default(), Vec::new(), 0);
+            let (mut splitter, mut found, mut at) = (EventSplitter::default(), Vec::new(), 0);
             for cut in cuts {
                 let to = (at + cut).min(stream.len());
                 found.extend(splitter.push(&stream.as_bytes()[at..to]));
@@ -127,7 +129,7 @@ mod tests {
     /// A record answers in one piece: its events take the memory of that piece and no more.
     #[test]
     fn events_that_came_together_share_their_memory() {
-        let events = Splitter::default().push("data: {}\n\n".repeat(10_000).as_bytes());
+        let events = EventSplitter::default().push("data: {}\n\n".repeat(10_000).as_bytes());
         assert_eq!(events.len(), 10_000);
         let ends = |event: &Bytes| event.as_ptr().wrapping_add(event.len());
         assert!(events.windows(2).all(|two| ends(&two[0]) == two[1].as_ptr()));
@@ -135,8 +137,8 @@ mod tests {
 
     #[test]
     fn the_data_of_an_event_is_its_lines() {
-        assert_eq!(data(b"event: x\ndata: {\"a\":1}\n\n"), "{\"a\":1}");
-        assert_eq!(data(b"data:a\r\ndata: b\r\n\r\n"), "a\nb");
-        assert_eq!(data(b": ping\n\n"), "");
+        assert_eq!(event_data(b"event: x\ndata: {\"a\":1}\n\n"), "{\"a\":1}");
+        assert_eq!(event_data(b"data:a\r\ndata: b\r\n\r\n"), "a\nb");
+        assert_eq!(event_data(b": ping\n\n"), "");
     }
 }

@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::time::{Duration, SystemTime};
 use synthd_actors::model::{
-    CallFault, Charge, ChatReply, Fault, FaultKind, FinishReason, Message, Role, Usage,
+    CallCharge, CallFault, ChatMessage, ChatReply, ChatRole, Fault, FaultKind, FinishReason, Usage,
 };
 
 /// Of a message that is told to people.
@@ -60,7 +60,7 @@ const TURNED_AWAY: [u16; 8] = [400, 401, 402, 403, 404, 413, 422, 429];
 
 /// A refusal that is no failure: the host will not let such a thing be said.
 pub(super) fn is_filtered(status: StatusCode, said: &str) -> bool {
-    let complaint = Complaint::read(said);
+    let complaint = ProviderErrorBody::read(said);
     let message = complaint.message.to_lowercase();
     [400, 403].contains(&status.as_u16())
         && (complaint.is_any(&FILTERED) || FILTERED_WORDS.iter().any(|w| message.contains(w)))
@@ -69,21 +69,21 @@ pub(super) fn is_filtered(status: StatusCode, said: &str) -> bool {
 /// The reply that such a refusal is. Some hosts charge for it.
 pub(super) fn filtered() -> ChatReply {
     let what = "[the provider's content filter refused the request]";
-    let message = Message::text(Role::Assistant, what);
+    let message = ChatMessage::text(ChatRole::Assistant, what);
     let refused = ChatReply::new(message, FinishReason::Refusal, Usage::default());
     ChatReply { uncounted: true, ..refused }
 }
 
 pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> CallFault {
-    let complaint = Complaint::read(said);
+    let complaint = ProviderErrorBody::read(said);
     let kind = kind_of(status, &complaint);
     let retry_after = retry_after::of(headers, SystemTime::now()).or(complaint.retry_after);
     // What failed inside, or was garbled there, may have been charged for.
     let away = TURNED_AWAY.contains(&status.as_u16()) && !complaint.is_any(&[GARBLED]);
     let charge = match (away, counts::in_refusal(said)) {
-        (true, None) => Charge::Nothing,
-        (true, Some(usage)) => Charge::Counted(usage),
-        (false, _) => Charge::Unknown,
+        (true, None) => CallCharge::Nothing,
+        (true, Some(usage)) => CallCharge::Counted(usage),
+        (false, _) => CallCharge::Unknown,
     };
     let rate_limited = status == StatusCode::TOO_MANY_REQUESTS && kind.is_transient();
     CallFault {
@@ -96,14 +96,14 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> Ca
 }
 
 /// An error in the middle of an answer that began well.
-pub(super) fn in_stream(error: &Value) -> CallFault {
-    let complaint = Complaint::of(error);
+pub(super) fn stream_fault(error: &Value) -> CallFault {
+    let complaint = ProviderErrorBody::of(error);
     let passes = !complaint.is_any(&NO_CREDIT);
     let kind = if passes { FaultKind::ModelTransient } else { FaultKind::ModelPermanent };
     CallFault::unknown(kind, format!("it broke off: {}", complaint.shown()))
 }
 
-fn kind_of(status: StatusCode, complaint: &Complaint) -> FaultKind {
+fn kind_of(status: StatusCode, complaint: &ProviderErrorBody) -> FaultKind {
     if complaint.is_any(&NO_CREDIT) || complaint.for_today {
         return FaultKind::ModelPermanent;
     }
@@ -123,7 +123,7 @@ fn kind_of(status: StatusCode, complaint: &Complaint) -> FaultKind {
 }
 
 /// An error's parts, wherever the host has put them.
-struct Complaint {
+struct ProviderErrorBody {
     message: String,
     /// Type and code.
     names: Vec<String>,
@@ -133,7 +133,7 @@ struct Complaint {
     for_today: bool,
 }
 
-impl Complaint {
+impl ProviderErrorBody {
     fn read(said: &str) -> Self {
         match serde_json::from_str::<Value>(said) {
             Ok(Value::Array(list)) => Self::of(list.first().unwrap_or(&Value::Null)),
@@ -218,7 +218,7 @@ pub(super) fn unreadable(error: serde_json::Error) -> CallFault {
 }
 
 /// Its answer stopped before it was whole.
-pub(super) fn unended() -> CallFault {
+pub(super) fn incomplete_answer() -> CallFault {
     malformed("its answer ended without a reason")
 }
 
@@ -282,16 +282,16 @@ mod tests {
     #[test]
     fn what_was_turned_away_cost_nothing() {
         for (status, charge) in [
-            (400, Charge::Nothing),
-            (429, Charge::Nothing),
-            (503, Charge::Unknown),
-            (529, Charge::Unknown),
-            (500, Charge::Unknown),
-            (502, Charge::Unknown),
-            (504, Charge::Unknown),
-            (408, Charge::Unknown),
-            (520, Charge::Unknown),
-            (524, Charge::Unknown),
+            (400, CallCharge::Nothing),
+            (429, CallCharge::Nothing),
+            (503, CallCharge::Unknown),
+            (529, CallCharge::Unknown),
+            (500, CallCharge::Unknown),
+            (502, CallCharge::Unknown),
+            (504, CallCharge::Unknown),
+            (408, CallCharge::Unknown),
+            (520, CallCharge::Unknown),
+            (524, CallCharge::Unknown),
         ] {
             assert_eq!(fault(status, "x").charge, charge, "{status}");
         }

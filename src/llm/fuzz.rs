@@ -1,6 +1,6 @@
 //! Whatever a provider says, each family makes a reply of it or tells what is wrong.
 
-use super::events::Assemble;
+use super::events::ReplyBuilder;
 use super::{anthropic, gemini, ollama, openai, responses};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -114,7 +114,7 @@ fn shaped(inner: &Value) -> Vec<Value> {
     ]
 }
 
-fn survives<A: Assemble>(events: &[Value]) {
+fn survives<A: ReplyBuilder>(events: &[Value]) {
     let mut assembly = A::default();
     for event in events {
         match assembly.event(&event.to_string()) {
@@ -132,11 +132,11 @@ fn survives<A: Assemble>(events: &[Value]) {
 }
 
 fn all_survive(events: &[Value]) {
-    survives::<openai::Assembly>(events);
-    survives::<anthropic::Assembly>(events);
-    survives::<gemini::Assembly>(events);
-    survives::<responses::Assembly>(events);
-    survives::<ollama::Assembly>(events);
+    survives::<openai::OpenAiReplyBuilder>(events);
+    survives::<anthropic::AnthropicReplyBuilder>(events);
+    survives::<gemini::GeminiReplyBuilder>(events);
+    survives::<responses::ResponsesReplyBuilder>(events);
+    survives::<ollama::OllamaReplyBuilder>(events);
 }
 
 proptest! {
@@ -158,9 +158,9 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        let mut assembly = openai::Assembly::default();
+        let mut assembly = openai::OpenAiReplyBuilder::default();
         drop(assembly.event(&text).and(assembly.whole(&bytes)));
-        let mut assembly = ollama::Assembly::default();
+        let mut assembly = ollama::OllamaReplyBuilder::default();
         drop(assembly.event(&text).and(assembly.whole(&bytes)));
     }
 }

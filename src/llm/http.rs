@@ -7,7 +7,7 @@
 //!    └─ never reached ─► fault, charge nothing
 //! ```
 
-use super::redaction::{Redactor, Secret};
+use super::redaction::{KeyMatcher, StreamRedactor};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use reqwest::header::{HeaderMap, HeaderValue, SET_COOKIE};
@@ -17,20 +17,20 @@ use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{CallFault, Fault, FaultKind, Headers, Witness};
+use synthd_actors::model::{CallFault, ExchangeRecorder, Fault, FaultKind, HeaderList};
 use tokio::time::timeout;
 
 const CONNECTING: Duration = Duration::from_secs(15);
 /// How long a provider may be silent.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct ProviderTimeouts {
     /// Before the head of an answer: some think long before they speak.
     pub first_byte: Duration,
     /// Between two pieces of a body.
     pub idle: Duration,
 }
 
-impl Default for Patience {
+impl Default for ProviderTimeouts {
     fn default() -> Self {
         Self { first_byte: Duration::from_secs(300), idle: Duration::from_secs(120) }
     }
@@ -69,33 +69,35 @@ pub(super) fn client(proxy: Option<&str>) -> Result<Client, Fault> {
 }
 
 /// An answer whose body has not been read.
-pub(super) struct Answer {
+pub(super) struct ProviderResponse {
     pub(super) status: StatusCode,
     /// Of the response, which has none any more.
     pub(super) headers: HeaderMap,
     response: Response,
     idle: Duration,
-    witness: Witness,
+    witness: ExchangeRecorder,
     /// Taken out of all that is said.
-    secret: Option<Arc<Secret>>,
+    secret: Option<Arc<KeyMatcher>>,
 }
 
 /// Sends a request. Returns the answer with any status.
 pub(super) async fn send(
     request: RequestBuilder,
-    patience: Patience,
-    witness: &Witness,
-    secret: Option<Arc<Secret>>,
-) -> Result<Answer, CallFault> {
+    patience: ProviderTimeouts,
+    witness: &ExchangeRecorder,
+    secret: Option<Arc<KeyMatcher>>,
+) -> Result<ProviderResponse, CallFault> {
     match timeout(patience.first_byte, request.send()).await {
-        Ok(Ok(response)) => Ok(Answer::of(response, patience.idle, witness.clone(), secret)),
+        Ok(Ok(response)) => {
+            Ok(ProviderResponse::of(response, patience.idle, witness.clone(), secret))
+        }
         Ok(Err(error)) => Err(unsent(&error)),
         Err(_) => Err(silent("it does not answer")),
     }
 }
 
 /// Providers repeat what they were sent.
-fn redact(headers: &mut HeaderMap, secret: &Secret) {
+fn redact(headers: &mut HeaderMap, secret: &KeyMatcher) {
     for value in headers.values_mut() {
         let clean = secret.redacted(value.as_bytes().to_vec());
         if let Ok(clean) = HeaderValue::from_bytes(&clean) {
@@ -105,23 +107,23 @@ fn redact(headers: &mut HeaderMap, secret: &Secret) {
 }
 
 /// What is kept of the headers of an answer: nobody's session.
-fn kept(headers: &HeaderMap) -> Headers {
+fn kept(headers: &HeaderMap) -> HeaderList {
     let plain = headers.iter().filter(|(name, _)| *name != SET_COOKIE);
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     plain.map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
-impl Answer {
+impl ProviderResponse {
     /// One that somebody gave before.
-    pub(super) fn recorded(response: http::Response<Vec<u8>>, witness: Witness) -> Self {
-        Self::of(Response::from(response), Patience::default().idle, witness, None)
+    pub(super) fn recorded(response: http::Response<Vec<u8>>, witness: ExchangeRecorder) -> Self {
+        Self::of(Response::from(response), ProviderTimeouts::default().idle, witness, None)
     }
 
     fn of(
         mut response: Response,
         idle: Duration,
-        witness: Witness,
-        secret: Option<Arc<Secret>>,
+        witness: ExchangeRecorder,
+        secret: Option<Arc<KeyMatcher>>,
     ) -> Self {
         let (status, mut headers) = (response.status(), std::mem::take(response.headers_mut()));
         if let Some(secret) = &secret {
@@ -149,7 +151,7 @@ impl Answer {
     }
 
     /// What an error says, as far as it is worth reading.
-    pub(super) async fn complaint(self) -> String {
+    pub(super) async fn read_error_text(self) -> String {
         let mut said = Vec::new();
         let mut pieces = Box::pin(self.bounded(MOST_OF_ERROR));
         while let Some(Ok(piece)) = pieces.next().await {
@@ -159,9 +161,9 @@ impl Answer {
     }
 
     fn bounded(self, most: usize) -> impl Stream<Item = Result<Bytes, CallFault>> + Send {
-        let body = Body {
+        let body = RedactedBody {
             raw: Box::pin(raw(self.response, self.idle, most).fuse()),
-            redactor: self.secret.map(Redactor::new),
+            redactor: self.secret.map(StreamRedactor::new),
             witness: self.witness,
             failed: None,
         };
@@ -173,14 +175,14 @@ impl Answer {
 }
 
 /// A body on its way, without the key.
-struct Body {
+struct RedactedBody {
     raw: Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>,
-    redactor: Option<Redactor>,
-    witness: Witness,
+    redactor: Option<StreamRedactor>,
+    witness: ExchangeRecorder,
     failed: Option<CallFault>,
 }
 
-impl Body {
+impl RedactedBody {
     async fn next(&mut self) -> Option<Result<Bytes, CallFault>> {
         loop {
             let piece = match self.raw.next().await {

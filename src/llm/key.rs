@@ -1,6 +1,6 @@
 //! A provider's key on its way into a request, and kept out of everything else.
 
-use super::redaction::Secret;
+use super::redaction::KeyMatcher;
 use reqwest::RequestBuilder;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use std::sync::Arc;
@@ -8,31 +8,31 @@ use synthd_actors::model::{Fault, FaultKind};
 
 /// Where a key goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum KeyIn {
+pub(super) enum ApiKeyPlacement {
     Bearer,
     /// A header of this name.
     Header(&'static str),
 }
 
-pub(super) struct Key {
+pub(super) struct ApiKey {
     name: HeaderName,
     value: HeaderValue,
     /// The same, to be found in what is told.
-    pub(super) secret: Arc<Secret>,
+    pub(super) secret: Arc<KeyMatcher>,
 }
 
-impl Key {
-    pub(super) fn new(place: KeyIn, key: &str) -> Result<Self, Fault> {
+impl ApiKey {
+    pub(super) fn new(place: ApiKeyPlacement, key: &str) -> Result<Self, Fault> {
         let (name, text) = match place {
-            KeyIn::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
-            KeyIn::Header(name) => (HeaderName::from_static(name), key.to_owned()),
+            ApiKeyPlacement::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
+            ApiKeyPlacement::Header(name) => (HeaderName::from_static(name), key.to_owned()),
         };
         let value = HeaderValue::from_str(&text).map_err(|_| {
             Fault::new(FaultKind::ModelPermanent, "the key has characters that a key cannot have")
         });
         let mut value = value?;
         value.set_sensitive(true);
-        Ok(Self { name, value, secret: Arc::new(Secret::new(key)) })
+        Ok(Self { name, value, secret: Arc::new(KeyMatcher::new(key)) })
     }
 
     pub(super) fn put(&self, request: RequestBuilder) -> RequestBuilder {
@@ -41,7 +41,7 @@ impl Key {
 }
 
 /// Bytes with something else in place of a secret.
-pub fn without(bytes: Vec<u8>, secret: &[u8], instead: &str) -> Vec<u8> {
+pub fn replace_secret(bytes: Vec<u8>, secret: &[u8], instead: &str) -> Vec<u8> {
     let found = |bytes: &[u8]| bytes.windows(secret.len()).position(|window| window == secret);
     let Some(mut at) = found(&bytes) else { return bytes };
     let (mut kept, mut rest) = (Vec::with_capacity(bytes.len()), bytes.as_slice());

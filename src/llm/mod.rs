@@ -22,63 +22,63 @@ mod scripted;
 mod tape;
 mod upstream;
 
-pub use events::data as event_data;
-pub use http::Patience;
-pub use key::without;
-pub use provider::Censor;
-pub use scripted::{Behaviour, ScriptedModel};
-pub use upstream::{Family, Opened, Passage, Upstream};
+pub use events::event_data;
+pub use http::ProviderTimeouts;
+pub use key::replace_secret;
+pub use provider::ReplyRedactor;
+pub use scripted::{ScriptedBehaviour, ScriptedModel};
+pub use upstream::{PassThroughBody, UpstreamModel, UpstreamResponse, WireFormat};
 
-use anthropic::Messages;
-use gemini::Gemini;
-use ollama::Ollama;
-use openai::OpenAiChat;
-use responses::Responses;
+use anthropic::AnthropicModel;
+use gemini::GeminiModel;
+use ollama::OllamaModel;
+use openai::OpenAiChatModel;
+use responses::ResponsesModel;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use synthd_actors::model::{
-    CallFault, ChatRequest, Endpoint, Fault, FaultKind, ModelConfig, digest_of,
+    CallFault, ChatRequest, Fault, FaultKind, ModelConfig, ProviderEndpoint, digest_of,
 };
 use synthd_actors::ports::{ChatModel, ModelFactory};
-pub use tape::Replay;
-use tape::{Tape, Way};
+pub use tape::ReplayModel;
+use tape::{ProviderTransport, ReplayRecord};
 
 /// Every model this version can call.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Models {
+pub struct AdapterFactory {
     /// With providers.
-    pub patience: Patience,
+    pub patience: ProviderTimeouts,
 }
 
-impl Models {
+impl AdapterFactory {
     /// The way to a model for bytes that are passed on as they are; none to models of the
     /// engine's own, and to families that no client here speaks.
-    pub fn upstream(&self, config: &ModelConfig) -> Result<Option<Upstream>, Fault> {
+    pub fn upstream(&self, config: &ModelConfig) -> Result<Option<UpstreamModel>, Fault> {
         let Some(endpoint) = &config.endpoint else { return Ok(None) };
         if !speaks(endpoint) {
             return Ok(None);
         }
         let key = key_of(config.provider(), endpoint)?;
         let key = key.as_ref().map(ExposeSecret::expose_secret);
-        Upstream::new(endpoint, config, key, self.patience).map(Some)
+        UpstreamModel::new(endpoint, config, key, self.patience).map(Some)
     }
 
     /// A model that answers from what was recorded, if it is one.
-    pub fn replay(&self, config: &ModelConfig) -> Result<Option<Arc<Replay>>, Fault> {
+    pub fn replay(&self, config: &ModelConfig) -> Result<Option<Arc<ReplayModel>>, Fault> {
         let (Some(recorded), Some((_, name))) = (&config.recorded, config.name.split_once('/'))
         else {
             return Ok(None);
         };
-        Replay::new(recorded, name, config).map(|replay| Some(Arc::new(replay)))
+        ReplayModel::new(recorded, name, config).map(|replay| Some(Arc::new(replay)))
     }
 }
 
 /// Whether clients of a gateway speak what is spoken there.
-fn speaks(endpoint: &Endpoint) -> bool {
-    ![Gemini::DIALECT, Ollama::DIALECT].contains(&endpoint.dialect.as_str())
+fn speaks(endpoint: &ProviderEndpoint) -> bool {
+    ![GeminiModel::DIALECT, OllamaModel::DIALECT].contains(&endpoint.dialect.as_str())
 }
 
-impl ModelFactory for Models {
+impl ModelFactory for AdapterFactory {
     fn model(&self, config: &ModelConfig) -> Result<Arc<dyn ChatModel>, Fault> {
         let unknown = || {
             Fault::new(FaultKind::ModelPermanent, format!("no adapter for model {}", config.name))
@@ -92,34 +92,34 @@ impl ModelFactory for Models {
             let key = key.as_ref().map(ExposeSecret::expose_secret);
             return made(endpoint, name, config, key, self.patience);
         }
-        let behaviour = Behaviour::named(name).filter(|_| provider == "scripted");
+        let behaviour = ScriptedBehaviour::named(name).filter(|_| provider == "scripted");
         Ok(Arc::new(ScriptedModel::new(behaviour.ok_or_else(unknown)?)))
     }
 }
 
 /// The adapter of an endpoint's family.
 fn made(
-    endpoint: &Endpoint,
+    endpoint: &ProviderEndpoint,
     name: &str,
     config: &ModelConfig,
     key: Option<&str>,
-    way: impl Into<Way>,
+    way: impl Into<ProviderTransport>,
 ) -> Result<Arc<dyn ChatModel>, Fault> {
     Ok(match endpoint.dialect.as_str() {
-        Messages::DIALECT => Arc::new(Messages::new(endpoint, name, config, key, way)?),
-        Gemini::DIALECT => Arc::new(Gemini::new(endpoint, name, key, way)?),
-        Responses::DIALECT => Arc::new(Responses::new(endpoint, name, key, way)?),
-        Ollama::DIALECT => Arc::new(Ollama::new(endpoint, name, config.context, way)?),
-        _ => Arc::new(OpenAiChat::new(endpoint, name, key, way)?),
+        AnthropicModel::DIALECT => Arc::new(AnthropicModel::new(endpoint, name, config, key, way)?),
+        GeminiModel::DIALECT => Arc::new(GeminiModel::new(endpoint, name, key, way)?),
+        ResponsesModel::DIALECT => Arc::new(ResponsesModel::new(endpoint, name, key, way)?),
+        OllamaModel::DIALECT => Arc::new(OllamaModel::new(endpoint, name, config.context, way)?),
+        _ => Arc::new(OpenAiChatModel::new(endpoint, name, key, way)?),
     })
 }
 
 /// The same for what was recorded.
 fn without_key(
-    endpoint: &Endpoint,
+    endpoint: &ProviderEndpoint,
     name: &str,
     config: &ModelConfig,
-    tape: Arc<Tape>,
+    tape: Arc<ReplayRecord>,
 ) -> Result<Arc<dyn ChatModel>, Fault> {
     made(endpoint, name, config, None, tape)
 }
@@ -139,7 +139,7 @@ fn without_words(what: Option<&str>) -> Result<(), CallFault> {
 }
 
 /// From the environment alone, and kept nowhere but in the header it goes into.
-fn key_of(provider: &str, endpoint: &Endpoint) -> Result<Option<SecretString>, Fault> {
+fn key_of(provider: &str, endpoint: &ProviderEndpoint) -> Result<Option<SecretString>, Fault> {
     let Some(variable) = &endpoint.key_env else { return Ok(None) };
     let value = std::env::var(variable).unwrap_or_default();
     if value.trim().is_empty() {

@@ -1,44 +1,45 @@
 //! One address of a provider with the key to it: an exchange from the request to the reply,
 //! whatever the family. What the provider says is told, and kept, without the key.
 
-use super::events::{self, Assemble};
+use super::events::{self, ReplyBuilder};
 use super::faults;
-use super::http::{self, Answer};
-use super::key::{Key, KeyIn};
-use super::redaction::{self, Joint, Secret};
-use super::tape::Way;
+use super::http::{self, ProviderResponse};
+use super::key::{ApiKey, ApiKeyPlacement};
+use super::redaction::{self, KeyMatcher, SplitKeyRedactor};
+use super::tape::ProviderTransport;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Url};
 use serde_json::Value;
 use std::sync::Arc;
 use synthd_actors::model::{
-    CallFault, Charge, ChatReply, Endpoint, Fault, FaultKind, Headers, Witness,
+    CallCharge, CallFault, ChatReply, ExchangeRecorder, Fault, FaultKind, HeaderList,
+    ProviderEndpoint,
 };
 use synthd_actors::ports::CallContext;
 
 const JSON: &str = "application/json";
 const STREAM_OR_JSON: &str = "text/event-stream, application/json";
 
-pub(super) struct Provider {
+pub(super) struct ProviderClient {
     client: Client,
     url: Url,
     dialect: String,
     /// The variable that holds the key.
     variable: Option<String>,
-    key: Option<Key>,
-    way: Way,
+    key: Option<ApiKey>,
+    way: ProviderTransport,
 }
 
-impl Provider {
+impl ProviderClient {
     /// `path` is the family's own, below the endpoint's address.
     pub(super) fn new(
-        endpoint: &Endpoint,
+        endpoint: &ProviderEndpoint,
         path: &str,
-        key: Option<(KeyIn, &str)>,
-        way: impl Into<Way>,
+        key: Option<(ApiKeyPlacement, &str)>,
+        way: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
-        let key = key.map(|(place, key)| Key::new(place, key)).transpose()?;
+        let key = key.map(|(place, key)| ApiKey::new(place, key)).transpose()?;
         let url = url(&endpoint.base_url, path)?;
         let (dialect, variable) = (endpoint.dialect.clone(), endpoint.key_env.clone());
         Ok(Self {
@@ -52,14 +53,14 @@ impl Provider {
     }
 
     /// One attempt.
-    pub(super) async fn exchange<A: Assemble>(
+    pub(super) async fn exchange<A: ReplyBuilder>(
         &self,
         body: &Value,
         headers: &[(&str, &str)],
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         // Whenever this ends, and however early.
-        let mut censor = self.censor(&context.witness);
+        let mut censor = self.reply_redactor(&context.witness);
         let replied = async {
             let answer = self.send(Bytes::from(body.to_string()), headers, context).await?;
             match answer.status.is_success() {
@@ -78,10 +79,10 @@ impl Provider {
         body: Bytes,
         headers: &[(&str, &str)],
         context: &CallContext,
-    ) -> Result<Answer, CallFault> {
+    ) -> Result<ProviderResponse, CallFault> {
         let patience = match &self.way {
-            Way::Http(patience) => *patience,
-            Way::Tape(tape) => return tape.answer(&body, context).await,
+            ProviderTransport::Http(patience) => *patience,
+            ProviderTransport::Tape(tape) => return tape.answer(&body, context).await,
         };
         let witness = &context.witness;
         // The key may be in what was said before, and has no place there.
@@ -90,7 +91,7 @@ impl Provider {
             _ => body,
         };
         let own = [("content-type", JSON), ("accept", STREAM_OR_JSON)];
-        let kept: Headers = own.iter().chain(headers).map(|header| self.owned(header)).collect();
+        let kept: HeaderList = own.iter().chain(headers).map(|header| self.owned(header)).collect();
         witness.sent(self.url.as_str(), &self.dialect, kept, &body);
         let mut post = self.client.post(self.url.clone());
         post = post.header(CONTENT_TYPE, HeaderValue::from_static(JSON));
@@ -105,7 +106,7 @@ impl Provider {
         sent.map_err(|fault| self.hide(fault))
     }
 
-    fn secret(&self) -> Option<Arc<Secret>> {
+    fn secret(&self) -> Option<Arc<KeyMatcher>> {
         self.key.as_ref().map(|key| key.secret.clone())
     }
 
@@ -119,13 +120,13 @@ impl Provider {
     }
 
     /// For the events of a stream that go on one by one.
-    pub(super) fn joint(&self) -> Option<Joint> {
-        self.secret().filter(|secret| !secret.is_placeholder()).map(Joint::new)
+    pub(super) fn split_key_redactor(&self) -> Option<SplitKeyRedactor> {
+        self.secret().filter(|secret| !secret.is_placeholder()).map(SplitKeyRedactor::new)
     }
 
-    pub(super) fn censor<'a>(&self, witness: &'a Witness) -> Censor<'a> {
+    pub(super) fn reply_redactor<'a>(&self, witness: &'a ExchangeRecorder) -> ReplyRedactor<'a> {
         let secret = self.secret().filter(|secret| !secret.is_placeholder());
-        Censor { secret, witness, found: None }
+        ReplyRedactor { secret, witness, found: None }
     }
 
     fn hide(&self, mut fault: CallFault) -> CallFault {
@@ -150,20 +151,20 @@ impl Provider {
     }
 
     /// What a refusal says, and what that means.
-    pub(super) async fn complaint(&self, answer: Answer) -> (String, CallFault) {
+    pub(super) async fn read_error(&self, answer: ProviderResponse) -> (String, CallFault) {
         let (status, headers) = (answer.status, answer.headers.clone());
-        let said = answer.complaint().await;
+        let said = answer.read_error_text().await;
         let mut fault = self.told(faults::refused(status, &headers, &said));
         if faults::is_filtered(status, &said) {
             // Some hosts charge for what their filter has read.
-            fault.charge = Charge::Unknown;
+            fault.charge = CallCharge::Unknown;
         }
         (said, fault)
     }
 
-    async fn refused(&self, answer: Answer) -> Result<ChatReply, CallFault> {
+    async fn refused(&self, answer: ProviderResponse) -> Result<ChatReply, CallFault> {
         let (status, headers) = (answer.status, answer.headers.clone());
-        let said = answer.complaint().await;
+        let said = answer.read_error_text().await;
         if faults::is_filtered(status, &said) {
             return Ok(faults::filtered());
         }
@@ -182,14 +183,14 @@ fn url(base: &str, path: &str) -> Result<Url, Fault> {
 
 /// What is heard of an answer is already without the key, but for one that is spread over the
 /// events of a stream: this takes that out of the reply, and out of the record.
-pub struct Censor<'a> {
-    secret: Option<Arc<Secret>>,
-    witness: &'a Witness,
+pub struct ReplyRedactor<'a> {
+    secret: Option<Arc<KeyMatcher>>,
+    witness: &'a ExchangeRecorder,
     /// Whether the key was in what was understood; none before that is known.
     found: Option<bool>,
 }
 
-impl Censor<'_> {
+impl ReplyRedactor<'_> {
     pub fn redact(&mut self, replied: &mut Result<ChatReply, CallFault>) {
         let Some(secret) = &self.secret else { return };
         match replied {
@@ -205,13 +206,13 @@ impl Censor<'_> {
     }
 }
 
-impl Drop for Censor<'_> {
+impl Drop for ReplyRedactor<'_> {
     fn drop(&mut self) {
         let Some(secret) = self.secret.as_ref().filter(|_| self.found != Some(false)) else {
             return;
         };
         self.witness.censor(|exchange| {
-            exchange.response = redaction::rejoined(secret, &exchange.response);
+            exchange.response = redaction::redact_split_keys(secret, &exchange.response);
         });
     }
 }

@@ -6,7 +6,7 @@
 //!    └────► an end that may be the beginning of one ─► kept until the next piece decides
 //! ```
 
-use super::events::Splitter;
+use super::events::EventSplitter;
 use bytes::Bytes;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::{HashMap, VecDeque};
@@ -24,10 +24,10 @@ const DEEPEST: usize = 16;
 const WINDOW: usize = 2;
 
 /// A key, to be found.
-pub(super) struct Secret(SecretString);
+pub(super) struct KeyMatcher(SecretString);
 
 /// What bytes are, compared with the key.
-enum Found {
+enum KeyMatch {
     /// The key, up to there.
     Whole(usize),
     /// So many characters of the key; then the bytes end.
@@ -37,13 +37,13 @@ enum Found {
 }
 
 /// One character, as it is or escaped.
-enum Unit {
+enum CharMatch {
     Is(usize),
     Other,
     Ended,
 }
 
-impl Secret {
+impl KeyMatcher {
     pub(super) fn new(key: &str) -> Self {
         let mut last = ' ';
         // A run of backslashes is compared as one.
@@ -61,25 +61,25 @@ impl Secret {
     }
 
     /// The key, or the beginning of one at the very end.
-    fn first(&self, bytes: &[u8], from: usize) -> Option<(usize, Found)> {
+    fn first(&self, bytes: &[u8], from: usize) -> Option<(usize, KeyMatch)> {
         let start = *self.bytes().first()?;
         let may = |at: &usize| bytes[*at] == start || bytes[*at] == b'\\';
         (from..bytes.len()).filter(may).find_map(|at| match self.compare(bytes, at, 0) {
-            Found::Other(..) => None,
+            KeyMatch::Other(..) => None,
             found => Some((at, found)),
         })
     }
 
     /// From the key's character `known` on.
-    fn compare(&self, bytes: &[u8], mut at: usize, known: usize) -> Found {
+    fn compare(&self, bytes: &[u8], mut at: usize, known: usize) -> KeyMatch {
         for (matched, wanted) in self.bytes().iter().enumerate().skip(known) {
             match unit(bytes, at, *wanted) {
-                Unit::Is(length) => at += length,
-                Unit::Other => return Found::Other(matched, at),
-                Unit::Ended => return Found::Begun(matched),
+                CharMatch::Is(length) => at += length,
+                CharMatch::Other => return KeyMatch::Other(matched, at),
+                CharMatch::Ended => return KeyMatch::Begun(matched),
             }
         }
-        Found::Whole(at)
+        KeyMatch::Whole(at)
     }
 
     /// Bytes that are complete, without the key.
@@ -104,7 +104,7 @@ impl Secret {
         let (mut clean, mut from) = (Vec::with_capacity(bytes.len()), 0);
         while let Some((at, found)) = self.first(bytes, from) {
             clean.extend_from_slice(&bytes[from..at]);
-            let Found::Whole(end) = found else { return (clean, at) };
+            let KeyMatch::Whole(end) = found else { return (clean, at) };
             clean.extend_from_slice(INSTEAD.as_bytes());
             from = end;
         }
@@ -115,7 +115,7 @@ impl Secret {
     /// The beginning of a key at the end of everything: most of a key is as good as all of it.
     fn last(&self, rest: &[u8]) -> Vec<u8> {
         match self.first(rest, 0) {
-            Some((0, Found::Begun(known))) if known >= SHORTEST => INSTEAD.as_bytes().to_vec(),
+            Some((0, KeyMatch::Begun(known))) if known >= SHORTEST => INSTEAD.as_bytes().to_vec(),
             _ => rest.to_vec(),
         }
     }
@@ -144,7 +144,7 @@ impl Secret {
     }
 
     fn redact_in(&self, text: &mut String) -> bool {
-        let found = matches!(self.first(text.as_bytes(), 0), Some((_, Found::Whole(_))));
+        let found = matches!(self.first(text.as_bytes(), 0), Some((_, KeyMatch::Whole(_))));
         if found {
             *text = self.redacted_text(std::mem::take(text));
         }
@@ -153,42 +153,42 @@ impl Secret {
 }
 
 /// Whether a character stands there, as it is or escaped.
-fn unit(bytes: &[u8], at: usize, wanted: u8) -> Unit {
-    let Some(first) = bytes.get(at) else { return Unit::Ended };
+fn unit(bytes: &[u8], at: usize, wanted: u8) -> CharMatch {
+    let Some(first) = bytes.get(at) else { return CharMatch::Ended };
     if *first != b'\\' {
-        return if *first == wanted { Unit::Is(1) } else { Unit::Other };
+        return if *first == wanted { CharMatch::Is(1) } else { CharMatch::Other };
     }
     let run = bytes[at..].iter().take(DEEPEST).take_while(|byte| **byte == b'\\').count();
     if wanted == b'\\' {
-        return Unit::Is(run);
+        return CharMatch::Is(run);
     }
     match bytes.get(at + run) {
-        None => Unit::Ended,
+        None => CharMatch::Ended,
         Some(b'u') => code_point(&bytes[at + run + 1..], run, wanted),
-        Some(plain) if *plain == wanted && b"\"/".contains(plain) => Unit::Is(run + 1),
-        Some(_) => Unit::Other,
+        Some(plain) if *plain == wanted && b"\"/".contains(plain) => CharMatch::Is(run + 1),
+        Some(_) => CharMatch::Other,
     }
 }
 
 /// The four digits after `\u`.
-fn code_point(digits: &[u8], run: usize, wanted: u8) -> Unit {
+fn code_point(digits: &[u8], run: usize, wanted: u8) -> CharMatch {
     let expected = format!("{wanted:04x}").into_bytes();
     let same = digits.iter().zip(&expected).all(|(is, want)| is.to_ascii_lowercase() == *want);
     match (same, digits.len() < expected.len()) {
-        (false, _) => Unit::Other,
-        (true, true) => Unit::Ended,
-        (true, false) => Unit::Is(run + 1 + expected.len()),
+        (false, _) => CharMatch::Other,
+        (true, true) => CharMatch::Ended,
+        (true, false) => CharMatch::Is(run + 1 + expected.len()),
     }
 }
 
 /// Redacts an answer that comes in pieces.
-pub(super) struct Redactor {
-    secret: Arc<Secret>,
+pub(super) struct StreamRedactor {
+    secret: Arc<KeyMatcher>,
     kept: Vec<u8>,
 }
 
-impl Redactor {
-    pub(super) fn new(secret: Arc<Secret>) -> Self {
+impl StreamRedactor {
+    pub(super) fn new(secret: Arc<KeyMatcher>) -> Self {
         Self { secret, kept: Vec::new() }
     }
 
@@ -211,19 +211,19 @@ impl Redactor {
 
 /// Redacts a key that is spread over the texts of several events. Each event has gone through
 /// a [`Redactor`] before.
-pub(super) struct Joint {
-    secret: Arc<Secret>,
+pub(super) struct SplitKeyRedactor {
+    secret: Arc<KeyMatcher>,
     held: VecDeque<Bytes>,
 }
 
 /// Which bytes of which event are part of the key.
-type Parts = Vec<(usize, std::ops::Range<usize>)>;
+type KeySpans = Vec<(usize, std::ops::Range<usize>)>;
 /// An event and how much of the key is known there, from where the rest is not found; and the
 /// last event that may hold a part of it.
 type DeadEnds = HashMap<(usize, usize), usize>;
 
-impl Joint {
-    pub(super) fn new(secret: Arc<Secret>) -> Self {
+impl SplitKeyRedactor {
+    pub(super) fn new(secret: Arc<KeyMatcher>) -> Self {
         Self { secret, held: VecDeque::new() }
     }
 
@@ -253,7 +253,7 @@ impl Joint {
     }
 
     /// A key that begins in the first event; else the last event that may hold a part of it.
-    fn joined(&self) -> Result<Parts, Option<usize>> {
+    fn joined(&self) -> Result<KeySpans, Option<usize>> {
         let (mut last, mut failed) = (None, DeadEnds::new());
         for (at, end, known) in self.held.front().map(|e| self.begun(e)).unwrap_or_default() {
             match self.rest(0, known, &mut failed) {
@@ -269,7 +269,7 @@ impl Joint {
         let start = self.secret.bytes().first().copied().unwrap_or_default();
         let may = |at: &usize| event[*at] == start || event[*at] == b'\\';
         let ends = |at: usize| match self.secret.compare(event, at, 0) {
-            Found::Other(known, end) if known > 0 && event.get(end) == Some(&b'"') => {
+            KeyMatch::Other(known, end) if known > 0 && event.get(end) == Some(&b'"') => {
                 Some((at, end, known))
             }
             _ => None,
@@ -280,7 +280,7 @@ impl Joint {
     /// The rest of the key in the events after one; else the last that may hold a part of it.
     /// What has failed once is not tried again: a provider could double the tries with each
     /// event otherwise.
-    fn rest(&self, after: usize, known: usize, failed: &mut DeadEnds) -> Result<Parts, usize> {
+    fn rest(&self, after: usize, known: usize, failed: &mut DeadEnds) -> Result<KeySpans, usize> {
         if let Some(last) = failed.get(&(after, known)) {
             return Err(*last);
         }
@@ -288,8 +288,8 @@ impl Joint {
         for (number, event) in self.held.iter().enumerate().skip(after + 1).take(WINDOW) {
             for at in texts(event) {
                 let (end, rest) = match self.secret.compare(event, at, known) {
-                    Found::Whole(end) => (end, Ok(Parts::new())),
-                    Found::Other(more, end) if more > known && event.get(end) == Some(&b'"') => {
+                    KeyMatch::Whole(end) => (end, Ok(KeySpans::new())),
+                    KeyMatch::Other(more, end) if more > known && event.get(end) == Some(&b'"') => {
                         (end, self.rest(number, more, failed))
                     }
                     _ => continue,
@@ -306,7 +306,7 @@ impl Joint {
         Err(last)
     }
 
-    fn take_out(&mut self, parts: &Parts) {
+    fn take_out(&mut self, parts: &KeySpans) {
         for (turn, (number, part)) in parts.iter().enumerate() {
             let Some(event) = self.held.get_mut(*number) else { continue };
             let instead = if turn == 0 { INSTEAD } else { "" };
@@ -326,8 +326,9 @@ fn texts(event: &[u8]) -> impl Iterator<Item = usize> {
 }
 
 /// A recorded answer without a key that is spread over its events.
-pub(super) fn rejoined(secret: &Arc<Secret>, answer: &[u8]) -> Vec<u8> {
-    let (mut splitter, mut joint) = (Splitter::default(), Joint::new(secret.clone()));
+pub(super) fn redact_split_keys(secret: &Arc<KeyMatcher>, answer: &[u8]) -> Vec<u8> {
+    let (mut splitter, mut joint) =
+        (EventSplitter::default(), SplitKeyRedactor::new(secret.clone()));
     let mut clean: Vec<Bytes> = Vec::new();
     for event in splitter.push(answer) {
         clean.extend(joint.push(event));
@@ -345,8 +346,8 @@ mod tests {
 
     const KEY: &str = "sk-canary-/5e1f";
 
-    fn secret() -> Arc<Secret> {
-        Arc::new(Secret::new(KEY))
+    fn secret() -> Arc<KeyMatcher> {
+        Arc::new(KeyMatcher::new(KEY))
     }
 
     /// One of the ways in which JSON may write a character.
@@ -366,7 +367,7 @@ mod tests {
     }
 
     fn in_pieces(bytes: &[u8], cuts: &[usize]) -> Vec<u8> {
-        let (mut redactor, mut said, mut at) = (Redactor::new(secret()), Vec::new(), 0);
+        let (mut redactor, mut said, mut at) = (StreamRedactor::new(secret()), Vec::new(), 0);
         for cut in cuts.iter().chain([&bytes.len()]) {
             let to = (at + cut).min(bytes.len());
             said.extend_from_slice(&redactor.push(Bytes::copy_from_slice(&bytes[at..to])));
@@ -408,7 +409,7 @@ mod tests {
             bytes in prop::collection::vec(prop::sample::select(b"sk-canry\\u0073\"/5e\n".to_vec()), 0..200),
             cuts in prop::collection::vec(1usize..9, 0..60),
         ) {
-            prop_assume!(!matches!(secret().first(&bytes, 0), Some((_, Found::Whole(_)))));
+            prop_assume!(!matches!(secret().first(&bytes, 0), Some((_, KeyMatch::Whole(_)))));
             let clean = in_pieces(&bytes, &cuts);
             let cut = clean.strip_suffix(INSTEAD.as_bytes()).unwrap_or(&clean);
             prop_assert!(bytes.starts_with(cut));
@@ -432,7 +433,7 @@ mod tests {
             }
             stream += &event(", yes");
             stream += "data: [DONE]\n\n";
-            let clean = String::from_utf8(rejoined(&secret(), stream.as_bytes())).unwrap();
+            let clean = String::from_utf8(redact_split_keys(&secret(), stream.as_bytes())).unwrap();
             let said: String = clean.lines().filter_map(|line| line.strip_prefix("data: {"))
                 .map(|json| serde_json::from_str::<Value>(&format!("{{{json}")).unwrap())
                 .map(|json| json["delta"]["text"].as_str().unwrap().to_owned()).collect();
@@ -444,7 +445,7 @@ mod tests {
     /// A stream that only looks like it is held up by two events at most, and altered by nothing.
     #[test]
     fn a_stream_is_held_up_by_two_events_at_most() {
-        let mut joint = Joint::new(secret());
+        let mut joint = SplitKeyRedactor::new(secret());
         let event = |text: &str| Bytes::from(format!("data: {{\"text\":\"{text}\"}}\n\n"));
         assert_eq!(joint.push(event("no")), [event("no")]);
         assert!(joint.push(event("it is")).is_empty());
@@ -459,8 +460,8 @@ mod tests {
     #[test]
     fn a_key_that_is_spread_over_two_texts_of_each_event_is_followed_once() {
         let key: String = ('a'..='z').chain('A'..='Z').collect();
-        let secret = Arc::new(Secret::new(&key));
-        let mut joint = Joint::new(secret);
+        let secret = Arc::new(KeyMatcher::new(&key));
+        let mut joint = SplitKeyRedactor::new(secret);
         let event = |c: char| Bytes::from(format!("data: {{\"a\":\"{c}\",\"b\":\"{c}\"}}\n\n"));
         // Its last character does not come.
         let mut said: Vec<Bytes> =
@@ -474,6 +475,6 @@ mod tests {
     fn most_of_a_key_at_the_end_is_as_good_as_all_of_it() {
         assert_eq!(in_pieces(b"so: sk-canary-", &[]), b"so: [the key]");
         assert_eq!(in_pieces(b"so: sk-", &[]), b"so: sk-");
-        assert!(Secret::new("EMPTY").is_placeholder() && !secret().is_placeholder());
+        assert!(KeyMatcher::new("EMPTY").is_placeholder() && !secret().is_placeholder());
     }
 }

@@ -5,16 +5,17 @@
 //!                  └─ no ─► the first difference to what that task was asked at that turn
 //! ```
 
-use super::http::{Answer, Patience};
-use super::upstream::Upstream;
+use super::http::{ProviderResponse, ProviderTimeouts};
+use super::upstream::UpstreamModel;
 use super::{speaks, without_key};
-use crate::store::{Answered, RequestDigest, Store, request_digest};
+use crate::store::{AnsweredCalls, RequestDigest, Store, request_digest};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, Endpoint, Exchange, Fault, FaultKind, ModelConfig, Recorded,
+    CallFault, ChatReply, ChatRequest, Fault, FaultKind, HttpExchange, ModelConfig,
+    ProviderEndpoint, ReplaySource,
 };
 use synthd_actors::ports::{CallContext, ChatModel, StoreFault};
 use tokio::sync::OnceCell;
@@ -26,29 +27,29 @@ const NOWHERE: &str = "replay:";
 
 /// How a provider is reached.
 #[derive(Clone)]
-pub(super) enum Way {
-    Http(Patience),
-    Tape(Arc<Tape>),
+pub(super) enum ProviderTransport {
+    Http(ProviderTimeouts),
+    Tape(Arc<ReplayRecord>),
 }
 
-impl From<Patience> for Way {
-    fn from(patience: Patience) -> Self {
+impl From<ProviderTimeouts> for ProviderTransport {
+    fn from(patience: ProviderTimeouts) -> Self {
         Self::Http(patience)
     }
 }
 
-impl From<Arc<Tape>> for Way {
-    fn from(tape: Arc<Tape>) -> Self {
+impl From<Arc<ReplayRecord>> for ProviderTransport {
+    fn from(tape: Arc<ReplayRecord>) -> Self {
         Self::Tape(tape)
     }
 }
 
 /// The calls of one model of one campaign.
-pub(super) struct Tape {
+pub(super) struct ReplayRecord {
     store: Store,
-    recorded: Recorded,
+    recorded: ReplaySource,
     model: String,
-    index: Mutex<Index>,
+    index: Mutex<ReplayIndex>,
     /// Who reads on; others wait for what that brings.
     reading: tokio::sync::Mutex<()>,
 }
@@ -56,20 +57,20 @@ pub(super) struct Tape {
 /// What was answered, by what was asked, as far as the record was read: about a hundred bytes
 /// for each call.
 #[derive(Default)]
-struct Index {
-    answers: HashMap<RequestDigest, Answers>,
+struct ReplayIndex {
+    answers: HashMap<RequestDigest, RecordedAnswers>,
     until: i64,
 }
 
 /// The keys of the calls that answered one request, and how many were played.
 #[derive(Default)]
-struct Answers {
+struct RecordedAnswers {
     calls: Vec<i64>,
     played: usize,
 }
 
-impl Index {
-    fn add(&mut self, newer: Answered) {
+impl ReplayIndex {
+    fn add(&mut self, newer: AnsweredCalls) {
         self.until = newer.until;
         for (request, call) in newer.calls {
             self.answers.entry(request).or_default().calls.push(call);
@@ -90,12 +91,12 @@ impl Index {
     }
 }
 
-impl Tape {
+impl ReplayRecord {
     pub(super) async fn answer(
         &self,
         body: &[u8],
         context: &CallContext,
-    ) -> Result<Answer, CallFault> {
+    ) -> Result<ProviderResponse, CallFault> {
         let Some(key) = self.find(request_digest(body)).await? else {
             return Err(self.unknown(body, context).await?);
         };
@@ -108,7 +109,7 @@ impl Tape {
         }
         let response = response.body(exchange.response);
         let response = response.map_err(|error| not_recorded(error.to_string()))?;
-        Ok(Answer::recorded(response, context.witness.clone()))
+        Ok(ProviderResponse::recorded(response, context.witness.clone()))
     }
 
     /// The key of the call that answers a request now. Asked more often than it was recorded,
@@ -142,11 +143,11 @@ impl Tape {
         Ok(is_more)
     }
 
-    fn index(&self) -> MutexGuard<'_, Index> {
+    fn index(&self) -> MutexGuard<'_, ReplayIndex> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn exchange(&self, id: &str) -> Result<Exchange, CallFault> {
+    async fn exchange(&self, id: &str) -> Result<HttpExchange, CallFault> {
         let call = self.store.call(id).await.map_err(unread)?;
         call.map(|call| call.exchange).ok_or_else(|| not_recorded(format!("{id} is gone")))
     }
@@ -156,7 +157,7 @@ impl Tape {
         let (campaign, model) = (&self.recorded.campaign, &self.model);
         let task = context.stage.as_ref().map(|stage| stage.task.id.to_string());
         let place = task.map(|task| (task, context.turn));
-        let like = self.store.some_call(campaign, model, place).await.map_err(unread)?;
+        let like = self.store.find_call_id(campaign, model, place).await.map_err(unread)?;
         let Some(id) = like else {
             let what =
                 format!("{campaign} recorded no turn {} of this task by {model}", context.turn);
@@ -187,19 +188,19 @@ fn unread(fault: StoreFault) -> CallFault {
 }
 
 /// A model that answers as another one did.
-pub struct Replay {
-    tape: Arc<Tape>,
+pub struct ReplayModel {
+    tape: Arc<ReplayRecord>,
     config: ModelConfig,
     /// The adapter of the family that was recorded, once it is known.
     inner: OnceCell<Arc<dyn ChatModel>>,
     /// The same for bytes that are passed on as they are, where clients speak it.
-    upstream: OnceCell<Option<Upstream>>,
+    upstream: OnceCell<Option<UpstreamModel>>,
 }
 
-impl Replay {
+impl ReplayModel {
     /// `model` is the one that was recorded.
     pub(super) fn new(
-        recorded: &Recorded,
+        recorded: &ReplaySource,
         model: &str,
         config: &ModelConfig,
     ) -> Result<Self, Fault> {
@@ -210,7 +211,7 @@ impl Replay {
         })?;
         let (recorded, model) = (recorded.clone(), model.to_owned());
         let (index, reading) = Default::default();
-        let tape = Tape { store, recorded, model, index, reading };
+        let tape = ReplayRecord { store, recorded, model, index, reading };
         let (tape, config) = (Arc::new(tape), config.clone());
         Ok(Self { tape, config, inner: OnceCell::new(), upstream: OnceCell::new() })
     }
@@ -220,31 +221,31 @@ impl Replay {
     }
 
     /// The way for bytes that are passed on as they are, if clients speak what was recorded.
-    pub async fn upstream(&self) -> Result<Option<&Upstream>, CallFault> {
+    pub async fn upstream(&self) -> Result<Option<&UpstreamModel>, CallFault> {
         let made = self.upstream.get_or_try_init(|| self.make_upstream()).await?;
         Ok(made.as_ref())
     }
 
-    async fn make_upstream(&self) -> Result<Option<Upstream>, CallFault> {
+    async fn make_upstream(&self) -> Result<Option<UpstreamModel>, CallFault> {
         let endpoint = self.endpoint().await?;
         if !speaks(&endpoint) {
             return Ok(None);
         }
         // As it was named then: its name is part of what was asked.
         let config = ModelConfig { name: self.tape.model.clone(), ..self.config.clone() };
-        let made = Upstream::new(&endpoint, &config, None, self.tape.clone());
+        let made = UpstreamModel::new(&endpoint, &config, None, self.tape.clone());
         made.map(Some).map_err(|fault| CallFault::free(fault.kind, fault.message))
     }
 
     /// Nowhere, in the format that was recorded.
-    async fn endpoint(&self) -> Result<Endpoint, CallFault> {
-        let Tape { store, recorded, model, .. } = &*self.tape;
-        let any = store.some_call(&recorded.campaign, model, None).await.map_err(unread)?;
+    async fn endpoint(&self) -> Result<ProviderEndpoint, CallFault> {
+        let ReplayRecord { store, recorded, model, .. } = &*self.tape;
+        let any = store.find_call_id(&recorded.campaign, model, None).await.map_err(unread)?;
         let id = any.ok_or_else(|| {
             not_recorded(format!("{} recorded no call of {model}", recorded.campaign))
         })?;
         let dialect = self.tape.exchange(&id).await?.dialect;
-        Ok(Endpoint::new(&dialect, NOWHERE, None))
+        Ok(ProviderEndpoint::new(&dialect, NOWHERE, None))
     }
 
     async fn make(&self) -> Result<Arc<dyn ChatModel>, CallFault> {
@@ -256,7 +257,7 @@ impl Replay {
 }
 
 #[async_trait]
-impl ChatModel for Replay {
+impl ChatModel for ReplayModel {
     async fn complete(
         &self,
         request: &ChatRequest,
@@ -276,13 +277,13 @@ mod tests {
     #[test]
     fn a_request_is_answered_in_the_order_it_was_and_the_last_answer_stands() {
         let (asked, other) = (request_digest(b"a"), request_digest(b"b"));
-        let mut index = Index::default();
+        let mut index = ReplayIndex::default();
         assert_eq!((index.play(asked), index.last(asked)), (None, None));
-        index.add(Answered { calls: vec![(asked, 1), (other, 2), (asked, 3)], until: 3 });
+        index.add(AnsweredCalls { calls: vec![(asked, 1), (other, 2), (asked, 3)], until: 3 });
         let played: Vec<_> = (0..3).map(|_| index.play(asked)).collect();
         assert_eq!((played, index.last(asked)), (vec![Some(1), Some(3), None], Some(3)));
         // The record goes on.
-        index.add(Answered { calls: vec![(asked, 4)], until: 4 });
+        index.add(AnsweredCalls { calls: vec![(asked, 4)], until: 4 });
         assert_eq!((index.until, index.play(asked), index.play(asked)), (4, Some(4), None));
         assert_eq!((index.play(other), index.play(other)), (Some(2), None));
     }
@@ -315,15 +316,24 @@ mod tests {
             scaffold: String::new(),
         };
         store
-            .append(vec![Entry::CampaignOpened(opened), Entry::Planned(vec![plan])])
+            .append(vec![JournalEntry::CampaignOpened(opened), JournalEntry::Planned(vec![plan])])
             .await
             .unwrap();
         for turn in 0..calls {
             let (campaign, episode) = (campaign.clone(), episode.clone());
-            let exchange =
-                Exchange { request: b"a".to_vec(), status: Some(200), ..Exchange::default() };
+            let exchange = HttpExchange {
+                request: b"a".to_vec(),
+                status: Some(200),
+                ..HttpExchange::default()
+            };
             let call = CallRecord {
-                place: CallPlace { campaign, episode, attempt: Attempt(1), turn, retry: 0 },
+                place: CallPosition {
+                    campaign,
+                    episode,
+                    attempt: AttemptNumber(1),
+                    turn,
+                    retry: 0,
+                },
                 model: "m".to_owned(),
                 provider: None,
                 why: String::new(),
@@ -334,7 +344,7 @@ mod tests {
                 at_ms: 0,
                 exchange,
             };
-            store.append(vec![Entry::Called(Arc::new(call))]).await.unwrap();
+            store.append(vec![JournalEntry::Called(Arc::new(call))]).await.unwrap();
         }
         store
     }
@@ -344,9 +354,10 @@ mod tests {
     async fn answers_are_found_over_the_whole_record_by_whoever_asks() {
         let dir = tempfile::tempdir().unwrap();
         let store = recorded(dir.path(), 7).await;
-        let recorded = Recorded { data_dir: String::new(), campaign: CampaignName("c".to_owned()) };
+        let recorded =
+            ReplaySource { data_dir: String::new(), campaign: CampaignName("c".to_owned()) };
         let (index, reading) = Default::default();
-        let tape = Tape { store, recorded, model: "m".to_owned(), index, reading };
+        let tape = ReplayRecord { store, recorded, model: "m".to_owned(), index, reading };
         let (asked, other) = (request_digest(b"a"), request_digest(b"b"));
         let all = (0..9).map(|_| tape.find(asked));
         let mut found: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();

@@ -6,17 +6,20 @@
 //!             └──► passage ─► piece ─► piece ─► … ─► reply (counts, finish), or why there is none
 //! ```
 
-use super::anthropic::{self, Messages};
-use super::events::{self, Assemble, Splitter};
+use super::anthropic::{self, AnthropicModel};
+use super::events::{self, EventSplitter, ReplyBuilder};
 use super::faults;
-use super::http::Answer;
-use super::key::KeyIn;
-use super::openai::{self, OpenAiChat};
-use super::provider::{Censor, Provider};
-use super::redaction::Joint;
-use super::responses::{self, Assembly as ResponsesAssembly, Responses};
-use super::tape::Way;
-use super::{anthropic::Assembly as MessagesAssembly, openai::Assembly as ChatAssembly};
+use super::http::ProviderResponse;
+use super::key::ApiKeyPlacement;
+use super::openai::{self, OpenAiChatModel};
+use super::provider::{ProviderClient, ReplyRedactor};
+use super::redaction::SplitKeyRedactor;
+use super::responses::{self, ResponsesModel, ResponsesReplyBuilder as ResponsesAssembly};
+use super::tape::ProviderTransport;
+use super::{
+    anthropic::AnthropicReplyBuilder as MessagesAssembly,
+    openai::OpenAiReplyBuilder as ChatAssembly,
+};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use reqwest::StatusCode;
@@ -25,22 +28,24 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use synthd_actors::model::{CallFault, ChatReply, Endpoint, Fault, ModelConfig, Witness};
+use synthd_actors::model::{
+    CallFault, ChatReply, ExchangeRecorder, Fault, ModelConfig, ProviderEndpoint,
+};
 use synthd_actors::ports::CallContext;
 
 /// A wire format that clients and providers share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Family {
+pub enum WireFormat {
     OpenAiChat,
     Anthropic,
     Responses,
 }
 
 /// One model of one provider.
-pub struct Upstream {
-    provider: Provider,
-    counter: Option<Provider>,
-    pub family: Family,
+pub struct UpstreamModel {
+    provider: ProviderClient,
+    counter: Option<ProviderClient>,
+    pub family: WireFormat,
     /// As the provider names it.
     pub model: String,
     /// The field that caps the output.
@@ -52,8 +57,8 @@ pub struct Upstream {
 }
 
 /// What came of opening an exchange.
-pub enum Opened {
-    Passage(Box<Passage>),
+pub enum UpstreamResponse {
+    Passage(Box<PassThroughBody>),
     /// With the body as it was, but for the key.
     Refused {
         status: StatusCode,
@@ -65,35 +70,35 @@ pub enum Opened {
     },
 }
 
-impl Upstream {
+impl UpstreamModel {
     pub(super) fn new(
-        endpoint: &Endpoint,
+        endpoint: &ProviderEndpoint,
         config: &ModelConfig,
         key: Option<&str>,
-        way: impl Into<Way>,
+        way: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
         let way = way.into();
         let model = config.name.split_once('/').map_or("", |(_, model)| model).to_owned();
-        if endpoint.dialect == Messages::DIALECT {
-            let key = || key.map(|key| (KeyIn::Header(anthropic::KEY_HEADER), key));
-            let provider = Provider::new(endpoint, "messages", key(), way.clone())?;
-            let counter = Provider::new(endpoint, "messages/count_tokens", key(), way)?;
-            let (family, counter) = (Family::Anthropic, Some(counter));
+        if endpoint.dialect == AnthropicModel::DIALECT {
+            let key = || key.map(|key| (ApiKeyPlacement::Header(anthropic::KEY_HEADER), key));
+            let provider = ProviderClient::new(endpoint, "messages", key(), way.clone())?;
+            let counter = ProviderClient::new(endpoint, "messages/count_tokens", key(), way)?;
+            let (family, counter) = (WireFormat::Anthropic, Some(counter));
             let (cap, asks_for_usage) = ("max_tokens", false);
             let thought_cap = None;
             return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
         }
-        if endpoint.dialect == Responses::DIALECT {
-            let key = key.map(|key| (KeyIn::Bearer, key));
-            let provider = Provider::new(endpoint, responses::PATH, key, way)?;
-            let (family, counter, thought_cap) = (Family::Responses, None, None);
+        if endpoint.dialect == ResponsesModel::DIALECT {
+            let key = key.map(|key| (ApiKeyPlacement::Bearer, key));
+            let provider = ProviderClient::new(endpoint, responses::PATH, key, way)?;
+            let (family, counter, thought_cap) = (WireFormat::Responses, None, None);
             let (cap, asks_for_usage) = ("max_output_tokens", false);
             return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
         }
-        let dialect = OpenAiChat::dialect(endpoint)?;
+        let dialect = OpenAiChatModel::dialect(endpoint)?;
         let key = key.map(|key| (dialect.key_in, key));
-        let provider = Provider::new(endpoint, openai::PATH, key, way)?;
-        let (family, counter) = (Family::OpenAiChat, None);
+        let provider = ProviderClient::new(endpoint, openai::PATH, key, way)?;
+        let (family, counter) = (WireFormat::OpenAiChat, None);
         let (cap, thought_cap) = (dialect.cap, dialect.thought_cap);
         let asks_for_usage = dialect.asks_for_usage;
         Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage })
@@ -105,7 +110,7 @@ impl Upstream {
         body: Bytes,
         headers: &[(&str, &str)],
         context: &CallContext,
-    ) -> Result<Opened, CallFault> {
+    ) -> Result<UpstreamResponse, CallFault> {
         self.open_at(&self.provider, body, headers, context).await
     }
 
@@ -115,56 +120,56 @@ impl Upstream {
         body: Bytes,
         headers: &[(&str, &str)],
         context: &CallContext,
-    ) -> Option<Result<Opened, CallFault>> {
+    ) -> Option<Result<UpstreamResponse, CallFault>> {
         let counter = self.counter.as_ref()?;
         Some(self.open_at(counter, body, headers, context).await)
     }
 
     async fn open_at(
         &self,
-        provider: &Provider,
+        provider: &ProviderClient,
         body: Bytes,
         headers: &[(&str, &str)],
         context: &CallContext,
-    ) -> Result<Opened, CallFault> {
+    ) -> Result<UpstreamResponse, CallFault> {
         let answer = provider.send(body, headers, context).await?;
         if answer.status.is_success() {
-            let passage = Passage::new(answer, self.family, provider.joint());
-            return Ok(Opened::Passage(Box::new(passage)));
+            let passage = PassThroughBody::new(answer, self.family, provider.split_key_redactor());
+            return Ok(UpstreamResponse::Passage(Box::new(passage)));
         }
         let (status, headers) = (answer.status, answer.headers.clone());
-        let (body, fault) = provider.complaint(answer).await;
+        let (body, fault) = provider.read_error(answer).await;
         let filtered = faults::is_filtered(status, &body);
         let fault = Box::new(fault);
-        Ok(Opened::Refused { status, headers, body, fault, filtered })
+        Ok(UpstreamResponse::Refused { status, headers, body, fault, filtered })
     }
 
     /// Takes the key out of the reply, and out of what the witness saw, whenever it is dropped.
-    pub fn censor<'a>(&self, witness: &'a Witness) -> Censor<'a> {
-        self.provider.censor(witness)
+    pub fn reply_redactor<'a>(&self, witness: &'a ExchangeRecorder) -> ReplyRedactor<'a> {
+        self.provider.reply_redactor(witness)
     }
 }
 
-type Pieces = Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>;
+type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>;
 
 /// An answer on its way through.
-pub struct Passage {
+pub struct PassThroughBody {
     pub headers: HeaderMap,
     pub is_stream: bool,
-    pieces: Pieces,
-    splitter: Splitter,
+    pieces: ByteStream,
+    splitter: EventSplitter,
     waiting: VecDeque<Bytes>,
-    assembly: Assembly,
+    assembly: AnyReplyBuilder,
     failed: Option<CallFault>,
     ended: bool,
     /// Takes out a key that is spread over several events.
-    joint: Option<Joint>,
+    joint: Option<SplitKeyRedactor>,
     /// What has been looked at, and may go on.
-    looked_at: VecDeque<Piece>,
+    looked_at: VecDeque<PassThroughChunk>,
 }
 
 /// One piece of an answer.
-pub struct Piece {
+pub struct PassThroughChunk {
     pub bytes: Bytes,
     /// The family's mark of the end of a stream, or a whole body.
     pub is_last: bool,
@@ -172,24 +177,28 @@ pub struct Piece {
     pub is_broken: bool,
 }
 
-impl Piece {
+impl PassThroughChunk {
     fn of(bytes: Bytes) -> Self {
         Self { bytes, is_last: false, is_broken: false }
     }
 }
 
-impl Passage {
-    fn new(mut answer: Answer, family: Family, joint: Option<Joint>) -> Self {
+impl PassThroughBody {
+    fn new(
+        mut answer: ProviderResponse,
+        family: WireFormat,
+        joint: Option<SplitKeyRedactor>,
+    ) -> Self {
         let assembly = match family {
-            Family::OpenAiChat => Assembly::Chat(ChatAssembly::default()),
-            Family::Anthropic => Assembly::Messages(MessagesAssembly::default()),
-            Family::Responses => Assembly::Responses(ResponsesAssembly::default()),
+            WireFormat::OpenAiChat => AnyReplyBuilder::Chat(ChatAssembly::default()),
+            WireFormat::Anthropic => AnyReplyBuilder::Messages(MessagesAssembly::default()),
+            WireFormat::Responses => AnyReplyBuilder::Responses(ResponsesAssembly::default()),
         };
         Self {
             is_stream: answer.is_events(),
             headers: std::mem::take(&mut answer.headers),
             pieces: Box::pin(answer.pieces()),
-            splitter: Splitter::default(),
+            splitter: EventSplitter::default(),
             waiting: VecDeque::new(),
             assembly,
             failed: None,
@@ -201,7 +210,7 @@ impl Passage {
 
     /// The next event as it came; all of a body that is no stream. None after the last, and
     /// after what broke it off.
-    pub async fn next(&mut self) -> Option<Piece> {
+    pub async fn next(&mut self) -> Option<PassThroughChunk> {
         loop {
             if let Some(piece) = self.looked_at.pop_front() {
                 return Some(piece);
@@ -251,12 +260,12 @@ impl Passage {
     }
 
     /// A body that is no reply is nothing a client should see: it is told what is wrong.
-    async fn whole(&mut self) -> Option<Piece> {
+    async fn whole(&mut self) -> Option<PassThroughChunk> {
         self.ended = true;
         let body = self.collect().await;
         let understood = body.and_then(|body| self.assembly.whole(&body).map(|()| body));
         match understood {
-            Ok(bytes) => Some(Piece { bytes, is_last: true, is_broken: false }),
+            Ok(bytes) => Some(PassThroughChunk { bytes, is_last: true, is_broken: false }),
             Err(fault) => {
                 self.failed = Some(fault);
                 None
@@ -266,7 +275,7 @@ impl Passage {
 
     /// Understands an event on its way. What it breaks off with goes on as it is.
     fn look(&mut self, event: Bytes) {
-        let data = events::data(&event);
+        let data = events::event_data(&event);
         let taken = match data.trim().is_empty() {
             true => Ok(ControlFlow::Continue(())),
             false => self.assembly.event(&data),
@@ -280,10 +289,10 @@ impl Passage {
         };
         self.ended |= is_last;
         match &mut self.joint {
-            None => self.looked_at.push_back(Piece { bytes: event, is_last, is_broken }),
+            None => self.looked_at.push_back(PassThroughChunk { bytes: event, is_last, is_broken }),
             Some(joint) => {
                 let free = joint.push(event);
-                self.looked_at.extend(free.into_iter().map(Piece::of));
+                self.looked_at.extend(free.into_iter().map(PassThroughChunk::of));
                 if is_last {
                     self.let_go();
                     if let Some(last) = self.looked_at.back_mut() {
@@ -296,8 +305,8 @@ impl Passage {
 
     /// Nothing more comes that could be the rest of a key.
     fn let_go(&mut self) {
-        let held = self.joint.as_mut().map(Joint::end).unwrap_or_default();
-        self.looked_at.extend(held.into_iter().map(Piece::of));
+        let held = self.joint.as_mut().map(SplitKeyRedactor::end).unwrap_or_default();
+        self.looked_at.extend(held.into_iter().map(PassThroughChunk::of));
     }
 
     /// What was said all together, or why it is no reply.
@@ -315,13 +324,13 @@ fn says_why(data: &str) -> bool {
     ["error", "response.failed"].iter().any(|end| json["type"] == *end) || !json["error"].is_null()
 }
 
-enum Assembly {
+enum AnyReplyBuilder {
     Chat(ChatAssembly),
     Messages(MessagesAssembly),
     Responses(ResponsesAssembly),
 }
 
-impl Assembly {
+impl AnyReplyBuilder {
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         match self {
             Self::Chat(chat) => chat.event(data),

@@ -21,7 +21,7 @@ pub fn unmatched(catalog: &Catalog, tasks: &TaskSelection) -> Vec<Error> {
         // One glob that matches nothing is told once.
         return match tasks.templates.len() {
             1 => vec![nothing],
-            _ => vec![nothing.and(findings)],
+            _ => vec![nothing.with_others(findings)],
         };
     }
     findings

@@ -6,18 +6,18 @@
 
 use crate::engine::{Engine, fault_error, store_error};
 use crate::error::{Code, Error, Result};
-use crate::llm::Models;
+use crate::llm::AdapterFactory;
 use futures_util::future::join_all;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
-    Attempt, CampaignConfig, CampaignName, CampaignRecord, CampaignState, ChatRequest, Entry,
-    EpisodeId, Fault, Message, ModelConfig, Money, PlannedEpisode, ProviderSign, Role, TaskId,
-    day_of, digest_of,
+    AttemptNumber, CampaignConfig, CampaignName, CampaignRecord, CampaignState, ChatMessage,
+    ChatRequest, ChatRole, EpisodeId, Fault, JournalEntry, ModelConfig, Money, PlannedEpisode,
+    ProviderSign, TaskId, day_of, digest_of,
 };
 use synthd_actors::ports::{CallContext, Journal};
-use synthd_actors::router::{Call, Called, Manned};
+use synthd_actors::router::{ModelAnswer, ModelCall, ModelClients};
 
 /// For one answer of a few words.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ const QUESTION: &str = "Answer with the one word: ready";
 
 /// What one model answered.
 #[derive(Debug, Serialize)]
-pub struct Answer {
+pub struct LiveAnswer {
     pub model: String,
     pub latency_ms: u64,
     pub cost_usd: Money,
@@ -35,8 +35,8 @@ pub struct Answer {
 
 /// What was heard.
 #[derive(Debug, Default)]
-pub struct LiveAnswers {
-    pub answers: Vec<Answer>,
+pub struct LiveCheckReport {
+    pub answers: Vec<LiveAnswer>,
     /// A finding for each model that gave no answer.
     pub findings: Vec<Error>,
 }
@@ -46,10 +46,10 @@ pub async fn ask_each(
     engine: &Engine,
     config: &CampaignConfig,
     source: &str,
-) -> Result<LiveAnswers> {
+) -> Result<LiveCheckReport> {
     let asked: Vec<&ModelConfig> =
         config.models.iter().filter(|model| model.endpoint.is_some()).collect();
-    let mut heard = LiveAnswers::default();
+    let mut heard = LiveCheckReport::default();
     if asked.is_empty() {
         return Ok(heard);
     }
@@ -57,7 +57,7 @@ pub async fn ask_each(
     let calls = asked.iter().map(|model| ask(engine, &campaign, &model.name));
     for (model, answer) in asked.iter().zip(join_all(calls).await) {
         match answer {
-            Ok(called) => heard.answers.push(Answer {
+            Ok(called) => heard.answers.push(LiveAnswer {
                 model: model.name.clone(),
                 latency_ms: u64::try_from(called.took.as_millis()).unwrap_or(u64::MAX),
                 cost_usd: called.cost,
@@ -82,25 +82,26 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
         reason: Some(format!("a check of the models of {}", config.name)),
         created_at_ms: engine.world.clock.now_ms(),
     };
-    let written = engine.world.collector.record(vec![Entry::CampaignOpened(record)]).await;
+    let written = engine.world.collector.record(vec![JournalEntry::CampaignOpened(record)]).await;
     written.map_err(|fault| fault_error(&fault))?;
     let today = day_of(engine.world.clock.now_ms());
     let before = engine.store.spending(&name, today).await.map_err(store_error)?;
-    let models = config.models.iter().map(|model| Manned::new(model, &Models::default()));
+    let models =
+        config.models.iter().map(|model| ModelClients::new(model, &AdapterFactory::default()));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
     engine.world.router.open(name.clone(), models, config.caps(), before);
     Ok(name)
 }
 
-async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<Called, Fault> {
+async fn ask(engine: &Engine, campaign: &CampaignName, model: &str) -> Result<ModelAnswer, Fault> {
     let (episode, attempt) = begin(engine, campaign, model).await?;
     let request = ChatRequest {
-        messages: vec![Message::text(Role::User, QUESTION)],
+        messages: vec![ChatMessage::text(ChatRole::User, QUESTION)],
         tools: Vec::new(),
         max_output_tokens: MAX_OUTPUT,
         settings: Default::default(),
     };
-    let call = Call {
+    let call = ModelCall {
         campaign: campaign.clone(),
         attempt,
         model: model.to_owned(),
@@ -123,7 +124,7 @@ async fn begin(
     engine: &Engine,
     campaign: &CampaignName,
     model: &str,
-) -> Result<(EpisodeId, Attempt), Fault> {
+) -> Result<(EpisodeId, AttemptNumber), Fault> {
     let digest = digest_of(&["model-check", campaign.as_str(), model]);
     let id = EpisodeId(format!("ep-{}", &digest[..16]));
     let known = engine.store.episodes(campaign).await?;
@@ -140,10 +141,11 @@ async fn begin(
         model: model.to_owned(),
         scaffold: "none".to_owned(),
     };
-    let attempt = earlier.map_or(Attempt(0), |record| record.attempt).next();
+    let attempt = earlier.map_or(AttemptNumber(0), |record| record.attempt).next();
     let at_ms = engine.world.clock.now_ms();
-    let started = Entry::AttemptStarted { episode: id.clone(), attempt, resumed_from: None, at_ms };
-    engine.world.collector.record(vec![Entry::Planned(vec![plan]), started]).await?;
+    let started =
+        JournalEntry::AttemptStarted { episode: id.clone(), attempt, resumed_from: None, at_ms };
+    engine.world.collector.record(vec![JournalEntry::Planned(vec![plan]), started]).await?;
     Ok((id, attempt))
 }
 

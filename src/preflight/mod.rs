@@ -12,25 +12,25 @@ mod live;
 mod sandboxes;
 
 pub use globs::unmatched;
-pub use live::{Answer, LiveAnswers, ask_each};
+pub use live::{LiveAnswer, LiveCheckReport, ask_each};
 
 use crate::engine::fault_error;
 use crate::error::{Code, Error};
-use crate::estimate::{self, affordable};
-use crate::llm::Models;
-use crate::sandbox::Backends;
-use crate::sandbox::docker::Pulled;
-use sandboxes::Sandboxes;
+use crate::estimate::{self, check_affordable};
+use crate::llm::AdapterFactory;
+use crate::sandbox::SandboxBackends;
+use crate::sandbox::docker::PullProgress;
+use sandboxes::SandboxPreflight;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use synthd_actors::campaign::{Planner, Skipped, runnable};
+use synthd_actors::campaign::{CampaignPlanner, SkippedTemplate, runnable_templates};
 use synthd_actors::model::{CampaignConfig, CampaignRecord};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
-use synthd_actors::router::Manned;
+use synthd_actors::router::ModelClients;
 use synthd_actors::task::Catalog;
 
 /// Who hears how far the pull of an image is.
-pub type Told<'a> = &'a (dyn Fn(&Pulled) + Send + Sync);
+pub type PullListener<'a> = &'a (dyn Fn(&PullProgress) + Send + Sync);
 
 /// A campaign that is about to be looked at.
 pub struct Preflight<'a> {
@@ -42,7 +42,7 @@ pub struct Preflight<'a> {
 
 /// What was found on a host.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct PreflightReport {
     /// What would keep the campaign from beginning.
     pub findings: Vec<Error>,
     /// What would not, and is worth a line.
@@ -50,26 +50,31 @@ pub struct Survey {
     /// The digests of its images, by their names.
     pub digests: BTreeMap<String, String>,
     /// Templates that would be left out.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedTemplate>,
 }
 
 impl Preflight<'_> {
     /// What the file says by itself, held against the templates and the prices.
-    pub fn of_file(&self) -> Vec<Error> {
+    pub fn check_file(&self) -> Vec<Error> {
         let mut findings = unmatched(self.catalog, &self.config.tasks);
         // What is spent already was affordable; what is left of the budget decides then.
         if self.known.is_none() {
-            let estimate = estimate::campaign(self.catalog, self.config);
-            findings.extend(estimate.and_then(|estimate| affordable(&estimate)).err());
+            let estimate = estimate::estimate_campaign(self.catalog, self.config);
+            findings.extend(estimate.and_then(|estimate| check_affordable(&estimate)).err());
         }
         findings
     }
 
     /// What the host has for it. Images are pulled where the campaign says so and somebody is
     /// `told` of it.
-    pub async fn of_host(&self, backends: &Backends, told: Option<Told<'_>>) -> Survey {
-        let mut survey = Survey { findings: self.keys().await, ..Survey::default() };
-        let sandboxes = Sandboxes { config: self.config, known: self.known, backends, told };
+    pub async fn check_host(
+        &self,
+        backends: &SandboxBackends,
+        told: Option<PullListener<'_>>,
+    ) -> PreflightReport {
+        let mut survey =
+            PreflightReport { findings: self.keys().await, ..PreflightReport::default() };
+        let sandboxes = SandboxPreflight { config: self.config, known: self.known, backends, told };
         sandboxes.look(self.catalog, &mut survey).await;
         survey
     }
@@ -78,7 +83,9 @@ impl Preflight<'_> {
     async fn keys(&self) -> Vec<Error> {
         let models = self.config.models.clone();
         let amiss = move || {
-            let faults = models.iter().filter_map(|one| Manned::new(one, &Models::default()).err());
+            let faults = models
+                .iter()
+                .filter_map(|one| ModelClients::new(one, &AdapterFactory::default()).err());
             faults.map(|fault| fault_error(&fault)).collect()
         };
         // Making a client reads certificates.
@@ -87,8 +94,11 @@ impl Preflight<'_> {
 
     /// The same as [`of_host`](Self::of_host) without any pull, and the programs that templates
     /// need, looked for in a sandbox of each kind.
-    pub async fn of_host_with_programs(&self, backends: &Arc<Backends>) -> Survey {
-        let mut survey = self.of_host(backends, None).await;
+    pub async fn check_host_and_programs(
+        &self,
+        backends: &Arc<SandboxBackends>,
+    ) -> PreflightReport {
+        let mut survey = self.check_host(backends, None).await;
         let can_run = survey.notes.is_empty() && survey.findings.iter().all(is_not_of_sandboxes);
         let selected = &self.config.tasks;
         let some = !self.catalog.select(&selected.templates, &selected.exclude).is_empty();
@@ -98,13 +108,17 @@ impl Preflight<'_> {
         survey
     }
 
-    async fn look_for_programs(&self, backends: &Arc<Backends>, survey: &mut Survey) {
+    async fn look_for_programs(
+        &self,
+        backends: &Arc<SandboxBackends>,
+        survey: &mut PreflightReport,
+    ) {
         let digests = survey.digests.clone();
         let config = Arc::new(CampaignConfig { digests, ..self.config.clone() });
-        let planner = Planner { config, catalog: Arc::new(self.catalog.clone()) };
+        let planner = CampaignPlanner { config, catalog: Arc::new(self.catalog.clone()) };
         let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
         let (pool, life) = PoolHandle::start(backends.clone(), limits);
-        let found = runnable(&pool, &planner).await;
+        let found = runnable_templates(&pool, &planner).await;
         pool.shut_down().await;
         drop(life);
         match found {
@@ -122,7 +136,7 @@ fn is_not_of_sandboxes(error: &Error) -> bool {
 }
 
 /// No template is left.
-pub fn nothing_to_run(skipped: &[Skipped]) -> Error {
+pub fn nothing_to_run(skipped: &[SkippedTemplate]) -> Error {
     let listed: String =
         skipped.iter().map(|s| format!("\n  {}: {}", s.template, s.reason)).collect();
     Error::new(Code::NothingToRun, format!("no task is left to run{listed}"))

@@ -4,10 +4,10 @@
 //! aside; what could be charged and is not understood makes a model unusable, and says why.
 
 use super::decimal::per_token;
-use super::{Listed, PriceTable, digest};
+use super::{ListedModel, PriceTable, digest};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
-use synthd_actors::model::{Ability, Money, Price, Rates, Tier};
+use synthd_actors::model::{ModelAbility, ModelPrice, Money, PriceTier, TokenRates};
 
 /// Their names for providers, where ours differ.
 const PROVIDERS: [(&str, &str); 2] = [("together_ai", "together"), ("azure_ai", "azure-ai")];
@@ -37,7 +37,7 @@ const OTHER_UNITS: [&str; 17] = [
     "above_1hr",
 ];
 
-type Entry<'t> = BTreeMap<String, &'t RawValue>;
+type LiteLlmEntry<'t> = BTreeMap<String, &'t RawValue>;
 
 pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     let entries: BTreeMap<String, &RawValue> =
@@ -46,7 +46,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     let mut exact = BTreeSet::new();
     for (key, raw) in entries {
         // The sample that explains the others, and whatever is no object.
-        let Ok(entry) = serde_json::from_str::<Entry<'_>>(raw.get()) else { continue };
+        let Ok(entry) = serde_json::from_str::<LiteLlmEntry<'_>>(raw.get()) else { continue };
         let Some(model) = name_of(&key, &entry) else { continue };
         // With its provider in front it is meant more exactly than without.
         let is_exact = key.contains('/');
@@ -70,7 +70,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
 }
 
 /// As campaigns write it: `provider/model`.
-fn name_of(key: &str, entry: &Entry<'_>) -> Option<String> {
+fn name_of(key: &str, entry: &LiteLlmEntry<'_>) -> Option<String> {
     let provider = text(entry, "litellm_provider")?;
     let mode = text(entry, "mode")?;
     if !MODES.contains(&mode.as_str()) {
@@ -82,17 +82,17 @@ fn name_of(key: &str, entry: &Entry<'_>) -> Option<String> {
     Some(format!("{ours}/{model}"))
 }
 
-fn text(entry: &Entry<'_>, key: &str) -> Option<String> {
+fn text(entry: &LiteLlmEntry<'_>, key: &str) -> Option<String> {
     serde_json::from_str(entry.get(key)?.get()).ok()
 }
 
-fn number(entry: &Entry<'_>, key: &str) -> Option<u64> {
+fn number(entry: &LiteLlmEntry<'_>, key: &str) -> Option<u64> {
     entry.get(key)?.get().trim_matches('"').parse().ok()
 }
 
 /// Which rate a key is for, and from how many tokens on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum RateKind {
     Input,
     Output,
     Cached,
@@ -100,17 +100,17 @@ enum Kind {
     Reasoning,
 }
 
-const KINDS: [(&str, Kind); 6] = [
-    ("input_cost_per_token", Kind::Input),
-    ("output_cost_per_token", Kind::Output),
-    ("cache_read_input_token_cost", Kind::Cached),
-    ("input_cost_per_token_cache_hit", Kind::Cached),
-    ("cache_creation_input_token_cost", Kind::CacheWrite),
-    ("output_cost_per_reasoning_token", Kind::Reasoning),
+const KINDS: [(&str, RateKind); 6] = [
+    ("input_cost_per_token", RateKind::Input),
+    ("output_cost_per_token", RateKind::Output),
+    ("cache_read_input_token_cost", RateKind::Cached),
+    ("input_cost_per_token_cache_hit", RateKind::Cached),
+    ("cache_creation_input_token_cost", RateKind::CacheWrite),
+    ("output_cost_per_reasoning_token", RateKind::Reasoning),
 ];
 
-fn listed(entry: &Entry<'_>) -> Result<Listed, String> {
-    let mut found: BTreeMap<u64, BTreeMap<Kind, Money>> = BTreeMap::new();
+fn listed(entry: &LiteLlmEntry<'_>) -> Result<ListedModel, String> {
+    let mut found: BTreeMap<u64, BTreeMap<RateKind, Money>> = BTreeMap::new();
     for (key, raw) in entry.iter().filter(|(key, _)| key.contains("cost")) {
         let Some((kind, from)) = meaning(key)? else { continue };
         let shown = raw.get().trim_matches('"');
@@ -126,15 +126,15 @@ fn listed(entry: &Entry<'_>) -> Result<Listed, String> {
     }
     let base = found.remove(&0).unwrap_or_default();
     let rates = rates(&base, &base).ok_or_else(|| FREE.to_owned())?;
-    let tier = |(from_tokens, own): (u64, BTreeMap<Kind, Money>)| {
-        Some(Tier { from_tokens, rates: self::rates(&own, &base)? })
+    let tier = |(from_tokens, own): (u64, BTreeMap<RateKind, Money>)| {
+        Some(PriceTier { from_tokens, rates: self::rates(&own, &base)? })
     };
     let tiers = found.into_iter().filter_map(tier).collect();
-    let price = Price { rates, tiers };
+    let price = ModelPrice { rates, tiers };
     if price.rates.input_per_million.is_zero() {
         return Err(FREE.to_owned());
     }
-    Ok(Listed {
+    Ok(ListedModel {
         price,
         context: number(entry, "max_input_tokens"),
         max_output: number(entry, "max_output_tokens"),
@@ -144,18 +144,18 @@ fn listed(entry: &Entry<'_>) -> Result<Listed, String> {
 }
 
 /// What it says of none, the model cannot.
-fn abilities(entry: &BTreeMap<String, &RawValue>) -> BTreeSet<Ability> {
+fn abilities(entry: &BTreeMap<String, &RawValue>) -> BTreeSet<ModelAbility> {
     let says = |key: &str| entry.get(key).is_some_and(|value| value.get() == "true");
     let known = [
-        (Ability::Tools, "supports_function_calling"),
-        (Ability::Vision, "supports_vision"),
-        (Ability::Reasoning, "supports_reasoning"),
+        (ModelAbility::Tools, "supports_function_calling"),
+        (ModelAbility::Vision, "supports_vision"),
+        (ModelAbility::Reasoning, "supports_reasoning"),
     ];
     known.into_iter().filter(|(_, key)| says(key)).map(|(ability, _)| ability).collect()
 }
 
 /// None for what is charged for what is never asked for.
-fn meaning(key: &str) -> Result<Option<(Kind, u64)>, String> {
+fn meaning(key: &str) -> Result<Option<(RateKind, u64)>, String> {
     if SERVICES.iter().any(|service| key.contains(service))
         || OTHER_UNITS.iter().any(|unit| key.contains(unit))
     {
@@ -177,28 +177,28 @@ fn meaning(key: &str) -> Result<Option<(Kind, u64)>, String> {
 }
 
 /// What a tier does not say is as in the base.
-fn rates(own: &BTreeMap<Kind, Money>, base: &BTreeMap<Kind, Money>) -> Option<Rates> {
+fn rates(own: &BTreeMap<RateKind, Money>, base: &BTreeMap<RateKind, Money>) -> Option<TokenRates> {
     let of = |kind| own.get(&kind).or_else(|| base.get(&kind)).copied();
-    Some(Rates {
-        input_per_million: of(Kind::Input)?,
-        output_per_million: of(Kind::Output)?,
-        cached_per_million: of(Kind::Cached),
-        cache_write_per_million: of(Kind::CacheWrite),
-        reasoning_per_million: of(Kind::Reasoning),
+    Some(TokenRates {
+        input_per_million: of(RateKind::Input)?,
+        output_per_million: of(RateKind::Output)?,
+        cached_per_million: of(RateKind::Cached),
+        cache_write_per_million: of(RateKind::CacheWrite),
+        reasoning_per_million: of(RateKind::Reasoning),
     })
 }
 
-type Range = (u64, BTreeMap<Kind, Money>);
+type LiteLlmTier = (u64, BTreeMap<RateKind, Money>);
 
 /// `tiered_pricing`: a list of ranges, each with the rates of a whole request in it.
-fn ranges(entry: &Entry<'_>) -> Result<Vec<Range>, String> {
+fn ranges(entry: &LiteLlmEntry<'_>) -> Result<Vec<LiteLlmTier>, String> {
     let Some(raw) = entry.get("tiered_pricing") else { return Ok(Vec::new()) };
     let unreadable = |_| "its `tiered_pricing` cannot be read".to_owned();
-    let list: Vec<Entry<'_>> = serde_json::from_str(raw.get()).map_err(unreadable)?;
+    let list: Vec<LiteLlmEntry<'_>> = serde_json::from_str(raw.get()).map_err(unreadable)?;
     list.iter().map(range).collect()
 }
 
-fn range(entry: &Entry<'_>) -> Result<Range, String> {
+fn range(entry: &LiteLlmEntry<'_>) -> Result<LiteLlmTier, String> {
     let bad = || "its `tiered_pricing` cannot be read".to_owned();
     let bounds: Vec<&RawValue> =
         serde_json::from_str(entry.get("range").ok_or_else(bad)?.get()).map_err(|_| bad())?;

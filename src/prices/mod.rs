@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::OnceLock;
-use synthd_actors::model::{Ability, Price, digest_of};
+use synthd_actors::model::{ModelAbility, ModelPrice, digest_of};
 
 /// No table is this long.
 const MAX_BYTES: u64 = 64 << 20;
@@ -31,20 +31,20 @@ pub struct PriceTable {
     pub digest: String,
     /// When it was made, where it says.
     pub as_of: Option<String>,
-    models: BTreeMap<String, Listed>,
+    models: BTreeMap<String, ListedModel>,
     /// Those that have no price that could be held for, and why.
     unusable: BTreeMap<String, String>,
 }
 
 /// What a table says of a model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Listed {
-    pub price: Price,
+pub struct ListedModel {
+    pub price: ModelPrice,
     /// Tokens that it reads at most, and writes at most.
     pub context: Option<u64>,
     pub max_output: Option<u64>,
     /// None where it does not say.
-    pub abilities: Option<BTreeSet<Ability>>,
+    pub abilities: Option<BTreeSet<ModelAbility>>,
     pub source: Option<String>,
 }
 
@@ -58,7 +58,7 @@ impl PriceTable {
     }
 
     /// Makes a file the one to go by; to be called before [`Self::current`].
-    pub fn choose(path: Option<&Path>) -> Result<()> {
+    pub fn set_current(path: Option<&Path>) -> Result<()> {
         let Some(path) = path else { return Ok(()) };
         let table = Self::read(path)?;
         let already =
@@ -71,7 +71,7 @@ impl PriceTable {
         let name = path.display().to_string();
         let unreadable = |error| {
             Error::new(Code::ConfigUnreadable, format!("the price table {name} cannot be read"))
-                .because(error)
+                .with_source(error)
                 .hint(
                     "name a file with --price-table: LiteLLM's JSON, or TOML like \
                        config/prices.toml",
@@ -98,7 +98,7 @@ impl PriceTable {
     }
 
     /// By the name that campaigns use.
-    pub fn get(&self, model: &str) -> Option<&Listed> {
+    pub fn get(&self, model: &str) -> Option<&ListedModel> {
         self.models.get(model)
     }
 
@@ -106,7 +106,7 @@ impl PriceTable {
         self.unusable.get(model).map(String::as_str)
     }
 
-    pub fn models(&self) -> impl Iterator<Item = (&str, &Listed)> {
+    pub fn models(&self) -> impl Iterator<Item = (&str, &ListedModel)> {
         self.models.iter().map(|(name, listed)| (name.as_str(), listed))
     }
 }

@@ -1,24 +1,24 @@
 //! The table that comes with the program, and others written like it.
 
-use super::{Listed, PriceTable, digest};
+use super::{ListedModel, PriceTable, digest};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
-use synthd_actors::model::{Ability, Money, Price, Rates, Tier};
+use synthd_actors::model::{ModelAbility, ModelPrice, Money, PriceTier, TokenRates};
 
 const TEXT: &str = include_str!("../../config/prices.toml");
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct PriceFile {
     as_of: Option<String>,
     source: Option<String>,
     #[serde(default)]
-    models: BTreeMap<String, Entry>,
+    models: BTreeMap<String, PriceFileEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct PriceFileEntry {
     input: Money,
     output: Money,
     cached: Option<Money>,
@@ -26,16 +26,16 @@ struct Entry {
     reasoning: Option<Money>,
     context: Option<u64>,
     max_output: Option<u64>,
-    abilities: Option<BTreeSet<Ability>>,
+    abilities: Option<BTreeSet<ModelAbility>>,
     #[serde(default)]
-    longer: Vec<Longer>,
+    longer: Vec<LongRequestRates>,
     source: Option<String>,
 }
 
 /// Rates of a request as long as this, or longer.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Longer {
+struct LongRequestRates {
     from_tokens: u64,
     input: Money,
     output: Money,
@@ -58,11 +58,11 @@ pub(super) fn shipped() -> PriceTable {
 }
 
 pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+    let file: PriceFile = toml::from_str(text).map_err(|error| error.to_string())?;
     let source = file.source;
-    let listed = |(model, entry): (String, Entry)| {
+    let listed = |(model, entry): (String, PriceFileEntry)| {
         let source = entry.source.clone().or_else(|| source.clone());
-        (model, Listed { source, ..listed(entry) })
+        (model, ListedModel { source, ..listed(entry) })
     };
     let (models, nothing): (BTreeMap<_, _>, BTreeMap<_, _>) =
         file.models.into_iter().map(listed).partition(|(_, listed)| !listed.price.is_free());
@@ -76,17 +76,17 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     })
 }
 
-fn listed(entry: Entry) -> Listed {
-    let rates = Rates {
+fn listed(entry: PriceFileEntry) -> ListedModel {
+    let rates = TokenRates {
         input_per_million: entry.input,
         output_per_million: entry.output,
         cached_per_million: entry.cached,
         cache_write_per_million: entry.cache_write,
         reasoning_per_million: entry.reasoning,
     };
-    let tier = |longer: &Longer| Tier {
+    let tier = |longer: &LongRequestRates| PriceTier {
         from_tokens: longer.from_tokens,
-        rates: Rates {
+        rates: TokenRates {
             input_per_million: longer.input,
             output_per_million: longer.output,
             cached_per_million: longer.cached.or(rates.cached_per_million),
@@ -97,7 +97,7 @@ fn listed(entry: Entry) -> Listed {
     let tiers = entry.longer.iter().map(tier).collect();
     let (context, max_output) = (entry.context, entry.max_output);
     let abilities = entry.abilities;
-    Listed { price: Price { rates, tiers }, context, max_output, abilities, source: None }
+    ListedModel { price: ModelPrice { rates, tiers }, context, max_output, abilities, source: None }
 }
 
 #[cfg(test)]

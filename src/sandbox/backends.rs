@@ -1,54 +1,54 @@
 //! All backends as one: a specification says which of them it is for.
 
 use super::HostFacts;
-use super::docker::{DockerBackend, DockerSettings, EngineAddress, Pulled};
-use super::egress::{Egress, Resolve, SystemResolver};
+use super::docker::{DockerAddress, DockerBackend, DockerSettings, PullProgress};
+use super::egress::{EgressProxies, HostResolver, SystemResolver};
 use super::namespace::NamespaceBackend;
 use async_trait::async_trait;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{Backend, Fault, Pull, SandboxSpec};
+use synthd_actors::model::{BackendKind, Fault, ImagePullPolicy, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 /// Every backend of this process. Neither does anything before a sandbox of its kind is
 /// asked for.
-pub struct Backends {
+pub struct SandboxBackends {
     namespace: NamespaceBackend,
     docker: DockerBackend,
-    egress: Egress,
+    egress: EgressProxies,
 }
 
-impl Backends {
+impl SandboxBackends {
     /// `executable` is the synthd binary; `guest_dir` is where the guest is laid out for
     /// containers.
     pub fn new(executable: impl Into<PathBuf>, guest_dir: &Path) -> Self {
-        Self::with_engine(executable, guest_dir, EngineAddress::from_environment())
+        Self::with_engine(executable, guest_dir, DockerAddress::from_environment())
     }
 
     pub fn with_engine(
         executable: impl Into<PathBuf>,
         guest_dir: &Path,
-        engine: EngineAddress,
+        engine: DockerAddress,
     ) -> Self {
         let settings = DockerSettings { guest_dir: guest_dir.to_owned(), engine };
         Self {
             namespace: NamespaceBackend::new(executable),
             docker: DockerBackend::new(settings),
-            egress: Egress::new(guest_dir, Arc::new(SystemResolver)),
+            egress: EgressProxies::new(guest_dir, Arc::new(SystemResolver)),
         }
     }
 
     /// The same with names resolved by somebody else.
     #[must_use]
-    pub fn resolving_by(self, resolver: Arc<dyn Resolve>) -> Self {
+    pub fn resolving_by(self, resolver: Arc<dyn HostResolver>) -> Self {
         Self { egress: self.egress.resolving_by(resolver), ..self }
     }
 
     /// What the backend of a specification enforces here.
-    pub async fn host_facts(&self, backend: Backend) -> Result<HostFacts, Fault> {
+    pub async fn host_facts(&self, backend: BackendKind) -> Result<HostFacts, Fault> {
         match backend {
-            Backend::Namespace => self.namespace.host_facts().await,
-            Backend::Docker => self.docker.host_facts().await,
+            BackendKind::Namespace => self.namespace.host_facts().await,
+            BackendKind::Docker => self.docker.host_facts().await,
         }
     }
 
@@ -57,12 +57,12 @@ impl Backends {
     pub async fn fetch(
         &self,
         spec: &SandboxSpec,
-        pull: Pull,
-        told: &(dyn Fn(&Pulled) + Send + Sync),
+        pull: ImagePullPolicy,
+        told: &(dyn Fn(&PullProgress) + Send + Sync),
     ) -> Result<(), Fault> {
         match spec.backend {
-            Backend::Namespace => Ok(()),
-            Backend::Docker => self.docker.fetch(&spec.image, pull, told).await,
+            BackendKind::Namespace => Ok(()),
+            BackendKind::Docker => self.docker.fetch(&spec.image, pull, told).await,
         }
     }
 
@@ -70,22 +70,22 @@ impl Backends {
     /// of its image, where it has one.
     pub async fn check(&self, spec: &SandboxSpec) -> Result<Option<String>, Fault> {
         match spec.backend {
-            Backend::Namespace => self.namespace.check(spec).map(|()| None),
-            Backend::Docker => self.docker.check(spec).await.map(Some),
+            BackendKind::Namespace => self.namespace.check(spec).map(|()| None),
+            BackendKind::Docker => self.docker.check(spec).await.map(Some),
         }
     }
 }
 
 #[async_trait]
-impl SandboxBackend for Backends {
+impl SandboxBackend for SandboxBackends {
     fn name(&self) -> &'static str {
         "all"
     }
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
         let mut sandbox = match spec.backend {
-            Backend::Namespace => self.namespace.create(spec).await,
-            Backend::Docker => self.docker.create(spec).await,
+            BackendKind::Namespace => self.namespace.create(spec).await,
+            BackendKind::Docker => self.docker.create(spec).await,
         }?;
         if let Some(network) = &spec.network {
             self.egress.open(network, &mut *sandbox).await?;

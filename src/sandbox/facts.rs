@@ -1,7 +1,7 @@
 //! What a backend enforces on this host.
 
 use std::collections::BTreeMap;
-use synthd_actors::model::Enforcement;
+use synthd_actors::model::SandboxProtection;
 
 /// What this host enforces and by which means, or why it does not.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -9,7 +9,7 @@ pub struct HostFacts {
     pub kernel: String,
     pub root: bool,
     pub cgroup_version: String,
-    pub enforced: BTreeMap<Enforcement, Result<String, String>>,
+    pub enforced: BTreeMap<SandboxProtection, Result<String, String>>,
     /// What else a container engine has or lacks, by name; a campaign cannot insist on it.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub engine: BTreeMap<String, Result<String, String>>,
@@ -24,9 +24,9 @@ impl HostFacts {
     /// What of `required` the host does not enforce, with the reason.
     pub fn missing<'a>(
         &'a self,
-        required: impl IntoIterator<Item = &'a Enforcement>,
-    ) -> Vec<(Enforcement, String)> {
-        let lacks = |e: &Enforcement| match self.enforced.get(e) {
+        required: impl IntoIterator<Item = &'a SandboxProtection>,
+    ) -> Vec<(SandboxProtection, String)> {
+        let lacks = |e: &SandboxProtection| match self.enforced.get(e) {
             Some(Ok(_)) => None,
             Some(Err(why)) => Some((*e, why.clone())),
             None => Some((*e, "unknown to this backend".to_owned())),

@@ -9,5 +9,5 @@ mod facts;
 pub mod guest;
 pub mod namespace;
 
-pub use backends::Backends;
+pub use backends::SandboxBackends;
 pub use facts::HostFacts;

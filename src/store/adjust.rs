@@ -1,16 +1,14 @@
 //! Corrections of the record of money, each with a trace: who, when, why, and what was counted
 //! before. Nothing is ever deleted.
 
-use super::trouble::Trouble;
+use super::apply::StoreResult;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use synthd_actors::model::Money;
 
-type Result<T> = std::result::Result<T, Trouble>;
-
 /// Whose correction it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Adjustment<'a> {
+pub(super) struct AdjustmentTrace<'a> {
     pub(super) reason: &'a str,
     pub(super) who: &'a str,
     pub(super) at_ms: i64,
@@ -18,7 +16,7 @@ pub(super) struct Adjustment<'a> {
 
 /// What a hold is corrected to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Correction {
+pub struct HoldCorrection {
     /// The hold's id, or its call's where that has one hold.
     pub hold: String,
     pub cost: Money,
@@ -27,7 +25,7 @@ pub struct Correction {
 
 /// A hold that was corrected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Corrected {
+pub struct CorrectedHold {
     pub hold: String,
     pub campaign: String,
     pub before_usd: Money,
@@ -38,7 +36,7 @@ pub struct Corrected {
 
 /// Why a hold is not corrected.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Uncorrected {
+pub(super) enum CorrectionError {
     Unknown(String),
     Ambiguous(String, Vec<String>),
 }
@@ -48,8 +46,8 @@ pub(super) fn charge(
     conn: &Connection,
     campaign: &str,
     amount: Money,
-    of: &Adjustment<'_>,
-) -> Result<()> {
+    of: &AdjustmentTrace<'_>,
+) -> StoreResult<()> {
     let amount = super::ledger::nanos(amount)?;
     conn.execute(
         "INSERT INTO adjustment (campaign, hold, before, after, was_open, reason, who, at_ms)
@@ -62,10 +60,10 @@ pub(super) fn charge(
 /// Corrects holds, all of them or none.
 pub(super) fn correct(
     conn: &mut Connection,
-    corrections: &[Correction],
+    corrections: &[HoldCorrection],
     who: &str,
     at_ms: i64,
-) -> Result<std::result::Result<Vec<Corrected>, Uncorrected>> {
+) -> StoreResult<std::result::Result<Vec<CorrectedHold>, CorrectionError>> {
     let step = conn.transaction()?;
     let mut done = Vec::new();
     for correction in corrections {
@@ -80,10 +78,10 @@ pub(super) fn correct(
 
 fn one(
     conn: &Connection,
-    correction: &Correction,
+    correction: &HoldCorrection,
     who: &str,
     at_ms: i64,
-) -> Result<std::result::Result<Corrected, Uncorrected>> {
+) -> StoreResult<std::result::Result<CorrectedHold, CorrectionError>> {
     let id = match id_of(conn, &correction.hold)? {
         Ok(id) => id,
         Err(uncorrected) => return Ok(Err(uncorrected)),
@@ -103,10 +101,10 @@ fn one(
     move_sum(conn, &campaign, after - before)?;
     let (before_usd, after_usd) = (Money::from_nanos(before.unsigned_abs()), correction.cost);
     let reason = reason.clone();
-    Ok(Ok(Corrected { hold: id, campaign, before_usd, after_usd, was_open, reason }))
+    Ok(Ok(CorrectedHold { hold: id, campaign, before_usd, after_usd, was_open, reason }))
 }
 
-fn move_sum(conn: &Connection, campaign: &str, by: i64) -> Result<()> {
+fn move_sum(conn: &Connection, campaign: &str, by: i64) -> StoreResult<()> {
     conn.execute(
         "UPDATE ledger SET spent = spent + ?2, moves = moves + 1
          WHERE campaign = (SELECT key FROM campaign WHERE name = ?1)",
@@ -116,7 +114,10 @@ fn move_sum(conn: &Connection, campaign: &str, by: i64) -> Result<()> {
 }
 
 /// The hold of that id, or the one hold of the call of that id.
-fn id_of(conn: &Connection, wanted: &str) -> Result<std::result::Result<String, Uncorrected>> {
+fn id_of(
+    conn: &Connection,
+    wanted: &str,
+) -> StoreResult<std::result::Result<String, CorrectionError>> {
     let exact = conn
         .query_row("SELECT id FROM hold WHERE id = ?1", [wanted], |row| row.get(0))
         .optional()?;
@@ -128,8 +129,8 @@ fn id_of(conn: &Connection, wanted: &str) -> Result<std::result::Result<String, 
     let ids = statement.query_map([wanted], |row| row.get(0))?;
     let mut ids: Vec<String> = ids.collect::<rusqlite::Result<_>>()?;
     Ok(match ids.len() {
-        0 => Err(Uncorrected::Unknown(wanted.to_owned())),
+        0 => Err(CorrectionError::Unknown(wanted.to_owned())),
         1 => Ok(ids.remove(0)),
-        _ => Err(Uncorrected::Ambiguous(wanted.to_owned(), ids)),
+        _ => Err(CorrectionError::Ambiguous(wanted.to_owned(), ids)),
     })
 }

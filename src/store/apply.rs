@@ -1,94 +1,102 @@
 //! An entry becomes rows. Every statement here can be repeated without effect, and what
 //! comes from an attempt that is not the current one is dropped and counted.
 
-use super::fence::{Fence, Fences};
-use super::prepare::{Deed, Write};
-use super::trouble::Trouble;
+use super::fence::{EpisodeFence, FenceCache};
+use super::prepare::{PreparedWrite, WriteContent};
+use super::trouble::StoreError;
 use super::{calls, ledger, plan};
 use rusqlite::{Connection, OptionalExtension, params};
 use synthd_actors::model::{
-    Attempt, Entry, EpisodeId, Fault, Fingerprint, Outcome, RowRecord, Turn,
+    AttemptNumber, EpisodeId, Fault, JournalEntry, Outcome, RowRecord, SandboxFingerprint, Turn,
 };
 
 /// What became of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Applied {
+pub(super) enum ApplyOutcome {
     /// It is in the store, now or since before.
     Kept,
     /// It came from a dead attempt.
     Fenced,
 }
 
-pub(super) type Result<T = Applied> = std::result::Result<T, Trouble>;
+pub(super) type StoreResult<T = ApplyOutcome> = std::result::Result<T, StoreError>;
 
-pub(super) fn apply(conn: &Connection, fences: &mut Fences, write: &Write) -> Result {
+pub(super) fn apply(
+    conn: &Connection,
+    fences: &mut FenceCache,
+    write: &PreparedWrite,
+) -> StoreResult {
     let entry = match &write.entry {
-        Deed::Entry(entry) => entry,
-        Deed::Call(packed) => return calls::add(conn, fences, packed),
+        WriteContent::Entry(entry) => entry,
+        WriteContent::Call(packed) => return calls::add(conn, fences, packed),
     };
     match entry {
-        Entry::CampaignOpened(record) => plan::open_campaign(conn, record),
-        Entry::CampaignMoved { campaign, state, reason } => {
+        JournalEntry::CampaignOpened(record) => plan::open_campaign(conn, record),
+        JournalEntry::CampaignMoved { campaign, state, reason } => {
             plan::move_campaign(conn, campaign, *state, reason.as_deref())
         }
-        Entry::EditionsUsed { campaign, editions } => plan::use_editions(conn, campaign, editions),
-        Entry::Planned(episodes) => plan::add_episodes(conn, episodes),
-        Entry::AttemptStarted { episode, attempt, resumed_from, at_ms } => {
+        JournalEntry::EditionsUsed { campaign, editions } => {
+            plan::use_editions(conn, campaign, editions)
+        }
+        JournalEntry::Planned(episodes) => plan::add_episodes(conn, episodes),
+        JournalEntry::AttemptStarted { episode, attempt, resumed_from, at_ms } => {
             start(conn, fences, episode, *attempt, *resumed_from, *at_ms)
         }
-        Entry::TurnTaken { episode, attempt, turn } => {
+        JournalEntry::TurnTaken { episode, attempt, turn } => {
             take_turn(conn, fences, episode, *attempt, turn, &write.body)
         }
-        Entry::AttemptFaulted { episode, attempt, fault, at_ms } => {
+        JournalEntry::AttemptFaulted { episode, attempt, fault, at_ms } => {
             end_attempt(conn, fences, episode, *attempt, fault, *at_ms)
         }
-        Entry::Finished { episode, attempt, outcome, fingerprint, at_ms } => {
-            let ending = Ending { outcome, body: &write.body, fingerprint, at_ms: *at_ms };
+        JournalEntry::Finished { episode, attempt, outcome, fingerprint, at_ms } => {
+            let ending = EpisodeEnding { outcome, body: &write.body, fingerprint, at_ms: *at_ms };
             finish(conn, fences, episode, *attempt, &ending)
         }
-        Entry::Reopened { episode, attempt } => reopen(conn, fences, episode, *attempt),
-        Entry::Judged(row) => judge(conn, row, &write.body),
-        Entry::Held { id, campaign, episode, attempt, amount, model, at_ms } => {
+        JournalEntry::Reopened { episode, attempt } => reopen(conn, fences, episode, *attempt),
+        JournalEntry::Judged(row) => judge(conn, row, &write.body),
+        JournalEntry::Held { id, campaign, episode, attempt, amount, model, at_ms } => {
             let (attempt, amount, at_ms) = (*attempt, *amount, *at_ms);
-            let hold = ledger::Hold { id, campaign, episode, attempt, amount, model, at_ms };
+            let hold = ledger::HoldRow { id, campaign, episode, attempt, amount, model, at_ms };
             ledger::hold(conn, fences, &hold)
         }
-        Entry::Settled { id, amount } => ledger::settle(conn, &mut fences.books, id, *amount),
-        Entry::Called(_) => Err(Trouble::refused("a call that was not packed")),
-        Entry::DatasetWritten(record) => plan::add_dataset(conn, record),
+        JournalEntry::Settled { id, amount } => {
+            ledger::settle(conn, &mut fences.books, id, *amount)
+        }
+        JournalEntry::Called(_) => Err(StoreError::refused("a call that was not packed")),
+        JournalEntry::DatasetWritten(record) => plan::add_dataset(conn, record),
     }
 }
 
 fn start(
     conn: &Connection,
-    fences: &mut Fences,
+    fences: &mut FenceCache,
     id: &EpisodeId,
-    attempt: Attempt,
-    resumed_from: Option<Attempt>,
+    attempt: AttemptNumber,
+    resumed_from: Option<AttemptNumber>,
     at_ms: i64,
-) -> Result {
-    if attempt == Attempt(0) || resumed_from.is_some_and(|source| source >= attempt) {
+) -> StoreResult {
+    if attempt == AttemptNumber(0) || resumed_from.is_some_and(|source| source >= attempt) {
         let what = format!("attempt {attempt} of {id} must come after zero and after its source");
-        return Err(Trouble::refused(what));
+        return Err(StoreError::refused(what));
     }
     let fence = fences.of(conn, id)?;
     if fence.finished || attempt < fence.attempt {
-        return Ok(Applied::Fenced);
+        return Ok(ApplyOutcome::Fenced);
     }
     if attempt > fence.attempt {
         advance(conn, &fence, attempt, resumed_from, at_ms)?;
         fences.forget(id);
     }
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 fn advance(
     conn: &Connection,
-    fence: &Fence,
-    attempt: Attempt,
-    resumed_from: Option<Attempt>,
+    fence: &EpisodeFence,
+    attempt: AttemptNumber,
+    resumed_from: Option<AttemptNumber>,
     at_ms: i64,
-) -> Result<()> {
+) -> StoreResult<()> {
     let source = resumed_from.map(|a| a.0);
     conn.prepare_cached(
         "INSERT INTO attempt (episode, attempt, resumed_from, started_at_ms) VALUES (?1, ?2, ?3, ?4)",
@@ -105,16 +113,16 @@ fn advance(
 
 fn take_turn(
     conn: &Connection,
-    fences: &mut Fences,
+    fences: &mut FenceCache,
     id: &EpisodeId,
-    attempt: Attempt,
+    attempt: AttemptNumber,
     turn: &Turn,
     body: &[u8],
-) -> Result {
+) -> StoreResult {
     let fence = fences.of(conn, id)?;
-    let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
+    let Some(key) = fence.admits(attempt) else { return Ok(ApplyOutcome::Fenced) };
     let step = &turn.step;
-    let figures = Figures {
+    let figures = StepFigures {
         inherited: is_inherited(conn, &fence, step.index)?,
         input: whole(step.usage.input_tokens)?,
         output: whole(step.usage.output_tokens)?,
@@ -122,10 +130,10 @@ fn take_turn(
         cost: ledger::nanos(step.cost)?,
     };
     insert_step(conn, key, step.index, &figures, body)?;
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
-struct Figures {
+struct StepFigures {
     inherited: bool,
     input: i64,
     output: i64,
@@ -138,10 +146,10 @@ fn insert_step(
     conn: &Connection,
     attempt_key: i64,
     step: u32,
-    figures: &Figures,
+    figures: &StepFigures,
     body: &[u8],
-) -> Result<()> {
-    let Figures { inherited, input, output, counted, cost } = figures;
+) -> StoreResult<()> {
+    let StepFigures { inherited, input, output, counted, cost } = figures;
     conn.prepare_cached(
         "INSERT INTO step (attempt, step, inherited, input_tokens, output_tokens, counted, cost, body)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (attempt, step) DO NOTHING",
@@ -151,7 +159,7 @@ fn insert_step(
 }
 
 /// Whether an attempt that the current one goes back to has taken this step already.
-fn is_inherited(conn: &Connection, fence: &Fence, step: u32) -> Result<bool> {
+fn is_inherited(conn: &Connection, fence: &EpisodeFence, step: u32) -> StoreResult<bool> {
     let Some(source) = fence.resumed_from else { return Ok(false) };
     let mut seek = conn.prepare_cached(
         "WITH RECURSIVE source (key, resumed_from) AS (
@@ -167,14 +175,14 @@ fn is_inherited(conn: &Connection, fence: &Fence, step: u32) -> Result<bool> {
 
 fn end_attempt(
     conn: &Connection,
-    fences: &mut Fences,
+    fences: &mut FenceCache,
     id: &EpisodeId,
-    attempt: Attempt,
+    attempt: AttemptNumber,
     fault: &Fault,
     at_ms: i64,
-) -> Result {
+) -> StoreResult {
     let fence = fences.of(conn, id)?;
-    let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
+    let Some(key) = fence.admits(attempt) else { return Ok(ApplyOutcome::Fenced) };
     let new = conn
         .prepare_cached(
             "UPDATE attempt SET fault = ?2, ended_at_ms = ?3 WHERE key = ?1 AND fault IS NULL",
@@ -186,25 +194,25 @@ fn end_attempt(
         )?
         .execute([fence.episode])?;
     }
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
-struct Ending<'a> {
+struct EpisodeEnding<'a> {
     outcome: &'a Outcome,
     body: &'a [u8],
-    fingerprint: &'a Option<Fingerprint>,
+    fingerprint: &'a Option<SandboxFingerprint>,
     at_ms: i64,
 }
 
 fn finish(
     conn: &Connection,
-    fences: &mut Fences,
+    fences: &mut FenceCache,
     id: &EpisodeId,
-    attempt: Attempt,
-    ending: &Ending<'_>,
-) -> Result {
+    attempt: AttemptNumber,
+    ending: &EpisodeEnding<'_>,
+) -> StoreResult {
     let fence = fences.of(conn, id)?;
-    let Some(key) = fence.admits(attempt) else { return Ok(Applied::Fenced) };
+    let Some(key) = fence.admits(attempt) else { return Ok(ApplyOutcome::Fenced) };
     let fingerprint = ending.fingerprint.as_ref().map(json).transpose()?;
     conn.prepare_cached(
         "INSERT INTO outcome (episode, attempt, label, body, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -216,12 +224,17 @@ fn finish(
         "UPDATE attempt SET ended_at_ms = COALESCE(ended_at_ms, ?2) WHERE key = ?1",
     )?
     .execute([key, ending.at_ms])?;
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 /// Takes back the outcome of an episode that faulted in that attempt. One that was judged keeps
 /// its outcome whatever is wanted.
-fn reopen(conn: &Connection, fences: &mut Fences, id: &EpisodeId, attempt: Attempt) -> Result {
+fn reopen(
+    conn: &Connection,
+    fences: &mut FenceCache,
+    id: &EpisodeId,
+    attempt: AttemptNumber,
+) -> StoreResult {
     let fence = fences.of(conn, id)?;
     let taken_back = conn
         .prepare_cached(
@@ -229,19 +242,24 @@ fn reopen(conn: &Connection, fences: &mut Fences, id: &EpisodeId, attempt: Attem
         )?
         .execute(params![fence.episode, attempt.0])?;
     if taken_back == 0 {
-        return Ok(Applied::Fenced);
+        return Ok(ApplyOutcome::Fenced);
     }
     conn.prepare_cached(
         "UPDATE progress SET finished_at_ms = NULL, failed_attempts = 0 WHERE episode = ?1",
     )?
     .execute([fence.episode])?;
     fences.forget(id);
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 /// The figures of a finished episode are kept; those of one that runs are counted when
 /// somebody asks, because every turn would have to rewrite them.
-fn sum_up(conn: &Connection, fence: &Fence, attempt_key: i64, at_ms: i64) -> Result<()> {
+fn sum_up(
+    conn: &Connection,
+    fence: &EpisodeFence,
+    attempt_key: i64,
+    at_ms: i64,
+) -> StoreResult<()> {
     conn.prepare_cached(
         "UPDATE progress SET finished_at_ms = ?3, (steps, input_tokens, output_tokens, uncounted) =
              (SELECT count(*), coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
@@ -257,7 +275,7 @@ fn sum_up(conn: &Connection, fence: &Fence, attempt_key: i64, at_ms: i64) -> Res
 }
 
 /// Rows are found by the place of their episode in the plan, so they must agree on it.
-fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> Result {
+fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> StoreResult {
     let ordinal = whole(row.ordinal)?;
     let (episode, campaign): (i64, i64) = conn
         .prepare_cached(
@@ -270,7 +288,7 @@ fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> Result {
         })
         .optional()?
         .ok_or_else(|| {
-            Trouble::refused(format!("the row of {} is not where it was planned", row.episode))
+            StoreError::refused(format!("the row of {} is not where it was planned", row.episode))
         })?;
     conn.prepare_cached(
         "INSERT INTO judged (episode, campaign, ordinal, rejected, body)
@@ -283,14 +301,15 @@ fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> Result {
         row.rejected.as_ref().map(|r| &r.stage),
         body
     ])?;
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 /// SQLite's integers are signed.
-pub(super) fn whole(number: u64) -> Result<i64> {
-    i64::try_from(number).map_err(|_| Trouble::refused(format!("{number} is too large to be kept")))
+pub(super) fn whole(number: u64) -> StoreResult<i64> {
+    i64::try_from(number)
+        .map_err(|_| StoreError::refused(format!("{number} is too large to be kept")))
 }
 
-pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| Trouble::refused(e.to_string()))
+pub(super) fn json<T: serde::Serialize>(value: &T) -> StoreResult<String> {
+    serde_json::to_string(value).map_err(|e| StoreError::refused(e.to_string()))
 }

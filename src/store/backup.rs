@@ -1,7 +1,7 @@
 //! A copy of a store in one file, made while the store may be written.
 
-use super::level::Level;
-use super::trouble::Trouble;
+use super::level::StoreLevel;
+use super::trouble::StoreError;
 use super::verify::CampaignSum;
 use super::{check, open, read};
 use crate::durable::sync_dir;
@@ -45,10 +45,10 @@ pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport> {
 }
 
 fn make(dir: &Path, spare: &Path, to: &Path) -> Result<BackupReport> {
-    let unwritten = |trouble: Trouble| {
+    let unwritten = |trouble: StoreError| {
         let what = format!("the backup {} could not be written", to.display());
         Error::new(Code::BackupUnusable, what)
-            .because(trouble)
+            .with_source(trouble)
             .hint("choose a place with enough room where this user may write")
     };
     let from = open::reader(&open::database(dir)).map_err(|t| t.on_open(dir))?;
@@ -71,20 +71,20 @@ fn make(dir: &Path, spare: &Path, to: &Path) -> Result<BackupReport> {
     })
 }
 
-fn copied(from: &Connection, spare: &Path) -> Result<Level, Trouble> {
+fn copied(from: &Connection, spare: &Path) -> Result<StoreLevel, StoreError> {
     let new = copy(from, spare)?;
     let damage = [read::integrity(&new)?, check::sums(&new)?].concat();
     if let Some(damage) = damage.into_iter().next() {
-        return Err(Trouble::unreadable(damage));
+        return Err(StoreError::unreadable(damage));
     }
-    let level = Level::read(&new)?;
+    let level = StoreLevel::read(&new)?;
     new.close().map_err(|(_, error)| error)?;
     File::open(spare)?.sync_all()?;
     Ok(level)
 }
 
 /// A copy of a database in the file `to`, in one piece: nothing stands beside it.
-pub(super) fn copy(from: &Connection, to: &Path) -> Result<Connection, Trouble> {
+pub(super) fn copy(from: &Connection, to: &Path) -> Result<Connection, StoreError> {
     std::fs::remove_file(to).or_else(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Ok(()),
         _ => Err(error),

@@ -5,22 +5,22 @@
 //! append ever fails. So a batch is first tried without; only one that holds a bad append
 //! is done again with savepoints.
 
-use super::apply::{self, Applied};
+use super::apply::{self, ApplyOutcome};
 use super::epoch;
-use super::fence::Fences;
-use super::prepare::Write;
-use super::trouble::Trouble;
+use super::fence::FenceCache;
+use super::prepare::PreparedWrite;
+use super::trouble::StoreError;
 use rusqlite::Connection;
 
 /// What became of one append: how many of its entries the fence dropped, or why none is in.
-pub(super) type Verdict = Result<u64, Trouble>;
+pub(super) type AppendResult = Result<u64, StoreError>;
 
 /// Either all verdicts, and what they say is committed; or nothing is.
 pub(super) fn commit(
     conn: &Connection,
-    fences: &mut Fences,
-    appends: &[&[Write]],
-) -> Result<Vec<Verdict>, Trouble> {
+    fences: &mut FenceCache,
+    appends: &[&[PreparedWrite]],
+) -> Result<Vec<AppendResult>, StoreError> {
     match in_transaction(conn, fences, |fences| all_at_once(conn, fences, appends)) {
         Err(trouble) if trouble.is_local() && appends.len() == 1 => Ok(vec![Err(trouble)]),
         Err(trouble) if trouble.is_local() => {
@@ -32,9 +32,9 @@ pub(super) fn commit(
 
 fn in_transaction<T>(
     conn: &Connection,
-    fences: &mut Fences,
-    body: impl FnOnce(&mut Fences) -> Result<T, Trouble>,
-) -> Result<T, Trouble> {
+    fences: &mut FenceCache,
+    body: impl FnOnce(&mut FenceCache) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
     // Left behind only by a rollback that failed.
     if !conn.is_autocommit() {
         execute(conn, "ROLLBACK")?;
@@ -55,9 +55,9 @@ fn in_transaction<T>(
 
 fn all_at_once(
     conn: &Connection,
-    fences: &mut Fences,
-    appends: &[&[Write]],
-) -> Result<Vec<Verdict>, Trouble> {
+    fences: &mut FenceCache,
+    appends: &[&[PreparedWrite]],
+) -> Result<Vec<AppendResult>, StoreError> {
     let all = appends.iter().map(|writes| apply_all(conn, fences, writes).map(Ok));
     let verdicts = all.collect::<Result<_, _>>()?;
     fences.books.close(conn)?;
@@ -66,14 +66,18 @@ fn all_at_once(
 
 fn one_by_one(
     conn: &Connection,
-    fences: &mut Fences,
-    appends: &[&[Write]],
-) -> Result<Vec<Verdict>, Trouble> {
+    fences: &mut FenceCache,
+    appends: &[&[PreparedWrite]],
+) -> Result<Vec<AppendResult>, StoreError> {
     appends.iter().map(|writes| alone(conn, fences, writes)).collect()
 }
 
 /// The outer error ends the transaction, the inner one only this append.
-fn alone(conn: &Connection, fences: &mut Fences, writes: &[Write]) -> Result<Verdict, Trouble> {
+fn alone(
+    conn: &Connection,
+    fences: &mut FenceCache,
+    writes: &[PreparedWrite],
+) -> Result<AppendResult, StoreError> {
     execute(conn, "SAVEPOINT append")?;
     let verdict = apply_all(conn, fences, writes)
         .and_then(|fenced| fences.books.close(conn).map(|()| fenced));
@@ -90,17 +94,17 @@ fn alone(conn: &Connection, fences: &mut Fences, writes: &[Write]) -> Result<Ver
     Ok(verdict)
 }
 
-fn apply_all(conn: &Connection, fences: &mut Fences, writes: &[Write]) -> Verdict {
+fn apply_all(conn: &Connection, fences: &mut FenceCache, writes: &[PreparedWrite]) -> AppendResult {
     let mut fenced = 0;
     for write in writes {
-        if apply::apply(conn, fences, write)? == Applied::Fenced {
+        if apply::apply(conn, fences, write)? == ApplyOutcome::Fenced {
             fenced += 1;
         }
     }
     Ok(fenced)
 }
 
-fn execute(conn: &Connection, sql: &str) -> Result<(), Trouble> {
+fn execute(conn: &Connection, sql: &str) -> Result<(), StoreError> {
     conn.prepare_cached(sql)?.execute([])?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! that wrote it and can be read without this program; zstd only above a threshold,
 //! because small bodies gain nothing and most turns are small.
 
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ const COMPRESS_ABOVE: usize = 1024;
 const LEVEL: i32 = 1;
 
 /// A flag byte, then the JSON of `value`, plain or compressed.
-pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Trouble> {
+pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let mut plain = vec![PLAIN];
     serde_json::to_writer(&mut plain, value).map_err(unencodable)?;
     if plain.len() <= COMPRESS_ABOVE {
@@ -26,7 +26,7 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Trouble> {
 }
 
 /// The same for bytes that are no JSON of ours.
-pub(super) fn pack(plain: &[u8]) -> Result<Vec<u8>, Trouble> {
+pub(super) fn pack(plain: &[u8]) -> Result<Vec<u8>, StoreError> {
     if plain.len() > COMPRESS_ABOVE {
         let packed = compress(plain).map_err(unencodable)?;
         if packed.len() < plain.len() {
@@ -36,11 +36,11 @@ pub(super) fn pack(plain: &[u8]) -> Result<Vec<u8>, Trouble> {
     Ok([&[PLAIN], plain].concat())
 }
 
-pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, Trouble> {
+pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, StoreError> {
     match body.split_first() {
         Some((&PLAIN, plain)) => Ok(plain.to_vec()),
-        Some((&ZSTD, packed)) => zstd::stream::decode_all(packed).map_err(Trouble::unreadable),
-        _ => Err(Trouble::unreadable("bytes of an unknown form")),
+        Some((&ZSTD, packed)) => zstd::stream::decode_all(packed).map_err(StoreError::unreadable),
+        _ => Err(StoreError::unreadable("bytes of an unknown form")),
     }
 }
 
@@ -48,22 +48,22 @@ pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, Trouble> {
 /// say (a number that is none) into null in silence.
 pub(super) fn encode_checked<T: Serialize + DeserializeOwned>(
     value: &T,
-) -> Result<Vec<u8>, Trouble> {
+) -> Result<Vec<u8>, StoreError> {
     let body = encode(value)?;
     decode::<T>(&body).map_err(unencodable)?;
     Ok(body)
 }
 
-pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Trouble> {
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, StoreError> {
     parse(&unpack(body)?)
 }
 
-pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, Trouble> {
-    serde_json::from_slice(json).map_err(Trouble::unreadable)
+pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(json).map_err(StoreError::unreadable)
 }
 
-fn unencodable(error: impl std::fmt::Display) -> Trouble {
-    Trouble::refused(format!("cannot be written as JSON: {error}"))
+fn unencodable(error: impl std::fmt::Display) -> StoreError {
+    StoreError::refused(format!("cannot be written as JSON: {error}"))
 }
 
 // A fresh context costs more than a typical body takes to compress.

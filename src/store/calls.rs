@@ -1,25 +1,26 @@
 //! Calls as rows: packed by who appends, put together again by who reads.
 
-use super::apply::{Applied, Result, whole as integer};
+use super::apply::{ApplyOutcome, StoreResult, whole as integer};
 use super::blob;
-use super::fence::Fences;
+use super::fence::FenceCache;
 use super::ledger::nanos;
-use super::likeness::{self, Known, Newest};
-use super::trouble::Trouble;
+use super::likeness::{self, BaseRequest, NewestRequests};
+use super::trouble::StoreError;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
-    Attempt, CallPlace, CallRecord, CampaignName, EpisodeId, Exchange, Fault, Headers, Money, Usage,
+    AttemptNumber, CallPosition, CallRecord, CampaignName, EpisodeId, Fault, HeaderList,
+    HttpExchange, Money, Usage,
 };
 
 /// What a request is found by.
 pub type RequestDigest = [u8; 16];
 
 /// A call made ready for its row.
-pub(super) struct Packed {
+pub(super) struct PackedCall {
     pub(super) call: Arc<CallRecord>,
     base: Option<String>,
     head: usize,
@@ -29,16 +30,16 @@ pub(super) struct Packed {
     rest: Vec<u8>,
     digest: RequestDigest,
     /// The request as it was, for the next one of the episode.
-    pub(super) known: Known,
+    pub(super) known: BaseRequest,
 }
 
 /// What nobody searches by.
 #[derive(Deserialize)]
-struct Rest {
+struct CallDetails {
     url: String,
     dialect: String,
-    request_headers: Headers,
-    response_headers: Headers,
+    request_headers: HeaderList,
+    response_headers: HeaderList,
     usage: Option<Usage>,
     fault: Option<Fault>,
     #[serde(default)]
@@ -49,18 +50,18 @@ struct Rest {
 
 /// The same as it is written, still where it was.
 #[derive(Serialize)]
-struct RestOf<'c> {
+struct CallDetailsRef<'c> {
     url: &'c str,
     dialect: &'c str,
-    request_headers: &'c Headers,
-    response_headers: &'c Headers,
+    request_headers: &'c HeaderList,
+    response_headers: &'c HeaderList,
     usage: Option<Usage>,
     fault: Option<&'c Fault>,
     provider: Option<&'c str>,
     why: &'c str,
 }
 
-impl<'c> RestOf<'c> {
+impl<'c> CallDetailsRef<'c> {
     fn of(call: &'c CallRecord) -> Self {
         let exchange = &call.exchange;
         Self {
@@ -78,7 +79,7 @@ impl<'c> RestOf<'c> {
 
 /// One line of a list.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CallLine {
+pub struct CallSummary {
     pub id: String,
     pub campaign: String,
     pub episode: String,
@@ -100,27 +101,28 @@ pub struct CallLine {
     pub response_bytes: u64,
 }
 
-pub(super) fn pack(call: Arc<CallRecord>, newest: &Newest) -> Result<Packed> {
+pub(super) fn pack(call: Arc<CallRecord>, newest: &NewestRequests) -> StoreResult<PackedCall> {
     let body: Arc<[u8]> = call.exchange.request.as_slice().into();
     let base = newest.base(&call.place.episode);
-    let (head, tail) = base.as_ref().map_or((0, 0), |base| likeness::common(&base.body, &body));
+    let (head, tail) =
+        base.as_ref().map_or((0, 0), |base| likeness::common_ends(&base.body, &body));
     let depth = base.as_ref().map_or(0, |base| base.depth + 1);
-    Ok(Packed {
+    Ok(PackedCall {
         request: blob::pack(&body[head..body.len() - tail])?,
         response: blob::pack(&call.exchange.response)?,
-        rest: blob::encode(&RestOf::of(&call))?,
+        rest: blob::encode(&CallDetailsRef::of(&call))?,
         digest: request_digest(&body),
         base: base.map(|base| base.id),
         head,
         tail,
-        known: Known { id: call.place.id(), body, depth },
+        known: BaseRequest { id: call.place.id(), body, depth },
         call,
     })
 }
 
 /// The same call may be sent again. Another one by its id is refused.
-pub(super) fn add(conn: &Connection, fences: &mut Fences, packed: &Packed) -> Result {
-    let Packed { call, known, .. } = packed;
+pub(super) fn add(conn: &Connection, fences: &mut FenceCache, packed: &PackedCall) -> StoreResult {
+    let PackedCall { call, known, .. } = packed;
     let CallRecord { place, exchange, .. } = &**call;
     let base = packed.base.as_ref().map(|id| key_of(conn, id)).transpose()?;
     let (campaign, episode) = fences.owner(conn, &place.campaign, &place.episode)?;
@@ -166,13 +168,13 @@ pub(super) fn add(conn: &Connection, fences: &mut Fences, packed: &Packed) -> Re
         .execute(&*[what, how].concat())?;
     match new {
         0 => same_call(conn, &known.id, what),
-        _ => Ok(Applied::Kept),
+        _ => Ok(ApplyOutcome::Kept),
     }
 }
 
 /// Whether the call that is there already is this one. How its request is packed depends on
 /// what was known when it was.
-fn same_call(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> Result {
+fn same_call(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> StoreResult {
     let same = conn
         .prepare_cached(
             "SELECT 1 FROM call WHERE id = ?1 AND campaign = ?2 AND episode = ?3 AND attempt = ?4
@@ -184,8 +186,8 @@ fn same_call(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> Result {
         )?
         .exists(values)?;
     match same {
-        true => Ok(Applied::Kept),
-        false => Err(Trouble::refused(format!("there is another call by the id {id} already"))),
+        true => Ok(ApplyOutcome::Kept),
+        false => Err(StoreError::refused(format!("there is another call by the id {id} already"))),
     }
 }
 
@@ -193,11 +195,11 @@ fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
-fn key_of(conn: &Connection, id: &str) -> Result<i64> {
+fn key_of(conn: &Connection, id: &str) -> StoreResult<i64> {
     conn.prepare_cached("SELECT key FROM call WHERE id = ?1")?
         .query_row([id], |row| row.get(0))
         .optional()?
-        .ok_or_else(|| Trouble::refused(format!("there is no call {id} to go by")))
+        .ok_or_else(|| StoreError::refused(format!("there is no call {id} to go by")))
 }
 
 const LINE: &str = "SELECT call.id, campaign.name, episode.id, call.attempt, turn, retry,
@@ -206,7 +208,7 @@ const LINE: &str = "SELECT call.id, campaign.name, episode.id, call.attempt, tur
     JOIN campaign ON campaign.key = call.campaign JOIN episode ON episode.key = call.episode";
 
 /// Those of ids that begin like this, in the order they were made.
-pub(super) fn lines(conn: &Connection, begins: &str) -> Result<Vec<CallLine>> {
+pub(super) fn lines(conn: &Connection, begins: &str) -> StoreResult<Vec<CallSummary>> {
     // No character comes after the last one, which no id has.
     let sql =
         format!("{LINE} WHERE call.id >= ?1 AND call.id < ?1 || char(1114111) ORDER BY call.key");
@@ -215,8 +217,8 @@ pub(super) fn lines(conn: &Connection, begins: &str) -> Result<Vec<CallLine>> {
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-fn line_of(row: &Row<'_>) -> rusqlite::Result<CallLine> {
-    Ok(CallLine {
+fn line_of(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
+    Ok(CallSummary {
         id: row.get(0)?,
         campaign: row.get(1)?,
         episode: row.get(2)?,
@@ -254,7 +256,7 @@ const PAGE: i64 = if cfg!(test) { 2 } else { 16_384 };
 
 /// Calls that were answered, as far as it takes to find them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answered {
+pub struct AnsweredCalls {
     /// What was asked, and the call's key.
     pub calls: Vec<(RequestDigest, i64)>,
     /// How far was looked; what comes later comes after it.
@@ -271,7 +273,7 @@ pub(super) fn answered(
     campaign: &str,
     model: &str,
     after: i64,
-) -> Result<Answered> {
+) -> StoreResult<AnsweredCalls> {
     let newest: Option<i64> = conn.query_row("SELECT max(key) FROM call", [], |row| row.get(0))?;
     let until = newest.unwrap_or(0).min(after.saturating_add(PAGE)).max(after);
     let mut statement = conn.prepare_cached(
@@ -285,16 +287,16 @@ pub(super) fn answered(
     )?;
     let calls = statement
         .query_map(params![after, until, campaign, model], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(Answered { calls: calls.collect::<rusqlite::Result<_>>()?, until })
+    Ok(AnsweredCalls { calls: calls.collect::<rusqlite::Result<_>>()?, until })
 }
 
 /// A call of a campaign's model; of that task and turn, where they are given.
-pub(super) fn some_call(
+pub(super) fn find_call_id(
     conn: &Connection,
     campaign: &str,
     model: &str,
     place: Option<(&str, u32)>,
-) -> Result<Option<String>> {
+) -> StoreResult<Option<String>> {
     let (task, turn) = place.unzip();
     conn.prepare_cached(
         "SELECT call.id FROM call JOIN campaign ON campaign.key = call.campaign
@@ -305,29 +307,29 @@ pub(super) fn some_call(
     )?
     .query_row(params![campaign, model, task, turn], |row| row.get(0))
     .optional()
-    .map_err(Trouble::from)
+    .map_err(StoreError::from)
 }
 
 /// One call with everything that is known of it.
-pub(super) fn call(conn: &Connection, id: &str) -> Result<Option<CallRecord>> {
+pub(super) fn call(conn: &Connection, id: &str) -> StoreResult<Option<CallRecord>> {
     let mut statement = conn.prepare_cached("SELECT key FROM call WHERE id = ?1")?;
     let key = statement.query_row([id], |row| row.get(0)).optional()?;
     key.map_or(Ok(None), |key| call_at(conn, key))
 }
 
 /// The same by its key.
-pub(super) fn call_at(conn: &Connection, key: i64) -> Result<Option<CallRecord>> {
+pub(super) fn call_at(conn: &Connection, key: i64) -> StoreResult<Option<CallRecord>> {
     let mut statement = conn.prepare_cached(&format!("{LINE} WHERE call.key = ?1"))?;
     let Some(line) = statement.query_row([key], line_of).optional()? else { return Ok(None) };
     let (response, rest): (Vec<u8>, Vec<u8>) = conn
         .prepare_cached("SELECT response, rest FROM call WHERE key = ?1")?
         .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let rest: Rest = blob::decode(&rest)?;
+    let rest: CallDetails = blob::decode(&rest)?;
     Ok(Some(CallRecord {
-        place: CallPlace {
+        place: CallPosition {
             campaign: CampaignName(line.campaign),
             episode: EpisodeId(line.episode),
-            attempt: Attempt(line.attempt),
+            attempt: AttemptNumber(line.attempt),
             turn: line.turn,
             retry: line.retry,
         },
@@ -339,7 +341,7 @@ pub(super) fn call_at(conn: &Connection, key: i64) -> Result<Option<CallRecord>>
         cost: line.cost_usd,
         fault: rest.fault,
         at_ms: line.at_ms,
-        exchange: Exchange {
+        exchange: HttpExchange {
             url: rest.url,
             dialect: rest.dialect,
             request_headers: rest.request_headers,
@@ -353,7 +355,7 @@ pub(super) fn call_at(conn: &Connection, key: i64) -> Result<Option<CallRecord>>
     }))
 }
 
-struct Piece {
+struct RequestDelta {
     base: Option<i64>,
     head: usize,
     tail: usize,
@@ -361,7 +363,7 @@ struct Piece {
 }
 
 /// Put together from the one that was kept whole on.
-fn request(conn: &Connection, key: i64) -> Result<Vec<u8>> {
+fn request(conn: &Connection, key: i64) -> StoreResult<Vec<u8>> {
     let mut pieces = Vec::new();
     let mut next = Some(key);
     while let Some(key) = next {
@@ -371,17 +373,17 @@ fn request(conn: &Connection, key: i64) -> Result<Vec<u8>> {
         pieces.push(piece);
     }
     let mut body = Vec::new();
-    for Piece { head, tail, between, .. } in pieces.into_iter().rev() {
-        body = likeness::whole(&body, head, tail, &between)
-            .ok_or_else(|| Trouble::unreadable("a request longer than what it goes by"))?;
+    for RequestDelta { head, tail, between, .. } in pieces.into_iter().rev() {
+        body = likeness::rebuild(&body, head, tail, &between)
+            .ok_or_else(|| StoreError::unreadable("a request longer than what it goes by"))?;
     }
     Ok(body)
 }
 
-fn piece(conn: &Connection, key: i64) -> Result<Piece> {
+fn piece(conn: &Connection, key: i64) -> StoreResult<RequestDelta> {
     let (base, head, tail, packed): (_, i64, i64, Vec<u8>) = conn
         .prepare_cached("SELECT base, head, tail, request FROM call WHERE key = ?1")?
         .query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    let size = |size: i64| usize::try_from(size).map_err(Trouble::unreadable);
-    Ok(Piece { base, head: size(head)?, tail: size(tail)?, between: blob::unpack(&packed)? })
+    let size = |size: i64| usize::try_from(size).map_err(StoreError::unreadable);
+    Ok(RequestDelta { base, head: size(head)?, tail: size(tail)?, between: blob::unpack(&packed)? })
 }

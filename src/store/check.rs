@@ -1,10 +1,10 @@
 //! Whether a store is whole: looked at before anything is done to it.
 
-use super::level::{Level, Missing};
-use super::mark::{Closed, Mark};
+use super::level::{MissingEntries, StoreLevel};
+use super::mark::{DatabaseStamp, HighWaterMark};
 use super::open::database;
 use super::schema::HIGH_WATER;
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use crate::error::{Code, Error, Result};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
@@ -14,14 +14,14 @@ use std::path::Path;
 const READ_THROUGH: u64 = 1 << 30;
 
 /// While it is kept, closing a connection neither folds the log in nor takes it away.
-pub(super) fn keep_log(conn: &Connection, kept: bool) -> Result<(), Trouble> {
+pub(super) fn keep_log(conn: &Connection, kept: bool) -> Result<(), StoreError> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kept)?;
     Ok(())
 }
 
 /// A mark that knows of money has a database beside it.
-pub(super) fn database_is_there(dir: &Path, mark: Option<&Mark>) -> Result<()> {
-    let known = mark.is_some_and(|mark| mark.level != Level::default());
+pub(super) fn database_is_there(dir: &Path, mark: Option<&HighWaterMark>) -> Result<()> {
+    let known = mark.is_some_and(|mark| mark.level != StoreLevel::default());
     if !known || database(dir).exists() {
         return Ok(());
     }
@@ -33,12 +33,12 @@ pub(super) fn database_is_there(dir: &Path, mark: Option<&Mark>) -> Result<()> {
 }
 
 /// A mark that cannot be read proves nothing.
-pub(super) fn unreadable_mark(dir: &Path, trouble: Trouble) -> Error {
+pub(super) fn unreadable_mark(dir: &Path, trouble: StoreError) -> Error {
     if trouble.code() != Code::StoreDamaged {
         return trouble.on_open(dir);
     }
     let what = format!("the mark of the store in {} cannot be read", dir.display());
-    Error::new(Code::StoreIncomplete, what).because(trouble).hint(way_out(dir))
+    Error::new(Code::StoreIncomplete, what).with_source(trouble).hint(way_out(dir))
 }
 
 /// For writing: nothing may be lost, no page may be damaged, and the sums must add up.
@@ -46,7 +46,7 @@ pub(super) fn is_sound(
     conn: &Connection,
     dir: &Path,
     version: usize,
-    mark: Option<&Mark>,
+    mark: Option<&HighWaterMark>,
 ) -> Result<()> {
     match mark {
         None if version >= HIGH_WATER => return Err(no_mark(dir)),
@@ -63,11 +63,16 @@ pub(super) fn is_sound(
 }
 
 /// Nothing that the mark knows of is lost.
-pub(super) fn is_whole(conn: &Connection, dir: &Path, version: usize, mark: &Mark) -> Result<()> {
-    if mark.level == Level::default() {
+pub(super) fn is_whole(
+    conn: &Connection,
+    dir: &Path,
+    version: usize,
+    mark: &HighWaterMark,
+) -> Result<()> {
+    if mark.level == StoreLevel::default() {
         return Ok(());
     }
-    let found = found(conn, version, mark).map_err(|t| t.on_open(dir))?;
+    let found = read_level(conn, version, mark).map_err(|t| t.on_open(dir))?;
     if found.store != mark.level.store {
         let what = format!("the mark in {} is of another store", dir.display());
         return Err(Error::new(Code::StoreIncomplete, what).hint(way_out(dir)));
@@ -79,14 +84,18 @@ pub(super) fn is_whole(conn: &Connection, dir: &Path, version: usize, mark: &Mar
 }
 
 /// How far the store has come. One that has lost even its tables has come nowhere.
-pub(super) fn found(conn: &Connection, version: usize, mark: &Mark) -> Result<Level, Trouble> {
+pub(super) fn read_level(
+    conn: &Connection,
+    version: usize,
+    mark: &HighWaterMark,
+) -> Result<StoreLevel, StoreError> {
     match version {
-        version if version >= HIGH_WATER => Level::read(conn),
-        _ => Ok(Level { store: mark.level.store, ..Level::default() }),
+        version if version >= HIGH_WATER => StoreLevel::read(conn),
+        _ => Ok(StoreLevel { store: mark.level.store, ..StoreLevel::default() }),
     }
 }
 
-fn incomplete(dir: &Path, missing: &Missing) -> Error {
+fn incomplete(dir: &Path, missing: &MissingEntries) -> Error {
     let what = format!("the store in {} has lost records: {missing}", dir.display());
     Error::new(Code::StoreIncomplete, what).hint(way_out(dir))
 }
@@ -107,14 +116,14 @@ fn way_out(dir: &Path) -> String {
 
 fn findings_to_error(dir: &Path, findings: Vec<String>) -> Result<()> {
     let Some(first) = findings.into_iter().next() else { return Ok(()) };
-    Err(Trouble::unreadable(first).on_open(dir))
+    Err(StoreError::unreadable(first).on_open(dir))
 }
 
 /// Whether the file is as it was when the store was closed.
-fn was_closed(dir: &Path, mark: Option<&Mark>) -> bool {
+fn was_closed(dir: &Path, mark: Option<&HighWaterMark>) -> bool {
     let closed = mark.and_then(|mark| mark.closed);
     let log = database(dir).with_extension("db-wal").metadata().map_or(0, |log| log.len());
-    log == 0 && closed.is_some() && closed == Closed::of(&database(dir)).ok()
+    log == 0 && closed.is_some() && closed == DatabaseStamp::of(&database(dir)).ok()
 }
 
 fn is_read_through(dir: &Path) -> bool {
@@ -126,7 +135,7 @@ fn is_read_through(dir: &Path) -> bool {
 }
 
 /// What is wrong with the pages, at first sight.
-fn pages(conn: &Connection) -> Result<Vec<String>, Trouble> {
+fn pages(conn: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = conn.prepare("PRAGMA quick_check(5)")?;
     let found = statement.query_map([], |row| row.get(0))?;
     let found: Vec<String> = found.collect::<rusqlite::Result<_>>()?;
@@ -134,7 +143,7 @@ fn pages(conn: &Connection) -> Result<Vec<String>, Trouble> {
 }
 
 /// Campaigns whose sum is not that of their holds, with the charges that no hold explains.
-pub(super) fn sums(conn: &Connection) -> Result<Vec<String>, Trouble> {
+pub(super) fn sums(conn: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = conn.prepare(
         "SELECT name, spent, coalesce(held.total, 0) + coalesce(charged.total, 0) AS total
          FROM ledger

@@ -1,11 +1,11 @@
 //! The epoch of a writer: a number that each opening for writing raises by one. A writer whose
 //! epoch is over, because another process has opened the store since, writes nothing more.
 
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use rusqlite::Connection;
 
 /// Begins a new epoch.
-pub(super) fn begin(conn: &Connection) -> Result<i64, Trouble> {
+pub(super) fn begin(conn: &Connection) -> Result<i64, StoreError> {
     // A transaction of its own: only its commit says whether the disk had room for it.
     let change = conn.unchecked_transaction()?;
     change.execute("UPDATE store SET epoch = epoch + 1", [])?;
@@ -15,10 +15,10 @@ pub(super) fn begin(conn: &Connection) -> Result<i64, Trouble> {
 }
 
 /// Refuses to go on where a later epoch has begun.
-pub(super) fn check(conn: &Connection, epoch: i64) -> Result<(), Trouble> {
+pub(super) fn check(conn: &Connection, epoch: i64) -> Result<(), StoreError> {
     let now: i64 =
         conn.prepare_cached("SELECT epoch FROM store")?.query_row([], |row| row.get(0))?;
-    if now == epoch { Ok(()) } else { Err(Trouble::TakenOver { epoch, now }) }
+    if now == epoch { Ok(()) } else { Err(StoreError::TakenOver { epoch, now }) }
 }
 
 /// What a hold is stored as.

@@ -2,29 +2,29 @@
 //! same transaction, so asking for it costs nothing however long a campaign runs. It is written
 //! once for all that are committed together.
 
-use super::apply::{Applied, Result};
+use super::apply::{ApplyOutcome, StoreResult};
 use super::epoch::hold_id;
-use super::fence::Fences;
-use super::trouble::Trouble;
+use super::fence::FenceCache;
+use super::trouble::StoreError;
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use std::collections::{BTreeSet, HashMap};
-use synthd_actors::model::{Attempt, CampaignName, EpisodeId, Money};
+use synthd_actors::model::{AttemptNumber, CampaignName, EpisodeId, Money};
 
 /// Holds remembered; of any other the store is asked.
 const REMEMBERED: usize = if cfg!(test) { 2 } else { 16_384 };
 
-pub(super) struct Hold<'a> {
+pub(super) struct HoldRow<'a> {
     pub(super) id: &'a str,
     pub(super) campaign: &'a CampaignName,
     pub(super) episode: &'a EpisodeId,
-    pub(super) attempt: Attempt,
+    pub(super) attempt: AttemptNumber,
     pub(super) amount: Money,
     pub(super) model: &'a str,
     pub(super) at_ms: i64,
 }
 
 /// What the open transaction owes the sums, and what it need not look up.
-pub(super) struct Books {
+pub(super) struct LedgerBuffer {
     pub(super) epoch: i64,
     /// By campaign: what was held and settled since the sum was written. Wide enough for any
     /// number of amounts.
@@ -37,7 +37,7 @@ pub(super) struct Books {
 
 const MOVE: &str = "UPDATE ledger SET spent = spent + ?2, moves = moves + 1 WHERE campaign = ?1";
 
-impl Books {
+impl LedgerBuffer {
     pub(super) fn new(epoch: i64) -> Self {
         Self { epoch, owed: HashMap::new(), moved: BTreeSet::new(), open: HashMap::new() }
     }
@@ -55,10 +55,10 @@ impl Books {
     }
 
     /// Writes the sums. The column takes integers only, so one that does not fit is an error.
-    pub(super) fn close(&mut self, conn: &Connection) -> Result<()> {
+    pub(super) fn close(&mut self, conn: &Connection) -> StoreResult<()> {
         for (campaign, owed) in self.owed.drain() {
             let owed = i64::try_from(owed)
-                .map_err(|_| Trouble::refused("more money at once than can be counted"))?;
+                .map_err(|_| StoreError::refused("more money at once than can be counted"))?;
             conn.prepare_cached(MOVE)?.execute([campaign, owed])?;
             self.moved.insert(campaign);
         }
@@ -72,11 +72,11 @@ impl Books {
 }
 
 /// The same hold may be sent again. Another one by its id is refused: its call must not leave.
-pub(super) fn hold(conn: &Connection, fences: &mut Fences, hold: &Hold<'_>) -> Result {
+pub(super) fn hold(conn: &Connection, fences: &mut FenceCache, hold: &HoldRow<'_>) -> StoreResult {
     let amount = nanos(hold.amount)?;
     let (campaign, episode) = fences.owner(conn, hold.campaign, hold.episode)?;
     let id = hold_id(hold.id, fences.books.epoch);
-    let Hold { attempt, model, at_ms, .. } = *hold;
+    let HoldRow { attempt, model, at_ms, .. } = *hold;
     let values = params![id, campaign, episode, attempt.0, amount, model, at_ms];
     let new = conn
         .prepare_cached(
@@ -89,11 +89,11 @@ pub(super) fn hold(conn: &Connection, fences: &mut Fences, hold: &Hold<'_>) -> R
     }
     fences.books.book(campaign, 0, amount);
     fences.books.remember(hold.id, campaign, amount);
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 /// Whether the hold that is there already is this one.
-fn same_hold(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> Result {
+fn same_hold(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> StoreResult {
     let same = conn
         .prepare_cached(
             "SELECT 1 FROM hold WHERE id = ?1 AND campaign = ?2 AND episode = ?3
@@ -101,13 +101,18 @@ fn same_hold(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> Result {
         )?
         .exists(values)?;
     match same {
-        true => Ok(Applied::Kept),
-        false => Err(Trouble::refused(format!("there is another hold by the id {id} already"))),
+        true => Ok(ApplyOutcome::Kept),
+        false => Err(StoreError::refused(format!("there is another hold by the id {id} already"))),
     }
 }
 
 /// The first settlement stands: a second one is the same one, sent again.
-pub(super) fn settle(conn: &Connection, books: &mut Books, id: &str, amount: Money) -> Result {
+pub(super) fn settle(
+    conn: &Connection,
+    books: &mut LedgerBuffer,
+    id: &str,
+    amount: Money,
+) -> StoreResult {
     let amount = nanos(amount)?;
     let stored = hold_id(id, books.epoch);
     let open = books.open.remove(id).map_or_else(|| find(conn, &stored), |open| Ok(Some(open)))?;
@@ -119,22 +124,22 @@ pub(super) fn settle(conn: &Connection, books: &mut Books, id: &str, amount: Mon
             books.book(campaign, held, amount);
         }
     }
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 /// Whose hold it is and how much, unless it is settled.
-fn find(conn: &Connection, id: &str) -> Result<Option<(i64, i64)>> {
+fn find(conn: &Connection, id: &str) -> StoreResult<Option<(i64, i64)>> {
     let held: Option<(i64, i64, bool)> = conn
         .prepare_cached("SELECT campaign, amount, settled IS NOT NULL FROM hold WHERE id = ?1")?
         .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let (campaign, amount, settled) =
-        held.ok_or_else(|| Trouble::refused(format!("there is no hold {id} to settle")))?;
+        held.ok_or_else(|| StoreError::refused(format!("there is no hold {id} to settle")))?;
     Ok((!settled).then_some((campaign, amount)))
 }
 
 /// Nano-dollars as the file keeps them. Nine billion dollars ought to be enough; more is
 /// refused, never wrapped.
-pub(super) fn nanos(amount: Money) -> Result<i64> {
+pub(super) fn nanos(amount: Money) -> StoreResult<i64> {
     super::apply::whole(amount.nanos())
 }

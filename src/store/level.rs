@@ -1,7 +1,7 @@
 //! How far a store has come: the newest keys, and what each campaign has spent. A level that
 //! was once on the disk is never passed downwards, unless something was lost.
 
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,17 +11,17 @@ use synthd_actors::model::Money;
 pub(super) type StoreId = [u8; 16];
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Level {
+pub(super) struct StoreLevel {
     pub(super) store: StoreId,
     pub(super) epoch: i64,
-    pub(super) keys: Keys,
+    pub(super) keys: NewestKeys,
     /// By their keys.
-    pub(super) campaigns: BTreeMap<i64, Sum>,
+    pub(super) campaigns: BTreeMap<i64, LedgerSum>,
 }
 
 /// The newest key of each table that only grows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Keys {
+pub(super) struct NewestKeys {
     pub(super) attempts: i64,
     pub(super) steps: i64,
     pub(super) calls: i64,
@@ -29,7 +29,7 @@ pub(super) struct Keys {
 
 /// What a campaign has spent, open holds in full, and how often that has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Sum {
+pub(super) struct LedgerSum {
     pub(super) name: String,
     pub(super) moves: i64,
     pub(super) spent: i64,
@@ -37,7 +37,7 @@ pub(super) struct Sum {
 
 /// What a store lacks of a level that it once had.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Missing {
+pub struct MissingEntries {
     pub attempts: i64,
     pub steps: i64,
     pub calls: i64,
@@ -54,13 +54,13 @@ pub struct MissingSum {
     pub missing_usd: Money,
 }
 
-impl Missing {
+impl MissingEntries {
     pub fn money(&self) -> Money {
         self.campaigns.iter().map(|sum| sum.missing_usd).sum()
     }
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingEntries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts: Vec<String> = self.campaigns.iter().map(ToString::to_string).collect();
         for (count, what) in
@@ -83,11 +83,11 @@ impl fmt::Display for MissingSum {
     }
 }
 
-impl Keys {
-    pub(super) fn read(conn: &Connection) -> Result<Self, Trouble> {
+impl NewestKeys {
+    pub(super) fn read(conn: &Connection) -> Result<Self, StoreError> {
         let newest = |sql| {
             let mut statement = conn.prepare_cached(sql)?;
-            Ok::<i64, Trouble>(statement.query_row([], |row| row.get(0))?)
+            Ok::<i64, StoreError>(statement.query_row([], |row| row.get(0))?)
         };
         Ok(Self {
             attempts: newest("SELECT coalesce(max(key), 0) FROM attempt")?,
@@ -97,9 +97,9 @@ impl Keys {
     }
 }
 
-impl Sum {
+impl LedgerSum {
     /// None of a campaign without a ledger.
-    pub(super) fn read(conn: &Connection, campaign: i64) -> Result<Self, Trouble> {
+    pub(super) fn read(conn: &Connection, campaign: i64) -> Result<Self, StoreError> {
         let sql = "SELECT name, moves, spent FROM ledger
             JOIN campaign ON campaign.key = ledger.campaign WHERE ledger.campaign = ?1";
         let of = |row: &rusqlite::Row<'_>| {
@@ -109,25 +109,25 @@ impl Sum {
     }
 }
 
-impl Level {
-    pub(super) fn read(conn: &Connection) -> Result<Self, Trouble> {
+impl StoreLevel {
+    pub(super) fn read(conn: &Connection) -> Result<Self, StoreError> {
         let (id, epoch): (Vec<u8>, i64) =
             conn.query_row("SELECT id, epoch FROM store", [], |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
-        let store = id.try_into().map_err(|_| Trouble::unreadable("the store's id"))?;
+        let store = id.try_into().map_err(|_| StoreError::unreadable("the store's id"))?;
         let mut keys = conn.prepare("SELECT campaign FROM ledger")?;
         let keys = keys.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<i64>>>()?;
-        let sums = keys.into_iter().map(|key| Ok((key, Sum::read(conn, key)?)));
-        let campaigns = sums.collect::<Result<_, Trouble>>()?;
-        Ok(Self { store, epoch, keys: Keys::read(conn)?, campaigns })
+        let sums = keys.into_iter().map(|key| Ok((key, LedgerSum::read(conn, key)?)));
+        let campaigns = sums.collect::<Result<_, StoreError>>()?;
+        Ok(Self { store, epoch, keys: NewestKeys::read(conn)?, campaigns })
     }
 
     /// What this one lacks of a level that was reached before; none where it lacks nothing.
-    pub(super) fn lacks(&self, known: &Self) -> Option<Missing> {
+    pub(super) fn lacks(&self, known: &Self) -> Option<MissingEntries> {
         let less = |known: i64, found: i64| known.saturating_sub(found).max(0);
         let (k, f) = (known.keys, self.keys);
-        let missing = Missing {
+        let missing = MissingEntries {
             attempts: less(k.attempts, f.attempts),
             steps: less(k.steps, f.steps),
             calls: less(k.calls, f.calls),
@@ -137,10 +137,10 @@ impl Level {
                 .filter_map(|(key, sum)| self.lost(*key, sum))
                 .collect(),
         };
-        (missing != Missing::default()).then_some(missing)
+        (missing != MissingEntries::default()).then_some(missing)
     }
 
-    fn lost(&self, key: i64, known: &Sum) -> Option<MissingSum> {
+    fn lost(&self, key: i64, known: &LedgerSum) -> Option<MissingSum> {
         let found = self.campaigns.get(&key).filter(|found| found.name == known.name);
         let found = found.cloned().unwrap_or_default();
         let whole = match found.moves.cmp(&known.moves) {
@@ -169,8 +169,8 @@ mod tests {
     }
 
     /// The level after each commit; the first is that of an empty store.
-    fn levels(commits: &[(i64, i64, i64)]) -> Vec<Level> {
-        let mut levels = vec![Level::default()];
+    fn levels(commits: &[(i64, i64, i64)]) -> Vec<StoreLevel> {
+        let mut levels = vec![StoreLevel::default()];
         for (campaign, change, steps) in commits {
             let mut next = levels[levels.len() - 1].clone();
             let sum = next.campaigns.entry(*campaign).or_default();

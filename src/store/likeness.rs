@@ -12,7 +12,7 @@ const MOST_DEPTH: u32 = 32;
 
 /// A request that is in the store.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct BaseRequest {
     /// Of its call.
     pub(super) id: String,
     pub(super) body: Arc<[u8]>,
@@ -22,28 +22,28 @@ pub(super) struct Known {
 
 /// The newest request of each episode.
 #[derive(Default)]
-pub(super) struct Newest(Mutex<Kept>);
+pub(super) struct NewestRequests(Mutex<KeptRequests>);
 
 #[derive(Default)]
-struct Kept {
+struct KeptRequests {
     /// With the number it was kept by.
-    known: HashMap<EpisodeId, (u64, Known)>,
+    known: HashMap<EpisodeId, (u64, BaseRequest)>,
     /// By their numbers: oldest first.
     order: BTreeMap<u64, EpisodeId>,
     next: u64,
     bytes: usize,
 }
 
-impl Newest {
+impl NewestRequests {
     /// What a request of the episode may be told by.
-    pub(super) fn base(&self, episode: &EpisodeId) -> Option<Known> {
+    pub(super) fn base(&self, episode: &EpisodeId) -> Option<BaseRequest> {
         let kept = self.kept();
         let (_, known) = kept.known.get(episode)?;
         (known.depth < MOST_DEPTH).then(|| known.clone())
     }
 
     /// To be told only of what is in the store for certain.
-    pub(super) fn keep(&self, episode: EpisodeId, known: Known) {
+    pub(super) fn keep(&self, episode: EpisodeId, known: BaseRequest) {
         let mut kept = self.kept();
         kept.forget(&episode);
         let number = kept.next;
@@ -57,12 +57,12 @@ impl Newest {
         }
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, KeptRequests> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Kept {
+impl KeptRequests {
     fn forget(&mut self, episode: &EpisodeId) {
         if let Some((number, known)) = self.known.remove(episode) {
             self.order.remove(&number);
@@ -72,7 +72,7 @@ impl Kept {
 }
 
 /// How many bytes two texts begin with in common, and with how many more they end.
-pub(super) fn common(base: &[u8], body: &[u8]) -> (usize, usize) {
+pub(super) fn common_ends(base: &[u8], body: &[u8]) -> (usize, usize) {
     let head = base.iter().zip(body).take_while(|(a, b)| a == b).count();
     let (base, body) = (&base[head..], &body[head..]);
     let tail = base.iter().rev().zip(body.iter().rev()).take_while(|(a, b)| a == b).count();
@@ -80,7 +80,7 @@ pub(super) fn common(base: &[u8], body: &[u8]) -> (usize, usize) {
 }
 
 /// The text again, of what it has in common with another and what it has not.
-pub(super) fn whole(base: &[u8], head: usize, tail: usize, between: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn rebuild(base: &[u8], head: usize, tail: usize, between: &[u8]) -> Option<Vec<u8>> {
     let start = base.get(..head)?;
     let end = base.get(base.len().checked_sub(tail)?..)?;
     Some([start, between, end].concat())
@@ -97,16 +97,16 @@ mod tests {
             base in proptest::collection::vec(0u8..3, 0..20),
             body in proptest::collection::vec(0u8..3, 0..20),
         ) {
-            let (head, tail) = common(&base, &body);
+            let (head, tail) = common_ends(&base, &body);
             let between = &body[head..body.len() - tail];
-            prop_assert_eq!(whole(&base, head, tail, between), Some(body));
+            prop_assert_eq!(rebuild(&base, head, tail, between), Some(body));
         }
 
         #[test]
         fn no_more_is_kept_in_mind_than_may_be(sizes in proptest::collection::vec((0u8..9, 0usize..20), 0..60)) {
-            let newest = Newest::default();
+            let newest = NewestRequests::default();
             for (episode, mib) in sizes {
-                let known = Known { id: String::new(), body: vec![0; mib << 20].into(), depth: 0 };
+                let known = BaseRequest { id: String::new(), body: vec![0; mib << 20].into(), depth: 0 };
                 newest.keep(EpisodeId(episode.to_string()), known);
                 let kept = newest.kept();
                 let bytes: usize = kept.known.values().map(|(_, known)| known.body.len()).sum();
@@ -119,9 +119,10 @@ mod tests {
 
     #[test]
     fn a_chain_comes_to_an_end() {
-        let newest = Newest::default();
+        let newest = NewestRequests::default();
         let episode = EpisodeId("e".to_owned());
-        let known = |depth| Known { id: String::new(), body: Arc::from([1, 2].as_slice()), depth };
+        let known =
+            |depth| BaseRequest { id: String::new(), body: Arc::from([1, 2].as_slice()), depth };
         newest.keep(episode.clone(), known(MOST_DEPTH - 1));
         assert!(newest.base(&episode).is_some());
         newest.keep(episode.clone(), known(MOST_DEPTH));

@@ -2,7 +2,7 @@
 //! behind. The directory itself is locked: deleting the file `synthd.lock` frees nothing.
 //! That file tells the next one whom to ask, and is locked too, for versions that know only it.
 
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use crate::durable::create_dir;
 use crate::error::{Code, Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -34,7 +34,7 @@ impl Drop for DataDirLock {
 impl DataDirLock {
     /// Takes the directory, which is created where it is missing.
     pub(super) fn take(dir: &Path) -> Result<Self> {
-        let failed = |e: io::Error| Trouble::from(e).on_open(dir);
+        let failed = |e: io::Error| StoreError::from(e).on_open(dir);
         create_dir(dir, 0o700).map_err(failed)?;
         let directory = File::open(dir).map_err(failed)?;
         lock(dir, &directory)?;
@@ -49,7 +49,7 @@ fn lock(dir: &Path, what: &File) -> Result<()> {
     match what.try_lock() {
         Ok(()) => Ok(()),
         Err(TryLockError::WouldBlock) => Err(in_use(dir)),
-        Err(TryLockError::Error(e)) => Err(Trouble::from(e).on_open(dir)),
+        Err(TryLockError::Error(e)) => Err(StoreError::from(e).on_open(dir)),
     }
 }
 
@@ -58,10 +58,10 @@ fn lock(dir: &Path, what: &File) -> Result<()> {
 fn lock_file(dir: &Path, file: &File) -> Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => match file.try_lock_shared() {
-            Ok(()) => file.lock().map_err(|e| Trouble::from(e).on_open(dir)),
+            Ok(()) => file.lock().map_err(|e| StoreError::from(e).on_open(dir)),
             Err(_) => Err(in_use(dir)),
         },
-        Err(TryLockError::Error(e)) => Err(Trouble::from(e).on_open(dir)),
+        Err(TryLockError::Error(e)) => Err(StoreError::from(e).on_open(dir)),
         Ok(()) => Ok(()),
     }
 }
@@ -96,7 +96,7 @@ fn open(dir: &Path) -> io::Result<File> {
 
 /// The file of the lock stands in the way, or the directory takes no file.
 fn unopened(dir: &Path, error: io::Error) -> Error {
-    let trouble = Trouble::from(error);
+    let trouble = StoreError::from(error);
     let shown = dir.join(LOCK_FILE);
     // Without the file, it is the directory that refuses.
     if shown.symlink_metadata().is_err() {
@@ -105,7 +105,7 @@ fn unopened(dir: &Path, error: io::Error) -> Error {
     let what = format!("the lock file {} cannot be opened for writing", shown.display());
     let hint = "if no synthd uses the data directory, delete the file; otherwise run synthd as \
                 the owner of the file, or choose another place with --data-dir";
-    Error::new(trouble.code(), what).hint(hint).because(trouble)
+    Error::new(trouble.code(), what).hint(hint).with_source(trouble)
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {

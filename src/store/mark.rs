@@ -13,8 +13,8 @@
 //! counts it: a power cut keeps some of the writes since the last sync, in no order. A cell that
 //! the head does not count may be missing or torn.
 
-use super::level::{Keys, Level, StoreId, Sum};
-use super::trouble::Trouble;
+use super::level::{LedgerSum, NewestKeys, StoreId, StoreLevel};
+use super::trouble::StoreError;
 use crate::durable::sync_dir;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
@@ -31,7 +31,7 @@ const CELLS_AT: usize = 88;
 /// Of a campaign's name; longer ones are cut.
 const NAME: usize = 128;
 
-type Slot = [u8; SLOT];
+type MarkSlot = [u8; SLOT];
 
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join("synthd.db-mark")
@@ -39,12 +39,12 @@ pub(super) fn path(dir: &Path) -> PathBuf {
 
 /// The state of the database when it was closed. A later change of the database changes it too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Closed {
+pub(super) struct DatabaseStamp {
     length: u64,
     modified_ns: i64,
 }
 
-impl Closed {
+impl DatabaseStamp {
     pub(super) fn of(database: &Path) -> io::Result<Self> {
         let meta = database.metadata()?;
         let modified_ns = meta.mtime().wrapping_mul(1_000_000_000).wrapping_add(meta.mtime_nsec());
@@ -54,17 +54,17 @@ impl Closed {
 
 /// What a mark says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) level: Level,
+pub(super) struct HighWaterMark {
+    pub(super) level: StoreLevel,
     /// None while a writer has it open, and after one that was killed.
-    pub(super) closed: Option<Closed>,
+    pub(super) closed: Option<DatabaseStamp>,
     /// The newest generation of each cell.
     generations: Vec<u64>,
 }
 
-impl Mark {
+impl HighWaterMark {
     /// None where there is no mark; one that says nothing where nothing was written into it.
-    pub(super) fn read(dir: &Path) -> Result<Option<Self>, Trouble> {
+    pub(super) fn read(dir: &Path) -> Result<Option<Self>, StoreError> {
         match std::fs::read(path(dir)) {
             Ok(bytes) => Self::parse(&bytes).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -72,7 +72,7 @@ impl Mark {
         }
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, Trouble> {
+    fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
         let (mut mark, mut counted) = (Self::default(), usize::MAX);
         for (index, cell) in bytes.chunks(CELL).enumerate() {
             let newest = match newest(index, cell) {
@@ -100,26 +100,31 @@ impl Mark {
         Ok(mark)
     }
 
-    fn take_head(&mut self, slot: &Slot) {
+    fn take_head(&mut self, slot: &MarkSlot) {
         let mut store = StoreId::default();
         store.copy_from_slice(&slot[16..32]);
         self.level.store = store;
         self.level.epoch = number(slot, 32);
-        self.level.keys =
-            Keys { attempts: number(slot, 40), steps: number(slot, 48), calls: number(slot, 56) };
-        let closed =
-            Closed { length: number(slot, 72).unsigned_abs(), modified_ns: number(slot, 80) };
+        self.level.keys = NewestKeys {
+            attempts: number(slot, 40),
+            steps: number(slot, 48),
+            calls: number(slot, 56),
+        };
+        let closed = DatabaseStamp {
+            length: number(slot, 72).unsigned_abs(),
+            modified_ns: number(slot, 80),
+        };
         self.closed = (slot[64] == 1).then_some(closed);
     }
 }
 
-fn damaged(what: &str) -> Trouble {
-    Trouble::unreadable(format!("the mark synthd.db-mark is damaged: {what}"))
+fn damaged(what: &str) -> StoreError {
+    StoreError::unreadable(format!("the mark synthd.db-mark is damaged: {what}"))
 }
 
 /// The newer of a cell's sound slots. A slot that was torn leaves the other one.
-fn newest(index: usize, cell: &[u8]) -> Result<Option<Slot>, Trouble> {
-    let slots: Vec<Slot> = cell.chunks(SLOT).map(padded).collect();
+fn newest(index: usize, cell: &[u8]) -> Result<Option<MarkSlot>, StoreError> {
+    let slots: Vec<MarkSlot> = cell.chunks(SLOT).map(padded).collect();
     let sound = slots.iter().filter(|slot| is_sound(index, slot));
     if let Some(newest) = sound.max_by_key(|slot| generation(slot)) {
         return Ok(Some(*newest));
@@ -130,56 +135,56 @@ fn newest(index: usize, cell: &[u8]) -> Result<Option<Slot>, Trouble> {
     }
 }
 
-fn padded(bytes: &[u8]) -> Slot {
+fn padded(bytes: &[u8]) -> MarkSlot {
     let mut slot = [0; SLOT];
     slot[..bytes.len()].copy_from_slice(bytes);
     slot
 }
 
-fn is_sound(index: usize, slot: &Slot) -> bool {
+fn is_sound(index: usize, slot: &MarkSlot) -> bool {
     slot[..8] == *MAGIC && slot[SUM_AT..] == checksum(index, slot)
 }
 
-fn checksum(index: usize, slot: &Slot) -> [u8; 32] {
+fn checksum(index: usize, slot: &MarkSlot) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update((index as u64).to_le_bytes());
     digest.update(&slot[..SUM_AT]);
     digest.finalize().into()
 }
 
-fn number(slot: &Slot, at: usize) -> i64 {
+fn number(slot: &MarkSlot, at: usize) -> i64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&slot[at..at + 8]);
     i64::from_le_bytes(bytes)
 }
 
 /// How many cells a head counts.
-fn cells(head: &Slot) -> Result<usize, Trouble> {
+fn cells(head: &MarkSlot) -> Result<usize, StoreError> {
     usize::try_from(number(head, CELLS_AT)).map_err(|_| damaged("it counts less than no cell"))
 }
 
-fn generation(slot: &Slot) -> u64 {
+fn generation(slot: &MarkSlot) -> u64 {
     number(slot, 8).unsigned_abs()
 }
 
-fn sum_of(slot: &Slot) -> Result<Sum, Trouble> {
+fn sum_of(slot: &MarkSlot) -> Result<LedgerSum, StoreError> {
     let name = slot.get(33..33 + usize::from(slot[32])).unwrap_or_default();
     let name = String::from_utf8(name.to_vec()).map_err(|_| damaged("a name is no text"))?;
-    Ok(Sum { name, moves: number(slot, 16), spent: number(slot, 24) })
+    Ok(LedgerSum { name, moves: number(slot, 16), spent: number(slot, 24) })
 }
 
-fn put(slot: &mut Slot, at: usize, number: i64) {
+fn put(slot: &mut MarkSlot, at: usize, number: i64) {
     slot[at..at + 8].copy_from_slice(&number.to_le_bytes());
 }
 
-fn head(level: &Level, closed: Option<Closed>) -> Slot {
+fn head(level: &StoreLevel, closed: Option<DatabaseStamp>) -> MarkSlot {
     let mut slot = [0; SLOT];
     slot[16..32].copy_from_slice(&level.store);
     put(&mut slot, 32, level.epoch);
     put(&mut slot, 40, level.keys.attempts);
     put(&mut slot, 48, level.keys.steps);
     put(&mut slot, 56, level.keys.calls);
-    if let Some(Closed { length, modified_ns }) = closed {
+    if let Some(DatabaseStamp { length, modified_ns }) = closed {
         slot[64] = 1;
         put(&mut slot, 72, i64::try_from(length).unwrap_or(i64::MAX));
         put(&mut slot, 80, modified_ns);
@@ -187,7 +192,7 @@ fn head(level: &Level, closed: Option<Closed>) -> Slot {
     slot
 }
 
-fn sum(sum: &Sum) -> Slot {
+fn sum(sum: &LedgerSum) -> MarkSlot {
     let mut slot = [0; SLOT];
     put(&mut slot, 16, sum.moves);
     put(&mut slot, 24, sum.spent);
@@ -204,7 +209,7 @@ fn sum(sum: &Sum) -> Slot {
 pub(super) struct MarkFile {
     file: File,
     /// As it was last written.
-    mark: Mark,
+    mark: HighWaterMark,
     /// What was done to the file, for tests of a power cut.
     #[cfg(test)]
     done: std::cell::RefCell<Vec<tests::Done>>,
@@ -218,12 +223,12 @@ impl MarkFile {
     }
 
     /// The mark that is there, moved to `level` and on the disk.
-    pub(super) fn begin(dir: &Path, level: Level) -> Result<Self, Trouble> {
-        let mark = Mark::read(dir)?.unwrap_or_default();
+    pub(super) fn begin(dir: &Path, level: StoreLevel) -> Result<Self, StoreError> {
+        let mark = HighWaterMark::read(dir)?.unwrap_or_default();
         let mut opened = Self::of(open(dir, true)?, mark);
         opened.mark.closed = None;
         let (sums, known) = (level.campaigns, std::mem::take(&mut opened.mark.level.campaigns));
-        opened.mark.level = Level { campaigns: known, ..level };
+        opened.mark.level = StoreLevel { campaigns: known, ..level };
         // Before any sum: a kill in between leaves a mark that lags, and none without a head.
         opened.put_head()?;
         for (key, sum) in sums {
@@ -235,7 +240,7 @@ impl MarkFile {
         Ok(opened)
     }
 
-    fn of(file: File, mark: Mark) -> Self {
+    fn of(file: File, mark: HighWaterMark) -> Self {
         Self {
             file,
             mark,
@@ -245,14 +250,14 @@ impl MarkFile {
     }
 
     /// A new mark in the place of whatever was there, on the disk.
-    pub(super) fn replace(dir: &Path, level: &Level) -> Result<(), Trouble> {
+    pub(super) fn replace(dir: &Path, level: &StoreLevel) -> Result<(), StoreError> {
         let spare = dir.join("synthd.db-mark-new");
         std::fs::remove_file(&spare).or_else(|error| match error.kind() {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
         })?;
-        let mut new = Self::of(open_at(&spare, true)?, Mark::default());
-        new.mark.level = Level { campaigns: Default::default(), ..level.clone() };
+        let mut new = Self::of(open_at(&spare, true)?, HighWaterMark::default());
+        new.mark.level = StoreLevel { campaigns: Default::default(), ..level.clone() };
         for (key, sum) in &level.campaigns {
             new.put_sum(*key, sum.clone())?;
         }
@@ -263,7 +268,11 @@ impl MarkFile {
     }
 
     /// Moves it to what is on the disk. The sums are of campaigns whose money has moved.
-    pub(super) fn advance(&mut self, keys: Keys, sums: Vec<(i64, Sum)>) -> Result<(), Trouble> {
+    pub(super) fn advance(
+        &mut self,
+        keys: NewestKeys,
+        sums: Vec<(i64, LedgerSum)>,
+    ) -> Result<(), StoreError> {
         let cells = self.mark.generations.len();
         for (key, sum) in sums {
             self.put_sum(key, sum)?;
@@ -288,8 +297,8 @@ impl MarkFile {
     }
 
     /// The store is closed, and all of it is in that file.
-    pub(super) fn close(mut self, database: &Path) -> Result<(), Trouble> {
-        self.mark.closed = Some(Closed::of(database)?);
+    pub(super) fn close(mut self, database: &Path) -> Result<(), StoreError> {
+        self.mark.closed = Some(DatabaseStamp::of(database)?);
         self.put_head()?;
         Ok(self.sync()?)
     }
@@ -300,18 +309,18 @@ impl MarkFile {
         self.put(0, slot)
     }
 
-    fn put_sum(&mut self, key: i64, new: Sum) -> Result<(), Trouble> {
+    fn put_sum(&mut self, key: i64, new: LedgerSum) -> Result<(), StoreError> {
         if self.mark.level.campaigns.get(&key) == Some(&new) {
             return Ok(());
         }
-        let cell = usize::try_from(key).map_err(|_| Trouble::refused("a key below zero"))?;
+        let cell = usize::try_from(key).map_err(|_| StoreError::refused("a key below zero"))?;
         self.put(cell, sum(&new))?;
         self.mark.level.campaigns.insert(key, new);
         Ok(())
     }
 
     /// Into the slot that is not the newest.
-    fn put(&mut self, cell: usize, mut slot: Slot) -> io::Result<()> {
+    fn put(&mut self, cell: usize, mut slot: MarkSlot) -> io::Result<()> {
         let known = self.mark.generations.get(cell).copied().unwrap_or(0);
         let generation = known + 1;
         slot[..8].copy_from_slice(MAGIC);
@@ -346,7 +355,7 @@ mod tests {
     /// What is done to the file of a mark.
     #[derive(Clone, Debug)]
     pub(super) enum Done {
-        Wrote(usize, Box<Slot>),
+        Wrote(usize, Box<MarkSlot>),
         Synced,
     }
 
@@ -392,14 +401,14 @@ mod tests {
             open.advance(level.keys, level.campaigns.clone().into_iter().collect()).unwrap();
         }
         let done = open.done.borrow().clone();
-        let said = |key: &i64, sum: &Sum| {
+        let said = |key: &i64, sum: &LedgerSum| {
             [&first].into_iter().chain(&then).any(|level| level.campaigns.get(key) == Some(sum))
         };
         for until in begun..=done.len() {
             for kept in 0..64 {
                 for is_torn in [false, true] {
                     let bytes = after_a_cut(&done[..until], kept, is_torn);
-                    let mark = Mark::parse(&bytes);
+                    let mark = HighWaterMark::parse(&bytes);
                     let mark = mark.unwrap_or_else(|e| panic!("{until} {kept:b} {is_torn}: {e}"));
                     assert!(mark.level.campaigns.iter().all(|(key, sum)| said(key, sum)));
                     assert!(mark.level.campaigns.contains_key(&1), "{until} {kept:b}");
@@ -408,13 +417,13 @@ mod tests {
         }
     }
 
-    fn level(moves: &[(i64, i64)]) -> Level {
+    fn level(moves: &[(i64, i64)]) -> StoreLevel {
         let sums = moves.iter().enumerate().map(|(index, (moves, spent))| {
             let key = index as i64 + 1;
-            (key, Sum { name: format!("c{key}"), moves: *moves, spent: *spent })
+            (key, LedgerSum { name: format!("c{key}"), moves: *moves, spent: *spent })
         });
-        let keys = Keys { attempts: 1, steps: moves.len() as i64, calls: 3 };
-        Level { store: [7; 16], epoch: 2, keys, campaigns: sums.collect() }
+        let keys = NewestKeys { attempts: 1, steps: moves.len() as i64, calls: 3 };
+        StoreLevel { store: [7; 16], epoch: 2, keys, campaigns: sums.collect() }
     }
 
     fn moves() -> impl Strategy<Value = Vec<(i64, i64)>> {
@@ -429,18 +438,18 @@ mod tests {
             let mut open = MarkFile::begin(dir.path(), level(&first)).unwrap();
             let new = level(&then);
             open.advance(new.keys, new.campaigns.clone().into_iter().collect()).unwrap();
-            let mut expected = Level { keys: new.keys, ..level(&first) };
+            let mut expected = StoreLevel { keys: new.keys, ..level(&first) };
             expected.campaigns.extend(new.campaigns);
-            prop_assert_eq!(&Mark::read(dir.path()).unwrap().unwrap().level, &expected);
+            prop_assert_eq!(&HighWaterMark::read(dir.path()).unwrap().unwrap().level, &expected);
             MarkFile::replace(dir.path(), &level(&first)).unwrap();
-            prop_assert_eq!(Mark::read(dir.path()).unwrap().unwrap().level, level(&first));
+            prop_assert_eq!(HighWaterMark::read(dir.path()).unwrap().unwrap().level, level(&first));
         }
 
         /// However one slot is damaged, the mark is refused or says what it once said.
         #[test]
         fn a_damaged_slot_is_never_believed(at in any::<proptest::sample::Index>(), bit in 0u8..8) {
             let dir = tempfile::tempdir().unwrap();
-            let all: Vec<Level> = (1..4).map(|n| level(&[(n, n * 10)])).collect();
+            let all: Vec<StoreLevel> = (1..4).map(|n| level(&[(n, n * 10)])).collect();
             let mut open = MarkFile::begin(dir.path(), all[0].clone()).unwrap();
             for level in &all[1..] {
                 open.advance(level.keys, level.campaigns.clone().into_iter().collect()).unwrap();
@@ -448,14 +457,14 @@ mod tests {
             let mut bytes = std::fs::read(path(dir.path())).unwrap();
             let at = at.index(bytes.len());
             bytes[at] ^= 1 << bit;
-            if let Ok(mark) = Mark::parse(&bytes) {
+            if let Ok(mark) = HighWaterMark::parse(&bytes) {
                 prop_assert!(all.contains(&mark.level), "{mark:?}");
             }
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
-            drop(Mark::parse(&bytes));
+            drop(HighWaterMark::parse(&bytes));
         }
     }
 
@@ -464,25 +473,25 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("db");
         std::fs::write(&file, "whole").unwrap();
-        MarkFile::begin(dir.path(), Level::default()).unwrap().close(&file).unwrap();
-        let closed = || Mark::read(dir.path()).unwrap().unwrap().closed;
-        assert_eq!(closed(), Some(Closed::of(&file).unwrap()));
+        MarkFile::begin(dir.path(), StoreLevel::default()).unwrap().close(&file).unwrap();
+        let closed = || HighWaterMark::read(dir.path()).unwrap().unwrap().closed;
+        assert_eq!(closed(), Some(DatabaseStamp::of(&file).unwrap()));
         std::fs::write(&file, "changed").unwrap();
-        assert_ne!(closed(), Some(Closed::of(&file).unwrap()));
-        drop(MarkFile::begin(dir.path(), Level::default()).unwrap());
+        assert_ne!(closed(), Some(DatabaseStamp::of(&file).unwrap()));
+        drop(MarkFile::begin(dir.path(), StoreLevel::default()).unwrap());
         assert_eq!(closed(), None);
     }
 
     #[test]
     fn an_empty_file_says_nothing_and_a_cut_one_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(Mark::read(dir.path()).unwrap(), None);
+        assert_eq!(HighWaterMark::read(dir.path()).unwrap(), None);
         MarkFile::ensure(dir.path()).unwrap();
-        assert_eq!(Mark::read(dir.path()).unwrap(), Some(Mark::default()));
+        assert_eq!(HighWaterMark::read(dir.path()).unwrap(), Some(HighWaterMark::default()));
         drop(MarkFile::begin(dir.path(), level(&[(1, 1)])).unwrap());
         let bytes = std::fs::read(path(dir.path())).unwrap();
         for length in [100, 300, 512, 700] {
-            assert!(Mark::parse(&bytes[..length]).is_err(), "{length}");
+            assert!(HighWaterMark::parse(&bytes[..length]).is_err(), "{length}");
         }
     }
 
@@ -493,14 +502,14 @@ mod tests {
         MarkFile::ensure(dir.path()).unwrap();
         drop(MarkFile::begin(dir.path(), level(&[(1, 1), (2, 2)])).unwrap());
         let bytes = std::fs::read(path(dir.path())).unwrap();
-        assert_eq!(Mark::parse(&bytes).unwrap().generations, [2, 1, 1]);
+        assert_eq!(HighWaterMark::parse(&bytes).unwrap().generations, [2, 1, 1]);
         // As it was after the first write: the first generation is in the second slot.
         let mut first = bytes[..CELL].to_vec();
         first[..SLOT].fill(0);
-        let killed = Mark::parse(&first).unwrap();
+        let killed = HighWaterMark::parse(&first).unwrap();
         assert_eq!(
             killed.level,
-            Level { campaigns: Default::default(), ..level(&[(1, 1), (2, 2)]) }
+            StoreLevel { campaigns: Default::default(), ..level(&[(1, 1), (2, 2)]) }
         );
     }
 }

@@ -41,47 +41,48 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use adjust::{Corrected, Correction};
+pub use adjust::{CorrectedHold, HoldCorrection};
 pub use backup::{BackupReport, backup};
-pub use calls::{Answered, CallLine, RequestDigest, request_digest};
-pub use level::{Missing, MissingSum};
+pub use calls::{AnsweredCalls, CallSummary, RequestDigest, request_digest};
+pub use level::{MissingEntries, MissingSum};
 pub use lock::{holder, is_held};
-pub use money::{AdjustmentLine, HoldLine, HoldState};
-pub use reconcile::{Reconciled, reconcile, reconcile_with};
-pub use restore::{Restore, RestoreReport, restore};
+pub use money::{AdjustmentRecord, HoldState, HoldSummary};
+pub use reconcile::{ReconcileReport, reconcile, reconcile_with};
+pub use restore::{RestoreReport, RestoreRequest, restore};
 pub use stats::StoreStats;
-pub use verify::{CampaignSum, StoreReport, verify};
+pub use verify::{CampaignSum, StoreVerifyReport, verify};
 
 use crate::error::Result;
 use async_trait::async_trait;
-use likeness::{Known, Newest};
-use prepare::Write;
-use readers::Readers;
+use likeness::{BaseRequest, NewestRequests};
+use prepare::PreparedWrite;
+use readers::ReaderPool;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
-use synthd_actors::campaign::Figures;
+use synthd_actors::campaign::CampaignCounts;
 use synthd_actors::model::{
-    Attempt, AttemptRecord, CallRecord, CampaignName, CampaignRecord, DatasetRecord, Entry,
-    EpisodeId, EpisodeRecord, Money, RowRecord, Spending, TemplateEdition, Turn,
+    AttemptNumber, AttemptRecord, CallRecord, CampaignName, CampaignRecord, DatasetRecord,
+    EpisodeId, EpisodeRecord, JournalEntry, Money, RowRecord, SpendingTotals, TemplateEdition,
+    Turn,
 };
 use synthd_actors::ports::{Journal, StoreFault};
-use trouble::Trouble;
-use writer::Writer;
+use trouble::StoreError;
+use writer::StoreWriter;
 
 /// A data directory's store. Clones are handles on the same one; when the last of them is
 /// dropped, what is queued is written, the file is tidied and the directory let go.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    inner: Arc<StoreInner>,
 }
 
 // In this order: with the readers gone, the writer can fold the whole log into the file.
-struct Inner {
-    readers: Arc<Readers>,
+struct StoreInner {
+    readers: Arc<ReaderPool>,
     /// None when opened for reading only.
-    writer: Option<Writer>,
-    newest: Arc<Newest>,
+    writer: Option<StoreWriter>,
+    newest: Arc<NewestRequests>,
 }
 
 impl Store {
@@ -94,8 +95,8 @@ impl Store {
     fn open_with(data_dir: &Path, scripts: &[&str]) -> Result<Self> {
         let lock = lock::DataDirLock::take(data_dir)?;
         let opened = open::writer(data_dir, scripts)?;
-        let writer = Writer::start(thread::Parts { opened, lock })
-            .map_err(|e| Trouble::from(e).on_open(data_dir))?;
+        let writer = StoreWriter::start(thread::WriterParts { opened, lock })
+            .map_err(|e| StoreError::from(e).on_open(data_dir))?;
         Ok(Self::on(data_dir, Some(writer)))
     }
 
@@ -106,14 +107,14 @@ impl Store {
         Ok(Self::on(data_dir, None))
     }
 
-    fn on(data_dir: &Path, writer: Option<Writer>) -> Self {
-        let readers = Readers::new(open::database(data_dir));
-        Self { inner: Arc::new(Inner { readers, writer, newest: Arc::default() }) }
+    fn on(data_dir: &Path, writer: Option<StoreWriter>) -> Self {
+        let readers = ReaderPool::new(open::database(data_dir));
+        Self { inner: Arc::new(StoreInner { readers, writer, newest: Arc::default() }) }
     }
 
     /// All zero when opened for reading only.
     pub fn stats(&self) -> StoreStats {
-        self.inner.writer.as_ref().map(Writer::stats).unwrap_or_default()
+        self.inner.writer.as_ref().map(StoreWriter::stats).unwrap_or_default()
     }
 
     pub async fn episode(&self, id: &EpisodeId) -> Result<Option<EpisodeRecord>, StoreFault> {
@@ -122,7 +123,7 @@ impl Store {
     }
 
     /// A campaign's figures, all zero where none of it is planned.
-    pub async fn figures(&self, campaign: &CampaignName) -> Result<Figures, StoreFault> {
+    pub async fn figures(&self, campaign: &CampaignName) -> Result<CampaignCounts, StoreFault> {
         let campaign = campaign.clone();
         self.read("count episodes", move |conn| read::figures(conn, &campaign)).await
     }
@@ -134,7 +135,7 @@ impl Store {
     }
 
     /// The calls whose ids begin like this, in the order they were made.
-    pub async fn calls(&self, begins: &str) -> Result<Vec<CallLine>, StoreFault> {
+    pub async fn calls(&self, begins: &str) -> Result<Vec<CallSummary>, StoreFault> {
         let begins = begins.to_owned();
         self.read("list calls", move |conn| calls::lines(conn, &begins)).await
     }
@@ -157,14 +158,14 @@ impl Store {
         campaign: &CampaignName,
         model: &str,
         after: i64,
-    ) -> Result<Answered, StoreFault> {
+    ) -> Result<AnsweredCalls, StoreFault> {
         let (campaign, model) = (campaign.to_string(), model.to_owned());
         let query = move |conn: &Connection| calls::answered(conn, &campaign, &model, after);
         self.read("find call", query).await
     }
 
     /// A call of a campaign's model; of that task and turn, where they are given.
-    pub async fn some_call(
+    pub async fn find_call_id(
         &self,
         campaign: &CampaignName,
         model: &str,
@@ -173,13 +174,13 @@ impl Store {
         let (campaign, model) = (campaign.to_string(), model.to_owned());
         self.read("find call", move |conn| {
             let place = place.as_ref().map(|(task, turn)| (task.as_str(), *turn));
-            calls::some_call(conn, &campaign, &model, place)
+            calls::find_call_id(conn, &campaign, &model, place)
         })
         .await
     }
 
     /// Holds of one campaign or of all, in the order they were made.
-    pub async fn holds(&self, campaign: Option<&str>) -> Result<Vec<HoldLine>, StoreFault> {
+    pub async fn holds(&self, campaign: Option<&str>) -> Result<Vec<HoldSummary>, StoreFault> {
         let campaign = campaign.map(str::to_owned);
         self.read("list holds", move |conn| money::holds(conn, campaign.as_deref())).await
     }
@@ -188,7 +189,7 @@ impl Store {
     pub async fn adjustments(
         &self,
         campaign: Option<&str>,
-    ) -> Result<Vec<AdjustmentLine>, StoreFault> {
+    ) -> Result<Vec<AdjustmentRecord>, StoreFault> {
         let campaign = campaign.map(str::to_owned);
         let query = move |conn: &Connection| money::adjustments(conn, campaign.as_deref());
         self.read("list adjustments", query).await
@@ -199,7 +200,7 @@ impl Store {
         self.read("check the store", read::integrity).await
     }
 
-    fn writer(&self, operation: &'static str) -> Result<&Writer, StoreFault> {
+    fn writer(&self, operation: &'static str) -> Result<&StoreWriter, StoreFault> {
         let message = "the store was opened for reading only";
         self.inner.writer.as_ref().ok_or_else(|| StoreFault::new(operation, message))
     }
@@ -207,7 +208,7 @@ impl Store {
     async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
-        query: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreFault> {
         self.inner.readers.read(operation, query).await
     }
@@ -215,14 +216,15 @@ impl Store {
 
 #[async_trait]
 impl Journal for Store {
-    async fn append(&self, entries: Vec<Entry>) -> Result<(), StoreFault> {
+    async fn append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreFault> {
         let writer = self.writer("append")?;
         if entries.is_empty() {
             return Ok(());
         }
         let newest = &self.inner.newest;
         let writes = prepared(entries, newest.clone()).await?;
-        let calls: Vec<(EpisodeId, Known)> = writes.iter().filter_map(Write::call).collect();
+        let calls: Vec<(EpisodeId, BaseRequest)> =
+            writes.iter().filter_map(PreparedWrite::call).collect();
         writer.append(writes).await?;
         calls.into_iter().for_each(|(episode, known)| newest.keep(episode, known));
         Ok(())
@@ -252,7 +254,11 @@ impl Journal for Store {
         self.read("read attempts", move |conn| read::attempts(conn, &episode)).await
     }
 
-    async fn turns(&self, episode: &EpisodeId, attempt: Attempt) -> Result<Vec<Turn>, StoreFault> {
+    async fn turns(
+        &self,
+        episode: &EpisodeId,
+        attempt: AttemptNumber,
+    ) -> Result<Vec<Turn>, StoreFault> {
         let episode = episode.clone();
         self.read("read turns", move |conn| read::turns(conn, &episode, attempt)).await
     }
@@ -277,7 +283,11 @@ impl Journal for Store {
         self.read("read spent", move |conn| read::spent(conn, &campaign)).await
     }
 
-    async fn spending(&self, campaign: &CampaignName, day: i64) -> Result<Spending, StoreFault> {
+    async fn spending(
+        &self,
+        campaign: &CampaignName,
+        day: i64,
+    ) -> Result<SpendingTotals, StoreFault> {
         let campaign = campaign.clone();
         self.read("read spending", move |conn| read::spending(conn, &campaign, day)).await
     }
@@ -287,7 +297,10 @@ impl Journal for Store {
     }
 }
 
-async fn prepared(entries: Vec<Entry>, newest: Arc<Newest>) -> Result<Vec<Write>, StoreFault> {
+async fn prepared(
+    entries: Vec<JournalEntry>,
+    newest: Arc<NewestRequests>,
+) -> Result<Vec<PreparedWrite>, StoreFault> {
     let writes = if weight::are_heavy(&entries) {
         tokio::task::spawn_blocking(move || prepare::prepare(entries, &newest))
             .await

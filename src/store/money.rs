@@ -1,14 +1,12 @@
 //! Holds as a list: which are open, which were settled at their worst case because nobody knew
 //! better, which cost more than that.
 
-use super::trouble::Trouble;
+use super::apply::StoreResult;
 use super::{adjust, calls};
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use synthd_actors::model::{Exchange, Money};
-
-type Result<T> = std::result::Result<T, Trouble>;
+use synthd_actors::model::{HttpExchange, Money};
 
 /// How a hold stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -44,7 +42,7 @@ impl HoldState {
 
 /// One hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct HoldLine {
+pub struct HoldSummary {
     pub hold: String,
     pub state: HoldState,
     pub campaign: String,
@@ -67,7 +65,7 @@ pub struct HoldLine {
 
 /// One adjustment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AdjustmentLine {
+pub struct AdjustmentRecord {
     pub campaign: String,
     /// None for a charge that no hold explains.
     pub hold: Option<String>,
@@ -80,7 +78,7 @@ pub struct AdjustmentLine {
 }
 
 /// Holds of one campaign or of all, in the order they were made.
-pub(super) fn holds(conn: &Connection, campaign: Option<&str>) -> Result<Vec<HoldLine>> {
+pub(super) fn holds(conn: &Connection, campaign: Option<&str>) -> StoreResult<Vec<HoldSummary>> {
     let corrected = match has_adjustments(conn)? {
         true => "EXISTS (SELECT 1 FROM adjustment WHERE adjustment.hold = hold.id)",
         false => "0",
@@ -105,7 +103,7 @@ pub(super) fn holds(conn: &Connection, campaign: Option<&str>) -> Result<Vec<Hol
     Ok(lines)
 }
 
-fn line_of(conn: &Connection, row: &Row<'_>) -> Result<HoldLine> {
+fn line_of(conn: &Connection, row: &Row<'_>) -> StoreResult<HoldSummary> {
     let money = |nanos: i64| Money::from_nanos(nanos.unsigned_abs());
     let (amount, settled): (i64, Option<i64>) = (row.get(6)?, row.get(7)?);
     let (counted, corrected): (Option<i64>, bool) = (row.get(11)?, row.get(13)?);
@@ -120,7 +118,7 @@ fn line_of(conn: &Connection, row: &Row<'_>) -> Result<HoldLine> {
         Some(key) if state.is_doubtful() => calls::call_at(conn, key)?.map(|call| call.exchange),
         _ => None,
     };
-    Ok(HoldLine {
+    Ok(HoldSummary {
         hold: row.get(0)?,
         state,
         campaign: row.get(1)?,
@@ -138,7 +136,7 @@ fn line_of(conn: &Connection, row: &Row<'_>) -> Result<HoldLine> {
     })
 }
 
-fn has_adjustments(conn: &Connection) -> Result<bool> {
+fn has_adjustments(conn: &Connection) -> StoreResult<bool> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'adjustment'";
     Ok(conn.prepare(sql)?.exists([])?)
 }
@@ -147,7 +145,7 @@ fn has_adjustments(conn: &Connection) -> Result<bool> {
 pub(super) fn adjustments(
     conn: &Connection,
     campaign: Option<&str>,
-) -> Result<Vec<AdjustmentLine>> {
+) -> StoreResult<Vec<AdjustmentRecord>> {
     if !has_adjustments(conn)? {
         return Ok(Vec::new());
     }
@@ -157,7 +155,7 @@ pub(super) fn adjustments(
     )?;
     let money = |nanos: i64| Money::from_nanos(nanos.unsigned_abs());
     let lines = statement.query_map(params![campaign], |row| {
-        Ok(AdjustmentLine {
+        Ok(AdjustmentRecord {
             campaign: row.get(0)?,
             hold: row.get(1)?,
             before_usd: money(row.get(2)?),
@@ -174,7 +172,7 @@ pub(super) fn adjustments(
 /// What a provider's own record corrects.
 #[derive(Debug)]
 pub(super) struct StatementMatch {
-    pub(super) corrections: Vec<adjust::Correction>,
+    pub(super) corrections: Vec<adjust::HoldCorrection>,
     /// Ids that belong to no hold.
     pub(super) unknown: Vec<String>,
     /// An id that belongs to several holds. Then nothing is corrected.
@@ -188,7 +186,7 @@ pub(super) fn corrections(
     conn: &Connection,
     costs: &[(String, Money)],
     reason: &str,
-) -> Result<StatementMatch> {
+) -> StoreResult<StatementMatch> {
     let lines = holds(conn, None)?;
     let known = index(conn, &lines)?;
     let (mut charged, mut unknown, mut ambiguous) = (BTreeMap::new(), Vec::new(), None);
@@ -206,11 +204,11 @@ pub(super) fn corrections(
         }
     }
     let differs =
-        |line: &HoldLine, cost: Money| line.state == HoldState::Open || line.counts_usd != cost;
+        |line: &HoldSummary, cost: Money| line.state == HoldState::Open || line.counts_usd != cost;
     let differing = charged.into_values().filter(|(line, cost)| differs(line, *cost));
     let corrections = differing.map(|(line, cost)| {
         let (hold, reason) = (line.hold.clone(), reason.to_owned());
-        adjust::Correction { hold, cost, reason }
+        adjust::HoldCorrection { hold, cost, reason }
     });
     Ok(StatementMatch { corrections: corrections.collect(), unknown, ambiguous })
 }
@@ -219,10 +217,10 @@ pub(super) fn corrections(
 /// give all its answers one id) has several.
 fn index<'l>(
     conn: &Connection,
-    lines: &'l [HoldLine],
-) -> Result<HashMap<String, Vec<&'l HoldLine>>> {
-    let mut known: HashMap<String, Vec<&HoldLine>> = HashMap::new();
-    let mut add = |id: String, line: &'l HoldLine| {
+    lines: &'l [HoldSummary],
+) -> StoreResult<HashMap<String, Vec<&'l HoldSummary>>> {
+    let mut known: HashMap<String, Vec<&HoldSummary>> = HashMap::new();
+    let mut add = |id: String, line: &'l HoldSummary| {
         let holds = known.entry(id).or_default();
         if holds.iter().all(|other| other.hold != line.hold) {
             holds.push(line);
@@ -242,7 +240,7 @@ fn index<'l>(
     Ok(known)
 }
 
-fn request_id(exchange: &Exchange) -> Option<String> {
+fn request_id(exchange: &HttpExchange) -> Option<String> {
     const NAMES: [&str; 3] = ["x-request-id", "request-id", "x-goog-request-id"];
     let headers = exchange.response_headers.iter();
     let named = |name: &str| NAMES.iter().any(|known| known.eq_ignore_ascii_case(name));
@@ -250,7 +248,7 @@ fn request_id(exchange: &Exchange) -> Option<String> {
 }
 
 /// Of a whole answer, or of the first event of a stream that has one.
-fn response_id(exchange: &Exchange) -> Option<String> {
+fn response_id(exchange: &HttpExchange) -> Option<String> {
     let text = std::str::from_utf8(&exchange.response).ok()?;
     let events = text.lines().filter_map(|line| line.strip_prefix("data:"));
     std::iter::once(text).chain(events).find_map(|json| {
@@ -275,7 +273,7 @@ mod tests {
             ("", None),
         ];
         for (body, id) in cases {
-            let exchange = Exchange { response: body.into(), ..Exchange::default() };
+            let exchange = HttpExchange { response: body.into(), ..HttpExchange::default() };
             assert_eq!(response_id(&exchange).as_deref(), id, "{body}");
         }
     }

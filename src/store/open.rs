@@ -2,10 +2,10 @@
 
 use super::check::{self, keep_log};
 use super::epoch;
-use super::level::{Keys, Level, Sum};
-use super::mark::{Mark, MarkFile};
+use super::level::{LedgerSum, NewestKeys, StoreLevel};
+use super::mark::{HighWaterMark, MarkFile};
 use super::schema::{self, MIGRATIONS, READ_FROM};
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, OpenFlags};
@@ -33,7 +33,7 @@ pub(super) fn database(dir: &Path) -> PathBuf {
 }
 
 /// A store that is open for writing.
-pub(super) struct Opened {
+pub(super) struct OpenedDatabase {
     pub(super) conn: Connection,
     pub(super) epoch: i64,
     pub(super) log: File,
@@ -42,10 +42,10 @@ pub(super) struct Opened {
 
 /// The store for writing: of the newest schema, whole, and in an epoch of its own. Nothing is
 /// changed where it is not.
-pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<Opened> {
-    let failed = |trouble: Trouble| trouble.on_open(dir);
+pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<OpenedDatabase> {
+    let failed = |trouble: StoreError| trouble.on_open(dir);
     // Before the database is looked at: it must have come as far as the mark says.
-    let mark = Mark::read(dir).map_err(|trouble| check::unreadable_mark(dir, trouble))?;
+    let mark = HighWaterMark::read(dir).map_err(|trouble| check::unreadable_mark(dir, trouble))?;
     check::database_is_there(dir, mark.as_ref())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -64,37 +64,37 @@ pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<Opened> {
 }
 
 /// A new epoch. What is there is on the disk before the mark says so.
-fn begin(dir: &Path, conn: Connection) -> Result<Opened, Trouble> {
+fn begin(dir: &Path, conn: Connection) -> Result<OpenedDatabase, StoreError> {
     let epoch = epoch::begin(&conn)?;
     sync_dir(dir)?;
     let log = File::open(dir.join("synthd.db-wal"))?;
     log.sync_data()?;
-    let mark = MarkFile::begin(dir, Level::read(&conn)?)?;
-    Ok(Opened { conn, epoch, log, mark })
+    let mark = MarkFile::begin(dir, StoreLevel::read(&conn)?)?;
+    Ok(OpenedDatabase { conn, epoch, log, mark })
 }
 
-impl Opened {
+impl OpenedDatabase {
     /// What is on the disk is what the mark may say: to be called after a sync. The campaigns
     /// are those whose money has moved.
     pub(super) fn advance(
         &mut self,
         campaigns: impl IntoIterator<Item = i64>,
-    ) -> Result<(), Trouble> {
-        let read = |key| Ok((key, Sum::read(&self.conn, key)?));
-        let sums = campaigns.into_iter().map(read).collect::<Result<Vec<_>, Trouble>>()?;
-        self.mark.advance(Keys::read(&self.conn)?, sums)
+    ) -> Result<(), StoreError> {
+        let read = |key| Ok((key, LedgerSum::read(&self.conn, key)?));
+        let sums = campaigns.into_iter().map(read).collect::<Result<Vec<_>, StoreError>>()?;
+        self.mark.advance(NewestKeys::read(&self.conn)?, sums)
     }
 
     /// Everything that was committed is on the disk, and marked.
-    pub(super) fn sync_all(&mut self) -> Result<(), Trouble> {
+    pub(super) fn sync_all(&mut self) -> Result<(), StoreError> {
         self.log.sync_data()?;
-        let level = Level::read(&self.conn)?;
+        let level = StoreLevel::read(&self.conn)?;
         self.mark.advance(level.keys, level.campaigns.into_iter().collect())?;
         Ok(self.mark.sync()?)
     }
 
     /// Folds the log into the database, which is closed for good if all of it was synced.
-    pub(super) fn close(self, synced: bool) -> Result<(), Trouble> {
+    pub(super) fn close(self, synced: bool) -> Result<(), StoreError> {
         let Self { conn, log, mark, .. } = self;
         let database = conn.path().map(PathBuf::from);
         conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -110,7 +110,7 @@ impl Opened {
 /// A connection that only asks. It is opened like one that may write, where the user may,
 /// because the last such connection takes the side files away again and a read-only one
 /// leaves them lying about.
-pub(super) fn reader(path: &Path) -> Result<Connection, Trouble> {
+pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match connect(path, flags).and_then(touched) {
         Err(trouble) if is_archive(path, &trouble) => connect_immutable(path).and_then(touched),
@@ -119,14 +119,14 @@ pub(super) fn reader(path: &Path) -> Result<Connection, Trouble> {
     .and_then(query_only)
 }
 
-fn query_only(conn: Connection) -> Result<Connection, Trouble> {
+fn query_only(conn: Connection) -> Result<Connection, StoreError> {
     conn.execute_batch("PRAGMA query_only = ON")?;
     Ok(conn)
 }
 
 /// Whether the store at `dir` is one that this version can read, and whole.
 pub(super) fn check_readable(dir: &Path) -> Result<()> {
-    let mark = Mark::read(dir).map_err(|trouble| check::unreadable_mark(dir, trouble))?;
+    let mark = HighWaterMark::read(dir).map_err(|trouble| check::unreadable_mark(dir, trouble))?;
     check::database_is_there(dir, mark.as_ref())?;
     database_exists(dir)?;
     let conn = reader(&database(dir)).map_err(|t| unreadable(t, dir))?;
@@ -157,7 +157,7 @@ pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Trouble> {
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
@@ -165,14 +165,14 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, Trouble> {
 }
 
 // SQLite opens lazily: the first look tells whether the file can be read, and makes its log.
-fn touched(conn: Connection) -> Result<Connection, Trouble> {
+fn touched(conn: Connection) -> Result<Connection, StoreError> {
     conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(conn)
 }
 
 // A store on a medium where no side file can be made, and where none is: nobody writes it.
-fn is_archive(path: &Path, trouble: &Trouble) -> bool {
-    let Trouble::Sqlite(error) = trouble else { return false };
+fn is_archive(path: &Path, trouble: &StoreError) -> bool {
+    let StoreError::Sqlite(error) = trouble else { return false };
     let cannot_open = matches!(
         error.sqlite_error_code(),
         Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
@@ -180,31 +180,31 @@ fn is_archive(path: &Path, trouble: &Trouble) -> bool {
     cannot_open && !path.with_extension("db-wal").exists()
 }
 
-fn connect_immutable(path: &Path) -> Result<Connection, Trouble> {
+fn connect_immutable(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_URI;
-    let text = path.to_str().ok_or_else(|| Trouble::unreadable("its path is not UTF-8"))?;
+    let text = path.to_str().ok_or_else(|| StoreError::unreadable("its path is not UTF-8"))?;
     let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
     connect(Path::new(&format!("file:{escaped}?immutable=1")), flags)
 }
 
-fn use_wal(conn: &Connection) -> Result<(), Trouble> {
+fn use_wal(conn: &Connection) -> Result<(), StoreError> {
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0))?;
     if mode.eq_ignore_ascii_case("wal") {
         return Ok(());
     }
-    Err(Trouble::refused("this file system cannot keep a write-ahead log; use a local disk"))
+    Err(StoreError::refused("this file system cannot keep a write-ahead log; use a local disk"))
 }
 
-fn unreadable(trouble: Trouble, dir: &Path) -> Error {
+fn unreadable(trouble: StoreError, dir: &Path) -> Error {
     let error = trouble.on_open(dir);
     if error.code() != Code::DataDirUnwritable {
         return error;
     }
     Error::new(Code::DataDirUnwritable, format!("the store in {} cannot be read", dir.display()))
         .hint("run synthd as the owner of the data directory, or give this user permission")
-        .because(error)
+        .with_source(error)
 }
 
 fn no_store(dir: &Path) -> Error {

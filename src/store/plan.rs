@@ -1,7 +1,7 @@
 //! The frame around the work: campaigns, what they plan, and the datasets they end in.
 
-use super::apply::{Applied, Result, json, whole};
-use super::trouble::Trouble;
+use super::apply::{ApplyOutcome, StoreResult, json, whole};
+use super::trouble::StoreError;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use synthd_actors::model::{
     CampaignName, CampaignRecord, CampaignState, DatasetRecord, PlannedEpisode, TemplateEdition,
@@ -10,7 +10,7 @@ use synthd_actors::model::{
 /// A campaign opened again keeps its state and its age, and takes the new configuration and
 /// the images of templates that are new: its budget or its plan may have grown. Its identity
 /// may not change.
-pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Result {
+pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> StoreResult {
     let name = record.name.as_str();
     let kept = conn
         .prepare_cached(
@@ -33,7 +33,7 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Resul
         ])?;
     if kept == 0 {
         let what = format!("a campaign named {name} with other settings is stored already");
-        return Err(Trouble::refused(what));
+        return Err(StoreError::refused(what));
     }
     // What a restored store was charged for it counts from its beginning.
     conn.prepare_cached(
@@ -41,7 +41,7 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Resul
              FROM adjustment WHERE hold IS NULL AND campaign = ?2)) ON CONFLICT DO NOTHING",
     )?
     .execute(params![campaign_key(conn, &record.name)?, name])?;
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 pub(super) fn move_campaign(
@@ -49,11 +49,11 @@ pub(super) fn move_campaign(
     name: &CampaignName,
     state: CampaignState,
     reason: Option<&str>,
-) -> Result {
+) -> StoreResult {
     let key = campaign_key(conn, name)?;
     conn.prepare_cached("UPDATE campaign SET state = ?2, reason = ?3 WHERE key = ?1")?
         .execute(params![key, state.as_str(), reason])?;
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 /// The newest edition of a template stands in place of the one before.
@@ -61,7 +61,7 @@ pub(super) fn use_editions(
     conn: &Connection,
     name: &CampaignName,
     editions: &[TemplateEdition],
-) -> Result {
+) -> StoreResult {
     let key = campaign_key(conn, name)?;
     let mut write = conn.prepare_cached(
         "INSERT INTO edition (campaign, template, digest, files, tasks) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -72,11 +72,11 @@ pub(super) fn use_editions(
         let files = json(&one.files)?;
         write.execute(params![key, one.template, one.digest, files, one.tasks])?;
     }
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 /// An episode that is planned already stays where it is.
-pub(super) fn add_episodes(conn: &Connection, episodes: &[PlannedEpisode]) -> Result {
+pub(super) fn add_episodes(conn: &Connection, episodes: &[PlannedEpisode]) -> StoreResult {
     let mut add = conn.prepare_cached(
         "INSERT INTO episode (id, campaign, ordinal, task, template, task_index, category,
              difficulty, model, scaffold)
@@ -91,7 +91,7 @@ pub(super) fn add_episodes(conn: &Connection, episodes: &[PlannedEpisode]) -> Re
         last = Some((&plan.campaign, campaign));
         add_episode(conn, &mut add, campaign, plan)?;
     }
-    Ok(Applied::Kept)
+    Ok(ApplyOutcome::Kept)
 }
 
 fn add_episode(
@@ -99,7 +99,7 @@ fn add_episode(
     add: &mut CachedStatement<'_>,
     campaign: i64,
     plan: &PlannedEpisode,
-) -> Result<()> {
+) -> StoreResult<()> {
     let new = add
         .execute(params![
             plan.id.as_str(),
@@ -121,11 +121,11 @@ fn add_episode(
     Ok(())
 }
 
-fn collision(error: rusqlite::Error, plan: &PlannedEpisode) -> Trouble {
+fn collision(error: rusqlite::Error, plan: &PlannedEpisode) -> StoreError {
     if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) {
         return error.into();
     }
-    Trouble::refused(format!(
+    StoreError::refused(format!(
         "episode {} cannot be planned at place {} of {}: another one is there",
         plan.id, plan.ordinal, plan.campaign
     ))
@@ -133,7 +133,7 @@ fn collision(error: rusqlite::Error, plan: &PlannedEpisode) -> Trouble {
 
 /// A version that is there already may have moved, with its data directory; it may not have
 /// become another one.
-pub(super) fn add_dataset(conn: &Connection, record: &DatasetRecord) -> Result {
+pub(super) fn add_dataset(conn: &Connection, record: &DatasetRecord) -> StoreResult {
     let campaign = campaign_key(conn, &record.campaign)?;
     let text = json(record)?;
     let kept = conn
@@ -144,15 +144,15 @@ pub(super) fn add_dataset(conn: &Connection, record: &DatasetRecord) -> Result {
         )?
         .execute(params![campaign, record.version, text])?;
     if kept == 1 {
-        return Ok(Applied::Kept);
+        return Ok(ApplyOutcome::Kept);
     }
     let DatasetRecord { campaign, version, .. } = record;
-    Err(Trouble::refused(format!("version {version} of {campaign} is written already")))
+    Err(StoreError::refused(format!("version {version} of {campaign} is written already")))
 }
 
-fn campaign_key(conn: &Connection, name: &CampaignName) -> Result<i64> {
+fn campaign_key(conn: &Connection, name: &CampaignName) -> StoreResult<i64> {
     conn.prepare_cached("SELECT key FROM campaign WHERE name = ?1")?
         .query_row([name.as_str()], |row| row.get(0))
         .optional()?
-        .ok_or_else(|| Trouble::refused(format!("there is no campaign {name}")))
+        .ok_or_else(|| StoreError::refused(format!("there is no campaign {name}")))
 }

@@ -1,30 +1,29 @@
 //! Rows become records.
 
+use super::apply::StoreResult;
 use super::blob;
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use crate::error::Code;
 use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use synthd_actors::campaign::{EpisodeCounts, Figures, Rows, Tokens};
+use synthd_actors::campaign::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
 use synthd_actors::model::{
-    Attempt, AttemptRecord, CampaignName, CampaignRecord, CampaignState, DatasetRecord, EpisodeId,
-    EpisodeRecord, Judged, Money, Overrun, PlannedEpisode, RowRecord, Spending, TaskId,
-    TemplateEdition, Turn, Usage, day_of, day_that_counts,
+    AttemptNumber, AttemptRecord, CampaignName, CampaignRecord, CampaignState, CostOverrun,
+    DatasetRecord, EpisodeId, EpisodeRecord, Money, PlannedEpisode, RowDecision, RowRecord,
+    SpendingTotals, TaskId, TemplateEdition, Turn, Usage, day_of, day_that_counts,
 };
-
-type Result<T> = std::result::Result<T, Trouble>;
 
 const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms, images,
     price_table FROM campaign";
 
 /// An archive of an older schema does not say which calls were counted.
-fn says_what_is_counted(conn: &Connection) -> Result<bool> {
+fn says_what_is_counted(conn: &Connection) -> StoreResult<bool> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'uncounted'";
     Ok(conn.prepare_cached(sql)?.exists([])?)
 }
 
-fn episode_sql(conn: &Connection) -> Result<String> {
+fn episode_sql(conn: &Connection) -> StoreResult<String> {
     let uncounted = match says_what_is_counted(conn)? {
         true => "(SELECT calls FROM uncounted WHERE uncounted.episode = episode.key)",
         false => "0",
@@ -45,18 +44,24 @@ const EPISODE: &str = "
     LEFT JOIN outcome ON outcome.episode = episode.key
     LEFT JOIN judged ON judged.episode = episode.key";
 
-pub(super) fn campaign(conn: &Connection, name: &CampaignName) -> Result<Option<CampaignRecord>> {
+pub(super) fn campaign(
+    conn: &Connection,
+    name: &CampaignName,
+) -> StoreResult<Option<CampaignRecord>> {
     let sql = format!("{CAMPAIGN} WHERE name = ?1");
     Ok(collect(conn, &sql, [name.as_str()], campaign_of)?.pop())
 }
 
 /// Oldest first.
-pub(super) fn campaigns(conn: &Connection) -> Result<Vec<CampaignRecord>> {
+pub(super) fn campaigns(conn: &Connection) -> StoreResult<Vec<CampaignRecord>> {
     collect(conn, &format!("{CAMPAIGN} ORDER BY key"), [], campaign_of)
 }
 
 /// The editions of templates that a campaign was made with. A store of an older schema has none.
-pub(super) fn editions(conn: &Connection, campaign: &CampaignName) -> Result<Vec<TemplateEdition>> {
+pub(super) fn editions(
+    conn: &Connection,
+    campaign: &CampaignName,
+) -> StoreResult<Vec<TemplateEdition>> {
     let has: i64 =
         conn.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'edition'", [], |row| {
             row.get(0)
@@ -69,24 +74,27 @@ pub(super) fn editions(conn: &Connection, campaign: &CampaignName) -> Result<Vec
     collect(conn, sql, [campaign.as_str()], edition_of)
 }
 
-fn edition_of(row: &Row<'_>) -> Result<TemplateEdition> {
+fn edition_of(row: &Row<'_>) -> StoreResult<TemplateEdition> {
     let files: String = row.get(2)?;
     let files = serde_json::from_str(&files)
-        .map_err(|e| Trouble::unreadable(format!("the files of a template: {e}")))?;
+        .map_err(|e| StoreError::unreadable(format!("the files of a template: {e}")))?;
     Ok(TemplateEdition { template: row.get(0)?, digest: row.get(1)?, files, tasks: row.get(3)? })
 }
 
-pub(super) fn episodes(conn: &Connection, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>> {
+pub(super) fn episodes(
+    conn: &Connection,
+    campaign: &CampaignName,
+) -> StoreResult<Vec<EpisodeRecord>> {
     let sql = format!("{} WHERE name = ?1 ORDER BY episode.ordinal", episode_sql(conn)?);
     collect(conn, &sql, [campaign.as_str()], episode_of)
 }
 
-pub(super) fn episode(conn: &Connection, id: &EpisodeId) -> Result<Option<EpisodeRecord>> {
+pub(super) fn episode(conn: &Connection, id: &EpisodeId) -> StoreResult<Option<EpisodeRecord>> {
     let sql = format!("{} WHERE id = ?1", episode_sql(conn)?);
     Ok(collect(conn, &sql, [id.as_str()], episode_of)?.pop())
 }
 
-pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> Result<Vec<AttemptRecord>> {
+pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> StoreResult<Vec<AttemptRecord>> {
     let sql = "
         SELECT attempt.attempt, resumed_from, fault, count(step.key),
             COALESCE(SUM(step.cost) FILTER (WHERE NOT inherited), 0), started_at_ms, ended_at_ms
@@ -97,7 +105,11 @@ pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> Result<Vec<Att
     collect(conn, sql, [episode.as_str()], attempt_of)
 }
 
-pub(super) fn turns(conn: &Connection, episode: &EpisodeId, attempt: Attempt) -> Result<Vec<Turn>> {
+pub(super) fn turns(
+    conn: &Connection,
+    episode: &EpisodeId,
+    attempt: AttemptNumber,
+) -> StoreResult<Vec<Turn>> {
     let sql = "
         SELECT body FROM episode
         JOIN attempt ON attempt.episode = episode.key
@@ -111,7 +123,7 @@ pub(super) fn rows(
     campaign: &CampaignName,
     after: Option<u64>,
     limit: usize,
-) -> Result<Vec<RowRecord>> {
+) -> StoreResult<Vec<RowRecord>> {
     let sql = "
         SELECT body FROM campaign JOIN judged ON judged.campaign = campaign.key
         WHERE name = ?1 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3";
@@ -120,19 +132,22 @@ pub(super) fn rows(
     collect(conn, sql, params![campaign.as_str(), after, limit], |row| body_of(row, 0))
 }
 
-pub(super) fn row(conn: &Connection, episode: &EpisodeId) -> Result<Option<RowRecord>> {
+pub(super) fn row(conn: &Connection, episode: &EpisodeId) -> StoreResult<Option<RowRecord>> {
     let sql = "SELECT body FROM episode JOIN judged ON judged.episode = episode.key WHERE id = ?1";
     Ok(collect(conn, sql, [episode.as_str()], |row| body_of(row, 0))?.pop())
 }
 
-pub(super) fn datasets(conn: &Connection, campaign: &CampaignName) -> Result<Vec<DatasetRecord>> {
+pub(super) fn datasets(
+    conn: &Connection,
+    campaign: &CampaignName,
+) -> StoreResult<Vec<DatasetRecord>> {
     let sql = "
         SELECT record FROM campaign JOIN dataset ON dataset.campaign = campaign.key
         WHERE name = ?1 ORDER BY version";
     collect(conn, sql, [campaign.as_str()], |row| json_of(&row.get::<_, String>(0)?))
 }
 
-pub(super) fn spent(conn: &Connection, campaign: &CampaignName) -> Result<Money> {
+pub(super) fn spent(conn: &Connection, campaign: &CampaignName) -> StoreResult<Money> {
     let sql = "
         SELECT spent FROM campaign JOIN ledger ON ledger.campaign = campaign.key WHERE name = ?1";
     let found = collect(conn, sql, [campaign.as_str()], |row| money_of(row, 0))?;
@@ -140,7 +155,11 @@ pub(super) fn spent(conn: &Connection, campaign: &CampaignName) -> Result<Money>
 }
 
 /// Settled money, and every unsettled hold in full, by what it was for.
-pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> Result<Spending> {
+pub(super) fn spending(
+    conn: &Connection,
+    campaign: &CampaignName,
+    day: i64,
+) -> StoreResult<SpendingTotals> {
     const OF: &str = "sum(coalesce(settled, amount)) FROM hold
         JOIN campaign ON campaign.key = hold.campaign";
     let name = campaign.as_str();
@@ -191,9 +210,9 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
             AND NOT EXISTS (SELECT 1 FROM adjustment WHERE adjustment.hold = hold.id)
         ORDER BY hold.at_ms LIMIT 1";
     let overrun = collect(conn, overrun, [name], |row| {
-        Ok(Overrun { hold: row.get(0)?, held: money_of(row, 1)?, cost: money_of(row, 2)? })
+        Ok(CostOverrun { hold: row.get(0)?, held: money_of(row, 1)?, cost: money_of(row, 2)? })
     })?;
-    Ok(Spending {
+    Ok(SpendingTotals {
         overrun: overrun.into_iter().next(),
         total: spent(conn, campaign)?,
         models: models.into_iter().collect(),
@@ -205,7 +224,7 @@ pub(super) fn spending(conn: &Connection, campaign: &CampaignName, day: i64) -> 
 }
 
 /// What SQLite finds wrong with the file; nothing for a sound one.
-pub(super) fn integrity(conn: &Connection) -> Result<Vec<String>> {
+pub(super) fn integrity(conn: &Connection) -> StoreResult<Vec<String>> {
     // A file may be too damaged even for the check: that is a finding, too.
     inspect(conn).or_else(|trouble| match trouble.code() {
         Code::StoreDamaged => Ok(vec![trouble.to_string()]),
@@ -213,7 +232,7 @@ pub(super) fn integrity(conn: &Connection) -> Result<Vec<String>> {
     })
 }
 
-fn inspect(conn: &Connection) -> Result<Vec<String>> {
+fn inspect(conn: &Connection) -> StoreResult<Vec<String>> {
     let mut findings = collect(conn, "PRAGMA integrity_check", [], |row| Ok(row.get(0)?))?;
     findings.retain(|finding: &String| finding != "ok");
     let orphan = |row: &Row<'_>| Ok(format!("a row of {} has no parent", row.get::<_, String>(0)?));
@@ -225,8 +244,8 @@ fn collect<T>(
     conn: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl Fn(&Row<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
+    read: impl Fn(&Row<'_>) -> StoreResult<T>,
+) -> StoreResult<Vec<T>> {
     let mut statement = conn.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     let mut found = Vec::new();
@@ -236,7 +255,7 @@ fn collect<T>(
     Ok(found)
 }
 
-fn campaign_of(row: &Row<'_>) -> Result<CampaignRecord> {
+fn campaign_of(row: &Row<'_>) -> StoreResult<CampaignRecord> {
     Ok(CampaignRecord {
         name: CampaignName(row.get(0)?),
         identity: row.get(1)?,
@@ -249,22 +268,23 @@ fn campaign_of(row: &Row<'_>) -> Result<CampaignRecord> {
     })
 }
 
-fn images_of(text: &str) -> Result<BTreeMap<String, String>> {
-    serde_json::from_str(text).map_err(|e| Trouble::unreadable(format!("a campaign's images: {e}")))
+fn images_of(text: &str) -> StoreResult<BTreeMap<String, String>> {
+    serde_json::from_str(text)
+        .map_err(|e| StoreError::unreadable(format!("a campaign's images: {e}")))
 }
 
-fn state_of(text: &str) -> Result<CampaignState> {
+fn state_of(text: &str) -> StoreResult<CampaignState> {
     use CampaignState::{Cancelled, Complete, Paused, Running, Stopped};
     [Running, Paused, Stopped, Cancelled, Complete]
         .into_iter()
         .find(|state| state.as_str() == text)
-        .ok_or_else(|| Trouble::unreadable(format!("campaign state {text:?}")))
+        .ok_or_else(|| StoreError::unreadable(format!("campaign state {text:?}")))
 }
 
-fn episode_of(row: &Row<'_>) -> Result<EpisodeRecord> {
+fn episode_of(row: &Row<'_>) -> StoreResult<EpisodeRecord> {
     Ok(EpisodeRecord {
         plan: plan_of(row)?,
-        attempt: Attempt(row.get(10)?),
+        attempt: AttemptNumber(row.get(10)?),
         failed_attempts: row.get(11)?,
         outcome: row.get::<_, Option<Vec<u8>>>(12)?.map(|b| blob::decode(&b)).transpose()?,
         judged: row.get::<_, Option<bool>>(13)?.map(judged_of),
@@ -279,7 +299,7 @@ fn episode_of(row: &Row<'_>) -> Result<EpisodeRecord> {
 }
 
 /// A campaign's figures, counted by the database: nothing of an episode is decoded.
-pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> Result<Figures> {
+pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> StoreResult<CampaignCounts> {
     let uncounted = match says_what_is_counted(conn)? {
         true => "coalesce(sum(progress.uncounted) FILTER (WHERE label IS NOT NULL), 0)",
         false => "0",
@@ -301,9 +321,9 @@ pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> Result<Figu
     Ok(collect(conn, &sql, [campaign.as_str()], figures_of)?.pop().unwrap_or_default())
 }
 
-fn figures_of(row: &Row<'_>) -> Result<Figures> {
+fn figures_of(row: &Row<'_>) -> StoreResult<CampaignCounts> {
     let (finished, resolved, faulted) = (count_of(row, 2)?, count_of(row, 3)?, count_of(row, 4)?);
-    Ok(Figures {
+    Ok(CampaignCounts {
         tasks: count_of(row, 0)?,
         episodes: EpisodeCounts {
             planned: count_of(row, 1)?,
@@ -313,20 +333,20 @@ fn figures_of(row: &Row<'_>) -> Result<Figures> {
             faulted,
         },
         steps: count_of(row, 5)?,
-        tokens: Tokens {
+        tokens: TokenCounts {
             input: count_of(row, 6)?,
             output: count_of(row, 7)?,
             uncounted_calls: count_of(row, 10)?,
         },
-        rows: Rows { accepted: count_of(row, 8)?, rejected: count_of(row, 9)? },
+        rows: RowCounts { accepted: count_of(row, 8)?, rejected: count_of(row, 9)? },
     })
 }
 
-fn judged_of(rejected: bool) -> Judged {
-    if rejected { Judged::Rejected } else { Judged::Accepted }
+fn judged_of(rejected: bool) -> RowDecision {
+    if rejected { RowDecision::Rejected } else { RowDecision::Accepted }
 }
 
-fn plan_of(row: &Row<'_>) -> Result<PlannedEpisode> {
+fn plan_of(row: &Row<'_>) -> StoreResult<PlannedEpisode> {
     Ok(PlannedEpisode {
         id: EpisodeId(row.get(0)?),
         campaign: CampaignName(row.get(1)?),
@@ -341,10 +361,10 @@ fn plan_of(row: &Row<'_>) -> Result<PlannedEpisode> {
     })
 }
 
-fn attempt_of(row: &Row<'_>) -> Result<AttemptRecord> {
+fn attempt_of(row: &Row<'_>) -> StoreResult<AttemptRecord> {
     Ok(AttemptRecord {
-        attempt: Attempt(row.get(0)?),
-        resumed_from: row.get::<_, Option<u32>>(1)?.map(Attempt),
+        attempt: AttemptNumber(row.get(0)?),
+        resumed_from: row.get::<_, Option<u32>>(1)?.map(AttemptNumber),
         fault: row.get::<_, Option<String>>(2)?.map(|text| json_of(&text)).transpose()?,
         steps: row.get(3)?,
         cost: money_of(row, 4)?,
@@ -353,19 +373,19 @@ fn attempt_of(row: &Row<'_>) -> Result<AttemptRecord> {
     })
 }
 
-fn body_of<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T> {
-    blob::decode(row.get_ref(column)?.as_blob().map_err(Trouble::unreadable)?)
+fn body_of<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> StoreResult<T> {
+    blob::decode(row.get_ref(column)?.as_blob().map_err(StoreError::unreadable)?)
 }
 
-fn json_of<T: DeserializeOwned>(text: &str) -> Result<T> {
+fn json_of<T: DeserializeOwned>(text: &str) -> StoreResult<T> {
     blob::parse(text.as_bytes())
 }
 
-fn money_of(row: &Row<'_>, column: usize) -> Result<Money> {
+fn money_of(row: &Row<'_>, column: usize) -> StoreResult<Money> {
     count_of(row, column).map(Money::from_nanos)
 }
 
-fn count_of(row: &Row<'_>, column: usize) -> Result<u64> {
+fn count_of(row: &Row<'_>, column: usize) -> StoreResult<u64> {
     let number: i64 = row.get(column)?;
-    u64::try_from(number).map_err(|_| Trouble::unreadable(format!("a count of {number}")))
+    u64::try_from(number).map_err(|_| StoreError::unreadable(format!("a count of {number}")))
 }

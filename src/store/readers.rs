@@ -2,7 +2,7 @@
 //! They see every commit that was acknowledged before, and never wait for the writer.
 
 use super::open;
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,13 +12,13 @@ use tokio::sync::Semaphore;
 /// Reads at once; more wait.
 const READERS: usize = 4;
 
-pub(super) struct Readers {
+pub(super) struct ReaderPool {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
 }
 
-impl Readers {
+impl ReaderPool {
     pub(super) fn new(path: PathBuf) -> Arc<Self> {
         Arc::new(Self { path, idle: Mutex::default(), places: Arc::new(Semaphore::new(READERS)) })
     }
@@ -27,7 +27,7 @@ impl Readers {
     pub(super) async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         operation: &'static str,
-        query: impl FnOnce(&Connection) -> Result<T, Trouble> + Send + 'static,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreFault> {
         let gone = |what: String| StoreFault::new(operation, what);
         let place = self.places.clone().acquire_owned().await.map_err(|e| gone(e.to_string()))?;
@@ -40,7 +40,10 @@ impl Readers {
         task.await.map_err(|e| gone(e.to_string()))?.map_err(|trouble| trouble.fault(operation))
     }
 
-    fn run<T>(&self, query: impl FnOnce(&Connection) -> Result<T, Trouble>) -> Result<T, Trouble> {
+    fn run<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let kept = self.idle().pop();
         let conn = match kept {
             Some(conn) => conn,

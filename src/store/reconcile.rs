@@ -1,9 +1,9 @@
 //! Corrections of the record of money, written while nobody else has the store.
 
-use super::adjust::{self, Corrected, Correction, Uncorrected};
+use super::adjust::{self, CorrectedHold, CorrectionError, HoldCorrection};
 use super::lock::DataDirLock;
 use super::schema::MIGRATIONS;
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use super::{money, open};
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
@@ -12,13 +12,18 @@ use synthd_actors::model::Money;
 
 /// What was corrected, and what was spoken of that is not recorded here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Reconciled {
-    pub corrected: Vec<Corrected>,
+pub struct ReconcileReport {
+    pub corrected: Vec<CorrectedHold>,
     pub unknown: Vec<String>,
 }
 
 /// Corrects one hold.
-pub fn reconcile(dir: &Path, correction: Correction, who: &str, at_ms: i64) -> Result<Reconciled> {
+pub fn reconcile(
+    dir: &Path,
+    correction: HoldCorrection,
+    who: &str,
+    at_ms: i64,
+) -> Result<ReconcileReport> {
     write(dir, who, at_ms, |_| Ok(Ok((vec![correction], Vec::new()))))
 }
 
@@ -29,11 +34,11 @@ pub fn reconcile_with(
     reason: &str,
     who: &str,
     at_ms: i64,
-) -> Result<Reconciled> {
+) -> Result<ReconcileReport> {
     let done = write(dir, who, at_ms, |conn| {
         let matched = money::corrections(conn, costs, reason)?;
         Ok(match matched.ambiguous {
-            Some((id, holds)) => Err(Uncorrected::Ambiguous(id, holds)),
+            Some((id, holds)) => Err(CorrectionError::Ambiguous(id, holds)),
             None => Ok((matched.corrections, matched.unknown)),
         })
     })?;
@@ -47,15 +52,15 @@ pub fn reconcile_with(
 const HINT: &str = "`synthd money list --all --json` shows the ids of holds and requests";
 
 /// The corrections and the unknown ids; or why nothing is to be corrected.
-type Wanted = Result<(Vec<Correction>, Vec<String>), Uncorrected>;
+type WantedCorrections = Result<(Vec<HoldCorrection>, Vec<String>), CorrectionError>;
 
 fn write(
     dir: &Path,
     who: &str,
     at_ms: i64,
-    wanted: impl FnOnce(&rusqlite::Connection) -> Result<Wanted, Trouble>,
-) -> Result<Reconciled> {
-    let failed = |trouble: Trouble| trouble.on_open(dir);
+    wanted: impl FnOnce(&rusqlite::Connection) -> Result<WantedCorrections, StoreError>,
+) -> Result<ReconcileReport> {
+    let failed = |trouble: StoreError| trouble.on_open(dir);
     open::database_exists(dir)?;
     let _lock = DataDirLock::take(dir)?;
     let mut opened = open::writer(dir, MIGRATIONS)?;
@@ -63,7 +68,7 @@ fn write(
         Err(why) => Err(why),
         Ok((corrections, unknown)) => {
             let done = adjust::correct(&mut opened.conn, &corrections, who, at_ms);
-            done.map_err(failed)?.map(|corrected| Reconciled { corrected, unknown })
+            done.map_err(failed)?.map(|corrected| ReconcileReport { corrected, unknown })
         }
     };
     if done.is_ok() {
@@ -73,10 +78,10 @@ fn write(
     done.map_err(uncorrected)
 }
 
-fn uncorrected(why: Uncorrected) -> Error {
+fn uncorrected(why: CorrectionError) -> Error {
     let what = match why {
-        Uncorrected::Unknown(id) => format!("there is no hold {id:?}"),
-        Uncorrected::Ambiguous(id, holds) => {
+        CorrectionError::Unknown(id) => format!("there is no hold {id:?}"),
+        CorrectionError::Ambiguous(id, holds) => {
             format!("the id {id:?} stands for several holds: {}", holds.join(", "))
         }
     };

@@ -7,14 +7,14 @@
 //! ```
 //! A kill in between leaves a store that is refused, and the same command begins again.
 
-use super::adjust::{Adjustment, charge};
+use super::adjust::{AdjustmentTrace, charge};
 use super::backup::{beside, copy};
 use super::check::{self, keep_log};
-use super::level::{Level, Missing};
+use super::level::{MissingEntries, StoreLevel};
 use super::lock::DataDirLock;
-use super::mark::{Mark, MarkFile};
+use super::mark::{HighWaterMark, MarkFile};
 use super::schema::{self, HIGH_WATER, MIGRATIONS};
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use super::{open, read};
 use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 /// What is wanted.
 #[derive(Clone, Debug)]
-pub struct Restore<'a> {
+pub struct RestoreRequest<'a> {
     pub data_dir: &'a Path,
     /// None: from what is there.
     pub backup: Option<&'a Path>,
@@ -41,7 +41,7 @@ pub struct Restore<'a> {
 pub struct RestoreReport {
     pub path: PathBuf,
     /// What the store lacks of what its mark knew of: the money is charged.
-    pub missing: Option<Missing>,
+    pub missing: Option<MissingEntries>,
     /// Where the files are that were there before.
     pub aside: Option<PathBuf>,
     /// Whether there was a mark to compare with.
@@ -49,7 +49,7 @@ pub struct RestoreReport {
 }
 
 /// Puts a store in its place again. Refused while the data directory is in use.
-pub fn restore(wish: &Restore<'_>) -> Result<RestoreReport> {
+pub fn restore(wish: &RestoreRequest<'_>) -> Result<RestoreReport> {
     let dir = wish.data_dir;
     let _lock = DataDirLock::take(dir)?;
     let spare = dir.join("synthd.db-restoring");
@@ -61,35 +61,37 @@ pub fn restore(wish: &Restore<'_>) -> Result<RestoreReport> {
 }
 
 /// A copy that is ready, and what it lacks.
-struct Built {
-    level: Level,
-    missing: Option<Missing>,
+struct RestoredCopy {
+    level: StoreLevel,
+    missing: Option<MissingEntries>,
     compared: bool,
 }
 
-fn build(wish: &Restore<'_>, spare: &Path) -> Result<Built> {
+fn build(wish: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
     let dir = wish.data_dir;
     let mark = known(dir)?;
     let database = open::database(dir);
     let source = wish.backup.unwrap_or(&database);
     let mut conn = copied(source, spare).map_err(|trouble| unusable(source, trouble))?;
     let version = schema::check(&conn, dir, MIGRATIONS.len())?;
-    let failed = |trouble: Trouble| unusable(source, trouble);
+    let failed = |trouble: StoreError| unusable(source, trouble);
     // What is left may be nothing; a backup is not.
     if version == 0 && (wish.backup.is_some() || mark.is_none()) {
-        return Err(failed(Trouble::unreadable("it is empty")));
+        return Err(failed(StoreError::unreadable("it is empty")));
     }
     let damage = read::integrity(&conn).map_err(failed)?;
     if let Some(damage) = damage.into_iter().next() {
-        return Err(failed(Trouble::unreadable(damage)));
+        return Err(failed(StoreError::unreadable(damage)));
     }
     schema::migrate(&mut conn, version, MIGRATIONS).map_err(failed)?;
     if let Some(damage) = check::sums(&conn).map_err(failed)?.into_iter().next() {
-        return Err(failed(Trouble::unreadable(damage)));
+        return Err(failed(StoreError::unreadable(damage)));
     }
-    let found = Level::read(&conn).map_err(failed)?;
+    let found = StoreLevel::read(&conn).map_err(failed)?;
     if version >= HIGH_WATER && mark.as_ref().is_some_and(|m| m.level.store != found.store) {
-        return Err(failed(Trouble::refused("it is a backup of another store than the one here")));
+        return Err(failed(StoreError::refused(
+            "it is a backup of another store than the one here",
+        )));
     }
     let missing = mark.as_ref().and_then(|mark| found.lacks(&mark.level));
     if let Some(missing) = missing.as_ref().filter(|_| !wish.charge_missing) {
@@ -98,21 +100,21 @@ fn build(wish: &Restore<'_>, spare: &Path) -> Result<Built> {
     let known = mark.as_ref().map(|mark| &mark.level);
     let level = go_on(&mut conn, wish, known, missing.as_ref()).map_err(failed)?;
     conn.close().map_err(|(_, error)| failed(error.into()))?;
-    Ok(Built { level, missing, compared: mark.is_some() })
+    Ok(RestoredCopy { level, missing, compared: mark.is_some() })
 }
 
 /// A mark that is damaged says nothing: there is nothing to compare with.
-fn known(dir: &Path) -> Result<Option<Mark>> {
-    let mark = match Mark::read(dir) {
+fn known(dir: &Path) -> Result<Option<HighWaterMark>> {
+    let mark = match HighWaterMark::read(dir) {
         Err(trouble) if trouble.code() == Code::StoreDamaged => None,
         read => read.map_err(|trouble| trouble.on_open(dir))?,
     };
-    Ok(mark.filter(|mark| mark.level != Level::default()))
+    Ok(mark.filter(|mark| mark.level != StoreLevel::default()))
 }
 
-fn copied(source: &Path, spare: &Path) -> Result<Connection, Trouble> {
+fn copied(source: &Path, spare: &Path) -> Result<Connection, StoreError> {
     if !source.is_file() {
-        return Err(Trouble::unreadable("there is no such file"));
+        return Err(StoreError::unreadable("there is no such file"));
     }
     let from = open::reader(source)?;
     keep_log(&from, true)?;
@@ -123,17 +125,17 @@ fn copied(source: &Path, spare: &Path) -> Result<Connection, Trouble> {
 /// used twice.
 fn go_on(
     conn: &mut Connection,
-    wish: &Restore<'_>,
-    known: Option<&Level>,
-    missing: Option<&Missing>,
-) -> Result<Level, Trouble> {
+    wish: &RestoreRequest<'_>,
+    known: Option<&StoreLevel>,
+    missing: Option<&MissingEntries>,
+) -> Result<StoreLevel, StoreError> {
     let step = conn.transaction()?;
     for sum in missing.into_iter().flat_map(|missing| &missing.campaigns) {
         let reason = format!(
             "lost with a part of the store: ${} were spent, ${} are in the restored store",
             sum.known_usd, sum.found_usd
         );
-        let adjustment = Adjustment { reason: &reason, who: wish.who, at_ms: wish.at_ms };
+        let adjustment = AdjustmentTrace { reason: &reason, who: wish.who, at_ms: wish.at_ms };
         charge(&step, &sum.campaign, sum.missing_usd, &adjustment)?;
     }
     if let Some(known) = known {
@@ -150,14 +152,18 @@ fn go_on(
         }
     }
     step.commit()?;
-    Level::read(conn)
+    StoreLevel::read(conn)
 }
 
 /// A kill between any two of these leaves a store that is refused, or the restored one.
-fn put_in_place(wish: &Restore<'_>, spare: &Path, built: Built) -> Result<RestoreReport> {
+fn put_in_place(
+    wish: &RestoreRequest<'_>,
+    spare: &Path,
+    built: RestoredCopy,
+) -> Result<RestoreReport> {
     let dir = wish.data_dir;
-    let failed = |trouble: Trouble| trouble.on_open(dir);
-    let place = || -> Result<Option<PathBuf>, Trouble> {
+    let failed = |trouble: StoreError| trouble.on_open(dir);
+    let place = || -> Result<Option<PathBuf>, StoreError> {
         File::open(spare)?.sync_all()?;
         let aside = put_aside(dir, wish.at_ms)?;
         std::fs::rename(spare, open::database(dir))?;
@@ -166,11 +172,11 @@ fn put_in_place(wish: &Restore<'_>, spare: &Path, built: Built) -> Result<Restor
         Ok(aside)
     };
     let aside = place().map_err(failed)?;
-    let Built { missing, compared, .. } = built;
+    let RestoredCopy { missing, compared, .. } = built;
     Ok(RestoreReport { path: open::database(dir), missing, aside, compared })
 }
 
-fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, Trouble> {
+fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     let database = open::database(dir);
     let files = [database.clone(), beside(&database, "wal"), beside(&database, "shm")];
     let there: Vec<&PathBuf> = files.iter().filter(|file| file.exists()).collect();
@@ -188,14 +194,14 @@ fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, Trouble> {
     Ok(Some(aside))
 }
 
-fn unusable(source: &Path, trouble: Trouble) -> Error {
+fn unusable(source: &Path, trouble: StoreError) -> Error {
     let what = format!("{} cannot be restored", source.display());
     Error::new(Code::BackupUnusable, what)
-        .because(trouble)
+        .with_source(trouble)
         .hint("nothing was changed; name a file that `synthd store backup` made of this store")
 }
 
-fn not_accepted(dir: &Path, missing: &Missing) -> Error {
+fn not_accepted(dir: &Path, missing: &MissingEntries) -> Error {
     let what = format!("after this restore {} would lack {missing}", dir.display());
     Error::new(Code::RestoreLacks, what).hint(
         "nothing was changed; with --charge-missing, the missing money counts as spent (`synthd \

@@ -1,7 +1,7 @@
 //! The schema and its history: scripts that are applied in order, each whole or not at all.
 //! The number of scripts applied is kept in the file's own `user_version`.
 
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
@@ -33,7 +33,7 @@ pub(super) const READ_FROM: usize = 6;
 
 /// What the file at hand is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum SchemaState {
     /// Nothing was ever written.
     Empty,
     /// One of ours, with so many scripts applied.
@@ -42,14 +42,14 @@ pub(super) enum Standing {
     Foreign,
 }
 
-pub(super) fn standing(conn: &Connection) -> Result<Standing, Trouble> {
+pub(super) fn standing(conn: &Connection) -> Result<SchemaState, StoreError> {
     let application: i64 = conn.query_row("PRAGMA application_id", [], |r| r.get(0))?;
     let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0))?;
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
     Ok(match (application, usize::try_from(version)) {
-        (0, Ok(0)) if tables == 0 => Standing::Empty,
-        (APPLICATION_ID, Ok(version)) => Standing::Ours { version },
-        _ => Standing::Foreign,
+        (0, Ok(0)) if tables == 0 => SchemaState::Empty,
+        (APPLICATION_ID, Ok(version)) => SchemaState::Ours { version },
+        _ => SchemaState::Foreign,
     })
 }
 
@@ -57,17 +57,21 @@ pub(super) fn standing(conn: &Connection) -> Result<Standing, Trouble> {
 /// Changes nothing.
 pub(super) fn check(conn: &Connection, dir: &Path, known: usize) -> Result<usize> {
     match standing(conn).map_err(|t| t.on_open(dir))? {
-        Standing::Empty => Ok(0),
-        Standing::Ours { version } if version <= known => Ok(version),
-        Standing::Ours { version } => Err(newer(dir, version, known)),
-        Standing::Foreign => {
-            Err(Trouble::unreadable("synthd.db was written by another program").on_open(dir))
+        SchemaState::Empty => Ok(0),
+        SchemaState::Ours { version } if version <= known => Ok(version),
+        SchemaState::Ours { version } => Err(newer(dir, version, known)),
+        SchemaState::Foreign => {
+            Err(StoreError::unreadable("synthd.db was written by another program").on_open(dir))
         }
     }
 }
 
 /// Applies what is missing, each script in its own transaction.
-pub(super) fn migrate(conn: &mut Connection, from: usize, scripts: &[&str]) -> Result<(), Trouble> {
+pub(super) fn migrate(
+    conn: &mut Connection,
+    from: usize,
+    scripts: &[&str],
+) -> Result<(), StoreError> {
     for (index, script) in scripts.iter().enumerate().skip(from) {
         let step = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step.execute_batch(script)?;

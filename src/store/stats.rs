@@ -20,7 +20,7 @@ pub struct StoreStats {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(super) struct StoreCounters {
     pub(super) appended: AtomicU64,
     pub(super) fenced: AtomicU64,
     pub(super) failed: AtomicU64,
@@ -28,7 +28,7 @@ pub(super) struct Counters {
     pub(super) syncs: AtomicU64,
 }
 
-impl Counters {
+impl StoreCounters {
     pub(super) fn look(&self) -> StoreStats {
         StoreStats {
             appended: self.appended.load(Relaxed),

@@ -14,12 +14,12 @@
 //! [`SYNC_WITHIN`].
 
 use super::batch;
-use super::fence::Fences;
+use super::fence::FenceCache;
 use super::lock::DataDirLock;
-use super::open::Opened;
-use super::stats::{Counters, add};
-use super::trouble::Trouble;
-use super::writer::{Append, Promise, Reply, Request};
+use super::open::OpenedDatabase;
+use super::stats::{StoreCounters, add};
+use super::trouble::StoreError;
+use super::writer::{AppendDurability, QueuedAppend, WriterReply, WriterRequest};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError};
@@ -32,39 +32,43 @@ const SETTLE_WITHIN: Duration = Duration::from_millis(1);
 const BATCH_BOUND: usize = 512;
 
 /// What the thread owns; dropped in this order, the lock last.
-pub(super) struct Parts {
-    pub(super) opened: Opened,
+pub(super) struct WriterParts {
+    pub(super) opened: OpenedDatabase,
     pub(super) lock: DataDirLock,
 }
 
-pub(super) struct Thread {
-    requests: Receiver<Request>,
-    counters: Arc<Counters>,
+pub(super) struct WriterThread {
+    requests: Receiver<WriterRequest>,
+    counters: Arc<StoreCounters>,
     unsynced_since: Option<Instant>,
     /// Since when the mark was moved without being synced.
     unmarked_since: Option<Instant>,
     /// Settlements that wait for the next commit.
-    put_by: Vec<Append>,
+    put_by: Vec<QueuedAppend>,
     /// Settlements that are committed, and answered after the next sync.
-    settled: Vec<Append>,
+    settled: Vec<QueuedAppend>,
     /// Since when the first of either waits.
     settled_since: Option<Instant>,
     /// Why nothing is accepted any more: after a failed sync nobody knows what is on the disk.
     broken: Option<String>,
-    fences: Fences,
-    parts: Parts,
+    fences: FenceCache,
+    parts: WriterParts,
 }
 
 #[derive(Default)]
-struct Batch {
-    appends: Vec<Append>,
-    barriers: Vec<Reply>,
+struct WriteBatch {
+    appends: Vec<QueuedAppend>,
+    barriers: Vec<WriterReply>,
 }
 
-type Answers = Vec<(Append, Result<(), StoreFault>)>;
+type AppendAnswers = Vec<(QueuedAppend, Result<(), StoreFault>)>;
 
-impl Thread {
-    pub(super) fn new(parts: Parts, requests: Receiver<Request>, counters: Arc<Counters>) -> Self {
+impl WriterThread {
+    pub(super) fn new(
+        parts: WriterParts,
+        requests: Receiver<WriterRequest>,
+        counters: Arc<StoreCounters>,
+    ) -> Self {
         Self {
             requests,
             counters,
@@ -74,7 +78,7 @@ impl Thread {
             settled: Vec::new(),
             settled_since: None,
             broken: None,
-            fences: Fences::new(parts.opened.epoch),
+            fences: FenceCache::new(parts.opened.epoch),
             parts,
         }
     }
@@ -87,8 +91,8 @@ impl Thread {
     }
 
     /// Everything that is queued, waiting for the first unless a sync falls due.
-    fn gather(&mut self) -> ControlFlow<(), Batch> {
-        let mut batch = Batch::default();
+    fn gather(&mut self) -> ControlFlow<(), WriteBatch> {
+        let mut batch = WriteBatch::default();
         match self.wait() {
             Ok(first) => batch.add(first),
             Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(batch),
@@ -101,7 +105,7 @@ impl Thread {
         ControlFlow::Continue(batch)
     }
 
-    fn wait(&self) -> Result<Request, RecvTimeoutError> {
+    fn wait(&self) -> Result<WriterRequest, RecvTimeoutError> {
         match self.next_timer() {
             Some(wait) => self.requests.recv_timeout(wait),
             None => self.requests.recv().map_err(|RecvError| RecvTimeoutError::Disconnected),
@@ -118,14 +122,16 @@ impl Thread {
         left(self.settled_since, SETTLE_WITHIN).into_iter().chain(all).min()
     }
 
-    fn serve(&mut self, batch: Batch) {
+    fn serve(&mut self, batch: WriteBatch) {
         if self.can_wait(&batch) {
             return self.put_by(batch.appends);
         }
         let mut appends = std::mem::take(&mut self.put_by);
         appends.extend(batch.appends);
         let answers = self.commit(appends);
-        let hold = answers.iter().any(|(a, answer)| a.promise == Promise::Synced && answer.is_ok());
+        let hold = answers
+            .iter()
+            .any(|(a, answer)| a.promise == AppendDurability::Synced && answer.is_ok());
         if !hold && batch.barriers.is_empty() && !self.is_sync_due() {
             answers.into_iter().for_each(|(append, answer)| self.answer_or_wait(append, answer));
             return;
@@ -145,22 +151,22 @@ impl Thread {
     }
 
     /// Settlements alone: a hold is seldom far, and takes them along.
-    fn can_wait(&self, batch: &Batch) -> bool {
-        let soon = |append: &Append| append.promise == Promise::SyncedSoon;
+    fn can_wait(&self, batch: &WriteBatch) -> bool {
+        let soon = |append: &QueuedAppend| append.promise == AppendDurability::SyncedSoon;
         batch.barriers.is_empty()
             && batch.appends.iter().all(soon)
             && self.put_by.len() < BATCH_BOUND
             && !self.is_sync_due()
     }
 
-    fn put_by(&mut self, settlements: Vec<Append>) {
+    fn put_by(&mut self, settlements: Vec<QueuedAppend>) {
         if !settlements.is_empty() {
             self.settled_since.get_or_insert_with(Instant::now);
             self.put_by.extend(settlements);
         }
     }
 
-    fn commit(&mut self, appends: Vec<Append>) -> Answers {
+    fn commit(&mut self, appends: Vec<QueuedAppend>) -> AppendAnswers {
         if appends.is_empty() {
             return Vec::new();
         }
@@ -174,7 +180,10 @@ impl Thread {
         }
     }
 
-    fn try_commit(&mut self, appends: &[Append]) -> Result<Vec<Result<(), StoreFault>>, Trouble> {
+    fn try_commit(
+        &mut self,
+        appends: &[QueuedAppend],
+    ) -> Result<Vec<Result<(), StoreFault>>, StoreError> {
         let writes: Vec<_> = appends.iter().map(|append| append.writes.as_slice()).collect();
         let verdicts = batch::commit(&self.parts.opened.conn, &mut self.fences, &writes)?;
         self.unsynced_since.get_or_insert_with(Instant::now);
@@ -191,7 +200,7 @@ impl Thread {
             .collect())
     }
 
-    fn answer(&self, append: Append, answer: Result<(), StoreFault>) {
+    fn answer(&self, append: QueuedAppend, answer: Result<(), StoreFault>) {
         match &answer {
             Ok(()) => add(&self.counters.appended, append.writes.len() as u64),
             Err(_) => add(&self.counters.failed, 1),
@@ -202,8 +211,8 @@ impl Thread {
     }
 
     /// What is promised no more than a commit is there; a settlement waits for company.
-    fn answer_or_wait(&mut self, append: Append, answer: Result<(), StoreFault>) {
-        if append.promise == Promise::Committed || answer.is_err() {
+    fn answer_or_wait(&mut self, append: QueuedAppend, answer: Result<(), StoreFault>) {
+        if append.promise == AppendDurability::Committed || answer.is_err() {
             return self.answer(append, answer);
         }
         self.settled_since.get_or_insert_with(Instant::now);
@@ -265,7 +274,7 @@ impl Thread {
     }
 
     // The kernel reports a failed sync once and then forgets; a second one would lie.
-    fn give_up(&mut self, trouble: Trouble) -> StoreFault {
+    fn give_up(&mut self, trouble: StoreError) -> StoreFault {
         let why = format!("the disk failed to write the store; restart synthd: {trouble}");
         tracing::error!("{why}");
         self.unsynced_since = None;
@@ -287,7 +296,7 @@ impl Thread {
         for append in std::mem::take(&mut self.settled) {
             self.answer(append, synced.clone());
         }
-        let Parts { opened, lock } = self.parts;
+        let WriterParts { opened, lock } = self.parts;
         if let Err(error) = opened.close(synced.is_ok()) {
             tracing::warn!(%error, "the store's log was left for the next start to fold in");
         }
@@ -295,13 +304,13 @@ impl Thread {
     }
 }
 
-impl Batch {
-    fn add(&mut self, request: Request) {
+impl WriteBatch {
+    fn add(&mut self, request: WriterRequest) {
         match request {
-            Request::Append(append) => self.appends.push(append),
-            Request::Barrier(reply) => self.barriers.push(reply),
+            WriterRequest::Append(append) => self.appends.push(append),
+            WriterRequest::Barrier(reply) => self.barriers.push(reply),
             #[cfg(test)]
-            Request::Panic => std::panic::panic_any("a test asked for it"),
+            WriterRequest::Panic => std::panic::panic_any("a test asked for it"),
         }
     }
 }
@@ -314,12 +323,12 @@ mod tests {
     use crate::store::{lock, open, schema};
     use std::fs::File;
     use std::sync::mpsc::{Sender, channel};
-    use synthd_actors::model::Entry;
+    use synthd_actors::model::JournalEntry;
     use tokio::sync::oneshot::{Receiver as Answer, channel as oneshot};
     use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
     /// A thread that is driven by hand, and its queue.
-    fn thread(log: Option<File>) -> (tempfile::TempDir, Sender<Request>, Thread) {
+    fn thread(log: Option<File>) -> (tempfile::TempDir, Sender<WriterRequest>, WriterThread) {
         let dir = tempfile::tempdir().unwrap();
         let lock = lock::DataDirLock::take(dir.path()).unwrap();
         let mut opened = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
@@ -327,7 +336,7 @@ mod tests {
             opened.log = log;
         }
         let (sender, requests) = channel();
-        let thread = Thread::new(Parts { opened, lock }, requests, Arc::default());
+        let thread = WriterThread::new(WriterParts { opened, lock }, requests, Arc::default());
         (dir, sender, thread)
     }
 
@@ -335,26 +344,29 @@ mod tests {
         Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
     }
 
-    fn append(queue: &Sender<Request>) -> Answer<Result<(), StoreFault>> {
-        promised(queue, Promise::Committed)
+    fn append(queue: &Sender<WriterRequest>) -> Answer<Result<(), StoreFault>> {
+        promised(queue, AppendDurability::Committed)
     }
 
-    fn promised(queue: &Sender<Request>, promise: Promise) -> Answer<Result<(), StoreFault>> {
+    fn promised(
+        queue: &Sender<WriterRequest>,
+        promise: AppendDurability,
+    ) -> Answer<Result<(), StoreFault>> {
         let (reply, answer) = oneshot();
         let writes =
-            prepare::prepare(vec![Entry::Planned(Vec::new())], &Default::default()).unwrap();
-        let append = Append { writes, promise, place: place(), reply };
-        queue.send(Request::Append(append)).unwrap();
+            prepare::prepare(vec![JournalEntry::Planned(Vec::new())], &Default::default()).unwrap();
+        let append = QueuedAppend { writes, promise, place: place(), reply };
+        queue.send(WriterRequest::Append(append)).unwrap();
         answer
     }
 
-    fn barrier(queue: &Sender<Request>) -> Answer<Result<(), StoreFault>> {
+    fn barrier(queue: &Sender<WriterRequest>) -> Answer<Result<(), StoreFault>> {
         let (reply, answer) = oneshot();
-        queue.send(Request::Barrier(reply)).unwrap();
+        queue.send(WriterRequest::Barrier(reply)).unwrap();
         answer
     }
 
-    fn turn_over(thread: &mut Thread) -> StoreStats {
+    fn turn_over(thread: &mut WriterThread) -> StoreStats {
         let ControlFlow::Continue(batch) = thread.gather() else { panic!("the queue is closed") };
         thread.serve(batch);
         thread.counters.look()
@@ -364,7 +376,7 @@ mod tests {
         (stats.commits, stats.syncs)
     }
 
-    fn a_second_passes(thread: &mut Thread) {
+    fn a_second_passes(thread: &mut WriterThread) {
         thread.unsynced_since = thread.unsynced_since.and_then(|t| t.checked_sub(SYNC_WITHIN));
     }
 
@@ -394,15 +406,15 @@ mod tests {
     #[test]
     fn settlements_share_the_sync_of_the_next_hold_or_have_their_own() {
         let (_dir, queue, mut thread) = thread(None);
-        let mut settled = promised(&queue, Promise::SyncedSoon);
+        let mut settled = promised(&queue, AppendDurability::SyncedSoon);
         thread.settled_since = Some(Instant::now() + Duration::from_secs(3_600));
         assert_eq!(done(&turn_over(&mut thread)), (0, 0));
         assert!(settled.try_recv().is_err(), "it is not on the disk yet");
-        let mut held = promised(&queue, Promise::Synced);
+        let mut held = promised(&queue, AppendDurability::Synced);
         assert_eq!(done(&turn_over(&mut thread)), (1, 1));
         held.try_recv().unwrap().unwrap();
         settled.try_recv().unwrap().unwrap();
-        let mut alone = promised(&queue, Promise::SyncedSoon);
+        let mut alone = promised(&queue, AppendDurability::SyncedSoon);
         while alone.try_recv().is_err() {
             turn_over(&mut thread);
         }
@@ -414,7 +426,7 @@ mod tests {
     #[test]
     fn what_waits_for_no_sync_does_not_wait_for_that_of_a_settlement() {
         let (_dir, queue, mut thread) = thread(None);
-        let mut settled = promised(&queue, Promise::SyncedSoon);
+        let mut settled = promised(&queue, AppendDurability::SyncedSoon);
         thread.settled_since = Some(Instant::now() + Duration::from_secs(3_600));
         turn_over(&mut thread);
         let mut turn = append(&queue);
@@ -432,10 +444,10 @@ mod tests {
         let (_dir, queue, mut thread) = thread(None);
         thread.settled_since = Some(Instant::now() + Duration::from_secs(3_600));
         let mut answers: Vec<_> =
-            (0..BATCH_BOUND + 2).map(|_| promised(&queue, Promise::SyncedSoon)).collect();
+            (0..BATCH_BOUND + 2).map(|_| promised(&queue, AppendDurability::SyncedSoon)).collect();
         assert_eq!(done(&turn_over(&mut thread)), (0, 0));
         assert_eq!(turn_over(&mut thread).commits, 1);
-        answers.push(promised(&queue, Promise::SyncedSoon));
+        answers.push(promised(&queue, AppendDurability::SyncedSoon));
         turn_over(&mut thread);
         thread.close();
         for mut answer in answers {

@@ -6,11 +6,11 @@ use rusqlite::{ErrorCode, ffi};
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
-use synthd_actors::ports::{StoreFault, StoreTrouble};
+use synthd_actors::ports::{StoreFault, StoreFaultKind};
 
 /// A failure inside the store.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trouble {
+pub(super) enum StoreError {
     /// The entry contradicts what is stored: it alone fails.
     #[error("{0}")]
     Refused(String),
@@ -29,7 +29,7 @@ pub(super) enum Trouble {
     Io(#[from] io::Error),
 }
 
-impl Trouble {
+impl StoreError {
     pub(super) fn refused(what: impl Into<String>) -> Self {
         Self::Refused(what.into())
     }
@@ -57,9 +57,9 @@ impl Trouble {
             operation,
             message: self.to_string(),
             trouble: match self.code() {
-                Code::DataDirFull => StoreTrouble::Full,
-                Code::StoreDamaged => StoreTrouble::Damaged,
-                _ => StoreTrouble::Other,
+                Code::DataDirFull => StoreFaultKind::Full,
+                Code::StoreDamaged => StoreFaultKind::Damaged,
+                _ => StoreFaultKind::Other,
             },
         }
     }
@@ -68,7 +68,7 @@ impl Trouble {
     pub(super) fn on_open(self, dir: &Path) -> Error {
         let code = self.code();
         let error = Error::new(code, format!("{} {}", dir.display(), statement(code)));
-        error.hint(way_out(code)).because(self)
+        error.hint(way_out(code)).with_source(self)
     }
 
     pub(super) fn code(&self) -> Code {

@@ -1,10 +1,10 @@
 //! A store read through: its mark, its pages, its sums, and everything that was ever encoded.
 
 use super::check::{self, keep_log};
-use super::level::{Level, Missing};
-use super::mark::Mark;
+use super::level::{MissingEntries, StoreLevel};
+use super::mark::HighWaterMark;
 use super::schema::{self, HIGH_WATER, MIGRATIONS, READ_FROM};
-use super::trouble::Trouble;
+use super::trouble::StoreError;
 use super::{blob, calls, open, read};
 use crate::error::Result;
 use rusqlite::Connection;
@@ -18,12 +18,12 @@ const MOST_FINDINGS: usize = 20;
 
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct StoreReport {
+pub struct StoreVerifyReport {
     pub path: PathBuf,
     pub schema: usize,
     pub sound: bool,
     /// What the mark knows of and the store lacks.
-    pub missing: Option<Missing>,
+    pub missing: Option<MissingEntries>,
     /// Everything else that is wrong.
     pub findings: Vec<String>,
     pub campaigns: Vec<CampaignSum>,
@@ -40,13 +40,13 @@ pub struct CampaignSum {
 }
 
 /// Reads the store in `dir` through. Changes nothing: a log that does not fit stays as it is.
-pub fn verify(dir: &Path) -> Result<StoreReport> {
-    let mark = Mark::read(dir);
+pub fn verify(dir: &Path) -> Result<StoreVerifyReport> {
+    let mark = HighWaterMark::read(dir);
     if let Ok(mark) = &mark {
         check::database_is_there(dir, mark.as_ref())?;
     }
     open::database_exists(dir)?;
-    let failed = |trouble: Trouble| trouble.on_open(dir);
+    let failed = |trouble: StoreError| trouble.on_open(dir);
     let conn = open::reader(&open::database(dir)).map_err(failed)?;
     keep_log(&conn, true).map_err(failed)?;
     let schema = schema::check(&conn, dir, MIGRATIONS.len())?;
@@ -62,15 +62,15 @@ fn examine(
     conn: &Connection,
     dir: &Path,
     schema: usize,
-    mark: std::result::Result<Option<Mark>, Trouble>,
-) -> std::result::Result<StoreReport, Trouble> {
+    mark: std::result::Result<Option<HighWaterMark>, StoreError>,
+) -> std::result::Result<StoreVerifyReport, StoreError> {
     let mut findings = read::integrity(conn)?;
     let damage = findings.len();
-    let (mut missing, mut level) = (None, Level::default());
+    let (mut missing, mut level) = (None, StoreLevel::default());
     match mark {
-        Ok(Some(mark)) if mark.level == Level::default() => {}
+        Ok(Some(mark)) if mark.level == StoreLevel::default() => {}
         Ok(Some(mark)) if damage == 0 => {
-            level = check::found(conn, schema, &mark)?;
+            level = check::read_level(conn, schema, &mark)?;
             match level.store == mark.level.store {
                 true => missing = level.lacks(&mark.level),
                 false => findings.push("the mark synthd.db-mark is of another store".to_owned()),
@@ -82,7 +82,7 @@ fn examine(
         Err(trouble) => findings.push(trouble.to_string()),
     }
     if schema >= HIGH_WATER && damage == 0 {
-        level = Level::read(conn)?;
+        level = StoreLevel::read(conn)?;
         findings.extend(check::sums(conn)?);
     }
     if schema >= READ_FROM && damage == 0 {
@@ -92,7 +92,7 @@ fn examine(
         campaign: sum.name,
         spent_usd: Money::from_nanos(sum.spent.unsigned_abs()),
     });
-    Ok(StoreReport {
+    Ok(StoreVerifyReport {
         path: open::database(dir),
         schema,
         sound: findings.is_empty() && missing.is_none(),
@@ -106,7 +106,7 @@ fn examine(
 }
 
 /// What does not decode.
-fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, Trouble> {
+fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
     decodes::<Turn>(conn, "step", "key", &mut findings)?;
     decodes::<Outcome>(conn, "outcome", "episode", &mut findings)?;
@@ -120,7 +120,7 @@ fn decodes<T: DeserializeOwned>(
     table: &str,
     key: &str,
     findings: &mut Vec<String>,
-) -> std::result::Result<(), Trouble> {
+) -> std::result::Result<(), StoreError> {
     let mut statement = conn.prepare(&format!("SELECT {key}, body FROM {table}"))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
@@ -131,7 +131,10 @@ fn decodes<T: DeserializeOwned>(
     Ok(())
 }
 
-fn calls_decode(conn: &Connection, findings: &mut Vec<String>) -> std::result::Result<(), Trouble> {
+fn calls_decode(
+    conn: &Connection,
+    findings: &mut Vec<String>,
+) -> std::result::Result<(), StoreError> {
     let mut statement = conn.prepare("SELECT key FROM call")?;
     let mut keys = statement.query([])?;
     while let Some(row) = keys.next()? {

@@ -1,6 +1,6 @@
 //! How much of an entry has to be encoded and compressed, in bytes, as far as a look at it tells.
 
-use synthd_actors::model::{ChatRequest, Entry, Message, Outcome, Turn};
+use synthd_actors::model::{ChatMessage, ChatRequest, JournalEntry, Outcome, Turn};
 
 /// Above this, encoding would hold up an async thread for too long.
 const HEAVY_BYTES: usize = 64 * 1024;
@@ -8,17 +8,17 @@ const HEAVY_BYTES: usize = 64 * 1024;
 const PER_CHANGE: usize = 128;
 
 /// Whether the entries belong on a blocking thread.
-pub(super) fn are_heavy(entries: &[Entry]) -> bool {
+pub(super) fn are_heavy(entries: &[JournalEntry]) -> bool {
     entries.iter().map(of_entry).sum::<usize>() > HEAVY_BYTES
 }
 
-fn of_entry(entry: &Entry) -> usize {
+fn of_entry(entry: &JournalEntry) -> usize {
     match entry {
-        Entry::TurnTaken { turn, .. } => of_turn(turn),
+        JournalEntry::TurnTaken { turn, .. } => of_turn(turn),
         // A whole trajectory, and checked by reading it back.
-        Entry::Judged(_) => HEAVY_BYTES + 1,
-        Entry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
-        Entry::Finished { outcome, .. } => of_outcome(outcome),
+        JournalEntry::Judged(_) => HEAVY_BYTES + 1,
+        JournalEntry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
+        JournalEntry::Finished { outcome, .. } => of_outcome(outcome),
         _ => 0,
     }
 }
@@ -35,7 +35,7 @@ fn of_turn(turn: &Turn) -> usize {
         + turn.opening.as_deref().map_or(0, of_request)
 }
 
-fn of_message(message: &Message) -> usize {
+fn of_message(message: &ChatMessage) -> usize {
     let thought = message.reasoning.as_ref().map_or(0, |reasoning| {
         reasoning.text.len() + reasoning.verbatim.as_ref().map_or(0, |(_, json)| json.len())
     });
@@ -60,13 +60,17 @@ fn of_outcome(outcome: &Outcome) -> usize {
 mod tests {
     use super::*;
     use crate::store::tests::samples::{finished, id, turn_of};
-    use synthd_actors::model::{Attempt, Reasoning, Role, ToolCall};
+    use synthd_actors::model::{AttemptNumber, ChatRole, Reasoning, ToolCall};
 
     fn heavy(change: impl FnOnce(&mut Turn)) -> bool {
         let mut turn = turn_of(0, 0, "");
         change(&mut turn);
         let turn = Box::new(turn);
-        are_heavy(&[Entry::TurnTaken { episode: id("c", 0), attempt: Attempt(1), turn }])
+        are_heavy(&[JournalEntry::TurnTaken {
+            episode: id("c", 0),
+            attempt: AttemptNumber(1),
+            turn,
+        }])
     }
 
     fn long() -> String {
@@ -94,14 +98,14 @@ mod tests {
             let verbatim = Some(("family".to_owned(), long()));
             turn.reply.message.reasoning = Some(Reasoning { text: String::new(), verbatim });
         }));
-        assert!(heavy(|turn| turn.messages = vec![Message::text(Role::Tool, long())]));
+        assert!(heavy(|turn| turn.messages = vec![ChatMessage::text(ChatRole::Tool, long())]));
     }
 
     #[test]
     fn what_checks_printed_is_weighed() {
         let mut entry = finished("c", 0, 1);
         assert!(!are_heavy(std::slice::from_ref(&entry)));
-        let Entry::Finished { outcome, .. } = &mut entry else { panic!("{entry:?}") };
+        let JournalEntry::Finished { outcome, .. } = &mut entry else { panic!("{entry:?}") };
         let Outcome::Judged { verdict, .. } = outcome.as_mut() else { panic!("{outcome:?}") };
         verdict.checks.iter_mut().for_each(|check| check.output = long());
         assert!(!verdict.checks.is_empty() && are_heavy(&[entry]));

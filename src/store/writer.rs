@@ -3,9 +3,9 @@
 //! unbounded and never fills. When the writer is gone, for whatever reason, its end of the
 //! channel is gone too, and everyone who waits learns so.
 
-use super::prepare::Write;
-use super::stats::{Counters, StoreStats};
-use super::thread::{self, Thread};
+use super::prepare::PreparedWrite;
+use super::stats::{StoreCounters, StoreStats};
+use super::thread::{self, WriterThread};
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -15,19 +15,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 /// Appends that may be queued or in the making.
 const QUEUE_BOUND: usize = 4096;
 
-pub(super) type Reply = oneshot::Sender<Result<(), StoreFault>>;
+pub(super) type WriterReply = oneshot::Sender<Result<(), StoreFault>>;
 
 /// What the writer is asked for.
-pub(super) enum Request {
-    Append(Append),
-    Barrier(Reply),
+pub(super) enum WriterRequest {
+    Append(QueuedAppend),
+    Barrier(WriterReply),
     #[cfg(test)]
     Panic,
 }
 
 /// What an answer says of where an append is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Promise {
+pub(super) enum AppendDurability {
     /// It outlives the process.
     Committed,
     /// It outlives a power cut; nobody waits for it who could not wait for the next one.
@@ -36,27 +36,27 @@ pub(super) enum Promise {
     Synced,
 }
 
-pub(super) struct Append {
-    pub(super) writes: Vec<Write>,
-    pub(super) promise: Promise,
+pub(super) struct QueuedAppend {
+    pub(super) writes: Vec<PreparedWrite>,
+    pub(super) promise: AppendDurability,
     /// Its place in the queue, given back before it is answered: so who got an answer
     /// finds its place free.
     pub(super) place: OwnedSemaphorePermit,
-    pub(super) reply: Reply,
+    pub(super) reply: WriterReply,
 }
 
-pub(super) struct Writer {
-    requests: Option<mpsc::Sender<Request>>,
+pub(super) struct StoreWriter {
+    requests: Option<mpsc::Sender<WriterRequest>>,
     places: Arc<Semaphore>,
-    counters: Arc<Counters>,
+    counters: Arc<StoreCounters>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Writer {
-    pub(super) fn start(parts: thread::Parts) -> io::Result<Self> {
+impl StoreWriter {
+    pub(super) fn start(parts: thread::WriterParts) -> io::Result<Self> {
         let (requests, receiver) = mpsc::channel();
-        let counters = Arc::new(Counters::default());
-        let thread = Thread::new(parts, receiver, Arc::clone(&counters));
+        let counters = Arc::new(StoreCounters::default());
+        let thread = WriterThread::new(parts, receiver, Arc::clone(&counters));
         let thread = std::thread::Builder::new()
             .name("synthd-store".to_owned())
             .spawn(move || thread.run())?;
@@ -68,17 +68,18 @@ impl Writer {
         })
     }
 
-    pub(super) async fn append(&self, writes: Vec<Write>) -> Result<(), StoreFault> {
+    pub(super) async fn append(&self, writes: Vec<PreparedWrite>) -> Result<(), StoreFault> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone("append"))?;
-        let promise = writes.iter().map(Write::promise).max().unwrap_or(Promise::Committed);
+        let promise =
+            writes.iter().map(PreparedWrite::promise).max().unwrap_or(AppendDurability::Committed);
         let (reply, answer) = oneshot::channel();
-        self.send("append", Request::Append(Append { writes, promise, place, reply }))?;
+        self.send("append", WriterRequest::Append(QueuedAppend { writes, promise, place, reply }))?;
         answer.await.unwrap_or_else(|_| Err(gone("append")))
     }
 
     pub(super) async fn barrier(&self) -> Result<(), StoreFault> {
         let (reply, answer) = oneshot::channel();
-        self.send("barrier", Request::Barrier(reply))?;
+        self.send("barrier", WriterRequest::Barrier(reply))?;
         answer.await.unwrap_or_else(|_| Err(gone("barrier")))
     }
 
@@ -91,13 +92,17 @@ impl Writer {
         }
     }
 
-    pub(super) fn send(&self, operation: &'static str, request: Request) -> Result<(), StoreFault> {
+    pub(super) fn send(
+        &self,
+        operation: &'static str,
+        request: WriterRequest,
+    ) -> Result<(), StoreFault> {
         let requests = self.requests.as_ref().ok_or_else(|| gone(operation))?;
         requests.send(request).map_err(|_| gone(operation))
     }
 }
 
-impl Drop for Writer {
+impl Drop for StoreWriter {
     /// Waits until everything queued is written, synced and checkpointed.
     fn drop(&mut self) {
         drop(self.requests.take());

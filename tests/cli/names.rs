@@ -53,8 +53,10 @@ fn types() -> BTreeMap<String, Vec<PathBuf>> {
     let mut files = Vec::new();
     sources(&root.join("src"), &mut files);
     sources(&root.join("actors"), &mut files);
-    let texts: Vec<(PathBuf, String)> =
-        files.into_iter().map(|file| (file.clone(), std::fs::read_to_string(file).unwrap())).collect();
+    let texts: Vec<(PathBuf, String)> = files
+        .into_iter()
+        .map(|file| (file.clone(), std::fs::read_to_string(file).unwrap()))
+        .collect();
     let for_tests: BTreeSet<PathBuf> =
         texts.iter().flat_map(|(file, text)| test_modules(file, text)).collect();
     let mut found: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
@@ -97,7 +99,8 @@ fn the_glossary_names_types_that_are_there() {
     let is_there = |name: &str| types.contains_key(name) || name == "EpisodeId";
     let table = glossary.lines().filter(|line| line.starts_with("| "));
     let names = table.flat_map(|line| line.split('`').skip(1).step_by(2));
-    let names = names.map(|name| name.split("::").find(|part| part.starts_with(char::is_uppercase)));
+    let names =
+        names.map(|name| name.split("::").find(|part| part.starts_with(char::is_uppercase)));
     let (mut seen, mut missing) = (0, Vec::new());
     for name in names.flatten().filter(|name| name.chars().all(char::is_alphanumeric)) {
         seen += 1;

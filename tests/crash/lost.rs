@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use synthd::store::Store;
-use synthd_actors::campaign::Figures;
+use synthd_actors::campaign::CampaignCounts;
 use synthd_actors::model::{CampaignName, Money};
 use synthd_actors::ports::Journal;
 
@@ -36,13 +36,13 @@ fn name() -> CampaignName {
     CampaignName("crash".to_owned())
 }
 
-async fn figures(dir: &Path) -> Option<(Figures, Money)> {
+async fn figures(dir: &Path) -> Option<(CampaignCounts, Money)> {
     let store = Store::open_read_only(&dir.join("data")).ok()?;
     Some((store.figures(&name()).await.ok()?, store.spent(&name()).await.ok()?))
 }
 
 /// Killed once so many rows are accepted: what is there then.
-async fn killed_after(dir: &Path, per_template: u32, rows: u64) -> (Figures, Money) {
+async fn killed_after(dir: &Path, per_template: u32, rows: u64) -> (CampaignCounts, Money) {
     let campaign = CAMPAIGN.replace("per_template = 60", &format!("per_template = {per_template}"));
     std::fs::write(dir.join("crash.toml"), campaign).unwrap();
     let mut child = run(dir).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

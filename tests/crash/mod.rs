@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 use synthd::store::Store;
-use synthd_actors::model::{Attempt, CampaignName, Outcome};
+use synthd_actors::model::{AttemptNumber, CampaignName, Outcome};
 use synthd_actors::ports::Journal;
 
 const KILLS: usize = 50;
@@ -115,7 +115,7 @@ async fn examine(data: &Path) {
             panic!("{} has no result: {:?}", episode.plan.id, episode.outcome);
         };
         assert!(episode.judged.is_some(), "{} was never judged", episode.plan.id);
-        interrupted += usize::from(episode.attempt > Attempt(1));
+        interrupted += usize::from(episode.attempt > AttemptNumber(1));
         let turns = store.turns(&episode.plan.id, episode.attempt).await.unwrap();
         let indices: Vec<u32> = turns.iter().map(|turn| turn.step.index).collect();
         let whole: Vec<u32> = (0..indices.len() as u32).collect();

@@ -4,7 +4,8 @@ use super::host::{Host, delta, event, events_begin, finish, status, stream_of, u
 use super::{ask, at, model, say_hello};
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    CallFault, Charge, Endpoint, FaultKind, FinishReason, Message, Reasoning, Role, ToolCall,
+    CallCharge, CallFault, ChatMessage, ChatRole, FaultKind, FinishReason, ProviderEndpoint,
+    Reasoning, ToolCall,
 };
 
 fn call(id: &str, arguments: &str) -> ToolCall {
@@ -48,12 +49,15 @@ async fn a_stream_is_put_together() {
 #[tokio::test]
 async fn what_is_sent_is_what_the_format_wants() {
     let host = Host::doing(stream_of(&[finish("stop"), usage(1, 1)]));
-    let asked = Message { tool_calls: vec![call("a", "{}")], ..Message::text(Role::Assistant, "") };
+    let asked = ChatMessage {
+        tool_calls: vec![call("a", "{}")],
+        ..ChatMessage::text(ChatRole::Assistant, "")
+    };
     let messages = vec![
-        Message::text(Role::System, "be brief"),
-        Message::text(Role::User, "hello"),
+        ChatMessage::text(ChatRole::System, "be brief"),
+        ChatMessage::text(ChatRole::User, "hello"),
         asked,
-        Message::tool_result("a", "done"),
+        ChatMessage::tool_result("a", "done"),
     ];
     ask(&*model(&host, "openai"), messages).await.unwrap();
     let heard = host.heard().remove(0);
@@ -83,13 +87,13 @@ async fn what_is_sent_is_what_the_format_wants() {
 /// Each host of the format as its own documents have it.
 #[tokio::test]
 async fn dialects_differ_where_their_hosts_do() {
-    let thought = |tool_calls: Vec<ToolCall>| Message {
+    let thought = |tool_calls: Vec<ToolCall>| ChatMessage {
         tool_calls,
         reasoning: Some(Reasoning {
             text: "why".to_owned(),
             verbatim: Some(("openai-chat".to_owned(), "[{\"data\": \"sig\"}]".to_owned())),
         }),
-        ..Message::text(Role::Assistant, "so")
+        ..ChatMessage::text(ChatRole::Assistant, "so")
     };
     for (dialect, cap, asks, back) in [
         ("openai", "max_completion_tokens", true, None),
@@ -105,7 +109,7 @@ async fn dialects_differ_where_their_hosts_do() {
         ("ollama", "max_tokens", true, None),
     ] {
         let host = Host::doing(stream_of(&[finish("stop"), usage(1, 1)]));
-        let messages = vec![thought(vec![call("a", "{}")]), Message::tool_result("a", "x")];
+        let messages = vec![thought(vec![call("a", "{}")]), ChatMessage::tool_result("a", "x")];
         ask(&*model(&host, dialect), messages).await.unwrap();
         let body = host.heard().remove(0).body;
         // Where reasoning has a cap of its own, both together are what was held for.
@@ -131,8 +135,9 @@ async fn a_key_goes_where_the_host_wants_it_and_nowhere_else() {
     ] {
         let host = Host::doing(status("401 Unauthorized", "", &refusal.to_string()));
         let key_env = Some("PATH".to_owned());
-        let model = at(Endpoint::new(dialect, host.url(), key_env));
-        let fault = ask(&*model, vec![Message::text(Role::User, "hello")]).await.unwrap_err();
+        let model = at(ProviderEndpoint::new(dialect, host.url(), key_env));
+        let fault =
+            ask(&*model, vec![ChatMessage::text(ChatRole::User, "hello")]).await.unwrap_err();
         assert_eq!(fault.fault.kind, FaultKind::KeyRejected);
         let told = "does not take the key in PATH: status 401: Incorrect API key";
         assert!(fault.fault.message.contains(told), "{fault}");
@@ -248,12 +253,12 @@ fn tool() -> Value {
 #[tokio::test]
 async fn only_what_proves_that_nothing_was_done_is_free() {
     for (line, charge) in [
-        ("400 Bad Request", Charge::Nothing),
-        ("401 Unauthorized", Charge::Nothing),
-        ("429 Too Many Requests", Charge::Nothing),
-        ("500 Internal Server Error", Charge::Unknown),
-        ("503 Service Unavailable", Charge::Unknown),
-        ("529 Overloaded", Charge::Unknown),
+        ("400 Bad Request", CallCharge::Nothing),
+        ("401 Unauthorized", CallCharge::Nothing),
+        ("429 Too Many Requests", CallCharge::Nothing),
+        ("500 Internal Server Error", CallCharge::Unknown),
+        ("503 Service Unavailable", CallCharge::Unknown),
+        ("529 Overloaded", CallCharge::Unknown),
     ] {
         let fault = say_hello(&Host::doing(status(line, "", "{}"))).await.unwrap_err();
         assert_eq!(fault.charge, charge, "{line}");

@@ -7,9 +7,9 @@ use super::host::{Heard, Host};
 use crate::support::{sandboxes_run, skip, synthd};
 use serde_json::{Value, json};
 use std::time::Duration;
-use synthd::sandbox::Backends;
+use synthd::sandbox::SandboxBackends;
 use synthd_actors::model::{
-    ExecEnd, ExecRequest, FileSpec, HostAddress, Limits, SandboxSpec, Tree,
+    ExecEnd, ExecRequest, FileSpec, HostAddress, SandboxLimits, SandboxSpec, SandboxTree,
 };
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
@@ -55,11 +55,11 @@ async fn an_agent_of_another_maker_works_in_a_sandbox_without_a_network() {
     let gateway = Running::start(directory.path(), &config(&chat, &unasked, "5.00"));
     let address = gateway.url.strip_prefix("http://").unwrap().parse().unwrap();
 
-    let backend = Backends::new(synthd(), &directory.path().join("guest"));
-    let limits = Limits {
+    let backend = SandboxBackends::new(synthd(), &directory.path().join("guest"));
+    let limits = SandboxLimits {
         memory_bytes: 2 << 30,
         command_timeout: Duration::from_secs(240),
-        ..Limits::default()
+        ..SandboxLimits::default()
     };
     let mut sandbox = backend
         .create(&SandboxSpec { limits, image: "base".to_owned(), ..SandboxSpec::default() })
@@ -68,7 +68,7 @@ async fn an_agent_of_another_maker_works_in_a_sandbox_without_a_network() {
     sandbox.tunnel(PORT, HostAddress::Tcp(address)).await.unwrap();
     let content = include_str!("../python/agent.py").to_owned();
     let script = FileSpec { path: "agent.py".to_owned(), content, mode: 0o644 };
-    sandbox.lay(Tree::Workspace, &[script]).await.unwrap();
+    sandbox.write_files(SandboxTree::Workspace, &[script]).await.unwrap();
     let variables = [
         ("PYTHONPATH", packages.as_str()),
         ("MSWEA_GLOBAL_CONFIG_DIR", "/tmp/agent"),

@@ -4,8 +4,8 @@ use super::host::{Act, Host, event, events_begin, status};
 use super::{ask, at, model, say_hello_to};
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    Charge, Endpoint, FaultKind, FinishReason, Message, ModelConfig, Money, Price, Rates, Role,
-    ToolCall,
+    CallCharge, ChatMessage, ChatRole, FaultKind, FinishReason, ModelConfig, ModelPrice, Money,
+    ProviderEndpoint, TokenRates, ToolCall,
 };
 
 fn call(id: &str, arguments: &str) -> ToolCall {
@@ -79,12 +79,12 @@ async fn a_stream_is_put_together_and_goes_back_as_it_came() {
     assert_eq!((usage.cached_tokens, usage.cache_write_tokens), (Some(60), Some(30)));
 
     let history = vec![
-        Message::text(Role::System, "be brief"),
-        Message::text(Role::User, "hello"),
+        ChatMessage::text(ChatRole::System, "be brief"),
+        ChatMessage::text(ChatRole::User, "hello"),
         reply.message,
-        Message::tool_result("t1", "a\nb"),
-        Message::tool_result("t2", "done"),
-        Message::text(Role::User, "go on"),
+        ChatMessage::tool_result("t1", "a\nb"),
+        ChatMessage::tool_result("t2", "done"),
+        ChatMessage::text(ChatRole::User, "go on"),
     ];
     ask(&*model(&host, "anthropic"), history).await.unwrap();
     let heard = host.heard().remove(1);
@@ -130,7 +130,7 @@ async fn a_reply_that_was_cut_goes_back_without_what_was_cut() {
     let reply = say_hello_to(&*model(&host, "anthropic")).await.unwrap();
     assert_eq!(reply.finish, FinishReason::Length);
     assert_eq!(reply.message.tool_calls, [call("t1", "{\"comm")]);
-    ask(&*model(&host, "anthropic"), vec![Message::text(Role::User, "x"), reply.message])
+    ask(&*model(&host, "anthropic"), vec![ChatMessage::text(ChatRole::User, "x"), reply.message])
         .await
         .unwrap();
     let sent = host.heard()[1].body["messages"][1]["content"].clone();
@@ -144,17 +144,21 @@ async fn a_conversation_of_another_family_is_translated() {
     let mut events = vec![start(json!({ "input_tokens": 1, "output_tokens": 1 }))];
     events.extend(end("end_turn", json!({ "output_tokens": 1 })));
     let host = Host::doing(stream(&events));
-    let said = Message {
+    let said = ChatMessage {
         tool_calls: vec![call("a", "{broken"), call("b", "[1]")],
         reasoning: Some(synthd_actors::model::Reasoning {
             text: "why".to_owned(),
             verbatim: Some(("openai-chat".to_owned(), "[{\"data\": 1}]".to_owned())),
         }),
-        ..Message::text(Role::Assistant, "")
+        ..ChatMessage::text(ChatRole::Assistant, "")
     };
-    let silent = Message::text(Role::Assistant, "");
-    let history =
-        vec![Message::text(Role::User, "x"), said, Message::tool_result("a", "no"), silent];
+    let silent = ChatMessage::text(ChatRole::Assistant, "");
+    let history = vec![
+        ChatMessage::text(ChatRole::User, "x"),
+        said,
+        ChatMessage::tool_result("a", "no"),
+        silent,
+    ];
     ask(&*model(&host, "anthropic"), history).await.unwrap();
     let messages = &host.heard()[0].body["messages"];
     assert_eq!(
@@ -175,15 +179,16 @@ async fn caches_are_asked_for_where_their_price_is_known() {
     let host = Host::doing(stream(&events));
     let messages = || {
         vec![
-            Message::text(Role::System, "s"),
-            Message::text(Role::User, "one"),
-            Message::text(Role::User, "two"),
+            ChatMessage::text(ChatRole::System, "s"),
+            ChatMessage::text(ChatRole::User, "one"),
+            ChatMessage::text(ChatRole::User, "two"),
         ]
     };
     ask(&*model(&host, "anthropic"), messages()).await.unwrap();
-    let endpoint = Endpoint::new("anthropic", host.url(), None);
-    let rates = Rates { cache_write_per_million: Some(Money::from_nanos(1)), ..Rates::default() };
-    let price = Price { rates, tiers: Vec::new() };
+    let endpoint = ProviderEndpoint::new("anthropic", host.url(), None);
+    let rates =
+        TokenRates { cache_write_per_million: Some(Money::from_nanos(1)), ..TokenRates::default() };
+    let price = ModelPrice { rates, tiers: Vec::new() };
     let config = ModelConfig { price, ..super::config(endpoint) };
     ask(&*super::made(&config), messages()).await.unwrap();
     let heard = host.heard();
@@ -251,8 +256,8 @@ async fn failures_are_told_for_what_they_are() {
     let long = "prompt is too long: 9 tokens > 8 maximum";
     let begun = || stream(&[start(json!({})), block(0, json!({ "type": "text", "text": "so" }))]);
     let with = |acts: Vec<Act>| [begun(), acts].concat();
-    let unknown = Charge::Unknown;
-    let nothing = Charge::Nothing;
+    let unknown = CallCharge::Unknown;
+    let nothing = CallCharge::Nothing;
     for (what, acts, kind, charge) in [
         (
             "overloaded",
@@ -308,7 +313,7 @@ async fn failures_are_told_for_what_they_are() {
     let secret = std::env::var("PATH").unwrap();
     let host = Host::doing(status("401 ", "", &text(error("authentication_error", &secret))));
     let key_env = Some("PATH".to_owned());
-    let endpoint = Endpoint::new("anthropic", host.url(), key_env);
+    let endpoint = ProviderEndpoint::new("anthropic", host.url(), key_env);
     let told = say_hello_to(&*at(endpoint)).await.unwrap_err();
     assert_eq!(host.heard()[0].header("x-api-key"), Some(secret.as_str()));
     assert!(!format!("{told:?}").contains(&secret), "{told:?}");

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
-    Charge, ChatReply, Endpoint, FaultKind, FinishReason, Message, ModelConfig, Role,
+    CallCharge, ChatMessage, ChatReply, ChatRole, FaultKind, FinishReason, ModelConfig,
+    ProviderEndpoint,
 };
 use synthd_actors::ports::ChatModel;
 
@@ -33,13 +34,13 @@ async fn fails(dialect: &'static str, acts: Vec<Act>) -> FaultKind {
 }
 
 /// The conversation after a reply, with a result for each of its calls.
-fn after(reply: &ChatReply) -> Vec<Message> {
+fn after(reply: &ChatReply) -> Vec<ChatMessage> {
     let results = reply.message.tool_calls.iter();
-    let results: Vec<Message> =
-        results.map(|call| Message::tool_result(&call.id, "done")).collect();
+    let results: Vec<ChatMessage> =
+        results.map(|call| ChatMessage::tool_result(&call.id, "done")).collect();
     let begun = vec![
-        Message::text(Role::System, "be brief"),
-        Message::text(Role::User, "hello"),
+        ChatMessage::text(ChatRole::System, "be brief"),
+        ChatMessage::text(ChatRole::User, "hello"),
         reply.message.clone(),
     ];
     [begun, results].concat()
@@ -149,7 +150,7 @@ async fn gemini_says_in_its_body_how_long_to_wait() {
     let host = refusal(json!([{ "@type": "x.RetryInfo", "retryDelay": "45.5s" }]));
     let told = say_hello_to(&*model(&host, "gemini")).await.unwrap_err();
     assert_eq!(told.retry_after, Some(Duration::from_millis(45_500)));
-    assert!(told.rate_limited && told.charge == Charge::Nothing);
+    assert!(told.rate_limited && told.charge == CallCharge::Nothing);
     let daily = json!([{ "violations": [{ "quotaId": "GenerateRequestsPerDayPerProject" }] }]);
     let told = say_hello_to(&*model(&refusal(daily), "gemini")).await.unwrap_err();
     assert_eq!(told.fault.kind, FaultKind::ModelPermanent);
@@ -263,7 +264,7 @@ async fn responses_tell_their_ends_apart() {
 
 fn ollama(host: &Host, context: u64) -> Arc<dyn ChatModel> {
     let base_url = host.url().trim_end_matches("/v1").to_owned();
-    let endpoint = Endpoint::new("ollama-native", base_url, None);
+    let endpoint = ProviderEndpoint::new("ollama-native", base_url, None);
     made(&ModelConfig { context: Some(context), ..config(endpoint) })
 }
 
@@ -306,5 +307,5 @@ async fn ollama_is_asked_for_its_context_and_says_when_it_is_full() {
     let cut = [head, body.lines().next().unwrap(), "\n"].concat().into_bytes();
     let host = Host::doing(vec![Act::Say(cut)]);
     let told = say_hello_to(&*ollama(&host, 4_096)).await.unwrap_err();
-    assert_eq!((told.fault.kind, told.charge), (FaultKind::ModelTransient, Charge::Unknown));
+    assert_eq!((told.fault.kind, told.charge), (FaultKind::ModelTransient, CallCharge::Unknown));
 }

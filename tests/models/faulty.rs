@@ -5,7 +5,7 @@ use super::host::{Act, Host, delta, event, events_begin, finish, status, stream_
 use super::say_hello;
 use serde_json::json;
 use std::time::Duration;
-use synthd_actors::model::{CallFault, Charge, FaultKind};
+use synthd_actors::model::{CallCharge, CallFault, FaultKind};
 
 async fn fault(acts: Vec<Act>) -> CallFault {
     let said = format!("{acts:?}").chars().take(300).collect::<String>();
@@ -15,7 +15,7 @@ async fn fault(acts: Vec<Act>) -> CallFault {
 /// A failure that passes, and that may have been charged for.
 async fn may_have_cost(what: &str, acts: Vec<Act>) -> CallFault {
     let told = fault(acts).await;
-    let expected = (FaultKind::ModelTransient, Charge::Unknown);
+    let expected = (FaultKind::ModelTransient, CallCharge::Unknown);
     assert_eq!((told.fault.kind, told.charge), expected, "{what}: {told}");
     told
 }
@@ -35,7 +35,7 @@ async fn refusals_say_how_long_to_wait_and_cost_nothing() {
     ] {
         let told = fault(status("429 Too Many Requests", headers, limit)).await;
         assert_eq!(told.retry_after, seconds.map(Duration::from_secs), "{headers}");
-        assert!(told.rate_limited && told.charge == Charge::Nothing);
+        assert!(told.rate_limited && told.charge == CallCharge::Nothing);
         assert_eq!(told.fault.kind, FaultKind::ModelTransient);
     }
     let quota = r#"{"error":{"message":"no money","type":"insufficient_quota"}}"#;
@@ -51,9 +51,12 @@ async fn what_fails_before_it_is_asked_costs_nothing() {
     };
     let nowhere = "http://no-such-host.invalid/v1".to_owned();
     for base_url in [gone, nowhere] {
-        let endpoint = synthd_actors::model::Endpoint::new("openai", base_url, None);
+        let endpoint = synthd_actors::model::ProviderEndpoint::new("openai", base_url, None);
         let told = super::ask(&*super::at(endpoint), vec![]).await.unwrap_err();
-        assert_eq!((told.fault.kind, told.charge), (FaultKind::ModelTransient, Charge::Nothing));
+        assert_eq!(
+            (told.fault.kind, told.charge),
+            (FaultKind::ModelTransient, CallCharge::Nothing)
+        );
         assert!(told.fault.message.contains("cannot be reached"), "{told}");
     }
 }

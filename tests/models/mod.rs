@@ -25,11 +25,12 @@ mod strangers;
 use host::Host;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd::llm::{Models, Patience};
+use synthd::llm::{AdapterFactory, ProviderTimeouts};
 use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, Endpoint, EpisodeId, Message, ModelConfig, Role, ToolSchema,
+    CallFault, ChatMessage, ChatReply, ChatRequest, ChatRole, EpisodeId, ModelConfig,
+    ProviderEndpoint, ToolSchema,
 };
-use synthd_actors::ports::{CallContext, ChatModel, ModelFactory, Stage};
+use synthd_actors::ports::{CallContext, ChatModel, ModelFactory, ScriptContext};
 use synthd_actors::scaffold;
 use synthd_actors::testkit;
 
@@ -37,22 +38,24 @@ use synthd_actors::testkit;
 const CANARY: &str = "sk-canary-5e1f-never-to-be-seen";
 
 fn model(host: &Host, dialect: &str) -> Arc<dyn ChatModel> {
-    let endpoint = Endpoint::new(dialect, host.url(), None);
+    let endpoint = ProviderEndpoint::new(dialect, host.url(), None);
     at(endpoint)
 }
 
-fn at(endpoint: Endpoint) -> Arc<dyn ChatModel> {
+fn at(endpoint: ProviderEndpoint) -> Arc<dyn ChatModel> {
     made(&config(endpoint))
 }
 
-fn config(endpoint: Endpoint) -> ModelConfig {
+fn config(endpoint: ProviderEndpoint) -> ModelConfig {
     ModelConfig { endpoint: Some(endpoint), ..testkit::priced("test/some/model-1", 0) }
 }
 
 fn made(config: &ModelConfig) -> Arc<dyn ChatModel> {
-    let patience =
-        Patience { first_byte: Duration::from_millis(500), idle: Duration::from_millis(500) };
-    Models { patience }.model(config).unwrap()
+    let patience = ProviderTimeouts {
+        first_byte: Duration::from_millis(500),
+        idle: Duration::from_millis(500),
+    };
+    AdapterFactory { patience }.model(config).unwrap()
 }
 
 fn context() -> CallContext {
@@ -60,7 +63,7 @@ fn context() -> CallContext {
     let template = catalog.select(&["unit/letter".to_owned()], &[]).remove(0);
     CallContext {
         episode: EpisodeId("e".to_owned()),
-        stage: Some(Stage {
+        stage: Some(ScriptContext {
             task: Arc::new(template.task(1, 0).unwrap()),
             scaffold: scaffold::by_name("minimal").unwrap(),
         }),
@@ -70,14 +73,14 @@ fn context() -> CallContext {
     }
 }
 
-fn request(messages: Vec<Message>) -> ChatRequest {
+fn request(messages: Vec<ChatMessage>) -> ChatRequest {
     let parameters = serde_json::json!({ "type": "object" });
     let tool = ToolSchema { name: "bash".to_owned(), description: "runs".to_owned(), parameters };
     let settings = Default::default();
     ChatRequest { messages, tools: vec![tool], max_output_tokens: 77, settings }
 }
 
-async fn ask(model: &dyn ChatModel, messages: Vec<Message>) -> Result<ChatReply, CallFault> {
+async fn ask(model: &dyn ChatModel, messages: Vec<ChatMessage>) -> Result<ChatReply, CallFault> {
     model.complete(&request(messages), &context()).await
 }
 
@@ -86,5 +89,5 @@ async fn say_hello(host: &Host) -> Result<ChatReply, CallFault> {
 }
 
 async fn say_hello_to(model: &dyn ChatModel) -> Result<ChatReply, CallFault> {
-    ask(model, vec![Message::text(Role::User, "hello")]).await
+    ask(model, vec![ChatMessage::text(ChatRole::User, "hello")]).await
 }

@@ -11,7 +11,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
 use synthd::store::Store;
-use synthd_actors::model::{ChatReply, Endpoint, Message, Role};
+use synthd_actors::model::{ChatMessage, ChatReply, ChatRole, ProviderEndpoint};
 
 /// The variable of which the tests make a key.
 const VARIABLE: &str = "CARGO_MANIFEST_DIR";
@@ -49,10 +49,10 @@ fn echoes(key: &str) -> Vec<Vec<Act>> {
 }
 
 async fn heard_of(host: &Host, dialect: &str) -> (ChatReply, Vec<u8>) {
-    let endpoint = Endpoint::new(dialect, host.url(), Some(VARIABLE.to_owned()));
+    let endpoint = ProviderEndpoint::new(dialect, host.url(), Some(VARIABLE.to_owned()));
     let model = made(&super::config(endpoint));
     let context = context();
-    let said = request(vec![Message::text(Role::User, format!("is it {}?", key()))]);
+    let said = request(vec![ChatMessage::text(ChatRole::User, format!("is it {}?", key()))]);
     let reply = model.complete(&said, &context).await.unwrap();
     let exchange = context.witness.take().unwrap();
     let kept = serde_json::to_vec(&exchange.response_headers).unwrap();
@@ -177,8 +177,8 @@ async fn no_key_goes_to_a_proxy_that_only_the_environment_names() {
 async fn a_proxy_that_the_campaign_names_is_used() {
     let proxy = Host::doing(super::host::stream_of(&[finish("stop"), usage(1, 1)]));
     let address = proxy.url().trim_end_matches("/v1").to_owned();
-    let endpoint = Endpoint::new("openai", "http://provider.example/v1", None);
-    let model = made(&super::config(Endpoint { proxy: Some(address), ..endpoint }));
+    let endpoint = ProviderEndpoint::new("openai", "http://provider.example/v1", None);
+    let model = made(&super::config(ProviderEndpoint { proxy: Some(address), ..endpoint }));
     super::say_hello_to(&*model).await.unwrap();
     let heard = proxy.heard().remove(0).line;
     assert_eq!(heard.trim(), "POST http://provider.example/v1/chat/completions HTTP/1.1");

@@ -86,10 +86,10 @@ async fn record(directory: &Path, call: &CallContext, fault: Option<Fault>) {
         scaffold: String::new(),
     };
     let called = CallRecord {
-        place: CallPlace {
+        place: CallPosition {
             campaign,
             episode: call.episode.clone(),
-            attempt: Attempt(1),
+            attempt: AttemptNumber(1),
             turn: 0,
             retry: 0,
         },
@@ -104,16 +104,16 @@ async fn record(directory: &Path, call: &CallContext, fault: Option<Fault>) {
         exchange,
     };
     let entries = vec![
-        Entry::CampaignOpened(opened),
-        Entry::Planned(vec![plan]),
-        Entry::Called(Arc::new(called)),
+        JournalEntry::CampaignOpened(opened),
+        JournalEntry::Planned(vec![plan]),
+        JournalEntry::Called(Arc::new(called)),
     ];
     store.append(entries).await.unwrap();
 }
 
 /// The one call that a directory holds, played again.
 fn replay_of(directory: &Path) -> Arc<dyn ChatModel> {
-    let recorded = Recorded {
+    let recorded = ReplaySource {
         data_dir: directory.to_str().unwrap().to_owned(),
         campaign: CampaignName("c".to_owned()),
     };
@@ -129,7 +129,7 @@ async fn a_refusal_is_an_answer_too() {
     let filtered = json!({ "error": { "message": "no", "code": "content_filter" } });
     for refusal in [too_long, filtered] {
         let host = Host::doing(status("400 Bad Request", "", &refusal.to_string()));
-        let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
+        let (call, hello) = (context(), vec![ChatMessage::text(ChatRole::User, "hello")]);
         let said = model(&host, "openai").complete(&request(hello.clone()), &call).await;
         let directory = tempfile::tempdir().unwrap();
         let fault = said.as_ref().err().map(|failure| failure.fault.clone());
@@ -148,14 +148,14 @@ async fn a_refusal_is_an_answer_too() {
 #[tokio::test]
 async fn what_was_marked_for_a_cache_is_found_again() {
     let host = Host::doing(anthropic::stream(&anthropic::thoughtful()));
-    let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
+    let (call, hello) = (context(), vec![ChatMessage::text(ChatRole::User, "hello")]);
     let said = marking(&host).complete(&request(hello.clone()), &call).await.unwrap();
     assert!(host.heard()[0].body.to_string().contains("cache_control"));
     let directory = tempfile::tempdir().unwrap();
     record(directory.path(), &call, None).await;
     let replay = replay_of(directory.path());
     assert_eq!(ask(&*replay, hello).await.unwrap(), said);
-    let other = vec![Message::text(Role::User, "hello you")];
+    let other = vec![ChatMessage::text(ChatRole::User, "hello you")];
     let told = ask(&*replay, other).await.unwrap_err();
     assert_eq!(told.fault.kind, FaultKind::NotRecorded);
 }
@@ -166,7 +166,7 @@ async fn what_was_marked_and_refused_is_refused_again() {
     let long = json!({ "type": "error", "error": { "type": "invalid_request_error",
         "message": "prompt is too long: 9 tokens > 8 maximum" } });
     let host = Host::doing(status("400 Bad Request", "", &long.to_string()));
-    let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
+    let (call, hello) = (context(), vec![ChatMessage::text(ChatRole::User, "hello")]);
     let failed = marking(&host).complete(&request(hello.clone()), &call).await.unwrap_err();
     assert_eq!(failed.fault.kind, FaultKind::ContextFull);
     let directory = tempfile::tempdir().unwrap();
@@ -176,16 +176,17 @@ async fn what_was_marked_and_refused_is_refused_again() {
 }
 
 fn marking(host: &Host) -> Arc<dyn ChatModel> {
-    let rates = Rates { cache_write_per_million: Some(Money::from_nanos(1)), ..Rates::default() };
-    let price = Price { rates, tiers: Vec::new() };
-    made(&ModelConfig { price, ..config(Endpoint::new("anthropic", host.url(), None)) })
+    let rates =
+        TokenRates { cache_write_per_million: Some(Money::from_nanos(1)), ..TokenRates::default() };
+    let price = ModelPrice { rates, tiers: Vec::new() };
+    made(&ModelConfig { price, ..config(ProviderEndpoint::new("anthropic", host.url(), None)) })
 }
 
 #[tokio::test]
 async fn what_was_not_asked_is_told_with_the_first_difference() {
     let chunks = [delta(json!({ "content": "so" })), finish("stop"), usage(10, 2)];
     let host = Host::doing(stream_of(&chunks));
-    let (call, hello) = (context(), vec![Message::text(Role::User, "hello")]);
+    let (call, hello) = (context(), vec![ChatMessage::text(ChatRole::User, "hello")]);
     let live = model(&host, "openai");
     let said = live.complete(&request(hello.clone()), &call).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
@@ -196,9 +197,9 @@ async fn what_was_not_asked_is_told_with_the_first_difference() {
         assert_eq!(ask(&*replay, hello.clone()).await.unwrap(), said);
     }
     assert_eq!(host.heard().len(), 1);
-    let other = vec![Message::text(Role::User, "hello you")];
+    let other = vec![ChatMessage::text(ChatRole::User, "hello you")];
     let told = ask(&*replay, other).await.unwrap_err();
-    assert_eq!((told.fault.kind, told.charge), (FaultKind::NotRecorded, Charge::Nothing));
+    assert_eq!((told.fault.kind, told.charge), (FaultKind::NotRecorded, CallCharge::Nothing));
     let words = &told.fault.message;
     assert!(words.contains("at byte") && words.contains("hello you"), "{words}");
 }

@@ -5,14 +5,17 @@ use super::money::{Provider, cannot, command, summary};
 use super::{config, context, made, request};
 use serde_json::{Value, json};
 use synthd::store::Store;
-use synthd_actors::model::{CampaignName, ChatRequest, Effort, Endpoint, Message, Role, Sampling};
+use synthd_actors::model::{
+    CampaignName, ChatMessage, ChatRequest, ChatRole, ProviderEndpoint, ReasoningEffort,
+    SamplingParams,
+};
 use synthd_actors::ports::Journal;
 
 /// What a family is sent for such settings, without the rest of its body.
-async fn sent(dialect: &str, sampling: Sampling, keys: &[&str]) -> Value {
+async fn sent(dialect: &str, sampling: SamplingParams, keys: &[&str]) -> Value {
     let host = Host::doing(status("500 Internal Server Error", "", "{}"));
-    let model = made(&config(Endpoint::new(dialect, host.url(), None)));
-    let plain: ChatRequest = request(vec![Message::text(Role::User, "hello")]);
+    let model = made(&config(ProviderEndpoint::new(dialect, host.url(), None)));
+    let plain: ChatRequest = request(vec![ChatMessage::text(ChatRole::User, "hello")]);
     model.complete(&sampling.over(&plain, 2), &context()).await.unwrap_err();
     let body = host.heard()[0].body.clone();
     keys.iter()
@@ -21,29 +24,29 @@ async fn sent(dialect: &str, sampling: Sampling, keys: &[&str]) -> Value {
         .into()
 }
 
-fn warm() -> Sampling {
+fn warm() -> SamplingParams {
     let extra = json!({ "top_k": 40 });
-    Sampling {
+    SamplingParams {
         temperature: Some(0.5),
         top_p: Some(0.9),
         seed: Some(7),
         stop: vec!["END".to_owned()],
         max_output_tokens: Some(5_000),
         extra: extra.as_object().unwrap().clone(),
-        ..Sampling::default()
+        ..SamplingParams::default()
     }
 }
 
-fn thinks(budget: u32) -> Sampling {
-    Sampling {
+fn thinks(budget: u32) -> SamplingParams {
+    SamplingParams {
         thinking_budget: Some(budget),
         max_output_tokens: Some(5_000),
-        ..Sampling::default()
+        ..SamplingParams::default()
     }
 }
 
-fn tries(effort: Effort) -> Sampling {
-    Sampling { reasoning_effort: Some(effort), ..Sampling::default() }
+fn tries(effort: ReasoningEffort) -> SamplingParams {
+    SamplingParams { reasoning_effort: Some(effort), ..SamplingParams::default() }
 }
 
 #[tokio::test]
@@ -62,26 +65,26 @@ async fn each_family_is_asked_in_its_own_words() {
         sent("mistral", warm(), &["random_seed", "seed"]).await,
         json!({ "random_seed": 9, "seed": null })
     );
-    let anthropic = Sampling { seed: None, ..warm() };
+    let anthropic = SamplingParams { seed: None, ..warm() };
     assert_eq!(
         sent("anthropic", anthropic, &["temperature", "stop_sequences", "max_tokens", "top_k"])
             .await,
         json!({ "temperature": 0.5, "stop_sequences": ["END"], "max_tokens": 5_000, "top_k": 40 })
     );
-    let responses = Sampling { seed: None, stop: Vec::new(), ..warm() };
+    let responses = SamplingParams { seed: None, stop: Vec::new(), ..warm() };
     assert_eq!(
         sent("responses", responses, &["temperature", "max_output_tokens", "top_k"]).await,
         json!({ "temperature": 0.5, "max_output_tokens": 5_000, "top_k": 40 })
     );
     let extra = json!({ "generationConfig": { "topK": 40 } });
-    let gemini = Sampling { extra: extra.as_object().unwrap().clone(), ..warm() };
+    let gemini = SamplingParams { extra: extra.as_object().unwrap().clone(), ..warm() };
     assert_eq!(
         sent("gemini", gemini, &["generationConfig"]).await,
         json!({ "generationConfig": { "maxOutputTokens": 5_000, "temperature": 0.5, "topP": 0.9,
             "stopSequences": ["END"], "seed": 9, "topK": 40 } })
     );
     let extra = json!({ "options": { "top_k": 40 } });
-    let ollama = Sampling { extra: extra.as_object().unwrap().clone(), ..warm() };
+    let ollama = SamplingParams { extra: extra.as_object().unwrap().clone(), ..warm() };
     assert_eq!(
         sent("ollama-native", ollama, &["options"]).await,
         json!({ "options": { "num_predict": 5_000, "num_ctx": 32_768, "temperature": 0.5,
@@ -92,16 +95,16 @@ async fn each_family_is_asked_in_its_own_words() {
 #[tokio::test]
 async fn each_family_is_told_how_much_to_think() {
     for dialect in ["openai", "azure", "deepseek", "groq", "mistral", "vllm", "ollama"] {
-        let told = sent(dialect, tries(Effort::High), &["reasoning_effort"]).await;
+        let told = sent(dialect, tries(ReasoningEffort::High), &["reasoning_effort"]).await;
         assert_eq!(told, json!({ "reasoning_effort": "high" }), "{dialect}");
     }
-    let told = sent("openrouter", tries(Effort::Low), &["reasoning"]).await;
+    let told = sent("openrouter", tries(ReasoningEffort::Low), &["reasoning"]).await;
     assert_eq!(told, json!({ "reasoning": { "effort": "low" } }));
     let told = sent("openrouter", thinks(2_000), &["reasoning", "max_tokens"]).await;
     assert_eq!(told, json!({ "reasoning": { "max_tokens": 2_000 }, "max_tokens": 5_000 }));
-    let told = sent("responses", tries(Effort::Minimal), &["reasoning"]).await;
+    let told = sent("responses", tries(ReasoningEffort::Minimal), &["reasoning"]).await;
     assert_eq!(told, json!({ "reasoning": { "effort": "minimal" } }));
-    let told = sent("anthropic", tries(Effort::Max), &["output_config", "thinking"]).await;
+    let told = sent("anthropic", tries(ReasoningEffort::Max), &["output_config", "thinking"]).await;
     assert_eq!(told, json!({ "output_config": { "effort": "max" }, "thinking": null }));
     let told = sent("anthropic", thinks(1_024), &["thinking", "max_tokens"]).await;
     let enabled = json!({ "type": "enabled", "budget_tokens": 1_024 });
@@ -111,11 +114,11 @@ async fn each_family_is_told_how_much_to_think() {
     assert_eq!(told, json!({ "thinking_budget": 2_000, "max_tokens": 3_000 }));
     let told = sent("gemini", thinks(0), &["generationConfig"]).await;
     assert_eq!(told["generationConfig"]["thinkingConfig"], json!({ "thinkingBudget": 0 }));
-    let told = sent("gemini", tries(Effort::Low), &["generationConfig"]).await;
+    let told = sent("gemini", tries(ReasoningEffort::Low), &["generationConfig"]).await;
     assert_eq!(told["generationConfig"]["thinkingConfig"], json!({ "thinkingLevel": "low" }));
-    let told = sent("ollama-native", tries(Effort::None), &["think"]).await;
+    let told = sent("ollama-native", tries(ReasoningEffort::None), &["think"]).await;
     assert_eq!(told, json!({ "think": false }));
-    let told = sent("ollama-native", tries(Effort::High), &["think"]).await;
+    let told = sent("ollama-native", tries(ReasoningEffort::High), &["think"]).await;
     assert_eq!(told, json!({ "think": "high" }));
 }
 

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use synthd_actors::model::{Charge, Endpoint, FaultKind, FinishReason, Message, ModelConfig, Role};
+use synthd_actors::model::{
+    CallCharge, ChatMessage, ChatRole, FaultKind, FinishReason, ModelConfig, ProviderEndpoint,
+};
 
 const RESPONSES: &str = "responses:\n  hello: hello yourself\ndefaults:\n  \
                          unknown_response: never heard of it\nsettings:\n  lag_enabled: false\n";
@@ -54,20 +56,20 @@ async fn a_provider_that_somebody_else_has_written_is_understood() {
     let directory = tempfile::tempdir().unwrap();
     let Some(stranger) = Stranger::start(directory.path()) else { return };
     let model = |dialect: &str| {
-        let endpoint = Endpoint::new(dialect, format!("{}/v1", stranger.url), None);
+        let endpoint = ProviderEndpoint::new(dialect, format!("{}/v1", stranger.url), None);
         made(&ModelConfig { name: "test/gpt-4o".to_owned(), ..config(endpoint) })
     };
     for dialect in ["openai", "vllm", "together"] {
-        let hello = vec![Message::text(Role::User, "hello")];
+        let hello = vec![ChatMessage::text(ChatRole::User, "hello")];
         let reply = ask(&*model(dialect), hello).await.unwrap();
         assert_eq!(reply.finish, FinishReason::Stop, "{dialect}");
         assert!(!reply.message.content.is_empty(), "{dialect}: {reply:?}");
         assert!(reply.uncounted, "its streams count nothing: {reply:?}");
     }
     // Its stream of the other format is none, and is not taken for one.
-    let hello = vec![Message::text(Role::User, "hello")];
+    let hello = vec![ChatMessage::text(ChatRole::User, "hello")];
     let told = ask(&*model("anthropic"), hello).await.unwrap_err();
-    assert_eq!((told.fault.kind, told.charge), (FaultKind::ModelTransient, Charge::Unknown));
+    assert_eq!((told.fault.kind, told.charge), (FaultKind::ModelTransient, CallCharge::Unknown));
 }
 
 #[test]

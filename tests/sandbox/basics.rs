@@ -4,7 +4,7 @@ use super::lab::{
     ALONE, BOTH, Lab, contained, has_shell, ok, request, run, run_for, shelled, sleepers, works,
 };
 use std::time::Duration;
-use synthd_actors::model::{Enforcement, ExecEnd, ExecRequest, Limits, Shell};
+use synthd_actors::model::{ExecEnd, ExecRequest, SandboxLimits, SandboxProtection, ShellChoice};
 
 const SHORT: Duration = Duration::from_millis(300);
 
@@ -108,7 +108,7 @@ async fn a_command_ends_with_its_process_whoever_holds_the_pipe() {
 #[tokio::test]
 async fn processor_time_is_limited_per_command() {
     let lab = Lab::new().await;
-    let limits = Limits { command_cpu: Duration::from_secs(1), ..Limits::default() };
+    let limits = SandboxLimits { command_cpu: Duration::from_secs(1), ..SandboxLimits::default() };
     let mut sandbox = lab.limited(limits).await;
     for command in
         ["while :; do :; done", "(while :; do :; done)", "trap '' XCPU; while :; do :; done"]
@@ -124,11 +124,12 @@ async fn processor_time_is_limited_per_command() {
 #[tokio::test]
 async fn out_of_memory_is_told_from_other_kills() {
     let lab = Lab::new().await;
-    let limits = Limits { memory_bytes: 64 << 20, disk_bytes: 1 << 20, ..Limits::default() };
+    let limits =
+        SandboxLimits { memory_bytes: 64 << 20, disk_bytes: 1 << 20, ..SandboxLimits::default() };
     let mut sandbox = lab.limited(limits).await;
     let hungry = "x=$(head -c 30000000 /dev/zero | tr '\\0' x); y=$x$x$x$x$x$x$x$x; echo ${#y}";
     let report = run(&mut *sandbox, hungry).await;
-    if lab.enforces(Enforcement::MemoryCgroup) {
+    if lab.enforces(SandboxProtection::MemoryCgroup) {
         assert_eq!(report.end, ExecEnd::OutOfMemory, "{report:?}");
         let told = &sandbox.fingerprint().enforced["memory"];
         assert!(told.starts_with("67108864 by cgroup"), "{told}");
@@ -158,7 +159,8 @@ async fn out_of_memory_is_told_from_other_kills() {
 #[tokio::test]
 async fn output_is_cut_in_the_middle_and_counted() {
     let lab = Lab::new().await;
-    let mut sandbox = lab.limited(Limits { output_kept: 2_000, ..Limits::default() }).await;
+    let mut sandbox =
+        lab.limited(SandboxLimits { output_kept: 2_000, ..SandboxLimits::default() }).await;
     let report = run(&mut *sandbox, "seq 1 100000; echo end; seq 1 10 >&2").await;
     assert_eq!((report.end, report.stdout.total), (ExecEnd::Exited(0), 588_895 + 4));
     assert_eq!((report.stdout.head.len(), report.stdout.tail.len()), (1_000, 1_000));
@@ -172,7 +174,8 @@ async fn output_is_cut_in_the_middle_and_counted() {
 #[tokio::test]
 async fn too_much_output_ends_a_command() {
     let lab = Lab::new().await;
-    let mut sandbox = lab.limited(Limits { output_killed: 1 << 20, ..Limits::default() }).await;
+    let mut sandbox =
+        lab.limited(SandboxLimits { output_killed: 1 << 20, ..SandboxLimits::default() }).await;
     for command in ["yes", "yes >&2", "while :; do head -c 100000 /dev/zero; done", "yes & yes"] {
         let report = run(&mut *sandbox, command).await;
         assert_eq!(report.end, ExecEnd::OutputLimit, "{command}");
@@ -320,8 +323,8 @@ async fn every_builtin_that_can_change_a_session_does() {
         }
     }
     // Every name bash calls its own is known, or changes nothing.
-    if has_shell(Shell::Bash, "bash's own list of builtins") {
-        let mut sandbox = lab.with(shelled(Shell::Bash)).await;
+    if has_shell(ShellChoice::Bash, "bash's own list of builtins") {
+        let mut sandbox = lab.with(shelled(ShellChoice::Bash)).await;
         let program = include_str!("../../src/sandbox/guest/program/simple.rs");
         let names = ok(&mut *sandbox, "compgen -b; compgen -k; :").await;
         for name in names.lines().filter(|name| name.bytes().all(|b| b.is_ascii_lowercase())) {

@@ -4,7 +4,7 @@ use super::lab::{ALONE, Lab, ok, run, works};
 use std::future::{pending, ready};
 use std::pin::pin;
 use std::time::Duration;
-use synthd_actors::model::{Attended, ExecEnd, ExecReport, ExecRequest, Limits};
+use synthd_actors::model::{CommandStatus, ExecEnd, ExecReport, ExecRequest, SandboxLimits};
 use synthd_actors::ports::Sandbox;
 
 async fn start(sandbox: &mut dyn Sandbox, command: &str, timeout: Duration) {
@@ -14,16 +14,16 @@ async fn start(sandbox: &mut dyn Sandbox, command: &str, timeout: Duration) {
 }
 
 async fn end(sandbox: &mut dyn Sandbox) -> ExecReport {
-    match sandbox.attend(pin!(pending())).await.unwrap() {
-        Attended::Ended(report) => report,
+    match sandbox.wait_for_command(pin!(pending())).await.unwrap() {
+        CommandStatus::Ended(report) => report,
         running => panic!("{running:?}"),
     }
 }
 
 /// What is in the workspace of a sandbox whose command runs.
 async fn look(sandbox: &mut dyn Sandbox) -> Vec<String> {
-    match sandbox.attend(pin!(ready(()))).await.unwrap() {
-        Attended::Running(scan) => scan.unwrap().files,
+    match sandbox.wait_for_command(pin!(ready(()))).await.unwrap() {
+        CommandStatus::Running(scan) => scan.unwrap().files,
         ended => panic!("{ended:?}"),
     }
 }
@@ -79,14 +79,15 @@ async fn it_is_stopped_with_its_tree_and_nothing_else_is() {
     assert_eq!(ok(&mut *sandbox, ALONE).await, "3\n", "the sleeper of before lives");
     // One that had ended before is told as it ended.
     start(&mut *sandbox, "exit 4", LONG).await;
-    let ended = sandbox.attend(pin!(pending())).await.unwrap();
-    assert!(matches!(ended, Attended::Ended(report) if report.end == ExecEnd::Exited(4)));
+    let ended = sandbox.wait_for_command(pin!(pending())).await.unwrap();
+    assert!(matches!(ended, CommandStatus::Ended(report) if report.end == ExecEnd::Exited(4)));
 }
 
 #[tokio::test]
 async fn its_own_limits_hold() {
     let lab = Lab::new().await;
-    let mut sandbox = lab.limited(Limits { output_killed: 1 << 20, ..Limits::default() }).await;
+    let mut sandbox =
+        lab.limited(SandboxLimits { output_killed: 1 << 20, ..SandboxLimits::default() }).await;
     start(&mut *sandbox, "sleep 1001", Duration::from_millis(300)).await;
     assert_eq!(end(&mut *sandbox).await.end, ExecEnd::TimedOut);
     start(&mut *sandbox, "yes", LONG).await;
@@ -106,7 +107,7 @@ async fn it_ends_with_everything_else() {
     sandbox.pack(true).await.unwrap();
     assert_eq!(end(&mut *sandbox).await.end, ExecEnd::Signaled(9));
     start(&mut *sandbox, "sleep 1001", LONG).await;
-    sandbox.empty().await.unwrap();
+    sandbox.reset().await.unwrap();
     assert_eq!(end(&mut *sandbox).await.end, ExecEnd::Signaled(9));
     assert_eq!(run(&mut *sandbox, "true").await.end, ExecEnd::Exited(0));
 }

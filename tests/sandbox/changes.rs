@@ -2,7 +2,7 @@
 
 use super::lab::{Lab, ok, run};
 use sha2::{Digest, Sha256};
-use synthd_actors::model::{ChangeKind, Scan};
+use synthd_actors::model::{FileChangeKind, WorkspaceScan};
 use synthd_actors::ports::Sandbox;
 
 /// The changes of a command, each as one line.
@@ -10,11 +10,11 @@ async fn changes(sandbox: &mut dyn Sandbox, command: &str) -> Vec<String> {
     let scan = run(sandbox, command).await.scan.unwrap();
     assert_eq!(scan.changed as usize, scan.changes.len());
     let kind = |kind| match kind {
-        ChangeKind::Added => '+',
-        ChangeKind::Modified => '~',
-        ChangeKind::Removed => '-',
+        FileChangeKind::Added => '+',
+        FileChangeKind::Modified => '~',
+        FileChangeKind::Removed => '-',
     };
-    let line = |change: &synthd_actors::model::Change| {
+    let line = |change: &synthd_actors::model::WorkspaceChange| {
         format!("{}{} {}", kind(change.kind), change.path, change.size)
     };
     scan.changes.iter().map(line).collect()
@@ -69,7 +69,7 @@ async fn more_than_is_listed_is_counted_and_large_files_are_not_read() {
     run(&mut *sandbox, "true").await;
     let many = "i=1000; while [ $i -lt 1500 ]; do : > f$i; i=$((i+1)); done";
     let scan = run(&mut *sandbox, many).await.scan.unwrap();
-    assert_eq!((scan.changed, scan.changes.len()), (500, Scan::MAX_FILES));
+    assert_eq!((scan.changed, scan.changes.len()), (500, WorkspaceScan::MAX_FILES));
     assert_eq!(scan.changes.last().unwrap().path, "f1255");
     ok(&mut *sandbox, "rm f*").await;
     let large = run(&mut *sandbox, "truncate -s 100M a; head -c 1000 /dev/zero > b").await;

@@ -13,8 +13,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use synthd::sandbox::Backends;
-use synthd_actors::model::{Backend, FaultKind, Limits, SandboxSpec};
+use synthd::sandbox::SandboxBackends;
+use synthd_actors::model::{BackendKind, FaultKind, SandboxLimits, SandboxSpec};
 use synthd_actors::ports::SandboxBackend;
 
 /// An image of Debian packages with Python, git and make; CI builds it.
@@ -38,7 +38,7 @@ pub(crate) fn image() -> Option<String> {
 
 struct Engine {
     docker: Docker,
-    backend: Backends,
+    backend: SandboxBackends,
 }
 
 impl Engine {
@@ -84,18 +84,18 @@ impl Engine {
     }
 }
 
-fn backends() -> Backends {
-    Backends::new(synthd(), &std::env::temp_dir().join("synthd-test-guest-containers"))
+fn backends() -> SandboxBackends {
+    SandboxBackends::new(synthd(), &std::env::temp_dir().join("synthd-test-guest-containers"))
 }
 
 fn spec() -> SandboxSpec {
     let image = std::env::var(OTHER_IMAGE).unwrap_or_else(|_| BASE.to_owned());
     let runtime = std::env::var(RUNTIME).ok();
-    SandboxSpec { backend: Backend::Docker, image, runtime, ..SandboxSpec::default() }
+    SandboxSpec { backend: BackendKind::Docker, image, runtime, ..SandboxSpec::default() }
 }
 
 fn marked(processes: u32) -> SandboxSpec {
-    SandboxSpec { limits: Limits { processes, ..Limits::default() }, ..spec() }
+    SandboxSpec { limits: SandboxLimits { processes, ..SandboxLimits::default() }, ..spec() }
 }
 
 /// Every field of the contract, as the engine itself tells it.
@@ -213,7 +213,7 @@ async fn nothing_of_a_killed_engine_is_left_and_strangers_are_left_alone() {
     holder.kill().unwrap();
     holder.wait().unwrap();
     // The next engine's first question.
-    engine.backend.host_facts(Backend::Docker).await.unwrap();
+    engine.backend.host_facts(BackendKind::Docker).await.unwrap();
     let left = engine.of(holder.id()).await;
     assert!(left.is_empty(), "{left:?}");
     assert!(engine.docker.inspect_container(&stranger, None).await.is_ok());
@@ -271,7 +271,8 @@ async fn churns_containers() {
     }
     let docker = Docker::connect_with_defaults().unwrap();
     let backend = std::sync::Arc::new(backends());
-    let small = Limits { disk_bytes: 1 << 20, memory_bytes: 16 << 20, ..Limits::default() };
+    let small =
+        SandboxLimits { disk_bytes: 1 << 20, memory_bytes: 16 << 20, ..SandboxLimits::default() };
     let spec = SandboxSpec { limits: small, ..spec() };
     works(&mut *backend.create(&spec).await.unwrap()).await;
     backend.settle().await.unwrap();
@@ -298,7 +299,7 @@ async fn churns_containers() {
 
 /// So many, eight at a time.
 async fn brought_up(
-    backend: &std::sync::Arc<Backends>,
+    backend: &std::sync::Arc<SandboxBackends>,
     spec: &SandboxSpec,
     count: usize,
 ) -> Vec<Box<dyn synthd_actors::ports::Sandbox>> {

@@ -4,7 +4,8 @@ use super::lab::{ALONE, Lab, ok, run, works};
 use nix::sys::resource::UsageWho;
 use synthd::sandbox::guest::COPY_MEMORY;
 use synthd_actors::model::{
-    ExecEnd, FaultKind, FileSpec, Limits, Piece, Snapshot, Tree, TreeEntry, TreeKind,
+    ExecEnd, FaultKind, FileSegment, FileSpec, SandboxLimits, SandboxTree, TreeEntry,
+    TreeEntryKind, WorkspaceCopy,
 };
 
 fn file(path: &str, content: &str, mode: u32) -> FileSpec {
@@ -21,10 +22,10 @@ async fn files_are_laid_with_their_modes() {
     let mut sandbox = lab.sandbox().await;
     let files =
         [file("a/b/c.sh", "echo hi\n", 0o755), file("ä ö\n", "", 0o600), file("r", "x", 0o444)];
-    sandbox.lay(Tree::Workspace, &files).await.unwrap();
+    sandbox.write_files(SandboxTree::Workspace, &files).await.unwrap();
     assert_eq!(ok(&mut *sandbox, "a/b/c.sh; stat -c %a 'ä ö\n' r; cat r").await, "hi\n600\n444\nx");
     // Again, over what is there, read-only or not.
-    sandbox.lay(Tree::Workspace, &[file("r", "y", 0o444)]).await.unwrap();
+    sandbox.write_files(SandboxTree::Workspace, &[file("r", "y", 0o444)]).await.unwrap();
     assert_eq!(ok(&mut *sandbox, "cat r").await, "y");
     works(&mut *sandbox).await;
 }
@@ -34,10 +35,14 @@ async fn paths_that_leave_their_tree_are_refused() {
     let lab = Lab::new().await;
     let mut sandbox = lab.sandbox().await;
     for path in ["../x", "/etc/x", "", "a/../../x", ".", "a//b", "a/", "a\0b"] {
-        let fault = sandbox.lay(Tree::Workspace, &[file(path, "", 0o644)]).await.unwrap_err();
+        let fault = sandbox
+            .write_files(SandboxTree::Workspace, &[file(path, "", 0o644)])
+            .await
+            .unwrap_err();
         assert_eq!(fault.kind, FaultKind::SandboxCopy, "{path:?}");
-        let entry = TreeEntry { path: path.to_owned(), kind: TreeKind::Directory { mode: 0o755 } };
-        let copy = Snapshot { entries: vec![entry], ..Snapshot::default() };
+        let entry =
+            TreeEntry { path: path.to_owned(), kind: TreeEntryKind::Directory { mode: 0o755 } };
+        let copy = WorkspaceCopy { entries: vec![entry], ..WorkspaceCopy::default() };
         assert_eq!(sandbox.unpack(&copy).await.unwrap_err().kind, FaultKind::SandboxCopy);
     }
     works(&mut *sandbox).await;
@@ -105,7 +110,7 @@ async fn a_copy_of_what_still_runs_disturbs_nobody_and_never_leaves_the_tree() {
 #[tokio::test]
 async fn a_copy_has_caps() {
     let lab = Lab::new().await;
-    let limits = Limits { copy_bytes: 1 << 20, inodes: 300, ..Limits::default() };
+    let limits = SandboxLimits { copy_bytes: 1 << 20, inodes: 300, ..SandboxLimits::default() };
     for (fill, refused) in [
         ("head -c 900000 /dev/zero > f", false),
         ("head -c 1100000 /dev/zero > f", true),
@@ -129,9 +134,10 @@ async fn a_copy_has_caps() {
 #[tokio::test]
 async fn what_does_not_fit_is_a_copy_fault() {
     let lab = Lab::new().await;
-    let mut sandbox = lab.limited(Limits { disk_bytes: 1 << 20, ..Limits::default() }).await;
+    let mut sandbox =
+        lab.limited(SandboxLimits { disk_bytes: 1 << 20, ..SandboxLimits::default() }).await;
     let fault = sandbox
-        .lay(Tree::Workspace, &[file("big", &"x".repeat(3 << 20), 0o644)])
+        .write_files(SandboxTree::Workspace, &[file("big", &"x".repeat(3 << 20), 0o644)])
         .await
         .unwrap_err();
     assert_eq!(fault.kind, FaultKind::SandboxCopy, "{fault}");
@@ -161,12 +167,12 @@ async fn the_sealed_tree_is_emptied_at_each_lay() {
         chmod 000 x; mkdir -p $(printf 'd/%.0s' $(seq 2000)); \
         (trap '' TERM; while :; do echo forged > /sealed/check; done) 2>/dev/null & sleep 0";
     ok(&mut *sandbox, hostile).await;
-    sandbox.lay(Tree::Sealed, &[file("check", "true\n", 0o755)]).await.unwrap();
+    sandbox.write_files(SandboxTree::Sealed, &[file("check", "true\n", 0o755)]).await.unwrap();
     assert_eq!(
         ok(&mut *sandbox, "cd /sealed && find . -type f && cat check").await,
         "./check\ntrue\n"
     );
-    sandbox.lay(Tree::Sealed, &[]).await.unwrap();
+    sandbox.write_files(SandboxTree::Sealed, &[]).await.unwrap();
     assert_eq!(ok(&mut *sandbox, "ls -A /sealed").await, "");
 }
 
@@ -176,12 +182,13 @@ async fn traps_at_a_path_to_be_laid_do_not_hold_the_guest() {
     let mut sandbox = lab.sandbox().await;
     for trap in ["mkfifo t", "ln -s /tmp/elsewhere t", "touch o; ln o t", "ln -s t t"] {
         ok(&mut *sandbox, &format!("rm -f t o; {trap}")).await;
-        sandbox.lay(Tree::Workspace, &[file("t", "laid", 0o644)]).await.unwrap();
+        sandbox.write_files(SandboxTree::Workspace, &[file("t", "laid", 0o644)]).await.unwrap();
         let seen = ok(&mut *sandbox, "stat -c '%F %h' t; cat t; ls /tmp").await;
         assert_eq!(seen, "regular file 1\nlaid", "{trap}");
     }
     ok(&mut *sandbox, "rm t; mkdir -p t/full").await;
-    let fault = sandbox.lay(Tree::Workspace, &[file("t", "laid", 0o644)]).await.unwrap_err();
+    let fault =
+        sandbox.write_files(SandboxTree::Workspace, &[file("t", "laid", 0o644)]).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::SandboxCopy);
     assert_eq!(run(&mut *sandbox, "true").await.end, ExecEnd::Exited(0));
 }
@@ -198,9 +205,9 @@ async fn sealed_files_are_laid_into_a_clean_place() {
         "echo bad > ~/.gitconfig; mkdir -p ~/.local/lib; echo bad > /dev/shm/x; echo bad > /tmp/.x",
     ] {
         let mut sandbox = lab.sandbox().await;
-        sandbox.lay(Tree::Sealed, &[file("first", "1", 0o644)]).await.unwrap();
+        sandbox.write_files(SandboxTree::Sealed, &[file("first", "1", 0o644)]).await.unwrap();
         ok(&mut *sandbox, &format!("echo mine > kept; {mischief}")).await;
-        sandbox.lay(Tree::Sealed, &[file("second", "2", 0o644)]).await.unwrap();
+        sandbox.write_files(SandboxTree::Sealed, &[file("second", "2", 0o644)]).await.unwrap();
         let left = "ls -A /sealed /tmp /home/agent /run /dev/shm | grep -v :; cat /work/kept; \
             for d in /tmp ~ /run /dev/shm; do head -c 1000000 /dev/zero > $d/x || echo no $d; done";
         let seen = ok(&mut *sandbox, left).await;
@@ -226,16 +233,16 @@ async fn a_path_too_long_to_copy_is_refused() {
 async fn a_sandbox_that_is_emptied_keeps_nothing_that_ran_or_was_written() {
     let lab = Lab::new().await;
     let mut sandbox = lab.sandbox().await;
-    sandbox.lay(Tree::Workspace, &[file("kept/deep", "1", 0o644)]).await.unwrap();
-    sandbox.lay(Tree::Sealed, &[file("check", "2", 0o644)]).await.unwrap();
+    sandbox.write_files(SandboxTree::Workspace, &[file("kept/deep", "1", 0o644)]).await.unwrap();
+    sandbox.write_files(SandboxTree::Sealed, &[file("check", "2", 0o644)]).await.unwrap();
     let mischief = "echo 3 > /tmp/x; echo 4 > ~/.profile; echo 5 > /dev/shm/y; mkfifo pipe; \
         chmod 000 kept; sleep 1000 & setsid sleep 1000 &";
     ok(&mut *sandbox, mischief).await;
-    sandbox.empty().await.unwrap();
+    sandbox.reset().await.unwrap();
     let left = "ls -A /work /sealed /tmp /home/agent /run /dev/shm | grep -v :; \
         set -- /proc/[0-9]*; echo $#";
     assert_eq!(ok(&mut *sandbox, left).await.split_whitespace().collect::<Vec<_>>(), ["2"]);
-    sandbox.lay(Tree::Workspace, &[file("kept", "again", 0o644)]).await.unwrap();
+    sandbox.write_files(SandboxTree::Workspace, &[file("kept", "again", 0o644)]).await.unwrap();
     assert_eq!(ok(&mut *sandbox, "cat kept").await, "again");
 }
 
@@ -250,10 +257,10 @@ async fn holes_stay_holes() {
     ok(&mut *from, sparse).await;
     let copy = from.pack(true).await.unwrap();
     let bytes = copy.entries.iter().flat_map(|entry| match &entry.kind {
-        TreeKind::File { content, .. } => content.as_slice(),
+        TreeEntryKind::File { content, .. } => content.as_slice(),
         _ => &[],
     });
-    let kept: usize = bytes.map(|p| if let Piece::Bytes(b) = p { b.len() } else { 0 }).sum();
+    let kept: usize = bytes.map(|p| if let FileSegment::Bytes(b) = p { b.len() } else { 0 }).sum();
     assert!(kept < 1 << 20, "{kept}");
     to.unpack(&copy).await.unwrap();
     let facts = "stat -c '%n %s' *; cksum *";

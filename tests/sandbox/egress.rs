@@ -7,16 +7,16 @@ use async_trait::async_trait;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use synthd::sandbox::Backends;
-use synthd::sandbox::egress::Resolve;
-use synthd_actors::model::{ExecEnd, ExecRequest, Network, SandboxSpec};
+use synthd::sandbox::SandboxBackends;
+use synthd::sandbox::egress::HostResolver;
+use synthd_actors::model::{ExecEnd, ExecRequest, NetworkPolicy, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 /// The Internet: every name leads to the test's own server.
 struct Everywhere(SocketAddr);
 
 #[async_trait]
-impl Resolve for Everywhere {
+impl HostResolver for Everywhere {
     async fn resolve(&self, host: &str, _: u16) -> io::Result<Vec<SocketAddr>> {
         if host == "inner.test" { Ok(vec![]) } else { Ok(vec![self.0]) }
     }
@@ -24,10 +24,10 @@ impl Resolve for Everywhere {
 
 fn allowing(hosts: &[&str]) -> SandboxSpec {
     let allow = hosts.iter().map(|host| host.parse().unwrap()).collect();
-    SandboxSpec { network: Some(Network { name: "some".to_owned(), allow }), ..spec() }
+    SandboxSpec { network: Some(NetworkPolicy { name: "some".to_owned(), allow }), ..spec() }
 }
 
-async fn connected(hosts: &[&str], upstream: &Upstream) -> (Backends, Box<dyn Sandbox>) {
+async fn connected(hosts: &[&str], upstream: &Upstream) -> (SandboxBackends, Box<dyn Sandbox>) {
     let server = SocketAddr::from(([127, 0, 0, 1], upstream.port()));
     let backend = Lab::new().await.backend.resolving_by(Arc::new(Everywhere(server)));
     let sandbox = backend.create(&allowing(hosts)).await.unwrap();

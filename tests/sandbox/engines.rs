@@ -7,21 +7,21 @@ use nix::sys::signal::Signal;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
-use synthd::sandbox::Backends;
-use synthd::sandbox::docker::EngineAddress;
-use synthd_actors::model::{Backend, FaultKind, Limits, SandboxSpec};
+use synthd::sandbox::SandboxBackends;
+use synthd::sandbox::docker::DockerAddress;
+use synthd_actors::model::{BackendKind, FaultKind, SandboxLimits, SandboxSpec};
 use synthd_actors::ports::SandboxBackend;
 
-fn backends(address: EngineAddress) -> Backends {
+fn backends(address: DockerAddress) -> SandboxBackends {
     let guest_dir = std::env::temp_dir().join("synthd-test-guest-engines");
-    Backends::with_engine(synthd(), &guest_dir, address)
+    SandboxBackends::with_engine(synthd(), &guest_dir, address)
 }
 
 /// Small enough for an engine on a small disk.
 fn spec() -> SandboxSpec {
-    let limits = Limits { disk_bytes: 8 << 20, ..Limits::default() };
+    let limits = SandboxLimits { disk_bytes: 8 << 20, ..SandboxLimits::default() };
     SandboxSpec {
-        backend: Backend::Docker,
+        backend: BackendKind::Docker,
         image: TINY.to_owned(),
         runtime: std::env::var(RUNTIME).ok(),
         limits,
@@ -114,7 +114,7 @@ async fn an_engine_behind_tls_works_with_the_right_keys_alone() {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let Some(engine) = OwnEngine::start("an engine behind TLS", None, &arguments) else { return };
     let host = format!("tcp://127.0.0.1:{port}");
-    let trusted = EngineAddress { host: host.clone(), tls: Some(files.path().to_owned()) };
+    let trusted = DockerAddress { host: host.clone(), tls: Some(files.path().to_owned()) };
     let backend = backends(trusted);
     for _ in 0..2 {
         let mut sandbox = backend.create(&spec()).await.unwrap();
@@ -122,7 +122,7 @@ async fn an_engine_behind_tls_works_with_the_right_keys_alone() {
         assert_eq!(ok(&mut *sandbox, "ls /.synthd").await, "guest\n");
     }
     // The next engine finds the guest there.
-    let again = backends(EngineAddress { host: host.clone(), tls: Some(files.path().to_owned()) });
+    let again = backends(DockerAddress { host: host.clone(), tls: Some(files.path().to_owned()) });
     works(&mut *again.create(&spec()).await.unwrap()).await;
     for backend in [&backend, &again] {
         backend.settle().await.unwrap();
@@ -131,7 +131,7 @@ async fn an_engine_behind_tls_works_with_the_right_keys_alone() {
     let strange = tempfile::tempdir().unwrap();
     make_certificates(strange.path());
     for tls in [None, Some(strange.path().to_owned())] {
-        let outcome = backends(EngineAddress { host: host.clone(), tls }).create(&spec()).await;
+        let outcome = backends(DockerAddress { host: host.clone(), tls }).create(&spec()).await;
         assert!(outcome.is_err());
     }
 }
@@ -247,7 +247,7 @@ async fn an_engine_that_maps_users_works_and_is_told_apart() {
     let what = "an engine that maps users";
     let Some(engine) = OwnEngine::start(what, None, &["--userns-remap=default"]) else { return };
     let backend = backends(engine.address());
-    let facts = backend.host_facts(Backend::Docker).await.unwrap();
+    let facts = backend.host_facts(BackendKind::Docker).await.unwrap();
     assert_eq!(facts.engine["user-remapping"], Ok("userns-remap".to_owned()));
     let mut sandbox = backend.create(&spec()).await.unwrap();
     let outside = ok(&mut *sandbox, "id -u; cut -c 1-22 /proc/self/uid_map").await;

@@ -3,8 +3,8 @@
 use super::lab::ok;
 use crate::support::{skip, synthd};
 use std::fs;
-use synthd::sandbox::Backends;
-use synthd_actors::model::{Backend, SandboxSpec};
+use synthd::sandbox::SandboxBackends;
+use synthd_actors::model::{BackendKind, SandboxSpec};
 use synthd_actors::ports::SandboxBackend;
 
 #[tokio::test]
@@ -21,8 +21,8 @@ async fn an_installed_synthd_is_hidden_and_said() {
     fs::copy(synthd(), &installed).unwrap();
     fs::write(place.path().join("beside"), "shown\n").unwrap();
     let guests = tempfile::tempdir().unwrap();
-    let backend = Backends::new(&installed, guests.path());
-    let facts = backend.host_facts(Backend::Namespace).await.unwrap();
+    let backend = SandboxBackends::new(&installed, guests.path());
+    let facts = backend.host_facts(BackendKind::Namespace).await.unwrap();
     let path = installed.display().to_string();
     assert!(facts.hidden.contains(&path), "{:?}", facts.hidden);
     let spec = SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() };

@@ -3,9 +3,10 @@
 
 use crate::support::{skip, synthd};
 use std::time::Duration;
-use synthd::sandbox::{Backends, HostFacts};
+use synthd::sandbox::{HostFacts, SandboxBackends};
 use synthd_actors::model::{
-    Backend, Enforcement, ExecEnd, ExecReport, ExecRequest, Limits, SandboxSpec, Shell,
+    BackendKind, ExecEnd, ExecReport, ExecRequest, SandboxLimits, SandboxProtection, SandboxSpec,
+    ShellChoice,
 };
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
@@ -16,18 +17,18 @@ pub(crate) const RUNTIME: &str = "SYNTHD_TEST_RUNTIME";
 
 /// A backend with what it said of this host.
 pub(crate) struct Lab {
-    pub(crate) backend: Backends,
+    pub(crate) backend: SandboxBackends,
     pub(crate) facts: HostFacts,
 }
 
 impl Lab {
     pub(crate) async fn new() -> Self {
-        let backend = Backends::new(synthd(), &guest_dir());
+        let backend = SandboxBackends::new(synthd(), &guest_dir());
         let facts = backend.host_facts(spec().backend).await.unwrap();
         Self { backend, facts }
     }
 
-    pub(crate) fn enforces(&self, what: Enforcement) -> bool {
+    pub(crate) fn enforces(&self, what: SandboxProtection) -> bool {
         matches!(self.facts.enforced.get(&what), Some(Ok(_)))
     }
 
@@ -35,7 +36,7 @@ impl Lab {
         self.with(spec()).await
     }
 
-    pub(crate) async fn limited(&self, limits: Limits) -> Box<dyn Sandbox> {
+    pub(crate) async fn limited(&self, limits: SandboxLimits) -> Box<dyn Sandbox> {
         self.with(SandboxSpec { limits, ..spec() }).await
     }
 
@@ -60,7 +61,7 @@ pub(crate) fn spec() -> SandboxSpec {
         return SandboxSpec { image: "base".to_owned(), ..SandboxSpec::default() };
     };
     let runtime = std::env::var(RUNTIME).ok();
-    SandboxSpec { image, backend: Backend::Docker, runtime, ..SandboxSpec::default() }
+    SandboxSpec { image, backend: BackendKind::Docker, runtime, ..SandboxSpec::default() }
 }
 
 /// Whether containers are under test, which refuse some things in another way.
@@ -68,13 +69,13 @@ pub(crate) fn contained() -> bool {
     std::env::var_os(IMAGE).is_some()
 }
 
-pub(crate) fn shelled(shell: Shell) -> SandboxSpec {
+pub(crate) fn shelled(shell: ShellChoice) -> SandboxSpec {
     SandboxSpec { shell, ..spec() }
 }
 
 /// Whether this host has the shell; skips aloud where it does not.
-pub(crate) fn has_shell(shell: Shell, what: &str) -> bool {
-    let there = shell != Shell::Bash || std::path::Path::new("/bin/bash").exists();
+pub(crate) fn has_shell(shell: ShellChoice, what: &str) -> bool {
+    let there = shell != ShellChoice::Bash || std::path::Path::new("/bin/bash").exists();
     if !there {
         skip(what, "no bash on this host");
     }
@@ -84,7 +85,7 @@ pub(crate) fn has_shell(shell: Shell, what: &str) -> bool {
 /// Counts processes with nothing but the shell itself: the guest and it are two.
 pub(crate) const ALONE: &str = "set -- /proc/[0-9]*; echo $#";
 
-pub(crate) const BOTH: [Shell; 2] = [Shell::Sh, Shell::Bash];
+pub(crate) const BOTH: [ShellChoice; 2] = [ShellChoice::Sh, ShellChoice::Bash];
 
 pub(crate) fn request(command: &str, timeout: Duration) -> ExecRequest {
     ExecRequest { command: command.to_owned(), session: true, timeout, scan: true }

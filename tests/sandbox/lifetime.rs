@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use synthd_actors::model::{Enforcement, FaultKind};
+use synthd_actors::model::{FaultKind, SandboxProtection};
 use synthd_actors::ports::SandboxBackend;
 
 /// Makes the test binary play an engine; its value marks everything it starts.
@@ -204,7 +204,7 @@ async fn a_killed_launcher_is_replaced_and_its_sandboxes_work_or_fail_typed() {
         Ok(report) => assert!(report.end.success()),
         Err(fault) => {
             assert_eq!(fault.kind, FaultKind::SandboxLost, "{fault}");
-            assert!(lab.enforces(Enforcement::MemoryCgroup), "nobody could have swept it");
+            assert!(lab.enforces(SandboxProtection::MemoryCgroup), "nobody could have swept it");
             until("it was swept", || !group.exists());
         }
     }
@@ -212,7 +212,9 @@ async fn a_killed_launcher_is_replaced_and_its_sandboxes_work_or_fail_typed() {
     works(&mut *new).await;
     // The new launcher has swept what the old one had, where cgroups say what that was.
     match old.exec(&request("echo still", PATIENCE)).await {
-        Ok(report) => assert!(report.end.success() && !lab.enforces(Enforcement::MemoryCgroup)),
+        Ok(report) => {
+            assert!(report.end.success() && !lab.enforces(SandboxProtection::MemoryCgroup))
+        }
         Err(fault) => assert_eq!(fault.kind, FaultKind::SandboxLost, "{fault}"),
     }
     drop((old, new));

@@ -6,20 +6,20 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use synthd::sandbox::Backends;
-use synthd::sandbox::docker::EngineAddress;
-use synthd_actors::model::{Backend, Fault, FaultKind, Limits, SandboxSpec};
+use synthd::sandbox::SandboxBackends;
+use synthd::sandbox::docker::DockerAddress;
+use synthd_actors::model::{BackendKind, Fault, FaultKind, SandboxLimits, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
-fn backends(address: EngineAddress) -> Backends {
+fn backends(address: DockerAddress) -> SandboxBackends {
     let guest_dir = std::env::temp_dir().join("synthd-test-guest-images");
-    Backends::with_engine(synthd(), &guest_dir, address)
+    SandboxBackends::with_engine(synthd(), &guest_dir, address)
 }
 
 fn spec(image: &str) -> SandboxSpec {
-    let limits = Limits { disk_bytes: 8 << 20, inodes: 500, ..Limits::default() };
+    let limits = SandboxLimits { disk_bytes: 8 << 20, inodes: 500, ..SandboxLimits::default() };
     let image = image.to_owned();
-    SandboxSpec { backend: Backend::Docker, image, limits, ..SandboxSpec::default() }
+    SandboxSpec { backend: BackendKind::Docker, image, limits, ..SandboxSpec::default() }
 }
 
 /// An image by a Dockerfile that begins from the tiny one.
@@ -35,7 +35,7 @@ fn build(engine: &OwnEngine, name: &str, lines: &str) -> String {
     image
 }
 
-async fn created(backend: &Backends, image: &str) -> Result<Box<dyn Sandbox>, Fault> {
+async fn created(backend: &SandboxBackends, image: &str) -> Result<Box<dyn Sandbox>, Fault> {
     backend.check(&spec(image)).await?;
     backend.create(&spec(image)).await
 }
@@ -101,7 +101,7 @@ async fn volumes_of_an_image_are_bounded_like_all_else() {
     assert_eq!(engine.asked(&kind), "devpts\n", "{volumes}");
     works(&mut *sandbox).await;
     // Nor do they carry anything from one use to the next.
-    sandbox.empty().await.unwrap();
+    sandbox.reset().await.unwrap();
     assert_eq!(
         ok(&mut *sandbox, "ls -A /data /var/lib/inner | grep -v :; env | grep SCRATCH; :")
             .await
@@ -200,7 +200,7 @@ async fn an_engine_that_is_too_old_is_refused_by_its_version() {
             (&stream).write_all(answer.as_bytes()).ok();
         }
     });
-    let backend = backends(EngineAddress::unix(&socket));
+    let backend = backends(DockerAddress::unix(&socket));
     let fault = backend.check(&spec(TINY)).await.err().unwrap();
     assert_eq!(fault.kind, FaultKind::SandboxRefused, "{fault}");
     assert!(fault.message.contains("\"1.40\"") && fault.message.contains("20.10"), "{fault}");

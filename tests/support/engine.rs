@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use synthd::sandbox::docker::EngineAddress;
+use synthd::sandbox::docker::DockerAddress;
 
 /// A shell and the usual tools in one static program.
 pub(crate) const TINY: &str = "synthd-test/tiny:latest";
@@ -72,8 +72,8 @@ impl OwnEngine {
         self.directory.join("s")
     }
 
-    pub(crate) fn address(&self) -> EngineAddress {
-        EngineAddress::unix(&self.socket())
+    pub(crate) fn address(&self) -> DockerAddress {
+        DockerAddress::unix(&self.socket())
     }
 
     /// Starts it, again if it has run before.

@@ -2,7 +2,7 @@
 
 use super::{assert_nothing_lost_or_doubled, episodes, labels, options, resolved};
 use crate::model::{
-    ActionType, AgentProgram, Attempt, CampaignConfig, CampaignState, FaultKind, Outcome,
+    ActionType, AgentProgram, AttemptNumber, CampaignConfig, CampaignState, FaultKind, Outcome,
     StopReason,
 };
 use crate::ports::Journal;
@@ -68,7 +68,7 @@ fn what_was_answered_before_is_told_again() {
         assert_eq!((model.calls().len(), progress.steps), (5, 4));
         let record = episodes(&kit, "c").await.remove(0);
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
-        assert_eq!(attempts[1].resumed_from, Some(Attempt(1)));
+        assert_eq!(attempts[1].resumed_from, Some(AttemptNumber(1)));
         assert_eq!(attempts[1].steps, 4);
     });
 }
@@ -104,7 +104,7 @@ fn an_attempt_that_was_out_of_time_is_so_again() {
         assert_eq!(stop(&kit).await, StopReason::TimeLimit);
         assert_eq!(model.calls().len(), 3, "nothing is asked again");
         let record = episodes(&kit, "c").await.remove(0);
-        assert_eq!(record.attempt, Attempt(2));
+        assert_eq!(record.attempt, AttemptNumber(2));
     });
 }
 
@@ -218,7 +218,7 @@ fn a_model_that_does_not_answer_is_no_label() {
         let progress = kit.run(&external(1)).await;
         assert_eq!(labels(&kit, "c").await, ["resolved"]);
         let record = episodes(&kit, "c").await.remove(0);
-        assert_eq!((record.attempt, record.failed_attempts), (Attempt(2), 1));
+        assert_eq!((record.attempt, record.failed_attempts), (AttemptNumber(2), 1));
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
         assert_eq!(attempts[0].fault.as_ref().unwrap().kind, FaultKind::ModelTransient);
         assert_eq!(progress.steps, 4);
@@ -237,7 +237,7 @@ fn an_agent_that_hangs_up_is_judged() {
             assert_eq!(progress.episodes.resolved, resolved, "{turn}");
             assert_eq!(stop(&kit).await, StopReason::AgentFailed, "{turn}");
             let record = episodes(&kit, "c").await.remove(0);
-            assert_eq!((record.attempt, record.failed_attempts), (Attempt(1), 0), "{turn}");
+            assert_eq!((record.attempt, record.failed_attempts), (AttemptNumber(1), 0), "{turn}");
         });
     }
     // Many in a row pause no campaign.
@@ -255,7 +255,7 @@ fn an_agent_that_hangs_up_is_judged() {
         kit.run(&external(1)).await;
         assert_eq!(labels(&kit, "c").await, ["resolved"]);
         let record = episodes(&kit, "c").await.remove(0);
-        assert_eq!((record.attempt, record.failed_attempts), (Attempt(2), 1));
+        assert_eq!((record.attempt, record.failed_attempts), (AttemptNumber(2), 1));
     });
 }
 
@@ -293,7 +293,7 @@ fn a_program_that_asks_nobody_is_no_agent() {
     in_test_system(options(), |kit| async move {
         kit.backend.jobs().are_broken(true);
         let handle = kit.submit(&external(30)).await;
-        let progress = handle.settled().await;
+        let progress = handle.wait_until_settled().await;
         assert!(progress.reason.as_ref().is_some_and(|why| why.contains("agent_broken")));
         kit.backend.jobs().are_broken(false);
     });

@@ -91,7 +91,7 @@ fn a_call_that_is_cut_off_counts_in_full_and_is_not_retried() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(model.calls().len(), 8);
         assert!(handle.cancel().await);
-        let progress = handle.settled().await;
+        let progress = handle.wait_until_settled().await;
         assert_eq!(progress.state, CampaignState::Cancelled);
         assert_eq!((kit.journal.holds(), kit.journal.unsettled()), (8, 0));
         let spent = kit.journal.spent(&progress.campaign).await.unwrap();
@@ -110,7 +110,7 @@ fn a_waiting_retry_ends_with_its_episode() {
         let handle = kit.submit(&capped(1, 10_000_000)).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
         handle.drain(true).await;
-        handle.settled().await;
+        handle.wait_until_settled().await;
         let calls = model.calls().len();
         tokio::time::sleep(Duration::from_secs(1_000)).await;
         assert_eq!(model.calls().len(), calls);
@@ -124,11 +124,11 @@ fn a_hold_the_store_did_not_take_costs_nothing() {
         let handle = kit.submit(&capped(1, 10_000_000)).await;
         // Opened, planned, started: the fourth write is the first hold.
         kit.journal.traps.set("append", 1, 1, Trap::Fault(FaultKind::Store));
-        let paused = handle.settled().await;
+        let paused = handle.wait_until_settled().await;
         assert_eq!((paused.state, paused.cost_usd), (CampaignState::Paused, Money::ZERO));
         assert!(kit.models.named("fake/one").calls().is_empty(), "no hold, no call");
         assert!(handle.resume().await);
-        assert_eq!(handle.settled().await.state, CampaignState::Complete);
+        assert_eq!(handle.wait_until_settled().await.state, CampaignState::Complete);
     });
 }
 

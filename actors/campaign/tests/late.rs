@@ -2,8 +2,8 @@
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::campaign::actor::CampaignActor;
-use crate::episode::Exit;
-use crate::model::{Attempt, CampaignState, EpisodeId, Fault, FaultKind};
+use crate::episode::AttemptExit;
+use crate::model::{AttemptNumber, CampaignState, EpisodeId, Fault, FaultKind};
 use crate::testkit::{Trap, campaign, in_test_system};
 use actix::{Context, Handler, Message};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::time::sleep;
 /// An exit as it would arrive from an attempt.
 #[derive(Message)]
 #[rtype(result = "()")]
-struct Late(EpisodeId, Attempt, Exit);
+struct Late(EpisodeId, AttemptNumber, AttemptExit);
 
 impl Handler<Late> for CampaignActor {
     type Result = ();
@@ -22,8 +22,8 @@ impl Handler<Late> for CampaignActor {
     }
 }
 
-fn exit() -> Exit {
-    Exit::Faulted(Fault::new(FaultKind::TaskSetup, "from the dead"))
+fn exit() -> AttemptExit {
+    AttemptExit::Faulted(Fault::new(FaultKind::TaskSetup, "from the dead"))
 }
 
 #[test]
@@ -35,18 +35,18 @@ fn the_exit_of_a_dead_attempt_is_ignored() {
         let handle = kit.submit(&campaign("c", 1)).await;
         sleep(Duration::from_secs(10)).await;
         let running = episodes(&kit, "c").await.remove(0);
-        assert_eq!((running.attempt, handle.progress().borrow().running), (Attempt(2), 1));
+        assert_eq!((running.attempt, handle.progress().borrow().running), (AttemptNumber(2), 1));
         let id = running.plan.id;
         for (id, attempt) in [
-            (id.clone(), Attempt(1)),
-            (id.clone(), Attempt(0)),
-            (id, Attempt(3)),
-            (EpisodeId("stranger".to_owned()), Attempt(2)),
+            (id.clone(), AttemptNumber(1)),
+            (id.clone(), AttemptNumber(0)),
+            (id, AttemptNumber(3)),
+            (EpisodeId("stranger".to_owned()), AttemptNumber(2)),
         ] {
             handle.address.send(Late(id, attempt, exit())).await.unwrap();
         }
         assert_eq!(handle.progress().borrow().running, 1);
-        let done = handle.settled().await;
+        let done = handle.wait_until_settled().await;
         assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 1));
         assert_eq!((done.episodes.faulted, episodes(&kit, "c").await[0].failed_attempts), (0, 1));
         assert_nothing_lost_or_doubled(&kit, "c").await;

@@ -19,8 +19,8 @@ mod sampling;
 mod sharing;
 
 use crate::model::{
-    Attempt, CampaignName, EpisodeId, EpisodeRecord, Money, Outcome, PlannedEpisode, StopReason,
-    TaskId, Usage, Verdict,
+    AttemptNumber, CampaignName, EpisodeId, EpisodeRecord, Money, Outcome, PlannedEpisode,
+    StopReason, TaskId, Usage, Verdict,
 };
 use crate::ports::Journal;
 use crate::testkit::{Kit, Options};
@@ -33,7 +33,7 @@ fn options() -> Options {
 fn found(plan: PlannedEpisode) -> EpisodeRecord {
     EpisodeRecord {
         plan,
-        attempt: Attempt(0),
+        attempt: AttemptNumber(0),
         failed_attempts: 0,
         outcome: None,
         judged: None,

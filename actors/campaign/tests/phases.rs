@@ -47,7 +47,7 @@ fn every_order_at_every_moment_comes_to_rest() {
                 Order::Drain => handle.drain(false).await,
                 Order::Cut => handle.drain(true).await,
             };
-            let rest = handle.settled().await;
+            let rest = handle.wait_until_settled().await;
             let fine = match order {
                 // An order that was acknowledged holds; one that came too late was refused.
                 Order::Pause | Order::Cancel if !told => rest.state == CampaignState::Complete,
@@ -81,7 +81,7 @@ async fn finish(kit: &Kit, order: Order, state: CampaignState) {
         }
     };
     assert!(!matches!(order, Order::Pause) || handle.resume().await);
-    let done = handle.settled().await;
+    let done = handle.wait_until_settled().await;
     assert_eq!(done.state, CampaignState::Complete, "{order:?}");
     assert_eq!((done.episodes.finished, done.episodes.faulted), (5, 1), "{order:?}");
     assert!(episodes(kit, "c").await.iter().all(|e| e.outcome.is_some()));
@@ -103,7 +103,7 @@ fn resuming_while_it_comes_to_rest_is_not_forgotten() {
             sleep(Duration::from_millis(8)).await;
             let stored = kit.journal.campaign(&campaign("c", 3).name).await.unwrap().unwrap();
             assert_ne!(stored.state, CampaignState::Paused, "the last word is the last written");
-            let done = handle.settled().await;
+            let done = handle.wait_until_settled().await;
             assert_eq!(done.state, CampaignState::Complete, "after {wait} ms");
         });
     }
@@ -143,7 +143,7 @@ fn a_campaign_that_waits_for_a_place_rests_at_once() {
                 Order::Drain => handle.drain(false).await,
                 Order::Cut => handle.drain(true).await,
             };
-            assert!(handle.settled().await.settled, "{order:?}");
+            assert!(handle.wait_until_settled().await.settled, "{order:?}");
             drop(taken);
             sleep(Duration::from_secs(1)).await;
             assert_eq!(kit.places.available_permits(), 1, "{order:?}: no place is kept");
@@ -163,8 +163,8 @@ fn draining_finishes_what_runs_and_refuses_what_is_new() {
         kit.engine.drain(false).await;
         let refused = kit.engine.submit(Arc::new(campaign("d", 1)), String::new()).await;
         assert!(refused.err().unwrap().to_string().contains("draining"));
-        kit.engine.rested().await;
-        let rest = handle.settled().await;
+        kit.engine.wait_until_settled().await;
+        let rest = handle.wait_until_settled().await;
         assert_eq!((rest.state, rest.episodes.finished), (CampaignState::Running, 3));
         assert_eq!(labels(&kit, "c").await.iter().filter(|l| **l == "resolved").count(), 3);
         assert!(!handle.resume().await, "it is gone");
@@ -200,7 +200,7 @@ fn cutting_off_ends_hanging_models_and_sandboxes() {
         sleep(Duration::from_secs(5)).await;
         let before = tokio::time::Instant::now();
         handle.drain(true).await;
-        handle.settled().await;
+        handle.wait_until_settled().await;
         assert!(before.elapsed() < Duration::from_secs(1));
     });
 }
@@ -213,7 +213,7 @@ fn an_episode_that_finished_is_not_run_again() {
             let handle = kit.submit(&campaign("c", 1)).await;
             sleep(Duration::from_millis(moment)).await;
             handle.cancel().await;
-            let rest = handle.settled().await;
+            let rest = handle.wait_until_settled().await;
             let finished = episodes(&kit, "c").await[0].outcome.is_some();
             assert_eq!(rest.episodes.finished, u64::from(finished), "at {moment} ms");
             assert_eq!(episodes(&kit, "c").await[0].judged.is_some(), finished, "at {moment} ms");
@@ -231,7 +231,7 @@ fn a_stalled_store_holds_everything_up_and_loses_nothing() {
         sleep(Duration::from_secs(3_600)).await;
         assert!(kit.models.named("fake/one").calls().len() <= calls + 3, "no turn runs ahead");
         kit.journal.stall(false);
-        assert_eq!(handle.settled().await.episodes.resolved, 3);
+        assert_eq!(handle.wait_until_settled().await.episodes.resolved, 3);
         let rows = kit.journal.rows(&campaign("c", 3).name, None, 9).await.unwrap();
         let submitted = |row: &crate::model::RowRecord| {
             row.row.labels.contains(&"stop:submitted".to_owned()) && row.row.trajectory.len() == 4

@@ -1,20 +1,20 @@
 //! Plans: what is planned once stays, whatever is added.
 
 use super::found;
-use crate::campaign::Planner;
-use crate::model::{Assignment, CampaignConfig, EpisodeRecord};
+use crate::campaign::CampaignPlanner;
+use crate::model::{CampaignConfig, EpisodeRecord, ModelAssignment};
 use crate::task::Template;
 use crate::testkit::{campaign, catalog, priced};
 use proptest::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-fn planner(assign: Assignment, per_template: u32, models: usize) -> Planner {
+fn planner(assign: ModelAssignment, per_template: u32, models: usize) -> CampaignPlanner {
     let mut config: CampaignConfig = campaign("c", per_template);
     config.tasks.templates = vec!["**".to_owned()];
     config.assign = assign;
     config.models = (0..models).map(|n| priced(&format!("fake/{n}"), 0)).collect();
-    Planner { config: Arc::new(config), catalog: Arc::new(catalog()) }
+    CampaignPlanner { config: Arc::new(config), catalog: Arc::new(catalog()) }
 }
 
 fn some(templates: &[Arc<Template>], from: usize) -> Vec<Arc<Template>> {
@@ -28,7 +28,7 @@ proptest! {
     /// model, and every number is given once.
     #[test]
     fn growing_moves_nothing(few in 1u32..6, more in 0u32..6, models in 1usize..5, weighted: bool) {
-        let assign = if weighted { Assignment::Weighted } else { Assignment::RoundRobin };
+        let assign = if weighted { ModelAssignment::Weighted } else { ModelAssignment::RoundRobin };
         let small = planner(assign, few, models);
         let all = small.templates();
         let first = small.plan(&some(&all, 1), &[], || true).unwrap().episodes;
@@ -48,7 +48,7 @@ proptest! {
     /// Models that take turns get equal shares.
     #[test]
     fn turns_are_even(tasks in 1u32..9, models in 1usize..5) {
-        let planner = planner(Assignment::RoundRobin, tasks, models);
+        let planner = planner(ModelAssignment::RoundRobin, tasks, models);
         let mut shares: HashMap<String, usize> = HashMap::new();
         for episode in planner.plan(&planner.templates(), &[], || true).unwrap().episodes {
             *shares.entry(episode.model).or_default() += 1;
@@ -60,7 +60,7 @@ proptest! {
 
 #[test]
 fn a_plan_nobody_wants_any_more_ends() {
-    let planner = planner(Assignment::Cross, 1_000_000, 2);
+    let planner = planner(ModelAssignment::Cross, 1_000_000, 2);
     let asked = std::cell::Cell::new(0);
     let wanted = || {
         asked.set(asked.get() + 1);

@@ -1,13 +1,15 @@
 //! What is said around a task: the campaign's own prompts, and those an episode was begun with.
 
 use super::{episodes, options};
-use crate::model::{Attempt, CampaignConfig, CampaignName, Entry, FaultKind, Prompts};
+use crate::model::{
+    AttemptNumber, CampaignConfig, CampaignName, FaultKind, JournalEntry, PromptOverrides,
+};
 use crate::ports::Journal;
 use crate::testkit::{Trap, campaign, in_test_system};
 
 fn with_system(text: &str) -> CampaignConfig {
     let mut config = campaign("c", 1);
-    let prompts = Prompts { system: Some(text.to_owned()), instruction: None };
+    let prompts = PromptOverrides { system: Some(text.to_owned()), instruction: None };
     config.prompts.insert("minimal".to_owned(), prompts);
     config
 }
@@ -45,16 +47,16 @@ fn a_resumed_episode_keeps_the_prompts_it_was_begun_with() {
         kit.models.named("fake/one").traps.once("turn 1", trap);
         kit.run(&campaign("c", 1)).await;
         let id = episodes(&kit, "c").await.remove(0).plan.id;
-        let mut turn = kit.journal.turns(&id, Attempt(1)).await.unwrap().remove(0);
+        let mut turn = kit.journal.turns(&id, AttemptNumber(1)).await.unwrap().remove(0);
         turn.opening.as_mut().unwrap().messages[0].content = "as it was then".to_owned();
-        let (episode, attempt) = (id, Attempt(2));
-        let begun = Entry::AttemptStarted {
+        let (episode, attempt) = (id, AttemptNumber(2));
+        let begun = JournalEntry::AttemptStarted {
             episode: episode.clone(),
             attempt,
             resumed_from: None,
             at_ms: 0,
         };
-        let taken = Entry::TurnTaken { episode, attempt, turn: Box::new(turn) };
+        let taken = JournalEntry::TurnTaken { episode, attempt, turn: Box::new(turn) };
         kit.journal.append(vec![begun, taken]).await.unwrap();
     });
     in_test_system(again, |kit| async move {

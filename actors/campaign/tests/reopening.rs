@@ -2,9 +2,9 @@
 //! passed, and a retry tries them on request.
 
 use super::{episodes, labels, options};
-use crate::campaign::{PrepareError, Reopen};
+use crate::campaign::{PrepareError, ReopenFilter};
 use crate::engine::SubmitError;
-use crate::model::{Attempt, CampaignState, FaultKind};
+use crate::model::{AttemptNumber, CampaignState, FaultKind};
 use crate::ports::Journal;
 use crate::testkit::{Kit, Trap, campaign, in_test_system};
 use std::sync::Arc;
@@ -30,13 +30,13 @@ fn a_second_run_tries_again_what_may_have_passed() {
         // A revival by itself changes nothing.
         let same = kit.run(&campaign("c", 2)).await;
         assert!(same.already_complete && same.episodes.faulted == 2);
-        let again = kit.submit_again(&campaign("c", 2), Reopen::MayHavePassed).await;
-        let last = again.settled().await;
+        let again = kit.submit_again(&campaign("c", 2), ReopenFilter::MayHavePassed).await;
+        let last = again.wait_until_settled().await;
         assert_eq!((last.episodes.resolved, last.episodes.faulted), (2, 0));
         assert!(last.faults.is_empty());
         // The lost attempts are kept, and the new one comes after them.
         for episode in episodes(&kit, "c").await {
-            assert!(episode.attempt > Attempt(1), "{}", episode.attempt);
+            assert!(episode.attempt > AttemptNumber(1), "{}", episode.attempt);
             let attempts = kit.journal.attempts(&episode.plan.id).await.unwrap();
             assert!(attempts[0].fault.is_some() && attempts.last().unwrap().fault.is_none());
         }
@@ -50,20 +50,21 @@ fn what_does_not_pass_is_tried_again_when_it_is_asked_for() {
     in_test_system(options(), |kit| async move {
         faulted(&kit, FaultKind::ModelRejected).await;
         let config = campaign("c", 2);
-        let same = kit.submit_again(&config, Reopen::MayHavePassed).await.settled().await;
+        let same =
+            kit.submit_again(&config, ReopenFilter::MayHavePassed).await.wait_until_settled().await;
         assert_eq!(same.episodes.faulted, 2);
-        let none = Reopen::Matching { kinds: vec![FaultKind::OutOfTime], template: None };
+        let none = ReopenFilter::Matching { kinds: vec![FaultKind::OutOfTime], template: None };
         let refused = kit.engine.submit_again(Arc::new(config.clone()), String::new(), none).await;
         let refused = refused.err().unwrap();
         let SubmitError::Prepare(PrepareError::NothingToRetry(_, faults)) = &*refused else {
             panic!("{refused}")
         };
         assert_eq!(faults.to_string(), "2 model_rejected");
-        let some = Reopen::Matching {
+        let some = ReopenFilter::Matching {
             kinds: vec![FaultKind::ModelRejected],
             template: Some("unit/*".to_owned()),
         };
-        let last = kit.submit_again(&config, some).await.settled().await;
+        let last = kit.submit_again(&config, some).await.wait_until_settled().await;
         assert_eq!(last.episodes.resolved, 2);
         assert_eq!(labels(&kit, "c").await, ["resolved", "resolved"]);
     });
@@ -80,8 +81,8 @@ fn a_cancelled_campaign_with_episodes_left_is_not_retried() {
         let handle = kit.submit(&config).await;
         sleep(Duration::from_secs(1)).await;
         assert!(handle.cancel().await);
-        handle.settled().await;
-        let all = Reopen::Matching { kinds: Vec::new(), template: None };
+        handle.wait_until_settled().await;
+        let all = ReopenFilter::Matching { kinds: Vec::new(), template: None };
         let refused = kit.engine.submit_again(Arc::new(config), String::new(), all).await;
         let refused = refused.err().unwrap();
         assert!(

@@ -1,7 +1,7 @@
 //! What was paid for is played again, not asked for again.
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
-use crate::model::{Attempt, FaultKind, Money, StopReason};
+use crate::model::{AttemptNumber, FaultKind, Money, StopReason};
 use crate::ports::Journal;
 use crate::testkit::{Line, Trap, campaign, in_test_system, priced};
 
@@ -21,9 +21,9 @@ fn recorded_turns_are_replayed_not_paid_for() {
         assert_eq!((model.calls().len(), model.replies().len()), (5, 5));
         assert_eq!(progress.cost_usd, Money::from_nanos(5 * 110 * 10));
         let record = episodes(&kit, "c").await.remove(0);
-        assert_eq!((record.attempt, record.steps), (Attempt(2), 4));
+        assert_eq!((record.attempt, record.steps), (AttemptNumber(2), 4));
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
-        assert_eq!(attempts[1].resumed_from, Some(Attempt(1)));
+        assert_eq!(attempts[1].resumed_from, Some(AttemptNumber(1)));
     });
 }
 
@@ -37,7 +37,7 @@ fn a_second_failure_before_the_first_turn_loses_nothing() {
             kit.backend.traps().set(event, 1, 1, lost());
             let progress = kit.run(&campaign("c", 1)).await;
             assert_eq!(progress.episodes.resolved, 1, "{event}");
-            assert_eq!(episodes(&kit, "c").await[0].attempt, Attempt(3));
+            assert_eq!(episodes(&kit, "c").await[0].attempt, AttemptNumber(3));
             assert_nothing_lost_or_doubled(&kit, "c").await;
         });
     }
@@ -58,13 +58,13 @@ fn a_replay_that_differs_starts_over_in_a_fresh_attempt() {
         assert_eq!((progress.episodes.unresolved, progress.steps), (1, 4));
         let record = episodes(&kit, "c").await.remove(0);
         // The first panicked, the second differed (at no cost to the budget of attempts).
-        assert_eq!((record.attempt, record.failed_attempts), (Attempt(3), 1));
+        assert_eq!((record.attempt, record.failed_attempts), (AttemptNumber(3), 1));
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
         assert_eq!(attempts[1].fault.as_ref().unwrap().kind, FaultKind::ReplayDiffers);
         assert_eq!((attempts[1].steps, attempts[2].steps), (0, 4));
         assert_eq!(attempts[2].resumed_from, None, "its turns are its own, and paid for");
         // What the dataset says is what the journal has.
-        let turns = kit.journal.turns(&record.plan.id, Attempt(3)).await.unwrap();
+        let turns = kit.journal.turns(&record.plan.id, AttemptNumber(3)).await.unwrap();
         let row = kit.journal.rows(&record.plan.campaign, None, 9).await.unwrap().remove(0).row;
         let kept: Vec<_> = turns.iter().map(|t| t.step.observation.clone()).collect();
         let shown: Vec<_> = row.trajectory.iter().map(|s| s.observation.clone()).collect();
@@ -92,7 +92,7 @@ fn the_turns_of_a_fresh_attempt_are_replayed_in_their_turn() {
         let kinds: Vec<_> = attempts.iter().map(|a| a.fault.as_ref().map(|f| f.kind)).collect();
         assert_eq!(kinds[1], Some(FaultKind::ReplayDiffers), "{kinds:?}");
         assert_eq!(kinds[2], Some(FaultKind::SandboxLost), "{kinds:?}");
-        assert_eq!(attempts[3].resumed_from, Some(Attempt(3)), "{attempts:#?}");
+        assert_eq!(attempts[3].resumed_from, Some(AttemptNumber(3)), "{attempts:#?}");
     });
 }
 
@@ -168,10 +168,10 @@ fn parallel_calls_are_run_answered_and_replayed() {
         model.traps.once("turn 1", Trap::Panic);
         let progress = kit.run(&campaign("c", 1)).await;
         let record = episodes(&kit, "c").await.remove(0);
-        assert_eq!((progress.steps, record.attempt, record.steps), (3, Attempt(2), 3));
+        assert_eq!((progress.steps, record.attempt, record.steps), (3, AttemptNumber(2), 3));
         let attempts = kit.journal.attempts(&record.plan.id).await.unwrap();
-        assert_eq!(attempts[1].resumed_from, Some(Attempt(1)), "both commands repeat");
-        let turns = kit.journal.turns(&record.plan.id, Attempt(2)).await.unwrap();
+        assert_eq!(attempts[1].resumed_from, Some(AttemptNumber(1)), "both commands repeat");
+        let turns = kit.journal.turns(&record.plan.id, AttemptNumber(2)).await.unwrap();
         let ran: Vec<&String> = turns[0].commands().collect();
         assert_eq!(ran, ["put a one", "get a", "exit 3"]);
         assert_eq!(turns[2].commands().count(), 1, "the work was handed in");

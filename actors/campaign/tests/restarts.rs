@@ -2,7 +2,7 @@
 
 use super::{assert_nothing_lost_or_doubled, episodes, options};
 use crate::model::CampaignState;
-use crate::supervisor::Ended;
+use crate::supervisor::ActorExit;
 use crate::testkit::{Kit, Panic, Trap, campaign, in_test_system};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn a_panic_in_any_actor_loses_and_doubles_nothing() {
             let handle = kit.submit(&campaign("c", 6)).await;
             sleep(Duration::from_millis(moment)).await;
             panic_in(&kit, actor).await;
-            let done = handle.settled().await;
+            let done = handle.wait_until_settled().await;
             assert_eq!(done.state, CampaignState::Complete, "{actor} at {moment}: {done:?}");
             assert_eq!(done.episodes.resolved, 6, "{actor} at {moment}");
             let found = episodes(&kit, "c").await;
@@ -48,7 +48,7 @@ fn several_panics_within_the_intensity_are_survived() {
             sleep(Duration::from_millis(7)).await;
             panic_in(&kit, actor).await;
         }
-        let done = handle.settled().await;
+        let done = handle.wait_until_settled().await;
         assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 12));
         assert_nothing_lost_or_doubled(&kit, "c").await;
     });
@@ -67,10 +67,10 @@ fn beyond_the_intensity_it_escalates_and_the_campaign_pauses() {
             let panic =
                 format!("injected into {}{actor}", if actor == "quality" { "" } else { "the " });
             assert!(
-                matches!(life.await, Ok(Ended::Escalated { panic: said, .. }) if said == panic)
+                matches!(life.await, Ok(ActorExit::Escalated { panic: said, .. }) if said == panic)
             );
             let before = Instant::now();
-            let rest = handle.settled().await;
+            let rest = handle.wait_until_settled().await;
             assert_eq!((rest.state, rest.escalated), (CampaignState::Paused, true), "{actor}");
             assert!(rest.reason.unwrap().contains("is gone"), "{actor}");
             assert_eq!(rest.episodes.faulted, 0, "{actor}: nobody's label");
@@ -87,7 +87,7 @@ fn a_dead_engine_actor_refuses_at_once() {
             panic_in(&kit, "engine").await;
             sleep(Duration::from_millis(1)).await;
         }
-        assert!(matches!(life.await, Ok(Ended::Escalated { name: "engine", .. })));
+        assert!(matches!(life.await, Ok(ActorExit::Escalated { name: "engine", .. })));
         let before = Instant::now();
         let refused = kit.engine.submit(Arc::new(campaign("c", 1)), String::new()).await;
         assert_eq!(refused.err().unwrap().to_string(), "the engine actor is gone");
@@ -106,7 +106,7 @@ fn publishing_once_is_enough() {
             }
             sleep(Duration::from_millis(moment)).await;
             panic_in(&kit, "quality").await;
-            assert_eq!(handle.settled().await.state, CampaignState::Complete);
+            assert_eq!(handle.wait_until_settled().await.state, CampaignState::Complete);
             assert_eq!(kit.sink.written().len(), 1);
         });
     }
@@ -117,10 +117,10 @@ fn a_panic_in_publishing_pauses_and_a_resume_publishes() {
     in_test_system(options(), |kit| async move {
         kit.sink.traps.once("write", Trap::Panic);
         let handle = kit.submit(&campaign("c", 2)).await;
-        let rest = handle.settled().await;
+        let rest = handle.wait_until_settled().await;
         assert_eq!((rest.state, rest.escalated), (CampaignState::Paused, true));
         assert!(handle.resume().await);
-        let done = handle.settled().await;
+        let done = handle.wait_until_settled().await;
         assert_eq!((done.state, done.rows.accepted), (CampaignState::Complete, 2));
         assert_eq!((kit.sink.written().len(), done.episodes.finished), (1, 2));
     });

@@ -64,13 +64,13 @@ fn an_engine_that_is_down_is_waited_for() {
         let campaign = kit.submit(&campaign("c", 12)).await;
         kit.backend.traps().set("create", 4, usize::MAX, Trap::Fault(FaultKind::EngineDown));
         tokio::time::sleep(std::time::Duration::from_secs(3_600)).await;
-        let standing = campaign.standing();
+        let standing = campaign.current_progress();
         assert_eq!(standing.state, CampaignState::Running);
         assert!(standing.waiting_for.unwrap().starts_with("namespace: a trap at create"));
         kit.backend.traps().clear();
-        let progress = campaign.settled().await;
+        let progress = campaign.wait_until_settled().await;
         assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (12, 0));
-        assert_eq!(campaign.standing().waiting_for, None);
+        assert_eq!(campaign.current_progress().waiting_for, None);
         assert!(episodes(&kit, "c").await.iter().all(|episode| episode.failed_attempts == 0));
     });
 }
@@ -106,14 +106,14 @@ fn a_model_that_will_keep_failing_pauses_the_campaign_and_costs_no_episode() {
         let trap = Trap::Fault(FaultKind::ModelPermanent);
         kit.models.named("fake/one").traps.set("turn 1", 3, 1, trap);
         let handle = kit.submit(&campaign("c", 8)).await;
-        let paused = handle.settled().await;
+        let paused = handle.wait_until_settled().await;
         assert_eq!(
             (paused.state, paused.cause),
             (CampaignState::Paused, Some(FaultKind::ModelPermanent))
         );
         assert_eq!(paused.episodes.faulted, 0);
         assert!(handle.resume().await);
-        let done = handle.settled().await;
+        let done = handle.wait_until_settled().await;
         assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 8));
         assert!(episodes(&kit, "c").await.iter().all(|e| e.failed_attempts == 0));
     });
@@ -130,7 +130,7 @@ fn an_outage_pauses_the_campaign_before_it_eats_the_episodes() {
             kit.models.named("fake/one").traps.set(event, 0, 10_000, Trap::Fault(kind));
             kit.backend.traps().set(event, 0, 10_000, Trap::Fault(kind));
             let handle = kit.submit(&campaign("c", 30)).await;
-            let paused = handle.settled().await;
+            let paused = handle.wait_until_settled().await;
             assert_eq!(
                 (paused.state, paused.cause),
                 (CampaignState::Paused, Some(kind)),
@@ -141,7 +141,7 @@ fn an_outage_pauses_the_campaign_before_it_eats_the_episodes() {
             kit.models.named("fake/one").traps.clear();
             kit.backend.traps().clear();
             assert!(handle.resume().await);
-            let done = handle.settled().await;
+            let done = handle.wait_until_settled().await;
             assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 30));
         });
     }
@@ -172,7 +172,7 @@ fn an_overloaded_model_is_asked_again_by_the_router() {
         let retries: Vec<u32> =
             model.calls().iter().filter(|(_, turn, _)| *turn == 1).map(|(.., r)| *r).collect();
         assert_eq!(retries, [0, 1, 2, 3, 4]);
-        let turns = kit.journal.turns(id, crate::model::Attempt(1)).await.unwrap();
+        let turns = kit.journal.turns(id, crate::model::AttemptNumber(1)).await.unwrap();
         assert_eq!(turns[1].calls, 5);
     });
 }
@@ -183,12 +183,12 @@ fn an_episode_of_an_earlier_edition_is_left_out() {
         let handle = kit.submit(&campaign("c", 1)).await;
         handle.pause("wait").await;
         handle.cancel().await;
-        handle.settled().await;
+        handle.wait_until_settled().await;
         let mut moved = kit.journal.episodes(&campaign("c", 1).name).await.unwrap();
         moved[0].plan.ordinal = 9;
         moved[0].plan.id.0.push('x');
         moved[0].plan.task.0.push('x');
-        let planned = crate::model::Entry::Planned(vec![moved.remove(0).plan]);
+        let planned = crate::model::JournalEntry::Planned(vec![moved.remove(0).plan]);
         kit.journal.append(vec![planned]).await.unwrap();
         let progress = kit.run(&campaign("c", 1)).await;
         assert_eq!((progress.episodes.resolved, progress.episodes.faulted), (1, 0));
@@ -204,15 +204,15 @@ fn store_faults_pause_and_a_resume_goes_on() {
         let handle = kit.submit(&campaign("c", 6)).await;
         tokio::time::sleep(std::time::Duration::from_millis(40)).await;
         kit.journal.break_down(true);
-        let paused = handle.settled().await;
+        let paused = handle.wait_until_settled().await;
         assert_eq!((paused.state, paused.escalated), (CampaignState::Paused, true));
         assert!(paused.reason.unwrap().contains("the disk is gone"));
         assert!(!handle.resume().await, "too early: the store does not take it");
-        let again = handle.settled().await;
+        let again = handle.wait_until_settled().await;
         assert_eq!(again.state, CampaignState::Paused);
         kit.journal.break_down(false);
         assert!(handle.resume().await);
-        let done = handle.settled().await;
+        let done = handle.wait_until_settled().await;
         assert_eq!((done.state, done.episodes.resolved), (CampaignState::Complete, 6));
         assert!(
             episodes(&kit, "c").await.iter().all(|e| e.judged.is_some() && e.failed_attempts == 0)
@@ -232,11 +232,11 @@ fn every_single_write_may_fail() {
                 .once("letter 1 turn 1", Trap::Fault(FaultKind::TaskSetup));
             kit.journal.traps.set("append", failing, 1, Trap::Fault(FaultKind::Store));
             let handle = kit.submit(&campaign("c", 3)).await;
-            let mut progress = handle.settled().await;
+            let mut progress = handle.wait_until_settled().await;
             while progress.state == CampaignState::Paused {
                 // Refused where it is this write that fails.
                 handle.resume().await;
-                progress = handle.settled().await;
+                progress = handle.wait_until_settled().await;
             }
             assert_eq!(progress.state, CampaignState::Complete, "write {failing}");
             let found = episodes(&kit, "c").await;
@@ -253,9 +253,9 @@ fn a_journal_that_panics_is_a_store_fault() {
     in_test_system(options(), |kit| async move {
         kit.journal.traps.set("append", 8, 1, Trap::Panic);
         let handle = kit.submit(&campaign("c", 2)).await;
-        assert_eq!(handle.settled().await.state, CampaignState::Paused);
+        assert_eq!(handle.wait_until_settled().await.state, CampaignState::Paused);
         assert!(handle.resume().await);
-        assert_eq!(handle.settled().await.episodes.resolved, 2);
+        assert_eq!(handle.wait_until_settled().await.episodes.resolved, 2);
     });
 }
 
@@ -264,11 +264,11 @@ fn episodes_that_panic_too_often_pause_the_campaign() {
     in_test_system(options(), |kit| async move {
         kit.models.named("fake/one").traps.set("turn 0", 0, 11, Trap::Panic);
         let handle = kit.submit(&campaign("c", 8)).await;
-        let paused = handle.settled().await;
+        let paused = handle.wait_until_settled().await;
         assert_eq!((paused.state, paused.escalated), (CampaignState::Paused, true));
         assert!(paused.reason.unwrap().contains("panic too often"));
         assert!(handle.resume().await);
-        let done = handle.settled().await;
+        let done = handle.wait_until_settled().await;
         assert_eq!(done.state, CampaignState::Complete);
         assert_eq!(done.episodes.resolved + done.episodes.faulted, 8);
         assert!(done.episodes.resolved > 0);

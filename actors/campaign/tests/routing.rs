@@ -3,7 +3,8 @@
 
 use super::{Kit, episodes, options};
 use crate::model::{
-    Assignment, CampaignConfig, CampaignState, Endpoint, EpisodeId, Failure, FaultKind, ModelConfig,
+    CampaignConfig, CampaignState, EpisodeId, FaultKind, ModelAssignment, ModelConfig,
+    ModelFailure, ProviderEndpoint,
 };
 use crate::ports::Journal;
 use crate::testkit::{Line, Trap, campaign, in_test_system, priced};
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 /// A model of a provider's, so that there is something that can be down.
 fn remote(name: &str, keys: &[&str]) -> ModelConfig {
     let mut keys = keys.iter().map(|key| (*key).to_owned());
-    let mut endpoint = Endpoint::new("openai", format!("http://{name}"), keys.next());
+    let mut endpoint = ProviderEndpoint::new("openai", format!("http://{name}"), keys.next());
     endpoint.more_keys = keys.collect();
     ModelConfig { endpoint: Some(endpoint), ..priced(name, 0) }
 }
@@ -24,15 +25,15 @@ fn of(models: Vec<ModelConfig>, tasks: u32) -> CampaignConfig {
 }
 
 /// A model, and one that stands in where it fails so.
-fn with_reserve(failure: Failure) -> (ModelConfig, ModelConfig) {
+fn with_reserve(failure: ModelFailure) -> (ModelConfig, ModelConfig) {
     let (mut one, mut two) = (remote("fake/one", &[]), remote("fake/two", &[]));
     two.standing.reserve = true;
     let fallback = &mut one.standing.fallback;
     let names = match failure {
-        Failure::Context => &mut fallback.context,
-        Failure::Filter => &mut fallback.filter,
-        Failure::Outage => &mut fallback.outage,
-        Failure::Budget => &mut fallback.budget,
+        ModelFailure::Context => &mut fallback.context,
+        ModelFailure::Filter => &mut fallback.filter,
+        ModelFailure::Outage => &mut fallback.outage,
+        ModelFailure::Budget => &mut fallback.budget,
     };
     names.push(two.name.clone());
     (one, two)
@@ -54,7 +55,7 @@ async fn answered(kit: &Kit) -> BTreeMap<EpisodeId, Vec<String>> {
 #[test]
 fn a_model_that_does_not_answer_is_stood_in_for() {
     in_test_system(options(), |kit| async move {
-        let (one, two) = with_reserve(Failure::Outage);
+        let (one, two) = with_reserve(ModelFailure::Outage);
         let first = kit.models.named("fake/one");
         first.traps.set("letter", 0, usize::MAX, Trap::Fault(FaultKind::ModelTransient));
         let progress = kit.run(&of(vec![one, two], 30)).await;
@@ -66,7 +67,7 @@ fn a_model_that_does_not_answer_is_stood_in_for() {
         assert!(rows.iter().all(|row| row.row.llm_model == "two"));
         // Before it opened: five tries of each of the four episodes at most. Then probes alone.
         assert!(first.calls().len() < 40, "{}", first.calls().len());
-        let lanes = kit.world.router.lanes();
+        let lanes = kit.world.router.provider_stats();
         assert!(lanes[0].down && !lanes[1].down, "{lanes:?}");
         assert!(lanes[0].last_failure.as_ref().is_some_and(|last| last.contains("a trap")));
     });
@@ -76,7 +77,7 @@ fn a_model_that_does_not_answer_is_stood_in_for() {
 #[test]
 fn a_model_that_answers_again_is_asked_again() {
     in_test_system(options(), |kit| async move {
-        let (one, two) = with_reserve(Failure::Outage);
+        let (one, two) = with_reserve(ModelFailure::Outage);
         let first = kit.models.named("fake/one");
         // It fails for a while, and answers from then on.
         first.traps.set("letter", 0, 12, Trap::Fault(FaultKind::ModelTransient));
@@ -86,7 +87,7 @@ fn a_model_that_answers_again_is_asked_again() {
         let answered = answered(&kit).await;
         let with = |name: &str| answered.values().filter(|models| models[0] == name).count();
         assert!(with("fake/two") > 0 && with("fake/one") > 20, "{}", with("fake/one"));
-        assert!(!kit.world.router.lanes()[0].down);
+        assert!(!kit.world.router.provider_stats()[0].down);
     });
 }
 
@@ -112,7 +113,7 @@ fn a_model_that_never_answers_is_not_the_soonest() {
     in_test_system(options(), |kit| async move {
         kit.models.named("fake/never").takes(Duration::from_secs(1_000_000));
         let mut config = of(vec![remote("fake/never", &[]), remote("fake/quick", &[])], 20);
-        config.assign = Assignment::LeastLatency;
+        config.assign = ModelAssignment::LeastLatency;
         let progress = kit.run(&config).await;
         assert_eq!((progress.episodes.resolved, progress.episodes.unresolved), (20, 0));
     });
@@ -122,7 +123,7 @@ fn a_model_that_never_answers_is_not_the_soonest() {
 #[test]
 fn an_episode_that_has_grown_too_long_goes_on_with_another_model() {
     in_test_system(options(), |kit| async move {
-        let (one, two) = with_reserve(Failure::Context);
+        let (one, two) = with_reserve(ModelFailure::Context);
         let (first, second) = (kit.models.named("fake/one"), kit.models.named("fake/two"));
         first.traps.once("turn 1", Trap::Fault(FaultKind::ContextFull));
         second.traps.once("turn 2", Trap::Panic);
@@ -233,7 +234,7 @@ fn a_silent_model_is_given_up_after_a_few_calls() {
         // One round of silence, and whatever was a probe when the others had given up.
         assert!(silent.calls().len() <= 6, "{}", silent.calls().len());
         assert!(began.elapsed() < timeout * 2, "{:?}", began.elapsed());
-        assert!(kit.world.router.lanes()[0].down);
+        assert!(kit.world.router.provider_stats()[0].down);
     });
 }
 
@@ -251,7 +252,7 @@ fn fewer_are_sent_at_once_after_being_told_that_they_are_too_many() {
         tokio::time::sleep(Duration::from_millis(1_150)).await;
         let limit = kit.world.router.stats()[0].models[0].ways[0].limit;
         assert_eq!(limit, 4, "half of the eight that were on their way");
-        assert_eq!(handle.settled().await.episodes.resolved, 8);
+        assert_eq!(handle.wait_until_settled().await.episodes.resolved, 8);
         assert!(kit.world.router.stats()[0].models[0].ways[0].limit > 4);
     });
 }
@@ -281,7 +282,7 @@ fn whoever_answers_soonest_has_the_episode() {
             kit.models.named(name).takes(Duration::from_millis(10 + 500 * at as u64));
         }
         let mut config = of(names.iter().map(|name| remote(name, &[])).collect(), 40);
-        config.assign = Assignment::LeastLatency;
+        config.assign = ModelAssignment::LeastLatency;
         assert_eq!(kit.run(&config).await.episodes.resolved, 40);
         let answered = answered(&kit).await;
         let mut by = BTreeMap::new();

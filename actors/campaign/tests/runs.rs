@@ -41,7 +41,7 @@ fn a_journal_goes_on_in_another_life() {
         let campaign = kit.submit(&campaign("c", 6)).await;
         tokio::time::sleep(Duration::from_millis(60)).await;
         assert!(campaign.drain(true).await);
-        assert_eq!(campaign.settled().await.state, CampaignState::Running);
+        assert_eq!(campaign.wait_until_settled().await.state, CampaignState::Running);
     });
     in_test_system(life, |kit| async move {
         let progress = kit.run(&campaign("c", 6)).await;
@@ -141,10 +141,10 @@ fn campaigns_share_the_places_fairly() {
         two.models = vec![priced("fake/two", 0)];
         let first = kit.submit(&one).await;
         let second = kit.submit(&two).await;
-        tokio::join!(first.settled(), second.settled());
+        tokio::join!(first.wait_until_settled(), second.wait_until_settled());
         let mut launches = Vec::new();
         for entry in kit.journal.log() {
-            if let crate::model::Entry::AttemptStarted { episode, .. } = entry {
+            if let crate::model::JournalEntry::AttemptStarted { episode, .. } = entry {
                 let ones = episodes(&kit, "one").await;
                 launches.push(ones.iter().any(|e| e.plan.id == episode));
             }
@@ -166,7 +166,7 @@ fn a_campaign_of_that_name_runs_only_once() {
             kit.engine.submit(config.clone(), String::new()),
         );
         assert!(both.0.is_ok() != both.1.is_ok());
-        both.0.or(both.1).ok().unwrap().settled().await;
+        both.0.or(both.1).ok().unwrap().wait_until_settled().await;
         let mut changed = campaign("c", 2);
         changed.seed += 1;
         let refused = kit.engine.submit(Arc::new(changed), String::new()).await;

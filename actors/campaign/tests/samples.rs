@@ -1,24 +1,24 @@
 //! Tasks that are tried several times: all of the samples, or as many as are needed.
 
 use super::{assert_nothing_lost_or_doubled, episodes, found, options};
-use crate::campaign::Planner;
+use crate::campaign::CampaignPlanner;
 use crate::model::{
     CampaignConfig, CampaignName, CampaignState, EpisodeId, EpisodeRecord, FaultKind, Outcome,
-    Samples, StopReason, Verdict,
+    SamplePolicy, StopReason, Verdict,
 };
 use crate::ports::Journal;
 use crate::testkit::{Kit, Line, Trap, campaign, catalog, in_test_system};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-fn sampled(tasks: u32, samples: Samples) -> CampaignConfig {
+fn sampled(tasks: u32, samples: SamplePolicy) -> CampaignConfig {
     let mut config = campaign("c", tasks);
     config.tasks.samples = samples;
     config
 }
 
-fn most(most: u32) -> Samples {
-    Samples { most, ..Samples::default() }
+fn most(most: u32) -> SamplePolicy {
+    SamplePolicy { most, ..SamplePolicy::default() }
 }
 
 async fn numbers(kit: &Kit) -> Vec<u32> {
@@ -95,7 +95,7 @@ fn a_campaign_of_one_sample_each_grows_and_keeps_what_it_has() {
 fn no_further_sample_is_begun_once_one_has_solved_it() {
     in_test_system(options(), |kit| async move {
         solves_in(&kit, 2);
-        let samples = Samples { stop_after_solved: Some(1), ..most(8) };
+        let samples = SamplePolicy { stop_after_solved: Some(1), ..most(8) };
         let progress = kit.run(&sampled(2, samples)).await;
         assert_eq!((progress.state, progress.episodes.planned), (CampaignState::Complete, 6));
         assert_eq!(progress.episodes.resolved, 2);
@@ -112,7 +112,7 @@ fn samples_go_on_until_the_rate_is_known_well_enough() {
             if let Some(solved) = solved {
                 solves_in(&kit, solved);
             }
-            let samples = Samples { pass_rate_width: Some(width), ..most(30) };
+            let samples = SamplePolicy { pass_rate_width: Some(width), ..most(30) };
             sent.send(kit.run(&sampled(1, samples)).await.episodes.planned).unwrap();
         });
         planned.recv().unwrap()
@@ -130,7 +130,7 @@ fn a_lost_sample_is_no_verdict() {
     in_test_system(options(), |kit| async move {
         let traps = &kit.models.named("fake/one").traps;
         traps.set("unit/letter 0 turn 0", 0, 3, Trap::Fault(FaultKind::ModelRejected));
-        let samples = Samples { stop_after_solved: Some(1), ..most(3) };
+        let samples = SamplePolicy { stop_after_solved: Some(1), ..most(3) };
         let mut config = sampled(1, samples);
         config.episode.attempts = 1;
         let progress = kit.run(&config).await;
@@ -140,8 +140,8 @@ fn a_lost_sample_is_no_verdict() {
     });
 }
 
-fn planner(samples: Samples) -> Planner {
-    Planner { config: Arc::new(sampled(1, samples)), catalog: Arc::new(catalog()) }
+fn planner(samples: SamplePolicy) -> CampaignPlanner {
+    CampaignPlanner { config: Arc::new(sampled(1, samples)), catalog: Arc::new(catalog()) }
 }
 
 /// Samples that were planned with an earlier edition of a template and that nobody asks for any
@@ -163,11 +163,11 @@ fn samples_that_are_left_out_leave_nothing_undecided() {
         });
         records.collect()
     };
-    let planned = |samples: Samples, known: &[EpisodeRecord]| {
+    let planned = |samples: SamplePolicy, known: &[EpisodeRecord]| {
         let planner = planner(samples);
         planner.plan(&planner.templates(), known, || true).unwrap().episodes.len()
     };
-    let solves = |most_of: u32| Samples { stop_after_solved: Some(1), ..most(most_of) };
+    let solves = |most_of: u32| SamplePolicy { stop_after_solved: Some(1), ..most(most_of) };
     assert_eq!(planned(most(4), &tried(&[true, false])), 4, "two of four were tried");
     assert_eq!(planned(most(2), &tried(&[true, false])), 0);
     assert_eq!(planned(solves(2), &tried(&[true])), 0, "it is solved, and no more is wanted");

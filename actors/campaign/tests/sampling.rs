@@ -1,7 +1,7 @@
 //! How models are asked: in their own way each, and as the rows say.
 
 use super::options;
-use crate::model::{CampaignName, Money, Sampling, USUAL_OUTPUT_TOKENS};
+use crate::model::{CampaignName, Money, SamplingParams, USUAL_OUTPUT_TOKENS};
 use crate::ports::Journal;
 use crate::testkit::{Kit, campaign, in_test_system, priced};
 
@@ -16,7 +16,7 @@ fn a_row_says_how_its_model_was_asked() {
         let mut config = campaign("c", 1);
         config.models = vec![priced("fake/one", 0), priced("fake/two", 0)];
         config.models[1].sampling =
-            Sampling { temperature: Some(0.5), seed: Some(7), ..Sampling::default() };
+            SamplingParams { temperature: Some(0.5), seed: Some(7), ..SamplingParams::default() };
         kit.run(&config).await;
         let usual = format!(r#"{{"max_output_tokens":{USUAL_OUTPUT_TOKENS}}}"#);
         let warm =

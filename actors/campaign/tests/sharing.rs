@@ -18,7 +18,7 @@ fn a_silent_model_does_not_take_every_place() {
         let now = now.unwrap().clone();
         assert_eq!((now.episodes.resolved, now.episodes.faulted), (20, 0));
         tokio::time::sleep(Duration::from_secs(12)).await;
-        let told = handle.standing().waiting_for.unwrap();
+        let told = handle.current_progress().waiting_for.unwrap();
         assert!(told.starts_with("fake/silent: no answer for "), "{told}");
         assert!(!told.contains("fake/quick"), "{told}");
     });
@@ -33,11 +33,11 @@ fn a_failing_model_is_told_of_while_it_is_tried_again() {
         model.traps.set("letter", 0, usize::MAX, trap);
         let handle = kit.submit(&campaign("c", 1)).await;
         let mut progress = handle.progress();
-        while handle.standing().waiting_for.is_none() {
+        while handle.current_progress().waiting_for.is_none() {
             assert!(!progress.borrow_and_update().settled, "it ended without a word");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let told = handle.standing().waiting_for.unwrap();
+        let told = handle.current_progress().waiting_for.unwrap();
         assert!(told.contains("fake/one: failed 3 times, last: "), "{told}");
         handle.cancel().await;
     });

@@ -1,10 +1,10 @@
 //! How a program begins, and what its end says of the episode.
 
-use super::Hosting;
+use super::ExternalAttempt;
 use crate::episode::own::tail;
-use crate::episode::turns::{Acting, describe};
+use crate::episode::turns::{ActiveAttempt, describe};
 use crate::model::{
-    AgentProgram, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, HostAddress, Network,
+    AgentProgram, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, HostAddress, NetworkPolicy,
     StopReason,
 };
 use std::time::Duration;
@@ -15,8 +15,8 @@ const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
 const MOST_INSTRUCTION: usize = 90 << 10;
 
 /// A sandbox has one way out. Where it leads to a network, it leads to the door as well.
-pub(super) async fn start(
-    acting: &mut Acting<'_>,
+pub(super) async fn start_program(
+    acting: &mut ActiveAttempt<'_>,
     program: &AgentProgram,
     to: HostAddress,
     token: &str,
@@ -27,7 +27,7 @@ pub(super) async fn start(
         return Err(Fault::new(FaultKind::TaskSetup, what));
     }
     let has_network = acting.orders.spec.network.is_some();
-    let port = if has_network { Network::PORT } else { program.port };
+    let port = if has_network { NetworkPolicy::PORT } else { program.port };
     let variables = program.variables(task, &acting.orders.plan.model, token, port);
     let sandbox = acting.lease.sandbox();
     if !has_network {
@@ -38,9 +38,12 @@ pub(super) async fn start(
     sandbox.start(&ExecRequest { command, session: false, timeout: WEEK, scan: true }).await
 }
 
-impl Hosting<'_> {
+impl ExternalAttempt<'_> {
     /// Why the episode is over when the program is.
-    pub(super) async fn ended(&mut self, report: &ExecReport) -> Result<StopReason, Fault> {
+    pub(super) async fn stop_reason_at_end(
+        &mut self,
+        report: &ExecReport,
+    ) -> Result<StopReason, Fault> {
         if let ExecEnd::NotStarted(why) = &report.end {
             let what = format!("the agent did not start: {why}");
             return Err(Fault::new(FaultKind::SandboxLost, what));
@@ -49,7 +52,7 @@ impl Hosting<'_> {
             let what = "the agent has asked less than before";
             return Err(Fault::new(FaultKind::ReplayDiffers, what));
         }
-        self.conclude(None, Some(report)).await?;
+        self.record_open_turn(None, Some(report)).await?;
         match self.trouble.take() {
             // It has ended because it was not answered.
             Some(fault) => fault.stop_after(self.acting.turns.len()),

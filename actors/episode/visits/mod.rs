@@ -16,16 +16,18 @@ mod ends;
 mod repeat;
 mod turn;
 
-use super::phase::Phase;
-use super::turns::{Acting, Played};
-use crate::agents::{Delays, Errand, Heard, Leave, Visit, Visitor};
-use crate::model::{
-    AgentCall, AgentProgram, Attended, Change, ChatReply, ChatRequest, ExecEnd, ExecReport, Fault,
-    FaultKind, Money, Scan, StepState, StopReason, Turn,
+use super::phase::AttemptPhase;
+use super::turns::{ActiveAttempt, StoppedAttempt};
+use crate::agents::{
+    AdmittedCall, AgentCall, AgentCallResult, AgentSessionSpec, CallDecision, GatewayDelays,
 };
-use crate::policy::goes_on;
-use crate::ports::Stage;
-use ends::start;
+use crate::model::{
+    AgentProgram, ChatReply, ChatRequest, CommandStatus, ExecEnd, ExecReport, FailedCallEffect,
+    Fault, FaultKind, Money, StepState, StopReason, Turn, WorkspaceChange, WorkspaceScan,
+};
+use crate::policy::same_conversation;
+use crate::ports::ScriptContext;
+use ends::start_program;
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
@@ -33,19 +35,19 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 /// An attempt whose agent is a program.
-pub(super) struct Hosting<'a> {
-    acting: Acting<'a>,
+pub(super) struct ExternalAttempt<'a> {
+    acting: ActiveAttempt<'a>,
     /// What it shows; kept nowhere.
     token: String,
-    visits: mpsc::Receiver<Visit>,
+    visits: mpsc::Receiver<AgentCall>,
     /// Time that the door keeps calls waiting, which is none of the program's.
-    delays: Delays,
+    delays: GatewayDelays,
     /// What an earlier attempt was told, to be told again.
     recorded: VecDeque<Turn>,
     /// Turns that are told again, until all of them are.
     repeated: Vec<Turn>,
     /// What was answered, and has led to nothing known yet.
-    open: Option<Open>,
+    open: Option<OpenTurn>,
     /// What the last call failed with.
     trouble: Option<Fault>,
     /// It has left a call of its own accord.
@@ -57,50 +59,50 @@ pub(super) struct Hosting<'a> {
     cost: Money,
     /// What those of the calls took that failed.
     failed: Duration,
-    changes: Vec<Change>,
+    changes: Vec<WorkspaceChange>,
     changed: bool,
 }
 
 /// A turn that was answered.
-struct Open {
+struct OpenTurn {
     request: Arc<ChatRequest>,
     is_opening: bool,
     before: StepState,
-    heard: Heard,
+    heard: AgentCallResult,
     reply: ChatReply,
     /// How long the program has worked with it. What the program waited for is not in it.
     worked: Duration,
 }
 
-enum Next {
+enum ProgramEvent {
     Ended(Box<ExecReport>),
-    Asks(Visit),
+    Asks(AgentCall),
     OutOfTime,
 }
 
-impl<'a> Hosting<'a> {
+impl<'a> ExternalAttempt<'a> {
     /// Lets the program in, runs it to its end, and says how it ended.
-    pub(super) async fn host(
-        mut acting: Acting<'a>,
+    pub(super) async fn run(
+        mut acting: ActiveAttempt<'a>,
         program: &AgentProgram,
         recorded: Vec<Turn>,
-    ) -> Result<Played, Fault> {
+    ) -> Result<StoppedAttempt, Fault> {
         let orders = acting.orders;
         let (calls, visits) = mpsc::channel(1);
-        let delays = Delays::default();
-        let admission = acting.world.agents.admit(Visitor {
+        let delays = GatewayDelays::default();
+        let admission = acting.world.agents.open_session(AgentSessionSpec {
             campaign: orders.plan.campaign.clone(),
             episode: orders.plan.id.clone(),
             attempt: orders.attempt,
             model: orders.plan.model.clone(),
             config: orders.config.clone(),
-            stage: Stage { task: orders.task.clone(), scaffold: orders.scaffold.clone() },
+            stage: ScriptContext { task: orders.task.clone(), scaffold: orders.scaffold.clone() },
             max_output_tokens: program.max_output_tokens,
             calls,
             delays: delays.clone(),
         });
         let admission = admission.await?;
-        start(&mut acting, program, admission.to.clone(), &admission.token).await?;
+        start_program(&mut acting, program, admission.to.clone(), &admission.token).await?;
         let mut hosting = Self {
             acting,
             token: admission.token.clone(),
@@ -120,21 +122,21 @@ impl<'a> Hosting<'a> {
         };
         let stop = hosting.serve().await?;
         drop(admission);
-        let Acting { turns, lease, fingerprint, .. } = hosting.acting;
-        Ok(Played { stop, turns, lease, fingerprint })
+        let ActiveAttempt { turns, lease, fingerprint, .. } = hosting.acting;
+        Ok(StoppedAttempt { stop, turns, lease, fingerprint })
     }
 
     async fn serve(&mut self) -> Result<StopReason, Fault> {
         loop {
             let stop = match self.next().await? {
-                Next::Ended(report) => return self.ended(&report).await,
-                Next::OutOfTime => Some(StopReason::TimeLimit),
-                Next::Asks(visit) => self.visited(visit).await?,
+                ProgramEvent::Ended(report) => return self.stop_reason_at_end(&report).await,
+                ProgramEvent::OutOfTime => Some(StopReason::TimeLimit),
+                ProgramEvent::Asks(visit) => self.visited(visit).await?,
             };
             if let Some(stop) = stop {
                 let report = self.acting.lease.sandbox().stop().await?;
                 self.look(report.scan.clone());
-                self.conclude(None, Some(&report)).await?;
+                self.record_open_turn(None, Some(&report)).await?;
                 return self.out_of(stop);
             }
         }
@@ -170,13 +172,13 @@ impl<'a> Hosting<'a> {
     }
 
     /// Waits for the program, on its own time. What it does again has been counted.
-    async fn next(&mut self) -> Result<Next, Fault> {
+    async fn next(&mut self) -> Result<ProgramEvent, Fault> {
         let (repeats, left, mut visit) = (self.repeats(), self.patience(), None);
         let was_late = self.was_late();
         let Self { acting, visits, delays, open, .. } = self;
         let own_time = delays.stopwatch();
         let wanted = async { visit = Some(own_time.within(left, visits.recv()).await) };
-        let attended = acting.lease.sandbox().attend(pin!(wanted)).await?;
+        let attended = acting.lease.sandbox().wait_for_command(pin!(wanted)).await?;
         if !repeats {
             acting.left = acting.left.saturating_sub(own_time.elapsed());
         }
@@ -184,62 +186,64 @@ impl<'a> Hosting<'a> {
             open.worked += own_time.elapsed();
         }
         match (attended, visit) {
-            (Attended::Ended(report), _) => {
+            (CommandStatus::Ended(report), _) => {
                 self.look(report.scan.clone());
-                Ok(Next::Ended(Box::new(report)))
+                Ok(ProgramEvent::Ended(Box::new(report)))
             }
-            (Attended::Running(scan), Some(Ok(Some(visit)))) => {
+            (CommandStatus::Running(scan), Some(Ok(Some(visit)))) => {
                 self.look(scan);
-                Ok(Next::Asks(visit))
+                Ok(ProgramEvent::Asks(visit))
             }
-            (Attended::Running(_), Some(Err(_))) if repeats && was_late.is_none() => {
+            (CommandStatus::Running(_), Some(Err(_))) if repeats && was_late.is_none() => {
                 let what = "the agent takes longer than an episode for what it did before";
                 Err(Fault::new(FaultKind::ReplayDiffers, what))
             }
-            (Attended::Running(scan), Some(Err(_))) => {
+            (CommandStatus::Running(scan), Some(Err(_))) => {
                 // The guest tells each change once.
                 self.look(scan);
-                Ok(Next::OutOfTime)
+                Ok(ProgramEvent::OutOfTime)
             }
-            (Attended::Running(_), _) => {
+            (CommandStatus::Running(_), _) => {
                 Err(Fault::new(FaultKind::ActorGone, "nobody lets the agent ask any more"))
             }
         }
     }
 
     /// Takes over the state that the program has made.
-    fn look(&mut self, scan: Option<Scan>) {
+    fn look(&mut self, scan: Option<WorkspaceScan>) {
         let Some(scan) = scan else { return };
-        self.changed |= self.acting.see(&scan);
+        self.changed |= self.acting.apply_scan(&scan);
         self.changes.extend(scan.changes);
-        self.changes.truncate(Scan::MAX_FILES);
+        self.changes.truncate(WorkspaceScan::MAX_FILES);
     }
 
     /// One call. Why the episode is over, where it is.
-    async fn visited(&mut self, visit: Visit) -> Result<Option<StopReason>, Fault> {
-        let Visit { request, leave } = visit;
+    async fn visited(&mut self, visit: AgentCall) -> Result<Option<StopReason>, Fault> {
+        let AgentCall { request, leave } = visit;
         if leave.is_closed() {
             // It has left while another one was on its way.
             return Ok(None);
         }
-        self.must_repeat(&request)?;
-        self.conclude(Some(&request), None).await?;
+        self.ensure_repeats(&request)?;
+        self.record_open_turn(Some(&request), None).await?;
         if !self.recorded.is_empty() {
-            self.tell_again(leave);
+            self.replay_answer(leave);
             return Ok(None);
         }
         let index = self.acting.turns.len() as u32;
         if let Some((stop, why)) = self.is_over(index) {
-            leave.send(Leave::Over(why)).ok();
+            leave.send(CallDecision::Over(why)).ok();
             return Ok(Some(stop));
         }
-        let is_opening = index == 0 || !goes_on(&self.acting.history, &request.messages);
-        self.acting.standing.become_phase(Phase::Acting { turn: index });
+        let is_opening = index == 0 || !same_conversation(&self.acting.history, &request.messages);
+        self.acting.standing.enter_phase(AttemptPhase::Acting { turn: index });
         let (heard, hears) = oneshot::channel();
         let (model, retry, limit) =
             (self.acting.model.clone(), self.number, self.acting.call_limit());
         let before = self.acting.state.clone();
-        leave.send(Leave::Ask(Errand { turn: index, retry, model, limit, heard })).ok();
+        leave
+            .send(CallDecision::Ask(AdmittedCall { turn: index, retry, model, limit, heard }))
+            .ok();
         match hears.await {
             Ok(heard) => self.heard(heard, request, is_opening, before),
             // It has left before it was let out.
@@ -263,7 +267,7 @@ impl<'a> Hosting<'a> {
     /// What came of a call.
     fn heard(
         &mut self,
-        heard: Heard,
+        heard: AgentCallResult,
         request: Arc<ChatRequest>,
         is_opening: bool,
         before: StepState,
@@ -279,16 +283,16 @@ impl<'a> Hosting<'a> {
                 self.trouble = None;
                 self.number = 0;
                 let worked = Duration::ZERO;
-                self.open = Some(Open { request, is_opening, before, heard, reply, worked });
+                self.open = Some(OpenTurn { request, is_opening, before, heard, reply, worked });
                 Ok(None)
             }
             Err(fault) => match fault.kind.policy().agent_call() {
-                AgentCall::Ends => fault.stop_after(self.acting.turns.len()).map(Some),
-                AgentCall::Left => {
+                FailedCallEffect::Ends => fault.stop_after(self.acting.turns.len()).map(Some),
+                FailedCallEffect::Left => {
                     self.hung_up = true;
                     Ok(None)
                 }
-                AgentCall::Told => {
+                FailedCallEffect::Told => {
                     self.trouble = Some(fault);
                     Ok(None)
                 }

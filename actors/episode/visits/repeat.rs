@@ -1,18 +1,18 @@
 //! Answers that an earlier attempt has paid for, told again for as long as the questions are what
 //! they were.
 
-use super::Hosting;
-use crate::agents::Leave;
-use crate::episode::phase::Phase;
-use crate::episode::repeat::repeats;
-use crate::model::{ChatRequest, Fault, FaultKind, Message, Turn};
-use crate::policy::{says_as, since};
+use super::ExternalAttempt;
+use crate::agents::CallDecision;
+use crate::episode::phase::AttemptPhase;
+use crate::episode::repeat::matches_recorded;
+use crate::model::{ChatMessage, ChatRequest, Fault, FaultKind, Turn};
+use crate::policy::{messages_since, same_message_by};
 use tokio::sync::oneshot;
 
-impl Hosting<'_> {
+impl ExternalAttempt<'_> {
     /// While answers are told again, the questions must be what they were: so must what the
     /// last of them has led to.
-    pub(super) fn must_repeat(&self, request: &ChatRequest) -> Result<(), Fault> {
+    pub(super) fn ensure_repeats(&self, request: &ChatRequest) -> Result<(), Fault> {
         let repeats = match (self.recorded.front(), self.repeated.last()) {
             (Some(Turn { opening: Some(opening), .. }), _) => {
                 repeat(&opening.messages, &request.messages)
@@ -20,7 +20,7 @@ impl Hosting<'_> {
             (Some(_), _) => repeat(&self.acting.history, &request.messages),
             (None, Some(last)) => {
                 let then = last.messages.get(1..).unwrap_or_default();
-                repeat(then, since(&last.reply.message, &request.messages))
+                repeat(then, messages_since(&last.reply.message, &request.messages))
             }
             (None, None) => true,
         };
@@ -30,13 +30,14 @@ impl Hosting<'_> {
     }
 
     /// An earlier attempt has paid for this answer. Who does not wait for it asks again.
-    pub(super) fn tell_again(&mut self, leave: oneshot::Sender<Leave>) {
+    pub(super) fn replay_answer(&mut self, leave: oneshot::Sender<CallDecision>) {
         let Some(turn) = self.recorded.pop_front() else { return };
-        let told = Leave::Told { turn: turn.step.index, reply: Box::new(turn.reply.clone()) };
+        let told =
+            CallDecision::Told { turn: turn.step.index, reply: Box::new(turn.reply.clone()) };
         if leave.send(told).is_err() {
             return self.recorded.push_front(turn);
         }
-        self.acting.standing.become_phase(Phase::Replaying { turn: turn.step.index });
+        self.acting.standing.enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
         if let Some(opening) = &turn.opening {
             self.acting.history.clone_from(&opening.messages);
         }
@@ -47,6 +48,7 @@ impl Hosting<'_> {
 }
 
 /// Whether a conversation is what it was, times aside.
-fn repeat(then: &[Message], now: &[Message]) -> bool {
-    then.len() == now.len() && then.iter().zip(now).all(|(one, other)| says_as(one, other, repeats))
+fn repeat(then: &[ChatMessage], now: &[ChatMessage]) -> bool {
+    then.len() == now.len()
+        && then.iter().zip(now).all(|(one, other)| same_message_by(one, other, matches_recorded))
 }

@@ -1,21 +1,21 @@
 //! What becomes of an answer: a turn, as soon as it is known what it has led to.
 
-use super::{Hosting, Open};
+use super::{ExternalAttempt, OpenTurn};
 use crate::episode::turns::{describe, failed_ms, millis};
 use crate::model::{ActionType, ChatRequest, ExecEnd, ExecReport, Fault, Money, Step, Turn};
-use crate::policy::{since, told};
-use crate::scaffold::External;
+use crate::policy::{messages_since, told};
+use crate::scaffold::ExternalScaffold;
 
-impl Hosting<'_> {
+impl ExternalAttempt<'_> {
     /// What the last answer has led to, durable before the next one is paid for.
-    pub(super) async fn conclude(
+    pub(super) async fn record_open_turn(
         &mut self,
         next: Option<&ChatRequest>,
         end: Option<&ExecReport>,
     ) -> Result<(), Fault> {
         if !self.repeated.is_empty() && self.recorded.is_empty() {
             let repeated = std::mem::take(&mut self.repeated);
-            self.acting.keep(repeated).await?;
+            self.acting.append_turns(repeated).await?;
         }
         let Some(open) = self.open.take() else {
             // Of no turn: what was done before the first, or done again.
@@ -25,7 +25,7 @@ impl Hosting<'_> {
         if std::mem::take(&mut self.changed) {
             self.acting.potential = self.acting.evaluate_milestones().await?;
         }
-        let new = next.map_or(&[][..], |next| since(&open.reply.message, &next.messages));
+        let new = next.map_or(&[][..], |next| messages_since(&open.reply.message, &next.messages));
         let mut messages = vec![open.reply.message.clone()];
         messages.extend(new.iter().cloned());
         if open.is_opening {
@@ -46,8 +46,8 @@ impl Hosting<'_> {
         self.acting.record(vec![turn]).await
     }
 
-    fn step(&mut self, open: &Open, observation: String, end: Option<&ExecReport>) -> Step {
-        let mut action = External::action(&open.reply);
+    fn step(&mut self, open: &OpenTurn, observation: String, end: Option<&ExecReport>) -> Step {
+        let mut action = ExternalScaffold::action(&open.reply);
         let handed_in = end.is_some_and(|report| report.end == ExecEnd::Exited(0));
         if handed_in && action.kind != ActionType::Refusal {
             action.kind = ActionType::Submit;

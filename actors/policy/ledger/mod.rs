@@ -4,14 +4,14 @@
 //! An episode's share counts calls without an answer too, because it is a wall. The ledger keeps
 //! them apart: a share that only they have used up is a fault and no label.
 
-use crate::model::{Caps, EpisodeId, Money, Spending};
+use crate::model::{EpisodeId, Money, SpendingCaps, SpendingTotals};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// Which cap a hold does not fit under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Scope {
+pub enum CapScope {
     Campaign,
     Model,
     Episode,
@@ -21,7 +21,7 @@ pub enum Scope {
 /// A cap at a glance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CapStats {
-    pub scope: Scope,
+    pub scope: CapScope,
     pub model: Option<String>,
     pub spent_usd: Money,
     pub held_usd: Money,
@@ -30,11 +30,11 @@ pub struct CapStats {
 
 /// Why a hold was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum HoldRefusal {
     /// Other calls are in flight under that cap; when they settle there may be room.
-    NotNow(Scope),
+    NotNow(CapScope),
     /// Not even with everything in flight free of charge.
-    Exhausted { scope: Scope, cap: Money, spent: Money },
+    Exhausted { scope: CapScope, cap: Money, spent: Money },
     /// The episode's share is used up, and calls without an answer have a part in it: what was
     /// answered would leave room.
     Unanswered { cap: Money, spent: Money, unanswered: Money },
@@ -42,7 +42,7 @@ pub enum Refusal {
 
 /// What a hold is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Purpose {
+pub struct HoldPurpose {
     pub model: String,
     pub episode: EpisodeId,
     /// Days since 1970, UTC.
@@ -50,24 +50,24 @@ pub struct Purpose {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Account {
+struct LedgerAccount {
     settled: Money,
     held: Money,
 }
 
-impl Account {
+impl LedgerAccount {
     fn spent(settled: Money) -> Self {
         Self { settled, held: Money::ZERO }
     }
 
-    fn fits(&self, scope: Scope, cap: Option<Money>, amount: Money) -> Result<(), Refusal> {
+    fn fits(&self, scope: CapScope, cap: Option<Money>, amount: Money) -> Result<(), HoldRefusal> {
         let Some(cap) = cap else { return Ok(()) };
         let spent = self.settled;
         let alone = spent.checked_add(amount).filter(|alone| *alone <= cap);
-        let alone = alone.ok_or(Refusal::Exhausted { scope, cap, spent })?;
+        let alone = alone.ok_or(HoldRefusal::Exhausted { scope, cap, spent })?;
         match alone.checked_add(self.held) {
             Some(all) if all <= cap => Ok(()),
-            _ => Err(Refusal::NotNow(scope)),
+            _ => Err(HoldRefusal::NotNow(scope)),
         }
     }
 
@@ -84,41 +84,56 @@ impl Account {
 /// One campaign's.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    caps: Caps,
-    total: Account,
-    models: HashMap<String, Account>,
-    episodes: HashMap<EpisodeId, Account>,
+    caps: SpendingCaps,
+    total: LedgerAccount,
+    models: HashMap<String, LedgerAccount>,
+    episodes: HashMap<EpisodeId, LedgerAccount>,
     /// What of the episodes' settled money went to calls without an answer.
     unanswered: HashMap<EpisodeId, Money>,
-    days: BTreeMap<i64, Account>,
-    holds: HashMap<String, (Purpose, Money)>,
+    days: BTreeMap<i64, LedgerAccount>,
+    holds: HashMap<String, (HoldPurpose, Money)>,
 }
 
 impl Ledger {
-    pub fn new(caps: Caps, before: Spending) -> Self {
-        let Spending { total, mut models, unexplained, day, episodes, unanswered, overrun: _ } =
-            before;
+    pub fn new(caps: SpendingCaps, before: SpendingTotals) -> Self {
+        let SpendingTotals {
+            total,
+            mut models,
+            unexplained,
+            day,
+            episodes,
+            unanswered,
+            overrun: _,
+        } = before;
         for model in caps.models.keys() {
             let spent = models.entry(model.clone()).or_default();
             *spent = spent.saturating_add(unexplained);
         }
         Self {
-            total: Account::spent(total),
-            models: models.into_iter().map(|(m, spent)| (m, Account::spent(spent))).collect(),
-            episodes: episodes.into_iter().map(|(e, spent)| (e, Account::spent(spent))).collect(),
+            total: LedgerAccount::spent(total),
+            models: models.into_iter().map(|(m, spent)| (m, LedgerAccount::spent(spent))).collect(),
+            episodes: episodes
+                .into_iter()
+                .map(|(e, spent)| (e, LedgerAccount::spent(spent)))
+                .collect(),
             unanswered: unanswered.into_iter().collect(),
-            days: BTreeMap::from([(day.0, Account::spent(day.1))]),
+            days: BTreeMap::from([(day.0, LedgerAccount::spent(day.1))]),
             holds: HashMap::new(),
             caps,
         }
     }
 
     /// Sets `amount` aside under `id`. The same id again changes nothing.
-    pub fn hold(&mut self, id: &str, purpose: &Purpose, amount: Money) -> Result<(), Refusal> {
+    pub fn hold(
+        &mut self,
+        id: &str,
+        purpose: &HoldPurpose,
+        amount: Money,
+    ) -> Result<(), HoldRefusal> {
         if self.holds.contains_key(id) {
             return Ok(());
         }
-        let purpose = &Purpose { day: self.day_of(purpose.day), ..purpose.clone() };
+        let purpose = &HoldPurpose { day: self.day_of(purpose.day), ..purpose.clone() };
         self.fits(purpose, amount)?;
         self.total.hold(amount);
         if self.caps.models.contains_key(&purpose.model) {
@@ -148,20 +163,20 @@ impl Ledger {
 
     /// What is exhausted is told before what only has to be waited for, and what everybody waits
     /// for before what only some do.
-    fn fits(&self, purpose: &Purpose, amount: Money) -> Result<(), Refusal> {
-        let Caps { campaign, day, episode, models } = &self.caps;
+    fn fits(&self, purpose: &HoldPurpose, amount: Money) -> Result<(), HoldRefusal> {
+        let SpendingCaps { campaign, day, episode, models } = &self.caps;
         let checks = [
-            self.total.fits(Scope::Campaign, *campaign, amount),
-            known(self.days.get(&purpose.day)).fits(Scope::Day, *day, amount),
+            self.total.fits(CapScope::Campaign, *campaign, amount),
+            known(self.days.get(&purpose.day)).fits(CapScope::Day, *day, amount),
             known(self.models.get(&purpose.model)).fits(
-                Scope::Model,
+                CapScope::Model,
                 models.get(&purpose.model).copied(),
                 amount,
             ),
             self.share_fits(&purpose.episode, *episode, amount),
         ];
         let refusals = checks.into_iter().filter_map(Result::err);
-        let worst = refusals.min_by_key(|refusal| matches!(refusal, Refusal::NotNow(_)));
+        let worst = refusals.min_by_key(|refusal| matches!(refusal, HoldRefusal::NotNow(_)));
         worst.map_or(Ok(()), Err)
     }
 
@@ -170,13 +185,13 @@ impl Ledger {
         episode: &EpisodeId,
         cap: Option<Money>,
         amount: Money,
-    ) -> Result<(), Refusal> {
-        let fits = known(self.episodes.get(episode)).fits(Scope::Episode, cap, amount);
-        let Err(Refusal::Exhausted { cap, spent, .. }) = fits else { return fits };
+    ) -> Result<(), HoldRefusal> {
+        let fits = known(self.episodes.get(episode)).fits(CapScope::Episode, cap, amount);
+        let Err(HoldRefusal::Exhausted { cap, spent, .. }) = fits else { return fits };
         let unanswered = self.unanswered.get(episode).copied().unwrap_or_default();
-        let answered = Account::spent(spent.saturating_sub(unanswered));
-        match answered.fits(Scope::Episode, Some(cap), amount) {
-            Ok(()) => Err(Refusal::Unanswered { cap, spent, unanswered }),
+        let answered = LedgerAccount::spent(spent.saturating_sub(unanswered));
+        match answered.fits(CapScope::Episode, Some(cap), amount) {
+            Ok(()) => Err(HoldRefusal::Unanswered { cap, spent, unanswered }),
             Err(_) => fits,
         }
     }
@@ -214,24 +229,24 @@ impl Ledger {
 
     /// How far each cap is used up, but for those of episodes.
     pub fn standing(&self, day: i64) -> Vec<CapStats> {
-        let one = |scope, model: Option<&String>, account: Account, cap| CapStats {
+        let one = |scope, model: Option<&String>, account: LedgerAccount, cap| CapStats {
             scope,
             model: model.cloned(),
             spent_usd: account.settled,
             held_usd: account.held,
             cap_usd: cap,
         };
-        let campaign = self.caps.campaign.map(|cap| one(Scope::Campaign, None, self.total, cap));
+        let campaign = self.caps.campaign.map(|cap| one(CapScope::Campaign, None, self.total, cap));
         let today = known(self.days.get(&self.day_of(day)));
-        let day = self.caps.day.map(|cap| one(Scope::Day, None, today, cap));
+        let day = self.caps.day.map(|cap| one(CapScope::Day, None, today, cap));
         let models = self.caps.models.iter();
         let models =
-            models.map(|(m, cap)| one(Scope::Model, Some(m), known(self.models.get(m)), *cap));
+            models.map(|(m, cap)| one(CapScope::Model, Some(m), known(self.models.get(m)), *cap));
         campaign.into_iter().chain(day).chain(models).collect()
     }
 }
 
-fn known(account: Option<&Account>) -> Account {
+fn known(account: Option<&LedgerAccount>) -> LedgerAccount {
     account.copied().unwrap_or_default()
 }
 

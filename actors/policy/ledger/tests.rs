@@ -37,11 +37,11 @@ fn deeds() -> impl Strategy<Value = Vec<Deed>> {
     prop::collection::vec(deed, 0..300)
 }
 
-fn caps() -> impl Strategy<Value = Caps> {
+fn caps() -> impl Strategy<Value = SpendingCaps> {
     let cap = || prop::option::of((0u64..600).prop_map(Money::from_nanos));
     let models =
         prop::collection::btree_map("m[0-2]", (0u64..400).prop_map(Money::from_nanos), 0..3);
-    (cap(), cap(), cap(), models).prop_map(|(campaign, day, episode, models)| Caps {
+    (cap(), cap(), cap(), models).prop_map(|(campaign, day, episode, models)| SpendingCaps {
         campaign,
         day,
         episode,
@@ -54,7 +54,7 @@ struct Row {
     life: u32,
     /// By the clock, whatever the day it counts for.
     at: i64,
-    purpose: Purpose,
+    purpose: HoldPurpose,
     amount: u64,
     cost: Option<u64>,
     answered: bool,
@@ -90,7 +90,7 @@ impl Reference {
     }
 
     /// The worth of each scope of a purpose, with its cap.
-    fn scopes(&self, caps: &Caps, of: &Purpose) -> Vec<(u64, Option<Money>)> {
+    fn scopes(&self, caps: &SpendingCaps, of: &HoldPurpose) -> Vec<(u64, Option<Money>)> {
         vec![
             (self.worth(|_| true), caps.campaign),
             (self.worth_of_day(of.day), caps.day),
@@ -108,10 +108,11 @@ impl Reference {
         })
     }
 
-    fn spending(&self, day: i64) -> Spending {
+    fn spending(&self, day: i64) -> SpendingTotals {
         let newest = self.rows.values().map(|row| row.at).max();
         let day_counts = day_that_counts(day, newest);
-        let mut spending = Spending { day: (day_counts, Money::ZERO), ..Spending::default() };
+        let mut spending =
+            SpendingTotals { day: (day_counts, Money::ZERO), ..SpendingTotals::default() };
         for row in self.rows.values() {
             let worth = Money::from_nanos(row.cost.unwrap_or(row.amount));
             add(&mut spending.total, worth);
@@ -140,7 +141,7 @@ proptest! {
     /// twice, and nothing is left held that was settled.
     #[test]
     fn it_is_as_if_everything_were_added_up_anew(caps in caps(), deeds in deeds()) {
-        let mut ledger = Ledger::new(caps.clone(), Spending::default());
+        let mut ledger = Ledger::new(caps.clone(), SpendingTotals::default());
         let mut reference = Reference::default();
         let mut day = 0;
         for deed in deeds {
@@ -157,9 +158,9 @@ proptest! {
                 Deed::Hold { id, model, episode, amount } => {
                     let id = format!("{}/{id}", reference.life);
                     let episode = EpisodeId(format!("e{episode}"));
-                    let asked = Purpose { model: format!("m{model}"), episode, day };
+                    let asked = HoldPurpose { model: format!("m{model}"), episode, day };
                     // A clock that is set back makes no new day.
-                    let purpose = Purpose { day: day.max(reference.newest_day()), ..asked.clone() };
+                    let purpose = HoldPurpose { day: day.max(reference.newest_day()), ..asked.clone() };
                     let known = reference.rows.get(&id);
                     if known.is_some_and(|row| row.cost.is_some()) {
                         continue;
@@ -171,10 +172,10 @@ proptest! {
                     // A label: only where the episode has had its answers for the whole share.
                     let answered = reference.settled(&purpose.episode, true);
                     let too_dear = caps.episode.is_some_and(|cap| answered + amount > cap.nanos());
-                    if matches!(granted, Err(Refusal::Exhausted { scope: Scope::Episode, .. })) {
+                    if matches!(granted, Err(HoldRefusal::Exhausted { scope: CapScope::Episode, .. })) {
                         prop_assert!(too_dear);
                     }
-                    if let Err(Refusal::Unanswered { unanswered, .. }) = granted {
+                    if let Err(HoldRefusal::Unanswered { unanswered, .. }) = granted {
                         prop_assert!(!too_dear);
                         prop_assert!(unanswered > Money::ZERO);
                         prop_assert_eq!(unanswered.nanos(), reference.settled(&purpose.episode, false));
@@ -216,41 +217,48 @@ proptest! {
     }
 }
 
-fn purpose(model: &str, episode: &str, day: i64) -> Purpose {
-    Purpose { model: model.to_owned(), episode: EpisodeId(episode.to_owned()), day }
+fn purpose(model: &str, episode: &str, day: i64) -> HoldPurpose {
+    HoldPurpose { model: model.to_owned(), episode: EpisodeId(episode.to_owned()), day }
 }
 
 #[test]
 fn tells_waiting_from_exhausted_and_by_which_cap() {
     let money = Money::from_nanos;
-    let caps = Caps {
+    let caps = SpendingCaps {
         campaign: Some(money(100)),
         day: Some(money(50)),
         episode: Some(money(20)),
         models: [("m".to_owned(), money(30))].into(),
     };
-    let mut ledger = Ledger::new(caps, Spending::default());
-    let exhausted =
-        |scope, cap, spent| Err(Refusal::Exhausted { scope, cap: money(cap), spent: money(spent) });
+    let mut ledger = Ledger::new(caps, SpendingTotals::default());
+    let exhausted = |scope, cap, spent| {
+        Err(HoldRefusal::Exhausted { scope, cap: money(cap), spent: money(spent) })
+    };
     assert_eq!(ledger.hold("a", &purpose("m", "e", 1), money(18)), Ok(()));
     assert_eq!(
         ledger.hold("b", &purpose("m", "e", 1), money(5)),
-        Err(Refusal::NotNow(Scope::Episode))
+        Err(HoldRefusal::NotNow(CapScope::Episode))
     );
     assert_eq!(
         ledger.hold("b", &purpose("m", "f", 1), money(21)),
-        exhausted(Scope::Episode, 20, 0)
+        exhausted(CapScope::Episode, 20, 0)
     );
-    assert_eq!(ledger.hold("b", &purpose("m", "f", 1), money(31)), exhausted(Scope::Model, 30, 0));
+    assert_eq!(
+        ledger.hold("b", &purpose("m", "f", 1), money(31)),
+        exhausted(CapScope::Model, 30, 0)
+    );
     assert!(!ledger.settle("a", money(18)));
     assert_eq!(
         ledger.hold("b", &purpose("m", "e", 1), money(5)),
-        exhausted(Scope::Episode, 20, 18)
+        exhausted(CapScope::Episode, 20, 18)
     );
-    assert_eq!(ledger.hold("b", &purpose("m", "f", 1), money(13)), exhausted(Scope::Model, 30, 18));
+    assert_eq!(
+        ledger.hold("b", &purpose("m", "f", 1), money(13)),
+        exhausted(CapScope::Model, 30, 18)
+    );
     assert_eq!(ledger.hold("b", &purpose("n", "f", 1), money(20)), Ok(()));
     assert!(ledger.settle("b", money(25)), "more than was held");
-    assert_eq!(ledger.hold("c", &purpose("n", "g", 1), money(8)), exhausted(Scope::Day, 50, 43));
+    assert_eq!(ledger.hold("c", &purpose("n", "g", 1), money(8)), exhausted(CapScope::Day, 50, 43));
     assert_eq!(ledger.hold("c", &purpose("n", "g", 2), money(8)), Ok(()), "another day");
     assert_eq!(ledger.settled(), money(43));
     let told: Vec<_> = ledger
@@ -259,7 +267,7 @@ fn tells_waiting_from_exhausted_and_by_which_cap() {
         .map(|cap| (cap.scope, cap.spent_usd, cap.held_usd))
         .collect();
     // Of the newest day, whatever the clock says since.
-    let expected = [(Scope::Campaign, 43, 8), (Scope::Day, 0, 8), (Scope::Model, 18, 0)];
+    let expected = [(CapScope::Campaign, 43, 8), (CapScope::Day, 0, 8), (CapScope::Model, 18, 0)];
     assert_eq!(told, expected.map(|(scope, spent, held)| (scope, money(spent), money(held))));
 }
 
@@ -267,15 +275,18 @@ fn tells_waiting_from_exhausted_and_by_which_cap() {
 #[test]
 fn a_clock_that_is_set_back_over_midnight_renews_no_cap() {
     let money = Money::from_nanos;
-    let caps = Caps { day: Some(money(50)), ..Caps::default() };
-    let mut ledger = Ledger::new(caps.clone(), Spending::default());
+    let caps = SpendingCaps { day: Some(money(50)), ..SpendingCaps::default() };
+    let mut ledger = Ledger::new(caps.clone(), SpendingTotals::default());
     assert_eq!(ledger.hold("a", &purpose("m", "e", 7), money(50)), Ok(()));
     ledger.settle("a", money(50));
-    let spent = |cap| Err(Refusal::Exhausted { scope: Scope::Day, cap, spent: money(50) });
+    let spent = |cap| Err(HoldRefusal::Exhausted { scope: CapScope::Day, cap, spent: money(50) });
     assert_eq!(ledger.hold("b", &purpose("m", "e", 6), money(1)), spent(money(50)));
     assert_eq!(ledger.standing(6)[0].spent_usd, money(50));
     // As the store tells it after a restart, with the clock still behind; and at midnight.
-    let told = Spending { day: (day_that_counts(6, Some(7)), money(50)), ..Spending::default() };
+    let told = SpendingTotals {
+        day: (day_that_counts(6, Some(7)), money(50)),
+        ..SpendingTotals::default()
+    };
     let mut ledger = Ledger::new(caps, told);
     for day in [6, 7] {
         assert_eq!(ledger.hold("b", &purpose("m", "e", day), money(1)), spent(money(50)));
@@ -287,12 +298,12 @@ fn a_clock_that_is_set_back_over_midnight_renews_no_cap() {
 #[test]
 fn a_share_that_unanswered_calls_use_up_is_told_apart() {
     let money = Money::from_nanos;
-    let caps = Caps { episode: Some(money(100)), ..Caps::default() };
+    let caps = SpendingCaps { episode: Some(money(100)), ..SpendingCaps::default() };
     let wasted = |spent, unanswered| {
         let (cap, spent, unanswered) = (money(100), money(spent), money(unanswered));
-        Err(Refusal::Unanswered { cap, spent, unanswered })
+        Err(HoldRefusal::Unanswered { cap, spent, unanswered })
     };
-    let mut ledger = Ledger::new(caps.clone(), Spending::default());
+    let mut ledger = Ledger::new(caps.clone(), SpendingTotals::default());
     ledger.hold("a", &purpose("m", "e", 1), money(60)).unwrap();
     ledger.settle_unanswered("a", money(60));
     assert_eq!(ledger.hold("b", &purpose("m", "e", 1), money(50)), wasted(60, 60));
@@ -300,10 +311,14 @@ fn a_share_that_unanswered_calls_use_up_is_told_apart() {
     ledger.settle("c", money(30));
     assert_eq!(ledger.hold("d", &purpose("m", "e", 1), money(50)), wasted(90, 60));
     let spent =
-        Err(Refusal::Exhausted { scope: Scope::Episode, cap: money(100), spent: money(90) });
+        Err(HoldRefusal::Exhausted { scope: CapScope::Episode, cap: money(100), spent: money(90) });
     assert_eq!(ledger.hold("d", &purpose("m", "e", 1), money(71)), spent, "answers alone do it");
     let episode = |amount| [(EpisodeId("e".to_owned()), money(amount))].into();
-    let told = Spending { episodes: episode(90), unanswered: episode(60), ..Spending::default() };
+    let told = SpendingTotals {
+        episodes: episode(90),
+        unanswered: episode(60),
+        ..SpendingTotals::default()
+    };
     let mut ledger = Ledger::new(caps, told);
     assert_eq!(ledger.hold("d", &purpose("m", "e", 1), money(50)), wasted(90, 60));
 }
@@ -313,12 +328,15 @@ fn a_share_that_unanswered_calls_use_up_is_told_apart() {
 fn money_that_no_call_explains_counts_against_each_model() {
     let money = Money::from_nanos;
     let models = ["a", "b"].map(|model| (model.to_owned(), money(100))).into();
-    let caps = Caps { models, ..Caps::default() };
-    let told = Spending { unexplained: money(60), ..Spending::default() };
+    let caps = SpendingCaps { models, ..SpendingCaps::default() };
+    let told = SpendingTotals { unexplained: money(60), ..SpendingTotals::default() };
     let mut ledger = Ledger::new(caps, told);
     for model in ["a", "b"] {
-        let spent =
-            Err(Refusal::Exhausted { scope: Scope::Model, cap: money(100), spent: money(60) });
+        let spent = Err(HoldRefusal::Exhausted {
+            scope: CapScope::Model,
+            cap: money(100),
+            spent: money(60),
+        });
         assert_eq!(ledger.hold(&format!("{model}-1"), &purpose(model, "e", 6), money(41)), spent);
         assert_eq!(ledger.hold(&format!("{model}-2"), &purpose(model, "e", 6), money(40)), Ok(()));
     }

@@ -1,7 +1,7 @@
 //! The pool actor over fake sandboxes.
 
-use crate::model::{Backend, CampaignName, FaultKind, SandboxSpec};
-use crate::pool::{Lease, PoolConfig, PoolHandle};
+use crate::model::{BackendKind, CampaignName, FaultKind, SandboxSpec};
+use crate::pool::{PoolConfig, PoolHandle, SandboxLease};
 use crate::supervisor::spawn;
 use crate::testkit::{Kit, Options, Panic, Trap, in_test_system};
 use std::sync::{Arc, Mutex};
@@ -18,14 +18,14 @@ fn options(warm: usize) -> Options {
     Options { pool, ..Options::default() }
 }
 
-type Acquired = AbortOnDropHandle<Result<Lease, crate::model::Fault>>;
+type Acquired = AbortOnDropHandle<Result<SandboxLease, crate::model::Fault>>;
 
 fn acquire(kit: &Kit, image: &str) -> Acquired {
     let (pool, spec) = (kit.world.pool.clone(), spec(image));
     spawn("acquire", async move { pool.acquire(&spec).await })
 }
 
-async fn lease(kit: &Kit, image: &str) -> Lease {
+async fn lease(kit: &Kit, image: &str) -> SandboxLease {
     kit.world.pool.acquire(&spec(image)).await.unwrap()
 }
 
@@ -116,8 +116,8 @@ fn dead_warm_ones_are_replaced() {
 fn campaigns_take_turns() {
     let pool = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     in_test_system(Options { pool, ..Options::default() }, |kit| async move {
-        let greedy = kit.world.pool.of(&CampaignName("greedy".to_owned()));
-        let modest = kit.world.pool.of(&CampaignName("modest".to_owned()));
+        let greedy = kit.world.pool.for_campaign(&CampaignName("greedy".to_owned()));
+        let modest = kit.world.pool.for_campaign(&CampaignName("modest".to_owned()));
         let asked = |pool: &PoolHandle| {
             let pool = pool.clone();
             spawn("acquire", async move { pool.acquire(&spec("a")).await.map(drop) })
@@ -144,7 +144,7 @@ fn a_backend_that_is_down_is_waited_for() {
         let stats = kit.world.pool.stats().await;
         assert_eq!((stats.waiting, stats.breaker_open), (20, true));
         assert!(stats.failed < 3_600 / 5 + 20, "probed, not hammered: {}", stats.failed);
-        assert!(stats.down[&Backend::Namespace].contains("a trap at create"));
+        assert!(stats.down[&BackendKind::Namespace].contains("a trap at create"));
         assert_eq!(*kit.world.pool.down().borrow(), stats.down);
         kit.backend.traps().clear();
         let back = Instant::now();
@@ -161,7 +161,8 @@ fn a_backend_that_is_down_is_waited_for() {
 fn backends_fail_each_for_itself() {
     in_test_system(options(1), |kit| async move {
         kit.backend.traps().set("create contained", 0, 99, Trap::Fault(FaultKind::EngineDown));
-        let contained = SandboxSpec { backend: Backend::Docker, ..(*spec("contained")).clone() };
+        let contained =
+            SandboxSpec { backend: BackendKind::Docker, ..(*spec("contained")).clone() };
         let (pool, contained) = (kit.world.pool.clone(), Arc::new(contained));
         let waiting = spawn("acquire", async move { pool.acquire(&contained).await.map(drop) });
         sleep(Duration::from_secs(1)).await;

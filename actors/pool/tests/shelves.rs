@@ -2,7 +2,7 @@
 
 use crate::model::SandboxSpec;
 use crate::pool::PoolConfig;
-use crate::pool::state::Shelves;
+use crate::pool::state::SpecPools;
 use proptest::prelude::*;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -40,7 +40,7 @@ fn spec(number: usize) -> Arc<SandboxSpec> {
 
 /// Items and waiters are numbers; who waits is kept in order, who has what in a map.
 struct Model {
-    shelves: Shelves<u32, u32>,
+    shelves: SpecPools<u32, u32>,
     config: PoolConfig,
     now: Instant,
     next: u32,
@@ -52,7 +52,7 @@ struct Model {
 impl Model {
     fn new(config: PoolConfig) -> Self {
         Self {
-            shelves: Shelves::new(config.clone()),
+            shelves: SpecPools::new(config.clone()),
             config,
             now: Instant::now(),
             next: 0,
@@ -133,7 +133,7 @@ impl Model {
         self.now += Duration::from_secs(seconds);
         let dropped = self.shelves.expire(self.now);
         self.drop_shelved(dropped);
-        for (spec, warm) in self.shelves.due(self.now) {
+        for (spec, warm) in self.shelves.take_due_checks(self.now) {
             // It lives, and goes back to where it was.
             let (from, born) = self.shelved[&warm.item];
             assert_eq!((spec.image.clone(), warm.born), (from.to_string(), born));

@@ -2,12 +2,12 @@
 
 mod stages;
 
-use super::row::{Judgement, build_row};
-use super::stages::{Findings, judge};
+use super::row::{FinishedEpisode, build_row};
+use super::stages::{StageFindings, judge};
 use crate::model::{
-    ActionType, Attempt, CampaignName, ChatReply, CheckResult, EpisodeId, ExecEnd, Fingerprint,
-    FinishReason, Message, Money, PlannedEpisode, QualityPolicy, Role, Step, StepAction, StepState,
-    StopReason, Task, Turn, Usage, Verdict,
+    ActionType, AttemptNumber, CampaignName, ChatMessage, ChatReply, ChatRole, CheckResult,
+    EpisodeId, ExecEnd, FinishReason, Money, PlannedEpisode, QualityPolicy, SandboxFingerprint,
+    Step, StepAction, StepState, StopReason, Task, Turn, Usage, Verdict,
 };
 use crate::testkit::catalog;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ fn turn(index: u32, command: &str, observation: &str) -> Turn {
         model_ms: Some(1),
         failed_ms: None,
     };
-    let message = Message::text(Role::Assistant, "");
+    let message = ChatMessage::text(ChatRole::Assistant, "");
     let reply = ChatReply::new(message, FinishReason::ToolCalls, Usage::default());
     Turn {
         step,
@@ -56,12 +56,12 @@ fn verdict(passed: bool) -> Verdict {
 }
 
 /// A good trajectory: two commands and a submission.
-fn good() -> Judgement {
+fn good() -> FinishedEpisode {
     let task = task();
     let mut turns = vec![turn(0, "get start", "word"), turn(1, "put a b", "")];
     turns.push(turn(2, "echo done", "done"));
     turns[2].step.action.kind = ActionType::Submit;
-    Judgement {
+    FinishedEpisode {
         plan: PlannedEpisode {
             id: EpisodeId("e".to_owned()),
             campaign: CampaignName("c".to_owned()),
@@ -74,19 +74,19 @@ fn good() -> Judgement {
             model: "fake/org/one".to_owned(),
             scaffold: "minimal".to_owned(),
         },
-        attempt: Attempt(2),
+        attempt: AttemptNumber(2),
         task: Arc::new(task),
         turns: Arc::new(turns),
         stop: StopReason::Submitted,
         verdict: verdict(true),
-        fingerprint: Fingerprint::default(),
+        fingerprint: SandboxFingerprint::default(),
         finished_at_ms: 3_500,
         policy: QualityPolicy::default(),
         splits: [80, 10, 10],
     }
 }
 
-fn found(judged: &Judgement) -> Findings {
+fn found(judged: &FinishedEpisode) -> StageFindings {
     judge(judged, &build_row(judged, "now".to_owned()))
 }
 

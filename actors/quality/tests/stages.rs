@@ -2,8 +2,8 @@
 //! honest work alone.
 
 use super::{found, good, turn, verdict};
-use crate::model::{ActionType, Check, FileSpec, QualityPolicy, StageAction, StopReason};
-use crate::quality::row::Judgement;
+use crate::model::{ActionType, FileSpec, QualityPolicy, StageAction, StopReason, TaskCheck};
+use crate::quality::row::FinishedEpisode;
 use crate::quality::{ERROR_STEPS, LABELS, MALFORMED_STEPS};
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ test \"$expected\" = \"$actual\" || exit 1
 type Pick = fn(&mut QualityPolicy) -> &mut StageAction;
 
 /// The stage is told what to do; the trajectory is one it must find.
-fn each_action(stage: &str, pick: Pick, spoil: impl Fn(&mut Judgement)) {
+fn each_action(stage: &str, pick: Pick, spoil: impl Fn(&mut FinishedEpisode)) {
     for action in [StageAction::Reject, StageAction::Label, StageAction::Off] {
         let mut judged = good();
         judged.policy = off();
@@ -47,17 +47,20 @@ fn off() -> QualityPolicy {
     }
 }
 
-fn change(judged: &mut Judgement, change: impl FnOnce(&mut Vec<crate::model::Turn>)) {
+fn change(judged: &mut FinishedEpisode, change: impl FnOnce(&mut Vec<crate::model::Turn>)) {
     let mut turns = (*judged.turns).clone();
     change(&mut turns);
     judged.turns = Arc::new(turns);
 }
 
 /// Sealed files as a template's checks use them.
-fn seal(judged: &mut Judgement, files: &[(&str, &str)]) {
+fn seal(judged: &mut FinishedEpisode, files: &[(&str, &str)]) {
     let mut task = (*judged.task).clone();
-    task.verification.checks =
-        vec![Check { name: "c".to_owned(), weight: 1.0, run: "sh /sealed/check.sh".to_owned() }];
+    task.verification.checks = vec![TaskCheck {
+        name: "c".to_owned(),
+        weight: 1.0,
+        run: "sh /sealed/check.sh".to_owned(),
+    }];
     task.verification.files = files
         .iter()
         .map(|(path, content)| FileSpec {
@@ -71,7 +74,7 @@ fn seal(judged: &mut Judgement, files: &[(&str, &str)]) {
 
 #[test]
 fn format() {
-    let spoils: [fn(&mut Judgement); 3] = [
+    let spoils: [fn(&mut FinishedEpisode); 3] = [
         |judged| change(judged, Vec::clear),
         |judged| change(judged, |turns| turns[1].step.action.arguments = "[1]".to_owned()),
         |judged| change(judged, |turns| turns[1].step.index = 5),
@@ -156,7 +159,7 @@ fn tampering() {
 #[test]
 fn loops() {
     let repeat = |times: u32| {
-        move |judged: &mut Judgement| {
+        move |judged: &mut FinishedEpisode| {
             change(judged, |turns| *turns = (0..times).map(|n| turn(n, "get start", "")).collect());
         }
     };

@@ -1,10 +1,10 @@
 //! Round trips, every format error, and the shapes of what the agent is shown.
 
 use crate::model::{
-    ActionType, Captured, ChatReply, Deed, ExecEnd, ExecReport, FinishReason, Message, Role,
-    ToolCall, Usage,
+    ActionType, CapturedOutput, ChatMessage, ChatReply, ChatRole, ExecEnd, ExecReport,
+    FinishReason, MoveAction, ToolCall, Usage,
 };
-use crate::scaffold::{Minimal, ParsedAction, Scaffold, by_name, observe_calls};
+use crate::scaffold::{MinimalScaffold, ParsedAction, Scaffold, by_name, observe_calls};
 use proptest::prelude::*;
 use std::time::Duration;
 
@@ -27,33 +27,33 @@ fn text() -> impl Strategy<Value = String> {
     proptest::collection::vec(hostile, 0..6).prop_map(|parts| parts.concat())
 }
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn deed() -> impl Strategy<Value = MoveAction> {
     let path = "[a-z ']{1,8}(/[a-z.]{1,5}){0,2}";
     prop_oneof![
-        text().prop_filter("a command", |t| !t.trim().is_empty()).prop_map(Deed::Run),
-        (path, text()).prop_map(|(path, content)| Deed::Write { path, content }),
-        (path, text(), text()).prop_map(|(path, search, replace)| Deed::Edit {
+        text().prop_filter("a command", |t| !t.trim().is_empty()).prop_map(MoveAction::Run),
+        (path, text()).prop_map(|(path, content)| MoveAction::Write { path, content }),
+        (path, text(), text()).prop_map(|(path, search, replace)| MoveAction::Edit {
             path,
             search,
             replace
         }),
-        Just(Deed::Submit),
+        Just(MoveAction::Submit),
     ]
 }
 
-fn reply(message: Message) -> ChatReply {
+fn reply(message: ChatMessage) -> ChatReply {
     ChatReply::new(message, FinishReason::ToolCalls, Usage::default())
 }
 
 fn call(name: &str, arguments: &str) -> ChatReply {
     let call =
         ToolCall { id: "1".to_owned(), name: name.to_owned(), arguments: arguments.to_owned() };
-    reply(Message { tool_calls: vec![call], ..Message::text(Role::Assistant, "") })
+    reply(ChatMessage { tool_calls: vec![call], ..ChatMessage::text(ChatRole::Assistant, "") })
 }
 
 fn parsed(command: &str) -> ParsedAction {
     let arguments = serde_json::json!({ "command": command }).to_string();
-    Minimal.parse(&call("bash", &arguments)).unwrap()
+    MinimalScaffold.parse(&call("bash", &arguments)).unwrap()
 }
 
 /// The value of shell text that consists of plain and single-quoted parts.
@@ -82,15 +82,15 @@ fn unquote(shell: &str) -> Option<(String, &str)> {
 proptest! {
     #[test]
     fn what_is_expressed_is_parsed(think in text(), deed in deed(), turn in 0u32..99) {
-        let message = Minimal.express(&think, &deed, turn);
+        let message = MinimalScaffold.express(&think, &deed, turn);
         prop_assert_eq!(&message.content, &think);
-        let action = Minimal.parse(&reply(message)).unwrap();
+        let action = MinimalScaffold.parse(&reply(message)).unwrap();
         prop_assert_eq!(action.call_id, format!("call_{turn}"));
-        let submits = deed == Deed::Submit
-            || matches!(&deed, Deed::Run(c) if c.split_whitespace().eq(["echo", "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"]));
+        let submits = deed == MoveAction::Submit
+            || matches!(&deed, MoveAction::Run(c) if c.split_whitespace().eq(["echo", "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT"]));
         let kind = if submits { ActionType::Submit } else { ActionType::ToolCall };
         prop_assert_eq!(action.action.kind, kind);
-        if let Deed::Run(command) = deed {
+        if let MoveAction::Run(command) = deed {
             prop_assert_eq!(action.command, command);
         }
     }
@@ -98,8 +98,8 @@ proptest! {
     /// A written file has exactly the bytes it should, whatever looks like an end in it.
     #[test]
     fn a_heredoc_ends_where_it_should(content in text()) {
-        let deed = Deed::Write { path: "f".to_owned(), content: content.clone() };
-        let command = Minimal.parse(&reply(Minimal.express("", &deed, 0))).unwrap().command;
+        let deed = MoveAction::Write { path: "f".to_owned(), content: content.clone() };
+        let command = MinimalScaffold.parse(&reply(MinimalScaffold.express("", &deed, 0))).unwrap().command;
         if let Some(script) = command.strip_prefix("cat > f <<'") {
             let (word, rest) = script.split_once("'\n").unwrap();
             let mut written = String::new();
@@ -125,8 +125,8 @@ proptest! {
     #[test]
     fn an_edit_quotes_all_it_is_given(path in "[a-z ']{1,9}", search in text(), replace in text()) {
         let deed =
-            Deed::Edit { path: path.clone(), search: search.clone(), replace: replace.clone() };
-        let command = Minimal.parse(&reply(Minimal.express("", &deed, 0))).unwrap().command;
+            MoveAction::Edit { path: path.clone(), search: search.clone(), replace: replace.clone() };
+        let command = MinimalScaffold.parse(&reply(MinimalScaffold.express("", &deed, 0))).unwrap().command;
         let (found, rest) = unquote(command.strip_prefix("SEARCH=").unwrap()).unwrap();
         prop_assert_eq!(found, search);
         let (found, rest) = unquote(rest.strip_prefix(" REPLACE=").unwrap()).unwrap();
@@ -143,20 +143,20 @@ proptest! {
             .map(|(at, name)| ToolCall { id: at.to_string(), name: name.clone(), arguments: String::new() })
             .collect();
         let ids: Vec<String> = calls.iter().map(|call| call.id.clone()).collect();
-        let reply = reply(Message { tool_calls: calls, ..Message::text(Role::Assistant, "") });
-        let error = Minimal.parse(&reply).unwrap_err();
-        let told = Minimal.correct(&reply, &error);
+        let reply = reply(ChatMessage { tool_calls: calls, ..ChatMessage::text(ChatRole::Assistant, "") });
+        let error = MinimalScaffold.parse(&reply).unwrap_err();
+        let told = MinimalScaffold.correct(&reply, &error);
         let answered: Vec<String> = told.messages.iter().filter_map(|m| m.tool_call_id.clone()).collect();
         prop_assert_eq!(answered, ids);
         prop_assert!(!told.submitted && told.text.contains(&error.reason));
-        prop_assert_eq!(told.messages[0].role, if names.is_empty() { Role::User } else { Role::Tool });
+        prop_assert_eq!(told.messages[0].role, if names.is_empty() { ChatRole::User } else { ChatRole::Tool });
     }
 }
 
 #[test]
 fn every_format_error_says_what_is_wrong() {
     let cut = ChatReply { finish: FinishReason::Length, ..call("bash", "{}") };
-    let none = reply(Message::text(Role::Assistant, "I think"));
+    let none = reply(ChatMessage::text(ChatRole::Assistant, "I think"));
     let mut two = call("bash", "{\"command\": \"ls\"}");
     two.message
         .tool_calls
@@ -172,7 +172,7 @@ fn every_format_error_says_what_is_wrong() {
         (call("bash", "{\"cmd\": \"ls\"}"), "the arguments need a string named \"command\""),
         (call("bash", "{\"command\": \" \\n\"}"), "the command is empty"),
     ] {
-        let error = Minimal.parse(&reply).unwrap_err();
+        let error = MinimalScaffold.parse(&reply).unwrap_err();
         assert_eq!(error.reason, reason);
         if reason.starts_with("the arguments") {
             assert_eq!(error.arguments, reply.message.tool_calls[0].arguments);
@@ -181,7 +181,7 @@ fn every_format_error_says_what_is_wrong() {
 }
 
 fn report(end: ExecEnd, stdout: &str, stderr: &str) -> ExecReport {
-    let captured = |text: &str| Captured {
+    let captured = |text: &str| CapturedOutput {
         head: text.as_bytes().to_vec(),
         tail: Vec::new(),
         total: text.len() as u64,
@@ -199,10 +199,10 @@ fn report(end: ExecEnd, stdout: &str, stderr: &str) -> ExecReport {
 #[test]
 fn observations_have_one_shape() {
     let action = parsed("ls");
-    let seen = Minimal.observe(&action, &report(ExecEnd::Exited(0), "a\nb", ""));
+    let seen = MinimalScaffold.observe(&action, &report(ExecEnd::Exited(0), "a\nb", ""));
     assert_eq!(seen.text, "<returncode>0</returncode>\n<stdout>\na\nb\n</stdout>");
-    assert_eq!(seen.messages, [Message::tool_result("1", seen.text.clone())]);
-    let seen = Minimal.observe(&action, &report(ExecEnd::Exited(2), "", "no\n"));
+    assert_eq!(seen.messages, [ChatMessage::tool_result("1", seen.text.clone())]);
+    let seen = MinimalScaffold.observe(&action, &report(ExecEnd::Exited(2), "", "no\n"));
     let expected = "<returncode>2</returncode>\n<stdout>\n</stdout>\n<stderr>\nno\n</stderr>";
     assert_eq!(seen.text, expected);
     for (end, code, note) in [
@@ -213,7 +213,7 @@ fn observations_have_one_shape() {
         (ExecEnd::OutputLimit, 141, "wrote too much"),
         (ExecEnd::NotStarted("no fork".to_owned()), 126, "no fork"),
     ] {
-        let text = Minimal.observe(&action, &report(end, "", "")).text;
+        let text = MinimalScaffold.observe(&action, &report(end, "", "")).text;
         assert!(text.starts_with(&format!("<returncode>{code}</returncode>\n<note>")), "{text}");
         assert!(text.contains(note), "{text}");
     }
@@ -224,7 +224,7 @@ fn only_a_marker_that_comes_first_and_succeeds_submits() {
     let marker = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
     let action = parsed(&format!("echo {marker}"));
     let submitted =
-        |end, stdout: &str| Minimal.observe(&action, &report(end, stdout, "")).submitted;
+        |end, stdout: &str| MinimalScaffold.observe(&action, &report(end, stdout, "")).submitted;
     assert!(submitted(ExecEnd::Exited(0), &format!("{marker}\nmore")));
     assert!(submitted(ExecEnd::Exited(0), &format!("{marker}  \n")));
     assert!(!submitted(ExecEnd::Exited(0), &format!("first\n{marker}\n")));
@@ -236,10 +236,10 @@ fn only_a_marker_that_comes_first_and_succeeds_submits() {
 #[test]
 fn the_opening_and_the_tool_are_fixed() {
     let task = crate::testkit::catalog().get("unit/letter").unwrap().task(7, 0).unwrap();
-    let opening = Minimal.open(&task);
-    assert_eq!([opening[0].role, opening[1].role], [Role::System, Role::User]);
+    let opening = MinimalScaffold.open(&task);
+    assert_eq!([opening[0].role, opening[1].role], [ChatRole::System, ChatRole::User]);
     assert!(opening[1].content.contains(&task.instruction));
-    let request = Minimal.request(&opening);
+    let request = MinimalScaffold.request(&opening);
     assert_eq!((request.messages, request.tools.len()), (opening, 1));
     assert!(by_name("minimal").is_some() && by_name("maximal").is_none());
 }
@@ -252,19 +252,19 @@ fn calls(commands: &[&str]) -> ChatReply {
         arguments: serde_json::json!({ "command": command }).to_string(),
     };
     let tool_calls = commands.iter().enumerate().map(call).collect();
-    reply(Message { tool_calls, ..Message::text(Role::Assistant, "") })
+    reply(ChatMessage { tool_calls, ..ChatMessage::text(ChatRole::Assistant, "") })
 }
 
 #[test]
 fn several_calls_are_read_in_order_and_recorded_as_one_action() {
-    let action = Minimal.parse(&calls(&["ls", "cat a", "pwd"])).unwrap();
+    let action = MinimalScaffold.parse(&calls(&["ls", "cat a", "pwd"])).unwrap();
     let commands: Vec<&str> = action.calls().map(|call| call.command.as_str()).collect();
     assert_eq!(commands, ["ls", "cat a", "pwd"]);
     let recorded = action.recorded();
     assert_eq!((recorded.kind, recorded.tool.as_str()), (ActionType::ToolCall, "parallel"));
     let arguments: serde_json::Value = serde_json::from_str(&recorded.arguments).unwrap();
     assert_eq!(arguments["calls"][1]["arguments"]["command"], "cat a");
-    let alone = Minimal.parse(&calls(&["ls"])).unwrap();
+    let alone = MinimalScaffold.parse(&calls(&["ls"])).unwrap();
     assert_eq!(alone.recorded(), alone.action);
 }
 
@@ -272,9 +272,9 @@ proptest! {
     /// However many calls of a reply ran, each is answered once, by its own id.
     #[test]
     fn every_call_is_answered(count in 1usize..6, ran in 1usize..6) {
-        let action = Minimal.parse(&calls(&vec!["ls"; count])).unwrap();
+        let action = MinimalScaffold.parse(&calls(&vec!["ls"; count])).unwrap();
         let reports = vec![report(ExecEnd::Exited(0), "a", ""); ran.min(count)];
-        let told = observe_calls(&Minimal, &action, &reports);
+        let told = observe_calls(&MinimalScaffold, &action, &reports);
         let answered: Vec<String> = told.messages.iter().filter_map(|m| m.tool_call_id.clone()).collect();
         let wanted: Vec<String> = (0..count).map(|at| format!("id-{at}")).collect();
         prop_assert_eq!(answered, wanted);

@@ -1,10 +1,10 @@
 //! `synthd call list`: one line for each try of a call.
 
 use crate::cli::DataDir;
-use crate::cli::layout::{Column, lines};
-use crate::cli::output::{say, say_json, width};
+use crate::cli::layout::{TableColumn, lines};
+use crate::cli::output::{print_json, print_line, width};
 use crate::error::Result;
-use crate::store::{CallLine, Store};
+use crate::store::{CallSummary, Store};
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ Examples:
   synthd call list ep-4f1c --failed
   synthd call list --campaign paid --json | jq '.calls[].cost_usd'"
 )]
-pub(in crate::cli) struct ListArgs {
+pub(in crate::cli) struct CallListArgs {
     /// Only calls whose ids begin with this text, such as an episode's id
     #[arg(default_value = "", hide_default_value = true)]
     begins: String,
@@ -39,7 +39,7 @@ pub(in crate::cli) struct ListArgs {
     pub(super) data: DataDir,
 }
 
-pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
+pub(super) async fn run(store: &Store, args: &CallListArgs) -> Result<ExitCode> {
     let mut found = super::beginning(store, &args.begins).await?;
     found.retain(|call| {
         args.campaign.as_ref().is_none_or(|name| call.campaign == *name)
@@ -49,30 +49,30 @@ pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
     let total = found.len();
     found.truncate(args.limit.unwrap_or(usize::MAX));
     if args.json {
-        say_json(&json!({ "total": total, "cost_usd": cost, "calls": found }))?;
+        print_json(&json!({ "total": total, "cost_usd": cost, "calls": found }))?;
         return Ok(ExitCode::SUCCESS);
     }
     if !found.is_empty() {
-        say(&table(&found));
+        print_line(&table(&found));
     }
     let noun = if total == 1 { "call" } else { "calls" };
-    say(&format!("{total} {noun}, ${cost}"));
+    print_line(&format!("{total} {noun}, ${cost}"));
     if found.len() < total {
-        say(&format!("the first {} are shown; --limit shows more", found.len()));
+        print_line(&format!("the first {} are shown; --limit shows more", found.len()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(calls: &[CallLine]) -> String {
+fn table(calls: &[CallSummary]) -> String {
     let columns = [
-        Column::new("id").at_least(18).cut_by(shortened),
-        Column::new("model").at_least(10).spare(1),
-        Column::new("status"),
-        Column::right("ms").spare(3),
-        Column::right("tokens in/out").spare(2),
-        Column::right("cost"),
+        TableColumn::new("id").at_least(18).cut_by(shortened),
+        TableColumn::new("model").at_least(10).spare(1),
+        TableColumn::new("status"),
+        TableColumn::right("ms").spare(3),
+        TableColumn::right("tokens in/out").spare(2),
+        TableColumn::right("cost"),
     ];
-    let cells = |call: &CallLine| {
+    let cells = |call: &CallSummary| {
         let status = call.status.map_or_else(|| "none".to_owned(), |status| status.to_string());
         let took = call.last_byte_us.map_or_else(String::new, |us| (us / 1_000).to_string());
         let tokens = match (call.input_tokens, call.output_tokens) {

@@ -4,35 +4,35 @@
 mod list;
 mod show;
 
-use crate::engine::{in_system, store_error};
+use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
-use crate::store::{CallLine, Store};
+use crate::store::{CallSummary, Store};
 use clap::Subcommand;
 use std::process::ExitCode;
 
 #[derive(Subcommand)]
 pub(super) enum CallCommand {
     /// List calls of models, failed tries too
-    List(list::ListArgs),
+    List(list::CallListArgs),
     /// Show one call: bytes as sent and received
-    Show(show::ShowArgs),
+    Show(show::CallShowArgs),
 }
 
 pub(super) fn run(command: &CallCommand) -> Result<ExitCode> {
     match command {
         CallCommand::List(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
-            in_system(list::run(&store, args))?
+            run_in_actor_system(list::run(&store, args))?
         }
         CallCommand::Show(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
-            in_system(show::run(&store, args))?
+            run_in_actor_system(show::run(&store, args))?
         }
     }
 }
 
 /// Those whose ids begin like this; people leave out what all begin with.
-async fn beginning(store: &Store, wanted: &str) -> Result<Vec<CallLine>> {
+async fn beginning(store: &Store, wanted: &str) -> Result<Vec<CallSummary>> {
     let found = store.calls(wanted).await.map_err(store_error)?;
     if found.is_empty() && !wanted.is_empty() {
         return store.calls(&format!("ep-{wanted}")).await.map_err(store_error);

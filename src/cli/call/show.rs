@@ -2,16 +2,16 @@
 
 use super::{beginning, unknown};
 use crate::cli::DataDir;
-use crate::cli::output::{say, say_bytes, say_json};
-use crate::cli::visible::{Paint, Tone, cut, visible, visible_line};
+use crate::cli::output::{print_bytes, print_json, print_line};
+use crate::cli::visible::{TextStyle, TextStyler, elide_middle, escape_controls, escape_line};
 use crate::engine::{SystemClock, store_error};
 use crate::error::{Code, Error, Result};
-use crate::store::{CallLine, Store};
+use crate::store::{CallSummary, Store};
 use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
 use std::time::Duration;
-use synthd_actors::model::{CallRecord, Headers};
+use synthd_actors::model::{CallRecord, HeaderList};
 use synthd_actors::ports::Clock;
 
 /// Lines shown of a body.
@@ -26,7 +26,7 @@ Examples:
   synthd call show 4f1c/1/0/0 --request | jq .messages
   synthd call show 4f1c/1/0/0 --response > stream.txt"
 )]
-pub(in crate::cli) struct ShowArgs {
+pub(in crate::cli) struct CallShowArgs {
     /// The call's id, or a beginning of it that no other call has; the episode's id may be cut short
     id: String,
     /// Print the body of the request, byte for byte
@@ -45,24 +45,24 @@ pub(in crate::cli) struct ShowArgs {
     pub(super) data: DataDir,
 }
 
-pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
+pub(super) async fn run(store: &Store, args: &CallShowArgs) -> Result<ExitCode> {
     let line = find(store, &args.id).await?;
     let call = store.call(&line.id).await.map_err(store_error)?;
     let call = call.ok_or_else(|| unknown(&args.id))?;
     if args.request {
-        say_bytes(&call.exchange.request);
+        print_bytes(&call.exchange.request);
     } else if args.response {
-        say_bytes(&call.exchange.response);
+        print_bytes(&call.exchange.response);
     } else if args.json {
-        say_json(&document(&line, &call))?;
+        print_json(&document(&line, &call))?;
     } else {
-        say(&page(&line, &call, Paint::for_stdout(), args.full));
+        print_line(&page(&line, &call, TextStyler::for_stdout(), args.full));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// By its whole id, by a beginning, or with the episode cut short as lists show it.
-async fn find(store: &Store, wanted: &str) -> Result<CallLine> {
+async fn find(store: &Store, wanted: &str) -> Result<CallSummary> {
     let mut found = beginning(store, wanted).await?;
     if let Some((episode, rest)) = wanted.split_once('/').filter(|_| found.is_empty()) {
         found = beginning(store, episode).await?;
@@ -84,7 +84,7 @@ async fn find(store: &Store, wanted: &str) -> Result<CallLine> {
 }
 
 /// Bodies as JSON where they are JSON, else as text.
-fn document(line: &CallLine, call: &CallRecord) -> Value {
+fn document(line: &CallSummary, call: &CallRecord) -> Value {
     let exchange = &call.exchange;
     let body = |bytes: &[u8]| {
         serde_json::from_slice(bytes)
@@ -107,27 +107,28 @@ fn document(line: &CallLine, call: &CallRecord) -> Value {
     })
 }
 
-fn pairs(headers: &Headers) -> Value {
+fn pairs(headers: &HeaderList) -> Value {
     headers.iter().map(|(name, value)| json!([name, value])).collect()
 }
 
-fn page(line: &CallLine, call: &CallRecord, paint: Paint, full: bool) -> String {
+fn page(line: &CallSummary, call: &CallRecord, paint: TextStyler, full: bool) -> String {
     let exchange = &call.exchange;
-    let campaign = visible_line(&line.campaign);
-    let mut lines = vec![format!("{} of campaign {campaign}", paint.tone(Tone::Strong, &line.id))];
+    let campaign = escape_line(&line.campaign);
+    let mut lines =
+        vec![format!("{} of campaign {campaign}", paint.styled(TextStyle::Strong, &line.id))];
     let mut field = |name: &str, value: String| {
-        lines.push(format!("  {} {value}", paint.tone(Tone::Faint, &format!("{name:<9}"))));
+        lines.push(format!("  {} {value}", paint.styled(TextStyle::Faint, &format!("{name:<9}"))));
     };
     let answered =
         line.answered_by.as_deref().map_or_else(String::new, |by| format!(", answered by {by}"));
-    field("model", visible_line(&format!("{}{answered}", line.model)));
+    field("model", escape_line(&format!("{}{answered}", line.model)));
     if !call.why.is_empty() {
-        field("because", visible_line(&call.why));
+        field("because", escape_line(&call.why));
     }
     if let Some(provider) = &call.provider {
-        field("through", visible_line(provider));
+        field("through", escape_line(provider));
     }
-    field("asked", visible_line(&format!("{} ({})", exchange.url, exchange.dialect)));
+    field("asked", escape_line(&format!("{} ({})", exchange.url, exchange.dialect)));
     let status = exchange.status.map_or_else(|| "no answer".to_owned(), |s| format!("status {s}"));
     let ms = |time: Option<Duration>| time.map_or(0, |time| time.as_millis());
     let times = format!(
@@ -142,22 +143,22 @@ fn page(line: &CallLine, call: &CallRecord, paint: Paint, full: bool) -> String 
     );
     field("cost", format!("${}, {usage}", call.cost));
     if let Some(fault) = &call.fault {
-        field("fault", paint.tone(Tone::Bad, &visible_line(&fault.to_string())));
+        field("fault", paint.styled(TextStyle::Bad, &escape_line(&fault.to_string())));
     }
     let mut was_cut = false;
     for (title, headers, body) in [
         ("request", &exchange.request_headers, &exchange.request),
         ("response", &exchange.response_headers, &exchange.response),
     ] {
-        lines.push(format!("\n{}", paint.tone(Tone::Strong, title)));
+        lines.push(format!("\n{}", paint.styled(TextStyle::Strong, title)));
         lines.extend(
-            headers.iter().map(|(k, v)| format!("  {}", visible_line(&format!("{k}: {v}")))),
+            headers.iter().map(|(k, v)| format!("  {}", escape_line(&format!("{k}: {v}")))),
         );
         let text = readable(body);
-        let shown = if full { text.clone() } else { cut(&text, SHOWN) };
+        let shown = if full { text.clone() } else { elide_middle(&text, SHOWN) };
         was_cut |= shown.len() < text.len();
         lines.push(String::new());
-        lines.extend(shown.lines().map(|line| format!("  {}", visible(line))));
+        lines.extend(shown.lines().map(|line| format!("  {}", escape_controls(line))));
     }
     if was_cut {
         lines.push("\nlong bodies are cut in the middle; --full shows all of them".to_owned());

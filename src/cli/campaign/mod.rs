@@ -4,7 +4,7 @@
 mod list;
 mod show;
 
-use crate::engine::{in_system, store_error};
+use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::store::{Store, is_held};
 use clap::Subcommand;
@@ -16,20 +16,20 @@ use synthd_actors::ports::Journal;
 #[derive(Subcommand)]
 pub(super) enum CampaignCommand {
     /// List the campaigns of a data directory
-    List(list::ListArgs),
+    List(list::CampaignListArgs),
     /// Show one campaign: success by model, cost, faults, dataset versions
-    Show(show::ShowArgs),
+    Show(show::CampaignShowArgs),
 }
 
 pub(super) fn run(command: &CampaignCommand) -> Result<ExitCode> {
     match command {
         CampaignCommand::List(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
-            in_system(list::run(&store, args))?
+            run_in_actor_system(list::run(&store, args))?
         }
         CampaignCommand::Show(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
-            in_system(show::run(&store, args))?
+            run_in_actor_system(show::run(&store, args))?
         }
     }
 }
@@ -49,12 +49,12 @@ pub(super) async fn find(store: &Store, name: &str) -> Result<CampaignRecord> {
 }
 
 /// Whether a process has the data directory, and may run what the store says is running.
-struct Watched<'a> {
+struct DataDirUse<'a> {
     data_dir: &'a Path,
     before: bool,
 }
 
-impl<'a> Watched<'a> {
+impl<'a> DataDirUse<'a> {
     /// To be called before the store is read.
     fn of(data_dir: &'a Path) -> Self {
         Self { data_dir, before: is_held(data_dir) }

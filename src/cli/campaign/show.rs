@@ -1,9 +1,9 @@
 //! `synthd campaign show`: what became of one campaign.
 
-use super::{INTERRUPTED, Watched, find, rate};
+use super::{DataDirUse, INTERRUPTED, find, rate};
 use crate::cli::DataDir;
-use crate::cli::output::{say, say_json, table};
-use crate::cli::visible::visible_line;
+use crate::cli::output::{print_json, print_line, table};
+use crate::cli::visible::escape_line;
 use crate::dataset::rfc3339;
 use crate::engine::store_error;
 use crate::error::Result;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use synthd_actors::campaign::Figures;
+use synthd_actors::campaign::CampaignCounts;
 use synthd_actors::model::{CampaignRecord, DatasetRecord, EpisodeRecord, Money, Outcome};
 use synthd_actors::ports::Journal;
 
@@ -21,7 +21,7 @@ use synthd_actors::ports::Journal;
 #[command(after_help = "Examples:
   synthd campaign show quickstart
   synthd campaign show quickstart --json | jq '.models[].solved'")]
-pub(in crate::cli) struct ShowArgs {
+pub(in crate::cli) struct CampaignShowArgs {
     /// The campaign's name
     campaign: String,
     /// Print one JSON document
@@ -33,7 +33,7 @@ pub(in crate::cli) struct ShowArgs {
 
 /// What a model did with one scaffold.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
-struct Share {
+struct ModelScaffoldStats {
     planned: u64,
     /// Those that ended with a label.
     labelled: u64,
@@ -44,23 +44,23 @@ struct Share {
 }
 
 /// All that is shown.
-struct Page {
+struct CampaignOverview {
     record: CampaignRecord,
     state: &'static str,
-    figures: Figures,
+    figures: CampaignCounts,
     spent: Money,
     /// By model and scaffold.
-    models: BTreeMap<(String, String), Share>,
+    models: BTreeMap<(String, String), ModelScaffoldStats>,
     /// Faulted episodes by the kind of their fault.
     faults: BTreeMap<&'static str, u64>,
     versions: Vec<DatasetRecord>,
 }
 
-pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
-    let watched = Watched::of(&args.data.data_dir);
+pub(super) async fn run(store: &Store, args: &CampaignShowArgs) -> Result<ExitCode> {
+    let watched = DataDirUse::of(&args.data.data_dir);
     let record = find(store, &args.campaign).await?;
     let episodes = store.episodes(&record.name).await.map_err(store_error)?;
-    let page = Page {
+    let page = CampaignOverview {
         figures: store.figures(&record.name).await.map_err(store_error)?,
         spent: store.spent(&record.name).await.map_err(store_error)?,
         models: models(&episodes),
@@ -70,14 +70,14 @@ pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
         record,
     };
     match args.json {
-        true => say_json(&document(&page))?,
+        true => print_json(&document(&page))?,
         false => show(&page),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn models(episodes: &[EpisodeRecord]) -> BTreeMap<(String, String), Share> {
-    let mut models: BTreeMap<_, Share> = BTreeMap::new();
+fn models(episodes: &[EpisodeRecord]) -> BTreeMap<(String, String), ModelScaffoldStats> {
+    let mut models: BTreeMap<_, ModelScaffoldStats> = BTreeMap::new();
     for episode in episodes {
         let plan = &episode.plan;
         let share = models.entry((plan.model.clone(), plan.scaffold.clone())).or_default();
@@ -106,8 +106,8 @@ fn faults(episodes: &[EpisodeRecord]) -> BTreeMap<&'static str, u64> {
     faults
 }
 
-fn document(page: &Page) -> serde_json::Value {
-    let Page { record, state, figures, spent, models, faults, versions } = page;
+fn document(page: &CampaignOverview) -> serde_json::Value {
+    let CampaignOverview { record, state, figures, spent, models, faults, versions } = page;
     let models: Vec<_> = models
         .iter()
         .map(|((model, scaffold), share)| {
@@ -125,16 +125,16 @@ fn document(page: &Page) -> serde_json::Value {
     })
 }
 
-fn show(page: &Page) {
-    let Page { record, figures, spent, models, faults, versions, .. } = page;
+fn show(page: &CampaignOverview) {
+    let CampaignOverview { record, figures, spent, models, faults, versions, .. } = page;
     let episodes = figures.episodes;
-    let mut rows = table(&["campaign", &visible_line(record.name.as_str())]);
+    let mut rows = table(&["campaign", &escape_line(record.name.as_str())]);
     let mut state = page.state.to_owned();
     if state == INTERRUPTED {
         state.push_str(": no engine runs it; run or submit its file again to resume it");
     }
     if let Some(reason) = &record.reason {
-        state.push_str(&format!(": {}", visible_line(reason)));
+        state.push_str(&format!(": {}", escape_line(reason)));
     }
     rows.add_row(["state", &state]);
     rows.add_row(["begun", &rfc3339(record.created_at_ms)]);
@@ -152,47 +152,47 @@ fn show(page: &Page) {
             &format!("${rest} of it for calls that no turn came of, or on their way"),
         ]);
     }
-    say(&rows.to_string());
+    print_line(&rows.to_string());
     show_models(models);
     if !faults.is_empty() {
         let mut rows = table(&["fault", "episodes"]);
         for (kind, count) in faults {
             rows.add_row([(*kind).to_owned(), count.to_string()]);
         }
-        say(&format!("\n{rows}"));
+        print_line(&format!("\n{rows}"));
     }
     show_versions(page, versions);
 }
 
-fn show_models(models: &BTreeMap<(String, String), Share>) {
+fn show_models(models: &BTreeMap<(String, String), ModelScaffoldStats>) {
     let mut rows = table(&["model", "scaffold", "episodes", "solved", "faulted", "cost"]);
     for ((model, scaffold), share) in models {
         rows.add_row([
-            visible_line(model),
-            visible_line(scaffold),
+            escape_line(model),
+            escape_line(scaffold),
             format!("{} of {}", share.labelled + share.faulted, share.planned),
             rate(share.solved, share.labelled),
             share.faulted.to_string(),
             format!("${}", share.cost_usd),
         ]);
     }
-    say(&format!("\n{rows}"));
+    print_line(&format!("\n{rows}"));
 }
 
-fn show_versions(page: &Page, versions: &[DatasetRecord]) {
+fn show_versions(page: &CampaignOverview, versions: &[DatasetRecord]) {
     if versions.is_empty() {
-        let campaign = visible_line(page.record.name.as_str());
-        say(&format!(
+        let campaign = escape_line(page.record.name.as_str());
+        print_line(&format!(
             "\nno dataset yet; `synthd dataset build {campaign}` makes one of the finished episodes"
         ));
         return;
     }
-    say("");
+    print_line("");
     for version in versions {
         let count: u64 = version.rows.values().sum();
         let noun = if count == 1 { "row" } else { "rows" };
         // Whole, however long it is: it is there to be copied.
-        let path = visible_line(&version.path);
-        say(&format!(" dataset v{}, {count} {noun}: {path}", version.version));
+        let path = escape_line(&version.path);
+        print_line(&format!(" dataset v{}, {count} {noun}: {path}", version.version));
     }
 }

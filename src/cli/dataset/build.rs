@@ -1,11 +1,11 @@
 //! `synthd dataset build`: a version of what a campaign has so far, finished or not.
 
-use crate::cli::output::{say, say_json};
-use crate::cli::visible::visible_line;
+use crate::cli::output::{print_json, print_line};
+use crate::cli::visible::escape_line;
 use crate::cli::{DataDir, campaign};
 use crate::config;
 use crate::dataset::ParquetSink;
-use crate::engine::{SystemClock, fault_error, in_system, store_error};
+use crate::engine::{SystemClock, fault_error, run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use clap::Args;
@@ -13,11 +13,11 @@ use serde_json::json;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use synthd_actors::campaign::Figures;
+use synthd_actors::campaign::CampaignCounts;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::model::{CampaignRecord, DatasetRecord};
 use synthd_actors::ports::{Clock, Journal};
-use synthd_actors::quality::{Publish, QualityHandle, QualityTools};
+use synthd_actors::quality::{PublishDataset, QualityHandle, QualityServices};
 
 #[derive(Args)]
 #[command(
@@ -29,7 +29,7 @@ Examples:
   synthd dataset build quickstart
   synthd dataset build quickstart --data-dir /data/synthd --json | jq .path"
 )]
-pub(in crate::cli) struct BuildArgs {
+pub(in crate::cli) struct DatasetBuildArgs {
     /// The campaign's name
     campaign: String,
     /// Print one JSON document
@@ -39,15 +39,15 @@ pub(in crate::cli) struct BuildArgs {
     data: DataDir,
 }
 
-pub(super) fn run(args: &BuildArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &DatasetBuildArgs) -> Result<ExitCode> {
     let dir = &args.data.data_dir;
     // Looked at first: nothing is made where there is nothing.
     drop(Store::open_read_only(dir)?);
     let store = Store::open(dir)?;
-    in_system(build(store, dir, args))?
+    run_in_actor_system(build(store, dir, args))?
 }
 
-async fn build(store: Store, dir: &Path, args: &BuildArgs) -> Result<ExitCode> {
+async fn build(store: Store, dir: &Path, args: &DatasetBuildArgs) -> Result<ExitCode> {
     let record = campaign::find(&store, &args.campaign).await?;
     let figures = store.figures(&record.name).await.map_err(store_error)?;
     if figures.rows.accepted + figures.rows.rejected == 0 {
@@ -58,7 +58,7 @@ async fn build(store: Store, dir: &Path, args: &BuildArgs) -> Result<ExitCode> {
     let version = publish(&store, dir, &record, &figures).await?;
     store.barrier().await.map_err(store_error)?;
     match args.json {
-        true => say_json(&document(&version, &figures))?,
+        true => print_json(&document(&version, &figures))?,
         false => show(&version, &figures),
     }
     Ok(ExitCode::SUCCESS)
@@ -68,7 +68,7 @@ async fn publish(
     store: &Store,
     dir: &Path,
     record: &CampaignRecord,
-    figures: &Figures,
+    figures: &CampaignCounts,
 ) -> Result<DatasetRecord> {
     let name = format!("the stored campaign {}", record.name);
     let config = config::parse_campaign(&name, &record.config)?.config;
@@ -77,8 +77,8 @@ async fn publish(
     let (collector, _life) = CollectorHandle::start(journal.clone());
     let sink = Arc::new(ParquetSink::new(dir));
     let (quality, _lives) =
-        QualityHandle::start(1, &QualityTools { collector, journal, sink, clock });
-    let publish = Publish {
+        QualityHandle::start(1, &QualityServices { collector, journal, sink, clock });
+    let publish = PublishDataset {
         campaign: record.name.clone(),
         config: Arc::new(config),
         planned: figures.episodes.planned,
@@ -89,12 +89,12 @@ async fn publish(
 }
 
 /// Episodes that have no part in it: they have not ended, or were not judged.
-fn left_out(figures: &Figures) -> u64 {
+fn left_out(figures: &CampaignCounts) -> u64 {
     let judged = figures.rows.accepted + figures.rows.rejected;
     figures.episodes.planned.saturating_sub(judged + figures.episodes.faulted)
 }
 
-fn document(version: &DatasetRecord, figures: &Figures) -> serde_json::Value {
+fn document(version: &DatasetRecord, figures: &CampaignCounts) -> serde_json::Value {
     json!({
         "campaign": version.campaign, "version": version.version, "path": version.path,
         "rows": version.rows, "rejected": version.rejected, "episodes": figures.episodes,
@@ -102,13 +102,19 @@ fn document(version: &DatasetRecord, figures: &Figures) -> serde_json::Value {
     })
 }
 
-fn show(version: &DatasetRecord, figures: &Figures) {
+fn show(version: &DatasetRecord, figures: &CampaignCounts) {
     let rows: u64 = version.rows.values().sum();
     let noun = if rows == 1 { "row" } else { "rows" };
-    say(&format!("{}: version {}, {rows} {noun}", visible_line(&version.path), version.version));
+    print_line(&format!(
+        "{}: version {}, {rows} {noun}",
+        escape_line(&version.path),
+        version.version
+    ));
     let left = left_out(figures);
     if left > 0 {
         let noun = if left == 1 { "episode is" } else { "episodes are" };
-        say(&format!("{left} planned {noun} not in the version: not ended or not judged yet"));
+        print_line(&format!(
+            "{left} planned {noun} not in the version: not ended or not judged yet"
+        ));
     }
 }

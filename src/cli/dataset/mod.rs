@@ -11,11 +11,11 @@ use std::process::ExitCode;
 #[derive(Subcommand)]
 pub(super) enum DatasetCommand {
     /// Make a version of the rows that a campaign has so far
-    Build(build::BuildArgs),
+    Build(build::DatasetBuildArgs),
     /// Check checksums, schema, splits and figures
-    Verify(verify::VerifyArgs),
+    Verify(verify::DatasetVerifyArgs),
     /// Show the figures of a dataset version
-    Stats(stats::StatsArgs),
+    Stats(stats::DatasetStatsArgs),
 }
 
 pub(super) fn run(command: &DatasetCommand) -> Result<ExitCode> {

@@ -1,10 +1,10 @@
 //! `synthd dataset stats`: the figures of a version, counted from its rows.
 
 use super::size;
-use crate::cli::layout::{Column, lines};
-use crate::cli::output::{say, say_json, table, width};
-use crate::cli::visible::visible_line;
-use crate::dataset::{Group, Stats, Totals, stats};
+use crate::cli::layout::{TableColumn, lines};
+use crate::cli::output::{print_json, print_line, table, width};
+use crate::cli::visible::escape_line;
+use crate::dataset::{DatasetStats, DatasetTotals, GroupStats, stats};
 use crate::error::Result;
 use clap::Args;
 use comfy_table::Table;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 Examples:
   synthd dataset stats synthd-data/datasets/quickstart/v1
   synthd dataset stats synthd-data/datasets/quickstart/v1 --json | jq .totals")]
-pub(in crate::cli) struct StatsArgs {
+pub(in crate::cli) struct DatasetStatsArgs {
     /// The directory of one version
     dir: PathBuf,
     /// Print one JSON document
@@ -26,18 +26,18 @@ pub(in crate::cli) struct StatsArgs {
     json: bool,
 }
 
-pub(super) fn run(args: &StatsArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &DatasetStatsArgs) -> Result<ExitCode> {
     let stats = stats(&args.dir)?;
     if args.json {
-        say_json(&stats)?;
+        print_json(&stats)?;
     } else {
         show(&stats);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(stats: &Stats) {
-    say(&totals(stats).to_string());
+fn show(stats: &DatasetStats) {
+    print_line(&totals(stats).to_string());
     let figures = &stats.figures;
     group("split", &figures.splits.iter().map(|(s, g)| (s.as_str(), g)).collect::<Vec<_>>());
     let by = &figures.distributions;
@@ -48,14 +48,14 @@ fn show(stats: &Stats) {
     group("difficulty", &named(&by.difficulty));
     labels(&figures.labels);
     if figures.scripted {
-        say("\nScripted models made all or some of these rows.");
+        print_line("\nScripted models made all or some of these rows.");
     }
 }
 
-fn totals(stats: &Stats) -> Table {
+fn totals(stats: &DatasetStats) -> Table {
     let totals = &stats.figures.totals;
-    let mut rows = table(&["dataset", &visible_line(&stats.path)]);
-    rows.add_row(["campaign", &visible_line(&stats.campaign)]);
+    let mut rows = table(&["dataset", &escape_line(&stats.path)]);
+    rows.add_row(["campaign", &escape_line(&stats.campaign)]);
     rows.add_row(["version", &stats.version.to_string()]);
     rows.add_row(["files", &format!("{}, {}", stats.files.len(), size(stats.bytes))]);
     rows.add_row(["rows", &totals.rows.to_string()]);
@@ -70,7 +70,7 @@ fn totals(stats: &Stats) -> Table {
     rows
 }
 
-fn outcomes(totals: &Totals) -> String {
+fn outcomes(totals: &DatasetTotals) -> String {
     let of = totals.outcomes;
     format!(
         "{} resolved, {} unresolved, {} flaky ({} solved)",
@@ -81,7 +81,7 @@ fn outcomes(totals: &Totals) -> String {
     )
 }
 
-fn lengths(totals: &Totals) -> String {
+fn lengths(totals: &DatasetTotals) -> String {
     let lengths = totals.length_in_steps;
     let (Some(min), Some(p50), Some(max)) = (lengths.min, lengths.p50, lengths.max) else {
         return totals.steps.to_string();
@@ -90,39 +90,39 @@ fn lengths(totals: &Totals) -> String {
     format!("{}; a row has {min} to {max}, {average} on average, half up to {p50}", totals.steps)
 }
 
-fn named(groups: &BTreeMap<String, Group>) -> Vec<(&str, &Group)> {
+fn named(groups: &BTreeMap<String, GroupStats>) -> Vec<(&str, &GroupStats)> {
     groups.iter().map(|(key, group)| (key.as_str(), group)).collect()
 }
 
 /// Rows that have something in common.
-fn group(name: &'static str, groups: &[(&str, &Group)]) {
+fn group(name: &'static str, groups: &[(&str, &GroupStats)]) {
     if groups.is_empty() {
         return;
     }
     let columns = [
-        Column::new(name).at_least(12),
-        Column::right("rows"),
-        Column::right("resolved").spare(1),
-        Column::right("solved"),
-        Column::right("steps").spare(2),
+        TableColumn::new(name).at_least(12),
+        TableColumn::right("rows"),
+        TableColumn::right("resolved").spare(1),
+        TableColumn::right("solved"),
+        TableColumn::right("steps").spare(2),
     ];
-    let cells = |(key, group): &(&str, &Group)| {
+    let cells = |(key, group): &(&str, &GroupStats)| {
         let (rows, resolved) = (group.rows.to_string(), group.resolved.to_string());
         let (rate, steps) = (percent(group.success_rate), number(group.average_steps, 1));
         vec![(*key).to_owned(), rows, resolved, rate, steps]
     };
     let rows: Vec<_> = groups.iter().map(cells).collect();
-    say(&format!("\n{}", lines(&columns, &rows, width())));
+    print_line(&format!("\n{}", lines(&columns, &rows, width())));
 }
 
 fn labels(labels: &BTreeMap<String, u64>) {
     if labels.is_empty() {
         return;
     }
-    let columns = [Column::new("label").at_least(12), Column::right("rows")];
+    let columns = [TableColumn::new("label").at_least(12), TableColumn::right("rows")];
     let cells = |(label, count): (&String, &u64)| vec![label.clone(), count.to_string()];
     let rows: Vec<_> = labels.iter().map(cells).collect();
-    say(&format!("\n{}", lines(&columns, &rows, width())));
+    print_line(&format!("\n{}", lines(&columns, &rows, width())));
 }
 
 fn number(value: Option<f64>, decimals: usize) -> String {

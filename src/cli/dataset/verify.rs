@@ -1,9 +1,9 @@
 //! `synthd dataset verify`: every finding, or that there is none.
 
 use super::size;
-use crate::cli::output::{say, say_json, table};
-use crate::cli::visible::visible_line;
-use crate::dataset::{VerifyReport, inspect};
+use crate::cli::output::{print_json, print_line, table};
+use crate::cli::visible::escape_line;
+use crate::dataset::{DatasetVerifyReport, inspect};
 use crate::error::{Code, Error, Result};
 use clap::Args;
 use serde::Serialize;
@@ -19,7 +19,7 @@ figures. It also checks that no task is in two splits. If anything is wrong, the
 Example:
   synthd dataset verify synthd-data/datasets/quickstart/v1"
 )]
-pub(in crate::cli) struct VerifyArgs {
+pub(in crate::cli) struct DatasetVerifyArgs {
     /// The directory of one version
     dir: PathBuf,
     /// Print one JSON document
@@ -29,28 +29,28 @@ pub(in crate::cli) struct VerifyArgs {
 
 /// The document of `--json`.
 #[derive(Serialize)]
-struct Verdict<'a> {
+struct DatasetVerifyDocument<'a> {
     ok: bool,
     #[serde(flatten)]
-    report: &'a VerifyReport,
+    report: &'a DatasetVerifyReport,
 }
 
-pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &DatasetVerifyArgs) -> Result<ExitCode> {
     let report = inspect(&args.dir)?;
     let ok = report.problems.is_empty();
     if args.json {
-        say_json(&Verdict { ok, report: &report })?;
+        print_json(&DatasetVerifyDocument { ok, report: &report })?;
     } else {
         show(&report);
     }
     if ok { Ok(ExitCode::SUCCESS) } else { Err(damaged(&report)) }
 }
 
-fn show(report: &VerifyReport) {
-    let mut rows = table(&["dataset", &visible_line(&report.path)]);
-    rows.add_row(["campaign", &visible_line(&report.campaign)]);
+fn show(report: &DatasetVerifyReport) {
+    let mut rows = table(&["dataset", &escape_line(&report.path)]);
+    rows.add_row(["campaign", &escape_line(&report.campaign)]);
     rows.add_row(["version", &report.version.to_string()]);
-    rows.add_row(["digest", &visible_line(&report.digest)]);
+    rows.add_row(["digest", &escape_line(&report.digest)]);
     rows.add_row(["files", &format!("{}, {}", report.files, size(report.bytes))]);
     rows.add_row(["rows", &format!("{} of {} steps", report.rows, report.steps)]);
     let verdict = match report.problems.count() {
@@ -59,16 +59,16 @@ fn show(report: &VerifyReport) {
         count => format!("{count} problems"),
     };
     rows.add_row(["verdict", &verdict]);
-    say(&rows.to_string());
+    print_line(&rows.to_string());
     for problem in &report.problems.found {
-        say(&format!("  {}", visible_line(&problem.to_string())));
+        print_line(&format!("  {}", escape_line(&problem.to_string())));
     }
     if report.problems.left_out > 0 {
-        say(&format!("  and {} more", report.problems.left_out));
+        print_line(&format!("  and {} more", report.problems.left_out));
     }
 }
 
-fn damaged(report: &VerifyReport) -> Error {
+fn damaged(report: &DatasetVerifyReport) -> Error {
     let count = report.problems.count();
     let noun = if count == 1 { "problem" } else { "problems" };
     Error::new(Code::DatasetDamaged, format!("{}: {count} {noun}", report.path)).hint(

@@ -1,6 +1,6 @@
 //! A small diff of two observations: where they part, with a little of what is around.
 
-use crate::cli::visible::{Paint, Tone, cut};
+use crate::cli::visible::{TextStyle, TextStyler, elide_middle};
 
 /// Equal lines shown before and after.
 const AROUND: usize = 2;
@@ -8,7 +8,7 @@ const AROUND: usize = 2;
 const MOST: usize = 16;
 
 /// Lines of `-` recorded and `+` new text, for people.
-pub(super) fn diff(paint: Paint, recorded: &str, found: &str) -> String {
+pub(super) fn diff(paint: TextStyler, recorded: &str, found: &str) -> String {
     let (old, new) = (split(recorded), split(found));
     let head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
     let rest = old.len().min(new.len()) - head;
@@ -16,8 +16,8 @@ pub(super) fn diff(paint: Paint, recorded: &str, found: &str) -> String {
     let tail = tails.take_while(|(a, b)| a == b).count();
     let mut shown = Vec::new();
     same(&mut shown, paint, &old[head.saturating_sub(AROUND)..head]);
-    differing(&mut shown, paint, Tone::Bad, "- ", &old[head..old.len() - tail]);
-    differing(&mut shown, paint, Tone::Good, "+ ", &new[head..new.len() - tail]);
+    differing(&mut shown, paint, TextStyle::Bad, "- ", &old[head..old.len() - tail]);
+    differing(&mut shown, paint, TextStyle::Good, "+ ", &new[head..new.len() - tail]);
     let after = &old[old.len() - tail..];
     same(&mut shown, paint, &after[..after.len().min(AROUND)]);
     shown.join("\n")
@@ -28,16 +28,22 @@ fn split(text: &str) -> Vec<&str> {
     text.split('\n').collect()
 }
 
-fn same(shown: &mut Vec<String>, paint: Paint, lines: &[&str]) {
-    shown.extend(lines.iter().map(|line| paint.tone(Tone::Faint, &format!("    {line}"))));
+fn same(shown: &mut Vec<String>, paint: TextStyler, lines: &[&str]) {
+    shown.extend(lines.iter().map(|line| paint.styled(TextStyle::Faint, &format!("    {line}"))));
 }
 
-fn differing(shown: &mut Vec<String>, paint: Paint, tone: Tone, mark: &str, lines: &[&str]) {
+fn differing(
+    shown: &mut Vec<String>,
+    paint: TextStyler,
+    tone: TextStyle,
+    mark: &str,
+    lines: &[&str],
+) {
     if lines.is_empty() {
         return;
     }
-    let text = cut(&lines.join("\n"), MOST);
-    shown.extend(text.split('\n').map(|line| paint.tone(tone, &format!("  {mark}{line}"))));
+    let text = elide_middle(&lines.join("\n"), MOST);
+    shown.extend(text.split('\n').map(|line| paint.styled(tone, &format!("  {mark}{line}"))));
 }
 
 #[cfg(test)]
@@ -49,19 +55,19 @@ mod tests {
     fn only_what_differs_and_a_little_around_is_shown() {
         let recorded = "a\nb\nc\nold\nd\ne\nf\n";
         let found = "a\nb\nc\nnew\nmore\u{7}\nd\ne\nf\n";
-        let shown = diff(Paint::plain(), recorded, found);
+        let shown = diff(TextStyler::plain(), recorded, found);
         assert_eq!(shown, "    b\n    c\n  - old\n  + new\n  + more␇\n    d\n    e");
     }
 
     #[test]
     fn a_missing_newline_shows() {
-        assert_eq!(diff(Paint::plain(), "a\n", "a"), "    a\n  - ");
+        assert_eq!(diff(TextStyler::plain(), "a\n", "a"), "    a\n  - ");
     }
 
     proptest! {
         #[test]
         fn any_two_texts_have_a_diff(a in "[ab\n]{0,40}", b in "[ab\n]{0,40}") {
-            let shown = diff(Paint::plain(), &a, &b);
+            let shown = diff(TextStyler::plain(), &a, &b);
             let marked = shown.lines().any(|l| l.starts_with("  - ") || l.starts_with("  + "));
             prop_assert_eq!(marked, a != b);
         }

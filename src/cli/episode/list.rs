@@ -2,8 +2,8 @@
 
 use super::outcome_label;
 use crate::cli::DataDir;
-use crate::cli::layout::{Column, beginning, lines};
-use crate::cli::output::{say, say_json, width};
+use crate::cli::layout::{TableColumn, beginning, lines};
+use crate::cli::output::{print_json, print_line, width};
 use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
@@ -20,7 +20,7 @@ use synthd_actors::task::glob_matches;
   synthd episode list
   synthd episode list --outcome unresolved --template 'debugging/*'
   synthd episode list --model scripted/oracle --json | jq .counts")]
-pub(in crate::cli) struct ListArgs {
+pub(in crate::cli) struct EpisodeListArgs {
     /// Only episodes of this campaign
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
@@ -69,7 +69,7 @@ impl OutcomeFilter {
     }
 }
 
-pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
+pub(super) async fn run(store: &Store, args: &EpisodeListArgs) -> Result<ExitCode> {
     let known = super::all(store).await?;
     if let Some(name) = &args.campaign {
         require_campaign(store, name).await?;
@@ -79,7 +79,7 @@ pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
     let shown = &found[..found.len().min(args.limit.unwrap_or(usize::MAX))];
     if args.json {
         let episodes: Vec<Value> = shown.iter().map(|record| entry(record)).collect();
-        say_json(&json!({ "total": found.len(), "counts": counts, "episodes": episodes }))?;
+        print_json(&json!({ "total": found.len(), "counts": counts, "episodes": episodes }))?;
     } else {
         show(&known, shown, found.len(), &counts);
     }
@@ -99,7 +99,7 @@ async fn require_campaign(store: &Store, name: &str) -> Result<()> {
     Err(Error::new(Code::BadUsage, format!("there is no campaign {name:?}")).hint(hint))
 }
 
-fn wanted(record: &EpisodeRecord, args: &ListArgs) -> bool {
+fn wanted(record: &EpisodeRecord, args: &EpisodeListArgs) -> bool {
     let plan = &record.plan;
     args.campaign.as_ref().is_none_or(|name| plan.campaign.as_str() == name)
         && args.outcome.is_none_or(|outcome| outcome.as_str() == outcome_label(record))
@@ -151,7 +151,7 @@ fn show(
     counts: &BTreeMap<&str, u64>,
 ) {
     if !shown.is_empty() {
-        say(&table(shown, shortest_prefix(known)));
+        print_line(&table(shown, shortest_prefix(known)));
     }
     let order = OutcomeFilter::value_variants().iter().map(|outcome| outcome.as_str());
     let parts: Vec<String> = order
@@ -160,9 +160,9 @@ fn show(
         .collect();
     let noun = if total == 1 { "episode" } else { "episodes" };
     let detail = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-    say(&format!("{total} {noun}{detail}"));
+    print_line(&format!("{total} {noun}{detail}"));
     if shown.len() < total {
-        say(&format!("the first {} are shown; --limit shows more", shown.len()));
+        print_line(&format!("the first {} are shown; --limit shows more", shown.len()));
     }
 }
 
@@ -182,12 +182,12 @@ const SHORT_ID: usize = "ep-01234567".len();
 /// `id` characters.
 fn table(shown: &[&EpisodeRecord], id: usize) -> String {
     let columns = [
-        Column::new("id").at_least(id).cut_by(beginning),
-        Column::new("template").at_least(10).spare(1),
-        Column::new("model").at_least(10),
-        Column::new("outcome"),
-        Column::right("steps").spare(2),
-        Column::right("attempt").spare(3),
+        TableColumn::new("id").at_least(id).cut_by(beginning),
+        TableColumn::new("template").at_least(10).spare(1),
+        TableColumn::new("model").at_least(10),
+        TableColumn::new("outcome"),
+        TableColumn::right("steps").spare(2),
+        TableColumn::right("attempt").spare(3),
     ];
     let cells = |record: &&EpisodeRecord| {
         let plan = &record.plan;

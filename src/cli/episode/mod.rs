@@ -10,7 +10,7 @@ mod replay;
 mod show;
 mod steps;
 
-use crate::engine::{in_system, store_error};
+use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use clap::Subcommand;
@@ -21,26 +21,26 @@ use synthd_actors::ports::Journal;
 #[derive(Subcommand)]
 pub(super) enum EpisodeCommand {
     /// List episodes and how they ended
-    List(list::ListArgs),
+    List(list::EpisodeListArgs),
     /// Show one episode, step by step
-    Show(show::ShowArgs),
+    Show(show::EpisodeShowArgs),
     /// Run an episode's commands again and compare what they print
-    Replay(replay::ReplayArgs),
+    Replay(replay::EpisodeReplayArgs),
 }
 
 pub(super) fn run(command: &EpisodeCommand) -> Result<ExitCode> {
     match command {
         EpisodeCommand::List(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
-            in_system(list::run(&store, args))?
+            run_in_actor_system(list::run(&store, args))?
         }
         EpisodeCommand::Show(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
-            in_system(show::run(&store, args))?
+            run_in_actor_system(show::run(&store, args))?
         }
         EpisodeCommand::Replay(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
-            in_system(replay::run(&store, args))?
+            run_in_actor_system(replay::run(&store, args))?
         }
     }
 }

@@ -13,7 +13,7 @@ use synthd_actors::ports::Journal;
 use synthd_actors::scaffold::{self, Scaffold};
 
 /// Where an episode began.
-pub(super) struct Origin {
+pub(super) struct EpisodeOrigin {
     pub(super) task: Arc<Task>,
     pub(super) scaffold: Arc<dyn Scaffold>,
 }
@@ -33,7 +33,7 @@ pub(super) async fn campaign_config(
     Ok(config::parse_campaign(&name, &record.config)?.config)
 }
 
-impl Origin {
+impl EpisodeOrigin {
     /// Draws the task again and makes sure that it is the same, byte for byte.
     pub(super) fn of(
         plan: &PlannedEpisode,

@@ -2,25 +2,25 @@
 //! goes through [`Paint::tone`] or [`visible`] on its way here.
 
 use super::outcome_label;
-use super::record::Whole;
-use crate::cli::visible::{Paint, Tone, cut, visible, visible_line};
+use super::record::FullEpisode;
+use crate::cli::visible::{TextStyle, TextStyler, elide_middle, escape_controls, escape_line};
 use crate::engine::SystemClock;
-use synthd_actors::model::{AttemptRecord, CheckResult, Fingerprint, Outcome};
+use synthd_actors::model::{AttemptRecord, CheckResult, Outcome, SandboxFingerprint};
 use synthd_actors::ports::Clock;
 
 /// Lines shown of a long text.
 const SHOWN: usize = 24;
 
 /// A page that grows from top to bottom.
-pub(super) struct Page {
-    pub(super) paint: Paint,
+pub(super) struct EpisodePage {
+    pub(super) paint: TextStyler,
     full: bool,
     lines: Vec<String>,
     was_cut: bool,
 }
 
-impl Page {
-    pub(super) fn new(paint: Paint, full: bool) -> Self {
+impl EpisodePage {
+    pub(super) fn new(paint: TextStyler, full: bool) -> Self {
         Self { paint, full, lines: Vec::new(), was_cut: false }
     }
 
@@ -42,33 +42,34 @@ impl Page {
     }
 
     /// A text of several lines behind a mark, its middle cut unless all was asked for.
-    pub(super) fn block(&mut self, first: &str, rest: &str, tone: Option<Tone>, text: &str) {
+    pub(super) fn block(&mut self, first: &str, rest: &str, tone: Option<TextStyle>, text: &str) {
         let whole = text.trim_end_matches('\n');
-        let text = if self.full { whole.to_owned() } else { cut(whole, SHOWN) };
+        let text = if self.full { whole.to_owned() } else { elide_middle(whole, SHOWN) };
         self.was_cut |= text.len() < whole.len();
         for (at, line) in text.split('\n').enumerate() {
-            let shown = tone.map_or_else(|| visible(line), |tone| self.paint.tone(tone, line));
+            let shown =
+                tone.map_or_else(|| escape_controls(line), |tone| self.paint.styled(tone, line));
             let mark = if at == 0 { first } else { rest };
             self.lines.push(format!("{mark}{shown}").trim_end().to_owned());
         }
     }
 
     fn field(&mut self, name: &str, value: impl AsRef<str>) {
-        let name = self.paint.tone(Tone::Faint, &format!("{name:<9}"));
+        let name = self.paint.styled(TextStyle::Faint, &format!("{name:<9}"));
         self.lines.push(format!("  {name} {}", value.as_ref()));
     }
 
-    pub(super) fn header(&mut self, whole: &Whole) {
+    pub(super) fn header(&mut self, whole: &FullEpisode) {
         let plan = &whole.episode.plan;
-        let id = self.paint.tone(Tone::Strong, plan.id.as_str());
-        self.line(format!("{id} of campaign {}", visible_line(plan.campaign.as_str())));
+        let id = self.paint.styled(TextStyle::Strong, plan.id.as_str());
+        self.line(format!("{id} of campaign {}", escape_line(plan.campaign.as_str())));
         let place = format!("{}, task {} of its template", plan.difficulty, plan.index);
         self.field(
             "task",
-            format!("{} ({})", visible_line(plan.task.as_str()), visible_line(&place)),
+            format!("{} ({})", escape_line(plan.task.as_str()), escape_line(&place)),
         );
         let through = format!("{} through {}", plan.model, plan.scaffold);
-        self.field("model", visible_line(&through));
+        self.field("model", escape_line(&through));
         self.sandbox(whole.episode.fingerprint.as_ref());
         self.outcome(whole);
         self.quality(whole);
@@ -77,28 +78,28 @@ impl Page {
         self.instruction(whole);
     }
 
-    fn sandbox(&mut self, fingerprint: Option<&Fingerprint>) {
+    fn sandbox(&mut self, fingerprint: Option<&SandboxFingerprint>) {
         let Some(print) = fingerprint else { return };
         let place = format!("{}, Linux {}, {}", print.backend, print.kernel, print.shell);
-        self.field("sandbox", visible_line(&place));
-        self.field("", visible_line(&print.root));
+        self.field("sandbox", escape_line(&place));
+        self.field("", escape_line(&print.root));
         for (what, how) in &print.enforced {
-            self.field("", visible_line(&format!("{what}: {how}")));
+            self.field("", escape_line(&format!("{what}: {how}")));
         }
     }
 
-    fn outcome(&mut self, whole: &Whole) {
+    fn outcome(&mut self, whole: &FullEpisode) {
         let label = outcome_label(&whole.episode);
         let tone = match label {
-            "resolved" => Tone::Good,
-            "pending" => Tone::Warn,
-            _ => Tone::Bad,
+            "resolved" => TextStyle::Good,
+            "pending" => TextStyle::Warn,
+            _ => TextStyle::Bad,
         };
-        let label = self.paint.tone(tone, label);
+        let label = self.paint.styled(tone, label);
         match &whole.episode.outcome {
             None => self.field("outcome", label),
             Some(Outcome::Faulted { fault }) => {
-                self.field("outcome", format!("{label}: {}", visible_line(&fault.to_string())));
+                self.field("outcome", format!("{label}: {}", escape_line(&fault.to_string())));
             }
             Some(Outcome::Judged { stop, verdict }) => {
                 // An empty sum of floats is minus zero.
@@ -113,37 +114,37 @@ impl Page {
     fn checks(&mut self, checks: &[CheckResult]) {
         for (at, check) in checks.iter().enumerate() {
             let (tone, mark) =
-                if check.passed { (Tone::Good, "pass") } else { (Tone::Bad, "FAIL") };
-            let mark = self.paint.tone(tone, mark);
-            let name = visible_line(&check.name);
+                if check.passed { (TextStyle::Good, "pass") } else { (TextStyle::Bad, "FAIL") };
+            let mark = self.paint.styled(tone, mark);
+            let name = escape_line(&check.name);
             let title = if at == 0 { "checks" } else { "" };
             self.field(title, format!("{mark}  {:>5.2}  {name}", check.weight));
             if !check.output.trim().is_empty() {
                 self.block(
                     "                  | ",
                     "                  | ",
-                    Some(Tone::Faint),
+                    Some(TextStyle::Faint),
                     &check.output,
                 );
             }
         }
     }
 
-    fn quality(&mut self, whole: &Whole) {
+    fn quality(&mut self, whole: &FullEpisode) {
         let Some(judged) = &whole.judged else { return };
         if !judged.row.labels.is_empty() {
-            self.field("labels", visible_line(&judged.row.labels.join(", ")));
+            self.field("labels", escape_line(&judged.row.labels.join(", ")));
         }
         match &judged.rejected {
             None => self.field("row", format!("kept, in the {} split", judged.split.as_str())),
             Some(why) => {
-                let no = self.paint.tone(Tone::Warn, "rejected");
-                self.field("row", format!("{no} by {}: {}", why.stage, visible_line(&why.detail)));
+                let no = self.paint.styled(TextStyle::Warn, "rejected");
+                self.field("row", format!("{no} by {}: {}", why.stage, escape_line(&why.detail)));
             }
         }
     }
 
-    fn expense(&mut self, whole: &Whole) {
+    fn expense(&mut self, whole: &FullEpisode) {
         let episode = &whole.episode;
         let usage = episode.usage;
         let mut tokens = format!("{} tokens in, {} out", usage.input_tokens, usage.output_tokens);
@@ -167,18 +168,18 @@ impl Page {
                 text.push_str(&format!(", went on from attempt {from}"));
             }
             if let Some(fault) = &attempt.fault {
-                text.push_str(&format!(", {}", visible_line(&fault.to_string())));
+                text.push_str(&format!(", {}", escape_line(&fault.to_string())));
             }
             self.field(if at == 0 { "attempts" } else { "" }, text);
         }
     }
 
-    fn instruction(&mut self, whole: &Whole) {
+    fn instruction(&mut self, whole: &FullEpisode) {
         let drawn = whole.opening.as_ref().ok().map(|opening| opening.instruction.as_str());
         let recorded = whole.judged.as_ref().map(|judged| judged.row.task_instruction.as_str());
         let Some(instruction) = recorded.or(drawn) else { return };
         self.gap();
-        self.line(self.paint.tone(Tone::Strong, "instruction"));
+        self.line(self.paint.styled(TextStyle::Strong, "instruction"));
         self.block("  ", "  ", None, instruction.trim_end());
     }
 }

@@ -1,14 +1,14 @@
 //! All that is known of one episode, and the one JSON document it is printed as.
 
-use super::origin::{Origin, campaign_config};
+use super::origin::{EpisodeOrigin, campaign_config};
 use crate::cli::TemplateDirs;
 use crate::engine::store_error;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use serde::Serialize;
 use synthd_actors::model::{
-    Attempt, AttemptRecord, EpisodeRecord, Message, QualityPolicy, Rejection, Role, RowRecord,
-    Split, StageAction, ToolSchema, TrajectoryRow, Turn,
+    AttemptNumber, AttemptRecord, ChatMessage, ChatRole, DatasetSplit, EpisodeRecord,
+    QualityPolicy, RowRecord, RowRejection, StageAction, ToolSchema, TrajectoryRow, Turn,
 };
 use synthd_actors::ports::Journal;
 
@@ -16,22 +16,22 @@ use synthd_actors::ports::Journal;
 const PAGE: usize = 256;
 
 /// An episode with everything that belongs to it.
-pub(super) struct Whole {
+pub(super) struct FullEpisode {
     pub(super) episode: EpisodeRecord,
     pub(super) attempts: Vec<AttemptRecord>,
     /// The attempt whose turns these are.
-    pub(super) attempt: Attempt,
+    pub(super) attempt: AttemptNumber,
     pub(super) turns: Vec<Turn>,
     /// As the dataset has it or would have it, whether it was taken or not.
     pub(super) judged: Option<RowRecord>,
     /// How the conversation began, or why that is not known any more.
-    pub(super) opening: Result<Opening>,
+    pub(super) opening: Result<ConversationOpening>,
 }
 
 /// What the scaffold sends before the model has said anything.
-pub(super) struct Opening {
+pub(super) struct ConversationOpening {
     pub(super) instruction: String,
-    messages: Vec<Message>,
+    messages: Vec<ChatMessage>,
     tools: Vec<ToolSchema>,
     max_output_tokens: u32,
 }
@@ -39,14 +39,14 @@ pub(super) struct Opening {
 /// The document of `episode show --json`. The request of turn n is `opening` followed by the
 /// messages of the turns before it, with `tools`.
 #[derive(Serialize)]
-struct Document<'a> {
+struct EpisodeDocument<'a> {
     episode: &'a EpisodeRecord,
     attempts: &'a [AttemptRecord],
     row: Option<&'a TrajectoryRow>,
-    split: Option<Split>,
-    rejected: Option<Rejected<'a>>,
-    attempt: Attempt,
-    opening: Option<&'a [Message]>,
+    split: Option<DatasetSplit>,
+    rejected: Option<RejectedRow<'a>>,
+    attempt: AttemptNumber,
+    opening: Option<&'a [ChatMessage]>,
     tools: Option<&'a [ToolSchema]>,
     max_output_tokens: Option<u32>,
     turns: &'a [Turn],
@@ -54,13 +54,13 @@ struct Document<'a> {
 
 /// Why a row is in no dataset, and what it would have been.
 #[derive(Serialize)]
-struct Rejected<'a> {
+struct RejectedRow<'a> {
     #[serde(flatten)]
-    why: &'a Rejection,
+    why: &'a RowRejection,
     row: &'a TrajectoryRow,
 }
 
-impl Whole {
+impl FullEpisode {
     pub(super) async fn read(
         store: &Store,
         episode: EpisodeRecord,
@@ -75,12 +75,12 @@ impl Whole {
         let quality =
             config.as_ref().map_or_else(|_| QualityPolicy::default(), |c| c.quality.clone());
         let judged = judged(store, &episode, &quality).await?;
-        let opening = match Opening::recorded(&turns) {
+        let opening = match ConversationOpening::recorded(&turns) {
             Some(opening) => Ok(opening),
             // Nothing was sent yet: what would be.
             None => config
-                .and_then(|c| Origin::of(&episode.plan, &c, &templates.directories))
-                .map(|origin| Opening::of(&origin)),
+                .and_then(|c| EpisodeOrigin::of(&episode.plan, &c, &templates.directories))
+                .map(|origin| ConversationOpening::of(&origin)),
         };
         Ok(Self { episode, attempts, attempt, turns, judged, opening })
     }
@@ -88,13 +88,13 @@ impl Whole {
     pub(super) fn document(&self) -> impl Serialize + '_ {
         let taken = self.judged.as_ref().filter(|judged| judged.rejected.is_none());
         let opening = self.opening.as_ref().ok();
-        Document {
+        EpisodeDocument {
             episode: &self.episode,
             attempts: &self.attempts,
             row: taken.map(|judged| &judged.row),
             split: taken.map(|judged| judged.split),
             rejected: self.judged.as_ref().and_then(|judged| {
-                judged.rejected.as_ref().map(|why| Rejected { why, row: &judged.row })
+                judged.rejected.as_ref().map(|why| RejectedRow { why, row: &judged.row })
             }),
             attempt: self.attempt,
             opening: opening.map(|opening| opening.messages.as_slice()),
@@ -105,11 +105,11 @@ impl Whole {
     }
 }
 
-impl Opening {
+impl ConversationOpening {
     /// What was really sent, from the first turn.
     fn recorded(turns: &[Turn]) -> Option<Self> {
         let first = turns.first()?.opening.as_ref()?;
-        let asked = first.messages.iter().rev().find(|message| message.role == Role::User);
+        let asked = first.messages.iter().rev().find(|message| message.role == ChatRole::User);
         Some(Self {
             instruction: asked.map(|message| message.content.clone()).unwrap_or_default(),
             messages: first.messages.clone(),
@@ -118,7 +118,7 @@ impl Opening {
         })
     }
 
-    fn of(origin: &Origin) -> Self {
+    fn of(origin: &EpisodeOrigin) -> Self {
         let messages = origin.scaffold.open(&origin.task);
         let first = origin.scaffold.request(&messages);
         Self {
@@ -135,8 +135,8 @@ pub(super) fn chosen(
     episode: &EpisodeRecord,
     attempts: &[AttemptRecord],
     wanted: Option<u32>,
-) -> Result<Attempt> {
-    let attempt = wanted.map_or(episode.attempt, Attempt);
+) -> Result<AttemptNumber> {
+    let attempt = wanted.map_or(episode.attempt, AttemptNumber);
     if wanted.is_none() || attempts.iter().any(|known| known.attempt == attempt) {
         return Ok(attempt);
     }
@@ -165,7 +165,7 @@ async fn judged(
         record.row.labels.push("duplicate".to_owned());
     } else {
         let detail = format!("the same as {first}");
-        record.rejected = Some(Rejection { stage: "duplicates".to_owned(), detail });
+        record.rejected = Some(RowRejection { stage: "duplicates".to_owned(), detail });
     }
     Ok(Some(record))
 }

@@ -3,30 +3,30 @@
 
 use super::diff::diff;
 use super::find;
-use super::origin::{Origin, campaign_config};
+use super::origin::{EpisodeOrigin, campaign_config};
 use super::record::chosen;
 use crate::cli::doctor::{guest_dir, this_executable};
-use crate::cli::output::{complain, say, say_json};
-use crate::cli::visible::{Paint, Tone, cut, visible_line};
+use crate::cli::output::{eprint_line, print_json, print_line};
+use crate::cli::visible::{TextStyle, TextStyler, elide_middle, escape_line};
 use crate::cli::{DataDir, TemplateDirs};
-use crate::engine::{fault_error, require, store_error};
+use crate::engine::{ensure_sandbox, fault_error, store_error};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::Backends;
+use crate::sandbox::SandboxBackends;
 use crate::store::Store;
 use clap::Args;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::episode::lay_task;
-use synthd_actors::episode::repeats;
+use synthd_actors::episode::matches_recorded;
+use synthd_actors::episode::provision_task;
 use synthd_actors::model::{
-    Attempt, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecReport, ExecRequest, Fault,
-    Fingerprint, SandboxSpec, Turn,
+    AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, ExecEnd, ExecReport, ExecRequest,
+    Fault, SandboxFingerprint, SandboxSpec, Turn,
 };
-use synthd_actors::pool::{Lease, PoolConfig, PoolHandle};
+use synthd_actors::pool::{PoolConfig, PoolHandle, SandboxLease};
 use synthd_actors::ports::{Journal, Sandbox, SandboxBackend};
-use synthd_actors::scaffold::{External, observe_calls};
+use synthd_actors::scaffold::{ExternalScaffold, observe_calls};
 
 #[derive(Args)]
 #[command(
@@ -37,7 +37,7 @@ Examples:
   synthd episode replay ep-4f1c
   synthd episode replay ep-4f1c --attempt 1 --json"
 )]
-pub(in crate::cli) struct ReplayArgs {
+pub(in crate::cli) struct EpisodeReplayArgs {
     /// The episode's id, or a beginning of it that no other episode has
     id: String,
     /// Replay this attempt instead of the newest
@@ -54,21 +54,21 @@ pub(in crate::cli) struct ReplayArgs {
 
 /// What a replay found; the document of `--json`.
 #[derive(Serialize)]
-struct Finding {
+struct ReplayReport {
     episode: EpisodeId,
-    attempt: Attempt,
+    attempt: AttemptNumber,
     /// Commands that ran again, and how many there are.
     ran: u64,
     commands: u64,
     repeats: bool,
     /// The first answer that is not the recorded one.
-    difference: Option<Difference>,
+    difference: Option<ReplayDifference>,
     /// What is not as it was where the episode ran; such a host may well answer differently.
     host_changes: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct Difference {
+struct ReplayDifference {
     step: u32,
     command: String,
     recorded: String,
@@ -77,22 +77,22 @@ struct Difference {
     found_exit_code: i32,
 }
 
-pub(super) async fn run(store: &Store, args: &ReplayArgs) -> Result<ExitCode> {
+pub(super) async fn run(store: &Store, args: &EpisodeReplayArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
     let id = &episode.plan.id;
-    if episode.plan.scaffold.starts_with(External::PREFIX) {
+    if episode.plan.scaffold.starts_with(ExternalScaffold::PREFIX) {
         let what = format!("its agent ran by itself, so there is no command of {id} to repeat");
-        say(&what);
+        print_line(&what);
         return Ok(ExitCode::SUCCESS);
     }
     let attempts = store.attempts(id).await.map_err(store_error)?;
     let attempt = chosen(&episode, &attempts, args.attempt)?;
     let turns = store.turns(id, attempt).await.map_err(store_error)?;
     let config = campaign_config(store, &episode.plan).await?;
-    let origin = Origin::of(&episode.plan, &config, &args.templates.directories)?;
+    let origin = EpisodeOrigin::of(&episode.plan, &config, &args.templates.directories)?;
     let finding = in_sandbox(&episode, attempt, &turns, &config, &origin).await?;
     if args.json {
-        say_json(&finding)?;
+        print_json(&finding)?;
     }
     report(&finding, args.json)
 }
@@ -100,21 +100,21 @@ pub(super) async fn run(store: &Store, args: &ReplayArgs) -> Result<ExitCode> {
 /// Brings a sandbox up for the replay alone, and leaves nothing of it behind.
 async fn in_sandbox(
     episode: &EpisodeRecord,
-    attempt: Attempt,
+    attempt: AttemptNumber,
     turns: &[Turn],
     config: &CampaignConfig,
-    origin: &Origin,
-) -> Result<Finding> {
-    let backend = Arc::new(Backends::new(this_executable()?, &guest_dir()));
+    origin: &EpisodeOrigin,
+) -> Result<ReplayReport> {
+    let backend = Arc::new(SandboxBackends::new(this_executable()?, &guest_dir()));
     let spec = config.sandbox_for(&origin.task.image).unwrap_or_else(|| config.sandbox.clone());
     // In the very image it ran in, if the engine still has that.
-    let print = episode.fingerprint.as_ref().and_then(Fingerprint::image);
+    let print = episode.fingerprint.as_ref().and_then(SandboxFingerprint::image);
     let ran_in = print.filter(|(image, _)| *image == spec.image);
     let spec = SandboxSpec { digest: ran_in.map(|(_, digest)| digest.to_owned()), ..spec };
-    require(&backend, &spec, None).await?;
+    ensure_sandbox(&backend, &spec, None).await?;
     let limits = PoolConfig { warm: 0, parallel_creation: 1, ..PoolConfig::default() };
     let (pool, life) = PoolHandle::start(backend.clone(), limits);
-    let found = match lay_task(&pool, &origin.task, &Arc::new(spec)).await {
+    let found = match provision_task(&pool, &origin.task, &Arc::new(spec)).await {
         Ok(lease) => replay(episode, attempt, turns, config, origin, lease).await,
         Err(fault) => Err(fault),
     };
@@ -128,12 +128,12 @@ async fn in_sandbox(
 
 async fn replay(
     episode: &EpisodeRecord,
-    attempt: Attempt,
+    attempt: AttemptNumber,
     turns: &[Turn],
     config: &CampaignConfig,
-    origin: &Origin,
-    mut lease: Lease,
-) -> Result<Finding, Fault> {
+    origin: &EpisodeOrigin,
+    mut lease: SandboxLease,
+) -> Result<ReplayReport, Fault> {
     let sandbox = lease.sandbox();
     let timeout = config.sandbox.limits.command_timeout;
     // An episode begins with a look around, in the same session as its commands.
@@ -154,7 +154,7 @@ async fn replay(
     }
     let repeats = difference.is_none();
     let episode = episode.plan.id.clone();
-    Ok(Finding { episode, attempt, ran, commands, repeats, difference, host_changes })
+    Ok(ReplayReport { episode, attempt, ran, commands, repeats, difference, host_changes })
 }
 
 async fn execute(
@@ -167,13 +167,17 @@ async fn execute(
 }
 
 /// What the scaffold makes of the answer now, held against what it made of it then.
-fn compare(origin: &Origin, turn: &Turn, reports: &[ExecReport]) -> Option<Difference> {
+fn compare(
+    origin: &EpisodeOrigin,
+    turn: &Turn,
+    reports: &[ExecReport],
+) -> Option<ReplayDifference> {
     let last = reports.last()?;
     let found = match origin.scaffold.parse(&turn.reply) {
         Ok(action) => observe_calls(origin.scaffold.as_ref(), &action, reports).text,
         Err(error) => format!("the reply can no longer be read: {error}"),
     };
-    (!repeats(&turn.step.observation, &found)).then(|| Difference {
+    (!matches_recorded(&turn.step.observation, &found)).then(|| ReplayDifference {
         step: turn.step.index,
         command: turn.commands().map(String::as_str).collect::<Vec<_>>().join("\n"),
         recorded: turn.step.observation.clone(),
@@ -183,7 +187,7 @@ fn compare(origin: &Origin, turn: &Turn, reports: &[ExecReport]) -> Option<Diffe
     })
 }
 
-fn host_changes(recorded: Option<&Fingerprint>, here: &Fingerprint) -> Vec<String> {
+fn host_changes(recorded: Option<&SandboxFingerprint>, here: &SandboxFingerprint) -> Vec<String> {
     let Some(then) = recorded else { return Vec::new() };
     let facts = [
         ("backend", &then.backend, &here.backend),
@@ -202,38 +206,38 @@ fn host_changes(recorded: Option<&Fingerprint>, here: &Fingerprint) -> Vec<Strin
     changes
 }
 
-fn report(finding: &Finding, json: bool) -> Result<ExitCode> {
+fn report(finding: &ReplayReport, json: bool) -> Result<ExitCode> {
     for change in &finding.host_changes {
-        complain(&format!("note: {}", visible_line(change)));
+        eprint_line(&format!("note: {}", escape_line(change)));
     }
     let Some(difference) = &finding.difference else {
         if !json {
-            say(&all_repeat(finding));
+            print_line(&all_repeat(finding));
         }
         return Ok(ExitCode::SUCCESS);
     };
     if !json {
-        say(&text_of(difference));
+        print_line(&text_of(difference));
     }
     let at = format!("step {} of {} gives another output", difference.step, finding.episode);
     Err(Error::new(Code::ReplayDiffers, at)
         .hint("times, process ids and random names differ in every run; other differences matter"))
 }
 
-fn all_repeat(finding: &Finding) -> String {
+fn all_repeat(finding: &ReplayReport) -> String {
     let (id, attempt) = (&finding.episode, finding.attempt);
     match finding.commands {
-        _ if attempt == Attempt::default() => format!("{id} has not been tried yet"),
+        _ if attempt == AttemptNumber::default() => format!("{id} has not been tried yet"),
         0 => format!("{id}, attempt {attempt}: no command ran, so there is nothing to repeat"),
         1 => format!("{id}, attempt {attempt}: its one command repeats"),
         count => format!("{id}, attempt {attempt}: all {count} commands repeat"),
     }
 }
 
-fn text_of(difference: &Difference) -> String {
-    let paint = Paint::for_stdout();
-    let command = cut(&difference.command, 12).replace('\n', "\n    ");
-    let command = paint.tone(Tone::Mark, &format!("  $ {command}"));
+fn text_of(difference: &ReplayDifference) -> String {
+    let paint = TextStyler::for_stdout();
+    let command = elide_middle(&difference.command, 12).replace('\n', "\n    ");
+    let command = paint.styled(TextStyle::Mark, &format!("  $ {command}"));
     let ends = match difference.recorded_exit_code {
         Some(then) if then != difference.found_exit_code => {
             format!("  exit code {then} was recorded, {} was found\n", difference.found_exit_code)

@@ -1,10 +1,10 @@
 //! `synthd episode show`: one episode, for a person or for a program.
 
-use super::page::Page;
-use super::record::Whole;
+use super::page::EpisodePage;
+use super::record::FullEpisode;
 use super::{find, steps};
-use crate::cli::output::{complain, say, say_json};
-use crate::cli::visible::Paint;
+use crate::cli::output::{eprint_line, print_json, print_line};
+use crate::cli::visible::TextStyler;
 use crate::cli::{DataDir, TemplateDirs};
 use crate::error::Result;
 use crate::store::Store;
@@ -20,7 +20,7 @@ Examples:
   synthd episode show 4f1c --full | less
   synthd episode show 4f1c --json | jq .row > row.json"
 )]
-pub(in crate::cli) struct ShowArgs {
+pub(in crate::cli) struct EpisodeShowArgs {
     /// The episode's id, or a beginning of it that no other episode has
     id: String,
     /// Show this attempt instead of the newest
@@ -38,19 +38,19 @@ pub(in crate::cli) struct ShowArgs {
     pub(super) data: DataDir,
 }
 
-pub(super) async fn run(store: &Store, args: &ShowArgs) -> Result<ExitCode> {
+pub(super) async fn run(store: &Store, args: &EpisodeShowArgs) -> Result<ExitCode> {
     let episode = find(store, &args.id).await?;
-    let whole = Whole::read(store, episode, args.attempt, &args.templates).await?;
+    let whole = FullEpisode::read(store, episode, args.attempt, &args.templates).await?;
     if let Err(error) = &whole.opening {
-        complain(&format!("the beginning of the conversation is unknown: {error}"));
+        eprint_line(&format!("the beginning of the conversation is unknown: {error}"));
     }
     if args.json {
-        say_json(&whole.document())?;
+        print_json(&whole.document())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut page = Page::new(Paint::for_stdout(), args.full);
+    let mut page = EpisodePage::new(TextStyler::for_stdout(), args.full);
     page.header(&whole);
-    steps::tell(&mut page, &whole);
-    say(&page.text());
+    steps::write_steps(&mut page, &whole);
+    print_line(&page.text());
     Ok(ExitCode::SUCCESS)
 }

@@ -1,22 +1,22 @@
 //! The steps of an episode: what the agent thought, ran, saw and got for it.
 
-use super::page::Page;
-use super::record::Whole;
-use crate::cli::visible::{Tone, visible_line};
+use super::page::EpisodePage;
+use super::record::FullEpisode;
+use crate::cli::visible::{TextStyle, escape_line};
 use std::collections::BTreeMap;
 use synthd_actors::model::{
-    ActionType, Change, ChangeKind, ExecEnd, Outcome, RowStep, Step, StepAction, Turn,
+    ActionType, ExecEnd, FileChangeKind, Outcome, RowStep, Step, StepAction, Turn, WorkspaceChange,
     returns_to_go, rewards,
 };
 
 /// What a step was worth, and what followed from it on.
 #[derive(Clone, Copy)]
-struct Worth {
+struct StepRewards {
     reward: f64,
     to_go: f64,
 }
 
-pub(super) fn tell(page: &mut Page, whole: &Whole) {
+pub(super) fn write_steps(page: &mut EpisodePage, whole: &FullEpisode) {
     let worths = worths(whole);
     for (at, turn) in whole.turns.iter().enumerate() {
         page.gap();
@@ -34,11 +34,11 @@ pub(super) fn tell(page: &mut Page, whole: &Whole) {
 }
 
 /// From the row where there is one, so that both say the same; none before there is a score.
-fn worths(whole: &Whole) -> Vec<Worth> {
+fn worths(whole: &FullEpisode) -> Vec<StepRewards> {
     let same_attempt = whole.attempt == whole.episode.attempt;
     let row = whole.judged.as_ref().filter(|_| same_attempt);
     if let Some(judged) = row {
-        let worth = |step: &RowStep| Worth { reward: step.reward, to_go: step.return_to_go };
+        let worth = |step: &RowStep| StepRewards { reward: step.reward, to_go: step.return_to_go };
         return judged.row.trajectory.iter().map(worth).collect();
     }
     let Some(Outcome::Judged { verdict, .. }) = &whole.episode.outcome else { return Vec::new() };
@@ -48,20 +48,24 @@ fn worths(whole: &Whole) -> Vec<Worth> {
     let steps: Vec<Step> = whole.turns.iter().map(|turn| turn.step.clone()).collect();
     let rewards = rewards(&steps, if verdict.flaky { 0.0 } else { verdict.score });
     let returns = returns_to_go(&rewards);
-    rewards.iter().zip(returns).map(|(reward, to_go)| Worth { reward: *reward, to_go }).collect()
+    rewards
+        .iter()
+        .zip(returns)
+        .map(|(reward, to_go)| StepRewards { reward: *reward, to_go })
+        .collect()
 }
 
-fn heading(page: &mut Page, turn: &Turn) {
+fn heading(page: &mut EpisodePage, turn: &Turn) {
     let step = &turn.step;
-    let name = page.paint.tone(Tone::Strong, &format!("step {}", step.index));
-    let cwd = page.paint.tone(Tone::Faint, &visible_line(&step.state.cwd));
+    let name = page.paint.styled(TextStyle::Strong, &format!("step {}", step.index));
+    let cwd = page.paint.styled(TextStyle::Faint, &escape_line(&step.state.cwd));
     let end = step.end.as_ref().map(|end| format!("  {}", ending(page, end))).unwrap_or_default();
     let calls =
         if turn.calls > 1 { format!("  {} model calls", turn.calls) } else { String::new() };
     page.line(format!("{name}  {cwd}{end}  {} ms{calls}", step.took_ms()));
 }
 
-fn ending(page: &Page, end: &ExecEnd) -> String {
+fn ending(page: &EpisodePage, end: &ExecEnd) -> String {
     let text = match end {
         ExecEnd::Exited(code) => format!("exit {code}"),
         ExecEnd::Signaled(signal) => format!("killed by signal {signal}"),
@@ -69,25 +73,25 @@ fn ending(page: &Page, end: &ExecEnd) -> String {
         ExecEnd::CpuLimit => "out of processor time".to_owned(),
         ExecEnd::OutOfMemory => "out of memory".to_owned(),
         ExecEnd::OutputLimit => "too much output".to_owned(),
-        ExecEnd::NotStarted(why) => format!("not started: {}", visible_line(why)),
+        ExecEnd::NotStarted(why) => format!("not started: {}", escape_line(why)),
     };
-    page.paint.tone(if end.success() { Tone::Good } else { Tone::Bad }, &text)
+    page.paint.styled(if end.success() { TextStyle::Good } else { TextStyle::Bad }, &text)
 }
 
-fn thought(page: &mut Page, step: &Step) {
+fn thought(page: &mut EpisodePage, step: &Step) {
     if !step.reasoning.trim().is_empty() {
         page.block("  ", "  ", None, step.reasoning.trim());
     }
 }
 
-fn action(page: &mut Page, turn: &Turn) {
+fn action(page: &mut EpisodePage, turn: &Turn) {
     let step = &turn.step;
     let (first, tone, text) = match (&turn.command, step.action.kind) {
-        (Some(_), _) => ("  $ ", Tone::Mark, ran(turn)),
-        (None, ActionType::ToolCall | ActionType::Submit) => ("  > ", Tone::Mark, asked(step)),
+        (Some(_), _) => ("  $ ", TextStyle::Mark, ran(turn)),
+        (None, ActionType::ToolCall | ActionType::Submit) => ("  > ", TextStyle::Mark, asked(step)),
         (None, ActionType::Message) => return,
-        (None, ActionType::Refusal) => ("  ! ", Tone::Warn, "the model declined".to_owned()),
-        (None, _) => ("  ! ", Tone::Warn, unread(step)),
+        (None, ActionType::Refusal) => ("  ! ", TextStyle::Warn, "the model declined".to_owned()),
+        (None, _) => ("  ! ", TextStyle::Warn, unread(step)),
     };
     page.block(first, "    ", Some(tone), &text);
 }
@@ -116,9 +120,9 @@ fn unread(step: &Step) -> String {
     format!("{why}\n{} {}", step.action.tool, step.action.arguments)
 }
 
-fn observation(page: &mut Page, step: &Step) {
+fn observation(page: &mut EpisodePage, step: &Step) {
     if !step.observation.trim().is_empty() {
-        page.block("  | ", "  | ", Some(Tone::Faint), &step.observation);
+        page.block("  | ", "  | ", Some(TextStyle::Faint), &step.observation);
     }
     if step.truncated {
         page.line("  the output was cut when it was recorded");
@@ -126,32 +130,32 @@ fn observation(page: &mut Page, step: &Step) {
 }
 
 /// Files that the step added, changed or removed; the first few by name.
-fn changes(page: &mut Page, changes: &[Change]) {
+fn changes(page: &mut EpisodePage, changes: &[WorkspaceChange]) {
     const NAMED: usize = 6;
     if changes.is_empty() {
         return;
     }
     let named = changes.iter().take(NAMED).map(|change| {
         let sign = match change.kind {
-            ChangeKind::Added => '+',
-            ChangeKind::Modified => '~',
-            ChangeKind::Removed => '-',
+            FileChangeKind::Added => '+',
+            FileChangeKind::Modified => '~',
+            FileChangeKind::Removed => '-',
         };
-        format!("{sign}{}", visible_line(&change.path))
+        format!("{sign}{}", escape_line(&change.path))
     });
     let mut text = named.collect::<Vec<_>>().join("  ");
     if changes.len() > NAMED {
         text.push_str(&format!("  and {} more", changes.len() - NAMED));
     }
-    page.block("  = ", "    ", Some(Tone::Faint), &text);
+    page.block("  = ", "    ", Some(TextStyle::Faint), &text);
 }
 
-fn worth(page: &mut Page, step: &Step, worth: Option<Worth>) {
+fn worth(page: &mut EpisodePage, step: &Step, worth: Option<StepRewards>) {
     let text = match worth {
-        Some(Worth { reward, to_go }) => {
+        Some(StepRewards { reward, to_go }) => {
             format!("reward {reward:+.3}, to go {to_go:+.3}, milestones {:.3}", step.potential)
         }
         None => format!("no reward yet, milestones {:.3}", step.potential),
     };
-    page.line(format!("  {}", page.paint.tone(Tone::Faint, &text)));
+    page.line(format!("  {}", page.paint.styled(TextStyle::Faint, &text)));
 }

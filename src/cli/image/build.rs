@@ -2,9 +2,9 @@
 
 use super::{Spinner, connect, image_error};
 use crate::cli::doctor::guest_dir;
-use crate::cli::output::{say, say_json};
+use crate::cli::output::{print_json, print_line};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::docker::{Debian, Dockerfile, Recipe, own_directory};
+use crate::sandbox::docker::{DebianRecipe, DockerfileRecipe, ImageRecipe, own_directory};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ Examples:
   synthd image build synthd/node --dockerfile images/node/Dockerfile",
     group(clap::ArgGroup::new("recipe").required(true).args(["packages", "dockerfile"]))
 )]
-pub(in crate::cli) struct BuildArgs {
+pub(in crate::cli) struct ImageBuildArgs {
     /// The image's name, without a tag
     name: String,
     /// Debian packages, separated by commas
@@ -65,7 +65,7 @@ fn variable(text: &str) -> std::result::Result<(String, String), String> {
     }
 }
 
-pub(super) async fn build(args: BuildArgs) -> Result<()> {
+pub(super) async fn build(args: ImageBuildArgs) -> Result<()> {
     let (rebuild, as_json) = (args.rebuild, args.json);
     let recipe = recipe(args)?;
     let reference = recipe.reference();
@@ -83,16 +83,16 @@ pub(super) async fn build(args: BuildArgs) -> Result<()> {
     drop(spinner);
     if as_json {
         let log = log.exists().then_some(log);
-        return say_json(
+        return print_json(
             &json!({ "image": reference, "built": !known, "recipe": recipe.text(), "log": log }),
         );
     }
     let done = if known { "is there already" } else { "is built" };
-    say(&format!("{reference} {done}; try it: synthd image check {reference}"));
+    print_line(&format!("{reference} {done}; try it: synthd image check {reference}"));
     Ok(())
 }
 
-fn recipe(args: BuildArgs) -> Result<Recipe> {
+fn recipe(args: ImageBuildArgs) -> Result<ImageRecipe> {
     check_name(&args.name)?;
     let Some(file) = args.dockerfile else {
         let mut packages = args.packages;
@@ -100,13 +100,13 @@ fn recipe(args: BuildArgs) -> Result<Recipe> {
         packages.dedup();
         check_packages(&packages)?;
         let (name, suite, mirror) = (args.name, args.suite, args.mirror);
-        return Ok(Recipe::Debian(Debian { name, suite, packages, mirror }));
+        return Ok(ImageRecipe::Debian(DebianRecipe { name, suite, packages, mirror }));
     };
     let arguments: BTreeMap<String, String> = args.build_arg.into_iter().collect();
-    let read = Dockerfile::read(args.name, &file, args.context, arguments, args.target);
-    read.map(Recipe::Dockerfile).map_err(|error| {
+    let read = DockerfileRecipe::read(args.name, &file, args.context, arguments, args.target);
+    read.map(ImageRecipe::Dockerfile).map_err(|error| {
         Error::new(Code::Io, "the sources of the image cannot be read")
-            .because(error)
+            .with_source(error)
             .hint("name a Dockerfile that exists, and a directory of sources with --context")
     })
 }
@@ -140,7 +140,7 @@ fn check_name(name: &str) -> Result<()> {
 /// One build of an image at a time; the second finds it built.
 fn lock(reference: &str, spinner: &Spinner) -> Result<File> {
     let io = |error: std::io::Error| {
-        Error::new(Code::Io, "the lock for builds cannot be taken").because(error)
+        Error::new(Code::Io, "the lock for builds cannot be taken").with_source(error)
     };
     own_directory(&guest_dir()).map_err(io)?;
     let path = guest_dir().join(format!("{}.lock", reference.replace(['/', ':'], "-")));

@@ -2,17 +2,17 @@
 
 use super::image_error;
 use crate::cli::doctor::{guest_dir, this_executable, tools};
-use crate::cli::output::{say, say_json};
+use crate::cli::output::{print_json, print_line};
 use crate::error::Result;
-use crate::sandbox::Backends;
+use crate::sandbox::SandboxBackends;
 use clap::Args;
 use serde_json::json;
-use synthd_actors::model::{Backend, Fault, Fingerprint, SandboxSpec};
+use synthd_actors::model::{BackendKind, Fault, SandboxFingerprint, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  synthd image check synthd/base --runtime runsc")]
-pub(in crate::cli) struct CheckArgs {
+pub(in crate::cli) struct ImageCheckArgs {
     /// The image, by name and tag
     image: String,
     /// The engine's runtime, if not its default
@@ -23,12 +23,12 @@ pub(in crate::cli) struct CheckArgs {
     json: bool,
 }
 
-pub(super) async fn check(args: CheckArgs) -> Result<()> {
+pub(super) async fn check(args: ImageCheckArgs) -> Result<()> {
     // Without an engine, nothing is wrong with the image.
     super::connect().await?;
-    let backend = Backends::new(this_executable()?, &guest_dir());
+    let backend = SandboxBackends::new(this_executable()?, &guest_dir());
     let spec = SandboxSpec {
-        backend: Backend::Docker,
+        backend: BackendKind::Docker,
         image: args.image,
         runtime: args.runtime,
         ..SandboxSpec::default()
@@ -38,16 +38,16 @@ pub(super) async fn check(args: CheckArgs) -> Result<()> {
     let (print, tools) = tried.map_err(image_error)?;
     settled.map_err(image_error)?;
     if args.json {
-        return say_json(&json!({ "image": print, "tools": tools }));
+        return print_json(&json!({ "image": print, "tools": tools }));
     }
-    say(&format!("{} runs; it has {}", spec.image, tools.join(", ")));
+    print_line(&format!("{} runs; it has {}", spec.image, tools.join(", ")));
     Ok(())
 }
 
 async fn try_out(
-    backend: &Backends,
+    backend: &SandboxBackends,
     spec: &SandboxSpec,
-) -> std::result::Result<(Fingerprint, Vec<String>), Fault> {
+) -> std::result::Result<(SandboxFingerprint, Vec<String>), Fault> {
     backend.check(spec).await?;
     let mut sandbox = backend.create(spec).await?;
     let tools = tools(&mut *sandbox).await?;

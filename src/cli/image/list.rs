@@ -1,7 +1,7 @@
 //! `synthd image list`.
 
 use super::{connect, image_error};
-use crate::cli::output::{say, say_json, table};
+use crate::cli::output::{print_json, print_line, table};
 use crate::error::Result;
 use crate::sandbox::docker::MADE_HERE;
 use clap::Args;
@@ -9,13 +9,13 @@ use serde_json::json;
 
 #[derive(Args)]
 #[command(after_help = "Example:\n  synthd image list")]
-pub(in crate::cli) struct ListArgs {
+pub(in crate::cli) struct ImageListArgs {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn list(args: &ListArgs) -> Result<()> {
+pub(super) async fn list(args: &ImageListArgs) -> Result<()> {
     let found = connect().await?.list().await.map_err(image_error)?;
     if args.json {
         let all: Vec<_> = found
@@ -25,7 +25,7 @@ pub(super) async fn list(args: &ListArgs) -> Result<()> {
                     "recipe": image.labels.get(MADE_HERE) })
             })
             .collect();
-        return say_json(&all);
+        return print_json(&all);
     }
     let mut rows = table(&["image", "size", "made here of"]);
     for image in &found {
@@ -36,9 +36,9 @@ pub(super) async fn list(args: &ListArgs) -> Result<()> {
         }
     }
     if rows.row_count() == 0 {
-        say("no images; `synthd image build NAME --packages python3,git` makes one");
+        print_line("no images; `synthd image build NAME --packages python3,git` makes one");
     } else {
-        say(&rows.to_string());
+        print_line(&rows.to_string());
     }
     Ok(())
 }

@@ -7,13 +7,13 @@ mod list;
 mod prune;
 mod pull;
 
-pub(super) use pull::Shown as PullShown;
+pub(super) use pull::PullProgressDisplay as PullShown;
 
-use crate::cli::output::{complain, on_terminal};
-use crate::cli::signals::Signals;
-use crate::engine::{fault_error, in_system};
+use crate::cli::output::{eprint_line, stderr_is_terminal};
+use crate::cli::signals::SignalListener;
+use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
-use crate::sandbox::docker::Images;
+use crate::sandbox::docker::DockerImages;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::process::ExitCode;
@@ -23,24 +23,24 @@ use synthd_actors::model::{Fault, FaultKind};
 #[derive(Subcommand)]
 pub(super) enum ImageCommand {
     /// Make an image from Debian packages, or from a Dockerfile
-    Build(build::BuildArgs),
+    Build(build::ImageBuildArgs),
     /// Pull an image from a registry into the engine
-    Pull(pull::PullArgs),
+    Pull(pull::ImagePullArgs),
     /// List the engine's images, and show which of them synthd made
-    List(list::ListArgs),
+    List(list::ImageListArgs),
     /// Try an image as a sandbox
-    Check(check::CheckArgs),
+    Check(check::ImageCheckArgs),
     /// Remove old images that synthd made and no container uses
-    Prune(prune::PruneArgs),
+    Prune(prune::ImagePruneArgs),
 }
 
 pub(super) fn run(command: ImageCommand) -> Result<ExitCode> {
-    in_system(async {
-        let mut signals = Signals::listen()?;
+    run_in_actor_system(async {
+        let mut signals = SignalListener::listen()?;
         // What is dropped in the middle cleans up after itself.
         tokio::select! {
             done = Box::pin(obey(command)) => done,
-            () = signals.stop() => Err(Error::new(Code::Interrupted, "stopped in the middle")
+            () = signals.wait_for_stop() => Err(Error::new(Code::Interrupted, "stopped in the middle")
                 .hint("run the same command again; unfinished parts are removed")),
         }
     })??;
@@ -57,20 +57,20 @@ async fn obey(command: ImageCommand) -> Result<()> {
     }
 }
 
-async fn connect() -> Result<Images> {
-    Images::connect().await.map_err(|fault| no_engine(&fault))
+async fn connect() -> Result<DockerImages> {
+    DockerImages::connect().await.map_err(|fault| no_engine(&fault))
 }
 
 fn no_engine(fault: &Fault) -> Error {
     Error::new(Code::EngineUnavailable, "there is no container engine to use")
-        .because(fault.message.clone())
+        .with_source(fault.message.clone())
         .hint("start an engine, or name one with DOCKER_HOST")
 }
 
 fn image_error(fault: Fault) -> Error {
     match fault.kind {
         FaultKind::SandboxRefused => Error::new(Code::ImageUnavailable, "the image cannot be used")
-            .because(fault.message)
+            .with_source(fault.message)
             .hint("`synthd explain SYN-0404` says what an image needs"),
         _ => fault_error(&fault),
     }
@@ -82,7 +82,7 @@ struct Spinner(Option<ProgressBar>);
 
 impl Spinner {
     fn start() -> Self {
-        let bar = on_terminal().then(|| {
+        let bar = stderr_is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
             if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}") {
                 bar.set_style(style);
@@ -95,7 +95,7 @@ impl Spinner {
 
     fn tell(&self, line: &str) {
         if let Some(bar) = self.0.as_ref().filter(|_| !line.trim().is_empty()) {
-            bar.set_message(crate::cli::visible::visible(line.trim()));
+            bar.set_message(crate::cli::visible::escape_controls(line.trim()));
         }
     }
 
@@ -103,7 +103,7 @@ impl Spinner {
     fn announce(&self, line: &str) {
         match &self.0 {
             Some(bar) => bar.println(line),
-            None => complain(line),
+            None => eprint_line(line),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `synthd image prune`.
 
 use super::{connect, image_error};
-use crate::cli::output::{complain, say, say_json};
+use crate::cli::output::{eprint_line, print_json, print_line};
 use crate::config::size;
 use crate::error::Result;
-use crate::sandbox::docker::Limit;
+use crate::sandbox::docker::PruneLimit;
 use clap::Args;
 use serde_json::json;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -22,7 +22,7 @@ Examples:
   synthd image prune --older-than 30d
   synthd image prune --keep 20GiB --dry-run"
 )]
-pub(in crate::cli) struct PruneArgs {
+pub(in crate::cli) struct ImagePruneArgs {
     /// Remove images older than this [default: 30d, where --keep is not given]
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
     older_than: Option<Duration>,
@@ -37,11 +37,11 @@ pub(in crate::cli) struct PruneArgs {
     json: bool,
 }
 
-pub(super) async fn prune(args: &PruneArgs) -> Result<()> {
+pub(super) async fn prune(args: &ImagePruneArgs) -> Result<()> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let now = now.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
     let older_than = args.older_than.or(args.keep.is_none().then_some(OLD));
-    let limit = Limit { older_than, keep: args.keep };
+    let limit = PruneLimit { older_than, keep: args.keep };
     let images = connect().await?;
     let unwanted = images.unwanted(limit, now).await.map_err(image_error)?;
     let (mut removed, mut bytes) = (Vec::new(), 0);
@@ -51,16 +51,16 @@ pub(super) async fn prune(args: &PruneArgs) -> Result<()> {
             removed.push(name.clone());
             bytes += image.size;
         } else {
-            complain(&format!("{name} stays: the engine does not remove it"));
+            eprint_line(&format!("{name} stays: the engine does not remove it"));
         }
     }
     let guests = if args.dry_run { 0 } else { images.prune_guests().await.map_err(image_error)? };
     if args.json {
-        return say_json(&json!({ "removed": removed, "bytes": bytes, "guests": guests,
+        return print_json(&json!({ "removed": removed, "bytes": bytes, "guests": guests,
             "dry_run": args.dry_run }));
     }
     let done = if args.dry_run { "would be removed" } else { "removed" };
-    removed.iter().for_each(|image| say(&format!("{image}: {done}")));
-    say(&format!("{} images {done}, at most {} MiB", removed.len(), bytes >> 20));
+    removed.iter().for_each(|image| print_line(&format!("{image}: {done}")));
+    print_line(&format!("{} images {done}, at most {} MiB", removed.len(), bytes >> 20));
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! `synthd image pull`.
 
 use super::{connect, image_error};
-use crate::cli::output::{complain, on_terminal, say, say_json};
+use crate::cli::output::{eprint_line, print_json, print_line, stderr_is_terminal};
 use crate::error::Result;
-use crate::sandbox::docker::Pulled;
+use crate::sandbox::docker::PullProgress;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -22,7 +22,7 @@ Examples:
   synthd image pull python:3.13-slim
   synthd image pull registry.example/team/tools@sha256:<digest>"
 )]
-pub(in crate::cli) struct PullArgs {
+pub(in crate::cli) struct ImagePullArgs {
     /// The image, by name and tag or digest
     image: String,
     /// Print one JSON document
@@ -30,32 +30,32 @@ pub(in crate::cli) struct PullArgs {
     json: bool,
 }
 
-pub(super) async fn pull(args: PullArgs) -> Result<()> {
+pub(super) async fn pull(args: ImagePullArgs) -> Result<()> {
     let images = connect().await?;
-    let shown = Shown::new();
+    let shown = PullProgressDisplay::new();
     let pulled = images.pull(&args.image, &|pulled| shown.show(pulled)).await;
     drop(shown);
     pulled.map_err(image_error)?;
     let digest = images.digest(&args.image).await.map_err(image_error)?;
     if args.json {
-        return say_json(&json!({ "image": args.image, "id": digest }));
+        return print_json(&json!({ "image": args.image, "id": digest }));
     }
-    say(&format!("{} is there; try it: synthd image check {}", args.image, args.image));
+    print_line(&format!("{} is there; try it: synthd image check {}", args.image, args.image));
     Ok(())
 }
 
 /// A bar on a terminal, a line now and then elsewhere.
-pub(in crate::cli) struct Shown {
+pub(in crate::cli) struct PullProgressDisplay {
     bar: Option<ProgressBar>,
     last: Mutex<Option<Instant>>,
 }
 
-impl Shown {
+impl PullProgressDisplay {
     pub(in crate::cli) fn new() -> Self {
-        Self { bar: on_terminal().then(bar), last: Mutex::new(None) }
+        Self { bar: stderr_is_terminal().then(bar), last: Mutex::new(None) }
     }
 
-    pub(in crate::cli) fn show(&self, pulled: &Pulled) {
+    pub(in crate::cli) fn show(&self, pulled: &PullProgress) {
         match &self.bar {
             Some(bar) => {
                 bar.set_length(pulled.of);
@@ -66,16 +66,16 @@ impl Shown {
         }
     }
 
-    fn show_line(&self, pulled: &Pulled) {
+    fn show_line(&self, pulled: &PullProgress) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_none_or(|last| last.elapsed() >= LINE_EVERY) {
             *last = Some(Instant::now());
-            complain(&pulled.to_string());
+            eprint_line(&pulled.to_string());
         }
     }
 }
 
-impl Drop for Shown {
+impl Drop for PullProgressDisplay {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,20 +1,20 @@
 //! `synthd models check`: what a campaign would use, and whether anything is missing. Nothing
 //! is asked of anybody.
 
-use crate::cli::output::{complain_of_config, say, say_json};
+use crate::cli::output::{print_config_errors, print_json, print_line};
 use crate::cli::prices::PriceOptions;
-use crate::cli::visible::visible_line;
+use crate::cli::visible::escape_line;
 use crate::config;
 use crate::error::{Code, Error, Result};
-use crate::llm::Models;
+use crate::llm::AdapterFactory;
 use crate::prices::PriceTable;
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use synthd_actors::model::{ModelConfig, Price};
-use synthd_actors::router::Manned;
+use synthd_actors::model::{ModelConfig, ModelPrice};
+use synthd_actors::router::ModelClients;
 
 #[derive(Args)]
 #[command(
@@ -24,7 +24,7 @@ Examples:
   synthd models check campaign.toml
   synthd models check campaign.toml --json | jq '.models[].problem'"
 )]
-pub(in crate::cli) struct CheckArgs {
+pub(in crate::cli) struct ModelsCheckArgs {
     /// The campaign file
     campaign: PathBuf,
     #[command(flatten)]
@@ -36,30 +36,31 @@ pub(in crate::cli) struct CheckArgs {
 
 /// One model of a campaign.
 #[derive(Serialize)]
-struct Looked {
+struct CheckedModel {
     model: String,
     dialect: Option<String>,
     base_url: Option<String>,
     key_env: Option<String>,
-    price: Price,
+    price: ModelPrice,
     /// `free`, the table's name, or `campaign`.
     priced_by: String,
     problem: Option<String>,
 }
 
-pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &ModelsCheckArgs) -> Result<ExitCode> {
     let table = args.prices.table()?;
     let loaded = match config::load_campaign(&args.campaign) {
         Ok(loaded) => loaded,
         Err(errors) => {
-            complain_of_config(&errors, args.json);
+            print_config_errors(&errors, args.json);
             return Ok(ExitCode::from(errors.code().exit_code()));
         }
     };
-    let models: Vec<Looked> = loaded.config.models.iter().map(|one| look(one, table)).collect();
+    let models: Vec<CheckedModel> =
+        loaded.config.models.iter().map(|one| look(one, table)).collect();
     let amiss = models.iter().filter(|looked| looked.problem.is_some()).count();
     if args.json {
-        say_json(&json!({ "ok": amiss == 0, "models": models, "price_table": table.digest }))?;
+        print_json(&json!({ "ok": amiss == 0, "models": models, "price_table": table.digest }))?;
     } else {
         models.iter().for_each(tell);
     }
@@ -76,7 +77,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode> {
     }
 }
 
-fn look(model: &ModelConfig, table: &PriceTable) -> Looked {
+fn look(model: &ModelConfig, table: &PriceTable) -> CheckedModel {
     let endpoint = model.endpoint.as_ref();
     let listed = table.get(&model.name).is_some_and(|listed| listed.price == model.price);
     let priced_by = match (model.price.is_free(), listed) {
@@ -84,26 +85,28 @@ fn look(model: &ModelConfig, table: &PriceTable) -> Looked {
         (false, true) => table.name.clone(),
         (false, false) => "campaign".to_owned(),
     };
-    Looked {
+    CheckedModel {
         model: model.name.clone(),
         dialect: endpoint.map(|endpoint| endpoint.dialect.clone()),
         base_url: endpoint.map(|endpoint| endpoint.base_url.clone()),
         key_env: endpoint.and_then(|endpoint| endpoint.key_env.clone()),
         price: model.price.clone(),
         priced_by,
-        problem: Manned::new(model, &Models::default()).err().map(|fault| fault.message),
+        problem: ModelClients::new(model, &AdapterFactory::default())
+            .err()
+            .map(|fault| fault.message),
     }
 }
 
-fn tell(looked: &Looked) {
-    say(&visible_line(&looked.model));
+fn tell(looked: &CheckedModel) {
+    print_line(&escape_line(&looked.model));
     let place = match (&looked.base_url, &looked.dialect) {
         (Some(url), Some(dialect)) => format!("{url} ({dialect})"),
         _ => "in this process".to_owned(),
     };
-    say(&format!("  asked   {}", visible_line(&place)));
+    print_line(&format!("  asked   {}", escape_line(&place)));
     if let Some(variable) = &looked.key_env {
-        say(&format!("  key     {variable}"));
+        print_line(&format!("  key     {variable}"));
     }
     let rates = &looked.price.rates;
     let price = match looked.price.is_free() {
@@ -113,8 +116,8 @@ fn tell(looked: &Looked) {
             rates.input_per_million, rates.output_per_million, looked.priced_by
         ),
     };
-    say(&format!("  price   {}", visible_line(&price)));
+    print_line(&format!("  price   {}", escape_line(&price)));
     if let Some(problem) = &looked.problem {
-        say(&format!("  PROBLEM {}", visible_line(problem)));
+        print_line(&format!("  PROBLEM {}", escape_line(problem)));
     }
 }

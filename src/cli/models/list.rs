@@ -1,11 +1,11 @@
 //! `synthd models list`: the table of prices.
 
-use crate::cli::layout::{Column, lines};
-use crate::cli::output::{say, say_json, width};
+use crate::cli::layout::{TableColumn, lines};
+use crate::cli::output::{print_json, print_line, width};
 use crate::cli::prices::PriceOptions;
-use crate::cli::visible::visible_line;
+use crate::cli::visible::escape_line;
 use crate::error::Result;
-use crate::prices::{Listed, PriceTable};
+use crate::prices::{ListedModel, PriceTable};
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ Examples:
   synthd models list 'anthropic/*'
   synthd models list --price-table model_prices_and_context_window.json --json"
 )]
-pub(in crate::cli) struct ListArgs {
+pub(in crate::cli) struct ModelsListArgs {
     /// Only models whose names match
     #[arg(default_value = "**", hide_default_value = true)]
     glob: String,
@@ -33,34 +33,34 @@ pub(in crate::cli) struct ListArgs {
     json: bool,
 }
 
-pub(super) fn run(args: &ListArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &ModelsListArgs) -> Result<ExitCode> {
     let table = args.prices.table()?;
-    let found: Vec<(&str, &Listed)> =
+    let found: Vec<(&str, &ListedModel)> =
         table.models().filter(|(name, _)| glob_matches(&args.glob, name)).collect();
     if args.json {
         let models: Vec<_> =
             found.iter().map(|(name, listed)| json!({ "model": name, "listed": listed })).collect();
-        say_json(&json!({ "table": table.name, "digest": table.digest, "as_of": table.as_of,
+        print_json(&json!({ "table": table.name, "digest": table.digest, "as_of": table.as_of,
             "models": models }))?;
         return Ok(ExitCode::SUCCESS);
     }
     if !found.is_empty() {
-        say(&table_of(&found));
+        print_line(&table_of(&found));
     }
-    say(&source(table, found.len()));
+    print_line(&source(table, found.len()));
     Ok(ExitCode::SUCCESS)
 }
 
-fn table_of(found: &[(&str, &Listed)]) -> String {
+fn table_of(found: &[(&str, &ListedModel)]) -> String {
     let columns = [
-        Column::new("model").at_least(16),
-        Column::right("input"),
-        Column::right("cached").spare(2),
-        Column::right("written").spare(3),
-        Column::right("output"),
-        Column::right("context").spare(1),
+        TableColumn::new("model").at_least(16),
+        TableColumn::right("input"),
+        TableColumn::right("cached").spare(2),
+        TableColumn::right("written").spare(3),
+        TableColumn::right("output"),
+        TableColumn::right("context").spare(1),
     ];
-    let cells = |(model, listed): &(&str, &Listed)| {
+    let cells = |(model, listed): &(&str, &ListedModel)| {
         let rates = &listed.price.rates;
         let shown =
             |money: Option<Money>| money.map_or_else(|| "-".to_owned(), |money| money.to_string());
@@ -84,5 +84,5 @@ fn table_of(found: &[(&str, &Listed)]) -> String {
 fn source(table: &PriceTable, count: usize) -> String {
     let noun = if count == 1 { "model" } else { "models" };
     let as_of = table.as_of.as_ref().map_or_else(String::new, |date| format!(", as of {date}"));
-    format!("{count} {noun} of {}{as_of} ({})", visible_line(&table.name), &table.digest[..12])
+    format!("{count} {noun} of {}{as_of} ({})", escape_line(&table.name), &table.digest[..12])
 }

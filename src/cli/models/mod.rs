@@ -11,11 +11,11 @@ use std::process::ExitCode;
 #[derive(Subcommand)]
 pub(super) enum ModelsCommand {
     /// List the models whose prices are known
-    List(list::ListArgs),
+    List(list::ModelsListArgs),
     /// Show the address, the key variable and the price of each model of a campaign
-    Check(check::CheckArgs),
+    Check(check::ModelsCheckArgs),
     /// Show the cost of a number of tokens of a model
-    Price(price::PriceArgs),
+    Price(price::ModelsPriceArgs),
 }
 
 pub(super) fn run(command: &ModelsCommand) -> Result<ExitCode> {

@@ -1,6 +1,6 @@
 //! `synthd models price`: a sum, as a campaign would reckon it.
 
-use crate::cli::output::{say, say_json};
+use crate::cli::output::{print_json, print_line};
 use crate::cli::prices::PriceOptions;
 use crate::error::{Code, Error, Result};
 use clap::Args;
@@ -12,7 +12,7 @@ use synthd_actors::model::Usage;
 #[command(after_help = "Examples:
   synthd models price openai/gpt-4.1-mini --input 12000 --output 800
   synthd models price anthropic/claude-haiku-4-5 --input 12000 --cached 11000")]
-pub(in crate::cli) struct PriceArgs {
+pub(in crate::cli) struct ModelsPriceArgs {
     /// The model's name, as `models list` shows it
     model: String,
     /// Tokens read, including tokens from a cache
@@ -37,7 +37,7 @@ pub(in crate::cli) struct PriceArgs {
     json: bool,
 }
 
-pub(super) fn run(args: &PriceArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &ModelsPriceArgs) -> Result<ExitCode> {
     let table = args.prices.table()?;
     let listed =
         table.get(&args.model).ok_or_else(|| unknown(&args.model, table.unusable(&args.model)))?;
@@ -50,10 +50,10 @@ pub(super) fn run(args: &PriceArgs) -> Result<ExitCode> {
     let (cost, worst) =
         (listed.price.of(usage), listed.price.worst(Usage::of(args.input, args.output)));
     if args.json {
-        say_json(&json!({ "model": args.model, "usage": usage, "cost_usd": cost,
+        print_json(&json!({ "model": args.model, "usage": usage, "cost_usd": cost,
             "worst_usd": worst, "listed": listed, "table": table.name, "digest": table.digest }))?;
     } else {
-        say(&format!("${cost}; a call holds ${worst}, the cost at the highest rates"));
+        print_line(&format!("${cost}; a call holds ${worst}, the cost at the highest rates"));
     }
     Ok(ExitCode::SUCCESS)
 }

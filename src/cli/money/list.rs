@@ -1,12 +1,12 @@
 //! `synthd money list`: holds that are open or doubtful, and what was corrected.
 
 use crate::cli::DataDir;
-use crate::cli::output::{say, say_json};
-use crate::cli::visible::{fit, visible_line};
+use crate::cli::output::{print_json, print_line};
+use crate::cli::visible::{escape_line, fit};
 use crate::dataset::rfc3339;
 use crate::engine::store_error;
 use crate::error::Result;
-use crate::store::{AdjustmentLine, HoldLine, Store};
+use crate::store::{AdjustmentRecord, HoldSummary, Store};
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
@@ -23,7 +23,7 @@ Examples:
   synthd money list
   synthd money list --campaign paid --json | jq '.holds[].request_id'
   synthd money list --adjustments")]
-pub(in crate::cli) struct ListArgs {
+pub(in crate::cli) struct MoneyListArgs {
     /// Only holds of this campaign
     #[arg(long, value_name = "NAME")]
     campaign: Option<String>,
@@ -40,12 +40,12 @@ pub(in crate::cli) struct ListArgs {
     pub(super) data: DataDir,
 }
 
-pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
+pub(super) async fn run(store: &Store, args: &MoneyListArgs) -> Result<ExitCode> {
     let campaign = args.campaign.as_deref();
     if args.adjustments {
         let found = store.adjustments(campaign).await.map_err(store_error)?;
         match args.json {
-            true => say_json(&json!({ "adjustments": found }))?,
+            true => print_json(&json!({ "adjustments": found }))?,
             false => found.iter().for_each(adjustment),
         }
         return Ok(ExitCode::SUCCESS);
@@ -54,19 +54,19 @@ pub(super) async fn run(store: &Store, args: &ListArgs) -> Result<ExitCode> {
     found.retain(|line| args.all || line.state.is_doubtful());
     let counts: Money = found.iter().map(|line| line.counts_usd).sum();
     if args.json {
-        say_json(&json!({ "total": found.len(), "counts_usd": counts, "holds": found }))?;
+        print_json(&json!({ "total": found.len(), "counts_usd": counts, "holds": found }))?;
         return Ok(ExitCode::SUCCESS);
     }
     if !found.is_empty() {
-        say(&table(&found));
+        print_line(&table(&found));
     }
     let noun = if found.len() == 1 { "hold" } else { "holds" };
-    say(&format!("{} {noun}, ${counts}", found.len()));
+    print_line(&format!("{} {noun}, ${counts}", found.len()));
     Ok(ExitCode::SUCCESS)
 }
 
 /// A line of figures, and one with the whole id and the provider's.
-fn table(found: &[HoldLine]) -> String {
+fn table(found: &[HoldSummary]) -> String {
     let line = |cells: [&str; 4]| {
         let [state, model, at, amount] = cells;
         format!("{state:<9}  {:<30}  {at:<20}  {amount:>13}", fit(model, 30))
@@ -77,16 +77,21 @@ fn table(found: &[HoldLine]) -> String {
         let counts = fit(&format!("${}", hold.counts_usd), 13);
         let model = hold.model.as_deref().unwrap_or("");
         lines.push(line([hold.state.as_str(), model, &at, &counts]));
-        lines.push(format!("  hold {}", visible_line(&hold.hold)));
+        lines.push(format!("  hold {}", escape_line(&hold.hold)));
         let request = hold.request_id.as_ref().or(hold.response_id.as_ref());
-        lines.extend(request.map(|id| format!("  request {}", visible_line(id))));
+        lines.extend(request.map(|id| format!("  request {}", escape_line(id))));
     }
     lines.join("\n")
 }
 
-fn adjustment(line: &AdjustmentLine) {
+fn adjustment(line: &AdjustmentRecord) {
     let hold = line.hold.as_deref().unwrap_or("no hold");
-    say(&format!("{}  {}  {}", &rfc3339(line.at_ms)[..19], line.campaign, visible_line(hold)));
-    say(&format!("  ${} instead of ${}", line.after_usd, line.before_usd));
-    say(&format!("  by {}: {}", visible_line(&line.who), visible_line(&line.reason)));
+    print_line(&format!(
+        "{}  {}  {}",
+        &rfc3339(line.at_ms)[..19],
+        line.campaign,
+        escape_line(hold)
+    ));
+    print_line(&format!("  ${} instead of ${}", line.after_usd, line.before_usd));
+    print_line(&format!("  by {}: {}", escape_line(&line.who), escape_line(&line.reason)));
 }

@@ -4,7 +4,7 @@ mod list;
 mod reconcile;
 mod statement;
 
-use crate::engine::in_system;
+use crate::engine::run_in_actor_system;
 use crate::error::Result;
 use crate::store::Store;
 use clap::Subcommand;
@@ -13,16 +13,16 @@ use std::process::ExitCode;
 #[derive(Subcommand)]
 pub(super) enum MoneyCommand {
     /// List holds that count in full because their cost is unknown
-    List(list::ListArgs),
+    List(list::MoneyListArgs),
     /// Correct the recorded cost of a call
-    Reconcile(reconcile::ReconcileArgs),
+    Reconcile(reconcile::MoneyReconcileArgs),
 }
 
 pub(super) fn run(command: &MoneyCommand) -> Result<ExitCode> {
     match command {
         MoneyCommand::List(args) => {
             let store = Store::open_read_only(&args.data.data_dir)?;
-            in_system(list::run(&store, args))?
+            run_in_actor_system(list::run(&store, args))?
         }
         MoneyCommand::Reconcile(args) => reconcile::run(args),
     }

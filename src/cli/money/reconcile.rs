@@ -1,12 +1,12 @@
 //! `synthd money reconcile`: what a call really cost, by hand or from a provider's own record.
 
 use super::statement;
-use crate::cli::output::{say, say_json};
-use crate::cli::visible::visible_line;
+use crate::cli::output::{print_json, print_line};
+use crate::cli::visible::escape_line;
 use crate::cli::{DataDir, operator};
 use crate::engine::SystemClock;
 use crate::error::{Code, Error, Result};
-use crate::store::{Correction, Reconciled, reconcile, reconcile_with};
+use crate::store::{HoldCorrection, ReconcileReport, reconcile, reconcile_with};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ Examples:
   synthd money reconcile ep-4f1c/1/0/0@3 --cost 0.0123 --reason 'invoice of May'
   synthd money reconcile --from export.csv --reason 'export of the provider'"
 )]
-pub(in crate::cli) struct ReconcileArgs {
+pub(in crate::cli) struct MoneyReconcileArgs {
     /// The hold's id, or its call's
     #[arg(required_unless_present = "from", conflicts_with = "from")]
     hold: Option<String>,
@@ -48,7 +48,7 @@ pub(in crate::cli) struct ReconcileArgs {
     data: DataDir,
 }
 
-pub(super) fn run(args: &ReconcileArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &MoneyReconcileArgs) -> Result<ExitCode> {
     let who = args.who.clone().unwrap_or_else(operator);
     let (dir, at_ms) = (&args.data.data_dir, SystemClock.now_ms());
     let done = match (&args.from, &args.hold, &args.cost) {
@@ -58,12 +58,12 @@ pub(super) fn run(args: &ReconcileArgs) -> Result<ExitCode> {
         }
         (None, Some(hold), Some(cost)) => {
             let (hold, cost, reason) = (hold.clone(), dollars(cost)?, args.reason.clone());
-            reconcile(dir, Correction { hold, cost, reason }, &who, at_ms)?
+            reconcile(dir, HoldCorrection { hold, cost, reason }, &who, at_ms)?
         }
         _ => return Err(Error::new(Code::BadUsage, "give a hold and its cost, or --from FILE")),
     };
     match args.json {
-        true => say_json(&done)?,
+        true => print_json(&done)?,
         false => show(&done),
     }
     Ok(ExitCode::SUCCESS)
@@ -72,19 +72,22 @@ pub(super) fn run(args: &ReconcileArgs) -> Result<ExitCode> {
 fn dollars(text: &str) -> Result<Money> {
     text.parse().map_err(|error| {
         Error::new(Code::BadUsage, format!("--cost {text:?} is not an amount"))
-            .because(error)
+            .with_source(error)
             .hint("write dollars with at most nine decimals, such as 0.0123")
     })
 }
 
-fn show(done: &Reconciled) {
+fn show(done: &ReconcileReport) {
     for one in &done.corrected {
         let (before, after) = (one.before_usd, one.after_usd);
-        say(&format!("{}: ${after} instead of ${before}", visible_line(&one.hold)));
+        print_line(&format!("{}: ${after} instead of ${before}", escape_line(&one.hold)));
     }
     let noun = if done.corrected.len() == 1 { "hold" } else { "holds" };
-    say(&format!("{} {noun} corrected", done.corrected.len()));
+    print_line(&format!("{} {noun} corrected", done.corrected.len()));
     if !done.unknown.is_empty() {
-        say(&format!("{} lines belong to no call that is recorded here", done.unknown.len()));
+        print_line(&format!(
+            "{} lines belong to no call that is recorded here",
+            done.unknown.len()
+        ));
     }
 }

@@ -9,7 +9,7 @@ use synthd_actors::model::Money;
 pub(super) fn read(path: &Path) -> Result<Vec<(String, Money)>> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::new(Code::Io, format!("{} cannot be read", path.display()))
-            .because(error)
+            .with_source(error)
             .hint("name a text file of CSV with the header `id,cost_usd`, or of JSON lines")
     })?;
     parse(&text).map_err(|(line, why)| {
@@ -20,9 +20,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Money)>> {
     })
 }
 
-type Parsed<T> = std::result::Result<T, (usize, String)>;
+type StatementResult<T> = std::result::Result<T, (usize, String)>;
 
-fn parse(text: &str) -> Parsed<Vec<(String, Money)>> {
+fn parse(text: &str) -> StatementResult<Vec<(String, Money)>> {
     let lines = text.trim_start_matches('\u{feff}').lines().enumerate();
     let mut lines = lines.map(|(n, line)| (n + 1, line.trim())).filter(|(_, l)| !l.is_empty());
     let Some((number, first)) = lines.next() else { return Err((1, "it is empty".to_owned())) };
@@ -84,7 +84,7 @@ fn cells(line: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn costs(text: &str) -> Parsed<Vec<(String, u64)>> {
+    fn costs(text: &str) -> StatementResult<Vec<(String, u64)>> {
         let parsed = parse(text)?;
         Ok(parsed.into_iter().map(|(id, cost)| (id, cost.nanos())).collect())
     }

@@ -1,12 +1,12 @@
 //! Progress while a campaign runs: a bar on a terminal, plain lines elsewhere.
 
-use crate::cli::output::{complain, many, on_terminal, write_above};
+use crate::cli::output::{eprint_line, pluralize, stderr_is_terminal, write_above};
 use crate::cli::visible::is_no_color;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use synthd_actors::campaign::Progress;
+use synthd_actors::campaign::CampaignProgress;
 use synthd_actors::model::Money;
 
 /// How often the display looks.
@@ -41,29 +41,30 @@ pub(in crate::cli) struct CapLeft {
     pub(in crate::cli) left: Money,
 }
 
-pub(in crate::cli) struct Shown {
+pub(in crate::cli) struct ProgressDisplay {
     options: ProgressOptions,
     bar: Option<ProgressBar>,
     last_line: Instant,
     last_finished: u64,
     waits: bool,
-    rate: Rate,
+    rate: CompletionRate,
 }
 
-impl Shown {
-    pub(in crate::cli) fn new(first: &Progress, options: ProgressOptions) -> Self {
+impl ProgressDisplay {
+    pub(in crate::cli) fn new(first: &CampaignProgress, options: ProgressOptions) -> Self {
         for skipped in first.skipped.iter().filter(|_| !options.quiet) {
-            complain(&format!("skipping {}: {}", skipped.template, skipped.reason));
+            eprint_line(&format!("skipping {}: {}", skipped.template, skipped.reason));
         }
-        let bar = (on_terminal() && !options.is_hidden()).then(|| bar(first.episodes.planned));
+        let bar =
+            (stderr_is_terminal() && !options.is_hidden()).then(|| bar(first.episodes.planned));
         write_above(bar.clone());
         if bar.is_none() && !first.already_complete && !options.is_hidden() {
             let counts = &first.episodes;
-            complain(&format!(
+            eprint_line(&format!(
                 "{}: {} over {}, {} done before",
                 first.campaign,
-                many(counts.planned, "episode"),
-                many(first.tasks, "task"),
+                pluralize(counts.planned, "episode"),
+                pluralize(first.tasks, "task"),
                 counts.finished
             ));
         }
@@ -73,11 +74,11 @@ impl Shown {
             last_line: Instant::now(),
             last_finished: first.episodes.finished,
             waits: false,
-            rate: Rate::new(Instant::now(), first.episodes.finished),
+            rate: CompletionRate::new(Instant::now(), first.episodes.finished),
         }
     }
 
-    pub(in crate::cli) fn show(&mut self, progress: &Progress, caps: &[CapLeft]) {
+    pub(in crate::cli) fn show(&mut self, progress: &CampaignProgress, caps: &[CapLeft]) {
         let counts = &progress.episodes;
         self.rate.look(Instant::now(), counts.finished);
         if self.options.is_hidden() {
@@ -95,7 +96,7 @@ impl Shown {
             None if self.last_line.elapsed() >= LINE_EVERY
                 && counts.finished > self.last_finished =>
             {
-                complain(&format!("[{}/{}] {}", counts.finished, counts.planned, text()));
+                eprint_line(&format!("[{}/{}] {}", counts.finished, counts.planned, text()));
                 self.last_line = Instant::now();
                 self.last_finished = counts.finished;
             }
@@ -104,11 +105,11 @@ impl Shown {
     }
 
     /// Once when it begins and once when it ends.
-    fn tell_of_waiting(&mut self, progress: &Progress) {
+    fn tell_of_waiting(&mut self, progress: &CampaignProgress) {
         let told = std::mem::replace(&mut self.waits, progress.waiting_for.is_some());
         match &progress.waiting_for {
-            Some(what) if !told => complain(&format!("waiting for {what}")),
-            None if told => complain("going on"),
+            Some(what) if !told => eprint_line(&format!("waiting for {what}")),
+            None if told => eprint_line("going on"),
             _ => {}
         }
     }
@@ -131,7 +132,7 @@ fn bar(length: u64) -> ProgressBar {
     }
 }
 
-pub(in crate::cli) fn line(progress: &Progress) -> String {
+pub(in crate::cli) fn line(progress: &CampaignProgress) -> String {
     let counts = &progress.episodes;
     let mut line = format!("{} resolved, {} not", counts.resolved, counts.unresolved);
     if counts.faulted > 0 {
@@ -148,7 +149,7 @@ pub(in crate::cli) fn line(progress: &Progress) -> String {
 }
 
 /// What is left: time, and money of each cap.
-fn outlook(rate: &Rate, remaining: u64, caps: &[CapLeft]) -> String {
+fn outlook(rate: &CompletionRate, remaining: u64, caps: &[CapLeft]) -> String {
     let mut text = String::new();
     if let Some(hourly) = rate.per_hour().filter(|_| remaining > 0) {
         let seconds = (remaining as f64 / hourly * 3_600.0).ceil().min(1e9) as u64;
@@ -172,13 +173,13 @@ fn about(seconds: u64) -> String {
 
 /// How fast episodes end, over the last of them: a slow start or a pause is forgotten after so
 /// many ends.
-struct Rate {
+struct CompletionRate {
     /// When the count was seen to rise, and to what; the first is where the counting began.
     ends: VecDeque<(Instant, u64)>,
     now: Instant,
 }
 
-impl Rate {
+impl CompletionRate {
     fn new(now: Instant, finished: u64) -> Self {
         Self { ends: VecDeque::from([(now, finished)]), now }
     }
@@ -211,7 +212,7 @@ mod tests {
     fn the_rate_is_of_the_last_ends_and_falls_while_nothing_ends() {
         let begun = Instant::now();
         let at = |seconds: u64| begun + Duration::from_secs(seconds);
-        let mut rate = Rate::new(begun, 10);
+        let mut rate = CompletionRate::new(begun, 10);
         for end in 1..=3 {
             assert_eq!(rate.per_hour(), None, "after {} ends", end - 1);
             rate.look(at(end * 60), 10 + end);
@@ -230,7 +231,7 @@ mod tests {
     fn what_is_left_is_said_in_two_units() {
         let told = [5, 65, 3_660, 90_000].map(about);
         assert_eq!(told, ["5 s", "1 min 5 s", "1 h 1 min", "1 d 1 h"]);
-        let mut rate = Rate::new(Instant::now(), 0);
+        let mut rate = CompletionRate::new(Instant::now(), 0);
         let caps = [CapLeft { name: "usd".to_owned(), left: Money::from_nanos(1_500_000_000) }];
         assert_eq!(outlook(&rate, 4, &caps), ", usd $1.50 left");
         let begun = rate.now;

@@ -1,14 +1,16 @@
 //! How a run ends: the JSON document and the closing table.
 
-use crate::cli::output::{many, table};
+use crate::cli::output::{pluralize, table};
 use serde::Serialize;
 use std::time::Duration;
-use synthd_actors::campaign::{EpisodeCounts, FaultCounts, Progress, Rows, Tokens};
+use synthd_actors::campaign::{
+    CampaignProgress, EpisodeCounts, FaultCounts, RowCounts, TokenCounts,
+};
 use synthd_actors::model::{CampaignState, Money, NewVersion};
 
 /// The document `run --json` ends with; its keys are the contract.
 #[derive(Serialize)]
-pub(in crate::cli) struct Summary {
+pub(in crate::cli) struct RunSummary {
     campaign: String,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -18,23 +20,27 @@ pub(in crate::cli) struct Summary {
     #[serde(skip_serializing_if = "FaultCounts::is_empty")]
     faults: FaultCounts,
     steps: u64,
-    tokens: Tokens,
+    tokens: TokenCounts,
     cost_usd: Money,
-    rows: Rows,
-    dataset: Option<Dataset>,
+    rows: RowCounts,
+    dataset: Option<SummaryDataset>,
     /// None for who came later and does not know.
     #[serde(skip_serializing_if = "Option::is_none")]
     wall_seconds: Option<f64>,
 }
 
 #[derive(Serialize)]
-struct Dataset {
+struct SummaryDataset {
     version: u32,
     path: String,
 }
 
-impl Summary {
-    pub(in crate::cli) fn of(last: &Progress, wall: Option<Duration>, interrupted: bool) -> Self {
+impl RunSummary {
+    pub(in crate::cli) fn of(
+        last: &CampaignProgress,
+        wall: Option<Duration>,
+        interrupted: bool,
+    ) -> Self {
         let cut_short = interrupted && last.state == CampaignState::Running;
         Self {
             campaign: last.campaign.to_string(),
@@ -50,7 +56,7 @@ impl Summary {
             dataset: last
                 .dataset
                 .as_ref()
-                .map(|d| Dataset { version: d.version, path: d.path.clone() }),
+                .map(|d| SummaryDataset { version: d.version, path: d.path.clone() }),
             wall_seconds: wall.map(|wall| (wall.as_secs_f64() * 1_000.0).round() / 1_000.0),
         }
     }
@@ -58,8 +64,8 @@ impl Summary {
 
 /// What a person reads at the end.
 pub(in crate::cli) fn closing_text(
-    last: &Progress,
-    summary: &Summary,
+    last: &CampaignProgress,
+    summary: &RunSummary,
     interrupted: bool,
 ) -> String {
     let mut text = String::new();
@@ -74,7 +80,7 @@ pub(in crate::cli) fn closing_text(
 }
 
 /// What became of a campaign that had nothing left to run.
-fn before(last: &Progress) -> String {
+fn before(last: &CampaignProgress) -> String {
     let name = &last.campaign;
     match (&last.dataset, last.new_version) {
         (Some(dataset), Some(new)) => format!(
@@ -98,7 +104,7 @@ fn reason(new: NewVersion) -> &'static str {
 }
 
 /// Faulted episodes have no label, and somebody should know.
-fn faulted(last: &Progress) -> String {
+fn faulted(last: &CampaignProgress) -> String {
     let count = last.episodes.faulted;
     if count == 0 {
         return String::new();
@@ -110,12 +116,12 @@ fn faulted(last: &Progress) -> String {
     let have = if count == 1 { "has" } else { "have" };
     format!(
         "\n{} faulted and {have} no label{kinds}.\nTry again: synthd retry {}",
-        many(count, "episode"),
+        pluralize(count, "episode"),
         last.campaign
     )
 }
 
-fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
+fn figures(last: &CampaignProgress, summary: &RunSummary) -> comfy_table::Table {
     let counts = &last.episodes;
     let mut rows = table(&["campaign", last.campaign.as_str()]);
     let finished = format!("{} of {}", counts.finished, counts.planned);
@@ -125,7 +131,11 @@ fn figures(last: &Progress, summary: &Summary) -> comfy_table::Table {
     );
     let state = match (last.state, counts.faulted) {
         (CampaignState::Complete, 1..) => {
-            format!("complete, except {} of {}", counts.faulted, many(counts.planned, "episode"))
+            format!(
+                "complete, except {} of {}",
+                counts.faulted,
+                pluralize(counts.planned, "episode")
+            )
         }
         _ => summary.state.to_owned(),
     };
@@ -153,7 +163,7 @@ fn near(path: &str) -> String {
     below.map_or_else(|_| path.to_owned(), |below| below.display().to_string())
 }
 
-fn next_step(last: &Progress, interrupted: bool) -> String {
+fn next_step(last: &CampaignProgress, interrupted: bool) -> String {
     match (&last.dataset, last.state) {
         _ if interrupted => "Stopped. Run the same command again to resume.".to_owned(),
         (Some(dataset), _) => format!(

@@ -1,7 +1,7 @@
 //! `synthd store backup`: one file with all that the store holds.
 
 use crate::cli::DataDir;
-use crate::cli::output::{say, say_json};
+use crate::cli::output::{print_json, print_line};
 use crate::error::Result;
 use crate::store::backup;
 use clap::Args;
@@ -17,7 +17,7 @@ Examples:
   synthd store backup /backups/monday.db
   synthd store backup /backups/monday.db --data-dir /data/synthd --json"
 )]
-pub(in crate::cli) struct BackupArgs {
+pub(in crate::cli) struct StoreBackupArgs {
     /// The file to make; an existing file is refused
     file: PathBuf,
     /// Print one JSON document
@@ -27,13 +27,13 @@ pub(in crate::cli) struct BackupArgs {
     data: DataDir,
 }
 
-pub(super) fn run(args: &BackupArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &StoreBackupArgs) -> Result<ExitCode> {
     let report = backup(&args.data.data_dir, &args.file)?;
     if args.json {
-        say_json(&report)?;
+        print_json(&report)?;
         return Ok(ExitCode::SUCCESS);
     }
     let (path, bytes) = (report.path.display(), report.bytes);
-    say(&format!("{path}: {bytes} bytes, {} steps, {} calls", report.steps, report.calls));
+    print_line(&format!("{path}: {bytes} bytes, {} steps, {} calls", report.steps, report.calls));
     Ok(ExitCode::SUCCESS)
 }

@@ -11,11 +11,11 @@ use std::process::ExitCode;
 #[derive(Subcommand)]
 pub(super) enum StoreCommand {
     /// Read the whole store and report damage and missing records
-    Verify(verify::VerifyArgs),
+    Verify(verify::StoreVerifyArgs),
     /// Copy the store into one file, also while an engine writes it
-    Backup(backup::BackupArgs),
+    Backup(backup::StoreBackupArgs),
     /// Continue from a backup, or from the rest of a damaged store
-    Restore(restore::RestoreArgs),
+    Restore(restore::StoreRestoreArgs),
 }
 
 pub(super) fn run(command: &StoreCommand) -> Result<ExitCode> {

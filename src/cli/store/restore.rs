@@ -1,11 +1,11 @@
 //! `synthd store restore`: the way back from a damaged or lost store.
 
-use crate::cli::output::{say, say_json};
-use crate::cli::visible::visible_line;
+use crate::cli::output::{print_json, print_line};
+use crate::cli::visible::escape_line;
 use crate::cli::{DataDir, operator};
 use crate::engine::SystemClock;
 use crate::error::Result;
-use crate::store::{Restore, RestoreReport, restore};
+use crate::store::{RestoreReport, RestoreRequest, restore};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +24,7 @@ Examples:
   synthd store restore --charge-missing
   synthd store restore /backups/monday.db --charge-missing --json"
 )]
-pub(in crate::cli) struct RestoreArgs {
+pub(in crate::cli) struct StoreRestoreArgs {
     /// A file that `synthd store backup` has made
     file: Option<PathBuf>,
     /// Accept what is missing, and count its money as spent
@@ -40,9 +40,9 @@ pub(in crate::cli) struct RestoreArgs {
     data: DataDir,
 }
 
-pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &StoreRestoreArgs) -> Result<ExitCode> {
     let who = args.who.clone().unwrap_or_else(operator);
-    let report = restore(&Restore {
+    let report = restore(&RestoreRequest {
         data_dir: &args.data.data_dir,
         backup: args.file.as_deref(),
         charge_missing: args.charge_missing,
@@ -50,23 +50,23 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
         at_ms: SystemClock.now_ms(),
     })?;
     match args.json {
-        true => say_json(&report)?,
+        true => print_json(&report)?,
         false => show(&report),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn show(report: &RestoreReport) {
-    say(&format!("{} is in place", report.path.display()));
+    print_line(&format!("{} is in place", report.path.display()));
     match &report.missing {
         Some(missing) => {
-            say(&format!("missing: {}", visible_line(&missing.to_string())));
-            say(&format!("${} are charged", missing.money()));
+            print_line(&format!("missing: {}", escape_line(&missing.to_string())));
+            print_line(&format!("${} are charged", missing.money()));
         }
-        None if report.compared => say("nothing is missing"),
-        None => say("there was no mark, so missing records are unknown"),
+        None if report.compared => print_line("nothing is missing"),
+        None => print_line("there was no mark, so missing records are unknown"),
     }
     if let Some(aside) = &report.aside {
-        say(&format!("the old files are in {}", aside.display()));
+        print_line(&format!("the old files are in {}", aside.display()));
     }
 }

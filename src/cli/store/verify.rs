@@ -1,10 +1,10 @@
 //! `synthd store verify`: the store read through.
 
 use crate::cli::DataDir;
-use crate::cli::output::{say, say_json};
-use crate::cli::visible::visible_line;
+use crate::cli::output::{print_json, print_line};
+use crate::cli::visible::escape_line;
 use crate::error::{Code, Error, Result};
-use crate::store::{StoreReport, verify};
+use crate::store::{StoreVerifyReport, verify};
 use clap::Args;
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ Examples:
   synthd store verify
   synthd store verify --data-dir /data/synthd --json | jq .findings"
 )]
-pub(in crate::cli) struct VerifyArgs {
+pub(in crate::cli) struct StoreVerifyArgs {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -26,10 +26,10 @@ pub(in crate::cli) struct VerifyArgs {
     data: DataDir,
 }
 
-pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
+pub(super) fn run(args: &StoreVerifyArgs) -> Result<ExitCode> {
     let report = verify(&args.data.data_dir)?;
     if args.json {
-        say_json(&report)?;
+        print_json(&report)?;
         return Ok(ExitCode::from(u8::from(!report.sound)));
     }
     show(&report);
@@ -45,19 +45,22 @@ pub(super) fn run(args: &VerifyArgs) -> Result<ExitCode> {
         .hint("`synthd store restore` continues from a backup, or from the rest of the store"))
 }
 
-fn show(report: &StoreReport) {
-    let StoreReport { attempts, steps, calls, campaigns, .. } = report;
+fn show(report: &StoreVerifyReport) {
+    let StoreVerifyReport { attempts, steps, calls, campaigns, .. } = report;
     for sum in campaigns {
-        say(&format!("campaign {}: ${} spent", visible_line(&sum.campaign), sum.spent_usd));
+        print_line(&format!("campaign {}: ${} spent", escape_line(&sum.campaign), sum.spent_usd));
     }
-    say(&format!("{attempts} attempts, {steps} steps, {calls} calls, schema {}", report.schema));
+    print_line(&format!(
+        "{attempts} attempts, {steps} steps, {calls} calls, schema {}",
+        report.schema
+    ));
     if let Some(missing) = &report.missing {
-        say(&format!("missing: {}", visible_line(&missing.to_string())));
+        print_line(&format!("missing: {}", escape_line(&missing.to_string())));
     }
     for finding in &report.findings {
-        say(&format!("damaged: {}", visible_line(finding)));
+        print_line(&format!("damaged: {}", escape_line(finding)));
     }
     if report.sound {
-        say("the store is complete");
+        print_line("the store is complete");
     }
 }

@@ -2,19 +2,19 @@
 
 use super::*;
 use std::time::Duration;
-use synthd_actors::model::{Assignment, Enforcement, Money, Shell, StageAction};
+use synthd_actors::model::{ModelAssignment, Money, SandboxProtection, ShellChoice, StageAction};
 
 #[test]
 fn the_least_campaign_gets_every_default() {
     let config = campaign(MINIMAL);
     assert_eq!(config.name.as_str(), "least");
-    assert_eq!(config.sandbox.limits, synthd_actors::model::Limits::default());
+    assert_eq!(config.sandbox.limits, synthd_actors::model::SandboxLimits::default());
     assert_eq!(config.sandbox.image, "base");
     assert!(config.sandbox.require.is_empty());
     assert_eq!(config.episode, synthd_actors::model::EpisodeLimits::default());
     assert_eq!(config.quality, synthd_actors::model::QualityPolicy::default());
     assert_eq!(config.dataset, synthd_actors::model::DatasetConfig::default());
-    assert_eq!((config.assign, config.backend.as_str()), (Assignment::Cross, "namespace"));
+    assert_eq!((config.assign, config.backend.as_str()), (ModelAssignment::Cross, "namespace"));
     assert_eq!((config.scaffolds, config.budget), (vec!["minimal".to_owned()], None));
     assert_eq!((config.seed, config.tasks.per_template), (20_260_101, 1));
     assert!((1..=4096).contains(&config.concurrency));
@@ -89,7 +89,7 @@ fn every_key_arrives() {
     assert_eq!((config.models[0].weight, config.models[0].concurrency), (2, 5));
     assert_eq!(config.models[0].requests_per_minute, Some(60));
     assert_eq!(config.models[1].name, "scripted/give-up");
-    assert_eq!(config.assign, Assignment::Weighted);
+    assert_eq!(config.assign, ModelAssignment::Weighted);
     assert_eq!(config.budget, Some(Money::from_nanos(12_000_000_000)));
     assert_eq!(config.quality.loops, StageAction::Reject);
     assert_eq!((config.quality.format, config.quality.loop_length), (StageAction::Off, 2));
@@ -100,10 +100,10 @@ fn every_key_arrives() {
 #[test]
 fn every_limit_arrives() {
     let spec = campaign(FULL).sandbox;
-    assert_eq!((spec.image.as_str(), spec.shell), ("/srv/python", Shell::Bash));
+    assert_eq!((spec.image.as_str(), spec.shell), ("/srv/python", ShellChoice::Bash));
     assert_eq!(
         spec.require.into_iter().collect::<Vec<_>>(),
-        [Enforcement::MemoryCgroup, Enforcement::Seccomp]
+        [SandboxProtection::MemoryCgroup, SandboxProtection::Seccomp]
     );
     let limits = spec.limits;
     assert_eq!(

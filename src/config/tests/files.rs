@@ -1,7 +1,7 @@
 //! The files in `config/` are what newcomers copy, so all of them hold what they say.
 
 use super::*;
-use reader::Known;
+use reader::KnownKeys;
 use std::collections::BTreeSet;
 use std::fs;
 use synthd_actors::model::CampaignName;
@@ -15,14 +15,14 @@ fn read(name: &str) -> String {
 }
 
 /// The keys a reader asks for, straight from the reader.
-fn asked(text: &str, read: impl FnOnce(Section<'_, '_>, &Reader)) -> Known {
+fn asked(text: &str, read: impl FnOnce(ConfigSection<'_, '_>, &ConfigReader)) -> KnownKeys {
     let table = DeTable::parse(text).expect("valid");
-    let reader = Reader::default();
-    read(Section::root(&reader, table.get_ref()), &reader);
+    let reader = ConfigReader::default();
+    read(ConfigSection::root(&reader, table.get_ref()), &reader);
     reader.finish().1
 }
 
-fn campaign_keys() -> Known {
+fn campaign_keys() -> KnownKeys {
     asked("[[models]]", |root, _| drop(RawCampaign::read(root, &OFFER)))
 }
 
@@ -59,7 +59,7 @@ fn walk(path: &str, table: &toml::Table, keys: &mut BTreeSet<String>) {
     }
 }
 
-fn flat(known: Known) -> BTreeSet<String> {
+fn flat(known: KnownKeys) -> BTreeSet<String> {
     let join = |section: &str, key: &str| {
         if section.is_empty() { key.to_owned() } else { format!("{section}.{key}") }
     };

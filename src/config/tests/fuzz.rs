@@ -2,7 +2,7 @@
 //! inside of the file.
 
 use super::*;
-use crate::config::veil::veiled;
+use crate::config::veil::redact_keys;
 use proptest::prelude::*;
 use unicode_width::UnicodeWidthChar as _;
 
@@ -32,7 +32,7 @@ fn check_places(text: &str, errors: &ConfigErrors) {
         let line = lines.get(error.line - 1).unwrap_or_else(|| panic!("{error:?}"));
         assert!(error.column >= 1, "{error:?}");
         assert!(error.column - 1 + error.length <= line.chars().count(), "{error:?}");
-        assert!(veiled(line).contains(&error.source_line), "{error:?}");
+        assert!(redact_keys(line).contains(&error.source_line), "{error:?}");
         assert!(!error.message.is_empty() && !error.message.ends_with('.'), "{error:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use insta::assert_snapshot;
-use synthd_actors::model::{Ability, Assignment, Difficulty};
+use synthd_actors::model::{Difficulty, ModelAbility, ModelAssignment};
 
 #[test]
 fn everything_that_can_be_said_is_understood() {
@@ -16,7 +16,10 @@ fn everything_that_can_be_said_is_understood() {
          [[models]]\nname = \"vllm/b\"\n\
          [[models]]\nname = \"scripted/oracle\"\nreserve = true\n",
     );
-    assert_eq!((config.assign, config.needs), (Assignment::Difficulty, [Ability::Tools].into()));
+    assert_eq!(
+        (config.assign, config.needs),
+        (ModelAssignment::Difficulty, [ModelAbility::Tools].into())
+    );
     let [a, b, oracle] = &config.models[..] else { panic!("three models") };
     let endpoint = a.endpoint.as_ref().unwrap();
     assert_eq!((endpoint.key_env.as_deref(), endpoint.concurrency), (Some("A_KEY"), Some(7)));
@@ -26,7 +29,7 @@ fn everything_that_can_be_said_is_understood() {
     assert!(keys.iter().all(|alone| alone.more_keys.is_empty()));
     assert_eq!(a.standing.difficulty, [Difficulty::Easy, Difficulty::Medium]);
     assert_eq!(a.standing.tokens_per_minute, Some(9));
-    assert_eq!(a.standing.abilities, Some([Ability::Tools, Ability::Vision].into()));
+    assert_eq!(a.standing.abilities, Some([ModelAbility::Tools, ModelAbility::Vision].into()));
     assert_eq!(a.standing.fallback.outage, ["scripted/oracle"]);
     assert_eq!(a.standing.fallback.context, ["vllm/b"]);
     assert!(oracle.standing.reserve && b.standing.difficulty.is_empty());

@@ -2,7 +2,7 @@
 
 use super::*;
 use insta::assert_snapshot;
-use synthd_actors::model::Limits;
+use synthd_actors::model::SandboxLimits;
 
 #[test]
 fn what_may_cost_something_needs_its_price() {
@@ -184,7 +184,8 @@ fn seeds_are_positive_and_fit_the_store() {
 #[test]
 fn cores_are_exact_in_thousandths() {
     for (cpu, millis) in [("0.1", 100), ("0.29", 290), ("1.0", 1_000), ("1.4996", 1_500)] {
-        let limits: Limits = campaign(&format!("{MINIMAL}[sandbox]\ncpu = {cpu}")).sandbox.limits;
+        let limits: SandboxLimits =
+            campaign(&format!("{MINIMAL}[sandbox]\ncpu = {cpu}")).sandbox.limits;
         assert_eq!(limits.cpu_millis, millis);
     }
 }

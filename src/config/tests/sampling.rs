@@ -2,7 +2,7 @@
 
 use super::*;
 use insta::assert_snapshot;
-use synthd_actors::model::{Effort, Sampling};
+use synthd_actors::model::{ReasoningEffort, SamplingParams};
 
 fn model(name: &str, keys: &str) -> String {
     format!(
@@ -18,12 +18,12 @@ fn everything_that_can_be_said_is_kept() {
                 extra = { top_k = 40, response_format = { type = \"json_object\" } }";
     let sampling = campaign(&model("openai/gpt", keys)).models.remove(0).sampling;
     let extra = serde_json::json!({ "top_k": 40, "response_format": { "type": "json_object" } });
-    let expected = Sampling {
+    let expected = SamplingParams {
         temperature: Some(0.7),
         top_p: Some(1.0),
         seed: Some(5),
         stop: vec!["a".to_owned(), "b\n".to_owned()],
-        reasoning_effort: Some(Effort::Low),
+        reasoning_effort: Some(ReasoningEffort::Low),
         thinking_budget: None,
         max_output_tokens: Some(9_000),
         extra: extra.as_object().unwrap().clone(),

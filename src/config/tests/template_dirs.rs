@@ -21,8 +21,8 @@ fn file(dir: &Path, list: &str) -> PathBuf {
     path
 }
 
-fn library(directories: &[PathBuf]) -> Library {
-    Library::load(directories).unwrap_or_else(|error| panic!("{}", error.report()))
+fn library(directories: &[PathBuf]) -> TemplateLibrary {
+    TemplateLibrary::load(directories).unwrap_or_else(|error| panic!("{}", error.report()))
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn directories_start_at_the_file_and_add_up() {
     }
     assert_eq!(loaded.config.tasks.template_dirs, [dir.join("one"), dir.join("two")]);
     // What is kept, or sent to a daemon, means the same from everywhere.
-    let again = parse_campaign_with(&Library::default(), "kept", &loaded.source);
+    let again = parse_campaign_with(&TemplateLibrary::default(), "kept", &loaded.source);
     let (again, _) = again.unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(again.config, loaded.config);
     // The place of a directory is no setting that makes another campaign.
@@ -97,7 +97,7 @@ fn an_id_of_the_command_line_is_not_taken_again() {
     let path = file(dir, "[\"two\"]");
     let told = load_campaign_with(&library(&[dir.join("one")]), &path).unwrap_err().render();
     assert!(told.contains("own/same is in two files"), "{told}");
-    let both = Library::load(&[dir.join("one"), dir.join("two")]).unwrap_err();
+    let both = TemplateLibrary::load(&[dir.join("one"), dir.join("two")]).unwrap_err();
     assert_eq!(both.code(), Code::TemplateInvalid);
     assert!(both.to_string().contains("one/own/same.yaml and "), "{both}");
 }

@@ -1,6 +1,6 @@
 //! The card and the metadata, as their readers see them.
 
-use super::super::fixture::{Rows, edition, record, write};
+use super::super::fixture::{FixtureJournal, edition, record, write};
 use super::super::{ParquetSink, ShardLimits};
 use std::fs;
 use std::path::Path;
@@ -18,7 +18,7 @@ fn settings() -> insta::Settings {
 
 async fn text(name: &str) -> String {
     let dir = tempdir().unwrap();
-    let record = write(dir.path(), &Rows::numbered(60)).await;
+    let record = write(dir.path(), &FixtureJournal::numbered(60)).await;
     fs::read_to_string(Path::new(&record.path).join(name)).unwrap()
 }
 
@@ -42,7 +42,7 @@ async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
         row.row.llm_provider = "acme".to_owned();
         row.row.llm_model = "acme/a|b\nc".to_owned();
     }
-    let journal = Arc::new(Rows { rows: rows.into(), ..Rows::default() });
+    let journal = Arc::new(FixtureJournal { rows: rows.into(), ..FixtureJournal::default() });
     let mut edition = edition(&journal);
     edition.licence = "my \"own\": #1".to_owned();
     let limits = ShardLimits { rows: 10, ..Default::default() };
@@ -83,7 +83,7 @@ async fn the_header_names_shards_by_pattern_and_survives_odd_names() {
 #[tokio::test]
 async fn a_split_without_rows_is_not_listed_where_it_would_spoil_the_others() {
     let dir = tempdir().unwrap();
-    let record = write(dir.path(), &Rows::numbered(20)).await;
+    let record = write(dir.path(), &FixtureJournal::numbered(20)).await;
     let card = fs::read_to_string(Path::new(&record.path).join("README.md")).unwrap();
     let header = card.split("---").nth(1).unwrap();
     assert!(header.contains("split: train") && !header.contains("split: test"), "{header}");
@@ -95,13 +95,13 @@ async fn a_split_without_rows_is_not_listed_where_it_would_spoil_the_others() {
 #[tokio::test]
 async fn the_cards_above_name_each_version_with_rows() {
     let dir = tempdir().unwrap();
-    let empty = write(dir.path(), &Rows::numbered(0)).await;
-    let journal = Rows::numbered(20);
+    let empty = write(dir.path(), &FixtureJournal::numbered(0)).await;
+    let journal = FixtureJournal::numbered(20);
     let second = write(dir.path(), &journal).await;
     journal.rows.lock().unwrap().push(record(28));
     let third = write(dir.path(), &journal).await;
     assert_eq!([empty.version, second.version, third.version], [1, 2, 3]);
-    let mut other = edition(&Rows::numbered(3));
+    let mut other = edition(&FixtureJournal::numbered(3));
     other.campaign = CampaignName("another".to_owned());
     ParquetSink::new(dir.path()).write(other).await.unwrap();
     let root = dir.path().join("datasets");
@@ -113,7 +113,7 @@ async fn the_cards_above_name_each_version_with_rows() {
 #[tokio::test]
 async fn a_version_without_a_card_above_gets_one_when_its_rows_are_written_again() {
     let dir = tempdir().unwrap();
-    let journal = Rows::numbered(20);
+    let journal = FixtureJournal::numbered(20);
     let first = write(dir.path(), &journal).await;
     let card = dir.path().join("datasets/fixture/README.md");
     let text = fs::read_to_string(&card).unwrap();

@@ -1,30 +1,30 @@
 //! What verification says of datasets that are not what they claim, and that no bytes,
 //! however hostile, end the process.
 
-use super::super::fixture::{Rows, edition, record, write};
+use super::super::fixture::{FixtureJournal, edition, record, write};
 use super::super::manifest::{pretty, sha256_of};
 use super::super::read::for_each_row;
-use super::super::{Manifest, ParquetSink, inspect, stats, verify};
+use super::super::{DatasetManifest, ParquetSink, inspect, stats, verify};
 use crate::error::{Code, Error};
 use proptest::prelude::*;
 use std::error::Error as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{RowRecord, Split};
+use synthd_actors::model::{DatasetSplit, RowRecord};
 use synthd_actors::ports::DatasetSink;
 use tempfile::{TempDir, tempdir};
 
 async fn dataset() -> (TempDir, PathBuf) {
     let dir = tempdir().unwrap();
-    let record = write(dir.path(), &Rows::numbered(40)).await;
+    let record = write(dir.path(), &FixtureJournal::numbered(40)).await;
     let path = PathBuf::from(record.path);
     (dir, path)
 }
 
 async fn dataset_of(rows: Vec<RowRecord>) -> (TempDir, PathBuf) {
     let dir = tempdir().unwrap();
-    let journal = Arc::new(Rows { rows: rows.into(), ..Rows::default() });
+    let journal = Arc::new(FixtureJournal { rows: rows.into(), ..FixtureJournal::default() });
     let mut edition = edition(&journal);
     edition.late_rejections.clear();
     let record = ParquetSink::new(dir.path()).write(edition).await.unwrap().record;
@@ -39,7 +39,7 @@ fn problems(dir: &Path) -> Vec<String> {
 /// Makes the manifest agree with the files again, as someone with bad intent would.
 fn relist(dir: &Path) {
     let path = dir.join("manifest.json");
-    let mut manifest: Manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let mut manifest: DatasetManifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     for file in &mut manifest.files {
         file.bytes = fs::metadata(dir.join(&file.path)).unwrap().len();
         file.sha256 = sha256_of(&dir.join(&file.path)).unwrap();
@@ -97,7 +97,7 @@ async fn rows_that_break_their_rules_are_named() {
     rows[1].row.trajectory[0].action.arguments = "no json".to_owned();
     rows[2].row.schema_version = "other/9".to_owned();
     rows[3].row.trajectory_id = rows[0].row.trajectory_id.clone();
-    rows[4].split = Split::Test;
+    rows[4].split = DatasetSplit::Test;
     let (_keep, dir) = dataset_of(rows).await;
     let told = problems(&dir);
     let wanted = [
@@ -164,7 +164,7 @@ async fn stats_recount_what_metadata_says() {
     let (_keep, dir) = dataset().await;
     let stats = stats(&dir).unwrap();
     let text = fs::read_to_string(dir.join("metadata.json")).unwrap();
-    let metadata: super::super::Metadata = serde_json::from_str(&text).unwrap();
+    let metadata: super::super::DatasetMetadata = serde_json::from_str(&text).unwrap();
     assert_eq!(stats.figures, metadata.figures);
     assert!(serde_json::to_value(&stats).unwrap()["totals"]["cost_usd"].is_string());
 }

@@ -1,14 +1,14 @@
 //! Which versions come to be, and when none does.
 
-use super::super::fixture::{Rows, edition, record, row, write};
+use super::super::fixture::{FixtureJournal, edition, record, row, write};
 use super::super::read::for_each_row;
 use super::super::sink::why_new;
-use super::super::{Metadata, ParquetSink, verify};
+use super::super::{DatasetMetadata, ParquetSink, verify};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use synthd_actors::model::{CampaignName, FaultKind, NewVersion, PassRate, Split};
+use synthd_actors::model::{CampaignName, DatasetSplit, FaultKind, NewVersion, PassRate};
 use synthd_actors::ports::DatasetSink;
 use tempfile::tempdir;
 
@@ -27,7 +27,7 @@ fn home(dir: &Path) -> PathBuf {
 #[tokio::test]
 async fn a_version_holds_what_was_accepted_and_says_what_was_not() {
     let dir = tempdir().unwrap();
-    let record = write(dir.path(), &Rows::numbered(100)).await;
+    let record = write(dir.path(), &FixtureJournal::numbered(100)).await;
     assert_eq!(record.version, 1);
     assert_eq!(record.path, home(dir.path()).join("v1").display().to_string());
     assert_eq!(
@@ -52,9 +52,9 @@ async fn a_version_holds_what_was_accepted_and_says_what_was_not() {
 #[tokio::test]
 async fn the_stages_add_up() {
     let dir = tempdir().unwrap();
-    let record = write(dir.path(), &Rows::numbered(100)).await;
+    let record = write(dir.path(), &FixtureJournal::numbered(100)).await;
     let text = fs::read_to_string(Path::new(&record.path).join("metadata.json")).unwrap();
-    let metadata: Metadata = serde_json::from_str(&text).unwrap();
+    let metadata: DatasetMetadata = serde_json::from_str(&text).unwrap();
     let stages = metadata.stages;
     assert_eq!((stages.planned, stages.finished, stages.faulted), (102, 102, 2));
     let rejected: u64 = stages.rejected.values().sum();
@@ -67,7 +67,7 @@ async fn the_stages_add_up() {
 #[tokio::test]
 async fn the_same_rows_are_the_same_version() {
     let dir = tempdir().unwrap();
-    let journal = Rows::numbered(30);
+    let journal = FixtureJournal::numbered(30);
     let first = write(dir.path(), &journal).await;
     journal.datasets.lock().unwrap().push(first.clone());
     let before = fs::metadata(Path::new(&first.path).join("manifest.json")).unwrap();
@@ -80,7 +80,7 @@ async fn the_same_rows_are_the_same_version() {
 #[tokio::test]
 async fn a_version_that_never_reached_the_journal_is_adopted() {
     let dir = tempdir().unwrap();
-    let journal = Rows::numbered(30);
+    let journal = FixtureJournal::numbered(30);
     let written = write(dir.path(), &journal).await;
     let mut later = edition(&journal);
     later.now_ms += 5_000;
@@ -91,7 +91,7 @@ async fn a_version_that_never_reached_the_journal_is_adopted() {
 #[tokio::test]
 async fn more_rows_or_another_configuration_are_the_next_version() {
     let dir = tempdir().unwrap();
-    let journal = Rows::numbered(30);
+    let journal = FixtureJournal::numbered(30);
     let first = write(dir.path(), &journal).await;
     journal.rows.lock().unwrap().push(record(30));
     let second = write(dir.path(), &journal).await;
@@ -108,7 +108,7 @@ async fn more_rows_or_another_configuration_are_the_next_version() {
 #[tokio::test]
 async fn a_new_version_says_why_it_was_written() {
     let dir = tempdir().unwrap();
-    let (sink, journal) = (ParquetSink::new(dir.path()), Rows::numbered(5));
+    let (sink, journal) = (ParquetSink::new(dir.path()), FixtureJournal::numbered(5));
     let first = sink.write(edition(&journal)).await.unwrap();
     assert_eq!(first.new, Some(NewVersion::First));
     assert_eq!(sink.write(edition(&journal)).await.unwrap().new, None);
@@ -123,7 +123,7 @@ async fn a_new_version_says_why_it_was_written() {
     assert_eq!(sink.write(edition(&journal)).await.unwrap().new, Some(NewVersion::Lost));
     // Another format counts before all else: of such rows nothing else compares.
     let text = fs::read_to_string(Path::new(&back.path).join("metadata.json")).unwrap();
-    let mut older: Metadata = serde_json::from_str(&text).unwrap();
+    let mut older: DatasetMetadata = serde_json::from_str(&text).unwrap();
     older.row_schema = "synthd.trajectory/1".to_owned();
     older.licence = "mit".to_owned();
     let why = why_new(back.version, Some(&older), &edition(&journal));
@@ -136,7 +136,7 @@ async fn a_number_in_use_is_never_used_again() {
     let theirs = home(dir.path()).join("v4");
     fs::create_dir_all(&theirs).unwrap();
     fs::write(theirs.join("notes.txt"), "mine").unwrap();
-    let journal = Rows::numbered(3);
+    let journal = FixtureJournal::numbered(3);
     let written = write(dir.path(), &journal).await;
     assert_eq!(written.version, 5);
     assert_eq!(names(&theirs), ["notes.txt"]);
@@ -149,7 +149,7 @@ async fn a_number_in_use_is_never_used_again() {
 #[tokio::test]
 async fn a_torn_version_is_not_taken_for_a_whole_one() {
     let dir = tempdir().unwrap();
-    let journal = Rows::numbered(20);
+    let journal = FixtureJournal::numbered(20);
     let first = write(dir.path(), &journal).await;
     fs::write(Path::new(&first.path).join("train.parquet"), "short").unwrap();
     assert_eq!(write(dir.path(), &journal).await.version, 2);
@@ -158,9 +158,9 @@ async fn a_torn_version_is_not_taken_for_a_whole_one() {
 #[tokio::test]
 async fn no_rows_still_make_three_readable_splits() {
     let dir = tempdir().unwrap();
-    let record = write(dir.path(), &Rows::numbered(0)).await;
+    let record = write(dir.path(), &FixtureJournal::numbered(0)).await;
     assert_eq!(record.rows.values().sum::<u64>(), 0);
-    assert_eq!(record.rows.len(), Split::ALL.len());
+    assert_eq!(record.rows.len(), DatasetSplit::ALL.len());
     let report = verify(Path::new(&record.path)).unwrap();
     assert_eq!((report.rows, report.files), (0, 5));
 }
@@ -168,7 +168,7 @@ async fn no_rows_still_make_three_readable_splits() {
 #[tokio::test]
 async fn a_journal_that_repeats_itself_is_a_fault_and_leaves_nothing() {
     let dir = tempdir().unwrap();
-    let rows = Rows { repeats_itself: true, ..Rows::default() };
+    let rows = FixtureJournal { repeats_itself: true, ..FixtureJournal::default() };
     rows.rows.lock().unwrap().extend((0..3).map(record));
     let fault = ParquetSink::new(dir.path()).write(edition(&Arc::new(rows))).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Store);
@@ -179,9 +179,12 @@ async fn a_journal_that_repeats_itself_is_a_fault_and_leaves_nothing() {
 async fn what_cannot_be_written_is_a_fault_that_says_so() {
     let dir = tempdir().unwrap();
     fs::write(dir.path().join("datasets"), "in the way").unwrap();
-    let fault = ParquetSink::new(dir.path()).write(edition(&Rows::numbered(1))).await.unwrap_err();
+    let fault = ParquetSink::new(dir.path())
+        .write(edition(&FixtureJournal::numbered(1)))
+        .await
+        .unwrap_err();
     assert!(fault.message.starts_with("could not write the dataset: "), "{fault}");
-    let mut outside = edition(&Rows::numbered(1));
+    let mut outside = edition(&FixtureJournal::numbered(1));
     outside.campaign = CampaignName("../up".to_owned());
     assert!(ParquetSink::new(dir.path()).write(outside).await.is_err());
 }
@@ -190,7 +193,7 @@ async fn what_cannot_be_written_is_a_fault_that_says_so() {
 async fn concurrent_writers_of_one_sink_agree() {
     let dir = tempdir().unwrap();
     let sink = ParquetSink::new(dir.path());
-    let journal = Rows::numbered(20);
+    let journal = FixtureJournal::numbered(20);
     let (a, b) = tokio::join!(sink.write(edition(&journal)), sink.write(edition(&journal)));
     let (a, b) = (a.unwrap(), b.unwrap());
     assert_eq!(a.record, b.record);
@@ -204,7 +207,7 @@ async fn a_fixture_for_other_readers() {
     let own = tempdir().unwrap();
     let asked = std::env::var_os("SYNTHD_DATASET_FIXTURE_DIR").map(PathBuf::from);
     let dir = asked.unwrap_or_else(|| own.path().to_owned());
-    let journal = Rows::numbered(120);
+    let journal = FixtureJournal::numbered(120);
     let limits = super::super::ShardLimits { rows: 40, ..Default::default() };
     let sharded = ParquetSink::with_limits(&dir.join("sharded"), limits);
     let record = sharded.write(edition(&journal)).await.unwrap().record;
@@ -212,9 +215,9 @@ async fn a_fixture_for_other_readers() {
     let record = write(&dir.join("whole"), &journal).await;
     verify(Path::new(&record.path)).unwrap();
     // The same rows without the ones that reach validation and test: two empty splits.
-    let few = Rows::numbered(20);
+    let few = FixtureJournal::numbered(20);
     let record = write(&dir.join("train-only"), &few).await;
-    assert_eq!(record.rows[&Split::Test], 0);
+    assert_eq!(record.rows[&DatasetSplit::Test], 0);
     fs::write(dir.join("row.json"), serde_json::to_string_pretty(&row(5)).unwrap()).unwrap();
 }
 
@@ -222,7 +225,7 @@ async fn a_fixture_for_other_readers() {
 #[tokio::test]
 async fn pass_rates_of_the_edition_are_in_the_files() {
     let dir = tempdir().unwrap();
-    let journal = Rows::numbered(40);
+    let journal = FixtureJournal::numbered(40);
     let mut rated = edition(&journal);
     let rate = |n: i32| PassRate { tries: n + 1, solved: n / 2, low: 1.0 / 3.0, high: 0.1 + 0.2 };
     let ids: Vec<_> = (0..40).map(record).map(|record| record.episode).collect();

@@ -11,11 +11,11 @@ use parquet::file::metadata::ParquetMetaData;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use synthd_actors::model::{Split, TrajectoryRow};
+use synthd_actors::model::{DatasetSplit, TrajectoryRow};
 use tempfile::tempdir;
 
 fn write(dir: &Path, limits: ShardLimits, rows: &[TrajectoryRow]) -> Vec<(String, u64)> {
-    let mut writer = SplitWriter::new(dir, Split::Train, limits);
+    let mut writer = SplitWriter::new(dir, DatasetSplit::Train, limits);
     for page in rows.chunks(16) {
         writer.push(&page.iter().collect::<Vec<_>>()).unwrap();
     }

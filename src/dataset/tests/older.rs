@@ -1,10 +1,10 @@
 //! Versions and rows of the first format, `synthd.trajectory/1`: read as they are, carried over
 //! where they are written again, and no format that is unknown is half read.
 
-use super::super::first_format::{FIRST_FORMAT, FirstRow};
-use super::super::fixture::{Rows, edition, record};
+use super::super::first_format::{FIRST_FORMAT, FirstFormatRow};
+use super::super::fixture::{FixtureJournal, edition, record};
 use super::super::manifest::pretty;
-use super::super::{Manifest, ParquetSink, stats, verify};
+use super::super::{DatasetManifest, ParquetSink, stats, verify};
 use crate::error::Code;
 use std::error::Error as _;
 use std::fs;
@@ -46,8 +46,8 @@ fn a_format_from_elsewhere_is_refused_with_the_reason() {
         fs::copy(file.path(), dir.path().join(file.file_name())).unwrap();
     }
     let path = dir.path().join("manifest.json");
-    let manifest: Manifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    let newer = Manifest { row_schema: "synthd.trajectory/9".to_owned(), ..manifest };
+    let manifest: DatasetManifest = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let newer = DatasetManifest { row_schema: "synthd.trajectory/9".to_owned(), ..manifest };
     fs::write(&path, pretty(&newer).unwrap()).unwrap();
     // A newer manifest may lack what this one has.
     let bare = r#"{"schema":"synthd.manifest/9","row_schema":"synthd.trajectory/9"}"#;
@@ -72,11 +72,14 @@ async fn stored_rows_of_the_first_format_are_carried_over_whole() {
         let mut record = record(n);
         record.row.schema_version = FIRST_FORMAT.to_owned();
         // As the store of an older engine has it.
-        let text = serde_json::to_string(&FirstRow(&record.row)).unwrap();
+        let text = serde_json::to_string(&FirstFormatRow(&record.row)).unwrap();
         record.row = serde_json::from_str::<TrajectoryRow>(&text).unwrap();
         record
     });
-    let journal = Arc::new(Rows { rows: rows.collect::<Vec<_>>().into(), ..Rows::default() });
+    let journal = Arc::new(FixtureJournal {
+        rows: rows.collect::<Vec<_>>().into(),
+        ..FixtureJournal::default()
+    });
     let written = ParquetSink::new(dir.path()).write(edition(&journal)).await.unwrap().record;
     let report = verify(Path::new(&written.path)).unwrap();
     assert!(report.rows > 0);

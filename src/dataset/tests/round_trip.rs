@@ -53,8 +53,8 @@ prop_compose! {
     fn fingerprint()(
         (backend, root, kernel, shell) in (text(), text(), text(), text()),
         enforced in btree_map(text(), text(), 0..4),
-    ) -> Fingerprint {
-        Fingerprint { backend, root, kernel, shell, enforced }
+    ) -> SandboxFingerprint {
+        SandboxFingerprint { backend, root, kernel, shell, enforced }
     }
 }
 
@@ -86,7 +86,7 @@ prop_compose! {
 
 fn through_parquet(rows: &[TrajectoryRow]) -> Vec<TrajectoryRow> {
     let dir = tempdir().unwrap();
-    let mut writer = SplitWriter::new(dir.path(), Split::Test, ShardLimits::default());
+    let mut writer = SplitWriter::new(dir.path(), DatasetSplit::Test, ShardLimits::default());
     writer.push(&rows.iter().collect::<Vec<_>>()).unwrap();
     writer.finish().unwrap();
     let mut read = Vec::new();

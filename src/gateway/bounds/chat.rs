@@ -1,13 +1,13 @@
 //! What a request in the OpenAI chat format may hold where it is paid for.
 
 use super::TIERS;
-use super::shape::{Key, Kind, Shape, key, kind, required};
-use Shape::{
+use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
+use AllowedShape::{
     Budget, Cache, Count, Either, Empty, Flag, Free, Image, Kinds, KindsOrFirst, List, Number,
     Object, Off, SomeText, Text, Words,
 };
 
-pub(super) const REQUEST: Shape = Object(&[
+pub(super) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("messages", List(&Object(MESSAGE))),
     key("tools", List(&Kinds(TOOLS))),
@@ -49,9 +49,9 @@ pub(super) const REQUEST: Shape = Object(&[
     key("enable_search", Off),
 ]);
 
-const STREAM: &[Key] = &[key("include_usage", Flag), key("include_obfuscation", Flag)];
+const STREAM: &[AllowedKey] = &[key("include_usage", Flag), key("include_obfuscation", Flag)];
 
-const REASONING: &[Key] = &[
+const REASONING: &[AllowedKey] = &[
     key("effort", Text),
     key("max_tokens", Budget),
     key("exclude", Flag),
@@ -59,22 +59,22 @@ const REASONING: &[Key] = &[
     key("summary", Text),
 ];
 
-const THINKING: &[Kind] = &[
+const THINKING: &[AllowedVariant] = &[
     kind("enabled", &[key("budget_tokens", Budget)]),
     kind("disabled", &[]),
     kind("adaptive", &[]),
 ];
 
-const FORMATS: &[Kind] = &[
+const FORMATS: &[AllowedVariant] = &[
     kind("text", &[]),
     kind("json_object", &[]),
     kind("json_schema", &[key("json_schema", Object(SCHEMA))]),
 ];
 
-const SCHEMA: &[Key] =
+const SCHEMA: &[AllowedKey] =
     &[key("name", Text), key("description", Text), key("schema", Free), key("strict", Flag)];
 
-const MESSAGE: &[Key] = &[
+const MESSAGE: &[AllowedKey] = &[
     key("role", Words(&["system", "developer", "user", "assistant", "tool"])),
     key("content", Either(&[Text, List(&Kinds(PARTS))])),
     key("name", Text),
@@ -88,27 +88,27 @@ const MESSAGE: &[Key] = &[
     key("cache_control", Cache),
 ];
 
-const PARTS: &[Kind] = &[
+const PARTS: &[AllowedVariant] = &[
     kind("text", &[key("text", Text), key("cache_control", Cache)]),
     kind("refusal", &[key("refusal", Text)]),
     kind("image_url", &[required("image_url", Object(IMAGE)), key("cache_control", Cache)]),
 ];
 
-const IMAGE: &[Key] =
+const IMAGE: &[AllowedKey] =
     &[required("url", Image), key("detail", Words(&["auto", "low", "high", "original"]))];
 
 /// As OpenRouter wants them back.
-const THOUGHTS: &[Kind] = &[
+const THOUGHTS: &[AllowedVariant] = &[
     kind("reasoning.text", &[required("text", Text), SIGNATURE, ID, FORMAT, INDEX]),
     kind("reasoning.summary", &[required("summary", Text), ID, FORMAT, INDEX]),
     kind("reasoning.encrypted", &[required("data", SomeText), ID, FORMAT, INDEX]),
 ];
-const SIGNATURE: Key = key("signature", Text);
-const ID: Key = key("id", Text);
-const FORMAT: Key = key("format", Text);
-const INDEX: Key = key("index", Count);
+const SIGNATURE: AllowedKey = key("signature", Text);
+const ID: AllowedKey = key("id", Text);
+const FORMAT: AllowedKey = key("format", Text);
+const INDEX: AllowedKey = key("index", Count);
 
-const CALLS: &[Kind] = &[
+const CALLS: &[AllowedVariant] = &[
     kind(
         "function",
         &[
@@ -123,29 +123,29 @@ const CALLS: &[Kind] = &[
         &[ID, INDEX, required("custom", Object(&[key("name", Text), key("input", Text)]))],
     ),
 ];
-const SIGNED: Shape = Object(&[key("thought_signature", Text)]);
+const SIGNED: AllowedShape = Object(&[key("thought_signature", Text)]);
 
 /// The client runs these itself.
-const TOOLS: &[Kind] = &[
+const TOOLS: &[AllowedVariant] = &[
     kind("function", &[required("function", Object(FUNCTION)), key("cache_control", Cache)]),
     kind("custom", &[required("custom", Object(CUSTOM))]),
 ];
-const FUNCTION: &[Key] = &[
+const FUNCTION: &[AllowedKey] = &[
     key("name", Text),
     key("description", Text),
     key("parameters", Free),
     key("strict", Flag),
     key("cache_control", Cache),
 ];
-const CUSTOM: &[Key] = &[key("name", Text), key("description", Text), key("format", Free)];
+const CUSTOM: &[AllowedKey] = &[key("name", Text), key("description", Text), key("format", Free)];
 
-const CHOICES: &[Kind] = &[
+const CHOICES: &[AllowedVariant] = &[
     kind("function", &[key("function", NAMED)]),
     kind("custom", &[key("custom", NAMED)]),
     kind("allowed_tools", &[key("allowed_tools", Object(ALLOWED))]),
 ];
-const NAMED: Shape = Object(&[key("name", Text)]);
-const ALLOWED: &[Key] =
+const NAMED: AllowedShape = Object(&[key("name", Text)]);
+const ALLOWED: &[AllowedKey] =
     &[key("mode", Words(&["auto", "required"])), key("tools", List(&Kinds(NAMES)))];
-const NAMES: &[Kind] =
+const NAMES: &[AllowedVariant] =
     &[kind("function", &[key("function", NAMED)]), kind("custom", &[key("custom", NAMED)])];

@@ -1,13 +1,13 @@
 //! What a request in the Anthropic Messages format may hold where it is paid for.
 
 use super::TIERS;
-use super::shape::{Key, Kind, Shape, key, kind, required};
-use Shape::{
+use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
+use AllowedShape::{
     Budget, Cache, Count, Either, Empty, Flag, Free, Kinds, KindsOrFirst, List, Number, Object,
     SomeText, Text, Words,
 };
 
-pub(super) const REQUEST: Shape = Object(&[
+pub(super) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("messages", List(&Object(MESSAGE))),
     key("system", Either(&[Text, List(&Kinds(TEXTS))])),
@@ -27,31 +27,31 @@ pub(super) const REQUEST: Shape = Object(&[
     key("cache_control", Cache),
 ]);
 
-const THINKING: &[Kind] = &[
+const THINKING: &[AllowedVariant] = &[
     kind("enabled", &[key("budget_tokens", Budget), DISPLAY]),
     kind("disabled", &[]),
     kind("adaptive", &[DISPLAY]),
 ];
-const DISPLAY: Key = key("display", Words(&["summarized", "omitted"]));
+const DISPLAY: AllowedKey = key("display", Words(&["summarized", "omitted"]));
 
-const OUTPUT: &[Key] =
+const OUTPUT: &[AllowedKey] =
     &[key("effort", Text), key("format", Kinds(&[kind("json_schema", &[key("schema", Free)])]))];
 
-const MESSAGE: &[Key] = &[
+const MESSAGE: &[AllowedKey] = &[
     key("role", Words(&["user", "assistant"])),
     required("content", Either(&[Text, List(&Kinds(BLOCKS))])),
 ];
 
-const TEXT: Kind = kind("text", &[key("text", Text), key("citations", Empty), CACHE]);
-const TEXTS: &[Kind] = &[TEXT];
-const CACHE: Key = key("cache_control", Cache);
-const IMAGE: Kind = kind("image", &[required("source", Kinds(SOURCES)), CACHE]);
+const TEXT: AllowedVariant = kind("text", &[key("text", Text), key("citations", Empty), CACHE]);
+const TEXTS: &[AllowedVariant] = &[TEXT];
+const CACHE: AllowedKey = key("cache_control", Cache);
+const IMAGE: AllowedVariant = kind("image", &[required("source", Kinds(SOURCES)), CACHE]);
 
-const SOURCES: &[Kind] =
+const SOURCES: &[AllowedVariant] =
     &[kind("base64", &[key("media_type", Words(&PICTURES)), required("data", SomeText)])];
 const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
-const BLOCKS: &[Kind] = &[
+const BLOCKS: &[AllowedVariant] = &[
     TEXT,
     IMAGE,
     kind(
@@ -78,7 +78,7 @@ const BLOCKS: &[Kind] = &[
 ];
 
 /// The client runs these itself.
-const TOOLS: &[Kind] = &[
+const TOOLS: &[AllowedVariant] = &[
     kind(
         "custom",
         &[
@@ -107,13 +107,13 @@ const TOOLS: &[Kind] = &[
         ],
     ),
 ];
-const NAME: Key = key("name", Text);
-const STRICT: Key = key("strict", Flag);
+const NAME: AllowedKey = key("name", Text);
+const STRICT: AllowedKey = key("strict", Flag);
 
-const CHOICES: &[Kind] = &[
+const CHOICES: &[AllowedVariant] = &[
     kind("auto", &[ALONE]),
     kind("any", &[ALONE]),
     kind("tool", &[NAME, ALONE]),
     kind("none", &[]),
 ];
-const ALONE: Key = key("disable_parallel_tool_use", Flag);
+const ALONE: AllowedKey = key("disable_parallel_tool_use", Flag);

@@ -7,12 +7,12 @@ mod messages;
 mod responses;
 mod shape;
 
-use super::asked::Asked;
-use super::path::Path;
-use super::refusal::Refusal;
-use crate::llm::Family;
+use super::asked::GatewayRequest;
+use super::path::JsonPath;
+use super::refusal::GatewayRefusal;
+use crate::llm::WireFormat;
 use serde_json::Value;
-use shape::{Limits, Shape};
+use shape::{AllowedShape, ShapeContext};
 
 /// Tiers that cost no more than the model's price.
 const TIERS: [&str; 4] = ["auto", "default", "flex", "standard_only"];
@@ -20,29 +20,34 @@ const IMAGES: [&str; 3] = ["image_url", "image", "input_image"];
 
 /// Why no worst case is known for a call with a cap of the output, if none is. `writes_priced`
 /// says whether the price of a cache's write is known.
-pub(super) fn unbounded(asked: &Asked, cap: u64, writes_priced: bool) -> Option<Refusal> {
+pub(super) fn find_unbounded(
+    asked: &GatewayRequest,
+    cap: u64,
+    writes_priced: bool,
+) -> Option<GatewayRefusal> {
     if let Some(path) = &asked.repeated {
         let why = "this key occurs twice, and a provider may read either of them: leave one out";
         return Some(refusal(path, why));
     }
-    let strange = shape(asked.family).check(&asked.json, Limits { cap, writes_priced }).err()?;
+    let strange =
+        shape(asked.family).check(&asked.json, ShapeContext { cap, writes_priced }).err()?;
     Some(refusal(&strange.path, &strange.why))
 }
 
-fn shape(family: Family) -> &'static Shape {
+fn shape(family: WireFormat) -> &'static AllowedShape {
     match family {
-        Family::OpenAiChat => &chat::REQUEST,
-        Family::Anthropic => &messages::REQUEST,
-        Family::Responses => &responses::REQUEST,
+        WireFormat::OpenAiChat => &chat::REQUEST,
+        WireFormat::Anthropic => &messages::REQUEST,
+        WireFormat::Responses => &responses::REQUEST,
     }
 }
 
-fn refusal(path: &Path, why: &str) -> Refusal {
+fn refusal(path: &JsonPath, why: &str) -> GatewayRefusal {
     let what = format!(
         "the worst case of this call is unknown: `{path}`: {why}. Leave it out, or ask a model \
          without a price"
     );
-    Refusal { param: Some(path.to_string()), ..Refusal::bad(what) }
+    GatewayRefusal { param: Some(path.to_string()), ..GatewayRefusal::invalid_request(what) }
 }
 
 /// How many images a conversation holds.
@@ -72,8 +77,8 @@ mod tests {
     use bytes::Bytes;
     use serde_json::json;
 
-    fn read(family: Family, body: &str) -> Asked {
-        Asked::read(family, Bytes::copy_from_slice(body.as_bytes())).ok().unwrap()
+    fn read(family: WireFormat, body: &str) -> GatewayRequest {
+        GatewayRequest::read(family, Bytes::copy_from_slice(body.as_bytes())).ok().unwrap()
     }
 
     #[test]
@@ -83,14 +88,14 @@ mod tests {
         let anthropic = json!({ "model": "m", "messages": hello, "system": "be brief" });
         let responses = json!({ "model": "m", "input": hello, "text": { "verbosity": "low" } });
         let all = [
-            (Family::OpenAiChat, chat),
-            (Family::Anthropic, anthropic),
-            (Family::Responses, responses),
+            (WireFormat::OpenAiChat, chat),
+            (WireFormat::Anthropic, anthropic),
+            (WireFormat::Responses, responses),
         ];
         for (own, body) in &all {
             for (family, _) in &all {
                 let asked = read(*family, &body.to_string());
-                assert_eq!(unbounded(&asked, 9, false).is_none(), own == family, "{body}");
+                assert_eq!(find_unbounded(&asked, 9, false).is_none(), own == family, "{body}");
             }
         }
     }
@@ -98,7 +103,7 @@ mod tests {
     #[test]
     fn a_key_that_stands_twice_anywhere_is_named() {
         let body = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a","t\u0065xt":"b"}]}]}"#;
-        let refusal = unbounded(&read(Family::OpenAiChat, body), 9, true).unwrap();
+        let refusal = find_unbounded(&read(WireFormat::OpenAiChat, body), 9, true).unwrap();
         assert_eq!(refusal.param.as_deref(), Some("messages[0].content[0].text"));
     }
 

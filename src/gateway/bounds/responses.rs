@@ -2,13 +2,13 @@
 //! format may name lies with the provider, where nobody here knows how long it is.
 
 use super::TIERS;
-use super::shape::{Key, Kind, Shape, key, kind, required};
-use Shape::{
+use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
+use AllowedShape::{
     Budget, Count, Either, Flag, Free, Image, Kinds, KindsOrFirst, List, Number, Object, Off,
     SomeText, Text, Words,
 };
 
-pub(super) const REQUEST: Shape = Object(&[
+pub(super) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("input", Either(&[Text, List(&KindsOrFirst(ITEMS))])),
     key("instructions", Text),
@@ -37,7 +37,7 @@ pub(super) const REQUEST: Shape = Object(&[
 
 const INCLUDED: &[&str] = &["reasoning.encrypted_content", "message.output_text.logprobs"];
 
-const REASONING: &[Key] = &[
+const REASONING: &[AllowedKey] = &[
     key("effort", Text),
     key("summary", Text),
     key("generate_summary", Text),
@@ -45,7 +45,7 @@ const REASONING: &[Key] = &[
     key("mode", Words(&["standard"])),
 ];
 
-const FORMATS: &[Kind] = &[
+const FORMATS: &[AllowedVariant] = &[
     kind("text", &[]),
     kind("json_object", &[]),
     kind(
@@ -53,9 +53,9 @@ const FORMATS: &[Kind] = &[
         &[NAME, key("description", Text), key("schema", Free), key("strict", Flag)],
     ),
 ];
-const NAME: Key = key("name", Text);
+const NAME: AllowedKey = key("name", Text);
 
-const ITEMS: &[Kind] = &[
+const ITEMS: &[AllowedVariant] = &[
     kind(
         "message",
         &[
@@ -83,13 +83,13 @@ const ITEMS: &[Kind] = &[
         ],
     ),
 ];
-const ID: Key = key("id", Text);
-const STATUS: Key = key("status", Text);
-const CALL: Key = key("call_id", Text);
-const CALLER: Key = key("caller", Kinds(&[kind("direct", &[])]));
-const OUTPUT: Shape = Either(&[Text, List(&Kinds(PARTS))]);
+const ID: AllowedKey = key("id", Text);
+const STATUS: AllowedKey = key("status", Text);
+const CALL: AllowedKey = key("call_id", Text);
+const CALLER: AllowedKey = key("caller", Kinds(&[kind("direct", &[])]));
+const OUTPUT: AllowedShape = Either(&[Text, List(&Kinds(PARTS))]);
 
-const PARTS: &[Kind] = &[
+const PARTS: &[AllowedVariant] = &[
     kind("input_text", &[key("text", Text)]),
     kind(
         "output_text",
@@ -106,15 +106,15 @@ const PARTS: &[Kind] = &[
     ),
 ];
 
-const CITATIONS: &[Kind] = &[kind(
+const CITATIONS: &[AllowedVariant] = &[kind(
     "url_citation",
     &[key("url", Text), key("title", Text), key("start_index", Count), key("end_index", Count)],
 )];
-const LOGPROB: &[Key] =
+const LOGPROB: &[AllowedKey] =
     &[key("token", Text), key("bytes", Free), key("logprob", Number), key("top_logprobs", Free)];
 
 /// The client runs these itself.
-const TOOLS: &[Kind] = &[
+const TOOLS: &[AllowedVariant] = &[
     kind(
         "function",
         &[NAME, key("description", Text), key("parameters", Free), key("strict", Flag)],
@@ -122,7 +122,7 @@ const TOOLS: &[Kind] = &[
     kind("custom", &[NAME, key("description", Text), key("format", Free)]),
 ];
 
-const CHOICES: &[Kind] = &[
+const CHOICES: &[AllowedVariant] = &[
     kind("function", &[NAME]),
     kind("custom", &[NAME]),
     kind(

@@ -1,12 +1,12 @@
 //! The shapes that a request may have: an allow-list of keys, words and kinds, and the check of a
 //! JSON value against it. What is on no list is refused with its path.
 
-use crate::gateway::path::Path;
+use crate::gateway::path::JsonPath;
 use serde_json::{Map, Value};
 
 /// What a value may be.
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(super) enum AllowedShape {
     /// Anything: the model reads it as text, or nobody does.
     Free,
     Text,
@@ -27,46 +27,46 @@ pub(super) enum Shape {
     Image,
     /// A mark of a provider's cache.
     Cache,
-    List(&'static Shape),
-    Object(&'static [Key]),
+    List(&'static AllowedShape),
+    Object(&'static [AllowedKey]),
     /// An object whose `type` says which keys it may have.
-    Kinds(&'static [Kind]),
+    Kinds(&'static [AllowedVariant]),
     /// The same, where one without a `type` is of the first kind.
-    KindsOrFirst(&'static [Kind]),
+    KindsOrFirst(&'static [AllowedVariant]),
     /// The first of these that is of the value's JSON type.
-    Either(&'static [Shape]),
+    Either(&'static [AllowedShape]),
 }
 
 /// A key of an object.
 #[derive(Debug)]
-pub(super) struct Key {
+pub(super) struct AllowedKey {
     name: &'static str,
-    shape: Shape,
+    shape: AllowedShape,
     /// Whether the provider would look the value up elsewhere if the key were missing or null.
     required: bool,
 }
 
-pub(super) const fn key(name: &'static str, shape: Shape) -> Key {
-    Key { name, shape, required: false }
+pub(super) const fn key(name: &'static str, shape: AllowedShape) -> AllowedKey {
+    AllowedKey { name, shape, required: false }
 }
 
-pub(super) const fn required(name: &'static str, shape: Shape) -> Key {
-    Key { name, shape, required: true }
+pub(super) const fn required(name: &'static str, shape: AllowedShape) -> AllowedKey {
+    AllowedKey { name, shape, required: true }
 }
 
 /// A value of `type`, and the keys beside it. A name that ends with `*` stands for every date
 /// after it.
 #[derive(Debug)]
-pub(super) struct Kind {
+pub(super) struct AllowedVariant {
     name: &'static str,
-    keys: &'static [Key],
+    keys: &'static [AllowedKey],
 }
 
-pub(super) const fn kind(name: &'static str, keys: &'static [Key]) -> Kind {
-    Kind { name, keys }
+pub(super) const fn kind(name: &'static str, keys: &'static [AllowedKey]) -> AllowedVariant {
+    AllowedVariant { name, keys }
 }
 
-impl Kind {
+impl AllowedVariant {
     fn is(&self, said: &str) -> bool {
         match self.name.strip_suffix('*') {
             Some(stem) => said.strip_prefix(stem).is_some_and(is_date),
@@ -81,7 +81,7 @@ fn is_date(text: &str) -> bool {
 
 /// What depends on the call and on its model.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct ShapeContext {
     /// The cap of the output that will be sent.
     pub(super) cap: u64,
     /// Whether the price of a cache's write is known.
@@ -90,14 +90,14 @@ pub(super) struct Limits {
 
 /// A value that is on no list.
 #[derive(Debug)]
-pub(super) struct Strange {
-    pub(super) path: Path,
+pub(super) struct ShapeViolation {
+    pub(super) path: JsonPath,
     pub(super) why: String,
 }
 
-impl Strange {
+impl ShapeViolation {
     fn new(why: impl Into<String>) -> Self {
-        Self { path: Path::default(), why: why.into() }
+        Self { path: JsonPath::default(), why: why.into() }
     }
 
     fn below_key(mut self, key: &str) -> Self {
@@ -111,10 +111,10 @@ impl Strange {
     }
 }
 
-type Checked = Result<(), Strange>;
+type ShapeResult = Result<(), ShapeViolation>;
 
-impl Shape {
-    pub(super) fn check(&self, value: &Value, limits: Limits) -> Checked {
+impl AllowedShape {
+    pub(super) fn check(&self, value: &Value, limits: ShapeContext) -> ShapeResult {
         match (self, value) {
             (Self::List(each), Value::Array(items)) => list(each, items, limits),
             (Self::Object(keys), Value::Object(object)) => all_keys(keys, object, limits),
@@ -128,7 +128,7 @@ impl Shape {
             (Self::Cache, value) => cache(value, limits.writes_priced),
             (Self::Words(words), Value::String(said)) => word(words, said),
             (shape, value) if shape.takes(value) => Ok(()),
-            (shape, _) => Err(Strange::new(format!("it must be {}", shape.name()))),
+            (shape, _) => Err(ShapeViolation::new(format!("it must be {}", shape.name()))),
         }
     }
 
@@ -171,36 +171,36 @@ impl Shape {
     }
 }
 
-fn either(shapes: &'static [Shape], value: &Value, limits: Limits) -> Checked {
+fn either(shapes: &'static [AllowedShape], value: &Value, limits: ShapeContext) -> ShapeResult {
     match shapes.iter().find(|shape| shape.takes(value)) {
         Some(shape) => shape.check(value, limits),
         None => {
-            let names: Vec<&str> = shapes.iter().map(Shape::name).collect();
-            Err(Strange::new(format!("it must be {}", names.join(" or "))))
+            let names: Vec<&str> = shapes.iter().map(AllowedShape::name).collect();
+            Err(ShapeViolation::new(format!("it must be {}", names.join(" or "))))
         }
     }
 }
 
-fn list(each: &Shape, items: &[Value], limits: Limits) -> Checked {
+fn list(each: &AllowedShape, items: &[Value], limits: ShapeContext) -> ShapeResult {
     items.iter().enumerate().try_for_each(|(index, item)| {
         each.check(item, limits).map_err(|strange| strange.below_index(index))
     })
 }
 
-fn all_keys(keys: &[Key], object: &Map<String, Value>, limits: Limits) -> Checked {
+fn all_keys(keys: &[AllowedKey], object: &Map<String, Value>, limits: ShapeContext) -> ShapeResult {
     keys_but(None, keys, object, limits)
 }
 
 /// Of an object whose `tag` was looked at already.
 fn keys_but(
     tag: Option<&str>,
-    keys: &[Key],
+    keys: &[AllowedKey],
     object: &Map<String, Value>,
-    limits: Limits,
-) -> Checked {
+    limits: ShapeContext,
+) -> ShapeResult {
     for key in keys.iter().filter(|key| key.required) {
         if object.get(key.name).is_none_or(Value::is_null) {
-            let missing = Strange::new(
+            let missing = ShapeViolation::new(
                 "it is missing, and the provider may take it from another \
                                         place",
             );
@@ -219,17 +219,17 @@ fn keys_but(
     })
 }
 
-fn unknown(value: &Value) -> Strange {
+fn unknown(value: &Value) -> ShapeViolation {
     let value = value.as_str().map_or_else(String::new, |value| format!(" ({value:.40})"));
-    Strange::new(format!("this key{value} may have a price of its own"))
+    ShapeViolation::new(format!("this key{value} may have a price of its own"))
 }
 
 fn tagged(
-    kinds: &'static [Kind],
+    kinds: &'static [AllowedVariant],
     object: &Map<String, Value>,
-    untyped: Option<&'static Kind>,
-    limits: Limits,
-) -> Checked {
+    untyped: Option<&'static AllowedVariant>,
+    limits: ShapeContext,
+) -> ShapeResult {
     let found = match object.get("type") {
         Some(Value::String(said)) => kinds.iter().find(|kind| kind.is(said)),
         None | Some(Value::Null) => untyped,
@@ -241,55 +241,56 @@ fn tagged(
     }
 }
 
-fn no_kind(kinds: &[Kind], said: Option<&Value>) -> Strange {
+fn no_kind(kinds: &[AllowedVariant], said: Option<&Value>) -> ShapeViolation {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
     let said = match said.and_then(Value::as_str) {
         Some(said) => format!("the price of {said:.40?} is unknown"),
         None => "the price of an object without a `type` is unknown".to_owned(),
     };
-    Strange::new(format!("{said}; known are {}", names.join(", ")))
+    ShapeViolation::new(format!("{said}; known are {}", names.join(", ")))
 }
 
-fn word(words: &[&str], said: &str) -> Checked {
+fn word(words: &[&str], said: &str) -> ShapeResult {
     if words.contains(&said) {
         return Ok(());
     }
     let known = words.join(", ");
-    Err(Strange::new(format!("the price of {said:.40?} is unknown; known are {known}")))
+    Err(ShapeViolation::new(format!("the price of {said:.40?} is unknown; known are {known}")))
 }
 
-fn budget(value: &Value, cap: u64) -> Checked {
+fn budget(value: &Value, cap: u64) -> ShapeResult {
     match value.as_u64() {
         Some(tokens) if tokens <= cap => Ok(()),
-        Some(tokens) => Err(Strange::new(format!(
+        Some(tokens) => Err(ShapeViolation::new(format!(
             "{tokens} tokens are more than the output limit, {cap}: lower it, or raise the limit"
         ))),
-        None => Err(Strange::new("it must be a whole number")),
+        None => Err(ShapeViolation::new("it must be a whole number")),
     }
 }
 
 /// Formats of one picture; what has pages or frames may cost more than one.
 const PICTURES: [&str; 5] = ["png", "jpeg", "jpg", "gif", "webp"];
 
-fn image(url: &str) -> Checked {
+fn image(url: &str) -> ShapeResult {
     let picture = url.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
     match picture {
         Some((format, _)) if PICTURES.contains(&format) => Ok(()),
-        _ => Err(Strange::new(
+        _ => Err(ShapeViolation::new(
             "the size of content outside the body is unknown: send an image in the body, as \
              `data:image/png;base64,...` (or jpeg, gif, webp)",
         )),
     }
 }
 
-fn cache(value: &Value, writes_priced: bool) -> Checked {
-    const KINDS: &[Kind] = &[kind("ephemeral", &[key("ttl", Shape::Words(&["5m"]))])];
+fn cache(value: &Value, writes_priced: bool) -> ShapeResult {
+    const KINDS: &[AllowedVariant] =
+        &[kind("ephemeral", &[key("ttl", AllowedShape::Words(&["5m"]))])];
     if !writes_priced {
         let what = "this model has no `cache_write` price: leave it out, or name the price";
-        return Err(Strange::new(what));
+        return Err(ShapeViolation::new(what));
     }
-    let limits = Limits { cap: 0, writes_priced };
-    Shape::Kinds(KINDS).check(value, limits)
+    let limits = ShapeContext { cap: 0, writes_priced };
+    AllowedShape::Kinds(KINDS).check(value, limits)
 }
 
 #[cfg(test)]
@@ -297,18 +298,20 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const LIMITS: Limits = Limits { cap: 100, writes_priced: true };
+    const LIMITS: ShapeContext = ShapeContext { cap: 100, writes_priced: true };
 
-    fn told(shape: &Shape, value: Value) -> String {
+    fn told(shape: &AllowedShape, value: Value) -> String {
         let strange = shape.check(&value, LIMITS).err();
-        strange.map(|Strange { path, why }| format!("`{path}`: {why}")).unwrap_or_default()
+        strange.map(|ShapeViolation { path, why }| format!("`{path}`: {why}")).unwrap_or_default()
     }
 
     #[test]
     fn the_path_leads_to_what_is_strange() {
-        const PART: &[Key] = &[key("text", Shape::Text)];
-        const SHAPE: Shape =
-            Shape::Object(&[key("a", Shape::List(&Shape::Kinds(&[kind("text", PART)])))]);
+        const PART: &[AllowedKey] = &[key("text", AllowedShape::Text)];
+        const SHAPE: AllowedShape = AllowedShape::Object(&[key(
+            "a",
+            AllowedShape::List(&AllowedShape::Kinds(&[kind("text", PART)])),
+        )]);
         assert_eq!(told(&SHAPE, json!({ "a": [{ "type": "text", "text": "x" }] })), "");
         assert_eq!(told(&SHAPE, json!({ "a": null, "b": null })), "", "a null says nothing");
         let strange = told(&SHAPE, json!({ "a": [{ "type": "text", "text": "x", "b": 1 }] }));

@@ -9,13 +9,13 @@
 //! back unaltered. Counts are cumulative: the greatest counts.
 
 use crate::llm::counts::{counted, keep_most};
-use crate::llm::events::Assemble;
-use crate::llm::faults::{in_stream, malformed, unended, unreadable};
+use crate::llm::events::ReplyBuilder;
+use crate::llm::faults::{incomplete_answer, malformed, stream_fault, unreadable};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use synthd_actors::model::{
-    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+    CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
 /// Of one reply; no agent says more in one turn.
@@ -24,8 +24,8 @@ const MOST_BLOCKS: usize = 1_000;
 pub(super) const FAMILY: &str = "anthropic";
 
 #[derive(Debug, Default)]
-pub(in crate::llm) struct Assembly {
-    blocks: BTreeMap<u64, Block>,
+pub(in crate::llm) struct AnthropicReplyBuilder {
+    blocks: BTreeMap<u64, AnthropicBlockBuilder>,
     stop: Option<String>,
     usage: Value,
     /// The output was counted at its end; what is said of it at the beginning is less.
@@ -34,13 +34,13 @@ pub(in crate::llm) struct Assembly {
 }
 
 #[derive(Debug, Default)]
-struct Block {
+struct AnthropicBlockBuilder {
     json: Map<String, Value>,
     /// Pieces of a call's arguments.
     input: String,
 }
 
-impl Assemble for Assembly {
+impl ReplyBuilder for AnthropicReplyBuilder {
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         self.take(serde_json::from_str(data).map_err(unreadable)?)
     }
@@ -49,7 +49,7 @@ impl Assemble for Assembly {
     fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
         let message: Value = serde_json::from_slice(body).map_err(unreadable)?;
         if message["type"] == "error" {
-            return Err(in_stream(&message));
+            return Err(stream_fault(&message));
         }
         let Value::Array(content) = &message["content"] else {
             return Err(malformed("its answer has no content"));
@@ -64,9 +64,10 @@ impl Assemble for Assembly {
     }
 
     fn reply(mut self) -> Result<ChatReply, CallFault> {
-        let stop = self.stop.clone().ok_or_else(unended)?;
+        let stop = self.stop.clone().ok_or_else(incomplete_answer)?;
         let (usage, answered_by) = (self.counted(), self.model.take());
-        let blocks: Vec<Map<String, Value>> = self.blocks.into_values().map(Block::whole).collect();
+        let blocks: Vec<Map<String, Value>> =
+            self.blocks.into_values().map(AnthropicBlockBuilder::whole).collect();
         let message = message_of(&blocks);
         let finish = match stop.as_str() {
             "max_tokens" | "model_context_window_exceeded" => FinishReason::Length,
@@ -79,7 +80,7 @@ impl Assemble for Assembly {
     }
 }
 
-impl Assembly {
+impl AnthropicReplyBuilder {
     fn take(&mut self, event: Value) -> Result<ControlFlow<()>, CallFault> {
         let index = || event["index"].as_u64().unwrap_or(0);
         match event["type"].as_str().unwrap_or_default() {
@@ -93,7 +94,7 @@ impl Assembly {
                 self.stop = stop.or(self.stop.take());
             }
             "message_stop" => return Ok(ControlFlow::Break(())),
-            "error" => return Err(in_stream(&event)),
+            "error" => return Err(stream_fault(&event)),
             // Pings, ends of blocks, and what tomorrow brings.
             _ => {}
         }
@@ -112,7 +113,8 @@ impl Assembly {
         if self.blocks.len() >= MOST_BLOCKS {
             return Err(malformed("its answer has too many blocks"));
         }
-        self.blocks.insert(index, Block { json: json.clone(), input: String::new() });
+        self.blocks
+            .insert(index, AnthropicBlockBuilder { json: json.clone(), input: String::new() });
         Ok(())
     }
 
@@ -153,7 +155,7 @@ impl Assembly {
     }
 }
 
-impl Block {
+impl AnthropicBlockBuilder {
     fn append(&mut self, key: &str, text: &str) {
         match self.json.get_mut(key) {
             Some(Value::String(known)) => known.push_str(text),
@@ -171,7 +173,7 @@ impl Block {
     }
 }
 
-fn message_of(blocks: &[Map<String, Value>]) -> Message {
+fn message_of(blocks: &[Map<String, Value>]) -> ChatMessage {
     let of = |kind: &str, key: &str| {
         let blocks = blocks.iter().filter(|block| block.get("type").is_some_and(|t| t == kind));
         let texts = blocks.filter_map(|block| block.get(key)?.as_str());
@@ -193,7 +195,7 @@ fn message_of(blocks: &[Map<String, Value>]) -> Message {
             .map(|json| (FAMILY.to_owned(), json)),
     });
     let tool_calls = blocks.iter().filter_map(call_of).collect();
-    Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+    ChatMessage { tool_calls, reasoning, ..ChatMessage::text(ChatRole::Assistant, content) }
 }
 
 /// Whether a block can go back as it is.

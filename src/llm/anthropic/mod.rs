@@ -3,14 +3,14 @@
 mod assembly;
 mod request;
 
-use super::key::KeyIn;
-use super::provider::Provider;
-use super::tape::Way;
+use super::key::ApiKeyPlacement;
+use super::provider::ProviderClient;
+use super::tape::ProviderTransport;
 use super::without_words;
-pub(super) use assembly::Assembly;
+pub(super) use assembly::AnthropicReplyBuilder;
 use async_trait::async_trait;
 use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind, ModelConfig,
+    CallFault, ChatReply, ChatRequest, Fault, FaultKind, ModelConfig, ProviderEndpoint,
 };
 use synthd_actors::ports::{CallContext, ChatModel};
 
@@ -19,33 +19,33 @@ pub(super) const KEY_HEADER: &str = "x-api-key";
 const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 /// One model of one host.
-pub(super) struct Messages {
-    provider: Provider,
+pub(super) struct AnthropicModel {
+    provider: ProviderClient,
     model: String,
     /// Whether what a cache write costs is known, so that it may be asked for.
     caches: bool,
 }
 
-impl Messages {
+impl AnthropicModel {
     /// As a campaign names it.
     pub(super) const DIALECT: &'static str = "anthropic";
 
     pub(super) fn new(
-        endpoint: &Endpoint,
+        endpoint: &ProviderEndpoint,
         model: &str,
         config: &ModelConfig,
         key: Option<&str>,
-        way: impl Into<Way>,
+        way: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
-        let key = key.map(|key| (KeyIn::Header(KEY_HEADER), key));
-        let provider = Provider::new(endpoint, "messages", key, way)?;
+        let key = key.map(|key| (ApiKeyPlacement::Header(KEY_HEADER), key));
+        let provider = ProviderClient::new(endpoint, "messages", key, way)?;
         let caches = config.price.rates.cache_write_per_million.is_some();
         Ok(Self { provider, model: model.to_owned(), caches })
     }
 }
 
 #[async_trait]
-impl ChatModel for Messages {
+impl ChatModel for AnthropicModel {
     async fn complete(
         &self,
         request: &ChatRequest,
@@ -72,7 +72,7 @@ fn is_unknown(fault: &CallFault) -> bool {
     fault.fault.kind == FaultKind::NotRecorded
 }
 
-impl Messages {
+impl AnthropicModel {
     async fn ask(
         &self,
         request: &ChatRequest,
@@ -80,6 +80,6 @@ impl Messages {
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         let body = request::body(&self.model, request, caches);
-        self.provider.exchange::<Assembly>(&body, &[VERSION], context).await
+        self.provider.exchange::<AnthropicReplyBuilder>(&body, &[VERSION], context).await
     }
 }

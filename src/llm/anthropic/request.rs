@@ -4,13 +4,13 @@ use super::assembly::FAMILY;
 use crate::llm::extra::merge;
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+    ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
 };
 
 /// The body of a request: always a stream, always with a cap. With `caches`, the prefix that
 /// the next request will repeat is marked.
 pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
-    let system = request.messages.iter().filter(|message| message.role == Role::System);
+    let system = request.messages.iter().filter(|message| message.role == ChatRole::System);
     let mut system: Vec<Value> = system.map(|message| text(&message.content)).collect();
     let mut messages = turns(&request.messages);
     if caches {
@@ -35,8 +35,9 @@ pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
     body
 }
 
-fn set(body: &mut Value, settings: &Settings) {
-    let Settings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } = settings;
+fn set(body: &mut Value, settings: &RequestSettings) {
+    let RequestSettings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } =
+        settings;
     let mut choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!({ "type": "auto" }),
         ToolChoice::None => json!({ "type": "none" }),
@@ -63,7 +64,7 @@ fn set(body: &mut Value, settings: &Settings) {
     }
 }
 
-fn think(body: &mut Value, settings: &Settings) {
+fn think(body: &mut Value, settings: &RequestSettings) {
     if let Some(effort) = settings.reasoning_effort {
         body["output_config"] = json!({ "effort": effort.as_str() });
     }
@@ -89,11 +90,11 @@ fn text(text: &str) -> Value {
 
 /// Turns of the user and the assistant: all results of a turn, and what is said after them,
 /// are one message of the user's.
-fn turns(messages: &[Message]) -> Vec<(&'static str, Vec<Value>)> {
+fn turns(messages: &[ChatMessage]) -> Vec<(&'static str, Vec<Value>)> {
     let mut turns: Vec<(&'static str, Vec<Value>)> = Vec::new();
-    for message in messages.iter().filter(|message| message.role != Role::System) {
+    for message in messages.iter().filter(|message| message.role != ChatRole::System) {
         let (role, blocks) = match message.role {
-            Role::Assistant => ("assistant", said(message)),
+            ChatRole::Assistant => ("assistant", said(message)),
             _ => ("user", vec![told(message)]),
         };
         match turns.last_mut() {
@@ -104,7 +105,7 @@ fn turns(messages: &[Message]) -> Vec<(&'static str, Vec<Value>)> {
     turns
 }
 
-fn told(message: &Message) -> Value {
+fn told(message: &ChatMessage) -> Value {
     match &message.tool_call_id {
         Some(id) => {
             json!({ "type": "tool_result", "tool_use_id": id, "content": message.content })
@@ -114,7 +115,7 @@ fn told(message: &Message) -> Value {
 }
 
 /// As it came, where it came from this family; else what can be said of it here.
-fn said(message: &Message) -> Vec<Value> {
+fn said(message: &ChatMessage) -> Vec<Value> {
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == FAMILY);
     if let Some(blocks) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {

@@ -8,12 +8,12 @@
 //! must go back where it stood. A turn that ends with calls ends with STOP, too.
 
 use crate::llm::counts::{counted, keep_most, with_total};
-use crate::llm::events::Assemble;
-use crate::llm::faults::{in_stream, malformed, unended, unreadable};
+use crate::llm::events::ReplyBuilder;
+use crate::llm::faults::{incomplete_answer, malformed, stream_fault, unreadable};
 use serde_json::Value;
 use std::ops::ControlFlow;
 use synthd_actors::model::{
-    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+    CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
 /// Whose verbatim parts they are.
@@ -36,7 +36,7 @@ const REFUSED: [&str; 8] = [
 ];
 
 #[derive(Debug, Default)]
-pub(in crate::llm) struct Assembly {
+pub(in crate::llm) struct GeminiReplyBuilder {
     parts: Vec<Value>,
     finish: Option<String>,
     blocked: Option<String>,
@@ -44,7 +44,7 @@ pub(in crate::llm) struct Assembly {
     model: Option<String>,
 }
 
-impl Assemble for Assembly {
+impl ReplyBuilder for GeminiReplyBuilder {
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         self.take(serde_json::from_str(data).map_err(unreadable)?)?;
         // The stream ends by itself; counts may come after the reason.
@@ -64,13 +64,13 @@ impl Assemble for Assembly {
         let answered_by = self.model.take();
         if let (Some(why), true) = (&self.blocked, self.parts.is_empty()) {
             let message =
-                Message::text(Role::Assistant, format!("[the request was blocked: {why}]"));
+                ChatMessage::text(ChatRole::Assistant, format!("[the request was blocked: {why}]"));
             // These words are the engine's: nothing was written.
-            let (usage, uncounted) = counted(usage, &Message::text(Role::Assistant, ""));
+            let (usage, uncounted) = counted(usage, &ChatMessage::text(ChatRole::Assistant, ""));
             let refused = ChatReply::new(message, FinishReason::Refusal, usage);
             return Ok(ChatReply { uncounted, answered_by, ..refused });
         }
-        let finish = self.finish.take().ok_or_else(unended)?;
+        let finish = self.finish.take().ok_or_else(incomplete_answer)?;
         let message = self.message(finish == "STOP");
         if message.tool_calls.len() > MOST_CALLS {
             return Err(malformed("its answer has too many calls"));
@@ -87,10 +87,10 @@ impl Assemble for Assembly {
     }
 }
 
-impl Assembly {
+impl GeminiReplyBuilder {
     fn take(&mut self, mut piece: Value) -> Result<(), CallFault> {
         if !piece["error"].is_null() {
-            return Err(in_stream(&piece["error"]));
+            return Err(stream_fault(&piece["error"]));
         }
         let text = |value: &Value| value.as_str().map(str::to_owned);
         self.model = text(&piece["modelVersion"]).or(self.model.take());
@@ -110,7 +110,7 @@ impl Assembly {
         Ok(())
     }
 
-    fn message(&self, is_whole: bool) -> Message {
+    fn message(&self, is_whole: bool) -> ChatMessage {
         let (mut content, mut thought, mut tool_calls) = (String::new(), String::new(), Vec::new());
         for part in &self.parts {
             let text = part["text"].as_str().unwrap_or_default();
@@ -131,7 +131,7 @@ impl Assembly {
                 .filter(|_| is_whole)
                 .map(|json| (FAMILY.to_owned(), json)),
         });
-        Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+        ChatMessage { tool_calls, reasoning, ..ChatMessage::text(ChatRole::Assistant, content) }
     }
 }
 

@@ -4,38 +4,38 @@
 mod assembly;
 mod request;
 
-use super::key::KeyIn;
-use super::provider::Provider;
-use super::tape::Way;
+use super::key::ApiKeyPlacement;
+use super::provider::ProviderClient;
+use super::tape::ProviderTransport;
 use super::without_words;
-pub(super) use assembly::Assembly;
+pub(super) use assembly::GeminiReplyBuilder;
 use async_trait::async_trait;
-use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault};
+use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 
 /// One model.
-pub(super) struct Gemini {
-    provider: Provider,
+pub(super) struct GeminiModel {
+    provider: ProviderClient,
 }
 
-impl Gemini {
+impl GeminiModel {
     /// As a campaign names it.
     pub(super) const DIALECT: &'static str = "gemini";
 
     pub(super) fn new(
-        endpoint: &Endpoint,
+        endpoint: &ProviderEndpoint,
         model: &str,
         key: Option<&str>,
-        way: impl Into<Way>,
+        way: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
-        let key = key.map(|key| (KeyIn::Header("x-goog-api-key"), key));
+        let key = key.map(|key| (ApiKeyPlacement::Header("x-goog-api-key"), key));
         let path = format!("models/{model}:streamGenerateContent?alt=sse");
-        Ok(Self { provider: Provider::new(endpoint, &path, key, way)? })
+        Ok(Self { provider: ProviderClient::new(endpoint, &path, key, way)? })
     }
 }
 
 #[async_trait]
-impl ChatModel for Gemini {
+impl ChatModel for GeminiModel {
     async fn complete(
         &self,
         request: &ChatRequest,
@@ -44,6 +44,6 @@ impl ChatModel for Gemini {
         let parallel = request.settings.parallel_calls;
         without_words(parallel.filter(|p| !p).map(|_| "way to forbid calls at the same time"))?;
         let body = request::body(request);
-        self.provider.exchange::<Assembly>(&body, &[], context).await
+        self.provider.exchange::<GeminiReplyBuilder>(&body, &[], context).await
     }
 }

@@ -5,7 +5,7 @@ use crate::llm::extra::merge;
 use crate::llm::named::name_of_call;
 use serde_json::{Value, json};
 use synthd_actors::model::{
-    ChatRequest, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+    ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
 };
 
 /// For calls of other families' models, which have no signature of this one's.
@@ -13,7 +13,7 @@ const FOREIGN: &str = "skip_thought_signature_validator";
 
 /// The body of a request: always with a cap.
 pub(super) fn body(request: &ChatRequest) -> Value {
-    let system = request.messages.iter().filter(|message| message.role == Role::System);
+    let system = request.messages.iter().filter(|message| message.role == ChatRole::System);
     let system: Vec<Value> = system.map(|message| json!({ "text": message.content })).collect();
     let mut body = json!({ "contents": contents(&request.messages),
         "generationConfig": settings(request) });
@@ -32,7 +32,7 @@ pub(super) fn body(request: &ChatRequest) -> Value {
 }
 
 fn settings(request: &ChatRequest) -> Value {
-    let Settings { temperature, top_p, stop, seed, .. } = &request.settings;
+    let RequestSettings { temperature, top_p, stop, seed, .. } = &request.settings;
     let mut config = json!({ "maxOutputTokens": request.max_output_tokens });
     if let Some(temperature) = temperature {
         config["temperature"] = json!(temperature);
@@ -70,13 +70,13 @@ fn tool(tool: &ToolSchema) -> Value {
 }
 
 /// Turns of the user and the model: what follows each other of one side is one.
-fn contents(messages: &[Message]) -> Vec<Value> {
+fn contents(messages: &[ChatMessage]) -> Vec<Value> {
     let mut turns: Vec<(&str, Vec<Value>)> = Vec::new();
     for (at, message) in messages.iter().enumerate() {
         let (role, parts) = match message.role {
-            Role::System => continue,
-            Role::Assistant => ("model", said(message)),
-            Role::User | Role::Tool => ("user", vec![told(message, &messages[..at])]),
+            ChatRole::System => continue,
+            ChatRole::Assistant => ("model", said(message)),
+            ChatRole::User | ChatRole::Tool => ("user", vec![told(message, &messages[..at])]),
         };
         match turns.last_mut() {
             Some((last, known)) if *last == role => known.extend(parts),
@@ -86,7 +86,7 @@ fn contents(messages: &[Message]) -> Vec<Value> {
     turns.into_iter().map(|(role, parts)| json!({ "role": role, "parts": parts })).collect()
 }
 
-fn told(message: &Message, before: &[Message]) -> Value {
+fn told(message: &ChatMessage, before: &[ChatMessage]) -> Value {
     let Some(id) = &message.tool_call_id else { return json!({ "text": message.content }) };
     let name = name_of_call(id, before);
     let mut response = json!({ "name": name, "response": { "result": message.content } });
@@ -97,7 +97,7 @@ fn told(message: &Message, before: &[Message]) -> Value {
 }
 
 /// As it came, where it came from this family; else what can be said of it here.
-fn said(message: &Message) -> Vec<Value> {
+fn said(message: &ChatMessage) -> Vec<Value> {
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == FAMILY);
     if let Some(parts) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {

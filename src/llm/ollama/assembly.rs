@@ -1,26 +1,26 @@
 //! One reply out of lines of JSON, of which the last says `done`.
 
 use crate::llm::counts::counted;
-use crate::llm::events::Assemble;
-use crate::llm::faults::{in_stream, malformed, unended, unreadable};
+use crate::llm::events::ReplyBuilder;
+use crate::llm::faults::{incomplete_answer, malformed, stream_fault, unreadable};
 use serde_json::Value;
 use std::ops::ControlFlow;
 use synthd_actors::model::{
-    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+    CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
 /// Of one reply; no agent does more in one turn.
 const MOST_CALLS: usize = 1_000;
 
 #[derive(Debug, Default)]
-pub(in crate::llm) struct Assembly {
+pub(in crate::llm) struct OllamaReplyBuilder {
     content: String,
     thought: String,
     calls: Vec<ToolCall>,
     done: Option<Value>,
 }
 
-impl Assemble for Assembly {
+impl ReplyBuilder for OllamaReplyBuilder {
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         self.take(serde_json::from_str(data).map_err(unreadable)?)?;
         Ok(match self.done {
@@ -38,7 +38,7 @@ impl Assemble for Assembly {
     }
 
     fn reply(self) -> Result<ChatReply, CallFault> {
-        let done = self.done.ok_or_else(unended)?;
+        let done = self.done.ok_or_else(incomplete_answer)?;
         let finish = match done["done_reason"].as_str() {
             Some("length") => FinishReason::Length,
             _ if !self.calls.is_empty() => FinishReason::ToolCalls,
@@ -48,18 +48,18 @@ impl Assemble for Assembly {
         let thought = self.thought;
         let reasoning =
             (!thought.is_empty()).then_some(Reasoning { text: thought, verbatim: None });
-        let said = Message::text(Role::Assistant, self.content);
-        let message = Message { tool_calls: self.calls, reasoning, ..said };
+        let said = ChatMessage::text(ChatRole::Assistant, self.content);
+        let message = ChatMessage { tool_calls: self.calls, reasoning, ..said };
         let (usage, uncounted) = counted(usage, &message);
         let answered_by = done["model"].as_str().map(str::to_owned);
         Ok(ChatReply { uncounted, answered_by, ..ChatReply::new(message, finish, usage) })
     }
 }
 
-impl Assembly {
+impl OllamaReplyBuilder {
     fn take(&mut self, line: Value) -> Result<(), CallFault> {
         if !line["error"].is_null() {
-            return Err(in_stream(&line["error"]));
+            return Err(stream_fault(&line["error"]));
         }
         let message = &line["message"];
         self.content.push_str(message["content"].as_str().unwrap_or_default());

@@ -5,13 +5,13 @@
 mod assembly;
 mod request;
 
-use super::provider::Provider;
-use super::tape::Way;
+use super::provider::ProviderClient;
+use super::tape::ProviderTransport;
 use super::without_words;
-pub(super) use assembly::Assembly;
+pub(super) use assembly::OllamaReplyBuilder;
 use async_trait::async_trait;
 use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind, ToolChoice,
+    CallFault, ChatReply, ChatRequest, Fault, FaultKind, ProviderEndpoint, ToolChoice,
 };
 use synthd_actors::ports::{CallContext, ChatModel};
 
@@ -19,29 +19,29 @@ use synthd_actors::ports::{CallContext, ChatModel};
 const CONTEXT: u64 = 32_768;
 
 /// One model of one host.
-pub(super) struct Ollama {
-    provider: Provider,
+pub(super) struct OllamaModel {
+    provider: ProviderClient,
     model: String,
     context: u64,
 }
 
-impl Ollama {
+impl OllamaModel {
     /// As a campaign names it.
     pub(super) const DIALECT: &'static str = "ollama-native";
 
     pub(super) fn new(
-        endpoint: &Endpoint,
+        endpoint: &ProviderEndpoint,
         model: &str,
         context: Option<u64>,
-        way: impl Into<Way>,
+        way: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
-        let provider = Provider::new(endpoint, "api/chat", None, way)?;
+        let provider = ProviderClient::new(endpoint, "api/chat", None, way)?;
         Ok(Self { provider, model: model.to_owned(), context: context.unwrap_or(CONTEXT) })
     }
 }
 
 #[async_trait]
-impl ChatModel for Ollama {
+impl ChatModel for OllamaModel {
     async fn complete(
         &self,
         request: &ChatRequest,
@@ -52,7 +52,7 @@ impl ChatModel for Ollama {
         let parallel = request.settings.parallel_calls.filter(|parallel| !parallel);
         without_words(parallel.map(|_| "way to forbid calls at the same time"))?;
         let body = request::body(&self.model, request, self.context);
-        let reply = self.provider.exchange::<Assembly>(&body, &[], context).await?;
+        let reply = self.provider.exchange::<OllamaReplyBuilder>(&body, &[], context).await?;
         if reply.usage.input_tokens >= self.context {
             let why = format!("the conversation fills the context of {} tokens", self.context);
             return Err(CallFault::unknown(FaultKind::ContextFull, why));

@@ -3,14 +3,16 @@
 use crate::llm::extra::merge;
 use crate::llm::named::name_of_call;
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatRequest, Effort, Message, Role, Settings, ToolCall, ToolSchema};
+use synthd_actors::model::{
+    ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall, ToolSchema,
+};
 
 /// The body of a request: always a stream, always with a cap and a context.
 pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
     let messages = request.messages.iter().enumerate();
     let messages: Vec<Value> =
         messages.map(|(at, one)| message(one, &request.messages[..at])).collect();
-    let Settings { temperature, top_p, stop, seed, .. } = &request.settings;
+    let RequestSettings { temperature, top_p, stop, seed, .. } = &request.settings;
     let mut options = json!({ "num_predict": request.max_output_tokens, "num_ctx": context });
     if let Some(temperature) = temperature {
         options["temperature"] = json!(temperature);
@@ -30,7 +32,7 @@ pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
         body["tools"] = request.tools.iter().map(tool).collect();
     }
     match request.settings.reasoning_effort {
-        Some(Effort::None) => body["think"] = json!(false),
+        Some(ReasoningEffort::None) => body["think"] = json!(false),
         Some(effort) => body["think"] = json!(effort.as_str()),
         None => {}
     }
@@ -44,12 +46,12 @@ fn tool(tool: &ToolSchema) -> Value {
     json!({ "type": "function", "function": function })
 }
 
-fn message(message: &Message, before: &[Message]) -> Value {
+fn message(message: &ChatMessage, before: &[ChatMessage]) -> Value {
     let role = match message.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
+        ChatRole::System => "system",
+        ChatRole::User => "user",
+        ChatRole::Assistant => "assistant",
+        ChatRole::Tool => "tool",
     };
     let mut wire = json!({ "role": role, "content": message.content });
     if let Some(id) = &message.tool_call_id {

@@ -8,14 +8,14 @@
 //! Fields that are unknown are left alone, and those that are missing are not zero.
 
 use crate::llm::counts::{counted, keep_most, with_total};
-use crate::llm::events::Assemble;
-use crate::llm::faults::{self, malformed, unbegun, unended, unreadable};
+use crate::llm::events::ReplyBuilder;
+use crate::llm::faults::{self, incomplete_answer, malformed, unbegun, unreadable};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use synthd_actors::model::{
-    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+    CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
 /// Of one reply; no agent does more in one turn.
@@ -28,20 +28,20 @@ pub(super) const FAMILY: &str = "openai-chat";
 /// A chunk of a stream, or a whole completion.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Chunk {
+pub(super) struct OpenAiChunk {
     model: Option<String>,
-    choices: Option<Vec<Choice>>,
+    choices: Option<Vec<OpenAiChoice>>,
     usage: Option<Value>,
     error: Option<Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Choice {
+struct OpenAiChoice {
     index: Option<u64>,
-    delta: Option<Delta>,
+    delta: Option<OpenAiDelta>,
     /// Of a whole answer.
-    message: Option<Delta>,
+    message: Option<OpenAiDelta>,
     finish_reason: Option<String>,
     /// OpenRouter tells here that the provider behind it has failed.
     error: Option<Value>,
@@ -49,33 +49,33 @@ struct Choice {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Delta {
+struct OpenAiDelta {
     content: Option<Value>,
     refusal: Option<String>,
     /// Two names for one thing; some hosts send both.
     reasoning_content: Option<Value>,
     reasoning: Option<Value>,
     reasoning_details: Option<Vec<Value>>,
-    tool_calls: Option<Vec<CallDelta>>,
+    tool_calls: Option<Vec<OpenAiCallDelta>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct CallDelta {
+struct OpenAiCallDelta {
     index: Option<u64>,
     id: Option<String>,
-    function: Option<FunctionDelta>,
+    function: Option<OpenAiFunctionDelta>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct FunctionDelta {
+struct OpenAiFunctionDelta {
     name: Option<String>,
     arguments: Option<Value>,
 }
 
 #[derive(Debug, Default)]
-pub(in crate::llm) struct Assembly {
+pub(in crate::llm) struct OpenAiReplyBuilder {
     content: String,
     refusal: String,
     reasoning: String,
@@ -86,7 +86,7 @@ pub(in crate::llm) struct Assembly {
     usage: Value,
 }
 
-impl Assemble for Assembly {
+impl ReplyBuilder for OpenAiReplyBuilder {
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         if data.trim() == DONE {
             return Ok(ControlFlow::Break(()));
@@ -103,7 +103,7 @@ impl Assemble for Assembly {
         let Some(finish) = self.finish.clone() else {
             let said = [&self.content, &self.refusal, &self.reasoning];
             let nothing = said.iter().all(|text| text.is_empty()) && self.calls.is_empty();
-            return Err(if nothing { unbegun() } else { unended() });
+            return Err(if nothing { unbegun() } else { incomplete_answer() });
         };
         let finish = match finish.as_str() {
             "error" => return Err(malformed("it broke off with an error")),
@@ -125,10 +125,10 @@ impl Assemble for Assembly {
     }
 }
 
-impl Assembly {
-    fn take(&mut self, chunk: Chunk) -> Result<(), CallFault> {
+impl OpenAiReplyBuilder {
+    fn take(&mut self, chunk: OpenAiChunk) -> Result<(), CallFault> {
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
-            return Err(faults::in_stream(&error));
+            return Err(faults::stream_fault(&error));
         }
         self.model = self.model.take().or(chunk.model.filter(|model| !model.is_empty()));
         // Some hosts count in a last chunk, some in every one, and some in parts.
@@ -141,7 +141,7 @@ impl Assembly {
                 continue;
             }
             if let Some(error) = choice.error.filter(|error| !error.is_null()) {
-                return Err(faults::in_stream(&error));
+                return Err(faults::stream_fault(&error));
             }
             for delta in [choice.delta, choice.message].into_iter().flatten() {
                 self.take_delta(delta)?;
@@ -151,7 +151,7 @@ impl Assembly {
         Ok(())
     }
 
-    fn take_delta(&mut self, delta: Delta) -> Result<(), CallFault> {
+    fn take_delta(&mut self, delta: OpenAiDelta) -> Result<(), CallFault> {
         self.content.push_str(&text_of(delta.content.as_ref()));
         self.refusal.push_str(&delta.refusal.unwrap_or_default());
         let thought = [delta.reasoning_content, delta.reasoning];
@@ -167,7 +167,7 @@ impl Assembly {
         Ok(())
     }
 
-    fn take_call(&mut self, delta: CallDelta) {
+    fn take_call(&mut self, delta: OpenAiCallDelta) {
         let last = self.calls.keys().next_back().copied();
         // Where calls are not numbered, one with an id of its own is another one.
         let fresh = || {
@@ -195,7 +195,7 @@ impl Assembly {
         }
     }
 
-    fn message(self) -> Message {
+    fn message(self) -> ChatMessage {
         let reasoning = self.reasoning_of();
         let content = if self.refusal.is_empty() { self.content } else { self.refusal };
         let named = |(at, call): (usize, ToolCall)| match call.id.is_empty() {
@@ -203,7 +203,7 @@ impl Assembly {
             false => call,
         };
         let tool_calls = self.calls.into_values().enumerate().map(named).collect();
-        Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+        ChatMessage { tool_calls, reasoning, ..ChatMessage::text(ChatRole::Assistant, content) }
     }
 
     fn reasoning_of(&self) -> Option<Reasoning> {

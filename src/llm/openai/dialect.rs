@@ -1,10 +1,10 @@
 //! What hosts of the OpenAI chat format do in their own way.
 
-use crate::llm::key::KeyIn;
+use crate::llm::key::ApiKeyPlacement;
 
 /// Which field of a message carries reasoning, and whether it goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thought {
+pub(super) enum ReasoningField {
     /// Shown, if at all, and never sent back.
     Shown,
     /// `reasoning_content`, wanted back with the calls that came of it.
@@ -15,7 +15,7 @@ pub(super) enum Thought {
 
 /// How it is told how much a model is to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(super) enum ReasoningControl {
     /// `reasoning_effort`, a word.
     Word,
     /// `reasoning`, with a word or a number of tokens.
@@ -23,7 +23,7 @@ pub(super) enum Thinking {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::llm) struct Dialect {
+pub(in crate::llm) struct OpenAiDialect {
     pub(super) name: &'static str,
     /// The field that caps the output, reasoning included.
     pub(in crate::llm) cap: &'static str,
@@ -31,53 +31,53 @@ pub(in crate::llm) struct Dialect {
     pub(in crate::llm) thought_cap: Option<&'static str>,
     /// Whether tokens are counted in a stream only where that is asked for.
     pub(in crate::llm) asks_for_usage: bool,
-    pub(super) thought: Thought,
-    pub(super) thinking: Thinking,
+    pub(super) thought: ReasoningField,
+    pub(super) thinking: ReasoningControl,
     /// The field of the sampling seed, where there is one.
     pub(super) seed: Option<&'static str>,
-    pub(in crate::llm) key_in: KeyIn,
+    pub(in crate::llm) key_in: ApiKeyPlacement,
     /// Whether requests that begin alike are told to be kept together.
     pub(super) cache_key: bool,
 }
 
-const USUAL: Dialect = Dialect {
+const USUAL: OpenAiDialect = OpenAiDialect {
     name: "",
     cap: "max_tokens",
     thought_cap: None,
     asks_for_usage: true,
-    thought: Thought::Shown,
-    thinking: Thinking::Word,
+    thought: ReasoningField::Shown,
+    thinking: ReasoningControl::Word,
     seed: Some("seed"),
-    key_in: KeyIn::Bearer,
+    key_in: ApiKeyPlacement::Bearer,
     cache_key: false,
 };
 
-const ALL: [Dialect; 11] = [
-    Dialect { name: "openai", cap: "max_completion_tokens", cache_key: true, ..USUAL },
-    Dialect {
+const ALL: [OpenAiDialect; 11] = [
+    OpenAiDialect { name: "openai", cap: "max_completion_tokens", cache_key: true, ..USUAL },
+    OpenAiDialect {
         name: "azure",
         cap: "max_completion_tokens",
-        key_in: KeyIn::Header("api-key"),
+        key_in: ApiKeyPlacement::Header("api-key"),
         ..USUAL
     },
-    Dialect { name: "deepseek", thought: Thought::BackWithCalls, seed: None, ..USUAL },
-    Dialect { name: "dashscope", thought_cap: Some("thinking_budget"), ..USUAL },
-    Dialect { name: "groq", cap: "max_completion_tokens", ..USUAL },
-    Dialect { name: "together", ..USUAL },
+    OpenAiDialect { name: "deepseek", thought: ReasoningField::BackWithCalls, seed: None, ..USUAL },
+    OpenAiDialect { name: "dashscope", thought_cap: Some("thinking_budget"), ..USUAL },
+    OpenAiDialect { name: "groq", cap: "max_completion_tokens", ..USUAL },
+    OpenAiDialect { name: "together", ..USUAL },
     // Counts always, and refuses fields it does not know.
-    Dialect { name: "mistral", asks_for_usage: false, seed: Some("random_seed"), ..USUAL },
-    Dialect { name: "xai", ..USUAL },
-    Dialect {
+    OpenAiDialect { name: "mistral", asks_for_usage: false, seed: Some("random_seed"), ..USUAL },
+    OpenAiDialect { name: "xai", ..USUAL },
+    OpenAiDialect {
         name: "openrouter",
-        thought: Thought::BackVerbatim,
-        thinking: Thinking::Object,
+        thought: ReasoningField::BackVerbatim,
+        thinking: ReasoningControl::Object,
         ..USUAL
     },
-    Dialect { name: "vllm", ..USUAL },
-    Dialect { name: "ollama", ..USUAL },
+    OpenAiDialect { name: "vllm", ..USUAL },
+    OpenAiDialect { name: "ollama", ..USUAL },
 ];
 
-impl Dialect {
+impl OpenAiDialect {
     pub(super) fn named(name: &str) -> Option<Self> {
         ALL.into_iter().find(|dialect| dialect.name == name)
     }
@@ -90,16 +90,16 @@ mod tests {
     #[test]
     fn every_dialect_a_campaign_may_name_is_known() {
         let others = [
-            crate::llm::anthropic::Messages::DIALECT,
-            crate::llm::gemini::Gemini::DIALECT,
-            crate::llm::responses::Responses::DIALECT,
-            crate::llm::ollama::Ollama::DIALECT,
+            crate::llm::anthropic::AnthropicModel::DIALECT,
+            crate::llm::gemini::GeminiModel::DIALECT,
+            crate::llm::responses::ResponsesModel::DIALECT,
+            crate::llm::ollama::OllamaModel::DIALECT,
         ];
         for name in crate::config::DIALECTS {
-            let known = Dialect::named(name).is_some();
+            let known = OpenAiDialect::named(name).is_some();
             assert_ne!(known, others.contains(&name), "{name}");
         }
         assert_eq!(ALL.len() + others.len(), crate::config::DIALECTS.len());
-        assert_eq!(Dialect::named("klingon"), None);
+        assert_eq!(OpenAiDialect::named("klingon"), None);
     }
 }

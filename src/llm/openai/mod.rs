@@ -5,42 +5,42 @@ mod assembly;
 mod dialect;
 mod request;
 
-use super::provider::Provider;
-use super::tape::Way;
-pub(super) use assembly::Assembly;
+use super::provider::ProviderClient;
+use super::tape::ProviderTransport;
+pub(super) use assembly::OpenAiReplyBuilder;
 use async_trait::async_trait;
-use dialect::Dialect;
-use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault, FaultKind};
+use dialect::OpenAiDialect;
+use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, FaultKind, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 
 /// Below a provider's address.
 pub(super) const PATH: &str = "chat/completions";
 
 /// One model of one host.
-pub(super) struct OpenAiChat {
-    provider: Provider,
+pub(super) struct OpenAiChatModel {
+    provider: ProviderClient,
     model: String,
-    dialect: Dialect,
+    dialect: OpenAiDialect,
 }
 
-impl OpenAiChat {
+impl OpenAiChatModel {
     /// `key` is the secret itself, which nothing here shows.
     pub(super) fn new(
-        endpoint: &Endpoint,
+        endpoint: &ProviderEndpoint,
         model: &str,
         key: Option<&str>,
-        way: impl Into<Way>,
+        way: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
         let dialect = Self::dialect(endpoint)?;
         let key = key.map(|key| (dialect.key_in, key));
-        let provider = Provider::new(endpoint, PATH, key, way)?;
+        let provider = ProviderClient::new(endpoint, PATH, key, way)?;
         Ok(Self { provider, model: model.to_owned(), dialect })
     }
 }
 
-impl OpenAiChat {
-    pub(super) fn dialect(endpoint: &Endpoint) -> Result<Dialect, Fault> {
-        Dialect::named(&endpoint.dialect).ok_or_else(|| {
+impl OpenAiChatModel {
+    pub(super) fn dialect(endpoint: &ProviderEndpoint) -> Result<OpenAiDialect, Fault> {
+        OpenAiDialect::named(&endpoint.dialect).ok_or_else(|| {
             let why = format!("no adapter speaks {}", endpoint.dialect);
             Fault::new(FaultKind::ModelPermanent, why)
         })
@@ -48,13 +48,13 @@ impl OpenAiChat {
 }
 
 #[async_trait]
-impl ChatModel for OpenAiChat {
+impl ChatModel for OpenAiChatModel {
     async fn complete(
         &self,
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
         let body = request::body(&self.model, request, &self.dialect);
-        self.provider.exchange::<Assembly>(&body, &[], context).await
+        self.provider.exchange::<OpenAiReplyBuilder>(&body, &[], context).await
     }
 }

@@ -1,16 +1,17 @@
 //! A conversation as the OpenAI chat format has it.
 
 use super::assembly::FAMILY;
-use super::dialect::{Dialect, Thinking, Thought};
+use super::dialect::{OpenAiDialect, ReasoningControl, ReasoningField};
 use crate::llm::cache_key;
 use crate::llm::extra::merge;
 use serde_json::{Map, Value, json};
 use synthd_actors::model::{
-    ChatRequest, Effort, Message, Role, Settings, ToolCall, ToolChoice, ToolSchema,
+    ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall, ToolChoice,
+    ToolSchema,
 };
 
 /// The body of a request: always a stream, always with a cap.
-pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Value {
+pub(super) fn body(model: &str, request: &ChatRequest, dialect: &OpenAiDialect) -> Value {
     let messages: Vec<Value> = request.messages.iter().map(|m| message(m, dialect)).collect();
     let mut body = json!({ "model": model, "messages": messages, "stream": true });
     let cap = request.max_output_tokens;
@@ -35,8 +36,9 @@ pub(super) fn body(model: &str, request: &ChatRequest, dialect: &Dialect) -> Val
     body
 }
 
-fn set(body: &mut Value, settings: &Settings, dialect: &Dialect) {
-    let Settings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } = settings;
+fn set(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
+    let RequestSettings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } =
+        settings;
     let seed = settings.seed;
     let choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
@@ -62,15 +64,15 @@ fn set(body: &mut Value, settings: &Settings, dialect: &Dialect) {
 }
 
 /// How much, as a word or as a number of tokens.
-fn think(body: &mut Value, settings: &Settings, dialect: &Dialect) {
-    let effort = settings.reasoning_effort.map(Effort::as_str);
+fn think(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
+    let effort = settings.reasoning_effort.map(ReasoningEffort::as_str);
     match dialect.thinking {
-        Thinking::Word => {
+        ReasoningControl::Word => {
             if let Some(effort) = effort {
                 body["reasoning_effort"] = json!(effort);
             }
         }
-        Thinking::Object => {
+        ReasoningControl::Object => {
             if let Some(effort) = effort {
                 body["reasoning"] = json!({ "effort": effort });
             }
@@ -87,13 +89,13 @@ fn tool(tool: &ToolSchema) -> Value {
     json!({ "type": "function", "function": function })
 }
 
-fn message(message: &Message, dialect: &Dialect) -> Value {
+fn message(message: &ChatMessage, dialect: &OpenAiDialect) -> Value {
     let mut wire = Map::new();
     let role = match message.role {
-        Role::System => "system",
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
+        ChatRole::System => "system",
+        ChatRole::User => "user",
+        ChatRole::Assistant => "assistant",
+        ChatRole::Tool => "tool",
     };
     wire.insert("role".to_owned(), json!(role));
     // Never null: some servers fail on it beside calls.
@@ -114,13 +116,13 @@ fn call(call: &ToolCall) -> Value {
 }
 
 /// Reasoning that the host wants back.
-fn thought(message: &Message, dialect: &Dialect) -> Option<(String, Value)> {
+fn thought(message: &ChatMessage, dialect: &OpenAiDialect) -> Option<(String, Value)> {
     let reasoning = message.reasoning.as_ref()?;
     match dialect.thought {
-        Thought::Shown => None,
-        Thought::BackWithCalls => (!message.tool_calls.is_empty())
+        ReasoningField::Shown => None,
+        ReasoningField::BackWithCalls => (!message.tool_calls.is_empty())
             .then(|| ("reasoning_content".to_owned(), json!(reasoning.text))),
-        Thought::BackVerbatim => {
+        ReasoningField::BackVerbatim => {
             let (family, text) = reasoning.verbatim.as_ref()?;
             let details = serde_json::from_str(text).ok().filter(|_| family == FAMILY)?;
             Some(("reasoning_details".to_owned(), details))

@@ -8,12 +8,12 @@
 //! it led to, and only where it came encrypted.
 
 use crate::llm::counts::{counted, with_total};
-use crate::llm::events::Assemble;
-use crate::llm::faults::{in_stream, malformed, unended, unreadable};
+use crate::llm::events::ReplyBuilder;
+use crate::llm::faults::{incomplete_answer, malformed, stream_fault, unreadable};
 use serde_json::Value;
 use std::ops::ControlFlow;
 use synthd_actors::model::{
-    CallFault, ChatReply, FinishReason, Message, Reasoning, Role, ToolCall, Usage,
+    CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
 /// Whose verbatim items they are.
@@ -22,13 +22,13 @@ pub(super) const FAMILY: &str = "openai-responses";
 const MOST_ITEMS: usize = 1_000;
 
 #[derive(Debug, Default)]
-pub(in crate::llm) struct Assembly {
+pub(in crate::llm) struct ResponsesReplyBuilder {
     items: Vec<Value>,
     /// The response as it was at its end.
     ended: Option<Value>,
 }
 
-impl Assemble for Assembly {
+impl ReplyBuilder for ResponsesReplyBuilder {
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         let mut event: Value = serde_json::from_str(data).map_err(unreadable)?;
         match event["type"].as_str().unwrap_or_default() {
@@ -37,8 +37,8 @@ impl Assemble for Assembly {
                 self.ended = Some(event["response"].take());
                 return Ok(ControlFlow::Break(()));
             }
-            "response.failed" => return Err(in_stream(&event["response"]["error"])),
-            "error" => return Err(in_stream(&event)),
+            "response.failed" => return Err(stream_fault(&event["response"]["error"])),
+            "error" => return Err(stream_fault(&event)),
             _ => {}
         }
         Ok(ControlFlow::Continue(()))
@@ -47,7 +47,7 @@ impl Assemble for Assembly {
     fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
         let response: Value = serde_json::from_slice(body).map_err(unreadable)?;
         if !response["error"].is_null() {
-            return Err(in_stream(&response["error"]));
+            return Err(stream_fault(&response["error"]));
         }
         if !response["output"].is_array() {
             return Err(malformed("its answer has no output"));
@@ -57,7 +57,7 @@ impl Assemble for Assembly {
     }
 
     fn reply(mut self) -> Result<ChatReply, CallFault> {
-        let mut ended = self.ended.take().ok_or_else(unended)?;
+        let mut ended = self.ended.take().ok_or_else(incomplete_answer)?;
         // What the end repeats is what there was; some hosts leave it empty.
         if let Some(Value::Array(output)) = ended.get_mut("output").map(Value::take)
             && !output.is_empty()
@@ -82,7 +82,7 @@ impl Assemble for Assembly {
     }
 }
 
-impl Assembly {
+impl ResponsesReplyBuilder {
     fn add(&mut self, item: Value) -> Result<(), CallFault> {
         if self.items.len() >= MOST_ITEMS {
             return Err(malformed("its answer has too many items"));
@@ -100,7 +100,7 @@ impl Assembly {
         self.of("message").flat_map(|item| item["content"].as_array().into_iter().flatten())
     }
 
-    fn message(&self, is_whole: bool) -> Message {
+    fn message(&self, is_whole: bool) -> ChatMessage {
         let texts =
             self.parts().filter_map(|part| part["text"].as_str().or(part["refusal"].as_str()));
         let content = texts.collect::<Vec<_>>().join("\n\n");
@@ -117,7 +117,7 @@ impl Assembly {
             verbatim: self.verbatim().filter(|_| is_whole).map(|json| (FAMILY.to_owned(), json)),
         });
         let tool_calls = self.of("function_call").map(call).collect();
-        Message { tool_calls, reasoning, ..Message::text(Role::Assistant, content) }
+        ChatMessage { tool_calls, reasoning, ..ChatMessage::text(ChatRole::Assistant, content) }
     }
 
     /// What goes back: no names of what nobody keeps, and no thought that cannot be read there.

@@ -4,42 +4,42 @@
 mod assembly;
 mod request;
 
-use super::key::KeyIn;
-use super::provider::Provider;
-use super::tape::Way;
+use super::key::ApiKeyPlacement;
+use super::provider::ProviderClient;
+use super::tape::ProviderTransport;
 use super::without_words;
-pub(super) use assembly::Assembly;
+pub(super) use assembly::ResponsesReplyBuilder;
 use async_trait::async_trait;
-use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Endpoint, Fault};
+use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 
 /// Below the endpoint's address.
 pub(super) const PATH: &str = "responses";
 
 /// One model of one host.
-pub(super) struct Responses {
-    provider: Provider,
+pub(super) struct ResponsesModel {
+    provider: ProviderClient,
     model: String,
 }
 
-impl Responses {
+impl ResponsesModel {
     /// As a campaign names it.
     pub(super) const DIALECT: &'static str = "responses";
 
     pub(super) fn new(
-        endpoint: &Endpoint,
+        endpoint: &ProviderEndpoint,
         model: &str,
         key: Option<&str>,
-        way: impl Into<Way>,
+        way: impl Into<ProviderTransport>,
     ) -> Result<Self, Fault> {
-        let key = key.map(|key| (KeyIn::Bearer, key));
-        let provider = Provider::new(endpoint, PATH, key, way)?;
+        let key = key.map(|key| (ApiKeyPlacement::Bearer, key));
+        let provider = ProviderClient::new(endpoint, PATH, key, way)?;
         Ok(Self { provider, model: model.to_owned() })
     }
 }
 
 #[async_trait]
-impl ChatModel for Responses {
+impl ChatModel for ResponsesModel {
     async fn complete(
         &self,
         request: &ChatRequest,
@@ -48,6 +48,6 @@ impl ChatModel for Responses {
         let stops = !request.settings.stop.is_empty();
         without_words(stops.then_some("sequences that end an answer"))?;
         let body = request::body(&self.model, request);
-        self.provider.exchange::<Assembly>(&body, &[], context).await
+        self.provider.exchange::<ResponsesReplyBuilder>(&body, &[], context).await
     }
 }

@@ -4,7 +4,9 @@ use super::assembly::FAMILY;
 use crate::llm::cache_key;
 use crate::llm::extra::merge;
 use serde_json::{Value, json};
-use synthd_actors::model::{ChatRequest, Message, Role, Settings, ToolChoice, ToolSchema};
+use synthd_actors::model::{
+    ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolChoice, ToolSchema,
+};
 
 /// The body of a request: always a stream, always with a cap, kept by nobody.
 pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
@@ -21,9 +23,10 @@ pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
     body
 }
 
-fn set(body: &mut Value, settings: &Settings) {
+fn set(body: &mut Value, settings: &RequestSettings) {
     // There is no field for sequences that end an answer.
-    let Settings { temperature, top_p, tool_choice, parallel_calls, end_user, .. } = settings;
+    let RequestSettings { temperature, top_p, tool_choice, parallel_calls, end_user, .. } =
+        settings;
     let effort = settings.reasoning_effort.map(|effort| json!({ "effort": effort.as_str() }));
     let choice = tool_choice.as_ref().map(|choice| match choice {
         ToolChoice::Auto => json!("auto"),
@@ -52,16 +55,16 @@ fn tool(tool: &ToolSchema) -> Value {
         "parameters": parameters, "strict": false })
 }
 
-fn items(message: &Message) -> Vec<Value> {
+fn items(message: &ChatMessage) -> Vec<Value> {
     match (message.role, &message.tool_call_id) {
-        (Role::Assistant, _) => said(message),
+        (ChatRole::Assistant, _) => said(message),
         (_, Some(id)) => {
             vec![
                 json!({ "type": "function_call_output", "call_id": id, "output": message.content }),
             ]
         }
         (role, None) => {
-            let role = if role == Role::System { "developer" } else { "user" };
+            let role = if role == ChatRole::System { "developer" } else { "user" };
             let content = json!([{ "type": "input_text", "text": message.content }]);
             vec![json!({ "type": "message", "role": role, "content": content })]
         }
@@ -69,7 +72,7 @@ fn items(message: &Message) -> Vec<Value> {
 }
 
 /// As it came, where it came from this family; else what can be said of it here.
-fn said(message: &Message) -> Vec<Value> {
+fn said(message: &ChatMessage) -> Vec<Value> {
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == FAMILY);
     if let Some(items) = own.and_then(|(_, json)| serde_json::from_str(json).ok()) {

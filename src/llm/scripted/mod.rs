@@ -4,25 +4,26 @@
 
 mod script;
 
-pub use script::Behaviour;
+pub use script::ScriptedBehaviour;
 
 use async_trait::async_trait;
-use script::{Line, Script};
+use script::{EpisodeScript, ScriptedReply};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, FaultKind, FinishReason, Message, Role, ToolCall, Usage,
+    CallFault, ChatMessage, ChatReply, ChatRequest, ChatRole, FaultKind, FinishReason, ToolCall,
+    Usage,
 };
 use synthd_actors::ports::{CallContext, ChatModel};
 use synthd_actors::scaffold::Scaffold;
 
 /// One scripted model.
 pub struct ScriptedModel {
-    behaviour: Behaviour,
+    behaviour: ScriptedBehaviour,
 }
 
 impl ScriptedModel {
-    pub fn new(behaviour: Behaviour) -> Self {
+    pub fn new(behaviour: ScriptedBehaviour) -> Self {
         Self { behaviour }
     }
 }
@@ -34,7 +35,7 @@ impl ChatModel for ScriptedModel {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        if self.behaviour == Behaviour::Echo {
+        if self.behaviour == ScriptedBehaviour::Echo {
             return Ok(echo(request));
         }
         let Some(stage) = &context.stage else {
@@ -42,7 +43,7 @@ impl ChatModel for ScriptedModel {
                        scripted/echo needs no task";
             return Err(CallFault::free(FaultKind::ModelPermanent, why));
         };
-        let script = Script::new(self.behaviour, &stage.task, &context.episode);
+        let script = EpisodeScript::new(self.behaviour, &stage.task, &context.episode);
         if let Some(wait) = script.wait(context.turn) {
             tokio::time::sleep(wait).await;
         }
@@ -59,34 +60,46 @@ impl ChatModel for ScriptedModel {
 /// What was said last, by whom it may be.
 fn echo(request: &ChatRequest) -> ChatReply {
     let said = request.messages.last().map_or("", |message| message.content.as_str());
-    let message = Message::text(Role::Assistant, said);
+    let message = ChatMessage::text(ChatRole::Assistant, said);
     let usage = Usage::of(request.messages.iter().map(tokens).sum(), tokens(&message));
     ChatReply::new(message, FinishReason::Stop, usage)
 }
 
-fn say(line: &Line, scaffold: &Arc<dyn Scaffold>, turn: u32) -> (Message, FinishReason) {
+fn say(
+    line: &ScriptedReply,
+    scaffold: &Arc<dyn Scaffold>,
+    turn: u32,
+) -> (ChatMessage, FinishReason) {
     match line {
-        Line::Move(think, deed) => (scaffold.express(think, deed, turn), FinishReason::ToolCalls),
-        Line::Prose(text) => (Message::text(Role::Assistant, text.as_str()), FinishReason::Stop),
-        Line::Call { name, arguments } => {
+        ScriptedReply::Move(think, deed) => {
+            (scaffold.express(think, deed, turn), FinishReason::ToolCalls)
+        }
+        ScriptedReply::Prose(text) => {
+            (ChatMessage::text(ChatRole::Assistant, text.as_str()), FinishReason::Stop)
+        }
+        ScriptedReply::Call { name, arguments } => {
             let call = ToolCall {
                 id: format!("call_{turn}"),
                 name: name.clone(),
                 arguments: arguments.clone(),
             };
-            let message =
-                Message { tool_calls: vec![call], ..Message::text(Role::Assistant, "One moment.") };
+            let message = ChatMessage {
+                tool_calls: vec![call],
+                ..ChatMessage::text(ChatRole::Assistant, "One moment.")
+            };
             (message, FinishReason::ToolCalls)
         }
-        Line::Cut(text) => (Message::text(Role::Assistant, text.as_str()), FinishReason::Length),
-        Line::Refusal(text) => {
-            (Message::text(Role::Assistant, text.as_str()), FinishReason::Refusal)
+        ScriptedReply::Cut(text) => {
+            (ChatMessage::text(ChatRole::Assistant, text.as_str()), FinishReason::Length)
+        }
+        ScriptedReply::Refusal(text) => {
+            (ChatMessage::text(ChatRole::Assistant, text.as_str()), FinishReason::Refusal)
         }
     }
 }
 
 /// About four bytes a token, as tokenizers have it for English and code.
-fn tokens(message: &Message) -> u64 {
+fn tokens(message: &ChatMessage) -> u64 {
     let calls: usize = message.tool_calls.iter().map(|c| c.name.len() + c.arguments.len()).sum();
     ((message.content.len() + calls).div_ceil(4) + 4) as u64
 }

@@ -2,11 +2,11 @@
 
 use super::SLOWNESS;
 use std::time::Duration;
-use synthd_actors::model::{Deed, EpisodeId, Move, Task, digest_of};
+use synthd_actors::model::{EpisodeId, MoveAction, ScriptedMove, Task, digest_of};
 
 /// What a scripted model does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Behaviour {
+pub enum ScriptedBehaviour {
     /// Plays the template's reference solution.
     Oracle,
     /// The same, with looks around and failing commands in between.
@@ -31,15 +31,15 @@ pub enum Behaviour {
 
 /// One reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Line {
-    Move(String, Deed),
+pub(super) enum ScriptedReply {
+    Move(String, MoveAction),
     Prose(String),
     Call { name: String, arguments: String },
     Cut(String),
     Refusal(String),
 }
 
-impl Behaviour {
+impl ScriptedBehaviour {
     pub const ALL: [Self; 10] = [
         Self::Oracle,
         Self::Detour,
@@ -74,8 +74,8 @@ impl Behaviour {
 }
 
 /// A behaviour on one episode.
-pub(super) struct Script<'a> {
-    behaviour: Behaviour,
+pub(super) struct EpisodeScript<'a> {
+    behaviour: ScriptedBehaviour,
     task: &'a Task,
     /// Tells episodes apart, so that one model does not do the same everywhere.
     salt: u64,
@@ -88,8 +88,8 @@ const LOOKS: [(&str, &str); 4] = [
     ("Which tools do I have?", "command -v sh awk sed grep sort; uname -s"),
 ];
 
-impl<'a> Script<'a> {
-    pub(super) fn new(behaviour: Behaviour, task: &'a Task, episode: &EpisodeId) -> Self {
+impl<'a> EpisodeScript<'a> {
+    pub(super) fn new(behaviour: ScriptedBehaviour, task: &'a Task, episode: &EpisodeId) -> Self {
         let digest = digest_of(&["script", behaviour.name(), episode.as_str()]);
         let salt = u64::from_str_radix(&digest[..15], 16).unwrap_or(0);
         Self { behaviour, task, salt }
@@ -101,29 +101,33 @@ impl<'a> Script<'a> {
     }
 
     pub(super) fn wait(&self, _turn: u32) -> Option<Duration> {
-        (self.behaviour == Behaviour::Slow).then_some(SLOWNESS)
+        (self.behaviour == ScriptedBehaviour::Slow).then_some(SLOWNESS)
     }
 
     /// A flaky service fails some first tries and some second ones, never a third.
     pub(super) fn fails(&self, turn: u32, retry: u32) -> bool {
-        self.behaviour == Behaviour::Flaky
+        self.behaviour == ScriptedBehaviour::Flaky
             && retry < 2
             && self.drawn(turn, "fails") % 8 < 2 - u64::from(retry)
     }
 
-    pub(super) fn line(&self, turn: u32) -> Line {
+    pub(super) fn line(&self, turn: u32) -> ScriptedReply {
         let turn = turn as usize;
         match self.behaviour {
-            Behaviour::Oracle | Behaviour::Slow | Behaviour::Flaky => {
+            ScriptedBehaviour::Oracle | ScriptedBehaviour::Slow | ScriptedBehaviour::Flaky => {
                 played(&self.task.solution, turn)
             }
-            Behaviour::Detour => self.detour().into_iter().nth(turn).unwrap_or_else(submission),
-            Behaviour::Loop => spoken("I should look again.", Deed::Run("ls -la".to_owned())),
-            Behaviour::Malformed => self.malformed(turn),
-            Behaviour::Refuse => self.refuse(turn),
-            Behaviour::Cheat => self.cheat(turn),
-            Behaviour::Echo => Line::Prose(String::new()),
-            Behaviour::GiveUp => {
+            ScriptedBehaviour::Detour => {
+                self.detour().into_iter().nth(turn).unwrap_or_else(submission)
+            }
+            ScriptedBehaviour::Loop => {
+                spoken("I should look again.", MoveAction::Run("ls -la".to_owned()))
+            }
+            ScriptedBehaviour::Malformed => self.malformed(turn),
+            ScriptedBehaviour::Refuse => self.refuse(turn),
+            ScriptedBehaviour::Cheat => self.cheat(turn),
+            ScriptedBehaviour::Echo => ScriptedReply::Prose(String::new()),
+            ScriptedBehaviour::GiveUp => {
                 let done = self.task.solution.len() / 3;
                 played(&self.task.solution[..done], turn)
             }
@@ -131,13 +135,13 @@ impl<'a> Script<'a> {
     }
 
     /// The solution with a look around before about a third of its moves.
-    fn detour(&self) -> Vec<Line> {
+    fn detour(&self) -> Vec<ScriptedReply> {
         let mut lines = Vec::new();
         for (at, step) in self.task.solution.iter().enumerate() {
             let drawn = self.drawn(at as u32, "detour");
             if at == 0 || drawn.is_multiple_of(3) {
                 let (think, command) = LOOKS[(drawn / 3) as usize % LOOKS.len()];
-                lines.push(spoken(think, Deed::Run(command.to_owned())));
+                lines.push(spoken(think, MoveAction::Run(command.to_owned())));
             }
             lines.push(spoken(&step.think, step.deed.clone()));
         }
@@ -145,31 +149,37 @@ impl<'a> Script<'a> {
     }
 
     /// Half the episodes recover after each slip, the others never say anything readable.
-    fn malformed(&self, turn: usize) -> Line {
+    fn malformed(&self, turn: usize) -> ScriptedReply {
         let recovers = self.salt.is_multiple_of(2);
         if recovers && turn % 2 == 1 {
             return played(&self.task.solution, turn / 2);
         }
         match self.drawn(turn as u32, "malformed") % 4 {
-            0 => Line::Prose("I will fix this by changing the file.".to_owned()),
-            1 => Line::Call { name: "bash".to_owned(), arguments: "{\"command\": \"ls".to_owned() },
-            2 => {
-                Line::Call { name: "python".to_owned(), arguments: "{\"code\": \"1\"}".to_owned() }
-            }
-            _ => Line::Cut("First I want to think about the whole of this at great".to_owned()),
+            0 => ScriptedReply::Prose("I will fix this by changing the file.".to_owned()),
+            1 => ScriptedReply::Call {
+                name: "bash".to_owned(),
+                arguments: "{\"command\": \"ls".to_owned(),
+            },
+            2 => ScriptedReply::Call {
+                name: "python".to_owned(),
+                arguments: "{\"code\": \"1\"}".to_owned(),
+            },
+            _ => ScriptedReply::Cut(
+                "First I want to think about the whole of this at great".to_owned(),
+            ),
         }
     }
 
-    fn refuse(&self, turn: usize) -> Line {
+    fn refuse(&self, turn: usize) -> ScriptedReply {
         let after_a_look = self.salt.is_multiple_of(2);
         if after_a_look && turn == 0 {
             let (think, command) = LOOKS[0];
-            return spoken(think, Deed::Run(command.to_owned()));
+            return spoken(think, MoveAction::Run(command.to_owned()));
         }
-        Line::Refusal("I can not help with this request.".to_owned())
+        ScriptedReply::Refusal("I can not help with this request.".to_owned())
     }
 
-    fn cheat(&self, turn: usize) -> Line {
+    fn cheat(&self, turn: usize) -> ScriptedReply {
         let cheats = &self.task.verification.cheats;
         match cheats.get((self.salt % cheats.len().max(1) as u64) as usize) {
             Some(cheat) => played(&cheat.moves, turn),
@@ -178,14 +188,14 @@ impl<'a> Script<'a> {
     }
 }
 
-fn played(moves: &[Move], turn: usize) -> Line {
+fn played(moves: &[ScriptedMove], turn: usize) -> ScriptedReply {
     moves.get(turn).map_or_else(submission, |step| spoken(&step.think, step.deed.clone()))
 }
 
-fn spoken(think: &str, deed: Deed) -> Line {
-    Line::Move(think.to_owned(), deed)
+fn spoken(think: &str, deed: MoveAction) -> ScriptedReply {
+    ScriptedReply::Move(think.to_owned(), deed)
 }
 
-fn submission() -> Line {
-    spoken("The work is done; I hand it in.", Deed::Submit)
+fn submission() -> ScriptedReply {
+    spoken("The work is done; I hand it in.", MoveAction::Submit)
 }

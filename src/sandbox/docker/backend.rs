@@ -1,19 +1,19 @@
 //! The engine's side of a container engine: connects when a sandbox is first asked for, makes
 //! containers, and finds what dead owners left.
 
-use super::connect::EngineAddress;
-use super::connected::Connected;
+use super::connect::DockerAddress;
+use super::connected::DockerEngine;
 use super::facts;
-use super::images::{Images, Pulled};
+use super::images::{DockerImages, PullProgress};
 use super::keeper::sweep;
-use super::trouble::late;
+use super::trouble::timeout_fault;
 use crate::sandbox::HostFacts;
 use crate::sandbox::guest::GuestSandbox;
 use async_trait::async_trait;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{Fault, Pull, SandboxSpec};
+use synthd_actors::model::{Fault, ImagePullPolicy, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -25,13 +25,13 @@ const SETTLING: Duration = Duration::from_secs(60);
 pub struct DockerSettings {
     /// Where the guest is laid out for an engine that sees this host's files.
     pub guest_dir: PathBuf,
-    pub engine: EngineAddress,
+    pub engine: DockerAddress,
 }
 
 /// Sandboxes in containers.
 pub struct DockerBackend {
     settings: DockerSettings,
-    connected: OnceCell<Arc<Connected>>,
+    connected: OnceCell<Arc<DockerEngine>>,
 }
 
 impl DockerBackend {
@@ -49,14 +49,14 @@ impl DockerBackend {
     pub async fn fetch(
         &self,
         image: &str,
-        pull: Pull,
-        told: &(dyn Fn(&Pulled) + Send + Sync),
+        pull: ImagePullPolicy,
+        told: &(dyn Fn(&PullProgress) + Send + Sync),
     ) -> Result<(), Fault> {
-        let images = Images::of(self.connected().await?.docker());
+        let images = DockerImages::of(self.connected().await?.docker());
         let wanted = match pull {
-            Pull::Never => false,
-            Pull::Missing => !images.has(image).await?,
-            Pull::Always => true,
+            ImagePullPolicy::Never => false,
+            ImagePullPolicy::Missing => !images.has(image).await?,
+            ImagePullPolicy::Always => true,
         };
         if wanted { images.pull(image, told).await } else { Ok(()) }
     }
@@ -73,8 +73,8 @@ impl DockerBackend {
         Ok(image.digest)
     }
 
-    async fn connected(&self) -> Result<&Arc<Connected>, Fault> {
-        let connect = || async { Connected::new(&self.settings).await.map(Arc::new) };
+    async fn connected(&self) -> Result<&Arc<DockerEngine>, Fault> {
+        let connect = || async { DockerEngine::new(&self.settings).await.map(Arc::new) };
         self.connected.get_or_try_init(connect).await
     }
 }
@@ -91,7 +91,7 @@ impl SandboxBackend for DockerBackend {
         let (stream, keeper, _expected) =
             connected.clone().bring_up(spec.clone(), image.clone()).await?;
         let fingerprint = connected.fingerprint(spec, &image);
-        Ok(Box::new(GuestSandbox::meet(stream, keeper, spec, fingerprint).await?))
+        Ok(Box::new(GuestSandbox::connect(stream, keeper, spec, fingerprint).await?))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -104,7 +104,7 @@ impl SandboxBackend for DockerBackend {
         let Some(connected) = self.connected.get() else { return Ok(()) };
         let ours = &connected.remover.ours;
         let settled = timeout(SETTLING, ours.empty()).await;
-        settled.map_err(|_| late("remove dropped containers"))?;
+        settled.map_err(|_| timeout_fault("remove dropped containers"))?;
         if ours.outages() > 0 {
             // What it was asked for when it went away, it may have made all the same.
             sweep(connected.docker(), Some(ours)).await;

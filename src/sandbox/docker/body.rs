@@ -1,15 +1,15 @@
 //! A container, field by field: what `docs/SECURITY.md` promises of one is written here.
 
-use super::image::Image;
+use super::image::ContainerImage;
 use super::keeper::now;
-use super::owner::{CREATION, DEADLINE, OWNER, Owner};
-use super::program::Guest;
+use super::owner::{CREATION, ContainerOwner, DEADLINE, OWNER};
+use super::program::GuestMount;
 use bollard::models::{
     ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
     Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ResourcesUlimits,
 };
 use std::collections::HashMap;
-use synthd_actors::model::{Filter, Limits, SandboxSpec};
+use synthd_actors::model::{SandboxLimits, SandboxSpec, SeccompProfile};
 
 /// The agent's, inside: nobody's on the host.
 const USER: &str = "1000:1000";
@@ -52,11 +52,11 @@ const LONGEST_LIFE: u64 = 8 * 24 * 60 * 60;
 /// Microseconds in which a processor share is counted.
 const CPU_PERIOD: i64 = 100_000;
 
-pub(super) struct Parts<'a> {
+pub(super) struct ContainerParts<'a> {
     pub(super) spec: &'a SandboxSpec,
-    pub(super) image: &'a Image,
-    pub(super) guest: &'a Guest,
-    pub(super) owner: &'a Owner,
+    pub(super) image: &'a ContainerImage,
+    pub(super) guest: &'a GuestMount,
+    pub(super) owner: &'a ContainerOwner,
     pub(super) creation: &'a str,
     /// The strict filter, as this engine takes it: its text, or the path of a file.
     pub(super) seccomp: &'a str,
@@ -65,7 +65,7 @@ pub(super) struct Parts<'a> {
     pub(super) caps_inodes: bool,
 }
 
-pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
+pub(super) fn container(parts: &ContainerParts<'_>) -> ContainerCreateBody {
     ContainerCreateBody {
         // By its digest: names move.
         image: Some(parts.image.digest.clone()),
@@ -102,7 +102,7 @@ pub(super) fn container(parts: &Parts<'_>) -> ContainerCreateBody {
     }
 }
 
-fn host(parts: &Parts<'_>) -> HostConfig {
+fn host(parts: &ContainerParts<'_>) -> HostConfig {
     let limits = &parts.spec.limits;
     let memory = signed(memory(parts.spec, parts.image));
     let own_threads = if parts.spec.runtime.is_some() { RUNTIMES_THREADS } else { 0 };
@@ -137,7 +137,7 @@ fn host(parts: &Parts<'_>) -> HostConfig {
 /// The guest, and the container's own terminals: those that an engine gives it by itself are
 /// bounded by the host's number alone. A volume without a name, which goes with the container.
 /// Podman has no such volumes; a runtime that is a kernel of its own has terminals of its own.
-fn mounts(parts: &Parts<'_>) -> Vec<Mount> {
+fn mounts(parts: &ContainerParts<'_>) -> Vec<Mount> {
     let mut mounts = vec![parts.guest.mount()];
     if parts.caps_inodes && parts.spec.runtime.is_none() {
         let options = [("type", "devpts"), ("device", "devpts"), ("o", TERMINALS)];
@@ -161,9 +161,9 @@ fn mounts(parts: &Parts<'_>) -> Vec<Mount> {
     mounts
 }
 
-fn security(parts: &Parts<'_>) -> Vec<String> {
+fn security(parts: &ContainerParts<'_>) -> Vec<String> {
     let mut options = vec!["no-new-privileges:true".to_owned()];
-    if parts.spec.filter == Filter::Strict {
+    if parts.spec.filter == SeccompProfile::Strict {
         options.push(format!("seccomp={}", parts.seccomp));
     }
     options
@@ -171,7 +171,7 @@ fn security(parts: &Parts<'_>) -> Vec<String> {
 
 /// Work areas are memory too; they have caps of their own and must not eat into what
 /// processes may use, or filling a disk would kill the guest.
-pub(super) fn memory(spec: &SandboxSpec, image: &Image) -> u64 {
+pub(super) fn memory(spec: &SandboxSpec, image: &ContainerImage) -> u64 {
     let limits = &spec.limits;
     // A runtime that is a kernel of its own lives in the same group as what it runs.
     let own = if spec.runtime.is_some() { RUNTIMES_OWN } else { 0 };
@@ -180,7 +180,7 @@ pub(super) fn memory(spec: &SandboxSpec, image: &Image) -> u64 {
     limits.memory_bytes.saturating_add(areas).saturating_add(2 * SMALL + own)
 }
 
-fn areas(parts: &Parts<'_>) -> HashMap<String, String> {
+fn areas(parts: &ContainerParts<'_>) -> HashMap<String, String> {
     let (limits, caps_inodes) = (&parts.spec.limits, parts.caps_inodes);
     let options = |size: u64, mode: &str| {
         let owned = format!("nr_inodes={},uid=1000,gid=1000,mode={mode}", limits.inodes);
@@ -205,7 +205,7 @@ fn areas(parts: &Parts<'_>) -> HashMap<String, String> {
 /// is no bound, since it counts all of a user's: that is for the cgroup.
 const PLENTY: i64 = 16_384;
 
-fn ulimits(limits: &Limits, caps_inodes: bool) -> Vec<ResourcesUlimits> {
+fn ulimits(limits: &SandboxLimits, caps_inodes: bool) -> Vec<ResourcesUlimits> {
     let limit = |name: &str, value: i64| ResourcesUlimits {
         name: Some(name.to_owned()),
         soft: Some(value),

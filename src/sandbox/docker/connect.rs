@@ -1,8 +1,8 @@
 //! The way to a container engine: a socket of this host, or another host over TCP, TLS or
 //! SSH, named as Docker's own client names it.
 
-use super::ssh::Forward;
-use super::trouble::{ask, explain, refused};
+use super::ssh::SshForward;
+use super::trouble::{explain, refused, with_timeout};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,13 +14,13 @@ const TIMEOUT: u64 = 120;
 
 /// Which engine, as `DOCKER_HOST` and its companions say it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EngineAddress {
+pub struct DockerAddress {
     pub host: String,
     /// Where `ca.pem`, `cert.pem` and `key.pem` are, for an engine that wants TLS.
     pub tls: Option<PathBuf>,
 }
 
-impl EngineAddress {
+impl DockerAddress {
     pub fn from_environment() -> Self {
         let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let certificates = || {
@@ -45,25 +45,25 @@ impl EngineAddress {
 
 /// A way to an engine, for as long as this is kept.
 #[derive(Clone)]
-pub(super) struct Reach {
+pub(super) struct DockerConnection {
     pub(super) docker: Docker,
     /// Whether the engine sees this host's files.
     pub(super) local: bool,
-    _forward: Option<Arc<Forward>>,
+    _forward: Option<Arc<SshForward>>,
 }
 
-impl Reach {
+impl DockerConnection {
     /// The same way, in the version of the interface that both ends know.
     pub(super) async fn negotiated(mut self) -> Result<Self, Fault> {
         let negotiated = self.docker.negotiate_version();
-        self.docker = ask("reach the container engine", negotiated).await?;
+        self.docker = with_timeout("reach the container engine", negotiated).await?;
         Ok(self)
     }
 
     /// The engine is not asked yet.
-    pub(super) async fn new(address: &EngineAddress) -> Result<Self, Fault> {
+    pub(super) async fn new(address: &DockerAddress) -> Result<Self, Fault> {
         if let Some(destination) = address.host.strip_prefix("ssh://") {
-            let forward = Forward::start(destination)?;
+            let forward = SshForward::start(destination)?;
             forward.ready().await?;
             let docker = unix(&forward.socket())?;
             return Ok(Self { docker, local: false, _forward: Some(Arc::new(forward)) });
@@ -83,8 +83,8 @@ fn unix(path: &Path) -> Result<Docker, Fault> {
     connected.map_err(|error| unusable(&path, &error))
 }
 
-fn network(address: &EngineAddress) -> Result<Docker, Fault> {
-    let EngineAddress { host, tls } = address;
+fn network(address: &DockerAddress) -> Result<Docker, Fault> {
+    let DockerAddress { host, tls } = address;
     let known = ["tcp://", "http://", "https://"].iter().any(|scheme| host.starts_with(scheme));
     if !known {
         return Err(refused(format!(
@@ -121,8 +121,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_address_is_refused() {
         let reach = async |host: &str, tls: Option<&str>| {
-            let address = EngineAddress { host: host.to_owned(), tls: tls.map(PathBuf::from) };
-            Reach::new(&address).await.map(|reach| reach.local).map_err(|fault| fault.message)
+            let address = DockerAddress { host: host.to_owned(), tls: tls.map(PathBuf::from) };
+            DockerConnection::new(&address)
+                .await
+                .map(|reach| reach.local)
+                .map_err(|fault| fault.message)
         };
         assert!(
             reach("ftp://somewhere", None)

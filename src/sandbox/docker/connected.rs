@@ -1,18 +1,18 @@
 //! A container engine that answers: what it said of itself, and what is asked of it.
 
 use super::DockerSettings;
-use super::body::{self, Parts};
-use super::connect::Reach;
+use super::body::{self, ContainerParts};
+use super::connect::DockerConnection;
 use super::facts;
-use super::image::Image;
-use super::keeper::{ContainerKeeper, Remover, sweep};
+use super::image::ContainerImage;
+use super::keeper::{ContainerGuard, ContainerRemover, sweep};
 use super::leftovers;
-use super::ours::Expected;
-use super::owner::Owner;
-use super::program::{self, Guest, lay_out};
+use super::ours::PendingContainer;
+use super::owner::ContainerOwner;
+use super::program::{self, GuestMount, write_guest_file};
 use super::seccomp;
 use super::stream::{self, GuestStream};
-use super::trouble::{ask, refused};
+use super::trouble::{refused, with_timeout};
 use crate::sandbox::guest::{LINKAGE, with_limits};
 use bollard::Docker;
 use bollard::models::{SystemInfo, SystemVersion};
@@ -20,36 +20,36 @@ use bollard::query_parameters::{AttachContainerOptions, CreateContainerOptions};
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use synthd_actors::model::{Fault, FaultKind, Fingerprint, SandboxSpec};
+use synthd_actors::model::{Fault, FaultKind, SandboxFingerprint, SandboxSpec};
 use synthd_actors::supervisor::{panic_text, spawn};
 use tokio::sync::OnceCell;
 
 /// Of Docker 20.10, the first whose every field that hardens a container is kept.
 const LEAST_API: (u32, u32) = (1, 41);
 
-pub(super) struct Connected {
-    reach: Reach,
-    pub(super) remover: Remover,
+pub(super) struct DockerEngine {
+    reach: DockerConnection,
+    pub(super) remover: ContainerRemover,
     pub(super) info: SystemInfo,
     pub(super) caps_inodes: bool,
     guest_dir: PathBuf,
-    guest: OnceCell<Guest>,
+    guest: OnceCell<GuestMount>,
     seccomp: String,
-    owner: Owner,
+    owner: ContainerOwner,
     pub(super) swept: u32,
     /// Images as they were when they were last looked at.
-    known: Mutex<HashMap<String, Image>>,
+    known: Mutex<HashMap<String, ContainerImage>>,
 }
 
-impl Connected {
+impl DockerEngine {
     pub(super) async fn new(settings: &DockerSettings) -> Result<Self, Fault> {
         if LINKAGE != "static" {
             return Err(refused("the guest is linked dynamically and works in no container"));
         }
-        let reach = Reach::new(&settings.engine).await?.negotiated().await?;
-        let version = ask("reach the container engine", reach.docker.version()).await?;
+        let reach = DockerConnection::new(&settings.engine).await?.negotiated().await?;
+        let version = with_timeout("reach the container engine", reach.docker.version()).await?;
         check_version(&version)?;
-        let info = ask("ask the container engine", reach.docker.info()).await?;
+        let info = with_timeout("ask the container engine", reach.docker.info()).await?;
         let parts = version.components.iter().flatten();
         let caps_inodes = !parts.into_iter().any(|part| part.name.starts_with("Podman"));
         let seccomp = if caps_inodes {
@@ -59,8 +59,8 @@ impl Connected {
             program::lay_out_profile(&settings.guest_dir, &seccomp::profile())?
         };
         let swept = sweep(&reach.docker, None).await;
-        let owner = Owner::this();
-        let remover = Remover::start(reach.docker.clone(), owner.clone());
+        let owner = ContainerOwner::this();
+        let remover = ContainerRemover::start(reach.docker.clone(), owner.clone());
         Ok(Self {
             reach,
             remover,
@@ -81,7 +81,7 @@ impl Connected {
 
     /// The guest where this engine finds it. An engine of another name is one of another
     /// host, or sees other files than we do: we may be in a container ourselves.
-    async fn guest(&self, image: &str) -> Result<&Guest, Fault> {
+    async fn guest(&self, image: &str) -> Result<&GuestMount, Fault> {
         let here = nix::unistd::gethostname().unwrap_or_default();
         let same = self.info.name.as_deref() == here.to_str();
         self.guest
@@ -89,19 +89,19 @@ impl Connected {
                 if !self.reach.local || !same {
                     return program::send(self.docker(), image, &self.owner).await;
                 }
-                lay_out(&self.guest_dir).map(Guest::File).map_err(|error| {
+                write_guest_file(&self.guest_dir).map(GuestMount::File).map_err(|error| {
                     Fault::new(FaultKind::SandboxStart, format!("lay out the guest: {error}"))
                 })
             })
             .await
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Image>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, ContainerImage>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the specification means: an image by its digest, or what its name stands for.
-    pub(super) async fn image(&self, spec: &SandboxSpec) -> Result<Image, Fault> {
+    pub(super) async fn image(&self, spec: &SandboxSpec) -> Result<ContainerImage, Fault> {
         let name = spec.digest.as_deref().unwrap_or(&spec.image);
         let known = self.known().get(name).cloned();
         match known {
@@ -111,7 +111,7 @@ impl Connected {
     }
 
     /// Looks anew at what the specification means.
-    pub(super) async fn look_up_for(&self, spec: &SandboxSpec) -> Result<Image, Fault> {
+    pub(super) async fn look_up_for(&self, spec: &SandboxSpec) -> Result<ContainerImage, Fault> {
         let Some(digest) = &spec.digest else { return self.look_up(&spec.image).await };
         self.look_up(digest).await.map_err(|fault| match fault.kind {
             FaultKind::SandboxRefused => refused(format!(
@@ -124,16 +124,17 @@ impl Connected {
     }
 
     /// Looks at an image anew.
-    async fn look_up(&self, name: &str) -> Result<Image, Fault> {
-        let found = ask(&format!("find image {name}"), self.docker().inspect_image(name)).await?;
-        let image = Image::read(name, found, self.info.architecture.as_deref())?;
+    async fn look_up(&self, name: &str) -> Result<ContainerImage, Fault> {
+        let found =
+            with_timeout(&format!("find image {name}"), self.docker().inspect_image(name)).await?;
+        let image = ContainerImage::read(name, found, self.info.architecture.as_deref())?;
         self.known().insert(name.to_owned(), image.clone());
         Ok(image)
     }
 
     /// Asked anew: one may have been registered since.
     pub(super) async fn has_runtime(&self, name: &str) -> Result<(), Fault> {
-        let info = ask("ask the container engine", self.docker().info()).await?;
+        let info = with_timeout("ask the container engine", self.docker().info()).await?;
         let known = info.runtimes.unwrap_or_default();
         if known.contains_key(name) {
             return Ok(());
@@ -144,7 +145,11 @@ impl Connected {
         Err(refused(format!("the engine has no runtime {name:?}; it has {has}")))
     }
 
-    pub(super) fn has_memory_for(&self, spec: &SandboxSpec, image: &Image) -> Result<(), Fault> {
+    pub(super) fn has_memory_for(
+        &self,
+        spec: &SandboxSpec,
+        image: &ContainerImage,
+    ) -> Result<(), Fault> {
         let wanted = body::memory(spec, image);
         let there = self.info.mem_total.and_then(|bytes| u64::try_from(bytes).ok());
         match there.filter(|there| *there > 0 && *there < wanted) {
@@ -162,8 +167,8 @@ impl Connected {
     pub(super) async fn bring_up(
         self: Arc<Self>,
         spec: SandboxSpec,
-        image: Image,
-    ) -> Result<(GuestStream, ContainerKeeper, Expected), Fault> {
+        image: ContainerImage,
+    ) -> Result<(GuestStream, ContainerGuard, PendingContainer), Fault> {
         let expected = self.remover.ours.expect();
         let starting = spawn("start container", async move {
             let started = self.start(&spec, &image, &expected.creation).await;
@@ -178,10 +183,10 @@ impl Connected {
     async fn start(
         &self,
         spec: &SandboxSpec,
-        image: &Image,
+        image: &ContainerImage,
         creation: &str,
-    ) -> Result<(GuestStream, ContainerKeeper), Fault> {
-        let parts = Parts {
+    ) -> Result<(GuestStream, ContainerGuard), Fault> {
+        let parts = ContainerParts {
             spec,
             image,
             guest: self.guest(&image.digest).await?,
@@ -192,8 +197,8 @@ impl Connected {
         };
         let options = None::<CreateContainerOptions>;
         let created = self.docker().create_container(options, body::container(&parts));
-        let id = ask("create a container", created).await?.id;
-        let keeper = self.remover.keep(id.clone());
+        let id = with_timeout("create a container", created).await?.id;
+        let keeper = self.remover.guard_container(id.clone());
         let options = AttachContainerOptions {
             stream: true,
             stdin: true,
@@ -203,8 +208,9 @@ impl Connected {
         };
         // Before it starts: what the guest says first must not be missed.
         let attached = self.docker().attach_container(&id, Some(options));
-        let attached = ask("attach to a container", attached).await?;
-        let started = ask("start a container", self.docker().start_container(&id, None)).await;
+        let attached = with_timeout("attach to a container", attached).await?;
+        let started =
+            with_timeout("start a container", self.docker().start_container(&id, None)).await;
         if started.is_err() && spec.runtime.is_some() {
             leftovers::end(&id).await;
         }
@@ -212,7 +218,11 @@ impl Connected {
         Ok((stream::of(attached), keeper))
     }
 
-    pub(super) fn fingerprint(&self, spec: &SandboxSpec, image: &Image) -> Fingerprint {
+    pub(super) fn fingerprint(
+        &self,
+        spec: &SandboxSpec,
+        image: &ContainerImage,
+    ) -> SandboxFingerprint {
         let by = facts::of(&self.info, self.caps_inodes, 0).cgroup_version;
         let enforced =
             ["memory", "processes", "cpu"].map(|limit| (limit.to_owned(), format!("cgroup {by}")));
@@ -221,9 +231,13 @@ impl Connected {
         if !self.caps_inodes {
             enforced.insert("inodes".to_owned(), "not limited".to_owned());
         }
-        Fingerprint {
+        SandboxFingerprint {
             backend: "docker".to_owned(),
-            root: Fingerprint::container_root(&spec.image, &image.digest, spec.runtime.as_deref()),
+            root: SandboxFingerprint::container_root(
+                &spec.image,
+                &image.digest,
+                spec.runtime.as_deref(),
+            ),
             kernel: self.info.kernel_version.clone().unwrap_or_default(),
             shell: String::new(),
             enforced,

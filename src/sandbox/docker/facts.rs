@@ -3,7 +3,7 @@
 use crate::sandbox::HostFacts;
 use bollard::models::SystemInfo;
 use std::collections::BTreeMap;
-use synthd_actors::model::Enforcement;
+use synthd_actors::model::SandboxProtection;
 
 pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts {
     let says = |said: Option<bool>, how: &str, lacks: &str| match said {
@@ -25,13 +25,13 @@ pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts 
         Err("the engine limits the size of a tmpfs, but not its inodes".to_owned())
     };
     let enforced = BTreeMap::from([
-        (Enforcement::Namespaces, Ok(format!("{users}mount, pid, net, ipc, uts, cgroup"))),
-        (Enforcement::MemoryCgroup, says(info.memory_limit, &by, "memory limit")),
-        (Enforcement::Processes, says(info.pids_limit, &by, "limit of processes")),
-        (Enforcement::CpuCgroup, says(info.cpu_cfs_quota, &by, "processor quota")),
-        (Enforcement::Disk, disk),
-        (Enforcement::Seccomp, filter),
-        (Enforcement::Landlock, Err("containers have a read-only root instead".to_owned())),
+        (SandboxProtection::Namespaces, Ok(format!("{users}mount, pid, net, ipc, uts, cgroup"))),
+        (SandboxProtection::MemoryCgroup, says(info.memory_limit, &by, "memory limit")),
+        (SandboxProtection::Processes, says(info.pids_limit, &by, "limit of processes")),
+        (SandboxProtection::CpuCgroup, says(info.cpu_cfs_quota, &by, "processor quota")),
+        (SandboxProtection::Disk, disk),
+        (SandboxProtection::Seccomp, filter),
+        (SandboxProtection::Landlock, Err("containers have a read-only root instead".to_owned())),
     ]);
     HostFacts {
         kernel: info.kernel_version.clone().unwrap_or_default(),
@@ -116,8 +116,8 @@ mod tests {
     #[test]
     fn what_an_engine_lacks_is_said_by_name() {
         let bare = of(&SystemInfo::default(), true, 0);
-        assert!(bare.enforced[&Enforcement::Seccomp].is_err());
-        assert!(bare.enforced[&Enforcement::MemoryCgroup].is_err());
+        assert!(bare.enforced[&SandboxProtection::Seccomp].is_err());
+        assert!(bare.enforced[&SandboxProtection::MemoryCgroup].is_err());
         for name in ["user-remapping", "gvisor", "mandatory-access", "storage-quota"] {
             assert!(bare.engine[name].is_err(), "{name}");
         }
@@ -139,9 +139,9 @@ mod tests {
             ..SystemInfo::default()
         };
         let facts = of(&info, true, 0);
-        assert!(facts.enforced[&Enforcement::Seccomp].is_ok());
+        assert!(facts.enforced[&SandboxProtection::Seccomp].is_ok());
         assert!(facts.engine.values().all(Result::is_ok), "{:?}", facts.engine);
-        let users = facts.enforced[&Enforcement::Namespaces].clone();
+        let users = facts.enforced[&SandboxProtection::Namespaces].clone();
         assert!(users.is_ok_and(|how| how.starts_with("user, ")));
     }
 }

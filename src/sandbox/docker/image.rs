@@ -12,13 +12,13 @@ const MOST_VOLUMES: usize = 8;
 
 /// An image as the engine has it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Image {
+pub(super) struct ContainerImage {
     pub(super) digest: String,
     /// Where the engine would make volumes on its disk, of no bounded size.
     pub(super) volumes: Vec<String>,
 }
 
-impl Image {
+impl ContainerImage {
     /// It must be of the engine's kind of machine.
     pub(super) fn read(
         name: &str,

@@ -1,9 +1,9 @@
 //! One task removes containers. The drop of a sandbox tells this task.
 
-use super::ours::Ours;
-use super::owner::{DEADLINE, OWNER, Owner};
+use super::ours::ContainerTracker;
+use super::owner::{ContainerOwner, DEADLINE, OWNER};
 use super::trouble::explain;
-use crate::sandbox::guest::Keeper;
+use crate::sandbox::guest::SandboxGuard;
 use async_trait::async_trait;
 use bollard::Docker;
 use bollard::errors::Error;
@@ -36,10 +36,10 @@ const WATCH_AGAIN: Duration = Duration::from_secs(5);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// Dropped, it has its container removed.
-pub(super) struct ContainerKeeper {
+pub(super) struct ContainerGuard {
     id: String,
     docker: Docker,
-    ours: Arc<Ours>,
+    ours: Arc<ContainerTracker>,
     dropped: mpsc::UnboundedSender<String>,
     naming: Option<AbortOnDropHandle<()>>,
     /// The engine's outages when this began.
@@ -47,7 +47,7 @@ pub(super) struct ContainerKeeper {
 }
 
 #[async_trait]
-impl Keeper for ContainerKeeper {
+impl SandboxGuard for ContainerGuard {
     /// The guest sees its own cgroup, and says.
     fn memory_kills(&self) -> Option<u64> {
         None
@@ -79,25 +79,25 @@ impl Keeper for ContainerKeeper {
     }
 }
 
-impl Drop for ContainerKeeper {
+impl Drop for ContainerGuard {
     fn drop(&mut self) {
-        self.ours.leaves(&self.id);
+        self.ours.note_dropped(&self.id);
         // With the remover gone the process ends, and the next one sweeps.
         self.dropped.send(std::mem::take(&mut self.id)).ok();
     }
 }
 
-pub(super) struct Remover {
+pub(super) struct ContainerRemover {
     docker: Docker,
     dropped: mpsc::UnboundedSender<String>,
-    pub(super) ours: Arc<Ours>,
+    pub(super) ours: Arc<ContainerTracker>,
     _tasks: [AbortOnDropHandle<()>; 3],
 }
 
-impl Remover {
-    pub(super) fn start(docker: Docker, owner: Owner) -> Self {
+impl ContainerRemover {
+    pub(super) fn start(docker: Docker, owner: ContainerOwner) -> Self {
         let (dropped, ids) = mpsc::unbounded_channel();
-        let ours = Arc::new(Ours::new(owner));
+        let ours = Arc::new(ContainerTracker::new(owner));
         let remover = spawn("container remover", attend(docker.clone(), ids, ours.clone()));
         let sweeper = spawn("container sweeper", sweep_on(docker.clone(), ours.clone()));
         let watcher = spawn("container engine watch", watch(docker.clone(), ours.clone()));
@@ -105,15 +105,19 @@ impl Remover {
     }
 
     /// Takes a new container into its care.
-    pub(super) fn keep(&self, id: String) -> ContainerKeeper {
+    pub(super) fn guard_container(&self, id: String) -> ContainerGuard {
         let (ours, dropped) = (self.ours.clone(), self.dropped.clone());
-        ours.lives(&id);
+        ours.note_created(&id);
         let (docker, outages) = (self.docker.clone(), ours.outages());
-        ContainerKeeper { id, docker, ours, dropped, naming: None, outages }
+        ContainerGuard { id, docker, ours, dropped, naming: None, outages }
     }
 }
 
-async fn attend(docker: Docker, mut ids: mpsc::UnboundedReceiver<String>, ours: Arc<Ours>) {
+async fn attend(
+    docker: Docker,
+    mut ids: mpsc::UnboundedReceiver<String>,
+    ours: Arc<ContainerTracker>,
+) {
     let mut waiting = VecDeque::new();
     let mut removals = FuturesUnordered::new();
     loop {
@@ -135,7 +139,7 @@ async fn attend(docker: Docker, mut ids: mpsc::UnboundedReceiver<String>, ours: 
     }
 }
 
-async fn sweep_on(docker: Docker, ours: Arc<Ours>) {
+async fn sweep_on(docker: Docker, ours: Arc<ContainerTracker>) {
     let mut look = interval(SWEEP);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -146,7 +150,7 @@ async fn sweep_on(docker: Docker, ours: Arc<Ours>) {
 
 /// Notices an engine that goes away while nobody asks it for anything, by a stream of its news
 /// that breaks.
-async fn watch(docker: Docker, ours: Arc<Ours>) {
+async fn watch(docker: Docker, ours: Arc<ContainerTracker>) {
     let filters = HashMap::from([("type".to_owned(), vec!["daemon".to_owned()])]);
     loop {
         let options = EventsOptions { filters: Some(filters.clone()), ..Default::default() };
@@ -155,7 +159,7 @@ async fn watch(docker: Docker, ours: Arc<Ours>) {
         while let Some(Ok(_)) = news.next().await {}
         // One that never began says nothing.
         if begun.elapsed() > AGAIN {
-            ours.was_away();
+            ours.note_outage();
         }
         sleep(WATCH_AGAIN).await;
     }
@@ -199,7 +203,7 @@ async fn removed(docker: &Docker, id: &str) -> bool {
 
 /// Removes what dead owners left, running or not, and what we have forgotten ourselves; how
 /// many there were.
-pub(super) async fn sweep(docker: &Docker, ours: Option<&Ours>) -> u32 {
+pub(super) async fn sweep(docker: &Docker, ours: Option<&ContainerTracker>) -> u32 {
     let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
     let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
     let Ok(Ok(found)) = timeout(REMOVAL, docker.list_containers(Some(options))).await else {
@@ -219,7 +223,7 @@ pub(super) async fn sweep(docker: &Docker, ours: Option<&Ours>) -> u32 {
 /// Of an owner that is certainly dead, or cannot be looked at and must have finished long
 /// ago. The filter was the engine's; whose it is we read ourselves.
 fn is_abandoned(labels: &HashMap<String, String>) -> bool {
-    let Some(owner) = Owner::of(labels) else { return false };
+    let Some(owner) = ContainerOwner::of(labels) else { return false };
     let deadline = labels.get(DEADLINE).and_then(|text| text.parse::<u64>().ok());
     owner.is_gone() || !owner.is_here() && deadline.is_some_and(|deadline| deadline < now())
 }
@@ -240,7 +244,7 @@ mod tests {
             labels.extend(deadline.map(|at| (DEADLINE.to_owned(), at.to_string())));
             labels
         };
-        let this = Owner::this().label();
+        let this = ContainerOwner::this().label();
         assert!(!is_abandoned(&container(&this, Some(1))), "it lives, whatever its deadline");
         assert!(!is_abandoned(&container("elsewhere:1:1", None)));
         assert!(!is_abandoned(&container("elsewhere:1:1", Some(now() + 60))));

@@ -29,5 +29,7 @@ mod stream;
 mod trouble;
 
 pub use backend::{DockerBackend, DockerSettings};
-pub use connect::EngineAddress;
-pub use images::{Debian, Dockerfile, Images, Limit, MADE_HERE, Pulled, Recipe};
+pub use connect::DockerAddress;
+pub use images::{
+    DebianRecipe, DockerImages, DockerfileRecipe, ImageRecipe, MADE_HERE, PruneLimit, PullProgress,
+};

@@ -6,7 +6,7 @@
 //!     └── given up: whatever the engine makes of it all the same is forgotten, and swept
 //! ```
 
-use super::owner::{CREATION, Owner};
+use super::owner::{CREATION, ContainerOwner};
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,27 +15,27 @@ use tokio::sync::Notify;
 
 /// Every container of one connection: those that live, and those that were dropped and are
 /// not yet known to be gone.
-pub(super) struct Ours {
-    owner: Owner,
+pub(super) struct ContainerTracker {
+    owner: ContainerOwner,
     /// Tells the connections of a process apart.
     connection: u64,
     creations: AtomicU64,
     /// How often the engine was seen to be down.
     outages: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<TrackedContainers>,
     changed: Notify,
 }
 
 #[derive(Default)]
-struct State {
+struct TrackedContainers {
     /// Asked for, and not yet answered.
     creating: HashSet<String>,
     living: HashSet<String>,
     leaving: HashSet<String>,
 }
 
-impl Ours {
-    pub(super) fn new(owner: Owner) -> Self {
+impl ContainerTracker {
+    pub(super) fn new(owner: ContainerOwner) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             owner,
@@ -47,16 +47,16 @@ impl Ours {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, TrackedContainers> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A container is about to be asked for; who waits for all to be gone waits for it too.
-    pub(super) fn expect(self: &Arc<Self>) -> Expected {
+    pub(super) fn expect(self: &Arc<Self>) -> PendingContainer {
         let number = self.creations.fetch_add(1, Ordering::Relaxed);
         let creation = format!("{}-{number}", self.connection);
         self.state().creating.insert(creation.clone());
-        Expected { ours: self.clone(), creation }
+        PendingContainer { ours: self.clone(), creation }
     }
 
     pub(super) fn outages(&self) -> u64 {
@@ -64,14 +64,14 @@ impl Ours {
     }
 
     /// Notes that the engine went away, even if nobody asked it for anything.
-    pub(super) fn was_away(&self) {
+    pub(super) fn note_outage(&self) {
         self.outages.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Notes whether an engine that failed was down.
     pub(super) fn note(&self, fault: &Fault) {
         if fault.kind.policy().backend == BackendSign::Down {
-            self.was_away();
+            self.note_outage();
         }
     }
 
@@ -94,11 +94,11 @@ impl Ours {
         }
     }
 
-    pub(super) fn lives(&self, id: &str) {
+    pub(super) fn note_created(&self, id: &str) {
         self.state().living.insert(id.to_owned());
     }
 
-    pub(super) fn leaves(&self, id: &str) {
+    pub(super) fn note_dropped(&self, id: &str) {
         let mut state = self.state();
         state.living.remove(id);
         state.leaving.insert(id.to_owned());
@@ -107,7 +107,7 @@ impl Ours {
     /// Whether it is of this connection and nobody here knows of it: the engine made it after
     /// we had given it up.
     pub(super) fn is_forgotten(&self, id: &str, labels: &HashMap<String, String>) -> bool {
-        let own = Owner::of(labels).is_some_and(|owner| owner == self.owner);
+        let own = ContainerOwner::of(labels).is_some_and(|owner| owner == self.owner);
         let Some(creation) = labels.get(CREATION).filter(|_| own) else { return false };
         let connection = creation.split('-').next().and_then(|text| text.parse().ok());
         let state = self.state();
@@ -119,12 +119,12 @@ impl Ours {
 }
 
 /// Counts as being created until it is dropped.
-pub(super) struct Expected {
-    ours: Arc<Ours>,
+pub(super) struct PendingContainer {
+    ours: Arc<ContainerTracker>,
     pub(super) creation: String,
 }
 
-impl Drop for Expected {
+impl Drop for PendingContainer {
     fn drop(&mut self) {
         self.ours.state().creating.remove(&self.creation);
         self.ours.changed.notify_waiters();
@@ -138,19 +138,22 @@ mod tests {
 
     #[test]
     fn only_what_nobody_knows_is_forgotten() {
-        let ours = Arc::new(Ours::new(Owner::this()));
+        let ours = Arc::new(ContainerTracker::new(ContainerOwner::this()));
         let expected = ours.expect();
         let labels = |creation: &str| {
-            let owner = (OWNER.to_owned(), Owner::this().label());
+            let owner = (OWNER.to_owned(), ContainerOwner::this().label());
             HashMap::from([owner, (CREATION.to_owned(), creation.to_owned())])
         };
         let made = labels(&expected.creation);
         assert!(!ours.is_forgotten("id", &made), "the answer is on its way");
         drop(expected);
         assert!(ours.is_forgotten("id", &made));
-        ours.lives("id");
+        ours.note_created("id");
         assert!(!ours.is_forgotten("id", &made));
-        assert!(!Ours::new(Owner::this()).is_forgotten("other", &made), "of another connection");
+        assert!(
+            !ContainerTracker::new(ContainerOwner::this()).is_forgotten("other", &made),
+            "of another connection"
+        );
         let stranger = HashMap::from([(OWNER.to_owned(), "elsewhere:1:1".to_owned())]);
         assert!(!ours.is_forgotten("other", &stranger));
     }

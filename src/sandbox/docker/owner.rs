@@ -16,13 +16,13 @@ pub(super) const CREATION: &str = "synthd.creation";
 
 /// A process, told apart from every other one that ever was.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(super) struct ContainerOwner {
     host: String,
     pid: i32,
     started: u64,
 }
 
-impl Owner {
+impl ContainerOwner {
     pub(super) fn this() -> Self {
         let pid = Pid::this().as_raw();
         Self { host: this_host(), pid, started: started_at(pid).unwrap_or(0) }
@@ -75,28 +75,30 @@ fn started_at(pid: i32) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn labelled(owner: &Owner) -> HashMap<String, String> {
+    fn labelled(owner: &ContainerOwner) -> HashMap<String, String> {
         HashMap::from([(OWNER.to_owned(), owner.label())])
     }
 
     #[test]
     fn a_label_names_its_owner() {
-        let this = Owner::this();
-        assert_eq!(Owner::of(&labelled(&this)), Some(this.clone()));
+        let this = ContainerOwner::this();
+        assert_eq!(ContainerOwner::of(&labelled(&this)), Some(this.clone()));
         assert!(this.started > 0 && !this.is_gone());
         for strange in ["", "x", "a:b:c", ":1", "host:1:x"] {
             let labels = HashMap::from([(OWNER.to_owned(), strange.to_owned())]);
-            assert_eq!(Owner::of(&labels), None, "{strange}");
+            assert_eq!(ContainerOwner::of(&labels), None, "{strange}");
         }
     }
 
     #[test]
     fn only_who_is_certainly_dead_is_gone() {
-        let this = Owner::this();
+        let this = ContainerOwner::this();
         // The same number, given again.
-        assert!(Owner { started: this.started + 1, ..this.clone() }.is_gone());
+        assert!(ContainerOwner { started: this.started + 1, ..this.clone() }.is_gone());
         // No process has the highest number there can be.
-        assert!(Owner { pid: i32::MAX, ..this.clone() }.is_gone());
-        assert!(!Owner { host: "another".to_owned(), pid: i32::MAX, started: 1 }.is_gone());
+        assert!(ContainerOwner { pid: i32::MAX, ..this.clone() }.is_gone());
+        assert!(
+            !ContainerOwner { host: "another".to_owned(), pid: i32::MAX, started: 1 }.is_gone()
+        );
     }
 }

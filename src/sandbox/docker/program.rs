@@ -2,8 +2,8 @@
 //! a volume of an engine that does not see this host's files.
 
 use super::keeper::now;
-use super::owner::{DEADLINE, OWNER, Owner};
-use super::trouble::{ask, refused};
+use super::owner::{ContainerOwner, DEADLINE, OWNER};
+use super::trouble::{refused, with_timeout};
 use crate::sandbox::guest::PROGRAM;
 use bollard::Docker;
 use bollard::errors::Error;
@@ -31,12 +31,12 @@ const IN_VOLUME: &str = "/.synthd/guest";
 
 /// The guest, as an engine finds it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Guest {
+pub(super) enum GuestMount {
     File(PathBuf),
     Volume(String),
 }
 
-impl Guest {
+impl GuestMount {
     /// Where it is inside.
     pub(super) fn entrypoint(&self) -> &'static str {
         match self {
@@ -62,7 +62,11 @@ impl Guest {
 
 /// Sends the guest to an engine that does not see this host's files: into a volume, through
 /// a container of `image` that is never started.
-pub(super) async fn send(docker: &Docker, image: &str, owner: &Owner) -> Result<Guest, Fault> {
+pub(super) async fn send(
+    docker: &Docker,
+    image: &str,
+    owner: &ContainerOwner,
+) -> Result<GuestMount, Fault> {
     let digest = hex::encode(Sha256::digest(PROGRAM));
     let name = format!("synthd-guest-{}", &digest[..16]);
     let volume = VolumeCreateRequest {
@@ -70,8 +74,8 @@ pub(super) async fn send(docker: &Docker, image: &str, owner: &Owner) -> Result<
         labels: Some(HashMap::from([(GUEST.to_owned(), digest)])),
         ..Default::default()
     };
-    ask("create a volume for the guest", docker.create_volume(volume)).await?;
-    let mount = Mount { read_only: Some(false), ..Guest::Volume(name.clone()).mount() };
+    with_timeout("create a volume for the guest", docker.create_volume(volume)).await?;
+    let mount = Mount { read_only: Some(false), ..GuestMount::Volume(name.clone()).mount() };
     let carrier = ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: Some(vec![IN_VOLUME.to_owned()]),
@@ -84,22 +88,22 @@ pub(super) async fn send(docker: &Docker, image: &str, owner: &Owner) -> Result<
         ..Default::default()
     };
     let created = docker.create_container(None::<CreateContainerOptions>, carrier);
-    let id = ask("create a container for the guest", created).await?.id;
+    let id = with_timeout("create a container for the guest", created).await?.id;
     let sent = fill(docker, &id).await;
     let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
     let removed = docker.remove_container(&id, Some(options));
-    if let Err(fault) = ask("remove the container for the guest", removed).await {
+    if let Err(fault) = with_timeout("remove the container for the guest", removed).await {
         // It was never started, and goes with its owner.
         tracing::warn!(container = id, %fault, "the container that carried the guest stays");
     }
-    sent.map(|()| Guest::Volume(name))
+    sent.map(|()| GuestMount::Volume(name))
 }
 
 /// Removes guests of other versions, unless a container uses them; how many are gone.
 pub(super) async fn prune(docker: &Docker) -> Result<usize, Fault> {
     let filters = HashMap::from([("label".to_owned(), vec![GUEST.to_owned()])]);
     let options = ListVolumesOptions { filters: Some(filters) };
-    let listed = ask("list volumes", docker.list_volumes(Some(options))).await?;
+    let listed = with_timeout("list volumes", docker.list_volumes(Some(options))).await?;
     let this = hex::encode(Sha256::digest(PROGRAM));
     let mut gone = 0;
     for volume in listed.volumes.unwrap_or_default() {
@@ -122,7 +126,7 @@ async fn fill(docker: &Docker, id: &str) -> Result<(), Fault> {
         .map_err(|error| Fault::new(FaultKind::SandboxStart, format!("pack the guest: {error}")))?;
     let options = UploadToContainerOptions { path: VOLUME_AT.to_owned(), ..Default::default() };
     let body = bollard::body_full(archive.into());
-    ask("send the guest", docker.upload_to_container(id, Some(options), body)).await?;
+    with_timeout("send the guest", docker.upload_to_container(id, Some(options), body)).await?;
     if held(docker, id).await? {
         return Ok(());
     }
@@ -148,7 +152,7 @@ async fn held(docker: &Docker, id: &str) -> Result<bool, Fault> {
             other => other,
         }
     };
-    let found = ask("look for the guest", found).await?;
+    let found = with_timeout("look for the guest", found).await?;
     Ok(found.windows(PROGRAM.len()).any(|part| part == PROGRAM))
 }
 
@@ -186,7 +190,7 @@ pub(crate) fn own_directory(directory: &Path) -> io::Result<()> {
 }
 
 /// Writes the guest below `directory`, under a name that tells its content.
-pub(super) fn lay_out(directory: &Path) -> io::Result<PathBuf> {
+pub(super) fn write_guest_file(directory: &Path) -> io::Result<PathBuf> {
     let digest = hex::encode(Sha256::digest(PROGRAM));
     own_directory(directory)?;
     let path = std::path::absolute(directory)?.join(format!("guest-{}", &digest[..16]));
@@ -246,27 +250,27 @@ mod tests {
         let open = dir.path().join("open");
         fs::create_dir(&open).unwrap();
         fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-        assert_eq!(lay_out(&open).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(write_guest_file(&open).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         let shared = dir.path().join("shared");
         fs::create_dir(&shared).unwrap();
         fs::set_permissions(&shared, fs::Permissions::from_mode(0o775)).unwrap();
-        lay_out(&shared).unwrap();
+        write_guest_file(&shared).unwrap();
         assert_eq!(fs::metadata(&shared).unwrap().permissions().mode() & 0o777, 0o755);
         let link = dir.path().join("link");
         std::os::unix::fs::symlink(dir.path(), &link).unwrap();
-        assert_eq!(lay_out(&link).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(write_guest_file(&link).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
     }
 
     #[test]
     fn it_is_written_once_and_again_when_damaged() {
         let dir = tempfile::tempdir().unwrap();
-        let path = lay_out(&dir.path().join("inner")).unwrap();
+        let path = write_guest_file(&dir.path().join("inner")).unwrap();
         let written = fs::metadata(&path).unwrap().modified().unwrap();
-        assert_eq!(lay_out(&dir.path().join("inner")).unwrap(), path);
+        assert_eq!(write_guest_file(&dir.path().join("inner")).unwrap(), path);
         assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), written);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         fs::write(&path, "x").unwrap();
-        assert_eq!(lay_out(&dir.path().join("inner")).unwrap(), path);
+        assert_eq!(write_guest_file(&dir.path().join("inner")).unwrap(), path);
         assert_eq!(fs::read(&path).unwrap(), PROGRAM);
         assert_eq!(fs::read_dir(dir.path().join("inner")).unwrap().count(), 1);
     }

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// A socket of this host behind which the far engine is, for as long as this is kept.
-pub(super) struct Forward {
+pub(super) struct SshForward {
     directory: PathBuf,
     /// Why it was last cut.
     cut: watch::Receiver<Option<String>>,
@@ -34,13 +34,13 @@ pub(super) struct Forward {
 
 /// `user@host:port/path`, each part but the host left out where it is the usual one.
 #[derive(Debug, PartialEq, Eq)]
-struct Destination {
+struct SshDestination {
     host: String,
     port: Option<u16>,
     socket: String,
 }
 
-impl Destination {
+impl SshDestination {
     fn parse(text: &str) -> Option<Self> {
         let (place, path) = text.split_once('/').unwrap_or((text, ""));
         let (host, port) = match place.rsplit_once(':') {
@@ -57,9 +57,9 @@ impl Destination {
     }
 }
 
-impl Forward {
+impl SshForward {
     pub(super) fn start(destination: &str) -> Result<Self, Fault> {
-        let Some(parsed) = Destination::parse(destination) else {
+        let Some(parsed) = SshDestination::parse(destination) else {
             return Err(refused(format!(
                 "{destination:?} is not a destination of ssh (user@host, with :port and \
                  /path/of/socket if they are unusual)"
@@ -97,7 +97,7 @@ impl Forward {
     }
 }
 
-impl Drop for Forward {
+impl Drop for SshForward {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.directory).ok();
     }
@@ -116,7 +116,7 @@ fn private_directory() -> std::io::Result<PathBuf> {
     Ok(directory)
 }
 
-async fn keep_running(to: Destination, socket: PathBuf, cut: watch::Sender<Option<String>>) {
+async fn keep_running(to: SshDestination, socket: PathBuf, cut: watch::Sender<Option<String>>) {
     loop {
         std::fs::remove_file(&socket).ok();
         let ended = command(&to, &socket).output().await;
@@ -130,7 +130,7 @@ async fn keep_running(to: Destination, socket: PathBuf, cut: watch::Sender<Optio
     }
 }
 
-fn command(to: &Destination, socket: &Path) -> Command {
+fn command(to: &SshDestination, socket: &Path) -> Command {
     let mut command = Command::new("ssh");
     command.args(["-nNT", "-o", "BatchMode=yes", "-o", "ExitOnForwardFailure=yes"]);
     command.args(["-o", "ServerAliveInterval=15", "-o", "StreamLocalBindMask=0177"]);
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_destination_has_its_parts() {
-        let parts = |text: &str| Destination::parse(text).map(|d| (d.host, d.port, d.socket));
+        let parts = |text: &str| SshDestination::parse(text).map(|d| (d.host, d.port, d.socket));
         let usual = FAR_SOCKET.to_owned();
         assert_eq!(parts("host"), Some(("host".to_owned(), None, usual.clone())));
         assert_eq!(

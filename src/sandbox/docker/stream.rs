@@ -9,21 +9,21 @@ use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncWrite, Join, join};
 use tokio_util::io::StreamReader;
 
-type Bytes = bytes::Bytes;
-type Output = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
-type Input = Pin<Box<dyn AsyncWrite + Send>>;
+type GuestBytes = bytes::Bytes;
+type GuestOutput = Pin<Box<dyn Stream<Item = io::Result<GuestBytes>> + Send>>;
+type GuestInput = Pin<Box<dyn AsyncWrite + Send>>;
 
 /// The guest's words and ours.
-pub(super) type GuestStream = Join<StreamReader<Output, Bytes>, Input>;
+pub(super) type GuestStream = Join<StreamReader<GuestOutput, GuestBytes>, GuestInput>;
 
 pub(super) fn of(attached: AttachContainerResults) -> GuestStream {
     let words = attached.output.filter_map(|item| future::ready(word(item)));
-    join(StreamReader::new(Box::pin(words) as Output), attached.input)
+    join(StreamReader::new(Box::pin(words) as GuestOutput), attached.input)
 }
 
 /// What the guest says of itself on standard error is for the log; mixed into the stream it
 /// would be a broken frame.
-fn word(item: Result<LogOutput, Error>) -> Option<io::Result<Bytes>> {
+fn word(item: Result<LogOutput, Error>) -> Option<io::Result<GuestBytes>> {
     match item {
         Ok(LogOutput::StdOut { message } | LogOutput::Console { message }) => Some(Ok(message)),
         Ok(LogOutput::StdErr { message }) => {

@@ -11,13 +11,13 @@ use tokio::time::timeout;
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Waits for the engine, but not for ever.
-pub(super) async fn ask<T>(
+pub(super) async fn with_timeout<T>(
     doing: &str,
     asked: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Fault> {
     match timeout(PATIENCE, asked).await {
         Ok(answer) => answer.map_err(|error| fault(doing, &error)),
-        Err(_) => Err(late(doing)),
+        Err(_) => Err(timeout_fault(doing)),
     }
 }
 
@@ -25,7 +25,7 @@ pub(super) fn fault(doing: &str, error: &Error) -> Fault {
     Fault::new(kind_of(error), format!("{doing}: {}", explain(error)))
 }
 
-pub(super) fn late(doing: &str) -> Fault {
+pub(super) fn timeout_fault(doing: &str) -> Fault {
     let why = format!("{doing}: the container engine does not answer in time");
     Fault::new(FaultKind::EngineDown, why)
 }

@@ -1,18 +1,18 @@
 //! How far the body of a plain request reaches: what comes after it would be another request,
 //! perhaps for another host, and is passed on to nobody.
 
-use super::request::Unheard;
+use super::request::MalformedRequest;
 
 /// What is left of a body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Body {
+pub(super) enum RemainingBody {
     Length(u64),
-    Chunked(Chunk),
+    Chunked(ChunkPosition),
 }
 
 /// Where in a chunked body one is.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Chunk {
+pub(super) enum ChunkPosition {
     /// In the size, of so many digits.
     Size(u64, u32),
     /// After the size, up to the end of its line.
@@ -30,21 +30,21 @@ pub(super) enum Chunk {
 /// Of a chunk's size: more is no size of anything.
 const MOST_DIGITS: u32 = 15;
 
-impl Body {
+impl RemainingBody {
     pub(super) fn none() -> Self {
         Self::Length(0)
     }
 
     pub(super) fn chunked() -> Self {
-        Self::Chunked(Chunk::Size(0, 0))
+        Self::Chunked(ChunkPosition::Size(0, 0))
     }
 
     pub(super) fn is_over(&self) -> bool {
-        matches!(self, Self::Length(0) | Self::Chunked(Chunk::Over))
+        matches!(self, Self::Length(0) | Self::Chunked(ChunkPosition::Over))
     }
 
     /// How many of these bytes belong to it.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<usize, Unheard> {
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<usize, MalformedRequest> {
         let mut taken = 0;
         while taken < bytes.len() && !self.is_over() {
             taken += self.step(&bytes[taken..])?;
@@ -53,16 +53,16 @@ impl Body {
     }
 
     /// At least one byte of some.
-    fn step(&mut self, bytes: &[u8]) -> Result<usize, Unheard> {
+    fn step(&mut self, bytes: &[u8]) -> Result<usize, MalformedRequest> {
         match self {
-            Self::Length(left) | Self::Chunked(Chunk::Data(left)) if *left > 0 => {
+            Self::Length(left) | Self::Chunked(ChunkPosition::Data(left)) if *left > 0 => {
                 let taken = (bytes.len() as u64).min(*left);
                 *left -= taken;
                 Ok(taken as usize)
             }
             Self::Length(_) => Ok(bytes.len()),
             Self::Chunked(chunk) => {
-                let next = std::mem::replace(chunk, Chunk::Over).after(bytes[0])?;
+                let next = std::mem::replace(chunk, ChunkPosition::Over).after(bytes[0])?;
                 *chunk = next;
                 Ok(1)
             }
@@ -70,9 +70,9 @@ impl Body {
     }
 }
 
-impl Chunk {
-    fn after(self, byte: u8) -> Result<Self, Unheard> {
-        let broken = Err(Unheard("its chunks are malformed"));
+impl ChunkPosition {
+    fn after(self, byte: u8) -> Result<Self, MalformedRequest> {
+        let broken = Err(MalformedRequest("its chunks are malformed"));
         Ok(match (self, byte) {
             (Self::Size(size, digits), byte) if byte.is_ascii_hexdigit() => {
                 let digit = char::from(byte).to_digit(16).unwrap_or_default();
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn taken(mut body: Body, bytes: &[u8]) -> Result<(usize, bool), Unheard> {
+    fn taken(mut body: RemainingBody, bytes: &[u8]) -> Result<(usize, bool), MalformedRequest> {
         let taken = body.take(bytes)?;
         Ok((taken, body.is_over()))
     }
@@ -112,22 +112,26 @@ mod tests {
     fn nothing_after_a_body_belongs_to_it() {
         let next = b"GET / HTTP/1.1\r\nHost: inner\r\n\r\n";
         let with = |body: &str| [body.as_bytes(), next].concat();
-        assert_eq!(taken(Body::none(), next), Ok((0, true)));
-        assert_eq!(taken(Body::Length(5), &with("hello")), Ok((5, true)));
+        assert_eq!(taken(RemainingBody::none(), next), Ok((0, true)));
+        assert_eq!(taken(RemainingBody::Length(5), &with("hello")), Ok((5, true)));
         for body in [
             "0\r\n\r\n",
             "5\r\nhello\r\n0\r\n\r\n",
             "5;x=1\r\nhello\r\nA\r\n0123456789\r\n0\r\nTrail: er\r\n\r\n",
         ] {
-            assert_eq!(taken(Body::chunked(), &with(body)), Ok((body.len(), true)), "{body}");
+            assert_eq!(
+                taken(RemainingBody::chunked(), &with(body)),
+                Ok((body.len(), true)),
+                "{body}"
+            );
         }
-        assert_eq!(taken(Body::chunked(), b"5\r\nhel"), Ok((6, false)));
+        assert_eq!(taken(RemainingBody::chunked(), b"5\r\nhel"), Ok((6, false)));
     }
 
     #[test]
     fn what_is_no_chunk_is_refused() {
         for body in ["x\r\n", "\r\n", "-1\r\n", "5\r\nhelloX", "1\r\nh\rX", "fffffffffffffffff"] {
-            assert!(taken(Body::chunked(), body.as_bytes()).is_err(), "{body}");
+            assert!(taken(RemainingBody::chunked(), body.as_bytes()).is_err(), "{body}");
         }
     }
 
@@ -146,7 +150,7 @@ mod tests {
             whole.extend(b"0\r\n\r\n");
             let length = whole.len();
             whole.extend(b"more");
-            let mut body = Body::chunked();
+            let mut body = RemainingBody::chunked();
             let sum: usize = whole.chunks(cut).map(|piece| body.take(piece).unwrap()).sum();
             prop_assert_eq!((sum, body.is_over()), (length, true));
         }

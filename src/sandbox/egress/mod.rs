@@ -15,10 +15,10 @@ mod request;
 mod resolve;
 
 pub use addresses::is_public;
-pub use resolve::{Resolve, SystemResolver};
+pub use resolve::{HostResolver, SystemResolver};
 
 use super::docker::own_directory;
-use proxy::Proxy;
+use proxy::EgressProxy;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
@@ -26,7 +26,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use synthd_actors::model::{Fault, FaultKind, HostAddress, Network};
+use synthd_actors::model::{Fault, FaultKind, HostAddress, NetworkPolicy};
 use synthd_actors::ports::Sandbox;
 use synthd_actors::supervisor::spawn;
 use tokio::net::UnixListener;
@@ -34,7 +34,7 @@ use tokio::sync::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
 /// Where programs find the proxy.
-pub const PORT: u16 = Network::PORT;
+pub const PORT: u16 = NetworkPolicy::PORT;
 const SOCKETS: &str = "egress-";
 /// The door at which agents ask their models is a socket of the same kind: a sandbox has one way
 /// out, and the proxy leads there what is said to no other host.
@@ -46,36 +46,40 @@ pub fn agents_socket(directory: &Path) -> PathBuf {
 }
 
 /// The proxies of this process, one for each network.
-pub struct Egress {
+pub struct EgressProxies {
     directory: PathBuf,
-    resolver: Arc<dyn Resolve>,
-    doors: Mutex<HashMap<Network, Door>>,
+    resolver: Arc<dyn HostResolver>,
+    doors: Mutex<HashMap<NetworkPolicy, EgressListener>>,
 }
 
 /// A proxy that listens.
-struct Door {
+struct EgressListener {
     socket: PathBuf,
     _serving: AbortOnDropHandle<()>,
 }
 
-impl Drop for Door {
+impl Drop for EgressListener {
     fn drop(&mut self) {
         fs::remove_file(&self.socket).ok();
     }
 }
 
-impl Egress {
+impl EgressProxies {
     /// Sockets go to `directory`, which is nobody else's to write to.
-    pub fn new(directory: &Path, resolver: Arc<dyn Resolve>) -> Self {
+    pub fn new(directory: &Path, resolver: Arc<dyn HostResolver>) -> Self {
         Self { directory: directory.to_owned(), resolver, doors: Mutex::default() }
     }
 
-    pub(super) fn resolving_by(self, resolver: Arc<dyn Resolve>) -> Self {
+    pub(super) fn resolving_by(self, resolver: Arc<dyn HostResolver>) -> Self {
         Self { resolver, ..self }
     }
 
     /// Gives a sandbox its way out, and tells its programs of it.
-    pub async fn open(&self, network: &Network, sandbox: &mut dyn Sandbox) -> Result<(), Fault> {
+    pub async fn open(
+        &self,
+        network: &NetworkPolicy,
+        sandbox: &mut dyn Sandbox,
+    ) -> Result<(), Fault> {
         let socket = self.door(network).await.map_err(|error| {
             Fault::new(FaultKind::SandboxStart, format!("start the egress proxy: {error}"))
         })?;
@@ -83,7 +87,7 @@ impl Egress {
         sandbox.environment(&variables()).await
     }
 
-    async fn door(&self, network: &Network) -> io::Result<PathBuf> {
+    async fn door(&self, network: &NetworkPolicy) -> io::Result<PathBuf> {
         let mut doors = self.doors.lock().await;
         if let Some(door) = doors.get(network) {
             return Ok(door.socket.clone());
@@ -96,9 +100,9 @@ impl Egress {
         let listener = UnixListener::bind(&socket)?;
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
         let agents = agents_socket(&self.directory);
-        let proxy = Proxy::new(network.clone(), self.resolver.clone(), agents);
+        let proxy = EgressProxy::new(network.clone(), self.resolver.clone(), agents);
         let serving = spawn("egress proxy", proxy.serve(listener));
-        doors.insert(network.clone(), Door { socket: socket.clone(), _serving: serving });
+        doors.insert(network.clone(), EgressListener { socket: socket.clone(), _serving: serving });
         Ok(socket)
     }
 }

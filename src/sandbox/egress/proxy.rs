@@ -7,15 +7,15 @@
 //!   └ 408    └─────────┴─────────┴────────────┴─────► told why, closed
 //! ```
 
-use super::body::Body;
-use super::request::{self, MAX_HEAD, Request, Unheard};
-use super::resolve::Resolve;
+use super::body::RemainingBody;
+use super::request::{self, MAX_HEAD, MalformedRequest, ProxyRequest};
+use super::resolve::HostResolver;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::Network;
+use synthd_actors::model::NetworkPolicy;
 use synthd_actors::supervisor::spawn;
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, copy_bidirectional, sink,
@@ -37,19 +37,23 @@ const TRIED: usize = 4;
 /// After an error of accepting, such as too many open files.
 const AGAIN: Duration = Duration::from_millis(100);
 
-pub(super) struct Proxy {
-    network: Network,
-    resolver: Arc<dyn Resolve>,
+pub(super) struct EgressProxy {
+    network: NetworkPolicy,
+    resolver: Arc<dyn HostResolver>,
     places: Arc<Semaphore>,
     /// The socket that agents ask their models at, where there is one.
     agents: PathBuf,
 }
 
 /// What a program is told instead of being connected.
-struct Refusal(u16, String);
+struct EgressRefusal(u16, String);
 
-impl Proxy {
-    pub(super) fn new(network: Network, resolver: Arc<dyn Resolve>, agents: PathBuf) -> Self {
+impl EgressProxy {
+    pub(super) fn new(
+        network: NetworkPolicy,
+        resolver: Arc<dyn HostResolver>,
+        agents: PathBuf,
+    ) -> Self {
         Self { network, resolver, places: Arc::new(Semaphore::new(MOST)), agents }
     }
 
@@ -79,7 +83,7 @@ impl Proxy {
     async fn attend(&self, mut program: UnixStream) -> io::Result<()> {
         match self.carry(&mut program).await {
             Ok(carried) => carried,
-            Err(Refusal(status, why)) => {
+            Err(EgressRefusal(status, why)) => {
                 tracing::info!(network = self.network.name, status, why, "a program was refused");
                 program.write_all(told(status, &why).as_bytes()).await?;
                 program.shutdown().await?;
@@ -93,20 +97,24 @@ impl Proxy {
     }
 
     /// To the host that a program asks for, or to the door of agents.
-    async fn carry(&self, program: &mut UnixStream) -> Result<io::Result<()>, Refusal> {
+    async fn carry(&self, program: &mut UnixStream) -> Result<io::Result<()>, EgressRefusal> {
         let (head, rest) = match timeout(PATIENCE, read_head(program)).await {
             Ok(read) => read?,
-            Err(_) => return Err(Refusal(408, "the request did not come in time".to_owned())),
+            Err(_) => {
+                return Err(EgressRefusal(408, "the request did not come in time".to_owned()));
+            }
         };
-        if request::is_for_us(&head) {
+        if request::is_origin_request(&head) {
             match self.door().await {
                 Ok(door) => return Ok(pass(program, door, &[&head, &rest]).await),
                 // Nobody has opened one: it is a mistake of the program's.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(Refusal(503, format!("the gateway is busy: {error}"))),
+                Err(error) => {
+                    return Err(EgressRefusal(503, format!("the gateway is busy: {error}")));
+                }
             }
         }
-        let request = request::parse(&head).map_err(|why| Refusal(400, why.0.to_owned()))?;
+        let request = request::parse(&head).map_err(|why| EgressRefusal(400, why.0.to_owned()))?;
         let host = self.reach(&request).await?;
         let carried = async {
             match &request.head {
@@ -136,20 +144,23 @@ impl Proxy {
         }
     }
 
-    async fn reach(&self, request: &Request) -> Result<TcpStream, Refusal> {
-        let Request { host, port, .. } = request;
+    async fn reach(&self, request: &ProxyRequest) -> Result<TcpStream, EgressRefusal> {
+        let ProxyRequest { host, port, .. } = request;
         if !self.network.allows(host, *port) {
             let why = format!("{host}:{port} is not among the hosts of {}", self.network.name);
-            return Err(Refusal(403, why));
+            return Err(EgressRefusal(403, why));
         }
         let found = timeout(PATIENCE, self.resolver.resolve(host, *port)).await;
         let addresses = match found {
             Ok(Ok(addresses)) => addresses,
-            Ok(Err(error)) => return Err(Refusal(502, format!("{host}: {error}"))),
-            Err(_) => return Err(Refusal(504, format!("{host} was not found in time"))),
+            Ok(Err(error)) => return Err(EgressRefusal(502, format!("{host}: {error}"))),
+            Err(_) => return Err(EgressRefusal(504, format!("{host} was not found in time"))),
         };
         if addresses.is_empty() {
-            return Err(Refusal(403, format!("{host} has no address outside of private networks")));
+            return Err(EgressRefusal(
+                403,
+                format!("{host} has no address outside of private networks"),
+            ));
         }
         connect(host, &addresses).await
     }
@@ -172,12 +183,12 @@ async fn exchange(
     program: &mut UnixStream,
     host: TcpStream,
     head: &str,
-    mut body: Body,
+    mut body: RemainingBody,
     heard: &[u8],
 ) -> io::Result<()> {
     let (mut from_program, mut to_program) = program.split();
     let (mut from_host, mut to_host) = host.into_split();
-    let broken = |Unheard(why)| io::Error::new(io::ErrorKind::InvalidData, why);
+    let broken = |MalformedRequest(why)| io::Error::new(io::ErrorKind::InvalidData, why);
     let asked = async {
         to_host.write_all(head.as_bytes()).await?;
         to_host.write_all(&heard[..body.take(heard).map_err(broken)?]).await?;
@@ -199,7 +210,7 @@ async fn exchange(
     }
 }
 
-async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Refusal> {
+async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, EgressRefusal> {
     let mut why = String::new();
     for address in addresses.iter().take(TRIED) {
         match timeout(PATIENCE, TcpStream::connect(address)).await {
@@ -211,17 +222,17 @@ async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Refu
             Err(_) => why = "no answer in time".to_owned(),
         }
     }
-    Err(Refusal(502, format!("{host} cannot be reached: {why}")))
+    Err(EgressRefusal(502, format!("{host} cannot be reached: {why}")))
 }
 
 /// Up to the empty line, and what came with it.
-async fn read_head(program: &mut UnixStream) -> Result<(Vec<u8>, Vec<u8>), Refusal> {
+async fn read_head(program: &mut UnixStream) -> Result<(Vec<u8>, Vec<u8>), EgressRefusal> {
     let mut read = Vec::new();
     let mut buffer = [0; 4096];
     loop {
         let got = program.read(&mut buffer).await.unwrap_or(0);
         if got == 0 {
-            return Err(Refusal(400, "the request ends in the middle".to_owned()));
+            return Err(EgressRefusal(400, "the request ends in the middle".to_owned()));
         }
         // The end may lie across two pieces.
         let from = read.len().saturating_sub(3);
@@ -232,7 +243,7 @@ async fn read_head(program: &mut UnixStream) -> Result<(Vec<u8>, Vec<u8>), Refus
             return Ok((read, rest));
         }
         if read.len() > MAX_HEAD {
-            return Err(Refusal(431, "the head of the request is too long".to_owned()));
+            return Err(EgressRefusal(431, "the head of the request is too long".to_owned()));
         }
     }
 }
@@ -270,7 +281,7 @@ mod tests {
         let next = "GET / HTTP/1.1\r\nHost: inner\r\n\r\n";
         let head = "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n";
         program.write_all(format!("llo{next}").as_bytes()).await.unwrap();
-        let carried = exchange(&mut ours, host, head, Body::Length(5), b"he");
+        let carried = exchange(&mut ours, host, head, RemainingBody::Length(5), b"he");
         let served = async {
             let mut heard = vec![0; head.len() + 5];
             server.read_exact(&mut heard).await.unwrap();

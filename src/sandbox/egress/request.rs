@@ -1,6 +1,6 @@
 //! What a program asks a proxy for: a connection, or a plain request to pass on.
 
-use super::body::Body;
+use super::body::RemainingBody;
 use std::fmt::Write;
 
 /// Of the head of a request, with all its lines.
@@ -8,40 +8,41 @@ pub(super) const MAX_HEAD: usize = 32 << 10;
 const MAX_HEADERS: usize = 128;
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Request {
+pub(super) struct ProxyRequest {
     pub(super) host: String,
     pub(super) port: u16,
     /// What the host is to be sent first; nothing where the program only wants a connection.
     pub(super) head: Option<String>,
     /// What of the rest belongs to it.
-    pub(super) body: Body,
+    pub(super) body: RemainingBody,
 }
 
 /// Why it is answered with 400.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unheard(pub(super) &'static str);
+pub(super) struct MalformedRequest(pub(super) &'static str);
 
 /// Whether it is no request to a proxy, but one to a server.
-pub(super) fn is_for_us(head: &[u8]) -> bool {
+pub(super) fn is_origin_request(head: &[u8]) -> bool {
     let mut words = head.splitn(3, |byte| *byte == b' ');
     words.nth(1).is_some_and(|target| target.starts_with(b"/"))
 }
 
 /// Reads a head, which ends with an empty line.
-pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
+pub(super) fn parse(head: &[u8]) -> Result<ProxyRequest, MalformedRequest> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
-    let parsed = request.parse(head).map_err(|_| Unheard("this is not a request of HTTP/1.1"))?;
+    let parsed =
+        request.parse(head).map_err(|_| MalformedRequest("this is not a request of HTTP/1.1"))?;
     let (Some(method), Some(target), true) = (request.method, request.path, parsed.is_complete())
     else {
-        return Err(Unheard("this is not a complete request"));
+        return Err(MalformedRequest("this is not a complete request"));
     };
     if method == "CONNECT" {
         let (host, port) = authority(target, None)?;
-        return Ok(Request { host, port, head: None, body: Body::none() });
+        return Ok(ProxyRequest { host, port, head: None, body: RemainingBody::none() });
     }
     let Some(rest) = target.strip_prefix("http://") else {
-        return Err(Unheard("this is a proxy: use CONNECT, or an http:// address"));
+        return Err(MalformedRequest("this is a proxy: use CONNECT, or an http:// address"));
     };
     let body = body(request.headers)?;
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -51,32 +52,34 @@ pub(super) fn parse(head: &[u8]) -> Result<Request, Unheard> {
     let mut passed = format!("{method} {slash}{path} HTTP/1.1\r\nHost: {named}\r\n");
     for header in request.headers.iter().filter(|header| !is_ours(header.name)) {
         let value = std::str::from_utf8(header.value)
-            .map_err(|_| Unheard("one of its headers is not text"))?;
+            .map_err(|_| MalformedRequest("one of its headers is not text"))?;
         write!(passed, "{}: {value}\r\n", header.name).ok();
     }
     // One request for each connection: a second could be for somebody else.
     passed.push_str("Connection: close\r\n\r\n");
-    Ok(Request { host, port, head: Some(passed), body })
+    Ok(ProxyRequest { host, port, head: Some(passed), body })
 }
 
 /// A request must state the length of its body in one way. With two statements, another reader may
 /// believe the other one and read another request.
-fn body(headers: &[httparse::Header<'_>]) -> Result<Body, Unheard> {
+fn body(headers: &[httparse::Header<'_>]) -> Result<RemainingBody, MalformedRequest> {
     let named = |name: &str| {
         let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
         named.map(|header| header.value).collect::<Vec<_>>()
     };
     match (named("content-length").as_slice(), named("transfer-encoding").as_slice()) {
-        ([], []) => Ok(Body::none()),
+        ([], []) => Ok(RemainingBody::none()),
         ([length], []) => {
             let digits = length.iter().all(u8::is_ascii_digit).then_some(*length);
             let length = digits.and_then(|digits| std::str::from_utf8(digits).ok());
             let length = length.and_then(|digits| digits.parse().ok());
-            length.map(Body::Length).ok_or(Unheard("its Content-Length is malformed"))
+            length
+                .map(RemainingBody::Length)
+                .ok_or(MalformedRequest("its Content-Length is malformed"))
         }
-        ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Body::chunked()),
-        ([], [_]) => Err(Unheard("its Transfer-Encoding is not `chunked`")),
-        _ => Err(Unheard("it states its length in more than one way")),
+        ([], [coding]) if coding.eq_ignore_ascii_case(b"chunked") => Ok(RemainingBody::chunked()),
+        ([], [_]) => Err(MalformedRequest("its Transfer-Encoding is not `chunked`")),
+        _ => Err(MalformedRequest("it states its length in more than one way")),
     }
 }
 
@@ -87,8 +90,8 @@ fn is_ours(name: &str) -> bool {
     ours.contains(&name.as_str()) || name.starts_with("proxy-")
 }
 
-fn authority(text: &str, usual: Option<u16>) -> Result<(String, u16), Unheard> {
-    let wrong = || Unheard("the host of the request must have the form NAME:PORT");
+fn authority(text: &str, usual: Option<u16>) -> Result<(String, u16), MalformedRequest> {
+    let wrong = || MalformedRequest("the host of the request must have the form NAME:PORT");
     let (host, port) = match (text.rsplit_once(':'), usual) {
         (Some((host, port)), _) => (host, port.parse().map_err(|_| wrong())?),
         (None, Some(port)) => (text, port),
@@ -107,15 +110,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn asked(text: &str) -> Result<Request, Unheard> {
+    fn asked(text: &str) -> Result<ProxyRequest, MalformedRequest> {
         parse(text.as_bytes())
     }
 
     #[test]
     fn a_connection_is_asked_for_by_name_and_port() {
         let request = asked("CONNECT pypi.org:443 HTTP/1.1\r\nHost: other\r\n\r\n").unwrap();
-        let expected =
-            Request { host: "pypi.org".to_owned(), port: 443, head: None, body: Body::none() };
+        let expected = ProxyRequest {
+            host: "pypi.org".to_owned(),
+            port: 443,
+            head: None,
+            body: RemainingBody::none(),
+        };
         assert_eq!(request, expected);
         for target in ["pypi.org", "[::1]:443", "a@b:443", ":443", "a:x", "a:99999", "a/b:1"] {
             let head = format!("CONNECT {target} HTTP/1.1\r\n\r\n");
@@ -143,9 +150,9 @@ mod tests {
         let body = |headers: &str| {
             asked(&format!("POST http://a.example/ HTTP/1.1\r\n{headers}\r\n")).map(|r| r.body)
         };
-        assert_eq!(body(""), Ok(Body::none()));
-        assert_eq!(body("Content-Length: 5\r\n"), Ok(Body::Length(5)));
-        assert_eq!(body("transfer-encoding: Chunked\r\n"), Ok(Body::chunked()));
+        assert_eq!(body(""), Ok(RemainingBody::none()));
+        assert_eq!(body("Content-Length: 5\r\n"), Ok(RemainingBody::Length(5)));
+        assert_eq!(body("transfer-encoding: Chunked\r\n"), Ok(RemainingBody::chunked()));
         for headers in [
             "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
             "Content-Length: 5\r\nContent-Length: 5\r\n",
@@ -179,7 +186,7 @@ mod tests {
         #[test]
         fn no_header_of_the_request_adds_a_line(value in "[ -~]{0,40}") {
             let head = format!("GET http://a.example/ HTTP/1.1\r\nX: {value}\r\n\r\n");
-            if let Ok(Request { head: Some(head), .. }) = parse(head.as_bytes()) {
+            if let Ok(ProxyRequest { head: Some(head), .. }) = parse(head.as_bytes()) {
                 prop_assert_eq!(head.matches("\r\n").count(), 5);
             }
         }

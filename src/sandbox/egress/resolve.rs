@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 /// Where a host may be reached.
 #[async_trait]
-pub trait Resolve: Send + Sync + 'static {
+pub trait HostResolver: Send + Sync + 'static {
     /// Only addresses that a sandbox may be led to; none, where there are only others.
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>>;
 }
@@ -16,7 +16,7 @@ pub trait Resolve: Send + Sync + 'static {
 pub struct SystemResolver;
 
 #[async_trait]
-impl Resolve for SystemResolver {
+impl HostResolver for SystemResolver {
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let found = tokio::net::lookup_host((host, port)).await?;
         Ok(found.filter(|address| is_public(address.ip())).collect())

@@ -3,17 +3,19 @@
 //! and a guest that stays silent is given up at the deadline.
 
 use super::copies::COPIES;
-use super::entries::{self, Allowance};
+use super::entries::{self, CopyAllowance};
 use super::report::{read_report, read_scan, shown};
-use super::tunnel::{Line, ReadError, read_frame};
-use super::wire::{self, Frame, MAX_FRAME, Malformed, Reader, Writer, kind};
+use super::tunnel::{FrameReadError, GuestChannel, read_frame};
+use super::wire::{
+    self, GuestFrame, MAX_FRAME, MalformedFrame, PayloadReader, PayloadWriter, kind,
+};
 use std::pin::pin;
 use std::time::Duration;
 use synthd_actors::model::{
-    Attended, Captured, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
-    Limits, Room, Shell, Snapshot, Tree,
+    CapturedOutput, CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec,
+    HostAddress, MemoryReservation, SandboxLimits, SandboxTree, ShellChoice, WorkspaceCopy,
 };
-use synthd_actors::ports::Until;
+use synthd_actors::ports::InterruptFuture;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 
@@ -30,7 +32,7 @@ const TOO_LONG: &str = "the command is longer than four megabytes";
 /// Speaks to one guest over its stream. After a fault, or a request given up half way, the
 /// stream's state is unknown, so the client refuses to be used again.
 pub struct GuestClient<S> {
-    line: Line<S>,
+    line: GuestChannel<S>,
     next_id: u32,
     lost: Option<Fault>,
     /// The request whose answer has not been read to its end.
@@ -38,20 +40,20 @@ pub struct GuestClient<S> {
 }
 
 /// What came of waiting for a frame.
-type Received = Result<Result<Frame, ReadError>, Elapsed>;
+type ReceivedFrame = Result<Result<GuestFrame, FrameReadError>, Elapsed>;
 
 /// The shells of a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shells(u8);
+pub struct AvailableShells(u8);
 
-impl Shells {
+impl AvailableShells {
     /// The path of the shell that `wanted` stands for; none if it is not there.
-    pub fn path(self, wanted: Shell) -> Option<&'static str> {
+    pub fn path(self, wanted: ShellChoice) -> Option<&'static str> {
         let has = |bit| self.0 & bit != 0;
         let (sh, bash) = (has(wire::shell::SH), has(wire::shell::BASH));
         match wanted {
-            Shell::Bash | Shell::Auto if bash => Some("/bin/bash"),
-            Shell::Sh | Shell::Auto if sh => Some("/bin/sh"),
+            ShellChoice::Bash | ShellChoice::Auto if bash => Some("/bin/bash"),
+            ShellChoice::Sh | ShellChoice::Auto if sh => Some("/bin/sh"),
             _ => None,
         }
     }
@@ -59,15 +61,15 @@ impl Shells {
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     pub fn new(stream: S) -> Self {
-        Self { line: Line::new(stream), next_id: 0, lost: None, asking: None }
+        Self { line: GuestChannel::new(stream), next_id: 0, lost: None, asking: None }
     }
 
     /// Checks that the guest is there and speaks our version; which shells it finds.
-    pub async fn ping(&mut self) -> Result<Shells, Fault> {
+    pub async fn ping(&mut self) -> Result<AvailableShells, Fault> {
         let payload = self.ask(kind::PING, &[], kind::PONG, PATIENCE).await?;
         let (version, shells) = self.read(&payload, |reader| Ok((reader.u32()?, reader.u8()?)))?;
         if version == wire::PROTOCOL {
-            return Ok(Shells(shells));
+            return Ok(AvailableShells(shells));
         }
         let ours = wire::PROTOCOL;
         Err(self.lose(FaultKind::SandboxProtocol, format!("guest speaks {version}, not {ours}")))
@@ -77,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         &mut self,
         request: &ExecRequest,
         shell: &str,
-        limits: &Limits,
+        limits: &SandboxLimits,
     ) -> Result<ExecReport, Fault> {
         let Some(command) = command(request, shell, limits) else {
             return Ok(not_started(TOO_LONG));
@@ -92,7 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         &mut self,
         request: &ExecRequest,
         shell: &str,
-        limits: &Limits,
+        limits: &SandboxLimits,
     ) -> Result<(), Fault> {
         let command = command(request, shell, limits);
         let command = command.ok_or_else(|| Fault::new(FaultKind::SandboxRefused, TOO_LONG))?;
@@ -100,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     }
 
     /// Waits until that command has ended, or until something else is wanted.
-    pub async fn attend(&mut self, until: Until<'_>) -> Result<Attended, Fault> {
+    pub async fn attend(&mut self, until: InterruptFuture<'_>) -> Result<CommandStatus, Fault> {
         let id = self.send(kind::AWAIT, &[1], Instant::now() + PATIENCE).await?;
         let wanted = (id + 1) & !wire::TUNNELLED;
         let (answer, also) = self.answer_or(until, wanted).await;
@@ -112,16 +114,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
         self.asking = None;
         match frame.kind {
-            kind::RUNNING if !was_wanted => Err(self.broken(Malformed("an answer too soon"))),
-            kind::EXITED => self.read(&frame.payload, read_report).map(Attended::Ended),
-            kind::RUNNING => self.read(&frame.payload, read_scan).map(Attended::Running),
-            _ => Err(self.broken(Malformed("unexpected kind of frame"))),
+            kind::RUNNING if !was_wanted => Err(self.broken(MalformedFrame("an answer too soon"))),
+            kind::EXITED => self.read(&frame.payload, read_report).map(CommandStatus::Ended),
+            kind::RUNNING => self.read(&frame.payload, read_scan).map(CommandStatus::Running),
+            _ => Err(self.broken(MalformedFrame("unexpected kind of frame"))),
         }
     }
 
     /// The next answer. Once something else is wanted, the guest is asked whether it is there,
     /// and answers both.
-    async fn answer_or(&mut self, until: Until<'_>, ping: u32) -> (Received, Option<Received>) {
+    async fn answer_or(
+        &mut self,
+        until: InterruptFuture<'_>,
+        ping: u32,
+    ) -> (ReceivedFrame, Option<ReceivedFrame>) {
         let (mut reading, mut writing) = split(&mut self.line);
         let answer = {
             let mut answer = pin!(read_frame(&mut reading));
@@ -132,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
                     let asked = wire::encode(ping, kind::PING, &[]);
                     match timeout(PATIENCE, writing.write_all(&asked)).await {
                         Ok(Ok(())) => timeout(PATIENCE, answer).await,
-                        Ok(Err(error)) => Ok(Err(ReadError::Closed(error))),
+                        Ok(Err(error)) => Ok(Err(FrameReadError::Closed(error))),
                         Err(late) => Err(late),
                     }
                 }
@@ -162,9 +168,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     }
 
     /// Lays files below a tree; the sealed one is emptied first, of processes too.
-    pub async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
+    pub async fn lay(&mut self, tree: SandboxTree, files: &[FileSpec]) -> Result<(), Fault> {
         let frames = entries::of_files(tree, files).ok_or_else(outside)?;
-        if tree == Tree::Sealed {
+        if tree == SandboxTree::Sealed {
             self.ask(kind::CLEAR, &[wire::tree::SEALED], kind::DONE, PATIENCE).await?;
         }
         self.send_entries(frames).await
@@ -178,13 +184,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         Ok(())
     }
 
-    pub async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+    pub async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault> {
         self.send_entries(entries::of_snapshot(snapshot).ok_or_else(outside)?).await
     }
 
     /// Adds variables to what every command is started with.
     pub async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
-        let mut writer = Writer::default();
+        let mut writer = PayloadWriter::default();
         for (name, value) in variables {
             writer.bytes(name.as_bytes()).bytes(value.as_bytes());
         }
@@ -194,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     /// Carries connections to `port` of the sandbox's loopback to `to`, for as long as the
     /// sandbox lives.
     pub async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
-        let mut writer = Writer::default();
+        let mut writer = PayloadWriter::default();
         writer.u32(port.into());
         self.ask(kind::TUNNEL, &writer.0, kind::DONE, PATIENCE).await.map_err(
             |fault| match fault.kind {
@@ -215,21 +221,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
 
     /// Copies the workspace out, with `quiesce` after ending what runs. A refusal, by the caps
     /// or otherwise, is a [`FaultKind::SandboxCopy`]: the program's doing, not the host's.
-    pub async fn pack(&mut self, limits: &Limits, quiesce: bool) -> Result<Snapshot, Fault> {
-        let mut writer = Writer::default();
+    pub async fn pack(
+        &mut self,
+        limits: &SandboxLimits,
+        quiesce: bool,
+    ) -> Result<WorkspaceCopy, Fault> {
+        let mut writer = PayloadWriter::default();
         writer.u64(limits.copy_bytes).u64(limits.inodes).u8(u8::from(quiesce));
         let deadline = Instant::now() + COPY_PATIENCE;
         let id = self.send(kind::PACK, &writer.0, deadline).await?;
         let size = self.receive(id, deadline).await?;
         let mut allowance = match size.kind {
             kind::SIZE => self.read(&size.payload, |reader| {
-                Allowance::said(reader.u64()?, reader.u64()?, limits)
+                CopyAllowance::said(reader.u64()?, reader.u64()?, limits)
             })?,
             kind::FAILED => return Err(self.refusal(&size)),
-            _ => return Err(self.broken(Malformed("unexpected kind of frame"))),
+            _ => return Err(self.broken(MalformedFrame("unexpected kind of frame"))),
         };
         let room = self.room(&allowance, deadline).await?;
-        let mut snapshot = Snapshot { room, ..Snapshot::default() };
+        let mut snapshot = WorkspaceCopy { room, ..WorkspaceCopy::default() };
         loop {
             let frame = self.receive(id, deadline).await?;
             match frame.kind {
@@ -245,14 +255,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
                     return Ok(snapshot);
                 }
                 kind::FAILED => return Err(self.refusal(&frame)),
-                _ => return Err(self.broken(Malformed("unexpected kind of frame"))),
+                _ => return Err(self.broken(MalformedFrame("unexpected kind of frame"))),
             }
         }
     }
 
     /// Waits until other copies leave room for this one; the guest waits with what it sends.
-    async fn room(&mut self, allowance: &Allowance, deadline: Instant) -> Result<Room, Fault> {
-        match timeout_at(deadline, COPIES.room(allowance.memory())).await {
+    async fn room(
+        &mut self,
+        allowance: &CopyAllowance,
+        deadline: Instant,
+    ) -> Result<MemoryReservation, Fault> {
+        match timeout_at(deadline, COPIES.reserve(allowance.memory())).await {
             Ok(room) => Ok(room),
             Err(_) => {
                 let full = "other copies left no room for this one in time".to_owned();
@@ -278,7 +292,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
                 Ok(frame.payload)
             }
             kind::FAILED => Err(self.refusal(&frame)),
-            _ => Err(self.broken(Malformed("unexpected kind of frame"))),
+            _ => Err(self.broken(MalformedFrame("unexpected kind of frame"))),
         }
     }
 
@@ -299,16 +313,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
-    async fn receive(&mut self, id: u32, deadline: Instant) -> Result<Frame, Fault> {
+    async fn receive(&mut self, id: u32, deadline: Instant) -> Result<GuestFrame, Fault> {
         let received = timeout_at(deadline, read_frame(&mut self.line)).await;
         self.taken(id, received)
     }
 
-    fn taken(&mut self, id: u32, received: Received) -> Result<Frame, Fault> {
+    fn taken(&mut self, id: u32, received: ReceivedFrame) -> Result<GuestFrame, Fault> {
         let frame = match received {
             Ok(Ok(frame)) => frame,
-            Ok(Err(ReadError::Closed(error))) => return Err(self.gone(&error)),
-            Ok(Err(ReadError::Malformed(error))) => return Err(self.broken(error)),
+            Ok(Err(FrameReadError::Closed(error))) => return Err(self.gone(&error)),
+            Ok(Err(FrameReadError::Malformed(error))) => return Err(self.broken(error)),
             Err(_) => {
                 let silent = "the guest did not answer in time".to_owned();
                 return Err(self.lose(FaultKind::SandboxLost, silent));
@@ -317,22 +331,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         if frame.id == id {
             Ok(frame)
         } else {
-            Err(self.broken(Malformed("answer to nothing asked")))
+            Err(self.broken(MalformedFrame("answer to nothing asked")))
         }
     }
 
     fn read<T>(
         &mut self,
         payload: &[u8],
-        parse: impl FnOnce(&mut Reader<'_>) -> Result<T, Malformed>,
+        parse: impl FnOnce(&mut PayloadReader<'_>) -> Result<T, MalformedFrame>,
     ) -> Result<T, Fault> {
-        let mut reader = Reader::new(payload);
+        let mut reader = PayloadReader::new(payload);
         let value = parse(&mut reader).and_then(|value| reader.finish().map(|()| value));
         value.map_err(|error| self.broken(error))
     }
 
     /// The guest could not do what it was asked and says why; it can be asked again.
-    fn refusal(&mut self, frame: &Frame) -> Fault {
+    fn refusal(&mut self, frame: &GuestFrame) -> Fault {
         match self.read(&frame.payload, |reader| reader.bytes().map(shown)) {
             Ok(why) => {
                 self.asking = None;
@@ -349,7 +363,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
-    fn broken(&mut self, error: Malformed) -> Fault {
+    fn broken(&mut self, error: MalformedFrame) -> Fault {
         self.lose(FaultKind::SandboxProtocol, error.0.to_owned())
     }
 
@@ -361,8 +375,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
 }
 
 /// None where it is longer than is sent.
-fn command(request: &ExecRequest, shell: &str, limits: &Limits) -> Option<Vec<u8>> {
-    let mut writer = Writer::default();
+fn command(request: &ExecRequest, shell: &str, limits: &SandboxLimits) -> Option<Vec<u8>> {
+    let mut writer = PayloadWriter::default();
     writer
         .u8(u8::from(request.session) | (u8::from(request.scan) << 1))
         .u64(millis(request.timeout))
@@ -381,8 +395,8 @@ fn outside() -> Fault {
 fn not_started(why: &str) -> ExecReport {
     ExecReport {
         end: ExecEnd::NotStarted(why.to_owned()),
-        stdout: Captured::default(),
-        stderr: Captured::default(),
+        stdout: CapturedOutput::default(),
+        stderr: CapturedOutput::default(),
         cwd: synthd_actors::model::WORKSPACE.to_owned(),
         scan: None,
         duration: Duration::ZERO,

@@ -10,9 +10,9 @@ mod tunnel;
 #[allow(unreachable_pub, reason = "compiled into the guest too, where it is a whole program")]
 pub mod wire;
 
-pub use client::{GuestClient, Shells};
+pub use client::{AvailableShells, GuestClient};
 pub use copies::COPY_MEMORY;
-pub(crate) use sandbox::{GuestSandbox, Keeper, with_limits};
+pub(crate) use sandbox::{GuestSandbox, SandboxGuard, with_limits};
 
 /// The guest program, built by `build.rs`.
 pub const PROGRAM: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/guest"));

@@ -5,15 +5,15 @@ use super::report::may_be_killed;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use synthd_actors::model::{
-    Attended, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, Fingerprint,
-    HostAddress, SandboxSpec, Snapshot, Tree,
+    CommandStatus, ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress,
+    SandboxFingerprint, SandboxSpec, SandboxTree, WorkspaceCopy,
 };
-use synthd_actors::ports::{Sandbox, Until};
+use synthd_actors::ports::{InterruptFuture, Sandbox};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What a backend keeps of a sandbox; dropping it ends the sandbox.
 #[async_trait]
-pub(crate) trait Keeper: Send + Sync + 'static {
+pub(crate) trait SandboxGuard: Send + Sync + 'static {
     /// Kills for want of memory so far, where the host sees what the guest does not.
     fn memory_kills(&self) -> Option<u64>;
 
@@ -31,18 +31,18 @@ pub(crate) struct GuestSandbox<S, K> {
     keeper: K,
     spec: SandboxSpec,
     shell: &'static str,
-    fingerprint: Fingerprint,
+    fingerprint: SandboxFingerprint,
     /// Kills for want of memory before the command that runs.
     kills_before: Option<u64>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> GuestSandbox<S, K> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> GuestSandbox<S, K> {
     /// A sandbox whose guest has answered. `fingerprint` lacks the shell, which it tells.
-    pub(crate) async fn meet(
+    pub(crate) async fn connect(
         stream: S,
         keeper: K,
         spec: &SandboxSpec,
-        mut fingerprint: Fingerprint,
+        mut fingerprint: SandboxFingerprint,
     ) -> Result<Self, Fault> {
         let mut client = GuestClient::new(stream);
         let met = client.ping().await;
@@ -65,7 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> GuestSandbox
 }
 
 /// A sandbox that was lost with its engine was the engine's to lose.
-async fn blamed<T: Send>(keeper: &impl Keeper, answer: Result<T, Fault>) -> Result<T, Fault> {
+async fn blamed<T: Send>(keeper: &impl SandboxGuard, answer: Result<T, Fault>) -> Result<T, Fault> {
     let Err(fault) = answer else { return answer };
     if fault.kind != FaultKind::SandboxLost {
         return Err(fault);
@@ -109,12 +109,14 @@ pub(crate) fn with_limits(
 }
 
 #[async_trait]
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for GuestSandbox<S, K> {
-    fn fingerprint(&self) -> &Fingerprint {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> Sandbox
+    for GuestSandbox<S, K>
+{
+    fn fingerprint(&self) -> &SandboxFingerprint {
         &self.fingerprint
     }
 
-    fn held_by(&mut self, holder: &str) {
+    fn set_holder(&mut self, holder: &str) {
         self.keeper.held_by(holder);
     }
 
@@ -123,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
         blamed(&self.keeper, answer).await.map(|_| ())
     }
 
-    async fn lay(&mut self, tree: Tree, files: &[FileSpec]) -> Result<(), Fault> {
+    async fn write_files(&mut self, tree: SandboxTree, files: &[FileSpec]) -> Result<(), Fault> {
         let answer = self.client.lay(tree, files).await;
         blamed(&self.keeper, answer).await
     }
@@ -140,10 +142,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
         blamed(&self.keeper, answer).await
     }
 
-    async fn attend(&mut self, until: Until<'_>) -> Result<Attended, Fault> {
+    async fn wait_for_command(
+        &mut self,
+        until: InterruptFuture<'_>,
+    ) -> Result<CommandStatus, Fault> {
         let answer = self.client.attend(until).await;
         Ok(match blamed(&self.keeper, answer).await? {
-            Attended::Ended(report) => Attended::Ended(self.told_of_memory(report)),
+            CommandStatus::Ended(report) => CommandStatus::Ended(self.told_of_memory(report)),
             running => running,
         })
     }
@@ -163,17 +168,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: Keeper> Sandbox for 
         blamed(&self.keeper, answer).await
     }
 
-    async fn pack(&mut self, quiesce: bool) -> Result<Snapshot, Fault> {
+    async fn pack(&mut self, quiesce: bool) -> Result<WorkspaceCopy, Fault> {
         let answer = self.client.pack(&self.spec.limits, quiesce).await;
         blamed(&self.keeper, answer).await
     }
 
-    async fn unpack(&mut self, snapshot: &Snapshot) -> Result<(), Fault> {
+    async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault> {
         let answer = self.client.unpack(snapshot).await;
         blamed(&self.keeper, answer).await
     }
 
-    async fn empty(&mut self) -> Result<(), Fault> {
+    async fn reset(&mut self) -> Result<(), Fault> {
         let answer = self.client.empty().await;
         blamed(&self.keeper, answer).await
     }

@@ -4,9 +4,9 @@
 use super::LAUNCHER_COMMAND;
 use super::facts::facts_of;
 use super::launcher::send_with_fd;
-use super::protocol::{HostReport, MAX_PACKET, News, Order, Plan};
+use super::protocol::{HostReport, LaunchPlan, LauncherEvent, LauncherRequest, MAX_PACKET};
 use super::root::{fingerprint_of, programs_of};
-use super::sandbox::SlotKeeper;
+use super::sandbox::SlotGuard;
 use crate::sandbox::HostFacts;
 use crate::sandbox::guest::{GuestSandbox, with_limits};
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use synthd_actors::model::{Fault, FaultKind, Fingerprint, SandboxSpec};
+use synthd_actors::model::{Fault, FaultKind, SandboxFingerprint, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 use synthd_actors::supervisor::spawn;
 use synthd_actors::task::BASE_IMAGE;
@@ -31,26 +31,26 @@ use tokio_util::task::AbortOnDropHandle;
 /// For what takes the launcher milliseconds, unless a mount or a disk hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-type Waiting = Mutex<HashMap<u64, oneshot::Sender<News>>>;
+type PendingReplies = Mutex<HashMap<u64, oneshot::Sender<LauncherEvent>>>;
 
 /// A running launcher.
-pub(super) struct Link {
+pub(super) struct LauncherConnection {
     /// Keeps packets apart; only its type says stream.
     socket: UnixStream,
-    waiting: Waiting,
+    waiting: PendingReplies,
     report: HostReport,
 }
 
-impl Link {
+impl LauncherConnection {
     /// Waits while the socket is full: the launcher has more orders than it can follow.
-    async fn send(&self, order: &Order, stream: Option<&OwnedFd>) -> io::Result<()> {
+    async fn send(&self, order: &LauncherRequest, stream: Option<&OwnedFd>) -> io::Result<()> {
         let bytes = serde_json::to_vec(order).map_err(io::Error::other)?;
         let fd = stream.map(AsRawFd::as_raw_fd);
         let socket = self.socket.as_raw_fd();
         self.socket.async_io(Interest::WRITABLE, || send_with_fd(socket, &bytes, fd)).await
     }
 
-    async fn receive(&self) -> io::Result<News> {
+    async fn receive(&self) -> io::Result<LauncherEvent> {
         let mut buffer = vec![0; MAX_PACKET];
         loop {
             self.socket.readable().await?;
@@ -67,7 +67,7 @@ impl Link {
         }
     }
 
-    fn expect(&self, key: u64) -> oneshot::Receiver<News> {
+    fn expect(&self, key: u64) -> oneshot::Receiver<LauncherEvent> {
         let (sender, receiver) = oneshot::channel();
         lock(&self.waiting).insert(key, sender);
         receiver
@@ -81,9 +81,11 @@ impl Link {
     async fn dispatch(&self) {
         while let Ok(news) = self.receive().await {
             let key = match &news {
-                News::Ready(_) => continue,
-                News::Spawned { slot, .. } | News::SpawnFailed { slot, .. } => *slot,
-                News::Settled { token } => *token,
+                LauncherEvent::Ready(_) => continue,
+                LauncherEvent::Spawned { slot, .. } | LauncherEvent::SpawnFailed { slot, .. } => {
+                    *slot
+                }
+                LauncherEvent::Settled { token } => *token,
             };
             if let Some(waiter) = lock(&self.waiting).remove(&key) {
                 // A waiter that gave up has dropped its stream, which ends the guest.
@@ -104,7 +106,7 @@ impl Link {
 
     pub(super) fn kill(&self, slot: u64) {
         // If this fails the launcher is gone or busy; closing the stream ends the guest too.
-        let Ok(bytes) = serde_json::to_vec(&Order::Kill { slot }) else { return };
+        let Ok(bytes) = serde_json::to_vec(&LauncherRequest::Kill { slot }) else { return };
         send_with_fd(self.socket.as_raw_fd(), &bytes, None).ok();
     }
 }
@@ -113,15 +115,15 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Running {
-    link: Arc<Link>,
+struct RunningLauncher {
+    link: Arc<LauncherConnection>,
     _dispatcher: AbortOnDropHandle<()>,
 }
 
 /// A sandbox whose guest has been executed.
-pub(super) struct Started {
+pub(super) struct StartedSandbox {
     pub(super) stream: UnixStream,
-    pub(super) link: Arc<Link>,
+    pub(super) link: Arc<LauncherConnection>,
     pub(super) slot: u64,
     /// What enforces each limit, by name.
     pub(super) enforced: BTreeMap<String, String>,
@@ -131,7 +133,7 @@ pub(super) struct Started {
 /// Sandboxes out of Linux namespaces.
 pub struct NamespaceBackend {
     executable: PathBuf,
-    running: AsyncMutex<Option<Running>>,
+    running: AsyncMutex<Option<RunningLauncher>>,
     next_key: AtomicU64,
     root_fingerprint: String,
 }
@@ -169,7 +171,7 @@ impl NamespaceBackend {
         }
     }
 
-    async fn link(&self) -> Result<Arc<Link>, Fault> {
+    async fn link(&self) -> Result<Arc<LauncherConnection>, Fault> {
         let mut running = self.running.lock().await;
         if let Some(running) = running.as_ref().filter(|running| running.link.is_alive()) {
             return Ok(running.link.clone());
@@ -190,12 +192,12 @@ impl NamespaceBackend {
         Ok(self.start(spec).await?.stream)
     }
 
-    async fn start(&self, spec: &SandboxSpec) -> Result<Started, Fault> {
+    async fn start(&self, spec: &SandboxSpec) -> Result<StartedSandbox, Fault> {
         let link = self.link().await?;
         let slot = self.key();
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(start_fault)?;
         let answer = link.expect(slot);
-        let order = Order::Spawn { slot, plan: Box::new(plan_of(spec)) };
+        let order = LauncherRequest::Spawn { slot, plan: Box::new(plan_of(spec)) };
         link.send(&order, Some(&theirs.into())).await.map_err(start_fault)?;
         let Ok(answer) = timeout(PATIENCE, answer).await else {
             link.forget(slot);
@@ -203,12 +205,14 @@ impl NamespaceBackend {
             return Err(start_fault("no sandbox came up in time"));
         };
         match answer.map_err(|_| start_fault("the launcher died"))? {
-            News::Spawned { enforced, oom_events, .. } => {
+            LauncherEvent::Spawned { enforced, oom_events, .. } => {
                 ours.set_nonblocking(true).map_err(start_fault)?;
                 let stream = UnixStream::from_std(ours).map_err(start_fault)?;
-                Ok(Started { stream, link, slot, enforced, oom_events })
+                Ok(StartedSandbox { stream, link, slot, enforced, oom_events })
             }
-            News::SpawnFailed { step, errno, .. } => Err(start_fault(explain(&step, errno))),
+            LauncherEvent::SpawnFailed { step, errno, .. } => {
+                Err(start_fault(explain(&step, errno)))
+            }
             _ => Err(start_fault("the launcher answered something else")),
         }
     }
@@ -218,7 +222,7 @@ impl NamespaceBackend {
     }
 }
 
-async fn start_launcher(executable: &Path) -> io::Result<Running> {
+async fn start_launcher(executable: &Path) -> io::Result<RunningLauncher> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     let flags = SockFlag::SOCK_CLOEXEC;
     let (ours, theirs) = socketpair(AddressFamily::Unix, SockType::SeqPacket, None, flags)?;
@@ -232,20 +236,20 @@ async fn start_launcher(executable: &Path) -> io::Result<Running> {
     reap(child)?;
     let ours = std::os::unix::net::UnixStream::from(ours);
     ours.set_nonblocking(true)?;
-    let mut link = Link {
+    let mut link = LauncherConnection {
         socket: UnixStream::from_std(ours)?,
         waiting: Mutex::default(),
         report: HostReport::default(),
     };
     let introduced = timeout(PATIENCE, link.receive()).await;
     match introduced.map_err(|_| io::Error::other("the launcher says nothing"))?? {
-        News::Ready(report) => link.report = report,
+        LauncherEvent::Ready(report) => link.report = report,
         _ => return Err(io::Error::other("the launcher did not introduce itself")),
     }
     let link = Arc::new(link);
     let dispatching = link.clone();
     let dispatcher = spawn("launcher dispatcher", async move { dispatching.dispatch().await });
-    Ok(Running { link, _dispatcher: dispatcher })
+    Ok(RunningLauncher { link, _dispatcher: dispatcher })
 }
 
 /// A thread of its own, so that the launcher's end is seen whatever becomes of the runtime.
@@ -265,8 +269,8 @@ impl SandboxBackend for NamespaceBackend {
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
         let root = self.root(spec)?;
-        let Started { stream, link, slot, enforced, oom_events } = self.start(spec).await?;
-        let keeper = SlotKeeper::new(link.clone(), slot, oom_events.as_deref());
+        let StartedSandbox { stream, link, slot, enforced, oom_events } = self.start(spec).await?;
+        let keeper = SlotGuard::new(link.clone(), slot, oom_events.as_deref());
         // Asked of the launcher that made it: one that had to be started again may find less.
         let facts = facts_of(&link.report);
         if let Some((what, why)) = facts.missing(&spec.require).into_iter().next() {
@@ -274,14 +278,14 @@ impl SandboxBackend for NamespaceBackend {
         }
         let by_cgroup = enforced.get("memory").is_some_and(|how| how.starts_with("cgroup"));
         let whole = by_cgroup.then(|| plan_of(spec).memory_with_areas());
-        let fingerprint = Fingerprint {
+        let fingerprint = SandboxFingerprint {
             backend: self.name().to_owned(),
             root,
             kernel: link.report.kernel.clone(),
             shell: String::new(),
             enforced: with_limits(spec, whole, enforced),
         };
-        Ok(Box::new(GuestSandbox::meet(stream, keeper, spec, fingerprint).await?))
+        Ok(Box::new(GuestSandbox::connect(stream, keeper, spec, fingerprint).await?))
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
@@ -297,7 +301,7 @@ impl SandboxBackend for NamespaceBackend {
         let answer = link.expect(token);
         // With the launcher dead there is nobody to ask, and nothing to wait for: a guest
         // whose stream is closed ends by itself.
-        match link.send(&Order::Settle { token }, None).await {
+        match link.send(&LauncherRequest::Settle { token }, None).await {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(start_fault(error)),
             // A launcher that died has nothing left to wait for.
@@ -309,9 +313,9 @@ impl SandboxBackend for NamespaceBackend {
     }
 }
 
-fn plan_of(spec: &SandboxSpec) -> Plan {
+fn plan_of(spec: &SandboxSpec) -> LaunchPlan {
     let root = spec.image.starts_with('/').then(|| spec.image.clone());
-    Plan {
+    LaunchPlan {
         memory_bytes: spec.limits.memory_bytes,
         processes: spec.limits.processes,
         disk_bytes: spec.limits.disk_bytes,

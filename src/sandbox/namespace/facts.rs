@@ -3,7 +3,7 @@
 use super::protocol::HostReport;
 use crate::sandbox::HostFacts;
 use std::collections::BTreeMap;
-use synthd_actors::model::Enforcement;
+use synthd_actors::model::SandboxProtection;
 
 pub(super) fn facts_of(report: &HostReport) -> HostFacts {
     let controller = |name: &str| match report.controllers.get(name) {
@@ -17,13 +17,13 @@ pub(super) fn facts_of(report: &HostReport) -> HostFacts {
     };
     let rlimit = |_: String| Ok("rlimit per user namespace".to_owned());
     let enforced = BTreeMap::from([
-        (Enforcement::Namespaces, Ok("user, mount, pid, net, ipc, uts, cgroup".to_owned())),
-        (Enforcement::MemoryCgroup, controller("memory")),
-        (Enforcement::Processes, controller("pids").or_else(rlimit)),
-        (Enforcement::CpuCgroup, controller("cpu")),
-        (Enforcement::Disk, Ok("tmpfs size and inode caps".to_owned())),
-        (Enforcement::Seccomp, Ok("system-call filter".to_owned())),
-        (Enforcement::Landlock, landlock),
+        (SandboxProtection::Namespaces, Ok("user, mount, pid, net, ipc, uts, cgroup".to_owned())),
+        (SandboxProtection::MemoryCgroup, controller("memory")),
+        (SandboxProtection::Processes, controller("pids").or_else(rlimit)),
+        (SandboxProtection::CpuCgroup, controller("cpu")),
+        (SandboxProtection::Disk, Ok("tmpfs size and inode caps".to_owned())),
+        (SandboxProtection::Seccomp, Ok("system-call filter".to_owned())),
+        (SandboxProtection::Landlock, landlock),
     ]);
     HostFacts {
         engine: BTreeMap::new(),

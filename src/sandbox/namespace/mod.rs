@@ -17,6 +17,6 @@ pub const LAUNCHER_COMMAND: &str = "__sandbox-launcher";
 pub fn run_launcher() -> crate::error::Result<()> {
     launcher::run(super::guest::PROGRAM).map_err(|error| {
         crate::error::Error::new(crate::error::Code::LauncherFailed, "the launcher stopped")
-            .because(error)
+            .with_source(error)
     })
 }

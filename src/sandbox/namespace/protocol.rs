@@ -9,9 +9,9 @@ pub(crate) const MAX_PACKET: usize = 64 << 10;
 
 /// From the engine.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Order {
+pub(crate) enum LauncherRequest {
     /// Start a sandbox; the packet carries the guest's end of its stream.
-    Spawn { slot: u64, plan: Box<Plan> },
+    Spawn { slot: u64, plan: Box<LaunchPlan> },
     /// End a sandbox now.
     Kill { slot: u64 },
     /// Answer with [`News::Settled`] once everything killed is gone.
@@ -20,7 +20,7 @@ pub(crate) enum Order {
 
 /// What the launcher needs of a sandbox's specification.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) struct Plan {
+pub(crate) struct LaunchPlan {
     pub(crate) memory_bytes: u64,
     pub(crate) processes: u32,
     pub(crate) disk_bytes: u64,
@@ -30,7 +30,7 @@ pub(crate) struct Plan {
     pub(crate) root: Option<String>,
 }
 
-impl Plan {
+impl LaunchPlan {
     /// The work areas are memory too; they have caps of their own and must not eat into what
     /// processes may use, or filling a disk would kill the guest.
     pub(crate) fn memory_with_areas(&self) -> u64 {
@@ -40,7 +40,7 @@ impl Plan {
 
 /// From the launcher.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum News {
+pub(crate) enum LauncherEvent {
     /// What this host offers, said once at the start.
     Ready(HostReport),
     Spawned {

@@ -1,31 +1,31 @@
 //! What the backend keeps of one namespace sandbox.
 
-use super::backend::Link;
-use crate::sandbox::guest::Keeper;
+use super::backend::LauncherConnection;
+use crate::sandbox::guest::SandboxGuard;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// The slot of a sandbox with the launcher; dropped, it is killed there.
-pub(super) struct SlotKeeper {
-    link: Arc<Link>,
+pub(super) struct SlotGuard {
+    link: Arc<LauncherConnection>,
     slot: u64,
     out_of_memory: Option<OomCounter>,
 }
 
-impl SlotKeeper {
-    pub(super) fn new(link: Arc<Link>, slot: u64, oom_events: Option<&str>) -> Self {
+impl SlotGuard {
+    pub(super) fn new(link: Arc<LauncherConnection>, slot: u64, oom_events: Option<&str>) -> Self {
         Self { link, slot, out_of_memory: oom_events.and_then(OomCounter::open) }
     }
 }
 
-impl Keeper for SlotKeeper {
+impl SandboxGuard for SlotGuard {
     fn memory_kills(&self) -> Option<u64> {
         self.out_of_memory.as_ref().and_then(OomCounter::read)
     }
 }
 
-impl Drop for SlotKeeper {
+impl Drop for SlotGuard {
     fn drop(&mut self) {
         self.link.kill(self.slot);
     }

@@ -2,20 +2,20 @@
 
 use super::samples::*;
 use super::*;
-use crate::store::{Answered, request_digest};
+use crate::store::{AnsweredCalls, request_digest};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
-    Attempt, CallPlace, CallRecord, Exchange, Fault, FaultKind, Money, Usage,
+    AttemptNumber, CallPosition, CallRecord, Fault, FaultKind, HttpExchange, Money, Usage,
 };
 
 fn call(turn: u32, request: Vec<u8>) -> CallRecord {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     CallRecord {
-        place: CallPlace {
+        place: CallPosition {
             campaign: name("c"),
             episode: id("c", 0),
-            attempt: Attempt(1),
+            attempt: AttemptNumber(1),
             turn,
             retry: 0,
         },
@@ -27,7 +27,7 @@ fn call(turn: u32, request: Vec<u8>) -> CallRecord {
         cost: Money::from_nanos(7),
         fault: Some(Fault::new(FaultKind::ModelTransient, "cut")),
         at_ms: 5,
-        exchange: Exchange {
+        exchange: HttpExchange {
             url: "http://h/v1/chat/completions".to_owned(),
             dialect: "openai".to_owned(),
             request_headers: vec![header("accept", "x")],
@@ -60,13 +60,13 @@ async fn calls_are_kept_byte_for_byte_and_their_repetitions_once() {
     let (dir, store) = started(1).await;
     let calls: Vec<CallRecord> = (0..80).map(|turn| call(turn, request(turn))).collect();
     for call in &calls[..70] {
-        keep(&store, Entry::Called(Arc::new(call.clone()))).await;
+        keep(&store, JournalEntry::Called(Arc::new(call.clone()))).await;
     }
     drop(store);
     // One that knows nothing of what was sent before.
     let store = Store::open(dir.path()).unwrap();
     for call in &calls[70..] {
-        keep(&store, Entry::Called(Arc::new(call.clone()))).await;
+        keep(&store, JournalEntry::Called(Arc::new(call.clone()))).await;
     }
     for call in &calls {
         assert_eq!(store.call(&call.place.id()).await.unwrap().as_ref(), Some(call));
@@ -85,14 +85,14 @@ async fn calls_are_kept_byte_for_byte_and_their_repetitions_once() {
 async fn a_call_is_kept_with_its_settlement_or_not_at_all() {
     let (_dir, store) = started(1).await;
     let stranger = CallRecord {
-        place: CallPlace { campaign: name("other"), ..call(0, Vec::new()).place },
+        place: CallPosition { campaign: name("other"), ..call(0, Vec::new()).place },
         ..call(0, Vec::new())
     };
-    let entries = vec![turn("c", 0, 1, 0, 10), Entry::Called(Arc::new(stranger))];
+    let entries = vec![turn("c", 0, 1, 0, 10), JournalEntry::Called(Arc::new(stranger))];
     store.append(entries).await.unwrap_err();
     assert_eq!(store.episodes(&name("c")).await.unwrap()[0].steps, 0);
     // What was never kept is nothing to go by.
-    keep(&store, Entry::Called(Arc::new(call(1, request(1))))).await;
+    keep(&store, JournalEntry::Called(Arc::new(call(1, request(1))))).await;
     assert_eq!(store.call("ep-c-0/1/1/0").await.unwrap(), Some(call(1, request(1))));
 }
 
@@ -102,16 +102,16 @@ async fn a_call_may_be_sent_again_and_another_by_its_id_is_refused() {
     let (_dir, store) = started(1).await;
     let first = call(1, request(1));
     for turn in 0..3 {
-        keep(&store, Entry::Called(Arc::new(call(turn, request(turn))))).await;
+        keep(&store, JournalEntry::Called(Arc::new(call(turn, request(turn))))).await;
     }
-    keep(&store, Entry::Called(Arc::new(first.clone()))).await;
+    keep(&store, JournalEntry::Called(Arc::new(first.clone()))).await;
     let dearer = CallRecord { cost: Money::from_nanos(8), ..first.clone() };
     let uncounted = CallRecord { usage: None, ..first.clone() };
     let mut answered = first.clone();
     answered.exchange.response = vec![0xff, 1, 1];
     for other in [dearer, uncounted, answered, call(1, request(2))] {
         let other = CallRecord { place: first.place.clone(), ..other };
-        let fault = store.append(vec![Entry::Called(Arc::new(other))]).await.unwrap_err();
+        let fault = store.append(vec![JournalEntry::Called(Arc::new(other))]).await.unwrap_err();
         assert!(fault.message.contains("another call by the id ep-c-0/1/1/0"), "{fault}");
     }
     assert_eq!(store.call("ep-c-0/1/1/0").await.unwrap(), Some(first));
@@ -123,23 +123,23 @@ async fn what_was_answered_is_read_on_from_where_it_was_left() {
     let (_dir, store) = started(1).await;
     let answered = |turn| CallRecord { fault: None, ..call(turn, request(turn)) };
     let found = async |after| store.answered(&name("c"), "local/m", after).await.unwrap();
-    assert_eq!(found(0).await, Answered::default());
-    keep(&store, Entry::Called(Arc::new(answered(0)))).await;
+    assert_eq!(found(0).await, AnsweredCalls::default());
+    keep(&store, JournalEntry::Called(Arc::new(answered(0)))).await;
     // A fault of the way there, and another model's.
-    keep(&store, Entry::Called(Arc::new(call(1, request(1))))).await;
+    keep(&store, JournalEntry::Called(Arc::new(call(1, request(1))))).await;
     let other = CallRecord { model: "local/n".to_owned(), ..answered(2) };
-    keep(&store, Entry::Called(Arc::new(other))).await;
+    keep(&store, JournalEntry::Called(Arc::new(other))).await;
     let first = found(0).await;
-    let call_of = async |found: &Answered| {
+    let call_of = async |found: &AnsweredCalls| {
         let [(digest, key)] = found.calls[..] else { panic!("{found:?}") };
         (digest, store.call_at(key).await.unwrap())
     };
     assert_eq!(call_of(&first).await, (request_digest(&request(0)), Some(answered(0))));
     // The third is of the next page.
     let second = found(first.until).await;
-    assert_eq!((first.until, &second), (2, &Answered { calls: Vec::new(), until: 3 }));
+    assert_eq!((first.until, &second), (2, &AnsweredCalls { calls: Vec::new(), until: 3 }));
     assert_eq!(found(second.until).await, second, "it ends where it began");
-    keep(&store, Entry::Called(Arc::new(answered(3)))).await;
+    keep(&store, JournalEntry::Called(Arc::new(answered(3)))).await;
     let since = found(second.until).await;
     assert_eq!(call_of(&since).await, (request_digest(&request(3)), Some(answered(3))));
 }
@@ -154,7 +154,7 @@ async fn what_was_spent_without_an_answer_is_known_apart() {
         let hold = record.place.id();
         keep(&store, held(&hold, "c", 0, nanos)).await;
         keep(&store, settled(&hold, nanos)).await;
-        keep(&store, Entry::Called(Arc::new(record))).await;
+        keep(&store, JournalEntry::Called(Arc::new(record))).await;
     }
     // Killed on its way.
     keep(&store, held("open", "c", 0, 3)).await;

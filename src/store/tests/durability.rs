@@ -3,8 +3,8 @@
 use super::samples::*;
 use super::{keep, started};
 use crate::store::Store;
-use crate::store::writer::Request;
-use synthd_actors::model::{Attempt, Entry};
+use crate::store::writer::WriterRequest;
+use synthd_actors::model::{AttemptNumber, JournalEntry};
 use synthd_actors::ports::Journal;
 use tokio::task::JoinSet;
 
@@ -54,7 +54,7 @@ async fn many_appenders_lose_and_double_nothing() {
         appenders.spawn(async move {
             for index in 0..10 {
                 keep(&store, turn("c", ordinal, 1, index, 1)).await;
-                let found = store.turns(&id("c", ordinal), Attempt(1)).await.unwrap();
+                let found = store.turns(&id("c", ordinal), AttemptNumber(1)).await.unwrap();
                 assert_eq!(found.len(), index as usize + 1);
             }
         });
@@ -78,7 +78,7 @@ async fn an_append_whose_caller_went_away_is_kept_and_drained_on_drop() {
     }
     drop(store);
     let store = Store::open(dir.path()).unwrap();
-    assert_eq!(store.turns(&id("c", 0), Attempt(1)).await.unwrap().len(), 100);
+    assert_eq!(store.turns(&id("c", 0), AttemptNumber(1)).await.unwrap().len(), 100);
 }
 
 #[tokio::test]
@@ -124,10 +124,10 @@ async fn a_dead_writer_is_a_fault_for_everyone_and_never_a_hang() {
         appends.spawn(async move { store.append(vec![turn("c", 0, 1, index, 1)]).await });
     }
     until_queued(&store, 10).await;
-    store.inner.writer.as_ref().unwrap().send("test", Request::Panic).unwrap();
+    store.inner.writer.as_ref().unwrap().send("test", WriterRequest::Panic).unwrap();
     for _ in 0..10 {
         let store = store.clone();
-        appends.spawn(async move { store.append(vec![Entry::Planned(Vec::new())]).await });
+        appends.spawn(async move { store.append(vec![JournalEntry::Planned(Vec::new())]).await });
     }
     until_queued(&store, 20).await;
     drop(blocker);
@@ -140,5 +140,5 @@ async fn a_dead_writer_is_a_fault_for_everyone_and_never_a_hang() {
     assert!(store.episode(&id("c", 0)).await.unwrap().is_some(), "reading goes on");
     drop(store);
     let store = Store::open(dir.path()).unwrap();
-    assert!(!store.turns(&id("c", 0), Attempt(1)).await.unwrap().is_empty());
+    assert!(!store.turns(&id("c", 0), AttemptNumber(1)).await.unwrap().is_empty());
 }

@@ -8,7 +8,7 @@ use crate::store::Store;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use synthd_actors::model::Attempt;
+use synthd_actors::model::AttemptNumber;
 use synthd_actors::ports::{Journal, StoreFault};
 
 const DISK: usize = 4 << 20;
@@ -62,7 +62,7 @@ async fn fills_up(dir: &Path) {
 }
 
 async fn assert_turns(store: &Store, count: u32) {
-    let turns = store.turns(&id("c", 0), Attempt(1)).await.unwrap();
+    let turns = store.turns(&id("c", 0), AttemptNumber(1)).await.unwrap();
     let found: Vec<_> = turns.iter().map(|t| t.step.index).collect();
     assert_eq!(found, (0..count).collect::<Vec<_>>());
 }

@@ -5,10 +5,11 @@ use super::samples::*;
 use super::{keep, started};
 use crate::error::{Code, Error};
 use crate::store::{
-    Correction, HoldState, Restore, Store, backup, reconcile, reconcile_with, restore, verify,
+    HoldCorrection, HoldState, RestoreRequest, Store, backup, reconcile, reconcile_with, restore,
+    verify,
 };
 use std::path::Path;
-use synthd_actors::model::{Attempt, Money};
+use synthd_actors::model::{AttemptNumber, Money};
 use synthd_actors::ports::Journal;
 use tempfile::TempDir;
 
@@ -47,8 +48,8 @@ fn refused(dir: &Path) -> Error {
     error
 }
 
-fn wish(dir: &Path) -> Restore<'_> {
-    Restore { data_dir: dir, backup: None, charge_missing: true, who: "me", at_ms: 9 }
+fn wish(dir: &Path) -> RestoreRequest<'_> {
+    RestoreRequest { data_dir: dir, backup: None, charge_missing: true, who: "me", at_ms: 9 }
 }
 
 #[tokio::test]
@@ -113,18 +114,18 @@ async fn what_is_missing_is_told_and_must_be_accepted() {
     keep(&store, turn("c", 0, 1, 20, 1)).await;
     store.barrier().await.unwrap();
     let grave = killed(dir.path());
-    let from = Restore { backup: Some(&copy), charge_missing: false, ..wish(grave.path()) };
+    let from = RestoreRequest { backup: Some(&copy), charge_missing: false, ..wish(grave.path()) };
     let error = restore(&from).unwrap_err();
     assert_eq!(error.code(), Code::RestoreLacks);
     let money = format!("${} of campaign c", Money::from_nanos(7_000));
     assert!(error.to_string().contains(&money), "{error}");
     assert!(error.to_string().contains("; 1 step"), "{error}");
     assert!(Store::open(grave.path()).is_ok(), "nothing was changed");
-    let report = restore(&Restore { charge_missing: true, ..from }).unwrap();
+    let report = restore(&RestoreRequest { charge_missing: true, ..from }).unwrap();
     assert_eq!(report.missing.unwrap().money(), Money::from_nanos(7_000));
     let store = Store::open(grave.path()).unwrap();
     assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(SPENT + 7_000));
-    assert_eq!(store.turns(&id("c", 0), Attempt(1)).await.unwrap().len(), 20);
+    assert_eq!(store.turns(&id("c", 0), AttemptNumber(1)).await.unwrap().len(), 20);
     let trace = store.adjustments(Some("c")).await.unwrap();
     assert_eq!((trace.len(), trace[0].who.as_str(), trace[0].hold.as_deref()), (1, "me", None));
     let spending = store.spending(&name("c"), 0).await.unwrap();
@@ -147,7 +148,7 @@ async fn a_campaign_that_is_lost_whole_begins_with_what_it_spent() {
     keep(&store, planned("d", 0..1)).await;
     keep(&store, held("hd", "d", 0, 300)).await;
     let grave = killed(dir.path());
-    restore(&Restore { backup: Some(&copy), ..wish(grave.path()) }).unwrap();
+    restore(&RestoreRequest { backup: Some(&copy), ..wish(grave.path()) }).unwrap();
     let store = Store::open(grave.path()).unwrap();
     assert_eq!(store.spent(&name("d")).await.unwrap(), Money::ZERO);
     keep(&store, opened("e")).await;
@@ -165,7 +166,9 @@ async fn files_that_do_not_belong_together_are_refused() {
     std::fs::remove_file(lost.path().join("synthd.db-mark")).unwrap();
     let error = Store::open(lost.path()).err().unwrap();
     assert_eq!(error.code(), Code::StoreIncomplete, "{}", error.report());
-    assert!(!restore(&Restore { charge_missing: false, ..wish(lost.path()) }).unwrap().compared);
+    assert!(
+        !restore(&RestoreRequest { charge_missing: false, ..wish(lost.path()) }).unwrap().compared
+    );
     drop(Store::open(lost.path()).unwrap());
 
     let bare = killed(dir.path());
@@ -184,7 +187,8 @@ async fn files_that_do_not_belong_together_are_refused() {
     let theirs = mixed.path().join("theirs.db");
     backup(other.path(), &theirs).unwrap();
     let ours = killed(dir.path());
-    let error = restore(&Restore { backup: Some(&theirs), ..wish(ours.path()) }).unwrap_err();
+    let error =
+        restore(&RestoreRequest { backup: Some(&theirs), ..wish(ours.path()) }).unwrap_err();
     assert_eq!(error.code(), Code::BackupUnusable, "{}", error.report());
 
     let torn = killed(dir.path());
@@ -205,14 +209,14 @@ fn refused_mark(dir: &Path) {
 async fn a_live_store_is_not_restored_and_is_backed_up() {
     let (dir, store) = paid().await;
     assert_eq!(restore(&wish(dir.path())).unwrap_err().code(), Code::DataDirInUse);
-    let correction = Correction { hold: "open".into(), cost: Money::ZERO, reason: "r".into() };
+    let correction = HoldCorrection { hold: "open".into(), cost: Money::ZERO, reason: "r".into() };
     let error = reconcile(dir.path(), correction, "me", 1).unwrap_err();
     assert_eq!(error.code(), Code::DataDirInUse);
     let copy = dir.path().join("copy.db");
     assert_eq!(backup(dir.path(), &copy).unwrap().steps, 20);
     drop(store);
     let fresh = tempfile::tempdir().unwrap();
-    restore(&Restore { backup: Some(&copy), ..wish(fresh.path()) }).unwrap();
+    restore(&RestoreRequest { backup: Some(&copy), ..wish(fresh.path()) }).unwrap();
     let store = Store::open(fresh.path()).unwrap();
     assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(SPENT));
 }
@@ -240,7 +244,7 @@ async fn holds_are_corrected_with_a_trace_and_sums_follow() {
     drop(store);
     let correct = |hold: &str, cost| {
         let (hold, reason) = (hold.to_owned(), "the invoice".to_owned());
-        let correction = Correction { hold, cost: Money::from_nanos(cost), reason };
+        let correction = HoldCorrection { hold, cost: Money::from_nanos(cost), reason };
         reconcile(dir.path(), correction, "me", 5)
     };
     let done = correct("open", 30).unwrap().corrected;

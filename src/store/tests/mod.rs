@@ -14,7 +14,7 @@ pub(super) mod samples;
 mod upgrade;
 
 use super::Store;
-use synthd_actors::model::Entry;
+use synthd_actors::model::JournalEntry;
 use synthd_actors::ports::Journal;
 use tempfile::TempDir;
 
@@ -24,7 +24,7 @@ fn store() -> (TempDir, Store) {
     (dir, store)
 }
 
-async fn keep(store: &Store, entry: Entry) {
+async fn keep(store: &Store, entry: JournalEntry) {
     store.append(vec![entry]).await.unwrap();
 }
 

@@ -44,7 +44,7 @@ fn appends() -> impl Strategy<Value = Vec<(Vec<Op>, bool)>> {
 }
 
 impl Op {
-    fn entry(&self) -> Entry {
+    fn entry(&self) -> JournalEntry {
         match *self {
             Self::Start { episode, attempt, from } => samples::start("c", episode, attempt, from),
             Self::Turn { episode, attempt, index, cost } => {
@@ -207,7 +207,7 @@ async fn compare(appends: Vec<(Vec<Op>, bool)>) {
 fn compare_episode(found: &EpisodeRecord, expected: &ModelEpisode) {
     let turns = expected.attempts.get(&expected.current()).map(|a| &a.turns);
     let steps: Vec<u32> = turns.into_iter().flatten().map(|(index, _)| *index).collect();
-    assert_eq!(found.attempt, Attempt(expected.current()));
+    assert_eq!(found.attempt, AttemptNumber(expected.current()));
     assert_eq!(found.failed_attempts, expected.failed);
     assert_eq!(found.outcome.is_some(), expected.finished);
     assert_eq!(found.steps as usize, steps.len());

@@ -2,13 +2,13 @@
 //! refused, the sums say what the entries do.
 
 use super::samples::{held, opened, planned, settled, start};
-use crate::store::fence::Fences;
-use crate::store::prepare::{Write, prepare};
+use crate::store::fence::FenceCache;
+use crate::store::prepare::{PreparedWrite, prepare};
 use crate::store::{batch, open, schema};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
-use synthd_actors::model::Entry;
+use synthd_actors::model::JournalEntry;
 
 const CAMPAIGNS: [&str; 2] = ["c", "d"];
 /// More than the writer remembers.
@@ -33,7 +33,7 @@ enum Op {
 }
 
 impl Op {
-    fn entry(&self) -> Entry {
+    fn entry(&self) -> JournalEntry {
         match *self {
             Self::Hold { hold, campaign, amount } => {
                 let campaign = CAMPAIGNS.get(campaign).copied().unwrap_or("nobody's");
@@ -105,23 +105,23 @@ fn expected(model: &Model) -> Vec<i64> {
         .collect()
 }
 
-fn writes(entries: Vec<Entry>) -> Vec<Write> {
+fn writes(entries: Vec<JournalEntry>) -> Vec<PreparedWrite> {
     prepare(entries, &Default::default()).unwrap()
 }
 
 fn compare(batches: Vec<Vec<Vec<Op>>>) {
     let dir = tempfile::tempdir().unwrap();
     let store = open::writer(dir.path(), schema::MIGRATIONS).unwrap();
-    let (conn, mut fences) = (store.conn, Fences::new(store.epoch));
+    let (conn, mut fences) = (store.conn, FenceCache::new(store.epoch));
     for campaign in CAMPAIGNS {
         let begun = writes(vec![opened(campaign), planned(campaign, 0..EPISODES)]);
         batch::commit(&conn, &mut fences, &[&begun]).unwrap()[0].as_ref().unwrap();
     }
     let mut model = Model::new();
     for appends in batches {
-        let entries: Vec<Vec<Write>> =
+        let entries: Vec<Vec<PreparedWrite>> =
             appends.iter().map(|ops| writes(ops.iter().map(Op::entry).collect())).collect();
-        let entries: Vec<&[Write]> = entries.iter().map(Vec::as_slice).collect();
+        let entries: Vec<&[PreparedWrite]> = entries.iter().map(Vec::as_slice).collect();
         let verdicts = batch::commit(&conn, &mut fences, &entries).unwrap();
         for (ops, verdict) in appends.iter().zip(verdicts) {
             let mut next = model.clone();

@@ -7,7 +7,7 @@ use crate::store::{Store, StoreStats};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
-use synthd_actors::model::Attempt;
+use synthd_actors::model::AttemptNumber;
 use synthd_actors::ports::Journal;
 
 fn listing(dir: &Path) -> BTreeSet<OsString> {
@@ -20,7 +20,7 @@ async fn a_reader_beside_a_writer_sees_what_was_acknowledged() {
     let reader = Store::open_read_only(dir.path()).unwrap();
     for index in 0..3 {
         keep(&store, turn("c", 0, 1, index, 1)).await;
-        let found = reader.turns(&id("c", 0), Attempt(1)).await.unwrap();
+        let found = reader.turns(&id("c", 0), AttemptNumber(1)).await.unwrap();
         assert_eq!(found.len(), index as usize + 1);
     }
     assert_eq!(reader.stats(), StoreStats::default());
@@ -54,10 +54,10 @@ async fn what_a_killed_writer_left_in_its_log_is_read() {
         std::fs::copy(dir.path().join(file), grave.path().join(file)).unwrap();
     }
     let reader = Store::open_read_only(grave.path()).unwrap();
-    assert_eq!(reader.turns(&id("c", 0), Attempt(1)).await.unwrap().len(), 1);
+    assert_eq!(reader.turns(&id("c", 0), AttemptNumber(1)).await.unwrap().len(), 1);
     drop(reader);
     let store = Store::open(grave.path()).unwrap();
-    assert_eq!(store.turns(&id("c", 0), Attempt(1)).await.unwrap().len(), 1);
+    assert_eq!(store.turns(&id("c", 0), AttemptNumber(1)).await.unwrap().len(), 1);
     assert_eq!(store.integrity_check().await.unwrap(), Vec::<String>::new());
 }
 

@@ -17,7 +17,7 @@ async fn a_campaign_is_kept_moved_and_listed() {
     keep(&store, opened("c")).await;
     keep(&store, opened("d")).await;
     assert_eq!(store.campaign(&name("c")).await.unwrap(), Some(campaign("c")));
-    let paused = Entry::CampaignMoved {
+    let paused = JournalEntry::CampaignMoved {
         campaign: name("c"),
         state: CampaignState::Paused,
         reason: Some("too many restarts".to_owned()),
@@ -37,7 +37,8 @@ async fn every_campaign_state_reads_back() {
     let (_dir, store) = store();
     keep(&store, opened("c")).await;
     for state in [Running, Paused, Stopped, Cancelled, Complete] {
-        keep(&store, Entry::CampaignMoved { campaign: name("c"), state, reason: None }).await;
+        keep(&store, JournalEntry::CampaignMoved { campaign: name("c"), state, reason: None })
+            .await;
         assert_eq!(store.campaign(&name("c")).await.unwrap().unwrap().state, state);
     }
 }
@@ -48,10 +49,10 @@ async fn a_campaign_opened_again_may_grow_but_not_change() {
     keep(&store, opened("c")).await;
     let grown = CampaignRecord { config: "budget = 9".to_owned(), ..campaign("c") };
     let again = CampaignRecord { created_at_ms: 5, state: CampaignState::Paused, ..grown.clone() };
-    keep(&store, Entry::CampaignOpened(again)).await;
+    keep(&store, JournalEntry::CampaignOpened(again)).await;
     assert_eq!(store.campaign(&name("c")).await.unwrap(), Some(grown));
     let other = CampaignRecord { identity: "other".to_owned(), ..campaign("c") };
-    let fault = store.append(vec![Entry::CampaignOpened(other)]).await.unwrap_err();
+    let fault = store.append(vec![JournalEntry::CampaignOpened(other)]).await.unwrap_err();
     assert!(fault.message.contains("other settings"), "{fault}");
 }
 
@@ -59,12 +60,12 @@ async fn a_campaign_opened_again_may_grow_but_not_change() {
 async fn the_plan_is_read_in_order_and_planned_once() {
     let (_dir, store) = store();
     keep(&store, opened("c")).await;
-    keep(&store, Entry::Planned((0..5).rev().map(|n| plan("c", n)).collect())).await;
+    keep(&store, JournalEntry::Planned((0..5).rev().map(|n| plan("c", n)).collect())).await;
     keep(&store, planned("c", 0..6)).await;
     let found = store.episodes(&name("c")).await.unwrap();
     let plans: Vec<_> = found.iter().map(|e| e.plan.clone()).collect();
     assert_eq!(plans, (0..6).map(|n| plan("c", n)).collect::<Vec<_>>());
-    assert_eq!(found[0].attempt, Attempt(0));
+    assert_eq!(found[0].attempt, AttemptNumber(0));
     assert_eq!(store.episodes(&name("d")).await.unwrap(), Vec::new());
 }
 
@@ -72,7 +73,7 @@ async fn the_plan_is_read_in_order_and_planned_once() {
 async fn two_episodes_cannot_share_a_place() {
     let (_dir, store) = started(1).await;
     let other = PlannedEpisode { id: EpisodeId("ep-other".to_owned()), ..plan("c", 0) };
-    let fault = store.append(vec![Entry::Planned(vec![other])]).await.unwrap_err();
+    let fault = store.append(vec![JournalEntry::Planned(vec![other])]).await.unwrap_err();
     assert!(fault.message.contains("another one is there"), "{fault}");
 }
 
@@ -82,11 +83,12 @@ async fn sums_say_how_many_calls_nobody_counted() {
     let (_dir, store) = started(1).await;
     keep(&store, turn("c", 0, 1, 0, 10)).await;
     for index in 1..3 {
-        let Entry::TurnTaken { episode, attempt, mut turn } = turn("c", 0, 1, index, 10) else {
+        let JournalEntry::TurnTaken { episode, attempt, mut turn } = turn("c", 0, 1, index, 10)
+        else {
             panic!("a turn")
         };
         (turn.step.usage, turn.reply.uncounted) = (Usage::default(), true);
-        keep(&store, Entry::TurnTaken { episode, attempt, turn }).await;
+        keep(&store, JournalEntry::TurnTaken { episode, attempt, turn }).await;
     }
     assert_eq!(first(&store).await.uncounted_calls, 2);
     keep(&store, finished("c", 0, 1)).await;
@@ -104,7 +106,7 @@ async fn a_whole_episode_reads_back() {
     keep(&store, finished("c", 0, 1)).await;
     let expected = EpisodeRecord {
         plan: plan("c", 0),
-        attempt: Attempt(1),
+        attempt: AttemptNumber(1),
         failed_attempts: 0,
         outcome: Some(outcome()),
         judged: None,
@@ -118,9 +120,9 @@ async fn a_whole_episode_reads_back() {
     };
     assert_eq!(first(&store).await, expected);
     let turns: Vec<_> = (0..3).map(|n| turn_of(n, 10, "a.py\n")).collect();
-    assert_eq!(store.turns(&id("c", 0), Attempt(1)).await.unwrap(), turns);
+    assert_eq!(store.turns(&id("c", 0), AttemptNumber(1)).await.unwrap(), turns);
     let attempt = AttemptRecord {
-        attempt: Attempt(1),
+        attempt: AttemptNumber(1),
         resumed_from: None,
         fault: None,
         steps: 3,
@@ -135,9 +137,11 @@ async fn a_whole_episode_reads_back() {
 async fn a_turn_larger_than_a_page_and_than_the_blocking_threshold_reads_back() {
     let (_dir, store) = started(1).await;
     for (index, bytes) in [(0, 3_000), (1, 200_000)] {
-        let Entry::TurnTaken { turn, .. } = large_turn("c", 0, index, bytes) else { panic!() };
+        let JournalEntry::TurnTaken { turn, .. } = large_turn("c", 0, index, bytes) else {
+            panic!()
+        };
         keep(&store, large_turn("c", 0, index, bytes)).await;
-        let found = store.turns(&id("c", 0), Attempt(1)).await.unwrap();
+        let found = store.turns(&id("c", 0), AttemptNumber(1)).await.unwrap();
         assert_eq!(found.last(), Some(&*turn));
     }
 }
@@ -194,7 +198,7 @@ async fn dead_attempts_and_finished_episodes_take_nothing_more() {
     }
     assert_eq!(store.stats().fenced, 5);
     let before = first(&store).await;
-    assert_eq!((before.attempt, before.steps, before.outcome), (Attempt(3), 0, None));
+    assert_eq!((before.attempt, before.steps, before.outcome), (AttemptNumber(3), 0, None));
     keep(&store, finished("c", 0, 3)).await;
     let done = first(&store).await;
     for late in [turn("c", 0, 3, 0, 10), finished("c", 0, 3), start("c", 0, 4, None)] {
@@ -208,15 +212,17 @@ async fn dead_attempts_and_finished_episodes_take_nothing_more() {
 #[tokio::test]
 async fn a_faulted_episode_is_taken_up_again_with_what_it_has_cost() {
     let (_dir, store) = started(2).await;
-    let given_up = |ordinal| Entry::Finished {
+    let given_up = |ordinal| JournalEntry::Finished {
         episode: id("c", ordinal),
-        attempt: Attempt(1),
+        attempt: AttemptNumber(1),
         outcome: Box::new(Outcome::Faulted { fault: fault(FaultKind::ModelTransient) }),
         fingerprint: None,
         at_ms: 9,
     };
-    let reopened =
-        |ordinal, attempt| Entry::Reopened { episode: id("c", ordinal), attempt: Attempt(attempt) };
+    let reopened = |ordinal, attempt| JournalEntry::Reopened {
+        episode: id("c", ordinal),
+        attempt: AttemptNumber(attempt),
+    };
     keep(&store, given_up(0)).await;
     keep(&store, reopened(0, 2)).await;
     assert!(first(&store).await.outcome.is_some(), "another attempt is meant");
@@ -224,7 +230,7 @@ async fn a_faulted_episode_is_taken_up_again_with_what_it_has_cost() {
     keep(&store, reopened(0, 1)).await;
     let open = first(&store).await;
     assert!(open.outcome.is_none() && open.finished_at_ms.is_none());
-    assert_eq!((open.attempt, open.failed_attempts), (Attempt(1), 0));
+    assert_eq!((open.attempt, open.failed_attempts), (AttemptNumber(1), 0));
     keep(&store, start("c", 0, 2, None)).await;
     keep(&store, finished("c", 0, 2)).await;
     keep(&store, reopened(0, 2)).await;
@@ -235,10 +241,10 @@ async fn a_faulted_episode_is_taken_up_again_with_what_it_has_cost() {
 async fn rows_are_paged_in_plan_order_and_kept_once() {
     let (_dir, store) = started(4).await;
     for ordinal in [3, 0, 2] {
-        keep(&store, Entry::Judged(Box::new(row("c", ordinal, None)))).await;
+        keep(&store, JournalEntry::Judged(Box::new(row("c", ordinal, None)))).await;
     }
-    keep(&store, Entry::Judged(Box::new(row("c", 1, Some("loops"))))).await;
-    keep(&store, Entry::Judged(Box::new(row("c", 1, None)))).await;
+    keep(&store, JournalEntry::Judged(Box::new(row("c", 1, Some("loops"))))).await;
+    keep(&store, JournalEntry::Judged(Box::new(row("c", 1, None)))).await;
     let campaign = name("c");
     let page = store.rows(&campaign, None, 2).await.unwrap();
     assert_eq!(page, vec![row("c", 0, None), row("c", 1, Some("loops"))]);
@@ -253,7 +259,7 @@ async fn rows_are_paged_in_plan_order_and_kept_once() {
 async fn a_row_out_of_its_place_is_refused() {
     let (_dir, store) = started(2).await;
     let misplaced = RowRecord { ordinal: 1, ..row("c", 0, None) };
-    let fault = store.append(vec![Entry::Judged(Box::new(misplaced))]).await.unwrap_err();
+    let fault = store.append(vec![JournalEntry::Judged(Box::new(misplaced))]).await.unwrap_err();
     assert!(fault.message.contains("planned"), "{fault}");
 }
 
@@ -333,7 +339,7 @@ async fn money_is_known_by_what_it_was_spent_on() {
     keep(&store, finished("c", 0, 1)).await;
     let spending = store.spending(&name("c"), 0).await.unwrap();
     assert!(!spending.episodes.contains_key(&id("c", 0)), "it has ended");
-    let unknown = Spending { day: (7, Money::ZERO), ..Spending::default() };
+    let unknown = SpendingTotals { day: (7, Money::ZERO), ..SpendingTotals::default() };
     assert_eq!(store.spending(&name("unknown"), 7).await.unwrap(), unknown);
 }
 
@@ -352,12 +358,12 @@ async fn money_that_does_not_fit_or_has_no_hold_is_refused() {
 async fn datasets_are_listed_by_version_and_never_overwritten() {
     let (_dir, store) = started(1).await;
     for version in [2, 1, 2] {
-        keep(&store, Entry::DatasetWritten(dataset("c", version))).await;
+        keep(&store, JournalEntry::DatasetWritten(dataset("c", version))).await;
     }
     let found = store.datasets(&name("c")).await.unwrap();
     assert_eq!(found, vec![dataset("c", 1), dataset("c", 2)]);
     let other = DatasetRecord { digest: "other".to_owned(), ..dataset("c", 2) };
-    let fault = store.append(vec![Entry::DatasetWritten(other)]).await.unwrap_err();
+    let fault = store.append(vec![JournalEntry::DatasetWritten(other)]).await.unwrap_err();
     assert!(fault.message.contains("written already"), "{fault}");
 }
 
@@ -376,11 +382,15 @@ async fn what_could_not_be_read_back_is_refused() {
     let (_dir, store) = started(1).await;
     let mut turn = turn_of(0, 0, "");
     turn.step.potential = f64::NAN;
-    let entry = Entry::TurnTaken { episode: id("c", 0), attempt: Attempt(1), turn: Box::new(turn) };
+    let entry = JournalEntry::TurnTaken {
+        episode: id("c", 0),
+        attempt: AttemptNumber(1),
+        turn: Box::new(turn),
+    };
     store.append(vec![entry]).await.unwrap_err();
     let mut row = row("c", 0, None);
     row.row.total_reward = f64::INFINITY;
-    store.append(vec![Entry::Judged(Box::new(row))]).await.unwrap_err();
+    store.append(vec![JournalEntry::Judged(Box::new(row))]).await.unwrap_err();
     for bad in [start("c", 0, 0, None), start("c", 0, 2, Some(2))] {
         store.append(vec![bad]).await.unwrap_err();
     }

@@ -25,8 +25,8 @@ pub(in crate::store) fn campaign(campaign: &str) -> CampaignRecord {
     }
 }
 
-pub(in crate::store) fn opened(name: &str) -> Entry {
-    Entry::CampaignOpened(campaign(name))
+pub(in crate::store) fn opened(name: &str) -> JournalEntry {
+    JournalEntry::CampaignOpened(campaign(name))
 }
 
 pub(in crate::store) fn plan(campaign: &str, ordinal: u64) -> PlannedEpisode {
@@ -44,8 +44,8 @@ pub(in crate::store) fn plan(campaign: &str, ordinal: u64) -> PlannedEpisode {
     }
 }
 
-pub(in crate::store) fn planned(campaign: &str, ordinals: Range<u64>) -> Entry {
-    Entry::Planned(ordinals.map(|ordinal| plan(campaign, ordinal)).collect())
+pub(in crate::store) fn planned(campaign: &str, ordinals: Range<u64>) -> JournalEntry {
+    JournalEntry::Planned(ordinals.map(|ordinal| plan(campaign, ordinal)).collect())
 }
 
 pub(in crate::store) fn start(
@@ -53,24 +53,24 @@ pub(in crate::store) fn start(
     ordinal: u64,
     attempt: u32,
     from: Option<u32>,
-) -> Entry {
-    Entry::AttemptStarted {
+) -> JournalEntry {
+    JournalEntry::AttemptStarted {
         episode: id(campaign, ordinal),
-        attempt: Attempt(attempt),
-        resumed_from: from.map(Attempt),
+        attempt: AttemptNumber(attempt),
+        resumed_from: from.map(AttemptNumber),
         at_ms: 1_000 * i64::from(attempt),
     }
 }
 
 pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Turn {
     let usage = Usage::of(100 + u64::from(index), 7);
-    let message = Message {
+    let message = ChatMessage {
         tool_calls: vec![ToolCall {
             id: "call-1".to_owned(),
             name: "bash".to_owned(),
             arguments: r#"{"command":"ls -l"}"#.to_owned(),
         }],
-        ..Message::text(Role::Assistant, "let me look")
+        ..ChatMessage::text(ChatRole::Assistant, "let me look")
     };
     let step = Step {
         index,
@@ -95,7 +95,7 @@ pub(in crate::store) fn turn_of(index: u32, cost: u64, observation: &str) -> Tur
     Turn {
         step,
         reply: ChatReply::new(message.clone(), FinishReason::ToolCalls, usage),
-        messages: vec![message, Message::tool_result("call-1", observation)],
+        messages: vec![message, ChatMessage::tool_result("call-1", observation)],
         command: Some("ls -l".to_owned()),
         opening: None,
         more_commands: Vec::new(),
@@ -111,10 +111,10 @@ pub(in crate::store) fn turn(
     attempt: u32,
     index: u32,
     cost: u64,
-) -> Entry {
-    Entry::TurnTaken {
+) -> JournalEntry {
+    JournalEntry::TurnTaken {
         episode: id(campaign, ordinal),
-        attempt: Attempt(attempt),
+        attempt: AttemptNumber(attempt),
         turn: Box::new(turn_of(index, cost, "a.py\n")),
     }
 }
@@ -124,7 +124,7 @@ pub(in crate::store) fn large_turn(
     ordinal: u64,
     index: u32,
     bytes: usize,
-) -> Entry {
+) -> JournalEntry {
     // Noise, so that compression does not hide its size.
     let mut seed = 1u64.wrapping_add(u64::from(index));
     let noise: String = (0..bytes)
@@ -133,9 +133,9 @@ pub(in crate::store) fn large_turn(
             char::from(b' ' + ((seed >> 33) % 90) as u8)
         })
         .collect();
-    Entry::TurnTaken {
+    JournalEntry::TurnTaken {
         episode: id(campaign, ordinal),
-        attempt: Attempt(1),
+        attempt: AttemptNumber(1),
         turn: Box::new(turn_of(index, 0, &noise)),
     }
 }
@@ -149,10 +149,10 @@ pub(in crate::store) fn faulted(
     ordinal: u64,
     attempt: u32,
     kind: FaultKind,
-) -> Entry {
-    Entry::AttemptFaulted {
+) -> JournalEntry {
+    JournalEntry::AttemptFaulted {
         episode: id(campaign, ordinal),
-        attempt: Attempt(attempt),
+        attempt: AttemptNumber(attempt),
         fault: fault(kind),
         at_ms: 5_000,
     }
@@ -169,38 +169,38 @@ pub(in crate::store) fn outcome() -> Outcome {
     Outcome::Judged { stop: StopReason::Submitted, verdict }
 }
 
-pub(in crate::store) fn fingerprint() -> Fingerprint {
-    Fingerprint {
+pub(in crate::store) fn fingerprint() -> SandboxFingerprint {
+    SandboxFingerprint {
         backend: "namespace".to_owned(),
         enforced: BTreeMap::from([("memory".to_owned(), "cgroup v2".to_owned())]),
-        ..Fingerprint::default()
+        ..SandboxFingerprint::default()
     }
 }
 
-pub(in crate::store) fn finished(campaign: &str, ordinal: u64, attempt: u32) -> Entry {
-    Entry::Finished {
+pub(in crate::store) fn finished(campaign: &str, ordinal: u64, attempt: u32) -> JournalEntry {
+    JournalEntry::Finished {
         episode: id(campaign, ordinal),
-        attempt: Attempt(attempt),
+        attempt: AttemptNumber(attempt),
         outcome: Box::new(outcome()),
         fingerprint: Some(fingerprint()),
         at_ms: 9_000,
     }
 }
 
-pub(in crate::store) fn held(hold: &str, campaign: &str, ordinal: u64, nanos: u64) -> Entry {
-    Entry::Held {
+pub(in crate::store) fn held(hold: &str, campaign: &str, ordinal: u64, nanos: u64) -> JournalEntry {
+    JournalEntry::Held {
         id: hold.to_owned(),
         campaign: name(campaign),
         episode: id(campaign, ordinal),
-        attempt: Attempt(1),
+        attempt: AttemptNumber(1),
         amount: Money::from_nanos(nanos),
         model: format!("m/{}", ordinal % 2),
         at_ms: i64::try_from(ordinal).unwrap() * 43_200_000,
     }
 }
 
-pub(in crate::store) fn settled(hold: &str, nanos: u64) -> Entry {
-    Entry::Settled { id: hold.to_owned(), amount: Money::from_nanos(nanos) }
+pub(in crate::store) fn settled(hold: &str, nanos: u64) -> JournalEntry {
+    JournalEntry::Settled { id: hold.to_owned(), amount: Money::from_nanos(nanos) }
 }
 
 pub(in crate::store) fn row(campaign: &str, ordinal: u64, rejected: Option<&str>) -> RowRecord {
@@ -209,8 +209,8 @@ pub(in crate::store) fn row(campaign: &str, ordinal: u64, rejected: Option<&str>
         campaign: name(campaign),
         ordinal,
         rejected: rejected
-            .map(|stage| Rejection { stage: stage.to_owned(), detail: "why".to_owned() }),
-        split: Split::Validation,
+            .map(|stage| RowRejection { stage: stage.to_owned(), detail: "why".to_owned() }),
+        split: DatasetSplit::Validation,
         content_digest: "abc".to_owned(),
         row: trajectory(campaign, ordinal),
     }
@@ -281,7 +281,7 @@ pub(in crate::store) fn dataset(campaign: &str, version: u32) -> DatasetRecord {
         campaign: name(campaign),
         version,
         path: format!("datasets/{campaign}/v{version}"),
-        rows: BTreeMap::from([(Split::Train, 8), (Split::Test, 1)]),
+        rows: BTreeMap::from([(DatasetSplit::Train, 8), (DatasetSplit::Test, 1)]),
         rejected: BTreeMap::from([("loops".to_owned(), 2)]),
         digest: format!("digest {version}"),
         created_at_ms: 77,

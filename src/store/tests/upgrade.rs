@@ -5,7 +5,7 @@ use crate::error::Code;
 use crate::store::schema::{MIGRATIONS, READ_FROM};
 use crate::store::{Store, schema};
 use std::path::Path;
-use synthd_actors::model::{Attempt, FaultKind, Money};
+use synthd_actors::model::{AttemptNumber, FaultKind, Money};
 use synthd_actors::ports::Journal;
 use tempfile::TempDir;
 
@@ -41,7 +41,7 @@ async fn assert_intact(store: &Store) {
     assert_eq!((episodes[0].steps, episodes[0].cost), (2, Money::from_nanos(20)));
     let attempts = store.attempts(&id("c", 0)).await.unwrap();
     assert_eq!(attempts[0].fault, Some(fault(FaultKind::SandboxLost)));
-    let turns = store.turns(&id("c", 0), Attempt(2)).await.unwrap();
+    let turns = store.turns(&id("c", 0), AttemptNumber(2)).await.unwrap();
     assert_eq!(turns, vec![turn_of(0, 10, "a.py\n"), turn_of(1, 10, "a.py\n")]);
     assert_eq!(store.row(&id("c", 0)).await.unwrap(), Some(row("c", 0, None)));
     assert_eq!(store.datasets(&name("c")).await.unwrap(), vec![dataset("c", 1)]);

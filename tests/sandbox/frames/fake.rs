@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
 use synthd::sandbox::guest::wire::{
-    CHUNK, MAX_FRAME, PROTOCOL, Writer, change, encode, end, entry, kind,
+    CHUNK, MAX_FRAME, PROTOCOL, PayloadWriter, change, encode, end, entry, kind,
 };
 use synthd_actors::model::{
-    ExecEnd, ExecReport, Fault, FaultKind, FileSpec, Limits, Snapshot, Tree,
+    ExecEnd, ExecReport, Fault, FaultKind, FileSpec, SandboxLimits, SandboxTree, WorkspaceCopy,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::Instant;
@@ -31,7 +31,7 @@ fn client(answer: Vec<u8>, closes: bool) -> GuestClient<DuplexStream> {
 }
 
 async fn exec(client: &mut GuestClient<DuplexStream>) -> Result<ExecReport, Fault> {
-    client.exec(&request("true", TIMEOUT), "/bin/sh", &Limits::default()).await
+    client.exec(&request("true", TIMEOUT), "/bin/sh", &SandboxLimits::default()).await
 }
 
 async fn exec_answered(answer: Vec<u8>) -> Result<ExecReport, Fault> {
@@ -40,13 +40,16 @@ async fn exec_answered(answer: Vec<u8>) -> Result<ExecReport, Fault> {
 
 /// What a guest says first of a copy.
 fn size(bytes: u64, entries: u64) -> (u8, Vec<u8>) {
-    let mut said = Writer::default();
+    let mut said = PayloadWriter::default();
     said.u64(bytes).u64(entries);
     (kind::SIZE, said.0)
 }
 
 /// A guest that says how much it will send, and then does.
-async fn pack_answered(frames: &[(u8, Vec<u8>)], limits: &Limits) -> Result<Snapshot, Fault> {
+async fn pack_answered(
+    frames: &[(u8, Vec<u8>)],
+    limits: &SandboxLimits,
+) -> Result<WorkspaceCopy, Fault> {
     let sent = frames.iter().map(|(_, payload)| payload.len() as u64).sum();
     pack_said(size(sent, frames.len() as u64 * 2), frames, limits).await
 }
@@ -54,8 +57,8 @@ async fn pack_answered(frames: &[(u8, Vec<u8>)], limits: &Limits) -> Result<Snap
 async fn pack_said(
     said: (u8, Vec<u8>),
     frames: &[(u8, Vec<u8>)],
-    limits: &Limits,
-) -> Result<Snapshot, Fault> {
+    limits: &SandboxLimits,
+) -> Result<WorkspaceCopy, Fault> {
     let all = std::iter::once(&said).chain(frames);
     let bytes = all.flat_map(|(kind, payload)| encode(1, *kind, payload)).collect();
     client(bytes, true).pack(limits, true).await
@@ -63,7 +66,7 @@ async fn pack_said(
 
 /// A whole answer to a command.
 fn exited(ending: u8, files: u32) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer = PayloadWriter::default();
     writer.u8(ending).i32(3).bytes(b"why");
     writer.u64(5).bytes(b"he").bytes(b"llo").u64(0).bytes(b"").bytes(b"");
     writer.bytes(b"/work").u64(42).u64(0).u8(1).u64(7).u32(files);
@@ -75,13 +78,13 @@ fn exited(ending: u8, files: u32) -> Vec<u8> {
 }
 
 fn pong(version: u32) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer = PayloadWriter::default();
     writer.u32(version).u8(1);
     writer.0
 }
 
 fn entries(list: &[(u8, &str, &[u8])]) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer = PayloadWriter::default();
     for (kind, path, content) in list {
         writer.u8(*kind).bytes(path.as_bytes()).u32(0o644).bytes(content);
     }
@@ -156,7 +159,7 @@ async fn a_silent_guest_is_given_up_after_the_commands_own_deadline() {
 async fn a_guest_that_reads_nothing_is_given_up() {
     let (ours, _theirs) = duplex(64);
     let file = FileSpec { path: "f".to_owned(), content: "x".repeat(1000), mode: 0o644 };
-    let fault = GuestClient::new(ours).lay(Tree::Workspace, &[file]).await.unwrap_err();
+    let fault = GuestClient::new(ours).lay(SandboxTree::Workspace, &[file]).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::SandboxLost, "{fault}");
 }
 
@@ -176,7 +179,7 @@ async fn a_copy_that_never_ends_is_given_up() {
     };
     let begun = Instant::now();
     let mut client = GuestClient::new(ours);
-    let limits = Limits::default();
+    let limits = SandboxLimits::default();
     tokio::select! {
         () = drip => panic!("the client closed first"),
         outcome = client.pack(&limits, true) => assert_eq!(kind_of(outcome), FaultKind::SandboxLost),
@@ -207,7 +210,7 @@ async fn a_guest_of_another_version_is_refused() {
 #[tokio::test]
 async fn hostile_entries_are_told() {
     let file = |path| entries(&[(entry::FILE, path, b"x")]);
-    let mut not_text = Writer::default();
+    let mut not_text = PayloadWriter::default();
     not_text.u8(entry::FILE).bytes(b"a\xff").u32(0).bytes(b"");
     let hostile = [
         file("../x"),
@@ -232,14 +235,14 @@ async fn hostile_entries_are_told() {
     ];
     for payload in hostile {
         let frames = [(kind::ENTRIES, payload.clone()), (kind::DONE, vec![0; 4])];
-        let outcome = pack_answered(&frames, &Limits::default()).await;
+        let outcome = pack_answered(&frames, &SandboxLimits::default()).await;
         assert_eq!(kind_of(outcome), FaultKind::SandboxProtocol, "{payload:?}");
     }
 }
 
 #[tokio::test]
 async fn a_guest_that_sends_more_than_was_allowed_is_told() {
-    let limits = Limits { copy_bytes: 2 << 20, inodes: 10, ..Limits::default() };
+    let limits = SandboxLimits { copy_bytes: 2 << 20, inodes: 10, ..SandboxLimits::default() };
     let chunk = vec![0; CHUNK];
     let within = [
         (kind::ENTRIES, entries(&[(entry::FILE, "a", &chunk)])),
@@ -267,11 +270,11 @@ async fn a_guest_that_sends_more_than_was_allowed_is_told() {
 
 #[tokio::test]
 async fn a_refusal_is_a_copy_fault_and_no_end() {
-    let mut why = Writer::default();
+    let mut why = PayloadWriter::default();
     why.bytes(b"too large");
     let answer = [encode(1, kind::FAILED, &why.0), encode(2, kind::PONG, &pong(PROTOCOL))];
     let mut client = client(answer.concat(), false);
-    let fault = client.pack(&Limits::default(), true).await.unwrap_err();
+    let fault = client.pack(&SandboxLimits::default(), true).await.unwrap_err();
     assert_eq!((fault.kind, fault.message.as_str()), (FaultKind::SandboxCopy, "too large"));
     client.ping().await.unwrap();
 }
@@ -290,7 +293,7 @@ proptest! {
         let length = bytes.len();
         let answer = if framed { encode(1, number, &bytes) } else { bytes };
         let (report, snapshot) = run(async {
-            let packed = client(answer.clone(), true).pack(&Limits::default(), false).await;
+            let packed = client(answer.clone(), true).pack(&SandboxLimits::default(), false).await;
             (exec_answered(answer).await, packed)
         });
         if let Ok(report) = report {

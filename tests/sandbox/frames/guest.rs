@@ -7,9 +7,11 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
-use synthd::sandbox::guest::wire::{MAX_FRAME, PROTOCOL, TUNNELLED, Writer, encode, kind, tree};
+use synthd::sandbox::guest::wire::{
+    MAX_FRAME, PROTOCOL, PayloadWriter, TUNNELLED, encode, kind, tree,
+};
 use synthd::sandbox::namespace::NamespaceBackend;
-use synthd_actors::model::{FaultKind, Limits};
+use synthd_actors::model::{FaultKind, SandboxLimits};
 use synthd_actors::ports::SandboxBackend;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -18,7 +20,7 @@ use tokio::net::UnixStream;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn lay(path: &[u8], kind: u8) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer = PayloadWriter::default();
     writer.u8(tree::WORKSPACE).u8(kind).bytes(path).u32(0o644).bytes(b"x");
     writer.0
 }
@@ -69,7 +71,8 @@ async fn a_host_that_breaks_the_protocol_ends_the_guest() {
         let said = to_the_end(&mut stream).await;
         assert!(said.is_empty(), "{bytes:?} was answered by {said:?}");
         let mut client = GuestClient::new(stream);
-        let outcome = client.exec(&request("true", PATIENCE), "/bin/sh", &Limits::default()).await;
+        let outcome =
+            client.exec(&request("true", PATIENCE), "/bin/sh", &SandboxLimits::default()).await;
         assert_eq!(outcome.unwrap_err().kind, FaultKind::SandboxLost);
     }
     lab.is_well().await;
@@ -110,7 +113,7 @@ async fn requests_sent_together_are_answered_in_order() {
     let mut said = vec![0; 3 * 14];
     stream.read_exact(&mut said).await.unwrap();
     for (frame, id) in said.chunks(14).zip(1..) {
-        let mut pong = Writer::default();
+        let mut pong = PayloadWriter::default();
         pong.u32(PROTOCOL).u8(frame[13]);
         assert_eq!(frame, encode(id, kind::PONG, &pong.0));
     }

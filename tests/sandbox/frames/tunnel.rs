@@ -4,7 +4,7 @@ use crate::support::Upstream;
 use std::time::Duration;
 use synthd::sandbox::guest::GuestClient;
 use synthd::sandbox::guest::wire::{
-    Frame, TUNNELLED, WINDOW, Writer, body_length, decode, encode, kind,
+    GuestFrame, PayloadWriter, TUNNELLED, WINDOW, body_length, decode, encode, kind,
 };
 use synthd_actors::model::FaultKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
@@ -25,7 +25,7 @@ async fn tunnelled(upstream: &Upstream) -> (GuestClient<DuplexStream>, DuplexStr
     (client, guest)
 }
 
-async fn read(guest: &mut DuplexStream) -> Frame {
+async fn read(guest: &mut DuplexStream) -> GuestFrame {
     let mut prefix = [0; 4];
     guest.read_exact(&mut prefix).await.unwrap();
     let mut body = vec![0; body_length(prefix).unwrap()];
@@ -34,7 +34,7 @@ async fn read(guest: &mut DuplexStream) -> Frame {
 }
 
 fn credit(bytes: u32) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer = PayloadWriter::default();
     writer.u32(bytes);
     writer.0
 }
@@ -121,7 +121,7 @@ async fn connections_beyond_the_bound_are_reset_and_the_others_live() {
     upstream.accepted(256).await;
     let answer = async {
         let asked = read(&mut guest).await;
-        let mut pong = Writer::default();
+        let mut pong = PayloadWriter::default();
         pong.u32(synthd::sandbox::guest::wire::PROTOCOL).u8(1);
         guest.write_all(&encode(asked.id, kind::PONG, &pong.0)).await.unwrap();
     };

@@ -1,7 +1,9 @@
 //! The bytes themselves: what is written is what is read, and nothing else is.
 
 use proptest::prelude::*;
-use synthd::sandbox::guest::wire::{Frame, MAX_FRAME, Reader, Writer, body_length, decode, encode};
+use synthd::sandbox::guest::wire::{
+    GuestFrame, MAX_FRAME, PayloadReader, PayloadWriter, body_length, decode, encode,
+};
 
 #[derive(Clone, Debug)]
 enum Field {
@@ -23,7 +25,7 @@ fn field() -> impl Strategy<Value = Field> {
 }
 
 fn write(fields: &[Field]) -> Vec<u8> {
-    let mut writer = Writer::default();
+    let mut writer = PayloadWriter::default();
     for field in fields {
         match field {
             Field::U8(value) => writer.u8(*value),
@@ -37,7 +39,7 @@ fn write(fields: &[Field]) -> Vec<u8> {
 }
 
 /// Whether the next field reads as the one written.
-fn reads(reader: &mut Reader<'_>, field: &Field) -> bool {
+fn reads(reader: &mut PayloadReader<'_>, field: &Field) -> bool {
     match field {
         Field::U8(value) => reader.u8() == Ok(*value),
         Field::U32(value) => reader.u32() == Ok(*value),
@@ -51,7 +53,7 @@ proptest! {
     #[test]
     fn fields_come_back_in_order_and_whole(fields in prop::collection::vec(field(), 0..20)) {
         let bytes = write(&fields);
-        let mut reader = Reader::new(&bytes);
+        let mut reader = PayloadReader::new(&bytes);
         prop_assert!(fields.iter().all(|field| reads(&mut reader, field)));
         prop_assert!(reader.at_end());
         prop_assert!(reader.finish().is_ok());
@@ -61,7 +63,7 @@ proptest! {
     fn a_cut_field_is_an_error(fields in prop::collection::vec(field(), 1..20), cut in any::<prop::sample::Index>()) {
         let bytes = write(&fields);
         let bytes = &bytes[..cut.index(bytes.len())];
-        let mut reader = Reader::new(bytes);
+        let mut reader = PayloadReader::new(bytes);
         prop_assert!(!fields.iter().all(|field| reads(&mut reader, field)));
     }
 
@@ -70,7 +72,7 @@ proptest! {
         let bytes = encode(id, kind, &payload);
         let (prefix, body) = bytes.split_at(4);
         prop_assert_eq!(body_length(prefix.try_into().unwrap()), Ok(body.len()));
-        prop_assert_eq!(decode(body.to_vec()), Ok(Frame { id, kind, payload }));
+        prop_assert_eq!(decode(body.to_vec()), Ok(GuestFrame { id, kind, payload }));
     }
 
     #[test]
@@ -83,7 +85,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_a_reader_panic(bytes in prop::collection::vec(any::<u8>(), 0..64), order in prop::collection::vec(0_u8..5, 0..20)) {
-        let mut reader = Reader::new(&bytes);
+        let mut reader = PayloadReader::new(&bytes);
         for which in order {
             match which {
                 0 => reader.u8().map(drop),

@@ -4,7 +4,7 @@ use super::Trial;
 use crate::sandbox::lab::{contained, ok, python};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
-use synthd_actors::model::Enforcement;
+use synthd_actors::model::SandboxProtection;
 
 #[tokio::test]
 async fn program_16_network() {
@@ -133,7 +133,7 @@ async fn program_18_from_one_sandbox_to_another() {
         libc::SYS_shmget
     );
     if let Some(left) = trial.python_ok("crossing between sandboxes", &leave).await {
-        let bounded = trial.lab.enforces(Enforcement::MemoryCgroup);
+        let bounded = trial.lab.enforces(SandboxProtection::MemoryCgroup);
         let (made, missing) = if bounded { ("ok", "ENOENT") } else { ("ENOSYS", "ENOSYS") };
         assert_eq!(left, format!("EPERM EPERM\n{made}\n"));
         let found = python(&mut *other, "crossing between sandboxes", &find).await.unwrap();

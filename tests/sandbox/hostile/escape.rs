@@ -4,7 +4,9 @@ use super::{Trial, pids_of, small};
 use crate::sandbox::lab::{contained, ok, sleepers, works};
 use std::fs;
 use std::time::Duration;
-use synthd_actors::model::{FaultKind, Limits, Piece, Snapshot, TreeEntry, TreeKind};
+use synthd_actors::model::{
+    FaultKind, FileSegment, SandboxLimits, TreeEntry, TreeEntryKind, WorkspaceCopy,
+};
 
 #[tokio::test]
 async fn program_09_the_guests_own_channel() {
@@ -46,11 +48,11 @@ async fn program_10_traps_at_an_output_path() {
     let copy = trial.sandbox.pack(true).await.unwrap();
     for TreeEntry { path, kind } in &copy.entries {
         match kind {
-            TreeKind::File { content, .. } => {
-                assert_eq!(*content, [Piece::Bytes(b"kept\n".to_vec())], "{path}")
+            TreeEntryKind::File { content, .. } => {
+                assert_eq!(*content, [FileSegment::Bytes(b"kept\n".to_vec())], "{path}")
             }
-            TreeKind::Directory { .. } => assert!(path.starts_with('g'), "{path}"),
-            TreeKind::Symlink { .. } => {}
+            TreeEntryKind::Directory { .. } => assert!(path.starts_with('g'), "{path}"),
+            TreeEntryKind::Symlink { .. } => {}
         }
     }
     assert!(copy.skipped >= 1);
@@ -64,16 +66,19 @@ async fn program_10_traps_at_an_output_path() {
     trial.end().await;
 }
 
-fn entry(path: &str, kind: TreeKind) -> TreeEntry {
+fn entry(path: &str, kind: TreeEntryKind) -> TreeEntry {
     TreeEntry { path: path.to_owned(), kind }
 }
 
 #[tokio::test]
 async fn program_11_a_hostile_archive() {
     let mut trial = Trial::new().await;
-    let link = |target: &str| TreeKind::Symlink { target: target.to_owned() };
-    let file = |size| TreeKind::File { mode: 0o777, content: vec![Piece::Bytes(vec![b'x'; size])] };
-    let directory = TreeKind::Directory { mode: 0 };
+    let link = |target: &str| TreeEntryKind::Symlink { target: target.to_owned() };
+    let file = |size| TreeEntryKind::File {
+        mode: 0o777,
+        content: vec![FileSegment::Bytes(vec![b'x'; size])],
+    };
+    let directory = TreeEntryKind::Directory { mode: 0 };
     let many = |count: u32| (0..count).map(|n| entry(&format!("f{n}"), file(0))).collect();
     let hostile: [Vec<TreeEntry>; 7] = [
         vec![entry("a/../../x", file(1))],
@@ -86,8 +91,11 @@ async fn program_11_a_hostile_archive() {
     ];
     for entries in hostile {
         let first = entries[0].path.clone();
-        let fault =
-            trial.sandbox.unpack(&Snapshot { entries, ..Snapshot::default() }).await.unwrap_err();
+        let fault = trial
+            .sandbox
+            .unpack(&WorkspaceCopy { entries, ..WorkspaceCopy::default() })
+            .await
+            .unwrap_err();
         assert_eq!(fault.kind, FaultKind::SandboxCopy, "{first}: {fault}");
         assert_eq!(trial.ok("stat -c %a /tmp; ls /tmp; rm -rf /work/*").await, "1777\n");
     }
@@ -237,7 +245,7 @@ async fn host_uids(marker: &str) -> Vec<u32> {
 
 #[tokio::test]
 async fn program_14_other_processes() {
-    let mut trial = Trial::with(Limits { processes: 64, ..small() }).await;
+    let mut trial = Trial::with(SandboxLimits { processes: 64, ..small() }).await;
     let mut other = trial.lab.sandbox().await;
     ok(&mut *other, "sleep 4242 & :").await;
     trial.ok("sleep 4243 & :").await;

@@ -12,7 +12,7 @@ use std::fs;
 use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
-use synthd_actors::model::{ExecEnd, ExecReport, Limits};
+use synthd_actors::model::{ExecEnd, ExecReport, SandboxLimits};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
 /// Names a file to which is added what programs met, for the table in the document.
@@ -44,13 +44,13 @@ fn met_errors(printed: &str) {
 }
 
 /// Small, so that what is to be exhausted is exhausted soon.
-fn small() -> Limits {
-    Limits {
+fn small() -> SandboxLimits {
+    SandboxLimits {
         memory_bytes: 128 << 20,
         processes: 64,
         disk_bytes: 16 << 20,
         inodes: 2_000,
-        ..Limits::default()
+        ..SandboxLimits::default()
     }
 }
 
@@ -68,7 +68,7 @@ impl Trial {
         Self::with(small()).await
     }
 
-    async fn with(limits: Limits) -> Self {
+    async fn with(limits: SandboxLimits) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let lab = Lab::new().await;

@@ -3,7 +3,7 @@
 use super::{Trial, processes_of, small};
 use crate::sandbox::lab::{run_for, sleepers};
 use std::time::Duration;
-use synthd_actors::model::{Enforcement, ExecEnd, ExecReport, Limits};
+use synthd_actors::model::{ExecEnd, ExecReport, SandboxLimits, SandboxProtection};
 
 const SOON: Duration = Duration::from_secs(1);
 const LATER: Duration = Duration::from_secs(60);
@@ -60,7 +60,7 @@ async fn watched(trial: &mut Trial, bomb: &str) -> (ExecReport, usize) {
 #[tokio::test]
 async fn program_02_memory_bomb() {
     let mut trial = Trial::new().await;
-    let bounded = trial.lab.enforces(Enforcement::MemoryCgroup);
+    let bounded = trial.lab.enforces(SandboxProtection::MemoryCgroup);
     let pages = "x = []\nwhile True: x.append(bytearray(b'x') * (4 << 20))";
     let memfd = "try:\n  for i in range(900):\n    os.write(os.memfd_create('m'), b'x' * (4 << 20))\nexcept OSError as e: sys.exit(name(e.errno))";
     for (program, without) in [(pages, "MemoryError"), (memfd, "ENOSYS")] {
@@ -124,7 +124,7 @@ async fn program_03_disk_fill() {
 
 #[tokio::test]
 async fn program_04_infinite_processor_time() {
-    let limits = Limits { command_cpu: Duration::from_secs(1), ..small() };
+    let limits = SandboxLimits { command_cpu: Duration::from_secs(1), ..small() };
     let mut trial = Trial::with(limits).await;
     let mut sibling = trial.lab.sandbox().await;
     let burn = "for i in 1 2 3 4 5 6 7 8; do (while :; do :; done) & done; sleep 1000";
@@ -211,7 +211,7 @@ async fn program_07_zombie_flood() {
 
 #[tokio::test]
 async fn program_08_output_flood() {
-    let mut trial = Trial::with(Limits { output_killed: 256 << 20, ..small() }).await;
+    let mut trial = Trial::with(SandboxLimits { output_killed: 256 << 20, ..small() }).await;
     let report = trial.run("yes", LATER).await;
     assert_eq!(report.end, ExecEnd::OutputLimit);
     let kept = report.stdout.head.len() + report.stdout.tail.len();
@@ -246,7 +246,7 @@ async fn program_01_terminals_have_a_cap() {
 /// Where no cgroup counts what the kernel keeps for a program, other limits bound it.
 #[tokio::test]
 async fn program_02_memory_of_the_kernel() {
-    let limits = Limits { memory_bytes: 64 << 20, ..small() };
+    let limits = SandboxLimits { memory_bytes: 64 << 20, ..small() };
     let mut trial = Trial::with(limits).await;
     let program = format!(
         "import resource\n\
@@ -263,7 +263,7 @@ async fn program_02_memory_of_the_kernel() {
         libc::SYS_semget,
         libc::SYS_shmget
     );
-    let bounded = trial.lab.enforces(Enforcement::MemoryCgroup);
+    let bounded = trial.lab.enforces(SandboxProtection::MemoryCgroup);
     if let Some(told) = trial.python_ok("memory of the kernel", &program).await {
         let as_told = match bounded {
             true => "ok ok ok\nFalse\n1024\n1 3\n",

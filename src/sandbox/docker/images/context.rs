@@ -14,34 +14,34 @@ const IGNORE: &str = ".dockerignore";
 const DEEPEST: usize = 128;
 
 /// What is sent, in order of its paths.
-pub(super) struct Context {
+pub(super) struct BuildContext {
     root: PathBuf,
-    entries: Vec<Entry>,
+    entries: Vec<ContextEntry>,
 }
 
-struct Entry {
+struct ContextEntry {
     /// Below the root.
     path: PathBuf,
-    kind: Kind,
+    kind: ContextEntryKind,
     mode: u32,
 }
 
-enum Kind {
+enum ContextEntryKind {
     Directory,
     File(u64),
     Link(PathBuf),
 }
 
-impl Context {
+impl BuildContext {
     pub(super) fn read(root: &Path) -> io::Result<Self> {
-        let ignored = Ignored::read(&root.join(IGNORE))?;
+        let ignored = DockerIgnore::read(&root.join(IGNORE))?;
         let mut context = Self { root: root.to_owned(), entries: Vec::new() };
         context.walk(Path::new(""), &ignored, 0)?;
         context.entries.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(context)
     }
 
-    fn walk(&mut self, below: &Path, ignored: &Ignored, depth: usize) -> io::Result<()> {
+    fn walk(&mut self, below: &Path, ignored: &DockerIgnore, depth: usize) -> io::Result<()> {
         if depth > DEEPEST {
             let why = format!("{}: deeper than {DEEPEST} directories", below.display());
             return Err(io::Error::other(why));
@@ -61,18 +61,18 @@ impl Context {
 
     fn take(&mut self, path: PathBuf, facts: &Metadata) -> io::Result<()> {
         let kind = if facts.is_dir() {
-            Kind::Directory
+            ContextEntryKind::Directory
         } else if facts.is_file() {
-            Kind::File(facts.len())
+            ContextEntryKind::File(facts.len())
         } else if facts.is_symlink() {
-            Kind::Link(fs::read_link(self.root.join(&path))?)
+            ContextEntryKind::Link(fs::read_link(self.root.join(&path))?)
         } else {
             // A socket or a pipe is nobody's source.
             tracing::debug!(path = %path.display(), "not sent: it is not a file, a directory or \
                                                      a link");
             return Ok(());
         };
-        self.entries.push(Entry { path, kind, mode: facts.permissions().mode() & 0o7777 });
+        self.entries.push(ContextEntry { path, kind, mode: facts.permissions().mode() & 0o7777 });
         Ok(())
     }
 
@@ -84,12 +84,12 @@ impl Context {
             hasher.update(path);
             hasher.update(entry.mode.to_le_bytes());
             match &entry.kind {
-                Kind::Directory => hasher.update(b"d"),
-                Kind::Link(target) => {
+                ContextEntryKind::Directory => hasher.update(b"d"),
+                ContextEntryKind::Link(target) => {
                     hasher.update(b"l");
                     hasher.update(target.as_os_str().as_bytes());
                 }
-                Kind::File(length) => {
+                ContextEntryKind::File(length) => {
                     hasher.update(b"f");
                     hasher.update(length.to_le_bytes());
                     copy(self.open(entry, *length)?, hasher)?;
@@ -100,7 +100,7 @@ impl Context {
     }
 
     /// Exactly as much as it was when it was listed.
-    fn open(&self, entry: &Entry, length: u64) -> io::Result<impl Read + use<>> {
+    fn open(&self, entry: &ContextEntry, length: u64) -> io::Result<impl Read + use<>> {
         let path = self.root.join(&entry.path);
         let named = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
         Ok(File::open(&path).map_err(named)?.take(length))
@@ -112,18 +112,22 @@ impl Context {
         for entry in &self.entries {
             let mut header = header(entry.mode);
             match &entry.kind {
-                Kind::Directory => {
+                ContextEntryKind::Directory => {
                     header.set_entry_type(tar::EntryType::Directory);
                     archive.append_data(&mut header, &entry.path, io::empty())?;
                 }
-                Kind::Link(target) => {
+                ContextEntryKind::Link(target) => {
                     header.set_entry_type(tar::EntryType::Symlink);
                     archive.append_link(&mut header, &entry.path, target)?;
                 }
-                Kind::File(length) => {
+                ContextEntryKind::File(length) => {
                     header.set_size(*length);
                     let file = self.open(entry, *length)?;
-                    archive.append_data(&mut header, &entry.path, Whole { file, left: *length })?;
+                    archive.append_data(
+                        &mut header,
+                        &entry.path,
+                        ExactLengthReader { file, left: *length },
+                    )?;
                 }
             }
         }
@@ -152,12 +156,12 @@ fn header(mode: u32) -> tar::Header {
 }
 
 /// A file that was cut while it was sent would shift all that follows in the archive.
-struct Whole<R> {
+struct ExactLengthReader<R> {
     file: R,
     left: u64,
 }
 
-impl<R: Read> Read for Whole<R> {
+impl<R: Read> Read for ExactLengthReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let got = self.file.read(buffer)?;
         if got == 0 && self.left > 0 && !buffer.is_empty() {
@@ -169,13 +173,13 @@ impl<R: Read> Read for Whole<R> {
 }
 
 /// Patterns of `.dockerignore`: the last that fits a path, or a directory above it, decides.
-struct Ignored {
+struct DockerIgnore {
     patterns: Vec<(GlobMatcher, bool)>,
     /// Whether something may be wanted below what is ignored.
     spares_some: bool,
 }
 
-impl Ignored {
+impl DockerIgnore {
     fn read(file: &Path) -> io::Result<Self> {
         let text = match fs::read_to_string(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -230,8 +234,9 @@ mod tests {
 
     fn sent(files: &[&str], ignore: &str) -> Vec<String> {
         let dir = directory(files, ignore);
-        let context = Context::read(dir.path()).unwrap();
-        let files = context.entries.iter().filter(|entry| matches!(entry.kind, Kind::File(_)));
+        let context = BuildContext::read(dir.path()).unwrap();
+        let files =
+            context.entries.iter().filter(|entry| matches!(entry.kind, ContextEntryKind::File(_)));
         files.map(|f| f.path.display().to_string()).filter(|path| path != IGNORE).collect()
     }
 
@@ -251,7 +256,7 @@ mod tests {
     fn the_digest_is_of_names_modes_and_contents() {
         let digest = |dir: &Path| {
             let mut hasher = Sha256::new();
-            Context::read(dir).unwrap().digest_into(&mut hasher).unwrap();
+            BuildContext::read(dir).unwrap().digest_into(&mut hasher).unwrap();
             hex::encode(hasher.finalize())
         };
         let one = directory(&["a", "b/c"], "");
@@ -268,7 +273,10 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", dir.path().join("link")).unwrap();
         nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
         let mut bytes = Vec::new();
-        Context::read(dir.path()).unwrap().archive("Dockerfile", "FROM x", &mut bytes).unwrap();
+        BuildContext::read(dir.path())
+            .unwrap()
+            .archive("Dockerfile", "FROM x", &mut bytes)
+            .unwrap();
         let mut archive = tar::Archive::new(&bytes[..]);
         let kinds: Vec<_> = archive
             .entries()

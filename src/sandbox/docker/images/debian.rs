@@ -1,6 +1,6 @@
 //! Images of Debian packages: a root made by mmdebstrap and imported, without a registry.
 
-use super::{Images, MADE_HERE, last_lines, tag_of};
+use super::{DockerImages, MADE_HERE, last_lines, tag_of};
 use crate::sandbox::docker::trouble::{fault, refused};
 use bollard::query_parameters::{CreateImageOptions, RemoveImageOptions};
 use futures_util::TryStreamExt;
@@ -31,7 +31,7 @@ const NOT_FOUND: i32 = 127;
 
 /// What an image of packages is made of.
 #[derive(Clone, Debug)]
-pub struct Debian {
+pub struct DebianRecipe {
     pub name: String,
     pub suite: String,
     /// In order, each once.
@@ -39,7 +39,7 @@ pub struct Debian {
     pub mirror: Option<String>,
 }
 
-impl Debian {
+impl DebianRecipe {
     pub fn text(&self) -> String {
         let mirror = self.mirror.as_deref().unwrap_or("default");
         format!("debian {} from {mirror}: {}", self.suite, self.packages.join(","))
@@ -55,9 +55,9 @@ impl Debian {
 /// Root's mmdebstrap mounts file systems into it: it has a view of mounts and processes of its
 /// own, which ends with this process, so that nothing stays mounted or goes on. Another
 /// user's makes itself one, and cleans up after itself where it is asked to end.
-struct Place(Option<PathBuf>);
+struct BuildDirectory(Option<PathBuf>);
 
-impl Place {
+impl BuildDirectory {
     fn make(beside: &Path) -> io::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self(None));
@@ -85,9 +85,9 @@ impl Place {
 
 /// The tool's process group, which is asked to end when nobody waits for it any more. An
 /// interrupt at the terminal reaches it in no other way.
-struct Group(Option<Pid>);
+struct ToolProcessGroup(Option<Pid>);
 
-impl Drop for Group {
+impl Drop for ToolProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
             // Gone already where it has ended.
@@ -96,7 +96,7 @@ impl Drop for Group {
     }
 }
 
-impl Drop for Place {
+impl Drop for BuildDirectory {
     fn drop(&mut self) {
         let Some(path) = &self.0 else { return };
         // What was killed may still be writing there for a moment.
@@ -123,14 +123,14 @@ fn sweep(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-impl Images {
+impl DockerImages {
     pub(super) async fn build_debian(
         &self,
-        recipe: &Debian,
+        recipe: &DebianRecipe,
         log: &Path,
         told: &dyn Fn(&str),
     ) -> Result<(), Fault> {
-        let place = Place::make(log.parent().unwrap_or(Path::new(".")))
+        let place = BuildDirectory::make(log.parent().unwrap_or(Path::new(".")))
             .map_err(|error| refused(format!("a directory to build in: {error}")))?;
         let mut tool = place.tool();
         tool.args(["--variant=minbase", &format!("--include={}", recipe.packages.join(","))]);
@@ -140,7 +140,7 @@ impl Images {
             refused(format!("setpriv: {error} (install the package util-linux)"))
         })?;
         let leader = child.id().and_then(|id| i32::try_from(id).ok());
-        let mut group = Group(leader.map(Pid::from_raw));
+        let mut group = ToolProcessGroup(leader.map(Pid::from_raw));
         let (Some(root), Some(words)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(refused("mmdebstrap has no output"));
         };
@@ -165,7 +165,11 @@ impl Images {
         imported
     }
 
-    async fn import(&self, recipe: &Debian, root: ReaderStream<ChildStdout>) -> Result<(), Fault> {
+    async fn import(
+        &self,
+        recipe: &DebianRecipe,
+        root: ReaderStream<ChildStdout>,
+    ) -> Result<(), Fault> {
         let options = CreateImageOptions {
             from_src: Some("-".to_owned()),
             // The tag with the name: so both Docker and Podman take it.
@@ -206,7 +210,7 @@ mod tests {
 
     #[test]
     fn another_content_is_another_tag() {
-        let recipe = |packages: &[&str], suite: &str| Debian {
+        let recipe = |packages: &[&str], suite: &str| DebianRecipe {
             name: "synthd/base".to_owned(),
             suite: suite.to_owned(),
             packages: packages.iter().map(|p| (*p).to_owned()).collect(),

@@ -1,7 +1,7 @@
 //! Images made of a Dockerfile by the engine itself.
 
-use super::context::Context;
-use super::{Images, MADE_HERE, credentials, last_lines, tag_of};
+use super::context::BuildContext;
+use super::{DockerImages, MADE_HERE, credentials, last_lines, tag_of};
 use crate::sandbox::docker::trouble::{fault, refused};
 use bollard::auth::DockerCredentials;
 use bollard::models::BuildInfo;
@@ -23,23 +23,23 @@ const PIPE: usize = 256 << 10;
 
 /// What such an image is made of.
 #[derive(Clone, Debug)]
-pub struct Dockerfile {
+pub struct DockerfileRecipe {
     pub name: String,
     file: String,
     text: String,
-    context: Arc<Context>,
+    context: Arc<BuildContext>,
     arguments: BTreeMap<String, String>,
     target: Option<String>,
     digest: Vec<u8>,
 }
 
-impl std::fmt::Debug for Context {
+impl std::fmt::Debug for BuildContext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Context")
     }
 }
 
-impl Dockerfile {
+impl DockerfileRecipe {
     /// Reads all that decides the content; the context is the file's own directory where
     /// none is given.
     pub fn read(
@@ -56,7 +56,7 @@ impl Dockerfile {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
-        let context = Arc::new(Context::read(&context.unwrap_or_else(own))?);
+        let context = Arc::new(BuildContext::read(&context.unwrap_or_else(own))?);
         let mut hasher = Sha256::new();
         for part in [&text, &format!("{arguments:?}"), &format!("{target:?}")] {
             hasher.update((part.len() as u64).to_le_bytes());
@@ -106,10 +106,10 @@ impl Dockerfile {
     }
 }
 
-impl Images {
+impl DockerImages {
     pub(super) async fn build_dockerfile(
         &self,
-        recipe: &Dockerfile,
+        recipe: &DockerfileRecipe,
         log: &Path,
         told: &dyn Fn(&str),
     ) -> Result<(), Fault> {
@@ -134,7 +134,9 @@ impl Images {
     }
 }
 
-async fn credentials_for(recipe: &Dockerfile) -> Result<HashMap<String, DockerCredentials>, Fault> {
+async fn credentials_for(
+    recipe: &DockerfileRecipe,
+) -> Result<HashMap<String, DockerCredentials>, Fault> {
     let mut all = HashMap::new();
     for registry in recipe.registries() {
         if let Some(found) = credentials::of(registry).await? {
@@ -183,13 +185,13 @@ fn hint(fault: &Fault) -> &'static str {
 mod tests {
     use super::*;
 
-    fn recipe(text: &str, arguments: &[(&str, &str)]) -> Dockerfile {
+    fn recipe(text: &str, arguments: &[(&str, &str)]) -> DockerfileRecipe {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("Dockerfile");
         std::fs::write(&file, text).unwrap();
         let arguments =
             arguments.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Dockerfile::read("a".to_owned(), &file, None, arguments.collect(), None).unwrap()
+        DockerfileRecipe::read("a".to_owned(), &file, None, arguments.collect(), None).unwrap()
     }
 
     #[test]

@@ -14,12 +14,12 @@ mod dockerfile;
 mod prune;
 mod pull;
 
-pub use debian::Debian;
-pub use dockerfile::Dockerfile;
-pub use prune::Limit;
-pub use pull::Pulled;
+pub use debian::DebianRecipe;
+pub use dockerfile::DockerfileRecipe;
+pub use prune::PruneLimit;
+pub use pull::PullProgress;
 
-use super::connect::{EngineAddress, Reach};
+use super::connect::{DockerAddress, DockerConnection};
 use super::trouble::fault;
 use bollard::Docker;
 use bollard::errors::Error::DockerResponseServerError;
@@ -33,12 +33,12 @@ pub const MADE_HERE: &str = "synthd.image";
 
 /// What an image can be made of.
 #[derive(Clone, Debug)]
-pub enum Recipe {
-    Debian(Debian),
-    Dockerfile(Dockerfile),
+pub enum ImageRecipe {
+    Debian(DebianRecipe),
+    Dockerfile(DockerfileRecipe),
 }
 
-impl Recipe {
+impl ImageRecipe {
     /// One line that says what decides the content.
     pub fn text(&self) -> String {
         match self {
@@ -64,18 +64,18 @@ impl Recipe {
 }
 
 /// A container engine's images.
-pub struct Images {
+pub struct DockerImages {
     docker: Docker,
-    _reach: Option<Reach>,
+    _reach: Option<DockerConnection>,
 }
 
-impl Images {
+impl DockerImages {
     pub async fn connect() -> Result<Self, Fault> {
-        Self::connect_to(&EngineAddress::from_environment()).await
+        Self::connect_to(&DockerAddress::from_environment()).await
     }
 
-    pub async fn connect_to(engine: &EngineAddress) -> Result<Self, Fault> {
-        let reach = Reach::new(engine).await?.negotiated().await?;
+    pub async fn connect_to(engine: &DockerAddress) -> Result<Self, Fault> {
+        let reach = DockerConnection::new(engine).await?.negotiated().await?;
         Ok(Self { docker: reach.docker.clone(), _reach: Some(reach) })
     }
 
@@ -107,18 +107,18 @@ impl Images {
     /// Makes an image; all output goes to `log`, and each line is told.
     pub async fn build(
         &self,
-        recipe: &Recipe,
+        recipe: &ImageRecipe,
         log: &Path,
         told: &dyn Fn(&str),
     ) -> Result<(), Fault> {
         match recipe {
-            Recipe::Debian(recipe) => self.build_debian(recipe, log, told).await,
-            Recipe::Dockerfile(recipe) => self.build_dockerfile(recipe, log, told).await,
+            ImageRecipe::Debian(recipe) => self.build_debian(recipe, log, told).await,
+            ImageRecipe::Dockerfile(recipe) => self.build_dockerfile(recipe, log, told).await,
         }
     }
 
     /// Gives an image the tag that means the newest one.
-    pub async fn tag_latest(&self, recipe: &Recipe) -> Result<(), Fault> {
+    pub async fn tag_latest(&self, recipe: &ImageRecipe) -> Result<(), Fault> {
         let options = TagImageOptions {
             repo: Some(recipe.name().to_owned()),
             tag: Some("latest".to_owned()),

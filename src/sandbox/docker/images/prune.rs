@@ -1,7 +1,7 @@
 //! Removing what was made here and is no longer wanted: by age, by the room it takes, and
 //! never what a container uses.
 
-use super::{Images, MADE_HERE};
+use super::{DockerImages, MADE_HERE};
 use crate::sandbox::docker::program;
 use crate::sandbox::docker::trouble::fault;
 use bollard::models::ImageSummary;
@@ -12,15 +12,15 @@ use synthd_actors::model::Fault;
 
 /// What may stay.
 #[derive(Clone, Copy, Debug)]
-pub struct Limit {
+pub struct PruneLimit {
     pub older_than: Option<Duration>,
     /// Bytes of all that was made here, counted as if nothing were shared.
     pub keep: Option<u64>,
 }
 
-impl Images {
+impl DockerImages {
     /// The images that a limit leaves no place for, oldest first; unused ones only.
-    pub async fn unwanted(&self, limit: Limit, now: i64) -> Result<Vec<ImageSummary>, Fault> {
+    pub async fn unwanted(&self, limit: PruneLimit, now: i64) -> Result<Vec<ImageSummary>, Fault> {
         let filters = HashMap::from([("label".to_owned(), vec![MADE_HERE.to_owned()])]);
         let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
         let listed = self.docker.list_images(Some(options)).await;
@@ -65,7 +65,7 @@ impl Images {
 fn choose(
     mut ours: Vec<ImageSummary>,
     used: &HashSet<String>,
-    limit: Limit,
+    limit: PruneLimit,
     now: i64,
 ) -> Vec<ImageSummary> {
     ours.sort_by_key(|image| image.created);
@@ -91,7 +91,7 @@ mod tests {
         ImageSummary { id: id.to_owned(), created, size, ..Default::default() }
     }
 
-    fn chosen(limit: Limit) -> Vec<String> {
+    fn chosen(limit: PruneLimit) -> Vec<String> {
         let ours = vec![image("new", 90, 10), image("old", 10, 10), image("used", 5, 10)];
         let used = HashSet::from(["used".to_owned()]);
         choose(ours, &used, limit, 100).into_iter().map(|image| image.id).collect()
@@ -100,10 +100,10 @@ mod tests {
     #[test]
     fn the_old_and_what_takes_too_much_room_goes_but_nothing_in_use() {
         let (older_than, keep) = (Some(Duration::from_secs(50)), None);
-        assert_eq!(chosen(Limit { older_than, keep }), ["old"]);
-        assert_eq!(chosen(Limit { older_than: None, keep: Some(20) }), ["old"]);
-        assert_eq!(chosen(Limit { older_than: None, keep: Some(30) }), [""; 0]);
-        assert_eq!(chosen(Limit { older_than: None, keep: Some(0) }), ["old", "new"]);
-        assert_eq!(chosen(Limit { older_than: None, keep: None }), [""; 0]);
+        assert_eq!(chosen(PruneLimit { older_than, keep }), ["old"]);
+        assert_eq!(chosen(PruneLimit { older_than: None, keep: Some(20) }), ["old"]);
+        assert_eq!(chosen(PruneLimit { older_than: None, keep: Some(30) }), [""; 0]);
+        assert_eq!(chosen(PruneLimit { older_than: None, keep: Some(0) }), ["old", "new"]);
+        assert_eq!(chosen(PruneLimit { older_than: None, keep: None }), [""; 0]);
     }
 }

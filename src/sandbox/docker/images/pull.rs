@@ -6,7 +6,7 @@
 //!    └─ waits ◄─┴─ failed in a way that may pass ─► failed
 //! ```
 
-use super::{Images, credentials};
+use super::{DockerImages, credentials};
 use crate::sandbox::docker::trouble::{fault, refused};
 use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
@@ -38,7 +38,7 @@ const FINAL: [&str; 8] = [
 
 /// How far a pull is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pulled {
+pub struct PullProgress {
     pub reference: String,
     pub bytes: u64,
     /// Of the layers that are known so far.
@@ -46,7 +46,7 @@ pub struct Pulled {
     layers: HashMap<String, (u64, u64)>,
 }
 
-impl fmt::Display for Pulled {
+impl fmt::Display for PullProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pulling {}", self.reference)?;
         if self.of > 0 {
@@ -56,7 +56,7 @@ impl fmt::Display for Pulled {
     }
 }
 
-impl Pulled {
+impl PullProgress {
     fn hear(&mut self, news: &CreateImageInfo) {
         let (Some(id), Some(detail)) = (&news.id, &news.progress_detail) else { return };
         let number = |said: Option<i64>| said.and_then(|n| u64::try_from(n).ok());
@@ -75,12 +75,12 @@ impl Pulled {
     }
 }
 
-impl Images {
+impl DockerImages {
     /// Brings an image to the engine, in the version that the registry has now.
     pub async fn pull(
         &self,
         reference: &str,
-        told: &(dyn Fn(&Pulled) + Send + Sync),
+        told: &(dyn Fn(&PullProgress) + Send + Sync),
     ) -> Result<(), Fault> {
         let mut wait = FIRST_WAIT;
         for attempt in 1.. {
@@ -103,7 +103,7 @@ impl Images {
     async fn try_pull(
         &self,
         reference: &str,
-        told: &(dyn Fn(&Pulled) + Send + Sync),
+        told: &(dyn Fn(&PullProgress) + Send + Sync),
     ) -> Result<(), Fault> {
         let registry = credentials::registry_of(reference);
         let credentials = credentials::of(registry).await?;
@@ -111,7 +111,8 @@ impl Images {
         let options =
             CreateImageOptions { from_image: Some(with_tag(reference)), ..Default::default() };
         let mut news = self.docker.create_image(Some(options), None, credentials);
-        let mut pulled = Pulled { reference: reference.to_owned(), ..Pulled::default() };
+        let mut pulled =
+            PullProgress { reference: reference.to_owned(), ..PullProgress::default() };
         told(&pulled);
         loop {
             let Ok(item) = timeout(SILENCE, news.next()).await else {
@@ -180,7 +181,7 @@ mod tests {
             progress_detail: Some(ProgressDetail { current: Some(current), total: Some(total) }),
             ..Default::default()
         };
-        let mut pulled = Pulled { reference: "a".to_owned(), ..Pulled::default() };
+        let mut pulled = PullProgress { reference: "a".to_owned(), ..PullProgress::default() };
         assert_eq!(pulled.to_string(), "pulling a");
         pulled.hear(&news("1", "Downloading", 1 << 20, 4 << 20));
         pulled.hear(&news("2", "Downloading", 2 << 20, 2 << 20));

@@ -1,6 +1,6 @@
 //! A command's output, bounded where it arises.
 
-use crate::wire::Writer;
+use crate::wire::PayloadWriter;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,14 +10,14 @@ use std::io::{self, Read};
 const READS: usize = 16;
 
 /// The head and the tail of a stream; what lies between is counted and dropped.
-pub struct Capture {
+pub struct OutputCapture {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     half: usize,
     pub total: u64,
 }
 
-impl Capture {
+impl OutputCapture {
     pub fn new(kept: usize) -> Self {
         Self { head: Vec::new(), tail: VecDeque::new(), half: (kept / 2).max(1), total: 0 }
     }
@@ -33,7 +33,7 @@ impl Capture {
         self.tail.extend(bytes);
     }
 
-    pub fn write(&mut self, writer: &mut Writer) {
+    pub fn write(&mut self, writer: &mut PayloadWriter) {
         writer.u64(self.total).bytes(&self.head).bytes(self.tail.make_contiguous());
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::invalid;
 use crate::state;
-use crate::wire::{Malformed, Reader, entry, tree};
+use crate::wire::{MalformedFrame, PayloadReader, entry, tree};
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -31,7 +31,7 @@ fn root_of(which: u8) -> io::Result<&'static Path> {
     match which {
         tree::WORKSPACE => Ok(Path::new("/work")),
         tree::SEALED => Ok(Path::new("/sealed")),
-        _ => Err(invalid(Malformed("unknown tree"))),
+        _ => Err(invalid(MalformedFrame("unknown tree"))),
     }
 }
 
@@ -113,7 +113,7 @@ fn open_to_owner(entry: &DirEntry) -> io::Result<bool> {
 /// Writes entries below a tree. The file last begun stays open for more of it to come,
 /// whatever its mode.
 #[derive(Default)]
-pub struct Layer {
+pub struct TreeWriter {
     open: Option<(PathBuf, File)>,
     /// Directories that have changed since they were last stamped.
     touched: BTreeSet<PathBuf>,
@@ -128,7 +128,7 @@ fn stamp(file: &File) {
     let _ = file.set_modified(SystemTime::UNIX_EPOCH + LAID_AT);
 }
 
-impl Layer {
+impl TreeWriter {
     /// Closes what is open and stamps it. Must come before anything else runs: a program
     /// that is open for writing can not be executed.
     pub fn finish(&mut self) {
@@ -151,7 +151,7 @@ impl Layer {
     }
 
     /// Writes the entries of a frame; their number is the answer.
-    pub fn lay(&mut self, reader: &mut Reader<'_>) -> io::Result<u32> {
+    pub fn lay(&mut self, reader: &mut PayloadReader<'_>) -> io::Result<u32> {
         let root = root_of(reader.u8().map_err(invalid)?)?;
         let mut count = 0;
         while !reader.at_end() {
@@ -161,7 +161,7 @@ impl Layer {
         Ok(count)
     }
 
-    fn entry(&mut self, root: &Path, reader: &mut Reader<'_>) -> io::Result<()> {
+    fn entry(&mut self, root: &Path, reader: &mut PayloadReader<'_>) -> io::Result<()> {
         let kind = reader.u8().map_err(invalid)?;
         let path = below(root, reader.bytes().map_err(invalid)?)?;
         let mode = reader.u32().map_err(invalid)?;
@@ -173,11 +173,11 @@ impl Layer {
             entry::MORE => self.more(&path, |file| file.write_all(content))?,
             entry::HOLE => {
                 let length = content.try_into().map(u64::from_le_bytes);
-                let length = length.map_err(|_| invalid(Malformed("a hole of no length")))?;
+                let length = length.map_err(|_| invalid(MalformedFrame("a hole of no length")))?;
                 self.more(&path, |file| leave_hole(file, length))?
             }
             entry::SYMLINK => link(&path, content),
-            _ => return Err(invalid(Malformed("unknown kind of entry"))),
+            _ => return Err(invalid(MalformedFrame("unknown kind of entry"))),
         };
         self.touch(root, &path);
         outcome
@@ -206,7 +206,7 @@ impl Layer {
     ) -> io::Result<io::Result<()>> {
         match &mut self.open {
             Some((begun, file)) if begun == path => Ok(add(file)),
-            _ => Err(invalid(Malformed("more of a file that was not begun"))),
+            _ => Err(invalid(MalformedFrame("more of a file that was not begun"))),
         }
     }
 }
@@ -223,7 +223,7 @@ fn below(root: &Path, relative: &[u8]) -> io::Result<PathBuf> {
     let path = Path::new(std::ffi::OsStr::from_bytes(relative));
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
     if !plain || relative.is_empty() || relative.contains(&0) {
-        return Err(invalid(Malformed("path outside its tree")));
+        return Err(invalid(MalformedFrame("path outside its tree")));
     }
     Ok(root.join(path))
 }

@@ -27,25 +27,25 @@ const LOOKS_AT_WAITING: u32 = 20;
 const PF_EXITING: u64 = 4;
 
 /// Programs that stand still.
-pub struct Frozen {
+pub struct FrozenProcesses {
     /// Had been stopped by somebody else, and stay so.
     before: HashSet<i32>,
     /// Every thread, as it was when the last of them stood.
-    still: Vec<Thread>,
+    still: Vec<ThreadStatus>,
 }
 
 /// A thread that is not dead.
 #[derive(PartialEq, Eq)]
-struct Thread {
+struct ThreadStatus {
     process: i32,
     thread: i32,
-    state: State,
+    state: ThreadState,
     /// How often the processor was taken from it. A kernel that does not count this says 0.
     switches: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ThreadState {
     Stopped,
     /// Sleeps in the kernel until something has happened there, as after `vfork`: the signal
     /// waits for it, and it stops before its program goes on.
@@ -55,13 +55,13 @@ enum State {
 
 /// Stops all of them, and returns once each thread has stopped. None: there is nobody.
 /// Where that cannot be reached, all go on.
-pub fn freeze() -> io::Result<Option<Frozen>> {
+pub fn freeze() -> io::Result<Option<FrozenProcesses>> {
     if !sys::signal_everybody(0) {
         return Ok(None);
     }
     let before = stopped_processes(&look()?);
     match stop_all() {
-        Ok(still) => Ok(Some(Frozen { before, still })),
+        Ok(still) => Ok(Some(FrozenProcesses { before, still })),
         Err(error) => {
             go_on(&before);
             Err(error)
@@ -69,7 +69,7 @@ pub fn freeze() -> io::Result<Option<Frozen>> {
     }
 }
 
-impl Frozen {
+impl FrozenProcesses {
     /// Whether nothing has run since. The error says that something has.
     pub fn check(&self) -> io::Result<()> {
         if look()? == self.still {
@@ -78,7 +78,7 @@ impl Frozen {
         Err(io::Error::other("a program went on while all were to stand still"))
     }
 
-    /// Lets all go on in any case. The error is that of [`Frozen::check`].
+    /// Lets all go on in any case. The error is that of [`FrozenProcesses::check`].
     pub fn thaw(self) -> io::Result<()> {
         let checked = self.check();
         go_on(&self.before);
@@ -88,19 +88,19 @@ impl Frozen {
 
 /// A signal to a process may be left to a thread that does not act on it, so each thread that
 /// moves gets one of its own. Nothing moved between two looks that are equal.
-fn stop_all() -> io::Result<Vec<Thread>> {
+fn stop_all() -> io::Result<Vec<ThreadStatus>> {
     let patience = Instant::now() + STOPPING;
     let (mut last, mut same) = (Vec::new(), 0);
     while Instant::now() < patience {
         sys::signal_everybody(SIGSTOP);
         let seen = look()?;
         let has = |state| seen.iter().any(|thread| thread.state == state);
-        let (moving, waiting) = (has(State::Moving), has(State::Waiting));
+        let (moving, waiting) = (has(ThreadState::Moving), has(ThreadState::Waiting));
         same = if !moving && seen == last { same + 1 } else { 0 };
         if same >= if waiting { LOOKS_AT_WAITING } else { LOOKS } {
             return Ok(seen);
         }
-        for thread in seen.iter().filter(|thread| thread.state != State::Stopped) {
+        for thread in seen.iter().filter(|thread| thread.state != ThreadState::Stopped) {
             sys::signal_thread(thread.process, thread.thread, SIGSTOP);
         }
         if moving || waiting {
@@ -123,38 +123,38 @@ fn go_on(before: &HashSet<i32>) {
 }
 
 /// Processes with a thread that has stopped and none that moves.
-fn stopped_processes(threads: &[Thread]) -> HashSet<i32> {
+fn stopped_processes(threads: &[ThreadStatus]) -> HashSet<i32> {
     let with = |state| {
         let of = threads.iter().filter(move |thread| thread.state == state);
         of.map(|thread| thread.process).collect::<HashSet<_>>()
     };
-    &with(State::Stopped) - &with(State::Moving)
+    &with(ThreadState::Stopped) - &with(ThreadState::Moving)
 }
 
 /// Every thread of every process but the guest's. A look that cannot be had is an error: no
 /// thread may be missed.
-fn look() -> io::Result<Vec<Thread>> {
+fn look() -> io::Result<Vec<ThreadStatus>> {
     let mut threads = Vec::new();
     let processes = numbers("/proc")?.unwrap_or_default();
     for process in processes.into_iter().filter(|process| *process != 1) {
         let tasks = numbers(&format!("/proc/{process}/task"))?.unwrap_or_default();
         for thread in tasks {
-            threads.extend(Thread::read(process, thread)?);
+            threads.extend(ThreadStatus::read(process, thread)?);
         }
     }
     Ok(threads)
 }
 
-impl Thread {
+impl ThreadStatus {
     /// None: it is dead or gone.
     fn read(process: i32, thread: i32) -> io::Result<Option<Self>> {
         let place = format!("/proc/{process}/task/{thread}");
         let Some(status) = there(fs::read(format!("{place}/status")))? else { return Ok(None) };
-        let state = match value(&status, b"State:").and_then(|value| value.first()) {
+        let state = match value(&status, b"ThreadState:").and_then(|value| value.first()) {
             Some(b'Z' | b'X' | b'x') => return Ok(None),
-            Some(b'T' | b't') => State::Stopped,
-            Some(b'D') if !is_ending(&place)? => State::Waiting,
-            _ => State::Moving,
+            Some(b'T' | b't') => ThreadState::Stopped,
+            Some(b'D') if !is_ending(&place)? => ThreadState::Waiting,
+            _ => ThreadState::Moving,
         };
         let counts = [&b"voluntary_ctxt_switches:"[..], b"nonvoluntary_ctxt_switches:"];
         let switches = counts.iter().filter_map(|name| number(value(&status, name)?)).sum();

@@ -4,8 +4,8 @@
 //! because connections through the tunnel go on meanwhile. Requests wait for their turn.
 
 use crate::sys::{self, PollFd};
-use crate::tunnel::Tunnel;
-use crate::wire::{self, Frame, MAX_FRAME, Malformed, TUNNELLED};
+use crate::tunnel::GuestTunnel;
+use crate::wire::{self, GuestFrame, MAX_FRAME, MalformedFrame, TUNNELLED};
 use crate::{invalid, poll_for};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -16,18 +16,18 @@ const READ_CHUNK: usize = 64 << 10;
 /// Bytes of requests that may wait; a host that sends more waits for no answers.
 const MAX_WAITING: usize = 2 * MAX_FRAME;
 
-pub struct Host {
+pub struct HostChannel {
     input: File,
     output: File,
     /// What was read and is no whole frame yet.
     partial: Vec<u8>,
-    waiting: VecDeque<Frame>,
+    waiting: VecDeque<GuestFrame>,
     waiting_bytes: usize,
-    tunnel: Tunnel,
+    tunnel: GuestTunnel,
     buffer: Vec<u8>,
 }
 
-impl Host {
+impl HostChannel {
     /// One descriptor for each direction, which may be the same.
     pub fn new(input: File, output: File) -> Self {
         Self {
@@ -36,12 +36,12 @@ impl Host {
             partial: Vec::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
-            tunnel: Tunnel::default(),
+            tunnel: GuestTunnel::default(),
             buffer: vec![0; READ_CHUNK],
         }
     }
 
-    pub fn next_request(&mut self) -> Option<Frame> {
+    pub fn next_request(&mut self) -> Option<GuestFrame> {
         let frame = self.waiting.pop_front()?;
         self.waiting_bytes -= frame.payload.len();
         Some(frame)
@@ -65,7 +65,7 @@ impl Host {
         self.tunnel.reset_all(&mut self.output)
     }
 
-    /// Adds what to wait for; [`Host::attend`] wants exactly these back.
+    /// Adds what to wait for; [`HostChannel::attend`] wants exactly these back.
     pub fn watch(&self, fds: &mut Vec<PollFd>) {
         fds.push(poll_for(self.input.as_raw_fd(), sys::POLLIN));
         self.tunnel.watch(fds);
@@ -105,13 +105,13 @@ impl Host {
         Ok(())
     }
 
-    fn take_frame(&mut self, frame: Frame) -> io::Result<()> {
+    fn take_frame(&mut self, frame: GuestFrame) -> io::Result<()> {
         if frame.id & TUNNELLED != 0 {
             return self.tunnel.receive(&frame, &mut self.output);
         }
         self.waiting_bytes += frame.payload.len();
         if self.waiting_bytes > MAX_WAITING {
-            return Err(invalid(Malformed("more requests than can wait")));
+            return Err(invalid(MalformedFrame("more requests than can wait")));
         }
         self.waiting.push_back(frame);
         Ok(())

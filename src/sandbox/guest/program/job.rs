@@ -1,54 +1,54 @@
 //! One command from its start to its end.
 
-use crate::capture::Capture;
-use crate::launch::{Pipes, Request};
-use crate::sys::{self, Death};
+use crate::capture::OutputCapture;
+use crate::launch::{CommandPipes, CommandRequest};
+use crate::sys::{self, ChildExit};
 use crate::wire::end;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-pub enum Ending {
+pub enum CommandEnding {
     Reaped { status: i32, cpu: Duration },
     TimedOut,
     OutputLimit,
 }
 
 /// What a command leaves to be read.
-pub struct Output {
-    pub out: Capture,
-    pub err: Capture,
+pub struct CommandOutput {
+    pub out: OutputCapture,
+    pub err: OutputCapture,
     pub state: Vec<u8>,
 }
 
-impl Output {
+impl CommandOutput {
     pub fn new(kept: usize) -> Self {
-        Self { out: Capture::new(kept), err: Capture::new(kept), state: Vec::new() }
+        Self { out: OutputCapture::new(kept), err: OutputCapture::new(kept), state: Vec::new() }
     }
 }
 
-pub struct Job {
-    pub request: Request,
+pub struct CommandJob {
+    pub request: CommandRequest,
     pub started: Instant,
     /// Processes the kernel had killed for want of memory before.
     pub kills: u64,
     /// None once it has ended.
-    pub running: Option<Running>,
-    pub output: Output,
+    pub running: Option<RunningCommand>,
+    pub output: CommandOutput,
     /// How it ended: what is told of it, a value, and why.
     pub verdict: Option<(u8, i32, String)>,
 }
 
-pub struct Running {
+pub struct RunningCommand {
     pub pid: i32,
-    pub pipes: Pipes,
+    pub pipes: CommandPipes,
     /// Which of the pipes have not ended.
     pub open: [bool; 3],
     /// It has died while nobody attended to it.
     pub death: Option<(i32, Duration)>,
 }
 
-impl Running {
-    pub fn new(pid: i32, pipes: Pipes) -> Self {
+impl RunningCommand {
+    pub fn new(pid: i32, pipes: CommandPipes) -> Self {
         let open = [true, true, pipes.state.is_some()];
         Self { pid, pipes, open, death: None }
     }
@@ -59,9 +59,9 @@ impl Running {
     }
 }
 
-impl Job {
+impl CommandJob {
     /// Somebody has died.
-    pub fn note(&mut self, death: &Death) {
+    pub fn note(&mut self, death: &ChildExit) {
         if let Some(running) = self.running.as_mut().filter(|running| running.pid == death.pid) {
             running.death.get_or_insert((death.status, death.cpu));
         }
@@ -75,11 +75,11 @@ impl Job {
     }
 }
 
-pub fn conclude(ending: Ending, request: &Request) -> (u8, i32, String) {
+pub fn conclude(ending: CommandEnding, request: &CommandRequest) -> (u8, i32, String) {
     let (status, cpu) = match ending {
-        Ending::TimedOut => return (end::TIMED_OUT, 0, String::new()),
-        Ending::OutputLimit => return (end::OUTPUT_LIMIT, 0, String::new()),
-        Ending::Reaped { status, cpu } => (status, cpu),
+        CommandEnding::TimedOut => return (end::TIMED_OUT, 0, String::new()),
+        CommandEnding::OutputLimit => return (end::OUTPUT_LIMIT, 0, String::new()),
+        CommandEnding::Reaped { status, cpu } => (status, cpu),
     };
     let (signal, code) = (status & 0x7f, (status >> 8) & 0xff);
     if ended_by_limit(signal, code, cpu, Duration::from_secs(request.cpu_seconds)) {

@@ -5,11 +5,11 @@
 //! hurting the session.
 
 use crate::files::O_DIRECTORY;
-use crate::simple::leaves_the_session_alone;
-use crate::spawn::{Launch, Spawner};
-use crate::state::{Session, WORKSPACE};
+use crate::simple::is_stateless;
+use crate::spawn::{SpawnSpec, CommandSpawner};
+use crate::state::{ShellSession, WORKSPACE};
 use crate::sys;
-use crate::wire::{Malformed, Reader};
+use crate::wire::{MalformedFrame, PayloadReader};
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
@@ -35,7 +35,7 @@ const REPORT: &[u8] =
 const SOURCE: &[u8] = b". /proc/self/fd/8";
 
 /// An `EXEC` request.
-pub struct Request {
+pub struct CommandRequest {
     command: Vec<u8>,
     pub session: bool,
     pub scan: bool,
@@ -46,8 +46,8 @@ pub struct Request {
     pub killed: u64,
 }
 
-impl Request {
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+impl CommandRequest {
+    pub fn read(reader: &mut PayloadReader<'_>) -> Result<Self, MalformedFrame> {
         let flags = reader.u8()?;
         Ok(Self {
             session: flags & 1 != 0,
@@ -63,7 +63,7 @@ impl Request {
 }
 
 /// Our ends of a command's pipes. The third carries the session's state.
-pub struct Pipes {
+pub struct CommandPipes {
     pub out: File,
     pub err: File,
     pub state: Option<File>,
@@ -71,11 +71,11 @@ pub struct Pipes {
 
 /// Starts the shell of a request; returns its pid.
 pub fn start(
-    request: &Request,
-    session: &Session,
+    request: &CommandRequest,
+    session: &ShellSession,
     null: &File,
-    spawner: &mut Spawner,
-) -> io::Result<(i32, Pipes)> {
+    spawner: &mut CommandSpawner,
+) -> io::Result<(i32, CommandPipes)> {
     if request.command.contains(&0) {
         return Err(io::Error::other("the command holds a NUL byte"));
     }
@@ -89,15 +89,15 @@ pub fn start(
     let stdio = [null.as_raw_fd(), out_end.as_raw_fd(), err_end.as_raw_fd()];
     let pid = execute(request, session, stdio, &extra, spawner)?;
     let state = report.map(|(read, _)| nonblocking(read)).transpose()?;
-    Ok((pid, Pipes { out: nonblocking(out)?, err: nonblocking(err)?, state }))
+    Ok((pid, CommandPipes { out: nonblocking(out)?, err: nonblocking(err)?, state }))
 }
 
 fn execute(
-    request: &Request,
-    session: &Session,
+    request: &CommandRequest,
+    session: &ShellSession,
     stdio: [RawFd; 3],
     extra: &[(RawFd, RawFd)],
-    spawner: &mut Spawner,
+    spawner: &mut CommandSpawner,
 ) -> io::Result<i32> {
     let shell = c_string(request.shell.clone())?;
     let (cwd, envp) = if request.session {
@@ -105,7 +105,7 @@ fn execute(
     } else {
         (WORKSPACE, session.base.as_slice())
     };
-    spawner.spawn(&Launch {
+    spawner.spawn(&SpawnSpec {
         program: &shell,
         argv: &[shell.clone(), c"-c".to_owned(), c_string(text(request))?],
         envp,
@@ -118,12 +118,12 @@ fn execute(
 }
 
 /// Whether the shell has to say what it leaves to the session.
-fn reports(request: &Request) -> bool {
-    request.session && !leaves_the_session_alone(&request.command)
+fn reports(request: &CommandRequest) -> bool {
+    request.session && !is_stateless(&request.command)
 }
 
 /// What the shell is given after `-c`.
-fn text(request: &Request) -> Vec<u8> {
+fn text(request: &CommandRequest) -> Vec<u8> {
     let report = if reports(request) { REPORT } else { b"" };
     let long = request.command.len() > MAX_ARGUMENT;
     [report, if long { SOURCE } else { &request.command }].concat()
@@ -131,7 +131,7 @@ fn text(request: &Request) -> Vec<u8> {
 
 /// A command too long for an argument, as a file without a name; and never at a number that
 /// a child's other descriptors are moved to.
-fn script(request: &Request) -> io::Result<Option<File>> {
+fn script(request: &CommandRequest) -> io::Result<Option<File>> {
     if request.command.len() <= MAX_ARGUMENT {
         return Ok(None);
     }
@@ -139,7 +139,7 @@ fn script(request: &Request) -> io::Result<Option<File>> {
     let mut file = options.read(true).write(true).custom_flags(O_TMPFILE).open("/tmp")?;
     file.write_all(&request.command)?;
     file.seek(SeekFrom::Start(0))?;
-    sys::out_of_the_way(file).map(Some)
+    sys::move_fd_high(file).map(Some)
 }
 
 fn nonblocking(fd: OwnedFd) -> io::Result<File> {

@@ -34,7 +34,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::RawFd;
 use sys::PollFd;
-use wire::{Frame, Malformed, Reader, Writer, kind};
+use wire::{GuestFrame, MalformedFrame, PayloadReader, PayloadWriter, kind};
 
 /// The launcher leaves the stream here.
 const STREAM_FD: i32 = 3;
@@ -50,15 +50,15 @@ fn main() {
 }
 
 fn serve() -> io::Result<()> {
-    let spawner = spawn::Spawner::new();
+    let spawner = spawn::CommandSpawner::new();
     sys::become_init()?;
     let (input, output) = match std::env::args().nth(1).as_deref() {
         Some(STDIO) => stdio()?,
         _ => both_ways(sys::take_stream(STREAM_FD)?)?,
     };
-    let shell = run::Shell::new(spawner)?;
-    let host = host::Host::new(input, output);
-    let mut guest = Guest { host, shell, layer: files::Layer::default(), frozen: None };
+    let shell = run::CommandRunner::new(spawner)?;
+    let host = host::HostChannel::new(input, output);
+    let mut guest = GuestServer { host, shell, layer: files::TreeWriter::default(), frozen: None };
     loop {
         let frame = guest.shell.idle(&mut guest.host)?;
         guest.answer(frame)?;
@@ -77,49 +77,49 @@ fn stdio() -> io::Result<(File, File)> {
     sys::take_stdio()
 }
 
-struct Guest {
-    host: host::Host,
-    shell: run::Shell,
-    layer: files::Layer,
-    frozen: Option<freeze::Frozen>,
+struct GuestServer {
+    host: host::HostChannel,
+    shell: run::CommandRunner,
+    layer: files::TreeWriter,
+    frozen: Option<freeze::FrozenProcesses>,
 }
 
-impl Guest {
-    fn answer(&mut self, frame: Frame) -> io::Result<()> {
+impl GuestServer {
+    fn answer(&mut self, frame: GuestFrame) -> io::Result<()> {
         let id = frame.id;
         match self.perform(&frame) {
             Ok(reply) => self.host.send(id, reply.0, &reply.1),
             // A command left half attended is no state to go on from.
             Err(error) if is_protocol(&error) || attends(frame.kind) => Err(error),
             Err(error) => {
-                let mut failed = Writer::default();
+                let mut failed = PayloadWriter::default();
                 failed.bytes(error.to_string().as_bytes());
                 self.host.send(id, kind::FAILED, &failed.0)
             }
         }
     }
 
-    fn perform(&mut self, frame: &Frame) -> io::Result<(u8, Vec<u8>)> {
+    fn perform(&mut self, frame: &GuestFrame) -> io::Result<(u8, Vec<u8>)> {
         if frame.kind != kind::LAY {
             // Nothing more of a file will come, and one open for writing cannot be executed.
             self.layer.finish();
         }
-        let mut reader = Reader::new(&frame.payload);
+        let mut reader = PayloadReader::new(&frame.payload);
         match frame.kind {
             kind::PING => {
                 finish(reader)?;
-                let mut pong = Writer::default();
+                let mut pong = PayloadWriter::default();
                 pong.u32(wire::PROTOCOL).u8(shells());
                 Ok((kind::PONG, pong.0))
             }
             kind::EXEC => {
-                let request = launch::Request::read(&mut reader).map_err(invalid)?;
+                let request = launch::CommandRequest::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
                 let reply = self.shell.run(request, &mut self.host)?;
                 Ok((kind::EXITED, reply))
             }
             kind::START => {
-                let request = launch::Request::read(&mut reader).map_err(invalid)?;
+                let request = launch::CommandRequest::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
                 self.shell.start_job(request)?;
                 Ok(done(0))
@@ -146,7 +146,7 @@ impl Guest {
                 Ok(done(0))
             }
             kind::PACK => {
-                let limits = pack::Limits::read(&mut reader).map_err(invalid)?;
+                let limits = pack::CopyLimits::read(&mut reader).map_err(invalid)?;
                 finish(reader)?;
                 if limits.quiesce {
                     self.end_everything()?;
@@ -171,13 +171,13 @@ impl Guest {
             }
             kind::THAW => {
                 finish(reader)?;
-                self.frozen.take().map_or(Ok(()), freeze::Frozen::thaw)?;
+                self.frozen.take().map_or(Ok(()), freeze::FrozenProcesses::thaw)?;
                 Ok(done(0))
             }
             kind::TUNNEL => {
                 let port = reader.u32().map_err(invalid)?;
                 finish(reader)?;
-                let port = u16::try_from(port).map_err(|_| invalid(Malformed("no such port")))?;
+                let port = u16::try_from(port).map_err(|_| invalid(MalformedFrame("no such port")))?;
                 self.host.listen(port)?;
                 Ok(done(0))
             }
@@ -189,14 +189,14 @@ impl Guest {
                 }
                 Ok(done(0))
             }
-            _ => Err(invalid(Malformed("unknown kind of frame"))),
+            _ => Err(invalid(MalformedFrame("unknown kind of frame"))),
         }
     }
 
     /// Says how much will come, and sends it; how many entries were left behind.
-    fn pack(&mut self, id: u32, limits: &pack::Limits) -> io::Result<u32> {
+    fn pack(&mut self, id: u32, limits: &pack::CopyLimits) -> io::Result<u32> {
         let size = pack::measure(limits)?;
-        let mut said = Writer::default();
+        let mut said = PayloadWriter::default();
         said.u64(size.bytes).u64(size.entries);
         self.host.send(id, kind::SIZE, &said.0)?;
         pack::pack(limits, size, |payload| self.host.send(id, kind::ENTRIES, payload))
@@ -204,7 +204,7 @@ impl Guest {
 
     /// The workspace as it is now, where that is wanted.
     fn look(&mut self, scan: bool) -> Vec<u8> {
-        let mut reply = Writer::default();
+        let mut reply = PayloadWriter::default();
         reply.u8(u8::from(scan));
         if scan {
             self.shell.scan(&mut reply);
@@ -231,18 +231,18 @@ fn shells() -> u8 {
     there("/bin/sh", wire::shell::SH) | there("/bin/bash", wire::shell::BASH)
 }
 
-fn finish(reader: Reader<'_>) -> io::Result<()> {
+fn finish(reader: PayloadReader<'_>) -> io::Result<()> {
     reader.finish().map_err(invalid)
 }
 
 fn done(value: u32) -> (u8, Vec<u8>) {
-    let mut writer = Writer::default();
+    let mut writer = PayloadWriter::default();
     writer.u32(value);
     (kind::DONE, writer.0)
 }
 
 /// A host that breaks the protocol is no host of ours: the guest ends.
-pub(crate) fn invalid(error: Malformed) -> io::Error {
+pub(crate) fn invalid(error: MalformedFrame) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.0)
 }
 

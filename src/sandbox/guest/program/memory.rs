@@ -9,9 +9,9 @@ const FILES: [&str; 2] =
     ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
 
 /// Kept open: it is read around every command.
-pub struct Kills(Option<File>);
+pub struct OomKillCounter(Option<File>);
 
-impl Kills {
+impl OomKillCounter {
     pub fn open() -> Self {
         Self(FILES.iter().find_map(|path| File::open(path).ok()))
     }

@@ -7,7 +7,7 @@
 
 use crate::files::{MAX_DEPTH, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
 use crate::sys;
-use crate::wire::{CHUNK, LEAST_HOLE, Malformed, Reader, Writer, entry};
+use crate::wire::{CHUNK, LEAST_HOLE, MalformedFrame, PayloadReader, PayloadWriter, entry};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
@@ -18,15 +18,15 @@ use std::path::{Path, PathBuf};
 const O_PATH: i32 = 0o10_000_000;
 
 /// What a copy may hold.
-pub struct Limits {
+pub struct CopyLimits {
     bytes: u64,
     entries: u64,
     /// End every process first, so that nothing changes while it is copied.
     pub quiesce: bool,
 }
 
-impl Limits {
-    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+impl CopyLimits {
+    pub fn read(reader: &mut PayloadReader<'_>) -> Result<Self, MalformedFrame> {
         Ok(Self {
             bytes: reader.u64()?,
             entries: reader.u64()?,
@@ -40,14 +40,14 @@ const MAX_PIECES: u64 = 65_536;
 
 /// How much a copy will hold.
 #[derive(Clone, Copy, Default)]
-pub struct Size {
+pub struct CopySize {
     pub bytes: u64,
     pub entries: u64,
 }
 
 /// What the copy will hold, found without reading any file.
-pub fn measure(limits: &Limits) -> io::Result<Size> {
-    let mut size = Size::default();
+pub fn measure(limits: &CopyLimits) -> io::Result<CopySize> {
+    let mut size = CopySize::default();
     walk(limits, true, &mut |_, entry| {
         size.bytes += entry;
         size.entries += 1;
@@ -60,11 +60,11 @@ pub fn measure(limits: &Limits) -> io::Result<Size> {
 /// order of their paths; returns how many others were left behind: special files, and names
 /// that are no UTF-8, which a record could not tell apart. No more is sent than was measured.
 pub fn pack(
-    limits: &Limits,
-    mut left: Size,
+    limits: &CopyLimits,
+    mut left: CopySize,
     mut send: impl FnMut(&[u8]) -> io::Result<()>,
 ) -> io::Result<u32> {
-    let mut pending = Writer::default();
+    let mut pending = PayloadWriter::default();
     let skipped = walk(limits, false, &mut |bytes, length| {
         let grown = || io::Error::other("the workspace grew while it was copied");
         left.bytes = left.bytes.checked_sub(length).ok_or_else(grown)?;
@@ -81,26 +81,26 @@ pub fn pack(
     Ok(skipped)
 }
 
-fn walk(limits: &Limits, measures: bool, found: Found<'_>) -> io::Result<u32> {
+fn walk(limits: &CopyLimits, measures: bool, found: EntryCallback<'_>) -> io::Result<u32> {
     let (bytes_left, entries_left) = (limits.bytes, limits.entries);
     let mut packer =
-        Packer { bytes_left, entries_left, pieces_left: MAX_PIECES, skipped: 0, measures, found };
-    packer.directory(&Held::open(Path::new("/work"))?, &mut Vec::new(), 0)?;
+        WorkspacePacker { bytes_left, entries_left, pieces_left: MAX_PIECES, skipped: 0, measures, found };
+    packer.directory(&HeldEntry::open(Path::new("/work"))?, &mut Vec::new(), 0)?;
     Ok(packer.skipped)
 }
 
 /// Told of each entry: its bytes, none where they are only counted, and their number.
-type Found<'a> = &'a mut dyn FnMut(&[u8], u64) -> io::Result<()>;
+type EntryCallback<'a> = &'a mut dyn FnMut(&[u8], u64) -> io::Result<()>;
 
 /// An entry of the tree, held whatever becomes of its name. A program may have closed it to
 /// itself: it is opened wider while it is read, and put back.
-struct Held {
+struct HeldEntry {
     handle: File,
     facts: Metadata,
     widened: bool,
 }
 
-impl Held {
+impl HeldEntry {
     fn open(at: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let handle = options.read(true).custom_flags(O_PATH | O_NOFOLLOW).open(at)?;
@@ -128,7 +128,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for HeldEntry {
     fn drop(&mut self) {
         if self.widened {
             // Its owner may have removed or changed it meanwhile; then that stands.
@@ -143,24 +143,24 @@ const OVERHEAD: u64 = 13;
 /// What can be written again below a root: `PATH_MAX`, less the root and a little.
 const MAX_PATH: usize = 4_000;
 
-struct Packer<'a> {
+struct WorkspacePacker<'a> {
     bytes_left: u64,
     entries_left: u64,
     pieces_left: u64,
     skipped: u32,
     measures: bool,
-    found: Found<'a>,
+    found: EntryCallback<'a>,
 }
 
-impl Packer<'_> {
-    fn directory(&mut self, held: &Held, prefix: &mut Vec<u8>, depth: usize) -> io::Result<()> {
+impl WorkspacePacker<'_> {
+    fn directory(&mut self, held: &HeldEntry, prefix: &mut Vec<u8>, depth: usize) -> io::Result<()> {
         if depth > MAX_DEPTH {
             return Err(io::Error::other("the workspace is nested too deeply to copy"));
         }
         for name in self.names(held)? {
             let length = prefix.len();
             prefix.extend_from_slice(name.as_bytes());
-            match Held::open(&held.path().join(&name)) {
+            match HeldEntry::open(&held.path().join(&name)) {
                 Ok(child) => self.child(held, &child, prefix, depth)?,
                 // Removed since it was listed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -171,7 +171,7 @@ impl Packer<'_> {
         Ok(())
     }
 
-    fn names(&self, held: &Held) -> io::Result<Vec<std::ffi::OsString>> {
+    fn names(&self, held: &HeldEntry) -> io::Result<Vec<std::ffi::OsString>> {
         let listed = held.reopen(O_DIRECTORY)?;
         // One more than allowed, so that the excess is noticed and a directory that keeps
         // growing comes to an end.
@@ -185,8 +185,8 @@ impl Packer<'_> {
 
     fn child(
         &mut self,
-        parent: &Held,
-        child: &Held,
+        parent: &HeldEntry,
+        child: &HeldEntry,
         name: &mut Vec<u8>,
         depth: usize,
     ) -> io::Result<()> {
@@ -213,7 +213,7 @@ impl Packer<'_> {
         Ok(())
     }
 
-    fn link(&mut self, parent: &Held, name: &[u8]) -> io::Result<()> {
+    fn link(&mut self, parent: &HeldEntry, name: &[u8]) -> io::Result<()> {
         let last = name.rsplit(|b| *b == b'/').next().unwrap_or(name);
         let at = parent.path().join(std::ffi::OsStr::from_bytes(last));
         match fs::read_link(at) {
@@ -230,7 +230,7 @@ impl Packer<'_> {
     }
 
     /// As long as it was when it was found: one that keeps growing comes to an end.
-    fn file(&mut self, held: &Held, name: &[u8]) -> io::Result<()> {
+    fn file(&mut self, held: &HeldEntry, name: &[u8]) -> io::Result<()> {
         let (mode, size) = (held.facts.mode(), held.facts.size());
         let file = held.reopen(O_NONBLOCK)?;
         let (mut at, mut kind) = (0, entry::FILE);
@@ -302,7 +302,7 @@ impl Packer<'_> {
         if self.measures {
             return (self.found)(&[], bytes + OVERHEAD);
         }
-        let mut writer = Writer::default();
+        let mut writer = PayloadWriter::default();
         writer.u8(kind).bytes(name).u32(mode & 0o777).bytes(content);
         (self.found)(&writer.0, bytes + OVERHEAD)
     }

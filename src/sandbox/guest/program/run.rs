@@ -10,17 +10,17 @@
 //! ```
 
 use crate::capture::drain;
-use crate::host::Host;
-use crate::job::{Ending, Job, Output, Running, conclude};
-use crate::launch::{self, Pipes, Request};
-use crate::memory::Kills;
+use crate::host::HostChannel;
+use crate::job::{CommandEnding, CommandJob, CommandOutput, RunningCommand, conclude};
+use crate::launch::{self, CommandPipes, CommandRequest};
+use crate::memory::OomKillCounter;
 use crate::poll_for;
-use crate::scan::Scanner;
-use crate::spawn::Spawner;
-use crate::state::{MAX_REPORT, Session};
-use crate::sys::{self, Death};
+use crate::scan::WorkspaceScanner;
+use crate::spawn::CommandSpawner;
+use crate::state::{MAX_REPORT, ShellSession};
+use crate::sys::{self, ChildExit};
 use crate::tree;
-use crate::wire::{Frame, Malformed, Writer, end};
+use crate::wire::{GuestFrame, MalformedFrame, PayloadWriter, end};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -38,32 +38,32 @@ const EAGAIN: i32 = 11;
 const DYING: Duration = Duration::from_secs(5);
 
 /// The one session and what belongs to it.
-pub struct Shell {
+pub struct CommandRunner {
     deaths: File,
     /// More were dead than were reaped in one go.
     backlog: bool,
     null: File,
-    session: Session,
-    spawner: Spawner,
-    kills: Kills,
-    scanner: Scanner,
+    session: ShellSession,
+    spawner: CommandSpawner,
+    kills: OomKillCounter,
+    scanner: WorkspaceScanner,
     /// A command that others are answered beside.
-    job: Option<Job>,
+    job: Option<CommandJob>,
     /// Read ends that background processes still write to: drained, so that they live on.
     held: Vec<File>,
     buffer: Vec<u8>,
 }
 
-impl Shell {
-    pub fn new(spawner: Spawner) -> io::Result<Self> {
+impl CommandRunner {
+    pub fn new(spawner: CommandSpawner) -> io::Result<Self> {
         Ok(Self {
             deaths: sys::child_signals()?,
             backlog: false,
             null: File::options().read(true).write(true).open("/dev/null")?,
-            session: Session::new(),
+            session: ShellSession::new(),
             spawner,
-            kills: Kills::open(),
-            scanner: Scanner::default(),
+            kills: OomKillCounter::open(),
+            scanner: WorkspaceScanner::default(),
             job: None,
             held: Vec::new(),
             buffer: vec![0; READ_CHUNK],
@@ -73,11 +73,11 @@ impl Shell {
     /// Sets a variable for every later command.
     pub fn add_variable(&mut self, name: &[u8], value: &[u8]) -> io::Result<()> {
         let set = self.session.set(name, value);
-        set.ok_or_else(|| crate::invalid(Malformed("no such variable can be")))
+        set.ok_or_else(|| crate::invalid(MalformedFrame("no such variable can be")))
     }
 
     /// Waits for a request, reaping and draining meanwhile.
-    pub fn idle(&mut self, host: &mut Host) -> io::Result<Frame> {
+    pub fn idle(&mut self, host: &mut HostChannel) -> io::Result<GuestFrame> {
         loop {
             if let Some(frame) = host.next_request() {
                 return Ok(frame);
@@ -91,7 +91,7 @@ impl Shell {
     }
 
     /// A command that goes on by itself is read meanwhile, or it would wait to be.
-    fn idle_beside_job(&mut self, host: &mut Host) -> io::Result<bool> {
+    fn idle_beside_job(&mut self, host: &mut HostChannel) -> io::Result<bool> {
         let mut job = self.job.take();
         let running = job.as_mut().and_then(|job| Some((job.running.as_mut()?, &mut job.output)));
         let died = match running {
@@ -107,16 +107,16 @@ impl Shell {
     }
 
     /// Runs one command and returns the payload of its reply.
-    pub fn run(&mut self, request: Request, host: &mut Host) -> io::Result<Vec<u8>> {
+    pub fn run(&mut self, request: CommandRequest, host: &mut HostChannel) -> io::Result<Vec<u8>> {
         let mut job = self.begin(request);
         self.attend(&mut job, host, false)?;
         Ok(self.report(job))
     }
 
     /// Starts a command that other requests may be answered beside.
-    pub fn start_job(&mut self, request: Request) -> io::Result<()> {
+    pub fn start_job(&mut self, request: CommandRequest) -> io::Result<()> {
         if self.job.is_some() {
-            return Err(crate::invalid(Malformed("a command runs already")));
+            return Err(crate::invalid(MalformedFrame("a command runs already")));
         }
         self.job = Some(self.begin(request));
         Ok(())
@@ -124,7 +124,7 @@ impl Shell {
 
     /// Attends to that command until it has ended, which gives its reply, or until something
     /// else is asked for.
-    pub fn await_job(&mut self, host: &mut Host) -> io::Result<Option<Vec<u8>>> {
+    pub fn await_job(&mut self, host: &mut HostChannel) -> io::Result<Option<Vec<u8>>> {
         let mut job = self.job.take().ok_or_else(no_job)?;
         if self.attend(&mut job, host, true)? {
             return Ok(Some(self.report(job)));
@@ -134,32 +134,32 @@ impl Shell {
     }
 
     /// Ends that command with all that it has started.
-    pub fn stop_job(&mut self, host: &mut Host) -> io::Result<Vec<u8>> {
+    pub fn stop_job(&mut self, host: &mut HostChannel) -> io::Result<Vec<u8>> {
         let mut job = self.job.take().ok_or_else(no_job)?;
         job.request.timeout = Duration::ZERO;
         self.attend(&mut job, host, false)?;
         Ok(self.report(job))
     }
 
-    pub fn scan(&mut self, reply: &mut Writer) {
+    pub fn scan(&mut self, reply: &mut PayloadWriter) {
         self.scanner.scan(reply);
     }
 
-    fn begin(&mut self, request: Request) -> Job {
+    fn begin(&mut self, request: CommandRequest) -> CommandJob {
         let (started, kills) = (Instant::now(), self.kills.count());
-        let output = Output::new(request.kept);
+        let output = CommandOutput::new(request.kept);
         let (running, verdict) = match self.start(&request) {
             Err(error) => (None, Some((end::NOT_STARTED, 0, error.to_string()))),
-            Ok((pid, pipes)) => (Some(Running::new(pid, pipes)), None),
+            Ok((pid, pipes)) => (Some(RunningCommand::new(pid, pipes)), None),
         };
-        Job { request, started, kills, running, output, verdict }
+        CommandJob { request, started, kills, running, output, verdict }
     }
 
     /// What is told of a command that has ended.
-    fn report(&mut self, mut job: Job) -> Vec<u8> {
+    fn report(&mut self, mut job: CommandJob) -> Vec<u8> {
         self.session.update(&job.output.state);
         let (end, value, why) = job.verdict.unwrap_or_default();
-        let mut reply = Writer::default();
+        let mut reply = PayloadWriter::default();
         reply.u8(end).i32(value).bytes(why.as_bytes());
         job.output.out.write(&mut reply);
         job.output.err.write(&mut reply);
@@ -175,7 +175,7 @@ impl Shell {
 
     /// Where background processes have taken every slot there is, they end, or nothing
     /// would ever run here again.
-    fn start(&mut self, request: &Request) -> io::Result<(i32, Pipes)> {
+    fn start(&mut self, request: &CommandRequest) -> io::Result<(i32, CommandPipes)> {
         match launch::start(request, &self.session, &self.null, &mut self.spawner) {
             Err(error) if error.raw_os_error() == Some(EAGAIN) => {
                 self.kill_everything()?;
@@ -188,19 +188,19 @@ impl Shell {
     /// Reads the pipes until the child itself has died: a background process that holds
     /// them open does not keep the command alive. Whether it has ended; with `yields` it may
     /// go on where something else is asked for.
-    fn attend(&mut self, job: &mut Job, host: &mut Host, yields: bool) -> io::Result<bool> {
+    fn attend(&mut self, job: &mut CommandJob, host: &mut HostChannel, yields: bool) -> io::Result<bool> {
         let Some(mut running) = job.running.take() else { return Ok(true) };
         let deadline = job.started + job.request.timeout;
         let ending = loop {
             if let Some((status, cpu)) = running.death.take().or_else(|| self.reap_all(running.pid)) {
-                break Ending::Reaped { status, cpu };
+                break CommandEnding::Reaped { status, cpu };
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                break Ending::TimedOut;
+                break CommandEnding::TimedOut;
             }
             if job.output.out.total + job.output.err.total > job.request.killed {
-                break Ending::OutputLimit;
+                break CommandEnding::OutputLimit;
             }
             if yields && host.has_request() {
                 job.running = Some(running);
@@ -212,7 +212,7 @@ impl Shell {
             self.drain_open(&mut running, &mut job.output)?;
             self.drain_held();
         };
-        if !matches!(ending, Ending::Reaped { .. }) {
+        if !matches!(ending, CommandEnding::Reaped { .. }) {
             self.end_tree(running.pid, host)?;
         }
         // What the child wrote before it died is in the pipes already; a background flood
@@ -227,7 +227,7 @@ impl Shell {
         Ok(true)
     }
 
-    fn drain_open(&mut self, running: &mut Running, output: &mut Output) -> io::Result<()> {
+    fn drain_open(&mut self, running: &mut RunningCommand, output: &mut CommandOutput) -> io::Result<()> {
         let (buffer, open, pipes) = (&mut self.buffer, &mut running.open, &mut running.pipes);
         open[0] = open[0] && drain(&mut pipes.out, buffer, |bytes| output.out.push(bytes))?;
         open[1] = open[1] && drain(&mut pipes.err, buffer, |bytes| output.err.push(bytes))?;
@@ -244,7 +244,7 @@ impl Shell {
     /// has died.
     fn wait_for_news(
         &mut self,
-        host: &mut Host,
+        host: &mut HostChannel,
         pipes: &[&File],
         millis: i32,
     ) -> io::Result<bool> {
@@ -259,7 +259,7 @@ impl Shell {
     }
 
     /// Kills the tree below `root` and waits until all of it is dead and reaped.
-    fn end_tree(&mut self, root: i32, host: &mut Host) -> io::Result<()> {
+    fn end_tree(&mut self, root: i32, host: &mut HostChannel) -> io::Result<()> {
         let mut dying = HashSet::from([root]);
         let mut killed = HashSet::new();
         let patience = Instant::now() + DYING;
@@ -293,7 +293,7 @@ impl Shell {
         found
     }
 
-    fn reap_each(&mut self, mut look: impl FnMut(&Death)) {
+    fn reap_each(&mut self, mut look: impl FnMut(&ChildExit)) {
         // One signalfd record stands for any number of deaths; reading only resets it.
         let _ = self.deaths.read(&mut [0; 128]);
         self.backlog = false;
@@ -345,5 +345,5 @@ impl Shell {
 }
 
 fn no_job() -> io::Error {
-    crate::invalid(Malformed("no command runs"))
+    crate::invalid(MalformedFrame("no command runs"))
 }

@@ -6,7 +6,7 @@
 
 use crate::files::{MAX_DEPTH, O_NOFOLLOW, O_NONBLOCK};
 use crate::sha256::Sha256;
-use crate::wire::{LISTED, Writer, change};
+use crate::wire::{LISTED, PayloadWriter, change};
 use std::collections::{BinaryHeap, HashMap};
 use std::fs::{self, File, Metadata};
 use std::io::Read;
@@ -27,29 +27,29 @@ const MAX_HASHED: u64 = 16 << 20;
 /// The kernel's notes of a file. The change time cannot be set back by a program, so no
 /// change goes unseen.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Notes {
+struct FileStamp {
     inode: u64,
     size: u64,
     mode: u32,
     changed: (i64, i64),
 }
 
-impl Notes {
+impl FileStamp {
     fn of(facts: &Metadata) -> Self {
         let changed = (facts.ctime(), facts.ctime_nsec());
         Self { inode: facts.ino(), size: facts.size(), mode: facts.mode(), changed }
     }
 }
 
-struct Known {
-    notes: Notes,
+struct KnownFile {
+    notes: FileStamp,
     hash: Option<[u8; 32]>,
     /// The look in which it was last there.
     look: u64,
 }
 
 /// What has become of a path.
-struct Change {
+struct PathChange {
     path: Vec<u8>,
     kind: u8,
     size: u64,
@@ -58,17 +58,17 @@ struct Change {
 
 /// Looks at the workspace, and remembers what it saw.
 #[derive(Default)]
-pub struct Scanner {
-    known: HashMap<Vec<u8>, Known>,
+pub struct WorkspaceScanner {
+    known: HashMap<Vec<u8>, KnownFile>,
     looks: u64,
 }
 
-impl Scanner {
+impl WorkspaceScanner {
     /// Appends a digest of the whole workspace, the first paths of it in order, and what has
     /// changed since the last scan; nothing has at the first.
-    pub fn scan(&mut self, reply: &mut Writer) {
+    pub fn scan(&mut self, reply: &mut PayloadWriter) {
         self.looks += 1;
-        let mut found = Found { room: MAX_HASHED, ..Found::default() };
+        let mut found = ScanProgress { room: MAX_HASHED, ..ScanProgress::default() };
         found.walk(self, Path::new("/work"), &mut Vec::new(), 0);
         self.miss(&mut found);
         let mut listed = found.first.into_sorted_vec();
@@ -84,20 +84,20 @@ impl Scanner {
     }
 
     /// What is gone.
-    fn miss(&mut self, found: &mut Found) {
+    fn miss(&mut self, found: &mut ScanProgress) {
         let look = self.looks;
         self.known.retain(|path, known| {
             let there = known.look == look;
             if !there {
                 let (path, kind) = (path.clone(), change::REMOVED);
-                found.changes.push(Change { path, kind, size: 0, hash: None });
+                found.changes.push(PathChange { path, kind, size: 0, hash: None });
             }
             there
         });
     }
 
     /// What has become of a file, if anything has.
-    fn compare(&mut self, path: &[u8], at: &Path, notes: Notes, room: &mut u64) -> Option<Change> {
+    fn compare(&mut self, path: &[u8], at: &Path, notes: FileStamp, room: &mut u64) -> Option<PathChange> {
         let (look, first) = (self.looks, self.looks == 1);
         let before = self.known.get_mut(path);
         if let Some(known) = before.filter(|known| known.notes == notes) {
@@ -111,7 +111,7 @@ impl Scanner {
         }
         // What was there from the beginning is not read before it changes.
         let hash = if first { None } else { hash(at, notes.size, room) };
-        self.known.insert(path.to_vec(), Known { notes, hash, look });
+        self.known.insert(path.to_vec(), KnownFile { notes, hash, look });
         let kind = match earlier {
             None => change::ADDED,
             // Written again with what it held.
@@ -120,11 +120,11 @@ impl Scanner {
             }
             Some(_) => change::MODIFIED,
         };
-        Some(Change { path: path.to_vec(), kind, size: notes.size, hash })
+        Some(PathChange { path: path.to_vec(), kind, size: notes.size, hash })
     }
 }
 
-fn write_changes(mut changes: Vec<Change>, reply: &mut Writer) {
+fn write_changes(mut changes: Vec<PathChange>, reply: &mut PayloadWriter) {
     reply.u32(changes.len() as u32);
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     changes.truncate(MAX_LISTED);
@@ -166,17 +166,17 @@ fn hash(path: &Path, size: u64, room: &mut u64) -> Option<[u8; 32]> {
 }
 
 #[derive(Default)]
-struct Found {
+struct ScanProgress {
     digest: u64,
     seen: u32,
     /// The smallest paths so far, the largest of them on top.
     first: BinaryHeap<Vec<u8>>,
-    changes: Vec<Change>,
+    changes: Vec<PathChange>,
     room: u64,
 }
 
-impl Found {
-    fn walk(&mut self, scanner: &mut Scanner, directory: &Path, prefix: &mut Vec<u8>, depth: usize) {
+impl ScanProgress {
+    fn walk(&mut self, scanner: &mut WorkspaceScanner, directory: &Path, prefix: &mut Vec<u8>, depth: usize) {
         let Ok(entries) = fs::read_dir(directory) else { return };
         for entry in entries.flatten() {
             self.seen += 1;
@@ -186,7 +186,7 @@ impl Found {
             let Ok(facts) = entry.metadata() else { continue };
             let length = prefix.len();
             prefix.extend_from_slice(entry.file_name().as_bytes());
-            let notes = Notes::of(&facts);
+            let notes = FileStamp::of(&facts);
             self.add(prefix, notes);
             if facts.is_file() {
                 self.list(prefix);
@@ -201,9 +201,9 @@ impl Found {
         }
     }
 
-    fn add(&mut self, path: &[u8], notes: Notes) {
+    fn add(&mut self, path: &[u8], notes: FileStamp) {
         // Entries are added up, because directories are read in no particular order.
-        let mut hash = Fnv::default();
+        let mut hash = FnvHasher::default();
         hash.add(path);
         for word in [notes.inode, notes.size, u64::from(notes.mode)] {
             hash.add(&word.to_le_bytes());
@@ -223,15 +223,15 @@ impl Found {
     }
 }
 
-struct Fnv(u64);
+struct FnvHasher(u64);
 
-impl Default for Fnv {
+impl Default for FnvHasher {
     fn default() -> Self {
         Self(0xcbf2_9ce4_8422_2325)
     }
 }
 
-impl Fnv {
+impl FnvHasher {
     fn add(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);

@@ -18,7 +18,7 @@ const SHELLS_OWN: &[&str] = &[
 ];
 
 /// Whether a command is one program or harmless builtin with plain words for arguments.
-pub fn leaves_the_session_alone(command: &[u8]) -> bool {
+pub fn is_stateless(command: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" _./-:,@%+".contains(byte);
     let Ok(text) = std::str::from_utf8(command) else { return false };
     let first = text.split(' ').find(|word| !word.is_empty());

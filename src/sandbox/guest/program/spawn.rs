@@ -42,7 +42,7 @@ unsafe extern "C" {
 }
 
 /// All a child needs between clone and exec.
-pub struct Launch<'a> {
+pub struct SpawnSpec<'a> {
     pub program: &'a CString,
     pub argv: &'a [CString],
     pub envp: &'a [CString],
@@ -57,7 +57,7 @@ pub struct Launch<'a> {
 }
 
 /// What the child reads and where it leaves its errno.
-struct Child {
+struct ChildSetup {
     program: *const c_char,
     argv: *const *const c_char,
     envp: *const *const c_char,
@@ -96,18 +96,18 @@ impl OomScore {
 }
 
 /// The stack children borrow, one at a time, and the score they get.
-pub struct Spawner {
+pub struct CommandSpawner {
     stack: Vec<u128>,
     score: Option<OomScore>,
 }
 
-impl Spawner {
+impl CommandSpawner {
     /// To be called before the guest makes itself unreadable.
     pub fn new() -> Self {
         Self { stack: vec![0; STACK / size_of::<u128>()], score: OomScore::open().ok() }
     }
 
-    fn clone_victim(&mut self, child: &mut Child) -> io::Result<c_int> {
+    fn clone_victim(&mut self, child: &mut ChildSetup) -> io::Result<c_int> {
         let Some(mut score) = self.score.take() else { return self.clone_into(child) };
         score.set(OomScore::VICTIM);
         let pid = self.clone_into(child);
@@ -118,9 +118,9 @@ impl Spawner {
     }
 
     /// Starts a command; returns its pid. An error is the child's own, or the clone's.
-    pub fn spawn(&mut self, launch: &Launch<'_>) -> io::Result<i32> {
+    pub fn spawn(&mut self, launch: &SpawnSpec<'_>) -> io::Result<i32> {
         let (argv, envp) = (pointers(launch.argv), pointers(launch.envp));
-        let mut child = Child {
+        let mut child = ChildSetup {
             program: launch.program.as_ptr(),
             argv: argv.as_ptr(),
             envp: envp.as_ptr(),
@@ -137,7 +137,7 @@ impl Spawner {
         if child.errno == 0 { Ok(pid) } else { Err(io::Error::from_raw_os_error(child.errno)) }
     }
 
-    fn clone_into(&mut self, child: &mut Child) -> io::Result<c_int> {
+    fn clone_into(&mut self, child: &mut ChildSetup) -> io::Result<c_int> {
         let flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
         let argument = std::ptr::from_mut(child).cast();
         // SAFETY: the stack is ours, aligned by its element type, and grows down from its
@@ -156,10 +156,10 @@ fn pointers(strings: &[CString]) -> Vec<*const c_char> {
 
 /// Between clone and exec: only system calls, nothing that allocates or locks.
 extern "C" fn become_command(argument: *mut c_void) -> c_int {
-    // SAFETY: the suspended parent passed a `Child` that is ours alone until we execute or
+    // SAFETY: the suspended parent passed a `ChildSetup` that is ours alone until we execute or
     // end; every pointer in it is to memory of the parent's.
     unsafe {
-        let child = &mut *argument.cast::<Child>();
+        let child = &mut *argument.cast::<ChildSetup>();
         setsid();
         arrange(child);
         setrlimit(RLIMIT_CPU, &child.cpu);
@@ -175,8 +175,8 @@ extern "C" fn become_command(argument: *mut c_void) -> c_int {
     }
 }
 
-/// SAFETY: in a child of [`Spawner::clone_into`] only: it moves descriptors about.
-unsafe fn arrange(child: &Child) {
+/// SAFETY: in a child of [`CommandSpawner::clone_into`] only: it moves descriptors about.
+unsafe fn arrange(child: &ChildSetup) {
     // SAFETY: descriptors are integers; the slice was made from these parts by the parent.
     unsafe {
         for (target, from) in child.stdio.iter().enumerate() {

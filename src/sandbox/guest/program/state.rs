@@ -20,14 +20,14 @@ const SHELLS_OWN: [&[u8]; 2] = [b"SHLVL", b"_"];
 /// Where commands start, and where they end up when their directory is gone.
 pub const WORKSPACE: &CStr = c"/work";
 
-pub struct Session {
+pub struct ShellSession {
     pub cwd: CString,
     pub environment: Vec<CString>,
     /// What commands outside of the session see.
     pub base: Vec<CString>,
 }
 
-impl Session {
+impl ShellSession {
     pub fn new() -> Self {
         let base = base_environment();
         Self { cwd: WORKSPACE.to_owned(), environment: base.clone(), base }

@@ -131,7 +131,7 @@ pub fn take_stream(fd: RawFd) -> io::Result<File> {
 pub fn take_stdio() -> io::Result<(File, File)> {
     // SAFETY: both are this process's own from its start on, and nobody else has them.
     let (input, output) = unsafe { (File::from_raw_fd(0), File::from_raw_fd(1)) };
-    let (input, output) = (out_of_the_way(input)?, out_of_the_way(output)?);
+    let (input, output) = (move_fd_high(input)?, move_fd_high(output)?);
     for _ in 0..2 {
         // The lowest free numbers: zero, then one.
         let null = File::options().read(true).write(true).open("/dev/null")?;
@@ -150,7 +150,7 @@ pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
 }
 
 /// Moves a descriptor beyond the numbers a child's descriptors are moved to.
-pub fn out_of_the_way(file: File) -> io::Result<File> {
+pub fn move_fd_high(file: File) -> io::Result<File> {
     // SAFETY: fcntl on a descriptor we own.
     let fd = unsafe { check(fcntl(file.as_raw_fd(), F_DUPFD_CLOEXEC, LOWEST_MOVED))? };
     // SAFETY: the kernel has just given us this descriptor.
@@ -176,7 +176,7 @@ pub fn wait_for(fds: &mut [PollFd], timeout_ms: i32) -> io::Result<()> {
 }
 
 /// A dead child.
-pub struct Death {
+pub struct ChildExit {
     pub pid: i32,
     pub status: i32,
     pub cpu: Duration,
@@ -184,14 +184,14 @@ pub struct Death {
 
 /// Reaps one child if any is dead. `Ok(None)`: none is; `Err`: there are no children.
 /// Processor time includes that of the child's own children it has waited for.
-pub fn reap() -> io::Result<Option<Death>> {
+pub fn reap() -> io::Result<Option<ChildExit>> {
     let mut status = 0;
     let mut usage = Rusage::default();
     // SAFETY: both out-pointers are valid; Rusage is laid out as the kernel's.
     let pid = unsafe { check(wait4(-1, &mut status, WNOHANG, &mut usage))? };
     let cpu = Duration::from_secs((usage.user_sec + usage.system_sec) as u64)
         + Duration::from_micros((usage.user_usec + usage.system_usec) as u64);
-    Ok((pid != 0).then_some(Death { pid, status, cpu }))
+    Ok((pid != 0).then_some(ChildExit { pid, status, cpu }))
 }
 
 /// Whether there is such a process, dead and not reaped ones included.

@@ -13,15 +13,15 @@ use std::fs;
 const PASSES: usize = 8;
 
 #[derive(Clone, Copy)]
-struct Process {
+struct ProcessEntry {
     parent: i32,
-    born: Birth,
+    born: ProcessBirth,
 }
 
 /// When a process began: the clock ticks a hundred times a second, and within a tick the
 /// numbers tell, which the kernel hands out in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Birth(u64, i32);
+struct ProcessBirth(u64, i32);
 
 /// Kills the tree below `root`, a child of ours that is alive or not yet reaped, and notes
 /// in `killed` whom it has killed: they die when they next run, which may take a while on
@@ -43,14 +43,14 @@ pub fn kill(root: i32, killed: &mut HashSet<i32>) {
 
 /// The dead among them too: one whose first thread has ended looks dead while its other
 /// threads run on.
-fn doomed(root: i32, born: Birth) -> Vec<i32> {
+fn doomed(root: i32, born: ProcessBirth) -> Vec<i32> {
     let processes = all_processes();
     let doomed = processes.keys().filter(|pid| belongs(**pid, root, born, &processes));
     doomed.copied().collect()
 }
 
 /// Whether `pid` is `root`, below it, or a stray of it: young, with no elder above it.
-fn belongs(pid: i32, root: i32, born: Birth, processes: &HashMap<i32, Process>) -> bool {
+fn belongs(pid: i32, root: i32, born: ProcessBirth, processes: &HashMap<i32, ProcessEntry>) -> bool {
     let mut at = pid;
     // Parents form a tree, but it changes while it is read; the bound ends any cycle.
     for _ in 0..=processes.len() {
@@ -66,7 +66,7 @@ fn belongs(pid: i32, root: i32, born: Birth, processes: &HashMap<i32, Process>) 
     true
 }
 
-fn all_processes() -> HashMap<i32, Process> {
+fn all_processes() -> HashMap<i32, ProcessEntry> {
     let Ok(entries) = fs::read_dir("/proc") else { return HashMap::new() };
     entries
         .flatten()
@@ -75,13 +75,13 @@ fn all_processes() -> HashMap<i32, Process> {
         .collect()
 }
 
-fn read_process(pid: i32) -> Option<Process> {
+fn read_process(pid: i32) -> Option<ProcessEntry> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The name may hold anything, parentheses too: the fields start after the last one.
     let after = stat.iter().rposition(|b| *b == b')')? + 2;
     let text = String::from_utf8_lossy(stat.get(after..)?).into_owned();
     let mut fields = text.split(' ');
     let parent = fields.nth(1)?.parse().ok()?;
-    let born = Birth(fields.nth(17)?.parse().ok()?, pid);
-    Some(Process { parent, born })
+    let born = ProcessBirth(fields.nth(17)?.parse().ok()?, pid);
+    Some(ProcessEntry { parent, born })
 }

@@ -13,7 +13,7 @@
 use crate::poll_for;
 use crate::invalid;
 use crate::sys::{POLLERR, POLLIN, POLLOUT, PollFd, break_on_close};
-use crate::wire::{Frame, Malformed, Reader, TUNNEL_CHUNK, TUNNELLED, WINDOW, Writer, encode, kind};
+use crate::wire::{GuestFrame, MalformedFrame, PayloadReader, TUNNEL_CHUNK, TUNNELLED, WINDOW, PayloadWriter, encode, kind};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
@@ -24,14 +24,14 @@ use std::os::fd::AsRawFd;
 const MAX_LINKS: usize = 128;
 
 #[derive(Default)]
-pub struct Tunnel {
+pub struct GuestTunnel {
     listener: Option<TcpListener>,
-    links: BTreeMap<u32, Link>,
+    links: BTreeMap<u32, TunnelSocket>,
     last: u32,
 }
 
 /// One connection.
-struct Link {
+struct TunnelSocket {
     socket: TcpStream,
     /// What the host sent and the program has not taken.
     inward: VecDeque<u8>,
@@ -45,7 +45,7 @@ struct Link {
     told: bool,
 }
 
-impl Link {
+impl TunnelSocket {
     fn new(socket: TcpStream) -> io::Result<Self> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
@@ -104,7 +104,7 @@ impl Link {
             }
         }
         if self.taken > 0 && (self.inward.is_empty() || self.taken >= WINDOW / 2) {
-            let mut taken = Writer::default();
+            let mut taken = PayloadWriter::default();
             taken.u32(std::mem::take(&mut self.taken) as u32);
             tell(output, id, kind::CREDIT, &taken.0)?;
         }
@@ -117,7 +117,7 @@ impl Link {
     }
 }
 
-impl Tunnel {
+impl GuestTunnel {
     pub fn listen(&mut self, port: u16) -> io::Result<()> {
         if self.listener.is_some() {
             return Err(io::Error::other("the tunnel is open already"));
@@ -140,7 +140,7 @@ impl Tunnel {
         }));
     }
 
-    /// Wants what [`Tunnel::watch`] added, in its order.
+    /// Wants what [`GuestTunnel::watch`] added, in its order.
     pub fn attend(&mut self, fds: &[PollFd], output: &mut File) -> io::Result<()> {
         let [listener, links @ ..] = fds else { return Ok(()) };
         let ready: Vec<(u32, i16)> = self
@@ -168,7 +168,7 @@ impl Tunnel {
         while let Some(listener) = self.listener.as_ref().filter(|_| self.links.len() < MAX_LINKS) {
             match listener.accept() {
                 Ok((socket, _)) => {
-                    let Ok(link) = Link::new(socket) else { continue };
+                    let Ok(link) = TunnelSocket::new(socket) else { continue };
                     self.last = (self.last + 1) & !TUNNELLED;
                     let id = self.last | TUNNELLED;
                     self.links.insert(id, link);
@@ -182,27 +182,27 @@ impl Tunnel {
     }
 
     /// A frame of the host's. One for a connection that has gone meanwhile is late.
-    pub fn receive(&mut self, frame: &Frame, output: &mut File) -> io::Result<()> {
+    pub fn receive(&mut self, frame: &GuestFrame, output: &mut File) -> io::Result<()> {
         let id = frame.id;
         if id & !TUNNELLED > self.last {
-            return Err(invalid(Malformed("a connection that never was")));
+            return Err(invalid(MalformedFrame("a connection that never was")));
         }
         let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
         match frame.kind {
-            kind::DATA if link.host_done => return Err(invalid(Malformed("data after the end"))),
+            kind::DATA if link.host_done => return Err(invalid(MalformedFrame("data after the end"))),
             kind::DATA => {
                 if link.inward.len() + link.taken + frame.payload.len() > WINDOW {
-                    return Err(invalid(Malformed("data beyond the window")));
+                    return Err(invalid(MalformedFrame("data beyond the window")));
                 }
                 link.inward.extend(&frame.payload);
             }
             kind::EOF => link.host_done = true,
             kind::CREDIT => link.credit = credited(link.credit, &frame.payload)?,
             kind::RESET => {
-                self.links.remove(&id).inspect(Link::break_off);
+                self.links.remove(&id).inspect(TunnelSocket::break_off);
                 return Ok(());
             }
-            _ => return Err(invalid(Malformed("unknown kind of frame"))),
+            _ => return Err(invalid(MalformedFrame("unknown kind of frame"))),
         }
         self.with(id, output, |link, output| link.to_program(id, output))
     }
@@ -221,14 +221,14 @@ impl Tunnel {
         &mut self,
         id: u32,
         output: &mut File,
-        act: impl FnOnce(&mut Link, &mut File) -> io::Result<()>,
+        act: impl FnOnce(&mut TunnelSocket, &mut File) -> io::Result<()>,
     ) -> io::Result<()> {
         let Some(link) = self.links.get_mut(&id) else { return Ok(()) };
         match act(link, output) {
             Ok(()) if link.is_over() => drop(self.links.remove(&id)),
             Ok(()) => {}
             Err(_) => {
-                self.links.remove(&id).inspect(Link::break_off);
+                self.links.remove(&id).inspect(TunnelSocket::break_off);
                 return tell(output, id, kind::RESET, &[]);
             }
         }
@@ -237,11 +237,11 @@ impl Tunnel {
 }
 
 fn credited(before: usize, payload: &[u8]) -> io::Result<usize> {
-    let mut reader = Reader::new(payload);
+    let mut reader = PayloadReader::new(payload);
     let more = reader.u32().and_then(|more| reader.finish().map(|()| more)).map_err(invalid)?;
     let credit = before + more as usize;
     if credit > WINDOW {
-        return Err(invalid(Malformed("more credit than was used")));
+        return Err(invalid(MalformedFrame("more credit than was used")));
     }
     Ok(credit)
 }

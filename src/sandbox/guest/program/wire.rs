@@ -2,7 +2,7 @@
 //!
 //! A frame is `u32 length, u32 id, u8 kind, payload`, little-endian; the length counts
 //! everything after itself. Each end treats what it reads as hostile: lengths are checked
-//! before anything is allocated, and every field is read through [`Reader`].
+//! before anything is allocated, and every field is read through [`PayloadReader`].
 
 /// Bumped on any change of the frames' meaning.
 pub const PROTOCOL: u32 = 7;
@@ -96,11 +96,11 @@ pub mod entry {
 
 /// A frame was not what the protocol allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
+pub struct MalformedFrame(pub &'static str);
 
 /// One frame, read whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct GuestFrame {
     pub id: u32,
     pub kind: u8,
     pub payload: Vec<u8>,
@@ -117,31 +117,31 @@ pub fn encode(id: u32, kind: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 /// The checked length of a frame's body, from its first four bytes.
-pub fn body_length(prefix: [u8; 4]) -> Result<usize, Malformed> {
+pub fn body_length(prefix: [u8; 4]) -> Result<usize, MalformedFrame> {
     let length = u32::from_le_bytes(prefix) as usize;
     if length < HEADER {
-        return Err(Malformed("frame shorter than its header"));
+        return Err(MalformedFrame("frame shorter than its header"));
     }
     if length > MAX_FRAME {
-        return Err(Malformed("frame longer than the limit"));
+        return Err(MalformedFrame("frame longer than the limit"));
     }
     Ok(length)
 }
 
 /// A frame from its body, whose length [`body_length`] has allowed.
-pub fn decode(mut body: Vec<u8>) -> Result<Frame, Malformed> {
-    let mut reader = Reader::new(&body);
+pub fn decode(mut body: Vec<u8>) -> Result<GuestFrame, MalformedFrame> {
+    let mut reader = PayloadReader::new(&body);
     let id = reader.u32()?;
     let kind = reader.u8()?;
     body.drain(..HEADER);
-    Ok(Frame { id, kind, payload: body })
+    Ok(GuestFrame { id, kind, payload: body })
 }
 
 /// Builds a payload.
 #[derive(Default)]
-pub struct Writer(pub Vec<u8>);
+pub struct PayloadWriter(pub Vec<u8>);
 
-impl Writer {
+impl PayloadWriter {
     pub fn u8(&mut self, value: u8) -> &mut Self {
         self.0.push(value);
         self
@@ -170,46 +170,46 @@ impl Writer {
 }
 
 /// Reads a payload; every step checks what is left.
-pub struct Reader<'a>(&'a [u8]);
+pub struct PayloadReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> PayloadReader<'a> {
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Malformed> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], MalformedFrame> {
         if count > self.0.len() {
-            return Err(Malformed("field past the end of the frame"));
+            return Err(MalformedFrame("field past the end of the frame"));
         }
         let (taken, rest) = self.0.split_at(count);
         self.0 = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], MalformedFrame> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N)?);
         Ok(array)
     }
 
-    pub fn u8(&mut self) -> Result<u8, Malformed> {
+    pub fn u8(&mut self) -> Result<u8, MalformedFrame> {
         Ok(self.array::<1>()?[0])
     }
 
-    pub fn u32(&mut self) -> Result<u32, Malformed> {
+    pub fn u32(&mut self) -> Result<u32, MalformedFrame> {
         self.array().map(u32::from_le_bytes)
     }
 
     #[allow(dead_code, reason = "only the host reads one")]
-    pub fn i32(&mut self) -> Result<i32, Malformed> {
+    pub fn i32(&mut self) -> Result<i32, MalformedFrame> {
         self.array().map(i32::from_le_bytes)
     }
 
-    pub fn u64(&mut self) -> Result<u64, Malformed> {
+    pub fn u64(&mut self) -> Result<u64, MalformedFrame> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
+    pub fn bytes(&mut self) -> Result<&'a [u8], MalformedFrame> {
         let length = self.u32()? as usize;
         self.take(length)
     }
@@ -219,7 +219,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Refuses bytes after the last field: a reader that ignores them hides mistakes.
-    pub fn finish(self) -> Result<(), Malformed> {
-        if self.0.is_empty() { Ok(()) } else { Err(Malformed("bytes after the last field")) }
+    pub fn finish(self) -> Result<(), MalformedFrame> {
+        if self.0.is_empty() { Ok(()) } else { Err(MalformedFrame("bytes after the last field")) }
     }
 }

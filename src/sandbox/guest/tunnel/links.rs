@@ -7,7 +7,8 @@
 //! ```
 
 use crate::sandbox::guest::wire::{
-    Frame, Malformed, Reader, TUNNEL_CHUNK, TUNNELLED, WINDOW, Writer, encode, kind,
+    GuestFrame, MalformedFrame, PayloadReader, PayloadWriter, TUNNEL_CHUNK, TUNNELLED, WINDOW,
+    encode, kind,
 };
 use std::collections::HashMap;
 use std::io;
@@ -27,26 +28,26 @@ const MAX_LINKS: usize = 256;
 const MAX_REFUSED: usize = 512;
 const CONNECTING: Duration = Duration::from_secs(10);
 
-type Frames = mpsc::Sender<Vec<u8>>;
+type FrameSender = mpsc::Sender<Vec<u8>>;
 
-pub(super) struct Links {
+pub(super) struct TunnelConnections {
     to: HostAddress,
-    frames: Frames,
-    links: HashMap<u32, (Arc<Link>, AbortOnDropHandle<()>)>,
+    frames: FrameSender,
+    links: HashMap<u32, (Arc<TunnelConnection>, AbortOnDropHandle<()>)>,
     last: u32,
 }
 
 /// What has come for a connection, and what may go.
 #[derive(Default)]
-struct Link {
-    state: Mutex<State>,
+struct TunnelConnection {
+    state: Mutex<TunnelConnectionState>,
     /// Something has come for the host.
     came: Notify,
     /// The guest takes more.
     credited: Notify,
 }
 
-struct State {
+struct TunnelConnectionState {
     inward: Vec<u8>,
     /// Taken from `inward` and not yet credited.
     passing: usize,
@@ -54,30 +55,30 @@ struct State {
     credit: usize,
 }
 
-impl Default for State {
+impl Default for TunnelConnectionState {
     fn default() -> Self {
         Self { inward: Vec::new(), passing: 0, guest_done: false, credit: WINDOW }
     }
 }
 
-impl Links {
-    pub(super) fn new(to: HostAddress, frames: Frames) -> Self {
+impl TunnelConnections {
+    pub(super) fn new(to: HostAddress, frames: FrameSender) -> Self {
         Self { to, frames, links: HashMap::new(), last: 0 }
     }
 
     /// A frame of the guest's. One for a connection that has ended meanwhile is late.
-    pub(super) fn receive(&mut self, frame: Frame) -> Result<(), Malformed> {
+    pub(super) fn receive(&mut self, frame: GuestFrame) -> Result<(), MalformedFrame> {
         let number = frame.id & !TUNNELLED;
         if frame.kind == kind::OPEN {
             empty(&frame)?;
             if number <= self.last {
-                return Err(Malformed("a connection opened twice"));
+                return Err(MalformedFrame("a connection opened twice"));
             }
             self.last = number;
             return self.open(frame.id);
         }
         if number > self.last {
-            return Err(Malformed("a connection that never was"));
+            return Err(MalformedFrame("a connection that never was"));
         }
         let Some((link, _)) = self.links.get(&frame.id) else { return Ok(()) };
         match frame.kind {
@@ -89,16 +90,17 @@ impl Links {
                 self.links.remove(&frame.id);
                 Ok(())
             }
-            _ => Err(Malformed("unexpected kind of frame")),
+            _ => Err(MalformedFrame("unexpected kind of frame")),
         }
     }
 
-    fn open(&mut self, id: u32) -> Result<(), Malformed> {
+    fn open(&mut self, id: u32) -> Result<(), MalformedFrame> {
         self.links.retain(|_, (_, task)| !task.is_finished());
         if self.links.len() >= MAX_REFUSED {
-            return Err(Malformed("connections without end"));
+            return Err(MalformedFrame("connections without end"));
         }
-        let (to, frames, link) = (self.to.clone(), self.frames.clone(), Arc::<Link>::default());
+        let (to, frames, link) =
+            (self.to.clone(), self.frames.clone(), Arc::<TunnelConnection>::default());
         let full = self.links.len() >= MAX_LINKS;
         let carried = link.clone();
         let task = spawn("tunnelled connection", async move {
@@ -118,22 +120,26 @@ fn refused() -> io::Error {
     io::Error::other("too many connections at once")
 }
 
-fn empty(frame: &Frame) -> Result<(), Malformed> {
-    if frame.payload.is_empty() { Ok(()) } else { Err(Malformed("bytes after the last field")) }
+fn empty(frame: &GuestFrame) -> Result<(), MalformedFrame> {
+    if frame.payload.is_empty() {
+        Ok(())
+    } else {
+        Err(MalformedFrame("bytes after the last field"))
+    }
 }
 
-impl Link {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl TunnelConnection {
+    fn state(&self) -> MutexGuard<'_, TunnelConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_in(&self, bytes: &[u8]) -> Result<(), Malformed> {
+    fn take_in(&self, bytes: &[u8]) -> Result<(), MalformedFrame> {
         let mut state = self.state();
         if state.guest_done {
-            return Err(Malformed("data after the end"));
+            return Err(MalformedFrame("data after the end"));
         }
         if state.inward.len() + state.passing + bytes.len() > WINDOW {
-            return Err(Malformed("data beyond the window"));
+            return Err(MalformedFrame("data beyond the window"));
         }
         state.inward.extend_from_slice(bytes);
         self.came.notify_one();
@@ -145,20 +151,20 @@ impl Link {
         self.came.notify_one();
     }
 
-    fn take_credit(&self, payload: &[u8]) -> Result<(), Malformed> {
-        let mut reader = Reader::new(payload);
+    fn take_credit(&self, payload: &[u8]) -> Result<(), MalformedFrame> {
+        let mut reader = PayloadReader::new(payload);
         let more = reader.u32()? as usize;
         reader.finish()?;
         let mut state = self.state();
         if state.credit + more > WINDOW {
-            return Err(Malformed("more credit than was used"));
+            return Err(MalformedFrame("more credit than was used"));
         }
         state.credit += more;
         self.credited.notify_one();
         Ok(())
     }
 
-    async fn carry(&self, id: u32, to: &HostAddress, frames: &Frames) -> io::Result<()> {
+    async fn carry(&self, id: u32, to: &HostAddress, frames: &FrameSender) -> io::Result<()> {
         match to {
             HostAddress::Tcp(address) => {
                 let mut socket = timeout(CONNECTING, TcpStream::connect(address)).await??;
@@ -179,7 +185,7 @@ impl Link {
         id: u32,
         from: impl AsyncRead + Unpin,
         to: impl AsyncWrite + Unpin,
-        frames: &Frames,
+        frames: &FrameSender,
     ) -> io::Result<()> {
         let said = Notify::new();
         let outward = async {
@@ -202,7 +208,7 @@ impl Link {
     }
 
     /// Takes what nobody wants any more, so that the program is not held up by it.
-    async fn swallow(&self, id: u32, frames: &Frames) {
+    async fn swallow(&self, id: u32, frames: &FrameSender) {
         while let Some(bytes) = self.next_bytes().await {
             if self.took(id, bytes.len(), frames).await.is_err() {
                 return;
@@ -210,9 +216,9 @@ impl Link {
         }
     }
 
-    async fn took(&self, id: u32, count: usize, frames: &Frames) -> io::Result<()> {
+    async fn took(&self, id: u32, count: usize, frames: &FrameSender) -> io::Result<()> {
         self.state().passing = 0;
-        let mut taken = Writer::default();
+        let mut taken = PayloadWriter::default();
         taken.u32(count as u32);
         frames.send(encode(id, kind::CREDIT, &taken.0)).await.map_err(io::Error::other)
     }
@@ -222,7 +228,7 @@ impl Link {
         &self,
         id: u32,
         mut to: impl AsyncWrite + Unpin,
-        frames: &Frames,
+        frames: &FrameSender,
     ) -> io::Result<()> {
         while let Some(bytes) = self.next_bytes().await {
             let written = to.write_all(&bytes).await;
@@ -255,7 +261,7 @@ impl Link {
         &self,
         id: u32,
         mut from: impl AsyncRead + Unpin,
-        frames: &Frames,
+        frames: &FrameSender,
     ) -> io::Result<()> {
         let mut buffer = vec![0; TUNNEL_CHUNK];
         loop {

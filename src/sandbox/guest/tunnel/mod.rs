@@ -11,8 +11,8 @@
 
 mod links;
 
-use super::wire::{self, Frame, Malformed, TUNNELLED};
-use links::Links;
+use super::wire::{self, GuestFrame, MalformedFrame, TUNNELLED};
+use links::TunnelConnections;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -31,19 +31,19 @@ const PIPE: usize = 64 << 10;
 const QUEUE: usize = 64;
 
 /// How a client reaches its guest: alone on the stream, or beside a tunnel.
-pub(super) enum Line<S> {
+pub(super) enum GuestChannel<S> {
     Own(S),
-    Shared(Shared),
+    Shared(SharedChannel),
 }
 
-pub(super) struct Shared {
+pub(super) struct SharedChannel {
     pipe: DuplexStream,
     /// Why the mux has ended, where the guest broke the protocol.
-    broken: Arc<OnceLock<Malformed>>,
+    broken: Arc<OnceLock<MalformedFrame>>,
     _mux: Option<AbortOnDropHandle<()>>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Line<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestChannel<S> {
     pub(super) fn new(stream: S) -> Self {
         Self::Own(stream)
     }
@@ -51,15 +51,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Line<S> {
     /// Shares the stream with a tunnel to `to` from now on.
     pub(super) fn share(&mut self, to: HostAddress) {
         let (pipe, far) = duplex(PIPE);
-        let broken = Arc::<OnceLock<Malformed>>::default();
-        let shared = Self::Shared(Shared { pipe, broken: broken.clone(), _mux: None });
+        let broken = Arc::<OnceLock<MalformedFrame>>::default();
+        let shared = Self::Shared(SharedChannel { pipe, broken: broken.clone(), _mux: None });
         let Self::Own(stream) = std::mem::replace(self, shared) else { return };
         if let Self::Shared(shared) = self {
             shared._mux = Some(spawn("tunnel", mux(stream, far, to, broken)));
         }
     }
 
-    pub(super) fn broken(&self) -> Option<Malformed> {
+    pub(super) fn broken(&self) -> Option<MalformedFrame> {
         match self {
             Self::Own(_) => None,
             Self::Shared(shared) => shared.broken.get().copied(),
@@ -72,38 +72,38 @@ async fn mux<S: AsyncRead + AsyncWrite>(
     stream: S,
     client: DuplexStream,
     to: HostAddress,
-    broken: Arc<OnceLock<Malformed>>,
+    broken: Arc<OnceLock<MalformedFrame>>,
 ) {
     let (from_guest, to_guest) = split(stream);
     let (from_client, to_client) = split(client);
     let (frames, queue) = mpsc::channel(QUEUE);
-    let links = Links::new(to, frames.clone());
+    let links = TunnelConnections::new(to, frames.clone());
     let ended = tokio::select! {
         ended = write_queued(to_guest, queue) => ended,
         ended = forward(from_client, frames) => ended,
         ended = attend(from_guest, to_client, links, &broken) => ended,
     };
-    if let Err(ReadError::Closed(error)) = ended {
+    if let Err(FrameReadError::Closed(error)) = ended {
         tracing::debug!(%error, "a tunnel has ended");
     }
 }
 
-type Ended = Result<(), ReadError>;
+type MuxResult = Result<(), FrameReadError>;
 
 async fn write_queued(
     mut guest: impl AsyncWrite + Unpin,
     mut queue: mpsc::Receiver<Vec<u8>>,
-) -> Ended {
+) -> MuxResult {
     while let Some(frame) = queue.recv().await {
-        guest.write_all(&frame).await.map_err(ReadError::Closed)?;
+        guest.write_all(&frame).await.map_err(FrameReadError::Closed)?;
     }
     Ok(())
 }
 
 /// The client's requests, each whole, between the frames of connections.
-async fn forward(mut client: impl AsyncRead + Unpin, frames: mpsc::Sender<Vec<u8>>) -> Ended {
+async fn forward(mut client: impl AsyncRead + Unpin, frames: mpsc::Sender<Vec<u8>>) -> MuxResult {
     loop {
-        let Frame { id, kind, payload } = read_frame(&mut client).await?;
+        let GuestFrame { id, kind, payload } = read_frame(&mut client).await?;
         if frames.send(wire::encode(id, kind, &payload)).await.is_err() {
             return Ok(());
         }
@@ -113,44 +113,46 @@ async fn forward(mut client: impl AsyncRead + Unpin, frames: mpsc::Sender<Vec<u8
 async fn attend(
     mut guest: impl AsyncRead + Unpin,
     mut client: impl AsyncWrite + Unpin,
-    mut links: Links,
-    broken: &OnceLock<Malformed>,
-) -> Ended {
+    mut links: TunnelConnections,
+    broken: &OnceLock<MalformedFrame>,
+) -> MuxResult {
     // Said before the client can see the end of it.
     let told = |malformed| {
         broken.set(malformed).ok();
-        ReadError::Malformed(malformed)
+        FrameReadError::Malformed(malformed)
     };
     loop {
         let frame = read_frame(&mut guest).await.map_err(|error| match error {
-            ReadError::Malformed(malformed) => told(malformed),
+            FrameReadError::Malformed(malformed) => told(malformed),
             closed => closed,
         })?;
         if frame.id & TUNNELLED != 0 {
             links.receive(frame).map_err(told)?;
         } else {
-            let Frame { id, kind, payload } = frame;
+            let GuestFrame { id, kind, payload } = frame;
             let bytes = wire::encode(id, kind, &payload);
-            client.write_all(&bytes).await.map_err(ReadError::Closed)?;
+            client.write_all(&bytes).await.map_err(FrameReadError::Closed)?;
         }
     }
 }
 
-pub(super) enum ReadError {
+pub(super) enum FrameReadError {
     Closed(io::Error),
-    Malformed(Malformed),
+    Malformed(MalformedFrame),
 }
 
-pub(super) async fn read_frame<S: AsyncRead + Unpin>(stream: &mut S) -> Result<Frame, ReadError> {
+pub(super) async fn read_frame<S: AsyncRead + Unpin>(
+    stream: &mut S,
+) -> Result<GuestFrame, FrameReadError> {
     let mut prefix = [0; 4];
-    stream.read_exact(&mut prefix).await.map_err(ReadError::Closed)?;
-    let length = wire::body_length(prefix).map_err(ReadError::Malformed)?;
+    stream.read_exact(&mut prefix).await.map_err(FrameReadError::Closed)?;
+    let length = wire::body_length(prefix).map_err(FrameReadError::Malformed)?;
     let mut body = vec![0; length];
-    stream.read_exact(&mut body).await.map_err(ReadError::Closed)?;
-    wire::decode(body).map_err(ReadError::Malformed)
+    stream.read_exact(&mut body).await.map_err(FrameReadError::Closed)?;
+    wire::decode(body).map_err(FrameReadError::Malformed)
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for GuestChannel<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -163,7 +165,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Line<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for GuestChannel<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

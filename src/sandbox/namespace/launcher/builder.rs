@@ -2,9 +2,9 @@
 //! its namespaces, maps its user and ends; the guest-to-be mounts, locks itself in and
 //! becomes the guest.
 
-use super::cgroup::Group;
+use super::cgroup::SandboxCgroups;
 use super::{filter, hardening, mounts, sys};
-use crate::sandbox::namespace::protocol::Plan;
+use crate::sandbox::namespace::protocol::LaunchPlan;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
@@ -23,29 +23,29 @@ const NAMESPACES: i32 = libc::CLONE_NEWUSER
     | libc::CLONE_NEWCGROUP;
 
 /// A step that failed, with its errno.
-pub(super) type Failed = (&'static str, io::Error);
+pub(super) type StepError = (&'static str, io::Error);
 
 /// Names the step an error came from.
-pub(super) fn step<T>(name: &'static str, result: io::Result<T>) -> Result<T, Failed> {
+pub(super) fn step<T>(name: &'static str, result: io::Result<T>) -> Result<T, StepError> {
     result.map_err(|error| (name, error))
 }
 
 /// What every sandbox shares, made once.
-pub(super) struct Builder {
+pub(super) struct SandboxBuilder {
     guest: OwnedFd,
     /// For sandboxes whose memory a cgroup bounds, and for others.
-    filters: [filter::Filter; 2],
+    filters: [filter::SeccompFilter; 2],
     landlock_abi: i32,
-    layout: mounts::Layout,
+    layout: mounts::ProgramLayout,
 }
 
-impl Builder {
+impl SandboxBuilder {
     pub(super) fn new(guest: &[u8]) -> io::Result<Self> {
         Ok(Self {
             guest: sys::executable(guest)?,
             filters: [filter::filter(true), filter::filter(false)],
             landlock_abi: hardening::landlock_abi(),
-            layout: mounts::Layout::of_host(),
+            layout: mounts::ProgramLayout::of_host(),
         })
     }
 
@@ -62,9 +62,9 @@ impl Builder {
     pub(super) fn start(
         &self,
         slot: u64,
-        plan: &Plan,
+        plan: &LaunchPlan,
         stream: &OwnedFd,
-        group: &Group,
+        group: &SandboxCgroups,
     ) -> io::Result<OwnedFd> {
         let (read, write) = sys::pipe()?;
         if sys::fork()? == 0 {
@@ -75,7 +75,14 @@ impl Builder {
     }
 
     /// The builder's whole life.
-    fn build(&self, slot: u64, plan: &Plan, stream: &OwnedFd, group: &Group, report: OwnedFd) -> ! {
+    fn build(
+        &self,
+        slot: u64,
+        plan: &LaunchPlan,
+        stream: &OwnedFd,
+        group: &SandboxCgroups,
+        report: OwnedFd,
+    ) -> ! {
         let mut report = fs::File::from(report);
         let text = match self.clone_guest(slot, plan, stream, group) {
             Ok(pid) => format!("ok {pid}"),
@@ -91,14 +98,14 @@ impl Builder {
     fn clone_guest(
         &self,
         slot: u64,
-        plan: &Plan,
+        plan: &LaunchPlan,
         stream: &OwnedFd,
-        group: &Group,
-    ) -> Result<i32, Failed> {
+        group: &SandboxCgroups,
+    ) -> Result<i32, StepError> {
         step("join the cgroups", group.join())?;
-        sys::be_early_victim();
-        sys::give_way();
-        hardening::dump_no_core();
+        sys::raise_oom_score();
+        sys::lower_priority();
+        hardening::disable_core_dumps();
         let (mapped_read, mapped_write) = step("pipe", sys::pipe())?;
         let (error_read, error_write) = step("pipe", sys::pipe())?;
         let pid = step("create the namespaces", sys::clone_into(NAMESPACES))?;
@@ -120,9 +127,9 @@ impl Builder {
     /// In the new namespaces, until the guest takes over.
     fn become_guest(
         &self,
-        plan: &Plan,
+        plan: &LaunchPlan,
         stream: &OwnedFd,
-        group: &Group,
+        group: &SandboxCgroups,
         mapped: OwnedFd,
         errors: OwnedFd,
     ) -> ! {
@@ -138,12 +145,12 @@ impl Builder {
 
     fn set_up(
         &self,
-        plan: &Plan,
+        plan: &LaunchPlan,
         stream: &OwnedFd,
-        group: &Group,
+        group: &SandboxCgroups,
         mapped: OwnedFd,
         errors: &OwnedFd,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), StepError> {
         let mut go = [0];
         step("wait for the user map", fs::File::from(mapped).read_exact(&mut go))?;
         step("place the stream", sys::place(sys::raw(stream), sys::STREAM))?;
@@ -161,7 +168,7 @@ impl Builder {
 }
 
 /// What the guest-to-be reports: nothing once it has executed the guest.
-fn read_child_error(errors: OwnedFd) -> Result<(), Failed> {
+fn read_child_error(errors: OwnedFd) -> Result<(), StepError> {
     let mut text = String::new();
     step("read the guest's report", fs::File::from(errors).read_to_string(&mut text))?;
     let Some((errno, name)) = text.split_once(' ') else { return Ok(()) };
@@ -172,7 +179,7 @@ fn read_child_error(errors: OwnedFd) -> Result<(), Failed> {
 
 /// Maps the agent to an unprivileged user of the host: an ordinary launcher has only its
 /// own to give, a root launcher gives each sandbox another.
-fn map_user(pid: i32, slot: u64) -> Result<(), Failed> {
+fn map_user(pid: i32, slot: u64) -> Result<(), StepError> {
     let own = sys::effective_uid();
     let own_gid = nix::unistd::getegid().as_raw();
     let write = |file: &str, text: String| fs::write(format!("/proc/{pid}/{file}"), text);

@@ -2,8 +2,8 @@
 //! mounted, nothing where neither can be written. Every group lies below the engine's own,
 //! in a directory named after its owner, so that a sweep can tell whose it was.
 
-use super::hierarchy::{Found, Host, create_dir, discover};
-use crate::sandbox::namespace::protocol::Plan;
+use super::hierarchy::{CgroupDiscovery, CgroupEnvironment, create_dir, discover};
+use crate::sandbox::namespace::protocol::LaunchPlan;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
@@ -17,12 +17,12 @@ const LEAST_QUOTA: u64 = 1_000;
 const KERNEL_PAUSE: Duration = Duration::from_millis(2);
 
 /// The groups of one sandbox.
-pub(super) struct Group {
+pub(super) struct SandboxCgroups {
     directories: Vec<PathBuf>,
     memory: bool,
 }
 
-impl Group {
+impl SandboxCgroups {
     /// Moves the calling process in.
     pub(super) fn join(&self) -> io::Result<()> {
         for directory in &self.directories {
@@ -36,18 +36,18 @@ impl Group {
     }
 }
 
-pub(super) struct Cgroups {
-    found: Found,
+pub(super) struct CgroupTree {
+    found: CgroupDiscovery,
     groups: HashMap<u64, Vec<PathBuf>>,
 }
 
-impl Cgroups {
+impl CgroupTree {
     /// Finds what can be used, by using it.
     pub(super) fn discover() -> Self {
-        Self::of(&Host::this())
+        Self::of(&CgroupEnvironment::this())
     }
 
-    pub(super) fn of(host: &Host) -> Self {
+    pub(super) fn of(host: &CgroupEnvironment) -> Self {
         Self { found: discover(host), groups: HashMap::new() }
     }
 
@@ -82,9 +82,9 @@ impl Cgroups {
     pub(super) fn create(
         &mut self,
         slot: u64,
-        plan: &Plan,
-    ) -> Result<Group, (&'static str, io::Error)> {
-        let mut group = Group { directories: Vec::new(), memory: false };
+        plan: &LaunchPlan,
+    ) -> Result<SandboxCgroups, (&'static str, io::Error)> {
+        let mut group = SandboxCgroups { directories: Vec::new(), memory: false };
         for hierarchy in &self.found.hierarchies {
             let directory = hierarchy.directory.join(format!("sb-{slot}"));
             create_dir(&directory).map_err(|e| ("create a cgroup", e))?;
@@ -148,7 +148,7 @@ impl Cgroups {
     }
 }
 
-fn write_limits(directory: &Path, v2: bool, controller: &str, plan: &Plan) -> io::Result<()> {
+fn write_limits(directory: &Path, v2: bool, controller: &str, plan: &LaunchPlan) -> io::Result<()> {
     let write = |file: &str, value: String| fs::write(directory.join(file), value);
     let quota = (u64::from(plan.cpu_millis) * 100).max(LEAST_QUOTA);
     let memory = plan.memory_with_areas();

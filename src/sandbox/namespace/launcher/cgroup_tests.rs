@@ -1,9 +1,9 @@
 //! The cgroup files against directories that look like the kernel's.
 
-use super::cgroup::Cgroups;
-use super::hierarchy::{Host, own_directory};
-use super::sweep::Owner;
-use crate::sandbox::namespace::protocol::Plan;
+use super::cgroup::CgroupTree;
+use super::hierarchy::{CgroupEnvironment, own_directory};
+use super::sweep::CgroupOwner;
+use crate::sandbox::namespace::protocol::LaunchPlan;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ fn finds_each_hierarchy() {
 /// A v2 group of this process's own, at a temporary place.
 struct Fake {
     place: tempfile::TempDir,
-    host: Host,
+    host: CgroupEnvironment,
 }
 
 impl Fake {
@@ -45,7 +45,7 @@ impl Fake {
              30 29 0:26 / {at}/memory rw - cgroup cgroup rw,memory\n"
         );
         let membership = "4:memory:/\n0::/own\n".to_owned();
-        let host = Host { mounts, membership, root: false, ours: vec![41, 42] };
+        let host = CgroupEnvironment { mounts, membership, root: false, ours: vec![41, 42] };
         let fake = Self { place, host };
         fs::create_dir_all(fake.own()).unwrap();
         fs::create_dir_all(fake.place.path().join("memory")).unwrap();
@@ -64,12 +64,12 @@ impl Fake {
     }
 
     fn owner(&self) -> PathBuf {
-        self.own().join(Owner::this().group_name())
+        self.own().join(CgroupOwner::this().group_name())
     }
 }
 
-fn plan() -> Plan {
-    Plan {
+fn plan() -> LaunchPlan {
+    LaunchPlan {
         memory_bytes: 1 << 30,
         processes: 77,
         disk_bytes: 1 << 20,
@@ -86,7 +86,7 @@ fn text(file: &Path) -> String {
 #[test]
 fn v2_hands_controllers_down_twice_and_limits_the_sandbox() {
     let fake = Fake::new("cpuset cpu io memory pids\n");
-    let mut cgroups = Cgroups::of(&fake.host);
+    let mut cgroups = CgroupTree::of(&fake.host);
     assert_eq!(cgroups.version(), "v2");
     assert!(cgroups.report().values().all(Result::is_ok), "{:?}", cgroups.report());
     let group = cgroups.create(7, &plan()).unwrap();
@@ -110,8 +110,8 @@ fn v2_hands_controllers_down_twice_and_limits_the_sandbox() {
 #[test]
 fn the_kernel_grants_no_quota_below_a_millisecond() {
     let fake = Fake::new("cpu");
-    let mut cgroups = Cgroups::of(&fake.host);
-    cgroups.create(1, &Plan { cpu_millis: 1, ..plan() }).unwrap();
+    let mut cgroups = CgroupTree::of(&fake.host);
+    cgroups.create(1, &LaunchPlan { cpu_millis: 1, ..plan() }).unwrap();
     assert_eq!(text(&fake.owner().join("sb-1/cpu.max")), "1000 100000");
 }
 
@@ -119,7 +119,7 @@ fn the_kernel_grants_no_quota_below_a_millisecond() {
 fn engine_and_launcher_make_room_in_their_own_group() {
     let fake = Fake::new("memory pids cpu");
     fake.set("cgroup.procs", "42\n41\n");
-    let cgroups = Cgroups::of(&fake.host);
+    let cgroups = CgroupTree::of(&fake.host);
     assert_eq!(cgroups.version(), "v2");
     assert_eq!(text(&fake.own().join("synthd-engine/cgroup.procs")), "41");
 }
@@ -129,7 +129,7 @@ fn a_group_that_hands_down_already_is_left_alone() {
     let fake = Fake::new("memory pids cpu");
     fake.set("cgroup.subtree_control", "cpu memory pids\n");
     fake.set("cgroup.procs", "42\n");
-    assert_eq!(Cgroups::of(&fake.host).version(), "v2");
+    assert_eq!(CgroupTree::of(&fake.host).version(), "v2");
     assert!(!fake.own().join("synthd-engine").exists());
 }
 
@@ -139,7 +139,7 @@ fn a_later_launcher_does_not_go_below_the_leaf_of_an_earlier() {
     fake.set("cgroup.subtree_control", "cpu memory pids\n");
     fs::create_dir(fake.own().join("synthd-engine")).unwrap();
     fake.host.membership = "0::/own/synthd-engine\n".to_owned();
-    assert_eq!(Cgroups::of(&fake.host).version(), "v2");
+    assert_eq!(CgroupTree::of(&fake.host).version(), "v2");
     assert!(fake.owner().exists());
 }
 
@@ -147,7 +147,7 @@ fn a_later_launcher_does_not_go_below_the_leaf_of_an_earlier() {
 fn strangers_in_the_group_are_not_moved_and_v1_takes_over_what_it_can() {
     let fake = Fake::new("memory pids cpu");
     fake.set("cgroup.procs", "42\n1000\n");
-    let cgroups = Cgroups::of(&fake.host);
+    let cgroups = CgroupTree::of(&fake.host);
     assert_eq!(cgroups.version(), "v1");
     let report = cgroups.report();
     assert!(report["memory"].as_ref().unwrap().contains("/memory/"));
@@ -161,13 +161,13 @@ fn the_root_group_needs_no_room() {
     let fake = Fake::new("memory pids cpu");
     fs::remove_file(fake.own().join("cgroup.type")).unwrap();
     fake.set("cgroup.procs", "1\n2\n");
-    assert_eq!(Cgroups::of(&fake.host).version(), "v2");
+    assert_eq!(CgroupTree::of(&fake.host).version(), "v2");
 }
 
 #[test]
 fn a_controller_nobody_offers_is_named() {
     let fake = Fake::new("pids");
-    let report = Cgroups::of(&fake.host).report();
+    let report = CgroupTree::of(&fake.host).report();
     assert!(report["pids"].is_ok() && report["memory"].is_ok());
     assert_eq!(report["cpu"], Err("no cgroup hierarchy offers this controller".to_owned()));
 }

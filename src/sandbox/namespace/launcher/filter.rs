@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "a filter is installed by a system call std does not offer")]
 
-use super::builder::{Failed, step};
+use super::builder::{StepError, step};
 use super::sys::check;
 use crate::sandbox::calls;
 use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
@@ -13,7 +13,7 @@ use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, 
 /// Written out by hand because it must do what ready-made builders do not: answer calls of
 /// a foreign architecture and of the x32 table with ENOSYS instead of killing, so that a
 /// probing program sees a host without them and goes on.
-pub(super) struct Filter(Vec<libc::sock_filter>);
+pub(super) struct SeccompFilter(Vec<libc::sock_filter>);
 
 const NR: u32 = 0;
 const ARCH: u32 = 4;
@@ -68,7 +68,7 @@ const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
     | 0x80/* CLONE_NEWTIME */) as u32;
 
 /// `memory_bounded`: whether a cgroup counts memory that belongs to no process.
-pub(super) fn filter(memory_bounded: bool) -> Filter {
+pub(super) fn filter(memory_bounded: bool) -> SeccompFilter {
     let mut code = vec![load(ARCH), jump(BPF_JEQ, NATIVE, 1, 0), refuse(libc::ENOSYS), load(NR)];
     if cfg!(target_arch = "x86_64") {
         code.extend([jump(BPF_JGE, 0x4000_0000, 0, 1), refuse(libc::ENOSYS)]);
@@ -87,7 +87,7 @@ pub(super) fn filter(memory_bounded: bool) -> Filter {
     code.extend(guests_scheduling());
     code.extend(core_limit());
     code.extend(listed());
-    Filter(code)
+    SeccompFilter(code)
 }
 
 /// Allows what is on the list of calls, and refuses all else. It compares with ranges of
@@ -298,8 +298,8 @@ fn jump(test: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
     libc::sock_filter { code: (BPF_JMP | test | BPF_K) as u16, jt, jf, k }
 }
 
-impl Filter {
-    pub(super) fn install(&self) -> Result<(), Failed> {
+impl SeccompFilter {
+    pub(super) fn install(&self) -> Result<(), StepError> {
         let length = libc::c_ushort::try_from(self.0.len()).unwrap_or(0);
         let program = libc::sock_fprog { len: length, filter: self.0.as_ptr().cast_mut() };
         // SAFETY: the program points to `len` instructions that outlive the call.

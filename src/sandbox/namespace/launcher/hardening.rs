@@ -3,9 +3,9 @@
 
 #![expect(unsafe_code, reason = "privileges are dropped by system calls std does not offer")]
 
-use super::builder::{Failed, step};
+use super::builder::{StepError, step};
 use super::sys::check;
-use crate::sandbox::namespace::protocol::Plan;
+use crate::sandbox::namespace::protocol::LaunchPlan;
 use landlock::{
     ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
     path_beneath_rules,
@@ -20,7 +20,7 @@ const LEAST_FILES: u64 = 64;
 const DEVICE_TREES: [&str; 2] = ["/dev", "/proc"];
 
 /// Drops the host's groups and becomes the agent, which is no one outside.
-pub(super) fn become_agent(agent: u32) -> Result<(), Failed> {
+pub(super) fn become_agent(agent: u32) -> Result<(), StepError> {
     // SAFETY: integers, and a null group list of length zero. An ordinary user's launcher
     // may not drop groups; they mean nothing without their files.
     unsafe {
@@ -35,7 +35,7 @@ pub(super) fn become_agent(agent: u32) -> Result<(), Failed> {
 }
 
 /// Brings the loopback of the empty network namespace up.
-pub(super) fn network_up() -> Result<(), Failed> {
+pub(super) fn network_up() -> Result<(), StepError> {
     // SAFETY: `request` is a zeroed ifreq with a terminated name; the socket is closed.
     let outcome = unsafe {
         let mut request: libc::ifreq = std::mem::zeroed();
@@ -53,7 +53,7 @@ pub(super) fn network_up() -> Result<(), Failed> {
 /// One byte and not none: at zero the kernel still feeds a host's core-dump program, at one
 /// it does not, and no core file is that small. The filter keeps it so. Done while still
 /// privileged, because an inherited limit of zero has to be raised.
-pub(super) fn dump_no_core() {
+pub(super) fn disable_core_dumps() {
     let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
     // SAFETY: the structure is valid. An ordinary user whose limit is zero keeps that.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit) };
@@ -71,7 +71,7 @@ fn open_files(memory_bytes: u64, memory_by_cgroup: bool) -> u64 {
 }
 
 /// Resource limits per process; where no cgroup bounds memory, the address space does.
-pub(super) fn limit(plan: &Plan, memory_by_cgroup: bool) -> Result<(), Failed> {
+pub(super) fn limit(plan: &LaunchPlan, memory_by_cgroup: bool) -> Result<(), StepError> {
     let mut limits = vec![
         (libc::RLIMIT_NOFILE, open_files(plan.memory_bytes, memory_by_cgroup)),
         // Timers and queued signals; real-time rights that a desktop's user may have.
@@ -103,7 +103,7 @@ pub(super) fn limit(plan: &Plan, memory_by_cgroup: bool) -> Result<(), Failed> {
 }
 
 /// No capability is left, in no set, and none can come back.
-pub(super) fn drop_privileges() -> Result<(), Failed> {
+pub(super) fn drop_privileges() -> Result<(), StepError> {
     // SAFETY: integer arguments; header and data are laid out as capset(2) wants them.
     unsafe {
         for capability in 0..64 {
@@ -131,7 +131,7 @@ pub(super) fn landlock_abi() -> i32 {
 }
 
 /// A second wall behind the mounts: reading everywhere, writing only in the work areas.
-pub(super) fn landlock(abi: i32) -> Result<(), Failed> {
+pub(super) fn landlock(abi: i32) -> Result<(), StepError> {
     if abi < 2 {
         // Version 1 forbids renames between directories, which tasks need.
         return Ok(());

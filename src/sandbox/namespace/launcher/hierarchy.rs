@@ -8,7 +8,7 @@
 //!  v1   the same below each controller's own hierarchy; nothing needs to be handed on
 //! ```
 
-use super::sweep::{self, Owner};
+use super::sweep::{self, CgroupOwner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -21,7 +21,7 @@ const SWITCH: &str = "cgroup.subtree_control";
 const NOBODY_OFFERS: &str = "no cgroup hierarchy offers this controller";
 
 /// What the kernel says of this process and its mounts; a test says something else.
-pub(super) struct Host {
+pub(super) struct CgroupEnvironment {
     pub(super) mounts: String,
     pub(super) membership: String,
     pub(super) root: bool,
@@ -29,7 +29,7 @@ pub(super) struct Host {
     pub(super) ours: Vec<u32>,
 }
 
-impl Host {
+impl CgroupEnvironment {
     pub(super) fn this() -> Self {
         Self {
             mounts: fs::read_to_string("/proc/self/mountinfo").unwrap_or_default(),
@@ -41,7 +41,7 @@ impl Host {
 }
 
 /// One hierarchy that bounds something here.
-pub(super) struct Hierarchy {
+pub(super) struct CgroupHierarchy {
     pub(super) v2: bool,
     /// The owner's directory in it.
     pub(super) directory: PathBuf,
@@ -50,16 +50,16 @@ pub(super) struct Hierarchy {
 
 /// What was found, and why the rest was not.
 #[derive(Default)]
-pub(super) struct Found {
-    pub(super) hierarchies: Vec<Hierarchy>,
+pub(super) struct CgroupDiscovery {
+    pub(super) hierarchies: Vec<CgroupHierarchy>,
     pub(super) unavailable: BTreeMap<&'static str, String>,
     /// Sandboxes of dead owners that were removed; one may have had several groups.
     pub(super) swept: BTreeSet<String>,
 }
 
 /// v2 comes first; v1 only for what it lacks.
-pub(super) fn discover(host: &Host) -> Found {
-    let mut found = Found::default();
+pub(super) fn discover(host: &CgroupEnvironment) -> CgroupDiscovery {
+    let mut found = CgroupDiscovery::default();
     let mut missing: Vec<&'static str> = CONTROLLERS.to_vec();
     for place in v2_places(host) {
         found.try_v2(&place, &mut missing, host);
@@ -70,25 +70,25 @@ pub(super) fn discover(host: &Host) -> Found {
             None => found.lacks(controller, NOBODY_OFFERS.to_owned()),
         }
     }
-    let Found { hierarchies, unavailable, .. } = &mut found;
+    let CgroupDiscovery { hierarchies, unavailable, .. } = &mut found;
     let offered = |c: &&str| hierarchies.iter().any(|h| h.controllers.contains(c));
     unavailable.retain(|controller, _| !offered(controller));
     found
 }
 
-impl Found {
+impl CgroupDiscovery {
     fn lacks(&mut self, controller: &'static str, why: String) {
         self.unavailable.entry(controller).or_insert(why);
     }
 
-    fn try_v2(&mut self, own: &Path, missing: &mut Vec<&'static str>, host: &Host) {
+    fn try_v2(&mut self, own: &Path, missing: &mut Vec<&'static str>, host: &CgroupEnvironment) {
         let offered = words(&own.join("cgroup.controllers"));
         let mut wanted = missing.clone();
         wanted.retain(|controller| offered.iter().any(|offer| offer == controller));
         if wanted.is_empty() {
             return;
         }
-        self.swept.extend(sweep::groups(own));
+        self.swept.extend(sweep::remove_dead_groups(own));
         match self.claim_v2(own, &wanted, host) {
             Ok(hierarchy) => {
                 missing.retain(|c| !hierarchy.controllers.contains(c));
@@ -106,13 +106,13 @@ impl Found {
         &mut self,
         own: &Path,
         wanted: &[&'static str],
-        host: &Host,
-    ) -> io::Result<Hierarchy> {
+        host: &CgroupEnvironment,
+    ) -> io::Result<CgroupHierarchy> {
         let enabled = words(&own.join(SWITCH));
         if wanted.iter().any(|c| !enabled.iter().any(|e| e == c)) {
             make_room(own, host)?;
         }
-        let directory = own.join(Owner::this().group_name());
+        let directory = own.join(CgroupOwner::this().group_name());
         let mut controllers = Vec::new();
         for controller in wanted {
             // One by one: a single word the kernel refuses would refuse them all.
@@ -128,19 +128,19 @@ impl Found {
         if controllers.contains(&"cpu") {
             weigh(&directory, "cpu.weight", 100, 10_000);
         }
-        Ok(Hierarchy { v2: true, directory, controllers })
+        Ok(CgroupHierarchy { v2: true, directory, controllers })
     }
 
     fn try_v1(&mut self, own: &Path, controller: &'static str) {
-        self.swept.extend(sweep::groups(own));
-        let directory = own.join(Owner::this().group_name());
+        self.swept.extend(sweep::remove_dead_groups(own));
+        let directory = own.join(CgroupOwner::this().group_name());
         match create_dir(&directory) {
             Ok(()) => {
                 if controller == "cpu" {
                     weigh(&directory, "cpu.shares", 1024, 262_144);
                 }
                 let controllers = vec![controller];
-                self.hierarchies.push(Hierarchy { v2: false, directory, controllers });
+                self.hierarchies.push(CgroupHierarchy { v2: false, directory, controllers });
             }
             Err(error) => self.lacks(controller, format!("{}: {error}", own.display())),
         }
@@ -166,7 +166,7 @@ fn hand_down(group: &Path, controller: &str) -> io::Result<()> {
 
 /// The engine's own group; for root also the top, for an engine that was started from
 /// somebody's session among processes that are not ours to move.
-fn v2_places(host: &Host) -> Vec<PathBuf> {
+fn v2_places(host: &CgroupEnvironment) -> Vec<PathBuf> {
     let own = own_directory(&host.mounts, &host.membership, None).map(|own| {
         // A launcher started before this one may have moved the engine aside already.
         match own.parent().filter(|_| own.ends_with(LEAF)) {
@@ -180,7 +180,7 @@ fn v2_places(host: &Host) -> Vec<PathBuf> {
 
 /// A group other than the root may hand controllers down only while no process is in it:
 /// engine and launcher move into a leaf, and nobody else may be there.
-fn make_room(own: &Path, host: &Host) -> io::Result<()> {
+fn make_room(own: &Path, host: &CgroupEnvironment) -> io::Result<()> {
     // The root, which is exempt, is the one group without a type.
     if !own.join("cgroup.type").exists() {
         return Ok(());

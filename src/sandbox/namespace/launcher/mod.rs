@@ -25,9 +25,9 @@ mod sys;
 
 pub(super) use sys::send_with_fd;
 
-use super::protocol::{HostReport, News, Order, Plan};
-use builder::Builder;
-use cgroup::Cgroups;
+use super::protocol::{HostReport, LaunchPlan, LauncherEvent, LauncherRequest};
+use builder::SandboxBuilder;
+use cgroup::CgroupTree;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -35,18 +35,18 @@ use std::os::fd::OwnedFd;
 /// Where the engine's socket is: the launcher's standard input.
 const SOCKET: i32 = 0;
 
-struct Slot {
+struct LauncherSlot {
     /// The guest's pid on the host, once the builder has told it.
     pid: Option<i32>,
     /// Killed before its pid was known: kill it as soon as it is.
     doomed: bool,
 }
 
-struct Launcher {
+struct SandboxLauncher {
     socket: OwnedFd,
-    builder: Builder,
-    cgroups: Cgroups,
-    slots: HashMap<u64, Slot>,
+    builder: SandboxBuilder,
+    cgroups: CgroupTree,
+    slots: HashMap<u64, LauncherSlot>,
     /// Builders at work, by the descriptor they report on.
     building: HashMap<i32, (u64, OwnedFd)>,
     /// Dead children whose slot is not known yet: guests that ended before their builder was
@@ -61,11 +61,11 @@ struct Launcher {
 pub(crate) fn run(guest: &[u8]) -> io::Result<()> {
     sys::become_launcher()?;
     let socket = sys::take_fd(SOCKET)?;
-    let cgroups = Cgroups::discover();
-    let builder = Builder::new(guest)?;
+    let cgroups = CgroupTree::discover();
+    let builder = SandboxBuilder::new(guest)?;
     let report = host_report(&cgroups, &builder);
-    sys::send_packet(&socket, &encode(&News::Ready(report))?)?;
-    let mut launcher = Launcher {
+    sys::send_packet(&socket, &encode(&LauncherEvent::Ready(report))?)?;
+    let mut launcher = SandboxLauncher {
         socket,
         builder,
         cgroups,
@@ -80,7 +80,7 @@ pub(crate) fn run(guest: &[u8]) -> io::Result<()> {
     outcome
 }
 
-fn host_report(cgroups: &Cgroups, builder: &Builder) -> HostReport {
+fn host_report(cgroups: &CgroupTree, builder: &SandboxBuilder) -> HostReport {
     HostReport {
         kernel: sys::kernel_release(),
         root: sys::effective_uid() == 0,
@@ -93,11 +93,11 @@ fn host_report(cgroups: &Cgroups, builder: &Builder) -> HostReport {
     }
 }
 
-fn encode(news: &News) -> io::Result<Vec<u8>> {
+fn encode(news: &LauncherEvent) -> io::Result<Vec<u8>> {
     serde_json::to_vec(news).map_err(io::Error::other)
 }
 
-impl Launcher {
+impl SandboxLauncher {
     fn serve(&mut self) -> io::Result<()> {
         let deaths = sys::child_signals()?;
         loop {
@@ -125,15 +125,15 @@ impl Launcher {
 
     fn obey(&mut self, bytes: &[u8], fd: Option<OwnedFd>) -> io::Result<()> {
         match serde_json::from_slice(bytes).map_err(io::Error::other)? {
-            Order::Spawn { slot, plan } => match fd {
+            LauncherRequest::Spawn { slot, plan } => match fd {
                 Some(stream) => self.spawn(slot, &plan, stream),
                 None => self.failed(slot, "receive the stream", libc::EBADF),
             },
-            Order::Kill { slot } => {
+            LauncherRequest::Kill { slot } => {
                 self.kill(slot);
                 Ok(())
             }
-            Order::Settle { token } => {
+            LauncherRequest::Settle { token } => {
                 self.settling.push(token);
                 self.leave();
                 Ok(())
@@ -141,7 +141,7 @@ impl Launcher {
         }
     }
 
-    fn spawn(&mut self, slot: u64, plan: &Plan, stream: OwnedFd) -> io::Result<()> {
+    fn spawn(&mut self, slot: u64, plan: &LaunchPlan, stream: OwnedFd) -> io::Result<()> {
         let group = match self.cgroups.create(slot, plan) {
             Ok(group) => group,
             Err((step, error)) => {
@@ -152,7 +152,7 @@ impl Launcher {
         match self.builder.start(slot, plan, &stream, &group) {
             Ok(report) => {
                 self.building.insert(sys::raw(&report), (slot, report));
-                self.slots.insert(slot, Slot { pid: None, doomed: false });
+                self.slots.insert(slot, LauncherSlot { pid: None, doomed: false });
                 Ok(())
             }
             Err(error) => {
@@ -169,7 +169,7 @@ impl Launcher {
             Ok(pid) => {
                 self.know(slot, pid);
                 let (enforced, oom_events) = self.cgroups.facts(slot);
-                self.tell(&News::Spawned { slot, pid, enforced, oom_events })
+                self.tell(&LauncherEvent::Spawned { slot, pid, enforced, oom_events })
             }
             Err((step, errno)) => {
                 self.slots.remove(&slot);
@@ -224,16 +224,16 @@ impl Launcher {
         if !dying && self.leaving.is_empty() {
             for token in std::mem::take(&mut self.settling) {
                 // An engine that is gone needs no answer; its end is seen on the socket.
-                self.tell(&News::Settled { token }).ok();
+                self.tell(&LauncherEvent::Settled { token }).ok();
             }
         }
     }
 
     fn failed(&mut self, slot: u64, step: &str, errno: i32) -> io::Result<()> {
-        self.tell(&News::SpawnFailed { slot, step: step.to_owned(), errno })
+        self.tell(&LauncherEvent::SpawnFailed { slot, step: step.to_owned(), errno })
     }
 
-    fn tell(&self, news: &News) -> io::Result<()> {
+    fn tell(&self, news: &LauncherEvent) -> io::Result<()> {
         match sys::send_packet(&self.socket, &encode(news)?) {
             // The engine died while we worked; the next read on the socket ends us.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => {

@@ -10,9 +10,9 @@
 
 #![expect(unsafe_code, reason = "mounting needs system calls std does not offer")]
 
-use super::builder::{Failed, step};
+use super::builder::{StepError, step};
 use super::sys::check;
-use crate::sandbox::namespace::protocol::Plan;
+use crate::sandbox::namespace::protocol::LaunchPlan;
 use std::collections::BTreeSet;
 use std::ffi::CString;
 use std::fs;
@@ -66,14 +66,14 @@ struct MountAttr {
 }
 
 /// How the host's program directories look: merged `/usr` hosts have links there.
-pub(super) struct Layout {
+pub(super) struct ProgramLayout {
     directories: Vec<&'static str>,
     links: Vec<(&'static str, String)>,
     /// Files below them that no sandbox is shown, without the first slash.
     hidden: Vec<String>,
 }
 
-impl Layout {
+impl ProgramLayout {
     /// synthd itself is hidden: it would tell every template's solution.
     pub(super) fn of_host() -> Self {
         let layout = Self::below(Path::new("/"));
@@ -107,7 +107,7 @@ impl Layout {
 }
 
 /// Builds the tree and moves into it.
-pub(super) fn build(layout: &Layout, plan: &Plan) -> Result<(), Failed> {
+pub(super) fn build(layout: &ProgramLayout, plan: &LaunchPlan) -> Result<(), StepError> {
     step("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE, ""))?;
     // Opened first: it may lie below the very directory the new root is built on.
     let image = plan.root.as_ref().map(fs::File::open).transpose();
@@ -120,7 +120,7 @@ pub(super) fn build(layout: &Layout, plan: &Plan) -> Result<(), Failed> {
         None => step("show the host's programs", show_programs("", layout))?,
         Some(image) => {
             let root = format!("/proc/self/fd/{}", image.as_raw_fd());
-            let layout = Layout::below(Path::new(&root));
+            let layout = ProgramLayout::below(Path::new(&root));
             step("show the root directory", show_programs(&root, &layout))?;
         }
     }
@@ -134,7 +134,7 @@ pub(super) fn build(layout: &Layout, plan: &Plan) -> Result<(), Failed> {
     step("seal the root", set_attributes(libc::AT_FDCWD, "/", RDONLY, false))
 }
 
-fn show_programs(root: &str, layout: &Layout) -> io::Result<()> {
+fn show_programs(root: &str, layout: &ProgramLayout) -> io::Result<()> {
     for name in &layout.directories {
         make_dir(name, 0o755)?;
         bind(&format!("{root}/{name}"), name, RDONLY | NOSUID | NODEV)?;

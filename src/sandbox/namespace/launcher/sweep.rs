@@ -10,13 +10,13 @@ const PREFIX: &str = "synthd-";
 
 /// The engine that owns a launcher's groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(super) struct CgroupOwner {
     namespace: u64,
     pid: u32,
     started: u64,
 }
 
-impl Owner {
+impl CgroupOwner {
     /// This launcher, which lives exactly as long as its engine.
     pub(super) fn this() -> Self {
         let pid = std::process::id();
@@ -55,11 +55,11 @@ fn birth(pid: u32) -> Option<u64> {
 }
 
 /// Removes the groups of dead owners below `parent`; returns the sandboxes they were for.
-pub(super) fn groups(parent: &Path) -> Vec<String> {
+pub(super) fn remove_dead_groups(parent: &Path) -> Vec<String> {
     let mut removed = Vec::new();
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if Owner::of_group(&name).is_some_and(Owner::is_dead) {
+        if CgroupOwner::of_group(&name).is_some_and(CgroupOwner::is_dead) {
             remove(&entry.path(), &name, &mut removed);
         }
     }
@@ -105,14 +105,14 @@ mod tests {
 
     #[test]
     fn an_owner_is_known_by_its_name() {
-        let owner = Owner::this();
+        let owner = CgroupOwner::this();
         assert!(!owner.is_dead());
-        assert_eq!(Owner::of_group(&owner.group_name()), Some(owner));
+        assert_eq!(CgroupOwner::of_group(&owner.group_name()), Some(owner));
         // The same pid with another start time is another process.
-        let another = Owner { started: owner.started + 1, ..owner };
+        let another = CgroupOwner { started: owner.started + 1, ..owner };
         assert!(another.is_dead());
         // In another pid namespace the number tells nothing.
-        assert!(!Owner { namespace: owner.namespace + 1, ..another }.is_dead());
-        assert_eq!(Owner::of_group("user.slice"), None);
+        assert!(!CgroupOwner { namespace: owner.namespace + 1, ..another }.is_dead());
+        assert_eq!(CgroupOwner::of_group("user.slice"), None);
     }
 }

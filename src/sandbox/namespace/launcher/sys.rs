@@ -212,13 +212,13 @@ pub(super) fn executable(bytes: &[u8]) -> io::Result<OwnedFd> {
 
 /// When memory runs out, sandboxes go before the engine. Children of a privileged launcher
 /// cannot undo it; where it is refused, a higher score is in force already.
-pub(super) fn be_early_victim() {
+pub(super) fn raise_oom_score() {
     std::fs::write("/proc/self/oom_score_adj", "500").ok();
 }
 
 /// Where processors are short, sandboxes wait and the engine does not: its timers, its
 /// store and its socket serve all of them. A sandbox cannot take this back.
-pub(super) fn give_way() {
+pub(super) fn lower_priority() {
     // SAFETY: three integers; a refusal would leave the priority as it is.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 5) };
 }
