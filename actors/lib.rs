@@ -3,7 +3,7 @@
 //! The arrow points one way: the `synthd` package depends on this one, never the other way,
 //! so no database, container engine or file format can reach in here.
 
-pub mod agents;
+pub mod agent_access;
 pub mod campaign;
 pub mod collector;
 pub mod engine;

@@ -3,13 +3,13 @@
 mod actor;
 mod admission;
 mod exits;
+mod finish;
 mod messages;
 mod pending;
 mod plan;
 mod prepare;
 mod progress;
 mod reopen;
-mod rest;
 mod samples;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! The episode actor: one per attempt. It owns the task that does the perishable work, so
 //! that when it dies the work is aborted and its sandbox released.
 
+use super::engine_services::{AttemptOrders, AttemptState, EngineServices};
 use super::phase::AttemptPhase;
 use super::run::{AttemptResult, run};
-use super::world::{AttemptOrders, AttemptState, EngineServices};
 use crate::campaign::CampaignPlanner;
 use crate::model::{AgentProgram, AttemptNumber, CampaignConfig, Fault, FaultKind, PlannedEpisode};
 use crate::scaffold::{self, ExternalScaffold};

@@ -6,7 +6,7 @@
 //! ```
 //! From before the copy until it is emptied the agent's programs are stopped (ADR 17).
 
-use super::own::{acquire_with_copy, run_sealed};
+use super::engine_commands::{acquire_with_copy, run_sealed};
 use crate::model::{ExecEnd, Fault, SandboxSpec, Task, WorkspaceCopy};
 use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::Sandbox;

@@ -2,22 +2,22 @@
 
 mod actor;
 mod changes;
+mod engine_commands;
+mod engine_services;
+mod external_agent;
 mod milestones;
-mod own;
 mod phase;
-mod programs;
-mod repeat;
+mod replay_match;
+mod required_programs;
 mod run;
 mod turns;
 mod verify;
-mod visits;
-mod world;
 
 pub use actor::{AttemptExit, AttemptSpec, EpisodeActor, launch};
+pub use engine_services::{AttemptOrders, EngineServices};
 pub use milestones::milestone_potential;
 pub use phase::AttemptPhase;
-pub(crate) use programs::missing_programs;
-pub use repeat::matches_recorded;
+pub use replay_match::matches_recorded;
+pub(crate) use required_programs::missing_programs;
 pub use run::{AttemptResult, provision_task};
 pub use verify::verify_snapshot;
-pub use world::{AttemptOrders, EngineServices};

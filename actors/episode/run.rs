@@ -1,12 +1,12 @@
 //! The whole of an attempt, as one future. Everything perishable (the sandbox, calls in
 //! flight) belongs to it and goes with it.
 
-use super::own::{ensure_exited, run_engine_command};
+use super::engine_commands::{ensure_exited, run_engine_command};
+use super::engine_services::{AttemptOrders, AttemptState, EngineServices};
+use super::external_agent::ExternalAttempt;
 use super::phase::AttemptPhase;
 use super::turns::{ActiveAttempt, StoppedAttempt};
 use super::verify;
-use super::visits::ExternalAttempt;
-use super::world::{AttemptOrders, AttemptState, EngineServices};
 use crate::model::{
     AttemptNumber, AttemptRecord, Fault, FaultKind, JournalEntry, Outcome, SandboxFingerprint,
     SandboxSpec, SandboxTree, StopReason, Task, Turn, Verdict,

@@ -1,11 +1,11 @@
 //! The turns of an attempt: ask, parse, run, observe, record, until the agent stops.
 
 use super::changes::changes_of;
+use super::engine_commands::ensure_exited;
+use super::engine_services::{AttemptOrders, AttemptState, EngineServices};
 use super::milestones::MilestoneSandbox;
-use super::own::ensure_exited;
 use super::phase::AttemptPhase;
-use super::repeat::matches_recorded;
-use super::world::{AttemptOrders, AttemptState, EngineServices};
+use super::replay_match::matches_recorded;
 use crate::model::{
     ActionType, ChatMessage, ChatReply, ChatRequest, ExecEnd, ExecReport, ExecRequest, Fault,
     FaultKind, FinishReason, JournalEntry, SandboxFingerprint, Step, StepAction, StepState,

@@ -1,7 +1,7 @@
 //! Sealed verification: the checks run in fresh sandboxes the agent never saw, twice, and
 //! both runs must agree.
 
-use super::own::{acquire_with_copy, run_sealed};
+use super::engine_commands::{acquire_with_copy, run_sealed};
 use crate::model::{CheckResult, ExecReport, Fault, SandboxSpec, Task, Verdict, WorkspaceCopy};
 use crate::pool::PoolHandle;
 use std::sync::Arc;

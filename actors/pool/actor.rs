@@ -12,10 +12,10 @@
 //! goes on waiting, and one creation at a time looks whether it is back.
 
 use super::creation::CreationPermit;
-use super::figures::SpecMetrics;
 use super::messages::{
     AcquireSandbox, DownBackends, LeaseResult, PoolStatsQuery, SandboxLease, ShutDownPool,
 };
+use super::metrics::SpecMetrics;
 use super::state::{PoolConfig, SpecPools, WarmItem};
 use crate::model::{BackendKind, Fault, FaultKind, SandboxSpec};
 use crate::policy::CircuitBreaker;

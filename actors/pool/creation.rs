@@ -2,8 +2,8 @@
 //! come of them.
 
 use super::actor::{HeldSandbox, PoolActor, closed};
-use super::figures::{self, SpecMetrics, SpecStats};
 use super::messages::PoolStats;
+use super::metrics::{self, SpecMetrics, SpecStats};
 use crate::model::{BackendKind, BackendSign, Fault, FaultKind, SandboxSpec};
 use crate::policy::{BreakerAdmission, CircuitBreaker};
 use crate::supervisor::{panic_text, spawn};
@@ -141,7 +141,7 @@ impl PoolActor {
     fn spec_stats(&self, spec: &SandboxSpec, figures: &SpecMetrics) -> SpecStats {
         let level = self.shelves.level(spec);
         SpecStats {
-            spec: figures::name(spec),
+            spec: metrics::name(spec),
             warm: level.warm,
             target: level.target,
             creating: level.creating,

@@ -2,8 +2,8 @@
 
 use super::PoolActor;
 use super::actor::PoolResources;
-use super::figures::SpecStats;
-use super::line::QueueGroup;
+use super::fair_queue::QueueGroup;
+use super::metrics::SpecStats;
 use super::state::PoolConfig;
 use crate::model::{BackendKind, CampaignName, Fault, SandboxSpec};
 use crate::policy::RestartIntensity;

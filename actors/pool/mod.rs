@@ -4,16 +4,16 @@
 mod actor;
 mod creation;
 mod demand;
-mod figures;
-mod line;
+mod fair_queue;
 mod messages;
+mod metrics;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use actor::PoolActor;
-pub use figures::{SpecStats, TimingStats};
 pub use messages::{
     AcquireSandbox, DownBackends, PoolHandle, PoolStats, PoolStatsQuery, SandboxLease, ShutDownPool,
 };
+pub use metrics::{SpecStats, TimingStats};
 pub use state::PoolConfig;

@@ -1,7 +1,7 @@
 //! The decisions of the pool, without I/O: the waiting requests, the warm sandboxes, the next creation.
 
 use super::demand::SpecDemand;
-use super::line::{FairQueue, QueueGroup};
+use super::fair_queue::{FairQueue, QueueGroup};
 use crate::model::SandboxSpec;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

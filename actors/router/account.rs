@@ -1,8 +1,8 @@
 //! A campaign's account with the router: its models, their limits, its budget. It outlives
 //! the router actor, so that a rebuilt one goes on where the last one died.
 
-use super::lane::ProviderLimiters;
-use super::slot::{CampaignModel, ModelClients, ModelStats};
+use super::campaign_model::{CampaignModel, ModelClients, ModelStats};
+use super::provider_limiter::ProviderLimiters;
 use crate::model::{Fault, FaultKind, Money, SpendingCaps, SpendingTotals};
 use crate::policy::{CapScope, CapStats, HoldPurpose, HoldRefusal, Ledger};
 use std::collections::HashMap;

@@ -9,9 +9,9 @@
 //! ```
 
 use super::account::CampaignAccount;
+use super::campaign_model::MOST_WAITED;
 use super::messages::{ModelAnswer, ModelCall};
 use super::route::{ModelChoice, failure_of, failure_of_reply};
-use super::slot::MOST_WAITED;
 use super::ticket::{TicketIssuer, TicketRequest, unless_cancelled};
 use crate::model::{CallFault, ChatReply, ChatRequest, Fault, FaultKind, Money};
 use crate::policy::{RetryDecision, RetryPolicy, backoff, worst_case};

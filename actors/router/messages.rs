@@ -3,8 +3,8 @@
 use super::account::CampaignAccount;
 use super::actor::RouterActor;
 use super::call::{perform, perform_once};
-use super::lane::{ProviderLimiters, ProviderStats};
-use super::slot::{ModelClients, ModelStats};
+use super::campaign_model::{ModelClients, ModelStats};
+use super::provider_limiter::{ProviderLimiters, ProviderStats};
 use super::ticket::{CallTicket, TicketIssuer, TicketRequest};
 use crate::collector::CollectorHandle;
 use crate::model::{

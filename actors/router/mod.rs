@@ -5,22 +5,22 @@ mod actor;
 #[cfg(test)]
 mod admission_tests;
 mod call;
-mod lane;
+mod campaign_model;
+mod key_limiter;
 mod messages;
-mod pace;
+mod provider_limiter;
+mod rate_limiter;
 mod route;
-mod slot;
 #[cfg(test)]
 mod tests;
 mod ticket;
-mod unanswered;
-mod way;
+mod unanswered_calls;
 
 pub use account::CampaignAccount;
 pub use actor::RouterActor;
-pub use lane::ProviderStats;
+pub use campaign_model::{ModelClients, ModelStats};
+pub use key_limiter::KeyStats;
 pub use messages::{AccountStats, FindAccount, ModelAnswer, ModelCall, RouterHandle};
+pub use provider_limiter::ProviderStats;
 pub use route::{failure_of, failure_of_call};
-pub use slot::{ModelClients, ModelStats};
 pub use ticket::{CallTicket, UnrecordedCall};
-pub use way::KeyStats;

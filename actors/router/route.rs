@@ -9,7 +9,7 @@
 //! ```
 
 use super::account::CampaignAccount;
-use super::slot::CampaignModel;
+use super::campaign_model::CampaignModel;
 use crate::model::{CallFault, ChatReply, Fault, FaultKind, FinishReason, ModelFailure, SOONEST};
 use std::sync::Arc;
 

@@ -9,9 +9,9 @@
 //! ```
 
 use super::account::CampaignAccount;
-use super::slot::CampaignModel;
-use super::unanswered::PendingCallGuard;
-use super::way::{CallPermit, KeyLimiter};
+use super::campaign_model::CampaignModel;
+use super::key_limiter::{CallPermit, KeyLimiter};
+use super::unanswered_calls::PendingCallGuard;
 use crate::collector::CollectorHandle;
 use crate::model::{
     CallCharge, CallFault, CallPosition, CallRecord, ChatReply, Fault, FaultKind, HttpExchange,

@@ -8,8 +8,8 @@
 //!                        finished                     escalated
 //! ```
 
-use super::census;
 use super::handle::ActorHandle;
+use super::live_counts;
 use crate::policy::RestartIntensity;
 use actix::{Actor, Addr, AsyncContext, Context};
 use std::any::Any;
@@ -30,7 +30,7 @@ pub enum ActorExit {
 pub fn spawn_actor<A: Actor<Context = Context<A>>>(actor: A) -> (Addr<A>, JoinHandle<()>) {
     let context = Context::new();
     let address = context.address();
-    let future = census::counted_actor(context.into_future(actor));
+    let future = live_counts::counted_actor(context.into_future(actor));
     #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
     (address, actix::spawn(future))
 }
@@ -74,7 +74,7 @@ where
         }
     };
     #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
-    (handle, actix::spawn(census::counted_task(life)))
+    (handle, actix::spawn(live_counts::counted_task(life)))
 }
 
 /// What a panic said.

@@ -13,5 +13,5 @@ where
 {
     tracing::trace!(task = name, "spawn");
     #[expect(clippy::disallowed_methods, reason = "this is the door itself")]
-    AbortOnDropHandle::new(tokio::spawn(super::census::counted_task(future)))
+    AbortOnDropHandle::new(tokio::spawn(super::live_counts::counted_task(future)))
 }

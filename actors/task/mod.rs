@@ -3,16 +3,16 @@
 
 mod catalog;
 mod draw;
-mod make;
 mod params;
 mod render;
+mod task_builder;
 mod template;
+mod template_error;
 #[cfg(test)]
 mod tests;
-mod trouble;
 mod yaml;
 
 pub use catalog::{Catalog, glob_matches};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
 pub use template::{BASE_IMAGE, TEMPLATE_SCHEMA, Template};
-pub use trouble::{TemplateError, UnknownWord};
+pub use template_error::{TemplateError, UnknownWord};

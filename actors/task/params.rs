@@ -2,7 +2,7 @@
 
 use super::draw::TaskRng;
 use super::render::{self, RenderContext};
-use super::trouble::TemplateProblem;
+use super::template_error::TemplateProblem;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;

@@ -1,6 +1,6 @@
 //! Rendering with minijinja: strict about undefined names, bounded in work.
 
-use super::trouble::{ErrorExcerpt, TemplateProblem, UnknownWord};
+use super::template_error::{ErrorExcerpt, TemplateProblem, UnknownWord};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use serde_json::Value;

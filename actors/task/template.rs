@@ -1,9 +1,9 @@
 //! The template format: its exact image and its rules.
 
 use super::draw;
-use super::make::TaskBuilder;
 use super::params::OrderedParams;
-use super::trouble::{TemplateError, TemplateProblem};
+use super::task_builder::TaskBuilder;
+use super::template_error::{TemplateError, TemplateProblem};
 use crate::model::{Difficulty, Task, digest_of};
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 
 use super::models::FakeModels;
 use super::sandbox::FakeBackend;
-use crate::agents::{
+use crate::agent_access::{
     AdmittedCall, AgentAccess, AgentCall, AgentCallResult, AgentSession, AgentSessionSpec,
     CallDecision,
 };

@@ -2,8 +2,8 @@
 
 use super::DataDir;
 use super::doctor::this_executable;
-use super::leaving::escalation;
 use super::output::{eprint_line, print_config_errors, print_json, print_line};
+use super::shutdown::escalation;
 use super::signals::SignalListener;
 use crate::config::{self, GatewayConfig};
 use crate::engine::{Engine, EngineOptions, fault_error, run_in_actor_system, store_error};

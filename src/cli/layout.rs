@@ -2,7 +2,7 @@
 //! width there is: wide cells are cut first, and where that is not enough, columns are left
 //! out from the least important on.
 
-use super::visible::{escape_line, fit};
+use super::terminal_text::{escape_line, fit};
 use unicode_width::UnicodeWidthChar;
 
 /// What may happen to a column where there is too little room.

@@ -78,7 +78,7 @@ pub(crate) fn start_daemon(options: &LogOptions, config: &LogConfig) -> Result<L
 
 fn begin(level: &str, json: bool) -> Result<LogFilterHandle> {
     let (filter, handle) = reload::Layer::new(filter(level)?);
-    let colours = super::output::stderr_is_terminal() && !super::visible::is_no_color();
+    let colours = super::output::stderr_is_terminal() && !super::terminal_text::is_no_color();
     let layer = fmt::layer().with_writer(|| LogWriter).with_ansi(colours);
     let registry = tracing_subscriber::registry().with(filter);
     let started =

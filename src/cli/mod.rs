@@ -4,8 +4,9 @@ mod call;
 mod campaign;
 mod campaign_file;
 mod check;
+mod control_commands;
+mod daemon_address;
 mod dataset;
-mod dial;
 mod doctor;
 mod dry_run;
 mod episode;
@@ -14,7 +15,6 @@ mod explain;
 mod gateway;
 mod image;
 mod layout;
-mod leaving;
 mod logging;
 mod models;
 mod money;
@@ -23,14 +23,14 @@ mod prices;
 mod retry;
 mod run;
 mod serve;
+mod shutdown;
 mod signals;
 mod status;
 mod store;
 mod submit;
 mod suggest;
 mod template;
-mod verbs;
-mod visible;
+mod terminal_text;
 mod watch;
 
 use crate::error::{Code, Error};
@@ -74,17 +74,17 @@ enum CliCommand {
     Watch(watch::WatchArgs),
     /// Start no more episodes of a campaign; running episodes finish
     #[command(after_help = "Example:\n  synthd pause quickstart")]
-    Pause(verbs::CampaignControlArgs),
+    Pause(control_commands::CampaignControlArgs),
     /// Resume a paused or stopped campaign
     #[command(after_help = "Example:\n  synthd resume quickstart")]
-    Resume(verbs::CampaignControlArgs),
+    Resume(control_commands::CampaignControlArgs),
     /// End a campaign; finished work is kept
     #[command(after_help = "Example:\n  synthd cancel quickstart")]
-    Cancel(verbs::CampaignControlArgs),
+    Cancel(control_commands::CampaignControlArgs),
     /// Refuse new work and wait until running episodes have finished
-    Drain(verbs::DrainArgs),
+    Drain(control_commands::DrainArgs),
     /// End the daemon
-    Shutdown(verbs::ShutdownArgs),
+    Shutdown(control_commands::ShutdownArgs),
     /// Serve models to other programs, with a budget, limits and a record
     Gateway(gateway::GatewayArgs),
     /// Check a campaign, its host and its models: every error at once
@@ -194,11 +194,11 @@ fn execute(cli: Cli) -> Result<ExitCode, Error> {
         CliCommand::Submit(args) => submit::run(&args),
         CliCommand::Status(args) => status::run(args),
         CliCommand::Watch(args) => watch::run(args),
-        CliCommand::Pause(args) => verbs::pause(args),
-        CliCommand::Resume(args) => verbs::resume(args),
-        CliCommand::Cancel(args) => verbs::cancel(args),
-        CliCommand::Drain(args) => verbs::drain(&args),
-        CliCommand::Shutdown(args) => verbs::shutdown(&args),
+        CliCommand::Pause(args) => control_commands::pause(args),
+        CliCommand::Resume(args) => control_commands::resume(args),
+        CliCommand::Cancel(args) => control_commands::cancel(args),
+        CliCommand::Drain(args) => control_commands::drain(&args),
+        CliCommand::Shutdown(args) => control_commands::shutdown(&args),
         CliCommand::Gateway(args) => gateway::run(&args),
         CliCommand::Check(args) => check::run(&args),
         CliCommand::Estimate(args) => estimate::run(&args),

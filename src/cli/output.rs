@@ -1,7 +1,7 @@
 //! Where the program's words go: answers to stdout, everything else to stderr. A reader
 //! that closes its end early (`| head`) is no error.
 
-use super::visible::escape_controls;
+use super::terminal_text::escape_controls;
 use crate::config::ConfigErrors;
 use crate::control::protocol::ErrorBody;
 use crate::error::{Code, Error, Result};

@@ -2,7 +2,7 @@
 //! directory, and else here.
 
 use super::TemplateDirs;
-use super::dial::{DaemonAddress, parse_answer, print_failure};
+use super::daemon_address::{DaemonAddress, parse_answer, print_failure};
 use super::output::{pluralize, print_json, print_line};
 use super::run::RunRequest;
 use super::run::progress::ProgressOptions;

@@ -4,12 +4,12 @@ pub(in crate::cli) mod progress;
 pub(in crate::cli) mod summary;
 
 use super::TemplateDirs;
-use super::dial::DaemonAddress;
+use super::daemon_address::DaemonAddress;
 use super::doctor::this_executable;
 use super::dry_run;
 use super::image::PullShown;
-use super::leaving::{drain_engine, escalation, immediate_shutdown_requested, shutdown_requested};
 use super::output::{eprint_line, pluralize, print_config_errors, print_json, print_line};
+use super::shutdown::{drain_engine, escalation, immediate_shutdown_requested, shutdown_requested};
 use super::signals::SignalListener;
 use crate::config::{self, LoadedCampaign};
 use crate::control::socket::ControlSocket;

@@ -2,9 +2,9 @@
 //! once, and takes up those that were running when it last ended.
 
 use super::doctor::this_executable;
-use super::leaving::{drain_engine, escalation, immediate_shutdown_requested, shutdown_requested};
 use super::logging::{self, LogFilterHandle, LogOptions};
 use super::output::print_config_errors;
+use super::shutdown::{drain_engine, escalation, immediate_shutdown_requested, shutdown_requested};
 use super::signals::{SignalAction, SignalListener};
 use crate::config::{self, ConfigErrors, DaemonConfig};
 use crate::control::socket::{self, ControlSocket};

@@ -1,6 +1,6 @@
 //! `synthd status`: what a daemon is doing.
 
-use super::dial::{DaemonAddress, parse_answer};
+use super::daemon_address::{DaemonAddress, parse_answer};
 use super::output::{print_line, table};
 use crate::control::protocol::{ControlCommand, OptionalCampaignParams};
 use crate::error::Result;

@@ -1,6 +1,6 @@
 //! `synthd submit`: gives a campaign to the daemon.
 
-use super::dial::{DaemonAddress, parse_answer};
+use super::daemon_address::{DaemonAddress, parse_answer};
 use super::output::{eprint_line, pluralize, print_config_errors, print_line};
 use crate::config;
 use crate::control::protocol::{ControlCommand, SubmitParams};

@@ -3,7 +3,7 @@
 use super::TemplateDirs;
 use super::doctor::{guest_dir, this_executable};
 use super::output::{eprint_line, print_json, print_line, stderr_is_terminal, table};
-use super::visible::escape_controls;
+use super::terminal_text::escape_controls;
 use crate::engine::{fault_error, run_in_actor_system};
 use crate::error::{Code, Error, Result};
 use crate::sandbox::SandboxBackends;

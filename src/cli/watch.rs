@@ -1,6 +1,6 @@
 //! `synthd watch`: follows a campaign to its end.
 
-use super::dial::{DaemonAddress, parse_answer, print_failure};
+use super::daemon_address::{DaemonAddress, parse_answer, print_failure};
 use super::output::{eprint_line, print_line, stderr_is_terminal, stdout_closed};
 use super::run::{exit_code, progress, summary};
 use crate::control::protocol::{ControlCommand, OptionalCampaignParams};

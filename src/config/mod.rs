@@ -11,6 +11,7 @@ mod daemon;
 mod errors;
 mod excerpt;
 mod gateway;
+mod key_redaction;
 mod names;
 mod prompts;
 mod providers;
@@ -30,7 +31,6 @@ mod template_dirs;
 mod units;
 mod validate;
 mod values;
-mod veil;
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 //! one gigantic line) are dealt with once.
 
 use super::errors::{ConfigError, ConfigErrors};
-use super::veil::redact_keys;
+use super::key_redaction::redact_keys;
 use crate::error::Code;
 use std::fs::File;
 use std::io::Read as _;

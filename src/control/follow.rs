@@ -1,7 +1,7 @@
 //! A campaign followed to its end. Only the newest standing is ever told, so a client that
 //! reads slowly misses some of them and holds up nobody.
 
-use super::outlet::ReplyWriter;
+use super::reply_writer::ReplyWriter;
 use super::session::DispatchError;
 use crate::error::{Code, Error};
 use std::time::Duration;

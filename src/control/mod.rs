@@ -12,29 +12,29 @@ mod actor;
 mod admission;
 mod changes;
 pub mod client;
-mod console;
-mod desk;
+mod dispatcher;
 mod follow;
 mod limits;
 mod lines;
 mod messages;
-mod outlet;
 pub mod protocol;
+mod reply_writer;
 mod report;
+mod server;
 mod session;
 pub mod socket;
-mod standings;
+mod status;
 
 #[cfg(test)]
 mod tests;
 
 pub use actor::ControlActor;
 pub use admission::start_campaign;
-pub use console::ControlServer;
-pub use desk::ShutdownRequest;
+pub use dispatcher::ShutdownRequest;
 pub use follow::is_over;
 pub use limits::{ControlLimits, MAX_CLIENTS, MAX_LINE};
 pub use messages::{CloseControl, ControlHandle, ControlStats, ControlStatsQuery};
-pub use outlet::{ClientGone, ReplyWriter};
+pub use reply_writer::{ClientGone, ReplyWriter};
 pub use report::{ProcessDescription, ProcessMode};
+pub use server::ControlServer;
 pub use session::{ControlDispatcher, DispatchError};

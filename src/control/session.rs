@@ -3,8 +3,8 @@
 
 use super::limits::ControlLimits;
 use super::lines::{ClientInputEnd, LineReader};
-use super::outlet::{ClientGone, ReplyWriter};
 use super::protocol::{ControlCommand, ControlRequest, ErrorBody, ReplyContent};
+use super::reply_writer::{ClientGone, ReplyWriter};
 use crate::error::{Code, Error};
 use async_trait::async_trait;
 use serde_json::Value;

@@ -1,13 +1,13 @@
 //! One call of a client's: who is asked, one model after another. It runs in a task of its own,
 //! which the client's leaving does not end once the request has left.
 
-use super::asked::GatewayRequest;
-use super::outlet::ResponseSink;
+use super::body_memory::BodyReservation;
+use super::exchange::{ExchangeError, FailedExchange, UnsettledExchange};
+use super::external_agent::{CallReporter, CallSlot};
 use super::refusal::GatewayRefusal;
-use super::room::BodyReservation;
+use super::request::GatewayRequest;
+use super::response_sink::ResponseSink;
 use super::session::{AuthorizedCall, GatewaySession};
-use super::trial::{ExchangeError, FailedExchange, UnsettledExchange};
-use super::visit::{CallReporter, CallSlot};
 use super::{ModelGateway, translate};
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Whatever a client says is understood or refused.
 
-use super::asked::GatewayRequest;
-use super::{bounds, chat, messages, overheard, responses};
+use super::request::GatewayRequest;
+use super::{allowlist, chat, lenient_transcript, messages, responses};
 use crate::llm::WireFormat;
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -68,9 +68,9 @@ fn survived(body: &Value) {
         let Ok(asked) = GatewayRequest::read(family, Bytes::from(body.to_string())) else {
             continue;
         };
-        drop((bounds::find_unbounded(&asked, 7, true), asked.with_model_name("m")));
+        drop((allowlist::find_unbounded(&asked, 7, true), asked.with_model_name("m")));
         let _: synthd_actors::model::Usage = asked.worst(100, None);
-        let heard = overheard::lenient_transcript(&asked, 7);
+        let heard = lenient_transcript::lenient_transcript(&asked, 7);
         // What was understood was overheard too.
         let canonical = match family {
             WireFormat::OpenAiChat => chat::canonical(&asked.json, 7),

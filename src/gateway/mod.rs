@@ -11,47 +11,47 @@
 //! ```
 //! A client that leaves does not end its call: what it cost is settled as it was counted.
 
-mod asked;
-mod betas;
-mod bounds;
+mod agent_gateway;
+mod allowlist;
+mod anthropic_beta;
+mod body_memory;
 mod call;
 mod chat;
-mod crowd;
-mod door;
+mod connection_limit;
+mod disconnect_monitor;
+mod duplicate_keys;
+mod exchange;
+mod external_agent;
 #[cfg(test)]
 mod fuzz;
-mod lobby;
+mod http_listener;
+mod json_path;
+mod lenient_transcript;
 mod messages;
-mod outlet;
-mod overheard;
-mod pass;
-mod path;
-mod peer;
-mod record;
+mod pass_through;
+mod raw_json;
+mod record_backlog;
 mod refusal;
-mod register;
+mod request;
 mod response_events;
+mod response_sink;
 mod responses;
-mod room;
 mod routes;
 mod session;
-mod splice;
+mod session_registry;
 #[cfg(test)]
 mod stalled;
 mod translate;
-mod trial;
-mod unique;
-mod unsaid;
 mod unsent;
-mod visit;
+mod unsupported_settings;
 
-pub use door::{HttpListener, serve};
-pub use lobby::AgentGateway;
+pub use agent_gateway::AgentGateway;
+pub use http_listener::{HttpListener, serve};
 pub use session::{GatewayToken, StandaloneGateway};
 
 use crate::llm::{AdapterFactory, ReplayModel, UpstreamModel};
-use record::RecordBacklog;
-use room::BodyMemory;
+use body_memory::BodyMemory;
+use record_backlog::RecordBacklog;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use synthd_actors::collector::CollectorHandle;

@@ -1,14 +1,14 @@
 //! What a request asks for, whose it is, and what comes of it.
 
 use super::ModelGateway;
-use super::asked::GatewayRequest;
+use super::body_memory::BodyReservation;
 use super::call::GatewayCall;
-use super::outlet::{GatewayResponse, ResponseSink};
-use super::pass::{forwarded_headers, is_the_gateways};
+use super::external_agent::CallSlot;
+use super::pass_through::{forwarded_headers, is_the_gateways};
 use super::refusal::GatewayRefusal;
-use super::room::BodyReservation;
+use super::request::GatewayRequest;
+use super::response_sink::{GatewayResponse, ResponseSink};
 use super::session::{AuthenticatedClient, GatewaySession, SessionError, TokenAuthenticator};
-use super::visit::CallSlot;
 use crate::llm::{UpstreamResponse, WireFormat};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;

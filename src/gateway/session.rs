@@ -2,17 +2,17 @@
 //! likes, a session of its own. Each session is an episode, each start of the gateway an
 //! attempt of it, each call a turn.
 
-use super::asked::GatewayRequest;
+use super::body_memory::{MemoryShare, MemoryShares, MemoryTenant};
+use super::external_agent::{CallReporter, GatewayAgent, episode_over};
 use super::refusal::GatewayRefusal;
-use super::register::SessionRegistry;
-use super::room::{MemoryShare, MemoryShares, MemoryTenant};
-use super::visit::{CallReporter, GatewayAgent, episode_over};
+use super::request::GatewayRequest;
+use super::session_registry::SessionRegistry;
 use super::{GatewayServices, ModelGateway};
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::agents::{AdmittedCall, CallDecision};
+use synthd_actors::agent_access::{AdmittedCall, CallDecision};
 use synthd_actors::model::{
     AttemptNumber, CallPosition, CampaignName, ChatReply, EpisodeId, digest_of,
 };

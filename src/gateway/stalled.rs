@@ -1,8 +1,8 @@
 //! A client that sends part of many bodies and stops: what its neighbours see of it, over real
 //! sockets.
 
-use super::door::{HttpListener, serve};
-use super::room::BodyMemory;
+use super::body_memory::BodyMemory;
+use super::http_listener::{HttpListener, serve};
 use super::session::{GatewayToken, StandaloneGateway};
 use super::{GatewayServices, ModelGateway};
 use crate::config::ListenAddress;

@@ -1,12 +1,12 @@
 //! A call to a model of another family, or of the engine's own: understood, asked in the
 //! model's format, and told in the client's.
 
-use super::asked::GatewayRequest;
-use super::outlet::{GatewayResponse, ResponseSink};
+use super::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
 use super::refusal::GatewayRefusal;
-use super::trial::{ExchangeContext, ExchangeOutcome, ResponseEnding};
-use super::unsaid::refuse_unsupported;
-use super::{betas, chat, messages, response_events, responses};
+use super::request::GatewayRequest;
+use super::response_sink::{GatewayResponse, ResponseSink};
+use super::unsupported_settings::refuse_unsupported;
+use super::{anthropic_beta, chat, messages, response_events, responses};
 use crate::llm::WireFormat;
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ fn canonical(errand: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal
 }
 
 fn understood(errand: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
-    if let Some(refusal) = betas::untranslatable(errand.headers) {
+    if let Some(refusal) = anthropic_beta::untranslatable(errand.headers) {
         return Err(refusal);
     }
     let asked = errand.asked;

@@ -1,7 +1,7 @@
 //! Answers on their way to a client. hyper lets go of a body when it has a copy of its last
 //! bytes, and the socket has yet to take them: until then nobody hangs up on the client.
 
-use super::crowd::BusyGuard;
+use super::connection_limit::BusyGuard;
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -2,6 +2,7 @@
 //! money belong to the router.
 
 mod anthropic;
+mod api_key;
 mod counts;
 mod events;
 mod extra;
@@ -10,21 +11,20 @@ mod faults;
 mod fuzz;
 mod gemini;
 mod http;
-mod key;
-mod named;
 mod ollama;
 mod openai;
 mod provider;
 mod redaction;
+mod replay;
 mod responses;
 mod retry_after;
 mod scripted;
-mod tape;
+mod tool_call_names;
 mod upstream;
 
+pub use api_key::replace_secret;
 pub use events::event_data;
 pub use http::ProviderTimeouts;
-pub use key::replace_secret;
 pub use provider::ReplyRedactor;
 pub use scripted::{ScriptedBehaviour, ScriptedModel};
 pub use upstream::{PassThroughBody, UpstreamModel, UpstreamResponse, WireFormat};
@@ -33,6 +33,8 @@ use anthropic::AnthropicModel;
 use gemini::GeminiModel;
 use ollama::OllamaModel;
 use openai::OpenAiChatModel;
+pub use replay::ReplayModel;
+use replay::{ProviderTransport, ReplayRecord};
 use responses::ResponsesModel;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
@@ -40,8 +42,6 @@ use synthd_actors::model::{
     CallFault, ChatRequest, Fault, FaultKind, ModelConfig, ProviderEndpoint, digest_of,
 };
 use synthd_actors::ports::{ChatModel, ModelFactory};
-pub use tape::ReplayModel;
-use tape::{ProviderTransport, ReplayRecord};
 
 /// Every model this version can call.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,12 +1,12 @@
 //! One address of a provider with the key to it: an exchange from the request to the reply,
 //! whatever the family. What the provider says is told, and kept, without the key.
 
+use super::api_key::{ApiKey, ApiKeyPlacement};
 use super::events::{self, ReplyBuilder};
 use super::faults;
 use super::http::{self, ProviderResponse};
-use super::key::{ApiKey, ApiKeyPlacement};
 use super::redaction::{self, KeyMatcher, SplitKeyRedactor};
-use super::tape::ProviderTransport;
+use super::replay::ProviderTransport;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use reqwest::{Client, Url};

@@ -7,15 +7,15 @@
 //! ```
 
 use super::anthropic::{self, AnthropicModel};
+use super::api_key::ApiKeyPlacement;
 use super::events::{self, EventSplitter, ReplyBuilder};
 use super::faults;
 use super::http::ProviderResponse;
-use super::key::ApiKeyPlacement;
 use super::openai::{self, OpenAiChatModel};
 use super::provider::{ProviderClient, ReplyRedactor};
 use super::redaction::SplitKeyRedactor;
+use super::replay::ProviderTransport;
 use super::responses::{self, ResponsesModel, ResponsesReplyBuilder as ResponsesAssembly};
-use super::tape::ProviderTransport;
 use super::{
     anthropic::AnthropicReplyBuilder as MessagesAssembly,
     openai::OpenAiReplyBuilder as ChatAssembly,

@@ -10,7 +10,7 @@
 
 mod decimal;
 mod litellm;
-mod own;
+mod toml_table;
 
 use crate::error::{Code, Error, Result};
 use serde::Serialize;
@@ -54,7 +54,7 @@ static CHOSEN: OnceLock<PriceTable> = OnceLock::new();
 impl PriceTable {
     /// The one that this process goes by.
     pub fn current() -> &'static Self {
-        CHOSEN.get_or_init(own::shipped)
+        CHOSEN.get_or_init(toml_table::shipped)
     }
 
     /// Makes a file the one to go by; to be called before [`Self::current`].
@@ -93,7 +93,7 @@ impl PriceTable {
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
         match text.trim_start().starts_with('{') {
             true => litellm::parse(name, text),
-            false => own::parse(name, text),
+            false => toml_table::parse(name, text),
         }
     }
 

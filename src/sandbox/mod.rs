@@ -2,12 +2,12 @@
 //! protocol and one client then serve every backend.
 
 mod backends;
-mod calls;
 pub mod docker;
 pub mod egress;
 mod facts;
 pub mod guest;
 pub mod namespace;
+mod system_calls;
 
 pub use backends::SandboxBackends;
 pub use facts::HostFacts;

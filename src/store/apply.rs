@@ -1,9 +1,9 @@
 //! An entry becomes rows. Every statement here can be repeated without effect, and what
 //! comes from an attempt that is not the current one is dropped and counted.
 
+use super::error::StoreError;
 use super::fence::{EpisodeFence, FenceCache};
 use super::prepare::{PreparedWrite, WriteContent};
-use super::trouble::StoreError;
 use super::{calls, ledger, plan};
 use rusqlite::{Connection, OptionalExtension, params};
 use synthd_actors::model::{

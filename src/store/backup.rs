@@ -1,7 +1,7 @@
 //! A copy of a store in one file, made while the store may be written.
 
+use super::error::StoreError;
 use super::level::StoreLevel;
-use super::trouble::StoreError;
 use super::verify::CampaignSum;
 use super::{check, open, read};
 use crate::durable::sync_dir;

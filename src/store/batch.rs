@@ -7,9 +7,9 @@
 
 use super::apply::{self, ApplyOutcome};
 use super::epoch;
+use super::error::StoreError;
 use super::fence::FenceCache;
 use super::prepare::PreparedWrite;
-use super::trouble::StoreError;
 use rusqlite::Connection;
 
 /// What became of one append: how many of its entries the fence dropped, or why none is in.

@@ -2,7 +2,7 @@
 //! that wrote it and can be read without this program; zstd only above a threshold,
 //! because small bodies gain nothing and most turns are small.
 
-use super::trouble::StoreError;
+use super::error::StoreError;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::RefCell;

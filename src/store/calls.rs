@@ -2,10 +2,10 @@
 
 use super::apply::{ApplyOutcome, StoreResult, whole as integer};
 use super::blob;
+use super::error::StoreError;
 use super::fence::FenceCache;
 use super::ledger::nanos;
-use super::likeness::{self, BaseRequest, NewestRequests};
-use super::trouble::StoreError;
+use super::request_delta::{self, BaseRequest, NewestRequests};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -105,7 +105,7 @@ pub(super) fn pack(call: Arc<CallRecord>, newest: &NewestRequests) -> StoreResul
     let body: Arc<[u8]> = call.exchange.request.as_slice().into();
     let base = newest.base(&call.place.episode);
     let (head, tail) =
-        base.as_ref().map_or((0, 0), |base| likeness::common_ends(&base.body, &body));
+        base.as_ref().map_or((0, 0), |base| request_delta::common_ends(&base.body, &body));
     let depth = base.as_ref().map_or(0, |base| base.depth + 1);
     Ok(PackedCall {
         request: blob::pack(&body[head..body.len() - tail])?,
@@ -374,7 +374,7 @@ fn request(conn: &Connection, key: i64) -> StoreResult<Vec<u8>> {
     }
     let mut body = Vec::new();
     for RequestDelta { head, tail, between, .. } in pieces.into_iter().rev() {
-        body = likeness::rebuild(&body, head, tail, &between)
+        body = request_delta::rebuild(&body, head, tail, &between)
             .ok_or_else(|| StoreError::unreadable("a request longer than what it goes by"))?;
     }
     Ok(body)

@@ -1,10 +1,10 @@
 //! Whether a store is whole: looked at before anything is done to it.
 
+use super::error::StoreError;
+use super::high_water_mark::{DatabaseStamp, HighWaterMark};
 use super::level::{MissingEntries, StoreLevel};
-use super::mark::{DatabaseStamp, HighWaterMark};
 use super::open::database;
 use super::schema::HIGH_WATER;
-use super::trouble::StoreError;
 use crate::error::{Code, Error, Result};
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;

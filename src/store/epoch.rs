@@ -1,7 +1,7 @@
 //! The epoch of a writer: a number that each opening for writing raises by one. A writer whose
 //! epoch is over, because another process has opened the store since, writes nothing more.
 
-use super::trouble::StoreError;
+use super::error::StoreError;
 use rusqlite::Connection;
 
 /// Begins a new epoch.

@@ -2,8 +2,8 @@
 //! call asks, so the answers are kept in memory; only this one writer changes them.
 
 use super::apply::StoreResult;
+use super::error::StoreError;
 use super::ledger::LedgerBuffer;
-use super::trouble::StoreError;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 use synthd_actors::model::{AttemptNumber, CampaignName, EpisodeId};

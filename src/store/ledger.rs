@@ -4,8 +4,8 @@
 
 use super::apply::{ApplyOutcome, StoreResult};
 use super::epoch::hold_id;
+use super::error::StoreError;
 use super::fence::FenceCache;
-use super::trouble::StoreError;
 use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use std::collections::{BTreeSet, HashMap};
 use synthd_actors::model::{AttemptNumber, CampaignName, EpisodeId, Money};

@@ -1,7 +1,7 @@
 //! How far a store has come: the newest keys, and what each campaign has spent. A level that
 //! was once on the disk is never passed downwards, unless something was lost.
 
-use super::trouble::StoreError;
+use super::error::StoreError;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;

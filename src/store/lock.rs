@@ -2,7 +2,7 @@
 //! behind. The directory itself is locked: deleting the file `synthd.lock` frees nothing.
 //! That file tells the next one whom to ask, and is locked too, for versions that know only it.
 
-use super::trouble::StoreError;
+use super::error::StoreError;
 use crate::durable::create_dir;
 use crate::error::{Code, Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};

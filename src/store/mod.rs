@@ -15,13 +15,14 @@ mod batch;
 mod blob;
 mod calls;
 mod check;
+mod encoding_cost;
 mod epoch;
+mod error;
 mod fence;
+mod high_water_mark;
 mod ledger;
 mod level;
-mod likeness;
 mod lock;
-mod mark;
 mod money;
 mod open;
 mod plan;
@@ -29,14 +30,13 @@ mod prepare;
 mod read;
 mod readers;
 mod reconcile;
+mod request_delta;
 mod restore;
 mod schema;
 mod stats;
-mod thread;
-mod trouble;
 mod verify;
-mod weight;
 mod writer;
+mod writer_thread;
 
 #[cfg(test)]
 mod tests;
@@ -54,9 +54,10 @@ pub use verify::{CampaignSum, StoreVerifyReport, verify};
 
 use crate::error::Result;
 use async_trait::async_trait;
-use likeness::{BaseRequest, NewestRequests};
+use error::StoreError;
 use prepare::PreparedWrite;
 use readers::ReaderPool;
+use request_delta::{BaseRequest, NewestRequests};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
@@ -67,7 +68,6 @@ use synthd_actors::model::{
     Turn,
 };
 use synthd_actors::ports::{Journal, StoreFault};
-use trouble::StoreError;
 use writer::StoreWriter;
 
 /// A data directory's store. Clones are handles on the same one; when the last of them is
@@ -95,7 +95,7 @@ impl Store {
     fn open_with(data_dir: &Path, scripts: &[&str]) -> Result<Self> {
         let lock = lock::DataDirLock::take(data_dir)?;
         let opened = open::writer(data_dir, scripts)?;
-        let writer = StoreWriter::start(thread::WriterParts { opened, lock })
+        let writer = StoreWriter::start(writer_thread::WriterParts { opened, lock })
             .map_err(|e| StoreError::from(e).on_open(data_dir))?;
         Ok(Self::on(data_dir, Some(writer)))
     }
@@ -301,7 +301,7 @@ async fn prepared(
     entries: Vec<JournalEntry>,
     newest: Arc<NewestRequests>,
 ) -> Result<Vec<PreparedWrite>, StoreFault> {
-    let writes = if weight::are_heavy(&entries) {
+    let writes = if encoding_cost::are_heavy(&entries) {
         tokio::task::spawn_blocking(move || prepare::prepare(entries, &newest))
             .await
             .map_err(|e| StoreFault::new("append", e.to_string()))?

@@ -2,10 +2,10 @@
 
 use super::check::{self, keep_log};
 use super::epoch;
+use super::error::StoreError;
+use super::high_water_mark::{HighWaterMark, MarkFile};
 use super::level::{LedgerSum, NewestKeys, StoreLevel};
-use super::mark::{HighWaterMark, MarkFile};
 use super::schema::{self, MIGRATIONS, READ_FROM};
-use super::trouble::StoreError;
 use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, OpenFlags};

@@ -1,7 +1,7 @@
 //! The frame around the work: campaigns, what they plan, and the datasets they end in.
 
 use super::apply::{ApplyOutcome, StoreResult, json, whole};
-use super::trouble::StoreError;
+use super::error::StoreError;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use synthd_actors::model::{
     CampaignName, CampaignRecord, CampaignState, DatasetRecord, PlannedEpisode, TemplateEdition,

@@ -3,8 +3,8 @@
 
 use super::blob;
 use super::calls::{self, PackedCall};
-use super::likeness::{BaseRequest, NewestRequests};
-use super::trouble::StoreError;
+use super::error::StoreError;
+use super::request_delta::{BaseRequest, NewestRequests};
 use super::writer::AppendDurability;
 use synthd_actors::model::{EpisodeId, JournalEntry, Turn};
 

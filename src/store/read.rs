@@ -2,7 +2,7 @@
 
 use super::apply::StoreResult;
 use super::blob;
-use super::trouble::StoreError;
+use super::error::StoreError;
 use crate::error::Code;
 use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;

@@ -1,8 +1,8 @@
 //! Connections for reading: few, kept open, each used by one blocking thread at a time.
 //! They see every commit that was acknowledged before, and never wait for the writer.
 
+use super::error::StoreError;
 use super::open;
-use super::trouble::StoreError;
 use rusqlite::Connection;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,9 +1,9 @@
 //! Corrections of the record of money, written while nobody else has the store.
 
 use super::adjust::{self, CorrectedHold, CorrectionError, HoldCorrection};
+use super::error::StoreError;
 use super::lock::DataDirLock;
 use super::schema::MIGRATIONS;
-use super::trouble::StoreError;
 use super::{money, open};
 use crate::error::{Code, Error, Result};
 use serde::Serialize;

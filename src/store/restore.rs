@@ -10,11 +10,11 @@
 use super::adjust::{AdjustmentTrace, charge};
 use super::backup::{beside, copy};
 use super::check::{self, keep_log};
+use super::error::StoreError;
+use super::high_water_mark::{HighWaterMark, MarkFile};
 use super::level::{MissingEntries, StoreLevel};
 use super::lock::DataDirLock;
-use super::mark::{HighWaterMark, MarkFile};
 use super::schema::{self, HIGH_WATER, MIGRATIONS};
-use super::trouble::StoreError;
 use super::{open, read};
 use crate::durable::sync_dir;
 use crate::error::{Code, Error, Result};

@@ -1,7 +1,7 @@
 //! The schema and its history: scripts that are applied in order, each whole or not at all.
 //! The number of scripts applied is kept in the file's own `user_version`.
 
-use super::trouble::StoreError;
+use super::error::StoreError;
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;

@@ -1,10 +1,10 @@
 //! A store read through: its mark, its pages, its sums, and everything that was ever encoded.
 
 use super::check::{self, keep_log};
+use super::error::StoreError;
+use super::high_water_mark::HighWaterMark;
 use super::level::{MissingEntries, StoreLevel};
-use super::mark::HighWaterMark;
 use super::schema::{self, HIGH_WATER, MIGRATIONS, READ_FROM};
-use super::trouble::StoreError;
 use super::{blob, calls, open, read};
 use crate::error::Result;
 use rusqlite::Connection;

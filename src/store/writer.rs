@@ -5,7 +5,7 @@
 
 use super::prepare::PreparedWrite;
 use super::stats::{StoreCounters, StoreStats};
-use super::thread::{self, WriterThread};
+use super::writer_thread::{self, WriterThread};
 use std::io;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -53,7 +53,7 @@ pub(super) struct StoreWriter {
 }
 
 impl StoreWriter {
-    pub(super) fn start(parts: thread::WriterParts) -> io::Result<Self> {
+    pub(super) fn start(parts: writer_thread::WriterParts) -> io::Result<Self> {
         let (requests, receiver) = mpsc::channel();
         let counters = Arc::new(StoreCounters::default());
         let thread = WriterThread::new(parts, receiver, Arc::clone(&counters));

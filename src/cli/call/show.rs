@@ -3,7 +3,9 @@
 use super::{beginning, unknown};
 use crate::cli::DataDir;
 use crate::cli::output::{print_bytes, print_json, print_line};
-use crate::cli::visible::{TextStyle, TextStyler, elide_middle, escape_controls, escape_line};
+use crate::cli::terminal_text::{
+    TextStyle, TextStyler, elide_middle, escape_controls, escape_line,
+};
 use crate::engine::{SystemClock, store_error};
 use crate::error::{Code, Error, Result};
 use crate::store::{CallSummary, Store};

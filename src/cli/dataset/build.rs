@@ -1,7 +1,7 @@
 //! `synthd dataset build`: a version of what a campaign has so far, finished or not.
 
 use crate::cli::output::{print_json, print_line};
-use crate::cli::visible::escape_line;
+use crate::cli::terminal_text::escape_line;
 use crate::cli::{DataDir, campaign};
 use crate::config;
 use crate::dataset::ParquetSink;

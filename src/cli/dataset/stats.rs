@@ -3,7 +3,7 @@
 use super::size;
 use crate::cli::layout::{TableColumn, lines};
 use crate::cli::output::{print_json, print_line, table, width};
-use crate::cli::visible::escape_line;
+use crate::cli::terminal_text::escape_line;
 use crate::dataset::{DatasetStats, DatasetTotals, GroupStats, stats};
 use crate::error::Result;
 use clap::Args;

@@ -2,7 +2,7 @@
 
 use super::size;
 use crate::cli::output::{print_json, print_line, table};
-use crate::cli::visible::escape_line;
+use crate::cli::terminal_text::escape_line;
 use crate::dataset::{DatasetVerifyReport, inspect};
 use crate::error::{Code, Error, Result};
 use clap::Args;

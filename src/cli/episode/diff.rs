@@ -1,6 +1,6 @@
 //! A small diff of two observations: where they part, with a little of what is around.
 
-use crate::cli::visible::{TextStyle, TextStyler, elide_middle};
+use crate::cli::terminal_text::{TextStyle, TextStyler, elide_middle};
 
 /// Equal lines shown before and after.
 const AROUND: usize = 2;

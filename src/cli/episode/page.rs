@@ -3,7 +3,9 @@
 
 use super::outcome_label;
 use super::record::FullEpisode;
-use crate::cli::visible::{TextStyle, TextStyler, elide_middle, escape_controls, escape_line};
+use crate::cli::terminal_text::{
+    TextStyle, TextStyler, elide_middle, escape_controls, escape_line,
+};
 use crate::engine::SystemClock;
 use synthd_actors::model::{AttemptRecord, CheckResult, Outcome, SandboxFingerprint};
 use synthd_actors::ports::Clock;

@@ -7,7 +7,7 @@ use super::origin::{EpisodeOrigin, campaign_config};
 use super::record::chosen;
 use crate::cli::doctor::{guest_dir, this_executable};
 use crate::cli::output::{eprint_line, print_json, print_line};
-use crate::cli::visible::{TextStyle, TextStyler, elide_middle, escape_line};
+use crate::cli::terminal_text::{TextStyle, TextStyler, elide_middle, escape_line};
 use crate::cli::{DataDir, TemplateDirs};
 use crate::engine::{ensure_sandbox, fault_error, store_error};
 use crate::error::{Code, Error, Result};

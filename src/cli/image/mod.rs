@@ -95,7 +95,7 @@ impl Spinner {
 
     fn tell(&self, line: &str) {
         if let Some(bar) = self.0.as_ref().filter(|_| !line.trim().is_empty()) {
-            bar.set_message(crate::cli::visible::escape_controls(line.trim()));
+            bar.set_message(crate::cli::terminal_text::escape_controls(line.trim()));
         }
     }
 

@@ -3,7 +3,7 @@
 
 use crate::cli::output::{print_config_errors, print_json, print_line};
 use crate::cli::prices::PriceOptions;
-use crate::cli::visible::escape_line;
+use crate::cli::terminal_text::escape_line;
 use crate::config;
 use crate::error::{Code, Error, Result};
 use crate::llm::AdapterFactory;

@@ -3,7 +3,7 @@
 use crate::cli::layout::{TableColumn, lines};
 use crate::cli::output::{print_json, print_line, width};
 use crate::cli::prices::PriceOptions;
-use crate::cli::visible::escape_line;
+use crate::cli::terminal_text::escape_line;
 use crate::error::Result;
 use crate::prices::{ListedModel, PriceTable};
 use clap::Args;

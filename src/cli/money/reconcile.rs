@@ -2,7 +2,7 @@
 
 use super::statement;
 use crate::cli::output::{print_json, print_line};
-use crate::cli::visible::escape_line;
+use crate::cli::terminal_text::escape_line;
 use crate::cli::{DataDir, operator};
 use crate::engine::SystemClock;
 use crate::error::{Code, Error, Result};

@@ -1,7 +1,7 @@
 //! Progress while a campaign runs: a bar on a terminal, plain lines elsewhere.
 
 use crate::cli::output::{eprint_line, pluralize, stderr_is_terminal, write_above};
-use crate::cli::visible::is_no_color;
+use crate::cli::terminal_text::is_no_color;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! `synthd store restore`: the way back from a damaged or lost store.
 
 use crate::cli::output::{print_json, print_line};
-use crate::cli::visible::escape_line;
+use crate::cli::terminal_text::escape_line;
 use crate::cli::{DataDir, operator};
 use crate::engine::SystemClock;
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use crate::cli::DataDir;
 use crate::cli::output::{print_json, print_line};
-use crate::cli::visible::escape_line;
+use crate::cli::terminal_text::escape_line;
 use crate::error::{Code, Error, Result};
 use crate::store::{StoreVerifyReport, verify};
 use clap::Args;

@@ -1,14 +1,14 @@
 //! Anthropic Messages: one attempt a call, streamed from the provider and put together here.
 
-mod assembly;
+mod reply_builder;
 mod request;
 
-use super::key::ApiKeyPlacement;
+use super::api_key::ApiKeyPlacement;
 use super::provider::ProviderClient;
-use super::tape::ProviderTransport;
+use super::replay::ProviderTransport;
 use super::without_words;
-pub(super) use assembly::AnthropicReplyBuilder;
 use async_trait::async_trait;
+pub(super) use reply_builder::AnthropicReplyBuilder;
 use synthd_actors::model::{
     CallFault, ChatReply, ChatRequest, Fault, FaultKind, ModelConfig, ProviderEndpoint,
 };

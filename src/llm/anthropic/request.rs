@@ -1,6 +1,6 @@
 //! A conversation as the Messages format has it.
 
-use super::assembly::FAMILY;
+use super::reply_builder::FAMILY;
 use crate::llm::extra::merge;
 use serde_json::{Value, json};
 use synthd_actors::model::{

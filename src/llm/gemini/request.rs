@@ -1,8 +1,8 @@
 //! A conversation as generateContent has it.
 
-use super::assembly::{FAMILY, UNNAMED};
+use super::reply_builder::{FAMILY, UNNAMED};
 use crate::llm::extra::merge;
-use crate::llm::named::name_of_call;
+use crate::llm::tool_call_names::name_of_call;
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,

@@ -2,14 +2,14 @@
 //! and says nothing; here the context is asked for, and a conversation that has filled it is
 //! told as such.
 
-mod assembly;
+mod reply_builder;
 mod request;
 
 use super::provider::ProviderClient;
-use super::tape::ProviderTransport;
+use super::replay::ProviderTransport;
 use super::without_words;
-pub(super) use assembly::OllamaReplyBuilder;
 use async_trait::async_trait;
+pub(super) use reply_builder::OllamaReplyBuilder;
 use synthd_actors::model::{
     CallFault, ChatReply, ChatRequest, Fault, FaultKind, ProviderEndpoint, ToolChoice,
 };

@@ -1,7 +1,7 @@
 //! A conversation as Ollama has it.
 
 use crate::llm::extra::merge;
-use crate::llm::named::name_of_call;
+use crate::llm::tool_call_names::name_of_call;
 use serde_json::{Value, json};
 use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall, ToolSchema,

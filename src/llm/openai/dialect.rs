@@ -1,6 +1,6 @@
 //! What hosts of the OpenAI chat format do in their own way.
 
-use crate::llm::key::ApiKeyPlacement;
+use crate::llm::api_key::ApiKeyPlacement;
 
 /// Which field of a message carries reasoning, and whether it goes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

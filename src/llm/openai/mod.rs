@@ -1,15 +1,15 @@
 //! The OpenAI chat format and its many hosts: one attempt a call, streamed from the provider
 //! and put together here.
 
-mod assembly;
 mod dialect;
+mod reply_builder;
 mod request;
 
 use super::provider::ProviderClient;
-use super::tape::ProviderTransport;
-pub(super) use assembly::OpenAiReplyBuilder;
+use super::replay::ProviderTransport;
 use async_trait::async_trait;
 use dialect::OpenAiDialect;
+pub(super) use reply_builder::OpenAiReplyBuilder;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, FaultKind, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 

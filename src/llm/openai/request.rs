@@ -1,7 +1,7 @@
 //! A conversation as the OpenAI chat format has it.
 
-use super::assembly::FAMILY;
 use super::dialect::{OpenAiDialect, ReasoningControl, ReasoningField};
+use super::reply_builder::FAMILY;
 use crate::llm::cache_key;
 use crate::llm::extra::merge;
 use serde_json::{Map, Value, json};

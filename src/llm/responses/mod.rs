@@ -1,15 +1,15 @@
 //! OpenAI Responses: one attempt a call, streamed from the provider and put together here.
 //! Nothing is kept there (`store: false`): reasoning travels with the conversation, encrypted.
 
-mod assembly;
+mod reply_builder;
 mod request;
 
-use super::key::ApiKeyPlacement;
+use super::api_key::ApiKeyPlacement;
 use super::provider::ProviderClient;
-use super::tape::ProviderTransport;
+use super::replay::ProviderTransport;
 use super::without_words;
-pub(super) use assembly::ResponsesReplyBuilder;
 use async_trait::async_trait;
+pub(super) use reply_builder::ResponsesReplyBuilder;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 

@@ -1,6 +1,6 @@
 //! A conversation as the Responses format has it: a list of items.
 
-use super::assembly::FAMILY;
+use super::reply_builder::FAMILY;
 use crate::llm::cache_key;
 use crate::llm::extra::merge;
 use serde_json::{Value, json};

@@ -1,12 +1,12 @@
 //! The engine's side of a container engine: connects when a sandbox is first asked for, makes
 //! containers, and finds what dead owners left.
 
-use super::connect::DockerAddress;
-use super::connected::DockerEngine;
+use super::connection::DockerAddress;
+use super::container_remover::sweep;
+use super::engine::DockerEngine;
+use super::engine_faults::timeout_fault;
 use super::facts;
 use super::images::{DockerImages, PullProgress};
-use super::keeper::sweep;
-use super::trouble::timeout_fault;
 use crate::sandbox::HostFacts;
 use crate::sandbox::guest::GuestSandbox;
 use async_trait::async_trait;

@@ -1,6 +1,6 @@
 //! What a container needs to know of its image.
 
-use super::trouble::refused;
+use super::engine_faults::refused;
 use bollard::models::ImageInspect;
 use synthd_actors::model::Fault;
 

@@ -11,25 +11,25 @@
 //! killed synthd left is found by its owner's label.
 
 mod backend;
-mod body;
-mod connect;
-mod connected;
+mod connection;
+mod container;
+mod container_remover;
+mod container_tracker;
+mod engine;
 mod facts;
+mod guest_program;
 mod image;
 mod images;
-mod keeper;
 mod leftovers;
-mod ours;
 mod owner;
-mod program;
 mod seccomp;
 mod ssh;
-pub(crate) use program::own_directory;
+pub(crate) use guest_program::own_directory;
+mod engine_faults;
 mod stream;
-mod trouble;
 
 pub use backend::{DockerBackend, DockerSettings};
-pub use connect::DockerAddress;
+pub use connection::DockerAddress;
 pub use images::{
     DebianRecipe, DockerImages, DockerfileRecipe, ImageRecipe, MADE_HERE, PruneLimit, PullProgress,
 };

@@ -3,7 +3,7 @@
 //! no sockets but those of programs that talk to each other, and nothing that touches the
 //! guest's limits. The same rules as in `namespace/launcher/filter.rs`, as an engine reads them.
 
-use crate::sandbox::calls;
+use crate::sandbox::system_calls;
 use serde_json::{Value, json};
 
 /// Calls that look as if the kernel did not have them, so that programs fall back: clone3
@@ -63,7 +63,7 @@ const NICENESS: [(&str, u64, u64); 2] = [("setpriority", 0, 1), ("ioprio_set", 1
 
 /// The profile, as the engine's interface takes it.
 pub(super) fn profile() -> String {
-    let names: Vec<&str> = calls::allowed().map(|(name, _)| name).collect();
+    let names: Vec<&str> = system_calls::allowed().map(|(name, _)| name).collect();
     let mut rules = vec![
         json!({ "names": names, "action": ALLOW }),
         json!({ "names": ABSENT, "action": "SCMP_ACT_ERRNO", "errnoRet": ENOSYS }),

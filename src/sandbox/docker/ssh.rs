@@ -6,7 +6,7 @@
 //!  running ───────────────────────────────────► waiting ──► running …
 //! ```
 
-use super::trouble::refused;
+use super::engine_faults::refused;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;

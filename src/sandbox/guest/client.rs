@@ -2,7 +2,7 @@
 //! unknown kind, a field too long or bytes left over end the sandbox with a typed fault,
 //! and a guest that stays silent is given up at the deadline.
 
-use super::copies::COPIES;
+use super::copy_memory::COPIES;
 use super::entries::{self, CopyAllowance};
 use super::report::{read_report, read_scan, shown};
 use super::tunnel::{FrameReadError, GuestChannel, read_frame};

@@ -1,7 +1,7 @@
 //! The guest, as the host sees it: its embedded program, the wire and the client.
 
 mod client;
-mod copies;
+mod copy_memory;
 mod entries;
 mod report;
 mod sandbox;
@@ -11,7 +11,7 @@ mod tunnel;
 pub mod wire;
 
 pub use client::{AvailableShells, GuestClient};
-pub use copies::COPY_MEMORY;
+pub use copy_memory::COPY_MEMORY;
 pub(crate) use sandbox::{GuestSandbox, SandboxGuard, with_limits};
 
 /// The guest program, built by `build.rs`.

@@ -6,7 +6,7 @@ use super::facts::facts_of;
 use super::launcher::send_with_fd;
 use super::protocol::{HostReport, LaunchPlan, LauncherEvent, LauncherRequest, MAX_PACKET};
 use super::root::{fingerprint_of, programs_of};
-use super::sandbox::SlotGuard;
+use super::slot_guard::SlotGuard;
 use crate::sandbox::HostFacts;
 use crate::sandbox::guest::{GuestSandbox, with_limits};
 use async_trait::async_trait;

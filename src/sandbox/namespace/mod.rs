@@ -6,7 +6,7 @@ mod facts;
 mod launcher;
 mod protocol;
 mod root;
-mod sandbox;
+mod slot_guard;
 
 pub use backend::NamespaceBackend;
 

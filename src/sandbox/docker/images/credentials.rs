@@ -1,7 +1,7 @@
 //! Which registry an image comes from, and what the user's own `docker login` or `podman
 //! login` left for it. Nothing of it is stored or logged here.
 
-use crate::sandbox::docker::trouble::refused;
+use crate::sandbox::docker::engine_faults::refused;
 use bollard::auth::DockerCredentials;
 use docker_credential::CredentialRetrievalError as Lack;
 use docker_credential::{DockerCredential, get_credential, get_podman_credential};

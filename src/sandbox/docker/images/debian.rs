@@ -1,7 +1,7 @@
 //! Images of Debian packages: a root made by mmdebstrap and imported, without a registry.
 
 use super::{DockerImages, MADE_HERE, last_lines, tag_of};
-use crate::sandbox::docker::trouble::{fault, refused};
+use crate::sandbox::docker::engine_faults::{fault, refused};
 use bollard::query_parameters::{CreateImageOptions, RemoveImageOptions};
 use futures_util::TryStreamExt;
 use nix::sys::signal::{Signal, killpg};

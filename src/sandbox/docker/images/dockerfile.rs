@@ -1,8 +1,8 @@
 //! Images made of a Dockerfile by the engine itself.
 
-use super::context::BuildContext;
+use super::build_context::BuildContext;
 use super::{DockerImages, MADE_HERE, credentials, last_lines, tag_of};
-use crate::sandbox::docker::trouble::{fault, refused};
+use crate::sandbox::docker::engine_faults::{fault, refused};
 use bollard::auth::DockerCredentials;
 use bollard::models::BuildInfo;
 use bollard::query_parameters::BuildImageOptions;

@@ -7,7 +7,7 @@
 //!  registry ─────────────────► pull ───┘                                (only what was made here)
 //! ```
 
-mod context;
+mod build_context;
 mod credentials;
 mod debian;
 mod dockerfile;
@@ -19,8 +19,8 @@ pub use dockerfile::DockerfileRecipe;
 pub use prune::PruneLimit;
 pub use pull::PullProgress;
 
-use super::connect::{DockerAddress, DockerConnection};
-use super::trouble::fault;
+use super::connection::{DockerAddress, DockerConnection};
+use super::engine_faults::fault;
 use bollard::Docker;
 use bollard::errors::Error::DockerResponseServerError;
 use bollard::models::ImageSummary;

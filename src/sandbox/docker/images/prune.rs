@@ -2,8 +2,8 @@
 //! never what a container uses.
 
 use super::{DockerImages, MADE_HERE};
-use crate::sandbox::docker::program;
-use crate::sandbox::docker::trouble::fault;
+use crate::sandbox::docker::engine_faults::fault;
+use crate::sandbox::docker::guest_program;
 use bollard::models::ImageSummary;
 use bollard::query_parameters::{ListContainersOptions, ListImagesOptions, RemoveImageOptions};
 use std::collections::{HashMap, HashSet};
@@ -58,7 +58,7 @@ impl DockerImages {
 
     /// Removes guests of other versions that were sent to this engine; how many.
     pub async fn prune_guests(&self) -> Result<usize, Fault> {
-        program::prune(&self.docker).await
+        guest_program::prune(&self.docker).await
     }
 }
 

@@ -7,7 +7,7 @@
 //! ```
 
 use super::{DockerImages, credentials};
-use crate::sandbox::docker::trouble::{fault, refused};
+use crate::sandbox::docker::engine_faults::{fault, refused};
 use bollard::errors::Error;
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::CreateImageOptions;

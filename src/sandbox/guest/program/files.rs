@@ -1,7 +1,7 @@
 //! Emptying and filling the two trees.
 
 use crate::invalid;
-use crate::state;
+use crate::shell_session;
 use crate::wire::{MalformedFrame, PayloadReader, entry, tree};
 use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, File, OpenOptions, Permissions};
@@ -43,7 +43,7 @@ const SCRATCH: [&str; 4] = ["/tmp", "/home/agent", "/run", "/dev/shm"];
 pub fn clear(which: u8) -> io::Result<()> {
     let root = root_of(which)?;
     if which == tree::SEALED {
-        let more = std::env::var(state::SCRATCH).unwrap_or_default();
+        let more = std::env::var(shell_session::SCRATCH).unwrap_or_default();
         let more = more.split(':').filter(|area| !area.is_empty());
         for area in SCRATCH.into_iter().chain(more).map(Path::new).filter(|area| area.is_dir()) {
             empty(area)?;

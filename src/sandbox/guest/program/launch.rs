@@ -5,9 +5,9 @@
 //! hurting the session.
 
 use crate::files::O_DIRECTORY;
-use crate::simple::is_stateless;
+use crate::stateless_commands::is_stateless;
 use crate::spawn::{SpawnSpec, CommandSpawner};
-use crate::state::{ShellSession, WORKSPACE};
+use crate::shell_session::{ShellSession, WORKSPACE};
 use crate::sys;
 use crate::wire::{MalformedFrame, PayloadReader};
 use std::ffi::CString;

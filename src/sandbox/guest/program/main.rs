@@ -14,19 +14,19 @@
 mod capture;
 mod files;
 mod freeze;
-mod host;
-mod job;
+mod host_channel;
+mod command_job;
 mod launch;
-mod memory;
+mod oom_kills;
 mod pack;
-mod run;
+mod command_runner;
 mod scan;
 mod sha256;
-mod simple;
+mod stateless_commands;
 mod spawn;
-mod state;
+mod shell_session;
 mod sys;
-mod tree;
+mod process_tree;
 mod tunnel;
 mod wire;
 
@@ -56,8 +56,8 @@ fn serve() -> io::Result<()> {
         Some(STDIO) => stdio()?,
         _ => both_ways(sys::take_stream(STREAM_FD)?)?,
     };
-    let shell = run::CommandRunner::new(spawner)?;
-    let host = host::HostChannel::new(input, output);
+    let shell = command_runner::CommandRunner::new(spawner)?;
+    let host = host_channel::HostChannel::new(input, output);
     let mut guest = GuestServer { host, shell, layer: files::TreeWriter::default(), frozen: None };
     loop {
         let frame = guest.shell.idle(&mut guest.host)?;
@@ -78,8 +78,8 @@ fn stdio() -> io::Result<(File, File)> {
 }
 
 struct GuestServer {
-    host: host::HostChannel,
-    shell: run::CommandRunner,
+    host: host_channel::HostChannel,
+    shell: command_runner::CommandRunner,
     layer: files::TreeWriter,
     frozen: Option<freeze::FrozenProcesses>,
 }

@@ -9,10 +9,10 @@
 //! The mux goes with its client, and with it every connection. It never waits for one of
 //! them: what a connection has not passed on is bounded by its window.
 
-mod links;
+mod connections;
 
 use super::wire::{self, GuestFrame, MalformedFrame, TUNNELLED};
-use links::TunnelConnections;
+use connections::TunnelConnections;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};

@@ -3,7 +3,7 @@
 //! becomes the guest.
 
 use super::cgroup::SandboxCgroups;
-use super::{filter, hardening, mounts, sys};
+use super::{hardening, mounts, seccomp_filter, sys};
 use crate::sandbox::namespace::protocol::LaunchPlan;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -34,7 +34,7 @@ pub(super) fn step<T>(name: &'static str, result: io::Result<T>) -> Result<T, St
 pub(super) struct SandboxBuilder {
     guest: OwnedFd,
     /// For sandboxes whose memory a cgroup bounds, and for others.
-    filters: [filter::SeccompFilter; 2],
+    filters: [seccomp_filter::SeccompFilter; 2],
     landlock_abi: i32,
     layout: mounts::ProgramLayout,
 }
@@ -43,7 +43,7 @@ impl SandboxBuilder {
     pub(super) fn new(guest: &[u8]) -> io::Result<Self> {
         Ok(Self {
             guest: sys::executable(guest)?,
-            filters: [filter::filter(true), filter::filter(false)],
+            filters: [seccomp_filter::filter(true), seccomp_filter::filter(false)],
             landlock_abi: hardening::landlock_abi(),
             layout: mounts::ProgramLayout::of_host(),
         })

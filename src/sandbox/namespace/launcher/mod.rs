@@ -16,10 +16,10 @@ mod builder;
 mod cgroup;
 #[cfg(test)]
 mod cgroup_tests;
-mod filter;
 mod hardening;
 mod hierarchy;
 mod mounts;
+mod seccomp_filter;
 mod sweep;
 mod sys;
 

@@ -1,0 +1,54 @@
+//! Answers that an earlier attempt has paid for, told again for as long as the questions are what
+//! they were.
+
+use super::ExternalAttempt;
+use crate::agent_access::CallDecision;
+use crate::episode::phase::AttemptPhase;
+use crate::episode::replay_match::matches_recorded;
+use crate::model::{ChatMessage, ChatRequest, Fault, FaultKind, Turn};
+use crate::policy::{messages_since, same_message_by};
+use tokio::sync::oneshot;
+
+impl ExternalAttempt<'_> {
+    /// While answers are told again, the questions must be what they were: so must what the
+    /// last of them has led to.
+    pub(super) fn ensure_repeats(&self, request: &ChatRequest) -> Result<(), Fault> {
+        let repeats = match (self.recorded.front(), self.repeated.last()) {
+            (Some(Turn { opening: Some(opening), .. }), _) => {
+                repeat(&opening.messages, &request.messages)
+            }
+            (Some(_), _) => repeat(&self.acting.history, &request.messages),
+            (None, Some(last)) => {
+                let then = last.messages.get(1..).unwrap_or_default();
+                repeat(then, messages_since(&last.reply.message, &request.messages))
+            }
+            (None, None) => true,
+        };
+        let index = self.repeated.len();
+        let differs = || format!("call {index} does not repeat");
+        repeats.then_some(()).ok_or_else(|| Fault::new(FaultKind::ReplayDiffers, differs()))
+    }
+
+    /// An earlier attempt has paid for this answer. Who does not wait for it asks again.
+    pub(super) fn replay_answer(&mut self, leave: oneshot::Sender<CallDecision>) {
+        let Some(turn) = self.recorded.pop_front() else { return };
+        let told =
+            CallDecision::Told { turn: turn.step.index, reply: Box::new(turn.reply.clone()) };
+        if leave.send(told).is_err() {
+            return self.recorded.push_front(turn);
+        }
+        self.acting.standing.enter_phase(AttemptPhase::Replaying { turn: turn.step.index });
+        if let Some(opening) = &turn.opening {
+            self.acting.history.clone_from(&opening.messages);
+        }
+        self.acting.resume_from(&turn);
+        self.acting.history.extend(turn.messages.iter().cloned());
+        self.repeated.push(turn);
+    }
+}
+
+/// Whether a conversation is what it was, times aside.
+fn repeat(then: &[ChatMessage], now: &[ChatMessage]) -> bool {
+    then.len() == now.len()
+        && then.iter().zip(now).all(|(one, other)| same_message_by(one, other, matches_recorded))
+}

@@ -1,0 +1,37 @@
+//! Whether a sandbox has the programs that a template requires.
+
+use super::engine_commands::{ensure_exited, run_engine_command};
+use crate::model::{Fault, SandboxSpec};
+use crate::pool::PoolHandle;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// For looking for a program.
+const PROBE: Duration = Duration::from_secs(10);
+
+/// Asks a real sandbox, because that is where they must be.
+pub(crate) async fn missing_programs(
+    pool: &PoolHandle,
+    spec: &SandboxSpec,
+    wanted: &BTreeSet<&str>,
+) -> Result<HashSet<String>, Fault> {
+    let mut missing = HashSet::new();
+    if wanted.is_empty() {
+        return Ok(missing);
+    }
+    let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
+    for program in wanted {
+        let plain = program.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
+        let found = plain && {
+            let command = format!("command -v {program}");
+            ensure_exited(run_engine_command(lease.sandbox(), &command, PROBE).await?)?
+                .end
+                .success()
+        };
+        if !found {
+            missing.insert((*program).to_owned());
+        }
+    }
+    Ok(missing)
+}

@@ -1,0 +1,199 @@
+//! The making of a task: every text of a template rendered with what was drawn.
+
+use super::draw::{self, TaskRng};
+use super::render::{RenderContext, render};
+use super::template::{CheckSpec, FileTemplate, MoveSpec, Template};
+use super::template_error::TemplateProblem;
+use crate::model::{
+    CheatSolution, FileSpec, MoveAction, SEALED, ScriptedMove, Task, TaskCheck, TaskId,
+    TaskVerification, digest_of,
+};
+use std::time::Duration;
+
+/// Makes one task out of a template and a key.
+pub(super) struct TaskBuilder<'a> {
+    pub(super) template: &'a Template,
+    pub(super) key: [u8; 32],
+}
+
+impl TaskBuilder<'_> {
+    pub(super) fn make(&self, index: u32) -> Result<Task, TemplateProblem> {
+        let template = self.template;
+        let mut context = template.parameters.draw(&mut TaskRng::new(self.key))?;
+        let canary = format!("synthd-canary-{}", draw::derived_hex(&self.key, "canary"));
+        // What makes two tasks the same work: everything public, before canaries.
+        context.insert("task_canary".to_owned(), "".into());
+        let bare = self.public_content(&context)?;
+        context.insert("task_canary".to_owned(), canary.clone().into());
+        let instruction = field("instruction", &template.instruction, &context)?;
+        let mut task = Task {
+            id: TaskId(String::new()),
+            template: template.id.clone(),
+            title: field("title", &template.title, &context)?,
+            category: template.category.clone(),
+            difficulty: template.difficulty,
+            expected_steps: (template.expected_steps.min, template.expected_steps.max),
+            requires: template.requires.clone(),
+            index,
+            seed: draw::seed_of(&self.key),
+            image: template.environment.image.clone(),
+            files: files("environment.files", &template.environment.files, &context)?,
+            setup: strings("environment.setup", &template.environment.setup, &context)?,
+            instruction: format!("{}\n\n[{canary}]\n", instruction.trim_end()),
+            canary,
+            solution: moves("solution", &template.solution, &context)?,
+            verification: self.verification(&mut context)?,
+            digest: String::new(),
+            template_digest: template.digest(),
+            cluster: Task::cluster_of(&template.id, &bare),
+        };
+        task.digest = digest_of_task(&task)?;
+        task.id = TaskId(format!("{}@{}", task.template, &task.digest[..12]));
+        Ok(task)
+    }
+
+    fn public_content(&self, context: &RenderContext) -> Result<String, TemplateProblem> {
+        let files = files("environment.files", &self.template.environment.files, context)?;
+        let instruction = field("instruction", &self.template.instruction, context)?;
+        // Some templates make their data while they are set up.
+        let setup = strings("environment.setup", &self.template.environment.setup, context)?;
+        serde_json::to_string(&(instruction, files, setup)).map_err(not_json)
+    }
+
+    fn verification(
+        &self,
+        context: &mut RenderContext,
+    ) -> Result<TaskVerification, TemplateProblem> {
+        let spec = &self.template.verification;
+        let milestones = checks("verification.milestones", &spec.milestones, context)?;
+        let cheats = spec.cheats.iter().enumerate().map(|(at, cheat)| {
+            let steps = format!("verification.cheats.{at}.steps");
+            let moves = moves(&steps, &cheat.steps, context)?;
+            Ok(CheatSolution { name: cheat.name.clone(), moves })
+        });
+        let cheats = cheats.collect::<Result<_, TemplateProblem>>()?;
+        let checks = match &spec.run {
+            Some(run) => {
+                vec![TaskCheck {
+                    name: "verified".to_owned(),
+                    weight: 1.0,
+                    run: field("verification.run", run, context)?,
+                }]
+            }
+            None => checks("verification.checks", &spec.checks, context)?,
+        };
+        // Known to sealed files alone: agents never see a string rendered with it.
+        let canary = format!("synthd-sealed-{}", draw::derived_hex(&self.key, "sealed"));
+        context.insert("sealed_canary".to_owned(), canary.clone().into());
+        let mut sealed = files("verification.files", &spec.files, context)?;
+        // In every program the checks run, so that one that is read anywhere gives itself
+        // away. Other sealed files may be compared byte for byte.
+        let runs: Vec<&str> =
+            checks.iter().chain(&milestones).map(|check| check.run.as_str()).collect();
+        let is_run = |file: &&mut FileSpec| {
+            let path = format!("{SEALED}/{}", file.path);
+            file.is_program() && runs.iter().any(|run| run.contains(&path))
+        };
+        for file in sealed.iter_mut().filter(is_run) {
+            let gap = if file.content.ends_with('\n') { "" } else { "\n" };
+            file.content.push_str(&format!("{gap}# {canary}\n"));
+        }
+        sealed.push(FileSpec {
+            path: ".canary".to_owned(),
+            content: format!("{canary}\n"),
+            mode: 0o444,
+        });
+        let timeout = Duration::from_secs(u64::from(spec.timeout_seconds));
+        Ok(TaskVerification { files: sealed, checks, milestones, cheats, timeout, canary })
+    }
+}
+
+fn digest_of_task(task: &Task) -> Result<String, TemplateProblem> {
+    let bytes = serde_json::to_string(task).map_err(not_json)?;
+    Ok(digest_of(&["task", &bytes]))
+}
+
+fn not_json(error: serde_json::Error) -> TemplateProblem {
+    TemplateProblem::at("", error.to_string())
+}
+
+fn field(name: &str, source: &str, context: &RenderContext) -> Result<String, TemplateProblem> {
+    render(source, context).map_err(|trouble| trouble.below(name))
+}
+
+fn strings(
+    name: &str,
+    sources: &[String],
+    context: &RenderContext,
+) -> Result<Vec<String>, TemplateProblem> {
+    let one = |(at, source): (usize, &String)| field(&format!("{name}.{at}"), source, context);
+    sources.iter().enumerate().map(one).collect()
+}
+
+fn files(
+    name: &str,
+    specs: &[FileTemplate],
+    context: &RenderContext,
+) -> Result<Vec<FileSpec>, TemplateProblem> {
+    let render_one = |(at, spec): (usize, &FileTemplate)| {
+        let within = |key: &str| format!("{name}.{at}.{key}");
+        let path = field(&within("path"), &spec.path, context)?;
+        let mode = u32::from_str_radix(&spec.mode, 8).ok().filter(|mode| *mode <= 0o777);
+        let mode = mode.ok_or_else(|| {
+            let what = format!("{:?} is not octal, such as \"0644\"", spec.mode);
+            TemplateProblem::at(within("mode"), what)
+        })?;
+        let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        if !plain {
+            let what = format!("the path {path:?} must stay below its tree");
+            return Err(TemplateProblem::at(within("path"), what));
+        }
+        let content = field(&within("content"), &spec.content, context)?;
+        Ok(FileSpec { path, content, mode })
+    };
+    specs.iter().enumerate().map(render_one).collect()
+}
+
+fn checks(
+    name: &str,
+    specs: &[CheckSpec],
+    context: &RenderContext,
+) -> Result<Vec<TaskCheck>, TemplateProblem> {
+    let render_one = |(at, spec): (usize, &CheckSpec)| {
+        let run = field(&format!("{name}.{at}.run"), &spec.run, context)?;
+        let check = field(&format!("{name}.{at}.name"), &spec.name, context)?;
+        Ok(TaskCheck { name: check, weight: spec.weight, run })
+    };
+    specs.iter().enumerate().map(render_one).collect()
+}
+
+fn moves(
+    name: &str,
+    specs: &[MoveSpec],
+    context: &RenderContext,
+) -> Result<Vec<ScriptedMove>, TemplateProblem> {
+    let render_one = |(at, spec): (usize, &MoveSpec)| {
+        let name = format!("{name}.{at}");
+        let text = |key: &str, source: &str| field(&format!("{name}.{key}"), source, context);
+        let deed = match (&spec.run, &spec.edit, &spec.write) {
+            (Some(run), None, None) => MoveAction::Run(text("run", run)?),
+            (None, Some(edit), None) => MoveAction::Edit {
+                path: text("edit.path", &edit.path)?,
+                search: text("edit.search", &edit.search)?,
+                replace: text("edit.replace", &edit.replace)?,
+            },
+            (None, None, Some(write)) => MoveAction::Write {
+                path: text("write.path", &write.path)?,
+                content: text("write.content", &write.content)?,
+            },
+            _ => {
+                return Err(TemplateProblem::at(
+                    name,
+                    "it needs exactly one of run, edit and write",
+                ));
+            }
+        };
+        Ok(ScriptedMove { think: text("think", &spec.think)?, deed })
+    };
+    specs.iter().enumerate().map(render_one).collect()
+}

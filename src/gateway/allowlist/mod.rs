@@ -1,0 +1,118 @@
+//! What a call to a model with a price may hold, so that its worst case is known: an allow-list of
+//! every key, part and tool of each format. Whatever a provider thinks of tomorrow is refused until
+//! somebody has looked at its price.
+
+mod chat;
+mod messages;
+mod responses;
+mod shape;
+
+use super::json_path::JsonPath;
+use super::refusal::GatewayRefusal;
+use super::request::GatewayRequest;
+use crate::llm::WireFormat;
+use serde_json::Value;
+use shape::{AllowedShape, ShapeContext};
+
+/// Tiers that cost no more than the model's price.
+const TIERS: [&str; 4] = ["auto", "default", "flex", "standard_only"];
+const IMAGES: [&str; 3] = ["image_url", "image", "input_image"];
+
+/// Why no worst case is known for a call with a cap of the output, if none is. `writes_priced`
+/// says whether the price of a cache's write is known.
+pub(super) fn find_unbounded(
+    asked: &GatewayRequest,
+    cap: u64,
+    writes_priced: bool,
+) -> Option<GatewayRefusal> {
+    if let Some(path) = &asked.repeated {
+        let why = "this key occurs twice, and a provider may read either of them: leave one out";
+        return Some(refusal(path, why));
+    }
+    let strange =
+        shape(asked.family).check(&asked.json, ShapeContext { cap, writes_priced }).err()?;
+    Some(refusal(&strange.path, &strange.why))
+}
+
+fn shape(family: WireFormat) -> &'static AllowedShape {
+    match family {
+        WireFormat::OpenAiChat => &chat::REQUEST,
+        WireFormat::Anthropic => &messages::REQUEST,
+        WireFormat::Responses => &responses::REQUEST,
+    }
+}
+
+fn refusal(path: &JsonPath, why: &str) -> GatewayRefusal {
+    let what = format!(
+        "the worst case of this call is unknown: `{path}`: {why}. Leave it out, or ask a model \
+         without a price"
+    );
+    GatewayRefusal { param: Some(path.to_string()), ..GatewayRefusal::invalid_request(what) }
+}
+
+/// How many images a conversation holds.
+pub(super) fn images(json: &Value) -> u64 {
+    match json {
+        Value::Array(items) => items.iter().map(images).sum(),
+        Value::Object(object) => {
+            let kind = object.get("type").and_then(Value::as_str).unwrap_or_default();
+            let inside = ["content", "messages", "system", "input", "output"].into_iter();
+            let inside: u64 = inside.filter_map(|key| object.get(key)).map(images).sum();
+            u64::from(IMAGES.contains(&kind)) + inside
+        }
+        _ => 0,
+    }
+}
+
+/// How many tools the provider describes to the model in its own words.
+pub(super) fn described_tools(json: &Value) -> u64 {
+    let tools = json["tools"].as_array().into_iter().flatten();
+    let own = |tool: &&Value| tool["type"].as_str().is_some_and(|kind| kind.contains('_'));
+    tools.filter(own).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use serde_json::json;
+
+    fn read(family: WireFormat, body: &str) -> GatewayRequest {
+        GatewayRequest::read(family, Bytes::copy_from_slice(body.as_bytes())).ok().unwrap()
+    }
+
+    #[test]
+    fn every_format_has_its_own_list() {
+        let hello = json!([{ "role": "user", "content": "hello" }]);
+        let chat = json!({ "model": "m", "messages": hello, "reasoning_effort": "low" });
+        let anthropic = json!({ "model": "m", "messages": hello, "system": "be brief" });
+        let responses = json!({ "model": "m", "input": hello, "text": { "verbosity": "low" } });
+        let all = [
+            (WireFormat::OpenAiChat, chat),
+            (WireFormat::Anthropic, anthropic),
+            (WireFormat::Responses, responses),
+        ];
+        for (own, body) in &all {
+            for (family, _) in &all {
+                let asked = read(*family, &body.to_string());
+                assert_eq!(find_unbounded(&asked, 9, false).is_none(), own == family, "{body}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_anywhere_is_named() {
+        let body = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a","t\u0065xt":"b"}]}]}"#;
+        let refusal = find_unbounded(&read(WireFormat::OpenAiChat, body), 9, true).unwrap();
+        assert_eq!(refusal.param.as_deref(), Some("messages[0].content[0].text"));
+    }
+
+    #[test]
+    fn what_a_provider_adds_of_its_own_is_counted() {
+        let image = json!({ "type": "image", "source": { "type": "base64", "media_type": "image/png", "data": "A" } });
+        let result = json!({ "type": "tool_result", "tool_use_id": "t", "content": [image] });
+        let json = json!({ "model": "m", "messages": [{ "role": "user", "content": [image, result] }],
+            "tools": [{ "type": "bash_20250124", "name": "bash" }, { "name": "f", "input_schema": {} }] });
+        assert_eq!((images(&json), described_tools(&json)), (2, 1));
+    }
+}

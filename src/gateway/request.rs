@@ -1,0 +1,209 @@
+//! What is read of a request before anything is done with it: which model, whether a stream,
+//! how much it may use at most, and whether that can be known at all.
+
+use super::allowlist;
+use super::duplicate_keys;
+use super::json_path::JsonPath;
+use super::raw_json::RawJsonObject;
+use super::refusal::GatewayRefusal;
+use crate::llm::{UpstreamModel, WireFormat};
+use bytes::Bytes;
+use serde_json::{Value, json};
+use std::ops::Range;
+use synthd_actors::model::Usage;
+
+/// Tokens that providers add of their own, for tools above all.
+const OVERHEAD: u64 = 1_024;
+const MOST_CHOICES: u64 = 128;
+const MOST_OUTPUT: u64 = 10_000_000;
+/// The most tokens that any provider has made of one image.
+const IMAGE: u64 = 60_000;
+
+/// A request as far as the gateway must understand it.
+pub(super) struct GatewayRequest {
+    pub(super) family: WireFormat,
+    pub(super) body: Bytes,
+    pub(super) json: Value,
+    /// The path of a key that stands twice in its object.
+    pub(super) repeated: Option<JsonPath>,
+    pub(super) model: String,
+    /// Where its name stands in the body.
+    model_at: Range<usize>,
+    pub(super) stream: bool,
+    /// Whether the client wants the counts of a stream.
+    pub(super) counts: bool,
+    cap: Option<u64>,
+    choices: u64,
+}
+
+impl GatewayRequest {
+    pub(super) fn read(family: WireFormat, body: Bytes) -> Result<Self, GatewayRefusal> {
+        let (json, repeated) = duplicate_keys::parse_json(&body).map_err(|error| {
+            GatewayRefusal::invalid_request(format!("the body is not JSON: {error}"))
+        })?;
+        let Some(object) = json.as_object() else {
+            return Err(GatewayRefusal::invalid_request("the body is not a JSON object"));
+        };
+        let Some(model) = object.get("model").and_then(Value::as_str) else {
+            return Err(GatewayRefusal::invalid_request("the body names no model"));
+        };
+        let outermost = RawJsonObject::read(&body)
+            .map_err(|error| GatewayRefusal::invalid_request(error.to_string()))?;
+        if let Some(path) = repeated.as_ref().filter(|path| path.is_outermost()) {
+            return Err(GatewayRefusal::invalid_request(format!(
+                "the key `{path}` occurs twice in the body"
+            )));
+        }
+        let model_at = outermost.place("model", &body);
+        let model_at =
+            model_at.ok_or_else(|| GatewayRefusal::invalid_request("the body names no model"))?;
+        let caps = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
+        let caps: Vec<Option<u64>> =
+            caps.iter().map(|key| number(&json, key)).collect::<Result<_, _>>()?;
+        let cap = caps.into_iter().flatten().max();
+        if cap.is_some_and(|cap| cap > MOST_OUTPUT) {
+            return Err(GatewayRefusal::invalid_request(format!(
+                "the output limit is above {MOST_OUTPUT}"
+            )));
+        }
+        let choices = number(&json, "n")?.unwrap_or(1);
+        if choices == 0 || choices > MOST_CHOICES {
+            return Err(GatewayRefusal::invalid_request(format!(
+                "`n` is not between 1 and {MOST_CHOICES}"
+            )));
+        }
+        let stream = json["stream"] == true;
+        let counts = json["stream_options"]["include_usage"] == true;
+        let model = model.to_owned();
+        Ok(Self { family, body, model, model_at, stream, counts, cap, choices, json, repeated })
+    }
+
+    /// The cap that will be sent.
+    pub(super) fn cap(&self, usual: u32) -> u64 {
+        self.cap.unwrap_or(u64::from(usual))
+    }
+
+    /// The most that the call may use: no tokenizer makes more tokens than bytes of text, and
+    /// an image is no more than it is let to be.
+    pub(super) fn worst(&self, usual: u32, upstream: Option<&UpstreamModel>) -> Usage {
+        let images = IMAGE.saturating_mul(allowlist::images(&self.json));
+        let tools = OVERHEAD.saturating_mul(allowlist::described_tools(&self.json));
+        let input = (self.body.len() as u64 + OVERHEAD).saturating_add(images + tools);
+        let thought = upstream.and_then(|upstream| upstream.thought_cap);
+        let thought = thought.map_or(0, |field| self.thought(field, usual));
+        let output = self.cap(usual).saturating_add(thought);
+        Usage::of(input, output.saturating_mul(self.choices))
+    }
+
+    /// What the reasoning may take, where the cap does not cover it.
+    fn thought(&self, field: &str, usual: u32) -> u64 {
+        self.json[field].as_u64().unwrap_or_else(|| self.cap(usual))
+    }
+
+    /// The body with the model as its provider names it.
+    pub(super) fn with_model_name(&self, model: &str) -> Bytes {
+        if self.model == model {
+            return self.body.clone();
+        }
+        let name = json!(model).to_string();
+        let (before, after) = (&self.body[..self.model_at.start], &self.body[self.model_at.end..]);
+        Bytes::from([before, name.as_bytes(), after].concat())
+    }
+
+    /// The body as the provider of the same family is to have it: the client's own bytes, but
+    /// for the name of the model, a cap and the counts, where they are missing.
+    pub(super) fn for_upstream(
+        &self,
+        upstream: &UpstreamModel,
+        usual: u32,
+    ) -> Result<Bytes, GatewayRefusal> {
+        let uncounted = self.stream && !self.counts && upstream.asks_for_usage;
+        // What another host takes for a cap may be nothing to this one.
+        let capped = !self.json[upstream.cap].is_null();
+        let thought = upstream.thought_cap.filter(|field| self.json[*field].is_null());
+        if capped && thought.is_none() && !uncounted {
+            return Ok(self.with_model_name(&upstream.model));
+        }
+        let unreadable =
+            |error: serde_json::Error| GatewayRefusal::invalid_request(error.to_string());
+        let mut object = RawJsonObject::read(&self.body).map_err(unreadable)?;
+        object.set("model", json!(upstream.model));
+        if !capped {
+            object.set(upstream.cap, json!(self.cap(usual)));
+        }
+        if let Some(field) = thought {
+            object.set(field, json!(self.cap(usual)));
+        }
+        if uncounted {
+            let mut options = self.json["stream_options"].clone();
+            match options.as_object_mut() {
+                Some(options) => drop(options.insert("include_usage".to_owned(), json!(true))),
+                None => options = json!({ "include_usage": true }),
+            }
+            object.set("stream_options", options);
+        }
+        object.write().map(Bytes::from).map_err(unreadable)
+    }
+}
+
+fn number(json: &Value, key: &str) -> Result<Option<u64>, GatewayRefusal> {
+    match &json[key] {
+        Value::Null => Ok(None),
+        value => match value.as_u64() {
+            Some(number) => Ok(Some(number)),
+            None => Err(GatewayRefusal::invalid_request(format!("`{key}` is not a whole number"))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(json: Value) -> Result<GatewayRequest, GatewayRefusal> {
+        GatewayRequest::read(WireFormat::OpenAiChat, Bytes::from(json.to_string()))
+    }
+
+    #[test]
+    fn what_is_no_request_is_told() {
+        for bad in [
+            json!([]),
+            json!({}),
+            json!({ "model": 1 }),
+            json!({ "model": "m", "n": 0 }),
+            json!({ "model": "m", "max_tokens": -1 }),
+            json!({ "model": "m", "n": 1_000_000 }),
+        ] {
+            assert_eq!(asked(bad.clone()).err().map(|refusal| refusal.status), Some(400), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_worst_case_covers_every_choice_and_both_caps() {
+        let asked =
+            asked(json!({ "model": "m", "n": 3, "max_tokens": 5, "max_completion_tokens": 7 }));
+        let asked = asked.ok().unwrap();
+        assert_eq!(asked.worst(100, None).output_tokens, 21);
+        assert!(asked.worst(100, None).input_tokens > asked.body.len() as u64);
+    }
+
+    #[test]
+    fn only_the_name_of_the_model_changes() {
+        let body = b"{ \"n\" : 1,\r\n \"model\":  \"m\\u0061\" ,\"x\":1.50}";
+        let asked =
+            GatewayRequest::read(WireFormat::OpenAiChat, Bytes::from_static(body)).ok().unwrap();
+        assert_eq!(
+            (asked.model.as_str(), asked.with_model_name("ma")),
+            ("ma", Bytes::from_static(body))
+        );
+        let named = b"{ \"n\" : 1,\r\n \"model\":  \"a\\\"b\" ,\"x\":1.50}";
+        assert_eq!(asked.with_model_name("a\"b"), Bytes::from_static(named));
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        let twice = Bytes::from_static(b"{\"model\":\"m\",\"n\":1,\"n\":9}");
+        assert!(GatewayRequest::read(WireFormat::OpenAiChat, twice).is_err());
+        assert!(asked(json!({ "model": "m", "max_tokens": u64::MAX })).is_err());
+    }
+}

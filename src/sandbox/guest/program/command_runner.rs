@@ -1,0 +1,349 @@
+//! Running commands, and looking after everything they leave behind.
+//!
+//! ```text
+//!            child reaped                      pipes empty
+//!  running ───────────────► draining what is buffered ───► done
+//!     │  ▲ deadline, output or client gone
+//!     │  │└──► killing the tree ──► child reaped ──► done
+//!     ▼  │ AWAIT
+//!  left alone, where it was started to be: other requests are answered
+//! ```
+
+use crate::capture::drain;
+use crate::host_channel::HostChannel;
+use crate::command_job::{CommandEnding, CommandJob, CommandOutput, RunningCommand, conclude};
+use crate::launch::{self, CommandPipes, CommandRequest};
+use crate::oom_kills::OomKillCounter;
+use crate::poll_for;
+use crate::scan::WorkspaceScanner;
+use crate::spawn::CommandSpawner;
+use crate::shell_session::{MAX_REPORT, ShellSession};
+use crate::sys::{self, ChildExit};
+use crate::process_tree;
+use crate::wire::{GuestFrame, MalformedFrame, PayloadWriter, end};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+use std::time::{Duration, Instant};
+
+/// Pipes that background processes still hold; the oldest are closed beyond this.
+const MAX_HELD_PIPES: usize = 64;
+const READ_CHUNK: usize = 64 << 10;
+/// The most deaths that the guest reaps at once. A program may make orphans faster than the guest
+/// reaps them, and the guest must still look at the clock.
+const REAPED_AT_ONCE: usize = 1024;
+const EAGAIN: i32 = 11;
+/// How long a killed tree may take to die before the reply goes out all the same.
+const DYING: Duration = Duration::from_secs(5);
+
+/// The one session and what belongs to it.
+pub struct CommandRunner {
+    deaths: File,
+    /// More were dead than were reaped in one go.
+    backlog: bool,
+    null: File,
+    session: ShellSession,
+    spawner: CommandSpawner,
+    kills: OomKillCounter,
+    scanner: WorkspaceScanner,
+    /// A command that others are answered beside.
+    job: Option<CommandJob>,
+    /// Read ends that background processes still write to: drained, so that they live on.
+    held: Vec<File>,
+    buffer: Vec<u8>,
+}
+
+impl CommandRunner {
+    pub fn new(spawner: CommandSpawner) -> io::Result<Self> {
+        Ok(Self {
+            deaths: sys::child_signals()?,
+            backlog: false,
+            null: File::options().read(true).write(true).open("/dev/null")?,
+            session: ShellSession::new(),
+            spawner,
+            kills: OomKillCounter::open(),
+            scanner: WorkspaceScanner::default(),
+            job: None,
+            held: Vec::new(),
+            buffer: vec![0; READ_CHUNK],
+        })
+    }
+
+    /// Sets a variable for every later command.
+    pub fn add_variable(&mut self, name: &[u8], value: &[u8]) -> io::Result<()> {
+        let set = self.session.set(name, value);
+        set.ok_or_else(|| crate::invalid(MalformedFrame("no such variable can be")))
+    }
+
+    /// Waits for a request, reaping and draining meanwhile.
+    pub fn idle(&mut self, host: &mut HostChannel) -> io::Result<GuestFrame> {
+        loop {
+            if let Some(frame) = host.next_request() {
+                return Ok(frame);
+            }
+            let died = self.idle_beside_job(host)?;
+            if died || self.backlog {
+                self.reap_all(0);
+            }
+            self.drain_held();
+        }
+    }
+
+    /// A command that goes on by itself is read meanwhile, or it would wait to be.
+    fn idle_beside_job(&mut self, host: &mut HostChannel) -> io::Result<bool> {
+        let mut job = self.job.take();
+        let running = job.as_mut().and_then(|job| Some((job.running.as_mut()?, &mut job.output)));
+        let died = match running {
+            None => self.wait_for_news(host, &[], -1)?,
+            Some((running, output)) => {
+                let died = self.wait_for_news(host, &running.live(), -1)?;
+                self.drain_open(running, output)?;
+                died
+            }
+        };
+        self.job = job;
+        Ok(died)
+    }
+
+    /// Runs one command and returns the payload of its reply.
+    pub fn run(&mut self, request: CommandRequest, host: &mut HostChannel) -> io::Result<Vec<u8>> {
+        let mut job = self.begin(request);
+        self.attend(&mut job, host, false)?;
+        Ok(self.report(job))
+    }
+
+    /// Starts a command that other requests may be answered beside.
+    pub fn start_job(&mut self, request: CommandRequest) -> io::Result<()> {
+        if self.job.is_some() {
+            return Err(crate::invalid(MalformedFrame("a command runs already")));
+        }
+        self.job = Some(self.begin(request));
+        Ok(())
+    }
+
+    /// Attends to that command until it has ended, which gives its reply, or until something
+    /// else is asked for.
+    pub fn await_job(&mut self, host: &mut HostChannel) -> io::Result<Option<Vec<u8>>> {
+        let mut job = self.job.take().ok_or_else(no_job)?;
+        if self.attend(&mut job, host, true)? {
+            return Ok(Some(self.report(job)));
+        }
+        self.job = Some(job);
+        Ok(None)
+    }
+
+    /// Ends that command with all that it has started.
+    pub fn stop_job(&mut self, host: &mut HostChannel) -> io::Result<Vec<u8>> {
+        let mut job = self.job.take().ok_or_else(no_job)?;
+        job.request.timeout = Duration::ZERO;
+        self.attend(&mut job, host, false)?;
+        Ok(self.report(job))
+    }
+
+    pub fn scan(&mut self, reply: &mut PayloadWriter) {
+        self.scanner.scan(reply);
+    }
+
+    fn begin(&mut self, request: CommandRequest) -> CommandJob {
+        let (started, kills) = (Instant::now(), self.kills.count());
+        let output = CommandOutput::new(request.kept);
+        let (running, verdict) = match self.start(&request) {
+            Err(error) => (None, Some((end::NOT_STARTED, 0, error.to_string()))),
+            Ok((pid, pipes)) => (Some(RunningCommand::new(pid, pipes)), None),
+        };
+        CommandJob { request, started, kills, running, output, verdict }
+    }
+
+    /// What is told of a command that has ended.
+    fn report(&mut self, mut job: CommandJob) -> Vec<u8> {
+        self.session.update(&job.output.state);
+        let (end, value, why) = job.verdict.unwrap_or_default();
+        let mut reply = PayloadWriter::default();
+        reply.u8(end).i32(value).bytes(why.as_bytes());
+        job.output.out.write(&mut reply);
+        job.output.err.write(&mut reply);
+        reply.bytes(self.session.cwd.as_bytes());
+        reply.u64(u64::try_from(job.started.elapsed().as_micros()).unwrap_or(u64::MAX));
+        reply.u64(self.kills.count().saturating_sub(job.kills));
+        reply.u8(u8::from(job.request.scan));
+        if job.request.scan {
+            self.scanner.scan(&mut reply);
+        }
+        reply.0
+    }
+
+    /// Where background processes have taken every slot there is, they end, or nothing
+    /// would ever run here again.
+    fn start(&mut self, request: &CommandRequest) -> io::Result<(i32, CommandPipes)> {
+        match launch::start(request, &self.session, &self.null, &mut self.spawner) {
+            Err(error) if error.raw_os_error() == Some(EAGAIN) => {
+                self.kill_everything()?;
+                launch::start(request, &self.session, &self.null, &mut self.spawner)
+            }
+            other => other,
+        }
+    }
+
+    /// Reads the pipes until the child itself has died: a background process that holds
+    /// them open does not keep the command alive. Whether it has ended; with `yields` it may
+    /// go on where something else is asked for.
+    fn attend(&mut self, job: &mut CommandJob, host: &mut HostChannel, yields: bool) -> io::Result<bool> {
+        let Some(mut running) = job.running.take() else { return Ok(true) };
+        let deadline = job.started + job.request.timeout;
+        let ending = loop {
+            if let Some((status, cpu)) = running.death.take().or_else(|| self.reap_all(running.pid)) {
+                break CommandEnding::Reaped { status, cpu };
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break CommandEnding::TimedOut;
+            }
+            if job.output.out.total + job.output.err.total > job.request.killed {
+                break CommandEnding::OutputLimit;
+            }
+            if yields && host.has_request() {
+                job.running = Some(running);
+                return Ok(false);
+            }
+            let live = running.live();
+            let millis = left.as_millis().saturating_add(1).min(60_000);
+            self.wait_for_news(host, &live, i32::try_from(millis).unwrap_or(60_000))?;
+            self.drain_open(&mut running, &mut job.output)?;
+            self.drain_held();
+        };
+        if !matches!(ending, CommandEnding::Reaped { .. }) {
+            self.end_tree(running.pid, host)?;
+        }
+        // What the child wrote before it died is in the pipes already; a background flood
+        // is not waited for.
+        self.drain_open(&mut running, &mut job.output)?;
+        for (pipe, open) in [running.pipes.out, running.pipes.err].into_iter().zip(running.open) {
+            if open {
+                self.hold(pipe);
+            }
+        }
+        job.verdict = Some(conclude(ending, &job.request));
+        Ok(true)
+    }
+
+    fn drain_open(&mut self, running: &mut RunningCommand, output: &mut CommandOutput) -> io::Result<()> {
+        let (buffer, open, pipes) = (&mut self.buffer, &mut running.open, &mut running.pipes);
+        open[0] = open[0] && drain(&mut pipes.out, buffer, |bytes| output.out.push(bytes))?;
+        open[1] = open[1] && drain(&mut pipes.err, buffer, |bytes| output.err.push(bytes))?;
+        if let Some(pipe) = pipes.state.as_mut().filter(|_| open[2]) {
+            open[2] = drain(pipe, buffer, |bytes| {
+                let room = MAX_REPORT - output.state.len();
+                output.state.extend_from_slice(&bytes[..bytes.len().min(room)]);
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Waits until something happens anywhere, and attends to the host. Whether somebody
+    /// has died.
+    fn wait_for_news(
+        &mut self,
+        host: &mut HostChannel,
+        pipes: &[&File],
+        millis: i32,
+    ) -> io::Result<bool> {
+        let files = self.held.iter().chain(pipes.iter().copied());
+        let mut fds = vec![poll_for(self.deaths.as_raw_fd(), sys::POLLIN)];
+        fds.extend(files.map(|file| poll_for(file.as_raw_fd(), sys::POLLIN)));
+        let hosts = fds.len();
+        host.watch(&mut fds);
+        sys::wait_for(&mut fds, if self.backlog { 0 } else { millis })?;
+        host.attend(&fds[hosts..])?;
+        Ok(fds[0].revents != 0)
+    }
+
+    /// Kills the tree below `root` and waits until all of it is dead and reaped.
+    fn end_tree(&mut self, root: i32, host: &mut HostChannel) -> io::Result<()> {
+        let mut dying = HashSet::from([root]);
+        let mut killed = HashSet::new();
+        let patience = Instant::now() + DYING;
+        // Beyond the patience only for the root: its age tells who belongs to it.
+        while dying.contains(&root) || (!dying.is_empty() && Instant::now() < patience) {
+            if dying.contains(&root) {
+                process_tree::kill(root, &mut killed);
+                dying.extend(killed.iter().filter(|pid| sys::exists(**pid)));
+            }
+            if Instant::now() >= patience {
+                sys::kill_process(-1);
+            }
+            self.wait_for_news(host, &[], 10)?;
+            self.drain_held();
+            self.reap_each(|death| {
+                dying.remove(&death.pid);
+            });
+            dying.retain(|pid| *pid == root || sys::exists(*pid));
+        }
+        Ok(())
+    }
+
+    /// Reaps the dead; the status of `pid` if it was among them.
+    fn reap_all(&mut self, pid: i32) -> Option<(i32, Duration)> {
+        let mut found = None;
+        self.reap_each(|death| {
+            if death.pid == pid {
+                found = Some((death.status, death.cpu));
+            }
+        });
+        found
+    }
+
+    fn reap_each(&mut self, mut look: impl FnMut(&ChildExit)) {
+        // One signalfd record stands for any number of deaths; reading only resets it.
+        let _ = self.deaths.read(&mut [0; 128]);
+        self.backlog = false;
+        for _ in 0..REAPED_AT_ONCE {
+            let Ok(Some(death)) = sys::reap() else { return };
+            if let Some(job) = &mut self.job {
+                job.note(&death);
+            }
+            look(&death);
+        }
+        self.backlog = true;
+    }
+
+    /// Ends everything but the guest itself, so that nothing changes a tree being copied.
+    pub fn kill_everything(&mut self) -> io::Result<()> {
+        if let Some(job) = &mut self.job {
+            job.note_killed();
+        }
+        loop {
+            sys::kill_process(-1);
+            match sys::reap() {
+                Err(_) => return Ok(()),
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    let mut fds = [poll_for(self.deaths.as_raw_fd(), sys::POLLIN)];
+                    sys::wait_for(&mut fds, 10)?;
+                    let _ = self.deaths.read(&mut [0; 128]);
+                }
+            }
+        }
+    }
+
+    fn hold(&mut self, pipe: File) {
+        if self.held.len() >= MAX_HELD_PIPES {
+            self.held.remove(0);
+        }
+        self.held.push(pipe);
+    }
+
+    fn drain_held(&mut self) {
+        let buffer = &mut self.buffer;
+        // One read each: a flood from the background must not starve the foreground.
+        self.held.retain_mut(|pipe| match pipe.read(buffer) {
+            Ok(0) => false,
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+        });
+    }
+}
+
+fn no_job() -> io::Error {
+    crate::invalid(MalformedFrame("no command runs"))
+}

@@ -1,0 +1,515 @@
+//! The high-water mark: a small file beside the database that says how far the store had come
+//! when it was last synced. A store that is behind its mark has lost something.
+//!
+//! ```text
+//! cell 0:   whose mark it is, the newest keys, whether the store was closed
+//! cell N:   the sum of the campaign with key N
+//! a cell:   two slots, written in turn; each with a generation and a checksum
+//! ```
+//!
+//! The writer syncs its log first, then writes the mark in place, then answers. So the mark never
+//! says more than is on the disk, and after a kill it says all that was answered. The mark itself
+//! is synced within a second and when the store is closed. A new cell is synced before the head
+//! counts it: a power cut keeps some of the writes since the last sync, in no order. A cell that
+//! the head does not count may be missing or torn.
+
+use super::error::StoreError;
+use super::level::{LedgerSum, NewestKeys, StoreId, StoreLevel};
+use crate::durable::sync_dir;
+use sha2::{Digest, Sha256};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const SLOT: usize = 256;
+const CELL: usize = 2 * SLOT;
+const MAGIC: &[u8; 8] = b"SYNDmrk1";
+const SUM_AT: usize = SLOT - 32;
+/// How many cells there are at least.
+const CELLS_AT: usize = 88;
+/// Of a campaign's name; longer ones are cut.
+const NAME: usize = 128;
+
+type MarkSlot = [u8; SLOT];
+
+pub(super) fn path(dir: &Path) -> PathBuf {
+    dir.join("synthd.db-mark")
+}
+
+/// The state of the database when it was closed. A later change of the database changes it too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct DatabaseStamp {
+    length: u64,
+    modified_ns: i64,
+}
+
+impl DatabaseStamp {
+    pub(super) fn of(database: &Path) -> io::Result<Self> {
+        let meta = database.metadata()?;
+        let modified_ns = meta.mtime().wrapping_mul(1_000_000_000).wrapping_add(meta.mtime_nsec());
+        Ok(Self { length: meta.len(), modified_ns })
+    }
+}
+
+/// What a mark says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct HighWaterMark {
+    pub(super) level: StoreLevel,
+    /// None while a writer has it open, and after one that was killed.
+    pub(super) closed: Option<DatabaseStamp>,
+    /// The newest generation of each cell.
+    generations: Vec<u64>,
+}
+
+impl HighWaterMark {
+    /// None where there is no mark; one that says nothing where nothing was written into it.
+    pub(super) fn read(dir: &Path) -> Result<Option<Self>, StoreError> {
+        match std::fs::read(path(dir)) {
+            Ok(bytes) => Self::parse(&bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
+        let (mut mark, mut counted) = (Self::default(), usize::MAX);
+        for (index, cell) in bytes.chunks(CELL).enumerate() {
+            let newest = match newest(index, cell) {
+                // Its first write was cut off.
+                Err(_) if index >= counted => None,
+                newest => newest?,
+            };
+            mark.generations.push(newest.map_or(0, |slot| generation(&slot)));
+            match newest {
+                None if index == 0 => return Err(damaged("its head is empty")),
+                None => {}
+                Some(slot) if index == 0 => {
+                    mark.take_head(&slot);
+                    counted = cells(&slot)?;
+                    if counted > bytes.len() / CELL {
+                        return Err(damaged("it is cut"));
+                    }
+                }
+                Some(slot) => {
+                    let sum = sum_of(&slot)?;
+                    mark.level.campaigns.insert(index as i64, sum);
+                }
+            }
+        }
+        Ok(mark)
+    }
+
+    fn take_head(&mut self, slot: &MarkSlot) {
+        let mut store = StoreId::default();
+        store.copy_from_slice(&slot[16..32]);
+        self.level.store = store;
+        self.level.epoch = number(slot, 32);
+        self.level.keys = NewestKeys {
+            attempts: number(slot, 40),
+            steps: number(slot, 48),
+            calls: number(slot, 56),
+        };
+        let closed = DatabaseStamp {
+            length: number(slot, 72).unsigned_abs(),
+            modified_ns: number(slot, 80),
+        };
+        self.closed = (slot[64] == 1).then_some(closed);
+    }
+}
+
+fn damaged(what: &str) -> StoreError {
+    StoreError::unreadable(format!("the mark synthd.db-mark is damaged: {what}"))
+}
+
+/// The newer of a cell's sound slots. A slot that was torn leaves the other one.
+fn newest(index: usize, cell: &[u8]) -> Result<Option<MarkSlot>, StoreError> {
+    let slots: Vec<MarkSlot> = cell.chunks(SLOT).map(padded).collect();
+    let sound = slots.iter().filter(|slot| is_sound(index, slot));
+    if let Some(newest) = sound.max_by_key(|slot| generation(slot)) {
+        return Ok(Some(*newest));
+    }
+    match slots.iter().all(|slot| slot.iter().all(|byte| *byte == 0)) {
+        true => Ok(None),
+        false => Err(damaged("a checksum does not fit")),
+    }
+}
+
+fn padded(bytes: &[u8]) -> MarkSlot {
+    let mut slot = [0; SLOT];
+    slot[..bytes.len()].copy_from_slice(bytes);
+    slot
+}
+
+fn is_sound(index: usize, slot: &MarkSlot) -> bool {
+    slot[..8] == *MAGIC && slot[SUM_AT..] == checksum(index, slot)
+}
+
+fn checksum(index: usize, slot: &MarkSlot) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update((index as u64).to_le_bytes());
+    digest.update(&slot[..SUM_AT]);
+    digest.finalize().into()
+}
+
+fn number(slot: &MarkSlot, at: usize) -> i64 {
+    let mut bytes = [0; 8];
+    bytes.copy_from_slice(&slot[at..at + 8]);
+    i64::from_le_bytes(bytes)
+}
+
+/// How many cells a head counts.
+fn cells(head: &MarkSlot) -> Result<usize, StoreError> {
+    usize::try_from(number(head, CELLS_AT)).map_err(|_| damaged("it counts less than no cell"))
+}
+
+fn generation(slot: &MarkSlot) -> u64 {
+    number(slot, 8).unsigned_abs()
+}
+
+fn sum_of(slot: &MarkSlot) -> Result<LedgerSum, StoreError> {
+    let name = slot.get(33..33 + usize::from(slot[32])).unwrap_or_default();
+    let name = String::from_utf8(name.to_vec()).map_err(|_| damaged("a name is no text"))?;
+    Ok(LedgerSum { name, moves: number(slot, 16), spent: number(slot, 24) })
+}
+
+fn put(slot: &mut MarkSlot, at: usize, number: i64) {
+    slot[at..at + 8].copy_from_slice(&number.to_le_bytes());
+}
+
+fn head(level: &StoreLevel, closed: Option<DatabaseStamp>) -> MarkSlot {
+    let mut slot = [0; SLOT];
+    slot[16..32].copy_from_slice(&level.store);
+    put(&mut slot, 32, level.epoch);
+    put(&mut slot, 40, level.keys.attempts);
+    put(&mut slot, 48, level.keys.steps);
+    put(&mut slot, 56, level.keys.calls);
+    if let Some(DatabaseStamp { length, modified_ns }) = closed {
+        slot[64] = 1;
+        put(&mut slot, 72, i64::try_from(length).unwrap_or(i64::MAX));
+        put(&mut slot, 80, modified_ns);
+    }
+    slot
+}
+
+fn sum(sum: &LedgerSum) -> MarkSlot {
+    let mut slot = [0; SLOT];
+    put(&mut slot, 16, sum.moves);
+    put(&mut slot, 24, sum.spent);
+    let ends = sum.name.char_indices().map(|(at, letter)| at + letter.len_utf8());
+    let end = ends.take_while(|end| *end <= NAME).last().unwrap_or(0);
+    let name = &sum.name.as_bytes()[..end];
+    slot[32] = name.len() as u8;
+    slot[33..33 + name.len()].copy_from_slice(name);
+    slot
+}
+
+/// A mark that is open to be moved.
+#[derive(Debug)]
+pub(super) struct MarkFile {
+    file: File,
+    /// As it was last written.
+    mark: HighWaterMark,
+    /// What was done to the file, for tests of a power cut.
+    #[cfg(test)]
+    done: std::cell::RefCell<Vec<tests::Done>>,
+}
+
+impl MarkFile {
+    /// Makes an empty file where there is none, durably, so that a store that has an id has a mark.
+    pub(super) fn ensure(dir: &Path) -> io::Result<()> {
+        open(dir, true)?;
+        sync_dir(dir)
+    }
+
+    /// The mark that is there, moved to `level` and on the disk.
+    pub(super) fn begin(dir: &Path, level: StoreLevel) -> Result<Self, StoreError> {
+        let mark = HighWaterMark::read(dir)?.unwrap_or_default();
+        let mut opened = Self::of(open(dir, true)?, mark);
+        opened.mark.closed = None;
+        let (sums, known) = (level.campaigns, std::mem::take(&mut opened.mark.level.campaigns));
+        opened.mark.level = StoreLevel { campaigns: known, ..level };
+        // Before any sum: a kill in between leaves a mark that lags, and none without a head.
+        opened.put_head()?;
+        for (key, sum) in sums {
+            opened.put_sum(key, sum)?;
+        }
+        opened.sync()?;
+        opened.put_head()?;
+        opened.sync()?;
+        Ok(opened)
+    }
+
+    fn of(file: File, mark: HighWaterMark) -> Self {
+        Self {
+            file,
+            mark,
+            #[cfg(test)]
+            done: Default::default(),
+        }
+    }
+
+    /// A new mark in the place of whatever was there, on the disk.
+    pub(super) fn replace(dir: &Path, level: &StoreLevel) -> Result<(), StoreError> {
+        let spare = dir.join("synthd.db-mark-new");
+        std::fs::remove_file(&spare).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })?;
+        let mut new = Self::of(open_at(&spare, true)?, HighWaterMark::default());
+        new.mark.level = StoreLevel { campaigns: Default::default(), ..level.clone() };
+        for (key, sum) in &level.campaigns {
+            new.put_sum(*key, sum.clone())?;
+        }
+        new.put_head()?;
+        new.file.sync_all()?;
+        std::fs::rename(&spare, path(dir))?;
+        Ok(sync_dir(dir)?)
+    }
+
+    /// Moves it to what is on the disk. The sums are of campaigns whose money has moved.
+    pub(super) fn advance(
+        &mut self,
+        keys: NewestKeys,
+        sums: Vec<(i64, LedgerSum)>,
+    ) -> Result<(), StoreError> {
+        let cells = self.mark.generations.len();
+        for (key, sum) in sums {
+            self.put_sum(key, sum)?;
+        }
+        // A head that counts a cell comes after it, on the disk too.
+        let is_longer = cells != self.mark.generations.len();
+        if is_longer {
+            self.sync()?;
+        }
+        if keys != self.mark.level.keys || is_longer {
+            self.mark.level.keys = keys;
+            self.put_head()?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()?;
+        #[cfg(test)]
+        self.done.borrow_mut().push(tests::Done::Synced);
+        Ok(())
+    }
+
+    /// The store is closed, and all of it is in that file.
+    pub(super) fn close(mut self, database: &Path) -> Result<(), StoreError> {
+        self.mark.closed = Some(DatabaseStamp::of(database)?);
+        self.put_head()?;
+        Ok(self.sync()?)
+    }
+
+    fn put_head(&mut self) -> io::Result<()> {
+        let mut slot = head(&self.mark.level, self.mark.closed);
+        put(&mut slot, CELLS_AT, self.mark.generations.len().max(1) as i64);
+        self.put(0, slot)
+    }
+
+    fn put_sum(&mut self, key: i64, new: LedgerSum) -> Result<(), StoreError> {
+        if self.mark.level.campaigns.get(&key) == Some(&new) {
+            return Ok(());
+        }
+        let cell = usize::try_from(key).map_err(|_| StoreError::refused("a key below zero"))?;
+        self.put(cell, sum(&new))?;
+        self.mark.level.campaigns.insert(key, new);
+        Ok(())
+    }
+
+    /// Into the slot that is not the newest.
+    fn put(&mut self, cell: usize, mut slot: MarkSlot) -> io::Result<()> {
+        let known = self.mark.generations.get(cell).copied().unwrap_or(0);
+        let generation = known + 1;
+        slot[..8].copy_from_slice(MAGIC);
+        put(&mut slot, 8, i64::try_from(generation).unwrap_or(i64::MAX));
+        let sum = checksum(cell, &slot);
+        slot[SUM_AT..].copy_from_slice(&sum);
+        let at = cell * CELL + (generation % 2) as usize * SLOT;
+        self.file.write_all_at(&slot, at as u64)?;
+        #[cfg(test)]
+        self.done.borrow_mut().push(tests::Done::Wrote(at, Box::new(slot)));
+        if self.mark.generations.len() <= cell {
+            self.mark.generations.resize(cell + 1, 0);
+        }
+        self.mark.generations[cell] = generation;
+        Ok(())
+    }
+}
+
+fn open(dir: &Path, create: bool) -> io::Result<File> {
+    open_at(&path(dir), create)
+}
+
+fn open_at(path: &Path, create: bool) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(create).truncate(false).mode(0o600).open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What is done to the file of a mark.
+    #[derive(Clone, Debug)]
+    pub(super) enum Done {
+        Wrote(usize, Box<MarkSlot>),
+        Synced,
+    }
+
+    fn write(bytes: &mut Vec<u8>, at: usize, slot: &[u8]) {
+        bytes.resize(bytes.len().max(at + slot.len()), 0);
+        bytes[at..at + slot.len()].copy_from_slice(slot);
+    }
+
+    /// The file after a power cut: what was synced, and those of the later writes that `kept`
+    /// has a bit for. The last write that is kept may be torn.
+    fn after_a_cut(done: &[Done], kept: u32, is_torn: bool) -> Vec<u8> {
+        let synced = done.iter().rposition(|done| matches!(done, Done::Synced));
+        let (synced, loose) = done.split_at(synced.map_or(0, |at| at + 1));
+        let mut bytes = Vec::new();
+        for done in synced {
+            if let Done::Wrote(at, slot) = done {
+                write(&mut bytes, *at, &slot[..]);
+            }
+        }
+        let kept = loose.iter().enumerate().filter(|(index, _)| kept & (1 << index) != 0);
+        let mut kept = kept.peekable();
+        while let Some((_, done)) = kept.next() {
+            let Done::Wrote(at, slot) = done else { continue };
+            match is_torn && kept.peek().is_none() {
+                true => write(&mut bytes, *at, &slot[..100]),
+                false => write(&mut bytes, *at, &slot[..]),
+            }
+        }
+        bytes
+    }
+
+    /// Whatever the disk has of what was not synced, a mark that was written once is read, and
+    /// says something that it once said.
+    #[test]
+    fn a_power_cut_after_a_new_cell_leaves_a_mark_that_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = level(&[(1, 10)]);
+        let mut open = MarkFile::begin(dir.path(), first.clone()).unwrap();
+        let begun = open.done.borrow().len();
+        let then =
+            [level(&[(2, 20)]), level(&[(2, 20), (1, 5)]), level(&[(3, 30), (1, 5), (1, 7)])];
+        for level in &then {
+            open.advance(level.keys, level.campaigns.clone().into_iter().collect()).unwrap();
+        }
+        let done = open.done.borrow().clone();
+        let said = |key: &i64, sum: &LedgerSum| {
+            [&first].into_iter().chain(&then).any(|level| level.campaigns.get(key) == Some(sum))
+        };
+        for until in begun..=done.len() {
+            for kept in 0..64 {
+                for is_torn in [false, true] {
+                    let bytes = after_a_cut(&done[..until], kept, is_torn);
+                    let mark = HighWaterMark::parse(&bytes);
+                    let mark = mark.unwrap_or_else(|e| panic!("{until} {kept:b} {is_torn}: {e}"));
+                    assert!(mark.level.campaigns.iter().all(|(key, sum)| said(key, sum)));
+                    assert!(mark.level.campaigns.contains_key(&1), "{until} {kept:b}");
+                }
+            }
+        }
+    }
+
+    fn level(moves: &[(i64, i64)]) -> StoreLevel {
+        let sums = moves.iter().enumerate().map(|(index, (moves, spent))| {
+            let key = index as i64 + 1;
+            (key, LedgerSum { name: format!("c{key}"), moves: *moves, spent: *spent })
+        });
+        let keys = NewestKeys { attempts: 1, steps: moves.len() as i64, calls: 3 };
+        StoreLevel { store: [7; 16], epoch: 2, keys, campaigns: sums.collect() }
+    }
+
+    fn moves() -> impl Strategy<Value = Vec<(i64, i64)>> {
+        proptest::collection::vec((0i64..9, 0i64..9), 0..4)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(first in moves(), then in moves()) {
+            let dir = tempfile::tempdir().unwrap();
+            drop(MarkFile::begin(dir.path(), level(&first)).unwrap());
+            let mut open = MarkFile::begin(dir.path(), level(&first)).unwrap();
+            let new = level(&then);
+            open.advance(new.keys, new.campaigns.clone().into_iter().collect()).unwrap();
+            let mut expected = StoreLevel { keys: new.keys, ..level(&first) };
+            expected.campaigns.extend(new.campaigns);
+            prop_assert_eq!(&HighWaterMark::read(dir.path()).unwrap().unwrap().level, &expected);
+            MarkFile::replace(dir.path(), &level(&first)).unwrap();
+            prop_assert_eq!(HighWaterMark::read(dir.path()).unwrap().unwrap().level, level(&first));
+        }
+
+        /// However one slot is damaged, the mark is refused or says what it once said.
+        #[test]
+        fn a_damaged_slot_is_never_believed(at in any::<proptest::sample::Index>(), bit in 0u8..8) {
+            let dir = tempfile::tempdir().unwrap();
+            let all: Vec<StoreLevel> = (1..4).map(|n| level(&[(n, n * 10)])).collect();
+            let mut open = MarkFile::begin(dir.path(), all[0].clone()).unwrap();
+            for level in &all[1..] {
+                open.advance(level.keys, level.campaigns.clone().into_iter().collect()).unwrap();
+            }
+            let mut bytes = std::fs::read(path(dir.path())).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            if let Ok(mark) = HighWaterMark::parse(&bytes) {
+                prop_assert!(all.contains(&mark.level), "{mark:?}");
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..2000)) {
+            drop(HighWaterMark::parse(&bytes));
+        }
+    }
+
+    #[test]
+    fn a_store_that_was_closed_is_told_by_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("db");
+        std::fs::write(&file, "whole").unwrap();
+        MarkFile::begin(dir.path(), StoreLevel::default()).unwrap().close(&file).unwrap();
+        let closed = || HighWaterMark::read(dir.path()).unwrap().unwrap().closed;
+        assert_eq!(closed(), Some(DatabaseStamp::of(&file).unwrap()));
+        std::fs::write(&file, "changed").unwrap();
+        assert_ne!(closed(), Some(DatabaseStamp::of(&file).unwrap()));
+        drop(MarkFile::begin(dir.path(), StoreLevel::default()).unwrap());
+        assert_eq!(closed(), None);
+    }
+
+    #[test]
+    fn an_empty_file_says_nothing_and_a_cut_one_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(HighWaterMark::read(dir.path()).unwrap(), None);
+        MarkFile::ensure(dir.path()).unwrap();
+        assert_eq!(HighWaterMark::read(dir.path()).unwrap(), Some(HighWaterMark::default()));
+        drop(MarkFile::begin(dir.path(), level(&[(1, 1)])).unwrap());
+        let bytes = std::fs::read(path(dir.path())).unwrap();
+        for length in [100, 300, 512, 700] {
+            assert!(HighWaterMark::parse(&bytes[..length]).is_err(), "{length}");
+        }
+    }
+
+    /// A store that was upgraded and killed at once has a mark that lags, and is not refused.
+    #[test]
+    fn the_head_is_written_before_any_sum_and_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        MarkFile::ensure(dir.path()).unwrap();
+        drop(MarkFile::begin(dir.path(), level(&[(1, 1), (2, 2)])).unwrap());
+        let bytes = std::fs::read(path(dir.path())).unwrap();
+        assert_eq!(HighWaterMark::parse(&bytes).unwrap().generations, [2, 1, 1]);
+        // As it was after the first write: the first generation is in the second slot.
+        let mut first = bytes[..CELL].to_vec();
+        first[..SLOT].fill(0);
+        let killed = HighWaterMark::parse(&first).unwrap();
+        assert_eq!(
+            killed.level,
+            StoreLevel { campaigns: Default::default(), ..level(&[(1, 1), (2, 2)]) }
+        );
+    }
+}
