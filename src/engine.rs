@@ -59,7 +59,7 @@ pub struct Engine {
     pub world: EngineServices,
     pub store: Store,
     pub backend: Arc<SandboxBackends>,
-    lobby: AgentGateway,
+    agent_gateway: AgentGateway,
     /// The first escalation of an actor, after which the engine must end.
     pub escalated: watch::Receiver<Option<String>>,
 }
@@ -128,9 +128,9 @@ impl Engine {
             journal: journal.clone(),
             clock: clock.clone(),
         };
-        let lobby =
+        let agent_gateway =
             AgentGateway::new(tools, AdapterFactory::default(), &options.data_dir.join("guest"));
-        let agents = Arc::new(lobby.clone());
+        let agents = Arc::new(agent_gateway.clone());
         let world = EngineServices { pool, router, collector, quality, journal, clock, agents };
         let (handle, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
@@ -140,7 +140,7 @@ impl Engine {
         });
         lives.push(life);
         let escalated = watch_lives(lives);
-        Ok(Self { handle, world, store, backend, lobby, escalated })
+        Ok(Self { handle, world, store, backend, agent_gateway, escalated })
     }
 
     /// Cuts off everything that still runs and closes everything. A caller that wants running
@@ -150,7 +150,7 @@ impl Engine {
         if tokio::time::timeout(CUT_PATIENCE, self.handle.wait_until_settled()).await.is_err() {
             tracing::error!("episodes did not end in time; the next start resumes them");
         }
-        if let Err((calls, fault)) = self.lobby.close().await {
+        if let Err((calls, fault)) = self.agent_gateway.close().await {
             tracing::error!(calls, %fault, "calls were answered but are not recorded");
         }
         self.world.pool.shut_down().await;

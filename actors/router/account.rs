@@ -24,13 +24,13 @@ impl CampaignAccount {
     /// `spent` is what the journal says was spent before, open holds in full.
     pub(super) fn open(
         models: Vec<ModelClients>,
-        lanes: &ProviderLimiters,
+        provider_limiters: &ProviderLimiters,
         caps: SpendingCaps,
         before: SpendingTotals,
     ) -> Self {
         let overrun = before.overrun.as_ref().map(ToString::to_string);
         let slots = models.into_iter().map(|manned| {
-            let slot = CampaignModel::new(manned, lanes);
+            let slot = CampaignModel::new(manned, provider_limiters);
             (slot.config.name.clone(), Arc::new(slot))
         });
         Self {

@@ -157,7 +157,9 @@ fn who_waits_for_money_is_no_probe() {
         for _ in 0..8 {
             begin(&kit, call("fake/quick", "unlucky", 1)).await.unwrap().unwrap_err();
         }
-        assert!(kit.world.router.provider_stats().iter().any(|lane| lane.down));
+        assert!(
+            kit.world.router.provider_stats().iter().any(|provider_limiter| provider_limiter.down)
+        );
         // The time of the next probe has come.
         sleep(Duration::from_secs(2)).await;
         let waits = begin(&kit, call("fake/quick", "poor", 100));
@@ -165,7 +167,9 @@ fn who_waits_for_money_is_no_probe() {
         let began = Instant::now();
         begin(&kit, call("fake/quick", "rich", 100)).await.unwrap().unwrap();
         assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-        assert!(kit.world.router.provider_stats().iter().all(|lane| !lane.down));
+        assert!(
+            kit.world.router.provider_stats().iter().all(|provider_limiter| !provider_limiter.down)
+        );
         before.await.unwrap().unwrap();
         waits.await.unwrap().unwrap();
     });

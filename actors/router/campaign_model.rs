@@ -24,7 +24,7 @@ const PROBES: u64 = 5;
 
 pub(super) struct CampaignModel {
     pub(super) config: ModelConfig,
-    ways: Vec<Arc<KeyLimiter>>,
+    key_limiters: Vec<Arc<KeyLimiter>>,
     changed: Arc<Notify>,
     /// The calls that want to leave wait in this line. The first call leaves first.
     line: tokio::sync::Mutex<()>,
@@ -47,23 +47,28 @@ pub struct ModelStats {
     /// The time of recent answers. None before the first answer.
     pub latency_ms: Option<u64>,
     /// One for each key.
-    pub ways: Vec<KeyStats>,
+    #[serde(rename = "ways")]
+    pub key_limiters: Vec<KeyStats>,
 }
 
 /// A model with a way for each of its keys.
 pub struct ModelClients {
     pub(super) config: ModelConfig,
-    ways: Vec<(ModelConfig, Arc<dyn ChatModel>)>,
+    key_limiters: Vec<(ModelConfig, Arc<dyn ChatModel>)>,
     able: bool,
 }
 
 impl ModelClients {
     pub fn new(config: &ModelConfig, factory: &dyn ModelFactory) -> Result<Self, Fault> {
-        let ways = config.with_each_key().into_iter().map(|alone| {
+        let key_limiters = config.with_each_key().into_iter().map(|alone| {
             let model = factory.model(&alone)?;
             Ok((alone, model))
         });
-        Ok(Self { config: config.clone(), ways: ways.collect::<Result<_, Fault>>()?, able: true })
+        Ok(Self {
+            config: config.clone(),
+            key_limiters: key_limiters.collect::<Result<_, Fault>>()?,
+            able: true,
+        })
     }
 
     /// Whether it can do what the campaign needs, to be chosen for anything.
@@ -73,15 +78,21 @@ impl ModelClients {
 }
 
 impl CampaignModel {
-    pub(super) fn new(manned: ModelClients, lanes: &ProviderLimiters) -> Self {
-        let way = |(config, model): (ModelConfig, Arc<dyn ChatModel>)| {
-            let lane = config.endpoint.as_ref().map(|at| lanes.of(config.provider(), at));
-            Arc::new(KeyLimiter::new(&config, lane, model, lanes.changed.clone()))
+    pub(super) fn new(manned: ModelClients, provider_limiters: &ProviderLimiters) -> Self {
+        let key_limiter = |(config, model): (ModelConfig, Arc<dyn ChatModel>)| {
+            let provider_limiter =
+                config.endpoint.as_ref().map(|at| provider_limiters.of(config.provider(), at));
+            Arc::new(KeyLimiter::new(
+                &config,
+                provider_limiter,
+                model,
+                provider_limiters.changed.clone(),
+            ))
         };
         Self {
             config: manned.config,
-            ways: manned.ways.into_iter().map(way).collect(),
-            changed: lanes.changed.clone(),
+            key_limiters: manned.key_limiters.into_iter().map(key_limiter).collect(),
+            changed: provider_limiters.changed.clone(),
             line: tokio::sync::Mutex::default(),
             calls: AtomicU64::default(),
             retries: AtomicU64::default(),
@@ -134,8 +145,9 @@ impl CampaignModel {
     fn try_pass(&self, home: usize, tokens: u64) -> Result<CallPermit, Vec<KeyBlockReason>> {
         let now = Instant::now();
         let mut obstacles = Vec::new();
-        for way in self.ways.iter().cycle().skip(home).take(self.ways.len()) {
-            match way.try_acquire(tokens, now) {
+        for key_limiter in self.key_limiters.iter().cycle().skip(home).take(self.key_limiters.len())
+        {
+            match key_limiter.try_acquire(tokens, now) {
                 Ok(pass) => return Ok(pass),
                 Err(blocked) => obstacles.push(blocked),
             }
@@ -144,30 +156,32 @@ impl CampaignModel {
     }
 
     fn home(&self, episode: &EpisodeId) -> usize {
-        if self.ways.len() < 2 {
+        if self.key_limiters.len() < 2 {
             return 0;
         }
         let digest = digest_of(&["key", episode.as_str()]);
-        u64::from_str_radix(&digest[..15], 16).unwrap_or(0) as usize % self.ways.len()
+        u64::from_str_radix(&digest[..15], 16).unwrap_or(0) as usize % self.key_limiters.len()
     }
 
     fn probes_failed(&self) -> u64 {
-        self.ways.iter().map(|way| way.trouble().0).sum()
+        self.key_limiters.iter().map(|key_limiter| key_limiter.trouble().0).sum()
     }
 
     /// Whether nobody waits for the next probe: it may take as long as the silent calls before.
     fn is_silent(&self) -> bool {
-        let sign = |way: &Arc<KeyLimiter>| way.trouble().1.map(|last| last.kind.policy().sign);
-        self.ways.iter().all(|way| sign(way) == Some(ProviderSign::Silent))
+        let sign = |key_limiter: &Arc<KeyLimiter>| {
+            key_limiter.trouble().1.map(|last| last.kind.policy().sign)
+        };
+        self.key_limiters.iter().all(|key_limiter| sign(key_limiter) == Some(ProviderSign::Silent))
     }
 
     fn give_up_after(&self, failed_before: u64, stands_ready: bool) -> Result<(), Fault> {
-        let enough = PROBES * self.ways.len() as u64;
+        let enough = PROBES * self.key_limiters.len() as u64;
         let failed = self.probes_failed() - failed_before;
         if failed < enough && !stands_ready && !self.is_silent() {
             return Ok(());
         }
-        let last = self.ways.iter().find_map(|way| way.trouble().1);
+        let last = self.key_limiters.iter().find_map(|key_limiter| key_limiter.trouble().1);
         // The fault stays silence, unless another model is asked now.
         let kind = last.as_ref().filter(|_| !stands_ready).map(|last| last.kind);
         let said = last.map_or_else(String::new, |last| format!(": {}", last.message));
@@ -189,19 +203,20 @@ impl CampaignModel {
 
     /// How long no key may be used, if this is longer than any call waits.
     pub(super) fn asks_to_wait(&self) -> Option<Duration> {
-        let wait =
-            |way: &Arc<KeyLimiter>| Duration::from_millis(way.stats().wait_ms.unwrap_or_default());
-        self.ways.iter().map(wait).min().filter(|least| *least > MOST_WAITED)
+        let wait = |key_limiter: &Arc<KeyLimiter>| {
+            Duration::from_millis(key_limiter.stats().wait_ms.unwrap_or_default())
+        };
+        self.key_limiters.iter().map(wait).min().filter(|least| *least > MOST_WAITED)
     }
 
-    pub(super) fn number_of(&self, way: &Arc<KeyLimiter>) -> usize {
-        self.ways.iter().position(|own| Arc::ptr_eq(own, way)).unwrap_or_default()
+    pub(super) fn number_of(&self, key_limiter: &Arc<KeyLimiter>) -> usize {
+        self.key_limiters.iter().position(|own| Arc::ptr_eq(own, key_limiter)).unwrap_or_default()
     }
 
     /// Whether none of its providers answers.
     pub(super) fn is_down(&self) -> bool {
         let now = Instant::now();
-        self.ways.iter().all(|way| way.is_down(now))
+        self.key_limiters.iter().all(|key_limiter| key_limiter.is_down(now))
     }
 
     /// One that left so long ago was answered, or was not.
@@ -247,15 +262,16 @@ impl CampaignModel {
     }
 
     pub(super) fn stats(&self) -> ModelStats {
-        let ways: Vec<KeyStats> = self.ways.iter().map(|way| way.stats()).collect();
+        let key_limiters: Vec<KeyStats> =
+            self.key_limiters.iter().map(|key_limiter| key_limiter.stats()).collect();
         ModelStats {
             model: self.config.name.clone(),
             calls: self.calls.load(Ordering::Relaxed),
             retries: self.retries.load(Ordering::Relaxed),
             failures: self.failures.load(Ordering::Relaxed),
-            in_flight: ways.iter().map(|way| way.in_flight).sum(),
+            in_flight: key_limiters.iter().map(|key_limiter| key_limiter.in_flight).sum(),
             latency_ms: self.latency().map(|latency| latency.as_millis() as u64),
-            ways,
+            key_limiters,
         }
     }
 }

@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 pub(super) struct KeyLimiter {
     /// None for models of the engine's own, which have no provider that could fail.
-    lane: Option<Arc<ProviderLimiter>>,
+    provider_limiter: Option<Arc<ProviderLimiter>>,
     pub(super) model: Arc<dyn ChatModel>,
     pace: KeyRateLimiter,
     state: Mutex<KeyLimiterState>,
@@ -85,13 +85,13 @@ pub struct KeyStats {
 impl KeyLimiter {
     pub(super) fn new(
         config: &ModelConfig,
-        lane: Option<Arc<ProviderLimiter>>,
+        provider_limiter: Option<Arc<ProviderLimiter>>,
         model: Arc<dyn ChatModel>,
         changed: Arc<Notify>,
     ) -> Self {
         let window = ConcurrencyWindow::new(config.concurrency);
         Self {
-            lane,
+            provider_limiter,
             model,
             pace: KeyRateLimiter::new(
                 config.requests_per_minute,
@@ -112,16 +112,18 @@ impl KeyLimiter {
     }
 
     pub(super) fn provider(&self) -> Option<&str> {
-        self.lane.as_ref().map(|lane| lane.name())
+        self.provider_limiter.as_ref().map(|provider_limiter| provider_limiter.name())
     }
 
     pub(super) fn is_down(&self, now: Instant) -> bool {
-        self.lane.as_ref().is_some_and(|lane| lane.is_down(now))
+        self.provider_limiter.as_ref().is_some_and(|provider_limiter| provider_limiter.is_down(now))
     }
 
     /// How many probes of its provider have failed so far, and what the last failure was.
     pub(super) fn trouble(&self) -> (u64, Option<Fault>) {
-        self.lane.as_ref().map_or((0, None), |lane| lane.trouble())
+        self.provider_limiter
+            .as_ref()
+            .map_or((0, None), |provider_limiter| provider_limiter.trouble())
     }
 
     pub(super) fn stats(&self) -> KeyStats {
@@ -153,17 +155,25 @@ impl KeyLimiter {
         }
         // The lane is checked before anything is taken and entered last: a call that leaves a
         // lane wakes the others.
-        if let Some(shut) = self.lane.as_ref().and_then(|lane| lane.block_reason(now)) {
+        if let Some(shut) = self
+            .provider_limiter
+            .as_ref()
+            .and_then(|provider_limiter| provider_limiter.block_reason(now))
+        {
             return Err(shut.into());
         }
         let taken = self.pace.take(tokens, now).map_err(KeyBlockReason::For)?;
-        let inside = self.lane.as_ref().map(|lane| lane.try_acquire(now)).transpose();
+        let inside = self
+            .provider_limiter
+            .as_ref()
+            .map(|provider_limiter| provider_limiter.try_acquire(now))
+            .transpose();
         let inside = inside.map_err(|shut| {
             self.pace.settle(taken, 0, now);
             KeyBlockReason::from(shut)
         })?;
         state.on_their_way += 1;
-        Ok(CallPermit { way: self.clone(), inside, taken, began: now })
+        Ok(CallPermit { key_limiter: self.clone(), inside, taken, began: now })
     }
 
     fn hear(&self, began: Instant, reply: &Result<ChatReply, CallFault>) {
@@ -200,28 +210,28 @@ fn health(reply: &Result<ChatReply, CallFault>) -> ProviderHealth {
 
 /// A call that may leave. Dropped, it has said nothing and used all it had taken.
 pub(super) struct CallPermit {
-    way: Arc<KeyLimiter>,
+    key_limiter: Arc<KeyLimiter>,
     inside: Option<ProviderPermit>,
     taken: u64,
     began: Instant,
 }
 
 impl CallPermit {
-    pub(super) fn way(&self) -> &Arc<KeyLimiter> {
-        &self.way
+    pub(super) fn key_limiter(&self) -> &Arc<KeyLimiter> {
+        &self.key_limiter
     }
 
     /// It never left, and none of what it had taken was used.
     pub(super) fn unused(self) {
-        self.way.pace.settle(self.taken, 0, Instant::now());
+        self.key_limiter.pace.settle(self.taken, 0, Instant::now());
     }
 
     pub(super) fn heard(mut self, reply: &Result<ChatReply, CallFault>) {
-        self.way.hear(self.began, reply);
+        self.key_limiter.hear(self.began, reply);
         if let Ok(reply) = reply
             && !reply.uncounted
         {
-            self.way.pace.settle(self.taken, reply.usage.total(), Instant::now());
+            self.key_limiter.pace.settle(self.taken, reply.usage.total(), Instant::now());
         }
         if let Some(inside) = self.inside.take() {
             inside.report(health(reply));
@@ -231,7 +241,7 @@ impl CallPermit {
 
 impl Drop for CallPermit {
     fn drop(&mut self) {
-        self.way.state().on_their_way -= 1;
-        self.way.changed.notify_waiters();
+        self.key_limiter.state().on_their_way -= 1;
+        self.key_limiter.changed.notify_waiters();
     }
 }

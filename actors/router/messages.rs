@@ -91,7 +91,7 @@ pub struct RouterHandle {
     handle: ActorHandle<RouterActor>,
     office: TicketIssuer,
     accounts: AccountMap,
-    lanes: ProviderLimiters,
+    provider_limiters: ProviderLimiters,
 }
 
 impl RouterHandle {
@@ -109,7 +109,7 @@ impl RouterHandle {
                 handle,
                 office: TicketIssuer { collector, clock },
                 accounts,
-                lanes: ProviderLimiters::default(),
+                provider_limiters: ProviderLimiters::default(),
             },
             joined,
         )
@@ -123,7 +123,8 @@ impl RouterHandle {
         caps: SpendingCaps,
         before: SpendingTotals,
     ) {
-        let account = Arc::new(CampaignAccount::open(models, &self.lanes, caps, before));
+        let account =
+            Arc::new(CampaignAccount::open(models, &self.provider_limiters, caps, before));
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, account);
     }
 
@@ -147,7 +148,7 @@ impl RouterHandle {
 
     /// How providers fare, whichever campaign asks them.
     pub fn provider_stats(&self) -> Vec<ProviderStats> {
-        self.lanes.stats()
+        self.provider_limiters.stats()
     }
 
     async fn route(&self, campaign: &CampaignName) -> Result<Arc<CampaignAccount>, Fault> {

@@ -112,7 +112,7 @@ impl ProviderLimiter {
         let what = state.breaker.admit(now);
         let what = what.ok_or_else(|| ProviderBlockReason::Down(state.breaker.wait(now)))?;
         state.on_their_way += 1;
-        Ok(ProviderPermit { lane: self.clone(), what, told: false })
+        Ok(ProviderPermit { provider_limiter: self.clone(), what, told: false })
     }
 
     /// How many probes have failed in its life, and what the last failure was.
@@ -152,7 +152,7 @@ pub(super) enum ProviderHealth {
 
 /// A call on its way. Dropped, it says nothing.
 pub(super) struct ProviderPermit {
-    lane: Arc<ProviderLimiter>,
+    provider_limiter: Arc<ProviderLimiter>,
     what: BreakerAdmission,
     told: bool,
 }
@@ -160,7 +160,7 @@ pub(super) struct ProviderPermit {
 impl ProviderPermit {
     pub(super) fn report(mut self, health: ProviderHealth) {
         let now = Instant::now();
-        let mut state = self.lane.state();
+        let mut state = self.provider_limiter.state();
         match health {
             ProviderHealth::Answers => state.breaker.succeeded(),
             ProviderHealth::Unknown => state.breaker.abandoned(self.what),
@@ -174,13 +174,13 @@ impl ProviderPermit {
 
 impl Drop for ProviderPermit {
     fn drop(&mut self) {
-        let mut state = self.lane.state();
+        let mut state = self.provider_limiter.state();
         if !self.told {
             state.breaker.abandoned(self.what);
         }
         state.on_their_way -= 1;
         drop(state);
-        self.lane.changed.notify_waiters();
+        self.provider_limiter.changed.notify_waiters();
     }
 }
 
@@ -200,7 +200,7 @@ impl ProviderLimiters {
     pub(super) fn of(&self, provider: &str, endpoint: &ProviderEndpoint) -> Arc<ProviderLimiter> {
         let key = (endpoint.base_url.clone(), endpoint.key_env.clone());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let lane = known.entry(key).or_insert_with(|| {
+        let provider_limiter = known.entry(key).or_insert_with(|| {
             let name = match &endpoint.key_env {
                 Some(variable) => format!("{provider} {variable}"),
                 None => format!("{provider} {}", endpoint.base_url),
@@ -208,14 +208,15 @@ impl ProviderLimiters {
             Arc::new(ProviderLimiter::new(name, self.changed.clone()))
         });
         if let Some(most) = endpoint.concurrency {
-            lane.state().most = most;
+            provider_limiter.state().most = most;
         }
-        lane.clone()
+        provider_limiter.clone()
     }
 
     pub(super) fn stats(&self) -> Vec<ProviderStats> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut stats: Vec<ProviderStats> = known.values().map(|lane| lane.stats()).collect();
+        let mut stats: Vec<ProviderStats> =
+            known.values().map(|provider_limiter| provider_limiter.stats()).collect();
         stats.sort_by(|a, b| a.provider.cmp(&b.provider));
         stats
     }
@@ -226,7 +227,7 @@ mod tests {
     use super::*;
     use crate::model::FaultKind;
 
-    fn lane(most: Option<usize>) -> Arc<ProviderLimiter> {
+    fn provider_limiter(most: Option<usize>) -> Arc<ProviderLimiter> {
         let endpoint = ProviderEndpoint {
             concurrency: most,
             ..ProviderEndpoint::new("openai", "http://h", None)
@@ -240,55 +241,65 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn one_probe_at_a_time_decides_whether_it_is_back() {
-        let lane = lane(None);
+        let provider_limiter = provider_limiter(None);
         for _ in 0..FAILURES {
-            lane.try_acquire(Instant::now()).unwrap().report(fails());
+            provider_limiter.try_acquire(Instant::now()).unwrap().report(fails());
         }
         assert_eq!(
-            lane.try_acquire(Instant::now()).err(),
+            provider_limiter.try_acquire(Instant::now()).err(),
             Some(ProviderBlockReason::Down(Some(COOL_DOWN)))
         );
         tokio::time::advance(COOL_DOWN).await;
-        let probe = lane.try_acquire(Instant::now()).unwrap();
-        assert_eq!(lane.try_acquire(Instant::now()).err(), Some(ProviderBlockReason::Down(None)));
+        let probe = provider_limiter.try_acquire(Instant::now()).unwrap();
+        assert_eq!(
+            provider_limiter.try_acquire(Instant::now()).err(),
+            Some(ProviderBlockReason::Down(None))
+        );
         // Nobody waits for this call any more. Another call takes its place at once.
         drop(probe);
-        lane.try_acquire(Instant::now()).unwrap().report(fails());
-        assert_eq!(lane.trouble().0, 1);
-        assert!(lane.stats().down);
+        provider_limiter.try_acquire(Instant::now()).unwrap().report(fails());
+        assert_eq!(provider_limiter.trouble().0, 1);
+        assert!(provider_limiter.stats().down);
         tokio::time::advance(COOL_DOWN * 2).await;
-        lane.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
-        assert!(!lane.stats().down);
+        provider_limiter.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
+        assert!(!provider_limiter.stats().down);
         assert!(
-            lane.try_acquire(Instant::now()).is_ok() && lane.try_acquire(Instant::now()).is_ok()
+            provider_limiter.try_acquire(Instant::now()).is_ok()
+                && provider_limiter.try_acquire(Instant::now()).is_ok()
         );
     }
 
     #[tokio::test(start_paused = true)]
     async fn silence_is_an_outage_sooner_than_failures_are() {
         let silent = || ProviderHealth::Silent(Fault::new(FaultKind::OutOfTime, "no word"));
-        let lane = lane(None);
+        let provider_limiter = provider_limiter(None);
         for calls in 0..3 {
-            assert!(!lane.stats().down, "{calls}");
-            lane.try_acquire(Instant::now()).unwrap().report(silent());
+            assert!(!provider_limiter.stats().down, "{calls}");
+            provider_limiter.try_acquire(Instant::now()).unwrap().report(silent());
         }
-        assert!(lane.stats().down);
-        assert_eq!(lane.trouble().0, 0);
+        assert!(provider_limiter.stats().down);
+        assert_eq!(provider_limiter.trouble().0, 0);
         tokio::time::advance(COOL_DOWN).await;
-        lane.try_acquire(Instant::now()).unwrap().report(silent());
-        assert_eq!(lane.trouble().0, 1);
+        provider_limiter.try_acquire(Instant::now()).unwrap().report(silent());
+        assert_eq!(provider_limiter.trouble().0, 1);
         tokio::time::advance(COOL_DOWN * 2).await;
-        lane.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
-        lane.try_acquire(Instant::now()).unwrap().report(silent());
-        assert!(!lane.stats().down, "one answer ends it");
+        provider_limiter.try_acquire(Instant::now()).unwrap().report(ProviderHealth::Answers);
+        provider_limiter.try_acquire(Instant::now()).unwrap().report(silent());
+        assert!(!provider_limiter.stats().down, "one answer ends it");
     }
 
     #[tokio::test]
     async fn no_more_than_it_bears_are_on_their_way() {
-        let lane = lane(Some(2));
-        let (first, _second) = (lane.try_acquire(Instant::now()), lane.try_acquire(Instant::now()));
-        assert_eq!(lane.try_acquire(Instant::now()).err(), Some(ProviderBlockReason::Full));
+        let provider_limiter = provider_limiter(Some(2));
+        let (first, _second) = (
+            provider_limiter.try_acquire(Instant::now()),
+            provider_limiter.try_acquire(Instant::now()),
+        );
+        assert_eq!(
+            provider_limiter.try_acquire(Instant::now()).err(),
+            Some(ProviderBlockReason::Full)
+        );
         drop(first);
-        assert!(lane.try_acquire(Instant::now()).is_ok());
+        assert!(provider_limiter.try_acquire(Instant::now()).is_ok());
     }
 }

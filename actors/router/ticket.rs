@@ -58,7 +58,7 @@ pub struct CallTicket {
     waiting: Option<PendingCallGuard>,
     /// Until the exchange was heard.
     pass: Option<CallPermit>,
-    way: Arc<KeyLimiter>,
+    key_limiter: Arc<KeyLimiter>,
     why: String,
 }
 
@@ -96,9 +96,21 @@ impl TicketIssuer {
         slot.calls.fetch_add(1, Ordering::Relaxed);
         let (office, slot, at_ms) = (self.clone(), slot.clone(), self.clock.now_ms());
         let (left, why) = (Instant::now(), why.to_owned());
-        let (way, pass) = (pass.way().clone(), Some(pass));
+        let (key_limiter, pass) = (pass.key_limiter().clone(), Some(pass));
         let waiting = Some(slot.unanswered.track_call());
-        Ok(CallTicket { office, slot, place, worst, held, at_ms, left, waiting, pass, way, why })
+        Ok(CallTicket {
+            office,
+            slot,
+            place,
+            worst,
+            held,
+            at_ms,
+            left,
+            waiting,
+            pass,
+            key_limiter,
+            why,
+        })
     }
 
     /// What is set aside in memory, made durable before the request may leave.
@@ -214,7 +226,7 @@ impl CallAdmission<'_> {
 impl CallTicket {
     /// Who is asked, with the key that is to be used.
     pub(super) fn model(&self) -> &Arc<dyn ChatModel> {
-        &self.way.model
+        &self.key_limiter.model
     }
 
     /// Which call it is for.
@@ -224,7 +236,7 @@ impl CallTicket {
 
     /// Which of the model's keys it is.
     pub fn key(&self) -> usize {
-        self.slot.number_of(&self.way)
+        self.slot.number_of(&self.key_limiter)
     }
 
     /// A reply whose counts can be true; else a fault of the provider's, which costs the whole hold.
@@ -336,7 +348,7 @@ impl CallTicket {
         };
         JournalEntry::Called(Arc::new(CallRecord {
             model: self.slot.config.name.clone(),
-            provider: self.way.provider().map(str::to_owned),
+            provider: self.key_limiter.provider().map(str::to_owned),
             place: self.place,
             why: self.why,
             answered_by: reply.as_ref().ok().and_then(|reply| reply.answered_by.clone()),

@@ -206,7 +206,7 @@ impl ForegroundRun {
         signals: &mut SignalListener,
         console: Option<&ControlServer>,
     ) -> Result<(CampaignProgress, bool)> {
-        let farewell = console.map(ControlServer::shutdown_requests);
+        let shutdown = console.map(ControlServer::shutdown_requests);
         let shown = PullShown::new();
         let told = |pulled: &PullProgress| shown.show(pulled);
         let admitted = start_campaign(
@@ -220,7 +220,7 @@ impl ForegroundRun {
         let campaign = tokio::select! {
             admitted = admitted => admitted?,
             () = signals.wait_for_stop() => return Err(unprepared()),
-            _ = shutdown_requested(farewell.clone(), ShutdownRequest::Finish) => return Err(unprepared()),
+            _ = shutdown_requested(shutdown.clone(), ShutdownRequest::Finish) => return Err(unprepared()),
         };
         drop(shown);
         let mut shown =
@@ -229,14 +229,14 @@ impl ForegroundRun {
         let mut last = tokio::select! {
             last = watch(&campaign, &mut shown, caps) => Some(last),
             () = signals.wait_for_stop() => None,
-            _ = shutdown_requested(farewell.clone(), ShutdownRequest::Finish) => None,
+            _ = shutdown_requested(shutdown.clone(), ShutdownRequest::Finish) => None,
             why = escalation(engine) => {
                 return Err(Error::new(Code::Escalated, why)
                     .hint("the campaign is resumable; please report the log lines above"));
             }
         };
         if last.is_none() {
-            rest(engine, signals, farewell).await;
+            rest(engine, signals, shutdown).await;
             last = tokio::time::timeout(CUT_PATIENCE, campaign.wait_until_settled()).await.ok();
         }
         shown.finish();
@@ -292,14 +292,14 @@ async fn watch(
 async fn rest(
     engine: &Engine,
     signals: &mut SignalListener,
-    farewell: Option<tokio::sync::watch::Receiver<ShutdownRequest>>,
+    shutdown: Option<tokio::sync::watch::Receiver<ShutdownRequest>>,
 ) {
     eprint_line(&format!(
         "stopping: {} may finish within {} s; press Ctrl-C again to stop at once",
         pluralize(engine.handle.running(), "episode"),
         GRACE.as_secs()
     ));
-    drain_engine(engine, GRACE, immediate_shutdown_requested(signals, farewell), |running| {
+    drain_engine(engine, GRACE, immediate_shutdown_requested(signals, shutdown), |running| {
         eprint_line(&format!("waiting for {}", pluralize(running, "running episode")));
     })
     .await;

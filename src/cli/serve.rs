@@ -160,15 +160,15 @@ impl Daemon {
         signals: &mut SignalListener,
         console: &mut ControlServer,
     ) -> DaemonExit {
-        let farewell = console.shutdown_requests();
+        let shutdown = console.shutdown_requests();
         loop {
             tokio::select! {
-                wish = signals.next() => match wish {
+                request = signals.next() => match request {
                     SignalAction::Reload => self.reload(),
                     SignalAction::Stop => return DaemonExit::Asked { now: false },
                 },
-                wish = shutdown_requested(Some(farewell.clone()), ShutdownRequest::Finish) => {
-                    return DaemonExit::Asked { now: wish == ShutdownRequest::Now };
+                request = shutdown_requested(Some(shutdown.clone()), ShutdownRequest::Finish) => {
+                    return DaemonExit::Asked { now: request == ShutdownRequest::Now };
                 }
                 why = escalation(engine) => return DaemonExit::Failed(why),
                 why = console.failed() => return DaemonExit::Failed(why),
@@ -206,11 +206,11 @@ impl Daemon {
         let now = !matches!(leave, DaemonExit::Asked { now: false });
         let grace = if now { Duration::ZERO } else { self.config.drain_timeout };
         tracing::info!(episodes = engine.handle.running(), ?grace, "shutting down");
-        let farewell = Some(console.shutdown_requests());
+        let shutdown = Some(console.shutdown_requests());
         let cut = drain_engine(
             &engine,
             grace,
-            immediate_shutdown_requested(&mut signals, farewell),
+            immediate_shutdown_requested(&mut signals, shutdown),
             |running| {
                 tracing::info!(episodes = running, "waiting for running episodes");
             },

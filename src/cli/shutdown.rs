@@ -41,23 +41,23 @@ pub(super) async fn drain_engine(
 /// Resolves when the user insists, by a second signal or over the socket.
 pub(super) async fn immediate_shutdown_requested(
     signals: &mut SignalListener,
-    farewell: Option<watch::Receiver<ShutdownRequest>>,
+    shutdown: Option<watch::Receiver<ShutdownRequest>>,
 ) {
     tokio::select! {
         () = signals.wait_for_stop() => {}
-        _ = shutdown_requested(farewell, ShutdownRequest::Now) => {}
+        _ = shutdown_requested(shutdown, ShutdownRequest::Now) => {}
     }
 }
 
 /// Resolves when a client wants at least `least`.
 pub(super) async fn shutdown_requested(
-    farewell: Option<watch::Receiver<ShutdownRequest>>,
+    shutdown: Option<watch::Receiver<ShutdownRequest>>,
     least: ShutdownRequest,
 ) -> ShutdownRequest {
-    let Some(mut farewell) = farewell else { return std::future::pending().await };
-    let wished = farewell.wait_for(|wish| *wish >= least).await.map(|wish| *wish);
+    let Some(mut shutdown) = shutdown else { return std::future::pending().await };
+    let wished = shutdown.wait_for(|request| *request >= least).await.map(|request| *request);
     match wished {
-        Ok(wish) => wish,
+        Ok(request) => request,
         // The socket is gone: nobody will wish any more.
         Err(_) => std::future::pending().await,
     }

@@ -79,7 +79,7 @@ fn show(report: &StatusReply) {
     if models.row_count() > 0 {
         print_line(&models.to_string());
     }
-    trouble(&report.providers, &report.router).iter().for_each(|line| print_line(line));
+    problems(&report.providers, &report.router).iter().for_each(|line| print_line(line));
     let (pool, collector) = (&report.pool, &report.collector);
     print_line(&format!(
         "sandboxes: {} warm, {} being made, {} wanted; {} hits, {} misses, {} failed",
@@ -140,7 +140,7 @@ fn models(router: &[AccountRow], shown: &[CampaignProgress]) -> comfy_table::Tab
 }
 
 /// What holds calls up: providers that do not answer, and keys that are asked too often.
-fn trouble(providers: &Value, router: &[AccountRow]) -> Vec<String> {
+fn problems(providers: &Value, router: &[AccountRow]) -> Vec<String> {
     let down = providers.as_array().into_iter().flatten().filter(|lane| lane["down"] == true);
     let down = down.map(|lane| {
         format!("{} does not answer: {}", plain(&lane["provider"]), plain(&lane["last_failure"]))

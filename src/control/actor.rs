@@ -73,10 +73,11 @@ impl ControlActor {
                 .hint("try again when a client has left");
             return self.turn_away(stream, error, ctx);
         };
-        let ControlResources { desk, shared: ControlSharedState { limits, closing, .. }, .. } =
-            self.parts.clone();
+        let ControlResources {
+            dispatcher, shared: ControlSharedState { limits, closing, .. }, ..
+        } = self.parts.clone();
         let session = spawn("control session", async move {
-            serve(stream, ControlSessionContext { desk, limits, closing }).await;
+            serve(stream, ControlSessionContext { dispatcher, limits, closing }).await;
             drop(place);
         });
         self.own(session, ctx);

@@ -47,7 +47,7 @@ pub enum ShutdownRequest {
 
 /// What ties the desk to the rest of the process.
 pub(super) struct LifecycleChannels {
-    pub(super) wish: watch::Sender<ShutdownRequest>,
+    pub(super) request: watch::Sender<ShutdownRequest>,
     /// Cancelled once no more of the last daemon's campaigns will be taken up.
     pub(super) revived: CancellationToken,
 }
@@ -78,7 +78,7 @@ impl EngineDispatcher {
         self.control.set(control).ok();
     }
 
-    async fn submit(&self, submission: SubmitParams, outlet: &mut ReplyWriter) -> DispatchResult {
+    async fn submit(&self, submission: SubmitParams, writer: &mut ReplyWriter) -> DispatchResult {
         self.daemon_only()?;
         let SubmitParams { name, source, accept_changed } = submission;
         let read = with_templates(&self.library, name, source).await?;
@@ -104,7 +104,7 @@ impl EngineDispatcher {
             &told,
         ));
         let campaign = self
-            .waiting(admitted, outlet, || {
+            .waiting(admitted, writer, || {
                 doing.lock().unwrap_or_else(PoisonError::into_inner).clone()
             })
             .await??;
@@ -121,19 +121,19 @@ impl EngineDispatcher {
             .hint("wait until it has ended, start `synthd serve`, and ask the daemon"))
     }
 
-    async fn watch(&self, name: Option<String>, outlet: &mut ReplyWriter) -> DispatchResult {
+    async fn watch(&self, name: Option<String>, writer: &mut ReplyWriter) -> DispatchResult {
         let name = match name {
             Some(name) => CampaignName(name),
             None => {
-                self.all_taken_up(outlet).await?;
+                self.all_taken_up(writer).await?;
                 self.only_live()?
             }
         };
-        let Some(campaign) = self.campaign(&name, outlet).await? else {
+        let Some(campaign) = self.campaign(&name, writer).await? else {
             let record = self.record(&name).await?;
             return to_answer(&self.stored_progress(&record).await?);
         };
-        to_answer(&follow(&campaign, outlet).await?)
+        to_answer(&follow(&campaign, writer).await?)
     }
 
     /// The campaign meant by a client that names none.
@@ -155,16 +155,16 @@ impl EngineDispatcher {
         }
     }
 
-    async fn pause(&self, name: CampaignName, outlet: &mut ReplyWriter) -> DispatchResult {
-        let paused = match self.campaign(&name, outlet).await? {
+    async fn pause(&self, name: CampaignName, writer: &mut ReplyWriter) -> DispatchResult {
+        let paused = match self.campaign(&name, writer).await? {
             Some(campaign) => campaign.pause("paused by a client").await,
             None => false,
         };
         self.obeyed(name, paused, "paused").await
     }
 
-    async fn resume(&self, name: CampaignName, outlet: &mut ReplyWriter) -> DispatchResult {
-        let live = self.campaign(&name, outlet).await?.filter(CampaignHandle::is_alive);
+    async fn resume(&self, name: CampaignName, writer: &mut ReplyWriter) -> DispatchResult {
+        let live = self.campaign(&name, writer).await?.filter(CampaignHandle::is_alive);
         if let Some(campaign) = live {
             let resumed = campaign.resume().await;
             return self.obeyed(name, resumed, "resumed").await;
@@ -175,25 +175,25 @@ impl EngineDispatcher {
         }
         self.daemon_only()?;
         let revived = restart_campaign(&self.engine, &self.library, &record, ReopenFilter::Nothing);
-        self.waiting(revived, outlet, || "preparing".to_owned()).await??;
+        self.waiting(revived, writer, || "preparing".to_owned()).await??;
         self.obeyed(name, true, "resumed").await
     }
 
     /// Starts a campaign that rests once more, with its faulted episodes that are chosen.
-    async fn retry(&self, retry: RetryParams, outlet: &mut ReplyWriter) -> DispatchResult {
+    async fn retry(&self, retry: RetryParams, writer: &mut ReplyWriter) -> DispatchResult {
         self.daemon_only()?;
         let name = CampaignName(retry.campaign);
-        self.all_taken_up(outlet).await?;
+        self.all_taken_up(writer).await?;
         let record = self.record(&name).await?;
         let reopen = ReopenFilter::Matching { kinds: retry.faults, template: retry.template };
         let revived = restart_campaign(&self.engine, &self.library, &record, reopen);
-        let campaign = self.waiting(revived, outlet, || "preparing".to_owned()).await??;
+        let campaign = self.waiting(revived, writer, || "preparing".to_owned()).await??;
         tracing::info!(campaign = %name, "faulted episodes are tried again: a client asked for it");
         to_answer(&*campaign.progress().borrow())
     }
 
-    async fn cancel(&self, name: CampaignName, outlet: &mut ReplyWriter) -> DispatchResult {
-        let live = self.campaign(&name, outlet).await?.filter(CampaignHandle::is_alive);
+    async fn cancel(&self, name: CampaignName, writer: &mut ReplyWriter) -> DispatchResult {
+        let live = self.campaign(&name, writer).await?.filter(CampaignHandle::is_alive);
         let cancelled = match live {
             Some(campaign) => campaign.cancel().await,
             None => self.cancel_stored(&name).await?,
@@ -236,23 +236,23 @@ impl EngineDispatcher {
         )))
     }
 
-    async fn drain(&self, outlet: &mut ReplyWriter) -> DispatchResult {
+    async fn drain(&self, writer: &mut ReplyWriter) -> DispatchResult {
         tracing::info!("draining: a client asked for it");
         self.engine.handle.drain(false).await;
-        self.waiting(self.engine.handle.wait_until_settled(), outlet, || "draining".to_owned())
+        self.waiting(self.engine.handle.wait_until_settled(), writer, || "draining".to_owned())
             .await?;
         to_answer(&json!({ "drained": true, "campaigns": self.campaign_statuses().await? }))
     }
 
-    async fn shut_down(&self, now: bool, outlet: &mut ReplyWriter) -> DispatchResult {
+    async fn shut_down(&self, now: bool, writer: &mut ReplyWriter) -> DispatchResult {
         let wanted = if now { ShutdownRequest::Now } else { ShutdownRequest::Finish };
         // The more urgent wish stands.
-        self.wires.wish.send_if_modified(|farewell| {
-            let more = wanted > *farewell;
-            *farewell = wanted.max(*farewell);
+        self.wires.request.send_if_modified(|shutdown| {
+            let more = wanted > *shutdown;
+            *shutdown = wanted.max(*shutdown);
             more
         });
-        self.waiting(self.engine.handle.wait_until_settled(), outlet, || {
+        self.waiting(self.engine.handle.wait_until_settled(), writer, || {
             "shutting_down".to_owned()
         })
         .await?;
@@ -263,17 +263,17 @@ impl EngineDispatcher {
     async fn waiting<T>(
         &self,
         work: impl Future<Output = T>,
-        outlet: &mut ReplyWriter,
+        writer: &mut ReplyWriter,
         doing: impl Fn() -> String,
     ) -> Result<T, ClientGone> {
         tokio::pin!(work);
         loop {
-            let beat = tokio::time::sleep(outlet.heartbeat());
+            let beat = tokio::time::sleep(writer.heartbeat());
             tokio::select! {
                 done = &mut work => return Ok(done),
                 () = beat => {
                     let running = self.engine.handle.running();
-                    outlet.event(&json!({ "waiting": doing(), "running": running })).await?;
+                    writer.event(&json!({ "waiting": doing(), "running": running })).await?;
                 }
             }
         }
@@ -284,16 +284,16 @@ impl EngineDispatcher {
     async fn campaign(
         &self,
         name: &CampaignName,
-        outlet: &mut ReplyWriter,
+        writer: &mut ReplyWriter,
     ) -> Result<Option<CampaignHandle>, ClientGone> {
         if self.engine.handle.campaign(name).is_none() {
-            self.all_taken_up(outlet).await?;
+            self.all_taken_up(writer).await?;
         }
         Ok(self.engine.handle.campaign(name))
     }
 
-    async fn all_taken_up(&self, outlet: &mut ReplyWriter) -> Result<(), ClientGone> {
-        self.waiting(self.wires.revived.cancelled(), outlet, || "resuming".to_owned()).await
+    async fn all_taken_up(&self, writer: &mut ReplyWriter) -> Result<(), ClientGone> {
+        self.waiting(self.wires.revived.cancelled(), writer, || "resuming".to_owned()).await
     }
 
     async fn record(&self, name: &CampaignName) -> Result<CampaignRecord, DispatchError> {
@@ -319,21 +319,21 @@ impl EngineDispatcher {
 
 #[async_trait]
 impl ControlDispatcher for EngineDispatcher {
-    async fn serve(&self, order: ControlCommand, outlet: &mut ReplyWriter) -> DispatchResult {
+    async fn serve(&self, order: ControlCommand, writer: &mut ReplyWriter) -> DispatchResult {
         match order {
-            ControlCommand::Submit(submission) => self.submit(submission, outlet).await,
+            ControlCommand::Submit(submission) => self.submit(submission, writer).await,
             ControlCommand::Status(which) => self.status(which.campaign).await,
-            ControlCommand::Watch(which) => self.watch(which.campaign, outlet).await,
-            ControlCommand::Pause(named) => self.pause(CampaignName(named.campaign), outlet).await,
+            ControlCommand::Watch(which) => self.watch(which.campaign, writer).await,
+            ControlCommand::Pause(named) => self.pause(CampaignName(named.campaign), writer).await,
             ControlCommand::Resume(named) => {
-                self.resume(CampaignName(named.campaign), outlet).await
+                self.resume(CampaignName(named.campaign), writer).await
             }
-            ControlCommand::Retry(retry) => self.retry(retry, outlet).await,
+            ControlCommand::Retry(retry) => self.retry(retry, writer).await,
             ControlCommand::Cancel(named) => {
-                self.cancel(CampaignName(named.campaign), outlet).await
+                self.cancel(CampaignName(named.campaign), writer).await
             }
-            ControlCommand::Drain(_) => self.drain(outlet).await,
-            ControlCommand::Shutdown(shutdown) => self.shut_down(shutdown.now, outlet).await,
+            ControlCommand::Drain(_) => self.drain(writer).await,
+            ControlCommand::Shutdown(shutdown) => self.shut_down(shutdown.now, writer).await,
         }
     }
 }

@@ -14,7 +14,7 @@ const PACE: Duration = Duration::from_millis(100);
 /// Tells of every change until the campaign is over; its last standing.
 pub(super) async fn follow(
     campaign: &CampaignHandle,
-    outlet: &mut ReplyWriter,
+    writer: &mut ReplyWriter,
 ) -> Result<CampaignProgress, DispatchError> {
     let mut progress = campaign.progress();
     loop {
@@ -23,12 +23,12 @@ pub(super) async fn follow(
         if is_over(&now) {
             return Ok(now);
         }
-        outlet.event(&now).await?;
+        writer.event(&now).await?;
         tokio::time::sleep(PACE).await;
         tokio::select! {
             changed = progress.changed() => changed.map_err(|_| died(&now))?,
-            () = tokio::time::sleep(outlet.heartbeat()) => {}
-            () = outlet.closing() => return Ok(progress.borrow().clone()),
+            () = tokio::time::sleep(writer.heartbeat()) => {}
+            () = writer.closing() => return Ok(progress.borrow().clone()),
         }
     }
 }

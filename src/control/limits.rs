@@ -24,7 +24,7 @@ pub struct ControlLimits {
     /// Waiting commands say that they still wait this often.
     pub heartbeat: Duration,
     /// How long closing waits for commands in progress.
-    pub farewell: Duration,
+    pub shutdown: Duration,
 }
 
 impl Default for ControlLimits {
@@ -36,7 +36,7 @@ impl Default for ControlLimits {
             idle: Duration::from_secs(600),
             write: Duration::from_secs(10),
             heartbeat: Duration::from_secs(5),
-            farewell: Duration::from_secs(2),
+            shutdown: Duration::from_secs(2),
         }
     }
 }

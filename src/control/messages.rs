@@ -46,7 +46,7 @@ pub struct ControlStats {
 #[derive(Clone)]
 pub(super) struct ControlResources {
     pub(super) listener: Arc<UnixListener>,
-    pub(super) desk: Arc<dyn ControlDispatcher>,
+    pub(super) dispatcher: Arc<dyn ControlDispatcher>,
     pub(super) shared: ControlSharedState,
 }
 
@@ -70,7 +70,7 @@ impl ControlHandle {
     /// Starts a supervised listener. The desk answers what clients ask.
     pub fn start(
         listener: UnixListener,
-        desk: Arc<dyn ControlDispatcher>,
+        dispatcher: Arc<dyn ControlDispatcher>,
         limits: ControlLimits,
     ) -> (Self, JoinHandle<ActorExit>) {
         let shared = ControlSharedState {
@@ -78,7 +78,8 @@ impl ControlHandle {
             limits: Arc::new(limits),
             closing: CancellationToken::new(),
         };
-        let parts = ControlResources { listener: Arc::new(listener), desk, shared: shared.clone() };
+        let parts =
+            ControlResources { listener: Arc::new(listener), dispatcher, shared: shared.clone() };
         let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (handle, joined) =
             supervise("control", intensity, move || ControlActor::new(parts.clone()));
@@ -98,7 +99,7 @@ impl ControlHandle {
         // Every client holds a place, so to have them all is to have joined all sessions.
         let all = u32::try_from(self.shared.limits.clients).unwrap_or(u32::MAX);
         let gone = self.shared.places.acquire_many(all);
-        if tokio::time::timeout(self.shared.limits.farewell, gone).await.is_err() {
+        if tokio::time::timeout(self.shared.limits.shutdown, gone).await.is_err() {
             tracing::warn!("clients that still waited were cut off");
         }
         // An actor that is gone has closed already.

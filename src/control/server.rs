@@ -20,7 +20,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// An open control socket.
 pub struct ControlServer {
     handle: ControlHandle,
-    farewell: watch::Receiver<ShutdownRequest>,
+    shutdown: watch::Receiver<ShutdownRequest>,
     life: JoinHandle<ActorExit>,
     /// A daemon takes up earlier campaigns while it is already listening.
     revival: Option<AbortOnDropHandle<()>>,
@@ -34,32 +34,33 @@ impl ControlServer {
         library: Arc<TemplateLibrary>,
         about: ProcessDescription,
     ) -> Result<Self> {
-        let (wish, farewell) = watch::channel(ShutdownRequest::Stay);
+        let (request, shutdown) = watch::channel(ShutdownRequest::Stay);
         let revived = CancellationToken::new();
         // Dropped with the task, however that ends; at once where there is none.
         let done = revived.clone().drop_guard();
         let earlier = (about.mode == ProcessMode::Daemon)
             .then(|| restart_campaigns(engine.clone(), library.clone(), done));
-        let desk = EngineDispatcher::new(
+        let dispatcher = EngineDispatcher::new(
             engine.clone(),
             library,
             about,
-            LifecycleChannels { wish, revived },
+            LifecycleChannels { request, revived },
         );
-        let desk = Arc::new(desk);
+        let dispatcher = Arc::new(dispatcher);
         let listener = socket.listener().and_then(UnixListener::from_std).map_err(|error| {
             Error::new(Code::SocketUnusable, "the control socket does not listen")
                 .with_source(error)
         })?;
-        let (handle, life) = ControlHandle::start(listener, desk.clone(), ControlLimits::default());
-        desk.attach(handle.clone());
+        let (handle, life) =
+            ControlHandle::start(listener, dispatcher.clone(), ControlLimits::default());
+        dispatcher.attach(handle.clone());
         let revival = earlier.map(|earlier| spawn("revive campaigns", earlier));
-        Ok(Self { handle, farewell, life, revival })
+        Ok(Self { handle, shutdown, life, revival })
     }
 
     /// What clients want of the process; changes when they want more.
     pub fn shutdown_requests(&self) -> watch::Receiver<ShutdownRequest> {
-        self.farewell.clone()
+        self.shutdown.clone()
     }
 
     /// Takes up no more of what the last daemon left.

@@ -19,7 +19,7 @@ pub trait ControlDispatcher: Send + Sync + 'static {
     async fn serve(
         &self,
         order: ControlCommand,
-        outlet: &mut ReplyWriter,
+        writer: &mut ReplyWriter,
     ) -> Result<Value, DispatchError>;
 }
 
@@ -46,7 +46,7 @@ impl From<Error> for DispatchError {
 /// What a session needs.
 #[derive(Clone)]
 pub(super) struct ControlSessionContext {
-    pub(super) desk: Arc<dyn ControlDispatcher>,
+    pub(super) dispatcher: Arc<dyn ControlDispatcher>,
     pub(super) limits: Arc<ControlLimits>,
     /// Cancelled when the socket closes.
     pub(super) closing: CancellationToken,
@@ -55,8 +55,8 @@ pub(super) struct ControlSessionContext {
 /// Serves a client until it leaves, misbehaves, or the socket closes.
 pub(super) async fn serve(stream: UnixStream, counter: ControlSessionContext) {
     let (reader, writer) = stream.into_split();
-    let ControlSessionContext { desk, limits, closing } = counter;
-    let mut outlet = ReplyWriter::new(writer, limits.clone(), closing.clone());
+    let ControlSessionContext { dispatcher, limits, closing } = counter;
+    let mut writer = ReplyWriter::new(writer, limits.clone(), closing.clone());
     let mut lines = LineReader::new(reader);
     loop {
         let line = tokio::select! {
@@ -64,8 +64,8 @@ pub(super) async fn serve(stream: UnixStream, counter: ControlSessionContext) {
             () = closing.cancelled() => return,
         };
         let served = match line {
-            Ok(line) => answer(&line, &*desk, &mut outlet).await,
-            Err(ended) => return part(&ended, &limits, &mut outlet).await,
+            Ok(line) => answer(&line, &*dispatcher, &mut writer).await,
+            Err(ended) => return part(&ended, &limits, &mut writer).await,
         };
         if served.is_err() {
             return;
@@ -76,35 +76,35 @@ pub(super) async fn serve(stream: UnixStream, counter: ControlSessionContext) {
 /// Tells a client that is none of ours, or one too many, why it is let go.
 pub(super) async fn refuse(stream: UnixStream, limits: Arc<ControlLimits>, error: Error) {
     let (_, writer) = stream.into_split();
-    let mut outlet = ReplyWriter::new(writer, limits, CancellationToken::new());
-    outlet.reply(ReplyContent::Error(ErrorBody::from(&error))).await.ok();
+    let mut writer = ReplyWriter::new(writer, limits, CancellationToken::new());
+    writer.reply(ReplyContent::Error(ErrorBody::from(&error))).await.ok();
 }
 
 /// Whether the client may go on.
 async fn answer(
     line: &[u8],
-    desk: &dyn ControlDispatcher,
-    outlet: &mut ReplyWriter,
+    dispatcher: &dyn ControlDispatcher,
+    writer: &mut ReplyWriter,
 ) -> Result<(), ClientGone> {
     let ControlRequest { id, order } = match ControlRequest::parse(line) {
         Ok(request) => request,
         Err(rejection) => {
-            outlet.set_request_id(rejection.id);
-            outlet.reply(ReplyContent::Error(*rejection.error)).await?;
+            writer.set_request_id(rejection.id);
+            writer.reply(ReplyContent::Error(*rejection.error)).await?;
             return if rejection.garbage { Err(ClientGone) } else { Ok(()) };
         }
     };
-    outlet.set_request_id(id);
-    let content = match desk.serve(order, outlet).await {
+    writer.set_request_id(id);
+    let content = match dispatcher.serve(order, writer).await {
         Ok(answer) => ReplyContent::Ok(answer),
         Err(DispatchError::Refused(error)) => ReplyContent::Error(*error),
         Err(DispatchError::Gone) => return Err(ClientGone),
     };
-    outlet.reply(content).await
+    writer.reply(content).await
 }
 
 /// A last word to a client that may not know why it is dropped.
-async fn part(ended: &ClientInputEnd, limits: &ControlLimits, outlet: &mut ReplyWriter) {
+async fn part(ended: &ClientInputEnd, limits: &ControlLimits, writer: &mut ReplyWriter) {
     let why = match ended {
         ClientInputEnd::Closed | ClientInputEnd::HalfLine | ClientInputEnd::Broken => return,
         ClientInputEnd::TooLong => format!("a request has at most {} bytes", limits.line),
@@ -114,7 +114,7 @@ async fn part(ended: &ClientInputEnd, limits: &ControlLimits, outlet: &mut Reply
         ClientInputEnd::Idle => format!("there was no request for {} s", limits.idle.as_secs()),
     };
     let error = Error::new(Code::ControlProtocol, why);
-    outlet.set_request_id(Value::Null);
+    writer.set_request_id(Value::Null);
     // It may be gone already; then there is nobody to tell.
-    outlet.reply(ReplyContent::Error(ErrorBody::from(&error))).await.ok();
+    writer.reply(ReplyContent::Error(ErrorBody::from(&error))).await.ok();
 }

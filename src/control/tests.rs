@@ -28,11 +28,11 @@ impl ControlDispatcher for Trial {
     async fn serve(
         &self,
         order: ControlCommand,
-        outlet: &mut ReplyWriter,
+        writer: &mut ReplyWriter,
     ) -> Result<Value, DispatchError> {
         match order {
             ControlCommand::Watch(_) => loop {
-                outlet.event(&json!({ "noise": "x".repeat(4_096) })).await?;
+                writer.event(&json!({ "noise": "x".repeat(4_096) })).await?;
             },
             ControlCommand::Pause(_) => panic!("injected into a session"),
             ControlCommand::Cancel(_) => {
@@ -47,7 +47,7 @@ impl ControlDispatcher for Trial {
 
 struct Scene {
     control: ControlHandle,
-    desk: Arc<Trial>,
+    dispatcher: Arc<Trial>,
     path: PathBuf,
     _home: tempfile::TempDir,
 }
@@ -59,7 +59,7 @@ fn limits() -> ControlLimits {
         line: 1_000,
         read: short,
         write: short,
-        farewell: short,
+        shutdown: short,
         ..ControlLimits::default()
     }
 }
@@ -70,9 +70,9 @@ fn scene<F: Future<Output = ()>>(limits: ControlLimits, test: impl FnOnce(Scene)
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("s");
         let listener = UnixListener::bind(&path).unwrap();
-        let desk = Arc::new(Trial::default());
-        let (control, life) = ControlHandle::start(listener, desk.clone(), limits);
-        let scene = Scene { control: control.clone(), desk, path, _home: home };
+        let dispatcher = Arc::new(Trial::default());
+        let (control, life) = ControlHandle::start(listener, dispatcher.clone(), limits);
+        let scene = Scene { control: control.clone(), dispatcher, path, _home: home };
         tokio::time::timeout(Duration::from_secs(30), test(scene)).await.expect("the test hangs");
         control.close().await;
         tokio::time::timeout(Duration::from_secs(30), life).await.unwrap().unwrap();
@@ -236,14 +236,14 @@ fn the_actor_is_rebuilt_after_a_panic_and_goes_on_listening() {
 
 #[test]
 fn closing_waits_for_an_answer_in_progress() {
-    scene(ControlLimits { farewell: Duration::from_secs(20), ..limits() }, async |scene| {
+    scene(ControlLimits { shutdown: Duration::from_secs(20), ..limits() }, async |scene| {
         let mut idle = Peer::connect(&scene.path).await;
         let mut busy = Peer::connect(&scene.path).await;
         busy.order("cancel").await;
-        scene.desk.begun.notified().await;
+        scene.dispatcher.begun.notified().await;
         let release = async {
             assert!(idle.reply().await.is_none(), "nobody waits for an idle client");
-            scene.desk.go_on.notify_one();
+            scene.dispatcher.go_on.notify_one();
             busy.reply().await.expect("the answer").content
         };
         let ((), answered) = tokio::join!(scene.control.close(), release);
@@ -257,7 +257,7 @@ fn closing_does_not_wait_for_ever() {
     scene(limits(), async |scene| {
         let mut busy = Peer::connect(&scene.path).await;
         busy.order("cancel").await;
-        scene.desk.begun.notified().await;
+        scene.dispatcher.begun.notified().await;
         scene.control.close().await;
         assert!(busy.reply().await.is_none());
     });

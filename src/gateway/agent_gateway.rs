@@ -47,7 +47,7 @@ struct AgentGatewayInner {
     gateways: Mutex<HashMap<CampaignName, Arc<CampaignGateway>>>,
     /// Those that were replaced and may still owe something to the record.
     former: Mutex<Vec<Arc<CampaignGateway>>>,
-    standing: tokio::sync::Mutex<ListenerState>,
+    state: tokio::sync::Mutex<ListenerState>,
 }
 
 struct CampaignGateway {
@@ -100,14 +100,14 @@ impl AgentGateway {
             admitted: Mutex::new(Some(HashMap::new())),
             gateways: Mutex::default(),
             former: Mutex::default(),
-            standing: tokio::sync::Mutex::default(),
+            state: tokio::sync::Mutex::default(),
         }))
     }
 
     /// Lets nobody in any more, waits for calls on their way, and writes down what the store
     /// has not taken; how many calls it still does not take, and why.
     pub async fn close(&self) -> Result<(), (usize, Fault)> {
-        *self.0.standing.lock().await = ListenerState::Closed;
+        *self.0.state.lock().await = ListenerState::Closed;
         let admitted = lock(&self.0.admitted).take();
         admitted.into_iter().flatten().for_each(|(_, caller)| caller.session.end());
         let mut all: Vec<Arc<CampaignGateway>> = std::mem::take(&mut *lock(&self.0.former));
@@ -125,8 +125,8 @@ impl AgentGateway {
 impl AgentGatewayInner {
     /// Where programs find the door.
     async fn socket(self: &Arc<Self>) -> Result<PathBuf, Fault> {
-        let mut standing = self.standing.lock().await;
-        match &*standing {
+        let mut state = self.state.lock().await;
+        match &*state {
             ListenerState::Unopened => {}
             ListenerState::Open(open) => return Ok(open.socket.clone()),
             ListenerState::Closed => return Err(closed()),
@@ -134,7 +134,7 @@ impl AgentGatewayInner {
         let open =
             self.open().await.map_err(|error| unusable("open the agents' gateway", error))?;
         let socket = open.socket.clone();
-        *standing = ListenerState::Open(open);
+        *state = ListenerState::Open(open);
         Ok(socket)
     }
 
@@ -142,39 +142,39 @@ impl AgentGatewayInner {
         own_directory(&self.directory)?;
         egress::sweep(&self.directory)?;
         let socket = egress::agents_socket(&self.directory);
-        let door = HttpListener::open(&ListenAddress::Unix(socket.clone())).await?;
+        let listener = HttpListener::open(&ListenAddress::Unix(socket.clone())).await?;
         let reception: Arc<dyn TokenAuthenticator> = self.clone();
         let serving =
-            spawn("agents' gateway", accept_connections(Arc::downgrade(&reception), door));
+            spawn("agents' gateway", accept_connections(Arc::downgrade(&reception), listener));
         Ok(OpenListener { socket, _serving: serving })
     }
 
     /// Models are made anew where the campaign is run again, perhaps with others. It takes a
     /// while to make them, in which nobody else is kept waiting.
-    async fn gateway(&self, visitor: &AgentSessionSpec) -> Result<Arc<ModelGateway>, Fault> {
-        let of = self.of_campaign(visitor);
-        let made = of.gateway.get_or_try_init(|| self.make(visitor)).await;
+    async fn gateway(&self, spec: &AgentSessionSpec) -> Result<Arc<ModelGateway>, Fault> {
+        let of = self.of_campaign(spec);
+        let made = of.gateway.get_or_try_init(|| self.make(spec)).await;
         made.cloned()
     }
 
-    fn of_campaign(&self, visitor: &AgentSessionSpec) -> Arc<CampaignGateway> {
+    fn of_campaign(&self, spec: &AgentSessionSpec) -> Arc<CampaignGateway> {
         let mut gateways = lock(&self.gateways);
-        let known = gateways.get(&visitor.campaign);
-        if let Some(of) = known.filter(|of| Arc::ptr_eq(&of.config, &visitor.config)) {
+        let known = gateways.get(&spec.campaign);
+        if let Some(of) = known.filter(|of| Arc::ptr_eq(&of.config, &spec.config)) {
             return of.clone();
         }
         let of =
-            Arc::new(CampaignGateway { config: visitor.config.clone(), gateway: OnceCell::new() });
-        let before = gateways.insert(visitor.campaign.clone(), of.clone());
+            Arc::new(CampaignGateway { config: spec.config.clone(), gateway: OnceCell::new() });
+        let before = gateways.insert(spec.campaign.clone(), of.clone());
         let mut former = lock(&self.former);
         former.retain(|of| !of.is_settled());
         former.extend(before);
         of
     }
 
-    async fn make(&self, visitor: &AgentSessionSpec) -> Result<Arc<ModelGateway>, Fault> {
+    async fn make(&self, spec: &AgentSessionSpec) -> Result<Arc<ModelGateway>, Fault> {
         let (tools, factory) = (self.tools.clone(), self.factory);
-        let (config, cap) = (visitor.config.clone(), visitor.max_output_tokens);
+        let (config, cap) = (spec.config.clone(), spec.max_output_tokens);
         let make = move || ModelGateway::new(&tools, &config.models, cap, &factory).map(Arc::new);
         let made = tokio::task::spawn_blocking(make).await;
         made.unwrap_or_else(|error| Err(Fault::new(FaultKind::Panicked, error.to_string())))
@@ -191,12 +191,12 @@ fn closed() -> Fault {
 
 #[async_trait]
 impl AgentAccess for AgentGateway {
-    async fn open_session(&self, visitor: AgentSessionSpec) -> Result<AgentSession, Fault> {
+    async fn open_session(&self, spec: AgentSessionSpec) -> Result<AgentSession, Fault> {
         let socket = self.0.socket().await?;
-        let gateway = self.0.gateway(&visitor).await?;
+        let gateway = self.0.gateway(&spec).await?;
         let token = GatewayToken::fresh().map_err(|error| unusable("make a token", error))?;
-        let (campaign, episode) = (visitor.campaign.clone(), visitor.episode.clone());
-        let agent = GatewayAgent::new(visitor, token.expose());
+        let (campaign, episode) = (spec.campaign.clone(), spec.episode.clone());
+        let agent = GatewayAgent::new(spec, token.expose());
         let session = GatewaySession { campaign, episode, whose: SessionOwner::Agent(agent) };
         let caller = AuthenticatedClient { gateway, session: Arc::new(session) };
         let digest = digest(token.expose());
@@ -204,7 +204,7 @@ impl AgentAccess for AgentGateway {
             Some(admitted) => drop(admitted.insert(digest.clone(), caller)),
             None => return Err(closed()),
         }
-        let keeper = Box::new(AdmissionGuard { lobby: self.0.clone(), digest });
+        let keeper = Box::new(AdmissionGuard { agent_gateway: self.0.clone(), digest });
         let token = token.expose().to_owned();
         Ok(AgentSession { to: HostAddress::Unix(socket), token, keeper })
     }
@@ -213,13 +213,13 @@ impl AgentAccess for AgentGateway {
 /// Takes a token back, and cuts off what was asked with it: an attempt that is over is not rested
 /// before its calls are.
 struct AdmissionGuard {
-    lobby: Arc<AgentGatewayInner>,
+    agent_gateway: Arc<AgentGatewayInner>,
     digest: String,
 }
 
 impl Drop for AdmissionGuard {
     fn drop(&mut self) {
-        let mut admitted = lock(&self.lobby.admitted);
+        let mut admitted = lock(&self.agent_gateway.admitted);
         if let Some(caller) = admitted.as_mut().and_then(|all| all.remove(&self.digest)) {
             caller.session.end();
         }
@@ -245,7 +245,7 @@ mod tests {
     use synthd_actors::testkit::{self, Kit, Options, in_test_system};
     use tokio::sync::mpsc;
 
-    fn visitor() -> AgentSessionSpec {
+    fn spec() -> AgentSessionSpec {
         let catalog = testkit::catalog();
         let template = catalog.select(&["unit/letter".to_owned()], &[]).remove(0);
         let mut config = testkit::campaign("c", 1);
@@ -266,7 +266,7 @@ mod tests {
         }
     }
 
-    fn lobby(kit: &Kit, directory: &Path) -> AgentGateway {
+    fn agent_gateway(kit: &Kit, directory: &Path) -> AgentGateway {
         let world = kit.world.clone();
         let (router, collector) = (world.router, world.collector);
         let tools =
@@ -280,18 +280,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("guest");
         in_test_system(Options::default(), |kit| async move {
-            let lobby = lobby(&kit, &path);
-            let admitted = lobby.open_session(visitor()).await.unwrap();
+            let agent_gateway = agent_gateway(&kit, &path);
+            let admitted = agent_gateway.open_session(spec()).await.unwrap();
             let socket = egress::agents_socket(&path);
             assert!(socket.exists());
-            lobby.close().await.unwrap();
+            agent_gateway.close().await.unwrap();
             assert!(
-                lobby.0.authenticate(&admitted.token).await.is_err(),
+                agent_gateway.0.authenticate(&admitted.token).await.is_err(),
                 "its token means nothing"
             );
-            let refused = lobby.open_session(visitor()).await.err().map(|fault| fault.kind);
+            let refused = agent_gateway.open_session(spec()).await.err().map(|fault| fault.kind);
             assert_eq!(refused, Some(FaultKind::Cancelled));
-            assert!(matches!(*lobby.0.standing.lock().await, ListenerState::Closed));
+            assert!(matches!(*agent_gateway.0.state.lock().await, ListenerState::Closed));
         });
     }
 
@@ -301,15 +301,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("guest");
         in_test_system(Options::default(), |kit| async move {
-            let lobby = lobby(&kit, &path);
-            let (first, again) = (visitor(), visitor());
-            let same = AgentSessionSpec { config: first.config.clone(), ..visitor() };
-            let made = tokio::join!(lobby.0.gateway(&first), lobby.0.gateway(&same));
+            let agent_gateway = agent_gateway(&kit, &path);
+            let (first, again) = (spec(), spec());
+            let same = AgentSessionSpec { config: first.config.clone(), ..spec() };
+            let made =
+                tokio::join!(agent_gateway.0.gateway(&first), agent_gateway.0.gateway(&same));
             let (one, other) = (made.0.unwrap(), made.1.unwrap());
             assert!(Arc::ptr_eq(&one, &other));
-            let anew = lobby.0.gateway(&again).await.unwrap();
+            let anew = agent_gateway.0.gateway(&again).await.unwrap();
             assert!(!Arc::ptr_eq(&one, &anew), "the campaign is run again, perhaps with others");
-            lobby.close().await.unwrap();
+            agent_gateway.close().await.unwrap();
         });
     }
 }

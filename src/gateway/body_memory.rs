@@ -63,13 +63,13 @@ pub(super) struct MemoryShares(Mutex<HashMap<String, Weak<MemoryShare>>>);
 impl MemoryShares {
     pub(super) fn of(&self, name: &str) -> Arc<MemoryShare> {
         let mut all = lock(&self.0);
-        if let Some(purse) = all.get(name).and_then(Weak::upgrade) {
-            return purse;
+        if let Some(share) = all.get(name).and_then(Weak::upgrade) {
+            return share;
         }
-        all.retain(|_, purse| purse.strong_count() > 0);
-        let purse = MemoryShare::of_client();
-        all.insert(name.to_owned(), Arc::downgrade(&purse));
-        purse
+        all.retain(|_, share| share.strong_count() > 0);
+        let share = MemoryShare::of_client();
+        all.insert(name.to_owned(), Arc::downgrade(&share));
+        share
     }
 }
 
@@ -93,7 +93,7 @@ struct SharedMemory {
 /// Who needs room: a session, and the attempt that its waiting is told to.
 #[derive(Clone, Copy)]
 pub(super) struct MemoryTenant<'a> {
-    pub(super) purse: &'a Arc<MemoryShare>,
+    pub(super) share: &'a Arc<MemoryShare>,
     pub(super) delays: Option<&'a GatewayDelays>,
 }
 
@@ -109,21 +109,21 @@ pub(super) struct BodyReservation {
 /// Part of the memory of all.
 struct TakenMemory {
     common: Arc<SharedMemory>,
-    purse: Arc<MemoryShare>,
+    share: Arc<MemoryShare>,
     kibibytes: usize,
 }
 
 impl SharedMemory {
     /// Where a session holds no more afterwards than is left.
-    fn take(self: &Arc<Self>, purse: &Arc<MemoryShare>, more: usize) -> Option<TakenMemory> {
+    fn take(self: &Arc<Self>, share: &Arc<MemoryShare>, more: usize) -> Option<TakenMemory> {
         let mut free = lock(&self.free);
-        let mut held = lock(&purse.held);
+        let mut held = lock(&share.held);
         let left = free.checked_sub(more)?;
         if *held + more > left {
             return None;
         }
         (*free, *held) = (left, *held + more);
-        Some(TakenMemory { common: self.clone(), purse: purse.clone(), kibibytes: more })
+        Some(TakenMemory { common: self.clone(), share: share.clone(), kibibytes: more })
     }
 }
 
@@ -132,7 +132,7 @@ impl Drop for TakenMemory {
         {
             let mut free = lock(&self.common.free);
             *free += self.kibibytes;
-            *lock(&self.purse.held) -= self.kibibytes;
+            *lock(&self.share.held) -= self.kibibytes;
         }
         self.common.freed.notify_waiters();
     }
@@ -160,30 +160,30 @@ impl BodyMemory {
     /// Makes a room large enough for so many bytes.
     pub(super) async fn grow(
         &self,
-        room: &mut BodyReservation,
+        memory: &mut BodyReservation,
         bytes: usize,
         tenant: MemoryTenant<'_>,
     ) -> Result<(), GatewayRefusal> {
         let wanted = (bytes >> 10) + 1;
-        let more = wanted.saturating_sub(room.kibibytes);
-        if more == 0 || room.beyond.is_some() {
+        let more = wanted.saturating_sub(memory.kibibytes);
+        if more == 0 || memory.beyond.is_some() {
             return Ok(());
         }
         let permits = u32::try_from(more).unwrap_or(u32::MAX);
-        match tenant.purse.share.clone().try_acquire_many_owned(permits) {
-            Ok(permit) => merge(&mut room.own, permit),
-            Err(_) => match self.common.take(tenant.purse, more) {
-                Some(taken) => room.add(taken),
-                None => self.wait(room, more, tenant).await?,
+        match tenant.share.share.clone().try_acquire_many_owned(permits) {
+            Ok(permit) => merge(&mut memory.own, permit),
+            Err(_) => match self.common.take(tenant.share, more) {
+                Some(taken) => memory.add(taken),
+                None => self.wait(memory, more, tenant).await?,
             },
         }
-        room.kibibytes = wanted;
+        memory.kibibytes = wanted;
         Ok(())
     }
 
     async fn wait(
         &self,
-        room: &mut BodyReservation,
+        memory: &mut BodyReservation,
         more: usize,
         tenant: MemoryTenant<'_>,
     ) -> Result<(), GatewayRefusal> {
@@ -191,17 +191,17 @@ impl BodyMemory {
         let _delay = tenant.delays.map(GatewayDelays::begin);
         tokio::select! {
             biased;
-            taken = self.freed(tenant.purse, more) => room.add(taken),
-            Some(places) = self.beyond(tenant.purse) => room.beyond = Some(places),
+            taken = self.freed(tenant.share, more) => memory.add(taken),
+            Some(places) = self.beyond(tenant.share) => memory.beyond = Some(places),
             () = sleep(PATIENCE) => return Err(full()),
         }
         Ok(())
     }
 
-    async fn freed(&self, purse: &Arc<MemoryShare>, more: usize) -> TakenMemory {
+    async fn freed(&self, share: &Arc<MemoryShare>, more: usize) -> TakenMemory {
         loop {
             let freed = self.common.freed.notified();
-            if let Some(taken) = self.common.take(purse, more) {
+            if let Some(taken) = self.common.take(share, more) {
                 return taken;
             }
             freed.await;
@@ -210,9 +210,9 @@ impl BodyMemory {
 
     async fn beyond(
         &self,
-        purse: &MemoryShare,
+        share: &MemoryShare,
     ) -> Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)> {
-        let own = purse.beyond.clone().acquire_owned().await.ok()?;
+        let own = share.beyond.clone().acquire_owned().await.ok()?;
         Some((own, self.beyond.clone().acquire_owned().await.ok()?))
     }
 }
@@ -244,8 +244,8 @@ fn full() -> GatewayRefusal {
 mod tests {
     use super::*;
 
-    fn client(purse: &Arc<MemoryShare>) -> MemoryTenant<'_> {
-        MemoryTenant { purse, delays: None }
+    fn client(share: &Arc<MemoryShare>) -> MemoryTenant<'_> {
+        MemoryTenant { share, delays: None }
     }
 
     #[tokio::test(start_paused = true)]
@@ -258,8 +258,8 @@ mod tests {
         rooms.grow(&mut greedy[1], 4 << 10, client(&others[1])).await.ok().unwrap();
         rooms.grow(&mut greedy[2], 99 << 10, client(&others[2])).await.ok().unwrap();
         assert!(greedy[2].beyond.is_some(), "one may go beyond");
-        let (purse, delays) = (MemoryShare::of_agent(), GatewayDelays::default());
-        let tenant = MemoryTenant { purse: &purse, delays: Some(&delays) };
+        let (share, delays) = (MemoryShare::of_agent(), GatewayDelays::default());
+        let tenant = MemoryTenant { share: &share, delays: Some(&delays) };
         let mut honest = BodyReservation::default();
         rooms.grow(&mut honest, 500 << 10, tenant).await.ok().unwrap();
         rooms.grow(&mut honest, 2_000 << 10, tenant).await.ok().unwrap();
@@ -270,39 +270,39 @@ mod tests {
         drop(greedy);
         rooms.grow(&mut honest, 2_005 << 10, tenant).await.ok().unwrap();
         drop(honest);
-        assert_eq!((purse.share.available_permits(), *lock(&rooms.common.free)), (SHARE, 20));
+        assert_eq!((share.share.available_permits(), *lock(&rooms.common.free)), (SHARE, 20));
     }
 
     #[tokio::test(start_paused = true)]
     async fn bodies_that_are_half_read_come_to_their_end() {
-        let (rooms, purse) = (BodyMemory::of(100, 1), MemoryShare::of_client());
+        let (rooms, share) = (BodyMemory::of(100, 1), MemoryShare::of_client());
         let read = async || {
-            let mut room = BodyReservation::default();
+            let mut memory = BodyReservation::default();
             for kibibyte in 0..80 {
-                rooms.grow(&mut room, kibibyte << 10, client(&purse)).await?;
+                rooms.grow(&mut memory, kibibyte << 10, client(&share)).await?;
                 tokio::task::yield_now().await;
             }
             Ok::<_, GatewayRefusal>(())
         };
         let (a, b, c, d) = tokio::join!(read(), read(), read(), read());
         assert!([a, b, c, d].iter().all(Result::is_ok));
-        assert_eq!((*lock(&rooms.common.free), *lock(&purse.held)), (100, 0));
+        assert_eq!((*lock(&rooms.common.free), *lock(&share.held)), (100, 0));
     }
 
     /// However many sessions hold all they get, there is something left for the next one.
     #[tokio::test]
     async fn a_session_holds_no_more_than_it_leaves() {
-        let (rooms, purses) = (BodyMemory::of(1_200, 1), MemoryShares::default());
+        let (rooms, shares) = (BodyMemory::of(1_200, 1), MemoryShares::default());
         let mut held = Vec::new();
         for (name, expected) in [("a", 600), ("b", 300), ("c", 150), ("d", 75)] {
-            let purse = purses.of(name);
-            held.extend(std::iter::from_fn(|| rooms.common.take(&purse, 1)));
-            assert_eq!(*lock(&purses.of(name).held), expected, "{name}");
+            let share = shares.of(name);
+            held.extend(std::iter::from_fn(|| rooms.common.take(&share, 1)));
+            assert_eq!(*lock(&shares.of(name).held), expected, "{name}");
         }
-        assert_eq!(lock(&purses.0).len(), 4);
+        assert_eq!(lock(&shares.0).len(), 4);
         drop(held);
         assert_eq!(*lock(&rooms.common.free), 1_200);
-        purses.of("e");
-        assert_eq!(lock(&purses.0).len(), 1, "purses that nobody uses are forgotten");
+        shares.of("e");
+        assert_eq!(lock(&shares.0).len(), 1, "purses that nobody uses are forgotten");
     }
 }

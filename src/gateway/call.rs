@@ -29,25 +29,25 @@ pub(super) struct GatewayCall {
 }
 
 impl GatewayCall {
-    pub(super) async fn perform(self, mut outlet: ResponseSink) {
-        if let Err(refusal) = self.attempt(&mut outlet).await {
-            outlet.refuse(&refusal);
+    pub(super) async fn perform(self, mut sink: ResponseSink) {
+        if let Err(refusal) = self.attempt(&mut sink).await {
+            sink.refuse(&refusal);
         }
     }
 
-    async fn attempt(&self, outlet: &mut ResponseSink) -> Result<(), GatewayRefusal> {
+    async fn attempt(&self, sink: &mut ResponseSink) -> Result<(), GatewayRefusal> {
         let leaving = self.session.authorize_call(&self.asked, &self.unwanted).await?;
         let (place, model, limit, mut report) = match leaving {
             AuthorizedCall::Ask { place, model, limit, report } => (place, model, limit, report),
             AuthorizedCall::Told(place, reply) => {
-                let told = translate::render_recorded_reply(&self.asked, &place, &reply, outlet);
-                outlet.finish(told).await;
+                let told = translate::render_recorded_reply(&self.asked, &place, &reply, sink);
+                sink.finish(told).await;
                 return Ok(());
             }
         };
         match self.begin(model.as_deref()).await {
             Ok(first) => {
-                self.ask(first, &place, limit, report, outlet).await;
+                self.ask(first, &place, limit, report, sink).await;
                 Ok(())
             }
             Err((fault, refusal)) => {
@@ -65,14 +65,14 @@ impl GatewayCall {
         place: &CallPosition,
         limit: Option<Duration>,
         mut report: CallReporter,
-        outlet: &mut ResponseSink,
+        sink: &mut ResponseSink,
     ) {
         let (mut asked, mut first) = (Vec::new(), None);
         loop {
             let place = CallPosition { retry: place.retry + asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
             report.begins();
-            let failed = match self.try_one(&next, place, limit, &asked, outlet).await {
+            let failed = match self.try_one(&next, place, limit, &asked, sink).await {
                 Err(ExchangeError::Left) => return,
                 Err(ExchangeError::Failed(failed)) => failed,
                 Ok(tried) => {
@@ -81,11 +81,11 @@ impl GatewayCall {
                         Some(_) => tried.fail(self, &next.0).await,
                         None => {
                             let first = first.take().filter(|_| tried.done.is_untold_failure());
-                            if !self.report_declined(&mut report, first.as_ref(), outlet) {
-                                self.report(&mut report, &tried, outlet);
+                            if !self.report_declined(&mut report, first.as_ref(), sink) {
+                                self.report(&mut report, &tried, sink);
                             }
                             let first = first.map(|first: FailedExchange| first.last);
-                            return tried.send_and_settle(self, first, outlet).await;
+                            return tried.send_and_settle(self, first, sink).await;
                         }
                     }
                 }
@@ -96,10 +96,10 @@ impl GatewayCall {
             match instead {
                 Some(instead) => (next, first) = (instead, Some(told)),
                 None => {
-                    if !self.report_declined(&mut report, Some(&told), outlet) {
+                    if !self.report_declined(&mut report, Some(&told), sink) {
                         report.failed(&fault);
                     }
-                    return outlet.finish(told.last).await;
+                    return sink.finish(told.last).await;
                 }
             }
         }
@@ -107,10 +107,10 @@ impl GatewayCall {
 
     /// Before the client is told: what it asks next comes after this. One that has left has
     /// heard nothing.
-    fn report(&self, report: &mut CallReporter, tried: &UnsettledExchange, outlet: &ResponseSink) {
+    fn report(&self, report: &mut CallReporter, tried: &UnsettledExchange, sink: &ResponseSink) {
         match (&tried.done.reply, self.session.agent()) {
             (Err(failure), _) => report.failed(&failure.fault),
-            (Ok(reply), Some(agent)) if !outlet.is_disconnected() => {
+            (Ok(reply), Some(agent)) if !sink.is_disconnected() => {
                 report.answered(|| agent.redacted_reply(reply), tried.took);
             }
             _ => {}
@@ -123,11 +123,11 @@ impl GatewayCall {
         &self,
         report: &mut CallReporter,
         told: Option<&FailedExchange>,
-        outlet: &ResponseSink,
+        sink: &ResponseSink,
     ) -> bool {
         let declined = told.and_then(|told| told.declined.as_ref());
         let (Some(declined), Some(agent)) = (declined, self.session.agent()) else { return false };
-        if !outlet.is_disconnected() {
+        if !sink.is_disconnected() {
             report.by(&declined.by);
             report.answered(|| agent.redacted_reply(&declined.reply), declined.took);
         }

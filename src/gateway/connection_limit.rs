@@ -26,7 +26,7 @@ type EvictionRank = (bool, u64);
 
 /// One connection.
 pub(super) struct GatewayConnection {
-    crowd: Arc<ConnectionLimit>,
+    limit: Arc<ConnectionLimit>,
     state: Mutex<GatewayConnectionState>,
     evicted: CancellationToken,
 }
@@ -67,7 +67,7 @@ impl ConnectionLimit {
         }
         lock(&self.members).count += 1;
         let (state, evicted) = (Mutex::default(), CancellationToken::new());
-        let member = Arc::new(GatewayConnection { crowd: self.clone(), state, evicted });
+        let member = Arc::new(GatewayConnection { limit: self.clone(), state, evicted });
         member.idle();
         Some(member)
     }
@@ -95,7 +95,7 @@ impl GatewayConnection {
         let rank = state.rank.take();
         drop(state);
         if let Some(rank) = rank {
-            lock(&self.crowd.members).idle.remove(&rank);
+            lock(&self.limit.members).idle.remove(&rank);
         }
         BusyGuard(self.clone())
     }
@@ -108,7 +108,7 @@ impl GatewayConnection {
     }
 
     fn idle(&self) {
-        let (mut state, mut members) = (lock(&self.state), lock(&self.crowd.members));
+        let (mut state, mut members) = (lock(&self.state), lock(&self.limit.members));
         if self.evicted.is_cancelled() || state.answering > 0 {
             return;
         }
@@ -122,7 +122,7 @@ impl GatewayConnection {
 impl Drop for GatewayConnection {
     fn drop(&mut self) {
         let rank = lock(&self.state).rank;
-        let mut members = lock(&self.crowd.members);
+        let mut members = lock(&self.limit.members);
         if let Some(rank) = rank {
             members.idle.remove(&rank);
         }
@@ -131,7 +131,7 @@ impl Drop for GatewayConnection {
             members.count -= 1;
         }
         drop(members);
-        self.crowd.left.notify_one();
+        self.limit.left.notify_one();
     }
 }
 
@@ -142,7 +142,7 @@ impl Drop for BusyGuard {
     fn drop(&mut self) {
         lock(&self.0.state).answering -= 1;
         self.0.idle();
-        self.0.crowd.left.notify_one();
+        self.0.limit.left.notify_one();
     }
 }
 
@@ -150,51 +150,51 @@ impl Drop for BusyGuard {
 mod tests {
     use super::*;
 
-    fn enter(crowd: &Arc<ConnectionLimit>) -> Arc<GatewayConnection> {
-        crowd.try_enter().unwrap()
+    fn enter(limit: &Arc<ConnectionLimit>) -> Arc<GatewayConnection> {
+        limit.try_enter().unwrap()
     }
 
     #[test]
     fn the_idle_make_room_strangers_first() {
-        let crowd = ConnectionLimit::new(3);
-        let (known, stranger, asking) = (enter(&crowd), enter(&crowd), enter(&crowd));
+        let limit = ConnectionLimit::new(3);
+        let (known, stranger, asking) = (enter(&limit), enter(&limit), enter(&limit));
         known.has_shown(true);
         drop(known.mark_busy());
         let busy = asking.mark_busy();
-        let fourth = enter(&crowd);
+        let fourth = enter(&limit);
         assert!(stranger.evicted.is_cancelled() && !known.evicted.is_cancelled());
-        let fifth = enter(&crowd);
+        let fifth = enter(&limit);
         assert!(fourth.evicted.is_cancelled(), "a stranger, though it came later");
         let first = fifth.mark_busy();
-        let sixth = enter(&crowd);
+        let sixth = enter(&limit);
         assert!(known.evicted.is_cancelled() && !asking.evicted.is_cancelled());
         let second = sixth.mark_busy();
-        assert!(crowd.try_enter().is_none(), "nobody is idle");
+        assert!(limit.try_enter().is_none(), "nobody is idle");
         drop((busy, asking));
-        let seventh = enter(&crowd);
+        let seventh = enter(&limit);
         drop((known, stranger, fourth, fifth, first, sixth, second, seventh));
-        let members = lock(&crowd.members);
+        let members = lock(&limit.members);
         assert_eq!((members.count, members.idle.len()), (0, 0));
     }
 
     /// The next request may begin before the last bytes of an answer have left.
     #[test]
     fn nobody_is_idle_with_an_answer_left() {
-        let crowd = ConnectionLimit::new(1);
-        let member = enter(&crowd);
+        let limit = ConnectionLimit::new(1);
+        let member = enter(&limit);
         let (first, second) = (member.mark_busy(), member.mark_busy());
         drop(first);
-        assert!(!crowd.evict_idle());
+        assert!(!limit.evict_idle());
         drop(second);
-        assert!(crowd.evict_idle() && member.evicted.is_cancelled());
+        assert!(limit.evict_idle() && member.evicted.is_cancelled());
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_is_let_in_by_whoever_ends_first() {
-        let crowd = ConnectionLimit::new(1);
-        let member = enter(&crowd);
+        let limit = ConnectionLimit::new(1);
+        let member = enter(&limit);
         let busy = member.mark_busy();
-        let waits = crowd.admit();
+        let waits = limit.admit();
         let ends = async {
             tokio::task::yield_now().await;
             drop(busy);

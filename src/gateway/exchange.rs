@@ -64,13 +64,13 @@ async fn time_up(limit: Option<Duration>) {
 }
 
 impl ExchangeContext<'_> {
-    async fn exchange(&self, outlet: &mut ResponseSink) -> ExchangeOutcome {
+    async fn exchange(&self, sink: &mut ResponseSink) -> ExchangeOutcome {
         match self.keyed.way().await {
             Err(fault) => pass_through::failed_outcome(fault),
             Ok(Some(upstream)) if upstream.family == self.asked.family => {
-                pass_through::pass_through(self, upstream, outlet).await
+                pass_through::pass_through(self, upstream, sink).await
             }
-            Ok(_) => translate::translate_call(self, outlet).await,
+            Ok(_) => translate::translate_call(self, sink).await,
         }
     }
 
@@ -92,7 +92,7 @@ impl GatewayCall {
         place: CallPosition,
         limit: Option<Duration>,
         before: &[String],
-        outlet: &mut ResponseSink,
+        sink: &mut ResponseSink,
     ) -> Result<Box<UnsettledExchange>, ExchangeError> {
         let Self { gateway, asked, .. } = self;
         let Some((name, behind)) = gateway.models.get_key_value(name) else {
@@ -125,7 +125,7 @@ impl GatewayCall {
         let no_key =
             || ExchangeError::from(GatewayRefusal::new(500, "no_key", "there is no such key"));
         let witness = ExchangeRecorder::default();
-        let errand = ExchangeContext {
+        let exchange = ExchangeContext {
             asked,
             keyed: behind.keys.get(ticket.key()).ok_or_else(no_key)?,
             is_own: behind.is_own,
@@ -138,7 +138,7 @@ impl GatewayCall {
         let left = Instant::now();
         let mut done = tokio::select! {
             biased;
-            done = errand.exchange(outlet) => done,
+            done = exchange.exchange(sink) => done,
             () = self.session.ended() => cut_off(),
             () = time_up(limit) => too_late(),
         };
@@ -238,10 +238,10 @@ impl UnsettledExchange {
         mut self: Box<Self>,
         call: &GatewayCall,
         instead: Option<ResponseEnding>,
-        outlet: &mut ResponseSink,
+        sink: &mut ResponseSink,
     ) {
         let last = std::mem::replace(&mut self.done.last, ResponseEnding::Pieces(Vec::new()));
-        outlet.finish(instead.unwrap_or(last)).await;
+        sink.finish(instead.unwrap_or(last)).await;
         self.settle(call).await;
     }
 

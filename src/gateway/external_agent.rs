@@ -37,7 +37,7 @@ pub(super) struct GatewayAgent {
     places: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     /// Of the memory for what is said.
-    purse: Arc<MemoryShare>,
+    share: Arc<MemoryShare>,
     delays: GatewayDelays,
     /// Cancelled when the attempt is over: nobody reads an answer any more.
     pub(super) over: CancellationToken,
@@ -46,13 +46,13 @@ pub(super) struct GatewayAgent {
 }
 
 impl GatewayAgent {
-    pub(super) fn new(visitor: AgentSessionSpec, token: &str) -> Self {
-        let AgentSessionSpec { attempt, calls, stage, model, delays, .. } = visitor;
-        let output_cap = visitor.max_output_tokens;
+    pub(super) fn new(spec: AgentSessionSpec, token: &str) -> Self {
+        let AgentSessionSpec { attempt, calls, stage, model, delays, .. } = spec;
+        let output_cap = spec.max_output_tokens;
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let waiting = Arc::new(Semaphore::new(AT_ONCE + WAITING));
         let (over, token) = (CancellationToken::new(), SecretString::from(token));
-        let purse = MemoryShare::of_agent();
+        let share = MemoryShare::of_agent();
         Self {
             attempt,
             calls,
@@ -61,7 +61,7 @@ impl GatewayAgent {
             output_cap,
             places,
             waiting,
-            purse,
+            share,
             delays,
             over,
             token,
@@ -76,7 +76,7 @@ impl GatewayAgent {
     }
 
     pub(super) fn tenant(&self) -> MemoryTenant<'_> {
-        MemoryTenant { purse: &self.purse, delays: Some(&self.delays) }
+        MemoryTenant { share: &self.share, delays: Some(&self.delays) }
     }
 
     /// Asks whether a call may leave, for as long as somebody wants it to.

@@ -82,23 +82,27 @@ fn is_socket(path: &Path) -> bool {
 }
 
 /// Lets clients in until it is dropped; what they have asked goes on.
-pub async fn serve(gateway: Arc<StandaloneGateway>, door: HttpListener) {
+pub async fn serve(gateway: Arc<StandaloneGateway>, listener: HttpListener) {
     let reception: Arc<dyn TokenAuthenticator> = gateway;
-    accept_connections(Arc::downgrade(&reception), door).await;
+    accept_connections(Arc::downgrade(&reception), listener).await;
 }
 
 /// The same, for as long as there is a reception.
 pub(super) async fn accept_connections(
     reception: Weak<dyn TokenAuthenticator>,
-    door: HttpListener,
+    listener: HttpListener,
 ) {
-    let_in_at_most(MOST, reception, door).await;
+    let_in_at_most(MOST, reception, listener).await;
 }
 
-async fn let_in_at_most(most: usize, reception: Weak<dyn TokenAuthenticator>, door: HttpListener) {
-    let crowd = ConnectionLimit::new(most);
+async fn let_in_at_most(
+    most: usize,
+    reception: Weak<dyn TokenAuthenticator>,
+    listener: HttpListener,
+) {
+    let limit = ConnectionLimit::new(most);
     loop {
-        let accepted = match &door {
+        let accepted = match &listener {
             HttpListener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
                 stream.set_nodelay(true).ok();
                 GatewayStream::Tcp(stream)
@@ -109,13 +113,13 @@ async fn let_in_at_most(most: usize, reception: Weak<dyn TokenAuthenticator>, do
         };
         match accepted {
             Ok(stream) => {
-                let (reception, member) = (reception.clone(), crowd.admit().await);
+                let (reception, member) = (reception.clone(), limit.admit().await);
                 spawn("gateway client", greet(reception, member, stream)).detach();
             }
             Err(error) => {
                 tracing::warn!(%error, "the gateway cannot accept");
                 // Perhaps too many files are open.
-                crowd.evict_idle();
+                limit.evict_idle();
                 tokio::time::sleep(AGAIN).await;
             }
         }
@@ -256,8 +260,8 @@ mod tests {
     /// the rest, nobody hangs up on it.
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_left_when_its_last_byte_is() {
-        let (crowd, unsent) = (ConnectionLimit::new(1), Arc::<UnsentAnswers>::default());
-        let member = crowd.admit().await;
+        let (limit, unsent) = (ConnectionLimit::new(1), Arc::<UnsentAnswers>::default());
+        let member = limit.admit().await;
         let (mut client, stream) = tokio::io::duplex(1 << 10);
         let (asking, leaving) = (member.clone(), unsent.clone());
         let service = service_fn(move |_| {
@@ -272,7 +276,7 @@ mod tests {
         client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
         let mut some = [0; 1 << 10];
         let mut taken = client.read(&mut some).await.unwrap();
-        while !crowd.evict_idle() {
+        while !limit.evict_idle() {
             tokio::select! {
                 biased;
                 more = client.read(&mut some) => taken += more.unwrap(),
@@ -293,10 +297,10 @@ mod tests {
     #[tokio::test]
     async fn idle_sockets_hold_nobody_up() {
         let listen = ListenAddress::Tcp("127.0.0.1:0".parse().unwrap());
-        let door = HttpListener::open(&listen).await.unwrap();
-        let address = door.address().unwrap().replace("http://", "");
+        let listener = HttpListener::open(&listen).await.unwrap();
+        let address = listener.address().unwrap().replace("http://", "");
         let reception: Arc<dyn TokenAuthenticator> = Arc::new(Nobody);
-        let _serving = spawn("door", let_in_at_most(8, Arc::downgrade(&reception), door));
+        let _serving = spawn("door", let_in_at_most(8, Arc::downgrade(&reception), listener));
         let mut idle = Vec::new();
         for _ in 0..40 {
             idle.push(TcpStream::connect(&address).await.unwrap());

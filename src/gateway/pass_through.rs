@@ -23,11 +23,11 @@ const PASSED_FAMILIES: [&str; 4] =
     ["x-ratelimit-", "anthropic-ratelimit-", "openai-processing-", "openai-version"];
 
 pub(super) async fn pass_through(
-    errand: &ExchangeContext<'_>,
+    exchange: &ExchangeContext<'_>,
     upstream: &UpstreamModel,
-    outlet: &mut ResponseSink,
+    sink: &mut ResponseSink,
 ) -> ExchangeOutcome {
-    let body = match errand.asked.for_upstream(upstream, errand.output_cap) {
+    let body = match exchange.asked.for_upstream(upstream, exchange.output_cap) {
         Ok(body) => body,
         Err(refusal) => {
             let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
@@ -38,10 +38,10 @@ pub(super) async fn pass_through(
             };
         }
     };
-    let mut censor = upstream.reply_redactor(errand.witness);
+    let mut censor = upstream.reply_redactor(exchange.witness);
     let headers: Vec<(&str, &str)> =
-        errand.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut done = match upstream.open(body, &headers, &errand.context()).await {
+        exchange.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut done = match upstream.open(body, &headers, &exchange.context()).await {
         Err(fault) => failed_outcome(fault),
         Ok(UpstreamResponse::Refused { fault, .. }) if is_the_gateways(&fault) => {
             // It is the gateway's key that is refused, not the client's.
@@ -56,11 +56,11 @@ pub(super) async fn pass_through(
             };
             ExchangeOutcome { reply: Err(*fault), last: ResponseEnding::Answer(answer), filtered }
         }
-        Ok(UpstreamResponse::Passage(passage)) if passage.is_stream != errand.asked.stream => {
-            otherwise(errand, *passage, &mut censor, outlet).await
+        Ok(UpstreamResponse::Passage(passage)) if passage.is_stream != exchange.asked.stream => {
+            otherwise(exchange, *passage, &mut censor, sink).await
         }
         Ok(UpstreamResponse::Passage(passage)) if passage.is_stream => {
-            stream(errand, upstream, *passage, outlet).await
+            stream(exchange, upstream, *passage, sink).await
         }
         Ok(UpstreamResponse::Passage(passage)) => whole(*passage).await,
     };
@@ -80,17 +80,17 @@ pub(super) fn failed_outcome(fault: CallFault) -> ExchangeOutcome {
 
 /// A stream that nobody asked for, or none where one was asked for: told as it was wanted.
 async fn otherwise(
-    errand: &ExchangeContext<'_>,
+    exchange: &ExchangeContext<'_>,
     mut passage: PassThroughBody,
     censor: &mut ReplyRedactor<'_>,
-    outlet: &mut ResponseSink,
+    sink: &mut ResponseSink,
 ) -> ExchangeOutcome {
     while passage.next().await.is_some() {}
     let mut reply = passage.reply();
     // It is told anew, from the reply.
     censor.redact(&mut reply);
     let last = match &reply {
-        Ok(reply) => render_reply(errand, reply, outlet),
+        Ok(reply) => render_reply(exchange, reply, sink),
         Err(fault) => ResponseEnding::Refuse(GatewayRefusal::of_call(fault)),
     };
     ExchangeOutcome { reply, last, filtered: false }
@@ -116,20 +116,20 @@ async fn whole(mut passage: PassThroughBody) -> ExchangeOutcome {
 
 /// Piece by piece, but for the last, which is told with how it ended.
 async fn stream(
-    errand: &ExchangeContext<'_>,
+    exchange: &ExchangeContext<'_>,
     upstream: &UpstreamModel,
     mut passage: PassThroughBody,
-    outlet: &mut ResponseSink,
+    sink: &mut ResponseSink,
 ) -> ExchangeOutcome {
-    let hides_counts = errand.asked.stream && !errand.asked.counts && upstream.asks_for_usage;
-    outlet.start_stream(forwarded_headers(&passage.headers));
+    let hides_counts = exchange.asked.stream && !exchange.asked.counts && upstream.asks_for_usage;
+    sink.start_stream(forwarded_headers(&passage.headers));
     let (mut last, mut broken) = (Vec::new(), false);
     while let Some(piece) = passage.next().await {
         if piece.is_last {
             broken = piece.is_broken;
             last.push(piece.bytes);
         } else if !(hides_counts && is_counts(&piece.bytes)) {
-            outlet.send_chunk(piece.bytes).await;
+            sink.send_chunk(piece.bytes).await;
         }
     }
     let reply = passage.reply();
@@ -138,7 +138,7 @@ async fn stream(
         if broken {
             last.push(Bytes::from_static(b"\n\n"));
         }
-        last.push(Bytes::from(GatewayRefusal::of_call(fault).event(errand.asked.family)));
+        last.push(Bytes::from(GatewayRefusal::of_call(fault).event(exchange.asked.family)));
     }
     ExchangeOutcome { reply, last: ResponseEnding::Pieces(last), filtered: false }
 }

@@ -151,11 +151,11 @@ async fn respond(
             let unwanted = over.unwrap_or_default();
             // Dropped with this future when the client leaves before it is answered.
             let wanted = unwanted.clone().drop_guard();
-            let (outlet, answer) = ResponseSink::new(family);
+            let (sink, answer) = ResponseSink::new(family);
             let calls = gateway.calls.clone();
             let call = GatewayCall { gateway, session, asked, headers, unwanted, _room, _place };
             // It is large, and would be moved once for each that looks after it.
-            let performing = Box::pin(call.perform(outlet));
+            let performing = Box::pin(call.perform(sink));
             spawn("gateway call", calls.track_future(performing)).detach();
             let died = |_| {
                 GatewayRefusal::new(500, "engine_failed", "the call has ended without an answer")
@@ -215,17 +215,17 @@ async fn body(
         return Err(too_large());
     }
     let tenant = session.tenant();
-    let (mut room, mut body, mut left) =
+    let (mut memory, mut body, mut left) =
         (BodyReservation::default(), BytesMut::new(), BODY_PATIENCE);
     let mut pieces = request.into_body();
     while let Some(piece) = next_piece(&mut pieces, &mut left).await? {
         if body.len() + piece.len() > MOST_BODY {
             return Err(too_large());
         }
-        gateway.rooms.grow(&mut room, body.len() + piece.len(), tenant).await?;
+        gateway.rooms.grow(&mut memory, body.len() + piece.len(), tenant).await?;
         body.extend_from_slice(&piece);
     }
-    Ok((room, body.freeze()))
+    Ok((memory, body.freeze()))
 }
 
 /// The next bytes of a body, within what is left of the time for all of it.

@@ -90,7 +90,7 @@ pub struct StandaloneGateway {
     gateway: Arc<ModelGateway>,
     token: GatewayToken,
     register: Arc<SessionRegistry>,
-    purses: MemoryShares,
+    shares: MemoryShares,
 }
 
 /// Somebody who may ask.
@@ -124,7 +124,7 @@ impl GatewaySession {
     /// Who pays with memory for what it says.
     pub(super) fn tenant(&self) -> MemoryTenant<'_> {
         match &self.whose {
-            SessionOwner::Client(_, _, purse) => MemoryTenant { purse, delays: None },
+            SessionOwner::Client(_, _, share) => MemoryTenant { share, delays: None },
             SessionOwner::Agent(agent) => agent.tenant(),
         }
     }
@@ -190,8 +190,8 @@ impl TokenAuthenticator for StandaloneGateway {
     async fn authenticate(&self, shown: &str) -> Result<AuthenticatedClient, SessionError> {
         let name = self.token.session(shown).ok_or(SessionError::Stranger)?;
         let (campaign, episode) = (self.register.campaign().clone(), self.register.episode(name));
-        let (register, purse) = (self.register.clone(), self.purses.of(name));
-        let whose = SessionOwner::Client(name.to_owned(), register, purse);
+        let (register, share) = (self.register.clone(), self.shares.of(name));
+        let whose = SessionOwner::Client(name.to_owned(), register, share);
         let session = Arc::new(GatewaySession { campaign, episode, whose });
         Ok(AuthenticatedClient { gateway: self.gateway.clone(), session })
     }
@@ -204,8 +204,8 @@ impl StandaloneGateway {
         campaign: CampaignName,
         token: GatewayToken,
     ) -> Self {
-        let (register, purses) = (SessionRegistry::new(tools, campaign), MemoryShares::default());
-        Self { gateway, token, register: Arc::new(register), purses }
+        let (register, shares) = (SessionRegistry::new(tools, campaign), MemoryShares::default());
+        Self { gateway, token, register: Arc::new(register), shares }
     }
 }
 

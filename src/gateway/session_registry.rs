@@ -184,9 +184,9 @@ mod tests {
     fn there_is_room_for_so_many_and_for_whoever_comes_back() {
         let id = |name: &str| EpisodeId(name.to_owned());
         let mut known = KnownSessions { most: 2, ..KnownSessions::of(Vec::new()) };
-        for (name, room) in [("a", true), ("b", true), ("c", false), ("a", true)] {
-            assert_eq!(known.has_room_for(&id(name)), room, "{name}");
-            if room {
+        for (name, memory) in [("a", true), ("b", true), ("c", false), ("a", true)] {
+            assert_eq!(known.has_room_for(&id(name)), memory, "{name}");
+            if memory {
                 known.take(&id(name));
             }
         }

@@ -40,11 +40,11 @@ fn a_session_whose_bodies_stall_holds_no_other_one_up() {
     in_test_system(Options::default(), |kit| async move {
         // The patience of the gateway must not pass while bytes are under way.
         tokio::time::resume();
-        let (gateway, standing) = small(&kit);
-        let door =
+        let (gateway, state) = small(&kit);
+        let listener =
             HttpListener::open(&ListenAddress::Tcp("127.0.0.1:0".parse().unwrap())).await.unwrap();
-        let address = door.address().unwrap().replace("http://", "");
-        let _serving = spawn("gateway", serve(Arc::new(standing), door));
+        let address = listener.address().unwrap().replace("http://", "");
+        let _serving = spawn("gateway", serve(Arc::new(state), listener));
         let mut stalled = Vec::new();
         // More and more of them, until one is kept waiting for memory.
         while gateway.rooms.waiting() == 0 {

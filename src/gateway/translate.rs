@@ -25,10 +25,10 @@ pub(super) struct ReplyEnvelope<'a> {
 }
 
 pub(super) async fn translate_call(
-    errand: &ExchangeContext<'_>,
-    outlet: &mut ResponseSink,
+    exchange: &ExchangeContext<'_>,
+    sink: &mut ResponseSink,
 ) -> ExchangeOutcome {
-    let request = match canonical(errand) {
+    let request = match canonical(exchange) {
         Ok(request) => request,
         Err(refusal) => {
             let fault = CallFault::free(FaultKind::ModelRejected, refusal.message.clone());
@@ -39,36 +39,36 @@ pub(super) async fn translate_call(
             };
         }
     };
-    let context = errand.context();
-    if errand.is_own {
+    let context = exchange.context();
+    if exchange.is_own {
         // Nothing goes over a wire but what the client says itself.
-        let (path, dialect) = match errand.asked.family {
+        let (path, dialect) = match exchange.asked.family {
             WireFormat::OpenAiChat => ("/v1/chat/completions", "openai"),
             WireFormat::Anthropic => ("/v1/messages", "anthropic"),
             WireFormat::Responses => ("/v1/responses", "responses"),
         };
-        errand.witness.sent(path, dialect, Vec::new(), &errand.asked.body);
+        exchange.witness.sent(path, dialect, Vec::new(), &exchange.asked.body);
     }
-    let reply = errand.keyed.model.complete(&request, &context).await;
+    let reply = exchange.keyed.model.complete(&request, &context).await;
     let last = match &reply {
-        Ok(reply) => render_reply(errand, reply, outlet),
+        Ok(reply) => render_reply(exchange, reply, sink),
         Err(fault) => ResponseEnding::Refuse(GatewayRefusal::of_call(fault)),
     };
     ExchangeOutcome { reply, last, filtered: false }
 }
 
-fn canonical(errand: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
-    let request = understood(errand)?;
-    refuse_unsupported(errand.keyed.dialect.as_deref(), &request.settings)?;
+fn canonical(exchange: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
+    let request = understood(exchange)?;
+    refuse_unsupported(exchange.keyed.dialect.as_deref(), &request.settings)?;
     Ok(request)
 }
 
-fn understood(errand: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
-    if let Some(refusal) = anthropic_beta::untranslatable(errand.headers) {
+fn understood(exchange: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
+    if let Some(refusal) = anthropic_beta::untranslatable(exchange.headers) {
         return Err(refusal);
     }
-    let asked = errand.asked;
-    let cap = asked.cap(errand.output_cap).min(u64::from(u32::MAX)) as u32;
+    let asked = exchange.asked;
+    let cap = asked.cap(exchange.output_cap).min(u64::from(u32::MAX)) as u32;
     match asked.family {
         WireFormat::OpenAiChat => chat::canonical(&asked.json, cap),
         WireFormat::Anthropic => messages::canonical(&asked.json, cap),
@@ -78,12 +78,12 @@ fn understood(errand: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusa
 
 /// In the client's own format, as a stream or whole.
 pub(super) fn render_reply(
-    errand: &ExchangeContext<'_>,
+    exchange: &ExchangeContext<'_>,
     reply: &ChatReply,
-    outlet: &mut ResponseSink,
+    sink: &mut ResponseSink,
 ) -> ResponseEnding {
-    tell_as(errand.asked, errand.place, reply, outlet, |headers, pieces| {
-        keep(errand, headers, pieces);
+    tell_as(exchange.asked, exchange.place, reply, sink, |headers, pieces| {
+        keep(exchange, headers, pieces);
     })
 }
 
@@ -92,16 +92,16 @@ pub(super) fn render_recorded_reply(
     asked: &GatewayRequest,
     place: &CallPosition,
     reply: &ChatReply,
-    outlet: &mut ResponseSink,
+    sink: &mut ResponseSink,
 ) -> ResponseEnding {
-    tell_as(asked, place, reply, outlet, |_, _| {})
+    tell_as(asked, place, reply, sink, |_, _| {})
 }
 
 fn tell_as(
     asked: &GatewayRequest,
     place: &CallPosition,
     reply: &ChatReply,
-    outlet: &mut ResponseSink,
+    sink: &mut ResponseSink,
     keep: impl FnOnce(&HeaderList, &[String]),
 ) -> ResponseEnding {
     let created = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -124,7 +124,7 @@ fn tell_as(
         WireFormat::Responses => response_events::events(&told),
     };
     keep(&headers, &events);
-    outlet.start_stream(headers);
+    sink.start_stream(headers);
     ResponseEnding::Pieces(events.into_iter().map(Bytes::from).collect())
 }
 
@@ -137,10 +137,10 @@ fn whole(family: WireFormat, told: &ReplyEnvelope<'_>) -> Value {
 }
 
 /// What a model of the engine's own was told as having said.
-fn keep(errand: &ExchangeContext<'_>, headers: &HeaderList, body: &[String]) {
-    if errand.is_own {
-        errand.witness.answered(200, headers.clone());
-        body.iter().for_each(|piece| errand.witness.received(piece.as_bytes()));
+fn keep(exchange: &ExchangeContext<'_>, headers: &HeaderList, body: &[String]) {
+    if exchange.is_own {
+        exchange.witness.answered(200, headers.clone());
+        body.iter().for_each(|piece| exchange.witness.received(piece.as_bytes()));
     }
 }
 

@@ -119,9 +119,9 @@ fn without_key(
     endpoint: &ProviderEndpoint,
     name: &str,
     config: &ModelConfig,
-    tape: Arc<ReplayRecord>,
+    record: Arc<ReplayRecord>,
 ) -> Result<Arc<dyn ChatModel>, Fault> {
-    made(endpoint, name, config, None, tape)
+    made(endpoint, name, config, None, record)
 }
 
 /// What all requests of an episode have in common, and those of another campaign that asks the

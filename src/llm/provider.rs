@@ -82,7 +82,7 @@ impl ProviderClient {
     ) -> Result<ProviderResponse, CallFault> {
         let patience = match &self.way {
             ProviderTransport::Http(patience) => *patience,
-            ProviderTransport::Tape(tape) => return tape.answer(&body, context).await,
+            ProviderTransport::Replay(record) => return record.answer(&body, context).await,
         };
         let witness = &context.witness;
         // The key may be in what was said before, and has no place there.

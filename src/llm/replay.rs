@@ -29,7 +29,7 @@ const NOWHERE: &str = "replay:";
 #[derive(Clone)]
 pub(super) enum ProviderTransport {
     Http(ProviderTimeouts),
-    Tape(Arc<ReplayRecord>),
+    Replay(Arc<ReplayRecord>),
 }
 
 impl From<ProviderTimeouts> for ProviderTransport {
@@ -39,8 +39,8 @@ impl From<ProviderTimeouts> for ProviderTransport {
 }
 
 impl From<Arc<ReplayRecord>> for ProviderTransport {
-    fn from(tape: Arc<ReplayRecord>) -> Self {
-        Self::Tape(tape)
+    fn from(record: Arc<ReplayRecord>) -> Self {
+        Self::Replay(record)
     }
 }
 
@@ -189,7 +189,7 @@ fn unread(fault: StoreFault) -> CallFault {
 
 /// A model that answers as another one did.
 pub struct ReplayModel {
-    tape: Arc<ReplayRecord>,
+    record: Arc<ReplayRecord>,
     config: ModelConfig,
     /// The adapter of the family that was recorded, once it is known.
     inner: OnceCell<Arc<dyn ChatModel>>,
@@ -211,9 +211,9 @@ impl ReplayModel {
         })?;
         let (recorded, model) = (recorded.clone(), model.to_owned());
         let (index, reading) = Default::default();
-        let tape = ReplayRecord { store, recorded, model, index, reading };
-        let (tape, config) = (Arc::new(tape), config.clone());
-        Ok(Self { tape, config, inner: OnceCell::new(), upstream: OnceCell::new() })
+        let record = ReplayRecord { store, recorded, model, index, reading };
+        let (record, config) = (Arc::new(record), config.clone());
+        Ok(Self { record, config, inner: OnceCell::new(), upstream: OnceCell::new() })
     }
 
     async fn adapter(&self) -> Result<&Arc<dyn ChatModel>, CallFault> {
@@ -232,26 +232,26 @@ impl ReplayModel {
             return Ok(None);
         }
         // As it was named then: its name is part of what was asked.
-        let config = ModelConfig { name: self.tape.model.clone(), ..self.config.clone() };
-        let made = UpstreamModel::new(&endpoint, &config, None, self.tape.clone());
+        let config = ModelConfig { name: self.record.model.clone(), ..self.config.clone() };
+        let made = UpstreamModel::new(&endpoint, &config, None, self.record.clone());
         made.map(Some).map_err(|fault| CallFault::free(fault.kind, fault.message))
     }
 
     /// Nowhere, in the format that was recorded.
     async fn endpoint(&self) -> Result<ProviderEndpoint, CallFault> {
-        let ReplayRecord { store, recorded, model, .. } = &*self.tape;
+        let ReplayRecord { store, recorded, model, .. } = &*self.record;
         let any = store.find_call_id(&recorded.campaign, model, None).await.map_err(unread)?;
         let id = any.ok_or_else(|| {
             not_recorded(format!("{} recorded no call of {model}", recorded.campaign))
         })?;
-        let dialect = self.tape.exchange(&id).await?.dialect;
+        let dialect = self.record.exchange(&id).await?.dialect;
         Ok(ProviderEndpoint::new(&dialect, NOWHERE, None))
     }
 
     async fn make(&self) -> Result<Arc<dyn ChatModel>, CallFault> {
-        let (endpoint, model) = (self.endpoint().await?, &self.tape.model);
+        let (endpoint, model) = (self.endpoint().await?, &self.record.model);
         let name = model.split_once('/').map_or(model.as_str(), |(_, name)| name);
-        let made = without_key(&endpoint, name, &self.config, self.tape.clone());
+        let made = without_key(&endpoint, name, &self.config, self.record.clone());
         made.map_err(|fault| CallFault::free(fault.kind, fault.message))
     }
 }
@@ -357,13 +357,13 @@ mod tests {
         let recorded =
             ReplaySource { data_dir: String::new(), campaign: CampaignName("c".to_owned()) };
         let (index, reading) = Default::default();
-        let tape = ReplayRecord { store, recorded, model: "m".to_owned(), index, reading };
+        let record = ReplayRecord { store, recorded, model: "m".to_owned(), index, reading };
         let (asked, other) = (request_digest(b"a"), request_digest(b"b"));
-        let all = (0..9).map(|_| tape.find(asked));
+        let all = (0..9).map(|_| record.find(asked));
         let mut found: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();
         found.sort_unstable();
         let keys = [1, 2, 3, 4, 5, 6, 7, 7, 7].map(Some);
-        assert_eq!((found, tape.find(other).await.unwrap()), (keys.to_vec(), None));
+        assert_eq!((found, record.find(other).await.unwrap()), (keys.to_vec(), None));
     }
 
     #[test]

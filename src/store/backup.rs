@@ -45,10 +45,10 @@ pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport> {
 }
 
 fn make(dir: &Path, spare: &Path, to: &Path) -> Result<BackupReport> {
-    let unwritten = |trouble: StoreError| {
+    let unwritten = |error: StoreError| {
         let what = format!("the backup {} could not be written", to.display());
         Error::new(Code::BackupUnusable, what)
-            .with_source(trouble)
+            .with_source(error)
             .hint("choose a place with enough room where this user may write")
     };
     let from = open::reader(&open::database(dir)).map_err(|t| t.on_open(dir))?;

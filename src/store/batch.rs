@@ -22,8 +22,8 @@ pub(super) fn commit(
     appends: &[&[PreparedWrite]],
 ) -> Result<Vec<AppendResult>, StoreError> {
     match in_transaction(conn, fences, |fences| all_at_once(conn, fences, appends)) {
-        Err(trouble) if trouble.is_local() && appends.len() == 1 => Ok(vec![Err(trouble)]),
-        Err(trouble) if trouble.is_local() => {
+        Err(error) if error.is_local() && appends.len() == 1 => Ok(vec![Err(error)]),
+        Err(error) if error.is_local() => {
             in_transaction(conn, fences, |fences| one_by_one(conn, fences, appends))
         }
         done => done,
@@ -83,7 +83,7 @@ fn alone(
         .and_then(|fenced| fences.books.close(conn).map(|()| fenced));
     match &verdict {
         // SQLite may have rolled everything back by itself; nothing is left to go on with.
-        Err(trouble) if !trouble.is_local() || conn.is_autocommit() => return verdict.map(Ok),
+        Err(error) if !error.is_local() || conn.is_autocommit() => return verdict.map(Ok),
         Err(_) => {
             fences.clear();
             execute(conn, "ROLLBACK TO append")?;

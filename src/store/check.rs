@@ -33,12 +33,12 @@ pub(super) fn database_is_there(dir: &Path, mark: Option<&HighWaterMark>) -> Res
 }
 
 /// A mark that cannot be read proves nothing.
-pub(super) fn unreadable_mark(dir: &Path, trouble: StoreError) -> Error {
-    if trouble.code() != Code::StoreDamaged {
-        return trouble.on_open(dir);
+pub(super) fn unreadable_mark(dir: &Path, error: StoreError) -> Error {
+    if error.code() != Code::StoreDamaged {
+        return error.on_open(dir);
     }
     let what = format!("the mark of the store in {} cannot be read", dir.display());
-    Error::new(Code::StoreIncomplete, what).with_source(trouble).hint(way_out(dir))
+    Error::new(Code::StoreIncomplete, what).with_source(error).hint(way_out(dir))
 }
 
 /// For writing: nothing may be lost, no page may be damaged, and the sums must add up.

@@ -96,16 +96,16 @@ fn open(dir: &Path) -> io::Result<File> {
 
 /// The file of the lock stands in the way, or the directory takes no file.
 fn unopened(dir: &Path, error: io::Error) -> Error {
-    let trouble = StoreError::from(error);
+    let error = StoreError::from(error);
     let shown = dir.join(LOCK_FILE);
     // Without the file, it is the directory that refuses.
     if shown.symlink_metadata().is_err() {
-        return trouble.on_open(dir);
+        return error.on_open(dir);
     }
     let what = format!("the lock file {} cannot be opened for writing", shown.display());
     let hint = "if no synthd uses the data directory, delete the file; otherwise run synthd as \
                 the owner of the file, or choose another place with --data-dir";
-    Error::new(trouble.code(), what).hint(hint).with_source(trouble)
+    Error::new(error.code(), what).hint(hint).with_source(error)
 }
 
 fn write_pid(file: &mut File) -> io::Result<()> {

@@ -308,5 +308,5 @@ async fn prepared(
     } else {
         prepare::prepare(entries, &newest)
     };
-    writes.map_err(|trouble| trouble.fault("append"))
+    writes.map_err(|error| error.fault("append"))
 }

@@ -43,9 +43,9 @@ pub(super) struct OpenedDatabase {
 /// The store for writing: of the newest schema, whole, and in an epoch of its own. Nothing is
 /// changed where it is not.
 pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<OpenedDatabase> {
-    let failed = |trouble: StoreError| trouble.on_open(dir);
+    let failed = |error: StoreError| error.on_open(dir);
     // Before the database is looked at: it must have come as far as the mark says.
-    let mark = HighWaterMark::read(dir).map_err(|trouble| check::unreadable_mark(dir, trouble))?;
+    let mark = HighWaterMark::read(dir).map_err(|error| check::unreadable_mark(dir, error))?;
     check::database_is_there(dir, mark.as_ref())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
@@ -113,7 +113,7 @@ impl OpenedDatabase {
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match connect(path, flags).and_then(touched) {
-        Err(trouble) if is_archive(path, &trouble) => connect_immutable(path).and_then(touched),
+        Err(error) if is_archive(path, &error) => connect_immutable(path).and_then(touched),
         result => result,
     }
     .and_then(query_only)
@@ -126,7 +126,7 @@ fn query_only(conn: Connection) -> Result<Connection, StoreError> {
 
 /// Whether the store at `dir` is one that this version can read, and whole.
 pub(super) fn check_readable(dir: &Path) -> Result<()> {
-    let mark = HighWaterMark::read(dir).map_err(|trouble| check::unreadable_mark(dir, trouble))?;
+    let mark = HighWaterMark::read(dir).map_err(|error| check::unreadable_mark(dir, error))?;
     check::database_is_there(dir, mark.as_ref())?;
     database_exists(dir)?;
     let conn = reader(&database(dir)).map_err(|t| unreadable(t, dir))?;
@@ -171,8 +171,8 @@ fn touched(conn: Connection) -> Result<Connection, StoreError> {
 }
 
 // A store on a medium where no side file can be made, and where none is: nobody writes it.
-fn is_archive(path: &Path, trouble: &StoreError) -> bool {
-    let StoreError::Sqlite(error) = trouble else { return false };
+fn is_archive(path: &Path, error: &StoreError) -> bool {
+    let StoreError::Sqlite(error) = error else { return false };
     let cannot_open = matches!(
         error.sqlite_error_code(),
         Some(rusqlite::ErrorCode::CannotOpen | rusqlite::ErrorCode::ReadOnly)
@@ -197,8 +197,8 @@ fn use_wal(conn: &Connection) -> Result<(), StoreError> {
     Err(StoreError::refused("this file system cannot keep a write-ahead log; use a local disk"))
 }
 
-fn unreadable(trouble: StoreError, dir: &Path) -> Error {
-    let error = trouble.on_open(dir);
+fn unreadable(error: StoreError, dir: &Path) -> Error {
+    let error = error.on_open(dir);
     if error.code() != Code::DataDirUnwritable {
         return error;
     }

@@ -226,9 +226,9 @@ pub(super) fn spending(
 /// What SQLite finds wrong with the file; nothing for a sound one.
 pub(super) fn integrity(conn: &Connection) -> StoreResult<Vec<String>> {
     // A file may be too damaged even for the check: that is a finding, too.
-    inspect(conn).or_else(|trouble| match trouble.code() {
-        Code::StoreDamaged => Ok(vec![trouble.to_string()]),
-        _ => Err(trouble),
+    inspect(conn).or_else(|error| match error.code() {
+        Code::StoreDamaged => Ok(vec![error.to_string()]),
+        _ => Err(error),
     })
 }
 

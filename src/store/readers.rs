@@ -37,7 +37,7 @@ impl ReaderPool {
             let _place = place;
             readers.run(query)
         });
-        task.await.map_err(|e| gone(e.to_string()))?.map_err(|trouble| trouble.fault(operation))
+        task.await.map_err(|e| gone(e.to_string()))?.map_err(|error| error.fault(operation))
     }
 
     fn run<T>(

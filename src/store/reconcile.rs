@@ -60,7 +60,7 @@ fn write(
     at_ms: i64,
     wanted: impl FnOnce(&rusqlite::Connection) -> Result<WantedCorrections, StoreError>,
 ) -> Result<ReconcileReport> {
-    let failed = |trouble: StoreError| trouble.on_open(dir);
+    let failed = |error: StoreError| error.on_open(dir);
     open::database_exists(dir)?;
     let _lock = DataDirLock::take(dir)?;
     let mut opened = open::writer(dir, MIGRATIONS)?;

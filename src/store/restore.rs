@@ -49,11 +49,11 @@ pub struct RestoreReport {
 }
 
 /// Puts a store in its place again. Refused while the data directory is in use.
-pub fn restore(wish: &RestoreRequest<'_>) -> Result<RestoreReport> {
-    let dir = wish.data_dir;
+pub fn restore(request: &RestoreRequest<'_>) -> Result<RestoreReport> {
+    let dir = request.data_dir;
     let _lock = DataDirLock::take(dir)?;
     let spare = dir.join("synthd.db-restoring");
-    let restored = build(wish, &spare).and_then(|built| put_in_place(wish, &spare, built));
+    let restored = build(request, &spare).and_then(|built| put_in_place(request, &spare, built));
     if restored.is_err() {
         std::fs::remove_file(&spare).ok();
     }
@@ -67,16 +67,16 @@ struct RestoredCopy {
     compared: bool,
 }
 
-fn build(wish: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
-    let dir = wish.data_dir;
+fn build(request: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
+    let dir = request.data_dir;
     let mark = known(dir)?;
     let database = open::database(dir);
-    let source = wish.backup.unwrap_or(&database);
-    let mut conn = copied(source, spare).map_err(|trouble| unusable(source, trouble))?;
+    let source = request.backup.unwrap_or(&database);
+    let mut conn = copied(source, spare).map_err(|error| unusable(source, error))?;
     let version = schema::check(&conn, dir, MIGRATIONS.len())?;
-    let failed = |trouble: StoreError| unusable(source, trouble);
+    let failed = |error: StoreError| unusable(source, error);
     // What is left may be nothing; a backup is not.
-    if version == 0 && (wish.backup.is_some() || mark.is_none()) {
+    if version == 0 && (request.backup.is_some() || mark.is_none()) {
         return Err(failed(StoreError::unreadable("it is empty")));
     }
     let damage = read::integrity(&conn).map_err(failed)?;
@@ -94,11 +94,11 @@ fn build(wish: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
         )));
     }
     let missing = mark.as_ref().and_then(|mark| found.lacks(&mark.level));
-    if let Some(missing) = missing.as_ref().filter(|_| !wish.charge_missing) {
+    if let Some(missing) = missing.as_ref().filter(|_| !request.charge_missing) {
         return Err(not_accepted(dir, missing));
     }
     let known = mark.as_ref().map(|mark| &mark.level);
-    let level = go_on(&mut conn, wish, known, missing.as_ref()).map_err(failed)?;
+    let level = go_on(&mut conn, request, known, missing.as_ref()).map_err(failed)?;
     conn.close().map_err(|(_, error)| failed(error.into()))?;
     Ok(RestoredCopy { level, missing, compared: mark.is_some() })
 }
@@ -106,8 +106,8 @@ fn build(wish: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
 /// A mark that is damaged says nothing: there is nothing to compare with.
 fn known(dir: &Path) -> Result<Option<HighWaterMark>> {
     let mark = match HighWaterMark::read(dir) {
-        Err(trouble) if trouble.code() == Code::StoreDamaged => None,
-        read => read.map_err(|trouble| trouble.on_open(dir))?,
+        Err(error) if error.code() == Code::StoreDamaged => None,
+        read => read.map_err(|error| error.on_open(dir))?,
     };
     Ok(mark.filter(|mark| mark.level != StoreLevel::default()))
 }
@@ -125,7 +125,7 @@ fn copied(source: &Path, spare: &Path) -> Result<Connection, StoreError> {
 /// used twice.
 fn go_on(
     conn: &mut Connection,
-    wish: &RestoreRequest<'_>,
+    request: &RestoreRequest<'_>,
     known: Option<&StoreLevel>,
     missing: Option<&MissingEntries>,
 ) -> Result<StoreLevel, StoreError> {
@@ -135,7 +135,8 @@ fn go_on(
             "lost with a part of the store: ${} were spent, ${} are in the restored store",
             sum.known_usd, sum.found_usd
         );
-        let adjustment = AdjustmentTrace { reason: &reason, who: wish.who, at_ms: wish.at_ms };
+        let adjustment =
+            AdjustmentTrace { reason: &reason, who: request.who, at_ms: request.at_ms };
         charge(&step, &sum.campaign, sum.missing_usd, &adjustment)?;
     }
     if let Some(known) = known {
@@ -157,15 +158,15 @@ fn go_on(
 
 /// A kill between any two of these leaves a store that is refused, or the restored one.
 fn put_in_place(
-    wish: &RestoreRequest<'_>,
+    request: &RestoreRequest<'_>,
     spare: &Path,
     built: RestoredCopy,
 ) -> Result<RestoreReport> {
-    let dir = wish.data_dir;
-    let failed = |trouble: StoreError| trouble.on_open(dir);
+    let dir = request.data_dir;
+    let failed = |error: StoreError| error.on_open(dir);
     let place = || -> Result<Option<PathBuf>, StoreError> {
         File::open(spare)?.sync_all()?;
-        let aside = put_aside(dir, wish.at_ms)?;
+        let aside = put_aside(dir, request.at_ms)?;
         std::fs::rename(spare, open::database(dir))?;
         sync_dir(dir)?;
         MarkFile::replace(dir, &built.level)?;
@@ -194,10 +195,10 @@ fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     Ok(Some(aside))
 }
 
-fn unusable(source: &Path, trouble: StoreError) -> Error {
+fn unusable(source: &Path, error: StoreError) -> Error {
     let what = format!("{} cannot be restored", source.display());
     Error::new(Code::BackupUnusable, what)
-        .with_source(trouble)
+        .with_source(error)
         .hint("nothing was changed; name a file that `synthd store backup` made of this store")
 }
 

@@ -46,7 +46,7 @@ pub fn verify(dir: &Path) -> Result<StoreVerifyReport> {
         check::database_is_there(dir, mark.as_ref())?;
     }
     open::database_exists(dir)?;
-    let failed = |trouble: StoreError| trouble.on_open(dir);
+    let failed = |error: StoreError| error.on_open(dir);
     let conn = open::reader(&open::database(dir)).map_err(failed)?;
     keep_log(&conn, true).map_err(failed)?;
     let schema = schema::check(&conn, dir, MIGRATIONS.len())?;
@@ -79,7 +79,7 @@ fn examine(
         Ok(Some(_)) => {}
         Ok(None) if schema < HIGH_WATER => {}
         Ok(None) => findings.push("the mark synthd.db-mark is missing".to_owned()),
-        Err(trouble) => findings.push(trouble.to_string()),
+        Err(error) => findings.push(error.to_string()),
     }
     if schema >= HIGH_WATER && damage == 0 {
         level = StoreLevel::read(conn)?;

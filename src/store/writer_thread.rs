@@ -172,7 +172,7 @@ impl WriterThread {
         }
         let answers = match &self.broken {
             Some(why) => Err(StoreFault::new("append", why.as_str())),
-            None => self.try_commit(&appends).map_err(|trouble| trouble.fault("append")),
+            None => self.try_commit(&appends).map_err(|error| error.fault("append")),
         };
         match answers {
             Ok(answers) => appends.into_iter().zip(answers).collect(),
@@ -195,7 +195,7 @@ impl WriterThread {
                     add(&self.counters.fenced, fenced);
                     Ok(())
                 }
-                Err(trouble) => Err(trouble.fault("append")),
+                Err(error) => Err(error.fault("append")),
             })
             .collect())
     }
@@ -251,10 +251,10 @@ impl WriterThread {
                 self.unmarked_since.get_or_insert_with(Instant::now);
                 Ok(())
             }
-            Err(trouble) => {
+            Err(error) => {
                 // Tried again with the next sync, which falls due.
                 self.unsynced_since.get_or_insert_with(Instant::now);
-                Err(trouble.fault("mark"))
+                Err(error.fault("mark"))
             }
         }
     }
@@ -274,8 +274,8 @@ impl WriterThread {
     }
 
     // The kernel reports a failed sync once and then forgets; a second one would lie.
-    fn give_up(&mut self, trouble: StoreError) -> StoreFault {
-        let why = format!("the disk failed to write the store; restart synthd: {trouble}");
+    fn give_up(&mut self, error: StoreError) -> StoreFault {
+        let why = format!("the disk failed to write the store; restart synthd: {error}");
         tracing::error!("{why}");
         self.unsynced_since = None;
         // Nothing is synced any more, so no timer may fall due.

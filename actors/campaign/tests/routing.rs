@@ -166,7 +166,7 @@ fn a_key_that_is_asked_too_often_rests_while_others_are_used() {
         assert!(began.elapsed() < Duration::from_secs(900), "everybody waited for one key");
         assert!(a.calls().len() < 5, "it was asked {} times", a.calls().len());
         let stats = kit.world.router.stats();
-        let ways = &stats[0].models[0].ways;
+        let ways = &stats[0].models[0].key_limiters;
         assert_eq!((ways[0].too_often, ways[1].too_often), (1, 0));
         assert!(ways[0].wait_ms.is_some() && ways[0].limit < ways[1].limit, "{ways:?}");
         let moved: BTreeSet<_> = a.replies().into_iter().map(|(episode, _)| episode).collect();
@@ -250,10 +250,10 @@ fn fewer_are_sent_at_once_after_being_told_that_they_are_too_many() {
         config.concurrency = 8;
         let handle = kit.submit(&config).await;
         tokio::time::sleep(Duration::from_millis(1_150)).await;
-        let limit = kit.world.router.stats()[0].models[0].ways[0].limit;
+        let limit = kit.world.router.stats()[0].models[0].key_limiters[0].limit;
         assert_eq!(limit, 4, "half of the eight that were on their way");
         assert_eq!(handle.wait_until_settled().await.episodes.resolved, 8);
-        assert!(kit.world.router.stats()[0].models[0].ways[0].limit > 4);
+        assert!(kit.world.router.stats()[0].models[0].key_limiters[0].limit > 4);
     });
 }
 

@@ -131,7 +131,7 @@ impl<'a> ExternalAttempt<'a> {
             let stop = match self.next().await? {
                 ProgramEvent::Ended(report) => return self.stop_reason_at_end(&report).await,
                 ProgramEvent::OutOfTime => Some(StopReason::TimeLimit),
-                ProgramEvent::Asks(visit) => self.visited(visit).await?,
+                ProgramEvent::Asks(call) => self.visited(call).await?,
             };
             if let Some(stop) = stop {
                 let report = self.acting.lease.sandbox().stop().await?;
@@ -173,11 +173,11 @@ impl<'a> ExternalAttempt<'a> {
 
     /// Waits for the program, on its own time. What it does again has been counted.
     async fn next(&mut self) -> Result<ProgramEvent, Fault> {
-        let (repeats, left, mut visit) = (self.repeats(), self.patience(), None);
+        let (repeats, left, mut call) = (self.repeats(), self.patience(), None);
         let was_late = self.was_late();
         let Self { acting, visits, delays, open, .. } = self;
         let own_time = delays.stopwatch();
-        let wanted = async { visit = Some(own_time.within(left, visits.recv()).await) };
+        let wanted = async { call = Some(own_time.within(left, visits.recv()).await) };
         let attended = acting.lease.sandbox().wait_for_command(pin!(wanted)).await?;
         if !repeats {
             acting.left = acting.left.saturating_sub(own_time.elapsed());
@@ -185,14 +185,14 @@ impl<'a> ExternalAttempt<'a> {
         if let Some(open) = open {
             open.worked += own_time.elapsed();
         }
-        match (attended, visit) {
+        match (attended, call) {
             (CommandStatus::Ended(report), _) => {
                 self.look(report.scan.clone());
                 Ok(ProgramEvent::Ended(Box::new(report)))
             }
-            (CommandStatus::Running(scan), Some(Ok(Some(visit)))) => {
+            (CommandStatus::Running(scan), Some(Ok(Some(call)))) => {
                 self.look(scan);
-                Ok(ProgramEvent::Asks(visit))
+                Ok(ProgramEvent::Asks(call))
             }
             (CommandStatus::Running(_), Some(Err(_))) if repeats && was_late.is_none() => {
                 let what = "the agent takes longer than an episode for what it did before";
@@ -218,8 +218,8 @@ impl<'a> ExternalAttempt<'a> {
     }
 
     /// One call. Why the episode is over, where it is.
-    async fn visited(&mut self, visit: AgentCall) -> Result<Option<StopReason>, Fault> {
-        let AgentCall { request, leave } = visit;
+    async fn visited(&mut self, call: AgentCall) -> Result<Option<StopReason>, Fault> {
+        let AgentCall { request, leave } = call;
         if leave.is_closed() {
             // It has left while another one was on its way.
             return Ok(None);

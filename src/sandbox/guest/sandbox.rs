@@ -72,9 +72,9 @@ async fn blamed<T: Send>(keeper: &impl SandboxGuard, answer: Result<T, Fault>) -
     }
     match keeper.engine_trouble().await {
         None => Err(fault),
-        Some(trouble) => {
-            let message = format!("{}; {}", fault.message, trouble.message);
-            Err(Fault::new(trouble.kind, message))
+        Some(error) => {
+            let message = format!("{}; {}", fault.message, error.message);
+            Err(Fault::new(error.kind, message))
         }
     }
 }

@@ -48,7 +48,7 @@ fn refused(dir: &Path) -> Error {
     error
 }
 
-fn wish(dir: &Path) -> RestoreRequest<'_> {
+fn request(dir: &Path) -> RestoreRequest<'_> {
     RestoreRequest { data_dir: dir, backup: None, charge_missing: true, who: "me", at_ms: 9 }
 }
 
@@ -92,7 +92,7 @@ async fn a_log_that_is_lost_cut_or_damaged_is_never_forgotten() {
         if let Some(left) = left.filter(|left| !left.is_empty()) {
             assert_eq!(std::fs::read(&log).unwrap(), left);
         }
-        let report = restore(&wish(grave.path())).unwrap();
+        let report = restore(&request(grave.path())).unwrap();
         assert!(report.compared && report.missing.is_some() && report.aside.is_some());
         assert!(verify(grave.path()).unwrap().sound);
         let store = Store::open(grave.path()).unwrap();
@@ -114,7 +114,8 @@ async fn what_is_missing_is_told_and_must_be_accepted() {
     keep(&store, turn("c", 0, 1, 20, 1)).await;
     store.barrier().await.unwrap();
     let grave = killed(dir.path());
-    let from = RestoreRequest { backup: Some(&copy), charge_missing: false, ..wish(grave.path()) };
+    let from =
+        RestoreRequest { backup: Some(&copy), charge_missing: false, ..request(grave.path()) };
     let error = restore(&from).unwrap_err();
     assert_eq!(error.code(), Code::RestoreLacks);
     let money = format!("${} of campaign c", Money::from_nanos(7_000));
@@ -148,7 +149,7 @@ async fn a_campaign_that_is_lost_whole_begins_with_what_it_spent() {
     keep(&store, planned("d", 0..1)).await;
     keep(&store, held("hd", "d", 0, 300)).await;
     let grave = killed(dir.path());
-    restore(&RestoreRequest { backup: Some(&copy), ..wish(grave.path()) }).unwrap();
+    restore(&RestoreRequest { backup: Some(&copy), ..request(grave.path()) }).unwrap();
     let store = Store::open(grave.path()).unwrap();
     assert_eq!(store.spent(&name("d")).await.unwrap(), Money::ZERO);
     keep(&store, opened("e")).await;
@@ -167,7 +168,9 @@ async fn files_that_do_not_belong_together_are_refused() {
     let error = Store::open(lost.path()).err().unwrap();
     assert_eq!(error.code(), Code::StoreIncomplete, "{}", error.report());
     assert!(
-        !restore(&RestoreRequest { charge_missing: false, ..wish(lost.path()) }).unwrap().compared
+        !restore(&RestoreRequest { charge_missing: false, ..request(lost.path()) })
+            .unwrap()
+            .compared
     );
     drop(Store::open(lost.path()).unwrap());
 
@@ -188,7 +191,7 @@ async fn files_that_do_not_belong_together_are_refused() {
     backup(other.path(), &theirs).unwrap();
     let ours = killed(dir.path());
     let error =
-        restore(&RestoreRequest { backup: Some(&theirs), ..wish(ours.path()) }).unwrap_err();
+        restore(&RestoreRequest { backup: Some(&theirs), ..request(ours.path()) }).unwrap_err();
     assert_eq!(error.code(), Code::BackupUnusable, "{}", error.report());
 
     let torn = killed(dir.path());
@@ -208,7 +211,7 @@ fn refused_mark(dir: &Path) {
 #[tokio::test]
 async fn a_live_store_is_not_restored_and_is_backed_up() {
     let (dir, store) = paid().await;
-    assert_eq!(restore(&wish(dir.path())).unwrap_err().code(), Code::DataDirInUse);
+    assert_eq!(restore(&request(dir.path())).unwrap_err().code(), Code::DataDirInUse);
     let correction = HoldCorrection { hold: "open".into(), cost: Money::ZERO, reason: "r".into() };
     let error = reconcile(dir.path(), correction, "me", 1).unwrap_err();
     assert_eq!(error.code(), Code::DataDirInUse);
@@ -216,7 +219,7 @@ async fn a_live_store_is_not_restored_and_is_backed_up() {
     assert_eq!(backup(dir.path(), &copy).unwrap().steps, 20);
     drop(store);
     let fresh = tempfile::tempdir().unwrap();
-    restore(&RestoreRequest { backup: Some(&copy), ..wish(fresh.path()) }).unwrap();
+    restore(&RestoreRequest { backup: Some(&copy), ..request(fresh.path()) }).unwrap();
     let store = Store::open(fresh.path()).unwrap();
     assert_eq!(store.spent(&name("c")).await.unwrap(), Money::from_nanos(SPENT));
 }
