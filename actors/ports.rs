@@ -3,11 +3,11 @@
 
 use crate::model::PassRate;
 use crate::model::{
-    AttemptRecord, CallFault, CampaignName, CampaignRecord, ChatReply, ChatRequest, CommandStatus,
-    DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder, ExecReport, ExecRequest, Fault,
-    FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig, Money, Publication, RowRecord,
-    RowRejection, SandboxFingerprint, SandboxSpec, SandboxTree, SpendingTotals, Task,
-    TemplateEdition, Turn, WorkspaceCopy,
+    AnsweredCalls, AttemptRecord, CallFault, CallRecord, CampaignName, CampaignRecord, ChatReply,
+    ChatRequest, CommandStatus, DatasetRecord, EpisodeId, EpisodeRecord, ExchangeRecorder,
+    ExecReport, ExecRequest, Fault, FaultKind, FileSpec, HostAddress, JournalEntry, ModelConfig,
+    Money, Publication, RowRecord, RowRejection, SandboxFingerprint, SandboxSpec, SandboxTree,
+    SpendingTotals, Task, TemplateEdition, Turn, WorkspaceCopy,
 };
 use crate::scaffold::Scaffold;
 use async_trait::async_trait;
@@ -239,4 +239,31 @@ pub trait Clock: Send + Sync + 'static {
 
     /// A time as RFC 3339 text, UTC, with milliseconds.
     fn stamp(&self, at_ms: i64) -> String;
+}
+
+/// Calls that were recorded, to be played again. The store of a data directory is one.
+#[async_trait]
+pub trait CallArchive: Send + Sync + 'static {
+    /// The answered calls of a campaign's model that come after the key `after`, oldest first: one
+    /// page of them. At the end of the record, the page is empty and ends where it began.
+    async fn answered(
+        &self,
+        campaign: &CampaignName,
+        model: &str,
+        after: i64,
+    ) -> Result<AnsweredCalls, StoreFault>;
+
+    /// A call by its key, byte for byte.
+    async fn call_at(&self, key: i64) -> Result<Option<CallRecord>, StoreFault>;
+
+    /// A call by its id, byte for byte.
+    async fn call_by_id(&self, id: &str) -> Result<Option<CallRecord>, StoreFault>;
+
+    /// The id of some call of a campaign's model. With `place`, it is a call of that task and turn.
+    async fn find_call_id(
+        &self,
+        campaign: &CampaignName,
+        model: &str,
+        place: Option<(String, u32)>,
+    ) -> Result<Option<String>, StoreFault>;
 }

@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::gateway::{self, AgentGateway};
 use crate::llm::AdapterFactory;
 use crate::sandbox::docker::PullProgress;
-use crate::sandbox::{HostFacts, SandboxBackends};
+use crate::sandbox::{HostFacts, SandboxBackends, egress};
 use crate::store::Store;
 use std::future::Future;
 use std::path::PathBuf;
@@ -26,6 +26,7 @@ use std::time::Duration;
 use synthd_actors::collector::CollectorHandle;
 use synthd_actors::engine::{EngineHandle, EngineResources};
 use synthd_actors::episode::EngineServices;
+use synthd_actors::model::BASE_IMAGE;
 use synthd_actors::model::{
     BackendKind, BackendSign, Fault, FaultKind, ImagePullPolicy, SandboxProtection, SandboxSpec,
 };
@@ -34,7 +35,7 @@ use synthd_actors::ports::{Clock, Journal, SandboxBackend};
 use synthd_actors::quality::{QualityHandle, QualityServices};
 use synthd_actors::router::RouterHandle;
 use synthd_actors::supervisor::ActorExit;
-use synthd_actors::task::{BASE_IMAGE, Catalog};
+use synthd_actors::task::Catalog;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -128,14 +129,19 @@ impl Engine {
             journal: journal.clone(),
             clock: clock.clone(),
         };
-        let agent_gateway =
-            AgentGateway::new(tools, AdapterFactory::default(), &options.data_dir.join("guest"));
+        let guests = options.data_dir.join("guest");
+        let prepare_socket = Box::new(move || egress::prepare_agents_socket(&guests));
+        let agent_gateway = AgentGateway::new(
+            tools,
+            AdapterFactory::new(crate::store::open_archive),
+            prepare_socket,
+        );
         let agents = Arc::new(agent_gateway.clone());
         let world = EngineServices { pool, router, collector, quality, journal, clock, agents };
         let (handle, life) = EngineHandle::start(EngineResources {
             world: world.clone(),
             catalog: options.catalog,
-            models: Arc::new(AdapterFactory::default()),
+            models: Arc::new(AdapterFactory::new(crate::store::open_archive)),
             places: Arc::new(Semaphore::new(options.max_episodes)),
         });
         lives.push(life);

@@ -15,6 +15,8 @@ pub mod llm;
 mod log_filter;
 pub mod preflight;
 pub mod prices;
+mod private_directory;
 pub mod sandbox;
 pub mod store;
 pub mod templates;
+mod word_suggestion;

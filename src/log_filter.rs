@@ -1,6 +1,6 @@
 //! What to log, as a file or the command line says it. One rule for both.
 
-use crate::config::closest;
+use crate::word_suggestion::closest;
 use tracing_subscriber::EnvFilter;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

@@ -1,7 +1,8 @@
 //! Where templates come from: the binary, and directories of one's own.
 
-use crate::config::{TextDiagnostic, one_of};
+use crate::config::{LibraryProblem, TemplateStore, TextDiagnostic};
 use crate::error::{Code, Error, Result};
+use crate::word_suggestion::one_of;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -21,13 +22,6 @@ const MAX_SHOWN: usize = 20;
 pub struct TemplateLibrary {
     pub catalog: Arc<Catalog>,
     own: BTreeMap<String, PathBuf>,
-}
-
-/// What keeps a directory, or a template in it, from being used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LibraryProblem {
-    pub(crate) what: String,
-    pub(crate) hint: Option<String>,
 }
 
 /// The shipped templates, and over them those below `directories`.
@@ -55,10 +49,10 @@ impl TemplateLibrary {
         let catalog = Catalog::read(pairs).map_err(|errors| invalid(&errors, &sources))?;
         Ok(Self { catalog: Arc::new(catalog), own })
     }
+}
 
-    /// Adds those below a directory, which people call `shown`. If something is wrong, nothing is
-    /// added.
-    pub(crate) fn add(&mut self, directory: &Path, shown: &Path) -> Vec<LibraryProblem> {
+impl TemplateStore for TemplateLibrary {
+    fn add(&mut self, directory: &Path, shown: &Path) -> Vec<LibraryProblem> {
         let (mut sources, mut troubles) = (Vec::new(), Vec::new());
         if let Err(error) = read_directory(directory, directory, &mut sources) {
             return vec![unread(&error)];

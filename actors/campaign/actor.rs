@@ -25,6 +25,7 @@ use crate::model::{
 };
 use crate::policy::RestartIntensity;
 use crate::supervisor::spawn_actor;
+use crate::task::TaskSource;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, SpawnHandle,
     WrapFuture,
@@ -54,6 +55,8 @@ pub struct CampaignActor {
     pub(super) world: EngineServices,
     pub(super) planner: Arc<super::plan::CampaignPlanner>,
     pub(super) config: Arc<CampaignConfig>,
+    /// Renders the task of each attempt.
+    pub(super) tasks: Arc<TaskSource>,
     pub(super) pending: PendingEpisodes,
     pub(super) sampler: SamplePlanner,
     pub(super) running: HashMap<EpisodeId, RunningEpisode>,
@@ -108,6 +111,7 @@ impl CampaignActor {
         let (publisher, router) = (progress.clone(), world.router.clone());
         let actor = Self {
             world,
+            tasks: planner.tasks(),
             planner,
             config,
             pending: pending.into_iter().collect(),

@@ -72,7 +72,8 @@ impl CampaignActor {
             plan: record.plan.clone(),
             attempt,
             replay_after: self.afresh.get(&id).copied().unwrap_or_default(),
-            planner: self.planner.clone(),
+            config: self.config.clone(),
+            tasks: self.tasks.clone(),
         };
         let (address, joined, exit) = launch(self.world.clone(), orders, cancel.clone());
         let cut = cancel.clone().drop_guard();

@@ -152,7 +152,7 @@ async fn recover(
     let config = planner.config.clone();
     Ok(FinishedEpisode {
         attempt: record.attempt,
-        task: planner.planned_task(record.plan.clone()).await?,
+        task: planner.tasks().planned_task(record.plan.clone()).await?,
         plan: record.plan,
         turns: Arc::new(turns),
         stop,

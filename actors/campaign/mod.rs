@@ -19,7 +19,5 @@ pub use messages::{CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign,
 pub use plan::{CampaignPlanner, SkippedTemplate};
 pub(crate) use prepare::state_change_entry;
 pub use prepare::{PrepareError, PreparedCampaign, prepare, runnable_templates};
-pub use progress::{
-    CampaignCounts, CampaignProgress, EpisodeCounts, FaultCounts, RowCounts, TokenCounts,
-};
+pub use progress::CampaignProgress;
 pub use reopen::{ChangedTemplates, ReopenFilter, RestartOptions};

@@ -1,14 +1,14 @@
 //! The plan: which episodes a campaign consists of. Deterministic, and stable as it grows.
 
 use crate::model::{
-    CampaignConfig, EpisodeId, EpisodeRecord, Fault, FaultKind, ModelAssignment, PlannedEpisode,
-    SamplePolicy, Task, TaskId, TemplateEdition,
+    CampaignConfig, EpisodeId, EpisodeRecord, ModelAssignment, PlannedEpisode, SamplePolicy, Task,
+    TaskId, TemplateEdition,
 };
 use crate::policy::{
     AssignmentRules, SampleCounts, SampleKey, SampleTracker, TaskProfile, assign, more_samples,
 };
 use crate::scaffold;
-use crate::task::{Catalog, Template, TemplateError};
+use crate::task::{Catalog, TaskSource, Template, TemplateError};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -78,25 +78,9 @@ impl CampaignPlanner {
         self.catalog.select(&tasks.templates, &tasks.exclude)
     }
 
-    pub fn task(&self, template: &str, index: u32) -> Result<Task, TemplateError> {
-        let known = self.catalog.get(template);
-        let template = known.ok_or_else(|| TemplateError::new(template, "no such template"))?;
-        template.task(self.config.seed, index)
-    }
-
-    /// The task of a planned episode, rendered on a blocking thread.
-    pub async fn planned_task(self: Arc<Self>, plan: PlannedEpisode) -> Result<Arc<Task>, Fault> {
-        let (template, wanted) = (plan.template.clone(), plan.task.clone());
-        let rendered = tokio::task::spawn_blocking(move || self.task(&plan.template, plan.index));
-        let task = rendered
-            .await
-            .map_err(|failure| Fault::new(FaultKind::Panicked, failure.to_string()))?
-            .map_err(|error| Fault::new(FaultKind::TaskSetup, error.to_string()))?;
-        if task.id == wanted {
-            return Ok(Arc::new(task));
-        }
-        let changed = format!("the template {template} has changed since it was planned");
-        Err(Fault::new(FaultKind::TaskSetup, changed))
+    /// Where the tasks of its plan come from.
+    pub fn tasks(&self) -> Arc<TaskSource> {
+        Arc::new(TaskSource { seed: self.config.seed, catalog: self.catalog.clone() })
     }
 
     /// What the tasks of `templates` are made from now.

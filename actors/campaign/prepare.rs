@@ -2,13 +2,12 @@
 //! what is planned, and what was done before.
 
 use super::plan::{CampaignPlan, CampaignPlanner, SkippedTemplate};
-use super::progress::FaultCounts;
 use super::reopen::{ChangedTemplates, RestartOptions};
 use crate::episode::EngineServices;
 use crate::episode::missing_programs;
 use crate::model::{
-    CampaignConfig, CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultKind,
-    JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition,
+    CampaignConfig, CampaignName, CampaignRecord, CampaignState, EpisodeRecord, Fault, FaultCounts,
+    FaultKind, JournalEntry, Outcome, PlannedEpisode, TaskId, TemplateEdition,
 };
 use crate::policy::{ChangedTemplate, changed_templates};
 use crate::pool::PoolHandle;

@@ -4,10 +4,10 @@
 use super::engine_services::{AttemptOrders, AttemptState, EngineServices};
 use super::phase::AttemptPhase;
 use super::run::{AttemptResult, run};
-use crate::campaign::CampaignPlanner;
 use crate::model::{AgentProgram, AttemptNumber, CampaignConfig, Fault, FaultKind, PlannedEpisode};
 use crate::scaffold::{self, ExternalScaffold};
 use crate::supervisor::{panic_text, spawn, spawn_actor};
+use crate::task::TaskSource;
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -28,7 +28,8 @@ pub struct AttemptSpec {
     pub plan: PlannedEpisode,
     pub attempt: AttemptNumber,
     pub replay_after: AttemptNumber,
-    pub planner: Arc<CampaignPlanner>,
+    pub config: Arc<CampaignConfig>,
+    pub tasks: Arc<TaskSource>,
 }
 
 impl AttemptSpec {
@@ -36,9 +37,9 @@ impl AttemptSpec {
         let name = &self.plan.scaffold;
         let scaffold = scaffold::by_name(name)
             .ok_or_else(|| Fault::new(FaultKind::TaskSetup, format!("no scaffold {name}")))?;
-        let config = self.planner.config.clone();
+        let config = self.config.clone();
         let program = program(&config, name)?.map(Arc::new);
-        let task = self.planner.clone().planned_task(self.plan.clone()).await?;
+        let task = self.tasks.clone().planned_task(self.plan.clone()).await?;
         let spec = config.sandbox_for(&task.image).ok_or_else(|| {
             Fault::new(FaultKind::SandboxRefused, format!("no image stands for {}", task.image))
         })?;

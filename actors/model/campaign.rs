@@ -1,10 +1,10 @@
 //! A campaign as the engine runs it: validated, without options that mean "unset".
 
+use super::sandbox::BASE_IMAGE;
 use super::{
     AgentProgram, CampaignName, ChatRequest, ModelAbility, ModelPrice, ModelRouting, Money,
     PromptOverrides, SOONEST, SamplingParams, SandboxSpec, SpendingCaps, digest_of,
 };
-use crate::task::BASE_IMAGE;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

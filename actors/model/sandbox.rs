@@ -9,6 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The image of templates that name none: whatever the sandboxes offer by themselves.
+pub const BASE_IMAGE: &str = "base";
+
 /// Where commands start and what is copied for verification.
 pub const WORKSPACE: &str = "/work";
 /// Where sealed files are laid, in verifying sandboxes only.

@@ -5,6 +5,7 @@ mod catalog;
 mod draw;
 mod params;
 mod render;
+mod source;
 mod task_builder;
 mod template;
 mod template_error;
@@ -14,5 +15,6 @@ mod yaml;
 
 pub use catalog::{Catalog, glob_matches};
 pub use params::{CountSpec, OrderedParams, ParamSpec};
-pub use template::{BASE_IMAGE, TEMPLATE_SCHEMA, Template};
+pub use source::TaskSource;
+pub use template::{TEMPLATE_SCHEMA, Template};
 pub use template_error::{TemplateError, UnknownWord};

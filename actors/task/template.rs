@@ -4,7 +4,7 @@ use super::draw;
 use super::params::OrderedParams;
 use super::task_builder::TaskBuilder;
 use super::template_error::{TemplateError, TemplateProblem};
-use crate::model::{Difficulty, Task, digest_of};
+use crate::model::{BASE_IMAGE, Difficulty, Task, digest_of};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -130,9 +130,6 @@ pub struct CheatSpec {
     pub name: String,
     pub steps: Vec<MoveSpec>,
 }
-
-/// The image of templates that name none: whatever the sandboxes offer by themselves.
-pub const BASE_IMAGE: &str = "base";
 
 fn base_image() -> String {
     BASE_IMAGE.to_owned()

@@ -10,9 +10,9 @@ use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
 use std::time::Duration;
+use synthd_actors::model::BASE_IMAGE;
 use synthd_actors::model::{BackendKind, ExecRequest, Fault, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
-use synthd_actors::task::BASE_IMAGE;
 
 #[derive(Args)]
 #[command(after_help = "Examples:

@@ -11,7 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::gateway::{
     GatewayServices, GatewayToken, HttpListener, ModelGateway, StandaloneGateway, serve,
 };
-use crate::llm::{AdapterFactory, ProviderTimeouts};
+use crate::llm::AdapterFactory;
 use crate::prices::PriceTable;
 use crate::templates;
 use clap::Args;
@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
+use synthd_actors::model::ProviderTimeouts;
 use synthd_actors::model::{CampaignRecord, CampaignState, JournalEntry, day_of, digest_of};
 use synthd_actors::pool::PoolConfig;
 use synthd_actors::ports::Journal;
@@ -76,7 +77,7 @@ async fn live(args: &GatewayArgs, config: GatewayConfig) -> Result<ExitCode> {
     let mut signals = SignalListener::listen()?;
     // Keys that are missing are told before anything is opened.
     let patience = ProviderTimeouts { first_byte: config.first_byte, idle: config.idle };
-    let factory = AdapterFactory { patience };
+    let factory = AdapterFactory { patience, open_archive: crate::store::open_archive };
     for model in &config.models {
         ModelClients::new(model, &factory).map_err(|fault| fault_error(&fault))?;
     }

@@ -12,6 +12,7 @@ use crate::engine::{run_in_actor_system, store_error};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 use crate::templates::TemplateLibrary;
+use crate::word_suggestion;
 use clap::Args;
 use serde_json::Value;
 use std::process::ExitCode;
@@ -59,7 +60,7 @@ pub(super) struct RetryArgs {
 fn kind_of(text: &str) -> Result<FaultKind, String> {
     let known = || FaultKind::ALL.iter().map(|kind| kind.as_str());
     FaultKind::ALL.iter().copied().find(|kind| kind.as_str() == text).ok_or_else(|| {
-        match config::closest(text, known()) {
+        match word_suggestion::closest(text, known()) {
             Some(near) => format!("there is no such kind of fault; did you mean {near}?"),
             None => "there is no such kind of fault; docs/faults.md lists them".to_owned(),
         }

@@ -1,7 +1,7 @@
 //! Did-you-mean for commands. The parser guesses by shared letters in the same places, which
 //! misses short words with two letters exchanged, such as `rnu`.
 
-use crate::config::closest;
+use crate::word_suggestion::closest;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 

@@ -13,13 +13,14 @@ use serde_json::json;
 use std::collections::HashSet;
 use std::process::ExitCode;
 use std::sync::Arc;
+use synthd_actors::model::BASE_IMAGE;
 use synthd_actors::model::{SandboxSpec, ShellChoice, Task};
 use synthd_actors::pool::{PoolConfig, PoolHandle};
 use synthd_actors::ports::SandboxBackend;
 use synthd_actors::proof::{SeedProof, TemplateProver};
 use synthd_actors::scaffold::MinimalScaffold;
 use synthd_actors::supervisor::spawn;
-use synthd_actors::task::{BASE_IMAGE, Catalog, Template};
+use synthd_actors::task::{Catalog, Template};
 use tokio::sync::Semaphore;
 
 #[derive(Subcommand)]

@@ -12,10 +12,10 @@ use super::section::ConfigSection;
 use super::units::{duration, seconds};
 use super::values::{ValueFault, ValueResult, text, whole};
 use super::{ConfigErrors, providers, source, validate};
-use crate::llm::ProviderTimeouts;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use synthd_actors::model::ProviderTimeouts;
 use synthd_actors::model::{CampaignName, ModelConfig, Money, SpendingCaps};
 
 /// What `synthd gateway` runs with.

@@ -25,7 +25,6 @@ mod routing;
 mod sampling;
 mod section;
 mod source;
-mod suggest;
 mod syntax;
 mod template_dirs;
 mod units;
@@ -42,11 +41,10 @@ pub use gateway::{GatewayConfig, ListenAddress, load_gateway, parse_gateway};
 pub use names::{
     DIALECTS, EndpointDefaults, KNOWN_PROVIDERS, KnownNames, KnownProvider, OFFER, SCRIPTED_MODELS,
 };
-pub(crate) use suggest::{closest, one_of};
+pub use template_dirs::{LibraryProblem, TemplateStore};
 pub(crate) use units::size;
 
 use crate::error::Code;
-use crate::templates::TemplateLibrary;
 use raw::RawCampaign;
 use reader::{ConfigProblem, ConfigReader};
 use section::ConfigSection;
@@ -79,10 +77,10 @@ pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
 
 /// The same with the templates in its directories, beside those at hand. Every mistake of the
 /// file and of the directories is told.
-pub fn load_campaign_with(
-    library: &TemplateLibrary,
+pub fn load_campaign_with<Templates: TemplateStore>(
+    library: &Templates,
     path: &Path,
-) -> Result<(LoadedCampaign, TemplateLibrary), ConfigErrors> {
+) -> Result<(LoadedCampaign, Templates), ConfigErrors> {
     let name = source::name_of(path);
     let text = source::read(path)?;
     let text = source::strip_bom(&text);
@@ -108,11 +106,11 @@ fn base_of(path: &Path) -> &Path {
 }
 
 /// Checks the text of a campaign, and reads the templates in its directories.
-pub fn parse_campaign_with(
-    library: &TemplateLibrary,
+pub fn parse_campaign_with<Templates: TemplateStore>(
+    library: &Templates,
     name: &str,
     text: &str,
-) -> Result<(LoadedCampaign, TemplateLibrary), ConfigErrors> {
+) -> Result<(LoadedCampaign, Templates), ConfigErrors> {
     let loaded = parse_campaign(name, text);
     template_dirs::read(library, name, source::strip_bom(text), Path::new(""), loaded)
 }

@@ -1,9 +1,9 @@
 //! The grammar of names in a campaign, and the names this version can make something of.
 
-use super::suggest;
 use super::units::short;
 use super::values::{ValueFault, ValueResult, name_of, some_text};
 use crate::prices::PriceTable;
+use crate::word_suggestion;
 use reqwest::Url;
 use synthd_actors::scaffold;
 
@@ -187,7 +187,8 @@ pub(super) fn model(name: &str, offer: &KnownNames<'_>, own: &[String]) -> Value
 fn provider_hint(name: &str, offer: &KnownNames<'_>) -> String {
     let mut fixed = offer.providers.iter().filter_map(|known| Some((known.name, known.models?)));
     let near = fixed.find_map(|(provider, models)| {
-        suggest::closest(name, models.iter().copied()).map(|model| format!("{provider}/{model}"))
+        word_suggestion::closest(name, models.iter().copied())
+            .map(|model| format!("{provider}/{model}"))
     });
     match near {
         Some(near) => format!("did you mean `{near}`?"),

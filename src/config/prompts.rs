@@ -5,9 +5,9 @@ use super::errors::{ConfigErrors, MAX_ERRORS};
 use super::reader::{ConfigReader, RawField};
 use super::section::ConfigSection;
 use super::source::{SourceText, Span};
-use super::suggest;
 use super::values::{ValueFault, ValueResult};
 use crate::error::Code;
+use crate::word_suggestion;
 use std::path::Path;
 use synthd_actors::model::PromptOverrides;
 use synthd_actors::scaffold::{PromptKind, variables};
@@ -49,7 +49,8 @@ impl RawPrompts {
         if !scaffolds.contains(&self.scaffold.as_str()) {
             let fault =
                 ValueFault::new(format!("{:?} is not a scaffold of the engine", self.scaffold));
-            reader.value(&self.place, fault.hint(suggest::one_of(&self.scaffold, scaffolds)));
+            reader
+                .value(&self.place, fault.hint(word_suggestion::one_of(&self.scaffold, scaffolds)));
         }
         for (field, (_, kind)) in [&self.system, &self.instruction].into_iter().zip(KEYS) {
             if let (Some(prompt), Some(place)) = (field.given(), field.span()) {

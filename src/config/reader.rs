@@ -4,9 +4,9 @@
 
 use super::errors::MAX_ERRORS;
 use super::source::Span;
-use super::suggest;
 use super::units::short;
 use super::values::ValueFault;
+use crate::word_suggestion;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -207,7 +207,7 @@ impl UnknownKey {
 /// The key of the same section that was most likely meant.
 fn guess(unknown: &UnknownKey, known: &KnownKeys) -> Option<&'static str> {
     let here = known.get(&unknown.path).into_iter().flatten();
-    suggest::closest(&unknown.key, here.copied())
+    word_suggestion::closest(&unknown.key, here.copied())
 }
 
 /// A section's path as its header is written.

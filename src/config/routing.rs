@@ -6,10 +6,10 @@ use super::raw_models::{RawFallback, RawModel, RawRouting};
 
 use super::reader::ConfigReader;
 use super::source::Span;
-use super::suggest;
 use super::validate::entries;
 use super::values::ValueFault;
 use crate::prices::ListedModel;
+use crate::word_suggestion;
 use synthd_actors::model::{Difficulty, FallbackModels, ModelAssignment, ModelRouting};
 
 /// `routing` is a campaign's; a gateway has none.
@@ -45,7 +45,7 @@ fn check_fallback(model: &RawModel, models: &[RawModel], reader: &ConfigReader) 
             let fault = ValueFault::new("a model cannot be its own fallback");
             reader.value(span, fault.hint("name another model"));
         } else if !names.contains(&wanted.as_str()) {
-            let hint = match suggest::closest(wanted, names.iter().copied()) {
+            let hint = match word_suggestion::closest(wanted, names.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("add `[[models]]` with `name = \"{wanted}\"` and `reserve = true`"),
             };

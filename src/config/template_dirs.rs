@@ -7,7 +7,6 @@ use super::prompts::quoted;
 use super::source::{SourceText, Span, name_of};
 use super::values::{ValueFault, ValueResult, some_text};
 use crate::error::Code;
-use crate::templates::TemplateLibrary;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -56,14 +55,28 @@ pub(super) fn made_whole(path: &Path, base: &Path, text: &str) -> Result<String,
     Err(ConfigErrors::new(Code::ConfigInvalid, path, told, total))
 }
 
+/// What keeps a directory, or a template in it, from being used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryProblem {
+    pub(crate) what: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// Where the templates of a campaign's own directories go. The library of templates is one.
+pub trait TemplateStore: Clone {
+    /// Adds the templates below a directory, which people call `shown`. If something is wrong,
+    /// nothing is added, and each problem is told.
+    fn add(&mut self, directory: &Path, shown: &Path) -> Vec<LibraryProblem>;
+}
+
 /// The campaign and the templates in its directories, or all that is wrong with both.
-pub(super) fn read(
-    library: &TemplateLibrary,
+pub(super) fn read<Templates: TemplateStore>(
+    library: &Templates,
     name: &str,
     text: &str,
     base: &Path,
     loaded: Result<LoadedCampaign, ConfigErrors>,
-) -> Result<(LoadedCampaign, TemplateLibrary), ConfigErrors> {
+) -> Result<(LoadedCampaign, Templates), ConfigErrors> {
     let mut library = library.clone();
     let source = SourceText::new(name, text);
     let mut mistakes: Vec<ConfigError> = Vec::new();

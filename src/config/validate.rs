@@ -12,9 +12,9 @@ use super::reader::{ConfigReader, RawField};
 use super::routing;
 use super::sampling::{self, SamplingTarget};
 use super::source::Span;
-use super::suggest;
 use super::units::show_bytes;
 use super::values::ValueFault;
+use crate::word_suggestion;
 use std::collections::BTreeMap;
 use std::thread::available_parallelism;
 use synthd_actors::model::{
@@ -28,7 +28,7 @@ use synthd_actors::scaffold;
 /// Fixed, so that a campaign that names no seed can still be repeated.
 pub(super) const SEED: u64 = 20_260_101;
 pub(super) const MODEL_CONCURRENCY: usize = 64;
-pub(super) const IMAGE: &str = synthd_actors::task::BASE_IMAGE;
+pub(super) const IMAGE: &str = synthd_actors::model::BASE_IMAGE;
 
 /// The campaign, to be believed only if `reader` holds no problem afterwards.
 pub(super) fn campaign(
@@ -299,7 +299,7 @@ fn check_network(raw: &RawCampaign, reader: &ConfigReader) {
     if names.contains(&name.as_str()) {
         return;
     }
-    let hint = match suggest::closest(name, names) {
+    let hint = match word_suggestion::closest(name, names) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("add a section `[networks]` with `{name} = [\"pypi.org\"]`"),
     };

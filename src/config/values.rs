@@ -1,8 +1,8 @@
 //! Readers of single values. Each takes a TOML value and gives what it means or says what
 //! was expected; where it stands is the section's business.
 
-use super::suggest;
 use super::units::short;
+use crate::word_suggestion;
 use std::ops::RangeInclusive;
 use toml::de::{DeInteger, DeValue};
 
@@ -158,7 +158,7 @@ pub(super) fn name_of(what: &str, names: &[&str]) -> impl Fn(&str) -> ValueResul
 }
 
 fn unknown(what: &str, text: &str, names: &[&str]) -> ValueFault {
-    let hint = suggest::one_of(text, names);
+    let hint = word_suggestion::one_of(text, names);
     ValueFault::new(format!("unknown {what} \"{}\"", short(text))).hint(hint)
 }
 

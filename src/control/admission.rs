@@ -10,10 +10,9 @@ use crate::templates::TemplateLibrary;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::campaign::{
-    CampaignHandle, FaultCounts, PrepareError, ReopenFilter, RestartOptions,
-};
+use synthd_actors::campaign::{CampaignHandle, PrepareError, ReopenFilter, RestartOptions};
 use synthd_actors::engine::SubmitError;
+use synthd_actors::model::FaultCounts;
 use synthd_actors::model::{CampaignConfig, CampaignRecord, CampaignState};
 use synthd_actors::policy::ChangedTemplate;
 use synthd_actors::ports::Journal;

@@ -16,11 +16,9 @@ use super::session::{
 use super::{GatewayServices, ModelGateway};
 use crate::config::ListenAddress;
 use crate::llm::AdapterFactory;
-use crate::sandbox::docker::own_directory;
-use crate::sandbox::egress;
 use async_trait::async_trait;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use synthd_actors::agent_access::{AgentAccess, AgentSession, AgentSessionSpec};
@@ -38,10 +36,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct AgentGateway(Arc<AgentGatewayInner>);
 
+/// Makes a place for the socket of agent programs, free of sockets that dead processes left, and
+/// returns its path. No other user may write there.
+pub(crate) type SocketPreparer = Box<dyn Fn() -> std::io::Result<PathBuf> + Send + Sync>;
+
 struct AgentGatewayInner {
     tools: GatewayServices,
     factory: AdapterFactory,
-    directory: PathBuf,
+    prepare_socket: SocketPreparer,
     /// By the digests of their tokens; none once nobody is let in any more.
     admitted: Mutex<Option<HashMap<String, AuthenticatedClient>>>,
     gateways: Mutex<HashMap<CampaignName, Arc<CampaignGateway>>>,
@@ -91,12 +93,16 @@ fn digest(token: &str) -> String {
 }
 
 impl AgentGateway {
-    /// Its socket goes to `directory`, which is nobody else's to write to.
-    pub fn new(tools: GatewayServices, factory: AdapterFactory, directory: &Path) -> Self {
+    /// `prepare_socket` is called once, before the first agent program is admitted.
+    pub fn new(
+        tools: GatewayServices,
+        factory: AdapterFactory,
+        prepare_socket: SocketPreparer,
+    ) -> Self {
         Self(Arc::new(AgentGatewayInner {
             tools,
             factory,
-            directory: directory.to_owned(),
+            prepare_socket,
             admitted: Mutex::new(Some(HashMap::new())),
             gateways: Mutex::default(),
             former: Mutex::default(),
@@ -139,9 +145,7 @@ impl AgentGatewayInner {
     }
 
     async fn open(self: &Arc<Self>) -> std::io::Result<OpenListener> {
-        own_directory(&self.directory)?;
-        egress::sweep(&self.directory)?;
-        let socket = egress::agents_socket(&self.directory);
+        let socket = (self.prepare_socket)()?;
         let listener = HttpListener::open(&ListenAddress::Unix(socket.clone())).await?;
         let reception: Arc<dyn TokenAuthenticator> = self.clone();
         let serving =
@@ -238,6 +242,8 @@ impl TokenAuthenticator for AgentGatewayInner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::egress;
+    use std::path::Path;
     use synthd_actors::agent_access::GatewayDelays;
     use synthd_actors::model::{AttemptNumber, EpisodeId};
     use synthd_actors::ports::ScriptContext;
@@ -271,7 +277,9 @@ mod tests {
         let (router, collector) = (world.router, world.collector);
         let tools =
             GatewayServices { router, collector, journal: world.journal, clock: world.clock };
-        AgentGateway::new(tools, AdapterFactory::default(), directory)
+        let directory = directory.to_owned();
+        let prepare = Box::new(move || egress::prepare_agents_socket(&directory));
+        AgentGateway::new(tools, AdapterFactory::new(crate::store::open_archive), prepare)
     }
 
     /// An attempt that begins while the engine ends must not open the door again.

@@ -21,7 +21,9 @@ fn small(kit: &Kit) -> (Arc<ModelGateway>, StandaloneGateway) {
     let tools = GatewayServices { router, collector, journal: world.journal, clock: world.clock };
     let model = testkit::campaign("c", 1).models.remove(0);
     let echo = ModelConfig { name: "scripted/echo".to_owned(), ..model };
-    let mut gateway = ModelGateway::new(&tools, &[echo], 100, &AdapterFactory::default()).unwrap();
+    let mut gateway =
+        ModelGateway::new(&tools, &[echo], 100, &AdapterFactory::new(crate::store::open_archive))
+            .unwrap();
     gateway.rooms = BodyMemory::of(1 << 10, 1);
     let gateway = Arc::new(gateway);
     let campaign = CampaignName("gateway".to_owned());

@@ -17,25 +17,12 @@ use std::error::Error as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd_actors::model::{CallFault, ExchangeRecorder, Fault, FaultKind, HeaderList};
+use synthd_actors::model::{
+    CallFault, ExchangeRecorder, Fault, FaultKind, HeaderList, ProviderTimeouts,
+};
 use tokio::time::timeout;
 
 const CONNECTING: Duration = Duration::from_secs(15);
-/// How long a provider may be silent.
-#[derive(Clone, Copy, Debug)]
-pub struct ProviderTimeouts {
-    /// Before the head of an answer: some think long before they speak.
-    pub first_byte: Duration,
-    /// Between two pieces of a body.
-    pub idle: Duration,
-}
-
-impl Default for ProviderTimeouts {
-    fn default() -> Self {
-        Self { first_byte: Duration::from_secs(300), idle: Duration::from_secs(120) }
-    }
-}
-
 /// Of a whole answer.
 const MOST: usize = 32 << 20;
 /// Of an answer that only says what is wrong.

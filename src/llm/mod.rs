@@ -24,7 +24,6 @@ mod upstream;
 
 pub use api_key::replace_secret;
 pub use events::event_data;
-pub use http::ProviderTimeouts;
 pub use provider::ReplyRedactor;
 pub use scripted::{ScriptedBehaviour, ScriptedModel};
 pub use upstream::{PassThroughBody, UpstreamModel, UpstreamResponse, WireFormat};
@@ -37,20 +36,32 @@ pub use replay::ReplayModel;
 use replay::{ProviderTransport, ReplayRecord};
 use responses::ResponsesModel;
 use secrecy::{ExposeSecret, SecretString};
+use std::path::Path;
 use std::sync::Arc;
 use synthd_actors::model::{
-    CallFault, ChatRequest, Fault, FaultKind, ModelConfig, ProviderEndpoint, digest_of,
+    CallFault, ChatRequest, Fault, FaultKind, ModelConfig, ProviderEndpoint, ProviderTimeouts,
+    digest_of,
 };
-use synthd_actors::ports::{ChatModel, ModelFactory};
+use synthd_actors::ports::{CallArchive, ChatModel, ModelFactory};
 
 /// Every model this version can call.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct AdapterFactory {
     /// With providers.
     pub patience: ProviderTimeouts,
+    /// For models that replay a recorded campaign.
+    pub open_archive: ArchiveOpener,
 }
 
+/// Opens the recorded calls of another data directory.
+pub type ArchiveOpener = fn(&Path) -> Result<Arc<dyn CallArchive>, Fault>;
+
 impl AdapterFactory {
+    /// With the usual timeouts.
+    pub fn new(open_archive: ArchiveOpener) -> Self {
+        Self { patience: ProviderTimeouts::default(), open_archive }
+    }
+
     /// The way to a model for bytes that are passed on as they are; none to models of the
     /// engine's own, and to families that no client here speaks.
     pub fn upstream(&self, config: &ModelConfig) -> Result<Option<UpstreamModel>, Fault> {
@@ -69,7 +80,8 @@ impl AdapterFactory {
         else {
             return Ok(None);
         };
-        ReplayModel::new(recorded, name, config).map(|replay| Some(Arc::new(replay)))
+        ReplayModel::new(recorded, name, config, self.open_archive)
+            .map(|replay| Some(Arc::new(replay)))
     }
 }
 

@@ -5,19 +5,18 @@
 //!                  └─ no ─► the first difference to what that task was asked at that turn
 //! ```
 
-use super::http::{ProviderResponse, ProviderTimeouts};
+use super::http::ProviderResponse;
 use super::upstream::UpstreamModel;
-use super::{speaks, without_key};
-use crate::store::{AnsweredCalls, RequestDigest, Store, request_digest};
+use super::{ArchiveOpener, speaks, without_key};
 use async_trait::async_trait;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use synthd_actors::model::{
-    CallFault, ChatReply, ChatRequest, Fault, FaultKind, HttpExchange, ModelConfig,
-    ProviderEndpoint, ReplaySource,
+    AnsweredCalls, CallFault, ChatReply, ChatRequest, Fault, FaultKind, HttpExchange, ModelConfig,
+    ProviderEndpoint, ProviderTimeouts, ReplaySource, RequestDigest, request_digest,
 };
-use synthd_actors::ports::{CallContext, ChatModel, StoreFault};
+use synthd_actors::ports::{CallArchive, CallContext, ChatModel, StoreFault};
 use tokio::sync::OnceCell;
 
 /// Of a difference, on each side.
@@ -46,7 +45,7 @@ impl From<Arc<ReplayRecord>> for ProviderTransport {
 
 /// The calls of one model of one campaign.
 pub(super) struct ReplayRecord {
-    store: Store,
+    archive: Arc<dyn CallArchive>,
     recorded: ReplaySource,
     model: String,
     index: Mutex<ReplayIndex>,
@@ -100,7 +99,7 @@ impl ReplayRecord {
         let Some(key) = self.find(request_digest(body)).await? else {
             return Err(self.unknown(body, context).await?);
         };
-        let call = self.store.call_at(key).await.map_err(unread)?;
+        let call = self.archive.call_at(key).await.map_err(unread)?;
         let exchange = call.ok_or_else(|| not_recorded(format!("call {key} is gone")))?.exchange;
         context.witness.sent(NOWHERE, &exchange.dialect, exchange.request_headers, body);
         let mut response = http::Response::builder().status(exchange.status.unwrap_or(200));
@@ -137,7 +136,7 @@ impl ReplayRecord {
             return Ok(true);
         }
         let (campaign, model) = (&self.recorded.campaign, &self.model);
-        let newer = self.store.answered(campaign, model, until).await.map_err(unread)?;
+        let newer = self.archive.answered(campaign, model, until).await.map_err(unread)?;
         let is_more = newer.until > until;
         self.index().add(newer);
         Ok(is_more)
@@ -148,7 +147,7 @@ impl ReplayRecord {
     }
 
     async fn exchange(&self, id: &str) -> Result<HttpExchange, CallFault> {
-        let call = self.store.call(id).await.map_err(unread)?;
+        let call = self.archive.call_by_id(id).await.map_err(unread)?;
         call.map(|call| call.exchange).ok_or_else(|| not_recorded(format!("{id} is gone")))
     }
 
@@ -157,7 +156,7 @@ impl ReplayRecord {
         let (campaign, model) = (&self.recorded.campaign, &self.model);
         let task = context.stage.as_ref().map(|stage| stage.task.id.to_string());
         let place = task.map(|task| (task, context.turn));
-        let like = self.store.find_call_id(campaign, model, place).await.map_err(unread)?;
+        let like = self.archive.find_call_id(campaign, model, place).await.map_err(unread)?;
         let Some(id) = like else {
             let what =
                 format!("{campaign} recorded no turn {} of this task by {model}", context.turn);
@@ -203,15 +202,12 @@ impl ReplayModel {
         recorded: &ReplaySource,
         model: &str,
         config: &ModelConfig,
+        open_archive: ArchiveOpener,
     ) -> Result<Self, Fault> {
-        let opened = Store::open_read_only(Path::new(&recorded.data_dir));
-        let store = opened.map_err(|error| {
-            let what = format!("the record to replay cannot be read: {}", error.report());
-            Fault::new(FaultKind::ModelPermanent, what)
-        })?;
+        let archive = open_archive(Path::new(&recorded.data_dir))?;
         let (recorded, model) = (recorded.clone(), model.to_owned());
         let (index, reading) = Default::default();
-        let record = ReplayRecord { store, recorded, model, index, reading };
+        let record = ReplayRecord { archive, recorded, model, index, reading };
         let (record, config) = (Arc::new(record), config.clone());
         Ok(Self { record, config, inner: OnceCell::new(), upstream: OnceCell::new() })
     }
@@ -239,8 +235,8 @@ impl ReplayModel {
 
     /// Nowhere, in the format that was recorded.
     async fn endpoint(&self) -> Result<ProviderEndpoint, CallFault> {
-        let ReplayRecord { store, recorded, model, .. } = &*self.record;
-        let any = store.find_call_id(&recorded.campaign, model, None).await.map_err(unread)?;
+        let ReplayRecord { archive, recorded, model, .. } = &*self.record;
+        let any = archive.find_call_id(&recorded.campaign, model, None).await.map_err(unread)?;
         let id = any.ok_or_else(|| {
             not_recorded(format!("{} recorded no call of {model}", recorded.campaign))
         })?;
@@ -270,6 +266,7 @@ impl ChatModel for ReplayModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store;
     use futures_util::future::join_all;
     use synthd_actors::model::*;
     use synthd_actors::ports::Journal;
@@ -353,11 +350,11 @@ mod tests {
     #[tokio::test]
     async fn answers_are_found_over_the_whole_record_by_whoever_asks() {
         let dir = tempfile::tempdir().unwrap();
-        let store = recorded(dir.path(), 7).await;
+        let archive = Arc::new(recorded(dir.path(), 7).await);
         let recorded =
             ReplaySource { data_dir: String::new(), campaign: CampaignName("c".to_owned()) };
         let (index, reading) = Default::default();
-        let record = ReplayRecord { store, recorded, model: "m".to_owned(), index, reading };
+        let record = ReplayRecord { archive, recorded, model: "m".to_owned(), index, reading };
         let (asked, other) = (request_digest(b"a"), request_digest(b"b"));
         let all = (0..9).map(|_| record.find(asked));
         let mut found: Vec<_> = join_all(all).await.into_iter().map(Result::unwrap).collect();

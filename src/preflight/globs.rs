@@ -1,9 +1,9 @@
 //! Globs over template ids that match nothing: a typing mistake, or a directory that was not
 //! named.
 
-use crate::config::closest;
 use crate::error::{Code, Error};
 use crate::templates::nothing_matches;
+use crate::word_suggestion::closest;
 use std::collections::BTreeSet;
 use synthd_actors::model::TaskSelection;
 use synthd_actors::task::{Catalog, glob_matches};

@@ -86,8 +86,10 @@ async fn open(engine: &Engine, config: &CampaignConfig, source: &str) -> Result<
     written.map_err(|fault| fault_error(&fault))?;
     let today = day_of(engine.world.clock.now_ms());
     let before = engine.store.spending(&name, today).await.map_err(store_error)?;
-    let models =
-        config.models.iter().map(|model| ModelClients::new(model, &AdapterFactory::default()));
+    let models = config
+        .models
+        .iter()
+        .map(|model| ModelClients::new(model, &AdapterFactory::new(crate::store::open_archive)));
     let models = models.collect::<Result<_, _>>().map_err(|fault| fault_error(&fault))?;
     engine.world.router.open(name.clone(), models, config.caps(), before);
     Ok(name)

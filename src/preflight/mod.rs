@@ -83,9 +83,9 @@ impl Preflight<'_> {
     async fn keys(&self) -> Vec<Error> {
         let models = self.config.models.clone();
         let amiss = move || {
-            let faults = models
-                .iter()
-                .filter_map(|one| ModelClients::new(one, &AdapterFactory::default()).err());
+            let faults = models.iter().filter_map(|one| {
+                ModelClients::new(one, &AdapterFactory::new(crate::store::open_archive)).err()
+            });
             faults.map(|fault| fault_error(&fault)).collect()
         };
         // Making a client reads certificates.

@@ -8,16 +8,12 @@ use super::ledger::nanos;
 use super::request_delta::{self, BaseRequest, NewestRequests};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
-    AttemptNumber, CallPosition, CallRecord, CampaignName, EpisodeId, Fault, HeaderList,
-    HttpExchange, Money, Usage,
+    AnsweredCalls, AttemptNumber, CallPosition, CallRecord, CampaignName, EpisodeId, Fault,
+    HeaderList, HttpExchange, Money, RequestDigest, Usage, request_digest,
 };
-
-/// What a request is found by.
-pub type RequestDigest = [u8; 16];
 
 /// A call made ready for its row.
 pub(super) struct PackedCall {
@@ -245,23 +241,8 @@ fn unsigned(stored: i64) -> u64 {
     stored.unsigned_abs()
 }
 
-pub fn request_digest(request: &[u8]) -> RequestDigest {
-    let mut digest = RequestDigest::default();
-    digest.copy_from_slice(&Sha256::digest(request)[..16]);
-    digest
-}
-
 /// Calls looked at together, when those are sought that were answered.
 const PAGE: i64 = if cfg!(test) { 2 } else { 16_384 };
-
-/// Calls that were answered, as far as it takes to find them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AnsweredCalls {
-    /// What was asked, and the call's key.
-    pub calls: Vec<(RequestDigest, i64)>,
-    /// How far was looked; what comes later comes after it.
-    pub until: i64,
-}
 
 /// The calls of a campaign's model that were answered, in the order they were made, of the page
 /// that comes after. A refusal of what was asked is an answer: it would be given again.

@@ -10,6 +10,7 @@
 
 mod adjust;
 mod apply;
+mod archive;
 mod backup;
 mod batch;
 mod blob;
@@ -42,8 +43,9 @@ mod writer_thread;
 mod tests;
 
 pub use adjust::{CorrectedHold, HoldCorrection};
+pub use archive::open_archive;
 pub use backup::{BackupReport, backup};
-pub use calls::{AnsweredCalls, CallSummary, RequestDigest, request_digest};
+pub use calls::CallSummary;
 pub use level::{MissingEntries, MissingSum};
 pub use lock::{holder, is_held};
 pub use money::{AdjustmentRecord, HoldState, HoldSummary};
@@ -61,7 +63,7 @@ use request_delta::{BaseRequest, NewestRequests};
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
-use synthd_actors::campaign::CampaignCounts;
+use synthd_actors::model::CampaignCounts;
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, CallRecord, CampaignName, CampaignRecord, DatasetRecord,
     EpisodeId, EpisodeRecord, JournalEntry, Money, RowRecord, SpendingTotals, TemplateEdition,
@@ -144,39 +146,6 @@ impl Store {
     pub async fn call(&self, id: &str) -> Result<Option<CallRecord>, StoreFault> {
         let id = id.to_owned();
         self.read("read call", move |conn| calls::call(conn, &id)).await
-    }
-
-    /// The same by its key.
-    pub async fn call_at(&self, key: i64) -> Result<Option<CallRecord>, StoreFault> {
-        self.read("read call", move |conn| calls::call_at(conn, key)).await
-    }
-
-    /// The calls of a campaign's model that were answered, oldest first, of those that came
-    /// next. Where nothing did, it ends where it began.
-    pub async fn answered(
-        &self,
-        campaign: &CampaignName,
-        model: &str,
-        after: i64,
-    ) -> Result<AnsweredCalls, StoreFault> {
-        let (campaign, model) = (campaign.to_string(), model.to_owned());
-        let query = move |conn: &Connection| calls::answered(conn, &campaign, &model, after);
-        self.read("find call", query).await
-    }
-
-    /// A call of a campaign's model; of that task and turn, where they are given.
-    pub async fn find_call_id(
-        &self,
-        campaign: &CampaignName,
-        model: &str,
-        place: Option<(String, u32)>,
-    ) -> Result<Option<String>, StoreFault> {
-        let (campaign, model) = (campaign.to_string(), model.to_owned());
-        self.read("find call", move |conn| {
-            let place = place.as_ref().map(|(task, turn)| (task.as_str(), *turn));
-            calls::find_call_id(conn, &campaign, &model, place)
-        })
-        .await
     }
 
     /// Holds of one campaign or of all, in the order they were made.

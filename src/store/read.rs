@@ -7,12 +7,12 @@ use crate::error::Code;
 use rusqlite::{Connection, Params, Row, params};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use synthd_actors::campaign::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
 use synthd_actors::model::{
     AttemptNumber, AttemptRecord, CampaignName, CampaignRecord, CampaignState, CostOverrun,
     DatasetRecord, EpisodeId, EpisodeRecord, Money, PlannedEpisode, RowDecision, RowRecord,
     SpendingTotals, TaskId, TemplateEdition, Turn, Usage, day_of, day_that_counts,
 };
+use synthd_actors::model::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
 
 const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms, images,
     price_table FROM campaign";

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use synthd::store::Store;
-use synthd_actors::campaign::CampaignCounts;
+use synthd_actors::model::CampaignCounts;
 use synthd_actors::model::{CampaignName, Money};
 use synthd_actors::ports::Journal;
 

@@ -25,7 +25,8 @@ mod strangers;
 use host::Host;
 use std::sync::Arc;
 use std::time::Duration;
-use synthd::llm::{AdapterFactory, ProviderTimeouts};
+use synthd::llm::AdapterFactory;
+use synthd_actors::model::ProviderTimeouts;
 use synthd_actors::model::{
     CallFault, ChatMessage, ChatReply, ChatRequest, ChatRole, EpisodeId, ModelConfig,
     ProviderEndpoint, ToolSchema,
@@ -55,7 +56,7 @@ fn made(config: &ModelConfig) -> Arc<dyn ChatModel> {
         first_byte: Duration::from_millis(500),
         idle: Duration::from_millis(500),
     };
-    AdapterFactory { patience }.model(config).unwrap()
+    AdapterFactory { patience, open_archive: synthd::store::open_archive }.model(config).unwrap()
 }
 
 fn context() -> CallContext {

@@ -10,7 +10,7 @@ use crate::store::Store;
 use clap::Args;
 use serde_json::{Value, json};
 use std::process::ExitCode;
-use synthd_actors::campaign::CampaignCounts;
+use synthd_actors::model::CampaignCounts;
 use synthd_actors::model::{CampaignRecord, Money};
 use synthd_actors::ports::Journal;
 

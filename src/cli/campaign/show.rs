@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use synthd_actors::campaign::CampaignCounts;
+use synthd_actors::model::CampaignCounts;
 use synthd_actors::model::{CampaignRecord, DatasetRecord, EpisodeRecord, Money, Outcome};
 use synthd_actors::ports::Journal;
 

@@ -92,7 +92,7 @@ fn look(model: &ModelConfig, table: &PriceTable) -> CheckedModel {
         key_env: endpoint.and_then(|endpoint| endpoint.key_env.clone()),
         price: model.price.clone(),
         priced_by,
-        problem: ModelClients::new(model, &AdapterFactory::default())
+        problem: ModelClients::new(model, &AdapterFactory::new(crate::store::open_archive))
             .err()
             .map(|fault| fault.message),
     }

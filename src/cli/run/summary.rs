@@ -3,10 +3,10 @@
 use crate::cli::output::{pluralize, table};
 use serde::Serialize;
 use std::time::Duration;
-use synthd_actors::campaign::{
-    CampaignProgress, EpisodeCounts, FaultCounts, RowCounts, TokenCounts,
+use synthd_actors::campaign::CampaignProgress;
+use synthd_actors::model::{
+    CampaignState, EpisodeCounts, FaultCounts, Money, NewVersion, RowCounts, TokenCounts,
 };
-use synthd_actors::model::{CampaignState, Money, NewVersion};
 
 /// The document `run --json` ends with; its keys are the contract.
 #[derive(Serialize)]

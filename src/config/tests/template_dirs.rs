@@ -1,6 +1,7 @@
 //! Directories with templates of a campaign's own.
 
 use super::*;
+use crate::templates::TemplateLibrary;
 use std::fs;
 
 const SUM: &str =

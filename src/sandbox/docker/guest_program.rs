@@ -4,6 +4,7 @@
 use super::container_remover::now;
 use super::engine_faults::{refused, with_timeout};
 use super::owner::{ContainerOwner, DEADLINE, OWNER};
+use crate::private_directory::{is_this_users, own_directory};
 use crate::sandbox::guest::PROGRAM;
 use bollard::Docker;
 use bollard::errors::Error;
@@ -17,7 +18,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synthd_actors::model::{Fault, FaultKind};
@@ -164,29 +165,6 @@ fn archive() -> io::Result<Vec<u8>> {
     let mut archive = tar::Builder::new(Vec::new());
     archive.append_data(&mut header, "guest", PROGRAM)?;
     archive.into_inner()
-}
-
-fn is_this_users(facts: &fs::Metadata) -> bool {
-    facts.uid() == nix::unistd::geteuid().as_raw()
-}
-
-/// Makes a directory that nobody else can write to, or finds that it is one: programs of
-/// ours are started from there.
-pub(crate) fn own_directory(directory: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o755).create(directory)?;
-    let facts = fs::symlink_metadata(directory)?;
-    if facts.is_dir() && is_this_users(&facts) && facts.mode() & 0o002 == 0 {
-        // One that a group may write to was made where that is the custom.
-        return match facts.mode() & 0o020 {
-            0 => Ok(()),
-            _ => fs::set_permissions(directory, fs::Permissions::from_mode(0o755)),
-        };
-    }
-    let whose = format!(
-        "{} is not a private directory of this user: remove it, or name another place with TMPDIR",
-        directory.display()
-    );
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, whose))
 }
 
 /// Writes the guest below `directory`, under a name that tells its content.

@@ -16,6 +16,7 @@ mod container;
 mod container_remover;
 mod container_tracker;
 mod engine;
+mod engine_faults;
 mod facts;
 mod guest_program;
 mod image;
@@ -24,8 +25,6 @@ mod leftovers;
 mod owner;
 mod seccomp;
 mod ssh;
-pub(crate) use guest_program::own_directory;
-mod engine_faults;
 mod stream;
 
 pub use backend::{DockerBackend, DockerSettings};

@@ -17,7 +17,7 @@ mod resolve;
 pub use addresses::is_public;
 pub use resolve::{HostResolver, SystemResolver};
 
-use super::docker::own_directory;
+use crate::private_directory::own_directory;
 use proxy::EgressProxy;
 use std::collections::HashMap;
 use std::fs;
@@ -43,6 +43,14 @@ const AGENTS: &str = "agents-";
 /// The socket of this process that agents ask at.
 pub fn agents_socket(directory: &Path) -> PathBuf {
     directory.join(format!("{AGENTS}{}", std::process::id()))
+}
+
+/// Makes the directory of the sockets, removes sockets of dead processes, and returns where agents
+/// of this process ask their models.
+pub fn prepare_agents_socket(directory: &Path) -> io::Result<PathBuf> {
+    own_directory(directory)?;
+    sweep(directory)?;
+    Ok(agents_socket(directory))
 }
 
 /// The proxies of this process, one for each network.

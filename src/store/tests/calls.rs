@@ -2,12 +2,13 @@
 
 use super::samples::*;
 use super::*;
-use crate::store::{AnsweredCalls, request_digest};
 use std::sync::Arc;
 use std::time::Duration;
 use synthd_actors::model::{
-    AttemptNumber, CallPosition, CallRecord, Fault, FaultKind, HttpExchange, Money, Usage,
+    AnsweredCalls, AttemptNumber, CallPosition, CallRecord, Fault, FaultKind, HttpExchange, Money,
+    Usage, request_digest,
 };
+use synthd_actors::ports::CallArchive;
 
 fn call(turn: u32, request: Vec<u8>) -> CallRecord {
     let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
