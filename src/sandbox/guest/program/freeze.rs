@@ -150,7 +150,7 @@ impl ThreadStatus {
     fn read(process: i32, thread: i32) -> io::Result<Option<Self>> {
         let place = format!("/proc/{process}/task/{thread}");
         let Some(status) = there(fs::read(format!("{place}/status")))? else { return Ok(None) };
-        let state = match value(&status, b"ThreadState:").and_then(|value| value.first()) {
+        let state = match value(&status, b"State:").and_then(|value| value.first()) {
             Some(b'Z' | b'X' | b'x') => return Ok(None),
             Some(b'T' | b't') => ThreadState::Stopped,
             Some(b'D') if !is_ending(&place)? => ThreadState::Waiting,
