@@ -1,12 +1,16 @@
-//! The port through which agent programs ask their models: who may, what for, and what came of
-//! it.
+//! The port through which external agents call their models. The agent gateway implements it.
+//!
+//! An external agent is a program in the sandbox. It sends HTTP requests to the gateway, with a
+//! token that stands for its attempt. The gateway does not decide by itself whether a call may be
+//! made. It asks the attempt, and reports the result to the attempt before the program sees it.
 //!
 //! ```text
-//!  program ─► door ─► Visit ─► the attempt it belongs to ─► Leave ─► door ─► model
-//!                                        ▲                             │
-//!                                        └──────────── Heard ◄─────────┘
+//!  program ─► gateway ─► AgentCall ─► the attempt ─► CallDecision ─► gateway ─► model
+//!                                         ▲                              │
+//!                                         └──────── AgentCallResult ◄────┘
 //! ```
-//! Where the door itself keeps a call waiting, that is no time of the program's: [`Delays`].
+//! The time in which the gateway itself keeps a call waiting does not count as the program's time
+//! ([`GatewayDelays`], [`AgentStopwatch`]).
 
 use crate::model::{
     AttemptNumber, CampaignConfig, CampaignName, ChatReply, ChatRequest, EpisodeId, Fault,
@@ -22,45 +26,52 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout};
 
-/// Lets agent programs of episodes ask their models.
+/// Opens gateway sessions for attempts whose agent is a program.
 #[async_trait]
 pub trait AgentAccess: Send + Sync + 'static {
-    /// Until the admission is dropped, a call with its token belongs to this attempt.
+    /// Makes a token for one attempt. Until [`AgentSession::keeper`] is dropped, every call with
+    /// the token belongs to this attempt. Fails if the gateway cannot take one more session.
     async fn open_session(&self, visitor: AgentSessionSpec) -> Result<AgentSession, Fault>;
 }
 
-/// An attempt whose agent is a program.
+/// What the gateway must know of an attempt whose agent is a program.
 pub struct AgentSessionSpec {
     pub campaign: CampaignName,
     pub episode: EpisodeId,
     pub attempt: AttemptNumber,
-    /// The one that the episode was planned for.
+    /// The model that the episode was planned for. The gateway ignores the model name that the
+    /// program sends.
     pub model: String,
     pub config: Arc<CampaignConfig>,
-    /// For models that play a part.
+    /// The task and the scaffold, for scripted models.
     pub stage: ScriptContext,
-    /// Where a call names no cap of its output.
+    /// The cap of output tokens for a call that names none itself.
     pub max_output_tokens: u32,
-    /// Told of every call before it leaves.
+    /// The gateway sends every call here before the call goes to a model.
     pub calls: mpsc::Sender<AgentCall>,
-    /// Told of the time in which the door keeps calls waiting.
+    /// The gateway notes here when it keeps a call of the program waiting.
     pub delays: GatewayDelays,
 }
 
-/// Time in which the door has kept calls of one program waiting, for memory that others hold:
-/// none of the program's own. Calls that wait at the same time are counted once.
+/// The time in which the gateway has kept calls of one program waiting, because other sessions hold
+/// the body memory. This is not the program's own time. If several calls wait at the same time, the
+/// time counts once. All clones share one counter.
 #[derive(Clone, Debug, Default)]
 pub struct GatewayDelays(Arc<Mutex<DelayState>>);
 
+/// The counter behind [`GatewayDelays`].
 #[derive(Debug, Default)]
 struct DelayState {
+    /// The number of calls that wait now.
     waiting: usize,
+    /// When the current waiting time began. None while no call waits.
     since: Option<Instant>,
+    /// The sum of all waiting times that have ended.
     over: Duration,
 }
 
 impl GatewayDelays {
-    /// A call waits until this is dropped.
+    /// Starts to count a call as waiting. The call counts until the returned guard is dropped.
     pub fn begin(&self) -> DelayGuard {
         let mut delayed = self.lock();
         delayed.waiting += 1;
@@ -68,24 +79,27 @@ impl GatewayDelays {
         DelayGuard(self.clone())
     }
 
-    /// All of it until now.
+    /// The whole waiting time until now, including a wait that still goes on.
     pub fn total(&self) -> Duration {
         let delayed = self.lock();
         let now = delayed.since.map_or(Duration::ZERO, |since| since.elapsed());
         delayed.over + now
     }
 
-    /// Measures the program's own time from now on.
+    /// Starts to measure the program's own time.
     pub fn stopwatch(&self) -> AgentStopwatch {
         AgentStopwatch { delays: self.clone(), started: Instant::now(), before: self.total() }
     }
 
+    /// A panic while the lock was held cannot leave the counters in a bad state, so poisoning is
+    /// ignored.
     fn lock(&self) -> MutexGuard<'_, DelayState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A call that the door keeps waiting.
+/// Marks one call that the gateway keeps waiting. The last guard to be dropped closes the waiting
+/// time.
 #[derive(Debug)]
 pub struct DelayGuard(GatewayDelays);
 
@@ -100,21 +114,25 @@ impl Drop for DelayGuard {
     }
 }
 
-/// Time that is the program's own.
+/// Measures time without the delays of the gateway. Such time is the program's own.
 #[derive(Debug)]
 pub struct AgentStopwatch {
     delays: GatewayDelays,
     started: Instant,
+    /// The delays that had already been counted when the stopwatch started.
     before: Duration,
 }
 
 impl AgentStopwatch {
+    /// The program's own time since the start: the real time minus the delays since then.
     pub fn elapsed(&self) -> Duration {
         let delayed = self.delays.total().saturating_sub(self.before);
         self.started.elapsed().saturating_sub(delayed)
     }
 
-    /// What comes within so much of the program's own time.
+    /// Waits for `wanted`, but for no more than `limit` of the program's own time. Err means that
+    /// this time is over. A delay of the gateway extends the wait, so the loop looks at the own
+    /// time again after each timeout.
     pub async fn within<T>(
         &self,
         limit: Duration,
@@ -132,57 +150,65 @@ impl AgentStopwatch {
     }
 }
 
-/// Where the program is to ask, and with what.
+/// Where the program sends its calls, and with which token.
 pub struct AgentSession {
     pub to: HostAddress,
+    /// The gateway token. The program shows it in place of a provider's API key. It is a secret and
+    /// is recorded nowhere.
     pub token: String,
-    /// Dropped, the token means nothing any more.
+    /// Dropping it ends the session. The token is not valid any more then.
     pub keeper: Box<dyn Any + Send + Sync>,
 }
 
-/// A call that wants to leave.
+/// One call of the program that waits for the decision of its attempt.
 pub struct AgentCall {
-    /// What is said, as far as it could be read.
+    /// The conversation, as far as the gateway could read it (a lenient transcript). It is for the
+    /// record and is never sent to a model.
     pub request: Arc<ChatRequest>,
+    /// Takes the decision. It is closed when the program no longer waits for the call.
     pub leave: oneshot::Sender<CallDecision>,
 }
 
-/// Whether it may.
+/// What the attempt decides about a call. `Ask`: the model may be asked, and the call becomes a turn.
 pub enum CallDecision {
     Ask(AdmittedCall),
-    /// It was answered before.
+    /// The recorded answer of an earlier attempt, which is paid for. No model is asked.
     Told {
         turn: u32,
         reply: Box<ChatReply>,
     },
-    /// The episode is, for that reason.
+    /// The episode is over, for the given reason. The program gets a refusal.
     Over(String),
 }
 
-/// A call on its way.
+/// The permission for one call, with its limits.
 pub struct AdmittedCall {
     pub turn: u32,
-    /// The number of its first try.
+    /// The number of the first try within the turn. It is above zero if earlier calls of the same
+    /// turn failed.
     pub retry: u32,
+    /// The model to ask: the one that answered last, or the planned one.
     pub model: String,
-    /// What is left of the episode's time: no try takes longer.
+    /// The longest time for one try. It comes from what is left of the episode's time.
     pub limit: Duration,
+    /// Takes the result. If it is dropped without a result, the call was never made.
     pub heard: oneshot::Sender<AgentCallResult>,
 }
 
-/// What came of it, known before the program is told of it.
+/// The result of a call. The attempt gets it before the program gets its answer.
 pub struct AgentCallResult {
     pub reply: Result<ChatReply, Fault>,
-    /// Who gave it.
+    /// The model that gave the reply. It can be a fallback model.
     pub model: String,
-    /// Numbers of tries that were used up; those that were made are not more.
+    /// How many try numbers were used up. It is at least `tries`: a try can fail before it is sent.
     pub numbers: u32,
+    /// How many tries were really made.
     pub tries: u32,
-    /// Of every try, failed ones at their full hold.
+    /// The cost of all tries. A failed try costs its whole hold.
     pub cost: Money,
-    /// How long the model took.
+    /// How long the model took for the reply. Zero if there is none.
     pub took: Duration,
-    /// How long tries took that failed.
+    /// How long the failed tries took. The agent's time does not count it.
     pub failed: Duration,
 }
 

@@ -1,7 +1,16 @@
 //! The part of synthd that decides: domain types, pure policies, ports and actors.
 //!
-//! The arrow points one way: the `synthd` package depends on this one, never the other way,
-//! so no database, container engine or file format can reach in here.
+//! The dependency has one direction. The `synthd` package depends on this package, never the other
+//! way. So the compiler keeps databases, container engines and file formats out of this package.
+//!
+//! - `model` has the domain types: campaign, episode, task, fault, money, journal entry.
+//! - `policy` has pure functions: retries, limits, the ledger, model assignment, estimates.
+//! - `task` and `scaffold` are pure as well: how a task is drawn, and what a model is shown.
+//! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
+//! sandboxes, models, datasets, the clock, and the agent gateway.
+//! - `engine`, `campaign`, `episode`, `router`, `pool`, `collector` and `quality` are the actors.
+//! - `supervisor` starts actors and tasks, and restarts actors after a panic.
+//! - `testkit` has scripted implementations of the ports, for tests only.
 
 pub mod agent_access;
 pub mod campaign;

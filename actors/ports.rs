@@ -1,5 +1,13 @@
-//! The ports: what the core needs from the world. Adapters live in the `synthd` package;
-//! scripted ones for tests in `testkit`.
+//! The ports: the traits through which the actors use the outside world.
+//!
+//! The `synthd` package implements the ports: the SQLite store (`Journal`), the sandbox backends
+//! (`SandboxBackend`, `Sandbox`), the model adapters (`ModelFactory`, `ChatModel`), the Parquet
+//! writer (`DatasetSink`) and the system clock (`Clock`). `testkit` has scripted implementations
+//! for tests. The port for external agents has its own file, `agent_access.rs`.
+//!
+//! An implementation does what it is asked once and reports the result. It does not retry, wait for
+//! a limit or count money. The actors decide about these. Every error is a typed [`Fault`],
+//! [`CallFault`] or [`StoreFault`], because the actors act on its kind.
 
 use crate::model::PassRate;
 use crate::model::{
@@ -15,31 +23,38 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// What is played, for models that play a part.
+/// The task and the scaffold of an episode, for models that play a script. Such a model knows the
+/// task's solution and writes its reply in the scaffold's format. Real models do not use it.
 #[derive(Clone)]
 pub struct ScriptContext {
     pub task: Arc<Task>,
     pub scaffold: Arc<dyn Scaffold>,
 }
 
-/// Who asks a model, for adapters that need more than the conversation.
+/// Who asks a model. It is for adapters that need more than the conversation, such as scripted
+/// models and replays.
 #[derive(Clone)]
 pub struct CallContext {
     pub episode: EpisodeId,
-    /// None for an agent of somebody else's.
+    /// None for a call that belongs to no task of the engine, such as a call through the standalone
+    /// gateway.
     pub stage: Option<ScriptContext>,
-    /// How many replies the conversation holds already.
+    /// The index of the turn, from zero. It equals the number of replies that the episode has so
+    /// far.
     pub turn: u32,
-    /// Which try of this call it is, from zero.
+    /// The number of this try within the turn, from zero.
     pub retry: u32,
-    /// To be shown what goes over the wire.
+    /// Records the bytes of the HTTP exchange while they pass. The adapter fills it, also when the
+    /// call fails halfway.
     pub witness: ExchangeRecorder,
 }
 
-/// One model behind one provider. Exactly one attempt a call: retries, limits and budgets
-/// belong to the router.
+/// One model at one provider address, with one key. A call of `complete` makes exactly one attempt.
+/// Retries, limits and budgets belong to the router.
 #[async_trait]
 pub trait ChatModel: Send + Sync + 'static {
+    /// Sends the request once and reads the whole reply. The error says what failed, what the try
+    /// may have cost, and whether the provider named a time to wait.
     async fn complete(
         &self,
         request: &ChatRequest,
@@ -47,99 +62,133 @@ pub trait ChatModel: Send + Sync + 'static {
     ) -> Result<ChatReply, CallFault>;
 }
 
-/// Knows the models there are.
+/// Makes the client of a model from its configuration. It may read certificates and keys, so it is
+/// called on a worker thread and never on the actors' thread.
 pub trait ModelFactory: Send + Sync + 'static {
+    /// Fails if the model is unknown to this build, its key is missing, or its endpoint is not
+    /// usable.
     fn model(&self, config: &ModelConfig) -> Result<Arc<dyn ChatModel>, Fault>;
 }
 
-/// Brings sandboxes up and sweeps what dead owners left behind.
+/// Creates sandboxes, and removes what a dead synthd left behind. The pool is its only user while
+/// the engine runs.
 #[async_trait]
 pub trait SandboxBackend: Send + Sync + 'static {
+    /// The backend's name in logs and reports, for example `namespace`.
     fn name(&self) -> &'static str;
 
-    /// A sandbox whose guest has answered. Dropping it kills everything inside.
+    /// Creates a sandbox and returns it when its guest has answered. Dropping the sandbox kills
+    /// everything inside it.
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault>;
 
-    /// Removes what owners that no longer live left behind; says how much that was.
+    /// Removes the sandboxes, containers and cgroups of owners that no longer live. Returns how
+    /// many it removed.
     async fn sweep(&self) -> Result<u32, Fault>;
 
-    /// Waits until everything of dropped sandboxes is gone.
+    /// Waits until every dropped sandbox is really gone from the host. Shutdown waits for this.
     async fn settle(&self) -> Result<(), Fault>;
 }
 
-/// What is waited for beside a command.
+/// A future that [`Sandbox::wait_for_command`] polls beside the command. When it is ready, the wait
+/// ends although the command still runs.
 pub type InterruptFuture<'a> = Pin<&'a mut (dyn Future<Output = ()> + Send)>;
 
-/// One sandbox, seen through its guest. Dropping it is the end of it.
+/// One sandbox, seen through its guest (the program that is PID 1 inside). Dropping it ends the
+/// sandbox.
+///
+/// One request is in progress at a time, so the methods take `&mut self`. After a fault such as
+/// `SandboxLost` or `SandboxProtocol` the sandbox is of no further use and should be dropped. A
+/// `SandboxCopy` fault of `freeze`, `thaw` or `pack` leaves it usable.
 #[async_trait]
 pub trait Sandbox: Send + 'static {
+    /// What the sandbox runs on: backend, root, kernel, shell, and what enforces each limit. It
+    /// goes into the dataset row.
     fn fingerprint(&self) -> &SandboxFingerprint;
 
-    /// Tells the sandbox its new holder, so that a person who looks at the host can see it.
+    /// Names the new holder of the sandbox, for example `ep-0123456789abcdef-1` (episode and
+    /// attempt). The name is only for a person who looks at the host. Backends without a place for
+    /// it ignore it.
     fn set_holder(&mut self, _holder: &str) {}
 
+    /// Asks the guest for a sign of life. An error means that the sandbox is lost.
     async fn ping(&mut self) -> Result<(), Fault>;
 
+    /// Writes files below `/work` or `/sealed`. The sealed tree is emptied first, so that nothing
+    /// an earlier check left there counts.
     async fn write_files(&mut self, tree: SandboxTree, files: &[FileSpec]) -> Result<(), Fault>;
 
+    /// Runs one command to its end and reports how it ended. A command that fails, is killed or
+    /// runs out of time is a report and not an error. An error means that the sandbox itself
+    /// failed.
     async fn exec(&mut self, request: &ExecRequest) -> Result<ExecReport, Fault>;
 
-    /// Starts a command that goes on by itself: other requests are answered meanwhile. One at
-    /// a time.
+    /// Starts a command and returns at once. The guest answers other requests while the command
+    /// runs. At most one such command runs at a time.
     async fn start(&mut self, request: &ExecRequest) -> Result<(), Fault>;
 
-    /// Waits until that command has ended, or until something else is wanted of the sandbox.
+    /// Waits until the started command ends, or until the future `until` is ready. In both cases
+    /// the result has a scan of the workspace, if the command was started with one.
     async fn wait_for_command(
         &mut self,
         until: InterruptFuture<'_>,
     ) -> Result<CommandStatus, Fault>;
 
-    /// Ends that command with all that it has started.
+    /// Kills the started command with every program that it has started, and reports what it did.
     async fn stop(&mut self) -> Result<ExecReport, Fault>;
 
-    /// Stops every program where it is, until [`Sandbox::thaw`]. Nothing is to be run
-    /// meanwhile. A `SandboxCopy`: one could not be stopped, and all go on.
+    /// Stops every program where it is, until [`Sandbox::thaw`]. No command may run in between. A
+    /// `SandboxCopy` fault means that one program could not be stopped; all programs run again
+    /// then.
     async fn freeze(&mut self) -> Result<(), Fault>;
 
-    /// Lets stopped programs go on. A `SandboxCopy`: one of them ran in between, and what was
-    /// measured meanwhile is void; all go on all the same.
+    /// Lets the stopped programs go on. A `SandboxCopy` fault means that one of them ran although
+    /// it should stand still. Then a measurement that was taken in between is void. All programs go
+    /// on in any case.
     async fn thaw(&mut self) -> Result<(), Fault>;
 
-    /// Copies the workspace out; with `quiesce` everything that still runs is killed first.
+    /// Copies the workspace into memory. With `quiesce`, every program that still runs is killed
+    /// first. Fails with `SandboxCopy` if the workspace is over a cap, or cannot be copied.
     async fn pack(&mut self, quiesce: bool) -> Result<WorkspaceCopy, Fault>;
 
-    /// Lays a copy into the (empty) workspace.
+    /// Writes a copy into the workspace, which must be empty.
     async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault>;
 
-    /// Ends every program, and takes away all that they left anywhere.
+    /// Kills every program and removes every file that they left anywhere in the sandbox.
     async fn reset(&mut self) -> Result<(), Fault>;
 
-    /// Carries whatever connects to `port` of the sandbox's loopback to an address of the
-    /// host's, for as long as the sandbox lives: the only way out of it there is.
+    /// Connects a TCP port of the sandbox's loopback to an address on the host. The tunnel stays as
+    /// long as the sandbox. It is the only way out of the sandbox, and there is at most one.
     async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault>;
 
-    /// Adds variables to what every command sees at first.
+    /// Adds environment variables for every command that is started from now on.
     async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault>;
 }
 
-/// The store failed. Never retried blindly: the caller decides what stops.
+/// The store did not do what it was asked. It is never retried blindly. The caller decides what
+/// stops: usually the campaign pauses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {message}")]
 pub struct StoreFault {
+    /// What was tried, for example `append` or `read campaign`.
     pub operation: &'static str,
     pub message: String,
+    /// The kind of the failure. It decides which [`FaultKind`] the campaign sees.
     pub trouble: StoreFaultKind,
 }
 
-/// What is wrong with a store, as far as somebody could mend it.
+/// What is wrong with a store, as far as a person can repair it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoreFaultKind {
+    /// No space is left on the disk.
     Full,
+    /// The store holds data that cannot be read back.
     Damaged,
+    /// Anything else, such as a missing permission or a writer that has ended.
     Other,
 }
 
 impl StoreFault {
+    /// A fault of the kind [`StoreFaultKind::Other`].
     pub fn new(operation: &'static str, message: impl Into<String>) -> Self {
         Self { operation, message: message.into(), trouble: StoreFaultKind::Other }
     }
@@ -156,32 +205,45 @@ impl From<StoreFault> for Fault {
     }
 }
 
-/// The durable record. A batch is kept whole or not at all, and kept when `append` returns.
+/// The durable record of everything that happened. The store implements it.
+///
+/// A batch of entries is kept whole or not at all. It is kept when `append` returns: it survives a
+/// kill of the process, and a batch with holds or settlements survives a power cut as well.
+/// Appending the same entry twice changes nothing, so a caller that lost the answer may send it
+/// again.
+///
+/// Actors append through the collector, which drops the entries of dead attempts first. They read
+/// directly.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
+    /// Writes the entries as one batch, and returns when they are durable.
     async fn append(&self, entries: Vec<JournalEntry>) -> Result<(), StoreFault>;
 
+    /// The record of one campaign. None if the store does not know that name.
     async fn campaign(&self, name: &CampaignName) -> Result<Option<CampaignRecord>, StoreFault>;
 
+    /// The records of all campaigns of this data directory.
     async fn campaigns(&self) -> Result<Vec<CampaignRecord>, StoreFault>;
 
-    /// The editions of templates that a campaign was made with, by template. Of a campaign of an
-    /// engine that did not record them there are none.
+    /// The editions of templates that a campaign was planned with, one for each template. The list
+    /// is empty for a campaign that an older version began without recording them.
     async fn editions(&self, campaign: &CampaignName) -> Result<Vec<TemplateEdition>, StoreFault>;
 
-    /// In plan order.
+    /// All planned episodes of a campaign with what came of each so far, in plan order.
     async fn episodes(&self, campaign: &CampaignName) -> Result<Vec<EpisodeRecord>, StoreFault>;
 
+    /// The attempts of one episode, with the fault that ended each, if any.
     async fn attempts(&self, episode: &EpisodeId) -> Result<Vec<AttemptRecord>, StoreFault>;
 
-    /// The turns of an attempt, in order.
+    /// The recorded turns of one attempt, in their order. Empty for an attempt that took none.
     async fn turns(
         &self,
         episode: &EpisodeId,
         attempt: crate::model::AttemptNumber,
     ) -> Result<Vec<Turn>, StoreFault>;
 
-    /// Judged rows in plan order, from `after` on (exclusive), at most `limit`.
+    /// One page of judged rows in plan order. The page begins behind the ordinal `after`
+    /// (exclusive; None for the first page) and has at most `limit` rows. An empty page is the end.
     async fn rows(
         &self,
         campaign: &CampaignName,
@@ -189,55 +251,65 @@ pub trait Journal: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<RowRecord>, StoreFault>;
 
+    /// The dataset versions that were published for a campaign.
     async fn datasets(&self, campaign: &CampaignName) -> Result<Vec<DatasetRecord>, StoreFault>;
 
-    /// Settled money, and every unsettled hold in full.
+    /// What a campaign has spent: every settled amount, and every unsettled hold in full.
     async fn spent(&self, campaign: &CampaignName) -> Result<Money, StoreFault>;
 
-    /// The same by what it was spent on; the day is one of [`day_of`](crate::model::day_of).
+    /// The same amounts by what they count against: the campaign, its models, its open episodes and
+    /// the day. `day` is a number from [`day_of`](crate::model::day_of).
     async fn spending(
         &self,
         campaign: &CampaignName,
         day: i64,
     ) -> Result<SpendingTotals, StoreFault>;
 
-    /// Returns when all that was appended before is on the disk itself.
+    /// Returns when everything that was appended before is on the disk itself.
     async fn barrier(&self) -> Result<(), StoreFault>;
 }
 
-/// A dataset version to be written.
+/// The order to write one dataset version. The sink reads the rows themselves from `journal`.
 #[derive(Clone)]
 pub struct DatasetWriteRequest {
     pub campaign: CampaignName,
     pub journal: Arc<dyn Journal>,
-    /// Rejections found only when rows are seen together (duplicates), by episode.
+    /// Rejections that are found only when all rows are compared (duplicates), by episode.
     pub late_rejections: BTreeMap<EpisodeId, RowRejection>,
-    /// Labels found the same way, to be added to the rows as they are written.
+    /// Labels that are found in the same comparison. They are added to the rows while these are
+    /// written.
     pub late_labels: BTreeMap<EpisodeId, Vec<String>>,
-    /// How often the task of each was solved, over all of its samples.
+    /// For each episode: how often its task was solved, over all samples by the same model and
+    /// scaffold.
     pub pass_rates: BTreeMap<EpisodeId, PassRate>,
-    /// Episodes that ended in a fault: counted on the card, never a row.
+    /// The number of episodes that ended in a fault. The dataset card shows it; these episodes have
+    /// no row.
     pub faulted: u64,
+    /// The number of episodes in the plan.
     pub planned: u64,
-    /// What the campaign says for the card.
+    /// The licence that the campaign names for the dataset card.
     pub licence: String,
     pub seed: u64,
+    /// The campaign's identity: a digest of the settings that must not change.
     pub config_digest: String,
+    /// The time of publication, in milliseconds since the Unix epoch.
     pub now_ms: i64,
 }
 
-/// Writes datasets.
+/// Writes dataset versions: Parquet files, a card and a manifest.
 #[async_trait]
 pub trait DatasetSink: Send + Sync + 'static {
-    /// Writes the next version and says why, or returns the newest one if it is the same.
+    /// Writes the next version and says why it is new. If the newest version already has the same
+    /// content, nothing is written and that version is returned with `new: None`.
     async fn write(&self, edition: DatasetWriteRequest) -> Result<Publication, Fault>;
 }
 
-/// The time of day, for records only: decisions use tokio's clock.
+/// The time of day. It is for records only; decisions such as timeouts use tokio's clock.
 pub trait Clock: Send + Sync + 'static {
+    /// Milliseconds since the Unix epoch.
     fn now_ms(&self) -> i64;
 
-    /// A time as RFC 3339 text, UTC, with milliseconds.
+    /// A time as RFC 3339 text in UTC with milliseconds, for example `2026-11-21T10:00:01.500Z`.
     fn stamp(&self, at_ms: i64) -> String;
 }
 

@@ -1,4 +1,5 @@
-//! What the rest of the program sees of an actor: a cheap handle that outlives restarts.
+//! The handle through which the rest of the program talks to a supervised actor. It is cheap to
+//! clone and stays valid when the actor is restarted.
 
 use actix::dev::ToEnvelope;
 use actix::{Actor, Addr, Context, Handler, Message};
@@ -6,14 +7,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-/// A message that so many incarnations of an actor died with is not sent to another: it may be
-/// what kills them, and the next death may end the engine.
+/// After this many actors have died with a message, the message is not sent to another one. The
+/// message may be what kills them, and one more death may end the engine.
 const DEATHS: u32 = 2;
 
-/// How long a caller waits for a dead actor's successor.
+/// How long a caller waits until a dead actor has been replaced.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The actor is gone for good, or did not come back in time.
+/// The actor is gone for good, was not restarted in time, or died twice with the same message. The
+/// field is the actor's name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {0} actor is gone")]
 pub struct ActorGoneError(pub &'static str);
@@ -24,7 +26,7 @@ impl From<ActorGoneError> for crate::model::Fault {
     }
 }
 
-/// A handle on a supervised actor.
+/// A handle on a supervised actor. `address` is None while no actor lives.
 pub struct ActorHandle<A: Actor> {
     name: &'static str,
     address: watch::Receiver<Option<Addr<A>>>,
@@ -41,8 +43,11 @@ impl<A: Actor<Context = Context<A>>> ActorHandle<A> {
         Self { name, address }
     }
 
-    /// Sends a message until some incarnation of the actor has answered it, or two have
-    /// died with it. Messages are therefore ones that may be handled twice.
+    /// Sends a message until an actor has answered it. If the actor dies with the message, the
+    /// message is sent to the next one, at most twice in all. So an actor may get the same message
+    /// twice, and every message must allow that.
+    ///
+    /// Err means that the actor is gone for good, did not come back in time, or died twice.
     pub async fn ask<M>(&self, message: M) -> Result<M::Result, ActorGoneError>
     where
         M: Message + Clone + Send + 'static,
@@ -62,7 +67,8 @@ impl<A: Actor<Context = Context<A>>> ActorHandle<A> {
             if deaths >= DEATHS {
                 return Err(ActorGoneError(self.name));
             }
-            // It died with the message; wait for the next one to be published.
+            // The actor died with the message. Wait until a new address is published. A comparison
+            // with the old address excludes sending to the dead actor again.
             let next = async {
                 while address.borrow_and_update().as_ref() == Some(&current) {
                     if address.changed().await.is_err() {
@@ -75,7 +81,7 @@ impl<A: Actor<Context = Context<A>>> ActorHandle<A> {
         }
     }
 
-    /// Sends a message once, answered or not.
+    /// Sends a message once, whether it is answered or not.
     #[cfg(any(test, feature = "testkit"))]
     pub async fn tell<M>(&self, message: M)
     where
@@ -90,6 +96,8 @@ impl<A: Actor<Context = Context<A>>> ActorHandle<A> {
         }
     }
 
+    /// The address of the living actor. Waits if there is none now. None after a timeout, or if the
+    /// supervision has ended.
     async fn current(&self, address: &mut watch::Receiver<Option<Addr<A>>>) -> Option<Addr<A>> {
         let present = timeout(PATIENCE, address.wait_for(Option::is_some)).await.ok()?.ok()?;
         present.clone()

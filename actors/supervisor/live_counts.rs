@@ -1,5 +1,5 @@
-//! How many actors and tasks are alive, so that tests can tell that none is left behind.
-//! Outside of tests nothing is counted.
+//! Counts the actors and tasks that are alive, so that a test can check that none is left behind.
+//! Outside of tests nothing is counted, and the functions return their future unchanged.
 
 use std::future::Future;
 
@@ -12,10 +12,11 @@ mod counting {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     thread_local! {
+        /// One counter for each thread, because tests run in parallel on their own threads.
         static HERE: Arc<LiveCounts> = Arc::default();
     }
 
-    /// The living, as started from one thread.
+    /// The numbers of living actors and tasks that were started from one thread.
     #[derive(Debug, Default)]
     pub struct LiveCounts {
         pub(super) actors: AtomicUsize,
@@ -23,24 +24,28 @@ mod counting {
     }
 
     impl LiveCounts {
-        /// The census of what this thread starts.
+        /// The counter of the calling thread.
         pub fn here() -> Arc<Self> {
             HERE.with(Arc::clone)
         }
 
+        /// How many actors are alive.
         pub fn actors(&self) -> usize {
             self.actors.load(Ordering::Acquire)
         }
 
+        /// How many tasks are alive.
         pub fn tasks(&self) -> usize {
             self.tasks.load(Ordering::Acquire)
         }
     }
 
-    /// Counts one until it is dropped, however that comes about and on whichever thread.
+    /// Counts one actor or task until the guard is dropped. The drop may happen on any thread; the
+    /// guard remembers the counter of the thread that started it.
     pub(super) struct LiveCountGuard(Arc<LiveCounts>, fn(&LiveCounts) -> &AtomicUsize);
 
     impl LiveCountGuard {
+        /// Adds one to the counter that `which` selects.
         pub(super) fn new(which: fn(&LiveCounts) -> &AtomicUsize) -> Self {
             let census = LiveCounts::here();
             which(&census).fetch_add(1, Ordering::AcqRel);
@@ -55,22 +60,25 @@ mod counting {
     }
 }
 
+/// Counts the actor whose life `future` is.
 #[cfg(any(test, feature = "testkit"))]
 pub(super) fn counted_actor<F: Future>(future: F) -> impl Future<Output = F::Output> {
     counted(future, |census| &census.actors)
 }
 
+/// Counts a task.
 #[cfg(any(test, feature = "testkit"))]
 pub(super) fn counted_task<F: Future>(future: F) -> impl Future<Output = F::Output> {
     counted(future, |census| &census.tasks)
 }
 
+/// Wraps a future, so that it is counted until it ends or is dropped.
 #[cfg(any(test, feature = "testkit"))]
 fn counted<F: Future>(
     future: F,
     which: fn(&LiveCounts) -> &std::sync::atomic::AtomicUsize,
 ) -> impl Future<Output = F::Output> {
-    // Counted from now on, not from the first poll: a task may be aborted before it.
+    // The count begins now and not at the first poll: a task may be aborted before it is polled.
     let counted = counting::LiveCountGuard::new(which);
     async move {
         let _counted = counted;

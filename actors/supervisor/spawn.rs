@@ -1,10 +1,11 @@
-//! The one door to the runtime. `clippy.toml` bans the others.
+//! The only way to start a task. `clippy.toml` forbids the others.
 
 use std::future::Future;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Starts a task on the runtime's workers. Dropping the handle aborts the task, so what it
-/// owns (a sandbox, a connection) is released with it.
+/// Starts a task on the worker threads of the runtime. Dropping the handle aborts the task. So what
+/// the task owns (a sandbox, a connection) is released with the owner of the handle. The name is
+/// for the log.
 #[must_use = "dropping the handle aborts the task"]
 pub fn spawn<T, F>(name: &'static str, future: F) -> AbortOnDropHandle<T>
 where
