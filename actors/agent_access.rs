@@ -169,7 +169,7 @@ pub struct AgentCall {
     pub leave: oneshot::Sender<CallDecision>,
 }
 
-/// What the attempt decides about a call. `Ask`: the model may be asked, and the call becomes a turn.
+/// What the attempt decides about a call. `Ask`: the model may be asked, and the call is a turn.
 pub enum CallDecision {
     Ask(AdmittedCall),
     /// The recorded answer of an earlier attempt, which is paid for. No model is asked.

@@ -7,7 +7,7 @@
 //! - `policy` has pure functions: retries, limits, the ledger, model assignment, estimates.
 //! - `task` and `scaffold` are pure as well: how a task is drawn, and what a model is shown.
 //! - `ports` and `agent_access` are the traits that the `synthd` package implements: store,
-//! sandboxes, models, datasets, the clock, and the agent gateway.
+//!   sandboxes, models, datasets, the clock, and the agent gateway.
 //! - `engine`, `campaign`, `episode`, `router`, `pool`, `collector` and `quality` are the actors.
 //! - `supervisor` starts actors and tasks, and restarts actors after a panic.
 //! - `testkit` has scripted implementations of the ports, for tests only.

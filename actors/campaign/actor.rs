@@ -1,15 +1,19 @@
-//! The campaign actor: its state, and what it is told. It owns its episodes' actors and
-//! decides what follows each exit.
+//! The campaign actor: its state and its message handlers. It owns the actors of its episodes and
+//! decides what follows each end of an attempt.
 //!
 //! ```text
-//!  pending ──permit──► running ──concluded──► judging ──► done
-//!     ▲                   │ fault
-//!     └──── wait ◄────────┤ transient, attempts left
-//!                         └ else ──► faulted (final, no label)
+//!  pending ──place──► running ──concluded──► judging ──► done
+//!     ▲                  │ fault
+//!     └──── wait ◄───────┤ transient, attempts left
+//!                        └ else ──► faulted (final, no label)
 //! ```
-//! When nothing is pending, running or being judged, the dataset is published and the
-//! campaign is complete. Admission is in [`super::admission`], what follows an exit in
-//! [`super::exits`], coming to rest in [`super::rest`].
+//! When no episode is pending, running or being judged, the dataset is published and the campaign
+//! is complete. `admission.rs` launches episodes, `exits.rs` has what follows the end of an
+//! attempt, and `finish.rs` brings the campaign to rest.
+//!
+//! Every asynchronous step ends with a call of `admit`, which decides what to do next. So no step
+//! needs to know what else is in progress. If the actor dies, the engine shows the campaign as
+//! paused; its running episodes are cut off, because their [`RunningEpisode`] is dropped.
 
 use super::messages::{
     CampaignHandle, CancelCampaign, DrainCampaign, PauseCampaign, ResumeCampaign,
@@ -37,20 +41,26 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Panics of episodes in a window, beyond which the campaign pauses.
+/// More panics of episodes than this in [`PANIC_WINDOW`] pause the campaign.
 const PANICS: usize = 10;
+/// The period for [`PANICS`].
 const PANIC_WINDOW: Duration = Duration::from_secs(60);
 
-/// An episode that runs. Dropped, it is cut off: a campaign that dies leaves nobody behind
-/// who goes on spending.
+/// An episode with a running attempt. Dropping it cuts the attempt off. So a campaign that dies
+/// leaves no attempt behind that goes on spending money.
 pub(super) struct RunningEpisode {
     pub(super) attempt: AttemptNumber,
     pub(super) record: EpisodeRecord,
+    /// Cancels the attempt.
     pub(super) cancel: CancellationToken,
+    /// Cancels the same token when this struct is dropped.
     pub(super) _cut: DropGuard,
+    /// The place of the engine that the episode takes. It is free again after a fault, or when the
+    /// row is judged.
     pub(super) place: OwnedSemaphorePermit,
 }
 
+/// The state of a running campaign.
 pub struct CampaignActor {
     pub(super) world: EngineServices,
     pub(super) planner: Arc<super::plan::CampaignPlanner>,
@@ -60,35 +70,41 @@ pub struct CampaignActor {
     pub(super) pending: PendingEpisodes,
     pub(super) sampler: SamplePlanner,
     pub(super) running: HashMap<EpisodeId, RunningEpisode>,
-    /// Episodes that wait for their next attempt.
+    /// The number of episodes that wait for their next attempt after a fault.
     pub(super) resting: usize,
-    /// Answers of quality and of the collector that are still to come.
+    /// The number of requests to quality and to the collector that have no answer yet.
     pub(super) writing: usize,
-    /// The wait for a place.
+    /// The current wait for a place. At most one at a time.
     pub(super) asking: Option<SpawnHandle>,
-    /// Counts the waits: a place that comes after its wait was given up belongs to nobody here.
+    /// The number of the newest wait. A place that arrives for an older wait is given back: that
+    /// wait was given up.
     pub(super) asked: u64,
-    /// The last things are being written: the dataset, or where it rests.
+    /// The last things are being written: the dataset, or the state in which the campaign rests.
     pub(super) closing: bool,
-    /// The dataset is being written: the campaign can be neither paused nor cancelled any more.
+    /// The dataset is being written. The campaign can be neither paused nor cancelled any more.
     pub(super) publishing: bool,
+    /// A drain was ordered: no more episodes are launched, and the actor stops at rest.
     pub(super) draining: bool,
-    /// Finished, but without a row.
+    /// Episodes that have finished and have no row yet.
     pub(super) to_judge: VecDeque<EpisodeRecord>,
-    /// What the store did not take; written before anything else after a resume.
+    /// Entries that the store did not take. After a resume they are written before anything else.
     pub(super) unwritten: Vec<JournalEntry>,
-    /// Episodes whose recorded turns do not repeat, up to which attempt.
+    /// Episodes whose recorded turns did not repeat. The number is the last attempt whose turns
+    /// must not be replayed.
     pub(super) afresh: HashMap<EpisodeId, AttemptNumber>,
-    /// Attempts in a row, over all episodes, that ended in what may be an outage.
+    /// Attempts in a row, over all episodes, that ended in a fault which may be an outage.
     pub(super) lost_in_a_row: usize,
-    /// The engine's bound on episodes at once, shared fairly by all campaigns.
+    /// The engine's limit of episodes at once. All campaigns share it and take turns.
     pub(super) places: Arc<Semaphore>,
+    /// Counts the panics of episodes.
     pub(super) intensity: RestartIntensity,
     progress: watch::Sender<CampaignProgress>,
 }
 
 impl CampaignActor {
-    /// Starts a prepared campaign.
+    /// Starts the actor of a prepared campaign. Returns its handle, the join handle that tells a
+    /// panic from a normal end, and the sender of its progress. The engine uses the sender to show
+    /// a campaign whose actor has died.
     pub fn start(
         world: EngineServices,
         prepared: PreparedCampaign,
@@ -103,6 +119,7 @@ impl CampaignActor {
         progress.already_complete = episodes.iter().all(|record| record.outcome.is_some());
         let (finished, pending): (Vec<_>, Vec<_>) =
             episodes.into_iter().partition(|record| record.outcome.is_some());
+        // A finished episode has no row if the process ended before its row was written.
         let unjudged = |record: &EpisodeRecord| {
             record.judged.is_none() && matches!(record.outcome, Some(Outcome::Judged { .. }))
         };
@@ -136,15 +153,18 @@ impl CampaignActor {
         (CampaignHandle { address, progress: watched, backend, down, router }, joined, publisher)
     }
 
+    /// The state that is shown now.
     pub(super) fn state(&self) -> CampaignState {
         self.progress.borrow().state
     }
 
+    /// A copy of the progress that is shown now.
     pub(super) fn progress(&self) -> CampaignProgress {
         self.progress.borrow().clone()
     }
 
-    /// Shows a change; the cost is always the ledger's, which counts what no step tells of.
+    /// Changes the progress and publishes it. The cost always comes from the ledger, which also
+    /// counts calls that led to no step.
     pub(super) fn update_progress(&self, change: impl FnOnce(&mut CampaignProgress)) {
         let spent = self.world.router.spent(&self.config.name);
         self.progress.send_modify(|progress| {
@@ -158,15 +178,15 @@ impl CampaignActor {
         self.state() == CampaignState::Running && !self.draining
     }
 
-    /// Something is wrong that trying again will not mend: rest, and say so. What runs is
-    /// cut off: it would meet the same.
+    /// Pauses because of a fault that another try will not repair. Running attempts are cut off,
+    /// because they would meet the same fault.
     pub(super) fn escalate(&mut self, fault: &Fault) {
         self.pause_for(fault);
         self.cancel_running();
     }
 
-    /// Rests because of a fault, and lets what runs come to its end. A campaign that was
-    /// stopped or cancelled stays what it is.
+    /// Pauses because of a fault, but lets running attempts finish. A stopped or cancelled campaign
+    /// keeps its state.
     pub(super) fn pause_for(&mut self, fault: &Fault) {
         tracing::error!(campaign = %self.config.name, %fault, "the campaign pauses");
         if matches!(self.state(), CampaignState::Running | CampaignState::Paused) {
@@ -174,11 +194,14 @@ impl CampaignActor {
         }
     }
 
+    /// Cuts off every running attempt. Each one ends with a `Cancelled` fault, and its episode
+    /// waits again.
     pub(super) fn cancel_running(&mut self) {
         self.running.values().for_each(|child| child.cancel.cancel());
     }
 
-    /// Writes entries; kept for later where the store does not take them.
+    /// Sends entries to the journal. If the store does not take them, they are kept for the next
+    /// resume, the campaign pauses, and running attempts are cut off.
     pub(super) fn write(&mut self, entries: Vec<JournalEntry>, ctx: &mut Context<Self>) {
         self.writing += 1;
         let collector = self.world.collector.clone();
@@ -195,7 +218,7 @@ impl CampaignActor {
         ));
     }
 
-    /// Plans what is to be tried now that an episode has ended.
+    /// Plans the samples that are needed now that an episode has ended.
     pub(super) fn plan_more(
         &mut self,
         ended: &PlannedEpisode,
@@ -212,7 +235,7 @@ impl CampaignActor {
         self.write(vec![JournalEntry::Planned(plans)], ctx);
     }
 
-    /// Where the campaign stands, as an entry.
+    /// The journal entry with the state that is shown now.
     pub(super) fn state_entry(&self) -> JournalEntry {
         let progress = self.progress.borrow();
         JournalEntry::CampaignMoved {
@@ -231,11 +254,13 @@ impl Actor for CampaignActor {
     }
 }
 
-/// Whether the order was obeyed, answered when the store knows of it: what a client was told
-/// holds even if the process is killed the next moment.
+/// The answer to a command: whether it was obeyed. It is sent after the store has the new state. So
+/// what a client was told is true even if the process is killed the next moment.
 type CommandResponse = ResponseActFuture<CampaignActor, bool>;
 
 impl CampaignActor {
+    /// Writes the new state and answers true when it is durable. If the store does not take it, the
+    /// campaign pauses with that fault and the answer is false.
     fn obeyed(&mut self, ctx: &mut Context<Self>) -> CommandResponse {
         self.writing += 1;
         let (collector, standing) = (self.world.collector.clone(), self.state_entry());
@@ -252,6 +277,7 @@ impl CampaignActor {
     }
 }
 
+/// The answer to a command that the campaign is in no state to obey.
 fn refused() -> CommandResponse {
     Box::pin(actix::fut::ready(false))
 }
@@ -278,6 +304,7 @@ impl Handler<ResumeCampaign> for CampaignActor {
         if self.state() != CampaignState::Paused || self.draining {
             return refused();
         }
+        // A person resumed the campaign, so the counts of faults begin anew.
         self.intensity.reset();
         self.lost_in_a_row = 0;
         self.update_progress(|p| {
@@ -287,6 +314,7 @@ impl Handler<ResumeCampaign> for CampaignActor {
             p.cause = None;
             p.settled = false;
         });
+        // What the store did not take before the pause goes first.
         let unwritten = std::mem::take(&mut self.unwritten);
         if !unwritten.is_empty() {
             self.write(unwritten, ctx);
@@ -299,8 +327,8 @@ impl Handler<CancelCampaign> for CampaignActor {
     type Result = CommandResponse;
 
     fn handle(&mut self, _: CancelCampaign, ctx: &mut Self::Context) -> CommandResponse {
-        // All episodes are over, and the version that is being written is complete: an order that
-        // was acknowledged and had no effect would be a lie.
+        // Every episode has ended and the dataset version is complete or almost so. A cancel would
+        // be acknowledged without any effect, so it is refused.
         if self.state() == CampaignState::Complete || self.publishing {
             return refused();
         }
@@ -318,7 +346,7 @@ impl Handler<DrainCampaign> for CampaignActor {
 
     fn handle(&mut self, message: DrainCampaign, ctx: &mut Self::Context) -> bool {
         self.draining = true;
-        // A campaign that has said everything is on its way out already.
+        // A complete campaign stops its actor by itself; it stays settled.
         if self.state() != CampaignState::Complete {
             self.update_progress(|p| p.settled = false);
         }

@@ -1,4 +1,8 @@
-//! Admission: episodes are launched as places become free.
+//! Admission: episodes are launched when places become free.
+//!
+//! Two limits apply: `[campaign] concurrency` for this campaign, and the engine's places for all
+//! campaigns together. A campaign asks for one place at a time. The semaphore is fair, so the
+//! campaigns take turns.
 
 use super::actor::{CampaignActor, RunningEpisode};
 use crate::episode::{AttemptExit, AttemptSpec, launch};
@@ -9,7 +13,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 impl CampaignActor {
-    /// Asks for a place, one at a time, so that campaigns take turns.
+    /// Decides what to do next. It is called after every change. It asks for a place if the
+    /// campaign is open, not full, and has an episode pending. Otherwise it looks whether the
+    /// campaign can come to rest.
     pub(super) fn admit(&mut self, ctx: &mut Context<Self>) {
         self.update_progress(|p| p.running = self.running.len() as u64);
         let full = self.running.len() >= self.config.concurrency.max(1);
@@ -25,10 +31,12 @@ impl CampaignActor {
         let wait = self.asked;
         let asking = ctx.spawn(async move { places.acquire_owned().await }.into_actor(self).map(
             move |place, this, ctx| {
-                // It was given up, and another wait may have begun: the place goes to who is next.
+                // This wait was given up, and another one may have begun. The place is dropped here
+                // and goes to the next in line.
                 if this.asked != wait || this.asking.take().is_none() {
                     return;
                 }
+                // The campaign may have been paused while it waited. Then the place is given back.
                 if let (Ok(place), true) = (place, this.is_open())
                     && let Some(record) = this.next_pending()
                 {
@@ -40,7 +48,7 @@ impl CampaignActor {
         self.asking = Some(asking);
     }
 
-    /// Of the model with the fewest episodes running.
+    /// Takes the next episode, of the model with the fewest running episodes.
     fn next_pending(&mut self) -> Option<EpisodeRecord> {
         let running = &self.running;
         self.pending.pop(|| {
@@ -51,13 +59,16 @@ impl CampaignActor {
         })
     }
 
-    /// A campaign that rests does not stand in line: the place may be long in coming.
+    /// Gives up the wait for a place. A campaign that does not run must not stay in the line of the
+    /// others.
     fn stop_asking(&mut self, ctx: &mut Context<Self>) {
         if let Some(asking) = self.asking.take() {
             ctx.cancel_future(asking);
         }
     }
 
+    /// Starts the next attempt of an episode and waits for its exit. `place` stays with the episode
+    /// until its row is judged.
     fn launch(
         &mut self,
         mut record: EpisodeRecord,
@@ -81,7 +92,8 @@ impl CampaignActor {
         self.running.insert(id.clone(), child);
         let ended = async move {
             let exit = exit.await;
-            // The exit is sent before the actor stops; one that sent none has died.
+            // The exit is sent before the actor stops. An actor that sent no exit has died; its
+            // join handle says why.
             let died = joined.await;
             drop(address);
             exit.unwrap_or_else(|_| {

@@ -1,4 +1,8 @@
-//! What follows an episode's exit: a row, another attempt, or its end without a label.
+//! What follows the end of an attempt: a row, another attempt, or the end of the episode without a
+//! label.
+//!
+//! An attempt ends with a verdict or with a fault. The table of faults (`FaultKind::policy`) says
+//! what follows each kind of fault. This file does it.
 
 use super::actor::{CampaignActor, RunningEpisode};
 use crate::episode::{AttemptExit, AttemptResult};
@@ -14,12 +18,13 @@ use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-/// Before an attempt that an engine took with it is followed by another.
+/// The wait before another attempt when the container engine was down.
 const ENGINE_REST: Duration = Duration::from_secs(1);
-/// Attempts lost in a row that are no outage yet, however few episodes run at once.
+/// Up to this many attempts lost in a row are no outage, even if few episodes run at once.
 const OUTAGE: usize = 10;
 
 impl CampaignActor {
+    /// An attempt has ended. It is dropped from the running ones, and its exit is handled.
     pub(super) fn on_exit(
         &mut self,
         id: &EpisodeId,
@@ -27,7 +32,7 @@ impl CampaignActor {
         exit: AttemptExit,
         ctx: &mut Context<Self>,
     ) {
-        // Whatever a dead attempt still says is of no interest.
+        // An attempt that is not the current one is dead. Its exit has no meaning any more.
         if self.running.get(id).is_none_or(|child| child.attempt != attempt) {
             return;
         }
@@ -42,6 +47,8 @@ impl CampaignActor {
         self.admit(ctx);
     }
 
+    /// The attempt has a verdict, and the journal has the outcome already. The episode is counted,
+    /// further samples are planned, and its row is made.
     fn conclude(
         &mut self,
         child: RunningEpisode,
@@ -74,8 +81,10 @@ impl CampaignActor {
         self.judge(record, judgement, Some(place), ctx);
     }
 
-    /// Has a row made. The place of the episode is kept meanwhile: trajectories that wait to
-    /// be judged are bounded like those that run.
+    /// Has a row made of a finished episode. The episode keeps its place until then. So the
+    /// finished trajectories in memory are limited like the running episodes. `place` is None for
+    /// an episode of an earlier run. A fault pauses the campaign, and the episode is judged after a
+    /// resume.
     pub(super) fn judge(
         &mut self,
         record: EpisodeRecord,
@@ -102,12 +111,16 @@ impl CampaignActor {
         }));
     }
 
-    /// The journal has the episode, but no row of it: no dataset is complete without.
+    /// The journal has the episode, but no row of it. It waits in `to_judge`, because a dataset
+    /// without its row would not be complete.
     pub(super) fn judge_later(&mut self, record: EpisodeRecord, fault: &Fault) {
         self.to_judge.push_front(record);
         self.pause_for(fault);
     }
 
+    /// The attempt ended in a fault. The response of the fault's kind decides. Unless another
+    /// attempt is planned or the episode is given up, the episode waits in front of the pending
+    /// ones.
     fn on_fault(&mut self, child: RunningEpisode, fault: Fault, ctx: &mut Context<Self>) {
         let RunningEpisode { mut record, cancel, .. } = child;
         tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
@@ -115,21 +128,26 @@ impl CampaignActor {
             FaultResponse::StopCampaign => self.stop_at_budget(&fault),
             FaultResponse::PauseCampaign => self.escalate(&fault),
             FaultResponse::Wait => {
-                // Nobody here cut it off: launching it again would only go round in circles.
+                // Nobody here cut the attempt off. Another launch would end the same way, again and
+                // again, so the campaign pauses.
                 if !cancel.is_cancelled() {
                     self.escalate(&fault);
                 }
             }
             FaultResponse::StartOver => {
+                // The next attempt must not replay these turns again. This one does not count as an
+                // attempt.
                 self.afresh.insert(record.plan.id.clone(), record.attempt);
                 let entries = self.end_of_attempt(&record, &fault);
                 self.write(entries, ctx);
             }
-            // The next attempt waits for the engine; this one was not the episode's fault.
+            // The container engine was down. That is not the episode's fault, so no attempt is
+            // counted.
             FaultResponse::RetryFree => {
                 return self.rest_before_retry(record, &fault, ENGINE_REST, ctx);
             }
             FaultResponse::Retry | FaultResponse::GiveUp => {
+                // In an outage the attempt is not counted: the whole campaign pauses instead.
                 if !(fault.kind.may_be_outage() && self.is_outage()) {
                     record.failed_attempts += 1;
                     return self.retry(record, fault, ctx);
@@ -142,13 +160,16 @@ impl CampaignActor {
         self.pending.push_front(record);
     }
 
-    /// Counts a lost attempt. So many in a row that every episode has lost more than one,
-    /// and none came through: what they all need is down, and no episode should pay for it.
+    /// Counts a lost attempt. Returns true if more than two were lost for each episode that may run
+    /// at once, all in a row, and none came through. Then something that all episodes need is down,
+    /// and no single episode should pay for it.
     fn is_outage(&mut self) -> bool {
         self.lost_in_a_row += 1;
         self.lost_in_a_row > (2 * self.config.concurrency).max(OUTAGE)
     }
 
+    /// Plans another attempt after a growing wait, or gives the episode up if it has no attempts
+    /// left. If too many episodes panic in a short time, the campaign pauses as well.
     fn retry(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
         if fault.kind.policy().is_restart && !self.intensity.allows(Instant::now()) {
             let why = format!("episodes panic too often, the last: {}", fault.message);
@@ -165,6 +186,8 @@ impl CampaignActor {
         }
     }
 
+    /// Records the end of the attempt, and puts the episode in front of the pending ones after
+    /// `after`.
     fn rest_before_retry(
         &mut self,
         record: EpisodeRecord,
@@ -182,7 +205,9 @@ impl CampaignActor {
         });
     }
 
-    /// The attempt's end; it may have failed before its start was written down.
+    /// The entries for an attempt that ended in a fault. The start is recorded again, because the
+    /// attempt may have failed before it recorded its start. A second start of the same attempt
+    /// changes nothing.
     fn end_of_attempt(&self, record: &EpisodeRecord, fault: &Fault) -> Vec<JournalEntry> {
         let (episode, attempt) = (record.plan.id.clone(), record.attempt);
         let at_ms = self.world.clock.now_ms();
@@ -197,7 +222,7 @@ impl CampaignActor {
         ]
     }
 
-    /// Final, but no label: the episode shows up as faulted and makes no row.
+    /// Ends the episode as faulted. This is final, but it is not a label: the episode makes no row.
     pub(super) fn give_up(&mut self, record: EpisodeRecord, fault: Fault, ctx: &mut Context<Self>) {
         let mut entries = self.end_of_attempt(&record, &fault);
         let outcome = Outcome::Faulted { fault };
@@ -213,8 +238,8 @@ impl CampaignActor {
         self.write(entries, ctx);
     }
 
-    /// Nothing more is launched. What runs goes on for as long as its calls still fit:
-    /// cutting it off would throw away calls that are paid for.
+    /// Stops the campaign at its budget. Nothing more is launched. Running attempts go on while
+    /// their calls still fit: cutting them off would waste calls that are paid for.
     fn stop_at_budget(&mut self, fault: &Fault) {
         if self.state() == CampaignState::Running {
             self.update_progress(|p| {

@@ -1,4 +1,5 @@
-//! Coming to rest: the dataset at the end, or a word on where the campaign stands.
+//! How a campaign comes to rest. If every episode has ended, it publishes the dataset and is
+//! complete. Otherwise it writes its state to the journal and shows that it rests.
 
 use super::actor::CampaignActor;
 use super::plan::CampaignPlanner;
@@ -11,12 +12,14 @@ use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::sync::Arc;
 
 impl CampaignActor {
-    /// Whether something moves that will call [`Self::admit`] when it is done.
+    /// Whether something is in progress that will call [`Self::admit`] when it is done.
     fn is_busy(&self) -> bool {
         !self.running.is_empty() || self.writing > 0 || self.asking.is_some() || self.closing
     }
 
-    /// At rest the campaign publishes, or says that it rests.
+    /// Decides what comes next when nothing is in progress: rest if the campaign is not running,
+    /// judge an episode that lacks its row, or publish if no episode is left. Does nothing while
+    /// the campaign is busy.
     pub(super) fn finish_if_idle(&mut self, ctx: &mut Context<Self>) {
         if self.is_busy() {
             return;
@@ -32,8 +35,8 @@ impl CampaignActor {
         }
     }
 
-    /// An episode that finished without its row being written: the process died, or the
-    /// store failed, in between.
+    /// Judges an episode that has finished but has no row. The process died, or the store failed,
+    /// between the two.
     fn judge_again(&mut self, record: EpisodeRecord, ctx: &mut Context<Self>) {
         self.writing += 1;
         let (world, planner) = (self.world.clone(), self.planner.clone());
@@ -49,6 +52,9 @@ impl CampaignActor {
         }));
     }
 
+    /// Writes the dataset and then records the campaign as complete. A fault pauses the campaign; a
+    /// resume tries again. While `publishing` is set, the campaign can be neither paused nor
+    /// cancelled.
     fn publish(&mut self, ctx: &mut Context<Self>) {
         (self.closing, self.publishing) = (true, true);
         self.update_progress(|p| p.publishing = true);
@@ -94,7 +100,9 @@ impl CampaignActor {
         }));
     }
 
-    /// At rest: calls that were cut off are settled, then it is written down, then shown.
+    /// Comes to rest: waits until the calls that were cut off are settled, then writes the state to
+    /// the journal, then shows the campaign as settled. In this order, what is shown is true on the
+    /// disk.
     fn rest(&mut self, ctx: &mut Context<Self>) {
         if self.progress().settled {
             return;
@@ -117,8 +125,10 @@ impl CampaignActor {
         }));
     }
 
+    /// Shows that the campaign rests, after its state was written. `said` is the state that was
+    /// written.
     fn rested(&mut self, said: (CampaignState, bool), ctx: &mut Context<Self>) {
-        // It was told something else meanwhile; what was written last is not how it stands.
+        // A command came in the meantime. The state that was written is old, so write the new one.
         if said != (self.state(), self.draining) {
             return self.write(vec![self.state_entry()], ctx);
         }
@@ -129,7 +139,8 @@ impl CampaignActor {
             p.running = 0;
             p.settled = true;
         });
-        // A stopped one waits for a larger budget, which comes with a new submission.
+        // These end the actor. A paused campaign keeps its actor, because it may be resumed. A
+        // stopped campaign waits for a larger budget, which comes with a new submission.
         if self.draining
             || matches!(self.state(), CampaignState::Cancelled | CampaignState::Stopped)
         {
@@ -138,7 +149,8 @@ impl CampaignActor {
     }
 }
 
-/// The judgement of an episode out of the journal.
+/// Builds the order to judge an episode from what the journal has of it. Fails with a `Store` fault
+/// if the episode has no verdict, and with `TaskSetup` if its template has changed.
 async fn recover(
     world: &EngineServices,
     planner: Arc<CampaignPlanner>,

@@ -1,9 +1,12 @@
-//! Episodes that wait for a place, by their model. A place goes to the model that has the fewest
-//! episodes running, so that one whose provider is silent never takes every place.
+//! Episodes that wait for a place, in one queue for each model.
+//!
+//! A place goes to the model that has the fewest episodes running. So a model whose provider does
+//! not answer cannot take every place.
 
 use crate::model::EpisodeRecord;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
+/// The waiting episodes by the name of their model.
 #[derive(Default)]
 pub(super) struct PendingEpisodes {
     models: BTreeMap<String, VecDeque<EpisodeRecord>>,
@@ -14,23 +17,27 @@ impl PendingEpisodes {
         self.models.values().all(VecDeque::is_empty)
     }
 
-    /// An episode that has run before goes before those of its model that have not.
+    /// Adds an episode that has run before. It goes before the episodes of its model that have not.
     pub(super) fn push_front(&mut self, record: EpisodeRecord) {
         self.models.entry(record.plan.model.clone()).or_default().push_front(record);
     }
 
+    /// Adds an episode behind the others of its model.
     pub(super) fn push_back(&mut self, record: EpisodeRecord) {
         self.models.entry(record.plan.model.clone()).or_default().push_back(record);
     }
 
-    /// The next episode: of the model with the fewest `running`, and among equals the one that
-    /// comes first in the plan.
+    /// Takes the next episode: of the model with the fewest running episodes. Among equals, the
+    /// episode that comes first in the plan wins. None if nothing waits. `running` counts the
+    /// running episodes of each model; it is called only if more than one model has episodes
+    /// waiting.
     pub(super) fn pop<'a>(
         &mut self,
         running: impl FnOnce() -> HashMap<&'a str, usize>,
     ) -> Option<EpisodeRecord> {
         let mut waiting = self.models.values_mut().filter(|line| !line.is_empty());
         let (first, second) = (waiting.next(), waiting.next());
+        // Only one model waits, so there is nothing to compare.
         if let (Some(only), None) = (first, second) {
             return only.pop_front();
         }

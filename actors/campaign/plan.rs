@@ -1,4 +1,9 @@
-//! The plan: which episodes a campaign consists of. Deterministic, and stable as it grows.
+//! The plan: which episodes a campaign consists of.
+//!
+//! The plan has every task of every template, with the models that are assigned to it, every
+//! scaffold, and the samples. The same campaign file gives the same plan, because tasks are drawn
+//! from the seed and ids are digests of what they name. The plan may grow: more tasks, models or
+//! samples add episodes behind the existing ones, and planned episodes keep their ids and places.
 
 use crate::model::{
     CampaignConfig, EpisodeId, EpisodeRecord, ModelAssignment, PlannedEpisode, SamplePolicy, Task,
@@ -13,25 +18,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// A template that is left out, and why.
+/// A template that this host cannot run, with the reason for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedTemplate {
     pub template: String,
     pub reason: String,
 }
 
-/// What is to be done beside what is known.
+/// What is new in the plan, beside the episodes that were planned before.
 #[derive(Clone, Debug, Default)]
 pub struct CampaignPlan {
-    /// In their order.
+    /// The new episodes in plan order.
     pub episodes: Vec<PlannedEpisode>,
-    /// Every task that is asked for now, whether known before or not.
+    /// Every task that is asked for now, whether it was planned before or not.
     pub tasks: HashSet<TaskId>,
 }
 
-/// A template, and which of its tasks.
+/// The place of a task: the template's id, and the index of the task within the template. The place
+/// stays the same when the template changes; the task id does not.
 type TaskPlace<'a> = (&'a str, u32);
 
+/// The place of an episode's task.
 fn place(record: &EpisodeRecord) -> TaskPlace<'_> {
     (&record.plan.template, record.plan.index)
 }
@@ -39,11 +46,12 @@ fn place(record: &EpisodeRecord) -> TaskPlace<'_> {
 /// What was planned before, with whatever editions of the templates.
 struct EarlierPlan<'a> {
     trials: SampleTracker,
-    /// The tasks of each place: several where the template has changed.
+    /// The tasks of each place. There are several where the template has changed.
     tasks: HashMap<TaskPlace<'a>, HashSet<&'a TaskId>>,
 }
 
 impl<'a> EarlierPlan<'a> {
+    /// Collects the episodes that the journal has.
     fn of(known: &'a [EpisodeRecord]) -> Self {
         let mut tasks: HashMap<TaskPlace<'a>, HashSet<&'a TaskId>> = HashMap::new();
         for record in known {
@@ -52,8 +60,9 @@ impl<'a> EarlierPlan<'a> {
         Self { trials: SampleTracker::of(known), tasks }
     }
 
-    /// Whether all samples that are wanted were tried to the end with another edition. One that
-    /// was planned with it and not tried never runs any more, and is not waited for.
+    /// Whether another edition of this task was tried to the end: all wanted samples have a
+    /// verdict. A sample that was planned with the other edition and never tried will never run, so
+    /// it is not waited for.
     fn is_tried(&self, task: &Task, trial: &SampleKey, rule: &SamplePolicy) -> bool {
         let here = self.tasks.get(&(task.template.as_str(), task.index));
         let others = here.into_iter().flatten().filter(|id| ***id != task.id);
@@ -65,25 +74,25 @@ impl<'a> EarlierPlan<'a> {
     }
 }
 
-/// Makes plans and the tasks in them.
+/// Makes the plan of a campaign, and the tasks in it.
 pub struct CampaignPlanner {
     pub config: Arc<CampaignConfig>,
     pub catalog: Arc<Catalog>,
 }
 
 impl CampaignPlanner {
-    /// The templates the campaign asks for.
+    /// The templates that the campaign asks for.
     pub fn templates(&self) -> Vec<Arc<Template>> {
         let tasks = &self.config.tasks;
         self.catalog.select(&tasks.templates, &tasks.exclude)
     }
 
-    /// Where the tasks of its plan come from.
+    /// The source of the tasks of this plan: the same seed and the same templates.
     pub fn tasks(&self) -> Arc<TaskSource> {
         Arc::new(TaskSource { seed: self.config.seed, catalog: self.catalog.clone() })
     }
 
-    /// What the tasks of `templates` are made from now.
+    /// The current digests of these templates and of their files, to be recorded.
     pub fn editions(&self, templates: &[Arc<Template>]) -> Vec<TemplateEdition> {
         let tasks = self.config.tasks.per_template;
         let edition = |template: &Arc<Template>| TemplateEdition {
@@ -95,10 +104,12 @@ impl CampaignPlanner {
         templates.iter().map(edition).collect()
     }
 
-    /// Every episode over `templates`, without those in `known`, numbered after them. A task
-    /// that one model was chosen for keeps it, however the plan grows and whatever edition its
-    /// template has. What was tried to the end with an earlier edition is not planned again. It
-    /// goes no further than it is `wanted`.
+    /// Every episode over `templates` that is not in `known`, numbered behind the known ones. A
+    /// task for which a model was chosen keeps that model, however the plan grows and whatever
+    /// edition its template has. A task that was tried to the end with an earlier edition is not
+    /// planned again.
+    ///
+    /// `wanted` is asked before each task. When it returns false, planning ends early.
     pub fn plan(
         &self,
         templates: &[Arc<Template>],
@@ -108,8 +119,10 @@ impl CampaignPlanner {
         let taken: HashSet<&EpisodeId> = known.iter().map(|record| &record.plan.id).collect();
         let mut chosen: HashMap<TaskPlace<'_>, &str> =
             known.iter().map(|record| (place(record), record.plan.model.as_str())).collect();
+        // A model that is not configured any more leaves its task to be assigned anew.
         chosen.retain(|_, model| self.config.model(model).is_some());
         let mut next = known.iter().map(|record| record.plan.ordinal + 1).max().unwrap_or(0);
+        // Counts assigned tasks, so that a round-robin goes on where it was.
         let mut turn = chosen.len() as u64;
         let earlier = EarlierPlan::of(known);
         let mut plan = CampaignPlan::default();
@@ -130,6 +143,9 @@ impl CampaignPlanner {
         Ok(plan)
     }
 
+    /// The episodes of one task: models × scaffolds × samples. Their ordinals are set by the
+    /// caller. With `ModelAssignment::Cross`, every model tries every task, so `chosen` has no
+    /// effect.
     fn episodes(
         &self,
         task: &Task,
@@ -149,6 +165,7 @@ impl CampaignPlanner {
         let samples = pairs.flat_map(|(model, scaffold)| {
             let trial = (task.id.clone(), model.to_owned(), scaffold.clone());
             let wanted = match earlier.is_tried(task, &trial, &config.tasks.samples) {
+                // Another edition of the task has all its samples.
                 true => 0..0,
                 false => earlier.trials.wanted(&trial, &config.tasks.samples),
             };
@@ -170,7 +187,8 @@ impl CampaignPlanner {
             .collect()
     }
 
-    /// By the request that the task opens with.
+    /// The models for a task to which none was assigned yet. Some rules estimate the cost, so they
+    /// need the request with which the task opens.
     fn assigned(&self, task: &Task, turn: u64) -> Vec<&str> {
         let config = &self.config;
         let first = config.scaffolds.first();

@@ -1,5 +1,12 @@
-//! Before a campaign runs: is it the one the store knows, what can this host run of it,
-//! what is planned, and what was done before.
+//! What happens before a campaign runs. [`prepare`] answers four questions:
+//!
+//! 1. Is this the campaign that the store knows under this name? If a setting changed that must not
+//!    change, it is refused.
+//! 2. Which templates can this host run?
+//! 3. Which episodes are planned now, besides those that are planned already?
+//! 4. Which earlier episodes are run, and which faulted ones are tried again?
+//!
+//! Nothing is written for a campaign that cannot run.
 
 use super::plan::{CampaignPlan, CampaignPlanner, SkippedTemplate};
 use super::reopen::{ChangedTemplates, RestartOptions};
@@ -16,32 +23,44 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
+/// Planned episodes in one entry of the journal, so that a large plan is not one huge batch.
 const PLAN_CHUNK: usize = 1_000;
 
-/// A campaign that can run.
+/// A campaign that was checked and planned, and can start.
 pub struct PreparedCampaign {
     pub planner: Arc<CampaignPlanner>,
+    /// The episodes to run, and those that have ended. In plan order.
     pub episodes: Vec<EpisodeRecord>,
+    /// Templates that this host cannot run.
     pub skipped: Vec<SkippedTemplate>,
+    /// The number of different tasks over all episodes of the plan.
     pub tasks: u64,
-    /// The next place in the plan.
+    /// The next free place in the plan.
     pub ordinal: u64,
-    /// The state to go back to if it may not start after all.
+    /// The state and reason before this start. The engine writes them back if the campaign may not
+    /// start after all, because the engine began to drain meanwhile.
     pub before: (CampaignState, Option<String>),
 }
 
-/// Why a campaign cannot.
+/// Why a campaign cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
+    /// A setting that belongs to the campaign's identity has changed. Rows made before and after
+    /// would not be comparable.
     #[error("campaign {0} was made with another seed, sandbox, limits, quality rules or splits")]
     Changed(String),
+    /// Templates have changed since episodes were planned from them, and nobody has accepted this.
     #[error("campaign {0} was begun with other templates, or with more tasks of them")]
     ChangedTemplates(String, Vec<ChangedTemplate>),
+    /// A retry was asked for, and no faulted episode matches. The counts say which faults there
+    /// are.
     #[error("campaign {0} has no matching faulted episode to try again")]
     NothingToRetry(String, FaultCounts),
-    /// It has episodes that never ended, which a retry would start.
+    /// A retry was asked for on a cancelled campaign. It has episodes that never ended, and the
+    /// retry would start them too.
     #[error("campaign {0} was cancelled with {1} episodes that have not ended")]
     Cancelled(String, usize),
+    /// This host can run none of the templates. The list says why, for each one.
     #[error("no task is left to run")]
     NothingToRun(Vec<SkippedTemplate>),
     #[error(transparent)]
@@ -56,8 +75,10 @@ impl From<crate::ports::StoreFault> for PrepareError {
     }
 }
 
-/// Looks everything up and writes the plan down. Nothing is written of a campaign that
-/// cannot run.
+/// Checks and plans a campaign, and writes the plan to the journal. `source` is the text of the
+/// campaign file, for the record. `again` says which faulted episodes to try again.
+///
+/// The order matters: all checks come before the first write.
 pub async fn prepare(
     world: &EngineServices,
     planner: Arc<CampaignPlanner>,
@@ -74,6 +95,7 @@ pub async fn prepare(
     if templates.is_empty() {
         return Err(PrepareError::NothingToRun(skipped));
     }
+    // What was planned before, by any earlier start of this campaign.
     let known = world.journal.episodes(&config.name).await?;
     let was_cancelled = earlier.as_ref().is_some_and(|r| r.state == CampaignState::Cancelled);
     let unended = known.iter().filter(|episode| episode.outcome.is_none()).count();
@@ -100,29 +122,33 @@ pub async fn prepare(
         created_at_ms: earlier.as_ref().map_or_else(|| world.clock.now_ms(), |r| r.created_at_ms),
     };
     write_down(world, record, editions, &plan.episodes, reopened).await?;
+    // Read again, because a reopened episode has lost its outcome and new ones were added.
     let mut episodes = world.journal.episodes(&config.name).await?;
     let tasks = episodes.iter().map(|e| &e.plan.task).collect::<HashSet<_>>().len() as u64;
     let ordinal = episodes.iter().map(|e| e.plan.ordinal + 1).max().unwrap_or(0);
     wanted.leave_out_others(&mut episodes);
     let work_left = episodes.iter().any(|episode| episode.outcome.is_none());
-    // Opened again, it keeps the state it was left in; with work left, it runs now.
+    // A campaign that is complete keeps its state. One with work left runs now, whatever it was
+    // before.
     if work_left && earlier.as_ref().is_some_and(|r| r.state != CampaignState::Running) {
         world
             .collector
             .record(vec![state_change_entry(&config.name, CampaignState::Running, None)])
             .await?;
     }
+    // A campaign that never ran is shown as cancelled if it may not start.
     let before = earlier.map_or((CampaignState::Cancelled, None), |r| (r.state, r.reason));
     Ok(PreparedCampaign { planner, episodes, skipped, tasks, ordinal, before })
 }
 
-/// Rendering a large plan takes long.
+/// Makes the plan on a blocking thread, because rendering many tasks takes long. Returns `known`
+/// unchanged beside the plan.
 async fn plan(
     planner: Arc<CampaignPlanner>,
     templates: Vec<Arc<Template>>,
     known: Vec<EpisodeRecord>,
 ) -> Result<(Vec<EpisodeRecord>, CampaignPlan), PrepareError> {
-    // Dropped with this future: nobody waits for the end of what nobody wants any more.
+    // If this future is dropped, the planner stops early: nobody wants the plan any more.
     let wanted = CancellationToken::new();
     let _wanted = wanted.clone().drop_guard();
     let work = move || {
@@ -136,8 +162,8 @@ async fn plan(
     Ok(planned.map_err(failed)??)
 }
 
-/// The editions that are to be recorded. A change of one that episodes were planned from is
-/// refused, unless somebody accepts it.
+/// The template editions that must be recorded because they are new. If a template has changed that
+/// episodes were planned from, this is an error, unless somebody has accepted the change.
 async fn editions(
     world: &EngineServices,
     planner: &CampaignPlanner,
@@ -163,6 +189,8 @@ async fn editions(
     Ok(now.into_iter().filter(|edition| !before.contains(edition)).collect())
 }
 
+/// Writes the campaign, its template editions, the new episodes and the reopened episodes, in this
+/// order. A kill in between leaves a shorter plan, and the next start adds the rest.
 async fn write_down(
     world: &EngineServices,
     record: CampaignRecord,
@@ -187,6 +215,7 @@ async fn write_down(
     Ok(())
 }
 
+/// The journal entry that says: the campaign has this state from now on.
 pub(crate) fn state_change_entry(
     campaign: &CampaignName,
     state: CampaignState,
@@ -195,22 +224,25 @@ pub(crate) fn state_change_entry(
     JournalEntry::CampaignMoved { campaign: campaign.clone(), state, reason }
 }
 
+/// The ids of the templates.
 fn ids(templates: &[Arc<Template>]) -> HashSet<&str> {
     templates.iter().map(|template| template.id.as_str()).collect()
 }
 
-/// What is asked for now, of all that was ever planned.
+/// The choice of episodes that this start runs, out of all that were ever planned for the campaign.
 struct RequestedEpisodes<'a> {
     config: &'a CampaignConfig,
+    /// Ids of the templates that this host can run.
     templates: HashSet<&'a str>,
+    /// Every task of the current plan, with the current template editions.
     tasks: &'a HashSet<TaskId>,
 }
 
 impl RequestedEpisodes<'_> {
-    /// What cannot be run any more stays planned, for a time when it can be: its model or
-    /// scaffold is not configured now, it is a sample or a task beyond those that are asked for
-    /// now, the host cannot run its template, or its template has another edition. To run it now
-    /// would only make a wrong label.
+    /// Removes the episodes that cannot be run now. They stay planned in the journal, for a time
+    /// when they can be run. An episode is left out if its model or scaffold is not configured now,
+    /// it is a sample or a task beyond those that are asked for now, this host cannot run its
+    /// template, or its template has another edition. Running it now would give a wrong label.
     fn leave_out_others(&self, episodes: &mut Vec<EpisodeRecord>) {
         let before = episodes.len();
         episodes.retain(|record| self.is_wanted(record));
@@ -224,6 +256,8 @@ impl RequestedEpisodes<'_> {
         }
     }
 
+    /// Whether this start shows or runs the episode. A judged one always counts. A faulted one
+    /// counts unless its task has been replaced by a newer template edition.
     fn is_wanted(&self, record: &EpisodeRecord) -> bool {
         let EpisodeRecord { plan, outcome, .. } = record;
         match outcome {
@@ -238,12 +272,14 @@ impl RequestedEpisodes<'_> {
         }
     }
 
-    /// A task of an earlier edition cannot be made any more; one of a template that is not asked
-    /// for now may be some day.
+    /// Whether a faulted episode may be tried again. A task of an older template edition cannot be
+    /// made any more. A task of a template that is not asked for now may be asked for later.
     fn may_reopen(&self, record: &EpisodeRecord) -> bool {
         !self.is_superseded(&record.plan)
     }
 
+    /// Whether the same place (template and index) has another task now, because the template has
+    /// changed.
     fn is_superseded(&self, plan: &PlannedEpisode) -> bool {
         self.templates.contains(plan.template.as_str())
             && plan.index < self.config.tasks.per_template
@@ -251,7 +287,8 @@ impl RequestedEpisodes<'_> {
     }
 }
 
-/// The templates whose `requires` this host's sandboxes meet, and the others.
+/// Divides the campaign's templates: those that this host's sandboxes can run, and the others with
+/// the reason. It takes one sandbox for each image and looks for the required programs in it.
 pub async fn runnable_templates(
     pool: &PoolHandle,
     planner: &CampaignPlanner,
@@ -264,7 +301,7 @@ pub async fn runnable_templates(
     }
     let mut missing = HashMap::new();
     for (image, programs) in wanted {
-        // One that stands for nothing is told of template by template.
+        // An image that the campaign maps to nothing is reported for each template, in `lacking`.
         if let Some(spec) = planner.config.sandbox_for(image) {
             missing.insert(image.to_owned(), missing_programs(pool, &spec, &programs).await?);
         }
@@ -280,7 +317,8 @@ pub async fn runnable_templates(
     Ok((kept, skipped))
 }
 
-/// Why a template cannot run here.
+/// Why a template cannot run here. None if it can. `missing` has the programs that each image
+/// lacks.
 fn lacking(template: &Template, missing: &HashMap<String, HashSet<String>>) -> Option<String> {
     let image = &template.environment.image;
     let Some(missing) = missing.get(image) else {

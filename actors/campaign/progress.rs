@@ -1,4 +1,9 @@
-//! What a campaign shows of itself.
+//! What a campaign shows of itself: its state and its counts. `synthd status` prints it, and the
+//! control socket sends it as JSON, for example `"episodes":{"planned":8,"finished":3,"resolved":2,
+//! ...}`.
+//!
+//! The actor publishes a new [`CampaignProgress`] at every change. For a campaign that does not run
+//! in this process, the same form is built from the journal ([`CampaignProgress::from_record`]).
 
 use super::plan::SkippedTemplate;
 use crate::model::{
@@ -8,45 +13,53 @@ use crate::model::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A campaign's standing, published at every change.
+/// The state of a campaign with its counts, published at every change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignProgress {
     pub campaign: CampaignName,
     pub state: CampaignState,
+    /// Why it is paused, stopped or cancelled, for people.
     pub reason: Option<String>,
-    /// The pause or stop came from a fault, not from a person: nobody will resume it.
+    /// The pause came from a fault and not from a person, so nobody waits to resume it.
     pub escalated: bool,
     /// The kind of that fault.
     pub cause: Option<FaultKind>,
+    /// The number of different tasks in the plan.
     pub tasks: u64,
     pub episodes: EpisodeCounts,
-    /// The faulted ones by kind, as far as this process knows.
+    /// Faulted episodes by kind, as far as this process knows them.
     #[serde(default, skip_serializing_if = "FaultCounts::is_empty")]
     pub faults: FaultCounts,
+    /// Attempts that run now.
     pub running: u64,
+    /// Steps of judged episodes, and of faulted ones of earlier runs.
     pub steps: u64,
     pub tokens: TokenCounts,
-    /// All that was spent, as the ledger has it: also for calls that came to nothing.
+    /// Everything that was spent, from the ledger. It includes calls that led to no step.
     pub cost_usd: Money,
     pub rows: RowCounts,
+    /// The newest dataset version, if there is one.
     pub dataset: Option<DatasetRecord>,
-    /// Why this run wrote that version. None: it was there before.
+    /// Why this run wrote the dataset version. None: the version existed before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_version: Option<NewVersion>,
+    /// Templates that this host cannot run.
     pub skipped: Vec<SkippedTemplate>,
-    /// It was complete before this run began.
+    /// It was complete before this run began: every episode had an outcome.
     pub already_complete: bool,
-    /// Nothing runs and nothing will by itself.
+    /// Nothing runs, and nothing will start by itself.
     pub settled: bool,
-    /// Every episode is over, and the dataset is being written.
+    /// Every episode has ended, and the dataset is being written.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub publishing: bool,
-    /// What its episodes need and cannot have at the moment.
+    /// What the episodes need and cannot have now, such as a backend that is down. Only
+    /// `CampaignHandle::current_progress` sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_for: Option<String>,
 }
 
 impl CampaignProgress {
+    /// The progress of a campaign that runs and has no counts yet.
     pub(super) fn new(campaign: CampaignName, tasks: u64, skipped: Vec<SkippedTemplate>) -> Self {
         Self {
             campaign,
@@ -72,7 +85,7 @@ impl CampaignProgress {
         }
     }
 
-    /// A campaign that does not run here, as the journal has it.
+    /// The progress of a campaign that does not run in this process, built from the journal.
     pub fn from_record(
         record: &CampaignRecord,
         figures: CampaignCounts,
@@ -89,6 +102,8 @@ impl CampaignProgress {
         progress.reason = record.reason.clone();
         progress.already_complete = record.state == CampaignState::Complete;
         progress.settled = true;
+        // A published dataset has the final counts: duplicates are rejected only when it is
+        // written.
         if let Some(dataset) = &dataset {
             progress.rows.accepted = dataset.rows.values().sum();
             progress.rows.rejected = dataset.rejected.values().sum();
@@ -97,7 +112,7 @@ impl CampaignProgress {
         progress
     }
 
-    /// Counts an episode found in the journal.
+    /// Counts an episode that was found in the journal.
     pub(super) fn add_record(&mut self, record: &EpisodeRecord) {
         self.episodes.planned += 1;
         if let Some(outcome) = &record.outcome {
@@ -114,7 +129,8 @@ impl CampaignProgress {
         }
     }
 
-    /// Rests because of a fault. The first cause stands: what follows from it says less.
+    /// Shows a pause because of a fault. The first fault stays as the reason: the faults after it
+    /// are often only its consequences.
     pub(super) fn pause_for(&mut self, fault: &Fault) {
         self.state = CampaignState::Paused;
         if !self.escalated {
@@ -124,13 +140,14 @@ impl CampaignProgress {
         self.escalated = true;
     }
 
-    /// The campaign's actor is dead: it rests until somebody submits it again.
+    /// The campaign's actor has died. The campaign rests until somebody submits it again.
     pub fn mark_dead(&mut self, panic: String) {
         self.pause_for(&Fault::new(FaultKind::Panicked, panic));
         self.running = 0;
         self.settled = true;
     }
 
+    /// Counts the steps and tokens of an attempt that was judged.
     pub(super) fn add_turns(&mut self, turns: &[Turn]) {
         self.steps += turns.len() as u64;
         for turn in turns {
@@ -140,6 +157,7 @@ impl CampaignProgress {
         }
     }
 
+    /// Counts the outcome of one episode.
     pub(super) fn count(&mut self, outcome: &Outcome) {
         self.episodes.finished += 1;
         self.faults.add(outcome);

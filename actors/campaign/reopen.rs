@@ -1,19 +1,21 @@
-//! Which faulted episodes are tried again when a campaign is started once more.
+//! Which faulted episodes are tried again when a campaign is started once more, for example by
+//! `synthd retry`. A reopened episode loses its outcome, and its attempts count from zero again.
 
 use crate::model::{EpisodeRecord, FaultKind, JournalEntry, Outcome};
 use crate::task::glob_matches;
 use serde::{Deserialize, Serialize};
 
-/// A choice among faulted episodes.
+/// Chooses faulted episodes. As JSON, for example `"may_have_passed"`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReopenFilter {
-    /// They stay as they are.
+    /// Faulted episodes stay as they are.
     #[default]
     Nothing,
-    /// Those whose reason may be gone by now, as the table of faults says.
+    /// Those whose reason may be gone by now. The table of faults says which kinds these are.
     MayHavePassed,
-    /// Those that somebody asked for. An empty list or none stands for all.
+    /// Those that a person asked for. An empty list of kinds means every kind. `template` is a glob
+    /// over template ids; None means every template.
     Matching { kinds: Vec<FaultKind>, template: Option<String> },
 }
 
@@ -24,13 +26,15 @@ pub struct RestartOptions {
     pub changed: ChangedTemplates,
 }
 
-/// What becomes of a campaign whose templates have changed, or that asks for fewer tasks.
+/// What to do if templates have changed since the campaign was planned, or if it asks for fewer
+/// tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ChangedTemplates {
-    /// It does not start.
+    /// The campaign does not start.
     #[default]
     Refuse,
-    /// It goes on: finished episodes stay as they are, the others are of the new editions.
+    /// The campaign goes on. Finished episodes stay as they are; the others use the new template
+    /// editions.
     Accept,
 }
 
@@ -41,6 +45,7 @@ impl From<ReopenFilter> for RestartOptions {
 }
 
 impl ReopenFilter {
+    /// Whether the filter chooses this episode. Always false for an episode that is not faulted.
     pub fn matches(&self, record: &EpisodeRecord) -> bool {
         let Some(Outcome::Faulted { fault }) = &record.outcome else { return false };
         match self {
@@ -54,12 +59,12 @@ impl ReopenFilter {
         }
     }
 
-    /// Whether finding none is an error.
+    /// Whether it is an error if no episode matches.
     pub(super) fn requires_match(&self) -> bool {
         matches!(self, Self::Matching { .. })
     }
 
-    /// What the journal is to be told, for all of these that are taken.
+    /// The journal entries that reopen the chosen episodes.
     pub(super) fn entries<'a>(
         &self,
         known: impl IntoIterator<Item = &'a EpisodeRecord>,

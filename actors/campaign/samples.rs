@@ -1,4 +1,9 @@
-//! The samples of a task while its campaign runs: who needs another one when one has ended.
+//! Further samples of a task, planned while the campaign runs.
+//!
+//! A campaign may try a task several times with the same model and scaffold, until enough samples
+//! have solved it or the pass rate is known well enough ([`SamplePolicy`]). Then the next sample
+//! can be planned only when an earlier one has ended. Without such a rule, the plan holds all
+//! samples from the start and this file plans nothing.
 
 use crate::model::{
     AttemptNumber, CampaignConfig, EpisodeId, EpisodeRecord, Money, Outcome, PlannedEpisode,
@@ -6,20 +11,23 @@ use crate::model::{
 };
 use crate::policy::{SampleTracker, trial_of};
 
-/// Plans further samples as earlier ones end.
+/// Plans further samples when earlier ones end.
 pub(super) struct SamplePlanner {
     rule: SamplePolicy,
+    /// How many samples of each task, model and scaffold are planned, and how they ended.
     trials: SampleTracker,
-    /// The next place in the plan.
+    /// The next free place in the plan.
     ordinal: u64,
 }
 
 impl SamplePlanner {
+    /// `found` are the episodes that the journal has. `ordinal` is the next free place in the plan.
     pub(super) fn new(config: &CampaignConfig, found: &[EpisodeRecord], ordinal: u64) -> Self {
         Self { rule: config.tasks.samples.clone(), trials: SampleTracker::of(found), ordinal }
     }
 
-    /// What is to be tried now that one has ended.
+    /// The new episodes to try, now that `ended` has this outcome. Usually none. The caller must
+    /// record them as planned.
     pub(super) fn plan_after(
         &mut self,
         ended: &PlannedEpisode,
@@ -35,6 +43,7 @@ impl SamplePlanner {
         plans.into_iter().map(begun).collect()
     }
 
+    /// A copy of a planned episode with another sample number, at the next place in the plan.
     fn another(&mut self, of: &PlannedEpisode, number: u32) -> PlannedEpisode {
         let id = EpisodeId::sampled(&of.campaign, &of.task, &of.model, &of.scaffold, number);
         let ordinal = self.ordinal;
@@ -43,7 +52,7 @@ impl SamplePlanner {
     }
 }
 
-/// An episode of which nothing has been done.
+/// The record of an episode of which nothing has been done.
 fn begun(plan: PlannedEpisode) -> EpisodeRecord {
     EpisodeRecord {
         plan,

@@ -6,27 +6,32 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// Numbers of episodes. `finished` is the sum of `resolved`, `unresolved` and `faulted`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpisodeCounts {
     pub planned: u64,
     pub finished: u64,
     pub resolved: u64,
+    /// Includes flaky episodes: the two verifications disagreed.
     pub unresolved: u64,
+    /// Ended without a label, because of a fault.
     pub faulted: u64,
 }
 
-/// Faulted episodes by the kind of their fault.
+/// Faulted episodes by the kind of their fault. The keys are names such as `model_transient`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FaultCounts(pub BTreeMap<String, u64>);
 
 impl FaultCounts {
+    /// Counts the faulted episodes among these records.
     pub fn of(records: &[EpisodeRecord]) -> Self {
         let mut counts = Self::default();
         records.iter().filter_map(|record| record.outcome.as_ref()).for_each(|o| counts.add(o));
         counts
     }
 
+    /// Counts one outcome, if it is a fault.
     pub fn add(&mut self, outcome: &Outcome) {
         if let Outcome::Faulted { fault } = outcome {
             *self.0.entry(fault.kind.as_str().to_owned()).or_default() += 1;
@@ -49,15 +54,18 @@ impl fmt::Display for FaultCounts {
     }
 }
 
+/// Tokens of all recorded steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCounts {
     pub input: u64,
     pub output: u64,
-    /// Calls that the provider did not count: the sums are the least that was used.
+    /// Calls for which the provider sent no token counts. If there are any, the sums are the least
+    /// that was used.
     #[serde(default, skip_serializing_if = "is_none")]
     pub uncounted_calls: u64,
 }
 
+/// For serde: leave the field out of the JSON if it is zero.
 fn is_none(count: &u64) -> bool {
     *count == 0
 }
@@ -74,13 +82,14 @@ impl fmt::Display for TokenCounts {
     }
 }
 
+/// Rows that the quality stages accepted and rejected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowCounts {
     pub accepted: u64,
     pub rejected: u64,
 }
 
-/// What a store counts of a campaign.
+/// The counts of a campaign as the store has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CampaignCounts {
     pub tasks: u64,

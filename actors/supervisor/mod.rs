@@ -7,7 +7,7 @@
 //! - [`spawn`] starts a task. Dropping its handle aborts the task.
 //! - [`spawn_actor`] starts an actor once and returns its join handle.
 //! - [`supervise`] starts an actor and starts it again after a panic. Others hold an
-//! [`ActorHandle`], which stays valid over restarts.
+//!   [`ActorHandle`], which stays valid over restarts.
 
 mod child;
 mod handle;
