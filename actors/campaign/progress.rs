@@ -20,7 +20,8 @@ pub struct CampaignProgress {
     pub state: CampaignState,
     /// Why it is paused, stopped or cancelled, for people.
     pub reason: Option<String>,
-    /// The pause came from a fault and not from a person, so nobody waits to resume it.
+    /// The pause came from a fault and not from a person. A client that follows the campaign does
+    /// not wait then, because nobody is about to resume it.
     pub escalated: bool,
     /// The kind of that fault.
     pub cause: Option<FaultKind>,

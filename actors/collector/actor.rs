@@ -1,20 +1,23 @@
-//! The collector actor.
+//! The collector actor. It only decides which entries are stale. The writing itself happens in the
+//! caller's task or in one of its own (see `messages.rs`), so the actor never waits for the disk.
 
 use super::messages::{CollectorStats, CollectorStatsQuery, FindStaleEntries};
 use crate::model::{AttemptNumber, EpisodeId, JournalEntry};
 use actix::{Actor, Context, Handler, MessageResult};
 use std::collections::HashMap;
 
-/// Keeps the fences. Its state can be lost at any time: fences are rebuilt from the attempts
-/// that start, and the store fences once more.
+/// Keeps the fences. Its state can be lost at any time: fences are rebuilt from the attempts that
+/// start, and the store fences once more.
 #[derive(Default)]
 pub struct CollectorActor {
+    /// The newest attempt of each episode that has not finished.
     fences: HashMap<EpisodeId, AttemptNumber>,
     stats: CollectorStats,
 }
 
 impl CollectorActor {
-    /// Whether an entry comes from an attempt that still counts.
+    /// Whether an entry comes from an attempt that still counts. The start of an attempt raises the
+    /// fence. The end of an episode removes it, so that the map does not grow for ever.
     fn admit(&mut self, entry: &JournalEntry) -> bool {
         match entry {
             JournalEntry::AttemptStarted { episode, attempt, .. } => {
@@ -37,11 +40,12 @@ impl CollectorActor {
         }
     }
 
+    /// Whether the attempt is not older than the fence. Without a fence, every attempt counts.
     fn current(&self, episode: &EpisodeId, attempt: AttemptNumber) -> bool {
         self.fences.get(episode).is_none_or(|fence| attempt >= *fence)
     }
 
-    /// The places of entries that a dead attempt has sent.
+    /// The indexes of the entries that a dead attempt has sent. It counts both kinds.
     fn sift(&mut self, entries: &[JournalEntry]) -> Vec<usize> {
         let places = entries.iter().enumerate();
         let dropped: Vec<usize> =

@@ -1,4 +1,4 @@
-//! What the collector is asked, and the handle through which.
+//! The messages to the collector, and the handle through which others record entries.
 
 use super::CollectorActor;
 use crate::model::{Fault, JournalEntry};
@@ -16,38 +16,46 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-/// Records in flight; beyond it callers wait.
+/// The most records in flight. Further callers wait for a place.
 pub(super) const QUEUE_BOUND: usize = 4_096;
 
-/// Which of these entries come from a dead attempt, by their places. Asking again is harmless.
+/// Which of these entries come from a dead attempt? The answer has their indexes. The same question
+/// may be asked twice without harm.
 #[derive(Clone, Message)]
 #[rtype(result = "Vec<usize>")]
 pub struct FindStaleEntries(pub(super) Arc<Vec<JournalEntry>>);
 
+/// Asks for the counts.
 #[derive(Clone, Message)]
 #[rtype(result = "CollectorStats")]
 pub struct CollectorStatsQuery;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CollectorStats {
+    /// Entries that were passed on to the journal.
     pub recorded: u64,
     /// Entries of dead attempts that were dropped.
     pub fenced: u64,
+    /// Records in flight now.
     pub queue_depth: usize,
+    /// The most records that may be in flight.
     pub queue_bound: usize,
 }
 
-/// The collector, for everybody else.
+/// What others hold of the collector. Clones are cheap.
 #[derive(Clone)]
 pub struct CollectorHandle {
     handle: ActorHandle<CollectorActor>,
     journal: Arc<dyn Journal>,
+    /// One place for each record in flight.
     places: Arc<Semaphore>,
-    /// Entries that were recorded without a look at the fences.
+    /// The number of entries that were recorded without asking the actor, because no fence concerns
+    /// them.
     unfenced: Arc<AtomicU64>,
 }
 
 impl CollectorHandle {
+    /// Starts the actor. It is restarted after a panic, up to 5 times in 10 s.
     pub fn start(journal: Arc<dyn Journal>) -> (Self, JoinHandle<ActorExit>) {
         let intensity = RestartIntensity::new(5, Duration::from_secs(10));
         let (handle, joined) = supervise("collector", intensity, CollectorActor::default);
@@ -55,11 +63,14 @@ impl CollectorHandle {
         (Self { handle, journal, places, unfenced: Arc::default() }, joined)
     }
 
-    /// Returns when the entries are durable, or come from a dead attempt.
+    /// Writes entries to the journal as one batch. Entries of dead attempts are dropped silently.
+    /// Ok means that all the others are durable. Err means that the store did not take the batch,
+    /// or that the actor is gone; the caller decides what stops.
     pub async fn record(&self, entries: Vec<JournalEntry>) -> Result<(), Fault> {
         let closed = |_| crate::supervisor::ActorGoneError("collector");
         let place = self.places.clone().acquire_owned().await.map_err(closed)?;
-        // Money and calls belong to no attempt that could be dead: nobody is asked about them.
+        // Holds, settlements and call records belong to no attempt that could be dead. The actor is
+        // not asked about them.
         let of_calls = entries.iter().all(is_of_call);
         let entries = match entries.iter().any(is_fenced) {
             true => self.sifted(entries).await?,
@@ -75,8 +86,9 @@ impl CollectorHandle {
             return Ok(here(self.journal.append(entries)).await?);
         }
         let journal = self.journal.clone();
-        // In a task of its own, which the caller's end does not end: what has begun to be
-        // written is written, and a store that panics is a fault that is answered.
+        // The append runs in a task of its own. If the caller is dropped, the append still
+        // finishes, because what has begun to be written must be written whole. A store that panics
+        // becomes a fault.
         let append = spawn("append", async move {
             let outcome = journal.append(entries).await;
             drop(place);
@@ -86,12 +98,14 @@ impl CollectorHandle {
         Ok(append.detach().await.unwrap_or_else(panicked)?)
     }
 
+    /// The entries without those of dead attempts.
     async fn sifted(&self, entries: Vec<JournalEntry>) -> Result<Vec<JournalEntry>, Fault> {
         let entries = Arc::new(entries);
         let dropped = self.handle.ask(FindStaleEntries(entries.clone())).await?;
         Ok(without(Arc::unwrap_or_clone(entries), &dropped))
     }
 
+    /// The counts. All are zero if the actor is gone.
     pub async fn stats(&self) -> CollectorStats {
         let mut stats = self.handle.ask(CollectorStatsQuery).await.unwrap_or_default();
         stats.recorded += self.unfenced.load(Ordering::Relaxed);
@@ -100,15 +114,17 @@ impl CollectorHandle {
         stats
     }
 
+    /// The handle of the actor itself, for tests that make it panic.
     #[cfg(any(test, feature = "testkit"))]
     pub fn raw(&self) -> &ActorHandle<CollectorActor> {
         &self.handle
     }
 }
 
-/// What calls record: they have a task of their own, which nobody's end cuts short, and a
-/// second one for every hold and settlement would cost what a model's answer must not wait for.
-/// Who writes down a backlog has none, and forgets nothing before it is written.
+/// Whether an entry belongs to a model call: a hold, a settlement or a call record. Such entries
+/// are appended in the caller's own task. The router runs every call in a task that is not cut
+/// short, and a second task for each entry would delay the model's answer. Whoever flushes a
+/// backlog keeps its entries until they are written.
 fn is_of_call(entry: &JournalEntry) -> bool {
     matches!(
         entry,
@@ -116,7 +132,7 @@ fn is_of_call(entry: &JournalEntry) -> bool {
     )
 }
 
-/// A store that panics is a fault that is answered here, too.
+/// Runs an append in the caller's own task. A store that panics becomes a fault here, too.
 async fn here(append: impl Future<Output = Result<(), StoreFault>>) -> Result<(), StoreFault> {
     let mut append = std::pin::pin!(append);
     poll_fn(|cx| {
@@ -128,7 +144,8 @@ async fn here(append: impl Future<Output = Result<(), StoreFault>>) -> Result<()
     .await
 }
 
-/// Whether an entry may come from an attempt that counts no more, or says which one counts.
+/// Whether an entry can come from a dead attempt, or moves the fence. Only such entries need the
+/// actor.
 pub(super) fn is_fenced(entry: &JournalEntry) -> bool {
     matches!(
         entry,
@@ -139,6 +156,7 @@ pub(super) fn is_fenced(entry: &JournalEntry) -> bool {
     )
 }
 
+/// Removes the entries at the given indexes and keeps the order of the others.
 fn without(mut entries: Vec<JournalEntry>, dropped: &[usize]) -> Vec<JournalEntry> {
     if !dropped.is_empty() {
         let mut place = 0..;

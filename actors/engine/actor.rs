@@ -1,4 +1,11 @@
-//! The engine actor.
+//! The engine actor. It takes submitted campaigns, prepares them in the background, starts their
+//! actors, and sees when one of them dies.
+//!
+//! ```text
+//!  SubmitCampaign ─► refuse? ─► build model clients ─► prepare ─► open account ─► start its actor
+//! ```
+//! A campaign's actor is joined here. If it panics, the journal and the progress say that the
+//! campaign is paused with the reason, and it can be submitted again.
 
 use super::messages::{EngineResources, SubmitCampaign, SubmitError};
 use crate::campaign::{
@@ -16,41 +23,50 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The campaigns of this engine. It outlives the actor, as the campaigns do.
+/// The campaigns that this engine has run, by name. The factory of the actor shares it, so it
+/// outlives the actor as the campaigns do.
 #[derive(Clone, Default)]
 pub struct CampaignRegistry(Arc<RegistryState>);
 
+/// The shared part of [`CampaignRegistry`].
 #[derive(Default)]
 struct RegistryState {
     campaigns: Mutex<BTreeMap<CampaignName, CampaignHandle>>,
-    /// Changed only with `campaigns` locked: what is started is either known to who drains,
-    /// or refused.
+    /// Changed only while `campaigns` is locked. So a campaign is either in the map before the
+    /// drain begins, or it is refused. None can start unseen.
     draining: AtomicBool,
 }
 
 impl CampaignRegistry {
+    /// Locks the map. A panic while it is locked cannot leave it half changed, so poisoning is
+    /// ignored.
     fn campaigns(&self) -> std::sync::MutexGuard<'_, BTreeMap<CampaignName, CampaignHandle>> {
         self.0.campaigns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The campaign of that name, whether it still runs or not.
     pub(super) fn get(&self, name: &CampaignName) -> Option<CampaignHandle> {
         self.campaigns().get(name).cloned()
     }
 
+    /// Every campaign that this engine has run.
     pub(super) fn all(&self) -> Vec<CampaignHandle> {
         self.campaigns().values().cloned().collect()
     }
 
+    /// Whether new campaigns are refused.
     pub(super) fn is_draining(&self) -> bool {
         self.0.draining.load(Ordering::Acquire)
     }
 
+    /// Refuses every new campaign from now on. It cannot be taken back.
     pub(super) fn set_draining(&self) {
         let _campaigns = self.campaigns();
         self.0.draining.store(true, Ordering::Release);
     }
 
-    /// Starts a campaign and knows it, unless the engine drains.
+    /// Starts a campaign and adds it to the map. None if the engine drains; then `start` is not
+    /// called. Both happen under one lock, so a drain cannot come in between.
     fn start<T>(
         &self,
         name: &CampaignName,
@@ -65,16 +81,17 @@ impl CampaignRegistry {
         Some((handle, rest))
     }
 
-    /// Whether a campaign of that name still moves or may be moved.
+    /// Whether a campaign of that name has an actor: it runs, or it can be resumed.
     fn is_live(&self, name: &CampaignName) -> bool {
         self.get(name).is_some_and(|campaign| campaign.is_alive())
     }
 }
 
+/// The state of the engine actor.
 pub struct EngineActor {
     tools: EngineResources,
     registry: CampaignRegistry,
-    /// Being prepared: a second one of that name must not slip in meanwhile.
+    /// Campaigns that are being prepared. A second one of the same name is refused meanwhile.
     starting: HashSet<CampaignName>,
 }
 
@@ -83,6 +100,7 @@ impl EngineActor {
         Self { tools, registry, starting: HashSet::new() }
     }
 
+    /// Why a campaign of that name may not start now. None if it may.
     fn refuse(&self, name: &CampaignName) -> Option<SubmitError> {
         if self.registry.is_draining() {
             return Some(SubmitError::Draining);
@@ -91,7 +109,8 @@ impl EngineActor {
         taken.then(|| SubmitError::AlreadyRunning(name.to_string()))
     }
 
-    /// The campaign's actor belongs to this thread; a panic in it is seen here.
+    /// Starts the actor of a prepared campaign, and waits for its end in the background. The
+    /// campaign's actor belongs to this thread, so a panic in it is seen here.
     fn adopt(
         &mut self,
         name: &CampaignName,
@@ -106,6 +125,8 @@ impl EngineActor {
             (handle, (joined, progress))
         };
         let Some((handle, (joined, progress))) = self.registry.start(name, starting) else {
+            // `prepare` has recorded the campaign as running. It does not run, so its earlier state
+            // is written back.
             self.write(state_change_entry(name, before.0, before.1), ctx);
             return Err(Arc::new(SubmitError::Draining));
         };
@@ -122,7 +143,8 @@ impl EngineActor {
         Ok(handle)
     }
 
-    /// Writes where a campaign without an actor stands.
+    /// Writes the state of a campaign that has no actor. A fault is only logged: nobody waits for
+    /// it.
     fn write(&self, entry: JournalEntry, ctx: &mut Context<Self>) {
         let collector = self.tools.world.collector.clone();
         let written = async move { collector.record(vec![entry]).await };
@@ -145,6 +167,7 @@ impl Handler<SubmitCampaign> for EngineActor {
 
     fn handle(&mut self, submit: SubmitCampaign, _: &mut Self::Context) -> Self::Result {
         let name = submit.config.name.clone();
+        // The name is taken before the first await, so two submissions at once cannot both pass.
         if let Some(refusal) = self.refuse(&name) {
             return Box::pin(actix::fut::ready(Err(Arc::new(refusal))));
         }
@@ -158,6 +181,8 @@ impl Handler<SubmitCampaign> for EngineActor {
     }
 }
 
+/// Builds the model clients, prepares the campaign, and opens its account at the router with what
+/// was spent before.
 async fn make_ready(
     tools: &EngineResources,
     submit: SubmitCampaign,
@@ -174,8 +199,8 @@ async fn make_ready(
     Ok(prepared)
 }
 
-/// Clients of models read certificates and start pools: work for the workers, not for the one
-/// thread of the actors.
+/// Builds the clients of the campaign's models. They read certificates and open connection pools,
+/// so this runs on a worker thread and not on the one thread of the actors.
 async fn build_models(
     factory: Arc<dyn ModelFactory>,
     config: Arc<CampaignConfig>,

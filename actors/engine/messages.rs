@@ -1,4 +1,4 @@
-//! What the engine is asked, and the handle through which.
+//! The messages to the engine, and the handle through which others send them.
 
 use super::actor::{CampaignRegistry, EngineActor};
 use crate::campaign::{
@@ -19,41 +19,49 @@ use tokio::task::JoinHandle;
 /// What campaigns are started with.
 #[derive(Clone)]
 pub struct EngineResources {
+    /// The services that all campaigns share.
     pub world: EngineServices,
+    /// The templates for campaigns that bring none of their own.
     pub catalog: Arc<Catalog>,
+    /// Makes the clients of a campaign's models.
     pub models: Arc<dyn ModelFactory>,
-    /// Episodes at once, over all campaigns.
+    /// The limit of episodes at once, over all campaigns.
     pub places: Arc<Semaphore>,
 }
 
-/// Start a campaign. One of that name must not be running.
+/// Start a campaign. It is refused if one of that name is running. The answer is the handle of the
+/// started campaign.
 #[derive(Clone, Message)]
 #[rtype(result = "Result<CampaignHandle, Arc<SubmitError>>")]
 pub struct SubmitCampaign {
     pub config: Arc<CampaignConfig>,
+    /// The text of the campaign file, for the record.
     pub source: String,
     /// Which of its faulted episodes are tried again.
     pub again: RestartOptions,
-    /// The templates it is planned from; the engine's where it has none of its own.
+    /// The templates to plan from. None: the engine's own.
     pub catalog: Option<Arc<Catalog>>,
 }
 
 /// Why a campaign was not started.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
+    /// The engine is about to stop.
     #[error("the engine is draining and accepts no new campaign")]
     Draining,
+    /// The field is the campaign's name.
     #[error("campaign {0} is running already")]
     AlreadyRunning(String),
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     #[error(transparent)]
     Fault(#[from] Fault),
+    /// The engine actor died with the message, or is gone.
     #[error(transparent)]
     Gone(#[from] ActorGoneError),
 }
 
-/// The engine, for everybody else.
+/// What others hold of the engine. Clones are cheap. The actor ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct EngineHandle {
     handle: ActorHandle<EngineActor>,
@@ -61,6 +69,8 @@ pub struct EngineHandle {
 }
 
 impl EngineHandle {
+    /// Starts the engine actor. It is restarted after a panic, up to 5 times in 10 s; the join
+    /// handle reports one panic more as an escalation.
     pub fn start(tools: EngineResources) -> (Self, JoinHandle<ActorExit>) {
         let registry = CampaignRegistry::default();
         let shared = registry.clone();
@@ -70,6 +80,7 @@ impl EngineHandle {
         (Self { handle, registry }, joined)
     }
 
+    /// Starts a campaign, or resumes it. Its faulted episodes stay as they are.
     pub async fn submit(
         &self,
         config: Arc<CampaignConfig>,
@@ -78,7 +89,7 @@ impl EngineHandle {
         self.submit_again(config, source, ReopenFilter::Nothing).await
     }
 
-    /// The same, and some of its faulted episodes are tried again.
+    /// Starts a campaign, and tries some of its faulted episodes again.
     pub async fn submit_again(
         &self,
         config: Arc<CampaignConfig>,
@@ -88,7 +99,7 @@ impl EngineHandle {
         self.ask(SubmitCampaign { config, source, again: again.into(), catalog: None }).await
     }
 
-    /// The same with these templates.
+    /// Starts a campaign with these templates in place of the engine's own.
     pub async fn submit_with(
         &self,
         catalog: Arc<Catalog>,
@@ -99,26 +110,30 @@ impl EngineHandle {
         self.ask(SubmitCampaign { config, source, again, catalog: Some(catalog) }).await
     }
 
+    /// Sends the message. An actor that is gone becomes [`SubmitError::Gone`].
     async fn ask(&self, submit: SubmitCampaign) -> Result<CampaignHandle, Arc<SubmitError>> {
         let asked = self.handle.ask(submit).await;
         asked.unwrap_or_else(|gone| Err(Arc::new(gone.into())))
     }
 
-    /// The campaign of that name, if this engine has run it.
+    /// The campaign of that name. None if this engine has not run it.
     pub fn campaign(&self, name: &CampaignName) -> Option<CampaignHandle> {
         self.registry.get(name)
     }
 
+    /// The progress of every campaign that this engine has run.
     pub fn campaigns(&self) -> Vec<CampaignProgress> {
         self.registry.all().iter().map(|c| c.progress().borrow().clone()).collect()
     }
 
+    /// Whether [`EngineHandle::drain`] was called.
     pub fn is_draining(&self) -> bool {
         self.registry.is_draining()
     }
 
-    /// Refuses what is new; every campaign comes to rest. With `cut`, running episodes are
-    /// cut off instead of finished.
+    /// Refuses new campaigns and tells every campaign to come to rest. With `cut`, running episodes
+    /// are cut off instead of finished. It returns when every campaign has the command; use
+    /// [`EngineHandle::wait_until_settled`] to wait for the rest itself.
     pub async fn drain(&self, cut: bool) {
         self.registry.set_draining();
         for campaign in self.registry.all() {
@@ -133,12 +148,13 @@ impl EngineHandle {
         }
     }
 
+    /// The handle of the actor itself, for tests that make it panic.
     #[cfg(any(test, feature = "testkit"))]
     pub fn raw(&self) -> &ActorHandle<EngineActor> {
         &self.handle
     }
 
-    /// Episodes that still run.
+    /// The number of attempts that run now, over all campaigns.
     pub fn running(&self) -> u64 {
         self.campaigns().iter().map(|p| p.running).sum()
     }

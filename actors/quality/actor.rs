@@ -1,4 +1,5 @@
-//! The quality actor: judging and publishing in tasks, so that no row holds up another.
+//! The quality actor. It judges and publishes in tasks on the worker threads, so that a large row
+//! does not delay the others.
 
 use super::messages::{JudgeEpisode, JudgeReply, PublishDataset, QualityServices};
 use super::row::{FinishedEpisode, build_row};
@@ -14,9 +15,10 @@ use actix::{Actor, Context, Handler, ResponseFuture};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-/// Rows read at once when all are looked through.
+/// Rows that are read at once when all rows are compared.
 const PAGE: usize = 256;
 
+/// The actor has no state besides its services.
 pub struct QualityActor {
     tools: QualityServices,
 }
@@ -51,10 +53,12 @@ impl Handler<PublishDataset> for QualityActor {
     }
 }
 
+/// The fault for a task that panicked.
 fn panicked(failure: tokio::task::JoinError) -> Fault {
     Fault::new(FaultKind::Panicked, panic_text(failure))
 }
 
+/// Builds the row, runs the stages over it, and records the row with the decision.
 async fn judge(tools: &QualityServices, judged: &FinishedEpisode) -> Result<JudgeReply, Fault> {
     let mut row = build_row(judged, tools.clock.stamp(judged.finished_at_ms));
     let findings = stages::judge(judged, &row);
@@ -73,8 +77,9 @@ async fn judge(tools: &QualityServices, judged: &FinishedEpisode) -> Result<Judg
     Ok(JudgeReply { accepted })
 }
 
-/// Equal for trajectories a trainer could not tell apart: costs, times and names aside. Samples of
-/// a task are wanted however alike they are: each but the first is told apart by its number.
+/// Equal for trajectories that a trainer could not tell apart: costs, times and names do not count.
+/// Several samples of a task are wanted even if they are equal, so the number of a sample above 0
+/// is a part of its digest.
 fn content_digest(row: &TrajectoryRow) -> String {
     let sample = row.sample.to_string();
     let mut parts = vec![row.task_id.as_str()];
@@ -89,8 +94,11 @@ fn content_digest(row: &TrajectoryRow) -> String {
     digest_of(&parts)
 }
 
+/// Writes a dataset version and records it. The barrier comes first: a version must not contain
+/// rows that a power cut could take from the journal.
 async fn publish(tools: &QualityServices, publish: PublishDataset) -> Result<Publication, Fault> {
     tools.journal.barrier().await?;
+    // The campaign decides whether duplicates are rejected, labelled or kept.
     let (late_rejections, late_labels) = match publish.config.quality.duplicates {
         StageAction::Reject => (duplicates(tools, &publish).await?, BTreeMap::new()),
         StageAction::Label => (BTreeMap::new(), labels_for(duplicates(tools, &publish).await?)),
@@ -115,7 +123,8 @@ async fn publish(tools: &QualityServices, publish: PublishDataset) -> Result<Pub
     Ok(published)
 }
 
-/// Over all samples of a task by one model and scaffold; those that ended in a fault say nothing.
+/// The pass rate of each episode's task, over all samples by the same model and scaffold. Samples
+/// that ended in a fault do not count.
 async fn pass_rates(
     tools: &QualityServices,
     publish: &PublishDataset,
@@ -126,11 +135,13 @@ async fn pass_rates(
     Ok(episodes.iter().filter_map(|record| rate(&record.plan)).collect())
 }
 
+/// The label `duplicate` for each duplicate.
 fn labels_for(found: BTreeMap<EpisodeId, RowRejection>) -> BTreeMap<EpisodeId, Vec<String>> {
     found.into_keys().map(|episode| (episode, vec!["duplicate".to_owned()])).collect()
 }
 
-/// All but the first of equal rows, first in the order of the plan.
+/// All but the first of equal rows, in plan order. Rejected rows are not compared. Only the digests
+/// stay in memory, and the rows are read page by page.
 async fn duplicates(
     tools: &QualityServices,
     publish: &PublishDataset,

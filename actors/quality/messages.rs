@@ -1,4 +1,4 @@
-//! What quality is asked, and the handle through which.
+//! The messages to quality, and the handle through which campaigns send them.
 
 use super::QualityActor;
 use super::row::FinishedEpisode;
@@ -12,13 +12,16 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-/// Judge a finished episode; answered when the verdict on the row is durable.
+/// Make a row of a finished episode and judge it. It is answered when the row and the decision are
+/// durable.
 #[derive(Clone, Message)]
 #[rtype(result = "Result<JudgeReply, Fault>")]
 pub struct JudgeEpisode(pub Arc<FinishedEpisode>);
 
+/// The decision on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JudgeReply {
+    /// False: a stage rejected the row. It stays in the journal but not in the dataset.
     pub accepted: bool,
 }
 
@@ -28,11 +31,13 @@ pub struct JudgeReply {
 pub struct PublishDataset {
     pub campaign: CampaignName,
     pub config: Arc<CampaignConfig>,
+    /// Episodes in the plan, for the dataset card.
     pub planned: u64,
+    /// Episodes that ended in a fault, for the dataset card.
     pub faulted: u64,
 }
 
-/// What quality works with.
+/// The services that quality uses.
 #[derive(Clone)]
 pub struct QualityServices {
     pub collector: CollectorHandle,
@@ -41,13 +46,15 @@ pub struct QualityServices {
     pub clock: Arc<dyn Clock>,
 }
 
-/// Quality, for everybody else: several workers behind one handle.
+/// What others hold of quality: several actors behind one handle.
 #[derive(Clone)]
 pub struct QualityHandle {
     workers: Arc<Vec<ActorHandle<QualityActor>>>,
 }
 
 impl QualityHandle {
+    /// Starts `workers` actors, at least one. Each is restarted after a panic, up to 5 times in 10
+    /// s.
     pub fn start(workers: usize, tools: &QualityServices) -> (Self, Vec<JoinHandle<ActorExit>>) {
         let (workers, joined): (Vec<_>, Vec<_>) = (0..workers.max(1))
             .map(|_| {
@@ -59,17 +66,20 @@ impl QualityHandle {
         (Self { workers: Arc::new(workers) }, joined)
     }
 
-    /// Judges on the worker the episode's place in the plan falls to.
+    /// Judges an episode. Its place in the plan decides which actor does it. Err means that no row
+    /// was written, or that its answer was lost; the same episode may be judged again.
     pub async fn judge(&self, judgement: FinishedEpisode) -> Result<JudgeReply, Fault> {
         let worker = judgement.plan.ordinal % self.workers.len() as u64;
         let worker = &self.workers[usize::try_from(worker).unwrap_or(0)];
         worker.ask(JudgeEpisode(Arc::new(judgement))).await?
     }
 
+    /// Publishes a dataset. Err means that no version was recorded; it may be tried again.
     pub async fn publish(&self, publish: PublishDataset) -> Result<Publication, Fault> {
         self.workers[0].ask(publish).await?
     }
 
+    /// The handle of the first actor, for tests that make it panic.
     #[cfg(any(test, feature = "testkit"))]
     pub fn raw(&self) -> &ActorHandle<QualityActor> {
         &self.workers[0]

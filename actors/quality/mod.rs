@@ -1,4 +1,10 @@
-//! Quality: makes rows of finished episodes, judges them, and hands datasets over.
+//! Quality: makes a row of each finished episode, judges the row, and publishes datasets.
+//!
+//! A campaign calls [`QualityHandle::judge`] once for each finished episode and
+//! [`QualityHandle::publish`] once at its end. A row is built (`row.rs`), passes the stages one by
+//! one (`stages.rs`), and is written to the journal with the decision. Duplicates need all rows, so
+//! they are found only at publication (`actor.rs`). The dataset files themselves are written by the
+//! [`DatasetSink`](crate::ports::DatasetSink).
 
 mod actor;
 mod messages;

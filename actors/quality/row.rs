@@ -1,4 +1,5 @@
-//! The canonical row of an episode.
+//! The canonical row of an episode: what one line of the dataset says. `docs/columns.md` describes
+//! the columns. Everything here is pure: the same episode gives the same row.
 
 use crate::model::{
     ActionType, PlannedEpisode, ROW_SCHEMA, RowAction, RowCheck, RowState, RowStep,
@@ -11,38 +12,43 @@ use crate::model::{
 };
 use std::sync::Arc;
 
-/// In place of the task's own text.
+/// Stands in place of the task's own text when the digest of the prompts is computed.
 const INSTRUCTION: &str = "{{ instruction }}";
 
-/// All that is known of a finished episode.
+/// Everything that is known of a finished episode.
 #[derive(Clone, Debug)]
 pub struct FinishedEpisode {
     pub plan: PlannedEpisode,
+    /// The attempt that reached the verdict.
     pub attempt: AttemptNumber,
     pub task: Arc<Task>,
     pub turns: Arc<Vec<Turn>>,
     pub stop: StopReason,
     pub verdict: Verdict,
     pub fingerprint: SandboxFingerprint,
+    /// Milliseconds since the Unix epoch.
     pub finished_at_ms: i64,
+    /// What each stage does, as the campaign says.
     pub policy: QualityPolicy,
+    /// Percentages of train, validation and test.
     pub splits: [u32; 3],
 }
 
 impl FinishedEpisode {
-    /// The model that gave every reply, or the last of several.
+    /// The model that gave the last reply. None recorded in a turn means the planned model.
     fn answered_by(&self) -> &str {
         let last = self.turns.last().and_then(|turn| turn.model.as_deref());
         last.unwrap_or(&self.plan.model)
     }
 
-    /// Whether replies are of more than one model.
+    /// Whether more than one model has replied.
     pub(super) fn is_mixed(&self) -> bool {
         self.turns.windows(2).any(|pair| pair[0].model != pair[1].model)
     }
 }
 
-/// The row, before labels. `stamp` is the finish time as text.
+/// Builds the row, without labels and pass rate. `stamp` is the time of the end as text. A flaky
+/// verdict counts as a score of 0.
 pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     let steps: Vec<Step> = judged.turns.iter().map(|turn| turn.step.clone()).collect();
     let counted = || judged.turns.iter().map(|turn| turn.reply.counted());
@@ -63,7 +69,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
             )
         })
         .collect();
-    // One that nobody counted leaves the sum unknown.
+    // If the provider did not count one reply, the sum of tokens is unknown and not zero.
     let all_counted = counted().all(|usage| usage.is_some());
     let tokens = all_counted.then(|| steps.iter().map(|step| step.usage.total()).sum());
     let elapsed: u64 = steps.iter().map(Step::took_ms).sum();
@@ -102,14 +108,16 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     }
 }
 
-/// Of the request that the episode opened with.
+/// The sampling parameters as JSON, from the request with which the episode opened. None if the
+/// request was not recorded.
 fn sampling(judged: &FinishedEpisode) -> Option<String> {
     let opening = judged.turns.first()?.opening.as_deref()?;
     serde_json::to_string(&SamplingParams::of(opening)).ok()
 }
 
-/// Of what the conversation opened with around the task's own text: equal for tasks that were
-/// asked with the same prompts and tools.
+/// A digest of the prompts and tools with which the conversation opened, without the task's own
+/// text. It is equal for tasks that were asked with the same prompts. None if the request was not
+/// recorded.
 fn prompt_digest(judged: &FinishedEpisode) -> Option<String> {
     let opening = judged.turns.first()?.opening.as_deref()?;
     let around = |message: &ChatMessage| {
@@ -121,6 +129,7 @@ fn prompt_digest(judged: &FinishedEpisode) -> Option<String> {
     Some(digest_of(&["prompts", &prompts]))
 }
 
+/// The result in a word: `flaky`, `resolved` or `unresolved`.
 fn final_result(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict { flaky: true, .. } => "flaky",
@@ -129,6 +138,7 @@ fn final_result(verdict: &Verdict) -> &'static str {
     }
 }
 
+/// The checks as the row shows them. `score` is 0 for a flaky verdict.
 fn verification(verdict: &Verdict, score: f64) -> RowVerification {
     let check = |c: &crate::model::CheckResult| RowCheck {
         name: c.name.clone(),
@@ -142,6 +152,8 @@ fn verification(verdict: &Verdict, score: f64) -> RowVerification {
     }
 }
 
+/// One step as the row shows it. `usage` is None if the provider did not count the reply. `done`
+/// marks the last step.
 fn row_step(
     step: &Step,
     usage: Option<Usage>,
@@ -173,7 +185,8 @@ fn row_step(
     }
 }
 
-/// The column promises a JSON object; what a model wrote instead is kept inside one.
+/// The arguments of an action as a JSON object in text. What a model wrote in place of an object is
+/// kept inside one, as in `{"unparsed": "..."}`.
 fn arguments(step: &Step) -> String {
     let written = &step.action.arguments;
     let is_object = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(written);
@@ -183,6 +196,7 @@ fn arguments(step: &Step) -> String {
     serde_json::json!({ "unparsed": written }).to_string()
 }
 
+/// Parquet columns are signed. A number that is too large becomes the largest one.
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }

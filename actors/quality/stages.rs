@@ -1,6 +1,8 @@
-//! The quality stages over one row: what would poison a dataset is rejected, the rest is
-//! labelled, each as the campaign says. Stages that need all rows at once (duplicates)
-//! run when a dataset is written.
+//! The quality stages over one row. Each stage looks for one defect that would harm a dataset: a
+//! leak of sealed content, tampering, loops, truncation and others. The campaign says for each
+//! stage whether a row with the defect is rejected, gets a label, or is kept as it is.
+//!
+//! The stage `duplicates` needs all rows, so it runs when a dataset is written (`actor.rs`).
 
 use super::row::FinishedEpisode;
 use crate::model::{
@@ -9,16 +11,16 @@ use crate::model::{
 };
 use std::collections::HashSet;
 
-/// The label of a row with a step that has an `error`: an unreadable reply, a model that
-/// declined, a command that could not be started or was killed (by a signal, for its time, its
-/// processor time, its memory or its output), or an agent's own program that failed. A command
-/// that ended by itself is none, whatever its exit code.
+/// The label of a row with a step that has an `error`: a reply that could not be read, a model that
+/// declined, a command that did not start or was killed (by a signal, or for its time, processor
+/// time, memory or output), or an external agent that failed. A command that ended by itself is no
+/// error, whatever its exit code.
 pub const ERROR_STEPS: &str = "error-steps";
 /// The label of a row with a reply that could not be read.
 pub const MALFORMED_STEPS: &str = "malformed-steps";
 
-/// Every label that stages leave in rows, with what it means. Those of stages are there only where
-/// the campaign has the stage label.
+/// Every label that a row can have, with its meaning. A label that is named for a stage is there
+/// only if the campaign sets this stage to `label`.
 pub const LABELS: [(&str, &str); 22] = [
     ("resolved", "every check of the sealed verification passed, twice"),
     ("unresolved", "a check failed, both times"),
@@ -53,11 +55,12 @@ pub const LABELS: [(&str, &str); 22] = [
     ("duplicate", "the same task, actions and observations as an earlier row (stage `duplicates`)"),
 ];
 
-/// What the stages found.
+/// What the stages found in one row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StageFindings {
-    /// The first stage that rejected.
+    /// The first stage that rejected the row, and why. None: the row is accepted.
     pub rejected: Option<RowRejection>,
+    /// The labels, in the order in which they were found.
     pub labels: Vec<String>,
 }
 
@@ -81,7 +84,8 @@ impl StageFindings {
     }
 }
 
-/// Runs every stage in order.
+/// Runs every stage in a fixed order. The first rejection counts; later stages still add their
+/// labels.
 pub fn judge(judged: &FinishedEpisode, row: &TrajectoryRow) -> StageFindings {
     let policy = &judged.policy;
     let mut findings = StageFindings::default();
@@ -97,6 +101,7 @@ pub fn judge(judged: &FinishedEpisode, row: &TrajectoryRow) -> StageFindings {
     findings
 }
 
+/// The labels that do not come from a stage: the result, the stop reason, errors and others.
 fn plain_labels(judged: &FinishedEpisode, row: &TrajectoryRow) -> Vec<String> {
     let mut labels = vec![row.final_result.clone(), format!("stop:{}", judged.stop.as_str())];
     if row.trajectory.iter().any(|step| step.error.is_some()) {
@@ -114,7 +119,8 @@ fn plain_labels(judged: &FinishedEpisode, row: &TrajectoryRow) -> Vec<String> {
     labels
 }
 
-/// What a row of the canonical format cannot say.
+/// Stage `format`: an empty trajectory, a gap in the numbers of the steps, or arguments that are
+/// not a JSON object.
 fn unrepresentable(row: &TrajectoryRow) -> Option<String> {
     if row.trajectory.is_empty() {
         return Some("the trajectory has no step".to_owned());
@@ -131,12 +137,14 @@ fn unrepresentable(row: &TrajectoryRow) -> Option<String> {
     })
 }
 
-/// Lines of a sealed program in a row that are no coincidence.
+/// This many lines in a row of a sealed program, shown in a trajectory, are a leak and no
+/// coincidence.
 const TELLING_LINES: usize = 3;
-/// What programs are made of and expected results are not: an honest agent prints the
-/// latter too.
+/// Marks of program text. A sealed line without any of them may be an expected result, which an
+/// honest agent prints too.
 const CODE: [&str; 7] = ["$", "==", "def ", "import ", "exit", "assert", "return"];
 
+/// Stage `leak`: the row shows the sealed canary, or a passage of a sealed program.
 fn leak(row: &TrajectoryRow, task: &Task) -> Option<String> {
     let passages = telling_passages(task);
     row.trajectory.iter().find_map(|step| {
@@ -152,7 +160,9 @@ fn leak(row: &TrajectoryRow, task: &Task) -> Option<String> {
     })
 }
 
-/// Passages of sealed programs that stand nowhere an agent may look or write.
+/// Passages of sealed programs that an agent cannot know from anywhere else. Every line of a
+/// passage is at least 20 bytes long, is program text, and does not stand in the task's files,
+/// instruction or solution.
 fn telling_passages(task: &Task) -> Vec<String> {
     let public: HashSet<&str> = public_lines(task).collect();
     let telling = |line: &&str| {
@@ -169,6 +179,8 @@ fn telling_passages(task: &Task) -> Vec<String> {
         .collect()
 }
 
+/// Every line that an agent may know or write by itself: the task's files, its instruction, its
+/// solution.
 fn public_lines(task: &Task) -> impl Iterator<Item = &str> {
     let moved = task.solution.iter().flat_map(|step| match &step.deed {
         MoveAction::Run(command) => [command.as_str(), ""],
@@ -185,6 +197,7 @@ fn public_lines(task: &Task) -> impl Iterator<Item = &str> {
         .map(str::trim)
 }
 
+/// Stage `tampering`: a command names a path below `/sealed`.
 fn tampering(row: &TrajectoryRow) -> Option<String> {
     let reaches = |step: &&RowStep| {
         let text = &step.action.arguments;
@@ -200,6 +213,7 @@ fn tampering(row: &TrajectoryRow) -> Option<String> {
         .map(|step| format!("the command of step {} reaches for {SEALED}", step.step))
 }
 
+/// Stage `loops`: the same action `length` times in a row, at least twice.
 fn looping(row: &TrajectoryRow, length: u32) -> Option<String> {
     let mut run = 0;
     let mut last: Option<(&str, &str)> = None;
@@ -214,11 +228,13 @@ fn looping(row: &TrajectoryRow, length: u32) -> Option<String> {
     None
 }
 
+/// Stage `truncation`: a limit of steps, time or output ended the episode.
 fn truncated(stop: StopReason) -> Option<String> {
     matches!(stop, StopReason::StepLimit | StopReason::TimeLimit | StopReason::Truncated)
         .then(|| format!("ended by {}", stop.as_str()))
 }
 
+/// Stage `unresolved`: the task was not solved, or the verdict is flaky.
 fn unresolved(row: &TrajectoryRow) -> Option<String> {
     (row.final_result != "resolved").then(|| format!("the task is {}", row.final_result))
 }
