@@ -30,6 +30,7 @@ pub struct FindStaleEntries(pub(super) Arc<Vec<JournalEntry>>);
 #[rtype(result = "CollectorStats")]
 pub struct CollectorStatsQuery;
 
+/// The counts of the collector.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CollectorStats {
     /// Entries that were passed on to the journal.
@@ -105,7 +106,7 @@ impl CollectorHandle {
         Ok(without(Arc::unwrap_or_clone(entries), &dropped))
     }
 
-    /// The counts. All are zero if the actor is gone.
+    /// The counts. If the actor is gone, its own counts are zero.
     pub async fn stats(&self) -> CollectorStats {
         let mut stats = self.handle.ask(CollectorStatsQuery).await.unwrap_or_default();
         stats.recorded += self.unfenced.load(Ordering::Relaxed);
@@ -122,9 +123,9 @@ impl CollectorHandle {
 }
 
 /// Whether an entry belongs to a model call: a hold, a settlement or a call record. Such entries
-/// are appended in the caller's own task. The router runs every call in a task that is not cut
-/// short, and a second task for each entry would delay the model's answer. Whoever flushes a
-/// backlog keeps its entries until they are written.
+/// are appended in the caller's own task. A call runs in a task that nobody cuts short, and a
+/// second task for each entry would delay the model's answer. Whoever flushes a backlog keeps its
+/// entries until they are written.
 fn is_of_call(entry: &JournalEntry) -> bool {
     matches!(
         entry,

@@ -1,5 +1,5 @@
-//! The episode actor: one per attempt. It owns the task that does the perishable work, so
-//! that when it dies the work is aborted and its sandbox released.
+//! The episode actor: one for each attempt. It owns the task that does the work. When the actor
+//! dies, the task is aborted and its sandbox is released.
 
 use super::engine_services::{AttemptOrders, AttemptState, EngineServices};
 use super::phase::AttemptPhase;
@@ -18,21 +18,28 @@ use tracing::Instrument;
 /// How an attempt ended.
 #[derive(Debug)]
 pub enum AttemptExit {
+    /// The agent has stopped and its work has a verdict. The journal has the outcome.
     Concluded(Box<AttemptResult>),
+    /// There is no verdict. The campaign decides what follows.
     Faulted(Fault),
 }
 
-/// What is to be done; the task is rendered when the attempt begins, off the actors' thread.
+/// What the campaign orders. The task itself is rendered when the attempt begins, on a blocking
+/// thread and not on the actors' thread.
 #[derive(Clone)]
 pub struct AttemptSpec {
     pub plan: PlannedEpisode,
     pub attempt: AttemptNumber,
+    /// Only turns of attempts with a higher number than this may be replayed.
     pub replay_after: AttemptNumber,
     pub config: Arc<CampaignConfig>,
     pub tasks: Arc<TaskSource>,
 }
 
 impl AttemptSpec {
+    /// Renders the task and looks up everything that the attempt needs. Fails with `TaskSetup` for
+    /// a scaffold or a task that does not exist any more, and with `SandboxRefused` if no image is
+    /// configured.
     async fn assignment(self) -> Result<AttemptOrders, Fault> {
         let name = &self.plan.scaffold;
         let scaffold = scaffold::by_name(name)
@@ -57,7 +64,8 @@ impl AttemptSpec {
     }
 }
 
-/// What an external scaffold runs.
+/// The program of an external scaffold. None for a native one. Fails with `AgentBroken` if the
+/// campaign defines no agent of that name.
 fn program(config: &CampaignConfig, scaffold: &str) -> Result<Option<AgentProgram>, Fault> {
     let Some(name) = scaffold.strip_prefix(ExternalScaffold::PREFIX) else { return Ok(None) };
     match config.agents.get(name) {
@@ -66,14 +74,17 @@ fn program(config: &CampaignConfig, scaffold: &str) -> Result<Option<AgentProgra
     }
 }
 
+/// The state of one attempt's actor.
 pub struct EpisodeActor {
     world: EngineServices,
     orders: AttemptSpec,
     cancel: CancellationToken,
+    /// Takes the exit. It is empty after the exit was sent.
     exit: Option<oneshot::Sender<AttemptExit>>,
 }
 
-/// Starts an attempt; its exit arrives when it has ended, however it ends.
+/// Starts an attempt. The receiver gets its exit when it has ended. If the actor dies without an
+/// exit, the receiver fails and the join handle has the panic. `cancel` cuts the attempt off.
 pub fn launch(
     world: EngineServices,
     orders: AttemptSpec,
@@ -86,9 +97,10 @@ pub fn launch(
 }
 
 impl EpisodeActor {
+    /// Sends the exit and stops the actor.
     fn finish(&mut self, exit: AttemptExit, ctx: &mut Context<Self>) {
         if let Some(sender) = self.exit.take() {
-            // A campaign that is gone has nobody to tell; the journal has it all.
+            // If the campaign is gone, nobody reads the exit. The journal has everything.
             sender.send(exit).ok();
         }
         ctx.stop();
@@ -101,7 +113,8 @@ impl Actor for EpisodeActor {
     fn started(&mut self, ctx: &mut Self::Context) {
         let (world, orders) = (self.world.clone(), self.orders.clone());
         let cancel = self.cancel.clone();
-        // Of the highest level, so that a filter for warnings does not hide whose they are.
+        // The span has the highest level, so that a filter which shows only warnings still says to
+        // which episode they belong.
         let span = tracing::error_span!(
             "episode",
             campaign = %orders.plan.campaign,
@@ -118,6 +131,7 @@ impl Actor for EpisodeActor {
         };
         let work = spawn("episode", attempt.instrument(span));
         ctx.spawn(work.into_actor(self).map(|ended, this, ctx| {
+            // A panic of the work is a fault like any other.
             let exit = match ended {
                 Ok(Ok(conclusion)) => AttemptExit::Concluded(Box::new(conclusion)),
                 Ok(Err(fault)) => AttemptExit::Faulted(fault),
@@ -130,6 +144,7 @@ impl Actor for EpisodeActor {
     }
 }
 
+/// Runs the attempt and marks its state as faulted if it ends in a fault.
 async fn perform(
     world: &EngineServices,
     orders: AttemptSpec,

@@ -1,9 +1,11 @@
-//! What several commands of one turn did to the files, as one list.
+//! The file changes of several commands in one turn, merged into one list. Each command's scan
+//! lists what changed since the scan before it.
 
 use crate::model::{ExecReport, FileChangeKind, WorkspaceChange};
 use std::collections::BTreeMap;
 
-/// The changes between the state before the first command and after the last one.
+/// What changed between the state before the first command and the state after the last one. A file
+/// that was added and then removed is not listed.
 pub(super) fn changes_of(reports: &[ExecReport]) -> Vec<WorkspaceChange> {
     let scans = reports.iter().filter_map(|report| report.scan.as_ref());
     let mut each = scans.map(|scan| scan.changes.as_slice());
@@ -11,6 +13,7 @@ pub(super) fn changes_of(reports: &[ExecReport]) -> Vec<WorkspaceChange> {
     each.fold(first, merge)
 }
 
+/// Merges a later list of changes into an earlier one. The result is in order of paths.
 fn merge(earlier: Vec<WorkspaceChange>, later: &[WorkspaceChange]) -> Vec<WorkspaceChange> {
     let by_path = |change: &WorkspaceChange| (change.path.clone(), change.clone());
     if later.is_empty() {
@@ -31,6 +34,8 @@ fn merge(earlier: Vec<WorkspaceChange>, later: &[WorkspaceChange]) -> Vec<Worksp
     merged.into_values().collect()
 }
 
+/// The kind of two changes together: added and then modified is added; removed and then added is
+/// modified. Otherwise the later kind counts.
 fn kind_of(before: Option<FileChangeKind>, now: FileChangeKind) -> FileChangeKind {
     match (before, now) {
         (Some(FileChangeKind::Added), FileChangeKind::Modified) => FileChangeKind::Added,

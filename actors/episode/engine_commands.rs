@@ -1,5 +1,6 @@
-//! Commands of the engine's own in a sandbox: checks, milestones, setup, looking around. One
-//! that the host could not start says nothing about the agent's work, so it is a fault.
+//! Commands that the engine itself runs in a sandbox: checks, milestones, setup, probes. A command
+//! that the host could not start says nothing about the agent's work, so it is a fault and no
+//! failed check.
 
 use crate::model::{
     ExecEnd, ExecReport, ExecRequest, Fault, FaultKind, SandboxSpec, WorkspaceCopy,
@@ -10,7 +11,8 @@ use crate::ports::Sandbox;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Runs a command outside of the agent's session.
+/// Runs a command outside of the agent's shell session, without a scan of the workspace. The report
+/// says how it ended. Err if it was not started, or the sandbox failed.
 pub(crate) async fn run_engine_command(
     sandbox: &mut dyn Sandbox,
     command: &str,
@@ -20,7 +22,8 @@ pub(crate) async fn run_engine_command(
     ensure_started(sandbox.exec(&request).await?)
 }
 
-/// The report of a command that ran, however it ended.
+/// Returns the report of a command that ran, however it ended. Err (`SandboxLost`) if it was not
+/// started.
 pub(super) fn ensure_started(report: ExecReport) -> Result<ExecReport, Fault> {
     match &report.end {
         ExecEnd::NotStarted(why) => {
@@ -30,7 +33,8 @@ pub(super) fn ensure_started(report: ExecReport) -> Result<ExecReport, Fault> {
     }
 }
 
-/// The report of a command that came to an end of its own: what it says is meant.
+/// Returns the report of a command that exited by itself, so that its exit code can be trusted. Err
+/// (`SandboxLost`) if it was killed or ran out of time.
 pub(crate) fn ensure_exited(report: ExecReport) -> Result<ExecReport, Fault> {
     match &report.end {
         ExecEnd::Exited(_) => Ok(report),
@@ -41,7 +45,7 @@ pub(crate) fn ensure_exited(report: ExecReport) -> Result<ExecReport, Fault> {
     }
 }
 
-/// The end of a long text.
+/// The last 1,000 bytes of a text, from the next character boundary on.
 pub(super) fn tail(text: &str) -> &str {
     const KEPT: usize = 1_000;
     let from = text.len().saturating_sub(KEPT);
@@ -49,7 +53,7 @@ pub(super) fn tail(text: &str) -> &str {
     &text[from..]
 }
 
-/// A fresh sandbox with a copy of a workspace in it, for the agent not to see.
+/// Takes a fresh sandbox and lays a copy of a workspace into it. The agent never sees this sandbox.
 pub(super) async fn acquire_with_copy(
     pool: &PoolHandle,
     spec: &Arc<SandboxSpec>,
@@ -60,8 +64,8 @@ pub(super) async fn acquire_with_copy(
     Ok(lease)
 }
 
-/// Runs a sealed command. The sealed files are laid afresh before it: code of the workspace
-/// that an earlier one ran could have reached for them.
+/// Runs a sealed command. The sealed files are written again before each command, because a command
+/// runs code of the workspace, and that code could have changed them.
 pub(super) async fn run_sealed(
     sandbox: &mut dyn Sandbox,
     task: &Task,

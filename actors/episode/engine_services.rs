@@ -1,4 +1,4 @@
-//! What an episode needs of the rest of the engine.
+//! What an attempt gets: the services of the engine, and the orders of its campaign.
 
 use super::phase::AttemptPhase;
 use crate::agent_access::AgentAccess;
@@ -13,37 +13,45 @@ use crate::router::RouterHandle;
 use crate::scaffold::Scaffold;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The engine's services, shared by every campaign.
+/// The services that all campaigns of an engine share. Clones are cheap.
 #[derive(Clone)]
 pub struct EngineServices {
+    /// Warm sandboxes. A campaign has a clone with its own name, so that campaigns take turns.
     pub pool: PoolHandle,
+    /// Model calls and money.
     pub router: RouterHandle,
+    /// Writes to the journal, without the entries of dead attempts.
     pub collector: CollectorHandle,
+    /// Rows and datasets.
     pub quality: QualityHandle,
+    /// For reading. Writes go through the collector.
     pub journal: Arc<dyn Journal>,
+    /// Times for records.
     pub clock: Arc<dyn Clock>,
+    /// Gateway sessions for external agents.
     pub agents: Arc<dyn AgentAccess>,
 }
 
-/// One attempt's orders.
+/// Everything that one attempt needs to know, after its task was rendered.
 #[derive(Clone)]
 pub struct AttemptOrders {
     pub plan: PlannedEpisode,
     pub attempt: AttemptNumber,
-    /// Recorded turns are played again before new ones are asked for, but only those of
-    /// attempts after this one: up to it they do not repeat.
+    /// Recorded turns are replayed before new ones are asked for, but only turns of attempts after
+    /// this one. The turns up to it did not repeat.
     pub replay_after: AttemptNumber,
     pub task: Arc<Task>,
     pub scaffold: Arc<dyn Scaffold>,
-    /// What the scaffold runs, where it is somebody else's.
+    /// The program to run, for an external agent. None for a native one.
     pub program: Option<Arc<AgentProgram>>,
+    /// The sandbox in which the agent works.
     pub spec: Arc<SandboxSpec>,
-    /// Of the sandboxes in which the agent's work is checked.
+    /// The sandboxes in which its work is checked. They have no network.
     pub checking: Arc<SandboxSpec>,
     pub config: Arc<CampaignConfig>,
 }
 
-/// Where an attempt stands.
+/// The current phase of an attempt.
 #[derive(Debug)]
 pub(super) struct AttemptState(Mutex<AttemptPhase>);
 
@@ -52,8 +60,8 @@ impl AttemptState {
         Self(Mutex::new(AttemptPhase::Provisioning))
     }
 
-    /// Moves on; an arrow the machine does not have is a bug worth a loud line, not a lost
-    /// episode.
+    /// Enters the next phase. A transition that the state machine does not have is a bug. It is
+    /// logged as an error, and the episode goes on (a debug build panics).
     pub(super) fn enter_phase(&self, next: AttemptPhase) {
         let mut phase = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if *phase != next && !phase.may_become(next) {

@@ -1,10 +1,13 @@
-//! The milestone potential of a state, measured on a copy, out of the agent's sight.
+//! The milestone potential: how far the agent has come, as the summed weight of the milestones that
+//! hold. It is measured on a copy of the workspace, in another sandbox.
 //!
 //! ```text
 //!  (none) ──acquire──► copy laid ──► measured ──► emptied ──► copy laid …
-//!                          └──────────────┴── fault, or a check cut short ──► given up
+//!                          └──────────────┴── fault, or a check cut short ──► dropped
 //! ```
-//! From before the copy until it is emptied the agent's programs are stopped (ADR 17).
+//! The agent's programs stand still from before the copy until the second sandbox is empty again.
+//! The milestone checks are sealed, and a program must not be able to notice or influence them (ADR
+//! 17).
 
 use super::engine_commands::{acquire_with_copy, run_sealed};
 use crate::model::{ExecEnd, Fault, SandboxSpec, Task, WorkspaceCopy};
@@ -12,11 +15,12 @@ use crate::pool::{PoolHandle, SandboxLease};
 use crate::ports::Sandbox;
 use std::sync::Arc;
 
-/// Where an episode's copies are measured, one after the other: a sandbox of its own beside
-/// the agent's, emptied in between. Made when it is first wanted.
+/// The sandbox in which the copies of one attempt are measured, one after the other. It is taken
+/// when it is first needed and emptied after each measurement.
 pub(super) struct MilestoneSandbox {
     pool: PoolHandle,
     spec: Arc<SandboxSpec>,
+    /// None before the first measurement, and after one that was cut short.
     lease: Option<SandboxLease>,
 }
 
@@ -25,9 +29,11 @@ impl MilestoneSandbox {
         Self { pool, spec, lease: None }
     }
 
-    /// The summed weight of the milestones that hold now. Nothing runs and no copy is made
-    /// for a task without milestones. The agent's programs stand still meanwhile: what is
-    /// measured runs beside sealed files, and must not be able to tell them.
+    /// The summed weight of the milestones that hold now. A task without milestones has 0; nothing
+    /// is run or copied for it. If the workspace cannot be copied now, the potential is 0 as well.
+    ///
+    /// Err means that a sandbox failed. The attempt ends then, so the agent's programs are not
+    /// thawed.
     pub(super) async fn potential(
         &mut self,
         task: &Task,
@@ -44,15 +50,18 @@ impl MilestoneSandbox {
             Ok(snapshot) => self.measure(task, snapshot).await,
             Err(fault) => no_credit(fault),
         };
-        // After a fault the attempt ends, and the agent's sandbox as it stands.
+        // After a fault the attempt ends, and the agent's sandbox is dropped while its programs
+        // stand still.
         let potential = measured?;
         match live.thaw().await {
             Ok(()) => Ok(potential),
-            // One of them ran meanwhile: what was measured is void.
+            // A program of the agent ran in the meantime, so the measurement is void.
             Err(fault) => no_credit(fault),
         }
     }
 
+    /// Lays the copy and runs the milestone checks. The copy is dropped as soon as it is laid,
+    /// because all copies share a limited memory.
     async fn measure(&mut self, task: &Task, snapshot: WorkspaceCopy) -> Result<f64, Fault> {
         let mut lease = self.with_copy(&snapshot).await?;
         drop(snapshot);
@@ -64,13 +73,15 @@ impl MilestoneSandbox {
                 potential += milestone.weight;
             }
         }
-        // Before the agent goes on nothing that was measured is left.
+        // The sandbox is emptied before the agent's programs go on, so they can find nothing of it.
         lease.sandbox().reset().await?;
-        // One in which a program had to be ended is not worth a doubt.
+        // A check that was killed may have left the sandbox in a bad state. Such a sandbox is not
+        // used again.
         self.lease = whole.then_some(lease);
         Ok(potential)
     }
 
+    /// The sandbox of the last measurement, or a fresh one, with the copy laid in it.
     async fn with_copy(&mut self, snapshot: &WorkspaceCopy) -> Result<SandboxLease, Fault> {
         let Some(mut lease) = self.lease.take() else {
             return acquire_with_copy(&self.pool, &self.spec, snapshot).await;
@@ -80,12 +91,14 @@ impl MilestoneSandbox {
     }
 }
 
-/// A workspace that cannot be copied now may be one again: no credit meanwhile.
+/// A workspace that cannot be copied now may be copied later, so the potential is 0 for now. Every
+/// other fault stays a fault.
 fn no_credit(fault: Fault) -> Result<f64, Fault> {
     if fault.kind.is_uncopied() { Ok(0.0) } else { Err(fault) }
 }
 
-/// The same, once.
+/// Measures the potential once, with a sandbox that is dropped afterwards. The template prover uses
+/// it.
 pub async fn milestone_potential(
     pool: &PoolHandle,
     task: &Task,

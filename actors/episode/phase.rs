@@ -5,16 +5,17 @@
 //!        │            │           │           │
 //!        └────────────┴───────────┴───────────┴──► faulted   (no label; maybe another attempt)
 //! ```
-//! Provisioning may go straight to acting, and a replay that held the whole trajectory
-//! straight to verifying.
+//! Provisioning may go straight to acting. A replay that has the whole trajectory may go straight
+//! to verifying. Turns count up one by one.
 
 use serde::{Deserialize, Serialize};
 
+/// What an attempt does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "phase")]
 pub enum AttemptPhase {
     Provisioning,
-    /// Running again what an interrupted attempt recorded.
+    /// Runs the recorded turns of an earlier attempt again.
     Replaying {
         turn: u32,
     },
@@ -27,7 +28,7 @@ pub enum AttemptPhase {
 }
 
 impl AttemptPhase {
-    /// Whether the machine above has an arrow from `self` to `next`.
+    /// Whether the state machine above has an arrow from `self` to `next`.
     pub fn may_become(self, next: Self) -> bool {
         match (self, next) {
             (Self::Done | Self::Faulted, _) => false,

@@ -1,22 +1,27 @@
-//! Whether a command has repeated: its observation is the same as the recorded one, clock
-//! times and dates aside. What an agent lists carries the time it was written, and a copy
-//! of its work made later is no other work.
+//! Whether a replayed command has repeated. Its observation must be equal to the recorded one,
+//! except for times of day and calendar dates. A listing shows when a file was written, and the
+//! same work done later is still the same work.
+//!
+//! For example, `12 Nov 21 00:41 a.txt` matches `12 Dec  2 13:05 a.txt`, but not `13 Dec  2 13:05
+//! a.txt`.
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/// Equal but for times of day and calendar dates.
+/// Whether two observations are equal except for times and dates. The number of lines must be
+/// equal.
 pub fn matches_recorded(recorded: &str, now: &str) -> bool {
     recorded == now
         || (recorded.lines().count() == now.lines().count() && masked(recorded) == masked(now))
 }
 
+/// The words of each line, with times and dates replaced.
 fn masked(text: &str) -> Vec<Vec<String>> {
     text.lines().map(mask_line).collect()
 }
 
-/// The words of a line, those that tell a time or a date replaced. Runs of spaces count as
-/// one: columns widen with what stands in them.
+/// The words of a line, with times and dates replaced by `<time>`, `<month>` and `<day>`. Several
+/// spaces count as one, because columns grow with their contents.
 fn mask_line(line: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
@@ -31,11 +36,13 @@ fn mask_line(line: &str) -> Vec<String> {
     words
 }
 
+/// Whether a word has only digits and one of these lengths.
 fn is_number(word: &str, length: std::ops::RangeInclusive<usize>) -> bool {
     length.contains(&word.len()) && word.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Replaces a word that is `hh:mm`, `hh:mm:ss`, `yyyy-mm-dd` or both joined by a `T`.
+/// Replaces a word that is `hh:mm`, `hh:mm:ss`, `yyyy-mm-dd`, or a date and a time joined by `T`.
+/// Punctuation around it stays.
 fn mask_times(word: &str) -> String {
     let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let is_part = |part: &str| is_time(part) || is_date(part);
@@ -44,12 +51,14 @@ fn mask_times(word: &str) -> String {
     if told { word.replace(bare, "<time>") } else { word.to_owned() }
 }
 
+/// `hh:mm` or `hh:mm:ss`, also with a fraction of a second.
 fn is_time(word: &str) -> bool {
     let whole = word.split_once('.').map_or(word, |(whole, _)| whole);
     let parts: Vec<&str> = whole.split(':').collect();
     (2..=3).contains(&parts.len()) && parts.iter().all(|part| is_number(part, 1..=2))
 }
 
+/// `yyyy-mm-dd`.
 fn is_date(word: &str) -> bool {
     let parts: Vec<&str> = word.split('-').collect();
     matches!(parts.as_slice(), [y, m, d]

@@ -7,10 +7,12 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// For looking for a program.
+/// The time limit for the search for one program.
 const PROBE: Duration = Duration::from_secs(10);
 
-/// Asks a real sandbox, because that is where they must be.
+/// Which of these programs a sandbox of this kind lacks. It asks a real sandbox, with `command -v`.
+/// A name with characters that programs do not have counts as missing and is never passed to the
+/// shell. Err means that no sandbox could be had, or that it failed.
 pub(crate) async fn missing_programs(
     pool: &PoolHandle,
     spec: &SandboxSpec,

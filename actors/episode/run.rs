@@ -1,5 +1,9 @@
-//! The whole of an attempt, as one future. Everything perishable (the sandbox, calls in
-//! flight) belongs to it and goes with it.
+//! A whole attempt as one future. Its sandbox and its calls belong to it and end with it.
+//!
+//! ```text
+//!  replay source? ─► record the start (fence) ─► read recorded turns ─► sandbox, files, setup
+//!    ─► replay ─► act ─► copy the workspace ─► verify twice ─► record the outcome
+//! ```
 
 use super::engine_commands::{ensure_exited, run_engine_command};
 use super::engine_services::{AttemptOrders, AttemptState, EngineServices};
@@ -15,18 +19,22 @@ use crate::pool::{PoolHandle, SandboxLease};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
-/// What an attempt that reached its end leaves behind.
+/// What an attempt that reached a verdict leaves behind.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AttemptResult {
     pub task: Arc<Task>,
+    /// Why the agent stopped.
     pub stop: StopReason,
     pub verdict: Verdict,
+    /// All turns, the replayed ones included.
     pub turns: Vec<Turn>,
+    /// What the agent's sandbox ran on.
     pub fingerprint: SandboxFingerprint,
+    /// Milliseconds since the Unix epoch.
     pub finished_at_ms: i64,
 }
 
-/// Runs an attempt to its end, or until it is cancelled.
+/// Runs an attempt to its verdict, or until it is cancelled. Err means that there is no verdict.
 pub(super) async fn run(
     world: &EngineServices,
     orders: &AttemptOrders,
@@ -40,13 +48,14 @@ pub(super) async fn run(
         }
         conclusion = conclude(world, orders, standing) => conclusion?,
     };
-    // Not to be cut short: the journal must not hold a result of which the campaign knows
-    // nothing, or the episode would be run, and paid for, once more.
+    // This part cannot be cancelled. Otherwise the journal could hold an outcome that the campaign
+    // does not know of, and the episode would be run and paid for again.
     finish(world, orders, &conclusion).await?;
     standing.enter_phase(AttemptPhase::Done);
     Ok(conclusion)
 }
 
+/// Everything up to the verdict. It can be dropped at any await.
 async fn conclude(
     world: &EngineServices,
     orders: &AttemptOrders,
@@ -54,7 +63,8 @@ async fn conclude(
 ) -> Result<AttemptResult, Fault> {
     let source = replay_source(world, orders).await?;
     start(world, orders, source).await?;
-    // Read behind the fence: what the earlier attempt still had in flight is in, or never.
+    // The turns are read after the start was recorded. The start is the fence: what the earlier
+    // attempt still had in flight is in the journal now, or will never be.
     let recorded = match source {
         Some(source) => world.journal.turns(&orders.plan.id, source).await?,
         None => Vec::new(),
@@ -71,7 +81,8 @@ async fn conclude(
                     .await?
             }
         }
-        // Too large or too deep to copy: the agent's doing, so it has not solved the task.
+        // The workspace is too large or too deep to copy. The agent caused that, so the task is not
+        // solved.
         Err(fault) if fault.kind.is_uncopied() => verify::uncopied(&fault),
         Err(fault) => return Err(fault),
     };
@@ -80,9 +91,9 @@ async fn conclude(
     Ok(AttemptResult { task, stop, verdict, turns, fingerprint, finished_at_ms })
 }
 
-/// The newest earlier attempt with turns: they are paid for, so they are played again
-/// rather than asked for again. Attempts that failed before their first turn have none and
-/// hide nothing.
+/// The newest earlier attempt that has turns. They are paid for, so they are replayed instead of
+/// asked for again. Attempts that failed before their first turn have none and are passed over.
+/// None for a first attempt.
 async fn replay_source(
     world: &EngineServices,
     orders: &AttemptOrders,
@@ -97,6 +108,7 @@ async fn replay_source(
     Ok(attempts.iter().filter(usable).map(|a| a.attempt).max())
 }
 
+/// Records the start of the attempt. From then on entries of earlier attempts are dropped.
 async fn start(
     world: &EngineServices,
     orders: &AttemptOrders,
@@ -111,6 +123,7 @@ async fn start(
     world.collector.record(vec![entry]).await
 }
 
+/// Records the outcome of the episode.
 async fn finish(
     world: &EngineServices,
     orders: &AttemptOrders,
@@ -127,7 +140,7 @@ async fn finish(
     world.collector.record(vec![entry]).await
 }
 
-/// Plays the recorded turns again and goes on from there.
+/// Takes a sandbox, replays the recorded turns, and goes on from there until the agent stops.
 async fn play(
     world: &EngineServices,
     orders: &AttemptOrders,
@@ -146,7 +159,8 @@ async fn play(
     acting.act().await
 }
 
-/// A fresh sandbox with a task laid in it and its setup done.
+/// Takes a fresh sandbox, lays the task's files in it, and runs the task's setup commands. Fails
+/// with `TaskSetup` if a setup command fails.
 pub async fn provision_task(
     pool: &PoolHandle,
     task: &Task,

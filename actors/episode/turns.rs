@@ -1,4 +1,11 @@
-//! The turns of an attempt: ask, parse, run, observe, record, until the agent stops.
+//! The turns of a native agent. Each turn asks the model, parses the reply, runs the commands,
+//! observes the result and records the turn. It goes on until there is a reason to stop.
+//!
+//! ```text
+//!  ask (router) ─► parse (scaffold) ─► run (sandbox) ─► observe ─► milestones ─► record ─► ask …
+//! ```
+//! A turn is durable before the next model call, so a paid reply is never lost. External agents use
+//! the same [`ActiveAttempt`] for state and records, but take their turns in `external_agent`.
 
 use super::changes::changes_of;
 use super::engine_commands::ensure_exited;
@@ -19,12 +26,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What a model has for a reply, however little is left of the agent's time.
+/// The time that a model has for a reply at least, however little is left of the agent's time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An attempt whose agent has stopped.
+/// An attempt whose agent has stopped. The sandbox still has the final workspace.
 pub(super) struct StoppedAttempt {
     pub(super) stop: StopReason,
+    /// All turns, the replayed ones included.
     pub(super) turns: Vec<Turn>,
     pub(super) lease: SandboxLease,
     pub(super) fingerprint: SandboxFingerprint,
@@ -36,35 +44,49 @@ pub(super) struct ActiveAttempt<'a> {
     pub(super) orders: &'a AttemptOrders,
     pub(super) standing: &'a AttemptState,
     pub(super) lease: SandboxLease,
+    /// The sandbox in which milestones are measured.
     beside: MilestoneSandbox,
     pub(super) fingerprint: SandboxFingerprint,
+    /// The conversation so far, as the next request builds on it.
     pub(super) history: Vec<ChatMessage>,
+    /// The turns so far, in order.
     pub(super) turns: Vec<Turn>,
+    /// The working directory and the files, as the last command left them.
     pub(super) state: StepState,
+    /// The digest of the last workspace scan. Another digest means that files have changed.
     seen: u64,
+    /// The milestone potential after the last turn.
     pub(super) potential: f64,
+    /// Replies in a row that could not be read.
     malformed: u32,
-    /// The model that is asked: the one that answered last.
+    /// The model to ask: the one that answered last.
     pub(super) model: String,
-    /// What is left of the agent's time: what its model and its commands take. The engine's
-    /// own waiting is not the agent's, and a resumed attempt goes on with what was left.
+    /// What is left of the agent's time. Its model calls and its commands use it up. The engine's
+    /// own waiting does not. A resumed attempt goes on with what was left.
     pub(super) left: Duration,
 }
 
-/// What a reply led to.
+/// What came of one reply.
 struct ActionResult {
     action: StepAction,
-    /// The commands that ran, and what came of each.
+    /// The commands that ran, in order.
     commands: Vec<String>,
+    /// One report for each of `commands`.
     reports: Vec<ExecReport>,
+    /// The time of all commands together.
     took: Duration,
     observation: String,
+    /// The messages that answer the reply in the conversation.
     messages: Vec<ChatMessage>,
+    /// What went wrong, for the step: an unreadable reply, a refusal, a killed command.
     error: Option<String>,
+    /// None if the agent goes on.
     stop: Option<StopReason>,
 }
 
 impl<'a> ActiveAttempt<'a> {
+    /// Looks at the fresh sandbox with an empty command, for the first scan of its files, and opens
+    /// the conversation.
     pub(super) async fn begin(
         world: &'a EngineServices,
         orders: &'a AttemptOrders,
@@ -98,10 +120,13 @@ impl<'a> ActiveAttempt<'a> {
         })
     }
 
-    /// Runs recorded commands again and takes the turns over: all of them at once, so that
-    /// an attempt that dies on the way leaves the longer record the newest one.
+    /// Runs the recorded commands again and takes the turns over. All turns are recorded at once at
+    /// the end. If the attempt dies on the way, it has no turns, and the longer record of the
+    /// earlier attempt stays the newest one.
+    ///
+    /// Fails with `ReplayDiffers` if an observation is not what it was.
     pub(super) async fn replay(&mut self, recorded: Vec<Turn>) -> Result<(), Fault> {
-        // Goes on as it was begun, whatever the scaffold would say today.
+        // The conversation goes on as it was begun, even if the prompts have changed since.
         if let Some(opening) = recorded.first().and_then(|turn| turn.opening.as_ref()) {
             self.history.clone_from(&opening.messages);
         }
@@ -124,7 +149,7 @@ impl<'a> ActiveAttempt<'a> {
         self.record(recorded).await
     }
 
-    /// Whether the commands of a recorded turn have shown again what they had shown then.
+    /// Whether the commands of a recorded turn have given the same observation again.
     fn is_repeated(&self, turn: &Turn, reports: &[ExecReport]) -> bool {
         let scaffold = self.orders.scaffold.as_ref();
         scaffold.parse(&turn.reply).is_ok_and(|action| {
@@ -135,7 +160,7 @@ impl<'a> ActiveAttempt<'a> {
         })
     }
 
-    /// Takes over what a turn of an earlier attempt left.
+    /// Takes over what a recorded turn left: the used time, the potential and the model.
     pub(super) fn resume_from(&mut self, turn: &Turn) {
         self.left = self.left.saturating_sub(Duration::from_millis(turn.step.own_ms()));
         self.potential = turn.step.potential;
@@ -144,8 +169,9 @@ impl<'a> ActiveAttempt<'a> {
         }
     }
 
-    /// Acts until there is a reason to stop.
+    /// Takes turns until there is a reason to stop.
     pub(super) async fn act(mut self) -> Result<StoppedAttempt, Fault> {
+        // The recorded turns may have ended the episode already.
         let mut stop = self.stop_in_record();
         while stop.is_none() {
             let index = self.turns.len() as u32;
@@ -167,7 +193,7 @@ impl<'a> ActiveAttempt<'a> {
         })
     }
 
-    /// Whether the replayed turns ended the episode already.
+    /// Why the last replayed turn ended the episode. None if it did not.
     fn stop_in_record(&self) -> Option<StopReason> {
         let last = self.turns.last()?;
         match last.step.action.kind {
@@ -178,17 +204,21 @@ impl<'a> ActiveAttempt<'a> {
         }
     }
 
-    /// Why unreadable replies end the episode, if there are enough of them.
+    /// The stop reason if too many replies in a row could not be read. It is `Truncated` if the
+    /// last one was cut by its output limit, else `Malformed`.
     fn patience_spent(&self, finish: FinishReason) -> Option<StopReason> {
         let cut = finish == FinishReason::Length;
         let stop = if cut { StopReason::Truncated } else { StopReason::Malformed };
         (self.malformed >= self.malformed_limit()).then_some(stop)
     }
 
+    /// The number of unreadable replies in a row that ends an episode.
     fn malformed_limit(&self) -> u32 {
         self.orders.config.episode.malformed_in_a_row
     }
 
+    /// Takes one turn. Returns the reason to stop, if there is one. A fault of the call that the
+    /// agent caused, such as a conversation that is too long, is a stop reason as well.
     async fn turn(&mut self, index: u32) -> Result<Option<StopReason>, Fault> {
         let called = match self.ask(index).await {
             Ok(called) => called,
@@ -203,6 +233,7 @@ impl<'a> ActiveAttempt<'a> {
         for report in &deed.reports {
             changed |= self.look(report);
         }
+        // Milestones can change only if files have changed.
         if changed {
             self.potential = self.evaluate_milestones().await?;
         }
@@ -212,13 +243,14 @@ impl<'a> ActiveAttempt<'a> {
         Ok(stop)
     }
 
-    /// How long a call may take. Silence is never the agent's doing: a call that begins before
-    /// the agent's time is up has [`PATIENCE`] at least, or the whole of the time if that is
-    /// less. A reply that comes later than the agent's time still counts as a turn.
+    /// How long a call may take. A silent provider is never the agent's fault. So a call that
+    /// begins before the agent's time is up has [`PATIENCE`] at least, or the whole `[episode]
+    /// timeout` if that is less. A reply that comes after the agent's time still counts as a turn.
     pub(super) fn call_limit(&self) -> Duration {
         self.left.max(PATIENCE.min(self.orders.config.episode.timeout))
     }
 
+    /// Asks the model through the router, which limits, pays, retries and records the call.
     async fn ask(&mut self, index: u32) -> Result<ModelAnswer, Fault> {
         let orders = self.orders;
         self.world
@@ -244,6 +276,8 @@ impl<'a> ActiveAttempt<'a> {
             .await
     }
 
+    /// Parses a reply and runs what it asks for. A reply that cannot be read is no fault: the agent
+    /// is told and may go on.
     async fn perform(&mut self, reply: &ChatReply) -> Result<ActionResult, Fault> {
         if reply.finish == FinishReason::Refusal {
             return Ok(refusal(reply));
@@ -257,10 +291,13 @@ impl<'a> ActiveAttempt<'a> {
         }
     }
 
+    /// Runs the commands of a parsed reply.
     async fn run(&mut self, action: ParsedAction) -> Result<ActionResult, Fault> {
         let (reports, took) = self.run_calls(&action).await?;
         let observed = observe_calls(self.orders.scaffold.as_ref(), &action, &reports);
         let mut recorded = action.recorded();
+        // The output decides whether the work was submitted. The parser only guessed from the
+        // command.
         if observed.submitted {
             recorded.kind = ActionType::Submit;
         } else if recorded.kind == ActionType::Submit {
@@ -279,8 +316,8 @@ impl<'a> ActiveAttempt<'a> {
         })
     }
 
-    /// Runs the calls of a reply in their order, until one hands the work in or the agent's time
-    /// is up. The first always runs.
+    /// Runs the calls of a reply in their order, until one submits the work or the agent's time is
+    /// up. The first call always runs.
     async fn run_calls(
         &mut self,
         action: &ParsedAction,
@@ -302,6 +339,7 @@ impl<'a> ActiveAttempt<'a> {
         Ok((reports, took))
     }
 
+    /// The result of a reply that could not be read: the scaffold's correction goes to the model.
     fn malformed(&mut self, reply: &ChatReply, error: &FormatError) -> ActionResult {
         self.malformed += 1;
         let stop = self.patience_spent(reply.finish);
@@ -322,7 +360,8 @@ impl<'a> ActiveAttempt<'a> {
         }
     }
 
-    /// Runs a command of the agent's in what is left of its time, and says how long it took.
+    /// Runs a command of the agent in its shell session, and says how long it took. Its timeout is
+    /// the sandbox's limit or what is left of the agent's time, but one second at least.
     async fn execute(
         &mut self,
         command: &str,
@@ -340,12 +379,14 @@ impl<'a> ActiveAttempt<'a> {
         Ok((report, started.elapsed()))
     }
 
-    /// Takes over the state a command left; whether the workspace has changed.
+    /// Takes over the working directory and the files that a command left. Returns whether files
+    /// have changed.
     fn look(&mut self, report: &ExecReport) -> bool {
         self.state.cwd.clone_from(&report.cwd);
         report.scan.as_ref().is_some_and(|scan| self.apply_scan(scan))
     }
 
+    /// Takes over a workspace scan. Returns whether it differs from the last one.
     pub(super) fn apply_scan(&mut self, scan: &WorkspaceScan) -> bool {
         let changed = scan.digest != self.seen;
         self.seen = scan.digest;
@@ -353,10 +394,14 @@ impl<'a> ActiveAttempt<'a> {
         changed
     }
 
+    /// Measures the milestone potential of the workspace as it is now.
     pub(super) async fn evaluate_milestones(&mut self) -> Result<f64, Fault> {
         self.beside.potential(&self.orders.task, self.lease.sandbox()).await
     }
 
+    /// Puts the record of a turn together. `state` is the state in which the model chose its
+    /// action. Only the first turn has the whole request: a later one is that request and the
+    /// messages of the turns since.
     fn assemble(
         &self,
         index: u32,
@@ -399,13 +444,14 @@ impl<'a> ActiveAttempt<'a> {
         }
     }
 
-    /// Durable before the next paid call.
+    /// Records turns and adds their messages to the conversation. Returns when the turns are
+    /// durable, so that the next paid call comes after that.
     pub(super) async fn record(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
         self.history.extend(turns.iter().flat_map(|turn| turn.messages.iter().cloned()));
         self.append_turns(turns).await
     }
 
-    /// The same of turns whose messages the history has.
+    /// Records turns whose messages the conversation has already.
     pub(super) async fn append_turns(&mut self, turns: Vec<Turn>) -> Result<(), Fault> {
         let entry = |turn: &Turn| JournalEntry::TurnTaken {
             episode: self.orders.plan.id.clone(),
@@ -413,7 +459,8 @@ impl<'a> ActiveAttempt<'a> {
             turn: Box::new(turn.clone()),
         };
         let entries = turns.iter().map(entry).collect();
-        // Whole requests are for the record alone; in memory they would add up.
+        // The journal gets whole requests. In memory only the first turn keeps its request, because
+        // they would add up.
         let bare = |turn: Turn| match turn.step.index {
             0 => turn,
             _ => Turn { opening: None, ..turn },
@@ -423,6 +470,7 @@ impl<'a> ActiveAttempt<'a> {
     }
 }
 
+/// The result of a reply in which the model declines: the episode stops.
 fn refusal(reply: &ChatReply) -> ActionResult {
     ActionResult {
         action: StepAction {
@@ -440,20 +488,23 @@ fn refusal(reply: &ChatReply) -> ActionResult {
     }
 }
 
-/// None where no try failed.
+/// The time of failed tries in milliseconds. None if no try failed.
 pub(super) fn failed_ms(failed: Duration) -> Option<u64> {
     (!failed.is_zero()).then(|| millis(failed))
 }
 
+/// Whole milliseconds.
 pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What went wrong with a command; a command that ended by itself has only an exit code.
+/// What went wrong with a command. None for a command that exited by itself, whatever its exit
+/// code.
 fn failure(report: &ExecReport) -> Option<String> {
     (!matches!(report.end, ExecEnd::Exited(_))).then(|| describe(report))
 }
 
+/// The end of a command in words, for example `killed by signal 9`.
 pub(super) fn describe(report: &ExecReport) -> String {
     match &report.end {
         ExecEnd::Exited(code) => format!("exit code {code}"),

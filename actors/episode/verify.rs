@@ -1,14 +1,16 @@
-//! Sealed verification: the checks run in fresh sandboxes the agent never saw, twice, and
-//! both runs must agree.
+//! Sealed verification. The checks run twice, in two fresh sandboxes that the agent never saw. If
+//! the two runs disagree, the verdict is flaky and never counts as solved.
 
 use super::engine_commands::{acquire_with_copy, run_sealed};
 use crate::model::{CheckResult, ExecReport, Fault, SandboxSpec, Task, Verdict, WorkspaceCopy};
 use crate::pool::PoolHandle;
 use std::sync::Arc;
 
+/// Characters of a check's output that are kept, from its end.
 const OUTPUT_SHOWN: usize = 2_000;
 
-/// The verdict over a final workspace. The copy is let go of once it is laid for both runs.
+/// The verdict over a final workspace. Both runs go on at the same time. The copy is dropped when
+/// both have laid it. Err means that a sandbox failed; a failed check is a verdict.
 pub async fn verify_snapshot(
     pool: &PoolHandle,
     task: &Task,
@@ -21,6 +23,7 @@ pub async fn verify_snapshot(
     Ok(Verdict::agree(first, &second))
 }
 
+/// One run of all checks in one fresh sandbox.
 async fn once(
     pool: &PoolHandle,
     task: &Task,
@@ -42,13 +45,15 @@ async fn once(
     Ok(results)
 }
 
+/// The end of what a check wrote to its output and error streams.
 fn shown(report: &ExecReport) -> String {
     let text = format!("{}{}", report.stdout.text(), report.stderr.text());
     let skip = text.chars().count().saturating_sub(OUTPUT_SHOWN);
     text.chars().skip(skip).collect()
 }
 
-/// The verdict where no copy could be made.
+/// The verdict if the workspace could not be copied: score 0, with one failed check
+/// `workspace-copied` that says why.
 pub(super) fn uncopied(fault: &Fault) -> Verdict {
     let check = CheckResult {
         name: "workspace-copied".to_owned(),

@@ -1,14 +1,17 @@
 //! Replies with several tool calls. The calls run in their order. Each call gets a message as its
-//! answer. The turn records all calls.
+//! answer, because providers refuse a conversation with an unanswered call. The turn records all
+//! calls.
 
 use super::{AgentObservation, ParsedAction, Scaffold};
 use crate::model::{ChatMessage, ExecReport, StepAction};
 use serde_json::{Value, json};
 use std::iter::once;
 
-/// The tool name of a recorded action with several calls. Its arguments list the calls as `calls`.
+/// The tool name of a recorded action with several calls. Its arguments list the calls: `{"calls":
+/// [{"tool": "bash", "arguments": {"command": "ls"}}, ...]}`.
 pub const PARALLEL: &str = "parallel";
 
+/// The answer to a call that did not run, because an earlier call ended the episode.
 const NOT_RUN: &str = "This call was not run: the episode ended with an earlier call of the reply.";
 
 impl ParsedAction {
@@ -17,7 +20,8 @@ impl ParsedAction {
         once(self).chain(&self.rest)
     }
 
-    /// The action as it is recorded.
+    /// The action as it is recorded: a single call as it is, several calls under the name
+    /// [`PARALLEL`].
     pub fn recorded(&self) -> StepAction {
         if self.rest.is_empty() {
             return self.action.clone();
@@ -31,13 +35,15 @@ impl ParsedAction {
     }
 }
 
+/// One call of the list. Arguments that are no JSON become null.
 fn described(action: &StepAction) -> Value {
     let arguments: Value = serde_json::from_str(&action.arguments).unwrap_or_default();
     json!({ "tool": action.tool, "arguments": arguments })
 }
 
-/// What the agent sees after a reply with several calls. `reports` has the calls that ran: the
-/// first ones.
+/// What the agent sees after a reply with any number of calls. `reports` belong to the first calls,
+/// which ran; the calls behind them are answered as not run. With several calls, each observation
+/// stands between `<call>` and `</call>`.
 pub fn observe_calls(
     scaffold: &dyn Scaffold,
     action: &ParsedAction,
@@ -60,6 +66,7 @@ pub fn observe_calls(
     seen
 }
 
+/// The observation of a call that did not run.
 fn not_run(call: &ParsedAction) -> AgentObservation {
     let messages = vec![ChatMessage::tool_result(&call.call_id, NOT_RUN)];
     AgentObservation { text: NOT_RUN.to_owned(), messages, submitted: false }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 /// The scaffold of one agent program.
 pub struct ExternalScaffold {
+    /// The full name, with the prefix.
     name: String,
 }
 
@@ -25,11 +26,13 @@ impl ExternalScaffold {
         name.starts_with(Self::PREFIX)
     }
 
+    /// The scaffold for a full name such as `external/NAME`.
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned() }
     }
 
-    /// The action that a reply asks for. It works for the tools of every program.
+    /// The action that a reply asks for, for the record. It works for the tools of every program,
+    /// because it only names the tool and its arguments. A reply without a call is a `Message`.
     pub fn action(reply: &ChatReply) -> StepAction {
         let calls = &reply.message.tool_calls;
         let (kind, tool, arguments) = match calls.as_slice() {

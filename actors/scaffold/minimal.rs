@@ -1,5 +1,15 @@
-//! `minimal`: one tool, `bash`. A reply should contain one call. Several calls run in their order.
-//! To submit its work, the agent runs a command whose first line of output is the marker.
+//! `minimal`: the native scaffold with one tool, `bash`. A reply should contain one call. Several
+//! calls run in their order. To submit its work, the agent runs a command whose first line of
+//! output is the marker.
+//!
+//! A call has the arguments `{"command": "ls -l"}`. The observation looks like this:
+//!
+//! ```text
+//!  <returncode>0</returncode>
+//!  <stdout>
+//!  a.txt
+//!  </stdout>
+//! ```
 
 use super::{AgentObservation, FormatError, ParsedAction, Scaffold};
 use crate::model::{
@@ -9,14 +19,16 @@ use crate::model::{
 use serde_json::json;
 use std::collections::VecDeque;
 
-/// The output line that ends an episode.
+/// The line of output that submits the work. It must be the first line of a command that succeeded.
 const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
+/// The name of the only tool.
 const TOOL: &str = "bash";
 
 /// The scaffold itself; it has no state.
 pub struct MinimalScaffold;
 
 impl MinimalScaffold {
+    /// The name in campaign files and records.
     pub const NAME: &'static str = "minimal";
 }
 
@@ -50,6 +62,7 @@ impl Scaffold for MinimalScaffold {
 
     fn observe(&self, action: &ParsedAction, report: &ExecReport) -> AgentObservation {
         let text = render_observation(report);
+        // Only the output counts, not the command: an `echo` that failed has submitted nothing.
         let submitted = report.end.success()
             && String::from_utf8_lossy(&report.stdout.head).lines().next().map(str::trim_end)
                 == Some(SUBMIT_MARKER);
@@ -90,6 +103,7 @@ impl Scaffold for MinimalScaffold {
     }
 }
 
+/// The system message. It is the same for every task.
 fn system_prompt() -> String {
     format!(
         "You solve a task in a Linux sandbox. You run shell commands.\n\n\
@@ -103,6 +117,7 @@ fn system_prompt() -> String {
     )
 }
 
+/// The tool `bash` as the model sees it.
 fn tool_schema() -> ToolSchema {
     ToolSchema {
         name: TOOL.to_owned(),
@@ -118,8 +133,8 @@ fn tool_schema() -> ToolSchema {
     }
 }
 
-/// One call of a reply. If one call is unreadable, the whole reply is unreadable: a call may
-/// depend on the calls before it.
+/// Parses one call of a reply. If one call cannot be read, the whole reply cannot be read: a call
+/// may depend on the calls before it.
 fn parse_call(call: &ToolCall) -> Result<ParsedAction, FormatError> {
     let fail = |reason: &str| FormatError {
         reason: reason.to_owned(),
@@ -151,7 +166,8 @@ fn parse_call(call: &ToolCall) -> Result<ParsedAction, FormatError> {
     })
 }
 
-/// The calls of a whole reply; at least one.
+/// The calls of a whole reply, at least one. A reply that was cut by the output limit is refused,
+/// because its last call may be cut as well.
 fn calls_of(reply: &ChatReply) -> Result<&[ToolCall], FormatError> {
     if reply.finish == FinishReason::Length {
         return Err(without_call("the reply was cut by the output limit"));
@@ -162,19 +178,24 @@ fn calls_of(reply: &ChatReply) -> Result<&[ToolCall], FormatError> {
     }
 }
 
+/// The error for a reply without a call.
 fn no_call() -> FormatError {
     without_call("there is no tool call")
 }
 
+/// An error that concerns no single call.
 fn without_call(reason: &str) -> FormatError {
     FormatError { reason: reason.to_owned(), tool: String::new(), arguments: "{}".to_owned() }
 }
 
+/// Whether the command is exactly the one that the prompt names. The output decides in the end.
 fn is_submission(command: &str) -> bool {
     let words: Vec<&str> = command.split_whitespace().collect();
     words == ["echo", SUBMIT_MARKER]
 }
 
+/// The report of a command as text: exit code, a note if it was killed, output, and errors if there
+/// are any.
 fn render_observation(report: &ExecReport) -> String {
     let mut text = format!("<returncode>{}</returncode>\n", report.end.exit_code());
     if let Some(note) = note_of(&report.end) {
@@ -191,6 +212,7 @@ fn render_observation(report: &ExecReport) -> String {
     text
 }
 
+/// Ends a section on a line of its own.
 fn close(text: &mut String, tag: &str) {
     if !text.ends_with('\n') {
         text.push('\n');
@@ -198,6 +220,7 @@ fn close(text: &mut String, tag: &str) {
     text.push_str(tag);
 }
 
+/// Why a command did not exit by itself. None if it did.
 fn note_of(end: &ExecEnd) -> Option<String> {
     match end {
         ExecEnd::Exited(_) => None,
@@ -210,7 +233,7 @@ fn note_of(end: &ExecEnd) -> Option<String> {
     }
 }
 
-/// A deed as a POSIX shell command. This scaffold has no other tool.
+/// A scripted move as a POSIX shell command. This scaffold has no other tool.
 fn command_for(deed: &MoveAction) -> String {
     match deed {
         MoveAction::Run(command) => command.clone(),
@@ -220,6 +243,8 @@ fn command_for(deed: &MoveAction) -> String {
     }
 }
 
+/// A command that writes a file and makes its directory. Text that ends with a newline goes into a
+/// heredoc; other text goes through `printf`, because a heredoc always ends with a newline.
 fn write_command(path: &str, content: &str) -> String {
     let quoted = quote(path);
     let mkdir = match path.rsplit_once('/') {
@@ -235,8 +260,9 @@ fn write_command(path: &str, content: &str) -> String {
     }
 }
 
-/// Replaces the only occurrence. Every POSIX system has the tools for it. The command reads the
-/// file, the search text and the replacement whole, so newlines need no escaping.
+/// A command that replaces the first occurrence of a text. It needs only `awk`. It reads the file,
+/// the search text and the replacement whole, so newlines need no escaping. It fails if the text
+/// does not occur.
 fn edit_command(path: &str, search: &str, replace: &str) -> String {
     let (path, search, replace) = (quote(path), quote(search), quote(replace));
     format!(
@@ -248,6 +274,7 @@ fn edit_command(path: &str, search: &str, replace: &str) -> String {
     )
 }
 
+/// Quotes a word for the shell, if it needs quotes.
 fn quote(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_-./".contains(&b);
     if !text.is_empty() && text.bytes().all(plain) {
@@ -256,6 +283,7 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 
+/// An end word for a heredoc that is no line of the content: `EOF`, `EOF_`, `EOF__` and so on.
 fn heredoc_word(content: &str) -> String {
     let mut word = "EOF".to_owned();
     while content.lines().any(|line| line == word) {

@@ -1,5 +1,10 @@
-//! Scaffolds: the pure protocol between a model and a sandbox. A scaffold has no I/O, no clock and
-//! no state except the history that it gets.
+//! Scaffolds: the pure protocol between a model and a sandbox. A scaffold writes the prompts and
+//! the tools, parses a reply into an action, and renders the result of a command as an observation.
+//! A scaffold has no I/O, no clock and no state except the history that it gets, so everything can
+//! be repeated.
+//!
+//! `minimal` is the native scaffold. `external/NAME` stands for an agent that is a program and has
+//! its own protocol with its model.
 
 mod calls;
 mod external;
@@ -31,10 +36,11 @@ pub struct ParsedAction {
     pub rest: Vec<ParsedAction>,
 }
 
-/// A reply that holds no action the scaffold can run.
+/// A reply that has no action the scaffold can run. The model gets the reason and may try again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct FormatError {
+    /// Shown to the model, for example `the command is empty`.
     pub reason: String,
     /// The tool and the arguments as the model wrote them, if there were any.
     pub tool: String,
@@ -44,7 +50,9 @@ pub struct FormatError {
 /// What the agent sees after a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AgentObservation {
+    /// The observation as it is recorded in the step.
     pub text: String,
+    /// The messages that go into the conversation. They answer every tool call.
     pub messages: Vec<ChatMessage>,
     /// The command submitted the work.
     pub submitted: bool,
@@ -52,6 +60,7 @@ pub struct AgentObservation {
 
 /// The protocol of one scaffold.
 pub trait Scaffold: Send + Sync + 'static {
+    /// The name in campaign files and records, for example `minimal`.
     fn name(&self) -> &str;
 
     /// The first messages of the conversation.
@@ -60,19 +69,24 @@ pub trait Scaffold: Send + Sync + 'static {
     /// The next request for a history. The scaffold decides what the request keeps of the history.
     fn request(&self, history: &[ChatMessage]) -> ChatRequest;
 
+    /// The action that a reply asks for. Err if the reply cannot be read; this is no fault.
     fn parse(&self, reply: &ChatReply) -> Result<ParsedAction, FormatError>;
 
+    /// The observation of an action whose command has run. It also tells whether the command
+    /// submitted the work.
     fn observe(&self, action: &ParsedAction, report: &ExecReport) -> AgentObservation;
 
-    /// The answer to a reply that the scaffold could not read.
+    /// The observation for a reply that the scaffold could not read. It tells the model how to
+    /// reply.
     fn correct(&self, reply: &ChatReply, error: &FormatError) -> AgentObservation;
 
-    /// The inverse of `parse`: writes a deed in the scaffold's own action format. So replies of
+    /// The inverse of `parse`: writes a move in the scaffold's own action format. So replies of
     /// scripted models are parsed like replies of real models.
     fn express(&self, think: &str, deed: &MoveAction, turn: u32) -> ChatMessage;
 }
 
-/// The scaffold with that name.
+/// The scaffold with that name. None if there is none. An external name is always accepted here;
+/// whether its program exists is checked elsewhere.
 pub fn by_name(name: &str) -> Option<Arc<dyn Scaffold>> {
     match name {
         MinimalScaffold::NAME => Some(Arc::new(MinimalScaffold)),
@@ -83,7 +97,8 @@ pub fn by_name(name: &str) -> Option<Arc<dyn Scaffold>> {
     }
 }
 
-/// The first messages of the conversation, with the campaign's own prompts.
+/// The first messages of the conversation. The campaign's own prompts replace the scaffold's, if
+/// there are any.
 pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> Vec<ChatMessage> {
     let opening = scaffold.open(task);
     match config.prompts.get(scaffold.name()) {
@@ -92,7 +107,8 @@ pub fn opened(config: &CampaignConfig, scaffold: &dyn Scaffold, task: &Task) -> 
     }
 }
 
-/// The first request of a task, as far as it is known before any call.
+/// The first request of a task, as far as it is known before any call. Cost estimates and model
+/// assignment use it. None if there is no such scaffold.
 pub fn opening(config: &CampaignConfig, name: &str, task: &Task) -> Option<ChatRequest> {
     let scaffold = by_name(name)?;
     let opening = scaffold.request(&opened(config, &*scaffold, task));

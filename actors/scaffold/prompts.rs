@@ -1,12 +1,14 @@
-//! The prompts of a campaign: texts with variables. A text replaces the scaffold's own prompt or
-//! stands around it.
+//! The prompts of a campaign: texts with variables, such as `{{ instruction }}`. A text replaces
+//! the scaffold's own prompt, or surrounds it with `{{ builtin }}`.
 
 use crate::model::{ChatMessage, ChatRole, PromptOverrides, Task, WORKSPACE};
 
-/// Which of the texts.
+/// Which prompt a text is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptKind {
+    /// The system message.
     System,
+    /// The first user message, which has the task.
     Instruction,
 }
 
@@ -23,18 +25,20 @@ impl PromptKind {
 /// A name between `{{` and `}}` that is not a variable, or a `{{` without its `}}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownVariable {
-    /// Counted from 1.
+    /// The line in the text, counted from 1.
     pub line: usize,
+    /// The name as it was written. It is `{{` if the closing `}}` is missing.
     pub name: String,
 }
 
-/// A part of a text.
+/// A part of a text. A variable has its name and its line.
 enum PromptPart<'t> {
     Text(&'t str),
     Variable(&'t str, usize),
 }
 
-/// The variables of a text, in their order. A name that is not a variable is an error.
+/// The variables of a text, in their order. Campaign files are checked with it. Err for a name that
+/// is not a variable of this prompt.
 pub fn variables(text: &str, kind: PromptKind) -> Result<Vec<&str>, UnknownVariable> {
     let named = parts(text)?.into_iter().filter_map(|part| match part {
         PromptPart::Text(_) => None,
@@ -48,6 +52,8 @@ pub fn variables(text: &str, kind: PromptKind) -> Result<Vec<&str>, UnknownVaria
         .collect()
 }
 
+/// Divides a text into plain parts and variables. Err if a `{{` has no `}}`. The names are not
+/// checked.
 fn parts(text: &str) -> Result<Vec<PromptPart<'_>>, UnknownVariable> {
     let (mut parts, mut rest, mut line) = (Vec::new(), text, 1);
     while let Some((before, after)) = rest.split_once("{{") {
@@ -64,7 +70,8 @@ fn parts(text: &str) -> Result<Vec<PromptPart<'_>>, UnknownVariable> {
     Ok(parts)
 }
 
-/// The first messages of the conversation, with these texts instead of the scaffold's own.
+/// The first messages of the conversation, with the campaign's texts instead of the scaffold's own.
+/// A message without such a text stays as it is.
 pub(super) fn over(
     prompts: &PromptOverrides,
     opening: Vec<ChatMessage>,
@@ -84,8 +91,8 @@ pub(super) fn over(
     opening.into_iter().map(with).collect()
 }
 
-/// The text with its variables replaced. The text was checked before. A name that is not a
-/// variable stays as it is.
+/// The text with its variables replaced. `builtin` is the scaffold's own prompt. The campaign was
+/// checked before, so a name that is not a variable simply stays as it is.
 fn filled(text: &str, builtin: &str, task: &Task) -> String {
     let Ok(parts) = parts(text) else { return text.to_owned() };
     let value = |part: PromptPart<'_>| match part {

@@ -1,4 +1,4 @@
-//! How a program begins, and what its end says of the episode.
+//! The start of an external agent, and what its end says of the episode.
 
 use super::ExternalAttempt;
 use crate::episode::engine_commands::tail;
@@ -9,12 +9,18 @@ use crate::model::{
 };
 use std::time::Duration;
 
-/// The guest ends nothing of itself before the engine does.
+/// A time limit that is never reached: the engine stops the program, the guest does not.
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3_600);
-/// A value of an environment may be no longer.
+/// The longest instruction in bytes. The program gets it in an environment variable, and the length
+/// of a variable is limited.
 const MOST_INSTRUCTION: usize = 90 << 10;
 
-/// A sandbox has one way out. Where it leads to a network, it leads to the door as well.
+/// Starts the program with its task, its model's address and its token in environment variables,
+/// such as `SYNTHD_TASK` and `OPENAI_BASE_URL`. It does not wait for the program.
+///
+/// A sandbox has only one tunnel. Without a network it is opened here and leads to the gateway.
+/// With a network it is open already; then it leads to an egress proxy, which also passes calls to
+/// the gateway.
 pub(super) async fn start_program(
     acting: &mut ActiveAttempt<'_>,
     program: &AgentProgram,
@@ -39,7 +45,9 @@ pub(super) async fn start_program(
 }
 
 impl ExternalAttempt<'_> {
-    /// Why the episode is over when the program is.
+    /// Why the episode is over when the program has ended by itself: it submitted its work (exit
+    /// code 0) or it failed. Err if no turn can be judged: the program did not start, it asked less
+    /// than the recorded attempt, its model did not answer, or it never called its model.
     pub(super) async fn stop_reason_at_end(
         &mut self,
         report: &ExecReport,
@@ -54,7 +62,7 @@ impl ExternalAttempt<'_> {
         }
         self.record_open_turn(None, Some(report)).await?;
         match self.trouble.take() {
-            // It has ended because it was not answered.
+            // The program ended because its last call was not answered.
             Some(fault) => fault.stop_after(self.acting.turns.len()),
             None if self.acting.turns.is_empty() && self.hung_up => Ok(StopReason::AgentFailed),
             None if self.acting.turns.is_empty() => Err(unused(report, &self.token)),
@@ -64,7 +72,8 @@ impl ExternalAttempt<'_> {
     }
 }
 
-/// A program that asks no model is no agent, and nothing can be said of its model.
+/// The fault for a program that never called its model. It is no agent, and nothing can be said of
+/// its model. The message has the last output of the program, without the token.
 fn unused(report: &ExecReport, token: &str) -> Fault {
     let said = format!("{}\n{}", report.stdout.text(), report.stderr.text());
     let said = said.replace(token, "[token]");

@@ -1,16 +1,22 @@
-//! Turns of an agent program that asks its model itself: each of its calls is one.
+//! The turns of an external agent: a program in the sandbox that calls its model itself. Each of
+//! its calls is a turn.
 //!
 //! ```text
-//!                    ┌────────────── its program runs ◄──────────────┐
-//!                    │ asks                │ ends, is out of time     │ told
-//!                    ▼                     ▼                          │
-//!  the turn before it is known: looked at, measured, durable ─► leaves, or was recorded
-//!                    │                     │
-//!                    │ no turn, no money   └──► why it ended
-//!                    └──► stopped ─────────────────┘
+//!                     ┌────────────── its program runs ◄──────────────┐
+//!                     │ calls               │ ends, is out of time     │ answered
+//!                     ▼                     ▼                          │
+//!   the turn before is complete: scanned, measured, durable ─► call is made, or replayed
+//!                     │                     │
+//!                     │ no turn, no money   └──► why it ended
+//!                     └──► stopped ─────────────────┘
 //! ```
-//! What a turn has led to is what the program tells its model next, and what the workspace has
-//! become by then. One call leaves at a time, so that a trajectory is a line.
+//! A call comes from the gateway as an [`AgentCall`]. This file decides whether it may be made. The
+//! result of a turn is known only at the next call: it is what the program tells its model next,
+//! and what the workspace is by then. So an answered call stays an [`OpenTurn`] until the next
+//! call, or until the program ends. Only one call is made at a time, so the trajectory is a line.
+//!
+//! `lifecycle.rs` starts the program and reads its end, `turn.rs` completes a turn, and `replay.rs`
+//! answers from the record of an earlier attempt.
 
 mod lifecycle;
 mod replay;
@@ -37,57 +43,73 @@ use tokio::sync::{mpsc, oneshot};
 /// An attempt whose agent is a program.
 pub(super) struct ExternalAttempt<'a> {
     acting: ActiveAttempt<'a>,
-    /// What it shows; kept nowhere.
+    /// The gateway token that the program shows. It is recorded nowhere.
     token: String,
+    /// The calls of the program, from the gateway.
     visits: mpsc::Receiver<AgentCall>,
-    /// Time that the door keeps calls waiting, which is none of the program's.
+    /// The time in which the gateway keeps calls waiting. It is not the program's time.
     delays: GatewayDelays,
-    /// What an earlier attempt was told, to be told again.
+    /// Turns of an earlier attempt whose answers are still to be given again.
     recorded: VecDeque<Turn>,
-    /// Turns that are told again, until all of them are.
+    /// Turns whose answers were given again. They are recorded when the last one has repeated.
     repeated: Vec<Turn>,
-    /// What was answered, and has led to nothing known yet.
+    /// The last answered call. What it led to is not known yet.
     open: Option<OpenTurn>,
-    /// What the last call failed with.
+    /// The fault of the last call, if the program was told of it and may go on. None after an
+    /// answer.
     trouble: Option<Fault>,
-    /// It has left a call of its own accord.
+    /// The program has closed a call before its answer.
     hung_up: bool,
-    /// Of calls since the last turn was concluded.
+    /// Tries of calls since the last recorded turn.
     tries: u32,
-    /// The next try's, within the turn.
+    /// The number of the next try within the turn.
     number: u32,
+    /// The cost of those tries.
     cost: Money,
-    /// What those of the calls took that failed.
+    /// The time of those tries that failed.
     failed: Duration,
+    /// File changes since the last recorded turn.
     changes: Vec<WorkspaceChange>,
+    /// Whether the workspace differs since the potential was measured.
     changed: bool,
 }
 
-/// A turn that was answered.
+/// A call that was answered. It becomes a turn when it is known what it led to.
 struct OpenTurn {
     request: Arc<ChatRequest>,
+    /// The request is not the conversation that the last turn left, so the turn records it whole.
     is_opening: bool,
+    /// The state of the workspace when the call was made.
     before: StepState,
     heard: AgentCallResult,
     reply: ChatReply,
-    /// How long the program has worked with it. What the program waited for is not in it.
+    /// How long the program has worked since the answer. Its waiting for the gateway does not
+    /// count.
     worked: Duration,
 }
 
+/// What the program does next.
 enum ProgramEvent {
+    /// The program has ended.
     Ended(Box<ExecReport>),
+    /// The program calls its model.
     Asks(AgentCall),
+    /// The agent's time is over while the program runs.
     OutOfTime,
 }
 
 impl<'a> ExternalAttempt<'a> {
-    /// Lets the program in, runs it to its end, and says how it ended.
+    /// Opens a gateway session, starts the program, and serves its calls until it ends or is
+    /// stopped. The session ends before the work is verified. `recorded` are the turns of an
+    /// earlier attempt.
     pub(super) async fn run(
         mut acting: ActiveAttempt<'a>,
         program: &AgentProgram,
         recorded: Vec<Turn>,
     ) -> Result<StoppedAttempt, Fault> {
         let orders = acting.orders;
+        // A capacity of 1: the gateway holds back further calls, which wait for their decision
+        // anyway.
         let (calls, visits) = mpsc::channel(1);
         let delays = GatewayDelays::default();
         let admission = acting.world.agents.open_session(AgentSessionSpec {
@@ -126,6 +148,7 @@ impl<'a> ExternalAttempt<'a> {
         Ok(StoppedAttempt { stop, turns, lease, fingerprint })
     }
 
+    /// Serves the program until there is a reason to stop, and stops it then.
     async fn serve(&mut self) -> Result<StopReason, Fault> {
         loop {
             let stop = match self.next().await? {
@@ -142,7 +165,8 @@ impl<'a> ExternalAttempt<'a> {
         }
     }
 
-    /// An agent whose time went by while its model did not answer has not failed.
+    /// The stop reason, or the fault that it hides. If the time ran out while the model did not
+    /// answer, the agent has not failed: the fault of the last call is returned.
     fn out_of(&mut self, stop: StopReason) -> Result<StopReason, Fault> {
         match self.trouble.take() {
             Some(fault) if stop == StopReason::TimeLimit && fault.kind.stop_reason().is_none() => {
@@ -152,18 +176,21 @@ impl<'a> ExternalAttempt<'a> {
         }
     }
 
-    /// Whether the program does again what an earlier attempt has paid for.
+    /// Whether the program still repeats what an earlier attempt has paid for.
     fn repeats(&self) -> bool {
         !(self.recorded.is_empty() && self.repeated.is_empty())
     }
 
-    /// How long the last turn took, where all is told again and it was out of time then.
+    /// How long the last recorded turn took, if all answers were given again and the earlier
+    /// program ran out of time then. The repeated program gets the same time.
     fn was_late(&self) -> Option<Duration> {
         let last = self.repeated.last().filter(|_| self.recorded.is_empty())?;
         let is_late = last.step.end == Some(ExecEnd::TimedOut);
         is_late.then(|| Duration::from_millis(last.step.own_ms()))
     }
 
+    /// How long to wait for the next call. While the program repeats, the whole `[episode] timeout`
+    /// applies, because that time has been counted already.
     fn patience(&self) -> Duration {
         match self.repeats() {
             false => self.acting.left,
@@ -171,7 +198,8 @@ impl<'a> ExternalAttempt<'a> {
         }
     }
 
-    /// Waits for the program, on its own time. What it does again has been counted.
+    /// Waits until the program calls, ends, or is out of time. The wait counts as the program's own
+    /// time, except for delays of the gateway, and except for what it repeats.
     async fn next(&mut self) -> Result<ProgramEvent, Fault> {
         let (repeats, left, mut call) = (self.repeats(), self.patience(), None);
         let was_late = self.was_late();
@@ -194,6 +222,8 @@ impl<'a> ExternalAttempt<'a> {
                 self.look(scan);
                 Ok(ProgramEvent::Asks(call))
             }
+            // The program repeats and has not called for a whole timeout: it does something else
+            // than before.
             (CommandStatus::Running(_), Some(Err(_))) if repeats && was_late.is_none() => {
                 let what = "the agent takes longer than an episode for what it did before";
                 Err(Fault::new(FaultKind::ReplayDiffers, what))
@@ -209,7 +239,7 @@ impl<'a> ExternalAttempt<'a> {
         }
     }
 
-    /// Takes over the state that the program has made.
+    /// Takes over a workspace scan. The list of changes keeps at most `WorkspaceScan::MAX_FILES`.
     fn look(&mut self, scan: Option<WorkspaceScan>) {
         let Some(scan) = scan else { return };
         self.changed |= self.acting.apply_scan(&scan);
@@ -217,7 +247,10 @@ impl<'a> ExternalAttempt<'a> {
         self.changes.truncate(WorkspaceScan::MAX_FILES);
     }
 
-    /// One call. Why the episode is over, where it is.
+    /// Decides about one call. Returns the stop reason if the episode is over.
+    ///
+    /// The order matters. The last turn is completed and durable before the next call is made, so a
+    /// call is never paid for while the record lacks the one before it.
     async fn visited(&mut self, call: AgentCall) -> Result<Option<StopReason>, Fault> {
         let AgentCall { request, leave } = call;
         if leave.is_closed() {
@@ -254,6 +287,7 @@ impl<'a> ExternalAttempt<'a> {
         }
     }
 
+    /// The stop reason, with a text for the program, if the episode has had its turns or its time.
     fn is_over(&self, index: u32) -> Option<(StopReason, String)> {
         let limits = &self.acting.orders.config.episode;
         if index >= limits.max_turns {
@@ -264,7 +298,9 @@ impl<'a> ExternalAttempt<'a> {
         self.acting.left.is_zero().then(|| (StopReason::TimeLimit, why()))
     }
 
-    /// What came of a call.
+    /// Takes over the result of a call. An answer becomes the open turn. The kind of a fault says
+    /// whether the episode ends, the program hung up, or the program is told and goes on. Either
+    /// way the tries, the cost and the failed time count towards the next recorded turn.
     fn heard(
         &mut self,
         heard: AgentCallResult,

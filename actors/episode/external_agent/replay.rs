@@ -1,5 +1,6 @@
-//! Answers that an earlier attempt has paid for, told again for as long as the questions are what
-//! they were.
+//! Replay for external agents. The answers that an earlier attempt has paid for are given again, as
+//! long as the program's calls are what they were. A program cannot be replayed command by command,
+//! because it decides itself what it runs.
 
 use super::ExternalAttempt;
 use crate::agent_access::CallDecision;
@@ -10,8 +11,8 @@ use crate::policy::{messages_since, same_message_by};
 use tokio::sync::oneshot;
 
 impl ExternalAttempt<'_> {
-    /// While answers are told again, the questions must be what they were: so must what the
-    /// last of them has led to.
+    /// Checks that a call is the recorded one, except for times. After the last recorded call,
+    /// checks that the program tells its model what it told then. Err is `ReplayDiffers`.
     pub(super) fn ensure_repeats(&self, request: &ChatRequest) -> Result<(), Fault> {
         let repeats = match (self.recorded.front(), self.repeated.last()) {
             (Some(Turn { opening: Some(opening), .. }), _) => {
@@ -29,7 +30,8 @@ impl ExternalAttempt<'_> {
         repeats.then_some(()).ok_or_else(|| Fault::new(FaultKind::ReplayDiffers, differs()))
     }
 
-    /// An earlier attempt has paid for this answer. Who does not wait for it asks again.
+    /// Gives the next recorded answer, and takes over what its turn left. If the program does not
+    /// wait for the answer any more, the turn stays for the next call.
     pub(super) fn replay_answer(&mut self, leave: oneshot::Sender<CallDecision>) {
         let Some(turn) = self.recorded.pop_front() else { return };
         let told =
@@ -47,7 +49,7 @@ impl ExternalAttempt<'_> {
     }
 }
 
-/// Whether a conversation is what it was, times aside.
+/// Whether two conversations are equal, except for times and dates.
 fn repeat(then: &[ChatMessage], now: &[ChatMessage]) -> bool {
     then.len() == now.len()
         && then.iter().zip(now).all(|(one, other)| same_message_by(one, other, matches_recorded))

@@ -1,4 +1,4 @@
-//! What becomes of an answer: a turn, as soon as it is known what it has led to.
+//! How an answered call becomes a turn, as soon as it is known what it led to.
 
 use super::{ExternalAttempt, OpenTurn};
 use crate::episode::turns::{describe, failed_ms, millis};
@@ -7,7 +7,10 @@ use crate::policy::{messages_since, told};
 use crate::scaffold::ExternalScaffold;
 
 impl ExternalAttempt<'_> {
-    /// What the last answer has led to, durable before the next one is paid for.
+    /// Completes the open turn and records it. Returns when it is durable, before the next call is
+    /// paid for. `next` is the next call, whose new messages are the observation. `end` is the
+    /// report of the program if it has ended. Repeated turns of an earlier attempt are recorded
+    /// first, all at once.
     pub(super) async fn record_open_turn(
         &mut self,
         next: Option<&ChatRequest>,
@@ -18,10 +21,12 @@ impl ExternalAttempt<'_> {
             self.acting.append_turns(repeated).await?;
         }
         let Some(open) = self.open.take() else {
-            // Of no turn: what was done before the first, or done again.
+            // These changes belong to no turn: they were made before the first call, or were
+            // repeated.
             self.changes.clear();
             return Ok(());
         };
+        // Milestones can change only if files have changed.
         if std::mem::take(&mut self.changed) {
             self.acting.potential = self.acting.evaluate_milestones().await?;
         }
@@ -46,6 +51,8 @@ impl ExternalAttempt<'_> {
         self.acting.record(vec![turn]).await
     }
 
+    /// The step of a turn. The action is `Submit` if the program exited with code 0 after it,
+    /// unless the model declined. The counters of tries, cost and failed time begin anew.
     fn step(&mut self, open: &OpenTurn, observation: String, end: Option<&ExecReport>) -> Step {
         let mut action = ExternalScaffold::action(&open.reply);
         let handed_in = end.is_some_and(|report| report.end == ExecEnd::Exited(0));
