@@ -124,6 +124,7 @@ impl CampaignActor {
             record.judged.is_none() && matches!(record.outcome, Some(Outcome::Judged { .. }))
         };
         let (progress, watched) = watch::channel(progress);
+        // The handle keeps these, so that a client sees what the campaign waits for.
         let (backend, down) = (config.sandbox.backend, world.pool.down());
         let (publisher, router) = (progress.clone(), world.router.clone());
         let actor = Self {

@@ -95,6 +95,7 @@ impl CampaignActor {
         self.writing += 1;
         let quality = self.world.quality.clone();
         let judging = async move {
+            // The place is free when this future ends.
             let _place = place;
             quality.judge(judgement).await
         };
@@ -125,6 +126,7 @@ impl CampaignActor {
         let RunningEpisode { mut record, cancel, .. } = child;
         tracing::warn!(episode = %record.plan.id, attempt = %record.attempt, %fault, "attempt ended");
         match fault.kind.policy().response {
+            // Attempts of other episodes go on; this episode waits for a larger budget.
             FaultResponse::StopCampaign => self.stop_at_budget(&fault),
             FaultResponse::PauseCampaign => self.escalate(&fault),
             FaultResponse::Wait => {

@@ -27,9 +27,11 @@ impl CampaignActor {
         if !self.is_open() {
             return self.rest(ctx);
         }
+        // One episode at a time: when it is judged, `admit` comes back here.
         if let Some(record) = self.to_judge.pop_front() {
             return self.judge_again(record, ctx);
         }
+        // A resting episode comes back by its timer. `admit` runs again then.
         if self.pending.is_empty() && self.resting == 0 {
             self.publish(ctx);
         }
@@ -67,6 +69,8 @@ impl CampaignActor {
             faulted: progress.episodes.faulted,
         };
         let work = async move {
+            // The dataset is recorded before the campaign is complete. After a kill between the
+            // two, the next start publishes again and finds the version unchanged.
             let published = quality.publish(publish.clone()).await?;
             let moved = JournalEntry::CampaignMoved {
                 campaign: publish.campaign,
@@ -80,6 +84,7 @@ impl CampaignActor {
             (this.closing, this.publishing) = (false, false);
             this.update_progress(|p| p.publishing = false);
             match published {
+                // The final counts come from the dataset, because duplicates are rejected only now.
                 Ok(Publication { record, new }) => {
                     this.update_progress(|p| {
                         p.new_version = new;
@@ -113,6 +118,7 @@ impl CampaignActor {
         let campaign = self.config.name.clone();
         let standing = self.state_entry();
         let write = async move {
+            // Calls that were cut off may still be settled, which changes the cost.
             router.wait_until_settled(&campaign).await;
             collector.record(vec![standing]).await
         };

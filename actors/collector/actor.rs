@@ -21,6 +21,7 @@ impl CollectorActor {
     fn admit(&mut self, entry: &JournalEntry) -> bool {
         match entry {
             JournalEntry::AttemptStarted { episode, attempt, .. } => {
+                // A start that is repeated or arrives late must not lower the fence.
                 let fence = self.fences.entry(episode.clone()).or_default();
                 *fence = (*fence).max(*attempt);
                 true
@@ -32,6 +33,7 @@ impl CollectorActor {
             JournalEntry::Finished { episode, attempt, .. } => {
                 let current = self.current(episode, *attempt);
                 if current {
+                    // The episode has ended. The store still checks late entries of its attempts.
                     self.fences.remove(episode);
                 }
                 current

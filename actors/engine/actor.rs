@@ -137,6 +137,7 @@ impl EngineActor {
                 tracing::error!(%campaign, %panic, "the campaign's actor died; it can be submitted again");
                 let reason = Some(format!("its actor died: {panic}"));
                 this.write(state_change_entry(&campaign, CampaignState::Paused, reason), ctx);
+                // The dead actor cannot publish its progress any more, so the engine does.
                 progress.send_modify(|progress| progress.mark_dead(panic));
             }
         }));
@@ -175,6 +176,8 @@ impl Handler<SubmitCampaign> for EngineActor {
         let tools = self.tools.clone();
         let ready = async move { make_ready(&tools, submit).await };
         Box::pin(ready.into_actor(self).map(move |ready, this, ctx| {
+            // From here on no await follows: the campaign is in the registry before another message
+            // is handled.
             this.starting.remove(&name);
             this.adopt(&name, ready.map_err(Arc::new)?, ctx)
         }))
@@ -193,6 +196,7 @@ async fn make_ready(
     let models = build_models(tools.models.clone(), config.clone()).await?;
     let prepared = prepare(&tools.world, planner, submit.source, &submit.again).await?;
     let today = day_of(tools.world.clock.now_ms());
+    // What earlier runs have spent counts against the caps of this one.
     let before = tools.world.journal.spending(&config.name, today).await;
     let before = before.map_err(crate::model::Fault::from)?;
     tools.world.router.open(config.name.clone(), models, config.caps(), before);

@@ -129,6 +129,8 @@ impl Actor for EpisodeActor {
             }
             outcome
         };
+        // The work runs on the worker threads. The actor owns its handle, so the work ends with the
+        // actor.
         let work = spawn("episode", attempt.instrument(span));
         ctx.spawn(work.into_actor(self).map(|ended, this, ctx| {
             // A panic of the work is a fault like any other.

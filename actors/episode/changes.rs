@@ -22,9 +22,11 @@ fn merge(earlier: Vec<WorkspaceChange>, later: &[WorkspaceChange]) -> Vec<Worksp
     let mut merged: BTreeMap<String, WorkspaceChange> = earlier.iter().map(by_path).collect();
     for change in later {
         match (merged.get(&change.path).map(|before| before.kind), change.kind) {
+            // The file existed neither before nor after.
             (Some(FileChangeKind::Added), FileChangeKind::Removed) => {
                 merged.remove(&change.path);
             }
+            // The later scan has the current size and checksum.
             (before, now) => {
                 let kind = kind_of(before, now);
                 merged.insert(change.path.clone(), WorkspaceChange { kind, ..change.clone() });

@@ -1,4 +1,5 @@
-//! Whether a sandbox has the programs that a template requires.
+//! Whether a sandbox has the programs that a template requires. A template whose programs are
+//! missing is skipped on this host.
 
 use super::engine_commands::{ensure_exited, run_engine_command};
 use crate::model::{Fault, SandboxSpec};
@@ -24,6 +25,7 @@ pub(crate) async fn missing_programs(
     }
     let mut lease = pool.acquire(&Arc::new(spec.clone())).await?;
     for program in wanted {
+        // The name goes into a shell command, so only harmless characters are allowed.
         let plain = program.bytes().all(|b| b.is_ascii_alphanumeric() || b"._+-".contains(&b));
         let found = plain && {
             let command = format!("command -v {program}");

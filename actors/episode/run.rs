@@ -74,6 +74,7 @@ async fn conclude(
     standing.enter_phase(AttemptPhase::Verifying);
     let verdict = match lease.sandbox().pack(true).await {
         Ok(snapshot) => {
+            // The agent's sandbox ends before two others are taken for the checks.
             drop(lease);
             {
                 let snapshot = Arc::new(snapshot);

@@ -143,6 +143,7 @@ impl<'a> ActiveAttempt<'a> {
                 return Err(Fault::new(FaultKind::ReplayDiffers, differs));
             }
             self.resume_from(turn);
+            // Unreadable replies of the earlier attempt count towards the limit.
             let bad = turn.step.action.kind == ActionType::Malformed;
             self.malformed = if bad { self.malformed + 1 } else { 0 };
         }
@@ -222,10 +223,12 @@ impl<'a> ActiveAttempt<'a> {
     async fn turn(&mut self, index: u32) -> Result<Option<StopReason>, Fault> {
         let called = match self.ask(index).await {
             Ok(called) => called,
+            // A fault that the agent caused is a stop reason. Every other fault ends the attempt.
             Err(fault) => return fault.stop_after(self.turns.len()).map(Some),
         };
         self.left = self.left.saturating_sub(called.took);
         self.model.clone_from(&called.model);
+        // The step records the state in which the model chose its action.
         let before = self.state.clone();
         let deed = self.perform(&called.reply).await?;
         self.left = self.left.saturating_sub(deed.took);

@@ -19,6 +19,7 @@ pub async fn verify_snapshot(
 ) -> Result<Verdict, Fault> {
     let first = once(pool, task, spec, snapshot.clone());
     let second = once(pool, task, spec, snapshot);
+    // A fault of one run ends the other one as well: half a verdict is none.
     let (first, second) = tokio::try_join!(first, second)?;
     Ok(Verdict::agree(first, &second))
 }
@@ -31,6 +32,7 @@ async fn once(
     snapshot: Arc<WorkspaceCopy>,
 ) -> Result<Vec<CheckResult>, Fault> {
     let mut lease = acquire_with_copy(pool, spec, &snapshot).await?;
+    // The memory of the copy is free again when both runs have dropped it.
     drop(snapshot);
     let mut results = Vec::with_capacity(task.verification.checks.len());
     for check in &task.verification.checks {

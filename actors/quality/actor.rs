@@ -38,6 +38,7 @@ impl Handler<JudgeEpisode> for QualityActor {
 
     fn handle(&mut self, message: JudgeEpisode, _: &mut Self::Context) -> Self::Result {
         let tools = self.tools.clone();
+        // A panic while judging is answered as a fault; the actor itself lives on.
         let work = spawn("judge", async move { judge(&tools, &message.0).await });
         Box::pin(async move { work.await.unwrap_or_else(|f| Err(panicked(f))) })
     }
@@ -69,6 +70,8 @@ async fn judge(tools: &QualityServices, judged: &FinishedEpisode) -> Result<Judg
         campaign: judged.plan.campaign.clone(),
         ordinal: judged.plan.ordinal,
         rejected: findings.rejected,
+        // The split depends on the cluster of the task alone, so related tasks are never in two
+        // splits.
         split: split_of(&judged.task.cluster, judged.splits),
         content_digest: content_digest(&row),
         row,
@@ -81,6 +84,7 @@ async fn judge(tools: &QualityServices, judged: &FinishedEpisode) -> Result<Judg
 /// Several samples of a task are wanted even if they are equal, so the number of a sample above 0
 /// is a part of its digest.
 fn content_digest(row: &TrajectoryRow) -> String {
+    // Sample 0 adds no number: it has the digest of a task that is tried once.
     let sample = row.sample.to_string();
     let mut parts = vec![row.task_id.as_str()];
     parts.extend((row.sample > 0).then_some(sample.as_str()));
@@ -119,6 +123,8 @@ async fn publish(tools: &QualityServices, publish: PublishDataset) -> Result<Pub
         now_ms: tools.clock.now_ms(),
     };
     let published = tools.sink.write(edition).await?;
+    // The files come before the record. After a kill between the two, the version exists on the
+    // disk and the next publication finds it.
     tools.collector.record(vec![JournalEntry::DatasetWritten(published.record.clone())]).await?;
     Ok(published)
 }
@@ -152,6 +158,7 @@ async fn duplicates(
     loop {
         let page = tools.journal.rows(&publish.campaign, after, PAGE).await?;
         let Some(last) = page.last() else { return Ok(found) };
+        // The next page begins behind the last row of this one.
         after = Some(last.ordinal);
         for record in page.iter().filter(|record| record.rejected.is_none()) {
             let earlier = first.get(&record.content_digest).cloned();

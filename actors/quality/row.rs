@@ -52,7 +52,9 @@ impl FinishedEpisode {
 pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     let steps: Vec<Step> = judged.turns.iter().map(|turn| turn.step.clone()).collect();
     let counted = || judged.turns.iter().map(|turn| turn.reply.counted());
+    // A flaky verdict is no success, whatever its score is.
     let score = if judged.verdict.flaky { 0.0 } else { judged.verdict.score };
+    // Rewards come from the milestone potential and the final score. They sum up to the score.
     let rewards = rewards(&steps, score);
     let returns = returns_to_go(&rewards);
     let trajectory: Vec<RowStep> = steps
@@ -74,6 +76,7 @@ pub fn build_row(judged: &FinishedEpisode, stamp: String) -> TrajectoryRow {
     let tokens = all_counted.then(|| steps.iter().map(|step| step.usage.total()).sum());
     let elapsed: u64 = steps.iter().map(Step::took_ms).sum();
     let answered = judged.answered_by();
+    // A model name is `provider/model`.
     let (provider, model) = answered.split_once('/').unwrap_or(("", answered));
     TrajectoryRow {
         schema_version: ROW_SCHEMA.to_owned(),
@@ -121,6 +124,7 @@ fn sampling(judged: &FinishedEpisode) -> Option<String> {
 fn prompt_digest(judged: &FinishedEpisode) -> Option<String> {
     let opening = judged.turns.first()?.opening.as_deref()?;
     let around = |message: &ChatMessage| {
+        // The task's own text differs from task to task; the prompts around it do not.
         let text = message.content.replace(judged.task.instruction.as_str(), INSTRUCTION);
         (message.role, text)
     };

@@ -1,8 +1,9 @@
-//! `external/NAME`: an agent program of another maker. It runs in the sandbox and calls its model
+//! `external/NAME`: an external agent. It is a program that runs in the sandbox and calls its model
 //! itself. The engine reads the program's actions from its conversation.
 //!
-//! Scripted models and cost estimates treat it like `minimal`, because most such programs have a
-//! shell as a tool.
+//! The program has its own prompts and tools, so the methods of [`Scaffold`] matter only for
+//! scripted models, cost estimates and model assignment. They treat the program like `minimal`,
+//! because most such programs have a shell as a tool.
 
 use super::{AgentObservation, FormatError, MinimalScaffold, PARALLEL, ParsedAction, Scaffold};
 use crate::model::{

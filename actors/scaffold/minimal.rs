@@ -24,7 +24,7 @@ const SUBMIT_MARKER: &str = "COMPLETE_TASK_AND_SUBMIT_FINAL_OUTPUT";
 /// The name of the only tool.
 const TOOL: &str = "bash";
 
-/// The scaffold itself; it has no state.
+/// The native scaffold. It has no state.
 pub struct MinimalScaffold;
 
 impl MinimalScaffold {
@@ -153,6 +153,7 @@ fn parse_call(call: &ToolCall) -> Result<ParsedAction, FormatError> {
     if command.trim().is_empty() {
         return Err(fail("the command is empty"));
     }
+    // A guess for the record; the output of the command decides.
     let kind = if is_submission(command) { ActionType::Submit } else { ActionType::ToolCall };
     Ok(ParsedAction {
         action: StepAction {

@@ -57,6 +57,7 @@ pub fn variables(text: &str, kind: PromptKind) -> Result<Vec<&str>, UnknownVaria
 fn parts(text: &str) -> Result<Vec<PromptPart<'_>>, UnknownVariable> {
     let (mut parts, mut rest, mut line) = (Vec::new(), text, 1);
     while let Some((before, after)) = rest.split_once("{{") {
+        // Lines are counted for the error message.
         line += before.matches('\n').count();
         let Some((name, behind)) = after.split_once("}}") else {
             return Err(UnknownVariable { line, name: "{{".to_owned() });
@@ -66,6 +67,7 @@ fn parts(text: &str) -> Result<Vec<PromptPart<'_>>, UnknownVariable> {
         line += name.matches('\n').count();
         rest = behind;
     }
+    // The text behind the last variable.
     parts.push(PromptPart::Text(rest));
     Ok(parts)
 }

@@ -99,6 +99,7 @@ impl<A: Actor<Context = Context<A>>> ActorHandle<A> {
     /// The address of the living actor. Waits if there is none now. None after a timeout, or if the
     /// supervision has ended.
     async fn current(&self, address: &mut watch::Receiver<Option<Addr<A>>>) -> Option<Addr<A>> {
+        // The address is None between a panic and the next actor, and for ever after the last one.
         let present = timeout(PATIENCE, address.wait_for(Option::is_some)).await.ok()?.ok()?;
         present.clone()
     }

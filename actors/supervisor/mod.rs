@@ -4,7 +4,7 @@
 //! Only this module and the message handlers know actix. `clippy.toml` forbids the other ways to
 //! start something (`tokio::spawn`, `actix::spawn`, `Actor::start`).
 //!
-//! - [`spawn`] starts a task. Dropping its handle aborts the task.
+//! - [`spawn()`] starts a task. Dropping its handle aborts the task.
 //! - [`spawn_actor`] starts an actor once and returns its join handle.
 //! - [`supervise`] starts an actor and starts it again after a panic. Others hold an
 //!   [`ActorHandle`], which stays valid over restarts.

@@ -40,7 +40,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// An attempt whose agent is a program.
+/// The state of an attempt whose agent is a program. It wraps an [`ActiveAttempt`], which has the
+/// sandbox, the conversation and the turns.
 pub(super) struct ExternalAttempt<'a> {
     acting: ActiveAttempt<'a>,
     /// The gateway token that the program shows. It is recorded nowhere.
@@ -207,6 +208,7 @@ impl<'a> ExternalAttempt<'a> {
         let own_time = delays.stopwatch();
         let wanted = async { call = Some(own_time.within(left, visits.recv()).await) };
         let attended = acting.lease.sandbox().wait_for_command(pin!(wanted)).await?;
+        // What the program repeats was counted when it was recorded.
         if !repeats {
             acting.left = acting.left.saturating_sub(own_time.elapsed());
         }
@@ -229,7 +231,7 @@ impl<'a> ExternalAttempt<'a> {
                 Err(Fault::new(FaultKind::ReplayDiffers, what))
             }
             (CommandStatus::Running(scan), Some(Err(_))) => {
-                // The guest tells each change once.
+                // The guest reports each change only once, so this scan counts as well.
                 self.look(scan);
                 Ok(ProgramEvent::OutOfTime)
             }
@@ -254,9 +256,10 @@ impl<'a> ExternalAttempt<'a> {
     async fn visited(&mut self, call: AgentCall) -> Result<Option<StopReason>, Fault> {
         let AgentCall { request, leave } = call;
         if leave.is_closed() {
-            // It has left while another one was on its way.
+            // The program has closed this call while another one was in progress.
             return Ok(None);
         }
+        // While answers are given again, another request than the recorded one ends the attempt.
         self.ensure_repeats(&request)?;
         self.record_open_turn(Some(&request), None).await?;
         if !self.recorded.is_empty() {
@@ -268,8 +271,12 @@ impl<'a> ExternalAttempt<'a> {
             leave.send(CallDecision::Over(why)).ok();
             return Ok(Some(stop));
         }
+        // If the program has begun a new conversation or cut the old one, the whole request is
+        // recorded.
         let is_opening = index == 0 || !same_conversation(&self.acting.history, &request.messages);
         self.acting.standing.enter_phase(AttemptPhase::Acting { turn: index });
+        // The gateway reports on this channel before the program sees its answer. If it drops the
+        // sender, no call was made.
         let (heard, hears) = oneshot::channel();
         let (model, retry, limit) =
             (self.acting.model.clone(), self.number, self.acting.call_limit());
@@ -279,7 +286,8 @@ impl<'a> ExternalAttempt<'a> {
             .ok();
         match hears.await {
             Ok(heard) => self.heard(heard, request, is_opening, before),
-            // It has left before it was let out.
+            // The gateway dropped the permission: the program had closed the call before it was
+            // made.
             Err(_) => {
                 self.hung_up = true;
                 Ok(None)

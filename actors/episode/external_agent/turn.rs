@@ -30,10 +30,12 @@ impl ExternalAttempt<'_> {
         if std::mem::take(&mut self.changed) {
             self.acting.potential = self.acting.evaluate_milestones().await?;
         }
+        // What the program added to the conversation after the reply is the observation.
         let new = next.map_or(&[][..], |next| messages_since(&open.reply.message, &next.messages));
         let mut messages = vec![open.reply.message.clone()];
         messages.extend(new.iter().cloned());
         if open.is_opening {
+            // The conversation began anew, so the history begins with this request.
             self.acting.history.clone_from(&open.request.messages);
         }
         let opening = open.is_opening.then(|| Box::new((*open.request).clone()));
@@ -55,6 +57,7 @@ impl ExternalAttempt<'_> {
     /// unless the model declined. The counters of tries, cost and failed time begin anew.
     fn step(&mut self, open: &OpenTurn, observation: String, end: Option<&ExecReport>) -> Step {
         let mut action = ExternalScaffold::action(&open.reply);
+        // A program that ends with exit code 0 has submitted its work.
         let handed_in = end.is_some_and(|report| report.end == ExecEnd::Exited(0));
         if handed_in && action.kind != ActionType::Refusal {
             action.kind = ActionType::Submit;
