@@ -1,10 +1,10 @@
 //! A campaign: its plan, its episodes, its progress, and the dataset at its end.
 //!
-//! The engine calls [`prepare()`] for a submitted campaign. `prepare` checks the campaign against the
-//! store, makes the plan and writes it down. Then the engine starts a [`CampaignActor`] and keeps a
-//! [`CampaignHandle`]. The actor launches episodes while the engine has places, decides what
-//! follows each end of an attempt, has finished episodes judged, and publishes the dataset when
-//! every episode has ended.
+//! The engine calls [`prepare()`] for a submitted campaign. `prepare` checks the campaign against
+//! the store, makes the plan and writes it down. Then the engine starts a [`CampaignActor`] and
+//! keeps a [`CampaignHandle`]. The actor launches episodes while the engine has places, decides
+//! what follows each end of an attempt, has finished episodes judged, and publishes the dataset
+//! when every episode has ended.
 //!
 //! The campaign can be paused, resumed, drained and cancelled. Nothing is lost if its actor or the
 //! whole process dies: everything that counts is in the journal. The same campaign, submitted

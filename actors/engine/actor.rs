@@ -168,10 +168,10 @@ impl Handler<SubmitCampaign> for EngineActor {
 
     fn handle(&mut self, submit: SubmitCampaign, _: &mut Self::Context) -> Self::Result {
         let name = submit.config.name.clone();
-        // The name is taken before the first await, so two submissions at once cannot both pass.
         if let Some(refusal) = self.refuse(&name) {
             return Box::pin(actix::fut::ready(Err(Arc::new(refusal))));
         }
+        // The name is taken before the first await, so two submissions at once cannot both pass.
         self.starting.insert(name.clone());
         let tools = self.tools.clone();
         let ready = async move { make_ready(&tools, submit).await };

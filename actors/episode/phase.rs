@@ -10,7 +10,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What an attempt does now.
+/// What an attempt does now. `turn` is the index of the turn, from zero. As JSON, for example
+/// `{"phase":"acting","turn":3}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "phase")]
 pub enum AttemptPhase {

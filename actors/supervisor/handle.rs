@@ -26,7 +26,8 @@ impl From<ActorGoneError> for crate::model::Fault {
     }
 }
 
-/// A handle on a supervised actor. `address` is None while no actor lives.
+/// A handle on a supervised actor. `address` is that of the newest actor. It is None before the
+/// first actor starts and after the supervision has ended.
 pub struct ActorHandle<A: Actor> {
     name: &'static str,
     address: watch::Receiver<Option<Addr<A>>>,
@@ -96,10 +97,11 @@ impl<A: Actor<Context = Context<A>>> ActorHandle<A> {
         }
     }
 
-    /// The address of the living actor. Waits if there is none now. None after a timeout, or if the
+    /// The address of the newest actor. Waits if there is none. None after a timeout, or if the
     /// supervision has ended.
     async fn current(&self, address: &mut watch::Receiver<Option<Addr<A>>>) -> Option<Addr<A>> {
-        // The address is None between a panic and the next actor, and for ever after the last one.
+        // The address is None before the first actor and after the last one. After a panic the old
+        // address stays until the next one is published.
         let present = timeout(PATIENCE, address.wait_for(Option::is_some)).await.ok()?.ok()?;
         present.clone()
     }
