@@ -1,11 +1,20 @@
-//! The gateway of a running engine: each attempt whose agent is a program gets a token of its
-//! own, which is good for as long as the attempt is.
+//! The gateway of a running engine. Each attempt whose agent is a program gets a token of its own,
+//! which is valid for as long as the attempt runs.
 //!
 //! ```text
-//!  attempt ─admit─► token ─► program in the sandbox ═ guest's tunnel ═ socket ─► whose token?
-//!     ▲                                                                             │
-//!     └──────────────── Visit, before a call leaves ◄───────────────────────────────┘
+//!  attempt ─open_session─► token ─► program in the sandbox ═ tunnel ═ socket ─► whose token?
+//!     ▲                                                                            │
+//!     └──────────── AgentCall, before a call leaves ◄──────────────────────────────┘
 //! ```
+//! The engine makes one [`AgentGateway`] and gives it to the episodes as their [`AgentAccess`]. It
+//! owns one Unix socket for all campaigns, opened with the first session, the map of valid tokens,
+//! and one `ModelGateway` for each campaign that runs.
+//!
+//! Invariants: a token is valid only while its `AgentSession` is alive. After
+//! [`AgentGateway::close`] no token is valid, and none is given out again. A gateway that was
+//! replaced is kept for `close` as long as it has calls in progress or unrecorded calls. Failures
+//! are [`Fault`]s of the attempt: the socket cannot be opened, a model cannot be made, or the
+//! engine is shutting down.
 
 use super::external_agent::GatewayAgent;
 use super::http_listener::{HttpListener, accept_connections};
@@ -29,10 +38,11 @@ use synthd_actors::supervisor::spawn;
 use tokio::sync::OnceCell;
 use tokio_util::task::AbortOnDropHandle;
 
-/// For calls on their way when the engine ends; their attempts are over by then.
+/// How long `close` waits for the calls in progress of each gateway. Their attempts are over by
+/// then, so nobody waits for their answers.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Lets the agents of episodes in.
+/// The handle of the agent gateway. Clones share the same state.
 #[derive(Clone)]
 pub struct AgentGateway(Arc<AgentGatewayInner>);
 
@@ -46,20 +56,27 @@ struct AgentGatewayInner {
     prepare_socket: SocketPreparer,
     /// By the digests of their tokens; none once nobody is let in any more.
     admitted: Mutex<Option<HashMap<String, AuthenticatedClient>>>,
+    /// The current gateway of each campaign.
     gateways: Mutex<HashMap<CampaignName, Arc<CampaignGateway>>>,
-    /// Those that were replaced and may still owe something to the record.
+    /// Gateways that were replaced by a new run of their campaign, and that may still have calls
+    /// in progress or unrecorded calls.
     former: Mutex<Vec<Arc<CampaignGateway>>>,
+    /// Locked while the socket is opened, so that only one session opens it.
     state: tokio::sync::Mutex<ListenerState>,
 }
 
+/// The gateway of one run of a campaign.
 struct CampaignGateway {
+    /// Identifies the run: another `Arc` is another run, perhaps with other models.
     config: Arc<CampaignConfig>,
-    /// The first call makes it, once. Only the other calls of this campaign wait meanwhile.
+    /// Made once, by the first session of the run. Other sessions of this run wait for it.
+    /// Sessions of other campaigns do not wait.
     gateway: OnceCell<Arc<ModelGateway>>,
 }
 
 impl CampaignGateway {
-    /// Whether nobody uses it any more, and it owes nothing to the record.
+    /// Whether it may be forgotten: no call is in progress and none is unrecorded. A gateway that
+    /// was not made yet may be forgotten if only the list itself still holds it.
     fn is_settled(self: &Arc<Self>) -> bool {
         match self.gateway.get() {
             Some(gateway) => gateway.is_idle(),
@@ -68,26 +85,32 @@ impl CampaignGateway {
     }
 }
 
-/// Whether agents can ask.
+/// Whether the socket for agents is open.
 #[derive(Default)]
 enum ListenerState {
-    /// Nobody was admitted yet.
+    /// No session was opened yet.
     #[default]
     Unopened,
+    /// The socket accepts connections.
     Open(OpenListener),
-    /// For ever.
+    /// The engine is shutting down. This state is final.
     Closed,
 }
 
+/// The socket that accepts connections, with its task.
 struct OpenListener {
     socket: PathBuf,
+    /// The accept loop. It ends when this handle is dropped, and the socket file is removed.
     _serving: AbortOnDropHandle<()>,
 }
 
+/// Locks a mutex, also after a panic of another holder: each change under these locks is one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The key under which a token is stored. It differs from the digest of a standalone gateway's
+/// token.
 fn digest(token: &str) -> String {
     digest_of(&["agent-token", token])
 }
@@ -110,9 +133,13 @@ impl AgentGateway {
         }))
     }
 
-    /// Lets nobody in any more, waits for calls on their way, and writes down what the store
-    /// has not taken; how many calls it still does not take, and why.
+    /// Admits no more clients, waits for the calls in progress, and writes what the store has not
+    /// taken. An error gives the number of calls of one gateway that are still not recorded, and
+    /// the reason.
     pub async fn close(&self) -> Result<(), (usize, Fault)> {
+        // The listener ends first, so that no session opens it again. Then the tokens become
+        // invalid, and each session's calls are cut off. Only then is it useful to wait for the
+        // calls.
         *self.0.state.lock().await = ListenerState::Closed;
         let admitted = lock(&self.0.admitted).take();
         admitted.into_iter().flatten().for_each(|(_, caller)| caller.session.end());
@@ -120,7 +147,8 @@ impl AgentGateway {
         all.extend(lock(&self.0.gateways).drain().map(|(_, of)| of));
         let mut owed = Ok(());
         for gateway in all.iter().filter_map(|of| of.gateway.get()) {
-            // What is not settled by then counts in full, at the next start too.
+            // A call that is not settled after this time counts as its full hold, also at the next
+            // start.
             tokio::time::timeout(PATIENCE, gateway.close()).await.ok();
             owed = owed.and(gateway.flush_backlog().await);
         }
@@ -129,7 +157,8 @@ impl AgentGateway {
 }
 
 impl AgentGatewayInner {
-    /// Where programs find the door.
+    /// The path of the Unix socket that agent programs connect to. The first call opens it. It
+    /// fails if the socket cannot be opened or the engine is shutting down.
     async fn socket(self: &Arc<Self>) -> Result<PathBuf, Fault> {
         let mut state = self.state.lock().await;
         match &*state {
@@ -144,23 +173,28 @@ impl AgentGatewayInner {
         Ok(socket)
     }
 
+    /// Opens the socket and starts the accept loop. Sockets of dead processes are removed before.
     async fn open(self: &Arc<Self>) -> std::io::Result<OpenListener> {
         let socket = (self.prepare_socket)()?;
         let listener = HttpListener::open(&ListenAddress::Unix(socket.clone())).await?;
+        // The accept loop holds only a weak reference. So it does not keep the gateway alive.
         let reception: Arc<dyn TokenAuthenticator> = self.clone();
         let serving =
             spawn("agents' gateway", accept_connections(Arc::downgrade(&reception), listener));
         Ok(OpenListener { socket, _serving: serving })
     }
 
-    /// Models are made anew where the campaign is run again, perhaps with others. It takes a
-    /// while to make them, in which nobody else is kept waiting.
+    /// The model gateway for this session's run of the campaign. It is made if there is none.
+    /// Making it takes a while, and only sessions of the same run wait for that.
     async fn gateway(&self, spec: &AgentSessionSpec) -> Result<Arc<ModelGateway>, Fault> {
         let of = self.of_campaign(spec);
         let made = of.gateway.get_or_try_init(|| self.make(spec)).await;
         made.cloned()
     }
 
+    /// The entry of this run of the campaign. If the campaign is run again with another
+    /// configuration, the old entry is replaced and kept in `former`, because its calls may not be
+    /// recorded yet.
     fn of_campaign(&self, spec: &AgentSessionSpec) -> Arc<CampaignGateway> {
         let mut gateways = lock(&self.gateways);
         let known = gateways.get(&spec.campaign);
@@ -176,6 +210,7 @@ impl AgentGatewayInner {
         of
     }
 
+    /// Makes the gateway on a blocking thread. A panic there becomes a fault of this attempt.
     async fn make(&self, spec: &AgentSessionSpec) -> Result<Arc<ModelGateway>, Fault> {
         let (tools, factory) = (self.tools.clone(), self.factory);
         let (config, cap) = (spec.config.clone(), spec.max_output_tokens);
@@ -185,16 +220,21 @@ impl AgentGatewayInner {
     }
 }
 
+/// The fault for an I/O error of the gateway itself. `what` is the step that failed.
 fn unusable(what: &str, error: std::io::Error) -> Fault {
     Fault::new(FaultKind::SandboxStart, format!("{what}: {error}"))
 }
 
+/// The fault for a session that is opened while the engine shuts down.
 fn closed() -> Fault {
     Fault::new(FaultKind::Cancelled, "the engine is shutting down and accepts no agent")
 }
 
 #[async_trait]
 impl AgentAccess for AgentGateway {
+    /// Gives the attempt a new token. The socket is checked first, because it costs the least and
+    /// fails when the engine shuts down. The token is entered last, when everything behind it
+    /// exists.
     async fn open_session(&self, spec: AgentSessionSpec) -> Result<AgentSession, Fault> {
         let socket = self.0.socket().await?;
         let gateway = self.0.gateway(&spec).await?;
@@ -204,6 +244,8 @@ impl AgentAccess for AgentGateway {
         let session = GatewaySession { campaign, episode, whose: SessionOwner::Agent(agent) };
         let caller = AuthenticatedClient { gateway, session: Arc::new(session) };
         let digest = digest(token.expose());
+        // `close` may have run since the socket was asked for. Then the token must not become
+        // valid.
         match &mut *lock(&self.0.admitted) {
             Some(admitted) => drop(admitted.insert(digest.clone(), caller)),
             None => return Err(closed()),
@@ -214,8 +256,8 @@ impl AgentAccess for AgentGateway {
     }
 }
 
-/// Takes a token back, and cuts off what was asked with it: an attempt that is over is not rested
-/// before its calls are.
+/// Makes a token invalid when it is dropped, and cuts off the calls that were made with it. So an
+/// attempt does not come to rest before its calls do.
 struct AdmissionGuard {
     agent_gateway: Arc<AgentGatewayInner>,
     digest: String,
@@ -232,6 +274,8 @@ impl Drop for AdmissionGuard {
 
 #[async_trait]
 impl TokenAuthenticator for AgentGatewayInner {
+    /// Finds the client by the digest of its token. A comparison of digests takes a time that says
+    /// nothing about the token.
     async fn authenticate(&self, shown: &str) -> Result<AuthenticatedClient, SessionError> {
         let admitted = lock(&self.admitted);
         let caller = admitted.as_ref().and_then(|all| all.get(&digest(shown)));

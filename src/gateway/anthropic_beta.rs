@@ -1,11 +1,17 @@
-//! `anthropic-beta`: what a client asks for beside its request. Some of it has a price, and a
-//! provider of another format knows none of it; whatever cannot be had is refused by name.
+//! The header `anthropic-beta`, with which a client of the Messages format switches on features,
+//! such as `anthropic-beta: interleaved-thinking-2025-05-14,context-1m-2025-08-07`.
+//!
+//! Some features have a price of their own, and providers of other formats know none of them. A
+//! feature whose price is unknown, or that cannot be translated, is refused by its name. A new
+//! feature is refused until somebody has added it to one of the lists below.
 
 use super::refusal::GatewayRefusal;
 
+/// In lower case, as hyper stores the names of headers.
 const HEADER: &str = "anthropic-beta";
 
-/// Without their dates: those that change what is said, or how, and not what a token costs.
+/// Features that change what the model says, or how, and not what a token costs. The names are
+/// without their dates.
 const PLAIN: [&str; 11] = [
     "claude-code",
     "dev-full-thinking",
@@ -19,7 +25,8 @@ const PLAIN: [&str; 11] = [
     "thinking-token-count",
     "token-efficient-tools",
 ];
-/// And those that only let keys of a request be said, which are looked at by themselves.
+/// Features that only allow more keys in the body. The allow-list and the translation check these
+/// keys themselves.
 const OF_KEYS: [&str; 11] = [
     "code-execution",
     "computer-use",
@@ -33,8 +40,8 @@ const OF_KEYS: [&str; 11] = [
     "task-budgets",
     "token-counting",
 ];
-/// Of the first kind, those that a model of another format does without: they are about how its
-/// own family streams, thinks and caches.
+/// The names of `PLAIN` that another format may ignore: they only affect how Anthropic's own
+/// models stream, think and cache.
 const IDLE_ELSEWHERE: [&str; 5] = [
     "claude-code",
     "fine-grained-tool-streaming",
@@ -43,9 +50,11 @@ const IDLE_ELSEWHERE: [&str; 5] = [
     "token-efficient-tools",
 ];
 
+/// Names and values of the client's headers that may go on to a provider.
 type ForwardedHeaders = [(String, String)];
 
-/// For a model with a price.
+/// For a model with a price: refuses the first feature whose price is unknown. None means that
+/// there is no such feature.
 pub(super) fn unpriced(headers: &ForwardedHeaders) -> Option<GatewayRefusal> {
     let dear = said(headers).find(|beta| !is_in(beta, &PLAIN) && !is_in(beta, &OF_KEYS))?;
     let why = format!(
@@ -55,7 +64,8 @@ pub(super) fn unpriced(headers: &ForwardedHeaders) -> Option<GatewayRefusal> {
     Some(GatewayRefusal { param: Some(HEADER.to_owned()), ..GatewayRefusal::invalid_request(why) })
 }
 
-/// For a model that is asked in another format.
+/// For a model that is asked in another format: refuses the first feature that would be lost. None
+/// means that nothing would be lost.
 pub(super) fn untranslatable(headers: &ForwardedHeaders) -> Option<GatewayRefusal> {
     let lost = |beta: &&str| !is_in(beta, &IDLE_ELSEWHERE) && !is_in(beta, &OF_KEYS);
     let lost = said(headers).find(lost)?;
@@ -67,11 +77,14 @@ pub(super) fn untranslatable(headers: &ForwardedHeaders) -> Option<GatewayRefusa
     Some(GatewayRefusal { param: Some(HEADER.to_owned()), ..refusal })
 }
 
+/// The features that the client named, each one alone. A header may hold several, separated by
+/// commas.
 fn said(headers: &ForwardedHeaders) -> impl Iterator<Item = &str> {
     let betas = headers.iter().filter(|(name, _)| name == HEADER);
     betas.flat_map(|(_, value)| value.split(',').map(str::trim)).filter(|beta| !beta.is_empty())
 }
 
+/// Whether a list has this feature, whatever its date: `pdfs-2024-09-25` is `pdfs` in the list.
 fn is_in(beta: &str, known: &[&str]) -> bool {
     let stem = beta.trim_end_matches(|c: char| c.is_ascii_digit() || c == '-');
     known.contains(&stem)

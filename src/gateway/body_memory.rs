@@ -1,17 +1,23 @@
-//! Memory for what clients say. It is taken as bytes come: who declares a large body and says
-//! nothing takes nothing.
+//! The memory for request bodies. It is reserved while the bytes of a body arrive. A client that
+//! announces a large body and sends nothing takes no memory.
 //!
 //! ```text
-//!  bytes ─► share of the agent ─► memory of all ─► a place beyond it
-//!                 │ used up             │ not more than is left      │ taken: waits, or 503
-//!                 └─────────────────────┴────────────────────────────┘
+//!  bytes ─► agent's own share ─► memory of all ─► a place beyond it
+//!                 │ used up        │ the session would hold   │ taken: wait, or 503
+//!                 │                │ more than is left free   │
+//!                 └────────────────┴──────────────────────────┘
 //! ```
-//! A session never holds more of the memory of all than is left for others. So one session takes
-//! half of it at most, two take a third each, and the next one always finds some. Each agent has
-//! a share of its own beside that.
+//! `routes` reserves memory for each piece of a body with [`BodyMemory::grow`]. The
+//! [`BodyReservation`] stays with the call until the call has ended, because the request is needed
+//! until then.
 //!
-//! A place beyond lets a body be read to its end, so that bodies that are half read never wait
-//! for each other for ever. A session has one such place at most.
+//! Invariant: a session never holds more of the common memory than it leaves free for the others.
+//! So one session takes half of it at most, two sessions take a third each, and the next session
+//! always finds some. In addition, each agent has a share of its own.
+//!
+//! If no memory is free, a body waits. A place beyond the common memory lets one waiting body be
+//! read to its end. So bodies that are half read never wait for each other for ever. A session has
+//! one such place at most. After a minute without memory the call is refused with a 503.
 
 use super::refusal::GatewayRefusal;
 use std::collections::HashMap;
@@ -21,46 +27,57 @@ use synthd_actors::agent_access::GatewayDelays;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
-/// Of all calls on their way, in KiB; what JSON says oddly is larger in memory.
+/// The common memory for all bodies, in KiB: 192 MiB. It counts bytes of text. The parsed JSON of
+/// an unusual body may need more memory than its text.
 const MOST: usize = 192 << 10;
-/// Bodies that are read beyond that, each of 16 MiB at most.
+/// Bodies that may be read beyond the common memory. Each of them is 16 MiB at most.
 const BEYOND: usize = 4;
-/// Of one agent's calls, beside that.
+/// The share that each agent has for itself, in KiB: 2 MiB. It comes in addition to the common
+/// memory.
 const SHARE: usize = 2 << 10;
-/// For others to give memory back.
+/// How long a body waits for memory before its call is refused.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What one session holds of the memory for bodies.
 pub(super) struct MemoryShare {
-    /// Nobody else can take it.
+    /// The session's own memory, one permit for each KiB. No other session can take it.
     share: Arc<Semaphore>,
-    /// Changed only while the memory of all is locked.
+    /// KiB that the session holds of the common memory. It is changed only while the common memory
+    /// is locked.
     held: Mutex<usize>,
+    /// The one place beyond the common memory that the session may use.
     beyond: Arc<Semaphore>,
 }
 
 impl MemoryShare {
+    /// A share with so many KiB of its own.
     fn with(share: usize) -> Arc<Self> {
         let (share, beyond) = (Arc::new(Semaphore::new(share)), Arc::new(Semaphore::new(1)));
         Arc::new(Self { share, held: Mutex::default(), beyond })
     }
 
-    /// An agent's; there are no more of them than episodes.
+    /// The share of an agent. Its own memory needs no further limit, because there are no more
+    /// agents than running episodes.
     pub(super) fn of_agent() -> Arc<Self> {
         Self::with(SHARE)
     }
 
-    /// A client's, who chooses how many sessions there are.
+    /// The share of a client of a standalone gateway. It has no memory of its own, because clients
+    /// choose how many sessions there are.
     fn of_client() -> Arc<Self> {
         Self::with(0)
     }
 }
 
-/// The purses of clients, by the names of their sessions, for as long as one is used.
+/// The shares of clients, by the names of their sessions. A share is kept only while a call uses
+/// it.
 #[derive(Default)]
 pub(super) struct MemoryShares(Mutex<HashMap<String, Weak<MemoryShare>>>);
 
 impl MemoryShares {
+    /// The share of the session with this name. All calls of a session get the same share. Unused
+    /// entries are removed when a new one is added, so the map stays as small as the calls in
+    /// progress.
     pub(super) fn of(&self, name: &str) -> Arc<MemoryShare> {
         let mut all = lock(&self.0);
         if let Some(share) = all.get(name).and_then(Weak::upgrade) {
@@ -73,40 +90,53 @@ impl MemoryShares {
     }
 }
 
+/// Locks a mutex, also after a panic of another holder: each change under these locks is one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The memory for all bodies.
+/// The memory for the bodies of all sessions of one gateway.
 pub(super) struct BodyMemory {
     common: Arc<SharedMemory>,
+    /// The places beyond the common memory.
     beyond: Arc<Semaphore>,
-    /// Bodies that wait.
+    /// Counts the bodies that wait: each of them holds a clone.
     waiting: Arc<()>,
 }
 
+/// The common memory.
 struct SharedMemory {
+    /// In KiB. It is always locked before `MemoryShare::held`, so the two locks cannot block each
+    /// other.
     free: Mutex<usize>,
+    /// Wakes all bodies that wait when memory was given back.
     freed: Notify,
 }
 
-/// Who needs room: a session, and the attempt that its waiting is told to.
+/// Who needs memory for a body: a session, and the attempt that is told of the waiting time.
 #[derive(Clone, Copy)]
 pub(super) struct MemoryTenant<'a> {
     pub(super) share: &'a Arc<MemoryShare>,
+    /// Time that a call of an agent waits here does not count as the agent's time. None for a
+    /// client of a standalone gateway.
     pub(super) delays: Option<&'a GatewayDelays>,
 }
 
-/// The memory of one body, given back when it is dropped.
+/// The memory of one body. It is given back when the reservation is dropped.
 #[derive(Default)]
 pub(super) struct BodyReservation {
+    /// What was taken of the session's own share.
     own: Option<OwnedSemaphorePermit>,
+    /// What was taken of the common memory.
     common: Option<TakenMemory>,
+    /// The session's place beyond, and one of all places. Once it is set, the body needs no more
+    /// memory, whatever its length.
     beyond: Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>,
+    /// How much was reserved in all, wherever it was taken.
     kibibytes: usize,
 }
 
-/// Part of the memory of all.
+/// A part of the common memory that one session holds. Dropping it gives the part back.
 struct TakenMemory {
     common: Arc<SharedMemory>,
     share: Arc<MemoryShare>,
@@ -114,7 +144,8 @@ struct TakenMemory {
 }
 
 impl SharedMemory {
-    /// Where a session holds no more afterwards than is left.
+    /// Takes `more` KiB. None if they are not free, or if the session would afterwards hold more
+    /// than is left free.
     fn take(self: &Arc<Self>, share: &Arc<MemoryShare>, more: usize) -> Option<TakenMemory> {
         let mut free = lock(&self.free);
         let mut held = lock(&share.held);
@@ -145,6 +176,7 @@ impl Default for BodyMemory {
 }
 
 impl BodyMemory {
+    /// Memory of so many KiB, with so many places beyond.
     pub(super) fn of(kibibytes: usize, beyond: usize) -> Self {
         let common = SharedMemory { free: Mutex::new(kibibytes), freed: Notify::new() };
         let beyond = Arc::new(Semaphore::new(beyond));
@@ -157,7 +189,9 @@ impl BodyMemory {
         Arc::strong_count(&self.waiting) - 1
     }
 
-    /// Makes a room large enough for so many bytes.
+    /// Enlarges a reservation so that it covers `bytes` bytes in all. It first takes the session's
+    /// own memory, then the common memory, and waits if neither has enough. It fails with a 503
+    /// after a minute; the reservation then keeps what it had before.
     pub(super) async fn grow(
         &self,
         memory: &mut BodyReservation,
@@ -181,6 +215,8 @@ impl BodyMemory {
         Ok(())
     }
 
+    /// Waits until memory was given back or a place beyond is free. Memory is preferred, because
+    /// the places are few.
     async fn wait(
         &self,
         memory: &mut BodyReservation,
@@ -198,6 +234,8 @@ impl BodyMemory {
         Ok(())
     }
 
+    /// Waits for common memory. It registers for the notification before it looks. So memory that
+    /// is given back between the look and the wait is noticed.
     async fn freed(&self, share: &Arc<MemoryShare>, more: usize) -> TakenMemory {
         loop {
             let freed = self.common.freed.notified();
@@ -208,6 +246,9 @@ impl BodyMemory {
         }
     }
 
+    /// Waits for a place beyond: first for the session's own one, so that one session does not
+    /// queue for several of the common places. None cannot happen: the semaphores are never
+    /// closed.
     async fn beyond(
         &self,
         share: &MemoryShare,
@@ -218,15 +259,17 @@ impl BodyMemory {
 }
 
 impl BodyReservation {
+    /// Joins newly taken memory of the same session with what the body holds already.
     fn add(&mut self, mut taken: TakenMemory) {
         match &mut self.common {
-            // What is added is given back with the rest.
+            // The new part is set to zero, so that dropping it gives nothing back.
             Some(held) => held.kibibytes += std::mem::take(&mut taken.kibibytes),
             none => *none = Some(taken),
         }
     }
 }
 
+/// Joins a permit with one of the same semaphore.
 fn merge(held: &mut Option<OwnedSemaphorePermit>, permit: OwnedSemaphorePermit) {
     match held {
         Some(held) => held.merge(permit),
@@ -234,6 +277,7 @@ fn merge(held: &mut Option<OwnedSemaphorePermit>, permit: OwnedSemaphorePermit) 
     }
 }
 
+/// The refusal after the waiting time. The client may try again after a second.
 fn full() -> GatewayRefusal {
     let what = "the gateway has no memory left for requests: try again later";
     let again = Some(Duration::from_secs(1));

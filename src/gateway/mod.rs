@@ -1,15 +1,29 @@
-//! The gateway: programs of anybody's ask it as they would ask a provider, and every call is
-//! held, limited, settled and recorded like one of an episode's.
+//! The model gateway: an HTTP API with which other programs use the models of one campaign. A
+//! program asks the gateway in the same way as it asks a provider. Each call is held in the
+//! ledger, limited, settled and recorded, exactly like a call of an episode.
 //!
 //! ```text
-//!  client ─► door ─► whose? (token) ─► what? (asked) ─► ticket (place, limit, money)
-//!                     │ 401             │ 400, 404        │ 402
-//!                     └─────────────────┴─────────────────┴──► told in the client's own format
-//!                                                         │
-//!     same family: bytes as they are ◄────────────────────┤
-//!     another one: translated there and back ◄────────────┘ ─► settled, recorded ─► the end
+//!  client ─► HTTP listener ─► token? ─► request? ─► ticket (key, limits, money)
+//!                              │ 401     │ 400, 404    │ 402, 429
+//!                              └─────────┴─────────────┴──► error in the client's wire format
+//!                                                      │
+//!     provider has the same format: pass-through ◄─────┤
+//!     provider has another format: translation ◄───────┘ ─► settlement, record ─► end of the answer
 //! ```
-//! A client that leaves does not end its call: what it cost is settled as it was counted.
+//! There are two users of this module. `synthd gateway` makes a [`StandaloneGateway`] for anyone
+//! who has its token. A running engine makes an [`AgentGateway`], which gives one token to each
+//! attempt whose agent is a program in a sandbox. Both put a `TokenAuthenticator` behind an
+//! [`HttpListener`].
+//!
+//! The files, in the order in which a call passes them: `http_listener` (connections), `routes`
+//! (paths, token, body), `request` (what the gateway reads of a body), `call` (one call, with its
+//! fallback models), `exchange` (one try with one model), `pass_through` and `translate` (the two
+//! ways to ask the model), `response_sink` (the answer on its way back).
+//!
+//! Invariant: no request leaves before its worst cost is held durably, and every exchange that
+//! took place is settled. If a client disconnects after its request has left, the call goes on to
+//! its end, and its real cost is settled. A call that fails is answered with a `GatewayRefusal`,
+//! in the error form of the client's own wire format.
 
 mod agent_gateway;
 mod allowlist;
@@ -60,58 +74,68 @@ use synthd_actors::ports::{ChatModel, Clock, Journal, ModelFactory};
 use synthd_actors::router::RouterHandle;
 use tokio_util::task::TaskTracker;
 
-/// What a gateway works with.
+/// The parts of the engine that a gateway uses. The gateway owns none of them.
 #[derive(Clone)]
 pub struct GatewayServices {
+    /// Chooses the model and issues the ticket for each try.
     pub router: RouterHandle,
+    /// Writes the records of calls and sessions to the store.
     pub collector: CollectorHandle,
+    /// Is read once, to find the sessions of earlier starts.
     pub journal: Arc<dyn Journal>,
+    /// Gives the start time of a session.
     pub clock: Arc<dyn Clock>,
 }
 
-/// The models of one campaign, for every client that may ask them.
+/// The models of one campaign, for all clients of that campaign. It is shared by all calls through
+/// an `Arc`.
 pub struct ModelGateway {
     router: RouterHandle,
-    /// By their names as the campaign has them.
+    /// By the full name in the campaign file, such as `openai/gpt-4.1-mini`.
     models: BTreeMap<String, GatewayModel>,
-    /// Where a client names no cap of the output.
+    /// The output limit in tokens for a request that sets none.
     output_cap: u32,
     collector: CollectorHandle,
-    /// What the store has not taken yet.
+    /// Records of answered calls that the store has not taken yet.
     backlog: RecordBacklog,
-    /// On their way; closed, no more is taken.
+    /// The tasks of calls that are in progress. Once it is closed, new requests get a 503.
     calls: TaskTracker,
-    /// Memory for what clients say.
+    /// The memory for request bodies of all clients.
     rooms: BodyMemory,
 }
 
-/// What stands behind a name.
+/// One model of the campaign, as the gateway reaches it.
 struct GatewayModel {
-    /// At least one; the router says which is to be used.
+    /// One entry for each API key, at least one. The router's ticket says which one is used.
     keys: Vec<KeyedModel>,
-    /// Whether it is the engine's own, and asked over no wire.
+    /// Whether the engine itself plays the model (such as `scripted/echo`), without a network.
     is_own: bool,
-    /// Whether a mistaken worst case could cost anything.
+    /// Whether the model has no price. Requests to it need no allow-list, because a wrong worst
+    /// cost would still be zero.
     is_free: bool,
-    /// Whether the price of a cache's write is known.
+    /// Whether the campaign knows the price of writing to the provider's prompt cache.
     writes_priced: bool,
-    /// Whether it is asked only in place of another.
+    /// Whether the model is asked only as the fallback of another model.
     is_reserve: bool,
 }
 
-/// A model as one key reaches it.
+/// One model with one API key.
 struct KeyedModel {
+    /// The adapter that is asked when the call is translated.
     model: Arc<dyn ChatModel>,
-    /// None where no client speaks its format.
+    /// The provider for pass-through. None if no client of the gateway speaks its wire format
+    /// (such as Gemini), or if the engine itself plays the model.
     upstream: Option<UpstreamModel>,
-    /// Where it is a record that answers, whose format is known once it was read.
+    /// Set if a recorded campaign answers in place of a provider. Its wire format is known only
+    /// after the record was read.
     replay: Option<Arc<ReplayModel>>,
-    /// The provider's format; none where the engine itself answers.
+    /// The format of the provider, such as `openai` or `gemini`. None if there is no endpoint.
     dialect: Option<String>,
 }
 
 impl KeyedModel {
-    /// The way for bytes that are passed on as they are.
+    /// The provider for pass-through. None means that the call must be translated. An error means
+    /// that the replay record could not be read.
     async fn way(&self) -> Result<Option<&UpstreamModel>, CallFault> {
         match &self.replay {
             Some(replay) => replay.upstream().await,
@@ -121,6 +145,9 @@ impl KeyedModel {
 }
 
 impl ModelGateway {
+    /// Makes the adapters of all models, with each of their keys. `output_cap` is in tokens. This
+    /// takes a while and blocks, so a running engine calls it on a blocking thread. It fails if
+    /// one model cannot be made, for example because the variable with its API key is not set.
     pub fn new(
         tools: &GatewayServices,
         models: &[ModelConfig],
@@ -151,35 +178,41 @@ impl ModelGateway {
         Ok(Self { router, models, output_cap, collector, backlog, calls, rooms })
     }
 
-    /// Takes no more calls, and waits for those on their way.
+    /// Refuses new calls and waits until the calls in progress have ended. There is no timeout:
+    /// the caller sets one.
     pub async fn close(&self) {
         self.calls.close();
         self.calls.wait().await;
     }
 
-    /// Whether nothing is on its way, and everything is in the record.
+    /// Whether no call is in progress and the store has taken every record.
     fn is_idle(&self) -> bool {
         self.calls.is_empty() && self.backlog.len() == 0
     }
 
-    /// Writes down what the store did not take when it should have; how many calls it still
-    /// does not take, and why.
+    /// Writes the records that the store has not taken yet. On failure it returns the number of
+    /// calls that are still not recorded, and the reason. They stay in the backlog.
     pub async fn flush_backlog(&self) -> Result<(), (usize, Fault)> {
         let written = self.backlog.clear(&self.collector).await;
         written.map_err(|fault| (self.backlog.len(), fault))
     }
 
-    /// The names that clients may use. `any/least-latency` is one if there are several models.
+    /// The model names that `GET /v1/models` lists. `any/least-latency` is one of them if there is
+    /// a choice of models.
     fn names(&self) -> Vec<&str> {
         let soonest = self.has_choice().then_some(SOONEST);
         self.models.keys().map(String::as_str).chain(soonest).collect()
     }
 
+    /// Whether more than one model can be asked first. Reserve models do not count.
     fn has_choice(&self) -> bool {
         self.models.values().filter(|behind| !behind.is_reserve).count() > 1
     }
 
-    /// A model by its name, without its provider, or by as much of it as no other ends with.
+    /// Finds a model by a name that a client may use. For the model
+    /// `openrouter/openai/gpt-4.1-mini` these are the full name, the name without its provider
+    /// (`openai/gpt-4.1-mini`), and the part after a later slash (`gpt-4.1-mini`). A short name
+    /// that fits several models finds none.
     fn behind(&self, wanted: &str) -> Option<(&String, &GatewayModel)> {
         if let Some(found) = self.models.get_key_value(wanted) {
             return Some(found);
@@ -189,7 +222,7 @@ impl ModelGateway {
         self.only(bare).or_else(|| self.only(tail))
     }
 
-    /// The one model whose name is like this.
+    /// The model whose name satisfies `like`, if there is exactly one.
     fn only(&self, like: impl Fn(&str) -> bool) -> Option<(&String, &GatewayModel)> {
         let mut found = self.models.iter().filter(|(name, _)| like(name));
         let first = found.next();
