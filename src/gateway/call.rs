@@ -1,5 +1,16 @@
-//! One call of a client's: who is asked, one model after another. It runs in a task of its own,
-//! which the client's leaving does not end once the request has left.
+//! One call of a client: which models are asked, one after another, until one has answered.
+//!
+//! ```text
+//!  may it be made? ─► backlog empty? ─► first model ─► try ─► answered ─► report ─► client ─► settle
+//!    │ recorded: told    │ 503             ▲            │ failed
+//!    └─► client          └─► client        └─ fallback ─┴─ none left ─► report ─► client
+//! ```
+//! `routes` spawns [`GatewayCall::perform`] as a task of its own. So the call does not end when
+//! the client disconnects: once the request has left, its cost is real and must be counted. Before
+//! that, a disconnected client cancels `unwanted`, and the call ends without a cost.
+//!
+//! Each model is asked at most once. A client that wants more tries sends the request again. If
+//! all models fail, the client gets the error of the first one, because it asked for that model.
 
 use super::body_memory::BodyReservation;
 use super::exchange::{ExchangeError, FailedExchange, UnsettledExchange};
@@ -14,31 +25,39 @@ use std::time::Duration;
 use synthd_actors::model::{CallPosition, Fault, FaultKind, ModelFailure, SOONEST};
 use tokio_util::sync::CancellationToken;
 
-/// A call with everything that belongs to it.
+/// One request for a completion, with everything that belongs to it. It lives until the call is
+/// settled.
 pub(super) struct GatewayCall {
     pub(super) gateway: Arc<ModelGateway>,
     pub(super) session: Arc<GatewaySession>,
+    /// The request as the client sent it, and what the gateway read of it.
     pub(super) asked: GatewayRequest,
+    /// The client's headers that may go on to a provider of the same wire format.
     pub(super) headers: Vec<(String, String)>,
-    /// Cancelled when the client leaves before it was answered.
+    /// Cancelled when the client disconnects before it was answered, or when its attempt is over.
     pub(super) unwanted: CancellationToken,
-    /// Its body's share of the memory.
+    /// The memory of the body. It is given back when the call ends.
     pub(super) _room: BodyReservation,
-    /// Its place among those of its agent.
+    /// The call's slot among those of its agent. None for a client of a standalone gateway.
     pub(super) _place: Option<CallSlot>,
 }
 
 impl GatewayCall {
+    /// Performs the call and writes its answer, or its refusal, to the sink.
     pub(super) async fn perform(self, mut sink: ResponseSink) {
         if let Err(refusal) = self.attempt(&mut sink).await {
             sink.refuse(&refusal);
         }
     }
 
+    /// Asks whether the call may be made, and then asks the models. An error is a refusal that was
+    /// not written to the client yet. If a model was asked, the answer was written, and this
+    /// returns Ok.
     async fn attempt(&self, sink: &mut ResponseSink) -> Result<(), GatewayRefusal> {
         let leaving = self.session.authorize_call(&self.asked, &self.unwanted).await?;
         let (place, model, limit, mut report) = match leaving {
             AuthorizedCall::Ask { place, model, limit, report } => (place, model, limit, report),
+            // An earlier attempt of the episode has paid for this answer: nothing leaves.
             AuthorizedCall::Told(place, reply) => {
                 let told = translate::render_recorded_reply(&self.asked, &place, &reply, sink);
                 sink.finish(told).await;
@@ -50,6 +69,7 @@ impl GatewayCall {
                 self.ask(first, &place, limit, report, sink).await;
                 Ok(())
             }
+            // The attempt learns of the failure before the client does.
             Err((fault, refusal)) => {
                 report.failed(&fault);
                 Err(refusal)
@@ -57,8 +77,9 @@ impl GatewayCall {
         }
     }
 
-    /// One model after another, as long as one fails for which another one stands ready. Where
-    /// all of them do, the client is told of the first.
+    /// Asks one model after another, as long as one fails and has a fallback model. If all of them
+    /// fail, the client is told of the first failure. `limit` is the longest time that one try may
+    /// take.
     async fn ask(
         &self,
         mut next: (String, String),
@@ -67,19 +88,28 @@ impl GatewayCall {
         mut report: CallReporter,
         sink: &mut ResponseSink,
     ) {
+        // `asked`: the models so far, so that no fallback asks one twice. `first`: the first
+        // failure.
         let (mut asked, mut first) = (Vec::new(), None);
         loop {
+            // Each try has a number of its own, which is part of the identity of its hold and its
+            // record.
             let place = CallPosition { retry: place.retry + asked.len() as u32, ..place.clone() };
             asked.push(next.0.clone());
             report.begins();
             let failed = match self.try_one(&next, place, limit, &asked, sink).await {
+                // Nothing left. Dropping `report` tells the attempt that the agent did not wait.
                 Err(ExchangeError::Left) => return,
                 Err(ExchangeError::Failed(failed)) => failed,
                 Ok(tried) => {
                     report.tried(&next.0, tried.cost(), tried.took);
                     match self.instead(&next.0, tried.done.failed(), &asked) {
+                        // This try is settled before the next one, so that its hold does not stand
+                        // in the way of the next hold.
                         Some(_) => tried.fail(self, &next.0).await,
                         None => {
+                            // The last try. The first failure is told only if this one failed,
+                            // too, and the client has not received a part of its stream.
                             let first = first.take().filter(|_| tried.done.is_untold_failure());
                             if !self.report_declined(&mut report, first.as_ref(), sink) {
                                 self.report(&mut report, &tried, sink);
@@ -92,6 +122,7 @@ impl GatewayCall {
             };
             let (instead, fault) =
                 (self.instead(&next.0, failed.how, &asked), failed.fault.clone());
+            // Only the first failure is kept for the client; later ones are in the record.
             let told = first.take().unwrap_or(failed);
             match instead {
                 Some(instead) => (next, first) = (instead, Some(told)),
@@ -105,8 +136,9 @@ impl GatewayCall {
         }
     }
 
-    /// Before the client is told: what it asks next comes after this. One that has left has
-    /// heard nothing.
+    /// Tells the attempt how the call ended. This happens before the client is told, because the
+    /// client's next call must come after it. If the client has disconnected, the attempt is told
+    /// so by the drop of the reporter: nobody has heard the answer.
     fn report(&self, report: &mut CallReporter, tried: &UnsettledExchange, sink: &ResponseSink) {
         match (&tried.done.reply, self.session.agent()) {
             (Err(failure), _) => report.failed(&failure.fault),
@@ -117,8 +149,9 @@ impl GatewayCall {
         }
     }
 
-    /// The same where the client is told how somebody declined, because nobody else answered
-    /// either; false where he is not.
+    /// Tells the attempt of a reply in which a model declined, if the client is told that reply
+    /// because no other model answered. Returns false if there is no such reply; then
+    /// [`Self::report`] is used.
     fn report_declined(
         &self,
         report: &mut CallReporter,
@@ -134,6 +167,8 @@ impl GatewayCall {
         true
     }
 
+    /// The fallback model for a failure of `name`, with the reason for the record. None if this
+    /// kind of failure has no fallback, or if all fallback models were asked.
     fn instead(
         &self,
         name: &str,
@@ -143,7 +178,8 @@ impl GatewayCall {
         self.gateway.router.fallback(&self.session.campaign, name, how?, asked)
     }
 
-    /// What was answered and is in no record yet goes before anything else.
+    /// The first model and the reason for it. Records that the store has not taken go before any
+    /// new call: so the number of unrecorded calls cannot grow without bound.
     async fn begin(
         &self,
         planned: Option<&str>,
@@ -154,7 +190,9 @@ impl GatewayCall {
         }
     }
 
-    /// Whom to begin with, and why.
+    /// The model to begin with. `planned` is the model of an agent's episode; without it, the name
+    /// in the request decides. The router may choose another model, for example if this one is
+    /// down. An unknown name is a 404.
     fn first(&self, planned: Option<&str>) -> Result<(String, String), (Fault, GatewayRefusal)> {
         let wanted = planned.unwrap_or(&self.asked.model);
         let name = self.gateway.behind(wanted).map(|(name, _)| name.as_str());
@@ -168,6 +206,7 @@ impl GatewayCall {
     }
 }
 
+/// A fault with the refusal that the client gets for it.
 fn with_refusal(fault: Fault) -> (Fault, GatewayRefusal) {
     let refusal = GatewayRefusal::of(&fault);
     (fault, refusal)

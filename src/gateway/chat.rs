@@ -1,4 +1,8 @@
-//! The OpenAI chat format as clients speak it: understood, and told in.
+//! The OpenAI chat format as clients speak it, for translated calls. [`canonical`] reads a request
+//! into the engine's own form, [`whole`] and [`events`] write a reply. `translate` calls them.
+//!
+//! Nothing that means something is dropped: a key that cannot be carried to another format is
+//! refused by its name. The helpers [`number`] and [`texts`] serve the other formats too.
 
 use super::refusal::GatewayRefusal;
 use super::translate::{ReplyEnvelope, end_user, refuse_untranslatable, text_of};
@@ -8,6 +12,7 @@ use synthd_actors::model::{
     ToolCall, ToolChoice, ToolSchema, Usage,
 };
 
+/// Top-level keys that are carried over, or that may be ignored in a translated call.
 const KNOWN: [&str; 16] = [
     "model",
     "messages",
@@ -28,6 +33,8 @@ const KNOWN: [&str; 16] = [
     "prompt_cache_key",
 ];
 
+/// Reads a request. `cap` is the output limit in tokens, which the gateway has read already. A key
+/// that is not known and not one of the values in `idle` (which ask for nothing) is refused.
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
     let idle = [
         ("store", json!(false)),
@@ -57,6 +64,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRe
     })
 }
 
+/// The items of an optional list of tools or tool calls.
 fn list(json: &Value) -> Result<&[Value], GatewayRefusal> {
     match json {
         Value::Null => Ok(&[]),
@@ -65,7 +73,7 @@ fn list(json: &Value) -> Result<&[Value], GatewayRefusal> {
     }
 }
 
-/// What is said must be what it is meant to be: nothing is left out because it is odd.
+/// An optional number. A value of another type is refused, never ignored.
 pub(super) fn number(json: &Value, key: &str) -> Result<Option<f64>, GatewayRefusal> {
     match &json[key] {
         Value::Null => Ok(None),
@@ -76,6 +84,8 @@ pub(super) fn number(json: &Value, key: &str) -> Result<Option<f64>, GatewayRefu
     }
 }
 
+/// One text or a list of texts, such as `"stop": "END"` or `"stop": ["END"]`. Empty if the key is
+/// missing.
 pub(super) fn texts(json: &Value, key: &str) -> Result<Vec<String>, GatewayRefusal> {
     let odd = || {
         GatewayRefusal::invalid_request(format!("`{key}` is neither a text nor a list of texts"))
@@ -88,6 +98,7 @@ pub(super) fn texts(json: &Value, key: &str) -> Result<Vec<String>, GatewayRefus
     }
 }
 
+/// The sampling parameters and the other settings of a request.
 fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
     Ok(RequestSettings {
         temperature: number(json, "temperature")?,
@@ -100,6 +111,7 @@ fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
     })
 }
 
+/// Reads `tool_choice`: a word, or `{"type": "function", "function": {"name": "search"}}`.
 fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
     let unknown = || GatewayRefusal::invalid_request("`tool_choice` has an unknown value");
     Ok(Some(match (json, json.as_str()) {
@@ -115,6 +127,7 @@ fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
     }))
 }
 
+/// Reads one tool. `strict` is refused, because models of other formats do not enforce the schema.
 pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     let function = &json["function"];
     let Some(name) = function["name"].as_str().filter(|_| json["type"] == "function") else {
@@ -135,6 +148,8 @@ pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     Ok(ToolSchema { name: name.to_owned(), description, parameters })
 }
 
+/// Reads one message. A refusal of an earlier reply counts as its text, because the next model
+/// must see what was said.
 fn message(json: &Value) -> Result<ChatMessage, GatewayRefusal> {
     let role = match json["role"].as_str() {
         Some("system" | "developer") => ChatRole::System,
@@ -156,6 +171,7 @@ fn message(json: &Value) -> Result<ChatMessage, GatewayRefusal> {
     })
 }
 
+/// Reads a tool call of an earlier reply. Its arguments stay text, as in the format.
 fn call(json: &Value) -> Result<ToolCall, GatewayRefusal> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let function = &json["function"];
@@ -168,6 +184,7 @@ fn call(json: &Value) -> Result<ToolCall, GatewayRefusal> {
     }
 }
 
+/// The format's word for why the reply ended.
 fn finish(reply: &ChatReply) -> &'static str {
     match reply.finish {
         FinishReason::Stop => "stop",
@@ -177,6 +194,7 @@ fn finish(reply: &ChatReply) -> &'static str {
     }
 }
 
+/// The tool calls of a reply. In a stream they are `numbered`: each piece says its index.
 fn calls(reply: &ChatReply, numbered: bool) -> Value {
     let calls = reply.message.tool_calls.iter().enumerate().map(|(index, call)| {
         let function = json!({ "name": call.name, "arguments": call.arguments });
@@ -189,7 +207,8 @@ fn calls(reply: &ChatReply, numbered: bool) -> Value {
     calls.collect()
 }
 
-/// What was said, as a message or as a piece of one.
+/// The reply as a message, or as the delta of one chunk. The content is `null` if the reply
+/// consists of tool calls alone, as in this format.
 fn said(told: &ReplyEnvelope<'_>, numbered: bool) -> Value {
     let message = &told.reply.message;
     let silent = message.content.is_empty() && !message.tool_calls.is_empty();
@@ -204,6 +223,7 @@ fn said(told: &ReplyEnvelope<'_>, numbered: bool) -> Value {
     json
 }
 
+/// The token counts in this format. Details that nobody counted are left out.
 fn usage(usage: Usage) -> Value {
     let mut json = json!({ "prompt_tokens": usage.input_tokens,
         "completion_tokens": usage.output_tokens, "total_tokens": usage.total() });
@@ -216,7 +236,7 @@ fn usage(usage: Usage) -> Value {
     json
 }
 
-/// A completion.
+/// The reply as one body, of `"object": "chat.completion"`. Without counts it has no `usage`.
 pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
     let mut json = json!({
         "id": format!("chatcmpl-{}", told.id), "object": "chat.completion",
@@ -230,7 +250,8 @@ pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
     json
 }
 
-/// The same as the events of a stream.
+/// The reply as the events of a stream: the message in one chunk, then the reason for the end,
+/// then the counts if the client asked for them (`counts`), then `data: [DONE]`.
 pub(super) fn events(told: &ReplyEnvelope<'_>, counts: bool) -> Vec<String> {
     let chunk = |choices: Value| {
         json!({ "id": format!("chatcmpl-{}", told.id), "object": "chat.completion.chunk",

@@ -1,57 +1,82 @@
-//! The open connections. If there are too many, the gateway closes the connection that has been
-//! idle longest. It closes connections without a token first. So no client waits for an idle one.
+//! The limit of open connections of one listener. If there are too many, the gateway closes the
+//! connection that has been idle longest. It closes connections without a valid token first. So no
+//! client waits for an idle one.
+//!
+//! The accept loop calls [`ConnectionLimit::admit`] for each new connection. The connection then
+//! holds a [`GatewayConnection`] and takes a [`BusyGuard`] for each request.
+//!
+//! Invariant: only connections in the table of idle ones are closed, and a connection with a valid
+//! token is not in it while it is answered. A request that arrives at the moment in which its idle
+//! connection is closed is lost, as with every HTTP server. A thread that needs both locks takes
+//! the lock of the connection first.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// All connections of one listener.
+/// The open connections of one listener.
 pub(super) struct ConnectionLimit {
+    /// The largest number of connections at once.
     most: usize,
     members: Mutex<ConnectionTable>,
+    /// Woken when a connection ends or becomes idle: then there may be room for another one.
     left: Notify,
 }
 
+/// What the listener knows of its connections.
 #[derive(Default)]
 struct ConnectionTable {
+    /// Connections that were admitted and are not closed. A connection that is being evicted is
+    /// not counted any more.
     count: usize,
+    /// The number that the next connection to become idle gets.
     next: u64,
-    /// Strangers first, then by how long they have been idle.
+    /// The idle connections, in the order in which they may be closed: first those without a
+    /// token, among them the one that has been idle longest. Cancelling the token closes the
+    /// connection.
     idle: BTreeMap<EvictionRank, CancellationToken>,
 }
 
-/// Whether it has shown a token, and when it became idle.
+/// Whether it has shown a valid token, and a number that grows with the time at which it became
+/// idle.
 type EvictionRank = (bool, u64);
 
-/// One connection.
+/// One connection. It counts against the limit until it is dropped or evicted.
 pub(super) struct GatewayConnection {
     limit: Arc<ConnectionLimit>,
     state: Mutex<GatewayConnectionState>,
+    /// Cancelled when the gateway closes this connection to make room.
     evicted: CancellationToken,
 }
 
+/// What the connection is doing.
 #[derive(Default)]
 struct GatewayConnectionState {
+    /// Whether it has shown a valid token, now or earlier.
     is_known: bool,
-    /// Requests whose answers have not left.
+    /// Requests whose answers the socket has not taken completely.
     answering: u32,
-    /// None while it is asked something.
+    /// Its place in the table of idle connections. None while it is busy.
     rank: Option<EvictionRank>,
 }
 
+/// Locks a mutex, also after a panic of another holder: each change under these locks is one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ConnectionLimit {
+    /// A limit of `most` connections, with none open.
     pub(super) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self { most, members: Mutex::default(), left: Notify::new() })
     }
 
-    /// Takes one more in; waits only where everybody is being answered.
+    /// Admits one more connection. It closes an idle one if the limit is reached, and waits only
+    /// if all connections are busy.
     pub(super) async fn admit(self: &Arc<Self>) -> Arc<GatewayConnection> {
         loop {
+            // This comes before the attempt: a connection that ends in between wakes us.
             let left = self.left.notified();
             if let Some(member) = self.try_enter() {
                 return member;
@@ -60,6 +85,8 @@ impl ConnectionLimit {
         }
     }
 
+    /// Admits a connection, if there is room or an idle connection can be closed. Only the accept
+    /// loop calls this, so no other caller takes the room between the check and the count.
     fn try_enter(self: &Arc<Self>) -> Option<Arc<GatewayConnection>> {
         let is_full = lock(&self.members).count >= self.most;
         if is_full && !self.evict_idle() {
@@ -72,7 +99,8 @@ impl ConnectionLimit {
         Some(member)
     }
 
-    /// Hangs up on one that is idle, if there is one.
+    /// Closes the first connection of the idle table. False if there is none. Its place in the
+    /// count is free at once; the connection itself ends soon after.
     pub(super) fn evict_idle(&self) -> bool {
         let mut members = lock(&self.members);
         let Some((_, evicted)) = members.idle.pop_first() else { return false };
@@ -83,12 +111,12 @@ impl ConnectionLimit {
 }
 
 impl GatewayConnection {
-    /// Waits until it is hung up on.
+    /// Waits until the gateway closes this connection to make room.
     pub(super) async fn evicted(&self) {
         self.evicted.cancelled().await;
     }
 
-    /// It asks something: until the guard is dropped, nobody hangs up on it.
+    /// A request has begun. Until the guard is dropped, the gateway does not close the connection.
     pub(super) fn mark_busy(self: &Arc<Self>) -> BusyGuard {
         let mut state = lock(&self.state);
         state.answering += 1;
@@ -100,13 +128,15 @@ impl GatewayConnection {
         BusyGuard(self.clone())
     }
 
-    /// Whether it has shown a token, now or earlier.
+    /// Whether it has shown a valid token, now or earlier. `now` says whether the present request
+    /// did.
     pub(super) fn has_shown(&self, now: bool) -> bool {
         let mut state = lock(&self.state);
         state.is_known |= now;
         state.is_known
     }
 
+    /// Enters the connection in the table of idle ones, unless it is busy or was closed.
     fn idle(&self) {
         let (mut state, mut members) = (lock(&self.state), lock(&self.limit.members));
         if self.evicted.is_cancelled() || state.answering > 0 {
@@ -135,7 +165,7 @@ impl Drop for GatewayConnection {
     }
 }
 
-/// One answer to a connection.
+/// One request of a connection that is being answered. Dropping it may make the connection idle.
 pub(super) struct BusyGuard(Arc<GatewayConnection>);
 
 impl Drop for BusyGuard {

@@ -1,7 +1,14 @@
-//! Whether a client still waits for its answer. One that has said all it has to say may close its
-//! half of the connection, and is answered; one that has closed all of it is gone. On TCP both
-//! look the same from this end, so the kernel's table says whether anybody holds the other one:
-//! the gateway's clients are on this host.
+//! Finds out whether a client still waits for its answer. A client may close its sending half of
+//! the connection after its request, and still gets the answer. A client that has closed the whole
+//! connection is gone, and its call should end if its request has not left.
+//!
+//! On TCP, both cases look the same from this end. So the kernel's table of connections says
+//! whether any process still holds the other end. This works because the gateway listens on
+//! loopback addresses only: the clients are on this host. On a Unix socket, the kernel reports the
+//! difference directly.
+//!
+//! If the state cannot be found out, the client counts as present: it is better to answer nobody
+//! than to cut off a client that waits.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv};
@@ -13,32 +20,37 @@ use std::time::Duration;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::sleep;
 
-/// Between two looks.
+/// The time between two checks.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The other end of a connection.
+/// Watches the other end of one connection.
 #[derive(Clone)]
 pub(super) struct DisconnectMonitor(Arc<ConnectionEnds>);
 
+/// What is needed to ask the kernel about the connection.
 struct ConnectionEnds {
+    /// A second descriptor of our socket, because hyper owns the first one.
     ours: OwnedFd,
-    /// Ours and theirs, on TCP.
+    /// Our address and the client's, for TCP. None for a Unix socket.
     addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
 impl DisconnectMonitor {
+    /// For a TCP connection. It fails if the connection has ended already.
     pub(super) fn of_tcp(stream: &TcpStream) -> io::Result<Self> {
         let addresses = Some((stream.local_addr()?, stream.peer_addr()?));
         let ours = stream.as_fd().try_clone_to_owned()?;
         Ok(Self(Arc::new(ConnectionEnds { ours, addresses })))
     }
 
+    /// For a connection of a Unix socket.
     pub(super) fn of_unix(stream: &UnixStream) -> io::Result<Self> {
         let ours = stream.as_fd().try_clone_to_owned()?;
         Ok(Self(Arc::new(ConnectionEnds { ours, addresses: None })))
     }
 
-    /// Waits until it is gone.
+    /// Waits until the client has gone. It never returns while the client is there. The kernel's
+    /// table is read on a blocking thread.
     pub(super) async fn disconnected(&self) {
         loop {
             sleep(PAUSE).await;
@@ -56,20 +68,24 @@ impl DisconnectMonitor {
     }
 }
 
-/// What the socket says of its other end.
+/// What our socket says about its other end.
 #[derive(Debug, PartialEq, Eq)]
 enum PeerStatus {
+    /// The client can still send, or its state is unknown.
     Stays,
+    /// Both directions have ended.
     Left,
-    /// It says nothing more, and may listen.
+    /// The client sends nothing more, but it may still read. The addresses are ours and the
+    /// client's.
     Nothing(SocketAddr, SocketAddr),
 }
 
 impl ConnectionEnds {
+    /// Asks the socket, without waiting.
     fn says(&self) -> PeerStatus {
-        // What has ended both ways is told without being asked for.
+        // `POLLHUP` and `POLLERR` are reported even if no event is asked for.
         let mut polled = [PollFd::new(self.ours.as_fd(), PollFlags::empty())];
-        // Where it cannot be asked, it is answered.
+        // If the socket cannot be asked, the client counts as present.
         if poll(&mut polled, PollTimeout::ZERO).is_err() {
             return PeerStatus::Stays;
         }
@@ -82,13 +98,15 @@ impl ConnectionEnds {
         }
     }
 
+    /// Whether the client has closed its sending half and all its bytes were read.
     fn has_said_all(&self) -> bool {
         let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT;
         recv(self.ours.as_raw_fd(), &mut [0], flags) == Ok(0)
     }
 }
 
-/// Whether some process holds their end: sockets that nobody holds have no inode.
+/// Whether a process holds the client's end. The table has a line for that end, with the client's
+/// address first. A socket that no process holds has the inode 0, or no line at all.
 fn is_held(ours: SocketAddr, theirs: SocketAddr) -> io::Result<bool> {
     let table = match ours {
         SocketAddr::V4(_) => "/proc/self/net/tcp",
@@ -102,7 +120,8 @@ fn is_held(ours: SocketAddr, theirs: SocketAddr) -> io::Result<bool> {
     Ok(entry.is_some_and(|entry| entry.get(9).is_some_and(|inode| *inode != "0")))
 }
 
-/// An address as the table has it.
+/// An address as in the table, such as `0100007F:20B9` for `127.0.0.1:8377`. Each 32-bit word of
+/// the address is written in the byte order of the host.
 fn written(address: SocketAddr) -> String {
     let word = |bytes: &[u8]| match bytes {
         [a, b, c, d] => format!("{:08X}", u32::from_ne_bytes([*a, *b, *c, *d])),

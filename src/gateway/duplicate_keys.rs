@@ -1,5 +1,7 @@
-//! JSON as serde reads it, and the path of the first key that stands twice in its object: which of
-//! two values counts is up to who reads it.
+//! Reads JSON and reports the first key that occurs twice in its object, such as `n` in `{"n": 1,
+//! "n": 9}`. Two programs may read different values of such a key: the gateway one, the provider
+//! the other. So `request` refuses it at the top level, and the allow-list refuses it everywhere
+//! in a request to a model with a price.
 
 use super::json_path::JsonPath;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -7,7 +9,8 @@ use serde_json::map::Entry;
 use serde_json::{Error, Map, Number, Value};
 use std::fmt;
 
-/// The value, where the last of two keys counts, and the path of such a key.
+/// The value, in which the last of two equal keys counts, and the path of the first key that
+/// occurs twice. An error means that the body is not JSON.
 pub(super) fn parse_json(body: &[u8]) -> Result<(Value, Option<JsonPath>), Error> {
     let mut twice = JsonPath::default();
     let mut text = serde_json::Deserializer::from_slice(body);
@@ -16,11 +19,15 @@ pub(super) fn parse_json(body: &[u8]) -> Result<(Value, Option<JsonPath>), Error
     Ok((value, Some(twice).filter(|path| !path.is_empty())))
 }
 
+/// Reads one value, as serde's own visitor does, and looks for repeated keys in it.
 struct DuplicateKeyVisitor<'t> {
+    /// The path of the repeated key, seen from the value that is being read. Empty if none was
+    /// found yet.
     twice: &'t mut JsonPath,
 }
 
 impl DuplicateKeyVisitor<'_> {
+    /// Whether a repeated key was found. Only the first one is reported.
     fn is_found(&self) -> bool {
         !self.twice.is_empty()
     }
@@ -78,6 +85,7 @@ impl<'de> Visitor<'de> for DuplicateKeyVisitor<'_> {
             else {
                 return Ok(Value::Array(list));
             };
+            // It was found within this item: the path gets the item's index in front.
             if !was_found && self.is_found() {
                 self.twice.below_index(list.len());
             }
@@ -90,6 +98,7 @@ impl<'de> Visitor<'de> for DuplicateKeyVisitor<'_> {
         while let Some(key) = entries.next_key::<String>()? {
             let was_found = self.is_found();
             let value = entries.next_value_seed(DuplicateKeyVisitor { twice: self.twice })?;
+            // It was found within this value: the path gets the value's key in front.
             if !was_found && self.is_found() {
                 self.twice.below_key(&key);
             }

@@ -1,4 +1,18 @@
 //! One try of a call with one model, from its ticket to its settlement.
+//!
+//! ```text
+//!  allow-list ─► ticket (key, limits, hold) ─► exchange ─► counts plausible? ─► client ─► settle
+//!      │ 400         │ 402, 429, disconnected     │ cut off, out of time           (or: fallback)
+//!      └─────────────┴──► ExchangeError           └──► failed outcome, the full hold counts
+//! ```
+//! `call` calls `GatewayCall::try_one` once for each model. An [`ExchangeError`] means that
+//! nothing was sent. Otherwise the result is an [`UnsettledExchange`]: the request has left, and
+//! the hold must be settled, whatever the reply is. The caller either writes the answer and
+//! settles ([`UnsettledExchange::send_and_settle`]), or settles and asks a fallback model
+//! ([`UnsettledExchange::fail`]).
+//!
+//! Invariant: an exchange that was sent is settled exactly once. If the task dies before, the
+//! ticket is dropped, and the call counts as its full hold, in memory and in the store.
 
 use super::call::GatewayCall;
 use super::refusal::GatewayRefusal;
@@ -14,48 +28,58 @@ use synthd_actors::ports::{CallContext, ScriptContext};
 use synthd_actors::router::{CallTicket, UnrecordedCall, failure_of, failure_of_call};
 use tokio::time::Instant;
 
-/// What is left to say at the end.
+/// What is still to be written to the client when an exchange has ended.
 pub(super) enum ResponseEnding {
+    /// The whole answer. Nothing was written before.
     Answer(GatewayResponse),
+    /// An error in place of an answer. Nothing was written before.
     Refuse(GatewayRefusal),
-    /// Of a stream that has begun.
+    /// The last pieces of a stream whose head was written already.
     Pieces(Vec<Bytes>),
 }
 
-/// How an exchange ended.
+/// How an exchange ended: what the model replied, and what the client is to get.
 pub(super) struct ExchangeOutcome {
     pub(super) reply: Result<ChatReply, CallFault>,
+    /// What is still to be written to the client.
     pub(super) last: ResponseEnding,
-    /// A filter of the provider's has refused it.
+    /// Whether a content filter of the provider has refused the request.
     pub(super) filtered: bool,
 }
 
-/// What both ways of answering need.
+/// What pass-through and translation need to know of the try.
 pub(super) struct ExchangeContext<'a> {
     pub(super) asked: &'a GatewayRequest,
     pub(super) keyed: &'a KeyedModel,
     /// Whether the model is the engine's own, and asked over no wire.
     pub(super) is_own: bool,
+    /// Campaign, episode, attempt, turn and try of this call.
     pub(super) place: &'a CallPosition,
+    /// Copies the bytes of the exchange while they pass, for the call record.
     pub(super) witness: &'a ExchangeRecorder,
-    /// Headers of the client's that go on to a provider of its family.
+    /// The client's headers that go on to a provider of the same wire format.
     pub(super) headers: &'a [(String, String)],
-    /// For models that play a part.
+    /// The task of an agent's episode, for scripted models. None for a client of a standalone
+    /// gateway.
     pub(super) stage: Option<&'a ScriptContext>,
+    /// The output limit in tokens for a request that sets none.
     pub(super) output_cap: u32,
 }
 
-/// What it cost nobody knows.
+/// The outcome of an exchange whose attempt has ended meanwhile. Its cost is unknown, so the full
+/// hold counts.
 fn cut_off() -> ExchangeOutcome {
     pass_through::failed_outcome(CallFault::unknown(FaultKind::Cancelled, "the attempt is over"))
 }
 
-/// The same of a provider that keeps an agent waiting for longer than it has.
+/// The outcome if the agent's time has ended before the model answered. Its cost is unknown, too.
+/// It is a fault of the provider, not of the agent.
 fn too_late() -> ExchangeOutcome {
     let what = "the agent's time ended before the model answered";
     pass_through::failed_outcome(CallFault::unknown(FaultKind::OutOfTime, what))
 }
 
+/// Waits until the time for this try is over. Without a limit it waits for ever.
 async fn time_up(limit: Option<Duration>) {
     match limit {
         Some(limit) => tokio::time::sleep(limit).await,
@@ -64,6 +88,8 @@ async fn time_up(limit: Option<Duration>) {
 }
 
 impl ExchangeContext<'_> {
+    /// Asks the model. If its provider speaks the client's wire format, the bytes pass through.
+    /// Otherwise the call is translated.
     async fn exchange(&self, sink: &mut ResponseSink) -> ExchangeOutcome {
         match self.keyed.way().await {
             Err(fault) => pass_through::failed_outcome(fault),
@@ -74,6 +100,7 @@ impl ExchangeContext<'_> {
         }
     }
 
+    /// The position of the call, as the adapters need it.
     pub(super) fn context(&self) -> CallContext {
         CallContext {
             episode: self.place.episode.clone(),
@@ -86,6 +113,13 @@ impl ExchangeContext<'_> {
 }
 
 impl GatewayCall {
+    /// One try with the model `name`. `why` is the reason for this model, for the record. `limit`
+    /// is the longest time for the exchange. `before` has the models asked so far, this one
+    /// included.
+    ///
+    /// The checks that cost nothing come first: the allow-list, and the price of the
+    /// `anthropic-beta` features. Then the ticket waits for a key and for money.
+    /// `ExchangeError::Left` means that the client has disconnected before the request left.
     pub(super) async fn try_one(
         &self,
         (name, why): &(String, String),
@@ -99,6 +133,7 @@ impl GatewayCall {
             let what = format!("there is no model {name:?}");
             return Err(GatewayRefusal::new(404, "model_not_found", what).into());
         };
+        // All keys of a model lead to the same provider and differ in nothing that is asked here.
         let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
         let output_cap = self.session.agent().map_or(gateway.output_cap, |a| a.output_cap);
         if !behind.is_free
@@ -115,6 +150,8 @@ impl GatewayCall {
             Err(_) if self.unwanted.is_cancelled() => return Err(ExchangeError::Left),
             Err(fault) => return Err(self.not_admitted(name, fault)),
         };
+        // The client may have disconnected while the hold was being written. Nothing was sent, so
+        // the hold is settled with zero.
         if self.unwanted.is_cancelled() {
             let left = CallFault::free(FaultKind::Cancelled, "the client has left");
             if let Err(unkept) = ticket.settle(Money::ZERO, &Err(left), None).await {
@@ -136,29 +173,37 @@ impl GatewayCall {
             output_cap,
         };
         let left = Instant::now();
+        // An exchange that is over counts, even if the attempt or its time ends at the same
+        // moment. In the other two cases the exchange is dropped, which closes the connection to
+        // the provider.
         let mut done = tokio::select! {
             biased;
             done = exchange.exchange(sink) => done,
             () = self.session.ended() => cut_off(),
             () = time_up(limit) => too_late(),
         };
+        // Agents print their environment, and the token is in it. It must not get into the record.
         if let Some(agent) = self.session.agent() {
             agent.redact_exchange(&witness);
         }
         let was_answer = done.reply.is_ok();
         done.reply = ticket.checked_reply(done.reply);
-        // An answer that is not believed is refused.
+        // The reply's token counts cannot be true. Such an answer is refused, unless the client
+        // has a part of its stream already.
         if let (Err(failure), false) = (&done.reply, matches!(done.last, ResponseEnding::Pieces(_)))
             && was_answer
         {
             done.last = ResponseEnding::Refuse(GatewayRefusal::of_call(failure));
         }
-        // Before the client is: others need not wait until he has read it.
+        // The key is free for other calls now. They need not wait until the client has read its
+        // answer.
         ticket.heard(&done.reply);
         Ok(Box::new(UnsettledExchange { done, ticket, witness, took: left.elapsed() }))
     }
 
-    /// Whoever is asked too often says so, and until when, as he would say it himself.
+    /// The error for a try that got no ticket. If the provider has asked for a pause that is too
+    /// long to wait for, the client gets a 429 with `retry-after`, as it would get it from the
+    /// provider.
     fn not_admitted(&self, name: &str, fault: Fault) -> ExchangeError {
         let campaign = &self.session.campaign;
         let asks_again = fault.kind.policy().asks_again;
@@ -175,15 +220,17 @@ impl GatewayCall {
     }
 }
 
-/// Why a model was not even asked.
+/// Why a model was not asked. Nothing has left and nothing was spent.
 pub(super) enum ExchangeError {
-    /// The client has, or its attempt is over.
+    /// The client has disconnected, or its attempt is over.
     Left,
+    /// The request was refused, or no ticket was issued.
     Failed(FailedExchange),
 }
 
 impl From<GatewayRefusal> for ExchangeError {
-    /// Nobody else would take it either.
+    /// No fallback model is asked: a request that the gateway refuses would be refused for any
+    /// model.
     fn from(refusal: GatewayRefusal) -> Self {
         let fault = Fault::new(FaultKind::ModelRejected, refusal.message.clone());
         Self::Failed(FailedExchange {
@@ -196,44 +243,53 @@ impl From<GatewayRefusal> for ExchangeError {
 }
 
 impl From<Fault> for ExchangeError {
+    /// The kind of the fault decides whether a fallback model is asked.
     fn from(fault: Fault) -> Self {
         let last = ResponseEnding::Refuse(GatewayRefusal::of(&fault));
         Self::Failed(FailedExchange { how: failure_of(&fault), fault, declined: None, last })
     }
 }
 
-/// A try that came to nothing.
+/// A try without an answer that could be given to the client.
 pub(super) struct FailedExchange {
-    /// As far as somebody else may be asked instead.
+    /// The kind of failure that may lead to a fallback model. None if no fallback may be asked.
     pub(super) how: Option<ModelFailure>,
+    /// What the attempt is told.
     pub(super) fault: Fault,
+    /// The reply, if the model replied but declined.
     pub(super) declined: Option<DeclinedReply>,
-    /// What the client would be told of it.
+    /// What the client gets if no fallback model answers either.
     pub(super) last: ResponseEnding,
 }
 
-/// What was said instead of an answer. It is one where nobody gives another.
+/// A reply in which a model declined (`"finish_reason": "content_filter"`). It counts as the
+/// answer if no fallback model gives another one.
 pub(super) struct DeclinedReply {
+    /// The model that declined.
     pub(super) by: String,
     pub(super) reply: Box<ChatReply>,
+    /// From sending the request to the end of the reply.
     pub(super) took: Duration,
 }
 
-/// An exchange that is over, and not settled.
+/// An exchange that is over and whose hold is not settled yet.
 pub(super) struct UnsettledExchange {
     pub(super) done: ExchangeOutcome,
     ticket: CallTicket,
     witness: ExchangeRecorder,
+    /// From sending the request to the end of the reply.
     pub(super) took: Duration,
 }
 
 impl UnsettledExchange {
+    /// The real cost. If it is unknown, it is the full hold.
     pub(super) fn cost(&self) -> Money {
         self.ticket.cost_of(&self.done.reply)
     }
 
-    /// The hold stands while the client is told, so that nothing is forgotten, and nobody waits
-    /// for a disk.
+    /// Writes the end of the answer to the client (`instead`, if there is one), and then settles.
+    /// The client need not wait for the disk. The hold stands meanwhile, so a crash in between
+    /// counts the call in full and forgets nothing.
     pub(super) async fn send_and_settle(
         mut self: Box<Self>,
         call: &GatewayCall,
@@ -245,7 +301,8 @@ impl UnsettledExchange {
         self.settle(call).await;
     }
 
-    /// Somebody else is asked instead.
+    /// Settles a try that a fallback model will replace. The result says what the client gets if
+    /// the fallback fails, too.
     pub(super) async fn fail(self: Box<Self>, call: &GatewayCall, name: &str) -> FailedExchange {
         let filtered =
             || Fault::new(FaultKind::ModelRejected, "a filter of the provider's declined");
@@ -259,7 +316,8 @@ impl UnsettledExchange {
         FailedExchange { how, fault, declined, last: self.settle(call).await }
     }
 
-    /// What would have been told.
+    /// Settles the hold and writes the record. Entries that the store does not take go to the
+    /// backlog. Returns what the client would have been told.
     async fn settle(self: Box<Self>, call: &GatewayCall) -> ResponseEnding {
         let (settling, last) = self.settling();
         if let Err(unkept) = settling.await {
@@ -269,6 +327,8 @@ impl UnsettledExchange {
         last
     }
 
+    /// Splits the exchange into the future that settles and the end of the answer. The future does
+    /// not hold the exchange itself, so the reply is freed before the store has answered.
     fn settling(
         self: Box<Self>,
     ) -> (impl Future<Output = Result<(), UnrecordedCall>> + use<>, ResponseEnding) {
@@ -279,12 +339,14 @@ impl UnsettledExchange {
 }
 
 impl ExchangeOutcome {
+    /// Whether it failed and the client has received nothing of it.
     pub(super) fn is_untold_failure(&self) -> bool {
         self.reply.is_err() && !matches!(self.last, ResponseEnding::Pieces(_))
     }
 
-    /// How it failed, as far as somebody else may be asked: the client has heard nothing yet.
-    /// Being asked too often is for the client to wait for.
+    /// The kind of failure that may lead to a fallback model. None if the client has received a
+    /// part of a stream, because it cannot be taken back. None also for a 429: the client is to
+    /// wait and try again by itself.
     pub(super) fn failed(&self) -> Option<ModelFailure> {
         let told = matches!(self.last, ResponseEnding::Pieces(_));
         let limited = self.reply.as_ref().is_err_and(|failure| failure.rate_limited);

@@ -1,5 +1,17 @@
-//! Calls of an episode's own agent: told to the attempt they belong to before they leave, and
-//! when they were answered.
+//! The side of the gateway that knows the attempt of an agent program. It asks the attempt before
+//! a call leaves, and tells it afterwards how the call ended.
+//!
+//! ```text
+//!  call ─► slot ─► AgentCall ─► attempt ─► CallDecision ─► model ─► AgentCallResult ─► attempt
+//!           │ 429                              │ told, or 403
+//!           └──────────────────────────────────┴──► client
+//! ```
+//! `session` makes one [`GatewayAgent`] for each attempt. `call` reports through the
+//! [`CallReporter`] that belongs to one call.
+//!
+//! Invariants: the attempt gets exactly one result for each call that it admitted; a reporter that
+//! is dropped without one reports that the agent has left. The agent's token is replaced in
+//! everything that is kept: transcripts, replies and recorded bytes.
 
 use super::body_memory::{MemoryShare, MemoryTenant};
 use super::lenient_transcript::lenient_transcript;
@@ -19,33 +31,42 @@ use synthd_actors::ports::ScriptContext;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// Calls of one agent that are heard at once; one of them leaves.
+/// Calls of one agent whose bodies are read and put to the attempt at once. The attempt admits one
+/// of them at a time.
 const AT_ONCE: usize = 2;
-/// Calls of one agent that wait to be heard.
+/// Calls of one agent that may wait for a slot, in addition.
 const WAITING: usize = 64;
+/// Stands in the records in place of the agent's token.
 const INSTEAD: &str = "[token]";
 
-/// Whose calls they are.
+/// One attempt whose agent is a program, as the gateway knows it.
 pub(super) struct GatewayAgent {
     pub(super) attempt: AttemptNumber,
+    /// The attempt's mailbox for calls that want to be made. It is closed when the attempt is
+    /// over.
     pub(super) calls: mpsc::Sender<AgentCall>,
-    /// For models that play a part.
+    /// The task and the scaffold, for scripted models.
     pub(super) stage: ScriptContext,
-    /// The model that the episode was planned for: whatever name the agent calls it by.
+    /// The model that the episode was planned for. It is asked whatever name the agent writes.
     pub(super) model: String,
+    /// The output limit in tokens for a request that sets none.
     pub(super) output_cap: u32,
+    /// One permit for each call that is being handled.
     places: Arc<Semaphore>,
+    /// One permit for each call that is being handled or waits for that.
     waiting: Arc<Semaphore>,
-    /// Of the memory for what is said.
+    /// What the agent holds of the memory for request bodies.
     share: Arc<MemoryShare>,
+    /// Measures the time in which calls wait for memory. It does not count as the agent's time.
     delays: GatewayDelays,
-    /// Cancelled when the attempt is over: nobody reads an answer any more.
+    /// Cancelled when the attempt is over. Then nobody reads an answer any more.
     pub(super) over: CancellationToken,
-    /// Programs print their environment; nothing that is kept shows it.
+    /// The agent's token. It is kept here only to be found and replaced in what is recorded.
     token: SecretString,
 }
 
 impl GatewayAgent {
+    /// The agent of the attempt in `spec`, whose calls carry `token`.
     pub(super) fn new(spec: AgentSessionSpec, token: &str) -> Self {
         let AgentSessionSpec { attempt, calls, stage, model, delays, .. } = spec;
         let output_cap = spec.max_output_tokens;
@@ -68,24 +89,28 @@ impl GatewayAgent {
         }
     }
 
-    /// What one agent may have on its way at once: what all agents say has to find room.
+    /// Waits for one of the agent's slots. It fails at once with a 429 if too many calls wait
+    /// already. The limit exists because the bodies of all agents share one memory.
     pub(super) async fn acquire_slot(&self) -> Result<CallSlot, GatewayRefusal> {
         let waiting = self.waiting.clone().try_acquire_owned().map_err(|_| too_many())?;
         let heard = self.places.clone().acquire_owned().await;
         heard.map(|heard| CallSlot { _waiting: waiting, _heard: heard }).map_err(|_| too_many())
     }
 
+    /// Who the memory for a body is reserved for.
     pub(super) fn tenant(&self) -> MemoryTenant<'_> {
         MemoryTenant { share: &self.share, delays: Some(&self.delays) }
     }
 
-    /// Asks whether a call may leave, for as long as somebody wants it to.
+    /// Puts a call to the attempt and waits for its decision. It fails with a 403 if the attempt
+    /// is over, or if the client disconnects while it waits.
     pub(super) async fn ask_attempt(
         &self,
         asked: &GatewayRequest,
         unwanted: &CancellationToken,
     ) -> Result<CallDecision, GatewayRefusal> {
         let mut request = lenient_transcript(asked, self.output_cap);
+        // The transcript becomes part of the episode's record, so the token must not be in it.
         request.messages.iter_mut().for_each(|message| self.hide(message));
         let (leave, may_leave) = oneshot::channel();
         let visit = AgentCall { request: Arc::new(request), leave };
@@ -100,6 +125,7 @@ impl GatewayAgent {
         }
     }
 
+    /// Replaces the token in every text of a message.
     fn hide(&self, message: &mut ChatMessage) {
         let token = self.token.expose_secret();
         let texts = message.tool_calls.iter_mut().map(|call| &mut call.arguments);
@@ -108,13 +134,14 @@ impl GatewayAgent {
         for text in texts.filter(|text| text.contains(token)) {
             *text = text.replace(token, INSTEAD);
         }
-        // What is signed cannot be changed.
+        // Signed reasoning cannot be changed, because the provider would reject it. It is left
+        // out.
         if let Some(reasoning) = &mut message.reasoning {
             reasoning.verbatim.take_if(|(_, json)| json.contains(token));
         }
     }
 
-    /// The same of what is kept of the wire.
+    /// Replaces the token in the recorded bytes of an exchange.
     pub(super) fn redact_exchange(&self, witness: &ExchangeRecorder) {
         let token = self.token.expose_secret().as_bytes();
         witness.censor(|exchange| {
@@ -124,7 +151,7 @@ impl GatewayAgent {
         });
     }
 
-    /// A reply as it is kept.
+    /// A reply as it may be recorded. The client gets the original.
     pub(super) fn redacted_reply(&self, reply: &ChatReply) -> ChatReply {
         let mut reply = reply.clone();
         self.hide(&mut reply.message);
@@ -132,50 +159,58 @@ impl GatewayAgent {
     }
 }
 
-/// A call's place among those of its agent.
+/// One call's slot among those of its agent. It is free again when this is dropped.
 pub(super) struct CallSlot {
     _waiting: OwnedSemaphorePermit,
     _heard: OwnedSemaphorePermit,
 }
 
+/// The refusal for a call beyond the limit. The agent may try again after a second.
 fn too_many() -> GatewayRefusal {
     let what = format!("this agent has {} open calls", AT_ONCE + WAITING);
     let again = Some(Duration::from_secs(1));
     GatewayRefusal { retry_after: again, ..GatewayRefusal::new(429, "too_many_calls", what) }
 }
 
-/// Nothing more is answered, however often it is asked.
+/// The refusal for a call after the end of the episode. `x-should-retry: false` tells the client's
+/// library not to try again.
 pub(super) fn episode_over(why: &str) -> GatewayRefusal {
     GatewayRefusal { retry: Some(false), ..GatewayRefusal::new(403, "episode_over", why) }
 }
 
-/// What an attempt is told of a call of its own. One that nobody waits for any more tells it so
-/// when it is dropped.
+/// Tells an attempt how one of its calls ended, once. If it is dropped before, it reports that the
+/// agent did not wait for the answer. A reporter without an attempt (its default) reports nothing:
+/// clients of a standalone gateway have none.
 #[derive(Default)]
 pub(super) struct CallReporter {
+    /// Where the attempt waits. None once the result was sent.
     heard: Option<oneshot::Sender<AgentCallResult>>,
+    /// The model that was tried last, or that gives the answer.
     model: String,
-    /// Numbers of tries that were used up, whatever became of them.
+    /// Numbers of tries that were used up, also by tries that got no ticket.
     numbers: u32,
+    /// Tries whose requests were sent.
     tries: u32,
+    /// Of all tries together.
     cost: Money,
-    /// Of every try.
+    /// Of all tries together.
     took: Duration,
 }
 
 impl CallReporter {
+    /// A reporter for a call that the attempt has admitted.
     pub(super) fn to(heard: oneshot::Sender<AgentCallResult>) -> Self {
         let mut report = Self::default();
         report.heard = Some(heard);
         report
     }
 
-    /// The next try has that number from now on.
+    /// Uses up the number of the next try.
     pub(super) fn begins(&mut self) {
         self.numbers += 1;
     }
 
-    /// A try was made.
+    /// Adds a try whose exchange is over, with its cost and its time.
     pub(super) fn tried(&mut self, model: &str, cost: Money, took: Duration) {
         model.clone_into(&mut self.model);
         self.tries += 1;
@@ -183,32 +218,36 @@ impl CallReporter {
         self.took = self.took.saturating_add(took);
     }
 
-    /// Who gives the answer, where that was not the last who was asked.
+    /// Names the model that gives the answer, if it is not the last one that was tried.
     pub(super) fn by(&mut self, model: &str) {
         model.clone_into(&mut self.model);
     }
 
+    /// Reports a reply. `took` is the time of the try that gave it. The other tries count as
+    /// failed time. The reply is made only if somebody waits for it.
     pub(super) fn answered(&mut self, reply: impl FnOnce() -> ChatReply, took: Duration) {
         self.tell(|| Ok(reply()), took);
     }
 
+    /// Reports that no model answered.
     pub(super) fn failed(&mut self, fault: &Fault) {
         self.tell(|| Err(fault.clone()), Duration::ZERO);
     }
 
+    /// Sends the result, unless it was sent already.
     fn tell(&mut self, reply: impl FnOnce() -> Result<ChatReply, Fault>, took: Duration) {
         let Some(heard) = self.heard.take() else { return };
         let (model, reply) = (std::mem::take(&mut self.model), reply());
         let Self { numbers, tries, cost, .. } = *self;
         let failed = self.took.saturating_sub(took);
-        // An attempt that has ended wants to know nothing.
+        // The attempt may have ended meanwhile; then nobody needs the result.
         heard.send(AgentCallResult { reply, model, numbers, tries, cost, took, failed }).ok();
     }
 }
 
 impl Drop for CallReporter {
     fn drop(&mut self) {
-        // A panic is no doing of the agent's.
+        // A panic is a fault of the engine, not of the agent.
         let (kind, what) = match std::thread::panicking() {
             true => (FaultKind::Panicked, "the task of the call panicked"),
             false => (FaultKind::AgentLeft, "the agent did not wait for the answer"),

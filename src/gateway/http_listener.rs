@@ -1,4 +1,19 @@
-//! The gateway's HTTP: who connects, and the answer on its way back.
+//! The HTTP listener of the gateway: it accepts connections, reads their requests, and sends the
+//! answers.
+//!
+//! ```text
+//!  socket ─► connection limit ─► task of the connection ─► routes ─► answer ─► socket
+//!                                   │ ends when: the client disconnects, the connection
+//!                                   │ is evicted while idle, or a head takes too long
+//! ```
+//! [`serve`] and [`accept_connections`] run the accept loop. Each connection has a task of its own
+//! with hyper's HTTP/1 server. `routes` answers each request. A [`DisconnectMonitor`] watches the
+//! client while its answer is not ready. [`UnsentAnswers`] keeps the connection busy until the
+//! socket has taken the answer.
+//!
+//! The accept loop has only a weak reference to the gateway. If the gateway is gone, requests get
+//! a 503. An error of one connection ends that connection alone. An error of `accept` is logged,
+//! and the loop goes on.
 
 use super::connection_limit::{ConnectionLimit, GatewayConnection};
 use super::disconnect_monitor::DisconnectMonitor;
@@ -26,23 +41,28 @@ use synthd_actors::supervisor::spawn;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
-/// Connections at once.
+/// Connections of one listener at once.
 const MOST: usize = 4_096;
-/// For the head of a request.
+/// How long a client may take to send the head of a request.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// After an error of accepting, such as too many open files.
+/// The pause after an error of `accept`, such as too many open files.
 const AGAIN: Duration = Duration::from_millis(100);
 
+/// The body of an answer, whole or as a stream. An error breaks the connection off.
 type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
-/// Where clients are let in.
+/// The socket on which the gateway accepts connections.
 pub enum HttpListener {
+    /// A TCP address, on loopback.
     Tcp(TcpListener),
+    /// A Unix socket with its path. The file is removed when the listener is dropped.
     Unix(UnixListener, PathBuf),
 }
 
 impl HttpListener {
-    /// A socket that a dead process left behind is taken over; one that answers is not.
+    /// Opens the socket. A Unix socket that a dead process has left behind is replaced. If a
+    /// process still answers on it, this fails with `AddrInUse`. Only the user may connect to a
+    /// Unix socket.
     pub async fn open(listen: &ListenAddress) -> io::Result<Self> {
         match listen {
             ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
@@ -60,7 +80,7 @@ impl HttpListener {
         }
     }
 
-    /// As clients write it.
+    /// The address as users write it, such as `http://127.0.0.1:8377` or `unix:/run/user/1000/gw`.
     pub fn address(&self) -> io::Result<String> {
         Ok(match self {
             Self::Tcp(listener) => format!("http://{}", listener.local_addr()?),
@@ -77,17 +97,19 @@ impl Drop for HttpListener {
     }
 }
 
+/// Whether the path is a socket. Another kind of file is never removed.
 fn is_socket(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
-/// Lets clients in until it is dropped; what they have asked goes on.
+/// Accepts clients of a standalone gateway until this future is dropped. Connections that are open
+/// then go on, as tasks of their own.
 pub async fn serve(gateway: Arc<StandaloneGateway>, listener: HttpListener) {
     let reception: Arc<dyn TokenAuthenticator> = gateway;
     accept_connections(Arc::downgrade(&reception), listener).await;
 }
 
-/// The same, for as long as there is a reception.
+/// Accepts clients of any gateway until this future is dropped.
 pub(super) async fn accept_connections(
     reception: Weak<dyn TokenAuthenticator>,
     listener: HttpListener,
@@ -95,6 +117,7 @@ pub(super) async fn accept_connections(
     let_in_at_most(MOST, reception, listener).await;
 }
 
+/// The accept loop, with at most so many connections.
 async fn let_in_at_most(
     most: usize,
     reception: Weak<dyn TokenAuthenticator>,
@@ -104,6 +127,7 @@ async fn let_in_at_most(
     loop {
         let accepted = match &listener {
             HttpListener::Tcp(listener) => listener.accept().await.map(|(stream, _)| {
+                // Small pieces of a stream must leave at once.
                 stream.set_nodelay(true).ok();
                 GatewayStream::Tcp(stream)
             }),
@@ -113,12 +137,15 @@ async fn let_in_at_most(
         };
         match accepted {
             Ok(stream) => {
+                // While every connection is busy, this waits, and new clients wait in the queue of
+                // the kernel.
                 let (reception, member) = (reception.clone(), limit.admit().await);
                 spawn("gateway client", greet(reception, member, stream)).detach();
             }
             Err(error) => {
                 tracing::warn!(%error, "the gateway cannot accept");
-                // Perhaps too many files are open.
+                // The error may mean that too many files are open. Closing an idle connection may
+                // help.
                 limit.evict_idle();
                 tokio::time::sleep(AGAIN).await;
             }
@@ -126,12 +153,14 @@ async fn let_in_at_most(
     }
 }
 
-/// A client's connection.
+/// The connection of one client.
 enum GatewayStream {
     Tcp(TcpStream),
     Unix(UnixStream),
 }
 
+/// Handles a connection from its first byte to its end. Errors are only logged, because the client
+/// has caused them.
 async fn greet(
     reception: Weak<dyn TokenAuthenticator>,
     member: Arc<GatewayConnection>,
@@ -152,9 +181,11 @@ async fn greet(
     }
 }
 
+/// Why a connection has ended. An error is for the log alone.
 type ConnectionResult = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-/// A client may close its half of the connection when it has said all.
+/// Runs hyper's server on one connection. A client may close its sending half when it has sent its
+/// request; it still gets its answer.
 async fn attend(
     reception: Weak<dyn TokenAuthenticator>,
     member: Arc<GatewayConnection>,
@@ -164,16 +195,20 @@ async fn attend(
     let (asking, unsent) = (member.clone(), Arc::<UnsentAnswers>::default());
     let stream = FlushedStream::new(stream, unsent.clone());
     let leaving = unsent.clone();
+    // The busy guard is taken before anything is awaited. So the connection is not evicted while
+    // its token is checked.
     let service = service_fn(move |request| {
         let (reception, busy) = (reception.upgrade(), asking.mark_busy());
         let (member, peer, unsent) = (asking.clone(), peer.clone(), leaving.clone());
         async move {
             let answered = tokio::select! {
                 biased;
+                // An answer that is ready wins. If the client has gone, the future of the request
+                // is dropped, and a call that has not left is cancelled by that.
                 answered = routes::answer(reception, request) => answered,
                 () = peer.disconnected() => return Err(io::Error::from(io::ErrorKind::NotConnected)),
             };
-            // A stranger may be hung up on at any time.
+            // A connection without a valid token may be closed at any time from here on.
             let busy = member.has_shown(answered.is_known).then_some(busy);
             Ok(response(answered.answer, SendingAnswer::new(busy, unsent)))
         }
@@ -183,6 +218,8 @@ async fn attend(
         .header_read_timeout(PATIENCE)
         .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
+    // `give_up` never ends. It runs beside the server, so that an answer which the client does not
+    // read keeps the connection busy for a minute only. After that it may be evicted.
     tokio::select! {
         biased;
         never = unsent.give_up() => match never {},
@@ -191,15 +228,17 @@ async fn attend(
     }
 }
 
+/// A body that is sent as one piece.
 fn whole(body: Bytes) -> ResponseBody {
     Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// Its client is busy until the socket has taken all of it.
+/// The answer as hyper sends it. `sending` belongs to the body, so it is dropped when hyper has
+/// taken the last bytes of the body.
 fn response(answer: GatewayResponse, sending: SendingAnswer) -> Response<ResponseBody> {
     let (status, headers, body) = match answer {
         GatewayResponse::Whole { status, headers, body } => {
-            // It goes with the body.
+            // The closure keeps `sending` as long as the body lives. It is never called.
             let body = whole(body).map_err(move |error| {
                 let _ = &sending;
                 error
@@ -218,7 +257,7 @@ fn response(answer: GatewayResponse, sending: SendingAnswer) -> Response<Respons
     for (name, value) in headers {
         builder = builder.header(name, value);
     }
-    // What came over HTTP can go over HTTP.
+    // Every header came over HTTP, so it can go over HTTP. This cannot happen.
     builder.body(body).unwrap_or_else(|error| {
         tracing::error!(%error, "an answer that is none");
         Response::new(whole(Bytes::new()))

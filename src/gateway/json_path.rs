@@ -1,14 +1,17 @@
-//! Where a value stands in a JSON text, as `messages[0].content`.
+//! The path of a value in a JSON text, such as `messages[0].content`. Errors show it, so that a
+//! client sees which part of its request was refused.
 
 use std::fmt;
 
-/// Of a key name, so much is shown.
+/// Characters of a key that are kept. A client may send keys of any length.
 const SHOWN: usize = 60;
 
-/// A path, put together from its end: who returns from a value adds where that stood.
+/// A path, stored from its end to its start: code that returns from a nested value adds where that
+/// value was. The empty path is the outermost value.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct JsonPath(Vec<JsonPathSegment>);
 
+/// One step of a path: the key of an object, or the index in a list.
 #[derive(Debug, PartialEq, Eq)]
 enum JsonPathSegment {
     Key(String),
@@ -16,21 +19,22 @@ enum JsonPathSegment {
 }
 
 impl JsonPath {
+    /// Whether it is the outermost value. `parse_json` uses the empty path for "nothing found".
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The value stood below that key.
+    /// Adds that the value was found under this key.
     pub(super) fn below_key(&mut self, key: &str) {
         self.0.push(JsonPathSegment::Key(key.chars().take(SHOWN).collect()));
     }
 
-    /// The value stood at that place of a list.
+    /// Adds that the value was found at this index of a list.
     pub(super) fn below_index(&mut self, index: usize) {
         self.0.push(JsonPathSegment::Index(index));
     }
 
-    /// Whether it is a key of the outermost object.
+    /// Whether it is one step long: a key of the outermost object.
     pub(super) fn is_outermost(&self) -> bool {
         self.0.len() == 1
     }

@@ -1,5 +1,10 @@
-//! A conversation as it is overheard: what could be read of it, for the record of a turn. What
-//! goes over the wire is not made of this, and the exact bytes are kept beside it.
+//! Reads a conversation as far as it can be read, in any of the three wire formats. The result is
+//! the record of an agent's turn; `external_agent` puts it to the attempt. It is never sent to a
+//! model, and the exact bytes are kept beside it in the call record.
+//!
+//! It never fails. What is not text stands in it as its type in brackets, such as `[image_url]`.
+//! What the strict readers (`chat::canonical` and the others) accept has the same messages with
+//! the same roles here.
 
 use super::request::GatewayRequest;
 use super::{chat, messages, responses};
@@ -7,6 +12,8 @@ use crate::llm::WireFormat;
 use serde_json::Value;
 use synthd_actors::model::{ChatMessage, ChatRequest, ChatRole, ToolCall};
 
+/// The conversation of a request. `cap` is the output limit in tokens. Tools that cannot be read
+/// are left out, and so are all settings.
 pub(super) fn lenient_transcript(asked: &GatewayRequest, cap: u32) -> ChatRequest {
     let json = &asked.json;
     let said = match asked.family {
@@ -27,10 +34,12 @@ pub(super) fn lenient_transcript(asked: &GatewayRequest, cap: u32) -> ChatReques
     }
 }
 
+/// The items of a list, or none.
 fn list(json: &Value) -> impl Iterator<Item = &Value> {
     json.as_array().into_iter().flatten()
 }
 
+/// The role of a message. An unknown one counts as the user's.
 fn role(json: &Value) -> ChatRole {
     match json["role"].as_str() {
         Some("system" | "developer") => ChatRole::System,
@@ -40,7 +49,7 @@ fn role(json: &Value) -> ChatRole {
     }
 }
 
-/// The texts of it; what is none is named.
+/// The text of a message's content. Parts that are no text are named by their types.
 fn text(content: &Value) -> String {
     match content {
         Value::Null => String::new(),
@@ -50,16 +59,19 @@ fn text(content: &Value) -> String {
     }
 }
 
+/// The text of one part, or its type in brackets.
 fn part(part: &Value) -> String {
     let text = part["text"].as_str().or_else(|| part["refusal"].as_str());
     let kind = || format!("[{}]", part["type"].as_str().unwrap_or("unknown"));
     text.map_or_else(kind, str::to_owned)
 }
 
+/// A text, or the empty text for any other value.
 fn word(json: &Value) -> String {
     json.as_str().unwrap_or_default().to_owned()
 }
 
+/// One message of the OpenAI chat format.
 fn of_chat(json: &Value) -> ChatMessage {
     let call = |call: &Value| ToolCall {
         id: word(&call["id"]),
@@ -73,6 +85,7 @@ fn of_chat(json: &Value) -> ChatMessage {
     }
 }
 
+/// The messages of the Anthropic Messages format. `system` becomes the first one.
 fn of_messages(json: &Value) -> Vec<ChatMessage> {
     let system = Some(&json["system"]).filter(|system| !system.is_null());
     let system = system.map(|system| ChatMessage::text(ChatRole::System, text(system)));
@@ -80,7 +93,8 @@ fn of_messages(json: &Value) -> Vec<ChatMessage> {
     system.into_iter().chain(turns).collect()
 }
 
-/// The blocks of one turn: results of tools each by itself, the rest together.
+/// The messages of one turn in the Messages format. Each tool result becomes a message of its own.
+/// All other blocks become one message together. Reasoning is left out.
 fn of_turn(role: ChatRole, content: &Value) -> Vec<ChatMessage> {
     let Value::Array(blocks) = content else { return vec![ChatMessage::text(role, text(content))] };
     let (mut said, mut texts, mut calls) = (Vec::new(), Vec::new(), Vec::new());
@@ -99,6 +113,7 @@ fn of_turn(role: ChatRole, content: &Value) -> Vec<ChatMessage> {
             _ => texts.push(part(block)),
         }
     }
+    // A turn of the user that has only tool results must not add an empty message.
     if role == ChatRole::Assistant || !texts.is_empty() {
         let whole = ChatMessage::text(role, texts.join("\n\n"));
         said.push(ChatMessage { tool_calls: calls, ..whole });
@@ -106,6 +121,7 @@ fn of_turn(role: ChatRole, content: &Value) -> Vec<ChatMessage> {
     said
 }
 
+/// The messages of the OpenAI Responses format. `instructions` becomes the first one.
 fn of_items(json: &Value) -> Vec<ChatMessage> {
     let mut said = Vec::new();
     if let Some(text) = json["instructions"].as_str() {
@@ -118,8 +134,10 @@ fn of_items(json: &Value) -> Vec<ChatMessage> {
     said
 }
 
-/// The items of one reply stand apart, and are one message here.
+/// Adds one item of the Responses format. The items of one reply stand apart in the request. Here
+/// they become one message again.
 fn of_item(said: &mut Vec<ChatMessage>, item: &Value) {
+    // Changes the reply that is being put together, or begins a new one.
     let reply = |said: &mut Vec<ChatMessage>, add: &dyn Fn(&mut ChatMessage)| match said
         .last_mut()
         .filter(|last| last.role == ChatRole::Assistant)

@@ -1,4 +1,6 @@
-//! Anthropic Messages as clients speak it: understood, and told in.
+//! The Anthropic Messages format as clients speak it, for translated calls. [`canonical`] reads a
+//! request into the engine's own form, [`whole`] and [`events`] write a reply. `translate` calls
+//! them. A key that cannot be carried to another format is refused by its name.
 
 use super::chat::{number, texts};
 use super::refusal::GatewayRefusal;
@@ -9,6 +11,7 @@ use synthd_actors::model::{
     ToolChoice, ToolSchema, Usage,
 };
 
+/// Top-level keys that are carried over, or that may be ignored in a translated call.
 const KNOWN: [&str; 11] = [
     "model",
     "messages",
@@ -20,13 +23,16 @@ const KNOWN: [&str; 11] = [
     "stop_sequences",
     "max_tokens",
     "stream",
-    // Looked at by itself.
+    // `settings` checks its keys.
     "metadata",
 ];
 
-/// Whose thoughts are this family's own.
+/// The mark of reasoning that models of this format have produced. Only such reasoning is sent
+/// back to a client of this format.
 const ANTHROPIC: &str = "anthropic";
 
+/// Reads a request. `cap` is the output limit in tokens, which the gateway has read already. A key
+/// that is not known and not one of the values in `idle` (which ask for nothing) is refused.
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
     let idle = [("thinking", json!({ "type": "disabled" })), ("service_tier", json!("auto"))];
     refuse_untranslatable(json, &KNOWN, &idle)?;
@@ -53,6 +59,8 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRe
     })
 }
 
+/// The sampling parameters and the other settings of a request. The only known key of `metadata`
+/// is `user_id`.
 fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
     let choice = &json["tool_choice"];
     if !matches!(json["metadata"], Value::Null | Value::Object(_)) {
@@ -82,6 +90,8 @@ fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
     })
 }
 
+/// Reads one tool that the client runs itself. Tools of the provider's own (such as
+/// `bash_20250124`) have no `input_schema` and are refused.
 pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     let Some(name) = json["name"].as_str().filter(|_| json["input_schema"].is_object()) else {
         return Err(GatewayRefusal::invalid_request("a tool lacks its name or its `input_schema`"));
@@ -93,7 +103,8 @@ pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     Ok(ToolSchema { name: name.to_owned(), description, parameters: json["input_schema"].clone() })
 }
 
-/// Results of tools are messages of their own, in front of what is said beside them.
+/// Reads a turn of the user. Each tool result becomes a message of its own, in front of the other
+/// blocks, because other formats want results directly after the calls.
 fn told(content: &Value) -> Result<Vec<ChatMessage>, GatewayRefusal> {
     let Value::Array(blocks) = content else {
         return Ok(vec![ChatMessage::text(ChatRole::User, text_of(content)?)]);
@@ -105,6 +116,7 @@ fn told(content: &Value) -> Result<Vec<ChatMessage>, GatewayRefusal> {
         let Some(id) = result["tool_use_id"].as_str() else {
             return Err(GatewayRefusal::invalid_request("a tool's result lacks its `tool_use_id`"));
         };
+        // Other formats have no mark for a failed tool, so the text says it.
         let failed = if result["is_error"] == true { "[the tool failed]\n" } else { "" };
         let text = format!("{failed}{}", text_of(&result["content"])?);
         messages.push(ChatMessage::tool_result(id, text));
@@ -115,7 +127,8 @@ fn told(content: &Value) -> Result<Vec<ChatMessage>, GatewayRefusal> {
     Ok(messages)
 }
 
-/// What a model of this family thought is signed for it alone: to no other can it be told.
+/// Reads a turn of the assistant. Reasoning blocks are refused: they are signed for the model that
+/// produced them, and no other model can read them.
 fn said(content: &Value) -> Result<ChatMessage, GatewayRefusal> {
     let Value::Array(blocks) = content else {
         return Ok(ChatMessage::text(ChatRole::Assistant, text_of(content)?));
@@ -134,6 +147,7 @@ fn said(content: &Value) -> Result<ChatMessage, GatewayRefusal> {
     Ok(ChatMessage { tool_calls, ..ChatMessage::text(ChatRole::Assistant, content) })
 }
 
+/// Reads one tool call of an earlier reply.
 fn call(block: &Value) -> Result<ToolCall, GatewayRefusal> {
     match (block["id"].as_str(), block["name"].as_str()) {
         (Some(id), Some(name)) => Ok(ToolCall {
@@ -145,6 +159,7 @@ fn call(block: &Value) -> Result<ToolCall, GatewayRefusal> {
     }
 }
 
+/// The format's word for why the reply ended.
 fn stop(reply: &ChatReply) -> &'static str {
     match reply.finish {
         FinishReason::Stop => "end_turn",
@@ -154,7 +169,8 @@ fn stop(reply: &ChatReply) -> &'static str {
     }
 }
 
-/// Counts of the input exclude what was read from a cache, in this family.
+/// The token counts in this format. Here, `input_tokens` excludes what was read from a cache or
+/// written to one. In the engine's own form it includes both.
 fn usage(usage: Usage) -> Value {
     let cached = usage.cached_tokens.unwrap_or(0);
     let written = usage.cache_write_tokens.unwrap_or(0);
@@ -164,15 +180,19 @@ fn usage(usage: Usage) -> Value {
         "cache_creation_input_tokens": usage.cache_write_tokens })
 }
 
-/// A block: as it is, as a stream begins it, and what comes of it there.
+/// One content block of a reply, ready for a whole body and for a stream.
 struct AnthropicReplyBlock {
+    /// The complete block, for a whole body.
     whole: Value,
+    /// The empty block with which a stream begins it.
     begun: Value,
+    /// The pieces with which a stream completes it.
     deltas: Vec<Value>,
 }
 
 impl AnthropicReplyBlock {
-    /// One that comes in pieces of that key.
+    /// A block whose `key` has the value `value` in the end, and whose stream has one piece of the
+    /// type `delta` with `text`.
     fn new(begun: Value, key: &str, delta: &str, text: &str, value: Value) -> Self {
         let mut whole = begun.clone();
         whole[key] = value;
@@ -181,12 +201,14 @@ impl AnthropicReplyBlock {
         Self { whole, begun, deltas: vec![piece] }
     }
 
+    /// A block of text.
     fn text(text: &str) -> Self {
         let begun = json!({ "type": "text", "text": "", "citations": Value::Null });
         Self::new(begun, "text", "text_delta", text, json!(text))
     }
 
-    /// This family has objects alone.
+    /// A tool call. In this format its input is an object. Arguments that are no JSON object are
+    /// put into one, as `{"unreadable_arguments": "..."}`.
     fn call(call: &ToolCall) -> Self {
         let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
         let unreadable = || json!({ "unreadable_arguments": call.arguments });
@@ -198,7 +220,7 @@ impl AnthropicReplyBlock {
         Self::new(begun, "input", "input_json_delta", &written, input)
     }
 
-    /// What a model of this family thought, with its signature.
+    /// Reasoning that a model of this format has produced, with its signature.
     fn thought(block: &Value) -> Self {
         let mut begun = block.clone();
         let mut deltas = Vec::new();
@@ -214,7 +236,8 @@ impl AnthropicReplyBlock {
     }
 }
 
-/// Its own thoughts go back as they were, in front, where they stood.
+/// The blocks of a reply. Reasoning of this format's own models comes first and unchanged, because
+/// its signature covers its bytes and its place. Other reasoning is left out.
 fn blocks(reply: &ChatReply) -> Vec<AnthropicReplyBlock> {
     let message = &reply.message;
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
@@ -232,19 +255,20 @@ fn blocks(reply: &ChatReply) -> Vec<AnthropicReplyBlock> {
     blocks
 }
 
+/// The envelope of a reply, complete or as a stream begins it.
 fn message(told: &ReplyEnvelope<'_>, content: Value, stop: Value, counts: Value) -> Value {
     json!({ "id": format!("msg_{}", told.id), "type": "message", "role": "assistant",
         "model": told.model, "content": content, "stop_reason": stop,
         "stop_sequence": Value::Null, "usage": counts })
 }
 
-/// A message.
+/// The reply as one body, of `"type": "message"`.
 pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
     let content = blocks(told.reply).into_iter().map(|block| block.whole).collect();
     message(told, content, json!(stop(told.reply)), usage(told.reply.usage))
 }
 
-/// The same as the events of a stream.
+/// The reply as the events of a stream, from `message_start` to `message_stop`.
 pub(super) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
     let counts = usage(told.reply.usage);
     let mut begun = counts.clone();

@@ -1,4 +1,19 @@
-//! A call to a provider of the client's own family: bytes go through as they are.
+//! A call to a provider that speaks the client's wire format: the bytes go through unchanged, in
+//! both directions. `exchange` calls [`pass_through`] for one try.
+//!
+//! ```text
+//!  body (model name, output limit and counts added) ─► provider ─► refused: status and body, unchanged
+//!                                                         │         (the gateway's own key: a 502)
+//!      client ◄─ piece by piece, without the API key ◄────┘
+//! ```
+//! The reply is also put together from the bytes, because the router needs its token counts and an
+//! attempt needs its text. The last piece of a stream is not sent here. It is returned as the
+//! ending, so that the attempt hears of the reply before the client knows that the reply is
+//! complete.
+//!
+//! If the provider breaks off, a stream ends with the error event of the format, and everything
+//! else becomes a refusal. The API key of the gateway is removed from everything that a client or
+//! a record gets.
 
 use super::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
 use super::refusal::GatewayRefusal;
@@ -10,7 +25,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use synthd_actors::model::{CallFault, FaultKind, FaultOwner};
 
-/// Headers of a provider's that mean something to its clients.
+/// Headers of a provider's answer that go on to the client.
 const PASSED: [&str; 6] = [
     "content-type",
     "request-id",
@@ -19,9 +34,13 @@ const PASSED: [&str; 6] = [
     "retry-after-ms",
     "x-should-retry",
 ];
+/// Beginnings of further names of such headers.
 const PASSED_FAMILIES: [&str; 4] =
     ["x-ratelimit-", "anthropic-ratelimit-", "openai-processing-", "openai-version"];
 
+/// Sends the client's body to the provider and its answer to the client. The result says what is
+/// still to be written. A refusal of the provider goes on with its status and its body, so that
+/// the client's library understands it.
 pub(super) async fn pass_through(
     exchange: &ExchangeContext<'_>,
     upstream: &UpstreamModel,
@@ -38,6 +57,8 @@ pub(super) async fn pass_through(
             };
         }
     };
+    // It also removes the key from the recorded bytes when it is dropped. So this happens even if
+    // the exchange is cut off.
     let mut censor = upstream.reply_redactor(exchange.witness);
     let headers: Vec<(&str, &str)> =
         exchange.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -68,17 +89,20 @@ pub(super) async fn pass_through(
     done
 }
 
-/// A key or an account of the gateway's.
+/// Whether the operator of the gateway must mend it, such as a rejected API key or an account
+/// without money. A client must not see it as a problem of its own token.
 pub(super) fn is_the_gateways(fault: &CallFault) -> bool {
     fault.fault.kind.policy().owner == FaultOwner::Operator
 }
 
+/// The outcome of an exchange that failed before the client received anything.
 pub(super) fn failed_outcome(fault: CallFault) -> ExchangeOutcome {
     let refusal = GatewayRefusal::of_call(&fault);
     ExchangeOutcome { reply: Err(fault), last: ResponseEnding::Refuse(refusal), filtered: false }
 }
 
-/// A stream that nobody asked for, or none where one was asked for: told as it was wanted.
+/// The provider has streamed although the client asked for a whole body, or the reverse. The
+/// answer is read to its end and rendered again in the way that the client wanted.
 async fn otherwise(
     exchange: &ExchangeContext<'_>,
     mut passage: PassThroughBody,
@@ -96,6 +120,7 @@ async fn otherwise(
     ExchangeOutcome { reply, last, filtered: false }
 }
 
+/// An answer that is no stream. A body that is no reply of this format never reaches the client.
 async fn whole(mut passage: PassThroughBody) -> ExchangeOutcome {
     let headers = forwarded_headers(&passage.headers);
     let piece = passage.next().await;
@@ -114,13 +139,15 @@ async fn whole(mut passage: PassThroughBody) -> ExchangeOutcome {
     ExchangeOutcome { reply, last, filtered: false }
 }
 
-/// Piece by piece, but for the last, which is told with how it ended.
+/// Passes a stream on, event by event, up to the last one. The last event is returned in the
+/// ending.
 async fn stream(
     exchange: &ExchangeContext<'_>,
     upstream: &UpstreamModel,
     mut passage: PassThroughBody,
     sink: &mut ResponseSink,
 ) -> ExchangeOutcome {
+    // The gateway has added `include_usage` for itself. The client must not see that chunk.
     let hides_counts = exchange.asked.stream && !exchange.asked.counts && upstream.asks_for_usage;
     sink.start_stream(forwarded_headers(&passage.headers));
     let (mut last, mut broken) = (Vec::new(), false);
@@ -133,6 +160,8 @@ async fn stream(
         }
     }
     let reply = passage.reply();
+    // The stream was cut off, perhaps within an event. Without an error event a client could take
+    // it for complete. Two newlines first end the event that was cut.
     if let (Err(fault), true) = (&reply, last.is_empty() || broken) {
         // It was cut, perhaps within an event: who reads it must not take it for whole.
         if broken {
@@ -143,12 +172,15 @@ async fn stream(
     ExchangeOutcome { reply, last: ResponseEnding::Pieces(last), filtered: false }
 }
 
-/// The chunk that only counts, which the client has not asked for.
+/// Whether an event is the chunk of the chat format that has only token counts: `{"choices": [],
+/// "usage": {...}}`.
 fn is_counts(event: &[u8]) -> bool {
     let json: Value = serde_json::from_str(&event_data(event)).unwrap_or_default();
     json["usage"].is_object() && json["choices"].as_array().is_some_and(Vec::is_empty)
 }
 
+/// The headers of a provider's answer that go on to the client. All others concern only the
+/// connection to the provider.
 pub(super) fn forwarded_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let means = |name: &str| {
         PASSED.contains(&name) || PASSED_FAMILIES.iter().any(|family| name.starts_with(family))

@@ -1,4 +1,6 @@
-//! Changes to the outermost keys of a JSON object that leave every other byte of it alone.
+//! Changes the top-level keys of a JSON object and leaves all its other bytes unchanged. Parsing
+//! and writing the whole body would change the spelling of numbers and the order of keys, and the
+//! provider's prompt cache works on bytes.
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -8,41 +10,49 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 
-/// An object as its keys and the text of their values, in the order they came.
+/// An object as its keys and the text of their values, in the order of the body. It borrows from
+/// the body.
 pub(super) struct RawJsonObject<'b>(Vec<(RawJsonKey<'b>, RawJsonValue<'b>)>);
 
-/// In the text itself, unless it is written there oddly.
+/// A key. It is borrowed from the body unless it contains escapes, such as `"mod\u0065l"`.
 #[derive(Deserialize, Serialize)]
 #[serde(transparent)]
 struct RawJsonKey<'b>(#[serde(borrow)] Cow<'b, str>);
 
+/// The value of a key: the text in the body, or a new value.
 enum RawJsonValue<'b> {
     Kept(&'b RawValue),
     Set(Value),
 }
 
 impl<'b> RawJsonObject<'b> {
+    /// Reads an object. An error means that the body is not JSON or not an object.
     pub(super) fn read(body: &'b [u8]) -> Result<Self, Error> {
         serde_json::from_slice(body)
     }
 
-    /// Where in the body it was read from a key's value stands.
+    /// Where the value of a key stands in `body`, which must be the text that this object was read
+    /// from. None if there is no such key, or if its value was replaced.
     pub(super) fn place(&self, key: &str, body: &[u8]) -> Option<Range<usize>> {
         let (_, text) = self.0.iter().find(|(known, _)| known.0 == key)?;
         let RawJsonValue::Kept(raw) = text else { return None };
         let from = raw.get().as_ptr().addr().checked_sub(body.as_ptr().addr())?;
         let place = from..from + raw.get().len();
+        // The addresses say where the value is. The comparison proves it, in case of another body.
         (body.get(place.clone())? == raw.get().as_bytes()).then_some(place)
     }
 
-    /// Replaces a key's value, or adds the key. One that came twice stands once.
+    /// Replaces the value of a key in its place, or adds the key at the end. A key that occurred
+    /// several times occurs once afterwards.
     pub(super) fn set(&mut self, key: &'b str, value: Value) {
         let first = self.0.iter().position(|(known, _)| known.0 == key);
         self.0.retain(|(known, _)| known.0 != key);
+        // Only later entries were removed besides the first one, so its index is still right.
         let at = first.unwrap_or(self.0.len()).min(self.0.len());
         self.0.insert(at, (RawJsonKey(Cow::Borrowed(key)), RawJsonValue::Set(value)));
     }
 
+    /// The object as JSON, without the white space between its keys.
     pub(super) fn write(&self) -> Result<Vec<u8>, Error> {
         serde_json::to_vec(self)
     }
