@@ -1,7 +1,7 @@
 //! One call of a client: which models are asked, one after another, until one has answered.
 //!
 //! ```text
-//!  may it be made? ─► backlog empty? ─► first model ─► try ─► answered ─► report ─► client ─► settle
+//!  may it be made? ─► backlog empty? ─► first model ─► try ─► answered ─► report, client, settle
 //!    │ recorded: told    │ 503             ▲            │ failed
 //!    └─► client          └─► client        └─ fallback ─┴─ none left ─► report ─► client
 //! ```

@@ -8,7 +8,7 @@
 //!                              └─────────┴─────────────┴──► error in the client's wire format
 //!                                                      │
 //!     provider has the same format: pass-through ◄─────┤
-//!     provider has another format: translation ◄───────┘ ─► settlement, record ─► end of the answer
+//!     provider has another format: translation ◄───────┘ ─► settlement and record, end of answer
 //! ```
 //! There are two users of this module. `synthd gateway` makes a [`StandaloneGateway`] for anyone
 //! who has its token. A running engine makes an [`AgentGateway`], which gives one token to each

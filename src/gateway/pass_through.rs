@@ -2,9 +2,9 @@
 //! both directions. `exchange` calls [`pass_through`] for one try.
 //!
 //! ```text
-//!  body (model name, output limit and counts added) ─► provider ─► refused: status and body, unchanged
-//!                                                         │         (the gateway's own key: a 502)
-//!      client ◄─ piece by piece, without the API key ◄────┘
+//!  body (model name, limit, counts set) ─► provider ─► refused: its status and body, unchanged
+//!                                             │         (if the gateway's own key is refused: 502)
+//!  client ◄─ piece by piece, without the key ◄┘
 //! ```
 //! The reply is also put together from the bytes, because the router needs its token counts and an
 //! attempt needs its text. The last piece of a stream is not sent here. It is returned as the
@@ -179,8 +179,7 @@ fn is_counts(event: &[u8]) -> bool {
     json["usage"].is_object() && json["choices"].as_array().is_some_and(Vec::is_empty)
 }
 
-/// The headers of a provider's answer that go on to the client. All others concern only the
-/// connection to the provider.
+/// The headers of a provider's answer that go on to the client. No other header does.
 pub(super) fn forwarded_headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let means = |name: &str| {
         PASSED.contains(&name) || PASSED_FAMILIES.iter().any(|family| name.starts_with(family))

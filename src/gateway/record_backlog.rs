@@ -1,5 +1,5 @@
 //! The records of answered calls that the store could not take, for example because the disk is
-//! full. The answer has been paid for and was given to the client, so its record must not be lost.
+//! full. The answer has been paid for, and the client may have it, so its record must not be lost.
 //! The entries stay in memory here, and no new call is made until the store has taken them.
 //!
 //! `exchange` adds entries, `call` writes them before each new call, and the shutdown writes them

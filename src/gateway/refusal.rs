@@ -1,42 +1,58 @@
-//! A refusal, in the words of the format that the client speaks.
+//! A refusal: why a call got no answer, and how it is written in the client's wire format. A
+//! client's library sees the same form of error that its own provider would send, such as
+//! `{"error": {"message": "...", "type": "budget_exhausted", "param": null, "code": "..."}}` in
+//! the OpenAI formats, and `{"type": "error", "error": {"type": "billing_error", "message":
+//! "..."}}` in the Messages format.
+//!
+//! `docs/gateway.md` has the table of all statuses and codes.
 
 use crate::llm::WireFormat;
 use serde_json::{Value, json};
 use std::time::Duration;
 use synthd_actors::model::{CallFault, ClientAnswer, Fault};
 
-/// Why a call was not answered.
+/// Why a call got no answer. It is written as a whole body, or as an event that ends a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct GatewayRefusal {
+    /// The HTTP status, 400 or above.
     pub(super) status: u16,
-    /// As the OpenAI format names it; the other has fewer words.
+    /// The code in the OpenAI formats, such as `model_not_found`. The Messages format has fewer
+    /// words, which follow from the status.
     pub(super) code: &'static str,
+    /// For people. It says what to do where that is known.
     pub(super) message: String,
-    /// The path of the request's key that is refused.
+    /// The path of the refused key in the request, such as `messages[0].content`, or the name of
+    /// the refused header.
     pub(super) param: Option<String>,
+    /// How long the client should wait before it tries again.
     pub(super) retry_after: Option<Duration>,
-    /// Whether the client's own retries would help, where its format has a way to say so.
+    /// Whether the client's library should try again by itself (`x-should-retry`). None leaves the
+    /// decision to the library.
     pub(super) retry: Option<bool>,
 }
 
 impl GatewayRefusal {
+    /// A refusal with neither a path nor a hint about retries.
     pub(super) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         let (message, param) = (message.into(), None);
         Self { status, code, message, param, retry_after: None, retry: None }
     }
 
+    /// A 400 for a request that the gateway cannot read or does not allow.
     pub(super) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(400, "invalid_request", message)
     }
 
-    /// What the engine could not do, as the table of faults has it.
+    /// The refusal for a fault of the engine. The table of faults has the status and the code for
+    /// each kind, and says whether a retry is useless.
     pub(super) fn of(fault: &Fault) -> Self {
         let ClientAnswer { status, code, is_final } = fault.kind.policy().client;
         let retry = is_final.then_some(false);
         Self { retry, ..Self::new(status, code, fault.message.clone()) }
     }
 
-    /// What a provider could not do.
+    /// The refusal for a failed call to a provider. A provider's 429 stays one, with its waiting
+    /// time.
     pub(super) fn of_call(failure: &CallFault) -> Self {
         let refusal = Self::of(&failure.fault);
         let (status, code) = match failure.rate_limited {
@@ -46,7 +62,7 @@ impl GatewayRefusal {
         Self { status, code, retry_after: failure.retry_after, ..refusal }
     }
 
-    /// The body, in the client's own envelope.
+    /// The JSON body in the client's wire format.
     pub(super) fn body(&self, family: WireFormat) -> Value {
         match family {
             WireFormat::OpenAiChat | WireFormat::Responses => {
@@ -58,7 +74,8 @@ impl GatewayRefusal {
         }
     }
 
-    /// An event that breaks a stream off.
+    /// The event that ends a stream with this error, such as `event: error` with a line of
+    /// `data:`.
     pub(super) fn event(&self, family: WireFormat) -> String {
         let body = self.body(family);
         match family {
@@ -72,7 +89,7 @@ impl GatewayRefusal {
         }
     }
 
-    /// As the Messages format names it.
+    /// The word of the Messages format for this status.
     fn kind(&self) -> &'static str {
         match self.status {
             400 | 413 => "invalid_request_error",
@@ -85,6 +102,8 @@ impl GatewayRefusal {
         }
     }
 
+    /// The headers of the answer. `retry-after` is in whole seconds, rounded up, so that no client
+    /// comes too early. `retry-after-ms` has the exact time.
     pub(super) fn headers(&self) -> Vec<(String, String)> {
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         if let Some(after) = self.retry_after {

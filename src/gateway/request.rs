@@ -1,5 +1,14 @@
-//! What is read of a request before anything is done with it: which model, whether a stream,
-//! how much it may use at most, and whether that can be known at all.
+//! The parts of a request that the gateway must understand before it does anything: the model,
+//! whether the answer is a stream, and the most tokens that the call may use. `routes` reads each
+//! body with [`GatewayRequest::read`].
+//!
+//! The worst cost of a call follows from [`GatewayRequest::worst`], and the router holds it before
+//! the call leaves. So the numbers here must never be too small. For a model with a price, the
+//! allow-list makes sure that nothing else in the request costs money.
+//!
+//! A body is refused with a 400 if it is not a JSON object, names no model, has a top-level key
+//! twice, or has numbers that make no sense. The bytes of the body are kept, because a call that
+//! is passed through sends them unchanged.
 
 use super::allowlist;
 use super::duplicate_keys;
@@ -12,31 +21,42 @@ use serde_json::{Value, json};
 use std::ops::Range;
 use synthd_actors::model::Usage;
 
-/// Tokens that providers add of their own, for tools above all.
+/// Tokens that a provider adds to a request by itself. They are counted once for the request and
+/// once for each tool that the provider describes to its model.
 const OVERHEAD: u64 = 1_024;
+/// The largest allowed `n`: how many answers one request may ask for.
 const MOST_CHOICES: u64 = 128;
+/// The largest allowed output limit, in tokens. A request with a larger one is refused.
 const MOST_OUTPUT: u64 = 10_000_000;
-/// The most tokens that any provider has made of one image.
+/// The most tokens that any known provider counts for one image.
 const IMAGE: u64 = 60_000;
 
-/// A request as far as the gateway must understand it.
+/// A request for a completion, or for a count of tokens, as far as the gateway understands it.
 pub(super) struct GatewayRequest {
+    /// The client's wire format, known from the path.
     pub(super) family: WireFormat,
+    /// The body as the client sent it.
     pub(super) body: Bytes,
+    /// The same body, parsed. The last of two equal keys counts.
     pub(super) json: Value,
-    /// The path of a key that stands twice in its object.
+    /// The first key below the top level that occurs twice in its object.
     pub(super) repeated: Option<JsonPath>,
+    /// The model as the client names it.
     pub(super) model: String,
-    /// Where its name stands in the body.
+    /// Where the value of `model` stands in the body, in bytes and with its quotes.
     model_at: Range<usize>,
     pub(super) stream: bool,
-    /// Whether the client wants the counts of a stream.
+    /// Whether the client wants the token counts at the end of a stream (`"stream_options":
+    /// {"include_usage": true}`).
     pub(super) counts: bool,
+    /// The largest output limit that the request names, in tokens, under any of its three keys.
     cap: Option<u64>,
+    /// How many answers the request asks for, from 1 to `MOST_CHOICES`.
     choices: u64,
 }
 
 impl GatewayRequest {
+    /// Reads a body. An error is a 400 that says what is wrong.
     pub(super) fn read(family: WireFormat, body: Bytes) -> Result<Self, GatewayRefusal> {
         let (json, repeated) = duplicate_keys::parse_json(&body).map_err(|error| {
             GatewayRefusal::invalid_request(format!("the body is not JSON: {error}"))
@@ -49,6 +69,8 @@ impl GatewayRequest {
         };
         let outermost = RawJsonObject::read(&body)
             .map_err(|error| GatewayRefusal::invalid_request(error.to_string()))?;
+        // A key below the top level is only a problem for models with a price; the allow-list
+        // looks at it.
         if let Some(path) = repeated.as_ref().filter(|path| path.is_outermost()) {
             return Err(GatewayRefusal::invalid_request(format!(
                 "the key `{path}` occurs twice in the body"
@@ -57,6 +79,8 @@ impl GatewayRequest {
         let model_at = outermost.place("model", &body);
         let model_at =
             model_at.ok_or_else(|| GatewayRefusal::invalid_request("the body names no model"))?;
+        // Which of these keys counts depends on the provider. The largest value is safe for all of
+        // them.
         let caps = ["max_completion_tokens", "max_tokens", "max_output_tokens"];
         let caps: Vec<Option<u64>> =
             caps.iter().map(|key| number(&json, key)).collect::<Result<_, _>>()?;
@@ -78,13 +102,15 @@ impl GatewayRequest {
         Ok(Self { family, body, model, model_at, stream, counts, cap, choices, json, repeated })
     }
 
-    /// The cap that will be sent.
+    /// The output limit of the call in tokens: the client's, or else `usual`, the gateway's own.
     pub(super) fn cap(&self, usual: u32) -> u64 {
         self.cap.unwrap_or(u64::from(usual))
     }
 
-    /// The most that the call may use: no tokenizer makes more tokens than bytes of text, and
-    /// an image is no more than it is let to be.
+    /// The most tokens that the call may use. No tokenizer makes more tokens than the text has
+    /// bytes, so the input is at most the length of the body, plus images and what the provider
+    /// adds. The output is the limit (plus reasoning beyond it, if the provider has that) for each
+    /// of the choices.
     pub(super) fn worst(&self, usual: u32, upstream: Option<&UpstreamModel>) -> Usage {
         let images = IMAGE.saturating_mul(allowlist::images(&self.json));
         let tools = OVERHEAD.saturating_mul(allowlist::described_tools(&self.json));
@@ -95,12 +121,14 @@ impl GatewayRequest {
         Usage::of(input, output.saturating_mul(self.choices))
     }
 
-    /// What the reasoning may take, where the cap does not cover it.
+    /// The most tokens of reasoning, for providers whose output limit does not include reasoning.
+    /// If the client names no limit for it, the gateway sends the output limit as one.
     fn thought(&self, field: &str, usual: u32) -> u64 {
         self.json[field].as_u64().unwrap_or_else(|| self.cap(usual))
     }
 
-    /// The body with the model as its provider names it.
+    /// The body with the provider's name of the model in place of the client's. All other bytes
+    /// stay.
     pub(super) fn with_model_name(&self, model: &str) -> Bytes {
         if self.model == model {
             return self.body.clone();
@@ -110,15 +138,17 @@ impl GatewayRequest {
         Bytes::from([before, name.as_bytes(), after].concat())
     }
 
-    /// The body as the provider of the same family is to have it: the client's own bytes, but
-    /// for the name of the model, a cap and the counts, where they are missing.
+    /// The body for a provider of the same wire format: the client's bytes, with the provider's
+    /// name of the model. An output limit, a limit of reasoning and the request for token counts
+    /// are added if they are missing: without the limits the worst cost would be unknown, and
+    /// without the counts the real cost.
     pub(super) fn for_upstream(
         &self,
         upstream: &UpstreamModel,
         usual: u32,
     ) -> Result<Bytes, GatewayRefusal> {
         let uncounted = self.stream && !self.counts && upstream.asks_for_usage;
-        // What another host takes for a cap may be nothing to this one.
+        // Only the provider's own key counts. It may ignore the key that another provider uses.
         let capped = !self.json[upstream.cap].is_null();
         let thought = upstream.thought_cap.filter(|field| self.json[*field].is_null());
         if capped && thought.is_none() && !uncounted {
@@ -146,6 +176,7 @@ impl GatewayRequest {
     }
 }
 
+/// An optional whole number that is not negative. Any other value is refused.
 fn number(json: &Value, key: &str) -> Result<Option<u64>, GatewayRefusal> {
     match &json[key] {
         Value::Null => Ok(None),

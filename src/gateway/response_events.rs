@@ -1,19 +1,27 @@
-//! A reply in the OpenAI Responses format: whole, or as the events of a stream.
+//! Writes a reply in the OpenAI Responses format, as a whole body ([`whole`]) or as the events of
+//! a stream ([`events`]). `translate` calls these two. `responses` reads the requests of this
+//! format.
+//!
+//! A reply is a list of items here: reasoning, one message, and each tool call. In a stream, each
+//! item begins empty, is filled by deltas, and is repeated complete at its end. All events have a
+//! `sequence_number`, which grows from zero.
 
 use super::translate::ReplyEnvelope;
 use serde_json::{Value, json};
 use synthd_actors::model::{ChatReply, FinishReason, Reasoning, Usage};
 
-/// Whose thoughts are this family's own.
+/// The mark of reasoning that models of this format have produced. It goes back to the client
+/// unchanged.
 const OWN: &str = "openai-responses";
 
-/// A response.
+/// The reply as one body, of `"object": "response"`.
 pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
     let items = items(told).into_iter().map(|item| item.done).collect();
     response(told, status(told.reply), items, counts(told.reply))
 }
 
-/// The same as the events of a stream.
+/// The reply as the events of a stream, from `response.created` to `response.completed` (or
+/// `response.incomplete`, if the output limit was reached).
 pub(super) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
     let begun = response(told, "in_progress", json!([]), Value::Null);
     let mut events = vec![
@@ -43,6 +51,7 @@ pub(super) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
     events.into_iter().enumerate().map(shown).collect()
 }
 
+/// The format's word for how the reply ended.
 fn status(reply: &ChatReply) -> &'static str {
     match reply.finish {
         FinishReason::Length => "incomplete",
@@ -50,6 +59,8 @@ fn status(reply: &ChatReply) -> &'static str {
     }
 }
 
+/// The envelope of a reply. Fields that repeat the request have neutral values, because the
+/// gateway keeps no state of it.
 fn response(told: &ReplyEnvelope<'_>, status: &str, output: Value, usage: Value) -> Value {
     let cut = match status {
         "incomplete" => json!({ "reason": "max_output_tokens" }),
@@ -62,8 +73,8 @@ fn response(told: &ReplyEnvelope<'_>, status: &str, output: Value, usage: Value)
         "tools": [], "top_p": Value::Null, "usage": usage })
 }
 
-/// The format knows no count that is not there: what nobody counted is zero in it, but for all
-/// of them together.
+/// The token counts. This format has no value for "not counted": a detail that nobody counted is
+/// zero. If nothing at all was counted, the whole object is `null`.
 fn counts(reply: &ChatReply) -> Value {
     if reply.uncounted {
         return Value::Null;
@@ -76,13 +87,18 @@ fn counts(reply: &ChatReply) -> Value {
         "output_tokens_details": { "reasoning_tokens": reply.usage.reasoning_tokens.unwrap_or(0) } })
 }
 
-/// One item: as it begins, what comes of it, as it is.
+/// One item of a reply, ready for a whole body and for a stream.
 struct ResponsesReplyItem {
+    /// The item as a stream begins it, without content.
     begun: Value,
+    /// The events that fill it. `events` adds its id and its index.
     events: Vec<Value>,
+    /// The complete item.
     done: Value,
 }
 
+/// The items of a reply. Without a tool call there is always a message, even if its text is empty,
+/// because clients expect one.
 fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
     let message = &told.reply.message;
     let id = |kind: &str, index: usize| format!("{kind}_{}{index}", told.id);
@@ -119,7 +135,8 @@ fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
     items
 }
 
-/// What a model of this family thought, as it may go back to it.
+/// Reasoning that a model of this format has produced, unchanged, so that the client can send it
+/// back to that model.
 fn own_thoughts(json: &str) -> Vec<ResponsesReplyItem> {
     let items: Vec<Value> = serde_json::from_str(json).unwrap_or_default();
     let thoughts = items.into_iter().filter(|item| item["type"] == "reasoning");
@@ -128,6 +145,7 @@ fn own_thoughts(json: &str) -> Vec<ResponsesReplyItem> {
     thoughts.map(whole).collect()
 }
 
+/// Reasoning of another model, as a summary in plain text.
 fn reasoning(id: &str, thought: &str) -> ResponsesReplyItem {
     let item = |summary: Value| json!({ "type": "reasoning", "id": id, "summary": summary });
     let part = |text: &str| json!({ "type": "summary_text", "text": text });
@@ -146,7 +164,7 @@ fn reasoning(id: &str, thought: &str) -> ResponsesReplyItem {
     ResponsesReplyItem { begun: item(json!([])), events, done: item(json!([part(thought)])) }
 }
 
-/// What was said, or that nothing will be.
+/// The message of a reply: its text, or its refusal if the model declined.
 fn text(id: &str, said: &str, finish: FinishReason) -> ResponsesReplyItem {
     let item = |content: Value, status: &str| {
         json!({ "type": "message", "id": id, "role": "assistant", "status": status,

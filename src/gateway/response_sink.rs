@@ -1,4 +1,16 @@
-//! The way back to a client, who may be gone at any time.
+//! Where a call writes its answer. The other end is the connection of the client, which may be
+//! gone at any time.
+//!
+//! ```text
+//!  call ─ResponseSink─► head or whole answer (once) ─► HTTP listener ─► client
+//!               └─────► pieces of a stream (16 wait) ─► ResponseStream ─┘
+//! ```
+//! A call writes either one whole answer, or the head of a stream, its pieces and its end. Errors
+//! of the client never stop a call: what cannot be written is dropped, because the call must still
+//! be settled.
+//!
+//! Invariant: a stream that was not written to its end breaks the connection off. So a client
+//! never takes a part of an answer for the whole.
 
 use super::exchange::ResponseEnding;
 use super::refusal::GatewayRefusal;
@@ -11,34 +23,37 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-/// Pieces on their way to a client that is slow to read.
+/// Pieces of a stream that may wait for a slow client.
 const WAITING: usize = 16;
-/// For a client to read what waits for it.
+/// How long one piece may wait for a slow client. Then the client counts as gone.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What a client is answered.
+/// What a client gets: a whole answer, or a stream. A stream always has the status 200.
 pub(super) enum GatewayResponse {
     Whole { status: u16, headers: Vec<(String, String)>, body: Bytes },
     Stream { headers: Vec<(String, String)>, pieces: ResponseStream },
 }
 
 impl GatewayResponse {
+    /// A refusal as a whole answer in the client's wire format.
     pub(super) fn refusal(refusal: &GatewayRefusal, family: WireFormat) -> Self {
         let body = Bytes::from(refusal.body(family).to_string());
         Self::Whole { status: refusal.status, headers: refusal.headers(), body }
     }
 }
 
-/// What comes of a stream.
+/// The reading end of a stream. The HTTP listener takes the pieces from it.
 pub(super) struct ResponseStream {
     pieces: mpsc::Receiver<Bytes>,
-    /// Set when all of it was sent.
+    /// Set when the call has written the stream to its end.
     ended: Arc<AtomicBool>,
+    /// Whether the error in place of a missing end was returned.
     told: bool,
 }
 
 impl ResponseStream {
-    /// The next one; an error in place of the end, where there is none.
+    /// The next piece. None at the end of a complete stream. If the writer was dropped before the
+    /// end, this returns one error, which breaks the connection off.
     pub(super) async fn next(&mut self) -> Option<io::Result<Bytes>> {
         match self.pieces.recv().await {
             Some(piece) => Some(Ok(piece)),
@@ -51,19 +66,28 @@ impl ResponseStream {
     }
 }
 
+/// The writing end of one answer.
 pub(super) struct ResponseSink {
+    /// The client's wire format, for refusals.
     family: WireFormat,
+    /// Takes the head of the answer. None once it was written.
     answer: Option<oneshot::Sender<GatewayResponse>>,
+    /// Takes the pieces of a stream. None if there is no stream, if it has ended, or if the client
+    /// is gone.
     pieces: Option<mpsc::Sender<Bytes>>,
     ended: Arc<AtomicBool>,
 }
 
 impl ResponseSink {
+    /// A sink, and the receiver of the whole answer or of the head of a stream. The receiver fails
+    /// if the sink is dropped without an answer.
     pub(super) fn new(family: WireFormat) -> (Self, oneshot::Receiver<GatewayResponse>) {
         let (answer, receiver) = oneshot::channel();
         (Self { family, answer: Some(answer), pieces: None, ended: Arc::default() }, receiver)
     }
 
+    /// Writes the head of the answer. Only the first call does something. If nobody waits for the
+    /// answer any more, the pieces of its stream are dropped, too.
     pub(super) fn answer(&mut self, answer: GatewayResponse) {
         if let Some(waiting) = self.answer.take()
             && waiting.send(answer).is_err()
@@ -72,11 +96,12 @@ impl ResponseSink {
         }
     }
 
+    /// Writes a refusal as the answer. After the head of a stream it changes nothing.
     pub(super) fn refuse(&mut self, refusal: &GatewayRefusal) {
         self.answer(GatewayResponse::refusal(refusal, self.family));
     }
 
-    /// The head of a stream.
+    /// Writes the head of a stream. Its pieces follow with [`Self::send_chunk`].
     pub(super) fn start_stream(&mut self, headers: Vec<(String, String)>) {
         let (sender, pieces) = mpsc::channel(WAITING);
         self.pieces = Some(sender);
@@ -84,16 +109,18 @@ impl ResponseSink {
         self.answer(GatewayResponse::Stream { headers, pieces });
     }
 
-    /// Whether there is nobody left to be told.
+    /// Whether the client has gone without the answer. For a call that has begun a stream, this is
+    /// known only from a piece that could not be sent.
     pub(super) fn is_disconnected(&self) -> bool {
         match (&self.answer, &self.pieces) {
             (Some(waiting), _) => waiting.is_closed(),
-            // Who has heard the end may hang up before the mark of it.
+            // A client may disconnect as soon as it has the last content, before the mark of the
+            // end. So the closed receiver alone does not mean that it has heard nothing.
             (None, pieces) => pieces.is_none(),
         }
     }
 
-    /// What is left to say.
+    /// Writes what an exchange has left to write, and ends the answer.
     pub(super) async fn finish(&mut self, last: ResponseEnding) {
         match last {
             ResponseEnding::Answer(answer) => self.answer(answer),
@@ -107,14 +134,16 @@ impl ResponseSink {
         }
     }
 
-    /// After the last piece.
+    /// Ends a stream after its last piece. It counts as complete only if the client took every
+    /// piece.
     fn end(&mut self) {
         self.ended.store(self.pieces.is_some(), Ordering::Release);
         self.pieces = None;
     }
 
-    /// One piece of it, as soon as the client has room; nobody waits for one who is gone, nor
-    /// long for one who does not read: money is held meanwhile.
+    /// Sends one piece as soon as there is room for it. It returns at once if the client is gone.
+    /// It does not wait long for a client that does not read, because the money of the call is
+    /// held meanwhile.
     pub(super) async fn send_chunk(&mut self, piece: Bytes) {
         let Some(pieces) = &self.pieces else { return };
         if !matches!(timeout(PATIENCE, pieces.send(piece)).await, Ok(Ok(()))) {

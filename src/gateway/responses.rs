@@ -1,8 +1,11 @@
-//! The OpenAI Responses format as clients speak it: understood. What is told in it stands in
+//! The OpenAI Responses format as clients speak it: reads a request into the engine's own form,
+//! for translated calls and for the record of a turn. Replies in this format are written by
 //! [`super::response_events`].
 //!
-//! A conversation is a list of items here. Those that one reply consisted of become one message
-//! again: what was thought, what was said, what was called.
+//! Here, a conversation is a list of items. The items of one reply (its reasoning, its text, its
+//! tool calls) become one message of the assistant again. A key or an item that cannot be carried
+//! to another format is refused by its name. The gateway keeps no state, so items that only refer
+//! to stored ones are refused, too.
 
 use super::chat::number;
 use super::refusal::GatewayRefusal;
@@ -12,6 +15,7 @@ use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
 };
 
+/// Top-level keys that are carried over, or that may be ignored in a translated call.
 const KNOWN: [&str; 15] = [
     "model",
     "input",
@@ -31,12 +35,14 @@ const KNOWN: [&str; 15] = [
     "store",
 ];
 
+/// Reads a request. `cap` is the output limit in tokens, which the gateway has read already. A key
+/// that is not known and not one of the values in `idle` (which ask for nothing) is refused.
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
     let idle = [
         ("background", json!(false)),
         ("metadata", json!({})),
         ("include", json!([])),
-        // A model of another format has none.
+        // A model of another format has no encrypted reasoning to include.
         ("include", json!(["reasoning.encrypted_content"])),
         ("truncation", json!("disabled")),
         ("service_tier", json!("auto")),
@@ -71,6 +77,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRe
     })
 }
 
+/// Adds one item to the messages. An item without a `type` that has a role is a message.
 fn add(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefusal> {
     let kind = item["type"].as_str().or_else(|| item["role"].as_str().map(|_| "message"));
     match kind.unwrap_or_default() {
@@ -104,7 +111,7 @@ fn add(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefus
     Ok(())
 }
 
-/// The reply that is being put together, or a new one.
+/// The message of the assistant that is being put together, or a new one.
 fn reply(messages: &mut Vec<ChatMessage>) -> &mut ChatMessage {
     let goes_on = messages.last().is_some_and(|last| last.role == ChatRole::Assistant);
     if !goes_on {
@@ -114,6 +121,8 @@ fn reply(messages: &mut Vec<ChatMessage>) -> &mut ChatMessage {
     &mut messages[last]
 }
 
+/// Adds an item of the type `message`. Text of the assistant is joined with the reply that it
+/// belongs to.
 fn said(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefusal> {
     let known = ["type", "role", "content", "id", "status"];
     refuse_untranslatable(item, &known, &[])?;
@@ -127,6 +136,7 @@ fn said(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefu
     Ok(())
 }
 
+/// Appends a text, with an empty line between two texts.
 fn join(text: &mut String, more: &str) {
     if !text.is_empty() && !more.is_empty() {
         text.push_str("\n\n");
@@ -134,13 +144,14 @@ fn join(text: &mut String, more: &str) {
     text.push_str(more);
 }
 
-/// What can be read of it.
+/// The readable text of an item of reasoning: its summary and its content.
 fn thought(item: &Value) -> String {
     let lists = ["summary", "content"].map(|key| item[key].as_array());
     let parts = lists.into_iter().flatten().flatten();
     parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n\n")
 }
 
+/// Reads a tool call of an earlier reply. Its arguments stay text, as in the format.
 fn call(item: &Value) -> Result<ToolCall, GatewayRefusal> {
     let text = |key: &str| item[key].as_str().map(str::to_owned);
     match (text("call_id"), text("name"), text("arguments")) {
@@ -151,6 +162,7 @@ fn call(item: &Value) -> Result<ToolCall, GatewayRefusal> {
     }
 }
 
+/// Reads the optional list of tools.
 fn tools(json: &Value) -> Result<Vec<ToolSchema>, GatewayRefusal> {
     match json {
         Value::Null => Ok(Vec::new()),
@@ -159,6 +171,7 @@ fn tools(json: &Value) -> Result<Vec<ToolSchema>, GatewayRefusal> {
     }
 }
 
+/// Reads one tool. `strict` is refused, because models of other formats do not enforce the schema.
 pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     let Some(name) = json["name"].as_str().filter(|_| json["type"] == "function") else {
         return Err(GatewayRefusal::invalid_request("a tool is not a function with a name"));
@@ -175,6 +188,7 @@ pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     Ok(ToolSchema { name: name.to_owned(), description, parameters })
 }
 
+/// Reads `tool_choice`: a word, or `{"type": "function", "name": "search"}`.
 fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
     let unknown = || GatewayRefusal::invalid_request("`tool_choice` has an unknown value");
     Ok(Some(match (json, json.as_str()) {

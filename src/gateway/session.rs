@@ -1,6 +1,12 @@
-//! Whose a call is: a token names the gateway's one campaign, and after a dot, if the client
-//! likes, a session of its own. Each session is an episode, each start of the gateway an
-//! attempt of it, each call a turn.
+//! Which session a call belongs to, and whether the call may be made.
+//!
+//! A client shows a token. Of a standalone gateway, the token stands for the one campaign of the
+//! gateway. After a dot, it may name a session: `sgw-3f...9a.alice`. Each session is an episode,
+//! each start of the gateway an attempt of it, and each call a turn. Of a running engine, a token
+//! stands for one attempt of an episode, and the attempt decides on each call.
+//!
+//! `routes` finds the session with a [`TokenAuthenticator`]. `call` asks
+//! [`GatewaySession::authorize_call`] before anything leaves.
 
 use super::body_memory::{MemoryShare, MemoryShares, MemoryTenant};
 use super::external_agent::{CallReporter, GatewayAgent, episode_over};
@@ -18,36 +24,42 @@ use synthd_actors::model::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Bytes of a session's name.
 const MOST_NAME: usize = 64;
+/// The session of clients that name none.
 const UNNAMED: &str = "default";
 
-/// What clients show instead of a provider's key.
+/// The secret that a client shows instead of a provider's API key, such as `sgw-` and 48
+/// hexadecimal digits.
 #[derive(Clone)]
 pub struct GatewayToken {
     secret: SecretString,
+    /// The digest of the secret, computed once.
     digest: String,
 }
 
 impl GatewayToken {
-    /// One that somebody chose.
+    /// A token with a text that the user chose.
     pub fn of(text: &str) -> Self {
         Self { secret: SecretString::from(text), digest: digest_of(&["token", text]) }
     }
 
-    /// One that nobody can guess.
+    /// A new random token with 24 random bytes. It fails if the system gives no random numbers.
     pub fn fresh() -> std::io::Result<Self> {
         let mut random = [0; 24];
         getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
         Ok(Self::of(&format!("sgw-{}", hex::encode(random))))
     }
 
-    /// To be told to the user once.
+    /// The secret itself. It is for the user, or for the environment of an agent, and never for a
+    /// log.
     pub fn expose(&self) -> &str {
         self.secret.expose_secret()
     }
 
-    /// The session's name, if this is the token. Compared by digest, so that the time it
-    /// takes tells nothing of it.
+    /// The name of the session, if `shown` is this token, alone or with a dot and a name. None for
+    /// anything else. The tokens are compared by their digests, so the time of the comparison says
+    /// nothing about the secret.
     fn session<'s>(&self, shown: &'s str) -> Option<&'s str> {
         let own = self.expose();
         let (token, name) = match shown.len() > own.len() && shown.is_char_boundary(own.len()) {
@@ -61,59 +73,69 @@ impl GatewayToken {
             return Some(UNNAMED);
         }
         let name = name.strip_prefix('.')?;
+        // The name becomes part of the id of a task (`gateway/alice`): only plain characters.
         let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
         (!name.is_empty() && name.len() <= MOST_NAME && name.bytes().all(plain)).then_some(name)
     }
 }
 
-/// Why a client has none.
+/// Why a token stands for no session.
 #[derive(Debug)]
 pub(super) enum SessionError {
+    /// The token is not a valid one.
     Stranger,
 }
 
-/// Says whose a token is.
+/// Finds the session of a token. A standalone gateway and the agent gateway implement it, each in
+/// its own way.
 #[async_trait]
 pub(super) trait TokenAuthenticator: Send + Sync + 'static {
+    /// The client that showed this token. `shown` may be empty. An error means that it is no valid
+    /// token; it says no more than that, so that nobody learns anything about the tokens.
     async fn authenticate(&self, shown: &str) -> Result<AuthenticatedClient, SessionError>;
 }
 
-/// Somebody who was let in, and what is behind the door.
+/// A client with a valid token: its session, and the models that it may use.
 #[derive(Clone)]
 pub(super) struct AuthenticatedClient {
     pub(super) gateway: Arc<ModelGateway>,
     pub(super) session: Arc<GatewaySession>,
 }
 
-/// A standalone gateway, for every client that has its token.
+/// A gateway that runs by itself (`synthd gateway`), for every client that has its token.
 pub struct StandaloneGateway {
     gateway: Arc<ModelGateway>,
     token: GatewayToken,
+    /// Numbers the sessions and their turns.
     register: Arc<SessionRegistry>,
+    /// What each session holds of the memory for bodies.
     shares: MemoryShares,
 }
 
-/// Somebody who may ask.
+/// What a token stands for: one episode and its owner.
 pub(super) struct GatewaySession {
     pub(super) campaign: CampaignName,
     pub(super) episode: EpisodeId,
     pub(super) whose: SessionOwner,
 }
 
+/// Who makes the calls of a session.
 pub(super) enum SessionOwner {
-    /// A client of the gateway's, by the session's name; each of its calls is a turn.
+    /// A client of a standalone gateway: the session's name, its registry, and its share of the
+    /// memory for bodies. Each of its calls is a turn.
     Client(String, Arc<SessionRegistry>, Arc<MemoryShare>),
-    /// The agent of an episode, which knows its turns.
+    /// The agent program of an episode. Its attempt numbers the turns.
     Agent(GatewayAgent),
 }
 
 impl GatewaySession {
-    /// Where a call stands.
+    /// The position of a call in the store.
     fn place(&self, attempt: AttemptNumber, turn: u32, retry: u32) -> CallPosition {
         let (campaign, episode) = (self.campaign.clone(), self.episode.clone());
         CallPosition { campaign, episode, attempt, turn, retry }
     }
 
+    /// The agent, if the session belongs to one.
     pub(super) fn agent(&self) -> Option<&GatewayAgent> {
         match &self.whose {
             SessionOwner::Client(..) => None,
@@ -121,7 +143,7 @@ impl GatewaySession {
         }
     }
 
-    /// Who pays with memory for what it says.
+    /// Who the memory for a body is reserved for.
     pub(super) fn tenant(&self) -> MemoryTenant<'_> {
         match &self.whose {
             SessionOwner::Client(_, _, share) => MemoryTenant { share, delays: None },
@@ -129,14 +151,15 @@ impl GatewaySession {
         }
     }
 
-    /// Its attempt is over.
+    /// Ends the session, because its attempt is over. All its calls are cut off. For a client of a
+    /// standalone gateway this does nothing.
     pub(super) fn end(&self) {
         if let Some(agent) = self.agent() {
             agent.over.cancel();
         }
     }
 
-    /// Waits until its attempt is over; a client's session has no end.
+    /// Waits until the attempt is over. The session of a standalone gateway's client never ends.
     pub(super) async fn ended(&self) {
         match self.agent() {
             Some(agent) => agent.over.cancelled().await,
@@ -144,7 +167,9 @@ impl GatewaySession {
         }
     }
 
-    /// Whether the next call may leave, and where it stands.
+    /// Whether the next call may leave, and its position. An agent's attempt is asked, which may
+    /// take long: it first records the turn before. It fails if there are too many sessions, if
+    /// the store fails, if the episode is over, or if the client disconnects while it waits.
     pub(super) async fn authorize_call(
         &self,
         asked: &GatewayRequest,
@@ -172,16 +197,20 @@ impl GatewaySession {
     }
 }
 
-/// A call that may leave, or need not.
+/// A call that may leave, or that was answered already.
 pub(super) enum AuthorizedCall {
+    /// The model is to be asked.
     Ask {
         place: CallPosition,
-        /// Who is asked, whatever the client says.
+        /// The model to ask, whatever the client wrote. None if the request names it.
         model: Option<String>,
-        /// For it to answer; a client's own patience is his.
+        /// The longest time for one try: what is left of the agent's time. None for clients of a
+        /// standalone gateway, which have timeouts of their own.
         limit: Option<Duration>,
+        /// Tells the attempt how the call ended.
         report: CallReporter,
     },
+    /// An earlier attempt has paid for this reply. It is given again, and nothing leaves.
     Told(CallPosition, Box<ChatReply>),
 }
 
@@ -198,6 +227,7 @@ impl TokenAuthenticator for StandaloneGateway {
 }
 
 impl StandaloneGateway {
+    /// A standalone gateway for the models of `gateway`. Its calls are recorded under `campaign`.
     pub fn new(
         gateway: Arc<ModelGateway>,
         tools: GatewayServices,

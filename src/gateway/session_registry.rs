@@ -1,5 +1,13 @@
-//! The sessions of a standalone gateway. The store gets a session with its first call, as an
-//! attempt that differs from every earlier one. A session without a call leaves nothing in the store.
+//! The sessions of a standalone gateway, and how they are numbered in the store.
+//!
+//! A session is an episode of the gateway's campaign. Each start of the gateway is a new attempt
+//! of it, and each call is a turn. The store gets a session with its first call. A session without
+//! a call leaves nothing in the store.
+//!
+//! `session` asks for the position of each call with [`SessionRegistry::next_turn`]. The registry
+//! reads the sessions of earlier starts from the store once, with the first call, so that no
+//! attempt number and no ordinal is used twice. If the store cannot be read or written, the call
+//! is refused, and the next call tries again.
 
 use super::GatewayServices;
 use super::refusal::GatewayRefusal;
@@ -14,47 +22,56 @@ use synthd_actors::model::{
 use synthd_actors::ports::{Clock, Journal};
 use tokio::sync::OnceCell;
 
-/// Sessions of one gateway, ever; more are mistaken for names that change with every call.
+/// The most sessions of one gateway name, over all its starts. More sessions are probably a client
+/// whose session name changes with every call.
 const MOST: usize = 10_000;
 
+/// All sessions of one standalone gateway.
 pub(super) struct SessionRegistry {
+    /// The name of the gateway, which is the campaign of its records.
     campaign: CampaignName,
     collector: CollectorHandle,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
-    /// What the store knows, which is asked once.
+    /// What the store had at the first call, and what was added since.
     known: OnceCell<Mutex<KnownSessions>>,
-    /// Those of this start, by name.
+    /// The sessions of this start, by name. A cell is empty until the store has taken the session.
+    /// All first calls of one session wait for the same cell.
     begun: Mutex<HashMap<String, Arc<OnceCell<StartedSession>>>>,
 }
 
-/// A session that is written down.
+/// A session that the store has.
 struct StartedSession {
     attempt: AttemptNumber,
+    /// The number of the next turn in this attempt.
     turns: AtomicU32,
 }
 
-/// Every session there ever was.
+/// Every session that this gateway name ever had.
 struct KnownSessions {
     /// The newest attempt of each.
     attempts: HashMap<EpisodeId, AttemptNumber>,
-    /// A number that none of them has.
+    /// An ordinal that no session has. All greater numbers are free, too.
     free: u64,
+    /// The most sessions there may be.
     most: usize,
 }
 
 impl KnownSessions {
+    /// What the store's episodes of this campaign say.
     fn of(stored: Vec<EpisodeRecord>) -> Self {
         let free = stored.iter().map(|known| known.plan.ordinal + 1).max().unwrap_or(0);
         let attempts = stored.into_iter().map(|known| (known.plan.id, known.attempt)).collect();
         Self { attempts, free, most: MOST }
     }
 
+    /// Whether the session is known, or one more is allowed.
     fn has_room_for(&self, episode: &EpisodeId) -> bool {
         self.attempts.contains_key(episode) || self.attempts.len() < self.most
     }
 
-    /// Taken before it is written, which goes on even if the client leaves meanwhile.
+    /// Takes the next attempt of a session and an ordinal. They are used up before the store is
+    /// asked, because the store may write them even if this client disconnects meanwhile.
     fn take(&mut self, episode: &EpisodeId) -> (AttemptNumber, u64) {
         let attempt = self.attempts.get(episode).copied().unwrap_or_default().next();
         self.attempts.insert(episode.clone(), attempt);
@@ -63,28 +80,33 @@ impl KnownSessions {
     }
 }
 
+/// Locks a mutex, also after a panic of another holder: each change under these locks is one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl SessionRegistry {
+    /// A registry for the gateway with this name. It reads nothing yet.
     pub(super) fn new(tools: GatewayServices, campaign: CampaignName) -> Self {
         let GatewayServices { collector, journal, clock, .. } = tools;
         let (known, begun) = (OnceCell::new(), Mutex::default());
         Self { campaign, collector, journal, clock, known, begun }
     }
 
+    /// The campaign under which the calls of this gateway are recorded.
     pub(super) fn campaign(&self) -> &CampaignName {
         &self.campaign
     }
 
+    /// The episode of a session. The same name always gives the same id, also after a restart.
     pub(super) fn episode(&self, name: &str) -> EpisodeId {
         let digest = digest_of(&["gateway", self.campaign.as_str(), name]);
         EpisodeId(format!("ep-{}", &digest[..16]))
     }
 
-    /// The session's attempt, and the number of its next turn. Who begins waits for the store,
-    /// and nobody else for him.
+    /// The attempt of a session and the number of its next turn. The first call of a session waits
+    /// until the store has it, and calls of other sessions do not wait for that. It fails with a
+    /// 429 if there are too many sessions, or if the store fails.
     pub(super) async fn next_turn(
         &self,
         name: &str,
@@ -98,6 +120,7 @@ impl SessionRegistry {
         Ok((begun.attempt, begun.turns.fetch_add(1, Ordering::Relaxed)))
     }
 
+    /// The known sessions, read from the store by the first call. A failure is not kept.
     async fn known(&self) -> Result<&Mutex<KnownSessions>, Fault> {
         let ask = || async {
             let stored = self.journal.episodes(&self.campaign).await?;
@@ -106,6 +129,7 @@ impl SessionRegistry {
         self.known.get_or_try_init(ask).await
     }
 
+    /// The cell of a session, or a refusal if it would be one too many.
     fn session(
         &self,
         name: &str,
@@ -123,6 +147,7 @@ impl SessionRegistry {
         Ok(begun.entry(name.to_owned()).or_default().clone())
     }
 
+    /// Writes a session to the store, as a planned episode and the start of an attempt.
     async fn begin(
         &self,
         name: &str,
@@ -138,6 +163,8 @@ impl SessionRegistry {
         Ok(StartedSession { attempt, turns: AtomicU32::new(0) })
     }
 
+    /// The episode of a session as the store keeps it. It has no task, so its template is only a
+    /// name.
     fn plan(&self, name: &str, episode: &EpisodeId, ordinal: u64) -> PlannedEpisode {
         PlannedEpisode {
             id: episode.clone(),
@@ -154,6 +181,7 @@ impl SessionRegistry {
     }
 }
 
+/// The refusal beyond the limit. Trying again is useless.
 fn too_many(most: usize) -> GatewayRefusal {
     let what = format!(
         "this gateway has had {most} sessions, its limit: use the names of earlier sessions, or \
