@@ -1,6 +1,6 @@
-//! Changes the top-level keys of a JSON object and leaves all its other bytes unchanged. A call that
-//! is passed through must reach the provider as the client wrote it. Parsing and writing the whole
-//! body could change the spelling of numbers and the order of keys.
+//! Changes the top-level keys of a JSON object and leaves all its other bytes unchanged. A call
+//! that is passed through must reach the provider as the client wrote it. Parsing and writing the
+//! whole body could change the spelling of numbers and the order of keys.
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};

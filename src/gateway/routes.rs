@@ -1,4 +1,17 @@
-//! What a request asks for, whose it is, and what comes of it.
+//! Answers one HTTP request: what it asks for, which session it belongs to, and what it gets.
+//!
+//! ```text
+//!  path? ─► token? ─► closing? ─► list of models ─────────────────────────► answer
+//!   │ 404    │ 401      │ 503   └► slot ─► body ─► request ─► count ───────► answer
+//!   │        │          │          │ 429    │ 408, 413, 503 ─► GatewayCall ─► answer
+//!   └────────┴──────────┴──────────┴────────┴──► refusal
+//! ```
+//! `http_listener` calls [`answer`] for each request. The order matters: nothing of the body is
+//! read before the token is known to be valid, so a stranger costs no memory. A completion becomes
+//! a task of its own, because it must not end when the client disconnects. Everything else ends
+//! with the connection.
+//!
+//! Every request gets an answer. Refusals are written in the wire format that the path names.
 
 use super::ModelGateway;
 use super::body_memory::BodyReservation;
@@ -22,30 +35,37 @@ use synthd_actors::ports::CallContext;
 use synthd_actors::supervisor::spawn;
 use tokio::time::{Instant, timeout};
 
-/// Of a request's body.
+/// Bytes of one request's body.
 const MOST_BODY: usize = 16 << 20;
-/// Bodies that take long to read.
+/// Bodies of this size or more are parsed on a blocking thread.
 const LARGE: usize = 256 << 10;
-/// For its body, in all and between two pieces of it.
+/// The time for receiving a whole body. Time in which the gateway itself waits for memory does not
+/// count.
 const BODY_PATIENCE: Duration = Duration::from_secs(120);
+/// The time between two pieces of a body.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What a path asks for.
+/// What the method and the path ask for.
 enum GatewayRoute {
+    /// A completion, in any of the three wire formats.
     Completion,
+    /// The number of tokens of a request (`/v1/messages/count_tokens`).
     Count,
+    /// The list of models.
     Models,
+    /// One model, by a name that the client wrote.
     Model(String),
 }
 
-/// What a request is answered, and whether it has shown a token of this gateway.
+/// The answer to a request.
 pub(super) struct RoutedResponse {
     pub(super) answer: GatewayResponse,
+    /// Whether the request has shown a valid token. The connection limit uses it.
     pub(super) is_known: bool,
 }
 
-/// Whatever is asked is answered. A token counts only once it was read and is one: a path
-/// that is not there is refused before.
+/// Answers a request. `reception` is None if the gateway is gone. The path is checked before the
+/// token, so a request to an unknown path does not count as having shown one.
 pub(super) async fn answer(
     reception: Option<Arc<dyn TokenAuthenticator>>,
     request: Request<Incoming>,
@@ -66,7 +86,8 @@ pub(super) async fn answer(
     RoutedResponse { answer, is_known }
 }
 
-/// By the path, and by what only one of them sends where both share one.
+/// The client's wire format. The path decides. `/v1/models` belongs to two formats; there, only
+/// clients of the Messages format send `anthropic-version`.
 fn family_of(request: &Request<Incoming>) -> WireFormat {
     let path = request.uri().path().trim_end_matches('/');
     let shared = path.contains("/models") && request.headers().contains_key("anthropic-version");
@@ -77,6 +98,7 @@ fn family_of(request: &Request<Incoming>) -> WireFormat {
     }
 }
 
+/// The route of a request. `/v1` may be left out, because some clients add it and some do not.
 fn wanted(request: &Request<Incoming>) -> Result<GatewayRoute, GatewayRefusal> {
     let path = request.uri().path();
     let path = path.strip_prefix("/v1").unwrap_or(path).trim_end_matches('/');
@@ -97,10 +119,12 @@ fn wanted(request: &Request<Incoming>) -> Result<GatewayRoute, GatewayRefusal> {
     Ok(wanted)
 }
 
+/// The refusal while the gateway shuts down.
 fn closing() -> GatewayRefusal {
     GatewayRefusal::new(503, "closing", "the gateway is closing")
 }
 
+/// Answers a request whose token is valid.
 async fn respond(
     AuthenticatedClient { gateway, session }: AuthenticatedClient,
     request: Request<Incoming>,
@@ -110,7 +134,7 @@ async fn respond(
     if gateway.calls.is_closed() {
         return Err(closing());
     }
-    // An agent's model is its episode's, by whatever name.
+    // An agent always gets the model of its episode, whatever name it writes.
     let planned = session.agent().map(|agent| agent.model.clone());
     match wanted {
         GatewayRoute::Models => {
@@ -136,6 +160,8 @@ async fn respond(
         },
         GatewayRoute::Count => {
             let headers = forwarded(&request);
+            // Waits for a slot of the agent before the body is read, so that waiting calls hold no
+            // memory.
             let _place = place(&session).await?;
             let (_room, body) = body(&gateway, &session, request).await?;
             let asked = understood(family, body).await?;
@@ -146,28 +172,32 @@ async fn respond(
             let _place = place(&session).await?;
             let (_room, body) = body(&gateway, &session, request).await?;
             let asked = understood(family, body).await?;
-            // By an attempt that is over, too.
+            // The call is also cancelled when its attempt is over.
             let over = session.agent().map(|agent| agent.over.child_token());
             let unwanted = over.unwrap_or_default();
-            // Dropped with this future when the client leaves before it is answered.
+            // This future is dropped when the client disconnects before it is answered. The guard
+            // then cancels the call, unless its request has left already.
             let wanted = unwanted.clone().drop_guard();
             let (sink, answer) = ResponseSink::new(family);
             let calls = gateway.calls.clone();
             let call = GatewayCall { gateway, session, asked, headers, unwanted, _room, _place };
-            // It is large, and would be moved once for each that looks after it.
+            // The future is large. In a box, it is not copied by each function that it passes
+            // through.
             let performing = Box::pin(call.perform(sink));
             spawn("gateway call", calls.track_future(performing)).detach();
             let died = |_| {
                 GatewayRefusal::new(500, "engine_failed", "the call has ended without an answer")
             };
             let answer = answer.await.map_err(died)?;
-            // Who leaves a stream that has begun is noticed by its outlet.
+            // The answer has begun. From here on, the sink notices when the client disconnects.
             drop(wanted.disarm());
             Ok(answer)
         }
     }
 }
 
+/// The client that the token in `x-api-key` or `Authorization: Bearer` stands for. Without a valid
+/// token this is a 401.
 async fn caller(
     reception: &dyn TokenAuthenticator,
     request: &Request<Incoming>,
@@ -181,12 +211,14 @@ async fn caller(
     reception.authenticate(shown).await.map_err(stranger)
 }
 
-/// What follows the scheme, whose case means nothing.
+/// The token in `Bearer sgw-...`. The scheme may be in upper or lower case. None for another
+/// scheme.
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.trim_start().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
+/// A slot among the calls of an agent. Clients of a standalone gateway need none.
 async fn place(session: &GatewaySession) -> Result<Option<CallSlot>, GatewayRefusal> {
     match session.agent() {
         Some(agent) => agent.acquire_slot().await.map(Some),
@@ -194,7 +226,8 @@ async fn place(session: &GatewaySession) -> Result<Option<CallSlot>, GatewayRefu
     }
 }
 
-/// What a family's clients say to its providers beside the body.
+/// The headers of the client that go on to a provider of the Messages format. Several headers of
+/// one name become one, with commas.
 fn forwarded(request: &Request<Incoming>) -> Vec<(String, String)> {
     let named = ["anthropic-version", "anthropic-beta"].into_iter();
     let values = |name: &str| {
@@ -205,7 +238,8 @@ fn forwarded(request: &Request<Incoming>) -> Vec<(String, String)> {
     all.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// A body, and its share of the memory for all of them, which is taken as bytes come.
+/// Receives the body, and reserves memory for each piece before it is kept. A body whose announced
+/// length is too large is refused before any of it is read.
 async fn body(
     gateway: &ModelGateway,
     session: &GatewaySession,
@@ -228,7 +262,8 @@ async fn body(
     Ok((memory, body.freeze()))
 }
 
-/// The next bytes of a body, within what is left of the time for all of it.
+/// The next bytes of the body, or None at its end. `left` is what is left of the time for the
+/// whole body. Too late is a 408, and a body that breaks off is a 400.
 async fn next_piece(
     body: &mut Incoming,
     left: &mut Duration,
@@ -241,7 +276,7 @@ async fn next_piece(
             None => None,
             Some(Ok(frame)) => match frame.into_data() {
                 Ok(piece) => Some(piece),
-                // Trailers say nothing here.
+                // Trailers mean nothing here.
                 Err(_) => continue,
             },
             Some(Err(error)) => {
@@ -255,12 +290,14 @@ async fn next_piece(
     }
 }
 
+/// The refusal for a body beyond the limit.
 fn too_large() -> GatewayRefusal {
     let what = format!("the body is longer than {} MiB", MOST_BODY >> 20);
     GatewayRefusal::new(413, "request_too_large", what)
 }
 
-/// Large ones are read where nobody waits for the thread.
+/// Parses the body. A large one is parsed on a blocking thread, so that it does not hold up other
+/// calls.
 async fn understood(family: WireFormat, body: Bytes) -> Result<GatewayRequest, GatewayRefusal> {
     if body.len() < LARGE {
         return GatewayRequest::read(family, body);
@@ -269,8 +306,9 @@ async fn understood(family: WireFormat, body: Bytes) -> Result<GatewayRequest, G
     read.unwrap_or_else(|error| Err(GatewayRefusal::new(500, "engine_failed", error.to_string())))
 }
 
-/// By the provider, where its family counts; else by the size, as tokenizers have it for
-/// English and code.
+/// Counts the tokens of a request without making a call. It costs nothing and is not recorded. An
+/// Anthropic provider counts them itself. For every other model, four bytes of the body count as
+/// one token.
 async fn count(
     gateway: &ModelGateway,
     asked: &GatewayRequest,
@@ -290,6 +328,7 @@ async fn count(
     let body = asked.with_model_name(&upstream.model);
     let headers: Vec<(&str, &str)> =
         headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    // The count belongs to no episode. Its exchange is seen by a recorder that nobody reads.
     let nobodys = CallContext {
         episode: EpisodeId(String::new()),
         stage: None,
@@ -300,7 +339,8 @@ async fn count(
     match upstream.count(body, &headers, &nobodys).await {
         None => Ok(json_answer(&estimate)),
         Some(Err(fault)) => Err(GatewayRefusal::of_call(&fault)),
-        // It is the gateway's key that is refused, not the client's.
+        // The provider has refused the gateway's key, not the client's. The client must not see
+        // this as a problem of its own token.
         Some(Ok(UpstreamResponse::Refused { status, fault, .. }))
             if matches!(status.as_u16(), 401..=403) && is_the_gateways(&fault) =>
         {
@@ -323,6 +363,7 @@ async fn count(
     }
 }
 
+/// The entry of one model in the list, in the client's wire format.
 fn model(name: &str, family: WireFormat) -> Value {
     match family {
         WireFormat::OpenAiChat | WireFormat::Responses => {
@@ -334,6 +375,7 @@ fn model(name: &str, family: WireFormat) -> Value {
     }
 }
 
+/// A whole answer with the status 200 and a JSON body.
 fn json_answer(json: &Value) -> GatewayResponse {
     let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
     GatewayResponse::Whole { status: 200, headers, body: Bytes::from(json.to_string()) }

@@ -1,5 +1,16 @@
-//! A call to a model of another family, or of the engine's own: understood, asked in the
-//! model's format, and told in the client's.
+//! A call to a model whose provider speaks another wire format than the client, or to a model that
+//! the engine itself plays. The request is parsed into the engine's own form, the model's adapter
+//! is asked, and the reply is rendered in the client's format.
+//!
+//! ```text
+//!  request ─► canonical (chat, messages, responses) ─► adapter ─► ChatReply ─► client's format
+//!                │ 400: a key that cannot be carried                            (whole or stream)
+//!                └──► client
+//! ```
+//! `exchange` calls [`translate_call`] for one try. The rule for both directions: nothing that
+//! changes an answer is dropped silently. A key, a part or a setting that the other format does
+//! not have is refused by its name. The adapter answers in one piece, so a stream is rendered when
+//! the reply is complete.
 
 use super::exchange::{ExchangeContext, ExchangeOutcome, ResponseEnding};
 use super::refusal::GatewayRefusal;
@@ -15,15 +26,20 @@ use synthd_actors::model::{
     CallFault, CallPosition, ChatReply, ChatRequest, FaultKind, HeaderList, digest_of,
 };
 
-/// A reply as it is told to a client.
+/// A reply, with what every format writes around it.
 pub(super) struct ReplyEnvelope<'a> {
     pub(super) reply: &'a ChatReply,
-    /// As the client has named it.
+    /// The model as the client has named it.
     pub(super) model: &'a str,
+    /// Twenty-four hexadecimal digits that follow from the position of the call. Each format adds
+    /// its own prefix, such as `chatcmpl-` or `msg_`.
     pub(super) id: String,
+    /// Seconds since 1970.
     pub(super) created: u64,
 }
 
+/// Asks the model in its own format. A request that cannot be translated is refused and costs
+/// nothing.
 pub(super) async fn translate_call(
     exchange: &ExchangeContext<'_>,
     sink: &mut ResponseSink,
@@ -41,7 +57,7 @@ pub(super) async fn translate_call(
     };
     let context = exchange.context();
     if exchange.is_own {
-        // Nothing goes over a wire but what the client says itself.
+        // There is no wire to copy bytes from. The record gets the client's own request instead.
         let (path, dialect) = match exchange.asked.family {
             WireFormat::OpenAiChat => ("/v1/chat/completions", "openai"),
             WireFormat::Anthropic => ("/v1/messages", "anthropic"),
@@ -57,12 +73,15 @@ pub(super) async fn translate_call(
     ExchangeOutcome { reply, last, filtered: false }
 }
 
+/// The request in the engine's own form, without anything that the model's provider lacks a field
+/// for.
 fn canonical(exchange: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
     let request = understood(exchange)?;
     refuse_unsupported(exchange.keyed.dialect.as_deref(), &request.settings)?;
     Ok(request)
 }
 
+/// Parses the request with the reader of its wire format.
 fn understood(exchange: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefusal> {
     if let Some(refusal) = anthropic_beta::untranslatable(exchange.headers) {
         return Err(refusal);
@@ -76,7 +95,8 @@ fn understood(exchange: &ExchangeContext<'_>) -> Result<ChatRequest, GatewayRefu
     }
 }
 
-/// In the client's own format, as a stream or whole.
+/// Renders a reply in the client's format, as a stream or whole. For a stream this writes the head
+/// to the sink. The rest is returned as the ending.
 pub(super) fn render_reply(
     exchange: &ExchangeContext<'_>,
     reply: &ChatReply,
@@ -87,7 +107,7 @@ pub(super) fn render_reply(
     })
 }
 
-/// The same of an answer that nobody was asked for now.
+/// Renders a reply that an earlier attempt has paid for. It is not recorded again.
 pub(super) fn render_recorded_reply(
     asked: &GatewayRequest,
     place: &CallPosition,
@@ -97,6 +117,7 @@ pub(super) fn render_recorded_reply(
     tell_as(asked, place, reply, sink, |_, _| {})
 }
 
+/// Renders a reply. `keep` gets the headers and the body for the call record.
 fn tell_as(
     asked: &GatewayRequest,
     place: &CallPosition,
@@ -128,6 +149,7 @@ fn tell_as(
     ResponseEnding::Pieces(events.into_iter().map(Bytes::from).collect())
 }
 
+/// The reply as one body.
 fn whole(family: WireFormat, told: &ReplyEnvelope<'_>) -> Value {
     match family {
         WireFormat::OpenAiChat => chat::whole(told),
@@ -136,7 +158,8 @@ fn whole(family: WireFormat, told: &ReplyEnvelope<'_>) -> Value {
     }
 }
 
-/// What a model of the engine's own was told as having said.
+/// Writes the rendered answer to the call record, if the engine itself plays the model. For other
+/// models, the record has the bytes of the provider.
 fn keep(exchange: &ExchangeContext<'_>, headers: &HeaderList, body: &[String]) {
     if exchange.is_own {
         exchange.witness.answered(200, headers.clone());
@@ -144,7 +167,9 @@ fn keep(exchange: &ExchangeContext<'_>, headers: &HeaderList, body: &[String]) {
     }
 }
 
-/// Keys of a request that mean something, and that nothing here can say to another family.
+/// Refuses an object with keys that are not `known`, because the other format has nothing for
+/// them. Keys that are `null`, or that have a value in `idle`, ask for nothing and are allowed.
+/// The refusal names all such keys.
 pub(super) fn refuse_untranslatable(
     json: &Value,
     known: &[&str],
@@ -167,7 +192,8 @@ pub(super) fn refuse_untranslatable(
     Err(GatewayRefusal::new(400, "unsupported_parameter", what))
 }
 
-/// A text, or the texts of parts; anything else is told.
+/// The text of a message's content: a text, or a list of text parts, which are joined by empty
+/// lines. Any other part, such as an image, is refused.
 pub(super) fn text_of(content: &Value) -> Result<String, GatewayRefusal> {
     match content {
         Value::Null => Ok(String::new()),
@@ -182,8 +208,9 @@ pub(super) fn text_of(content: &Value) -> Result<String, GatewayRefusal> {
     }
 }
 
+/// The text of one part.
 fn part(part: &Value) -> Result<&str, GatewayRefusal> {
-    // A mark of a cache is a hint to its own provider, and changes no answer.
+    // `cache_control` is a hint for the cache of its own provider. It changes no answer.
     let known = ["type", "text", "refusal", "cache_control"];
     let empty = || json!([]);
     let idle = [("annotations", empty()), ("logprobs", empty()), ("citations", empty())];
@@ -200,7 +227,8 @@ fn part(part: &Value) -> Result<&str, GatewayRefusal> {
     })
 }
 
-/// Thoughts that only the model that had them can read.
+/// The refusal for reasoning that is signed or encrypted. Only the model that produced it can read
+/// it.
 pub(super) fn foreign_thought(what: &str) -> GatewayRefusal {
     let what = format!(
         "only the model that produced {what} can read it, and the model behind this name is \
@@ -209,7 +237,8 @@ pub(super) fn foreign_thought(what: &str) -> GatewayRefusal {
     GatewayRefusal::new(400, "unsupported_content", what)
 }
 
-/// Whose request it is, as its provider is to know. The same is said once.
+/// The user that a request names for its provider. Two keys may name it. If they differ, the
+/// request is refused, because other formats have only one such key.
 pub(super) fn end_user(said: &[&Value]) -> Result<Option<String>, GatewayRefusal> {
     let mut users = said.iter().filter(|said| !said.is_null()).map(|said| {
         said.as_str().ok_or_else(|| {

@@ -1,5 +1,13 @@
-//! Answers on their way to a client. hyper lets go of a body when it has a copy of its last
-//! bytes, and the socket has yet to take them: until then nobody hangs up on the client.
+//! Keeps a connection busy until the socket has taken its whole answer.
+//!
+//! hyper drops the body of an answer as soon as it has a copy of the last bytes. At this time, the
+//! socket may not have taken them yet. If the connection counted as idle then, the connection
+//! limit could close it and cut off the answer. So the [`BusyGuard`] goes from the body
+//! ([`SendingAnswer`]) to the connection ([`UnsentAnswers`]), and is dropped when hyper has
+//! flushed the stream ([`FlushedStream`]).
+//!
+//! A client that does not read keeps its connection busy for a minute after its answer is
+//! complete. Then the guard is given up, and the connection may be closed to make room for others.
 
 use super::connection_limit::BusyGuard;
 use std::convert::Infallible;
@@ -12,22 +20,26 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-/// For a client to take the last bytes of an answer.
+/// How long a client may take to read the last bytes of an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What was copied of one connection's answers, and not yet sent.
+/// The answers of one connection that hyper has copied and the socket has not taken.
 #[derive(Default)]
 pub(super) struct UnsentAnswers {
+    /// The oldest first, with the time at which its body was dropped.
     answers: Mutex<Vec<(Instant, BusyGuard)>>,
+    /// Woken when an answer is added.
     news: Notify,
 }
 
 impl UnsentAnswers {
+    /// Locks the list, also after a panic of another holder: each change of it is one step.
     fn answers(&self) -> MutexGuard<'_, Vec<(Instant, BusyGuard)>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives up what a client does not take, again and again.
+    /// Drops the guards of answers that the client has not taken in time. It runs as long as the
+    /// connection.
     pub(super) async fn give_up(&self) -> Infallible {
         loop {
             let oldest = self.answers().first().map(|(since, _)| *since);
@@ -42,13 +54,16 @@ impl UnsentAnswers {
     }
 }
 
-/// An answer that is being sent: part of its body. The client of none is not kept.
+/// An answer that is being sent. It is part of the body, so hyper drops it when it has the last
+/// bytes.
 pub(super) struct SendingAnswer {
+    /// None for a client without a valid token: its connection may be closed at any time.
     busy: Option<BusyGuard>,
     unsent: Arc<UnsentAnswers>,
 }
 
 impl SendingAnswer {
+    /// Part of the body of an answer on the connection with these unsent answers.
     pub(super) fn new(busy: Option<BusyGuard>, unsent: Arc<UnsentAnswers>) -> Self {
         Self { busy, unsent }
     }
@@ -57,14 +72,15 @@ impl SendingAnswer {
 impl Drop for SendingAnswer {
     fn drop(&mut self) {
         if let Some(busy) = self.busy.take() {
+            // From now on, the guard waits for the next flush.
             self.unsent.answers().push((Instant::now(), busy));
             self.unsent.news.notify_one();
         }
     }
 }
 
-/// A connection that is flushed only when nothing of an answer is left to be written, as
-/// hyper's are.
+/// The stream of a connection. It relies on hyper, which flushes only when it has no more bytes of
+/// an answer to write. So a successful flush means that the socket has taken every answer so far.
 pub(super) struct FlushedStream<S> {
     stream: S,
     unsent: Arc<UnsentAnswers>,
@@ -109,6 +125,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for FlushedStream<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        // The lock is released before the guards are dropped, because they take the lock of the
+        // connection.
         let sent = std::mem::take(&mut *self.unsent.answers());
         drop(sent);
         Poll::Ready(Ok(()))

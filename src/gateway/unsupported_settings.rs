@@ -1,10 +1,12 @@
-//! What a client asks for and the model's own format has no field for. Such a request is refused
-//! by the name of the setting: an answer without it would be another answer.
+//! Settings of a request that the format of the model's provider has no field for. Such a request
+//! is refused, and the refusal names the setting: without the setting, the answer would be another
+//! one. `translate` checks each request here after it was parsed.
 
 use super::refusal::GatewayRefusal;
 use synthd_actors::model::{RequestSettings, ToolChoice};
 
-/// Refuses a request whose settings the dialect cannot say.
+/// Refuses a request with a setting that the provider's format (`dialect`, such as `gemini`)
+/// cannot express. Models that the engine itself plays have no format and accept every setting.
 pub(super) fn refuse_unsupported(
     dialect: Option<&str>,
     settings: &RequestSettings,
@@ -19,7 +21,7 @@ pub(super) fn refuse_unsupported(
     Err(GatewayRefusal::new(400, "unsupported_parameter", what))
 }
 
-/// The first setting that the dialect has no field for.
+/// The first setting that the format has no field for, in words for the client.
 fn unsaid(dialect: &str, settings: &RequestSettings) -> Option<&'static str> {
     let chooses = settings.tool_choice.as_ref().is_some_and(|choice| *choice != ToolChoice::Auto);
     let lacks: &[(bool, &str)] = &[
@@ -33,7 +35,8 @@ fn unsaid(dialect: &str, settings: &RequestSettings) -> Option<&'static str> {
         ),
         (chooses && dialect == "ollama-native", "the choice of a tool (`tool_choice`)"),
         (
-            // Calls side by side are what both do by themselves.
+            // Both formats allow several tool calls at once anyway. Only the opposite cannot be
+            // expressed.
             settings.parallel_calls == Some(false) && matches!(dialect, "gemini" | "ollama-native"),
             "one tool call at a time (`parallel_tool_calls`, `disable_parallel_tool_use`)",
         ),

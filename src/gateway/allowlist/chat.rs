@@ -1,4 +1,7 @@
-//! What a request in the OpenAI chat format may hold where it is paid for.
+//! The allow-list of the OpenAI chat format, with the additions of hosts that speak it: what a
+//! request to a model with a price may hold. It is read from top to bottom, like the format
+//! itself: `REQUEST` is the body, and each further constant is an object or a set of types within
+//! it.
 
 use super::TIERS;
 use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
@@ -7,6 +10,7 @@ use AllowedShape::{
     Object, Off, SomeText, Text, Words,
 };
 
+/// The body of `POST /v1/chat/completions`.
 pub(super) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("messages", List(&Object(MESSAGE))),
@@ -39,7 +43,8 @@ pub(super) const REQUEST: AllowedShape = Object(&[
     key("reasoning_effort", Text),
     key("reasoning", Object(REASONING)),
     key("thinking", Kinds(THINKING)),
-    // Beside the cap of the output where a provider has it: `Asked::worst` counts it.
+    // Some providers do not count reasoning against the output limit. `GatewayRequest::worst` adds
+    // it.
     key("thinking_budget", Count),
     key("enable_thinking", Flag),
     key("verbosity", Text),
@@ -49,8 +54,10 @@ pub(super) const REQUEST: AllowedShape = Object(&[
     key("enable_search", Off),
 ]);
 
+/// What a stream contains in addition to the reply.
 const STREAM: &[AllowedKey] = &[key("include_usage", Flag), key("include_obfuscation", Flag)];
 
+/// `reasoning`, as OpenRouter has it. Its budget must fit into the output limit.
 const REASONING: &[AllowedKey] = &[
     key("effort", Text),
     key("max_tokens", Budget),
@@ -59,21 +66,25 @@ const REASONING: &[AllowedKey] = &[
     key("summary", Text),
 ];
 
+/// `thinking`, as some hosts have taken it over from Anthropic.
 const THINKING: &[AllowedVariant] = &[
     kind("enabled", &[key("budget_tokens", Budget)]),
     kind("disabled", &[]),
     kind("adaptive", &[]),
 ];
 
+/// `response_format`: the form of the reply. A schema stands in the body and costs its bytes.
 const FORMATS: &[AllowedVariant] = &[
     kind("text", &[]),
     kind("json_object", &[]),
     kind("json_schema", &[key("json_schema", Object(SCHEMA))]),
 ];
 
+/// A JSON schema with its name.
 const SCHEMA: &[AllowedKey] =
     &[key("name", Text), key("description", Text), key("schema", Free), key("strict", Flag)];
 
+/// One message of the conversation, of any role.
 const MESSAGE: &[AllowedKey] = &[
     key("role", Words(&["system", "developer", "user", "assistant", "tool"])),
     key("content", Either(&[Text, List(&Kinds(PARTS))])),
@@ -88,16 +99,19 @@ const MESSAGE: &[AllowedKey] = &[
     key("cache_control", Cache),
 ];
 
+/// The parts of a message's content. Sound, video and files are missing: their size in tokens is
+/// not known from the body.
 const PARTS: &[AllowedVariant] = &[
     kind("text", &[key("text", Text), key("cache_control", Cache)]),
     kind("refusal", &[key("refusal", Text)]),
     kind("image_url", &[required("image_url", Object(IMAGE)), key("cache_control", Cache)]),
 ];
 
+/// An image in the body, as `data:image/png;base64,...`.
 const IMAGE: &[AllowedKey] =
     &[required("url", Image), key("detail", Words(&["auto", "low", "high", "original"]))];
 
-/// As OpenRouter wants them back.
+/// Reasoning of earlier replies, as OpenRouter wants it back.
 const THOUGHTS: &[AllowedVariant] = &[
     kind("reasoning.text", &[required("text", Text), SIGNATURE, ID, FORMAT, INDEX]),
     kind("reasoning.summary", &[required("summary", Text), ID, FORMAT, INDEX]),
@@ -108,6 +122,7 @@ const ID: AllowedKey = key("id", Text);
 const FORMAT: AllowedKey = key("format", Text);
 const INDEX: AllowedKey = key("index", Count);
 
+/// Tool calls of earlier replies. One without a `type` is a function call.
 const CALLS: &[AllowedVariant] = &[
     kind(
         "function",
@@ -123,13 +138,15 @@ const CALLS: &[AllowedVariant] = &[
         &[ID, INDEX, required("custom", Object(&[key("name", Text), key("input", Text)]))],
     ),
 ];
+/// The signature of a tool call, as Gemini models behind this format want it back.
 const SIGNED: AllowedShape = Object(&[key("thought_signature", Text)]);
 
-/// The client runs these itself.
+/// Tools that the client runs itself. Tools that the provider runs have prices of their own.
 const TOOLS: &[AllowedVariant] = &[
     kind("function", &[required("function", Object(FUNCTION)), key("cache_control", Cache)]),
     kind("custom", &[required("custom", Object(CUSTOM))]),
 ];
+/// A tool whose arguments are JSON.
 const FUNCTION: &[AllowedKey] = &[
     key("name", Text),
     key("description", Text),
@@ -137,15 +154,20 @@ const FUNCTION: &[AllowedKey] = &[
     key("strict", Flag),
     key("cache_control", Cache),
 ];
+/// A tool whose argument is plain text.
 const CUSTOM: &[AllowedKey] = &[key("name", Text), key("description", Text), key("format", Free)];
 
+/// `tool_choice`, where it is an object.
 const CHOICES: &[AllowedVariant] = &[
     kind("function", &[key("function", NAMED)]),
     kind("custom", &[key("custom", NAMED)]),
     kind("allowed_tools", &[key("allowed_tools", Object(ALLOWED))]),
 ];
+/// An object that names one tool.
 const NAMED: AllowedShape = Object(&[key("name", Text)]);
+/// The tools that the model may choose from.
 const ALLOWED: &[AllowedKey] =
     &[key("mode", Words(&["auto", "required"])), key("tools", List(&Kinds(NAMES)))];
+/// A tool as `allowed_tools` names it.
 const NAMES: &[AllowedVariant] =
     &[kind("function", &[key("function", NAMED)]), kind("custom", &[key("custom", NAMED)])];

@@ -1,4 +1,6 @@
-//! What a request in the Anthropic Messages format may hold where it is paid for.
+//! The allow-list of the Anthropic Messages format: what a request to a model with a price may
+//! hold. `REQUEST` is the body, and each further constant is an object or a set of types within
+//! it. The features of the header `anthropic-beta` are checked in `anthropic_beta`.
 
 use super::TIERS;
 use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
@@ -7,6 +9,7 @@ use AllowedShape::{
     SomeText, Text, Words,
 };
 
+/// The body of `POST /v1/messages`.
 pub(super) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("messages", List(&Object(MESSAGE))),
@@ -27,30 +30,41 @@ pub(super) const REQUEST: AllowedShape = Object(&[
     key("cache_control", Cache),
 ]);
 
+/// `thinking`: the reasoning of the model. Its budget must fit into `max_tokens`.
 const THINKING: &[AllowedVariant] = &[
     kind("enabled", &[key("budget_tokens", Budget), DISPLAY]),
     kind("disabled", &[]),
     kind("adaptive", &[DISPLAY]),
 ];
+/// Whether the reply shows the reasoning.
 const DISPLAY: AllowedKey = key("display", Words(&["summarized", "omitted"]));
 
+/// `output_config`: how much effort the reply gets, and its form.
 const OUTPUT: &[AllowedKey] =
     &[key("effort", Text), key("format", Kinds(&[kind("json_schema", &[key("schema", Free)])]))];
 
+/// One turn of the conversation.
 const MESSAGE: &[AllowedKey] = &[
     key("role", Words(&["user", "assistant"])),
     required("content", Either(&[Text, List(&Kinds(BLOCKS))])),
 ];
 
+/// A block of text. Citations refer to documents, which are not allowed.
 const TEXT: AllowedVariant = kind("text", &[key("text", Text), key("citations", Empty), CACHE]);
+/// The blocks of `system`.
 const TEXTS: &[AllowedVariant] = &[TEXT];
+/// A mark up to which the provider caches the request.
 const CACHE: AllowedKey = key("cache_control", Cache);
+/// An image in the body.
 const IMAGE: AllowedVariant = kind("image", &[required("source", Kinds(SOURCES)), CACHE]);
 
+/// Where an image comes from. A URL or a file id is missing: its size is not known from the body.
 const SOURCES: &[AllowedVariant] =
     &[kind("base64", &[key("media_type", Words(&PICTURES)), required("data", SomeText)])];
+/// Formats of one picture.
 const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
+/// The blocks of a turn. Documents, and the blocks of tools that the provider runs, are missing.
 const BLOCKS: &[AllowedVariant] = &[
     TEXT,
     IMAGE,
@@ -77,7 +91,9 @@ const BLOCKS: &[AllowedVariant] = &[
     kind("redacted_thinking", &[required("data", SomeText)]),
 ];
 
-/// The client runs these itself.
+/// Tools that the client runs itself. One without a `type` is a `custom` tool. The provider
+/// describes the others to its model: the name ends with the date of its version, such as
+/// `bash_20250124`.
 const TOOLS: &[AllowedVariant] = &[
     kind(
         "custom",
@@ -107,13 +123,17 @@ const TOOLS: &[AllowedVariant] = &[
         ],
     ),
 ];
+/// The name under which the model calls the tool.
 const NAME: AllowedKey = key("name", Text);
+/// Whether the arguments must follow the schema.
 const STRICT: AllowedKey = key("strict", Flag);
 
+/// `tool_choice`.
 const CHOICES: &[AllowedVariant] = &[
     kind("auto", &[ALONE]),
     kind("any", &[ALONE]),
     kind("tool", &[NAME, ALONE]),
     kind("none", &[]),
 ];
+/// Whether the model makes one tool call at a time.
 const ALONE: AllowedKey = key("disable_parallel_tool_use", Flag);

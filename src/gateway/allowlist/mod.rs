@@ -1,6 +1,12 @@
-//! What a call to a model with a price may hold, so that its worst case is known: an allow-list of
-//! every key, part and tool of each format. Whatever a provider thinks of tomorrow is refused until
-//! somebody has looked at its price.
+//! The allow-list: what a request to a model with a price may hold, so that its worst cost is
+//! known. It lists every key, every type of a part and every tool of each wire format. A request
+//! that holds anything else is refused before any money is held. So a feature that a provider adds
+//! later is refused until somebody has looked at its price.
+//!
+//! `exchange` calls [`find_unbounded`] before it asks for a ticket. `request` uses [`images`] and
+//! [`described_tools`] for the number of tokens. Each wire format has a file with its list, and
+//! `shape` has the words in which the lists are written. A model without a price accepts every
+//! request.
 
 mod chat;
 mod messages;
@@ -14,12 +20,14 @@ use crate::llm::WireFormat;
 use serde_json::Value;
 use shape::{AllowedShape, ShapeContext};
 
-/// Tiers that cost no more than the model's price.
+/// Service tiers that cost no more than the price of the model.
 const TIERS: [&str; 4] = ["auto", "default", "flex", "standard_only"];
+/// The types of image parts in the three wire formats.
 const IMAGES: [&str; 3] = ["image_url", "image", "input_image"];
 
-/// Why no worst case is known for a call with a cap of the output, if none is. `writes_priced`
-/// says whether the price of a cache's write is known.
+/// The refusal for a request whose worst cost is unknown, or None. `cap` is the output limit in
+/// tokens that will be sent. `writes_priced` says whether the price of writing to a cache is
+/// known.
 pub(super) fn find_unbounded(
     asked: &GatewayRequest,
     cap: u64,
@@ -34,6 +42,7 @@ pub(super) fn find_unbounded(
     Some(refusal(&strange.path, &strange.why))
 }
 
+/// The list of a wire format.
 fn shape(family: WireFormat) -> &'static AllowedShape {
     match family {
         WireFormat::OpenAiChat => &chat::REQUEST,
@@ -42,6 +51,7 @@ fn shape(family: WireFormat) -> &'static AllowedShape {
     }
 }
 
+/// The refusal of the value at `path`.
 fn refusal(path: &JsonPath, why: &str) -> GatewayRefusal {
     let what = format!(
         "the worst case of this call is unknown: `{path}`: {why}. Leave it out, or ask a model \
@@ -50,7 +60,8 @@ fn refusal(path: &JsonPath, why: &str) -> GatewayRefusal {
     GatewayRefusal { param: Some(path.to_string()), ..GatewayRefusal::invalid_request(what) }
 }
 
-/// How many images a conversation holds.
+/// How many images a conversation holds, also within tool results. The provider counts tokens for
+/// each of them that the length of the body does not show.
 pub(super) fn images(json: &Value) -> u64 {
     match json {
         Value::Array(items) => items.iter().map(images).sum(),
@@ -64,7 +75,9 @@ pub(super) fn images(json: &Value) -> u64 {
     }
 }
 
-/// How many tools the provider describes to the model in its own words.
+/// How many tools the provider describes to the model in its own words, such as `bash_20250124`.
+/// Their descriptions are not in the body but cost tokens. Their types contain an underscore; the
+/// types of tools that the client describes do not.
 pub(super) fn described_tools(json: &Value) -> u64 {
     let tools = json["tools"].as_array().into_iter().flatten();
     let own = |tool: &&Value| tool["type"].as_str().is_some_and(|kind| kind.contains('_'));

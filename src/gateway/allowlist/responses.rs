@@ -1,5 +1,8 @@
-//! What a request in the OpenAI Responses format may hold where it is paid for. Much of what this
-//! format may name lies with the provider, where nobody here knows how long it is.
+//! The allow-list of the OpenAI Responses format: what a request to a model with a price may hold.
+//! `REQUEST` is the body, and each further constant is an object or a set of types within it.
+//!
+//! Much of what this format can name is stored by the provider (`previous_response_id`, items by
+//! their ids, files), and its length is not known here. So all of that is missing in the list.
 
 use super::TIERS;
 use super::shape::{AllowedKey, AllowedShape, AllowedVariant, key, kind, required};
@@ -8,6 +11,7 @@ use AllowedShape::{
     SomeText, Text, Words,
 };
 
+/// The body of `POST /v1/responses`.
 pub(super) const REQUEST: AllowedShape = Object(&[
     key("model", Text),
     key("input", Either(&[Text, List(&KindsOrFirst(ITEMS))])),
@@ -35,8 +39,10 @@ pub(super) const REQUEST: AllowedShape = Object(&[
     key("service_tier", Words(&TIERS)),
 ]);
 
+/// Further content of a reply that has no price of its own.
 const INCLUDED: &[&str] = &["reasoning.encrypted_content", "message.output_text.logprobs"];
 
+/// `reasoning`: its effort and its summary. A budget must fit into the output limit.
 const REASONING: &[AllowedKey] = &[
     key("effort", Text),
     key("summary", Text),
@@ -45,6 +51,7 @@ const REASONING: &[AllowedKey] = &[
     key("mode", Words(&["standard"])),
 ];
 
+/// `text.format`: the form of the reply. A schema stands in the body and costs its bytes.
 const FORMATS: &[AllowedVariant] = &[
     kind("text", &[]),
     kind("json_object", &[]),
@@ -53,14 +60,17 @@ const FORMATS: &[AllowedVariant] = &[
         &[NAME, key("description", Text), key("schema", Free), key("strict", Flag)],
     ),
 ];
+/// The name of a tool or of a schema.
 const NAME: AllowedKey = key("name", Text);
 
+/// The items of the conversation. An item without a `type` is a message.
 const ITEMS: &[AllowedVariant] = &[
     kind(
         "message",
         &[
             required("role", Words(&["user", "assistant", "system", "developer"])),
-            // Without it, the provider would look it up by the item's name.
+            // Without its content, the provider would look the item up by its id, with an unknown
+            // length.
             required("content", Either(&[Text, List(&Kinds(PARTS))])),
             key("phase", Text),
             ID,
@@ -74,7 +84,8 @@ const ITEMS: &[AllowedVariant] = &[
     kind(
         "reasoning",
         &[
-            // Ask for it by `include: ["reasoning.encrypted_content"]`.
+            // Without it, the provider would look the item up by its id. A client gets it with
+            // `"include": ["reasoning.encrypted_content"]`.
             required("encrypted_content", SomeText),
             key("summary", List(&Kinds(&[kind("summary_text", &[key("text", Text)])]))),
             key("content", List(&Kinds(&[kind("reasoning_text", &[key("text", Text)])]))),
@@ -83,12 +94,18 @@ const ITEMS: &[AllowedVariant] = &[
         ],
     ),
 ];
+/// The id of an item. It is harmless as long as the item has its content.
 const ID: AllowedKey = key("id", Text);
+/// Whether the item is complete.
 const STATUS: AllowedKey = key("status", Text);
+/// Joins a tool call and its result.
 const CALL: AllowedKey = key("call_id", Text);
+/// Who made the tool call: the model itself, not code that the provider runs.
 const CALLER: AllowedKey = key("caller", Kinds(&[kind("direct", &[])]));
+/// The result of a tool call.
 const OUTPUT: AllowedShape = Either(&[Text, List(&Kinds(PARTS))]);
 
+/// The parts of a content. Files and sound are missing: their size is not known from the body.
 const PARTS: &[AllowedVariant] = &[
     kind("input_text", &[key("text", Text)]),
     kind(
@@ -106,14 +123,16 @@ const PARTS: &[AllowedVariant] = &[
     ),
 ];
 
+/// Sources that an earlier reply has named. The provider does not read them again.
 const CITATIONS: &[AllowedVariant] = &[kind(
     "url_citation",
     &[key("url", Text), key("title", Text), key("start_index", Count), key("end_index", Count)],
 )];
+/// The probability of one token of an earlier reply.
 const LOGPROB: &[AllowedKey] =
     &[key("token", Text), key("bytes", Free), key("logprob", Number), key("top_logprobs", Free)];
 
-/// The client runs these itself.
+/// Tools that the client runs itself. Tools that the provider runs have prices of their own.
 const TOOLS: &[AllowedVariant] = &[
     kind(
         "function",
@@ -122,6 +141,7 @@ const TOOLS: &[AllowedVariant] = &[
     kind("custom", &[NAME, key("description", Text), key("format", Free)]),
 ];
 
+/// `tool_choice`, where it is an object.
 const CHOICES: &[AllowedVariant] = &[
     kind("function", &[NAME]),
     kind("custom", &[NAME]),

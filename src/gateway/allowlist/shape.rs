@@ -1,5 +1,9 @@
-//! The shapes that a request may have: an allow-list of keys, words and kinds, and the check of a
-//! JSON value against it. What is on no list is refused with its path.
+//! The words in which an allow-list is written, and the check of a JSON value against it. A list
+//! is a constant tree of [`AllowedShape`]s: each says what a value may be. What is on no list is
+//! refused with its path, such as `messages[0].content[1].image_url.url`.
+//!
+//! The check never guesses: a value of another JSON type, an unknown key and an unknown `type` are
+//! all refused. Only a key with the value `null` is ignored, because it asks for nothing.
 
 use crate::gateway::json_path::JsonPath;
 use serde_json::{Map, Value};
@@ -7,37 +11,44 @@ use serde_json::{Map, Value};
 /// What a value may be.
 #[derive(Debug)]
 pub(super) enum AllowedShape {
-    /// Anything: the model reads it as text, or nobody does.
+    /// Any value. The model reads it as text, whose bytes are counted, or nobody reads it.
     Free,
+    /// Any text, also an empty one.
     Text,
-    /// A text that must say something.
+    /// A text that is not empty. The provider would look an empty one up elsewhere.
     SomeText,
+    /// Any number.
     Number,
-    /// A whole number.
+    /// A whole number that is not negative.
     Count,
-    /// A whole number of tokens, at most the cap of the output.
+    /// A whole number of tokens, at most the output limit.
     Budget,
+    /// True or false.
     Flag,
-    /// `false`, which asks for nothing.
+    /// `false`, which asks for nothing. `true` would cost more than the tokens.
     Off,
     /// A list without items.
     Empty,
+    /// One of these texts.
     Words(&'static [&'static str]),
     /// An image that stands in the body, as a `data:` URL.
     Image,
-    /// A mark of a provider's cache.
+    /// A mark of a provider's prompt cache, such as `{"type": "ephemeral"}`. It is allowed only if
+    /// the price of writing to the cache is known.
     Cache,
+    /// A list whose items all have this shape.
     List(&'static AllowedShape),
+    /// An object with these keys and no others.
     Object(&'static [AllowedKey]),
     /// An object whose `type` says which keys it may have.
     Kinds(&'static [AllowedVariant]),
-    /// The same, where one without a `type` is of the first kind.
+    /// An object as in `Kinds`. If it has no `type`, it is of the first kind.
     KindsOrFirst(&'static [AllowedVariant]),
-    /// The first of these that is of the value's JSON type.
+    /// The first of these shapes that takes the JSON type of the value. Only this one is checked.
     Either(&'static [AllowedShape]),
 }
 
-/// A key of an object.
+/// A key of an object, with the shape of its value.
 #[derive(Debug)]
 pub(super) struct AllowedKey {
     name: &'static str,
@@ -46,27 +57,31 @@ pub(super) struct AllowedKey {
     required: bool,
 }
 
+/// A key that may be missing.
 pub(super) const fn key(name: &'static str, shape: AllowedShape) -> AllowedKey {
     AllowedKey { name, shape, required: false }
 }
 
+/// A key that must be there, because the provider would look its value up elsewhere.
 pub(super) const fn required(name: &'static str, shape: AllowedShape) -> AllowedKey {
     AllowedKey { name, shape, required: true }
 }
 
-/// A value of `type`, and the keys beside it. A name that ends with `*` stands for every date
-/// after it.
+/// One value of `type`, and the keys that an object of this type may have. A name that ends with
+/// `*` stands for all its dates: `bash_*` allows `bash_20250124`.
 #[derive(Debug)]
 pub(super) struct AllowedVariant {
     name: &'static str,
     keys: &'static [AllowedKey],
 }
 
+/// A variant of an object.
 pub(super) const fn kind(name: &'static str, keys: &'static [AllowedKey]) -> AllowedVariant {
     AllowedVariant { name, keys }
 }
 
 impl AllowedVariant {
+    /// Whether this is the variant for a value of `type`.
     fn is(&self, said: &str) -> bool {
         match self.name.strip_suffix('*') {
             Some(stem) => said.strip_prefix(stem).is_some_and(is_date),
@@ -75,45 +90,52 @@ impl AllowedVariant {
     }
 }
 
+/// Whether the text is eight digits, such as `20250124`.
 fn is_date(text: &str) -> bool {
     text.len() == 8 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// What depends on the call and on its model.
+/// What the check needs to know of the call and of its model.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ShapeContext {
-    /// The cap of the output that will be sent.
+    /// The output limit in tokens that will be sent.
     pub(super) cap: u64,
-    /// Whether the price of a cache's write is known.
+    /// Whether the price of writing to a prompt cache is known.
     pub(super) writes_priced: bool,
 }
 
-/// A value that is on no list.
+/// A value that is not allowed: where it is, and why.
 #[derive(Debug)]
 pub(super) struct ShapeViolation {
     pub(super) path: JsonPath,
+    /// For the client, as the second half of a sentence after the path.
     pub(super) why: String,
 }
 
 impl ShapeViolation {
+    /// A violation by the value that is being checked. Its path grows while the check returns.
     fn new(why: impl Into<String>) -> Self {
         Self { path: JsonPath::default(), why: why.into() }
     }
 
+    /// The value was found under this key.
     fn below_key(mut self, key: &str) -> Self {
         self.path.below_key(key);
         self
     }
 
+    /// The value was found at this index of a list.
     fn below_index(mut self, index: usize) -> Self {
         self.path.below_index(index);
         self
     }
 }
 
+/// Ok if the value is allowed.
 type ShapeResult = Result<(), ShapeViolation>;
 
 impl AllowedShape {
+    /// Checks a value and everything in it. It returns the first violation.
     pub(super) fn check(&self, value: &Value, limits: ShapeContext) -> ShapeResult {
         match (self, value) {
             (Self::List(each), Value::Array(items)) => list(each, items, limits),
@@ -132,7 +154,8 @@ impl AllowedShape {
         }
     }
 
-    /// Whether a value is of the JSON type that this one is about.
+    /// Whether a value is of the JSON type that this shape is about. What is inside is checked
+    /// later.
     fn takes(&self, value: &Value) -> bool {
         match self {
             Self::Free => true,
@@ -151,6 +174,7 @@ impl AllowedShape {
         }
     }
 
+    /// What this shape allows, for messages such as "it must be a text".
     fn name(&self) -> &'static str {
         match self {
             Self::Free => "anything",
@@ -171,6 +195,7 @@ impl AllowedShape {
     }
 }
 
+/// Checks a value against the first shape of its JSON type.
 fn either(shapes: &'static [AllowedShape], value: &Value, limits: ShapeContext) -> ShapeResult {
     match shapes.iter().find(|shape| shape.takes(value)) {
         Some(shape) => shape.check(value, limits),
@@ -181,17 +206,20 @@ fn either(shapes: &'static [AllowedShape], value: &Value, limits: ShapeContext) 
     }
 }
 
+/// Checks each item of a list.
 fn list(each: &AllowedShape, items: &[Value], limits: ShapeContext) -> ShapeResult {
     items.iter().enumerate().try_for_each(|(index, item)| {
         each.check(item, limits).map_err(|strange| strange.below_index(index))
     })
 }
 
+/// Checks an object that has no `type`.
 fn all_keys(keys: &[AllowedKey], object: &Map<String, Value>, limits: ShapeContext) -> ShapeResult {
     keys_but(None, keys, object, limits)
 }
 
-/// Of an object whose `tag` was looked at already.
+/// Checks the keys of an object: those that are required, and then each key that it has. `tag` is
+/// a key that was looked at before.
 fn keys_but(
     tag: Option<&str>,
     keys: &[AllowedKey],
@@ -207,7 +235,7 @@ fn keys_but(
             return Err(missing.below_key(key.name));
         }
     }
-    // A null says nothing.
+    // A key with the value `null` asks for nothing.
     let said = object.iter().filter(|(_, value)| !value.is_null());
     said.filter(|(name, _)| tag != Some(name.as_str())).try_for_each(|(name, value)| {
         let known = keys.iter().find(|key| key.name == name);
@@ -219,11 +247,14 @@ fn keys_but(
     })
 }
 
+/// The violation of a key that is on no list. A short beginning of its value is shown.
 fn unknown(value: &Value) -> ShapeViolation {
     let value = value.as_str().map_or_else(String::new, |value| format!(" ({value:.40})"));
     ShapeViolation::new(format!("this key{value} may have a price of its own"))
 }
 
+/// Checks an object by its `type`. `untyped` is the variant of an object without a `type`, if that
+/// is allowed.
 fn tagged(
     kinds: &'static [AllowedVariant],
     object: &Map<String, Value>,
@@ -241,6 +272,7 @@ fn tagged(
     }
 }
 
+/// The violation of a missing or unknown `type`. It names the known ones.
 fn no_kind(kinds: &[AllowedVariant], said: Option<&Value>) -> ShapeViolation {
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
     let said = match said.and_then(Value::as_str) {
@@ -250,6 +282,7 @@ fn no_kind(kinds: &[AllowedVariant], said: Option<&Value>) -> ShapeViolation {
     ShapeViolation::new(format!("{said}; known are {}", names.join(", ")))
 }
 
+/// Checks that a text is one of these words.
 fn word(words: &[&str], said: &str) -> ShapeResult {
     if words.contains(&said) {
         return Ok(());
@@ -258,6 +291,8 @@ fn word(words: &[&str], said: &str) -> ShapeResult {
     Err(ShapeViolation::new(format!("the price of {said:.40?} is unknown; known are {known}")))
 }
 
+/// Checks that a budget of tokens is not above the output limit. Beyond it, the worst cost would
+/// be too small.
 fn budget(value: &Value, cap: u64) -> ShapeResult {
     match value.as_u64() {
         Some(tokens) if tokens <= cap => Ok(()),
@@ -268,9 +303,10 @@ fn budget(value: &Value, cap: u64) -> ShapeResult {
     }
 }
 
-/// Formats of one picture; what has pages or frames may cost more than one.
+/// Formats with one picture. A file with pages may cost as much as several images.
 const PICTURES: [&str; 5] = ["png", "jpeg", "jpg", "gif", "webp"];
 
+/// Checks that an image stands in the body, in one of the known formats.
 fn image(url: &str) -> ShapeResult {
     let picture = url.strip_prefix("data:image/").and_then(|rest| rest.split_once(";base64,"));
     match picture {
@@ -282,6 +318,7 @@ fn image(url: &str) -> ShapeResult {
     }
 }
 
+/// Checks a mark of the prompt cache. Only the cache of five minutes has the known price.
 fn cache(value: &Value, writes_priced: bool) -> ShapeResult {
     const KINDS: &[AllowedVariant] =
         &[kind("ephemeral", &[key("ttl", AllowedShape::Words(&["5m"]))])];
