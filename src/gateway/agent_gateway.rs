@@ -168,6 +168,7 @@ impl AgentGatewayInner {
         }
         let open =
             self.open().await.map_err(|error| unusable("open the agents' gateway", error))?;
+        // Set only after it is open: if opening fails, the next session tries again.
         let socket = open.socket.clone();
         *state = ListenerState::Open(open);
         Ok(socket)

@@ -7,7 +7,7 @@
 
 use super::refusal::GatewayRefusal;
 
-/// In lower case, as hyper stores the names of headers.
+/// In lower case, as `routes` writes the names of forwarded headers.
 const HEADER: &str = "anthropic-beta";
 
 /// Features that change what the model says, or how, and not what a token costs. The names are

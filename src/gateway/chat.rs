@@ -29,13 +29,14 @@ const KNOWN: [&str; 16] = [
     "n",
     "user",
     "safety_identifier",
-    // A hint to a cache: the engine has its own.
+    // A hint for the provider's cache. It changes no answer, so it may be ignored.
     "prompt_cache_key",
 ];
 
 /// Reads a request. `cap` is the output limit in tokens, which the gateway has read already. A key
 /// that is not known and not one of the values in `idle` (which ask for nothing) is refused.
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
+    // Values that ask for nothing, so they need no field in another format.
     let idle = [
         ("store", json!(false)),
         ("metadata", json!({})),
@@ -48,6 +49,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRe
         ("response_format", json!({ "type": "text" })),
     ];
     refuse_untranslatable(json, &KNOWN, &idle)?;
+    // Other formats cannot ask for several answers. A missing `n` means one.
     if json["n"].as_u64().is_some_and(|n| n != 1) {
         return Err(GatewayRefusal::invalid_request(
             "the model behind this name gives one answer: `n` must be 1",
@@ -130,6 +132,7 @@ fn choice(json: &Value) -> Result<Option<ToolChoice>, GatewayRefusal> {
 /// Reads one tool. `strict` is refused, because models of other formats do not enforce the schema.
 pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
     let function = &json["function"];
+    // A `custom` tool has no schema, and the engine's own form needs one.
     let Some(name) = function["name"].as_str().filter(|_| json["type"] == "function") else {
         return Err(GatewayRefusal::invalid_request("a tool is not a function with a name"));
     };
@@ -140,6 +143,7 @@ pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
             "the model behind this name enforces no schema: leave `strict` out",
         ));
     }
+    // A function without parameters takes an empty object.
     let parameters = match &function["parameters"] {
         Value::Null => json!({ "type": "object", "properties": {} }),
         parameters => parameters.clone(),
@@ -158,6 +162,7 @@ fn message(json: &Value) -> Result<ChatMessage, GatewayRefusal> {
         Some("tool") => ChatRole::Tool,
         _ => return Err(GatewayRefusal::invalid_request("a message has an unknown role")),
     };
+    // `name` is not among them: the engine's own form has no field for it, so it is refused.
     let known = ["role", "content", "tool_calls", "tool_call_id", "reasoning_content", "refusal"];
     refuse_untranslatable(json, &known, &[("annotations", json!([]))])?;
     let thought = json["reasoning_content"].as_str().map(str::to_owned);
@@ -211,6 +216,7 @@ fn calls(reply: &ChatReply, numbered: bool) -> Value {
 /// consists of tool calls alone, as in this format.
 fn said(told: &ReplyEnvelope<'_>, numbered: bool) -> Value {
     let message = &told.reply.message;
+    // A reply of tool calls alone has the content `null`, not an empty text.
     let silent = message.content.is_empty() && !message.tool_calls.is_empty();
     let content = if silent { Value::Null } else { json!(message.content) };
     let mut json = json!({ "role": "assistant", "content": content, "refusal": Value::Null });
@@ -258,10 +264,12 @@ pub(super) fn events(told: &ReplyEnvelope<'_>, counts: bool) -> Vec<String> {
             "created": told.created, "model": told.model, "choices": choices })
     };
     let choice = |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "logprobs": Value::Null, "finish_reason": finish }]);
+    // The reply is complete already, so its whole message is one chunk.
     let mut chunks = vec![
         chunk(choice(said(told, true), Value::Null)),
         chunk(choice(json!({}), json!(finish(told.reply)))),
     ];
+    // The counts come in a chunk of their own, which has no choices.
     if counts && !told.reply.uncounted {
         let mut last = chunk(json!([]));
         last["usage"] = usage(told.reply.usage);

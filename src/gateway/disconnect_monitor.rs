@@ -7,8 +7,8 @@
 //! loopback addresses only: the clients are on this host. On a Unix socket, the kernel reports the
 //! difference directly.
 //!
-//! If the state cannot be found out, the client counts as present: it is better to answer nobody
-//! than to cut off a client that waits.
+//! If the state cannot be found out, the client counts as present: a useless answer is better
+//! than a client that is cut off while it waits.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, recv};
@@ -36,14 +36,14 @@ struct ConnectionEnds {
 }
 
 impl DisconnectMonitor {
-    /// For a TCP connection. It fails if the connection has ended already.
+    /// For a TCP connection. It fails if the connection has ended, or if too many files are open.
     pub(super) fn of_tcp(stream: &TcpStream) -> io::Result<Self> {
         let addresses = Some((stream.local_addr()?, stream.peer_addr()?));
         let ours = stream.as_fd().try_clone_to_owned()?;
         Ok(Self(Arc::new(ConnectionEnds { ours, addresses })))
     }
 
-    /// For a connection of a Unix socket.
+    /// For a connection of a Unix socket. It fails if too many files are open.
     pub(super) fn of_unix(stream: &UnixStream) -> io::Result<Self> {
         let ours = stream.as_fd().try_clone_to_owned()?;
         Ok(Self(Arc::new(ConnectionEnds { ours, addresses: None })))

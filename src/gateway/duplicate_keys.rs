@@ -15,6 +15,7 @@ pub(super) fn parse_json(body: &[u8]) -> Result<(Value, Option<JsonPath>), Error
     let mut twice = JsonPath::default();
     let mut text = serde_json::Deserializer::from_slice(body);
     let value = DuplicateKeyVisitor { twice: &mut twice }.deserialize(&mut text)?;
+    // Anything but white space after the value is an error.
     text.end()?;
     Ok((value, Some(twice).filter(|path| !path.is_empty())))
 }
@@ -104,6 +105,7 @@ impl<'de> Visitor<'de> for DuplicateKeyVisitor<'_> {
             }
             match object.entry(key) {
                 Entry::Vacant(free) => drop(free.insert(value)),
+                // The key occurs for the second time. Its path begins here.
                 Entry::Occupied(mut taken) => {
                     if !self.is_found() {
                         self.twice.below_key(taken.key());

@@ -6,12 +6,12 @@
 //!      └─────────────┴──► ExchangeError           └──► failed outcome, the full hold counts
 //! ```
 //! `call` calls `GatewayCall::try_one` once for each model. An [`ExchangeError`] means that
-//! nothing was sent. Otherwise the result is an [`UnsettledExchange`]: the request has left, and
-//! the hold must be settled, whatever the reply is. The caller either writes the answer and
+//! nothing was sent. Otherwise the result is an [`UnsettledExchange`]: the ticket was used, and
+//! its hold must be settled, whatever the reply is. The caller either writes the answer and
 //! settles ([`UnsettledExchange::send_and_settle`]), or settles and asks a fallback model
 //! ([`UnsettledExchange::fail`]).
 //!
-//! Invariant: an exchange that was sent is settled exactly once. If the task dies before, the
+//! Invariant: an exchange that has a ticket is settled exactly once. If the task dies before, the
 //! ticket is dropped, and the call counts as its full hold, in memory and in the store.
 
 use super::call::GatewayCall;
@@ -51,7 +51,7 @@ pub(super) struct ExchangeOutcome {
 pub(super) struct ExchangeContext<'a> {
     pub(super) asked: &'a GatewayRequest,
     pub(super) keyed: &'a KeyedModel,
-    /// Whether the model is the engine's own, and asked over no wire.
+    /// Whether the engine itself plays the model, without a network.
     pub(super) is_own: bool,
     /// Campaign, episode, attempt, turn and try of this call.
     pub(super) place: &'a CallPosition,

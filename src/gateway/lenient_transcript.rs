@@ -161,6 +161,7 @@ fn of_item(said: &mut Vec<ChatMessage>, item: &Value) {
         Some("function_call_output") => {
             said.push(ChatMessage::tool_result(&word(&item["call_id"]), text(&item["output"])));
         }
+        // An item without a `type` is a message.
         Some("message") | None if role(item) == ChatRole::Assistant => {
             reply(said, &|message| message.content.push_str(&text(&item["content"])));
         }

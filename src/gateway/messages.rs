@@ -34,6 +34,7 @@ const ANTHROPIC: &str = "anthropic";
 /// Reads a request. `cap` is the output limit in tokens, which the gateway has read already. A key
 /// that is not known and not one of the values in `idle` (which ask for nothing) is refused.
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
+    // Values that ask for nothing, so they need no field in another format.
     let idle = [("thinking", json!({ "type": "disabled" })), ("service_tier", json!("auto"))];
     refuse_untranslatable(json, &KNOWN, &idle)?;
     let Some(turns) = json["messages"].as_array() else {
@@ -84,6 +85,7 @@ fn settings(json: &Value) -> Result<RequestSettings, GatewayRefusal> {
                 return Err(GatewayRefusal::invalid_request("`tool_choice` has an unknown value"));
             }
         },
+        // The key of this format says the opposite.
         parallel_calls: choice["disable_parallel_tool_use"].as_bool().map(|disabled| !disabled),
         end_user: end_user(&[&json["metadata"]["user_id"]])?,
         ..RequestSettings::default()
@@ -153,6 +155,7 @@ fn call(block: &Value) -> Result<ToolCall, GatewayRefusal> {
         (Some(id), Some(name)) => Ok(ToolCall {
             id: id.to_owned(),
             name: name.to_owned(),
+            // An object in this format, JSON text in the engine's own form.
             arguments: block["input"].to_string(),
         }),
         _ => Err(GatewayRefusal::invalid_request("a tool's use lacks its id or its name")),
@@ -197,6 +200,7 @@ impl AnthropicReplyBlock {
         let mut whole = begun.clone();
         whole[key] = value;
         let mut piece = json!({ "type": delta });
+        // The pieces of a tool call's input have another key than the block.
         piece[if key == "input" { "partial_json" } else { key }] = json!(text);
         Self { whole, begun, deltas: vec![piece] }
     }
@@ -224,6 +228,7 @@ impl AnthropicReplyBlock {
     fn thought(block: &Value) -> Self {
         let mut begun = block.clone();
         let mut deltas = Vec::new();
+        // A `redacted_thinking` block has neither key. It is complete when it begins.
         for (key, delta) in [("thinking", "thinking_delta"), ("signature", "signature_delta")] {
             if block[key].is_string() {
                 begun[key] = json!("");
@@ -272,6 +277,7 @@ pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
 pub(super) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
     let counts = usage(told.reply.usage);
     let mut begun = counts.clone();
+    // When a stream begins, no token of the output has come.
     begun["output_tokens"] = json!(0);
     let start = message(told, json!([]), Value::Null, begun);
     let mut events = vec![json!({ "type": "message_start", "message": start })];

@@ -20,8 +20,8 @@
 //! fallback models), `exchange` (one try with one model), `pass_through` and `translate` (the two
 //! ways to ask the model), `response_sink` (the answer on its way back).
 //!
-//! Invariant: no request leaves before its worst cost is held durably, and every exchange that
-//! took place is settled. If a client disconnects after its request has left, the call goes on to
+//! Invariant: no request to a model with a price leaves before its worst cost is held durably, and
+//! every exchange that took place is settled. If a client disconnects after its request has left, the call goes on to
 //! its end, and its real cost is settled. A call that fails is answered with a `GatewayRefusal`,
 //! in the error form of the client's own wire format.
 
@@ -81,7 +81,7 @@ pub struct GatewayServices {
     pub router: RouterHandle,
     /// Writes the records of calls and sessions to the store.
     pub collector: CollectorHandle,
-    /// Is read once, to find the sessions of earlier starts.
+    /// A standalone gateway reads it once, to find the sessions of earlier starts.
     pub journal: Arc<dyn Journal>,
     /// Gives the start time of a session.
     pub clock: Arc<dyn Clock>,

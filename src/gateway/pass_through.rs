@@ -111,7 +111,7 @@ async fn otherwise(
 ) -> ExchangeOutcome {
     while passage.next().await.is_some() {}
     let mut reply = passage.reply();
-    // It is told anew, from the reply.
+    // The client gets a rendering of the reply, so the key must be removed from it first.
     censor.redact(&mut reply);
     let last = match &reply {
         Ok(reply) => render_reply(exchange, reply, sink),
@@ -163,7 +163,6 @@ async fn stream(
     // The stream was cut off, perhaps within an event. Without an error event a client could take
     // it for complete. Two newlines first end the event that was cut.
     if let (Err(fault), true) = (&reply, last.is_empty() || broken) {
-        // It was cut, perhaps within an event: who reads it must not take it for whole.
         if broken {
             last.push(Bytes::from_static(b"\n\n"));
         }
@@ -172,8 +171,8 @@ async fn stream(
     ExchangeOutcome { reply, last: ResponseEnding::Pieces(last), filtered: false }
 }
 
-/// Whether an event is the chunk of the chat format that has only token counts: `{"choices": [],
-/// "usage": {...}}`.
+/// Whether an event is the chunk of the chat format that has only token counts, such as
+/// `{"choices": [], "usage": {"prompt_tokens": 9, ...}}`.
 fn is_counts(event: &[u8]) -> bool {
     let json: Value = serde_json::from_str(&event_data(event)).unwrap_or_default();
     json["usage"].is_object() && json["choices"].as_array().is_some_and(Vec::is_empty)

@@ -23,6 +23,7 @@ pub(super) fn whole(told: &ReplyEnvelope<'_>) -> Value {
 /// The reply as the events of a stream, from `response.created` to `response.completed` (or
 /// `response.incomplete`, if the output limit was reached).
 pub(super) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
+    // The first two events show the reply without any content.
     let begun = response(told, "in_progress", json!([]), Value::Null);
     let mut events = vec![
         json!({ "type": "response.created", "response": begun }),
@@ -44,6 +45,7 @@ pub(super) fn events(told: &ReplyEnvelope<'_>) -> Vec<String> {
         _ => "response.completed",
     };
     events.push(json!({ "type": end, "response": whole(told) }));
+    // The format has the type twice: in the line `event:` and in the JSON.
     let shown = |(number, mut event): (usize, Value)| {
         event["sequence_number"] = json!(number);
         format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default())
@@ -104,6 +106,7 @@ fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
     let id = |kind: &str, index: usize| format!("{kind}_{}{index}", told.id);
     let mut items = Vec::new();
     match message.reasoning.as_ref() {
+        // Only reasoning of this format can be sent back by the client as it is.
         Some(Reasoning { verbatim: Some((family, json)), .. }) if family == OWN => {
             items.extend(own_thoughts(json));
         }
@@ -120,6 +123,7 @@ fn items(told: &ReplyEnvelope<'_>) -> Vec<ResponsesReplyItem> {
             json!({ "type": "function_call", "id": id("fc", index), "call_id": call.id,
                 "name": call.name, "arguments": arguments, "status": status })
         };
+        // The arguments are complete already, so they are one piece.
         let events = vec![
             json!({ "type": "response.function_call_arguments.delta", "delta": call.arguments }),
             json!({ "type": "response.function_call_arguments.done", "name": call.name,
@@ -178,6 +182,7 @@ fn text(id: &str, said: &str, finish: FinishReason) -> ResponsesReplyItem {
     };
     let event = |kind: &str, key: &str, value: Value| {
         let mut event = json!({ "type": format!("response.{kind}"), "content_index": 0 });
+        // Only the events of text have this key.
         if kind.starts_with("output_text") {
             event["logprobs"] = json!([]);
         }

@@ -30,7 +30,7 @@ const KNOWN: [&str; 15] = [
     "stream_options",
     "user",
     "safety_identifier",
-    // A hint to a cache, and what its provider is to keep: nothing is kept here.
+    // They only say what the client's own provider caches and keeps. They change no answer.
     "prompt_cache_key",
     "store",
 ];
@@ -38,6 +38,7 @@ const KNOWN: [&str; 15] = [
 /// Reads a request. `cap` is the output limit in tokens, which the gateway has read already. A key
 /// that is not known and not one of the values in `idle` (which ask for nothing) is refused.
 pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRefusal> {
+    // Values that ask for nothing, so they need no field in another format.
     let idle = [
         ("background", json!(false)),
         ("metadata", json!({})),
@@ -68,6 +69,7 @@ pub(super) fn canonical(json: &Value, cap: u32) -> Result<ChatRequest, GatewayRe
         settings: RequestSettings {
             temperature: number(json, "temperature")?,
             top_p: number(json, "top_p")?,
+            // This format has no stop sequences.
             stop: Vec::new(),
             tool_choice: choice(&json["tool_choice"])?,
             parallel_calls: json["parallel_tool_calls"].as_bool(),
@@ -82,6 +84,7 @@ fn add(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefus
     let kind = item["type"].as_str().or_else(|| item["role"].as_str().map(|_| "message"));
     match kind.unwrap_or_default() {
         "message" => said(messages, item)?,
+        // Only the model that produced encrypted reasoning can read it.
         "reasoning" if item["encrypted_content"].as_str().is_some_and(|text| !text.is_empty()) => {
             return Err(foreign_thought("reasoning with `encrypted_content`"));
         }
@@ -113,6 +116,7 @@ fn add(messages: &mut Vec<ChatMessage>, item: &Value) -> Result<(), GatewayRefus
 
 /// The message of the assistant that is being put together, or a new one.
 fn reply(messages: &mut Vec<ChatMessage>) -> &mut ChatMessage {
+    // Items of one reply follow each other directly. A message of the user or a result ends it.
     let goes_on = messages.last().is_some_and(|last| last.role == ChatRole::Assistant);
     if !goes_on {
         messages.push(ChatMessage::text(ChatRole::Assistant, ""));
@@ -180,6 +184,7 @@ pub(super) fn tool(json: &Value) -> Result<ToolSchema, GatewayRefusal> {
         let what = "the model behind this name enforces no schema: set `strict` to false";
         return Err(GatewayRefusal::new(400, "unsupported_parameter", what));
     }
+    // A function without parameters takes an empty object.
     let parameters = match &json["parameters"] {
         Value::Null => json!({ "type": "object", "properties": {} }),
         parameters => parameters.clone(),

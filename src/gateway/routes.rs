@@ -7,8 +7,8 @@
 //!   └────────┴──────────┴──────────┴────────┴──► refusal
 //! ```
 //! `http_listener` calls [`answer`] for each request. The order matters: nothing of the body is
-//! read before the token is known to be valid, so a stranger costs no memory. A completion becomes
-//! a task of its own, because it must not end when the client disconnects. Everything else ends
+//! read before the token is known to be valid, so a client without one takes no memory. A
+//! completion becomes a task of its own, because it must not end when the client disconnects. Everything else ends
 //! with the connection.
 //!
 //! Every request gets an answer. Refusals are written in the wire format that the path names.
@@ -108,6 +108,7 @@ fn wanted(request: &Request<Incoming>) -> Result<GatewayRoute, GatewayRefusal> {
         }
         (&Method::POST, "/messages/count_tokens") => GatewayRoute::Count,
         (&Method::GET, "/models") => GatewayRoute::Models,
+        // Names of models contain slashes, and some clients write them as `%2F`.
         (&Method::GET, path) if path.starts_with("/models/") => {
             GatewayRoute::Model(path["/models/".len()..].replace("%2F", "/"))
         }
@@ -131,6 +132,7 @@ async fn respond(
     family: WireFormat,
     wanted: GatewayRoute,
 ) -> Result<GatewayResponse, GatewayRefusal> {
+    // The shutdown has begun: calls in progress may end, and no new one begins.
     if gateway.calls.is_closed() {
         return Err(closing());
     }
@@ -146,6 +148,7 @@ async fn respond(
             Ok(json_answer(&json!({ "object": "list", "data": data, "has_more": false,
                 "first_id": names.first(), "last_id": names.last() })))
         }
+        // For an agent, every name is a name of its model.
         GatewayRoute::Model(name)
             if planned.is_some() || (name == SOONEST && gateway.has_choice()) =>
         {
@@ -185,6 +188,7 @@ async fn respond(
             // through.
             let performing = Box::pin(call.perform(sink));
             spawn("gateway call", calls.track_future(performing)).detach();
+            // The sink was dropped without an answer, for example because the task panicked.
             let died = |_| {
                 GatewayRefusal::new(500, "engine_failed", "the call has ended without an answer")
             };
@@ -204,6 +208,7 @@ async fn caller(
 ) -> Result<AuthenticatedClient, GatewayRefusal> {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let bearer = header("authorization").and_then(bearer);
+    // Clients of the Messages format usually send the first header, all others the second.
     let shown = header("x-api-key").or(bearer).unwrap_or_default().trim();
     let what = "this is not a token of the gateway. The gateway prints its token when it starts. \
                 An agent has its token in its environment, valid for one attempt";
@@ -249,6 +254,7 @@ async fn body(
         return Err(too_large());
     }
     let tenant = session.tenant();
+    // If this returns early, dropping the reservation gives the memory back.
     let (mut memory, mut body, mut left) =
         (BodyReservation::default(), BytesMut::new(), BODY_PATIENCE);
     let mut pieces = request.into_body();
@@ -256,6 +262,7 @@ async fn body(
         if body.len() + piece.len() > MOST_BODY {
             return Err(too_large());
         }
+        // While the gateway waits for memory here, the client's time does not run.
         gateway.rooms.grow(&mut memory, body.len() + piece.len(), tenant).await?;
         body.extend_from_slice(&piece);
     }
@@ -324,6 +331,7 @@ async fn count(
         return Err(GatewayRefusal::new(404, "model_not_found", what));
     };
     let upstream = behind.keys.first().and_then(|keyed| keyed.upstream.as_ref());
+    // There is no provider that speaks a format of the gateway, so the count is estimated.
     let Some(upstream) = upstream else { return Ok(json_answer(&estimate)) };
     let body = asked.with_model_name(&upstream.model);
     let headers: Vec<(&str, &str)> =

@@ -105,8 +105,8 @@ impl SessionRegistry {
     }
 
     /// The attempt of a session and the number of its next turn. The first call of a session waits
-    /// until the store has it, and calls of other sessions do not wait for that. It fails with a
-    /// 429 if there are too many sessions, or if the store fails.
+    /// until the store has it, and calls of other sessions do not wait for that. There is a
+    /// 429 if there are too many sessions. If the store fails, the refusal is that of its fault.
     pub(super) async fn next_turn(
         &self,
         name: &str,
@@ -141,6 +141,7 @@ impl SessionRegistry {
             return Ok(session.clone());
         }
         let known = lock(known);
+        // The second condition also counts sessions that have begun but are not numbered yet.
         if !known.has_room_for(episode) || begun.len() >= known.most {
             return Err(too_many(known.most));
         }

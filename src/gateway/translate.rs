@@ -176,6 +176,7 @@ pub(super) fn refuse_untranslatable(
     idle: &[(&str, Value)],
 ) -> Result<(), GatewayRefusal> {
     let keys = json.as_object().into_iter().flatten();
+    // A key is lost if it is not known and asks for something.
     let lost = keys.filter(|(key, value)| {
         let says_nothing = value.is_null() || idle.iter().any(|(k, v)| k == key && v == *value);
         !known.contains(&key.as_str()) && !says_nothing
