@@ -6,8 +6,8 @@
 //!           │ 429                              │ told, or 403
 //!           └──────────────────────────────────┴──► client
 //! ```
-//! `agent_gateway` makes one [`GatewayAgent`] for each attempt, and `session` puts its calls to it.
-//! `call` reports through the [`CallReporter`] that belongs to one call.
+//! `agent_gateway` makes one [`GatewayAgent`] for each attempt, and `session` puts its calls to
+//! it. `call` reports through the [`CallReporter`] that belongs to one call.
 //!
 //! Invariants: the attempt gets exactly one result for each call that it admitted; a reporter that
 //! is dropped without one reports that the agent has left. The agent's token is replaced in

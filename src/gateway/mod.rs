@@ -21,9 +21,9 @@
 //! ways to ask the model), `response_sink` (the answer on its way back).
 //!
 //! Invariant: no request to a model with a price leaves before its worst cost is held durably, and
-//! every exchange that took place is settled. If a client disconnects after its request has left, the call goes on to
-//! its end, and its real cost is settled. A call that fails is answered with a `GatewayRefusal`,
-//! in the error form of the client's own wire format.
+//! every exchange that took place is settled. If a client disconnects after its request has left,
+//! the call goes on to its end, and its real cost is settled. A call that fails is answered with a
+//! `GatewayRefusal`, in the error form of the client's own wire format.
 
 mod agent_gateway;
 mod allowlist;

@@ -8,8 +8,8 @@
 //! ```
 //! `http_listener` calls [`answer`] for each request. The order matters: nothing of the body is
 //! read before the token is known to be valid, so a client without one takes no memory. A
-//! completion becomes a task of its own, because it must not end when the client disconnects. Everything else ends
-//! with the connection.
+//! completion becomes a task of its own, because it must not end when the client disconnects.
+//! Everything else ends with the connection.
 //!
 //! Every request gets an answer. Refusals are written in the wire format that the path names.
 
