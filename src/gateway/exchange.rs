@@ -339,8 +339,8 @@ impl UnsettledExchange {
 }
 
 impl ExchangeOutcome {
-    /// Whether it failed and left the whole answer to be written. An exchange that was cut off or ran
-    /// out of time counts here, too, even if its stream had begun.
+    /// Whether it failed and left the whole answer to be written. An exchange that was cut off or
+    /// ran out of time counts here, too, even if its stream had begun.
     pub(super) fn is_untold_failure(&self) -> bool {
         self.reply.is_err() && !matches!(self.last, ResponseEnding::Pieces(_))
     }
