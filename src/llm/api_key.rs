@@ -1,4 +1,5 @@
-//! A provider's key on its way into a request, and kept out of everything else.
+//! The API key of a provider. It goes into the header of a request and is kept out of everything
+//! else: it is in no record, no log and no message.
 
 use super::redaction::KeyMatcher;
 use reqwest::RequestBuilder;
@@ -6,22 +7,26 @@ use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use std::sync::Arc;
 use synthd_actors::model::{Fault, FaultKind};
 
-/// Where a key goes.
+/// Which header carries the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ApiKeyPlacement {
+    /// `Authorization: Bearer sk-…`.
     Bearer,
-    /// A header of this name.
+    /// A header of this lower-case name, such as `x-api-key`.
     Header(&'static str),
 }
 
+/// A key as a request's header, and as something to look for in answers.
 pub(super) struct ApiKey {
     name: HeaderName,
+    /// Marked as sensitive, so that debug output does not show it.
     value: HeaderValue,
-    /// The same, to be found in what is told.
+    /// Finds the same key in what a provider says.
     pub(super) secret: Arc<KeyMatcher>,
 }
 
 impl ApiKey {
+    /// Fails if the key has characters that an HTTP header cannot hold, such as a line break.
     pub(super) fn new(place: ApiKeyPlacement, key: &str) -> Result<Self, Fault> {
         let (name, text) = match place {
             ApiKeyPlacement::Bearer => (AUTHORIZATION, format!("Bearer {key}")),
@@ -35,12 +40,15 @@ impl ApiKey {
         Ok(Self { name, value, secret: Arc::new(KeyMatcher::new(key)) })
     }
 
+    /// Adds the header of the key to a request.
     pub(super) fn put(&self, request: RequestBuilder) -> RequestBuilder {
         request.header(&self.name, &self.value)
     }
 }
 
-/// Bytes with something else in place of a secret.
+/// Replaces every occurrence of `secret` in `bytes` by `instead`. It compares plain bytes only. The
+/// gateway uses it for the token of an external agent. A provider's key may be escaped in JSON and
+/// needs `KeyMatcher` instead. `secret` must not be empty.
 pub fn replace_secret(bytes: Vec<u8>, secret: &[u8], instead: &str) -> Vec<u8> {
     let found = |bytes: &[u8]| bytes.windows(secret.len()).position(|window| window == secret);
     let Some(mut at) = found(&bytes) else { return bytes };

@@ -1,11 +1,18 @@
-//! What a provider says it counted. It may say it twice, early, or in parts: of each count, the
-//! greatest that was said counts. Where that cannot be the whole, the usage is unknown and the
-//! whole hold stands.
+//! The token counts that a provider reports. Some providers report them several times, early in the
+//! stream, or in parts. The greatest value of each count is taken. If the counts cannot be complete
+//! (no input, or no output for a reply that has text), the usage is unknown, and the call costs its
+//! whole hold.
+//!
+//! The reply builders of all families call this module.
 
 use serde_json::Value;
 use synthd_actors::model::{ChatMessage, Usage};
 
-/// The greatest of each count that was said so far.
+/// Merges new counts into the known ones and keeps the greater value of each. Nested objects are
+/// merged as well. A null changes nothing, and neither does a value that is no object where an
+/// object is known.
+///
+/// Example: `{"output": 1}` and then `{"output": 7, "input": 3}` give `{"output": 7, "input": 3}`.
 pub(super) fn keep_most(known: &mut Value, said: Value) {
     match (known, said) {
         (_, Value::Null) => {}
@@ -23,7 +30,9 @@ pub(super) fn keep_most(known: &mut Value, said: Value) {
     }
 }
 
-/// With what only the total has, or only the reasoning: some hosts count that apart.
+/// Corrects the output by the total and by the reasoning tokens. If there are more reasoning tokens
+/// than output tokens, the host counts them separately, and they are added. If the total exceeds
+/// input plus output, the difference counts as output.
 pub(super) fn with_total(usage: Usage, total: Option<u64>) -> Usage {
     let thought = usage.reasoning_tokens.unwrap_or(0);
     let apart = if thought > usage.output_tokens { thought } else { 0 };
@@ -32,7 +41,8 @@ pub(super) fn with_total(usage: Usage, total: Option<u64>) -> Usage {
     Usage { output_tokens: output.max(rest), ..usage }
 }
 
-/// Some hosts count what was cached apart from the input: then there is more of it.
+/// Corrects the input by the cached tokens. If there are more cached tokens than input tokens, the
+/// host counts them separately, and they are added to the input.
 fn with_cached(usage: Usage) -> Usage {
     let [read, written] = [usage.cached_tokens, usage.cache_write_tokens].map(|n| n.unwrap_or(0));
     let cached = read.saturating_add(written);
@@ -40,8 +50,9 @@ fn with_cached(usage: Usage) -> Usage {
     Usage { input_tokens: usage.input_tokens.saturating_add(apart), ..usage }
 }
 
-/// The usage, and whether it is unknown: every request has some input, and every reply that says
-/// something has some output. What was read from a cache or written to one is part of the input.
+/// The usage, and whether it is unknown (true). Every request has some input. Every reply with
+/// text, reasoning or tool calls has some output. A usage without them is not believed: the result
+/// is zero and true, and the caller charges the whole hold.
 pub(super) fn counted(usage: Option<Usage>, message: &ChatMessage) -> (Usage, bool) {
     let thought = message.reasoning.as_ref().is_some_and(|reasoning| !reasoning.text.is_empty());
     let spoke = thought || !message.content.is_empty() || !message.tool_calls.is_empty();
@@ -50,8 +61,9 @@ pub(super) fn counted(usage: Option<Usage>, message: &ChatMessage) -> (Usage, bo
     (usage.unwrap_or_default(), usage.is_none())
 }
 
-/// What a refusal counts, whichever family's names it has for it, and wherever it stands. What
-/// was read from a cache counts in full.
+/// The usage that the body of a refusal reports, in the field names of any family and at any depth.
+/// Returns None if the body is no JSON or reports no tokens. Tokens that were read from a cache
+/// count as plain input tokens here, so the cost is never too low.
 pub(super) fn in_refusal(said: &str) -> Option<Usage> {
     let said: Value = serde_json::from_str(said).ok()?;
     let mut most = Value::Null;
@@ -74,7 +86,8 @@ pub(super) fn in_refusal(said: &str) -> Option<Usage> {
     (usage.input_tokens > 0 || usage.output_tokens > 0).then_some(usage)
 }
 
-/// Every object of counts. Ollama's stand beside the error itself.
+/// Merges every object of counts into `most`. Ollama puts its counts directly beside the error
+/// instead of into an object.
 fn gather(said: &Value, most: &mut Value) {
     let parts: Vec<&Value> = match said {
         Value::Array(items) => items.iter().collect(),

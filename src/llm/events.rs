@@ -1,4 +1,8 @@
-//! An answer put together: a stream of events, or a whole body.
+//! Reads an answer to its end: a stream of server-sent events, or a whole body.
+//!
+//! An event is some lines and an empty line, for example `data: {"id":"1"}` followed by `data:
+//! [DONE]` as the next event. The adapters read with [`read`]. The gateway cuts the stream with
+//! [`EventSplitter`], because it must pass on the exact bytes of each event.
 
 use super::faults::malformed;
 use super::http::ProviderResponse;
@@ -8,24 +12,29 @@ use sse_stream::{Error as SseError, SseByteStream};
 use std::ops::ControlFlow;
 use synthd_actors::model::{CallFault, ChatReply};
 
-/// A family's way from what it sends to a reply.
+/// Puts one reply together in the format of one family. Call `event` for each event, or `whole`
+/// once, and then `reply`.
 pub(super) trait ReplyBuilder: Default + Send {
-    /// The data of one event; breaks at the end that the family marks.
+    /// Takes the data of one event, without `data:`. Returns `Break` at the end that the family
+    /// marks. Fails if the data cannot be parsed, or if it reports an error.
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault>;
 
-    /// A body that is no stream.
+    /// Takes a body that is no stream. Fails if it cannot be parsed or reports an error.
     fn whole(&mut self, body: &[u8]) -> Result<(), CallFault>;
 
-    /// The reply, if the provider has ended it.
+    /// The finished reply. Fails if the provider has not given a finish reason: then the answer was
+    /// cut off and must not be taken for a complete one.
     fn reply(self) -> Result<ChatReply, CallFault>;
 }
 
+/// Reads an answer to its end and returns the reply. It stops at the end that the family marks,
+/// even if the connection stays open. Fails if the body fails or does not parse.
 pub(super) async fn read<A: ReplyBuilder>(
     answer: ProviderResponse,
 ) -> Result<ChatReply, CallFault> {
     let mut assembly = A::default();
     if !answer.is_events() {
-        // From a host that does not stream, whatever it was asked for.
+        // Some hosts do not stream, although every request asks for a stream.
         assembly.whole(&answer.whole().await?)?;
         return assembly.reply();
     }
@@ -39,17 +48,19 @@ pub(super) async fn read<A: ReplyBuilder>(
     assembly.reply()
 }
 
-/// Cuts a stream into its events, each with the empty line that ends it, and alters nothing.
+/// Cuts a stream of bytes into its events. Each event includes the empty line that ends it. No byte
+/// is changed: all events and the rest together are the input.
 #[derive(Default)]
 pub(super) struct EventSplitter {
+    /// The bytes after the last complete event.
     kept: BytesMut,
-    /// Up to where no event ends.
+    /// Up to here `kept` was searched and no event ends, so it is not searched again.
     looked: usize,
 }
 
 impl EventSplitter {
-    /// The events that are whole now. They share their memory: a record that answers comes in one
-    /// piece, with thousands of them.
+    /// Adds a piece and returns the events that are complete now. They share one buffer, because a
+    /// replayed answer arrives in one piece with thousands of events.
     pub(super) fn push(&mut self, piece: &[u8]) -> Vec<Bytes> {
         self.kept.extend_from_slice(piece);
         let mut whole = Vec::new();
@@ -60,12 +71,13 @@ impl EventSplitter {
         whole
     }
 
-    /// What came after the last event that was ended.
+    /// The bytes after the last complete event, when the stream has ended.
     pub(super) fn rest(self) -> Bytes {
         self.kept.freeze()
     }
 
-    /// Where the first event ends: after two ends of lines, of any kind.
+    /// Where the first event ends: after an empty line, with any of the three kinds of line ends.
+    /// The search goes back three bytes, since `\r\n\r\n` may be split over two pieces.
     fn end(&mut self) -> Option<usize> {
         let from = self.looked.saturating_sub(3);
         let ends: [&[u8]; 3] = [b"\n\n", b"\r\n\r\n", b"\r\r"];
@@ -77,7 +89,8 @@ impl EventSplitter {
     }
 }
 
-/// The data of one event.
+/// The data of one event: its `data:` lines, joined by line breaks. Other fields and comments are
+/// dropped, so that a ping gives an empty text.
 pub fn event_data(event: &[u8]) -> String {
     let text = String::from_utf8_lossy(event);
     let lines = text.split(['\n', '\r']).filter_map(|line| line.strip_prefix("data:"));
@@ -85,7 +98,7 @@ pub fn event_data(event: &[u8]) -> String {
     lines.join("\n")
 }
 
-/// What the stream of bytes says of itself, or of its text.
+/// The fault of a stream that cannot be read: the error of the body below, or a malformed event.
 fn broken(error: SseError) -> CallFault {
     match error {
         SseError::Body(cause) => match cause.downcast::<CallFault>() {

@@ -1,9 +1,11 @@
-//! Keys of a request's body that a campaign sets as its provider names them.
+//! Extra fields of a request's body. A campaign sets them under the provider's own names
+//! (`[models.extra]`), for settings that synthd does not know.
 
 use serde_json::{Map, Value};
 
-/// Puts them into the body; objects are merged, whatever else stands there is replaced. Which
-/// keys may stand there at all is decided where a campaign is read (`config`).
+/// Puts the extra fields into the body. Objects are merged, any other value is replaced. It does
+/// not check the names: `config` has already refused fields that cost money or that synthd sets
+/// itself.
 pub(super) fn merge(body: &mut Value, extra: &Map<String, Value>) {
     let Value::Object(body) = body else { return };
     for (key, value) in extra {

@@ -1,11 +1,15 @@
-//! One exchange with a provider over HTTP: everything it sends is bounded in size and time.
+//! One HTTP exchange with a provider. Everything that the provider sends is limited in size and in
+//! time, because a provider that misbehaves must not stop the engine or fill its memory.
 //!
 //! ```text
-//!  sent ─► head ─► body, piece by piece ─► whole
-//!    │       │          └─ silent, too long, cut ─► fault, charge unknown
-//!    │       └─ a status that refuses ─► fault of the family's
-//!    └─ never reached ─► fault, charge nothing
+//!  sent ─► head ─► body, piece by piece ─► complete
+//!    │       │          └─ silent, too long, cut off ─► fault, charge unknown
+//!    │       └─ a status that refuses ─► fault of the family
+//!    └─ not connected ─► fault, no charge
 //! ```
+//!
+//! `ProviderClient` calls this module. The module knows nothing of wire formats. It records the
+//! exchange (`ExchangeRecorder`) and redacts the key before anyone else sees the bytes.
 
 use super::redaction::{KeyMatcher, StreamRedactor};
 use bytes::Bytes;
@@ -22,16 +26,19 @@ use synthd_actors::model::{
 };
 use tokio::time::timeout;
 
+/// The timeout for a TCP and TLS connection.
 const CONNECTING: Duration = Duration::from_secs(15);
 /// Of a whole answer.
 const MOST: usize = 32 << 20;
-/// Of an answer that only says what is wrong.
+/// The size limit of a refusal's body, and of the headers of an HTTP/2 answer, in bytes.
 const MOST_OF_ERROR: usize = 64 << 10;
 
-/// A client with its own pool of connections. A proxy is used only where the campaign names one:
-/// what the environment says of proxies is not for requests that carry keys.
+/// Makes an HTTP client with its own connection pool. It uses a proxy only if the campaign names
+/// one. The proxy variables of the environment are ignored, because requests carry keys. Fails if
+/// the proxy's address or the TLS setup cannot be used.
 pub(super) fn client(proxy: Option<&str>) -> Result<Client, Fault> {
-    // The first of the process counts; any later is the same.
+    // Sets the TLS library of the process. A later call fails, which does no harm: the same library
+    // is already set.
     rustls::crypto::ring::default_provider().install_default().ok();
     let broken = |error: reqwest::Error| {
         let why = with_causes(&error);
@@ -46,7 +53,7 @@ pub(super) fn client(proxy: Option<&str>) -> Result<Client, Fault> {
     };
     client
         .connect_timeout(CONNECTING)
-        // A provider that moves would be sent the key elsewhere.
+        // A redirect would send the key to another address.
         .redirect(Policy::none())
         .referer(false)
         .http2_max_header_list_size(MOST_OF_ERROR as u32)
@@ -55,19 +62,21 @@ pub(super) fn client(proxy: Option<&str>) -> Result<Client, Fault> {
         .map_err(broken)
 }
 
-/// An answer whose body has not been read.
+/// An answer whose head has arrived and whose body was not read yet.
 pub(super) struct ProviderResponse {
     pub(super) status: StatusCode,
-    /// Of the response, which has none any more.
+    /// The headers, already without the key. They were moved out of `response`.
     pub(super) headers: HeaderMap,
     response: Response,
+    /// How long the body may be silent.
     idle: Duration,
     witness: ExchangeRecorder,
-    /// Taken out of all that is said.
+    /// What is taken out of the body. None if there is no key to look for.
     secret: Option<Arc<KeyMatcher>>,
 }
 
-/// Sends a request. Returns the answer with any status.
+/// Sends a request and waits for the head of the answer, at most for `patience.first_byte`. Returns
+/// the answer with any status. `secret` is the key to redact.
 pub(super) async fn send(
     request: RequestBuilder,
     patience: ProviderTimeouts,
@@ -83,7 +92,7 @@ pub(super) async fn send(
     }
 }
 
-/// Providers repeat what they were sent.
+/// Takes the key out of the headers: some providers repeat what they were sent.
 fn redact(headers: &mut HeaderMap, secret: &KeyMatcher) {
     for value in headers.values_mut() {
         let clean = secret.redacted(value.as_bytes().to_vec());
@@ -93,7 +102,7 @@ fn redact(headers: &mut HeaderMap, secret: &KeyMatcher) {
     }
 }
 
-/// What is kept of the headers of an answer: nobody's session.
+/// The headers that the record keeps. Cookies are left out, since they may open a session.
 fn kept(headers: &HeaderMap) -> HeaderList {
     let plain = headers.iter().filter(|(name, _)| *name != SET_COOKIE);
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -101,11 +110,14 @@ fn kept(headers: &HeaderMap) -> HeaderList {
 }
 
 impl ProviderResponse {
-    /// One that somebody gave before.
+    /// An answer of a replay record. Its key was redacted when it was recorded.
     pub(super) fn recorded(response: http::Response<Vec<u8>>, witness: ExchangeRecorder) -> Self {
         Self::of(Response::from(response), ProviderTimeouts::default().idle, witness, None)
     }
 
+    /// Takes the head of an answer: redacts and records the headers. A key that is so short that it
+    /// looks like a placeholder is redacted in refusals only, because a model may well write the
+    /// same word.
     fn of(
         mut response: Response,
         idle: Duration,
@@ -121,23 +133,26 @@ impl ProviderResponse {
         Self { status, headers, response, idle, witness, secret }
     }
 
+    /// Whether the body is a stream of server-sent events, by its content type.
     pub(super) fn is_events(&self) -> bool {
         let kind = self.headers.get(reqwest::header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream")
     }
 
-    /// The body piece by piece, each in time and all together bounded.
+    /// The body piece by piece. Each piece must arrive within the idle timeout, and all together
+    /// must stay below the size limit. After an error the stream ends.
     pub(super) fn pieces(self) -> impl Stream<Item = Result<Bytes, CallFault>> + Send {
         self.bounded(MOST)
     }
 
-    /// All of it.
+    /// The complete body, with the same limits as [`Self::pieces`].
     pub(super) async fn whole(self) -> Result<Vec<u8>, CallFault> {
         collect(self.bounded(MOST)).await
     }
 
-    /// What an error says, as far as it is worth reading.
+    /// The body of a refusal as text. What exceeds the limit is dropped, and so is everything after
+    /// a read error: the part that arrived is enough to see what is wrong.
     pub(super) async fn read_error_text(self) -> String {
         let mut said = Vec::new();
         let mut pieces = Box::pin(self.bounded(MOST_OF_ERROR));
@@ -147,6 +162,7 @@ impl ProviderResponse {
         String::from_utf8_lossy(&said).into_owned()
     }
 
+    /// The body with limits on size and time, redacted and recorded.
     fn bounded(self, most: usize) -> impl Stream<Item = Result<Bytes, CallFault>> + Send {
         let body = RedactedBody {
             raw: Box::pin(raw(self.response, self.idle, most).fuse()),
@@ -161,15 +177,18 @@ impl ProviderResponse {
     }
 }
 
-/// A body on its way, without the key.
+/// A body that is read: redacted first, then recorded, then returned.
 struct RedactedBody {
+    /// The limited body with the key still in it.
     raw: Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>,
     redactor: Option<StreamRedactor>,
     witness: ExchangeRecorder,
+    /// The error that ended the body. It is kept until the redactor's last bytes were returned.
     failed: Option<CallFault>,
 }
 
 impl RedactedBody {
+    /// The next piece without the key, or the error that ended the body. Empty pieces are skipped.
     async fn next(&mut self) -> Option<Result<Bytes, CallFault>> {
         loop {
             let piece = match self.raw.next().await {
@@ -181,7 +200,8 @@ impl RedactedBody {
                     self.failed = Some(fault);
                     continue;
                 }
-                // What was kept comes before what ended it.
+                // The redactor may hold the last bytes back, because they could begin a key. They
+                // are returned before the error that ended the body.
                 None => match self.redactor.take().map(|mut redactor| redactor.end()) {
                     Some(rest) if !rest.is_empty() => rest,
                     _ => return self.failed.take().map(Err),
@@ -195,7 +215,8 @@ impl RedactedBody {
     }
 }
 
-/// The body as it comes: each piece in time, and all together no longer than `most`.
+/// The body as it arrives, with the limits on time and size. `most` is in bytes. The counter of
+/// bytes is set to `usize::MAX` after an error, so that the next step ends the stream.
 fn raw(
     response: Response,
     idle: Duration,
@@ -222,6 +243,7 @@ fn raw(
     })
 }
 
+/// Joins all pieces. The first error ends it.
 async fn collect(
     pieces: impl Stream<Item = Result<Bytes, CallFault>>,
 ) -> Result<Vec<u8>, CallFault> {
@@ -233,7 +255,8 @@ async fn collect(
     Ok(whole)
 }
 
-/// Certainly unsent is only what never had a connection.
+/// The fault of a request without an answer. Only a connection that was never made certainly cost
+/// nothing. Any later failure may have reached the model, so its charge is unknown.
 fn unsent(error: &reqwest::Error) -> CallFault {
     let why = with_causes(error);
     if error.is_connect() {
@@ -245,21 +268,25 @@ fn unsent(error: &reqwest::Error) -> CallFault {
     CallFault::unknown(FaultKind::ModelTransient, format!("the request failed: {why}"))
 }
 
+/// The fault of a body that the connection broke off.
 fn cut(error: &reqwest::Error) -> CallFault {
     let why = with_causes(error);
     CallFault::unknown(FaultKind::ModelTransient, format!("its answer was cut: {why}"))
 }
 
+/// The fault of a timeout.
 fn silent(what: &str) -> CallFault {
     CallFault::unknown(FaultKind::ModelTransient, what)
 }
 
+/// The fault of a body that exceeds its size limit.
 fn too_long(most: usize) -> CallFault {
     let why = format!("its answer is longer than {} MiB", most >> 20);
     CallFault::unknown(FaultKind::ModelTransient, why)
 }
 
-/// Without the address, which may be somebody's secret, and with what is behind it.
+/// The causes of an error, joined with `: `. The error itself is left out, because its text holds
+/// the URL, which may be secret.
 fn with_causes(error: &reqwest::Error) -> String {
     let mut parts = Vec::new();
     let mut cause = error.source();

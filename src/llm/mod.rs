@@ -1,5 +1,22 @@
-//! Models: one adapter a family. An adapter makes exactly one attempt; retries, limits and
-//! money belong to the router.
+//! Model adapters: one folder for each family of wire formats. The router calls an adapter through
+//! the `ChatModel` trait for a native agent. The gateway calls an `UpstreamModel` for a client that
+//! speaks the provider's own format.
+//!
+//! An adapter makes exactly one attempt: it writes the request in the provider's format, sends it,
+//! and puts the reply together. Retries, rate limits and money belong to the router. All adapters
+//! share the same lower layers:
+//!
+//! ```text
+//!  adapter (openai, anthropic, …) ─► provider (URL, key, redaction) ─► http (timeouts, size limits)
+//!                                                                 └─► replay (a recorded campaign)
+//! ```
+//!
+//! Invariant: the API key is in the request's header and nowhere else. A key that a provider
+//! repeats is taken out before anyone reads, keeps or passes on the bytes (`redaction`).
+//!
+//! Failures: building an adapter fails with a `Fault` (for example, the key's environment variable
+//! is not set). A call fails with a `CallFault`, which also says whether the provider may have
+//! charged for it.
 
 mod anthropic;
 mod api_key;
@@ -47,7 +64,7 @@ use synthd_actors::ports::{CallArchive, ChatModel, ModelFactory};
 /// Every model this version can call.
 #[derive(Clone, Copy, Debug)]
 pub struct AdapterFactory {
-    /// With providers.
+    /// How long a real provider may be silent. Scripted and replayed models do not use it.
     pub patience: ProviderTimeouts,
     /// For models that replay a recorded campaign.
     pub open_archive: ArchiveOpener,
@@ -74,7 +91,8 @@ impl AdapterFactory {
         UpstreamModel::new(endpoint, config, key, self.patience).map(Some)
     }
 
-    /// A model that answers from what was recorded, if it is one.
+    /// Makes a model that answers from a recorded campaign. Returns None if the configuration names
+    /// no recorded campaign. Fails if the recorded store cannot be opened.
     pub fn replay(&self, config: &ModelConfig) -> Result<Option<Arc<ReplayModel>>, Fault> {
         let (Some(recorded), Some((_, name))) = (&config.recorded, config.name.split_once('/'))
         else {
@@ -85,7 +103,7 @@ impl AdapterFactory {
     }
 }
 
-/// Whether clients of a gateway speak what is spoken there.
+/// Whether clients of the gateway can speak the wire format of this endpoint.
 fn speaks(endpoint: &ProviderEndpoint) -> bool {
     ![GeminiModel::DIALECT, OllamaModel::DIALECT].contains(&endpoint.dialect.as_str())
 }
@@ -96,6 +114,8 @@ impl ModelFactory for AdapterFactory {
             Fault::new(FaultKind::ModelPermanent, format!("no adapter for model {}", config.name))
         };
         let (provider, name) = config.name.split_once('/').ok_or_else(unknown)?;
+        // A replayed model also has a provider's name, so the record is looked at before the
+        // endpoint.
         if let Some(replay) = self.replay(config)? {
             return Ok(replay);
         }
@@ -109,7 +129,11 @@ impl ModelFactory for AdapterFactory {
     }
 }
 
-/// The adapter of an endpoint's family.
+/// Makes the adapter for an endpoint's dialect. Every dialect without an adapter of its own is a
+/// host of the OpenAI chat format; `OpenAiChatModel::new` refuses a name that it does not know.
+///
+/// `name` is the model's name without the provider (`gpt-5`, not `openai/gpt-5`). `way` says
+/// whether the adapter asks over HTTP or reads a replay record.
 fn made(
     endpoint: &ProviderEndpoint,
     name: &str,
@@ -126,7 +150,7 @@ fn made(
     })
 }
 
-/// The same for what was recorded.
+/// Makes the adapter that reads a replay record. It needs no key, because nothing is sent.
 fn without_key(
     endpoint: &ProviderEndpoint,
     name: &str,
@@ -136,21 +160,27 @@ fn without_key(
     made(endpoint, name, config, None, record)
 }
 
-/// What all requests of an episode have in common, and those of another campaign that asks the
-/// same: hosts that cache send requests with one key to one place.
+/// The key for the provider's prompt cache: 32 hex digits over the first two messages. All requests
+/// of an episode begin with the same two messages, so they share the key, and so do the same
+/// requests of another campaign. Hosts send requests with one key to one place, where the prefix is
+/// cached.
 fn cache_key(request: &ChatRequest) -> String {
     let opening = request.messages.iter().take(2).map(|message| message.content.as_str());
     digest_of(&["opening", &opening.collect::<Vec<_>>().concat()])[..32].to_owned()
 }
 
-/// A setting that a family has no word for: it is told, and not left out in silence.
+/// Refuses a setting that a family's format cannot express. Without this check the setting would be
+/// dropped silently. `what` names the setting; None means that every setting can be expressed. The
+/// refusal costs nothing, because nothing was sent.
 fn without_words(what: Option<&str>) -> Result<(), CallFault> {
     let Some(what) = what else { return Ok(()) };
     let why = format!("this model's format has no {what}");
     Err(CallFault::free(FaultKind::ModelRejected, why))
 }
 
-/// From the environment alone, and kept nowhere but in the header it goes into.
+/// Reads the API key from the environment variable that the endpoint names. This is the only place
+/// where a key comes from. Returns None if the endpoint needs no key, and a permanent fault if the
+/// variable is not set or blank. Spaces around the key are removed.
 fn key_of(provider: &str, endpoint: &ProviderEndpoint) -> Result<Option<SecretString>, Fault> {
     let Some(variable) = &endpoint.key_env else { return Ok(None) };
     let value = std::env::var(variable).unwrap_or_default();

@@ -1,5 +1,8 @@
-//! One address of a provider with the key to it: an exchange from the request to the reply,
-//! whatever the family. What the provider says is told, and kept, without the key.
+//! The provider client: one address of a provider with the key to it. It sends a request and reads
+//! the answer, for every wire format. All adapters and the gateway's upstreams use it.
+//!
+//! It adds the headers, puts the key into the request, records the exchange, maps refusals to
+//! faults (`faults`), and redacts the key in everything that the provider says.
 
 use super::api_key::{ApiKey, ApiKeyPlacement};
 use super::events::{self, ReplyBuilder};
@@ -19,20 +22,26 @@ use synthd_actors::model::{
 use synthd_actors::ports::CallContext;
 
 const JSON: &str = "application/json";
+/// The `accept` header. A host that does not stream may answer with plain JSON.
 const STREAM_OR_JSON: &str = "text/event-stream, application/json";
 
+/// One address of a provider, with the key.
 pub(super) struct ProviderClient {
+    /// Has a connection pool of its own.
     client: Client,
     url: Url,
+    /// The name of the wire format. The record keeps it, so that a replay can choose the adapter.
     dialect: String,
-    /// The variable that holds the key.
+    /// The name of the environment variable that holds the key, for messages to people.
     variable: Option<String>,
     key: Option<ApiKey>,
+    /// Over HTTP, or from a replay record.
     way: ProviderTransport,
 }
 
 impl ProviderClient {
-    /// `path` is the family's own, below the endpoint's address.
+    /// `path` is the family's own path below the endpoint's base URL, such as `chat/completions`.
+    /// Fails if the URL, the key or the proxy cannot be used.
     pub(super) fn new(
         endpoint: &ProviderEndpoint,
         path: &str,
@@ -52,14 +61,17 @@ impl ProviderClient {
         })
     }
 
-    /// One attempt.
+    /// Makes one attempt: sends `body` and returns the complete reply. `headers` are further
+    /// headers of the family. A refusal by a content filter is a reply (with
+    /// `FinishReason::Refusal`), every other refusal is a fault.
     pub(super) async fn exchange<A: ReplyBuilder>(
         &self,
         body: &Value,
         headers: &[(&str, &str)],
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        // Whenever this ends, and however early.
+        // The guard lives until the function ends. If the caller drops this future early (a
+        // timeout, a shutdown), the guard's `drop` still redacts the recorded exchange.
         let mut censor = self.reply_redactor(&context.witness);
         let replied = async {
             let answer = self.send(Bytes::from(body.to_string()), headers, context).await?;
@@ -73,7 +85,8 @@ impl ProviderClient {
         replied
     }
 
-    /// Returns the answer with any status.
+    /// Sends the request and returns the answer with any status, before its body is read. Fails if
+    /// no answer came. With a replay record, nothing is sent and the recorded answer is returned.
     pub(super) async fn send(
         &self,
         body: Bytes,
@@ -85,12 +98,14 @@ impl ProviderClient {
             ProviderTransport::Replay(record) => return record.answer(&body, context).await,
         };
         let witness = &context.witness;
-        // The key may be in what was said before, and has no place there.
+        // A model may have written the key into the conversation (it may have been in a file). It
+        // must not go out as text, and it must not be in the record.
         let body = match &self.key {
             Some(key) if !key.secret.is_placeholder() => key.secret.redacted(body.into()).into(),
             _ => body,
         };
         let own = [("content-type", JSON), ("accept", STREAM_OR_JSON)];
+        // The recorded headers do not include the header of the key.
         let kept: HeaderList = own.iter().chain(headers).map(|header| self.owned(header)).collect();
         witness.sent(self.url.as_str(), &self.dialect, kept, &body);
         let mut post = self.client.post(self.url.clone());
@@ -106,10 +121,12 @@ impl ProviderClient {
         sent.map_err(|fault| self.hide(fault))
     }
 
+    /// What finds the key, if there is a key.
     fn secret(&self) -> Option<Arc<KeyMatcher>> {
         self.key.as_ref().map(|key| key.secret.clone())
     }
 
+    /// A header as the record keeps it: without the key.
     fn owned(&self, (name, value): &(&str, &str)) -> (String, String) {
         let value = (*value).to_owned();
         let value = match &self.key {
@@ -119,16 +136,19 @@ impl ProviderClient {
         ((*name).to_owned(), value)
     }
 
-    /// For the events of a stream that go on one by one.
+    /// The redactor for the events of a stream that are passed on one by one. None without a key,
+    /// and for a key that is so short that it is only a placeholder.
     pub(super) fn split_key_redactor(&self) -> Option<SplitKeyRedactor> {
         self.secret().filter(|secret| !secret.is_placeholder()).map(SplitKeyRedactor::new)
     }
 
+    /// The guard that redacts the parsed reply and, when it is dropped, the recorded exchange.
     pub(super) fn reply_redactor<'a>(&self, witness: &'a ExchangeRecorder) -> ReplyRedactor<'a> {
         let secret = self.secret().filter(|secret| !secret.is_placeholder());
         ReplyRedactor { secret, witness, found: None }
     }
 
+    /// Takes the key out of a fault's message.
     fn hide(&self, mut fault: CallFault) -> CallFault {
         if let Some(key) = &self.key {
             key.secret.redact_fault(&mut fault.fault);
@@ -136,7 +156,8 @@ impl ProviderClient {
         fault
     }
 
-    /// A key that is refused is told with the variable that holds it.
+    /// Completes the fault of a refused key with the environment variable that holds the key, so
+    /// that people know what to change.
     fn told(&self, mut failure: CallFault) -> CallFault {
         let fault = &mut failure.fault;
         if fault.kind == FaultKind::KeyRejected {
@@ -150,7 +171,8 @@ impl ProviderClient {
         self.hide(failure)
     }
 
-    /// What a refusal says, and what that means.
+    /// Reads the body of a refusal. Returns the body's text for the client and the fault that it
+    /// means. Used by the gateway's upstream.
     pub(super) async fn read_error(&self, answer: ProviderResponse) -> (String, CallFault) {
         let (status, headers) = (answer.status, answer.headers.clone());
         let said = answer.read_error_text().await;
@@ -162,6 +184,7 @@ impl ProviderClient {
         (said, fault)
     }
 
+    /// What a refusal means for an adapter: the reply of a content filter, or a fault.
     async fn refused(&self, answer: ProviderResponse) -> Result<ChatReply, CallFault> {
         let (status, headers) = (answer.status, answer.headers.clone());
         let said = answer.read_error_text().await;
@@ -172,6 +195,7 @@ impl ProviderClient {
     }
 }
 
+/// The address of `path` below the base URL, with exactly one slash between them.
 fn url(base: &str, path: &str) -> Result<Url, Fault> {
     let url = format!("{}/{path}", base.trim_end_matches('/'));
     Url::parse(&url).map_err(|error| {
@@ -181,16 +205,24 @@ fn url(base: &str, path: &str) -> Result<Url, Fault> {
     })
 }
 
-/// What is heard of an answer is already without the key, but for one that is spread over the
-/// events of a stream: this takes that out of the reply, and out of the record.
+/// A guard that takes a key out of a parsed reply and out of the recorded exchange.
+///
+/// The bytes of an answer are redacted while they arrive. That does not find a key that is split
+/// over several events of a stream (`"sk-ab"` in one event, `"cdef"` in the next). The parsed reply
+/// has both parts joined, so the key is found there. Then the record must be redacted, too. This
+/// happens on drop, so that no early return skips it.
 pub struct ReplyRedactor<'a> {
+    /// None if there is no key to look for; then the guard does nothing.
     secret: Option<Arc<KeyMatcher>>,
     witness: &'a ExchangeRecorder,
-    /// Whether the key was in what was understood; none before that is known.
+    /// Whether the key was found in the parsed reply. None means that no reply was parsed yet; then
+    /// the record is searched, to be safe.
     found: Option<bool>,
 }
 
 impl ReplyRedactor<'_> {
+    /// Takes the key out of a reply or out of a fault's message, and remembers whether the record
+    /// must be searched. After a fault it always is: the reply is not known then.
     pub fn redact(&mut self, replied: &mut Result<ChatReply, CallFault>) {
         let Some(secret) = &self.secret else { return };
         match replied {

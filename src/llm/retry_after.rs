@@ -1,14 +1,19 @@
-//! How long a provider asks to be left alone, in each way providers say it.
+//! Reads how long a provider asks the client to wait: the `retry-after` headers, the rate-limit
+//! reset headers, and the delays in the bodies of refusals. The router waits for this time before
+//! it tries the key again.
 
 use reqwest::header::HeaderMap;
 use std::time::{Duration, SystemTime};
 
-/// Longer waits are no waits, but an end.
+/// A longer wait is cut to this length.
 const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
-/// When all that is limited is free again, where nothing else is said.
+/// The headers that say when a used-up rate limit is full again. They count only if the answer has
+/// no `retry-after` header. Values are such as `6m0s`.
 const RESETS: [&str; 2] = ["x-ratelimit-reset-requests", "x-ratelimit-reset-tokens"];
 
-/// What the headers of a refusal say; the first that says something counts.
+/// The wait that the headers of a refusal ask for, at most six hours. The order is:
+/// `retry-after-ms`, `retry-after` in seconds, `retry-after` as a date, and the longest reset. A
+/// date in the past is a wait of zero. None if no header can be read.
 pub(super) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let millis = || text("retry-after-ms")?.parse::<f64>().ok().map(|ms| ms / 1_000.0);
@@ -22,12 +27,13 @@ pub(super) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     wait.or_else(date).or_else(reset).map(|wait| wait.min(LONGEST))
 }
 
-/// What the body of a refusal says, such as `45.837906927s`.
+/// The wait in the body of a refusal, such as `45.837906927s`, at most six hours.
 pub(super) fn seconds(text: &str) -> Option<Duration> {
     duration(text).map(|wait| wait.min(LONGEST))
 }
 
-/// Such as `6m0s`, `1.5s` and `12ms`, each part with its unit.
+/// Parses a duration such as `6m0s`, `1.5s` or `12ms`. Each number needs a unit. None if it cannot
+/// be parsed.
 fn duration(text: &str) -> Option<Duration> {
     let (mut rest, mut total) = (text, 0.0);
     while !rest.is_empty() {

@@ -1,10 +1,16 @@
-//! A provider as the gateway reaches it: bytes go there and come back as they are, and are
-//! understood beside.
+//! The upstream: a provider as the gateway reaches it. The request's and the answer's bytes pass
+//! unchanged (except for a redacted key). The answer is also parsed on its way, so that the gateway
+//! knows the usage and can record the reply.
 //!
 //! ```text
-//!  body ─► open ─► refused: what it said, and what that means
-//!             └──► passage ─► piece ─► piece ─► … ─► reply (counts, finish), or why there is none
+//!  body ─► open ─► refused: status, body, and the fault that it means
+//!             └──► passage ─► chunk ─► chunk ─► … ─► reply (usage, finish reason), or a fault
 //! ```
+//!
+//! `gateway/pass_through.rs` calls this module. Below it are `ProviderClient` (URL and key) and the
+//! reply builders of the families. Invariant: a chunk is returned only after it was parsed and
+//! after it is sure that it holds no part of a key. If the answer breaks off, the chunks end, and
+//! `PassThroughBody::reply` returns the fault.
 
 use super::anthropic::{self, AnthropicModel};
 use super::api_key::ApiKeyPlacement;
@@ -33,44 +39,57 @@ use synthd_actors::model::{
 };
 use synthd_actors::ports::CallContext;
 
-/// A wire format that clients and providers share.
+/// A wire format that clients of the gateway and providers share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireFormat {
+    /// `POST chat/completions`.
     OpenAiChat,
+    /// `POST messages`, and `POST messages/count_tokens`.
     Anthropic,
+    /// `POST responses`.
     Responses,
 }
 
-/// One model of one provider.
+/// One model of one provider, reached with bytes in the provider's own format.
 pub struct UpstreamModel {
+    /// Where completions are asked for.
     provider: ProviderClient,
+    /// Where tokens are counted without a completion; only Anthropic has such an address.
     counter: Option<ProviderClient>,
+    /// The format of requests and answers. Clients of another format need a translation.
     pub family: WireFormat,
-    /// As the provider names it.
+    /// The model's name as the provider knows it, without the provider (`gpt-5`).
     pub model: String,
-    /// The field that caps the output.
+    /// The JSON field that caps the output tokens, for example `max_tokens`. The gateway sets it,
+    /// so that the worst cost of a call is known.
     pub cap: &'static str,
-    /// The field that caps the reasoning, where the other one does not.
+    /// The JSON field that caps the reasoning tokens, for hosts where `cap` does not include them.
     pub thought_cap: Option<&'static str>,
-    /// Whether a stream counts tokens only where that is asked for.
+    /// Whether a stream reports its token counts only if the request asks for them
+    /// (`"stream_options": {"include_usage": true}`).
     pub asks_for_usage: bool,
 }
 
-/// What came of opening an exchange.
+/// How the provider answered a request.
 pub enum UpstreamResponse {
+    /// A successful status. The body has not been read yet.
     Passage(Box<PassThroughBody>),
-    /// With the body as it was, but for the key.
+    /// Any other status. The body was read, up to a limit, and the key was taken out of it.
     Refused {
         status: StatusCode,
         headers: HeaderMap,
         body: String,
+        /// What the refusal means for the router: retry, wait, pause.
         fault: Box<CallFault>,
-        /// By a filter of the provider's.
+        /// Whether a content filter of the provider refused the request. Some hosts charge for
+        /// that.
         filtered: bool,
     },
 }
 
 impl UpstreamModel {
+    /// Chooses the format by the endpoint's dialect, and with it the address, the header of the key
+    /// and the names of the cap fields. Fails for an unknown dialect or a base URL that is no URL.
     pub(super) fn new(
         endpoint: &ProviderEndpoint,
         config: &ModelConfig,
@@ -104,7 +123,9 @@ impl UpstreamModel {
         Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage })
     }
 
-    /// Sends a body of the family's; `headers` are the client's, as far as the family has some.
+    /// Sends `body`, which must be in this family's format. `headers` are the headers of the client
+    /// that the family knows, such as `anthropic-version`. Fails if there was no answer at all; a
+    /// refusal is [`UpstreamResponse::Refused`].
     pub async fn open(
         &self,
         body: Bytes,
@@ -114,7 +135,7 @@ impl UpstreamModel {
         self.open_at(&self.provider, body, headers, context).await
     }
 
-    /// How many tokens a body of the family's has, as far as the provider says so.
+    /// Asks how many input tokens `body` has. Returns None if the provider has no address for that.
     pub async fn count(
         &self,
         body: Bytes,
@@ -125,6 +146,7 @@ impl UpstreamModel {
         Some(self.open_at(counter, body, headers, context).await)
     }
 
+    /// Sends to one of the two addresses and sorts the answer by its status.
     async fn open_at(
         &self,
         provider: &ProviderClient,
@@ -144,40 +166,54 @@ impl UpstreamModel {
         Ok(UpstreamResponse::Refused { status, headers, body, fault, filtered })
     }
 
-    /// Takes the key out of the reply, and out of what the witness saw, whenever it is dropped.
+    /// The guard that takes the key out of the reply and, when the guard is dropped, out of the
+    /// recorded exchange. It is needed because a stream may hold a key that is split over events.
     pub fn reply_redactor<'a>(&self, witness: &'a ExchangeRecorder) -> ReplyRedactor<'a> {
         self.provider.reply_redactor(witness)
     }
 }
 
+/// The answer's body. A piece is any number of bytes, not an event.
 type ByteStream = Pin<Box<dyn Stream<Item = Result<Bytes, CallFault>> + Send>>;
 
-/// An answer on its way through.
+/// The body of an answer while it passes to the client. The caller takes chunks with `next` until
+/// there are none, and then the parsed reply with `reply`.
 pub struct PassThroughBody {
+    /// The headers of the provider's answer, without the key.
     pub headers: HeaderMap,
+    /// Whether the body is a stream of server-sent events. If not, it is one JSON document.
     pub is_stream: bool,
     pieces: ByteStream,
+    /// Cuts the pieces into events.
     splitter: EventSplitter,
+    /// Complete events that were not parsed yet.
     waiting: VecDeque<Bytes>,
+    /// Parses the events beside the passage, for the usage and the record.
     assembly: AnyReplyBuilder,
+    /// Why the answer is not complete. After it is set, no more is read from the provider.
     failed: Option<CallFault>,
+    /// The end of the stream was seen; nothing more is read.
     ended: bool,
-    /// Takes out a key that is spread over several events.
+    /// Finds a key that is split over several events. None if there is no key to look for.
     joint: Option<SplitKeyRedactor>,
-    /// What has been looked at, and may go on.
+    /// Chunks that were parsed and redacted and may go to the client.
     looked_at: VecDeque<PassThroughChunk>,
 }
 
-/// One piece of an answer.
+/// One event of a stream, or a whole body.
 pub struct PassThroughChunk {
+    /// The bytes as the provider sent them, with the empty line that ends an event.
     pub bytes: Bytes,
-    /// The family's mark of the end of a stream, or a whole body.
+    /// The event ends the stream in the family's way (such as `data: [DONE]`), or it is an error
+    /// that ends the stream, or the chunk is a whole body.
     pub is_last: bool,
-    /// It breaks off here, and says nothing of it.
+    /// The stream breaks off with this event, and the event itself does not say why. The gateway
+    /// must tell the client that there was an error.
     pub is_broken: bool,
 }
 
 impl PassThroughChunk {
+    /// An event in the middle of a stream.
     fn of(bytes: Bytes) -> Self {
         Self { bytes, is_last: false, is_broken: false }
     }
@@ -208,8 +244,9 @@ impl PassThroughBody {
         }
     }
 
-    /// The next event as it came; all of a body that is no stream. None after the last, and
-    /// after what broke it off.
+    /// The next chunk: one event of a stream, or the whole body if it is no stream. Returns None
+    /// after the last chunk, and after a failure. The chunks in `looked_at` come first, so that the
+    /// client gets everything that arrived before a failure.
     pub async fn next(&mut self) -> Option<PassThroughChunk> {
         loop {
             if let Some(piece) = self.looked_at.pop_front() {
@@ -228,6 +265,8 @@ impl PassThroughBody {
         }
     }
 
+    /// Reads one more piece of the body and splits it into events. At the end of the body, or on a
+    /// failure, the events that the redactor still holds are released: no rest of a key can follow.
     async fn read_on(&mut self) {
         match self.pieces.next().await {
             Some(Ok(piece)) => self.waiting.extend(self.splitter.push(&piece)),
@@ -236,6 +275,7 @@ impl PassThroughBody {
                 self.let_go();
             }
             None => {
+                // A provider may end the body without the empty line after the last event.
                 let rest = std::mem::take(&mut self.splitter).rest();
                 if !rest.is_empty() {
                     self.look(rest);
@@ -246,11 +286,12 @@ impl PassThroughBody {
         }
     }
 
-    /// All of it, whatever it is.
+    /// The whole body without parsing it, for answers that are no completions (token counts).
     pub async fn bytes(mut self) -> Result<Bytes, CallFault> {
         self.collect().await
     }
 
+    /// Reads the rest of the body into one buffer. The size limit is in `http`.
     async fn collect(&mut self) -> Result<Bytes, CallFault> {
         let mut body = Vec::new();
         while let Some(piece) = self.pieces.next().await {
@@ -259,7 +300,9 @@ impl PassThroughBody {
         Ok(Bytes::from(body))
     }
 
-    /// A body that is no reply is nothing a client should see: it is told what is wrong.
+    /// Reads and parses a body that is no stream. A body that is no valid reply is not passed to
+    /// the client: the result is None, `failed` is set, and the gateway answers with an error of
+    /// its own.
     async fn whole(&mut self) -> Option<PassThroughChunk> {
         self.ended = true;
         let body = self.collect().await;
@@ -273,7 +316,9 @@ impl PassThroughBody {
         }
     }
 
-    /// Understands an event on its way. What it breaks off with goes on as it is.
+    /// Parses one event and queues it for the client. An event that reports an error is passed on,
+    /// too: the client should see it. `is_last` and `is_broken` are set on the last chunk that
+    /// leaves the redactor, which may hold several events back.
     fn look(&mut self, event: Bytes) {
         let data = events::event_data(&event);
         let taken = match data.trim().is_empty() {
@@ -303,13 +348,14 @@ impl PassThroughBody {
         }
     }
 
-    /// Nothing more comes that could be the rest of a key.
+    /// Releases the events that the redactor holds back. To be called only when no event follows.
     fn let_go(&mut self) {
         let held = self.joint.as_mut().map(SplitKeyRedactor::end).unwrap_or_default();
         self.looked_at.extend(held.into_iter().map(PassThroughChunk::of));
     }
 
-    /// What was said all together, or why it is no reply.
+    /// The parsed reply, for the usage and the record. Fails if the body broke off, or if what came
+    /// is no complete reply. Call it after `next` has returned None.
     pub fn reply(self) -> Result<ChatReply, CallFault> {
         match self.failed {
             Some(fault) => Err(fault),
@@ -318,12 +364,14 @@ impl PassThroughBody {
     }
 }
 
-/// Whether an event is the family's own way to say that it breaks off.
+/// Whether an event is an error event of its family, for example `{"type":"error",…}` or
+/// `{"error":{…}}`. Then the client learns from the event itself that the stream has failed.
 fn says_why(data: &str) -> bool {
     let json: Value = serde_json::from_str(data).unwrap_or_default();
     ["error", "response.failed"].iter().any(|end| json["type"] == *end) || !json["error"].is_null()
 }
 
+/// The reply builder of the answer's format.
 enum AnyReplyBuilder {
     Chat(ChatAssembly),
     Messages(MessagesAssembly),
