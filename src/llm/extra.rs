@@ -1,5 +1,5 @@
-//! Extra fields of a request's body. A campaign sets them under the provider's own names
-//! (`[models.extra]`), for settings that synthd does not know.
+//! Extra fields of a request's body. A campaign sets them for a model under the provider's own
+//! names (`extra = { top_k = 40 }`), for settings that synthd does not know.
 
 use serde_json::{Map, Value};
 

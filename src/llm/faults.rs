@@ -1,5 +1,9 @@
-//! What a refusal means, and what an error in the middle of an answer. Hosts tell it by
-//! status, by type and code, and some only in words.
+//! Faults of providers: what a refusal means, and what an error in the middle of an answer means.
+//! The kind of a fault decides what the router does next, for example try again, ask a fallback
+//! model, or pause the campaign (`docs/faults.md`). The charge of a fault decides what is settled.
+//!
+//! Hosts report errors in several ways: by the HTTP status, by a type or code in the JSON body, and
+//! some only in words. A typical body is `{"error":{"message":"…","type":"…","code":"…"}}`.
 
 use super::{counts, retry_after};
 use reqwest::StatusCode;
@@ -10,10 +14,11 @@ use synthd_actors::model::{
     CallCharge, CallFault, ChatMessage, ChatReply, ChatRole, Fault, FaultKind, FinishReason, Usage,
 };
 
-/// Of a message that is told to people.
+/// The most characters of a provider's message that people are shown.
 const SHOWN: usize = 600;
 
-/// Money that is gone does not come back by asking again.
+/// Error codes for an account without money. Trying again does not help, so these are permanent
+/// faults.
 const NO_CREDIT: [&str; 7] = [
     "insufficient_quota",
     "credit_balance_exhausted",
@@ -23,9 +28,10 @@ const NO_CREDIT: [&str; 7] = [
     "payment_required",
     "enforced_spend_limit_reached",
 ];
-/// As hosts say that they do not know a key, whatever the status.
+/// Error codes for a key that the host does not accept, with a status that is not 401.
 const BAD_KEY: [&str; 3] = ["invalid_api_key", "api_key_invalid", "authentication_error"];
-/// As hosts say that a conversation is too long; there is no code for it that all know.
+/// Phrases for a conversation that is longer than the model's context. There is no code that all
+/// hosts use.
 const TOO_LONG: [&str; 12] = [
     "longer than the context length",
     "exceeds the context length",
@@ -40,10 +46,11 @@ const TOO_LONG: [&str; 12] = [
     "maximum input length is",
     "prompt is too long",
 ];
-/// And what only sounds like it.
+/// The error code for a single field that is too long. Its message reads like one of `TOO_LONG`,
+/// but a shorter conversation would not help.
 const ONE_FIELD: &str = "string_above_max_length";
 
-/// As hosts say that they will not have such a thing said; by code, and some in words.
+/// Error codes of content filters.
 const FILTERED: [&str; 5] = [
     "content_filter",
     "content_policy_violation",
@@ -51,14 +58,17 @@ const FILTERED: [&str; 5] = [
     "invalid_prompt",
     "responsible_ai_policy_violation",
 ];
+/// Phrases of content filters, in lower case, for hosts that give no code.
 const FILTERED_WORDS: [&str; 2] = ["content exists risk", "blocked by content filtering policy"];
-/// The model's own call could not be read by its host: another answer may be.
+/// The error code for a tool call of the model that the host could not parse. Another try may give
+/// a better call.
 const GARBLED: &str = "tool_use_failed";
-/// Statuses by which a host certainly turned something away before it was worked on. A host that
-/// is overloaded (503, 529) may say so after it has worked.
+/// HTTP statuses with which a host certainly refuses before the model has worked, so nothing is
+/// charged. An overloaded host (503, 529) may answer so after the model has worked.
 const TURNED_AWAY: [u16; 8] = [400, 401, 402, 403, 404, 413, 422, 429];
 
-/// A refusal that is no failure: the host will not let such a thing be said.
+/// Whether a refusal comes from a content filter. That is no failure: the request was answered with
+/// a refusal, and trying again would give the same.
 pub(super) fn is_filtered(status: StatusCode, said: &str) -> bool {
     let complaint = ProviderErrorBody::read(said);
     let message = complaint.message.to_lowercase();
@@ -66,7 +76,8 @@ pub(super) fn is_filtered(status: StatusCode, said: &str) -> bool {
         && (complaint.is_any(&FILTERED) || FILTERED_WORDS.iter().any(|w| message.contains(w)))
 }
 
-/// The reply that such a refusal is. Some hosts charge for it.
+/// The reply for a request that a content filter has refused. Its usage is unknown, because some
+/// hosts charge for what the filter has read.
 pub(super) fn filtered() -> ChatReply {
     let what = "[the provider's content filter refused the request]";
     let message = ChatMessage::text(ChatRole::Assistant, what);
@@ -74,11 +85,13 @@ pub(super) fn filtered() -> ChatReply {
     ChatReply { uncounted: true, ..refused }
 }
 
+/// The fault for a refusal: the kind, the charge, and how long to wait. `said` is the body as text,
+/// in any form.
 pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> CallFault {
     let complaint = ProviderErrorBody::read(said);
     let kind = kind_of(status, &complaint);
     let retry_after = retry_after::of(headers, SystemTime::now()).or(complaint.retry_after);
-    // What failed inside, or was garbled there, may have been charged for.
+    // The host may charge for a request that failed in the middle of the work.
     let away = TURNED_AWAY.contains(&status.as_u16()) && !complaint.is_any(&[GARBLED]);
     let charge = match (away, counts::in_refusal(said)) {
         (true, None) => CallCharge::Nothing,
@@ -95,7 +108,8 @@ pub(super) fn refused(status: StatusCode, headers: &HeaderMap, said: &str) -> Ca
     }
 }
 
-/// An error in the middle of an answer that began well.
+/// The fault for an error inside an answer that began with a good status. Its charge is unknown,
+/// since the model has already worked. It is transient, except if the account has no money.
 pub(super) fn stream_fault(error: &Value) -> CallFault {
     let complaint = ProviderErrorBody::of(error);
     let passes = !complaint.is_any(&NO_CREDIT);
@@ -103,6 +117,8 @@ pub(super) fn stream_fault(error: &Value) -> CallFault {
     CallFault::unknown(kind, format!("it broke off: {}", complaint.shown()))
 }
 
+/// The kind of a refusal. Codes in the body come before the status, because hosts use statuses in
+/// different ways. The quota of a day counts like an empty account: no wait of this call helps.
 fn kind_of(status: StatusCode, complaint: &ProviderErrorBody) -> FaultKind {
     if complaint.is_any(&NO_CREDIT) || complaint.for_today {
         return FaultKind::ModelPermanent;
@@ -114,7 +130,7 @@ fn kind_of(status: StatusCode, complaint: &ProviderErrorBody) -> FaultKind {
         401 => FaultKind::KeyRejected,
         400 | 403 if complaint.is_any(&BAD_KEY) => FaultKind::KeyRejected,
         400 | 413 | 422 if complaint.is_too_long() => FaultKind::ContextFull,
-        // Of this one conversation, whatever is wrong with it.
+        // Something is wrong with this one conversation; other conversations are not concerned.
         400 | 413 | 422 => FaultKind::ModelRejected,
         408 | 409 | 425 | 429 => FaultKind::ModelTransient,
         500.. => FaultKind::ModelTransient,
@@ -122,18 +138,20 @@ fn kind_of(status: StatusCode, complaint: &ProviderErrorBody) -> FaultKind {
     }
 }
 
-/// An error's parts, wherever the host has put them.
+/// The parts of an error body, wherever the host has put them.
 struct ProviderErrorBody {
+    /// What people are told.
     message: String,
-    /// Type and code.
+    /// Types, codes, statuses and reasons, in lower case.
     names: Vec<String>,
-    /// As some hosts say it in the body alone.
+    /// The wait that the body asks for (`retryDelay`), for hosts that send no header.
     retry_after: Option<Duration>,
     /// The quota of a whole day is used up.
     for_today: bool,
 }
 
 impl ProviderErrorBody {
+    /// Parses a body. A list stands for its first element. A body that is no JSON is the message.
     fn read(said: &str) -> Self {
         match serde_json::from_str::<Value>(said) {
             Ok(Value::Array(list)) => Self::of(list.first().unwrap_or(&Value::Null)),
@@ -147,6 +165,7 @@ impl ProviderErrorBody {
         }
     }
 
+    /// Takes the error out of a JSON value: the object below `error`, or the value itself.
     fn of(value: &Value) -> Self {
         let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
         let text = |value: &Value| match value {
@@ -172,18 +191,21 @@ impl ProviderErrorBody {
         }
     }
 
+    /// Whether a type or code of the error is one of these.
     fn is_any(&self, names: &[&str]) -> bool {
         self.names.iter().any(|name| names.contains(&name.as_str()))
     }
 
+    /// Whether the conversation is longer than the model's context.
     fn is_too_long(&self) -> bool {
         let message = self.message.to_lowercase();
-        // vLLM's own words since 0.16.
+        // The phrase of vLLM since version 0.16: `you passed 9000 input tokens …`.
         let counted = message.contains("you passed") && message.contains("input tokens");
         let known = TOO_LONG.iter().any(|words| message.contains(words));
         !self.is_any(&[ONE_FIELD]) && (self.is_any(&TOO_LONG[..1]) || counted || known)
     }
 
+    /// The message for people, with the first type or code in parentheses.
     fn shown(&self) -> String {
         let text = shown(&self.message);
         match self.names.first() {
@@ -193,8 +215,8 @@ impl ProviderErrorBody {
     }
 }
 
-/// A provider's text as logs and terminals may have it: of a bounded length, on one line, without
-/// characters that move a cursor, colour what follows, or turn the direction of reading.
+/// A provider's text in a form that is safe for logs and terminals: limited in length, on one line,
+/// and without characters that move the cursor, change colours, or turn the direction of reading.
 fn shown(text: &str) -> String {
     let plain = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
@@ -206,23 +228,25 @@ fn shown(text: &str) -> String {
     text.chars().take(SHOWN).map(plain).collect()
 }
 
-/// The model has answered, and what came is no answer.
+/// The fault for an answer that is no valid reply. The model has answered, so the charge is
+/// unknown. It is transient: another try may give a valid reply.
 pub(super) fn malformed(why: &str) -> CallFault {
-    // It may quote what came, however long that is.
+    // The message may quote the answer, so its length is limited.
     CallFault::unknown(FaultKind::ModelTransient, shown(why))
 }
 
-/// What came cannot be read as what was expected.
+/// The fault for an answer that does not parse as JSON, or not as the expected fields.
 pub(super) fn unreadable(error: serde_json::Error) -> CallFault {
     malformed(&format!("its answer does not have the expected form: {error}"))
 }
 
-/// Its answer stopped before it was whole.
+/// The fault for an answer that ended without a finish reason.
 pub(super) fn incomplete_answer() -> CallFault {
     malformed("its answer ended without a reason")
 }
 
-/// The same of one that never began.
+/// The same for an answer without any text or tool call. Some servers do this when the conversation
+/// is too long; the router uses `said_nothing` to find that out.
 pub(super) fn unbegun() -> CallFault {
     CallFault { said_nothing: true, ..malformed("its answer ended without a word or a reason") }
 }

@@ -1,10 +1,19 @@
-//! Redaction: a provider's key taken out of what the provider says, before anybody reads, keeps
-//! or passes it on. The key is found as it is and in JSON's escapes, at any depth of quoting.
+//! Redaction: takes the provider's API key out of everything that the provider says, before anyone
+//! reads, keeps or passes it on. Some providers repeat the key in errors, and a model may repeat
+//! what it has seen. The key is found as plain text and with JSON escapes, at any depth of quoting
+//! (a JSON text inside a JSON text).
 //!
 //! ```text
-//!  piece ─► bytes that cannot be part of a key ─► on
-//!    └────► an end that may be the beginning of one ─► kept until the next piece decides
+//!  piece ─► bytes that cannot be part of a key ─► returned at once
+//!    └────► an end that may be the beginning of a key ─► kept until the next piece decides
 //! ```
+//!
+//! There are three users. `KeyMatcher` works on complete bytes. `StreamRedactor` works on a body
+//! that arrives in pieces. `SplitKeyRedactor` finds a key that is split over the texts of several
+//! events, which no search over the bytes can find.
+//!
+//! Invariant: no byte of a complete key is returned before the key was replaced. All other bytes
+//! stay what they are and keep their order.
 
 use super::events::EventSplitter;
 use bytes::Bytes;
@@ -13,37 +22,46 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use synthd_actors::model::{ChatReply, Fault, Reasoning, ToolCall};
 
-/// What stands in place of a key.
+/// The text that replaces a key.
 pub(super) const INSTEAD: &str = "[the key]";
-/// A shorter key is taken for a placeholder, such as servers without keys are given: a model may
-/// well say the same word. It is redacted only where a provider refuses.
+/// A key with fewer bytes than this is taken for a placeholder, as people give to servers without
+/// keys (`none`, `ollama`). A model may well write the same word, so a placeholder is redacted in
+/// refusals only.
 const SHORTEST: usize = 8;
-/// Backslashes in a row that are followed: texts are quoted in texts, but not for ever.
+/// At most this many backslashes in a row are followed. Each level of quoting doubles them, so 16
+/// are at least four levels.
 const DEEPEST: usize = 16;
-/// Events after one that ends with a part of a key, in which the next part is looked for.
+/// How many events after an event that ends with a part of the key are searched for the next part.
 const WINDOW: usize = 2;
 
-/// A key, to be found.
+/// Finds one key in bytes. In the key itself, several backslashes in a row are stored as one,
+/// because `unit` compares a run of backslashes as one character.
 pub(super) struct KeyMatcher(SecretString);
 
-/// What bytes are, compared with the key.
+/// The result of comparing bytes with the key.
 enum KeyMatch {
-    /// The key, up to there.
+    /// The complete key. It ends before this position.
     Whole(usize),
-    /// So many characters of the key; then the bytes end.
+    /// This many characters of the key match, and then the bytes end.
     Begun(usize),
-    /// So many characters of the key; then something else stands there.
+    /// This many characters of the key match, and then, at the given position, something else
+    /// follows.
     Other(usize, usize),
 }
 
-/// One character, as it is or escaped.
+/// The result of comparing bytes with one character, plain or escaped.
 enum CharMatch {
+    /// The character is there and takes this many bytes.
     Is(usize),
+    /// Another character is there.
     Other,
+    /// The bytes end before it can be decided.
     Ended,
 }
 
 impl KeyMatcher {
+    /// The matcher of a key. The key should be plain text, as it stands in the environment
+    /// variable.
     pub(super) fn new(key: &str) -> Self {
         let mut last = ' ';
         // A run of backslashes is compared as one.
@@ -55,12 +73,14 @@ impl KeyMatcher {
         self.0.expose_secret().as_bytes()
     }
 
-    /// Whether it is looked for in answers that are no refusals.
+    /// Whether the key is so short that it is only looked for in refusals.
     pub(super) fn is_placeholder(&self) -> bool {
         self.bytes().len() < SHORTEST
     }
 
-    /// The key, or the beginning of one at the very end.
+    /// The first position, from `from` on, where the key stands or where the bytes end with a
+    /// beginning of the key. Only positions that hold the key's first character or a backslash are
+    /// compared.
     fn first(&self, bytes: &[u8], from: usize) -> Option<(usize, KeyMatch)> {
         let start = *self.bytes().first()?;
         let may = |at: &usize| bytes[*at] == start || bytes[*at] == b'\\';
@@ -70,7 +90,8 @@ impl KeyMatcher {
         })
     }
 
-    /// From the key's character `known` on.
+    /// Compares the bytes from `at` with the key's characters from number `known` on. `known` is 0
+    /// except for the later parts of a split key.
     fn compare(&self, bytes: &[u8], mut at: usize, known: usize) -> KeyMatch {
         for (matched, wanted) in self.bytes().iter().enumerate().skip(known) {
             match unit(bytes, at, *wanted) {
@@ -82,7 +103,8 @@ impl KeyMatcher {
         KeyMatch::Whole(at)
     }
 
-    /// Bytes that are complete, without the key.
+    /// Replaces the key in bytes to which nothing is added any more. A long beginning of the key at
+    /// the very end is replaced, too.
     pub(super) fn redacted(&self, bytes: Vec<u8>) -> Vec<u8> {
         if self.first(&bytes, 0).is_none() {
             return bytes;
@@ -92,6 +114,7 @@ impl KeyMatcher {
         clean
     }
 
+    /// The same for a text.
     pub(super) fn redacted_text(&self, text: String) -> String {
         match self.first(text.as_bytes(), 0) {
             None => text,
@@ -99,7 +122,9 @@ impl KeyMatcher {
         }
     }
 
-    /// The clean bytes, and from where on more must be known.
+    /// Replaces every complete key. Returns the clean bytes and the position from which on the
+    /// bytes may be the beginning of a key, so that more bytes are needed to decide. The position
+    /// is the length of the bytes if nothing is open.
     fn cleaned(&self, bytes: &[u8]) -> (Vec<u8>, usize) {
         let (mut clean, mut from) = (Vec::with_capacity(bytes.len()), 0);
         while let Some((at, found)) = self.first(bytes, from) {
@@ -112,7 +137,8 @@ impl KeyMatcher {
         (clean, bytes.len())
     }
 
-    /// The beginning of a key at the end of everything: most of a key is as good as all of it.
+    /// Decides on the open end when nothing more follows. If it is a beginning of the key with at
+    /// least `SHORTEST` characters, it is replaced: most of a key is as secret as all of it.
     fn last(&self, rest: &[u8]) -> Vec<u8> {
         match self.first(rest, 0) {
             Some((0, KeyMatch::Begun(known))) if known >= SHORTEST => INSTEAD.as_bytes().to_vec(),
@@ -120,7 +146,8 @@ impl KeyMatcher {
         }
     }
 
-    /// A reply without the key; whether it was there.
+    /// Takes the key out of every text of a reply: the content, the tool calls, the reasoning, and
+    /// the model's name. Returns whether the key was there.
     pub(super) fn redact_reply(&self, reply: &mut ChatReply) -> bool {
         let message = &mut reply.message;
         let mut texts = vec![&mut message.content];
@@ -139,10 +166,12 @@ impl KeyMatcher {
         found
     }
 
+    /// Takes the key out of the message of a fault.
     pub(super) fn redact_fault(&self, fault: &mut Fault) {
         self.redact_in(&mut fault.message);
     }
 
+    /// Takes the complete key out of one text. Returns whether it was there.
     fn redact_in(&self, text: &mut String) -> bool {
         let found = matches!(self.first(text.as_bytes(), 0), Some((_, KeyMatch::Whole(_))));
         if found {
@@ -152,7 +181,9 @@ impl KeyMatcher {
     }
 }
 
-/// Whether a character stands there, as it is or escaped.
+/// Whether the character `wanted` stands at `at`: plain, with backslashes before it (`\/`, `\"`),
+/// or as a code point (`\u002f`). Several levels of quoting give several backslashes; the whole run
+/// counts as one escape.
 fn unit(bytes: &[u8], at: usize, wanted: u8) -> CharMatch {
     let Some(first) = bytes.get(at) else { return CharMatch::Ended };
     if *first != b'\\' {
@@ -170,7 +201,7 @@ fn unit(bytes: &[u8], at: usize, wanted: u8) -> CharMatch {
     }
 }
 
-/// The four digits after `\u`.
+/// Compares the four hex digits after `\u` with the character. Upper and lower case are the same.
 fn code_point(digits: &[u8], run: usize, wanted: u8) -> CharMatch {
     let expected = format!("{wanted:04x}").into_bytes();
     let same = digits.iter().zip(&expected).all(|(is, want)| is.to_ascii_lowercase() == *want);
@@ -181,9 +212,10 @@ fn code_point(digits: &[u8], run: usize, wanted: u8) -> CharMatch {
     }
 }
 
-/// Redacts an answer that comes in pieces.
+/// Redacts an answer that arrives in pieces. Call `push` for each piece and `end` once.
 pub(super) struct StreamRedactor {
     secret: Arc<KeyMatcher>,
+    /// Bytes that may be the beginning of a key. They are returned with a later piece or by `end`.
     kept: Vec<u8>,
 }
 
@@ -192,7 +224,7 @@ impl StreamRedactor {
         Self { secret, kept: Vec::new() }
     }
 
-    /// What may go on now.
+    /// The bytes that may be passed on now. Usually this is the piece itself, without a copy.
     pub(super) fn push(&mut self, piece: Bytes) -> Bytes {
         if self.kept.is_empty() && self.secret.first(&piece, 0).is_none() {
             return piece;
@@ -203,23 +235,28 @@ impl StreamRedactor {
         Bytes::from(clean)
     }
 
-    /// What was kept, when nothing more comes.
+    /// The bytes that were kept back, when no more pieces arrive.
     pub(super) fn end(&mut self) -> Bytes {
         Bytes::from(self.secret.last(&std::mem::take(&mut self.kept)))
     }
 }
 
-/// Redacts a key that is spread over the texts of several events. Each event has gone through
-/// a [`Redactor`] before.
+/// Redacts a key that is split over the texts of several events, for example `"sk-ab` in the text
+/// of one event and `cdef"` in the text of the next. Each event must have gone through a
+/// [`StreamRedactor`] before, so that no event holds a complete key.
+///
+/// An event is held back only if one of its texts ends with a beginning of the key, and then for at
+/// most `WINDOW` events, or longer if those hold further parts.
 pub(super) struct SplitKeyRedactor {
     secret: Arc<KeyMatcher>,
+    /// Events that are held back, oldest first.
     held: VecDeque<Bytes>,
 }
 
-/// Which bytes of which event are part of the key.
+/// The parts of a split key: the number of the held event, and the bytes in it.
 type KeySpans = Vec<(usize, std::ops::Range<usize>)>;
-/// An event and how much of the key is known there, from where the rest is not found; and the
-/// last event that may hold a part of it.
+/// Searches that have failed: the event and the number of known characters from which the rest of
+/// the key was not found. The value is the last event that may hold a part of the key.
 type DeadEnds = HashMap<(usize, usize), usize>;
 
 impl SplitKeyRedactor {
@@ -227,17 +264,20 @@ impl SplitKeyRedactor {
         Self { secret, held: VecDeque::new() }
     }
 
-    /// The events that may go on now.
+    /// Adds an event and returns the events that may be passed on now, in their order.
     pub(super) fn push(&mut self, event: Bytes) -> Vec<Bytes> {
         self.held.push_back(event);
         self.release(WINDOW)
     }
 
-    /// All that is held, when nothing more comes.
+    /// All events that are held back, when no more events arrive.
     pub(super) fn end(&mut self) -> Vec<Bytes> {
         self.release(0)
     }
 
+    /// Returns events from the front, as long as they cannot be part of a key. A key that is found
+    /// is taken out first, and the search begins again. `window` is how many events must follow
+    /// before the search for a next part ends; 0 at the end of the stream.
     fn release(&mut self, window: usize) -> Vec<Bytes> {
         let mut free = Vec::new();
         while !self.held.is_empty() {
@@ -252,7 +292,9 @@ impl SplitKeyRedactor {
         free
     }
 
-    /// A key that begins in the first event; else the last event that may hold a part of it.
+    /// Searches for a key that begins in the first held event. Returns its parts, or as the error
+    /// the last event that may hold a part (None if the first event ends with no beginning of the
+    /// key).
     fn joined(&self) -> Result<KeySpans, Option<usize>> {
         let (mut last, mut failed) = (None, DeadEnds::new());
         for (at, end, known) in self.held.front().map(|e| self.begun(e)).unwrap_or_default() {
@@ -264,7 +306,8 @@ impl SplitKeyRedactor {
         Err(last)
     }
 
-    /// Where texts of an event end with the beginning of the key: from, to, how much of it.
+    /// The texts of an event that end with a beginning of the key: where the beginning starts,
+    /// where it ends, and how many characters of the key it has. A text ends with a quote.
     fn begun(&self, event: &[u8]) -> Vec<(usize, usize, usize)> {
         let start = self.secret.bytes().first().copied().unwrap_or_default();
         let may = |at: &usize| event[*at] == start || event[*at] == b'\\';
@@ -277,9 +320,10 @@ impl SplitKeyRedactor {
         (0..event.len()).filter(may).filter_map(ends).collect()
     }
 
-    /// The rest of the key in the events after one; else the last that may hold a part of it.
-    /// What has failed once is not tried again: a provider could double the tries with each
-    /// event otherwise.
+    /// Searches the events after number `after` for the rest of the key, of which `known`
+    /// characters are there already. Returns the parts, or as the error the last event that may
+    /// hold a part. A search that has failed is remembered in `failed` and not repeated. Without
+    /// this, a provider could send events so that the number of searches doubles with each event.
     fn rest(&self, after: usize, known: usize, failed: &mut DeadEnds) -> Result<KeySpans, usize> {
         if let Some(last) = failed.get(&(after, known)) {
             return Err(*last);
@@ -306,6 +350,8 @@ impl SplitKeyRedactor {
         Err(last)
     }
 
+    /// Removes the parts from the held events. The replacement text stands in place of the first
+    /// part.
     fn take_out(&mut self, parts: &KeySpans) {
         for (turn, (number, part)) in parts.iter().enumerate() {
             let Some(event) = self.held.get_mut(*number) else { continue };
@@ -316,7 +362,8 @@ impl SplitKeyRedactor {
     }
 }
 
-/// Where values begin that are texts.
+/// The positions where the JSON texts of an event begin, as far as they are values: after a `:`, a
+/// `[` or a `,`.
 fn texts(event: &[u8]) -> impl Iterator<Item = usize> {
     let begins = |at: usize| {
         let before = event[..at].trim_ascii_end().last();
@@ -325,7 +372,7 @@ fn texts(event: &[u8]) -> impl Iterator<Item = usize> {
     (0..event.len()).filter(move |at| begins(*at)).map(|at| at + 1)
 }
 
-/// A recorded answer without a key that is spread over its events.
+/// Takes a key that is split over events out of a complete recorded answer.
 pub(super) fn redact_split_keys(secret: &Arc<KeyMatcher>, answer: &[u8]) -> Vec<u8> {
     let (mut splitter, mut joint) =
         (EventSplitter::default(), SplitKeyRedactor::new(secret.clone()));

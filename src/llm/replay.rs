@@ -1,9 +1,17 @@
-//! What a campaign recorded, played again: the same adapters, the same bytes, and nobody asked.
+//! Replay: a recorded campaign answers again. The adapters and the bytes are the same as in the
+//! recorded run, and no network is used.
 //!
 //! ```text
-//!  body ─► was exactly this asked? ─► what was answered then, in the order it was
-//!                  └─ no ─► the first difference to what that task was asked at that turn
+//!  body ─► was exactly this body sent? ─ yes ─► the recorded answer, in the recorded order
+//!                  └─ no ─► fault: the first difference to what the same task sent at that turn
 //! ```
+//!
+//! `ReplayModel` takes the place of an adapter. It makes the adapter of the recorded format, and
+//! gives that adapter a `ReplayRecord` in place of the HTTP client. The record is read page by
+//! page, until the request is found; the index of what was read stays in memory.
+//!
+//! Failures: a request that is not in the record, and a store that cannot be read, give a
+//! `NotRecorded` fault. No failure here costs anything.
 
 use super::http::ProviderResponse;
 use super::upstream::UpstreamModel;
@@ -19,15 +27,17 @@ use synthd_actors::model::{
 use synthd_actors::ports::{CallArchive, CallContext, ChatModel, StoreFault};
 use tokio::sync::OnceCell;
 
-/// Of a difference, on each side.
+/// How many bytes of a difference are shown, on each side.
 const SHOWN: usize = 60;
-/// Where a replayed call says it went.
+/// The URL that the record of a replayed call shows.
 const NOWHERE: &str = "replay:";
 
-/// How a provider is reached.
+/// How a provider client gets its answer.
 #[derive(Clone)]
 pub(super) enum ProviderTransport {
+    /// It sends the request, with these timeouts.
     Http(ProviderTimeouts),
+    /// It looks the request up in a recorded campaign.
     Replay(Arc<ReplayRecord>),
 }
 
@@ -43,32 +53,39 @@ impl From<Arc<ReplayRecord>> for ProviderTransport {
     }
 }
 
-/// The calls of one model of one campaign.
+/// The recorded calls of one model of one campaign.
 pub(super) struct ReplayRecord {
     archive: Arc<dyn CallArchive>,
     recorded: ReplaySource,
+    /// The model's full name in the recorded campaign, such as `openai/gpt-5`.
     model: String,
+    /// What was read so far. The lock is never held while the store is read.
     index: Mutex<ReplayIndex>,
-    /// Who reads on; others wait for what that brings.
+    /// Held by the task that reads the next page, so that no page is read twice. The others wait
+    /// for that page and then search again.
     reading: tokio::sync::Mutex<()>,
 }
 
-/// What was answered, by what was asked, as far as the record was read: about a hundred bytes
-/// for each call.
+/// The answers by their requests, as far as the record was read. It takes about a hundred bytes for
+/// each call.
 #[derive(Default)]
 struct ReplayIndex {
     answers: HashMap<RequestDigest, RecordedAnswers>,
+    /// How far the record was read, as the store counts it.
     until: i64,
 }
 
-/// The keys of the calls that answered one request, and how many were played.
+/// All calls that answered one request, in the recorded order.
 #[derive(Default)]
 struct RecordedAnswers {
+    /// The store's keys of the calls.
     calls: Vec<i64>,
+    /// How many of them were played. The same request may be answered in several ways.
     played: usize,
 }
 
 impl ReplayIndex {
+    /// Adds a page to the index.
     fn add(&mut self, newer: AnsweredCalls) {
         self.until = newer.until;
         for (request, call) in newer.calls {
@@ -76,7 +93,8 @@ impl ReplayIndex {
         }
     }
 
-    /// The next answer that was not played.
+    /// The next call that answered this request and was not played yet. None if there is no such
+    /// call in what was read.
     fn play(&mut self, request: RequestDigest) -> Option<i64> {
         let answers = self.answers.get_mut(&request)?;
         let call = answers.calls.get(answers.played).copied()?;
@@ -84,13 +102,16 @@ impl ReplayIndex {
         Some(call)
     }
 
-    /// The one that stands where all were played.
+    /// The last call that answered this request, for a request that is asked more often than it was
+    /// recorded.
     fn last(&self, request: RequestDigest) -> Option<i64> {
         self.answers.get(&request)?.calls.last().copied()
     }
 }
 
 impl ReplayRecord {
+    /// The recorded answer to a request body. The body must be the recorded one, byte for byte.
+    /// Fails with a message that shows the first difference if the request was not recorded.
     pub(super) async fn answer(
         &self,
         body: &[u8],
@@ -111,10 +132,13 @@ impl ReplayRecord {
         Ok(ProviderResponse::recorded(response, context.witness.clone()))
     }
 
-    /// The key of the call that answers a request now. Asked more often than it was recorded,
-    /// the last answer stands.
+    /// The store's key of the call that answers now. Reads the record on until there is one. At the
+    /// end of the record, the last answer to the same request is taken again. None if the request
+    /// is not in the record at all.
     async fn find(&self, request: RequestDigest) -> Result<Option<i64>, CallFault> {
         loop {
+            // Both are read under one lock: `until` must be how far the index was when the search
+            // failed, or a page that another task adds in between would be missed.
             let (call, until) = {
                 let mut index = self.index();
                 (index.play(request), index.until)
@@ -128,10 +152,12 @@ impl ReplayRecord {
         }
     }
 
-    /// Reads one more page of the record. Returns whether there was one. Read pages stay in memory,
-    /// even if the caller has no time to wait for the next page.
+    /// Reads one more page of the record. Returns whether the index has grown since `until`,
+    /// through this task or another. A page that was read stays in the index, even if the caller is
+    /// cancelled while the next page is read.
     async fn read_on(&self, until: i64) -> Result<bool, CallFault> {
         let _alone = self.reading.lock().await;
+        // Another task has read the page while this one waited for the lock.
         if self.index().until > until {
             return Ok(true);
         }
@@ -142,16 +168,19 @@ impl ReplayRecord {
         Ok(is_more)
     }
 
+    /// Locks the index, also after another holder of the lock has panicked.
     fn index(&self) -> MutexGuard<'_, ReplayIndex> {
         self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The recorded exchange of a call by its id.
     async fn exchange(&self, id: &str) -> Result<HttpExchange, CallFault> {
         let call = self.archive.call_by_id(id).await.map_err(unread)?;
         call.map(|call| call.exchange).ok_or_else(|| not_recorded(format!("{id} is gone")))
     }
 
-    /// What differs from what the same task was asked at the same turn.
+    /// Explains why a request is not in the record: how it differs from the request of the same
+    /// task at the same turn. The outer error means that the store could not be read.
     async fn unknown(&self, body: &[u8], context: &CallContext) -> Result<CallFault, CallFault> {
         let (campaign, model) = (&self.recorded.campaign, &self.model);
         let task = context.stage.as_ref().map(|stage| stage.task.id.to_string());
@@ -167,7 +196,7 @@ impl ReplayRecord {
     }
 }
 
-/// Where two bodies first differ, and how.
+/// Where two bodies first differ, with some bytes of each.
 fn difference(then: &[u8], now: &[u8]) -> String {
     let at = then.iter().zip(now).take_while(|(then, now)| then == now).count();
     let shown = |body: &[u8]| {
@@ -178,26 +207,32 @@ fn difference(then: &[u8], now: &[u8]) -> String {
     format!("at byte {at} it says {:?} instead of {:?}, otherwise", shown(now), shown(then))
 }
 
+/// A fault that costs nothing: no provider was asked.
 fn not_recorded(what: String) -> CallFault {
     CallFault::free(FaultKind::NotRecorded, what)
 }
 
+/// The fault for a store that cannot be read.
 fn unread(fault: StoreFault) -> CallFault {
     CallFault::free(FaultKind::NotRecorded, fault.to_string())
 }
 
-/// A model that answers as another one did.
+/// A model that answers as a recorded one did.
 pub struct ReplayModel {
     record: Arc<ReplayRecord>,
+    /// The model's configuration in this campaign, not in the recorded one.
     config: ModelConfig,
-    /// The adapter of the family that was recorded, once it is known.
+    /// The adapter of the recorded format. It is made at the first call, because only the record
+    /// says which format it is.
     inner: OnceCell<Arc<dyn ChatModel>>,
-    /// The same for bytes that are passed on as they are, where clients speak it.
+    /// The same for the gateway, whose clients send bytes in a provider's format. None inside if
+    /// clients do not speak the recorded format.
     upstream: OnceCell<Option<UpstreamModel>>,
 }
 
 impl ReplayModel {
-    /// `model` is the one that was recorded.
+    /// Opens the record. `model` is the recorded model's full name (`openai/gpt-5`). Fails if the
+    /// store cannot be opened.
     pub(super) fn new(
         recorded: &ReplaySource,
         model: &str,
@@ -212,11 +247,13 @@ impl ReplayModel {
         Ok(Self { record, config, inner: OnceCell::new(), upstream: OnceCell::new() })
     }
 
+    /// The adapter of the recorded format, made once.
     async fn adapter(&self) -> Result<&Arc<dyn ChatModel>, CallFault> {
         self.inner.get_or_try_init(|| self.make()).await
     }
 
-    /// The way for bytes that are passed on as they are, if clients speak what was recorded.
+    /// The upstream for the gateway's pass-through. None if no client of the gateway speaks the
+    /// recorded format. Fails if the record holds no call of the model.
     pub async fn upstream(&self) -> Result<Option<&UpstreamModel>, CallFault> {
         let made = self.upstream.get_or_try_init(|| self.make_upstream()).await?;
         Ok(made.as_ref())
@@ -227,13 +264,13 @@ impl ReplayModel {
         if !speaks(&endpoint) {
             return Ok(None);
         }
-        // As it was named then: its name is part of what was asked.
+        // The recorded name is used, because the model's name is part of the request's body.
         let config = ModelConfig { name: self.record.model.clone(), ..self.config.clone() };
         let made = UpstreamModel::new(&endpoint, &config, None, self.record.clone());
         made.map(Some).map_err(|fault| CallFault::free(fault.kind, fault.message))
     }
 
-    /// Nowhere, in the format that was recorded.
+    /// An endpoint without an address, in the format of the first recorded call that is found.
     async fn endpoint(&self) -> Result<ProviderEndpoint, CallFault> {
         let ReplayRecord { archive, recorded, model, .. } = &*self.record;
         let any = archive.find_call_id(&recorded.campaign, model, None).await.map_err(unread)?;
@@ -244,6 +281,7 @@ impl ReplayModel {
         Ok(ProviderEndpoint::new(&dialect, NOWHERE, None))
     }
 
+    /// Makes the adapter. It gets no key, since nothing is sent.
     async fn make(&self) -> Result<Arc<dyn ChatModel>, CallFault> {
         let (endpoint, model) = (self.endpoint().await?, &self.record.model);
         let name = model.split_once('/').map_or(model.as_str(), |(_, name)| name);

@@ -1,4 +1,5 @@
-//! Anthropic Messages: one attempt a call, streamed from the provider and put together here.
+//! The adapter for Anthropic's Messages format. It makes one attempt for each call, reads a stream
+//! and puts the reply together. The gateway's pass-through uses the same reply builder.
 
 mod reply_builder;
 mod request;
@@ -14,22 +15,26 @@ use synthd_actors::model::{
 };
 use synthd_actors::ports::{CallContext, ChatModel};
 
-/// Where the key goes.
+/// The header that carries the key.
 pub(super) const KEY_HEADER: &str = "x-api-key";
+/// The version of the format, which every request must name.
 const VERSION: (&str, &str) = ("anthropic-version", "2023-06-01");
 
 /// One model of one host.
 pub(super) struct AnthropicModel {
     provider: ProviderClient,
     model: String,
-    /// Whether what a cache write costs is known, so that it may be asked for.
+    /// Whether the request marks the prefix to be cached. A cache write costs more than plain
+    /// input. It is only asked for if the model's price says how much, so that the hold is high
+    /// enough.
     caches: bool,
 }
 
 impl AnthropicModel {
-    /// As a campaign names it.
+    /// The dialect's name in a campaign.
     pub(super) const DIALECT: &'static str = "anthropic";
 
+    /// Fails if the base URL is no URL, or if the key cannot be in a header.
     pub(super) fn new(
         endpoint: &ProviderEndpoint,
         model: &str,
@@ -51,12 +56,14 @@ impl ChatModel for AnthropicModel {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
-        // Other families go up to two.
+        // Other families accept temperatures up to 2.
         let hot = request.settings.temperature.is_some_and(|warm| warm > 1.0);
         without_words(hot.then_some("temperature above 1"))?;
         let replied = self.ask(request, self.caches, context).await;
         match &replied {
-            // A record does not say at which price it was made, and by that what was marked.
+            // Only a replay gives this fault. The record does not say whether the recorded request
+            // had cache marks, which depends on the price at that time. So both forms are tried,
+            // and if neither is recorded, the first fault is returned.
             Err(fault) if is_unknown(fault) => {
                 match self.ask(request, !self.caches, context).await {
                     Err(fault) if is_unknown(&fault) => replied,
@@ -68,11 +75,13 @@ impl ChatModel for AnthropicModel {
     }
 }
 
+/// Whether a replay does not hold this request.
 fn is_unknown(fault: &CallFault) -> bool {
     fault.fault.kind == FaultKind::NotRecorded
 }
 
 impl AnthropicModel {
+    /// Makes the attempt, with or without cache marks.
     async fn ask(
         &self,
         request: &ChatRequest,

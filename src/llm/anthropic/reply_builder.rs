@@ -1,12 +1,13 @@
-//! One reply out of the events of a stream.
+//! Puts one reply together from the events of a stream.
 //!
 //! ```text
 //!  message_start ─► content_block_start ─► …_delta ─► …_stop ─► message_delta ─► message_stop
 //!                        ▲                              │          └─ why it ended, and the counts
 //!                        └──────────────────────────────┘
 //! ```
-//! Blocks are kept as they came, those of kinds unknown here too: what a model thought must go
-//! back unaltered. Counts are cumulative: the greatest counts.
+//! Blocks are kept as they came, also blocks of unknown kinds. A model's thinking must go back
+//! unchanged in the next request, or the provider refuses the request. Token counts are cumulative,
+//! so the greatest value of each counts.
 
 use crate::llm::counts::{counted, keep_most};
 use crate::llm::events::ReplyBuilder;
@@ -18,25 +19,33 @@ use synthd_actors::model::{
     CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
-/// Of one reply; no agent says more in one turn.
+/// The most blocks of one reply. No agent writes so many in one turn; the limit bounds the memory.
 const MOST_BLOCKS: usize = 1_000;
-/// Whose verbatim blocks they are.
+/// The family's name in `Reasoning::verbatim`. Only this family gets such blocks back.
 pub(super) const FAMILY: &str = "anthropic";
 
+/// A reply that is being put together.
 #[derive(Debug, Default)]
 pub(in crate::llm) struct AnthropicReplyBuilder {
+    /// The blocks by their index in the stream.
     blocks: BTreeMap<u64, AnthropicBlockBuilder>,
+    /// The stop reason. None means that the reply was cut off.
     stop: Option<String>,
+    /// The greatest counts so far.
     usage: Value,
-    /// The output was counted at its end; what is said of it at the beginning is less.
+    /// The output was counted at the end of the reply. The count at the beginning is only a few
+    /// tokens and must not be taken for the whole.
     is_counted: bool,
+    /// The name of the model that answered.
     model: Option<String>,
 }
 
+/// One block of a reply that is being put together.
 #[derive(Debug, Default)]
 struct AnthropicBlockBuilder {
+    /// The block's fields, as they came and extended by the deltas.
     json: Map<String, Value>,
-    /// Pieces of a call's arguments.
+    /// The pieces of a tool call's arguments, which are one JSON text.
     input: String,
 }
 
@@ -45,7 +54,7 @@ impl ReplyBuilder for AnthropicReplyBuilder {
         self.take(serde_json::from_str(data).map_err(unreadable)?)
     }
 
-    /// A whole message is a stream of one piece.
+    /// Takes a whole message, from a host that does not stream.
     fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
         let message: Value = serde_json::from_slice(body).map_err(unreadable)?;
         if message["type"] == "error" {
@@ -81,6 +90,8 @@ impl ReplyBuilder for AnthropicReplyBuilder {
 }
 
 impl AnthropicReplyBuilder {
+    /// Takes one event. Returns `Break` at the end of the message. Fails if the event reports an
+    /// error.
     fn take(&mut self, event: Value) -> Result<ControlFlow<()>, CallFault> {
         let index = || event["index"].as_u64().unwrap_or(0);
         match event["type"].as_str().unwrap_or_default() {
@@ -95,17 +106,19 @@ impl AnthropicReplyBuilder {
             }
             "message_stop" => return Ok(ControlFlow::Break(())),
             "error" => return Err(stream_fault(&event)),
-            // Pings, ends of blocks, and what tomorrow brings.
+            // Pings, ends of blocks, and kinds of events that a later version may add.
             _ => {}
         }
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Takes what the beginning of a message says: its first counts and the model.
     fn open(&mut self, message: &Value) {
         self.count(&message["usage"]);
         self.model = message["model"].as_str().map(str::to_owned);
     }
 
+    /// Adds a block. Fails if it is no object, or if there are too many blocks.
     fn begin(&mut self, index: u64, block: &Value) -> Result<(), CallFault> {
         let Value::Object(json) = block else {
             return Err(malformed("a block of its answer is not an object"));
@@ -118,6 +131,8 @@ impl AnthropicReplyBuilder {
         Ok(())
     }
 
+    /// Adds a delta to a block. Fails if the block has not begun. Unknown kinds of deltas are
+    /// ignored.
     fn extend(&mut self, index: u64, delta: &Value) -> Result<(), CallFault> {
         let block = self.blocks.get_mut(&index);
         let block = block.ok_or_else(|| malformed("a piece of a block that never began"))?;
@@ -132,13 +147,15 @@ impl AnthropicReplyBuilder {
         Ok(())
     }
 
+    /// Keeps the greatest counts.
     fn count(&mut self, usage: &Value) {
         if usage.is_object() {
             keep_most(&mut self.usage, usage.clone());
         }
     }
 
-    /// The provider counts what it read from a cache, and wrote to one, apart from the rest.
+    /// The usage, or None if the output was not counted at the end. Anthropic does not include the
+    /// tokens of the cache in `input_tokens`; they are added here.
     fn counted(&self) -> Option<Usage> {
         let count = |name: &str| self.usage[name].as_u64().filter(|_| self.is_counted);
         let (plain, output) = (count("input_tokens")?, count("output_tokens")?);
@@ -156,6 +173,7 @@ impl AnthropicReplyBuilder {
 }
 
 impl AnthropicBlockBuilder {
+    /// Appends to a text field of the block.
     fn append(&mut self, key: &str, text: &str) {
         match self.json.get_mut(key) {
             Some(Value::String(known)) => known.push_str(text),
@@ -163,7 +181,8 @@ impl AnthropicBlockBuilder {
         }
     }
 
-    /// With the arguments of a call as what they are, if they are anything.
+    /// The finished block. The arguments of a tool call are parsed; if they are no JSON, they stay
+    /// a text.
     fn whole(mut self) -> Map<String, Value> {
         if !self.input.is_empty() {
             let input = serde_json::from_str(&self.input).unwrap_or(Value::String(self.input));
@@ -173,6 +192,7 @@ impl AnthropicBlockBuilder {
     }
 }
 
+/// The message of the blocks: the text, the reasoning and the tool calls.
 fn message_of(blocks: &[Map<String, Value>]) -> ChatMessage {
     let of = |kind: &str, key: &str| {
         let blocks = blocks.iter().filter(|block| block.get("type").is_some_and(|t| t == kind));
@@ -187,8 +207,9 @@ fn message_of(blocks: &[Map<String, Value>]) -> ChatMessage {
     let whole = blocks.iter().all(is_whole);
     let reasoning = (!only_ours).then(|| Reasoning {
         text: thought,
-        // All of it, since the order of the blocks is part of what is signed; and none of it
-        // where the output cap has cut a block, which would be refused for ever.
+        // All blocks are kept, because the order of the blocks is part of what is signed. None are
+        // kept if the output cap has cut a block: the provider would refuse it in every later
+        // request.
         verbatim: serde_json::to_string(blocks)
             .ok()
             .filter(|_| whole)
@@ -198,7 +219,8 @@ fn message_of(blocks: &[Map<String, Value>]) -> ChatMessage {
     ChatMessage { tool_calls, reasoning, ..ChatMessage::text(ChatRole::Assistant, content) }
 }
 
-/// Whether a block can go back as it is.
+/// Whether a block can go back as it is. The output cap may have cut a tool call's arguments, or
+/// the signature of the thinking.
 fn is_whole(block: &Map<String, Value>) -> bool {
     let text = |key: &str| block.get(key).and_then(Value::as_str).unwrap_or_default();
     match text("type") {
@@ -208,13 +230,15 @@ fn is_whole(block: &Map<String, Value>) -> bool {
     }
 }
 
+/// The tool call of a block. None for other blocks.
 fn call_of(block: &Map<String, Value>) -> Option<ToolCall> {
     let text = |key: &str| block.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     (block.get("type")? == "tool_use").then(|| ToolCall {
         id: text("id"),
         name: text("name"),
         arguments: match block.get("input") {
-            // What is no object was no JSON either: the model's own bytes.
+            // The arguments are no JSON object. They are the bytes that the model wrote; the
+            // scaffold reports the mistake to the model.
             Some(Value::String(raw)) => raw.clone(),
             Some(input) => input.to_string(),
             None => "{}".to_owned(),

@@ -1,4 +1,4 @@
-//! A conversation as the Messages format has it.
+//! Writes a request body in the Messages format.
 
 use super::reply_builder::FAMILY;
 use crate::llm::extra::merge;
@@ -7,8 +7,9 @@ use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
 };
 
-/// The body of a request: always a stream, always with a cap. With `caches`, the prefix that
-/// the next request will repeat is marked.
+/// The body of a request. It always asks for a stream and always sets the output cap. If `caches`
+/// is true, the last system block and the last block of the conversation get a cache mark: the next
+/// request of the episode repeats the conversation up to there, and reads it from the cache.
 pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
     let system = request.messages.iter().filter(|message| message.role == ChatRole::System);
     let mut system: Vec<Value> = system.map(|message| text(&message.content)).collect();
@@ -35,6 +36,7 @@ pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
     body
 }
 
+/// The sampling parameters and the choice of tools.
 fn set(body: &mut Value, settings: &RequestSettings) {
     let RequestSettings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } =
         settings;
@@ -45,6 +47,8 @@ fn set(body: &mut Value, settings: &RequestSettings) {
         ToolChoice::Tool(name) => json!({ "type": "tool", "name": name }),
     });
     if let Some(parallel) = parallel_calls {
+        // The switch for parallel calls is a part of the tool choice, so a choice is needed. `auto`
+        // is the default. With `none` there are no calls to forbid.
         let choice = choice.get_or_insert_with(|| json!({ "type": "auto" }));
         if choice["type"] != "none" {
             choice["disable_parallel_tool_use"] = json!(!parallel);
@@ -64,6 +68,7 @@ fn set(body: &mut Value, settings: &RequestSettings) {
     }
 }
 
+/// How much the model is to think: an effort, or a number of tokens.
 fn think(body: &mut Value, settings: &RequestSettings) {
     if let Some(effort) = settings.reasoning_effort {
         body["output_config"] = json!({ "effort": effort.as_str() });
@@ -73,23 +78,26 @@ fn think(body: &mut Value, settings: &RequestSettings) {
     }
 }
 
+/// Marks a block as the end of a prefix that the provider caches.
 fn mark(block: Option<&mut Value>) {
     if let Some(block) = block {
         block["cache_control"] = json!({ "type": "ephemeral" });
     }
 }
 
+/// A tool with its parameters as a JSON schema.
 fn tool(tool: &ToolSchema) -> Value {
     let ToolSchema { name, description, parameters } = tool;
     json!({ "name": name, "description": description, "input_schema": parameters })
 }
 
+/// A block of text.
 fn text(text: &str) -> Value {
     json!({ "type": "text", "text": text })
 }
 
-/// Turns of the user and the assistant: all results of a turn, and what is said after them,
-/// are one message of the user's.
+/// The turns of the user and of the assistant. Consecutive messages of one side are joined: the
+/// format wants all results of a turn, and the text after them, in one message of the user.
 fn turns(messages: &[ChatMessage]) -> Vec<(&'static str, Vec<Value>)> {
     let mut turns: Vec<(&'static str, Vec<Value>)> = Vec::new();
     for message in messages.iter().filter(|message| message.role != ChatRole::System) {
@@ -105,6 +113,7 @@ fn turns(messages: &[ChatMessage]) -> Vec<(&'static str, Vec<Value>)> {
     turns
 }
 
+/// A message of the user's side: a text, or the result of a tool.
 fn told(message: &ChatMessage) -> Value {
     match &message.tool_call_id {
         Some(id) => {
@@ -114,7 +123,8 @@ fn told(message: &ChatMessage) -> Value {
     }
 }
 
-/// As it came, where it came from this family; else what can be said of it here.
+/// A message of the assistant. If it came from this family, its blocks go back exactly as they
+/// came, with their signatures. Otherwise only its text and its calls are sent.
 fn said(message: &ChatMessage) -> Vec<Value> {
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == FAMILY);
@@ -122,7 +132,7 @@ fn said(message: &ChatMessage) -> Vec<Value> {
         return blocks;
     }
     let mut blocks = Vec::new();
-    // An empty text is refused, and so is a turn of nothing.
+    // The provider refuses an empty text and an empty turn.
     if !message.content.is_empty() || message.tool_calls.is_empty() {
         let said = if message.content.is_empty() { "(nothing)" } else { &message.content };
         blocks.push(text(said));
@@ -131,7 +141,8 @@ fn said(message: &ChatMessage) -> Vec<Value> {
     blocks
 }
 
-/// Arguments must be an object; what is none is not lost.
+/// A tool call. The format wants the arguments as an object. Arguments that are no JSON object are
+/// sent inside one, under `unreadable_arguments`, so that the model sees what it wrote.
 fn call(call: &ToolCall) -> Value {
     let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
     let input = parsed.filter(Value::is_object);

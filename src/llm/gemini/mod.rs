@@ -1,5 +1,6 @@
-//! Gemini's generateContent: one attempt a call, streamed from the provider and put together
-//! here.
+//! The adapter for Gemini's `generateContent`. It makes one attempt for each call, reads a stream
+//! and puts the reply together. Clients of the gateway do not speak this format, so there is no
+//! pass-through for it.
 
 mod reply_builder;
 mod request;
@@ -13,15 +14,16 @@ pub(super) use reply_builder::GeminiReplyBuilder;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 
-/// One model.
+/// One model. Its name is part of the address, not of the body.
 pub(super) struct GeminiModel {
     provider: ProviderClient,
 }
 
 impl GeminiModel {
-    /// As a campaign names it.
+    /// The dialect's name in a campaign.
     pub(super) const DIALECT: &'static str = "gemini";
 
+    /// Fails if the base URL is no URL, or if the key cannot be in a header.
     pub(super) fn new(
         endpoint: &ProviderEndpoint,
         model: &str,

@@ -1,11 +1,13 @@
-//! One reply out of the pieces of a stream.
+//! Puts one reply together from the pieces of a stream. A piece is a whole JSON object, for example
+//! `{"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}]}`.
 //!
 //! ```text
 //!  piece (parts) ─► … ─► piece with a finishReason ─► reply
-//!    └─ promptFeedback with a blockReason ─► refused
+//!    └─ promptFeedback with a blockReason ─► refusal
 //! ```
-//! Parts are kept as they came and in their order: a signature stands on some of them, and
-//! must go back where it stood. A turn that ends with calls ends with STOP, too.
+//! Parts are kept as they came and in their order. Some parts carry a signature over the model's
+//! thoughts, and must go back at the same place in the next request. A turn that ends with tool
+//! calls has the finish reason `STOP`, too.
 
 use crate::llm::counts::{counted, keep_most, with_total};
 use crate::llm::events::ReplyBuilder;
@@ -16,14 +18,17 @@ use synthd_actors::model::{
     CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
-/// Whose verbatim parts they are.
+/// The family's name in `Reasoning::verbatim`. Only this family gets such parts back.
 pub(super) const FAMILY: &str = "gemini";
-/// Of calls that came without an id.
+/// The beginning of the ids that this adapter makes for calls that came without an id. Such ids are
+/// not sent back.
 pub(super) const UNNAMED: &str = "call-without-id-";
-/// Of one reply; no agent says more in one turn.
+/// The most parts of one reply. No agent writes so many in one turn; the limit bounds the memory.
 const MOST_PARTS: usize = 100_000;
+/// The most tool calls of one reply.
 const MOST_CALLS: usize = 1_000;
 
+/// Finish reasons that mean a refusal of the provider.
 const REFUSED: [&str; 8] = [
     "SAFETY",
     "RECITATION",
@@ -35,23 +40,30 @@ const REFUSED: [&str; 8] = [
     "JAILBREAK",
 ];
 
+/// A reply that is being put together.
 #[derive(Debug, Default)]
 pub(in crate::llm) struct GeminiReplyBuilder {
+    /// All parts so far, as they came.
     parts: Vec<Value>,
+    /// The finish reason. None means that the reply was cut off.
     finish: Option<String>,
+    /// Why the prompt was blocked before the model saw it.
     blocked: Option<String>,
+    /// The greatest counts so far.
     usage: Value,
+    /// The version of the model that answered.
     model: Option<String>,
 }
 
 impl ReplyBuilder for GeminiReplyBuilder {
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         self.take(serde_json::from_str(data).map_err(unreadable)?)?;
-        // The stream ends by itself; counts may come after the reason.
+        // There is no mark of the end. The token counts may come after the finish reason, so the
+        // stream is read until it ends.
         Ok(ControlFlow::Continue(()))
     }
 
-    /// One piece, or a list of them.
+    /// One object, or a list of objects, as a host gives that does not stream.
     fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
         match serde_json::from_slice(body).map_err(unreadable)? {
             Value::Array(pieces) => pieces.into_iter().try_for_each(|piece| self.take(piece)),
@@ -65,7 +77,8 @@ impl ReplyBuilder for GeminiReplyBuilder {
         if let (Some(why), true) = (&self.blocked, self.parts.is_empty()) {
             let message =
                 ChatMessage::text(ChatRole::Assistant, format!("[the request was blocked: {why}]"));
-            // These words are the engine's: nothing was written.
+            // The text of this message is the engine's, not the model's. An empty message is
+            // counted, so that an output of zero is believed.
             let (usage, uncounted) = counted(usage, &ChatMessage::text(ChatRole::Assistant, ""));
             let refused = ChatReply::new(message, FinishReason::Refusal, usage);
             return Ok(ChatReply { uncounted, answered_by, ..refused });
@@ -88,6 +101,7 @@ impl ReplyBuilder for GeminiReplyBuilder {
 }
 
 impl GeminiReplyBuilder {
+    /// Takes one piece. Fails if it reports an error or if there are too many parts.
     fn take(&mut self, mut piece: Value) -> Result<(), CallFault> {
         if !piece["error"].is_null() {
             return Err(stream_fault(&piece["error"]));
@@ -98,7 +112,7 @@ impl GeminiReplyBuilder {
         if piece["usageMetadata"].is_object() {
             keep_most(&mut self.usage, piece["usageMetadata"].take());
         }
-        // Only one was asked for.
+        // The request asks for one candidate.
         self.finish = text(&piece["candidates"][0]["finishReason"]).or(self.finish.take());
         let parts = piece.pointer_mut("/candidates/0/content/parts").map(Value::take);
         if let Some(Value::Array(parts)) = parts {
@@ -110,6 +124,7 @@ impl GeminiReplyBuilder {
         Ok(())
     }
 
+    /// The message of the parts. `is_whole` says that the output cap did not cut the reply.
     fn message(&self, is_whole: bool) -> ChatMessage {
         let (mut content, mut thought, mut tool_calls) = (String::new(), String::new(), Vec::new());
         for part in &self.parts {
@@ -125,7 +140,8 @@ impl GeminiReplyBuilder {
         let signed = self.parts.iter().any(|part| !part["thoughtSignature"].is_null());
         let reasoning = (signed || !thought.is_empty()).then(|| Reasoning {
             text: thought,
-            // What was cut would be refused for ever.
+            // A reply that was cut cannot go back verbatim: the provider would refuse it in every
+            // later request.
             verbatim: serde_json::to_string(&self.parts)
                 .ok()
                 .filter(|_| is_whole)
@@ -135,6 +151,7 @@ impl GeminiReplyBuilder {
     }
 }
 
+/// A tool call of a part. `at` is its number in the reply, for calls without an id.
 fn call(json: &Value, at: usize) -> ToolCall {
     let text = |key: &str| json[key].as_str().filter(|text| !text.is_empty());
     let arguments = if json["args"].is_null() { "{}".to_owned() } else { json["args"].to_string() };
@@ -145,8 +162,8 @@ fn call(json: &Value, at: usize) -> ToolCall {
     }
 }
 
-/// Thoughts are counted apart from the rest of the output, and what tools read apart from the
-/// prompt.
+/// The token counts. Gemini counts thoughts separately from the other output, and what tools have
+/// read separately from the prompt; both are added. None if there is no count of the prompt.
 fn usage_of(json: &Value) -> Option<Usage> {
     let count = |key: &str| json[key].as_u64();
     let thoughts = count("thoughtsTokenCount");

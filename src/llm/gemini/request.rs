@@ -1,4 +1,4 @@
-//! A conversation as generateContent has it.
+//! Writes a request body in the format of `generateContent`.
 
 use super::reply_builder::{FAMILY, UNNAMED};
 use crate::llm::extra::merge;
@@ -8,10 +8,12 @@ use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolCall, ToolChoice, ToolSchema,
 };
 
-/// For calls of other families' models, which have no signature of this one's.
+/// A value that Gemini accepts in place of a thought signature. It is sent with tool calls that
+/// come from another family's model, or whose signature was not kept.
 const FOREIGN: &str = "skip_thought_signature_validator";
 
-/// The body of a request: always with a cap.
+/// The body of a request. It always sets the output cap. The model's name and the wish for a stream
+/// are part of the address.
 pub(super) fn body(request: &ChatRequest) -> Value {
     let system = request.messages.iter().filter(|message| message.role == ChatRole::System);
     let system: Vec<Value> = system.map(|message| json!({ "text": message.content })).collect();
@@ -31,6 +33,7 @@ pub(super) fn body(request: &ChatRequest) -> Value {
     body
 }
 
+/// The sampling parameters (`generationConfig`).
 fn settings(request: &ChatRequest) -> Value {
     let RequestSettings { temperature, top_p, stop, seed, .. } = &request.settings;
     let mut config = json!({ "maxOutputTokens": request.max_output_tokens });
@@ -55,6 +58,7 @@ fn settings(request: &ChatRequest) -> Value {
     config
 }
 
+/// Which tools the model may or must call.
 fn chosen(choice: &ToolChoice) -> Value {
     match choice {
         ToolChoice::Auto => json!({ "mode": "AUTO" }),
@@ -64,12 +68,14 @@ fn chosen(choice: &ToolChoice) -> Value {
     }
 }
 
+/// A tool as a function declaration.
 fn tool(tool: &ToolSchema) -> Value {
     let ToolSchema { name, description, parameters } = tool;
     json!({ "name": name, "description": description, "parametersJsonSchema": parameters })
 }
 
-/// Turns of the user and the model: what follows each other of one side is one.
+/// The turns of the user and of the model. Consecutive messages of one side are joined into one
+/// turn, because Gemini wants the sides to alternate. System messages have a field of their own.
 fn contents(messages: &[ChatMessage]) -> Vec<Value> {
     let mut turns: Vec<(&str, Vec<Value>)> = Vec::new();
     for (at, message) in messages.iter().enumerate() {
@@ -86,6 +92,8 @@ fn contents(messages: &[ChatMessage]) -> Vec<Value> {
     turns.into_iter().map(|(role, parts)| json!({ "role": role, "parts": parts })).collect()
 }
 
+/// A message of the user's side: a text, or the result of a tool. A result names its tool, and the
+/// name is looked up in the messages `before`.
 fn told(message: &ChatMessage, before: &[ChatMessage]) -> Value {
     let Some(id) = &message.tool_call_id else { return json!({ "text": message.content }) };
     let name = name_of_call(id, before);
@@ -96,7 +104,8 @@ fn told(message: &ChatMessage, before: &[ChatMessage]) -> Value {
     json!({ "functionResponse": response })
 }
 
-/// As it came, where it came from this family; else what can be said of it here.
+/// A message of the model. If it came from this family, its parts go back exactly as they came,
+/// with their signatures. Otherwise only its text and its calls are sent.
 fn said(message: &ChatMessage) -> Vec<Value> {
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == FAMILY);
@@ -111,7 +120,8 @@ fn said(message: &ChatMessage) -> Vec<Value> {
     parts
 }
 
-/// Arguments must be an object; what is none is not lost.
+/// A tool call. Gemini wants the arguments as an object. Arguments that are no JSON object are sent
+/// inside one, under `unreadable_arguments`, so that the model sees what it wrote.
 fn call(call: &ToolCall) -> Value {
     let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
     let args = parsed.filter(Value::is_object);

@@ -1,6 +1,6 @@
-//! Ollama's own format. Behind its OpenAI format it cuts a long conversation from the front
-//! and says nothing; here the context is asked for, and a conversation that has filled it is
-//! told as such.
+//! The adapter for Ollama's own format (`api/chat`). Behind its OpenAI-compatible format, Ollama
+//! silently drops the beginning of a long conversation. In its own format the context size can be
+//! requested, and the adapter reports a conversation that fills the context as `ContextFull`.
 
 mod reply_builder;
 mod request;
@@ -15,20 +15,22 @@ use synthd_actors::model::{
 };
 use synthd_actors::ports::{CallContext, ChatModel};
 
-/// Asked for where a campaign names no `context`.
+/// The context in tokens that is requested if the campaign sets no `context`.
 const CONTEXT: u64 = 32_768;
 
-/// One model of one host.
+/// One model of one Ollama server.
 pub(super) struct OllamaModel {
     provider: ProviderClient,
     model: String,
+    /// The context size in tokens, sent as `num_ctx`.
     context: u64,
 }
 
 impl OllamaModel {
-    /// As a campaign names it.
+    /// The dialect's name in a campaign.
     pub(super) const DIALECT: &'static str = "ollama-native";
 
+    /// Ollama needs no key. Fails if the base URL is no URL.
     pub(super) fn new(
         endpoint: &ProviderEndpoint,
         model: &str,
@@ -53,6 +55,7 @@ impl ChatModel for OllamaModel {
         without_words(parallel.map(|_| "way to forbid calls at the same time"))?;
         let body = request::body(&self.model, request, self.context);
         let reply = self.provider.exchange::<OllamaReplyBuilder>(&body, &[], context).await?;
+        // The server may have cut a prompt that fills the context, so its reply must not be used.
         if reply.usage.input_tokens >= self.context {
             let why = format!("the conversation fills the context of {} tokens", self.context);
             return Err(CallFault::unknown(FaultKind::ContextFull, why));

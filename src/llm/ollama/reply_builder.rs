@@ -1,4 +1,10 @@
-//! One reply out of lines of JSON, of which the last says `done`.
+//! Puts one reply together from lines of JSON. The last line has `"done": true`, the finish reason
+//! and the token counts:
+//!
+//! ```text
+//! {"message":{"role":"assistant","content":"Hel"},"done":false}
+//! {"message":{"content":"lo"},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":2}
+//! ```
 
 use crate::llm::counts::counted;
 use crate::llm::events::ReplyBuilder;
@@ -9,14 +15,18 @@ use synthd_actors::model::{
     CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
-/// Of one reply; no agent does more in one turn.
+/// The most tool calls of one reply. No agent makes so many in one turn; the limit bounds the
+/// memory.
 const MOST_CALLS: usize = 1_000;
 
+/// A reply that is being put together.
 #[derive(Debug, Default)]
 pub(in crate::llm) struct OllamaReplyBuilder {
     content: String,
+    /// The reasoning text. It goes back as text only; Ollama signs nothing.
     thought: String,
     calls: Vec<ToolCall>,
+    /// The line that ended the reply. None means that the reply was cut off.
     done: Option<Value>,
 }
 
@@ -29,7 +39,8 @@ impl ReplyBuilder for OllamaReplyBuilder {
         })
     }
 
-    /// One object, or many on lines of their own.
+    /// One object, or several objects on lines of their own. This is the usual case: Ollama streams
+    /// lines of JSON, which are no server-sent events.
     fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
         for line in body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
             self.take(serde_json::from_slice(line).map_err(unreadable)?)?;
@@ -57,6 +68,7 @@ impl ReplyBuilder for OllamaReplyBuilder {
 }
 
 impl OllamaReplyBuilder {
+    /// Takes one line. Fails if it reports an error.
     fn take(&mut self, line: Value) -> Result<(), CallFault> {
         if !line["error"].is_null() {
             return Err(stream_fault(&line["error"]));
@@ -73,7 +85,7 @@ impl OllamaReplyBuilder {
         Ok(())
     }
 
-    /// Calls have no ids of their own here.
+    /// Adds a tool call. Ollama's calls have no ids, so ids are made from their numbers (`call_0`).
     fn call(&mut self, function: &Value) -> Result<(), CallFault> {
         if self.calls.len() >= MOST_CALLS {
             return Err(malformed("its answer has too many calls"));
@@ -89,6 +101,7 @@ impl OllamaReplyBuilder {
     }
 }
 
+/// The token counts. None if one of them is missing.
 fn usage_of(done: &Value) -> Option<Usage> {
     Some(Usage::of(done["prompt_eval_count"].as_u64()?, done["eval_count"].as_u64()?))
 }

@@ -1,4 +1,4 @@
-//! A conversation as Ollama has it.
+//! Writes a request body in Ollama's own format.
 
 use crate::llm::extra::merge;
 use crate::llm::tool_call_names::name_of_call;
@@ -7,7 +7,9 @@ use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, ReasoningEffort, RequestSettings, ToolCall, ToolSchema,
 };
 
-/// The body of a request: always a stream, always with a cap and a context.
+/// The body of a request. It always asks for a stream and always sets the output cap
+/// (`num_predict`) and the context (`num_ctx`). `truncate` and `shift` are false, so that the
+/// server refuses a conversation that is too long instead of dropping its beginning.
 pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
     let messages = request.messages.iter().enumerate();
     let messages: Vec<Value> =
@@ -36,16 +38,20 @@ pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
         Some(effort) => body["think"] = json!(effort.as_str()),
         None => {}
     }
+    // The campaign's extra fields come last.
     merge(&mut body, &request.settings.extra);
     body
 }
 
+/// A tool, in the form that the OpenAI chat format has.
 fn tool(tool: &ToolSchema) -> Value {
     let ToolSchema { name, description, parameters } = tool;
     let function = json!({ "name": name, "description": description, "parameters": parameters });
     json!({ "type": "function", "function": function })
 }
 
+/// One message. `before` are the messages before it: a tool's result names its tool, and the name
+/// is looked up in the call.
 fn message(message: &ChatMessage, before: &[ChatMessage]) -> Value {
     let role = match message.role {
         ChatRole::System => "system",
@@ -66,7 +72,8 @@ fn message(message: &ChatMessage, before: &[ChatMessage]) -> Value {
     wire
 }
 
-/// Arguments must be an object; what is none is not lost.
+/// A tool call. Ollama wants the arguments as an object. Arguments that are no JSON object are sent
+/// inside one, under `unreadable_arguments`, so that the model sees what it wrote.
 fn call(call: &ToolCall) -> Value {
     let parsed: Option<Value> = serde_json::from_str(&call.arguments).ok();
     let arguments = parsed.filter(Value::is_object);

@@ -1,45 +1,52 @@
-//! What hosts of the OpenAI chat format do in their own way.
+//! The dialects of the OpenAI chat format: what each host does in its own way. A new host of this
+//! format needs one entry in `ALL` (and in `config/names.rs`).
 
 use crate::llm::api_key::ApiKeyPlacement;
 
-/// Which field of a message carries reasoning, and whether it goes back.
+/// Which field of a message carries the reasoning, and whether it goes back in later requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReasoningField {
-    /// Shown, if at all, and never sent back.
+    /// Some hosts show the reasoning. It is recorded and never sent back.
     Shown,
-    /// `reasoning_content`, wanted back with the calls that came of it.
+    /// `reasoning_content`. The host wants it back on messages with tool calls.
     BackWithCalls,
-    /// `reasoning_details`, wanted back as they came.
+    /// `reasoning_details`. The host wants the details back exactly as they came.
     BackVerbatim,
 }
 
-/// How it is told how much a model is to think.
+/// How a request says how much the model is to reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReasoningControl {
-    /// `reasoning_effort`, a word.
+    /// `"reasoning_effort": "low"`.
     Word,
-    /// `reasoning`, with a word or a number of tokens.
+    /// `"reasoning": {"effort": "low"}` or `"reasoning": {"max_tokens": 2048}`.
     Object,
 }
 
+/// How one host speaks the OpenAI chat format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::llm) struct OpenAiDialect {
+    /// The dialect's name in a campaign.
     pub(super) name: &'static str,
-    /// The field that caps the output, reasoning included.
+    /// The field that caps the output tokens, reasoning included.
     pub(in crate::llm) cap: &'static str,
-    /// The field that caps the reasoning, where the other one does not.
+    /// The field that caps the reasoning, for hosts where `cap` does not include the reasoning.
     pub(in crate::llm) thought_cap: Option<&'static str>,
-    /// Whether tokens are counted in a stream only where that is asked for.
+    /// Whether a stream reports token counts only if the request asks for them (`stream_options`).
     pub(in crate::llm) asks_for_usage: bool,
+    /// What becomes of the reasoning in a reply.
     pub(super) thought: ReasoningField,
+    /// How a request sets the reasoning effort.
     pub(super) thinking: ReasoningControl,
-    /// The field of the sampling seed, where there is one.
+    /// The field of the sampling seed. None if the host has no seed.
     pub(super) seed: Option<&'static str>,
+    /// The header that carries the key.
     pub(in crate::llm) key_in: ApiKeyPlacement,
-    /// Whether requests that begin alike are told to be kept together.
+    /// Whether requests carry a key for the prompt cache (`prompt_cache_key`).
     pub(super) cache_key: bool,
 }
 
+/// What most hosts do. Each entry of `ALL` names only its differences.
 const USUAL: OpenAiDialect = OpenAiDialect {
     name: "",
     cap: "max_tokens",
@@ -52,6 +59,7 @@ const USUAL: OpenAiDialect = OpenAiDialect {
     cache_key: false,
 };
 
+/// Every dialect that the adapter knows.
 const ALL: [OpenAiDialect; 11] = [
     OpenAiDialect { name: "openai", cap: "max_completion_tokens", cache_key: true, ..USUAL },
     OpenAiDialect {
@@ -64,7 +72,7 @@ const ALL: [OpenAiDialect; 11] = [
     OpenAiDialect { name: "dashscope", thought_cap: Some("thinking_budget"), ..USUAL },
     OpenAiDialect { name: "groq", cap: "max_completion_tokens", ..USUAL },
     OpenAiDialect { name: "together", ..USUAL },
-    // Counts always, and refuses fields it does not know.
+    // Mistral always reports token counts, and refuses requests with unknown fields.
     OpenAiDialect { name: "mistral", asks_for_usage: false, seed: Some("random_seed"), ..USUAL },
     OpenAiDialect { name: "xai", ..USUAL },
     OpenAiDialect {
@@ -78,6 +86,7 @@ const ALL: [OpenAiDialect; 11] = [
 ];
 
 impl OpenAiDialect {
+    /// The dialect of that name. None if the adapter does not know it.
     pub(super) fn named(name: &str) -> Option<Self> {
         ALL.into_iter().find(|dialect| dialect.name == name)
     }

@@ -1,5 +1,5 @@
-//! The OpenAI chat format and its many hosts: one attempt a call, streamed from the provider
-//! and put together here.
+//! The adapter for the OpenAI chat format and its many hosts. It makes one attempt for each call,
+//! reads a stream and puts the reply together. What differs between hosts is in `dialect`.
 
 mod dialect;
 mod reply_builder;
@@ -13,18 +13,20 @@ pub(super) use reply_builder::OpenAiReplyBuilder;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, FaultKind, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 
-/// Below a provider's address.
+/// The path below the provider's base URL.
 pub(super) const PATH: &str = "chat/completions";
 
 /// One model of one host.
 pub(super) struct OpenAiChatModel {
     provider: ProviderClient,
+    /// The model's name as the host knows it.
     model: String,
     dialect: OpenAiDialect,
 }
 
 impl OpenAiChatModel {
-    /// `key` is the secret itself, which nothing here shows.
+    /// `key` is the secret itself; it is never shown. Fails for an unknown dialect, a base URL that
+    /// is no URL, or a key that cannot be in a header.
     pub(super) fn new(
         endpoint: &ProviderEndpoint,
         model: &str,
@@ -39,6 +41,7 @@ impl OpenAiChatModel {
 }
 
 impl OpenAiChatModel {
+    /// The dialect of an endpoint. Fails if no adapter knows its name.
     pub(super) fn dialect(endpoint: &ProviderEndpoint) -> Result<OpenAiDialect, Fault> {
         OpenAiDialect::named(&endpoint.dialect).ok_or_else(|| {
             let why = format!("no adapter speaks {}", endpoint.dialect);

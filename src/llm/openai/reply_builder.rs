@@ -1,11 +1,13 @@
-//! One reply out of the pieces of a stream, or out of a whole answer, which is one piece.
+//! Puts one reply together from the chunks of a stream, or from a whole completion, which counts as
+//! one chunk.
 //!
 //! ```text
 //!  chunk ─► taken ─► … ─► ended: with a finish reason ─► reply
-//!             │              └─ without one ─► it was cut
+//!             │              └─ without one ─► fault: the answer was cut off
 //!             └─ an error in the stream, too many calls ─► fault
 //! ```
-//! Fields that are unknown are left alone, and those that are missing are not zero.
+//! A chunk is for example `{"choices":[{"index":0,"delta":{"content":"Hi"}}]}`. Unknown fields are
+//! ignored. A missing count is unknown, not zero.
 
 use crate::llm::counts::{counted, keep_most, with_total};
 use crate::llm::events::ReplyBuilder;
@@ -18,11 +20,12 @@ use synthd_actors::model::{
     CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
-/// Of one reply; no agent does more in one turn.
+/// The most tool calls of one reply. No agent makes so many in one turn; the limit bounds the
+/// memory.
 const MOST_CALLS: usize = 1_000;
-/// The end of a stream, as this family marks it.
+/// The data of the event that ends a stream in this format.
 const DONE: &str = "[DONE]";
-/// Whose verbatim reasoning it is.
+/// The family's name in `Reasoning::verbatim`. Only this family gets such reasoning back.
 pub(super) const FAMILY: &str = "openai-chat";
 
 /// A chunk of a stream, or a whole completion.
@@ -31,58 +34,76 @@ pub(super) const FAMILY: &str = "openai-chat";
 pub(super) struct OpenAiChunk {
     model: Option<String>,
     choices: Option<Vec<OpenAiChoice>>,
+    /// The token counts. Their fields differ between hosts, so they stay JSON.
     usage: Option<Value>,
+    /// An error in a stream that began with a good status.
     error: Option<Value>,
 }
 
+/// One of the completions that were asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OpenAiChoice {
     index: Option<u64>,
+    /// The next part of the message, in a stream.
     delta: Option<OpenAiDelta>,
-    /// Of a whole answer.
+    /// The message of a whole completion.
     message: Option<OpenAiDelta>,
     finish_reason: Option<String>,
-    /// OpenRouter tells here that the provider behind it has failed.
+    /// OpenRouter reports here that the provider behind it has failed.
     error: Option<Value>,
 }
 
+/// A part of a message.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OpenAiDelta {
+    /// A text, or a list of parts with texts.
     content: Option<Value>,
+    /// The text of a refusal; then there is no content.
     refusal: Option<String>,
-    /// Two names for one thing; some hosts send both.
+    /// Two names for the reasoning. Some hosts send both with the same text, so only one is taken.
     reasoning_content: Option<Value>,
     reasoning: Option<Value>,
+    /// The reasoning in a form that must go back exactly as it came (OpenRouter).
     reasoning_details: Option<Vec<Value>>,
     tool_calls: Option<Vec<OpenAiCallDelta>>,
 }
 
+/// A part of a tool call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OpenAiCallDelta {
+    /// The number of the call in the reply. Some hosts do not send it.
     index: Option<u64>,
     id: Option<String>,
     function: Option<OpenAiFunctionDelta>,
 }
 
+/// The name and the next part of the arguments of a tool call.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct OpenAiFunctionDelta {
     name: Option<String>,
+    /// Usually a text; some hosts send the object itself.
     arguments: Option<Value>,
 }
 
+/// A reply that is being put together.
 #[derive(Debug, Default)]
 pub(in crate::llm) struct OpenAiReplyBuilder {
     content: String,
     refusal: String,
     reasoning: String,
+    /// All `reasoning_details` so far.
     details: Vec<Value>,
+    /// The name of the model that answered: the first that a chunk gave.
     model: Option<String>,
+    /// The tool calls by their index.
     calls: BTreeMap<u64, ToolCall>,
+    /// The finish reason. None means that the reply was cut off.
     finish: Option<String>,
+    /// The greatest counts so far.
     usage: Value,
 }
 
@@ -107,14 +128,14 @@ impl ReplyBuilder for OpenAiReplyBuilder {
         };
         let finish = match finish.as_str() {
             "error" => return Err(malformed("it broke off with an error")),
-            // What is cut must not be taken for what is whole.
+            // A reply that was cut must not be taken for a complete one.
             "insufficient_system_resource" => return Err(malformed("it ran out of resources")),
-            // vLLM and SGLang say so of a request that they have dropped.
+            // vLLM and SGLang use these for a request that they have dropped.
             "abort" | "aborted" | "cancelled" => return Err(malformed("it was aborted")),
             "length" | "model_length" => FinishReason::Length,
             "content_filter" => FinishReason::Refusal,
             _ if !self.refusal.is_empty() => FinishReason::Refusal,
-            // Whatever the word: calls are there to be made.
+            // If there are calls, the scaffold must run them, whatever the finish reason is.
             _ if !self.calls.is_empty() => FinishReason::ToolCalls,
             _ => FinishReason::Stop,
         };
@@ -126,17 +147,18 @@ impl ReplyBuilder for OpenAiReplyBuilder {
 }
 
 impl OpenAiReplyBuilder {
+    /// Takes one chunk. Fails if it reports an error.
     fn take(&mut self, chunk: OpenAiChunk) -> Result<(), CallFault> {
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
             return Err(faults::stream_fault(&error));
         }
         self.model = self.model.take().or(chunk.model.filter(|model| !model.is_empty()));
-        // Some hosts count in a last chunk, some in every one, and some in parts.
+        // Some hosts report counts in a last chunk, some in every chunk, and some in parts.
         if let Some(usage) = chunk.usage.filter(Value::is_object) {
             keep_most(&mut self.usage, usage);
         }
         for choice in chunk.choices.unwrap_or_default() {
-            // Only one was asked for.
+            // The request asks for one completion.
             if choice.index.unwrap_or(0) != 0 {
                 continue;
             }
@@ -151,6 +173,7 @@ impl OpenAiReplyBuilder {
         Ok(())
     }
 
+    /// Takes one part of the message. Fails if there are too many tool calls.
     fn take_delta(&mut self, delta: OpenAiDelta) -> Result<(), CallFault> {
         self.content.push_str(&text_of(delta.content.as_ref()));
         self.refusal.push_str(&delta.refusal.unwrap_or_default());
@@ -167,9 +190,11 @@ impl OpenAiReplyBuilder {
         Ok(())
     }
 
+    /// Takes one part of a tool call: finds its call, or begins a new one.
     fn take_call(&mut self, delta: OpenAiCallDelta) {
         let last = self.calls.keys().next_back().copied();
-        // Where calls are not numbered, one with an id of its own is another one.
+        // Without an index, a part with an id that is not known yet begins a new call. A part
+        // without an id, or with a known id, belongs to the last call.
         let fresh = || {
             let known =
                 delta.id.as_ref().is_some_and(|id| self.calls.values().any(|c| c.id == *id));
@@ -183,18 +208,19 @@ impl OpenAiReplyBuilder {
             call.id = id;
         }
         let function = delta.function.unwrap_or_default();
-        // A name comes whole, and from some hosts with every piece.
+        // The name comes complete, and some hosts repeat it with every part, so it is not appended.
         if let Some(name) = function.name.filter(|name| !name.is_empty()) {
             call.name = name;
         }
         match function.arguments {
             Some(Value::String(text)) => call.arguments.push_str(&text),
             Some(Value::Null) | None => {}
-            // Written as what it is instead of as text.
+            // Arguments that came as an object are written as its JSON text.
             Some(value) => call.arguments.push_str(&value.to_string()),
         }
     }
 
+    /// The finished message. Calls without an id get one from their number (`call_0`).
     fn message(self) -> ChatMessage {
         let reasoning = self.reasoning_of();
         let content = if self.refusal.is_empty() { self.content } else { self.refusal };
@@ -206,6 +232,7 @@ impl OpenAiReplyBuilder {
         ChatMessage { tool_calls, reasoning, ..ChatMessage::text(ChatRole::Assistant, content) }
     }
 
+    /// The reasoning, with the details that must go back. None if there was no reasoning.
     fn reasoning_of(&self) -> Option<Reasoning> {
         let verbatim = (!self.details.is_empty())
             .then(|| (FAMILY.to_owned(), Value::Array(self.details.clone()).to_string()));
@@ -214,7 +241,7 @@ impl OpenAiReplyBuilder {
     }
 }
 
-/// A text, or the texts of parts.
+/// A text, or the joined texts of a list of parts. Empty for anything else.
 fn text_of(value: Option<&Value>) -> String {
     match value {
         Some(Value::String(text)) => text.clone(),
@@ -223,7 +250,8 @@ fn text_of(value: Option<&Value>) -> String {
     }
 }
 
-/// None where what must be there is not.
+/// The token counts. None if one of the two main counts is missing. DeepSeek has another field for
+/// the cached tokens.
 fn usage_of(usage: &Value) -> Option<Usage> {
     let count = |key: &str| usage[key].as_u64();
     let detail = |of: &str, key: &str| usage[of][key].as_u64();

@@ -1,4 +1,4 @@
-//! A conversation as the OpenAI chat format has it.
+//! Writes a request body in the OpenAI chat format, in the dialect of the host.
 
 use super::dialect::{OpenAiDialect, ReasoningControl, ReasoningField};
 use super::reply_builder::FAMILY;
@@ -10,14 +10,16 @@ use synthd_actors::model::{
     ToolSchema,
 };
 
-/// The body of a request: always a stream, always with a cap.
+/// The body of a request. It always asks for a stream and always sets the output cap, because the
+/// hold for the call was made for that many tokens.
 pub(super) fn body(model: &str, request: &ChatRequest, dialect: &OpenAiDialect) -> Value {
     let messages: Vec<Value> = request.messages.iter().map(|m| message(m, dialect)).collect();
     let mut body = json!({ "model": model, "messages": messages, "stream": true });
     let cap = request.max_output_tokens;
     body[dialect.cap] = json!(cap);
     if let Some(field) = dialect.thought_cap {
-        // Both together are what was held for.
+        // The two caps together are the output that the hold was made for. Without a budget for the
+        // reasoning, each of them gets half.
         let thought = request.settings.thinking_budget.map_or(cap / 2, |budget| budget.min(cap));
         body[field] = json!(thought);
         body[dialect.cap] = json!(cap - thought);
@@ -36,6 +38,8 @@ pub(super) fn body(model: &str, request: &ChatRequest, dialect: &OpenAiDialect) 
     body
 }
 
+/// The sampling parameters, the choice of tools and the name of the end user. A seed is left out if
+/// the dialect has no field for it.
 fn set(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
     let RequestSettings { temperature, top_p, stop, tool_choice, parallel_calls, end_user, .. } =
         settings;
@@ -63,7 +67,8 @@ fn set(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
     think(body, settings, dialect);
 }
 
-/// How much, as a word or as a number of tokens.
+/// How much the model is to reason: as a word, or as a number of tokens. In the `Object` form, the
+/// number replaces the word if both are set.
 fn think(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
     let effort = settings.reasoning_effort.map(ReasoningEffort::as_str);
     match dialect.thinking {
@@ -83,12 +88,14 @@ fn think(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) 
     }
 }
 
+/// A tool with its parameters as a JSON schema.
 fn tool(tool: &ToolSchema) -> Value {
     let ToolSchema { name, description, parameters } = tool;
     let function = json!({ "name": name, "description": description, "parameters": parameters });
     json!({ "type": "function", "function": function })
 }
 
+/// One message. Its content is never null: some servers fail on a null beside tool calls.
 fn message(message: &ChatMessage, dialect: &OpenAiDialect) -> Value {
     let mut wire = Map::new();
     let role = match message.role {
@@ -98,7 +105,7 @@ fn message(message: &ChatMessage, dialect: &OpenAiDialect) -> Value {
         ChatRole::Tool => "tool",
     };
     wire.insert("role".to_owned(), json!(role));
-    // Never null: some servers fail on it beside calls.
+    // An empty text, not null, if the message only has tool calls.
     wire.insert("content".to_owned(), json!(message.content));
     if !message.tool_calls.is_empty() {
         wire.insert("tool_calls".to_owned(), message.tool_calls.iter().map(call).collect());
@@ -110,12 +117,13 @@ fn message(message: &ChatMessage, dialect: &OpenAiDialect) -> Value {
     Value::Object(wire)
 }
 
+/// A tool call, with the arguments as the text that the model wrote.
 fn call(call: &ToolCall) -> Value {
     let function = json!({ "name": call.name, "arguments": call.arguments });
     json!({ "id": call.id, "type": "function", "function": function })
 }
 
-/// Reasoning that the host wants back.
+/// The field and the value of the reasoning that the host wants back. None if it wants none.
 fn thought(message: &ChatMessage, dialect: &OpenAiDialect) -> Option<(String, Value)> {
     let reasoning = message.reasoning.as_ref()?;
     match dialect.thought {

@@ -1,5 +1,6 @@
-//! OpenAI Responses: one attempt a call, streamed from the provider and put together here.
-//! Nothing is kept there (`store: false`): reasoning travels with the conversation, encrypted.
+//! The adapter for the OpenAI Responses format. It makes one attempt for each call, reads a stream
+//! and puts the reply together. The provider stores nothing (`store: false`), so the reasoning
+//! travels with the conversation in encrypted form.
 
 mod reply_builder;
 mod request;
@@ -13,7 +14,7 @@ pub(super) use reply_builder::ResponsesReplyBuilder;
 use synthd_actors::model::{CallFault, ChatReply, ChatRequest, Fault, ProviderEndpoint};
 use synthd_actors::ports::{CallContext, ChatModel};
 
-/// Below the endpoint's address.
+/// The path below the endpoint's base URL.
 pub(super) const PATH: &str = "responses";
 
 /// One model of one host.
@@ -23,9 +24,10 @@ pub(super) struct ResponsesModel {
 }
 
 impl ResponsesModel {
-    /// As a campaign names it.
+    /// The dialect's name in a campaign.
     pub(super) const DIALECT: &'static str = "responses";
 
+    /// Fails if the base URL is no URL, or if the key cannot be in a header.
     pub(super) fn new(
         endpoint: &ProviderEndpoint,
         model: &str,
@@ -45,6 +47,7 @@ impl ChatModel for ResponsesModel {
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
+        // The format has no field for stop sequences.
         let stops = !request.settings.stop.is_empty();
         without_words(stops.then_some("sequences that end an answer"))?;
         let body = request::body(&self.model, request);

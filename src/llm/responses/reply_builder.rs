@@ -1,11 +1,12 @@
-//! One reply out of the events of a stream.
+//! Puts one reply together from the events of a stream.
 //!
 //! ```text
 //!  response.created ─► …item.done ─► … ─► completed | incomplete ─► reply
 //!                                       └► failed, error ─► fault
 //! ```
-//! Items are whole only when they are done. What is thought must go back in front of the item
-//! it led to, and only where it came encrypted.
+//! Only finished items (`response.output_item.done`) are taken; the deltas before them repeat the
+//! same text. A reasoning item must go back in front of the item that it led to, and only if its
+//! content is encrypted.
 
 use crate::llm::counts::{counted, with_total};
 use crate::llm::events::ReplyBuilder;
@@ -16,15 +17,18 @@ use synthd_actors::model::{
     CallFault, ChatMessage, ChatReply, ChatRole, FinishReason, Reasoning, ToolCall, Usage,
 };
 
-/// Whose verbatim items they are.
+/// The family's name in `Reasoning::verbatim`. Only this family gets such items back.
 pub(super) const FAMILY: &str = "openai-responses";
-/// Of one reply; no agent says more in one turn.
+/// The most items of one reply. No agent writes so many in one turn; the limit bounds the memory.
 const MOST_ITEMS: usize = 1_000;
 
+/// A reply that is being put together.
 #[derive(Debug, Default)]
 pub(in crate::llm) struct ResponsesReplyBuilder {
+    /// The finished items: messages, reasoning and tool calls, in their order.
     items: Vec<Value>,
-    /// The response as it was at its end.
+    /// The response object of the last event, with the status and the token counts. None means that
+    /// the reply was cut off.
     ended: Option<Value>,
 }
 
@@ -44,6 +48,7 @@ impl ReplyBuilder for ResponsesReplyBuilder {
         Ok(ControlFlow::Continue(()))
     }
 
+    /// Takes a whole response, from a host that does not stream.
     fn whole(&mut self, body: &[u8]) -> Result<(), CallFault> {
         let response: Value = serde_json::from_slice(body).map_err(unreadable)?;
         if !response["error"].is_null() {
@@ -58,13 +63,15 @@ impl ReplyBuilder for ResponsesReplyBuilder {
 
     fn reply(mut self) -> Result<ChatReply, CallFault> {
         let mut ended = self.ended.take().ok_or_else(incomplete_answer)?;
-        // What the end repeats is what there was; some hosts leave it empty.
+        // The last event repeats all items, and then they are taken from there. Some hosts leave
+        // the list empty; then the items of the stream count.
         if let Some(Value::Array(output)) = ended.get_mut("output").map(Value::take)
             && !output.is_empty()
         {
             self.items.clear();
             output.into_iter().try_for_each(|item| self.add(item))?;
         }
+        // An incomplete reply was cut by the output cap or by a content filter.
         let cut = ended["status"] == "incomplete";
         let message = self.message(!cut);
         let refused = self.parts().any(|part| part["type"] == "refusal");
@@ -83,6 +90,7 @@ impl ReplyBuilder for ResponsesReplyBuilder {
 }
 
 impl ResponsesReplyBuilder {
+    /// Adds an item. Fails if there are too many.
     fn add(&mut self, item: Value) -> Result<(), CallFault> {
         if self.items.len() >= MOST_ITEMS {
             return Err(malformed("its answer has too many items"));
@@ -91,15 +99,17 @@ impl ResponsesReplyBuilder {
         Ok(())
     }
 
+    /// The items of one type.
     fn of(&self, kind: &'static str) -> impl Iterator<Item = &Value> {
         self.items.iter().filter(move |item| item["type"] == kind)
     }
 
-    /// Of all that was said.
+    /// The parts of all messages: texts and refusals.
     fn parts(&self) -> impl Iterator<Item = &Value> {
         self.of("message").flat_map(|item| item["content"].as_array().into_iter().flatten())
     }
 
+    /// The message of the items. `is_whole` says that the reply was not cut.
     fn message(&self, is_whole: bool) -> ChatMessage {
         let texts =
             self.parts().filter_map(|part| part["text"].as_str().or(part["refusal"].as_str()));
@@ -112,6 +122,7 @@ impl ResponsesReplyBuilder {
                 .flatten()
         });
         let thought = thoughts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>();
+        // A reply that was cut cannot go back verbatim.
         let reasoning = self.of("reasoning").next().map(|_| Reasoning {
             text: thought.join("\n\n"),
             verbatim: self.verbatim().filter(|_| is_whole).map(|json| (FAMILY.to_owned(), json)),
@@ -120,7 +131,9 @@ impl ResponsesReplyBuilder {
         ChatMessage { tool_calls, reasoning, ..ChatMessage::text(ChatRole::Assistant, content) }
     }
 
-    /// What goes back: no names of what nobody keeps, and no thought that cannot be read there.
+    /// The items that go back in the next request, as JSON. Ids and statuses are removed, because
+    /// the provider has stored nothing under these ids. Reasoning without encrypted content is left
+    /// out, because the provider could not read it.
     fn verbatim(&self) -> Option<String> {
         let kept = self
             .items
@@ -138,11 +151,13 @@ impl ResponsesReplyBuilder {
     }
 }
 
+/// The tool call of an item.
 fn call(item: &Value) -> ToolCall {
     let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
     ToolCall { id: text("call_id"), name: text("name"), arguments: text("arguments") }
 }
 
+/// The token counts. None if one of the two main counts is missing.
 fn usage_of(json: &Value) -> Option<Usage> {
     let (input, output) = (json["input_tokens"].as_u64()?, json["output_tokens"].as_u64()?);
     let read = &json["input_tokens_details"];

@@ -1,4 +1,4 @@
-//! A conversation as the Responses format has it: a list of items.
+//! Writes a request body in the Responses format, where a conversation is a list of items.
 
 use super::reply_builder::FAMILY;
 use crate::llm::cache_key;
@@ -8,7 +8,8 @@ use synthd_actors::model::{
     ChatMessage, ChatRequest, ChatRole, RequestSettings, ToolChoice, ToolSchema,
 };
 
-/// The body of a request: always a stream, always with a cap, kept by nobody.
+/// The body of a request. It always asks for a stream, always sets the output cap, and tells the
+/// provider to store nothing and to include the encrypted reasoning.
 pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
     let input: Vec<Value> = request.messages.iter().flat_map(items).collect();
     let mut body = json!({ "model": model, "input": input, "stream": true, "store": false,
@@ -23,8 +24,10 @@ pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
     body
 }
 
+/// The sampling parameters and the choice of tools. The format has no field for stop sequences; the
+/// adapter has refused them before.
 fn set(body: &mut Value, settings: &RequestSettings) {
-    // There is no field for sequences that end an answer.
+    // `stop` and `seed` have no field in this format.
     let RequestSettings { temperature, top_p, tool_choice, parallel_calls, end_user, .. } =
         settings;
     let effort = settings.reasoning_effort.map(|effort| json!({ "effort": effort.as_str() }));
@@ -49,12 +52,14 @@ fn set(body: &mut Value, settings: &RequestSettings) {
     }
 }
 
+/// A tool. It is not `strict`, because strict schemas would need every parameter to be required.
 fn tool(tool: &ToolSchema) -> Value {
     let ToolSchema { name, description, parameters } = tool;
     json!({ "type": "function", "name": name, "description": description,
         "parameters": parameters, "strict": false })
 }
 
+/// The items of one message. A system message has the role `developer` here.
 fn items(message: &ChatMessage) -> Vec<Value> {
     match (message.role, &message.tool_call_id) {
         (ChatRole::Assistant, _) => said(message),
@@ -71,7 +76,8 @@ fn items(message: &ChatMessage) -> Vec<Value> {
     }
 }
 
-/// As it came, where it came from this family; else what can be said of it here.
+/// The items of a message of the assistant. If it came from this family, its items go back exactly
+/// as they came. Otherwise only its text and its calls are sent.
 fn said(message: &ChatMessage) -> Vec<Value> {
     let verbatim = message.reasoning.as_ref().and_then(|reasoning| reasoning.verbatim.as_ref());
     let own = verbatim.filter(|(family, _)| family == FAMILY);

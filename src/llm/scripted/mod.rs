@@ -1,6 +1,9 @@
-//! Scripted models: no network, deterministic, named for what they do. They answer in the
-//! scaffold's own action format, so that parsing, observation and every failure path are
-//! travelled as by a real model.
+//! Scripted models: models without a network. Each plays a fixed behaviour and is named for it, for
+//! example `scripted/oracle`. Tests and the quickstart use them.
+//!
+//! They answer in the scaffold's own action format. So parsing, observations and all failure paths
+//! run as they do with a real model. A scripted model is deterministic: the same task, episode and
+//! turn give the same reply.
 
 mod script;
 
@@ -17,7 +20,7 @@ use synthd_actors::model::{
 use synthd_actors::ports::{CallContext, ChatModel};
 use synthd_actors::scaffold::Scaffold;
 
-/// One scripted model.
+/// A model that plays one behaviour. It has no state: the turn in the context says how far it is.
 pub struct ScriptedModel {
     behaviour: ScriptedBehaviour,
 }
@@ -57,7 +60,7 @@ impl ChatModel for ScriptedModel {
     }
 }
 
-/// What was said last, by whom it may be.
+/// Repeats the last message. Needs no task, so the gateway can use it without a campaign.
 fn echo(request: &ChatRequest) -> ChatReply {
     let said = request.messages.last().map_or("", |message| message.content.as_str());
     let message = ChatMessage::text(ChatRole::Assistant, said);
@@ -65,6 +68,8 @@ fn echo(request: &ChatRequest) -> ChatReply {
     ChatReply::new(message, FinishReason::Stop, usage)
 }
 
+/// Turns a scripted reply into a message and its finish reason. A move is written in the format of
+/// the scaffold, the other replies are written as they are.
 fn say(
     line: &ScriptedReply,
     scaffold: &Arc<dyn Scaffold>,
@@ -98,11 +103,12 @@ fn say(
     }
 }
 
-/// About four bytes a token, as tokenizers have it for English and code.
+/// An estimate of a message's tokens: about four bytes for each token, as tokenizers give for
+/// English text and code, and four tokens for the message itself.
 fn tokens(message: &ChatMessage) -> u64 {
     let calls: usize = message.tool_calls.iter().map(|c| c.name.len() + c.arguments.len()).sum();
     ((message.content.len() + calls).div_ceil(4) + 4) as u64
 }
 
-/// Long enough to be slow beside a command, short enough for a test.
+/// How long the slow behaviour waits before each reply: long beside a command, short for a test.
 const SLOWNESS: Duration = Duration::from_millis(20);

@@ -1,45 +1,54 @@
-//! What each scripted model says at each turn: a pure function of task, episode and turn.
+//! What each scripted model replies at each turn. It is a pure function of the behaviour, the task,
+//! the episode and the turn.
 
 use super::SLOWNESS;
 use std::time::Duration;
 use synthd_actors::model::{EpisodeId, MoveAction, ScriptedMove, Task, digest_of};
 
-/// What a scripted model does.
+/// What a scripted model does. Its name in a campaign is `scripted/` and
+/// [`ScriptedBehaviour::name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScriptedBehaviour {
     /// Plays the template's reference solution.
     Oracle,
-    /// The same, with looks around and failing commands in between.
+    /// Plays the same solution, with commands that look around and commands that fail between its
+    /// moves.
     Detour,
-    /// Repeats one command for ever.
+    /// Repeats one command until a limit of the episode ends it.
     Loop,
-    /// Writes replies no scaffold can read, now and then or always.
+    /// Writes replies that no scaffold can parse: in every second turn, or always.
     Malformed,
-    /// Declines.
+    /// Refuses the task, in some episodes after one command.
     Refuse,
-    /// Plays one of the template's cheats.
+    /// Plays one of the template's cheats, or submits at once if the template has none.
     Cheat,
-    /// The oracle, slowly.
+    /// Plays the solution with a short wait before each reply.
     Slow,
-    /// The oracle behind a service that fails now and then.
+    /// Plays the solution behind a service that fails some tries.
     Flaky,
-    /// Hands its work in before it is done.
+    /// Plays the first third of the solution and then submits.
     GiveUp,
-    /// Says what it was told last; needs no task.
+    /// Repeats the last message. It needs no task.
     Echo,
 }
 
-/// One reply.
+/// One reply of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ScriptedReply {
+    /// A thought and an action, in the format of the scaffold.
     Move(String, MoveAction),
+    /// Text without an action.
     Prose(String),
+    /// A tool call with any name and arguments, also invalid ones.
     Call { name: String, arguments: String },
+    /// Text that ends as if the output cap had cut it.
     Cut(String),
+    /// Text that ends as a refusal of the model.
     Refusal(String),
 }
 
 impl ScriptedBehaviour {
+    /// Every behaviour; `config` has the same names for campaigns.
     pub const ALL: [Self; 10] = [
         Self::Oracle,
         Self::Detour,
@@ -68,19 +77,22 @@ impl ScriptedBehaviour {
         }
     }
 
+    /// The behaviour of that name, without `scripted/`. None for other names.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|behaviour| behaviour.name() == name)
     }
 }
 
-/// A behaviour on one episode.
+/// A behaviour in one episode.
 pub(super) struct EpisodeScript<'a> {
     behaviour: ScriptedBehaviour,
     task: &'a Task,
-    /// Tells episodes apart, so that one model does not do the same everywhere.
+    /// A number drawn from the episode's id, so that one behaviour does not do the same in all
+    /// episodes.
     salt: u64,
 }
 
+/// Thoughts and commands of a detour. The third command fails on purpose.
 const LOOKS: [(&str, &str); 4] = [
     ("Let me see where I am first.", "pwd && ls -la"),
     ("How much is there?", "find . -type f | sort | head -n 50"),
@@ -95,22 +107,27 @@ impl<'a> EpisodeScript<'a> {
         Self { behaviour, task, salt }
     }
 
+    /// A pseudo-random number for a turn and a purpose, the same in every run.
     fn drawn(&self, turn: u32, purpose: &str) -> u64 {
         let parts = [purpose, &self.salt.to_string(), &turn.to_string()];
         u64::from_str_radix(&digest_of(&parts)[..15], 16).unwrap_or(0)
     }
 
+    /// How long to wait before the reply.
     pub(super) fn wait(&self, _turn: u32) -> Option<Duration> {
         (self.behaviour == ScriptedBehaviour::Slow).then_some(SLOWNESS)
     }
 
-    /// A flaky service fails some first tries and some second ones, never a third.
+    /// Whether this try fails. With the flaky service, about a quarter of the calls fail at the
+    /// first try, and half of those again at the second. A third try never fails, so every call
+    /// succeeds in the end.
     pub(super) fn fails(&self, turn: u32, retry: u32) -> bool {
         self.behaviour == ScriptedBehaviour::Flaky
             && retry < 2
             && self.drawn(turn, "fails") % 8 < 2 - u64::from(retry)
     }
 
+    /// The reply at a turn, counted from zero.
     pub(super) fn line(&self, turn: u32) -> ScriptedReply {
         let turn = turn as usize;
         match self.behaviour {
@@ -148,7 +165,8 @@ impl<'a> EpisodeScript<'a> {
         lines
     }
 
-    /// Half the episodes recover after each slip, the others never say anything readable.
+    /// Half of the episodes play a move of the solution in every second turn. The others never
+    /// write anything that can be parsed.
     fn malformed(&self, turn: usize) -> ScriptedReply {
         let recovers = self.salt.is_multiple_of(2);
         if recovers && turn % 2 == 1 {
@@ -170,6 +188,7 @@ impl<'a> EpisodeScript<'a> {
         }
     }
 
+    /// Half of the episodes run one command first.
     fn refuse(&self, turn: usize) -> ScriptedReply {
         let after_a_look = self.salt.is_multiple_of(2);
         if after_a_look && turn == 0 {
@@ -179,6 +198,7 @@ impl<'a> EpisodeScript<'a> {
         ScriptedReply::Refusal("I can not help with this request.".to_owned())
     }
 
+    /// Plays the cheat that the episode's salt chooses.
     fn cheat(&self, turn: usize) -> ScriptedReply {
         let cheats = &self.task.verification.cheats;
         match cheats.get((self.salt % cheats.len().max(1) as u64) as usize) {
@@ -188,6 +208,7 @@ impl<'a> EpisodeScript<'a> {
     }
 }
 
+/// The move of a list at a turn; after the last move, the submission.
 fn played(moves: &[ScriptedMove], turn: usize) -> ScriptedReply {
     moves.get(turn).map_or_else(submission, |step| spoken(&step.think, step.deed.clone()))
 }
@@ -196,6 +217,7 @@ fn spoken(think: &str, deed: MoveAction) -> ScriptedReply {
     ScriptedReply::Move(think.to_owned(), deed)
 }
 
+/// The reply that hands the work in.
 fn submission() -> ScriptedReply {
     spoken("The work is done; I hand it in.", MoveAction::Submit)
 }
