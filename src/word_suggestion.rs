@@ -1,9 +1,11 @@
-//! Did-you-mean, for keys and for values that are one of a few words.
+//! Suggestions for misspelt words ("did you mean"): for keys, and for values that must be one of a
+//! few words.
 
-/// Longer words are no typing mistakes, and comparing them would cost time.
+/// A longer word, in bytes, is no typing mistake, and comparing it would take long.
 const MAX_LENGTH: usize = 64;
 
-/// The known word that was most likely meant.
+/// The known word that was most likely meant. None if no word is near: a third of the letters may
+/// differ, and at least one letter.
 pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > MAX_LENGTH {
         return None;
@@ -19,7 +21,7 @@ pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, name)| name)
 }
 
-/// What to say where `word` is none of `known`.
+/// The hint for a `word` that is none of the `known` ones: the word that was meant, and all words.
 pub(crate) fn one_of(word: &str, known: &[&str]) -> String {
     let all = format!("known: {}", known.join(", "));
     match closest(word, known.iter().copied()) {
@@ -28,7 +30,8 @@ pub(crate) fn one_of(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// Case, hyphens, underscores and spaces are mixed up more often than letters.
+/// The word for the comparison. Case, hyphens, underscores and spaces are confused more often than
+/// letters, so they do not count as differences.
 fn plain(word: &str) -> String {
     word.to_lowercase().replace(['_', ' '], "-")
 }

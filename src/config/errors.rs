@@ -1,6 +1,5 @@
-//! What is wrong with a configuration file: every mistake at once, each with its place. The
-//! same list is shown to people ([`ConfigErrors::render`]) and to programs
-//! ([`ConfigErrors::to_json`]).
+//! The mistakes in one configuration file: all of them, each with its position. The same list is
+//! shown to people ([`ConfigErrors::render`]) and to programs ([`ConfigErrors::to_json`]).
 
 use super::render;
 use crate::error::{Code, Error};
@@ -8,31 +7,32 @@ use serde::Serialize;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A file with more mistakes than this is another kind of file.
+/// The most mistakes that are kept. A file with more is probably another kind of file.
 pub(super) const MAX_ERRORS: usize = 100;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfigError {
     pub path: String,
-    /// Counted from 1; 0 where the file as a whole is meant.
+    /// Counted from 1. 0 means the file as a whole.
     pub line: usize,
-    /// In characters from 1; 0 where the file as a whole is meant.
+    /// In characters, counted from 1. 0 means the file as a whole.
     pub column: usize,
-    /// Characters of the offending text on its first line; 0 where something is missing.
+    /// How many characters are wrong, on the first line. 0 if something is missing there.
     pub length: usize,
     pub message: String,
+    /// What people can do about it.
     pub hint: Option<String>,
-    /// The line, cut around the column where it is very long.
+    /// The text of the line, cut around the column if it is very long, with possible keys redacted.
     #[serde(rename = "source")]
     pub source_line: String,
-    /// Characters cut off before `source_line`.
+    /// How many characters were cut off before `source_line`.
     #[serde(skip)]
     pub(super) cut: usize,
 }
 
 impl ConfigError {
-    /// `file:line:column`, or the file alone.
+    /// `file:line:column`, or only the file if the whole file is meant.
     pub fn place(&self) -> String {
         match self.line {
             0 => self.path.clone(),
@@ -41,23 +41,25 @@ impl ConfigError {
     }
 }
 
-/// Everything found in one file, in the order of the file.
+/// All mistakes that were found in one file, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
+    /// Whether the file cannot be read or its content is invalid.
     code: Code,
     path: PathBuf,
     errors: Vec<ConfigError>,
+    /// How many mistakes were found and not kept.
     omitted: usize,
 }
 
 impl ConfigErrors {
-    /// `errors` are the first of `total`.
+    /// `errors` are the first of `total` mistakes.
     pub(super) fn new(code: Code, path: &Path, errors: Vec<ConfigError>, total: usize) -> Self {
         let omitted = total.saturating_sub(errors.len());
         Self { code, path: path.to_owned(), errors, omitted }
     }
 
-    /// These and more of the same file, in its order.
+    /// Adds more mistakes of the same file, sorted by position, and keeps the first ones.
     pub(super) fn and(mut self, more: Vec<ConfigError>) -> Self {
         self.errors.extend(more);
         self.errors.sort_by_key(|error| (error.line, error.column));
@@ -66,7 +68,7 @@ impl ConfigErrors {
         self
     }
 
-    /// The file as a whole cannot be used.
+    /// The error for a file that cannot be used at all.
     pub(super) fn unreadable(path: &Path, message: String, hint: &str) -> Self {
         let error = ConfigError {
             path: path.display().to_string(),
@@ -89,16 +91,17 @@ impl ConfigErrors {
         &self.path
     }
 
-    /// At most a hundred; [`Self::total`] counts them all.
+    /// The mistakes that were kept, at most a hundred. [`Self::total`] counts all.
     pub fn errors(&self) -> &[ConfigError] {
         &self.errors
     }
 
+    /// How many mistakes were found.
     pub fn total(&self) -> usize {
         self.errors.len() + self.omitted
     }
 
-    /// One line that says how bad it is.
+    /// One line: the mistake if there is only one, otherwise their number.
     pub fn summary(&self) -> String {
         match (self.total(), self.errors.first()) {
             (1, Some(error)) => format!("{}: {}", error.place(), error.message),
@@ -106,7 +109,7 @@ impl ConfigErrors {
         }
     }
 
-    /// Every mistake with its source line and a hint, at most 80 columns wide.
+    /// Every mistake with its line, a caret and a hint, at most 80 columns wide.
     pub fn render(&self) -> String {
         let mut text: String = self.errors.iter().map(render::error).collect();
         if self.omitted > 0 {
@@ -117,6 +120,8 @@ impl ConfigErrors {
         text
     }
 
+    /// The list for programs. It has the same content as [`Self::render`], for example
+    /// `{"code":"SYN-…","path":"c.toml","total":1,"errors":[{"line":3,"column":1,…}]}`.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "code": self.code.as_str(),
@@ -135,7 +140,7 @@ impl fmt::Display for ConfigErrors {
 
 impl std::error::Error for ConfigErrors {}
 
-/// The list as the cause of an application's error, on lines of its own.
+/// The list as the cause of an application error. It is printed on lines of its own.
 #[derive(Debug)]
 struct ConfigErrorList(ConfigErrors);
 
@@ -150,6 +155,8 @@ impl std::error::Error for ConfigErrorList {}
 
 /// The statement is for logs and protocols; the cause is what people want to see.
 impl From<ConfigErrors> for Error {
+    /// The summary becomes the error's message, for logs and protocols. The list becomes its cause,
+    /// for people. If the file as a whole is meant, there is no list to show.
     fn from(errors: ConfigErrors) -> Self {
         let error = Self::new(errors.code, errors.summary());
         match errors.errors.as_slice() {

@@ -1,4 +1,5 @@
-//! A mistake in a text that is not TOML, shown in the manner of those that are.
+//! Shows a mistake in a text that is not TOML (such as a template in YAML) in the same form as the
+//! mistakes in configuration files: the line, a caret and a hint.
 
 use super::errors::ConfigError;
 use super::render;
@@ -8,17 +9,18 @@ use super::source::excerpt;
 pub(crate) struct TextDiagnostic<'a> {
     /// What the text is called.
     pub(crate) path: &'a str,
+    /// The whole text; the line is taken out of it.
     pub(crate) text: &'a str,
-    /// Line and column in characters from one; none where the text as a whole is meant.
+    /// Line and column in characters, both counted from 1. None if the text as a whole is wrong.
     pub(crate) location: Option<(u64, u64)>,
-    /// Characters at fault.
+    /// How many characters are marked.
     pub(crate) length: usize,
     pub(crate) message: &'a str,
     pub(crate) hint: Option<String>,
 }
 
 impl TextDiagnostic<'_> {
-    /// The message with its line, a caret and the hint.
+    /// The message with its line, a caret under the marked characters, and the hint.
     pub(crate) fn render(self) -> String {
         let (line, column) = self.location.unwrap_or((0, 0));
         let (line, column) = (count(line), count(column));
@@ -37,6 +39,7 @@ impl TextDiagnostic<'_> {
     }
 }
 
+/// A number that does not fit counts as the largest one; then no line is found.
 fn count(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }

@@ -1,11 +1,19 @@
-//! Configuration: TOML files turned into the types the engine runs on.
+//! Configuration: TOML files become the types that the engine runs on. There are three kinds of
+//! files: a campaign, the daemon's own file, and a standalone gateway's file.
 //!
-//! `source` (text and places) -> `syntax` (TOML, recovering) -> `raw` (every key, typed and in
-//! range, through `section`) -> `validate` (the values held against each other). Mistakes are
-//! collected on the way and told all at once, in the order of the file.
+//! ```text
+//!  text ─► source (text and positions) ─► syntax (TOML, with recovery) ─► raw (every key, its type
+//!          and range, read through section) ─► validate (the values compared with each other) ─► config
+//! ```
 //!
-//! Nothing here reads the environment. Keys are the only thing taken from it, by what needs them
-//! (`llm`).
+//! Mistakes do not stop the reading. They are collected by `reader` and reported all together, in
+//! the order of the file, each with its line, a caret and a hint (`errors`, `render`). A value that
+//! was wrong is marked (`RawField::Bad`), so that later checks do not complain about it again.
+//!
+//! Nothing here reads the environment or the network. Only prompts and template directories are
+//! read from other files (`prompts`, `template_dirs`). API keys come from the environment in `llm`;
+//! a file only holds the names of the variables, and error messages never show what could be a key
+//! (`key_redaction`).
 
 mod daemon;
 mod errors;
@@ -53,23 +61,26 @@ use std::path::{Path, PathBuf};
 use synthd_actors::model::CampaignConfig;
 use toml::de::DeTable;
 
-/// A campaign with the text it was made from, which is kept beside what it makes.
+/// A campaign together with the text that it was made from. The store keeps the text, so that
+/// everyone can see later what was run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadedCampaign {
     pub config: CampaignConfig,
-    /// The file without a byte-order mark.
+    /// The text without a byte-order mark, with prompts and whole paths put in.
     pub source: String,
+    /// What errors call the file; `<stdin>` for standard input.
     pub path: PathBuf,
 }
 
-/// A daemon's configuration and where it came from.
+/// A daemon's configuration and the file that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadedDaemon {
     pub config: DaemonConfig,
     pub path: PathBuf,
 }
 
-/// Reads and checks a campaign file.
+/// Reads and checks a campaign file. Prompts are read, too, but the template directories are not.
+/// Returns every mistake that was found.
 pub fn load_campaign(path: &Path) -> Result<LoadedCampaign, ConfigErrors> {
     let text = read_text(path)?;
     parse_campaign(&source::name_of(path), &text)
@@ -88,19 +99,23 @@ pub fn load_campaign_with<Templates: TemplateStore>(
     template_dirs::read(library, &name, text, base_of(path), loaded)
 }
 
-/// Reads a campaign's text with those of its prompts and with the whole paths of its
-/// directories, for who has it checked elsewhere.
+/// Reads a campaign's text, with the texts of its prompts put in and with absolute paths of its
+/// template directories. The result can be checked in another process, such as the daemon, whose
+/// working directory is different.
 pub fn read_text(path: &Path) -> Result<String, ConfigErrors> {
     let text = source::read(path)?;
     whole_text(path, source::strip_bom(&text))
 }
 
+/// Puts in the prompts first and then the paths. Both are needed before the text leaves the
+/// directory of its file.
 fn whole_text(path: &Path, text: &str) -> Result<String, ConfigErrors> {
     let text = prompts::inline(path, text)?;
     template_dirs::made_whole(path, base_of(path), &text)
 }
 
-/// What relative paths in a campaign file start from; the working directory for standard input.
+/// The directory at which relative paths in a campaign file begin. It is the working directory for
+/// standard input.
 fn base_of(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new(""))
 }
@@ -115,12 +130,13 @@ pub fn parse_campaign_with<Templates: TemplateStore>(
     template_dirs::read(library, name, source::strip_bom(text), Path::new(""), loaded)
 }
 
-/// Checks the text of a campaign; `name` is what errors call it.
+/// Checks the text of a campaign. `name` is what errors call the text. All names that this version
+/// knows are allowed.
 pub fn parse_campaign(name: &str, source: &str) -> Result<LoadedCampaign, ConfigErrors> {
     parse_campaign_for(&names::known_names(), name, source)
 }
 
-/// The same with other providers and scaffolds than this version's.
+/// The same with other known providers, scaffolds and prices, for tests and for tools.
 pub fn parse_campaign_for(
     offer: &KnownNames<'_>,
     name: &str,
@@ -135,15 +151,22 @@ pub fn parse_campaign_for(
     Ok(LoadedCampaign { config, source, path: PathBuf::from(name) })
 }
 
+/// The hint for an empty file.
 const NOTHING: &str = "copy `config/quickstart.toml`; its comments explain every line";
 
-/// Runs a reader over a text and collects what is wrong with it.
+/// Parses a text with `read` and collects everything that is wrong. This is the common core of all
+/// three kinds of files.
+///
+/// The parsing is done on a copy in which broken statements are blanked out, with all positions
+/// unchanged. After syntax errors, only those problems of values are reported that stand apart from
+/// the broken lines.
 fn parse<T>(
     name: &str,
     text: &str,
     read: impl FnOnce(ConfigSection<'_, '_>, &ConfigReader) -> T,
 ) -> Result<T, ConfigErrors> {
     let path = Path::new(name);
+    // A text from another process has not passed the limit in `source::read`.
     if text.len() as u64 > source::MAX_BYTES {
         return Err(source::too_large(path));
     }
@@ -151,6 +174,7 @@ fn parse<T>(
     let (whole, mut problems) = syntax::blank_broken(&source);
     let (table, errors) = DeTable::parse_recoverable(&whole);
     problems.extend(syntax::problems(&source, &errors));
+    // The reader runs even after syntax errors, so that all mistakes are reported together.
     let reader = ConfigReader::default();
     let config = read(ConfigSection::root(&reader, table.get_ref()), &reader);
     let (found, _) = reader.finish();
@@ -160,7 +184,8 @@ fn parse<T>(
     if problems.is_empty() { Ok(config) } else { Err(told(&source, path, problems)) }
 }
 
-/// Problems in the order of the file, with their places.
+/// The problems as errors with positions, in the order of the file. At most `MAX_ERRORS` are kept;
+/// the total is counted.
 fn told(source: &SourceText<'_>, path: &Path, mut problems: Vec<ConfigProblem>) -> ConfigErrors {
     problems.sort_by_key(|problem| problem.span.start);
     let total = problems.len();

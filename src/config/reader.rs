@@ -1,6 +1,9 @@
-//! What reading a file comes to: problems with their places, the keys the reader knows, and
-//! the keys nobody asked for. Hints for the latter are made at the end, when all known keys
-//! are known.
+//! What the reading of one file collects: problems with their positions, the keys that the reader
+//! knows, the keys that it does not know, and the keys that are missing. Hints for unknown keys are
+//! made at the end (`finish`), when all known keys are known.
+//!
+//! `section` writes into the reader while it reads. `validate` and the other checks add the
+//! problems of values that do not fit together.
 
 use super::errors::MAX_ERRORS;
 use super::source::Span;
@@ -10,20 +13,26 @@ use crate::word_suggestion;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Why a problem is one; a file with broken syntax gets fewer of them believed.
+/// Why something is a problem. In a file with broken syntax, some causes are not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProblemCause {
+    /// The text is no valid TOML there.
     Syntax,
+    /// A value or a key is there and is wrong.
     Value,
-    /// Something is not there.
+    /// Something is not there. With broken syntax it may be in the broken part.
     Missing,
 }
 
+/// One mistake with its position.
 #[derive(Debug)]
 pub(super) struct ConfigProblem {
+    /// Where it is; for something missing, the section in which it should be.
     pub(super) span: Span,
     pub(super) cause: ProblemCause,
+    /// What is wrong, in lower case and without a period.
     pub(super) message: String,
+    /// What people can do about it.
     pub(super) hint: Option<String>,
 }
 
@@ -33,15 +42,19 @@ impl ConfigProblem {
     }
 }
 
-/// A key's value: not there, there but wrong, or read.
+/// A key's value as it was read.
 #[derive(Clone, Debug)]
 pub(super) enum RawField<T> {
+    /// The file does not have the key.
     Absent,
+    /// The key has a value that is wrong. The problem was already reported.
     Bad,
+    /// The value and where it is.
     Given(T, Span),
 }
 
 impl<T> RawField<T> {
+    /// The value, if there is a valid one.
     pub(super) fn given(&self) -> Option<&T> {
         match self {
             Self::Given(value, _) => Some(value),
@@ -49,6 +62,7 @@ impl<T> RawField<T> {
         }
     }
 
+    /// Where the value is, if there is a valid one.
     pub(super) fn span(&self) -> Option<&Span> {
         match self {
             Self::Given(_, span) => Some(span),
@@ -56,6 +70,7 @@ impl<T> RawField<T> {
         }
     }
 
+    /// The value, or the default for a key that is absent or wrong.
     pub(super) fn or(self, default: T) -> T {
         self.into_option().unwrap_or(default)
     }
@@ -67,46 +82,53 @@ impl<T> RawField<T> {
         }
     }
 
+    /// Whether the file does not have the key. False for a wrong value.
     pub(super) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 }
 
-/// Keys by section, as the reader asked for them.
+/// The known keys of each section, as the reader has asked for them. Also used to check that the
+/// reference file names every key.
 pub(super) type KnownKeys = BTreeMap<String, BTreeSet<&'static str>>;
 
-/// What reading one file has come to.
+/// Collects what the reading of one file finds. The sections share one reader, so its lists are in
+/// cells.
 #[derive(Default)]
 pub(super) struct ConfigReader {
     problems: RefCell<Vec<ConfigProblem>>,
     known: RefCell<KnownKeys>,
     unknown: RefCell<Vec<UnknownKey>>,
     missing: RefCell<Vec<MissingKey>>,
-    /// Paths of `[[lists]]` of tables.
+    /// Paths of sections that are lists of tables (`[[models]]`).
     lists: RefCell<BTreeSet<String>>,
 }
 
-/// A key that nobody asked for.
+/// A key that the reader does not know.
 pub(super) struct UnknownKey {
+    /// The path of its section, such as `sandbox`; empty at the top.
     pub(super) path: String,
-    /// The section it is in.
+    /// The position of its section.
     pub(super) place: Span,
     pub(super) key: String,
+    /// Whether its value is a table or a list.
     pub(super) is_section: bool,
+    /// The position of the key.
     pub(super) span: Span,
 }
 
-/// A key that is not there.
+/// A required key that the file does not have.
 pub(super) struct MissingKey {
+    /// The path of the section in which it should be.
     pub(super) path: String,
-    /// The section it should be in.
+    /// The position of that section.
     pub(super) place: Span,
     pub(super) key: &'static str,
     pub(super) fault: ValueFault,
 }
 
 impl ConfigReader {
-    /// Notes what is wrong with the value at `span`.
+    /// Reports what is wrong with the value at `span`.
     pub(super) fn value(&self, span: &Span, fault: ValueFault) {
         self.problems.borrow_mut().push(ConfigProblem::new(
             ProblemCause::Value,
@@ -115,30 +137,32 @@ impl ConfigReader {
         ));
     }
 
+    /// Remembers a missing key. It becomes a problem in `finish`, unless the key is only misspelt.
     pub(super) fn missing(&self, missing: MissingKey) {
         self.missing.borrow_mut().push(missing);
     }
 
-    /// Remembers that `key` is one the reader asks for.
+    /// Remembers that `key` is a key that the reader asks for in the section at `path`.
     pub(super) fn know(&self, path: &str, key: &'static str) {
         self.known.borrow_mut().entry(path.to_owned()).or_default().insert(key);
     }
 
+    /// Remembers an unknown key. It becomes a problem in `finish`.
     pub(super) fn unknown(&self, unknown: UnknownKey) {
         self.unknown.borrow_mut().push(unknown);
     }
 
-    /// Remembers that the section at `path` is a list of tables.
+    /// Remembers that the section at `path` is a list of tables, so its header has two brackets.
     pub(super) fn is_list(&self, path: &str) {
         self.lists.borrow_mut().insert(path.to_owned());
     }
 
-    /// The header of the section at `path`.
+    /// The header of the section at `path`, as the file writes it.
     pub(super) fn header(&self, path: &str) -> String {
         header(path, &self.lists.borrow())
     }
 
-    /// Everything found, with hints that only the whole set of known keys can give.
+    /// All problems, with hints that need the whole set of known keys, and that set.
     pub(super) fn finish(self) -> (Vec<ConfigProblem>, KnownKeys) {
         let known = self.known.into_inner();
         let lists = self.lists.into_inner();
@@ -148,7 +172,8 @@ impl ConfigReader {
         let guesses: Vec<_> =
             unknown.iter().map(|one| guess(one, &known)).take(MAX_ERRORS).collect();
         for missing in self.missing.into_inner() {
-            // A key that is only misspelt is one mistake, told where it stands.
+            // A misspelt key is unknown, and the key that was meant is missing. That is one
+            // mistake, and it is reported at the misspelt key.
             let mut guessed = unknown.iter().zip(&guesses);
             if !guessed.any(|(one, guess)| *guess == Some(missing.key) && one.is_beside(&missing)) {
                 problems.push(ConfigProblem::new(
@@ -158,7 +183,7 @@ impl ConfigReader {
                 ));
             }
         }
-        // Guessing takes time, and of more than these none is shown.
+        // Guessing takes time, and no more than `MAX_ERRORS` problems are shown.
         let guesses = guesses.into_iter().chain(std::iter::repeat(None));
         for (unknown, guess) in unknown.into_iter().zip(guesses) {
             let fault = unknown.fault(guess, &known, &lists);
@@ -169,10 +194,13 @@ impl ConfigReader {
 }
 
 impl UnknownKey {
+    /// Whether both keys belong to the same section.
     fn is_beside(&self, missing: &MissingKey) -> bool {
         self.path == missing.path && self.place == missing.place
     }
 
+    /// The problem of this key, with the best hint: the key that was meant, the section in which
+    /// the key is right, or all known keys of this section.
     fn fault(
         &self,
         guess: Option<&str>,
@@ -191,7 +219,7 @@ impl UnknownKey {
         }
     }
 
-    /// Where the key would be right, or all that would be right here.
+    /// The sections in which this key is right, or all keys that are right here.
     fn elsewhere(&self, known: &KnownKeys, lists: &BTreeSet<String>) -> String {
         let key = self.key.as_str();
         let homes = known.iter().filter(|(path, keys)| !path.is_empty() && keys.contains(key));
@@ -204,13 +232,13 @@ impl UnknownKey {
     }
 }
 
-/// The key of the same section that was most likely meant.
+/// The known key of the same section that was most likely meant.
 fn guess(unknown: &UnknownKey, known: &KnownKeys) -> Option<&'static str> {
     let here = known.get(&unknown.path).into_iter().flatten();
     word_suggestion::closest(&unknown.key, here.copied())
 }
 
-/// A section's path as its header is written.
+/// A section's path, written as its header.
 fn header(path: &str, lists: &BTreeSet<String>) -> String {
     if lists.contains(path) { format!("[[{path}]]") } else { format!("[{path}]") }
 }

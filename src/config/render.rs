@@ -1,4 +1,4 @@
-//! A mistake as people read it, in the manner of rustc:
+//! Renders a mistake for people, in the form that rustc uses:
 //!
 //! ```text
 //! error: unknown key `sed` in `[campaign]`
@@ -9,19 +9,23 @@
 //!    = help: did you mean `seed`?
 //! ```
 //!
-//! Nothing but a long path makes a line wider than [`WIDTH`]; what could move a terminal's
-//! cursor or reorder its text is replaced.
+//! No line is wider than [`WIDTH`], unless the path of the file is long. Characters that could move
+//! the terminal's cursor or change the order of its text are replaced, because the text of a file
+//! is not trusted.
 
 use super::errors::ConfigError;
 use unicode_width::UnicodeWidthChar as _;
 
+/// The width of a message, in columns of the terminal.
 pub(super) const WIDTH: usize = 80;
-/// Columns kept free to the left of the caret when a long line is cut.
+/// How many columns are shown to the left of the caret if a long line is cut.
 const LEAD: usize = 30;
+/// How many columns a tab is shown as.
 const TAB: usize = 4;
+/// Stands for a part of a line that is not shown.
 const CUT: &str = "...";
 
-/// The whole message with an empty line after it.
+/// The whole message, with an empty line after it.
 pub(super) fn error(error: &ConfigError) -> String {
     let mut text = paragraph("error: ", &error.message);
     let number = error.line.to_string();
@@ -40,7 +44,8 @@ pub(super) fn error(error: &ConfigError) -> String {
     text
 }
 
-/// Text wrapped behind a prefix, which is blank from the second line on.
+/// A text that is wrapped behind a prefix. From the second line on, spaces take the place of the
+/// prefix.
 fn paragraph(prefix: &str, text: &str) -> String {
     let room = WIDTH - prefix.len();
     let lines = wrap(&clean(text), room);
@@ -49,7 +54,8 @@ fn paragraph(prefix: &str, text: &str) -> String {
     lead.zip(lines).map(|(lead, line)| format!("{lead}{line}\n")).collect()
 }
 
-/// Breaks at spaces, and inside a word only where it alone is too wide.
+/// Breaks a text into lines of at most `room` columns, at spaces. A word that is wider than a whole
+/// line is broken inside.
 fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -76,14 +82,17 @@ fn push(lines: &mut [String], letter: char) {
     }
 }
 
-/// One source character as shown, and whether the caret stands under it.
+/// One character of the source line as it is shown.
 struct RenderedCharacter {
+    /// The character, or what is shown instead of it.
     shown: String,
+    /// In columns; wide letters take two.
     width: usize,
+    /// Whether the caret is under it.
     marked: bool,
 }
 
-/// The source line and its caret line, cut to `room` columns around the caret.
+/// The source line and the line with the caret, cut to `room` columns around the caret.
 fn window(error: &ConfigError, room: usize) -> (String, String) {
     let cells = cells(error);
     let total: usize = cells.iter().map(|cell| cell.width).sum();
@@ -115,7 +124,8 @@ fn window(error: &ConfigError, room: usize) -> (String, String) {
     (line, caret.trim_end().to_owned())
 }
 
-/// The characters of the line, with one more at its end for what is missing there.
+/// The characters of the line. One more is added at the end if the caret is there, for something
+/// that is missing at the end of the line.
 fn cells(error: &ConfigError) -> Vec<RenderedCharacter> {
     let from = error.column.saturating_sub(1).saturating_sub(error.cut);
     let to = from + error.length.max(1);
@@ -131,6 +141,7 @@ fn cells(error: &ConfigError) -> Vec<RenderedCharacter> {
     cells
 }
 
+/// What is shown for a character: spaces for a tab, and a replacement for an unsafe character.
 fn show(letter: char) -> String {
     match letter {
         '\t' => " ".repeat(TAB),
@@ -139,16 +150,19 @@ fn show(letter: char) -> String {
     }
 }
 
-/// Control characters move the cursor; bidirectional ones make text look like other text.
+/// Control characters move the cursor. Bidirectional and invisible characters make a text look like
+/// another text.
 fn is_unsafe(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// The text with unsafe characters replaced.
 fn clean(text: &str) -> String {
     text.chars().map(|c| if is_unsafe(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
+/// The width of a text in columns.
 fn width(text: &str) -> usize {
     text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
 }

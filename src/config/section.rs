@@ -1,7 +1,12 @@
-//! Reading a table key by key. A section remembers what it was asked for, so that every
-//! other key is unknown, and so that the reference file can be checked against the reader
-//! itself. Nothing stops at a mistake: it is noted, and the value counts as [`Field::Bad`],
-//! which keeps later checks from complaining about it again.
+//! Reads a table key by key. A section remembers which keys it was asked for. `finish` reports all
+//! other keys as unknown, and a test compares the known keys with the reference file.
+//!
+//! Nothing stops at a mistake. The mistake is reported to the reader, and the value counts as
+//! [`RawField::Bad`], which keeps later checks from complaining about it again. A section that is
+//! not there behaves like an empty one, but it does not report its required keys as missing.
+//!
+//! The order of use is: `ConfigSection::root`, `section` or `sections` for the tables, `optional`,
+//! `required` or `list` for the keys, and `finish` at the end.
 
 use super::reader::{ConfigReader, MissingKey, RawField, UnknownKey};
 use super::source::Span;
@@ -13,27 +18,31 @@ use toml::de::{DeTable, DeValue};
 /// A table that is being read.
 pub(super) struct ConfigSection<'r, 't> {
     reader: &'r ConfigReader,
+    /// The path of the table, such as `sandbox` or `providers.local`; empty at the top.
     path: String,
-    /// Where to point when something is missing.
+    /// The position to show if something is missing in the table.
     place: Span,
-    /// None where the section is absent or no table, which is then reported already.
+    /// None if the table is absent, or if the value is no table (that was already reported).
     table: Option<&'t DeTable<'t>>,
+    /// The keys that were asked for.
     asked: Vec<&'static str>,
 }
 
-/// A name of the user's own with its text.
+/// An entry of a table whose keys the user chooses, such as an environment variable.
 pub(super) struct NamedText {
     pub(super) name: String,
     pub(super) text: String,
+    /// The position of the value.
     pub(super) span: Span,
 }
 
 impl<'r, 't> ConfigSection<'r, 't> {
+    /// The table of a whole file.
     pub(super) fn root(reader: &'r ConfigReader, table: &'t DeTable<'t>) -> Self {
         Self { reader, path: String::new(), place: 0..0, table: Some(table), asked: vec![] }
     }
 
-    /// Nothing at all, said once instead of once for every missing part.
+    /// Reports an empty table once, instead of once for each part that it misses.
     pub(super) fn unless_empty(self, message: &str, hint: &str) -> Self {
         if !self.table.is_some_and(DeTable::is_empty) {
             return self;
@@ -42,6 +51,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         ConfigSection { table: None, ..self }
     }
 
+    /// Whether the file has this table.
     pub(super) fn given(&self) -> bool {
         self.table.is_some()
     }
@@ -50,6 +60,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         self.place.clone()
     }
 
+    /// Reads a key that may be absent. `read` checks the type and the range.
     pub(super) fn optional<T>(
         &mut self,
         key: &'static str,
@@ -61,7 +72,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         }
     }
 
-    /// `example` is what to add where the key is missing.
+    /// Reads a key that must be there. `example` is a value for the hint, if the key is missing.
     pub(super) fn required<T>(
         &mut self,
         key: &'static str,
@@ -73,7 +84,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         field
     }
 
-    /// A list without duplicates, each element read by `read`.
+    /// Reads a list with at least `least` elements and no duplicates. `read` reads each element.
     pub(super) fn list<T: Ord + Clone>(
         &mut self,
         key: &'static str,
@@ -86,6 +97,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         }
     }
 
+    /// Reads a list that must be there and must not be empty.
     pub(super) fn required_list<T: Ord + Clone>(
         &mut self,
         key: &'static str,
@@ -97,7 +109,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         field
     }
 
-    /// The table below `key`, empty where there is none.
+    /// The table at `key`, or an absent table.
     pub(super) fn section(&mut self, key: &'static str) -> ConfigSection<'r, 't> {
         let found = self.get(key);
         let place = found.map_or_else(|| self.place(), Spanned::span);
@@ -105,7 +117,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         ConfigSection { reader: self.reader, path: self.join(key), place, table, asked: vec![] }
     }
 
-    /// A table whose keys are the user's own, empty where there is none.
+    /// The entries of a table whose keys the user chooses. Wrong values are reported and left out.
     pub(super) fn texts(&mut self, key: &'static str) -> Vec<NamedText> {
         let Some(table) = self.get(key).and_then(|value| self.as_table(key, value)) else {
             return vec![];
@@ -135,7 +147,8 @@ impl<'r, 't> ConfigSection<'r, 't> {
         entries
     }
 
-    /// A table whose keys are the user's own, with lists of text, empty where there is none.
+    /// The same for a table whose values are lists: the name, its position, and the valid elements.
+    /// A name with wrong elements is still returned, so that a reference to it is found.
     pub(super) fn text_lists<T: Ord + Clone>(
         &mut self,
         key: &'static str,
@@ -158,7 +171,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         lists
     }
 
-    /// The tables below a key whose names are the user's own.
+    /// The tables below `key` whose names the user chooses, such as `[providers.local]`.
     pub(super) fn named_sections(
         &mut self,
         key: &'static str,
@@ -179,6 +192,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         table.iter().map(one).collect()
     }
 
+    /// The table at `key`, which must be there.
     pub(super) fn required_section(&mut self, key: &'static str) -> ConfigSection<'r, 't> {
         if self.table.is_some() && self.peek(key).is_none() {
             let fault = ValueFault::new(format!("missing section `[{}]`", self.join(key)));
@@ -187,7 +201,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         self.section(key)
     }
 
-    /// The tables of a required `[[key]]` list.
+    /// The tables of a list such as `[[models]]`, which must be there and must not be empty.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<ConfigSection<'r, 't>> {
         let path = self.join(key);
         self.reader.is_list(&path);
@@ -214,7 +228,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         list.iter().map(|item| self.element(key, item)).collect()
     }
 
-    /// Notes what was never asked for.
+    /// Reports every key that was never asked for. Must be called after the last key was read.
     pub(super) fn finish(self) {
         let keys = self.table.into_iter().flat_map(|table| table.iter());
         for (key, value) in keys.filter(|(key, _)| !self.asked.contains(&key.get_ref().as_ref())) {
@@ -226,7 +240,8 @@ impl<'r, 't> ConfigSection<'r, 't> {
         }
     }
 
-    /// Lets `alias` stand for `key`; only the latter is a known key for hints and docs.
+    /// Accepts `alias` as another spelling of `key`, and returns the spelling that the file uses.
+    /// Hints and documents only know `key`. It is a mistake to set both.
     pub(super) fn alias(&mut self, key: &'static str, alias: &'static str) -> &'static str {
         let Some(value) = self.peek(alias) else { return key };
         self.asked.push(alias);
@@ -239,12 +254,14 @@ impl<'r, 't> ConfigSection<'r, 't> {
         key
     }
 
+    /// One table of a list of tables.
     fn element(&self, key: &'static str, item: &'t Spanned<DeValue<'t>>) -> ConfigSection<'r, 't> {
         let table = self.as_table(key, item);
         let (reader, path) = (self.reader, self.join(key));
         ConfigSection { reader, path, place: item.span(), table, asked: vec![] }
     }
 
+    /// The value as a table. Reports any other type.
     fn as_table(
         &self,
         key: &'static str,
@@ -262,6 +279,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         None
     }
 
+    /// Reads a value, and reports what is wrong with it.
     fn read<T>(
         &self,
         key: &str,
@@ -277,6 +295,8 @@ impl<'r, 't> ConfigSection<'r, 't> {
         }
     }
 
+    /// Reads a list. It is bad if one of its elements is wrong or is a duplicate, but every element
+    /// is checked, so that all mistakes are reported.
     fn read_list<T: Ord + Clone>(
         &self,
         key: &str,
@@ -316,6 +336,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         }
     }
 
+    /// Reports a required key that is absent, if its table is there.
     fn miss_if_absent<T>(&self, key: &'static str, example: &str, field: &RawField<T>) {
         if self.table.is_some() && field.is_absent() {
             let header = self.reader.header(&self.path);
@@ -334,10 +355,12 @@ impl<'r, 't> ConfigSection<'r, 't> {
         });
     }
 
+    /// A key's value, without making the key known.
     fn peek(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.table.and_then(|table| table.get(key))
     }
 
+    /// A key's value; the key is known from now on.
     fn get(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'t>>> {
         self.know(key);
         self.peek(key)
@@ -348,10 +371,12 @@ impl<'r, 't> ConfigSection<'r, 't> {
         self.reader.know(&self.path, key);
     }
 
+    /// Puts the whole path of the key in front of a message, such as `sandbox.memory`.
     fn about(&self, key: &str, fault: ValueFault) -> ValueFault {
         ValueFault { message: format!("`{}`: {}", self.join(key), fault.message), hint: fault.hint }
     }
 
+    /// The whole path of a key in this table.
     fn join(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
     }

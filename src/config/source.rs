@@ -1,6 +1,6 @@
-//! A file's text and where things stand in it. Everything that turns a byte range into a
-//! line, a column and an excerpt is here, so that odd files (byte-order marks, CRLF, tabs,
-//! one gigantic line) are dealt with once.
+//! The text of a file and the positions in it. Everything that turns a range of bytes into a line,
+//! a column and an excerpt is here, so that unusual files (byte-order marks, CRLF, tabs, one very
+//! long line) are handled in one place. Also reads the files, with a size limit.
 
 use super::errors::{ConfigError, ConfigErrors};
 use super::key_redaction::redact_keys;
@@ -10,19 +10,23 @@ use std::io::Read as _;
 use std::ops::Range;
 use std::path::Path;
 
-/// No configuration is this long; a data file given by mistake is.
+/// The size limit of a configuration file: 1 MiB. A larger file is usually a data file given by
+/// mistake.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
-/// Characters of a source line kept in an error; longer ones are cut around the column.
+/// The most characters of a line that an error keeps. A longer line is cut around the column.
 const MAX_EXCERPT: usize = 240;
+/// Some editors put this character at the beginning of a file.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// Bytes from the start of the text.
+/// A range of bytes from the start of the text.
 pub(super) type Span = Range<usize>;
 
-/// The text of one file with the starts of its lines.
+/// The text of one file and where its lines begin.
 pub(super) struct SourceText<'t> {
+    /// What errors call the file.
     name: String,
     text: &'t str,
+    /// The position of the first byte of each line.
     starts: Vec<usize>,
 }
 
@@ -37,28 +41,31 @@ impl<'t> SourceText<'t> {
         self.text
     }
 
-    /// The line, counted from 0, that holds the byte at `offset`.
+    /// The line, counted from 0, in which the byte at `offset` is.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.starts.partition_point(|start| *start <= offset).saturating_sub(1)
     }
 
-    /// Where a line starts; the end of the text for a line past the last.
+    /// Where a line begins. For a line after the last one: the end of the text.
     pub(super) fn start_of(&self, line: usize) -> usize {
         self.starts.get(line).copied().unwrap_or(self.text.len())
     }
 
+    /// The number of lines.
     pub(super) fn lines(&self) -> usize {
         self.starts.len()
     }
 
-    /// The text of a line without its end.
+    /// The text of a line without its line end, LF or CRLF.
     pub(super) fn line(&self, line: usize) -> &'t str {
         let whole = self.text.get(self.start_of(line)..self.start_of(line + 1)).unwrap_or_default();
         let whole = whole.strip_suffix('\n').unwrap_or(whole);
         whole.strip_suffix('\r').unwrap_or(whole)
     }
 
-    /// An error about `span`. A span that ends past its first line is cut there.
+    /// An error at `span`, with its line and column and the line's text. What may be a key in the
+    /// line is redacted. If the span goes over several lines, only its part on the first line is
+    /// marked.
     pub(super) fn error(&self, span: &Span, message: String, hint: Option<String>) -> ConfigError {
         let start = self.boundary(span.start);
         let end = self.boundary(span.end).max(start);
@@ -82,18 +89,21 @@ impl<'t> SourceText<'t> {
         }
     }
 
-    /// The start of the character at `offset`, or the end of the text.
+    /// The start of the character at `offset`, or the end of the text. Spans of the parser may
+    /// point into the middle of a character in a broken text.
     fn boundary(&self, offset: usize) -> usize {
         let offset = offset.min(self.text.len());
         (0..=offset).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or(0)
     }
 }
 
+/// Columns and lengths are counted in characters, not in bytes.
 fn count(text: &str) -> usize {
     text.chars().count()
 }
 
-/// The part of a line around `column` that is worth keeping, and what was cut before it.
+/// The part of a line around `column` that an error keeps, and how many characters were cut before
+/// it.
 pub(super) fn excerpt(line: &str, column: usize) -> (String, usize) {
     if count(line) <= MAX_EXCERPT {
         return (line.to_owned(), 0);
@@ -102,7 +112,7 @@ pub(super) fn excerpt(line: &str, column: usize) -> (String, usize) {
     (line.chars().skip(cut).take(MAX_EXCERPT).collect(), cut)
 }
 
-/// What errors call a file; `-` is standard input.
+/// What errors call a file. The path `-` is standard input.
 pub(super) fn name_of(path: &Path) -> String {
     if is_stdin(path) { "<stdin>".to_owned() } else { path.display().to_string() }
 }
@@ -111,7 +121,8 @@ fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Reads a configuration file whole, whatever it is.
+/// Reads a whole configuration file, or standard input. Fails if the file does not exist, is a
+/// directory, is too large, or is not UTF-8.
 pub(super) fn read(path: &Path) -> Result<String, ConfigErrors> {
     if is_stdin(path) {
         return whole(Path::new(&name_of(path)), std::io::stdin().lock());
@@ -125,6 +136,8 @@ pub(super) fn read(path: &Path) -> Result<String, ConfigErrors> {
     whole(path, file)
 }
 
+/// Reads at most one byte more than the limit, so that an endless input (such as `/dev/zero`) is
+/// refused instead of filling the memory.
 fn whole(path: &Path, from: impl std::io::Read) -> Result<String, ConfigErrors> {
     let mut bytes = Vec::new();
     let read = from.take(MAX_BYTES + 1).read_to_end(&mut bytes);
@@ -135,6 +148,7 @@ fn whole(path: &Path, from: impl std::io::Read) -> Result<String, ConfigErrors> 
     String::from_utf8(bytes).map_err(|error| not_utf8(path, &error))
 }
 
+/// The error for a file that exceeds the size limit.
 pub(super) fn too_large(path: &Path) -> ConfigErrors {
     let what = format!("is larger than {} KiB", MAX_BYTES >> 10);
     ConfigErrors::unreadable(path, what, "a configuration is a short text; check the path")
@@ -149,6 +163,7 @@ fn cannot(error: &std::io::Error) -> String {
     format!("cannot be read: {error}")
 }
 
+/// What people can do about an I/O error.
 fn hint_of(error: &std::io::Error) -> &'static str {
     match error.kind() {
         std::io::ErrorKind::NotFound => "check the path; `config/quickstart.toml` is a good start",
@@ -157,13 +172,14 @@ fn hint_of(error: &std::io::Error) -> &'static str {
     }
 }
 
-/// Says where the first bad byte stands, shown in the line it breaks.
+/// The error for a file that is not UTF-8. It shows the line of the first bad byte.
 fn not_utf8(path: &Path, error: &std::string::FromUtf8Error) -> ConfigErrors {
     let at = error.utf8_error().valid_up_to();
     let byte = error.as_bytes().get(at).copied().unwrap_or_default();
     let text = String::from_utf8_lossy(error.as_bytes());
     let source = SourceText::new(&path.display().to_string(), &text);
     let message = format!("not UTF-8: byte 0x{byte:02x} at offset {at}");
+    // UTF-16 is the most frequent reason, and begins with one of these two pairs of bytes.
     let utf16 =
         error.as_bytes().starts_with(b"\xff\xfe") || error.as_bytes().starts_with(b"\xfe\xff");
     let hint = if utf16 { "this looks like UTF-16; save it as UTF-8" } else { "save it as UTF-8" };

@@ -1,12 +1,15 @@
-//! Decimal text, as tables write prices, into integers: exactly, or rounded upwards and never
-//! through a float.
+//! Converts decimal text, as price tables write it, into integers. The conversion is exact, or it
+//! rounds up. No float is used: a float would round before anyone could check it, and a price that
+//! is too low would make a hold too small.
 
 use synthd_actors::model::Money;
 
-/// Dollars a token, in nano-dollars a million tokens.
+/// The power of ten from dollars for one token to nano-dollars for a million tokens.
 const SCALE: i32 = 6 + 9;
 
-/// What so many dollars a token (`4e-07`, `0.0000004`) are for a million tokens.
+/// The price of a million tokens, from the price of one token in dollars, such as `4e-07` or
+/// `0.0000004` (both are 0.40 dollars). None if the text is no decimal number, is negative, or is
+/// too large.
 pub(super) fn per_token(text: &str) -> Option<Money> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
@@ -26,13 +29,14 @@ pub(super) fn per_token(text: &str) -> Option<Money> {
     scaled(digits.parse().ok()?, shift).map(Money::from_nanos)
 }
 
-/// `number` by so many powers of ten, rounded upwards.
+/// `number` times ten to the power of `shift`, rounded up. None if the result is too large.
 fn scaled(number: u128, shift: i32) -> Option<u64> {
     let power = 10_u128.checked_pow(shift.unsigned_abs());
     let exact = match (shift >= 0, power) {
         (true, power) => number.checked_mul(power?)?,
         (false, Some(power)) => number.div_ceil(power),
-        // Less than can be said is not nothing.
+        // The divisor is larger than any number. The result is above zero and below one, so it is
+        // rounded up to one: a tiny price must not become free.
         (false, None) => 1,
     };
     u64::try_from(exact).ok()

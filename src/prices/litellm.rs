@@ -1,7 +1,14 @@
-//! LiteLLM's public table of prices: dollars a token as JSON numbers, one object a model.
+//! Reads LiteLLM's public price table: one JSON object, with one entry for each model and prices in
+//! dollars for one token:
 //!
-//! What would be charged for what nobody here asks for (batches, images, priority) is left
-//! aside; what could be charged and is not understood makes a model unusable, and says why.
+//! ```text
+//! {"gpt-4.1-mini": {"litellm_provider": "openai", "mode": "chat",
+//!                   "input_cost_per_token": 4e-07, "output_cost_per_token": 1.6e-06}}
+//! ```
+//!
+//! Prices for services that synthd never asks for (batches, images, priority) are ignored. A price
+//! that could apply and is not understood makes its model unusable, and the reason is kept:
+//! otherwise the hold for a call could be too small.
 
 use super::decimal::per_token;
 use super::{ListedModel, PriceTable, digest};
@@ -9,14 +16,18 @@ use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 use synthd_actors::model::{ModelAbility, ModelPrice, Money, PriceTier, TokenRates};
 
-/// Their names for providers, where ours differ.
+/// LiteLLM's names of providers and synthd's, where they differ.
 const PROVIDERS: [(&str, &str); 2] = [("together_ai", "together"), ("azure_ai", "azure-ai")];
+/// The kinds of models that synthd calls. Entries of other kinds are skipped.
 const MODES: [&str; 3] = ["chat", "responses", "completion"];
+/// The reason for a model without a price. A price of zero in a table is more often missing data
+/// than a gift, so people must confirm it.
 pub(super) const FREE: &str = "it has no price, or a price of zero; if its calls are free, set `free = true` under its \
      provider";
-/// What is charged for what is never asked for.
+/// Parts of the names of prices for services that synthd does not ask for.
 const SERVICES: [&str; 6] =
     ["_batches", "_flex", "_priority", "_ultrafast", "_balanced", "_decisions"];
+/// Parts of the names of prices that are not for text tokens.
 const OTHER_UNITS: [&str; 17] = [
     "audio",
     "image",
@@ -37,18 +48,23 @@ const OTHER_UNITS: [&str; 17] = [
     "above_1hr",
 ];
 
+/// One model's fields. The values stay raw text, so that prices are never read as floats.
 type LiteLlmEntry<'t> = BTreeMap<String, &'t RawValue>;
 
+/// Reads a table. `name` is what people call it. Fails if the text is no JSON object, or if it
+/// holds no usable model.
 pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     let entries: BTreeMap<String, &RawValue> =
         serde_json::from_str(text).map_err(|error| error.to_string())?;
     let (mut models, mut unusable) = (BTreeMap::new(), BTreeMap::new());
     let mut exact = BTreeSet::new();
     for (key, raw) in entries {
-        // The sample that explains the others, and whatever is no object.
+        // Skips everything that is no object. The table also has an entry that explains the fields;
+        // it is skipped because its mode is none of the known ones.
         let Ok(entry) = serde_json::from_str::<LiteLlmEntry<'_>>(raw.get()) else { continue };
         let Some(model) = name_of(&key, &entry) else { continue };
-        // With its provider in front it is meant more exactly than without.
+        // The same model may stand there with and without its provider (`gpt-5`, `openai/gpt-5`).
+        // The entry with the provider counts.
         let is_exact = key.contains('/');
         if exact.contains(&model) {
             continue;
@@ -69,7 +85,8 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     Ok(PriceTable { name: name.to_owned(), digest: digest(text), as_of: None, models, unusable })
 }
 
-/// As campaigns write it: `provider/model`.
+/// The model's name as campaigns write it: `provider/model`. None if the entry names no provider,
+/// or if it is no chat model.
 fn name_of(key: &str, entry: &LiteLlmEntry<'_>) -> Option<String> {
     let provider = text(entry, "litellm_provider")?;
     let mode = text(entry, "mode")?;
@@ -82,24 +99,32 @@ fn name_of(key: &str, entry: &LiteLlmEntry<'_>) -> Option<String> {
     Some(format!("{ours}/{model}"))
 }
 
+/// A field that is a string. None if it is missing or something else.
 fn text(entry: &LiteLlmEntry<'_>, key: &str) -> Option<String> {
     serde_json::from_str(entry.get(key)?.get()).ok()
 }
 
+/// A field that is a whole number, also in quotes.
 fn number(entry: &LiteLlmEntry<'_>, key: &str) -> Option<u64> {
     entry.get(key)?.get().trim_matches('"').parse().ok()
 }
 
-/// Which rate a key is for, and from how many tokens on.
+/// Which tokens a price is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum RateKind {
+    /// Tokens that the model reads.
     Input,
+    /// Tokens that the model writes.
     Output,
+    /// Tokens that are read from the provider's cache.
     Cached,
+    /// Tokens that are written to the provider's cache.
     CacheWrite,
+    /// Tokens of reasoning, if they have a price of their own.
     Reasoning,
 }
 
+/// The names of the prices that are understood. Some models use the second name for cached tokens.
 const KINDS: [(&str, RateKind); 6] = [
     ("input_cost_per_token", RateKind::Input),
     ("output_cost_per_token", RateKind::Output),
@@ -109,6 +134,9 @@ const KINDS: [(&str, RateKind); 6] = [
     ("output_cost_per_reasoning_token", RateKind::Reasoning),
 ];
 
+/// The model's prices, or why they cannot be used. If a price is given under two names, the higher
+/// one counts. The base price is the one from zero tokens on; all others are tiers for long
+/// requests.
 fn listed(entry: &LiteLlmEntry<'_>) -> Result<ListedModel, String> {
     let mut found: BTreeMap<u64, BTreeMap<RateKind, Money>> = BTreeMap::new();
     for (key, raw) in entry.iter().filter(|(key, _)| key.contains("cost")) {
@@ -143,7 +171,7 @@ fn listed(entry: &LiteLlmEntry<'_>) -> Result<ListedModel, String> {
     })
 }
 
-/// What it says of none, the model cannot.
+/// What the model can do. An ability that the entry does not mention counts as missing.
 fn abilities(entry: &BTreeMap<String, &RawValue>) -> BTreeSet<ModelAbility> {
     let says = |key: &str| entry.get(key).is_some_and(|value| value.get() == "true");
     let known = [
@@ -154,7 +182,9 @@ fn abilities(entry: &BTreeMap<String, &RawValue>) -> BTreeSet<ModelAbility> {
     known.into_iter().filter(|(_, key)| says(key)).map(|(ability, _)| ability).collect()
 }
 
-/// None for what is charged for what is never asked for.
+/// What a price is for, and from how many tokens of a request on. For example,
+/// `input_cost_per_token_above_200k_tokens` is the input price from 200,000 tokens on. Returns None
+/// for services and units that are never asked for. Fails for a name that is not understood.
 fn meaning(key: &str) -> Result<Option<(RateKind, u64)>, String> {
     if SERVICES.iter().any(|service| key.contains(service))
         || OTHER_UNITS.iter().any(|unit| key.contains(unit))
@@ -176,7 +206,8 @@ fn meaning(key: &str) -> Result<Option<(RateKind, u64)>, String> {
     Err(format!("it has a price of an unknown kind: `{key}`"))
 }
 
-/// What a tier does not say is as in the base.
+/// The rates of a tier. What the tier does not say is as in the base. None if there is no price for
+/// input or for output.
 fn rates(own: &BTreeMap<RateKind, Money>, base: &BTreeMap<RateKind, Money>) -> Option<TokenRates> {
     let of = |kind| own.get(&kind).or_else(|| base.get(&kind)).copied();
     Some(TokenRates {
@@ -188,9 +219,11 @@ fn rates(own: &BTreeMap<RateKind, Money>, base: &BTreeMap<RateKind, Money>) -> O
     })
 }
 
+/// The tokens from which on a tier applies, and its prices.
 type LiteLlmTier = (u64, BTreeMap<RateKind, Money>);
 
-/// `tiered_pricing`: a list of ranges, each with the rates of a whole request in it.
+/// The tiers in `tiered_pricing`, a list such as `{"range": [0, 32000], "input_cost_per_token":
+/// 1e-06}`. The rates apply to a whole request whose length is in the range.
 fn ranges(entry: &LiteLlmEntry<'_>) -> Result<Vec<LiteLlmTier>, String> {
     let Some(raw) = entry.get("tiered_pricing") else { return Ok(Vec::new()) };
     let unreadable = |_| "its `tiered_pricing` cannot be read".to_owned();
@@ -198,11 +231,13 @@ fn ranges(entry: &LiteLlmEntry<'_>) -> Result<Vec<LiteLlmTier>, String> {
     list.iter().map(range).collect()
 }
 
+/// One tier of `tiered_pricing`.
 fn range(entry: &LiteLlmEntry<'_>) -> Result<LiteLlmTier, String> {
     let bad = || "its `tiered_pricing` cannot be read".to_owned();
     let bounds: Vec<&RawValue> =
         serde_json::from_str(entry.get("range").ok_or_else(bad)?.get()).map_err(|_| bad())?;
-    // Some write 256e3, and some 256000.0.
+    // Some ranges are written as 256e3 and some as 256000.0. This is a number of tokens, so a float
+    // does no harm here.
     let from: f64 = bounds.first().ok_or_else(bad)?.get().parse().map_err(|_| bad())?;
     let from = if (0.0..1e12).contains(&from) { from as u64 } else { return Err(bad()) };
     let mut rates = BTreeMap::new();

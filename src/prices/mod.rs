@@ -1,12 +1,18 @@
-//! What models cost, where a campaign does not say: a small table of our own, or a file that
-//! the user names (`--price-table`). Decimal text becomes integers; nothing here is ever a
-//! float.
+//! Price tables: what models cost if a campaign does not say it. The program ships a small table
+//! (`config/prices.toml`), and `--price-table` names another file. Decimal text is converted into
+//! integers; no price is ever a float.
 //!
 //! ```text
-//!  config/prices.toml ─► own ─────┐
-//!                                 ├─► table (digest) ─► listed price, or why it cannot be used
-//!  LiteLLM's public JSON ─► litellm┘
+//!  config/prices.toml ─► toml_table ─┐
+//!                                    ├─► table (with a digest) ─► a listed price, or why it is unusable
+//!  LiteLLM's public JSON ─► litellm ─┘
 //! ```
+//!
+//! `config` asks the table while it reads a campaign. The table's digest becomes part of the
+//! campaign, so that the record shows by which prices a run was estimated and held.
+//!
+//! Invariant: a model either has a price above zero, or it is in the list of unusable models with a
+//! reason, or the table does not know it. A table never makes a model free.
 
 mod decimal;
 mod litellm;
@@ -19,45 +25,50 @@ use std::path::Path;
 use std::sync::OnceLock;
 use synthd_actors::model::{ModelAbility, ModelPrice, digest_of};
 
-/// No table is this long.
+/// The size limit of a file. LiteLLM's table is a few MiB.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// A table of prices.
+/// The prices of many models, from one file.
 #[derive(Debug)]
 pub struct PriceTable {
-    /// Where it came from, as people call it.
+    /// Where the table came from, for messages.
     pub name: String,
-    /// Over its bytes: what a run was priced by is part of its record.
+    /// The digest over the text of the file. It identifies the table in the record of a run.
     pub digest: String,
-    /// When it was made, where it says.
+    /// The date of the prices, if the table gives one.
     pub as_of: Option<String>,
+    /// The usable models by their names in campaigns, such as `openai/gpt-5`.
     models: BTreeMap<String, ListedModel>,
-    /// Those that have no price that could be held for, and why.
+    /// Models in the table whose price cannot be used for a hold, and why.
     unusable: BTreeMap<String, String>,
 }
 
-/// What a table says of a model.
+/// What a table says of one model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ListedModel {
     pub price: ModelPrice,
-    /// Tokens that it reads at most, and writes at most.
+    /// The most tokens that the model reads.
     pub context: Option<u64>,
+    /// The most tokens that the model writes in one reply.
     pub max_output: Option<u64>,
-    /// None where it does not say.
+    /// What the model can do. None if the table does not say; a model with no ability has an empty
+    /// set.
     pub abilities: Option<BTreeSet<ModelAbility>>,
+    /// Where the price was found, usually an address.
     pub source: Option<String>,
 }
 
-/// Chosen once, before anything is priced.
+/// The table of this process. It is set once, before any price is needed.
 static CHOSEN: OnceLock<PriceTable> = OnceLock::new();
 
 impl PriceTable {
-    /// The one that this process goes by.
+    /// The table of this process: the one from [`Self::set_current`], or the shipped one.
     pub fn current() -> &'static Self {
         CHOSEN.get_or_init(toml_table::shipped)
     }
 
-    /// Makes a file the one to go by; to be called before [`Self::current`].
+    /// Makes a file the table of this process. None keeps the shipped table. Must be called before
+    /// [`Self::current`]; it fails if a price was already asked for, or if the file cannot be used.
     pub fn set_current(path: Option<&Path>) -> Result<()> {
         let Some(path) = path else { return Ok(()) };
         let table = Self::read(path)?;
@@ -66,7 +77,8 @@ impl PriceTable {
         CHOSEN.set(table).map_err(already)
     }
 
-    /// LiteLLM's JSON, or a table like our own.
+    /// Reads a file: LiteLLM's JSON, or TOML like the shipped table. Fails if the file cannot be
+    /// read, is too large, or is no price table.
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
         let unreadable = |error| {
@@ -89,7 +101,8 @@ impl PriceTable {
         })
     }
 
-    /// Of text, whichever of the two it is.
+    /// Parses a table. A text that begins with `{` is JSON, everything else is TOML. The error says
+    /// what is wrong with the text.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
         match text.trim_start().starts_with('{') {
             true => litellm::parse(name, text),
@@ -97,20 +110,23 @@ impl PriceTable {
         }
     }
 
-    /// By the name that campaigns use.
+    /// What the table says of a model, by its name in campaigns (`openai/gpt-5`).
     pub fn get(&self, model: &str) -> Option<&ListedModel> {
         self.models.get(model)
     }
 
+    /// Why a model in the table cannot be used. None if it can be used or is not in the table.
     pub fn unusable(&self, model: &str) -> Option<&str> {
         self.unusable.get(model).map(String::as_str)
     }
 
+    /// All usable models, in the order of their names.
     pub fn models(&self) -> impl Iterator<Item = (&str, &ListedModel)> {
         self.models.iter().map(|(name, listed)| (name.as_str(), listed))
     }
 }
 
+/// The digest of a table's text.
 fn digest(text: &str) -> String {
     digest_of(&["price-table", text])
 }

@@ -1,38 +1,57 @@
-//! The table that comes with the program, and others written like it.
+//! Reads price tables in TOML: the one that is shipped with the program, and files like it. Prices
+//! are in dollars for a million tokens, in quotes:
+//!
+//! ```text
+//! as_of = "2026-01-15"
+//! [models."openai/gpt-4.1-mini"]
+//! input = "0.40"
+//! output = "1.60"
+//! cached = "0.10"
+//! ```
 
 use super::{ListedModel, PriceTable, digest};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use synthd_actors::model::{ModelAbility, ModelPrice, Money, PriceTier, TokenRates};
 
+/// The shipped table, compiled into the program.
 const TEXT: &str = include_str!("../../config/prices.toml");
 
+/// A whole file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PriceFile {
+    /// The date of the prices.
     as_of: Option<String>,
+    /// Where the prices were found, for models that have no `source` of their own.
     source: Option<String>,
     #[serde(default)]
     models: BTreeMap<String, PriceFileEntry>,
 }
 
+/// One model. Rates are for a million tokens.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PriceFileEntry {
     input: Money,
     output: Money,
+    /// Input that is read from a cache.
     cached: Option<Money>,
+    /// Input that is written to a cache.
     cache_write: Option<Money>,
+    /// Reasoning, if it has a price of its own.
     reasoning: Option<Money>,
     context: Option<u64>,
     max_output: Option<u64>,
     abilities: Option<BTreeSet<ModelAbility>>,
+    /// Other rates for long requests.
     #[serde(default)]
     longer: Vec<LongRequestRates>,
     source: Option<String>,
 }
 
-/// Rates of a request as long as this, or longer.
+/// The rates of a request that has at least `from_tokens` input tokens. They apply to all tokens of
+/// the request. A missing cache rate is as for short requests.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LongRequestRates {
@@ -43,7 +62,8 @@ struct LongRequestRates {
     cache_write: Option<Money>,
 }
 
-/// What comes with the program; a test reads it.
+/// The shipped table. A test reads it, so it is valid. If it could not be read after all, the table
+/// is empty: then every model needs a price in the campaign, and nothing is ever free by mistake.
 pub(super) fn shipped() -> PriceTable {
     parse("config/prices.toml", TEXT).unwrap_or_else(|error| {
         tracing::error!(error, "the table of prices that comes with the program");
@@ -57,6 +77,8 @@ pub(super) fn shipped() -> PriceTable {
     })
 }
 
+/// Parses a table. Models with a price of zero are unusable. The error is the TOML parser's
+/// message.
 pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     let file: PriceFile = toml::from_str(text).map_err(|error| error.to_string())?;
     let source = file.source;
@@ -76,6 +98,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     })
 }
 
+/// One model's entry as a listed model. Its source is set by the caller.
 fn listed(entry: PriceFileEntry) -> ListedModel {
     let rates = TokenRates {
         input_per_million: entry.input,
