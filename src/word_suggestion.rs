@@ -4,8 +4,8 @@
 /// A longer word, in bytes, is no typing mistake, and comparing it would take long.
 const MAX_LENGTH: usize = 64;
 
-/// The known word that was most likely meant. None if no word is near: a third of the letters may
-/// differ, and at least one letter.
+/// The known word that was most likely meant. None if no word is near enough: at most a third of
+/// the letters may differ, or one letter in a short word.
 pub(crate) fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > MAX_LENGTH {
         return None;

@@ -1,5 +1,6 @@
-//! The daemon's own file: where it keeps things and how much it does at once. Every key has
-//! a default, so an empty file, or none, is a working daemon.
+//! The configuration of the daemon (`synthd serve`): where it keeps its data and how much it does
+//! at the same time. Every key has a default, so the daemon also runs with an empty file or without
+//! a file. `config/daemon.toml` explains each key.
 
 use super::LoadedDaemon;
 use super::reader::{ConfigReader, RawField};
@@ -13,42 +14,45 @@ use std::time::Duration;
 /// What `synthd serve` runs with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DaemonConfig {
+    /// The directory of the store and of everything else that the daemon keeps.
     pub data_dir: PathBuf,
-    /// `<data_dir>/synthd.sock` where absent.
+    /// The control socket. None means `synthd.sock` in the data directory.
     pub socket: Option<PathBuf>,
-    /// Episodes at once over all campaigns.
+    /// Episodes at the same time, over all campaigns.
     pub max_episodes: usize,
-    /// How long a drain waits for running episodes before they are aborted.
+    /// How long a shutdown waits for running episodes before it aborts them.
     pub drain_timeout: Duration,
     pub pool: DaemonPoolConfig,
     pub log: LogConfig,
-    /// Directories with templates of one's own, beside the embedded ones.
+    /// Directories with the user's own templates, in addition to the built-in ones.
     pub template_dirs: Vec<PathBuf>,
 }
 
-/// Sandboxes kept ready.
+/// How many sandboxes are kept ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DaemonPoolConfig {
-    /// Ready sandboxes per specification.
+    /// The most ready sandboxes for each specification.
     pub warm: usize,
-    /// Sandboxes made at the same time.
+    /// Sandboxes that are created at the same time.
     pub parallel_creation: usize,
-    /// Age at which a ready sandbox is replaced.
+    /// A ready sandbox of this age is replaced.
     pub max_age: Duration,
     /// How long sandboxes of a specification that nobody asks for are kept ready.
     pub max_idle: Duration,
 }
 
+/// What is logged, and in which form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
-    /// A filter as `tracing` takes it.
+    /// A filter in the syntax of `tracing`, such as `info` or `synthd=debug,warn`.
     pub level: String,
     pub format: LogFormat,
 }
 
+/// The form of a log line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people on a terminal, JSON elsewhere.
+    /// Human-readable on a terminal, JSON otherwise.
     #[default]
     Auto,
     Human,
@@ -82,7 +86,7 @@ impl Default for LogConfig {
 }
 
 impl DaemonConfig {
-    /// Where the control socket is.
+    /// The path of the control socket.
     pub fn socket_path(&self) -> PathBuf {
         self.socket.clone().unwrap_or_else(|| self.data_dir.join("synthd.sock"))
     }
@@ -94,12 +98,13 @@ pub fn load_daemon(path: &Path) -> Result<LoadedDaemon, super::ConfigErrors> {
     parse_daemon(&path.display().to_string(), &text)
 }
 
-/// Checks the text of a daemon's file; `name` is what errors call it.
+/// Checks the text of a daemon's file. `name` is what errors call it.
 pub fn parse_daemon(name: &str, source: &str) -> Result<LoadedDaemon, super::ConfigErrors> {
     let config = super::parse(name, source, read)?;
     Ok(LoadedDaemon { config, path: PathBuf::from(name) })
 }
 
+/// Reads the whole file. The result may only be used if no problem was reported.
 pub(super) fn read(mut root: ConfigSection<'_, '_>, reader: &ConfigReader) -> DaemonConfig {
     let default = DaemonConfig::default();
     let mut daemon = root.section("daemon");
@@ -121,6 +126,8 @@ pub(super) fn read(mut root: ConfigSection<'_, '_>, reader: &ConfigReader) -> Da
     config
 }
 
+/// Reads `[pool]`. `most` is the limit of episodes: the default number of ready sandboxes is not
+/// larger than that.
 fn read_pool(
     mut section: ConfigSection<'_, '_>,
     most: &RawField<usize>,
@@ -141,10 +148,12 @@ fn read_pool(
     }
 }
 
-/// Sandboxes that no episode can ever take would only hold memory.
+/// Reports more ready sandboxes than episodes. The others could never be used and would only take
+/// memory.
 fn check_warm(warm: &RawField<usize>, most: &RawField<usize>, reader: &ConfigReader) {
     let (Some(ready), Some(span)) = (warm.given(), warm.span()) else { return };
     let most = match most {
+        // The limit is wrong and was already reported, so nothing can be compared with it.
         RawField::Bad => return,
         most => most.clone().or(DaemonConfig::default().max_episodes),
     };
@@ -160,6 +169,7 @@ fn check_warm(warm: &RawField<usize>, most: &RawField<usize>, reader: &ConfigRea
     }
 }
 
+/// Reads `[log]`.
 fn read_log(mut section: ConfigSection<'_, '_>) -> LogConfig {
     let formats =
         [("auto", LogFormat::Auto), ("human", LogFormat::Human), ("json", LogFormat::Json)];
@@ -169,6 +179,7 @@ fn read_log(mut section: ConfigSection<'_, '_>) -> LogConfig {
     LogConfig { level: level.or(LogConfig::default().level), format: format.or(LogFormat::Auto) }
 }
 
+/// Reads the template directories of `[templates]`.
 fn read_dirs(mut section: ConfigSection<'_, '_>) -> Vec<PathBuf> {
     let dirs = section.list("dirs", 0, text(path));
     section.finish();
@@ -176,6 +187,7 @@ fn read_dirs(mut section: ConfigSection<'_, '_>) -> Vec<PathBuf> {
     dirs.into_iter().map(|(dir, _)| PathBuf::from(dir)).collect()
 }
 
+/// Checks a path. A shell expands `~`, a file does not.
 fn path(value: &str) -> ValueResult<()> {
     some_text(value)?;
     if value.starts_with('~') {
@@ -185,9 +197,10 @@ fn path(value: &str) -> ValueResult<()> {
     Ok(())
 }
 
-/// The kernel's limit for a socket's path, without its closing zero.
+/// The kernel's limit for the path of a Unix socket, in bytes, without the zero at its end.
 const MAX_SOCKET: usize = 107;
 
+/// Checks the path of a Unix socket.
 pub(super) fn socket(value: &str) -> ValueResult<()> {
     path(value)?;
     if value.len() > MAX_SOCKET {
@@ -197,7 +210,7 @@ pub(super) fn socket(value: &str) -> ValueResult<()> {
     Ok(())
 }
 
-/// A filter for logs.
+/// Checks a filter for logs, so that a mistake is found before the daemon starts.
 fn filter(value: &str) -> ValueResult<()> {
     some_text(value)?;
     let told = |bad: log_filter::LogFilterError| ValueFault::new(bad.what).hint(bad.hint);

@@ -83,10 +83,12 @@ impl ConfigErrors {
         Self::new(Code::ConfigUnreadable, path, vec![error], 1)
     }
 
+    /// The stable code of the error: `ConfigUnreadable` or `ConfigInvalid`.
     pub fn code(&self) -> Code {
         self.code
     }
 
+    /// What errors call the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -121,7 +123,7 @@ impl ConfigErrors {
     }
 
     /// The list for programs. It has the same content as [`Self::render`], for example
-    /// `{"code":"SYN-…","path":"c.toml","total":1,"errors":[{"line":3,"column":1,…}]}`.
+    /// `{"code":"SYN-0102","path":"c.toml","total":1,"errors":[{"line":3,"column":1,…}]}`.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "code": self.code.as_str(),

@@ -1,5 +1,6 @@
-//! The file of a gateway that runs alone: where it listens, what it may spend, and the models
-//! behind it. Models, providers and the budget are written as in a campaign.
+//! The configuration of a standalone gateway (`synthd gateway`): where it listens, what it may
+//! spend, and which models are behind it. Models, providers and the budget are written as in a
+//! campaign, and the same checks run. `config/gateway.toml` explains each key.
 
 use super::daemon;
 use super::names::{self, KnownNames};
@@ -21,42 +22,48 @@ use synthd_actors::model::{CampaignName, ModelConfig, Money, SpendingCaps};
 /// What `synthd gateway` runs with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GatewayConfig {
-    /// Whose spending and whose record it is.
+    /// The name under which the store keeps the spending and the calls.
     pub name: CampaignName,
+    /// Where clients connect.
     pub listen: ListenAddress,
-    /// The cap of the output that is sent where a client names none.
+    /// The output cap of calls that set none. The hold for a call needs a cap.
     pub max_output_tokens: u32,
-    /// How long a provider may be silent before its answer, and in the middle of one.
+    /// How long a provider may be silent before its answer begins.
     pub first_byte: Duration,
+    /// How long a provider may be silent in the middle of its answer.
     pub idle: Duration,
     pub models: Vec<ModelConfig>,
-    /// Of the gateway, of a day, of a session, of its models.
+    /// What may be spent by the whole gateway; by one day; by one session. None means no limit.
     pub budget: Option<Money>,
     pub day_budget: Option<Money>,
     pub session_budget: Option<Money>,
-    /// The text it was read from.
+    /// The text that it was read from.
     pub source: String,
 }
 
 impl GatewayConfig {
-    /// What may be spent; a session is an episode.
+    /// The caps for the ledger. A session counts as an episode there.
     pub fn caps(&self) -> SpendingCaps {
         let (campaign, day, episode) = (self.budget, self.day_budget, self.session_budget);
         SpendingCaps { campaign, day, episode, ..SpendingCaps::default() }.with(&self.models)
     }
 }
 
-/// Where clients connect.
+/// A TCP address with a port, or a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListenAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
+/// The shortest timeout that a file may set for a provider; `HOUR` is the longest.
 const TENTH: Duration = Duration::from_millis(100);
 const HOUR: Duration = seconds(3600);
+/// The TCP port if the file sets no address.
 const PORT: u16 = 8377;
+/// The default of the output cap.
 const MAX_OUTPUT_TOKENS: u32 = 4_096;
+/// The beginning of an address that is a Unix socket: `unix:/run/user/1000/gateway.sock`.
 const UNIX: &str = "unix:";
 
 /// Reads and checks a gateway's file.
@@ -65,7 +72,7 @@ pub fn load_gateway(path: &Path) -> Result<GatewayConfig, ConfigErrors> {
     parse_gateway(&path.display().to_string(), &text)
 }
 
-/// Checks the text of a gateway's file; `name` is what errors call it.
+/// Checks the text of a gateway's file. `name` is what errors call it.
 pub fn parse_gateway(name: &str, text: &str) -> Result<GatewayConfig, ConfigErrors> {
     let source = source::strip_bom(text).to_owned();
     let config =
@@ -73,6 +80,8 @@ pub fn parse_gateway(name: &str, text: &str) -> Result<GatewayConfig, ConfigErro
     Ok(GatewayConfig { source, ..config })
 }
 
+/// Reads the file and checks how its values fit together. The sampling keys of models are refused,
+/// because each client sets them in its own requests.
 fn read(
     root: ConfigSection<'_, '_>,
     offer: &KnownNames<'_>,
@@ -103,6 +112,7 @@ fn read(
     models.iter().for_each(|model| sampling::refuse(model, hint, reader));
     routing::check(&models, None, offer, reader);
     providers::check(&providers, &models, offer, reader);
+    // The address was checked when it was read; here it is only parsed again.
     let listen = listen.into_option().and_then(|text| self::listen(&text).ok());
     let patience = ProviderTimeouts::default();
     let usual = ListenAddress::Tcp(SocketAddr::from(([127, 0, 0, 1], PORT)));
@@ -120,6 +130,8 @@ fn read(
     }
 }
 
+/// Parses an address. Only loopback addresses and Unix sockets are allowed: the gateway has no TLS,
+/// and a program that reaches it could spend the budget.
 fn listen(text: &str) -> ValueResult<ListenAddress> {
     if let Some(path) = text.strip_prefix(UNIX) {
         daemon::socket(path)?;

@@ -1,19 +1,34 @@
-//! Keys that were written into a file where only the name of an environment variable
-//! belongs: errors show their line, and not them.
+//! Redacts keys in the lines that error messages show. A file must only hold the names of
+//! environment variables, but people paste keys into it by mistake. Then the error shows the line
+//! with the key replaced by asterisks.
+//!
+//! This is a heuristic for one line, without the structure of the file, because the file may be
+//! broken. It hides too much rather than too little. A value is hidden if:
+//! - its key is named like a secret (`TELLING`), and the value is no name of a variable;
+//! - it begins like a key of a provider (`sk-`);
+//! - it is an address with a password, a query or a fragment, or its key is named like an address
+//!   and the value is no plain address;
+//! - its key is not in sight (an element of a list over several lines), and the value does not look
+//!   like an ordinary word, host or path.
+//!
+//! Example: `key_env = "sk-live-123"` becomes `key_env = "***********"`; the columns stay the same.
+//! Known names, numbers, keys of the file and comments in plain words stay readable.
 
-/// What keys of several providers begin with.
+/// The keys of several providers begin with this.
 const PREFIX: &str = "sk-";
-/// Nobody writes longer lines, and to look through them takes too long: all of one is blotted.
+/// In a longer line (in bytes), all letters and digits are hidden. People do not write such lines,
+/// and searching them would take long.
 const LONGEST: usize = 4_000;
-/// So far back a value's key is looked for: all of a long line each time would take too long.
+/// How many bytes before a value its key is searched. Without the limit, a long line with many
+/// values would take quadratic time.
 const BACK: usize = 512;
-/// What a line's key is called where its value may be a secret.
+/// Parts of the names of keys whose values may be secrets.
 const TELLING: [&str; 5] = ["key", "token", "secret", "password", "auth"];
-/// What a line's key is called where its value is an address, and shown only as far as it is one.
+/// Parts of the names of keys whose values are addresses.
 const ADDRESSES: [&str; 2] = ["url", "proxy"];
 
-/// The line with what may be a secret blotted out, character for character, so that columns
-/// stay what they are.
+/// The line with everything hidden that may be a secret. Each character is replaced by one
+/// asterisk, so that columns stay the same.
 pub(super) fn redact_keys(line: &str) -> String {
     if line.len() > LONGEST {
         let blotted = |c: char| if c.is_alphanumeric() { '*' } else { c };
@@ -26,6 +41,7 @@ pub(super) fn redact_keys(line: &str) -> String {
     while let Some((before, value, after)) = next_string(rest) {
         kept.push_str(&unquoted(before, telling));
         let (near, out_of_sight) = near(&line[..line.len() - rest.len() + before.len()]);
+        // Without its key, the value is judged by what it looks like.
         let alone = (is_list || out_of_sight) && !is_plain(value) && !is_file_name(value);
         let secret = (names_secret(near) || alone) && !is_name(value)
             || is_more_than_address(value)
@@ -33,13 +49,14 @@ pub(super) fn redact_keys(line: &str) -> String {
             || value.starts_with(PREFIX);
         kept.extend(value.chars().map(|c| if secret { '*' } else { c }));
         let closed = after.chars().next();
+        // The closing quote stays, so that the next value is found correctly.
         kept.extend(closed);
         rest = &after[closed.map_or(0, char::len_utf8)..];
     }
     kept + &unquoted(rest, telling)
 }
 
-/// The end of what stands before a value, and whether its key may stand before that.
+/// The end of the text before a value, and whether the key may be further back than that.
 fn near(before: &str) -> (&str, bool) {
     let mut from = before.len().saturating_sub(BACK);
     while !before.is_char_boundary(from) {
@@ -49,8 +66,9 @@ fn near(before: &str) -> (&str, bool) {
     (near, from > 0 && !near.contains('='))
 }
 
-/// What stands between quoted texts. Where there should be quotes and are none, words may be
-/// secrets all the same; keys, numbers and words of the language are none.
+/// Redacts the text between quoted values. A key that was pasted without quotes is here. Keys of
+/// the file, numbers, and true and false stay readable. Ordinary words stay readable in comments,
+/// and in lines that name no secret.
 fn unquoted(text: &str, telling: bool) -> String {
     const APART: [char; 10] = [' ', '\t', ',', '[', ']', '{', '}', '=', '#', '"'];
     let mut veiled = String::with_capacity(text.len());
@@ -58,11 +76,13 @@ fn unquoted(text: &str, telling: bool) -> String {
     while !rest.is_empty() {
         let end = rest.find(APART).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
+        // A word before `=` is the name of a setting, which is no secret.
         let is_key = !word.is_empty() && after.trim_start().starts_with('=');
         let plain = (is_word(word) || is_file_name(word)) && (commented || !telling);
         let shown = is_key || is_name(word) || is_literal(word) || plain;
         veiled.extend(word.chars().map(|c| if shown || c == '\'' { c } else { '*' }));
         let apart = after.chars().next();
+        // The rest of the line is a comment from here on.
         commented |= apart == Some('#');
         veiled.extend(apart);
         rest = &after[apart.map_or(0, char::len_utf8)..];
@@ -70,20 +90,22 @@ fn unquoted(text: &str, telling: bool) -> String {
     veiled
 }
 
+/// Whether a word is a number, a date, or true or false.
 fn is_literal(word: &str) -> bool {
     let number = word.bytes().all(|b| b.is_ascii_digit() || b"+-_.:".contains(&b));
     number && word.len() < 24 || ["true", "false"].contains(&word)
 }
 
-/// Of letters, as people write them.
+/// Whether it is a short word as people write it, without digits.
 fn is_word(word: &str) -> bool {
     word.chars().all(|c| c.is_alphabetic() || "-.;:()`'!?".contains(c))
         && word.len() <= 24
         && !word.starts_with(PREFIX)
 }
 
-/// What stands before the next quoted text with its quote, the text, and the rest from its
-/// other quote on.
+/// Splits a line at its next quoted value: the text before it with the quote, the value, and the
+/// rest, beginning with the closing quote. A value without a closing quote goes to the end of the
+/// line.
 fn next_string(line: &str) -> Option<(&str, &str, &str)> {
     let opened = line.find(['"', '\''])?;
     let quote = &line[opened..=opened];
@@ -92,9 +114,9 @@ fn next_string(line: &str) -> Option<(&str, &str, &str)> {
     Some((&line[..=opened], &inside[..end], &inside[end..])).filter(|_| !inside.is_empty())
 }
 
-/// Whether the last key before a value is called like one of a secret.
+/// Whether the last key before a value is named like a secret.
 fn names_secret(before: &str) -> bool {
-    // Of a list, the key is the one before it.
+    // In a list, the key is before the opening bracket.
     let before = match (before.rfind('['), before.rfind([']', '{'])) {
         (Some(opened), closed) if closed.is_none_or(|closed| closed < opened) => &before[..opened],
         _ => before,
@@ -103,33 +125,34 @@ fn names_secret(before: &str) -> bool {
     key_has(entry, &TELLING)
 }
 
-/// Whether the last key before a value is called like one of an address.
+/// Whether the last key before a value is named like an address.
 fn names_address(before: &str) -> bool {
     key_has(before.rsplit(['{', ',']).next().unwrap_or(before), &ADDRESSES)
 }
 
+/// Whether the key of an entry holds one of the words.
 fn key_has(entry: &str, words: &[&str]) -> bool {
     let Some((key, _)) = entry.split_once('=') else { return false };
-    // Tokens are counted; a token is a secret.
+    // `max_tokens` is a number of tokens; a `token` is a secret.
     let key = key.to_ascii_lowercase().replace("tokens", "");
     words.iter().any(|word| key.contains(word))
 }
 
-/// Whether a line holds texts of a list over several lines, whose key is not in sight.
+/// Whether a line holds elements of a list over several lines, so that the key is not in this line.
 fn is_of_a_list(line: &str) -> bool {
     let line = line.trim_start_matches([' ', '\t', ',', '[', ']']);
     line.starts_with(['"', '\''])
         && !line.split_once('=').is_some_and(|(key, _)| is_one_text(key.trim()))
 }
 
-/// Whether it is a single quoted text: a key that is quoted itself.
+/// Whether it is one quoted text, such as a key that is itself in quotes.
 fn is_one_text(key: &str) -> bool {
     let inside = key.trim_matches(['"', '\'']);
     key.len() == inside.len() + 2 && !inside.contains(['"', '\'', ','])
 }
 
-/// Whether it is a short word, a host, or a path of lower-case words, as lists of a campaign have
-/// them; keys are none of these.
+/// Whether a value looks like an ordinary element of a campaign's lists: a short word, a host, or a
+/// path of lower-case words. Keys are none of these.
 fn is_plain(value: &str) -> bool {
     const LONGEST: usize = 24;
     let word = |part: &str| {
@@ -148,8 +171,8 @@ fn is_plain(value: &str) -> bool {
     !is_key && (is_path || is_host || is_word)
 }
 
-/// Whether it is the path of a file as people name files: with a slash or an ending, and of
-/// words and small numbers. In keys, letters and digits are mixed.
+/// Whether a value looks like the path of a file as people name files: with a slash or an ending,
+/// and of words and small numbers. In keys, letters and digits are mixed.
 fn is_file_name(value: &str) -> bool {
     let (name, ending) = value.rsplit_once('.').unwrap_or((value, ""));
     let has_ending = !name.is_empty() && (1..=10).contains(&ending.len());
@@ -159,8 +182,8 @@ fn is_file_name(value: &str) -> bool {
         && !value.split(['/', '.']).any(|part| part.starts_with(PREFIX))
 }
 
-/// Whether it is letters in one case, or a capital and small ones, and at most three digits
-/// after them; a number alone may have five digits.
+/// Whether it is letters in one case, or a capital and small letters, followed by at most three
+/// digits. A number alone may have five digits.
 fn is_word_with_number(part: &str) -> bool {
     let letters = part.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = part.len() - letters.len();
@@ -171,13 +194,13 @@ fn is_word_with_number(part: &str) -> bool {
     (one_case || capital) && (digits <= 3 || letters.is_empty() && digits <= 5)
 }
 
-/// Whether somebody's name and key, or a question, stand in an address.
+/// Whether an address also holds a user's name and password, a query or a fragment.
 fn is_more_than_address(value: &str) -> bool {
     value.contains("://") && value.contains(['@', '?', '#'])
 }
 
-/// Whether it is a scheme, a host and a short path, and nothing else; a malformed one may be
-/// anything.
+/// Whether a value is a scheme, a host and a short path, and nothing else. A malformed address may
+/// be anything, also a key.
 fn is_address(value: &str) -> bool {
     const LONGEST: usize = 32;
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.:[]".contains(c);
@@ -193,7 +216,7 @@ fn is_address(value: &str) -> bool {
     ["http", "https"].contains(&scheme) && is_host(host) && path.split('/').all(part)
 }
 
-/// Whether it is the name of an environment variable, as it should be.
+/// Whether a value is the name of an environment variable, as it should be.
 fn is_name(value: &str) -> bool {
     value.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
 }

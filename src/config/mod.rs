@@ -136,7 +136,7 @@ pub fn parse_campaign(name: &str, source: &str) -> Result<LoadedCampaign, Config
     parse_campaign_for(&names::known_names(), name, source)
 }
 
-/// The same with other known providers, scaffolds and prices, for tests and for tools.
+/// The same with other known providers, scaffolds and prices than those of this version.
 pub fn parse_campaign_for(
     offer: &KnownNames<'_>,
     name: &str,
@@ -171,6 +171,7 @@ fn parse<T>(
         return Err(source::too_large(path));
     }
     let source = SourceText::new(name, source::strip_bom(text));
+    // Statements that hide the rest of the file are blanked out first.
     let (whole, mut problems) = syntax::blank_broken(&source);
     let (table, errors) = DeTable::parse_recoverable(&whole);
     problems.extend(syntax::problems(&source, &errors));
@@ -178,6 +179,7 @@ fn parse<T>(
     let reader = ConfigReader::default();
     let config = read(ConfigSection::root(&reader, table.get_ref()), &reader);
     let (found, _) = reader.finish();
+    // Problems of values on lines that were broken may be consequences of the broken syntax.
     let doubt = syntax::UnreliableLines::new(&source, &problems);
     let found = found.into_iter().filter(|problem| doubt.trusts(&source, problem));
     problems.extend(found.collect::<Vec<_>>());

@@ -1,4 +1,6 @@
-//! The grammar of names in a campaign, and the names this version can make something of.
+//! The names in a campaign: their grammar, and the providers, dialects and scaffolds that this
+//! version knows. A new provider needs an entry in `KNOWN_PROVIDERS`, and a new dialect one in
+//! `DIALECTS`.
 
 use super::units::short;
 use super::values::{ValueFault, ValueResult, name_of, some_text};
@@ -7,37 +9,42 @@ use crate::word_suggestion;
 use reqwest::Url;
 use synthd_actors::scaffold;
 
-/// A family of models behind one wire format.
+/// A provider that a campaign can name without describing it.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownProvider {
+    /// The part of a model's name before the slash.
     pub name: &'static str,
-    /// Its models where they are known for good; any name is passed on otherwise.
+    /// Its models, if all of them are known. Otherwise any model name is passed on to the provider.
     pub models: Option<&'static [&'static str]>,
-    /// Costs nothing, so that a budget asks for no price.
+    /// Its models cost nothing, so they need no price.
     pub free: bool,
-    /// How it is reached; none for models of the engine's own.
+    /// How it is reached. None for scripted and replayed models, which need no network.
     pub speaks: Option<EndpointDefaults>,
 }
 
-/// A provider's usual address and where its key usually is.
+/// The usual address of a provider and the usual name of its key.
 #[derive(Clone, Copy, Debug)]
 pub struct EndpointDefaults {
+    /// The wire format and its variant, one of [`DIALECTS`].
     pub dialect: &'static str,
-    /// None where everybody has their own.
+    /// None if every customer has an address of their own.
     pub base_url: Option<&'static str>,
+    /// The environment variable that holds the key. None if no key is needed.
     pub key_env: Option<&'static str>,
 }
 
-/// What a campaign may name. A parameter, so that what reads files knows no adapter.
+/// What a campaign may name. It is a parameter of the reading, so that this module does not depend
+/// on the adapters.
 #[derive(Clone, Copy, Debug)]
 pub struct KnownNames<'a> {
     pub providers: &'a [KnownProvider],
     pub scaffolds: &'a [&'a str],
-    /// What models cost where the file does not say.
+    /// What models cost if the file does not say it. None means that every price must be in the
+    /// file.
     pub prices: Option<&'a PriceTable>,
 }
 
-/// The models that need no network, each named for what it does.
+/// The models of the provider `scripted`. Each is named for its behaviour.
 pub const SCRIPTED_MODELS: [&str; 10] = [
     "oracle",
     "detour",
@@ -51,10 +58,10 @@ pub const SCRIPTED_MODELS: [&str; 10] = [
     "echo",
 ];
 
-/// Whose models answer from what was recorded.
+/// The provider whose models answer from a recorded campaign.
 pub(super) const REPLAY: &str = "replay";
 
-/// The providers of this version.
+/// All providers that this version knows.
 pub const KNOWN_PROVIDERS: [KnownProvider; 15] = [
     KnownProvider { name: "scripted", models: Some(&SCRIPTED_MODELS), free: true, speaks: None },
     KnownProvider { name: REPLAY, models: None, free: true, speaks: None },
@@ -77,6 +84,7 @@ pub const KNOWN_PROVIDERS: [KnownProvider; 15] = [
     own_host("ollama", "http://127.0.0.1:11434/v1"),
 ];
 
+/// A provider on the internet. Its dialect has the provider's name.
 const fn remote(
     name: &'static str,
     base_url: Option<&'static str>,
@@ -86,13 +94,14 @@ const fn remote(
     KnownProvider { name, models: None, free: false, speaks: Some(speaks) }
 }
 
-/// On a machine of one's own, where tokens cost nothing.
+/// A server on the user's own machine. Its tokens cost nothing, and it needs no key.
 const fn own_host(name: &'static str, base_url: &'static str) -> KnownProvider {
     let speaks = EndpointDefaults { dialect: name, base_url: Some(base_url), key_env: None };
     KnownProvider { name, models: None, free: true, speaks: Some(speaks) }
 }
 
-/// What may be spoken to a provider.
+/// The dialects that a provider of the file can have: one for each known host, and the formats that
+/// a known host offers in addition.
 pub const DIALECTS: [&str; 15] = [
     "openai",
     "anthropic",
@@ -111,26 +120,29 @@ pub const DIALECTS: [&str; 15] = [
     "ollama-native",
 ];
 
-/// What this version offers.
+/// What this version offers, without prices.
 pub const OFFER: KnownNames<'static> =
     KnownNames { providers: &KNOWN_PROVIDERS, scaffolds: &scaffold::NAMES, prices: None };
 
-/// The same with the prices that this process goes by.
+/// What this version offers, with the price table of this process.
 pub(super) fn known_names() -> KnownNames<'static> {
     KnownNames { prices: Some(PriceTable::current()), ..OFFER }
 }
 
 impl KnownNames<'_> {
-    /// Whether the model of that name may go without a price under a budget.
+    /// Whether the model's provider is known to cost nothing. A file may have moved the provider to
+    /// another address; `providers` checks that.
     pub(super) fn is_free(&self, model: &str) -> bool {
         let provider = model.split_once('/').map_or(model, |(provider, _)| provider);
         self.providers.iter().any(|known| known.name == provider && known.free)
     }
 }
 
+/// The most characters of a campaign's name.
 const MAX_NAME: usize = 63;
 
-/// `[a-z0-9][a-z0-9-]{0,62}`: it names directories and is typed in commands.
+/// Checks the name of a campaign: `[a-z0-9][a-z0-9-]{0,62}`. It becomes the name of a directory and
+/// is typed in commands. Providers and agents have the same kind of name.
 pub(super) fn campaign(name: &str) -> ValueResult<()> {
     let hint = "lower-case letters, digits and hyphens, such as \"my-campaign-2\"";
     if name.is_empty() {
@@ -147,7 +159,8 @@ pub(super) fn campaign(name: &str) -> ValueResult<()> {
     }
 }
 
-/// A glob that can match a template's id: `*` is all but `/`, `**` is all.
+/// Checks a glob over template ids. `*` matches any text without `/`, and `**` matches any text. A
+/// glob that could never match an id is refused.
 pub(super) fn template_glob(glob: &str) -> ValueResult<()> {
     let hint = "such as \"debugging/*\", \"log-analysis/error-report\" or \"**\" for all";
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_/*".contains(c);
@@ -165,13 +178,15 @@ pub(super) fn template_glob(glob: &str) -> ValueResult<()> {
     never.map_or(Ok(()), |what| Err(ValueFault::new(what).hint(hint)))
 }
 
-/// `<provider>/<model>` of a provider on offer.
+/// Checks a model's name: `<provider>/<model>`. The provider must be known, or be one of the file's
+/// own (`own`). A model's name is only checked if all models of the provider are known.
 pub(super) fn model(name: &str, offer: &KnownNames<'_>, own: &[String]) -> ValueResult<()> {
     some_text(name)?;
     let Some((provider, model)) = name.split_once('/') else {
         let fault = ValueFault::new(format!("\"{}\" names no provider", short(name)));
         return Err(fault.hint(provider_hint(name, offer)));
     };
+    // Both the known providers and those of the file may be meant, also for the hint.
     let known = offer.providers.iter().map(|known| known.name);
     let names: Vec<&str> = known.chain(own.iter().map(String::as_str)).collect();
     name_of("provider", &names)(provider)?;
@@ -183,7 +198,7 @@ pub(super) fn model(name: &str, offer: &KnownNames<'_>, own: &[String]) -> Value
     }
 }
 
-/// The provider that has such a model, or the general form.
+/// The hint for a name without a provider: the provider that has such a model, or the general form.
 fn provider_hint(name: &str, offer: &KnownNames<'_>) -> String {
     let mut fixed = offer.providers.iter().filter_map(|known| Some((known.name, known.models?)));
     let near = fixed.find_map(|(provider, models)| {
@@ -196,7 +211,8 @@ fn provider_hint(name: &str, offer: &KnownNames<'_>) -> String {
     }
 }
 
-/// An identifier for the dataset card, whose header is YAML.
+/// Checks the identifier of a licence. It goes into the header of the dataset card, which is YAML,
+/// so only a few characters are allowed.
 pub(super) fn licence(name: &str) -> ValueResult<()> {
     some_text(name)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-.+".contains(c);
@@ -210,13 +226,13 @@ pub(super) fn licence(name: &str) -> ValueResult<()> {
     }
 }
 
-/// Where a provider is asked.
+/// Checks the address of a provider.
 pub(super) fn base_url(text: &str) -> ValueResult<()> {
     let hint = "such as \"http://127.0.0.1:8000/v1\"";
     address(text, hint)
 }
 
-/// What requests go through on their way.
+/// Checks the address of a proxy, which has no path.
 pub(super) fn proxy(text: &str) -> ValueResult<()> {
     let hint = "such as \"http://proxy.example:3128\"";
     address(text, hint)?;
@@ -228,7 +244,8 @@ pub(super) fn proxy(text: &str) -> ValueResult<()> {
     }
 }
 
-/// No part of it is repeated: what is no address may be a key.
+/// Checks an HTTP address without user, query or fragment. No error repeats the text: what is no
+/// address may be a key that was pasted into the wrong place.
 fn address(text: &str, hint: &str) -> ValueResult<()> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let Some(rest) = rest else {
@@ -247,7 +264,8 @@ fn address(text: &str, hint: &str) -> ValueResult<()> {
     Ok(())
 }
 
-/// The name of an environment variable, and by no means its content.
+/// Checks the name of an environment variable. The error does not repeat the text, because it may
+/// be the key itself.
 pub(super) fn variable(name: &str) -> ValueResult<()> {
     let plain = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     if !name.is_empty()

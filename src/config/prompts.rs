@@ -1,5 +1,13 @@
-//! `[prompts.<scaffold>]`: texts of a campaign's own around its tasks. A file names them by their
-//! paths; what is checked, sent to a daemon and kept has the texts themselves in their place.
+//! `[prompts.<scaffold>]`: the campaign's own prompts around its tasks. A file names each prompt by
+//! the path of a text file. Before the campaign is checked, sent to the daemon or stored, `inline`
+//! puts the texts in place of the paths:
+//!
+//! ```text
+//! system = "prompts/system.md"
+//! system = { file = "prompts/system.md", text = "You work in …" }
+//! ```
+//!
+//! So a stored campaign does not depend on files that may change later.
 
 use super::errors::{ConfigErrors, MAX_ERRORS};
 use super::reader::{ConfigReader, RawField};
@@ -13,26 +21,30 @@ use synthd_actors::model::PromptOverrides;
 use synthd_actors::scaffold::{PromptKind, variables};
 use toml::de::{DeTable, DeValue};
 
-/// No prompt is this long.
+/// The size limit of one prompt.
 const MOST_BYTES: u64 = 256 << 10;
+/// The prompts that a scaffold has, by their keys in the file.
 const KEYS: [(&str, PromptKind); 2] =
     [("system", PromptKind::System), ("instruction", PromptKind::Instruction)];
 
-/// The text of one prompt, and the file it came from.
+/// The text of one prompt, and the path that it came from, for errors.
 #[derive(Clone, Debug)]
 pub(super) struct RawPrompt {
     file: String,
     text: String,
 }
 
+/// The prompts of one scaffold.
 pub(super) struct RawPrompts {
     pub(super) scaffold: String,
+    /// The position of the table.
     pub(super) place: Span,
     system: RawField<RawPrompt>,
     instruction: RawField<RawPrompt>,
 }
 
 impl RawPrompts {
+    /// Reads one table below `[prompts]`.
     pub(super) fn read((scaffold, mut section): (String, ConfigSection<'_, '_>)) -> Self {
         let raw = Self {
             scaffold,
@@ -44,7 +56,8 @@ impl RawPrompts {
         raw
     }
 
-    /// Of a scaffold whose prompts are the engine's to send, with variables that are known.
+    /// Reports a scaffold that is not one of the engine's own (an external program has its own
+    /// prompts), and prompts with unknown variables.
     pub(super) fn check(&self, scaffolds: &[&str], reader: &ConfigReader) {
         if !scaffolds.contains(&self.scaffold.as_str()) {
             let fault =
@@ -59,6 +72,7 @@ impl RawPrompts {
         }
     }
 
+    /// The prompts for the campaign, by the scaffold's name.
     pub(super) fn prompts(self) -> (String, PromptOverrides) {
         let text = |field: RawField<RawPrompt>| field.into_option().map(|prompt| prompt.text);
         let (system, instruction) = (text(self.system), text(self.instruction));
@@ -67,6 +81,8 @@ impl RawPrompts {
 }
 
 impl RawPrompt {
+    /// Reports unknown variables such as `{{ nane }}`, and an instruction that does not contain the
+    /// task: the model would not know what to do.
     fn check(&self, kind: PromptKind, place: &Span, reader: &ConfigReader) {
         let known: Vec<String> =
             kind.variables().iter().map(|name| format!("{{{{ {name} }}}}")).collect();
@@ -89,7 +105,8 @@ impl RawPrompt {
     }
 }
 
-/// A text that was put in place of its file's path.
+/// Reads a prompt whose text was put in. A plain path here means that the campaign has no file
+/// whose directory could be searched.
 fn prompt(value: &DeValue<'_>) -> ValueResult<RawPrompt> {
     let table = match value {
         DeValue::Table(table) => table,
@@ -107,6 +124,7 @@ fn prompt(value: &DeValue<'_>) -> ValueResult<RawPrompt> {
         _ => None,
     };
     match (text("file"), text("text"), table.len()) {
+        // Exactly the two fields that `inline` writes, so nobody can set other fields by hand.
         (Some(file), Some(text), 2) if !text.trim().is_empty() => Ok(RawPrompt { file, text }),
         (Some(file), Some(_), 2) => Err(ValueFault::new(format!("{file} is empty"))),
         _ => {
@@ -116,13 +134,14 @@ fn prompt(value: &DeValue<'_>) -> ValueResult<RawPrompt> {
     }
 }
 
-/// The source with the texts of its prompts in place of their paths, which are below the
-/// directory of the file itself.
+/// The source with the texts of its prompts in place of their paths. The paths start at the
+/// directory of the campaign file. Broken TOML is returned unchanged; its errors are reported when
+/// it is parsed. Fails with all prompts that cannot be read.
 pub(super) fn inline(path: &Path, source: &str) -> Result<String, ConfigErrors> {
     let Ok(table) = DeTable::parse(source) else { return Ok(source.to_owned()) };
     let (mut text, mut problems) = (source.to_owned(), Vec::new());
     let mut named = paths(table.get_ref());
-    // From the last one on, so that the places of the others stay what they are.
+    // The last path is replaced first, so that the positions of the others stay valid.
     named.sort_by_key(|(_, span)| std::cmp::Reverse(span.start));
     for (file, span) in named {
         match read(&path.with_file_name("").join(&file)) {
@@ -136,6 +155,7 @@ pub(super) fn inline(path: &Path, source: &str) -> Result<String, ConfigErrors> 
     if problems.is_empty() {
         return Ok(text);
     }
+    // The files were read from the last one to the first one.
     problems.reverse();
     let named = SourceText::new(&super::source::name_of(path), source);
     let hint = "a path from the directory of the campaign file, to a text of at most 256 KiB";
@@ -145,7 +165,7 @@ pub(super) fn inline(path: &Path, source: &str) -> Result<String, ConfigErrors> 
     Err(ConfigErrors::new(Code::ConfigInvalid, path, errors.collect(), total))
 }
 
-/// The paths of prompts, with their places.
+/// The paths of all prompts, with their positions.
 fn paths(table: &DeTable<'_>) -> Vec<(String, Span)> {
     let Some(DeValue::Table(prompts)) = table.get("prompts").map(|value| value.get_ref()) else {
         return Vec::new();
@@ -162,6 +182,7 @@ fn paths(table: &DeTable<'_>) -> Vec<(String, Span)> {
     named.filter_map(path).collect()
 }
 
+/// Reads one prompt. At most one byte more than the limit is read.
 fn read(path: &Path) -> Result<String, String> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
@@ -173,7 +194,7 @@ fn read(path: &Path) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }
 
-/// As TOML has it, which is JSON's way but for one character.
+/// A text as a TOML string. JSON has the same form, except for the character U+007F.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }

@@ -1,5 +1,6 @@
-//! Where models are asked: the providers that are known, with what a campaign says otherwise,
-//! and those that are its own. And what each model must have before it may be asked.
+//! How models are reached: the known providers, changed by what a file says of them, and the
+//! providers that a file adds. Also checks that each model has an address and a price before it is
+//! asked.
 
 use super::names::{self, EndpointDefaults, KnownNames};
 use super::raw_models::{RawModel, RawProvider};
@@ -9,7 +10,9 @@ use super::values::ValueFault;
 use crate::prices::ListedModel;
 use synthd_actors::model::{CampaignName, ProviderEndpoint, ReplaySource, SOONEST};
 
-/// Where a model is asked, by its name; none for models of the engine's own.
+/// The endpoint of a model, by the model's name. What the file says comes before the defaults of a
+/// known provider. None for scripted and replayed models, and if the dialect or the address is
+/// missing (which `check` reports).
 pub(super) fn endpoint(
     model: &str,
     providers: &[RawProvider],
@@ -25,6 +28,7 @@ pub(super) fn endpoint(
     let dialect = given(own.and_then(|own| own.dialect.given()));
     let base_url = given(own.and_then(|own| own.base_url.given()));
     let keys = own.and_then(|own| own.key_env.given()).cloned();
+    // Without a key in the file, the known provider's variable is used.
     let usual = || known?.key_env.map(|key| vec![key.to_owned()]);
     let mut keys = keys.or_else(usual).unwrap_or_default().into_iter();
     Some(ProviderEndpoint {
@@ -37,14 +41,17 @@ pub(super) fn endpoint(
     })
 }
 
+/// The part of a model's name before the slash.
 fn provider_of(model: &str) -> &str {
     model.split_once('/').map_or(model, |(provider, _)| provider)
 }
 
+/// The defaults of a known provider. None for unknown providers and for those without a network.
 fn known<'o>(provider: &str, offer: &KnownNames<'o>) -> Option<&'o EndpointDefaults> {
     offer.providers.iter().find(|known| known.name == provider)?.speaks.as_ref()
 }
 
+/// Checks every provider of the file, and the address and the price of every model.
 pub(super) fn check(
     providers: &[RawProvider],
     models: &[RawModel],
@@ -58,6 +65,8 @@ pub(super) fn check(
     }
 }
 
+/// Reports a provider section with an invalid or reserved name, with settings for a provider that
+/// has none, or without a dialect.
 fn check_provider(provider: &RawProvider, offer: &KnownNames<'_>, reader: &ConfigReader) {
     let name = &provider.name;
     let own = |what: String| ValueFault::new(what);
@@ -88,8 +97,10 @@ fn check_provider(provider: &RawProvider, offer: &KnownNames<'_>, reader: &Confi
     }
 }
 
-/// A proxy sees what goes to an address without TLS, the key too.
+/// Reports a proxy for a provider that has a key and is asked without TLS: the proxy could read the
+/// key.
 fn check_proxy(provider: &RawProvider, offer: &KnownNames<'_>, reader: &ConfigReader) {
+    // A wrong proxy was already reported.
     let Some(span) = provider.proxy.span() else { return };
     let known = known(&provider.name, offer);
     let usual = || known.and_then(|known| known.base_url).map(str::to_owned);
@@ -105,7 +116,8 @@ fn check_proxy(provider: &RawProvider, offer: &KnownNames<'_>, reader: &ConfigRe
     }
 }
 
-/// A replay says where its calls are, and nothing of what others say. Whether it is one.
+/// Checks the keys of a replay. `[providers.replay]` must say where the record is and may have no
+/// other key, and no other provider may have these keys. Returns whether the section is a replay.
 fn check_replay(provider: &RawProvider, reader: &ConfigReader) -> bool {
     let replays = provider.name == names::REPLAY;
     let whose = [("record", &provider.record), ("campaign", &provider.campaign)];
@@ -136,7 +148,7 @@ fn check_replay(provider: &RawProvider, reader: &ConfigReader) -> bool {
     replays
 }
 
-/// Whose calls answer for a model, where it is a replay's.
+/// The recorded campaign that answers for a model. None for models of other providers.
 pub(super) fn recorded(model: &str, providers: &[RawProvider]) -> Option<ReplaySource> {
     let replay = providers.iter().find(|own| own.name == names::REPLAY)?;
     (provider_of(model) == names::REPLAY).then_some(())?;
@@ -146,6 +158,7 @@ pub(super) fn recorded(model: &str, providers: &[RawProvider]) -> Option<ReplayS
     })
 }
 
+/// Reports a model whose provider has no address, and a replayed model without a record.
 fn check_address(
     model: &RawModel,
     providers: &[RawProvider],
@@ -176,7 +189,8 @@ fn check_address(
     reader.value(span, fault.hint(hint));
 }
 
-/// The price a table has for a model, unless its provider is somebody else's here.
+/// What the price table says of a model. None if the file gives the provider another address or
+/// dialect, since the price may then be different, and if the provider is free.
 pub(super) fn listed<'o>(
     name: &str,
     providers: &[RawProvider],
@@ -188,7 +202,8 @@ pub(super) fn listed<'o>(
     offer.prices?.get(name).filter(|_| !moved && !free)
 }
 
-/// What costs money must say how much, whether there is a budget or not.
+/// Reports a model that may cost something and has no price, in the file or in the table. This is
+/// an error also without a budget.
 fn check_price(
     model: &RawModel,
     providers: &[RawProvider],
@@ -198,7 +213,8 @@ fn check_price(
     let (Some(name), Some(span)) = (model.name.given(), model.name.span()) else { return };
     let own = providers.iter().find(|own| own.name == provider_of(name));
     let declared = own.and_then(|own| own.free.given()).copied();
-    // What is asked elsewhere, or with a key, may not be this machine's own any more.
+    // A free provider is a server on this machine. With another address or with a key, it may be
+    // someone else's server, so it is no longer known to be free.
     let moved = own.is_some_and(|own| !own.base_url.is_absent() || !own.key_env.is_absent());
     let free = declared.unwrap_or_else(|| !moved && offer.is_free(name));
     if model.price.is_some() || free || listed(name, providers, offer).is_some() {

@@ -1,5 +1,10 @@
-//! The exact image of a campaign file: every key with its type, its range and its place,
-//! and nothing said yet about how they fit together, which is `validate`'s.
+//! The raw form of a campaign file: every key, with its type and its range checked and with its
+//! position. How the keys fit together is not checked here but in `validate`.
+//!
+//! Each section of the file is one struct here, and its `read` function names the keys with their
+//! ranges. To add a key, add it there, to `validate`, and to `config/reference.toml`, which
+//! explains every key; a test compares the two. Defaults are filled in by `validate`, because some
+//! of them depend on other keys.
 
 use super::names::{self, KnownNames};
 use super::prompts::RawPrompts;
@@ -20,20 +25,27 @@ use synthd_actors::model::{
 };
 use toml::de::DeValue;
 
+/// A list whose elements have positions.
 pub(super) type RawList<T> = RawField<Vec<(T, Span)>>;
 
+/// A whole campaign file.
 pub(super) struct RawCampaign {
     pub(super) name: RawField<String>,
+    /// The seed of the plan: from it the tasks are drawn.
     pub(super) seed: RawField<u64>,
+    /// Episodes at the same time.
     pub(super) concurrency: RawField<usize>,
     pub(super) tasks: RawTasks,
     pub(super) providers: Vec<RawProvider>,
     pub(super) models: Vec<RawModel>,
     pub(super) routing: RawRouting,
+    /// Names of scaffolds: built-in ones, and `external/<name>` for programs in `agents`.
     pub(super) scaffolds: RawList<String>,
+    /// Agent programs by name.
     pub(super) agents: Vec<RawAgent>,
+    /// Prompts by scaffold.
     pub(super) prompts: Vec<RawPrompts>,
-    /// Names of the user's own, with the hosts that each allows.
+    /// Networks by name, with the hosts that each allows. The sandbox names one of them.
     pub(super) networks: Vec<(String, Span, Vec<AllowedHost>)>,
     pub(super) sandbox: RawSandbox,
     pub(super) episode: RawEpisode,
@@ -42,52 +54,87 @@ pub(super) struct RawCampaign {
     pub(super) dataset: RawDataset,
 }
 
+/// `[tasks]`: which templates are used and how often.
 pub(super) struct RawTasks {
+    /// Globs over template ids, such as `debugging/*`.
     pub(super) templates: RawList<String>,
+    /// Globs over template ids that are left out.
     pub(super) exclude: RawList<String>,
+    /// Absolute paths of directories with the user's own templates.
     pub(super) template_dirs: RawList<String>,
+    /// Different tasks from each template.
     pub(super) per_template: RawField<u32>,
+    /// How often each model tries each task with each scaffold.
     pub(super) samples: RawField<u32>,
+    /// No further sample of a task starts when so many have solved the task.
     pub(super) stop_after_solved: RawField<u32>,
+    /// No further sample starts when the confidence interval of the pass rate is as narrow as this.
     /// In thousandths.
     pub(super) pass_rate_width: RawField<u32>,
 }
 
+/// `[budget]`: what may be spent. An absent key means no limit.
 pub(super) struct RawBudget {
+    /// By the whole campaign (or gateway).
     pub(super) usd: RawField<Money>,
+    /// By one day, in UTC.
     pub(super) day: RawField<Money>,
+    /// By one episode (for a gateway: one session).
     pub(super) episode: RawField<Money>,
 }
 
+/// `[sandbox]`: the isolation and its limits.
 pub(super) struct RawSandbox {
     pub(super) backend: RawField<BackendKind>,
+    /// `base`, an absolute path of a directory, or the name of a container image.
     pub(super) image: RawField<String>,
+    /// Other images by the names that templates use for them.
     pub(super) images: Vec<NamedText>,
+    /// The runtime of the container engine, such as `runsc`.
     pub(super) runtime: RawField<String>,
+    /// The system-call filter of containers.
     pub(super) filter: RawField<SeccompProfile>,
     pub(super) shell: RawField<ShellChoice>,
+    /// Protections that the host must enforce, or else the campaign does not start.
     pub(super) require: RawList<SandboxProtection>,
+    /// Bytes, for all processes of a sandbox together.
     pub(super) memory: RawField<u64>,
+    /// Processes and threads at the same time.
     pub(super) processes: RawField<u32>,
     pub(super) pull: RawField<ImagePullPolicy>,
+    /// The name of an entry of `networks`.
     pub(super) network: RawField<String>,
+    /// Bytes in the workspace, and in each scratch area.
     pub(super) disk: RawField<u64>,
+    /// Files and directories in the workspace, and in each scratch area.
     pub(super) inodes: RawField<u64>,
+    /// Thousandths of a processor core.
     pub(super) cpu: RawField<u32>,
+    /// Processor time of one command.
     pub(super) command_cpu: RawField<Duration>,
+    /// Wall time of one command.
     pub(super) command_timeout: RawField<Duration>,
+    /// Bytes of each output stream that are kept.
     pub(super) output_kept: RawField<u64>,
+    /// Bytes of output after which a command is killed.
     pub(super) output_killed: RawField<u64>,
+    /// Bytes of the largest workspace that is copied for verification.
     pub(super) copy: RawField<u64>,
 }
 
+/// `[episode]`: the limits of one episode.
 pub(super) struct RawEpisode {
+    /// Model replies.
     pub(super) max_turns: RawField<u32>,
+    /// Wall time of the turns.
     pub(super) timeout: RawField<Duration>,
+    /// Replies in a row that cannot be parsed, after which the episode ends.
     pub(super) malformed_in_a_row: RawField<u32>,
+    /// Attempts in all; only faults of the infrastructure lead to another one.
     pub(super) attempts: RawField<u32>,
 }
 
+/// `[quality]`: what each quality stage does with a row that fails it.
 pub(super) struct RawQuality {
     pub(super) format: RawField<StageAction>,
     pub(super) leak: RawField<StageAction>,
@@ -96,16 +143,20 @@ pub(super) struct RawQuality {
     pub(super) truncation: RawField<StageAction>,
     pub(super) duplicates: RawField<StageAction>,
     pub(super) unresolved: RawField<StageAction>,
+    /// How often an action is repeated before it counts as a loop.
     pub(super) loop_length: RawField<u32>,
 }
 
+/// `[dataset]`: how the published dataset is split and licensed.
 pub(super) struct RawDataset {
     /// None where the key is absent.
     pub(super) splits: Option<RawSplits>,
     pub(super) licence: RawField<String>,
 }
 
+/// `[dataset.splits]`: shares in percent.
 pub(super) struct RawSplits {
+    /// The position of the table, for an error about the sum.
     pub(super) place: Span,
     /// Train, validation and test.
     pub(super) shares: [RawField<u32>; 3],
@@ -114,6 +165,7 @@ pub(super) struct RawSplits {
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
+// The words that the keys of `[sandbox]` and `[quality]` accept, and what each of them means.
 const BACKENDS: [(&str, BackendKind); 2] =
     [("namespace", BackendKind::Namespace), ("docker", BackendKind::Docker)];
 const FILTERS: [(&str, SeccompProfile); 2] =
@@ -129,6 +181,8 @@ const STAGES: [(&str, StageAction); 3] =
     [("reject", StageAction::Reject), ("label", StageAction::Label), ("off", StageAction::Off)];
 
 impl RawCampaign {
+    /// Reads a whole file. `offer` says which providers and scaffolds exist. Providers and agents
+    /// are read before the models and scaffolds, which may name them.
     pub(super) fn read(mut root: ConfigSection<'_, '_>, offer: &KnownNames<'_>) -> Self {
         let mut campaign = root.required_section("campaign");
         let providers: Vec<RawProvider> =
@@ -165,6 +219,7 @@ impl RawCampaign {
     }
 }
 
+/// A host that a network allows, such as `*.crates.io`.
 fn allowed_host(value: &DeValue<'_>) -> ValueResult<AllowedHost> {
     let DeValue::String(text) = value else {
         return Err(ValueFault::expected("a host's name", value));
@@ -175,6 +230,7 @@ fn allowed_host(value: &DeValue<'_>) -> ValueResult<AllowedHost> {
     })
 }
 
+/// The scaffolds of `[scaffolds]`. `external` are the names that the file's own agents have.
 fn read_scaffolds(
     mut section: ConfigSection<'_, '_>,
     offer: &KnownNames<'_>,
@@ -188,6 +244,7 @@ fn read_scaffolds(
 }
 
 impl RawBudget {
+    /// Reads the section. A gateway's file has the same section.
     pub(super) fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let raw = Self {
             usd: section.optional("usd", money),
@@ -199,9 +256,10 @@ impl RawBudget {
     }
 }
 
+/// The most samples of one task.
 const MOST_SAMPLES: u32 = 1_000;
 
-/// A number, or the first one that solves it.
+/// Reads `stop_after_solved`: a number, or true for 1.
 fn solved(value: &DeValue<'_>) -> ValueResult<u32> {
     match value {
         DeValue::Boolean(true) => Ok(1),
@@ -213,6 +271,7 @@ fn solved(value: &DeValue<'_>) -> ValueResult<u32> {
 }
 
 impl RawTasks {
+    /// Reads `[tasks]`.
     fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let raw = Self {
             templates: section.required_list("templates", "[\"**\"]", text(names::template_glob)),
@@ -229,6 +288,8 @@ impl RawTasks {
 }
 
 impl RawSandbox {
+    /// Reads `[sandbox]`. The ranges only refuse what could not work on any host; whether a value
+    /// fits the other values is checked by `validate`.
     fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let enforcements = SandboxProtection::ALL.map(|one| (one.as_str(), one));
         let raw = Self {
@@ -257,10 +318,11 @@ impl RawSandbox {
     }
 }
 
-/// No shell starts sooner on a busy host.
+/// A tenth of a second. On a busy host, a shell needs about as long to start.
 const TENTH: Duration = Duration::from_millis(100);
 
 impl RawEpisode {
+    /// Reads `[episode]`.
     fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let raw = Self {
             max_turns: section.optional("max_turns", whole(1..=10_000)),
@@ -274,6 +336,7 @@ impl RawEpisode {
 }
 
 impl RawQuality {
+    /// Reads `[quality]`.
     fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let stage = choice(&STAGES);
         let raw = Self {
@@ -292,6 +355,7 @@ impl RawQuality {
 }
 
 impl RawDataset {
+    /// Reads `[dataset]`. The licence may be spelt in British or American English.
     fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let splits = RawSplits::read(section.section("splits"));
         let licence = section.alias("licence", "license");
@@ -302,6 +366,7 @@ impl RawDataset {
 }
 
 impl RawSplits {
+    /// Reads the shares. None if the file has no such table.
     fn read(mut section: ConfigSection<'_, '_>) -> Option<Self> {
         let (given, place) = (section.given(), section.place());
         let mut share = |key| section.optional(key, whole(0..=100));

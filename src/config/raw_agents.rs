@@ -1,4 +1,6 @@
-//! Agent programs as a campaign file has them.
+//! `[agents.<name>]`: agent programs, as a campaign file has them. A program runs in the sandbox
+//! and calls its model through the agent gateway. Each one is a scaffold with the name
+//! `external/<name>`.
 
 use super::names;
 use super::reader::{ConfigReader, RawField};
@@ -9,19 +11,26 @@ use std::collections::BTreeMap;
 use synthd_actors::model::AgentProgram;
 use synthd_actors::scaffold::ExternalScaffold;
 
-/// The kernel takes no longer variables.
+/// The most bytes of an environment variable's value. The kernel refuses longer ones.
 const MOST_VALUE: usize = 90 << 10;
 
+/// One agent program.
 pub(super) struct RawAgent {
     pub(super) name: String,
+    /// The position of its table.
     place: Span,
+    /// What the sandbox's shell runs.
     command: RawField<String>,
+    /// Further variables of the program.
     environment: Vec<NamedText>,
+    /// The port in the sandbox at which the program reaches its model.
     port: RawField<u16>,
+    /// The output cap of calls that set none.
     max_output_tokens: RawField<u32>,
 }
 
 impl RawAgent {
+    /// Reads one table below `[agents]`.
     pub(super) fn read((name, mut section): (String, ConfigSection<'_, '_>)) -> Self {
         let raw = Self {
             place: section.place(),
@@ -39,11 +48,13 @@ impl RawAgent {
         raw
     }
 
-    /// As campaigns name what it is.
+    /// The name of this program among the scaffolds: `external/` and its own name.
     pub(super) fn scaffold(&self) -> String {
         format!("{}{}", ExternalScaffold::PREFIX, self.name)
     }
 
+    /// Reports a name with other characters than lower-case letters, digits and hyphens, and
+    /// variables that cannot be in an environment.
     pub(super) fn check(&self, reader: &ConfigReader) {
         if names::campaign(&self.name).is_err() {
             let what = format!("an agent cannot be named {:?}", self.name);
@@ -57,6 +68,7 @@ impl RawAgent {
         }
     }
 
+    /// The program with defaults for the keys that are absent.
     pub(super) fn program(self) -> (String, AgentProgram) {
         let variables = self.environment.into_iter().map(|entry| (entry.name, entry.text));
         let program = AgentProgram {
@@ -69,7 +81,7 @@ impl RawAgent {
     }
 }
 
-/// What cannot be in an environment.
+/// Why an entry cannot be in the environment of a process. None if it can.
 fn unfit(name: &str, value: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -82,7 +94,7 @@ fn unfit(name: &str, value: &str) -> Option<String> {
     value.contains('\0').then(|| format!("the value of {name} holds a NUL"))
 }
 
-/// What a shell is given, in as many lines as it takes.
+/// Checks the text of a command. It may have several lines and tabs.
 fn a_command(text: &str) -> Result<(), ValueFault> {
     some_text(&text.replace(['\n', '\t'], " "))
 }

@@ -1,5 +1,7 @@
-//! The part of a file that says which models there are, where they are asked, and which of them
-//! has what: key by key, as it stands there.
+//! The models and the providers of a file, key by key: which models there are (`[[models]]`), how
+//! they are reached (`[providers.<name>]`), and which of them gets which tasks (`[routing]`).
+//! Campaign files and gateway files share these sections. `config/reference.toml` explains each
+//! key.
 
 use super::names::{self, DIALECTS, KnownNames};
 use super::raw::RawList;
@@ -12,9 +14,11 @@ use super::values::{ValueFault, ValueResult, choice, name_of, some_text, text, w
 use synthd_actors::model::{Difficulty, ModelAbility, ModelAssignment, Money};
 use toml::de::DeValue;
 
+/// The values of `models.difficulty`.
 const DIFFICULTIES: [(&str, Difficulty); 3] =
     [("easy", Difficulty::Easy), ("medium", Difficulty::Medium), ("hard", Difficulty::Hard)];
 
+/// The values of `routing.assign`.
 const ASSIGN: [(&str, ModelAssignment); 6] = [
     ("cross", ModelAssignment::Cross),
     ("round-robin", ModelAssignment::RoundRobin),
@@ -24,52 +28,75 @@ const ASSIGN: [(&str, ModelAssignment); 6] = [
     ("least-latency", ModelAssignment::LeastLatency),
 ];
 
+/// A provider that the file adds, or other settings for a known one.
 pub(super) struct RawProvider {
+    /// The position of its table.
     pub(super) place: Span,
-    /// The user's own, or a known one whose settings differ.
+    /// The part of the table's name after `providers.`.
     pub(super) name: String,
+    /// The wire format and its variant, one of `names::DIALECTS`.
     pub(super) dialect: RawField<String>,
+    /// The address, without the path of a single endpoint.
     pub(super) base_url: RawField<String>,
-    /// One, or several keys.
+    /// Names of environment variables that hold keys, never the keys themselves.
     pub(super) key_env: RawField<Vec<String>>,
+    /// Open calls at the same time with each key, over all models.
     pub(super) concurrency: RawField<usize>,
+    /// The provider's tokens cost nothing.
     pub(super) free: RawField<bool>,
+    /// The HTTP proxy for requests to this provider.
     pub(super) proxy: RawField<String>,
-    /// Of a replay: where its calls were recorded, and by whom.
+    /// Only for a replay: the data directory with the record, and the recorded campaign's name.
     pub(super) record: RawField<String>,
     pub(super) campaign: RawField<String>,
 }
 
+/// One entry of `[[models]]`.
 pub(super) struct RawModel {
+    /// `provider/model`.
     pub(super) name: RawField<String>,
+    /// The share of the tasks, if tasks are assigned by weight.
     pub(super) weight: RawField<u32>,
+    /// Calls at the same time with each key.
     pub(super) concurrency: RawField<usize>,
     pub(super) requests_per_minute: RawField<u32>,
     pub(super) tokens_per_minute: RawField<u64>,
+    /// What the model can do. Without this key, the price table says it.
     pub(super) abilities: RawList<ModelAbility>,
+    /// Which tasks the model gets, if tasks are assigned by difficulty.
     pub(super) difficulty: RawList<Difficulty>,
+    /// The model gets no tasks of its own; it is only a fallback.
     pub(super) reserve: RawField<bool>,
+    /// What the campaign may spend on this model.
     pub(super) budget: RawField<Money>,
     pub(super) fallback: RawFallback,
+    /// Tokens that the model can read and write together.
     pub(super) context: RawField<u64>,
     pub(super) sampling: RawSampling,
     /// None where the key is absent.
     pub(super) price: Option<RawPrice>,
 }
 
-/// Names of other models.
+/// Names of models that are asked in place of this one, by the reason.
 pub(super) struct RawFallback {
+    /// The conversation is too long for this model.
     pub(super) context: RawList<String>,
+    /// A filter or the model itself refuses to answer.
     pub(super) filter: RawList<String>,
+    /// The model does not answer after several tries.
     pub(super) outage: RawList<String>,
+    /// The model's own budget is spent. The key's name in the file is `spent`.
     pub(super) budget: RawList<String>,
 }
 
+/// `[routing]`: which models try which tasks.
 pub(super) struct RawRouting {
     pub(super) assign: RawField<ModelAssignment>,
+    /// What a model must be able to do to get any task.
     pub(super) needs: RawList<ModelAbility>,
 }
 
+/// A model's price, in dollars for a million tokens.
 pub(super) struct RawPrice {
     pub(super) input: RawField<Money>,
     pub(super) output: RawField<Money>,
@@ -79,6 +106,7 @@ pub(super) struct RawPrice {
 }
 
 impl RawRouting {
+    /// Reads `[routing]`.
     pub(super) fn read(mut section: ConfigSection<'_, '_>) -> Self {
         let raw = Self {
             assign: section.optional("assign", choice(&ASSIGN)),
@@ -89,11 +117,13 @@ impl RawRouting {
     }
 }
 
+/// The names of all abilities.
 fn abilities() -> [(&'static str, ModelAbility); 3] {
     ModelAbility::ALL.map(|ability| (ability.as_str(), ability))
 }
 
 impl RawModel {
+    /// Reads one entry. `own` are the names of the providers that this file adds.
     pub(super) fn read(
         mut section: ConfigSection<'_, '_>,
         offer: &KnownNames<'_>,
@@ -124,6 +154,7 @@ impl RawModel {
 }
 
 impl RawProvider {
+    /// Reads one table below `[providers]`.
     pub(super) fn read((name, mut section): (String, ConfigSection<'_, '_>)) -> Self {
         let raw = Self {
             place: section.place(),
@@ -142,7 +173,7 @@ impl RawProvider {
     }
 }
 
-/// A text, or a list of some.
+/// Reads a text or a list of texts; each must pass `check`. Duplicates and an empty list are wrong.
 fn one_or_many(
     check: fn(&str) -> ValueResult<()>,
 ) -> impl Fn(&DeValue<'_>) -> ValueResult<Vec<String>> {
@@ -173,12 +204,14 @@ impl RawFallback {
         raw
     }
 
+    /// Every name that is used as a fallback, with its position.
     pub(super) fn all(&self) -> impl Iterator<Item = &(String, Span)> {
         let lists = [&self.context, &self.filter, &self.outage, &self.budget];
         lists.into_iter().filter_map(RawField::given).flatten()
     }
 }
 
+/// Reads true or false.
 fn truth(value: &DeValue<'_>) -> ValueResult<bool> {
     match value {
         DeValue::Boolean(truth) => Ok(*truth),
@@ -187,6 +220,7 @@ fn truth(value: &DeValue<'_>) -> ValueResult<bool> {
 }
 
 impl RawPrice {
+    /// Reads the price. None if the file does not give one; then the price table is asked.
     fn read(mut section: ConfigSection<'_, '_>) -> Option<Self> {
         let given = section.given();
         let (input, output) = (

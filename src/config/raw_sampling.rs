@@ -1,4 +1,5 @@
-//! The keys of a model that say how it is asked, as they stand in a file.
+//! The keys of a model that say how it is asked (temperature, seed, output cap and so on), as they
+//! are in a file. `sampling` checks which of them the model's format accepts.
 
 use super::reader::RawField;
 use super::section::ConfigSection;
@@ -8,22 +9,28 @@ use serde_json::{Map, Value};
 use synthd_actors::model::{MOST_SEED, ReasoningEffort, SamplingParams};
 use toml::de::DeValue;
 
-/// Sequences that end an answer; no provider takes more.
+/// The most stop sequences. No provider accepts more.
 const MOST_STOPS: usize = 16;
+/// The most output tokens that a file may ask for.
 const MOST_OUTPUT: u32 = 10_000_000;
 
+/// The sampling keys of one model. An absent key means the provider's default.
 pub(super) struct RawSampling {
     pub(super) temperature: RawField<f64>,
     pub(super) top_p: RawField<f64>,
     pub(super) seed: RawField<u64>,
+    /// Texts before which the answer ends.
     pub(super) stop: RawField<Vec<String>>,
     pub(super) reasoning_effort: RawField<ReasoningEffort>,
+    /// The most tokens of thinking.
     pub(super) thinking_budget: RawField<u32>,
+    /// The output cap of one call, thinking included.
     pub(super) max_output_tokens: RawField<u32>,
+    /// Further fields of the request's body, under the provider's names.
     pub(super) extra: RawField<Vec<RawExtra>>,
 }
 
-/// A key of `extra`, at whatever depth, with its place.
+/// A field of `extra`, at any depth, with its position.
 #[derive(Clone, Debug)]
 pub(super) struct RawExtra {
     pub(super) key: String,
@@ -31,13 +38,17 @@ pub(super) struct RawExtra {
     pub(super) value: RawValue,
 }
 
+/// The value of such a field.
 #[derive(Clone, Debug)]
 pub(super) enum RawValue {
+    /// A value without fields of its own (also a list).
     Plain(Value),
+    /// A table; its fields are checked one by one.
     Table(Vec<RawExtra>),
 }
 
 impl RawSampling {
+    /// Reads the sampling keys out of a model's section.
     pub(super) fn read(section: &mut ConfigSection<'_, '_>) -> Self {
         let efforts = ReasoningEffort::ALL.map(|effort| (effort.as_str(), effort));
         Self {
@@ -52,7 +63,7 @@ impl RawSampling {
         }
     }
 
-    /// The keys that are given, with their places.
+    /// The keys that the file has, with their positions.
     pub(super) fn given(&self) -> Vec<(&'static str, &Span)> {
         let all = [
             ("temperature", self.temperature.span()),
@@ -67,6 +78,7 @@ impl RawSampling {
         all.into_iter().filter_map(|(key, span)| Some((key, span?))).collect()
     }
 
+    /// The parameters for the adapters.
     pub(super) fn sampling(self) -> SamplingParams {
         SamplingParams {
             temperature: self.temperature.into_option(),
@@ -81,6 +93,7 @@ impl RawSampling {
     }
 }
 
+/// The fields as a JSON object.
 fn object(extras: Vec<RawExtra>) -> Map<String, Value> {
     let value = |value| match value {
         RawValue::Plain(value) => value,
@@ -89,6 +102,7 @@ fn object(extras: Vec<RawExtra>) -> Map<String, Value> {
     extras.into_iter().map(|extra| (extra.key, value(extra.value))).collect()
 }
 
+/// Reads `stop`: one text, or a list of texts. None of them may be empty.
 fn stops(value: &DeValue<'_>) -> ValueResult<Vec<String>> {
     let some = |stop: &str| match stop.is_empty() {
         true => Err(ValueFault::new("an empty string ends every answer at once")),
@@ -102,6 +116,7 @@ fn stops(value: &DeValue<'_>) -> ValueResult<Vec<String>> {
     list.iter().map(|one| text(some)(one.get_ref())).collect()
 }
 
+/// Reads the table `extra` with its positions.
 fn extras(value: &DeValue<'_>) -> ValueResult<Vec<RawExtra>> {
     let DeValue::Table(table) = value else {
         let fault = ValueFault::expected("a table", value);
@@ -118,7 +133,8 @@ fn extras(value: &DeValue<'_>) -> ValueResult<Vec<RawExtra>> {
     table.iter().map(one).collect()
 }
 
-/// A value as JSON has it.
+/// A TOML value as JSON. Fails for values that JSON does not have: dates, and numbers that are not
+/// finite or too large.
 fn json(value: &DeValue<'_>) -> ValueResult<Value> {
     Ok(match value {
         DeValue::String(text) => Value::from(text.as_ref()),

@@ -75,6 +75,7 @@ impl<T> RawField<T> {
         self.into_option().unwrap_or(default)
     }
 
+    /// The value without its position, if there is a valid one.
     pub(super) fn into_option(self) -> Option<T> {
         match self {
             Self::Given(value, _) => Some(value),

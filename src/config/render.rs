@@ -76,6 +76,7 @@ fn wrap(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
+/// Adds a letter to the last line.
 fn push(lines: &mut [String], letter: char) {
     if let Some(line) = lines.last_mut() {
         line.push(letter);
@@ -97,6 +98,8 @@ fn window(error: &ConfigError, room: usize) -> (String, String) {
     let cells = cells(error);
     let total: usize = cells.iter().map(|cell| cell.width).sum();
     let caret_at: usize = cells.iter().take_while(|cell| !cell.marked).map(|cell| cell.width).sum();
+    // A line that fits is shown from its beginning; a longer one is cut so that the caret is
+    // visible.
     let whole = total <= room && error.cut == 0;
     let skipped = if whole || (caret_at < room * 2 / 3 && error.cut == 0) {
         0
@@ -111,6 +114,7 @@ fn window(error: &ConfigError, room: usize) -> (String, String) {
     let mut at = 0;
     for cell in &cells {
         let used = width(&line);
+        // The mark of the cut needs columns, too.
         if at >= skipped && !whole && used + cell.width + CUT.len() > room {
             line.push_str(CUT);
             break;

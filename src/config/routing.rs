@@ -1,5 +1,5 @@
-//! How the models of a file stand to each other: who takes which tasks, who can do what is
-//! needed, who is asked where another one fails.
+//! Checks how the models of a file relate to each other: which model gets which tasks, which one
+//! can do what a campaign needs, and which one is asked if another one fails.
 
 use super::names::KnownNames;
 use super::raw_models::{RawFallback, RawModel, RawRouting};
@@ -12,7 +12,7 @@ use crate::prices::ListedModel;
 use crate::word_suggestion;
 use synthd_actors::model::{Difficulty, FallbackModels, ModelAssignment, ModelRouting};
 
-/// `routing` is a campaign's; a gateway has none.
+/// Runs all checks. `routing` is the section of a campaign; a gateway has none.
 pub(super) fn check(
     models: &[RawModel],
     routing: Option<&RawRouting>,
@@ -30,15 +30,19 @@ pub(super) fn check(
     check_needs(models, routing, offer, reader);
 }
 
+/// The model's name, if it is valid.
 fn named(model: &RawModel) -> Option<&str> {
     model.name.given().map(String::as_str)
 }
 
+/// Whether the model is only a fallback of others.
 fn is_reserve(model: &RawModel) -> bool {
     model.reserve.given() == Some(&true)
 }
 
+/// Reports fallbacks that are not in the file, and a model that is its own fallback.
 fn check_fallback(model: &RawModel, models: &[RawModel], reader: &ConfigReader) {
+    // A fallback must be a model of the same file, because it needs an endpoint and a price.
     let names: Vec<&str> = models.iter().filter_map(named).collect();
     for (wanted, span) in model.fallback.all() {
         if named(model) == Some(wanted) {
@@ -57,11 +61,14 @@ fn check_fallback(model: &RawModel, models: &[RawModel], reader: &ConfigReader) 
     }
 }
 
+/// Reports a reserve that is no fallback of any model, and a file in which all models are reserves.
+/// In both cases a model is never asked.
 fn check_reserves(models: &[RawModel], reader: &ConfigReader) {
     let all = !models.is_empty() && models.iter().all(is_reserve);
     for model in models.iter().filter(|model| is_reserve(model)) {
         let (Some(name), Some(span)) = (named(model), model.reserve.span()) else { continue };
         let wanted = models.iter().any(|other| other.fallback.all().any(|(one, _)| one == name));
+        // One report is enough: every other model has the same mistake.
         if all {
             let fault = ValueFault::new("every model is a reserve, so no model is ever asked");
             reader.value(span, fault.hint("remove `reserve` from one of them"));
@@ -81,6 +88,7 @@ fn check_reserves(models: &[RawModel], reader: &ConfigReader) {
     }
 }
 
+/// Reports a `difficulty` that has no effect, because tasks are not assigned by difficulty.
 fn check_difficulty(models: &[RawModel], assign: ModelAssignment, reader: &ConfigReader) {
     if assign == ModelAssignment::Difficulty {
         return;
@@ -94,11 +102,11 @@ fn check_difficulty(models: &[RawModel], assign: ModelAssignment, reader: &Confi
     }
 }
 
-/// Somebody must take what a campaign may hold.
+/// Reports a difficulty that no model takes. Tasks of this difficulty would have no model.
 fn check_tiers(models: &[RawModel], span: &Span, reader: &ConfigReader) {
     let takes = |model: &RawModel, level: Difficulty| match model.difficulty.given() {
         Some(levels) => levels.iter().any(|(one, _)| *one == level),
-        // Bad already, or any.
+        // The key is absent, so the model takes any task, or it is wrong and was already reported.
         None => true,
     };
     let levels = [Difficulty::Easy, Difficulty::Medium, Difficulty::Hard];
@@ -113,6 +121,7 @@ fn check_tiers(models: &[RawModel], span: &Span, reader: &ConfigReader) {
     }
 }
 
+/// Reports abilities that no model has. Reserves do not count, since they get no tasks.
 fn check_needs(
     models: &[RawModel],
     routing: &RawRouting,
@@ -132,7 +141,8 @@ fn check_needs(
     }
 }
 
-/// What is said of a model, or else what the table of prices says.
+/// What the router has to know of a model besides its price. Abilities come from the file, or else
+/// from the price table.
 pub(super) fn standing(raw: &RawModel, listed: Option<&ListedModel>) -> ModelRouting {
     let abilities = raw.abilities.given().map(|all| all.iter().map(|(one, _)| *one).collect());
     ModelRouting {
@@ -145,6 +155,7 @@ pub(super) fn standing(raw: &RawModel, listed: Option<&ListedModel>) -> ModelRou
     }
 }
 
+/// The fallbacks by their reasons.
 fn fallback(raw: &RawFallback) -> FallbackModels {
     FallbackModels {
         context: entries(raw.context.clone(), Vec::new),

@@ -1,5 +1,8 @@
-//! What each family takes of the keys that say how a model is asked. A key that would be ignored,
-//! refused or priced otherwise is told here, before anything is asked.
+//! Which sampling keys each format accepts. A key that the provider would ignore or refuse, or that
+//! would change the cost of a call, is reported here, before any model is asked.
+//!
+//! `raw_sampling` has read the keys; `validate` calls `check` for each model of a campaign, and the
+//! gateway's configuration calls `refuse`.
 
 use super::raw_models::RawModel;
 use super::raw_sampling::{RawExtra, RawSampling, RawValue};
@@ -8,22 +11,24 @@ use super::source::Span;
 use super::values::ValueFault;
 use synthd_actors::model::{ReasoningEffort, USUAL_OUTPUT_TOKENS};
 
-/// What a family takes.
+/// What a format accepts.
 #[derive(Clone, Copy)]
 struct SamplingSupport {
-    /// The highest temperature; none where there is no such key.
+    /// The highest temperature. None if the format has no such field.
     temperature: Option<f64>,
     top_p: bool,
     seed: bool,
-    /// Sequences that end an answer.
+    /// The most stop sequences; 0 if the format has no such field.
     stops: usize,
+    /// The reasoning efforts; empty if the format has no such field.
     efforts: &'static [ReasoningEffort],
-    /// The least tokens of thinking that may be asked for.
+    /// The smallest thinking budget. None if the format has no such field.
     least_thinking: Option<u32>,
 }
 
 use ReasoningEffort::{High, Low, Max, Medium, Minimal, None as NoEffort, Xhigh};
 
+/// What most formats accept. Each entry of `takes` names only its differences.
 const USUAL: SamplingSupport = SamplingSupport {
     temperature: Some(2.0),
     top_p: true,
@@ -33,7 +38,8 @@ const USUAL: SamplingSupport = SamplingSupport {
     least_thinking: None,
 };
 
-/// By dialect. Models of one family differ further; what a provider refuses it says itself.
+/// What a dialect accepts. The models of one provider differ further; then the provider itself
+/// refuses the call. Unknown dialects and scripted models accept almost nothing.
 fn takes(dialect: &str) -> SamplingSupport {
     match dialect {
         "openai" | "azure" => {
@@ -89,21 +95,23 @@ fn takes(dialect: &str) -> SamplingSupport {
     }
 }
 
-/// Whether a seed can be sent; scripted models draw nothing from it.
+/// Whether the format has a field for a seed. Scripted models have none.
 pub(super) fn takes_seed(dialect: Option<&str>) -> bool {
     dialect.is_some_and(|dialect| takes(dialect).seed)
 }
 
-/// Whom the keys are for.
+/// The model for which the keys are checked.
 pub(super) struct SamplingTarget<'a> {
-    /// None for models of the engine's own.
+    /// None for scripted models, and for replayed ones.
     pub(super) dialect: Option<&'a str>,
-    /// Whether its calls cost something.
+    /// Whether its calls cost something. Then `extra` may not change the cost.
     pub(super) priced: bool,
-    /// It answers from a record, whatever its family was.
+    /// It answers from a record, and the recorded format is not known here, so its limits are not
+    /// checked.
     pub(super) replays: bool,
 }
 
+/// Checks the sampling keys of one model.
 pub(super) fn check(model: &RawModel, asks: &SamplingTarget<'_>, reader: &ConfigReader) {
     let raw = &model.sampling;
     let checks =
@@ -121,7 +129,8 @@ pub(super) fn check(model: &RawModel, asks: &SamplingTarget<'_>, reader: &Config
     }
 }
 
-/// Of a model that only programs ask, which say all this themselves.
+/// Reports every sampling key of a model that only external programs or clients ask, because they
+/// set all of this in their own requests. `hint` says what to do instead.
 pub(super) fn refuse(model: &RawModel, hint: &str, reader: &ConfigReader) {
     for (key, span) in model.sampling.given() {
         let fault = ValueFault::new(format!("this `{key}` is used for no model here"));
@@ -129,6 +138,7 @@ pub(super) fn refuse(model: &RawModel, hint: &str, reader: &ConfigReader) {
     }
 }
 
+/// The checks of one model.
 struct SamplingChecks<'a> {
     raw: &'a RawSampling,
     asks: &'a SamplingTarget<'a>,
@@ -137,6 +147,7 @@ struct SamplingChecks<'a> {
 }
 
 impl SamplingChecks<'_> {
+    /// What an error calls the format.
     fn whose(&self) -> String {
         match self.asks.dialect {
             Some(dialect) => format!("the format {dialect:?}"),
@@ -148,7 +159,7 @@ impl SamplingChecks<'_> {
         self.reader.value(span, fault);
     }
 
-    /// Keys that a family has no field for.
+    /// Reports keys that the format has no field for.
     fn keys(&self) {
         let SamplingSupport { temperature, top_p, seed, stops, efforts, least_thinking } =
             self.takes;
@@ -163,6 +174,7 @@ impl SamplingChecks<'_> {
             _ => true,
         };
         for (key, span) in self.raw.given().into_iter().filter(|(key, _)| !has(key)) {
+            // The two keys for reasoning are easily confused, so the hint names the one that works.
             let other = match key {
                 "reasoning_effort" if least_thinking.is_some() => "; it has `thinking_budget`",
                 "thinking_budget" if !efforts.is_empty() => "; it has `reasoning_effort`",
@@ -173,6 +185,7 @@ impl SamplingChecks<'_> {
         }
     }
 
+    /// Reports a reasoning effort that the format does not have.
     fn efforts(&self) {
         let (Some(effort), Some(span)) =
             (self.raw.reasoning_effort.given(), self.raw.reasoning_effort.span())
@@ -187,6 +200,7 @@ impl SamplingChecks<'_> {
         }
     }
 
+    /// Reports more stop sequences than the format accepts.
     fn stops(&self) {
         let (Some(stop), Some(span)) = (self.raw.stop.given(), self.raw.stop.span()) else {
             return;
@@ -198,6 +212,8 @@ impl SamplingChecks<'_> {
         }
     }
 
+    /// Reports a temperature that is too high. With a thinking budget, Anthropic only accepts the
+    /// temperature 1.
     fn temperature(&self) {
         let (Some(warm), Some(span)) = (self.raw.temperature.given(), self.raw.temperature.span())
         else {
@@ -218,6 +234,8 @@ impl SamplingChecks<'_> {
         }
     }
 
+    /// Checks the thinking budget. It must leave tokens for the answer, because thinking is a part
+    /// of the output, and it cannot be combined with a reasoning effort.
     fn thinking(&self) {
         let (Some(budget), Some(span)) =
             (self.raw.thinking_budget.given(), self.raw.thinking_budget.span())
@@ -250,6 +268,7 @@ impl SamplingChecks<'_> {
         }
     }
 
+    /// Reports an output cap that fills the whole context of the model.
     fn cap(&self, model: &RawModel) {
         let (Some(cap), Some(span)) =
             (self.raw.max_output_tokens.given(), self.raw.max_output_tokens.span())
@@ -263,8 +282,10 @@ impl SamplingChecks<'_> {
         }
     }
 
-    /// Keys of a request's body: none that the engine sets, and on a model that costs something
-    /// none of which it is not known that it leaves the price of a call as it is.
+    /// Checks the fields of `extra`. Refused are fields that have a key of their own, fields that
+    /// the engine sets itself, and, for a model with a price, all fields that are not known to
+    /// leave the cost of a call unchanged. The last rule is an allow-list: an unknown field could
+    /// raise the cost above the hold.
     fn extra(&self, extra: &[RawExtra]) {
         for RawExtra { key, place, value } in extra {
             if let Some(own) = own_key(key) {
@@ -285,7 +306,7 @@ impl SamplingChecks<'_> {
     }
 }
 
-/// The key of a model for what a provider calls so.
+/// The key in a campaign for a field of a provider. None if there is no such key.
 fn own_key(key: &str) -> Option<&'static str> {
     Some(match key {
         "temperature" => "temperature",
@@ -304,7 +325,7 @@ fn own_key(key: &str) -> Option<&'static str> {
     })
 }
 
-/// What the engine itself puts into a body.
+/// Fields of a request's body that the engine sets itself.
 const SET_HERE: [&str; 20] = [
     "model",
     "messages",
@@ -328,13 +349,13 @@ const SET_HERE: [&str; 20] = [
     "shift",
 ];
 
-/// Objects whose keys are looked at one by one.
+/// Whether the field is an object whose fields are checked one by one.
 fn is_container(key: &str) -> bool {
     let all = ["generationConfig", "thinkingConfig", "options", "reasoning", "thinking"];
     all.contains(&key) || key == "output_config"
 }
 
-/// Keys that leave the price of a token, and the bound of a call, as they are.
+/// Fields that change neither the price of a token nor the most tokens of a call.
 const UNPRICED: [&str; 45] = [
     "top_k",
     "topK",

@@ -56,6 +56,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         self.table.is_some()
     }
 
+    /// The position of the table, for problems that concern it as a whole.
     pub(super) fn place(&self) -> Span {
         self.place.clone()
     }
@@ -243,6 +244,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
     /// Accepts `alias` as another spelling of `key`, and returns the spelling that the file uses.
     /// Hints and documents only know `key`. It is a mistake to set both.
     pub(super) fn alias(&mut self, key: &'static str, alias: &'static str) -> &'static str {
+        // Only the file's own spelling counts as asked for; the hints name the main one.
         let Some(value) = self.peek(alias) else { return key };
         self.asked.push(alias);
         if self.peek(key).is_none() {
@@ -315,6 +317,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
             self.reader.value(&value.span(), self.about(key, fault));
             return RawField::Bad;
         }
+        // A duplicate is a mistake, and it is reported at its second place.
         let mut seen = BTreeSet::new();
         let mut entries = vec![];
         for item in items.iter() {
@@ -336,7 +339,8 @@ impl<'r, 't> ConfigSection<'r, 't> {
         }
     }
 
-    /// Reports a required key that is absent, if its table is there.
+    /// Remembers that a required key is missing. The reader decides at the end whether it was only
+    /// misspelt.
     fn miss_if_absent<T>(&self, key: &'static str, example: &str, field: &RawField<T>) {
         if self.table.is_some() && field.is_absent() {
             let header = self.reader.header(&self.path);
@@ -366,6 +370,7 @@ impl<'r, 't> ConfigSection<'r, 't> {
         self.peek(key)
     }
 
+    /// Makes a key known: here, so that `finish` does not report it, and in the reader, for hints.
     fn know(&mut self, key: &'static str) {
         self.asked.push(key);
         self.reader.know(&self.path, key);

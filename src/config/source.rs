@@ -31,6 +31,7 @@ pub(super) struct SourceText<'t> {
 }
 
 impl<'t> SourceText<'t> {
+    /// Finds the starts of the lines once, so that each position costs only a binary search.
     pub(super) fn new(name: &str, text: &'t str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let starts = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
@@ -76,6 +77,8 @@ impl<'t> SourceText<'t> {
         let to = (end - line_start).clamp(from, content.len());
         let before = content.get(..from).map_or(0, count);
         let length = content.get(from..to).map_or(0, count);
+        // The key must be redacted before the line is cut, since a part of a key may not look like
+        // one.
         let (excerpt, cut) = excerpt(&redact_keys(content), before);
         ConfigError {
             path: self.name.clone(),

@@ -1,10 +1,15 @@
-//! Broken TOML. The parser recovers, so that several syntax errors are told together and
-//! with what else is wrong; what is left of a broken file is believed only as far as it
-//! was not torn itself.
+//! Handles broken TOML. The parser recovers from errors, so that several syntax errors are reported
+//! together, and together with mistakes in values. What the parser reads from a broken file is only
+//! believed as far as it stands apart from the broken lines.
 //!
-//! A list or table that is never closed swallows the lines after it, and at a key without a
-//! value the parser gives up. Such a statement is blanked out, byte for byte so that every
-//! place stays true, and the rest is read again.
+//! A list or table that is never closed swallows the lines after it, and at a key without a value
+//! the parser gives up. Such a statement is blanked out with spaces, so that all positions stay the
+//! same, and the text is parsed again.
+//!
+//! ```text
+//!  text ─► parse ─► a statement that hides others? ─ yes ─► blank it out, note the problem ─► parse again
+//!                          └─ no ─► the remaining syntax errors ─► which lines are unreliable
+//! ```
 
 use super::errors::MAX_ERRORS;
 use super::reader::{ConfigProblem, ProblemCause};
@@ -14,12 +19,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use toml::de::{DeTable, Error};
 
-/// Statements blanked out; each costs another look at the text.
+/// The most statements that are blanked out. Each of them costs one more pass over the text.
 const MAX_TORN: usize = 16;
-/// Lines searched for the other one of two equal keys.
+/// How many lines are searched backwards for the first of two equal keys.
 const MAX_LOOK_BACK: usize = 1_000;
+/// The beginning of the parser's message for a key without a value.
 const NO_VALUE: &str = "key with no value";
-/// What the parser says inside a list or table when it meets the start of a statement.
+/// Beginnings of the parser's messages when it meets a new statement inside an unclosed list or
+/// table.
 const STUMBLED: [&str; 5] = [
     "missing comma",
     "missing key for inline",
@@ -27,15 +34,19 @@ const STUMBLED: [&str; 5] = [
     "invalid inline",
     "extra assignment",
 ];
+/// The beginning of the parser's message for a key that is given twice.
 const DUPLICATE: &str = "duplicate key";
 
-/// The text without what would hide the rest of it, and what was wrong there.
+/// The text without the statements that hide others, and the problems of these statements. All
+/// positions in the result are those of the source.
 pub(super) fn blank_broken(source: &SourceText<'_>) -> (String, Vec<ConfigProblem>) {
     let mut text = source.text().to_owned();
     let mut problems: Vec<ConfigProblem> = vec![];
     while problems.len() < MAX_TORN {
         let (_, errors) = DeTable::parse_recoverable(&text);
         let mut found = torn(source, &errors);
+        // A problem that was found before would be found again if blanking it did not help; the
+        // loop must end.
         found.retain(|torn| problems.iter().all(|known| known.span != torn.problem.span));
         if found.is_empty() {
             break;
@@ -48,8 +59,8 @@ pub(super) fn blank_broken(source: &SourceText<'_>) -> (String, Vec<ConfigProble
     (text, problems)
 }
 
-/// What is wrong with the syntax of a text in the place of the source's, a line at a time:
-/// one mistake often breaks a line in several ways, and the first one explains the rest.
+/// The syntax errors of a text as problems, at most one for each line: one mistake often breaks a
+/// line in several ways, and the first error explains the others.
 pub(super) fn problems(source: &SourceText<'_>, errors: &[Error]) -> Vec<ConfigProblem> {
     let mut problems = BTreeMap::new();
     for error in errors {
@@ -60,14 +71,17 @@ pub(super) fn problems(source: &SourceText<'_>, errors: &[Error]) -> Vec<ConfigP
     problems.into_values().collect()
 }
 
-/// The lines of a file that say nothing reliable, because they hold a syntax error or
-/// stand below a broken header.
+/// The lines whose values are not believed, because they hold a syntax error or are below a broken
+/// section header.
 pub(super) struct UnreliableLines {
     lines: Vec<bool>,
+    /// Whether there was a syntax error at all.
     any: bool,
 }
 
 impl UnreliableLines {
+    /// Below a broken header, no line is reliable until the next header, because the lines may
+    /// belong to any section.
     pub(super) fn new(source: &SourceText<'_>, syntax: &[ConfigProblem]) -> Self {
         let broken = syntax.iter().filter(|error| error.cause == ProblemCause::Syntax);
         let broken: BTreeSet<usize> = broken.map(|e| source.line_of(e.span.start)).collect();
@@ -81,8 +95,9 @@ impl UnreliableLines {
         Self { lines: lines.collect(), any: !broken.is_empty() }
     }
 
-    /// Whether a problem of the values stands apart from what is torn. What is missing may
-    /// have been swallowed by it.
+    /// Whether a problem is reported. After syntax errors, a missing key is not reported, because
+    /// it may be in a broken statement; and a wrong value is reported only if its lines are
+    /// reliable.
     pub(super) fn trusts(&self, source: &SourceText<'_>, problem: &ConfigProblem) -> bool {
         if !self.any || problem.cause == ProblemCause::Missing {
             return !self.any;
@@ -92,25 +107,28 @@ impl UnreliableLines {
     }
 }
 
-/// Lines that hide what follows them.
+/// A statement that hides the lines after it.
 struct BrokenStatement {
+    /// The lines to blank out; the end is not included.
     lines: Range<usize>,
     problem: ConfigProblem,
 }
 
 impl BrokenStatement {
+    /// The bytes of these lines in the source.
     fn bytes(&self, source: &SourceText<'_>) -> Span {
         source.start_of(self.lines.start)..source.start_of(self.lines.end)
     }
 }
 
-/// What is torn, up to the first statement that swallows others: what is said of the lines
-/// after it is worth nothing.
+/// The broken statements, up to the first one that swallows others. The errors after that one are
+/// about lines that were read as a part of it, so they mean nothing.
 fn torn(source: &SourceText<'_>, errors: &[Error]) -> Vec<BrokenStatement> {
     let mut found = vec![];
     let mut last_line = None;
     for error in errors {
         let line = source.line_of(error.span().unwrap_or(0..0).start);
+        // Several errors on one line have one cause.
         if last_line.replace(line) == Some(line) || found.len() >= MAX_TORN {
             continue;
         }
@@ -127,8 +145,9 @@ fn torn(source: &SourceText<'_>, errors: &[Error]) -> Vec<BrokenStatement> {
     found
 }
 
-/// The statement that an error shows to be unclosed: what it stumbled over is the start of
-/// another one, or the end of the file.
+/// The unclosed list or table that an error shows. There is one if the parser reached the end of
+/// the file inside of it, or if it met a new key or header at the start of a line. None for other
+/// errors.
 fn unclosed(source: &SourceText<'_>, error: &Error, line: usize) -> Option<BrokenStatement> {
     let at = error.span()?.start;
     let ended = error.message().starts_with("unclosed") && at >= source.text().trim_end().len();
@@ -142,8 +161,11 @@ fn unclosed(source: &SourceText<'_>, error: &Error, line: usize) -> Option<Broke
         return None;
     }
     let end = if ended { source.lines() } else { line };
+    // The unclosed value begins at the nearest key above.
     let first = (0..end).rev().find(|line| is_key(source, *line))?;
     let (open, bracket) = opening(source, first)?;
+    // The error of the parser is somewhere below; the message points to the bracket that was never
+    // closed.
     let (what, close) = if bracket == '[' { ("list", ']') } else { ("table", '}') };
     let message = format!("the {what} is never closed");
     let hint = match ended {
@@ -155,7 +177,7 @@ fn unclosed(source: &SourceText<'_>, error: &Error, line: usize) -> Option<Broke
     Some(BrokenStatement { lines: first..end, problem })
 }
 
-/// The first bracket of the value that starts on a line.
+/// Where the value on a line opens, and with which bracket. None if the value is no list or table.
 fn opening(source: &SourceText<'_>, line: usize) -> Option<(usize, char)> {
     let equals = source.line(line).find('=')?;
     let value = source.line(line).get(equals + 1..)?;
@@ -164,7 +186,7 @@ fn opening(source: &SourceText<'_>, line: usize) -> Option<(usize, char)> {
     Some((source.start_of(line) + equals + 1 + lead, bracket))
 }
 
-/// Puts spaces in the place of everything but line ends.
+/// Replaces everything but line ends by spaces, byte for byte.
 fn blank(text: &mut String, span: &Span) {
     let inside = text.get(span.clone()).unwrap_or_default();
     let spaces: String =
@@ -174,17 +196,20 @@ fn blank(text: &mut String, span: &Span) {
     }
 }
 
+/// Whether a line looks like a section header.
 fn is_header(source: &SourceText<'_>, line: usize) -> bool {
     source.line(line).trim_start().starts_with('[')
 }
 
+/// Whether a line looks like the start of `key = value`.
 fn is_key(source: &SourceText<'_>, line: usize) -> bool {
     let bare = |c: char| c.is_ascii_alphanumeric() || "-_.\"' \t".contains(c);
     let key = source.line(line).split_once('=').map(|(key, _)| key);
     key.is_some_and(|key| !key.trim().is_empty() && key.chars().all(bare))
 }
 
-/// `shown` is false for one of so many that no one will see it.
+/// A syntax error in plain words. `shown` is false if so many problems were found that this one
+/// will not be shown; then no slow search is made for it.
 fn problem(source: &SourceText<'_>, error: &Error, shown: bool) -> ConfigProblem {
     let span = error.span().unwrap_or(0..0);
     if error.message().starts_with(DUPLICATE) {
@@ -194,7 +219,8 @@ fn problem(source: &SourceText<'_>, error: &Error, shown: bool) -> ConfigProblem
     ConfigProblem { span, cause: ProblemCause::Syntax, message, hint: hint.map(str::to_owned) }
 }
 
-/// Well understood, hence no reason to doubt the rest of the file.
+/// The problem of a key that is given twice. Its cause counts as a value, not as syntax: it is no
+/// reason to doubt other lines.
 fn duplicate(source: &SourceText<'_>, span: Span, shown: bool) -> ConfigProblem {
     let key = source.text().get(span.clone()).unwrap_or_default();
     let line = source.line_of(span.start);
@@ -204,7 +230,7 @@ fn duplicate(source: &SourceText<'_>, span: Span, shown: bool) -> ConfigProblem 
     ConfigProblem { span, cause: ProblemCause::Value, message, hint }
 }
 
-/// The nearest line above `line`, in the same section, that starts the same way.
+/// The nearest line above `line`, in the same section, with the same key.
 fn given_before(source: &SourceText<'_>, line: usize) -> Option<usize> {
     let start = |line: usize| source.line(line).split('=').next().unwrap_or_default().trim();
     let wanted = start(line);
@@ -215,7 +241,8 @@ fn given_before(source: &SourceText<'_>, line: usize) -> Option<usize> {
     above.take_while(|line| !is_header(source, *line)).find(|line| start(*line) == wanted)
 }
 
-/// The parser's words put plainly, with a way out of the usual mistakes.
+/// The parser's message in plain words, and a hint for the usual mistakes. `empty` says that the
+/// error has no extent.
 fn explain(message: &str, empty: bool) -> (String, Option<&'static str>) {
     if message.starts_with("string values must be quoted") {
         return match empty {
@@ -239,7 +266,7 @@ fn explain(message: &str, empty: bool) -> (String, Option<&'static str>) {
         ("missing escaped value", "write `\\\\` for a backslash, or use 'single quotes'"),
     ];
     let hint = hints.into_iter().find(|(part, _)| message.starts_with(part)).map(|(_, hint)| hint);
-    // The parser's own advice is only needed where there is no better one.
+    // The parser adds what it expected; that is left out if there is a better hint.
     let plain = message.split_once(", expected").map_or(message, |(plain, _)| plain);
     (if hint.is_some() { plain } else { message }.to_owned(), hint)
 }

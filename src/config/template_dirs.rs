@@ -1,5 +1,6 @@
-//! `tasks.template_dirs`: directories with templates of the campaign's own. A file names them from
-//! its own directory; what is sent to a daemon and kept has their whole paths in their place.
+//! `tasks.template_dirs`: directories with the campaign's own templates. A file names them from its
+//! own directory. Before the campaign is sent to the daemon or stored, `made_whole` replaces
+//! relative paths by absolute ones, which mean the same in every process.
 
 use super::LoadedCampaign;
 use super::errors::{ConfigError, ConfigErrors};
@@ -10,7 +11,8 @@ use crate::error::Code;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
-/// A path that means the same from every directory.
+/// Checks that a path is absolute. It runs after `made_whole`, so a relative path here means that
+/// the campaign has no file.
 pub(super) fn whole_path(value: &str) -> ValueResult<()> {
     some_text(value)?;
     if value.starts_with('~') {
@@ -28,10 +30,11 @@ pub(super) fn whole_path(value: &str) -> ValueResult<()> {
     Ok(())
 }
 
-/// The text with the whole paths of its directories in place of the relative ones.
+/// The text with absolute paths in place of the relative ones. `base` is the directory of the file.
+/// Fails if a path is not UTF-8 or the working directory is not known.
 pub(super) fn made_whole(path: &Path, base: &Path, text: &str) -> Result<String, ConfigErrors> {
     let (mut whole, mut mistakes) = (text.to_owned(), Vec::new());
-    // From the last one on, so that the places of the others stay what they are.
+    // The last path is replaced first, so that the positions of the others stay valid.
     for (directory, span) in named(text).into_iter().rev().filter(|(one, _)| is_relative(one)) {
         let found = std::path::absolute(base.join(&directory)).map_err(|error| error.to_string());
         let found = found.and_then(|found| {
@@ -81,7 +84,7 @@ pub(super) fn read<Templates: TemplateStore>(
     let source = SourceText::new(name, text);
     let mut mistakes: Vec<ConfigError> = Vec::new();
     for (directory, span) in named(text) {
-        // The reader has told of such a path.
+        // The check of the campaign has already reported such a path.
         if directory.trim().is_empty() || directory.starts_with('~') {
             continue;
         }
@@ -92,27 +95,34 @@ pub(super) fn read<Templates: TemplateStore>(
     }
     match loaded {
         Ok(loaded) if mistakes.is_empty() => Ok((loaded, library)),
+        // The campaign is valid, but a directory is not.
         Ok(_) => {
+            // The mistakes of the directories become the only mistakes of the file.
             let none = ConfigErrors::new(Code::ConfigInvalid, Path::new(name), vec![], 0);
             Err(none.and(mistakes))
         }
+        // The file itself cannot be read, so its directories say nothing.
         Err(errors) if errors.code() != Code::ConfigInvalid => Err(errors),
         Err(errors) => Err(errors.and(mistakes)),
     }
 }
 
+/// The hint for a directory that has no templates.
 fn hint() -> Option<String> {
     let hint = "name a directory with <category>/<name>.yaml in it; a relative path starts at the \
                 directory of the campaign file";
     Some(hint.to_owned())
 }
 
+/// Whether a path has to be made absolute. Invalid paths stay as they are, so that the error shows
+/// what is in the file.
 fn is_relative(directory: &str) -> bool {
     let said = !directory.trim().is_empty() && !directory.starts_with('~');
     said && PathBuf::from(directory).is_relative()
 }
 
-/// The directories with their places, in the order of the file.
+/// The directories in the text with their positions, in the order of the file. Broken TOML gives
+/// none.
 fn named(text: &str) -> Vec<(String, Span)> {
     let Ok(table) = DeTable::parse(text) else { return Vec::new() };
     let Some(DeValue::Table(tasks)) = table.get_ref().get("tasks").map(|value| value.get_ref())

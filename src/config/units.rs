@@ -1,5 +1,5 @@
-//! Amounts as people write them: durations, bytes and money. Each reader says in its error
-//! how to write the amount rightly.
+//! Readers of amounts with units: durations (`"1h30m"`), bytes (`"512MiB"`) and money (`"5.00"`).
+//! Every error says how to write the amount correctly.
 
 use super::values::{ValueFault, ValueResult, kind, out_of_range, whole_number};
 use std::ops::RangeInclusive;
@@ -7,9 +7,11 @@ use std::time::Duration;
 use synthd_actors::model::{Money, MoneyError};
 use toml::de::DeValue;
 
+/// Binary units, the largest first.
 const UNITS: [(&str, u64); 5] =
     [("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
+/// A shorter name that can be used in constants.
 pub(super) const fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
@@ -17,7 +19,8 @@ pub(super) const fn seconds(count: u64) -> Duration {
 pub(super) const DAY: Duration = seconds(86_400);
 pub(super) const WEEK: Duration = seconds(7 * 86_400);
 
-/// A duration as text, such as `"30s"`, `"5m"` or `"1h30m"`.
+/// Reads a duration as text, such as `"30s"`, `"5m"` or `"1h30m"`, within `range`. A number without
+/// a unit is refused, because its unit would be a guess.
 pub(super) fn duration(
     range: RangeInclusive<Duration>,
 ) -> impl Fn(&DeValue<'_>) -> ValueResult<Duration> {
@@ -31,6 +34,7 @@ pub(super) fn duration(
             }
             other => return Err(ValueFault::expected("a duration", other).hint(hint)),
         };
+        // The library accepts several units in one text, such as `1h30m`.
         let parsed = humantime::parse_duration(text).map_err(|_| {
             ValueFault::new(format!("\"{}\" is not a duration", short(text))).hint(hint)
         })?;
@@ -39,7 +43,7 @@ pub(super) fn duration(
     }
 }
 
-/// A number of bytes: a plain whole number, or text with a binary unit.
+/// Reads a number of bytes within `range`: a whole number, or a text with a binary unit.
 pub(super) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> ValueResult<u64> {
     move |value| {
         let amount = match value {
@@ -54,7 +58,7 @@ pub(super) fn bytes(range: RangeInclusive<u64>) -> impl Fn(&DeValue<'_>) -> Valu
     }
 }
 
-/// A number of bytes as an option of a command.
+/// The same for an option of a command. The error is the text for the command line.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let amount = parse_bytes(text.trim()).map_err(|_| BYTES_HINT.to_owned())?;
     u64::try_from(amount).map_err(|_| "the number is too large".to_owned())
@@ -62,6 +66,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 
 const BYTES_HINT: &str = "write a whole number and a unit: \"512MiB\", \"64KiB\", \"1GiB\"";
 
+/// Parses a whole number and a unit, such as `512MiB`. A number without a unit means bytes.
 fn parse_bytes(text: &str) -> ValueResult<i128> {
     let not_a_size = || ValueFault::new(format!("\"{}\" is not a size in bytes", short(text)));
     let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
@@ -76,7 +81,8 @@ fn parse_bytes(text: &str) -> ValueResult<i128> {
     count.checked_mul(scale).ok_or_else(|| not_a_size().hint("the number is too large"))
 }
 
-/// `512MB`, `512M` and `512mib` all mean `512MiB` here, where memory is counted in powers of 2.
+/// The hint for an unknown unit. `512MB`, `512M` and `512mib` were all meant as `512MiB`, since
+/// memory is counted in powers of two here.
 fn unit_hint(digits: &str, unit: &str) -> String {
     let first = unit.chars().next().map(|letter| letter.to_ascii_uppercase());
     let same = |name: &&str| unit.len() <= 3 && name.chars().next() == first;
@@ -86,7 +92,7 @@ fn unit_hint(digits: &str, unit: &str) -> String {
     }
 }
 
-/// The largest unit that divides the amount.
+/// A number of bytes with the largest unit that divides it.
 pub(super) fn show_bytes(amount: u64) -> String {
     let fits = |(_, scale): &&(&str, u64)| amount >= *scale && amount.is_multiple_of(*scale);
     match UNITS.iter().find(fits) {
@@ -95,7 +101,8 @@ pub(super) fn show_bytes(amount: u64) -> String {
     }
 }
 
-/// Dollars as text. A float would have been rounded before anyone could look at it.
+/// Reads dollars as text. A number without quotes is refused: TOML would make a float of it, which
+/// is rounded before anyone can check it.
 pub(super) fn money(value: &DeValue<'_>) -> ValueResult<Money> {
     let text = match value {
         DeValue::String(text) => text.as_ref(),
@@ -111,11 +118,13 @@ pub(super) fn money(value: &DeValue<'_>) -> ValueResult<Money> {
     text.parse().map_err(|error| amiss(text, &error))
 }
 
+/// The fault for an amount without quotes.
 fn quote(digits: &str, value: &DeValue<'_>) -> ValueFault {
     let fault = ValueFault::new(format!("expected dollars in quotes, found {}", kind(value)));
     fault.hint(format!("money is exact and never a float: write \"{digits}\""))
 }
 
+/// The fault for a text that is no amount of money.
 fn amiss(text: &str, error: &MoneyError) -> ValueFault {
     let hint = match error {
         MoneyError::Malformed => {
@@ -127,7 +136,7 @@ fn amiss(text: &str, error: &MoneyError) -> ValueFault {
     ValueFault::new(format!("\"{}\" is {error}", short(text))).hint(hint)
 }
 
-/// Enough of a text to recognise it.
+/// The beginning of a text, long enough to recognise it in an error.
 pub(super) fn short(text: &str) -> String {
     const MAX: usize = 60;
     match text.char_indices().nth(MAX) {

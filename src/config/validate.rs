@@ -1,5 +1,9 @@
-//! From the image of a campaign file to the campaign: defaults filled in, and the values
-//! held against each other. Where a value was bad already, no rule that needs it speaks.
+//! Turns the raw form of a campaign file into the campaign: checks how the values fit together, and
+//! fills in the defaults.
+//!
+//! Each `check_…` function reports problems to the reader and returns nothing. If a value was
+//! already reported as wrong, no rule that needs this value reports anything. The campaign is built
+//! in any case, and the caller (`config::parse`) throws it away if there was a problem.
 
 use super::names::KnownNames;
 use super::prompts::RawPrompts;
@@ -25,28 +29,34 @@ use synthd_actors::model::{
 };
 use synthd_actors::scaffold;
 
-/// Fixed, so that a campaign that names no seed can still be repeated.
+/// The seed of a campaign that sets none. It is fixed, so that such a campaign can be repeated.
 pub(super) const SEED: u64 = 20_260_101;
+/// Calls at the same time to a model with each key, if the file does not say it.
 pub(super) const MODEL_CONCURRENCY: usize = 64;
 pub(super) const IMAGE: &str = synthd_actors::model::BASE_IMAGE;
 
-/// The campaign, to be believed only if `reader` holds no problem afterwards.
+/// The campaign. It may only be used if `reader` holds no problem afterwards.
 pub(super) fn campaign(
     raw: RawCampaign,
     offer: &KnownNames<'_>,
     reader: &ConfigReader,
 ) -> CampaignConfig {
     check(&raw, offer, reader);
-    // Each sample of a task is drawn from a seed of its own, where the model's family takes one.
+    // Several samples of one task must differ. So each sample gets a seed of its own, if the
+    // model's format accepts a seed. Seeds have 31 bits at most.
     let seed = raw.seed.given().copied().unwrap_or(SEED) & MOST_SEED;
     let several = raw.tasks.samples.given().is_some_and(|samples| *samples > 1);
     let seeded = |model: ModelConfig| {
         let dialect = model.endpoint.as_ref().map(|endpoint| endpoint.dialect.as_str());
+        // A replayed model may have any format. The seed was part of the recorded request, so it is
+        // sent.
         let takes = model.recorded.is_some() || sampling::takes_seed(dialect);
         ModelConfig { sample_seed: (several && takes).then_some(seed), ..model }
     };
     CampaignConfig {
         name: CampaignName(raw.name.or(String::new())),
+        // The plan's seed has all of its bits; only the seeds that are sent to providers are cut to
+        // 31.
         seed: raw.seed.or(SEED),
         tasks: tasks(raw.tasks),
         models: raw
@@ -75,12 +85,14 @@ pub(super) fn campaign(
     }
 }
 
-/// Episodes wait for models and commands most of the time, hence two per core.
+/// Episodes at the same time, if the file does not say it: two for each core, because episodes wait
+/// for models and commands most of the time.
 pub(super) fn default_concurrency() -> usize {
     let cores = available_parallelism().map_or(1, std::num::NonZero::get);
     (2 * cores).clamp(1, 4096)
 }
 
+/// Runs all checks of a campaign. Each of them is independent of the others.
 fn check(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
     check_model_names(&raw.models, reader);
     check_weights(raw, reader);
@@ -103,7 +115,7 @@ fn check(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
     }
 }
 
-/// A model twice would try each task twice under one episode id.
+/// Reports a model that is listed twice. It would try each task twice under one episode id.
 pub(super) fn check_model_names(models: &[RawModel], reader: &ConfigReader) {
     let mut seen = BTreeMap::new();
     for model in models {
@@ -115,12 +127,15 @@ pub(super) fn check_model_names(models: &[RawModel], reader: &ConfigReader) {
     }
 }
 
+/// Reports models without a weight if tasks are assigned by weight. A reserve needs no weight,
+/// since it gets no tasks.
 fn check_weights(raw: &RawCampaign, reader: &ConfigReader) {
     let (Some(ModelAssignment::Weighted), Some(assign)) =
         (raw.routing.assign.given(), raw.routing.assign.span())
     else {
         return;
     };
+    // A wrong weight is not absent: it was already reported.
     let lacks = |m: &&RawModel| m.weight.is_absent() && m.reserve.given() != Some(&true);
     let lacking: Vec<&RawModel> = raw.models.iter().filter(lacks).collect();
     let hint = "add for example `weight = 3`";
@@ -137,13 +152,14 @@ fn check_weights(raw: &RawCampaign, reader: &ConfigReader) {
     }
 }
 
-/// Each of them, and those of models.
+/// Checks every budget: of the campaign, of a day, of an episode, and of each model.
 pub(super) fn check_budgets(budget: &RawBudget, models: &[RawModel], reader: &ConfigReader) {
     let all = [&budget.usd, &budget.day, &budget.episode];
     let all = all.into_iter().chain(models.iter().map(|model| &model.budget));
     all.for_each(|budget| check_budget(budget, reader));
 }
 
+/// Reports a budget of zero.
 fn check_budget(budget: &RawField<Money>, reader: &ConfigReader) {
     let (Some(budget), Some(span)) = (budget.given(), budget.span()) else { return };
     if budget.is_zero() {
@@ -152,7 +168,8 @@ fn check_budget(budget: &RawField<Money>, reader: &ConfigReader) {
     }
 }
 
-/// Programs of the user's own say themselves how they ask.
+/// Checks the sampling keys of each model. If all scaffolds are external programs, the keys are
+/// refused, because the programs set them in their own requests.
 fn check_sampling(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigReader) {
     let scaffolds = raw.scaffolds.given().into_iter().flatten();
     let mut all = scaffolds.map(|(name, _)| scaffold::ExternalScaffold::is(name)).peekable();
@@ -174,12 +191,14 @@ fn check_sampling(raw: &RawCampaign, offer: &KnownNames<'_>, reader: &ConfigRead
     }
 }
 
-/// What ends the samples of a task early needs more than one of them.
+/// Reports the two keys that end the samples of a task early, if there is only one sample, and a
+/// number of solved samples that cannot be reached.
 fn check_samples(tasks: &RawTasks, reader: &ConfigReader) {
     if matches!(tasks.samples, RawField::Bad) {
         return;
     }
     let most = tasks.samples.given().copied().unwrap_or(1);
+    // Both keys only say when to stop before the last sample.
     let early = [
         ("stop_after_solved", tasks.stop_after_solved.span()),
         ("pass_rate_width", tasks.pass_rate_width.span()),
@@ -203,6 +222,7 @@ fn check_samples(tasks: &RawTasks, reader: &ConfigReader) {
     }
 }
 
+/// Reports a glob that is both in `templates` and in `exclude`, and an `exclude` of everything.
 fn check_exclude(tasks: &RawTasks, reader: &ConfigReader) {
     let (Some(templates), Some(exclude)) = (tasks.templates.given(), tasks.exclude.given()) else {
         return;
@@ -216,11 +236,13 @@ fn check_exclude(tasks: &RawTasks, reader: &ConfigReader) {
     }
 }
 
-/// Output that is killed before it is kept would never fill what is kept.
+/// Reports a command limit below what is kept of the output: the command would be killed before
+/// that much is written. The defaults count for absent keys.
 fn check_output(sandbox: &RawSandbox, reader: &ConfigReader) {
     let default = SandboxLimits::default();
     let kept = sandbox.output_kept.clone().or(u64::from(default.output_kept));
     let killed = sandbox.output_killed.clone().or(default.output_killed);
+    // The default of a wrong value would be compared otherwise, and the error would confuse.
     let bad = matches!(sandbox.output_kept, RawField::Bad)
         || matches!(sandbox.output_killed, RawField::Bad);
     let span = sandbox.output_killed.span().or(sandbox.output_kept.span());
@@ -234,8 +256,8 @@ fn check_output(sandbox: &RawSandbox, reader: &ConfigReader) {
     }
 }
 
-/// What a backend can show: the namespace one the host's programs or a directory, a
-/// container engine its images.
+/// Reports an image that the backend does not have. The namespace backend can show the host's
+/// programs (`base`) or a directory. The container backend needs the name of an image.
 fn check_image(sandbox: &RawSandbox, reader: &ConfigReader) {
     let (Some(span), Some(image)) = (sandbox.image.span(), sandbox.image.given()) else {
         if let (Some(BackendKind::Docker), Some(span)) =
@@ -252,6 +274,7 @@ fn check_image(sandbox: &RawSandbox, reader: &ConfigReader) {
         }
         return;
     };
+    // The default backend has the same rules as if the file had named it.
     let backend = sandbox.backend.clone().or(BackendKind::default());
     if backend == BackendKind::Namespace && image != IMAGE && !image.starts_with('/') {
         let hint = "write \"base\" for the host's programs, or the absolute path of a directory; \
@@ -260,7 +283,7 @@ fn check_image(sandbox: &RawSandbox, reader: &ConfigReader) {
     }
 }
 
-/// The same for the images of templates that want another one.
+/// The same for the images that templates name.
 fn check_images(sandbox: &RawSandbox, reader: &ConfigReader) {
     let backend = sandbox.backend.clone().or(BackendKind::default());
     for entry in &sandbox.images {
@@ -275,6 +298,7 @@ fn check_images(sandbox: &RawSandbox, reader: &ConfigReader) {
     }
 }
 
+/// Reports keys that only the container backend has.
 fn check_runtime(sandbox: &RawSandbox, reader: &ConfigReader) {
     let backend = sandbox.backend.clone().or(BackendKind::default());
     let given = [
@@ -290,7 +314,7 @@ fn check_runtime(sandbox: &RawSandbox, reader: &ConfigReader) {
     }
 }
 
-/// A sandbox names one of the file's own networks.
+/// Reports a network of the sandbox that the file does not define.
 fn check_network(raw: &RawCampaign, reader: &ConfigReader) {
     let (Some(name), Some(span)) = (raw.sandbox.network.given(), raw.sandbox.network.span()) else {
         return;
@@ -306,7 +330,7 @@ fn check_network(raw: &RawCampaign, reader: &ConfigReader) {
     reader.value(span, ValueFault::new(format!("there is no network {name:?}")).hint(hint));
 }
 
-/// A copy is laid into a workspace of the same size.
+/// Reports a copy that is larger than the workspace into which it is laid.
 fn check_copy(sandbox: &RawSandbox, reader: &ConfigReader) {
     let default = SandboxLimits::default();
     let copy = sandbox.copy.clone().or(default.copy_bytes);
@@ -320,6 +344,7 @@ fn check_copy(sandbox: &RawSandbox, reader: &ConfigReader) {
     }
 }
 
+/// Reports shares whose sum is not 100 percent.
 fn check_splits(splits: &RawSplits, reader: &ConfigReader) {
     if splits.shares.iter().any(|share| matches!(share, RawField::Bad)) {
         return;
@@ -337,11 +362,12 @@ fn check_splits(splits: &RawSplits, reader: &ConfigReader) {
     }
 }
 
+/// The shares of train, validation and test; an absent one is zero.
 fn shares(splits: &RawSplits) -> [u32; 3] {
     splits.shares.each_ref().map(|share| share.given().copied().unwrap_or(0))
 }
 
-/// The values of a list, or the default where it is absent.
+/// The elements of a list without positions, or the default if the list is absent or wrong.
 pub(super) fn entries<T>(list: RawList<T>, default: impl FnOnce() -> Vec<T>) -> Vec<T> {
     match list.into_option() {
         Some(list) => list.into_iter().map(|(entry, _): (T, Span)| entry).collect(),
@@ -349,6 +375,7 @@ pub(super) fn entries<T>(list: RawList<T>, default: impl FnOnce() -> Vec<T>) -> 
     }
 }
 
+/// The selection of tasks, with one task from each template and one sample of each by default.
 fn tasks(raw: RawTasks) -> TaskSelection {
     TaskSelection {
         templates: entries(raw.templates, Vec::new),
@@ -363,13 +390,15 @@ fn tasks(raw: RawTasks) -> TaskSelection {
     }
 }
 
-/// What it says, or else what the table says.
+/// The price of a model: its own one in the file, or else the one in the price table. Free if there
+/// is neither; `providers::check` has then reported the model if it may cost something.
 fn price(
     raw: &RawModel,
     name: &str,
     providers: &[RawProvider],
     offer: &KnownNames<'_>,
 ) -> ModelPrice {
+    // A price with a missing rate was already reported, and counts as no price.
     let own = raw.price.as_ref().and_then(|price| {
         let of = |field: &RawField<Money>| field.given().copied();
         let (input, output) = (of(&price.input)?, of(&price.output)?);
@@ -386,6 +415,7 @@ fn price(
     own.or_else(listed).unwrap_or_default()
 }
 
+/// One model with its defaults, for a campaign or a gateway.
 pub(super) fn model(
     raw: RawModel,
     providers: &[RawProvider],
@@ -410,13 +440,15 @@ pub(super) fn model(
     }
 }
 
+/// Networks by name, with the hosts that each allows.
 type RawNetworks = Vec<(String, Span, Vec<AllowedHost>)>;
 
+/// The specification of the sandboxes. It holds only the network that it uses.
 fn sandbox(raw: RawSandbox, networks: RawNetworks) -> SandboxSpec {
     let wanted = raw.network.into_option();
     let network = networks.into_iter().find(|(name, ..)| Some(name) == wanted.as_ref());
     let default = SandboxLimits::default();
-    // The range of the key fits the type.
+    // The range of the key is checked when it is read, so the number fits.
     let kept = raw.output_kept.into_option().and_then(|kept| u32::try_from(kept).ok());
     let disk = raw.disk.clone().or(default.disk_bytes);
     SandboxSpec {
@@ -436,7 +468,7 @@ fn sandbox(raw: RawSandbox, networks: RawNetworks) -> SandboxSpec {
             command_timeout: raw.command_timeout.or(default.command_timeout),
             output_kept: kept.unwrap_or(default.output_kept),
             output_killed: raw.output_killed.or(default.output_killed),
-            // By default no more than the disk it came from.
+            // By default, a copy is not larger than the disk of the workspace that it comes from.
             copy_bytes: raw.copy.or(default.copy_bytes.min(disk)),
         },
         network: network.map(|(name, _, allow)| NetworkPolicy { name, allow }),
@@ -444,6 +476,7 @@ fn sandbox(raw: RawSandbox, networks: RawNetworks) -> SandboxSpec {
     }
 }
 
+/// The limits of an episode, with the defaults of the engine.
 fn episode(raw: RawEpisode) -> EpisodeLimits {
     let default = EpisodeLimits::default();
     EpisodeLimits {
@@ -454,6 +487,7 @@ fn episode(raw: RawEpisode) -> EpisodeLimits {
     }
 }
 
+/// The quality policy, with the defaults of the engine.
 fn quality(raw: RawQuality) -> QualityPolicy {
     let default = QualityPolicy::default();
     QualityPolicy {
@@ -468,6 +502,7 @@ fn quality(raw: RawQuality) -> QualityPolicy {
     }
 }
 
+/// The dataset's settings, with the defaults of the engine.
 fn dataset(raw: RawDataset) -> DatasetConfig {
     let default = DatasetConfig::default();
     DatasetConfig {

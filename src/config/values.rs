@@ -1,5 +1,9 @@
-//! Readers of single values. Each takes a TOML value and gives what it means or says what
-//! was expected; where it stands is the section's business.
+//! Readers of single values. Each takes a TOML value and returns what it means, or a fault that
+//! says what was expected. The position of the value and the name of its key are added by
+//! `section`.
+//!
+//! A reader is a closure, so that a section can be read like this: `section.optional("max_turns",
+//! whole(1..=10_000))`.
 
 use super::units::short;
 use crate::word_suggestion;
@@ -9,11 +13,13 @@ use toml::de::{DeInteger, DeValue};
 /// What is wrong with one value.
 #[derive(Debug)]
 pub(super) struct ValueFault {
+    /// What is wrong, such as `expected a string, found a list`.
     pub(super) message: String,
+    /// What people can do about it.
     pub(super) hint: Option<String>,
 }
 
-/// What a reader gives.
+/// What a reader returns.
 pub(super) type ValueResult<T> = Result<T, ValueFault>;
 
 impl ValueFault {
@@ -21,10 +27,12 @@ impl ValueFault {
         Self { message: message.into(), hint: None }
     }
 
+    /// A value of the wrong type.
     pub(super) fn expected(what: &str, found: &DeValue<'_>) -> Self {
         Self::new(format!("expected {what}, found {}", kind(found)))
     }
 
+    /// Adds what people can do about it.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -45,6 +53,7 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+/// A value outside of its range. The hint shows the range.
 pub(super) fn out_of_range<T>(
     found: &str,
     range: &RangeInclusive<T>,
@@ -54,13 +63,13 @@ pub(super) fn out_of_range<T>(
     ValueFault::new(format!("{} is out of range", short(found))).hint(hint)
 }
 
-/// The number itself, whatever its notation.
+/// The number itself, in decimal, hexadecimal, octal or binary notation.
 pub(super) fn whole_number(number: &DeInteger<'_>) -> ValueResult<i128> {
     i128::from_str_radix(number.as_str(), number.radix())
         .map_err(|_| ValueFault::new(format!("{} is too large", short(number.as_str()))))
 }
 
-/// A whole number within `range`.
+/// Reads a whole number within `range`.
 pub(super) fn whole<T>(range: RangeInclusive<T>) -> impl Fn(&DeValue<'_>) -> ValueResult<T>
 where
     T: TryFrom<i128> + PartialOrd + ToString,
@@ -77,7 +86,7 @@ where
     }
 }
 
-/// A number with decimals, within `range`, in thousandths.
+/// Reads a number with decimals within `range`. The result is in thousandths, rounded.
 pub(super) fn thousandths(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> ValueResult<u32> {
     move |value| {
         let text = match value {
@@ -86,14 +95,15 @@ pub(super) fn thousandths(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -
             other => return Err(not_a_number("a number", other)),
         };
         match text.parse::<f64>() {
-            // The range keeps the product small and positive.
+            // The range has passed, so the product is small and positive, and the cast loses
+            // nothing.
             Ok(number) if range.contains(&number) => Ok((number * 1_000.0).round() as u32),
             _ => Err(out_of_range(&text, &range, f64::to_string)),
         }
     }
 }
 
-/// A number with decimals, within `range`.
+/// Reads a number with decimals within `range`. A whole number is accepted, too.
 pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> ValueResult<f64> {
     move |value| {
         let text = match value {
@@ -108,6 +118,7 @@ pub(super) fn number(range: RangeInclusive<f64>) -> impl Fn(&DeValue<'_>) -> Val
     }
 }
 
+/// The fault for something that is no number. If it is a number in quotes, the hint says so.
 fn not_a_number(expected: &str, found: &DeValue<'_>) -> ValueFault {
     let fault = ValueFault::expected(expected, found);
     match found {
@@ -118,7 +129,7 @@ fn not_a_number(expected: &str, found: &DeValue<'_>) -> ValueFault {
     }
 }
 
-/// A text that passes `check`.
+/// Reads a text that passes `check`.
 pub(super) fn text(
     check: impl Fn(&str) -> ValueResult<()>,
 ) -> impl Fn(&DeValue<'_>) -> ValueResult<String> {
@@ -131,7 +142,7 @@ pub(super) fn text(
     }
 }
 
-/// One of a few words, and what it stands for.
+/// Reads one of a few words, and returns what the word stands for.
 pub(super) fn choice<T: Copy>(
     words: &[(&'static str, T)],
 ) -> impl Fn(&DeValue<'_>) -> ValueResult<T> {
@@ -152,17 +163,18 @@ pub(super) fn choice<T: Copy>(
     }
 }
 
-/// One of the words of a list that is only known at run time.
+/// Checks that a text is one of the words of a list. `what` is what the words are, for the error.
 pub(super) fn name_of(what: &str, names: &[&str]) -> impl Fn(&str) -> ValueResult<()> {
     move |text| if names.contains(&text) { Ok(()) } else { Err(unknown(what, text, names)) }
 }
 
+/// The fault for a word that is not in the list, with the word that was most likely meant.
 fn unknown(what: &str, text: &str, names: &[&str]) -> ValueFault {
     let hint = word_suggestion::one_of(text, names);
     ValueFault::new(format!("unknown {what} \"{}\"", short(text))).hint(hint)
 }
 
-/// Nothing to ask of a text but that there is one and that it is printable.
+/// Checks that a text is not empty and has no control characters.
 pub(super) fn some_text(text: &str) -> ValueResult<()> {
     if text.trim().is_empty() {
         return Err(ValueFault::new("an empty string"));

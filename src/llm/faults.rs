@@ -154,6 +154,7 @@ impl ProviderErrorBody {
     /// Parses a body. A list stands for its first element. A body that is no JSON is the message.
     fn read(said: &str) -> Self {
         match serde_json::from_str::<Value>(said) {
+            // Gemini wraps its error into a list.
             Ok(Value::Array(list)) => Self::of(list.first().unwrap_or(&Value::Null)),
             Ok(value) => Self::of(&value),
             Err(_) => Self {
@@ -167,6 +168,7 @@ impl ProviderErrorBody {
 
     /// Takes the error out of a JSON value: the object below `error`, or the value itself.
     fn of(value: &Value) -> Self {
+        // Most hosts put the error below `error`. Some put its fields at the top.
         let error = value.get("error").filter(|error| !error.is_null()).unwrap_or(value);
         let text = |value: &Value| match value {
             Value::String(text) => Some(text.clone()),
@@ -176,6 +178,7 @@ impl ProviderErrorBody {
         let message = ["message", "detail", "error"].iter().find_map(|key| text(error.get(key)?));
         let names =
             ["type", "code", "error_code", "status"].iter().filter_map(|key| text(error.get(key)?));
+        // Gemini's details hold reasons, delays and the quotas that are used up.
         let details = error.get("details").and_then(Value::as_array).into_iter().flatten();
         let reasons = details.clone().filter_map(|detail| text(&detail["reason"]));
         let names = names.chain(reasons);

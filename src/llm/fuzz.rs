@@ -1,4 +1,5 @@
-//! Whatever a provider says, each family makes a reply of it or tells what is wrong.
+//! Fuzz tests of the reply builders: whatever a provider sends, each family makes a reply of it or
+//! returns a fault, and never panics.
 
 use super::events::ReplyBuilder;
 use super::{anthropic, gemini, ollama, openai, responses};

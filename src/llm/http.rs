@@ -56,6 +56,7 @@ pub(super) fn client(proxy: Option<&str>) -> Result<Client, Fault> {
         // A redirect would send the key to another address.
         .redirect(Policy::none())
         .referer(false)
+        // A provider could otherwise fill the memory with headers.
         .http2_max_header_list_size(MOST_OF_ERROR as u32)
         .user_agent(concat!("synthd/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -129,6 +130,7 @@ impl ProviderResponse {
             redact(&mut headers, secret);
         }
         witness.answered(status.as_u16(), kept(&headers));
+        // From here on the key is looked for in the body.
         let secret = secret.filter(|secret| !status.is_success() || !secret.is_placeholder());
         Self { status, headers, response, idle, witness, secret }
     }
@@ -196,6 +198,8 @@ impl RedactedBody {
                     Some(redactor) => redactor.push(piece),
                     None => piece,
                 },
+                // The error is kept, and the loop goes on: the next step reads the end of the
+                // stream and returns the redactor's last bytes first.
                 Some(Err(fault)) => {
                     self.failed = Some(fault);
                     continue;
@@ -229,6 +233,7 @@ fn raw(
             return None;
         }
         let ended = usize::MAX;
+        // Each arm gives an item and the number of bytes that were read so far.
         let (item, read) = match timeout(idle, body.next()).await {
             Err(_) => (Err(silent("it stopped in the middle of its answer")), ended),
             Ok(None) => return None,

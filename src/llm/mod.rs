@@ -109,6 +109,9 @@ fn speaks(endpoint: &ProviderEndpoint) -> bool {
 }
 
 impl ModelFactory for AdapterFactory {
+    /// Makes the adapter of a model. The order is: a replayed model, a model with an endpoint, a
+    /// scripted model. Fails for any other name, if a key is missing, or if the record cannot be
+    /// opened.
     fn model(&self, config: &ModelConfig) -> Result<Arc<dyn ChatModel>, Fault> {
         let unknown = || {
             Fault::new(FaultKind::ModelPermanent, format!("no adapter for model {}", config.name))

@@ -69,6 +69,7 @@ impl KeyMatcher {
         Self(SecretString::from(key.chars().filter(once).collect::<String>()))
     }
 
+    /// The key itself. It must not leave this module.
     fn bytes(&self) -> &[u8] {
         self.0.expose_secret().as_bytes()
     }
@@ -226,6 +227,7 @@ impl StreamRedactor {
 
     /// The bytes that may be passed on now. Usually this is the piece itself, without a copy.
     pub(super) fn push(&mut self, piece: Bytes) -> Bytes {
+        // The usual case: no key and no beginning of one, so nothing is copied.
         if self.kept.is_empty() && self.secret.first(&piece, 0).is_none() {
             return piece;
         }
@@ -283,6 +285,8 @@ impl SplitKeyRedactor {
         while !self.held.is_empty() {
             match self.joined() {
                 Ok(parts) => self.take_out(&parts),
+                // The first event may go on if no key can begin in it: either no text of it ends
+                // with a beginning, or enough events have come after the last possible part.
                 Err(last) if last.is_none_or(|last| self.held.len() > last + window) => {
                     free.extend(self.held.pop_front());
                 }
@@ -312,6 +316,8 @@ impl SplitKeyRedactor {
         let start = self.secret.bytes().first().copied().unwrap_or_default();
         let may = |at: &usize| event[*at] == start || event[*at] == b'\\';
         let ends = |at: usize| match self.secret.compare(event, at, 0) {
+            // The closing quote must follow at once. Then the text ends with a part of the key, and
+            // the next text may go on with it.
             KeyMatch::Other(known, end) if known > 0 && event.get(end) == Some(&b'"') => {
                 Some((at, end, known))
             }

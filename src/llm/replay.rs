@@ -122,6 +122,7 @@ impl ReplayRecord {
         };
         let call = self.archive.call_at(key).await.map_err(unread)?;
         let exchange = call.ok_or_else(|| not_recorded(format!("call {key} is gone")))?.exchange;
+        // The replayed call gets a record of its own, with the body that was sent now.
         context.witness.sent(NOWHERE, &exchange.dialect, exchange.request_headers, body);
         let mut response = http::Response::builder().status(exchange.status.unwrap_or(200));
         for (name, value) in &exchange.response_headers {
@@ -259,6 +260,7 @@ impl ReplayModel {
         Ok(made.as_ref())
     }
 
+    /// Makes the upstream in the recorded format. None if no client speaks that format.
     async fn make_upstream(&self) -> Result<Option<UpstreamModel>, CallFault> {
         let endpoint = self.endpoint().await?;
         if !speaks(&endpoint) {

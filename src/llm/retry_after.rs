@@ -18,6 +18,7 @@ pub(super) fn of(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let millis = || text("retry-after-ms")?.parse::<f64>().ok().map(|ms| ms / 1_000.0);
     let seconds = || text("retry-after")?.parse::<f64>().ok();
+    // Numbers that are negative, infinite or no numbers are ignored.
     let wait = millis().or_else(seconds).and_then(|wait| Duration::try_from_secs_f64(wait).ok());
     let date = || {
         let at = httpdate::parse_http_date(text("retry-after")?).ok()?;

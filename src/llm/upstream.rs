@@ -99,6 +99,7 @@ impl UpstreamModel {
         let way = way.into();
         let model = config.name.split_once('/').map_or("", |(_, model)| model).to_owned();
         if endpoint.dialect == AnthropicModel::DIALECT {
+            // Both addresses need the same key. Each client has its own connection pool.
             let key = || key.map(|key| (ApiKeyPlacement::Header(anthropic::KEY_HEADER), key));
             let provider = ProviderClient::new(endpoint, "messages", key(), way.clone())?;
             let counter = ProviderClient::new(endpoint, "messages/count_tokens", key(), way)?;
@@ -114,6 +115,7 @@ impl UpstreamModel {
             let (cap, asks_for_usage) = ("max_output_tokens", false);
             return Ok(Self { provider, counter, family, model, cap, thought_cap, asks_for_usage });
         }
+        // Every other dialect is a host of the OpenAI chat format.
         let dialect = OpenAiChatModel::dialect(endpoint)?;
         let key = key.map(|key| (dialect.key_in, key));
         let provider = ProviderClient::new(endpoint, openai::PATH, key, way)?;
@@ -220,6 +222,7 @@ impl PassThroughChunk {
 }
 
 impl PassThroughBody {
+    /// Takes an answer whose body was not read yet. Nothing is read before `next` is called.
     fn new(
         mut answer: ProviderResponse,
         family: WireFormat,

@@ -11,12 +11,14 @@ const SCALE: i32 = 6 + 9;
 /// `0.0000004` (both are 0.40 dollars). None if the text is no decimal number, is negative, or is
 /// too large.
 pub(super) fn per_token(text: &str) -> Option<Money> {
+    // `4e-07` has the mantissa `4` and the exponent -7.
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
         None => (text, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{whole}{fraction}");
+    // A sign is no digit, so negative prices are refused here.
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -25,6 +27,7 @@ pub(super) fn per_token(text: &str) -> Option<Money> {
         return Some(Money::ZERO);
     }
     let places = i32::try_from(fraction.len()).ok()?;
+    // Each digit after the point lowers the power of ten by one.
     let shift = exponent.checked_sub(places)?.checked_add(SCALE)?;
     scaled(digits.parse().ok()?, shift).map(Money::from_nanos)
 }

@@ -20,8 +20,8 @@ use synthd_actors::model::{ModelAbility, ModelPrice, Money, PriceTier, TokenRate
 const PROVIDERS: [(&str, &str); 2] = [("together_ai", "together"), ("azure_ai", "azure-ai")];
 /// The kinds of models that synthd calls. Entries of other kinds are skipped.
 const MODES: [&str; 3] = ["chat", "responses", "completion"];
-/// The reason for a model without a price. A price of zero in a table is more often missing data
-/// than a gift, so people must confirm it.
+/// The reason for a model without a price. A table with a price of zero does not make a model free;
+/// people must say in the campaign that its calls are free.
 pub(super) const FREE: &str = "it has no price, or a price of zero; if its calls are free, set `free = true` under its \
      provider";
 /// Parts of the names of prices for services that synthd does not ask for.
@@ -124,7 +124,7 @@ enum RateKind {
     Reasoning,
 }
 
-/// The names of the prices that are understood. Some models use the second name for cached tokens.
+/// The names of the prices that are understood. Cached tokens have two names.
 const KINDS: [(&str, RateKind); 6] = [
     ("input_cost_per_token", RateKind::Input),
     ("output_cost_per_token", RateKind::Output),
@@ -138,10 +138,12 @@ const KINDS: [(&str, RateKind); 6] = [
 /// one counts. The base price is the one from zero tokens on; all others are tiers for long
 /// requests.
 fn listed(entry: &LiteLlmEntry<'_>) -> Result<ListedModel, String> {
+    // The prices by the number of tokens from which on they apply.
     let mut found: BTreeMap<u64, BTreeMap<RateKind, Money>> = BTreeMap::new();
     for (key, raw) in entry.iter().filter(|(key, _)| key.contains("cost")) {
         let Some((kind, from)) = meaning(key)? else { continue };
         let shown = raw.get().trim_matches('"');
+        // Some entries name a price and leave it empty.
         if shown == "null" {
             continue;
         }
@@ -242,6 +244,7 @@ fn range(entry: &LiteLlmEntry<'_>) -> Result<LiteLlmTier, String> {
     let from = if (0.0..1e12).contains(&from) { from as u64 } else { return Err(bad()) };
     let mut rates = BTreeMap::new();
     for (key, raw) in entry.iter().filter(|(key, _)| key.contains("cost")) {
+        // Prices with a limit of their own have no meaning inside of a range.
         if let Some((kind, 0)) = meaning(key)? {
             rates.insert(kind, per_token(raw.get().trim_matches('"')).ok_or_else(bad)?);
         }

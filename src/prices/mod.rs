@@ -25,7 +25,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use synthd_actors::model::{ModelAbility, ModelPrice, digest_of};
 
-/// The size limit of a file. LiteLLM's table is a few MiB.
+/// The size limit of a file. No price table is this long.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// The prices of many models, from one file.

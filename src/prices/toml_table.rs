@@ -83,6 +83,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
     let file: PriceFile = toml::from_str(text).map_err(|error| error.to_string())?;
     let source = file.source;
     let listed = |(model, entry): (String, PriceFileEntry)| {
+        // A model's own source comes before that of the whole file.
         let source = entry.source.clone().or_else(|| source.clone());
         (model, ListedModel { source, ..listed(entry) })
     };

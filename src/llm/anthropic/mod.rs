@@ -44,6 +44,7 @@ impl AnthropicModel {
     ) -> Result<Self, Fault> {
         let key = key.map(|key| (ApiKeyPlacement::Header(KEY_HEADER), key));
         let provider = ProviderClient::new(endpoint, "messages", key, way)?;
+        // A price without a cache rate cannot bound the cost of a cache write.
         let caches = config.price.rates.cache_write_per_million.is_some();
         Ok(Self { provider, model: model.to_owned(), caches })
     }
@@ -51,6 +52,7 @@ impl AnthropicModel {
 
 #[async_trait]
 impl ChatModel for AnthropicModel {
+    /// Makes one attempt. Only with a replay record are two bodies tried.
     async fn complete(
         &self,
         request: &ChatRequest,

@@ -67,13 +67,16 @@ impl ReplyBuilder for AnthropicReplyBuilder {
             self.begin(index as u64, block)?;
         }
         self.open(&message);
+        // A whole message is complete, so its count is the final one.
         self.is_counted = message["usage"]["output_tokens"].is_u64();
         self.stop = message["stop_reason"].as_str().map(str::to_owned);
         Ok(())
     }
 
+    /// The reply, if there was a stop reason. Text and thinking of several blocks are joined.
     fn reply(mut self) -> Result<ChatReply, CallFault> {
         let stop = self.stop.clone().ok_or_else(incomplete_answer)?;
+        // The fields of `self` are read before its blocks are moved out.
         let (usage, answered_by) = (self.counted(), self.model.take());
         let blocks: Vec<Map<String, Value>> =
             self.blocks.into_values().map(AnthropicBlockBuilder::whole).collect();
@@ -98,6 +101,7 @@ impl AnthropicReplyBuilder {
             "message_start" => self.open(&event["message"]),
             "content_block_start" => self.begin(index(), &event["content_block"])?,
             "content_block_delta" => self.extend(index(), &event["delta"])?,
+            // The event near the end, with the stop reason and the final counts.
             "message_delta" => {
                 self.count(&event["usage"]);
                 self.is_counted |= event["usage"]["output_tokens"].is_u64();
@@ -201,6 +205,8 @@ fn message_of(blocks: &[Map<String, Value>]) -> ChatMessage {
     };
     let (content, thought) = (of("text", "text"), of("thinking", "thinking"));
     let ours = ["text", "tool_use"];
+    // Text and tool calls can be written again from the message. Only if there is anything else
+    // must the blocks be kept.
     let only_ours = blocks
         .iter()
         .all(|b| b.get("type").and_then(Value::as_str).is_some_and(|t| ours.contains(&t)));

@@ -11,6 +11,7 @@ use synthd_actors::model::{
 /// is true, the last system block and the last block of the conversation get a cache mark: the next
 /// request of the episode repeats the conversation up to there, and reads it from the cache.
 pub(super) fn body(model: &str, request: &ChatRequest, caches: bool) -> Value {
+    // System messages have a field of their own, outside of the conversation.
     let system = request.messages.iter().filter(|message| message.role == ChatRole::System);
     let mut system: Vec<Value> = system.map(|message| text(&message.content)).collect();
     let mut messages = turns(&request.messages);

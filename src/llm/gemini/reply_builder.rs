@@ -71,7 +71,10 @@ impl ReplyBuilder for GeminiReplyBuilder {
         }
     }
 
+    /// The reply. A blocked prompt is a refusal and has no finish reason. An unknown finish reason
+    /// is a fault, because the text may be anything.
     fn reply(mut self) -> Result<ChatReply, CallFault> {
+        // The usage of a blocked prompt counts, too.
         let usage = usage_of(&self.usage);
         let answered_by = self.model.take();
         if let (Some(why), true) = (&self.blocked, self.parts.is_empty()) {
@@ -91,6 +94,7 @@ impl ReplyBuilder for GeminiReplyBuilder {
         let finish = match finish.as_str() {
             "MAX_TOKENS" => FinishReason::Length,
             refused if REFUSED.contains(&refused) => FinishReason::Refusal,
+            // Gemini has no finish reason of its own for tool calls.
             "STOP" if !message.tool_calls.is_empty() => FinishReason::ToolCalls,
             "STOP" => FinishReason::Stop,
             other => return Err(malformed(&format!("it ended with {other}"))),
@@ -137,6 +141,7 @@ impl GeminiReplyBuilder {
                 tool_calls.push(call(&part["functionCall"], tool_calls.len()));
             }
         }
+        // Parts with a signature must go back verbatim, even if there is no visible thought.
         let signed = self.parts.iter().any(|part| !part["thoughtSignature"].is_null());
         let reasoning = (signed || !thought.is_empty()).then(|| Reasoning {
             text: thought,

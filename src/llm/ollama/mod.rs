@@ -44,6 +44,8 @@ impl OllamaModel {
 
 #[async_trait]
 impl ChatModel for OllamaModel {
+    /// Makes one attempt. Fails without asking if the request needs a setting that the format does
+    /// not have: a forced or forbidden tool call, or no parallel calls.
     async fn complete(
         &self,
         request: &ChatRequest,

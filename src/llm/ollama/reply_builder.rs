@@ -31,6 +31,7 @@ pub(in crate::llm) struct OllamaReplyBuilder {
 }
 
 impl ReplyBuilder for OllamaReplyBuilder {
+    /// Takes one event, from a host that wraps the lines into server-sent events.
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         self.take(serde_json::from_str(data).map_err(unreadable)?)?;
         Ok(match self.done {
@@ -48,6 +49,7 @@ impl ReplyBuilder for OllamaReplyBuilder {
         Ok(())
     }
 
+    /// The reply, if the last line has arrived.
     fn reply(self) -> Result<ChatReply, CallFault> {
         let done = self.done.ok_or_else(incomplete_answer)?;
         let finish = match done["done_reason"].as_str() {

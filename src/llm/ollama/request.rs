@@ -34,6 +34,7 @@ pub(super) fn body(model: &str, request: &ChatRequest, context: u64) -> Value {
         body["tools"] = request.tools.iter().map(tool).collect();
     }
     match request.settings.reasoning_effort {
+        // `think` is false, or a word for the effort. Without the field, the server decides.
         Some(ReasoningEffort::None) => body["think"] = json!(false),
         Some(effort) => body["think"] = json!(effort.as_str()),
         None => {}

@@ -108,6 +108,7 @@ pub(in crate::llm) struct OpenAiReplyBuilder {
 }
 
 impl ReplyBuilder for OpenAiReplyBuilder {
+    /// Takes the data of one event: a chunk, or the mark of the end.
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         if data.trim() == DONE {
             return Ok(ControlFlow::Break(()));
@@ -120,8 +121,11 @@ impl ReplyBuilder for OpenAiReplyBuilder {
         self.take(serde_json::from_slice(body).map_err(unreadable)?)
     }
 
+    /// The reply, if there was a finish reason. Hosts use many words for the reason; unknown ones
+    /// count as a normal end.
     fn reply(mut self) -> Result<ChatReply, CallFault> {
         let Some(finish) = self.finish.clone() else {
+            // An answer without any content may mean that the conversation was too long.
             let said = [&self.content, &self.refusal, &self.reasoning];
             let nothing = said.iter().all(|text| text.is_empty()) && self.calls.is_empty();
             return Err(if nothing { unbegun() } else { incomplete_answer() });
@@ -133,6 +137,7 @@ impl ReplyBuilder for OpenAiReplyBuilder {
             // vLLM and SGLang use these for a request that they have dropped.
             "abort" | "aborted" | "cancelled" => return Err(malformed("it was aborted")),
             "length" | "model_length" => FinishReason::Length,
+            // The order of these arms matters: a cut reply and a refusal come before tool calls.
             "content_filter" => FinishReason::Refusal,
             _ if !self.refusal.is_empty() => FinishReason::Refusal,
             // If there are calls, the scaffold must run them, whatever the finish reason is.

@@ -58,6 +58,7 @@ fn set(body: &mut Value, settings: &RequestSettings, dialect: &OpenAiDialect) {
         ("parallel_tool_calls", parallel_calls.map(Value::from)),
         ("user", end_user.as_deref().map(Value::from)),
     ];
+    // The seed's field has another name on some hosts.
     let seed = dialect.seed.map(|key| (key, seed.map(Value::from)));
     for (key, value) in wanted.into_iter().chain(seed) {
         if let Some(value) = value {
@@ -113,6 +114,7 @@ fn message(message: &ChatMessage, dialect: &OpenAiDialect) -> Value {
     if let Some(id) = &message.tool_call_id {
         wire.insert("tool_call_id".to_owned(), json!(id));
     }
+    // The host's own reasoning goes back where the host wants it.
     wire.extend(thought(message, dialect));
     Value::Object(wire)
 }

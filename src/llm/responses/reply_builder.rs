@@ -33,6 +33,7 @@ pub(in crate::llm) struct ResponsesReplyBuilder {
 }
 
 impl ReplyBuilder for ResponsesReplyBuilder {
+    /// Takes one event. The last event holds the whole response and ends the stream.
     fn event(&mut self, data: &str) -> Result<ControlFlow<()>, CallFault> {
         let mut event: Value = serde_json::from_str(data).map_err(unreadable)?;
         match event["type"].as_str().unwrap_or_default() {
@@ -61,6 +62,8 @@ impl ReplyBuilder for ResponsesReplyBuilder {
         Ok(())
     }
 
+    /// The reply, if the last event has arrived. A content filter, and a refusal in the text, give
+    /// a refusal.
     fn reply(mut self) -> Result<ChatReply, CallFault> {
         let mut ended = self.ended.take().ok_or_else(incomplete_answer)?;
         // The last event repeats all items, and then they are taken from there. Some hosts leave

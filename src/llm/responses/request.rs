@@ -17,6 +17,7 @@ pub(super) fn body(model: &str, request: &ChatRequest) -> Value {
         "prompt_cache_key": cache_key(request),
         "max_output_tokens": request.max_output_tokens });
     if !request.tools.is_empty() {
+        // An empty list of tools is left out.
         body["tools"] = request.tools.iter().map(tool).collect();
     }
     set(&mut body, &request.settings);

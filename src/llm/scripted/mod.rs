@@ -33,11 +33,14 @@ impl ScriptedModel {
 
 #[async_trait]
 impl ChatModel for ScriptedModel {
+    /// Plays the script at the turn that the context names. Fails for good if there is no task, and
+    /// for this try if the flaky service fails. The usage is an estimate.
     async fn complete(
         &self,
         request: &ChatRequest,
         context: &CallContext,
     ) -> Result<ChatReply, CallFault> {
+        // The only behaviour without a task, so it is handled before the context is looked at.
         if self.behaviour == ScriptedBehaviour::Echo {
             return Ok(echo(request));
         }

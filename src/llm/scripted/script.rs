@@ -62,6 +62,7 @@ impl ScriptedBehaviour {
         Self::Echo,
     ];
 
+    /// The behaviour's name in a campaign, after `scripted/`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Oracle => "oracle",
@@ -101,6 +102,7 @@ const LOOKS: [(&str, &str); 4] = [
 ];
 
 impl<'a> EpisodeScript<'a> {
+    /// `episode` decides what the behaviour does in this episode where it has a choice.
     pub(super) fn new(behaviour: ScriptedBehaviour, task: &'a Task, episode: &EpisodeId) -> Self {
         let digest = digest_of(&["script", behaviour.name(), episode.as_str()]);
         let salt = u64::from_str_radix(&digest[..15], 16).unwrap_or(0);
@@ -143,6 +145,7 @@ impl<'a> EpisodeScript<'a> {
             ScriptedBehaviour::Malformed => self.malformed(turn),
             ScriptedBehaviour::Refuse => self.refuse(turn),
             ScriptedBehaviour::Cheat => self.cheat(turn),
+            // Never reached by the model, which answers an echo without a script.
             ScriptedBehaviour::Echo => ScriptedReply::Prose(String::new()),
             ScriptedBehaviour::GiveUp => {
                 let done = self.task.solution.len() / 3;
@@ -157,6 +160,8 @@ impl<'a> EpisodeScript<'a> {
         for (at, step) in self.task.solution.iter().enumerate() {
             let drawn = self.drawn(at as u32, "detour");
             if at == 0 || drawn.is_multiple_of(3) {
+                // The quotient is used, because the remainder has already decided that there is a
+                // detour.
                 let (think, command) = LOOKS[(drawn / 3) as usize % LOOKS.len()];
                 lines.push(spoken(think, MoveAction::Run(command.to_owned())));
             }
@@ -213,6 +218,7 @@ fn played(moves: &[ScriptedMove], turn: usize) -> ScriptedReply {
     moves.get(turn).map_or_else(submission, |step| spoken(&step.think, step.deed.clone()))
 }
 
+/// A thought and an action.
 fn spoken(think: &str, deed: MoveAction) -> ScriptedReply {
     ScriptedReply::Move(think.to_owned(), deed)
 }
