@@ -33,9 +33,12 @@ pub struct GatewayConfig {
     /// How long a provider may be silent in the middle of its answer.
     pub idle: Duration,
     pub models: Vec<ModelConfig>,
-    /// What may be spent by the whole gateway; by one day; by one session. None means no limit.
+    /// What may be spent by the whole gateway. None means no limit; so does None in the next
+    /// two fields.
     pub budget: Option<Money>,
+    /// What may be spent in one day, in UTC.
     pub day_budget: Option<Money>,
+    /// What may be spent by one session.
     pub session_budget: Option<Money>,
     /// The text that it was read from.
     pub source: String,

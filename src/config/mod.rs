@@ -2,8 +2,10 @@
 //! files: a campaign, the daemon's own file, and a standalone gateway's file.
 //!
 //! ```text
-//!  text ─► source (text and positions) ─► syntax (TOML, with recovery) ─► raw (every key, its type
-//!          and range, read through section) ─► validate (the values compared with each other) ─► config
+//!  source    text and positions
+//!    └─► syntax     TOML, with recovery from errors
+//!          └─► raw        every key, with its type and range, read through `section`
+//!                └─► validate   the values compared with each other, defaults ─► config
 //! ```
 //!
 //! Mistakes do not stop the reading. They are collected by `reader` and reported all together, in

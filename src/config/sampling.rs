@@ -114,8 +114,10 @@ pub(super) struct SamplingTarget<'a> {
 /// Checks the sampling keys of one model.
 pub(super) fn check(model: &RawModel, asks: &SamplingTarget<'_>, reader: &ConfigReader) {
     let raw = &model.sampling;
+    // A scripted model has no dialect and gets the support of an unknown one.
     let checks =
         SamplingChecks { raw, asks, reader, takes: takes(asks.dialect.unwrap_or_default()) };
+    // The recorded format may accept more or less than any default.
     if !asks.replays {
         checks.keys();
         checks.efforts();

@@ -7,7 +7,7 @@
 //! same, and the text is parsed again.
 //!
 //! ```text
-//!  text ─► parse ─► a statement that hides others? ─ yes ─► blank it out, note the problem ─► parse again
+//!  text ─► parse ─► does a statement hide others? ─ yes ─► note the problem, blank it, parse again
 //!                          └─ no ─► the remaining syntax errors ─► which lines are unreliable
 //! ```
 

@@ -69,9 +69,9 @@ pub(super) fn in_refusal(said: &str) -> Option<Usage> {
     let mut most = Value::Null;
     gather(&said, &mut most);
     let count = |name: &str| most[name].as_u64().unwrap_or(0);
-    // Anthropic reports cached tokens beside `input_tokens`; the other families include them.
     let sum = |names: &[&str]| names.iter().fold(0u64, |sum, name| sum.saturating_add(count(name)));
     let written = count("cache_creation_input_tokens");
+    // Anthropic reports cached tokens beside `input_tokens`; the other families include them.
     let read = sum(&["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"]);
     let of_input =
         [read, count("prompt_tokens"), count("promptTokenCount"), count("prompt_eval_count")];

@@ -154,7 +154,7 @@ impl ProviderErrorBody {
     /// Parses a body. A list stands for its first element. A body that is no JSON is the message.
     fn read(said: &str) -> Self {
         match serde_json::from_str::<Value>(said) {
-            // Gemini wraps its error into a list.
+            // Gemini may wrap its error into a list.
             Ok(Value::Array(list)) => Self::of(list.first().unwrap_or(&Value::Null)),
             Ok(value) => Self::of(&value),
             Err(_) => Self {

@@ -7,8 +7,8 @@
 //! share the same lower layers:
 //!
 //! ```text
-//!  adapter (openai, anthropic, …) ─► provider (URL, key, redaction) ─► http (timeouts, size limits)
-//!                                                                 └─► replay (a recorded campaign)
+//!  adapter (openai, …) ─► provider (URL, key, redaction) ─► http (timeouts, size limits)
+//!                                                      └─► replay (a recorded campaign)
 //! ```
 //!
 //! Invariant: the API key is in the request's header and nowhere else. A key that a provider

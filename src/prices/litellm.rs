@@ -79,6 +79,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<PriceTable, String> {
             Err(why) => drop(unusable.insert(model, why)),
         }
     }
+    // A JSON file of another kind would give an empty table.
     if models.is_empty() {
         return Err("it holds no model with a price".to_owned());
     }

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  config/prices.toml ─► toml_table ─┐
-//!                                    ├─► table (with a digest) ─► a listed price, or why it is unusable
+//!                                    ├─► table (with a digest) ─► a price, or why there is none
 //!  LiteLLM's public JSON ─► litellm ─┘
 //! ```
 //!

@@ -49,7 +49,7 @@ fn settings(request: &ChatRequest) -> Value {
     if let Some(seed) = seed {
         config["seed"] = json!(seed);
     }
-    // A budget and an effort exclude each other; `config` has checked that.
+    // If both are set, the effort replaces the budget.
     if let Some(budget) = request.settings.thinking_budget {
         config["thinkingConfig"] = json!({ "thinkingBudget": budget });
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! {"message":{"role":"assistant","content":"Hel"},"done":false}
-//! {"message":{"content":"lo"},"done":true,"done_reason":"stop","prompt_eval_count":9,"eval_count":2}
+//! {"message":{"content":"lo"},"done":true,"done_reason":"stop","prompt_eval_count":9,…}
 //! ```
 
 use crate::llm::counts::counted;
