@@ -1,8 +1,14 @@
 //! Reads an answer to its end: a stream of server-sent events, or a whole body.
 //!
-//! An event is some lines and an empty line, for example `data: {"id":"1"}` followed by `data:
-//! [DONE]` as the next event. The adapters read with [`read`]. The gateway cuts the stream with
-//! [`EventSplitter`], because it must pass on the exact bytes of each event.
+//! An event is some lines and an empty line. Two events of a stream are for example:
+//!
+//! ```text
+//! data: {"choices":[{"delta":{"content":"Hi"}}]}
+//! data: [DONE]
+//! ```
+//!
+//! The adapters read with [`read`]. The gateway cuts the stream with [`EventSplitter`], because it
+//! must pass on the exact bytes of each event.
 
 use super::faults::malformed;
 use super::http::ProviderResponse;

@@ -12,8 +12,8 @@ use synthd_actors::model::{
 /// come from another family's model, or whose signature was not kept.
 const FOREIGN: &str = "skip_thought_signature_validator";
 
-/// The body of a request. It always sets the output cap. The model's name and the wish for a stream
-/// are part of the address.
+/// The body of a request. It always sets the output cap. The model's name is part of the address,
+/// and so is the request for a stream.
 pub(super) fn body(request: &ChatRequest) -> Value {
     let system = request.messages.iter().filter(|message| message.role == ChatRole::System);
     let system: Vec<Value> = system.map(|message| json!({ "text": message.content })).collect();
