@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! data: {"choices":[{"delta":{"content":"Hi"}}]}
+//!
 //! data: [DONE]
 //! ```
 //!
