@@ -1,4 +1,8 @@
-//! All backends as one: a specification says which of them it is for.
+//! Both sandbox backends behind one interface. The specification of a sandbox says which one
+//! makes it.
+//!
+//! The pool, `synthd check`, `synthd doctor` and the image commands use [`SandboxBackends`]. The
+//! type also opens the egress proxy for a sandbox whose specification has a network.
 
 use super::HostFacts;
 use super::docker::{DockerAddress, DockerBackend, DockerSettings, PullProgress};
@@ -10,8 +14,8 @@ use std::sync::Arc;
 use synthd_actors::model::{BackendKind, Fault, ImagePullPolicy, SandboxSpec};
 use synthd_actors::ports::{Sandbox, SandboxBackend};
 
-/// Every backend of this process. Neither does anything before a sandbox of its kind is
-/// asked for.
+/// Every backend of this process. A backend does nothing before somebody asks for a sandbox of
+/// its kind: no launcher is started, and no container engine is contacted.
 pub struct SandboxBackends {
     namespace: NamespaceBackend,
     docker: DockerBackend,
@@ -19,12 +23,14 @@ pub struct SandboxBackends {
 }
 
 impl SandboxBackends {
-    /// `executable` is the synthd binary; `guest_dir` is where the guest is laid out for
-    /// containers.
+    /// `executable` is the synthd binary, which is also the launcher. `guest_dir` is a directory
+    /// of this user for the guest file of containers and for sockets. The container engine is the
+    /// one that `DOCKER_HOST` names.
     pub fn new(executable: impl Into<PathBuf>, guest_dir: &Path) -> Self {
         Self::with_engine(executable, guest_dir, DockerAddress::from_environment())
     }
 
+    /// Like [`Self::new`], with an explicit address of the container engine.
     pub fn with_engine(
         executable: impl Into<PathBuf>,
         guest_dir: &Path,
@@ -38,13 +44,14 @@ impl SandboxBackends {
         }
     }
 
-    /// The same with names resolved by somebody else.
+    /// Replaces the resolver of host names that the egress proxy uses. Tests use this to lead a
+    /// name to a server of their own.
     #[must_use]
     pub fn resolving_by(self, resolver: Arc<dyn HostResolver>) -> Self {
         Self { egress: self.egress.resolving_by(resolver), ..self }
     }
 
-    /// What the backend of a specification enforces here.
+    /// What the given backend enforces on its host. `Err` means that the backend cannot be used.
     pub async fn host_facts(&self, backend: BackendKind) -> Result<HostFacts, Fault> {
         match backend {
             BackendKind::Namespace => self.namespace.host_facts().await,
@@ -52,8 +59,9 @@ impl SandboxBackends {
         }
     }
 
-    /// Brings the image that the specification names from its registry, if the campaign says
-    /// so.
+    /// Pulls the image of the specification from its registry, if the pull policy says so. The
+    /// namespace backend has no images to pull, so nothing happens for it. `told` is called at
+    /// each step of the pull.
     pub async fn fetch(
         &self,
         spec: &SandboxSpec,
@@ -66,8 +74,8 @@ impl SandboxBackends {
         }
     }
 
-    /// Whether what the specification names is there, before anything is begun; the digest
-    /// of its image, where it has one.
+    /// Checks before a campaign begins that the image and the runtime of the specification exist.
+    /// Returns the digest of the image; `None` for the namespace backend, which has no digests.
     pub async fn check(&self, spec: &SandboxSpec) -> Result<Option<String>, Fault> {
         match spec.backend {
             BackendKind::Namespace => self.namespace.check(spec).map(|()| None),
@@ -87,6 +95,8 @@ impl SandboxBackend for SandboxBackends {
             BackendKind::Namespace => self.namespace.create(spec).await,
             BackendKind::Docker => self.docker.create(spec).await,
         }?;
+        // A failure here drops the sandbox, so a sandbox with a network never exists without its
+        // proxy.
         if let Some(network) = &spec.network {
             self.egress.open(network, &mut *sandbox).await?;
         }
@@ -99,6 +109,8 @@ impl SandboxBackend for SandboxBackends {
     }
 
     async fn settle(&self) -> Result<(), Fault> {
+        // Both backends are waited for, even if one of them fails: what the other one still
+        // removes must be gone too. The first error wins.
         let (namespace, docker) = tokio::join!(self.namespace.settle(), self.docker.settle());
         namespace.and(docker)
     }

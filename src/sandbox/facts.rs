@@ -1,27 +1,42 @@
-//! What a backend enforces on this host.
+//! The facts about a host: which protections of a sandbox a backend can enforce there.
+//!
+//! Both backends fill in the same type. `synthd doctor` prints it. The checks before a campaign
+//! compare it with `[sandbox] require`.
 
 use std::collections::BTreeMap;
 use synthd_actors::model::SandboxProtection;
 
-/// What this host enforces and by which means, or why it does not.
+/// What a backend enforces on a host, and how; or why it does not.
+///
+/// In every map here, `Ok` holds the means (`cgroup v2`) and `Err` the reason why there is none.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct HostFacts {
+    /// The release of the kernel under the sandboxes, such as `6.1.0-18-amd64`. Empty if unknown.
     pub kernel: String,
+    /// Whether the isolating process is root: synthd itself for the namespace backend, the
+    /// container engine (one that is not rootless) for the container backend.
     pub root: bool,
+    /// `v1` or `v2`; the namespace backend also knows `v1+v2` and `none`.
     pub cgroup_version: String,
+    /// Each protection that a campaign can require, with its means or the reason why it is
+    /// missing. A protection without an entry counts as not enforced.
     pub enforced: BTreeMap<SandboxProtection, Result<String, String>>,
-    /// What else a container engine has or lacks, by name; a campaign cannot insist on it.
+    /// What else a container engine has or lacks, by name (`gvisor`, `user-remapping`). A
+    /// campaign cannot require it. Empty for the namespace backend.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub engine: BTreeMap<String, Result<String, String>>,
-    /// Sandboxes of dead engines that were removed when the launcher started.
+    /// Sandboxes of dead synthd processes that were removed when the launcher started, or when
+    /// the container engine was first connected.
     pub swept: u32,
-    /// Files below the directories that sandboxes see which are hidden from them.
+    /// Host files that are hidden from sandboxes, although they lie below directories that
+    /// sandboxes see. Empty for the container backend.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hidden: Vec<String>,
 }
 
 impl HostFacts {
-    /// What of `required` the host does not enforce, with the reason.
+    /// Those of the `required` protections that the host does not enforce, each with the reason.
+    /// An empty list means that the host enforces all of them.
     pub fn missing<'a>(
         &'a self,
         required: impl IntoIterator<Item = &'a SandboxProtection>,

@@ -1,5 +1,16 @@
-//! Sandboxes: a backend starts a guest inside isolation and hands back its stream; one
-//! protocol and one client then serve every backend.
+//! Sandboxes: isolated environments in which agents run commands and in which work is verified.
+//!
+//! A backend starts the guest (a small static program) inside isolation and returns the guest's
+//! byte stream. One protocol (`docs/guest-protocol.md`) and one client (`guest`) then serve every
+//! backend, so nothing above this module depends on how a sandbox is isolated.
+//!
+//! - `namespace`: sandboxes of Linux namespaces on this host, forked by a launcher process.
+//! - `docker`: sandboxes in containers of Docker or Podman, on this host or another one.
+//! - `egress`: the HTTP proxy for sandboxes whose campaign allows hosts by name.
+//! - `guest`: the guest program, its protocol and the tunnel.
+//!
+//! [`SandboxBackends`] joins the two backends and implements the port `SandboxBackend` of the
+//! core.
 
 mod backends;
 pub mod docker;

@@ -1,17 +1,22 @@
-//! The system calls that programs in a sandbox may make, whatever their arguments are.
+//! The allow-list of system calls: the calls that programs in a sandbox may make with any
+//! arguments.
 //!
-//! The filters of both backends are made of this one list. A call that is not on it is refused,
-//! so a call that a newer kernel brings is refused until somebody adds it here. Calls whose
-//! arguments matter (`clone`, `socket`, `ioctl`, ...) are not on the list: each filter has rules
-//! for them.
+//! The seccomp filters of both backends are built from this one list
+//! (`namespace/launcher/seccomp_filter.rs`, `docker/seccomp.rs`). A call that is not on the list
+//! is refused, so a call that a newer kernel adds is refused until somebody adds it here. Calls
+//! whose arguments matter (`clone`, `socket`, `ioctl`, ...) are not on the list: each filter has
+//! rules of its own for them.
 
-/// A name, and the number that this machine's kernel has for it.
+/// The name of a call, and the number that this machine's kernel gives it, such as `("read", 0)`.
 pub(super) type SystemCall = (&'static str, i64);
 
+/// Takes names of constants of the `libc` crate and gives pairs of name and number. The names
+/// still have the prefix `SYS_`; [`allowed`] strips it.
 macro_rules! calls {
     ($($call:ident)*) => { &[$((stringify!($call), libc::$call)),*] };
 }
 
+/// Calls that every supported machine has.
 const EVERYWHERE: &[SystemCall] = calls!(
     SYS_accept SYS_accept4 SYS_bind SYS_brk SYS_capget SYS_capset SYS_chdir SYS_clock_getres
     SYS_clock_gettime SYS_clock_nanosleep SYS_close SYS_close_range SYS_connect
@@ -50,7 +55,8 @@ const EVERYWHERE: &[SystemCall] = calls!(
     SYS_utimensat SYS_vmsplice SYS_wait4 SYS_waitid SYS_write SYS_writev
 );
 
-/// Calls that newer machines have not.
+/// Calls that only x86-64 has. They are old forms (`open`, `fork`, `stat`) that newer machines do
+/// not offer.
 #[cfg(target_arch = "x86_64")]
 const OF_THIS_MACHINE: &[SystemCall] = calls!(
     SYS_access SYS_alarm SYS_arch_prctl SYS_chmod SYS_chown SYS_creat SYS_dup2 SYS_epoll_create
@@ -60,19 +66,22 @@ const OF_THIS_MACHINE: &[SystemCall] = calls!(
     SYS_set_thread_area SYS_setrlimit SYS_signalfd SYS_stat SYS_symlink SYS_sync_file_range
     SYS_time SYS_unlink SYS_utime SYS_utimes SYS_vfork
 );
-/// Calls that the libc crate has no number for.
+/// Calls of 64-bit ARM for which the `libc` crate has no number.
 #[cfg(target_arch = "aarch64")]
 const OF_THIS_MACHINE: &[SystemCall] =
     &[("renameat", 38), ("sync_file_range", 84), ("getrlimit", 163), ("setrlimit", 164)];
 
-/// Calls that the libc crate has no number for. The number is the same on each machine.
+/// Calls for which the `libc` crate has no number. The number is the same on each machine.
 const NEWER: &[SystemCall] =
     &[("fchmodat2", 452), ("futex_wake", 454), ("futex_wait", 455), ("futex_requeue", 456)];
 
-/// The last call that was looked at. What the kernel numbers higher does not exist for a
-/// program: it falls back to an older call.
+/// The highest number of a call that was reviewed for this list. The namespace filter answers a
+/// call with a higher number as if the kernel did not have it (ENOSYS), so that a program falls
+/// back to an older call.
 pub(super) const LAST_KNOWN: i64 = 462;
 
+/// All calls of the list on this machine, with names as seccomp knows them (`read`, not
+/// `SYS_read`).
 pub(super) fn allowed() -> impl Iterator<Item = SystemCall> {
     let all = EVERYWHERE.iter().chain(OF_THIS_MACHINE).chain(NEWER);
     all.map(|(name, number)| (name.strip_prefix("SYS_").unwrap_or(name), *number))

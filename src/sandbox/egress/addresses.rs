@@ -1,11 +1,14 @@
-//! Which addresses are of the public Internet: what is left when everything private, local,
-//! special or of a translator is taken away. The standard library's own word for it is not
-//! stable yet.
+//! Decides which IP addresses are public, so that the egress proxy may connect a sandbox to them.
+//!
+//! All private, local and special addresses are excluded, and so are IPv6 addresses that a
+//! translator turns into IPv4 addresses. The standard library has a function for this
+//! (`IpAddr::is_global`), but it is not stable yet. A mistake here would open the host's own
+//! network to programs in a sandbox, which is why the lists are written out and tested.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether a sandbox may be led there. The metadata services of clouds are link-local or
-/// unique-local, hence not.
+/// Whether a sandbox may be connected to this address. The metadata services of clouds (such as
+/// 169.254.169.254) are link-local, unique-local or listed, so they are not public.
 pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -13,7 +16,9 @@ pub fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// Networks by the IANA registry of special-purpose addresses, with multicast and class E.
+/// IPv4 networks that are not public: network address and prefix length in bits. They are the
+/// IANA registry of special-purpose addresses, multicast (224.0.0.0/4) and the reserved class E
+/// (240.0.0.0/4).
 const SPECIAL_V4: [([u8; 4], u32); 16] = [
     ([0, 0, 0, 0], 8),
     ([10, 0, 0, 0], 8),
@@ -30,10 +35,12 @@ const SPECIAL_V4: [([u8; 4], u32); 16] = [
     ([203, 0, 113, 0], 24),
     ([224, 0, 0, 0], 4),
     ([240, 0, 0, 0], 4),
-    // Where Azure and Alibaba keep theirs, outside of any private range.
+    // A service of Azure for its virtual machines. It lies outside of every private range. (The
+    // metadata service of Alibaba, 100.100.100.200, is in 100.64.0.0/10 above.)
     ([168, 63, 129, 16], 32),
 ];
 
+/// No network of [`SPECIAL_V4`] contains the address.
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let within = |(network, bits): &([u8; 4], u32)| {
         let mask = u32::MAX << (32 - bits);
@@ -42,8 +49,13 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
     !SPECIAL_V4.iter().any(within)
 }
 
-/// Only 2000::/3 is given out, and of it neither what is special nor what a translator takes
-/// for an address of the other kind.
+/// Only 2000::/3 is assigned to hosts on the Internet. Three parts of it are excluded:
+///
+/// - special addresses: 2001::/23 (among them Teredo tunnels),
+/// - documentation: 2001:db8::/32 and 3fff::/20,
+/// - 2002::/16 (6to4), which a translator sends to the IPv4 address inside of it.
+///
+/// IPv4 addresses written as IPv6 (`::ffff:127.0.0.1`, `64:ff9b::`) are outside of 2000::/3.
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let parts = address.segments();
     let given_out = parts[0] & 0xe000 == 0x2000;

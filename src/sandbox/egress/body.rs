@@ -1,49 +1,74 @@
-//! How far the body of a plain request reaches: what comes after it would be another request,
-//! perhaps for another host, and is passed on to nobody.
+//! Finds the end of the body of a plain HTTP request, byte by byte.
+//!
+//! The egress proxy forwards exactly one request on a connection. Bytes after its body would be
+//! another request, perhaps for another host, so the proxy forwards them to nobody. The length
+//! comes from the header (`Content-Length`) or from the chunks themselves
+//! (`Transfer-Encoding: chunked`):
+//!
+//! ```text
+//!            line ends          all bytes read    line ends
+//!  Size ──► Extension ──────► Data ──────► DataEnd ──────► Size (the next chunk)
+//!               └─ size 0: Trailer ─ an empty line ─► Over
+//! ```
+//! The bytes may arrive in pieces of any size; the position is kept between them. Malformed
+//! chunks are an error, and the connection then ends.
 
 use super::request::MalformedRequest;
 
-/// What is left of a body.
+/// The part of a request's body that has not been forwarded yet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum RemainingBody {
+    /// So many bytes follow.
     Length(u64),
+    /// Chunks follow; the position says what the next byte means.
     Chunked(ChunkPosition),
 }
 
-/// Where in a chunked body one is.
+/// What the next byte of a chunked body means. An example of a whole body, with a trailer:
+/// `5;x=1\r\nhello\r\n0\r\nName: value\r\n\r\n`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum ChunkPosition {
-    /// In the size, of so many digits.
+    /// In the size of a chunk: the value so far, and the number of its hexadecimal digits so far.
     Size(u64, u32),
-    /// After the size, up to the end of its line.
+    /// After the size, up to the end of its line. The value is the size of the chunk.
     Extension(u64),
+    /// In the data of a chunk. The value is the number of bytes that follow.
     Data(u64),
-    /// Before the line's end that follows the data.
+    /// After the carriage return that follows the data. A line feed must come next.
     DataEnd,
-    /// In a line of the trailer, which ends with an empty one.
+    /// In the trailer: header lines after the last chunk, up to an empty line.
     Trailer {
+        /// Whether the current line has no characters yet, so that its end is the end of the
+        /// body.
         is_empty: bool,
     },
+    /// The body is complete. The next byte does not belong to it.
     Over,
 }
 
-/// Of a chunk's size: more is no size of anything.
+/// The most hexadecimal digits of a chunk's size. 15 digits are 60 bits, so the size cannot
+/// overflow a `u64`. No real chunk is that large.
 const MOST_DIGITS: u32 = 15;
 
 impl RemainingBody {
+    /// A request without a body.
     pub(super) fn none() -> Self {
         Self::Length(0)
     }
 
+    /// A chunked body before its first byte.
     pub(super) fn chunked() -> Self {
         Self::Chunked(ChunkPosition::Size(0, 0))
     }
 
+    /// Whether the whole body was taken.
     pub(super) fn is_over(&self) -> bool {
         matches!(self, Self::Length(0) | Self::Chunked(ChunkPosition::Over))
     }
 
-    /// How many of these bytes belong to it.
+    /// Moves on through `bytes`, and returns how many of them (from the front) belong to the
+    /// body. A smaller number than `bytes.len()` means that the body is over. `Err` means that a
+    /// chunk is malformed; the position is then not usable any more.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<usize, MalformedRequest> {
         let mut taken = 0;
         while taken < bytes.len() && !self.is_over() {
@@ -52,7 +77,7 @@ impl RemainingBody {
         Ok(taken)
     }
 
-    /// At least one byte of some.
+    /// Takes at least one byte of `bytes`, which must not be empty.
     fn step(&mut self, bytes: &[u8]) -> Result<usize, MalformedRequest> {
         match self {
             Self::Length(left) | Self::Chunked(ChunkPosition::Data(left)) if *left > 0 => {
@@ -60,8 +85,10 @@ impl RemainingBody {
                 *left -= taken;
                 Ok(taken as usize)
             }
+            // Not reached: `take` stops at a length of zero.
             Self::Length(_) => Ok(bytes.len()),
             Self::Chunked(chunk) => {
+                // The data of a chunk is used up, or the byte is one of the framing around it.
                 let next = std::mem::replace(chunk, ChunkPosition::Over).after(bytes[0])?;
                 *chunk = next;
                 Ok(1)
@@ -71,6 +98,7 @@ impl RemainingBody {
 }
 
 impl ChunkPosition {
+    /// The position after one more byte. Data is counted by `step`, so here it is used up.
     fn after(self, byte: u8) -> Result<Self, MalformedRequest> {
         let broken = Err(MalformedRequest("its chunks are malformed"));
         Ok(match (self, byte) {
@@ -81,9 +109,11 @@ impl ChunkPosition {
                 }
                 Self::Size(size * 16 + u64::from(digit), digits + 1)
             }
+            // A size needs at least one digit.
             (Self::Size(_, 0), _) => return broken,
             (Self::Size(size, _), b'\r' | b';' | b' ' | b'\t') => Self::Extension(size),
-            // After the line, data, or the trailer that ends all of it.
+            // At the end of the line, data follows. After a size of zero, it is the trailer,
+            // which ends the body.
             (Self::Extension(0), b'\n') => Self::Trailer { is_empty: true },
             (Self::Extension(size), b'\n') => Self::Data(size),
             (Self::Extension(size), _) => Self::Extension(size),

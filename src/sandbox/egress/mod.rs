@@ -1,12 +1,22 @@
-//! A way out of a sandbox to hosts that a campaign allows by name, and to nothing else: a
-//! proxy of the engine's own behind the guest's tunnel.
+//! Egress: the way out of a sandbox to the hosts that a campaign allows by name, and to nothing
+//! else.
+//!
+//! It is an HTTP proxy inside of synthd, behind the guest's tunnel:
 //!
 //! ```text
-//!  program ─► 127.0.0.1:3128 ═ guest's tunnel ═ socket ─► is it named? ─► resolve ─► public? ─► host
-//!                                                            └─ no: 403 ◄──────────────┘
+//!  program ─► 127.0.0.1:3128 ═ tunnel ═ Unix socket ─► allowed name? ─► resolve ─► public? ─► host
+//!                                                           └─ no: 403 ◄──────────────┘
 //! ```
-//! The sandbox itself stays without a network, whatever isolates it, and asks no name server:
-//! names are resolved here, and what they lead to is looked at before it is connected to.
+//! The sandbox itself stays without a network, whatever isolates it, and it asks no name server.
+//! The proxy resolves names on this host and checks the addresses before it connects to them.
+//!
+//! `SandboxBackends` calls [`EgressProxies::open`] for each sandbox whose specification has a
+//! network policy. All sandboxes with the same policy share one proxy, which is a Unix socket and
+//! a task. A failure to open the proxy is a fault of the sandbox's start (`SandboxStart`).
+//!
+//! The sockets are in a directory of this user and are named for the process: `egress-PID-NUMBER`
+//! for a proxy, `agents-PID` for the agent gateway. [`sweep`] removes the sockets of dead
+//! processes.
 
 mod addresses;
 mod body;
@@ -33,14 +43,17 @@ use tokio::net::UnixListener;
 use tokio::sync::Mutex;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Where programs find the proxy.
+/// The port of the sandbox's loopback at which programs find the proxy.
 pub const PORT: u16 = NetworkPolicy::PORT;
+/// The front of a proxy's socket name.
 const SOCKETS: &str = "egress-";
-/// The door at which agents ask their models is a socket of the same kind: a sandbox has one way
-/// out, and the proxy leads there what is said to no other host.
+/// The front of the agent gateway's socket name. External agents call their models at this
+/// socket. A sandbox has only one tunnel, so the proxy forwards to this socket each request that
+/// is addressed to the proxy itself (such as `POST /v1/messages`).
 const AGENTS: &str = "agents-";
 
-/// The socket of this process that agents ask at.
+/// The path of the Unix socket at which the agent gateway of this process listens. `directory`
+/// must be the same for the gateway and for the proxies.
 pub fn agents_socket(directory: &Path) -> PathBuf {
     directory.join(format!("{AGENTS}{}", std::process::id()))
 }
@@ -55,12 +68,16 @@ pub fn prepare_agents_socket(directory: &Path) -> io::Result<PathBuf> {
 
 /// The proxies of this process, one for each network.
 pub struct EgressProxies {
+    /// Where the sockets are. Only this user may write there.
     directory: PathBuf,
     resolver: Arc<dyn HostResolver>,
+    /// The running proxies by policy. The lock is held while a proxy starts, so that two
+    /// sandboxes that start at once do not both start one.
     doors: Mutex<HashMap<NetworkPolicy, EgressListener>>,
 }
 
-/// A proxy that listens.
+/// A running proxy. Dropping it stops the listener and removes the socket. Open connections go
+/// on.
 struct EgressListener {
     socket: PathBuf,
     _serving: AbortOnDropHandle<()>,
@@ -73,16 +90,20 @@ impl Drop for EgressListener {
 }
 
 impl EgressProxies {
-    /// Sockets go to `directory`, which is nobody else's to write to.
+    /// Starts nothing yet. `directory` gets the sockets; it is made private to this user when the
+    /// first proxy starts.
     pub fn new(directory: &Path, resolver: Arc<dyn HostResolver>) -> Self {
         Self { directory: directory.to_owned(), resolver, doors: Mutex::default() }
     }
 
+    /// Uses another resolver. Proxies that already run are not affected.
     pub(super) fn resolving_by(self, resolver: Arc<dyn HostResolver>) -> Self {
         Self { resolver, ..self }
     }
 
-    /// Gives a sandbox its way out, and tells its programs of it.
+    /// Connects a sandbox to the proxy of its policy: opens the tunnel from port [`PORT`] of the
+    /// sandbox, and sets the proxy variables for the commands in it. Starts the proxy if it does
+    /// not run yet.
     pub async fn open(
         &self,
         network: &NetworkPolicy,
@@ -95,6 +116,7 @@ impl EgressProxies {
         sandbox.environment(&variables()).await
     }
 
+    /// The socket of the policy's proxy. Starts the proxy if it does not run yet.
     async fn door(&self, network: &NetworkPolicy) -> io::Result<PathBuf> {
         let mut doors = self.doors.lock().await;
         if let Some(door) = doors.get(network) {
@@ -103,9 +125,11 @@ impl EgressProxies {
         own_directory(&self.directory)?;
         sweep(&self.directory)?;
         let socket = self.directory.join(name());
-        // A name with our own number is of a process before us.
+        // A socket with our own process id was left by an earlier process that had the same id:
+        // within this process, each number is used once.
         fs::remove_file(&socket).ok();
         let listener = UnixListener::bind(&socket)?;
+        // Only this user may connect. The guest's tunnel connects from synthd itself.
         fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
         let agents = agents_socket(&self.directory);
         let proxy = EgressProxy::new(network.clone(), self.resolver.clone(), agents);
@@ -115,13 +139,16 @@ impl EgressProxies {
     }
 }
 
+/// The name of a new proxy's socket, such as `egress-4711-0`.
 fn name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     format!("{SOCKETS}{}-{number}", std::process::id())
 }
 
-/// Removes sockets of processes that are no more.
+/// Removes the sockets of proxies and agent gateways whose process has ended. Other files stay. A
+/// socket counts as abandoned if `/proc` has no process with the id in its name, so all processes
+/// that share the directory must be in one PID namespace.
 pub fn sweep(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -138,7 +165,9 @@ pub fn sweep(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// As programs look for a proxy; some read the one spelling, some the other.
+/// The environment variables by which programs find a proxy, such as
+/// `http_proxy=http://127.0.0.1:3128`. Each is set in lower and in upper case, because some
+/// programs read only one of the two.
 fn variables() -> Vec<(String, String)> {
     let proxy = format!("http://127.0.0.1:{PORT}");
     let local = "localhost,127.0.0.1".to_owned();

@@ -1,11 +1,19 @@
-//! One network's proxy: each connection asks for one host, once.
+//! The egress proxy of one network policy: accepts connections from sandboxes, and carries each
+//! one to one allowed host.
 //!
 //! ```text
-//!  head ─► parsed ─► named ─► resolved ─► connected ─► carried until either side ends
-//!   │ for us: to the door of agents ───────────────────────────▲
-//!   │        │ 400     │ 403     │ 403, 502   │ 502
-//!   └ 408    └─────────┴─────────┴────────────┴─────► told why, closed
+//!  head ─► parsed ─► allowed ─► resolved ─► connected ─► carried until either side ends
+//!   │ to the proxy itself: connect to the agent gateway ─────▲
+//!   │        │ 400     │ 403     │ 403, 502, 504 │ 502
+//!   └ 408    └─────────┴─────────┴───────────────┴──► the program gets the reason, then closed
 //! ```
+//! A request with a path as its target (`POST /v1/messages`) is for the agent gateway, at which
+//! external agents call their models. All other requests name a host (`request.rs`).
+//!
+//! Invariants: no byte of a program reaches a host that the policy does not allow or whose
+//! address is not public, and a connection never changes its host. Every refusal is an HTTP
+//! response with the reason as its text, so that the program can show it. Each step before the
+//! data flows has a time limit.
 
 use super::body::RemainingBody;
 use super::request::{self, MAX_HEAD, MalformedRequest, ProxyRequest};
@@ -24,28 +32,38 @@ use tokio::net::{TcpStream, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
 
-/// For a program to say what it wants, and for a host to be found and to answer.
+/// The time limit of each single step: the program sends its head, the host's name is resolved,
+/// one address accepts the connection, the agent gateway accepts the connection.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Connections at once, of all sandboxes of the network.
+/// The most connections at once, of all sandboxes of the policy. Further connections wait in the
+/// socket's queue.
 const MOST: usize = 8_192;
-/// No package takes longer; a connection that does nothing is nobody's to keep.
+/// The longest time that a connection to a host may last, whether data flows or not. No package
+/// takes longer to download. It also ends connections that were left idle. Calls to the agent
+/// gateway have no limit here.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
-/// Bytes of a refused request that are taken and thrown away.
+/// The most bytes of a refused program that are still read (and thrown away) before its
+/// connection is closed.
 const MOST_UNHEARD: u64 = 1 << 20;
-/// Addresses of one host that are tried.
+/// The most addresses of one host that are tried in turn.
 const TRIED: usize = 4;
-/// After an error of accepting, such as too many open files.
+/// The wait before another try, after an error of `accept` (such as too many open files) or while
+/// the queue of the agent gateway's socket is full.
 const AGAIN: Duration = Duration::from_millis(100);
 
+/// The state that all connections of one proxy share.
 pub(super) struct EgressProxy {
+    /// The policy with the allowed hosts and its name for messages.
     network: NetworkPolicy,
     resolver: Arc<dyn HostResolver>,
+    /// One permit for each connection; see [`MOST`].
     places: Arc<Semaphore>,
-    /// The socket that agents ask their models at, where there is one.
+    /// The socket of the agent gateway. It exists from the first external agent until shutdown.
     agents: PathBuf,
 }
 
-/// What a program is told instead of being connected.
+/// Why a program is not connected: the HTTP status and the reason. It is an error that the
+/// program can still be told, because nothing of an answer was sent yet.
 struct EgressRefusal(u16, String);
 
 impl EgressProxy {
@@ -57,9 +75,13 @@ impl EgressProxy {
         Self { network, resolver, places: Arc::new(Semaphore::new(MOST)), agents }
     }
 
+    /// Accepts connections until the task is aborted. Each connection gets a task of its own. An
+    /// error of `accept` does not end the proxy.
     pub(super) async fn serve(self, listener: UnixListener) {
         let proxy = Arc::new(self);
         loop {
+            // The permit is taken before `accept`, so that a connection beyond the limit waits in
+            // the kernel and not in memory.
             let Ok(place) = proxy.places.clone().acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((program, _)) => {
@@ -80,6 +102,8 @@ impl EgressProxy {
         }
     }
 
+    /// Serves one connection from beginning to end. `Err` is an error of the connection itself,
+    /// after data began to flow or while a refusal was sent.
     async fn attend(&self, mut program: UnixStream) -> io::Result<()> {
         match self.carry(&mut program).await {
             Ok(carried) => carried,
@@ -87,8 +111,8 @@ impl EgressProxy {
                 tracing::info!(network = self.network.name, status, why, "a program was refused");
                 program.write_all(told(status, &why).as_bytes()).await?;
                 program.shutdown().await?;
-                // What it still says is heard out for a while: to close on it would break the
-                // connection, and the answer with it.
+                // The rest of what the program sends is read for a while. A close with unread
+                // bytes would reset the connection, and the program could lose the answer.
                 let mut rest = program.take(MOST_UNHEARD);
                 drop(timeout(PATIENCE, copy(&mut rest, &mut sink())).await);
                 Ok(())
@@ -96,7 +120,9 @@ impl EgressProxy {
         }
     }
 
-    /// To the host that a program asks for, or to the door of agents.
+    /// Connects the program to the host that it asks for, or to the agent gateway, and carries
+    /// the bytes. The outer `Err` is a refusal that the program must be told. The inner result is
+    /// how the connection ended after data began to flow.
     async fn carry(&self, program: &mut UnixStream) -> Result<io::Result<()>, EgressRefusal> {
         let (head, rest) = match timeout(PATIENCE, read_head(program)).await {
             Ok(read) => read?,
@@ -107,7 +133,8 @@ impl EgressProxy {
         if request::is_origin_request(&head) {
             match self.door().await {
                 Ok(door) => return Ok(pass(program, door, &[&head, &rest]).await),
-                // Nobody has opened one: it is a mistake of the program's.
+                // No gateway is open, so the program's request is a mistake: `parse` refuses it
+                // below with a text that explains proxies.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => {
                     return Err(EgressRefusal(503, format!("the gateway is busy: {error}")));
@@ -129,7 +156,9 @@ impl EgressProxy {
         Ok(carried.unwrap_or_else(|late| Err(late.into())))
     }
 
-    /// The door of agents, which may have a crowd in front of it.
+    /// Connects to the agent gateway. While the queue of its socket is full (`WouldBlock`), the
+    /// connection is tried again, until the time limit of the step. `NotFound` means that no
+    /// gateway is open.
     async fn door(&self) -> io::Result<UnixStream> {
         let until = Instant::now() + PATIENCE;
         loop {
@@ -144,6 +173,9 @@ impl EgressProxy {
         }
     }
 
+    /// Checks the host against the policy, resolves it and connects to it. The order matters: a
+    /// name that is not allowed is never resolved, since a query to a name server could carry
+    /// data out.
     async fn reach(&self, request: &ProxyRequest) -> Result<TcpStream, EgressRefusal> {
         let ProxyRequest { host, port, .. } = request;
         if !self.network.allows(host, *port) {
@@ -166,7 +198,8 @@ impl EgressProxy {
     }
 }
 
-/// Says what was heard already, and from then on whatever either side says.
+/// Sends `heard` (the bytes that were read from the program already) to the host, then copies in
+/// both directions until both sides have ended or one of them fails.
 async fn pass(
     program: &mut UnixStream,
     mut host: impl AsyncRead + AsyncWrite + Unpin,
@@ -178,7 +211,11 @@ async fn pass(
     copy_bidirectional(program, &mut host).await.map(|_| ())
 }
 
-/// One request and its answer. What the program says after its request goes to nobody.
+/// Carries one plain request and its answer. `heard` are the bytes after the head that were read
+/// already. What the program sends after the end of its request is read and thrown away.
+///
+/// The answer ends when the host closes its side; the head asks for this (`Connection: close`).
+/// If the program closes early, the host is told by a half-close and may still answer.
 async fn exchange(
     program: &mut UnixStream,
     host: TcpStream,
@@ -201,20 +238,28 @@ async fn exchange(
             let taken = body.take(&buffer[..got]).map_err(broken)?;
             to_host.write_all(&buffer[..taken]).await?;
         }
+        // The program is read on, although nothing is forwarded, so that its writes do not block.
+        // An end of its side is no error: the answer may still be on its way.
         copy(&mut from_program, &mut sink()).await.map(drop)
     };
     let answered = copy(&mut from_host, &mut to_program);
+    // Only the end of the answer or an error ends the exchange. A request that was sent
+    // completely disables its branch, and the answer is still waited for.
     tokio::select! {
         answered = answered => answered.map(drop),
         Err(error) = asked => Err(error),
     }
 }
 
+/// Connects to the first address that answers, in the order of the resolver. If none answers, the
+/// refusal (502) has the error of the last one.
 async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, EgressRefusal> {
     let mut why = String::new();
     for address in addresses.iter().take(TRIED) {
         match timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(connected)) => {
+                // Programs wait for small packets, such as those of a TLS handshake. Failure only
+                // costs speed.
                 connected.set_nodelay(true).ok();
                 return Ok(connected);
             }
@@ -225,7 +270,9 @@ async fn connect(host: &str, addresses: &[SocketAddr]) -> Result<TcpStream, Egre
     Err(EgressRefusal(502, format!("{host} cannot be reached: {why}")))
 }
 
-/// Up to the empty line, and what came with it.
+/// Reads the head, up to and with the empty line. The second part of the result are the bytes
+/// after it that came in the same reads. A connection that ends too early is refused with 400, a
+/// head that is too long with 431.
 async fn read_head(program: &mut UnixStream) -> Result<(Vec<u8>, Vec<u8>), EgressRefusal> {
     let mut read = Vec::new();
     let mut buffer = [0; 4096];
@@ -234,7 +281,8 @@ async fn read_head(program: &mut UnixStream) -> Result<(Vec<u8>, Vec<u8>), Egres
         if got == 0 {
             return Err(EgressRefusal(400, "the request ends in the middle".to_owned()));
         }
-        // The end may lie across two pieces.
+        // The empty line may be split over two reads, so the last three bytes of the earlier
+        // reads are searched again.
         let from = read.len().saturating_sub(3);
         read.extend_from_slice(&buffer[..got]);
         let end = read[from..].windows(4).position(|four| four == b"\r\n\r\n");
@@ -248,6 +296,8 @@ async fn read_head(program: &mut UnixStream) -> Result<(Vec<u8>, Vec<u8>), Egres
     }
 }
 
+/// The HTTP response of a refusal. Its body is one line, such as
+/// `synthd: example.org:443 is not among the hosts of pypi`.
 fn told(status: u16, why: &str) -> String {
     let name = match status {
         400 => "Bad Request",

@@ -1,33 +1,51 @@
-//! What a program asks a proxy for: a connection, or a plain request to pass on.
+//! Parses the head of a request that a program in a sandbox sends to the egress proxy.
+//!
+//! A program can ask a proxy for two things:
+//!
+//! ```text
+//! CONNECT pypi.org:443 HTTP/1.1                     a connection to the host, usually for TLS
+//! GET http://deb.debian.org/debian/ HTTP/1.1        one plain request that the proxy forwards
+//! ```
+//! For a plain request, the proxy writes a new head. The new head names the host of the target
+//! line, whatever the `Host` header said, because the allow-list was asked for the host of the
+//! target. Everything that is not clear is refused with 400: two readers of an unclear request
+//! could understand two different requests (request smuggling).
 
 use super::body::RemainingBody;
 use std::fmt::Write;
 
-/// Of the head of a request, with all its lines.
+/// The most bytes of a request's head, with all its lines.
 pub(super) const MAX_HEAD: usize = 32 << 10;
+/// The most header lines of a request. A request with more is refused as malformed.
 const MAX_HEADERS: usize = 128;
 
+/// What a program asks for, after it was checked for its form. Nothing is allowed by this yet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ProxyRequest {
+    /// As the program wrote it: a name of letters, digits, `-`, `.` and `_`; upper case is kept.
     pub(super) host: String,
     pub(super) port: u16,
-    /// What the host is to be sent first; nothing where the program only wants a connection.
+    /// The head that the host is to be sent first, up to and with the empty line. `None` for
+    /// CONNECT, where the program itself sends everything.
     pub(super) head: Option<String>,
-    /// What of the rest belongs to it.
+    /// How much of the bytes after the head belongs to the request. Empty for CONNECT.
     pub(super) body: RemainingBody,
 }
 
-/// Why it is answered with 400.
+/// Why a request is refused with 400. The text is sent to the program.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct MalformedRequest(pub(super) &'static str);
 
-/// Whether it is no request to a proxy, but one to a server.
+/// Whether the request is addressed to the proxy itself as a server, as in
+/// `POST /v1/messages HTTP/1.1`. A request to a proxy has a whole URL or a host as its target;
+/// only one to a server begins with a slash.
 pub(super) fn is_origin_request(head: &[u8]) -> bool {
     let mut words = head.splitn(3, |byte| *byte == b' ');
     words.nth(1).is_some_and(|target| target.starts_with(b"/"))
 }
 
-/// Reads a head, which ends with an empty line.
+/// Parses a head, which must end with its empty line. `Err` says what is wrong with it, in words
+/// for the program's user.
 pub(super) fn parse(head: &[u8]) -> Result<ProxyRequest, MalformedRequest> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
@@ -48,6 +66,7 @@ pub(super) fn parse(head: &[u8]) -> Result<ProxyRequest, MalformedRequest> {
     let at = rest.find(['/', '?']).unwrap_or(rest.len());
     let (named, path) = rest.split_at(at);
     let (host, port) = authority(named, Some(80))?;
+    // `http://host?query` has no path; a request line needs one.
     let slash = if path.starts_with('/') { "" } else { "/" };
     let mut passed = format!("{method} {slash}{path} HTTP/1.1\r\nHost: {named}\r\n");
     for header in request.headers.iter().filter(|header| !is_ours(header.name)) {
@@ -55,13 +74,14 @@ pub(super) fn parse(head: &[u8]) -> Result<ProxyRequest, MalformedRequest> {
             .map_err(|_| MalformedRequest("one of its headers is not text"))?;
         write!(passed, "{}: {value}\r\n", header.name).ok();
     }
-    // One request for each connection: a second could be for somebody else.
+    // The host shall close the connection after its answer. The proxy carries one request for
+    // each connection, because a second one could be for another host.
     passed.push_str("Connection: close\r\n\r\n");
     Ok(ProxyRequest { host, port, head: Some(passed), body })
 }
 
-/// A request must state the length of its body in one way. With two statements, another reader may
-/// believe the other one and read another request.
+/// How the length of the body is stated. A request must state it in one way only. With two
+/// statements, another reader may believe the other one and read another request.
 fn body(headers: &[httparse::Header<'_>]) -> Result<RemainingBody, MalformedRequest> {
     let named = |name: &str| {
         let named = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
@@ -70,6 +90,7 @@ fn body(headers: &[httparse::Header<'_>]) -> Result<RemainingBody, MalformedRequ
     match (named("content-length").as_slice(), named("transfer-encoding").as_slice()) {
         ([], []) => Ok(RemainingBody::none()),
         ([length], []) => {
+            // Digits alone: `parse` would accept a plus sign, which other readers may not.
             let digits = length.iter().all(u8::is_ascii_digit).then_some(*length);
             let length = digits.and_then(|digits| std::str::from_utf8(digits).ok());
             let length = length.and_then(|digits| digits.parse().ok());
@@ -83,13 +104,17 @@ fn body(headers: &[httparse::Header<'_>]) -> Result<RemainingBody, MalformedRequ
     }
 }
 
-/// Headers between a program and its proxy, and the one that must say what the target says.
+/// Headers that the proxy does not forward. They are meant for the proxy itself (`proxy-*`), they
+/// are about the connection between the program and the proxy, or the proxy writes them anew
+/// (`Host`).
 fn is_ours(name: &str) -> bool {
     let ours = ["host", "connection", "keep-alive", "upgrade", "te"];
     let name = name.to_ascii_lowercase();
     ours.contains(&name.as_str()) || name.starts_with("proxy-")
 }
 
+/// Splits `NAME:PORT`. `usual` is the port where none is given; without a usual port, the text
+/// must give one.
 fn authority(text: &str, usual: Option<u16>) -> Result<(String, u16), MalformedRequest> {
     let wrong = || MalformedRequest("the host of the request must have the form NAME:PORT");
     let (host, port) = match (text.rsplit_once(':'), usual) {
@@ -97,7 +122,8 @@ fn authority(text: &str, usual: Option<u16>) -> Result<(String, u16), MalformedR
         (None, Some(port)) => (text, port),
         (None, None) => return Err(wrong()),
     };
-    // Who somebody is (`user@`) is for the host to ask; an address is never allowed.
+    // A user (`user@`) is refused: credentials belong into the request to the host. An IPv6
+    // address (`[::1]`) is refused too: only names can be allowed.
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
     if host.is_empty() || !host.chars().all(plain) {
         return Err(wrong());
