@@ -1,5 +1,8 @@
-//! The engine's side of a container engine: connects when a sandbox is first asked for, makes
-//! containers, and finds what dead owners left.
+//! The container backend: implements `SandboxBackend` with containers of Docker or Podman.
+//!
+//! It connects to the container engine when a sandbox is first asked for, and keeps that one
+//! connection. `SandboxBackends` calls it. A failed connection is not kept: the next call tries
+//! again. The work itself is in `engine.rs`.
 
 use super::connection::DockerAddress;
 use super::container_remover::sweep;
@@ -18,34 +21,41 @@ use synthd_actors::ports::{Sandbox, SandboxBackend};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-/// For the removal of everything that was dropped.
+/// The time limit for the removal of all dropped containers, when synthd comes to rest.
 const SETTLING: Duration = Duration::from_secs(60);
 
+/// What the container backend needs to know before it connects.
 #[derive(Clone, Debug)]
 pub struct DockerSettings {
-    /// Where the guest is laid out for an engine that sees this host's files.
+    /// The directory for the guest program and the seccomp profile, if the container engine sees
+    /// the files of this host.
     pub guest_dir: PathBuf,
+    /// How the container engine is reached.
     pub engine: DockerAddress,
 }
 
-/// Sandboxes in containers.
+/// The container backend of this process.
 pub struct DockerBackend {
     settings: DockerSettings,
+    /// Set by the first successful connection.
     connected: OnceCell<Arc<DockerEngine>>,
 }
 
 impl DockerBackend {
-    /// Nothing is asked of the engine before the first sandbox is.
+    /// Connects to nothing: the container engine is first contacted when a sandbox is asked for.
     pub fn new(settings: DockerSettings) -> Self {
         Self { settings, connected: OnceCell::new() }
     }
 
+    /// What the container engine enforces, as it said when it was connected. `Err` means that it
+    /// cannot be reached or is too old.
     pub async fn host_facts(&self) -> Result<HostFacts, Fault> {
         let connected = self.connected().await?;
         Ok(facts::of(&connected.info, connected.caps_inodes, connected.swept))
     }
 
-    /// Brings an image to the engine, if it is wanted.
+    /// Pulls an image to the container engine, if the pull policy asks for it. `told` is called
+    /// at each step of the pull.
     pub async fn fetch(
         &self,
         image: &str,
@@ -61,8 +71,9 @@ impl DockerBackend {
         if wanted { images.pull(image, told).await } else { Ok(()) }
     }
 
-    /// Whether the engine has what the specification names: its image, its runtime. The
-    /// image's digest.
+    /// Checks that the container engine has what the specification names: the image, memory
+    /// enough, and the runtime. Returns the digest of the image. `SandboxRefused` says what is
+    /// missing.
     pub async fn check(&self, spec: &SandboxSpec) -> Result<String, Fault> {
         let connected = self.connected().await?;
         let image = connected.look_up_for(spec).await?;
@@ -73,6 +84,7 @@ impl DockerBackend {
         Ok(image.digest)
     }
 
+    /// The connected container engine. Callers at the same time share one attempt to connect.
     async fn connected(&self) -> Result<&Arc<DockerEngine>, Fault> {
         let connect = || async { DockerEngine::new(&self.settings).await.map(Arc::new) };
         self.connected.get_or_try_init(connect).await
@@ -88,6 +100,8 @@ impl SandboxBackend for DockerBackend {
     async fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, Fault> {
         let connected = self.connected().await?;
         let image = connected.image(spec).await?;
+        // `_expected` lives to the end of this function. Until then, the container counts as
+        // being created, and `settle` waits.
         let (stream, keeper, _expected) =
             connected.clone().bring_up(spec.clone(), image.clone()).await?;
         let fingerprint = connected.fingerprint(spec, &image);
@@ -95,18 +109,20 @@ impl SandboxBackend for DockerBackend {
     }
 
     async fn sweep(&self) -> Result<u32, Fault> {
-        // One that was never asked for is not asked for this either.
+        // A container engine that no sandbox was asked of is not contacted for this either.
         let Some(connected) = self.connected.get() else { return Ok(0) };
         Ok(sweep(connected.docker(), Some(&connected.remover.ours)).await)
     }
 
     async fn settle(&self) -> Result<(), Fault> {
+        // Without a connection, this process has made no container.
         let Some(connected) = self.connected.get() else { return Ok(()) };
         let ours = &connected.remover.ours;
         let settled = timeout(SETTLING, ours.empty()).await;
         settled.map_err(|_| timeout_fault("remove dropped containers"))?;
         if ours.outages() > 0 {
-            // What it was asked for when it went away, it may have made all the same.
+            // A container engine that went away during a request may have made the container
+            // nevertheless. Nobody knows its id, so it is found by its labels.
             sweep(connected.docker(), Some(ours)).await;
         }
         Ok(())

@@ -1,14 +1,30 @@
-//! Sandboxes in containers of a Docker engine, or of Podman behind the same interface.
+//! The container backend: sandboxes in containers of a Docker engine, or of Podman, which offers
+//! the same API.
+//!
+//! The life of a container:
 //!
 //! ```text
 //!  create ─► attach ─► start ─► ping ─► leased ─► dropped ─► removed
 //!     │         │        │       │                              ▲
 //!     └─────────┴────────┴───────┴── fault ─────────────────────┘
 //! ```
-//! The guest is the container's first process and its standard input and output are the
-//! stream: no command is ever started by the engine. A container whose stream closes ends,
-//! and is removed by the engine itself; it is removed by force all the same, and what a
-//! killed synthd left is found by its owner's label.
+//! The guest is the first process of the container. The container's standard input and output are
+//! the guest's byte stream. No command is ever started through the container engine (`exec`).
+//!
+//! A container ends when its stream closes, and the container engine then removes it
+//! (`auto_remove`). synthd removes it by force as well, in case the engine does not. A killed
+//! synthd leaves containers behind; a later synthd finds them by the label of their owner and
+//! removes them (sweep).
+//!
+//! Where to look:
+//!
+//! - `backend` implements the port `SandboxBackend`; `engine` is one connected container engine;
+//! - `connection` and `ssh` reach the container engine; `facts` reads what it enforces;
+//! - `container` writes the fields of a container; `seccomp` is its system-call filter;
+//! - `container_remover`, `container_tracker`, `owner` and `leftovers` see to it that nothing
+//!   stays;
+//! - `guest_program` and `stream` bring the guest in and its bytes out;
+//! - `images` builds, pulls and prunes images; `engine_faults` turns errors into typed faults.
 
 mod backend;
 mod connection;
