@@ -1,4 +1,13 @@
-//! A container engine that answers: what it said of itself, and what is asked of it.
+//! One connected container engine: what it said about itself, and the requests that synthd sends
+//! to it.
+//!
+//! `DockerBackend` makes one [`DockerEngine`] at the first use and keeps it. The connection
+//! checks the API version, sweeps the containers of dead owners, and starts the tasks that remove
+//! containers (`ContainerRemover`). The guest program is brought to the container engine when the
+//! first container is made.
+//!
+//! A container is made in three requests: create, attach, start. Any of them may fail or time
+//! out. The guard that `create` returned then removes the container.
 
 use super::DockerSettings;
 use super::connection::DockerConnection;
@@ -24,24 +33,41 @@ use synthd_actors::model::{Fault, FaultKind, SandboxFingerprint, SandboxSpec};
 use synthd_actors::supervisor::{panic_text, spawn};
 use tokio::sync::OnceCell;
 
-/// Of Docker 20.10, the first whose every field that hardens a container is kept.
+/// The lowest API version (major, minor) that is accepted. It is that of Docker 20.10, the first
+/// version that keeps every field which hardens a container. An older one would drop some of them
+/// silently.
 const LEAST_API: (u32, u32) = (1, 41);
 
+/// A container engine that has answered, with what is known of it.
 pub(super) struct DockerEngine {
+    /// The client, and the SSH forward if there is one.
     reach: DockerConnection,
+    /// Removes the containers of dropped sandboxes.
     pub(super) remover: ContainerRemover,
+    /// What the container engine said about itself at the connection (`GET /info`).
     pub(super) info: SystemInfo,
+    /// Whether it is Docker and not Podman. Podman takes neither a cap on the inodes of a tmpfs
+    /// nor its owner, and it differs in other fields as well (`container.rs`).
     pub(super) caps_inodes: bool,
+    /// The directory of this host for the guest file and the seccomp profile.
     guest_dir: PathBuf,
+    /// Where the container engine finds the guest; set with the first container.
     guest: OnceCell<GuestMount>,
+    /// The strict filter as the container engine takes it: JSON for Docker, a path for Podman.
     seccomp: String,
+    /// This process, for the labels of containers.
     owner: ContainerOwner,
+    /// How many containers of dead owners were removed at the connection.
     pub(super) swept: u32,
-    /// Images as they were when they were last looked at.
+    /// Images that were looked up, by the name that was asked for. `look_up` replaces an entry,
+    /// so a check before a campaign sees a name that has moved.
     known: Mutex<HashMap<String, ContainerImage>>,
 }
 
 impl DockerEngine {
+    /// Connects, and checks that the container engine can be used. `SandboxRefused` means that it
+    /// is too old, that its address is wrong, or that the guest was built with a dynamic C
+    /// library. `EngineDown` means that it does not answer.
     pub(super) async fn new(settings: &DockerSettings) -> Result<Self, Fault> {
         if LINKAGE != "static" {
             return Err(refused("the guest is linked dynamically and works in no container"));
@@ -50,12 +76,13 @@ impl DockerEngine {
         let version = with_timeout("reach the container engine", reach.docker.version()).await?;
         check_version(&version)?;
         let info = with_timeout("ask the container engine", reach.docker.info()).await?;
+        // Podman names itself among the components of its version.
         let parts = version.components.iter().flatten();
         let caps_inodes = !parts.into_iter().any(|part| part.name.starts_with("Podman"));
         let seccomp = if caps_inodes {
             seccomp::profile()
         } else {
-            // Podman wants a file.
+            // Podman reads the profile from a file.
             guest_program::lay_out_profile(&settings.guest_dir, &seccomp::profile())?
         };
         let swept = sweep(&reach.docker, None).await;
@@ -75,12 +102,16 @@ impl DockerEngine {
         })
     }
 
+    /// The API client.
     pub(super) fn docker(&self) -> &Docker {
         &self.reach.docker
     }
 
-    /// The guest where this engine finds it. An engine of another name is one of another
-    /// host, or sees other files than we do: we may be in a container ourselves.
+    /// Where the container engine finds the guest program. Without this host's files, the guest
+    /// is sent into a volume. `image` is any image that exists: sending needs a container.
+    ///
+    /// An engine whose host has another name sees other files than this process, even over a
+    /// local socket: synthd may itself run in a container.
     async fn guest(&self, image: &str) -> Result<&GuestMount, Fault> {
         let here = nix::unistd::gethostname().unwrap_or_default();
         let same = self.info.name.as_deref() == here.to_str();
@@ -96,11 +127,13 @@ impl DockerEngine {
             .await
     }
 
+    /// The images that were looked up. A panic elsewhere leaves a map that can still be used.
     fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, ContainerImage>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the specification means: an image by its digest, or what its name stands for.
+    /// The image of the specification: by its digest if the campaign has pinned one, else by its
+    /// name. It is looked up once and then remembered.
     pub(super) async fn image(&self, spec: &SandboxSpec) -> Result<ContainerImage, Fault> {
         let name = spec.digest.as_deref().unwrap_or(&spec.image);
         let known = self.known().get(name).cloned();
@@ -110,7 +143,8 @@ impl DockerEngine {
         }
     }
 
-    /// Looks anew at what the specification means.
+    /// The image of the specification, looked up again even if it is known. A pinned image that
+    /// is gone is refused with a message that explains the pin.
     pub(super) async fn look_up_for(&self, spec: &SandboxSpec) -> Result<ContainerImage, Fault> {
         let Some(digest) = &spec.digest else { return self.look_up(&spec.image).await };
         self.look_up(digest).await.map_err(|fault| match fault.kind {
@@ -123,7 +157,7 @@ impl DockerEngine {
         })
     }
 
-    /// Looks at an image anew.
+    /// Asks the container engine for the image, and remembers it.
     async fn look_up(&self, name: &str) -> Result<ContainerImage, Fault> {
         let found =
             with_timeout(&format!("find image {name}"), self.docker().inspect_image(name)).await?;
@@ -132,7 +166,9 @@ impl DockerEngine {
         Ok(image)
     }
 
-    /// Asked anew: one may have been registered since.
+    /// Whether the runtime (such as `runsc`) is registered. The container engine is asked again
+    /// each time, because a runtime may have been registered since the connection. `Err` lists
+    /// those that are.
     pub(super) async fn has_runtime(&self, name: &str) -> Result<(), Fault> {
         let info = with_timeout("ask the container engine", self.docker().info()).await?;
         let known = info.runtimes.unwrap_or_default();
@@ -145,6 +181,8 @@ impl DockerEngine {
         Err(refused(format!("the engine has no runtime {name:?}; it has {has}")))
     }
 
+    /// Whether the container engine's host has as much memory as one sandbox may use. An engine
+    /// that does not say how much it has passes the check.
     pub(super) fn has_memory_for(
         &self,
         spec: &SandboxSpec,
@@ -162,8 +200,12 @@ impl DockerEngine {
         }
     }
 
-    /// Runs in a task that does not end with its caller. Otherwise nobody could remove a container
-    /// that the engine has made but not yet reported.
+    /// Makes and starts a container, and returns the stream of its guest.
+    ///
+    /// It runs in a task of its own that does not end with its caller. If the caller is cancelled
+    /// in the middle of a request, the container engine may still make the container, and nobody
+    /// would know its id. The task waits for the id; the guard is then dropped and the container
+    /// is removed.
     pub(super) async fn bring_up(
         self: Arc<Self>,
         spec: SandboxSpec,
@@ -173,13 +215,16 @@ impl DockerEngine {
         let starting = spawn("start container", async move {
             let started = self.start(&spec, &image, &expected.creation).await;
             let (stream, keeper) = started.inspect_err(|fault| self.remover.ours.note(fault))?;
-            // Expected until it is somebody's, or dropped: at no moment unknown.
+            // The creation is expected until it is in the caller's hands or dropped. So at no
+            // moment can a sweep take the container for a forgotten one.
             Ok((stream, keeper, expected))
         });
         let panicked = |failure| Err(Fault::new(FaultKind::SandboxStart, panic_text(failure)));
         starting.detach().await.unwrap_or_else(panicked)
     }
 
+    /// Creates, attaches and starts a container. On an error after the creation, the guard is
+    /// dropped, which removes the container.
     async fn start(
         &self,
         spec: &SandboxSpec,
@@ -198,6 +243,7 @@ impl DockerEngine {
         let options = None::<CreateContainerOptions>;
         let created = self.docker().create_container(options, container::container(&parts));
         let id = with_timeout("create a container", created).await?.id;
+        // From here on, the container is removed whatever fails.
         let keeper = self.remover.guard_container(id.clone());
         let options = AttachContainerOptions {
             stream: true,
@@ -206,11 +252,13 @@ impl DockerEngine {
             stderr: true,
             ..Default::default()
         };
-        // Before it starts: what the guest says first must not be missed.
+        // Attached before it starts, so that the first bytes of the guest are not missed.
         let attached = self.docker().attach_container(&id, Some(options));
         let attached = with_timeout("attach to a container", attached).await?;
         let started =
             with_timeout("start a container", self.docker().start_container(&id, None)).await;
+        // Another runtime may leave processes of its own when a start fails. They must be ended
+        // while the container engine still knows the container.
         if started.is_err() && spec.runtime.is_some() {
             leftovers::end(&id).await;
         }
@@ -218,6 +266,8 @@ impl DockerEngine {
         Ok((stream::of(attached), keeper))
     }
 
+    /// What a sandbox with this image is made of and which limits hold, for the record of an
+    /// episode. The shell is left empty; the guest tells it later.
     pub(super) fn fingerprint(
         &self,
         spec: &SandboxSpec,
@@ -245,7 +295,7 @@ impl DockerEngine {
     }
 }
 
-/// Whether the engine knows every field we depend on.
+/// Whether the API is new enough. An unreadable version counts as too old.
 fn check_version(version: &SystemVersion) -> Result<(), Fault> {
     let text = version.api_version.as_deref().unwrap_or_default();
     let parsed = text.split_once('.').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));

@@ -1,25 +1,37 @@
-//! What a container needs to know of its image.
+//! What a container needs to know about its image: the digest, and the volumes that it declares.
+//!
+//! A volume of an image would be made by the container engine on its disk, without any limit of
+//! size. Each one therefore becomes a work area in memory with a cap, or the image is refused.
 
 use super::engine_faults::refused;
 use bollard::models::ImageInspect;
 use synthd_actors::model::Fault;
 
-/// Where every sandbox has an area of its own, or the system has.
+/// Paths at which every sandbox has an area of its own or a file system of the kernel. A volume
+/// of an image may be one of them, but must not be below one.
 const OURS: [&str; 8] =
     ["/work", "/tmp", "/home/agent", "/sealed", "/run", "/dev", "/proc", "/sys"];
-/// Volumes of an image that are made room for.
+/// The most volumes of an image besides those at [`OURS`]. Each one costs memory.
 const MOST_VOLUMES: usize = 8;
 
-/// An image as the engine has it now.
+/// An image as the container engine had it when it was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ContainerImage {
+    /// The id of the image, such as `sha256:9f2c...`. Containers are made from it, not from the
+    /// name.
     pub(super) digest: String,
-    /// Where the engine would make volumes on its disk, of no bounded size.
+    /// Absolute paths of volumes that the image declares, without those at [`OURS`]; sorted. Each
+    /// gets a tmpfs with a cap.
     pub(super) volumes: Vec<String>,
 }
 
 impl ContainerImage {
-    /// It must be of the engine's kind of machine.
+    /// Reads what the container engine says about the image `name`. `engine` is the engine's
+    /// architecture.
+    ///
+    /// Refused are images for another architecture, images with a volume inside an area of the
+    /// sandbox (or with a colon in its path, which separates paths later), images with too many
+    /// volumes, and images without a digest.
     pub(super) fn read(
         name: &str,
         found: ImageInspect,
@@ -33,7 +45,7 @@ impl ContainerImage {
         }
         let mut volumes = found.config.and_then(|config| config.volumes).unwrap_or_default();
         volumes.sort_unstable();
-        // Each is an area of ours already.
+        // A volume at exactly such a path needs nothing: the sandbox has an area there already.
         volumes.retain(|at| !OURS.contains(&at.trim_end_matches('/')));
         let within = |at: &str| OURS.iter().any(|ours| at.starts_with(&format!("{ours}/")));
         if let Some(at) = volumes.iter().find(|at| within(at) || at.contains(':')) {
@@ -50,7 +62,7 @@ impl ContainerImage {
     }
 }
 
-/// One name for the machines that kernels and registries name differently.
+/// One name for each architecture: kernels say `x86_64`, registries say `amd64`.
 fn machine(name: &str) -> &str {
     match name {
         "x86_64" | "amd64" => "amd64",

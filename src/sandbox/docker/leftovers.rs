@@ -1,9 +1,10 @@
-//! Processes that a runtime leaves on this host when a container does not start.
+//! Ends processes that a runtime leaves on this host when a container does not start.
 //!
 //! gVisor's runtime starts its own kernel first and the container in it second. When the second
-//! step fails, Docker forgets the container: `runsc-sandbox`, `runsc-gofer` and containerd's shim
-//! live on, and no call of the engine's interface ends them. They carry the container's id, which
-//! no other process has. An engine on another host is not reached: nothing is found here.
+//! step fails, Docker forgets the container. The processes `runsc-sandbox` and `runsc-gofer` and
+//! the shim of containerd stay alive, and no call of the API ends them. Their command lines
+//! contain the id of the container, which no other process has. If the container engine is on
+//! another host, nothing is found here, and nothing is ended.
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -11,14 +12,18 @@ use std::fs;
 use std::time::Duration;
 use tokio::time::sleep;
 
+/// How the names of the runtime's processes begin.
 const RUNTIME: &str = "runsc";
+/// How the name of the shim begins. The shim is the process between containerd and the runtime.
 const SHIM: &str = "containerd-shim";
-/// How often the engine is given time to end the shim by itself, and how much.
+/// How often it is checked whether the container engine has ended the shim by itself.
 const TRIES: u32 = 40;
+/// The wait between two such checks. All checks together take two seconds.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Ends what is left of a container that did not start. It must still be known to the engine:
-/// the engine then ends the shim when the runtime's own processes have ended.
+/// Ends what is left of a container that did not start. The container engine must still know the
+/// container: it then ends the shim by itself when the runtime's own processes have ended. A shim
+/// that is still there after all checks is killed.
 pub(super) async fn end(container: &str) {
     if send(&processes(container, RUNTIME)) == 0 {
         return;
@@ -32,11 +37,13 @@ pub(super) async fn end(container: &str) {
     send(&processes(container, SHIM));
 }
 
+/// Kills the processes. Returns how many could be signalled.
 fn send(processes: &[Pid]) -> usize {
     processes.iter().filter(|pid| kill(**pid, Signal::SIGKILL).is_ok()).count()
 }
 
-/// Processes of this host whose program has such a name and whose arguments name the container.
+/// The processes of this host whose program name begins with `program` and whose arguments name
+/// the container.
 fn processes(container: &str, program: &str) -> Vec<Pid> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let numbers = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
@@ -49,7 +56,9 @@ fn processes(container: &str, program: &str) -> Vec<Pid> {
         .collect()
 }
 
-/// Whether a command line, its words ended by zeros, is of such a program for the container.
+/// Whether a command line is of such a program and for this container. `command_line` is the
+/// content of `/proc/PID/cmdline`, whose words end with zero bytes. The id must be a whole part
+/// of a path in an argument, as in `--log=/run/moby/ID/log.json`.
 fn names(command_line: &[u8], container: &str, program: &str) -> bool {
     let text = String::from_utf8_lossy(command_line);
     let mut words = text.split('\0');
