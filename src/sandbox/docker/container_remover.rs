@@ -1,4 +1,20 @@
-//! One task removes containers. The drop of a sandbox tells this task.
+//! Removes containers: those of dropped sandboxes, and those that dead owners or lost requests
+//! left.
+//!
+//! A sandbox holds a [`ContainerGuard`]. Its drop cannot wait for a request, so it sends the id
+//! of the container to a task of [`ContainerRemover`]:
+//!
+//! ```text
+//!  guard dropped ─► waiting ─► being removed (4 at once) ─► gone
+//!                      ▲               │
+//!                      └── 2 s later ◄─┴ failed or too late
+//! ```
+//! Two more tasks run beside it. One sweeps every minute. The other watches the container engine
+//! and counts its outages. All three end when the [`ContainerRemover`] is dropped.
+//!
+//! Invariant: while the remover lives, a container whose id is known is removed, however often
+//! that fails at first. The [`ContainerTracker`] counts it as leaving until the container engine
+//! has confirmed that it is gone.
 
 use super::container_tracker::ContainerTracker;
 use super::engine_faults::explain;
@@ -22,40 +38,49 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
-/// How often containers of dead owners are looked for.
+/// How often containers of dead owners and forgotten containers are looked for.
 const SWEEP: Duration = Duration::from_secs(60);
-/// For one removal.
+/// The time limit of one removal, and of listing containers.
 const REMOVAL: Duration = Duration::from_secs(30);
-/// Before a removal that failed is tried again.
+/// The wait before a failed removal is tried again. Also the least time that a watch must last to
+/// count as one that began.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Removals at once; an engine asked for more serves each of them later.
+/// The most removals at once. With more, the container engine only serves each of them later.
 const PARALLEL: usize = 4;
-/// Before an engine's news are asked for again.
+/// The wait before the container engine's events are asked for again.
 const WATCH_AGAIN: Duration = Duration::from_secs(5);
-/// For the question whether the engine lives.
+/// The time limit for the question whether the container engine is alive.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
-/// Dropped, it has its container removed.
+/// Owns one container. Dropping the guard has the container removed.
 pub(super) struct ContainerGuard {
+    /// The full id of the container, 64 hexadecimal digits.
     id: String,
     docker: Docker,
+    /// The containers of this connection.
     ours: Arc<ContainerTracker>,
+    /// To the remover: ids of dropped containers. A send never waits, so `drop` can do it.
     dropped: mpsc::UnboundedSender<String>,
+    /// The task that renames the container. It ends with the guard.
     naming: Option<AbortOnDropHandle<()>>,
-    /// The engine's outages when this began.
+    /// How many outages the container engine had when the container was made.
     outages: u64,
 }
 
 #[async_trait]
 impl SandboxGuard for ContainerGuard {
-    /// The guest sees its own cgroup, and says.
+    /// None: the guest sees its own cgroup, and reports out-of-memory kills itself.
     fn memory_kills(&self) -> Option<u64> {
         None
     }
 
+    /// Whether a lost sandbox was lost because of the container engine. It pings the engine. A
+    /// failed ping is an outage. A successful one is not enough: the engine may have been
+    /// restarted in the meantime, and have ended its containers. Then the outages differ from
+    /// those at the creation.
     async fn engine_trouble(&self) -> Option<Fault> {
         let why = match timeout(SIGN_OF_LIFE, self.docker.ping()).await {
-            // It may have been away since: what it took with it was not lost by itself.
+            // The engine was there all the time, so the sandbox was lost by itself.
             Ok(Ok(_)) if self.ours.outages() == self.outages => return None,
             Ok(Ok(_)) => "the container engine was away meanwhile".to_owned(),
             Ok(Err(error)) => explain(&error),
@@ -66,7 +91,8 @@ impl SandboxGuard for ContainerGuard {
         Some(fault)
     }
 
-    /// The list of the engine's containers then shows the holder. No caller needs to wait for this.
+    /// Names the container for its holder, as in `synthd-HOLDER-1a2b3c4d`, so that the list of
+    /// containers shows who uses it. No caller waits for this, and a failure changes nothing.
     fn held_by(&mut self, holder: &str) {
         let (docker, id) = (self.docker.clone(), self.id.clone());
         let name = format!("synthd-{holder}-{}", &id[..id.len().min(8)]);
@@ -82,19 +108,25 @@ impl SandboxGuard for ContainerGuard {
 impl Drop for ContainerGuard {
     fn drop(&mut self) {
         self.ours.note_dropped(&self.id);
-        // With the remover gone the process ends, and the next one sweeps.
+        // The send fails only if the remover is gone. Then the process is ending, and a later
+        // synthd sweeps the container.
         self.dropped.send(std::mem::take(&mut self.id)).ok();
     }
 }
 
+/// The tasks that remove containers of one connection. Dropping it aborts them, whatever is still
+/// to be removed.
 pub(super) struct ContainerRemover {
     docker: Docker,
+    /// Given to each guard; its receiver is the removing task.
     dropped: mpsc::UnboundedSender<String>,
+    /// The containers of this connection, as the tasks and the guards know them.
     pub(super) ours: Arc<ContainerTracker>,
     _tasks: [AbortOnDropHandle<()>; 3],
 }
 
 impl ContainerRemover {
+    /// Starts the three tasks.
     pub(super) fn start(docker: Docker, owner: ContainerOwner) -> Self {
         let (dropped, ids) = mpsc::unbounded_channel();
         let ours = Arc::new(ContainerTracker::new(owner));
@@ -104,7 +136,8 @@ impl ContainerRemover {
         Self { docker, dropped, ours, _tasks: [remover, sweeper, watcher] }
     }
 
-    /// Takes a new container into its care.
+    /// Takes over a container that was just made: counts it as living, and returns the guard that
+    /// has it removed.
     pub(super) fn guard_container(&self, id: String) -> ContainerGuard {
         let (ours, dropped) = (self.ours.clone(), self.dropped.clone());
         ours.note_created(&id);
@@ -113,6 +146,8 @@ impl ContainerRemover {
     }
 }
 
+/// The removing task: takes ids from the guards and removes up to [`PARALLEL`] containers at
+/// once. An id whose removal failed goes to the end of the queue.
 async fn attend(
     docker: Docker,
     mut ids: mpsc::UnboundedReceiver<String>,
@@ -139,6 +174,7 @@ async fn attend(
     }
 }
 
+/// The sweeping task. The first sweep is at once.
 async fn sweep_on(docker: Docker, ours: Arc<ContainerTracker>) {
     let mut look = interval(SWEEP);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -148,8 +184,9 @@ async fn sweep_on(docker: Docker, ours: Arc<ContainerTracker>) {
     }
 }
 
-/// Notices an engine that goes away while nobody asks it for anything, by a stream of its news
-/// that breaks.
+/// The watching task: notices that the container engine goes away even when nobody asks it for
+/// anything. It holds the engine's stream of events open and counts an outage when the stream
+/// ends.
 async fn watch(docker: Docker, ours: Arc<ContainerTracker>) {
     let filters = HashMap::from([("type".to_owned(), vec!["daemon".to_owned()])]);
     loop {
@@ -157,7 +194,8 @@ async fn watch(docker: Docker, ours: Arc<ContainerTracker>) {
         let mut news = std::pin::pin!(docker.events(Some(options)));
         let begun = Instant::now();
         while let Some(Ok(_)) = news.next().await {}
-        // One that never began says nothing.
+        // A stream that ends at once was never open: the container engine is still down, and that
+        // outage was counted before.
         if begun.elapsed() > AGAIN {
             ours.note_outage();
         }
@@ -165,7 +203,8 @@ async fn watch(docker: Docker, ours: Arc<ContainerTracker>) {
     }
 }
 
-/// The container, whether it is gone or has to be tried again.
+/// One try to remove a container. `Ok` means that it is gone; `Err` that it must be tried again,
+/// and the wait before the next try is already over. Both hold the id.
 async fn remove(docker: &Docker, id: String) -> Result<String, String> {
     if removed(docker, &id).await {
         return Ok(id);
@@ -174,18 +213,20 @@ async fn remove(docker: &Docker, id: String) -> Result<String, String> {
     Err(id)
 }
 
-/// Whether the container is gone, by us or by the engine's own removal.
+/// Whether the container is gone, by this request or by the container engine's own removal. Its
+/// volumes without a name go with it. A failure is only logged; the caller tries again.
 async fn removed(docker: &Docker, id: &str) -> bool {
     let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
     match timeout(REMOVAL, docker.remove_container(id, Some(options))).await {
         Ok(Ok(())) => true,
         Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })) => true,
-        // The engine is at it already.
+        // The engine is removing it already. It does so by itself when a container ends.
         Ok(Err(Error::DockerResponseServerError { status_code: 409, .. })) => {
             let options = WaitContainerOptions { condition: "removed".to_owned() };
             let mut removal = docker.wait_container(id, Some(options));
             drop(timeout(REMOVAL, removal.next()).await);
-            // It may have given up half way, and is asked again then.
+            // The engine's removal may have failed half way. Only an engine that does not know
+            // the container any more confirms that it is gone.
             let options = None::<InspectContainerOptions>;
             let left = timeout(REMOVAL, docker.inspect_container(id, options)).await;
             matches!(left, Ok(Err(Error::DockerResponseServerError { status_code: 404, .. })))
@@ -201,8 +242,9 @@ async fn removed(docker: &Docker, id: &str) -> bool {
     }
 }
 
-/// Removes what dead owners left, running or not, and what we have forgotten ourselves; how
-/// many there were.
+/// Removes abandoned containers, running or not, and returns how many were removed. These are
+/// containers of dead owners, and (if `ours` is given) containers of this connection that nobody
+/// here knows of. If the container engine does not answer, nothing is removed.
 pub(super) async fn sweep(docker: &Docker, ours: Option<&ContainerTracker>) -> u32 {
     let filters = HashMap::from([("label".to_owned(), vec![OWNER.to_owned()])]);
     let options = ListContainersOptions { all: true, filters: Some(filters), ..Default::default() };
@@ -220,15 +262,16 @@ pub(super) async fn sweep(docker: &Docker, ours: Option<&ContainerTracker>) -> u
     swept
 }
 
-/// Of an owner that is certainly dead, or cannot be looked at and must have finished long
-/// ago. The filter was the engine's; whose it is we read ourselves.
+/// Whether a container's owner is certainly dead, or cannot be checked and its deadline has
+/// passed. The engine has already filtered by the label, but the owner is read again here: only
+/// containers of synthd are ever removed.
 fn is_abandoned(labels: &HashMap<String, String>) -> bool {
     let Some(owner) = ContainerOwner::of(labels) else { return false };
     let deadline = labels.get(DEADLINE).and_then(|text| text.parse::<u64>().ok());
     owner.is_gone() || !owner.is_here() && deadline.is_some_and(|deadline| deadline < now())
 }
 
-/// Seconds since 1970.
+/// The current time in seconds since 1970 (Unix time).
 pub(super) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

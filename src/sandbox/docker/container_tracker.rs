@@ -1,10 +1,15 @@
-//! Which containers are ours: asked for, living, leaving; and by that, which are forgotten.
+//! Knows every container of one connection and its state; what it does not know is forgotten.
 //!
 //! ```text
-//!            answered          dropped           removed
+//!            id arrived        dropped           removed
 //!  creating ─────────► living ────────► leaving ────────► (none)
-//!     └── given up: whatever the engine makes of it all the same is forgotten, and swept
+//!     └── given up: a container that the engine makes nevertheless is forgotten, and is swept
 //! ```
+//! A request to create a container may time out, and the container engine may still make the
+//! container later. Nobody then has its id. Its label names the creation, and the sweep removes
+//! it because no state here has it. `settle` waits until nothing is creating or leaving.
+//!
+//! The lock is never held across an `await`.
 
 use super::owner::{CREATION, ContainerOwner};
 use std::collections::{HashMap, HashSet};
@@ -13,28 +18,35 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use synthd_actors::model::{BackendSign, Fault};
 use tokio::sync::Notify;
 
-/// Every container of one connection: those that live, and those that were dropped and are
-/// not yet known to be gone.
+/// The containers of one connection: those being created, those that live, and those that were
+/// dropped but may still exist.
 pub(super) struct ContainerTracker {
+    /// This process. Containers of other owners are never forgotten ones of ours.
     owner: ContainerOwner,
-    /// Tells the connections of a process apart.
+    /// The number of the connection within this process. A process may have several.
     connection: u64,
+    /// How many creations were begun. The next one gets this number.
     creations: AtomicU64,
-    /// How often the engine was seen to be down.
+    /// How often the container engine was seen to be down.
     outages: AtomicU64,
     state: Mutex<TrackedContainers>,
+    /// Notified whenever a container leaves `creating` or `leaving`.
     changed: Notify,
 }
 
+/// The three states. `creating` has the names of creations, the others have ids of containers.
 #[derive(Default)]
 struct TrackedContainers {
-    /// Asked for, and not yet answered.
+    /// Asked for; the sandbox is not complete yet.
     creating: HashSet<String>,
+    /// Held by a guard.
     living: HashSet<String>,
+    /// Dropped, and not yet known to be gone.
     leaving: HashSet<String>,
 }
 
 impl ContainerTracker {
+    /// An empty tracker with a new connection number.
     pub(super) fn new(owner: ContainerOwner) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
@@ -51,7 +63,8 @@ impl ContainerTracker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A container is about to be asked for; who waits for all to be gone waits for it too.
+    /// Says that a container is about to be asked for. Until the returned value is dropped, the
+    /// creation is known, and [`Self::empty`] waits for it.
     pub(super) fn expect(self: &Arc<Self>) -> PendingContainer {
         let number = self.creations.fetch_add(1, Ordering::Relaxed);
         let creation = format!("{}-{number}", self.connection);
@@ -59,30 +72,35 @@ impl ContainerTracker {
         PendingContainer { ours: self.clone(), creation }
     }
 
+    /// How often the container engine was seen to be down so far. A guard compares two readings.
     pub(super) fn outages(&self) -> u64 {
         self.outages.load(Ordering::Relaxed)
     }
 
-    /// Notes that the engine went away, even if nobody asked it for anything.
+    /// Counts an outage of the container engine, even if no request has failed.
     pub(super) fn note_outage(&self) {
         self.outages.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Notes whether an engine that failed was down.
+    /// Counts an outage if the fault means that the container engine is down.
     pub(super) fn note(&self, fault: &Fault) {
         if fault.kind.policy().backend == BackendSign::Down {
             self.note_outage();
         }
     }
 
+    /// The container engine has confirmed that a dropped container is gone.
     pub(super) fn gone(&self, id: &str) {
         self.state().leaving.remove(id);
         self.changed.notify_waiters();
     }
 
-    /// Waits until all that were dropped are removed.
+    /// Waits until no container is being created and all dropped containers are gone. It has no
+    /// time limit; the caller sets one.
     pub(super) async fn empty(&self) {
         loop {
+            // This comes before the look at the state. A change between the look and the wait
+            // would otherwise be missed, and the wait would last for ever.
             let changed = self.changed.notified();
             {
                 let state = self.state();
@@ -94,18 +112,21 @@ impl ContainerTracker {
         }
     }
 
+    /// A container was made and has a guard now.
     pub(super) fn note_created(&self, id: &str) {
         self.state().living.insert(id.to_owned());
     }
 
+    /// The guard of a container was dropped; its removal follows.
     pub(super) fn note_dropped(&self, id: &str) {
         let mut state = self.state();
         state.living.remove(id);
         state.leaving.insert(id.to_owned());
     }
 
-    /// Whether it is of this connection and nobody here knows of it: the engine made it after
-    /// we had given it up.
+    /// Whether a container with this id and these labels comes from this connection, although no
+    /// state here knows it. The container engine made it after the request was given up.
+    /// Containers of other owners and of other connections are never forgotten in this sense.
     pub(super) fn is_forgotten(&self, id: &str, labels: &HashMap<String, String>) -> bool {
         let own = ContainerOwner::of(labels).is_some_and(|owner| owner == self.owner);
         let Some(creation) = labels.get(CREATION).filter(|_| own) else { return false };
@@ -118,9 +139,10 @@ impl ContainerTracker {
     }
 }
 
-/// Counts as being created until it is dropped.
+/// A creation that is under way. Dropping it ends this state.
 pub(super) struct PendingContainer {
     ours: Arc<ContainerTracker>,
+    /// The value of the label `synthd.creation`: connection and number, such as `0-17`.
     pub(super) creation: String,
 }
 

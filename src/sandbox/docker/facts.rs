@@ -1,16 +1,24 @@
-//! What a container engine enforces, as it says of itself.
+//! What a container engine enforces, read from what it says about itself (`GET /info`).
+//!
+//! The result is for `synthd doctor` and for the check of `[sandbox] require`. Nothing is tried
+//! here: an engine that claims a limit is believed. A field that the engine leaves out counts as
+//! missing.
 
 use crate::sandbox::HostFacts;
 use bollard::models::SystemInfo;
 use std::collections::BTreeMap;
 use synthd_actors::model::SandboxProtection;
 
+/// The facts of the container engine. `caps_inodes` is true for Docker and false for Podman.
+/// `swept` is the number of containers of dead owners that were removed at the connection.
 pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts {
     let says = |said: Option<bool>, how: &str, lacks: &str| match said {
         Some(true) => Ok(how.to_owned()),
         _ => Err(format!("the engine says it has no {lacks}")),
     };
     let option = |name: &str| has_option(info, name);
+    // The engine maps users to other numbers only if it was started so (`userns-remap`), or if it
+    // is rootless.
     let users = if option("userns") || option("rootless") { "user, " } else { "" };
     let version = cgroup_version(info);
     let by = format!("cgroup v{version}");
@@ -44,7 +52,9 @@ pub(super) fn of(info: &SystemInfo, caps_inodes: bool, swept: u32) -> HostFacts 
     }
 }
 
-/// What an engine may have beyond what a sandbox of ours needs.
+/// What an engine may have beyond the protections, by name. A campaign cannot require it;
+/// `doctor` prints it. A missing entry of this kind makes a sandbox weaker, but does not prevent
+/// it.
 fn engine(info: &SystemInfo, docker: bool) -> BTreeMap<String, Result<String, String>> {
     let known = |name: &str, has: Result<&str, &str>| {
         (name.to_owned(), has.map(str::to_owned).map_err(str::to_owned))
@@ -80,9 +90,11 @@ fn engine(info: &SystemInfo, docker: bool) -> BTreeMap<String, Result<String, St
     ])
 }
 
-/// Nothing of ours needs one: roots are read-only, and what is written is in sized memory.
+/// Whether the engine's storage can limit what a container writes to its disk. No sandbox of
+/// synthd needs this: roots are read-only, and all that is written goes to tmpfs with a cap.
 fn quota(info: &SystemInfo) -> Result<String, String> {
     let driver = info.driver.as_deref().unwrap_or("unknown");
+    // The driver describes itself in pairs, such as `["Backing Filesystem", "xfs"]`.
     let status = info.driver_status.iter().flatten();
     let backing =
         status.into_iter().find(|pair| pair.first().is_some_and(|key| key == "Backing Filesystem"));
@@ -94,13 +106,16 @@ fn quota(info: &SystemInfo) -> Result<String, String> {
     }
 }
 
+/// Whether the engine lists a security option. An entry looks like
+/// `name=seccomp,profile=default`.
 fn has_option(info: &SystemInfo, name: &str) -> bool {
     let options = info.security_options.iter().flatten();
     options.into_iter().any(|option| option.contains(&format!("name={name}")))
 }
 
+/// `1` or `2`.
 fn cgroup_version(info: &SystemInfo) -> String {
-    // Engines before 20.10 know of version 1 alone and do not say so.
+    // Engines before 20.10 know only version 1 and do not name it.
     info.cgroup_version.map_or_else(|| "1".to_owned(), |version| version.to_string())
 }
 
