@@ -1,5 +1,17 @@
-//! The guest where a container engine can show it to its containers: a file of this host, or
-//! a volume of an engine that does not see this host's files.
+//! Brings the guest program to a place where a container engine can mount it into containers.
+//!
+//! - An engine that sees this host's files mounts a file: `guest-DIGEST` in a directory of this
+//!   user.
+//! - Any other engine gets a volume, `synthd-guest-DIGEST`. The program is uploaded into it
+//!   through a container that is never started.
+//!
+//! Both names contain a digest of the program, so several versions of synthd do not disturb each
+//! other. Before it is used, the file or the volume is compared with the program byte by byte:
+//! what is mounted runs as the first process of every container. Old volumes are removed by
+//! `synthd image prune`.
+//!
+//! The module also writes the seccomp profile for Podman, and has [`own_directory`], which checks
+//! the directory for all such files.
 
 use super::container_remover::now;
 use super::engine_faults::{refused, with_timeout};
@@ -23,22 +35,26 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synthd_actors::model::{Fault, FaultKind};
 
-/// The label of volumes that hold a guest.
+/// The label of volumes that hold a guest; its value is the digest of the program in hexadecimal.
 const GUEST: &str = "synthd.guest";
-/// Where a file is mounted, and a volume; and the guest in the latter.
+/// Where a file with the guest is mounted in the container.
 const FILE_AT: &str = "/.synthd-guest";
+/// Where a volume with the guest is mounted in the container.
 const VOLUME_AT: &str = "/.synthd";
+/// The path of the guest in a container that has the volume.
 const IN_VOLUME: &str = "/.synthd/guest";
 
-/// The guest, as an engine finds it.
+/// Where the container engine finds the guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum GuestMount {
+    /// An absolute path on this host.
     File(PathBuf),
+    /// The name of a volume of the container engine.
     Volume(String),
 }
 
 impl GuestMount {
-    /// Where it is inside.
+    /// The path of the guest inside of the container.
     pub(super) fn entrypoint(&self) -> &'static str {
         match self {
             Self::File(_) => FILE_AT,
@@ -46,6 +62,8 @@ impl GuestMount {
         }
     }
 
+    /// The mount for a container. It is read-only: programs in the sandbox cannot change the
+    /// guest.
     pub(super) fn mount(&self) -> Mount {
         let (typ, source, target) = match self {
             Self::File(path) => (MountType::BIND, path.display().to_string(), FILE_AT),
@@ -61,8 +79,12 @@ impl GuestMount {
     }
 }
 
-/// Sends the guest to an engine that does not see this host's files: into a volume, through
-/// a container of `image` that is never started.
+/// Sends the guest to a container engine that does not see this host's files, and returns its
+/// volume.
+///
+/// Files get into a volume only through a container. So a container of `image` is made with the
+/// volume mounted, the program is uploaded, and the container is removed without being started. A
+/// volume that exists already is used again; the program is uploaded only if it is not there.
 pub(super) async fn send(
     docker: &Docker,
     image: &str,
@@ -76,12 +98,14 @@ pub(super) async fn send(
         ..Default::default()
     };
     with_timeout("create a volume for the guest", docker.create_volume(volume)).await?;
+    // Writable this once, for the upload.
     let mount = Mount { read_only: Some(false), ..GuestMount::Volume(name.clone()).mount() };
     let carrier = ContainerCreateBody {
         image: Some(image.to_owned()),
         entrypoint: Some(vec![IN_VOLUME.to_owned()]),
         labels: Some(HashMap::from([
             (OWNER.to_owned(), owner.label()),
+            // Ten minutes: the container is needed only for the upload.
             (DEADLINE.to_owned(), (now() + 600).to_string()),
         ])),
         network_disabled: Some(true),
@@ -94,13 +118,14 @@ pub(super) async fn send(
     let options = RemoveContainerOptions { force: true, v: true, ..Default::default() };
     let removed = docker.remove_container(&id, Some(options));
     if let Err(fault) = with_timeout("remove the container for the guest", removed).await {
-        // It was never started, and goes with its owner.
+        // The container was never started. It is swept when its owner is dead.
         tracing::warn!(container = id, %fault, "the container that carried the guest stays");
     }
     sent.map(|()| GuestMount::Volume(name))
 }
 
-/// Removes guests of other versions, unless a container uses them; how many are gone.
+/// Removes volumes with guests of other versions, and returns how many were removed. The
+/// container engine refuses to remove a volume that a container uses; such a volume stays.
 pub(super) async fn prune(docker: &Docker) -> Result<usize, Fault> {
     let filters = HashMap::from([("label".to_owned(), vec![GUEST.to_owned()])]);
     let options = ListVolumesOptions { filters: Some(filters) };
@@ -119,6 +144,8 @@ pub(super) async fn prune(docker: &Docker) -> Result<usize, Fault> {
     Ok(gone)
 }
 
+/// Uploads the guest, unless the volume has it, and checks that it arrived. A volume that still
+/// does not have it is refused: an engine that does not keep uploads cannot be used.
 async fn fill(docker: &Docker, id: &str) -> Result<(), Fault> {
     if held(docker, id).await? {
         return Ok(());
@@ -134,7 +161,9 @@ async fn fill(docker: &Docker, id: &str) -> Result<(), Fault> {
     Err(refused("the engine did not keep the guest as it was sent"))
 }
 
-/// Whether the volume has the guest already, whole.
+/// Whether the volume has the whole guest already. It downloads the file as a tar archive and
+/// looks for the program's bytes in it. The download is given up if it is much longer than the
+/// program.
 async fn held(docker: &Docker, id: &str) -> Result<bool, Fault> {
     let options = DownloadFromContainerOptions { path: IN_VOLUME.to_owned() };
     let download = docker.download_from_container(id, Some(options));
@@ -157,7 +186,7 @@ async fn held(docker: &Docker, id: &str) -> Result<bool, Fault> {
     Ok(found.windows(PROGRAM.len()).any(|part| part == PROGRAM))
 }
 
-/// One file, as the engine takes it.
+/// A tar archive with the guest as its only file, as the upload needs it.
 fn archive() -> io::Result<Vec<u8>> {
     let mut header = tar::Header::new_gnu();
     header.set_size(PROGRAM.len() as u64);
@@ -175,7 +204,8 @@ pub(super) fn write_guest_file(directory: &Path) -> io::Result<PathBuf> {
     if is_ours(&path) {
         return Ok(path);
     }
-    // Beside it first: another synthd may be doing the same.
+    // Written under another name first and then renamed: another synthd may write the same file,
+    // and a reader must never see a half of it.
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let beside = path.with_extension(format!("{}-{number}", std::process::id()));
@@ -188,7 +218,8 @@ pub(super) fn write_guest_file(directory: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Writes the system-call filter for an engine that reads it from a file; its path.
+/// Writes the seccomp profile into `directory` for a container engine that reads it from a file.
+/// Returns the absolute path.
 pub(super) fn lay_out_profile(directory: &Path, profile: &str) -> Result<String, Fault> {
     let digest = hex::encode(Sha256::digest(profile));
     let write = || {
@@ -197,7 +228,8 @@ pub(super) fn lay_out_profile(directory: &Path, profile: &str) -> Result<String,
         if fs::read(&path).is_ok_and(|there| there == profile.as_bytes()) {
             return Ok(path.display().to_string());
         }
-        // Beside it first, under a name that nobody else has, in this process or another.
+        // Written under another name first, which no other task or process uses, and then
+        // renamed.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let beside = path.with_extension(format!("{}-{number}", std::process::id()));
@@ -210,7 +242,8 @@ pub(super) fn lay_out_profile(directory: &Path, profile: &str) -> Result<String,
     })
 }
 
-/// Whether what is there is the guest, whole and as it was written.
+/// Whether the file is the guest, undamaged: a plain file of this user, with the mode 0555 and
+/// the exact bytes.
 fn is_ours(path: &Path) -> bool {
     let executable = fs::symlink_metadata(path).is_ok_and(|facts| {
         facts.is_file() && is_this_users(&facts) && facts.permissions().mode() & 0o777 == 0o555
