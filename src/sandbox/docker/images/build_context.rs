@@ -1,5 +1,12 @@
-//! The directory that a Dockerfile may copy from: which of its files are sent to the engine,
-//! a digest of them, and the archive that carries them.
+//! The build context: the directory whose files a Dockerfile may copy.
+//!
+//! [`BuildContext::read`] lists the files that are sent, without those that `.dockerignore`
+//! names. From the list come a digest, which becomes a part of the image's tag, and a tar
+//! archive, which is sent to the container engine. The list is sorted, so the same files always
+//! give the same digest.
+//!
+//! A file that changes between the digest and the archive is not noticed, unless it becomes
+//! shorter: then the archive fails.
 
 use globset::{GlobBuilder, GlobMatcher};
 use sha2::{Digest, Sha256};
@@ -9,30 +16,38 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// The file in the context with patterns of files that are not sent.
 const IGNORE: &str = ".dockerignore";
-/// No directory of sources is deeper.
+/// The most levels of directories. No real sources are deeper.
 const DEEPEST: usize = 128;
 
-/// What is sent, in order of its paths.
+/// The files that are sent, sorted by their paths.
 pub(super) struct BuildContext {
     root: PathBuf,
     entries: Vec<ContextEntry>,
 }
 
+/// A file, directory or link of the context.
 struct ContextEntry {
-    /// Below the root.
+    /// Relative to the root of the context.
     path: PathBuf,
     kind: ContextEntryKind,
+    /// Permission bits, such as 0o644.
     mode: u32,
 }
 
+/// The kind of an entry. Other kinds of files are never sent.
 enum ContextEntryKind {
     Directory,
+    /// A file, with its length in bytes when it was listed.
     File(u64),
+    /// A symbolic link, with its target. It is sent as a link and never followed.
     Link(PathBuf),
 }
 
 impl BuildContext {
+    /// Lists the context below `root`. Fails if a directory cannot be read or a pattern is
+    /// malformed.
     pub(super) fn read(root: &Path) -> io::Result<Self> {
         let ignored = DockerIgnore::read(&root.join(IGNORE))?;
         let mut context = Self { root: root.to_owned(), entries: Vec::new() };
@@ -41,6 +56,8 @@ impl BuildContext {
         Ok(context)
     }
 
+    /// Adds what is below one directory (`below` is relative to the root). An ignored directory
+    /// is not entered, unless a later pattern may want something in it back.
     fn walk(&mut self, below: &Path, ignored: &DockerIgnore, depth: usize) -> io::Result<()> {
         if depth > DEEPEST {
             let why = format!("{}: deeper than {DEEPEST} directories", below.display());
@@ -59,6 +76,7 @@ impl BuildContext {
         Ok(())
     }
 
+    /// Adds one path to the list. Sockets, pipes and devices are left out.
     fn take(&mut self, path: PathBuf, facts: &Metadata) -> io::Result<()> {
         let kind = if facts.is_dir() {
             ContextEntryKind::Directory
@@ -67,7 +85,7 @@ impl BuildContext {
         } else if facts.is_symlink() {
             ContextEntryKind::Link(fs::read_link(self.root.join(&path))?)
         } else {
-            // A socket or a pipe is nobody's source.
+            // No build needs a socket or a pipe.
             tracing::debug!(path = %path.display(), "not sent: it is not a file, a directory or \
                                                      a link");
             return Ok(());
@@ -76,7 +94,7 @@ impl BuildContext {
         Ok(())
     }
 
-    /// Of names, modes and contents; times and owners change nothing.
+    /// Feeds names, modes and contents to the hasher. Times and owners of files do not matter.
     pub(super) fn digest_into(&self, hasher: &mut Sha256) -> io::Result<()> {
         for entry in &self.entries {
             let path = entry.path.as_os_str().as_bytes();
@@ -99,14 +117,16 @@ impl BuildContext {
         Ok(())
     }
 
-    /// Exactly as much as it was when it was listed.
+    /// Opens a file to read at most as many bytes as it had when it was listed. Errors have the
+    /// path in their message.
     fn open(&self, entry: &ContextEntry, length: u64) -> io::Result<impl Read + use<>> {
         let path = self.root.join(&entry.path);
         let named = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
         Ok(File::open(&path).map_err(named)?.take(length))
     }
 
-    /// As an archive, with one more file that no context has.
+    /// Writes the context to `to` as a tar archive. One more file follows, with the name `name`
+    /// and the content `text`: the Dockerfile.
     pub(super) fn archive(&self, name: &str, text: &str, to: impl Write) -> io::Result<()> {
         let mut archive = tar::Builder::new(to);
         for entry in &self.entries {
@@ -138,6 +158,7 @@ impl BuildContext {
     }
 }
 
+/// Feeds a file to the hasher.
 fn copy(mut file: impl Read, hasher: &mut Sha256) -> io::Result<()> {
     let mut buffer = [0; 64 << 10];
     loop {
@@ -148,6 +169,7 @@ fn copy(mut file: impl Read, hasher: &mut Sha256) -> io::Result<()> {
     }
 }
 
+/// A header for an entry of the archive, with the mode and no length yet.
 fn header(mode: u32) -> tar::Header {
     let mut header = tar::Header::new_gnu();
     header.set_mode(mode);
@@ -155,7 +177,8 @@ fn header(mode: u32) -> tar::Header {
     header
 }
 
-/// A file that was cut while it was sent would shift all that follows in the archive.
+/// Fails if the file ends before `left` bytes were read. The archive states the length before the
+/// content, so a file that became shorter would shift everything after it.
 struct ExactLengthReader<R> {
     file: R,
     left: u64,
@@ -172,14 +195,18 @@ impl<R: Read> Read for ExactLengthReader<R> {
     }
 }
 
-/// Patterns of `.dockerignore`: the last that fits a path, or a directory above it, decides.
+/// The patterns of `.dockerignore`. The last pattern that matches a path, or a directory above
+/// it, decides.
 struct DockerIgnore {
+    /// In order of the file. The flag says whether a match is ignored; it is false after a `!`.
     patterns: Vec<(GlobMatcher, bool)>,
-    /// Whether something may be wanted below what is ignored.
+    /// Whether a pattern with `!` exists, so that something below an ignored directory may be
+    /// sent.
     spares_some: bool,
 }
 
 impl DockerIgnore {
+    /// Reads the patterns. No file means no patterns.
     fn read(file: &Path) -> io::Result<Self> {
         let text = match fs::read_to_string(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -190,6 +217,7 @@ impl DockerIgnore {
         Ok(Self { patterns, spares_some })
     }
 
+    /// Whether the path (relative to the root) is ignored.
     fn has(&self, path: &Path) -> bool {
         let above = || path.ancestors().filter(|above| !above.as_os_str().is_empty());
         let fits = |glob: &GlobMatcher| above().any(|path| glob.is_match(path));
@@ -197,7 +225,8 @@ impl DockerIgnore {
     }
 }
 
-/// One line: what it fits, and whether that is ignored.
+/// Reads one line, such as `**/*.log` or `!keep/me.log`: the pattern, and whether a match is
+/// ignored. `None` for empty lines and comments.
 fn pattern(line: &str) -> Option<io::Result<(GlobMatcher, bool)>> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -208,7 +237,7 @@ fn pattern(line: &str) -> Option<io::Result<(GlobMatcher, bool)>> {
         None => (true, line),
     };
     let text = text.trim_start_matches("./").trim_matches('/');
-    // Of the whole context, which is never ignored itself.
+    // The pattern would match the whole context, which is never ignored itself.
     if text.is_empty() || text == "." {
         return None;
     }

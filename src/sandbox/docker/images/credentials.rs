@@ -1,5 +1,8 @@
-//! Which registry an image comes from, and what the user's own `docker login` or `podman
-//! login` left for it. Nothing of it is stored or logged here.
+//! Finds the user's credentials for a registry: those that `docker login` or `podman login` left.
+//!
+//! They are read at each pull and given to the container engine. synthd neither stores nor logs
+//! them. Error messages never contain what a credential helper printed, because that may be a
+//! secret.
 
 use crate::sandbox::docker::engine_faults::refused;
 use bollard::auth::DockerCredentials;
@@ -7,11 +10,14 @@ use docker_credential::CredentialRetrievalError as Lack;
 use docker_credential::{DockerCredential, get_credential, get_podman_credential};
 use synthd_actors::model::Fault;
 
+/// The registry of image names without a host.
 const HUB: &str = "docker.io";
-/// The name under which clients have always kept what belongs to the hub.
+/// The key under which `docker login` stores the credentials of Docker Hub, for historical
+/// reasons.
 const HUB_KEPT_AS: &str = "https://index.docker.io/v1/";
 
-/// The host that an image's name begins with, or the hub.
+/// The registry of an image name: its first part if that looks like a host (`ghcr.io`,
+/// `registry:5000`, `localhost`), else Docker Hub.
 pub(super) fn registry_of(reference: &str) -> &str {
     match reference.split_once('/') {
         Some((host, _)) if host == "localhost" || host.contains(['.', ':']) => host,
@@ -19,10 +25,12 @@ pub(super) fn registry_of(reference: &str) -> &str {
     }
 }
 
-/// None where the user never logged in there.
+/// The user's credentials for a registry. `None` if the user never logged in there. `Err`
+/// (`SandboxRefused`) if they exist but cannot be read.
 pub(super) async fn of(registry: &str) -> Result<Option<DockerCredentials>, Fault> {
     let kept_as = if registry == HUB { HUB_KEPT_AS } else { registry }.to_owned();
-    // A helper is a program of the user's that may take its time.
+    // The credentials may come from a helper, a program that can take its time. So they are read
+    // on a thread that may block.
     let server = kept_as.clone();
     let found = tokio::task::spawn_blocking(move || look(&server)).await;
     let found = found.map_err(|_| refused("the credentials could not be looked for"))?;
@@ -30,6 +38,7 @@ pub(super) async fn of(registry: &str) -> Result<Option<DockerCredentials>, Faul
     Ok(credential.map(|credential| credentials(credential, kept_as)))
 }
 
+/// Looks in the files of Docker first, then in those of Podman.
 fn look(server: &str) -> Result<Option<DockerCredential>, String> {
     match known(get_credential(server))? {
         Some(credential) => Ok(Some(credential)),
@@ -37,15 +46,18 @@ fn look(server: &str) -> Result<Option<DockerCredential>, String> {
     }
 }
 
-/// What is absent is no mistake; what is there and cannot be read is one.
+/// Tells credentials that do not exist (`Ok(None)`) from those that exist and cannot be read
+/// (`Err`).
 fn known(found: Result<DockerCredential, Lack>) -> Result<Option<DockerCredential>, String> {
     match found {
         Ok(credential) => Ok(Some(credential)),
-        // An unreadable file is told apart from none by nobody; the registry will say.
+        // An unreadable file counts as none. The registry then refuses the pull if it needs a
+        // login.
         Err(Lack::NoCredentialConfigured | Lack::ConfigNotFound | Lack::ConfigReadError) => {
             Ok(None)
         }
-        // Helpers say so in words, and on either stream. What they print may be a secret.
+        // A helper that has no credentials also fails, and says so in words on one of its
+        // streams. Other output is not shown, since it may be a secret.
         Err(Lack::HelperFailure { helper, stdout, stderr }) => {
             let absent = [stdout, stderr].iter().any(|text| text.contains("not found"));
             if absent { Ok(None) } else { Err(format!("the helper {helper} failed")) }
@@ -54,6 +66,7 @@ fn known(found: Result<DockerCredential, Lack>) -> Result<Option<DockerCredentia
     }
 }
 
+/// The credentials in the form that the API takes, for the registry `server`.
 fn credentials(credential: DockerCredential, server: String) -> DockerCredentials {
     let mut credentials =
         DockerCredentials { serveraddress: Some(server), ..DockerCredentials::default() };

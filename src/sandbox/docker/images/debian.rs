@@ -1,4 +1,12 @@
-//! Images of Debian packages: a root made by mmdebstrap and imported, without a registry.
+//! Builds images of Debian packages: the tool mmdebstrap makes a root, and the container engine
+//! imports it. No registry is needed.
+//!
+//! ```text
+//!  setpriv ─► (unshare) ─► mmdebstrap ─ stdout: tar archive ─► import by the container engine
+//!                               └────── stderr: progress ────► log
+//! ```
+//! The archive is streamed, so it is never on this host's disk as a whole. The tool must not
+//! outlive this process: it is killed if synthd dies, and asked to end if the build is cancelled.
 
 use super::{DockerImages, MADE_HERE, last_lines, tag_of};
 use crate::sandbox::docker::engine_faults::{fault, refused};
@@ -18,46 +26,53 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{ChildStderr, ChildStdout, Command};
 use tokio_util::io::ReaderStream;
 
-/// Directories with roots that are being made.
+/// The front of the names of build directories; the process id follows, as in `root-of-4711`.
 const ROOTS: &str = "root-of-";
-/// How often its removal is tried, and how soon again.
+/// How often the removal of a build directory is tried.
 const PATIENCE: u32 = 100;
+/// The wait between two such tries.
 const AGAIN: Duration = Duration::from_millis(20);
-/// For the engine's answer to an import, which comes when the whole root has: a mirror may be
-/// slow, and the builder is a person who can stop it.
+/// The time limit for the container engine's answer to an import. The answer comes after the
+/// whole archive, and a package mirror may be slow. The user who builds can stop it at any time.
 const IMPORT: Duration = Duration::from_secs(24 * 60 * 60);
-/// What `setpriv` and `unshare` end with where the program after them is missing.
+/// The exit code of `setpriv` and `unshare` if the program that they should start is missing.
 const NOT_FOUND: i32 = 127;
 
-/// What an image of packages is made of.
+/// What an image of packages is built from.
 #[derive(Clone, Debug)]
 pub struct DebianRecipe {
     pub name: String,
+    /// The Debian release, such as `bookworm`.
     pub suite: String,
-    /// In order, each once.
+    /// Names of packages, sorted and without duplicates, so that equal sets give equal tags.
     pub packages: Vec<String>,
+    /// The address of a mirror. `None` leaves the choice to mmdebstrap.
     pub mirror: Option<String>,
 }
 
 impl DebianRecipe {
+    /// The recipe in one line, such as `debian bookworm from default: git,python3`.
     pub fn text(&self) -> String {
         let mirror = self.mirror.as_deref().unwrap_or("default");
         format!("debian {} from {mirror}: {}", self.suite, self.packages.join(","))
     }
 
+    /// The name with a tag that is a digest of [`Self::text`].
     pub fn reference(&self) -> String {
         format!("{}:{}", self.name, tag_of(&Sha256::digest(self.text())))
     }
 }
 
-/// Where a root is made, which is gone when the build is over, however it ends.
+/// The directory in which root's mmdebstrap builds. Dropping it removes the directory, however
+/// the build ends. It is `None` for other users, whose mmdebstrap makes and removes a directory
+/// itself.
 ///
-/// Root's mmdebstrap mounts file systems into it: it has a view of mounts and processes of its
-/// own, which ends with this process, so that nothing stays mounted or goes on. Another
-/// user's makes itself one, and cleans up after itself where it is asked to end.
+/// Root's mmdebstrap mounts file systems into the directory. It runs in mount and PID namespaces
+/// of its own, which end with this process. So nothing stays mounted and no process goes on.
 struct BuildDirectory(Option<PathBuf>);
 
 impl BuildDirectory {
+    /// Makes the directory beside the log, after removing those of dead processes.
     fn make(beside: &Path) -> io::Result<Self> {
         if !geteuid().is_root() {
             return Ok(Self(None));
@@ -68,6 +83,7 @@ impl BuildDirectory {
         Ok(Self(Some(path)))
     }
 
+    /// The command that runs mmdebstrap; its arguments follow.
     fn tool(&self) -> Command {
         let mut tool = Command::new("setpriv");
         match &self.0 {
@@ -77,20 +93,22 @@ impl BuildDirectory {
                 .args(["--kill-child", "--mount-proc", "mmdebstrap"])
                 .env("TMPDIR", path),
         };
-        // When it fails it signals its whole process group, which must not be ours.
+        // A failing mmdebstrap sends a signal to its whole process group, so it must not be in
+        // the group of synthd.
         tool.process_group(0);
         tool
     }
 }
 
-/// The tool's process group, which is asked to end when nobody waits for it any more. An
-/// interrupt at the terminal reaches it in no other way.
+/// The process group of the tool. Dropping it asks the group to end, if the build was cancelled.
+/// The tool is not in the group of the terminal, so an interrupt from the keyboard does not reach
+/// it in any other way.
 struct ToolProcessGroup(Option<Pid>);
 
 impl Drop for ToolProcessGroup {
     fn drop(&mut self) {
         if let Some(group) = self.0 {
-            // Gone already where it has ended.
+            // A group that has ended already gives an error, which does not matter.
             killpg(group, Signal::SIGTERM).ok();
         }
     }
@@ -99,7 +117,7 @@ impl Drop for ToolProcessGroup {
 impl Drop for BuildDirectory {
     fn drop(&mut self) {
         let Some(path) = &self.0 else { return };
-        // What was killed may still be writing there for a moment.
+        // Killed processes may write to the directory for a short time, so its removal can fail.
         for _ in 0..PATIENCE {
             match fs::remove_dir_all(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => thread::sleep(AGAIN),
@@ -110,7 +128,7 @@ impl Drop for BuildDirectory {
     }
 }
 
-/// Removes what processes that are no more were making.
+/// Removes the build directories of processes that have ended.
 fn sweep(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
@@ -124,6 +142,9 @@ fn sweep(directory: &Path) -> io::Result<()> {
 }
 
 impl DockerImages {
+    /// Runs mmdebstrap and imports its output at the same time. All failures of the tool are
+    /// `SandboxRefused`, with the last lines of the log. If the container engine went down
+    /// meanwhile, its own fault is returned instead.
     pub(super) async fn build_debian(
         &self,
         recipe: &DebianRecipe,
@@ -148,16 +169,18 @@ impl DockerImages {
         let (imported, kept) = tokio::join!(imported, keep(words, log, told));
         kept.map_err(|error| refused(format!("write {}: {error}", log.display())))?;
         let ended = child.wait().await.map_err(|error| refused(format!("mmdebstrap: {error}")))?;
-        // Its number may be somebody else's from now on.
+        // The tool has ended, so another process may get its id. It must not be signalled any
+        // more.
         group.0 = None;
         if !ended.success() {
-            // The engine has taken what came for a whole root.
+            // The container engine has taken the incomplete archive for a whole one. The image is
+            // removed again, because its tag would count as built.
             let options = None::<RemoveImageOptions>;
             self.docker.remove_image(&recipe.reference(), options, None).await.ok();
             if let Some(fault) =
                 imported.err().filter(|f| f.kind.policy().backend == BackendSign::Down)
             {
-                // It ended because nobody read on.
+                // The tool ended only because nobody read its output any more.
                 return Err(fault);
             }
             return Err(refused(format!("{}:\n{}", why_ended(ended), last_lines(log))));
@@ -165,6 +188,7 @@ impl DockerImages {
         imported
     }
 
+    /// Sends the archive to the container engine, which makes an image with the label from it.
     async fn import(
         &self,
         recipe: &DebianRecipe,
@@ -172,7 +196,7 @@ impl DockerImages {
     ) -> Result<(), Fault> {
         let options = CreateImageOptions {
             from_src: Some("-".to_owned()),
-            // The tag with the name: so both Docker and Podman take it.
+            // The tag is part of the name here: both Docker and Podman accept this form.
             repo: Some(recipe.reference()),
             changes: vec![format!("LABEL {MADE_HERE}={:?}", recipe.text())],
             ..Default::default()
@@ -186,6 +210,7 @@ impl DockerImages {
     }
 }
 
+/// Why the tool ended, in words for the user.
 fn why_ended(ended: ExitStatus) -> String {
     match ended.code() {
         Some(NOT_FOUND) => "mmdebstrap is not here: install the package mmdebstrap".to_owned(),
@@ -193,6 +218,7 @@ fn why_ended(ended: ExitStatus) -> String {
     }
 }
 
+/// Copies standard error to the log, and calls `told` for each line, until the tool closes it.
 async fn keep(words: ChildStderr, log: &Path, told: &dyn Fn(&str)) -> std::io::Result<()> {
     let mut file = File::create(log)?;
     let mut lines = BufReader::new(words).split(b'\n');

@@ -1,4 +1,10 @@
-//! Images made of a Dockerfile by the engine itself.
+//! Builds images from a Dockerfile. The container engine does the build; synthd sends it the
+//! files.
+//!
+//! The Dockerfile and the files of its context are sent as one tar archive, packed while it is
+//! sent. The tag is a digest of all that decides the content: the text of the Dockerfile, the
+//! arguments, the target and the context. Credentials for the registries of its base images are
+//! sent along.
 
 use super::build_context::BuildContext;
 use super::{DockerImages, MADE_HERE, credentials, last_lines, tag_of};
@@ -16,20 +22,26 @@ use std::sync::Arc;
 use synthd_actors::model::Fault;
 use tokio_util::io::{ReaderStream, SyncIoBridge};
 
-/// Where the Dockerfile is in what is sent; it need not be in the context.
+/// The name of the Dockerfile in the archive. It need not lie in the context, and it must not
+/// replace a file there.
 const SENT_AS: &str = ".synthd.Dockerfile";
-/// What is under way between the reader of the files and the engine.
+/// The most bytes between the task that packs the files and the connection.
 const PIPE: usize = 256 << 10;
 
-/// What such an image is made of.
+/// What such an image is built from. The files were already read once, for the digest.
 #[derive(Clone, Debug)]
 pub struct DockerfileRecipe {
     pub name: String,
+    /// The name of the Dockerfile without its directory, for the label.
     file: String,
+    /// The content of the Dockerfile.
     text: String,
     context: Arc<BuildContext>,
+    /// Values for `ARG` lines, by name.
     arguments: BTreeMap<String, String>,
+    /// The stage at which the build stops. `None` means the last one.
     target: Option<String>,
+    /// SHA-256 of text, arguments, target and context.
     digest: Vec<u8>,
 }
 
@@ -40,8 +52,8 @@ impl std::fmt::Debug for BuildContext {
 }
 
 impl DockerfileRecipe {
-    /// Reads all that decides the content; the context is the file's own directory where
-    /// none is given.
+    /// Reads all that decides the content. Without a `context`, it is the directory of the
+    /// Dockerfile. Fails if a file cannot be read.
     pub fn read(
         name: String,
         file: &Path,
@@ -58,6 +70,7 @@ impl DockerfileRecipe {
         };
         let context = Arc::new(BuildContext::read(&context.unwrap_or_else(own))?);
         let mut hasher = Sha256::new();
+        // Each part is preceded by its length, so that no two recipes give the same bytes.
         for part in [&text, &format!("{arguments:?}"), &format!("{target:?}")] {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part);
@@ -68,14 +81,17 @@ impl DockerfileRecipe {
         Ok(Self { name, file, text, context, arguments, target, digest })
     }
 
+    /// The recipe in one line, such as `Dockerfile sha256:3f0a...`.
     pub fn text(&self) -> String {
         format!("{} sha256:{}", self.file, hex::encode(&self.digest))
     }
 
+    /// The name with a tag that is a digest of the recipe.
     pub fn reference(&self) -> String {
         format!("{}:{}", self.name, tag_of(&self.digest))
     }
 
+    /// The options of the build. Intermediate containers are removed, also after a failure.
     fn options(&self) -> BuildImageOptions {
         let arguments: HashMap<String, String> = self.arguments.clone().into_iter().collect();
         BuildImageOptions {
@@ -90,7 +106,8 @@ impl DockerfileRecipe {
         }
     }
 
-    /// The registries that it begins from.
+    /// The registries of the base images in `FROM` lines, each once. It is only for finding
+    /// credentials: names of earlier stages and variables give harmless extra entries.
     fn registries(&self) -> Vec<&str> {
         let words = self.text.lines().map(|line| line.split_whitespace());
         let mut found: Vec<&str> = words
@@ -107,6 +124,8 @@ impl DockerfileRecipe {
 }
 
 impl DockerImages {
+    /// Packs and sends the context, and follows the build. All failures of the build are
+    /// `SandboxRefused` with the last lines of the log.
     pub(super) async fn build_dockerfile(
         &self,
         recipe: &DockerfileRecipe,
@@ -126,7 +145,8 @@ impl DockerImages {
         );
         let built = keep(built, log, told).await;
         let packed = packing.await.map_err(|_| refused("the context could not be packed"))?;
-        // An engine that ends early breaks the pipe: then its own words count.
+        // A container engine that stops early breaks the pipe of the packer. Then its own message
+        // is the cause, and not the broken pipe.
         match (built, packed) {
             (Ok(()), Err(error)) => Err(refused(format!("send the context: {error}"))),
             (built, _) => built,
@@ -134,6 +154,7 @@ impl DockerImages {
     }
 }
 
+/// The credentials that the user has for the registries of the recipe, by registry.
 async fn credentials_for(
     recipe: &DockerfileRecipe,
 ) -> Result<HashMap<String, DockerCredentials>, Fault> {
@@ -146,6 +167,8 @@ async fn credentials_for(
     Ok(all)
 }
 
+/// Follows the messages of a build: writes them to the log, and calls `told` for each line. `Err`
+/// has the error, the last lines of the log and a hint, if there is one.
 async fn keep(
     built: impl futures_util::Stream<Item = Result<BuildInfo, bollard::errors::Error>>,
     log: &Path,
@@ -168,11 +191,13 @@ async fn keep(
         file.write_all(text.as_bytes()).map_err(unwritten)?;
         text.lines().for_each(told);
     };
-    // Whatever kind of failure the engine calls it: the file says what is to be done.
+    // Whatever kind the error has, it is refused here: the log tells the user what to change, and
+    // a retry would not help.
     ended
         .map_err(|fault| refused(format!("{}\n{}{}", fault.message, last_lines(log), hint(&fault))))
 }
 
+/// Advice for errors with a known cause. The API that synthd uses has no BuildKit.
 fn hint(fault: &Fault) -> &'static str {
     if fault.message.contains("BuildKit") {
         "\n(build it with `docker buildx build`, and use its name as it is)"

@@ -1,11 +1,15 @@
-//! A container engine's images: made here out of packages or of a Dockerfile, or pulled from
-//! a registry. What was made here is marked as ours, so that only ours are ever pruned.
+//! The images of a container engine: built here from Debian packages or a Dockerfile, or pulled
+//! from a registry.
 //!
 //! ```text
 //!  packages ──► mmdebstrap ──► import ─┐
-//!  Dockerfile, context ──────► build ──┼─► an image, named by what is in it ──► pruned
-//!  registry ─────────────────► pull ───┘                                (only what was made here)
+//!  Dockerfile, context ──────► build ──┼─► an image with a tag ──► pruned
+//!  registry ─────────────────► pull ───┘                       (only what was built here)
 //! ```
+//! The commands `synthd image ...` use it, and the container backend pulls images through it. An
+//! image that is built here gets two things: a tag that is a digest of its recipe, so the same
+//! recipe is built only once, and the label [`MADE_HERE`], so that `prune` never removes the
+//! images of others.
 
 mod build_context;
 mod credentials;
@@ -28,10 +32,10 @@ use bollard::query_parameters::{ListImagesOptions, TagImageOptions};
 use std::path::Path;
 use synthd_actors::model::Fault;
 
-/// The label of images made here; its value is the recipe.
+/// The label of images that synthd built. Its value is the recipe; see [`ImageRecipe::text`].
 pub const MADE_HERE: &str = "synthd.image";
 
-/// What an image can be made of.
+/// What an image is built from. (A dataset recipe is something else.)
 #[derive(Clone, Debug)]
 pub enum ImageRecipe {
     Debian(DebianRecipe),
@@ -39,7 +43,7 @@ pub enum ImageRecipe {
 }
 
 impl ImageRecipe {
-    /// One line that says what decides the content.
+    /// One line that states what decides the content of the image. It becomes the label's value.
     pub fn text(&self) -> String {
         match self {
             Self::Debian(recipe) => recipe.text(),
@@ -47,7 +51,7 @@ impl ImageRecipe {
         }
     }
 
-    /// The name with a tag that is another one for another content.
+    /// The name with a tag, such as `synthd/base:3f0a9c1b2d4e`. Another recipe has another tag.
     pub fn reference(&self) -> String {
         match self {
             Self::Debian(recipe) => recipe.reference(),
@@ -55,6 +59,7 @@ impl ImageRecipe {
         }
     }
 
+    /// The name without a tag, such as `synthd/base`.
     pub fn name(&self) -> &str {
         match self {
             Self::Debian(recipe) => &recipe.name,
@@ -63,27 +68,31 @@ impl ImageRecipe {
     }
 }
 
-/// A container engine's images.
+/// Requests about the images of one container engine.
 pub struct DockerImages {
     docker: Docker,
+    /// The connection, if this value opened one itself. It keeps an SSH forward alive.
     _reach: Option<DockerConnection>,
 }
 
 impl DockerImages {
+    /// Connects to the container engine that the environment names.
     pub async fn connect() -> Result<Self, Fault> {
         Self::connect_to(&DockerAddress::from_environment()).await
     }
 
+    /// Connects to the container engine at the address, and agrees on an API version with it.
     pub async fn connect_to(engine: &DockerAddress) -> Result<Self, Fault> {
         let reach = DockerConnection::new(engine).await?.negotiated().await?;
         Ok(Self { docker: reach.docker.clone(), _reach: Some(reach) })
     }
 
-    /// Those of an engine that somebody else keeps a way to.
+    /// Uses a connection that somebody else keeps open.
     pub(super) fn of(docker: &Docker) -> Self {
         Self { docker: docker.clone(), _reach: None }
     }
 
+    /// Whether the container engine has an image of this name.
     pub async fn has(&self, reference: &str) -> Result<bool, Fault> {
         match self.docker.inspect_image(reference).await {
             Ok(_) => Ok(true),
@@ -92,19 +101,21 @@ impl DockerImages {
         }
     }
 
-    /// What tells it from every other image.
+    /// The id of the image, such as `sha256:9f2c...`. An unknown name is an error.
     pub async fn digest(&self, reference: &str) -> Result<String, Fault> {
         let found = self.docker.inspect_image(reference).await;
         let found = found.map_err(|error| fault(&format!("find image {reference}"), &error))?;
         Ok(found.id.unwrap_or_default())
     }
 
+    /// All images of the container engine, whoever made them.
     pub async fn list(&self) -> Result<Vec<ImageSummary>, Fault> {
         let listed = self.docker.list_images(None::<ListImagesOptions>).await;
         listed.map_err(|error| fault("list images", &error))
     }
 
-    /// Makes an image; all output goes to `log`, and each line is told.
+    /// Builds an image. All output goes to the file `log`, and `told` is called for each line. On
+    /// a failure, the message has the last lines of the log.
     pub async fn build(
         &self,
         recipe: &ImageRecipe,
@@ -117,7 +128,8 @@ impl DockerImages {
         }
     }
 
-    /// Gives an image the tag that means the newest one.
+    /// Gives the built image the tag `latest` as well, so that users can name it without a
+    /// digest.
     pub async fn tag_latest(&self, recipe: &ImageRecipe) -> Result<(), Fault> {
         let options = TagImageOptions {
             repo: Some(recipe.name().to_owned()),
@@ -128,12 +140,12 @@ impl DockerImages {
     }
 }
 
-/// A tag that says what is in an image.
+/// The tag for a recipe: the first 12 hexadecimal digits of its digest.
 fn tag_of(digest: &[u8]) -> String {
     hex::encode(digest)[..12].to_owned()
 }
 
-/// What a tool said last, which is mostly why it failed.
+/// The last eight lines of a log. They mostly say why a tool failed. Empty if there is no log.
 fn last_lines(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();

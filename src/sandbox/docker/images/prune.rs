@@ -1,5 +1,8 @@
-//! Removing what was made here and is no longer wanted: by age, by the room it takes, and
-//! never what a container uses.
+//! Finds and removes images that were built here and are no longer wanted: by age and by total
+//! size.
+//!
+//! `synthd image prune` uses it. An image that a container uses, running or not, is never
+//! removed. Images without the label [`MADE_HERE`] are not looked at.
 
 use super::{DockerImages, MADE_HERE};
 use crate::sandbox::docker::engine_faults::fault;
@@ -10,16 +13,19 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use synthd_actors::model::Fault;
 
-/// What may stay.
+/// Which images may stay. An image goes if it breaks one of the limits that are set.
 #[derive(Clone, Copy, Debug)]
 pub struct PruneLimit {
+    /// Images that are older than this go.
     pub older_than: Option<Duration>,
-    /// Bytes of all that was made here, counted as if nothing were shared.
+    /// The most bytes of all images together; the oldest go first. Each image counts in full, as
+    /// if no layers were shared.
     pub keep: Option<u64>,
 }
 
 impl DockerImages {
-    /// The images that a limit leaves no place for, oldest first; unused ones only.
+    /// The images that the limit does not let stay, oldest first; only those that no container
+    /// uses. `now` is Unix time in seconds.
     pub async fn unwanted(&self, limit: PruneLimit, now: i64) -> Result<Vec<ImageSummary>, Fault> {
         let filters = HashMap::from([("label".to_owned(), vec![MADE_HERE.to_owned()])]);
         let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
@@ -28,7 +34,7 @@ impl DockerImages {
         Ok(choose(ours, &self.used().await?, limit, now))
     }
 
-    /// Images of any container, running or not.
+    /// Ids of the images of all containers, running or not.
     async fn used(&self) -> Result<HashSet<String>, Fault> {
         let options = ListContainersOptions { all: true, ..Default::default() };
         let listed = self.docker.list_containers(Some(options)).await;
@@ -36,9 +42,11 @@ impl DockerImages {
         Ok(listed.into_iter().filter_map(|container| container.image_id).collect())
     }
 
-    /// Whether it is gone; the engine itself refuses what has come into use meanwhile.
+    /// Whether the image was removed. The container engine refuses an image that came into use
+    /// meanwhile; it then stays, and the reason is logged.
     pub async fn remove(&self, image: &ImageSummary) -> bool {
-        // By its names first: an engine removes nothing that has several at once.
+        // By its names first, then by its id: an engine does not remove by its id an image with
+        // several names.
         let mut gone = false;
         for name in image.repo_tags.iter().chain([&image.id]) {
             let options = None::<RemoveImageOptions>;
@@ -56,12 +64,14 @@ impl DockerImages {
         gone
     }
 
-    /// Removes guests of other versions that were sent to this engine; how many.
+    /// Removes volumes with guests of other synthd versions. Returns how many were removed.
     pub async fn prune_guests(&self) -> Result<usize, Fault> {
         guest_program::prune(&self.docker).await
     }
 }
 
+/// Chooses the images that go. It is pure, so it can be tested. Used images count for the total
+/// size, but never go.
 fn choose(
     mut ours: Vec<ImageSummary>,
     used: &HashSet<String>,
@@ -73,6 +83,7 @@ fn choose(
     let mut taken: u64 = ours.iter().map(size).sum();
     let age = |seconds: Duration| i64::try_from(seconds.as_secs()).unwrap_or(i64::MAX);
     let born = limit.older_than.map(|older| now.saturating_sub(age(older)));
+    // `taken` is what all images that have not been chosen yet take together.
     ours.retain(|image| {
         let old = born.is_some_and(|born| image.created <= born);
         let much = limit.keep.is_some_and(|keep| taken > keep);

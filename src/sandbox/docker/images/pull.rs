@@ -1,10 +1,13 @@
-//! Pulling images from registries.
+//! Pulls images from registries, with retries.
 //!
 //! ```text
-//!  asked ─► layers arrive ─► there
+//!  asked ─► layers arrive ─► pulled
 //!    ▲          │
-//!    └─ waits ◄─┴─ failed in a way that may pass ─► failed
+//!    └─ waits ◄─┴─ failed in a way that may pass ─► failed for good after four attempts
 //! ```
+//! The container engine does the pull and keeps the layers that have arrived, so a retry
+//! continues where the last one stopped. Errors that no retry can change (denied, not found) end
+//! the pull at once.
 
 use super::{DockerImages, credentials};
 use crate::sandbox::docker::engine_faults::{fault, refused};
@@ -18,13 +21,14 @@ use std::time::Duration;
 use synthd_actors::model::{Fault, FaultKind};
 use tokio::time::{sleep, timeout};
 
-/// Attempts in all; what has arrived is kept between them.
+/// The most attempts of one pull.
 const ATTEMPTS: u32 = 4;
-/// Before the second attempt; each later one waits twice as long.
+/// The wait before the second attempt. Each later wait is twice as long.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-/// Without a word from the engine.
+/// The longest time without a message from the container engine.
 const SILENCE: Duration = Duration::from_secs(300);
-/// What no later attempt would change. Engines tell it in words alone.
+/// Phrases of errors that no later attempt would change. Container engines report the cause only
+/// as text.
 const FINAL: [&str; 8] = [
     "denied",
     "unauthorized",
@@ -36,13 +40,16 @@ const FINAL: [&str; 8] = [
     "invalid reference",
 ];
 
-/// How far a pull is.
+/// How far a pull is. Its text is such as `pulling debian:12: 3 of 48 MiB`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PullProgress {
+    /// The name of the image, as it was asked for.
     pub reference: String,
+    /// Bytes that have arrived.
     pub bytes: u64,
-    /// Of the layers that are known so far.
+    /// Bytes of all layers that are known so far. It grows while layers are announced.
     pub of: u64,
+    /// For each layer, by its id: bytes that have arrived, and bytes in all.
     layers: HashMap<String, (u64, u64)>,
 }
 
@@ -57,13 +64,16 @@ impl fmt::Display for PullProgress {
 }
 
 impl PullProgress {
+    /// Takes in one message of the container engine. Messages without an id or without plausible
+    /// numbers change nothing.
     fn hear(&mut self, news: &CreateImageInfo) {
         let (Some(id), Some(detail)) = (&news.id, &news.progress_detail) else { return };
         let number = |said: Option<i64>| said.and_then(|n| u64::try_from(n).ok());
         let (Some(current), Some(total)) = (number(detail.current), number(detail.total)) else {
             return;
         };
-        // What is unpacked counts again from the start, and has arrived already.
+        // When a layer is unpacked, its numbers start at zero again. It has arrived in full by
+        // then.
         let layer = self.layers.entry(id.clone()).or_default();
         if news.status.as_deref() == Some("Downloading") {
             *layer = (current.min(total), total);
@@ -76,7 +86,9 @@ impl PullProgress {
 }
 
 impl DockerImages {
-    /// Brings an image to the engine, in the version that the registry has now.
+    /// Pulls the image in the version that the registry has now, even if the engine has one of
+    /// this name. `told` is called at each step. `SandboxRefused` means that the image cannot be
+    /// had; `EngineDown` that the container engine does not answer.
     pub async fn pull(
         &self,
         reference: &str,
@@ -90,7 +102,8 @@ impl DockerImages {
                     sleep(wait).await;
                     wait *= 2;
                 }
-                // It may have been reached; the image is what cannot be had.
+                // The container engine was reached, and no attempt succeeded: the image cannot be
+                // had. This is no failure of a sandbox, so it becomes a refusal.
                 Err(fault) if fault.kind == FaultKind::SandboxStart => {
                     return Err(refused(fault.message));
                 }
@@ -100,6 +113,7 @@ impl DockerImages {
         Ok(())
     }
 
+    /// One attempt. A retriable failure is `SandboxStart` or `EngineDown`.
     async fn try_pull(
         &self,
         reference: &str,
@@ -131,11 +145,15 @@ impl DockerImages {
     }
 }
 
+/// The fault of a failed attempt. `known` says whether credentials were sent. Phrases in
+/// [`FINAL`] make it a refusal, unless the registry denied credentials that were sent. Everything
+/// else may be tried again.
 fn failure(reference: &str, registry: &str, known: bool, error: &Error) -> Fault {
     let said = fault(&format!("pull {reference}"), error);
     let text = said.message.to_lowercase();
     if !FINAL.iter().any(|word| text.contains(word)) {
-        // Not a thing of this image alone, whatever number the engine gave it.
+        // The status code does not matter here: the engine also uses 404 for errors of the
+        // network.
         let kind = match said.kind {
             FaultKind::SandboxRefused => FaultKind::SandboxStart,
             other => other,
@@ -144,7 +162,8 @@ fn failure(reference: &str, registry: &str, known: bool, error: &Error) -> Fault
     }
     let denied = ["denied", "unauthorized", "authentication required", "basic auth"];
     match denied.iter().any(|word| text.contains(word)) {
-        // An engine whose first question is lost does not show them, and says the same.
+        // Retried, although it looks final: an engine that lost its first connection to the
+        // registry may not have shown the credentials, and reports the same error.
         true if known => {
             let hint = " (the registry does not take the credentials of `docker login`)";
             Fault::new(FaultKind::SandboxStart, said.message + hint)
@@ -154,7 +173,8 @@ fn failure(reference: &str, registry: &str, known: bool, error: &Error) -> Fault
     }
 }
 
-/// Without a tag an engine would pull all there are.
+/// The reference with the tag `latest`, if it has neither a tag nor a digest. Without one, the
+/// engine would pull all tags of the name.
 fn with_tag(reference: &str) -> String {
     let name = reference.rsplit('/').next().unwrap_or(reference);
     if name.contains([':', '@']) { reference.to_owned() } else { format!("{reference}:latest") }
