@@ -6,9 +6,8 @@
 //! (`Transfer-Encoding: chunked`):
 //!
 //! ```text
-//!            line ends          all bytes read    line ends
-//!  Size ──► Extension ──────► Data ──────► DataEnd ──────► Size (the next chunk)
-//!               └─ size 0: Trailer ─ an empty line ─► Over
+//!  Size ─► Extension ─ line ends ─► Data ─ all read, CR ─► DataEnd ─ LF ─► Size (the next chunk)
+//!              └─ size 0, line ends ─► Trailer ─ empty line ─► Over
 //! ```
 //! The bytes may arrive in pieces of any size; the position is kept between them. Malformed
 //! chunks are an error, and the connection then ends.

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  head ─► parsed ─► allowed ─► resolved ─► connected ─► carried until either side ends
-//!   │ to the proxy itself: connect to the agent gateway ─────▲
+//!   │ to the proxy itself: the agent gateway (503: busy) ───▲
 //!   │        │ 400     │ 403     │ 403, 502, 504 │ 502
 //!   └ 408    └─────────┴─────────┴───────────────┴──► the program gets the reason, then closed
 //! ```
