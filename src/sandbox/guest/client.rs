@@ -1,6 +1,19 @@
-//! The host's end of the guest protocol. Every frame is treated as hostile: a wrong id, an
-//! unknown kind, a field too long or bytes left over end the sandbox with a typed fault,
-//! and a guest that stays silent is given up at the deadline.
+//! The client: the host's end of the guest protocol over one stream.
+//!
+//! A sandbox owns one client and calls it with one request at a time. The client writes a
+//! frame, waits for its answer until a deadline, and parses it. Every frame of the guest is
+//! treated as hostile: a wrong id, an unknown kind, a field that is too long or bytes left over
+//! end the sandbox with a typed fault.
+//!
+//! ```text
+//!  ready ──── request ────► asking ──── answer, or FAILED ────► ready
+//!                             │
+//!                             └── silence, closed, malformed, or future dropped ──► lost
+//! ```
+//! There are three kinds of faults. [`FaultKind::SandboxCopy`]: the guest refused the request
+//! and can be asked again. [`FaultKind::SandboxProtocol`]: the guest broke the protocol.
+//! [`FaultKind::SandboxLost`]: the guest is gone or silent. After the last two, the client is
+//! lost and answers every request with the same fault.
 
 use super::copy_memory::COPIES;
 use super::entries::{self, CopyAllowance};
@@ -19,35 +32,46 @@ use synthd_actors::ports::InterruptFuture;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
 use tokio::time::{Instant, error::Elapsed, timeout, timeout_at};
 
-/// How much longer than the guest's own deadline the host waits.
+/// How much longer than a command's own timeout the host waits. The guest enforces the timeout,
+/// and then needs time to kill the processes and to report.
 const GRACE: Duration = Duration::from_secs(10);
-/// For requests without a deadline of their own.
+/// The timeout of requests that have no deadline of their own.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// For a whole copy, in however many frames it comes.
+/// The timeout of a whole copy, in however many frames it comes. The wait for copy memory
+/// counts.
 const COPY_PATIENCE: Duration = Duration::from_secs(120);
-/// Commands longer than this are not sent.
+/// Bytes of the longest command that is sent. With its other fields it stays below
+/// [`MAX_FRAME`].
 const MAX_COMMAND: usize = MAX_FRAME / 2;
 const TOO_LONG: &str = "the command is longer than four megabytes";
 
-/// Speaks to one guest over its stream. After a fault, or a request given up half way, the
-/// stream's state is unknown, so the client refuses to be used again.
+/// Speaks to one guest over its stream. After a fault that leaves the state of the stream
+/// unknown, or after a request whose future was dropped before the answer, the client refuses
+/// to be used again. [`FaultKind::SandboxCopy`] is the one fault after which it goes on.
 pub struct GuestClient<S> {
+    /// The stream, which a tunnel may share.
     line: GuestChannel<S>,
+    /// The id of the last request. Its top bit is always clear, because ids with that bit
+    /// belong to connections of the tunnel.
     next_id: u32,
+    /// The fault that made the client unusable. Every later request returns a copy of it.
     lost: Option<Fault>,
-    /// The request whose answer has not been read to its end.
+    /// The id of the request whose answer has not been read to its end. If it is still set when
+    /// the next request begins, the earlier future was dropped half way, and an old answer may
+    /// still be in the stream.
     asking: Option<u32>,
 }
 
-/// What came of waiting for a frame.
+/// What came of waiting for a frame: a frame, a stream that failed, or a timeout.
 type ReceivedFrame = Result<Result<GuestFrame, FrameReadError>, Elapsed>;
 
-/// The shells of a sandbox.
+/// The shells that the guest found in its sandbox, as the bits of `wire::shell`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AvailableShells(u8);
 
 impl AvailableShells {
-    /// The path of the shell that `wanted` stands for; none if it is not there.
+    /// The path of the shell that `wanted` stands for. `Auto` prefers bash. None: the sandbox
+    /// does not have it.
     pub fn path(self, wanted: ShellChoice) -> Option<&'static str> {
         let has = |bit| self.0 & bit != 0;
         let (sh, bash) = (has(wire::shell::SH), has(wire::shell::BASH));
@@ -60,11 +84,14 @@ impl AvailableShells {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
+    /// A client over a fresh stream. Nothing is sent before the first request.
     pub fn new(stream: S) -> Self {
         Self { line: GuestChannel::new(stream), next_id: 0, lost: None, asking: None }
     }
 
-    /// Checks that the guest is there and speaks our version; which shells it finds.
+    /// Checks that the guest answers and speaks the same version of the protocol. Returns the
+    /// shells that it found. Another version is a [`FaultKind::SandboxProtocol`]: both ends are
+    /// built together, so there is nothing to negotiate.
     pub async fn ping(&mut self) -> Result<AvailableShells, Fault> {
         let payload = self.ask(kind::PING, &[], kind::PONG, PATIENCE).await?;
         let (version, shells) = self.read(&payload, |reader| Ok((reader.u32()?, reader.u8()?)))?;
@@ -75,6 +102,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         Err(self.lose(FaultKind::SandboxProtocol, format!("guest speaks {version}, not {ours}")))
     }
 
+    /// Runs a command and waits for its end. `shell` is a path from [`AvailableShells::path`].
+    /// A command that is too long to be sent is not a fault: its report says that it was not
+    /// started.
     pub async fn exec(
         &mut self,
         request: &ExecRequest,
@@ -89,7 +119,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.read(&payload, read_report)
     }
 
-    /// Starts a command beside which other requests are answered.
+    /// Starts a command that runs beside other requests. At most one such command runs at a
+    /// time. [`Self::attend`] waits for it and [`Self::stop`] ends it. A command that is too
+    /// long to be sent is a [`FaultKind::SandboxRefused`].
     pub async fn start(
         &mut self,
         request: &ExecRequest,
@@ -101,8 +133,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.ask(kind::START, &command, kind::DONE, PATIENCE).await.map(|_| ())
     }
 
-    /// Waits until that command has ended, or until something else is wanted.
+    /// Waits until the command of [`Self::start`] has ended, or until `until` is ready because
+    /// the caller wants something else of the sandbox. The wait itself has no timeout: the
+    /// guest enforces the timeout of the command. [`CommandStatus::Running`] holds a scan of
+    /// the workspace.
     pub async fn attend(&mut self, until: InterruptFuture<'_>) -> Result<CommandStatus, Fault> {
+        // The 1 asks for a scan of the workspace, should the answer be RUNNING. `wanted` is the
+        // id of the PING that may follow, see `answer_or`.
         let id = self.send(kind::AWAIT, &[1], Instant::now() + PATIENCE).await?;
         let wanted = (id + 1) & !wire::TUNNELLED;
         let (answer, also) = self.answer_or(until, wanted).await;
@@ -121,13 +158,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
-    /// The next answer. Once something else is wanted, the guest is asked whether it is there,
-    /// and answers both.
+    /// Reads the answer to an AWAIT. When `until` is ready first, it sends a PING with the id
+    /// `ping`: the guest ends its AWAIT as soon as another request waits, and then answers
+    /// both. Returns the answer to the AWAIT, and the answer to the PING if one was sent.
     async fn answer_or(
         &mut self,
         until: InterruptFuture<'_>,
         ping: u32,
     ) -> (ReceivedFrame, Option<ReceivedFrame>) {
+        // The read goes on while the PING is written: a dropped read could have taken a part of
+        // the frame from the stream.
         let (mut reading, mut writing) = split(&mut self.line);
         let answer = {
             let mut answer = pin!(read_frame(&mut reading));
@@ -150,24 +190,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
-    /// Ends that command with all that it has started.
+    /// Kills the command of [`Self::start`] with all processes that it has started, and returns
+    /// its report.
     pub async fn stop(&mut self) -> Result<ExecReport, Fault> {
         let payload = self.ask(kind::STOP, &[], kind::EXITED, PATIENCE).await?;
         self.read(&payload, read_report)
     }
 
-    /// Stops every program, until [`Self::thaw`]. A [`FaultKind::SandboxCopy`]: one of them
-    /// could not be stopped, and all go on.
+    /// Stops every process of the sandbox until [`Self::thaw`]. A [`FaultKind::SandboxCopy`]
+    /// means that one process could not be stopped; then all of them run on.
     pub async fn freeze(&mut self) -> Result<(), Fault> {
         self.ask(kind::FREEZE, &[], kind::DONE, PATIENCE).await.map(|_| ())
     }
 
-    /// Lets every program go on. A [`FaultKind::SandboxCopy`]: one of them ran in between.
+    /// Lets every process run on. A [`FaultKind::SandboxCopy`] means that one of them ran since
+    /// [`Self::freeze`], so what was measured meanwhile is void. They all run on in this case
+    /// too.
     pub async fn thaw(&mut self) -> Result<(), Fault> {
         self.ask(kind::THAW, &[], kind::DONE, PATIENCE).await.map(|_| ())
     }
 
-    /// Lays files below a tree; the sealed one is emptied first, of processes too.
+    /// Writes files below a tree. The sealed tree is emptied first; this also kills every
+    /// process and empties the scratch areas, such as `/tmp`. A path that would leave the tree
+    /// is a [`FaultKind::SandboxCopy`], and nothing is sent.
     pub async fn lay(&mut self, tree: SandboxTree, files: &[FileSpec]) -> Result<(), Fault> {
         let frames = entries::of_files(tree, files).ok_or_else(outside)?;
         if tree == SandboxTree::Sealed {
@@ -176,7 +221,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.send_entries(frames).await
     }
 
-    /// Ends every program and empties all that they can write to.
+    /// Kills every process and empties everything that programs can write to: the workspace,
+    /// the sealed tree and the scratch areas.
     pub async fn empty(&mut self) -> Result<(), Fault> {
         for tree in [wire::tree::SEALED, wire::tree::WORKSPACE] {
             self.ask(kind::CLEAR, &[tree], kind::DONE, PATIENCE).await?;
@@ -184,11 +230,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         Ok(())
     }
 
+    /// Writes a copy of a workspace into the workspace. The workspace should be empty, because
+    /// files that are not in the copy stay.
     pub async fn unpack(&mut self, snapshot: &WorkspaceCopy) -> Result<(), Fault> {
         self.send_entries(entries::of_snapshot(snapshot).ok_or_else(outside)?).await
     }
 
-    /// Adds variables to what every command is started with.
+    /// Sets environment variables, as (name, value), for every later command of the sandbox.
     pub async fn environment(&mut self, variables: &[(String, String)]) -> Result<(), Fault> {
         let mut writer = PayloadWriter::default();
         for (name, value) in variables {
@@ -197,8 +245,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         self.ask(kind::ENVIRONMENT, &writer.0, kind::DONE, PATIENCE).await.map(|_| ())
     }
 
-    /// Carries connections to `port` of the sandbox's loopback to `to`, for as long as the
-    /// sandbox lives.
+    /// Opens the tunnel: connections to `port` of the sandbox's loopback are carried to `to` as
+    /// long as the sandbox lives. It can be opened once. If the guest refuses, for example
+    /// because the port is taken, the fault is a [`FaultKind::SandboxStart`].
     pub async fn tunnel(&mut self, port: u16, to: HostAddress) -> Result<(), Fault> {
         let mut writer = PayloadWriter::default();
         writer.u32(port.into());
@@ -212,6 +261,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         Ok(())
     }
 
+    /// Sends payloads of entries as LAY frames, one after another. The next payload is made
+    /// when the one before it is answered.
     async fn send_entries(&mut self, frames: impl Iterator<Item = Vec<u8>>) -> Result<(), Fault> {
         for payload in frames {
             self.ask(kind::LAY, &payload, kind::DONE, PATIENCE).await?;
@@ -219,8 +270,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         Ok(())
     }
 
-    /// Copies the workspace out, with `quiesce` after ending what runs. A refusal, by the caps
-    /// or otherwise, is a [`FaultKind::SandboxCopy`]: the program's doing, not the host's.
+    /// Copies the workspace out of the sandbox. With `quiesce`, the guest first kills every
+    /// process. A refusal is a [`FaultKind::SandboxCopy`]: the workspace is larger than
+    /// `limits` allow, or it changed meanwhile. That is the fault of the programs, not of the
+    /// host.
     pub async fn pack(
         &mut self,
         limits: &SandboxLimits,
@@ -230,6 +283,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         writer.u64(limits.copy_bytes).u64(limits.inodes).u8(u8::from(quiesce));
         let deadline = Instant::now() + COPY_PATIENCE;
         let id = self.send(kind::PACK, &writer.0, deadline).await?;
+        // The order is SIZE, any number of ENTRIES, then DONE. Memory for the announced size is
+        // reserved before the first entry is read.
         let size = self.receive(id, deadline).await?;
         let mut allowance = match size.kind {
             kind::SIZE => self.read(&size.payload, |reader| {
@@ -260,7 +315,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
-    /// Waits until other copies leave room for this one; the guest waits with what it sends.
+    /// Waits until other copies leave enough memory for this one. Meanwhile nothing is read, so
+    /// the guest waits with what it sends. When the deadline passes, the client is lost,
+    /// because the stream still holds the rest of the copy.
     async fn room(
         &mut self,
         allowance: &CopyAllowance,
@@ -275,6 +332,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
+    /// Sends a request and returns the payload of its answer, which must be of the kind
+    /// `expected`. FAILED becomes the fault of [`Self::refusal`].
     async fn ask(
         &mut self,
         request: u8,
@@ -282,6 +341,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         expected: u8,
         patience: Duration,
     ) -> Result<Vec<u8>, Fault> {
+        // A duration that is too long for the clock gets the timeout of a copy instead.
         let deadline = Instant::now().checked_add(patience);
         let deadline = deadline.unwrap_or_else(|| Instant::now() + COPY_PATIENCE);
         let id = self.send(request, payload, deadline).await?;
@@ -296,6 +356,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
+    /// Writes a request and returns its id. It fails at once if the client is lost, or if the
+    /// answer to the request before was never read.
     async fn send(&mut self, kind: u8, payload: &[u8], deadline: Instant) -> Result<u32, Fault> {
         if self.asking.is_some() && self.lost.is_none() {
             self.lose(FaultKind::SandboxLost, "a request was given up half way".to_owned());
@@ -313,11 +375,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
+    /// Reads the next frame of the answer to the request `id`.
     async fn receive(&mut self, id: u32, deadline: Instant) -> Result<GuestFrame, Fault> {
         let received = timeout_at(deadline, read_frame(&mut self.line)).await;
         self.taken(id, received)
     }
 
+    /// Checks what was received. Everything but a frame with the right id loses the client.
     fn taken(&mut self, id: u32, received: ReceivedFrame) -> Result<GuestFrame, Fault> {
         let frame = match received {
             Ok(Ok(frame)) => frame,
@@ -335,6 +399,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
+    /// Parses a whole payload. An error of `parse`, or bytes after the last field, are a breach
+    /// of the protocol.
     fn read<T>(
         &mut self,
         payload: &[u8],
@@ -345,7 +411,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         value.map_err(|error| self.broken(error))
     }
 
-    /// The guest could not do what it was asked and says why; it can be asked again.
+    /// The fault of a FAILED answer: the guest could not do what it was asked, and says why.
+    /// The client can be used again.
     fn refusal(&mut self, frame: &GuestFrame) -> Fault {
         match self.read(&frame.payload, |reader| reader.bytes().map(shown)) {
             Ok(why) => {
@@ -356,6 +423,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
+    /// The fault of a stream that ended. If a tunnel shares the stream, the mux may have ended
+    /// it because the guest broke the protocol; then that is the fault.
     fn gone(&mut self, error: &std::io::Error) -> Fault {
         match self.line.broken() {
             Some(malformed) => self.broken(malformed),
@@ -363,10 +432,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
         }
     }
 
+    /// The fault of a guest that broke the protocol.
     fn broken(&mut self, error: MalformedFrame) -> Fault {
         self.lose(FaultKind::SandboxProtocol, error.0.to_owned())
     }
 
+    /// Makes the client unusable, with this fault as the answer to all later requests.
     fn lose(&mut self, kind: FaultKind, message: String) -> Fault {
         let fault = Fault::new(kind, message);
         self.lost = Some(fault.clone());
@@ -374,7 +445,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestClient<S> {
     }
 }
 
-/// None where it is longer than is sent.
+/// The payload of an EXEC or START request. None: the command is longer than [`MAX_COMMAND`].
 fn command(request: &ExecRequest, shell: &str, limits: &SandboxLimits) -> Option<Vec<u8>> {
     let mut writer = PayloadWriter::default();
     writer
@@ -388,10 +459,12 @@ fn command(request: &ExecRequest, shell: &str, limits: &SandboxLimits) -> Option
     (request.command.len() <= MAX_COMMAND).then_some(writer.0)
 }
 
+/// The fault for a path that would leave its tree. It is found before anything is sent.
 fn outside() -> Fault {
     Fault::new(FaultKind::SandboxCopy, "a path leads outside its tree")
 }
 
+/// The report of a command that was never sent to the guest.
 fn not_started(why: &str) -> ExecReport {
     ExecReport {
         end: ExecEnd::NotStarted(why.to_owned()),
@@ -403,6 +476,7 @@ fn not_started(why: &str) -> ExecReport {
     }
 }
 
+/// Whole milliseconds; a duration that is too long becomes the largest number.
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

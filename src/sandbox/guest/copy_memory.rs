@@ -1,34 +1,45 @@
-//! The memory that copies of workspaces take: one bound for the whole engine. A copy waits
-//! until there is room for all that its guest has said it will send.
+//! The memory that copies of workspaces take: one bound for the whole engine.
+//!
+//! The host holds a copy in memory from the moment it is received until its last owner drops
+//! it. Before the guest sends a copy, it says how large the copy will be. The client then waits
+//! here until that much memory is free, so all copies together never exceed [`COPY_MEMORY`].
 
 use std::sync::{Arc, LazyLock};
 use synthd_actors::model::MemoryReservation;
 use tokio::sync::Semaphore;
 
-/// Of all copies together.
+/// Bytes that all copies of workspaces may take together.
 pub const COPY_MEMORY: u64 = 256 << 20;
-/// Room is counted in pieces of this size.
+/// The semaphore counts memory in units of this many bytes. One permit of the semaphore is one
+/// unit.
 const UNIT: u64 = 4 << 10;
 
-/// The engine's.
+/// The one memory bound of this process. All guest clients reserve from it.
 pub(super) static COPIES: LazyLock<CopyMemory> = LazyLock::new(|| CopyMemory::within(COPY_MEMORY));
 
+/// A bound on memory, as a semaphore with one permit for each [`UNIT`].
 pub(super) struct CopyMemory {
+    /// Units in all. A single reservation never asks for more, because it could not be granted.
     units: u32,
+    /// Units that nobody holds. The semaphore is fair, so a large copy is not overtaken for
+    /// ever.
     free: Arc<Semaphore>,
 }
 
 impl CopyMemory {
+    /// A bound of `bytes`, rounded up to whole units.
     fn within(bytes: u64) -> Self {
         let units = units(bytes);
         Self { units, free: Arc::new(Semaphore::new(units as usize)) }
     }
 
-    /// Room for so many bytes, in the order of asking. A copy larger than all has to be the
-    /// only one.
+    /// Waits until `bytes` are free and reserves them. Requests are served in the order in
+    /// which they arrive. A copy that is larger than the whole bound waits until no other copy
+    /// is left, and then holds the whole bound. The memory is free again when the last clone of
+    /// the reservation is dropped.
     pub(super) async fn reserve(&self, bytes: u64) -> MemoryReservation {
         let wanted = units(bytes).min(self.units);
-        // An error only if it were closed, which nobody does.
+        // `acquire_many_owned` fails only on a closed semaphore, and nobody closes this one.
         self.free
             .clone()
             .acquire_many_owned(wanted)
@@ -38,6 +49,7 @@ impl CopyMemory {
     }
 }
 
+/// The number of units that hold so many bytes, rounded up.
 fn units(bytes: u64) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }

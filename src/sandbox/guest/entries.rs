@@ -1,4 +1,11 @@
-//! Trees as entries in frames, in both directions.
+//! Trees of files as entries in frames, in both directions: files that are laid into a sandbox,
+//! and copies of workspaces that are packed or unpacked.
+//!
+//! An entry is one directory, one file (or a further chunk of it), one hole or one symbolic
+//! link. `docs/guest-protocol.md` has the layout. The host checks paths both before sending and
+//! after receiving: a path is relative and consists of plain components, as in `src/main.c`.
+//! Each function that makes frames is lazy, so at most one frame is in memory beside the tree
+//! itself.
 
 use super::wire::{CHUNK, MalformedFrame, PayloadReader, PayloadWriter, entry, tree};
 use std::borrow::Cow;
@@ -7,15 +14,18 @@ use synthd_actors::model::{
     FileSegment, FileSpec, SandboxLimits, SandboxTree, TreeEntry, TreeEntryKind, WorkspaceCopy,
 };
 
-/// The fields of an entry besides its path and content: kind, two lengths, mode.
+/// Bytes of an entry besides its path and its content: kind (1), the lengths of path and
+/// content (4 each), mode (4).
 const OVERHEAD: u64 = 13;
-/// What the engine keeps of an entry besides.
+/// Bytes of memory that the engine needs for an entry besides its path and its content.
 const ENTRY: u64 = (size_of::<TreeEntry>() + size_of::<FileSegment>() + 32) as u64;
 
-/// Of files beyond their first, in a whole copy.
+/// Entries in a whole copy that continue a file (`MORE` and `HOLE`). The guest enforces the
+/// same number.
 const PIECES: u64 = 65_536;
 
-/// Files to lay, as payloads. None: a path would leave its tree.
+/// The payloads of the LAY frames that write `files` below `tree`. None: a path of one of the
+/// files would leave the tree, and nothing may be sent.
 pub(super) fn of_files(
     tree: SandboxTree,
     files: &[FileSpec],
@@ -28,25 +38,33 @@ pub(super) fn of_files(
     plain.then(|| frames(tree, items))
 }
 
-/// A copy to unpack, as payloads, made one at a time. None: a path would leave the workspace.
+/// The payloads of the LAY frames that unpack a copy into the workspace, made one at a time.
+/// None: a path of the copy would leave the workspace.
 pub(super) fn of_snapshot(snapshot: &WorkspaceCopy) -> Option<impl Iterator<Item = Vec<u8>>> {
     let entries = &snapshot.entries;
     let plain = entries.iter().all(|item| is_plain(&item.path));
-    // Links last, so that no file is ever written through one; then the directories their
-    // owner had closed, innermost first.
+    // First directories and files, with directories that their owner may enter and write. Then
+    // links: if they came earlier, a later file could be written through one. Last come the
+    // final modes of directories that deny their owner something, innermost first, because
+    // nothing can be changed below such a directory afterwards.
     let items = entries.iter().flat_map(of_entry).chain(entries.iter().filter_map(of_link));
     let items = items.chain(entries.iter().rev().filter_map(of_closed));
     plain.then(|| frames(SandboxTree::Workspace, items))
 }
 
-/// An entry, as it is sent.
+/// One entry in the form in which it is sent.
 struct WireEntry<'a> {
+    /// One of the constants of `wire::entry`.
     kind: u8,
     path: &'a [u8],
+    /// Permission bits, such as `0o644`. Zero for a symbolic link.
     mode: u32,
+    /// Bytes of a file, the target of a link, or the length of a hole as eight bytes.
     content: Cow<'a, [u8]>,
 }
 
+/// The entries of a directory or a file. A link gives none here, see [`of_link`]. The owner
+/// gets all rights on a directory until [`of_closed`] takes them away.
 fn of_entry(item: &TreeEntry) -> Box<dyn Iterator<Item = WireEntry<'_>> + Send + '_> {
     let path = item.path.as_bytes();
     match &item.kind {
@@ -61,6 +79,7 @@ fn of_entry(item: &TreeEntry) -> Box<dyn Iterator<Item = WireEntry<'_>> + Send +
     }
 }
 
+/// A part of a file as entries: data in chunks of at most [`CHUNK`] bytes, a hole as one entry.
 fn of_piece(piece: &FileSegment) -> Box<dyn Iterator<Item = (u8, Cow<'_, [u8]>)> + Send + '_> {
     match piece {
         FileSegment::Bytes(bytes) => Box::new(bytes.chunks(CHUNK).map(|c| (entry::MORE, c.into()))),
@@ -70,7 +89,8 @@ fn of_piece(piece: &FileSegment) -> Box<dyn Iterator<Item = (u8, Cow<'_, [u8]>)>
     }
 }
 
-/// Its first bytes are sent with the file itself.
+/// The entries of one file. The first chunk is sent with the FILE entry itself, and further
+/// chunks and holes follow it. If the file begins with a hole, the FILE entry is empty.
 fn of_file<'a>(
     path: &'a [u8],
     mode: u32,
@@ -87,19 +107,24 @@ fn of_file<'a>(
     })
 }
 
+/// The entry of a symbolic link; none for other kinds.
 fn of_link(item: &TreeEntry) -> Option<WireEntry<'_>> {
     let TreeEntryKind::Symlink { target } = &item.kind else { return None };
     let (path, content) = (item.path.as_bytes(), target.as_bytes().into());
     Some(WireEntry { kind: entry::SYMLINK, path, mode: 0, content })
 }
 
+/// The final entry of a directory that denies its owner something; none for all others, whose
+/// mode is right already.
 fn of_closed(item: &TreeEntry) -> Option<WireEntry<'_>> {
     let TreeEntryKind::Directory { mode } = item.kind else { return None };
     let (path, content) = (item.path.as_bytes(), Cow::default());
     (mode & 0o700 != 0o700).then_some(WireEntry { kind: entry::DIRECTORY, path, mode, content })
 }
 
-/// Entries in frames of about a chunk each, of which one is in memory at a time.
+/// Puts entries together into payloads of LAY frames of about [`CHUNK`] bytes. A payload is
+/// full when it has reached that size, so it is never much longer than two chunks, which is far
+/// below `MAX_FRAME`. No entries give no frames.
 fn frames<'a>(
     below: SandboxTree,
     mut items: impl Iterator<Item = WireEntry<'a>>,
@@ -119,14 +144,19 @@ fn frames<'a>(
     })
 }
 
-/// What a copy may still hold, whatever the guest says it allows.
+/// What a copy may still send. It starts at the size that the guest has announced, and each
+/// frame of entries takes from it. So a guest cannot send more than it has announced.
 pub(super) struct CopyAllowance {
+    /// Bytes of payload that may still come.
     bytes: u64,
+    /// Entries that may still come, further chunks and holes included.
     entries: u64,
 }
 
 impl CopyAllowance {
-    /// What the guest has said that it will send; more than it may is refused.
+    /// Takes the size that the guest announces in its SIZE frame. An error means that the guest
+    /// announces more than the limits of the sandbox allow, which an honest guest refuses to do
+    /// itself.
     pub(super) fn said(
         bytes: u64,
         entries: u64,
@@ -140,12 +170,13 @@ impl CopyAllowance {
         Ok(Self { bytes, entries })
     }
 
-    /// How much memory such a copy takes.
+    /// The bytes of memory to reserve for such a copy before it is received.
     pub(super) fn memory(&self) -> u64 {
         self.bytes.saturating_add(self.entries.saturating_mul(ENTRY))
     }
 
-    /// Takes what a frame of entries uses.
+    /// Takes what one frame of entries uses. An error means that the guest has sent more than
+    /// it announced.
     pub(super) fn spend(&mut self, payload: &[u8], entries: usize) -> Result<(), MalformedFrame> {
         let over = MalformedFrame("more entries than allowed");
         self.bytes = self.bytes.checked_sub(payload.len() as u64).ok_or(over)?;
@@ -154,7 +185,10 @@ impl CopyAllowance {
     }
 }
 
-/// Reads the entries of a frame; their number is the answer.
+/// Reads the entries of one ENTRIES payload and appends them to `entries`. Returns how many
+/// entries the payload had. `MORE` and `HOLE` count too, but they are added to the file before
+/// them. An error means that the guest broke the protocol: an unknown kind, a path that leaves
+/// the workspace, a chunk of a file that is not the last one, or no entry at all.
 pub(super) fn read(payload: &[u8], entries: &mut Vec<TreeEntry>) -> Result<usize, MalformedFrame> {
     let mut reader = PayloadReader::new(payload);
     let mut count = 0;
@@ -184,26 +218,31 @@ pub(super) fn read(payload: &[u8], entries: &mut Vec<TreeEntry>) -> Result<usize
         entries.push(TreeEntry { path, kind });
     }
     if count == 0 {
-        // A guest that sends nothing for ever would never come to an end.
+        // Without this check, a guest could send empty frames for ever and spend nothing of its
+        // allowance.
         return Err(MalformedFrame("a frame of entries without any"));
     }
     Ok(count)
 }
 
-/// Two names that are no UTF-8 could become one, so the guest leaves them behind.
+/// A path or a link target as text. The guest leaves out names that are not UTF-8, because a
+/// lossy conversion could make two different names equal.
 fn text(bytes: &[u8]) -> Result<String, MalformedFrame> {
     String::from_utf8(bytes.to_vec()).map_err(|_| MalformedFrame("a name that is no UTF-8"))
 }
 
+/// Data as segments of a file: none for an empty chunk.
 fn bytes(content: &[u8]) -> Vec<FileSegment> {
     if content.is_empty() { Vec::new() } else { vec![FileSegment::Bytes(content.to_vec())] }
 }
 
+/// A hole from its eight-byte length.
 fn hole(content: &[u8]) -> Result<FileSegment, MalformedFrame> {
     let length = content.try_into().map(u64::from_le_bytes);
     length.map(FileSegment::Hole).map_err(|_| MalformedFrame("a hole of no length"))
 }
 
+/// Adds to the file that was begun last. The path must be the path of that file.
 fn append_to_last(
     entries: &mut [TreeEntry],
     path: &str,
@@ -220,6 +259,8 @@ fn append_to_last(
     }
 }
 
+/// Whether a path is relative and has only plain components. `a/b` is plain. The empty path,
+/// `/a`, `a//b`, `a/../b` and a path with a NUL byte are not.
 fn is_plain(path: &str) -> bool {
     !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }

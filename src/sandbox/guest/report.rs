@@ -1,5 +1,9 @@
-//! Reading what a guest says of a command. Each field is bounded by its frame; what is only
-//! shown is made valid UTF-8.
+//! Reads what a guest reports of a command and of its workspace: the payloads of EXITED and
+//! RUNNING.
+//!
+//! Untrusted programs share the sandbox with the guest, so nothing here is trusted: counts and
+//! sums of lengths are compared with what was asked for, and text is made valid UTF-8. An error
+//! is always a breach of the protocol and ends the sandbox.
 
 use super::wire::{LISTED, MalformedFrame, PayloadReader, change, end};
 use std::time::Duration;
@@ -7,8 +11,9 @@ use synthd_actors::model::{
     CapturedOutput, ExecEnd, ExecReport, FileChangeKind, WorkspaceChange, WorkspaceScan,
 };
 
-/// A command's report; one that failed while the kernel killed for want of memory ran out
-/// of it.
+/// Reads the report of a command that has ended (EXITED). If the kernel killed a process of the
+/// sandbox meanwhile because memory was exhausted, and the command failed, its end becomes
+/// [`ExecEnd::OutOfMemory`].
 pub(super) fn read_report(reader: &mut PayloadReader<'_>) -> Result<ExecReport, MalformedFrame> {
     let (ending, value) = (reader.u8()?, reader.i32()?);
     let why = shown(reader.bytes()?);
@@ -28,7 +33,9 @@ pub(super) fn read_report(reader: &mut PayloadReader<'_>) -> Result<ExecReport, 
     Ok(report)
 }
 
-/// Whether the end is one that the kernel's kill for want of memory looks like.
+/// Whether a command that ended like this may have been killed because memory was exhausted. A
+/// shell whose child was killed exits with a code, so every code but zero counts. A timeout or
+/// an output limit has a cause of its own.
 pub(super) fn may_be_killed(end: &ExecEnd) -> bool {
     match end {
         ExecEnd::Signaled(_) | ExecEnd::CpuLimit => true,
@@ -37,6 +44,8 @@ pub(super) fn may_be_killed(end: &ExecEnd) -> bool {
     }
 }
 
+/// The end of a command from its code. `value` is the exit code or the signal. `why` says why a
+/// command did not start.
 fn read_end(ending: u8, value: i32, why: String) -> Result<ExecEnd, MalformedFrame> {
     Ok(match ending {
         end::EXITED => ExecEnd::Exited(value),
@@ -49,6 +58,7 @@ fn read_end(ending: u8, value: i32, why: String) -> Result<ExecEnd, MalformedFra
     })
 }
 
+/// One output stream: its whole length, and the head and the tail that were kept.
 fn read_captured(reader: &mut PayloadReader<'_>) -> Result<CapturedOutput, MalformedFrame> {
     Ok(CapturedOutput {
         total: reader.u64()?,
@@ -57,6 +67,8 @@ fn read_captured(reader: &mut PayloadReader<'_>) -> Result<CapturedOutput, Malfo
     })
 }
 
+/// Reads a workspace scan: its first paths, its digest, and the changes since the scan before.
+/// None: the host did not ask for a scan.
 pub(super) fn read_scan(
     reader: &mut PayloadReader<'_>,
 ) -> Result<Option<WorkspaceScan>, MalformedFrame> {
@@ -80,7 +92,7 @@ pub(super) fn read_scan(
     Ok(Some(WorkspaceScan { files, digest, changes, changed }))
 }
 
-/// A path of a list, which is bounded as a whole.
+/// Reads a path of a list. `room` is how many bytes of paths the rest of the list may have.
 fn listed(reader: &mut PayloadReader<'_>, room: &mut usize) -> Result<String, MalformedFrame> {
     let path = reader.bytes()?;
     let over = MalformedFrame("longer paths listed than asked for");
@@ -88,6 +100,7 @@ fn listed(reader: &mut PayloadReader<'_>, room: &mut usize) -> Result<String, Ma
     Ok(shown(path))
 }
 
+/// Reads one changed file. A hash has 32 bytes, or none where the guest did not read the file.
 fn read_change(
     reader: &mut PayloadReader<'_>,
     room: &mut usize,
@@ -105,7 +118,7 @@ fn read_change(
     Ok(WorkspaceChange { path, kind, size, sha256: (!hash.is_empty()).then(|| hex::encode(hash)) })
 }
 
-/// Text for people and records: whatever the guest sent, as UTF-8.
+/// Bytes of the guest as text for people and records. Invalid UTF-8 is replaced.
 pub(super) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }

@@ -1,4 +1,10 @@
-//! A sandbox through its guest, whatever isolates it.
+//! A sandbox seen through its guest, whichever backend isolates it.
+//!
+//! [`GuestSandbox`] implements the engine's `Sandbox` port with a [`GuestClient`] and with what
+//! the backend keeps of the sandbox, its [`SandboxGuard`]. It adds two things to the answers of
+//! the client. It asks the guard whether memory was exhausted during a command. And if a
+//! sandbox was lost because the container engine failed, it reports that failure and not the
+//! lost sandbox.
 
 use super::client::GuestClient;
 use super::report::may_be_killed;
@@ -11,33 +17,44 @@ use synthd_actors::model::{
 use synthd_actors::ports::{InterruptFuture, Sandbox};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// What a backend keeps of a sandbox; dropping it ends the sandbox.
+/// What a backend keeps of a sandbox. When the guard is dropped, the sandbox ends.
 #[async_trait]
 pub(crate) trait SandboxGuard: Send + Sync + 'static {
-    /// Kills for want of memory so far, where the host sees what the guest does not.
+    /// How many processes of the sandbox the kernel has killed so far because memory was
+    /// exhausted. None: the host cannot see the number. In a container the guest counts by
+    /// itself.
     fn memory_kills(&self) -> Option<u64>;
 
-    /// What is wrong with the engine behind a sandbox that was lost, if it is that.
+    /// Called after a sandbox was lost: the fault of the container engine behind it, if that
+    /// engine is what failed. None: the sandbox itself failed, or there is no such engine.
     async fn engine_trouble(&self) -> Option<Fault> {
         None
     }
 
-    /// Told who has the sandbox now.
+    /// Tells the guard who uses the sandbox now, so that a person who looks at the host can see
+    /// it.
     fn held_by(&mut self, _: &str) {}
 }
 
+/// A sandbox with its client and its guard. When it is dropped, the stream closes and the guard
+/// ends the sandbox.
 pub(crate) struct GuestSandbox<S, K> {
     client: GuestClient<S>,
+    /// The backend's guard of this sandbox.
     keeper: K,
     spec: SandboxSpec,
+    /// The path of the shell for commands, such as `/bin/bash`.
     shell: &'static str,
     fingerprint: SandboxFingerprint,
-    /// Kills for want of memory before the command that runs.
+    /// What [`SandboxGuard::memory_kills`] said before the current command began.
     kills_before: Option<u64>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> GuestSandbox<S, K> {
-    /// A sandbox whose guest has answered. `fingerprint` lacks the shell, which it tells.
+    /// Waits for the guest's first answer and makes a sandbox of its stream. `fingerprint`
+    /// comes without the shell, because only the guest knows which shells there are. A
+    /// [`FaultKind::SandboxRefused`] means that the image has no shell of the kind that the
+    /// specification wants.
     pub(crate) async fn connect(
         stream: S,
         keeper: K,
@@ -54,7 +71,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> GuestS
         Ok(Self { client, keeper, spec: spec.clone(), shell, fingerprint, kills_before: None })
     }
 
-    /// What failed while the kernel killed for want of memory ran out of it.
+    /// Changes the end of a failed command to [`ExecEnd::OutOfMemory`] if the kernel killed a
+    /// process during the command because memory was exhausted.
     fn told_of_memory(&self, report: ExecReport) -> ExecReport {
         let killed = self.keeper.memory_kills() > self.kills_before;
         match may_be_killed(&report.end) && killed {
@@ -64,7 +82,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, K: SandboxGuard> GuestS
     }
 }
 
-/// A sandbox that was lost with its engine was the engine's to lose.
+/// Finds the cause of a lost sandbox. If the container engine has failed, the fault becomes the
+/// engine's, so that no episode pays for it. All other answers pass unchanged.
 async fn blamed<T: Send>(keeper: &impl SandboxGuard, answer: Result<T, Fault>) -> Result<T, Fault> {
     let Err(fault) = answer else { return answer };
     if fault.kind != FaultKind::SandboxLost {
@@ -79,9 +98,10 @@ async fn blamed<T: Send>(keeper: &impl SandboxGuard, answer: Result<T, Fault>) -
     }
 }
 
-/// Each limit with its value and what holds it.
-/// `with_areas` is the bound of the whole sandbox, where a cgroup holds it: work areas are
-/// memory too, and come on top.
+/// The limits of a sandbox by name, each with its value and with what enforces it. `by` says
+/// what enforces each limit. `with_areas` is the memory bound of the whole sandbox, where a
+/// cgroup enforces it: the work areas are memory too and come on top of the processes' memory.
+/// Example of an entry: `memory` is `536870912 by cgroup v2, 805306368 with its work areas`.
 pub(crate) fn with_limits(
     spec: &SandboxSpec,
     with_areas: Option<u64>,

@@ -1,6 +1,9 @@
-//! The guest: PID 1 of a sandbox. It serves one request at a time from its stream, carries
-//! connections through the tunnel meanwhile, reaps whatever dies, and dies with the stream,
-//! which takes the whole sandbox with it.
+//! The guest: the program that is PID 1 in a sandbox.
+//!
+//! It reads requests from the host's stream and answers one at a time: run a command, write
+//! files, copy the workspace. Meanwhile it carries connections through the tunnel and reaps
+//! dead processes. When the stream closes, it exits, and the kernel then kills every process of
+//! the sandbox.
 //!
 //! ```text
 //!            frame                      child exits, deadline, output limit
@@ -9,7 +12,12 @@
 //!    └───────────────────┴──► exit (the kernel kills every process of the namespace)
 //! ```
 //!
-//! Built by `build.rs` with nothing but the standard library and embedded in the engine.
+//! The guest has one thread. It waits for everything at one place
+//! (`CommandRunner::wait_for_news`). Two kinds of errors exist. A request that cannot be
+//! carried out is answered with FAILED, and the guest goes on. A host that breaks the protocol,
+//! or a command that the guest can no longer attend to, ends the guest.
+//!
+//! `build.rs` compiles it with nothing but the standard library and embeds it in the engine.
 
 mod capture;
 mod files;
@@ -36,9 +44,9 @@ use std::os::fd::RawFd;
 use sys::PollFd;
 use wire::{GuestFrame, MalformedFrame, PayloadReader, PayloadWriter, kind};
 
-/// The launcher leaves the stream here.
+/// The descriptor at which the launcher leaves the stream.
 const STREAM_FD: i32 = 3;
-/// The argument of a guest whose stream is its standard input and output.
+/// The argument that says that the stream is standard input and output, as in a container.
 const STDIO: &str = "stdio";
 
 fn main() {
@@ -49,7 +57,10 @@ fn main() {
     }
 }
 
+/// Sets the process up as PID 1 and serves requests until the stream ends. It returns only with
+/// an error. A closed stream exits the process elsewhere, in `HostChannel::attend`.
 fn serve() -> io::Result<()> {
+    // Before `become_init`, after which the guest can no longer open files about itself.
     let spawner = spawn::CommandSpawner::new();
     sys::become_init()?;
     let (input, output) = match std::env::args().nth(1).as_deref() {
@@ -65,11 +76,14 @@ fn serve() -> io::Result<()> {
     }
 }
 
+/// One socket as two files, for reading and for writing.
 fn both_ways(stream: File) -> io::Result<(File, File)> {
     Ok((stream.try_clone()?, stream))
 }
 
-/// In a container. What ends everything would elsewhere end everything of the user.
+/// Takes standard input and output as the stream. The guest refuses to start here unless it is
+/// PID 1: it kills all processes that it can reach, and outside of a container these would be
+/// all processes of the user.
 fn stdio() -> io::Result<(File, File)> {
     if std::process::id() != 1 {
         return Err(io::Error::other("the guest must be the first process of its container"));
@@ -77,19 +91,26 @@ fn stdio() -> io::Result<(File, File)> {
     sys::take_stdio()
 }
 
+/// The guest with everything that lives longer than one request.
 struct GuestServer {
+    /// The stream to the host, with the tunnel.
     host: host_channel::HostChannel,
+    /// Runs commands and keeps the shell session.
     shell: command_runner::CommandRunner,
+    /// Writes files. It may keep one file open between LAY requests.
     layer: files::TreeWriter,
+    /// The processes that a FREEZE has stopped. None: nothing is frozen.
     frozen: Option<freeze::FrozenProcesses>,
 }
 
 impl GuestServer {
+    /// Carries a request out and sends the last frame of its answer. An error ends the guest.
     fn answer(&mut self, frame: GuestFrame) -> io::Result<()> {
         let id = frame.id;
         match self.perform(&frame) {
             Ok(reply) => self.host.send(id, reply.0, &reply.1),
-            // A command left half attended is no state to go on from.
+            // A failure in the middle of EXEC, AWAIT or STOP leaves a command in an unknown
+            // state, so the guest cannot go on.
             Err(error) if is_protocol(&error) || attends(frame.kind) => Err(error),
             Err(error) => {
                 let mut failed = PayloadWriter::default();
@@ -99,9 +120,11 @@ impl GuestServer {
         }
     }
 
+    /// Carries a request out. Returns the kind and the payload of the last frame of its answer.
     fn perform(&mut self, frame: &GuestFrame) -> io::Result<(u8, Vec<u8>)> {
         if frame.kind != kind::LAY {
-            // Nothing more of a file will come, and one open for writing cannot be executed.
+            // Only LAY can add to the open file. It is closed now, because a file that is open
+            // for writing cannot be executed.
             self.layer.finish();
         }
         let mut reader = PayloadReader::new(&frame.payload);
@@ -140,7 +163,8 @@ impl GuestServer {
             kind::CLEAR => {
                 let tree = reader.u8().map_err(invalid)?;
                 finish(reader)?;
-                // What an earlier check started must not meddle with the next one's files.
+                // Processes that an earlier check started must not change the files of the next
+                // one.
                 self.end_everything()?;
                 files::clear(tree)?;
                 Ok(done(0))
@@ -151,9 +175,12 @@ impl GuestServer {
                 if limits.quiesce {
                     self.end_everything()?;
                 }
-                // What is measured must still be so when it is sent.
+                // The workspace is walked twice, to measure and to send. So the processes stand
+                // still meanwhile, unless a FREEZE has stopped them already.
                 let still = if self.frozen.is_none() { freeze::freeze()? } else { None };
                 let skipped = self.pack(frame.id, &limits);
+                // The processes run on before any error is returned, also if the copy has
+                // failed.
                 let stood = match (still, &self.frozen) {
                     (Some(still), _) => still.thaw(),
                     (None, Some(frozen)) => frozen.check(),
@@ -193,7 +220,7 @@ impl GuestServer {
         }
     }
 
-    /// Says how much will come, and sends it; how many entries were left behind.
+    /// Sends the size of the copy and then its entries. Returns how many entries were left out.
     fn pack(&mut self, id: u32, limits: &pack::CopyLimits) -> io::Result<u32> {
         let size = pack::measure(limits)?;
         let mut said = PayloadWriter::default();
@@ -202,7 +229,8 @@ impl GuestServer {
         pack::pack(limits, size, |payload| self.host.send(id, kind::ENTRIES, payload))
     }
 
-    /// The workspace as it is now, where that is wanted.
+    /// The fields of RUNNING: whether there is a scan, and the scan of the workspace as it is
+    /// now.
     fn look(&mut self, scan: bool) -> Vec<u8> {
         let mut reply = PayloadWriter::default();
         reply.u8(u8::from(scan));
@@ -212,7 +240,7 @@ impl GuestServer {
         reply.0
     }
 
-    /// Every process, and what they had of the tunnel.
+    /// Kills every process and resets the connections that they had through the tunnel.
     fn end_everything(&mut self) -> io::Result<()> {
         self.shell.kill_everything()?;
         self.frozen = None;
@@ -220,37 +248,42 @@ impl GuestServer {
     }
 }
 
-/// Whether a command is attended to meanwhile.
+/// Whether the guest attends to a running command during this kind of request.
 fn attends(kind: u8) -> bool {
     matches!(kind, kind::EXEC | kind::AWAIT | kind::STOP)
 }
 
-/// Which shells there are to run commands.
+/// The shells that exist in the sandbox, as bits for PONG.
 fn shells() -> u8 {
     let there = |path: &str, bit: u8| if std::path::Path::new(path).exists() { bit } else { 0 };
     there("/bin/sh", wire::shell::SH) | there("/bin/bash", wire::shell::BASH)
 }
 
+/// Checks that the payload has no bytes after its last field.
 fn finish(reader: PayloadReader<'_>) -> io::Result<()> {
     reader.finish().map_err(invalid)
 }
 
+/// A DONE answer with one number, for example a count of entries.
 fn done(value: u32) -> (u8, Vec<u8>) {
     let mut writer = PayloadWriter::default();
     writer.u32(value);
     (kind::DONE, writer.0)
 }
 
-/// A host that breaks the protocol is no host of ours: the guest ends.
+/// The error for a host that breaks the protocol. Its kind, `InvalidData`, makes the guest end
+/// itself instead of answering FAILED.
 pub(crate) fn invalid(error: MalformedFrame) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error.0)
 }
 
-/// What to wait for at a descriptor.
+/// An entry for `poll`: the descriptor and the events to wait for. A negative descriptor is
+/// ignored.
 pub(crate) fn poll_for(fd: RawFd, events: i16) -> PollFd {
     PollFd { fd, events, revents: 0 }
 }
 
+/// Whether an error was made by [`invalid`].
 fn is_protocol(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::InvalidData
 }

@@ -1,10 +1,15 @@
-//! The connections of one tunnel, each a task between the guest and the host's address.
+//! The connections of one tunnel. Each is a task of its own, between the guest and the address
+//! of the host.
 //!
 //! ```text
 //!          OPEN            connected             both EOFs passed
 //!  (none) ──────► connecting ──────► open ──► half closed ──────► over
 //!                     └── fails ── RESET ── guest's RESET, error ──┘
 //! ```
+//!
+//! Flow control is by credit. In each direction at most [`WINDOW`] bytes may be on their way: a
+//! sender stops when it has no credit, and the receiver gives credit back with CREDIT when it
+//! has passed bytes on. So a slow end stops its own connection and no other one.
 
 use crate::sandbox::guest::wire::{
     GuestFrame, MalformedFrame, PayloadReader, PayloadWriter, TUNNEL_CHUNK, TUNNELLED, WINDOW,
@@ -22,36 +27,52 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-/// More than a guest keeps open, since an end is known there first.
+/// Connections at once. It is more than the 128 that a guest keeps open, because the guest
+/// learns of an end earlier and may already have opened the next connection.
 const MAX_LINKS: usize = 256;
-/// With those that wait to be told that they are too many.
+/// Connections at once including refused ones, whose RESET is not yet written. A guest that
+/// opens more than this breaks the protocol.
 const MAX_REFUSED: usize = 512;
+/// How long connecting to the address of the host may take. Then the connection is reset.
 const CONNECTING: Duration = Duration::from_secs(10);
 
+/// The queue of whole frames that the mux writes to the guest.
 type FrameSender = mpsc::Sender<Vec<u8>>;
 
+/// All connections of one tunnel. Dropping it aborts their tasks.
 pub(super) struct TunnelConnections {
+    /// Where every connection of this tunnel leads.
     to: HostAddress,
     frames: FrameSender,
+    /// The connections by the id of their frames, which has the bit `TUNNELLED`. A connection
+    /// is removed when the guest resets it, or when the next one is opened after its task has
+    /// ended.
     links: HashMap<u32, (Arc<TunnelConnection>, AbortOnDropHandle<()>)>,
+    /// The highest number of a connection so far. Numbers only grow, so this tells a late frame
+    /// from a frame of a connection that never was.
     last: u32,
 }
 
-/// What has come for a connection, and what may go.
+/// The state that the mux and the task of the connection share.
 #[derive(Default)]
 struct TunnelConnection {
     state: Mutex<TunnelConnectionState>,
-    /// Something has come for the host.
+    /// Tells the task that `inward` has bytes or that the guest has sent its EOF. It keeps a
+    /// notice until somebody waits, so none is lost between a look at the state and the wait.
     came: Notify,
-    /// The guest takes more.
+    /// Tells the task that the guest has given credit.
     credited: Notify,
 }
 
+/// What is on its way. `inward` and `passing` together never exceed [`WINDOW`].
 struct TunnelConnectionState {
+    /// Bytes from the guest that the task has not yet taken.
     inward: Vec<u8>,
-    /// Taken from `inward` and not yet credited.
+    /// Bytes that the task has taken from `inward` and not yet credited to the guest.
     passing: usize,
+    /// The guest has sent EOF.
     guest_done: bool,
+    /// Bytes that may still be sent to the guest.
     credit: usize,
 }
 
@@ -66,7 +87,8 @@ impl TunnelConnections {
         Self { to, frames, links: HashMap::new(), last: 0 }
     }
 
-    /// A frame of the guest's. One for a connection that has ended meanwhile is late.
+    /// Takes one frame of the guest and never waits. A frame for a connection that has ended
+    /// meanwhile is late and ignored. An error is a breach of the protocol and ends the tunnel.
     pub(super) fn receive(&mut self, frame: GuestFrame) -> Result<(), MalformedFrame> {
         let number = frame.id & !TUNNELLED;
         if frame.kind == kind::OPEN {
@@ -94,6 +116,9 @@ impl TunnelConnections {
         }
     }
 
+    /// Starts the task of a new connection. Beyond [`MAX_LINKS`] the task only sends RESET.
+    /// This is a task too, because the queue to the guest may be full and the mux must not wait
+    /// for it.
     fn open(&mut self, id: u32) -> Result<(), MalformedFrame> {
         self.links.retain(|_, (_, task)| !task.is_finished());
         if self.links.len() >= MAX_REFUSED {
@@ -116,10 +141,12 @@ impl TunnelConnections {
     }
 }
 
+/// The error of a connection beyond [`MAX_LINKS`].
 fn refused() -> io::Error {
     io::Error::other("too many connections at once")
 }
 
+/// Refuses a payload where the kind of the frame has none.
 fn empty(frame: &GuestFrame) -> Result<(), MalformedFrame> {
     if frame.payload.is_empty() {
         Ok(())
@@ -129,10 +156,14 @@ fn empty(frame: &GuestFrame) -> Result<(), MalformedFrame> {
 }
 
 impl TunnelConnection {
+    /// The state. A panic of another holder leaves nothing half changed, so a poisoned lock is
+    /// used on.
     fn state(&self) -> MutexGuard<'_, TunnelConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes bytes of the guest. An error means that the guest ignores its window or its own
+    /// EOF.
     fn take_in(&self, bytes: &[u8]) -> Result<(), MalformedFrame> {
         let mut state = self.state();
         if state.guest_done {
@@ -146,11 +177,13 @@ impl TunnelConnection {
         Ok(())
     }
 
+    /// Takes the guest's EOF: no more bytes will come.
     fn end(&self) {
         self.state().guest_done = true;
         self.came.notify_one();
     }
 
+    /// Takes a CREDIT frame. More credit than [`WINDOW`] in all would be more than was used.
     fn take_credit(&self, payload: &[u8]) -> Result<(), MalformedFrame> {
         let mut reader = PayloadReader::new(payload);
         let more = reader.u32()? as usize;
@@ -164,6 +197,8 @@ impl TunnelConnection {
         Ok(())
     }
 
+    /// Connects to the host's address and carries the connection until both directions have
+    /// ended. An error makes the caller send RESET.
     async fn carry(&self, id: u32, to: &HostAddress, frames: &FrameSender) -> io::Result<()> {
         match to {
             HostAddress::Tcp(address) => {
@@ -180,6 +215,8 @@ impl TunnelConnection {
         }
     }
 
+    /// Carries both directions over one connected socket. `from` is read from the host, `to` is
+    /// written to the host.
     async fn carry_between(
         &self,
         id: u32,
@@ -196,7 +233,9 @@ impl TunnelConnection {
         let inward = async {
             let ended = self.inward(id, to, frames).await;
             if ended.is_err() {
-                // It may have answered before it stopped listening: that is still passed on.
+                // The host may have answered before it stopped reading, as an HTTP server does
+                // that refuses a large body. So its answer is passed on to the end before the
+                // connection is reset. Meanwhile the guest's bytes are taken and dropped.
                 tokio::select! {
                     () = said.notified() => {}
                     () = self.swallow(id, frames) => said.notified().await,
@@ -207,7 +246,8 @@ impl TunnelConnection {
         tokio::try_join!(outward, inward).map(|_| ())
     }
 
-    /// Takes what nobody wants any more, so that the program is not held up by it.
+    /// Takes and drops what the guest still sends, so that a program that writes first is not
+    /// stopped by its window before it reads the answer.
     async fn swallow(&self, id: u32, frames: &FrameSender) {
         while let Some(bytes) = self.next_bytes().await {
             if self.took(id, bytes.len(), frames).await.is_err() {
@@ -216,6 +256,7 @@ impl TunnelConnection {
         }
     }
 
+    /// Gives `count` bytes of credit back to the guest. An error means that the mux has ended.
     async fn took(&self, id: u32, count: usize, frames: &FrameSender) -> io::Result<()> {
         self.state().passing = 0;
         let mut taken = PayloadWriter::default();
@@ -223,7 +264,8 @@ impl TunnelConnection {
         frames.send(encode(id, kind::CREDIT, &taken.0)).await.map_err(io::Error::other)
     }
 
-    /// What the guest sent, to the host; credited when it is taken.
+    /// Writes the guest's bytes to the host, and gives credit for bytes when they are written.
+    /// After the guest's EOF it shuts the host's direction down.
     async fn inward(
         &self,
         id: u32,
@@ -231,6 +273,8 @@ impl TunnelConnection {
         frames: &FrameSender,
     ) -> io::Result<()> {
         while let Some(bytes) = self.next_bytes().await {
+            // Credit is given in any case: after a failed write, `swallow` goes on taking
+            // bytes.
             let written = to.write_all(&bytes).await;
             self.took(id, bytes.len(), frames).await?;
             written?;
@@ -238,7 +282,8 @@ impl TunnelConnection {
         to.shutdown().await
     }
 
-    /// None: the guest has said all.
+    /// Waits for bytes of the guest and takes all there are. None: the guest has sent EOF and
+    /// everything has been taken.
     async fn next_bytes(&self) -> Option<Vec<u8>> {
         loop {
             {
@@ -256,7 +301,8 @@ impl TunnelConnection {
         }
     }
 
-    /// What the host says, to the guest, as far as its window goes.
+    /// Reads from the host and sends DATA to the guest, as far as its credit goes, and EOF at
+    /// the end.
     async fn outward(
         &self,
         id: u32,
@@ -268,6 +314,8 @@ impl TunnelConnection {
             let most = self.credit().await.min(TUNNEL_CHUNK);
             let count = from.read(&mut buffer[..most]).await?;
             let (kind, said) = if count == 0 { (kind::EOF, 0) } else { (kind::DATA, count) };
+            // Only this task takes credit and others only add, so the credit cannot be less
+            // than `said`.
             self.state().credit -= said;
             let frame = encode(id, kind, &buffer[..said]);
             frames.send(frame).await.map_err(io::Error::other)?;
@@ -277,6 +325,7 @@ impl TunnelConnection {
         }
     }
 
+    /// Waits until there is credit and returns it. It is never zero.
     async fn credit(&self) -> usize {
         loop {
             let credit = self.state().credit;

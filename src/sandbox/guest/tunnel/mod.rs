@@ -1,13 +1,19 @@
-//! The host's end of the tunnel: once it is open, one task reads the guest's stream and
-//! tells the client's answers from the frames of connections.
+//! The host's end of the tunnel, which carries connections from one port of a sandbox's
+//! loopback to one address of the host.
+//!
+//! Without a tunnel, the client reads and writes the guest's stream itself. Once a tunnel is
+//! open, one task (`mux`) reads the stream. It separates the answers for the client from the
+//! frames of connections.
 //!
 //! ```text
 //!   client ◄──► in-memory pipe ◄──► mux ◄──► stream ◄──► guest ◄──► program
 //!                                    │
 //!                                    └── connections, one task each ◄──► host address
 //! ```
-//! The mux goes with its client, and with it every connection. It never waits for one of
-//! them: what a connection has not passed on is bounded by its window.
+//! The mux is aborted when its client is dropped, and all connections end with it. The mux
+//! never waits for a connection: it buffers what a connection has not passed on, and the window
+//! of the connection bounds that buffer. If the guest breaks the protocol, the mux notes the
+//! reason, closes the pipe and ends; the client then reports the reason as its fault.
 
 mod connections;
 
@@ -25,21 +31,26 @@ use tokio::io::{
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Bytes on their way between the client and the mux.
+/// Bytes that the in-memory pipe between the client and the mux holds in each direction.
 const PIPE: usize = 64 << 10;
-/// Frames that wait to be written: connections wait for a place in it.
+/// Frames that wait to be written to the guest. Connections wait for a place in this queue, so
+/// a slow guest slows them down and does not cost memory.
 const QUEUE: usize = 64;
 
-/// How a client reaches its guest: alone on the stream, or beside a tunnel.
+/// How a client reaches its guest. It reads and writes both variants in the same way.
 pub(super) enum GuestChannel<S> {
+    /// The client has the stream for itself. There is no tunnel.
     Own(S),
+    /// The mux has the stream, and the client has one end of an in-memory pipe to the mux.
     Shared(SharedChannel),
 }
 
+/// The client's end of a stream that it shares with a tunnel.
 pub(super) struct SharedChannel {
     pipe: DuplexStream,
-    /// Why the mux has ended, where the guest broke the protocol.
+    /// Why the mux has ended, if the guest broke the protocol.
     broken: Arc<OnceLock<MalformedFrame>>,
+    /// Aborts the mux when the client is dropped. None only until the mux is started.
     _mux: Option<AbortOnDropHandle<()>>,
 }
 
@@ -48,7 +59,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestChannel<S> {
         Self::Own(stream)
     }
 
-    /// Shares the stream with a tunnel to `to` from now on.
+    /// Shares the stream with a tunnel to `to` from now on and starts the mux. No answer may be
+    /// outstanding. It is called once: the guest refuses a second tunnel.
     pub(super) fn share(&mut self, to: HostAddress) {
         let (pipe, far) = duplex(PIPE);
         let broken = Arc::<OnceLock<MalformedFrame>>::default();
@@ -59,6 +71,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestChannel<S> {
         }
     }
 
+    /// The breach of protocol that ended the mux, if there was one.
     pub(super) fn broken(&self) -> Option<MalformedFrame> {
         match self {
             Self::Own(_) => None,
@@ -67,7 +80,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> GuestChannel<S> {
     }
 }
 
-/// Ends when either side closes, or the guest breaks the protocol.
+/// Serves the stream until the client or the guest closes, or until the guest breaks the
+/// protocol. The three parts run at the same time in one task, and the first that ends stops
+/// the others.
 async fn mux<S: AsyncRead + AsyncWrite>(
     stream: S,
     client: DuplexStream,
@@ -88,8 +103,11 @@ async fn mux<S: AsyncRead + AsyncWrite>(
     }
 }
 
+/// `Ok` means that a queue has closed; the mux then ends without a message.
 type MuxResult = Result<(), FrameReadError>;
 
+/// Writes queued frames to the guest. It is the only writer of the stream, so frames of the
+/// client and of connections never mix.
 async fn write_queued(
     mut guest: impl AsyncWrite + Unpin,
     mut queue: mpsc::Receiver<Vec<u8>>,
@@ -100,7 +118,8 @@ async fn write_queued(
     Ok(())
 }
 
-/// The client's requests, each whole, between the frames of connections.
+/// Passes the requests of the client on. It reads each request whole, so that no frame of a
+/// connection comes between its bytes.
 async fn forward(mut client: impl AsyncRead + Unpin, frames: mpsc::Sender<Vec<u8>>) -> MuxResult {
     loop {
         let GuestFrame { id, kind, payload } = read_frame(&mut client).await?;
@@ -110,13 +129,16 @@ async fn forward(mut client: impl AsyncRead + Unpin, frames: mpsc::Sender<Vec<u8
     }
 }
 
+/// Reads the guest's stream. Frames with the bit [`TUNNELLED`] in their id go to the
+/// connections, all others to the client. A full pipe to the client makes it wait, and the
+/// connections with it.
 async fn attend(
     mut guest: impl AsyncRead + Unpin,
     mut client: impl AsyncWrite + Unpin,
     mut links: TunnelConnections,
     broken: &OnceLock<MalformedFrame>,
 ) -> MuxResult {
-    // Said before the client can see the end of it.
+    // The reason is noted before the pipe closes, so the client finds it when it sees the end.
     let told = |malformed| {
         broken.set(malformed).ok();
         FrameReadError::Malformed(malformed)
@@ -136,11 +158,16 @@ async fn attend(
     }
 }
 
+/// Why no frame could be read from a stream.
 pub(super) enum FrameReadError {
+    /// The stream has ended or failed, perhaps in the middle of a frame.
     Closed(io::Error),
+    /// The bytes are no frame of the protocol.
     Malformed(MalformedFrame),
 }
 
+/// Reads one whole frame. It checks the length before it allocates the body. Not cancel-safe: a
+/// dropped future may have taken a part of a frame from the stream.
 pub(super) async fn read_frame<S: AsyncRead + Unpin>(
     stream: &mut S,
 ) -> Result<GuestFrame, FrameReadError> {
