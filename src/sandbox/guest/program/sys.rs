@@ -1,5 +1,10 @@
-//! The few system calls the standard library does not offer. All `unsafe` of the guest's
-//! set-up lives here; each wrapper checks and returns an [`io::Result`].
+//! The few system calls that the standard library does not offer: signals, `poll`, reaping,
+//! pipes, holes of files.
+//!
+//! The guest links no crate, not even `libc`, so the functions and the constants are declared
+//! here by hand. Almost all `unsafe` code of the guest is in this file. Each wrapper checks the
+//! result and returns an [`io::Result`]. The constants are those of Linux on `x86_64` and
+//! `aarch64`, which agree unless the code says otherwise.
 
 use std::ffi::{c_int, c_long, c_ulong};
 use std::fs::File;
@@ -7,6 +12,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+// Signals and events of `poll` by their numbers.
 pub const SIGKILL: c_int = 9;
 pub const SIGPIPE: c_int = 13;
 pub const SIGCHLD: c_int = 17;
@@ -16,11 +22,14 @@ pub const POLLOUT: i16 = 4;
 pub const POLLERR: i16 = 8;
 const SIG_BLOCK: c_int = 0;
 const SIG_DFL: usize = 0;
+/// The highest signal number of Linux.
 const LAST_SIGNAL: c_int = 64;
 const SFD_FLAGS: c_int = 0o2_004_000; // SFD_CLOEXEC | SFD_NONBLOCK
 const O_CLOEXEC: c_int = 0o2_000_000;
 const O_NONBLOCK: c_int = 0o4000;
 const F_DUPFD_CLOEXEC: c_int = 1030;
+/// The lowest number for descriptors that [`move_fd_high`] moves. A child's own descriptors (0,
+/// 1, 2, 8, 9) are below it.
 const LOWEST_MOVED: c_int = 64;
 const F_SETFD: c_int = 2;
 const F_GETFL: c_int = 3;
@@ -30,6 +39,7 @@ const PR_SET_DUMPABLE: c_int = 4;
 const PR_SET_CHILD_SUBREAPER: c_int = 36;
 const WNOHANG: c_int = 1;
 
+/// The kernel's `struct pollfd`: what to wait for, and what has happened.
 #[repr(C)]
 pub struct PollFd {
     pub fd: RawFd,
@@ -37,6 +47,8 @@ pub struct PollFd {
     pub revents: i16,
 }
 
+/// The kernel's `struct rusage`: processor time as seconds and microseconds, and 14 further
+/// fields that nobody reads here.
 #[repr(C)]
 #[derive(Default)]
 struct Rusage {
@@ -47,7 +59,8 @@ struct Rusage {
     rest: [c_long; 14],
 }
 
-// The kernel's signal set is 8 bytes; glibc's type is 128.
+// The kernel's signal set has 8 bytes; the type of the C library has 128.
+/// A set of signals, as large as the C library's `sigset_t`.
 pub type SigSet = [c_ulong; 16];
 
 unsafe extern "C" {
@@ -67,6 +80,7 @@ unsafe extern "C" {
     fn setsockopt(fd: c_int, level: c_int, name: c_int, value: *const [c_int; 2], size: u32) -> c_int;
 }
 
+/// Turns the result of a call into an error where it is negative, with the errno of the call.
 pub fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
@@ -76,8 +90,9 @@ pub fn last_errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(1)
 }
 
-/// Sets up what PID 1 needs: unreadable to its children, in charge of orphans, with no
-/// signal handled or ignored but SIGPIPE, and SIGCHLD kept for [`child_signals`].
+/// Sets the process up as PID 1. Its children cannot read or trace it, it adopts orphans, no
+/// signal but SIGPIPE is handled or ignored, and SIGCHLD is blocked, so that [`child_signals`]
+/// gets it. Afterwards the guest can no longer open its own files in `/proc`.
 pub fn become_init() -> io::Result<()> {
     // SAFETY: prctl with integer arguments touches no memory of ours.
     unsafe {
@@ -91,8 +106,10 @@ pub fn become_init() -> io::Result<()> {
     Ok(())
 }
 
-/// Commands inherit what is ignored, so `kill` would not work on them; and a handler (the
-/// standard library's own for stack overflows) would let them signal PID 1.
+/// Gives every signal but SIGPIPE its default action. Commands inherit which signals are
+/// ignored, so an ignored signal could not end them. And the kernel drops signals that PID 1
+/// has no handler for, so a handler (the standard library has one for stack overflows) would
+/// let commands signal PID 1.
 fn default_signals() {
     for number in (1..=LAST_SIGNAL).filter(|number| *number != SIGPIPE) {
         // SAFETY: restores a default action; the kernel refuses the few it must.
@@ -110,7 +127,7 @@ fn sigchld_set() -> SigSet {
     set
 }
 
-/// A descriptor that becomes readable when a child has died.
+/// A descriptor that becomes readable when a child has died. It never blocks.
 pub fn child_signals() -> io::Result<File> {
     let set = sigchld_set();
     // SAFETY: `set` is a valid signal set.
@@ -119,7 +136,7 @@ pub fn child_signals() -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-/// Takes over an inherited descriptor, closed on exec from now on.
+/// Takes over an inherited descriptor and makes it close on exec.
 pub fn take_stream(fd: RawFd) -> io::Result<File> {
     // SAFETY: fcntl on an integer; a bad descriptor is an error, not undefined.
     unsafe { check(fcntl(fd, F_SETFD, FD_CLOEXEC))? };
@@ -127,19 +144,22 @@ pub fn take_stream(fd: RawFd) -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
-/// Takes over standard input and output, and leaves nothing there for a child to find.
+/// Takes over standard input and output as the stream. Both numbers then lead to `/dev/null`,
+/// so no child finds the stream there.
 pub fn take_stdio() -> io::Result<(File, File)> {
     // SAFETY: both are this process's own from its start on, and nobody else has them.
     let (input, output) = unsafe { (File::from_raw_fd(0), File::from_raw_fd(1)) };
     let (input, output) = (move_fd_high(input)?, move_fd_high(output)?);
     for _ in 0..2 {
-        // The lowest free numbers: zero, then one.
+        // Opening a file gives the lowest free number: first 0, then 1. `forget` leaves it
+        // open.
         let null = File::options().read(true).write(true).open("/dev/null")?;
         std::mem::forget(null);
     }
     Ok((input, output))
 }
 
+/// Makes reads and writes of a descriptor return `WouldBlock` instead of waiting.
 pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
     // SAFETY: fcntl on a descriptor we own.
     unsafe {
@@ -149,7 +169,8 @@ pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Moves a descriptor beyond the numbers a child's descriptors are moved to.
+/// Moves a descriptor above the numbers that a child's descriptors are moved to, so that it is
+/// not overwritten while a child is set up.
 pub fn move_fd_high(file: File) -> io::Result<File> {
     // SAFETY: fcntl on a descriptor we own.
     let fd = unsafe { check(fcntl(file.as_raw_fd(), F_DUPFD_CLOEXEC, LOWEST_MOVED))? };
@@ -157,6 +178,7 @@ pub fn move_fd_high(file: File) -> io::Result<File> {
     Ok(unsafe { File::from_raw_fd(fd) })
 }
 
+/// A pipe as (read end, write end). Both close on exec.
 pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let mut fds = [0; 2];
     // SAFETY: `fds` has room for the two descriptors pipe2 writes.
@@ -165,7 +187,8 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(fds[0]), OwnedFd::from_raw_fd(fds[1])) })
 }
 
-/// Waits for events; an interruption counts as none.
+/// Waits until one of the descriptors is ready or the timeout has passed, and notes the events
+/// in `fds`. A negative timeout waits for ever. An interruption by a signal counts as no event.
 pub fn wait_for(fds: &mut [PollFd], timeout_ms: i32) -> io::Result<()> {
     // SAFETY: the slice is valid for its length.
     match unsafe { check(poll(fds.as_mut_ptr(), fds.len() as c_ulong, timeout_ms)) } {
@@ -175,15 +198,19 @@ pub fn wait_for(fds: &mut [PollFd], timeout_ms: i32) -> io::Result<()> {
     }
 }
 
-/// A dead child.
+/// A child that has died and been reaped.
 pub struct ChildExit {
     pub pid: i32,
+    /// The status in the kernel's form: the signal in the lowest seven bits, the exit code
+    /// above.
     pub status: i32,
+    /// Processor time of the child, user and system time together.
     pub cpu: Duration,
 }
 
-/// Reaps one child if any is dead. `Ok(None)`: none is; `Err`: there are no children.
-/// Processor time includes that of the child's own children it has waited for.
+/// Reaps one dead child without waiting. `Ok(None)`: no child is dead. `Err`: there are no
+/// children at all. The processor time includes that of the child's own children, as far as the
+/// child has waited for them.
 pub fn reap() -> io::Result<Option<ChildExit>> {
     let mut status = 0;
     let mut usage = Rusage::default();
@@ -194,20 +221,22 @@ pub fn reap() -> io::Result<Option<ChildExit>> {
     Ok((pid != 0).then_some(ChildExit { pid, status, cpu }))
 }
 
-/// Whether there is such a process, dead and not reaped ones included.
+/// Whether there is a process with this number. A process that is dead and not yet reaped
+/// counts.
 pub fn exists(pid: i32) -> bool {
     // SAFETY: signal zero only asks.
     unsafe { kill(pid, 0) == 0 }
 }
 
-/// Sends SIGKILL; a process that is gone already is fine.
+/// Sends SIGKILL to one process, or to every process but the guest with the number -1. A
+/// process that is already gone is no error.
 pub fn kill_process(pid: i32) {
     // SAFETY: kill touches no memory; a stale pid inside our namespace is only our child's.
     unsafe { kill(pid, SIGKILL) };
 }
 
-/// Where data begins at or after `at`, and where it ends: none where there is none left. A
-/// file system that knows no holes has data to the end.
+/// The next range of data in a file at or after `at`, as (begin, end). None: only a hole is
+/// left. A file system that knows no holes has one range, to the end of the file.
 pub fn data_from(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
     const SEEK_DATA: c_int = 3;
     const SEEK_HOLE: c_int = 4;
@@ -225,19 +254,20 @@ pub fn data_from(file: &File, at: u64, size: u64) -> Option<(u64, u64)> {
     }
 }
 
-/// Sends a signal to everybody but the guest, at one moment. Whether there is anybody.
+/// Sends a signal to every process but the guest, in one call that no new process escapes.
+/// Returns whether there is such a process. Signal 0 only asks.
 pub fn signal_everybody(signal: c_int) -> bool {
     // SAFETY: as in `kill_process`; the kernel leaves out the caller and PID 1.
     unsafe { kill(-1, signal) == 0 }
 }
 
-/// A process that is gone already is fine.
+/// Sends a signal to one process. A process that is already gone is no error.
 pub fn signal_process(pid: i32, signal: c_int) {
     // SAFETY: as in `kill_process`.
     unsafe { kill(pid, signal) };
 }
 
-/// The same for one thread of a process.
+/// Sends a signal to one thread of a process. A thread that is already gone is no error.
 pub fn signal_thread(process: i32, thread: i32, signal: c_int) {
     #[cfg(target_arch = "x86_64")]
     const SYS_TGKILL: c_long = 234;
@@ -247,7 +277,8 @@ pub fn signal_thread(process: i32, thread: i32, signal: c_int) {
     unsafe { syscall(SYS_TGKILL, process, thread, signal) };
 }
 
-/// Closing the connection from now on is an error to its other end, not an end of the data.
+/// Makes the later close of a TCP connection send a reset. The other end then sees an error and
+/// not the regular end of the data.
 pub fn break_on_close(socket: RawFd) {
     const SOL_SOCKET: c_int = 1;
     const SO_LINGER: c_int = 13;

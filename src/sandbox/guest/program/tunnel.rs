@@ -1,14 +1,18 @@
-//! The tunnel: connections to one port of the sandbox's loopback, carried over the stream to
-//! the host. See `docs/guest-protocol.md`.
+//! The guest's end of the tunnel: it accepts connections to one port of the sandbox's loopback
+//! and carries them over the stream to the host. `docs/guest-protocol.md` describes the frames.
 //!
 //! ```text
 //!            accepted: OPEN                    both EOFs passed
 //!  listening ─────────────► open ─► half closed ───────────────► gone
 //!                            └──── RESET, or an error ─────────────┘
 //! ```
-//! Each direction of a connection has a window: what was sent and is not yet taken at the
-//! far end never exceeds it. So a program that does not read stops its own connection alone,
-//! and the guest holds no more than a window for each.
+//! Each direction of a connection has a window: the bytes that were sent and that the far end
+//! has not passed on never exceed it. So a program that does not read stops its own connection
+//! and no other one, and the guest holds no more than one window for each connection.
+//!
+//! The sockets never block. `HostChannel` calls [`GuestTunnel::watch`] before and
+//! [`GuestTunnel::attend`] after each wait, and [`GuestTunnel::receive`] for each frame of the
+//! host.
 
 use crate::poll_for;
 use crate::invalid;
@@ -20,28 +24,36 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
-/// Connections at once; more wait to be accepted.
+/// Connections at once. Further ones wait in the listener's queue until one has ended.
 const MAX_LINKS: usize = 128;
 
+/// The listening socket and all open connections.
 #[derive(Default)]
 pub struct GuestTunnel {
+    /// None until the host has asked for the tunnel.
     listener: Option<TcpListener>,
+    /// The open connections by the id of their frames. The map is ordered, because `attend`
+    /// relies on the order of `watch`.
     links: BTreeMap<u32, TunnelSocket>,
+    /// The number of the connection that was opened last, without the bit `TUNNELLED`.
     last: u32,
 }
 
-/// One connection.
+/// One connection of a program.
 struct TunnelSocket {
     socket: TcpStream,
-    /// What the host sent and the program has not taken.
+    /// Bytes of the host that the program has not yet read.
     inward: VecDeque<u8>,
-    /// What the program has taken since the host was last told.
+    /// Bytes that the program has read and the host has no credit for yet. `inward` and `taken`
+    /// together never exceed [`WINDOW`].
     taken: usize,
-    /// What may still be sent to the host.
+    /// Bytes that may still be sent to the host.
     credit: usize,
+    /// The program has closed its direction, and EOF was sent to the host.
     program_done: bool,
+    /// The host has sent EOF.
     host_done: bool,
-    /// The program has been told that the host is done.
+    /// The socket was shut down for writing, so the program sees the host's EOF.
     told: bool,
 }
 
@@ -54,26 +66,31 @@ impl TunnelSocket {
         Ok(Self { socket, inward, taken: 0, credit: WINDOW, program_done, host_done, told })
     }
 
+    /// Whether bytes of the program may be read now. Without credit they stay in the socket,
+    /// and the program waits.
     fn listens(&self) -> bool {
         !self.program_done && self.credit > 0
     }
 
+    /// The events to wait for. Zero: nothing can be done for this connection at the moment.
     fn events(&self) -> i16 {
         let input = if self.listens() { POLLIN } else { 0 };
         let output = if self.inward.is_empty() { 0 } else { POLLOUT };
         input | output
     }
 
-    /// What was cut must not look like what is complete.
+    /// Makes the close of the socket a reset. A connection that was cut must not look complete
+    /// to the program.
     fn break_off(&self) {
         break_on_close(self.socket.as_raw_fd());
     }
 
+    /// Both directions have ended regularly.
     fn is_over(&self) -> bool {
         self.program_done && self.told
     }
 
-    /// Passes on what the program says, once.
+    /// Reads once from the program and sends DATA, or EOF at the end.
     fn from_program(&mut self, id: u32, output: &mut File) -> io::Result<()> {
         let mut buffer = [0; TUNNEL_CHUNK];
         let most = self.credit.min(TUNNEL_CHUNK);
@@ -91,7 +108,8 @@ impl TunnelSocket {
         }
     }
 
-    /// Passes on what the host has said, as far as the program takes it.
+    /// Writes the host's bytes to the program as far as it takes them, gives credit back, and
+    /// passes EOF on when everything is written.
     fn to_program(&mut self, id: u32, output: &mut File) -> io::Result<()> {
         while !self.inward.is_empty() {
             match self.socket.write(self.inward.as_slices().0) {
@@ -103,6 +121,9 @@ impl TunnelSocket {
                 Err(error) => return Err(error),
             }
         }
+        // Credit is collected, so that not every small write costs a frame. It is given back
+        // when nothing is left to write, or when half a window has been taken, which is before
+        // the host has to stop.
         if self.taken > 0 && (self.inward.is_empty() || self.taken >= WINDOW / 2) {
             let mut taken = PayloadWriter::default();
             taken.u32(std::mem::take(&mut self.taken) as u32);
@@ -110,7 +131,7 @@ impl TunnelSocket {
         }
         if self.host_done && self.inward.is_empty() && !self.told {
             self.told = true;
-            // One that has gone needs no telling.
+            // This fails if the program has closed the connection, and then it needs no EOF.
             let _ = self.socket.shutdown(Shutdown::Write);
         }
         Ok(())
@@ -118,6 +139,8 @@ impl TunnelSocket {
 }
 
 impl GuestTunnel {
+    /// Listens on a port of the loopback from now on. It fails if the port is taken or the
+    /// tunnel is open already.
     pub fn listen(&mut self, port: u16) -> io::Result<()> {
         if self.listener.is_some() {
             return Err(io::Error::other("the tunnel is open already"));
@@ -128,8 +151,10 @@ impl GuestTunnel {
         Ok(())
     }
 
-    /// One entry for the listener, if any, then one for each connection; a negative
-    /// descriptor is waited for in vain, which keeps a closed one from waking us for ever.
+    /// Adds what to wait for: one entry for the listener, if there is one, and one for each
+    /// connection. An entry with a negative descriptor is ignored by the kernel. It stands for
+    /// a connection with nothing to do: with its real descriptor, a closed connection would
+    /// wake the guest without end.
     pub fn watch(&self, fds: &mut Vec<PollFd>) {
         let Some(listener) = &self.listener else { return };
         let open = if self.links.len() < MAX_LINKS { listener.as_raw_fd() } else { -1 };
@@ -140,7 +165,8 @@ impl GuestTunnel {
         }));
     }
 
-    /// Wants what [`GuestTunnel::watch`] added, in its order.
+    /// Serves what has happened. `fds` are the entries that [`GuestTunnel::watch`] added, in
+    /// the same order; no connection may have come or gone since.
     pub fn attend(&mut self, fds: &[PollFd], output: &mut File) -> io::Result<()> {
         let [listener, links @ ..] = fds else { return Ok(()) };
         let ready: Vec<(u32, i16)> = self
@@ -161,9 +187,11 @@ impl GuestTunnel {
                 link.to_program(id, output)
             })?;
         }
+        // Accepted last, because a new connection changes the order of the entries.
         if listener.revents != 0 { self.accept(output) } else { Ok(()) }
     }
 
+    /// Accepts all connections that wait, up to [`MAX_LINKS`], and sends OPEN for each.
     fn accept(&mut self, output: &mut File) -> io::Result<()> {
         while let Some(listener) = self.listener.as_ref().filter(|_| self.links.len() < MAX_LINKS) {
             match listener.accept() {
@@ -174,14 +202,17 @@ impl GuestTunnel {
                     self.links.insert(id, link);
                     tell(output, id, kind::OPEN, &[])?;
                 }
-                // Any error: a program that connects again is accepted again.
+                // `WouldBlock`, or a connection that has failed; a program that connects again
+                // is accepted again.
                 Err(_) => return Ok(()),
             }
         }
         Ok(())
     }
 
-    /// A frame of the host's. One for a connection that has gone meanwhile is late.
+    /// Takes a frame of the host for a connection. A frame for a connection that has ended
+    /// meanwhile is late and ignored. An error means that the host broke the protocol, and ends
+    /// the guest.
     pub fn receive(&mut self, frame: &GuestFrame, output: &mut File) -> io::Result<()> {
         let id = frame.id;
         if id & !TUNNELLED > self.last {
@@ -207,6 +238,7 @@ impl GuestTunnel {
         self.with(id, output, |link, output| link.to_program(id, output))
     }
 
+    /// Resets every connection towards the program and the host. The listener stays open.
     pub fn reset_all(&mut self, output: &mut File) -> io::Result<()> {
         for (id, link) in std::mem::take(&mut self.links) {
             link.break_off();
@@ -215,8 +247,9 @@ impl GuestTunnel {
         Ok(())
     }
 
-    /// Does something with a connection; one that fails is reset, one that is over is
-    /// forgotten. What fails towards the host is the guest's own end.
+    /// Acts on a connection and cleans up afterwards. A connection whose action failed is
+    /// reset, and one that is over is removed. If the failure was the stream to the host,
+    /// sending RESET fails too, and that error ends the guest.
     fn with(
         &mut self,
         id: u32,
@@ -236,6 +269,7 @@ impl GuestTunnel {
     }
 }
 
+/// The credit after a CREDIT frame. More than a window in all is a breach of the protocol.
 fn credited(before: usize, payload: &[u8]) -> io::Result<usize> {
     let mut reader = PayloadReader::new(payload);
     let more = reader.u32().and_then(|more| reader.finish().map(|()| more)).map_err(invalid)?;
@@ -246,10 +280,12 @@ fn credited(before: usize, payload: &[u8]) -> io::Result<usize> {
     Ok(credit)
 }
 
+/// Writes one frame to the host. It may block until the host reads.
 fn tell(output: &mut File, id: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
     output.write_all(&encode(id, kind, payload))
 }
 
+/// Whether an error only says that there is nothing to read or write at the moment.
 fn is_nothing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

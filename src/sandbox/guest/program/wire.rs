@@ -1,104 +1,153 @@
-//! The guest protocol's bytes, compiled into both ends. See `docs/guest-protocol.md`.
+//! The wire format of the guest protocol, compiled into both ends: the engine and the guest.
+//! `docs/guest-protocol.md` describes the protocol.
 //!
-//! A frame is `u32 length, u32 id, u8 kind, payload`, little-endian; the length counts
-//! everything after itself. Each end treats what it reads as hostile: lengths are checked
-//! before anything is allocated, and every field is read through [`PayloadReader`].
+//! A frame is `u32 length, u32 id, u8 kind, payload`. All integers are little-endian, and the
+//! length counts everything after itself. A PING with the id 1 is these bytes:
+//!
+//! ```text
+//! 05 00 00 00   01 00 00 00   01
+//! length 5      id 1          kind PING, no payload
+//! ```
+//! Each end treats what it reads as hostile: it checks lengths before it allocates memory, and
+//! it reads every field through [`PayloadReader`].
 
-/// Bumped on any change of the frames' meaning.
+/// The version of the protocol, sent in PONG. It changes with every change in the meaning of
+/// the frames.
 pub const PROTOCOL: u32 = 7;
-/// The most a frame may hold after its length field.
+/// The most bytes that a frame may have after its length field.
 pub const MAX_FRAME: usize = 8 << 20;
-/// Bytes of file content carried by one entry; longer files take several.
+/// The most bytes of file content in one entry. A longer file takes several entries.
 pub const CHUNK: usize = 1 << 20;
-/// Shorter runs of zeros that take no room are sent as zeros.
+/// Bytes of the shortest hole. A shorter run of zeros that takes no room on the disk is sent as
+/// data.
 #[allow(dead_code, reason = "only the guest looks for holes")]
 pub const LEAST_HOLE: u64 = 64 << 10;
-/// Bytes of paths that a scan lists, and as many of changes.
+/// Bytes that all paths in the list of a scan may have together. The list of changes has the
+/// same limit.
 pub const LISTED: usize = 32 << 10;
+/// Bytes of a frame's id and kind.
 const HEADER: usize = 5;
-/// Set in the id of every frame that belongs to a connection through the tunnel.
+/// The bit of an id that marks the frames of connections through the tunnel. The ids of
+/// requests never have it.
 pub const TUNNELLED: u32 = 1 << 31;
-/// Bytes of a connection that may be on their way in each direction.
+/// The most bytes that one connection may have on their way in each direction.
 pub const WINDOW: usize = 64 << 10;
-/// Bytes one frame of a connection carries at most.
+/// The most bytes of data in one frame of a connection.
 pub const TUNNEL_CHUNK: usize = 16 << 10;
 
-/// What a frame asks for or answers: requests below 128, answers above.
+/// The kinds of frames: what a frame asks for or answers. Requests are below 128, answers and
+/// the frames of connections above.
 pub mod kind {
+    /// Is the guest there, and of which version? Answer: PONG.
     pub const PING: u8 = 1;
+    /// Run a command to its end. Answer: EXITED.
     pub const EXEC: u8 = 2;
+    /// Write entries into a tree. Answer: DONE with their number.
     pub const LAY: u8 = 3;
+    /// Copy the workspace out. Answer: SIZE, any number of ENTRIES, DONE.
     pub const PACK: u8 = 4;
+    /// Kill every process and empty a tree. Answer: DONE.
     pub const CLEAR: u8 = 5;
+    /// Listen on a port of the loopback for the tunnel. Answer: DONE.
     pub const TUNNEL: u8 = 6;
+    /// Set environment variables for later commands. Answer: DONE.
     pub const ENVIRONMENT: u8 = 7;
+    /// Start a command that runs beside other requests. Answer: DONE.
     pub const START: u8 = 8;
+    /// Wait for the command of START. Answer: EXITED, or RUNNING when another request waits.
     pub const AWAIT: u8 = 9;
+    /// Kill the command of START. Answer: EXITED.
     pub const STOP: u8 = 10;
+    /// Stop every process. Answer: DONE.
     pub const FREEZE: u8 = 11;
+    /// Let every process run on. Answer: DONE.
     pub const THAW: u8 = 12;
 
+    /// The version of the guest and the shells that it found.
     pub const PONG: u8 = 129;
+    /// The report of a command that has ended.
     pub const EXITED: u8 = 130;
+    /// The request has been carried out. Its one field is a number.
     pub const DONE: u8 = 131;
+    /// A part of a copy: entries to the end of the frame.
     pub const ENTRIES: u8 = 132;
+    /// The command of START runs on. The workspace may be scanned.
     pub const RUNNING: u8 = 133;
+    /// How large a copy will be, in bytes and entries.
     pub const SIZE: u8 = 134;
+    /// The request could not be carried out. Its one field says why.
     pub const FAILED: u8 = 255;
 
-    // Of a connection through the tunnel, either way; only the guest opens.
+    // The kinds of frames of a connection through the tunnel. Only the guest sends OPEN.
+    /// A program has connected.
     pub const OPEN: u8 = 160;
+    /// Bytes of the connection.
     pub const DATA: u8 = 161;
+    /// This side sends no more data.
     pub const EOF: u8 = 162;
+    /// The connection has ended, with an error or by force.
     pub const RESET: u8 = 163;
+    /// The receiver has passed on so many bytes; as many more may be sent.
     pub const CREDIT: u8 = 164;
 }
 
-/// How a command ended, on the wire.
+/// How a command ended.
 pub mod end {
+    /// It exited with a code.
     pub const EXITED: u8 = 0;
+    /// A signal killed it.
     pub const SIGNALED: u8 = 1;
+    /// It ran longer than its timeout.
     pub const TIMED_OUT: u8 = 2;
+    /// It used more processor time than its limit.
     pub const CPU_LIMIT: u8 = 3;
+    /// It wrote more output than its limit.
     pub const OUTPUT_LIMIT: u8 = 4;
+    /// It could not be started. The report says why.
     pub const NOT_STARTED: u8 = 5;
 }
 
-/// What has become of a file.
+/// How a file of a scan has changed.
 pub mod change {
     pub const ADDED: u8 = 0;
     pub const MODIFIED: u8 = 1;
     pub const REMOVED: u8 = 2;
 }
 
-/// The shells a sandbox has, as bits of a PONG.
+/// The shells of a sandbox, as bits of a PONG.
 pub mod shell {
     pub const SH: u8 = 1;
     pub const BASH: u8 = 2;
 }
 
-/// Which tree a path is below.
+/// The tree that a path is below.
 pub mod tree {
+    /// `/work`, where the agent's commands start.
     pub const WORKSPACE: u8 = 0;
+    /// `/sealed`, where the files of checks are laid.
     pub const SEALED: u8 = 1;
 }
 
-/// What an entry of a tree is.
+/// The kinds of entries of a tree. `docs/guest-protocol.md` has their layout.
 pub mod entry {
     pub const DIRECTORY: u8 = 0;
+    /// A regular file with its first chunk of content.
     pub const FILE: u8 = 1;
-    /// More content of the file before it.
+    /// The next chunk of the file that was begun last.
     pub const MORE: u8 = 2;
+    /// A symbolic link. The content is its target.
     pub const SYMLINK: u8 = 3;
-    /// So many zeros of the file before it, as eight bytes.
+    /// A run of zeros in the file that was begun last. The content is its length as eight
+    /// bytes.
     pub const HOLE: u8 = 4;
 }
 
-/// A frame was not what the protocol allows.
+/// A frame that the protocol does not allow, with the reason. An end that reads one gives the
+/// stream up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedFrame(pub &'static str);
 
-/// One frame, read whole.
+/// One whole frame. Its payload is not yet parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestFrame {
     pub id: u32,
@@ -106,7 +155,8 @@ pub struct GuestFrame {
     pub payload: Vec<u8>,
 }
 
-/// The bytes of a frame.
+/// The bytes of a frame, with its length in front. The payload must be shorter than
+/// [`MAX_FRAME`].
 pub fn encode(id: u32, kind: u8, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(4 + HEADER + payload.len());
     bytes.extend_from_slice(&((HEADER + payload.len()) as u32).to_le_bytes());
@@ -116,7 +166,8 @@ pub fn encode(id: u32, kind: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The checked length of a frame's body, from its first four bytes.
+/// The length of a frame's body from the first four bytes of the frame. An error means that the
+/// length is outside of 5 to [`MAX_FRAME`]. Call it before memory for the body is allocated.
 pub fn body_length(prefix: [u8; 4]) -> Result<usize, MalformedFrame> {
     let length = u32::from_le_bytes(prefix) as usize;
     if length < HEADER {
@@ -128,7 +179,7 @@ pub fn body_length(prefix: [u8; 4]) -> Result<usize, MalformedFrame> {
     Ok(length)
 }
 
-/// A frame from its body, whose length [`body_length`] has allowed.
+/// A frame from its body, whose length [`body_length`] has checked.
 pub fn decode(mut body: Vec<u8>) -> Result<GuestFrame, MalformedFrame> {
     let mut reader = PayloadReader::new(&body);
     let id = reader.u32()?;
@@ -137,7 +188,8 @@ pub fn decode(mut body: Vec<u8>) -> Result<GuestFrame, MalformedFrame> {
     Ok(GuestFrame { id, kind, payload: body })
 }
 
-/// Builds a payload.
+/// Builds a payload field by field. The fields must come in the order in which the other end
+/// reads them.
 #[derive(Default)]
 pub struct PayloadWriter(pub Vec<u8>);
 
@@ -162,6 +214,7 @@ impl PayloadWriter {
         self
     }
 
+    /// A field of variable length: its length as a `u32`, then the bytes.
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         self.u32(value.len() as u32);
         self.0.extend_from_slice(value);
@@ -169,7 +222,8 @@ impl PayloadWriter {
     }
 }
 
-/// Reads a payload; every step checks what is left.
+/// Reads a payload field by field. Each read first checks how many bytes are left, so no input
+/// makes it panic or read beyond the payload.
 pub struct PayloadReader<'a>(&'a [u8]);
 
 impl<'a> PayloadReader<'a> {
@@ -177,6 +231,7 @@ impl<'a> PayloadReader<'a> {
         Self(bytes)
     }
 
+    /// The next `count` bytes.
     fn take(&mut self, count: usize) -> Result<&'a [u8], MalformedFrame> {
         if count > self.0.len() {
             return Err(MalformedFrame("field past the end of the frame"));
@@ -209,16 +264,18 @@ impl<'a> PayloadReader<'a> {
         self.array().map(u64::from_le_bytes)
     }
 
+    /// A field of variable length, see [`PayloadWriter::bytes`].
     pub fn bytes(&mut self) -> Result<&'a [u8], MalformedFrame> {
         let length = self.u32()? as usize;
         self.take(length)
     }
 
+    /// Whether all fields have been read. It ends a list that goes on to the end of the frame.
     pub fn at_end(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Refuses bytes after the last field: a reader that ignores them hides mistakes.
+    /// Refuses bytes after the last field. A reader that ignored them would hide mistakes.
     pub fn finish(self) -> Result<(), MalformedFrame> {
         if self.0.is_empty() { Ok(()) } else { Err(MalformedFrame("bytes after the last field")) }
     }
