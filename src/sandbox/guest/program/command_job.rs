@@ -1,4 +1,4 @@
-//! One command from its start to its end.
+//! One command from its start to its end: what was asked, what it wrote, and how it ended.
 
 use crate::capture::OutputCapture;
 use crate::launch::{CommandPipes, CommandRequest};
@@ -7,16 +7,21 @@ use crate::wire::end;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
+/// Why the guest stopped attending to a command.
 pub enum CommandEnding {
+    /// Its shell has died. `status` is the kernel's, `cpu` its processor time.
     Reaped { status: i32, cpu: Duration },
+    /// Its deadline passed, or STOP set the deadline to now.
     TimedOut,
+    /// It wrote more than it may.
     OutputLimit,
 }
 
-/// What a command leaves to be read.
+/// What a command has written.
 pub struct CommandOutput {
     pub out: OutputCapture,
     pub err: OutputCapture,
+    /// The shell's report of the session's state, unparsed.
     pub state: Vec<u8>,
 }
 
@@ -26,24 +31,28 @@ impl CommandOutput {
     }
 }
 
+/// A command from its start until its report is sent.
 pub struct CommandJob {
     pub request: CommandRequest,
     pub started: Instant,
-    /// Processes the kernel had killed for want of memory before.
+    /// The kernel's count of kills because memory was exhausted, read before the start.
     pub kills: u64,
-    /// None once it has ended.
+    /// None once the command has ended, or if it never started.
     pub running: Option<RunningCommand>,
     pub output: CommandOutput,
-    /// How it ended: what is told of it, a value, and why.
+    /// How it ended, in the form of EXITED: the end, a value (exit code or signal), and why it
+    /// was not started. None while it runs.
     pub verdict: Option<(u8, i32, String)>,
 }
 
+/// The processes and pipes of a command that runs.
 pub struct RunningCommand {
+    /// The shell's process number.
     pub pid: i32,
     pub pipes: CommandPipes,
-    /// Which of the pipes have not ended.
+    /// Which pipes still have a writer: output, errors, state.
     pub open: [bool; 3],
-    /// It has died while nobody attended to it.
+    /// Status and processor time of the shell, if it died while nobody attended to the command.
     pub death: Option<(i32, Duration)>,
 }
 
@@ -53,6 +62,7 @@ impl RunningCommand {
         Self { pid, pipes, open, death: None }
     }
 
+    /// The pipes to wait for.
     pub fn live(&self) -> Vec<&File> {
         let ours = [Some(&self.pipes.out), Some(&self.pipes.err), self.pipes.state.as_ref()];
         ours.into_iter().zip(self.open).filter_map(|(pipe, open)| pipe.filter(|_| open)).collect()
@@ -60,14 +70,14 @@ impl RunningCommand {
 }
 
 impl CommandJob {
-    /// Somebody has died.
+    /// Notes a child that has died, if it is the shell of this command.
     pub fn note(&mut self, death: &ChildExit) {
         if let Some(running) = self.running.as_mut().filter(|running| running.pid == death.pid) {
             running.death.get_or_insert((death.status, death.cpu));
         }
     }
 
-    /// Everybody has.
+    /// Notes that every process was killed, and so the shell of this command too.
     pub fn note_killed(&mut self) {
         if let Some(running) = &mut self.running {
             running.death.get_or_insert((sys::SIGKILL, Duration::ZERO));
@@ -75,6 +85,7 @@ impl CommandJob {
     }
 }
 
+/// The verdict on a command: end, value and reason, as EXITED holds them.
 pub fn conclude(ending: CommandEnding, request: &CommandRequest) -> (u8, i32, String) {
     let (status, cpu) = match ending {
         CommandEnding::TimedOut => return (end::TIMED_OUT, 0, String::new()),
@@ -91,9 +102,11 @@ pub fn conclude(ending: CommandEnding, request: &CommandRequest) -> (u8, i32, St
     (end::EXITED, code, String::new())
 }
 
-/// SIGXCPU comes at the limit, SIGKILL a second later; a shell passes either on as a code.
-/// The kernel enforces by counting ticks and reports by the exact clock: with many threads
-/// the two differ by a lot, so the time only has to be of the right order.
+/// Whether the processor limit ended the command. The kernel sends SIGXCPU at the limit and
+/// SIGKILL one second later; a shell passes on the signal of its child as the code 128 plus the
+/// signal. A program can get these signals in other ways too, so the used time must fit. It
+/// only has to be of the right order, because the kernel enforces the limit by counting ticks
+/// and reports the exact time, and with many threads the two differ much.
 fn ended_by_limit(signal: i32, code: i32, cpu: Duration, limit: Duration) -> bool {
     let by = |number| signal == number || code == 128 + number;
     by(sys::SIGXCPU) && cpu * 4 >= limit || by(sys::SIGKILL) && cpu * 4 >= limit * 3

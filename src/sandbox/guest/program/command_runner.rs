@@ -1,4 +1,8 @@
-//! Running commands, and looking after everything they leave behind.
+//! Runs commands, one at a time, and looks after everything that they leave behind: background
+//! processes, open pipes, orphans.
+//!
+//! EXEC runs a command to its end. START begins a command that runs beside other requests, here
+//! called a job; AWAIT attends to it and STOP ends it.
 //!
 //! ```text
 //!            child reaped                      pipes empty
@@ -6,8 +10,12 @@
 //!     │  ▲ deadline, output or client gone
 //!     │  │└──► killing the tree ──► child reaped ──► done
 //!     ▼  │ AWAIT
-//!  left alone, where it was started to be: other requests are answered
+//!  job that nobody attends to: other requests are answered
 //! ```
+//!
+//! A command ends when its shell has died, also if background processes hold its pipes open.
+//! `CommandRunner::wait_for_news` is the one place at which the guest waits. It watches the
+//! stream, the tunnel, dead children and all pipes at once.
 
 use crate::capture::drain;
 use crate::host_channel::HostChannel;
@@ -27,29 +35,37 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-/// Pipes that background processes still hold; the oldest are closed beyond this.
+/// Pipes that background processes still hold. Beyond this number the oldest is closed, and its
+/// writer gets SIGPIPE.
 const MAX_HELD_PIPES: usize = 64;
 const READ_CHUNK: usize = 64 << 10;
-/// The most deaths that the guest reaps at once. A program may make orphans faster than the guest
-/// reaps them, and the guest must still look at the clock.
+/// The most dead children that the guest reaps in one go. A program may make orphans faster
+/// than the guest reaps them, and the guest must still look at the clock.
 const REAPED_AT_ONCE: usize = 1024;
+/// The errno of a start for which no process slot is free.
 const EAGAIN: i32 = 11;
-/// How long a killed tree may take to die before the reply goes out all the same.
+/// How long the processes of a killed tree may take to die. Then the reply is sent, although
+/// some may not be gone yet.
 const DYING: Duration = Duration::from_secs(5);
 
-/// The one session and what belongs to it.
+/// The shell session and everything around the commands that run in it.
 pub struct CommandRunner {
+    /// Readable when a child has died, see `sys::child_signals`.
     deaths: File,
-    /// More were dead than were reaped in one go.
+    /// The last round reaped [`REAPED_AT_ONCE`] children, so more may be dead. The next wait
+    /// then does not block.
     backlog: bool,
+    /// `/dev/null`, the standard input of every command.
     null: File,
     session: ShellSession,
     spawner: CommandSpawner,
+    /// The kernel's count of kills because memory was exhausted.
     kills: OomKillCounter,
     scanner: WorkspaceScanner,
-    /// A command that others are answered beside.
+    /// The command of START. None while a function attends to it.
     job: Option<CommandJob>,
-    /// Read ends that background processes still write to: drained, so that they live on.
+    /// Read ends of pipes that background processes still write to. They are read and the bytes
+    /// dropped, because a full or closed pipe would stop or kill the writer.
     held: Vec<File>,
     buffer: Vec<u8>,
 }
@@ -70,13 +86,15 @@ impl CommandRunner {
         })
     }
 
-    /// Sets a variable for every later command.
+    /// Sets an environment variable for every later command. A name or value that cannot be in
+    /// an environment is a mistake of the host and ends the guest.
     pub fn add_variable(&mut self, name: &[u8], value: &[u8]) -> io::Result<()> {
         let set = self.session.set(name, value);
         set.ok_or_else(|| crate::invalid(MalformedFrame("no such variable can be")))
     }
 
-    /// Waits for a request, reaping and draining meanwhile.
+    /// Waits for the next request. Meanwhile it reaps dead children and reads the pipes of
+    /// background processes.
     pub fn idle(&mut self, host: &mut HostChannel) -> io::Result<GuestFrame> {
         loop {
             if let Some(frame) = host.next_request() {
@@ -90,7 +108,9 @@ impl CommandRunner {
         }
     }
 
-    /// A command that goes on by itself is read meanwhile, or it would wait to be.
+    /// Waits for news while no request is served. It reads the pipes of a job, so that the job
+    /// does not stop at a full pipe. Its limits are checked at the next AWAIT. Returns whether
+    /// a child has died.
     fn idle_beside_job(&mut self, host: &mut HostChannel) -> io::Result<bool> {
         let mut job = self.job.take();
         let running = job.as_mut().and_then(|job| Some((job.running.as_mut()?, &mut job.output)));
@@ -106,14 +126,14 @@ impl CommandRunner {
         Ok(died)
     }
 
-    /// Runs one command and returns the payload of its reply.
+    /// Runs one command to its end and returns the payload of EXITED.
     pub fn run(&mut self, request: CommandRequest, host: &mut HostChannel) -> io::Result<Vec<u8>> {
         let mut job = self.begin(request);
         self.attend(&mut job, host, false)?;
         Ok(self.report(job))
     }
 
-    /// Starts a command that other requests may be answered beside.
+    /// Starts a job. A second job at the same time is a mistake of the host and ends the guest.
     pub fn start_job(&mut self, request: CommandRequest) -> io::Result<()> {
         if self.job.is_some() {
             return Err(crate::invalid(MalformedFrame("a command runs already")));
@@ -122,8 +142,8 @@ impl CommandRunner {
         Ok(())
     }
 
-    /// Attends to that command until it has ended, which gives its reply, or until something
-    /// else is asked for.
+    /// Attends to the job until it has ended and returns the payload of EXITED. None: another
+    /// request waits, and the job runs on.
     pub fn await_job(&mut self, host: &mut HostChannel) -> io::Result<Option<Vec<u8>>> {
         let mut job = self.job.take().ok_or_else(no_job)?;
         if self.attend(&mut job, host, true)? {
@@ -133,7 +153,8 @@ impl CommandRunner {
         Ok(None)
     }
 
-    /// Ends that command with all that it has started.
+    /// Kills the job with all processes that it has started and returns the payload of EXITED.
+    /// A job that has already ended is only reported.
     pub fn stop_job(&mut self, host: &mut HostChannel) -> io::Result<Vec<u8>> {
         let mut job = self.job.take().ok_or_else(no_job)?;
         job.request.timeout = Duration::ZERO;
@@ -141,11 +162,16 @@ impl CommandRunner {
         Ok(self.report(job))
     }
 
+    /// Scans the workspace and appends the result to `reply`.
     pub fn scan(&mut self, reply: &mut PayloadWriter) {
         self.scanner.scan(reply);
     }
 
+    /// Starts a command. A command that cannot be started becomes a job that has already ended
+    /// with NOT_STARTED.
     fn begin(&mut self, request: CommandRequest) -> CommandJob {
+        // The count of kills is read before the start, so that no kill of this command is
+        // missed.
         let (started, kills) = (Instant::now(), self.kills.count());
         let output = CommandOutput::new(request.kept);
         let (running, verdict) = match self.start(&request) {
@@ -155,7 +181,8 @@ impl CommandRunner {
         CommandJob { request, started, kills, running, output, verdict }
     }
 
-    /// What is told of a command that has ended.
+    /// The payload of EXITED for a command that has ended. It also takes over what the shell
+    /// has reported of the session.
     fn report(&mut self, mut job: CommandJob) -> Vec<u8> {
         self.session.update(&job.output.state);
         let (end, value, why) = job.verdict.unwrap_or_default();
@@ -173,8 +200,8 @@ impl CommandRunner {
         reply.0
     }
 
-    /// Where background processes have taken every slot there is, they end, or nothing
-    /// would ever run here again.
+    /// Starts the shell of a command. If background processes hold every process slot, it kills
+    /// all processes and tries once more. Otherwise no command could ever run here again.
     fn start(&mut self, request: &CommandRequest) -> io::Result<(i32, CommandPipes)> {
         match launch::start(request, &self.session, &self.null, &mut self.spawner) {
             Err(error) if error.raw_os_error() == Some(EAGAIN) => {
@@ -185,12 +212,14 @@ impl CommandRunner {
         }
     }
 
-    /// Reads the pipes until the child itself has died: a background process that holds
-    /// them open does not keep the command alive. Whether it has ended; with `yields` it may
-    /// go on where something else is asked for.
+    /// Attends to a command until its shell has died, or until it is killed at a limit. Returns
+    /// whether it has ended. With `yields` it returns false as soon as another request waits,
+    /// and the command runs on.
     fn attend(&mut self, job: &mut CommandJob, host: &mut HostChannel, yields: bool) -> io::Result<bool> {
         let Some(mut running) = job.running.take() else { return Ok(true) };
         let deadline = job.started + job.request.timeout;
+        // A command that has died is reported as ended, also if its deadline has passed
+        // meanwhile. So death is checked first.
         let ending = loop {
             if let Some((status, cpu)) = running.death.take().or_else(|| self.reap_all(running.pid)) {
                 break CommandEnding::Reaped { status, cpu };
@@ -215,8 +244,8 @@ impl CommandRunner {
         if !matches!(ending, CommandEnding::Reaped { .. }) {
             self.end_tree(running.pid, host)?;
         }
-        // What the child wrote before it died is in the pipes already; a background flood
-        // is not waited for.
+        // What the shell wrote before it died is in the pipes already. One round of reading
+        // takes it, and output of background processes is not waited for.
         self.drain_open(&mut running, &mut job.output)?;
         for (pipe, open) in [running.pipes.out, running.pipes.err].into_iter().zip(running.open) {
             if open {
@@ -227,12 +256,15 @@ impl CommandRunner {
         Ok(true)
     }
 
+    /// Reads what the command's pipes hold at the moment.
     fn drain_open(&mut self, running: &mut RunningCommand, output: &mut CommandOutput) -> io::Result<()> {
         let (buffer, open, pipes) = (&mut self.buffer, &mut running.open, &mut running.pipes);
         open[0] = open[0] && drain(&mut pipes.out, buffer, |bytes| output.out.push(bytes))?;
         open[1] = open[1] && drain(&mut pipes.err, buffer, |bytes| output.err.push(bytes))?;
         if let Some(pipe) = pipes.state.as_mut().filter(|_| open[2]) {
             open[2] = drain(pipe, buffer, |bytes| {
+                // A longer report is cut. An environment that is cut in the middle of a
+                // variable is not taken over.
                 let room = MAX_REPORT - output.state.len();
                 output.state.extend_from_slice(&bytes[..bytes.len().min(room)]);
             })?;
@@ -240,8 +272,8 @@ impl CommandRunner {
         Ok(())
     }
 
-    /// Waits until something happens anywhere, and attends to the host. Whether somebody
-    /// has died.
+    /// Waits until something happens anywhere or `millis` have passed, and serves the stream
+    /// and the tunnel. The caller reads the pipes and reaps. Returns whether a child has died.
     fn wait_for_news(
         &mut self,
         host: &mut HostChannel,
@@ -258,12 +290,14 @@ impl CommandRunner {
         Ok(fds[0].revents != 0)
     }
 
-    /// Kills the tree below `root` and waits until all of it is dead and reaped.
+    /// Kills the process tree below `root` and waits until it is dead and reaped, so that
+    /// nothing of it runs when the reply is sent.
     fn end_tree(&mut self, root: i32, host: &mut HostChannel) -> io::Result<()> {
         let mut dying = HashSet::from([root]);
         let mut killed = HashSet::new();
         let patience = Instant::now() + DYING;
-        // Beyond the patience only for the root: its age tells who belongs to it.
+        // After the patience, the loop goes on only until the root is reaped. As long as the
+        // root is there, its age tells which processes belong to the tree.
         while dying.contains(&root) || (!dying.is_empty() && Instant::now() < patience) {
             if dying.contains(&root) {
                 process_tree::kill(root, &mut killed);
@@ -282,7 +316,8 @@ impl CommandRunner {
         Ok(())
     }
 
-    /// Reaps the dead; the status of `pid` if it was among them.
+    /// Reaps dead children. Returns status and processor time of `pid` if it was among them. No
+    /// child has the number zero.
     fn reap_all(&mut self, pid: i32) -> Option<(i32, Duration)> {
         let mut found = None;
         self.reap_each(|death| {
@@ -293,8 +328,11 @@ impl CommandRunner {
         found
     }
 
+    /// Reaps dead children, at most [`REAPED_AT_ONCE`], and calls `look` for each.
     fn reap_each(&mut self, mut look: impl FnMut(&ChildExit)) {
-        // One signalfd record stands for any number of deaths; reading only resets it.
+        // One record of the descriptor stands for any number of deaths. It is read only to make
+        // the descriptor unreadable again, and before reaping, so that a later death is not
+        // missed.
         let _ = self.deaths.read(&mut [0; 128]);
         self.backlog = false;
         for _ in 0..REAPED_AT_ONCE {
@@ -307,7 +345,8 @@ impl CommandRunner {
         self.backlog = true;
     }
 
-    /// Ends everything but the guest itself, so that nothing changes a tree being copied.
+    /// Kills every process but the guest and reaps them all. Afterwards nothing can change a
+    /// tree that is emptied or copied. A job is noted as killed.
     pub fn kill_everything(&mut self) -> io::Result<()> {
         if let Some(job) = &mut self.job {
             job.note_killed();
@@ -326,6 +365,7 @@ impl CommandRunner {
         }
     }
 
+    /// Keeps a pipe that a background process still holds.
     fn hold(&mut self, pipe: File) {
         if self.held.len() >= MAX_HELD_PIPES {
             self.held.remove(0);
@@ -335,7 +375,8 @@ impl CommandRunner {
 
     fn drain_held(&mut self) {
         let buffer = &mut self.buffer;
-        // One read each: a flood from the background must not starve the foreground.
+        // One read for each pipe, so that much output in the background does not delay the
+        // command.
         self.held.retain_mut(|pipe| match pipe.read(buffer) {
             Ok(0) => false,
             Ok(_) => true,
@@ -344,6 +385,7 @@ impl CommandRunner {
     }
 }
 
+/// The error for an AWAIT or STOP without a job, which is a mistake of the host.
 fn no_job() -> io::Error {
     crate::invalid(MalformedFrame("no command runs"))
 }

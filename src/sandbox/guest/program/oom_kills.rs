@@ -1,14 +1,16 @@
-//! The kernel's count of kills for want of memory, where the sandbox shows its own cgroup. A
-//! namespace sandbox shows none; there the host looks.
+//! The kernel's count of processes that it killed because memory was exhausted, where the
+//! sandbox can see its own cgroup. A container can. A namespace sandbox cannot, and there the
+//! host reads the count.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
-/// cgroup v2, then v1.
+/// The files with the count, for cgroup v2 and v1. Both have a line such as `oom_kill 2`.
 const FILES: [&str; 2] =
     ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"];
 
-/// Kept open: it is read around every command.
+/// The open file with the count; none where there is no such file. It stays open because it is
+/// read before and after every command.
 pub struct OomKillCounter(Option<File>);
 
 impl OomKillCounter {
@@ -16,6 +18,7 @@ impl OomKillCounter {
         Self(FILES.iter().find_map(|path| File::open(path).ok()))
     }
 
+    /// The kills so far. Zero where there is no count.
     pub fn count(&self) -> u64 {
         let Some(file) = &self.0 else { return 0 };
         let mut text = [0; 512];

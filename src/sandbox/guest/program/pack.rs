@@ -1,9 +1,13 @@
-//! Copying the workspace out, as entries in frames. Nothing of it is ever unpacked on the
-//! host: the frames go into another sandbox.
+//! Copies the workspace out, as entries in frames (PACK). The host never writes the copy to its
+//! own disk: it keeps the frames in memory and sends them to another sandbox.
 //!
-//! Programs may run meanwhile and change what is being copied. So each entry is first held
-//! by a descriptor that follows no link, and from then on only reached through it: whatever
-//! is put in its place, nothing outside of the workspace is ever read.
+//! The workspace is walked twice with the same code: first to measure, then to send. The host
+//! reserves memory for the measured size, so [`pack`] fails if the workspace has grown since.
+//!
+//! Programs may change the workspace during the copy. So the guest opens each entry with a
+//! descriptor that follows no link, and from then on reaches the entry only through this
+//! descriptor. Whatever a program puts in the place of an entry, nothing outside of the
+//! workspace is read.
 
 use crate::files::{MAX_DEPTH, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK};
 use crate::sys;
@@ -15,13 +19,17 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+/// Opens an entry without access to its content; this works for any mode and any kind.
 const O_PATH: i32 = 0o10_000_000;
 
-/// What a copy may hold.
+/// The limits of a copy, as the host sends them with PACK.
 pub struct CopyLimits {
+    /// The most bytes of names and content.
     bytes: u64,
+    /// The most directories, files and links. Further pieces of files have the limit
+    /// [`MAX_PIECES`].
     entries: u64,
-    /// End every process first, so that nothing changes while it is copied.
+    /// Kill every process before the copy, so that nothing changes meanwhile.
     pub quiesce: bool,
 }
 
@@ -35,17 +43,20 @@ impl CopyLimits {
     }
 }
 
-/// Of all files beyond their first.
+/// The most chunks and holes of all files together, beyond the first entry of each file.
 const MAX_PIECES: u64 = 65_536;
 
-/// How much a copy will hold.
+/// How large a copy is, as the SIZE frame says it.
 #[derive(Clone, Copy, Default)]
 pub struct CopySize {
+    /// Bytes of all entries in the frames, with their fixed fields.
     pub bytes: u64,
+    /// Entries in the frames, further chunks and holes included.
     pub entries: u64,
 }
 
-/// What the copy will hold, found without reading any file.
+/// The size of the copy, found without reading a file. An error means that the workspace
+/// exceeds `limits` or cannot be read.
 pub fn measure(limits: &CopyLimits) -> io::Result<CopySize> {
     let mut size = CopySize::default();
     walk(limits, true, &mut |_, entry| {
@@ -56,9 +67,10 @@ pub fn measure(limits: &CopyLimits) -> io::Result<CopySize> {
     Ok(size)
 }
 
-/// Sends every directory, regular file and symbolic link of the workspace to `send`, in
-/// order of their paths; returns how many others were left behind: special files, and names
-/// that are no UTF-8, which a record could not tell apart. No more is sent than was measured.
+/// Sends every directory, regular file and symbolic link of the workspace to `send`, as
+/// payloads of entries in the order of their paths. Returns how many others were left out:
+/// special files, and names that are not UTF-8, which a record could not tell apart. `left` is
+/// what was measured. Where more is found, the copy fails.
 pub fn pack(
     limits: &CopyLimits,
     mut left: CopySize,
@@ -81,6 +93,8 @@ pub fn pack(
     Ok(skipped)
 }
 
+/// Walks the workspace and calls `found` for each entry. Returns how many entries were left
+/// out.
 fn walk(limits: &CopyLimits, measures: bool, found: EntryCallback<'_>) -> io::Result<u32> {
     let (bytes_left, entries_left) = (limits.bytes, limits.entries);
     let mut packer =
@@ -89,18 +103,23 @@ fn walk(limits: &CopyLimits, measures: bool, found: EntryCallback<'_>) -> io::Re
     Ok(packer.skipped)
 }
 
-/// Told of each entry: its bytes, none where they are only counted, and their number.
+/// Is called for each entry with its bytes, which are empty while the copy is measured, and
+/// with their number.
 type EntryCallback<'a> = &'a mut dyn FnMut(&[u8], u64) -> io::Result<()>;
 
-/// An entry of the tree, held whatever becomes of its name. A program may have closed it to
-/// itself: it is opened wider while it is read, and put back.
+/// An entry of the tree, held by a descriptor whatever becomes of its name. A program may have
+/// taken the right to read from the owner, which is the guest's user too. Then the guest adds
+/// the right while it reads and takes it back in `drop`.
 struct HeldEntry {
     handle: File,
+    /// Kind, mode and size at the moment when the entry was opened.
     facts: Metadata,
+    /// Whether the mode was changed and must be set back.
     widened: bool,
 }
 
 impl HeldEntry {
+    /// Opens an entry without following a link, and makes it readable if it is not.
     fn open(at: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let handle = options.read(true).custom_flags(O_PATH | O_NOFOLLOW).open(at)?;
@@ -108,17 +127,18 @@ impl HeldEntry {
         let needed = if facts.is_dir() { 0o500 } else { 0o400 };
         let mut held = Self { handle, facts, widened: false };
         if !held.facts.is_symlink() && held.facts.mode() & needed != needed {
-            // Where it fails, reading fails next and says so.
+            // If this fails, the read that follows fails too, and its error is reported.
             held.widened = held.set_mode(held.facts.mode() | needed).is_ok();
         }
         Ok(held)
     }
 
-    /// Leads to the entry itself, never to what has its name now.
+    /// A path that leads to the entry itself and never to what has its name now.
     fn path(&self) -> PathBuf {
         PathBuf::from(format!("/proc/self/fd/{}", self.handle.as_raw_fd()))
     }
 
+    /// Opens the entry for reading.
     fn reopen(&self, flags: i32) -> io::Result<File> {
         OpenOptions::new().read(true).custom_flags(flags).open(self.path())
     }
@@ -131,28 +151,35 @@ impl HeldEntry {
 impl Drop for HeldEntry {
     fn drop(&mut self) {
         if self.widened {
-            // Its owner may have removed or changed it meanwhile; then that stands.
+            // A program may have changed or removed the entry meanwhile. Then a failure changes
+            // nothing.
             let _ = self.set_mode(self.facts.mode());
         }
     }
 }
 
-/// The fields of an entry besides its path and content: kind, two lengths, mode.
+/// Bytes of an entry besides its path and its content: kind (1), the lengths of path and
+/// content (4 each), mode (4).
 const OVERHEAD: u64 = 13;
 
-/// What can be written again below a root: `PATH_MAX`, less the root and a little.
+/// Bytes of the longest path that is copied. It is the kernel's `PATH_MAX` less room for the
+/// root below which the copy will be written.
 const MAX_PATH: usize = 4_000;
 
+/// One walk of the workspace with what is left of the limits.
 struct WorkspacePacker<'a> {
     bytes_left: u64,
     entries_left: u64,
     pieces_left: u64,
     skipped: u32,
+    /// Only count: no file is read, and `found` gets no bytes.
     measures: bool,
     found: EntryCallback<'a>,
 }
 
 impl WorkspacePacker<'_> {
+    /// Walks a directory in the order of names, parents first. `prefix` is its path with a
+    /// slash at the end, or empty for the workspace itself.
     fn directory(&mut self, held: &HeldEntry, prefix: &mut Vec<u8>, depth: usize) -> io::Result<()> {
         if depth > MAX_DEPTH {
             return Err(io::Error::other("the workspace is nested too deeply to copy"));
@@ -171,10 +198,11 @@ impl WorkspacePacker<'_> {
         Ok(())
     }
 
+    /// The sorted names in a directory.
     fn names(&self, held: &HeldEntry) -> io::Result<Vec<std::ffi::OsString>> {
         let listed = held.reopen(O_DIRECTORY)?;
-        // One more than allowed, so that the excess is noticed and a directory that keeps
-        // growing comes to an end.
+        // At most one name more than allowed is read. So the excess is noticed, and the reading
+        // of a directory that keeps growing comes to an end.
         let most = usize::try_from(self.entries_left).unwrap_or(usize::MAX).saturating_add(1);
         let entries = fs::read_dir(format!("/proc/self/fd/{}", listed.as_raw_fd()))?.take(most);
         let mut names: Vec<_> =
@@ -183,6 +211,7 @@ impl WorkspacePacker<'_> {
         Ok(names)
     }
 
+    /// Copies one entry of a directory, or counts it as left out.
     fn child(
         &mut self,
         parent: &HeldEntry,
@@ -213,6 +242,8 @@ impl WorkspacePacker<'_> {
         Ok(())
     }
 
+    /// Copies a symbolic link. It is read by its name in the held parent directory, so a link
+    /// that was replaced meanwhile is left out or read as the new link, and never followed.
     fn link(&mut self, parent: &HeldEntry, name: &[u8]) -> io::Result<()> {
         let last = name.rsplit(|b| *b == b'/').next().unwrap_or(name);
         let at = parent.path().join(std::ffi::OsStr::from_bytes(last));
@@ -229,14 +260,18 @@ impl WorkspacePacker<'_> {
         }
     }
 
-    /// As long as it was when it was found: one that keeps growing comes to an end.
+    /// Copies a file up to the size that it had when it was opened, so the copy of a file that
+    /// keeps growing comes to an end. Data becomes chunks, and long runs of zeros that take no
+    /// room become holes.
     fn file(&mut self, held: &HeldEntry, name: &[u8]) -> io::Result<()> {
         let (mode, size) = (held.facts.mode(), held.facts.size());
         let file = held.reopen(O_NONBLOCK)?;
+        // `kind` is FILE until the first entry of this file was made, and MORE afterwards.
         let (mut at, mut kind) = (0, entry::FILE);
         while at < size {
             let (begin, end) = sys::data_from(&file, at, size).unwrap_or((size, size));
-            // A hole that is not worth a piece is data.
+            // A short hole inside the file is sent as data. A hole at the end always stays a
+            // hole.
             let hole = begin.min(size) - at;
             let begin = if hole < LEAST_HOLE && begin < size { at } else { at + hole };
             if begin > at {
@@ -255,6 +290,8 @@ impl WorkspacePacker<'_> {
         }
     }
 
+    /// Makes a HOLE entry. Before it, an empty FILE entry begins the file, if nothing has begun
+    /// it yet.
     fn hole(&mut self, kind: &mut u8, name: &[u8], mode: u32, length: u64) -> io::Result<()> {
         if *kind == entry::FILE {
             self.entry(entry::FILE, name, mode, 0, &[])?;
@@ -263,6 +300,7 @@ impl WorkspacePacker<'_> {
         self.entry(entry::HOLE, name, mode, 8, &length.to_le_bytes())
     }
 
+    /// Makes a FILE or MORE entry of one chunk.
     fn bytes(
         &mut self,
         kind: &mut u8,
@@ -273,7 +311,7 @@ impl WorkspacePacker<'_> {
         length: u64,
     ) -> io::Result<()> {
         let mut chunk = vec![0; if self.measures { 0 } else { length as usize }];
-        // What was cut off meanwhile is zeros.
+        // The chunk keeps its length when the file was cut meanwhile: the rest is zeros.
         let mut filled = 0;
         while filled < chunk.len() {
             match file.read_at(&mut chunk[filled..], at + filled as u64)? {
@@ -284,7 +322,8 @@ impl WorkspacePacker<'_> {
         self.entry(std::mem::replace(kind, entry::MORE), name, mode, length, &chunk)
     }
 
-    /// `content` is of that length, or nothing where entries are only counted.
+    /// Counts one entry against the limits and passes it to `found`. `content` has `length`
+    /// bytes, or none while the copy is measured.
     fn entry(
         &mut self,
         kind: u8,

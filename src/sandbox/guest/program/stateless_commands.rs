@@ -1,12 +1,14 @@
-//! Telling commands that cannot change a session from those that might.
+//! Recognises commands that cannot change the shell session.
 //!
-//! A shell that must report its state when it ends has to stay: it forks for every program,
-//! even a lone one, which it would otherwise become. For bash that fork costs as much as
-//! half the command. So where a glance shows that only a program runs, no report is asked.
+//! A shell that reports the session's state at its end has to stay until then. So it forks for
+//! every program, even for a single one, which it would otherwise become by `exec`. For bash,
+//! that fork takes as long as half of a short command. So where a quick look shows that a
+//! command only runs one program, the guest asks for no report.
 
-/// Every builtin and keyword of bash and dash, but those that change nothing whatever their
-/// arguments (`echo`, `false`, `kill`, `pwd`, `test`, `true`). A name missing here would lose
-/// what it changes, so the list is of all there are, not of the likely; a test asks bash.
+/// Every builtin and keyword of bash and dash, except those that change nothing whatever their
+/// arguments are (`echo`, `false`, `kill`, `pwd`, `test`, `true`). If a name were missing here,
+/// its changes of the session would be lost. So the list has all names, not only the likely
+/// ones; a test compares it with bash.
 const SHELLS_OWN: &[&str] = &[
     ".", "alias", "bg", "bind", "break", "builtin", "caller", "case", "cd", "chdir", "command",
     "compgen", "complete", "compopt", "continue", "coproc", "declare", "dirs", "disown", "do",
@@ -17,7 +19,9 @@ const SHELLS_OWN: &[&str] = &[
     "type", "typeset", "ulimit", "umask", "unalias", "unset", "until", "wait", "while",
 ];
 
-/// Whether a command is one program or harmless builtin with plain words for arguments.
+/// Whether a command is one program, or one harmless builtin, with plain words as arguments.
+/// `ls -l src` is; `cd src`, `X=1 make` and `ls | wc` are not. False is always safe: then the
+/// shell reports its state.
 pub fn is_stateless(command: &[u8]) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b" _./-:,@%+".contains(byte);
     let Ok(text) = std::str::from_utf8(command) else { return false };
