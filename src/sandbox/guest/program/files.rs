@@ -1,4 +1,9 @@
-//! Emptying and filling the two trees.
+//! Fills and empties the two trees that the host writes to: `/work`, the workspace, and
+//! `/sealed`, the files of checks.
+//!
+//! Untrusted programs can write to both trees. So a file is never written through a link or
+//! into a FIFO that a program left there, directories may have any depth and any mode, and a
+//! path that would leave its tree ends the guest.
 
 use crate::invalid;
 use crate::shell_session;
@@ -11,6 +16,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+// The numbers of these flags differ between machines.
 #[cfg(target_arch = "x86_64")]
 pub const O_NOFOLLOW: i32 = 0o400_000;
 #[cfg(target_arch = "x86_64")]
@@ -20,13 +26,16 @@ pub const O_NOFOLLOW: i32 = 0o100_000;
 #[cfg(target_arch = "aarch64")]
 pub const O_DIRECTORY: i32 = 0o40_000;
 pub const O_NONBLOCK: i32 = 0o4_000;
+/// The deepest directory that a scan or a copy enters.
 pub const MAX_DEPTH: usize = 64;
+/// The errors of a rename whose new name is taken.
 const NAME_IN_USE: [io::ErrorKind; 3] = [
     io::ErrorKind::DirectoryNotEmpty,
     io::ErrorKind::AlreadyExists,
     io::ErrorKind::NotADirectory,
 ];
 
+/// The directory of a tree by its number on the wire.
 fn root_of(which: u8) -> io::Result<&'static Path> {
     match which {
         tree::WORKSPACE => Ok(Path::new("/work")),
@@ -35,11 +44,11 @@ fn root_of(which: u8) -> io::Result<&'static Path> {
     }
 }
 
-/// Where programs may write beside the two trees.
+/// Where programs may write beside the two trees, in every sandbox.
 const SCRATCH: [&str; 4] = ["/tmp", "/home/agent", "/run", "/dev/shm"];
 
-/// Empties a tree. Nothing may run meanwhile. With the sealed one goes all that programs
-/// left outside of the workspace: what the next check reads there must not be theirs.
+/// Empties a tree. No program may run meanwhile. Together with the sealed tree it empties the
+/// scratch areas, so that a check finds nothing there that earlier programs left.
 pub fn clear(which: u8) -> io::Result<()> {
     let root = root_of(which)?;
     if which == tree::SEALED {
@@ -52,13 +61,14 @@ pub fn clear(which: u8) -> io::Result<()> {
     empty(root)
 }
 
-/// Directories are dissolved into the root one by one, so that no nesting is too deep for a
-/// path or for the stack.
+/// Removes everything below a directory. Each round moves the directories of the second level
+/// up to the root, so paths stay short and no recursion is needed, however deep a program has
+/// nested them.
 fn empty(root: &Path) -> io::Result<()> {
     let mut moved = 0_u64;
     let mode = fs::metadata(root)?.permissions().mode();
     if mode & 0o700 != 0o700 {
-        // It is the programs' own to close; they do not keep it closed.
+        // Programs may have taken the rights on it from the owner.
         fs::set_permissions(root, Permissions::from_mode(0o755))?;
     }
     loop {
@@ -72,6 +82,8 @@ fn empty(root: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes one entry of the root. The directories in it move up to the root, where a later
+/// round removes them.
 fn dissolve(root: &Path, child: &DirEntry, moved: &mut u64) -> io::Result<()> {
     if !open_to_owner(child)? {
         return fs::remove_file(child.path());
@@ -86,11 +98,12 @@ fn dissolve(root: &Path, child: &DirEntry, moved: &mut u64) -> io::Result<()> {
     fs::remove_dir(child.path())
 }
 
+/// Moves a directory into the root under a new name, such as `.cleared-7`.
 fn move_up(directory: &Path, root: &Path, moved: &mut u64) -> io::Result<()> {
     loop {
         *moved += 1;
         match fs::rename(directory, root.join(format!(".cleared-{moved}"))) {
-            // The name is in use by something of the program's own: the next one, then.
+            // A program has left something under this name; the next one is tried.
             Err(error) if NAME_IN_USE.contains(&error.kind()) => {}
             other => return other,
         }
@@ -101,7 +114,8 @@ fn children(directory: &Path) -> io::Result<Vec<DirEntry>> {
     fs::read_dir(directory)?.collect()
 }
 
-/// Whether it is a directory, which from now on its owner may read and write.
+/// Whether the entry is a directory. If so, its owner gets all rights on it, so that it can be
+/// read and emptied.
 fn open_to_owner(entry: &DirEntry) -> io::Result<bool> {
     let directory = entry.file_type()?.is_dir();
     if directory {
@@ -110,33 +124,35 @@ fn open_to_owner(entry: &DirEntry) -> io::Result<bool> {
     Ok(directory)
 }
 
-/// Writes entries below a tree. The file last begun stays open for more of it to come,
-/// whatever its mode.
+/// Writes the entries of LAY frames below a tree. The file that was begun last stays open
+/// between frames, because its next chunk may come with the next frame and its mode may forbid
+/// opening it again.
 #[derive(Default)]
 pub struct TreeWriter {
+    /// The file that was begun last, with its path.
     open: Option<(PathBuf, File)>,
-    /// Directories that have changed since they were last stamped.
+    /// Directories that have changed since [`TreeWriter::finish`] last set their times.
     touched: BTreeSet<PathBuf>,
 }
 
-/// What is laid carries one time, whenever it is laid: an agent that lists its workspace
-/// sees the same in a replay. 2024-01-01 00:00 UTC.
+/// The modification time of everything that is laid: 2024-01-01 00:00 UTC. It is always the
+/// same, so that an agent that lists its workspace sees the same in a replay.
 const LAID_AT: Duration = Duration::from_secs(1_704_067_200);
 
 fn stamp(file: &File) {
-    // A time that can not be set only makes a listing differ.
+    // A failure only makes a listing differ.
     let _ = file.set_modified(SystemTime::UNIX_EPOCH + LAID_AT);
 }
 
 impl TreeWriter {
-    /// Closes what is open and stamps it. Must come before anything else runs: a program
-    /// that is open for writing can not be executed.
+    /// Closes the open file and sets the times of what was laid. It must be called before
+    /// anything else runs, because a program that is open for writing cannot be executed.
     pub fn finish(&mut self) {
         if let Some((_, file)) = self.open.take() {
             stamp(&file);
         }
         for directory in std::mem::take(&mut self.touched) {
-            // It may be something else by now.
+            // A later entry may have replaced the directory, so the flags refuse anything else.
             let mut options = OpenOptions::new();
             options.read(true).custom_flags(O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK);
             if let Ok(file) = options.open(directory) {
@@ -145,12 +161,14 @@ impl TreeWriter {
         }
     }
 
+    /// Notes that the directories above a path, up to the root, have changed.
     fn touch(&mut self, root: &Path, path: &Path) {
         let above = path.ancestors().take_while(|at| at.starts_with(root));
         self.touched.extend(above.filter(|at| at.is_dir()).map(Path::to_owned));
     }
 
-    /// Writes the entries of a frame; their number is the answer.
+    /// Writes the entries of one frame and returns their number. An error that is no breach of
+    /// the protocol is answered with FAILED; the entries before it stay.
     pub fn lay(&mut self, reader: &mut PayloadReader<'_>) -> io::Result<u32> {
         let root = root_of(reader.u8().map_err(invalid)?)?;
         let mut count = 0;
@@ -161,13 +179,15 @@ impl TreeWriter {
         Ok(count)
     }
 
+    /// Writes one entry.
     fn entry(&mut self, root: &Path, reader: &mut PayloadReader<'_>) -> io::Result<()> {
         let kind = reader.u8().map_err(invalid)?;
         let path = below(root, reader.bytes().map_err(invalid)?)?;
         let mode = reader.u32().map_err(invalid)?;
         let content = reader.bytes().map_err(invalid)?;
         let outcome = match kind {
-            // Open while it is filled; the host sends closed directories again at the end.
+            // The host sends a directory first with all rights of its owner, so that it can be
+            // filled, and once more with its own mode at the end.
             entry::DIRECTORY => fs::create_dir_all(&path).and_then(|()| set_mode(&path, mode)),
             entry::FILE => self.begin(&path, content, mode),
             entry::MORE => self.more(&path, |file| file.write_all(content))?,
@@ -184,8 +204,8 @@ impl TreeWriter {
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
     }
 
-    /// Whatever has the name goes first: what a program left there may be a FIFO, a link
-    /// out of the tree, or a second name of another file.
+    /// Begins a file with its first chunk. Whatever has its name is removed first: it may be a
+    /// FIFO, a link out of the tree, or a second name of another file.
     fn begin(&mut self, path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         make_way(path)?;
         let mut options = OpenOptions::new();
@@ -199,6 +219,8 @@ impl TreeWriter {
         Ok(())
     }
 
+    /// Adds to the open file. The outer error is a breach of the protocol: `path` is not the
+    /// file that was begun last. The inner one is a failure to write.
     fn more(
         &mut self,
         path: &Path,
@@ -211,6 +233,7 @@ impl TreeWriter {
     }
 }
 
+/// Lengthens a file by zeros that take no room.
 fn leave_hole(file: &mut File, length: u64) -> io::Result<()> {
     let end = file.stream_position()?.checked_add(length);
     let end = end.ok_or_else(|| io::Error::other("a file longer than any can be"))?;
@@ -218,7 +241,8 @@ fn leave_hole(file: &mut File, length: u64) -> io::Result<()> {
     file.seek(SeekFrom::Start(end)).map(|_| ())
 }
 
-/// `relative` below `root`, refusing what would leave it.
+/// The path `relative` below `root`. Any component but a plain name is a breach of the
+/// protocol.
 fn below(root: &Path, relative: &[u8]) -> io::Result<PathBuf> {
     let path = Path::new(std::ffi::OsStr::from_bytes(relative));
     let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
@@ -228,6 +252,7 @@ fn below(root: &Path, relative: &[u8]) -> io::Result<PathBuf> {
     Ok(root.join(path))
 }
 
+/// Makes the missing parents of a path and removes a file or link that has its name.
 fn make_way(path: &Path) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
@@ -238,10 +263,12 @@ fn make_way(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Sets permission bits; set-id bits are never set.
 fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(mode & 0o777))
 }
 
+/// Makes a symbolic link. Its target may be any text and is not followed.
 fn link(path: &Path, target: &[u8]) -> io::Result<()> {
     make_way(path)?;
     symlink(std::ffi::OsStr::from_bytes(target), path)

@@ -1,39 +1,44 @@
-//! Killing a command with everything it started, however it tried to get away: own
+//! Kills a command with everything that it has started, however a program tries to escape: own
 //! sessions, double forks, stopped processes, fork bombs.
 //!
-//! Processes older than the command (background work of earlier turns) and their
-//! descendants are spared; whatever else is younger than the command belongs to it.
+//! `/proc` tells the parent and the start time of each process. A process belongs to the
+//! command if the command's shell is among its ancestors. It also belongs to the command if it
+//! has lost its parent and is younger than the shell. Processes that are older than the shell,
+//! such as background work of earlier commands, are spared with all their descendants.
 
 use crate::sys;
 use std::collections::{HashMap, HashSet};
 use std::fs;
 
-/// Passes after which a tree that keeps growing is met with a kill of everything: the
-/// kernel does that one atomically.
+/// After so many passes in which the tree has still grown, every process is killed. The kernel
+/// does that in one call that no fork escapes.
 const PASSES: usize = 8;
 
+/// What `/proc` tells of a process.
 #[derive(Clone, Copy)]
 struct ProcessEntry {
     parent: i32,
     born: ProcessBirth,
 }
 
-/// When a process began: the clock ticks a hundred times a second, and within a tick the
-/// numbers tell, which the kernel hands out in order.
+/// When a process began, as (clock ticks since boot, process number). The clock ticks a hundred
+/// times a second. For processes of the same tick, the numbers give the order, because the
+/// kernel hands them out in order.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct ProcessBirth(u64, i32);
 
-/// Kills the tree below `root`, a child of ours that is alive or not yet reaped, and notes
-/// in `killed` whom it has killed: they die when they next run, which may take a while on
-/// a processor that is not theirs.
+/// Kills the tree below `root`, a child of the guest that is alive or not yet reaped. It adds
+/// the numbers of all killed processes to `killed`. They die when they next get a processor, so
+/// the caller must still wait for them.
 pub fn kill(root: i32, killed: &mut HashSet<i32>) {
-    // Unreadable, nobody can be told apart any more.
+    // Without the age of the root, nobody can tell which processes belong to it.
     let Some(born) = read_process(root).map(|process| process.born) else {
         return sys::kill_process(-1);
     };
     for _ in 0..PASSES {
         let fresh = doomed(root, born).into_iter().filter(|pid| killed.insert(*pid));
-        // What has been killed once may still be listed, but forks no more.
+        // A pass that finds nobody new is the last one. A killed process may still be listed,
+        // but it forks no more.
         if fresh.map(sys::kill_process).count() == 0 {
             return;
         }
@@ -41,18 +46,20 @@ pub fn kill(root: i32, killed: &mut HashSet<i32>) {
     sys::kill_process(-1);
 }
 
-/// The dead among them too: one whose first thread has ended looks dead while its other
-/// threads run on.
+/// The processes that belong to the tree. Dead ones are included, because a process whose first
+/// thread has ended looks dead while its other threads run on.
 fn doomed(root: i32, born: ProcessBirth) -> Vec<i32> {
     let processes = all_processes();
     let doomed = processes.keys().filter(|pid| belongs(**pid, root, born, &processes));
     doomed.copied().collect()
 }
 
-/// Whether `pid` is `root`, below it, or a stray of it: young, with no elder above it.
+/// Whether a process belongs to the tree: it is `root`, or `root` is above it, or it is an
+/// orphan without an ancestor that is older than `root`. The guest (number 1) never belongs.
 fn belongs(pid: i32, root: i32, born: ProcessBirth, processes: &HashMap<i32, ProcessEntry>) -> bool {
     let mut at = pid;
-    // Parents form a tree, but it changes while it is read; the bound ends any cycle.
+    // Parents form a tree, but the list was read while it changed. The bound ends the walk if
+    // the list has a cycle.
     for _ in 0..=processes.len() {
         if at == root {
             return true;
@@ -66,6 +73,7 @@ fn belongs(pid: i32, root: i32, born: ProcessBirth, processes: &HashMap<i32, Pro
     true
 }
 
+/// All processes that can be read, by their numbers.
 fn all_processes() -> HashMap<i32, ProcessEntry> {
     let Ok(entries) = fs::read_dir("/proc") else { return HashMap::new() };
     entries
@@ -75,9 +83,11 @@ fn all_processes() -> HashMap<i32, ProcessEntry> {
         .collect()
 }
 
+/// Reads `/proc/PID/stat`, for example `42 (sh) S 1 42 42 0 ...`. None: the process is gone.
 fn read_process(pid: i32) -> Option<ProcessEntry> {
     let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    // The name may hold anything, parentheses too: the fields start after the last one.
+    // The name in parentheses may hold spaces and parentheses, so the fields are counted from
+    // the last one. The parent is the second field after it, the start time the twentieth.
     let after = stat.iter().rposition(|b| *b == b')')? + 2;
     let text = String::from_utf8_lossy(stat.get(after..)?).into_owned();
     let mut fields = text.split(' ');

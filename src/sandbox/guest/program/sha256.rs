@@ -1,5 +1,7 @@
-//! SHA-256 (FIPS 180-4), because the guest has nothing but the standard library.
+//! SHA-256 (FIPS 180-4). The guest has its own because it links only the standard library. The
+//! workspace scan hashes changed files with it.
 
+/// Bytes that one compression takes.
 const BLOCK: usize = 64;
 
 /// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
@@ -14,15 +16,18 @@ const ROUND: [u32; 64] = [
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
 ];
 
-/// The same of the square roots of the first eight.
+/// The initial state: the first 32 bits of the fractional parts of the square roots of the
+/// first eight primes.
 const START: [u32; 8] = [
     0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19,
 ];
 
+/// A hash over bytes that come in pieces.
 pub struct Sha256 {
     state: [u32; 8],
-    /// What does not make a block yet.
+    /// Bytes that do not fill a block yet; always fewer than a block.
     rest: Vec<u8>,
+    /// Bytes so far.
     length: u64,
 }
 
@@ -33,6 +38,7 @@ impl Default for Sha256 {
 }
 
 impl Sha256 {
+    /// Adds bytes to the hash.
     pub fn update(&mut self, mut bytes: &[u8]) {
         self.length += bytes.len() as u64;
         if !self.rest.is_empty() {
@@ -50,6 +56,8 @@ impl Sha256 {
         self.rest.extend_from_slice(blocks.remainder());
     }
 
+    /// Pads the message as the standard says and returns the digest: a one bit, zeros, and the
+    /// length in bits as eight bytes, so that the whole is a multiple of a block.
     pub fn finish(mut self) -> [u8; 32] {
         let bits = self.length.wrapping_mul(8);
         let mut padding = vec![0x80];
@@ -64,6 +72,7 @@ impl Sha256 {
         digest
     }
 
+    /// Mixes one whole block into the state.
     fn compress(&mut self, block: &[u8]) {
         let mut words = [0_u32; 64];
         for (word, bytes) in words.iter_mut().zip(block.chunks_exact(4)) {

@@ -1,29 +1,42 @@
-//! What a session keeps from command to command: its working directory and environment.
+//! The shell session: the working directory and the environment that stay from command to
+//! command.
 //!
-//! The shell writes them when it ends, as `pwd -P`, a NUL and `export -p`. The text is the
-//! program's to forge, so it is parsed here and never evaluated: the worst a program can do
-//! is to change its own environment, which it may.
+//! When the shell of a command ends, it writes `pwd -P`, a NUL byte and `export -p` to the
+//! guest. An example of such a report (`\0` is the NUL byte):
+//!
+//! ```text
+//! /work/src
+//! \0export HOME='/home/agent'
+//! export PATH='/usr/bin:/bin'
+//! ```
+//! A program can forge this text. So the guest parses it and never evaluates it. The worst that
+//! a program can do is to change its own environment, which it may do anyway.
 
 use std::ffi::{CStr, CString, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-/// The kernel's limit for one variable is 128 KiB, for all of them a quarter of the stack.
+/// Bytes of the longest variable, with its name. The kernel's limit for one is 128 KiB, and for
+/// all of them a quarter of the stack.
 const MAX_VARIABLE: usize = 96 << 10;
+/// Bytes of all variables together. Further variables are left out.
 const MAX_ENVIRONMENT: usize = 512 << 10;
-/// What is read of a shell's report.
+/// The most bytes of a shell's report that are read.
 pub const MAX_REPORT: usize = 1 << 20;
-/// `PATH_MAX`: no longer path can be entered.
+/// Bytes of the longest working directory: `PATH_MAX`. No longer path can be entered.
 const MAX_CWD: usize = 4096;
-/// The shell's own book-keeping, which would grow or lie in the next one.
+/// Variables of the shell itself. In the next shell they would count too high or be wrong, so
+/// they are not kept.
 const SHELLS_OWN: [&[u8]; 2] = [b"SHLVL", b"_"];
 
-/// Where commands start, and where they end up when their directory is gone.
+/// Where commands start, and where a command starts whose directory is gone.
 pub const WORKSPACE: &CStr = c"/work";
 
+/// The state that one command leaves to the next. Variables have the form `NAME=value`.
 pub struct ShellSession {
     pub cwd: CString,
+    /// The environment of the next command of the session.
     pub environment: Vec<CString>,
-    /// What commands outside of the session see.
+    /// The environment of commands outside of the session.
     pub base: Vec<CString>,
 }
 
@@ -33,7 +46,8 @@ impl ShellSession {
         Self { cwd: WORKSPACE.to_owned(), environment: base.clone(), base }
     }
 
-    /// Sets a variable for the session and for every later command.
+    /// Sets a variable for the session and for all other later commands. None: the name or the
+    /// value cannot be in an environment.
     pub fn set(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
         let start = [name, b"="].concat();
         if name.is_empty() || name.contains(&b'=') || value.len() > MAX_VARIABLE {
@@ -47,7 +61,9 @@ impl ShellSession {
         Some(())
     }
 
-    /// Takes over what a shell reported; a report cut short changes nothing.
+    /// Takes over what a shell has reported. Directory and environment are taken each by
+    /// itself. A report without the NUL byte changes nothing, and an environment that cannot be
+    /// parsed leaves the earlier one.
     pub fn update(&mut self, report: &[u8]) {
         let Some(at) = report.iter().position(|b| *b == 0) else { return };
         let (cwd, exports) = (&report[..at], &report[at + 1..]);
@@ -61,11 +77,11 @@ impl ShellSession {
     }
 }
 
-/// Areas that programs may write to beside the usual ones, separated by colons: the host's
-/// word to the guest, and nothing for programs.
+/// The variable in which a backend names further areas that programs may write to, separated by
+/// colons. It is for the guest only, and commands do not get it.
 pub const SCRATCH: &str = "SYNTHD_SCRATCH";
 
-/// The same in every sandbox.
+/// Variables that are the same in every sandbox.
 const FIXED: [(&str, &str); 6] = [
     ("HOME", "/home/agent"),
     ("USER", "agent"),
@@ -74,10 +90,11 @@ const FIXED: [(&str, &str); 6] = [
     ("TZ", "UTC"),
     ("TERM", "dumb"),
 ];
+/// The search path where an image has none.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// What commands see at first: what the guest was started with, which is the image's and
-/// nothing of the host's, and what is the same everywhere.
+/// The environment of the first command: the variables that the guest was started with, which
+/// are the image's and never the host's, and those of [`FIXED`].
 fn base_environment() -> Vec<CString> {
     let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
     variables.retain(|(name, _)| name != SCRATCH && !FIXED.iter().any(|(fixed, _)| name == fixed));
@@ -89,8 +106,9 @@ fn base_environment() -> Vec<CString> {
     variables.into_iter().filter_map(|variable| CString::new(text(variable)).ok()).collect()
 }
 
-/// The variables of an `export -p`: dash writes `export NAME='value'`, bash
-/// `declare -x NAME="value"`. None: it is neither, or incomplete.
+/// Parses the output of `export -p`. dash writes `export NAME='value'`, bash writes `declare -x
+/// NAME="value"`. Variables that are too long are left out. None: the text is neither, or it is
+/// incomplete.
 fn parse(exports: &[u8]) -> Option<Vec<CString>> {
     let mut rest = exports;
     let mut environment = Vec::new();
@@ -108,7 +126,8 @@ fn parse(exports: &[u8]) -> Option<Vec<CString>> {
     Some(environment)
 }
 
-/// One statement with its newline: a name, and its value unless it has none or is an array.
+/// Takes one statement with its newline from `rest`: a name, and its value unless it has none
+/// or is an array.
 fn statement(rest: &mut &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     let mut array = false;
     if let Some(after) = rest.strip_prefix(b"export ") {
@@ -131,7 +150,8 @@ fn statement(rest: &mut &[u8]) -> Option<(Vec<u8>, Option<Vec<u8>>)> {
     Some((name, value.filter(|_| !array)))
 }
 
-/// A quoted word up to its newline, which stays.
+/// Takes a quoted word up to its newline, which stays in `rest`. It may have several parts in
+/// single or double quotes or in `$'…'`.
 fn word(rest: &mut &[u8]) -> Option<Vec<u8>> {
     let mut value = Vec::new();
     loop {
@@ -166,7 +186,8 @@ fn double_quoted<'a>(mut rest: &'a [u8], value: &mut Vec<u8>) -> Option<&'a [u8]
     }
 }
 
-/// bash's `$'…'`, which it uses where a value holds what cannot be printed.
+/// Takes the rest of a word in `$'…'`, which bash uses where a value has bytes that cannot be
+/// printed. It has escapes such as `\n` and `\033`.
 fn escaped<'a>(mut rest: &'a [u8], value: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         match rest {
@@ -188,6 +209,7 @@ fn escaped<'a>(mut rest: &'a [u8], value: &mut Vec<u8>) -> Option<&'a [u8]> {
     }
 }
 
+/// The byte that a backslash and a letter stand for in `$'…'`.
 fn unescape(byte: u8) -> u8 {
     match byte {
         b'a' => 7,

@@ -1,5 +1,9 @@
-//! Starting a command without copying the guest: the child borrows its memory until it
-//! executes, as `vfork` does, but on a stack of its own.
+//! Starts a command without copying the guest's memory. The child borrows the memory of the
+//! guest until it executes the shell, as with `vfork`, but on a stack of its own. The guest is
+//! suspended meanwhile, so a start costs little however large the guest is.
+//!
+//! Between `clone` and `execve` the child may only make system calls. It must not allocate,
+//! lock or panic, because the memory is the guest's.
 
 use crate::sys::{self, SIGCHLD, SIGPIPE, SigSet, check};
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -13,8 +17,10 @@ const SIG_DFL: usize = 0;
 const SIG_SETMASK: c_int = 2;
 const RLIMIT_CPU: c_int = 0;
 const F_SETFD: c_int = 2;
+/// Bytes of the stack on which a child runs until it executes.
 const STACK: usize = 64 << 10;
 
+/// The kernel's `struct rlimit`.
 #[repr(C)]
 struct Rlimit {
     soft: u64,
@@ -41,22 +47,28 @@ unsafe extern "C" {
     fn _exit(code: c_int) -> !;
 }
 
-/// All a child needs between clone and exec.
+/// Everything that a child needs between `clone` and `execve`.
 pub struct SpawnSpec<'a> {
     pub program: &'a CString,
     pub argv: &'a [CString],
     pub envp: &'a [CString],
+    /// The directory to start in.
     pub cwd: &'a CStr,
+    /// The directory to start in if `cwd` cannot be entered, for example because it was
+    /// removed.
     pub fallback_cwd: &'a CStr,
+    /// The processor time after which the kernel sends SIGXCPU; one second later it sends
+    /// SIGKILL.
     pub cpu_seconds: u64,
-    /// Becomes descriptors 0, 1, 2 and on.
+    /// The descriptors that become 0, 1 and 2, in this order.
     pub stdio: [RawFd; 3],
-    /// Further descriptors as (from, to), done in this order: no `to` may be the `from` of
-    /// a later one.
+    /// Further descriptors as (from, to), moved in this order. No `to` may be the `from` of a
+    /// later pair, because it would be overwritten.
     pub extra: &'a [(RawFd, RawFd)],
 }
 
-/// What the child reads and where it leaves its errno.
+/// What the child reads from the guest's memory, as pointers that are ready for the system
+/// calls, and where it leaves its errno.
 struct ChildSetup {
     program: *const c_char,
     argv: *const *const c_char,
@@ -67,21 +79,27 @@ struct ChildSetup {
     stdio: [RawFd; 3],
     extra: *const (RawFd, RawFd),
     extra_count: usize,
+    /// Zero, or why `execve` failed. The guest reads it after `clone`, because both share the
+    /// memory.
     errno: c_int,
 }
 
-/// The guest's own standing when memory runs out. A child inherits it, and could not set
-/// its own: until it executes, it is as unreadable to itself as the guest is.
+/// The guest's own OOM score, which tells the kernel whom to kill first when memory is
+/// exhausted. The child must have a higher one but cannot set it: until it executes, it may not
+/// write its own files in `/proc`, like the guest. So the guest raises its own score around
+/// `clone`, and the child inherits it.
 struct OomScore {
+    /// `/proc/self/oom_score_adj`, opened before the guest lost the right to open it.
     file: File,
+    /// The guest's score as text, to set it back.
     own: Vec<u8>,
 }
 
 impl OomScore {
-    /// The kernel picks these first.
+    /// The highest score: the kernel kills these processes first.
     const VICTIM: &[u8] = b"1000";
 
-    /// To be called while the guest may still open files about itself.
+    /// Opens the score. It must be called before `sys::become_init`.
     fn open() -> io::Result<Self> {
         let own = std::fs::read("/proc/self/oom_score_adj")?;
         let file = File::options().write(true).open("/proc/self/oom_score_adj")?;
@@ -89,15 +107,17 @@ impl OomScore {
     }
 
     fn set(&mut self, score: &[u8]) {
-        // Refused by nothing we know; a command that lives longer than it should under
-        // memory pressure is no reason to fail it.
+        // No known kernel refuses this. If one does, the command only lives longer than it
+        // should when memory is exhausted, which is no reason to fail it.
         let _ = self.file.write(score);
     }
 }
 
-/// The stack children borrow, one at a time, and the score they get.
+/// The stack that children borrow, one at a time, and the guest's OOM score.
 pub struct CommandSpawner {
+    /// The element type gives the stack the alignment of 16 bytes that it needs.
     stack: Vec<u128>,
+    /// None: the score could not be opened, and children keep the guest's.
     score: Option<OomScore>,
 }
 
@@ -107,6 +127,7 @@ impl CommandSpawner {
         Self { stack: vec![0; STACK / size_of::<u128>()], score: OomScore::open().ok() }
     }
 
+    /// Clones a child that has the OOM score of a victim, and sets the guest's own score back.
     fn clone_victim(&mut self, child: &mut ChildSetup) -> io::Result<c_int> {
         let Some(mut score) = self.score.take() else { return self.clone_into(child) };
         score.set(OomScore::VICTIM);
@@ -117,7 +138,8 @@ impl CommandSpawner {
         pid
     }
 
-    /// Starts a command; returns its pid. An error is the child's own, or the clone's.
+    /// Starts a command and returns its process number. An error is the errno of `clone`, or of
+    /// `execve` in the child.
     pub fn spawn(&mut self, launch: &SpawnSpec<'_>) -> io::Result<i32> {
         let (argv, envp) = (pointers(launch.argv), pointers(launch.envp));
         let mut child = ChildSetup {
@@ -137,6 +159,7 @@ impl CommandSpawner {
         if child.errno == 0 { Ok(pid) } else { Err(io::Error::from_raw_os_error(child.errno)) }
     }
 
+    /// Clones the child and returns when it has executed or ended.
     fn clone_into(&mut self, child: &mut ChildSetup) -> io::Result<c_int> {
         let flags = CLONE_VM | CLONE_VFORK | SIGCHLD;
         let argument = std::ptr::from_mut(child).cast();
@@ -150,11 +173,13 @@ impl CommandSpawner {
     }
 }
 
+/// The strings as an array of pointers that ends with a null pointer.
 fn pointers(strings: &[CString]) -> Vec<*const c_char> {
     strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
-/// Between clone and exec: only system calls, nothing that allocates or locks.
+/// The child's code between `clone` and `execve`. It makes only system calls and neither
+/// allocates nor locks. It returns to nobody: it executes the program or exits with 127.
 extern "C" fn become_command(argument: *mut c_void) -> c_int {
     // SAFETY: the suspended parent passed a `ChildSetup` that is ours alone until we execute or
     // end; every pointer in it is to memory of the parent's.
