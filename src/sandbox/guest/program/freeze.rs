@@ -1,11 +1,12 @@
-//! Stopping every program while a copy of the workspace is measured elsewhere, and letting
-//! them go on afterwards.
+//! Stops every process of the sandbox while a copy of the workspace is measured, and lets the
+//! processes run on afterwards (FREEZE, THAW).
 //!
-//! A program cannot undo a stop for itself: only SIGCONT does, all that could send one are
-//! stopped, and the filter refuses the calls by which a program orders one for later. The
-//! kernel still sends some by itself, for example to a process group that an ending parent
-//! orphans. So the guest looks at every thread, and counts how often each has run: a stop
-//! holds only if a later look finds the same threads with the same counts.
+//! A stopped process cannot continue by itself: only SIGCONT makes it continue. All processes
+//! that could send one are stopped too, and the system-call filter refuses the calls by which a
+//! program could order a signal for later. But the kernel sends SIGCONT by itself in some
+//! cases, for example to a process group that loses its parent. So the guest reads the state of
+//! every thread, and how often it has been switched. A stop has held only if a later look finds
+//! the same threads with the same counts.
 
 use crate::sys;
 use std::collections::HashSet;
@@ -16,45 +17,52 @@ use std::time::{Duration, Instant};
 const SIGCONT: i32 = 18;
 const SIGSTOP: i32 = 19;
 const ESRCH: i32 = 3;
-/// How long programs may take to stop, on a processor that is not theirs.
+/// How long processes may take to stop. A busy host may give them a processor late.
 const STOPPING: Duration = Duration::from_secs(5);
+/// The pause before the next look while a thread is not stopped.
 const LOOK_AGAIN: Duration = Duration::from_micros(500);
-/// How many further looks must find the same.
+/// How many further looks must find the same as the first one.
 const LOOKS: u32 = 1;
-/// The same while a thread waits in the kernel: most such waits end by themselves at once.
+/// The same number while a thread sleeps in the kernel without a way to be interrupted. Most
+/// such threads wake up at once.
 const LOOKS_AT_WAITING: u32 = 20;
-/// Of a thread's flags: it is about to be gone, and takes no signal any more.
+/// A flag of a thread that is about to end and acts on no signal any more.
 const PF_EXITING: u64 = 4;
 
-/// Programs that stand still.
+/// Processes that are stopped. They stay stopped until [`FrozenProcesses::thaw`].
 pub struct FrozenProcesses {
-    /// Had been stopped by somebody else, and stay so.
+    /// Processes that were stopped before, by a program. They stay stopped after a thaw.
     before: HashSet<i32>,
-    /// Every thread, as it was when the last of them stood.
+    /// Every thread as it was when all had stopped.
     still: Vec<ThreadStatus>,
 }
 
-/// A thread that is not dead.
+/// A thread that is not dead, at one look.
 #[derive(PartialEq, Eq)]
 struct ThreadStatus {
     process: i32,
     thread: i32,
     state: ThreadState,
-    /// How often the processor was taken from it. A kernel that does not count this says 0.
+    /// How often the thread has been switched, as `/proc` counts it. The number grows whenever
+    /// the thread has run. A kernel without this count gives 0.
     switches: u64,
 }
 
+/// What a thread does, as far as a stop is concerned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ThreadState {
+    /// It is stopped or traced.
     Stopped,
-    /// Sleeps in the kernel until something has happened there, as after `vfork`: the signal
-    /// waits for it, and it stops before its program goes on.
+    /// It sleeps in the kernel without a way to be interrupted (state D), as after `vfork`. The
+    /// stop signal is pending, so the thread stops before its program continues.
     Waiting,
+    /// It runs, or it will run before it stops.
     Moving,
 }
 
-/// Stops all of them, and returns once each thread has stopped. None: there is nobody.
-/// Where that cannot be reached, all go on.
+/// Stops all processes and returns when each thread has stopped. None: there is no process. If
+/// a thread does not stop in time, or `/proc` cannot be read, all processes run on and the
+/// error says why.
 pub fn freeze() -> io::Result<Option<FrozenProcesses>> {
     if !sys::signal_everybody(0) {
         return Ok(None);
@@ -70,7 +78,8 @@ pub fn freeze() -> io::Result<Option<FrozenProcesses>> {
 }
 
 impl FrozenProcesses {
-    /// Whether nothing has run since. The error says that something has.
+    /// Checks that no thread has run, come or gone since the freeze. An error means that one
+    /// has, so what was measured meanwhile is void.
     pub fn check(&self) -> io::Result<()> {
         if look()? == self.still {
             return Ok(());
@@ -78,7 +87,7 @@ impl FrozenProcesses {
         Err(io::Error::other("a program went on while all were to stand still"))
     }
 
-    /// Lets all go on in any case. The error is that of [`FrozenProcesses::check`].
+    /// Lets the processes run on in any case. The error is that of [`FrozenProcesses::check`].
     pub fn thaw(self) -> io::Result<()> {
         let checked = self.check();
         go_on(&self.before);
@@ -86,8 +95,9 @@ impl FrozenProcesses {
     }
 }
 
-/// A signal to a process may be left to a thread that does not act on it, so each thread that
-/// moves gets one of its own. Nothing moved between two looks that are equal.
+/// Sends stop signals until every thread has stopped, and looks often enough to be sure. Two
+/// equal looks show that nothing ran between them. A signal to a process may reach a thread
+/// that does not act on it, so each thread that is not stopped gets a signal of its own.
 fn stop_all() -> io::Result<Vec<ThreadStatus>> {
     let patience = Instant::now() + STOPPING;
     let (mut last, mut same) = (Vec::new(), 0);
@@ -111,18 +121,19 @@ fn stop_all() -> io::Result<Vec<ThreadStatus>> {
     Err(io::Error::other("a program could not be stopped"))
 }
 
+/// Lets all processes run on, except those in `before`.
 fn go_on(before: &HashSet<i32>) {
     if before.is_empty() {
         sys::signal_everybody(SIGCONT);
         return;
     }
-    // One that cannot be listed stays stopped until the sandbox ends.
+    // A process that cannot be listed stays stopped until the sandbox ends.
     let processes = numbers("/proc").ok().flatten().unwrap_or_default();
     let woken = processes.into_iter().filter(|pid| *pid != 1 && !before.contains(pid));
     woken.for_each(|pid| sys::signal_process(pid, SIGCONT));
 }
 
-/// Processes with a thread that has stopped and none that moves.
+/// Processes that have a stopped thread and no running one.
 fn stopped_processes(threads: &[ThreadStatus]) -> HashSet<i32> {
     let with = |state| {
         let of = threads.iter().filter(move |thread| thread.state == state);
@@ -131,8 +142,8 @@ fn stopped_processes(threads: &[ThreadStatus]) -> HashSet<i32> {
     &with(ThreadState::Stopped) - &with(ThreadState::Moving)
 }
 
-/// Every thread of every process but the guest's. A look that cannot be had is an error: no
-/// thread may be missed.
+/// Every thread of every process but the guest. A failure to read `/proc` is an error, because
+/// no thread may be missed.
 fn look() -> io::Result<Vec<ThreadStatus>> {
     let mut threads = Vec::new();
     let processes = numbers("/proc")?.unwrap_or_default();
@@ -146,7 +157,7 @@ fn look() -> io::Result<Vec<ThreadStatus>> {
 }
 
 impl ThreadStatus {
-    /// None: it is dead or gone.
+    /// Reads one thread. None: it is dead or gone.
     fn read(process: i32, thread: i32) -> io::Result<Option<Self>> {
         let place = format!("/proc/{process}/task/{thread}");
         let Some(status) = there(fs::read(format!("{place}/status")))? else { return Ok(None) };
@@ -162,16 +173,18 @@ impl ThreadStatus {
     }
 }
 
-/// Whether it is on its way to its end, where no signal reaches it.
+/// Whether a thread is about to end, where no signal stops it. A thread that is gone counts.
 fn is_ending(place: &str) -> io::Result<bool> {
     let Some(stat) = there(fs::read(format!("{place}/stat")))? else { return Ok(true) };
-    // The name may hold anything, parentheses too: the rest follows the last one.
+    // The name in parentheses may hold spaces and parentheses, so the fields are counted from
+    // the last one. The flags are the seventh field after it.
     let name_ends = stat.iter().rposition(|byte| *byte == b')').unwrap_or(0);
     let flags = stat[name_ends..].split(|byte| *byte == b' ').nth(7);
     Ok(flags.and_then(number).is_none_or(|flags| flags & PF_EXITING != 0))
 }
 
-/// The value of a line of `status`. The kernel lets no name break a line.
+/// The value of a line of `/proc/PID/status`, such as `T (stopped)`. The kernel escapes line
+/// breaks in names, so no program can forge a line.
 fn value<'a>(status: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let mut lines = status.split(|byte| *byte == b'\n');
     lines.find_map(|line| line.strip_prefix(name)).map(<[u8]>::trim_ascii)
@@ -181,7 +194,8 @@ fn number(text: &[u8]) -> Option<u64> {
     std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// The entries of a directory that are numbers. None: it is gone.
+/// The entries of a directory whose names are numbers: processes or threads. None: the
+/// directory is gone.
 fn numbers(place: &str) -> io::Result<Option<Vec<i32>>> {
     let Some(entries) = there(fs::read_dir(place))? else { return Ok(None) };
     let mut numbers = Vec::new();
@@ -192,7 +206,7 @@ fn numbers(place: &str) -> io::Result<Option<Vec<i32>>> {
     Ok(Some(numbers))
 }
 
-/// None: what it is about has gone.
+/// None: the process or thread that was read is gone. Only other failures are errors.
 fn there<T>(read: io::Result<T>) -> io::Result<Option<T>> {
     match read {
         Ok(read) => Ok(Some(read)),

@@ -1,7 +1,8 @@
-//! The way to the host: requests as they come, and the tunnel's frames among them.
+//! The guest's end of the stream to the host. It separates requests from frames of the tunnel.
 //!
-//! The stream is read whenever there is something to read, in the middle of a command too,
-//! because connections through the tunnel go on meanwhile. Requests wait for their turn.
+//! The stream is read whenever it has bytes, also in the middle of a command, because the
+//! connections through the tunnel go on meanwhile. Requests wait in a queue until they are
+//! served, in order.
 
 use crate::sys::{self, PollFd};
 use crate::tunnel::GuestTunnel;
@@ -13,22 +14,25 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 
 const READ_CHUNK: usize = 64 << 10;
-/// Bytes of requests that may wait; a host that sends more waits for no answers.
+/// Bytes of requests that may wait. A host that sends more breaks the protocol.
 const MAX_WAITING: usize = 2 * MAX_FRAME;
 
+/// The stream, the requests that wait, and the tunnel.
 pub struct HostChannel {
     input: File,
     output: File,
-    /// What was read and is no whole frame yet.
+    /// Bytes that were read and are not yet a whole frame.
     partial: Vec<u8>,
+    /// Requests that have not been served.
     waiting: VecDeque<GuestFrame>,
+    /// Bytes of the payloads in `waiting`.
     waiting_bytes: usize,
     tunnel: GuestTunnel,
     buffer: Vec<u8>,
 }
 
 impl HostChannel {
-    /// One descriptor for each direction, which may be the same.
+    /// A channel with one descriptor for each direction. Both may lead to the same socket.
     pub fn new(input: File, output: File) -> Self {
         Self {
             input,
@@ -41,38 +45,42 @@ impl HostChannel {
         }
     }
 
+    /// Takes the request that has waited longest.
     pub fn next_request(&mut self) -> Option<GuestFrame> {
         let frame = self.waiting.pop_front()?;
         self.waiting_bytes -= frame.payload.len();
         Some(frame)
     }
 
+    /// Whether a request waits. A job that the guest attends to yields to it.
     pub fn has_request(&self) -> bool {
         !self.waiting.is_empty()
     }
 
+    /// Writes one frame to the host. It blocks until the host has read enough.
     pub fn send(&mut self, id: u32, kind: u8, payload: &[u8]) -> io::Result<()> {
         self.output.write_all(&wire::encode(id, kind, payload))
     }
 
-    /// Listens at a port of the sandbox's own loopback from now on.
+    /// Opens the tunnel: listens on a port of the sandbox's loopback from now on.
     pub fn listen(&mut self, port: u16) -> io::Result<()> {
         self.tunnel.listen(port)
     }
 
-    /// Ends every connection through the tunnel; new ones may come.
+    /// Resets every connection through the tunnel. The tunnel stays open for new ones.
     pub fn reset_tunnel(&mut self) -> io::Result<()> {
         self.tunnel.reset_all(&mut self.output)
     }
 
-    /// Adds what to wait for; [`HostChannel::attend`] wants exactly these back.
+    /// Adds what to wait for: the stream first, then the tunnel. [`HostChannel::attend`]
+    /// expects exactly these entries.
     pub fn watch(&self, fds: &mut Vec<PollFd>) {
         fds.push(poll_for(self.input.as_raw_fd(), sys::POLLIN));
         self.tunnel.watch(fds);
     }
 
-    /// Attends to what has happened. Where the host has gone, ends: with PID 1 the kernel
-    /// ends the whole namespace.
+    /// Serves what has happened at the stream and the tunnel. If the host has closed the
+    /// stream, the guest exits here, and the kernel then ends every process of its namespace.
     pub fn attend(&mut self, fds: &[PollFd]) -> io::Result<()> {
         let [input, tunnel @ ..] = fds else { return Ok(()) };
         self.tunnel.attend(tunnel, &mut self.output)?;
@@ -91,7 +99,7 @@ impl HostChannel {
         }
     }
 
-    /// Every whole frame of what has been read.
+    /// Takes every whole frame out of what was read and keeps the rest.
     fn take_frames(&mut self) -> io::Result<()> {
         let read = std::mem::take(&mut self.partial);
         let mut rest = read.as_slice();
@@ -105,6 +113,7 @@ impl HostChannel {
         Ok(())
     }
 
+    /// Gives a frame to the tunnel or puts it in the queue of requests.
     fn take_frame(&mut self, frame: GuestFrame) -> io::Result<()> {
         if frame.id & TUNNELLED != 0 {
             return self.tunnel.receive(&frame, &mut self.output);

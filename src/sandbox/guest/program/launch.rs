@@ -1,8 +1,9 @@
-//! From a request to a started shell.
+//! From a request to a started shell: the command line, the descriptors, and where a session
+//! command starts.
 //!
-//! A session is state, not a process: each command gets a shell of its own, which starts
-//! where the last one ended. So a command may `exit`, `exec` or kill its shell without
-//! hurting the session.
+//! A session is state, not a process. Each command gets its own shell, which starts with the
+//! directory and the environment that the last session command left. So a command may `exit`,
+//! `exec` or kill its shell without harm to the session.
 
 use crate::files::O_DIRECTORY;
 use crate::stateless_commands::is_stateless;
@@ -17,36 +18,45 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
-/// Where a session's shell reports its state.
+/// The descriptor at which a session's shell reports its state.
 const STATE_FD: RawFd = 9;
-/// Where a command too long for an argument is read from.
+/// The descriptor from which the shell reads a command that is too long for an argument.
 const SCRIPT_FD: RawFd = 8;
-/// The kernel allows 128 KiB per argument; stay clear of it.
+/// Bytes of the longest command that is passed as an argument. The kernel allows 128 KiB for
+/// one argument; this stays well below.
 const MAX_ARGUMENT: usize = 96 << 10;
-/// Longer than any command runs; keeps sums of times in range.
+/// The longest timeout, one week. It keeps sums of times in range.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const O_TMPFILE: i32 = 0o20_000_000 | O_DIRECTORY;
 
-// The trap runs however the command ends, short of exec or SIGKILL; then the session simply
-// stays as it was. It stands on the command's own first line, so that line numbers in
-// messages are right.
+// The trap runs however the command ends, except by `exec` or SIGKILL; then the session stays
+// as it was. It stands on the first line of the command itself, so that line numbers in
+// messages of the shell are right.
 const REPORT: &[u8] =
     br#"trap '{ pwd -P; printf "\0"; export -p; } 2>/dev/null >&9' EXIT; "#;
+/// What the shell runs in place of a long command: the script at [`SCRIPT_FD`].
 const SOURCE: &[u8] = b". /proc/self/fd/8";
 
-/// An `EXEC` request.
+/// An EXEC or START request.
 pub struct CommandRequest {
     command: Vec<u8>,
+    /// Run in the shell session, and keep what the command changes of it.
     pub session: bool,
+    /// Scan the workspace after the command.
     pub scan: bool,
+    /// The path of the shell, such as `/bin/sh`.
     shell: Vec<u8>,
     pub timeout: Duration,
+    /// Processor seconds for each process of the command; at least one.
     pub cpu_seconds: u64,
+    /// Bytes of each output stream that are reported.
     pub kept: usize,
+    /// Bytes of both output streams together after which the command is killed.
     pub killed: u64,
 }
 
 impl CommandRequest {
+    /// Reads the request's payload. Values out of range are moved into it.
     pub fn read(reader: &mut PayloadReader<'_>) -> Result<Self, MalformedFrame> {
         let flags = reader.u8()?;
         Ok(Self {
@@ -62,14 +72,18 @@ impl CommandRequest {
     }
 }
 
-/// Our ends of a command's pipes. The third carries the session's state.
+/// The guest's ends of a command's pipes. They do not block.
 pub struct CommandPipes {
     pub out: File,
     pub err: File,
+    /// The shell's report of the session's state. None: no report was asked for.
     pub state: Option<File>,
 }
 
-/// Starts the shell of a request; returns its pid.
+/// Starts the shell of a request and returns its process number. It fails if the command has a
+/// NUL byte, if there is no such shell, or if a process or descriptor cannot be had. The write
+/// ends of the pipes are closed here when the child has them, so that a pipe ends with its last
+/// writer.
 pub fn start(
     request: &CommandRequest,
     session: &ShellSession,
@@ -92,6 +106,8 @@ pub fn start(
     Ok((pid, CommandPipes { out: nonblocking(out)?, err: nonblocking(err)?, state }))
 }
 
+/// Starts the shell with `-c`. A command outside of the session starts in the workspace with
+/// the base environment.
 fn execute(
     request: &CommandRequest,
     session: &ShellSession,
@@ -117,20 +133,22 @@ fn execute(
     })
 }
 
-/// Whether the shell has to say what it leaves to the session.
+/// Whether the shell must report the session's state at its end.
 fn reports(request: &CommandRequest) -> bool {
     request.session && !is_stateless(&request.command)
 }
 
-/// What the shell is given after `-c`.
+/// What the shell gets after `-c`: perhaps the trap, then the command or the line that reads
+/// the script.
 fn text(request: &CommandRequest) -> Vec<u8> {
     let report = if reports(request) { REPORT } else { b"" };
     let long = request.command.len() > MAX_ARGUMENT;
     [report, if long { SOURCE } else { &request.command }].concat()
 }
 
-/// A command too long for an argument, as a file without a name; and never at a number that
-/// a child's other descriptors are moved to.
+/// A command that is too long for an argument, as a file without a name. None: it is short
+/// enough. The descriptor has a high number, so that moving the child's other descriptors does
+/// not overwrite it.
 fn script(request: &CommandRequest) -> io::Result<Option<File>> {
     if request.command.len() <= MAX_ARGUMENT {
         return Ok(None);
@@ -147,6 +165,7 @@ fn nonblocking(fd: OwnedFd) -> io::Result<File> {
     Ok(File::from(fd))
 }
 
+/// A string for a system call. A NUL byte cannot be in one.
 fn c_string(bytes: Vec<u8>) -> io::Result<CString> {
     CString::new(bytes).map_err(|_| io::Error::other("a NUL byte where there may be none"))
 }

@@ -1,8 +1,9 @@
-//! Listing the workspace: its first paths, a digest that changes with anything in it, and
-//! what has changed since the last look.
+//! Scans the workspace: lists its first paths, computes a digest that changes with anything in
+//! it, and reports what has changed since the scan before.
 //!
-//! A look reads only names and the kernel's notes of each entry. Contents are read of what
-//! has changed, and only so much of it in one look.
+//! A scan reads only names and the kernel's data about each entry (inode, size, mode, change
+//! time). It reads the content of changed files only, to hash them, and only a bounded number
+//! of bytes in one scan.
 
 use crate::files::{MAX_DEPTH, O_NOFOLLOW, O_NONBLOCK};
 use crate::sha256::Sha256;
@@ -14,23 +15,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Paths a scan lists; the digest covers all of them.
+/// Paths that a scan lists. The digest covers all of them.
 const MAX_LISTED: usize = 256;
-/// Entries looked at. The file system's own cap is far below; this one ends the reading of
-/// a directory into which a background process keeps moving files.
+/// Entries that one scan looks at. The file system's own limit is far below. This one ends the
+/// reading of a directory into which a background process keeps moving files.
 const MAX_SEEN: u32 = 1_000_000;
-/// Files whose notes are kept from look to look.
+/// Files that are remembered from scan to scan. Changes of further files are not reported.
 const MAX_KNOWN: usize = 100_000;
-/// Bytes read for their hashes in one look.
+/// Bytes that one scan reads to compute hashes.
 const MAX_HASHED: u64 = 16 << 20;
 
-/// The kernel's notes of a file. The change time cannot be set back by a program, so no
-/// change goes unseen.
+/// The kernel's data about an entry. A program cannot set the change time back, so an equal
+/// stamp means an unchanged file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct FileStamp {
     inode: u64,
     size: u64,
     mode: u32,
+    /// The change time (`ctime`) as seconds and nanoseconds.
     changed: (i64, i64),
 }
 
@@ -41,31 +43,35 @@ impl FileStamp {
     }
 }
 
+/// What is remembered of a file.
 struct KnownFile {
     notes: FileStamp,
+    /// The hash of its content, if it was ever read in this state.
     hash: Option<[u8; 32]>,
-    /// The look in which it was last there.
+    /// The number of the last scan that found the file.
     look: u64,
 }
 
-/// What has become of a path.
+/// A change of one file, as it is reported.
 struct PathChange {
     path: Vec<u8>,
+    /// One of the constants of `wire::change`.
     kind: u8,
     size: u64,
     hash: Option<[u8; 32]>,
 }
 
-/// Looks at the workspace, and remembers what it saw.
+/// Scans the workspace and remembers the files for the next scan.
 #[derive(Default)]
 pub struct WorkspaceScanner {
     known: HashMap<Vec<u8>, KnownFile>,
+    /// Scans so far.
     looks: u64,
 }
 
 impl WorkspaceScanner {
-    /// Appends a digest of the whole workspace, the first paths of it in order, and what has
-    /// changed since the last scan; nothing has at the first.
+    /// Scans the workspace and appends the result to a payload: the digest, the first paths in
+    /// order, and the changes since the last scan. The first scan reports no changes.
     pub fn scan(&mut self, reply: &mut PayloadWriter) {
         self.looks += 1;
         let mut found = ScanProgress { room: MAX_HASHED, ..ScanProgress::default() };
@@ -83,7 +89,7 @@ impl WorkspaceScanner {
         write_changes(found.changes, reply);
     }
 
-    /// What is gone.
+    /// Forgets the files that this scan has not found and reports them as removed.
     fn miss(&mut self, found: &mut ScanProgress) {
         let look = self.looks;
         self.known.retain(|path, known| {
@@ -96,7 +102,8 @@ impl WorkspaceScanner {
         });
     }
 
-    /// What has become of a file, if anything has.
+    /// Compares a file with what is remembered of it. None: it is unchanged, or too many files
+    /// are known already. `room` is how many bytes this scan may still read.
     fn compare(&mut self, path: &[u8], at: &Path, notes: FileStamp, room: &mut u64) -> Option<PathChange> {
         let (look, first) = (self.looks, self.looks == 1);
         let before = self.known.get_mut(path);
@@ -106,15 +113,15 @@ impl WorkspaceScanner {
         }
         let earlier = self.known.remove(path);
         if earlier.is_none() && self.known.len() >= MAX_KNOWN {
-            // More than can be told apart: what is not known is not told of.
+            // There is no place to remember another file, so its changes cannot be recognised.
             return None;
         }
-        // What was there from the beginning is not read before it changes.
+        // A file of the first scan is not read before it changes.
         let hash = if first { None } else { hash(at, notes.size, room) };
         self.known.insert(path.to_vec(), KnownFile { notes, hash, look });
         let kind = match earlier {
             None => change::ADDED,
-            // Written again with what it held.
+            // It was written again with the same content.
             Some(known) if known.hash.is_some() && known.hash == hash && known.notes.mode == notes.mode => {
                 return None;
             }
@@ -124,6 +131,7 @@ impl WorkspaceScanner {
     }
 }
 
+/// Appends the number of all changes and then the first of them in the order of their paths.
 fn write_changes(mut changes: Vec<PathChange>, reply: &mut PayloadWriter) {
     reply.u32(changes.len() as u32);
     changes.sort_by(|a, b| a.path.cmp(&b.path));
@@ -136,7 +144,7 @@ fn write_changes(mut changes: Vec<PathChange>, reply: &mut PayloadWriter) {
     }
 }
 
-/// How many of the first paths, of these lengths, are listed.
+/// How many of the first paths are listed, given the length of each.
 fn within(lengths: impl Iterator<Item = usize>) -> usize {
     let sums = lengths.scan(0, |sum, length| {
         *sum += length;
@@ -145,12 +153,14 @@ fn within(lengths: impl Iterator<Item = usize>) -> usize {
     sums.take_while(|sum| *sum <= LISTED).count()
 }
 
-/// None: too large for what room is left, or not to be read.
+/// The hash of a file. None: it is larger than what is left of the bytes to read, or it cannot
+/// be read.
 fn hash(path: &Path, size: u64, room: &mut u64) -> Option<[u8; 32]> {
     if size > *room {
         return None;
     }
     let mut options = File::options();
+    // A program may have replaced the file by a link or a FIFO since it was listed.
     let mut file = options.read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path).ok()?;
     let mut hash = Sha256::default();
     let mut buffer = [0; 16 << 10];
@@ -165,17 +175,23 @@ fn hash(path: &Path, size: u64, room: &mut u64) -> Option<[u8; 32]> {
     }
 }
 
+/// What one scan has found so far.
 #[derive(Default)]
 struct ScanProgress {
     digest: u64,
+    /// Entries looked at, compared with [`MAX_SEEN`].
     seen: u32,
-    /// The smallest paths so far, the largest of them on top.
+    /// The smallest paths so far. The largest of them is on top, to be replaced by a smaller
+    /// one.
     first: BinaryHeap<Vec<u8>>,
     changes: Vec<PathChange>,
+    /// Bytes that may still be read for hashes.
     room: u64,
 }
 
 impl ScanProgress {
+    /// Walks a directory. `prefix` is its path below the workspace with a slash at the end.
+    /// What cannot be read is left out, and links are not followed.
     fn walk(&mut self, scanner: &mut WorkspaceScanner, directory: &Path, prefix: &mut Vec<u8>, depth: usize) {
         let Ok(entries) = fs::read_dir(directory) else { return };
         for entry in entries.flatten() {
@@ -201,8 +217,10 @@ impl ScanProgress {
         }
     }
 
+    /// Adds an entry to the digest.
     fn add(&mut self, path: &[u8], notes: FileStamp) {
-        // Entries are added up, because directories are read in no particular order.
+        // The sum does not depend on the order, because a directory lists its entries in no
+        // fixed order.
         let mut hash = FnvHasher::default();
         hash.add(path);
         for word in [notes.inode, notes.size, u64::from(notes.mode)] {
@@ -213,6 +231,7 @@ impl ScanProgress {
         self.digest = self.digest.wrapping_add(hash.0);
     }
 
+    /// Keeps a path if it is among the smallest [`MAX_LISTED`] so far.
     fn list(&mut self, path: &[u8]) {
         if self.first.len() < MAX_LISTED {
             self.first.push(path.to_vec());
@@ -223,6 +242,7 @@ impl ScanProgress {
     }
 }
 
+/// The hash function FNV-1a with 64 bits: fast, and not safe against forged collisions.
 struct FnvHasher(u64);
 
 impl Default for FnvHasher {
