@@ -1,5 +1,13 @@
-//! The engine's side of the launcher: starts it, orders sandboxes, and starts it again
-//! should it die.
+//! The engine's side of the launcher: it starts the launcher, asks it for sandboxes, and starts
+//! another one if it has died.
+//!
+//! A sandbox is created in this order: make a stream as a pair of sockets, send Spawn with one
+//! end of it, wait for the answer, and wait until the guest answers on the other end. One task
+//! (`dispatch`) reads the events of a launcher and gives each to the caller that waits for it,
+//! so many sandboxes can be created at the same time.
+//!
+//! Each sandbox belongs to the launcher that made it. A launcher that dies takes its sandboxes
+//! with it; their streams close, and their clients report them as lost.
 
 use super::LAUNCHER_COMMAND;
 use super::facts::facts_of;
@@ -28,21 +36,25 @@ use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-/// For what takes the launcher milliseconds, unless a mount or a disk hangs.
+/// The timeout of requests to the launcher. They take milliseconds, unless a mount or a disk
+/// hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Callers that wait for an event, by the slot or the token of their request.
 type PendingReplies = Mutex<HashMap<u64, oneshot::Sender<LauncherEvent>>>;
 
-/// A running launcher.
+/// The socket to one running launcher, and who waits for its events.
 pub(super) struct LauncherConnection {
-    /// Keeps packets apart; only its type says stream.
+    /// A socket that keeps packets apart (`SOCK_SEQPACKET`). Only its Rust type says stream.
     socket: UnixStream,
     waiting: PendingReplies,
+    /// What this launcher found on the host when it started.
     report: HostReport,
 }
 
 impl LauncherConnection {
-    /// Waits while the socket is full: the launcher has more orders than it can follow.
+    /// Sends a request, with the guest's end of a stream for a Spawn. It waits while the socket
+    /// is full because the launcher cannot follow.
     async fn send(&self, order: &LauncherRequest, stream: Option<&OwnedFd>) -> io::Result<()> {
         let bytes = serde_json::to_vec(order).map_err(io::Error::other)?;
         let fd = stream.map(AsRawFd::as_raw_fd);
@@ -50,12 +62,14 @@ impl LauncherConnection {
         self.socket.async_io(Interest::WRITABLE, || send_with_fd(socket, &bytes, fd)).await
     }
 
+    /// Waits for the next event. An error means that the launcher has closed the socket.
     async fn receive(&self) -> io::Result<LauncherEvent> {
         let mut buffer = vec![0; MAX_PACKET];
         loop {
             self.socket.readable().await?;
-            // Not through AsyncRead, which takes a short read for an empty socket: a packet
-            // is always short, and the next one may be there already.
+            // `AsyncRead` would take a short read as a sign that the socket is empty. But a
+            // packet is always shorter than the buffer, and the next packet may be there
+            // already.
             match self.socket.try_read(&mut buffer) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(length) => {
@@ -67,17 +81,21 @@ impl LauncherConnection {
         }
     }
 
+    /// Registers a caller for the event with this key. It must be called before the request is
+    /// sent, or the event could come first and be dropped.
     fn expect(&self, key: u64) -> oneshot::Receiver<LauncherEvent> {
         let (sender, receiver) = oneshot::channel();
         lock(&self.waiting).insert(key, sender);
         receiver
     }
 
+    /// Removes a caller that waits no longer.
     fn forget(&self, key: u64) {
         lock(&self.waiting).remove(&key);
     }
 
-    /// Passes each message of the launcher to its waiting task, until the launcher is gone.
+    /// Gives each event of the launcher to the caller that waits for it, until the launcher is
+    /// gone. Then all callers see that their channel has closed.
     async fn dispatch(&self) {
         while let Ok(news) = self.receive().await {
             let key = match &news {
@@ -88,15 +106,15 @@ impl LauncherConnection {
                 LauncherEvent::Settled { token } => *token,
             };
             if let Some(waiter) = lock(&self.waiting).remove(&key) {
-                // A waiter that gave up has dropped its stream, which ends the guest.
+                // A caller that has given up has dropped its stream, which ends the guest.
                 waiter.send(news).ok();
             }
         }
         lock(&self.waiting).clear();
     }
 
-    /// Whether the other end is open: asked of the kernel, because the dispatcher may not
-    /// have come round to noticing.
+    /// Whether the launcher's end of the socket is open. The kernel is asked directly, because
+    /// the dispatcher may not have run since the launcher died.
     fn is_alive(&self) -> bool {
         use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
         let mut fds = [PollFd::new(self.socket.as_fd(), PollFlags::empty())];
@@ -104,24 +122,29 @@ impl LauncherConnection {
         poll(&mut fds, PollTimeout::ZERO).is_ok() && !hung_up(&fds)
     }
 
+    /// Asks the launcher to kill a sandbox, without waiting.
     pub(super) fn kill(&self, slot: u64) {
-        // If this fails the launcher is gone or busy; closing the stream ends the guest too.
+        // If this fails, the launcher is gone or its socket is full. The guest ends all the
+        // same, because its stream is closed too.
         let Ok(bytes) = serde_json::to_vec(&LauncherRequest::Kill { slot }) else { return };
         send_with_fd(self.socket.as_raw_fd(), &bytes, None).ok();
     }
 }
 
+/// Locks a mutex. No holder can leave a map half changed, so a poisoned lock is used on.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A launcher with the task that reads its events.
 struct RunningLauncher {
     link: Arc<LauncherConnection>,
     _dispatcher: AbortOnDropHandle<()>,
 }
 
-/// A sandbox whose guest has been executed.
+/// A sandbox whose guest has been executed but has not answered yet.
 pub(super) struct StartedSandbox {
+    /// The host's end of the guest's stream.
     pub(super) stream: UnixStream,
     pub(super) link: Arc<LauncherConnection>,
     pub(super) slot: u64,
@@ -130,16 +153,22 @@ pub(super) struct StartedSandbox {
     pub(super) oom_events: Option<String>,
 }
 
-/// Sandboxes out of Linux namespaces.
+/// The backend that makes sandboxes of Linux namespaces, through a launcher.
 pub struct NamespaceBackend {
+    /// The synthd binary.
     executable: PathBuf,
+    /// None until the first sandbox is wanted. The lock is held while a launcher starts, so
+    /// that only one does.
     running: AsyncMutex<Option<RunningLauncher>>,
+    /// The next slot or token. Both come from one counter, so a key has one meaning.
     next_key: AtomicU64,
+    /// The fingerprint of the host's own programs, computed once.
     root_fingerprint: String,
 }
 
 impl NamespaceBackend {
-    /// `executable` is the synthd binary, which the launcher is re-executed from.
+    /// A backend without a launcher yet. `executable` is the synthd binary, which the launcher
+    /// is started from.
     pub fn new(executable: impl Into<PathBuf>) -> Self {
         Self {
             executable: executable.into(),
@@ -149,17 +178,20 @@ impl NamespaceBackend {
         }
     }
 
-    /// What this host enforces; starts the launcher to find out.
+    /// What this host enforces. It starts the launcher if none runs.
     pub async fn host_facts(&self) -> Result<HostFacts, Fault> {
         Ok(facts_of(&self.link().await?.report))
     }
 
-    /// Whether what the specification names is there.
+    /// Checks that the root directory which the specification names exists, without creating a
+    /// sandbox.
     pub fn check(&self, spec: &SandboxSpec) -> Result<(), Fault> {
         self.root(spec).map(|_| ())
     }
 
-    /// The fingerprint of the programs a sandbox would have.
+    /// The fingerprint of the programs that a sandbox of this specification would show. The
+    /// image is the name of the base image or the absolute path of a root directory; anything
+    /// else is refused.
     fn root(&self, spec: &SandboxSpec) -> Result<String, Fault> {
         match (spec.image.as_str(), &spec.runtime) {
             (_, Some(name)) => Err(refuse(format!("the runtime {name} needs a container engine"))),
@@ -171,6 +203,8 @@ impl NamespaceBackend {
         }
     }
 
+    /// The connection to a launcher that lives. It starts a launcher if there is none, or if
+    /// the last one has died.
     async fn link(&self) -> Result<Arc<LauncherConnection>, Fault> {
         let mut running = self.running.lock().await;
         if let Some(running) = running.as_ref().filter(|running| running.link.is_alive()) {
@@ -185,13 +219,15 @@ impl NamespaceBackend {
         Ok(link)
     }
 
-    /// A sandbox by its bare stream, for tests that play the host's part. It ends with the
-    /// stream.
+    /// A sandbox as the bare stream of its guest, for tests that take the host's part. The
+    /// sandbox ends when the stream is closed.
     #[doc(hidden)]
     pub async fn connect(&self, spec: &SandboxSpec) -> Result<UnixStream, Fault> {
         Ok(self.start(spec).await?.stream)
     }
 
+    /// Asks the launcher for a sandbox and waits until its guest is executed. A timeout kills
+    /// what may still come up.
     async fn start(&self, spec: &SandboxSpec) -> Result<StartedSandbox, Fault> {
         let link = self.link().await?;
         let slot = self.key();
@@ -217,11 +253,14 @@ impl NamespaceBackend {
         }
     }
 
+    /// A number for a slot or a token that was never used before.
     fn key(&self) -> u64 {
         self.next_key.fetch_add(1, Ordering::Relaxed)
     }
 }
 
+/// Starts a launcher and waits for its first event. The launcher gets its socket as standard
+/// input and an empty environment, so it inherits no secret of the engine.
 async fn start_launcher(executable: &Path) -> io::Result<RunningLauncher> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
     let flags = SockFlag::SOCK_CLOEXEC;
@@ -252,7 +291,8 @@ async fn start_launcher(executable: &Path) -> io::Result<RunningLauncher> {
     Ok(RunningLauncher { link, _dispatcher: dispatcher })
 }
 
-/// A thread of its own, so that the launcher's end is seen whatever becomes of the runtime.
+/// Waits for the end of the launcher's process in a thread of its own, so that no zombie is
+/// left even after the async runtime has ended.
 fn reap(mut launcher: std::process::Child) -> io::Result<()> {
     let wait = move || {
         let status = launcher.wait();
@@ -271,7 +311,8 @@ impl SandboxBackend for NamespaceBackend {
         let root = self.root(spec)?;
         let StartedSandbox { stream, link, slot, enforced, oom_events } = self.start(spec).await?;
         let keeper = SlotGuard::new(link.clone(), slot, oom_events.as_deref());
-        // Asked of the launcher that made it: one that had to be started again may find less.
+        // The facts of the launcher that made this sandbox count. A launcher that was started
+        // again may have found less than the first one.
         let facts = facts_of(&link.report);
         if let Some((what, why)) = facts.missing(&spec.require).into_iter().next() {
             return Err(refuse(format!("{} is no longer enforced: {why}", what.as_str())));
@@ -299,8 +340,8 @@ impl SandboxBackend for NamespaceBackend {
         };
         let token = self.key();
         let answer = link.expect(token);
-        // With the launcher dead there is nobody to ask, and nothing to wait for: a guest
-        // whose stream is closed ends by itself.
+        // If the launcher is dead there is nothing to wait for: a guest whose stream is closed
+        // ends by itself.
         match link.send(&LauncherRequest::Settle { token }, None).await {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Err(error) => Err(start_fault(error)),
@@ -313,6 +354,7 @@ impl SandboxBackend for NamespaceBackend {
     }
 }
 
+/// The part of a specification that the launcher needs.
 fn plan_of(spec: &SandboxSpec) -> LaunchPlan {
     let root = spec.image.starts_with('/').then(|| spec.image.clone());
     LaunchPlan {
@@ -325,15 +367,17 @@ fn plan_of(spec: &SandboxSpec) -> LaunchPlan {
     }
 }
 
+/// The fault of a specification that this backend cannot serve.
 pub(super) fn refuse(why: String) -> Fault {
     Fault::new(FaultKind::SandboxRefused, why)
 }
 
+/// The fault of a sandbox that could not be started.
 fn start_fault(cause: impl ToString) -> Fault {
     Fault::new(FaultKind::SandboxStart, cause.to_string())
 }
 
-/// The step that failed, with what usually stands behind it.
+/// Describes the step that failed, with the usual cause of such a failure where one is known.
 fn explain(step: &str, errno: i32) -> String {
     let error = io::Error::from_raw_os_error(errno);
     let hint = match (step, errno) {

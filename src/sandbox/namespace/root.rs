@@ -1,11 +1,13 @@
-//! The programs that sandboxes show: the host's own, or those of a root directory.
+//! Identifies the programs that sandboxes show, the host's own or those of a root directory.
+//! The result becomes part of a sandbox's fingerprint.
 
 use super::backend::refuse;
 use std::path::Path;
 use synthd_actors::model::Fault;
 
-/// A directory that serves as the root, told apart from others and from itself before it
-/// was changed.
+/// The fingerprint of a directory that serves as the root: its path and [`programs_of`] it. It
+/// differs between directories, and for one directory when its programs change. A directory
+/// that does not exist is refused.
 pub(super) fn fingerprint_of(root: &Path) -> Result<String, Fault> {
     if root.is_dir() {
         return Ok(format!("{} {}", root.display(), programs_of(root)));
@@ -13,12 +15,15 @@ pub(super) fn fingerprint_of(root: &Path) -> Result<String, Fault> {
     Err(refuse(format!("the root directory {} does not exist", root.display())))
 }
 
-/// Tells roots with other programs apart: the distribution and its package list.
+/// The name of the distribution and a hash over its release file and its list of installed
+/// packages, for example `Debian GNU/Linux 12 (bookworm) 3f1c09a2b7d4e856`. Files that are
+/// missing count as empty.
 pub(super) fn programs_of(root: &Path) -> String {
     use sha2::{Digest, Sha256};
     let read = |path: &str| {
         let path = root.join(path);
-        // What is a link in a root directory would be followed on the host.
+        // A link inside a root directory would be followed on the host, outside of that
+        // directory.
         let linked = root != Path::new("/") && path.is_symlink();
         if linked { Vec::new() } else { std::fs::read(path).unwrap_or_default() }
     };

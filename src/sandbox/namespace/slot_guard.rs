@@ -1,4 +1,4 @@
-//! What the backend keeps of one namespace sandbox.
+//! What the namespace backend keeps of one sandbox.
 
 use super::backend::LauncherConnection;
 use crate::sandbox::guest::SandboxGuard;
@@ -6,14 +6,18 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// The slot of a sandbox with the launcher; dropped, it is killed there.
+/// The sandbox's slot at the launcher. When the guard is dropped, the launcher kills the
+/// sandbox.
 pub(super) struct SlotGuard {
     link: Arc<LauncherConnection>,
     slot: u64,
+    /// None: no cgroup limits the memory of this sandbox.
     out_of_memory: Option<OomCounter>,
 }
 
 impl SlotGuard {
+    /// A guard of the sandbox in `slot`. `oom_events` is the path from
+    /// [`super::protocol::LauncherEvent`].
     pub(super) fn new(link: Arc<LauncherConnection>, slot: u64, oom_events: Option<&str>) -> Self {
         Self { link, slot, out_of_memory: oom_events.and_then(OomCounter::open) }
     }
@@ -31,16 +35,18 @@ impl Drop for SlotGuard {
     }
 }
 
-/// The kernel's count of kills for want of memory in this sandbox. Kept open: a read is two
-/// microseconds then, and it is read around every command.
+/// The kernel's count of processes of this sandbox that it killed because memory was exhausted.
+/// The file stays open because it is read before and after every command, and such a read takes
+/// two microseconds.
 struct OomCounter(File);
 
 impl OomCounter {
+    /// None: the file cannot be opened, for example because the sandbox has already ended.
     fn open(path: &str) -> Option<Self> {
         File::open(path).ok().map(Self)
     }
 
-    /// None once the sandbox and its group are gone.
+    /// The kills so far. None: the sandbox and its cgroup are gone.
     fn read(&self) -> Option<u64> {
         let mut text = [0; 512];
         let length = self.0.read_at(&mut text, 0).ok()?;
