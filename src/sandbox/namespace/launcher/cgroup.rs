@@ -1,6 +1,10 @@
-//! Cgroups, written as files: v2 where the host has it, v1 controllers where they are
-//! mounted, nothing where neither can be written. Every group lies below the engine's own,
-//! in a directory named after its owner, so that a sweep can tell whose it was.
+//! The cgroups of sandboxes: creates them with their limits, moves builders in, and removes
+//! them.
+//!
+//! Cgroups are written as files: v2 where the host has it, v1 controllers where they are
+//! mounted, and none where neither can be written. Every cgroup lies below the engine's own, in
+//! a directory that is named after its owner, so that a later start can find and remove what a
+//! dead owner left (`sweep.rs`). `hierarchy.rs` finds the hierarchies.
 
 use super::hierarchy::{CgroupDiscovery, CgroupEnvironment, create_dir, discover};
 use crate::sandbox::namespace::protocol::LaunchPlan;
@@ -10,20 +14,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Microseconds in which a processor share is counted, and the least the kernel grants.
+/// Microseconds over which the kernel counts a processor share.
 const PERIOD: u64 = 100_000;
+/// The smallest share of a period, in microseconds, that the kernel accepts.
 const LEAST_QUOTA: u64 = 1_000;
-/// The kernel lets go of a group a moment after its last process has died.
+/// The pause before the removal of a cgroup is tried again. The kernel releases it a moment
+/// after its last process has died.
 const KERNEL_PAUSE: Duration = Duration::from_millis(2);
 
-/// The groups of one sandbox.
+/// The cgroups of one sandbox: one directory in each hierarchy.
 pub(super) struct SandboxCgroups {
     directories: Vec<PathBuf>,
+    /// Whether one of them limits memory.
     memory: bool,
 }
 
 impl SandboxCgroups {
-    /// Moves the calling process in.
+    /// Moves the calling process into the cgroups. Its later children are in them too.
     pub(super) fn join(&self) -> io::Result<()> {
         for directory in &self.directories {
             fs::write(directory.join("cgroup.procs"), "0")?;
@@ -31,26 +38,32 @@ impl SandboxCgroups {
         Ok(())
     }
 
+    /// Whether a cgroup limits the memory of this sandbox. If not, resource limits of each
+    /// process do.
     pub(super) fn limits_memory(&self) -> bool {
         self.memory
     }
 }
 
+/// All cgroups of this launcher.
 pub(super) struct CgroupTree {
     found: CgroupDiscovery,
+    /// The directories of each sandbox that are not removed yet, by slot.
     groups: HashMap<u64, Vec<PathBuf>>,
 }
 
 impl CgroupTree {
-    /// Finds what can be used, by using it.
+    /// Finds out which controllers can be used on this host, by using them.
     pub(super) fn discover() -> Self {
         Self::of(&CgroupEnvironment::this())
     }
 
+    /// The same with what `host` says of the process and its mounts.
     pub(super) fn of(host: &CgroupEnvironment) -> Self {
         Self { found: discover(host), groups: HashMap::new() }
     }
 
+    /// The versions in use: `v2`, `v1`, `v1+v2` or `none`.
     pub(super) fn version(&self) -> &'static str {
         let has = |v2| self.found.hierarchies.iter().any(|h| h.v2 == v2);
         match (has(true), has(false)) {
@@ -61,6 +74,8 @@ impl CgroupTree {
         }
     }
 
+    /// Each controller with the directory in which it is enforced, or with the reason why it is
+    /// not.
     pub(super) fn report(&self) -> BTreeMap<String, Result<String, String>> {
         let lacking = self.found.unavailable.iter();
         let mut report: BTreeMap<String, Result<String, String>> =
@@ -74,11 +89,13 @@ impl CgroupTree {
         report
     }
 
+    /// Sandboxes of dead owners that were removed at the start.
     pub(super) fn swept(&self) -> u32 {
         u32::try_from(self.found.swept.len()).unwrap_or(u32::MAX)
     }
 
-    /// Makes the groups of a sandbox, with their limits.
+    /// Makes the cgroups of a sandbox and writes their limits. An error names the step that
+    /// failed; the directories made so far are known, so [`CgroupTree::remove`] removes them.
     pub(super) fn create(
         &mut self,
         slot: u64,
@@ -99,7 +116,8 @@ impl CgroupTree {
         Ok(group)
     }
 
-    /// What enforces each limit of a sandbox, and where its out-of-memory kills are counted.
+    /// What enforces each limit of a sandbox, and the file with the count of processes that
+    /// were killed because memory was exhausted.
     pub(super) fn facts(&self, slot: u64) -> (BTreeMap<String, String>, Option<String>) {
         let mut facts = super::fallback_facts();
         let mut events = None;
@@ -118,7 +136,8 @@ impl CgroupTree {
         (facts, events)
     }
 
-    /// Removes the groups of a dead sandbox. False: the kernel still holds one; try again.
+    /// Removes the cgroups of a dead sandbox. False: the kernel has not released one yet, so it
+    /// must be tried again.
     pub(super) fn remove(&mut self, slot: u64) -> bool {
         let Some(directories) = self.groups.get_mut(&slot) else { return true };
         directories.retain(|directory| {
@@ -132,7 +151,8 @@ impl CgroupTree {
         done
     }
 
-    /// Removes everything at the launcher's end, waiting for what the kernel still holds.
+    /// Removes the cgroups of all these sandboxes and the owner's directories, at the
+    /// launcher's end. It waits up to two seconds for the kernel.
     pub(super) fn remove_all(&mut self, slots: &[u64]) {
         for _ in 0..1_000 {
             let all_gone = slots.iter().filter(|slot| !self.remove(**slot)).count() == 0;
@@ -142,12 +162,14 @@ impl CgroupTree {
             std::thread::sleep(KERNEL_PAUSE);
         }
         for hierarchy in &self.found.hierarchies {
-            // Left behind only if the kernel still holds a group; the next start sweeps it.
+            // It stays only if the kernel has not released a cgroup; the next start removes it.
             fs::remove_dir(&hierarchy.directory).ok();
         }
     }
 }
 
+/// Writes the limits of one controller. Swap is turned off where the kernel counts it, so that
+/// the memory limit is not exceeded by swapping; a kernel that does not count it is no error.
 fn write_limits(directory: &Path, v2: bool, controller: &str, plan: &LaunchPlan) -> io::Result<()> {
     let write = |file: &str, value: String| fs::write(directory.join(file), value);
     let quota = (u64::from(plan.cpu_millis) * 100).max(LEAST_QUOTA);
@@ -168,7 +190,7 @@ fn write_limits(directory: &Path, v2: bool, controller: &str, plan: &LaunchPlan)
         ("cpu", false) => {
             write("cpu.cfs_period_us", PERIOD.to_string())?;
             match write("cpu.cfs_quota_us", quota.to_string()) {
-                // More than the group above has: then that one is the limit.
+                // The share is more than the parent cgroup has, so the parent's limit holds.
                 Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Ok(()),
                 other => other,
             }

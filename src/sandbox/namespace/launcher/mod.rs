@@ -1,5 +1,7 @@
-//! The launcher: a single-threaded process, re-executed from the engine's own binary, that
-//! forks sandboxes. It may fork and then run any code, which the threaded engine must not.
+//! The launcher: a process with a single thread, started from the engine's own binary, that
+//! forks sandboxes. After a fork it may run any code. The engine has several threads and must
+//! not do that: another thread could hold a lock, for example the allocator's, at the moment of
+//! the fork.
 //!
 //! ```text
 //!  engine ──Spawn──► launcher ──fork──► builder ──clone(namespaces)──► guest (PID 1 inside)
@@ -8,9 +10,12 @@
 //!                        └── adopts and reaps the guest ◄───────────────────┘
 //! ```
 //!
-//! It dies with the engine: when the socket closes it kills every sandbox, removes their
-//! cgroups and ends. Sandboxes own nothing else outside their namespaces: every mount is
-//! in a mount namespace and every file in a tmpfs.
+//! The launcher never waits for one sandbox: a builder reports over a pipe, and one loop
+//! (`serve`) watches the engine's socket, dead children and all these pipes.
+//!
+//! The launcher ends with the engine. When the socket closes, it kills every sandbox, removes
+//! their cgroups and exits. Sandboxes own nothing else outside of their namespaces: every mount
+//! is in a mount namespace, and every file is in a tmpfs.
 
 mod builder;
 mod cgroup;
@@ -32,32 +37,39 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
 use std::os::fd::OwnedFd;
 
-/// Where the engine's socket is: the launcher's standard input.
+/// The descriptor of the engine's socket: the launcher's standard input.
 const SOCKET: i32 = 0;
 
+/// A sandbox from its request until its guest is reaped.
 struct LauncherSlot {
-    /// The guest's pid on the host, once the builder has told it.
+    /// The guest's process number on the host. None until its builder has reported it.
     pid: Option<i32>,
-    /// Killed before its pid was known: kill it as soon as it is.
+    /// The engine wants it killed. If the process number is not known yet, it is killed as soon
+    /// as it is.
     doomed: bool,
 }
 
+/// The state of the launcher between two events.
 struct SandboxLauncher {
     socket: OwnedFd,
     builder: SandboxBuilder,
     cgroups: CgroupTree,
+    /// The sandboxes that are being built or live, by slot.
     slots: HashMap<u64, LauncherSlot>,
-    /// Builders at work, by the descriptor they report on.
+    /// Builders at work, by the descriptor of the pipe on which they report: the slot and the
+    /// pipe.
     building: HashMap<i32, (u64, OwnedFd)>,
-    /// Dead children whose slot is not known yet: guests that ended before their builder was
-    /// heard. Only while builders are at work, so no number in it can have been given twice.
+    /// Dead children whose slot is not known: guests that ended before their builder's report
+    /// was read. It is kept only while builders are at work, so the kernel cannot have given
+    /// one of these numbers to another guest.
     early: HashSet<i32>,
-    /// Cgroups of dead sandboxes that the kernel still holds.
+    /// Slots of dead sandboxes whose cgroups the kernel has not released yet.
     leaving: Vec<u64>,
+    /// The tokens of Settle requests that wait for their answer.
     settling: Vec<u64>,
 }
 
-/// Runs until the engine is gone.
+/// Runs the launcher until the engine is gone. `guest` is the guest program.
 pub(crate) fn run(guest: &[u8]) -> io::Result<()> {
     sys::become_launcher()?;
     let socket = sys::take_fd(SOCKET)?;
@@ -80,6 +92,7 @@ pub(crate) fn run(guest: &[u8]) -> io::Result<()> {
     outcome
 }
 
+/// What this host offers, for the first message.
 fn host_report(cgroups: &CgroupTree, builder: &SandboxBuilder) -> HostReport {
     HostReport {
         kernel: sys::kernel_release(),
@@ -98,17 +111,21 @@ fn encode(news: &LauncherEvent) -> io::Result<Vec<u8>> {
 }
 
 impl SandboxLauncher {
+    /// Handles events until the engine closes the socket.
     fn serve(&mut self) -> io::Result<()> {
         let deaths = sys::child_signals()?;
         loop {
             let mut fds: Vec<i32> = vec![sys::raw(&self.socket), sys::raw(&deaths)];
             fds.extend(self.building.keys());
-            // The kernel lets go of a dead cgroup a moment after its last process.
+            // The kernel releases a cgroup a moment after its last process has died, and no
+            // event tells when. So the removal is tried again every five milliseconds.
             let timeout = if self.leaving.is_empty() { -1 } else { 5 };
             let ready = sys::wait_readable(&fds, timeout)?;
             if ready.contains(&sys::raw(&deaths)) {
                 sys::clear_signals(&deaths);
             }
+            // Reports come before reaping, so that a dead guest is usually known by its slot
+            // already.
             for fd in &ready {
                 self.builder_reported(*fd)?;
             }
@@ -123,6 +140,7 @@ impl SandboxLauncher {
         }
     }
 
+    /// Carries one request of the engine out.
     fn obey(&mut self, bytes: &[u8], fd: Option<OwnedFd>) -> io::Result<()> {
         match serde_json::from_slice(bytes).map_err(io::Error::other)? {
             LauncherRequest::Spawn { slot, plan } => match fd {
@@ -141,6 +159,8 @@ impl SandboxLauncher {
         }
     }
 
+    /// Makes the cgroups of a sandbox and forks its builder. A failure is reported to the
+    /// engine; the cgroups that were made so far are removed.
     fn spawn(&mut self, slot: u64, plan: &LaunchPlan, stream: OwnedFd) -> io::Result<()> {
         let group = match self.cgroups.create(slot, plan) {
             Ok(group) => group,
@@ -162,7 +182,8 @@ impl SandboxLauncher {
         }
     }
 
-    /// The builder has written the guest's pid, or which step failed.
+    /// Reads a builder's report, if `fd` is a builder's pipe: the guest's process number, or
+    /// the step that failed. It passes the result on to the engine.
     fn builder_reported(&mut self, fd: i32) -> io::Result<()> {
         let Some((slot, report)) = self.building.remove(&fd) else { return Ok(()) };
         match builder::read_report(&report) {
@@ -179,7 +200,8 @@ impl SandboxLauncher {
         }
     }
 
-    /// The guest of a slot has a number, if it still lives.
+    /// Notes the process number of a guest. The guest may have died already, or it may be
+    /// wanted dead.
     fn know(&mut self, slot: u64, pid: i32) {
         if self.early.remove(&pid) {
             self.slots.remove(&slot);
@@ -192,6 +214,7 @@ impl SandboxLauncher {
         }
     }
 
+    /// Kills a sandbox. The rest follows when its guest is reaped.
     fn kill(&mut self, slot: u64) {
         if let Some(entry) = self.slots.get_mut(&slot) {
             entry.doomed = true;
@@ -201,7 +224,8 @@ impl SandboxLauncher {
         }
     }
 
-    /// A dead guest has taken its namespace with it; its cgroups are next.
+    /// Reaps dead children. With a guest, the kernel has ended every process of its namespace,
+    /// so only its cgroups are left to remove. Dead builders need nothing more.
     fn reap(&mut self) {
         while let Some(dead) = sys::reap() {
             let slot = self.slots.iter().find(|(_, s)| s.pid == Some(dead)).map(|(slot, _)| *slot);
@@ -217,6 +241,8 @@ impl SandboxLauncher {
         }
     }
 
+    /// Tries to remove the cgroups of dead sandboxes, and answers Settle requests when no
+    /// killed sandbox and no such cgroup is left.
     fn leave(&mut self) {
         let cgroups = &mut self.cgroups;
         self.leaving.retain(|slot| !cgroups.remove(*slot));
@@ -229,13 +255,15 @@ impl SandboxLauncher {
         }
     }
 
+    /// Tells the engine that a sandbox could not be started.
     fn failed(&mut self, slot: u64, step: &str, errno: i32) -> io::Result<()> {
         self.tell(&LauncherEvent::SpawnFailed { slot, step: step.to_owned(), errno })
     }
 
+    /// Sends an event to the engine. An engine that is gone is no error here.
     fn tell(&self, news: &LauncherEvent) -> io::Result<()> {
         match sys::send_packet(&self.socket, &encode(news)?) {
-            // The engine died while we worked; the next read on the socket ends us.
+            // The engine has died; the next read of the socket ends the launcher.
             Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::ECONNRESET)) => {
                 Ok(())
             }
@@ -243,11 +271,13 @@ impl SandboxLauncher {
         }
     }
 
+    /// Kills and reaps every sandbox and removes all cgroups, at the launcher's end.
     fn end_everything(&mut self) {
-        // Builders still at work would report to nobody: wait for their guests' pids.
+        // The guests of builders that are still at work must be killed too, so their reports
+        // are read first.
         let building: Vec<i32> = self.building.keys().copied().collect();
         for fd in building {
-            // Reading blocks only until the builder has finished its few milliseconds.
+            // This waits for the builder, which needs a few milliseconds.
             self.builder_reported(fd).ok();
         }
         for slot in self.slots.values() {
@@ -262,6 +292,7 @@ impl SandboxLauncher {
     }
 }
 
+/// The errno of an error, or EIO for one that has none.
 fn errno(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }

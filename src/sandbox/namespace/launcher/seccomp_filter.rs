@@ -1,5 +1,15 @@
-//! The system-call filter: a call that is not on the list is refused before the kernel looks
-//! at it.
+//! The system-call filter of the namespace backend, as a seccomp program of BPF instructions. A
+//! call that is not allowed is refused before the kernel begins to execute it.
+//!
+//! The filter is written out by hand because builders of filters cannot do one thing that it
+//! needs: it answers calls of a foreign architecture and of the x32 table with ENOSYS and does
+//! not kill the process. So a program that probes for them sees a kernel without them and goes
+//! on.
+//!
+//! The program checks in this order: the architecture; calls that look absent; calls whose
+//! arguments matter; the list of allowed calls (`system_calls.rs`). Instructions jump forward
+//! by relative numbers: `jump(test, k, jt, jf)` skips `jt` instructions if the test holds and
+//! `jf` if not. Between the parts, the accumulator holds the number of the call.
 
 #![expect(unsafe_code, reason = "a filter is installed by a system call std does not offer")]
 
@@ -8,13 +18,11 @@ use super::sys::check;
 use crate::sandbox::system_calls;
 use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W};
 
-/// The system-call filter, compiled once.
-///
-/// Written out by hand because it must do what ready-made builders do not: answer calls of
-/// a foreign architecture and of the x32 table with ENOSYS instead of killing, so that a
-/// probing program sees a host without them and goes on.
+/// A compiled filter. It is made once and installed in every sandbox.
 pub(super) struct SeccompFilter(Vec<libc::sock_filter>);
 
+// Offsets of the fields of the kernel's `struct seccomp_data`. An argument has eight bytes, of
+// which an instruction reads four; the offset is that of the lower half.
 const NR: u32 = 0;
 const ARCH: u32 = 4;
 const ARGUMENT_0: u32 = 16;
@@ -22,22 +30,25 @@ const ARGUMENT_1: u32 = 24;
 const ARGUMENT_2: u32 = 32;
 const ARGUMENT_3: u32 = 40;
 const ARGUMENT_5: u32 = 56;
+// The answers of a filter. The lower 16 bits of `ERRNO` are the errno that the program gets.
 const ALLOW: u32 = 0x7fff_0000;
 const ERRNO: u32 = 0x0005_0000;
 
+/// The architecture of this machine, as seccomp numbers it.
 #[cfg(target_arch = "x86_64")]
 const NATIVE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const NATIVE: u32 = 0xc000_00b7;
 
-/// A number that the libc crate has not for every machine; it is the same on each.
+/// The number of `cachestat`, which the libc crate does not have for every machine. It is the
+/// same on each.
 const CACHESTAT: i64 = 451;
 
-/// Calls that look as if the kernel did not have them, so that programs fall back: clone3
-/// passes its flags in memory, where a filter cannot look; asynchronous I/O of the old kind
-/// counts against one limit of the whole host. Events of files and the state of the page
-/// cache tell what other sandboxes and the host do with files below `/usr`. Timers and queues
-/// of POSIX send signals of one's choice, SIGCONT too, which would undo a stop.
+/// Calls that look as if the kernel did not have them, so that programs use an older call.
+/// `clone3` passes its flags in memory, where a filter cannot look. `io_setup` counts against
+/// one limit of the whole host. `inotify` and `cachestat` show what other sandboxes and the
+/// host do with files below `/usr`. POSIX timers and message queues can send any signal, also
+/// SIGCONT, which would continue a stopped process.
 const ABSENT: &[i64] = &[
     CACHESTAT,
     libc::SYS_clone3,
@@ -47,17 +58,20 @@ const ABSENT: &[i64] = &[
     libc::SYS_mq_notify,
     libc::SYS_timer_create,
 ];
+/// Further such calls, which only this architecture has.
 #[cfg(target_arch = "x86_64")]
 const ABSENT_HERE: &[i64] = &[libc::SYS_inotify_init];
 #[cfg(not(target_arch = "x86_64"))]
 const ABSENT_HERE: &[i64] = &[];
 
-/// Memory no process has mapped, which only a cgroup can bound.
+/// Calls that make memory which belongs to no process. Only a cgroup can limit such memory, so
+/// without a memory cgroup these calls look absent too.
 const UNBOUNDED: &[i64] =
     &[libc::SYS_memfd_create, libc::SYS_msgget, libc::SYS_semget, libc::SYS_shmget];
 
-/// The number of the guest in its sandbox.
+/// The process number of the guest in its sandbox.
 const GUEST: u32 = 1;
+/// The flags of `clone` that make a namespace.
 const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWPID
@@ -67,7 +81,8 @@ const NEW_NAMESPACES: u32 = (libc::CLONE_NEWUSER
     | libc::CLONE_NEWCGROUP
     | 0x80/* CLONE_NEWTIME */) as u32;
 
-/// `memory_bounded`: whether a cgroup counts memory that belongs to no process.
+/// Compiles the filter. `memory_bounded`: a cgroup limits all memory of the sandbox, also
+/// memory that belongs to no process.
 pub(super) fn filter(memory_bounded: bool) -> SeccompFilter {
     let mut code = vec![load(ARCH), jump(BPF_JEQ, NATIVE, 1, 0), refuse(libc::ENOSYS), load(NR)];
     if cfg!(target_arch = "x86_64") {
@@ -90,8 +105,9 @@ pub(super) fn filter(memory_bounded: bool) -> SeccompFilter {
     SeccompFilter(code)
 }
 
-/// Allows what is on the list of calls, and refuses all else. It compares with ranges of
-/// numbers: a program of one comparison for each call would take the kernel longer.
+/// Allows the calls on the list and refuses all others. The numbers are compared as ranges,
+/// because a program with one comparison for each call would take the kernel longer. Calls that
+/// are newer than the list look absent.
 fn listed() -> Vec<libc::sock_filter> {
     let mut code =
         vec![jump(BPF_JGE, number(system_calls::LAST_KNOWN) + 1, 0, 1), refuse(libc::ENOSYS)];
@@ -108,7 +124,7 @@ fn listed() -> Vec<libc::sock_filter> {
     code
 }
 
-/// The first and the last number of each run of numbers that follow each other.
+/// The runs of consecutive numbers, each as (first, last), in order.
 fn ranges(mut numbers: Vec<u32>) -> Vec<(u32, u32)> {
     numbers.sort_unstable();
     let mut ranges: Vec<(u32, u32)> = Vec::new();
@@ -121,6 +137,8 @@ fn ranges(mut numbers: Vec<u32>) -> Vec<(u32, u32)> {
     ranges
 }
 
+/// Refuses new namespaces, the terminal calls that put input into somebody's terminal or change
+/// its discipline, and other personalities than the usual one.
 fn namespaces_and_terminals() -> Vec<libc::sock_filter> {
     let clone = [
         statement(BPF_ALU | BPF_AND | BPF_K, NEW_NAMESPACES),
@@ -142,8 +160,9 @@ fn namespaces_and_terminals() -> Vec<libc::sock_filter> {
     .concat()
 }
 
-/// What would tell of others' use of a file below `/usr`: directory notices, leases, signals
-/// of one's choice, reads that fail unless the page is cached, and taking pages from the cache.
+/// Refuses what would show how others use a file below `/usr`: directory notices, leases,
+/// signals of one's choice on events, reads that fail unless the page is cached, and dropping
+/// pages from the cache.
 fn shared_files() -> Vec<libc::sock_filter> {
     const SIGNAL: u32 = 10; // F_SETSIG
     const NO_WAIT: u32 = libc::RWF_NOWAIT as u32;
@@ -167,9 +186,9 @@ fn shared_files() -> Vec<libc::sock_filter> {
     .concat()
 }
 
-/// A program that sets the size of a socket's buffers is told that it has, and nothing
-/// changes: their usual size, times the open files of a process, is what bounds them. The same
-/// numbers at another level are other options.
+/// Makes setting the size of a socket's buffers look successful without effect. Where no cgroup
+/// limits memory, the usual buffer size times the limit of open files is what limits socket
+/// memory. The same option numbers at another level are other options and pass.
 fn socket_buffers() -> Vec<libc::sock_filter> {
     let options = [
         jump(BPF_JEQ, libc::SOL_SOCKET as u32, 0, 4),
@@ -181,8 +200,9 @@ fn socket_buffers() -> Vec<libc::sock_filter> {
     when(libc::SYS_setsockopt, ARGUMENT_1, &options)
 }
 
-/// Streams and datagrams of the Unix and Internet families, and of the latter only
-/// protocols that load no module into the host's kernel.
+/// Allows only streams and datagrams of the Unix and Internet families. For the Internet
+/// families it allows only protocols that load no module into the host's kernel. Socket pairs
+/// must be Unix.
 fn sockets() -> Vec<libc::sock_filter> {
     const UNIX: u32 = libc::AF_UNIX as u32;
     let socket = [
@@ -208,8 +228,9 @@ fn sockets() -> Vec<libc::sock_filter> {
         .concat()
 }
 
-/// The guest runs under the programs' own user, so the kernel would let them lower its
-/// limits: new ones for PID 1 are refused. Falls through to what comes next.
+/// Refuses new resource limits for PID 1. The guest runs as the same user as the programs, so
+/// the kernel would let them lower its limits. Reading its limits stays possible. This part
+/// does not end the filter: it goes on with what comes next.
 fn guests_limits() -> Vec<libc::sock_filter> {
     vec![
         jump(BPF_JEQ, number(libc::SYS_prlimit64), 0, 7),
@@ -224,7 +245,8 @@ fn guests_limits() -> Vec<libc::sock_filter> {
     ]
 }
 
-/// Nor may they take the processor from it.
+/// Refuses another scheduling for PID 1, by which programs could keep the guest from a
+/// processor.
 fn guests_scheduling() -> Vec<libc::sock_filter> {
     const SCHEDULING: [i64; 4] = [
         libc::SYS_sched_setparam,
@@ -232,7 +254,7 @@ fn guests_scheduling() -> Vec<libc::sock_filter> {
         libc::SYS_sched_setattr,
         libc::SYS_sched_setaffinity,
     ];
-    // By its number, or with all of the user's processes.
+    // The guest can be named by its number, or together with all processes of its user.
     let niceness = |all_of_a_user: u32| {
         [
             jump(BPF_JEQ, GUEST, 2, 0),
@@ -249,8 +271,8 @@ fn guests_scheduling() -> Vec<libc::sock_filter> {
     code
 }
 
-/// A program that sets its core limit is told that it has, and nothing changes: at zero,
-/// which any program may choose, the kernel would feed a core-dump program of the host's.
+/// Makes setting the core limit look successful without effect. A program could choose the
+/// limit zero, at which the kernel would still start the host's core-dump program.
 fn core_limit() -> Vec<libc::sock_filter> {
     const CORE: u32 = libc::RLIMIT_CORE;
     let mut code = when(
@@ -270,7 +292,8 @@ fn core_limit() -> Vec<libc::sock_filter> {
     code
 }
 
-/// A block that looks at one argument of one call and then allows what it did not refuse.
+/// A block for one call: it loads one argument, runs `block`, and allows the call if the block
+/// did not refuse it. Other calls skip all of it.
 fn when(call: i64, argument: u32, block: &[libc::sock_filter]) -> Vec<libc::sock_filter> {
     let skip = u8::try_from(block.len() + 2).unwrap_or(u8::MAX);
     let mut code = vec![jump(BPF_JEQ, number(call), 0, skip), load(argument)];
@@ -279,27 +302,35 @@ fn when(call: i64, argument: u32, block: &[libc::sock_filter]) -> Vec<libc::sock
     code
 }
 
+/// A call's number for an instruction. A number that cannot be one matches no call.
 fn number(call: i64) -> u32 {
     u32::try_from(call).unwrap_or(u32::MAX)
 }
 
+/// Loads four bytes of the call's data into the accumulator.
 fn load(offset: u32) -> libc::sock_filter {
     statement(BPF_LD | BPF_W | BPF_ABS, offset)
 }
 
+/// Answers the call with an errno. Zero makes it look successful without effect.
 fn refuse(errno: i32) -> libc::sock_filter {
     statement(BPF_RET | BPF_K, ERRNO | errno as u32)
 }
 
+/// An instruction without a jump.
 fn statement(code: u32, k: u32) -> libc::sock_filter {
     libc::sock_filter { code: code as u16, jt: 0, jf: 0, k }
 }
 
+/// A comparison of the accumulator with `k` that skips `jt` instructions if it holds, and `jf`
+/// if not.
 fn jump(test: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
     libc::sock_filter { code: (BPF_JMP | test | BPF_K) as u16, jt, jf, k }
 }
 
 impl SeccompFilter {
+    /// Installs the filter in this process and its future children. It cannot be removed again.
+    /// The process must have `no_new_privs`.
     pub(super) fn install(&self) -> Result<(), StepError> {
         let length = libc::c_ushort::try_from(self.0.len()).unwrap_or(0);
         let program = libc::sock_fprog { len: length, filter: self.0.as_ptr().cast_mut() };
