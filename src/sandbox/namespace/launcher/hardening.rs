@@ -1,5 +1,6 @@
-//! What a sandbox gives up before untrusted code runs in it: its host user, the network,
-//! every capability, and the system calls no task needs.
+//! What a sandbox gives up before untrusted programs run in it: the host's user and groups, the
+//! network, every capability, and most rights to write. `seccomp_filter.rs` takes away system
+//! calls.
 
 #![expect(unsafe_code, reason = "privileges are dropped by system calls std does not offer")]
 
@@ -12,14 +13,18 @@ use landlock::{
 };
 use std::io;
 
+/// The directories in which programs may write.
 const WRITABLE: [&str; 6] = ["/work", "/tmp", "/home/agent", "/sealed", "/run", "/dev/shm"];
-/// Open files of a process, and how many it has in any case.
+/// Open files that a process may have at most.
 const MOST_FILES: u64 = 1_024;
+/// Open files that a process may have however little memory there is.
 const LEAST_FILES: u64 = 64;
-/// Files there are guarded by their own permissions; a rule must only not stand in the way.
+/// Trees whose files have permissions of their own. Landlock must only not forbid what these
+/// allow.
 const DEVICE_TREES: [&str; 2] = ["/dev", "/proc"];
 
-/// Drops the host's groups and becomes the agent, which is no one outside.
+/// Drops the host's groups, becomes the agent, and leaves the host's keyring. The agent's user
+/// has no rights outside of the sandbox.
 pub(super) fn become_agent(agent: u32) -> Result<(), StepError> {
     // SAFETY: integers, and a null group list of length zero. An ordinary user's launcher
     // may not drop groups; they mean nothing without their files.
@@ -27,14 +32,14 @@ pub(super) fn become_agent(agent: u32) -> Result<(), StepError> {
         libc::setgroups(0, std::ptr::null());
         step("set the group", check(libc::setresgid(agent, agent, agent).into()))?;
         step("set the user", check(libc::setresuid(agent, agent, agent).into()))?;
-        // A keyring inherited from the host would cross from one sandbox to the next.
+        // An inherited keyring of the host would be shared by all sandboxes.
         libc::syscall(libc::SYS_keyctl, 1 /* JOIN_SESSION_KEYRING */, 0);
         libc::umask(0o022);
     }
     Ok(())
 }
 
-/// Brings the loopback of the empty network namespace up.
+/// Brings the loopback of the new network namespace up. There is no other interface.
 pub(super) fn network_up() -> Result<(), StepError> {
     // SAFETY: `request` is a zeroed ifreq with a terminated name; the socket is closed.
     let outcome = unsafe {
@@ -50,19 +55,21 @@ pub(super) fn network_up() -> Result<(), StepError> {
     step("bring loopback up", outcome.map(|_| ()))
 }
 
-/// One byte and not none: at zero the kernel still feeds a host's core-dump program, at one
-/// it does not, and no core file is that small. The filter keeps it so. Done while still
-/// privileged, because an inherited limit of zero has to be raised.
+/// Limits core dumps to one byte. With a limit of zero, the kernel would still start the host's
+/// core-dump program. With one byte it does not, and no core file is that small. The
+/// system-call filter keeps the limit. It must be called while the process still has its
+/// privileges, because an inherited limit of zero has to be raised.
 pub(super) fn disable_core_dumps() {
     let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
     // SAFETY: the structure is valid. An ordinary user whose limit is zero keeps that.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit) };
 }
 
-/// Where no cgroup counts what the kernel keeps of a socket, a process has only so many open
-/// files that the buffers of all stay within its memory.
+/// How many open files a process may have. Where no cgroup counts the kernel's memory for
+/// sockets, the number is so low that the buffers of all sockets stay within the memory of the
+/// sandbox.
 fn open_files(memory_bytes: u64, memory_by_cgroup: bool) -> u64 {
-    // The usual size of a buffer, and what the kernel counts besides.
+    // The usual size of a socket's buffer, with what the kernel counts besides.
     const BUFFER: u64 = 256 << 10;
     match memory_by_cgroup {
         true => MOST_FILES,
@@ -70,19 +77,22 @@ fn open_files(memory_bytes: u64, memory_by_cgroup: bool) -> u64 {
     }
 }
 
-/// Resource limits per process; where no cgroup bounds memory, the address space does.
+/// Sets the resource limits of each process. Where no cgroup limits memory, the limit of the
+/// address space does.
 pub(super) fn limit(plan: &LaunchPlan, memory_by_cgroup: bool) -> Result<(), StepError> {
     let mut limits = vec![
         (libc::RLIMIT_NOFILE, open_files(plan.memory_bytes, memory_by_cgroup)),
-        // Timers and queued signals; real-time rights that a desktop's user may have.
+        // Queued signals and timers, then real-time rights, which the user of a desktop may
+        // have.
         (libc::RLIMIT_SIGPENDING, 4096),
         (libc::RLIMIT_RTPRIO, 0),
         (libc::RLIMIT_NICE, 0),
         (libc::RLIMIT_MEMLOCK, 64 << 10),
-        // One queue of the usual size.
+        // POSIX message queues: enough for one of the usual size.
         (libc::RLIMIT_MSGQUEUE, 100 << 10),
         (libc::RLIMIT_FSIZE, plan.disk_bytes),
-        // Counted per user namespace, so this bounds the sandbox and nobody else.
+        // The kernel counts processes for each user namespace, so this limits one sandbox and
+        // nobody else.
         (libc::RLIMIT_NPROC, u64::from(plan.processes)),
     ];
     if !memory_by_cgroup {
@@ -102,12 +112,14 @@ pub(super) fn limit(plan: &LaunchPlan, memory_by_cgroup: bool) -> Result<(), Ste
     Ok(())
 }
 
-/// No capability is left, in no set, and none can come back.
+/// Drops every capability from every set and forbids to gain new privileges, for example by
+/// set-id programs.
 pub(super) fn drop_privileges() -> Result<(), StepError> {
     // SAFETY: integer arguments; header and data are laid out as capset(2) wants them.
     unsafe {
         for capability in 0..64 {
-            // Beyond the kernel's last capability this fails, and there is nothing to drop.
+            // For numbers above the kernel's last capability this fails, and there is nothing
+            // to drop.
             libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0);
         }
         libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
@@ -121,7 +133,7 @@ pub(super) fn drop_privileges() -> Result<(), StepError> {
     Ok(())
 }
 
-/// The kernel's Landlock version; zero or less where there is none.
+/// The version of Landlock that the kernel has. Zero: none.
 pub(super) fn landlock_abi() -> i32 {
     // SAFETY: a null attribute with the version flag only asks.
     let abi = unsafe {
@@ -130,7 +142,8 @@ pub(super) fn landlock_abi() -> i32 {
     i32::try_from(abi).unwrap_or(0).max(0)
 }
 
-/// A second wall behind the mounts: reading everywhere, writing only in the work areas.
+/// Applies Landlock, a second protection behind the mounts: programs may read everywhere and
+/// write only in [`WRITABLE`]. A kernel without version 2 gets none.
 pub(super) fn landlock(abi: i32) -> Result<(), StepError> {
     if abi < 2 {
         // Version 1 forbids renames between directories, which tasks need.
@@ -139,6 +152,8 @@ pub(super) fn landlock(abi: i32) -> Result<(), StepError> {
     step("apply landlock", apply_landlock().map_err(io::Error::other))
 }
 
+/// Restricts this process and its future children. Rights that the kernel's version does not
+/// know are left out.
 fn apply_landlock() -> Result<(), landlock::RulesetError> {
     let all = AccessFs::from_all(ABI::V5);
     let devices = AccessFs::from_read(ABI::V5) | AccessFs::WriteFile | AccessFs::IoctlDev;

@@ -1,4 +1,7 @@
-//! Finding the cgroup hierarchies this process may make groups in, by making one.
+//! Finds the cgroup hierarchies in which this process may make cgroups, by making one.
+//!
+//! Every controller is tried by making a cgroup with it. A controller that cannot be used is
+//! noted with the reason, which `synthd doctor` shows.
 //!
 //! ```text
 //!  v2   own group ─ processes in it? ─► engine moves into the leaf synthd-engine
@@ -14,18 +17,23 @@ use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
+/// The controllers that limit a sandbox.
 const CONTROLLERS: [&str; 3] = ["memory", "pids", "cpu"];
-/// Where the engine goes so that its group may hand controllers down.
+/// The cgroup into which the engine moves, so that its former cgroup may hand controllers down.
 const LEAF: &str = "synthd-engine";
+/// The file that names the controllers which a cgroup hands down to its children.
 const SWITCH: &str = "cgroup.subtree_control";
+/// The reason for a controller that no hierarchy has.
 const NOBODY_OFFERS: &str = "no cgroup hierarchy offers this controller";
 
-/// What the kernel says of this process and its mounts; a test says something else.
+/// What the kernel says of this process and its mounts. Tests use other values.
 pub(super) struct CgroupEnvironment {
+    /// The text of `/proc/self/mountinfo`.
     pub(super) mounts: String,
+    /// The text of `/proc/self/cgroup`, with lines such as `0::/user.slice`.
     pub(super) membership: String,
     pub(super) root: bool,
-    /// The engine and this launcher, which may be moved.
+    /// The process numbers of the launcher and the engine, which may be moved.
     pub(super) ours: Vec<u32>,
 }
 
@@ -40,24 +48,28 @@ impl CgroupEnvironment {
     }
 }
 
-/// One hierarchy that bounds something here.
+/// One hierarchy in which sandboxes get limits.
 pub(super) struct CgroupHierarchy {
     pub(super) v2: bool,
-    /// The owner's directory in it.
+    /// The directory of this owner, below which sandboxes get their cgroups.
     pub(super) directory: PathBuf,
+    /// The controllers that it enforces.
     pub(super) controllers: Vec<&'static str>,
 }
 
-/// What was found, and why the rest was not.
+/// The hierarchies that can be used, and why the other controllers cannot.
 #[derive(Default)]
 pub(super) struct CgroupDiscovery {
     pub(super) hierarchies: Vec<CgroupHierarchy>,
+    /// Each controller that nothing enforces, with the first reason that was found.
     pub(super) unavailable: BTreeMap<&'static str, String>,
-    /// Sandboxes of dead owners that were removed; one may have had several groups.
+    /// Sandboxes of dead owners that were removed. It is a set, because one sandbox may have
+    /// had a cgroup in each of several hierarchies.
     pub(super) swept: BTreeSet<String>,
 }
 
-/// v2 comes first; v1 only for what it lacks.
+/// Finds a hierarchy for each controller. Hierarchies of v2 are tried first, and v1 only for
+/// the controllers that v2 does not give.
 pub(super) fn discover(host: &CgroupEnvironment) -> CgroupDiscovery {
     let mut found = CgroupDiscovery::default();
     let mut missing: Vec<&'static str> = CONTROLLERS.to_vec();
@@ -77,10 +89,13 @@ pub(super) fn discover(host: &CgroupEnvironment) -> CgroupDiscovery {
 }
 
 impl CgroupDiscovery {
+    /// Notes why a controller cannot be used. The first reason stays.
     fn lacks(&mut self, controller: &'static str, why: String) {
         self.unavailable.entry(controller).or_insert(why);
     }
 
+    /// Tries a cgroup of v2 as the parent of the owner's directory. On success, the controllers
+    /// that it gives are no longer missing.
     fn try_v2(&mut self, own: &Path, missing: &mut Vec<&'static str>, host: &CgroupEnvironment) {
         let offered = words(&own.join("cgroup.controllers"));
         let mut wanted = missing.clone();
@@ -102,6 +117,7 @@ impl CgroupDiscovery {
         }
     }
 
+    /// Makes the owner's directory and hands the controllers down to it.
     fn claim_v2(
         &mut self,
         own: &Path,
@@ -115,7 +131,8 @@ impl CgroupDiscovery {
         let directory = own.join(CgroupOwner::this().group_name());
         let mut controllers = Vec::new();
         for controller in wanted {
-            // One by one: a single word the kernel refuses would refuse them all.
+            // One by one, because the kernel refuses a whole write if it refuses one word of
+            // it.
             match hand_down(own, controller) {
                 Ok(()) => controllers.push(*controller),
                 Err(error) => self.lacks(controller, format!("{}: {error}", own.display())),
@@ -131,6 +148,7 @@ impl CgroupDiscovery {
         Ok(CgroupHierarchy { v2: true, directory, controllers })
     }
 
+    /// Tries a cgroup of v1 for one controller.
     fn try_v1(&mut self, own: &Path, controller: &'static str) {
         self.swept.extend(sweep::remove_dead_groups(own));
         let directory = own.join(CgroupOwner::this().group_name());
@@ -147,28 +165,32 @@ impl CgroupDiscovery {
     }
 }
 
-/// To the scheduler the owner's group is one process like any other beside it, but many
-/// sandboxes have to share what it gets: it counts as two for every processor. A kernel
-/// that refuses only makes them slower on a busy host.
+/// Gives the owner's cgroup a higher share of busy processors. The scheduler treats a cgroup
+/// like one process, but many sandboxes have to share what this one gets, so it counts as two
+/// processes for each processor. A kernel that refuses this only makes sandboxes slower on a
+/// busy host.
 fn weigh(owner: &Path, file: &str, one: usize, most: usize) {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     fs::write(owner.join(file), (2 * processors * one).min(most).to_string()).ok();
 }
 
+/// The words in a file. None, if it cannot be read.
 fn words(file: &Path) -> Vec<String> {
     let text = fs::read_to_string(file).unwrap_or_default();
     text.split_whitespace().map(str::to_owned).collect()
 }
 
+/// Makes a controller available to the children of a cgroup.
 fn hand_down(group: &Path, controller: &str) -> io::Result<()> {
     fs::write(group.join(SWITCH), format!("+{controller}"))
 }
 
-/// The engine's own group; for root also the top, for an engine that was started from
-/// somebody's session among processes that are not ours to move.
+/// The cgroups of v2 to try, in this order: the engine's own, and for root also the top. The
+/// top serves an engine that was started in a session of a person, among processes that are not
+/// the engine's to move.
 fn v2_places(host: &CgroupEnvironment) -> Vec<PathBuf> {
     let own = own_directory(&host.mounts, &host.membership, None).map(|own| {
-        // A launcher started before this one may have moved the engine aside already.
+        // An earlier launcher may have moved the engine into the leaf already.
         match own.parent().filter(|_| own.ends_with(LEAF)) {
             Some(parent) => parent.to_owned(),
             None => own,
@@ -178,10 +200,12 @@ fn v2_places(host: &CgroupEnvironment) -> Vec<PathBuf> {
     own.into_iter().chain(top).collect()
 }
 
-/// A group other than the root may hand controllers down only while no process is in it:
-/// engine and launcher move into a leaf, and nobody else may be there.
+/// Empties a cgroup so that it may hand controllers down. The kernel allows that only to a
+/// cgroup without processes, except at the root of the hierarchy. The engine and the launcher
+/// move into a leaf. Any other process there is an error, because it is not the engine's to
+/// move.
 fn make_room(own: &Path, host: &CgroupEnvironment) -> io::Result<()> {
-    // The root, which is exempt, is the one group without a type.
+    // Only the root, to which the rule does not apply, lacks this file.
     if !own.join("cgroup.type").exists() {
         return Ok(());
     }
@@ -195,10 +219,11 @@ fn make_room(own: &Path, host: &CgroupEnvironment) -> io::Result<()> {
     }
     let leaf = own.join(LEAF);
     create_dir(&leaf)?;
-    // Moving a process moves all its threads; the kernel takes one pid a write.
+    // Moving a process moves all its threads. The kernel takes one process number in a write.
     members.iter().try_for_each(|pid| fs::write(leaf.join("cgroup.procs"), pid))
 }
 
+/// Makes a directory. One that exists already is fine.
 pub(super) fn create_dir(path: &Path) -> io::Result<()> {
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -206,12 +231,15 @@ pub(super) fn create_dir(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The directory of this process's own group in a hierarchy: v2, or v1 with a controller.
+/// The directory of this process's own cgroup: in v2 without a controller, in v1 with one.
+/// None: there is no such hierarchy, or the cgroup cannot be seen through its mount.
 pub(super) fn own_directory(
     mounts: &str,
     membership: &str,
     controller: Option<&str>,
 ) -> Option<PathBuf> {
+    // A line of the membership is `number:controllers:path`. For v2 the number is 0 and there
+    // are no controllers.
     let path = membership.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':');
         let (number, names, path) = (fields.next()?, fields.next()?, fields.next()?);
@@ -237,8 +265,9 @@ pub(super) fn own_directory(
     })
 }
 
-/// The group `path` as seen through a mount at `at` that shows only what is below `root`,
-/// as it does inside a container. None: the group is outside of what can be seen.
+/// The directory of the cgroup `path`, seen through a mount at `at`. Inside a container, the
+/// mount shows only the part of the hierarchy below `root`. None: the cgroup is outside of that
+/// part.
 fn below(at: &str, root: &str, path: &str) -> Option<PathBuf> {
     let path = Path::new(path);
     let shown = path.strip_prefix(root).ok()?;

@@ -1,5 +1,5 @@
-//! The sandbox's file system, built in its own mount namespace: the host's programs
-//! read-only, two capped tmpfs areas, a private `/dev` and `/proc`, and nothing else.
+//! Builds the file system of a sandbox in its own mount namespace: the host's programs
+//! read-only, two tmpfs areas with limits, a private `/dev` and `/proc`, and nothing else.
 //!
 //! ```text
 //! /            tmpfs "scratch", read-only      /work    tmpfs "work", the workspace
@@ -7,6 +7,10 @@
 //! /usr /bin /lib…                              the host's, read-only, nosuid, nodev
 //! /proc        fresh; what tells of the host is masked
 //! ```
+//!
+//! The new root is built at `/tmp` with relative paths, then the process changes its root to it
+//! (`pivot_root`), detaches the old root, and makes the new one read-only. A "window" is a
+//! directory of the scratch tmpfs that is mounted onto itself and so stays writable.
 
 #![expect(unsafe_code, reason = "mounting needs system calls std does not offer")]
 
@@ -21,14 +25,18 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::Path;
 
+/// Directories of the host with programs and libraries.
 const PROGRAM_DIRS: [&str; 7] = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"];
-/// Where an installed synthd may be, beside the running one.
+/// Where an installed synthd may be, besides the place of the running one.
 const BIN_DIRS: [&str; 4] = ["/usr/bin", "/usr/local/bin", "/usr/sbin", "/usr/local/sbin"];
 /// What programs need of the host's `/etc` to start at all.
 const ETC: [&str; 3] = ["ld.so.cache", "alternatives", "ld.so.conf"];
+/// The device files that a sandbox gets from the host.
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+/// The writable directories besides the workspace.
 const WINDOWS: [&str; 5] = ["tmp", "home/agent", "sealed", "run", "dev/shm"];
-/// World-readable files that tell of the host or of other users' keys.
+/// Files of `/proc` that everybody may read and that tell of the host or of other users' keys.
+/// `/dev/null` is shown in their place.
 const MASKED: [&str; 13] = [
     // The kernel's command line may hold keys.
     "cmdline",
@@ -45,18 +53,23 @@ const MASKED: [&str; 13] = [
     "modules",
     "kmsg",
 ];
+/// Directories of `/proc` that are masked. The directory [`EMPTY`] is shown in their place.
 const MASKED_DIRS: [&str; 3] = ["acpi", "asound", "scsi"];
-/// An empty directory, shown in place of those.
+/// An empty directory of the new root.
 const EMPTY: &str = "mnt";
-/// Pseudo-terminals a sandbox may have; the host has some thousand for everybody.
+/// The options of the private devpts. A sandbox may have 64 pseudo-terminals, because all
+/// sandboxes and the host share a few thousand.
 const PTYS: &str = "newinstance,ptmxmode=0666,mode=0620,max=64";
+/// Directories of `/proc` that stay visible and become read-only.
 const READ_ONLY_PROC: [&str; 4] = ["sys", "bus", "irq", "fs"];
 
+// Attributes of a mount, as `mount_setattr` numbers them.
 const RDONLY: u64 = 1;
 const NOSUID: u64 = 2;
 const NODEV: u64 = 4;
 const NOEXEC: u64 = 8;
 
+/// The kernel's `struct mount_attr`.
 #[repr(C)]
 struct MountAttr {
     set: u64,
@@ -65,16 +78,18 @@ struct MountAttr {
     userns: u64,
 }
 
-/// How the host's program directories look: merged `/usr` hosts have links there.
+/// What a root has of [`PROGRAM_DIRS`]. On hosts with a merged `/usr`, some of them are links.
 pub(super) struct ProgramLayout {
     directories: Vec<&'static str>,
+    /// Links as (name, target), for example (`bin`, `usr/bin`).
     links: Vec<(&'static str, String)>,
-    /// Files below them that no sandbox is shown, without the first slash.
+    /// Files below the directories that are hidden from sandboxes, without the first slash.
     hidden: Vec<String>,
 }
 
 impl ProgramLayout {
-    /// synthd itself is hidden: it would tell every template's solution.
+    /// The layout of the host. The synthd executable itself is hidden, because it contains the
+    /// solution of every template.
     pub(super) fn of_host() -> Self {
         let layout = Self::below(Path::new("/"));
         let own = fs::read_link("/proc/self/exe").into_iter();
@@ -87,11 +102,12 @@ impl ProgramLayout {
         Self { hidden: hidden.into_iter().collect(), ..layout }
     }
 
-    /// As paths of the host.
+    /// The hidden files as absolute paths of the host.
     pub(super) fn hidden(&self) -> Vec<String> {
         self.hidden.iter().map(|path| format!("/{path}")).collect()
     }
 
+    /// The layout of a directory that serves as the root, with nothing hidden.
     fn below(root: &Path) -> Self {
         let mut layout = Self { directories: Vec::new(), links: Vec::new(), hidden: Vec::new() };
         for name in PROGRAM_DIRS {
@@ -106,10 +122,12 @@ impl ProgramLayout {
     }
 }
 
-/// Builds the tree and moves into it.
+/// Builds the file system and makes it the root of this process. It must run as the user of the
+/// sandbox, in new user and mount namespaces. An error names the step that failed.
 pub(super) fn build(layout: &ProgramLayout, plan: &LaunchPlan) -> Result<(), StepError> {
     step("make mounts private", mount(None, "/", None, libc::MS_REC | libc::MS_PRIVATE, ""))?;
-    // Opened first: it may lie below the very directory the new root is built on.
+    // The directory is opened before anything is mounted: it may lie below `/tmp`, which the
+    // new root covers.
     let image = plan.root.as_ref().map(fs::File::open).transpose();
     let image = step("open the root directory", image)?;
     let size = format!("size={},nr_inodes={},mode=0755", plan.disk_bytes, plan.inodes);
@@ -134,13 +152,15 @@ pub(super) fn build(layout: &ProgramLayout, plan: &LaunchPlan) -> Result<(), Ste
     step("seal the root", set_attributes(libc::AT_FDCWD, "/", RDONLY, false))
 }
 
+/// Mounts the program directories of `root` read-only, hides synthd, makes the links, and
+/// mounts the parts of `/etc` that programs need. `root` is empty for the host itself.
 fn show_programs(root: &str, layout: &ProgramLayout) -> io::Result<()> {
     for name in &layout.directories {
         make_dir(name, 0o755)?;
         bind(&format!("{root}/{name}"), name, RDONLY | NOSUID | NODEV)?;
     }
     for path in &layout.hidden {
-        // One that was removed meanwhile shows nothing.
+        // A file that was removed meanwhile shows nothing.
         if Path::new(path).exists() {
             bind("/dev/null", path, NOSUID | NOEXEC)?;
         }
@@ -149,7 +169,7 @@ fn show_programs(root: &str, layout: &ProgramLayout) -> io::Result<()> {
         symlink(target, name)?;
     }
     make_dir("etc", 0o755)?;
-    // What is a link in a root directory would be followed on the host.
+    // A link inside a root directory would be followed on the host, outside of that directory.
     let is_link = |path: &str| fs::symlink_metadata(path).is_ok_and(|f| f.is_symlink());
     let links = !root.is_empty() && is_link(&format!("{root}/etc"));
     for name in ETC.iter().filter(|_| !links) {
@@ -169,6 +189,7 @@ fn show_programs(root: &str, layout: &ProgramLayout) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes the small files of `/etc`, which are the same in every sandbox.
 fn write_etc() -> io::Result<()> {
     for (name, text) in [
         ("passwd", "root:x:0:0:root:/root:/bin/sh\nagent:x:1000:1000:agent:/home/agent:/bin/sh\n"),
@@ -182,6 +203,7 @@ fn write_etc() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes `/dev` with a few devices of the host and a private devpts.
 fn make_dev() -> io::Result<()> {
     make_dir("dev", 0o755)?;
     for name in DEVICES {
@@ -204,6 +226,8 @@ fn make_dev() -> io::Result<()> {
     Ok(())
 }
 
+/// Mounts a fresh `/proc` of the new PID namespace, makes parts of it read-only and masks
+/// others.
 fn make_proc() -> io::Result<()> {
     make_dir("proc", 0o555)?;
     let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
@@ -224,13 +248,14 @@ fn make_proc() -> io::Result<()> {
     Ok(())
 }
 
+/// Shows `by` in place of an entry of `/proc`. An entry that this kernel does not have is fine.
 fn mask(by: &str, name: &str, attributes: u64) -> io::Result<()> {
     let path = format!("proc/{name}");
     if Path::new(&path).exists() { bind(by, &path, attributes) } else { Ok(()) }
 }
 
-/// Writable windows: separate mounts over the same tmpfs, so that sealing the root leaves
-/// them open and one size cap covers them all.
+/// Makes the writable windows. Each is a mount of its own over the same tmpfs. So they stay
+/// writable when the root becomes read-only, and one size limit holds for all of them together.
 fn make_windows() -> io::Result<()> {
     make_dir("home", 0o755)?;
     make_dir("var", 0o755)?;
@@ -245,6 +270,8 @@ fn make_windows() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes the current directory the root, detaches the old root with everything below it, and
+/// sets the host name.
 fn pivot() -> io::Result<()> {
     // SAFETY: paths are C strings. The old root ends up stacked on the new one and is
     // detached with everything below it.
@@ -257,6 +284,7 @@ fn pivot() -> io::Result<()> {
     Ok(())
 }
 
+/// Makes a directory. One that exists already is fine.
 fn make_dir(path: &str, mode: u32) -> io::Result<()> {
     match fs::DirBuilder::new().mode(mode).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -264,10 +292,12 @@ fn make_dir(path: &str, mode: u32) -> io::Result<()> {
     }
 }
 
+/// A string for a system call. A NUL byte in it is EINVAL.
 fn c_string(text: &str) -> io::Result<CString> {
     CString::new(text).map_err(|_| io::Error::from_raw_os_error(libc::EINVAL))
 }
 
+/// The system call `mount` with strings of Rust.
 fn mount(
     source: Option<&str>,
     target: &str,
@@ -292,8 +322,9 @@ fn mount(
     check(outcome.into()).map(|_| ())
 }
 
-/// Shows `source` at `target` with everything mounted below it, restricted before it is
-/// visible. Needs Linux 5.12.
+/// Mounts `source` at `target`, with everything that is mounted below it. The attributes are
+/// set before the mount becomes visible, so it is never writable for a moment. It needs Linux
+/// 5.12.
 fn bind(source: &str, target: &str, attributes: u64) -> io::Result<()> {
     let (source, target) = (c_string(source)?, c_string(target)?);
     let flags = (1 /* OPEN_TREE_CLONE */ | libc::O_CLOEXEC | libc::AT_RECURSIVE) as libc::c_uint;
@@ -317,6 +348,8 @@ fn bind(source: &str, target: &str, attributes: u64) -> io::Result<()> {
     check(outcome).map(|_| ())
 }
 
+/// Sets attributes of a mount; with `recursive` also of all mounts below it. An empty path
+/// means the mount of the descriptor itself.
 fn set_attributes(at: RawFd, path: &str, set: u64, recursive: bool) -> io::Result<()> {
     let attributes = MountAttr { set, clear: 0, propagation: 0, userns: 0 };
     let path = c_string(path)?;

@@ -1,5 +1,7 @@
-//! System calls of the launcher. Every `unsafe` of it that is not about a sandbox's own
-//! set-up lives here, wrapped so that callers see [`io::Result`].
+//! System calls of the launcher that the standard library does not offer. All `unsafe` code of
+//! the launcher is here, except for the set-up of a sandbox itself (`mounts.rs`,
+//! `hardening.rs`, `seccomp_filter.rs`). Each wrapper checks the result and returns an
+//! [`io::Result`].
 
 #![expect(unsafe_code, reason = "the launcher is made of system calls std does not offer")]
 
@@ -8,9 +10,10 @@ use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, s
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
-/// Where the guest expects its stream.
+/// The descriptor at which the guest expects its stream.
 pub(super) const STREAM: RawFd = 3;
 
+/// Turns the result of a call into an error where it is negative, with the errno of the call.
 pub(super) fn check(result: i64) -> io::Result<i64> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
@@ -19,13 +22,13 @@ pub(super) fn raw(fd: &OwnedFd) -> RawFd {
     fd.as_raw_fd()
 }
 
-/// Makes this process adopt the sandboxes its builders leave, and ignore the terminal's
-/// signals: the engine alone decides when sandboxes end.
+/// Makes this process adopt the guests that its builders leave, and ignore the signals of the
+/// terminal. The engine alone decides when sandboxes end.
 pub(super) fn become_launcher() -> io::Result<()> {
     // SAFETY: integer arguments only.
     unsafe {
         check(libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0).into())?;
-        // Readable by its owner's other processes otherwise, and so would guests be.
+        // The name under which tools such as `ps` show the launcher.
         check(libc::prctl(libc::PR_SET_NAME, c"synthd-launcher".as_ptr(), 0, 0, 0).into())?;
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
             libc::signal(signal, libc::SIG_IGN);
@@ -35,19 +38,21 @@ pub(super) fn become_launcher() -> io::Result<()> {
     Ok(())
 }
 
+/// Moves a descriptor to a high number that closes on exec, and leaves `/dev/null` at its old
+/// number and at [`STREAM`].
 pub(super) fn take_fd(fd: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: a bad descriptor is an error, not undefined.
     let copy = unsafe { check(libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 10).into())? };
     // SAFETY: the kernel has just given us this descriptor.
     let copy = unsafe { OwnedFd::from_raw_fd(copy as RawFd) };
-    // The number itself must be free of the socket, or every child would inherit it.
+    // The old number must not lead to the socket any more, or every child would inherit it.
     let null = std::fs::File::options().read(true).write(true).open("/dev/null")?;
     // SAFETY: all are descriptors of ours. The guest's stream goes to number 3, so nothing
     // else may ever be given that number.
     unsafe {
         check(libc::dup2(null.as_raw_fd(), fd).into())?;
         if null.as_raw_fd() == STREAM {
-            // Left open for good at its number.
+            // It must stay open at this number.
             std::mem::forget(null);
         } else {
             check(libc::dup3(null.as_raw_fd(), STREAM, libc::O_CLOEXEC).into())?;
@@ -60,19 +65,22 @@ pub(super) fn effective_uid() -> u32 {
     nix::unistd::geteuid().as_raw()
 }
 
+/// The release of the kernel, such as `6.1.0-18-amd64`.
 pub(super) fn kernel_release() -> String {
     nix::sys::utsname::uname()
         .map(|names| names.release().to_string_lossy().into_owned())
         .unwrap_or_default()
 }
 
+/// Sends a packet to the engine. It waits while the socket is full.
 pub(super) fn send_packet(socket: &OwnedFd, bytes: &[u8]) -> io::Result<()> {
     let parts = [IoSlice::new(bytes)];
     sendmsg::<()>(raw(socket), &parts, &[], MsgFlags::MSG_NOSIGNAL, None)?;
     Ok(())
 }
 
-/// Sends a packet with a descriptor from the engine's side.
+/// Sends a packet from the engine, perhaps with a descriptor. It never waits: a full socket is
+/// `WouldBlock`.
 pub(in crate::sandbox::namespace) fn send_with_fd(
     socket: RawFd,
     bytes: &[u8],
@@ -87,14 +95,16 @@ pub(in crate::sandbox::namespace) fn send_with_fd(
     Ok(())
 }
 
-/// The next packet; none when the other end has closed.
+/// Waits for the next packet, with the descriptor that it may carry. None: the engine has
+/// closed the socket.
 pub(super) fn receive_packet(socket: &OwnedFd) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
     let mut buffer = vec![0; MAX_PACKET];
     let mut space = nix::cmsg_space!([RawFd; 4]);
     let mut parts = [IoSliceMut::new(&mut buffer)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC;
     let message = match recvmsg::<()>(raw(socket), &mut parts, Some(&mut space), flags) {
-        // It closed with news of ours unread, as an engine that is killed does.
+        // The engine closed the socket without reading all events, as it does when it is
+        // killed.
         Err(nix::errno::Errno::ECONNRESET) => return Ok(None),
         message => message?,
     };
@@ -115,10 +125,12 @@ pub(super) fn receive_packet(socket: &OwnedFd) -> io::Result<Option<(Vec<u8>, Op
     Ok(Some((buffer, received)))
 }
 
+/// A pipe as (read end, write end). Both close on exec.
 pub(super) fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC)?)
 }
 
+/// Blocks SIGCHLD and returns a descriptor that becomes readable when a child has died.
 pub(super) fn child_signals() -> io::Result<OwnedFd> {
     // SAFETY: the set is initialised before it is used; signalfd copies it.
     unsafe {
@@ -132,14 +144,16 @@ pub(super) fn child_signals() -> io::Result<OwnedFd> {
     }
 }
 
-/// One record stands for any number of deaths; reading only resets the descriptor.
+/// Makes the descriptor of [`child_signals`] unreadable again. One record stands for any number
+/// of deaths, so its content does not matter.
 pub(super) fn clear_signals(fd: &OwnedFd) {
     let mut records = [0_u8; 1024];
     // SAFETY: the buffer is valid for its length; the result does not matter.
     unsafe { libc::read(raw(fd), records.as_mut_ptr().cast(), records.len()) };
 }
 
-/// Which of `fds` can be read or have closed.
+/// Waits until one of `fds` can be read or has closed, or until the timeout has passed, and
+/// returns which. A negative timeout waits for ever. An interruption by a signal gives none.
 pub(super) fn wait_readable(fds: &[RawFd], timeout_ms: i32) -> io::Result<Vec<RawFd>> {
     let mut polls: Vec<libc::pollfd> =
         fds.iter().map(|fd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 }).collect();
@@ -152,7 +166,7 @@ pub(super) fn wait_readable(fds: &[RawFd], timeout_ms: i32) -> io::Result<Vec<Ra
     }
 }
 
-/// Reaps one dead child, if any.
+/// Reaps one dead child without waiting and returns its number. None: no child is dead.
 pub(super) fn reap() -> Option<i32> {
     let mut status = 0;
     // SAFETY: the out-pointer is valid.
@@ -160,13 +174,14 @@ pub(super) fn reap() -> Option<i32> {
     (pid > 0).then_some(pid)
 }
 
-/// Waits until no child is left; every one has been killed already.
+/// Waits until no child is left. All of them must have been killed already.
 pub(super) fn reap_all_children() {
     let mut status = 0;
     // SAFETY: the out-pointer is valid.
     while unsafe { libc::waitpid(-1, &mut status, 0) } > 0 {}
 }
 
+/// Sends SIGKILL to a child.
 pub(super) fn kill(pid: i32) {
     // SAFETY: touches no memory. The pid is our unreaped child's, so it is nobody else's.
     unsafe { libc::kill(pid, libc::SIGKILL) };
@@ -179,7 +194,7 @@ pub(super) fn fork() -> io::Result<i32> {
     Ok(unsafe { check(libc::fork().into())? } as i32)
 }
 
-/// Forks into new namespaces. Returns zero in the child.
+/// Forks into new namespaces. Returns zero in the child, and the child's number in the parent.
 pub(super) fn clone_into(flags: i32) -> io::Result<i32> {
     let flags = (flags | libc::SIGCHLD) as libc::c_ulong;
     // SAFETY: without CLONE_VM this is a fork; the launcher has one thread.
@@ -187,12 +202,14 @@ pub(super) fn clone_into(flags: i32) -> io::Result<i32> {
     Ok(check(pid)? as i32)
 }
 
+/// Ends a forked process at once.
 pub(super) fn exit(code: i32) -> ! {
     // SAFETY: ends a forked child without running the parent's destructors.
     unsafe { libc::_exit(code) }
 }
 
-/// An executable in memory, which sandboxes run without any file of the host.
+/// An executable file in memory, which cannot be changed any more. Sandboxes execute the guest
+/// from it without any file of the host.
 pub(super) fn executable(bytes: &[u8]) -> io::Result<OwnedFd> {
     const MFD_EXEC: u32 = 0x10;
     let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
@@ -210,20 +227,21 @@ pub(super) fn executable(bytes: &[u8]) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-/// When memory runs out, sandboxes go before the engine. Children of a privileged launcher
-/// cannot undo it; where it is refused, a higher score is in force already.
+/// Makes the kernel kill sandboxes before the engine when memory is exhausted. The children of
+/// a privileged launcher cannot undo it. If the kernel refuses it, the score is higher already.
 pub(super) fn raise_oom_score() {
     std::fs::write("/proc/self/oom_score_adj", "500").ok();
 }
 
-/// Where processors are short, sandboxes wait and the engine does not: its timers, its
-/// store and its socket serve all of them. A sandbox cannot take this back.
+/// Lowers the priority, so that on a busy host sandboxes wait and the engine does not: its
+/// timers, its store and its socket serve all sandboxes. A sandbox cannot undo it.
 pub(super) fn lower_priority() {
     // SAFETY: three integers; a refusal would leave the priority as it is.
     unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 5) };
 }
 
-/// Replaces this process by `program`, with no environment. Returns only what failed.
+/// Replaces this process by `program`, with an empty environment. It returns only if that
+/// failed.
 pub(super) fn execute(program: RawFd) -> io::Error {
     let argv = [c"guest".as_ptr(), std::ptr::null()];
     let envp: [*const libc::c_char; 1] = [std::ptr::null()];
@@ -241,7 +259,7 @@ pub(super) fn execute(program: RawFd) -> io::Error {
     io::Error::last_os_error()
 }
 
-/// Moves a descriptor to a number, kept open across exec.
+/// Moves a descriptor to a number at which it stays open across exec.
 pub(super) fn place(fd: RawFd, number: RawFd) -> io::Result<()> {
     // SAFETY: both are integers; dup2 on equal numbers would keep close-on-exec.
     unsafe {
@@ -254,7 +272,7 @@ pub(super) fn place(fd: RawFd, number: RawFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Closes every descriptor from `first` on except `kept`, which closes on exec.
+/// Closes every descriptor from `first` on, except those in `kept`, which close on exec.
 pub(super) fn close_from(first: u32, kept: &[RawFd]) {
     let mut from = first;
     let mut kept: Vec<u32> = kept.iter().filter_map(|fd| u32::try_from(*fd).ok()).collect();
