@@ -80,7 +80,10 @@ pub(crate) enum LauncherEvent {
         errno: i32,
     },
     /// Every sandbox that was killed before the request is gone.
-    Settled { token: u64 },
+    Settled {
+        /// The token of the [`LauncherRequest::Settle`] that this event answers.
+        token: u64,
+    },
 }
 
 /// What the launcher found on this host when it started.

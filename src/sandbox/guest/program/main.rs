@@ -51,7 +51,7 @@ const STDIO: &str = "stdio";
 
 fn main() {
     if let Err(error) = serve() {
-        // Nobody reads this in production. It helps a person who runs the guest by hand.
+        // In production nobody reads this. It helps a person who runs the guest by hand.
         let _ = writeln!(io::stderr(), "guest: {error}");
         std::process::exit(1);
     }

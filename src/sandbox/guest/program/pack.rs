@@ -189,7 +189,7 @@ impl WorkspacePacker<'_> {
             prefix.extend_from_slice(name.as_bytes());
             match HeldEntry::open(&held.path().join(&name)) {
                 Ok(child) => self.child(held, &child, prefix, depth)?,
-                // Removed since it was listed.
+                // A program has removed it since it was listed.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -252,7 +252,7 @@ impl WorkspacePacker<'_> {
                 let target = target.as_os_str().as_bytes();
                 self.entry(entry::SYMLINK, name, 0, target.len() as u64, target)
             }
-            // No text, or no link any more.
+            // The target is not UTF-8, or the entry is not a link any more.
             _ => {
                 self.skipped += 1;
                 Ok(())

@@ -169,7 +169,7 @@ fn hash(path: &Path, size: u64, room: &mut u64) -> Option<[u8; 32]> {
         if count == 0 {
             return Some(hash.finish());
         }
-        // It may grow while it is read.
+        // The file may grow while it is read, so what is really read counts.
         *room = room.checked_sub(count as u64)?;
         hash.update(&buffer[..count]);
     }

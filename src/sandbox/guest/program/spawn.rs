@@ -122,7 +122,7 @@ pub struct CommandSpawner {
 }
 
 impl CommandSpawner {
-    /// To be called before the guest makes itself unreadable.
+    /// Prepares the stack and the OOM score. It must be called before `sys::become_init`.
     pub fn new() -> Self {
         Self { stack: vec![0; STACK / size_of::<u128>()], score: OomScore::open().ok() }
     }
@@ -155,7 +155,7 @@ impl CommandSpawner {
             errno: 0,
         };
         let pid = self.clone_victim(&mut child)?;
-        // A child that failed is a zombie by now; the next reaping takes it.
+        // A child that failed has ended already; the next reaping takes it.
         if child.errno == 0 { Ok(pid) } else { Err(io::Error::from_raw_os_error(child.errno)) }
     }
 

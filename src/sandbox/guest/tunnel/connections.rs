@@ -132,7 +132,7 @@ impl TunnelConnections {
             let outcome = if full { Err(refused()) } else { carried.carry(id, &to, &frames).await };
             if let Err(error) = outcome {
                 tracing::debug!(%error, "a tunnelled connection ended");
-                // A mux that is gone has nobody to tell.
+                // This fails only if the mux has ended, and then the guest needs no RESET.
                 frames.send(encode(id, kind::RESET, &[])).await.ok();
             }
         });

@@ -249,7 +249,8 @@ impl SandboxLauncher {
         let dying = self.slots.values().any(|s| s.doomed);
         if !dying && self.leaving.is_empty() {
             for token in std::mem::take(&mut self.settling) {
-                // An engine that is gone needs no answer; its end is seen on the socket.
+                // An engine that is gone needs no answer; the end of its socket is handled in
+                // `serve`.
                 self.tell(&LauncherEvent::Settled { token }).ok();
             }
         }
