@@ -7,15 +7,16 @@
 //! ```text
 //!            child reaped                      pipes empty
 //!  running ───────────────► draining what is buffered ───► done
-//!     │  ▲ deadline, output or client gone
+//!     │  ▲ deadline, output limit or STOP
 //!     │  │└──► killing the tree ──► child reaped ──► done
 //!     ▼  │ AWAIT
 //!  job that nobody attends to: other requests are answered
 //! ```
 //!
 //! A command ends when its shell has died, also if background processes hold its pipes open.
-//! `CommandRunner::wait_for_news` is the one place at which the guest waits. It watches the
-//! stream, the tunnel, dead children and all pipes at once.
+//! Between requests and during a command, the guest waits at one place,
+//! `CommandRunner::wait_for_news`. It watches the stream, the tunnel, dead children and all
+//! pipes at once.
 
 use crate::capture::drain;
 use crate::host_channel::HostChannel;

@@ -12,7 +12,7 @@
 //!    └───────────────────┴──► exit (the kernel kills every process of the namespace)
 //! ```
 //!
-//! The guest has one thread. It waits for everything at one place
+//! The guest has one thread. It waits for events at one place
 //! (`CommandRunner::wait_for_news`). Two kinds of errors exist. A request that cannot be
 //! carried out is answered with FAILED, and the guest goes on. A host that breaks the protocol,
 //! or a command that the guest can no longer attend to, ends the guest.

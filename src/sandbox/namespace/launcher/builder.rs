@@ -181,8 +181,8 @@ impl SandboxBuilder {
         let mut go = [0];
         step("wait for the user map", fs::File::from(mapped).read_exact(&mut go))?;
         step("place the stream", sys::place(sys::raw(stream), sys::STREAM))?;
-        // Standard output and standard error become standard input, which is `/dev/null`. No
-        // sandbox keeps the engine's standard error.
+        // Standard output and standard error are replaced by standard input, which is
+        // `/dev/null`. Only the launcher keeps the engine's standard error.
         step("leave the host's output", sys::place(0, 1).and_then(|()| sys::place(0, 2)))?;
         sys::close_from(4, &[sys::raw(errors), sys::raw(&self.guest)]);
         hardening::become_agent(AGENT)?;

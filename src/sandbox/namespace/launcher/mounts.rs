@@ -35,7 +35,7 @@ const ETC: [&str; 3] = ["ld.so.cache", "alternatives", "ld.so.conf"];
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 /// The writable directories besides the workspace.
 const WINDOWS: [&str; 5] = ["tmp", "home/agent", "sealed", "run", "dev/shm"];
-/// Files of `/proc` that everybody may read and that tell of the host or of other users' keys.
+/// Files of `/proc` that tell of the host or of other users' keys, or that act on the host.
 /// `/dev/null` is shown in their place.
 const MASKED: [&str; 13] = [
     // The kernel's command line may hold keys.
