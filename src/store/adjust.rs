@@ -1,24 +1,32 @@
-//! Corrections of the record of money, each with a trace: who, when, why, and what was counted
-//! before. Nothing is ever deleted.
+//! Adjustments: corrections of the record of money. Each adjustment leaves a row that says who made
+//! it, when, why, and which amount counted before. No row is ever deleted.
+//!
+//! There are two kinds. A correction changes what one hold counts for (`synthd money`, see
+//! `reconcile`). A charge counts money that no hold explains, because the hold was lost (see
+//! `restore`). Both change the sum of the campaign in the same transaction, so that the sum always
+//! equals its holds and charges.
 
 use super::apply::StoreResult;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 use synthd_actors::model::Money;
 
-/// Whose correction it is.
+/// Who makes an adjustment, when and why.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AdjustmentTrace<'a> {
+    /// The operator's words, or a sentence of synthd for a charge after a restore.
     pub(super) reason: &'a str,
     pub(super) who: &'a str,
+    /// Milliseconds since 1970, UTC.
     pub(super) at_ms: i64,
 }
 
-/// What a hold is corrected to.
+/// A request to correct one hold: what it really cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldCorrection {
-    /// The hold's id, or its call's where that has one hold.
+    /// The hold's id (`ID@EPOCH`), or the id of its call if that call has exactly one hold.
     pub hold: String,
+    /// The true cost. It replaces what the hold counts for now.
     pub cost: Money,
     pub reason: String,
 }
@@ -26,22 +34,29 @@ pub struct HoldCorrection {
 /// A hold that was corrected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CorrectedHold {
+    /// The full id of the hold, with its epoch.
     pub hold: String,
     pub campaign: String,
+    /// What the hold counted for before: its settled cost, or the full amount if it was open.
     pub before_usd: Money,
     pub after_usd: Money,
+    /// Whether the hold was not settled before. The correction settles it.
     pub was_open: bool,
     pub reason: String,
 }
 
-/// Why a hold is not corrected.
+/// Why a hold cannot be corrected. This is a mistake in the request, not a failure of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum CorrectionError {
+    /// No hold and no call has this id.
     Unknown(String),
+    /// The id stands for several holds: the id, and the ids of these holds.
     Ambiguous(String, Vec<String>),
 }
 
-/// Counts money that no hold explains.
+/// Records `amount` as spent by the campaign although no hold explains it. The caller's transaction
+/// must be open. The campaign may be missing in the store; then only the adjustment is written, and
+/// the sum begins with it when the campaign is opened again.
 pub(super) fn charge(
     conn: &Connection,
     campaign: &str,
@@ -57,7 +72,8 @@ pub(super) fn charge(
     move_sum(conn, campaign, amount)
 }
 
-/// Corrects holds, all of them or none.
+/// Corrects holds in one transaction. If one of them cannot be corrected, the inner result says why
+/// and none is changed. The outer error is a failure of the store.
 pub(super) fn correct(
     conn: &mut Connection,
     corrections: &[HoldCorrection],
@@ -76,6 +92,7 @@ pub(super) fn correct(
     Ok(Ok(done))
 }
 
+/// Corrects one hold inside the open transaction and records the adjustment.
 fn one(
     conn: &Connection,
     correction: &HoldCorrection,
@@ -104,6 +121,8 @@ fn one(
     Ok(Ok(CorrectedHold { hold: id, campaign, before_usd, after_usd, was_open, reason }))
 }
 
+/// Changes the sum of a campaign by `by` nano-dollars, and counts the change in `moves`. Does
+/// nothing if the campaign has no sum.
 fn move_sum(conn: &Connection, campaign: &str, by: i64) -> StoreResult<()> {
     conn.execute(
         "UPDATE ledger SET spent = spent + ?2, moves = moves + 1
@@ -113,7 +132,7 @@ fn move_sum(conn: &Connection, campaign: &str, by: i64) -> StoreResult<()> {
     Ok(())
 }
 
-/// The hold of that id, or the one hold of the call of that id.
+/// Finds the full id of a hold. `wanted` is that id, or the id of a call that has exactly one hold.
 fn id_of(
     conn: &Connection,
     wanted: &str,
@@ -124,6 +143,7 @@ fn id_of(
     if let Some(id) = exact {
         return Ok(Ok(id));
     }
+    // All ids that begin with `wanted@`. `A` is the character after `@`.
     let mut statement =
         conn.prepare("SELECT id FROM hold WHERE id >= ?1 || '@' AND id < ?1 || 'A'")?;
     let ids = statement.query_map([wanted], |row| row.get(0))?;

@@ -1,9 +1,14 @@
-//! Group commit: many appends, one transaction. An append that contradicts the store fails
-//! alone; a full or failing disk fails them all.
+//! Group commit: the entries of many appends in one transaction. The writer thread calls [`commit`]
+//! for each batch.
 //!
-//! A savepoint around each append would cost a third of the writer's time, and almost no
-//! append ever fails. So a batch is first tried without; only one that holds a bad append
-//! is done again with savepoints.
+//! An append is whole or absent. An append that contradicts the store fails alone, and the others
+//! of the batch are committed. If the disk is full or fails, all appends of the batch fail and
+//! nothing is committed.
+//!
+//! A savepoint around each append would cost a third of the writer's time, and almost no append
+//! ever fails. So a batch is first applied without savepoints. If one append is bad, the
+//! transaction is rolled back and the whole batch is applied again with a savepoint for each
+//! append.
 
 use super::apply::{self, ApplyOutcome};
 use super::epoch;
@@ -12,15 +17,18 @@ use super::fence::FenceCache;
 use super::prepare::PreparedWrite;
 use rusqlite::Connection;
 
-/// What became of one append: how many of its entries the fence dropped, or why none is in.
+/// The result of one append: how many of its entries the fence dropped, or why no entry was
+/// written.
 pub(super) type AppendResult = Result<u64, StoreError>;
 
-/// Either all verdicts, and what they say is committed; or nothing is.
+/// Applies all appends in one transaction. Ok holds one result for each append, in the same order,
+/// and what they say is committed. Err means that nothing is committed.
 pub(super) fn commit(
     conn: &Connection,
     fences: &mut FenceCache,
     appends: &[&[PreparedWrite]],
 ) -> Result<Vec<AppendResult>, StoreError> {
+    // A single bad append needs no second try: nothing else is in its transaction.
     match in_transaction(conn, fences, |fences| all_at_once(conn, fences, appends)) {
         Err(error) if error.is_local() && appends.len() == 1 => Ok(vec![Err(error)]),
         Err(error) if error.is_local() => {
@@ -30,15 +38,20 @@ pub(super) fn commit(
     }
 }
 
+/// Runs `body` in a transaction. Commits if `body` succeeds, and rolls back otherwise. Fails before
+/// `body` runs if a later epoch has begun. After a failure the caches are emptied, because they may
+/// hold what was rolled back.
 fn in_transaction<T>(
     conn: &Connection,
     fences: &mut FenceCache,
     body: impl FnOnce(&mut FenceCache) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    // Left behind only by a rollback that failed.
+    // A transaction is open here only if an earlier rollback failed.
     if !conn.is_autocommit() {
         execute(conn, "ROLLBACK")?;
     }
+    // This takes the write lock at once. So the epoch cannot change between the check and the
+    // commit.
     execute(conn, "BEGIN IMMEDIATE")?;
     let current = epoch::check(conn, fences.books.epoch);
     let done = current
@@ -53,6 +66,8 @@ fn in_transaction<T>(
     done
 }
 
+/// Applies all appends without savepoints. The first error of any append fails the whole batch. The
+/// sums of money are written once, at the end.
 fn all_at_once(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -64,6 +79,7 @@ fn all_at_once(
     Ok(verdicts)
 }
 
+/// Applies each append in a savepoint of its own, so that a bad one is undone alone.
 fn one_by_one(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -72,7 +88,9 @@ fn one_by_one(
     appends.iter().map(|writes| alone(conn, fences, writes)).collect()
 }
 
-/// The outer error ends the transaction, the inner one only this append.
+/// Applies one append in a savepoint. The outer error ends the transaction; the inner error fails
+/// only this append. The sums of money are written inside the savepoint, so that they are undone
+/// with it.
 fn alone(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -82,8 +100,10 @@ fn alone(
     let verdict = apply_all(conn, fences, writes)
         .and_then(|fenced| fences.books.close(conn).map(|()| fenced));
     match &verdict {
-        // SQLite may have rolled everything back by itself; nothing is left to go on with.
+        // SQLite may have rolled back the whole transaction by itself. Then there is nothing to
+        // continue.
         Err(error) if !error.is_local() || conn.is_autocommit() => return verdict.map(Ok),
+        // The caches may hold what this append wrote, so they are emptied before it is undone.
         Err(_) => {
             fences.clear();
             execute(conn, "ROLLBACK TO append")?;
@@ -94,6 +114,7 @@ fn alone(
     Ok(verdict)
 }
 
+/// Applies all entries of one append. Returns how many the fence dropped.
 fn apply_all(conn: &Connection, fences: &mut FenceCache, writes: &[PreparedWrite]) -> AppendResult {
     let mut fenced = 0;
     for write in writes {
@@ -104,6 +125,7 @@ fn apply_all(conn: &Connection, fences: &mut FenceCache, writes: &[PreparedWrite
     Ok(fenced)
 }
 
+/// Runs one statement without parameters.
 fn execute(conn: &Connection, sql: &str) -> Result<(), StoreError> {
     conn.prepare_cached(sql)?.execute([])?;
     Ok(())

@@ -1,6 +1,9 @@
-//! One process per data directory. The kernel keeps the lock, so a killed process leaves none
-//! behind. The directory itself is locked: deleting the file `synthd.lock` frees nothing.
-//! That file tells the next one whom to ask, and is locked too, for versions that know only it.
+//! The lock of a data directory: one process at a time may write its store. The kernel keeps the
+//! lock (`flock`), so a killed process leaves no lock behind.
+//!
+//! The directory itself is locked, so nobody can free it by deleting the file `synthd.lock`. The
+//! file holds the process id of the owner in decimal, such as `4711`, for the message to the next
+//! process. The file is locked too, because older versions of synthd lock only the file.
 
 use super::error::StoreError;
 use crate::durable::create_dir;
@@ -15,13 +18,15 @@ const LOCK_FILE: &str = "synthd.lock";
 /// Holds the data directory until it is dropped.
 #[derive(Debug)]
 pub(super) struct DataDirLock {
+    /// The locked file `synthd.lock`.
     file: File,
+    /// The locked directory.
     directory: File,
 }
 
 impl Drop for DataDirLock {
-    /// Closing would not do: a child that is just being started shares the open file until
-    /// it becomes another program.
+    /// Unlocks explicitly. Closing the files is not enough: a child process that is being started
+    /// shares them until it executes its program.
     fn drop(&mut self) {
         for locked in [&self.file, &self.directory] {
             if let Err(error) = locked.unlock() {
@@ -32,7 +37,8 @@ impl Drop for DataDirLock {
 }
 
 impl DataDirLock {
-    /// Takes the directory, which is created where it is missing.
+    /// Locks the directory and writes this process id into the lock file. A missing directory is
+    /// created, for its owner only. Fails with `DataDirInUse` if another process has the directory.
     pub(super) fn take(dir: &Path) -> Result<Self> {
         let failed = |e: io::Error| StoreError::from(e).on_open(dir);
         create_dir(dir, 0o700).map_err(failed)?;
@@ -45,6 +51,7 @@ impl DataDirLock {
     }
 }
 
+/// Locks the directory. Does not wait.
 fn lock(dir: &Path, what: &File) -> Result<()> {
     match what.try_lock() {
         Ok(()) => Ok(()),
@@ -53,8 +60,10 @@ fn lock(dir: &Path, what: &File) -> Result<()> {
     }
 }
 
-/// Nobody else locks the directory now. The file may be locked by a version that knows only it, or
-/// for a moment by somebody who looks (`is_held`). Only the latter is waited for.
+/// Locks the lock file. This process has locked the directory before, so only two others can hold
+/// the file: an older version that locks only the file, and a process that looks at it for a moment
+/// in [`is_held`]. That process holds a shared lock, so a second shared lock succeeds, and only
+/// then does this function wait.
 fn lock_file(dir: &Path, file: &File) -> Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => match file.try_lock_shared() {
@@ -66,24 +75,25 @@ fn lock_file(dir: &Path, file: &File) -> Result<()> {
     }
 }
 
-/// Whether a process has the data directory. It is asked of the file, so that nobody who takes the
-/// directory at this moment is refused. Where that cannot be found out, somebody may have it.
+/// Whether a process has the data directory. The question is asked of the lock file, not of the
+/// directory, so that a process that takes the directory at this moment is not refused. If the
+/// answer cannot be found out, it is true.
 pub fn is_held(dir: &Path) -> bool {
     let asked = match File::open(dir.join(LOCK_FILE)) {
         Ok(file) => Ok(file),
-        // Somebody deleted it.
+        // Somebody deleted the lock file. The directory is still locked.
         Err(error) if error.kind() == io::ErrorKind::NotFound => File::open(dir),
         Err(error) => Err(error),
     };
     let Ok(asked) = asked else { return true };
     match asked.try_lock_shared() {
-        // Closing would do, but for a child that is just being started.
+        // Closing the file is not enough if a child process is being started. See `drop` above.
         Ok(()) => asked.unlock().is_err(),
         Err(_) => true,
     }
 }
 
-// Never truncated on opening: the pid in it may be another's.
+// The file is not truncated on opening: it may hold the process id of another owner.
 fn open(dir: &Path) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
@@ -94,11 +104,12 @@ fn open(dir: &Path) -> io::Result<File> {
         .open(dir.join(LOCK_FILE))
 }
 
-/// The file of the lock stands in the way, or the directory takes no file.
+/// The error if the lock file cannot be opened. Either the file belongs to another user, or the
+/// directory does not take a new file.
 fn unopened(dir: &Path, error: io::Error) -> Error {
     let error = StoreError::from(error);
     let shown = dir.join(LOCK_FILE);
-    // Without the file, it is the directory that refuses.
+    // The file does not exist, so the directory refused to create it.
     if shown.symlink_metadata().is_err() {
         return error.on_open(dir);
     }
@@ -114,6 +125,7 @@ fn write_pid(file: &mut File) -> io::Result<()> {
     writeln!(file, "{}", std::process::id())
 }
 
+/// The error for a directory that another process has. It names that process if it is known.
 fn in_use(dir: &Path) -> Error {
     let holder = match holder(dir) {
         Some(pid) => format!("process {pid}"),
@@ -126,7 +138,8 @@ fn in_use(dir: &Path) -> Error {
     ))
 }
 
-/// The process that has the data directory, or had it last.
+/// The process id in the lock file: the process that has the data directory, or had it last. None
+/// if there is no such file or no number in it.
 pub fn holder(dir: &Path) -> Option<u32> {
     let mut text = String::new();
     File::open(dir.join(LOCK_FILE)).ok()?.take(32).read_to_string(&mut text).ok()?;

@@ -1,12 +1,28 @@
-//! The store: one SQLite file per data directory, written by one thread, read by many.
+//! The store: one SQLite file (`synthd.db`) per data directory. One thread writes the file, and
+//! several connections read it.
 //!
 //! ```text
-//! append ─► prepare (encode, caller's core) ─► queue ─► thread ─► batch ─► apply ─► WAL
+//! append ─► prepare (encode, on the caller's core) ─► queue ─► thread ─► batch ─► apply ─► WAL
 //! read   ─► readers (blocking threads, own connections) ─► read
 //! ```
 //!
-//! A process kill loses nothing that was acknowledged. A power cut loses no hold and no
-//! settlement, and at most one second of everything else.
+//! The engine writes through the port `Journal`, which [`Store`] implements. The command line opens
+//! the store read-only, or uses the functions for maintenance: `verify`, `backup`, `restore`
+//! and `reconcile`. Where to begin to read:
+//!
+//! * `open`, `schema` and `check` open the file, upgrade it and refuse a damaged one.
+//! * `writer` is the queue, `writer_thread` decides when to commit and to sync, and `batch` is one
+//! transaction.
+//! * `apply`, `plan`, `calls` and `ledger` turn journal entries into rows. `read` and `money` turn
+//!   rows
+//! into records.
+//! * `fence` drops entries of dead attempts, and `epoch` stops a writer that lost its store.
+//! * `high_water_mark` and `level` find out whether the store has lost records.
+//!
+//! Durability: the store keeps everything that it acknowledged when the process is killed. After a
+//! power cut it keeps every hold and every settlement, and it loses at most one second of
+//! everything else. A failure reaches the engine as a `StoreFault`, and a user as an error with a
+//! code.
 
 mod adjust;
 mod apply;
@@ -72,28 +88,38 @@ use synthd_actors::model::{
 use synthd_actors::ports::{Journal, StoreFault};
 use writer::StoreWriter;
 
-/// A data directory's store. Clones are handles on the same one; when the last of them is
-/// dropped, what is queued is written, the file is tidied and the directory let go.
+/// The store of one data directory. A clone is another handle on the same store. When the last
+/// handle is dropped, the writer thread writes what is queued, folds the log into the database file
+/// and unlocks the data directory.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<StoreInner>,
 }
 
-// In this order: with the readers gone, the writer can fold the whole log into the file.
+// The order of the fields matters. The readers are dropped first, so that the writer can fold the
+// whole log into the database file.
 struct StoreInner {
     readers: Arc<ReaderPool>,
-    /// None when opened for reading only.
+    /// None if the store was opened for reading only.
     writer: Option<StoreWriter>,
+    /// The newest stored request of each episode. The next request is stored as the difference from
+    /// it.
     newest: Arc<NewestRequests>,
 }
 
 impl Store {
-    /// Takes the data directory for this process, and creates or upgrades what is in it.
-    /// Blocks the thread; nothing is changed where it fails.
+    /// Locks the data directory for this process. Creates the store there, or upgrades it to the
+    /// newest schema.
+    ///
+    /// Blocks the thread. Fails if another process has the directory, if the store is damaged or
+    /// has lost records, or if it was written by a newer synthd. It changes no record if it fails
+    /// on one of these checks.
     pub fn open(data_dir: &Path) -> Result<Self> {
         Self::open_with(data_dir, schema::MIGRATIONS)
     }
 
+    /// Like [`Self::open`], with only these migration scripts. Tests give fewer to make an older
+    /// store.
     fn open_with(data_dir: &Path, scripts: &[&str]) -> Result<Self> {
         let lock = lock::DataDirLock::take(data_dir)?;
         let opened = open::writer(data_dir, scripts)?;
@@ -102,47 +128,54 @@ impl Store {
         Ok(Self::on(data_dir, Some(writer)))
     }
 
-    /// Looks into a data directory that another process may be writing. Appending to what
-    /// this gives is a fault.
+    /// Opens the store for reading. Another process may write it at the same time. An append to
+    /// this store, or a barrier, returns a fault.
     pub fn open_read_only(data_dir: &Path) -> Result<Self> {
         open::check_readable(data_dir)?;
         Ok(Self::on(data_dir, None))
     }
 
+    /// A store with readers, and with the writer if there is one. No connection is opened for
+    /// reading until the first read.
     fn on(data_dir: &Path, writer: Option<StoreWriter>) -> Self {
         let readers = ReaderPool::new(open::database(data_dir));
         Self { inner: Arc::new(StoreInner { readers, writer, newest: Arc::default() }) }
     }
 
-    /// All zero when opened for reading only.
+    /// Counters of the writer since the store was opened. All zero if it was opened for reading
+    /// only.
     pub fn stats(&self) -> StoreStats {
         self.inner.writer.as_ref().map(StoreWriter::stats).unwrap_or_default()
     }
 
+    /// One episode with its state and its figures. None if no campaign has planned this id.
     pub async fn episode(&self, id: &EpisodeId) -> Result<Option<EpisodeRecord>, StoreFault> {
         let id = id.clone();
         self.read("read episode", move |conn| read::episode(conn, &id)).await
     }
 
-    /// A campaign's figures, all zero where none of it is planned.
+    /// The counts of one campaign. All zero if the campaign has no planned episode.
     pub async fn figures(&self, campaign: &CampaignName) -> Result<CampaignCounts, StoreFault> {
         let campaign = campaign.clone();
         self.read("count episodes", move |conn| read::figures(conn, &campaign)).await
     }
 
-    /// The judged row of an episode.
+    /// The row that quality made of an episode, accepted or rejected. None if the episode has no
+    /// row yet.
     pub async fn row(&self, episode: &EpisodeId) -> Result<Option<RowRecord>, StoreFault> {
         let episode = episode.clone();
         self.read("read row", move |conn| read::row(conn, &episode)).await
     }
 
-    /// The calls whose ids begin like this, in the order they were made.
+    /// The calls whose ids begin with `begins`, in the order in which they were recorded. An id
+    /// begins with the id of its episode, so an episode's id finds all of its calls.
     pub async fn calls(&self, begins: &str) -> Result<Vec<CallSummary>, StoreFault> {
         let begins = begins.to_owned();
         self.read("list calls", move |conn| calls::lines(conn, &begins)).await
     }
 
-    /// One call, byte for byte.
+    /// One call with all bytes of its request and its response. None if there is no call with this
+    /// id.
     pub async fn call(&self, id: &str) -> Result<Option<CallRecord>, StoreFault> {
         let id = id.to_owned();
         self.read("read call", move |conn| calls::call(conn, &id)).await
@@ -154,7 +187,7 @@ impl Store {
         self.read("list holds", move |conn| money::holds(conn, campaign.as_deref())).await
     }
 
-    /// What was corrected or charged by hand, oldest first.
+    /// The corrections and charges that operators made, oldest first, of one campaign or of all.
     pub async fn adjustments(
         &self,
         campaign: Option<&str>,
@@ -164,16 +197,18 @@ impl Store {
         self.read("list adjustments", query).await
     }
 
-    /// What SQLite finds wrong with the file; nothing for a sound one.
+    /// What SQLite finds wrong with the database file. Empty if the file is sound.
     pub async fn integrity_check(&self) -> Result<Vec<String>, StoreFault> {
         self.read("check the store", read::integrity).await
     }
 
+    /// The writer, or a fault if the store was opened for reading only.
     fn writer(&self, operation: &'static str) -> Result<&StoreWriter, StoreFault> {
         let message = "the store was opened for reading only";
         self.inner.writer.as_ref().ok_or_else(|| StoreFault::new(operation, message))
     }
 
+    /// Runs `query` on one of the reading connections, on a blocking thread.
     async fn read<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -192,6 +227,8 @@ impl Journal for Store {
         }
         let newest = &self.inner.newest;
         let writes = prepared(entries, newest.clone()).await?;
+        // Another request may refer to these requests only after they are stored. So they are
+        // remembered after the append has succeeded, not before.
         let calls: Vec<(EpisodeId, BaseRequest)> =
             writes.iter().filter_map(PreparedWrite::call).collect();
         writer.append(writes).await?;
@@ -266,6 +303,8 @@ impl Journal for Store {
     }
 }
 
+/// Encodes and compresses the entries. Heavy entries go to a blocking thread, so that they do not
+/// delay the other tasks of this thread. Fails if one of the entries cannot be encoded.
 async fn prepared(
     entries: Vec<JournalEntry>,
     newest: Arc<NewestRequests>,

@@ -1,4 +1,12 @@
-//! Connections: how the file is opened for writing and for reading.
+//! Opens the database file: for writing, for reading, and for a first check.
+//!
+//! [`writer`] is the only way to a connection that writes. It checks the store before it changes
+//! anything: the high-water mark, the schema version, the pages and the sums of money. Then it
+//! upgrades the schema and begins a new epoch. [`reader`] gives a connection that can only query.
+//! It also reads an archive on a read-only medium.
+//!
+//! Files in the data directory: `synthd.db` (database), `synthd.db-wal` (log), `synthd.db-shm`
+//! (index of the log), `synthd.db-mark` (high-water mark) and `synthd.lock`.
 
 use super::check::{self, keep_log};
 use super::epoch;
@@ -13,12 +21,16 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// How long a statement waits for a lock of another connection before it fails as busy.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many prepared statements each connection caches.
 const STATEMENTS_KEPT: usize = 64;
 
-/// Tuning of the writer. The cache holds a whole batch, so that nothing spills into the log
-/// before its commit; checkpoints are rare enough to stay out of the way and frequent
-/// enough to keep the log small.
+/// Tuning of the writer. The cache (16 MiB) holds a whole batch, so that no page goes to the log
+/// before its commit. Automatic checkpoints (every 16,384 pages of log) are rare enough not to slow
+/// the writer down, and frequent enough to keep the log small. After a checkpoint the log file is
+/// cut to 128 MiB at most. `synchronous = NORMAL` does not sync at a commit: the writer thread
+/// decides when the log is synced.
 const WRITER_PRAGMAS: &str = "
     PRAGMA synchronous = NORMAL;
     PRAGMA foreign_keys = ON;
@@ -28,6 +40,7 @@ const WRITER_PRAGMAS: &str = "
     PRAGMA journal_size_limit = 134217728;
 ";
 
+/// The path of the database file in a data directory.
 pub(super) fn database(dir: &Path) -> PathBuf {
     dir.join("synthd.db")
 }
@@ -35,35 +48,45 @@ pub(super) fn database(dir: &Path) -> PathBuf {
 /// A store that is open for writing.
 pub(super) struct OpenedDatabase {
     pub(super) conn: Connection,
+    /// The epoch that began with this opening. A writer of an older epoch writes nothing more.
     pub(super) epoch: i64,
+    /// The log file of SQLite, opened to be synced. Its content is written by `conn` only.
     pub(super) log: File,
+    /// The high-water mark, open to be moved after each sync.
     pub(super) mark: MarkFile,
 }
 
-/// The store for writing: of the newest schema, whole, and in an epoch of its own. Nothing is
-/// changed where it is not.
+/// Opens the store of a data directory for writing, creates it or upgrades it, and begins a new
+/// epoch. The caller must hold the lock of the directory.
+///
+/// The returned store has the newest schema and has passed all checks. If a check fails, the store
+/// is unchanged. `scripts` are the migration scripts to apply, [`MIGRATIONS`] except in tests.
 pub(super) fn writer(dir: &Path, scripts: &[&str]) -> Result<OpenedDatabase> {
     let failed = |error: StoreError| error.on_open(dir);
-    // Before the database is looked at: it must have come as far as the mark says.
+    // The mark is read before the database is opened: the database must contain everything that the
+    // mark records.
     let mark = HighWaterMark::read(dir).map_err(|error| check::unreadable_mark(dir, error))?;
     check::database_is_there(dir, mark.as_ref())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut conn = connect(&database(dir), flags).map_err(failed)?;
+    // During the checks, closing the connection must not change a log that may not match the
+    // database.
     keep_log(&conn, true).map_err(failed)?;
     let version = schema::check(&conn, dir, scripts.len())?;
     check::is_sound(&conn, dir, version, mark.as_ref())?;
     keep_log(&conn, false).map_err(failed)?;
     use_wal(&conn).map_err(failed)?;
     conn.execute_batch(WRITER_PRAGMAS).map_err(|e| failed(e.into()))?;
-    // A store that has an id has a mark beside it.
+    // This comes before the migration, so that a store with an id always has a mark file beside it.
     MarkFile::ensure(dir).map_err(|e| failed(e.into()))?;
     schema::migrate(&mut conn, version, scripts).map_err(failed)?;
     begin(dir, touched(conn).map_err(failed)?).map_err(failed)
 }
 
-/// A new epoch. What is there is on the disk before the mark says so.
+/// Begins a new epoch and opens the mark. Everything in the store is synced first, because the mark
+/// may record only what is on the disk.
 fn begin(dir: &Path, conn: Connection) -> Result<OpenedDatabase, StoreError> {
     let epoch = epoch::begin(&conn)?;
     sync_dir(dir)?;
@@ -74,8 +97,9 @@ fn begin(dir: &Path, conn: Connection) -> Result<OpenedDatabase, StoreError> {
 }
 
 impl OpenedDatabase {
-    /// What is on the disk is what the mark may say: to be called after a sync. The campaigns
-    /// are those whose money has moved.
+    /// Moves the mark to the present state of the store. It may be called only after a sync and
+    /// before the next commit, because the mark may record only what is on the disk. `campaigns`
+    /// are the keys of the campaigns whose money has changed since the mark was moved.
     pub(super) fn advance(
         &mut self,
         campaigns: impl IntoIterator<Item = i64>,
@@ -85,7 +109,8 @@ impl OpenedDatabase {
         self.mark.advance(NewestKeys::read(&self.conn)?, sums)
     }
 
-    /// Everything that was committed is on the disk, and marked.
+    /// Syncs the log and the mark. Afterwards everything that was committed is on the disk, and the
+    /// mark records all of it.
     pub(super) fn sync_all(&mut self) -> Result<(), StoreError> {
         self.log.sync_data()?;
         let level = StoreLevel::read(&self.conn)?;
@@ -93,7 +118,9 @@ impl OpenedDatabase {
         Ok(self.mark.sync()?)
     }
 
-    /// Folds the log into the database, which is closed for good if all of it was synced.
+    /// Folds the log into the database and closes both. With `synced` it also records in the mark
+    /// that the store was closed, so that the next start need not read the whole file. `synced`
+    /// must be false after a failed sync: nobody knows then what is on the disk.
     pub(super) fn close(self, synced: bool) -> Result<(), StoreError> {
         let Self { conn, log, mark, .. } = self;
         let database = conn.path().map(PathBuf::from);
@@ -107,9 +134,9 @@ impl OpenedDatabase {
     }
 }
 
-/// A connection that only asks. It is opened like one that may write, where the user may,
-/// because the last such connection takes the side files away again and a read-only one
-/// leaves them lying about.
+/// A connection that can only query. SQLite opens it for writing if the user may write, because the
+/// last connection that may write removes the log and its index, and a read-only one leaves them
+/// behind. An archive on a read-only medium is opened as immutable.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match connect(path, flags).and_then(touched) {
@@ -119,18 +146,21 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     .and_then(query_only)
 }
 
+/// Makes every statement that would change the database fail.
 fn query_only(conn: Connection) -> Result<Connection, StoreError> {
     conn.execute_batch("PRAGMA query_only = ON")?;
     Ok(conn)
 }
 
-/// Whether the store at `dir` is one that this version can read, and whole.
+/// Whether the directory has a store that this version can read and that has lost nothing. Changes
+/// nothing. Fails with the reason otherwise.
 pub(super) fn check_readable(dir: &Path) -> Result<()> {
     let mark = HighWaterMark::read(dir).map_err(|error| check::unreadable_mark(dir, error))?;
     check::database_is_there(dir, mark.as_ref())?;
     database_exists(dir)?;
     let conn = reader(&database(dir)).map_err(|t| unreadable(t, dir))?;
-    // A log that does not match stays as it is, so that somebody can repair it.
+    // If the log does not match the database, it must stay as it is, so that somebody can repair
+    // it.
     keep_log(&conn, true).map_err(|t| unreadable(t, dir))?;
     let version = schema::check(&conn, dir, MIGRATIONS.len())?;
     if let Some(mark) = mark {
@@ -140,10 +170,13 @@ pub(super) fn check_readable(dir: &Path) -> Result<()> {
     keep_log(&conn, false).map_err(|t| unreadable(t, dir))
 }
 
+/// Fails if the directory has no database file.
 pub(super) fn database_exists(dir: &Path) -> Result<()> {
     if database(dir).exists() { Ok(()) } else { Err(no_store(dir)) }
 }
 
+/// Fails if a store of schema `version` cannot be read without an upgrade. Version 0 is an empty
+/// file.
 pub(super) fn is_readable(dir: &Path, version: usize) -> Result<()> {
     match version {
         0 => Err(no_store(dir)),
@@ -152,11 +185,12 @@ pub(super) fn is_readable(dir: &Path, version: usize) -> Result<()> {
     }
 }
 
-/// Where a file is.
+/// The directory that contains the file `path`; `.` for a bare file name.
 pub(super) fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Opens a connection with the settings that all connections share.
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
@@ -164,13 +198,15 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-// SQLite opens lazily: the first look tells whether the file can be read, and makes its log.
+// SQLite opens a file only when it is first needed. This first query shows whether the file can be
+// read, and creates the log.
 fn touched(conn: Connection) -> Result<Connection, StoreError> {
     conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(conn)
 }
 
-// A store on a medium where no side file can be made, and where none is: nobody writes it.
+// Whether the file is on a medium where SQLite cannot create a log, and has no log beside it. Then
+// no process can be writing it, and it can be read as immutable.
 fn is_archive(path: &Path, error: &StoreError) -> bool {
     let StoreError::Sqlite(error) = error else { return false };
     let cannot_open = matches!(
@@ -180,6 +216,8 @@ fn is_archive(path: &Path, error: &StoreError) -> bool {
     cannot_open && !path.with_extension("db-wal").exists()
 }
 
+/// Opens a file that nobody can change, without locks and without a log. The path becomes a URI
+/// such as `file:/media/synthd.db?immutable=1`, so three characters in the path are escaped.
 fn connect_immutable(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -189,6 +227,8 @@ fn connect_immutable(path: &Path) -> Result<Connection, StoreError> {
     connect(Path::new(&format!("file:{escaped}?immutable=1")), flags)
 }
 
+/// Turns the write-ahead log on. Fails on a file system that does not support it, such as a network
+/// file system.
 fn use_wal(conn: &Connection) -> Result<(), StoreError> {
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |r| r.get(0))?;
     if mode.eq_ignore_ascii_case("wal") {
@@ -197,6 +237,7 @@ fn use_wal(conn: &Connection) -> Result<(), StoreError> {
     Err(StoreError::refused("this file system cannot keep a write-ahead log; use a local disk"))
 }
 
+/// The error for a user who may not read the store. Other errors stay as they are.
 fn unreadable(error: StoreError, dir: &Path) -> Error {
     let error = error.on_open(dir);
     if error.code() != Code::DataDirUnwritable {
@@ -207,11 +248,13 @@ fn unreadable(error: StoreError, dir: &Path) -> Error {
         .with_source(error)
 }
 
+/// The error for a directory that has no store, or an empty one.
 fn no_store(dir: &Path) -> Error {
     Error::new(Code::BadUsage, format!("there is no store in {}", dir.display()))
         .hint("name the data directory of a campaign with --data-dir, or run a campaign first")
 }
 
+/// The error for a store whose schema is too old to be read without an upgrade.
 fn older(dir: &Path, version: usize) -> Error {
     let what = format!("{} holds a store of the older schema {version}", dir.display());
     Error::new(Code::BadUsage, what)
