@@ -1,4 +1,8 @@
-//! A copy of a store in one file, made while the store may be written.
+//! `synthd store backup`: a copy of a store in one file. Another process may write the store
+//! meanwhile.
+//!
+//! The copy is made under another name (`FILE-partial`), checked, synced and then renamed. So a
+//! file with the final name is always complete and sound. A failed copy is removed.
 
 use super::error::StoreError;
 use super::level::StoreLevel;
@@ -15,21 +19,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use synthd_actors::model::Money;
 
-/// Between tries, where another connection is in the way.
+/// The pause between two tries while another connection locks the database.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// What was copied.
+/// What the backup contains.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BackupReport {
     pub path: PathBuf,
     pub bytes: u64,
+    /// The sum of each campaign in the backup.
     pub campaigns: Vec<CampaignSum>,
+    /// The newest row key of the table, and the same for `steps` and `calls`.
     pub attempts: i64,
     pub steps: i64,
     pub calls: i64,
 }
 
-/// Copies the store in `dir` to the new file `to`. A store that lacks something is refused.
+/// Copies the store in `dir` to the new file `to`. Fails if `to` exists, if the store has lost
+/// records, or if the copy is damaged.
 pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport> {
     open::check_readable(dir)?;
     if to.exists() {
@@ -44,6 +51,8 @@ pub fn backup(dir: &Path, to: &Path) -> Result<BackupReport> {
     made
 }
 
+/// Copies to `spare`, checks the copy and renames it to `to`. The caller removes `spare` after an
+/// error.
 fn make(dir: &Path, spare: &Path, to: &Path) -> Result<BackupReport> {
     let unwritten = |error: StoreError| {
         let what = format!("the backup {} could not be written", to.display());
@@ -71,6 +80,7 @@ fn make(dir: &Path, spare: &Path, to: &Path) -> Result<BackupReport> {
     })
 }
 
+/// Makes the copy, checks its pages and its sums, and syncs it. Returns the level of the copy.
 fn copied(from: &Connection, spare: &Path) -> Result<StoreLevel, StoreError> {
     let new = copy(from, spare)?;
     let damage = [read::integrity(&new)?, check::sums(&new)?].concat();
@@ -83,7 +93,8 @@ fn copied(from: &Connection, spare: &Path) -> Result<StoreLevel, StoreError> {
     Ok(level)
 }
 
-/// A copy of a database in the file `to`, in one piece: nothing stands beside it.
+/// Copies a database into the file `to`, which is replaced if it exists. The copy has no log beside
+/// it: its journal mode is changed from WAL to DELETE. It can be read by its owner only.
 pub(super) fn copy(from: &Connection, to: &Path) -> Result<Connection, StoreError> {
     std::fs::remove_file(to).or_else(|error| match error.kind() {
         std::io::ErrorKind::NotFound => Ok(()),
@@ -96,7 +107,7 @@ pub(super) fn copy(from: &Connection, to: &Path) -> Result<Connection, StoreErro
     Ok(new)
 }
 
-/// A name beside that of a file.
+/// The name of a file with `-ENDING` after it, such as `synthd.db-wal`.
 pub(super) fn beside(file: &Path, ending: &str) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push("-");

@@ -1,4 +1,14 @@
-//! Calls as rows: packed by who appends, put together again by who reads.
+//! Call records as rows of the table `call`: [`pack`] and [`add`] write them, the other functions
+//! read them.
+//!
+//! A call record is one try of a model call with all its bytes. [`pack`] runs on the core of the
+//! caller that appends: it compresses the bodies, and it replaces the request by its difference
+//! from an earlier request of the same episode (see `request_delta`). [`add`] runs on the writer
+//! thread and only inserts. Whoever reads a request rebuilds it from the chain of requests it
+//! refers to.
+//!
+//! Columns hold what is searched or listed. All other parts are JSON in the column `rest`
+//! ([`CallDetails`]).
 
 use super::apply::{ApplyOutcome, StoreResult, whole as integer};
 use super::blob;
@@ -18,18 +28,27 @@ use synthd_actors::model::{
 /// A call made ready for its row.
 pub(super) struct PackedCall {
     pub(super) call: Arc<CallRecord>,
+    /// The id of the call whose request this request refers to. None if the request is stored
+    /// whole.
     base: Option<String>,
+    /// How many bytes at the beginning are equal to those of the base.
     head: usize,
+    /// How many bytes at the end are equal to those of the base.
     tail: usize,
+    /// The bytes of the request between `head` and `tail`, packed.
     request: Vec<u8>,
+    /// The bytes of the response, packed.
     response: Vec<u8>,
+    /// The encoded [`CallDetailsRef`].
     rest: Vec<u8>,
+    /// The digest of the whole request.
     digest: RequestDigest,
-    /// The request as it was, for the next one of the episode.
+    /// The whole request. After the append has succeeded, the next request of the episode may refer
+    /// to it.
     pub(super) known: BaseRequest,
 }
 
-/// What nobody searches by.
+/// The parts of a call record that no query searches, as they are read from the column `rest`.
 #[derive(Deserialize)]
 struct CallDetails {
     url: String,
@@ -38,13 +57,15 @@ struct CallDetails {
     response_headers: HeaderList,
     usage: Option<Usage>,
     fault: Option<Fault>,
+    /// Missing in records of older versions, like `why`.
     #[serde(default)]
     provider: Option<String>,
     #[serde(default)]
     why: String,
 }
 
-/// The same as it is written, still where it was.
+/// The same parts, borrowed from the call record that is written. Its fields must stay equal to
+/// those of [`CallDetails`].
 #[derive(Serialize)]
 struct CallDetailsRef<'c> {
     url: &'c str,
@@ -73,30 +94,42 @@ impl<'c> CallDetailsRef<'c> {
     }
 }
 
-/// One line of a list.
+/// One call as one line of a list, without its bytes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CallSummary {
+    /// Episode, attempt, turn and retry of the call.
     pub id: String,
     pub campaign: String,
     pub episode: String,
     pub attempt: u32,
+    /// The number of the turn within the attempt.
     pub turn: u32,
+    /// The number of the try within the turn's call.
     pub retry: u32,
+    /// The model that was asked, by the campaign's name for it.
     pub model: String,
+    /// The model that answered, by the provider's name for it.
     pub answered_by: Option<String>,
-    /// None where nobody answered.
+    /// The HTTP status. None if there was no response.
     pub status: Option<u16>,
+    /// The kind of fault that the try ended with. None if it was answered.
     pub fault: Option<String>,
     pub cost_usd: Money,
+    /// None if the provider did not count the tokens. The same holds for `output_tokens`.
     pub input_tokens: Option<u64>,
     pub output_tokens: Option<u64>,
+    /// Milliseconds since 1970, UTC.
     pub at_ms: i64,
+    /// Microseconds from the request to the first byte of the response, and below to the last byte.
     pub first_byte_us: Option<u64>,
     pub last_byte_us: Option<u64>,
+    /// The size of the whole body before it was packed. The same holds for `response_bytes`.
     pub request_bytes: u64,
     pub response_bytes: u64,
 }
 
+/// Encodes and compresses a call for its row. If a request of the same episode is known, only the
+/// bytes between their common head and tail are kept. Fails only if the call cannot be encoded.
 pub(super) fn pack(call: Arc<CallRecord>, newest: &NewestRequests) -> StoreResult<PackedCall> {
     let body: Arc<[u8]> = call.exchange.request.as_slice().into();
     let base = newest.base(&call.place.episode);
@@ -116,7 +149,8 @@ pub(super) fn pack(call: Arc<CallRecord>, newest: &NewestRequests) -> StoreResul
     })
 }
 
-/// The same call may be sent again. Another one by its id is refused.
+/// Inserts a packed call. The same call may be appended again, and nothing changes then. Another
+/// call with the same id is refused. It is also refused if its base is not stored.
 pub(super) fn add(conn: &Connection, fences: &mut FenceCache, packed: &PackedCall) -> StoreResult {
     let PackedCall { call, known, .. } = packed;
     let CallRecord { place, exchange, .. } = &**call;
@@ -168,8 +202,9 @@ pub(super) fn add(conn: &Connection, fences: &mut FenceCache, packed: &PackedCal
     }
 }
 
-/// Whether the call that is there already is this one. How its request is packed depends on
-/// what was known when it was.
+/// The result for a call whose id is stored already: kept if all values are equal, refused
+/// otherwise. The columns `base`, `head`, `tail` and `request` are not compared, because they
+/// depend on what was known when the call was packed. The digest stands for them.
 fn same_call(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> StoreResult {
     let same = conn
         .prepare_cached(
@@ -187,10 +222,13 @@ fn same_call(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> StoreResult 
     }
 }
 
+/// A duration in whole microseconds. A longer one than the column can hold becomes the largest
+/// value.
 fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
+/// The row key of a call. Refused if no call has this id.
 fn key_of(conn: &Connection, id: &str) -> StoreResult<i64> {
     conn.prepare_cached("SELECT key FROM call WHERE id = ?1")?
         .query_row([id], |row| row.get(0))
@@ -198,14 +236,16 @@ fn key_of(conn: &Connection, id: &str) -> StoreResult<i64> {
         .ok_or_else(|| StoreError::refused(format!("there is no call {id} to go by")))
 }
 
+/// The query for the columns of a [`CallSummary`], in the order in which [`line_of`] reads them.
 const LINE: &str = "SELECT call.id, campaign.name, episode.id, call.attempt, turn, retry,
     call.model, answered_by, status, fault, cost, input_tokens, output_tokens, at_ms,
     first_byte_us, last_byte_us, request_bytes, response_bytes FROM call
     JOIN campaign ON campaign.key = call.campaign JOIN episode ON episode.key = call.episode";
 
-/// Those of ids that begin like this, in the order they were made.
+/// The calls whose ids begin with `begins`, in the order in which they were inserted.
 pub(super) fn lines(conn: &Connection, begins: &str) -> StoreResult<Vec<CallSummary>> {
-    // No character comes after the last one, which no id has.
+    // The upper end of the range is `begins` with the largest Unicode character, which no id
+    // contains.
     let sql =
         format!("{LINE} WHERE call.id >= ?1 AND call.id < ?1 || char(1114111) ORDER BY call.key");
     let mut statement = conn.prepare_cached(&sql)?;
@@ -213,6 +253,7 @@ pub(super) fn lines(conn: &Connection, begins: &str) -> StoreResult<Vec<CallSumm
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
+/// Reads one row of the query [`LINE`].
 fn line_of(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
     Ok(CallSummary {
         id: row.get(0)?,
@@ -236,7 +277,7 @@ fn line_of(row: &Row<'_>) -> rusqlite::Result<CallSummary> {
     })
 }
 
-/// As it was written: none of them is ever less than nothing.
+/// A stored count. The store never writes a negative one.
 fn unsigned(stored: i64) -> u64 {
     stored.unsigned_abs()
 }
@@ -247,8 +288,9 @@ const PAGE: i64 = if cfg!(test) { 2 } else { 16_384 };
 /// The calls of a campaign's model that were answered, in the order they were made, of the page
 /// that comes after. A refusal of what was asked is an answer: it would be given again.
 ///
-/// Every call is looked at. An index by digest would save that to who replays, once, and cost
-/// everybody who records a page of it, chosen at random, for every call.
+/// The query looks at every call of the page. An index by digest would save this to a replay, which
+/// happens rarely. But each recorded call would have to write a page of the index at a random
+/// place.
 pub(super) fn answered(
     conn: &Connection,
     campaign: &str,
@@ -256,6 +298,8 @@ pub(super) fn answered(
     after: i64,
 ) -> StoreResult<AnsweredCalls> {
     let newest: Option<i64> = conn.query_row("SELECT max(key) FROM call", [], |row| row.get(0))?;
+    // The page ends at the newest call. It never ends before `after`, so an empty store gives
+    // `after`.
     let until = newest.unwrap_or(0).min(after.saturating_add(PAGE)).max(after);
     let mut statement = conn.prepare_cached(
         "SELECT digest, call.key FROM call JOIN campaign ON campaign.key = call.campaign
@@ -271,7 +315,8 @@ pub(super) fn answered(
     Ok(AnsweredCalls { calls: calls.collect::<rusqlite::Result<_>>()?, until })
 }
 
-/// A call of a campaign's model; of that task and turn, where they are given.
+/// The oldest call of a campaign's model. If `place` is given, the call is the oldest one of that
+/// task and turn.
 pub(super) fn find_call_id(
     conn: &Connection,
     campaign: &str,
@@ -291,14 +336,14 @@ pub(super) fn find_call_id(
     .map_err(StoreError::from)
 }
 
-/// One call with everything that is known of it.
+/// The call with this id, with all its bytes. None if there is none.
 pub(super) fn call(conn: &Connection, id: &str) -> StoreResult<Option<CallRecord>> {
     let mut statement = conn.prepare_cached("SELECT key FROM call WHERE id = ?1")?;
     let key = statement.query_row([id], |row| row.get(0)).optional()?;
     key.map_or(Ok(None), |key| call_at(conn, key))
 }
 
-/// The same by its key.
+/// The call with this row key, with all its bytes. None if there is none.
 pub(super) fn call_at(conn: &Connection, key: i64) -> StoreResult<Option<CallRecord>> {
     let mut statement = conn.prepare_cached(&format!("{LINE} WHERE call.key = ?1"))?;
     let Some(line) = statement.query_row([key], line_of).optional()? else { return Ok(None) };
@@ -336,20 +381,25 @@ pub(super) fn call_at(conn: &Connection, key: i64) -> StoreResult<Option<CallRec
     }))
 }
 
+/// A stored request as the difference from its base.
 struct RequestDelta {
+    /// The row key of the base. None if the request is stored whole.
     base: Option<i64>,
     head: usize,
     tail: usize,
+    /// The bytes between the common head and the common tail.
     between: Vec<u8>,
 }
 
-/// Put together from the one that was kept whole on.
+/// Rebuilds the body of a request. It collects the chain of deltas back to the request that is
+/// stored whole, and then applies them from the oldest to the newest.
 fn request(conn: &Connection, key: i64) -> StoreResult<Vec<u8>> {
     let mut pieces = Vec::new();
     let mut next = Some(key);
     while let Some(key) = next {
         let piece = piece(conn, key)?;
-        // A base was there before what goes by it.
+        // A base is always older than the request that refers to it. This check ends the loop even
+        // if a damaged store has a circle.
         next = piece.base.filter(|base| *base < key);
         pieces.push(piece);
     }
@@ -361,6 +411,7 @@ fn request(conn: &Connection, key: i64) -> StoreResult<Vec<u8>> {
     Ok(body)
 }
 
+/// Reads the delta of one request.
 fn piece(conn: &Connection, key: i64) -> StoreResult<RequestDelta> {
     let (base, head, tail, packed): (_, i64, i64, Vec<u8>) = conn
         .prepare_cached("SELECT base, head, tail, request FROM call WHERE key = ?1")?

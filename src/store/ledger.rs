@@ -1,6 +1,11 @@
-//! Money: holds and what they settle at. The sum is kept beside the entries it sums, in the
-//! same transaction, so asking for it costs nothing however long a campaign runs. It is written
-//! once for all that are committed together.
+//! The ledger: holds, settlements, and the sum of each campaign.
+//!
+//! The sum of a campaign (table `ledger`) is what was settled plus every open hold in full. It is
+//! changed in the same transaction as the holds, so reading it needs no count over all holds.
+//! Within one transaction [`LedgerBuffer`] collects the changes, and each sum is written once, at
+//! the end.
+//!
+//! All amounts are nano-dollars: 1 dollar is 1,000,000,000.
 
 use super::apply::{ApplyOutcome, StoreResult};
 use super::epoch::hold_id;
@@ -10,28 +15,32 @@ use rusqlite::{Connection, OptionalExtension, ToSql, params};
 use std::collections::{BTreeSet, HashMap};
 use synthd_actors::model::{AttemptNumber, CampaignName, EpisodeId, Money};
 
-/// Holds remembered; of any other the store is asked.
+/// How many open holds the buffer remembers. Any other hold is looked up in the database.
 const REMEMBERED: usize = if cfg!(test) { 2 } else { 16_384 };
 
+/// A hold to be inserted, borrowed from its journal entry.
 pub(super) struct HoldRow<'a> {
+    /// The id of the call, without the epoch.
     pub(super) id: &'a str,
     pub(super) campaign: &'a CampaignName,
     pub(super) episode: &'a EpisodeId,
     pub(super) attempt: AttemptNumber,
+    /// The worst case of the call's cost.
     pub(super) amount: Money,
     pub(super) model: &'a str,
     pub(super) at_ms: i64,
 }
 
-/// What the open transaction owes the sums, and what it need not look up.
+/// What the open transaction must still add to the sums, and the open holds that need no look-up.
 pub(super) struct LedgerBuffer {
+    /// The writer's epoch. It is part of each hold's stored id.
     pub(super) epoch: i64,
-    /// By campaign: what was held and settled since the sum was written. Wide enough for any
-    /// number of amounts.
+    /// For each campaign key, the change of its sum that is not written yet. The type is wide
+    /// enough for any number of amounts.
     owed: HashMap<i64, i128>,
-    /// Campaigns whose sum was written since the mark was moved.
+    /// Keys of the campaigns whose sums were written since the mark was last moved.
     pub(super) moved: BTreeSet<i64>,
-    /// Holds that are not settled: whose, and how much.
+    /// Holds that are not settled, by their ids without epoch: the campaign's key and the amount.
     open: HashMap<Box<str>, (i64, i64)>,
 }
 
@@ -42,11 +51,13 @@ impl LedgerBuffer {
         Self { epoch, owed: HashMap::new(), moved: BTreeSet::new(), open: HashMap::new() }
     }
 
-    /// Less what was held, plus what it is now.
+    /// Records a change of a campaign's sum: `less` no longer counts, and `plus` counts instead.
     fn book(&mut self, campaign: i64, less: i64, plus: i64) {
         *self.owed.entry(campaign).or_default() += i128::from(plus) - i128::from(less);
     }
 
+    /// Remembers an open hold. If there are too many, all are forgotten, because each of them can
+    /// be looked up again.
     fn remember(&mut self, id: &str, campaign: i64, amount: i64) {
         if self.open.len() >= REMEMBERED {
             self.open.clear();
@@ -54,7 +65,8 @@ impl LedgerBuffer {
         self.open.insert(id.into(), (campaign, amount));
     }
 
-    /// Writes the sums. The column takes integers only, so one that does not fit is an error.
+    /// Writes the changed sums. This must be the last step before the commit. It is refused if a
+    /// change does not fit into a column.
     pub(super) fn close(&mut self, conn: &Connection) -> StoreResult<()> {
         for (campaign, owed) in self.owed.drain() {
             let owed = i64::try_from(owed)
@@ -65,13 +77,17 @@ impl LedgerBuffer {
         Ok(())
     }
 
+    /// Forgets the changes and the holds of a transaction that was rolled back. `moved` stays: a
+    /// campaign in it may have an earlier change that is committed, and an unchanged sum does no
+    /// harm there.
     pub(super) fn clear(&mut self) {
         self.owed.clear();
         self.open.clear();
     }
 }
 
-/// The same hold may be sent again. Another one by its id is refused: its call must not leave.
+/// Inserts a hold and adds it to the sum. The same hold may be appended again. Another hold with
+/// the same id is refused, and then its call must not be sent.
 pub(super) fn hold(conn: &Connection, fences: &mut FenceCache, hold: &HoldRow<'_>) -> StoreResult {
     let amount = nanos(hold.amount)?;
     let (campaign, episode) = fences.owner(conn, hold.campaign, hold.episode)?;
@@ -92,7 +108,8 @@ pub(super) fn hold(conn: &Connection, fences: &mut FenceCache, hold: &HoldRow<'_
     Ok(ApplyOutcome::Kept)
 }
 
-/// Whether the hold that is there already is this one.
+/// The result for a hold whose id is stored already: kept if all values are equal, refused
+/// otherwise.
 fn same_hold(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> StoreResult {
     let same = conn
         .prepare_cached(
@@ -106,7 +123,9 @@ fn same_hold(conn: &Connection, id: &str, values: &[&dyn ToSql]) -> StoreResult 
     }
 }
 
-/// The first settlement stands: a second one is the same one, sent again.
+/// Settles a hold: its true cost counts instead of the held amount. A hold is settled only once. A
+/// second settlement is taken for the first one, sent again, and changes nothing. It is refused if
+/// there is no such hold.
 pub(super) fn settle(
     conn: &Connection,
     books: &mut LedgerBuffer,
@@ -127,7 +146,8 @@ pub(super) fn settle(
     Ok(ApplyOutcome::Kept)
 }
 
-/// Whose hold it is and how much, unless it is settled.
+/// The campaign's key and the amount of a stored hold. None if the hold is settled. Refused if
+/// there is no hold with this id.
 fn find(conn: &Connection, id: &str) -> StoreResult<Option<(i64, i64)>> {
     let held: Option<(i64, i64, bool)> = conn
         .prepare_cached("SELECT campaign, amount, settled IS NOT NULL FROM hold WHERE id = ?1")?
@@ -138,8 +158,8 @@ fn find(conn: &Connection, id: &str) -> StoreResult<Option<(i64, i64)>> {
     Ok((!settled).then_some((campaign, amount)))
 }
 
-/// Nano-dollars as the file keeps them. Nine billion dollars ought to be enough; more is
-/// refused, never wrapped.
+/// An amount as the database keeps it: a signed number of nano-dollars, so at most about nine
+/// billion dollars. A larger amount is refused and never wraps around.
 pub(super) fn nanos(amount: Money) -> StoreResult<i64> {
     super::apply::whole(amount.nanos())
 }

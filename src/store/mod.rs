@@ -7,15 +7,14 @@
 //! ```
 //!
 //! The engine writes through the port `Journal`, which [`Store`] implements. The command line opens
-//! the store read-only, or uses the functions for maintenance: `verify`, `backup`, `restore`
-//! and `reconcile`. Where to begin to read:
+//! the store read-only, or uses the functions for maintenance: `verify`, `backup`, `restore` and
+//! `reconcile`. Where to begin to read:
 //!
 //! * `open`, `schema` and `check` open the file, upgrade it and refuse a damaged one.
 //! * `writer` is the queue, `writer_thread` decides when to commit and to sync, and `batch` is one
-//! transaction.
+//!   transaction.
 //! * `apply`, `plan`, `calls` and `ledger` turn journal entries into rows. `read` and `money` turn
-//!   rows
-//! into records.
+//!   rows into records.
 //! * `fence` drops entries of dead attempts, and `epoch` stops a writer that lost its store.
 //! * `high_water_mark` and `level` find out whether the store has lost records.
 //!

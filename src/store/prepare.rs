@@ -1,5 +1,6 @@
-//! What is done to entries before they are queued, by the caller and not by the one writer:
-//! bodies are encoded and compressed on as many cores as there are callers.
+//! Prepares journal entries before they are queued. The caller does this work and not the writer
+//! thread, so that bodies are encoded and compressed on as many cores as there are callers.
+//! [`prepare`] is called by `Store::append`; the writer passes the result to `apply`.
 
 use super::blob;
 use super::calls::{self, PackedCall};
@@ -8,21 +9,24 @@ use super::request_delta::{BaseRequest, NewestRequests};
 use super::writer::AppendDurability;
 use synthd_actors::model::{EpisodeId, JournalEntry, Turn};
 
-/// An entry and its encoded body; empty for entries that have none.
+/// An entry with its encoded body.
 pub(super) struct PreparedWrite {
     pub(super) entry: WriteContent,
+    /// Encoded by `blob`. Empty for entries without a body.
     pub(super) body: Vec<u8>,
 }
 
 /// What is to be written.
 pub(super) enum WriteContent {
+    /// An entry of any kind except a call.
     Entry(JournalEntry),
-    /// A call's bytes are taken out of its entry, and packed.
+    /// A call. Its bytes are taken out of the journal entry and packed.
     Call(Box<PackedCall>),
 }
 
 impl PreparedWrite {
-    /// The request that the next one of its episode may be told by.
+    /// The episode and the request of a call, for the next request of this episode to refer to.
+    /// None for other entries.
     pub(super) fn call(&self) -> Option<(EpisodeId, BaseRequest)> {
         match &self.entry {
             WriteContent::Call(packed) => {
@@ -32,6 +36,9 @@ impl PreparedWrite {
         }
     }
 
+    /// The durability that this entry needs before its append is answered. A hold must be synced
+    /// before its call is sent. A settlement is synced soon. A commit is enough for everything
+    /// else.
     pub(super) fn promise(&self) -> AppendDurability {
         match &self.entry {
             WriteContent::Entry(JournalEntry::Held { .. }) => AppendDurability::Synced,
@@ -41,6 +48,8 @@ impl PreparedWrite {
     }
 }
 
+/// Encodes all entries of one append. If one of them cannot be encoded, the whole append fails, and
+/// nothing of it is written.
 pub(super) fn prepare(
     entries: Vec<JournalEntry>,
     newest: &NewestRequests,
@@ -55,6 +64,8 @@ pub(super) fn prepare(
     entries.into_iter().map(write).collect()
 }
 
+/// The encoded body of an entry. Outcomes and rows are decoded again as a test, because they
+/// contain numbers that JSON may not be able to express.
 fn body(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {
     match entry {
         JournalEntry::TurnTaken { turn, .. } => turn_body(turn),
@@ -64,7 +75,8 @@ fn body(entry: &JournalEntry) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-// The potential is the only number in a turn that JSON might not be able to say.
+/// Encodes a turn. The potential is the only number in a turn that JSON may not be able to express.
+/// Checking it alone costs less than decoding the whole turn again.
 fn turn_body(turn: &Turn) -> Result<Vec<u8>, StoreError> {
     if !turn.step.potential.is_finite() {
         return Err(StoreError::refused("the potential of a step is not a number"));

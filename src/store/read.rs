@@ -1,4 +1,9 @@
-//! Rows become records.
+//! Queries: rows become records. Each function here answers one method of `Store`, on a connection
+//! of the `ReaderPool`.
+//!
+//! An archive with an older schema is read too (from `READ_FROM` on), so a query checks whether a
+//! newer table or view exists before it uses it. A row that does not decode is an error of the kind
+//! `Unreadable`.
 
 use super::apply::StoreResult;
 use super::blob;
@@ -14,15 +19,17 @@ use synthd_actors::model::{
 };
 use synthd_actors::model::{CampaignCounts, EpisodeCounts, RowCounts, TokenCounts};
 
+/// The query for the columns that [`campaign_of`] reads.
 const CAMPAIGN: &str = "SELECT name, identity, config, state, reason, created_at_ms, images,
     price_table FROM campaign";
 
-/// An archive of an older schema does not say which calls were counted.
+/// Whether the store records which calls were counted. An archive with an older schema does not.
 fn says_what_is_counted(conn: &Connection) -> StoreResult<bool> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'uncounted'";
     Ok(conn.prepare_cached(sql)?.exists([])?)
 }
 
+/// The query [`EPISODE`] for the schema of this store. An older schema gives zero uncounted calls.
 fn episode_sql(conn: &Connection) -> StoreResult<String> {
     let uncounted = match says_what_is_counted(conn)? {
         true => "(SELECT calls FROM uncounted WHERE uncounted.episode = episode.key)",
@@ -31,6 +38,8 @@ fn episode_sql(conn: &Connection) -> StoreResult<String> {
     Ok(EPISODE.replace("{uncounted}", uncounted))
 }
 
+/// The query for the columns that [`episode_of`] reads. `{uncounted}` is replaced before it is
+/// used.
 const EPISODE: &str = "
     SELECT id, name, episode.ordinal, task, template, task_index, category, difficulty, model,
         scaffold, progress.attempt, failed_attempts, outcome.body, 
@@ -44,6 +53,7 @@ const EPISODE: &str = "
     LEFT JOIN outcome ON outcome.episode = episode.key
     LEFT JOIN judged ON judged.episode = episode.key";
 
+/// The campaign with this name. None if there is none.
 pub(super) fn campaign(
     conn: &Connection,
     name: &CampaignName,
@@ -52,12 +62,13 @@ pub(super) fn campaign(
     Ok(collect(conn, &sql, [name.as_str()], campaign_of)?.pop())
 }
 
-/// Oldest first.
+/// All campaigns, oldest first.
 pub(super) fn campaigns(conn: &Connection) -> StoreResult<Vec<CampaignRecord>> {
     collect(conn, &format!("{CAMPAIGN} ORDER BY key"), [], campaign_of)
 }
 
-/// The editions of templates that a campaign was made with. A store of an older schema has none.
+/// The editions of templates that a campaign makes its tasks from. Empty for a store with an older
+/// schema.
 pub(super) fn editions(
     conn: &Connection,
     campaign: &CampaignName,
@@ -74,6 +85,7 @@ pub(super) fn editions(
     collect(conn, sql, [campaign.as_str()], edition_of)
 }
 
+/// Reads one row of the table `edition`.
 fn edition_of(row: &Row<'_>) -> StoreResult<TemplateEdition> {
     let files: String = row.get(2)?;
     let files = serde_json::from_str(&files)
@@ -81,6 +93,7 @@ fn edition_of(row: &Row<'_>) -> StoreResult<TemplateEdition> {
     Ok(TemplateEdition { template: row.get(0)?, digest: row.get(1)?, files, tasks: row.get(3)? })
 }
 
+/// All planned episodes of a campaign, in the order of the plan.
 pub(super) fn episodes(
     conn: &Connection,
     campaign: &CampaignName,
@@ -89,11 +102,14 @@ pub(super) fn episodes(
     collect(conn, &sql, [campaign.as_str()], episode_of)
 }
 
+/// The episode with this id. None if it is not planned.
 pub(super) fn episode(conn: &Connection, id: &EpisodeId) -> StoreResult<Option<EpisodeRecord>> {
     let sql = format!("{} WHERE id = ?1", episode_sql(conn)?);
     Ok(collect(conn, &sql, [id.as_str()], episode_of)?.pop())
 }
 
+/// The attempts of an episode, oldest first. The cost of an attempt does not include turns that it
+/// inherited from the attempt it resumed.
 pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> StoreResult<Vec<AttemptRecord>> {
     let sql = "
         SELECT attempt.attempt, resumed_from, fault, count(step.key),
@@ -105,6 +121,7 @@ pub(super) fn attempts(conn: &Connection, episode: &EpisodeId) -> StoreResult<Ve
     collect(conn, sql, [episode.as_str()], attempt_of)
 }
 
+/// The turns of one attempt, in order.
 pub(super) fn turns(
     conn: &Connection,
     episode: &EpisodeId,
@@ -118,6 +135,8 @@ pub(super) fn turns(
     collect(conn, sql, params![episode.as_str(), attempt.0], |row| body_of(row, 0))
 }
 
+/// The judged rows of a campaign in the order of the plan: at most `limit`, and only those whose
+/// ordinal is greater than `after`. None for `after` begins at the first row.
 pub(super) fn rows(
     conn: &Connection,
     campaign: &CampaignName,
@@ -127,16 +146,19 @@ pub(super) fn rows(
     let sql = "
         SELECT body FROM campaign JOIN judged ON judged.campaign = campaign.key
         WHERE name = ?1 AND ordinal > ?2 ORDER BY ordinal LIMIT ?3";
+    // Ordinals begin at zero, so -1 comes before all of them.
     let after = after.map_or(-1, |ordinal| i64::try_from(ordinal).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     collect(conn, sql, params![campaign.as_str(), after, limit], |row| body_of(row, 0))
 }
 
+/// The judged row of an episode. None before the episode is judged.
 pub(super) fn row(conn: &Connection, episode: &EpisodeId) -> StoreResult<Option<RowRecord>> {
     let sql = "SELECT body FROM episode JOIN judged ON judged.episode = episode.key WHERE id = ?1";
     Ok(collect(conn, sql, [episode.as_str()], |row| body_of(row, 0))?.pop())
 }
 
+/// The dataset versions of a campaign, oldest first.
 pub(super) fn datasets(
     conn: &Connection,
     campaign: &CampaignName,
@@ -147,6 +169,7 @@ pub(super) fn datasets(
     collect(conn, sql, [campaign.as_str()], |row| json_of(&row.get::<_, String>(0)?))
 }
 
+/// The sum of a campaign: settled money, and each open hold in full. Zero if there is no campaign.
 pub(super) fn spent(conn: &Connection, campaign: &CampaignName) -> StoreResult<Money> {
     let sql = "
         SELECT spent FROM campaign JOIN ledger ON ledger.campaign = campaign.key WHERE name = ?1";
@@ -154,12 +177,14 @@ pub(super) fn spent(conn: &Connection, campaign: &CampaignName) -> StoreResult<M
     Ok(found.into_iter().sum())
 }
 
-/// Settled money, and every unsettled hold in full, by what it was for.
+/// The sum of a campaign, split by what the money was spent on. `day` is today as a number of days
+/// since 1970, UTC. A settled hold counts with its cost, and an open hold counts in full.
 pub(super) fn spending(
     conn: &Connection,
     campaign: &CampaignName,
     day: i64,
 ) -> StoreResult<SpendingTotals> {
+    // The sum of the holds of a query. The caller appends more joins and the condition.
     const OF: &str = "sum(coalesce(settled, amount)) FROM hold
         JOIN campaign ON campaign.key = hold.campaign";
     let name = campaign.as_str();
@@ -169,7 +194,8 @@ pub(super) fn spending(
         SELECT max(at_ms) FROM hold JOIN campaign ON campaign.key = hold.campaign WHERE name = ?1";
     let newest: Vec<Option<i64>> = collect(conn, newest, [name], |row| Ok(row.get(0)?))?;
     let counts = day_that_counts(day, newest.into_iter().flatten().map(day_of).max());
-    // What a clock recorded that was ahead counts as of today.
+    // Records with a later time come from a clock that was ahead. They count for today, so the
+    // condition has no upper limit.
     let today = "
         SELECT (SELECT coalesce(sum(coalesce(settled, amount)), 0) FROM hold
                 JOIN campaign ON campaign.key = hold.campaign
@@ -179,6 +205,7 @@ pub(super) fn spending(
     let today: Vec<Money> = collect(conn, today, bounds, |row| money_of(row, 0))?;
     let models = format!("SELECT model, {OF} WHERE name = ?1 AND model IS NOT NULL GROUP BY model");
     let models = collect(conn, &models, [name], |row| Ok((row.get(0)?, money_of(row, 1)?)))?;
+    // Charges without a hold. Nobody knows for which model or episode the money was spent.
     let unexplained =
         "SELECT coalesce(sum(after), 0) FROM adjustment WHERE hold IS NULL AND campaign = ?1";
     let unexplained: Vec<Money> = collect(conn, unexplained, [name], |row| money_of(row, 0))?;
@@ -188,8 +215,10 @@ pub(super) fn spending(
         "SELECT episode.id, {OF} JOIN episode ON episode.key = hold.episode
          WHERE {UNFINISHED} GROUP BY episode.id"
     );
-    // A call was answered if its record has no fault. One without a record was answered if it cost
-    // another sum than its hold and nobody has corrected it: what nobody answered counts in full.
+    // A call is answered if its record has no fault. A call may have a hold and no record. It was
+    // answered if it was settled for another amount than its hold, and if nobody has corrected the
+    // hold. A call that was not answered counts in full. The id of a call is the id of its hold
+    // without the part `@EPOCH`.
     let unanswered = format!(
         "SELECT episode.id, {OF} JOIN episode ON episode.key = hold.episode
          LEFT JOIN call ON call.id = CASE instr(hold.id, '@') WHEN 0 THEN hold.id
@@ -204,6 +233,7 @@ pub(super) fn spending(
         collect(conn, sql, [name], |row| Ok((EpisodeId(row.get(0)?), money_of(row, 1)?)))
     };
     let (episodes, unanswered) = (of_episodes(&episodes)?, of_episodes(&unanswered)?);
+    // The oldest hold that cost more than its worst case and that nobody has corrected.
     let overrun = "
         SELECT id, amount, settled FROM hold JOIN campaign ON campaign.key = hold.campaign
         WHERE name = ?1 AND settled > amount
@@ -223,15 +253,17 @@ pub(super) fn spending(
     })
 }
 
-/// What SQLite finds wrong with the file; nothing for a sound one.
+/// What SQLite finds wrong with the database file. Empty if the file is sound.
 pub(super) fn integrity(conn: &Connection) -> StoreResult<Vec<String>> {
-    // A file may be too damaged even for the check: that is a finding, too.
+    // A file may be too damaged even for the check. This is a finding, and not a failure of the
+    // check.
     inspect(conn).or_else(|error| match error.code() {
         Code::StoreDamaged => Ok(vec![error.to_string()]),
         _ => Err(error),
     })
 }
 
+/// Checks all pages and indexes, and then that each reference between rows has its target.
 fn inspect(conn: &Connection) -> StoreResult<Vec<String>> {
     let mut findings = collect(conn, "PRAGMA integrity_check", [], |row| Ok(row.get(0)?))?;
     findings.retain(|finding: &String| finding != "ok");
@@ -240,6 +272,8 @@ fn inspect(conn: &Connection) -> StoreResult<Vec<String>> {
     Ok(findings)
 }
 
+/// Runs a query and reads each row with `read`. The first row that cannot be read ends it with an
+/// error.
 fn collect<T>(
     conn: &Connection,
     sql: &str,
@@ -255,6 +289,7 @@ fn collect<T>(
     Ok(found)
 }
 
+/// Reads one row of the query [`CAMPAIGN`].
 fn campaign_of(row: &Row<'_>) -> StoreResult<CampaignRecord> {
     Ok(CampaignRecord {
         name: CampaignName(row.get(0)?),
@@ -268,11 +303,13 @@ fn campaign_of(row: &Row<'_>) -> StoreResult<CampaignRecord> {
     })
 }
 
+/// Parses the digests of a campaign's images: a JSON object from image name to digest.
 fn images_of(text: &str) -> StoreResult<BTreeMap<String, String>> {
     serde_json::from_str(text)
         .map_err(|e| StoreError::unreadable(format!("a campaign's images: {e}")))
 }
 
+/// The campaign state with this stored name.
 fn state_of(text: &str) -> StoreResult<CampaignState> {
     use CampaignState::{Cancelled, Complete, Paused, Running, Stopped};
     [Running, Paused, Stopped, Cancelled, Complete]
@@ -281,6 +318,7 @@ fn state_of(text: &str) -> StoreResult<CampaignState> {
         .ok_or_else(|| StoreError::unreadable(format!("campaign state {text:?}")))
 }
 
+/// Reads one row of the query [`EPISODE`].
 fn episode_of(row: &Row<'_>) -> StoreResult<EpisodeRecord> {
     Ok(EpisodeRecord {
         plan: plan_of(row)?,
@@ -298,7 +336,8 @@ fn episode_of(row: &Row<'_>) -> StoreResult<EpisodeRecord> {
     })
 }
 
-/// A campaign's figures, counted by the database: nothing of an episode is decoded.
+/// The counts of a campaign, computed by the database. No body is decoded. Steps, tokens and
+/// uncounted calls are those of finished episodes only.
 pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> StoreResult<CampaignCounts> {
     let uncounted = match says_what_is_counted(conn)? {
         true => "coalesce(sum(progress.uncounted) FILTER (WHERE label IS NOT NULL), 0)",
@@ -321,6 +360,8 @@ pub(super) fn figures(conn: &Connection, campaign: &CampaignName) -> StoreResult
     Ok(collect(conn, &sql, [campaign.as_str()], figures_of)?.pop().unwrap_or_default())
 }
 
+/// Reads the row of the query in [`figures`]. `unresolved` is what remains of the finished
+/// episodes.
 fn figures_of(row: &Row<'_>) -> StoreResult<CampaignCounts> {
     let (finished, resolved, faulted) = (count_of(row, 2)?, count_of(row, 3)?, count_of(row, 4)?);
     Ok(CampaignCounts {
@@ -342,10 +383,12 @@ fn figures_of(row: &Row<'_>) -> StoreResult<CampaignCounts> {
     })
 }
 
+/// The decision on a row, from whether a stage rejected it.
 fn judged_of(rejected: bool) -> RowDecision {
     if rejected { RowDecision::Rejected } else { RowDecision::Accepted }
 }
 
+/// Reads the first ten columns of the query [`EPISODE`].
 fn plan_of(row: &Row<'_>) -> StoreResult<PlannedEpisode> {
     Ok(PlannedEpisode {
         id: EpisodeId(row.get(0)?),
@@ -361,6 +404,7 @@ fn plan_of(row: &Row<'_>) -> StoreResult<PlannedEpisode> {
     })
 }
 
+/// Reads one row of the query in [`attempts`].
 fn attempt_of(row: &Row<'_>) -> StoreResult<AttemptRecord> {
     Ok(AttemptRecord {
         attempt: AttemptNumber(row.get(0)?),
@@ -373,18 +417,22 @@ fn attempt_of(row: &Row<'_>) -> StoreResult<AttemptRecord> {
     })
 }
 
+/// Decodes an encoded body (see `blob`) in a column.
 fn body_of<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> StoreResult<T> {
     blob::decode(row.get_ref(column)?.as_blob().map_err(StoreError::unreadable)?)
 }
 
+/// Parses a column that holds plain JSON.
 fn json_of<T: DeserializeOwned>(text: &str) -> StoreResult<T> {
     blob::parse(text.as_bytes())
 }
 
+/// An amount of nano-dollars in a column.
 fn money_of(row: &Row<'_>, column: usize) -> StoreResult<Money> {
     count_of(row, column).map(Money::from_nanos)
 }
 
+/// A number in a column that must not be negative. A negative number means a damaged store.
 fn count_of(row: &Row<'_>, column: usize) -> StoreResult<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| StoreError::unreadable(format!("a count of {number}")))

@@ -1,4 +1,8 @@
-//! A store read through: its mark, its pages, its sums, and everything that was ever encoded.
+//! `synthd store verify`: reads a whole store and reports everything that is wrong with it. It
+//! checks the high-water mark, the pages, the sums of money, and every encoded body.
+//!
+//! It changes nothing, and it goes on after the first finding, as far as the damage permits. A
+//! store with damaged pages is not examined further, because queries on it prove nothing.
 
 use super::check::{self, keep_log};
 use super::error::StoreError;
@@ -13,33 +17,40 @@ use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use synthd_actors::model::{Money, Outcome, RowRecord, Turn};
 
-/// More are not told one by one.
+/// The most bodies that are reported one by one. If there are more, one last line says so.
 const MOST_FINDINGS: usize = 20;
 
-/// What was found.
+/// What the check found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoreVerifyReport {
     pub path: PathBuf,
+    /// The schema version: how many migration scripts the store has had.
     pub schema: usize,
+    /// Whether nothing is missing and nothing is wrong.
     pub sound: bool,
-    /// What the mark knows of and the store lacks.
+    /// What the mark records and the store lacks. None if nothing is missing.
     pub missing: Option<MissingEntries>,
-    /// Everything else that is wrong.
+    /// Everything else that is wrong, as sentences.
     pub findings: Vec<String>,
+    /// The sum of each campaign. Empty if the schema is older than the mark.
     pub campaigns: Vec<CampaignSum>,
+    /// The newest row key of the table, and the same for `steps` and `calls`. Rows are never
+    /// deleted from these tables.
     pub attempts: i64,
     pub steps: i64,
     pub calls: i64,
 }
 
-/// A campaign and what it has spent, open holds in full.
+/// A campaign and its sum: settled money, and each open hold in full.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CampaignSum {
     pub campaign: String,
     pub spent_usd: Money,
 }
 
-/// Reads the store in `dir` through. Changes nothing: a log that does not fit stays as it is.
+/// Reads the store in `dir`. An error means that there is no store, or that it cannot be opened. A
+/// damaged store gives a report that is not sound. A log that does not match the database stays as
+/// it is.
 pub fn verify(dir: &Path) -> Result<StoreVerifyReport> {
     let mark = HighWaterMark::read(dir);
     if let Ok(mark) = &mark {
@@ -48,8 +59,11 @@ pub fn verify(dir: &Path) -> Result<StoreVerifyReport> {
     open::database_exists(dir)?;
     let failed = |error: StoreError| error.on_open(dir);
     let conn = open::reader(&open::database(dir)).map_err(failed)?;
+    // Closing the connection must not fold a log into a database to which it may not belong.
     keep_log(&conn, true).map_err(failed)?;
     let schema = schema::check(&conn, dir, MIGRATIONS.len())?;
+    // With a mark that was read, even a store that has lost its tables is examined: it lacks what
+    // the mark records.
     if !matches!(&mark, Ok(Some(_))) {
         open::is_readable(dir, schema)?;
     }
@@ -58,6 +72,7 @@ pub fn verify(dir: &Path) -> Result<StoreVerifyReport> {
     Ok(report)
 }
 
+/// Makes the report. `mark` is the result of reading the mark; an unreadable mark is a finding.
 fn examine(
     conn: &Connection,
     dir: &Path,
@@ -105,7 +120,7 @@ fn examine(
     })
 }
 
-/// What does not decode.
+/// The bodies that do not decode.
 fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, StoreError> {
     let mut findings = Vec::new();
     decodes::<Turn>(conn, "step", "key", &mut findings)?;
@@ -115,6 +130,7 @@ fn bodies(conn: &Connection) -> std::result::Result<Vec<String>, StoreError> {
     Ok(findings)
 }
 
+/// Decodes every body of a table as `T`. `key` is the name of the table's key column.
 fn decodes<T: DeserializeOwned>(
     conn: &Connection,
     table: &str,
@@ -131,6 +147,7 @@ fn decodes<T: DeserializeOwned>(
     Ok(())
 }
 
+/// Reads every call with its whole chain of requests.
 fn calls_decode(
     conn: &Connection,
     findings: &mut Vec<String>,
@@ -145,6 +162,7 @@ fn calls_decode(
     Ok(())
 }
 
+/// Adds a finding. After [`MOST_FINDINGS`] it adds `and more` once, and then nothing.
 fn note(findings: &mut Vec<String>, finding: Option<String>) {
     match finding {
         Some(finding) if findings.len() < MOST_FINDINGS => findings.push(finding),
