@@ -1,6 +1,9 @@
-//! Bodies: JSON, compressed where that pays. JSON, so that a body outlives the version
-//! that wrote it and can be read without this program; zstd only above a threshold,
-//! because small bodies gain nothing and most turns are small.
+//! Encodes and decodes the bodies that the store keeps in columns of type BLOB.
+//!
+//! A body is one flag byte and then the data: 0 means plain, 1 means compressed with zstd. The data
+//! is JSON, so that a body can be read by later versions and without this program; requests and
+//! responses of calls are kept as their own bytes. Only bodies above a size are compressed, because
+//! small ones gain nothing, and most turns are small. Example: `\0{"steps":3}`.
 
 use super::error::StoreError;
 use serde::Serialize;
@@ -8,12 +11,16 @@ use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use zstd::bulk::Compressor;
 
+/// The flag of data that is not compressed.
 const PLAIN: u8 = 0;
+/// The flag of data that is compressed with zstd.
 const ZSTD: u8 = 1;
+/// Bodies of at most so many bytes stay plain.
 const COMPRESS_ABOVE: usize = 1024;
+/// The compression level of zstd: the fastest of the usual levels.
 const LEVEL: i32 = 1;
 
-/// A flag byte, then the JSON of `value`, plain or compressed.
+/// A body with the JSON of `value`. It is compressed if it is large and if that makes it smaller.
 pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     let mut plain = vec![PLAIN];
     serde_json::to_writer(&mut plain, value).map_err(unencodable)?;
@@ -25,7 +32,7 @@ pub(super) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, StoreError> {
     Ok(if packed.len() < plain.len() { packed } else { plain })
 }
 
-/// The same for bytes that are no JSON of ours.
+/// Like [`encode`], for bytes that are kept as they are and not as JSON.
 pub(super) fn pack(plain: &[u8]) -> Result<Vec<u8>, StoreError> {
     if plain.len() > COMPRESS_ABOVE {
         let packed = compress(plain).map_err(unencodable)?;
@@ -36,6 +43,8 @@ pub(super) fn pack(plain: &[u8]) -> Result<Vec<u8>, StoreError> {
     Ok([&[PLAIN], plain].concat())
 }
 
+/// The data of a body without its flag. Fails if the flag is unknown or the compressed data is
+/// damaged.
 pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, StoreError> {
     match body.split_first() {
         Some((&PLAIN, plain)) => Ok(plain.to_vec()),
@@ -44,8 +53,8 @@ pub(super) fn unpack(body: &[u8]) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// Like [`encode`], and proves that the body can be read back: JSON turns what it cannot
-/// say (a number that is none) into null in silence.
+/// Like [`encode`], and decodes the body as a test. JSON has no form for some numbers, such as NaN,
+/// and writes null without an error. The test refuses such a value.
 pub(super) fn encode_checked<T: Serialize + DeserializeOwned>(
     value: &T,
 ) -> Result<Vec<u8>, StoreError> {
@@ -54,23 +63,28 @@ pub(super) fn encode_checked<T: Serialize + DeserializeOwned>(
     Ok(body)
 }
 
+/// The value in a body that [`encode`] made.
 pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, StoreError> {
     parse(&unpack(body)?)
 }
 
+/// The value in plain JSON without a flag.
 pub(super) fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, StoreError> {
     serde_json::from_slice(json).map_err(StoreError::unreadable)
 }
 
+/// The error for a value that cannot be encoded. Only the append with this value fails.
 fn unencodable(error: impl std::fmt::Display) -> StoreError {
     StoreError::refused(format!("cannot be written as JSON: {error}"))
 }
 
-// A fresh context costs more than a typical body takes to compress.
+// The compressor is kept for each thread, because making one costs more than compressing a typical
+// body.
 thread_local! {
     static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
 }
 
+/// Compresses with the compressor of this thread.
 fn compress(plain: &[u8]) -> std::io::Result<Vec<u8>> {
     COMPRESSOR.with_borrow_mut(|slot| match slot {
         Some(compressor) => compressor.compress(plain),

@@ -1,5 +1,6 @@
-//! What can go wrong with the store, and how it is told: to the user, who needs a code and
-//! a way out, and to the engine, which needs a [`StoreFault`].
+//! Errors of the store. Inside the store a failure is a [`StoreError`]. A user gets an [`Error`]
+//! with a code and a hint what to do ([`StoreError::on_open`]). The engine gets a [`StoreFault`]
+//! and decides what stops ([`StoreError::fault`]).
 
 use crate::error::{Code, Error};
 use rusqlite::{ErrorCode, ffi};
@@ -11,10 +12,10 @@ use synthd_actors::ports::{StoreFault, StoreFaultKind};
 /// A failure inside the store.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StoreError {
-    /// The entry contradicts what is stored: it alone fails.
+    /// The entry contradicts what is stored, or it cannot be stored. Only its append fails.
     #[error("{0}")]
     Refused(String),
-    /// What is stored does not read back.
+    /// Stored data cannot be read back.
     #[error("the store has data that this version cannot read: {0}")]
     Unreadable(String),
     /// Another process has opened the store for writing since.
@@ -22,23 +23,29 @@ pub(super) enum StoreError {
         "another synthd has opened this store since, so this synthd writes nothing more (epoch \
          {epoch}, now {now})"
     )]
+    /// Another process has opened the store for writing since. This process must not write any
+    /// more.
     TakenOver { epoch: i64, now: i64 },
+    /// SQLite reported an error.
     #[error("{}", explain(.0))]
     Sqlite(#[from] rusqlite::Error),
+    /// An operation on a file failed.
     #[error("{}", explain_io(.0))]
     Io(#[from] io::Error),
 }
 
 impl StoreError {
+    /// The error for an entry that cannot be stored.
     pub(super) fn refused(what: impl Into<String>) -> Self {
         Self::Refused(what.into())
     }
 
+    /// The error for stored data that cannot be read.
     pub(super) fn unreadable(what: impl Display) -> Self {
         Self::Unreadable(what.to_string())
     }
 
-    /// Whether only the append that met it fails, and not the transaction around it.
+    /// Whether only the append with this error fails. If not, the whole transaction fails.
     pub(super) fn is_local(&self) -> bool {
         match self {
             Self::Refused(_) | Self::Unreadable(_) => true,
@@ -52,6 +59,7 @@ impl StoreError {
         }
     }
 
+    /// The fault that the engine sees. `operation` says what the store was doing, such as `append`.
     pub(super) fn fault(&self, operation: &'static str) -> StoreFault {
         StoreFault {
             operation,
@@ -64,13 +72,14 @@ impl StoreError {
         }
     }
 
-    /// The error a user meets who opens the data directory `dir`.
+    /// The error that a user sees who opens the data directory `dir`.
     pub(super) fn on_open(self, dir: &Path) -> Error {
         let code = self.code();
         let error = Error::new(code, format!("{} {}", dir.display(), statement(code)));
         error.hint(way_out(code)).with_source(self)
     }
 
+    /// The error code for the user.
     pub(super) fn code(&self) -> Code {
         match self {
             Self::Refused(_) => Code::Io,
@@ -82,6 +91,7 @@ impl StoreError {
     }
 }
 
+/// The error code for an error of SQLite.
 fn code_of_sqlite(error: &rusqlite::Error) -> Code {
     match error.sqlite_error_code() {
         _ if is_full(error) => Code::DataDirFull,
@@ -94,6 +104,7 @@ fn code_of_sqlite(error: &rusqlite::Error) -> Code {
     }
 }
 
+/// The error code for an error of a file operation.
 fn code_of_io(error: &io::Error) -> Code {
     use io::ErrorKind as Kind;
     match error.kind() {
@@ -107,13 +118,15 @@ fn code_of_io(error: &io::Error) -> Code {
     }
 }
 
-// A disk without room for the shared index of the log is full too, and says it differently.
+// Whether the disk is full. SQLite has a separate code if there is no room for the shared index of
+// the log.
 fn is_full(error: &rusqlite::Error) -> bool {
     let extended = error.sqlite_error().map(|e| e.extended_code);
     error.sqlite_error_code() == Some(ErrorCode::DiskFull)
         || extended == Some(ffi::SQLITE_IOERR_SHMSIZE)
 }
 
+/// The message for an error of SQLite, in the words of the user if its cause is known.
 fn explain(error: &rusqlite::Error) -> String {
     if is_full(error) {
         return format!("the data directory is full; free some space and continue ({error})");
@@ -125,6 +138,7 @@ fn explain(error: &rusqlite::Error) -> String {
     }
 }
 
+/// The message for an error of a file operation.
 fn explain_io(error: &io::Error) -> String {
     match code_of_io(error) {
         Code::DataDirFull => {
@@ -134,6 +148,7 @@ fn explain_io(error: &io::Error) -> String {
     }
 }
 
+/// The second part of the message `DIR ...` for an error code.
 fn statement(code: Code) -> &'static str {
     match code {
         Code::DataDirFull => "has no space left for the store",
@@ -144,6 +159,7 @@ fn statement(code: Code) -> &'static str {
     }
 }
 
+/// The hint for an error code: what the user can do.
 fn way_out(code: Code) -> &'static str {
     match code {
         Code::DataDirFull => "free some space there, or choose another place with --data-dir",

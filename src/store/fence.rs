@@ -1,5 +1,10 @@
-//! Where episodes stand: which attempt may write, and whose an episode is. Every turn and every
-//! call asks, so the answers are kept in memory; only this one writer changes them.
+//! Fences: which attempt of an episode may write, and to which campaign an episode belongs. Every
+//! turn and every call asks for both, so the answers are cached. The cache stays correct because
+//! only this writer changes them.
+//!
+//! An entry of an attempt that is not the current one, or of a finished episode, is dropped. The
+//! cause is usually an attempt that was replaced, while some of its entries were still on their
+//! way.
 
 use super::apply::StoreResult;
 use super::error::StoreError;
@@ -8,24 +13,32 @@ use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashMap;
 use synthd_actors::model::{AttemptNumber, CampaignName, EpisodeId};
 
-/// Episodes remembered; beyond it all are asked for again. Tests have more than they remember.
+/// How many episodes each cache remembers. If there are more, the cache is emptied and filled
+/// again. Tests use a small number, so that this happens in them.
 const REMEMBERED: usize = if cfg!(test) { 2 } else { 16_384 };
 
+/// The state of an episode as far as it decides who may write.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EpisodeFence {
+    /// The row key of the episode.
     pub(super) episode: i64,
+    /// The current attempt. Zero before the first attempt.
     pub(super) attempt: AttemptNumber,
+    /// The row key of the current attempt. None before the first attempt.
     attempt_key: Option<i64>,
+    /// The attempt whose turns the current attempt took over.
     pub(super) resumed_from: Option<u32>,
+    /// Whether the episode has its outcome. Then no attempt may write.
     pub(super) finished: bool,
 }
 
 impl EpisodeFence {
-    /// The key of `attempt` if it may still write.
+    /// The row key of `attempt` if this attempt may write. None if it may not.
     pub(super) fn admits(&self, attempt: AttemptNumber) -> Option<i64> {
         self.attempt_key.filter(|_| !self.finished && attempt == self.attempt)
     }
 
+    /// Reads the fence of an episode. Refused if the episode is not planned.
     fn read(conn: &Connection, id: &EpisodeId) -> StoreResult<Self> {
         let mut found = conn.prepare_cached(
             "SELECT episode, attempt, attempt_key, resumed_from, finished_at_ms IS NOT NULL
@@ -44,46 +57,55 @@ impl EpisodeFence {
     }
 }
 
-/// The cache holds the fences that the open transaction sees. Code that moves a fence must
-/// [`forget`](Self::forget) it. A transaction that is undone [`clear`](Self::clear)s all fences.
+/// What the writer remembers between entries. It shows the state that the open transaction sees.
+/// Code that changes a fence must [`forget`](Self::forget) it. A transaction that is rolled back
+/// must [`clear`](Self::clear) the cache.
 pub(super) struct FenceCache {
     fences: HashMap<EpisodeId, EpisodeFence>,
     owners: HashMap<EpisodeId, EpisodeOwner>,
+    /// The sums of money that the open transaction has still to write.
     pub(super) books: LedgerBuffer,
 }
 
-/// Whose an episode is. That never changes.
+/// The campaign of an episode. It never changes.
 struct EpisodeOwner {
+    /// The campaign's name.
     name: CampaignName,
+    /// The row key of the campaign.
     campaign: i64,
+    /// The row key of the episode.
     episode: i64,
 }
 
 impl FenceCache {
-    /// None are known, to the writer of that epoch.
+    /// An empty cache for the writer of this epoch.
     pub(super) fn new(epoch: i64) -> Self {
         let (fences, owners) = (HashMap::new(), HashMap::new());
         Self { fences, owners, books: LedgerBuffer::new(epoch) }
     }
 
+    /// The fence of an episode, from the cache or from the database. Refused if it is not planned.
     pub(super) fn of(&mut self, conn: &Connection, id: &EpisodeId) -> StoreResult<EpisodeFence> {
         if let Some(fence) = self.fences.get(id) {
             return Ok(*fence);
         }
         let fence = EpisodeFence::read(conn, id)?;
         if self.fences.len() >= REMEMBERED {
-            // And nothing else: what the open transaction owes is kept.
+            // Only the fences are dropped. The open transaction still needs the other parts of the
+            // cache.
             self.fences.clear();
         }
         self.fences.insert(id.clone(), fence);
         Ok(fence)
     }
 
+    /// Drops the fence of an episode, because the open transaction has changed it.
     pub(super) fn forget(&mut self, id: &EpisodeId) {
         self.fences.remove(id);
     }
 
-    /// The keys of a campaign and of an episode that it has planned.
+    /// The row keys of a campaign and of one of its episodes. Refused if the campaign has not
+    /// planned this episode.
     pub(super) fn owner(
         &mut self,
         conn: &Connection,
@@ -102,6 +124,7 @@ impl FenceCache {
         Ok(keys)
     }
 
+    /// Drops everything, because the database no longer has what the cache shows.
     pub(super) fn clear(&mut self) {
         self.fences.clear();
         self.owners.clear();
@@ -109,6 +132,7 @@ impl FenceCache {
     }
 }
 
+/// Like [`FenceCache::owner`], from the database.
 fn read_owner(
     conn: &Connection,
     campaign: &CampaignName,

@@ -1,5 +1,8 @@
-//! Holds as a list: which are open, which were settled at their worst case because nobody knew
-//! better, which cost more than that.
+//! Holds and adjustments as lists for people (`synthd money list`), and the comparison of holds
+//! with a provider's statement (`synthd money reconcile`).
+//!
+//! A hold is worth a look if it is open, if it was settled in full because nobody knew the cost, or
+//! if its call cost more than its worst case.
 
 use super::apply::StoreResult;
 use super::{adjust, calls};
@@ -8,22 +11,25 @@ use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use synthd_actors::model::{HttpExchange, Money};
 
-/// How a hold stands.
+/// The state of a hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldState {
-    /// Never settled: its call is on its way, or was killed. Counts in full.
+    /// The hold was never settled. Its call is on its way, or the process was killed. It counts in
+    /// full.
     Open,
-    /// Settled in full, because nobody knew what the call cost.
+    /// The hold was settled in full, because nobody knew what the call cost.
     Unknown,
-    /// Cost more than its worst case, and stops its campaign.
+    /// The call cost more than its worst case. This stops the campaign.
     Over,
+    /// The hold was settled at a cost that the provider's token counts explain.
     Settled,
-    /// Somebody has corrected it.
+    /// An operator has corrected the hold.
     Corrected,
 }
 
 impl HoldState {
+    /// The state as the command line shows it, and as JSON has it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -34,50 +40,60 @@ impl HoldState {
         }
     }
 
-    /// Whether somebody may want to look into it.
+    /// Whether an operator may want to check this hold against the provider's statement.
     pub fn is_doubtful(self) -> bool {
         matches!(self, Self::Open | Self::Unknown | Self::Over)
     }
 }
 
-/// One hold.
+/// One hold as one line of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct HoldSummary {
+    /// The id of the hold: the id of its call, `@`, and the number of the epoch.
     pub hold: String,
     pub state: HoldState,
     pub campaign: String,
     pub episode: String,
     pub attempt: u32,
+    /// The campaign's name for the model. None for holds of old versions, which did not record it.
     pub model: Option<String>,
+    /// Milliseconds since 1970, UTC. None for holds of old versions.
     pub at_ms: Option<i64>,
+    /// The worst case that was held.
     pub held_usd: Money,
-    /// What it counts as.
+    /// What the hold counts for now: its settled cost, or the full amount if it is open.
     pub counts_usd: Money,
-    /// The call's record, where it was heard.
+    /// The id of the call's record. None if the call has no record.
     pub call: Option<String>,
+    /// The HTTP status of the response. None without a record or a response.
     pub status: Option<u16>,
     pub fault: Option<String>,
-    /// What the provider calls the request, where it said so.
+    /// The id that the provider gave the request, from a response header. None if the provider gave
+    /// none, or if the hold is not doubtful: only doubtful holds are looked up.
     pub request_id: Option<String>,
-    /// What the provider calls its answer.
+    /// The id that the provider gave the response, from its body. None in the same cases.
     pub response_id: Option<String>,
 }
 
-/// One adjustment.
+/// One adjustment: a correction of a hold, or a charge without a hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AdjustmentRecord {
     pub campaign: String,
     /// None for a charge that no hold explains.
     pub hold: Option<String>,
+    /// What counted before. Zero for a charge.
     pub before_usd: Money,
+    /// What counts since.
     pub after_usd: Money,
     pub was_open: bool,
     pub reason: String,
+    /// Who made the adjustment.
     pub who: String,
     pub at_ms: i64,
 }
 
-/// Holds of one campaign or of all, in the order they were made.
+/// The holds of one campaign, or of all, by their time. An archive of an older schema has no
+/// adjustments, so none of its holds is shown as corrected.
 pub(super) fn holds(conn: &Connection, campaign: Option<&str>) -> StoreResult<Vec<HoldSummary>> {
     let corrected = match has_adjustments(conn)? {
         true => "EXISTS (SELECT 1 FROM adjustment WHERE adjustment.hold = hold.id)",
@@ -103,6 +119,8 @@ pub(super) fn holds(conn: &Connection, campaign: Option<&str>) -> StoreResult<Ve
     Ok(lines)
 }
 
+/// Reads one row of the query in [`holds`]. The state depends on the order of the cases: a
+/// correction wins over the comparison of the amounts.
 fn line_of(conn: &Connection, row: &Row<'_>) -> StoreResult<HoldSummary> {
     let money = |nanos: i64| Money::from_nanos(nanos.unsigned_abs());
     let (amount, settled): (i64, Option<i64>) = (row.get(6)?, row.get(7)?);
@@ -136,12 +154,13 @@ fn line_of(conn: &Connection, row: &Row<'_>) -> StoreResult<HoldSummary> {
     })
 }
 
+/// Whether the schema of this store has the table of adjustments.
 fn has_adjustments(conn: &Connection) -> StoreResult<bool> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'adjustment'";
     Ok(conn.prepare(sql)?.exists([])?)
 }
 
-/// Oldest first.
+/// The adjustments of one campaign, or of all, oldest first.
 pub(super) fn adjustments(
     conn: &Connection,
     campaign: Option<&str>,
@@ -169,19 +188,21 @@ pub(super) fn adjustments(
     Ok(lines.collect::<rusqlite::Result<_>>()?)
 }
 
-/// What a provider's own record corrects.
+/// The comparison of the holds with a provider's statement.
 #[derive(Debug)]
 pub(super) struct StatementMatch {
+    /// The holds that the statement has another cost for.
     pub(super) corrections: Vec<adjust::HoldCorrection>,
-    /// Ids that belong to no hold.
+    /// Ids in the statement that belong to no hold.
     pub(super) unknown: Vec<String>,
-    /// An id that belongs to several holds. Then nothing is corrected.
+    /// An id that belongs to several holds, and these holds. Then nothing is corrected.
     pub(super) ambiguous: Option<(String, Vec<String>)>,
 }
 
-/// The holds that a provider's own record speaks of, found by its ids or by ours. Lines of the
-/// same hold are added up: a provider may charge one call in parts. What differs from what is
-/// counted, or is open, is to be corrected.
+/// Compares the holds with the lines of a provider's statement: an id and a cost each. The id may
+/// be the hold's, the call's, or the provider's id of the request or the response. Costs of lines
+/// for the same hold are added, because a provider may charge one call in several lines. A hold is
+/// corrected if it is open or counts for another amount.
 pub(super) fn corrections(
     conn: &Connection,
     costs: &[(String, Money)],
@@ -213,8 +234,8 @@ pub(super) fn corrections(
     Ok(StatementMatch { corrections: corrections.collect(), unknown, ambiguous })
 }
 
-/// The holds by each id that may stand for them. An id that several calls share (a server may
-/// give all its answers one id) has several.
+/// All holds by each id that may stand for them. An id stands for several holds if several calls
+/// share it, for example if a server gives all its responses the same id.
 fn index<'l>(
     conn: &Connection,
     lines: &'l [HoldSummary],
@@ -240,6 +261,7 @@ fn index<'l>(
     Ok(known)
 }
 
+/// The provider's id of a request, from the response headers. None if there is none.
 fn request_id(exchange: &HttpExchange) -> Option<String> {
     const NAMES: [&str; 3] = ["x-request-id", "request-id", "x-goog-request-id"];
     let headers = exchange.response_headers.iter();
@@ -247,7 +269,8 @@ fn request_id(exchange: &HttpExchange) -> Option<String> {
     headers.into_iter().find(|(name, _)| named(name)).map(|(_, value)| value.clone())
 }
 
-/// Of a whole answer, or of the first event of a stream that has one.
+/// The provider's id of a response: from the whole JSON body, or from the first event of a stream
+/// that has an id. None if there is none.
 fn response_id(exchange: &HttpExchange) -> Option<String> {
     let text = std::str::from_utf8(&exchange.response).ok()?;
     let events = text.lines().filter_map(|line| line.strip_prefix("data:"));

@@ -1,11 +1,17 @@
-//! A store goes on from a backup, or from what is left of it. Nothing is deleted: what was there
-//! is put aside. What the mark knows to be spent and the store lacks is charged, with a trace.
+//! `synthd store restore`: makes a store usable again, from a backup or from what is left of the
+//! store.
+//!
+//! Nothing is deleted: the old files are moved into the directory `replaced-TIME`. If the
+//! high-water mark shows that money was spent and the restored store does not contain it, that
+//! money is charged to its campaign with an adjustment. So a campaign never spends its budget
+//! twice.
 //!
 //! ```text
-//! lock ─► copy beside ─► compare with the mark ─► charge ─► put the old aside ─► rename ─► new mark
-//!                              └── something is missing and nobody accepted it: nothing changes
+//! lock ─► copy beside ─► compare with the mark ─► charge ─► move old files ─► rename ─► new mark
+//!                         └── records are missing, not accepted by the user: nothing changes
 //! ```
-//! A kill in between leaves a store that is refused, and the same command begins again.
+//!
+//! If the process is killed on the way, the store stays refused, and the user repeats the command.
 
 use super::adjust::{AdjustmentTrace, charge};
 use super::backup::{beside, copy};
@@ -23,16 +29,18 @@ use serde::Serialize;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// What is wanted.
+/// What the user asks for.
 #[derive(Clone, Debug)]
 pub struct RestoreRequest<'a> {
     pub data_dir: &'a Path,
-    /// None: from what is there.
+    /// The backup to restore from. None means: from the database that is in the data directory.
     pub backup: Option<&'a Path>,
-    /// What is missing is accepted, and charged.
+    /// Whether the user accepts that records are missing. Then the missing money is charged.
     pub charge_missing: bool,
-    /// For the trace.
+    /// Who restores, for the adjustments.
     pub who: &'a str,
+    /// The present time in milliseconds since 1970, UTC. It is also part of the name of the
+    /// directory that takes the old files.
     pub at_ms: i64,
 }
 
@@ -40,15 +48,17 @@ pub struct RestoreRequest<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RestoreReport {
     pub path: PathBuf,
-    /// What the store lacks of what its mark knew of: the money is charged.
+    /// What the restored store lacks of the level in its mark. The missing money is charged.
     pub missing: Option<MissingEntries>,
-    /// Where the files are that were there before.
+    /// The directory that holds the old files. None if there were no old files.
     pub aside: Option<PathBuf>,
-    /// Whether there was a mark to compare with.
+    /// Whether there was a readable mark. Without one, nobody knows whether records are missing.
     pub compared: bool,
 }
 
-/// Puts a store in its place again. Refused while the data directory is in use.
+/// Puts a sound store into the data directory. Fails while another process has the directory, if
+/// the backup cannot be used, or if records are missing and the user did not accept that. In these
+/// cases nothing is changed.
 pub fn restore(request: &RestoreRequest<'_>) -> Result<RestoreReport> {
     let dir = request.data_dir;
     let _lock = DataDirLock::take(dir)?;
@@ -60,13 +70,16 @@ pub fn restore(request: &RestoreRequest<'_>) -> Result<RestoreReport> {
     restored
 }
 
-/// A copy that is ready, and what it lacks.
+/// A copy that is checked, upgraded and ready to be renamed.
 struct RestoredCopy {
+    /// The level of the copy after the charges, for the new mark.
     level: StoreLevel,
     missing: Option<MissingEntries>,
     compared: bool,
 }
 
+/// Copies the source to `spare`, checks the copy, upgrades it, compares it with the mark and
+/// charges what is missing. Only `spare` is written.
 fn build(request: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
     let dir = request.data_dir;
     let mark = known(dir)?;
@@ -75,7 +88,8 @@ fn build(request: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
     let mut conn = copied(source, spare).map_err(|error| unusable(source, error))?;
     let version = schema::check(&conn, dir, MIGRATIONS.len())?;
     let failed = |error: StoreError| unusable(source, error);
-    // What is left may be nothing; a backup is not.
+    // What is left of a store may be an empty file if the mark shows what was lost. A backup is
+    // never empty.
     if version == 0 && (request.backup.is_some() || mark.is_none()) {
         return Err(failed(StoreError::unreadable("it is empty")));
     }
@@ -88,6 +102,8 @@ fn build(request: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
         return Err(failed(StoreError::unreadable(damage)));
     }
     let found = StoreLevel::read(&conn).map_err(failed)?;
+    // A store gets its id with the schema that introduced the mark. A backup that is older than
+    // this has no id to compare.
     if version >= HIGH_WATER && mark.as_ref().is_some_and(|m| m.level.store != found.store) {
         return Err(failed(StoreError::refused(
             "it is a backup of another store than the one here",
@@ -103,7 +119,8 @@ fn build(request: &RestoreRequest<'_>, spare: &Path) -> Result<RestoredCopy> {
     Ok(RestoredCopy { level, missing, compared: mark.is_some() })
 }
 
-/// A mark that is damaged says nothing: there is nothing to compare with.
+/// The mark of the data directory, if it has one that is readable and not empty. A damaged mark
+/// gives None, because there is nothing to compare with. Fails only if the file cannot be read.
 fn known(dir: &Path) -> Result<Option<HighWaterMark>> {
     let mark = match HighWaterMark::read(dir) {
         Err(error) if error.code() == Code::StoreDamaged => None,
@@ -112,6 +129,7 @@ fn known(dir: &Path) -> Result<Option<HighWaterMark>> {
     Ok(mark.filter(|mark| mark.level != StoreLevel::default()))
 }
 
+/// Copies the database file `source` to `spare`. The log of the source is read and stays as it is.
 fn copied(source: &Path, spare: &Path) -> Result<Connection, StoreError> {
     if !source.is_file() {
         return Err(StoreError::unreadable("there is no such file"));
@@ -121,8 +139,8 @@ fn copied(source: &Path, spare: &Path) -> Result<Connection, StoreError> {
     copy(&from, spare)
 }
 
-/// Charges what is missing, and lifts the level to what was known, so that no id and no sum is
-/// used twice.
+/// Charges the missing money. Then it raises the epoch and the counters of the sums above all that
+/// the mark records, so that no id of a hold and no state of a sum is used twice.
 fn go_on(
     conn: &mut Connection,
     request: &RestoreRequest<'_>,
@@ -156,7 +174,8 @@ fn go_on(
     StoreLevel::read(conn)
 }
 
-/// A kill between any two of these leaves a store that is refused, or the restored one.
+/// Moves the old files away, renames the copy and writes a new mark. If the process is killed
+/// between two of these steps, the next start refuses the store or finds the restored one.
 fn put_in_place(
     request: &RestoreRequest<'_>,
     spare: &Path,
@@ -177,6 +196,7 @@ fn put_in_place(
     Ok(RestoreReport { path: open::database(dir), missing, aside, compared })
 }
 
+/// Moves the old database with its log into a new directory. None if there are no old files.
 fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     let database = open::database(dir);
     let files = [database.clone(), beside(&database, "wal"), beside(&database, "shm")];
@@ -186,7 +206,8 @@ fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     }
     let aside = dir.join(format!("replaced-{at_ms}"));
     std::fs::create_dir(&aside)?;
-    // The log first: without its database it is nobody's.
+    // The log is moved before the database, so that a kill in between never leaves a log without
+    // its database. Such a log could be taken for the log of the restored database.
     for file in there.into_iter().rev() {
         let name = file.file_name().unwrap_or_default();
         std::fs::rename(file, aside.join(name))?;
@@ -195,6 +216,7 @@ fn put_aside(dir: &Path, at_ms: i64) -> Result<Option<PathBuf>, StoreError> {
     Ok(Some(aside))
 }
 
+/// The error for a source that cannot be restored.
 fn unusable(source: &Path, error: StoreError) -> Error {
     let what = format!("{} cannot be restored", source.display());
     Error::new(Code::BackupUnusable, what)
@@ -202,6 +224,7 @@ fn unusable(source: &Path, error: StoreError) -> Error {
         .hint("nothing was changed; name a file that `synthd store backup` made of this store")
 }
 
+/// The error if records are missing and the user has not accepted that.
 fn not_accepted(dir: &Path, missing: &MissingEntries) -> Error {
     let what = format!("after this restore {} would lack {missing}", dir.display());
     Error::new(Code::RestoreLacks, what).hint(
