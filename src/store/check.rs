@@ -1,4 +1,6 @@
-//! Whether a store is whole: looked at before anything is done to it.
+//! Checks whether a store is complete and sound, before anything is done to it. The checks compare
+//! the store with its high-water mark, look for damaged pages, and compare each campaign's sum with
+//! its holds. They change nothing. Every error says which files belong together or how to restore.
 
 use super::error::StoreError;
 use super::high_water_mark::{DatabaseStamp, HighWaterMark};
@@ -10,16 +12,19 @@ use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 use std::path::Path;
 
-/// Larger databases that were not closed are not read through at every start.
+/// The largest database, in bytes, that is read whole at a start if it was not closed. For a larger
+/// one a warning names `synthd store verify`.
 const READ_THROUGH: u64 = 1 << 30;
 
-/// While it is kept, closing a connection neither folds the log in nor takes it away.
+/// With `kept`, closing the connection leaves the log as it is. Without it, the last connection
+/// that is closed folds the log into the database and removes it.
 pub(super) fn keep_log(conn: &Connection, kept: bool) -> Result<(), StoreError> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, kept)?;
     Ok(())
 }
 
-/// A mark that knows of money has a database beside it.
+/// Fails if the mark records a store and the database file is missing. Otherwise an empty store
+/// would take its place, and the money that was spent would be forgotten.
 pub(super) fn database_is_there(dir: &Path, mark: Option<&HighWaterMark>) -> Result<()> {
     let known = mark.is_some_and(|mark| mark.level != StoreLevel::default());
     if !known || database(dir).exists() {
@@ -32,7 +37,7 @@ pub(super) fn database_is_there(dir: &Path, mark: Option<&HighWaterMark>) -> Res
     ))
 }
 
-/// A mark that cannot be read proves nothing.
+/// The error for a mark that cannot be read. Such a mark cannot prove that the store is complete.
 pub(super) fn unreadable_mark(dir: &Path, error: StoreError) -> Error {
     if error.code() != Code::StoreDamaged {
         return error.on_open(dir);
@@ -41,7 +46,9 @@ pub(super) fn unreadable_mark(dir: &Path, error: StoreError) -> Error {
     Error::new(Code::StoreIncomplete, what).with_source(error).hint(way_out(dir))
 }
 
-/// For writing: nothing may be lost, no page may be damaged, and the sums must add up.
+/// The checks before the store is opened for writing: nothing may be missing, no page may be
+/// damaged, and the sums must be right. All pages are read only if the store was not closed
+/// cleanly.
 pub(super) fn is_sound(
     conn: &Connection,
     dir: &Path,
@@ -62,7 +69,7 @@ pub(super) fn is_sound(
     Ok(())
 }
 
-/// Nothing that the mark knows of is lost.
+/// Fails if the store lacks records that the mark has, or if the mark is of another store.
 pub(super) fn is_whole(
     conn: &Connection,
     dir: &Path,
@@ -83,7 +90,8 @@ pub(super) fn is_whole(
     }
 }
 
-/// How far the store has come. One that has lost even its tables has come nowhere.
+/// The level of the store. If the schema is older than the mark, the database has lost even its
+/// tables. Then its level is empty, and everything in the mark is missing.
 pub(super) fn read_level(
     conn: &Connection,
     version: usize,
@@ -95,16 +103,19 @@ pub(super) fn read_level(
     }
 }
 
+/// The error for a store that is behind its mark.
 fn incomplete(dir: &Path, missing: &MissingEntries) -> Error {
     let what = format!("the store in {} has lost records: {missing}", dir.display());
     Error::new(Code::StoreIncomplete, what).hint(way_out(dir))
 }
 
+/// The error for a store whose mark is missing.
 fn no_mark(dir: &Path) -> Error {
     let what = format!("the store in {} has no mark: synthd.db-mark is missing", dir.display());
     Error::new(Code::StoreIncomplete, what).hint(way_out(dir))
 }
 
+/// The hint for a store that is not complete.
 fn way_out(dir: &Path) -> String {
     let dir = dir.display();
     format!(
@@ -114,18 +125,20 @@ fn way_out(dir: &Path) -> String {
     )
 }
 
+/// An error with the first finding. Ok if there is no finding.
 fn findings_to_error(dir: &Path, findings: Vec<String>) -> Result<()> {
     let Some(first) = findings.into_iter().next() else { return Ok(()) };
     Err(StoreError::unreadable(first).on_open(dir))
 }
 
-/// Whether the file is as it was when the store was closed.
+/// Whether the database file is as it was when the store was closed, and its log is empty.
 fn was_closed(dir: &Path, mark: Option<&HighWaterMark>) -> bool {
     let closed = mark.and_then(|mark| mark.closed);
     let log = database(dir).with_extension("db-wal").metadata().map_or(0, |log| log.len());
     log == 0 && closed.is_some() && closed == DatabaseStamp::of(&database(dir)).ok()
 }
 
+/// Whether the database is small enough to be read whole at this start.
 fn is_read_through(dir: &Path) -> bool {
     let length = database(dir).metadata().map_or(0, |file| file.len());
     if length > READ_THROUGH {
@@ -134,7 +147,8 @@ fn is_read_through(dir: &Path) -> bool {
     length <= READ_THROUGH
 }
 
-/// What is wrong with the pages, at first sight.
+/// What a quick check of all pages finds, at most five findings. Indexes are not compared with
+/// their tables.
 fn pages(conn: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = conn.prepare("PRAGMA quick_check(5)")?;
     let found = statement.query_map([], |row| row.get(0))?;
@@ -142,7 +156,7 @@ fn pages(conn: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(found.into_iter().filter(|finding| finding != "ok").collect())
 }
 
-/// Campaigns whose sum is not that of their holds, with the charges that no hold explains.
+/// Campaigns whose sum differs from the sum of their holds and of their charges without a hold.
 pub(super) fn sums(conn: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = conn.prepare(
         "SELECT name, spent, coalesce(held.total, 0) + coalesce(charged.total, 0) AS total

@@ -1,12 +1,15 @@
-//! The epoch of a writer: a number that each opening for writing raises by one. A writer whose
-//! epoch is over, because another process has opened the store since, writes nothing more.
+//! The epoch of a writer: a number that each opening for writing raises by one. If another process
+//! has opened the store since, a later epoch has begun, and the earlier writer writes nothing more.
+//! The lock of the data directory normally keeps a second writer out. The epoch keeps the record of
+//! money right even if the lock fails.
 
 use super::error::StoreError;
 use rusqlite::Connection;
 
-/// Begins a new epoch.
+/// Begins a new epoch and returns its number.
 pub(super) fn begin(conn: &Connection) -> Result<i64, StoreError> {
-    // A transaction of its own: only its commit says whether the disk had room for it.
+    // An explicit transaction, because only its commit shows whether the disk has room for the
+    // change.
     let change = conn.unchecked_transaction()?;
     change.execute("UPDATE store SET epoch = epoch + 1", [])?;
     let epoch = change.query_row("SELECT epoch FROM store", [], |row| row.get(0))?;
@@ -14,14 +17,15 @@ pub(super) fn begin(conn: &Connection) -> Result<i64, StoreError> {
     Ok(epoch)
 }
 
-/// Refuses to go on where a later epoch has begun.
+/// Fails if a later epoch than `epoch` has begun. It is called in the transaction that is to write.
 pub(super) fn check(conn: &Connection, epoch: i64) -> Result<(), StoreError> {
     let now: i64 =
         conn.prepare_cached("SELECT epoch FROM store")?.query_row([], |row| row.get(0))?;
     if now == epoch { Ok(()) } else { Err(StoreError::TakenOver { epoch, now }) }
 }
 
-/// What a hold is stored as.
+/// The id under which a hold is stored: `ID@EPOCH`. So two writers can never mean different holds
+/// by one id.
 pub(super) fn hold_id(id: &str, epoch: i64) -> String {
     format!("{id}@{epoch}")
 }

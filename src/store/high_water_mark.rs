@@ -1,17 +1,24 @@
-//! The high-water mark: a small file beside the database that says how far the store had come
-//! when it was last synced. A store that is behind its mark has lost something.
+//! The high-water mark: a small file (`synthd.db-mark`) beside the database. It records the level
+//! of the store at the last sync. A store that is behind its mark has lost records, for example
+//! because somebody put back an older copy of the database.
 //!
 //! ```text
-//! cell 0:   whose mark it is, the newest keys, whether the store was closed
+//! cell 0:   the store's id, its epoch, the newest keys, how many cells there are, was it closed
 //! cell N:   the sum of the campaign with key N
 //! a cell:   two slots, written in turn; each with a generation and a checksum
 //! ```
 //!
-//! The writer syncs its log first, then writes the mark in place, then answers. So the mark never
-//! says more than is on the disk, and after a kill it says all that was answered. The mark itself
-//! is synced within a second and when the store is closed. A new cell is synced before the head
-//! counts it: a power cut keeps some of the writes since the last sync, in no order. A cell that
-//! the head does not count may be missing or torn.
+//! The writer first syncs the log of the database, then writes the mark in place, and then answers.
+//! So the mark never records more than the disk has. After a kill of the process it records
+//! everything that was answered. The mark itself is synced within a second, and when the store is
+//! closed.
+//!
+//! The order of the writes inside the file matters too, because a power cut keeps some of the
+//! writes since the last sync, in any order. A new cell is synced before the head (cell 0) counts
+//! it. So every cell that the head counts is readable, and a cell that the head does not count may
+//! be missing or torn.
+//!
+//! `check` and `verify` read a mark, and the writer thread moves it ([`MarkFile`]).
 
 use super::error::StoreError;
 use super::level::{LedgerSum, NewestKeys, StoreId, StoreLevel};
@@ -22,29 +29,45 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+/// The size of a slot in bytes: one half of a cell. Layout of every slot, numbers in little-endian:
+///
+/// ```text
+/// 0..8      the magic bytes
+/// 8..16     the generation of the slot
+/// 16..224   the data, see `head` and `sum`
+/// 224..256  the checksum: SHA-256 of the cell's index and of the bytes before
+/// ```
 const SLOT: usize = 256;
+/// The size of a cell in bytes. Cell N begins at N times this size.
 const CELL: usize = 2 * SLOT;
+/// The first bytes of every slot that was written. The last one is the version of the format.
 const MAGIC: &[u8; 8] = b"SYNDmrk1";
+/// Where the checksum of a slot begins.
 const SUM_AT: usize = SLOT - 32;
-/// How many cells there are at least.
+/// Where the head records how many cells the file has at least.
 const CELLS_AT: usize = 88;
-/// Of a campaign's name; longer ones are cut.
+/// The most bytes of a campaign's name that a slot keeps. A longer name is cut.
 const NAME: usize = 128;
 
 type MarkSlot = [u8; SLOT];
 
+/// The path of the mark file in a data directory.
 pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join("synthd.db-mark")
 }
 
-/// The state of the database when it was closed. A later change of the database changes it too.
+/// The size and the modification time of the database file when the store was closed. Any later
+/// change of the file changes the stamp, so an equal stamp means that the file is as it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct DatabaseStamp {
+    /// In bytes.
     length: u64,
+    /// Nanoseconds since 1970, UTC.
     modified_ns: i64,
 }
 
 impl DatabaseStamp {
+    /// The stamp of the database file as it is now.
     pub(super) fn of(database: &Path) -> io::Result<Self> {
         let meta = database.metadata()?;
         let modified_ns = meta.mtime().wrapping_mul(1_000_000_000).wrapping_add(meta.mtime_nsec());
@@ -52,18 +75,22 @@ impl DatabaseStamp {
     }
 }
 
-/// What a mark says.
+/// The content of a mark file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct HighWaterMark {
+    /// The level of the store at the last sync. The default level means that nothing was recorded
+    /// yet.
     pub(super) level: StoreLevel,
-    /// None while a writer has it open, and after one that was killed.
+    /// The stamp of the database when the store was closed. None while a writer has the store open,
+    /// and after a writer that was killed.
     pub(super) closed: Option<DatabaseStamp>,
-    /// The newest generation of each cell.
+    /// The newest generation of each cell. Zero for a cell that was never written.
     generations: Vec<u64>,
 }
 
 impl HighWaterMark {
-    /// None where there is no mark; one that says nothing where nothing was written into it.
+    /// Reads the mark of a data directory. None if there is no file. An empty file gives the
+    /// default mark. Fails if the file is damaged.
     pub(super) fn read(dir: &Path) -> Result<Option<Self>, StoreError> {
         match std::fs::read(path(dir)) {
             Ok(bytes) => Self::parse(&bytes).map(Some),
@@ -72,11 +99,13 @@ impl HighWaterMark {
         }
     }
 
+    /// Parses the bytes of a mark file. Damage is an error, except in cells that the head does not
+    /// count.
     fn parse(bytes: &[u8]) -> Result<Self, StoreError> {
         let (mut mark, mut counted) = (Self::default(), usize::MAX);
         for (index, cell) in bytes.chunks(CELL).enumerate() {
             let newest = match newest(index, cell) {
-                // Its first write was cut off.
+                // The first write of this cell was cut off before the head counted the cell.
                 Err(_) if index >= counted => None,
                 newest => newest?,
             };
@@ -100,6 +129,7 @@ impl HighWaterMark {
         Ok(mark)
     }
 
+    /// Takes the data of the head out of its slot. [`head`] has the layout.
     fn take_head(&mut self, slot: &MarkSlot) {
         let mut store = StoreId::default();
         store.copy_from_slice(&slot[16..32]);
@@ -118,11 +148,13 @@ impl HighWaterMark {
     }
 }
 
+/// The error for a mark that cannot be read.
 fn damaged(what: &str) -> StoreError {
     StoreError::unreadable(format!("the mark synthd.db-mark is damaged: {what}"))
 }
 
-/// The newer of a cell's sound slots. A slot that was torn leaves the other one.
+/// The newer one of the sound slots of a cell. If the last write was torn, this is the slot before
+/// it. None if the cell was never written. Fails if no slot is sound.
 fn newest(index: usize, cell: &[u8]) -> Result<Option<MarkSlot>, StoreError> {
     let slots: Vec<MarkSlot> = cell.chunks(SLOT).map(padded).collect();
     let sound = slots.iter().filter(|slot| is_sound(index, slot));
@@ -135,16 +167,20 @@ fn newest(index: usize, cell: &[u8]) -> Result<Option<MarkSlot>, StoreError> {
     }
 }
 
+/// A slot from its bytes. A slot that is cut at the end of the file is filled with zeros.
 fn padded(bytes: &[u8]) -> MarkSlot {
     let mut slot = [0; SLOT];
     slot[..bytes.len()].copy_from_slice(bytes);
     slot
 }
 
+/// Whether a slot was written completely and for this cell.
 fn is_sound(index: usize, slot: &MarkSlot) -> bool {
     slot[..8] == *MAGIC && slot[SUM_AT..] == checksum(index, slot)
 }
 
+/// The checksum of a slot. It includes the cell's index, so that a slot in the wrong place is
+/// found.
 fn checksum(index: usize, slot: &MarkSlot) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update((index as u64).to_le_bytes());
@@ -152,31 +188,43 @@ fn checksum(index: usize, slot: &MarkSlot) -> [u8; 32] {
     digest.finalize().into()
 }
 
+/// The number at a place in a slot.
 fn number(slot: &MarkSlot, at: usize) -> i64 {
     let mut bytes = [0; 8];
     bytes.copy_from_slice(&slot[at..at + 8]);
     i64::from_le_bytes(bytes)
 }
 
-/// How many cells a head counts.
+/// How many cells the head counts. A negative number is damage.
 fn cells(head: &MarkSlot) -> Result<usize, StoreError> {
     usize::try_from(number(head, CELLS_AT)).map_err(|_| damaged("it counts less than no cell"))
 }
 
+/// The generation of a slot. Each write to a cell has a generation that is greater by one.
 fn generation(slot: &MarkSlot) -> u64 {
     number(slot, 8).unsigned_abs()
 }
 
+/// The campaign's sum in a slot. [`sum`] has the layout.
 fn sum_of(slot: &MarkSlot) -> Result<LedgerSum, StoreError> {
     let name = slot.get(33..33 + usize::from(slot[32])).unwrap_or_default();
     let name = String::from_utf8(name.to_vec()).map_err(|_| damaged("a name is no text"))?;
     Ok(LedgerSum { name, moves: number(slot, 16), spent: number(slot, 24) })
 }
 
+/// Writes a number into a slot.
 fn put(slot: &mut MarkSlot, at: usize, number: i64) {
     slot[at..at + 8].copy_from_slice(&number.to_le_bytes());
 }
 
+/// A slot with the head of a mark. Magic bytes, generation, count of cells and checksum come later.
+///
+/// ```text
+/// 16..32  the store's id        32  the epoch
+/// 40 48 56  newest key of attempts, steps and calls
+/// 64  1 if the store was closed   72  length of the database   80  its modification time
+/// 88  how many cells there are at least
+/// ```
 fn head(level: &StoreLevel, closed: Option<DatabaseStamp>) -> MarkSlot {
     let mut slot = [0; SLOT];
     slot[16..32].copy_from_slice(&level.store);
@@ -192,6 +240,12 @@ fn head(level: &StoreLevel, closed: Option<DatabaseStamp>) -> MarkSlot {
     slot
 }
 
+/// A slot with the sum of a campaign. A name that is too long is cut between two characters.
+///
+/// ```text
+/// 16  how often the sum has changed   24  the sum in nano-dollars
+/// 32  length of the name in bytes     33..  the name
+/// ```
 fn sum(sum: &LedgerSum) -> MarkSlot {
     let mut slot = [0; SLOT];
     put(&mut slot, 16, sum.moves);
@@ -204,11 +258,11 @@ fn sum(sum: &LedgerSum) -> MarkSlot {
     slot
 }
 
-/// A mark that is open to be moved.
+/// An open mark file. Only the writer of the store has one.
 #[derive(Debug)]
 pub(super) struct MarkFile {
     file: File,
-    /// As it was last written.
+    /// The content that was last written.
     mark: HighWaterMark,
     /// What was done to the file, for tests of a power cut.
     #[cfg(test)]
@@ -216,30 +270,35 @@ pub(super) struct MarkFile {
 }
 
 impl MarkFile {
-    /// Makes an empty file where there is none, durably, so that a store that has an id has a mark.
+    /// Creates an empty mark file if there is none, and syncs the directory. It runs before the
+    /// schema gives the store an id, so that a store with an id always has a mark.
     pub(super) fn ensure(dir: &Path) -> io::Result<()> {
         open(dir, true)?;
         sync_dir(dir)
     }
 
-    /// The mark that is there, moved to `level` and on the disk.
+    /// Opens the mark and moves it to `level`, on the disk. The mark then says that the store is
+    /// open. Everything in `level` must be on the disk already.
     pub(super) fn begin(dir: &Path, level: StoreLevel) -> Result<Self, StoreError> {
         let mark = HighWaterMark::read(dir)?.unwrap_or_default();
         let mut opened = Self::of(open(dir, true)?, mark);
         opened.mark.closed = None;
         let (sums, known) = (level.campaigns, std::mem::take(&mut opened.mark.level.campaigns));
         opened.mark.level = StoreLevel { campaigns: known, ..level };
-        // Before any sum: a kill in between leaves a mark that lags, and none without a head.
+        // The head comes before the sums. If the process is killed in between, the mark is behind
+        // the store, which is harmless. A mark with sums and without a head would be damaged.
         opened.put_head()?;
         for (key, sum) in sums {
             opened.put_sum(key, sum)?;
         }
         opened.sync()?;
+        // The head again, because it must count the cells that are on the disk now.
         opened.put_head()?;
         opened.sync()?;
         Ok(opened)
     }
 
+    /// A mark file with the content that is known to be in it.
     fn of(file: File, mark: HighWaterMark) -> Self {
         Self {
             file,
@@ -249,7 +308,8 @@ impl MarkFile {
         }
     }
 
-    /// A new mark in the place of whatever was there, on the disk.
+    /// Puts a new mark in the place of any mark that was there. It is written under another name,
+    /// synced and renamed, so a kill leaves the old mark or the new one.
     pub(super) fn replace(dir: &Path, level: &StoreLevel) -> Result<(), StoreError> {
         let spare = dir.join("synthd.db-mark-new");
         std::fs::remove_file(&spare).or_else(|error| match error.kind() {
@@ -267,7 +327,8 @@ impl MarkFile {
         Ok(sync_dir(dir)?)
     }
 
-    /// Moves it to what is on the disk. The sums are of campaigns whose money has moved.
+    /// Moves the mark. Everything it is moved to must be on the disk already. `sums` are the sums
+    /// of the campaigns whose money has changed since the mark was last moved.
     pub(super) fn advance(
         &mut self,
         keys: NewestKeys,
@@ -277,7 +338,7 @@ impl MarkFile {
         for (key, sum) in sums {
             self.put_sum(key, sum)?;
         }
-        // A head that counts a cell comes after it, on the disk too.
+        // A cell must be on the disk before a head that counts it.
         let is_longer = cells != self.mark.generations.len();
         if is_longer {
             self.sync()?;
@@ -289,6 +350,7 @@ impl MarkFile {
         Ok(())
     }
 
+    /// Syncs the file to the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_all()?;
         #[cfg(test)]
@@ -296,19 +358,21 @@ impl MarkFile {
         Ok(())
     }
 
-    /// The store is closed, and all of it is in that file.
+    /// Records that the store was closed and that the database file contains all of it.
     pub(super) fn close(mut self, database: &Path) -> Result<(), StoreError> {
         self.mark.closed = Some(DatabaseStamp::of(database)?);
         self.put_head()?;
         Ok(self.sync()?)
     }
 
+    /// Writes the head. It counts all cells that were written so far.
     fn put_head(&mut self) -> io::Result<()> {
         let mut slot = head(&self.mark.level, self.mark.closed);
         put(&mut slot, CELLS_AT, self.mark.generations.len().max(1) as i64);
         self.put(0, slot)
     }
 
+    /// Writes the sum of the campaign with row key `key`, unless the mark has this sum already.
     fn put_sum(&mut self, key: i64, new: LedgerSum) -> Result<(), StoreError> {
         if self.mark.level.campaigns.get(&key) == Some(&new) {
             return Ok(());
@@ -319,7 +383,8 @@ impl MarkFile {
         Ok(())
     }
 
-    /// Into the slot that is not the newest.
+    /// Writes a slot of a cell, with its generation and checksum. It goes over the older one of the
+    /// two slots, so the newest slot stays readable if this write is torn.
     fn put(&mut self, cell: usize, mut slot: MarkSlot) -> io::Result<()> {
         let known = self.mark.generations.get(cell).copied().unwrap_or(0);
         let generation = known + 1;
@@ -339,10 +404,12 @@ impl MarkFile {
     }
 }
 
+/// Opens the mark of a data directory for reading and writing.
 fn open(dir: &Path, create: bool) -> io::Result<File> {
     open_at(&path(dir), create)
 }
 
+/// Opens a file without truncating it. A new file can be read by its owner only.
 fn open_at(path: &Path, create: bool) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(create).truncate(false).mode(0o600).open(path)
 }

@@ -1,4 +1,6 @@
-//! The frame around the work: campaigns, what they plan, and the datasets they end in.
+//! Writes the entries around the work: campaigns, their planned episodes, their template editions,
+//! and their dataset versions. `apply` calls these functions inside a transaction. Each of them may
+//! be repeated without effect.
 
 use super::apply::{ApplyOutcome, StoreResult, json, whole};
 use super::error::StoreError;
@@ -7,9 +9,10 @@ use synthd_actors::model::{
     CampaignName, CampaignRecord, CampaignState, DatasetRecord, PlannedEpisode, TemplateEdition,
 };
 
-/// A campaign opened again keeps its state and its age, and takes the new configuration and
-/// the images of templates that are new: its budget or its plan may have grown. Its identity
-/// may not change.
+/// Inserts a campaign, or opens it again. A campaign that is opened again keeps its state and its
+/// age. It takes the new configuration, images and price table, because its budget or its plan may
+/// have grown. It is refused if the identity differs: then it is another campaign with the same
+/// name.
 pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> StoreResult {
     let name = record.name.as_str();
     let kept = conn
@@ -35,7 +38,8 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Store
         let what = format!("a campaign named {name} with other settings is stored already");
         return Err(StoreError::refused(what));
     }
-    // What a restored store was charged for it counts from its beginning.
+    // A new sum begins with the charges of this campaign without a hold: a restored store may have
+    // been charged for a campaign that it had lost.
     conn.prepare_cached(
         "INSERT INTO ledger (campaign, spent) VALUES (?1, (SELECT coalesce(sum(after), 0)
              FROM adjustment WHERE hold IS NULL AND campaign = ?2)) ON CONFLICT DO NOTHING",
@@ -44,6 +48,7 @@ pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> Store
     Ok(ApplyOutcome::Kept)
 }
 
+/// Sets the state of a campaign and the reason for it.
 pub(super) fn move_campaign(
     conn: &Connection,
     name: &CampaignName,
@@ -56,7 +61,8 @@ pub(super) fn move_campaign(
     Ok(ApplyOutcome::Kept)
 }
 
-/// The newest edition of a template stands in place of the one before.
+/// Stores the editions of templates that a campaign uses from now on. Each one replaces the earlier
+/// edition of the same template.
 pub(super) fn use_editions(
     conn: &Connection,
     name: &CampaignName,
@@ -75,13 +81,14 @@ pub(super) fn use_editions(
     Ok(ApplyOutcome::Kept)
 }
 
-/// An episode that is planned already stays where it is.
+/// Inserts planned episodes. An episode with the same id stays as it is.
 pub(super) fn add_episodes(conn: &Connection, episodes: &[PlannedEpisode]) -> StoreResult {
     let mut add = conn.prepare_cached(
         "INSERT INTO episode (id, campaign, ordinal, task, template, task_index, category,
              difficulty, model, scaffold)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING",
     )?;
+    // The campaign of the episode before, with its key. A plan usually has one campaign.
     let mut last: Option<(&CampaignName, i64)> = None;
     for plan in episodes {
         let campaign = match last {
@@ -94,6 +101,7 @@ pub(super) fn add_episodes(conn: &Connection, episodes: &[PlannedEpisode]) -> St
     Ok(ApplyOutcome::Kept)
 }
 
+/// Inserts one episode and its progress. Refused if its place in the plan is taken by another one.
 fn add_episode(
     conn: &Connection,
     add: &mut CachedStatement<'_>,
@@ -121,6 +129,7 @@ fn add_episode(
     Ok(())
 }
 
+/// The error for an episode that could not be inserted.
 fn collision(error: rusqlite::Error, plan: &PlannedEpisode) -> StoreError {
     if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) {
         return error.into();
@@ -131,8 +140,9 @@ fn collision(error: rusqlite::Error, plan: &PlannedEpisode) -> StoreError {
     ))
 }
 
-/// A version that is there already may have moved, with its data directory; it may not have
-/// become another one.
+/// Inserts a dataset version, or updates its record. The record may change, because the directory
+/// may have been moved with its data directory. It is refused if the digest differs: a version is
+/// immutable.
 pub(super) fn add_dataset(conn: &Connection, record: &DatasetRecord) -> StoreResult {
     let campaign = campaign_key(conn, &record.campaign)?;
     let text = json(record)?;
@@ -150,6 +160,7 @@ pub(super) fn add_dataset(conn: &Connection, record: &DatasetRecord) -> StoreRes
     Err(StoreError::refused(format!("version {version} of {campaign} is written already")))
 }
 
+/// The row key of a campaign. Refused if there is no campaign with this name.
 fn campaign_key(conn: &Connection, name: &CampaignName) -> StoreResult<i64> {
     conn.prepare_cached("SELECT key FROM campaign WHERE name = ?1")?
         .query_row([name.as_str()], |row| row.get(0))

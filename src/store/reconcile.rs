@@ -1,4 +1,5 @@
-//! Corrections of the record of money, written while nobody else has the store.
+//! `synthd money reconcile`: corrects the record of money. It opens the store for writing itself,
+//! so it fails while another process has the data directory.
 
 use super::adjust::{self, CorrectedHold, CorrectionError, HoldCorrection};
 use super::error::StoreError;
@@ -10,14 +11,17 @@ use serde::Serialize;
 use std::path::Path;
 use synthd_actors::model::Money;
 
-/// What was corrected, and what was spoken of that is not recorded here.
+/// What was done.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ReconcileReport {
+    /// The holds that were corrected.
     pub corrected: Vec<CorrectedHold>,
+    /// Ids in the statement that belong to no hold. They are ignored.
     pub unknown: Vec<String>,
 }
 
-/// Corrects one hold.
+/// Corrects one hold. `who` and `at_ms` (milliseconds since 1970) go into the adjustment. Fails if
+/// no hold has this id, or several have it.
 pub fn reconcile(
     dir: &Path,
     correction: HoldCorrection,
@@ -27,7 +31,10 @@ pub fn reconcile(
     write(dir, who, at_ms, |_| Ok(Ok((vec![correction], Vec::new()))))
 }
 
-/// Corrects all holds that a provider's own record has other costs for.
+/// Corrects all holds for which a provider's statement has another cost. `costs` are the lines of
+/// the statement: an id and a cost. Fails and changes nothing if an id stands for several holds.
+/// Also fails if none of the ids is known, because the statement is then probably of another
+/// account.
 pub fn reconcile_with(
     dir: &Path,
     costs: &[(String, Money)],
@@ -49,11 +56,14 @@ pub fn reconcile_with(
     Ok(done)
 }
 
+/// Where the user finds the ids.
 const HINT: &str = "`synthd money list --all --json` shows the ids of holds and requests";
 
-/// The corrections and the unknown ids; or why nothing is to be corrected.
+/// The corrections to make and the unknown ids, or why nothing can be corrected.
 type WantedCorrections = Result<(Vec<HoldCorrection>, Vec<String>), CorrectionError>;
 
+/// Opens the store, asks `wanted` for the corrections, makes them, and closes the store. They are
+/// on the disk when this function returns. The store is closed even if nothing was corrected.
 fn write(
     dir: &Path,
     who: &str,
@@ -78,6 +88,7 @@ fn write(
     done.map_err(uncorrected)
 }
 
+/// The error for a hold that could not be corrected.
 fn uncorrected(why: CorrectionError) -> Error {
     let what = match why {
         CorrectionError::Unknown(id) => format!("there is no hold {id:?}"),

@@ -1,15 +1,17 @@
-//! The schema and its history: scripts that are applied in order, each whole or not at all.
-//! The number of scripts applied is kept in the file's own `user_version`.
+//! The schema of the database and its migrations. The migration scripts are applied in order, each
+//! one whole or not at all. The number of applied scripts is the schema version. SQLite keeps it in
+//! the file, as `user_version`.
 
 use super::error::StoreError;
 use crate::error::{Code, Error, Result};
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
-/// Marks a file as one of ours ("SYNd").
+/// Marks a database as one of synthd ("SYNd"). SQLite keeps it in the file.
 const APPLICATION_ID: i64 = 0x5359_4e64;
 
-/// All scripts so far. A released one never changes: stores out there have applied it.
+/// All migration scripts. A script that was released must never change, because stores have applied
+/// it already. A change of the schema is a new script at the end.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_figures.sql"),
@@ -25,23 +27,25 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0012_counted.sql"),
 ];
 
-/// Since when a store has a mark beside it.
+/// The first schema version of stores that have a high-water mark beside them.
 pub(super) const HIGH_WATER: usize = 10;
 
-/// The oldest whose records read as the newest's do: what came since only helps to write.
+/// The oldest schema version that can be read without an upgrade. Later scripts changed only what
+/// is written, or added what a query can check for.
 pub(super) const READ_FROM: usize = 6;
 
-/// What the file at hand is.
+/// What a database file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SchemaState {
-    /// Nothing was ever written.
+    /// Nothing was ever written to it.
     Empty,
-    /// One of ours, with so many scripts applied.
+    /// A database of synthd. `version` is the number of migration scripts that it has had.
     Ours { version: usize },
-    /// A database of some other program.
+    /// A database of another program.
     Foreign,
 }
 
+/// Finds out what the database is. Changes nothing.
 pub(super) fn standing(conn: &Connection) -> Result<SchemaState, StoreError> {
     let application: i64 = conn.query_row("PRAGMA application_id", [], |r| r.get(0))?;
     let version: i64 = conn.query_row("PRAGMA user_version", [], |r| r.get(0))?;
@@ -53,8 +57,8 @@ pub(super) fn standing(conn: &Connection) -> Result<SchemaState, StoreError> {
     })
 }
 
-/// How many scripts the store has, or why it is not one that `known` scripts can serve.
-/// Changes nothing.
+/// The schema version of the store; zero for an empty file. Fails if the database is of another
+/// program or of a newer synthd that has more than `known` scripts. Changes nothing.
 pub(super) fn check(conn: &Connection, dir: &Path, known: usize) -> Result<usize> {
     match standing(conn).map_err(|t| t.on_open(dir))? {
         SchemaState::Empty => Ok(0),
@@ -66,7 +70,8 @@ pub(super) fn check(conn: &Connection, dir: &Path, known: usize) -> Result<usize
     }
 }
 
-/// Applies what is missing, each script in its own transaction.
+/// Applies the scripts after version `from`. Each script has its own transaction, so a kill leaves
+/// the schema at some complete version, and the next start goes on from there.
 pub(super) fn migrate(
     conn: &mut Connection,
     from: usize,
@@ -84,6 +89,7 @@ pub(super) fn migrate(
     Ok(())
 }
 
+/// The error for a store of a newer synthd.
 fn newer(dir: &Path, version: usize, known: usize) -> Error {
     let what = format!(
         "{} holds a store of schema {version}; this synthd knows schemas up to {known}",

@@ -1,7 +1,8 @@
-//! The handle on the one writer: a bounded queue in front of a thread. Permits bound the
-//! queue, so appenders wait without blocking their thread; the channel behind them is
-//! unbounded and never fills. When the writer is gone, for whatever reason, its end of the
-//! channel is gone too, and everyone who waits learns so.
+//! The handle of the writer: a bounded queue in front of one thread.
+//!
+//! Permits bound the queue, so a caller waits for a place without blocking its thread. The channel
+//! behind the permits is unbounded, and the permits keep it short. If the writer thread has ended
+//! for any reason, its end of the channel is gone, and everyone who waits gets a fault.
 
 use super::prepare::PreparedWrite;
 use super::stats::{StoreCounters, StoreStats};
@@ -12,47 +13,61 @@ use std::thread::JoinHandle;
 use synthd_actors::ports::StoreFault;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// Appends that may be queued or in the making.
+/// How many appends may be queued or being written.
 const QUEUE_BOUND: usize = 4096;
 
+/// Where the writer sends its answer.
 pub(super) type WriterReply = oneshot::Sender<Result<(), StoreFault>>;
 
-/// What the writer is asked for.
+/// A request to the writer thread.
 pub(super) enum WriterRequest {
+    /// Write these entries.
     Append(QueuedAppend),
+    /// Answer when everything that was appended before is on the disk.
     Barrier(WriterReply),
     #[cfg(test)]
     Panic,
 }
 
-/// What an answer says of where an append is.
+/// What the answer to an append promises. The order is from the weakest to the strongest promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum AppendDurability {
-    /// It outlives the process.
+    /// The entries are committed. They survive a kill of the process.
     Committed,
-    /// It outlives a power cut; nobody waits for it who could not wait for the next one.
+    /// The entries are synced and survive a power cut. The sync may wait a moment for a hold, so
+    /// that one sync serves both. Settlements have this promise, because their holds stand
+    /// meanwhile.
     SyncedSoon,
-    /// The same at once: a call must not leave before its hold is on the disk.
+    /// The entries are synced at once. Holds have this promise: a call must not be sent before its
+    /// hold is on the disk.
     Synced,
 }
 
+/// An append in the queue.
 pub(super) struct QueuedAppend {
+    /// The prepared entries. They are written together or not at all.
     pub(super) writes: Vec<PreparedWrite>,
+    /// The strongest promise that one of the entries needs.
     pub(super) promise: AppendDurability,
-    /// Its place in the queue, given back before it is answered: so who got an answer
-    /// finds its place free.
+    /// The append's place in the queue. It is given back before the append is answered, so that a
+    /// caller with an answer finds its place free.
     pub(super) place: OwnedSemaphorePermit,
     pub(super) reply: WriterReply,
 }
 
+/// The handle of the writer thread. Dropping it ends the thread.
 pub(super) struct StoreWriter {
+    /// None only while the handle is dropped.
     requests: Option<mpsc::Sender<WriterRequest>>,
+    /// The places in the queue that are free.
     places: Arc<Semaphore>,
     counters: Arc<StoreCounters>,
+    /// None only while the handle is dropped.
     thread: Option<JoinHandle<()>>,
 }
 
 impl StoreWriter {
+    /// Starts the writer thread. Fails if the operating system cannot start a thread.
     pub(super) fn start(parts: writer_thread::WriterParts) -> io::Result<Self> {
         let (requests, receiver) = mpsc::channel();
         let counters = Arc::new(StoreCounters::default());
@@ -68,6 +83,8 @@ impl StoreWriter {
         })
     }
 
+    /// Appends entries and waits for the answer. Waits first for a place in the queue. If this
+    /// future is dropped after the entries were queued, they are written all the same.
     pub(super) async fn append(&self, writes: Vec<PreparedWrite>) -> Result<(), StoreFault> {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone("append"))?;
         let promise =
@@ -77,12 +94,14 @@ impl StoreWriter {
         answer.await.unwrap_or_else(|_| Err(gone("append")))
     }
 
+    /// Waits until everything that was appended before is on the disk. A barrier needs no place.
     pub(super) async fn barrier(&self) -> Result<(), StoreFault> {
         let (reply, answer) = oneshot::channel();
         self.send("barrier", WriterRequest::Barrier(reply))?;
         answer.await.unwrap_or_else(|_| Err(gone("barrier")))
     }
 
+    /// The counters of the writer, with the state of the queue.
     pub(super) fn stats(&self) -> StoreStats {
         let free = self.places.available_permits();
         StoreStats {
@@ -92,6 +111,7 @@ impl StoreWriter {
         }
     }
 
+    /// Puts a request into the channel. Fails if the writer thread has ended.
     pub(super) fn send(
         &self,
         operation: &'static str,
@@ -103,8 +123,10 @@ impl StoreWriter {
 }
 
 impl Drop for StoreWriter {
-    /// Waits until everything queued is written, synced and checkpointed.
+    /// Waits until everything that is queued is written, synced and folded into the database file.
+    /// This blocks the thread.
     fn drop(&mut self) {
+        // The thread ends when its channel has no sender any more.
         drop(self.requests.take());
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
             tracing::error!("the store's writer had panicked");
@@ -112,6 +134,7 @@ impl Drop for StoreWriter {
     }
 }
 
+/// The fault for a writer thread that has ended.
 fn gone(operation: &'static str) -> StoreFault {
     StoreFault::new(operation, "the store's writer is gone; what was acknowledged is safe")
 }
