@@ -1,5 +1,8 @@
-//! An entry becomes rows. Every statement here can be repeated without effect, and what
-//! comes from an attempt that is not the current one is dropped and counted.
+//! Turns journal entries into rows. `batch` calls [`apply`] for each entry, inside its transaction.
+//!
+//! Each entry can be applied again without effect, because a caller that lost an answer sends its
+//! entries again. An entry of an attempt that is not the current one is dropped (fenced) and
+//! counted. An entry that contradicts the store is refused, and its whole append fails.
 
 use super::error::StoreError;
 use super::fence::{EpisodeFence, FenceCache};
@@ -13,14 +16,16 @@ use synthd_actors::model::{
 /// What became of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ApplyOutcome {
-    /// It is in the store, now or since before.
+    /// The entry is in the store, from now on or since an earlier append.
     Kept,
-    /// It came from a dead attempt.
+    /// The entry was dropped, because its attempt may not write any more.
     Fenced,
 }
 
+/// The result of a function of the store.
 pub(super) type StoreResult<T = ApplyOutcome> = std::result::Result<T, StoreError>;
 
+/// Applies one entry. Refused if the entry contradicts what is stored.
 pub(super) fn apply(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -67,6 +72,9 @@ pub(super) fn apply(
     }
 }
 
+/// Makes an attempt the current one. Older attempts of the episode may not write from now on.
+/// Fenced if the episode is finished or has a newer attempt already. Refused if the number is zero,
+/// or not greater than that of the attempt it resumes.
 fn start(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -90,6 +98,7 @@ fn start(
     Ok(ApplyOutcome::Kept)
 }
 
+/// Inserts an attempt and moves the fence of its episode to it.
 fn advance(
     conn: &Connection,
     fence: &EpisodeFence,
@@ -111,6 +120,7 @@ fn advance(
     Ok(())
 }
 
+/// Inserts a turn of the current attempt.
 fn take_turn(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -133,15 +143,20 @@ fn take_turn(
     Ok(ApplyOutcome::Kept)
 }
 
+/// The numbers of a turn that have columns of their own, to be summed without decoding the turn.
 struct StepFigures {
+    /// Whether an earlier attempt has paid for this turn, so that its cost does not count again.
     inherited: bool,
+    /// Tokens in and out of the turn's call. Zero if the provider did not count them.
     input: i64,
     output: i64,
+    /// Whether the provider counted the tokens.
     counted: bool,
+    /// Nano-dollars.
     cost: i64,
 }
 
-/// One that is there already stays as it is.
+/// Inserts a step. A step with the same number in the same attempt stays as it is.
 fn insert_step(
     conn: &Connection,
     attempt_key: i64,
@@ -158,7 +173,9 @@ fn insert_step(
     Ok(())
 }
 
-/// Whether an attempt that the current one goes back to has taken this step already.
+/// Whether this step was taken in an attempt from which the current attempt took its turns over.
+/// That attempt may itself have taken turns over from an earlier one, so the whole chain is
+/// searched.
 fn is_inherited(conn: &Connection, fence: &EpisodeFence, step: u32) -> StoreResult<bool> {
     let Some(source) = fence.resumed_from else { return Ok(false) };
     let mut seek = conn.prepare_cached(
@@ -173,6 +190,8 @@ fn is_inherited(conn: &Connection, fence: &EpisodeFence, step: u32) -> StoreResu
     Ok(seek.query_row(params![fence.episode, source, step], |row| row.get(0))?)
 }
 
+/// Records the fault that ended an attempt. Only the first fault of an attempt counts. It uses up
+/// one of the episode's attempts if its kind says so.
 fn end_attempt(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -197,13 +216,18 @@ fn end_attempt(
     Ok(ApplyOutcome::Kept)
 }
 
+/// The end of an episode.
 struct EpisodeEnding<'a> {
     outcome: &'a Outcome,
+    /// The encoded outcome.
     body: &'a [u8],
+    /// What the sandbox of the attempt was, if there was one.
     fingerprint: &'a Option<SandboxFingerprint>,
     at_ms: i64,
 }
 
+/// Records the outcome of an episode. From then on no attempt of it may write, so a second outcome
+/// is fenced.
 fn finish(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -227,8 +251,9 @@ fn finish(
     Ok(ApplyOutcome::Kept)
 }
 
-/// Takes back the outcome of an episode that faulted in that attempt. One that was judged keeps
-/// its outcome whatever is wanted.
+/// Takes back the outcome of an episode, if it faulted in this attempt. Its count of failed
+/// attempts begins at zero again. Fenced if there is no such outcome: a judged episode keeps its
+/// outcome.
 fn reopen(
     conn: &Connection,
     fences: &mut FenceCache,
@@ -252,8 +277,8 @@ fn reopen(
     Ok(ApplyOutcome::Kept)
 }
 
-/// The figures of a finished episode are kept; those of one that runs are counted when
-/// somebody asks, because every turn would have to rewrite them.
+/// Stores the sums of a finished episode. The sums of a running episode are computed when somebody
+/// asks for them, because otherwise each turn would have to write them again.
 fn sum_up(
     conn: &Connection,
     fence: &EpisodeFence,
@@ -274,7 +299,8 @@ fn sum_up(
     Ok(())
 }
 
-/// Rows are found by the place of their episode in the plan, so they must agree on it.
+/// Inserts the row of an episode. A second row for the same episode is ignored. Refused if the row
+/// does not have the ordinal of its episode in the plan, because rows are read in this order.
 fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> StoreResult {
     let ordinal = whole(row.ordinal)?;
     let (episode, campaign): (i64, i64) = conn
@@ -304,12 +330,13 @@ fn judge(conn: &Connection, row: &RowRecord, body: &[u8]) -> StoreResult {
     Ok(ApplyOutcome::Kept)
 }
 
-/// SQLite's integers are signed.
+/// A number as SQLite keeps it: signed, with 64 bits. Refused if it is too large.
 pub(super) fn whole(number: u64) -> StoreResult<i64> {
     i64::try_from(number)
         .map_err(|_| StoreError::refused(format!("{number} is too large to be kept")))
 }
 
+/// JSON text for a column. Refused if the value cannot be expressed as JSON.
 pub(super) fn json<T: serde::Serialize>(value: &T) -> StoreResult<String> {
     serde_json::to_string(value).map_err(|e| StoreError::refused(e.to_string()))
 }

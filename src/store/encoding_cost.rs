@@ -1,21 +1,25 @@
-//! How much of an entry has to be encoded and compressed, in bytes, as far as a look at it tells.
+//! Estimates how many bytes of an entry must be encoded and compressed. The store asks this before
+//! it prepares an append: heavy entries go to a blocking thread, because they would delay the other
+//! tasks of an async thread. The estimate adds up lengths and encodes nothing.
 
 use synthd_actors::model::{ChatMessage, ChatRequest, JournalEntry, Outcome, Turn};
 
-/// Above this, encoding would hold up an async thread for too long.
+/// Entries with more bytes than this are heavy.
 const HEAVY_BYTES: usize = 64 * 1024;
-/// About what JSON adds to a path, or to a change of a file with its digest.
+/// About how many bytes JSON adds to the path of a changed file, its digest included.
 const PER_CHANGE: usize = 128;
 
-/// Whether the entries belong on a blocking thread.
+/// Whether the entries must be prepared on a blocking thread.
 pub(super) fn are_heavy(entries: &[JournalEntry]) -> bool {
     entries.iter().map(of_entry).sum::<usize>() > HEAVY_BYTES
 }
 
+/// The estimated size of an entry. Entries of the other kinds are small.
 fn of_entry(entry: &JournalEntry) -> usize {
     match entry {
         JournalEntry::TurnTaken { turn, .. } => of_turn(turn),
-        // A whole trajectory, and checked by reading it back.
+        // A row contains a whole trajectory, and it is decoded again as a test. So it is always
+        // heavy.
         JournalEntry::Judged(_) => HEAVY_BYTES + 1,
         JournalEntry::Called(call) => call.exchange.request.len() + call.exchange.response.len(),
         JournalEntry::Finished { outcome, .. } => of_outcome(outcome),
@@ -23,6 +27,7 @@ fn of_entry(entry: &JournalEntry) -> usize {
     }
 }
 
+/// The estimated size of a turn: all texts in it that can be long.
 fn of_turn(turn: &Turn) -> usize {
     let step = &turn.step;
     let texts = [&step.observation, &step.reasoning, &step.action.arguments, &step.state.cwd];
@@ -35,6 +40,7 @@ fn of_turn(turn: &Turn) -> usize {
         + turn.opening.as_deref().map_or(0, of_request)
 }
 
+/// The estimated size of a message with its tool calls and its reasoning.
 fn of_message(message: &ChatMessage) -> usize {
     let thought = message.reasoning.as_ref().map_or(0, |reasoning| {
         reasoning.text.len() + reasoning.verbatim.as_ref().map_or(0, |(_, json)| json.len())
@@ -44,11 +50,12 @@ fn of_message(message: &ChatMessage) -> usize {
         + thought
 }
 
-/// Tools are described in few words; their schemas are not measured.
+/// The estimated size of a request. The schemas of its tools are short and are not counted.
 fn of_request(request: &ChatRequest) -> usize {
     request.messages.iter().map(of_message).sum()
 }
 
+/// The estimated size of an outcome: what the checks printed, or the message of the fault.
 fn of_outcome(outcome: &Outcome) -> usize {
     match outcome {
         Outcome::Judged { verdict, .. } => verdict.checks.iter().map(|c| c.output.len()).sum(),

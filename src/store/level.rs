@@ -1,5 +1,9 @@
-//! How far a store has come: the newest keys, and what each campaign has spent. A level that
-//! was once on the disk is never passed downwards, unless something was lost.
+//! The level of a store: how far it has come. It consists of the newest row keys and of the sum of
+//! each campaign. A level only rises. So a store whose level is below one that was on the disk
+//! before has lost records.
+//!
+//! The writer keeps the level in the high-water mark. `check`, `verify` and `restore` compare the
+//! store with it.
 
 use super::error::StoreError;
 use rusqlite::Connection;
@@ -7,19 +11,21 @@ use std::collections::BTreeMap;
 use std::fmt;
 use synthd_actors::model::Money;
 
-/// Which store it is.
+/// A random number that a store gets when it is created. A mark of another store has another id.
 pub(super) type StoreId = [u8; 16];
 
+/// The level of a store. The default value is the level of a store without records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StoreLevel {
     pub(super) store: StoreId,
+    /// The epoch of the last writer.
     pub(super) epoch: i64,
     pub(super) keys: NewestKeys,
-    /// By their keys.
+    /// The sum of each campaign, by the campaign's row key.
     pub(super) campaigns: BTreeMap<i64, LedgerSum>,
 }
 
-/// The newest key of each table that only grows.
+/// The newest row key of each table whose rows are never deleted. Zero for an empty table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct NewestKeys {
     pub(super) attempts: i64,
@@ -27,40 +33,50 @@ pub(super) struct NewestKeys {
     pub(super) calls: i64,
 }
 
-/// What a campaign has spent, open holds in full, and how often that has changed.
+/// The sum of a campaign: settled money, and each open hold in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct LedgerSum {
+    /// The campaign's name. In a mark, a very long name may be cut.
     pub(super) name: String,
+    /// How often the sum has changed. It only rises, while the sum itself also falls.
     pub(super) moves: i64,
+    /// Nano-dollars.
     pub(super) spent: i64,
 }
 
-/// What a store lacks of a level that it once had.
+/// What a store lacks of a level that it had before.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct MissingEntries {
+    /// How many rows of the table are missing, and the same for `steps` and `calls`.
     pub attempts: i64,
     pub steps: i64,
     pub calls: i64,
+    /// The campaigns whose newest sums are missing.
     pub campaigns: Vec<MissingSum>,
 }
 
-/// A campaign whose newest sums are lost.
+/// A campaign whose newest sum is missing in the store.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct MissingSum {
     pub campaign: String,
+    /// The sum in the mark.
     pub known_usd: Money,
+    /// The sum in the store. Zero if the campaign is missing.
     pub found_usd: Money,
-    /// What was known to be spent and is not in the store.
+    /// The money that is spent and that the store does not know of. Zero if the store has the
+    /// larger sum.
     pub missing_usd: Money,
 }
 
 impl MissingEntries {
+    /// The missing money of all campaigns.
     pub fn money(&self) -> Money {
         self.campaigns.iter().map(|sum| sum.missing_usd).sum()
     }
 }
 
 impl fmt::Display for MissingEntries {
+    /// For example: `$1.5 of campaign paid ($2 known, $0.5 found); 3 steps; 1 call`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts: Vec<String> = self.campaigns.iter().map(ToString::to_string).collect();
         for (count, what) in
@@ -84,6 +100,7 @@ impl fmt::Display for MissingSum {
 }
 
 impl NewestKeys {
+    /// Reads the newest keys.
     pub(super) fn read(conn: &Connection) -> Result<Self, StoreError> {
         let newest = |sql| {
             let mut statement = conn.prepare_cached(sql)?;
@@ -98,7 +115,7 @@ impl NewestKeys {
 }
 
 impl LedgerSum {
-    /// None of a campaign without a ledger.
+    /// Reads the sum of the campaign with this row key. Fails if the campaign has no sum.
     pub(super) fn read(conn: &Connection, campaign: i64) -> Result<Self, StoreError> {
         let sql = "SELECT name, moves, spent FROM ledger
             JOIN campaign ON campaign.key = ledger.campaign WHERE ledger.campaign = ?1";
@@ -110,6 +127,7 @@ impl LedgerSum {
 }
 
 impl StoreLevel {
+    /// Reads the level of the store. The schema must be at least the one that introduced the mark.
     pub(super) fn read(conn: &Connection) -> Result<Self, StoreError> {
         let (id, epoch): (Vec<u8>, i64) =
             conn.query_row("SELECT id, epoch FROM store", [], |row| {
@@ -123,7 +141,7 @@ impl StoreLevel {
         Ok(Self { store, epoch, keys: NewestKeys::read(conn)?, campaigns })
     }
 
-    /// What this one lacks of a level that was reached before; none where it lacks nothing.
+    /// What this level lacks of `known`, a level that was reached before. None if it lacks nothing.
     pub(super) fn lacks(&self, known: &Self) -> Option<MissingEntries> {
         let less = |known: i64, found: i64| known.saturating_sub(found).max(0);
         let (k, f) = (known.keys, self.keys);
@@ -140,6 +158,9 @@ impl StoreLevel {
         (missing != MissingEntries::default()).then_some(missing)
     }
 
+    /// What is missing of one campaign's sum. None if nothing is. The sum is complete if it has
+    /// changed more often than the known one, or equally often and is equal. A campaign of another
+    /// name is not the same campaign.
     fn lost(&self, key: i64, known: &LedgerSum) -> Option<MissingSum> {
         let found = self.campaigns.get(&key).filter(|found| found.name == known.name);
         let found = found.cloned().unwrap_or_default();

@@ -1,48 +1,63 @@
-//! What a request has in common with the one before it in its episode: long episodes repeat
-//! their whole history in every one.
+//! Request deltas: a request is stored as the difference from the request before it in its episode.
+//!
+//! Each request of an episode repeats the conversation so far. So two requests in a row mostly
+//! begin with the same bytes and end with the same bytes, and only the bytes between must be
+//! stored. Example: after `{"messages":[A],"n":1}` only `,B` is stored of
+//! `{"messages":[A,B],"n":1}`.
+//!
+//! [`NewestRequests`] remembers the newest stored request of each episode in memory. If it does not
+//! know one (after a start, or because memory was short), the next request is stored whole.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use synthd_actors::model::EpisodeId;
 
-/// Of requests kept in mind, all together.
+/// The most bytes of requests that are remembered, over all episodes.
 const MOST_BYTES: usize = 64 << 20;
-/// Requests between one that is kept whole and the next: reading one reads at most so many.
+/// The longest chain of requests from one that is stored whole. Reading a request reads at most so
+/// many others.
 const MOST_DEPTH: u32 = 32;
 
-/// A request that is in the store.
+/// A stored request that the next request of its episode may refer to.
 #[derive(Clone)]
 pub(super) struct BaseRequest {
-    /// Of its call.
+    /// The id of its call.
     pub(super) id: String,
+    /// The whole body of the request.
     pub(super) body: Arc<[u8]>,
-    /// How many others must be read for it.
+    /// How many other requests must be read to rebuild this one. Zero if it is stored whole.
     pub(super) depth: u32,
 }
 
-/// The newest request of each episode.
+/// The newest stored request of each episode. All clones of a store share it.
 #[derive(Default)]
 pub(super) struct NewestRequests(Mutex<KeptRequests>);
 
+/// The requests that are remembered. Each episode is once in `known` and once in `order`.
 #[derive(Default)]
 struct KeptRequests {
-    /// With the number it was kept by.
+    /// Each request with the number that it has in `order`.
     known: HashMap<EpisodeId, (u64, BaseRequest)>,
-    /// By their numbers: oldest first.
+    /// The episodes by the numbers of their requests, oldest first.
     order: BTreeMap<u64, EpisodeId>,
+    /// The number for the next request.
     next: u64,
+    /// The size of all bodies together.
     bytes: usize,
 }
 
 impl NewestRequests {
-    /// What a request of the episode may be told by.
+    /// The request that the next request of the episode may refer to. None if no request is
+    /// remembered, or if its chain is as long as it may be. Then the next request is stored whole.
     pub(super) fn base(&self, episode: &EpisodeId) -> Option<BaseRequest> {
         let kept = self.kept();
         let (_, known) = kept.known.get(episode)?;
         (known.depth < MOST_DEPTH).then(|| known.clone())
     }
 
-    /// To be told only of what is in the store for certain.
+    /// Remembers a request as the newest of its episode. The request must be stored already: a
+    /// request must never refer to one that is not stored. The oldest requests are forgotten if
+    /// memory is short.
     pub(super) fn keep(&self, episode: EpisodeId, known: BaseRequest) {
         let mut kept = self.kept();
         kept.forget(&episode);
@@ -57,12 +72,14 @@ impl NewestRequests {
         }
     }
 
+    /// Locks the requests. A panic of another thread while it held the lock is ignored.
     fn kept(&self) -> MutexGuard<'_, KeptRequests> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl KeptRequests {
+    /// Forgets the request of an episode.
     fn forget(&mut self, episode: &EpisodeId) {
         if let Some((number, known)) = self.known.remove(episode) {
             self.order.remove(&number);
@@ -71,7 +88,8 @@ impl KeptRequests {
     }
 }
 
-/// How many bytes two texts begin with in common, and with how many more they end.
+/// How many bytes two texts have in common at the beginning, and how many at the end. The two parts
+/// never overlap.
 pub(super) fn common_ends(base: &[u8], body: &[u8]) -> (usize, usize) {
     let head = base.iter().zip(body).take_while(|(a, b)| a == b).count();
     let (base, body) = (&base[head..], &body[head..]);
@@ -79,7 +97,8 @@ pub(super) fn common_ends(base: &[u8], body: &[u8]) -> (usize, usize) {
     (head, tail)
 }
 
-/// The text again, of what it has in common with another and what it has not.
+/// The text with this head and tail of `base`, and `between` in the middle. None if `base` is
+/// shorter than the head or the tail.
 pub(super) fn rebuild(base: &[u8], head: usize, tail: usize, between: &[u8]) -> Option<Vec<u8>> {
     let start = base.get(..head)?;
     let end = base.get(base.len().checked_sub(tail)?..)?;

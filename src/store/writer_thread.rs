@@ -1,17 +1,23 @@
-//! The writer's thread.
+//! The writer thread: the only thread that writes the database. It gathers appends, commits them
+//! together, syncs the log when it must, and answers.
 //!
 //! ```text
 //! wait ──► gather what is queued ──► commit ──► sync ──► answer ──► wait
 //!   │              │ settlements alone ▲          ▲ a hold, a barrier, or time has passed
-//!   │              └──► put by ────────┘ with the next commit, or time has passed
-//!   └── queue closed ──► commit what was put by, sync, checkpoint, close
+//!   │              └──► deferred ──────┘ until the next commit, or time has passed
+//!   └── queue closed ──► commit what was deferred, sync, checkpoint, close
 //! ```
 //!
-//! A commit survives the death of the process. Only a sync survives a power cut. A hold waits
-//! for it; a settlement, whose hold stands meanwhile, shares the commit and the sync of the next
-//! hold, or has its own after [`SETTLE_WITHIN`]: so no hold waits for a settlement's, and the
-//! pages that both change are written once. Everything else gets its sync within
-//! [`SYNC_WITHIN`].
+//! A commit survives a kill of the process. Only a sync survives a power cut. What an append waits
+//! for depends on its durability ([`AppendDurability`]):
+//!
+//! * A hold is answered after a sync, at once.
+//! * A settlement may wait up to [`SETTLE_WITHIN`] for the next hold, so that one commit and one
+//!   sync serve both, and pages that both change are written once. A hold never waits for a
+//!   settlement. The hold of the settlement counts in full meanwhile.
+//! * Everything else is answered after the commit and is synced within [`SYNC_WITHIN`].
+//!
+//! After a failed sync the thread accepts nothing more, because nobody knows what is on the disk.
 
 use super::batch;
 use super::error::StoreError;
@@ -26,44 +32,54 @@ use std::sync::mpsc::{Receiver, RecvError, RecvTimeoutError};
 use std::time::{Duration, Instant};
 use synthd_actors::ports::StoreFault;
 
+/// The longest time that a commit stays without a sync.
 const SYNC_WITHIN: Duration = Duration::from_secs(1);
+/// The longest time that a settlement waits for a hold.
 const SETTLE_WITHIN: Duration = Duration::from_millis(1);
-/// Large enough to spread the cost of a commit thin, small enough to answer soon.
+/// The most appends in one batch: large enough to spread the cost of a commit over many appends,
+/// and small enough to answer soon.
 const BATCH_BOUND: usize = 512;
 
-/// What the thread owns; dropped in this order, the lock last.
+/// What the thread owns. The fields are dropped in this order, so the lock is released last.
 pub(super) struct WriterParts {
     pub(super) opened: OpenedDatabase,
     pub(super) lock: DataDirLock,
 }
 
+/// The state of the thread.
 pub(super) struct WriterThread {
     requests: Receiver<WriterRequest>,
     counters: Arc<StoreCounters>,
+    /// The time of the first commit that is not synced.
     unsynced_since: Option<Instant>,
-    /// Since when the mark was moved without being synced.
+    /// The time when the mark was first moved without being synced.
     unmarked_since: Option<Instant>,
-    /// Settlements that wait for the next commit.
+    /// Deferred settlements: they are committed together with the next batch.
     put_by: Vec<QueuedAppend>,
-    /// Settlements that are committed, and answered after the next sync.
+    /// Settlements that are committed. They are answered after the next sync.
     settled: Vec<QueuedAppend>,
-    /// Since when the first of either waits.
+    /// The time of the first settlement in `put_by` or in `settled`.
     settled_since: Option<Instant>,
-    /// Why nothing is accepted any more: after a failed sync nobody knows what is on the disk.
+    /// Why nothing is accepted any more. It is set after a failed sync, because nobody knows then
+    /// what is on the disk.
     broken: Option<String>,
+    /// What the thread remembers between batches.
     fences: FenceCache,
     parts: WriterParts,
 }
 
+/// The requests that were gathered for one commit.
 #[derive(Default)]
 struct WriteBatch {
     appends: Vec<QueuedAppend>,
     barriers: Vec<WriterReply>,
 }
 
+/// Appends that are committed or have failed, each with its answer.
 type AppendAnswers = Vec<(QueuedAppend, Result<(), StoreFault>)>;
 
 impl WriterThread {
+    /// A thread that has nothing to sync. It does not run before [`Self::run`].
     pub(super) fn new(
         parts: WriterParts,
         requests: Receiver<WriterRequest>,
@@ -83,6 +99,7 @@ impl WriterThread {
         }
     }
 
+    /// Serves requests until the queue is closed, and then closes the store.
     pub(super) fn run(mut self) {
         while let ControlFlow::Continue(batch) = self.gather() {
             self.serve(batch);
@@ -90,7 +107,8 @@ impl WriterThread {
         self.close();
     }
 
-    /// Everything that is queued, waiting for the first unless a sync falls due.
+    /// Waits for a request and takes everything else that is queued, up to [`BATCH_BOUND`] appends.
+    /// The batch is empty if a timer is due first. Breaks if the queue is closed.
     fn gather(&mut self) -> ControlFlow<(), WriteBatch> {
         let mut batch = WriteBatch::default();
         match self.wait() {
@@ -105,6 +123,7 @@ impl WriterThread {
         ControlFlow::Continue(batch)
     }
 
+    /// Waits for the next request, or until a timer is due.
     fn wait(&self) -> Result<WriterRequest, RecvTimeoutError> {
         match self.next_timer() {
             Some(wait) => self.requests.recv_timeout(wait),
@@ -112,7 +131,7 @@ impl WriterThread {
         }
     }
 
-    /// The time until something falls due without a request; none where nothing does.
+    /// The time until something is due without a new request. None if nothing is.
     fn next_timer(&self) -> Option<Duration> {
         let left = |since: Option<Instant>, within: Duration| {
             since.map(|since| within.saturating_sub(since.elapsed()))
@@ -122,6 +141,8 @@ impl WriterThread {
         left(self.settled_since, SETTLE_WITHIN).into_iter().chain(all).min()
     }
 
+    /// Commits a batch, syncs if that is needed, and answers. A batch of settlements alone is
+    /// deferred.
     fn serve(&mut self, batch: WriteBatch) {
         if self.can_wait(&batch) {
             return self.put_by(batch.appends);
@@ -129,9 +150,11 @@ impl WriterThread {
         let mut appends = std::mem::take(&mut self.put_by);
         appends.extend(batch.appends);
         let answers = self.commit(appends);
+        // Only a hold that was committed needs a sync. One that failed is answered with its error.
         let hold = answers
             .iter()
             .any(|(a, answer)| a.promise == AppendDurability::Synced && answer.is_ok());
+        // No append of this batch needs a sync now. Those that need only a commit are answered.
         if !hold && batch.barriers.is_empty() && !self.is_sync_due() {
             answers.into_iter().for_each(|(append, answer)| self.answer_or_wait(append, answer));
             return;
@@ -145,12 +168,13 @@ impl WriterThread {
             self.answer(append, answer.and(synced.clone()));
         }
         for barrier in batch.barriers {
-            // The asker may be gone by now.
+            // The caller may have stopped waiting.
             barrier.send(synced.clone()).ok();
         }
     }
 
-    /// Settlements alone: a hold is seldom far, and takes them along.
+    /// Whether the batch contains only settlements and may wait for a hold. An empty batch may wait
+    /// too.
     fn can_wait(&self, batch: &WriteBatch) -> bool {
         let soon = |append: &QueuedAppend| append.promise == AppendDurability::SyncedSoon;
         batch.barriers.is_empty()
@@ -159,6 +183,7 @@ impl WriterThread {
             && !self.is_sync_due()
     }
 
+    /// Defers settlements until the next commit.
     fn put_by(&mut self, settlements: Vec<QueuedAppend>) {
         if !settlements.is_empty() {
             self.settled_since.get_or_insert_with(Instant::now);
@@ -166,6 +191,8 @@ impl WriterThread {
         }
     }
 
+    /// Commits appends in one transaction. Each append gets its own answer. If the transaction
+    /// fails, all get the same fault.
     fn commit(&mut self, appends: Vec<QueuedAppend>) -> AppendAnswers {
         if appends.is_empty() {
             return Vec::new();
@@ -180,6 +207,7 @@ impl WriterThread {
         }
     }
 
+    /// Commits appends. Err means that nothing was committed.
     fn try_commit(
         &mut self,
         appends: &[QueuedAppend],
@@ -200,17 +228,19 @@ impl WriterThread {
             .collect())
     }
 
+    /// Answers an append and counts it. Its place in the queue is freed first.
     fn answer(&self, append: QueuedAppend, answer: Result<(), StoreFault>) {
         match &answer {
             Ok(()) => add(&self.counters.appended, append.writes.len() as u64),
             Err(_) => add(&self.counters.failed, 1),
         }
         drop(append.place);
-        // The sender may be gone by now. The entries stay.
+        // The caller may have stopped waiting. The entries stay in the store.
         append.reply.send(answer).ok();
     }
 
-    /// What is promised no more than a commit is there; a settlement waits for company.
+    /// Answers an append for which a commit is enough, or which failed. A settlement waits for a
+    /// sync.
     fn answer_or_wait(&mut self, append: QueuedAppend, answer: Result<(), StoreFault>) {
         if append.promise == AppendDurability::Committed || answer.is_err() {
             return self.answer(append, answer);
@@ -219,6 +249,7 @@ impl WriterThread {
         self.settled.push(append);
     }
 
+    /// Whether something has waited for a sync as long as it may.
     fn is_sync_due(&self) -> bool {
         let due =
             |since: Option<Instant>, within| since.is_some_and(|since| since.elapsed() >= within);
@@ -227,6 +258,8 @@ impl WriterThread {
             || due(self.settled_since, SETTLE_WITHIN)
     }
 
+    /// Syncs the log and moves the mark, if something is committed and not synced. Then it syncs
+    /// the mark if that is due. The mark is moved only after the log is on the disk.
     fn sync(&mut self) -> Result<(), StoreFault> {
         if let Some(why) = &self.broken {
             return Err(StoreFault::new("sync", why.as_str()));
@@ -242,7 +275,8 @@ impl WriterThread {
         self.sync_mark()
     }
 
-    /// The log is on the disk, and nothing was committed since: so far the mark may say.
+    /// Moves the mark to the present state of the store. It must be called directly after a sync,
+    /// because then everything that is committed is on the disk.
     fn move_mark(&mut self) -> Result<(), StoreFault> {
         let moved = self.fences.books.moved.iter().copied();
         match self.parts.opened.advance(moved) {
@@ -252,14 +286,15 @@ impl WriterThread {
                 Ok(())
             }
             Err(error) => {
-                // Tried again with the next sync, which falls due.
+                // The next sync tries again. This timer makes sure that there is one.
                 self.unsynced_since.get_or_insert_with(Instant::now);
                 Err(error.fault("mark"))
             }
         }
     }
 
-    /// Once a second is enough: a kill takes nothing from a file that is written.
+    /// Syncs the mark at most once a second. A kill of the process takes nothing from a file that
+    /// was written, so only a power cut can lose the last second of the mark.
     fn sync_mark(&mut self) -> Result<(), StoreFault> {
         if self.unmarked_since.is_none_or(|since| since.elapsed() < SYNC_WITHIN) {
             return Ok(());
@@ -273,17 +308,21 @@ impl WriterThread {
         }
     }
 
-    // The kernel reports a failed sync once and then forgets; a second one would lie.
+    // Stops accepting anything after a failed sync. A second sync must not be tried: the kernel
+    // reports such a failure only once, and the second sync would succeed although data is lost.
     fn give_up(&mut self, error: StoreError) -> StoreFault {
         let why = format!("the disk failed to write the store; restart synthd: {error}");
         tracing::error!("{why}");
         self.unsynced_since = None;
-        // Nothing is synced any more, so no timer may fall due.
+        // Nothing is synced any more, so no timer may be due.
         self.unmarked_since = None;
         self.broken = Some(why.clone());
         StoreFault::new("sync", why)
     }
 
+    /// Commits the deferred settlements, syncs, answers, folds the log into the database and
+    /// unlocks the data directory. If the last sync failed, the mark does not record that the store
+    /// was closed, and the next start checks the whole store.
     fn close(mut self) {
         let put_by = std::mem::take(&mut self.put_by);
         for (append, answer) in self.commit(put_by) {
@@ -305,6 +344,7 @@ impl WriterThread {
 }
 
 impl WriteBatch {
+    /// Sorts a request into the batch.
     fn add(&mut self, request: WriterRequest) {
         match request {
             WriterRequest::Append(append) => self.appends.push(append),
