@@ -1,5 +1,6 @@
-//! Rows to Arrow, a column at a time: nested values are flattened into one array each and
-//! the lists around them rebuilt from lengths.
+//! Converts rows to Arrow, column by column. The values of a nested column are flattened into one
+//! array each, and the lists around them are described by their lengths. `read` converts in the
+//! other direction. The order of the columns must be that of `schema`.
 
 use super::schema::{
     MONEY_PRECISION, MONEY_SCALE, action_fields, check_fields, element, pass_rate_fields,
@@ -19,7 +20,8 @@ use synthd_actors::model::{
 
 type ArrayResult = Result<ArrayRef, ArrowError>;
 
-/// One batch of rows. The caller bounds their text (see [`text_bytes`]): offsets are 32 bit.
+/// One batch of rows. The caller must limit the amount of text (see [`text_bytes`]), because Arrow
+/// counts offsets with 32 bits. Fails if the columns do not match the schema.
 pub(super) fn to_batch(rows: &[&TrajectoryRow]) -> Result<RecordBatch, ArrowError> {
     let text = |field: fn(&TrajectoryRow) -> &str| texts(rows.iter().map(|r| field(r)));
     let columns = vec![
@@ -56,7 +58,8 @@ pub(super) fn to_batch(rows: &[&TrajectoryRow]) -> Result<RecordBatch, ArrowErro
     RecordBatch::try_new(row_schema(), columns)
 }
 
-/// An upper estimate of a row's text in any one column, items of lists counted too.
+/// How many bytes of text a row adds to one column at most. It is an estimate and never too small.
+/// Each item of a list counts some bytes more.
 pub(super) fn text_bytes(row: &TrajectoryRow) -> usize {
     let steps: usize = row.trajectory.iter().map(step_bytes).sum();
     let labels: usize = row.labels.iter().map(|l| l.len() + 8).sum();
@@ -65,6 +68,7 @@ pub(super) fn text_bytes(row: &TrajectoryRow) -> usize {
     steps + labels + checks + sampling + row.task_instruction.len() + 1_024
 }
 
+/// The same for one step.
 fn step_bytes(step: &RowStep) -> usize {
     let files: usize = step.state.files.iter().map(|f| f.len() + 8).sum();
     let error = step.error.as_ref().map_or(0, String::len);
@@ -76,6 +80,7 @@ fn step_bytes(step: &RowStep) -> usize {
         + 128
 }
 
+/// The column `sandbox`. The limits that were enforced become JSON text.
 fn sandboxes<'a>(prints: impl Iterator<Item = &'a SandboxFingerprint> + Clone) -> ArrayResult {
     let text = |field: fn(&SandboxFingerprint) -> &str| texts(prints.clone().map(field));
     let enforced = prints
@@ -93,12 +98,14 @@ fn sandboxes<'a>(prints: impl Iterator<Item = &'a SandboxFingerprint> + Clone) -
     record(sandbox_fields(), columns)
 }
 
+/// The column `trajectory`: a list of steps for each row.
 fn trajectories(rows: &[&TrajectoryRow]) -> ArrayResult {
     let lengths = rows.iter().map(|r| r.trajectory.len());
     let steps: Vec<&RowStep> = rows.iter().flat_map(|r| &r.trajectory).collect();
     list(DataType::Struct(step_fields()), lengths, record(step_fields(), step_columns(&steps)?)?)
 }
 
+/// The columns of all steps, in the order of `schema::step_fields`.
 fn step_columns(steps: &[&RowStep]) -> Result<Vec<ArrayRef>, ArrowError> {
     let each = || steps.iter().copied();
     Ok(vec![
@@ -121,12 +128,14 @@ fn step_columns(steps: &[&RowStep]) -> Result<Vec<ArrayRef>, ArrowError> {
     ])
 }
 
+/// The column `state` of the steps.
 fn states(steps: &[&RowStep]) -> ArrayResult {
     let cwd = texts(steps.iter().map(|s| s.state.cwd.as_str()));
     let files = text_lists(steps.iter().map(|s| s.state.files.as_slice()))?;
     record(state_fields(), vec![cwd, files])
 }
 
+/// The column `action` of the steps.
 fn actions(steps: &[&RowStep]) -> ArrayResult {
     let columns = vec![
         texts(steps.iter().map(|s| s.action.kind.as_str())),
@@ -136,6 +145,7 @@ fn actions(steps: &[&RowStep]) -> ArrayResult {
     record(action_fields(), columns)
 }
 
+/// The column `verification`, with a list of checks for each row.
 fn verifications<'a>(verdicts: impl Iterator<Item = &'a RowVerification> + Clone) -> ArrayResult {
     let checks: Vec<&RowCheck> = verdicts.clone().flat_map(|v| &v.checks).collect();
     let columns = vec![
@@ -153,6 +163,7 @@ fn verifications<'a>(verdicts: impl Iterator<Item = &'a RowVerification> + Clone
     record(verification_fields(), columns)
 }
 
+/// The column `pass_rate`. A row without a rate is null, and its inner values are zero.
 fn pass_rates(rates: impl Iterator<Item = Option<PassRate>> + Clone) -> ArrayResult {
     let each =
         |field: fn(PassRate) -> i32| int32s(rates.clone().map(move |rate| rate.map_or(0, field)));
@@ -164,16 +175,19 @@ fn pass_rates(rates: impl Iterator<Item = Option<PassRate>> + Clone) -> ArrayRes
     Ok(Arc::new(StructArray::try_new(pass_rate_fields(), columns, Some(known))?))
 }
 
+/// A column of lists of texts.
 fn text_lists<'a>(lists: impl Iterator<Item = &'a [String]> + Clone) -> ArrayResult {
     let items = texts(lists.clone().flatten().map(String::as_str));
     list(DataType::Utf8, lists.map(<[String]>::len), items)
 }
 
+/// A list column from the lengths of the lists and from all their items in one array.
 fn list(item: DataType, lengths: impl Iterator<Item = usize>, items: ArrayRef) -> ArrayResult {
     let offsets = OffsetBuffer::from_lengths(lengths);
     Ok(Arc::new(ListArray::try_new(element(item), offsets, items, None)?))
 }
 
+/// A struct column from the columns of its fields. No value is null.
 fn record(fields: Fields, columns: Vec<ArrayRef>) -> ArrayResult {
     Ok(Arc::new(StructArray::try_new(fields, columns, None)?))
 }
@@ -202,6 +216,7 @@ fn booleans(values: impl Iterator<Item = bool>) -> ArrayRef {
     Arc::new(BooleanArray::from_iter(values.map(Some)))
 }
 
+/// A money column: nano-dollars as a decimal with nine digits after the point.
 fn moneys(amounts: impl Iterator<Item = Money>) -> ArrayResult {
     let nanos = amounts.map(|m| i128::from(m.nanos()));
     let array = Decimal128Array::from_iter_values(nanos);

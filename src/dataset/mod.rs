@@ -1,4 +1,4 @@
-//! Datasets: curated rows become immutable, checksummed Parquet versions.
+//! Datasets: accepted rows become immutable versions of Parquet files with checksums.
 //!
 //! ```text
 //! journal.rows ──page──► accepted? ──► digest ─┐
@@ -9,12 +9,23 @@
 //!            .v<N>.tmp-<pid>/  ── fsync ── rename ──►  v<N>/
 //! ```
 //!
-//! Above the versions lie cards (`index.rs`) that keep `datasets` from mixing them.
+//! [`ParquetSink`] writes a version. Quality calls it through the port `DatasetSink` to publish a
+//! dataset; `synthd dataset build` starts quality for this without a whole engine. The functions
+//! `verify` and `stats` read a version again for the command line, and they trust nothing that they
+//! read.
 //!
-//! Nothing is ever half visible: a version is written beside its name, made durable, and
-//! renamed. The digest covers the rows, their split and the configuration, so writing the
-//! same rows again, or after a crash between the rename and the journal, finds the version
-//! instead of making another. Reading ([`verify`], [`stats`]) trusts nothing it reads.
+//! A version is a directory `datasets/<campaign>/v<N>/` with these files:
+//!
+//! * `train.parquet`, `validation.parquet`, `test.parquet`: the rows (`schema`, `batch`, `writer`).
+//! * `manifest.json`: each file with its size and checksum (`manifest`).
+//! * `metadata.json`: where the version came from, and its figures (`metadata`, `tally`).
+//! * `README.md`: the dataset card (`card`). The directories above have cards too (`index`), so
+//!   that the Python library `datasets` does not mix versions.
+//!
+//! A version is never half visible: it is written under another name, synced to the disk, and then
+//! renamed. The digest covers the rows, their splits and the configuration. So if the same rows are
+//! written again, the version that is there is returned. The same happens after a crash between the
+//! rename and the entry in the journal.
 
 mod batch;
 mod card;

@@ -1,22 +1,24 @@
-//! The Arrow schema of the canonical row, `synthd.trajectory/2`.
+//! The Arrow schema of a row, format `synthd.trajectory/2`, and the words that describe its
+//! columns.
 //!
-//! Plain types only, so that every reader sees the same table: no dictionaries, no large
-//! strings, no extension types; money is `decimal128(38, 9)`, whose nine decimals are the
-//! ledger's nano-dollars exactly; what has no fixed shape (`arguments`, `enforced`) is JSON
-//! text. Lists name their item `element`, as the Parquet specification does, and only what
-//! may really be absent is nullable.
+//! Only plain types are used, so that every reader sees the same table: no dictionaries, no large
+//! strings, no extension types. Money is `decimal128(38, 9)`: its nine decimals are exactly the
+//! nano-dollars of the ledger. Values without a fixed shape (`arguments`, `enforced`) are JSON
+//! text. The item of each list has the name `element`, as the Parquet specification says. A column
+//! is nullable only if its value may really be absent.
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use std::sync::Arc;
 
-/// Decimal digits of money columns, and how many of them follow the point.
+/// Decimal digits of a money column.
 pub(super) const MONEY_PRECISION: u8 = 38;
+/// How many of the digits follow the point.
 pub(super) const MONEY_SCALE: i8 = 9;
 
-/// The column that early versions of the format lack.
+/// A column that the first files of this format do not have.
 const TEMPLATE_DIGEST: &str = "template_digest";
 
-/// Every column with what it means, in order; the card prints this table.
+/// Each column with its meaning, in the order of the schema. The dataset card prints this table.
 pub(super) const COLUMNS: [(&str, &str); 29] = [
     ("schema_version", "version of this row format, `synthd.trajectory/2`"),
     ("trajectory_id", "unique in the dataset; the episode's id"),
@@ -63,7 +65,7 @@ pub(super) const COLUMNS: [(&str, &str); 29] = [
     ("created_at", "RFC 3339, UTC"),
 ];
 
-/// The fields of a step, with what they mean.
+/// Each field of a step with its meaning, in the order of the schema.
 pub(super) const STEP_FIELDS: [(&str, &str); 16] = [
     ("step", "index, without gaps"),
     ("state", "working directory and workspace files before the action"),
@@ -90,7 +92,8 @@ pub(super) const STEP_FIELDS: [(&str, &str); 16] = [
     ),
 ];
 
-/// Text that never repeats as a whole: a dictionary would only cost time and space.
+/// Columns, by their Parquet paths, whose texts hardly ever repeat as a whole. They have no
+/// dictionary, because it would cost time and space and save nothing.
 pub(super) const LONG_TEXT: [&str; 5] = [
     "task_instruction",
     "trajectory.list.element.observation",
@@ -99,15 +102,16 @@ pub(super) const LONG_TEXT: [&str; 5] = [
     "trajectory.list.element.state.files.list.element",
 ];
 
-/// Columns that may be null, and were not in the first files of the format.
+/// Columns that are nullable now and were not in the first files of this format.
 const COUNTS: [&str; 3] = ["total_tokens", "input_tokens", "output_tokens"];
 
-/// The canonical schema as it was while every count was a number.
+/// The schema of the first files of this format, in which every count of tokens was a number.
 pub(super) fn counted_schema() -> Schema {
     let fields = row_schema().fields().iter().map(counted).collect::<Fields>();
     Schema::new(fields)
 }
 
+/// A field with the nullability that it had in these files, and so on in its inner fields.
 fn counted(field: &FieldRef) -> FieldRef {
     let kind = match field.data_type() {
         DataType::List(item) => DataType::List(counted(item)),
@@ -118,7 +122,7 @@ fn counted(field: &FieldRef) -> FieldRef {
     Arc::new(Field::new(field.name(), kind, nullable))
 }
 
-/// The canonical schema.
+/// The schema of a row.
 pub fn row_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         text("schema_version"),
@@ -153,16 +157,18 @@ pub fn row_schema() -> SchemaRef {
     ]))
 }
 
-/// The schema of versions that were written before rows named the edition of their template.
+/// A schema without the column `template_digest`, which the first files of this format do not have.
 pub(super) fn without_template_digest(schema: &Schema) -> Schema {
     let kept = schema.fields().iter().filter(|field| field.name() != TEMPLATE_DIGEST);
     Schema::new(kept.cloned().collect::<Vec<_>>())
 }
 
+/// The fields of the column `sandbox`.
 pub(super) fn sandbox_fields() -> Fields {
     ["backend", "root", "kernel", "shell", "enforced"].into_iter().map(text).collect()
 }
 
+/// The fields of an item of `trajectory`.
 pub(super) fn step_fields() -> Fields {
     Fields::from(vec![
         int32("step"),
@@ -184,14 +190,17 @@ pub(super) fn step_fields() -> Fields {
     ])
 }
 
+/// The fields of a step's `state`.
 pub(super) fn state_fields() -> Fields {
     Fields::from(vec![text("cwd"), list("files", DataType::Utf8)])
 }
 
+/// The fields of a step's `action`.
 pub(super) fn action_fields() -> Fields {
     ["type", "tool", "arguments"].into_iter().map(text).collect()
 }
 
+/// The fields of the column `verification`.
 pub(super) fn verification_fields() -> Fields {
     Fields::from(vec![
         float64("score"),
@@ -200,23 +209,27 @@ pub(super) fn verification_fields() -> Fields {
     ])
 }
 
+/// The fields of the column `pass_rate`.
 pub(super) fn pass_rate_fields() -> Fields {
     Fields::from(vec![int32("tries"), int32("solved"), float64("low"), float64("high")])
 }
 
+/// The fields of an item of `verification.checks`.
 pub(super) fn check_fields() -> Fields {
     Fields::from(vec![text("name"), float64("weight"), boolean("passed")])
 }
 
-/// A list's item, which is never null.
+/// The item of a list. It is never null.
 pub(super) fn element(item: DataType) -> FieldRef {
     Arc::new(Field::new("element", item, false))
 }
 
+/// The type of a money column.
 pub(super) fn money_type() -> DataType {
     DataType::Decimal128(MONEY_PRECISION, MONEY_SCALE)
 }
 
+/// A field with text that is never null.
 pub(super) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, false)
 }
@@ -241,10 +254,12 @@ pub(super) fn money(name: &str) -> Field {
     Field::new(name, money_type(), false)
 }
 
+/// A field with a struct that is never null.
 pub(super) fn record(name: &str, fields: Fields) -> Field {
     Field::new(name, DataType::Struct(fields), false)
 }
 
+/// A field with a list that is never null. It may be empty.
 pub(super) fn list(name: &str, item: DataType) -> Field {
     Field::new(name, DataType::List(element(item)), false)
 }

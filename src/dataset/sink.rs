@@ -1,4 +1,10 @@
-//! The [`DatasetSink`] over Parquet files.
+//! [`ParquetSink`]: writes the dataset of a campaign as Parquet files. It implements the port
+//! [`DatasetSink`], which quality calls.
+//!
+//! A call reads all judged rows of the campaign from the journal, page by page. First it computes
+//! the digest only. If the newest version on the disk has this digest and the same card, that
+//! version is returned and nothing is written. Otherwise the rows are read a second time and
+//! written as the next version. All blocking work runs off the async threads.
 
 use super::card::card;
 use super::carry_over::carry_over;
@@ -23,28 +29,36 @@ use synthd_actors::ports::{DatasetSink, DatasetWriteRequest};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 
+/// Rejections that were found only when all rows were seen together, such as duplicates, by
+/// episode.
 type LateRejections = Arc<BTreeMap<EpisodeId, RowRejection>>;
+/// The right to write a version. See `ParquetSink::turn`.
 type WriteLockGuard = OwnedMutexGuard<()>;
 
-/// Rows in memory at once: long trajectories are megabytes each.
+/// How many rows are in memory at once. A long trajectory takes megabytes.
 const PAGE: usize = 64;
 
 /// Writes datasets below `<data_dir>/datasets/`.
 pub struct ParquetSink {
+    /// An absolute path.
     data_dir: PathBuf,
+    /// When a split goes on in another file.
     limits: ShardLimits,
-    /// One version is written at a time: drafts are named by process.
+    /// The lock that makes sure that this process writes one version at a time. Drafts are named by
+    /// process id, so two drafts of one process could collide.
     turn: Arc<Mutex<()>>,
 }
 
 impl ParquetSink {
+    /// A sink with the usual sizes of files.
     pub fn new(data_dir: &Path) -> Self {
         Self::with_limits(data_dir, ShardLimits::default())
     }
 
-    /// With other sizes at which a split goes on in another file.
+    /// A sink with other sizes at which a split goes on in another file. Tests use small ones.
     pub fn with_limits(data_dir: &Path, limits: ShardLimits) -> Self {
-        // Records name paths, for readers that may be somewhere else.
+        // Dataset records contain the path, and whoever reads them may have another working
+        // directory.
         let data_dir = std::path::absolute(data_dir).unwrap_or_else(|_| data_dir.to_owned());
         Self { data_dir, limits, turn: Arc::default() }
     }
@@ -52,6 +66,8 @@ impl ParquetSink {
 
 #[async_trait]
 impl DatasetSink for ParquetSink {
+    /// Writes the next version, or returns the newest one if it would be the same. A fault means
+    /// that no version was published.
     async fn write(&self, edition: DatasetWriteRequest) -> Result<Publication, Fault> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let job = VersionJob::open(&self.data_dir, self.limits, edition)?;
@@ -69,7 +85,8 @@ impl DatasetSink for ParquetSink {
     }
 }
 
-/// Why a version is written after the `newest`, which says this of itself if it is whole.
+/// Why a version is written. `newest` is the highest version number in use. `said` is the metadata
+/// of that version: None if there is no version, or if its files are damaged.
 pub(super) fn why_new(
     newest: u32,
     said: Option<&DatasetMetadata>,
@@ -85,22 +102,25 @@ pub(super) fn why_new(
     }
 }
 
-/// What the journal and the disk have of a campaign.
+/// What the journal and the disk know of a campaign's versions.
 struct KnownVersion {
-    /// The highest number in use.
+    /// The highest version number in use. Zero if there is none.
     newest: u32,
-    /// The newest version and what it says of itself, if it is whole.
+    /// The newest version with its metadata. None if its files are missing or damaged.
     version: Option<(DatasetRecord, DatasetMetadata)>,
 }
 
+/// One call of the sink.
 struct VersionJob {
     versions: DatasetVersions,
     limits: ShardLimits,
+    /// Taken out of the request, to be shared with the blocking threads.
     late: LateRejections,
     edition: DatasetWriteRequest,
 }
 
 impl VersionJob {
+    /// Prepares a job. Fails if the campaign's name cannot be the name of a directory.
     fn open(
         data_dir: &Path,
         limits: ShardLimits,
@@ -112,8 +132,9 @@ impl VersionJob {
         Ok(Self { versions, limits, late, edition })
     }
 
-    /// The disk says what is there: a version that a crash kept out of the journal is taken
-    /// over, and one that is gone from the disk only keeps its number.
+    /// Finds the newest version. The disk decides what exists: a version that is missing in the
+    /// journal because of a crash is used again. The number of a version that only the journal has
+    /// is not used again.
     async fn known(&self) -> Result<KnownVersion, Fault> {
         let journaled = self.edition.journal.datasets(&self.edition.campaign).await?;
         let journaled = journaled.iter().map(|record| record.version).max().unwrap_or(0);
@@ -126,8 +147,9 @@ impl VersionJob {
         .await
     }
 
-    /// Whether a version written now would be the same, rows and card: the usual end of a
-    /// campaign that is run again. Nothing is written to find out.
+    /// Whether a version that was written now would have the same rows and the same counts on its
+    /// card. This is the usual case if a complete campaign is run again. It reads all rows and
+    /// writes nothing.
     async fn would_say(
         &self,
         record: &DatasetRecord,
@@ -142,7 +164,7 @@ impl VersionJob {
             && said.stages.rejected == seen.rejected)
     }
 
-    /// For versions of engines that wrote no card above them.
+    /// Writes the cards above the versions again. Versions of older engines may have none there.
     async fn write_cards(&self, turn: WriteLockGuard) -> Result<(), Fault> {
         let versions = self.versions.clone();
         blocking(move || {
@@ -152,6 +174,8 @@ impl VersionJob {
         .await
     }
 
+    /// Writes and publishes a version, then the cards above it. Returns its record as its own files
+    /// state it, after their checksums were checked.
     async fn write(&self, version: u32, turn: WriteLockGuard) -> Result<DatasetRecord, Fault> {
         let (versions, limits) = (self.versions.clone(), self.limits);
         let writer =
@@ -169,7 +193,9 @@ impl VersionJob {
         .await
     }
 
-    /// Takes every judged row past `each`, a page at a time and off this thread.
+    /// Passes every judged row to `each`, one page at a time, on blocking threads. Each row is
+    /// first brought to the present format, and gets the labels and the pass rate that were found
+    /// over all rows.
     async fn pages<S: Send + 'static>(
         &self,
         mut state: S,
@@ -196,7 +222,8 @@ impl VersionJob {
     }
 }
 
-/// A journal that repeats rows would put them into the dataset twice, or never end.
+/// Fails if the journal returns a row twice or out of order. Otherwise a row would be in the
+/// dataset twice, or the reading would never end.
 fn check_order(page: &[RowRecord], after: Option<u64>) -> Result<(), Fault> {
     let first = page.first().map(|record| record.ordinal);
     let ascending = page.windows(2).all(|pair| pair[0].ordinal < pair[1].ordinal);
@@ -206,6 +233,7 @@ fn check_order(page: &[RowRecord], after: Option<u64>) -> Result<(), Fault> {
     Err(Fault::new(FaultKind::Store, "the journal returned rows out of plan order"))
 }
 
+/// Adds the accepted rows of a page to the digest, and counts the others.
 fn look(
     (digest, stages): &mut (RowsDigest, StageCounts),
     page: &[RowRecord],
@@ -217,7 +245,7 @@ fn look(
     Ok(())
 }
 
-/// The rows that no stage rejected; the others are counted.
+/// The rows of a page that no stage rejected. All rows are counted in `stages`.
 fn accepted<'a>(
     stages: &mut StageCounts,
     page: &'a [RowRecord],
@@ -234,22 +262,30 @@ fn accepted<'a>(
     accepted
 }
 
+/// Why a row is rejected: by a stage, or later when all rows were seen together. None if it is
+/// accepted.
 fn rejection<'a>(record: &'a RowRecord, late: &'a LateRejections) -> Option<&'a RowRejection> {
     record.rejected.as_ref().or_else(|| late.get(&record.episode))
 }
 
-/// A version in the making: three splits, their figures and their digest.
+/// A version that is being written.
 struct VersionWriter {
     draft: VersionDraft,
-    /// Held until the draft is gone, even where the caller stopped waiting.
+    /// The lock is kept until the draft is renamed or removed, even if the caller has stopped
+    /// waiting.
     turn: WriteLockGuard,
+    /// The writer of each split.
     splits: [(DatasetSplit, SplitWriter); 3],
+    /// The figures of the accepted rows.
     tally: DatasetTally,
+    /// The digest of the accepted rows.
     digest: RowsDigest,
+    /// What each stage rejected.
     stages: StageCounts,
 }
 
 impl VersionWriter {
+    /// A writer for the files of this draft.
     fn begin(
         draft: VersionDraft,
         limits: ShardLimits,
@@ -267,6 +303,7 @@ impl VersionWriter {
         })
     }
 
+    /// Adds the accepted rows of a page to their splits.
     fn add(&mut self, page: &[RowRecord], late: &LateRejections) -> Result<(), DatasetWriteError> {
         let accepted = accepted(&mut self.stages, page, late);
         for record in &accepted {
@@ -280,7 +317,8 @@ impl VersionWriter {
         Ok(())
     }
 
-    /// Closes the files, writes what describes them, and gives the version its name.
+    /// Closes the Parquet files, writes card, metadata and manifest, and renames the draft. Returns
+    /// the lock, so that the caller keeps it while it writes the cards above.
     fn publish(self, facts: VersionFacts) -> Result<WriteLockGuard, DatasetWriteError> {
         let mut files = Vec::new();
         for (_, writer) in self.splits {
@@ -298,6 +336,7 @@ impl VersionWriter {
     }
 }
 
+/// The manifest of a version. The manifest does not list itself.
 fn manifest(metadata: DatasetMetadata, files: Vec<super::FileEntry>) -> DatasetManifest {
     DatasetManifest {
         schema: MANIFEST_SCHEMA.to_owned(),
@@ -310,19 +349,23 @@ fn manifest(metadata: DatasetMetadata, files: Vec<super::FileEntry>) -> DatasetM
     }
 }
 
-/// What an edition says of itself, apart from its rows.
+/// What the metadata of a version says besides its rows.
 struct VersionFacts {
     campaign: String,
     version: u32,
     seed: u64,
     config_digest: String,
     licence: String,
+    /// Milliseconds since 1970, UTC.
     now_ms: i64,
+    /// How many episodes the campaign has planned.
     planned: u64,
+    /// How many episodes ended in a fault and have no row.
     faulted: u64,
 }
 
 impl VersionFacts {
+    /// Copies these facts out of the request.
     fn of(edition: &DatasetWriteRequest, version: u32) -> Self {
         Self {
             campaign: edition.campaign.to_string(),
@@ -336,6 +379,7 @@ impl VersionFacts {
         }
     }
 
+    /// The metadata of the version, with its digest and its figures.
     fn metadata(
         self,
         digest: String,
@@ -369,7 +413,7 @@ impl VersionFacts {
     }
 }
 
-/// Runs what blocks off the async threads; a panic there is a fault, not a crash.
+/// Runs work on a blocking thread. A panic of the work becomes a fault.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, DatasetWriteError> + Send + 'static,
 ) -> Result<T, Fault> {

@@ -1,4 +1,4 @@
-//! `dataset stats`: the figures of a version, recounted from its rows.
+//! `synthd dataset stats`: the figures of a version, counted again from its rows.
 
 use super::manifest::FileEntry;
 use super::read::for_each_row;
@@ -9,20 +9,25 @@ use serde::Serialize;
 use std::path::{Component, Path};
 use synthd_actors::model::DatasetSplit;
 
-/// What a version holds.
+/// The figures of a version.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatasetStats {
+    /// The directory of the version.
     pub path: String,
     pub campaign: String,
     pub version: u32,
+    /// The digest that the manifest states.
     pub digest: String,
+    /// The size of all listed files together.
     pub bytes: u64,
     pub files: Vec<FileEntry>,
     #[serde(flatten)]
     pub figures: DatasetFigures,
 }
 
-/// Counts from the Parquet files; nothing is taken from `metadata.json`.
+/// Counts all rows of the Parquet files that the manifest lists. Nothing is taken from
+/// `metadata.json`. Fails if the directory is no dataset version or if a file cannot be read. The
+/// checksums are not checked; this is what `verify` does.
 pub fn stats(dir: &Path) -> Result<DatasetStats> {
     let manifest = open_manifest(dir)?;
     let mut tally = DatasetTally::default();
@@ -42,6 +47,7 @@ pub fn stats(dir: &Path) -> Result<DatasetStats> {
     })
 }
 
+/// Adds the rows of one file to the tally.
 fn count(
     dir: &Path,
     file: &FileEntry,
@@ -53,6 +59,7 @@ fn count(
         Error::new(Code::DatasetDamaged, message)
             .hint(format!("`synthd dataset verify {}` lists everything", dir.display()))
     };
+    // The manifest may be forged. A path with a slash or `..` could name any file of this host.
     if !matches!(path.components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
         return Err(damaged(format!("{:?} in the manifest is not a plain file name", file.path)));
     }

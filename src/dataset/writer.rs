@@ -1,8 +1,9 @@
-//! One split as Parquet files: row order kept, a new shard when one is full.
+//! Writes one split as Parquet files. The rows keep their order. When a file (shard) is full, the
+//! split goes on in another one.
 //!
-//! The options follow what the Hub deduplicates and scans well (measured in the project's
-//! reference notes): zstd, content-defined chunks, a page index, few large row groups, and
-//! no dictionary over text that never repeats.
+//! The options of the files are chosen for the Hugging Face Hub, which finds equal parts of files
+//! and scans columns: compression with zstd, content-defined chunks, a page index, few large row
+//! groups, and no dictionary for text that never repeats.
 
 use super::batch::{text_bytes, to_batch};
 use super::manifest::{FileEntry, HashingFile};
@@ -18,18 +19,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use synthd_actors::model::{DatasetSplit, Fault, FaultKind, ROW_SCHEMA, TrajectoryRow};
 
-/// Compressed bytes of a row group: what the writer keeps in memory for each split.
+/// Compressed bytes of a row group. The writer keeps one row group in memory for each split.
 const ROW_GROUP_BYTES: usize = 64 << 20;
-/// Text put into one batch; one row may exceed it, up to [`MAX_ROW_TEXT`].
+/// How many bytes of text go into one batch. A single row may have more, up to [`MAX_ROW_TEXT`].
 const BATCH_TEXT: usize = 32 << 20;
-/// Arrow offsets are 32 bit.
+/// The most bytes of text in one row. Arrow counts offsets into a column with 32 bits.
 const MAX_ROW_TEXT: usize = 1 << 30;
+/// The compression level of zstd.
 const ZSTD_LEVEL: i32 = 3;
 
-/// When a split is continued in another file.
+/// When a split goes on in another file: as soon as one of the limits is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardLimits {
+    /// Rows in one file.
     pub rows: u64,
+    /// Compressed bytes in one file. A file may exceed it by one batch.
     pub bytes: u64,
 }
 
@@ -39,7 +43,7 @@ impl Default for ShardLimits {
     }
 }
 
-/// Why a version was not written.
+/// Why a version was not written. The engine sees it as a fault of the store.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DatasetWriteError {
     #[error(transparent)]
@@ -48,8 +52,10 @@ pub(super) enum DatasetWriteError {
     Parquet(#[from] ParquetError),
     #[error(transparent)]
     Arrow(#[from] arrow::error::ArrowError),
+    /// A row with more text than [`MAX_ROW_TEXT`].
     #[error("row {id} holds {bytes} bytes of text, more than a column can take")]
     RowTooLarge { id: String, bytes: usize },
+    /// A condition that should always hold does not.
     #[error("{0}")]
     Refused(String),
 }
@@ -61,7 +67,7 @@ impl From<DatasetWriteError> for Fault {
     }
 }
 
-/// Whether some cause of it is a disk without room.
+/// Whether the error, or one of its causes, is a full disk.
 fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
     use io::ErrorKind::{QuotaExceeded, StorageFull};
     let full = |e: &io::Error| matches!(e.kind(), StorageFull | QuotaExceeded);
@@ -69,25 +75,32 @@ fn is_full(error: &(dyn std::error::Error + 'static)) -> bool {
         .any(|error| error.downcast_ref::<io::Error>().is_some_and(full))
 }
 
+/// Writes the files of one split.
 pub(super) struct SplitWriter {
+    /// The directory of the draft.
     dir: PathBuf,
     split: DatasetSplit,
     limits: ShardLimits,
+    /// The file that is being written. None before the first row, and after a file was closed.
     open: Option<OpenShard>,
+    /// The files that are complete. Their names are temporary until [`Self::finish`].
     done: Vec<FileEntry>,
 }
 
+/// A Parquet file that is being written.
 struct OpenShard {
     writer: ArrowWriter<HashingFile>,
+    /// Rows in this file so far.
     rows: u64,
 }
 
 impl SplitWriter {
+    /// A writer without a file. The first file is created with the first row.
     pub(super) fn new(dir: &Path, split: DatasetSplit, limits: ShardLimits) -> Self {
         Self { dir: dir.to_owned(), split, limits, open: None, done: Vec::new() }
     }
 
-    /// Appends rows in order.
+    /// Appends rows in their order. It splits them where a batch or a file is full.
     pub(super) fn push(&mut self, mut rows: &[&TrajectoryRow]) -> Result<(), DatasetWriteError> {
         while !rows.is_empty() {
             let room = match &self.open {
@@ -102,6 +115,7 @@ impl SplitWriter {
         Ok(())
     }
 
+    /// Writes one batch and closes the file if it has reached a limit.
     fn append(&mut self, rows: &[&TrajectoryRow]) -> Result<(), DatasetWriteError> {
         let mut shard = match self.open.take() {
             Some(shard) => shard,
@@ -118,6 +132,7 @@ impl SplitWriter {
         }
     }
 
+    /// Creates the next file under its temporary name.
     fn begin(&self) -> Result<OpenShard, DatasetWriteError> {
         let file = HashingFile::create(&self.dir.join(self.part_name(self.done.len())))?;
         let options =
@@ -126,6 +141,7 @@ impl SplitWriter {
         Ok(OpenShard { writer, rows: 0 })
     }
 
+    /// Closes a file and records its size and checksum. The content is then on the disk.
     fn end(&mut self, shard: OpenShard) -> Result<(), DatasetWriteError> {
         let (bytes, sha256) = shard.writer.into_inner()?.finish()?;
         self.done.push(FileEntry {
@@ -138,8 +154,8 @@ impl SplitWriter {
         Ok(())
     }
 
-    /// Closes the last shard and gives every file its final name. A split without rows has
-    /// a file too, so that a program that loads all splits finds all splits.
+    /// Closes the last file and gives each file its final name. A split without rows gets an empty
+    /// file too, so that a program that loads all splits finds all of them.
     pub(super) fn finish(mut self) -> Result<Vec<FileEntry>, DatasetWriteError> {
         if self.open.is_none() && self.done.is_empty() {
             self.open = Some(self.begin()?);
@@ -156,12 +172,15 @@ impl SplitWriter {
         Ok(self.done)
     }
 
-    // How many shards there will be is known only at the end.
+    // The temporary name of a file, such as `train-00000.part`. The final name contains the number
+    // of files, which is known only at the end.
     fn part_name(&self, index: usize) -> String {
         format!("{}-{index:05}.part", self.split.as_str())
     }
 }
 
+/// The final name of a file: `train.parquet`, or `train-00000-of-00003.parquet` if there are
+/// several.
 fn shard_name(split: DatasetSplit, index: usize, count: usize) -> String {
     match count {
         1 => format!("{}.parquet", split.as_str()),
@@ -169,7 +188,7 @@ fn shard_name(split: DatasetSplit, index: usize, count: usize) -> String {
     }
 }
 
-/// How many of the first rows fit into one batch: at least one.
+/// How many of the first rows fit into one batch: at least one. Fails if a row has too much text.
 fn batch_length(rows: &[&TrajectoryRow]) -> Result<usize, DatasetWriteError> {
     let mut total = 0;
     for (taken, row) in rows.iter().enumerate() {
@@ -185,6 +204,7 @@ fn batch_length(rows: &[&TrajectoryRow]) -> Result<usize, DatasetWriteError> {
     Ok(rows.len())
 }
 
+/// The options of a Parquet file.
 fn properties() -> Result<WriterProperties, ParquetError> {
     let note = |key: &str, value: &str| KeyValue::new(key.to_owned(), value.to_owned());
     let builder = WriterProperties::builder()

@@ -76,7 +76,7 @@ impl MissingEntries {
 }
 
 impl fmt::Display for MissingEntries {
-    /// For example: `$1.5 of campaign paid ($2 known, $0.5 found); 3 steps; 1 call`.
+    /// Example: `$1.50 of campaign paid ($2.00 known, $0.50 found); 3 steps; 1 call`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut parts: Vec<String> = self.campaigns.iter().map(ToString::to_string).collect();
         for (count, what) in
