@@ -1,17 +1,18 @@
-//! Rows that an older engine judged, as rows of today's format. What it did not record stays
-//! unknown, and what it decided stays decided: a rejected row stays rejected.
+//! Converts rows that an older engine judged to the present row format, when a dataset is written.
+//! Values that the older engine did not record stay unknown. Its decisions stay as they are: a
+//! rejected row stays rejected.
 
 use super::first_format::FIRST_FORMAT;
 use synthd_actors::model::{ROW_SCHEMA, RowStep, TrajectoryRow};
 use synthd_actors::quality::{ERROR_STEPS, MALFORMED_STEPS};
 
-/// Brings a stored row into today's format.
+/// Converts a row of the first format. Rows of the present format stay as they are.
 pub(super) fn carry_over(row: &mut TrajectoryRow) {
     if row.schema_version != FIRST_FORMAT {
         return;
     }
     row.schema_version = ROW_SCHEMA.to_owned();
-    // The end of an agent's own program was, and is, what went wrong with it.
+    // The exit code of an agent that is a program is a real error, then and now.
     if !row.scaffold.starts_with("external/") {
         row.trajectory.iter_mut().for_each(forget_exit_code);
     }
@@ -19,7 +20,8 @@ pub(super) fn carry_over(row: &mut TrajectoryRow) {
     set_label(row, MALFORMED_STEPS, |step| step.action.kind == "malformed");
 }
 
-/// An exit code was told as an error too.
+/// Removes an error that only repeats the exit code. The first format reported each exit code as an
+/// error too.
 fn forget_exit_code(step: &mut RowStep) {
     let told = step.exit_code.map(|code| format!("exit code {code}"));
     if told.is_some() && step.error == told {
@@ -27,6 +29,7 @@ fn forget_exit_code(step: &mut RowStep) {
     }
 }
 
+/// Sets or removes a label, by whether one of the steps is of this kind.
 fn set_label(row: &mut TrajectoryRow, label: &str, is_such: fn(&RowStep) -> bool) {
     row.labels.retain(|known| known != label);
     if row.trajectory.iter().any(is_such) {

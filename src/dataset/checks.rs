@@ -1,4 +1,11 @@
-//! The rules rows must keep, each on its own and among each other.
+//! The rules that rows must keep: each row alone, and the rows among each other. `verify` passes
+//! every row of a version to [`RowChecks::see`], and reads the problems, the figures and the digest
+//! afterwards.
+//!
+//! The rules are: the format and the campaign of the manifest; a known result that agrees with the
+//! verification; steps without gaps, of which only the last is done; arguments that are a JSON
+//! object; rewards that sum up as stated. A trajectory occurs once, and a task is in one split
+//! only.
 
 use super::digest::RowsDigest;
 use super::problem::DatasetProblems;
@@ -9,35 +16,45 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use synthd_actors::model::{DatasetSplit, RowStep, TrajectoryRow, returns_to_go};
 
-/// Rewards have nine decimals; summing them in floats moves the last ones.
+/// How much two sums of rewards may differ, relative to their size. Rewards have nine decimals, and
+/// floating-point sums are not exact in the last ones.
 const TOLERANCE: f64 = 1e-6;
 
-/// Where a row lies.
+/// The place of a row in a version.
 #[derive(Clone, Copy)]
 pub(super) struct RowPlace<'a> {
+    /// The file's name in the manifest.
     pub(super) file: &'a str,
     pub(super) split: DatasetSplit,
+    /// The number of the row in its file, from zero.
     pub(super) row: u64,
 }
 
-/// Sees every row of a dataset once.
+/// The state of a check. It sees each row of a version once.
 #[derive(Default)]
 pub(super) struct RowChecks {
+    /// What is wrong so far.
     pub(super) problems: DatasetProblems,
+    /// The figures of the rows, to be compared with the metadata.
     pub(super) tally: DatasetTally,
+    /// The digest of the rows, to be compared with the manifest.
     pub(super) digest: RowsDigest,
-    /// Where each trajectory was first seen.
+    /// The file and the row where each trajectory id was first seen.
     ids: HashMap<String, (String, u64)>,
+    /// The split in which each task was first seen.
     tasks: HashMap<String, DatasetSplit>,
-    /// The format that the manifest names.
+    /// The row format that the manifest states.
     format: String,
 }
 
 impl RowChecks {
+    /// A check of rows in this format.
     pub(super) fn of(format: &str) -> Self {
         Self { format: format.to_owned(), ..Self::default() }
     }
 
+    /// Checks one row and adds it to the figures and to the digest. `campaign` is that of the
+    /// manifest.
     pub(super) fn see(&mut self, campaign: &str, place: RowPlace<'_>, row: &TrajectoryRow) {
         for message in broken_rules(campaign, &self.format, row) {
             self.problems.row(place.file, place.row, message);
@@ -50,6 +67,7 @@ impl RowChecks {
         }
     }
 
+    /// Reports a trajectory id that was seen before.
     fn see_id(&mut self, place: RowPlace<'_>, row: &TrajectoryRow) {
         match self.ids.entry(row.trajectory_id.clone()) {
             Entry::Vacant(entry) => {
@@ -64,6 +82,8 @@ impl RowChecks {
         }
     }
 
+    /// Reports a task that was seen in another split. A model that trained on it would know the
+    /// test.
     fn see_task(&mut self, place: RowPlace<'_>, row: &TrajectoryRow) {
         let split = *self.tasks.entry(row.task_id.clone()).or_insert(place.split);
         if split != place.split {
@@ -74,6 +94,7 @@ impl RowChecks {
     }
 }
 
+/// The rules that a row breaks by itself, as sentences.
 fn broken_rules(campaign: &str, format: &str, row: &TrajectoryRow) -> Vec<String> {
     let mut broken = Vec::new();
     if row.schema_version != format {
@@ -94,9 +115,10 @@ fn broken_rules(campaign: &str, format: &str, row: &TrajectoryRow) -> Vec<String
     broken
 }
 
+/// The rules that the steps of a row break.
 fn broken_steps(steps: &[RowStep]) -> Vec<String> {
     let mut broken = Vec::new();
-    // Counted from zero or from one, but without gaps.
+    // Steps are numbered from zero or from one, without gaps.
     let first = steps.first().map_or(0, |step| step.step);
     if !matches!(first, 0 | 1) {
         broken.push(format!("the first step is {first}"));
@@ -117,6 +139,8 @@ fn broken_steps(steps: &[RowStep]) -> Vec<String> {
     broken
 }
 
+/// Whether the rewards agree with the returns and the total. Only the first wrong return is
+/// reported.
 fn broken_rewards(row: &TrajectoryRow) -> Vec<String> {
     let rewards: Vec<f64> = row.trajectory.iter().map(|step| step.reward).collect();
     let returns = returns_to_go(&rewards);
@@ -132,7 +156,7 @@ fn broken_rewards(row: &TrajectoryRow) -> Vec<String> {
     broken
 }
 
-/// NaN differs from everything.
+/// Whether two sums differ by more than the tolerance. NaN differs from everything.
 fn differ(a: f64, b: f64) -> bool {
     let scale = a.abs().max(b.abs()).max(1.0);
     let near = (a - b).abs().partial_cmp(&(TOLERANCE * scale));

@@ -1,21 +1,25 @@
-//! What makes two versions the same: their rows, the split of each, and the configuration.
+//! The digest of a dataset: two versions with the same digest have the same rows, in the same
+//! splits and order, and the same configuration.
 //!
-//! Each split is hashed on its own, because that is what a reader of the files can
-//! recompute; the order of rows within a split counts.
+//! Each split is hashed alone, because this is what a reader of the files can compute again. A row
+//! is hashed as one line of JSON.
 
 use super::first_format::{FIRST_FORMAT, FirstFormatRow};
 use sha2::{Digest, Sha256};
 use std::io;
 use synthd_actors::model::{DatasetSplit, TrajectoryRow, digest_of};
 
+/// The name of this way to compute a digest. It is part of the digest.
 const VERSION: &str = "synthd.dataset/1";
 
+/// A digest that rows are added to.
 #[derive(Clone, Default)]
 pub(super) struct RowsDigest {
     splits: [Sha256; 3],
 }
 
 impl RowsDigest {
+    /// Adds a row at the end of its split.
     pub(super) fn add(
         &mut self,
         split: DatasetSplit,
@@ -26,7 +30,8 @@ impl RowsDigest {
             DatasetSplit::Validation => &mut self.splits[1],
             DatasetSplit::Test => &mut self.splits[2],
         };
-        // Each format has a text of its own, so that a version keeps its digest for ever.
+        // Each row format has its own JSON text, so that the digest of an old version never
+        // changes.
         match row.schema_version.as_str() {
             FIRST_FORMAT => serde_json::to_writer(&mut DigestWriter(hash), &FirstFormatRow(row))?,
             _ => serde_json::to_writer(&mut DigestWriter(hash), row)?,
@@ -35,13 +40,14 @@ impl RowsDigest {
         Ok(())
     }
 
+    /// The digest as hexadecimal text, over the splits, the row format and the configuration.
     pub(super) fn finish(&self, row_schema: &str, config_digest: &str) -> String {
         let splits = self.splits.clone().map(|hash| hex::encode(hash.finalize()));
         digest_of(&[VERSION, row_schema, config_digest, &splits[0], &splits[1], &splits[2]])
     }
 }
 
-/// JSON text goes straight into the hash, never into memory as a whole.
+/// Passes JSON text to the hash while it is written, so that a long row is never in memory as text.
 struct DigestWriter<'a>(&'a mut Sha256);
 
 impl io::Write for DigestWriter<'_> {

@@ -1,5 +1,6 @@
-//! Rows of the first format, `synthd.trajectory/1`, as versions on disk hold them. It is
-//! frozen: what such files look like, and the text their digest is made of.
+//! Rows of the first format, `synthd.trajectory/1`, as old versions on the disk contain them. They
+//! are read, never written. This file is frozen: it says how such files look, and which text their
+//! digest is made of.
 
 use super::schema::{
     action_fields, boolean, check_fields, element, float64, int32, int64, list, money, record,
@@ -9,9 +10,10 @@ use arrow::datatypes::{DataType, Field, Fields, Schema};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 use synthd_actors::model::{RowStep, TrajectoryRow};
 
+/// The name of the first format.
 pub(super) const FIRST_FORMAT: &str = "synthd.trajectory/1";
 
-/// What a file of the first format looks like.
+/// The Arrow schema of a file of the first format.
 pub(super) fn first_schema() -> Schema {
     Schema::new(vec![
         text("schema_version"),
@@ -41,6 +43,7 @@ pub(super) fn first_schema() -> Schema {
     ])
 }
 
+/// The fields of a step. No count of tokens is nullable, and there is no `model_ms`.
 fn step_fields() -> Fields {
     Fields::from(vec![
         int32("step"),
@@ -61,17 +64,20 @@ fn step_fields() -> Fields {
     ])
 }
 
+/// The fields of the column `verification`.
 fn verification_fields() -> Fields {
     let checks =
         Field::new("checks", DataType::List(element(DataType::Struct(check_fields()))), false);
     Fields::from(vec![float64("score"), boolean("passed"), checks])
 }
 
-/// A row with the fields of the first format alone.
+/// Writes a row with the fields of the first format only, for the digest.
 pub(super) struct FirstFormatRow<'a>(pub(super) &'a TrajectoryRow);
 
+/// Writes a step with the fields of the first format only.
 struct FirstFormatStep<'a>(&'a RowStep);
 
+/// Writes fields under their own names, in this order.
 macro_rules! write_fields {
     ($struct:ident, $of:expr, $($field:ident),+) => {
         $($struct.serialize_field(stringify!($field), &$of.$field)?;)+

@@ -1,9 +1,9 @@
-//! The cards of the directories above versions: `datasets/<campaign>/README.md` and
+//! The cards of the directories above the versions: `datasets/<campaign>/README.md` and
 //! `datasets/README.md`.
 //!
-//! Without a card `datasets.load_dataset` takes every Parquet file below a directory for one
-//! dataset, and so mixes versions and campaigns. With it each version is a configuration of
-//! its own; where there are several, `load_dataset` asks for one by name.
+//! Without a card, `datasets.load_dataset` takes all Parquet files below a directory for one
+//! dataset, and mixes versions and campaigns. With a card, each version is a configuration of its
+//! own. If there are several, `load_dataset` asks for one by name.
 
 use super::card::{description, pattern, quoted};
 use super::manifest::{CARD, DatasetManifest, HashingFile, MANIFEST, read_json};
@@ -14,24 +14,27 @@ use std::io::{self, Write};
 use std::path::Path;
 use synthd_actors::model::DatasetSplit;
 
-/// What a card is called while it is written.
+/// The name of a card while it is written.
 const DRAFT: &str = ".README.md.tmp";
 
+/// The text of each card.
 const WORDS: &str = "\
 Each version below is a separate dataset, and a configuration of this card. Load a version by its
 name with `datasets.load_dataset(DIRECTORY, NAME)`, or name the directory of the version. Do not
 load all files below at once, because versions repeat rows. synthd writes this page again with
 every version.";
 
-/// One version, as the card above names it.
+/// A version as the card above it lists it.
 struct ListedVersion {
+    /// The name of the configuration, such as `v2`, or `paid-v2` on the card of all campaigns.
     name: String,
-    /// Where its files lie, seen from the card.
+    /// The directory of the version, relative to the card.
     dir: String,
     manifest: DatasetManifest,
 }
 
-/// Brings the cards above a campaign's versions up to date.
+/// Writes the card of the campaign and the card of all campaigns. A card that is up to date is not
+/// written again.
 pub(super) fn write_cards(versions: &DatasetVersions) -> io::Result<()> {
     let home = versions.home();
     write_card(home, "Versions", &versions_in(home, "", "")?)?;
@@ -41,6 +44,7 @@ pub(super) fn write_cards(versions: &DatasetVersions) -> io::Result<()> {
     }
 }
 
+/// The versions of all campaigns in `root`, by campaign name.
 fn campaigns_in(root: &Path) -> io::Result<Vec<ListedVersion>> {
     let mut campaigns: Vec<String> = names(root)?.filter(|n| root.join(n).is_dir()).collect();
     campaigns.sort();
@@ -52,8 +56,9 @@ fn campaigns_in(root: &Path) -> io::Result<Vec<ListedVersion>> {
     Ok(listed)
 }
 
-/// The versions of a campaign that have rows, oldest first: `datasets` refuses a
-/// configuration without any.
+/// The versions of a campaign that have rows, oldest first. A version without rows is left out,
+/// because `datasets` refuses a configuration without rows. A version without a readable manifest
+/// is left out too. The prefixes are put before the name and the directory of each version.
 fn versions_in(home: &Path, before_name: &str, before_dir: &str) -> io::Result<Vec<ListedVersion>> {
     let versions = DatasetVersions::numbers_in(home)?.into_iter().filter_map(|version| {
         let manifest: DatasetManifest =
@@ -64,6 +69,7 @@ fn versions_in(home: &Path, before_name: &str, before_dir: &str) -> io::Result<V
     Ok(versions.filter(|listed| listed.manifest.rows().values().any(|rows| *rows > 0)).collect())
 }
 
+/// Writes a card under another name, syncs it and renames it. Does nothing if the card is the same.
 fn write_card(dir: &Path, title: &str, listed: &[ListedVersion]) -> io::Result<()> {
     let text = card(title, listed);
     let path = dir.join(CARD);
@@ -82,6 +88,7 @@ fn write_card(dir: &Path, title: &str, listed: &[ListedVersion]) -> io::Result<(
     sync_dir(dir)
 }
 
+/// The text of a card. Without versions it has no YAML header.
 fn card(title: &str, listed: &[ListedVersion]) -> String {
     let infos: String = listed.iter().map(info).collect();
     let configs: String = listed.iter().map(config).collect();
@@ -93,12 +100,14 @@ fn card(title: &str, listed: &[ListedVersion]) -> String {
     format!("{header}# {title}\n\n{WORDS}\n\n{lines}")
 }
 
+/// The entry of a version in the header's `dataset_info`.
 fn info(listed: &ListedVersion) -> String {
     let DatasetManifest { campaign, version, digest, .. } = &listed.manifest;
     let described = description(campaign, *version, digest);
     format!("- config_name: {}\n  description: {described}\n", quoted(&listed.name))
 }
 
+/// The entry of a version in the header's `configs`: its splits that have rows, and their files.
 fn config(listed: &ListedVersion) -> String {
     let rows = listed.manifest.rows();
     let filled =
@@ -112,6 +121,7 @@ fn config(listed: &ListedVersion) -> String {
     format!("- config_name: {}\n  data_files:\n{files}", quoted(&listed.name))
 }
 
+/// The line of a version in the list for people.
 fn line(listed: &ListedVersion) -> String {
     let rows: u64 = listed.manifest.rows().values().sum();
     format!("- `{}`: {rows} rows in `{}/`\n", listed.name, listed.dir)

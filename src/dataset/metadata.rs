@@ -1,4 +1,5 @@
-//! `metadata.json`: where a version came from, its figures, and what each stage let through.
+//! `metadata.json`: where a version came from, its figures, and what each stage let through. The
+//! writer makes it, the card shows it, and `verify` compares its figures with the rows.
 
 use super::tally::DatasetFigures;
 use serde::{Deserialize, Serialize};
@@ -6,49 +7,61 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 use synthd_actors::model::DatasetSplit;
 
+/// The format of this file.
 pub(super) const METADATA_SCHEMA: &str = "synthd.metadata/1";
 
+/// The content of `metadata.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetMetadata {
     /// Version of this file's own format.
     pub schema: String,
+    /// The format of the rows, such as `synthd.trajectory/2`.
     pub row_schema: String,
+    /// The program that wrote the version, such as `synthd 0.1.0`.
     pub engine: String,
     pub campaign: String,
+    /// The version number, from 1.
     pub version: u32,
+    /// The digest of the rows, as in the manifest.
     pub digest: String,
+    /// The seed of the campaign.
     pub seed: u64,
+    /// The digest of the campaign's configuration.
     pub config_digest: String,
     /// RFC 3339, UTC.
     pub created_at: String,
+    /// The same time in milliseconds since 1970.
     pub created_at_ms: i64,
+    /// The licence that the campaign states.
     pub licence: String,
     pub stages: StageCounts,
     #[serde(flatten)]
     pub figures: DatasetFigures,
 }
 
-/// How many episodes came through each stage, from the plan to the dataset.
+/// How many episodes passed each stage, from the plan to the dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageCounts {
     pub planned: u64,
-    /// With a final result: judged or faulted.
+    /// Episodes with an outcome: judged or faulted.
     pub finished: u64,
-    /// Ended in an infrastructure fault: no label and no row.
+    /// Episodes that ended in a fault. They have no label and no row.
     pub faulted: u64,
-    /// Seen by the quality stages.
+    /// Episodes that the quality stages have seen.
     pub judged: u64,
-    /// By the stage that rejected them.
+    /// Rejected rows, by the stage that rejected them.
     pub rejected: BTreeMap<String, u64>,
-    /// Accepted rows by label; a row may carry several.
+    /// Accepted rows by label. A row may have several labels.
     pub labelled: BTreeMap<String, u64>,
+    /// Accepted rows by split.
     pub accepted: BTreeMap<DatasetSplit, u64>,
 }
 
-/// RFC 3339 in UTC with milliseconds. Times before 1970 are shown as 1970.
+/// A time as RFC 3339 text in UTC with milliseconds, such as `2023-11-14T22:13:20.123Z`. A time
+/// before 1970 is shown as 1970.
 pub(crate) fn rfc3339(ms: i64) -> String {
     let since = Duration::from_millis(u64::try_from(ms).unwrap_or(0));
-    // humantime panics beyond the year 9999.
+    // `humantime` panics for times after the year 9999, so a later time is shown as its end.
     let time = SystemTime::UNIX_EPOCH + since.min(Duration::from_secs(253_402_300_799));
     humantime::format_rfc3339_millis(time).to_string()
 }

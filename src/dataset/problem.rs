@@ -1,16 +1,17 @@
-//! What is wrong with a dataset: every finding, each with its file and row.
+//! Problems of a dataset: the findings of `synthd dataset verify`, each with its file and row.
 
 use serde::Serialize;
 use std::fmt;
 
-/// Beyond this many a dataset is not being checked any more, only listed.
+/// How many findings are kept one by one. The others are only counted.
 const KEPT: usize = 1_000;
 
-/// One finding.
+/// One finding. Example: `train.parquet, row 3: total_reward is 2, but rewards sum to 1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DatasetProblem {
+    /// The file's name in the version; `.` for the directory itself.
     pub file: String,
-    /// Zero-based number of the row in its file.
+    /// The number of the row in its file, from zero. None if the finding is about the whole file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u64>,
     pub message: String,
@@ -25,30 +26,37 @@ impl fmt::Display for DatasetProblem {
     }
 }
 
-/// All findings, or the first thousand and how many more there were.
+/// All findings, or the first thousand and the number of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct DatasetProblems {
+    /// The findings that are kept.
     pub found: Vec<DatasetProblem>,
+    /// How many findings were not kept.
     pub left_out: u64,
 }
 
 impl DatasetProblems {
+    /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
+    /// How many findings there are, also those that were not kept.
     pub fn count(&self) -> u64 {
         self.found.len() as u64 + self.left_out
     }
 
+    /// Adds a finding about a whole file.
     pub(super) fn file(&mut self, file: &str, message: impl Into<String>) {
         self.add(DatasetProblem { file: file.to_owned(), row: None, message: message.into() });
     }
 
+    /// Adds a finding about a row.
     pub(super) fn row(&mut self, file: &str, row: u64, message: impl Into<String>) {
         self.add(DatasetProblem { file: file.to_owned(), row: Some(row), message: message.into() });
     }
 
+    /// Keeps a finding, or counts it if there are too many.
     fn add(&mut self, problem: DatasetProblem) {
         if self.found.len() < KEPT {
             self.found.push(problem);
@@ -71,18 +79,20 @@ impl fmt::Display for DatasetProblems {
 
 impl std::error::Error for DatasetProblems {}
 
-/// Why a JSON file of a dataset could not be taken in.
+/// Why a JSON file of a dataset could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadJsonError {
     #[error("{0}")]
     Io(#[from] std::io::Error),
     #[error("not the expected JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// The file has more than this many bytes.
     #[error("larger than {0} bytes")]
     TooLarge(u64),
 }
 
 impl ReadJsonError {
+    /// Whether the file does not exist.
     pub(super) fn is_missing(&self) -> bool {
         matches!(self, Self::Io(error) if error.kind() == std::io::ErrorKind::NotFound)
     }

@@ -1,4 +1,5 @@
-//! Version directories: which exist, drafting the next beside its name, publishing it.
+//! The directories of a campaign's versions: which ones exist, how the next one is drafted under
+//! another name, and how it is published.
 //!
 //! ```text
 //! .v<N>.tmp-<pid>/  (draft)  ── files written and fsynced ── directory fsynced
@@ -6,6 +7,8 @@
 //!        │ process died: removed by the next writer                ▼
 //!        └────────────────────────────────────────────── rename ── v<N>/ ── parent fsynced
 //! ```
+//!
+//! So a directory `v<N>` is complete whenever it exists. Nothing is ever written into it again.
 
 use super::manifest::{DatasetManifest, MANIFEST, METADATA, read_json};
 use super::metadata::DatasetMetadata;
@@ -21,11 +24,12 @@ use synthd_actors::model::{CampaignName, DatasetRecord};
 /// The versions of one campaign.
 #[derive(Clone, Debug)]
 pub(super) struct DatasetVersions {
+    /// The directory `datasets/<campaign>`.
     home: PathBuf,
 }
 
 impl DatasetVersions {
-    /// Refuses a name that would leave the directory of datasets.
+    /// The versions of a campaign. Refuses a name that would lead out of the directory `datasets`.
     pub(super) fn of(data_dir: &Path, campaign: &CampaignName) -> io::Result<Self> {
         let name = campaign.as_str();
         let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
@@ -36,7 +40,7 @@ impl DatasetVersions {
         Ok(Self { home: data_dir.join("datasets").join(name) })
     }
 
-    /// The directory of the campaign's versions.
+    /// The directory that contains the campaign's versions. It may not exist yet.
     pub(super) fn home(&self) -> &Path {
         &self.home
     }
@@ -48,16 +52,18 @@ impl DatasetVersions {
         Ok(numbers)
     }
 
+    /// The directory of a version.
     pub(super) fn path(&self, version: u32) -> PathBuf {
         self.home.join(format!("v{version}"))
     }
 
-    /// The highest version number in use, whatever its directory holds.
+    /// The highest version number in use, whatever its directory contains. Zero if there is none.
     pub(super) fn newest(&self) -> io::Result<u32> {
         Ok(Self::numbers_in(&self.home)?.pop().unwrap_or(0))
     }
 
-    /// The record of a version as its own files state it; none where they are not whole.
+    /// The record of a version as its own files state it. All checksums are computed for this. None
+    /// if a file is missing or differs from its checksum.
     pub(super) fn record(&self, version: u32) -> Option<DatasetRecord> {
         let dir = self.path(version);
         let manifest: DatasetManifest = read_json(&dir.join(MANIFEST)).ok()?;
@@ -74,12 +80,13 @@ impl DatasetVersions {
         })
     }
 
-    /// What a version says of itself.
+    /// The metadata of a version. None if it cannot be read.
     pub(super) fn metadata(&self, version: u32) -> Option<DatasetMetadata> {
         read_json(&self.path(version).join(METADATA)).ok()
     }
 
-    /// Begins a version under a temporary name, after clearing dead writers' leftovers.
+    /// Begins a version under a temporary name. Drafts that dead processes have left are removed
+    /// first.
     pub(super) fn draft(&self, version: u32) -> io::Result<VersionDraft> {
         create_dir(&self.home, 0o777)?;
         self.sweep()?;
@@ -90,6 +97,7 @@ impl DatasetVersions {
         Ok(draft)
     }
 
+    /// Removes the drafts of processes that no longer exist.
     fn sweep(&self) -> io::Result<()> {
         for name in names(&self.home)? {
             if draft_owner(&name).is_some_and(is_gone) {
@@ -100,21 +108,26 @@ impl DatasetVersions {
     }
 }
 
-/// A version being written. Dropped without publishing, it is removed.
+/// A version that is being written. If it is dropped before it is published, it is removed.
 #[derive(Debug)]
 pub(super) struct VersionDraft {
+    /// The temporary directory.
     dir: PathBuf,
+    /// The final directory.
     target: PathBuf,
+    /// Whether the draft was renamed, so that nothing must be removed.
     kept: bool,
 }
 
 impl VersionDraft {
+    /// The directory into which the files are written.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Gives the version its name. Files must have been synced; a directory with content
-    /// that has the name already is left alone, for `rename` never replaces one.
+    /// Gives the version its final name. All files must be synced. If a directory with content has
+    /// this name already, this fails and leaves it alone, because a rename never replaces such a
+    /// directory.
     pub(super) fn publish(mut self) -> io::Result<PathBuf> {
         sync_dir(&self.dir)?;
         fs::rename(&self.dir, &self.target)?;
@@ -137,7 +150,7 @@ impl Drop for VersionDraft {
     }
 }
 
-/// The names in a directory; none where it does not exist.
+/// The names in a directory. Empty if it does not exist. Names that are not UTF-8 are left out.
 pub(super) fn names(dir: &Path) -> io::Result<impl Iterator<Item = String>> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries.collect::<io::Result<Vec<_>>>()?,
@@ -147,20 +160,22 @@ pub(super) fn names(dir: &Path) -> io::Result<impl Iterator<Item = String>> {
     Ok(entries.into_iter().filter_map(|e| e.file_name().to_str().map(str::to_owned)))
 }
 
-/// `v12` is version 12; `v012` and `v+12` are nothing.
+/// The version number of a directory's name: `v12` is version 12; `v012` and `v+12` are none.
 fn version_of(name: &str) -> Option<u32> {
     let version: u32 = name.strip_prefix('v')?.parse().ok()?;
     (name == format!("v{version}")).then_some(version)
 }
 
+/// The process id in the name of a draft. None if it is not the name of a draft.
 fn draft_owner(name: &str) -> Option<i32> {
     let (version, pid) = name.strip_prefix('.')?.split_once(".tmp-")?;
     version_of(version)?;
     pid.parse().ok()
 }
 
-/// Whether a draft's writer no longer lives. One of our own pid is a leftover as well: this
-/// process writes one version at a time and begins only after the last one ended.
+/// Whether the process that wrote a draft no longer exists. A draft with the id of this process was
+/// left by an earlier process with the same id: this process writes one version at a time and has
+/// none now.
 fn is_gone(pid: i32) -> bool {
     let own = u32::try_from(pid) == Ok(std::process::id());
     own || pid <= 0 || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
