@@ -1,6 +1,9 @@
-//! `README.md`: the dataset card. Its YAML header is what `datasets` and the Hub read to
-//! find the splits; the rest answers what users of such datasets ask: how success was
-//! determined, what each stage let through, which models acted, what the columns mean.
+//! The dataset card: `README.md` of a version.
+//!
+//! The YAML header is for programs: the Python library `datasets` and the Hugging Face Hub find the
+//! splits by it. The rest is for people: how success was determined, what each stage let through,
+//! which models acted, and what the columns mean. `sink` writes the card from the metadata of the
+//! version.
 
 use super::manifest::FileEntry;
 use super::markdown::{cell, decimal, line, percent, table, whole};
@@ -11,9 +14,10 @@ use arrow::datatypes::{DataType, Field};
 use std::collections::BTreeMap;
 use synthd_actors::model::DatasetSplit;
 
+/// The first words of every card's title.
 const TITLE: &str = "Agent trajectories";
 
-/// The whole card.
+/// The text of the card. Empty sections are left out.
 pub(super) fn card(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     let sections = [
         header(metadata, files),
@@ -67,6 +71,7 @@ Every task has a unique string, and the column `canary` repeats it. Keep this co
 data. If a model's output contains such a string, the model was trained on this task. Please do
 not train on the splits `validation` and `test`.";
 
+/// The YAML header of a version's card.
 fn header(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     let mut yaml = format!(
         "---\nlicense: {}\npretty_name: {}\ntask_categories:\n- text-generation\n\
@@ -91,34 +96,40 @@ fn header(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     yaml + "---"
 }
 
-/// What tells one version from every other. `datasets` names its cache by the directory's own
-/// name and by this header: without the digest every `v1` would be one and the same to it.
+/// The text by which one version differs from every other. `datasets` names its cache by the name
+/// of the directory and by the header. Without the digest, it would take every directory `v1` for
+/// the same dataset.
 pub(super) fn description(campaign: &str, version: u32, digest: &str) -> String {
     quoted(&format!("{TITLE}: {campaign} v{version}, digest {digest}"))
 }
 
-/// The splits that `datasets` is told of. It refuses a whole dataset over one split without
-/// rows ("corresponds to no data"), so those are left to the readers of single files.
+/// The splits that the header names. `datasets` refuses a whole dataset if one named split has no
+/// rows ("corresponds to no data"), so a split without rows is left out. If no split has rows, all
+/// are named.
 fn listed(metadata: &DatasetMetadata) -> Vec<DatasetSplit> {
     let filled = DatasetSplit::ALL.into_iter().filter(|s| rows_in(metadata, *s) > 0);
     let filled: Vec<DatasetSplit> = filled.collect();
     if filled.is_empty() { DatasetSplit::ALL.to_vec() } else { filled }
 }
 
+/// The number of rows in a split.
 fn rows_in(metadata: &DatasetMetadata, split: DatasetSplit) -> u64 {
     metadata.figures.splits.get(&split).map_or(0, |group| group.rows)
 }
 
-/// JSON strings are YAML strings.
+/// A text as a YAML string. Every JSON string is a YAML string.
 pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// The pattern for the files of a split: `train.parquet`, or `train-*.parquet` if there are
+/// several.
 pub(super) fn pattern(split: DatasetSplit, files: &[FileEntry]) -> String {
     let sharded = files.iter().filter(|file| file.split == Some(split)).count() > 1;
     format!("{}{}.parquet", split.as_str(), if sharded { "-*" } else { "" })
 }
 
+/// The size category of the Hub for a number of rows.
 fn size_category(rows: u64) -> &'static str {
     match rows {
         0..1_000 => "n<1K",
@@ -129,6 +140,7 @@ fn size_category(rows: u64) -> &'static str {
     }
 }
 
+/// The title and the first paragraph.
 fn intro(metadata: &DatasetMetadata) -> String {
     format!(
         "# {TITLE}: {} v{}\n\n\
@@ -145,6 +157,7 @@ fn intro(metadata: &DatasetMetadata) -> String {
     )
 }
 
+/// A warning if some rows come from scripted models. Empty otherwise.
 fn scripted_note(metadata: &DatasetMetadata) -> String {
     let figures = &metadata.figures;
     if !figures.scripted {
@@ -160,6 +173,7 @@ fn scripted_note(metadata: &DatasetMetadata) -> String {
     )
 }
 
+/// The table of the totals.
 fn figures(metadata: &DatasetMetadata) -> String {
     let totals = &metadata.figures.totals;
     let lengths = totals.length_in_steps;
@@ -182,11 +196,12 @@ fn figures(metadata: &DatasetMetadata) -> String {
     format!("## Figures\n\n{}", table(&["what", "value"], rows))
 }
 
-/// Of which something is not known, none.
+/// A sum of tokens; `-` if a part of it is unknown.
 fn sum(sum: Option<i64>) -> String {
     sum.map_or_else(|| "-".to_owned(), |sum| sum.to_string())
 }
 
+/// The table of how many episodes passed each stage.
 fn yields(metadata: &DatasetMetadata) -> String {
     let stages = &metadata.stages;
     let mut rows = vec![
@@ -208,10 +223,12 @@ fn yields(metadata: &DatasetMetadata) -> String {
     )
 }
 
+/// One table row for each entry of `counts`.
 fn each(what: &str, counts: &BTreeMap<String, u64>) -> Vec<Vec<String>> {
     counts.iter().map(|(name, n)| vec![format!("{what}: {}", cell(name)), n.to_string()]).collect()
 }
 
+/// The table of the splits.
 fn splits(metadata: &DatasetMetadata) -> String {
     let groups = DatasetSplit::ALL.iter().filter_map(|split| {
         metadata.figures.splits.get(split).map(|group| (split.as_str(), group))
@@ -225,6 +242,8 @@ fn splits(metadata: &DatasetMetadata) -> String {
     )
 }
 
+/// A note that names the splits without rows and says how to read their files. Empty if all have
+/// rows.
 fn empty_note(metadata: &DatasetMetadata) -> String {
     let empty = DatasetSplit::ALL.into_iter().filter(|split| rows_in(metadata, *split) == 0);
     let empty: Vec<DatasetSplit> = empty.collect();
@@ -240,6 +259,7 @@ fn empty_note(metadata: &DatasetMetadata) -> String {
     )
 }
 
+/// The tables of rows by model, scaffold, category, difficulty and template.
 fn distributions(metadata: &DatasetMetadata) -> String {
     let all = &metadata.figures.distributions;
     let parts = [
@@ -255,6 +275,7 @@ fn distributions(metadata: &DatasetMetadata) -> String {
     format!("## Models, scaffolds and tasks\n\n{}", tables.join("\n\n"))
 }
 
+/// A table of groups of rows with their success rates.
 fn group_table<'a>(name: &str, groups: impl Iterator<Item = (&'a str, &'a GroupStats)>) -> String {
     let rows = groups.map(|(key, group)| {
         let (rate, steps) = (percent(group.success_rate), decimal(group.average_steps));
@@ -263,6 +284,7 @@ fn group_table<'a>(name: &str, groups: impl Iterator<Item = (&'a str, &'a GroupS
     table(&[name, "rows", "resolved", "success rate", "average steps"], rows)
 }
 
+/// The tables of the columns and of the fields of a step.
 pub(super) fn columns() -> String {
     let schema = row_schema();
     let steps = step_fields();
@@ -280,6 +302,7 @@ pub(super) fn columns() -> String {
     )
 }
 
+/// The type of a column in the words of the card.
 fn kind(field: &Field) -> String {
     let fields = |fields: &arrow::datatypes::Fields| {
         let names: Vec<&str> = fields.iter().map(|f| f.name().as_str()).collect();
@@ -301,6 +324,7 @@ fn kind(field: &Field) -> String {
     }
 }
 
+/// The section that shows how to load the dataset, with the names of this version.
 fn load(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     let train = pattern(DatasetSplit::Train, files);
     let dir = format!("v{}", metadata.version);
@@ -323,7 +347,8 @@ fn load(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     )
 }
 
-// pandas takes one file or a whole directory, no patterns.
+// The line that loads the training rows with pandas. `pandas` takes one file or a whole directory,
+// and no pattern, so several files are read one by one.
 fn pandas_line(dir: &str, train: &str) -> String {
     if train.contains('*') {
         let glob = format!("sorted(glob.glob(\"{dir}/{train}\"))");

@@ -1,4 +1,5 @@
-//! `manifest.json`: every other file of a version with its size and checksum.
+//! `manifest.json`: the list of all other files of a version, each with size and checksum. The
+//! module also has the tools to write and read the small files of a version.
 
 use super::problem::ReadJsonError;
 use serde::de::DeserializeOwned;
@@ -10,41 +11,56 @@ use std::io::{self, Read, Write};
 use std::path::Path;
 use synthd_actors::model::DatasetSplit;
 
+/// The name of the manifest.
 pub(super) const MANIFEST: &str = "manifest.json";
+/// The name of the metadata.
 pub(super) const METADATA: &str = "metadata.json";
+/// The name of a dataset card.
 pub(super) const CARD: &str = "README.md";
+/// The format of the manifest.
 pub(super) const MANIFEST_SCHEMA: &str = "synthd.manifest/1";
 
-/// No JSON file of a dataset comes near this; a larger one is not ours.
+/// The largest JSON file that is read, in bytes. synthd writes far smaller ones, so a larger one is
+/// not from synthd.
 const MAX_JSON: u64 = 64 << 20;
 
+/// The content of `manifest.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetManifest {
     /// Version of this file's own format.
     pub schema: String,
+    /// The format of the rows, such as `synthd.trajectory/2`.
     pub row_schema: String,
     pub campaign: String,
+    /// The version number, from 1.
     pub version: u32,
+    /// The digest of the campaign's configuration.
     pub config_digest: String,
-    /// Over the rows, their splits and the configuration: equal for equal datasets.
+    /// The digest of the rows, their splits and the configuration. Equal datasets have equal
+    /// digests.
     pub digest: String,
+    /// All files of the version except the manifest itself.
     pub files: Vec<FileEntry>,
 }
 
+/// One file of a version. Example: `{"path":"README.md","bytes":5120,"sha256":"9f86..."}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
+    /// The file's name in the directory of the version, without a directory.
     pub path: String,
     pub bytes: u64,
+    /// The checksum as hexadecimal text.
     pub sha256: String,
-    /// Rows and split of a Parquet file.
+    /// How many rows a Parquet file has. None for other files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+    /// The split of a Parquet file. None for other files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<DatasetSplit>,
 }
 
 impl DatasetManifest {
-    /// Rows in each split, zero where there are none.
+    /// The number of rows in each split, also of one without rows.
     pub fn rows(&self) -> BTreeMap<DatasetSplit, u64> {
         let mut rows = BTreeMap::from(DatasetSplit::ALL.map(|split| (split, 0u64)));
         for file in &self.files {
@@ -56,7 +72,8 @@ impl DatasetManifest {
         rows
     }
 
-    /// Whether every file is there as it was written.
+    /// Whether each listed file exists with the size and the checksum in the manifest. Reads all
+    /// files.
     pub(super) fn is_whole(&self, dir: &Path) -> bool {
         self.files.iter().all(|file| {
             let path = dir.join(&file.path);
@@ -67,7 +84,7 @@ impl DatasetManifest {
     }
 }
 
-/// A file that hashes and counts what passes through it.
+/// A new file that computes its checksum and its size while it is written.
 pub(super) struct HashingFile {
     file: File,
     hash: Sha256,
@@ -75,11 +92,12 @@ pub(super) struct HashingFile {
 }
 
 impl HashingFile {
+    /// Creates the file. Fails if it exists.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self { file: File::create_new(path)?, hash: Sha256::new(), bytes: 0 })
     }
 
-    /// Makes the content durable and returns its size and checksum.
+    /// Syncs the file to the disk, and returns its size and its checksum.
     pub(super) fn finish(self) -> io::Result<(u64, String)> {
         self.file.sync_all()?;
         Ok((self.bytes, hex::encode(self.hash.finalize())))
@@ -99,7 +117,7 @@ impl Write for HashingFile {
     }
 }
 
-/// Writes a small file durably and describes it.
+/// Writes a small file, syncs it, and returns its entry for the manifest.
 pub(super) fn write_file(dir: &Path, name: &str, content: &str) -> io::Result<FileEntry> {
     let mut file = HashingFile::create(&dir.join(name))?;
     file.write_all(content.as_bytes())?;
@@ -107,12 +125,12 @@ pub(super) fn write_file(dir: &Path, name: &str, content: &str) -> io::Result<Fi
     Ok(FileEntry { path: name.to_owned(), bytes, sha256, rows: None, split: None })
 }
 
-/// JSON as all files of a dataset have it: indented, with a final newline.
+/// JSON text as all files of a dataset have it: indented, and with a newline at the end.
 pub(super) fn pretty(value: &impl Serialize) -> io::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
-/// The checksum of a file, read in pieces.
+/// The checksum of a file. The file is read in pieces, because it may be large.
 pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
@@ -125,7 +143,7 @@ pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
     }
 }
 
-/// Reads a JSON file of bounded size.
+/// Reads a JSON file. Fails if it is missing, too large, or not of this type.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadJsonError> {
     let mut text = Vec::new();
     File::open(path)?.take(MAX_JSON + 1).read_to_end(&mut text)?;

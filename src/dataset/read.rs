@@ -1,6 +1,9 @@
-//! Arrow back to rows, and Parquet files opened without trusting them: a file must have the
-//! canonical schema before a value is read, and a reader that panics over corrupt bytes is
-//! an error of that file, not of the process.
+//! Reads Parquet files as rows, without trusting the files. [`for_each_row`] is what `verify` and
+//! `stats` call.
+//!
+//! A file must have a known schema before a value is read. If the Parquet reader panics because of
+//! damaged bytes, this is an error of the file and does not end the process. Files of the first
+//! format, and early files of the present format, lack some columns; their values are then unknown.
 
 use super::first_format::first_schema;
 use super::schema::{counted_schema, row_schema, without_template_digest};
@@ -19,10 +22,10 @@ use synthd_actors::model::{
     TrajectoryRow,
 };
 
-/// Rows decoded at once: long trajectories are megabytes each.
+/// How many rows are decoded at once. A long trajectory takes megabytes.
 const BATCH_ROWS: usize = 64;
 
-/// Why a file gave no rows, or stopped giving them.
+/// Why a file gave no rows, or stopped giving rows.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ParquetReadError {
     #[error("{0}")]
@@ -31,17 +34,22 @@ pub(super) enum ParquetReadError {
     Parquet(#[from] parquet::errors::ParquetError),
     #[error("not readable as arrow: {0}")]
     Arrow(#[from] arrow::error::ArrowError),
+    /// The differences from the schema, one sentence for each column.
     #[error("the schema is not the canonical one: {}", .0.join("; "))]
     Schema(Vec<String>),
+    /// A value that cannot be right. `from` is the number of the first row of its batch.
     #[error("column {column}, among the rows from {from} on: {message}")]
     Value { column: &'static str, from: u64, message: String },
+    /// A column with this name is missing, or its array has another type than the schema says.
     #[error("column {0} is not of its declared type")]
     Column(&'static str),
+    /// The Parquet reader panicked.
     #[error("the parquet reader gave up on corrupt bytes")]
     Panicked,
 }
 
-/// Hands every row of a file with its number to `each`, and returns how many there were.
+/// Passes each row of a file with its number (from zero) to `each`, and returns how many rows there
+/// were. After an error, `each` may have seen some of the rows already.
 pub(super) fn for_each_row(
     path: &Path,
     mut each: impl FnMut(u64, TrajectoryRow),
@@ -50,10 +58,13 @@ pub(super) fn for_each_row(
         .unwrap_or(Err(ParquetReadError::Panicked))
 }
 
+/// Like [`for_each_row`], without catching panics.
 fn read_rows(
     path: &Path,
     each: &mut impl FnMut(u64, TrajectoryRow),
 ) -> Result<u64, ParquetReadError> {
+    // The Arrow schema that a writer may put into a file is ignored. The types come from the
+    // Parquet schema.
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
     let file = File::open(path)?;
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
@@ -68,8 +79,9 @@ fn read_rows(
     Ok(seen)
 }
 
-/// A file is of today's format, of an early one that lacks a column or counts all tokens, or of
-/// the first one.
+/// Fails if a file has none of the known schemas. These are the present one, those of early files
+/// of this format (without `template_digest`, or with every count a number), and that of the first
+/// format. The error names the differences from the present one.
 pub(super) fn check_schema(found: &Schema) -> Result<(), ParquetReadError> {
     let differences = schema_differences(&row_schema(), found);
     let counted = without_template_digest(&counted_schema());
@@ -81,7 +93,8 @@ pub(super) fn check_schema(found: &Schema) -> Result<(), ParquetReadError> {
     Err(ParquetReadError::Schema(differences))
 }
 
-/// How a file's schema differs from the one that is wanted, a line for each column.
+/// How a file's schema differs from the wanted one, one sentence for each column. Columns are
+/// compared by position.
 pub(super) fn schema_differences(wanted: &Schema, found: &Schema) -> Vec<String> {
     let count = wanted.fields().len().max(found.fields().len());
     (0..count)
@@ -89,6 +102,7 @@ pub(super) fn schema_differences(wanted: &Schema, found: &Schema) -> Vec<String>
         .collect()
 }
 
+/// How the columns at one position differ. None if they are equal.
 fn difference(
     position: usize,
     wanted: Option<&FieldRef>,
@@ -107,16 +121,18 @@ fn difference(
     }
 }
 
+/// Whether two fields have the same type and the same nullability.
 fn same(wanted: &Field, found: &Field) -> bool {
     wanted.data_type() == found.data_type() && wanted.is_nullable() == found.is_nullable()
 }
 
+/// The type of a field, for a message.
 fn kind(field: &Field) -> String {
     let null = if field.is_nullable() { "nullable " } else { "" };
     format!("{null}{}", field.data_type())
 }
 
-/// The rows of a batch; `first` is the number of its first one, for messages.
+/// The rows of a batch. `first` is the number of its first row in the file, for messages.
 pub(super) fn from_batch(
     batch: &RecordBatch,
     first: u64,
@@ -126,13 +142,17 @@ pub(super) fn from_batch(
     (0..table.len()).map(|i| rows.row(i)).collect()
 }
 
-/// A struct's columns by name and type.
+/// The columns of a struct, found by name and type. The methods take the position of a value.
+/// `read_rows` has checked the schema before, so a missing column is not expected here.
 struct StructColumns<'a> {
+    /// The struct array.
     record: &'a StructArray,
+    /// The number of the batch's first row, for messages.
     first: u64,
 }
 
 impl<'a> StructColumns<'a> {
+    /// The column with this name and array type.
     fn get<T: Array + 'static>(&self, name: &'static str) -> Result<&'a T, ParquetReadError> {
         self.record
             .column_by_name(name)
@@ -144,11 +164,12 @@ impl<'a> StructColumns<'a> {
         Ok(self.get::<StringArray>(name)?.value(i).to_owned())
     }
 
-    /// Whether the file has the column at all: the first format lacks some.
+    /// Whether the file has this column. The first format and early files lack some columns.
     fn has(&self, name: &str) -> bool {
         self.record.column_by_name(name).is_some()
     }
 
+    /// A number that may be null. None also if the file does not have the column.
     fn maybe_int64(&self, name: &'static str, i: usize) -> Result<Option<i64>, ParquetReadError> {
         if !self.has(name) {
             return Ok(None);
@@ -157,6 +178,7 @@ impl<'a> StructColumns<'a> {
         Ok(column.is_valid(i).then(|| column.value(i)))
     }
 
+    /// A text that may be null. None also if the file does not have the column.
     fn maybe_text(&self, name: &'static str, i: usize) -> Result<Option<String>, ParquetReadError> {
         if !self.has(name) {
             return Ok(None);
@@ -181,6 +203,7 @@ impl<'a> StructColumns<'a> {
         Ok(self.get::<BooleanArray>(name)?.value(i))
     }
 
+    /// An amount of money. Fails if it is negative or too large.
     fn money(&self, name: &'static str, i: usize) -> Result<Money, ParquetReadError> {
         let nanos = self.get::<Decimal128Array>(name)?.value(i);
         u64::try_from(nanos).map(Money::from_nanos).map_err(|_| ParquetReadError::Value {
@@ -190,6 +213,7 @@ impl<'a> StructColumns<'a> {
         })
     }
 
+    /// A list of texts.
     fn texts(&self, name: &'static str, i: usize) -> Result<Vec<String>, ParquetReadError> {
         let list = self.get::<ListArray>(name)?;
         let items = list.values().as_any().downcast_ref::<StringArray>();
@@ -197,11 +221,12 @@ impl<'a> StructColumns<'a> {
         Ok(range(list, i).map(|j| items.value(j).to_owned()).collect())
     }
 
+    /// The columns of an inner struct.
     fn record(&self, name: &'static str) -> Result<StructColumns<'a>, ParquetReadError> {
         Ok(Self { record: self.get(name)?, first: self.first })
     }
 
-    /// A list of structs: the list, and the columns of its items.
+    /// A list of structs: the list itself, and the columns of the items of all lists.
     fn records(
         &self,
         name: &'static str,
@@ -213,26 +238,29 @@ impl<'a> StructColumns<'a> {
     }
 }
 
-/// Where the items of list `i` lie.
+/// The positions of the items of list `i` in the array of all items.
 fn range(list: &ListArray, i: usize) -> Range<usize> {
     let at = |i: usize| usize::try_from(list.value_offsets()[i]).unwrap_or(0);
     at(i)..at(i + 1)
 }
 
-/// The nested columns of a batch, looked up once.
+/// The nested columns of a batch. They are looked up once for the batch and not for each row.
 struct BatchColumns<'a> {
     top: StructColumns<'a>,
     sandbox: StructColumns<'a>,
+    /// The lists of steps. Their items are in `steps`, `states` and `actions`.
     trajectory: &'a ListArray,
     steps: StructColumns<'a>,
     states: StructColumns<'a>,
     actions: StructColumns<'a>,
     verification: StructColumns<'a>,
+    /// The lists of checks. Their items are in `checks`.
     check_list: &'a ListArray,
     checks: StructColumns<'a>,
 }
 
 impl<'a> BatchColumns<'a> {
+    /// Looks up the nested columns. Fails if one is missing.
     fn of(table: &'a StructArray, first: u64) -> Result<Self, ParquetReadError> {
         let top = StructColumns { record: table, first };
         let (trajectory, steps) = top.records("trajectory")?;
@@ -251,6 +279,8 @@ impl<'a> BatchColumns<'a> {
         })
     }
 
+    /// The row at position `i` of the batch. Values that the file does not have are None, except the
+    /// number of the sample, which is zero then.
     fn row(&self, i: usize) -> Result<TrajectoryRow, ParquetReadError> {
         let top = &self.top;
         Ok(TrajectoryRow {
@@ -288,6 +318,7 @@ impl<'a> BatchColumns<'a> {
         })
     }
 
+    /// The pass rate of row `i`. None if it is null, or if the file does not have the column.
     fn pass_rate(&self, i: usize) -> Result<Option<PassRate>, ParquetReadError> {
         if !self.top.has("pass_rate") {
             return Ok(None);
@@ -301,6 +332,7 @@ impl<'a> BatchColumns<'a> {
         Ok(Some(PassRate { tries, solved, low, high }))
     }
 
+    /// The sandbox of row `i`. Fails if the enforced limits are not JSON.
     fn fingerprint(&self, i: usize) -> Result<SandboxFingerprint, ParquetReadError> {
         let enforced = self.sandbox.text("enforced", i)?;
         Ok(SandboxFingerprint {
@@ -316,6 +348,7 @@ impl<'a> BatchColumns<'a> {
         })
     }
 
+    /// The step at position `i` of all steps in the batch.
     fn step(&self, i: usize) -> Result<RowStep, ParquetReadError> {
         let steps = &self.steps;
         let error = steps.get::<StringArray>("error")?;
@@ -347,6 +380,7 @@ impl<'a> BatchColumns<'a> {
         })
     }
 
+    /// The verification of row `i`.
     fn verdict(&self, i: usize) -> Result<RowVerification, ParquetReadError> {
         let check = |j: usize| -> Result<RowCheck, ParquetReadError> {
             Ok(RowCheck {

@@ -1,41 +1,48 @@
-//! Figures over rows, one row at a time.
+//! Figures of a dataset, counted one row at a time. The writer counts them for the metadata and the
+//! card, and `stats` and `verify` count them again from the files.
 //!
-//! Sums are kept in integers, so that the order of rows changes nothing and recounting a
-//! dataset from its files gives the very figures that were written; shares and averages
-//! are derived at the end and rounded to six decimals.
+//! Sums are integers. So the order of the rows does not matter, and counting again from the files
+//! gives exactly the figures that were written. Shares and averages are computed at the end, and
+//! are rounded to six decimals.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use synthd_actors::model::{DatasetSplit, Money, TrajectoryRow};
 
-/// What a dataset holds.
+/// The figures of a dataset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetFigures {
     pub totals: DatasetTotals,
+    /// Each split, also one without rows.
     pub splits: BTreeMap<DatasetSplit, GroupStats>,
+    /// The rows by what they have in common.
     pub distributions: DatasetDistributions,
-    /// Rows that carry each label.
+    /// How many rows have each label.
     pub labels: BTreeMap<String, u64>,
-    /// Whether any row was acted out by a script instead of a model.
+    /// Whether a scripted model made any of the rows.
     pub scripted: bool,
+    /// The names of these models.
     pub scripted_models: Vec<String>,
 }
 
+/// The figures of all rows together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetTotals {
     pub rows: u64,
     pub steps: u64,
     pub tokens: DatasetTokens,
+    /// The sum of the rows' costs, in exact dollars.
     pub cost_usd: Money,
     pub outcomes: DatasetOutcomes,
-    /// Share of rows that are `resolved`; null without rows.
+    /// The share of rows that are `resolved`, from 0 to 1. None without rows.
     pub success_rate: Option<f64>,
     pub length_in_steps: LengthStats,
+    /// None without rows.
     pub average_execution_seconds: Option<f64>,
 }
 
-/// Of the recorded steps; `total` is what the rows say of themselves. Null where any was not
-/// counted.
+/// The tokens of all rows. `input` and `output` are sums over the steps, and `total` is the sum of
+/// what the rows state. A sum is None if a part of it was not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetTokens {
     pub input: Option<i64>,
@@ -44,15 +51,18 @@ pub struct DatasetTokens {
 }
 
 impl Default for DatasetTokens {
+    /// No tokens, which is a known number.
     fn default() -> Self {
         Self { input: Some(0), output: Some(0), total: Some(0) }
     }
 }
 
+/// Adds to a sum. The sum is None from the first unknown part on.
 fn plus(sum: Option<i64>, more: Option<i64>) -> Option<i64> {
     Some(sum?.saturating_add(more?))
 }
 
+/// How many rows have each result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetOutcomes {
     pub resolved: u64,
@@ -60,14 +70,17 @@ pub struct DatasetOutcomes {
     pub flaky: u64,
 }
 
+/// The lengths of the trajectories in steps. All values are None without rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LengthStats {
     pub average: Option<f64>,
     pub min: Option<u64>,
+    /// The median.
     pub p50: Option<u64>,
     pub max: Option<u64>,
 }
 
+/// The rows by the values of several columns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetDistributions {
     pub category: BTreeMap<String, GroupStats>,
@@ -77,23 +90,26 @@ pub struct DatasetDistributions {
     pub difficulty: BTreeMap<String, GroupStats>,
 }
 
-/// Rows that have something in common.
+/// The figures of rows that have something in common.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GroupStats {
     pub rows: u64,
     pub resolved: u64,
+    /// From 0 to 1. None without rows.
     pub success_rate: Option<f64>,
     pub average_steps: Option<f64>,
 }
 
-/// The accumulator behind [`Figures`].
+/// The counters behind [`DatasetFigures`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct DatasetTally {
     all: GroupCount,
     outcomes: DatasetOutcomes,
     tokens: DatasetTokens,
     cost: Money,
+    /// The execution times, each rounded to milliseconds, so that their sum is an integer.
     milliseconds: u64,
+    /// How many rows have each number of steps.
     lengths: BTreeMap<u64, u64>,
     splits: BTreeMap<DatasetSplit, GroupCount>,
     categories: BTreeMap<String, GroupCount>,
@@ -102,17 +118,21 @@ pub(super) struct DatasetTally {
     scaffolds: BTreeMap<String, GroupCount>,
     difficulties: BTreeMap<String, GroupCount>,
     labels: BTreeMap<String, u64>,
+    /// The rows of scripted models, by model.
     scripted: BTreeMap<String, GroupCount>,
 }
 
+/// The counters behind [`GroupStats`].
 #[derive(Clone, Copy, Debug, Default)]
 struct GroupCount {
     rows: u64,
     resolved: u64,
+    /// The steps of all rows together.
     steps: u64,
 }
 
 impl DatasetTally {
+    /// Adds one row.
     pub(super) fn add(&mut self, split: DatasetSplit, row: &TrajectoryRow) {
         let one = GroupCount::of(row);
         self.all.add(one);
@@ -137,6 +157,7 @@ impl DatasetTally {
         }
     }
 
+    /// Counts the result of a row. An unknown result counts as unresolved; `verify` reports it.
     fn add_outcome(&mut self, result: &str) {
         match result {
             "resolved" => self.outcomes.resolved += 1,
@@ -145,6 +166,7 @@ impl DatasetTally {
         }
     }
 
+    /// Adds the tokens, the cost and the time of a row.
     fn add_expense(&mut self, row: &TrajectoryRow) {
         for step in &row.trajectory {
             self.tokens.input = plus(self.tokens.input, step.input_tokens);
@@ -152,11 +174,13 @@ impl DatasetTally {
         }
         self.tokens.total = plus(self.tokens.total, row.total_tokens);
         self.cost = self.cost.saturating_add(row.cost_usd);
-        // A cast of a float saturates, and NaN becomes zero.
+        // A conversion from a float saturates, and NaN becomes zero. So a forged file cannot cause
+        // a panic.
         let milliseconds = (row.execution_time_seconds * 1_000.0).round() as u64;
         self.milliseconds = self.milliseconds.saturating_add(milliseconds);
     }
 
+    /// The figures of the rows so far.
     pub(super) fn figures(&self) -> DatasetFigures {
         let splits =
             DatasetSplit::ALL.map(|s| (s, self.splits.get(&s).copied().unwrap_or_default()));
@@ -176,6 +200,7 @@ impl DatasetTally {
         }
     }
 
+    /// The figures of all rows together.
     fn totals(&self) -> DatasetTotals {
         let seconds = share(self.milliseconds, self.all.rows).map(|ms| round(ms / 1_000.0));
         DatasetTotals {
@@ -190,6 +215,7 @@ impl DatasetTally {
         }
     }
 
+    /// The lengths of the trajectories.
     fn lengths(&self) -> LengthStats {
         LengthStats {
             average: share(self.all.steps, self.all.rows),
@@ -199,7 +225,7 @@ impl DatasetTally {
         }
     }
 
-    /// The lower median: a length that some row has.
+    /// The lower median, so that it is a length that some row has. None without rows.
     fn median_length(&self) -> Option<u64> {
         let half = self.all.rows.div_ceil(2);
         let mut seen = 0;
@@ -211,6 +237,7 @@ impl DatasetTally {
 }
 
 impl GroupCount {
+    /// The counters of a single row.
     fn of(row: &TrajectoryRow) -> Self {
         let resolved = u64::from(row.final_result == "resolved");
         Self { rows: 1, resolved, steps: row.trajectory.len() as u64 }
@@ -222,6 +249,7 @@ impl GroupCount {
         self.steps += other.steps;
     }
 
+    /// The figures that these counters give.
     fn group(self) -> GroupStats {
         GroupStats {
             rows: self.rows,
@@ -232,6 +260,7 @@ impl GroupCount {
     }
 }
 
+/// Adds one row to the group `key`. The key is copied only if the group is new.
 fn count(counts: &mut BTreeMap<String, GroupCount>, key: &str, one: GroupCount) {
     match counts.get_mut(key) {
         Some(count) => count.add(one),
@@ -241,15 +270,17 @@ fn count(counts: &mut BTreeMap<String, GroupCount>, key: &str, one: GroupCount) 
     }
 }
 
+/// The figures of all groups.
 fn groups(counts: &BTreeMap<String, GroupCount>) -> BTreeMap<String, GroupStats> {
     counts.iter().map(|(key, count)| (key.clone(), count.group())).collect()
 }
 
+/// `part / whole`, rounded. None if `whole` is zero.
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| round(part as f64 / whole as f64))
 }
 
-// Six decimals survive a trip through any JSON reader.
+// Rounds to six decimals. Such a number stays the same when any JSON reader reads it and writes it.
 fn round(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }

@@ -1,7 +1,10 @@
-//! `dataset verify`: reads a version as a stranger would, and believes none of it.
+//! `synthd dataset verify`: reads a version as somebody who does not know where it comes from, and
+//! trusts none of it.
 //!
-//! All findings are collected. A file whose bytes are not the ones listed is not decoded:
-//! what it would say adds nothing.
+//! The checks are, in this order: the manifest; the list of files against the directory; size and
+//! checksum of each file; the schema and the rows of each Parquet file; the digest and the metadata
+//! against the rows. All findings are collected. A file whose bytes differ from the manifest is not
+//! decoded, because its content would prove nothing.
 
 use super::checks::{RowChecks, RowPlace};
 use super::first_format::FIRST_FORMAT;
@@ -20,24 +23,28 @@ use std::fs;
 use std::path::{Component, Path};
 use synthd_actors::model::{DatasetSplit, ROW_SCHEMA};
 
-/// The formats of rows that are read.
+/// The row formats that this synthd reads.
 const FORMATS: [&str; 2] = [FIRST_FORMAT, ROW_SCHEMA];
 
-/// What verification found.
+/// What was checked and what was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatasetVerifyReport {
+    /// The directory of the version.
     pub path: String,
     pub campaign: String,
     pub version: u32,
     pub digest: String,
+    /// How many files the manifest lists, and below their size together.
     pub files: u64,
     pub bytes: u64,
+    /// How many rows were read, and below how many steps they have.
     pub rows: u64,
     pub steps: u64,
+    /// The findings. Empty if the version is sound.
     pub problems: DatasetProblems,
 }
 
-/// Checks a dataset version; any finding is an error that lists them all.
+/// Checks a version. Any finding is an error, which lists all findings.
 pub fn verify(dir: &Path) -> Result<DatasetVerifyReport> {
     let report = inspect(dir)?;
     if report.problems.is_empty() {
@@ -53,8 +60,7 @@ pub fn verify(dir: &Path) -> Result<DatasetVerifyReport> {
         ))
 }
 
-/// Checks a dataset version and reports, findings included. Fails only where there is no
-/// dataset to check.
+/// Checks a version and reports the findings. Fails only if there is no version to check.
 pub fn inspect(dir: &Path) -> Result<DatasetVerifyReport> {
     let manifest = open_manifest(dir)?;
     let mut checks = RowChecks::of(&manifest.row_schema);
@@ -68,8 +74,11 @@ pub fn inspect(dir: &Path) -> Result<DatasetVerifyReport> {
     Ok(report(dir, manifest, checks))
 }
 
-/// The manifest, or why this is no dataset, or none of a format that is read here.
+/// The manifest of a version. Fails if the directory has none, if it cannot be read, or if the rows
+/// have a format that this synthd does not know.
 pub(super) fn open_manifest(dir: &Path) -> Result<DatasetManifest> {
+    // The row format is read first and alone: a newer format may have another manifest, and the
+    // error should then name the format.
     let read = read_json(&dir.join(MANIFEST)).map(|manifest: Value| {
         let format = manifest.get("row_schema").and_then(Value::as_str).map(str::to_owned);
         (serde_json::from_value(manifest), format)
@@ -91,6 +100,7 @@ pub(super) fn open_manifest(dir: &Path) -> Result<DatasetManifest> {
     }
 }
 
+/// The error for rows of an unknown format.
 fn foreign_format(dir: &Path, format: &str) -> Error {
     let path = dir.display();
     Error::new(Code::DatasetFormat, format!("the rows of {path} are of the format {format:?}"))
@@ -98,6 +108,7 @@ fn foreign_format(dir: &Path, format: &str) -> Error {
         .hint("use the synthd that wrote the version, or a newer one")
 }
 
+/// The report on a version after all checks.
 fn report(dir: &Path, manifest: DatasetManifest, checks: RowChecks) -> DatasetVerifyReport {
     let totals = checks.tally.figures().totals;
     DatasetVerifyReport {
@@ -113,6 +124,7 @@ fn report(dir: &Path, manifest: DatasetManifest, checks: RowChecks) -> DatasetVe
     }
 }
 
+/// Checks the manifest itself: its format, and that each split has a file.
 fn check_manifest(manifest: &DatasetManifest, problems: &mut DatasetProblems) {
     if manifest.schema != MANIFEST_SCHEMA {
         problems
@@ -125,7 +137,9 @@ fn check_manifest(manifest: &DatasetManifest, problems: &mut DatasetProblems) {
     }
 }
 
-/// Nothing twice, nothing that is not there to be checked.
+/// Checks that no file is listed twice, that `metadata.json` is listed, and that the directory
+/// contains no file that is not listed. A file that is listed and missing is found by
+/// [`check_bytes`].
 fn check_listing(dir: &Path, manifest: &DatasetManifest, problems: &mut DatasetProblems) {
     let mut listed = BTreeSet::from([MANIFEST]);
     for file in &manifest.files {
@@ -149,7 +163,7 @@ fn check_listing(dir: &Path, manifest: &DatasetManifest, problems: &mut DatasetP
     }
 }
 
-/// Checks one file, its rows too, and says whether all of it was read.
+/// Checks one file with its rows. Returns whether all of it was read and matches the manifest.
 fn check_file(dir: &Path, campaign: &str, file: &FileEntry, checks: &mut RowChecks) -> bool {
     if let Err(message) = check_bytes(dir, file) {
         checks.problems.file(&file.path, message);
@@ -165,6 +179,8 @@ fn check_file(dir: &Path, campaign: &str, file: &FileEntry, checks: &mut RowChec
     }
 }
 
+/// Checks the name, the size and the checksum of a file. A name with a directory in it is refused
+/// before the file is opened, because the manifest may be forged.
 fn check_bytes(dir: &Path, file: &FileEntry) -> Result<(), String> {
     let path = Path::new(&file.path);
     if !matches!(path.components().collect::<Vec<_>>()[..], [Component::Normal(_)]) {
@@ -185,6 +201,7 @@ fn check_bytes(dir: &Path, file: &FileEntry) -> Result<(), String> {
     }
 }
 
+/// Checks each row of a file and their number. Returns whether all rows were read.
 fn check_rows(
     dir: &Path,
     campaign: &str,
@@ -210,8 +227,8 @@ fn check_rows(
     }
 }
 
-/// What manifest and metadata say of the rows, against the rows. Only worth saying when all
-/// rows were read.
+/// Compares the digest of the manifest and the metadata with the rows. Digest and figures are
+/// compared only if all rows were read (`complete`), because otherwise they cannot be equal.
 fn check_claims(dir: &Path, manifest: &DatasetManifest, complete: bool, checks: &mut RowChecks) {
     let digest = checks.digest.finish(&manifest.row_schema, &manifest.config_digest);
     if complete && digest != manifest.digest {
@@ -236,10 +253,12 @@ fn check_claims(dir: &Path, manifest: &DatasetManifest, complete: bool, checks: 
     }
 }
 
+/// Reports metadata that cannot be read.
 fn unreadable(error: &ReadJsonError, checks: &mut RowChecks) {
     checks.problems.file(METADATA, error.to_string());
 }
 
+/// Compares the figures in the metadata with those counted from the rows.
 fn compare_figures(
     said: &DatasetFigures,
     counted: &DatasetFigures,
@@ -251,7 +270,7 @@ fn compare_figures(
     }
 }
 
-/// Names every leaf that differs.
+/// Reports each value that differs. `at` is the path to the value, such as `totals.rows`.
 fn compare(at: &str, said: &Value, counted: &Value, problems: &mut DatasetProblems) {
     if let (Value::Object(a), Value::Object(b)) = (said, counted) {
         let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();

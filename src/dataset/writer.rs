@@ -83,7 +83,7 @@ pub(super) struct SplitWriter {
     limits: ShardLimits,
     /// The file that is being written. None before the first row, and after a file was closed.
     open: Option<OpenShard>,
-    /// The files that are complete. Their names are temporary until [`Self::finish`].
+    /// The files that are complete. Their names are temporary until [`SplitWriter::finish`].
     done: Vec<FileEntry>,
 }
 
