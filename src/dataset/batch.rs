@@ -18,6 +18,7 @@ use synthd_actors::model::{
     Money, PassRate, RowCheck, RowStep, RowVerification, SandboxFingerprint, TrajectoryRow,
 };
 
+/// A column, or why its values do not fit the schema.
 type ArrayResult = Result<ArrayRef, ArrowError>;
 
 /// One batch of rows. The caller must limit the amount of text (see [`text_bytes`]), because Arrow
@@ -68,7 +69,7 @@ pub(super) fn text_bytes(row: &TrajectoryRow) -> usize {
     steps + labels + checks + sampling + row.task_instruction.len() + 1_024
 }
 
-/// The same for one step.
+/// The same estimate for one step.
 fn step_bytes(step: &RowStep) -> usize {
     let files: usize = step.state.files.iter().map(|f| f.len() + 8).sum();
     let error = step.error.as_ref().map_or(0, String::len);
@@ -170,6 +171,8 @@ fn pass_rates(rates: impl Iterator<Item = Option<PassRate>> + Clone) -> ArrayRes
     let bound = |field: fn(PassRate) -> f64| {
         float64s(rates.clone().map(move |rate| rate.map_or(0.0, field)))
     };
+    // The order is that of the fields in `schema::pass_rate_fields`. Arrow needs a value also where
+    // the struct is null; no reader sees it.
     let columns = vec![each(|r| r.tries), each(|r| r.solved), bound(|r| r.low), bound(|r| r.high)];
     let known = NullBuffer::from_iter(rates.clone().map(|rate| rate.is_some()));
     Ok(Arc::new(StructArray::try_new(pass_rate_fields(), columns, Some(known))?))
@@ -192,10 +195,12 @@ fn record(fields: Fields, columns: Vec<ArrayRef>) -> ArrayResult {
     Ok(Arc::new(StructArray::try_new(fields, columns, None)?))
 }
 
+/// A text column without nulls.
 fn texts<'a>(values: impl Iterator<Item = &'a str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(values))
 }
 
+/// A text column in which None is null.
 fn maybe_texts<'a>(values: impl Iterator<Item = Option<&'a str>>) -> ArrayRef {
     Arc::new(StringArray::from_iter(values))
 }
@@ -218,6 +223,8 @@ fn booleans(values: impl Iterator<Item = bool>) -> ArrayRef {
 
 /// A money column: nano-dollars as a decimal with nine digits after the point.
 fn moneys(amounts: impl Iterator<Item = Money>) -> ArrayResult {
+    // Every amount of nano-dollars has 20 digits at most, so it fits into the 38 digits of the
+    // type.
     let nanos = amounts.map(|m| i128::from(m.nanos()));
     let array = Decimal128Array::from_iter_values(nanos);
     Ok(Arc::new(array.with_precision_and_scale(MONEY_PRECISION, MONEY_SCALE)?))

@@ -37,6 +37,7 @@ pub(super) fn card(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
     filled.join("\n\n") + "\n"
 }
 
+/// The section on how success was determined. It is the same for every version.
 const LABEL: &str = "\
 ## How success was determined
 
@@ -52,6 +53,7 @@ An episode that ended in an infrastructure fault has no label and no row here. `
 the result of each check. `reward` is the change of a milestone potential between steps. The last
 step adds the final score, so that the rewards sum to the score.";
 
+/// The section on what the data cannot show.
 const LIMITS: &str = "\
 ## Limits
 
@@ -64,6 +66,7 @@ const LIMITS: &str = "\
 - `reasoning` is the text that the model sent with its action. It need not be the cause of the
   action.";
 
+/// The section on the canary strings.
 const CANARY: &str = "\
 ## Canary
 
@@ -89,6 +92,7 @@ fn header(metadata: &DatasetMetadata, files: &[FileEntry]) -> String {
         "dataset_info:\n  config_name: default\n  description: {described}\n\
          configs:\n- config_name: default\n  default: true\n  data_files:\n"
     ));
+    // One entry for each split. The pattern is relative to the directory of the card.
     for split in listed(metadata) {
         let name = split.as_str();
         yaml.push_str(&format!("  - split: {name}\n    path: {}\n", pattern(split, files)));
@@ -210,6 +214,7 @@ fn yields(metadata: &DatasetMetadata) -> String {
         vec!["ended in a fault: no label, no row".to_owned(), stages.faulted.to_string()],
         vec!["judged".to_owned(), stages.judged.to_string()],
     ];
+    // One line for each stage that rejected rows, for each label, and for each split.
     rows.extend(each("rejected", &stages.rejected));
     rows.extend(each("labelled", &stages.labelled));
     let accepted = stages.accepted.iter();
@@ -292,6 +297,7 @@ pub(super) fn columns() -> String {
         let null = if field.is_nullable() { ", nullable" } else { "" };
         vec![format!("`{}`", field.name()), format!("{}{null}", kind(field)), about.to_owned()]
     };
+    // The tests of `schema` make sure that both lists have the same order.
     let rows = schema.fields().iter().zip(COLUMNS).map(|(f, (_, about))| describe(f, about));
     let step = steps.iter().zip(STEP_FIELDS).map(|(f, (_, about))| describe(f, about));
     let titles = ["column", "type", "meaning"];

@@ -25,6 +25,7 @@ const TOLERANCE: f64 = 1e-6;
 pub(super) struct RowPlace<'a> {
     /// The file's name in the manifest.
     pub(super) file: &'a str,
+    /// The split of the file in the manifest.
     pub(super) split: DatasetSplit,
     /// The number of the row in its file, from zero.
     pub(super) row: u64,
@@ -106,6 +107,7 @@ fn broken_rules(campaign: &str, format: &str, row: &TrajectoryRow) -> Vec<String
     if !matches!(row.final_result.as_str(), "resolved" | "unresolved" | "flaky") {
         broken.push(format!("final_result is {:?}", row.final_result));
     }
+    // A row is resolved if and only if the verification passed. A flaky row never passed.
     if (row.final_result == "resolved") != row.verification.passed {
         let passed = row.verification.passed;
         broken.push(format!("final_result is {:?}, but passed is {passed}", row.final_result));

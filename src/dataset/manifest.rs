@@ -31,6 +31,7 @@ pub struct DatasetManifest {
     pub schema: String,
     /// The format of the rows, such as `synthd.trajectory/2`.
     pub row_schema: String,
+    /// The campaign that made the rows.
     pub campaign: String,
     /// The version number, from 1.
     pub version: u32,
@@ -48,6 +49,7 @@ pub struct DatasetManifest {
 pub struct FileEntry {
     /// The file's name in the directory of the version, without a directory.
     pub path: String,
+    /// The size of the file.
     pub bytes: u64,
     /// The checksum as hexadecimal text.
     pub sha256: String,
@@ -107,6 +109,7 @@ impl HashingFile {
 impl Write for HashingFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
+        // The file may take fewer bytes than it was given. Only those belong to the checksum.
         self.hash.update(&bytes[..written]);
         self.bytes += written as u64;
         Ok(written)
@@ -146,6 +149,7 @@ pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
 /// Reads a JSON file. Fails if it is missing, too large, or not of this type.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ReadJsonError> {
     let mut text = Vec::new();
+    // One byte more than allowed is read, so that a file that is too large is noticed.
     File::open(path)?.take(MAX_JSON + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_JSON {
         return Err(ReadJsonError::TooLarge(MAX_JSON));

@@ -34,7 +34,9 @@ pub struct DatasetMetadata {
     pub created_at_ms: i64,
     /// The licence that the campaign states.
     pub licence: String,
+    /// How many episodes passed each stage.
     pub stages: StageCounts,
+    /// The figures of the accepted rows. Their fields stand directly in the JSON object.
     #[serde(flatten)]
     pub figures: DatasetFigures,
 }
@@ -42,6 +44,7 @@ pub struct DatasetMetadata {
 /// How many episodes passed each stage, from the plan to the dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageCounts {
+    /// Episodes in the plan of the campaign.
     pub planned: u64,
     /// Episodes with an outcome: judged or faulted.
     pub finished: u64,

@@ -14,6 +14,7 @@ pub struct DatasetProblem {
     /// The number of the row in its file, from zero. None if the finding is about the whole file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub row: Option<u64>,
+    /// What is wrong, without the file and the row.
     pub message: String,
 }
 

@@ -279,8 +279,8 @@ impl<'a> BatchColumns<'a> {
         })
     }
 
-    /// The row at position `i` of the batch. Values that the file does not have are None, except the
-    /// number of the sample, which is zero then.
+    /// The row at position `i` of the batch. A value that the file does not have is None, except
+    /// the number of the sample, which is zero then.
     fn row(&self, i: usize) -> Result<TrajectoryRow, ParquetReadError> {
         let top = &self.top;
         Ok(TrajectoryRow {

@@ -234,6 +234,7 @@ pub(super) fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, false)
 }
 
+/// A number field that is never null, like the next functions.
 pub(super) fn int32(name: &str) -> Field {
     Field::new(name, DataType::Int32, false)
 }
@@ -250,6 +251,7 @@ pub(super) fn boolean(name: &str) -> Field {
     Field::new(name, DataType::Boolean, false)
 }
 
+/// A field with an amount of money that is never null.
 pub(super) fn money(name: &str) -> Field {
     Field::new(name, money_type(), false)
 }

@@ -69,9 +69,12 @@ impl DatasetSink for ParquetSink {
     /// Writes the next version, or returns the newest one if it would be the same. A fault means
     /// that no version was published.
     async fn write(&self, edition: DatasetWriteRequest) -> Result<Publication, Fault> {
+        // The lock is taken before the newest version is looked up, so that two calls cannot choose
+        // the same version number.
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let job = VersionJob::open(&self.data_dir, self.limits, edition)?;
         let known = job.known().await?;
+        // The version on the disk is the same: only the cards above it may be missing.
         if let Some((record, said)) = &known.version
             && job.would_say(record, said).await?
         {
@@ -155,6 +158,8 @@ impl VersionJob {
         record: &DatasetRecord,
         said: &DatasetMetadata,
     ) -> Result<bool, Fault> {
+        // The digest covers the accepted rows. The counts are on the card, so they must be equal
+        // too.
         let (digest, seen) = self.pages(Default::default(), look).await?;
         let DatasetWriteRequest { planned, faulted, .. } = self.edition;
         let said_of = (said.stages.planned, said.stages.faulted, said.stages.judged);
@@ -178,6 +183,8 @@ impl VersionJob {
     /// state it, after their checksums were checked.
     async fn write(&self, version: u32, turn: WriteLockGuard) -> Result<DatasetRecord, Fault> {
         let (versions, limits) = (self.versions.clone(), self.limits);
+        // The draft has a name that begins with a dot until `publish` renames it. So no reader takes
+        // it for a version.
         let writer =
             blocking(move || VersionWriter::begin(versions.draft(version)?, limits, turn)).await?;
         let writer = self.pages(writer, VersionWriter::add).await?;
@@ -212,6 +219,7 @@ impl VersionJob {
                 let rate = self.edition.pass_rates.get(&record.episode);
                 record.row.pass_rate = rate.copied().or(record.row.pass_rate);
             }
+            // An empty page is the end.
             let Some(last) = page.last() else { return Ok(state) };
             let last = last.ordinal;
             check_order(&page, after)?;
@@ -324,6 +332,8 @@ impl VersionWriter {
         for (_, writer) in self.splits {
             files.extend(writer.finish()?);
         }
+        // The card needs the list of Parquet files, and the manifest lists all other files. So the
+        // manifest is written last.
         let digest = self.digest.finish(ROW_SCHEMA, &facts.config_digest);
         let metadata = facts.metadata(digest, self.stages, &self.tally);
         let dir = self.draft.dir();

@@ -20,7 +20,9 @@ pub struct DatasetStats {
     pub digest: String,
     /// The size of all listed files together.
     pub bytes: u64,
+    /// All files that the manifest lists.
     pub files: Vec<FileEntry>,
+    /// The figures counted from the rows. Their fields stand directly in the JSON object.
     #[serde(flatten)]
     pub figures: DatasetFigures,
 }

@@ -12,6 +12,7 @@ use synthd_actors::model::{DatasetSplit, Money, TrajectoryRow};
 /// The figures of a dataset.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetFigures {
+    /// All rows together.
     pub totals: DatasetTotals,
     /// Each split, also one without rows.
     pub splits: BTreeMap<DatasetSplit, GroupStats>,
@@ -28,14 +29,18 @@ pub struct DatasetFigures {
 /// The figures of all rows together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DatasetTotals {
+    /// How many rows there are.
     pub rows: u64,
+    /// The steps of all rows together.
     pub steps: u64,
     pub tokens: DatasetTokens,
     /// The sum of the rows' costs, in exact dollars.
     pub cost_usd: Money,
+    /// How many rows have each result.
     pub outcomes: DatasetOutcomes,
     /// The share of rows that are `resolved`, from 0 to 1. None without rows.
     pub success_rate: Option<f64>,
+    /// How many steps a row has.
     pub length_in_steps: LengthStats,
     /// None without rows.
     pub average_execution_seconds: Option<f64>,
@@ -45,8 +50,11 @@ pub struct DatasetTotals {
 /// what the rows state. A sum is None if a part of it was not counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetTokens {
+    /// Tokens that the models read.
     pub input: Option<i64>,
+    /// Tokens that the models wrote.
     pub output: Option<i64>,
+    /// The sum of the column `total_tokens`.
     pub total: Option<i64>,
 }
 
@@ -65,8 +73,11 @@ fn plus(sum: Option<i64>, more: Option<i64>) -> Option<i64> {
 /// How many rows have each result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetOutcomes {
+    /// Every check passed in both runs.
     pub resolved: u64,
+    /// Both runs agree, and at least one check failed.
     pub unresolved: u64,
+    /// The two runs disagree.
     pub flaky: u64,
 }
 
@@ -74,6 +85,7 @@ pub struct DatasetOutcomes {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LengthStats {
     pub average: Option<f64>,
+    /// The shortest trajectory, and below the longest.
     pub min: Option<u64>,
     /// The median.
     pub p50: Option<u64>,
@@ -83,6 +95,8 @@ pub struct LengthStats {
 /// The rows by the values of several columns.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct DatasetDistributions {
+    /// By the kind of work. The other maps are by the columns of the same names; `model` is
+    /// `llm_model`.
     pub category: BTreeMap<String, GroupStats>,
     pub template: BTreeMap<String, GroupStats>,
     pub model: BTreeMap<String, GroupStats>,
@@ -97,6 +111,7 @@ pub struct GroupStats {
     pub resolved: u64,
     /// From 0 to 1. None without rows.
     pub success_rate: Option<f64>,
+    /// None without rows.
     pub average_steps: Option<f64>,
 }
 
@@ -151,6 +166,7 @@ impl DatasetTally {
         self.add_expense(row);
     }
 
+    /// Counts each label of a row.
     fn add_labels(&mut self, labels: &[String]) {
         for label in labels {
             *self.labels.entry(label.clone()).or_default() += 1;
@@ -182,6 +198,7 @@ impl DatasetTally {
 
     /// The figures of the rows so far.
     pub(super) fn figures(&self) -> DatasetFigures {
+        // All splits are listed, so that one without rows shows a zero.
         let splits =
             DatasetSplit::ALL.map(|s| (s, self.splits.get(&s).copied().unwrap_or_default()));
         DatasetFigures {
@@ -227,6 +244,7 @@ impl DatasetTally {
 
     /// The lower median, so that it is a length that some row has. None without rows.
     fn median_length(&self) -> Option<u64> {
+        // The number of rows up to and including the median.
         let half = self.all.rows.div_ceil(2);
         let mut seen = 0;
         self.lengths.iter().find_map(|(length, rows)| {

@@ -66,6 +66,7 @@ pub fn inspect(dir: &Path) -> Result<DatasetVerifyReport> {
     let mut checks = RowChecks::of(&manifest.row_schema);
     check_manifest(&manifest, &mut checks.problems);
     check_listing(dir, &manifest, &mut checks.problems);
+    // False as soon as the rows of one file were not read completely.
     let mut complete = true;
     for file in &manifest.files {
         complete &= check_file(dir, &manifest.campaign, file, &mut checks);
@@ -94,6 +95,7 @@ pub(super) fn open_manifest(dir: &Path) -> Result<DatasetManifest> {
             .hint("get this version again, or run the campaign again to write a new version")
     };
     let (manifest, format) = read.map_err(unread)?;
+    // An unknown format is reported even if the rest of the manifest cannot be parsed.
     match format {
         Some(format) if !FORMATS.contains(&format.as_str()) => Err(foreign_format(dir, &format)),
         _ => manifest.map_err(|error| unread(error.into())),
@@ -240,6 +242,7 @@ fn check_claims(dir: &Path, manifest: &DatasetManifest, complete: bool, checks: 
         Err(error) if error.is_missing() => return checks.problems.file(METADATA, "missing"),
         Err(error) => return unreadable(&error, checks),
     };
+    // The metadata repeats these values of the manifest.
     let agrees = metadata.campaign == manifest.campaign
         && metadata.version == manifest.version
         && metadata.digest == manifest.digest
@@ -273,6 +276,7 @@ fn compare_figures(
 /// Reports each value that differs. `at` is the path to the value, such as `totals.rows`.
 fn compare(at: &str, said: &Value, counted: &Value, problems: &mut DatasetProblems) {
     if let (Value::Object(a), Value::Object(b)) = (said, counted) {
+        // The keys of both objects, so that a missing key and an extra key are both found.
         let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
         for key in keys {
             let at = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };

@@ -68,6 +68,7 @@ impl DatasetVersions {
         let dir = self.path(version);
         let manifest: DatasetManifest = read_json(&dir.join(MANIFEST)).ok()?;
         let metadata: DatasetMetadata = read_json(&dir.join(METADATA)).ok()?;
+        // A directory that was copied under another number is not this version.
         let ours = manifest.version == version && manifest.is_whole(&dir);
         ours.then(|| DatasetRecord {
             campaign: CampaignName(manifest.campaign.clone()),
@@ -140,6 +141,7 @@ impl VersionDraft {
 }
 
 impl Drop for VersionDraft {
+    /// Removes a draft that was not published. If this fails, the next writer tries again.
     fn drop(&mut self) {
         if self.kept {
             return;
@@ -178,6 +180,7 @@ fn draft_owner(name: &str) -> Option<i32> {
 /// none now.
 fn is_gone(pid: i32) -> bool {
     let own = u32::try_from(pid) == Ok(std::process::id());
+    // A process id of zero or below is no single process: `kill` would ask for a group.
     own || pid <= 0 || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
 }
 

@@ -38,6 +38,7 @@ pub struct ShardLimits {
 }
 
 impl Default for ShardLimits {
+    /// One million rows or 500 MB.
     fn default() -> Self {
         Self { rows: 1_000_000, bytes: 500_000_000 }
     }
@@ -103,6 +104,8 @@ impl SplitWriter {
     /// Appends rows in their order. It splits them where a batch or a file is full.
     pub(super) fn push(&mut self, mut rows: &[&TrajectoryRow]) -> Result<(), DatasetWriteError> {
         while !rows.is_empty() {
+            // How many rows the open file may still take. At least one, so that the loop makes
+            // progress.
             let room = match &self.open {
                 Some(shard) => self.limits.rows.saturating_sub(shard.rows).max(1),
                 None => self.limits.rows.max(1),
@@ -123,6 +126,7 @@ impl SplitWriter {
         };
         shard.writer.write(&to_batch(rows)?)?;
         shard.rows += rows.len() as u64;
+        // The bytes that were written and those of the row group that is still in memory.
         let bytes = shard.writer.bytes_written() + shard.writer.in_progress_size();
         if shard.rows >= self.limits.rows || bytes as u64 >= self.limits.bytes {
             self.end(shard)
@@ -135,6 +139,8 @@ impl SplitWriter {
     /// Creates the next file under its temporary name.
     fn begin(&self) -> Result<OpenShard, DatasetWriteError> {
         let file = HashingFile::create(&self.dir.join(self.part_name(self.done.len())))?;
+        // The Arrow schema is not put into the file, so that every reader derives the same types
+        // from the Parquet schema.
         let options =
             ArrowWriterOptions::new().with_properties(properties()?).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, row_schema(), options)?;

@@ -16,6 +16,7 @@ use synthd_actors::model::Money;
 pub(super) struct AdjustmentTrace<'a> {
     /// The operator's words, or a sentence of synthd for a charge after a restore.
     pub(super) reason: &'a str,
+    /// The user who makes the adjustment.
     pub(super) who: &'a str,
     /// Milliseconds since 1970, UTC.
     pub(super) at_ms: i64,
@@ -39,6 +40,7 @@ pub struct CorrectedHold {
     pub campaign: String,
     /// What the hold counted for before: its settled cost, or the full amount if it was open.
     pub before_usd: Money,
+    /// What the hold counts for since.
     pub after_usd: Money,
     /// Whether the hold was not settled before. The correction settles it.
     pub was_open: bool,

@@ -27,6 +27,7 @@ use synthd_actors::model::{
 
 /// A call made ready for its row.
 pub(super) struct PackedCall {
+    /// The call itself, for the columns that are not packed.
     pub(super) call: Arc<CallRecord>,
     /// The id of the call whose request this request refers to. None if the request is stored
     /// whole.
@@ -79,6 +80,7 @@ struct CallDetailsRef<'c> {
 }
 
 impl<'c> CallDetailsRef<'c> {
+    /// Borrows the details of a call.
     fn of(call: &'c CallRecord) -> Self {
         let exchange = &call.exchange;
         Self {
@@ -112,8 +114,9 @@ pub struct CallSummary {
     pub answered_by: Option<String>,
     /// The HTTP status. None if there was no response.
     pub status: Option<u16>,
-    /// The kind of fault that the try ended with. None if it was answered.
+    /// The kind of fault that the try ended with. None if there was no fault.
     pub fault: Option<String>,
+    /// What the try cost.
     pub cost_usd: Money,
     /// None if the provider did not count the tokens. The same holds for `output_tokens`.
     pub input_tokens: Option<u64>,
@@ -133,6 +136,7 @@ pub struct CallSummary {
 pub(super) fn pack(call: Arc<CallRecord>, newest: &NewestRequests) -> StoreResult<PackedCall> {
     let body: Arc<[u8]> = call.exchange.request.as_slice().into();
     let base = newest.base(&call.place.episode);
+    // Without a base, nothing is in common, and the whole request is stored.
     let (head, tail) =
         base.as_ref().map_or((0, 0), |base| request_delta::common_ends(&base.body, &body));
     let depth = base.as_ref().map_or(0, |base| base.depth + 1);
@@ -163,6 +167,7 @@ pub(super) fn add(conn: &Connection, fences: &mut FenceCache, packed: &PackedCal
     let (head, tail) = (packed.head as i64, packed.tail as i64);
     let request_bytes = known.body.len() as i64;
     let response_bytes = exchange.response.len() as i64;
+    // The values that identify the call. They are compared if the call is stored already.
     let what = params![
         known.id,
         campaign,
@@ -186,6 +191,7 @@ pub(super) fn add(conn: &Connection, fences: &mut FenceCache, packed: &PackedCal
         packed.response,
         packed.rest,
     ];
+    // How the request is packed. This may differ if the same call is appended again.
     let how = params![base, head, tail, packed.request];
     let new = conn
         .prepare_cached(

@@ -49,6 +49,7 @@ const CELLS_AT: usize = 88;
 /// The most bytes of a campaign's name that a slot keeps. A longer name is cut.
 const NAME: usize = 128;
 
+/// The bytes of one slot.
 type MarkSlot = [u8; SLOT];
 
 /// The path of the mark file in a data directory.

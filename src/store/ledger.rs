@@ -28,6 +28,8 @@ pub(super) struct HoldRow<'a> {
     /// The worst case of the call's cost.
     pub(super) amount: Money,
     pub(super) model: &'a str,
+    /// When the money was held: milliseconds since 1970, UTC. It decides for which day the hold
+    /// counts.
     pub(super) at_ms: i64,
 }
 
@@ -44,6 +46,7 @@ pub(super) struct LedgerBuffer {
     open: HashMap<Box<str>, (i64, i64)>,
 }
 
+/// Changes a sum and counts the change.
 const MOVE: &str = "UPDATE ledger SET spent = spent + ?2, moves = moves + 1 WHERE campaign = ?1";
 
 impl LedgerBuffer {

@@ -13,6 +13,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+/// The name of the lock file in the data directory.
 const LOCK_FILE: &str = "synthd.lock";
 
 /// Holds the data directory until it is dropped.
@@ -119,6 +120,7 @@ fn unopened(dir: &Path, error: io::Error) -> Error {
     Error::new(error.code(), what).hint(hint).with_source(error)
 }
 
+/// Replaces the content of the lock file by the id of this process.
 fn write_pid(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.rewind()?;

@@ -47,6 +47,7 @@ pub(super) fn database(dir: &Path) -> PathBuf {
 
 /// A store that is open for writing.
 pub(super) struct OpenedDatabase {
+    /// The only connection that writes.
     pub(super) conn: Connection,
     /// The epoch that began with this opening. A writer of an older epoch writes nothing more.
     pub(super) epoch: i64,

@@ -52,6 +52,7 @@ pub(super) struct QueuedAppend {
     /// The append's place in the queue. It is given back before the append is answered, so that a
     /// caller with an answer finds its place free.
     pub(super) place: OwnedSemaphorePermit,
+    /// Where the answer goes.
     pub(super) reply: WriterReply,
 }
 
