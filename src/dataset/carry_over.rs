@@ -16,6 +16,7 @@ pub(super) fn carry_over(row: &mut TrajectoryRow) {
     if !row.scaffold.starts_with("external/") {
         row.trajectory.iter_mut().for_each(forget_exit_code);
     }
+    // The labels follow from the steps, so they are decided again after the errors were removed.
     set_label(row, ERROR_STEPS, |step| step.error.is_some());
     set_label(row, MALFORMED_STEPS, |step| step.action.kind == "malformed");
 }

@@ -70,6 +70,7 @@ fn read_rows(
     let reader = ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)?;
     check_schema(reader.schema())?;
     let mut seen = 0;
+    // One batch at a time, so that memory does not grow with the file.
     for batch in reader.with_batch_size(BATCH_ROWS).build()? {
         for row in from_batch(&batch?, seen)? {
             each(seen, row);
@@ -85,6 +86,8 @@ fn read_rows(
 pub(super) fn check_schema(found: &Schema) -> Result<(), ParquetReadError> {
     let differences = schema_differences(&row_schema(), found);
     let counted = without_template_digest(&counted_schema());
+    // Two changes were made to the present format: `template_digest` was added, and counts became
+    // nullable.
     let earlier = [without_template_digest(&row_schema()), counted, first_schema()];
     let is_of = |schema: &Schema| schema_differences(schema, found).is_empty();
     if differences.is_empty() || earlier.iter().any(is_of) {
@@ -216,6 +219,7 @@ impl<'a> StructColumns<'a> {
     /// A list of texts.
     fn texts(&self, name: &'static str, i: usize) -> Result<Vec<String>, ParquetReadError> {
         let list = self.get::<ListArray>(name)?;
+        // The array of all items of all lists; `range` finds those of one list.
         let items = list.values().as_any().downcast_ref::<StringArray>();
         let items = items.ok_or(ParquetReadError::Column(name))?;
         Ok(range(list, i).map(|j| items.value(j).to_owned()).collect())

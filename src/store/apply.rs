@@ -91,8 +91,10 @@ fn start(
     if fence.finished || attempt < fence.attempt {
         return Ok(ApplyOutcome::Fenced);
     }
+    // An equal number is the same entry, sent again.
     if attempt > fence.attempt {
         advance(conn, &fence, attempt, resumed_from, at_ms)?;
+        // The cached fence is the one before this attempt.
         fences.forget(id);
     }
     Ok(ApplyOutcome::Kept)
@@ -130,6 +132,7 @@ fn take_turn(
     body: &[u8],
 ) -> StoreResult {
     let fence = fences.of(conn, id)?;
+    // A turn of an older attempt, or of a finished episode, is dropped here.
     let Some(key) = fence.admits(attempt) else { return Ok(ApplyOutcome::Fenced) };
     let step = &turn.step;
     let figures = StepFigures {
@@ -177,6 +180,7 @@ fn insert_step(
 /// That attempt may itself have taken turns over from an earlier one, so the whole chain is
 /// searched.
 fn is_inherited(conn: &Connection, fence: &EpisodeFence, step: u32) -> StoreResult<bool> {
+    // An attempt that resumed nothing has paid for all of its turns.
     let Some(source) = fence.resumed_from else { return Ok(false) };
     let mut seek = conn.prepare_cached(
         "WITH RECURSIVE source (key, resumed_from) AS (
@@ -202,6 +206,8 @@ fn end_attempt(
 ) -> StoreResult {
     let fence = fences.of(conn, id)?;
     let Some(key) = fence.admits(attempt) else { return Ok(ApplyOutcome::Fenced) };
+    // The condition makes a repeated entry harmless: the fault is set, and the failed attempt is
+    // counted, only once.
     let new = conn
         .prepare_cached(
             "UPDATE attempt SET fault = ?2, ended_at_ms = ?3 WHERE key = ?1 AND fault IS NULL",
@@ -242,6 +248,7 @@ fn finish(
         "INSERT INTO outcome (episode, attempt, label, body, fingerprint) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
     .execute(params![fence.episode, attempt.0, ending.outcome.label(), ending.body, fingerprint])?;
+    // This also marks the episode as finished, so the cached fence is out of date.
     sum_up(conn, &fence, key, ending.at_ms)?;
     fences.forget(id);
     conn.prepare_cached(
@@ -261,6 +268,7 @@ fn reopen(
     attempt: AttemptNumber,
 ) -> StoreResult {
     let fence = fences.of(conn, id)?;
+    // The attempt is compared too, so that a late command cannot take back a newer outcome.
     let taken_back = conn
         .prepare_cached(
             "DELETE FROM outcome WHERE episode = ?1 AND attempt = ?2 AND label = 'faulted'",

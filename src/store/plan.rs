@@ -15,6 +15,7 @@ use synthd_actors::model::{
 /// name.
 pub(super) fn open_campaign(conn: &Connection, record: &CampaignRecord) -> StoreResult {
     let name = record.name.as_str();
+    // No row is changed if the identity differs. This is how the difference is noticed.
     let kept = conn
         .prepare_cached(
             "INSERT INTO campaign (name, identity, config, state, reason, created_at_ms, images,
@@ -122,6 +123,7 @@ fn add_episode(
             plan.scaffold
         ])
         .map_err(|error| collision(error, plan))?;
+    // An episode that is planned already has its progress, which must not be reset.
     if new == 1 {
         conn.prepare_cached("INSERT INTO progress (episode) VALUES (?1)")?
             .execute([conn.last_insert_rowid()])?;
@@ -146,6 +148,7 @@ fn collision(error: rusqlite::Error, plan: &PlannedEpisode) -> StoreError {
 pub(super) fn add_dataset(conn: &Connection, record: &DatasetRecord) -> StoreResult {
     let campaign = campaign_key(conn, &record.campaign)?;
     let text = json(record)?;
+    // No row is changed if the digest differs.
     let kept = conn
         .prepare_cached(
             "INSERT INTO dataset (campaign, version, record) VALUES (?1, ?2, ?3)
