@@ -50,11 +50,13 @@ pub struct AgentGateway(Arc<AgentGatewayInner>);
 /// returns its path. No other user may write there.
 pub(crate) type SocketPreparer = Box<dyn Fn() -> std::io::Result<PathBuf> + Send + Sync>;
 
+/// The state behind all clones of the handle.
 struct AgentGatewayInner {
     tools: GatewayServices,
     factory: AdapterFactory,
     prepare_socket: SocketPreparer,
-    /// By the digests of their tokens; none once nobody is let in any more.
+    /// The clients by the digests of their tokens, so that no token is kept in clear. None after
+    /// `close`: no client is admitted any more.
     admitted: Mutex<Option<HashMap<String, AuthenticatedClient>>>,
     /// The current gateway of each campaign.
     gateways: Mutex<HashMap<CampaignName, Arc<CampaignGateway>>>,
@@ -116,7 +118,8 @@ fn digest(token: &str) -> String {
 }
 
 impl AgentGateway {
-    /// `prepare_socket` is called once, before the first agent program is admitted.
+    /// Opens nothing yet. `prepare_socket` is called once, before the first agent program is
+    /// admitted.
     pub fn new(
         tools: GatewayServices,
         factory: AdapterFactory,
