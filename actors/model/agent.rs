@@ -1,27 +1,33 @@
-//! An agent program of somebody else's, as a campaign describes it.
+//! An agent program: an external agent that a campaign runs inside the sandbox, as `[agents]` in
+//! the campaign file describes it.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What is run in a sandbox for an episode.
+/// The program to run in a sandbox for each episode of the scaffold `external/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentProgram {
-    /// Run by the sandbox's shell, in the workspace.
+    /// A command line for the sandbox's shell. It starts in the workspace.
     pub command: String,
-    /// Variables it is given besides.
+    /// Additional environment variables. They replace variables of the same name that the engine
+    /// sets.
     pub environment: BTreeMap<String, String>,
-    /// Of the sandbox's loopback, where it finds its model.
+    /// The port on the sandbox's loopback at which the program finds the agent gateway.
     pub port: u16,
-    /// Where a call of its names no cap of the output.
+    /// The output limit of a model call in which the program names no limit.
     pub max_output_tokens: u32,
 }
 
 impl AgentProgram {
+    /// The default of `port`.
     pub const PORT: u16 = 8377;
+    /// The default of `max_output_tokens`.
     pub const MAX_OUTPUT_TOKENS: u32 = 8_192;
 
-    /// What it is told of its task, and of where its model is, in the words of the clients that
-    /// there are. The campaign's own words go before.
+    /// The environment of the program: its task, its model, and where and with which token it calls
+    /// the model. The base URLs and keys have the names that the usual OpenAI and Anthropic clients
+    /// read, so that most programs need no configuration. A variable in `environment` replaces the
+    /// engine's variable of the same name.
     pub fn variables(
         &self,
         task: &str,

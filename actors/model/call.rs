@@ -1,46 +1,53 @@
-//! One attempt at a model: what may be wrong with it, and whether it may be charged for.
+//! How one try of a model call fails: the fault, what the try may have cost, and what the provider
+//! said about trying again. Model adapters return a `CallFault`; the router and the gateway decide
+//! from it on the settlement, the retry and the circuit breaker.
 
 use super::{Fault, FaultKind, Usage};
 use std::time::Duration;
 
-/// What a failed attempt may cost.
+/// What a failed try costs. The ledger settles the hold with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallCharge {
-    /// Certainly nothing: it never reached the model, or was refused by it.
+    /// It certainly costs nothing: the request never reached the model, or the model refused it.
     Nothing,
-    /// The provider refused it, and counted tokens for it all the same.
+    /// The provider refused the call but reported tokens for it. These tokens are charged.
     Counted(Usage),
-    /// Nobody knows: it counts as its worst case.
+    /// Nobody knows whether the provider charges for it. The whole hold counts as spent.
     Unknown,
 }
 
-/// Why one attempt at a model failed.
+/// Why one try of a model call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{fault}")]
 pub struct CallFault {
+    /// The kind of the fault and a message for people.
     pub fault: Fault,
     pub charge: CallCharge,
-    /// The provider said how long to wait.
+    /// How long the provider asked to wait before the next try, for example from a `Retry-After`
+    /// header.
     pub retry_after: Option<Duration>,
-    /// The provider was asked too often: the attempt says nothing of its health.
+    /// The provider refused because of too many requests (such as a 429). This says nothing about
+    /// the provider's health, so it does not count for the circuit breaker.
     pub rate_limited: bool,
-    /// The answer ended without a word and without a reason: some servers tell so that a
-    /// conversation is too long.
+    /// The answer ended without any text and without a finish reason. Some servers answer like this
+    /// if a conversation is too long for the model.
     pub said_nothing: bool,
 }
 
 impl CallFault {
-    /// One that may have been charged for.
+    /// A fault of a try that may have been charged: its cost is `CallCharge::Unknown`.
     pub fn unknown(kind: FaultKind, message: impl Into<String>) -> Self {
         Fault::new(kind, message).into()
     }
 
-    /// One that was not.
+    /// A fault of a try that certainly was not charged.
     pub fn free(kind: FaultKind, message: impl Into<String>) -> Self {
         Self { charge: CallCharge::Nothing, ..Self::unknown(kind, message) }
     }
 }
 
+/// A fault without further knowledge. The charge is unknown, because assuming a free call could
+/// break a cap.
 impl From<Fault> for CallFault {
     fn from(fault: Fault) -> Self {
         Self {

@@ -1,24 +1,31 @@
-//! The canonical conversation: what a scaffold sends and a model answers.
+//! The conversation with a model in the engine's own form. A scaffold builds a [`ChatRequest`], a
+//! model adapter translates it into the provider's wire format, and the answer comes back as a
+//! [`ChatReply`]. The gateway translates clients' requests into the same types. Requests and
+//! replies are recorded in turns, so these types are also a storage format.
 
 use super::ReasoningEffort;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Who speaks.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ChatRole {
     System,
     User,
     Assistant,
+    /// The result of a tool call. `ChatMessage::tool_call_id` says which call it answers.
     Tool,
 }
 
-/// One tool call as the model wrote it: the arguments are its own bytes.
+/// One call of a tool, exactly as the model wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
+    /// The id that the provider gave the call. The message with the result repeats it.
     pub id: String,
     pub name: String,
+    /// The arguments as the model wrote them. Usually this is a JSON object, but the text may be
+    /// invalid JSON.
     pub arguments: String,
 }
 
@@ -26,12 +33,15 @@ pub struct ToolCall {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatMessage {
     pub role: ChatRole,
+    /// The text of the message. It may be empty, for example if an assistant only calls tools.
     pub content: String,
+    /// The calls that an assistant message makes, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
+    /// The id of the call that a message with [`ChatRole::Tool`] answers; none in other messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_call_id: Option<String>,
-    /// What a model thought before it spoke, where its provider shows it.
+    /// What the model thought before this message, if the provider returns it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<Reasoning>,
 }
@@ -39,14 +49,16 @@ pub struct ChatMessage {
 /// A model's reasoning.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reasoning {
+    /// The readable part. It may be empty if the provider hides the reasoning.
     pub text: String,
-    /// What must go back exactly as it came: JSON of the family named first. Another family
-    /// is sent none of it.
+    /// Data that must be sent back to the provider unchanged: the name of the family of wire
+    /// formats, and the JSON. An adapter of another family sends nothing of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verbatim: Option<(String, String)>,
 }
 
 impl ChatMessage {
+    /// A message that has only a text.
     pub fn text(role: ChatRole, content: impl Into<String>) -> Self {
         Self {
             role,
@@ -57,7 +69,8 @@ impl ChatMessage {
         }
     }
 
-    /// What the model thought and said before it acted.
+    /// The reasoning and the text of the message, separated by an empty line. Empty parts are left
+    /// out.
     pub fn thoughts(&self) -> String {
         let thought = self.reasoning.as_ref().map_or("", |reasoning| reasoning.text.as_str());
         let parts = [thought, self.content.as_str()];
@@ -65,63 +78,79 @@ impl ChatMessage {
         parts.join("\n\n")
     }
 
+    /// The message with the result of the call `call_id`.
     pub fn tool_result(call_id: &str, content: impl Into<String>) -> Self {
         Self { tool_call_id: Some(call_id.to_owned()), ..Self::text(ChatRole::Tool, content) }
     }
 }
 
-/// A tool as it is offered to the model.
+/// A tool that the model may call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolSchema {
     pub name: String,
     pub description: String,
+    /// The JSON schema of the arguments.
     pub parameters: serde_json::Value,
 }
 
-/// What is sent: the whole conversation so far and an explicit output cap.
+/// One request to a model: the whole conversation so far, the tools, and an explicit limit of the
+/// output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChatRequest {
     pub messages: Vec<ChatMessage>,
     pub tools: Vec<ToolSchema>,
+    /// The most tokens that the reply may have. The hold for the call is computed from it, so it is
+    /// never left to the provider.
     pub max_output_tokens: u32,
     #[serde(default, skip_serializing_if = "RequestSettings::are_usual")]
     pub settings: RequestSettings,
 }
 
-/// What a request may ask of a model besides; what is none is the provider's own.
+/// Optional settings of a request. A setting that is none is not sent, and the provider's default
+/// applies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RequestSettings {
+    /// Usually 0 to 2. Higher values give more varied replies.
     pub temperature: Option<f64>,
     pub top_p: Option<f64>,
+    /// The model stops when it writes one of these texts.
     pub stop: Vec<String>,
     pub tool_choice: Option<ToolChoice>,
+    /// Whether the model may call several tools in one reply.
     pub parallel_calls: Option<bool>,
-    /// Whose request it is, for providers that want to know; no name of a person's.
+    /// An opaque id of the client's end user, for providers that ask for one. It is not a person's
+    /// name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end_user: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_effort: Option<ReasoningEffort>,
+    /// The most tokens of reasoning. They are part of the output limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_budget: Option<u32>,
-    /// Put into the body as it stands here.
+    /// Further keys for the provider's JSON body. They are copied into the body unchanged.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
 }
 
-/// Whether tools are called.
+/// Whether the model must, may or must not call a tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToolChoice {
+    /// The model decides.
     Auto,
     None,
+    /// The model must call some tool.
     Required,
+    /// The model must call the tool with this name.
     Tool(String),
 }
 
 impl RequestSettings {
+    /// Whether no setting differs from its default. Such settings are left out of the serialized
+    /// request.
     pub fn are_usual(&self) -> bool {
         *self == Self::default()
     }
@@ -131,41 +160,48 @@ impl RequestSettings {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FinishReason {
+    /// The model ended its reply by itself.
     Stop,
+    /// The model waits for the results of the tools that it called.
     ToolCalls,
-    /// The output cap cut the reply: whatever it holds is not a whole action.
+    /// The output limit cut the reply. What the reply holds may not be a whole action.
     Length,
+    /// The model, or a content filter of the provider, declined to answer.
     Refusal,
 }
 
-/// Tokens as the provider counted them.
+/// Tokens of a call as the provider counted them. The optional counts are parts of the two main
+/// counts. None means that the provider did not report the part; none is not zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
-    /// All that was read, from a cache too.
+    /// All tokens that the model read, including those from a cache.
     pub input_tokens: u64,
-    /// All that was written, reasoning too.
+    /// All tokens that the model wrote, including its reasoning.
     pub output_tokens: u64,
-    /// Of the input; none where the provider does not say, which is not zero.
+    /// The part of the input that was read from the provider's cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_tokens: Option<u64>,
-    /// Of the input, written to a cache for the next request; likewise.
+    /// The part of the input that was written to the provider's cache for later requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_tokens: Option<u64>,
-    /// Of the output, likewise.
+    /// The part of the output that was reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_tokens: Option<u64>,
 }
 
 impl Usage {
-    /// Of which nothing more is known.
+    /// A usage of which only the two main counts are known.
     pub fn of(input_tokens: u64, output_tokens: u64) -> Self {
         Self { input_tokens, output_tokens, ..Self::default() }
     }
 
+    /// Input and output together.
     pub fn total(self) -> u64 {
         self.input_tokens.saturating_add(self.output_tokens)
     }
 
+    /// The sum of two usages. An optional part of the sum is known if at least one of the two was
+    /// known.
     pub fn plus(self, other: Self) -> Self {
         Self {
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
@@ -177,7 +213,7 @@ impl Usage {
     }
 }
 
-/// None only where neither was counted.
+/// The sum of two optional counts. It is none only if both are none.
 fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.saturating_add(other)),
@@ -185,26 +221,29 @@ fn sum(one: Option<u64>, other: Option<u64>) -> Option<u64> {
     }
 }
 
-/// What came back.
+/// The answer of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChatReply {
     pub message: ChatMessage,
+    /// Why the model stopped writing.
     pub finish: FinishReason,
     pub usage: Usage,
-    /// The provider did not say what it counted: the usage is not known, which is not zero.
+    /// The provider reported no token counts. Then `usage` is not the true usage, and zero in it
+    /// does not mean zero tokens.
     #[serde(default, skip_serializing_if = "is_false")]
     pub uncounted: bool,
-    /// What the provider calls the model that answered, where it says.
+    /// The name of the answering model as the provider reports it, for example a dated version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered_by: Option<String>,
 }
 
 impl ChatReply {
+    /// A reply with a known usage and without the provider's name of the model.
     pub fn new(message: ChatMessage, finish: FinishReason, usage: Usage) -> Self {
         Self { message, finish, usage, uncounted: false, answered_by: None }
     }
 
-    /// None where nobody counted, which is not zero.
+    /// The usage, or none if the provider did not count.
     pub fn counted(&self) -> Option<Usage> {
         (!self.uncounted).then_some(self.usage)
     }

@@ -1,16 +1,22 @@
-//! One command in a sandbox: what is asked, and what is reported of it.
+//! One command in a sandbox: the request, and the report of how it ended and what it wrote. The
+//! guest client sends the request to the guest program in the sandbox and builds the report from
+//! its frames. Native agents, setup commands, checks and external agent programs all run through
+//! these types.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// One command.
+/// One command to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecRequest {
+    /// A line for the sandbox's shell.
     pub command: String,
-    /// Keep working directory and exported variables for the next session command.
+    /// Run in the shell session: the working directory and the exported variables stay for the next
+    /// command of the session.
     pub session: bool,
+    /// Wall time after which the command and all its child processes are killed.
     pub timeout: Duration,
-    /// List the workspace afterwards.
+    /// List the files of the workspace after the command.
     pub scan: bool,
 }
 
@@ -18,26 +24,32 @@ pub struct ExecRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "end", content = "value")]
 pub enum ExecEnd {
+    /// It exited with this code.
     Exited(i32),
+    /// A signal with this number killed it.
     Signaled(i32),
-    /// Wall time was up; the whole tree was killed.
+    /// The wall time was over. The whole process tree was killed.
     TimedOut,
-    /// Processor time was up.
+    /// The limit of processor time was reached.
     CpuLimit,
-    /// The kernel killed inside the sandbox for want of memory.
+    /// The kernel killed a process in the sandbox because the memory limit was reached.
     OutOfMemory,
-    /// More was written than the campaign allows.
+    /// The command wrote more than `SandboxLimits::output_killed`, and was killed.
     OutputLimit,
-    /// The shell itself could not be started (for example: no process slot left).
+    /// The shell itself could not be started, for example because no process could be created. The
+    /// text says why.
     NotStarted(String),
 }
 
 impl ExecEnd {
+    /// Whether the command exited with code 0.
     pub fn success(&self) -> bool {
         matches!(self, Self::Exited(0))
     }
 
-    /// The shell's way to write it: 128 + signal, 124 for a timeout.
+    /// The end as one exit code, as shells write it: 128 plus the signal, 124 for a timeout, 152
+    /// (SIGXCPU) for the processor time, 137 (SIGKILL) for memory, 141 (SIGPIPE) for too much
+    /// output, 126 if it did not start.
     pub fn exit_code(&self) -> i32 {
         match self {
             Self::Exited(code) => *code,
@@ -51,20 +63,24 @@ impl ExecEnd {
     }
 }
 
-/// A stream's head and tail with the count of what was really written.
+/// The output of one stream: its head and its tail, and how much was really written. What was
+/// between head and tail is lost if the stream was longer than `SandboxLimits::output_kept`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapturedOutput {
     pub head: Vec<u8>,
     pub tail: Vec<u8>,
+    /// The number of bytes that the command wrote, including those that were not kept.
     pub total: u64,
 }
 
 impl CapturedOutput {
+    /// Whether bytes are missing between head and tail.
     pub fn truncated(&self) -> bool {
         self.total > (self.head.len() + self.tail.len()) as u64
     }
 
-    /// Readable text; the cut is marked where it is.
+    /// The output as text. Invalid UTF-8 is replaced. Where bytes are missing, a line says how
+    /// many.
     pub fn text(&self) -> String {
         if !self.truncated() {
             let whole = [self.head.as_slice(), self.tail.as_slice()].concat();
@@ -79,18 +95,19 @@ impl CapturedOutput {
     }
 }
 
-/// The regular files of the workspace, for the state of a step.
+/// The regular files of the workspace after a command. It becomes the state of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkspaceScan {
-    /// Relative paths in order, at most [`Scan::MAX_FILES`].
+    /// Relative paths, sorted, at most [`WorkspaceScan::MAX_FILES`].
     pub files: Vec<String>,
-    /// Changes whenever any file's identity, size or change time does.
+    /// A checksum over all files, also those that are not listed. It changes if the identity, the
+    /// size or the change time of any file changes.
     pub digest: u64,
-    /// What has become of files since the last scan, in order of their paths, at most
-    /// [`Scan::MAX_FILES`]; nothing has at the first.
+    /// The files that changed since the last scan, sorted by path, at most
+    /// [`WorkspaceScan::MAX_FILES`]. The first scan lists no changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<WorkspaceChange>,
-    /// How many changed in all.
+    /// The number of all changed files, including those that are not listed.
     #[serde(default)]
     pub changed: u32,
 }
@@ -99,13 +116,17 @@ pub struct WorkspaceScan {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkspaceChange {
     pub path: String,
+    /// Whether the file was added, modified or removed.
     pub kind: FileChangeKind,
+    /// Bytes.
     pub size: u64,
-    /// Of its content; none where it is gone, or too large to be read every time.
+    /// The checksum of the content, in hex. None if the file was removed, or is too large to be
+    /// read after every command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<String>,
 }
 
+/// How a file differs from the last scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileChangeKind {
@@ -115,25 +136,28 @@ pub enum FileChangeKind {
 }
 
 impl WorkspaceScan {
+    /// The most paths in each list of a scan.
     pub const MAX_FILES: usize = 256;
 }
 
-/// What a command did.
+/// How a command ended, and what it did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecReport {
     pub end: ExecEnd,
     pub stdout: CapturedOutput,
     pub stderr: CapturedOutput,
-    /// The session's working directory afterwards.
+    /// The working directory of the session after the command.
     pub cwd: String,
+    /// The workspace after the command, if the request asked for a scan.
     pub scan: Option<WorkspaceScan>,
+    /// Wall time of the command.
     pub duration: Duration,
 }
 
-/// What has become of a command that goes on by itself.
+/// The state of a command in the background, such as an agent program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CommandStatus {
     Ended(ExecReport),
-    /// It runs; the workspace as it is now.
+    /// It still runs. The scan, if there is one, is of this moment.
     Running(Option<WorkspaceScan>),
 }

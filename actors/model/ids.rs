@@ -1,10 +1,13 @@
-//! Names of things. Ids are derived from what they name, so that planning the same
-//! campaign twice gives the same ids and a restart finds its own work again.
+//! Ids of campaigns, tasks, episodes and attempts. The ids of tasks and episodes are digests of
+//! what they name. So planning the same campaign twice gives the same ids, and after a restart the
+//! engine recognizes the episodes that it has recorded already.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
 
+/// Defines an id that is a string: in JSON it is the bare string, and `Display` prints it
+/// unchanged.
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -27,20 +30,23 @@ macro_rules! text_id {
 }
 
 text_id! {
-    /// A campaign's name, unique in a data directory.
+    /// The name of a campaign, for example `nightly-shell`. It is unique in a data directory.
     CampaignName
 }
 text_id! {
-    /// `<template>@<digest prefix>`: the same bytes have the same id everywhere.
+    /// `TEMPLATE@PREFIX`: a template's id and the first hex digits of the task's digest. Tasks with
+    /// the same bytes have the same id everywhere.
     TaskId
 }
 text_id! {
-    /// One task tried by one (model, scaffold) pair in one campaign.
+    /// The id of one task tried by one pair of model and scaffold in one campaign, for example
+    /// `ep-0123456789abcdef`, or `ep-0123456789abcdef-s2` for sample 2.
     EpisodeId
 }
 
-/// A try at an episode. It is also the fencing number: whatever arrives with a lower
-/// number than the current one comes from a dead attempt and is dropped.
+/// The number of an attempt at an episode. Zero means that there was no attempt yet; the first
+/// attempt has number 1. It is also the fencing number: entries with a lower number than the
+/// current one come from a dead attempt and are dropped.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
 )]
@@ -48,6 +54,7 @@ text_id! {
 pub struct AttemptNumber(pub u32);
 
 impl AttemptNumber {
+    /// The number of the attempt that follows.
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
@@ -59,18 +66,18 @@ impl fmt::Display for AttemptNumber {
     }
 }
 
-/// Before the number of a sample, which is part of its episode's id.
+/// Separates the digest from the sample number in the id of an episode.
 const SAMPLE: &str = "-s";
 
 impl EpisodeId {
-    /// The id of `task` tried by `model` through `scaffold` in `campaign`.
+    /// The id of the first sample: `task` tried by `model` through `scaffold` in `campaign`.
     pub fn derive(campaign: &CampaignName, task: &TaskId, model: &str, scaffold: &str) -> Self {
         let digest = digest_of(&[campaign.as_str(), task.as_str(), model, scaffold]);
         Self(format!("ep-{}", &digest[..16]))
     }
 
-    /// The same of a sample. The first has no number, so that a campaign of one sample each has
-    /// the ids it always had.
+    /// The id of any sample; samples count from zero. Sample 0 has no number in its id. So a
+    /// campaign with one sample per task has the same ids as before samples existed.
     pub fn sampled(
         campaign: &CampaignName,
         task: &TaskId,
@@ -86,15 +93,16 @@ impl EpisodeId {
         Self(format!("ep-{}{SAMPLE}{number}", &digest[..16]))
     }
 
-    /// Which of the task's samples it is.
+    /// The sample number in this id. An id without a number is sample 0.
     pub fn sample(&self) -> u32 {
         let number = self.0.rsplit_once(SAMPLE).and_then(|(_, number)| number.parse().ok());
         number.unwrap_or(0)
     }
 }
 
-/// A sha256 in hex over length-prefixed parts, so that no two lists of parts collide by
-/// concatenation.
+/// SHA-256 in hex over all `parts`. The length of each part is hashed before the part. So two
+/// different lists never have the same input, even if their concatenations are equal (`["ab", "c"]`
+/// and `["a", "bc"]`).
 pub fn digest_of(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -1,4 +1,14 @@
-//! Pure data: what the engine talks about, with no I/O and no policy.
+//! Pure data: the types that all parts of the engine exchange. Nothing here does I/O, and nothing
+//! here decides about retries, limits or money.
+//!
+//! Start with `campaign.rs` (what a user asks for), `task.rs` (what an agent has to solve),
+//! `step.rs` (what an agent did), `outcome.rs` (how an episode ends) and `fault.rs` (what may go
+//! wrong). `record.rs` has what the journal keeps of all this. `row.rs` is the format of the
+//! published dataset.
+//!
+//! Most types are serialized into the store or into campaign identities. A new field therefore
+//! needs a serde default, and it is left out while it has its default value. So old records stay
+//! readable, and the identity of an existing campaign does not change.
 
 mod agent;
 mod call;

@@ -1,4 +1,7 @@
-//! Money in integer nano-dollars. Never a float: rounding is always named and upwards.
+//! Money as an integer number of nano-dollars. It is never a float. Where an amount must be
+//! rounded, it is rounded up, so that a cap never allows more than it says.
+//!
+//! In JSON and in TOML an amount is a decimal string in dollars, such as `"1.25"`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -6,19 +9,23 @@ use std::iter::Sum;
 use std::str::FromStr;
 
 const NANOS_PER_DOLLAR: u64 = 1_000_000_000;
+/// Prices are given for this many tokens.
 const TOKENS_PER_MILLION: u128 = 1_000_000;
 
-/// A non-negative amount in nano-dollars.
+/// A non-negative amount in nano-dollars (one nano-dollar is 0.000000001 dollars). The largest
+/// amount is about 18 billion dollars.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Money(u64);
 
 impl Money {
     pub const ZERO: Self = Self(0);
 
+    /// The amount of `nanos` nano-dollars.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)
     }
 
+    /// The amount in nano-dollars, as the store keeps it.
     pub const fn nanos(self) -> u64 {
         self.0
     }
@@ -27,20 +34,25 @@ impl Money {
         self.0 == 0
     }
 
-    /// The sum, or `None` where it would not fit: a ledger must refuse, never wrap.
+    /// The sum, or `None` if it would overflow. The ledger uses this: it refuses a hold that does
+    /// not fit and never wraps around.
     pub fn checked_add(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0).map(Self)
     }
 
+    /// The sum, or the largest amount if the sum would overflow. For totals that are only shown or
+    /// compared.
     pub fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// The difference, or zero if `other` is larger.
     pub fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// What `tokens` cost at `self` per million, rounded up.
+    /// The cost of `tokens` tokens, where `self` is the price of one million tokens. It is rounded
+    /// up to a whole nano-dollar.
     pub fn per_million(self, tokens: u64) -> Self {
         let exact = u128::from(self.0) * u128::from(tokens);
         let rounded = exact.div_ceil(TOKENS_PER_MILLION);
@@ -48,13 +60,15 @@ impl Money {
     }
 }
 
+/// The total of all amounts. It saturates instead of overflowing.
 impl Sum for Money {
     fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
         amounts.fold(Self::ZERO, Self::saturating_add)
     }
 }
 
-/// Dollars with as many decimals as needed, at least two: `0.00`, `1.25`, `0.000012`.
+/// Dollars with as many decimals as needed, but at least two: `0.00`, `1.25`, `0.000012`. `FromStr`
+/// reads the same text back.
 impl fmt::Display for Money {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fraction = format!("{:09}", self.0 % NANOS_PER_DOLLAR);
@@ -63,17 +77,21 @@ impl fmt::Display for Money {
     }
 }
 
-/// Why a text is not an amount.
+/// Why a text is not an amount of money.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
+    /// A sign, an exponent, a missing digit or any other character, for example `-1`, `1e3`, `1.`.
     #[error("not a decimal amount in dollars")]
     Malformed,
+    /// The text is more precise than a nano-dollar.
     #[error("more than nine decimals")]
     TooFine,
     #[error("too large")]
     TooLarge,
 }
 
+/// Reads dollars such as `12`, `0.5` or `0.000000001`. There is no sign, no exponent and no
+/// currency symbol.
 impl FromStr for Money {
     type Err = MoneyError;
 
@@ -87,6 +105,7 @@ impl FromStr for Money {
             return Err(MoneyError::TooFine);
         }
         let whole: u64 = whole.parse().map_err(|_| MoneyError::TooLarge)?;
+        // Missing decimals are filled with zeros on the right: `5` becomes 500000000 nano-dollars.
         let nanos: u64 = format!("{fraction:0<9}").parse().map_err(|_| MoneyError::Malformed)?;
         whole
             .checked_mul(NANOS_PER_DOLLAR)

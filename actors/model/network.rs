@@ -1,46 +1,56 @@
-//! What programs in a sandbox may reach, where a campaign lets them reach anything.
+//! The network policy of a sandbox: the hosts that programs in the sandbox may reach. Without a
+//! policy there is no network at all. The egress proxy (`src/sandbox/egress/`) asks
+//! [`NetworkPolicy::allows`] for each connection; it is the only way out of the sandbox.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// Ports of a host that is allowed without one.
+/// The ports (HTTP and HTTPS) of an allowed host for which the campaign names no port.
 const USUAL: [u16; 2] = [80, 443];
 
-/// A named list of hosts. All else is out of reach.
+/// A named allow-list of hosts. All other hosts are out of reach.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct NetworkPolicy {
+    /// The name in the campaign file, for messages.
     pub name: String,
     pub allow: Vec<AllowedHost>,
 }
 
 impl NetworkPolicy {
-    /// Of a sandbox's loopback, where the way out begins.
+    /// The loopback port inside the sandbox on which the egress proxy answers.
     pub const PORT: u16 = 3128;
 
-    /// Whether somebody inside may connect there. `host` is a name as it was asked for.
+    /// Whether a program in the sandbox may connect to this host and port. `host` is the name as
+    /// the program asked for it; case and a final dot do not matter. The name is not resolved here.
     pub fn allows(&self, host: &str, port: u16) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         self.allow.iter().any(|allowed| allowed.fits(&host, port))
     }
 }
 
-/// A host's name with or without a port; `*.` in front of it stands for every name below.
+/// One entry of the allow-list: a host name with or without a port. Examples: `pypi.org`,
+/// `mirror.example:8080`, `*.crates.io`. The prefix `*.` allows every name below the domain, but
+/// not the domain itself. Without a port, ports 80 and 443 are allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct AllowedHost {
-    /// Lower-case.
+    /// In lower case, without the prefix `*.`.
     name: String,
+    /// The entry began with `*.`.
     below: bool,
     port: Option<u16>,
 }
 
-/// Why a text is no host that can be allowed.
+/// Why a text is not a host that can be allowed. The text is a message for the user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct AllowedHostError(&'static str);
 
 impl AllowedHost {
+    /// Whether this entry allows the host. `host` is in lower case and has no final dot. With
+    /// `below`, there must be at least one character before the dot: `.crates.io` does not match
+    /// `*.crates.io`.
     fn fits(&self, host: &str, port: u16) -> bool {
         let named = match host.strip_suffix(self.name.as_str()) {
             Some(front) if self.below => front.len() > 1 && front.ends_with('.'),
@@ -51,6 +61,7 @@ impl AllowedHost {
     }
 }
 
+/// Reads one entry. IP addresses, URLs and empty labels are errors.
 impl FromStr for AllowedHost {
     type Err = AllowedHostError;
 
@@ -73,6 +84,8 @@ impl FromStr for AllowedHost {
     }
 }
 
+/// Checks the syntax of a host name: at most 253 characters, labels of 1 to 63 letters, digits, `-`
+/// and `_`. An IP address is an error.
 fn check(name: &str) -> Result<(), AllowedHostError> {
     let label = |label: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -81,7 +94,9 @@ fn check(name: &str) -> Result<(), AllowedHostError> {
     if name.len() > 253 || !name.split('.').all(label) {
         return Err(AllowedHostError("a host name has letters, digits, hyphens and dots only"));
     }
-    // Addresses could be any machine's, and written in many ways.
+    // An address could belong to any machine, also to a private one, and can be written in many
+    // forms (`127.1`, `0x7f.1`, `2130706433`). All these forms have a last label that begins with a
+    // digit, and no real top-level domain does.
     let last = name.rsplit('.').next().unwrap_or(name);
     if last.starts_with(|c: char| c.is_ascii_digit()) {
         return Err(AllowedHostError("an address is not a host name"));
@@ -89,6 +104,7 @@ fn check(name: &str) -> Result<(), AllowedHostError> {
     Ok(())
 }
 
+/// Writes the entry in the form that `FromStr` reads.
 impl fmt::Display for AllowedHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let below = if self.below { "*." } else { "" };

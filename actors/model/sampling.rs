@@ -1,16 +1,19 @@
-//! How a model is asked: what a campaign says of it, and what of that goes into a request.
+//! Sampling parameters: what a campaign says about how a model is asked (temperature, seed, stop
+//! words, reasoning), and how this is merged into a request of a scaffold.
 
 use super::{ChatRequest, RequestSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
-/// The output cap of a call whose model names none.
+/// The output limit of a call, in tokens, if the campaign names none for the model.
 pub const USUAL_OUTPUT_TOKENS: u32 = 4_096;
-/// Providers take seeds of 31 bits.
+/// The largest seed. Several providers accept only 31 bits.
 pub const MOST_SEED: u64 = 0x7fff_ffff;
 
-/// How hard a model thinks before it answers, where its family takes a word for it.
+/// How much a model reasons before it answers. It applies to families of models that take a word
+/// for it; others take a `thinking_budget` in tokens. The order of the variants is from least to
+/// most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ReasoningEffort {
@@ -27,6 +30,7 @@ impl ReasoningEffort {
     pub const ALL: [Self; 7] =
         [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
 
+    /// The word in campaign files, such as `medium`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -40,7 +44,8 @@ impl ReasoningEffort {
     }
 }
 
-/// What a campaign says of one model; what it leaves out is the provider's own.
+/// The sampling parameters of one model in a campaign. A parameter that is none is not sent, and
+/// the scaffold's value or the provider's default applies.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SamplingParams {
@@ -48,29 +53,34 @@ pub struct SamplingParams {
     pub temperature: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub top_p: Option<f64>,
-    /// Of sample 0; each further sample adds one.
+    /// The seed of sample 0. Sample `n` uses this seed plus `n`, see `of_sample`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
+    /// The model stops when it writes one of these texts.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_effort: Option<ReasoningEffort>,
-    /// Tokens of thinking, within the output cap.
+    /// The most tokens of reasoning. They are part of the output limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thinking_budget: Option<u32>,
+    /// The most tokens of a reply. It replaces the scaffold's limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_output_tokens: Option<u32>,
-    /// Put into the body of every request as it stands here.
+    /// Further keys for the provider's JSON body. They are copied into the body of every request
+    /// unchanged.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
 }
 
 impl SamplingParams {
+    /// Whether the campaign says nothing about sampling for this model.
     pub fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 
-    /// A scaffold's request as this model is asked it for a sample.
+    /// The request of a scaffold with these parameters, for the given sample. If the campaign sets
+    /// no parameter, it is the same shared request and nothing is copied.
     pub fn asked(&self, request: &Arc<ChatRequest>, sample: u32) -> Arc<ChatRequest> {
         match self.is_usual() {
             true => request.clone(),
@@ -78,7 +88,8 @@ impl SamplingParams {
         }
     }
 
-    /// The same of a request that nobody else holds.
+    /// A copy of `request` in which these parameters replace the request's own settings. Settings
+    /// without a parameter here stay as they are in the request.
     pub fn over(&self, request: &ChatRequest, sample: u32) -> ChatRequest {
         let own = &request.settings;
         let settings = RequestSettings {
@@ -96,7 +107,7 @@ impl SamplingParams {
         ChatRequest { messages, tools, max_output_tokens, settings }
     }
 
-    /// How a request was asked, as its record has it.
+    /// The parameters with which `request` was really asked. They go into the dataset row.
     pub fn of(request: &ChatRequest) -> Self {
         let RequestSettings { temperature, top_p, seed, stop, .. } = request.settings.clone();
         let RequestSettings { reasoning_effort, thinking_budget, extra, .. } =
@@ -115,7 +126,7 @@ impl SamplingParams {
     }
 }
 
-/// Another seed for each sample.
+/// The seed of a sample. Each sample has another seed, and the seed wraps around within 31 bits.
 fn of_sample(seed: u64, sample: u32) -> u64 {
     seed.wrapping_add(u64::from(sample)) & MOST_SEED
 }
