@@ -1,4 +1,10 @@
-//! A campaign as the engine runs it: validated, without options that mean "unset".
+//! The configuration of a campaign as the engine runs it. `src/config/` reads and validates the
+//! campaign file and builds a [`CampaignConfig`]; defaults are filled in already. The planner, the
+//! router, the sandbox pool and quality read it.
+//!
+//! Some settings must not change while rows are collected under one name. They form the identity of
+//! the campaign ([`CampaignConfig::identity`]). These types are serialized into the identity, so a
+//! new field is left out while it has its default.
 
 use super::sandbox::BASE_IMAGE;
 use super::{
@@ -11,63 +17,71 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a campaign wants done.
+/// A whole campaign: what is tried, by which models, in which sandboxes, within which limits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignConfig {
     pub name: CampaignName,
+    /// The seed from which all tasks and random choices are derived.
     pub seed: u64,
     pub tasks: TaskSelection,
     pub models: Vec<ModelConfig>,
+    /// The rule that says which models try a task.
     pub assign: ModelAssignment,
-    /// What a model must be able to do, to be assigned anything.
+    /// The abilities that a model must have. A model that lacks one gets no task.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub needs: BTreeSet<ModelAbility>,
+    /// Names of scaffolds. Every task is tried with each of them.
     pub scaffolds: Vec<String>,
-    /// Programs behind scaffolds named `external/<name>`.
+    /// The agent programs for scaffolds named `external/NAME`, by `NAME`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub agents: BTreeMap<String, AgentProgram>,
-    /// Texts of its own around tasks, by scaffold.
+    /// Prompt texts that replace those of a scaffold, by the scaffold's name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub prompts: BTreeMap<String, PromptOverrides>,
-    /// Name of the sandbox backend.
+    /// The name of the sandbox backend: `namespace` or `docker`.
     pub backend: String,
-    /// What tasks whose image is `base` run in.
+    /// The specification of sandboxes. Its image is for tasks whose image is `base`.
     pub sandbox: SandboxSpec,
-    /// What the other images that templates name stand for here.
+    /// The images for tasks of templates that name another image than `base`: from the template's
+    /// name to the real image.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub images: BTreeMap<String, String>,
-    /// What those images stood for when the campaign began, by their own names. Found out
-    /// anew by every process.
+    /// The digests of these images when the campaign began, by the real image's name. Every process
+    /// finds them out again, so they are not serialized.
     #[serde(skip)]
     pub digests: BTreeMap<String, String>,
-    /// The digest of the table of prices it was read with.
+    /// The digest of the price table that gave the models' prices.
     pub price_table: Option<String>,
-    /// When images are brought from their registries; it says nothing of what they are.
+    /// When images are pulled from their registries. It is not part of the identity.
     #[serde(default, skip_serializing_if = "ImagePullPolicy::is_never")]
     pub pull: ImagePullPolicy,
     pub episode: EpisodeLimits,
-    /// Episodes at once.
+    /// The most episodes that run at the same time.
     pub concurrency: usize,
-    /// No cap where absent; unpriced models are free then and refused otherwise.
+    /// The most that the campaign may spend; none means no cap. With a budget, a model without a
+    /// price is refused; without a budget, such a model counts as free.
     pub budget: Option<Money>,
-    /// A day's, UTC.
+    /// The most that may be spent on one UTC day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub day_budget: Option<Money>,
+    /// The most that one episode may spend over all its attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub episode_budget: Option<Money>,
     pub quality: QualityPolicy,
     pub dataset: DatasetConfig,
 }
 
-/// When an image is brought from its registry, before a campaign begins.
+/// When a container image is pulled from its registry, before a campaign begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImagePullPolicy {
-    /// What is not on the engine stops the campaign. A name that somebody else owns in a
-    /// registry is never fetched by mistake.
+    /// Images are never pulled, and a missing image stops the campaign. So an image whose name
+    /// belongs to someone else in a registry is never fetched by mistake.
     #[default]
     Never,
+    /// Images that the container engine does not have are pulled.
     Missing,
+    /// Every image is pulled, in case the registry has a newer one.
     Always,
 }
 
@@ -77,28 +91,34 @@ impl ImagePullPolicy {
     }
 }
 
-/// Which templates, and how many tasks of each.
+/// Which templates are used, and how many tasks of each.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSelection {
-    /// Globs over template ids.
+    /// Globs over template ids, such as `debugging/*`.
     pub templates: Vec<String>,
+    /// Globs over template ids. A template that matches one is left out.
     pub exclude: Vec<String>,
-    /// Directories with templates of its own. Where they are says nothing of what is in them.
+    /// Directories with the user's own templates. Paths say nothing about contents, so they are not
+    /// serialized and are not part of the identity.
     #[serde(skip)]
     pub template_dirs: Vec<PathBuf>,
+    /// The number of tasks of each template.
     pub per_template: u32,
+    /// How often each task is tried.
     #[serde(default, skip_serializing_if = "SamplePolicy::is_one")]
     pub samples: SamplePolicy,
 }
 
-/// How often each task is tried by each model and scaffold.
+/// How many samples of a task each pair of model and scaffold makes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SamplePolicy {
+    /// The most samples.
     pub most: u32,
-    /// No further one once so many have solved the task.
+    /// No further sample is started when this many samples have solved the task.
     pub stop_after_solved: Option<u32>,
-    /// No further one once the interval of the pass rate is as narrow, in thousandths.
+    /// No further sample is started when the confidence interval of the pass rate is at most this
+    /// wide, in thousandths.
     pub pass_rate_width: Option<u32>,
 }
 
@@ -109,79 +129,89 @@ impl Default for SamplePolicy {
 }
 
 impl SamplePolicy {
+    /// Whether each task is tried once, which is the default.
     fn is_one(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Whether fewer than the most may do.
+    /// Whether fewer samples than `most` may be enough.
     pub fn may_end_early(&self) -> bool {
         self.stop_after_solved.is_some() || self.pass_rate_width.is_some()
     }
 }
 
+/// One model of a campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
-    /// `<provider>/<model>`, for example `scripted/oracle`.
+    /// `PROVIDER/MODEL`, for example `scripted/oracle`.
     pub name: String,
     pub price: ModelPrice,
+    /// The share of tasks that the model gets under weighted assignment, relative to the other
+    /// models. Zero counts as one.
     pub weight: u32,
-    /// Calls at once.
+    /// The most calls at the same time with each key.
     pub concurrency: usize,
+    /// The most requests a minute with each key.
     pub requests_per_minute: Option<u32>,
-    /// Tokens that it reads and writes together at most, where that is known.
+    /// The most tokens that input and output may have together, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<u64>,
-    /// Whose recorded calls answer for it.
+    /// The recorded campaign whose calls answer instead of the provider.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recorded: Option<ReplaySource>,
-    /// Where it is asked; none for models of the engine's own.
+    /// Where the model is reached; none for the engine's own models, such as scripted ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<ProviderEndpoint>,
-    /// What it is asked for, how often, and who is asked instead.
+    /// Abilities, limits, budget and fallbacks of the model.
     #[serde(default, skip_serializing_if = "ModelRouting::is_usual")]
     pub standing: ModelRouting,
-    /// How scaffolds of the engine's own ask it.
+    /// The sampling parameters for the engine's own scaffolds.
     #[serde(default, skip_serializing_if = "SamplingParams::is_usual")]
     pub sampling: SamplingParams,
-    /// The seed of sample 0 where tasks are tried several times and nothing is said of a seed.
+    /// The seed of sample 0 if tasks are tried several times and the campaign names no seed.
+    /// Without it, all samples could be equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sample_seed: Option<u64>,
 }
 
-/// A campaign whose calls are answered again.
+/// A recorded campaign whose calls answer again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplaySource {
+    /// The data directory with its store.
     pub data_dir: String,
     pub campaign: CampaignName,
 }
 
-/// A provider as one campaign reaches it. The key itself is never part of a campaign.
+/// How a campaign reaches a provider. API keys are never part of a campaign; it only names the
+/// environment variables that hold them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProviderEndpoint {
-    /// What it speaks, by name.
+    /// The name of the wire format or dialect, such as `openai` or `anthropic`.
     pub dialect: String,
     pub base_url: String,
-    /// The environment variable that holds the key, where one is needed.
+    /// The environment variable with the API key; none if the provider needs no key.
     pub key_env: Option<String>,
-    /// Those of further keys, each with limits of its own at the provider.
+    /// The environment variables of further keys. Each key has its own limits at the provider.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more_keys: Vec<String>,
-    /// Calls at once with each key, whatever the model.
+    /// The most calls at the same time with each key, over all models.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub concurrency: Option<usize>,
-    /// The proxy that requests go through; the environment's is never used.
+    /// The HTTP proxy for requests to this provider. Proxy settings in the environment are never
+    /// used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
 }
 
 impl ProviderEndpoint {
+    /// An endpoint with at most one key, without a proxy or a limit of calls.
     pub fn new(dialect: &str, base_url: impl Into<String>, key_env: Option<String>) -> Self {
         let (dialect, base_url) = (dialect.to_owned(), base_url.into());
         let more_keys = Vec::new();
         Self { dialect, base_url, key_env, more_keys, concurrency: None, proxy: None }
     }
 
-    /// The same with each of its keys alone.
+    /// One endpoint for each key. An endpoint without keys gives one endpoint.
     fn with_each_key(&self) -> Vec<Self> {
         let keys = self.key_env.iter().chain(&self.more_keys);
         let alone = |key: Option<&String>| Self {
@@ -195,7 +225,7 @@ impl ProviderEndpoint {
 }
 
 impl ModelConfig {
-    /// The same with each of its keys alone.
+    /// One copy of the model for each key of its endpoint. Each copy has one key, or none.
     pub fn with_each_key(&self) -> Vec<Self> {
         let endpoints = match &self.endpoint {
             Some(endpoint) => endpoint.with_each_key().into_iter().map(Some).collect(),
@@ -204,7 +234,9 @@ impl ModelConfig {
         endpoints.into_iter().map(|endpoint| Self { endpoint, ..self.clone() }).collect()
     }
 
-    /// A scaffold's request as this model is asked it for a sample.
+    /// The request that this model is sent for a scaffold's `request` and a sample number: the
+    /// request with the sampling parameters of the model. `sample_seed` is used only if the
+    /// parameters have no seed.
     pub fn asked(&self, request: &Arc<ChatRequest>, sample: u32) -> Arc<ChatRequest> {
         match (self.sampling.seed, self.sample_seed) {
             (None, seed @ Some(_)) => {
@@ -214,38 +246,42 @@ impl ModelConfig {
         }
     }
 
+    /// The part of the name before the slash; empty if there is no slash.
     pub fn provider(&self) -> &str {
         self.name.split_once('/').map_or("", |(provider, _)| provider)
     }
 }
 
-/// Which models try a task.
+/// The rule that says which models try a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelAssignment {
     /// Every model tries every task.
     #[default]
     Cross,
-    /// Models take turns over the tasks.
+    /// The models take the tasks in turn.
     RoundRobin,
-    /// Models are drawn by weight, from the campaign's seed.
+    /// The model is drawn by weight, deterministically from the campaign's seed.
     Weighted,
-    /// The cheapest of those that can do the task.
+    /// The cheapest model that can do the task.
     CheapestCapable,
-    /// One of those that take tasks as difficult.
+    /// One of the models that take tasks of this difficulty.
     Difficulty,
-    /// Whichever answers soonest when the episode begins.
+    /// The model that answers fastest when the episode begins.
     LeastLatency,
 }
 
+/// Limits of one episode.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpisodeLimits {
+    /// The most turns of an agent.
     pub max_turns: u32,
-    /// Wall time of the agent's turns, model calls included.
+    /// The time of an agent: its model calls and its commands. Waiting for money, limits, sandboxes
+    /// or the store does not count.
     pub timeout: Duration,
-    /// Unreadable replies in a row that end an episode.
+    /// The episode ends after this many unreadable replies in a row.
     pub malformed_in_a_row: u32,
-    /// Attempts in all; only infrastructure faults lead to another.
+    /// The most attempts in all. Only faults lead to another attempt.
     pub attempts: u32,
 }
 
@@ -260,32 +296,36 @@ impl Default for EpisodeLimits {
     }
 }
 
-/// What a quality stage does with what it finds.
+/// What happens to a row in which a quality stage finds something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StageAction {
+    /// The row is not in the dataset.
     Reject,
+    /// The row is in the dataset, with a label.
     Label,
+    /// The finding is ignored.
     Off,
 }
 
+/// What each quality stage does with its findings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QualityPolicy {
-    /// Steps or arguments that break the row's own rules.
+    /// Steps or arguments that break the rules of the row format.
     pub format: StageAction,
     /// A sealed canary or sealed content in what the agent saw or wrote.
     pub leak: StageAction,
-    /// Commands that reach for the sealed files.
+    /// Commands that try to reach the sealed files.
     pub tampering: StageAction,
-    /// The same action three times in a row or more.
+    /// The same action `loop_length` times in a row or more.
     pub loops: StageAction,
-    /// Episodes cut by a limit.
+    /// Episodes that a limit ended.
     pub truncation: StageAction,
-    /// Rows equal to an earlier one.
+    /// Rows that are equal to an earlier row.
     pub duplicates: StageAction,
     /// Episodes that did not solve their task.
     pub unresolved: StageAction,
-    /// Repeats of one action that make a loop.
+    /// How many equal actions in a row are a loop.
     pub loop_length: u32,
 }
 
@@ -304,10 +344,12 @@ impl Default for QualityPolicy {
     }
 }
 
+/// Settings of the published dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetConfig {
-    /// Shares of train, validation and test in percent.
+    /// The shares of train, validation and test, in percent. They add up to 100.
     pub splits: [u32; 3],
+    /// The licence in the dataset's metadata and card.
     pub licence: String,
 }
 
@@ -318,14 +360,15 @@ impl Default for DatasetConfig {
 }
 
 impl CampaignConfig {
-    /// What must not change under a campaign's name, because rows made before and after
-    /// would not be comparable. The plan may grow and the budget, concurrency, prices and
-    /// model list may change.
+    /// The digest of what must not change under the name of a campaign: rows made before and after
+    /// such a change would not be comparable. The plan may grow, and the budget, the concurrency,
+    /// the prices and the list of models may change.
     pub fn identity(&self) -> String {
         digest_of(&["campaign-identity", &self.fixed().to_string()])
     }
 
-    /// The settings that the identity is made of.
+    /// The settings from which the identity is made, as JSON. Optional settings are left out if
+    /// they are not used, so that old campaigns keep their identity.
     pub fn fixed(&self) -> serde_json::Value {
         let mut fixed = serde_json::json!({
             "seed": self.seed,
@@ -353,23 +396,26 @@ impl CampaignConfig {
         fixed
     }
 
-    /// What may be spent.
+    /// The caps of the ledger: those of the campaign and those of its models.
     pub fn caps(&self) -> SpendingCaps {
         let (campaign, day, episode) = (self.budget, self.day_budget, self.episode_budget);
         SpendingCaps { campaign, day, episode, models: BTreeMap::new() }.with(&self.models)
     }
 
+    /// The model with this name; none if the campaign does not have it.
     pub fn model(&self, name: &str) -> Option<&ModelConfig> {
         self.models.iter().find(|model| model.name == name)
     }
 
-    /// Whether an episode planned for this model can be run as things are configured now.
+    /// Whether an episode that was planned for this model can run with the present configuration.
+    /// The model may have been removed from the campaign since the episode was planned.
     pub fn may_answer(&self, planned: &str) -> bool {
         planned == SOONEST && self.assign == ModelAssignment::LeastLatency
             || self.model(planned).is_some()
     }
 
-    /// The sandbox for tasks with that image; none where it stands for nothing here.
+    /// The specification of the sandbox for tasks with this image. None if the campaign does not
+    /// say what the image is.
     pub fn sandbox_for(&self, image: &str) -> Option<SandboxSpec> {
         let own = self.sandbox.image.clone();
         let image = if image == BASE_IMAGE { own } else { self.images.get(image)?.clone() };

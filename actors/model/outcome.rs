@@ -1,29 +1,36 @@
-//! How episodes end: outcomes, verdicts, and the rewards that follow from them.
+//! How an episode ends: the reason why the agent stopped, the verdict of the verification, and the
+//! rewards of the steps that follow from it. The episode actor makes an [`Outcome`]; quality turns
+//! it into a dataset row.
 
 use super::{Fault, Step};
 use serde::{Deserialize, Serialize};
 
-/// Why the agent stopped acting.
+/// Why the agent stopped. Every reason is the agent's own behaviour, so its work is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
+    /// The agent submitted its work.
     Submitted,
+    /// `[episode] max_turns` was reached.
     StepLimit,
+    /// `[episode] timeout` was reached.
     TimeLimit,
+    /// The model declined to continue.
     Refused,
-    /// Too many replies in a row that the scaffold could not read.
+    /// The scaffold could not read too many replies in a row.
     Malformed,
-    /// The last reply was cut by the output cap.
+    /// The output limit cut the last reply.
     Truncated,
-    /// The conversation had become longer than the model can read.
+    /// The conversation became longer than the model can read.
     ContextFull,
-    /// What may be spent on an episode was spent.
+    /// The budget of the episode was spent.
     CostLimit,
-    /// The agent's own program failed, after its model had answered.
+    /// The agent program failed after its model had answered at least once.
     AgentFailed,
 }
 
 impl StopReason {
+    /// Every reason, for tables and tests.
     pub const ALL: [Self; 9] = [
         Self::Submitted,
         Self::StepLimit,
@@ -36,6 +43,7 @@ impl StopReason {
         Self::AgentFailed,
     ];
 
+    /// The word in rows and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Submitted => "submitted",
@@ -51,28 +59,34 @@ impl StopReason {
     }
 }
 
+/// The result of one check of the verification.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
     pub name: String,
+    /// The share of this check in the score, relative to the other checks.
     pub weight: f64,
+    /// Whether the command of the check exited with code 0.
     pub passed: bool,
-    /// The end of what the check printed, for `episode show`.
+    /// The end of what the check printed. `episode show` displays it.
     pub output: String,
 }
 
-/// What two independent verifications said.
+/// The result of the two verification runs. Both runs execute the same checks in fresh sandboxes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
+    /// The weight of the passed checks divided by the weight of all checks, from 0 to 1. The lower
+    /// score of the two runs counts.
     pub score: f64,
-    /// Score exactly 1 in both runs.
+    /// Every check passed in both runs.
     pub passed: bool,
-    /// The two runs disagreed: no success is believed.
+    /// The two runs disagree about a check. Then the episode does not count as solved.
     pub flaky: bool,
+    /// The results of the first run.
     pub checks: Vec<CheckResult>,
 }
 
 impl Verdict {
-    /// The verdict of two runs of the same checks.
+    /// The verdict from the results of two runs. A task without checks is never passed.
     pub fn agree(first: Vec<CheckResult>, second: &[CheckResult]) -> Self {
         let same = first.len() == second.len()
             && first.iter().zip(second).all(|(a, b)| a.name == b.name && a.passed == b.passed);
@@ -82,8 +96,10 @@ impl Verdict {
     }
 }
 
+/// The weight of the passed checks divided by the weight of all checks. It is exactly 1 if all
+/// passed, whatever the weights, and 0 if there are no checks.
 fn share_passed(checks: &[CheckResult]) -> f64 {
-    // Not `sum`, which makes -0.0 of nothing.
+    // `sum` of an empty list of floats is -0.0; `fold` from 0.0 is not.
     let total = checks.iter().fold(0.0, |sum, c| sum + c.weight);
     let passed = checks.iter().filter(|c| c.passed).fold(0.0, |sum, c| sum + c.weight);
     if checks.iter().all(|c| c.passed) && !checks.is_empty() {
@@ -95,15 +111,19 @@ fn share_passed(checks: &[CheckResult]) -> f64 {
     }
 }
 
-/// The end of an episode. A fault carries no score: null, never 0.
+/// The end of an episode. A faulted episode has no score: its score is null and never 0, because a
+/// fault says nothing about the agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "result")]
 pub enum Outcome {
+    /// The agent stopped, and its work was verified.
     Judged { stop: StopReason, verdict: Verdict },
+    /// A fault ended the episode. It makes no row.
     Faulted { fault: Fault },
 }
 
 impl Outcome {
+    /// One word for reports: `resolved`, `unresolved`, `flaky` or `faulted`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Judged { verdict, .. } if verdict.flaky => "flaky",
@@ -114,10 +134,10 @@ impl Outcome {
     }
 }
 
-/// The reward of each step: the change of the milestone potential, which falls back to zero
-/// at the end, where the final score is added. So rewards sum to the score (less the
-/// potential of the start, which templates keep at zero) and the shaping, being a
-/// potential's difference, does not change which behaviour is best.
+/// The reward of each step: the change of the milestone potential during the step. At the last step
+/// the potential falls back to zero and the final score is added. So the rewards add up to `score`
+/// (templates keep the potential of the start at zero). The shaping is a difference of potentials,
+/// so it does not change which behaviour is best.
 pub fn rewards(steps: &[Step], score: f64) -> Vec<f64> {
     let mut before = 0.0;
     let mut rewards: Vec<f64> = steps
@@ -134,7 +154,7 @@ pub fn rewards(steps: &[Step], score: f64) -> Vec<f64> {
     rewards.iter().map(|r| round_reward(*r)).collect()
 }
 
-/// Sums of each step's reward and all that follow it.
+/// For each step, the sum of its reward and of all later rewards.
 pub fn returns_to_go(rewards: &[f64]) -> Vec<f64> {
     let mut total = 0.0;
     let mut returns: Vec<f64> = rewards
@@ -149,7 +169,8 @@ pub fn returns_to_go(rewards: &[f64]) -> Vec<f64> {
     returns
 }
 
-// Differences of decimal weights leave dust in the last bits; nine digits are plenty.
+// Differences of decimal weights have errors in the last bits. Nine digits are precise enough.
+// Negative zero becomes zero.
 fn round_reward(value: f64) -> f64 {
     let rounded = (value * 1e9).round() / 1e9;
     if rounded == 0.0 { 0.0 } else { rounded }

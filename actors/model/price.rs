@@ -1,30 +1,39 @@
-//! What a model costs, by the million tokens.
+//! What a model costs: rates for one million tokens of each kind, and tiers for long requests.
+//!
+//! `ModelPrice::worst` gives the hold before a call, `ModelPrice::of` gives the true cost after it.
+//! The invariant: `of` of the usage is never more than `worst` of the bounds within which the usage
+//! lies, whatever part of the tokens was cached or was reasoning, and however parts are rounded.
 
 use super::{Money, Usage};
 use serde::{Deserialize, Serialize};
 
-/// A model's prices.
+/// The prices of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelPrice {
+    /// The rates of requests that reach no tier.
     #[serde(flatten)]
     pub rates: TokenRates,
-    /// Of requests that are longer, each for the whole of one; none where length is no matter.
+    /// Rates of longer requests; empty if the length does not matter. The highest tier that a
+    /// request reaches applies to the whole request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tiers: Vec<PriceTier>,
 }
 
-/// Per million tokens of each kind.
+/// The price of one million tokens of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRates {
+    /// Tokens that the model reads.
     pub input_per_million: Money,
+    /// Tokens that the model writes.
     pub output_per_million: Money,
-    /// Of what is read from a cache; the input's own where it is not known.
+    /// Input that is read from the provider's cache. If it is not known, the input rate applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_per_million: Option<Money>,
-    /// Of what is written to one. Where it is not known, no cache is asked for.
+    /// Input that is written to the provider's cache. If it is not known, requests ask for no
+    /// cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_per_million: Option<Money>,
-    /// Of what was thought; the output's own where it is not known.
+    /// Reasoning. If it is not known, the output rate applies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning_per_million: Option<Money>,
 }
@@ -32,35 +41,40 @@ pub struct TokenRates {
 /// The rates of requests whose input is as long as this, or longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceTier {
+    /// The least number of input tokens of a request in this tier.
     pub from_tokens: u64,
     #[serde(flatten)]
     pub rates: TokenRates,
 }
 
 impl ModelPrice {
-    /// By the length of the input, for the whole request.
+    /// The cost of a call with this usage. The length of the input decides which tier applies to
+    /// the whole call.
     pub fn of(&self, usage: Usage) -> Money {
         let reached = self.tiers.iter().filter(|tier| usage.input_tokens >= tier.from_tokens);
         let dearest = reached.max_by_key(|tier| tier.from_tokens);
         dearest.map_or(&self.rates, |tier| &tier.rates).of(usage)
     }
 
-    /// The most that so many tokens may cost, at whichever rates apply.
+    /// The most that a call may cost if it uses at most the tokens in `usage`.
     pub fn worst(&self, usage: Usage) -> Money {
-        // Fewer tokens than the most may be cheaper by the tier, and dearer by another rate.
+        // The call may be shorter than `usage` and reach a lower tier only. A lower tier may have a
+        // higher rate. So all tiers that could apply are compared, and the base rates too.
         let reached = self.tiers.iter().filter(|tier| usage.input_tokens >= tier.from_tokens);
         let all = reached.map(|tier| &tier.rates).chain([&self.rates]);
         all.map(|rates| rates.worst(usage)).max().unwrap_or_default()
     }
 
+    /// Whether no call can cost anything, at any length.
     pub fn is_free(&self) -> bool {
         self.rates.is_free() && self.tiers.iter().all(|tier| tier.rates.is_free())
     }
 }
 
 impl TokenRates {
-    /// What was read from a cache and written to one is part of the input, what was thought
-    /// of the output, at rates of their own where they are known.
+    /// The cost at these rates. Cache reads and cache writes are parts of the input, and reasoning
+    /// is a part of the output; each part has its own rate if that is known. A part that is larger
+    /// than its whole is cut to it.
     fn of(&self, usage: Usage) -> Money {
         let (input, output) = (self.input_per_million, self.output_per_million);
         let cached = usage.cached_tokens.unwrap_or(0).min(usage.input_tokens);
@@ -78,6 +92,8 @@ impl TokenRates {
         .sum()
     }
 
+    /// The most at these rates: all input at the highest input rate, all output at the highest
+    /// output rate.
     fn worst(&self, usage: Usage) -> Money {
         let input =
             [Some(self.input_per_million), self.cached_per_million, self.cache_write_per_million];
@@ -94,10 +110,12 @@ impl TokenRates {
     }
 }
 
-/// At the dearest of some rates, however the tokens are spread over them.
+/// The most that `tokens` may cost, however they are divided among the known `rates`.
 fn dearest(rates: &[Option<Money>], tokens: u64) -> Money {
     let known = || rates.iter().flatten().copied();
-    // Each part is rounded upwards by itself, where a token costs no whole amount.
+    // `of` rounds each part up by itself. A part adds less than one nano-dollar by this, so n parts
+    // may cost n - 1 nano-dollars more than the sum rounded once. Nothing is rounded if the price
+    // of each token is a whole number of nano-dollars.
     let uneven = known().any(|rate| !rate.nanos().is_multiple_of(1_000_000));
     let roundings = if uneven { known().count() as u64 - 1 } else { 0 };
     let most = known().max().unwrap_or_default();

@@ -1,4 +1,9 @@
-//! What the journal keeps: entries that are appended and records that are read back.
+//! What the journal keeps. A [`JournalEntry`] is appended; the records are read back from it after
+//! a restart, or by commands such as `synthd status`.
+//!
+//! The campaign, the attempts, the router and quality make entries. The collector drops those of
+//! dead attempts and passes the others to the `Journal` port, which the store implements. Appending
+//! is idempotent: an entry that is there already changes nothing.
 
 use super::{
     AttemptNumber, CallRecord, CampaignName, EpisodeId, Fault, Money, Outcome, SandboxFingerprint,
@@ -8,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Where a campaign stands.
+/// The state of a campaign.
 ///
 /// ```text
 /// running ⇄ paused
@@ -17,20 +22,23 @@ use std::sync::Arc;
 ///  │ └────────────► stopped (at its budget)
 ///  └──────────────► complete
 /// ```
-/// Submitted again, a campaign in any state runs if work is left: a stopped one with a larger
-/// budget goes on.
+/// A campaign in any state runs again if it is submitted again and has work left. For example, a
+/// stopped campaign continues with a larger budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CampaignState {
     Running,
+    /// It starts no new episodes. A user or a fault paused it.
     Paused,
-    /// Its budget is spent; work is left.
+    /// Its budget is spent, and work is left.
     Stopped,
     Cancelled,
+    /// Every planned episode has an outcome.
     Complete,
 }
 
 impl CampaignState {
+    /// The word in the store and in reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -42,75 +50,88 @@ impl CampaignState {
     }
 }
 
-/// A campaign as stored. `identity` covers what must not change under a name: seed,
-/// sandbox, limits, quality; concurrency, budget and growth of the plan may change.
+/// A campaign as it is stored. Its identity may not change under the same name. Concurrency, budget
+/// and prices may change, and the plan may grow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignRecord {
     pub name: CampaignName,
+    /// The digest of the settings that must not change, see [`CampaignConfig::identity`].
     pub identity: String,
+    /// The text of the campaign file, from which the campaign can be restarted.
     pub config: String,
-    /// The digests of the images it was begun with, by their names.
+    /// The digests of the container images when the campaign began, by image name.
     pub images: BTreeMap<String, String>,
-    /// The digest of the table that its models were priced by, where it was one.
+    /// The digest of the price table with which its models were priced, if a table was used.
     pub price_table: Option<String>,
     pub state: CampaignState,
+    /// Why the campaign is in this state, for people; for example the fault that paused it.
     pub reason: Option<String>,
+    /// Milliseconds since 1970, UTC, as all times here.
     pub created_at_ms: i64,
 }
 
-/// What a campaign made its tasks of one template from.
+/// The edition of a template from which a campaign makes its tasks: the digests of its files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TemplateEdition {
+    /// The id of the template.
     pub template: String,
-    /// Over all files.
+    /// The digest over all files together.
     pub digest: String,
-    /// The digest of each file, by its path below the templates directory.
+    /// The digest of each file. The keys are paths relative to the templates directory.
     pub files: BTreeMap<String, String>,
-    /// How many tasks of it were asked for.
+    /// How many tasks of the template the campaign asks for.
     pub tasks: u32,
 }
 
-/// An episode as planned.
+/// An episode as the plan has it, before any attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedEpisode {
     pub id: EpisodeId,
     pub campaign: CampaignName,
-    /// Position in the plan; the order of rows in the dataset.
+    /// The position in the plan, from zero. Dataset rows are written in this order.
     pub ordinal: u64,
     pub task: TaskId,
     pub template: String,
+    /// Which draw of the template the task is. With the campaign's seed it gives the task again.
     pub index: u32,
     pub category: String,
     pub difficulty: String,
+    /// The planned model as `PROVIDER/MODEL`. It is `any/least-latency` if the model is chosen when
+    /// the episode begins.
     pub model: String,
     pub scaffold: String,
 }
 
-/// An episode as found: planned, and what came of it so far.
+/// An episode as it is read back: the plan and what happened so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpisodeRecord {
     #[serde(flatten)]
     pub plan: PlannedEpisode,
-    /// The newest attempt; zero before the first.
+    /// The newest attempt; zero before the first one.
     pub attempt: AttemptNumber,
-    /// Attempts that ended in a fault that consumes one.
+    /// Attempts that ended in a fault of a kind that costs an attempt.
     pub failed_attempts: u32,
+    /// The end of the episode; none while it is open.
     pub outcome: Option<Outcome>,
-    /// What the quality stages said of it; none before they have seen it.
+    /// The decision of the quality stages; none before they have seen the episode.
     pub judged: Option<RowDecision>,
+    /// Recorded turns of the newest attempt.
     pub steps: u32,
+    /// Tokens of these turns.
     pub usage: Usage,
-    /// Calls of the steps that the provider did not count: the usage is the least that was used.
+    /// Calls of these turns for which the provider counted no tokens. If there are any, `usage` is
+    /// only a lower bound.
     #[serde(default)]
     pub uncounted_calls: u64,
-    /// Over all attempts.
+    /// The cost of all attempts together.
     pub cost: Money,
+    /// Where the sandbox of the episode ran; none before the outcome.
     pub fingerprint: Option<SandboxFingerprint>,
     pub started_at_ms: Option<i64>,
     pub finished_at_ms: Option<i64>,
 }
 
-/// What became of an episode's row.
+/// What the quality stages decided about the row of an episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowDecision {
@@ -118,11 +139,13 @@ pub enum RowDecision {
     Rejected,
 }
 
-/// One attempt as found.
+/// One attempt as it is read back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AttemptRecord {
     pub attempt: AttemptNumber,
+    /// The earlier attempt whose recorded turns this attempt replayed.
     pub resumed_from: Option<AttemptNumber>,
+    /// The fault that ended the attempt; none if it runs or ended with an outcome.
     pub fault: Option<Fault>,
     pub steps: u32,
     pub cost: Money,
@@ -130,7 +153,7 @@ pub struct AttemptRecord {
     pub ended_at_ms: Option<i64>,
 }
 
-/// Which part of a dataset a row belongs to.
+/// The part of a dataset to which a row belongs. Tasks of one cluster are always in the same split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DatasetSplit {
@@ -142,6 +165,7 @@ pub enum DatasetSplit {
 impl DatasetSplit {
     pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
 
+    /// The word in file names and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Train => "train",
@@ -151,102 +175,121 @@ impl DatasetSplit {
     }
 }
 
-/// What the quality stages decided of one finished episode.
+/// The row of a finished episode, with the decision of the quality stages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RowRecord {
     pub episode: EpisodeId,
     pub campaign: CampaignName,
+    /// The position of the episode in the plan.
     pub ordinal: u64,
-    /// The stage that rejected the row and why; none for an accepted row.
+    /// Which stage rejected the row, and why; none for an accepted row.
     pub rejected: Option<RowRejection>,
     pub split: DatasetSplit,
-    /// Equal for rows with the same task, actions and observations.
+    /// Rows with the same task, actions and observations have the same digest. The stage
+    /// `duplicates` compares it.
     pub content_digest: String,
     pub row: TrajectoryRow,
 }
 
+/// Why a row is not in the dataset.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RowRejection {
+    /// The quality stage, such as `leak` or `duplicates`.
     pub stage: String,
+    /// What the stage found, for people.
     pub detail: String,
 }
 
-/// A written dataset version.
+/// A dataset version that was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatasetRecord {
     pub campaign: CampaignName,
+    /// Counts from one in each campaign.
     pub version: u32,
+    /// The directory of the version.
     pub path: String,
+    /// The number of rows in each split.
     pub rows: BTreeMap<DatasetSplit, u64>,
+    /// The number of rejected rows by the stage that rejected them.
     pub rejected: BTreeMap<String, u64>,
-    /// Over rows, their order and splits: versions with equal digests are the same version.
+    /// A digest over the rows, their order and their splits. Versions with equal digests have the
+    /// same content.
     pub digest: String,
     pub created_at_ms: i64,
 }
 
-/// What came of publishing a dataset.
+/// The result of publishing a dataset.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Publication {
     pub record: DatasetRecord,
-    /// None: the version was there before, with the same content.
+    /// Why a new version was written. None means that the newest version has this content already,
+    /// and nothing was written.
     pub new: Option<NewVersion>,
 }
 
-/// Why a version was written.
+/// Why a new dataset version was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NewVersion {
-    /// There was none before.
+    /// The campaign had no version yet.
     First,
-    /// The newest one is missing, or its files are not what its manifest says.
+    /// The newest version is missing, or its files differ from its manifest.
     Lost,
-    /// The newest one has rows of another format.
+    /// The newest version has another row format.
     RowFormat,
+    /// The licence of the dataset has changed.
     Licence,
+    /// The configuration of the campaign has changed.
     Configuration,
-    /// Other rows, or other counts of what was judged.
+    /// There are other rows, or other counts of judged episodes.
     Rows,
 }
 
-/// What is appended. Appending an entry twice changes nothing, so a caller that lost the
-/// answer may send it again; entries of an attempt that is no longer current are dropped.
+/// One fact that is appended to the journal. Appending an entry twice changes nothing, so a caller
+/// that lost the answer sends the entry again. Entries of an attempt that is no longer the current
+/// one are dropped.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JournalEntry {
+    /// A campaign was submitted, for the first time or again.
     CampaignOpened(CampaignRecord),
+    /// A campaign changed its state.
     CampaignMoved {
         campaign: CampaignName,
         state: CampaignState,
         reason: Option<String>,
     },
-    /// What a campaign makes its tasks from now, in place of what it had before of each of these
-    /// templates.
+    /// The editions from which the campaign makes its tasks from now on. They replace the earlier
+    /// editions of these templates.
     EditionsUsed {
         campaign: CampaignName,
         editions: Vec<TemplateEdition>,
     },
+    // Episodes were added to the plan.
     Planned(Vec<PlannedEpisode>),
-    /// Makes `attempt` the current one: the fence.
+    /// An attempt began. It becomes the current one, and entries of lower attempts are dropped from
+    /// now on (the fence).
     AttemptStarted {
         episode: EpisodeId,
         attempt: AttemptNumber,
-        /// The attempt whose recorded turns this one took over.
+        /// The earlier attempt whose recorded turns this attempt replays.
         resumed_from: Option<AttemptNumber>,
         at_ms: i64,
     },
+    /// A turn ended. It is durable before the next model call.
     TurnTaken {
         episode: EpisodeId,
         attempt: AttemptNumber,
         turn: Box<Turn>,
     },
-    /// An attempt that ended without an outcome.
+    /// An attempt ended in a fault, and the episode has no outcome yet.
     AttemptFaulted {
         episode: EpisodeId,
         attempt: AttemptNumber,
         fault: Fault,
         at_ms: i64,
     },
-    /// The one final result of an episode.
+    /// The final result of an episode. There is one.
     Finished {
         episode: EpisodeId,
         attempt: AttemptNumber,
@@ -254,30 +297,34 @@ pub enum JournalEntry {
         fingerprint: Option<SandboxFingerprint>,
         at_ms: i64,
     },
-    /// A faulted episode is to be tried again: its outcome is taken back, and its attempts start
-    /// to count from zero. Its earlier attempts stay. `attempt` is the one that faulted.
+    /// A faulted episode is tried again: its outcome is removed, and its failed attempts count from
+    /// zero. Its earlier attempts stay recorded. `attempt` is the attempt that faulted.
     Reopened {
         episode: EpisodeId,
         attempt: AttemptNumber,
     },
+    /// The quality stages decided about the row of an episode.
     Judged(Box<RowRecord>),
-    /// Money set aside before a call; durable before the request leaves.
+    /// Money was set aside for a call. The entry is durable before the request is sent.
     Held {
+        /// See [`super::CallPosition::id`].
         id: String,
         campaign: CampaignName,
         episode: EpisodeId,
         attempt: AttemptNumber,
+        /// The worst case of the call.
         amount: Money,
         model: String,
         at_ms: i64,
     },
-    /// The true cost in its place. A hold that is never settled counts in full.
+    /// The true cost replaces the hold. A hold that is never settled counts in full.
     Settled {
         id: String,
         amount: Money,
     },
-    /// One try of a call, whatever came of it. Shared, because it is large, and kept by who
-    /// appends it until it is known to be there.
+    /// One try of a call with its bytes. It is shared because it is large, and because the sender
+    /// keeps it until the store has confirmed it.
     Called(Arc<CallRecord>),
+    /// A dataset version is complete on the disk.
     DatasetWritten(DatasetRecord),
 }

@@ -1,19 +1,24 @@
-//! A model among the others of its campaign: what it can do, what it is asked for, and who is
-//! asked where it fails.
+//! The routing of a model within its campaign: its abilities, the tasks it takes, its limits, and
+//! which fallback models are asked if it fails. `src/config/routing.rs` builds these types; the
+//! assignment of models (`actors/policy/assign.rs`) and the router read them.
 
 use super::{Difficulty, Money};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The model of an episode whose model is chosen when it begins.
+/// The planned model of an episode under least-latency assignment. The real model is chosen when
+/// the episode begins.
 pub const SOONEST: &str = "any/least-latency";
 
-/// What not every model can do.
+/// An ability that not every model has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ModelAbility {
+    /// It can call tools.
     Tools,
+    /// It can read images.
     Vision,
+    /// It can reason before it answers.
     Reasoning,
 }
 
@@ -29,38 +34,39 @@ impl ModelAbility {
     }
 }
 
-/// What a campaign says of one of its models, beside what it costs.
+/// What a campaign says about one of its models besides the price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ModelRouting {
-    /// Tokens a minute with each key, read and written.
+    /// The most tokens a minute with each key, input and output together.
     pub tokens_per_minute: Option<u64>,
-    /// None where nobody says: then it has tools, and nothing else is taken for granted.
+    /// What the model can do. None means that nobody said it: then only tool calls are assumed.
     pub abilities: Option<BTreeSet<ModelAbility>>,
-    /// The tasks it takes where they are assigned by difficulty; all where it says none.
+    /// The difficulties that the model takes under assignment by difficulty. Empty means all.
     pub difficulty: Vec<Difficulty>,
-    /// It is asked only where another one fails.
+    /// The model gets no tasks; it is asked only as a fallback.
     pub reserve: bool,
-    /// What may be spent on it.
+    /// The most that may be spent on this model.
     pub budget: Option<Money>,
     pub fallback: FallbackModels,
 }
 
-/// Who is asked instead, by how a model fails; the first of them first.
+/// The models that are asked instead, by the way in which a model failed. Each list is tried from
+/// its first to its last model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FallbackModels {
-    /// The conversation is longer than the model can read.
+    /// If the conversation is longer than the model can read.
     pub context: Vec<String>,
-    /// A filter, or the model itself, declined to answer.
+    /// If a content filter, or the model itself, declined to answer.
     pub filter: Vec<String>,
-    /// It does not answer, however often it is asked.
+    /// If the model does not answer, after all retries.
     pub outage: Vec<String>,
-    /// What may be spent on it is spent.
+    /// If the budget of the model is spent.
     pub budget: Vec<String>,
 }
 
-/// How a model failed, as far as somebody else may be asked.
+/// How a model failed, as far as a fallback model may be asked. See [`FallbackModels`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelFailure {
     Context,
@@ -70,6 +76,7 @@ pub enum ModelFailure {
 }
 
 impl ModelFailure {
+    /// The word in reports and in `docs/faults.md`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Context => "context",
@@ -81,6 +88,7 @@ impl ModelFailure {
 }
 
 impl FallbackModels {
+    /// The fallback models for this failure, in order.
     pub fn of(&self, failure: ModelFailure) -> &[String] {
         match failure {
             ModelFailure::Context => &self.context,
@@ -90,6 +98,7 @@ impl FallbackModels {
         }
     }
 
+    /// The models of all lists. A model may occur several times.
     pub fn all(&self) -> impl Iterator<Item = &String> {
         let lists = [&self.context, &self.filter, &self.outage, &self.budget];
         lists.into_iter().flatten()
@@ -97,10 +106,12 @@ impl FallbackModels {
 }
 
 impl ModelRouting {
+    /// Whether the campaign says nothing about routing for this model.
     pub(super) fn is_usual(&self) -> bool {
         *self == Self::default()
     }
 
+    /// Whether the model has all the abilities in `needed`.
     pub fn has(&self, needed: &BTreeSet<ModelAbility>) -> bool {
         match &self.abilities {
             Some(abilities) => needed.is_subset(abilities),
@@ -108,6 +119,7 @@ impl ModelRouting {
         }
     }
 
+    /// Whether the model takes tasks of this difficulty.
     pub fn takes(&self, difficulty: Difficulty) -> bool {
         self.difficulty.is_empty() || self.difficulty.contains(&difficulty)
     }
