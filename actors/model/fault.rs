@@ -1,211 +1,235 @@
-//! Faults: what went wrong around an episode, and the one table of what each kind means.
-//! A fault is never an outcome. Where the table names an ending, the agent itself caused the
-//! fault, and the episode is judged; no other fault becomes a label.
+//! Faults: what went wrong around an episode, and the one table that says what each kind of fault
+//! means.
+//!
+//! A part of the engine that fails makes a [`Fault`] with a [`FaultKind`]. Everything that depends
+//! on the kind asks [`FaultKind::policy`]: whether the model is asked again, whether the attempt is
+//! repeated, whether the campaign pauses, what the circuit breakers learn, what a client of the
+//! gateway is answered and what users are told. `docs/faults.md` is printed from this table.
+//!
+//! Invariant: a fault is not an outcome and gives no label. The exception is a kind for which the
+//! table has an ending: then the agent itself caused the fault, and the episode is judged.
 
 use super::{ModelFailure, StopReason};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// The cause. [`FaultKind::policy`] says what follows from it.
+/// The cause of a fault. [`FaultKind::policy`] says what follows from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// The backend could not bring a sandbox up.
+    /// The backend could not start a sandbox.
     SandboxStart,
-    /// The backend will not make such a sandbox: the host lacks what it requires, or there is
-    /// no such image. The campaign waits for somebody to mend that.
+    /// The backend will not make such a sandbox: the host lacks a required protection, or there is
+    /// no such image. The campaign pauses until a person corrects this.
     SandboxRefused,
-    /// The maker of sandboxes does not answer, or can make none for now. Everything that needs a
-    /// sandbox waits, and no episode pays for it.
+    /// The container engine does not answer, or can make no sandbox for now. Everything that needs
+    /// a sandbox waits, and it costs no episode an attempt.
     EngineDown,
-    /// The guest died, its stream closed, or it stayed silent past its deadline.
+    /// The guest ended, its stream closed, or it did not answer before its timeout.
     SandboxLost,
-    /// The guest sent what the protocol does not allow.
+    /// The guest sent something that the guest protocol does not allow.
     SandboxProtocol,
-    /// A copy into or out of a sandbox was refused by a cap or failed.
+    /// A copy of the workspace out of or into a sandbox failed, or was too large.
     SandboxCopy,
-    /// An agent program of somebody else's never asked its model: it is not installed, or not
-    /// meant for this.
+    /// An agent program never called its model. Probably it is not installed or not configured for
+    /// the agent gateway.
     AgentBroken,
-    /// An agent program hung up before its call was answered.
+    /// An agent program closed the connection before its call was answered.
     AgentLeft,
-    /// The task's own setup commands failed: the template does not fit this host.
+    /// A setup command of the task failed, so the template does not fit this host. Also: the
+    /// template has changed since the episode was planned.
     TaskSetup,
-    /// The model's service failed in a way that passes (overload, cut, rate limit).
+    /// The provider failed in a way that may pass: overload, a broken connection, a rate limit.
     ModelTransient,
-    /// The model's service will keep failing, whatever is asked of it (unknown model, bad
-    /// key): the campaign waits for somebody to mend that.
+    /// The provider will fail whatever is asked, for example because the model is unknown. The
+    /// campaign pauses until a person corrects this.
     ModelPermanent,
-    /// The model's service does not take the key it is sent.
+    /// The provider rejects the API key.
     KeyRejected,
-    /// The model's service counted more tokens than can be: its prices cannot be applied.
+    /// The provider counted more tokens than can be true, so its cost cannot be computed.
     ModelMiscounted,
-    /// A recorded campaign has no answer to what was asked: nothing else will have one.
+    /// A replay has no recorded answer to this request. Asking again will not help.
     NotRecorded,
-    /// The model's service will not have this one conversation, for whatever reason.
+    /// The provider rejects this one conversation.
     ModelRejected,
     /// The store refused or lost a write.
     Store,
-    /// There is no space left for what must be written.
+    /// There is no disk space left in the data directory.
     StoreFull,
-    /// What the store holds does not read back.
+    /// The store contains something that cannot be read.
     StoreDamaged,
-    /// The budget does not cover the next call.
+    /// The budget of the campaign does not cover the next call.
     Budget,
-    /// What may be spent on the model does not cover it.
+    /// The budget of the model does not cover the next call.
     ModelBudget,
-    /// What may be spent on the episode does not cover the next call.
+    /// The budget of the episode does not cover the next call.
     EpisodeBudget,
-    /// The same, but only because a part of it went to calls that got no answer: the agent has not
-    /// spent its share.
+    /// The budget of the episode does not cover the next call, but it would if calls without an
+    /// answer had cost nothing. So the agent has not spent the budget, and the fault gives no
+    /// label.
     EpisodeUnanswered,
-    /// The same before the agent had its first turn: the agent has done nothing yet.
+    /// The budget of the episode does not cover the first call, so the agent has done nothing yet.
     EpisodeCapSmall,
-    /// A call cost more than its worst case: worst cases are wrong, and with them every cap.
+    /// A call cost more than its worst case. So worst cases are wrong, and no cap can be kept.
     CallOverrun,
-    /// The model did not answer in the time that a call may take: the provider was silent.
+    /// The model did not answer within the time of a call: the provider was silent.
     OutOfTime,
-    /// The model answered a long conversation several times without a word. Whether it is too long
-    /// or the provider is ill, nobody knows.
+    /// The model answered a long conversation several times without any text. Either the
+    /// conversation is too long, or the provider has a problem; nobody can know which.
     EmptyAnswer,
     /// The provider says that the conversation is longer than the model can read.
     ContextFull,
     /// The task that ran the attempt panicked.
     Panicked,
-    /// An actor was gone and did not come back in time.
+    /// An actor ended and was not restarted in time.
     ActorGone,
-    /// The recorded turns of an earlier attempt came out differently this time: the next
-    /// attempt starts from nothing.
+    /// The recorded turns of an earlier attempt had other results when they were replayed. The next
+    /// attempt starts without them.
     ReplayDiffers,
-    /// A drain or cancel ended the attempt.
+    /// A drain, a pause or a cancel ended the attempt.
     Cancelled,
 }
 
-/// Who caused a fault.
+/// Who or what caused a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultOwner {
-    /// The service that answers for the model.
+    /// The service that runs the model.
     Provider,
-    /// The program that acts in the sandbox, or the conversation it leads.
+    /// The agent in the sandbox, or the conversation that it leads.
     Agent,
+    /// The template of the task.
     Template,
+    /// This machine, its container engine or its disk.
     Host,
+    /// synthd itself.
     Engine,
-    /// The person who runs the campaign: a budget, a key, an order.
+    /// The person who runs the campaign, for example by a budget, a key or a command.
     Operator,
 }
 
-/// What follows an attempt that ended in a fault.
+/// What happens after an attempt that ended in a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultResponse {
-    /// Another attempt, for as long as the episode has attempts left.
+    /// Another attempt, as long as the episode has attempts left.
     Retry,
-    /// Another attempt after a short rest, which costs the episode none of its attempts.
+    /// Another attempt after a short wait. It costs the episode no attempt.
     RetryFree,
-    /// Another attempt from the first turn, which costs the episode none of its attempts.
+    /// Another attempt from the first turn, without a replay. It costs the episode no attempt.
     StartOver,
     /// The episode ends as faulted, without a label.
     GiveUp,
-    /// The campaign pauses: the next episode would meet the same.
+    /// The campaign pauses, because the next episode would have the same fault.
     PauseCampaign,
-    /// The campaign stops at its budget; what runs goes on while it can pay.
+    /// The campaign stops at its budget. Running episodes continue while their calls can be paid.
     StopCampaign,
-    /// Nothing: somebody asked for it, and the episode waits to be resumed.
+    /// Nothing: a person asked for it, and the episode can be resumed.
     Wait,
 }
 
-/// How an episode ends that met what its own agent did. Only this may become a label.
+/// How an episode ends if the agent itself caused the fault. Only such a fault can become a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgentEnding {
-    /// The agent stops for this reason, and its work is judged.
+    /// The agent stops for this reason, and its work is verified.
     Stops(StopReason),
-    /// The final workspace cannot be copied out, so it is judged as unsolved.
+    /// The final workspace cannot be copied, so the episode counts as unsolved.
     Uncopied,
 }
 
-/// What a failed call tells of the provider it was sent to.
+/// What a failed call says about the health of the provider. The circuit breaker of the provider
+/// counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProviderSign {
-    /// It is there, whatever it answered.
+    /// The provider works, whatever it answered.
     Answers,
-    /// It is counted as down after several such failures in a row.
+    /// A failure. After several in a row the provider counts as down.
     Fails,
-    /// It said nothing for as long as a call may take: it is counted as down sooner.
+    /// The provider gave no answer in the whole time of a call. Fewer of these are enough to count
+    /// the provider as down.
     Silent,
-    /// The call was not heard out, or never left.
+    /// The call says nothing: it was cancelled, or it was never sent.
     Nothing,
 }
 
-/// What a failed creation tells of the backend that was to make the sandbox.
+/// What a failed creation of a sandbox says about the health of the backend. The circuit breaker in
+/// the pool counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BackendSign {
-    /// It is there, whatever it said of this one sandbox.
+    /// The backend works; only this one sandbox was refused.
     Answers,
-    /// It is counted as down after several such failures in a row.
+    /// A failure. After several in a row the backend counts as down.
     Fails,
-    /// It is down at once, and everybody waits for it.
+    /// The backend is down. Everything that needs a sandbox waits at once.
     Down,
-    /// The creation was not waited for.
+    /// The creation was cancelled and says nothing.
     Nothing,
 }
 
-/// What follows a failed call of an agent program for the program.
+/// What happens to an agent program after one of its model calls failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailedCallEffect {
-    /// It is told, and goes on as it likes.
+    /// The program gets an error answer and decides itself what to do.
     Told,
-    /// The attempt ends: the program is asked nothing more.
+    /// The attempt ends. The program's further calls are not answered.
     Ends,
-    /// The program has left the call itself. What troubled it before stands.
+    /// The program closed the connection itself. If an earlier call failed, that fault remains the
+    /// reason.
     Left,
 }
 
 /// What a client of the gateway is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAnswer {
+    /// The HTTP status.
     pub status: u16,
+    /// The code in the body of the error, such as `budget_exhausted`.
     pub code: &'static str,
-    /// Whether the client's own retries are discouraged, where its format has a way to say so.
+    /// Whether the client is told not to retry, if its wire format can say that.
     pub is_final: bool,
 }
 
-/// One row of the table of faults: all that a kind of fault means.
+/// One row of the table of faults: everything that one kind of fault means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FaultPolicy {
     pub owner: FaultOwner,
     pub response: FaultResponse,
-    /// The model is asked again within the same call, before the attempt hears of it.
+    /// The model is asked again within the same call, before the attempt learns of the fault.
     pub asks_again: bool,
-    /// So many in a row that no single episode could cause them pause the campaign.
+    /// The campaign pauses after so many faults in a row that a single episode could not cause
+    /// them.
     pub may_be_outage: bool,
-    /// So many in a short time that no episode alone could cause them pause the campaign.
+    /// The campaign pauses after so many faults in a short time that a single episode could not
+    /// cause them.
     pub is_restart: bool,
-    /// Whether the reason may be gone by the next run, so that a faulted episode is worth
-    /// another try.
+    /// The cause may be gone at the next run, so a faulted episode is tried again then.
     pub may_pass: bool,
+    /// How the episode ends if the agent caused the fault; none for all other kinds.
     pub ending: Option<AgentEnding>,
-    /// What it is where the agent has had no turn yet, if that is something else.
+    /// The kind that replaces this one if the agent has had no turn yet.
     pub before_a_turn: Option<FaultKind>,
-    /// What it tells of the provider, but for being asked too often.
+    /// What the fault says about the provider. A rate limit is an exception, see
+    /// `CallFault::rate_limited`.
     pub sign: ProviderSign,
-    /// What it tells of the backend of sandboxes.
+    /// What the fault says about the sandbox backend.
     pub backend: BackendSign,
-    /// What follows for an agent program whose call failed so, but for what halts the campaign.
+    /// What happens to an agent program whose call failed. Use [`Self::agent_call`]: if the fault
+    /// halts the campaign, that goes first.
     call: FailedCallEffect,
-    /// Whether it counts as a slow answer where the soonest model is chosen.
+    /// The call counts as a slow answer in the latency rank.
     pub slows: bool,
-    /// As which failure another model may stand in.
+    /// The list of fallback models that is used; none if no fallback may be asked.
     pub stands_in: Option<ModelFailure>,
+    /// What a client of the gateway is answered.
     pub client: ClientAnswer,
-    /// The code of the error that users are shown. None: nobody is shown one.
+    /// The code of the error that users see, such as `SYN-0804`. None if users see no error.
     pub code: Option<&'static str>,
-    /// What users are told of it.
+    /// What users are told.
     pub told: &'static str,
-    /// The way out.
+    /// What users can do about it; empty if there is nothing to do.
     pub hint: &'static str,
 }
 
 impl FaultPolicy {
+    /// A row with the defaults. The methods below change one column each.
     const fn new(owner: FaultOwner, response: FaultResponse) -> Self {
         Self {
             owner,
@@ -228,6 +252,7 @@ impl FaultPolicy {
         }
     }
 
+    // The builder methods of the table follow. Each one sets the column that its name describes.
     const fn asked_again(self) -> Self {
         Self { asks_again: true, ..self }
     }
@@ -272,49 +297,57 @@ impl FaultPolicy {
         Self { stands_in: Some(failure), ..self }
     }
 
+    /// The client of the gateway gets this answer, and may retry.
     const fn answers(self, status: u16, code: &'static str) -> Self {
         Self { client: ClientAnswer { status, code, is_final: false }, ..self }
     }
 
-    /// The same answer again, however often the client asks.
+    /// The client of the gateway gets this answer, and is told not to retry.
     const fn refuses(self, status: u16, code: &'static str) -> Self {
         Self { client: ClientAnswer { status, code, is_final: true }, ..self }
     }
 
+    /// Users see this error with its code and a hint.
     const fn tells(self, code: &'static str, told: &'static str, hint: &'static str) -> Self {
         Self { code: Some(code), told, hint, ..self }
     }
 
+    /// Users see no error; the text is for logs and for the page of the table.
     const fn says(self, told: &'static str, hint: &'static str) -> Self {
         Self { told, hint, ..self }
     }
 
+    /// Whether another attempt follows, if the episode has attempts left.
     pub fn tries_again(&self) -> bool {
         use FaultResponse::{Retry, RetryFree, StartOver};
         matches!(self.response, Retry | RetryFree | StartOver)
     }
 
+    /// Whether the fault uses up one of the episode's attempts.
     pub fn costs_attempt(&self) -> bool {
         matches!(self.response, FaultResponse::Retry | FaultResponse::GiveUp)
     }
 
-    /// Whether the whole campaign has to rest.
+    /// Whether the whole campaign pauses or stops.
     pub fn halts_campaign(&self) -> bool {
         use FaultResponse::{PauseCampaign, StopCampaign};
         matches!(self.response, PauseCampaign | StopCampaign)
     }
 
-    /// What follows for an agent program whose call failed so.
+    /// What happens to an agent program whose call failed. If the fault halts the campaign, the
+    /// attempt ends in any case.
     pub fn agent_call(&self) -> FailedCallEffect {
         if self.halts_campaign() { FailedCallEffect::Ends } else { self.call }
     }
 }
 
+// Hints that several kinds share.
 const SANDBOX: &str = "`synthd doctor` says what this host can run";
 const REPORT: &str = "run the command again: campaigns are resumable; report what the log says";
 const PROVIDER: &str = "look whether the provider is up, then run `synthd retry`";
 
 impl FaultKind {
+    /// Every kind, in the order of the page.
     pub const ALL: [Self; 31] = [
         Self::SandboxStart,
         Self::SandboxRefused,
@@ -349,7 +382,8 @@ impl FaultKind {
         Self::Cancelled,
     ];
 
-    /// The table of faults. Whatever depends on the kind of a fault asks it.
+    /// The table of faults. Everything that depends on the kind of a fault asks it. The `match` has
+    /// no default, so a new kind cannot be forgotten.
     pub const fn policy(self) -> FaultPolicy {
         use AgentEnding::{Stops, Uncopied};
         use FaultOwner::{Agent, Engine, Host, Operator, Provider, Template};
@@ -539,18 +573,19 @@ impl FaultKind {
         self.policy().tries_again()
     }
 
-    /// Whether the fault is paid from the episode's attempts. What stops a whole campaign is
-    /// no episode's failure and leaves its episodes resumable.
+    /// Whether the fault uses up one of the episode's attempts. A fault that halts the campaign
+    /// does not: its episodes stay resumable.
     pub fn consumes_attempt(self) -> bool {
         self.policy().costs_attempt()
     }
 
-    /// Whether many in a row mean that something all episodes need is down.
+    /// Whether many of these faults in a row mean that something is down which all episodes need.
     pub fn may_be_outage(self) -> bool {
         self.policy().may_be_outage
     }
 
-    /// Why an agent stops that met this, where it is the agent's own doing.
+    /// The stop reason of an agent that caused this fault itself. None if the fault is not the
+    /// agent's own doing.
     pub fn stop_reason(self) -> Option<StopReason> {
         match self.policy().ending {
             Some(AgentEnding::Stops(stop)) => Some(stop),
@@ -558,11 +593,12 @@ impl FaultKind {
         }
     }
 
-    /// Whether a workspace that could not be copied is judged as unsolved.
+    /// Whether the workspace could not be copied, so that the episode is judged as unsolved.
     pub fn is_uncopied(self) -> bool {
         self.policy().ending == Some(AgentEnding::Uncopied)
     }
 
+    /// The name in the store, in reports and in `docs/faults.md`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SandboxStart => "sandbox_start",
@@ -606,11 +642,12 @@ impl fmt::Display for FaultKind {
     }
 }
 
-/// A fault with what was being done when it struck.
+/// A fault: its kind, and a message about what was being done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{kind}: {message}")]
 pub struct Fault {
     pub kind: FaultKind,
+    /// For people.
     pub message: String,
 }
 
@@ -619,7 +656,10 @@ impl Fault {
         Self { kind, message: message.into() }
     }
 
-    /// Why an agent stops whose call failed so, after that many turns. A label needs a turn.
+    /// The reason for which an agent stops whose call failed, after `turns` turns. Err with the
+    /// fault if it is not an ending of the agent. Before the first turn, the kind in
+    /// `before_a_turn` replaces this one, because an agent that has done nothing must not get a
+    /// label.
     pub fn stop_after(self, turns: usize) -> Result<StopReason, Self> {
         let other = self.kind.policy().before_a_turn.filter(|_| turns == 0);
         let kind = other.unwrap_or(self.kind);

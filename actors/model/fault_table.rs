@@ -1,10 +1,12 @@
-//! The table of faults as `docs/faults.md` shows it. A test keeps the two the same.
+//! Renders the table of faults as the page `docs/faults.md`. A test compares the page with the
+//! table.
 
 use super::{
     AgentEnding, BackendSign, FailedCallEffect, FaultKind, FaultOwner, FaultPolicy, FaultResponse,
     ModelFailure, ProviderSign,
 };
 
+/// The introduction of the page and the header of the table.
 const HEAD: &str = "\
 # Faults
 
@@ -39,7 +41,7 @@ engine asks it everywhere. It is printed from `FaultKind::policy` in `actors/mod
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
-/// The page, whole.
+/// The whole page in Markdown, with one row for each kind of fault.
 pub fn fault_page() -> String {
     let mut page = HEAD.to_owned();
     for kind in FaultKind::ALL {
@@ -48,6 +50,7 @@ pub fn fault_page() -> String {
     page
 }
 
+/// One row of the table, in the order of the header's columns.
 fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
     let yes = |is: bool| if is { "yes" } else { "no" };
     let mut row = format!(
@@ -78,6 +81,7 @@ fn row(kind: FaultKind, policy: &FaultPolicy) -> String {
     row
 }
 
+/// The column "many in a row".
 fn many(policy: &FaultPolicy) -> &'static str {
     match (policy.may_be_outage, policy.is_restart) {
         (true, _) => "pause",
@@ -86,6 +90,7 @@ fn many(policy: &FaultPolicy) -> &'static str {
     }
 }
 
+/// The column "backend".
 fn backend(sign: BackendSign) -> &'static str {
     match sign {
         BackendSign::Answers => "answers",
@@ -95,6 +100,7 @@ fn backend(sign: BackendSign) -> &'static str {
     }
 }
 
+/// The column "agent program".
 fn agent_call(call: FailedCallEffect) -> &'static str {
     match call {
         FailedCallEffect::Told => "is told",
@@ -103,6 +109,7 @@ fn agent_call(call: FailedCallEffect) -> &'static str {
     }
 }
 
+/// The column "provider".
 fn sign(sign: ProviderSign) -> &'static str {
     match sign {
         ProviderSign::Answers => "answers",
@@ -112,11 +119,13 @@ fn sign(sign: ProviderSign) -> &'static str {
     }
 }
 
+/// The code that a client of the gateway gets, and whether it is final.
 fn client(policy: &FaultPolicy) -> String {
     let last = if policy.client.is_final { ", final" } else { "" };
     format!("`{}`{last}", policy.client.code)
 }
 
+/// The column "whose".
 fn owner(owner: FaultOwner) -> &'static str {
     match owner {
         FaultOwner::Provider => "provider",
@@ -128,6 +137,7 @@ fn owner(owner: FaultOwner) -> &'static str {
     }
 }
 
+/// The column "what follows".
 fn response(response: FaultResponse) -> &'static str {
     match response {
         FaultResponse::Retry => "retry",
@@ -140,6 +150,7 @@ fn response(response: FaultResponse) -> &'static str {
     }
 }
 
+/// The column "label".
 fn ending(ending: Option<AgentEnding>) -> String {
     match ending {
         None => "none".to_owned(),

@@ -19,7 +19,7 @@ pub enum StopReason {
     Refused,
     /// The scaffold could not read too many replies in a row.
     Malformed,
-    /// The output limit cut the last reply.
+    /// Like `Malformed`, but the output limit cut the last reply, which is the likely reason.
     Truncated,
     /// The conversation became longer than the model can read.
     ContextFull,

@@ -55,7 +55,7 @@ impl CampaignState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CampaignRecord {
     pub name: CampaignName,
-    /// The digest of the settings that must not change, see [`CampaignConfig::identity`].
+    /// The digest of the settings that must not change, see [`super::CampaignConfig::identity`].
     pub identity: String,
     /// The text of the campaign file, from which the campaign can be restarted.
     pub config: String,

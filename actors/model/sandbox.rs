@@ -1,4 +1,9 @@
-//! What a sandbox is asked for and what it reports.
+//! Sandboxes as data: what a sandbox is asked for ([`SandboxSpec`]), what it reports about itself
+//! ([`SandboxFingerprint`]), and the files that are laid into it or copied out of it. The trait
+//! `Sandbox` in `actors/ports.rs` uses these types; the backends in `src/sandbox/` implement it.
+//!
+//! [`SandboxSpec`] is the key of the pool: two requests with equal specifications may get the same
+//! warm sandbox.
 
 use super::NetworkPolicy;
 use serde::{Deserialize, Serialize};
@@ -14,22 +19,23 @@ pub const BASE_IMAGE: &str = "base";
 
 /// Where commands start and what is copied for verification.
 pub const WORKSPACE: &str = "/work";
-/// Where sealed files are laid, in verifying sandboxes only.
+/// The directory of the sealed files. They exist in sandboxes for verification only.
 pub const SEALED: &str = "/sealed";
 
-/// A protection a campaign can insist on. `doctor` says which ones this host offers.
+/// A protection that a campaign can require. `synthd doctor` prints which protections this host
+/// has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SandboxProtection {
-    /// Own user, mount, pid, network, ipc, uts and cgroup namespaces.
+    /// Own user, mount, PID, network, IPC, UTS and cgroup namespaces.
     Namespaces,
-    /// A bound on the memory of the whole sandbox, with out-of-memory kills told apart.
+    /// A memory limit for the whole sandbox, with which an out-of-memory kill can be recognized.
     MemoryCgroup,
-    /// A bound on the processes of the whole sandbox.
+    /// A limit of the number of processes in the whole sandbox.
     Processes,
-    /// A share of the processors for the whole sandbox.
+    /// A limit of the processor share of the whole sandbox.
     CpuCgroup,
-    /// Workspace size and inode caps.
+    /// Limits of the size and of the number of files of the workspace.
     Disk,
     /// A system-call filter.
     Seccomp,
@@ -38,6 +44,7 @@ pub enum SandboxProtection {
 }
 
 impl SandboxProtection {
+    /// Every protection, for tables and messages.
     pub const ALL: [Self; 7] = [
         Self::Namespaces,
         Self::MemoryCgroup,
@@ -48,6 +55,7 @@ impl SandboxProtection {
         Self::Landlock,
     ];
 
+    /// The word in campaign files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Namespaces => "namespaces",
@@ -61,12 +69,13 @@ impl SandboxProtection {
     }
 }
 
-/// Bounds on one sandbox and on each command in it.
+/// Limits of one sandbox and of each command in it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SandboxLimits {
-    /// Memory of the sandbox's processes; the work areas have caps of their own.
+    /// Memory of the processes in the sandbox. The workspace and the scratch areas have their own
+    /// limits.
     pub memory_bytes: u64,
-    /// Processes and threads alive at once.
+    /// Processes and threads alive at the same time.
     pub processes: u32,
     /// Bytes in the workspace and in each scratch area.
     pub disk_bytes: u64,
@@ -74,15 +83,15 @@ pub struct SandboxLimits {
     pub inodes: u64,
     /// Processor share in thousandths of one core.
     pub cpu_millis: u32,
-    /// Processor seconds one command may burn.
+    /// Processor time of one command.
     pub command_cpu: Duration,
     /// Wall time of one command.
     pub command_timeout: Duration,
-    /// Bytes of each output stream kept, half from its head and half from its tail.
+    /// Bytes of each output stream that are kept: half from its head and half from its tail.
     pub output_kept: u32,
     /// Bytes of output after which a command is killed.
     pub output_killed: u64,
-    /// Bytes a copy of the workspace may have.
+    /// The most bytes of a copy of the workspace.
     pub copy_bytes: u64,
 }
 
@@ -103,29 +112,32 @@ impl Default for SandboxLimits {
     }
 }
 
-/// Which shell runs commands.
+/// The shell that runs the commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ShellChoice {
-    /// bash where the image has it, else sh.
+    /// `bash` if the image has it, otherwise `sh`.
     #[default]
     Auto,
     Sh,
     Bash,
 }
 
-/// What isolates a sandbox.
+/// The kind of the sandbox backend.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum BackendKind {
+    /// Linux namespaces on this host, see `src/sandbox/namespace/`.
     #[default]
     Namespace,
+    /// Containers of Docker or Podman, see `src/sandbox/docker/`.
     Docker,
 }
 
 impl BackendKind {
+    /// The word in campaign files and reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Namespace => "namespace",
@@ -138,48 +150,50 @@ impl BackendKind {
     }
 }
 
-/// Everything that tells two sandboxes apart. The pool keys on the whole of it.
+/// Everything in which two sandboxes can differ. The pool uses the whole specification as its key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SandboxSpec {
-    /// Logical image name; for the namespace backend `base` is the host's `/usr`.
+    /// The name of the image. For the namespace backend, `base` is the host's `/usr`.
     pub image: String,
-    /// What the name stood for when the campaign began, where the backend knows.
+    /// The digest of the image when the campaign began, if the backend knows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
     pub shell: ShellChoice,
     pub limits: SandboxLimits,
-    /// The least the host must enforce.
+    /// The protections that the host must have. If one is missing, no sandbox is made.
     pub require: BTreeSet<SandboxProtection>,
-    // Left out where they say nothing: campaigns are known by these fields.
+    // Fields with their defaults are left out, because the identity of a campaign is computed from
+    // the serialized fields.
     #[serde(default, skip_serializing_if = "BackendKind::is_namespace")]
     pub backend: BackendKind,
-    /// The container engine's runtime, where it is not its default.
+    /// The runtime of the container engine, if it is not the engine's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
     /// The system-call filter of containers.
     #[serde(default, skip_serializing_if = "SeccompProfile::is_strict")]
     pub filter: SeccompProfile,
-    /// Hosts that programs may reach; without, there is no network at all.
+    /// The hosts that programs may reach. None means no network at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<NetworkPolicy>,
 }
 
 impl SandboxSpec {
-    /// The same without a network: what is verified must not depend on one.
+    /// The same specification without a network. Verification uses it, because a verdict must not
+    /// depend on the network.
     #[must_use]
     pub fn offline(&self) -> Self {
         Self { network: None, ..self.clone() }
     }
 }
 
-/// Which system-call filter containers get.
+/// The system-call filter of containers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SeccompProfile {
-    /// Ours, which is the stricter one.
+    /// The filter of synthd. It is stricter than that of container engines.
     #[default]
     Strict,
-    /// The engine's own.
+    /// The default filter of the container engine.
     Engine,
 }
 
@@ -189,26 +203,30 @@ impl SeccompProfile {
     }
 }
 
-/// Where the sandbox of a record ran, so that a surprise can be traced to its host.
+/// Where and how a sandbox ran. It is recorded with the outcome, so that a surprising result can be
+/// traced to its host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxFingerprint {
+    /// `namespace` or `docker`.
     pub backend: String,
+    /// What the root file system is made of; for a container see [`Self::container_root`].
     pub root: String,
+    /// The version of the kernel.
     pub kernel: String,
     pub shell: String,
-    /// What enforces each limit, by name.
+    /// How each limit is enforced, by the limit's name, for example `memory` by `cgroup v2`.
     pub enforced: BTreeMap<String, String>,
 }
 
 impl SandboxFingerprint {
-    /// The root of a container: its image by the name it was asked for, its digest, and the
-    /// runtime, where it is not the engine's own.
+    /// The text for `root` of a container: the requested image, its digest and, if it is not the
+    /// default, the runtime. Example: `python:3.12 sha256:0123 under runsc`.
     pub fn container_root(image: &str, digest: &str, runtime: Option<&str>) -> String {
         let runtime = runtime.map(|name| format!(" under {name}")).unwrap_or_default();
         format!("{image} {digest}{runtime}")
     }
 
-    /// An image's name and digest, where this is of a container.
+    /// The image and its digest as read from `root`. None if the sandbox was not a container.
     pub fn image(&self) -> Option<(&str, &str)> {
         let mut words = self.root.split(' ');
         let image = words.next()?;
@@ -217,74 +235,88 @@ impl SandboxFingerprint {
     }
 }
 
-/// A file to lay into a sandbox.
+/// A file that is laid into a sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSpec {
+    /// A path relative to the tree into which the file is laid.
     pub path: String,
     pub content: String,
+    /// The permission bits, such as `0o755`.
     pub mode: u32,
 }
 
 impl FileSpec {
-    /// Whether it is a program in which a line that starts with `#` says nothing.
+    /// Whether the file is a script in which a line that begins with `#` is a comment. It is
+    /// recognized by its name or by `#!`.
     pub fn is_program(&self) -> bool {
         let known = [".sh", ".py", ".awk", ".bash"];
         known.iter().any(|end| self.path.ends_with(end)) || self.content.starts_with("#!")
     }
 }
 
-/// Where a tunnel leads.
+/// The address on the host to which a tunnel leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostAddress {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
-/// Which tree files are laid below.
+/// The directory into which files are laid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SandboxTree {
+    /// See [`WORKSPACE`].
     Workspace,
-    /// Emptied first, so that nothing an earlier check left there is believed.
+    /// See [`SEALED`]. It is emptied first, so that files of an earlier check cannot influence the
+    /// next one.
     Sealed,
 }
 
-/// One entry of a copied tree. Hard links become copies; devices, sockets and FIFOs are
-/// left behind and counted.
+/// One entry of a copied tree. A hard link becomes a copy of the file. Devices, sockets and FIFOs
+/// are not copied; they are counted in [`WorkspaceCopy::skipped`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeEntry {
+    /// A path relative to the workspace.
     pub path: String,
     pub kind: TreeEntryKind,
 }
 
+/// What an entry of a tree is. Modes are permission bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TreeEntryKind {
+    /// A directory; its entries are entries of their own.
     Directory { mode: u32 },
+    /// A regular file. Its segments, one after the other, are its content.
     File { mode: u32, content: Vec<FileSegment> },
+    /// A symbolic link. The target is not followed.
     Symlink { target: String },
 }
 
-/// A piece of a file, in order.
+/// A part of a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileSegment {
     Bytes(Vec<u8>),
-    /// So many zeros that take no room, here or in the workspace.
+    /// This many zero bytes that use no memory and no disk space.
     Hole(u64),
 }
 
-/// A copy of a workspace, in memory, never unpacked on the host.
+/// A copy of a workspace in memory. It is never unpacked on the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkspaceCopy {
+    /// All entries.
     pub entries: Vec<TreeEntry>,
-    /// Special files that were not copied.
+    /// The number of special files that were not copied.
     pub skipped: u32,
+    /// The part of the shared copy memory that this copy uses.
     pub room: MemoryReservation,
 }
 
-/// What a copy holds of the memory that all copies share, until the last owner drops it.
+/// A reservation in the memory that all workspace copies share. The memory is released when the
+/// last clone is dropped.
 #[derive(Clone, Default)]
 pub struct MemoryReservation(Option<Arc<dyn Send + Sync>>);
 
 impl MemoryReservation {
+    /// A reservation that `held` represents. Dropping `held` must release the memory.
     pub fn new(held: impl Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(held)))
     }

@@ -1,4 +1,6 @@
-//! A task: a template with its parameters drawn. Fixed bytes with a digest.
+//! A task: a template with its parameters drawn. A task is fixed: the same seed gives the same
+//! bytes and therefore the same digest. `actors/task/task_builder.rs` builds tasks, and the episode
+//! actor uses everything in them.
 
 use super::{FileSpec, TaskId, digest_of};
 use serde::{Deserialize, Serialize};
@@ -25,6 +27,7 @@ pub enum Difficulty {
 }
 
 impl Difficulty {
+    /// The word in templates and rows.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Easy => "easy",
@@ -34,55 +37,69 @@ impl Difficulty {
     }
 }
 
-/// One move of a solution or of a cheat.
+/// One move of a solution or of a cheat. A scripted model plays it as one turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScriptedMove {
+    /// The text that the scripted model says before the move.
     pub think: String,
     pub deed: MoveAction,
 }
 
+/// What a scripted move does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoveAction {
+    /// Runs a shell command.
     Run(String),
     Edit {
         path: String,
         search: String,
         replace: String,
     },
+    /// Writes a whole file.
     Write {
         path: String,
         content: String,
     },
-    /// Submits the work. The player of the moves adds it; a template never contains it.
+    /// Submits the work. The player of the moves adds it at the end; a template never contains it.
     Submit,
 }
 
+/// A check or a milestone: a command that passes if it exits with code 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskCheck {
     pub name: String,
+    /// The share in the score or in the potential.
     pub weight: f64,
+    /// A line for the sandbox's shell.
     pub run: String,
 }
 
+/// A wrong way to pass the checks. The proof of a template requires that it fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheatSolution {
     pub name: String,
     pub moves: Vec<ScriptedMove>,
 }
 
+/// How the work of an agent is judged. The agent never sees any of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskVerification {
+    /// Files for the sealed tree, such as expected results and test programs.
     pub files: Vec<FileSpec>,
+    /// The checks, which run after the agent has stopped.
     pub checks: Vec<TaskCheck>,
+    /// Checks on the way to the solution. They run on a copy of the workspace after a turn.
     pub milestones: Vec<TaskCheck>,
     pub cheats: Vec<CheatSolution>,
+    /// Wall time of one check or milestone.
     pub timeout: Duration,
-    /// Stands in the sealed tree only; an agent that prints it has read what it must not.
+    /// A unique text that is only in the sealed tree. An agent whose trajectory shows it has read
+    /// the sealed files.
     pub canary: String,
 }
 
-/// Fixed bytes: everything an episode needs, rendered.
+/// A rendered task with everything that an episode needs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Task {
     pub id: TaskId,
@@ -90,31 +107,41 @@ pub struct Task {
     pub title: String,
     pub category: String,
     pub difficulty: Difficulty,
+    /// The least and the most turns that the author of the template expects.
     pub expected_steps: (u32, u32),
+    /// Programs that the sandbox must have.
     pub requires: Vec<String>,
-    /// Which draw of the template this is in its campaign.
+    /// The number of this task among the tasks of its template in the campaign, from zero.
     pub index: u32,
-    /// The generator's key, as recorded in the dataset.
+    /// The seed of the task as the dataset records it. It is derived from the campaign's seed, the
+    /// template and the index.
     pub seed: u64,
+    /// The image that the template names, such as `base`. The campaign says which real image it is.
     pub image: String,
+    /// The files of the workspace at the start.
     pub files: Vec<FileSpec>,
+    /// Commands that run in the workspace before the agent starts.
     pub setup: Vec<String>,
+    /// What the agent is asked to do. It ends with the canary.
     pub instruction: String,
+    /// A unique text in the instruction, with which copies of the task can be found in other data.
     pub canary: String,
+    /// The moves that solve the task. Only proofs and scripted models use them.
     pub solution: Vec<ScriptedMove>,
     pub verification: TaskVerification,
-    /// sha256 over every rendered byte.
+    /// SHA-256 in hex over every rendered byte.
     pub digest: String,
-    /// sha256 over its template's own files. No part of the task: a comment in a template
-    /// changes this and makes the same task.
+    /// SHA-256 in hex over the template's own files. It is not part of the task: a changed comment
+    /// in the template changes this digest, but not the task.
     #[serde(skip)]
     pub template_digest: String,
-    /// Groups tasks with the same content, canaries aside, so splits never part them.
+    /// Tasks with the same public content (apart from canaries) have the same cluster. A cluster is
+    /// never divided among dataset splits.
     pub cluster: String,
 }
 
 impl Task {
-    /// The cluster key of a task whose public content is `content`.
+    /// The cluster of a task from its template and its public content.
     pub fn cluster_of(template: &str, content: &str) -> String {
         digest_of(&["cluster", template, content])
     }
