@@ -1,6 +1,7 @@
-//! Which models try which task. Decided when the campaign is planned, by what is known of the
-//! task and of the models, so that a plan can be repeated; whichever answers soonest is known
-//! only when an episode begins, and is chosen then.
+//! Decides which models try which task. It is decided when the campaign is planned, only from the
+//! task, the models and the campaign's seed, so planning again gives the same result. The exception
+//! is assignment by least latency: then the plan has the placeholder [`SOONEST`], and the router
+//! chooses the model when the episode begins.
 
 use crate::model::{
     CampaignConfig, ChatRequest, Difficulty, EpisodeLimits, ModelAbility, ModelAssignment,
@@ -11,27 +12,35 @@ use crate::scaffold::ExternalScaffold;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// What a choice goes by.
+/// The part of a campaign on which assignment depends.
 pub struct AssignmentRules<'a> {
+    /// The rule.
     pub how: ModelAssignment,
     pub models: &'a [ModelConfig],
+    /// The abilities that every model must have.
     pub needs: &'a BTreeSet<ModelAbility>,
+    /// The campaign's seed, for weighted choices.
     pub seed: u64,
     pub limits: &'a EpisodeLimits,
+    /// The kept bytes of each output stream, for cost estimates.
     pub output_kept: u32,
 }
 
-/// A task as far as models are chosen by it.
+/// The part of a task on which assignment depends.
 pub struct TaskProfile<'a> {
     pub id: &'a TaskId,
     pub difficulty: Difficulty,
+    /// The least and the most expected turns, for cost estimates.
     pub expected_steps: (u32, u32),
+    /// The first request of the episode, as the scaffold builds it.
     pub opening: &'a ChatRequest,
-    /// By a scaffold of the engine's own, which asks each model in the model's way.
+    /// Whether the scaffold is the engine's own. Then requests get the sampling parameters of the
+    /// model. An external agent sets its own parameters.
     pub own: bool,
 }
 
 impl<'a> AssignmentRules<'a> {
+    /// The rules of a campaign.
     pub fn of(config: &'a CampaignConfig) -> Self {
         Self {
             how: config.assign,
@@ -45,12 +54,13 @@ impl<'a> AssignmentRules<'a> {
 }
 
 impl<'a> TaskProfile<'a> {
+    /// The profile of a task that is tried through `scaffold`.
     pub fn of(task: &'a Task, opening: &'a ChatRequest, scaffold: &str) -> Self {
         let (id, difficulty, expected_steps) = (&task.id, task.difficulty, task.expected_steps);
         Self { id, difficulty, expected_steps, opening, own: !ExternalScaffold::is(scaffold) }
     }
 
-    /// The request that a model would be asked first.
+    /// The first request as this model would get it.
     pub fn opening_for(&self, model: &ModelConfig) -> Cow<'a, ChatRequest> {
         match self.own && !model.sampling.is_usual() {
             true => Cow::Owned(model.sampling.over(self.opening, 0)),
@@ -59,7 +69,8 @@ impl<'a> TaskProfile<'a> {
     }
 }
 
-/// The names of the models for a task that nobody was chosen for yet; `turn` counts such tasks.
+/// The names of the models that try a task. `turn` is the number of tasks that were assigned
+/// before; the round-robin rule uses it. Empty if no model can have the task.
 pub fn assign<'a>(by: &AssignmentRules<'a>, task: &TaskProfile<'_>, turn: u64) -> Vec<&'a str> {
     let models = by.able();
     if models.is_empty() {
@@ -76,7 +87,8 @@ pub fn assign<'a>(by: &AssignmentRules<'a>, task: &TaskProfile<'_>, turn: u64) -
     one.into_iter().map(|model| model.name.as_str()).collect()
 }
 
-/// Who has which part of the tasks that are like this one: so many of so many.
+/// The expected share of each model in tasks like this one, for cost estimates: the second number
+/// out of the third. For example `(model, 1, 3)` means one of three such tasks.
 pub fn shares<'a>(
     by: &AssignmentRules<'a>,
     task: &TaskProfile<'_>,
@@ -100,11 +112,13 @@ pub fn shares<'a>(
     }
 }
 
+/// The weight of a model, at least one.
 fn weight(model: &ModelConfig) -> u64 {
     u64::from(model.weight.max(1))
 }
 
-/// Those that name the difficulty, else those that name none.
+/// The models for a difficulty: those that name this difficulty. If there are none, those that name
+/// no difficulty at all.
 fn tier<'a>(models: &[&'a ModelConfig], difficulty: Difficulty) -> Vec<&'a ModelConfig> {
     let takes = |model: &&&ModelConfig| model.standing.takes(difficulty);
     let fitting: Vec<&ModelConfig> = models.iter().filter(takes).copied().collect();
@@ -114,15 +128,18 @@ fn tier<'a>(models: &[&'a ModelConfig], difficulty: Difficulty) -> Vec<&'a Model
 }
 
 impl<'a> AssignmentRules<'a> {
+    /// The models that may have tasks.
     fn able(&self) -> Vec<&'a ModelConfig> {
         self.models.iter().filter(|model| self.may_have(model)).collect()
     }
 
+    /// Whether a model may have tasks: it is not a reserve, and it has the needed abilities.
     fn may_have(&self, model: &ModelConfig) -> bool {
         !model.standing.reserve && model.standing.has(self.needs)
     }
 
-    /// Drawn by hash of the task: the same on every machine, whatever else is planned.
+    /// Draws a model by weight. The random number is a hash of the seed and the task. So it is the
+    /// same on every machine, and does not depend on what else is planned.
     fn drawn(&self, models: &[&'a ModelConfig], task: &TaskId) -> Option<&'a ModelConfig> {
         let total: u64 = models.iter().map(|model| weight(model)).sum();
         let digest = digest_of(&["assign", &self.seed.to_string(), &task.0]);
@@ -136,8 +153,8 @@ impl<'a> AssignmentRules<'a> {
         models.iter().find(hit).or(models.first()).copied()
     }
 
-    /// By what an episode likely costs. Where none reads as much as it likely becomes, the one
-    /// that reads the most.
+    /// The model whose episode likely costs least, among those that can read a conversation of the
+    /// likely length. If none can, the model that can read the most.
     fn cheapest(
         &self,
         models: &[&'a ModelConfig],
@@ -151,6 +168,7 @@ impl<'a> AssignmentRules<'a> {
         cheapest.or_else(|| models.iter().max_by_key(|model| reads(model))).copied()
     }
 
+    /// The likely cost of an episode with this model.
     fn costs(&self, model: &ModelConfig, task: &TaskProfile<'_>) -> Money {
         let (opening, steps) = (task.opening_for(model), task.expected_steps);
         episode_estimate(&model.price, &opening, steps, self.limits, self.output_kept).likely

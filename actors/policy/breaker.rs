@@ -1,47 +1,61 @@
-//! A breaker over what may fail all at once, creations of sandboxes and providers of models: after several failures in a row, or one that says that nothing
-//! can succeed, it fails fast for a while, then lets one probe through.
+//! A circuit breaker for something that can fail for everybody at once: a provider, or a sandbox
+//! backend. After several failures in a row, or after one failure that proves that it is down, the
+//! breaker refuses all tries for a while (the cool-down). Then it admits one try as a probe, and
+//! the result of the probe decides.
 //!
 //! ```text
 //!  closed ──N failures──► open ──cool-down──► probing ──success──► closed
 //!                          ▲                     │
 //!                          └──────failure────────┘  (cool-down doubles, capped)
 //! ```
+//! The caller reports the result of each admitted try with `succeeded`, `failed`, `tripped` or
+//! `abandoned`. The breaker has no clock; the caller passes the time.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The state of a breaker. It is open while `open_until` is set, also while a probe runs.
 #[derive(Clone, Debug)]
 pub struct CircuitBreaker {
+    /// The number of failures in a row that opens it.
     threshold: u32,
+    /// The time until the first probe. It doubles with each failed probe.
     cool_down: Duration,
+    /// Failures in a row, failed probes included.
     failures: u32,
+    /// When a probe may be admitted; none while the breaker is closed.
     open_until: Option<Instant>,
+    /// Whether a probe was admitted and has not been reported yet.
     probing: bool,
 }
 
-/// What a try is admitted as.
+/// How a try was admitted. The caller passes it back with the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerAdmission {
+    /// The breaker was closed.
     Plain,
-    /// The one that decides whether the breaker closes.
+    /// The breaker was open, and this try decides whether it closes.
     Probe,
 }
 
+/// The longest cool-down after ordinary failures.
 const MAX_COOL_DOWN: Duration = Duration::from_secs(30);
-/// What is known to be down is looked for more often: somebody may be mending it.
+/// The longest cool-down if the other side is known to be down. It is shorter, because somebody may
+/// repair it at any time.
 const MAX_COOL_DOWN_TRIPPED: Duration = Duration::from_secs(5);
 
 impl CircuitBreaker {
+    /// A closed breaker.
     pub fn new(threshold: u32, cool_down: Duration) -> Self {
         Self { threshold, cool_down, failures: 0, open_until: None, probing: false }
     }
 
-    /// Whether [`Breaker::admit`] would let a try through.
+    /// Whether [`Self::admit`] would admit a try. It changes nothing.
     pub fn admits(&self, now: Instant) -> bool {
         self.open_until.is_none_or(|until| now >= until && !self.probing)
     }
 
-    /// Whether a try may go ahead now, and as what.
+    /// Admits a try, or not. None means that the try must not be made now.
     pub fn admit(&mut self, now: Instant) -> Option<BreakerAdmission> {
         match self.open_until {
             None => Some(BreakerAdmission::Plain),
@@ -53,24 +67,28 @@ impl CircuitBreaker {
         }
     }
 
-    /// How long until a try may be admitted; none while it is closed or a probe is out.
+    /// The time until a try may be admitted. None while the breaker is closed, or while a probe
+    /// runs.
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         let until = self.open_until.filter(|_| !self.probing)?;
         Some(until.saturating_duration_since(now))
     }
 
+    /// Reports a success. It closes the breaker, whichever try it was.
     pub fn succeeded(&mut self) {
         self.failures = 0;
         self.open_until = None;
         self.probing = false;
     }
 
-    /// A probe that nothing was learnt from: the next one decides.
+    /// Reports a try that ended without any result, for example because it was cancelled. If it was
+    /// the probe, the next try becomes the probe.
     pub fn abandoned(&mut self, what: BreakerAdmission) {
         self.probing &= what != BreakerAdmission::Probe;
     }
 
-    /// A straggler of before it opened decides nothing: that is for the probe.
+    /// Reports a failure. A try that was admitted before the breaker opened changes nothing any
+    /// more, because only the probe decides.
     pub fn failed(&mut self, now: Instant, what: BreakerAdmission) {
         if self.is_open() && what == BreakerAdmission::Plain {
             return;
@@ -82,7 +100,7 @@ impl CircuitBreaker {
         }
     }
 
-    /// A failure after which nothing else needs to be tried.
+    /// Reports a failure that proves that the other side is down. It opens the breaker at once.
     pub fn tripped(&mut self, now: Instant, what: BreakerAdmission) {
         if self.is_open() && what == BreakerAdmission::Plain {
             return;
@@ -92,11 +110,14 @@ impl CircuitBreaker {
         self.open(now, MAX_COOL_DOWN_TRIPPED);
     }
 
+    /// Opens the breaker. The cool-down doubles with each failure above the threshold, but is at
+    /// most `most`.
     fn open(&mut self, now: Instant, most: Duration) {
         let doublings = (self.failures - self.threshold).min(10);
         self.open_until = Some(now + (self.cool_down * 2_u32.pow(doublings)).min(most));
     }
 
+    /// Whether only probes are admitted.
     pub fn is_open(&self) -> bool {
         self.open_until.is_some()
     }

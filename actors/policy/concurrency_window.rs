@@ -1,36 +1,47 @@
-//! How many calls may be on their way at once: fewer after being told that they come too often,
-//! one more for every round that went well.
+//! The concurrency window: how many calls may be in flight at the same time, for one model with one
+//! key. When the provider says that there are too many requests (a 429), the window is halved.
+//! After each round of good answers it grows by one. This is the additive increase and
+//! multiplicative decrease of TCP.
 
 use tokio::time::Instant;
 
-/// A place is counted in so many parts, so that a round of successes adds one.
+/// The window is counted in parts of a call, so that each success can add a fraction of a call, and
+/// a whole round of successes adds one.
 const PARTS: u64 = 1_000_000;
 
+/// The window. It is never below one call and never above `most`.
 #[derive(Clone, Debug)]
 pub struct ConcurrencyWindow {
+    /// The configured limit, in calls.
     most: u64,
+    /// The present limit, in parts.
     parts: u64,
+    /// When the window was last halved.
     cut_at: Option<Instant>,
 }
 
 impl ConcurrencyWindow {
+    /// A window of the full size.
     pub fn new(most: usize) -> Self {
         let most = (most as u64).max(1);
         Self { most, parts: most * PARTS, cut_at: None }
     }
 
-    /// At least one.
+    /// The most calls in flight now; at least one.
     pub fn limit(&self) -> usize {
         usize::try_from(self.parts / PARTS).unwrap_or(usize::MAX)
     }
 
+    /// Reports a good answer.
     pub fn succeeded(&mut self) {
         let limit = self.parts / PARTS;
         self.parts = (self.parts + PARTS.div_ceil(limit)).min(self.most * PARTS);
     }
 
-    /// Half of those that were on their way. All of them hear the same: only the first that
-    /// left after the last cut counts.
+    /// Reports a refusal for too many requests. `began` is when the call was sent, and
+    /// `on_their_way` is the number of calls in flight. The window becomes a half of that number.
+    /// Calls that were sent before the last cut are ignored: all calls of one round get the same
+    /// refusal, and it must halve the window only once.
     pub fn refused(&mut self, began: Instant, now: Instant, on_their_way: usize) {
         if self.cut_at.is_some_and(|cut| began <= cut) {
             return;

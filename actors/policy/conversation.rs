@@ -1,15 +1,17 @@
-//! Reading a conversation from outside: what has been said since its last reply, and whether it
-//! is the one it was before.
+//! Compares conversations that an external agent sends. An external agent keeps its history itself
+//! and sends all of it with each call. From these requests the engine finds out what the agent told
+//! the model since the last reply, and whether the agent has begun a new conversation.
 
 use crate::model::{ChatMessage, ChatRole};
 
-/// Whether two messages say the same. What a model thought may have been left out since, and
-/// the names of calls given anew.
+/// Whether two messages say the same. Agents often leave out the reasoning and give tool calls new
+/// ids, so neither is compared. The arguments of tool calls are compared as JSON values.
 pub fn same_message(one: &ChatMessage, other: &ChatMessage) -> bool {
     same_message_by(one, other, |one, other| one == other)
 }
 
-/// The same, as `alike` has it of their texts.
+/// Like [`same_message`], but `alike` compares the texts of the messages. Whitespace around the
+/// texts is removed before.
 pub fn same_message_by(
     one: &ChatMessage,
     other: &ChatMessage,
@@ -22,13 +24,15 @@ pub fn same_message_by(
         && calls().all(|(a, b)| a.name == b.name && same_arguments(&a.arguments, &b.arguments))
 }
 
-/// As JSON, where they are that: clients write it anew.
+/// Whether two argument texts are the same JSON value; agents often write JSON again with other
+/// spaces or another order of keys. Texts that are not JSON must be equal.
 fn same_arguments(one: &str, other: &str) -> bool {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
     one == other || read(one).is_some_and(|value| read(other).as_ref() == Some(&value))
 }
 
-/// Calls that were given the same names are the same, whatever was said beside them.
+/// Whether two messages have tool calls with the same ids. Such messages are the same reply, even
+/// if the agent has changed the text beside the calls.
 fn same_calls(one: &ChatMessage, other: &ChatMessage) -> bool {
     let names = |message: &ChatMessage| -> Vec<String> {
         message.tool_calls.iter().map(|call| call.id.clone()).collect()
@@ -36,19 +40,20 @@ fn same_calls(one: &ChatMessage, other: &ChatMessage) -> bool {
     !one.tool_calls.is_empty() && names(one) == names(other)
 }
 
-/// What has been said since that reply; nothing where the reply is not in there.
+/// The messages of `now` after the last occurrence of `reply`. Empty if `reply` is not in `now`.
 pub fn messages_since<'m>(reply: &ChatMessage, now: &'m [ChatMessage]) -> &'m [ChatMessage] {
     let is_it = |message: &ChatMessage| same_message(message, reply) || same_calls(message, reply);
     let at = now.iter().rposition(is_it);
     at.and_then(|at| now.get(at + 1..)).unwrap_or_default()
 }
 
-/// Whether `now` is `before`, word for word.
+/// Whether both lists have the same messages in the same order.
 pub fn same_conversation(before: &[ChatMessage], now: &[ChatMessage]) -> bool {
     before.len() == now.len() && before.iter().zip(now).all(|(one, other)| same_message(one, other))
 }
 
-/// What was told to a model, as one text.
+/// The texts of all messages that are not the model's own, one after the other. It becomes the
+/// observation of the agent's turn.
 pub fn told(messages: &[ChatMessage]) -> String {
     let texts = messages.iter().filter(|message| message.role != ChatRole::Assistant);
     let texts: Vec<&str> = texts.map(|message| message.content.as_str()).collect();

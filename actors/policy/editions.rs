@@ -1,25 +1,30 @@
-//! Editions of templates: what a campaign was made with and what it would go on with.
+//! Compares editions of templates: those with which a campaign was made, and those with which it
+//! would continue. The preparation of a campaign refuses to continue without the user's consent if
+//! something has changed.
 
 use crate::model::TemplateEdition;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-/// What is different for one template.
+/// What has changed in one template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedTemplate {
     pub template: String,
-    /// In the order of their paths.
+    /// The changed files, sorted by path.
     pub files: Vec<ChangedFile>,
-    /// The number of tasks before and now, where it is lower now.
+    /// The number of tasks before and now, if there are fewer now.
     pub fewer: Option<(u32, u32)>,
 }
 
+/// One changed file of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangedFile {
+    /// The path relative to the templates directory.
     pub path: String,
     pub how: FileChange,
 }
 
+/// How a file has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileChange {
     Added,
@@ -27,6 +32,7 @@ pub enum FileChange {
     Removed,
 }
 
+/// For messages, such as `debugging/off-by-one.yaml changed`.
 impl fmt::Display for ChangedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match self.how {
@@ -38,8 +44,9 @@ impl fmt::Display for ChangedFile {
     }
 }
 
-/// What of `before` is different in `now`. Templates that only one of them has are no change: a
-/// campaign may take up templates and drop them. More tasks of a template are no change either.
+/// The templates that are in both lists and differ. A template in only one list is not a change,
+/// because a campaign may add and drop templates. More tasks of a template are not a change either,
+/// because a plan may grow.
 pub fn changed_templates(
     before: &[TemplateEdition],
     now: &[TemplateEdition],
@@ -56,6 +63,7 @@ pub fn changed_templates(
     now.iter().filter_map(change).collect()
 }
 
+/// The files that differ, sorted by path. The maps give the digest of each file.
 fn changed_files(
     before: &BTreeMap<String, String>,
     now: &BTreeMap<String, String>,

@@ -1,17 +1,20 @@
-//! What calls may cost before any is made: the least, the likely, the most.
+//! Estimates what calls and episodes cost before any call is made: the least, the likely and the
+//! most. The worst case of one call is also the amount of its hold, so it must never be too low.
 
 use crate::model::{ChatRequest, EpisodeLimits, ModelPrice, Money, Usage};
 
-/// Bytes a token, in English and code; no text has many more than the second.
+/// Bytes of a token in usual English text and code.
 const BYTES_PER_TOKEN: u64 = 4;
+/// Bytes of a token in text that needs very few tokens.
 const MOST_BYTES_PER_TOKEN: u64 = 8;
-/// Tokens of a usual reply, and of what a command prints.
+/// Tokens of a usual reply.
 const REPLY: u64 = 150;
+/// Tokens of what a command usually prints.
 const OBSERVED: u64 = 300;
-/// Tokens that providers add of their own where tools are offered.
+/// Tokens that providers add to the input if tools are offered.
 const TOOLS_OVERHEAD: u64 = 1_024;
 
-/// Three sums, each for the same thing.
+/// Three estimates of the same cost. They are in ascending order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CostEstimate {
     pub least: Money,
@@ -20,6 +23,7 @@ pub struct CostEstimate {
 }
 
 impl CostEstimate {
+    /// The estimate of two things together.
     pub fn plus(self, other: Self) -> Self {
         Self {
             least: self.least.saturating_add(other.least),
@@ -28,14 +32,15 @@ impl CostEstimate {
         }
     }
 
+    /// The estimate of `count` such things.
     pub fn times(self, count: u64) -> Self {
         let times = |money: Money| Money::from_nanos(money.nanos().saturating_mul(count));
         Self { least: times(self.least), likely: times(self.likely), most: times(self.most) }
     }
 }
 
-/// The most that a request may use: no tokenizer makes more tokens than bytes, and the output
-/// is capped.
+/// The most tokens that a request can use. The input is counted in bytes, because no tokenizer
+/// makes more tokens than there are bytes. The output is the request's output limit.
 pub fn worst_case(request: &ChatRequest) -> Usage {
     let messages: usize = request
         .messages
@@ -54,7 +59,7 @@ pub fn worst_case(request: &ChatRequest) -> Usage {
         .map(|t| t.name.len() + t.description.len() + t.parameters.to_string().len() + 16)
         .sum();
     let overhead = if request.tools.is_empty() { 0 } else { TOOLS_OVERHEAD };
-    // Some of it, such as the schema of an answer, is read like a message.
+    // Some additional keys, such as the JSON schema of an answer, count as input.
     let extra = match request.settings.extra.is_empty() {
         true => 0,
         false => serde_json::json!(request.settings.extra).to_string().len(),
@@ -62,20 +67,21 @@ pub fn worst_case(request: &ChatRequest) -> Usage {
     Usage::of((messages + tools + extra) as u64 + overhead, u64::from(request.max_output_tokens))
 }
 
-/// What a call is counted as while it is on its way, where tokens a minute are limited.
+/// The tokens that a call takes from the limit of tokens a minute while it is in flight. The input
+/// is a likely number and not the worst case: the bytes would be about four times too much.
 pub fn reserved(worst: Usage) -> u64 {
     (worst.input_tokens / BYTES_PER_TOKEN).saturating_add(worst.output_tokens)
 }
 
-/// How long a conversation likely becomes, its last reply at its longest.
+/// The likely length of the whole conversation in tokens, with a last reply of the greatest length.
 pub fn likely_length(opening: &ChatRequest, (least, most): (u32, u32)) -> u64 {
     let steps = u64::from(least.midpoint(most).max(1)) - 1;
     let said = worst_case(opening).input_tokens / BYTES_PER_TOKEN + steps * (REPLY + OBSERVED);
     said + u64::from(opening.max_output_tokens)
 }
 
-/// What one episode may cost that begins with such a request. `output_kept` is what a command
-/// may print at most, on each of its two ways.
+/// The cost of one episode that begins with the request `opening`. `output_kept` is the kept number
+/// of bytes of each output stream of a command.
 pub fn episode(
     price: &ModelPrice,
     opening: &ChatRequest,
@@ -91,7 +97,8 @@ pub fn episode(
     }
 }
 
-/// What was said before is read from a cache where that has a price of its own.
+/// The likely cost. Each call sends the conversation so far again. If the price has a rate for
+/// cached input, what was sent before is charged at that rate.
 fn likely(price: &ModelPrice, opening: u64, (least, most): (u32, u32)) -> Money {
     let steps = u64::from(least.midpoint(most).max(1));
     let calls = (0..steps).map(|step| {
@@ -103,7 +110,8 @@ fn likely(price: &ModelPrice, opening: u64, (least, most): (u32, u32)) -> Money 
     calls.sum()
 }
 
-/// Every turn and every attempt used up, each call at its worst.
+/// The cost if every attempt and every turn is used, with each call at its worst case. Each turn
+/// adds a reply of the greatest length and the output of both streams.
 fn most(price: &ModelPrice, first: Usage, limits: &EpisodeLimits, output_kept: u64) -> Money {
     let grows =
         first.output_tokens.saturating_add(output_kept.saturating_mul(2)).saturating_add(64);

@@ -1,35 +1,46 @@
-//! How soon a model answers, as far as is known; and who is asked to find out.
+//! The latency of a model and its rank among the models of a campaign, for assignment by least
+//! latency. Models without a recent measurement are asked first, a few calls at a time, so that
+//! every model is measured again from time to time.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What was measured before tells little of now.
+/// A measurement that is older than this is not used.
 const FRESH: Duration = Duration::from_secs(300);
-/// Asked at once to find out; one that never comes back costs no more than these.
+/// The most calls that may be sent to a model to measure it before one of them is answered. A model
+/// that never answers costs no more calls than these.
 const TRIALS: u32 = 2;
-/// A failure counts as an answer at least as late as this.
+/// A failed call counts as an answer that took at least this long.
 const FAILURE: Duration = Duration::from_secs(10);
 
+/// The recent latency of one model.
 #[derive(Clone, Debug, Default)]
 pub struct LatencyTracker {
+    /// The moving average of the answers; none before the first one.
     lately: Option<Duration>,
+    /// When the last answer was measured.
     at: Option<Instant>,
-    /// Since the last measurement, and when the last of them was sent.
+    /// Calls that were sent to measure the model since the last measurement.
     trials: u32,
+    /// When the last of these calls was sent.
     tried_at: Option<Instant>,
 }
 
-/// Who is asked first: who has to be measured, then who answers sooner, then who was tried in
-/// vain.
+/// The rank of a model; lower is asked first. First come models that must be measured, then models
+/// by their latency, then models that did not answer when they were measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LatencyRank {
+    /// It must be measured. The number of calls that are sent for it so far: fewer come first.
     Untried(u32),
+    /// Its moving average.
     Known(Duration),
+    /// All calls that were sent to measure it are unanswered.
     InVain,
 }
 
 impl LatencyTracker {
-    /// What is old says nothing beside what is new.
+    /// Adds the time of an answer. Each answer counts an eighth of the moving average. An average
+    /// that is too old is replaced.
     pub fn measured(&mut self, took: Duration) {
         let now = Instant::now();
         let known = self.lately.filter(|_| is_fresh(self.at, now));
@@ -37,21 +48,25 @@ impl LatencyTracker {
         *self = Self { lately: Some(newer), at: Some(now), ..Self::default() };
     }
 
+    /// Adds a failed call as a slow answer.
     pub fn failed(&mut self, took: Duration) {
         self.measured(took.max(FAILURE));
     }
 
-    /// Somebody is sent to find out. Trials that came to nothing are forgotten in time.
+    /// Counts a call that was sent to measure the model. Older unanswered calls of this kind are
+    /// forgotten after five minutes, so that the model gets another chance.
     pub fn tried(&mut self) {
         let now = Instant::now();
         self.trials = if is_fresh(self.tried_at, now) { self.trials.saturating_add(1) } else { 1 };
         self.tried_at = Some(now);
     }
 
+    /// The moving average, however old it is.
     pub fn lately(&self) -> Option<Duration> {
         self.lately
     }
 
+    /// The rank at the time `now`.
     pub fn rank(&self, now: Instant) -> LatencyRank {
         let trials = if is_fresh(self.tried_at, now) { self.trials } else { 0 };
         match self.lately {
@@ -64,6 +79,7 @@ impl LatencyTracker {
     }
 }
 
+/// Whether the time is recent.
 fn is_fresh(at: Option<Instant>, now: Instant) -> bool {
     at.is_some_and(|at| now.saturating_duration_since(at) < FRESH)
 }

@@ -1,4 +1,12 @@
-//! Pure decisions: no I/O, no clock of their own, each property-tested.
+//! Policies: the decisions of the engine as pure code. No policy does I/O or reads a clock of its
+//! own accord (except that [`LatencyTracker`] reads tokio's clock); the caller passes the time. So
+//! each policy has property tests.
+//!
+//! - Money: [`Ledger`], [`worst_case`], [`episode_estimate`], [`is_plausible`].
+//! - Limits and health: [`ConcurrencyWindow`], [`TokenBucket`], [`CircuitBreaker`],
+//!   [`LatencyTracker`], [`RestartIntensity`], [`RetryPolicy`].
+//! - Planning: [`assign`], [`more_samples`], [`changed_templates`], [`split_of`].
+//! - Conversations of external agents: [`messages_since`], [`same_conversation`].
 
 mod assign;
 mod breaker;

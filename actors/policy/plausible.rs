@@ -1,33 +1,40 @@
-//! Whether a provider's counts can be true: a provider that counts wrongly must not empty a budget.
+//! Decides whether the token counts of a provider can be true, so that a wrong count does not use
+//! up a budget.
 //!
-//! A call may honestly use more than its worst case, for instance where a host adds a prompt of its
-//! own or ignores the output cap. Such a call is recorded in full, and it stops the campaign
-//! (`CallOverrun`). Counts beyond the bounds here were never read or written.
+//! An honest call may use more than its worst case, for example if a host adds its own prompt or
+//! ignores the output limit. Such a call is recorded in full, and it stops the campaign
+//! (`CallOverrun`). Counts beyond the bounds here cannot be true: the call costs its whole hold,
+//! and the fault is `ModelMiscounted`.
 
 use crate::model::Usage;
 
-/// An honest count is at most so many times the worst case, and the slack.
+/// An honest count is at most the worst case times this factor, plus [`SLACK`].
 const FACTOR: u64 = 16;
+/// Tokens that are added to the multiple of the worst case, for short calls.
 const SLACK: u64 = 65_536;
-/// Where nobody says how much a model holds: more than any writes in one answer.
+/// The context if the campaign does not say it: more tokens than any model writes in one answer.
 const LARGE_CONTEXT: u64 = 262_144;
-/// Where nothing is held, a request may name what is kept elsewhere. No model has so long a context.
+/// The bound for free models, in tokens. Such a request may refer to content that the provider
+/// keeps, so its own bytes are no bound. No model has such a long context.
 const MOST: u64 = 1 << 30;
 
-/// What is known of a call before its provider counts.
+/// What is known about a call before its provider counts.
 #[derive(Clone, Copy, Debug)]
 pub struct UsageBounds {
+    /// The worst case, for which money was held.
     pub worst: Usage,
-    /// What the model reads at most, if that is known.
+    /// The most tokens that the model can read, if that is known.
     pub context: Option<u64>,
-    /// Nothing is held for the call, so its bytes do not bound its input.
+    /// The model costs nothing, so nothing was held, and the bytes of the request do not bound its
+    /// input.
     pub is_free: bool,
 }
 
-/// Whether so many tokens may have been read and written.
+/// Whether the usage can be true.
 ///
-/// - Input: at most the worst case, or what the model reads, and within factor and slack.
-/// - Output: within factor and slack, or within what the model can hold.
+/// - Input: at most the worst case, or what the model can read if that is more, but never beyond
+///   factor and slack.
+/// - Output: within factor and slack, or within the context of the model.
 pub fn is_plausible(usage: Usage, expected: UsageBounds) -> bool {
     let UsageBounds { worst, context, is_free } = expected;
     if is_free {

@@ -1,22 +1,28 @@
-//! Restart intensity, as in OTP: at most R restarts in T seconds, then escalate.
+//! The restart intensity, as in Erlang/OTP: at most so many restarts within so many seconds. A
+//! supervisor that reaches the limit gives up instead of restarting its actor for ever. A campaign
+//! uses the same count for panics of its attempts, and pauses at the limit.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// Counts restarts in a sliding window of time.
 #[derive(Clone, Debug)]
 pub struct RestartIntensity {
+    /// The most restarts within the window.
     restarts: usize,
     window: Duration,
+    /// The times of recent restarts, oldest first.
     seen: VecDeque<Instant>,
 }
 
 impl RestartIntensity {
+    /// A count of zero.
     pub fn new(restarts: usize, window: Duration) -> Self {
         Self { restarts, window, seen: VecDeque::new() }
     }
 
-    /// Counts one restart; false when it is one too many.
+    /// Counts a restart at `now`. False means that there were too many within the window.
     pub fn allows(&mut self, now: Instant) -> bool {
         while self.seen.front().is_some_and(|then| now.duration_since(*then) > self.window) {
             self.seen.pop_front();
@@ -25,6 +31,7 @@ impl RestartIntensity {
         self.seen.len() <= self.restarts
     }
 
+    /// Forgets all restarts.
     pub fn reset(&mut self) {
         self.seen.clear();
     }

@@ -1,25 +1,32 @@
-//! What follows a fault: another attempt after a wait, or the end.
+//! Decides what follows a fault: another try after a wait, or the end. The router uses it for tries
+//! of a call, and campaigns use it for attempts at an episode.
 
 use crate::model::{Fault, digest_of};
 use std::time::Duration;
 
-/// Bounds on trying again.
+/// The limits of trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Tries in all.
+    /// The most tries, including the first one.
     pub attempts: u32,
+    /// The wait after the first failure. It doubles with each failure.
     pub base: Duration,
+    /// The longest wait.
     pub cap: Duration,
 }
 
+/// What to do after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryDecision {
+    /// Try again after this wait.
     Again { after: Duration },
+    /// The fault is final.
     GiveUp,
 }
 
 impl RetryPolicy {
-    /// `failed` tries have ended in a fault that counts, this one included.
+    /// The decision after a fault. `failed` is the number of failed tries that count, including
+    /// this one. `salt` is the same as in [`backoff`].
     pub fn decide(&self, fault: &Fault, failed: u32, salt: &str) -> RetryDecision {
         if !fault.kind.is_transient() || failed >= self.attempts {
             return RetryDecision::GiveUp;
@@ -28,8 +35,10 @@ impl RetryPolicy {
     }
 }
 
-/// Doubling waits with a spread of a half to the whole, told apart by `salt` instead of a
-/// random number so that a run can be repeated.
+/// The wait after `failed` failures (exponential backoff with jitter): it doubles each time up to
+/// `cap`, and lies between a half and the whole of that. The jitter is a hash of `salt` and not a
+/// random number, so that a run can be repeated. Callers with different salts wait for different
+/// times and do not all come back at once.
 pub fn backoff(base: Duration, cap: Duration, failed: u32, salt: &str) -> Duration {
     let whole =
         base.saturating_mul(2_u32.saturating_pow(failed.saturating_sub(1).min(16))).min(cap);

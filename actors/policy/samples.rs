@@ -1,60 +1,71 @@
-//! How many samples of a task are tried: all that are asked for, or only until enough is known.
+//! Decides how many samples of a task to start: all that the campaign asks for, or only as many as
+//! are needed until enough is known.
 //!
-//! A sample is never begun that the ones before it could make needless: as many run at once as
-//! are needed even if every one of them turns out as it is hoped.
+//! The invariant: a sample is never started that the result of an earlier one could make needless.
+//! At most so many samples run at the same time as are needed if every one of them turns out as
+//! hoped. So the result does not depend on how many samples run in parallel.
 
 use crate::model::{PassRate, SamplePolicy};
 
-/// What is known of the samples of one task by one model and scaffold.
+/// The counts of the samples of one task by one model and scaffold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SampleCounts {
-    /// Those that have a verdict.
+    /// Samples with a verdict.
     pub tries: u32,
+    /// Samples with a verdict that solved the task.
     pub solved: u32,
-    /// Those that ended in a fault, and say nothing.
+    /// Samples that ended in a fault. They have no verdict, but they count against the most
+    /// samples.
     pub lost: u32,
-    /// Those that are planned and have not ended.
+    /// Samples that are planned and have not ended.
     pub open: u32,
 }
 
 impl SampleCounts {
+    /// All samples that were planned so far.
     fn all(self) -> u32 {
         self.tries.saturating_add(self.lost).saturating_add(self.open)
     }
 }
 
-/// How many more samples are to be begun now.
+/// How many more samples to start now.
 pub fn more_samples(rule: &SamplePolicy, tally: SampleCounts) -> u32 {
     let room = rule.most.saturating_sub(tally.all());
     if !rule.may_end_early() {
         return room;
     }
+    // The least number of further verdicts that could be enough in the best case. Open samples may
+    // already give some of them.
     let enough =
         (0..=room.saturating_add(tally.open)).find(|more| may_be_enough(rule, tally, *more));
     enough.map_or(room, |needed| needed.saturating_sub(tally.open).min(room))
 }
 
-/// Whether so many more verdicts would end it if they were the best for that.
+/// Whether the rule could end the sampling after `more` further verdicts, if they are the best ones
+/// for it.
 fn may_be_enough(rule: &SamplePolicy, tally: SampleCounts, more: u32) -> bool {
     let (solved, tries) = (tally.solved, tally.tries.saturating_add(more));
     let most_solved = solved.saturating_add(more);
     let solves = rule.stop_after_solved.is_some_and(|wanted| most_solved >= wanted);
-    // An interval is narrowest where nearly all or nearly none are solved.
+    // The interval of the pass rate is narrowest if nearly all or nearly none are solved. So only
+    // these two results need a test: none of the further samples solved, or all of them.
     let narrow = |solved| {
         rule.pass_rate_width.is_some_and(|width| tries > 0 && is_narrow(solved, tries, width))
     };
     solves || narrow(solved) || narrow(most_solved)
 }
 
+/// Whether the confidence interval of this pass rate is at most `thousandths` wide.
 fn is_narrow(solved: u32, tries: u32, thousandths: u32) -> bool {
     let (low, high) = wilson(solved, tries);
     (high - low) * 1_000.0 <= f64::from(thousandths)
 }
 
-/// The square of the quantile that leaves 2.5 % on either side.
+/// The quantile of the normal distribution with 2.5 % on either side, for a confidence of 95 %.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// The Wilson score interval of a rate, with a confidence of 95 %.
+/// The Wilson score interval of a pass rate, with a confidence of 95 %. Without any try it is the
+/// whole range from 0 to 1.
 pub fn wilson(solved: u32, tries: u32) -> (f64, f64) {
     if tries == 0 {
         return (0.0, 1.0);
@@ -63,13 +74,13 @@ pub fn wilson(solved: u32, tries: u32) -> (f64, f64) {
     let scale = 1.0 + Z * Z / n;
     let middle = (rate + Z * Z / (2.0 * n)) / scale;
     let half = Z / scale * (rate * (1.0 - rate) / n + Z * Z / (4.0 * n * n)).sqrt();
-    // At the ends exactly, whatever rounding makes of it.
+    // Rounding must not move the exact bounds 0 and 1.
     let low = if solved == 0 { 0.0 } else { (middle - half).max(0.0) };
     let high = if solved >= tries { 1.0 } else { (middle + half).min(1.0) };
     (low, high)
 }
 
-/// What rows say of samples that have ended; none where no one has a verdict.
+/// The pass rate for dataset rows. None if no sample has a verdict.
 pub fn pass_rate(tally: SampleCounts) -> Option<PassRate> {
     let whole = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
     let (low, high) = wilson(tally.solved, tally.tries);

@@ -1,9 +1,10 @@
-//! Which part of a dataset a cluster belongs to: by hash, so that it never depends on what
-//! else is in the dataset and near-duplicates never straddle.
+//! The split of a cluster. It depends only on a hash of the cluster. So it never depends on what
+//! else is in the dataset, and tasks with the same content are always in the same split.
 
 use crate::model::{DatasetSplit, digest_of};
 
-/// `shares` are the percentages of train, validation and test.
+/// The split of a cluster. `shares` are the percentages of train, validation and test. The hash is
+/// a number from 0 to the sum of the shares, and each split has a range of it.
 pub fn split_of(cluster: &str, shares: [u32; 3]) -> DatasetSplit {
     let digest = digest_of(&["split", cluster]);
     let word = u64::from_str_radix(&digest[..12], 16).unwrap_or(0);

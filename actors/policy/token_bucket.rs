@@ -1,30 +1,37 @@
-//! Tokens a minute: what a call may use is taken before it leaves, what it did not use is
-//! given back.
+//! A token bucket: the limit of tokens a minute for one model with one key. A call takes its worst
+//! case before it is sent, and gives back what it did not use. So the limit holds whatever the
+//! calls use, except for calls that use more than their worst case; those make the level negative,
+//! and later calls wait longer.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// So that a nanosecond is worth a whole number of parts, and nothing is ever rounded.
+/// The level is counted in parts of a token: one token has as many parts as a minute has
+/// nanoseconds. So each nanosecond adds exactly `per_minute` parts, and nothing is rounded.
 const PARTS: i128 = 60_000_000_000;
 
+/// The bucket. It holds at most the tokens of one minute, and it refills continuously.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     per_minute: u64,
-    /// In parts of a token; less than nothing where a call used more than it had taken.
+    /// The tokens that are left, in parts. Negative after a call that used more than it had taken.
     level: i128,
+    /// The time of the last refill.
     at: Instant,
 }
 
 impl TokenBucket {
-    /// Full, which is one minute's worth.
+    /// A full bucket.
     pub fn new(per_minute: u64, now: Instant) -> Self {
         Self { per_minute, level: i128::from(per_minute) * PARTS, at: now }
     }
 
+    /// The level of a full bucket.
     fn full(&self) -> i128 {
         i128::from(self.per_minute) * PARTS
     }
 
+    /// Adds what the time since the last refill is worth. A clock that goes back adds nothing.
     fn refill(&mut self, now: Instant) {
         let since = now.saturating_duration_since(self.at).as_nanos();
         let since = i128::try_from(since).unwrap_or(i128::MAX / PARTS);
@@ -33,8 +40,9 @@ impl TokenBucket {
         self.at = self.at.max(now);
     }
 
-    /// What was taken: all that is wanted, or a whole minute's worth where that is less. Where
-    /// there is not enough, how long until there is.
+    /// Takes tokens for a call: all of `wanted`, or the tokens of one minute if `wanted` is more;
+    /// otherwise such a call could never be sent. Ok has the number of tokens that were taken. Err
+    /// has the time after which there will be enough, and nothing is taken.
     pub fn take(&mut self, wanted: u64, now: Instant) -> Result<u64, Duration> {
         self.refill(now);
         let taken = wanted.min(self.per_minute);
@@ -47,7 +55,8 @@ impl TokenBucket {
         Err(Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX)))
     }
 
-    /// A call is over that had taken so much and used so much.
+    /// Ends a call that had `taken` tokens and used `used`. The difference goes back into the
+    /// bucket, or is taken from it if the call used more.
     pub fn settle(&mut self, taken: u64, used: u64, now: Instant) {
         self.refill(now);
         let back = (i128::from(taken) - i128::from(used)).saturating_mul(PARTS);

@@ -1,27 +1,39 @@
-//! The wall: what is settled, what is held, and whether one more hold fits under every cap: of
-//! the campaign, of the model, of the episode, of the day. The worst case is held before a call
-//! and replaced by its true cost after it; a hold is granted under all caps or under none.
-//! An episode's share counts calls without an answer too, because it is a wall. The ledger keeps
-//! them apart: a share that only they have used up is a fault and no label.
+//! The ledger of one campaign: what is settled, what is held, and whether one more hold fits under
+//! every cap (campaign, day, model, episode).
+//!
+//! The worst case of a call is held before the call and replaced by the true cost after it. The
+//! invariant: settled and held money together never exceed a cap, unless a call costs more than its
+//! hold. A hold is granted under all caps or under none. The ledger has no clock and does no I/O;
+//! `actors/router/account.rs` owns it, lets calls wait, and makes holds durable.
+//!
+//! Calls without an answer count against the cap of an episode too, because a cap must never be
+//! exceeded. The ledger counts them separately: if only they have used up the cap, the result is a
+//! fault and not a label.
 
 use crate::model::{EpisodeId, Money, SpendingCaps, SpendingTotals};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
-/// Which cap a hold does not fit under.
+/// The kind of a cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CapScope {
+    /// All calls of the campaign.
     Campaign,
+    /// The calls of one model.
     Model,
+    /// The calls of one episode, over all its attempts.
     Episode,
+    /// The calls of one UTC day.
     Day,
 }
 
-/// A cap at a glance.
+/// A cap as status reports show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CapStats {
+    /// The kind of the cap.
     pub scope: CapScope,
+    /// The model, if the cap is for one model.
     pub model: Option<String>,
     pub spent_usd: Money,
     pub held_usd: Money,
@@ -31,16 +43,17 @@ pub struct CapStats {
 /// Why a hold was not granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HoldRefusal {
-    /// Other calls are in flight under that cap; when they settle there may be room.
+    /// It does not fit under this cap now. When calls in flight settle for less than their holds,
+    /// it may fit.
     NotNow(CapScope),
-    /// Not even with everything in flight free of charge.
+    /// It does not fit under this cap, even if all calls in flight cost nothing.
     Exhausted { scope: CapScope, cap: Money, spent: Money },
-    /// The episode's share is used up, and calls without an answer have a part in it: what was
-    /// answered would leave room.
+    /// The cap of the episode is used up, but the hold would fit if calls without an answer had
+    /// cost nothing.
     Unanswered { cap: Money, spent: Money, unanswered: Money },
 }
 
-/// What a hold is for.
+/// What a hold is for; it decides under which caps the hold must fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HoldPurpose {
     pub model: String,
@@ -49,17 +62,24 @@ pub struct HoldPurpose {
     pub day: i64,
 }
 
+/// The money under one cap.
 #[derive(Clone, Copy, Debug, Default)]
 struct LedgerAccount {
+    /// The true costs of finished calls.
     settled: Money,
+    /// The worst cases of calls in flight.
     held: Money,
 }
 
 impl LedgerAccount {
+    /// An account without holds.
     fn spent(settled: Money) -> Self {
         Self { settled, held: Money::ZERO }
     }
 
+    /// Whether `amount` fits under the cap. First it is compared without the held money, to
+    /// distinguish a cap that is exhausted from one that only needs waiting. A sum that overflows
+    /// does not fit.
     fn fits(&self, scope: CapScope, cap: Option<Money>, amount: Money) -> Result<(), HoldRefusal> {
         let Some(cap) = cap else { return Ok(()) };
         let spent = self.settled;
@@ -71,30 +91,40 @@ impl LedgerAccount {
         }
     }
 
+    /// Adds a hold. The caller has checked that it fits.
     fn hold(&mut self, amount: Money) {
         self.held = self.held.saturating_add(amount);
     }
 
+    /// Replaces a hold by its cost.
     fn settle(&mut self, held: Money, cost: Money) {
         self.held = self.held.saturating_sub(held);
         self.settled = self.settled.saturating_add(cost);
     }
 }
 
-/// One campaign's.
+/// The ledger of one campaign.
 #[derive(Debug, Default)]
 pub struct Ledger {
     caps: SpendingCaps,
+    /// All calls of the campaign.
     total: LedgerAccount,
+    /// The accounts of models.
     models: HashMap<String, LedgerAccount>,
+    /// The accounts of episodes.
     episodes: HashMap<EpisodeId, LedgerAccount>,
-    /// What of the episodes' settled money went to calls without an answer.
+    /// The part of each episode's settled money that went to calls without an answer.
     unanswered: HashMap<EpisodeId, Money>,
+    /// The accounts of days, by the number of the day since 1970. Only recent days, and days with
+    /// holds, are kept.
     days: BTreeMap<i64, LedgerAccount>,
+    /// The open holds by id.
     holds: HashMap<String, (HoldPurpose, Money)>,
 }
 
 impl Ledger {
+    /// A ledger with these caps, after a restart with what was spent before. Money that no call
+    /// explains counts against the cap of each model.
     pub fn new(caps: SpendingCaps, before: SpendingTotals) -> Self {
         let SpendingTotals {
             total,
@@ -123,7 +153,8 @@ impl Ledger {
         }
     }
 
-    /// Sets `amount` aside under `id`. The same id again changes nothing.
+    /// Holds `amount` under `id`. If this id has a hold already, nothing changes and the result is
+    /// Ok. Err means that nothing was held under any cap.
     pub fn hold(
         &mut self,
         id: &str,
@@ -151,18 +182,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// A clock that is set back makes no new day: the cap of the newest one stands.
+    /// The day whose cap applies. If the clock was set back, this is the newest day that is known,
+    /// so that no second daily budget is given.
     fn day_of(&self, day: i64) -> i64 {
         self.days.keys().next_back().map_or(day, |newest| day.max(*newest))
     }
 
-    /// Whether money of a later day counts on this one: the clock was ahead when it was granted.
+    /// Whether the cap of a later day applies on this day, because the clock was ahead when money
+    /// of that later day was held.
     pub fn was_ahead(&self, day: i64) -> bool {
         self.day_of(day) > day
     }
 
-    /// What is exhausted is told before what only has to be waited for, and what everybody waits
-    /// for before what only some do.
+    /// Whether the hold fits under all caps. Of several refusals, one is reported: an exhausted cap
+    /// before one that only needs waiting, and then a cap of all calls before a cap of some calls.
     fn fits(&self, purpose: &HoldPurpose, amount: Money) -> Result<(), HoldRefusal> {
         let SpendingCaps { campaign, day, episode, models } = &self.caps;
         let checks = [
@@ -180,6 +213,8 @@ impl Ledger {
         worst.map_or(Ok(()), Err)
     }
 
+    /// Whether the hold fits under the cap of its episode. If it does not, but would without the
+    /// calls that got no answer, the refusal is [`HoldRefusal::Unanswered`].
     fn share_fits(
         &self,
         episode: &EpisodeId,
@@ -196,7 +231,7 @@ impl Ledger {
         }
     }
 
-    /// The same as [`Self::settle`] for a call that got no answer.
+    /// Like [`Self::settle`], for a call that got no answer.
     pub fn settle_unanswered(&mut self, id: &str, cost: Money) -> bool {
         if let Some((purpose, _)) = self.holds.get(id)
             && self.episodes.contains_key(&purpose.episode)
@@ -207,8 +242,9 @@ impl Ledger {
         self.settle(id, cost)
     }
 
-    /// Replaces a hold by what the call really cost; an unknown id changes nothing.
-    /// Returns whether the cost went above its hold: a fault of the estimate.
+    /// Replaces a hold by the true cost of the call. An unknown id changes nothing, so a hold can
+    /// be settled twice. Returns whether the cost was higher than the hold, which means that the
+    /// worst case was wrong.
     pub fn settle(&mut self, id: &str, cost: Money) -> bool {
         let Some((purpose, amount)) = self.holds.remove(id) else { return false };
         let days = self.days.get_mut(&purpose.day).into_iter();
@@ -219,15 +255,17 @@ impl Ledger {
         cost > amount
     }
 
+    /// All settled money of the campaign.
     pub fn settled(&self) -> Money {
         self.total.settled
     }
 
+    /// All held money of the campaign.
     pub fn held(&self) -> Money {
         self.total.held
     }
 
-    /// How far each cap is used up, but for those of episodes.
+    /// The state of each cap on this day, without the caps of episodes.
     pub fn standing(&self, day: i64) -> Vec<CapStats> {
         let one = |scope, model: Option<&String>, account: LedgerAccount, cap| CapStats {
             scope,
@@ -246,6 +284,7 @@ impl Ledger {
     }
 }
 
+/// The account, or an empty one if nothing was spent.
 fn known(account: Option<&LedgerAccount>) -> LedgerAccount {
     account.copied().unwrap_or_default()
 }
