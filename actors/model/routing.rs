@@ -62,7 +62,7 @@ pub struct FallbackModels {
     pub filter: Vec<String>,
     /// If the model does not answer, after all retries.
     pub outage: Vec<String>,
-    /// If the budget of the model is spent.
+    /// If the budget of the model is spent. The key in the campaign file is `spent`.
     pub budget: Vec<String>,
 }
 

@@ -1,5 +1,9 @@
-//! A campaign's account with the router: its models, their limits, its budget. It outlives
-//! the router actor, so that a rebuilt one goes on where the last one died.
+//! The account of one campaign at the router: its models with their limits, and its ledger. The
+//! account outlives the router actor, so a restarted actor continues with the same holds and
+//! limits.
+//!
+//! The account is where calls wait for money. A call whose hold does not fit now waits in a line
+//! until another call settles; the ledger (`actors/policy/ledger/`) itself only decides.
 
 use super::campaign_model::{CampaignModel, ModelClients, ModelStats};
 use super::provider_limiter::ProviderLimiters;
@@ -9,19 +13,24 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
-/// What a campaign may call and spend.
+/// What one campaign may call and spend.
 pub struct CampaignAccount {
+    /// The models of the campaign, by name.
     pub(super) slots: HashMap<String, Arc<CampaignModel>>,
     ledger: Mutex<Ledger>,
+    /// Notified whenever a call settles, so that calls that wait for money try again.
     freed: Notify,
-    /// The calls that want money wait in this line. The first call gets money first, whatever its amount.
+    /// The line of calls that wait for money. The lock is fair (first in, first out), so a large
+    /// call is not passed for ever by small ones.
     line: tokio::sync::Mutex<()>,
-    /// What was said of the first call that cost more than its worst case.
+    /// The message about the first call that cost more than its worst case. Once it is set, no call
+    /// is admitted.
     overrun: OnceLock<String>,
 }
 
 impl CampaignAccount {
-    /// `spent` is what the journal says was spent before, open holds in full.
+    /// The account of a campaign. `before` is what the journal says was spent, with open holds in
+    /// full.
     pub(super) fn open(
         models: Vec<ModelClients>,
         provider_limiters: &ProviderLimiters,
@@ -42,7 +51,7 @@ impl CampaignAccount {
         }
     }
 
-    /// One of the campaign's models.
+    /// One of the campaign's models. Err if the campaign has no such model.
     pub(super) fn model(&self, model: &str) -> Result<Arc<CampaignModel>, Fault> {
         self.slots
             .get(model)
@@ -54,8 +63,9 @@ impl CampaignAccount {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reserves money if no wait is needed and no other call waits. A call that was once the first
-    /// in the line may pass the waiting calls. Returns whether the money is reserved.
+    /// Holds money, if that is possible without waiting and no other call waits in the line. A call
+    /// that was once the first of the line (`was_first`) may pass the others. Ok(false) means that
+    /// the money is not held and the call must wait. Err means that a cap is exhausted.
     pub(super) fn try_hold(
         &self,
         id: &str,
@@ -82,7 +92,8 @@ impl CampaignAccount {
         }
     }
 
-    /// After a call that cost more than its worst case nothing is asked.
+    /// Err if a call has cost more than its worst case: then no cap can be trusted, and no call is
+    /// made.
     fn stopped(&self) -> Result<(), Fault> {
         match self.overrun.get() {
             Some(what) => Err(Fault::new(FaultKind::CallOverrun, what.as_str())),
@@ -90,8 +101,9 @@ impl CampaignAccount {
         }
     }
 
-    /// Sets money aside, waiting while other calls in flight may leave room. `timed` says what for
-    /// and at which time; the time at which it was granted is returned.
+    /// Holds money, and waits while calls in flight may leave some. `timed` gives the purpose and
+    /// the time; it is called again for each try, because the day may change while the call waits.
+    /// Returns the time at which the money was held. Err means that a cap is exhausted.
     pub(super) async fn hold(
         &self,
         id: &str,
@@ -102,13 +114,18 @@ impl CampaignAccount {
             let first = self.line.lock().await;
             let freed = loop {
                 self.stopped()?;
+                // The wait is registered before the ledger is asked, so that a settlement in
+                // between is not missed.
                 let freed = self.freed.notified();
                 let (purpose, at_ms) = timed();
                 let held = self.ledger().hold(id, &purpose, amount);
                 match held {
                     Ok(()) => return Ok(at_ms),
+                    // Every call is limited by this cap. So the call keeps the first place while it
+                    // waits.
                     Err(HoldRefusal::NotNow(CapScope::Campaign | CapScope::Day)) => freed.await,
-                    // That cap does not limit other calls: they may pass.
+                    // Other models and episodes are not limited by this cap. So the call gives up
+                    // the first place, and other calls may pass.
                     Err(HoldRefusal::NotNow(CapScope::Model | CapScope::Episode)) => break freed,
                     Err(HoldRefusal::Exhausted { scope, cap, spent }) => {
                         let was_ahead = self.ledger().was_ahead(purpose.day);
@@ -124,7 +141,7 @@ impl CampaignAccount {
         }
     }
 
-    /// Waits until nothing is held.
+    /// Waits until no money is held, which means that no paid call is in flight.
     pub(super) async fn wait_until_settled(&self) {
         loop {
             let freed = self.freed.notified();
@@ -135,7 +152,9 @@ impl CampaignAccount {
         }
     }
 
-    /// Replaces a hold by the true cost.
+    /// Replaces a hold by the true cost, and wakes the calls that wait for money. `answered` is
+    /// false for a call without an answer. A cost above the hold stops all further calls of the
+    /// campaign.
     pub(super) fn settle(&self, id: &str, cost: Money, answered: bool) {
         let is_over = match answered {
             true => self.ledger().settle(id, cost),
@@ -143,7 +162,7 @@ impl CampaignAccount {
         };
         if is_over {
             tracing::error!(hold = id, %cost, "a call cost more than its hold");
-            // Worst cases are wrong, so the budget cannot be kept: no more calls are made.
+            // The worst case was wrong, so the budget cannot be kept: no more calls are made.
             self.overrun.get_or_init(|| {
                 format!("the call {id} cost ${cost}, more than its worst case: its price is wrong")
             });
@@ -151,25 +170,29 @@ impl CampaignAccount {
         self.freed.notify_waiters();
     }
 
+    /// All settled money.
     pub fn spent(&self) -> Money {
         self.ledger().settled()
     }
 
+    /// All held money.
     pub fn held(&self) -> Money {
         self.ledger().held()
     }
 
+    /// The state of each cap on this day, without the caps of episodes.
     pub(super) fn caps(&self, day: i64) -> Vec<CapStats> {
         self.ledger().standing(day)
     }
 
-    /// What is wrong with its models at the moment.
+    /// What is wrong with the models at the moment, for people; none if nothing is.
     pub fn trouble(&self) -> Option<String> {
         let mut told: Vec<String> = self.slots.values().filter_map(|s| s.trouble()).collect();
         told.sort();
         (!told.is_empty()).then(|| told.join("; "))
     }
 
+    /// The state of each model, sorted by name.
     pub fn stats(&self) -> Vec<ModelStats> {
         let mut stats: Vec<ModelStats> = self.slots.values().map(|slot| slot.stats()).collect();
         stats.sort_by(|a, b| a.model.cmp(&b.model));
@@ -177,11 +200,14 @@ impl CampaignAccount {
     }
 }
 
-/// Money of a day that is still to come: it must count, or a cap could be passed.
+/// Part of a message. Money that was held for a later day must count today, or setting the clock
+/// back would give a second daily budget.
 const AHEAD: &str = " today. The clock was ahead when some of this money was granted: it counts until \
                      that day is over. Check the clock. To go on earlier, raise [budget] day_usd and \
                      start synthd again";
 
+/// The fault of a cap that is exhausted. `money` has the amount of the refused hold, the cap, and
+/// what is spent.
 fn exhausted(scope: CapScope, of: &HoldPurpose, was_ahead: bool, money: [Money; 3]) -> Fault {
     let [amount, cap, spent] = money;
     let (kind, whose) = match scope {
@@ -189,7 +215,7 @@ fn exhausted(scope: CapScope, of: &HoldPurpose, was_ahead: bool, money: [Money; 
         CapScope::Day if was_ahead => (FaultKind::Budget, AHEAD.to_owned()),
         CapScope::Day => (FaultKind::Budget, " today, until midnight UTC".to_owned()),
         CapScope::Model => (FaultKind::ModelBudget, format!(" on {}", of.model)),
-        // The cap alone is too small: no other call has a part in it.
+        // Nothing was spent on the episode: the cap is smaller than a single call.
         CapScope::Episode if spent.is_zero() => {
             let what = format!("a call holds ${amount}, but [budget] episode_usd is ${cap}");
             return Fault::new(FaultKind::EpisodeBudget, what);
@@ -200,7 +226,8 @@ fn exhausted(scope: CapScope, of: &HoldPurpose, was_ahead: bool, money: [Money; 
     Fault::new(kind, what)
 }
 
-/// The agent alone has not spent its share, so this does not count as an end of the agent.
+/// The fault of an episode whose cap is used up only because of calls without an answer. It is not
+/// an ending of the agent, because the agent alone has not spent the money.
 fn unanswered_share(amount: Money, cap: Money, spent: Money, unanswered: Money) -> Fault {
     let what = format!(
         "the next call may cost ${amount}; ${spent} of ${cap} are spent on the episode, \

@@ -1,11 +1,13 @@
-//! The router actor: finds who answers a campaign's calls. The calls themselves belong to
-//! tasks.
+//! The router actor. It only finds the account of a campaign. The calls run in tasks of their own
+//! and not in the actor, so a slow call delays no other call.
 
 use super::account::CampaignAccount;
 use super::messages::{AccountMap, FindAccount};
 use actix::{Actor, Context, Handler, MessageResult};
 use std::sync::{Arc, PoisonError};
 
+/// Answers [`FindAccount`]. All its state is shared with the handle, so it can be restarted at any
+/// time.
 pub struct RouterActor {
     accounts: AccountMap,
 }

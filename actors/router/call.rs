@@ -1,5 +1,6 @@
-//! One call: it is limited, held, tried and settled. After a temporary fault, the call is tried
-//! again. If the model has a fallback, the call may go to the fallback model.
+//! One call of a scaffold: it waits for limits and money, is tried, and is settled. After a
+//! transient fault the same model is tried again. If the model fails for good and has a fallback
+//! for this failure, the fallback model is asked.
 //!
 //! ```text
 //!  choose ─► limit ─► hold (durable) ─► try ─► settle ─► answer
@@ -7,6 +8,8 @@
 //!    │         └──── wait ◄── transient ─┤   (the failed try settles at its full hold)
 //!    └───────── next model ◄── given up ─┘
 //! ```
+//! A call runs in a task of its own. Its caller may stop waiting at any time by `unwanted`; then
+//! the try in flight is settled at its full hold, and the call ends.
 
 use super::account::CampaignAccount;
 use super::campaign_model::MOST_WAITED;
@@ -22,9 +25,13 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
+/// At most five tries that failed, with waits from 0.2 to 30 seconds. A rate limit does not count
+/// as a failed try.
 const RETRY: RetryPolicy =
     RetryPolicy { attempts: 5, base: Duration::from_millis(200), cap: Duration::from_secs(30) };
 
+/// Makes a call with retries and fallbacks. The loop ends because each model is asked once: `asked`
+/// grows with each round.
 pub(super) async fn perform(
     account: &Arc<CampaignAccount>,
     call: &ModelCall,
@@ -67,7 +74,7 @@ pub(super) async fn perform(
     }
 }
 
-/// One try of the named model, without any fallback.
+/// Makes one try of exactly this model, without retries and fallbacks.
 pub(super) async fn perform_once(
     account: &Arc<CampaignAccount>,
     call: &ModelCall,
@@ -92,20 +99,24 @@ pub(super) async fn perform_once(
     })
 }
 
-/// What a call has used so far, over all models that it asked.
+/// What a call has used so far, over all models that were asked.
 #[derive(Default)]
 struct CallProgress {
+    /// The models that were asked.
     asked: Vec<String>,
+    /// The number of tries; also the number of the next try in its id.
     tries: u32,
+    /// The cost of all tries.
     cost: Money,
-    /// The accepted answer.
+    /// The time of the accepted answer.
     took: Duration,
-    /// Failed tries and rejected answers.
+    /// The time of failed tries and of answers that were not accepted.
     failed: Duration,
 }
 
-/// Longer each time where the provider says that it is too soon. What it says of when to come
-/// back is for all calls of that key, and waited for there.
+/// The wait before the next try. After a rate limit it grows with all tries, because a rate limit
+/// does not count as a failed try. The time that the provider asked for is not here: it applies to
+/// all calls with that key, so the key limiter waits for it.
 fn wait(failure: &CallFault, after: Duration, tries: u32, salt: &str) -> Duration {
     match failure.rate_limited {
         true => backoff(RETRY.base, RETRY.cap, tries, salt),
@@ -113,30 +124,35 @@ fn wait(failure: &CallFault, after: Duration, tries: u32, salt: &str) -> Duratio
     }
 }
 
-/// If the conversation may be too long for the model, this number of empty answers in a row ends
-/// the call. Empty answers give no label: a proxy that closes streams in an outage looks the same.
+/// This many empty answers in a row end a call whose conversation may be too long for the model.
+/// They give no label, because a proxy that closes streams during an outage looks the same.
 const EMPTY_ANSWERS: u32 = 2;
 
-/// A call on its way.
+/// The tries of a call at one model.
 struct CallExecution<'a> {
     account: &'a Arc<CampaignAccount>,
     choice: &'a ModelChoice,
     call: &'a ModelCall,
-    /// As this model is asked.
+    /// The request with the sampling parameters of this model.
     request: Arc<ChatRequest>,
     office: &'a TicketIssuer,
+    /// Cancelled when nobody waits for the answer any more.
     unwanted: &'a CancellationToken,
 }
 
+/// The result of one try that was sent.
 struct CallTryResult {
     reply: Result<ChatReply, CallFault>,
+    /// What the try was settled at.
     cost: Money,
+    /// The time from sending until the answer or the failure.
     took: Duration,
+    /// When the try was sent.
     left: Instant,
 }
 
 impl CallExecution<'_> {
-    /// Asks one model, as often as it makes sense.
+    /// Asks one model until it answers, fails for good, or the limits of retries are reached.
     async fn ask(&self, so_far: &mut CallProgress) -> Result<ChatReply, Fault> {
         let slot = &self.choice.slot;
         let (mut failed, mut empty, mut waited) = (0, 0, Duration::ZERO);
@@ -144,12 +160,15 @@ impl CallExecution<'_> {
         loop {
             let context = CallContext { retry: so_far.tries, ..self.call.context.clone() };
             let salt = self.call.place(so_far.tries).id();
+            // Checked before each try, because the provider may have gone down during the wait.
             self.give_way(&so_far.asked)?;
             let outcome = self.attempt(&context, self.call.limit, &so_far.asked).await?;
             so_far.tries += 1;
             so_far.cost = so_far.cost.saturating_add(outcome.cost);
             let failure = match outcome.reply {
                 Ok(reply) => {
+                    // An earlier model may have given an answer that was not accepted (a refusal).
+                    // Its time counts as failed.
                     let before = std::mem::replace(&mut so_far.took, outcome.took);
                     so_far.failed = so_far.failed.saturating_add(before);
                     return Ok(reply);
@@ -157,10 +176,12 @@ impl CallExecution<'_> {
                 Err(failure) => failure,
             };
             so_far.failed = so_far.failed.saturating_add(outcome.took);
+            // Only the waits between tries count here, not the tries themselves.
             waited += since.map_or(Duration::ZERO, |since| outcome.left - since);
             empty = match (failure.said_nothing, failure.rate_limited) {
                 (true, _) => empty + 1,
-                // No answer at all.
+                // A rate limit is not an answer at all, so it neither adds to the count nor ends
+                // it.
                 (false, true) => empty,
                 (false, false) => 0,
             };
@@ -168,7 +189,7 @@ impl CallExecution<'_> {
                 let what = format!("{}; the conversation may be too long", failure.fault.message);
                 return Err(Fault::new(FaultKind::EmptyAnswer, what));
             }
-            // A request to come back later is never a failure of the model.
+            // A rate limit is not a failure of the model.
             failed += u32::from(!failure.rate_limited);
             let RetryDecision::Again { after } = RETRY.decide(&failure.fault, failed, &salt) else {
                 return Err(failure.fault);
@@ -183,7 +204,7 @@ impl CallExecution<'_> {
         }
     }
 
-    /// If there is a fallback model, a call does not wait for a provider that does not answer.
+    /// Err if the provider is down and a fallback model is ready: then the call does not wait.
     fn give_way(&self, asked: &[String]) -> Result<(), Fault> {
         let slot = &self.choice.slot;
         if !slot.is_down() || !self.account.has_ready_fallback(slot, asked) {
@@ -193,8 +214,9 @@ impl CallExecution<'_> {
         Err(Fault::new(FaultKind::ModelTransient, what))
     }
 
-    /// One try. An error here is no answer of the model's: no money, no store, nobody waits, or
-    /// there is no way to it.
+    /// Makes one try. Err means that there was no try that the model could answer: the money is
+    /// spent, the store failed, nobody waits for the answer, or no key is available. A failed try
+    /// is in the result.
     async fn attempt(
         &self,
         context: &CallContext,
@@ -206,8 +228,10 @@ impl CallExecution<'_> {
         let slot = &self.choice.slot;
         let ticket = self.office.ticket(self.account, slot, wish, self.unwanted).await?;
         let left = Instant::now();
-        // A call that nobody waits for never leaves.
+        // If nobody waits for the answer any more, the request is never sent, and the try costs
+        // nothing.
         let leaves = !self.unwanted.is_cancelled();
+        // From here on, nothing may return before the ticket is settled.
         let (reply, took) = self.complete(ticket.model(), context, limit).await;
         let reply = ticket.checked_reply(reply);
         let cost = if leaves { ticket.cost_of(&reply) } else { Money::ZERO };
@@ -215,7 +239,8 @@ impl CallExecution<'_> {
         Ok(CallTryResult { reply, cost, took, left })
     }
 
-    /// The model's answer, and how long it took.
+    /// The answer of the model or a fault, and the time it took. `left` is the timeout of the
+    /// answer.
     async fn complete(
         &self,
         model: &Arc<dyn ChatModel>,
@@ -232,6 +257,7 @@ impl CallExecution<'_> {
     }
 }
 
+/// The fault of an answer that did not come within the timeout.
 fn out_of_time() -> Fault {
     Fault::new(FaultKind::OutOfTime, "the model did not answer in the time that a call may take")
 }

@@ -1,4 +1,5 @@
-//! One model of one campaign. A call uses a free key of the model.
+//! One model as one campaign uses it, through any of its keys. It is where calls wait for a key:
+//! the calls of a model stand in one line, and the first of them gets the first key that is free.
 
 use super::key_limiter::{CallPermit, KeyBlockReason, KeyLimiter, KeyStats};
 use super::provider_limiter::ProviderLimiters;
@@ -15,50 +16,66 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
-/// If a wait would be longer than this, synthd does not wait: a person must look.
+/// No call waits longer than this for a rate limit. A longer wait needs a person's decision.
 pub(super) const MOST_WAITED: Duration = Duration::from_secs(30 * 60);
-/// The context of the user's own server, if the campaign does not state it.
+/// The assumed context in tokens, if the campaign does not state it. It is small, because a user's
+/// own server often has a small context.
 const SMALL_CONTEXT: u64 = 4_096;
-/// The number of failed probes after which a waiting call stops waiting.
+/// A call that waits for a provider that is down gives up after this many failed probes for each
+/// key.
 const PROBES: u64 = 5;
 
+/// One model of one campaign, with the line of its calls.
 pub(super) struct CampaignModel {
     pub(super) config: ModelConfig,
+    /// One limiter for each key; at least one.
     key_limiters: Vec<Arc<KeyLimiter>>,
+    /// Shared by all limiters of the engine: notified when a call ends anywhere.
     changed: Arc<Notify>,
-    /// The calls that want to leave wait in this line. The first call leaves first.
+    /// The line of calls that wait for a key. The lock is fair (first in, first out).
     line: tokio::sync::Mutex<()>,
+    /// Tries that were sent, for status reports.
     pub(super) calls: AtomicU64,
+    /// Tries that followed a failed try of the same call.
     pub(super) retries: AtomicU64,
+    /// Tries that failed.
     pub(super) failures: AtomicU64,
+    /// The recent latency, for least-latency assignment.
     pace: Mutex<LatencyTracker>,
+    /// Calls in flight and failures in a row, for status reports.
     pub(super) unanswered: Arc<UnansweredCalls>,
-    /// Whether it can do what the campaign needs.
+    /// Whether the model has the abilities that the campaign needs.
     able: bool,
 }
 
+/// One model of a campaign in status reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ModelStats {
     pub model: String,
+    /// Tries that were sent.
     pub calls: u64,
     pub retries: u64,
     pub failures: u64,
     pub in_flight: usize,
-    /// The time of recent answers. None before the first answer.
+    /// The moving average of recent answers; none before the first answer.
     pub latency_ms: Option<u64>,
-    /// One for each key.
+    /// One entry for each key.
     #[serde(rename = "ways")]
     pub key_limiters: Vec<KeyStats>,
 }
 
-/// A model with a way for each of its keys.
+/// A model with one adapter for each of its keys. A campaign prepares it and gives it to the
+/// router.
 pub struct ModelClients {
     pub(super) config: ModelConfig,
+    /// The adapter of each key, with the configuration that has only this key.
     key_limiters: Vec<(ModelConfig, Arc<dyn ChatModel>)>,
     able: bool,
 }
 
 impl ModelClients {
+    /// Makes an adapter for each key. Err if the factory cannot make one, for example because a key
+    /// is missing in the environment.
     pub fn new(config: &ModelConfig, factory: &dyn ModelFactory) -> Result<Self, Fault> {
         let key_limiters = config.with_each_key().into_iter().map(|alone| {
             let model = factory.model(&alone)?;
@@ -71,13 +88,15 @@ impl ModelClients {
         })
     }
 
-    /// Whether it can do what the campaign needs, to be chosen for anything.
+    /// Sets whether the model has the abilities that the campaign needs. A model without them is
+    /// not chosen by least latency.
     pub fn able(self, able: bool) -> Self {
         Self { able, ..self }
     }
 }
 
 impl CampaignModel {
+    /// The model of a campaign. Its provider limiters are shared with other campaigns.
     pub(super) fn new(manned: ModelClients, provider_limiters: &ProviderLimiters) -> Self {
         let key_limiter = |(config, model): (ModelConfig, Arc<dyn ChatModel>)| {
             let provider_limiter =
@@ -103,10 +122,14 @@ impl CampaignModel {
         }
     }
 
-    /// Waits until one of its keys may be used, in the order in which it was wanted. An episode
-    /// keeps to one key while it can: what its provider has cached is that key's. Who stands
-    /// in the line gives up together with its head, once a provider that is down has failed
-    /// often enough since he came; where it is silent or somebody else stands ready, at once.
+    /// Waits until one of the keys is free, and takes a permit. Calls get permits in the order in
+    /// which they asked.
+    ///
+    /// An episode uses the same key as long as that key is free, because the provider's cache
+    /// belongs to a key. If all providers are down, the call waits for probes and gives up after
+    /// enough of them have failed since the call began to wait. It gives up at once if the provider
+    /// is silent, or if `stands_ready` says that a fallback model is available. Err also if the
+    /// wait would be longer than [`MOST_WAITED`].
     pub(super) async fn acquire_permit(
         &self,
         episode: &EpisodeId,
@@ -117,7 +140,8 @@ impl CampaignModel {
         let _first = self.line.lock().await;
         let home = self.home(episode);
         loop {
-            // Made before the look, so that no change in between is missed.
+            // The wait is registered before the limits are checked, so that no change in between is
+            // missed.
             let changed = self.changed.notified();
             let obstacles = match self.try_pass(home, tokens) {
                 Ok(pass) => return Ok(pass),
@@ -136,12 +160,14 @@ impl CampaignModel {
         }
     }
 
-    /// A key that may be used at once, for a call that was once the first in the line.
+    /// A permit if a key is free now, without standing in the line. Only for a call that was the
+    /// first in the line before.
     pub(super) fn free_pass(&self, episode: &EpisodeId, tokens: u64) -> Option<CallPermit> {
         self.try_pass(self.home(episode), tokens).ok()
     }
 
-    /// The first key that is free, from the episode's own on; else what is in the way of each.
+    /// A permit for the first free key, beginning with the episode's own key. Err has the reason
+    /// for each key.
     fn try_pass(&self, home: usize, tokens: u64) -> Result<CallPermit, Vec<KeyBlockReason>> {
         let now = Instant::now();
         let mut obstacles = Vec::new();
@@ -155,6 +181,8 @@ impl CampaignModel {
         Err(obstacles)
     }
 
+    /// The index of the episode's own key: a hash of the episode, so that episodes are spread
+    /// evenly over the keys.
     fn home(&self, episode: &EpisodeId) -> usize {
         if self.key_limiters.len() < 2 {
             return 0;
@@ -163,11 +191,13 @@ impl CampaignModel {
         u64::from_str_radix(&digest[..15], 16).unwrap_or(0) as usize % self.key_limiters.len()
     }
 
+    /// The number of failed probes of all providers of this model so far.
     fn probes_failed(&self) -> u64 {
         self.key_limiters.iter().map(|key_limiter| key_limiter.trouble().0).sum()
     }
 
-    /// Whether nobody waits for the next probe: it may take as long as the silent calls before.
+    /// Whether the last failure of every provider was a silent call. Then nobody waits for the next
+    /// probe, because it may take as long as the silent call.
     fn is_silent(&self) -> bool {
         let sign = |key_limiter: &Arc<KeyLimiter>| {
             key_limiter.trouble().1.map(|last| last.kind.policy().sign)
@@ -175,6 +205,8 @@ impl CampaignModel {
         self.key_limiters.iter().all(|key_limiter| sign(key_limiter) == Some(ProviderSign::Silent))
     }
 
+    /// Err if a call must not wait any longer for a provider that is down. `failed_before` is the
+    /// number of failed probes when the call began to wait.
     fn give_up_after(&self, failed_before: u64, stands_ready: bool) -> Result<(), Fault> {
         let enough = PROBES * self.key_limiters.len() as u64;
         let failed = self.probes_failed() - failed_before;
@@ -182,26 +214,28 @@ impl CampaignModel {
             return Ok(());
         }
         let last = self.key_limiters.iter().find_map(|key_limiter| key_limiter.trouble().1);
-        // The fault stays silence, unless another model is asked now.
+        // If a fallback is ready, the fault must be of a kind with a fallback. Otherwise it keeps
+        // the kind of the last failure.
         let kind = last.as_ref().filter(|_| !stands_ready).map(|last| last.kind);
         let said = last.map_or_else(String::new, |last| format!(": {}", last.message));
         let what = format!("{} does not answer{said}", self.config.provider());
         Err(Fault::new(kind.unwrap_or(FaultKind::ModelTransient), what))
     }
 
+    /// The fault of a wait that is longer than any call waits.
     fn too_long(&self, wait: Duration) -> Fault {
         let (name, wait) = (&self.config.name, wait.as_secs());
         let what = format!("{name} is asked too often, and asks to wait for {wait} s");
         Fault::new(FaultKind::ModelTransient, what)
     }
 
-    /// Whether a conversation likely fills half of what the model reads.
+    /// Whether the conversation likely fills half of the model's context or more.
     pub(super) fn may_be_full(&self, worst: Usage) -> bool {
         let likely = reserved(Usage::of(worst.input_tokens, 0));
         likely >= self.config.context.unwrap_or(SMALL_CONTEXT) / 2
     }
 
-    /// How long no key may be used, if this is longer than any call waits.
+    /// The time for which no key may be used. None if it is short enough that calls wait for it.
     pub(super) fn asks_to_wait(&self) -> Option<Duration> {
         let wait = |key_limiter: &Arc<KeyLimiter>| {
             Duration::from_millis(key_limiter.stats().wait_ms.unwrap_or_default())
@@ -209,17 +243,18 @@ impl CampaignModel {
         self.key_limiters.iter().map(wait).min().filter(|least| *least > MOST_WAITED)
     }
 
+    /// The index of a key.
     pub(super) fn number_of(&self, key_limiter: &Arc<KeyLimiter>) -> usize {
         self.key_limiters.iter().position(|own| Arc::ptr_eq(own, key_limiter)).unwrap_or_default()
     }
 
-    /// Whether none of its providers answers.
+    /// Whether the providers of all keys are down.
     pub(super) fn is_down(&self) -> bool {
         let now = Instant::now();
         self.key_limiters.iter().all(|key_limiter| key_limiter.is_down(now))
     }
 
-    /// One that left so long ago was answered, or was not.
+    /// Counts the result of a call that took this long.
     pub(super) fn answered(&self, reply: &Result<ChatReply, CallFault>, took: Duration) {
         self.unanswered.heard(reply);
         match reply {
@@ -237,30 +272,34 @@ impl CampaignModel {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The moving average of recent answers; none before the first one.
     pub(super) fn latency(&self) -> Option<Duration> {
         self.latency_of().lately()
     }
 
-    /// What is wrong with it at the moment, with its name.
+    /// What is wrong with the model at the moment, with its name; none if nothing is.
     pub(super) fn trouble(&self) -> Option<String> {
         let what = self.unanswered.trouble(self.latency())?;
         Some(format!("{}: {what}", self.config.name))
     }
 
-    /// Where it stands among those that could be asked, by how soon they answer.
+    /// The rank for least-latency assignment. A model that is down comes after all others.
     pub(super) fn rank(&self) -> (bool, LatencyRank) {
         (self.is_down(), self.latency_of().rank(Instant::now()))
     }
 
-    /// It is asked because it may be the soonest.
+    /// Counts that a call is sent to this model because of its rank.
     pub(super) fn tried(&self) {
         self.latency_of().tried();
     }
 
+    /// Whether least-latency assignment may choose this model: it has the needed abilities and is
+    /// not a reserve.
     pub(super) fn is_able(&self) -> bool {
         self.able && !self.config.standing.reserve
     }
 
+    /// The state for status reports.
     pub(super) fn stats(&self) -> ModelStats {
         let key_limiters: Vec<KeyStats> =
             self.key_limiters.iter().map(|key_limiter| key_limiter.stats()).collect();

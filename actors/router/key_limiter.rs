@@ -1,11 +1,13 @@
-//! A model with one key: how many calls may be open, how often calls may leave, and until when the
-//! provider wants no call.
+//! The limiter of one model with one key: how many calls may be in flight, how many requests and
+//! tokens a minute may be sent, and until when the provider wants no call.
 //!
 //! ```text
-//!  call ─► asked to wait? ─► window ─► provider (lane) ─► tokens, requests a minute ─► Pass
-//!             │                │            │                    │
-//!             └────────────────┴────────────┴── how long ◄───────┘
+//!  call ─► asked to wait? ─► window ─► provider ─► tokens, requests a minute ─► permit
+//!             │                │          │                  │
+//!             └────────────────┴──────────┴── how long ◄─────┘
 //! ```
+//! A limiter never waits itself. It gives a permit at once, or the reason why not.
+//! `campaign_model.rs` waits and asks again.
 
 use super::provider_limiter::{
     ProviderBlockReason, ProviderHealth, ProviderLimiter, ProviderPermit,
@@ -20,31 +22,39 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// The limits of one model with one key.
 pub(super) struct KeyLimiter {
-    /// None for models of the engine's own, which have no provider that could fail.
+    /// The limiter of the provider, shared with other models and campaigns. None for models of the
+    /// engine's own, which have no provider.
     provider_limiter: Option<Arc<ProviderLimiter>>,
+    /// The adapter that asks the model with this key.
     pub(super) model: Arc<dyn ChatModel>,
+    /// Requests and tokens a minute.
     pace: KeyRateLimiter,
     state: Mutex<KeyLimiterState>,
-    /// Shared by all ways: wakes the waiting calls, which then look again.
+    /// Shared by all limiters: wakes the calls that wait, and each tries again.
     changed: Arc<Notify>,
 }
 
+/// The changing part of a limiter.
 struct KeyLimiterState {
     window: ConcurrencyWindow,
+    /// Calls in flight.
     on_their_way: usize,
-    /// What the provider said.
+    /// The provider asked for no call before this time (retry after).
     not_before: Option<Instant>,
+    /// How often the provider refused because of too many requests.
     too_often: u64,
 }
 
-/// Why a call cannot leave this way now.
+/// Why no call can be sent with this key now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyBlockReason {
-    /// Until others have come back.
+    /// Too many calls are in flight; one of them must end first.
     Crowded,
+    /// A rate limit, or a time that the provider asked for. It is known how long to wait.
     For(Duration),
-    /// The provider does not answer; until the next probe.
+    /// The provider is down. The time until the next probe; none while a probe is in flight.
     Down(Option<Duration>),
 }
 
@@ -58,7 +68,7 @@ impl From<ProviderBlockReason> for KeyBlockReason {
 }
 
 impl KeyBlockReason {
-    /// How long, where that is known.
+    /// How long to wait, if it is known.
     pub(super) fn wait(&self) -> Option<Duration> {
         match self {
             Self::Crowded => None,
@@ -68,21 +78,23 @@ impl KeyBlockReason {
     }
 }
 
-/// A way at a glance.
+/// One key of a model in status reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KeyStats {
     /// None for models of the engine's own.
     pub provider: Option<String>,
     pub in_flight: usize,
-    /// Calls at once, as far as the provider bears them.
+    /// The present concurrency window.
     pub limit: usize,
-    /// How often it said that calls come too often.
+    /// How often the provider refused because of too many requests.
     pub too_often: u64,
-    /// The time for which the provider wants no call.
+    /// The remaining time in which the provider wants no call.
     pub wait_ms: Option<u64>,
 }
 
 impl KeyLimiter {
+    /// The limiter of a model whose `config` has at most one key. `changed` is shared by all
+    /// limiters.
     pub(super) fn new(
         config: &ModelConfig,
         provider_limiter: Option<Arc<ProviderLimiter>>,
@@ -111,15 +123,17 @@ impl KeyLimiter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The name of the provider and key for records; it does not contain the key.
     pub(super) fn provider(&self) -> Option<&str> {
         self.provider_limiter.as_ref().map(|provider_limiter| provider_limiter.name())
     }
 
+    /// Whether the provider accepts no call now, not even a probe.
     pub(super) fn is_down(&self, now: Instant) -> bool {
         self.provider_limiter.as_ref().is_some_and(|provider_limiter| provider_limiter.is_down(now))
     }
 
-    /// How many probes of its provider have failed so far, and what the last failure was.
+    /// The number of failed probes of the provider so far, and its last failure.
     pub(super) fn trouble(&self) -> (u64, Option<Fault>) {
         self.provider_limiter
             .as_ref()
@@ -138,7 +152,8 @@ impl KeyLimiter {
         }
     }
 
-    /// One call more that may use so many tokens, unless something is in its way.
+    /// Takes a permit for a call that may use `tokens` tokens. Err if a limit blocks it; then
+    /// nothing is taken.
     pub(super) fn try_acquire(
         self: &Arc<Self>,
         tokens: u64,
@@ -153,8 +168,8 @@ impl KeyLimiter {
         if state.on_their_way >= state.window.limit() {
             return Err(KeyBlockReason::Crowded);
         }
-        // The lane is checked before anything is taken and entered last: a call that leaves a
-        // lane wakes the others.
+        // The provider is checked before anything is taken, and its permit is taken last. Otherwise
+        // a permit that is taken and given back at once would wake other calls without need.
         if let Some(shut) = self
             .provider_limiter
             .as_ref()
@@ -169,6 +184,7 @@ impl KeyLimiter {
             .map(|provider_limiter| provider_limiter.try_acquire(now))
             .transpose();
         let inside = inside.map_err(|shut| {
+            // The provider was taken in the meantime by another call: the tokens go back.
             self.pace.settle(taken, 0, now);
             KeyBlockReason::from(shut)
         })?;
@@ -176,6 +192,8 @@ impl KeyLimiter {
         Ok(CallPermit { key_limiter: self.clone(), inside, taken, began: now })
     }
 
+    /// Adjusts the window and the time of the next call after the result of a call that was sent at
+    /// `began`.
     fn hear(&self, began: Instant, reply: &Result<ChatReply, CallFault>) {
         let now = Instant::now();
         let mut state = self.state();
@@ -195,11 +213,11 @@ impl KeyLimiter {
     }
 }
 
-/// What a reply tells of its provider.
+/// What a result says about the health of the provider.
 fn health(reply: &Result<ChatReply, CallFault>) -> ProviderHealth {
     let Err(failure) = reply else { return ProviderHealth::Answers };
     match failure.fault.kind.policy().sign {
-        // It says when to come back.
+        // A provider that answers with a rate limit works.
         ProviderSign::Fails if failure.rate_limited => ProviderHealth::Answers,
         ProviderSign::Fails => ProviderHealth::Fails(failure.fault.clone()),
         ProviderSign::Silent => ProviderHealth::Silent(failure.fault.clone()),
@@ -208,24 +226,31 @@ fn health(reply: &Result<ChatReply, CallFault>) -> ProviderHealth {
     }
 }
 
-/// A call that may leave. Dropped, it has said nothing and used all it had taken.
+/// The permission to send one call. If it is dropped without a report, the call counts as unknown:
+/// it says nothing about the provider, and its tokens are not given back.
 pub(super) struct CallPermit {
     key_limiter: Arc<KeyLimiter>,
+    /// The permit of the provider, if there is one.
     inside: Option<ProviderPermit>,
+    /// The tokens taken from the token limit.
     taken: u64,
+    /// When the permit was given.
     began: Instant,
 }
 
 impl CallPermit {
+    /// The limiter that gave the permit.
     pub(super) fn key_limiter(&self) -> &Arc<KeyLimiter> {
         &self.key_limiter
     }
 
-    /// It never left, and none of what it had taken was used.
+    /// Gives the permit back for a call that was never sent.
     pub(super) fn unused(self) {
         self.key_limiter.pace.settle(self.taken, 0, Instant::now());
     }
 
+    /// Ends the permit with the result of the call. If the provider counted the tokens, those that
+    /// were not used are given back.
     pub(super) fn heard(mut self, reply: &Result<ChatReply, CallFault>) {
         self.key_limiter.hear(self.began, reply);
         if let Ok(reply) = reply

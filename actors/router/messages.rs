@@ -1,4 +1,6 @@
-//! What the router is asked, and the handle through which.
+//! The handle of the router, and the messages and answers of its interface. Episodes call
+//! [`RouterHandle::call`]. The gateway makes its exchanges itself and uses [`RouterHandle::admit`],
+//! which gives it a ticket for one try.
 
 use super::account::CampaignAccount;
 use super::actor::RouterActor;
@@ -22,23 +24,26 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-/// Ask a model.
+/// A call to a model by a scaffold.
 #[derive(Clone)]
 pub struct ModelCall {
     pub campaign: CampaignName,
     pub attempt: AttemptNumber,
-    /// The one that the episode is planned for, or that has answered it so far.
+    /// The planned model of the episode, or the model that has answered the episode so far.
     pub model: String,
+    /// The request of the scaffold, before the sampling parameters of the model are applied.
     pub request: Arc<ChatRequest>,
-    /// Which of the task's samples asks.
+    /// The number of the sample, for its seed.
     pub sample: u32,
+    /// The episode, the turn and the recorder of the exchange.
     pub context: CallContext,
-    /// How long the model may take for its answer. Waiting for money, limits and the next try,
-    /// and tries that failed, do not count: they are not the agent's doing.
+    /// The timeout of one answer. Waiting for money, for limits and between tries does not count,
+    /// and neither do failed tries, because none of this is the agent's doing.
     pub limit: Duration,
 }
 
 impl ModelCall {
+    /// The position of a try of this call; it gives the id of the hold.
     pub(super) fn place(&self, retry: u32) -> CallPosition {
         CallPosition {
             campaign: self.campaign.clone(),
@@ -50,51 +55,57 @@ impl ModelCall {
     }
 }
 
-/// Who answers a campaign's calls, if anybody.
+/// Asks the router actor for the account of a campaign. None if the campaign has no account.
 #[derive(Clone, Message)]
 #[rtype(result = "Option<Arc<CampaignAccount>>")]
 pub struct FindAccount(pub(super) CampaignName);
 
-/// An answer with what it took.
+/// The answer of a model, and what the call cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelAnswer {
     pub reply: ChatReply,
-    /// As the model that gave it was asked.
+    /// The request as the model was really asked.
     pub request: Arc<ChatRequest>,
-    /// Who gave it: to be asked for the rest of the episode.
+    /// The model that answered. The rest of the episode should ask this model.
     pub model: String,
-    /// Of every try, failed ones at their full hold.
+    /// The cost of all tries. A failed try whose cost is unknown counts with its whole hold.
     pub cost: Money,
+    /// The number of tries over all models.
     pub tries: u32,
-    /// How long the model took for its answer.
+    /// The time of the accepted answer.
     pub took: Duration,
-    /// How long the tries before took: those that failed, and answers that did not stand.
+    /// The time of all other tries: failed ones, and answers that were not accepted.
     pub failed: Duration,
 }
 
-/// A campaign's account at a glance.
+/// The account of a campaign in status reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AccountStats {
     pub campaign: CampaignName,
     pub spent_usd: Money,
-    /// Set aside for calls in flight.
+    /// The worst cases of calls in flight.
     pub held_usd: Money,
+    /// Each cap, without those of episodes.
     pub budgets: Vec<CapStats>,
     pub models: Vec<ModelStats>,
 }
 
+/// The accounts of all campaigns. The handle and every incarnation of the actor share the map.
 pub(super) type AccountMap = Arc<Mutex<HashMap<CampaignName, Arc<CampaignAccount>>>>;
 
-/// The router, for everybody else.
+/// The router for the rest of the engine. Clones share everything.
 #[derive(Clone)]
 pub struct RouterHandle {
     handle: ActorHandle<RouterActor>,
+    /// Makes tickets, for calls of the handle and of the gateway.
     office: TicketIssuer,
     accounts: AccountMap,
+    /// The limiters of all providers, over all campaigns.
     provider_limiters: ProviderLimiters,
 }
 
 impl RouterHandle {
+    /// Starts the supervised router actor. The second value ends when the actor has ended.
     pub fn start(
         collector: CollectorHandle,
         clock: Arc<dyn Clock>,
@@ -115,7 +126,8 @@ impl RouterHandle {
         )
     }
 
-    /// Opens or replaces a campaign's account. `before` is what the journal says was spent.
+    /// Opens the account of a campaign, or replaces it. `before` is what the campaign has spent
+    /// according to the journal.
     pub fn open(
         &self,
         campaign: CampaignName,
@@ -128,7 +140,7 @@ impl RouterHandle {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).insert(campaign, account);
     }
 
-    /// How every campaign's models fare, and what it has spent.
+    /// The accounts of all campaigns, sorted by name.
     pub fn stats(&self) -> Vec<AccountStats> {
         let today = day_of(self.office.clock.now_ms());
         let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -146,11 +158,12 @@ impl RouterHandle {
         stats
     }
 
-    /// How providers fare, whichever campaign asks them.
+    /// The state of all providers, over all campaigns.
     pub fn provider_stats(&self) -> Vec<ProviderStats> {
         self.provider_limiters.stats()
     }
 
+    /// The account of a campaign, asked through the actor. Err if there is none.
     async fn route(&self, campaign: &CampaignName) -> Result<Arc<CampaignAccount>, Fault> {
         self.handle.ask(FindAccount(campaign.clone())).await?.ok_or_else(|| {
             let unknown = format!("campaign {campaign} has no account");
@@ -158,8 +171,10 @@ impl RouterHandle {
         })
     }
 
-    /// For who makes the exchange himself: what one try needs before it may leave, why this
-    /// model, and who was asked before. To be asked in a task that is not cut short.
+    /// Gives the gateway a ticket for one try, after waiting for a key and for money. `why` says
+    /// why this model is asked, and `asked` has the models that were asked before. The caller makes
+    /// the exchange and settles the ticket. The caller must run this in a task that is not aborted,
+    /// because the hold is written to the journal here; to stop waiting, cancel `unwanted`.
     pub async fn admit(
         &self,
         place: CallPosition,
@@ -179,7 +194,8 @@ impl RouterHandle {
         self.office.ticket(&account, &slot, wish, unwanted).await
     }
 
-    /// How long a model's providers ask to be left alone, where that is too long to be waited for.
+    /// The time for which the providers of a model want no calls. None if there is no such time, or
+    /// if it is short enough that calls wait for it.
     pub fn asks_to_wait(
         &self,
         campaign: &CampaignName,
@@ -188,7 +204,7 @@ impl RouterHandle {
         self.account(campaign)?.model(model).ok()?.asks_to_wait()
     }
 
-    /// Whom to begin with where this model is wanted, and why.
+    /// The model to begin with if `model` is wanted, and the reason if it is another one.
     pub fn choose(&self, campaign: &CampaignName, model: &str) -> Result<(String, String), Fault> {
         let unknown = || {
             let what = format!("campaign {campaign} has no account");
@@ -197,7 +213,8 @@ impl RouterHandle {
         Ok(self.account(campaign).ok_or_else(unknown)?.choose(model)?.into_parts())
     }
 
-    /// Whom to ask instead of a model that has failed so, and why.
+    /// The fallback model after `model` has failed in this way, and the reason. None if there is no
+    /// fallback that was not asked yet.
     pub fn fallback(
         &self,
         campaign: &CampaignName,
@@ -210,22 +227,25 @@ impl RouterHandle {
         Some(account.fallback(&slot, failure, asked)?.into_parts())
     }
 
-    /// Dropping the returned future ends the call: one in flight counts in full.
+    /// Asks a model, with retries and fallbacks. If the returned future is dropped, the call ends;
+    /// if it was in flight, its whole hold counts as spent.
     pub async fn call(&self, call: ModelCall) -> Result<ModelAnswer, Fault> {
         self.ask(call, false).await
     }
 
-    /// One try of the model itself: it is not asked again, and no other model instead.
+    /// Asks exactly this model once, without retries and fallbacks. Live checks use it.
     pub async fn call_once(&self, call: ModelCall) -> Result<ModelAnswer, Fault> {
         self.ask(call, true).await
     }
 
+    /// Runs the call in a task of its own.
     async fn ask(&self, call: ModelCall, once: bool) -> Result<ModelAnswer, Fault> {
         let account = self.route(&call.campaign).await?;
         let unwanted = CancellationToken::new();
         let _wanted = unwanted.clone().drop_guard();
         let office = self.office.clone();
-        // Not ended with the caller: what was held must be settled first.
+        // The task does not end with the caller, because the hold must be settled first. If the
+        // caller is dropped, the guard above cancels `unwanted`, and the task ends soon.
         let call = spawn("model call", async move {
             match once {
                 true => perform_once(&account, &call, &office, &unwanted).await,
@@ -236,29 +256,30 @@ impl RouterHandle {
         call.detach().await.unwrap_or_else(panicked)
     }
 
-    /// Waits until none of a campaign's calls is in flight.
+    /// Waits until no call of the campaign is in flight.
     pub async fn wait_until_settled(&self, campaign: &CampaignName) {
         if let Some(account) = self.account(campaign) {
             account.wait_until_settled().await;
         }
     }
 
-    /// What a campaign has spent: every settled call, useful or not. Nothing for a campaign
-    /// without an account.
+    /// The settled money of a campaign, including failed calls. Zero for a campaign without an
+    /// account.
     pub fn spent(&self, campaign: &CampaignName) -> Money {
         self.account(campaign).map_or(Money::ZERO, |account| account.spent())
     }
 
-    /// What is wrong with a campaign's models at the moment, if anything.
+    /// What is wrong with a campaign's models at the moment, for people.
     pub fn problem(&self, campaign: &CampaignName) -> Option<String> {
         self.account(campaign)?.trouble()
     }
 
-    /// What is set aside for calls on their way.
+    /// The held money of a campaign.
     pub fn held(&self, campaign: &CampaignName) -> Money {
         self.account(campaign).map_or(Money::ZERO, |account| account.held())
     }
 
+    /// The account of a campaign, without asking the actor.
     fn account(&self, campaign: &CampaignName) -> Option<Arc<CampaignAccount>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).get(campaign).cloned()
     }

@@ -1,4 +1,15 @@
-//! The router: every model call goes through it. It limits, holds, calls, settles.
+//! The router: every model call of every campaign goes through it, those of the engine's own
+//! scaffolds and those of the gateway.
+//!
+//! One call takes this way: choose a model (`route.rs`), wait for a key that is free
+//! (`campaign_model.rs`, `key_limiter.rs`, `provider_limiter.rs`, `rate_limiter.rs`) and for money
+//! (`account.rs`, `ticket.rs`), write the hold to the journal, ask the model (`call.rs`), settle
+//! the hold with the true cost and record the exchange. `messages.rs` has [`RouterHandle`], which
+//! the rest of the engine uses; `docs/routing.md` describes the behaviour for users.
+//!
+//! The invariants: no request is sent before its hold is durable, and a hold that is never settled
+//! counts in full. The router actor itself only finds accounts. The accounts outlive it, so a
+//! restart of the actor loses no money and no limit.
 
 mod account;
 mod actor;

@@ -1,11 +1,12 @@
-//! A provider as one key reaches it, whichever campaign and model: how many calls are on their
-//! way, and whether it answers at all.
+//! The limiter of one provider address with one key, over all campaigns and models: how many calls
+//! may be in flight, and whether the provider answers at all (circuit breaker).
 //!
 //! ```text
 //!  closed ──failures in a row──► open ──cool-down──► one probe ──answered──► closed
 //!                                 ▲                      │
 //!                                 └───────failed─────────┘
 //! ```
+//! Two campaigns with the same key share the limits of the provider, so they share this limiter.
 
 use crate::model::{Fault, ProviderEndpoint};
 use crate::policy::{BreakerAdmission, CircuitBreaker};
@@ -18,28 +19,38 @@ use tokio::time::Instant;
 
 /// After this number of failures in a row, the provider counts as down.
 const FAILURES: u32 = 8;
-/// A call that was not answered in all the time it may take says more than one that failed at once:
-/// three of them in a row are enough.
+/// A silent call (one that reached its timeout) counts as this many failures, so three silent calls
+/// in a row are enough. It costs minutes to find out, and it says more than a failure that comes at
+/// once.
 const SILENCE: u32 = 3;
+/// The time until the first probe after the provider went down. It doubles with each failed probe.
 const COOL_DOWN: Duration = Duration::from_millis(500);
 
+/// The limits of one provider address with one key.
 pub(super) struct ProviderLimiter {
+    /// The provider and the environment variable of the key, for records and reports.
     name: String,
     state: Mutex<ProviderLimiterState>,
-    /// Shared by all lanes: wakes the waiting calls, which then look again.
+    /// Shared by all limiters: wakes the calls that wait, and each tries again.
     changed: Arc<Notify>,
 }
 
+/// The changing part of a limiter.
 struct ProviderLimiterState {
+    /// The most calls in flight.
     most: usize,
     breaker: CircuitBreaker,
+    /// Calls in flight.
     on_their_way: usize,
+    /// Failed probes since the limiter was made. A waiting call compares the number to find out how
+    /// many have failed since it began to wait.
     probes_failed: u64,
+    /// The last failure.
     last: Option<Fault>,
 }
 
 impl ProviderLimiterState {
-    /// A failure, which counts for so many where it was no probe.
+    /// Counts a failure. A failure that was not a probe counts `weight` times.
     fn failed(&mut self, now: Instant, what: BreakerAdmission, weight: u32, fault: Fault) {
         let times = if what == BreakerAdmission::Probe { 1 } else { weight };
         (0..times).for_each(|_| self.breaker.failed(now, what));
@@ -48,29 +59,31 @@ impl ProviderLimiterState {
     }
 }
 
-/// Why a lane takes no call now.
+/// Why no call can be sent to the provider now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ProviderBlockReason {
-    /// As many are on their way as may be.
+    /// The most calls are in flight.
     Full,
-    /// It does not answer; the time of the next probe, unless that is out.
+    /// The provider is down. The time until the next probe; none while a probe is in flight.
     Down(Option<Duration>),
 }
 
-/// A lane at a glance.
+/// One provider with one key in status reports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ProviderStats {
     /// The provider's address, and the variable that holds the key.
     pub provider: String,
     pub in_flight: usize,
-    /// None where nothing bounds it.
+    /// The most calls in flight; none if nothing limits them.
     pub limit: Option<usize>,
-    /// Whether it has failed so often that it is only probed.
+    /// Whether the provider counts as down, so that only probes are sent.
     pub down: bool,
+    /// The last failure; only while the provider is down.
     pub last_failure: Option<String>,
 }
 
 impl ProviderLimiter {
+    /// A limiter for a provider that counts as healthy, without a limit of calls.
     fn new(name: String, changed: Arc<Notify>) -> Self {
         let breaker = CircuitBreaker::new(FAILURES, COOL_DOWN);
         let state = ProviderLimiterState {
@@ -83,6 +96,7 @@ impl ProviderLimiter {
         Self { name, state: Mutex::new(state), changed }
     }
 
+    /// The provider and the environment variable of the key.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
@@ -91,7 +105,7 @@ impl ProviderLimiter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What would keep a call from entering.
+    /// Why a call could not be sent now; none if it could. It takes nothing.
     pub(super) fn block_reason(&self, now: Instant) -> Option<ProviderBlockReason> {
         let state = self.state();
         if state.on_their_way >= state.most {
@@ -100,7 +114,8 @@ impl ProviderLimiter {
         (!state.breaker.admits(now)).then(|| ProviderBlockReason::Down(state.breaker.wait(now)))
     }
 
-    /// One call more, unless it is shut.
+    /// Takes a permit for one call. If the breaker is open and a probe is due, the call becomes the
+    /// probe.
     pub(super) fn try_acquire(
         self: &Arc<Self>,
         now: Instant,
@@ -115,17 +130,18 @@ impl ProviderLimiter {
         Ok(ProviderPermit { provider_limiter: self.clone(), what, told: false })
     }
 
-    /// How many probes have failed in its life, and what the last failure was.
+    /// The number of failed probes so far, and the last failure.
     pub(super) fn trouble(&self) -> (u64, Option<Fault>) {
         let state = self.state();
         (state.probes_failed, state.last.clone())
     }
 
-    /// Whether nothing can be asked of it now, not even by a probe.
+    /// Whether no call can be sent now, not even as a probe.
     pub(super) fn is_down(&self, now: Instant) -> bool {
         !self.state().breaker.admits(now)
     }
 
+    /// The state for status reports.
     fn stats(&self) -> ProviderStats {
         let state = self.state();
         let down = state.breaker.is_open();
@@ -139,25 +155,31 @@ impl ProviderLimiter {
     }
 }
 
-/// What a call tells of the provider's health.
+/// What the result of a call says about the provider.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ProviderHealth {
+    /// It works.
     Answers,
+    /// A failure.
     Fails(Fault),
-    /// The provider had not answered when the time of the call was up.
+    /// It had not answered when the timeout of the call was reached.
     Silent(Fault),
-    /// It was not heard out.
+    /// Nothing, because the call was not finished.
     Unknown,
 }
 
-/// A call on its way. Dropped, it says nothing.
+/// The permission to send one call to the provider. If it is dropped without a report, the call
+/// says nothing about the provider; if it was the probe, another call may become the probe.
 pub(super) struct ProviderPermit {
     provider_limiter: Arc<ProviderLimiter>,
+    /// Whether the call is the probe.
     what: BreakerAdmission,
+    /// Whether the result was reported.
     told: bool,
 }
 
 impl ProviderPermit {
+    /// Reports what the result says about the provider, and ends the permit.
     pub(super) fn report(mut self, health: ProviderHealth) {
         let now = Instant::now();
         let mut state = self.provider_limiter.state();
@@ -184,19 +206,20 @@ impl Drop for ProviderPermit {
     }
 }
 
-/// A provider's address, and the variable with the key.
+/// The base URL, and the environment variable of the key.
 type LimiterKey = (String, Option<String>);
 
-/// All lanes of the engine.
+/// All provider limiters of the engine.
 #[derive(Clone, Default)]
 pub(super) struct ProviderLimiters {
     known: Arc<Mutex<HashMap<LimiterKey, Arc<ProviderLimiter>>>>,
+    /// Notified whenever a call ends anywhere, so that waiting calls try again.
     pub(super) changed: Arc<Notify>,
 }
 
 impl ProviderLimiters {
-    /// The lane of an endpoint with a single key, shared by all who reach it so. The newest to
-    /// say how many calls it bears is believed.
+    /// The limiter for an endpoint with at most one key. Everyone with the same address and key
+    /// gets the same limiter. If endpoints name different limits of calls, the newest one applies.
     pub(super) fn of(&self, provider: &str, endpoint: &ProviderEndpoint) -> Arc<ProviderLimiter> {
         let key = (endpoint.base_url.clone(), endpoint.key_env.clone());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -213,6 +236,7 @@ impl ProviderLimiters {
         provider_limiter.clone()
     }
 
+    /// The state of all providers, sorted by name.
     pub(super) fn stats(&self) -> Vec<ProviderStats> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stats: Vec<ProviderStats> =

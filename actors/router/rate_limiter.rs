@@ -1,5 +1,5 @@
-//! How often a key may be used for a model: requests a minute, tokens a minute. Both go by
-//! tokio's clock.
+//! The rate limits of one model with one key: requests a minute and tokens a minute. Both use
+//! tokio's clock, so that tests can advance the time.
 
 use crate::policy::TokenBucket;
 use governor::clock::Clock;
@@ -11,7 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Time since it was made.
+/// A clock for `governor`: the time since the limiter was made.
 #[derive(Clone, Debug)]
 struct ElapsedClock(Instant);
 
@@ -23,6 +23,7 @@ impl Clock for ElapsedClock {
     }
 }
 
+/// The limit of requests a minute.
 type RequestLimiter = RateLimiter<
     NotKeyed,
     InMemoryState,
@@ -30,22 +31,25 @@ type RequestLimiter = RateLimiter<
     NoOpMiddleware<<ElapsedClock as Clock>::Instant>,
 >;
 
+/// Both limits. A limit that the campaign does not set is none.
 pub(super) struct KeyRateLimiter {
     requests: Option<RequestLimiter>,
     clock: ElapsedClock,
     tokens: Option<Mutex<TokenBucket>>,
 }
 
-/// Timers know nothing shorter.
+/// Timers are not more precise than this. A shorter wait would end too early and be repeated.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Spread over the minute: no more than a second's worth leaves at once.
+/// Spreads the requests evenly over the minute: at most the requests of one second may be sent at
+/// once.
 fn quota(per_minute: NonZeroU32) -> Quota {
     let burst = NonZeroU32::new(per_minute.get() / 60).unwrap_or(NonZeroU32::MIN);
     Quota::per_minute(per_minute).allow_burst(burst)
 }
 
 impl KeyRateLimiter {
+    /// A limiter with `requests` and `tokens` a minute; none means no limit.
     pub(super) fn new(requests: Option<u32>, tokens: Option<u64>) -> Self {
         let clock = ElapsedClock(Instant::now());
         let requests = requests.and_then(NonZeroU32::new);
@@ -55,11 +59,13 @@ impl KeyRateLimiter {
         Self { requests, clock, tokens }
     }
 
+    /// The token limit, if there is one.
     fn bucket(&self) -> Option<MutexGuard<'_, TokenBucket>> {
         Some(self.tokens.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What was taken of the tokens, or how long until the call may leave.
+    /// Takes one request and `tokens` tokens. Ok has the tokens that were taken. Err has the time
+    /// to wait, and nothing is taken from either limit.
     pub(super) fn take(&self, tokens: u64, now: Instant) -> Result<u64, Duration> {
         let taken = self.bucket().map_or(Ok(0), |mut bucket| bucket.take(tokens, now));
         let taken = taken.map_err(|wait| wait.max(TICK))?;
@@ -69,6 +75,7 @@ impl KeyRateLimiter {
         Err(early.wait_time_from(self.clock.now()).max(TICK))
     }
 
+    /// Gives back the tokens that a call had taken and did not use.
     pub(super) fn settle(&self, taken: u64, used: u64, now: Instant) {
         if let Some(mut bucket) = self.bucket() {
             bucket.settle(taken, used, now);

@@ -1,5 +1,5 @@
-//! The choice of a model. An episode uses the model of its plan until this model fails in a way that
-//! has a fallback. From then on, the episode uses the fallback model.
+//! Chooses the model of a call. An episode uses its planned model until this model fails in a way
+//! for which the campaign has a fallback. From then on, the episode uses the fallback model.
 //!
 //! ```text
 //!  planned ──context full──► the next of `context`
@@ -7,13 +7,15 @@
 //!     │ ─────no answer─────► the next of `outage`
 //!     └ ─────budget spent──► the next of `spent`
 //! ```
+//! The names on the right are the lists of `fallback` in the campaign file, see
+//! [`crate::model::FallbackModels`].
 
 use super::account::CampaignAccount;
 use super::campaign_model::CampaignModel;
 use crate::model::{CallFault, ChatReply, Fault, FaultKind, FinishReason, ModelFailure, SOONEST};
 use std::sync::Arc;
 
-/// A model and the reason for its choice. The planned model has no reason.
+/// A model and the reason for choosing it. The reason is empty for the planned model.
 #[derive(Clone)]
 pub(super) struct ModelChoice {
     pub(super) slot: Arc<CampaignModel>,
@@ -21,12 +23,14 @@ pub(super) struct ModelChoice {
 }
 
 impl ModelChoice {
+    /// The name of the model, and the reason.
     pub(super) fn into_parts(self) -> (String, String) {
         (self.slot.config.name.clone(), self.why)
     }
 }
 
-/// The kinds of failure that may lead to a fallback model.
+/// The kind of failure for which a fallback model may be asked; none for a good answer and for
+/// failures without a fallback.
 pub fn failure_of_call(reply: &Result<ChatReply, CallFault>) -> Option<ModelFailure> {
     match reply {
         Ok(reply) => failure_of_reply(reply),
@@ -34,18 +38,20 @@ pub fn failure_of_call(reply: &Result<ChatReply, CallFault>) -> Option<ModelFail
     }
 }
 
-/// The same for what ends a call.
+/// Like [`failure_of_call`], for a fault that ends a call.
 pub fn failure_of(fault: &Fault) -> Option<ModelFailure> {
     fault.kind.policy().stands_in
 }
 
-/// The same for what was answered.
+/// Like [`failure_of_call`], for a reply: a refusal counts as a filter.
 pub(super) fn failure_of_reply(reply: &ChatReply) -> Option<ModelFailure> {
     (reply.finish == FinishReason::Refusal).then_some(ModelFailure::Filter)
 }
 
 impl CampaignAccount {
-    /// The first model to ask.
+    /// The first model to ask. If the planned model is down and a fallback for outages is not, it
+    /// is the fallback. For the placeholder [`SOONEST`] it is the model with the lowest latency
+    /// rank.
     pub(super) fn choose(&self, wanted: &str) -> Result<ModelChoice, Fault> {
         if wanted != SOONEST {
             let planned = ModelChoice { slot: self.model(wanted)?, why: String::new() };
@@ -57,7 +63,7 @@ impl CampaignAccount {
         }
         let slots = self.slots.values().filter(|slot| slot.is_able());
         let nobody = || Fault::new(FaultKind::ModelPermanent, "there is no model to choose from");
-        // The name decides what nothing else does.
+        // The name decides between equal ranks, so that the choice is deterministic.
         let chosen = slots.min_by_key(|slot| (slot.rank(), &slot.config.name));
         let chosen = chosen.ok_or_else(nobody)?;
         chosen.tried();
@@ -68,7 +74,7 @@ impl CampaignAccount {
         Ok(ModelChoice { slot: chosen.clone(), why })
     }
 
-    /// Whether there is a fallback for a model that does not answer, and this fallback answers.
+    /// Whether there is a fallback for outages that was not asked yet and is not down.
     pub(super) fn has_ready_fallback(&self, slot: &CampaignModel, asked: &[String]) -> bool {
         let names = slot.config.standing.fallback.outage.iter();
         let mut others =
@@ -76,7 +82,8 @@ impl CampaignAccount {
         others.any(|other| !other.is_down())
     }
 
-    /// The model to ask instead. `asked` has the models that were asked already.
+    /// The next fallback model for this failure. `asked` has the models that were asked already.
+    /// None if all were asked, or the list is empty.
     pub(super) fn fallback(
         &self,
         of: &CampaignModel,
@@ -86,7 +93,8 @@ impl CampaignAccount {
         let next = of.config.standing.fallback.of(failure).iter();
         let next =
             next.filter(|name| !asked.contains(name)).filter_map(|name| self.model(name).ok());
-        // A model that answers comes before a model that does not answer.
+        // A model that is not down comes before a model that is down; among equals, the first in
+        // the list.
         let next = next.min_by_key(|slot| slot.is_down())?;
         let why = format!("fallback from {}: {}", of.config.name, failure.as_str());
         Some(ModelChoice { slot: next, why })

@@ -1,12 +1,16 @@
-//! One try of a call needs a ticket before it may leave. The ticket is settled afterwards.
+//! Tickets: one try of a call needs a ticket before its request may be sent, and the ticket is
+//! settled afterwards. The router's own calls and the gateway's calls get their tickets here, so
+//! both keep the same limits and the same money rules.
 //!
 //! ```text
-//!  place ─► limit ─► money? ─► hold (durable) ─► leaves ─► settled, with the record of the exchange
-//!             ▲         │ not now                  └─ dropped: counts in full, as in the journal
-//!             │         ▼
-//!             └── waits for money, with no place and no probe taken; then both at once,
-//!                 or the money goes back and it begins again
+//!  position ─► limit ─► money? ─► hold (durable) ─► sent ─► settled, with the record
+//!                ▲         │ not now                  └─ dropped: counts in full, as in the journal
+//!                │         ▼
+//!                └── waits for money, without a permit and not as a probe; then both at once,
+//!                    or the money goes back and it begins again
 //! ```
+//! The invariants: the hold is durable before the request is sent, and a ticket that is dropped
+//! without a settlement counts with its whole hold, in memory as in the journal.
 
 use super::account::CampaignAccount;
 use super::campaign_model::CampaignModel;
@@ -25,46 +29,53 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// The source of tickets.
+/// Makes tickets.
 #[derive(Clone)]
 pub(super) struct TicketIssuer {
+    /// Writes holds and settlements to the journal.
     pub(super) collector: CollectorHandle,
+    /// The wall clock, for the day of the money and for records.
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// A request for one try.
+/// A request for a ticket.
 pub(super) struct TicketRequest<'a> {
+    /// The position of the try; it gives the id of the hold.
     pub(super) place: CallPosition,
-    /// Why this model, where it is not simply the one that was planned.
+    /// Why this model is asked; empty if it is the planned one.
     pub(super) why: &'a str,
-    /// The most that it may use.
+    /// The most tokens that the try can use.
     pub(super) worst: Usage,
-    /// Who was asked before.
+    /// The models that were asked before, which are not ready fallbacks any more.
     pub(super) asked: &'a [String],
 }
 
-/// One try that may leave.
+/// The permission to send one try: a permit for a key, and the money.
 pub struct CallTicket {
     office: TicketIssuer,
     slot: Arc<CampaignModel>,
     place: CallPosition,
-    /// The most that it may use.
+    /// The most tokens that the try can use.
     worst: Usage,
-    /// None where the model costs nothing.
+    /// None if the model costs nothing.
     held: Option<MoneyHold>,
+    /// The wall clock at the time of the ticket, for the record.
     at_ms: i64,
+    /// When the ticket was given, for the latency.
     left: Instant,
-    /// Until the exchange was heard; people are told of one that waits long.
+    /// Counts the call as unanswered until the exchange is over.
     waiting: Option<PendingCallGuard>,
-    /// Until the exchange was heard.
+    /// The permit, until the exchange is over.
     pass: Option<CallPermit>,
+    /// The limiter of the key that the try uses.
     key_limiter: Arc<KeyLimiter>,
     why: String,
 }
 
 impl TicketIssuer {
-    /// Waits for a key that may be used and for the money, but no longer than somebody wants
-    /// the answer. A call that waits for money has no place at the provider and is no probe.
+    /// Waits for a free key and for money, writes the hold, and gives the ticket. Cancelling
+    /// `unwanted` ends the waiting. A call that waits for money has no permit, so it neither uses
+    /// up a place at the provider nor delays a probe. Err means that nothing is held.
     pub(super) async fn ticket(
         &self,
         account: &Arc<CampaignAccount>,
@@ -113,7 +124,7 @@ impl TicketIssuer {
         })
     }
 
-    /// What is set aside in memory, made durable before the request may leave.
+    /// Makes a hold durable before the request may be sent.
     async fn write(
         &self,
         slot: &CampaignModel,
@@ -130,7 +141,7 @@ impl TicketIssuer {
             model: slot.config.name.clone(),
             at_ms,
         };
-        // This step is not cut off: the store must not keep a hold that no call owns.
+        // This step is not cancelled: the store must not keep a hold that no call owns.
         if let Err(fault) = self.collector.record(vec![entry]).await {
             // The request has not left, so nothing was spent.
             held.settle(Money::ZERO, false);
@@ -140,7 +151,7 @@ impl TicketIssuer {
     }
 }
 
-/// What one call needs: a key that may be used, and money.
+/// The admission of one call: it needs a key and money.
 struct CallAdmission<'a> {
     clock: &'a dyn Clock,
     account: &'a Arc<CampaignAccount>,
@@ -151,18 +162,24 @@ struct CallAdmission<'a> {
     unwanted: &'a CancellationToken,
 }
 
-/// Money that is set aside, and when it was: that decides of which day it is.
+/// Money that is held in memory, and the time at which it was held. The time decides on which day
+/// it counts.
 struct MoneyGrant {
     held: MoneyHold,
     at_ms: i64,
 }
 
 impl CallAdmission<'_> {
-    /// A call gets both the key and the money, or neither. It never waits for one of them while it
-    /// has the other. A call that waits for money first gives its key back. If it then finds no
-    /// free key, it gives the money back. There are two lines, one for keys and one for money. A
-    /// call that was once the first of a line takes what is free there without waiting in the line
-    /// again. So the calls behind it cannot pass it again and again.
+    /// Gets both the key and the money, or neither. None as money means that the model is free.
+    ///
+    /// The call never waits for one of them while it has the other. Otherwise calls that wait for
+    /// money would block a key that others could use. So a call that must wait for money first
+    /// gives its permit back. When it has the money and finds no free key, it gives the money back
+    /// and begins again.
+    ///
+    /// There are two lines, one for keys and one for money. A call that was once the first of a
+    /// line takes what is free there without waiting in the line again, so that the calls behind it
+    /// cannot pass it again and again.
     async fn admitted(&self) -> Result<(CallPermit, Option<MoneyGrant>), Fault> {
         let mut was_first = false;
         loop {
@@ -185,6 +202,7 @@ impl CallAdmission<'_> {
         }
     }
 
+    /// Waits for a permit.
     async fn pass(&self) -> Result<CallPermit, Fault> {
         let stands_ready = || self.account.has_ready_fallback(self.slot, self.asked);
         let tokens = reserved(self.worst);
@@ -192,7 +210,7 @@ impl CallAdmission<'_> {
         unless_cancelled(self.unwanted, pass).await?
     }
 
-    /// At once, or none where others must settle before.
+    /// The money if it can be held at once; none if other calls must settle first.
     fn grant(&self, was_first: bool) -> Result<Option<MoneyGrant>, Fault> {
         let (purpose, at_ms) = self.purpose();
         let (id, amount) = (self.place.id(), self.amount());
@@ -200,23 +218,26 @@ impl CallAdmission<'_> {
         Ok(now.then(|| self.granted(at_ms)))
     }
 
+    /// Waits for the money.
     async fn wait(&self) -> Result<MoneyGrant, Fault> {
         let (id, timed) = (self.place.id(), || self.purpose());
         let hold = self.account.hold(&id, &timed, self.amount());
         Ok(self.granted(unless_cancelled(self.unwanted, hold).await??))
     }
 
-    /// What the money is for, and at which time.
+    /// What the money is for, and the present time.
     fn purpose(&self) -> (HoldPurpose, i64) {
         let at_ms = self.clock.now_ms();
         let (model, episode) = (self.slot.config.name.clone(), self.place.episode.clone());
         (HoldPurpose { model, episode, day: day_of(at_ms) }, at_ms)
     }
 
+    /// The worst case of the call in money.
     fn amount(&self) -> Money {
         self.slot.config.price.worst(self.worst)
     }
 
+    /// The hold as a value that settles itself when it is dropped.
     fn granted(&self, at_ms: i64) -> MoneyGrant {
         let (account, id) = (self.account.clone(), self.place.id());
         MoneyGrant { held: MoneyHold { account, id, amount: self.amount() }, at_ms }
@@ -224,22 +245,23 @@ impl CallAdmission<'_> {
 }
 
 impl CallTicket {
-    /// Who is asked, with the key that is to be used.
+    /// The adapter with the key that the try must use.
     pub(super) fn model(&self) -> &Arc<dyn ChatModel> {
         &self.key_limiter.model
     }
 
-    /// Which call it is for.
+    /// The position of the try.
     pub fn place(&self) -> &CallPosition {
         &self.place
     }
 
-    /// Which of the model's keys it is.
+    /// The index of the key among the keys of the model.
     pub fn key(&self) -> usize {
         self.slot.number_of(&self.key_limiter)
     }
 
-    /// A reply whose counts can be true; else a fault of the provider's, which costs the whole hold.
+    /// The reply, if its token counts can be true. Otherwise a fault of the provider, which costs
+    /// the whole hold. A fault gets what only the router knows about it.
     pub fn checked_reply(
         &self,
         reply: Result<ChatReply, CallFault>,
@@ -260,14 +282,15 @@ impl CallTicket {
         Err(CallFault::unknown(FaultKind::ModelMiscounted, what))
     }
 
+    /// Whether the provider's counts can be true.
     fn is_plausible(&self, usage: Usage) -> bool {
         let (worst, config) = (self.worst, &self.slot.config);
         let (context, is_free) = (config.context, config.price.is_free());
         is_plausible(usage, UsageBounds { worst, context, is_free })
     }
 
-    /// A failure with what only the router knows of it: whose key was refused, and whether its
-    /// counts can be true.
+    /// Completes a failure: a charge with counts that cannot be true becomes unknown, and the
+    /// message about a rejected key names the model and the provider.
     fn understood(&self, mut failure: CallFault) -> CallFault {
         if matches!(failure.charge, CallCharge::Counted(usage) if !self.is_plausible(usage)) {
             failure.charge = CallCharge::Unknown;
@@ -280,8 +303,8 @@ impl CallTicket {
         failure
     }
 
-    /// What the try cost. One whose end is unknown, or whose tokens nobody counted, cost all
-    /// that was held for it.
+    /// The cost of the try. If its end is unknown, or if nobody counted its tokens, it is the whole
+    /// hold.
     pub fn cost_of(&self, reply: &Result<ChatReply, CallFault>) -> Money {
         let held = self.held.as_ref().map_or(Money::ZERO, |held| held.amount);
         match reply {
@@ -295,7 +318,8 @@ impl CallTicket {
         }
     }
 
-    /// The exchange is over. Other calls may leave, even if the client still waits for the answer.
+    /// Ends the exchange. The permit goes back, and other calls may be sent, even if the client
+    /// still waits for the answer. A second call does nothing.
     pub fn heard(&mut self, reply: &Result<ChatReply, CallFault>) {
         self.waiting = None;
         if let Some(pass) = self.pass.take() {
@@ -304,7 +328,10 @@ impl CallTicket {
         }
     }
 
-    /// Replaces the hold by the cost, and keeps what went over the wire.
+    /// Replaces the hold by `cost`, and records the exchange if there is one. Both are written to
+    /// the journal together. In memory, the hold is replaced after the write, so that the money is
+    /// not free before the settlement is durable. If the write fails, the error has the entries,
+    /// and the caller may write them later.
     pub fn settle(
         mut self,
         cost: Money,
@@ -335,6 +362,7 @@ impl CallTicket {
         }
     }
 
+    /// The record of the try.
     fn record(
         self,
         cost: Money,
@@ -361,7 +389,8 @@ impl CallTicket {
     }
 }
 
-/// What the store did not take of a call that is over.
+/// The entries of a finished call that the store did not take, and why. The gateway keeps them and
+/// writes them before the next call.
 #[derive(Clone, Debug)]
 pub struct UnrecordedCall {
     pub fault: Fault,
@@ -374,12 +403,12 @@ impl From<UnrecordedCall> for Fault {
     }
 }
 
-/// Whether the answer has counts.
+/// Whether the provider counted the tokens.
 fn is_counted(reply: &ChatReply) -> bool {
     !reply.uncounted
 }
 
-/// Waits, but no longer than somebody wants the answer.
+/// Waits for `wait`, but not longer than somebody wants the answer.
 pub(super) async fn unless_cancelled<T>(
     unwanted: &CancellationToken,
     wait: impl Future<Output = T>,
@@ -393,8 +422,8 @@ pub(super) async fn unless_cancelled<T>(
     }
 }
 
-/// A hold in memory. Dropped unsettled (the call panicked or the engine ends), it counts in
-/// full, as it does in the journal.
+/// A hold in memory. If it is dropped without a settlement (the call panicked, or the engine ends),
+/// the whole hold counts as spent, as it does in the journal.
 struct MoneyHold {
     account: Arc<CampaignAccount>,
     id: String,
@@ -402,6 +431,7 @@ struct MoneyHold {
 }
 
 impl MoneyHold {
+    /// Replaces the hold by the cost.
     fn settle(self, cost: Money, answered: bool) {
         self.account.settle(&self.id, cost, answered);
     }

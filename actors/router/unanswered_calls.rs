@@ -1,5 +1,5 @@
-//! How a model fares at this moment: calls that have left and were not answered yet, and
-//! failures in a row. People are told of it within seconds, long before a call's time is up.
+//! What is wrong with a model at this moment: calls that were sent and have no answer yet, and
+//! failures in a row. Status reports show it within seconds, long before the timeout of a call.
 
 use crate::model::{CallFault, ChatReply, ProviderSign};
 use std::collections::BTreeMap;
@@ -7,30 +7,36 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// A model that has said nothing for so long is worth a word.
+/// A call that waits this long for its answer is reported.
 const SILENT: Duration = Duration::from_secs(10);
-/// Or for so many times what its answers take of late.
+/// If answers of the model are slow, a call is reported only when it waits this many times as long
+/// as recent answers took.
 const TIMES_USUAL: u32 = 4;
-/// So many failures in a row are worth a word.
+/// This many failures in a row are reported.
 const FAILURES: u32 = 3;
 
+/// The calls of one model that have no answer yet.
 #[derive(Default)]
 pub(super) struct UnansweredCalls {
     state: Mutex<UnansweredState>,
 }
 
+/// What is known about the calls, behind one lock.
 #[derive(Default)]
 struct UnansweredState {
+    /// The id of the next call.
     next: u64,
-    /// When each call left, oldest first.
+    /// When each waiting call was sent. Ids ascend, so the first entry is the oldest call.
     left: BTreeMap<u64, Instant>,
+    /// Failures since the last answer.
     failed_in_a_row: u32,
-    /// Those that were given up because no answer came in time, since the provider last said a word.
+    /// Calls that reached their timeout since the provider last sent anything.
     given_up: u32,
+    /// The message of the last failure.
     last_failure: String,
 }
 
-/// A call that has left. Dropped, it is waited for no more.
+/// A call that was sent. When the guard is dropped, the call no longer counts as waiting.
 pub(super) struct PendingCallGuard {
     of: Arc<UnansweredCalls>,
     id: u64,
@@ -47,6 +53,7 @@ impl UnansweredCalls {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Counts a call that is sent now, until the guard is dropped.
     pub(super) fn track_call(self: &Arc<Self>) -> PendingCallGuard {
         let mut state = self.state();
         let id = state.next;
@@ -55,6 +62,7 @@ impl UnansweredCalls {
         PendingCallGuard { of: self.clone(), id }
     }
 
+    /// Counts the result of a call.
     pub(super) fn heard(&self, reply: &Result<ChatReply, CallFault>) {
         let mut state = self.state();
         match reply {
@@ -71,8 +79,9 @@ impl UnansweredCalls {
         }
     }
 
-    /// What is wrong at the moment; `usual` is how long answers take of late. After a call that was
-    /// given up nothing is usual, and the next call is in trouble from its first second on.
+    /// What is wrong at the moment, for people; none if nothing is. `usual` is the latency of
+    /// recent answers. After a call that reached its timeout, `usual` is ignored: the next call is
+    /// reported as soon as it has waited for `SILENT`.
     pub(super) fn trouble(&self, usual: Option<Duration>) -> Option<String> {
         let state = self.state();
         let usual = usual.filter(|_| state.given_up == 0);
